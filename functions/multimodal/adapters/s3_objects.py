@@ -1,0 +1,71 @@
+"""Objects of one bucket."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from multimodal.adapters.aws_errors import code_of, translated
+from multimodal.domain.errors import BadInputError
+from multimodal.domain.listing import StoredObject
+
+MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
+"""Largest object that is read into memory; only the application's own documents are read."""
+
+
+class S3Objects:
+    """:class:`multimodal.ports.ObjectStore` on one bucket."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+        self._s3 = boto3.client("s3")
+
+    def objects_under(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys start with ``prefix``."""
+        with translated("list objects"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            for page in pages:
+                for o in page.get("Contents", []):
+                    yield StoredObject(o["Key"], o["Size"], o["ETag"].strip('"'))
+
+    def folders(self, prefix: str) -> tuple[list[str], list[str]]:
+        """Return the folder names and the object names directly under ``prefix``."""
+        folders: list[str] = []
+        objects: list[str] = []
+        with translated("list folders"):
+            paginator = self._s3.get_paginator("list_objects_v2")
+            for page in paginator.paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/"):
+                folders += [p["Prefix"][len(prefix) :].rstrip("/") for p in page.get("CommonPrefixes", [])]
+                objects += [o["Key"][len(prefix) :] for o in page.get("Contents", [])]
+        return folders, [name for name in objects if name]
+
+    def read_text(self, key: str) -> str | None:
+        """Return an object's text, or None when there is none."""
+        with translated("read an object"):
+            try:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if code_of(error) in {"NoSuchKey", "404"}:
+                    return None
+                raise
+            if answer["ContentLength"] > MAX_DOCUMENT_BYTES:
+                raise BadInputError("DOCUMENT_TOO_LARGE", f"a document is larger than {MAX_DOCUMENT_BYTES} bytes")
+            body = answer["Body"].read()
+        return body.decode("utf-8-sig", errors="replace")
+
+    def read_json(self, key: str) -> Any | None:  # noqa: ANN401 – any JSON
+        """Return a parsed object, or None when there is none."""
+        text = self.read_text(key)
+        return None if text is None else json.loads(text)
+
+    def write_json(self, key: str, document: Any) -> None:  # noqa: ANN401 – any JSON
+        """Store a document."""
+        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        with translated("write an object"):
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+
+    def uri(self, key: str) -> str:
+        """Return the ``s3://`` address of a key."""
+        return f"s3://{self._bucket}/{key}"

@@ -1,0 +1,127 @@
+"""The one place that wires adapters to services. Each function builds its service once per execution environment."""
+
+import time
+from functools import lru_cache
+
+from multimodal.adapters.dynamodb_ledger import DynamoDbLedger
+from multimodal.adapters.package_files import imaging_datasets, load_contract, load_dataset
+from multimodal.adapters.s3_objects import S3Objects
+from multimodal.adapters.sagemaker_features import GroupSettings, SageMakerGroups, SageMakerRecords
+from multimodal.adapters.sagemaker_jobs import SageMakerJobs
+from multimodal.adapters.step_functions_runs import StepFunctionsRuns
+from multimodal.domain.completeness import Patience
+from multimodal.domain.jobs import JobSettings
+from multimodal.observability import CloudWatchMeter
+from multimodal.ports import Ledger, ObjectStore
+from multimodal.services.ensure_groups import EnsureGroups
+from multimodal.services.ingest_features import IngestFeatures
+from multimodal.services.plan_run import ClaimSubjects, PlanRun
+from multimodal.services.record_outcome import RecordJob, SummarizeRun
+from multimodal.services.register_arrivals import RegisterArrivals
+from multimodal.services.review_unit import Readiness, ReviewUnit
+from multimodal.services.settle_unit import SettleUnit
+from multimodal.services.start_run import ClaimUnits
+from multimodal.services.sweep import Sweep
+from multimodal.settings import (
+    ArrivalsSettings,
+    FeatureGroupsSettings,
+    FeatureIngestSettings,
+    PlanJobsSettings,
+    RecordOutcomeSettings,
+    RunSettings,
+    Settings,
+    SweepSettings,
+)
+
+
+def clock() -> int:
+    """Return epoch seconds."""
+    return int(time.time())
+
+
+@lru_cache(maxsize=1)
+def meter() -> CloudWatchMeter:
+    """Return the function's meter."""
+    return CloudWatchMeter(Settings.from_environment().METRICS_NAMESPACE)
+
+
+@lru_cache(maxsize=1)
+def register_arrivals() -> RegisterArrivals:
+    """Return the service of ``arrivals``."""
+    s = ArrivalsSettings.from_environment()
+    return RegisterArrivals(
+        DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.RAW_BUCKET), clock, meter(), s.QUIET_PERIOD_SECONDS
+    )
+
+
+def _review(s: RunSettings, ledger: Ledger) -> ReviewUnit:
+    patience = Patience(s.QUIET_PERIOD_SECONDS, s.FORCE_AFTER_SECONDS)
+    readiness = Readiness(s.RADIOMICS_IMAGE_URI, imaging_datasets(s.DATASET_NAMES))
+    return ReviewUnit(ledger, S3Objects(s.RAW_BUCKET), clock, meter(), patience, readiness)
+
+
+@lru_cache(maxsize=1)
+def sweep() -> Sweep:
+    """Return the service of ``sweep``."""
+    s = SweepSettings.from_environment()
+    ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
+    settle = SettleUnit(ledger, processed, clock, meter(), s.FORCE_AFTER_SECONDS)
+    claim = ClaimUnits(ledger, processed, clock, meter())
+    runs = StepFunctionsRuns(s.IMAGING_STATE_MACHINE_ARN)
+    return Sweep(ledger, runs, clock, meter(), _review(s, ledger), claim, settle)
+
+
+@lru_cache(maxsize=1)
+def plan_run() -> PlanRun:
+    """Return the service of ``plan_jobs``."""
+    s = PlanJobsSettings.from_environment()
+    ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
+    claim = ClaimUnits(ledger, processed, clock, meter())
+    subjects = ClaimSubjects(ledger, S3Objects(s.RAW_BUCKET), clock, _review(s, ledger), claim)
+    settings = JobSettings(
+        s.RAW_BUCKET, s.PROCESSED_BUCKET, s.RADIOMICS_IMAGE_URI, s.MIN_VOLUME_GB, s.TIME_LIMIT_SECONDS
+    )
+    return PlanRun(processed, SageMakerJobs(), subjects, settings, s.MAX_CONCURRENCY, load_dataset)
+
+
+def _settle(s: RecordOutcomeSettings, ledger: Ledger, processed: ObjectStore) -> SettleUnit:
+    return SettleUnit(ledger, processed, clock, meter(), s.FORCE_AFTER_SECONDS)
+
+
+@lru_cache(maxsize=1)
+def record_job() -> RecordJob:
+    """Return the service of ``record_outcome`` for a job."""
+    s = RecordOutcomeSettings.from_environment()
+    ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
+    return RecordJob(processed, ledger, _settle(s, ledger, processed))
+
+
+@lru_cache(maxsize=1)
+def summarize_run() -> SummarizeRun:
+    """Return the service of ``record_outcome`` for a run."""
+    s = RecordOutcomeSettings.from_environment()
+    return SummarizeRun(S3Objects(s.PROCESSED_BUCKET), DynamoDbLedger(s.LEDGER_TABLE))
+
+
+@lru_cache(maxsize=1)
+def ingest_features() -> IngestFeatures:
+    """Return the service of ``feature_ingest``."""
+    s = FeatureIngestSettings.from_environment()
+    return IngestFeatures(
+        DynamoDbLedger(s.LEDGER_TABLE),
+        S3Objects(s.PROCESSED_BUCKET),
+        SageMakerRecords(),
+        clock,
+        meter(),
+        s.STACK_NAME,
+        load_dataset,
+        load_contract,
+    )
+
+
+@lru_cache(maxsize=1)
+def ensure_groups() -> EnsureGroups:
+    """Return the service of ``feature_groups``."""
+    s = FeatureGroupsSettings.from_environment()
+    groups = SageMakerGroups(GroupSettings(s.FEATURE_STORE_BUCKET, s.FEATURE_STORE_ROLE_ARN, s.DATA_KEY_ARN))
+    return EnsureGroups(groups, load_dataset, load_contract)

@@ -1,0 +1,57 @@
+"""What a dataset's configuration file says (``functions/datasets/<name>.yaml``)."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _compiles(pattern: str | None) -> str | None:
+    if pattern is not None:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+    return pattern
+
+
+Pattern = Annotated[str | None, AfterValidator(_compiles)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RoiChoice(_Strict):
+    """Which region of interest of a study is measured.
+
+    ``label`` and ``property_code`` are regular expressions searched in a segment's label and in its coded property
+    (``scheme:value:meaning``). A study with a lone region needs neither.
+    """
+
+    label: Pattern = None
+    property_code: Pattern = None
+    policy: Literal["single", "union", "each", "largest"] = "single"
+
+
+class ImagingConfig(_Strict):
+    """Imaging part: the radiomics parameter file by name, the ROI choice and the version of the feature group."""
+
+    params: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+    group_version: Annotated[int, Field(ge=1)] = 1
+    roi: RoiChoice = RoiChoice()
+
+
+class DatasetConfig(_Strict):
+    """A dataset. Its feature groups are a pure function of this file and of the parameter file it names."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
+    description: str = ""
+    imaging: ImagingConfig | None = None
+
+    @model_validator(mode="after")
+    def _has_a_modality(self) -> Self:
+        if self.imaging is None:
+            raise ValueError("a dataset needs at least one modality; add an imaging: section")
+        return self

@@ -1,0 +1,119 @@
+"""Units of work and their place in the ledger."""
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+DUE_SHARDS = 8
+"""Partitions of the ``due`` index, so that one busy minute does not write to one partition."""
+
+
+class Status(StrEnum):
+    """Where a unit stands."""
+
+    RECEIVING = "RECEIVING"
+    READY = "READY"
+    PROCESSING = "PROCESSING"
+    PROCESSED = "PROCESSED"
+    COMPLETED = "COMPLETED"
+    QUARANTINED = "QUARANTINED"
+    FAILED = "FAILED"
+
+
+END_STATUSES = frozenset({Status.COMPLETED, Status.QUARANTINED, Status.FAILED})
+"""Statuses that only a new upload or a request leaves."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One imaging study as it is addressed in S3.
+
+    Parameters
+    ----------
+    dataset, subject, study : str
+        The path segments under ``imaging/``. ``study`` has no ``.zip`` ending.
+    """
+
+    dataset: str
+    subject: str
+    study: str
+
+    modality = "imaging"
+
+    @property
+    def unit_id(self) -> str:
+        """Key of the ledger item."""
+        return f"{self.modality}#{self.dataset}#{self.subject}#{self.study}"
+
+    @property
+    def correlation_id(self) -> str:
+        """The id that joins every log line of the unit with its feature record.
+
+        It follows from the unit alone, so that the first event, a duplicate and a re-run all carry the same one.
+        """
+        return hashlib.sha256(self.unit_id.encode()).hexdigest()[:16]
+
+    @property
+    def due_shard(self) -> int:
+        """Partition of the unit in the ``due`` index."""
+        return int(self.correlation_id, 16) % DUE_SHARDS
+
+    @property
+    def folder(self) -> str:
+        """Key prefix of a study that is uploaded as a folder."""
+        return f"{self.modality}/{self.dataset}/{self.subject}/{self.study}/"
+
+    @property
+    def archive(self) -> str:
+        """Key of a study that is uploaded as one zip."""
+        return f"{self.modality}/{self.dataset}/{self.subject}/{self.study}.zip"
+
+    def result_key(self, name: str) -> str:
+        """Key of one of the unit's results in ProcessedBucket."""
+        return f"{self.folder}{name}"
+
+
+@dataclass(frozen=True)
+class LedgerItem:
+    """What the ledger holds of a unit. Times are epoch seconds; absent values are None.
+
+    ``open_since`` is the first arrival that no end status has answered yet; ``listed_at`` is when the objects of
+    ``generation`` were listed; ``due_at`` is when ``sweep`` must look at the unit again, whatever its status;
+    ``requested_at`` is when somebody last asked for another run and ``served_request`` the last such wish that
+    was taken up. ``version`` grows with every write and is what a write is conditional on.
+    """
+
+    unit: Unit
+    status: Status
+    last_arrival: int = 0
+    open_since: int | None = None
+    requested_at: int = 0
+    served_request: int = 0
+    listed_at: int = 0
+    generation: str | None = None
+    objects: int = 0
+    bytes: int = 0
+    attempt: int = 0
+    lost_runs: int = 0
+    version: int = 0
+    run_id: str | None = None
+    lease_until: int = 0
+    due_at: int | None = None
+    reason_code: str | None = None
+    record_hash: str | None = None
+    times: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def unit_id(self) -> str:
+        """Key of the ledger item."""
+        return self.unit.unit_id
+
+    @property
+    def rerun_requested(self) -> bool:
+        """Whether somebody asked for another run and none was started for it yet."""
+        return self.requested_at > self.served_request
+
+    @property
+    def arrived_since_listing(self) -> bool:
+        """Whether anything arrived in or after the second in which the objects were listed."""
+        return self.last_arrival >= self.listed_at

@@ -1,0 +1,85 @@
+"""Logs and metrics of every function, in one place.
+
+Log lines carry the subject key at most; metrics carry only the dimensions ``modality`` and ``stage``.
+"""
+
+from enum import StrEnum
+from functools import lru_cache
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+
+class Metric(StrEnum):
+    """Every metric of the application and the stage of the pipeline that emits it."""
+
+    OBJECTS_RECEIVED = "ObjectsReceived"
+    OBJECTS_IGNORED = "ObjectsIgnored"
+    OBJECTS_REFUSED = "ObjectsRefused"
+    UNITS_RECEIVED = "UnitsReceived"
+    UNITS_READY = "UnitsReady"
+    UNITS_STARTED = "UnitsStarted"
+    UNITS_PROCESSED = "UnitsProcessed"
+    UNITS_QUARANTINED = "UnitsQuarantined"
+    UNITS_FAILED = "UnitsFailed"
+    UNITS_INCOMPLETE = "UnitsIncomplete"
+    OLDEST_INCOMPLETE_UNIT_SECONDS = "OldestIncompleteUnitSeconds"
+    UNITS_COMPLETED = "UnitsCompleted"
+    FEATURE_RECORDS_WRITTEN = "FeatureRecordsWritten"
+    UPLOAD_TO_FEATURE_SECONDS = "UploadToFeatureSeconds"
+
+    @property
+    def stage(self) -> str:
+        """Stage of the pipeline: ``arrival``, ``run`` or ``features``."""
+        return _STAGES[self]
+
+    @property
+    def unit(self) -> MetricUnit:
+        """CloudWatch unit."""
+        return MetricUnit.Seconds if self.value.endswith("Seconds") else MetricUnit.Count
+
+
+_ARRIVAL = (Metric.OBJECTS_RECEIVED, Metric.OBJECTS_IGNORED, Metric.OBJECTS_REFUSED, Metric.UNITS_RECEIVED)
+_FEATURES = (Metric.UNITS_COMPLETED, Metric.FEATURE_RECORDS_WRITTEN, Metric.UPLOAD_TO_FEATURE_SECONDS)
+_STAGES = {m: "arrival" if m in _ARRIVAL else "features" if m in _FEATURES else "run" for m in Metric}
+
+MODALITY = "imaging"
+
+
+@lru_cache(maxsize=1)
+def logger() -> Logger:
+    """Return the structured logger; its level comes from ``POWERTOOLS_LOG_LEVEL``."""
+    return Logger(service="multimodal", utc=True)
+
+
+class CloudWatchMeter:
+    """Collects metrics of one invocation and prints them as embedded metric format when flushed.
+
+    Parameters
+    ----------
+    namespace : str
+        CloudWatch namespace; the stack is part of it, so that two stacks of one account stay apart.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._stages: dict[str, EphemeralMetrics] = {}
+
+    def __call__(self, metric: str, value: float = 1) -> None:
+        """Record a value."""
+        known = Metric(metric)
+        self._of_stage(known.stage).add_metric(name=known.value, unit=known.unit, value=value)
+
+    def flush(self) -> None:
+        """Print what was recorded, one line per stage."""
+        for metrics in self._stages.values():
+            metrics.flush_metrics()
+        self._stages = {}
+
+    def _of_stage(self, stage: str) -> EphemeralMetrics:
+        if stage not in self._stages:
+            metrics = EphemeralMetrics(namespace=self._namespace)
+            metrics.add_dimension(name="modality", value=MODALITY)
+            metrics.add_dimension(name="stage", value=stage)
+            self._stages[stage] = metrics
+        return self._stages[stage]

@@ -1,0 +1,110 @@
+"""What the services need of the world, as protocols. Adapters implement them; tests use fakes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from multimodal.domain.feature_record import Record
+from multimodal.domain.feature_schema import FeatureGroupSpec, FeatureType
+from multimodal.domain.listing import StoredObject
+from multimodal.domain.units import LedgerItem, Unit
+
+Changes = Mapping[str, Any]
+"""Attribute → new value of a ledger item; None removes the attribute."""
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def __call__(self) -> int:
+        """Return epoch seconds."""
+
+
+class Ledger(Protocol):
+    """One item per unit; every change is one conditional write."""
+
+    def touch(self, unit: Unit, now: int, due_at: int) -> bool:
+        """Note that something of the unit arrived; return whether the unit was new."""
+
+    def request(self, unit: Unit, requested_at: int, due_at: int) -> bool:
+        """Ask for another run of the unit; return False when this or a later wish is already there."""
+
+    def note(self, unit: Unit, changes: Changes) -> None:
+        """Write what is known of a unit that no run can take (a refused key, a subject without a study)."""
+
+    def get(self, unit_id: str) -> LedgerItem | None:
+        """Return the item as it is now (strongly consistent)."""
+
+    def update(self, item: LedgerItem, changes: Changes) -> bool:
+        """Apply changes if the item is still as it was read; return whether they were applied."""
+
+    def due(self, now: int, limit: int) -> list[str]:
+        """Return ids of up to ``limit`` units whose look is owed, oldest first."""
+
+    def waiting(self) -> tuple[int, int | None]:
+        """Return how many units have not ended, and when the oldest of them was first seen."""
+
+
+class ObjectStore(Protocol):
+    """Objects of one bucket."""
+
+    def objects_under(self, prefix: str) -> Iterable[StoredObject]:
+        """Yield the objects whose keys start with ``prefix``."""
+
+    def folders(self, prefix: str) -> tuple[list[str], list[str]]:
+        """Return the folder names and the object names directly under ``prefix``."""
+
+    def read_json(self, key: str) -> Any | None:  # noqa: ANN401 – any JSON
+        """Return a parsed object, or None when there is none."""
+
+    def read_text(self, key: str) -> str | None:
+        """Return an object's text, or None when there is none."""
+
+    def write_json(self, key: str, document: Any) -> None:  # noqa: ANN401 – any JSON
+        """Store a document."""
+
+    def uri(self, key: str) -> str:
+        """Return the ``s3://`` address of a key."""
+
+
+class Runs(Protocol):
+    """Executions of the imaging state machine."""
+
+    def start(self, run_id: str) -> None:
+        """Start a run by name; a second start of the same name changes nothing."""
+
+    def is_running(self, run_id: str) -> bool:
+        """Return whether the run is still at work; False also when it never started."""
+
+
+class JobCounter(Protocol):
+    """Processing jobs in flight."""
+
+    def in_flight(self) -> int:
+        """Return how many of this application's jobs are running."""
+
+
+class FeatureRecords(Protocol):
+    """Records of feature groups."""
+
+    def put(self, group: str, record: Record) -> None:
+        """Write one record."""
+
+
+class FeatureGroups(Protocol):
+    """Feature groups."""
+
+    def definitions(self, group: str) -> Sequence[Mapping[str, Any]] | None:
+        """Return a group's feature definitions, or None when there is no such group."""
+
+    def create(self, spec: FeatureGroupSpec) -> None:
+        """Create a group and wait until it can be written to."""
+
+    def add(self, group: str, additions: Sequence[tuple[str, FeatureType]]) -> None:
+        """Add features to a group and wait until they can be written."""
+
+
+class Meter(Protocol):
+    """Counts what happens."""
+
+    def __call__(self, metric: str, value: float = 1) -> None:
+        """Record a value of one of :class:`multimodal.observability.Metric`."""

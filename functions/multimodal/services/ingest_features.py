@@ -1,0 +1,156 @@
+"""``features.json`` into Feature Store, once per content."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from multimodal.domain.dataset import DatasetConfig
+from multimodal.domain.errors import BadInputError, RetryableError
+from multimodal.domain.feature_record import Record, build_record, record_hash
+from multimodal.domain.feature_schema import FeatureGroupSpec, ParameterContract, imaging_group
+from multimodal.domain.features_document import FeaturesDocument
+from multimodal.domain.keys import KeyKind, parse_key
+from multimodal.domain.reasons import Reason
+from multimodal.domain.units import LedgerItem, Status, Unit
+from multimodal.observability import Metric, logger
+from multimodal.ports import Clock, FeatureRecords, Ledger, Meter, ObjectStore
+from multimodal.services.due import ended
+from multimodal.services.review_unit import NO_REASON
+
+FEATURES_NAME = "features.json"
+_TRIES = 5
+
+
+class IngestFeatures:
+    """Writes a study's record to its feature group.
+
+    Parameters
+    ----------
+    ledger, processed, features, clock, meter
+        Ports.
+    stack : str
+        Stack name, the first part of a group's name.
+    datasets, contracts : callable
+        Name → dataset configuration, name → what a parameter file promises.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        processed: ObjectStore,
+        features: FeatureRecords,
+        clock: Clock,
+        meter: Meter,
+        stack: str,
+        datasets: Callable[[str], DatasetConfig],
+        contracts: Callable[[str], ParameterContract],
+    ) -> None:
+        self._ledger, self._processed, self._features = ledger, processed, features
+        self._clock, self._meter, self._stack = clock, meter, stack
+        self._datasets, self._contracts = datasets, contracts
+
+    def __call__(self, key: str) -> None:
+        """Ingest the ``features.json`` at ``key``; a content that was ingested before changes nothing.
+
+        Raises
+        ------
+        RetryableError
+            When a service is busy, or the ledger does not know the unit yet.
+        """
+        unit = _unit_of(key)
+        item = self._ledger.get(unit.unit_id) if unit else None
+        if unit is None or item is None:
+            logger().warning("features without a unit in the ledger are left alone", key_depth=key.count("/"))
+            return
+        try:
+            self._ingest(unit, item, key)
+        except BadInputError as error:
+            self._quarantine(unit, error)
+
+    def _ingest(self, unit: Unit, item: LedgerItem, key: str) -> None:
+        document = FeaturesDocument.parse(self._processed.read_text(key))
+        spec = self._spec_for(unit, document)
+        record = build_record(
+            document, unit, spec, self._processed.uri(key), _instant(item.times.get("received_at", 0))
+        )
+        digest = record_hash(record)
+        if item.record_hash != digest:
+            self._write(unit, spec, record)
+        self._complete(unit, document, digest, spec.name)
+
+    def _spec_for(self, unit: Unit, document: Mapping[str, Any]) -> FeatureGroupSpec:
+        config = self._datasets(unit.dataset)
+        assert config.imaging is not None  # noqa: S101 – units of datasets without imaging are never processed
+        contract = self._contracts(config.imaging.params)
+        found = document["provenance"]["params_hash"]
+        if found != contract.params_hash:
+            message = (
+                f"the features were computed with other settings than {contract.name} of group version "
+                f"{config.imaging.group_version}; deploy the matching image, or raise group_version"
+            )
+            raise BadInputError(Reason.PARAMS_MISMATCH, message, {"found": found, "expected": contract.params_hash})
+        return imaging_group(self._stack, config, contract)
+
+    def _write(self, unit: Unit, spec: FeatureGroupSpec, record: Record) -> None:
+        self._features.put(spec.name, record)
+        self._meter(Metric.FEATURE_RECORDS_WRITTEN)
+        logger().info("record written", correlation_id=unit.correlation_id, features=len(record), group=spec.name)
+
+    def _complete(self, unit: Unit, document: Mapping[str, Any], digest: str, group: str) -> None:
+        for _ in range(_TRIES):
+            item = self._ledger.get(unit.unit_id)
+            if item is None or not self._may_complete(item, document):
+                return
+            now = self._clock()
+            changes = {
+                **NO_REASON,
+                "status": Status.COMPLETED.value,
+                "completed_at": now,
+                "record_hash": digest,
+                "feature_group": group,
+                "lease_until": None,
+                **ended(item, now),
+            }
+            if self._ledger.update(item, changes):
+                self._announce(item, now)
+                return
+        raise RetryableError("the ledger item kept changing; the message will be delivered again")
+
+    def _may_complete(self, item: LedgerItem, document: Mapping[str, Any]) -> bool:
+        """Whether these features are the unit's latest result and not already noted."""
+        waits = item.status in {Status.PROCESSING, Status.PROCESSED}
+        return waits and (document.get("run") or {}).get("run_id") == item.run_id
+
+    def _announce(self, item: LedgerItem, now: int) -> None:
+        self._meter(Metric.UNITS_COMPLETED)
+        self._meter(Metric.UPLOAD_TO_FEATURE_SECONDS, max(now - item.last_arrival, 0))
+        logger().info("unit completed", correlation_id=item.unit.correlation_id, run_id=item.run_id)
+
+    def _quarantine(self, unit: Unit, error: BadInputError) -> None:
+        item = self._ledger.get(unit.unit_id)
+        if item is None:
+            return
+        now = self._clock()
+        changes = {
+            "status": Status.QUARANTINED.value,
+            "reason_code": error.reason_code,
+            "reason_message": error.message,
+            "reason_details": error.details,
+            "quarantined_at": now,
+            "lease_until": None,
+            **ended(item, now),
+        }
+        if not self._ledger.update(item, changes):
+            raise RetryableError("the ledger item changed meanwhile; the message will be delivered again")
+        self._meter(Metric.UNITS_QUARANTINED)
+        logger().warning("features refused", correlation_id=unit.correlation_id, reason_code=error.reason_code)
+
+
+def _unit_of(key: str) -> Unit | None:
+    parsed = parse_key(key)
+    is_features = parsed.kind is KeyKind.OBJECT and parsed.unit is not None
+    return parsed.unit if is_features and key == parsed.unit.result_key(FEATURES_NAME) else None  # type: ignore[union-attr]
+
+
+def _instant(epoch: int) -> str:
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

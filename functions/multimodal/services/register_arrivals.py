@@ -1,0 +1,165 @@
+"""Uploads into ledger items: events say where to look, and nothing more."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from multimodal.domain.errors import BadInputError, RetryableError
+from multimodal.domain.keys import COHORT_NAME, KeyKind, UploadKey, parse_key
+from multimodal.domain.reasons import Reason
+from multimodal.domain.units import Status, Unit
+from multimodal.observability import Metric, logger
+from multimodal.ports import Clock, Ledger, Meter, ObjectStore
+from multimodal.services.due import quiet_end
+from multimodal.services.subjects import note_subject_without_study, studies_of
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One ObjectCreated event: its message, key and time (epoch seconds)."""
+
+    message_id: str
+    key: str
+    event_time: int
+
+
+@dataclass
+class _Folded:
+    """Everything one batch says about one unit."""
+
+    unit: Unit
+    messages: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    at_once: bool = False
+
+
+class RegisterArrivals:
+    """Fold a batch of uploads per study, then write once per study.
+
+    Parameters
+    ----------
+    ledger, raw, clock, meter
+        Ports: the ledger, RawBucket, the time, metrics.
+    quiet : int
+        Quiet period in seconds.
+    """
+
+    def __init__(self, ledger: Ledger, raw: ObjectStore, clock: Clock, meter: Meter, quiet: int) -> None:
+        self._ledger, self._raw, self._clock, self._meter, self._quiet = ledger, raw, clock, meter, quiet
+
+    def __call__(self, uploads: Sequence[Upload]) -> set[str]:
+        """Register uploads; return ids of the messages that must come again.
+
+        The number of ledger writes is at most the number of distinct studies named in the batch (a cohort file
+        names as many studies as its subjects have).
+        """
+        parsed = [(upload, parse_key(upload.key)) for upload in uploads]
+        self._count(kind.kind for _, kind in parsed)
+        failed: set[str] = set()
+        for folded in self._fold(parsed):
+            failed |= self._try_touch(folded)
+        for dataset, refused in self._refused(parsed).items():
+            self._note_refused(dataset, refused)
+        for upload, parsed_key in parsed:
+            if parsed_key.kind is KeyKind.COHORT:
+                failed |= self._try_cohort(upload, parsed_key.dataset)
+        return failed
+
+    def _count(self, kinds: Iterable[KeyKind]) -> None:
+        counts = Counter(kinds)
+        taken = counts[KeyKind.OBJECT] + counts[KeyKind.ARCHIVE] + counts[KeyKind.MARKER]
+        for metric, value in (
+            (Metric.OBJECTS_RECEIVED, taken),
+            (Metric.OBJECTS_IGNORED, counts[KeyKind.IGNORED]),
+            (Metric.OBJECTS_REFUSED, counts[KeyKind.REFUSED]),
+        ):
+            if value:
+                self._meter(metric, value)
+
+    def _fold(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> list[_Folded]:
+        folds: dict[str, _Folded] = {}
+        for upload, key in parsed:
+            if key.unit is None:
+                continue
+            folded = folds.setdefault(key.unit.unit_id, _Folded(key.unit))
+            folded.messages.add(upload.message_id)
+            folded.keys.add(upload.key)
+            folded.at_once |= key.kind in {KeyKind.ARCHIVE, KeyKind.MARKER}
+        return list(folds.values())
+
+    def _try_touch(self, folded: _Folded) -> set[str]:
+        now = self._clock()
+        due_at = now if folded.at_once else quiet_end(now, self._quiet)
+        try:
+            if self._ledger.touch(folded.unit, now, due_at):
+                self._meter(Metric.UNITS_RECEIVED)
+        except RetryableError as error:
+            logger().warning("arrival not registered, will be delivered again", reason=str(error))
+            return folded.messages
+        logger().info(
+            "arrival",
+            correlation_id=folded.unit.correlation_id,
+            objects=len(folded.keys),
+            at_once=folded.at_once,
+        )
+        return set()
+
+    def _refused(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[str, list[tuple[str, str]]]:
+        refused: dict[str, list[tuple[str, str]]] = {}
+        for upload, key in parsed:
+            if key.kind is KeyKind.REFUSED:
+                refused.setdefault(key.dataset or "-", []).append((upload.key, key.problem))
+        return refused
+
+    def _note_refused(self, dataset: str, refused: Sequence[tuple[str, str]]) -> None:
+        example, problem = refused[0]
+        logger().warning("keys refused", dataset=dataset, objects=len(refused), reason=problem)
+        self._ledger.note(
+            Unit(dataset, "-", "refused-keys"),
+            {
+                "status": Status.QUARANTINED.value,
+                "reason_code": Reason.KEY_NOT_ACCEPTED.value,
+                "reason_message": problem,
+                "reason_details": {"example_key": example[:300], "objects_in_batch": len(refused)},
+            },
+        )
+
+    def _try_cohort(self, upload: Upload, dataset: str) -> set[str]:
+        try:
+            subjects = self._read_cohort(upload.key)
+            for subject in subjects:
+                self._request_subject(dataset, subject, upload.event_time)
+        except BadInputError as error:
+            self._note_bad_cohort(dataset, error)
+        except RetryableError as error:
+            logger().warning("cohort not registered, will be delivered again", dataset=dataset, reason=str(error))
+            return {upload.message_id}
+        return set()
+
+    def _read_cohort(self, key: str) -> list[str]:
+        text = self._raw.read_text(key)
+        try:
+            subjects = json.loads(text or "")["subjects"]
+        except (ValueError, KeyError, TypeError):
+            subjects = None
+        if not isinstance(subjects, list) or not subjects or not all(isinstance(s, str) and s for s in subjects):
+            raise BadInputError(Reason.COHORT_INVALID, f'{COHORT_NAME} must be {{"subjects": ["R01-001", …]}}')
+        return list(dict.fromkeys(subjects))
+
+    def _request_subject(self, dataset: str, subject: str, requested_at: int) -> None:
+        studies = studies_of(self._raw, dataset, subject)
+        if not studies:
+            note_subject_without_study(self._ledger, dataset, subject)
+        for unit in studies:
+            self._ledger.request(unit, requested_at, self._clock())
+
+    def _note_bad_cohort(self, dataset: str, error: BadInputError) -> None:
+        logger().warning("cohort file refused", dataset=dataset, reason=error.message)
+        unit = Unit(dataset, "-", "cohort-file")
+        changes = {
+            "status": Status.QUARANTINED.value,
+            "reason_code": error.reason_code,
+            "reason_message": error.message,
+        }
+        self._ledger.note(unit, changes)

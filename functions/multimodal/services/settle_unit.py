@@ -1,0 +1,99 @@
+"""What a run left for a unit, brought into the ledger."""
+
+from multimodal.domain.reasons import Reason
+from multimodal.domain.results import Outcome, outcome_of
+from multimodal.domain.units import LedgerItem, Status
+from multimodal.observability import Metric, logger
+from multimodal.ports import Changes, Clock, Ledger, Meter, ObjectStore
+from multimodal.services.due import ended, look_at
+from multimodal.services.review_unit import NO_REASON
+
+INGEST_RECHECK_SECONDS = 900
+_METRICS = {
+    Status.PROCESSED: Metric.UNITS_PROCESSED,
+    Status.QUARANTINED: Metric.UNITS_QUARANTINED,
+    Status.FAILED: Metric.UNITS_FAILED,
+}
+_TIMES = {Status.PROCESSED: "processed_at", Status.QUARANTINED: "quarantined_at", Status.FAILED: "failed_at"}
+_TRIES = 5
+
+
+class SettleUnit:
+    """Reads a unit's results and moves the unit out of PROCESSING.
+
+    Parameters
+    ----------
+    ledger, processed, clock, meter
+        Ports.
+    force : int
+        How long an incomplete study may wait for the rest, in seconds after its first arrival.
+    """
+
+    def __init__(self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Meter, force: int) -> None:
+        self._ledger, self._processed, self._clock, self._meter = ledger, processed, clock, meter
+        self._force = force
+
+    def result_of(self, item: LedgerItem) -> Outcome | None:
+        """Return what the item's present run decided, or None when it left no result."""
+        features = self._processed.read_json(item.unit.result_key("features.json"))
+        rejection = self._processed.read_json(item.unit.result_key("rejection.json"))
+        return outcome_of(features, rejection, item.run_id)
+
+    def __call__(self, unit_id: str, run: str, otherwise: Outcome) -> Status | None:
+        """Settle a unit of a run; ``otherwise`` is its outcome when the run left no result.
+
+        Returns
+        -------
+        Status or None
+            The status the unit has now as far as this run is concerned; None when another run holds it.
+        """
+        for _ in range(_TRIES):
+            item = self._ledger.get(unit_id)
+            if item is None or item.run_id != run:
+                return None
+            if item.status is not Status.PROCESSING:
+                return item.status
+            outcome = self.result_of(item) or otherwise
+            if self._ledger.update(item, self._changes(item, outcome)):
+                return self._announce(item, outcome)
+        return Status.PROCESSING
+
+    def _changes(self, item: LedgerItem, outcome: Outcome) -> Changes:
+        now = self._clock()
+        changes = {
+            **NO_REASON,
+            "status": outcome.status.value,
+            "lease_until": None,
+            "lost_runs": None,
+            **self._look(item, outcome, now),
+        }
+        if outcome.status in _TIMES:
+            changes[_TIMES[outcome.status]] = now
+        if outcome.reason:
+            changes |= {
+                "reason_code": outcome.reason,
+                "reason_message": outcome.message,
+                "reason_details": outcome.details,
+            }
+        return changes
+
+    def _look(self, item: LedgerItem, outcome: Outcome, now: int) -> Changes:
+        if outcome.status in {Status.QUARANTINED, Status.FAILED}:
+            return ended(item, now)
+        if item.arrived_since_listing or item.rerun_requested:
+            return look_at(item.unit, now)
+        if outcome.reason == Reason.INCOMPLETE_STUDY:
+            return look_at(item.unit, (item.open_since or item.last_arrival) + self._force)
+        return look_at(item.unit, now + INGEST_RECHECK_SECONDS)
+
+    def _announce(self, item: LedgerItem, outcome: Outcome) -> Status:
+        if outcome.status in _METRICS:
+            self._meter(_METRICS[outcome.status])
+        logger().info(
+            "unit settled",
+            correlation_id=item.unit.correlation_id,
+            status=outcome.status.value,
+            reason_code=outcome.reason,
+            run_id=item.run_id,
+        )
+        return outcome.status

@@ -1,0 +1,76 @@
+"""Claim ready units for a run and write down exactly what the run is about."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from multimodal.domain.jobs import RunPaths, listing_document
+from multimodal.domain.packing import PlannedUnit, run_id
+from multimodal.domain.units import Status
+from multimodal.observability import Metric, logger
+from multimodal.ports import Clock, Ledger, Meter, ObjectStore
+from multimodal.services.due import look_at
+from multimodal.services.review_unit import NO_REASON, ReadyUnit
+
+LEASE_SECONDS = 900
+"""How long a claim holds before ``sweep`` asks what became of it. A run still at work gets another lease."""
+
+
+class ClaimUnits:
+    """Takes units for a run: a lease in the ledger, then the run's plan in ProcessedBucket.
+
+    Two claimers cannot take the same unit: the claim is a write on the condition that the item is as it was read.
+    """
+
+    def __init__(self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Meter) -> None:
+        self._ledger, self._processed, self._clock, self._meter = ledger, processed, clock, meter
+
+    def name_of(self, ready: Sequence[ReadyUnit]) -> str:
+        """Return the deterministic name of a run over these units."""
+        return run_id([(r.item.unit_id, r.listing.generation, r.item.attempt + 1) for r in ready])
+
+    def __call__(self, run: str, ready: Sequence[ReadyUnit], missing_subjects: Sequence[str] = ()) -> list[PlannedUnit]:
+        """Claim units and write ``plan.json``; return those that were claimed."""
+        claimed = [r for r in ready if self._claim(run, r)]
+        planned = [self._store_listing(run, r) for r in claimed]
+        plan = {
+            "schema": 1,
+            "run_id": run,
+            "units": [asdict(p) for p in planned],
+            "missing_subjects": list(missing_subjects),
+        }
+        self._processed.write_json(RunPaths(run).plan, plan)
+        return planned
+
+    def _claim(self, run: str, ready: ReadyUnit) -> bool:
+        item, now = ready.item, self._clock()
+        lease_until = now + LEASE_SECONDS
+        changes = {
+            **NO_REASON,
+            "status": Status.PROCESSING.value,
+            "run_id": run,
+            "attempt": item.attempt + 1,
+            "lease_until": lease_until,
+            "processing_at": now,
+            **look_at(item.unit, lease_until),
+        }
+        claimed = self._ledger.update(item, changes)
+        if claimed:
+            self._meter(Metric.UNITS_STARTED)
+            logger().info("unit claimed", correlation_id=item.unit.correlation_id, run_id=run)
+        return claimed
+
+    def _store_listing(self, run: str, ready: ReadyUnit) -> PlannedUnit:
+        unit, listing = ready.item.unit, ready.listing
+        key = RunPaths(run).listing(unit.correlation_id)
+        self._processed.write_json(key, listing_document(unit, listing))
+        return PlannedUnit(
+            unit_id=unit.unit_id,
+            dataset=unit.dataset,
+            subject=unit.subject,
+            study=unit.study,
+            generation=listing.generation,
+            attempt=ready.item.attempt + 1,
+            objects=len(listing.objects),
+            bytes=listing.bytes,
+            listing_key=key,
+        )

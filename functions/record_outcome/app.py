@@ -1,0 +1,21 @@
+"""What became of a job, or of a run. Called by the imaging state machine."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from multimodal import bootstrap
+from multimodal.domain.errors import InvalidRequestError
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Record the end of a job (``action: job``) or sum up a run (``action: run``)."""
+    try:
+        match event:
+            case {"action": "job", "job": dict(job), "outcome": dict(outcome)}:
+                return bootstrap.record_job()(job, outcome)
+            case {"action": "run", "run_id": str(run)}:
+                return bootstrap.summarize_run()(run)
+        raise InvalidRequestError('action must be "job" (with job and outcome) or "run" (with run_id)')
+    finally:
+        bootstrap.meter().flush()

@@ -1,0 +1,16 @@
+"""The minute's round over the ledger. Trigger: a schedule; anybody may invoke it in between."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from multimodal import bootstrap
+from multimodal.messages import time_is_left
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Look at the units that are due and start a run for those that are ready."""
+    try:
+        return dict(bootstrap.sweep()(time_is_left(context)))
+    finally:
+        bootstrap.meter().flush()
