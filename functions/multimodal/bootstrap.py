@@ -12,7 +12,7 @@ from multimodal.adapters.step_functions_runs import StepFunctionsRuns
 from multimodal.domain.completeness import Patience
 from multimodal.domain.jobs import JobSettings
 from multimodal.observability import CloudWatchMeter
-from multimodal.ports import Ledger, ObjectStore
+from multimodal.ports import Ledger
 from multimodal.services.ensure_groups import EnsureGroups
 from multimodal.services.ingest_features import IngestFeatures
 from multimodal.services.plan_run import ClaimSubjects, PlanRun
@@ -65,7 +65,7 @@ def sweep() -> Sweep:
     """Return the service of ``sweep``."""
     s = SweepSettings.from_environment()
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    settle = SettleUnit(ledger, processed, clock, meter(), s.FORCE_AFTER_SECONDS)
+    settle = SettleUnit(ledger, processed, clock, meter())
     claim = ClaimUnits(ledger, processed, clock, meter())
     runs = StepFunctionsRuns(s.IMAGING_STATE_MACHINE_ARN)
     return Sweep(ledger, runs, clock, meter(), _review(s, ledger), claim, settle)
@@ -84,16 +84,12 @@ def plan_run() -> PlanRun:
     return PlanRun(processed, SageMakerJobs(), subjects, settings, s.MAX_CONCURRENCY, load_dataset)
 
 
-def _settle(s: RecordOutcomeSettings, ledger: Ledger, processed: ObjectStore) -> SettleUnit:
-    return SettleUnit(ledger, processed, clock, meter(), s.FORCE_AFTER_SECONDS)
-
-
 @lru_cache(maxsize=1)
 def record_job() -> RecordJob:
     """Return the service of ``record_outcome`` for a job."""
     s = RecordOutcomeSettings.from_environment()
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    return RecordJob(processed, ledger, _settle(s, ledger, processed))
+    return RecordJob(processed, ledger, SettleUnit(ledger, processed, clock, meter()))
 
 
 @lru_cache(maxsize=1)

@@ -22,8 +22,11 @@ class Clock(Protocol):
 class Ledger(Protocol):
     """One item per unit; every change is one conditional write."""
 
-    def touch(self, unit: Unit, now: int, due_at: int) -> bool:
-        """Note that something of the unit arrived; return whether the unit was new."""
+    def touch(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
+        """Note that something of the unit arrived; return whether the unit was new.
+
+        A look that is owed already stays as it is, unless the unit is to be looked at at once.
+        """
 
     def request(self, unit: Unit, requested_at: int, due_at: int) -> bool:
         """Ask for another run of the unit; return False when this or a later wish is already there."""

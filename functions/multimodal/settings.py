@@ -82,7 +82,6 @@ class RecordOutcomeSettings(Settings):
 
     LEDGER_TABLE: Name
     PROCESSED_BUCKET: Name
-    FORCE_AFTER_SECONDS: Seconds
 
 
 class FeatureIngestSettings(Settings):

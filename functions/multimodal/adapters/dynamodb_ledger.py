@@ -36,10 +36,11 @@ class DynamoDbLedger:
     def __init__(self, table_name: str) -> None:
         self._table = boto3.resource("dynamodb").Table(table_name)
 
-    def touch(self, unit: Unit, now: int, due_at: int) -> bool:
+    def touch(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
         """Note that something of the unit arrived; return whether the unit was new."""
-        changes = {"last_arrival": now, "due_at": due_at, "due_shard": unit.due_shard}
-        old = self._write(unit, changes, _firsts(unit, now))
+        look = {"due_at": due_at, "due_shard": unit.due_shard}
+        changes, firsts = {"last_arrival": now}, _firsts(unit, now)
+        old = self._write(unit, changes | look, firsts) if at_once else self._write(unit, changes, firsts | look)
         return not old
 
     def request(self, unit: Unit, requested_at: int, due_at: int) -> bool:

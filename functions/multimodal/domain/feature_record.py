@@ -34,7 +34,7 @@ def build_record(
     source_uri : str
         S3 URI of ``features.json``, where every ROI and every reason for a missing value is.
     uploaded_at : str
-        Event time to fall back on when the scan carries no date (the object's LastModified).
+        Event time to fall back on when the scan carries no date: when the study's first object arrived.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def _identity(document: Mapping[str, Any], unit: Unit, uploaded_at: str) -> dict
     return {
         RECORD_ID: unit.subject,
         EVENT_TIME: event_time,
-        "event_time_source": document.get("acquired_at_source") if acquired_at else "LastModified",
+        "event_time_source": document.get("acquired_at_source") if acquired_at else "UploadTime",
         "study_uid": document.get("study_uid"),
         "series_uid": document.get("series_uid"),
     }
@@ -91,9 +91,12 @@ def _measurements(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _origin(document: Mapping[str, Any], unit: Unit) -> dict[str, Any]:
-    provenance, qc = document["provenance"], document["qc"]
+    provenance, qc, acquisition = document["provenance"], document["qc"], dict(document["acquisition"])
+    spacing_x, spacing_y = acquisition.pop("pixel_spacing_mm") or (None, None)
     return {
-        **document["acquisition"],
+        **acquisition,
+        "pixel_spacing_x_mm": spacing_x,
+        "pixel_spacing_y_mm": spacing_y,
         "qc_status": qc.get("status"),
         "qc_warnings": ",".join(qc.get("warnings") or []),
         "params_hash": provenance.get("params_hash"),

@@ -28,8 +28,8 @@ class FeatureType(StrEnum):
 class ParameterContract:
     """What a radiomics parameter file promises: the features it yields and the hash of its settings.
 
-    The files under ``contracts/imaging_features/`` are written by the radiomics job itself
-    (``python -m radiomics_job --describe ct``) and a contract test keeps both equal.
+    The files under ``contracts/imaging_features/`` are written by ``make contracts`` from the container's parameter
+    files; a contract test keeps both equal.
     """
 
     name: str
@@ -71,7 +71,8 @@ TRAILING: tuple[tuple[str, FeatureType], ...] = (
     ("kernel", FeatureType.STRING),
     ("kvp", FeatureType.FRACTIONAL),
     ("contrast", FeatureType.STRING),
-    ("pixel_spacing_mm", FeatureType.FRACTIONAL),
+    ("pixel_spacing_x_mm", FeatureType.FRACTIONAL),
+    ("pixel_spacing_y_mm", FeatureType.FRACTIONAL),
     ("slice_spacing_mm", FeatureType.FRACTIONAL),
     ("slice_thickness_mm", FeatureType.FRACTIONAL),
     ("qc_status", FeatureType.STRING),

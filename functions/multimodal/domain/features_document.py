@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.reasons import Reason
@@ -33,7 +33,7 @@ class _Acquisition(BaseModel):
     kernel: str | None
     kvp: float | int | None
     contrast: str | None
-    pixel_spacing_mm: float | int | None
+    pixel_spacing_mm: Annotated[list[float | int], Field(min_length=2, max_length=2)] | None
     slice_spacing_mm: float | int | None
     slice_thickness_mm: float | int | None
 

@@ -6,13 +6,16 @@ from typing import Any
 from multimodal.domain.units import LedgerItem, Unit
 
 STEP_SECONDS = 30
-"""Due times move in steps, so that a burst of arrivals rewrites the ``due`` index once per step and not per batch."""
+"""Shortest step by which a look is put off, so that a slow upload does not rewrite the ``due`` index all the time."""
 
 
-def quiet_end(now: int, quiet: int) -> int:
-    """Return when a unit that just received something is looked at: the quiet period's end, rounded up to a step."""
+def next_look(now: int, until: int, quiet: int) -> int:
+    """Return when a waiting unit is looked at next: when its wait may end, but within one quiet period.
+
+    The upper bound is what finds a unit whose later events were all lost; arrivals themselves never move a look.
+    """
     step = min(STEP_SECONDS, max(quiet, 1))
-    return -(-(now + quiet) // step) * step
+    return now + min(max(until - now, step), max(quiet, 1))
 
 
 def look_at(unit: Unit, when: int) -> dict[str, Any]:

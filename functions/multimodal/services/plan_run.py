@@ -47,7 +47,7 @@ class ClaimSubjects:
         item = self._ledger.get(unit.unit_id)
         if item and item.status is Status.PROCESSING and item.run_id == run:
             # An earlier try of this very planning claimed the unit and did not get as far as writing the plan.
-            self._ledger.update(item, {"status": Status.READY.value})
+            self._ledger.update(item, {"status": Status.READY.value, "served_request": 0})
             item = self._ledger.get(unit.unit_id)
         return self._review(item) if item and item.status is not Status.PROCESSING else None
 

@@ -11,7 +11,6 @@ from multimodal.domain.reasons import Reason
 from multimodal.domain.units import Status, Unit
 from multimodal.observability import Metric, logger
 from multimodal.ports import Clock, Ledger, Meter, ObjectStore
-from multimodal.services.due import quiet_end
 from multimodal.services.subjects import note_subject_without_study, studies_of
 
 
@@ -90,9 +89,9 @@ class RegisterArrivals:
 
     def _try_touch(self, folded: _Folded) -> set[str]:
         now = self._clock()
-        due_at = now if folded.at_once else quiet_end(now, self._quiet)
+        due_at = now if folded.at_once else now + self._quiet
         try:
-            if self._ledger.touch(folded.unit, now, due_at):
+            if self._ledger.touch(folded.unit, now, due_at, at_once=folded.at_once):
                 self._meter(Metric.UNITS_RECEIVED)
         except RetryableError as error:
             logger().warning("arrival not registered, will be delivered again", reason=str(error))

@@ -11,7 +11,7 @@ from multimodal.domain.reasons import Reason
 from multimodal.domain.units import END_STATUSES, LedgerItem, Status
 from multimodal.observability import Metric, logger
 from multimodal.ports import Changes, Clock, Ledger, Meter, ObjectStore
-from multimodal.services.due import look_at, looked
+from multimodal.services.due import look_at, looked, next_look
 from multimodal.services.look_up import list_unit, promised_objects
 
 NO_REASON: Mapping[str, None] = {"reason_code": None, "reason_message": None, "reason_details": None}
@@ -81,7 +81,7 @@ class ReviewUnit:
             case Complete():
                 return self._make_ready(item, listing, now)
             case Wait(until):
-                look = look_at(item.unit, max(until, now + 1))
+                look = look_at(item.unit, next_look(now, until, self._patience.quiet))
                 self._ledger.update(item, {"status": Status.RECEIVING.value, **look})
             case Refuse() as refusal:
                 self._refuse(item, refusal, now)
@@ -105,7 +105,7 @@ class ReviewUnit:
     def _wait_for_rest(self, item: LedgerItem, now: int) -> None:
         limit = (item.open_since or item.last_arrival) + self._patience.force
         if now < limit:
-            self._ledger.update(item, look_at(item.unit, limit))
+            self._ledger.update(item, look_at(item.unit, next_look(now, limit, self._patience.quiet)))
             return
         changes = {"status": Status.QUARANTINED.value, "quarantined_at": now, "listed_at": now}
         if self._ledger.update(item, changes | looked()):

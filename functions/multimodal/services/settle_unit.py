@@ -25,13 +25,10 @@ class SettleUnit:
     ----------
     ledger, processed, clock, meter
         Ports.
-    force : int
-        How long an incomplete study may wait for the rest, in seconds after its first arrival.
     """
 
-    def __init__(self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Meter, force: int) -> None:
+    def __init__(self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Meter) -> None:
         self._ledger, self._processed, self._clock, self._meter = ledger, processed, clock, meter
-        self._force = force
 
     def result_of(self, item: LedgerItem) -> Outcome | None:
         """Return what the item's present run decided, or None when it left no result."""
@@ -80,10 +77,8 @@ class SettleUnit:
     def _look(self, item: LedgerItem, outcome: Outcome, now: int) -> Changes:
         if outcome.status in {Status.QUARANTINED, Status.FAILED}:
             return ended(item, now)
-        if item.arrived_since_listing or item.rerun_requested:
+        if item.arrived_since_listing or item.rerun_requested or outcome.reason == Reason.INCOMPLETE_STUDY:
             return look_at(item.unit, now)
-        if outcome.reason == Reason.INCOMPLETE_STUDY:
-            return look_at(item.unit, (item.open_since or item.last_arrival) + self._force)
         return look_at(item.unit, now + INGEST_RECHECK_SECONDS)
 
     def _announce(self, item: LedgerItem, outcome: Outcome) -> Status:

@@ -1,0 +1,99 @@
+# Each target works on a fresh machine: it installs what it needs into .venv/ and .venv-emulator/ first.
+# Newcomers need two: make demo, make test.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := -m pip --disable-pip-version-check --quiet
+STACK ?= multimodal
+CONFIG ?= default
+RUNTIME := $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+
+# The package list is complete (every dependency is pinned with its hashes), so pip has nothing to resolve.
+INSTALL := $(PIP) install --no-deps --require-hashes --requirement
+
+export SAM_CLI_TELEMETRY := 0
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help setup demo up down status test check lint types unit e2e smoke build deploy images contracts lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(VENV)/.ready .venv-emulator/.ready ## install the tools, the job and the emulator
+
+$(VENV)/.ready: requirements/dev.txt containers/radiomics/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …"; exit 1; }
+	@command -v cc gcc >/dev/null || { echo "A C compiler is needed (pyradiomics is compiled on installation)."; exit 1; }
+	@echo "Setting up $(VENV) (tools, tests and the radiomics job; about a minute)…"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) $(INSTALL) requirements/dev.txt
+	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics
+	@touch $@
+
+.venv-emulator/.ready: requirements/emulator.txt
+	@echo "Setting up .venv-emulator (the laptop cloud)…"
+	@$(PYTHON) -m venv .venv-emulator
+	@.venv-emulator/bin/python $(INSTALL) requirements/emulator.txt
+	@touch $@
+
+demo: setup ## a cohort from upload to features on this machine; DATA=folder takes your own studies
+	@$(PY) -m local demo $(if $(DATA),DATA="$(DATA)")
+
+up: setup ## start the laptop cloud, deploy to it and leave it running
+	@$(PY) -m local up
+
+down: setup ## stop it
+	@$(PY) -m local down
+
+status: setup ## what the ledger holds
+	@$(PY) -m local status
+
+test: check unit e2e ## everything CI runs
+
+check: lint types
+
+lint: setup
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check --quiet . || { echo "Run: $(VENV)/bin/ruff format ."; exit 1; }
+
+types: setup
+	@$(VENV)/bin/mypy --no-error-summary functions containers/radiomics/src local tests
+
+unit: setup
+	@$(PY) -m pytest -q -n 2 --dist loadfile tests/unit tests/contract tests/infrastructure
+
+e2e: setup
+	@$(PY) -m pytest -q tests/end_to_end
+
+smoke: setup ## the end-to-end tests against a real account: make smoke STACK=name
+	SMOKE_STACK=$(STACK) $(PY) -m pytest -v tests/end_to_end
+
+build: setup ## sam build with the host's Python as runtime
+	$(VENV)/bin/sam build --parameter-overrides PythonRuntime=$(RUNTIME)
+
+deploy: build ## sam deploy; CONFIG=dev|prod picks a section of samconfig.toml
+	$(VENV)/bin/sam deploy --config-env $(CONFIG) --parameter-overrides PythonRuntime=$(RUNTIME) $(PARAMETERS)
+
+images: ## build the radiomics image; IMAGE=uri also pushes it
+	docker build --file containers/radiomics/Dockerfile --tag $(or $(IMAGE),multimodal-radiomics:local) containers/radiomics
+	$(if $(IMAGE),docker push $(IMAGE))
+
+contracts: setup ## write what the radiomics parameter files promise to the functions
+	@$(PY) -m local.contracts
+
+lock: setup ## pin the requirements anew (needs uv)
+	@$(PY) $(PIP) install uv
+	@for name in dev emulator; do \
+	  $(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header requirements/$$name.in --output-file requirements/$$name.txt; done
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header requirements/functions.in --output-file functions/requirements.txt
+
+clean: ## remove what the other targets made, environments included
+	rm -rf $(VENV) .venv-emulator .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache

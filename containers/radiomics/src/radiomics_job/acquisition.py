@@ -1,0 +1,106 @@
+"""What the scanner says about the acquisition, and when it took place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
+
+from pydicom.dataset import Dataset
+
+from radiomics_job.errors import Detail
+from radiomics_job.series import SliceStack
+
+_SOURCES = (
+    ("AcquisitionDateTime", None),
+    ("AcquisitionDate", "AcquisitionTime"),
+    ("SeriesDate", "SeriesTime"),
+    ("StudyDate", "StudyTime"),
+)
+_STAMP = re.compile(r"^(\d{8})(\d{2})?(\d{2})?(\d{2})?(?:\.\d{1,6})?([+-]\d{4})?$")
+
+
+def acquired_at(datasets: Iterable[Dataset]) -> tuple[str | None, str | None]:
+    """Find when the scan began.
+
+    Parameters
+    ----------
+    datasets : iterable of pydicom.Dataset
+        The slices of the series; the earliest valid time of the best source counts.
+
+    Returns
+    -------
+    time : str or None
+        ``yyyy-MM-ddTHH:mm:ssZ``. Without a stated offset the scanner's clock is taken as UTC.
+    source : str or None
+        The attribute the date came from.
+    """
+    items = list(datasets)
+    for date, time in _SOURCES:
+        stamps = [stamp for item in items if (stamp := _stamp(item, date, time)) is not None]
+        if stamps:
+            return min(stamps).strftime("%Y-%m-%dT%H:%M:%SZ"), date
+    return None, None
+
+
+def _stamp(dataset: Dataset, date_keyword: str, time_keyword: str | None) -> datetime | None:
+    text = str(dataset.get(date_keyword) or "").strip()
+    if time_keyword and text:
+        text = text.replace(".", "") + str(dataset.get(time_keyword) or "").strip().replace(":", "")
+    match = _STAMP.match(text)
+    if not match:
+        return None
+    date, *clock, offset = match.groups()
+    offset = offset or str(dataset.get("TimezoneOffsetFromUTC") or "").strip() or "+0000"
+    hours, minutes, seconds = (int(part or 0) for part in clock)
+    try:
+        zone = _zone(offset)
+        stamp = datetime.strptime(date, "%Y%m%d").replace(
+            hour=hours, minute=minutes, second=min(seconds, 59), tzinfo=zone
+        )
+        return stamp.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _zone(offset: str) -> timezone:
+    sign = -1 if offset.startswith("-") else 1
+    return timezone(sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5])))
+
+
+def describe_acquisition(stack: SliceStack) -> dict[str, Detail]:
+    """Give the fields that confound features across scanners; null when the scanner does not say.
+
+    Examples
+    --------
+    >>> describe_acquisition(stack)["kernel"]
+    'B19f'
+    """
+    dataset = stack.slices[0].dataset
+    spacing = stack.grid.spacing
+    return {
+        "manufacturer": _text(dataset, "Manufacturer"),
+        "model": _text(dataset, "ManufacturerModelName"),
+        "kernel": _text(dataset, "ConvolutionKernel"),
+        "kvp": _number(dataset, "KVP"),
+        "contrast": _text(dataset, "ContrastBolusAgent"),
+        "pixel_spacing_mm": [round(spacing[1], 6), round(spacing[0], 6)],
+        "slice_spacing_mm": round(spacing[2], 6),
+        "slice_thickness_mm": _number(dataset, "SliceThickness"),
+    }
+
+
+def _text(dataset: Dataset, keyword: str) -> str | None:
+    value = dataset.get(keyword)
+    if value is None:
+        return None
+    values = value if not isinstance(value, str) and hasattr(value, "__iter__") else [value]
+    return "\\".join(str(item).strip() for item in values)[:256] or None
+
+
+def _number(dataset: Dataset, keyword: str) -> float | None:
+    try:
+        value = dataset.get(keyword)
+        return None if value is None or value == "" else float(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,103 @@
+"""Command line of the job.
+
+Exit codes: 0 when every study has features or a rejection; 1 for a fault of the machine; 2 for a job that is described
+wrongly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from radiomics_job import __version__
+from radiomics_job.errors import InvalidJobError
+from radiomics_job.isolation import Outcome, process_all
+from radiomics_job.job import SCRATCH, plan_tasks
+from radiomics_job.limits import MEBIBYTE, Limits
+from radiomics_job.logs import log
+from radiomics_job.roi import RoiPolicy, read_rule
+
+EXIT_OK, EXIT_HOST_FAULT, EXIT_INVALID_JOB = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job and give its exit code.
+
+    Examples
+    --------
+    >>> main(["--input-dir", "studies", "--output-dir", "results"])
+    0
+    """
+    options = _parser().parse_args(arguments)
+    previous = signal.signal(signal.SIGTERM, _stop)  # so that the studies' processes are ended too
+    try:
+        return _run(options)
+    except InvalidJobError as error:
+        log("invalid_job", message=str(error))
+        return EXIT_INVALID_JOB
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _run(options: argparse.Namespace) -> int:
+    default = Limits()
+    limits = Limits(
+        seconds=options.time_limit or default.seconds,
+        memory_bytes=options.memory_limit_mb * MEBIBYTE if options.memory_limit_mb else default.memory_bytes,
+    )
+    rule = read_rule(
+        {"label": options.roi_label, "property_code": options.roi_property_code, "policy": options.roi_policy}
+    )
+    tasks = plan_tasks(options.input_dir, options.output_dir, options.job, options.params, rule, limits)
+    log("job_started", studies=len(tasks), workers=options.workers, version=__version__)
+    counts: Counter[str] = Counter()
+    try:
+        for outcome in process_all(tasks, options.workers):
+            counts[outcome.status] += 1
+            _report(outcome, sum(counts.values()), len(tasks))
+    finally:
+        shutil.rmtree(options.output_dir / SCRATCH, ignore_errors=True)
+    log("job_ended", studies=len(tasks), **counts)
+    return EXIT_HOST_FAULT if counts["host_fault"] else EXIT_OK
+
+
+def _report(outcome: Outcome, done: int, total: int) -> None:
+    log(
+        "study_ended", subject=outcome.task.subject, status=outcome.status, seconds=outcome.seconds, done=done, of=total
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="radiomics-job", description="Turn CT studies with a tumour segmentation into NIfTI and radiomic features."
+    )
+    add = parser.add_argument
+    add("--input-dir", type=Path, required=True, help="folder that holds the studies")
+    add("--output-dir", type=Path, required=True, help="folder for the results")
+    add("--job", type=Path, help="job description (default: job.json in the input folder, if there is one)")
+    add("--params", help="parameter file, by name (ct, ct_resampled) or path; overrides the job description")
+    add("--workers", type=int, default=_cpus(), help="studies at a time (default: the processors of the machine)")
+    add("--roi-label", help="without a job description: regular expression on the region's label")
+    add("--roi-property-code", help="without a job description: regular expression on the region's property code")
+    add("--roi-policy", choices=[str(policy) for policy in RoiPolicy], default="single", help="when several match")
+    add("--time-limit", type=float, help=f"seconds per study (default {Limits().seconds:g})")
+    add("--memory-limit-mb", type=int, help=f"memory per study (default {Limits().memory_bytes // MEBIBYTE})")
+    add("--version", action="version", version=__version__)
+    return parser
+
+
+def _cpus() -> int:
+    if sys.platform == "linux":  # what this process may use, not what the machine has
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _stop(*_: object) -> NoReturn:
+    raise SystemExit(128 + signal.SIGTERM)

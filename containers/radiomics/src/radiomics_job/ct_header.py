@@ -1,0 +1,180 @@
+"""What one CT slice says about itself, read strictly where geometry is concerned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.limits import Limits
+
+_FLOAT_KEYWORDS = {"FloatPixelData", "DoubleFloatPixelData"}
+
+
+@dataclass(frozen=True, eq=False)
+class CtSlice:
+    """One CT slice (or one frame of a multi-frame CT).
+
+    Parameters
+    ----------
+    name : str
+        File name relative to the study.
+    dataset : pydicom.Dataset
+        The object that holds the pixels.
+    frame : int
+        Index of the frame within the object; 0 for single-frame objects.
+    instance_uid, series_uid, study_uid, frame_of_reference_uid : str
+        Identifiers; empty when absent.
+    localizer : bool
+        The image type says that this is a scout view.
+    orientation : ndarray, shape (6,)
+        Direction cosines of a row and of a column, LPS.
+    position : ndarray, shape (3,)
+        Centre of the first pixel, LPS millimetres.
+    spacing : tuple of float
+        Between rows, between columns, in millimetres.
+    rows, columns : int
+        Matrix size.
+    slope, intercept : float
+        From stored values to Hounsfield units.
+    """
+
+    name: str
+    dataset: Dataset
+    frame: int
+    instance_uid: str
+    series_uid: str
+    study_uid: str
+    frame_of_reference_uid: str
+    localizer: bool
+    orientation: NDArray[np.float64]
+    position: NDArray[np.float64]
+    spacing: tuple[float, float]
+    rows: int
+    columns: int
+    slope: float
+    intercept: float
+
+
+def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSlice]:
+    """Give the slices of one CT object: one, or one per frame.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``UNSUPPORTED_DICOM`` when an attribute that the geometry needs is absent; ``INPUT_TOO_LARGE``.
+    AttributeError, ValueError
+        When an element cannot be decoded; the caller counts the file as unreadable.
+    """
+    if _is_localizer(dataset):
+        return iter([_localizer(dataset, name)])
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames > limits.frames:
+        raise StudyRejectedError(
+            ReasonCode.INPUT_TOO_LARGE,
+            "A multi-frame CT exceeds the frame budget; upload one study per folder.",
+            {"frames": frames, "limit": limits.frames},
+        )
+    _check_pixel_length(dataset, frames)
+    return iter([_slice(dataset, name, frame) for frame in range(frames)])
+
+
+def _is_localizer(dataset: Dataset) -> bool:
+    return "LOCALIZER" in [str(value).upper() for value in dataset.get("ImageType") or []]
+
+
+def _identity(dataset: Dataset) -> tuple[str, str, str, str]:
+    keywords = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")
+    return tuple(str(dataset.get(keyword) or "") for keyword in keywords)  # type: ignore[return-value]
+
+
+def _localizer(dataset: Dataset, name: str) -> CtSlice:
+    nothing = np.zeros(6)
+    return CtSlice(name, dataset, 0, *_identity(dataset), True, nothing, nothing[:3], (1.0, 1.0), 0, 0, 1.0, 0.0)
+
+
+def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
+    orientation = _numbers(dataset, frame, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    position = _numbers(dataset, frame, "PlanePositionSequence", "ImagePositionPatient", 3)
+    spacing = _numbers(dataset, frame, "PixelMeasuresSequence", "PixelSpacing", 2)
+    slope = _numbers(dataset, frame, "PixelValueTransformationSequence", "RescaleSlope", 1)
+    intercept = _numbers(dataset, frame, "PixelValueTransformationSequence", "RescaleIntercept", 1)
+    if min(spacing) <= 0:
+        raise _missing("PixelSpacing")
+    return CtSlice(
+        name,
+        dataset,
+        frame,
+        *_identity(dataset),
+        False,
+        orientation,
+        position,
+        (float(spacing[0]), float(spacing[1])),
+        int(dataset.Rows),
+        int(dataset.Columns),
+        float(slope[0]),
+        float(intercept[0]),
+    )
+
+
+def functional_group(dataset: Dataset, frame: int, sequence: str) -> Dataset | None:
+    """Find a functional group item of a frame: its own first, then the one shared by all frames.
+
+    Examples
+    --------
+    >>> functional_group(seg, 3, "PlanePositionSequence").ImagePositionPatient
+    [-250.0, -250.0, -120.5]
+    """
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    own = [per_frame[frame]] if frame < len(per_frame) else []
+    for groups in (*own, *(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]):
+        if groups.get(sequence):
+            item: Dataset = groups[sequence].value[0]
+            return item
+    return None
+
+
+def _numbers(dataset: Dataset, frame: int, sequence: str, keyword: str, count: int) -> NDArray[np.float64]:
+    """Read numbers from the frame's functional group, else from the object itself."""
+    group = functional_group(dataset, frame, sequence)
+    value = group.get(keyword) if group is not None else None
+    if value is None:
+        value = dataset.get(keyword)
+    if value is None:
+        raise _missing(keyword)
+    numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    if numbers.shape != (count,) or not np.isfinite(numbers).all():
+        raise ValueError(f"{keyword} is not {count} number(s)")
+    return numbers
+
+
+def _missing(keyword: str) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.UNSUPPORTED_DICOM,
+        f"A CT image has no usable {keyword}, without which its voxels cannot be placed in Hounsfield units or in "
+        "space. Export the original CT series again.",
+        {"attribute": keyword},
+    )
+
+
+def _check_pixel_length(dataset: Dataset, frames: int) -> None:
+    """Notice a file that was cut short: fewer pixel bytes than its own header promises."""
+    if any(keyword in dataset for keyword in _FLOAT_KEYWORDS) or "PixelData" not in dataset:
+        raise ValueError("no integer pixel data")
+    pixels = dataset.PixelData
+    if not pixels:
+        raise ValueError("empty pixel data")
+    if dataset.file_meta.TransferSyntaxUID.is_compressed and not _is_native(dataset):
+        return
+    samples = int(dataset.get("SamplesPerPixel") or 1)
+    expected = int(dataset.Rows) * int(dataset.Columns) * samples * frames * int(dataset.BitsAllocated) // 8
+    if len(pixels) < expected:
+        raise ValueError("pixel data is shorter than its header says")
+
+
+def _is_native(dataset: Dataset) -> bool:
+    return bool(not dataset.file_meta.TransferSyntaxUID.is_encapsulated)

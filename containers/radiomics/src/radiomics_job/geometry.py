@@ -1,0 +1,160 @@
+"""Coordinates: the only place where DICOM's LPS becomes NIfTI's RAS, and every tolerance by name.
+
+Conventions used throughout the package
+---------------------------------------
+* Arrays are indexed ``(i, j, k)`` = (column, row, slice).
+* An affine is 4×4 and maps ``(i, j, k, 1)`` to millimetres in RAS, NIfTI's coordinates: +x right, +y anterior,
+  +z superior. DICOM's own coordinates are LPS: +x left, +y posterior, +z superior.
+* ``PixelSpacing`` is (between rows, between columns): its second value belongs to ``i``, its first to ``j``.
+* The position of a voxel is its centre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Sign change from DICOM patient coordinates to NIfTI world coordinates; its own inverse."""
+
+ORIENTATION_TOLERANCE = 1e-4
+"""Largest difference of direction cosines that still counts as one orientation: about 0.03 mm across 300 mm.
+DICOM decimal strings carry at least six significant digits, so writers stay far below it."""
+
+SPACING_TOLERANCE_MM = 1e-3
+"""Largest difference of in-plane pixel spacing within one series. For a segmentation's frames the bound is tighter: all
+four corners of the frame must meet the CT's pixel grid within `FRAME_TOLERANCE_FRACTION`."""
+
+DUPLICATE_TOLERANCE_MM = 1e-3
+"""Two slices closer than this along the normal have the same position."""
+
+GRID_TOLERANCE_MM = 0.01
+"""Smallest residual that is allowed between a slice's own position and the affine's."""
+
+GRID_TOLERANCE_FRACTION = 0.01
+"""Residual allowed as a share of the slice spacing; the larger of the two tolerances holds."""
+
+FRAME_TOLERANCE_FRACTION = 0.05
+"""How far, in voxels, a segmentation frame may lie from a CT plane or pixel grid and still be *the same* plane or grid.
+Beyond it the frame stack is a grid of its own and is resampled by nearest neighbour."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A regular voxel grid in patient space.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Number of columns, rows and slices.
+    affine : ndarray of float, shape (4, 4)
+        Voxel index (i, j, k) to RAS millimetres.
+    """
+
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxel centres along i, j and k in millimetres."""
+        columns = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(columns[0]), float(columns[1]), float(columns[2])
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        """Volume of one voxel, right also for a sheared (gantry-tilted) grid."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    @property
+    def shear_degrees(self) -> float:
+        """Angle between the slice direction and the slices' normal; 0 without gantry tilt."""
+        normal = np.cross(self.affine[:3, 0], self.affine[:3, 1])
+        step = self.affine[:3, 2]
+        cosine = abs(normal @ step) / (np.linalg.norm(normal) * np.linalg.norm(step))
+        return float(np.degrees(np.arccos(min(1.0, float(cosine)))))
+
+
+def slice_normal(orientation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the unit normal of a plane.
+
+    Parameters
+    ----------
+    orientation : ndarray, shape (6,)
+        ``ImageOrientationPatient``: direction of a row (increasing column), then of a column (increasing row), LPS.
+
+    Returns
+    -------
+    ndarray, shape (3,)
+        Row direction × column direction, LPS.
+    """
+    normal = np.cross(orientation[:3], orientation[3:])
+    return np.asarray(normal / np.linalg.norm(normal), dtype=np.float64)
+
+
+def is_orthonormal(orientation: NDArray[np.float64]) -> bool:
+    """Tell whether six direction cosines describe two perpendicular unit vectors."""
+    axes = orientation.reshape(2, 3)
+    return bool(np.isfinite(axes).all() and np.allclose(axes @ axes.T, np.eye(2), atol=10 * ORIENTATION_TOLERANCE))
+
+
+def same_orientation(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+    """Tell whether two ``ImageOrientationPatient`` agree within `ORIENTATION_TOLERANCE`."""
+    return bool(np.abs(first - second).max() <= ORIENTATION_TOLERANCE)
+
+
+def grid_tolerance_mm(spacing_mm: float) -> float:
+    """Give the residual allowed for a grid of this slice spacing, in millimetres."""
+    return max(GRID_TOLERANCE_MM, GRID_TOLERANCE_FRACTION * spacing_mm)
+
+
+def plane_affine(
+    orientation: NDArray[np.float64],
+    spacing: tuple[float, float],
+    origin: NDArray[np.float64],
+    step: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Build the affine of a stack of parallel planes.
+
+    Parameters
+    ----------
+    orientation : ndarray, shape (6,)
+        ``ImageOrientationPatient``, LPS.
+    spacing : tuple of float
+        ``PixelSpacing``: between rows, between columns, in millimetres.
+    origin : ndarray, shape (3,)
+        ``ImagePositionPatient`` of the first slice, LPS millimetres.
+    step : ndarray, shape (3,)
+        From one slice's position to the next one's, LPS millimetres. It need not be along the normal.
+
+    Returns
+    -------
+    ndarray, shape (4, 4)
+        (column, row, slice) to RAS millimetres.
+    """
+    lps = np.eye(4)
+    lps[:3, 0] = orientation[:3] * spacing[1]
+    lps[:3, 1] = orientation[3:] * spacing[0]
+    lps[:3, 2] = step
+    lps[:3, 3] = origin
+    return np.asarray(LPS_TO_RAS @ lps, dtype=np.float64)
+
+
+def lps_to_voxels(grid_affine: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Express LPS points in a grid's continuous voxel indices.
+
+    Parameters
+    ----------
+    grid_affine : ndarray, shape (4, 4)
+        Voxel index to RAS millimetres.
+    points : ndarray, shape (n, 3)
+        LPS millimetres.
+
+    Returns
+    -------
+    ndarray, shape (n, 3)
+        Continuous (i, j, k); whole numbers are voxel centres.
+    """
+    to_voxel = np.linalg.inv(grid_affine) @ LPS_TO_RAS
+    return np.asarray(points @ to_voxel[:3, :3].T + to_voxel[:3, 3], dtype=np.float64)

@@ -1,0 +1,162 @@
+"""Which studies a job has: from ``job.json``, or every folder and archive of the input folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from radiomics_job.errors import InvalidJobError
+from radiomics_job.limits import Limits
+from radiomics_job.params import Params, ParamsError, load_params
+from radiomics_job.roi import RoiRule, read_rule
+from radiomics_job.study import StudyTask
+
+JOB_FILE = "job.json"
+SCRATCH = ".radiomics-job"
+_SCHEMA = 1
+
+Loader = Callable[[str], Params]
+
+
+def plan_tasks(
+    input_dir: Path,
+    output_dir: Path,
+    job_file: Path | None,
+    params: str | None,
+    rule: RoiRule,
+    limits: Limits,
+) -> list[StudyTask]:
+    """List the studies of a job.
+
+    Parameters
+    ----------
+    input_dir : Path
+        Holds the studies, and ``job.json`` when none is given.
+    output_dir : Path
+        Results go to ``<dataset>/<subject>/<study>/`` with a ``job.json``, else to the study folder's own name.
+    job_file : Path or None
+        The job description.
+    params : str or None
+        Parameter file; overrides what the job description says. Without either: ``ct``.
+    rule : RoiRule
+        Which region to measure when there is no job description.
+    limits : Limits
+        Budgets of every study.
+
+    Raises
+    ------
+    InvalidJobError
+        When the job description or the parameter file cannot be used.
+    """
+    if not input_dir.is_dir():
+        raise InvalidJobError(f"--input-dir {input_dir}: no such folder")
+    load = cache(_load)
+    described = job_file or (input_dir / JOB_FILE if (input_dir / JOB_FILE).is_file() else None)
+    if described is not None:
+        tasks = list(_described(_read_job(described), input_dir, output_dir, params, limits, load))
+    else:
+        tasks = list(_found(input_dir, output_dir, load(params or "ct"), rule, limits))
+    _check_distinct(tasks)
+    return tasks
+
+
+def _load(name: str) -> Params:
+    try:
+        params = load_params(name)
+    except ParamsError as error:
+        raise InvalidJobError(str(error)) from error
+    if "resample" in (params.geometry.missing_slices, params.geometry.uneven_slices):
+        raise InvalidJobError(f"{name}: geometry: the policy 'resample' is not built yet; choose 'refuse'")
+    return params
+
+
+def _read_job(path: Path) -> Mapping[str, object]:
+    try:
+        job = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidJobError(f"{path}: not a readable job description: {error}") from error
+    if not isinstance(job, dict) or job.get("schema") != _SCHEMA:
+        raise InvalidJobError(f'{path}: expected a job description with "schema": {_SCHEMA}')
+    return job
+
+
+def _described(
+    job: Mapping[str, object],
+    input_dir: Path,
+    output_dir: Path,
+    params: str | None,
+    limits: Limits,
+    load: Loader,
+) -> Iterator[StudyTask]:
+    datasets = _mapping(job.get("datasets"), "datasets")
+    units = job.get("units")
+    if not isinstance(units, list):
+        raise InvalidJobError("units: expected a list of studies")
+    for number, item in enumerate(units):
+        unit = _mapping(item, "units[]")
+        dataset, subject, study = (_name(unit, key) for key in ("dataset", "subject", "study"))
+        settings = _mapping(datasets.get(dataset), f"datasets.{dataset}")
+        yield StudyTask(
+            subject=subject,
+            source=input_dir / _relative(unit),
+            folder=output_dir / dataset / subject / study,
+            scratch=output_dir / SCRATCH / str(number),
+            params=load(params or str(settings.get("params") or "ct")),
+            rule=read_rule(_mapping(settings.get("roi") or {}, f"datasets.{dataset}.roi")),
+            run=_run_of(job, unit),
+            limits=limits,
+        )
+
+
+def _run_of(job: Mapping[str, object], unit: Mapping[str, object]) -> dict[str, str | None]:
+    """Name the run in the results, so that a result left over from another run is told apart."""
+    return {
+        "run_id": _text(job.get("run_id")),
+        "job_id": _text(job.get("job_id")),
+        "generation": _text(unit.get("generation")),
+    }
+
+
+def _found(input_dir: Path, output_dir: Path, params: Params, rule: RoiRule, limits: Limits) -> Iterator[StudyTask]:
+    for number, path in enumerate(sorted(input_dir.iterdir())):
+        name = path.name if path.is_dir() else path.stem
+        if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() == ".zip"):
+            continue
+        scratch = output_dir / SCRATCH / str(number)
+        yield StudyTask(name, path, output_dir / name, scratch, params, rule, limits=limits)
+
+
+def _check_distinct(tasks: list[StudyTask]) -> None:
+    seen: set[Path] = set()
+    for task in tasks:
+        if task.folder in seen:
+            raise InvalidJobError(f"two studies would both write to {task.folder.name}; rename one of them")
+        seen.add(task.folder)
+
+
+def _mapping(value: object, where: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise InvalidJobError(f"{where}: expected a mapping, found {type(value).__name__}")
+    return value
+
+
+def _name(unit: Mapping[str, object], key: str) -> str:
+    """Read a key that becomes a folder name."""
+    value = unit.get(key)
+    if not isinstance(value, str) or value in {"", ".", ".."} or "/" in value or "\\" in value or "\0" in value:
+        raise InvalidJobError(f"units[].{key}: expected a plain name, found {value!r}")
+    return value
+
+
+def _relative(unit: Mapping[str, object]) -> PurePosixPath:
+    value = unit.get("path")
+    path = PurePosixPath(value) if isinstance(value, str) and value and "\0" not in value else None
+    if path is None or path.is_absolute() or ".." in path.parts:
+        raise InvalidJobError(f"units[].path: expected a path inside the input folder, found {value!r}")
+    return path
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,42 @@
+"""Budgets that bound what one study may cost, checked before memory is allocated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Budgets of one study.
+
+    Parameters
+    ----------
+    files : int
+        Files in the folder or the archive.
+    file_bytes, study_bytes : int
+        Bytes of one file and of all DICOM files of the study (an archive: after decompression).
+    zip_ratio : int
+        Decompressed to compressed size of an archive. Deflate itself cannot pass 1032.
+    frames : int
+        Frames of one multi-frame object.
+    voxels : int
+        Voxels of the CT volume, of one frame stack and of a resampling grid.
+    contour_points : int
+        Points of one contour set.
+    seconds : float
+        Wall clock of the study.
+    memory_bytes : int
+        Address space of the study's process.
+    """
+
+    files: int = 20_000
+    file_bytes: int = 2048 * MEBIBYTE
+    study_bytes: int = 4096 * MEBIBYTE
+    zip_ratio: int = 1_000
+    frames: int = 50_000
+    voxels: int = 1_000_000_000
+    contour_points: int = 5_000_000
+    seconds: float = 900.0
+    memory_bytes: int = 8192 * MEBIBYTE

@@ -1,0 +1,158 @@
+"""Which CT series a segmentation belongs to: by reference, then by frame of reference, then by geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
+from radiomics_job.references import References
+from radiomics_job.series import CtSeries
+
+
+@dataclass(frozen=True, eq=False)
+class Pairing:
+    """The CT that was chosen for a segmentation, and why.
+
+    Parameters
+    ----------
+    ct : CtSeries
+        The chosen series.
+    method : str
+        ``referenced_series``, ``referenced_instances``, ``frame_of_reference``, ``geometry``.
+    referenced, found : int
+        CT instances that the segmentation references, and how many of them are in the study. Both 0 without references.
+    frame_of_reference_matches : bool or None
+        None when either side does not state one.
+    """
+
+    ct: CtSeries
+    method: str
+    referenced: int
+    found: int
+    frame_of_reference_matches: bool | None
+
+    def describe(self, candidates: int) -> dict[str, Detail]:
+        """Say what was taken and why, for ``qc.json``."""
+        return {
+            "method": self.method,
+            "ct_series_candidates": candidates,
+            "referenced_instances": self.referenced,
+            "found_instances": self.found,
+            "frame_of_reference_matches": self.frame_of_reference_matches,
+        }
+
+
+def pair(
+    references: References,
+    candidates: Sequence[CtSeries],
+    fits: Callable[[CtSeries], bool],
+    least_found: float = 1.0,
+) -> Pairing:
+    """Choose the CT series of a segmentation.
+
+    Parameters
+    ----------
+    references : References
+        What the segmentation says.
+    candidates : sequence of CtSeries
+        CT series of the study.
+    fits : callable
+        Tells whether the segmentation's own geometry lies on a series' slices; asked last.
+    least_found : float
+        Share of the referenced CT instances that must be present.
+
+    Returns
+    -------
+    Pairing
+
+    Raises
+    ------
+    StudyRejectedError
+        ``SEG_REFERENCES_OTHER_SERIES``, ``INCOMPLETE_STUDY``, ``CT_AMBIGUOUS`` or ``GEOMETRY_MISMATCH``.
+    """
+    if references.series or references.instances:
+        ct, method = _by_reference(references, candidates)
+    else:
+        ct, method = _by_space(references, candidates, fits)
+    found = len(references.instances & ct.instance_uids)
+    referenced = len(references.instances) if found or references.series else 0
+    if found < least_found * referenced:
+        raise incomplete(referenced, found)
+    return Pairing(ct, method, referenced, found, _same_frame(references, ct))
+
+
+def incomplete(referenced: int, found: int) -> StudyRejectedError:
+    """Build the rejection for CT instances that are not there (yet)."""
+    return StudyRejectedError(
+        ReasonCode.INCOMPLETE_STUDY,
+        f"The segmentation references {referenced} CT images, {found} of them are here. Upload the rest.",
+        {"referenced": referenced, "found": found},
+    )
+
+
+def _by_reference(references: References, candidates: Sequence[CtSeries]) -> tuple[CtSeries, str]:
+    named = [ct for ct in candidates if ct.uid in references.series]
+    if named:
+        return _most_referenced(references, named), "referenced_series"
+    sharing = [ct for ct in candidates if references.instances & ct.instance_uids]
+    if sharing:
+        return _most_referenced(references, sharing), "referenced_instances"
+    raise StudyRejectedError(
+        ReasonCode.SEG_REFERENCES_OTHER_SERIES,
+        "The segmentation was drawn on a CT series that is not in this study. Upload that series with it.",
+        {
+            "referenced": len(references.instances),
+            "found": 0,
+            "referenced_series": len(references.series),
+            "ct_series": len({ct.uid for ct in candidates}),
+        },
+    )
+
+
+def _most_referenced(references: References, candidates: Sequence[CtSeries]) -> CtSeries:
+    """Of several groups (a series may hold several orientations), the one that holds most referenced images."""
+    if len(candidates) == 1:
+        return candidates[0]
+    counts = [sum(ct.instance_uid in references.instances for ct in group.slices) for group in candidates]
+    if not any(counts):
+        counts = [len(group.slices) for group in candidates]
+    best = [group for group, count in zip(candidates, counts, strict=True) if count == max(counts)]
+    if len(best) > 1:
+        raise _ambiguous(best)
+    return best[0]
+
+
+def _by_space(
+    references: References, candidates: Sequence[CtSeries], fits: Callable[[CtSeries], bool]
+) -> tuple[CtSeries, str]:
+    frame = references.frame_of_reference_uid
+    same = [ct for ct in candidates if frame and ct.frame_of_reference_uid == frame]
+    if len(same) == 1:
+        return same[0], "frame_of_reference"
+    fitting = [ct for ct in (same or candidates) if fits(ct)]
+    if len(fitting) == 1:
+        return fitting[0], "geometry"
+    if fitting or same:
+        raise _ambiguous(fitting or same)
+    raise StudyRejectedError(
+        ReasonCode.GEOMETRY_MISMATCH,
+        "The segmentation names no CT, shares no frame of reference with one and lies on none's slices. "
+        "Export it with references to its CT series.",
+        {"ct_series": len(candidates)},
+    )
+
+
+def _ambiguous(candidates: Sequence[CtSeries]) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.CT_AMBIGUOUS,
+        "Several CT series fit the segmentation and nothing says which it was drawn on. Upload only that series, or "
+        "export the segmentation with a reference to it.",
+        {"ct_series": len(candidates), "slices": [len(ct.slices) for ct in candidates]},
+    )
+
+
+def _same_frame(references: References, ct: CtSeries) -> bool | None:
+    if not references.frame_of_reference_uid or not ct.frame_of_reference_uid:
+        return None
+    return references.frame_of_reference_uid == ct.frame_of_reference_uid

@@ -1,0 +1,137 @@
+"""Stored pixels of a CT slice to Hounsfield units."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels.utils import pixel_array
+
+from radiomics_job.ct_header import CtSlice
+from radiomics_job.errors import ReasonCode, StudyRejectedError
+
+_INT16 = np.iinfo(np.int16)
+
+_JPEG_FAMILY = "1.2.840.10008.1.2.4."
+"""Start of the transfer syntax UIDs of JPEG, JPEG-LS, JPEG 2000 and HTJ2K: all streams end in the same mark."""
+
+_END_OF_IMAGE = b"\xff\xd9"
+
+
+def hounsfield(ct: CtSlice) -> NDArray[np.int16]:
+    """Decode one slice and apply its own rescale slope and intercept.
+
+    Parameters
+    ----------
+    ct : CtSlice
+        The slice; compressed transfer syntaxes go through pydicom's decoders.
+
+    Returns
+    -------
+    ndarray of int16, shape (rows, columns)
+        Hounsfield units, rounded to whole numbers. Padding outside int16 is clipped to its limits.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``UNSUPPORTED_DICOM`` for colour images, or values beyond int16 that are not padding.
+    ValueError, RuntimeError
+        When the pixel data cannot be decoded.
+    """
+    dataset = ct.dataset
+    if int(dataset.get("SamplesPerPixel") or 1) != 1:
+        raise StudyRejectedError(
+            ReasonCode.UNSUPPORTED_DICOM, "A CT image is in colour; upload the original CT series.", {"samples": 3}
+        )
+    stored = _stored(ct)
+    if stored.shape != (ct.rows, ct.columns):
+        raise ValueError("decoded pixels do not have the size that the header says")
+    return _rescale(stored, ct)
+
+
+def release(ct: CtSlice) -> None:
+    """Drop the stored pixels of a slice that is decoded or not needed: they are half of a study's memory."""
+    if "PixelData" in ct.dataset:
+        del ct.dataset.PixelData
+
+
+def _stored(ct: CtSlice) -> NDArray[np.signedinteger | np.unsignedinteger]:
+    dataset = ct.dataset
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_encapsulated or not syntax.is_little_endian or dataset.BitsAllocated not in (8, 16, 32):
+        return decode_frame(dataset, ct.frame)
+    signed = int(dataset.PixelRepresentation) == 1
+    dtype = np.dtype(f"<{'i' if signed else 'u'}{dataset.BitsAllocated // 8}")
+    count = ct.rows * ct.columns
+    offset = ct.frame * count * dtype.itemsize
+    native = np.frombuffer(dataset.PixelData, dtype, count, offset).reshape(ct.rows, ct.columns)
+    return _without_unused_bits(native, dataset)
+
+
+def _without_unused_bits(
+    native: NDArray[np.signedinteger | np.unsignedinteger], dataset: Dataset
+) -> NDArray[np.signedinteger | np.unsignedinteger]:
+    """Drop what sits above BitsStored (old overlays), extending the sign of signed values."""
+    unused = native.dtype.itemsize * 8 - int(dataset.get("BitsStored") or native.dtype.itemsize * 8)
+    if unused <= 0:
+        return native
+    shifted: NDArray[np.signedinteger | np.unsignedinteger] = (native << unused) >> unused
+    return shifted
+
+
+def _rescale(stored: NDArray[np.signedinteger | np.unsignedinteger], ct: CtSlice) -> NDArray[np.int16]:
+    if ct.slope == 1.0 and ct.intercept.is_integer():
+        values: NDArray[np.float64] | NDArray[np.int32] = stored.astype(np.int32)
+        values += int(ct.intercept)
+    else:
+        values = np.rint(stored * ct.slope + ct.intercept)
+    low, high = float(values.min()), float(values.max())
+    if low < _INT16.min or high > _INT16.max:
+        _check_only_padding_overflows(values, stored, ct.dataset)
+        np.clip(values, _INT16.min, _INT16.max, out=values)
+    return values.astype(np.int16)
+
+
+def _check_only_padding_overflows(
+    values: NDArray[np.float64] | NDArray[np.int32],
+    stored: NDArray[np.signedinteger | np.unsignedinteger],
+    dataset: Dataset,
+) -> None:
+    beyond = (values < _INT16.min) | (values > _INT16.max)
+    if (beyond & ~padding(stored, dataset)).any():
+        raise StudyRejectedError(
+            ReasonCode.UNSUPPORTED_DICOM,
+            "CT values beyond 16-bit Hounsfield units; upload the original CT series.",
+            {"minimum_hu": float(values.min()), "maximum_hu": float(values.max())},
+        )
+
+
+def decode_frame(dataset: Dataset, index: int) -> NDArray[np.signedinteger | np.unsignedinteger]:
+    """Decode one frame with pydicom's decoders.
+
+    Decoders fill what a cut JPEG stream does not hold with zeros and say nothing, so its end mark is checked first.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        When the frame is cut short or cannot be decoded.
+    """
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.startswith(_JPEG_FAMILY):
+        frames = int(dataset.get("NumberOfFrames") or 1)
+        stream = get_frame(dataset.PixelData, index, number_of_frames=frames)
+        if not stream.rstrip(b"\0").endswith(_END_OF_IMAGE):
+            raise ValueError("a compressed frame is cut short")
+    decoded: NDArray[np.signedinteger] = pixel_array(dataset, index=index, raw=True)
+    return decoded
+
+
+def padding(stored: NDArray[np.signedinteger | np.unsignedinteger], dataset: Dataset) -> NDArray[np.bool_]:
+    """Mark the stored values that PixelPaddingValue (and PixelPaddingRangeLimit) declare to be no measurement."""
+    first = dataset.get("PixelPaddingValue")
+    if first is None:
+        return np.zeros(stored.shape, np.bool_)
+    last = dataset.get("PixelPaddingRangeLimit")
+    low, high = sorted((int(first), int(first if last is None else last)))
+    return np.asarray((stored >= low) & (stored <= high), dtype=np.bool_)

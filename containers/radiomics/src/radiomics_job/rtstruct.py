@@ -1,0 +1,176 @@
+"""RTSTRUCT contours onto the CT's grid.
+
+Rule: a voxel belongs to the region when its centre is inside an odd number of the slice's contours (even-odd), which
+gives holes and keyholes their meaning. Contours lie on CT planes; slices between contours stay empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.geometry import Grid, lps_to_voxels, slice_normal
+from radiomics_job.limits import Limits
+from radiomics_job.placement import PlacedMask, empty_mask
+from radiomics_job.series import CtSeries
+
+CONTOUR_PLANE_TOLERANCE = 0.1
+"""How far, in slices, a contour point may lie from a CT plane. Planning systems write millimetres with two decimals."""
+
+_AREA_TYPES = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
+
+
+@dataclass(frozen=True, eq=False)
+class ContourSet:
+    """One region of an RTSTRUCT.
+
+    Parameters
+    ----------
+    number : int
+        ROINumber.
+    label : str
+        ROIName.
+    property_code : str
+        RT ROI interpreted type (for instance ``GTV``) when stated.
+    contours : tuple of ndarray, each of shape (n, 3)
+        Closed planar contours, LPS millimetres.
+    ignored : int
+        Points and open lines, which enclose nothing.
+    """
+
+    number: int
+    label: str
+    property_code: str
+    contours: tuple[NDArray[np.float64], ...]
+    ignored: int
+
+
+def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
+    """Read the regions of an RTSTRUCT.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        RT Structure Set.
+    limits : Limits
+        The budget of contour points.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``INPUT_TOO_LARGE``.
+    ValueError, AttributeError, …
+        When the object is damaged.
+    """
+    names = {int(i.ROINumber): str(i.get("ROIName") or "") for i in dataset.get("StructureSetROISequence") or []}
+    types = {
+        int(i.ReferencedROINumber): str(i.get("RTROIInterpretedType") or "")
+        for i in dataset.get("RTROIObservationsSequence") or []
+        if i.get("ReferencedROINumber") is not None
+    }
+    regions, points = [], 0
+    for item in dataset.get("ROIContourSequence") or []:
+        number = int(item.ReferencedROINumber)
+        contours = tuple(_contours(item))
+        points += sum(len(contour) for contour in contours)
+        _check_points(points, limits)
+        ignored = len(item.get("ContourSequence") or []) - len(contours)
+        regions.append(ContourSet(number, names.get(number, ""), types.get(number, ""), contours, ignored))
+    return regions
+
+
+def _contours(item: Dataset) -> Iterator[NDArray[np.float64]]:
+    for contour in item.get("ContourSequence") or []:
+        if str(contour.get("ContourGeometricType") or "") in _AREA_TYPES:
+            points = np.asarray(contour.ContourData, dtype=np.float64).reshape(-1, 3)
+            if not np.isfinite(points).all():
+                raise ValueError("a contour point is not a number")
+            if len(points) >= 3:
+                yield points
+
+
+def _check_points(points: int, limits: Limits) -> None:
+    if points > limits.contour_points:
+        raise StudyRejectedError(
+            ReasonCode.INPUT_TOO_LARGE,
+            "The structure set exceeds the budget of contour points.",
+            {"points": points, "limit": limits.contour_points},
+        )
+
+
+def rasterise(region: ContourSet, grid: Grid) -> PlacedMask:
+    """Fill a region's contours on the CT's grid.
+
+    Parameters
+    ----------
+    region : ContourSet
+        Closed planar contours in LPS millimetres.
+    grid : Grid
+        The CT's grid.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``EMPTY_MASK``; ``GEOMETRY_MISMATCH`` when a contour is not on a CT plane or leaves the volume.
+    """
+    crossings: dict[int, NDArray[np.int32]] = {}
+    residual = 0.0
+    for contour in region.contours:
+        voxels = lps_to_voxels(grid.affine, contour)
+        k = round(float(np.median(voxels[:, 2])))
+        offset = float(np.abs(voxels[:, 2] - k).max())
+        _check_plane(k, offset, voxels, grid)
+        residual = max(residual, offset * grid.spacing[2])
+        counts = crossings.setdefault(k, np.zeros((grid.shape[0] + 1, grid.shape[1]), np.int32))
+        _count_crossings(voxels[:, :2], counts)
+    mask = np.zeros(grid.shape, np.bool_, order="F")
+    for k, counts in crossings.items():
+        mask[:, :, k] = np.cumsum(counts, axis=0)[:-1] % 2 == 1
+    if not mask.any():
+        raise empty_mask(contours=len(region.contours))
+    return PlacedMask(mask, "contours", residual)
+
+
+def _check_plane(k: int, offset: float, voxels: NDArray[np.float64], grid: Grid) -> None:
+    low, high = voxels[:, :2].min(axis=0), voxels[:, :2].max(axis=0)
+    beyond = (low < -0.5).any() or (high > np.asarray(grid.shape[:2]) - 0.5).any() or not 0 <= k < grid.shape[2]
+    if beyond or offset > CONTOUR_PLANE_TOLERANCE:
+        raise StudyRejectedError(
+            ReasonCode.GEOMETRY_MISMATCH,
+            "A contour does not lie on a slice of the CT. Upload the CT series that the contours were drawn on.",
+            {"slice": k, "slices": grid.shape[2], "offset_slices": round(offset, 4), "outside": bool(beyond)},
+        )
+
+
+def _count_crossings(polygon: NDArray[np.float64], counts: NDArray[np.int32]) -> None:
+    """Count, for every row of voxel centres, where the polygon's edges cross it.
+
+    A crossing at x toggles every centre from ceil(x) on, so a running sum along the row gives the parity. Edges are
+    half open in y, so that a vertex on a row counts once.
+    """
+    start, end = polygon, np.roll(polygon, -1, axis=0)
+    rows_low = np.ceil(np.minimum(start[:, 1], end[:, 1])).astype(np.int64)
+    rows_high = np.ceil(np.maximum(start[:, 1], end[:, 1])).astype(np.int64)
+    rows_low, rows_high = np.maximum(rows_low, 0), np.minimum(rows_high, counts.shape[1])
+    for a, b, low, high in zip(start, end, rows_low, rows_high, strict=True):
+        if low < high:
+            rows = np.arange(low, high)
+            x = a[0] + (rows - a[1]) * (b[0] - a[0]) / (b[1] - a[1])
+            columns = np.clip(np.ceil(x), 0, counts.shape[0] - 1).astype(np.int64)
+            np.add.at(counts, (columns, rows), 1)
+
+
+def contours_lie_on(region: ContourSet, ct: CtSeries) -> bool:
+    """Tell whether every contour lies in the plane of a CT slice; asked only when nothing else names the series."""
+    normal = slice_normal(ct.slices[0].orientation)
+    planes = np.array([s.position @ normal for s in ct.slices])
+    tolerance = CONTOUR_PLANE_TOLERANCE * (float(np.median(np.diff(np.unique(planes)))) if len(planes) > 1 else 1.0)
+    return all(
+        bool(np.abs(contour @ normal - planes[np.abs(planes - contour[0] @ normal).argmin()]).max() <= tolerance)
+        for contour in region.contours
+    )

@@ -1,0 +1,215 @@
+"""CT slices into series: grouping, sorting by position, gap checks and the affine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiomics_job.ct_header import CtSlice
+from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.geometry import (
+    DUPLICATE_TOLERANCE_MM,
+    LPS_TO_RAS,
+    SPACING_TOLERANCE_MM,
+    Grid,
+    grid_tolerance_mm,
+    is_orthonormal,
+    plane_affine,
+    same_orientation,
+    slice_normal,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class CtSeries:
+    """Parallel CT slices of one series with one matrix.
+
+    Parameters
+    ----------
+    slices : tuple of CtSlice
+        In file order.
+    instance_uids : frozenset of str
+        Every instance of the *series*, also those that this group leaves out (localizers).
+    """
+
+    slices: tuple[CtSlice, ...]
+    instance_uids: frozenset[str]
+
+    @property
+    def uid(self) -> str:
+        """SeriesInstanceUID."""
+        return self.slices[0].series_uid
+
+    @property
+    def frame_of_reference_uid(self) -> str:
+        """FrameOfReferenceUID; empty when absent."""
+        return self.slices[0].frame_of_reference_uid
+
+
+@dataclass(frozen=True, eq=False)
+class SliceStack:
+    """Sorted slices and the grid they lie on.
+
+    Parameters
+    ----------
+    slices : tuple of CtSlice
+        By increasing position along row × column direction.
+    grid : Grid
+        Affine from the first and last position.
+    gaps_mm : ndarray, shape (n - 1,)
+        Distance between neighbouring slices along the normal.
+    residual_mm : float
+        Largest distance between a slice's own position and the affine's.
+    duplicates : int
+        Slices that were left out because an identical one is at the same position.
+    """
+
+    slices: tuple[CtSlice, ...]
+    grid: Grid
+    gaps_mm: NDArray[np.float64]
+    residual_mm: float
+    duplicates: int
+
+
+def group_series(slices: Sequence[CtSlice]) -> list[CtSeries]:
+    """Group CT slices by series, orientation, spacing and matrix; localizers are left out.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``NO_CT`` when nothing but localizers remains.
+    """
+    images = [ct for ct in slices if not ct.localizer]
+    if not images:
+        raise StudyRejectedError(
+            ReasonCode.NO_CT,
+            "The study has no CT image. Upload the CT series together with its segmentation.",
+            {"ct_images": 0, "localizers": len(slices)},
+        )
+    groups: list[list[CtSlice]] = []
+    for ct in images:
+        group = next((g for g in groups if _same_group(g[0], ct)), None)
+        if group is None:
+            groups.append([ct])
+        else:
+            group.append(ct)
+    members: dict[str, set[str]] = {}
+    for ct in slices:
+        members.setdefault(ct.series_uid, set()).add(ct.instance_uid)
+    return [CtSeries(tuple(group), frozenset(members[group[0].series_uid])) for group in groups]
+
+
+def _same_group(first: CtSlice, second: CtSlice) -> bool:
+    return (
+        first.series_uid == second.series_uid
+        and (first.rows, first.columns) == (second.rows, second.columns)
+        and np.abs(np.subtract(first.spacing, second.spacing)).max() <= SPACING_TOLERANCE_MM
+        and same_orientation(first.orientation, second.orientation)
+    )
+
+
+def sort_slices(series: CtSeries) -> list[CtSlice]:
+    """Sort by ImagePositionPatient along the normal; InstanceNumber and SliceLocation play no part.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``GEOMETRY_MISMATCH`` when the direction cosines are not two perpendicular unit vectors.
+    """
+    orientation = series.slices[0].orientation
+    if not is_orthonormal(orientation):
+        raise StudyRejectedError(
+            ReasonCode.GEOMETRY_MISMATCH,
+            "ImageOrientationPatient is not two perpendicular unit vectors. Export the CT series again.",
+            {"orientation": [float(value) for value in orientation]},
+        )
+    normal = slice_normal(orientation)
+    return sorted(series.slices, key=lambda ct: (float(ct.position @ normal), ct.instance_uid, ct.name))
+
+
+def same_position(first: CtSlice, second: CtSlice) -> bool:
+    """Tell whether two slices of one series lie at the same place."""
+    return bool(np.linalg.norm(first.position - second.position) <= DUPLICATE_TOLERANCE_MM)
+
+
+def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
+    """Fit one affine to sorted slices without duplicates and check every gap.
+
+    The slice step is (last − first) / (n − 1), which covers gantry tilt; SliceThickness is never used.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``MISSING_SLICES`` or ``UNEVEN_SLICES`` with the gaps in millimetres.
+    """
+    if len(slices) < 2:
+        raise StudyRejectedError(
+            ReasonCode.MISSING_SLICES,
+            "The CT series has a single slice, so that no volume can be made. Upload the whole series.",
+            {"slices": len(slices)},
+        )
+    positions = np.array([ct.position for ct in slices])
+    gaps = np.diff(positions @ slice_normal(slices[0].orientation))
+    check_gaps(gaps)
+    first = slices[0]
+    step = (positions[-1] - positions[0]) / (len(slices) - 1)
+    affine = plane_affine(first.orientation, first.spacing, positions[0], step)
+    residual = _residual(affine, positions)
+    tolerance = grid_tolerance_mm(float(np.median(gaps)))
+    if residual > tolerance:
+        raise _uneven(gaps, residual, tolerance)
+    grid = Grid((first.columns, first.rows, len(slices)), affine)
+    return SliceStack(tuple(slices), grid, gaps, residual, duplicates)
+
+
+def check_gaps(gaps: NDArray[np.float64]) -> None:
+    """Refuse gaps that are not all equal within the named tolerance.
+
+    Parameters
+    ----------
+    gaps : ndarray, shape (n - 1,)
+        Distances between neighbouring slices in millimetres.
+    """
+    usual = float(np.median(gaps))
+    tolerance = grid_tolerance_mm(usual)
+    if usual <= DUPLICATE_TOLERANCE_MM:
+        raise _uneven(gaps, 0.0, tolerance)
+    multiples = np.rint(gaps / usual)
+    whole = np.abs(gaps - multiples * usual) <= tolerance * np.maximum(multiples, 1)
+    if (whole & (multiples >= 1)).all() and (multiples > 1).any():
+        missing = int((multiples - 1).sum())
+        raise StudyRejectedError(
+            ReasonCode.MISSING_SLICES,
+            f"{missing} slice(s) are missing inside the CT series. Upload the whole series.",
+            {"missing": missing, "slices": len(gaps) + 1, "spacing_mm": _mm(usual), "largest_gap_mm": _mm(gaps.max())},
+        )
+    if np.abs(gaps - usual).max() > tolerance:
+        raise _uneven(gaps, float(np.abs(gaps - usual).max()), tolerance)
+
+
+def _residual(affine: NDArray[np.float64], positions: NDArray[np.float64]) -> float:
+    k = np.arange(len(positions))[:, None]
+    predicted = affine[:3, 3] + k * affine[:3, 2]
+    actual = positions @ LPS_TO_RAS[:3, :3]
+    return float(np.linalg.norm(actual - predicted, axis=1).max())
+
+
+def _uneven(gaps: NDArray[np.float64], residual: float, tolerance: float) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.UNEVEN_SLICES,
+        "The CT slices are not evenly spaced, so that one affine would misplace them. Upload an evenly spaced series.",
+        {
+            "slices": len(gaps) + 1,
+            "smallest_gap_mm": _mm(gaps.min()),
+            "largest_gap_mm": _mm(gaps.max()),
+            "residual_mm": _mm(residual),
+            "tolerance_mm": _mm(tolerance),
+        },
+    )
+
+
+def _mm(value: float) -> float:
+    return round(float(value), 4)

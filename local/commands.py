@@ -1,0 +1,157 @@
+"""What each command does; every one returns its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from local.athena import Row, run_query
+from local.cloud import read_cloud, stop_cloud
+from local.demo import run_demo
+from local.deployment import Deployment, connect
+from local.errors import CommandError, UsageError
+from local.features import describe_group, find_group, format_value, print_features, read_features
+from local.ledger import as_document, print_reasons, print_units, read_units
+from local.project import PROGRAM, STACK, STATE
+from local.retry import make_ready, select_units
+from local.terminal import make_table, megabytes, plural, print_block, print_line
+from local.up import bring_up
+from local.upload import upload_imaging, upload_other
+from local.wait import print_outcome, wait_for_units
+
+SUCCESS, FAILURE = 0, 1
+
+
+def running_deployment() -> Deployment:
+    """Return the stack of the cloud that `up` started."""
+    cloud = read_cloud(STATE)
+    if cloud is None:
+        raise CommandError("No cloud is running.", hint=f"`{PROGRAM} up` starts one.")
+    return connect(STACK, cloud.environment())
+
+
+def up(console: Console, _options: argparse.Namespace) -> int:
+    """Start the cloud that stays, or bring it up to date."""
+    bring_up(console)
+    return SUCCESS
+
+
+def down(console: Console, _options: argparse.Namespace) -> int:
+    """Stop the cloud."""
+    stopped = stop_cloud(STATE)
+    print_line(console, "The cloud is stopped." if stopped else "No cloud was running.")
+    return SUCCESS
+
+
+def status(console: Console, options: argparse.Namespace) -> int:
+    """Show the ledger."""
+    deployment = running_deployment()
+    units = read_units(deployment)
+    if options.json:
+        _print_json(as_document(deployment, units))
+    elif units:
+        print_units(console, units)
+    else:
+        print_line(console, "The ledger is empty: nothing has been uploaded yet.")
+        print_line(console, f"{PROGRAM} upload DIR --dataset nsclc_radiogenomics", style="dim")
+    return SUCCESS
+
+
+def retry(console: Console, options: argparse.Namespace) -> int:
+    """Make refused units READY again."""
+    deployment = running_deployment()
+    units = read_units(deployment)
+    chosen = select_units(units, reason=options.reason, unit=options.unit, everything=options.all)
+    if not chosen:
+        print_line(console, "No quarantined or failed unit matches.")
+        return FAILURE
+    ready = [unit for unit in chosen if make_ready(deployment, unit)]
+    for unit in ready:
+        print_line(console, f"READY  {unit.name}  (was {unit.status} {unit.text('reason_code')})")
+    print_line(console, f"{plural(len(ready), 'unit')} will run again; `{PROGRAM} wait` shows how.")
+    return SUCCESS
+
+
+def upload(console: Console, options: argparse.Namespace) -> int:
+    """Copy a folder into the raw bucket."""
+    deployment = running_deployment()
+    if options.modality == "imaging":
+        uploaded = upload_imaging(console, deployment, options.folder, options.dataset)
+        units = f" of {plural(len(uploaded.unit_ids), 'study', 'studies')}"
+    else:
+        uploaded = upload_other(console, deployment, options.folder, options.dataset, options.modality)
+        units = ""
+    print_line(
+        console,
+        f"Uploaded {plural(uploaded.files, 'file')}{units} ({megabytes(uploaded.size)} MB) "
+        f"to s3://{deployment.output('RawBucketName')}/{options.modality}/{options.dataset}/",
+    )
+    if uploaded.unit_ids:
+        print_line(console, f"Processing starts by itself; `{PROGRAM} wait` shows it.", style="dim")
+    return SUCCESS
+
+
+def wait(console: Console, options: argparse.Namespace) -> int:
+    """Watch units until all have ended."""
+    outcome = wait_for_units(console, running_deployment(), timeout=options.timeout)
+    if not outcome.units:
+        print_line(console, "Nothing to wait for: the ledger is empty.")
+        return FAILURE
+    print_outcome(console, outcome)
+    print_reasons(console, outcome.units)
+    return SUCCESS if outcome.succeeded else FAILURE
+
+
+def features(console: Console, options: argparse.Namespace) -> int:
+    """Read a feature group back."""
+    deployment = running_deployment()
+    group = describe_group(deployment, find_group(deployment, options.group))
+    rows = read_features(deployment, group)
+    if options.json:
+        _print_json(rows)
+    elif rows:
+        print_features(console, group, rows)
+    else:
+        print_line(console, f"{group.group} has no records yet.")
+    return SUCCESS
+
+
+def query(console: Console, options: argparse.Namespace) -> int:
+    """Run SQL on Athena."""
+    deployment = running_deployment()
+    if not options.sql.strip():
+        raise UsageError("There is no SQL.")
+    groups = [describe_group(deployment, name) for name in deployment.feature_groups]
+    try:
+        rows = run_query(deployment, options.sql, database=groups[0].database if groups else "default")
+    except CommandError as error:
+        error.hint = "Tables: " + ", ".join(group.table for group in groups)
+        raise
+    if options.json:
+        _print_json(rows)
+    else:
+        _print_rows(console, rows)
+    return SUCCESS
+
+
+def _print_rows(console: Console, rows: list[Row]) -> None:
+    if rows:
+        numbers = tuple(name for name, value in rows[0].items() if isinstance(value, int | float))
+        table = make_table(*rows[0], right=numbers)
+        for row in rows:
+            table.add_row(*(format_value(value) for value in row.values()))
+        print_block(console, table)
+    print_line(console, plural(len(rows), "row"), style="dim")
+
+
+def demo(console: Console, options: argparse.Namespace) -> int:
+    """Show it all in a private cloud."""
+    folder = options.data.removeprefix("DATA=")
+    return run_demo(console, Path(folder) if folder else None)
+
+
+def _print_json(document: object) -> None:
+    print(json.dumps(document, indent=2, ensure_ascii=False))

@@ -1,0 +1,172 @@
+"""The whole story in one command: an empty computer, a cloud, studies, features, and nothing left behind."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from local.cloud import stop_cloud
+from local.cohort import write_cohort, write_corrupt_study
+from local.deployment import Deployment
+from local.features import describe_group, find_group, print_features, read_features
+from local.ledger import Unit, count_statuses, print_units
+from local.project import DATASET, DEMO_OUTPUT, STATE, shown
+from local.results import save_results
+from local.study_folders import SourceFolder, read_study_folders
+from local.terminal import Steps, duration, megabytes, plural, print_heading, print_line
+from local.up import LAUNCH_STEPS, launch
+from local.upload import Uploaded, upload_studies, warn_of_stray_files
+from local.wait import Outcome, print_outcome, wait_for_units
+
+_GOOD_STUDIES = 6
+_TIMEOUT_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What the demo uploads.
+
+    Parameters
+    ----------
+    source : SourceFolder
+        The studies.
+    corrupt : frozenset of str
+        Subjects whose study is broken on purpose and must be quarantined.
+    detail : str
+        The cohort in a few words.
+    """
+
+    source: SourceFolder
+    corrupt: frozenset[str]
+    detail: str
+
+
+def run_demo(console: Console, data: Path | None) -> int:
+    """Run the demo.
+
+    Parameters
+    ----------
+    console : Console
+        Where it is shown.
+    data : Path or None
+        A folder of the user's studies; None for a made-up cohort with one corrupt study.
+
+    Returns
+    -------
+    int
+        0 when the studies ended as they should have, otherwise 1.
+    """
+    if data is not None:
+        read_study_folders(data)  # a wrong folder is told before half a minute of work
+    STATE.mkdir(exist_ok=True)
+    root = Path(tempfile.mkdtemp(prefix="demo-", dir=STATE))
+    started = time.monotonic()
+    try:
+        succeeded = _show(console, data, root)
+    finally:
+        stop_cloud(root)
+        shutil.rmtree(root, ignore_errors=True)
+    print_line(console, f"The private cloud is gone. The demo took {duration(time.monotonic() - started)}.")
+    return 0 if succeeded else 1
+
+
+def _show(console: Console, data: Path | None, root: Path) -> bool:
+    print_heading(console, "CT studies with a tumour segmentation become features for machine learning.")
+    print_line(console, "All of it runs on this computer, in a private cloud that is gone afterwards.", "dim")
+    console.print()
+    steps = Steps(console, LAUNCH_STEPS + 5)
+    with ThreadPoolExecutor(1) as pool:
+        # Made while sam builds and deploys: that is another process.
+        coming = pool.submit(_read, data) if data else pool.submit(_generate, root / "cohort")
+        deployment, _ = launch(steps, root, die_with_parent=True)
+        with steps.step("Read your studies" if data else "Make up a cohort") as step:
+            cohort = coming.result()
+            step.detail = cohort.detail
+    warn_of_stray_files(console, cohort.source)
+    with steps.step("Upload it to the raw bucket", live=True) as step:
+        uploaded = upload_studies(console, deployment, cohort.source, DATASET)
+        step.detail = f"{plural(uploaded.files, 'file')}, {megabytes(uploaded.size)} MB"
+    outcome = _process(console, steps, deployment, uploaded)
+    succeeded = _is_as_expected(outcome, cohort)
+    if outcome.timed_out:
+        print_outcome(console, outcome)
+    _show_results(console, steps, deployment, outcome.units)
+    _show_times(console, steps)
+    return succeeded
+
+
+def _generate(folder: Path) -> Cohort:
+    write_cohort(folder, studies=_GOOD_STUDIES, zip_last=True)
+    corrupt = write_corrupt_study(folder)
+    source = read_study_folders(folder)
+    return Cohort(source, frozenset({corrupt.subject}), f"{_count(source)}, one of them corrupt")
+
+
+def _read(data: Path) -> Cohort:
+    source = read_study_folders(data)
+    return Cohort(source, frozenset(), _count(source))
+
+
+def _count(source: SourceFolder) -> str:
+    subjects = len({study.subject for study in source.studies})
+    size = megabytes(sum(study.size for study in source.studies))
+    return f"{plural(len(source.studies), 'study', 'studies')} of {plural(subjects, 'subject')}, {size} MB"
+
+
+def _process(console: Console, steps: Steps, deployment: Deployment, uploaded: Uploaded) -> Outcome:
+    with steps.step("Process: upload → job → features", live=True) as step:
+        outcome = wait_for_units(console, deployment, unit_ids=uploaded.unit_ids, timeout=_TIMEOUT_SECONDS)
+        counts = count_statuses(outcome.units)
+        step.detail = " · ".join(f"{count} {status}" for status, count in counts.items())
+    return outcome
+
+
+def _is_as_expected(outcome: Outcome, cohort: Cohort) -> bool:
+    """Say whether each unit ended as it should: the broken ones QUARANTINED, all others COMPLETED."""
+    return not outcome.timed_out and all(
+        unit.status == ("QUARANTINED" if unit.text("subject") in cohort.corrupt else "COMPLETED")
+        for unit in outcome.units
+    )
+
+
+def _show_results(console: Console, steps: Steps, deployment: Deployment, units: list[Unit]) -> None:
+    with steps.step("Read the features back (Athena)") as step:
+        group = describe_group(deployment, find_group(deployment, "imaging"))
+        rows = read_features(deployment, group)
+        step.detail = f"{plural(len(rows), 'record')} of {plural(len(group.features), 'feature')}"
+    with steps.step("Save the results") as step:
+        shutil.rmtree(DEMO_OUTPUT, ignore_errors=True)
+        saved = save_results(deployment, units, DEMO_OUTPUT)
+        step.detail = f"{plural(len(saved), 'file')} in {shown(DEMO_OUTPUT)}/"
+    print_heading(console, "Ledger: everything that was uploaded, and where it stands")
+    print_units(console, units)
+    print_heading(console, "Features, read back from Feature Store through Athena")
+    print_features(console, group, rows)
+    _show_examples(console, saved)
+
+
+def _show_examples(console: Console, saved: list[Path]) -> None:
+    print_heading(console, "Open these")
+    for name in ("overlay.png", "rejection.json"):
+        paths = [path for path in saved if path.name == name]
+        more = f"   (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+        if paths:
+            print_line(console, f"{shown(paths[0])}{more}")
+
+
+def _show_times(console: Console, steps: Steps) -> None:
+    seconds = [step.seconds for step in steps.finished]
+    build_and_deploy = sum(seconds[:LAUNCH_STEPS])
+    upload, process = seconds[LAUNCH_STEPS + 1], seconds[LAUNCH_STEPS + 2]
+    console.print()
+    print_line(
+        console,
+        f"Cloud, build and deployment {build_and_deploy:.0f} s · upload {upload:.0f} s · "
+        f"upload to features {process:.0f} s",
+    )

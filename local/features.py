@@ -1,0 +1,145 @@
+"""Reads a feature group back: the newest record of each id, as a training job would see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.text import Text
+
+from local.athena import Row, Value, run_query
+from local.deployment import Deployment
+from local.errors import CommandError, UsageError
+from local.terminal import make_table, plural, print_block, print_line
+
+_SHOWN_COLUMNS = (
+    "case_id",
+    "event_time",
+    "volume_ml",
+    "original_shape_Maximum3DDiameter",
+    "original_shape_Sphericity",
+    "original_firstorder_Mean",
+    "original_glcm_JointEntropy",
+    "manufacturer",
+)
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """Where Athena finds a feature group.
+
+    Parameters
+    ----------
+    group : str
+        Name of the feature group.
+    database, table : str
+        Its names in the Glue catalogue.
+    record_id, event_time : str
+        The features that identify and date a record.
+    features : tuple of str
+        Names of its features, in the case in which they were defined.
+    """
+
+    group: str
+    database: str
+    table: str
+    record_id: str
+    event_time: str
+    features: tuple[str, ...]
+
+    @property
+    def newest_records_sql(self) -> str:
+        """SQL for the newest record of each id: the store appends, so a replay is a second row."""
+        return (
+            "SELECT * FROM (SELECT *, row_number() OVER ("  # noqa: S608 - names come from the catalogue
+            f'PARTITION BY "{self.record_id}" ORDER BY "{self.event_time}" DESC, '
+            '"api_invocation_time" DESC, "write_time" DESC) AS newest '
+            f'FROM "{self.table}") AS ranked WHERE newest = 1 AND NOT is_deleted '
+            f'ORDER BY "{self.record_id}"'
+        )
+
+
+def find_group(deployment: Deployment, name: str) -> str:
+    """Return the full name of a feature group given in full or by its content, such as `imaging`.
+
+    Raises
+    ------
+    UsageError
+        When no group of the stack, or more than one, goes by that name.
+    """
+    groups = deployment.feature_groups
+    matches = [group for group in groups if group == name] or [group for group in groups if f"-{name}-v" in group]
+    if len(matches) == 1:
+        return matches[0]
+    problem = f"{len(matches)} feature groups are" if matches else "No feature group is"
+    raise UsageError(f"{problem} called {name}.", hint="There are: " + ", ".join(matches or groups))
+
+
+def describe_group(deployment: Deployment, group: str) -> GroupTable:
+    """Return where a feature group's offline store is in the Glue catalogue."""
+    try:
+        answer = deployment.sagemaker.describe_feature_group(FeatureGroupName=group)
+    except ClientError as error:
+        raise CommandError(f"The feature group {group} does not exist.") from error
+    definitions = list(answer["FeatureDefinitions"])
+    while token := answer.get("NextToken"):
+        answer = deployment.sagemaker.describe_feature_group(FeatureGroupName=group, NextToken=token)
+        definitions.extend(answer["FeatureDefinitions"])
+    catalog = answer["OfflineStoreConfig"]["DataCatalogConfig"]
+    return GroupTable(
+        group=group,
+        database=catalog["Database"],
+        table=catalog["TableName"],
+        record_id=answer["RecordIdentifierFeatureName"],
+        event_time=answer["EventTimeFeatureName"],
+        features=tuple(definition.get("FeatureName", "") for definition in definitions),
+    )
+
+
+def read_features(deployment: Deployment, group: GroupTable) -> list[Row]:
+    """Return the newest record of each id, with the features' own spelling.
+
+    Athena lower-cases column names; the feature definitions say how they were written.
+    """
+    spelling = {name.lower(): name for name in group.features}
+    rows = run_query(deployment, group.newest_records_sql, database=group.database)
+    return [{spelling[name.lower()]: value for name, value in row.items() if name.lower() in spelling} for row in rows]
+
+
+def print_features(console: Console, group: GroupTable, rows: list[Row]) -> None:
+    """Print the columns a person looks at first, and how many more there are."""
+    columns = [name for name in _SHOWN_COLUMNS if name in group.features] or list(group.features[:6])
+    numbers = tuple(_label(name) for name in columns if _is_numeric(rows, name))
+    table = make_table(*(_label(name) for name in columns), right=numbers)
+    for row in rows:
+        table.add_row(*(Text(format_value(row.get(name))) for name in columns))
+    print_block(console, table)
+    console.print()
+    print_line(
+        console,
+        f"{plural(len(rows), 'record')} of {plural(len(group.features), 'feature')} each in {group.group}; "
+        f"{len(group.features) - len(columns)} columns are not shown (`features … --json` has all).",
+        style="dim",
+    )
+
+
+def _label(name: str) -> str:
+    return name.removeprefix("original_").split("_", 1)[-1] if name.startswith("original_") else name
+
+
+def _is_numeric(rows: list[Row], name: str) -> bool:
+    return any(isinstance(row.get(name), int | float) for row in rows)
+
+
+def format_value(value: Value) -> str:
+    """Return a value as the tables show it.
+
+    Examples
+    --------
+    >>> format_value(156.30912), format_value(None), format_value("GE")
+    ('156.3', '–', 'GE')
+    """
+    if value is None:
+        return "–"
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)

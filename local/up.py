@@ -1,0 +1,76 @@
+"""Starts a cloud and deploys the template to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from local.cloud import start_cloud
+from local.deploy import build, build_folder, deploy
+from local.deployment import Deployment, connect
+from local.project import PROGRAM, PYTHON_RUNTIME, STACK, STATE
+from local.terminal import Steps, plural, print_heading, print_line
+
+LAUNCH_STEPS = 3
+
+
+def launch(steps: Steps, root: Path, *, die_with_parent: bool = False) -> tuple[Deployment, dict[str, str]]:
+    """Start a cloud, build the functions and deploy the template: three steps.
+
+    Parameters
+    ----------
+    steps : Steps
+        Where progress is shown.
+    root : Path
+        Folder of the cloud's state.
+    die_with_parent : bool
+        Whether the cloud ends with this process, however that ends.
+
+    Returns
+    -------
+    deployment : Deployment
+        The stack.
+    environment : dict
+        The `AWS_*` variables with which any tool reaches the cloud.
+    """
+    with steps.step("Start a cloud on this computer") as step:
+        cloud = start_cloud(root, die_with_parent=die_with_parent)
+        environment = dict(cloud.environment())
+        step.detail = environment["AWS_ENDPOINT_URL"]
+    with build_folder():
+        with steps.step("Build the functions (sam build)") as step:
+            build(environment)
+            step.detail = PYTHON_RUNTIME
+        with steps.step("Deploy template.yaml (sam deploy)") as step:
+            deploy(environment)
+            deployment = connect(STACK, environment)
+            step.detail = _describe(deployment)
+    return deployment, environment
+
+
+def _describe(deployment: Deployment) -> str:
+    paginator = deployment.cloudformation.get_paginator("list_stack_resources")
+    pages = paginator.paginate(StackName=deployment.stack)
+    count = sum(len(page["StackResourceSummaries"]) for page in pages)
+    return f"{plural(count, 'resource')} in stack {deployment.stack}"
+
+
+def bring_up(console: Console) -> None:
+    """Start the cloud that stays, or bring the running one up to date, and say how to use it."""
+    console.print()
+    deployment, environment = launch(Steps(console, LAUNCH_STEPS), STATE)
+    print_heading(console, "To use it with the aws command line, in this shell:")
+    for name, value in environment.items():
+        if name.startswith("AWS_"):
+            print_line(console, f"export {name}={value}")
+    print_heading(console, "What is there")
+    print_line(console, f"raw bucket       s3://{deployment.output('RawBucketName')}")
+    print_line(console, f"results          s3://{deployment.output('ProcessedBucketName')}")
+    print_line(console, f"ledger           {deployment.output('LedgerTableName')}")
+    print_line(console, f"feature groups   {', '.join(deployment.feature_groups) or 'none'}")
+    print_heading(console, "Next")
+    print_line(console, f"{PROGRAM} upload DIR --dataset nsclc_radiogenomics")
+    print_line(console, f"{PROGRAM} wait")
+    print_line(console, f"{PROGRAM} features imaging")
+    print_line(console, f"{PROGRAM} down")

@@ -1,0 +1,145 @@
+"""Copies files into the raw bucket, several at a time, with progress."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from boto3.exceptions import S3UploadFailedError
+from boto3.s3.transfer import TransferConfig
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from local.deployment import Deployment
+from local.errors import CommandError, UsageError
+from local.project import shown
+from local.study_folders import SourceFile, SourceFolder, read_all_files, read_study_folders
+from local.terminal import megabytes, plural, print_line
+
+_THREADS = 8
+_STRAY_EXAMPLES = 3
+# What the pipeline accepts as a dataset's name: it is a part of keys and of feature-group names.
+_DATASET_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """What was uploaded.
+
+    Parameters
+    ----------
+    unit_ids : tuple of str
+        Units of the ledger to expect; empty for modalities that have no pipeline yet.
+    files, size : int
+        Number of files and their bytes.
+    """
+
+    unit_ids: tuple[str, ...]
+    files: int
+    size: int
+
+
+def check_dataset_name(name: str) -> str:
+    """Return a dataset's name, or say why it cannot be one."""
+    if not _DATASET_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a dataset's name.",
+            hint="At most 31 lower-case letters, digits, - and _, such as nsclc_radiogenomics.",
+        )
+    return name
+
+
+def upload_imaging(console: Console, deployment: Deployment, folder: Path, dataset: str) -> Uploaded:
+    """Upload a folder of studies under `imaging/<dataset>/`."""
+    source = read_study_folders(folder)
+    warn_of_stray_files(console, source)
+    return upload_studies(console, deployment, source, dataset)
+
+
+def upload_studies(console: Console, deployment: Deployment, source: SourceFolder, dataset: str) -> Uploaded:
+    """Upload studies that were found before."""
+    prefix = f"imaging/{check_dataset_name(dataset)}/"
+    files = [file for study in source.studies for file in study.files]
+    put_files(console, deployment, files, prefix)
+    unit_ids = tuple(f"imaging#{dataset}#{study.subject}#{study.study}" for study in source.studies)
+    return Uploaded(unit_ids, len(files), sum(file.size for file in files))
+
+
+def upload_other(console: Console, deployment: Deployment, folder: Path, dataset: str, modality: str) -> Uploaded:
+    """Upload a folder as it is under `<modality>/<dataset>/`."""
+    files = read_all_files(folder)
+    put_files(console, deployment, files, f"{modality}/{check_dataset_name(dataset)}/")
+    print_line(
+        console,
+        f"The files are in the raw bucket, but this version has no {modality} pipeline yet: nothing will process them.",
+        style="yellow",
+    )
+    return Uploaded((), len(files), sum(file.size for file in files))
+
+
+def warn_of_stray_files(console: Console, source: SourceFolder) -> None:
+    """Say which files are left behind because no study folder holds them."""
+    if not source.stray:
+        return
+    examples = ", ".join(shown(path) for path in source.stray[:_STRAY_EXAMPLES])
+    more = len(source.stray) - _STRAY_EXAMPLES
+    print_line(
+        console,
+        f"! {plural(len(source.stray), 'file')} outside any study folder, not uploaded: {examples}"
+        + (f" and {more} more" if more > 0 else ""),
+        style="yellow",
+    )
+    print_line(console, "  A study is a folder or a zip inside its subject's folder.", style="yellow")
+
+
+def put_files(console: Console, deployment: Deployment, files: Iterable[SourceFile], prefix: str) -> None:
+    """Put files into the raw bucket.
+
+    Raises
+    ------
+    CommandError
+        When S3 refuses a file; what was uploaded before stays and a repetition does no harm.
+    """
+    files = list(files)
+    bucket = deployment.output("RawBucketName")
+    # The files are small and many: they are sent side by side, each in one stream.
+    config = TransferConfig(use_threads=False)
+    client = deployment.s3
+    total = sum(file.size for file in files)
+    with _progress(console) as progress, ThreadPoolExecutor(_THREADS) as pool:
+        task = progress.add_task("", total=max(total, 1), files=0, done="0.0")
+        progress.update(task, count=len(files), size=megabytes(total))
+
+        def put(file: SourceFile) -> None:
+            client.upload_file(str(file.path), bucket, prefix + file.key, Config=config)
+            progress.update(task, advance=file.size)
+
+        futures = [pool.submit(put, file) for file in files]
+        try:
+            for number, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                done = megabytes(int(progress.tasks[0].completed))
+                progress.update(task, files=number, done=done)
+        except (S3UploadFailedError, OSError) as error:
+            pool.shutdown(cancel_futures=True)
+            raise CommandError(
+                "The upload stopped.", details=str(error), hint="Run the same command again: it does no harm."
+            ) from error
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("      "),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[files]:,}/{task.fields[count]:,} files"),
+        TextColumn("{task.fields[done]}/{task.fields[size]} MB", style="dim"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

@@ -1,0 +1,411 @@
+"""Builds small DICOM studies whose truth is known in patient coordinates.
+
+Everything is a function of the patient position in LPS millimetres: the Hounsfield value, and whether a point belongs
+to a region. A converter is right when each voxel of its output has the value and the label of the place that its affine
+names; how the slices were stored plays no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+CT_IMAGE = UID("1.2.840.10008.5.1.4.1.1.2")
+ENHANCED_CT = UID("1.2.840.10008.5.1.4.1.1.2.1")
+SEGMENTATION = UID("1.2.840.10008.5.1.4.1.1.66.4")
+LABEL_MAP = UID("1.2.840.10008.5.1.4.1.1.66.7")
+STRUCTURE_SET = UID("1.2.840.10008.5.1.4.1.1.481.3")
+
+AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+PRONE = (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
+MIRRORED = (-1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+_C, _S = np.cos(np.radians(20)), np.sin(np.radians(20))
+OBLIQUE = (_C, _S, 0.0, -_S * _C, _C * _C, _S)
+
+Points = NDArray[np.float64]
+Inside = Callable[[Points], NDArray[np.bool_]]
+
+
+def uid(*parts: object) -> str:
+    """Make a UID that depends on its parts only."""
+    digits = int.from_bytes("/".join(str(part) for part in parts).encode(), "big") % 10**30
+    return f"1.2.826.0.1.3680043.8.498.{digits + 1}"
+
+
+def tumour(points: Points) -> NDArray[np.bool_]:
+    """A region without any symmetry: a large lobe and a small one beside, in front of and above it."""
+    large = ((points - [3.1, -2.3, 1.7]) / [7.3, 5.9, 9.1]) ** 2
+    small = ((points - [9.2, -7.1, 8.3]) / [3.3, 4.1, 4.7]) ** 2
+    return np.asarray((large.sum(axis=-1) < 1) | (small.sum(axis=-1) < 1), dtype=np.bool_)
+
+
+def vessel(points: Points) -> NDArray[np.bool_]:
+    """A second region that overlaps the tumour."""
+    distance = ((points - [0.4, 2.2, -4.1]) / [5.3, 4.7, 6.1]) ** 2
+    return np.asarray(distance.sum(axis=-1) < 1, dtype=np.bool_)
+
+
+def hounsfield(points: Points) -> NDArray[np.int16]:
+    """Soft tissue with a different gradient along each axis, in air."""
+    x, y, z = points[..., 0], points[..., 1], points[..., 2]
+    body = (x / 17.5) ** 2 + (y / 15.5) ** 2 < 1
+    return np.where(body, np.rint(40 + 3 * x - 5 * y + 2 * z), -1000).astype(np.int16)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A CT series.
+
+    Parameters
+    ----------
+    columns, rows, slices : int
+        Size of the volume.
+    spacing : tuple of float
+        Between rows, between columns, in millimetres.
+    step : float
+        Between slices along the normal, in millimetres.
+    orientation : tuple of float
+        ImageOrientationPatient.
+    shift : tuple of float
+        Added to the position per slice, in the plane (row direction, column direction): gantry tilt.
+    centre : tuple of float
+        Centre of the volume, LPS millimetres.
+    name : str
+        Makes its UIDs different from another scan's.
+    """
+
+    columns: int = 48
+    rows: int = 44
+    slices: int = 18
+    spacing: tuple[float, float] = (0.8, 0.9)
+    step: float = 2.2
+    orientation: tuple[float, ...] = AXIAL
+    shift: tuple[float, float] = (0.0, 0.0)
+    centre: tuple[float, float, float] = (1.03, -0.91, 0.77)
+    name: str = "a"
+
+    @property
+    def series_uid(self) -> str:
+        return uid("series", self.name)
+
+    def instance_uid(self, k: int) -> str:
+        return uid("instance", self.name, k)
+
+    def axes(self) -> tuple[Points, Points, Points]:
+        row, column = np.array(self.orientation[:3]), np.array(self.orientation[3:])
+        return row, column, np.cross(row, column)
+
+    def position(self, k: float) -> Points:
+        """ImagePositionPatient of slice k."""
+        row, column, normal = self.axes()
+        step = normal * self.step + row * self.shift[0] + column * self.shift[1]
+        half = (
+            row * self.spacing[1] * (self.columns - 1)
+            + column * self.spacing[0] * (self.rows - 1)
+            + step * (self.slices - 1)
+        ) / 2
+        return np.asarray(np.array(self.centre) - half + k * step, dtype=np.float64)
+
+    def points(self, k: float) -> Points:
+        """LPS position of every pixel of slice k, shape (rows, columns, 3)."""
+        row, column, _ = self.axes()
+        c, r = np.meshgrid(np.arange(self.columns), np.arange(self.rows))
+        along_row = c[..., None] * row * self.spacing[1]
+        along_column = r[..., None] * column * self.spacing[0]
+        return np.asarray(self.position(k) + along_row + along_column, dtype=np.float64)
+
+    def mask(self, inside: Inside = tumour) -> NDArray[np.bool_]:
+        """Truth, shape (slices, rows, columns)."""
+        return np.array([inside(self.points(k)) for k in range(self.slices)])
+
+
+def _file(dataset: Dataset, sop_class: UID, instance: str, syntax: UID = ExplicitVRLittleEndian) -> Dataset:
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = sop_class
+    dataset.file_meta.MediaStorageSOPInstanceUID = UID(instance)
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, instance
+    return dataset
+
+
+def _study(dataset: Dataset, patient: str) -> None:
+    dataset.PatientID = patient
+    dataset.PatientName = "Built^Phantom"
+    dataset.StudyInstanceUID = uid("study")
+    dataset.StudyDate, dataset.StudyTime = "20200102", "030405"
+    dataset.FrameOfReferenceUID = uid("frame")
+
+
+def _pixels(dataset: Dataset, stored: NDArray[np.integer]) -> None:
+    dataset.Rows, dataset.Columns = stored.shape[-2:]
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated = stored.dtype.itemsize * 8
+    dataset.BitsStored, dataset.HighBit = dataset.BitsAllocated, dataset.BitsAllocated - 1
+    dataset.PixelRepresentation = int(stored.dtype.kind == "i")
+    data = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
+    dataset.PixelData = data + b"\0" * (len(data) % 2)
+    dataset["PixelData"].VR = "OW" if stored.dtype.itemsize > 1 else "OB"
+
+
+def ct_slice(scan: Scan, k: int, patient: str = "P1", intercept: float = -1024.0, slope: float = 1.0) -> Dataset:
+    """One CT image."""
+    dataset = _file(Dataset(), CT_IMAGE, scan.instance_uid(k))
+    _study(dataset, patient)
+    dataset.Modality, dataset.SeriesInstanceUID = "CT", scan.series_uid
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    dataset.InstanceNumber = (k * 7) % scan.slices + 1  # no order to rely on
+    dataset.AcquisitionDate, dataset.AcquisitionTime = "20200103", f"0405{k % 60:02d}.25"
+    dataset.Manufacturer, dataset.ConvolutionKernel, dataset.KVP = "Phantoms", "B30f", "120"
+    dataset.SliceThickness = "9.9"  # not the spacing: it must not be used
+    dataset.ImagePositionPatient = [f"{v:.10g}" for v in scan.position(k)]
+    dataset.ImageOrientationPatient = [f"{v:.10g}" for v in scan.orientation]
+    dataset.PixelSpacing = [*scan.spacing]
+    dataset.RescaleSlope, dataset.RescaleIntercept = slope, intercept
+    stored = np.rint((hounsfield(scan.points(k)) - intercept) / slope)
+    _pixels(dataset, stored.astype(np.int16 if stored.min() < 0 else np.uint16))
+    return dataset
+
+
+def enhanced_ct(scan: Scan, order: Sequence[int]) -> Dataset:
+    """A multi-frame CT whose frames are stored in any order."""
+    dataset = _file(Dataset(), ENHANCED_CT, scan.instance_uid(0))
+    _study(dataset, "P1")
+    dataset.Modality, dataset.SeriesInstanceUID = "CT", scan.series_uid
+    dataset.NumberOfFrames = len(order)
+    orientation, measures, rescale = Dataset(), Dataset(), Dataset()
+    orientation.ImageOrientationPatient = [*scan.orientation]
+    measures.PixelSpacing = [*scan.spacing]
+    rescale.RescaleIntercept, rescale.RescaleSlope = -1024, 1
+    shared = Dataset()
+    shared.PlaneOrientationSequence = DicomSequence([orientation])
+    shared.PixelMeasuresSequence = DicomSequence([measures])
+    shared.PixelValueTransformationSequence = DicomSequence([rescale])
+    dataset.SharedFunctionalGroupsSequence = DicomSequence([shared])
+    dataset.PerFrameFunctionalGroupsSequence = DicomSequence([_position_group(scan.position(k)) for k in order])
+    stored = np.array([hounsfield(scan.points(k)) + 1024 for k in order]).astype(np.uint16)
+    _pixels(dataset, stored)
+    return dataset
+
+
+def _position_group(position: Points) -> Dataset:
+    group, plane = Dataset(), Dataset()
+    plane.ImagePositionPatient = [f"{v:.10g}" for v in position]
+    group.PlanePositionSequence = DicomSequence([plane])
+    return group
+
+
+@dataclass(frozen=True)
+class SegOptions:
+    """How a segmentation is stored.
+
+    Parameters
+    ----------
+    regions : dict
+        Segment label to region.
+    kind : str
+        ``BINARY``, ``FRACTIONAL`` or ``LABELMAP``.
+    order : str
+        ``ascending``, ``descending`` or ``shuffled`` frames.
+    skip_empty : bool
+        Leave empty frames out.
+    skip_slices : tuple of int
+        Leave these slices out even where the region has voxels.
+    crop : tuple of int or None
+        First row, last row, first column, last column that are stored.
+    shared_segment : bool
+        Put the segment identification into the shared groups.
+    references : str
+        ``series``, ``instances`` (in the frames only) or ``none``.
+    jitter : float
+        Millimetres added to each frame's position along x.
+    frame_uid : str
+        FrameOfReferenceUID.
+    name : str
+        Makes its UID different from another segmentation's.
+    """
+
+    regions: dict[str, Inside] = field(default_factory=lambda: {"Tumour": tumour})
+    kind: str = "BINARY"
+    order: str = "ascending"
+    skip_empty: bool = True
+    skip_slices: tuple[int, ...] = ()
+    crop: tuple[int, int, int, int] | None = None
+    shared_segment: bool = False
+    references: str = "series"
+    jitter: float = 0.0
+    frame_uid: str = uid("frame")
+    name: str = "s"
+
+
+def segmentation(scan: Scan, options: SegOptions | None = None, on: Scan | None = None, patient: str = "P1") -> Dataset:
+    """A DICOM SEG of regions drawn on ``scan``; with ``on``, stored on that other grid."""
+    options, grid = options or SegOptions(), on or scan
+    dataset = _file(Dataset(), LABEL_MAP if options.kind == "LABELMAP" else SEGMENTATION, uid("seg", options.name))
+    _study(dataset, patient)
+    dataset.Modality, dataset.SeriesInstanceUID = "SEG", uid("segseries", options.name)
+    dataset.FrameOfReferenceUID = options.frame_uid
+    dataset.SegmentationType = options.kind
+    dataset.SegmentSequence = DicomSequence(_segments(options))
+    frames = _ordered(list(_seg_frames(grid, options)), options.order)
+    dataset.NumberOfFrames = len(frames)
+    dataset.SharedFunctionalGroupsSequence = DicomSequence([_shared_group(grid, options)])
+    dataset.PerFrameFunctionalGroupsSequence = DicomSequence(
+        [_frame_group(scan, grid, number, k, options) for number, k, _ in frames]
+    )
+    _seg_pixels(dataset, np.array([pixels for _, _, pixels in frames]), options.kind)
+    if options.references == "series":
+        dataset.ReferencedSeriesSequence = DicomSequence([_series_reference(scan)])
+    return dataset
+
+
+def _segments(options: SegOptions) -> Iterable[Dataset]:
+    for number, label in enumerate(options.regions, 1):
+        code, item = Dataset(), Dataset()
+        code.CodingSchemeDesignator, code.CodeValue, code.CodeMeaning = "SCT", f"10836900{number}", label
+        item.SegmentNumber, item.SegmentLabel = number, label
+        item.SegmentedPropertyTypeCodeSequence = DicomSequence([code])
+        yield item
+
+
+def _seg_frames(grid: Scan, options: SegOptions) -> Iterable[tuple[int, int, NDArray[np.uint8]]]:
+    r0, r1, c0, c1 = options.crop or (0, grid.rows, 0, grid.columns)
+    masks = {n: grid.mask(inside)[:, r0:r1, c0:c1] for n, inside in enumerate(options.regions.values(), 1)}
+    if options.kind == "LABELMAP":
+        labels = np.zeros(masks[1].shape, np.uint8)
+        for number, mask in masks.items():
+            labels[mask] = number
+        masks = {0: labels}  # type: ignore[dict-item]
+    for number, mask in masks.items():
+        for k in range(grid.slices):
+            if k not in options.skip_slices and (mask[k].any() or not options.skip_empty):
+                scale = 200 if options.kind == "FRACTIONAL" else 1
+                yield number, k, mask[k].astype(np.uint8) * np.uint8(scale)
+
+
+def _ordered(frames: list[tuple[int, int, NDArray[np.uint8]]], order: str) -> list[tuple[int, int, NDArray[np.uint8]]]:
+    if order == "descending":
+        return frames[::-1]
+    if order == "shuffled":
+        return [frames[i] for i in np.random.default_rng(7).permutation(len(frames))]
+    return frames
+
+
+def _shared_group(grid: Scan, options: SegOptions) -> Dataset:
+    orientation, measures, shared = Dataset(), Dataset(), Dataset()
+    orientation.ImageOrientationPatient = [f"{v:.10g}" for v in grid.orientation]
+    measures.PixelSpacing, measures.SpacingBetweenSlices = [*grid.spacing], grid.step
+    shared.PlaneOrientationSequence = DicomSequence([orientation])
+    shared.PixelMeasuresSequence = DicomSequence([measures])
+    if options.shared_segment:
+        shared.SegmentIdentificationSequence = DicomSequence([_identification(1)])
+    return shared
+
+
+def _identification(number: int) -> Dataset:
+    item = Dataset()
+    item.ReferencedSegmentNumber = number
+    return item
+
+
+def _frame_group(scan: Scan, grid: Scan, number: int, k: int, options: SegOptions) -> Dataset:
+    r0, _, c0, _ = options.crop or (0, 0, 0, 0)
+    row, column, _ = grid.axes()
+    corner = grid.position(k) + row * grid.spacing[1] * c0 + column * grid.spacing[0] * r0
+    group = _position_group(corner + np.array([options.jitter * (-1) ** k, 0, 0]))
+    if options.kind != "LABELMAP" and not options.shared_segment:
+        group.SegmentIdentificationSequence = DicomSequence([_identification(number)])
+    if options.references == "instances":
+        derivation, source = Dataset(), Dataset()
+        source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = CT_IMAGE, scan.instance_uid(k)
+        derivation.SourceImageSequence = DicomSequence([source])
+        group.DerivationImageSequence = DicomSequence([derivation])
+    return group
+
+
+def _seg_pixels(dataset: Dataset, frames: NDArray[np.uint8], kind: str) -> None:
+    _pixels(dataset, frames)
+    if kind == "FRACTIONAL":
+        dataset.SegmentationFractionalType, dataset.MaximumFractionalValue = "OCCUPANCY", 255
+    elif kind == "BINARY":
+        dataset.BitsAllocated = dataset.BitsStored = 1
+        dataset.HighBit = 0
+        packed = np.packbits(frames.ravel(), bitorder="little").tobytes()
+        dataset.PixelData = packed + b"\0" * (len(packed) % 2)
+
+
+def _series_reference(scan: Scan) -> Dataset:
+    reference = Dataset()
+    reference.SeriesInstanceUID = scan.series_uid
+    reference.ReferencedInstanceSequence = DicomSequence(_image_references(scan))
+    return reference
+
+
+def _image_references(scan: Scan) -> Iterable[Dataset]:
+    for k in range(scan.slices):
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = CT_IMAGE, scan.instance_uid(k)
+        yield item
+
+
+def structure_set(scan: Scan, contours: dict[str, list[Points]]) -> Dataset:
+    """An RTSTRUCT: region name to closed contours, each of shape (n, 3) in LPS millimetres."""
+    dataset = _file(Dataset(), STRUCTURE_SET, uid("rtstruct"))
+    _study(dataset, "P1")
+    del dataset.FrameOfReferenceUID
+    dataset.Modality, dataset.SeriesInstanceUID = "RTSTRUCT", uid("rtseries")
+    series = Dataset()
+    series.SeriesInstanceUID = scan.series_uid
+    series.ContourImageSequence = DicomSequence(_image_references(scan))
+    study, frame = Dataset(), Dataset()
+    study.RTReferencedSeriesSequence = DicomSequence([series])
+    frame.FrameOfReferenceUID = uid("frame")
+    frame.RTReferencedStudySequence = DicomSequence([study])
+    dataset.ReferencedFrameOfReferenceSequence = DicomSequence([frame])
+    names, regions = [], []
+    for number, (name, polygons) in enumerate(contours.items(), 1):
+        names.append(Dataset())
+        names[-1].ROINumber, names[-1].ROIName = number, name
+        regions.append(Dataset())
+        regions[-1].ReferencedROINumber = number
+        regions[-1].ContourSequence = DicomSequence(_contour(polygon) for polygon in polygons)
+    dataset.StructureSetROISequence = DicomSequence(names)
+    dataset.ROIContourSequence = DicomSequence(regions)
+    return dataset
+
+
+def _contour(polygon: Points) -> Dataset:
+    item = Dataset()
+    item.ContourGeometricType, item.NumberOfContourPoints = "CLOSED_PLANAR", len(polygon)
+    item.ContourData = [f"{v:.8g}" for v in polygon.ravel()]
+    return item
+
+
+def save(dataset: Dataset, path: Path) -> Path:
+    """Write a DICOM file with its preamble."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def save_ct(folder: Path, scan: Scan, skip: Sequence[int] = ()) -> None:
+    """Write a CT series, one file per slice, without file name endings and not in the order of the slices."""
+    for k in range(scan.slices):
+        if k not in skip:
+            save(ct_slice(scan, k), folder / f"ct-{scan.name}" / f"{(k * 5) % 97:03d}{k:03d}")
+
+
+def save_study(folder: Path, scan: Scan | None = None, options: SegOptions | None = None) -> Path:
+    """Write a CT series with its segmentation."""
+    scan = scan or Scan()
+    save_ct(folder, scan)
+    save(segmentation(scan, options), folder / "seg" / "1-1.dcm")
+    return folder

@@ -1,0 +1,157 @@
+"""A laptop cloud for one test module, and short ways to fill it."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local.cloud import Cloud, start_cloud, stop_cloud
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+_Found = TypeVar("_Found")
+KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+
+
+class Account:
+    """Clients of a cloud and what tests do with them again and again."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        environment = cloud.environment()
+        self._session = boto3.Session(
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_DEFAULT_REGION"],
+        )
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """Return a client of the account root."""
+        if service not in self._clients:
+            config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1, "mode": "standard"})
+            self._clients[service] = self._session.client(
+                service,  # type: ignore[call-overload]
+                endpoint_url=self.cloud.endpoint,
+                config=config,
+            )
+        return self._clients[service]
+
+    def role(self, name: str, service: str, *statements: dict[str, Any]) -> str:
+        """Create a role that a service may assume, with these statements as its policy."""
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": f"{service}.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                    "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+                }
+            ],
+        }
+        iam = self.client("iam")
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        policy = {"Version": "2012-10-17", "Statement": list(statements)}
+        iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))
+        return str(arn)
+
+    def bucket(self, name: str) -> str:
+        """Create a bucket whose policy refuses what does not come over TLS."""
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=name)
+        statement = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+        return name
+
+    def function(self, name: str, code: str, role: str, **settings: Any) -> str:
+        """Create a function of one module and return its ARN."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("app.py", code)
+        created = self.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Role=role,
+            Handler="app.handler",
+            Code={"ZipFile": buffer.getvalue()},
+            Timeout=20,
+            **settings,
+        )
+        return str(created["FunctionArn"])
+
+    def run(self, definition: dict[str, Any], role: str, name: str, payload: object = None) -> dict[str, Any]:
+        """Run a state machine to its end and return the execution."""
+        states = self.client("stepfunctions")
+        arn = states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
+        started = states.start_execution(stateMachineArn=arn, input=json.dumps(payload or {}))["executionArn"]
+
+        def _ended() -> dict[str, Any] | None:
+            execution: dict[str, Any] = states.describe_execution(executionArn=started)
+            return execution if execution["status"] != "RUNNING" else None
+
+        return wait_for(_ended)
+
+    def query(self, sql: str, database: str) -> list[list[str | None]]:
+        """Return the rows of an Athena query, its heading first."""
+        athena = self.client("athena")
+        query = athena.start_query_execution(
+            QueryString=sql,
+            QueryExecutionContext={"Database": database},
+            ResultConfiguration={"OutputLocation": "s3://query-results/"},
+        )["QueryExecutionId"]
+
+        def _ended() -> dict[str, Any] | None:
+            execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]
+            return execution if execution["Status"]["State"] in ("SUCCEEDED", "FAILED") else None
+
+        status = wait_for(_ended)["Status"]
+        assert status["State"] == "SUCCEEDED", status
+        rows = athena.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"]
+        return [[cell.get("VarCharValue") for cell in row["Data"]] for row in rows]
+
+
+def wait_for(read: Callable[[], _Found | None], seconds: float = 20.0) -> _Found:
+    """Return what a function returns once it is something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = read()
+        if found is not None:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"nothing within {seconds} s")
+
+
+def allow(actions: str | list[str], resources: str | list[str] = "*", **conditions: Any) -> dict[str, Any]:
+    """Return a statement of a policy."""
+    statement: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    return {**statement, "Condition": conditions} if conditions else statement
+
+
+def account_fixture(**settings: Any) -> Callable[..., Iterator[Account]]:
+    """Return a module's fixture: a cloud of its own with these settings."""
+
+    @pytest.fixture(scope="module")
+    def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+        root: Path = tmp_path_factory.mktemp("cloud")
+        cloud = start_cloud(root, die_with_parent=True, **settings)
+        yield Account(cloud)
+        stop_cloud(cloud)
+
+    return account

@@ -1,0 +1,68 @@
+"""The documents that pass between functions and job: both sides keep to the schemas in ``contracts/``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from local.contracts import CONTRACTS, PARAMS, contract_of
+from multimodal.domain.errors import BadInputError
+from multimodal.domain.features_document import FeaturesDocument
+from multimodal.domain.reasons import Reason
+from tests.unit.functions.world import World, features_document, rejection_document, slices
+
+SCHEMAS = CONTRACTS.parent
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def validator(name: str) -> Draft202012Validator:
+    """Return a validator of one of the schemas."""
+    documents = {p.name: json.loads(p.read_text()) for p in SCHEMAS.glob("*.schema.json")}
+    registry: Registry[Any] = Registry().with_resources(
+        [(file, Resource.from_contents(document)) for file, document in documents.items()]
+    )
+    return Draft202012Validator(documents[name], registry=registry)
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.schema.json")), ids=lambda p: p.name)
+def test_schemas_are_schemas(path: Path) -> None:
+    Draft202012Validator.check_schema(json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in PARAMS.glob("*.yaml")))
+def test_contract_is_what_the_parameter_file_yields(name: str) -> None:
+    stored = json.loads((CONTRACTS / f"{name}.json").read_text())
+    assert stored == contract_of(name), "a parameter file changed: run `make contracts`, and consider group_version"
+
+
+def test_planned_job_files_keep_to_the_schema() -> None:
+    world = World()
+    world.upload(*slices(2), f"imaging/nsclc_radiogenomics/R01-002/9.9.zip")
+    for job in world.jobs(world.sweep_until_run()):
+        document = world.processed.read_json(job["job_uri"].removeprefix("s3://processed/") + "job.json")
+        validator("job.schema.json").validate(document)
+
+
+def test_samples_of_the_function_tests_keep_to_the_schemas() -> None:
+    validator("features.schema.json").validate(features_document())
+    validator("rejection.schema.json").validate(rejection_document())
+
+
+@pytest.mark.parametrize("missing", ["rois", "acquisition", "provenance", "acquired_at", "qc"])
+def test_functions_refuse_what_the_schema_refuses(missing: str) -> None:
+    document = features_document()
+    del document[missing]
+    assert list(validator("features.schema.json").iter_errors(document))
+    with pytest.raises(BadInputError):
+        FeaturesDocument.parse(json.dumps(document))
+
+
+def test_every_reason_code_is_documented() -> None:
+    from radiomics_job.errors import ReasonCode
+
+    text = (ROOT / "docs" / "outputs.md").read_text()
+    undocumented = [code.value for code in (*Reason, *ReasonCode) if f"`{code.value}`" not in text]
+    assert undocumented == [], "explain them in docs/outputs.md"

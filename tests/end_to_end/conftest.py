@@ -1,0 +1,77 @@
+"""One deployed stack for all end-to-end tests: on the laptop cloud, or the one that `SMOKE_STACK` names."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from local.cloud import start_cloud, stop_cloud
+from local.deploy import build, build_folder, deploy
+from local.deployment import Deployment, connect
+from local.project import STACK
+from tests.end_to_end.pipeline import Pipeline
+from tests.end_to_end.studies import Studies, write_studies
+
+_LAPTOP_TIMEOUT = 120.0
+_ACCOUNT_TIMEOUT = 3600.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.end_to_end)
+
+
+@pytest.fixture(scope="session")
+def cloud_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the laptop cloud's state."""
+    return tmp_path_factory.mktemp("cloud")
+
+
+@pytest.fixture(scope="session")
+def cloud_environment(cloud_root: Path) -> Iterator[dict[str, str]]:
+    """The variables with which tools reach the laptop cloud."""
+    cloud = start_cloud(cloud_root, die_with_parent=True)
+    yield dict(cloud.environment())
+    stop_cloud(cloud_root)
+
+
+@pytest.fixture(scope="session")
+def deployment(request: pytest.FixtureRequest) -> Deployment:
+    """The stack under test."""
+    if stack := os.environ.get("SMOKE_STACK"):
+        return Deployment(stack, boto3.Session(), os.environ.get("AWS_ENDPOINT_URL"))
+    environment: dict[str, str] = request.getfixturevalue("cloud_environment")
+    with build_folder():
+        build(environment)
+        deploy(environment)
+    return connect(STACK, environment)
+
+
+@pytest.fixture(scope="session")
+def pipeline(deployment: Deployment) -> Pipeline:
+    """The stack, ready to be driven."""
+    return Pipeline(deployment, _ACCOUNT_TIMEOUT if os.environ.get("SMOKE_STACK") else _LAPTOP_TIMEOUT)
+
+
+@pytest.fixture(scope="session")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Studies:
+    """Studies that no earlier test session has uploaded."""
+    return write_studies(tmp_path_factory.mktemp("studies"), f"T{uuid.uuid4().hex[:6]}")
+
+
+@pytest.fixture(scope="session")
+def first_upload(pipeline: Pipeline, studies: Studies) -> Pipeline:
+    """The pipeline after all studies were uploaded at once and have ended."""
+    pipeline.upload(studies.all)
+    study = studies.marked
+    pipeline.put(f"{study.subject}/{study.study}/_COMPLETE.json", b'{"objects": %d}' % len(study.files))
+    pipeline.wait_for(studies.unit_ids)
+    return pipeline

@@ -1,0 +1,172 @@
+"""The deployed pipeline as the end-to-end tests drive it: put, wait, look."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from io import StringIO
+from typing import Any
+
+from botocore.exceptions import ClientError
+from rich.console import Console
+
+from local.athena import Row
+from local.deployment import Deployment
+from local.features import GroupTable, describe_group, find_group, read_features
+from local.ledger import Unit, read_units
+from local.project import DATASET
+from local.results import results_prefix
+from local.study_folders import Study
+from local.upload import put_files
+from local.wait import nudged_sweep, wait_for_units
+
+
+def silent_console() -> Console:
+    """A console that nobody reads."""
+    return Console(file=StringIO(), width=160)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A deployed stack.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        The stack, on the laptop or in a real account.
+    timeout : float
+        Seconds that anything may take from upload to features.
+    """
+
+    deployment: Deployment
+    timeout: float
+
+    @cached_property
+    def raw_bucket(self) -> str:
+        return self.deployment.output("RawBucketName")
+
+    @cached_property
+    def processed_bucket(self) -> str:
+        return self.deployment.output("ProcessedBucketName")
+
+    @property
+    def group(self) -> GroupTable:
+        return describe_group(self.deployment, find_group(self.deployment, "imaging"))
+
+    def upload(self, studies: Iterable[Study]) -> None:
+        """Upload studies in a random order of files."""
+        files = [file for study in studies for file in study.files]
+        random.shuffle(files)
+        put_files(silent_console(), self.deployment, files, f"imaging/{DATASET}/")
+
+    def put(self, key: str, body: bytes) -> None:
+        """Put one object below the dataset's prefix."""
+        self.deployment.s3.put_object(Bucket=self.raw_bucket, Key=f"imaging/{DATASET}/{key}", Body=body)
+
+    def announce(self, keys: Iterable[str]) -> None:
+        """Send the event of each key to the arrivals queue once more, as EventBridge does at times."""
+        queue = self.deployment.resource("ArrivalsQueue")
+        for key in keys:
+            self.deployment.sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(self._event(key)))
+
+    def _event(self, key: str) -> dict[str, Any]:
+        head = self.deployment.s3.head_object(Bucket=self.raw_bucket, Key=key)
+        return {
+            "version": "0",
+            "id": "17793124-05d4-b198-2fde-7ededc63b103",
+            "detail-type": "Object Created",
+            "source": "aws.s3",
+            "account": "000000000000",
+            "time": "2026-01-01T00:00:00Z",
+            "region": "us-east-1",
+            "resources": [f"arn:aws:s3:::{self.raw_bucket}"],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": self.raw_bucket},
+                "object": {
+                    "key": key,
+                    "size": head["ContentLength"],
+                    "etag": head["ETag"].strip('"'),
+                    "sequencer": "00617F08299329D189",
+                },
+                "request-id": "N4N7GDK58NMKJ12R",
+                "requester": "000000000000",
+                "reason": "PutObject",
+            },
+        }
+
+    def unit(self, subject: str) -> Unit:
+        """The only unit of a subject."""
+        [unit] = [unit for unit in read_units(self.deployment) if unit.text("subject") == subject]
+        return unit
+
+    def wait_for(self, unit_ids: Iterable[str]) -> dict[str, Unit]:
+        """Wait until units have ended; return them by subject."""
+        outcome = wait_for_units(silent_console(), self.deployment, unit_ids=list(unit_ids), timeout=self.timeout)
+        assert not outcome.timed_out, [(unit.name, unit.status) for unit in outcome.units]
+        return {unit.text("subject"): unit for unit in outcome.units}
+
+    def wait_for_run(self, before: Unit) -> Unit:
+        """Wait until a unit has ended a run later than the one it was last in."""
+        deadline = time.monotonic() + self.timeout
+        with nudged_sweep(self.deployment) as problems:
+            while time.monotonic() < deadline:
+                unit = self.unit(before.text("subject"))
+                if unit.is_settled and unit.text("run_id") != before.text("run_id"):
+                    return unit
+                time.sleep(0.5)
+        raise AssertionError(f"{unit.name} is {unit.status} in run {unit.text('run_id')}; {problems}")
+
+    def settle(self, seconds: float) -> None:
+        """Let the sweep look around for a while when nothing should happen."""
+        with nudged_sweep(self.deployment) as problems:
+            time.sleep(seconds)
+        assert not problems
+
+    def runs_of(self, unit: Unit) -> list[str]:
+        """The runs that took a unit, by the listings they kept of it."""
+        name = f"/listings/{unit.text('correlation_id')}.json"
+        return [key.split("/")[1] for key in self._keys("runs/") if key.endswith(name)]
+
+    def jobs_of(self, run_id: str) -> list[str]:
+        """The jobs of a run."""
+        return sorted({key.split("/")[3] for key in self._keys(f"runs/{run_id}/jobs/")})
+
+    def _keys(self, prefix: str) -> list[str]:
+        pages = self.deployment.s3.get_paginator("list_objects_v2")
+        found = pages.paginate(Bucket=self.processed_bucket, Prefix=prefix)
+        return [item["Key"] for page in found for item in page.get("Contents", [])]
+
+    def result(self, unit: Unit, name: str) -> dict[str, Any] | None:
+        """A JSON result of a unit, or None when there is no such object."""
+        try:
+            body = self.deployment.s3.get_object(Bucket=self.processed_bucket, Key=results_prefix(unit) + name)["Body"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise
+        document: dict[str, Any] = json.loads(body.read())
+        return document
+
+    def features(self, subjects: Iterable[str]) -> dict[str, Row]:
+        """The newest record of each subject."""
+        wanted = set(subjects)
+        rows = read_features(self.deployment, self.group)
+        return {str(row["case_id"]): row for row in rows if row["case_id"] in wanted}
+
+    def execution(self, run_id: str) -> dict[str, Any]:
+        """The ended execution of a run."""
+        machine = self.deployment.output("ImagingStateMachineArn")
+        deadline = time.monotonic() + self.timeout
+        while time.monotonic() < deadline:
+            executions = self.deployment.states.list_executions(stateMachineArn=machine)["executions"]
+            [arn] = [each["executionArn"] for each in executions if each["name"].startswith(run_id)]
+            answer = self.deployment.states.describe_execution(executionArn=arn)
+            if answer["status"] != "RUNNING":
+                return dict(answer)
+            time.sleep(0.5)
+        raise AssertionError(f"{run_id} is still running")

@@ -1,0 +1,57 @@
+"""The commands of `python -m local` against the deployed stack."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from local import commands
+from local.cli import main
+from tests.end_to_end.pipeline import Pipeline
+from tests.end_to_end.studies import Studies
+
+
+@pytest.fixture(autouse=True)
+def the_stack_under_test(first_upload: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "running_deployment", lambda: first_upload.deployment)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code = main(arguments)
+    return code, capsys.readouterr().out
+
+
+def test_status_lists_every_unit(studies: Studies, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = run(capsys, "status", "--json")
+    subjects = {unit["subject"] for unit in json.loads(out)["units"]}
+    assert code == 0
+    assert {study.subject for study in studies.all} <= subjects
+
+
+def test_wait_ends_at_once_and_tells_of_the_refused_ones(studies: Studies, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = run(capsys, "wait", "--timeout", "60")
+    assert code == 1
+    assert studies.corrupt.subject in out
+    assert "NO_SEGMENTATION" in out
+
+
+def test_features_come_as_a_table_and_as_json(studies: Studies, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = run(capsys, "features", "imaging", "--json")
+    assert code == 0
+    assert {study.subject for study in studies.good} <= {row["case_id"] for row in json.loads(out)}
+    code, out = run(capsys, "features", "imaging")
+    assert code == 0
+    assert studies.zipped.subject in out
+
+
+def test_any_sql_can_be_asked(first_upload: Pipeline, studies: Studies, capsys: pytest.CaptureFixture[str]) -> None:
+    sql = f"SELECT count(DISTINCT case_id) AS cases FROM {first_upload.group.table}"
+    code, out = run(capsys, "query", sql, "--json")
+    assert code == 0
+    assert json.loads(out)[0]["cases"] >= len(studies.good)
+
+
+def test_wrong_sql_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", "SELECT nonsense FROM nowhere"]) == 1
+    assert "nowhere" in capsys.readouterr().err

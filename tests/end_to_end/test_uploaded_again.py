@@ -1,0 +1,75 @@
+"""What happens to a study after its first run: repeated events, late objects, re-runs, retries."""
+
+from __future__ import annotations
+
+import json
+import random
+
+from local.project import DATASET
+from local.retry import make_ready
+from tests.end_to_end.pipeline import Pipeline
+from tests.end_to_end.studies import Studies, unit_id
+
+
+def test_the_same_upload_again_shuffled_and_with_duplicates_changes_nothing(
+    first_upload: Pipeline, studies: Studies
+) -> None:
+    subjects = [study.subject for study in studies.folders]
+    before = first_upload.features(subjects)
+    generations = {subject: first_upload.unit(subject).text("generation") for subject in subjects}
+    keys = [f"imaging/{DATASET}/{file.key}" for study in studies.folders for file in study.files]
+    first_upload.upload(studies.folders)
+    first_upload.announce(random.choices(keys, k=2 * len(keys)))
+    # The quiet period has to pass before the units are listed again and found unchanged.
+    first_upload.settle(8)
+    first_upload.wait_for(unit_id(study) for study in studies.folders)
+    assert first_upload.features(subjects) == before
+    for subject in subjects:
+        unit = first_upload.unit(subject)
+        assert unit.text("generation") == generations[subject]
+        assert len(first_upload.runs_of(unit)) == 1
+
+
+def test_a_late_object_makes_the_next_generation(first_upload: Pipeline, studies: Studies) -> None:
+    study = studies.folders[0]
+    before = first_upload.unit(study.subject)
+    features = first_upload.features([study.subject])[study.subject]
+    first_upload.put(f"{study.subject}/{study.study}/late.txt", b"came later, and is not DICOM")
+    after = first_upload.wait_for_run(before)
+    assert after.status == "COMPLETED"
+    assert after.text("generation") != before.text("generation")
+    assert after.number("objects") == before.number("objects") + 1
+    again = first_upload.features([study.subject])[study.subject]
+    assert again["volume_ml"] == features["volume_ml"]
+
+
+def test_a_cohort_file_runs_its_subjects_again(first_upload: Pipeline, studies: Studies) -> None:
+    before = first_upload.unit(studies.zipped.subject)
+    first_upload.put("_cohort.json", json.dumps({"subjects": [studies.zipped.subject]}).encode())
+    after = first_upload.wait_for_run(before)
+    assert after.status == "COMPLETED"
+    assert after.text("generation") == before.text("generation")
+
+
+def test_the_articles_input_starts_a_run(first_upload: Pipeline, studies: Studies) -> None:
+    before = first_upload.unit(studies.zipped.subject)
+    payload = {"Subject": [studies.zipped.subject], "Dataset": DATASET, "Bucket": "ignored"}
+    first_upload.deployment.states.start_execution(
+        stateMachineArn=first_upload.deployment.output("ImagingStateMachineArn"), input=json.dumps(payload)
+    )
+    after = first_upload.wait_for_run(before)
+    assert after.status == "COMPLETED"
+    assert first_upload.execution(after.text("run_id"))["status"] == "SUCCEEDED"
+
+
+def test_a_refused_unit_runs_again_alone_when_asked(first_upload: Pipeline, studies: Studies) -> None:
+    before = first_upload.unit(studies.unsegmented.subject)
+    others = {study.subject: first_upload.unit(study.subject).text("run_id") for study in studies.good}
+    assert make_ready(first_upload.deployment, before)
+    ready = first_upload.unit(studies.unsegmented.subject)
+    assert (ready.status, ready.text("reason_code")) == ("READY", "")
+    assert not make_ready(first_upload.deployment, before)
+    after = first_upload.wait_for_run(before)
+    assert (after.status, after.text("reason_code")) == ("QUARANTINED", "NO_SEGMENTATION")
+    for subject, run_id in others.items():
+        assert first_upload.unit(subject).text("run_id") == run_id

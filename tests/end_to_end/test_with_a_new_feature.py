@@ -1,0 +1,53 @@
+"""A deployment with one more feature in its configuration grows the group; what was there stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from local.deploy import build, deploy
+from local.project import ROOT
+from tests.end_to_end.pipeline import Pipeline
+from tests.end_to_end.studies import Studies
+
+NEW_FEATURE = "original_shape_AddedByTheTest"
+
+pytestmark = pytest.mark.skipif(
+    "SMOKE_STACK" in os.environ, reason="it would add a feature to a real feature group, for good"
+)
+
+
+def copy_with_one_more_feature(folder: Path) -> Path:
+    """Copy what is deployed, with another feature in the contract of the parameter file `ct`."""
+    for name in ("functions", "statemachines"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "template.yaml", folder)
+    contract = folder / "functions" / "multimodal" / "contracts" / "imaging_features" / "ct.json"
+    document = json.loads(contract.read_text())
+    document["features"].append(NEW_FEATURE)
+    contract.write_text(json.dumps(document))
+    return folder
+
+
+def test_a_new_feature_grows_the_group_and_is_null_in_old_rows(
+    first_upload: Pipeline, studies: Studies, cloud_environment: dict[str, str], tmp_path: Path
+) -> None:
+    subjects = [study.subject for study in studies.good]
+    before = first_upload.group
+    rows = first_upload.features(subjects)
+    source = copy_with_one_more_feature(tmp_path)
+
+    build(cloud_environment, source=source, work=tmp_path / "work")
+    deploy(cloud_environment, work=tmp_path / "work")
+
+    after = first_upload.group
+    assert set(after.features) - set(before.features) == {NEW_FEATURE}
+    assert (after.group, after.table) == (before.group, before.table)
+    grown = first_upload.features(subjects)
+    assert {subject: {**row, NEW_FEATURE: None} for subject, row in rows.items()} == {
+        subject: {**row, NEW_FEATURE: row.get(NEW_FEATURE)} for subject, row in grown.items()
+    }

@@ -1,0 +1,187 @@
+"""Fakes of the ports, with the semantics that the adapters promise."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from multimodal.domain.feature_record import Record
+from multimodal.domain.feature_schema import FeatureGroupSpec, FeatureType
+from multimodal.domain.listing import StoredObject
+from multimodal.domain.units import LedgerItem, Status, Unit
+
+_FIELDS = {f.name for f in fields(LedgerItem)}
+_DEFAULTS = LedgerItem(Unit("d", "s", "t"), Status.RECEIVING)
+
+
+class FakeClock:
+    """A clock that the test moves."""
+
+    def __init__(self, now: int = 1_700_000_000) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, seconds: int) -> None:
+        self.now += seconds
+
+
+class FakeLedger:
+    """Items in memory; a write is refused when the item is no longer as it was read."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, LedgerItem] = {}
+        self.extra: dict[str, dict[str, Any]] = {}
+        self.writes = 0
+        self.broken = False
+
+    def touch(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
+        if self.broken:
+            from multimodal.domain.errors import RetryableError
+
+            raise RetryableError("throttled")
+        old = self.items.get(unit.unit_id)
+        item = old or LedgerItem(unit, Status.RECEIVING, times={"received_at": now})
+        look = due_at if at_once or item.due_at is None else item.due_at
+        self._store(replace(item, last_arrival=now, due_at=look, open_since=item.open_since or now))
+        return old is None
+
+    def request(self, unit: Unit, requested_at: int, due_at: int) -> bool:
+        item = self.items.get(unit.unit_id) or LedgerItem(unit, Status.RECEIVING, last_arrival=due_at)
+        if item.requested_at >= requested_at:
+            return False
+        self._store(replace(item, requested_at=requested_at, due_at=due_at, open_since=item.open_since or due_at))
+        return True
+
+    def note(self, unit: Unit, changes: Mapping[str, Any]) -> None:
+        item = self.items.get(unit.unit_id) or LedgerItem(unit, Status.QUARANTINED)
+        self._store(self._changed(item, changes))
+
+    def get(self, unit_id: str) -> LedgerItem | None:
+        return self.items.get(unit_id)
+
+    def update(self, item: LedgerItem, changes: Mapping[str, Any]) -> bool:
+        if self.items[item.unit_id].version != item.version:
+            return False
+        self._store(self._changed(item, changes))
+        return True
+
+    def due(self, now: int, limit: int) -> list[str]:
+        waiting = [i for i in self.items.values() if i.due_at is not None and i.due_at <= now]
+        return [i.unit_id for i in sorted(waiting, key=lambda i: i.due_at or 0)][:limit]
+
+    def waiting(self) -> tuple[int, int | None]:
+        waiting = [i for i in self.items.values() if i.due_at is not None]
+        return len(waiting), min((i.open_since or i.due_at or 0 for i in waiting), default=None)
+
+    def only(self) -> LedgerItem:
+        (item,) = self.items.values()
+        return item
+
+    def _store(self, item: LedgerItem) -> None:
+        self.writes += 1
+        self.items[item.unit_id] = replace(item, version=item.version + 1)
+
+    def _changed(self, item: LedgerItem, changes: Mapping[str, Any]) -> LedgerItem:
+        known = {n: getattr(_DEFAULTS, n) if v is None else v for n, v in changes.items() if n in _FIELDS}
+        if "status" in known:
+            known["status"] = Status(known["status"])
+        times = {n: v for n, v in changes.items() if n.endswith("_at") and n not in _FIELDS and v is not None}
+        self.extra.setdefault(item.unit_id, {}).update({n: v for n, v in changes.items() if n not in _FIELDS})
+        return replace(item, **known, times={**item.times, **times})
+
+
+class FakeObjects:
+    """A bucket in memory."""
+
+    def __init__(self, bucket: str = "bucket") -> None:
+        self.bucket = bucket
+        self.content: dict[str, bytes] = {}
+        self.lists = 0
+
+    def put(self, key: str, body: bytes = b"x") -> None:
+        self.content[key] = body
+
+    def objects_under(self, prefix: str) -> Iterable[StoredObject]:
+        self.lists += 1
+        for key in sorted(self.content):
+            if key.startswith(prefix):
+                body = self.content[key]
+                yield StoredObject(key, len(body), f"etag-{hash(body)}")
+
+    def folders(self, prefix: str) -> tuple[list[str], list[str]]:
+        rests = [key[len(prefix) :] for key in self.content if key.startswith(prefix)]
+        folders = sorted({rest.split("/")[0] for rest in rests if "/" in rest})
+        return folders, sorted(rest for rest in rests if "/" not in rest)
+
+    def read_json(self, key: str) -> Any | None:
+        return json.loads(self.content[key]) if key in self.content else None
+
+    def read_text(self, key: str) -> str | None:
+        return self.content[key].decode() if key in self.content else None
+
+    def write_json(self, key: str, document: Any) -> None:
+        self.content[key] = json.dumps(document).encode()
+
+    def uri(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"
+
+
+class FakeRuns:
+    """Executions by name."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.running: set[str] = set()
+
+    def start(self, run_id: str) -> None:
+        if run_id not in self.started:
+            self.started.append(run_id)
+            self.running.add(run_id)
+
+    def is_running(self, run_id: str) -> bool:
+        return run_id in self.running
+
+
+class FakeJobs:
+    """A fixed number of jobs in flight."""
+
+    def __init__(self, count: int = 0) -> None:
+        self.count = count
+
+    def in_flight(self) -> int:
+        return self.count
+
+
+class FakeFeatureStore:
+    """Groups and records in memory."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[str, Record]] = []
+        self.groups: dict[str, list[dict[str, str]]] = {}
+        self.calls: list[str] = []
+
+    def put(self, group: str, record: Record) -> None:
+        self.records.append((group, record))
+
+    def definitions(self, group: str) -> Sequence[Mapping[str, Any]] | None:
+        return self.groups.get(group)
+
+    def create(self, spec: FeatureGroupSpec) -> None:
+        self.calls.append(f"create {spec.name}")
+        self.groups[spec.name] = [{"FeatureName": n, "FeatureType": t.value} for n, t in spec.features]
+
+    def add(self, group: str, additions: Sequence[tuple[str, FeatureType]]) -> None:
+        self.calls.append(f"add {len(additions)} to {group}")
+        self.groups[group] += [{"FeatureName": n, "FeatureType": t.value} for n, t in additions]
+
+
+class FakeMeter:
+    """Sums what is metered."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+
+    def __call__(self, metric: str, value: float = 1) -> None:
+        self.values[str(metric)] = self.values.get(str(metric), 0) + value

@@ -1,0 +1,239 @@
+"""Uploads become units: events say where to look, the listing decides."""
+
+import random
+
+import pytest
+
+from multimodal.domain.keys import KeyKind, parse_key
+from multimodal.domain.units import Status, Unit
+from tests.unit.functions.world import DATASET, FORCE, QUIET, World, slices
+
+
+def test_one_write_per_study_however_many_objects_a_batch_names() -> None:
+    world = World()
+    keys = [*slices(300), *slices(300, subject="R01-002")]
+    random.Random(1).shuffle(keys)
+    assert world.upload(*keys, times=2) == set()
+    assert world.ledger.writes == 2
+    assert world.meter.values["UnitsReceived"] == 2
+
+
+def test_waits_for_the_quiet_period_then_starts_one_run() -> None:
+    world = World()
+    world.upload(*slices(3))
+    assert world.tick(QUIET - 10)["run_id"] is None
+    world.upload(*slices(5))
+    assert world.tick(QUIET - 10)["run_id"] is None, "the second batch starts the quiet period anew"
+    assert world.tick(60)["run_id"] is not None
+    assert world.item().status is Status.PROCESSING
+    assert world.item().objects == 5
+
+
+def test_trickling_uploads_are_taken_at_the_limit() -> None:
+    world = World()
+    for i in range(FORCE // 200 + 2):
+        world.upload(*slices(i + 1))
+        if world.tick(200)["run_id"]:
+            break
+    assert world.item().status is Status.PROCESSING
+    assert FORCE <= (i + 1) * 200 <= FORCE + 400
+
+
+def test_duplicates_after_completion_change_nothing() -> None:
+    world = World()
+    world.upload(*slices(3))
+    run = world.sweep_until_run()
+    world.run_job(world.jobs(run)[0])
+    world.ingest(world.features_key())
+    generation = world.item().generation
+    world.upload(*reversed(slices(3)), times=3)
+    assert world.tick(QUIET + 60)["run_id"] is None
+    assert (world.item().status, world.item().generation) == (Status.COMPLETED, generation)
+    assert world.item().due_at is None
+    assert len(world.runs.started) == 1
+
+
+def test_order_of_arrival_does_not_change_the_generation() -> None:
+    worlds = [World(), World()]
+    worlds[0].upload(*slices(4))
+    for key in reversed(slices(4)):
+        worlds[1].upload(key)
+    runs = [w.sweep_until_run() for w in worlds]
+    assert worlds[0].item().generation == worlds[1].item().generation
+    assert runs[0] == runs[1]
+
+
+def test_late_object_makes_the_next_generation() -> None:
+    world = World()
+    world.upload(*slices(3))
+    run = world.sweep_until_run()
+    world.upload(*slices(4))  # while the run is at work
+    first = world.item().generation
+    world.run_job(world.jobs(run)[0])
+    assert world.item().status is Status.PROCESSED
+    assert world.item().due_at is not None
+    second_run = world.sweep_until_run()
+    assert second_run != run
+    assert world.item().generation != first
+    assert world.item().objects == 4
+
+
+def test_zip_is_due_at_once() -> None:
+    world = World()
+    world.upload(f"imaging/{DATASET}/R01-001/1.2.3.zip")
+    assert world.tick()["run_id"] is not None
+
+
+@pytest.mark.parametrize("marker_first", [True, False])
+def test_marker_counts_the_listed_objects_in_any_order(marker_first: bool) -> None:
+    world = World()
+    marker = f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json"
+    world.raw.put(marker, b'{"objects": 3}')
+    if marker_first:
+        world.upload(marker, body=b'{"objects": 3}')
+    world.upload(*slices(2))
+    if not marker_first:
+        world.upload(marker, body=b'{"objects": 3}')
+    assert world.tick(QUIET + 60)["run_id"] is None, "one object is still missing, however quiet it is"
+    world.upload(slices(3)[2])
+    world.upload(marker, body=b'{"objects": 3}')
+    assert world.tick()["run_id"] is not None
+    assert world.item().objects == 3, "the marker is not one of them"
+
+
+def test_marker_that_is_never_met_is_quarantined_with_numbers() -> None:
+    world = World()
+    world.upload(*slices(2))
+    world.upload(f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json", body=b'{"objects": 9}')
+    world.tick(10)
+    world.tick(FORCE)
+    item = world.item()
+    assert (item.status, item.reason_code) == (Status.QUARANTINED, "INCOMPLETE_UPLOAD")
+    assert world.ledger.extra[item.unit_id]["reason_details"] == {"promised": 9, "found": 2}
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"objects": 0}', b'{"objects": true}', b'{"objects": "3"}', b"[3]"])
+def test_marker_that_promises_nothing_is_refused(body: bytes) -> None:
+    world = World()
+    world.upload(*slices(1))
+    world.upload(f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json", body=body)
+    world.tick()
+    assert world.item().reason_code == "MARKER_INVALID"
+
+
+def test_folder_and_zip_of_one_study_are_refused() -> None:
+    world = World()
+    world.upload(*slices(1), f"imaging/{DATASET}/R01-001/1.2.3.zip")
+    world.tick()
+    assert world.item().reason_code == "AMBIGUOUS_UPLOAD"
+
+
+def test_study_whose_name_begins_like_another_is_not_taken_along() -> None:
+    world = World()
+    world.upload(*slices(2, study="1.2"), *slices(3, study="1.2.3"))
+    world.sweep_until_run()
+    assert world.item(study="1.2").objects == 2
+    assert world.item(study="1.2.3").objects == 3
+
+
+def test_removed_upload_is_visible() -> None:
+    world = World()
+    world.upload(*slices(2))
+    world.raw.content.clear()
+    world.tick(QUIET + 60)
+    assert world.item().reason_code == "UPLOAD_REMOVED"
+
+
+def test_dataset_without_configuration_is_quarantined_and_says_what_to_do() -> None:
+    world = World()
+    world.upload("imaging/unheard-of/S1/T1/1.dcm")
+    world.tick(QUIET + 60)
+    item = world.ledger.only()
+    assert item.reason_code == "DATASET_UNKNOWN"
+    assert "functions/datasets/unheard-of.yaml" in world.ledger.extra[item.unit_id]["reason_message"]
+
+
+def test_without_an_image_units_wait_and_start_when_there_is_one() -> None:
+    world = World(image="")
+    world.upload(*slices(2))
+    assert world.tick(QUIET + 60)["run_id"] is None
+    assert (world.item().status, world.item().reason_code) == (Status.READY, "IMAGE_NOT_SET")
+    later = World()
+    later.ledger, later.raw = world.ledger, world.raw
+    later.sweep._ledger = later.sweep._review._ledger = later.sweep._claim._ledger = world.ledger
+    later.sweep._review._raw = world.raw
+    later.clock.now = world.clock.now
+    assert later.tick(600)["run_id"] is not None
+    assert later.item().reason_code is None
+
+
+def test_ledger_trouble_brings_back_just_that_studys_messages() -> None:
+    world = World()
+    world.ledger.broken = True
+    assert world.upload(*slices(2)) == {"m0-0", "m1-0"}
+
+
+def test_cohort_file_reruns_its_subjects_once_per_upload() -> None:
+    world = World()
+    world.upload(*slices(2), *slices(2, subject="R01-002"))
+    run = world.sweep_until_run()
+    for job in world.jobs(run):
+        world.run_job(job)
+    for subject in ("R01-001", "R01-002"):
+        world.ingest(world.features_key(subject))
+    world.clock.advance(100)
+    cohort = f"imaging/{DATASET}/_cohort.json"
+    world.upload(cohort, body=b'{"subjects": ["R01-001", "R01-404"]}', times=2)
+    second = world.tick()["run_id"]
+    assert isinstance(second, str)
+    assert [j["attempt"] for j in world.processed.read_json(f"runs/{second}/plan.json")["units"]] == [2]
+    assert world.item("R01-002").status is Status.COMPLETED
+    assert world.item("R01-404", "-").reason_code == "SUBJECT_HAS_NO_STUDY"
+    world.run_job(world.jobs(second)[0])
+    world.ingest(world.features_key())
+    world.upload(cohort, body=b'{"subjects": ["R01-001"]}')
+    assert world.item().requested_at == world.clock(), "a new upload of the file is a new wish"
+
+
+@pytest.mark.parametrize("body", [b"not json", b"{}", b'{"subjects": []}', b'{"subjects": [1]}', b'["R01-001"]'])
+def test_cohort_file_that_names_nobody_is_visible(body: bytes) -> None:
+    world = World()
+    world.upload(f"imaging/{DATASET}/_cohort.json", body=body)
+    assert world.ledger.only().reason_code == "COHORT_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        ("imaging/d/s/t/1.dcm", KeyKind.OBJECT),
+        ("imaging/d/s/t/series/IM 1 +ü", KeyKind.OBJECT),
+        ("imaging/d/s/t.zip", KeyKind.ARCHIVE),
+        ("imaging/d/s/t.ZIP", KeyKind.ARCHIVE),
+        ("imaging/d/s/t/_COMPLETE.json", KeyKind.MARKER),
+        ("imaging/d/s/t/series/_COMPLETE.json", KeyKind.OBJECT),
+        ("imaging/d/_cohort.json", KeyKind.COHORT),
+        ("imaging/d/s/", KeyKind.IGNORED),
+        ("imaging/d/LICENSE", KeyKind.IGNORED),
+        ("imaging/d/metadata.csv", KeyKind.IGNORED),
+        ("imaging/d/s/1.dcm", KeyKind.REFUSED),
+        ("imaging/d/s/../t/1.dcm", KeyKind.REFUSED),
+        ("imaging/d//t/1.dcm", KeyKind.REFUSED),
+        ("imaging/d/s#1/t/1.dcm", KeyKind.REFUSED),
+        ("imaging/d/s/t\x00/1.dcm", KeyKind.REFUSED),
+        ("other/d/s/t/1.dcm", KeyKind.REFUSED),
+    ],
+)
+def test_every_key_has_a_meaning(key: str, kind: KeyKind) -> None:
+    assert parse_key(key).kind is kind
+
+
+def test_refused_keys_are_visible_in_the_ledger_with_one_write() -> None:
+    world = World()
+    world.upload(f"imaging/{DATASET}/R01-001/1.dcm", f"imaging/{DATASET}/R01-001/2.dcm")
+    assert world.ledger.writes == 1
+    assert world.ledger.only().reason_code == "KEY_NOT_ACCEPTED"
+
+
+def test_correlation_id_is_the_units_alone() -> None:
+    assert Unit("d", "s", "t").correlation_id == Unit("d", "s", "t").correlation_id
+    assert Unit("d", "s", "t").correlation_id != Unit("d", "s", "u").correlation_id

@@ -1,0 +1,95 @@
+"""Handlers' helpers, settings, metrics, and what an update of the ledger looks like on the wire."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from botocore.exceptions import ClientError
+
+from multimodal.adapters.aws_errors import translated
+from multimodal.adapters.dynamodb_ledger import _update_request
+from multimodal.domain.errors import BadInputError, ConfigurationError, RetryableError
+from multimodal.messages import object_created, parsed_uploads, partial_failure
+from multimodal.observability import CloudWatchMeter, Metric
+from multimodal.settings import ArrivalsSettings, PlanJobsSettings
+
+GOOD = {
+    "STACK_NAME": "s",
+    "METRICS_NAMESPACE": "n",
+    "LEDGER_TABLE": "t",
+    "RAW_BUCKET": "b",
+    "QUIET_PERIOD_SECONDS": "300",
+}
+
+
+def _message(body: object) -> dict[str, str]:
+    return {"messageId": "m1", "body": body if isinstance(body, str) else json.dumps(body)}
+
+
+def test_event_carries_the_raw_key() -> None:
+    event = {"time": "2024-01-02T03:04:05Z", "detail": {"object": {"key": "imaging/d/s/t/a+b %20ü.dcm"}}}
+    upload = object_created(_message(event))
+    assert (upload.key, upload.event_time) == ("imaging/d/s/t/a+b %20ü.dcm", 1704164645)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", {"time": "now", "detail": {}}, {"time": 3, "detail": {"object": {}}}])
+def test_message_that_is_something_else_goes_to_the_dead_letters(body: object) -> None:
+    with pytest.raises(BadInputError):
+        object_created(_message(body))
+    assert parsed_uploads({"Records": [_message(body)]}) == ([], {"m1"})
+
+
+def test_partial_failure_names_each_message_once() -> None:
+    assert partial_failure({"b", "a"}) == {"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "b"}]}
+
+
+def test_settings_are_read_and_every_fault_is_named() -> None:
+    assert ArrivalsSettings.from_environment(GOOD).QUIET_PERIOD_SECONDS == 300
+    with pytest.raises(ConfigurationError, match=r"LEDGER_TABLE.*QUIET_PERIOD_SECONDS"):
+        ArrivalsSettings.from_environment({**GOOD, "LEDGER_TABLE": "", "QUIET_PERIOD_SECONDS": "soon"})
+    with pytest.raises(ConfigurationError, match="RAW_BUCKET"):
+        ArrivalsSettings.from_environment({k: v for k, v in GOOD.items() if k != "RAW_BUCKET"})
+
+
+def test_names_are_split_and_the_image_may_be_absent() -> None:
+    extra = {
+        "PROCESSED_BUCKET": "p",
+        "FORCE_AFTER_SECONDS": "5400",
+        "DATASET_NAMES": "a, b,",
+        "MAX_CONCURRENCY": "50",
+        "MIN_VOLUME_GB": "5",
+        "TIME_LIMIT_SECONDS": "7200",
+    }
+    settings = PlanJobsSettings.from_environment(GOOD | extra)
+    assert (settings.DATASET_NAMES, settings.RADIOMICS_IMAGE_URI) == (["a", "b"], "")
+
+
+def test_metrics_have_exactly_two_dimensions(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POWERTOOLS_SERVICE_NAME", raising=False)
+    meter = CloudWatchMeter("MultimodalHealth/stack")
+    meter(Metric.UNITS_RECEIVED)
+    meter(Metric.UNITS_RECEIVED)
+    meter(Metric.UPLOAD_TO_FEATURE_SECONDS, 12)
+    meter.flush()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for line in lines] == [[["modality", "stage"]]] * 2
+    assert {line["stage"] for line in lines} == {"arrival", "features"}
+    assert lines[0]["UnitsReceived"] == [1.0, 1.0]
+    meter.flush()
+    assert capsys.readouterr().out == "", "each value is told once"
+
+
+def test_update_removes_sets_once_and_counts_the_version() -> None:
+    request = _update_request({"a": 1.5, "b": None}, {"c": "first", "a": 9}, {":seen_version": 3})
+    assert request["UpdateExpression"] == "SET #a = :a, #c = if_not_exists(#c, :c) REMOVE #b ADD #version :one"
+    assert request["ExpressionAttributeValues"] == {":a": Decimal("1.5"), ":c": "first", ":one": 1, ":seen_version": 3}
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("ThrottlingException", RetryableError), ("AccessDenied", ConfigurationError)]
+)
+def test_errors_are_retryable_or_not(code: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match=code), translated("do a thing"):
+        raise ClientError({"Error": {"Code": code, "Message": "m"}}, "Op")

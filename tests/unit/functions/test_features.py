@@ -1,0 +1,202 @@
+"""From ``features.json`` to a record, once; and the groups that take it."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from multimodal.adapters.package_files import load_contract, load_dataset
+from multimodal.domain.dataset import DatasetConfig
+from multimodal.domain.errors import ConfigurationError
+from multimodal.domain.feature_schema import (
+    FeatureGroupSpec,
+    FeatureType,
+    ParameterContract,
+    check_group,
+    imaging_group,
+    plan_change,
+)
+from multimodal.domain.units import Status
+from multimodal.services.ensure_groups import EnsureGroups
+from tests.unit.functions.fakes import FakeFeatureStore
+from tests.unit.functions.world import DATASET, World, features_document, slices
+
+GROUP = f"stack-{DATASET}-imaging-v1"
+
+
+def _processed(document: dict[str, Any] | None = None) -> World:
+    world = World()
+    world.upload(*slices(3))
+    job = world.jobs(world.sweep_until_run())[0]
+    world.run_job(job, document)
+    return world
+
+
+def test_record_carries_identity_time_features_acquisition_and_origin() -> None:
+    world = _processed()
+    world.ingest(world.features_key())
+    ((group, record),) = world.features.records
+    assert group == GROUP
+    assert record["case_id"] == "R01-001"
+    assert record["event_time"] == "2011-05-04T10:20:30Z"
+    assert record["event_time_source"] == "AcquisitionDate"
+    assert float(record["original_firstorder_Mean"]) == 1.5
+    assert record["kernel"] == "B30f"
+    assert record["correlation_id"] == world.item().unit.correlation_id
+    assert record["source_uri"] == f"s3://processed/{world.features_key()}"
+    assert "contrast" not in record, "a missing value is left out, not written as text"
+    assert world.item().status is Status.COMPLETED
+    assert world.item().due_at is None
+
+
+def test_record_fits_the_group_exactly() -> None:
+    world = _processed()
+    world.ingest(world.features_key())
+    spec = imaging_group("stack", load_dataset(DATASET), load_contract("ct"))
+    assert set(world.features.records[0][1]) <= set(spec.types)
+    assert set(spec.types) - set(world.features.records[0][1]) == {"contrast", "qc_warnings"}
+
+
+def test_second_delivery_and_equal_rerun_write_nothing() -> None:
+    world = _processed()
+    world.ingest(world.features_key())
+    world.ingest(world.features_key())
+    world.clock.advance(9)
+    world.ledger.request(world.item().unit, world.clock(), world.clock())
+    run = world.tick()["run_id"]
+    assert isinstance(run, str)
+    world.run_job(world.jobs(run)[0])
+    world.ingest(world.features_key())
+    assert len(world.features.records) == 1
+    assert world.item().status is Status.COMPLETED
+
+
+def test_features_may_arrive_before_the_jobs_end_is_recorded() -> None:
+    world = World()
+    world.upload(*slices(3))
+    run = world.sweep_until_run()
+    job = world.jobs(run)[0]
+    recorded = world.record_job
+    world.record_job = lambda *_: {}  # type: ignore[method-assign,assignment,return-value]
+    world.run_job(job)
+    world.ingest(world.features_key())
+    assert world.item().status is Status.COMPLETED
+    recorded(job, {"status": "Completed", "reason": ""})
+    assert world.item().status is Status.COMPLETED
+    assert world.summarize(run)["status"] == "SUCCEEDED"
+
+
+def test_scan_without_a_date_takes_the_upload_time_and_says_so() -> None:
+    world = _processed({**features_document(), "acquired_at": None, "acquired_at_source": None})
+    world.ingest(world.features_key())
+    record = world.features.records[0][1]
+    assert record["event_time_source"] == "UploadTime"
+    assert record["event_time"] == "2023-11-14T22:13:20Z"
+
+
+def test_other_settings_than_the_groups_are_quarantined() -> None:
+    document = features_document()
+    document["provenance"]["params_hash"] = "b" * 64
+    world = _processed(document)
+    world.ingest(world.features_key())
+    assert (world.item().status, world.item().reason_code) == (Status.QUARANTINED, "PARAMS_MISMATCH")
+    assert world.features.records == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("rois", 0, "features", "original_firstorder_Mean"), "high"),
+        (("rois", 0, "features", "not_a_feature"), 1.0),
+        (("rois", 0, "primary"), False),
+        (("rois",), []),
+        (("acquisition", "kvp"), "120"),
+        (("acquisition", "patient_name"), "x"),
+        (("acquired_at",), "2011-05-04T10:20:30+00:00"),
+        (("provenance",), {}),
+    ],
+)
+def test_document_that_does_not_fit_is_quarantined_with_the_field(path: tuple[Any, ...], value: object) -> None:
+    document = features_document()
+    target: Any = document
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = value
+    world = _processed(document)
+    world.ingest(world.features_key())
+    assert (world.item().status, world.item().reason_code) == (Status.QUARANTINED, "FEATURES_INVALID")
+    assert world.features.records == []
+
+
+def test_features_without_a_unit_are_left_alone() -> None:
+    world = World()
+    world.processed.write_json(world.features_key(), features_document())
+    world.ingest(world.features_key())
+    assert world.features.records == []
+
+
+def test_group_is_a_pure_function_of_the_configuration() -> None:
+    config, contract = load_dataset(DATASET), load_contract("ct")
+    assert imaging_group("stack", config, contract) == imaging_group("stack", config, contract)
+    names = [n for n, _ in imaging_group("stack", config, contract).features]
+    assert len(contract.features) == 120
+    assert names[:2] == ["case_id", "event_time"]
+    assert all(name in names for name in contract.features)
+
+
+def test_groups_are_created_then_grown_and_never_shrunk() -> None:
+    store = FakeFeatureStore()
+    small = ParameterContract("ct", "h", ("a", "b"))
+    large = ParameterContract("ct", "h", ("a", "b", "c"))
+    for contract, call in ((small, f"create {GROUP}"), (large, f"add 1 to {GROUP}"), (small, ""), (large, "")):
+        store.calls.clear()
+        assert EnsureGroups(store, load_dataset, lambda _, c=contract: c)("stack", [DATASET]) == [GROUP]  # type: ignore[misc]
+        assert store.calls == ([call] if call else [])
+
+
+def test_change_of_type_is_refused_and_says_what_to_do() -> None:
+    spec = FeatureGroupSpec("g", (("x", FeatureType.STRING),))
+    with pytest.raises(ConfigurationError, match="raise group_version"):
+        plan_change(spec, [{"FeatureName": "x", "FeatureType": "Fractional"}])
+
+
+@pytest.mark.parametrize(
+    "names", [("a.b",), ("write_time",), ("A", "a"), ("x" * 65,), tuple(f"f{i}" for i in range(2501))]
+)
+def test_names_that_feature_store_or_athena_would_not_take_are_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigurationError):
+        check_group(FeatureGroupSpec("g", tuple((n, FeatureType.STRING) for n in names)))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"imaging": None}, "at least one modality"),
+        ({"imaging": {"params": "CT!"}}, "imaging.params"),
+        ({"imaging": {"params": "ct", "roi": {"label": "("}}}, "regular expression"),
+        ({"imaging": {"params": "ct", "roi": {"policy": "first"}}}, "imaging.roi.policy"),
+        ({"imagng": {}}, "imagng"),
+        ({"schema": 2}, "schema"),
+        ({"name": "other"}, "must be equal"),
+    ],
+)
+def test_dataset_file_that_is_wrong_names_the_key(tmp_path: Any, change: dict[str, Any], complaint: str) -> None:
+    document = {"schema": 1, "name": "mine", "imaging": {"params": "ct"}, **change}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(document))
+    with pytest.raises(ConfigurationError, match=complaint):
+        load_dataset("mine", tmp_path)
+
+
+def test_every_shipped_dataset_loads() -> None:
+    assert isinstance(load_dataset(DATASET), DatasetConfig)
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"schema": 1}'])
+def test_what_is_no_features_document_is_quarantined(text: str | None) -> None:
+    world = _processed()
+    if text is None:
+        del world.processed.content[world.features_key()]
+    else:
+        world.processed.content[world.features_key()] = text.encode()
+    world.ingest(world.features_key())
+    assert world.item().reason_code == "FEATURES_INVALID"

@@ -1,0 +1,269 @@
+"""Runs: planning, outcomes, honest ends, leases, and the way back."""
+
+import json
+from typing import Any
+
+import pytest
+
+from multimodal.domain.errors import InvalidRequestError
+from multimodal.domain.packing import MAX_UNITS_PER_JOB, PlannedUnit, job_id, pack, run_id, volume_gb
+from multimodal.domain.units import Status, Unit
+from multimodal.services.start_run import LEASE_SECONDS
+from multimodal.services.sweep import MAX_LOST_RUNS
+from tests.unit.functions.world import DATASET, FORCE, QUIET, World, rejection_document, slices
+
+GIB = 1024**3
+
+
+def _started(world: World, subjects: int = 3) -> str:
+    for i in range(1, subjects + 1):
+        world.upload(*slices(3, subject=f"R01-{i:03d}"))
+    return world.sweep_until_run()
+
+
+def test_manifest_lists_exactly_the_units_objects() -> None:
+    world = World()
+    world.upload(*slices(2, subject="R01-1"), *slices(2, subject="R01-10"))
+    run = world.sweep_until_run()
+    jobs = world.jobs(run)
+    manifests = [world.processed.read_json(j["manifest_uri"].removeprefix("s3://processed/")) for j in jobs]
+    assert manifests[0] == [
+        {"prefix": "s3://raw/imaging/"},
+        f"{DATASET}/R01-1/1.2.3/series/1-01.dcm",
+        f"{DATASET}/R01-1/1.2.3/series/1-02.dcm",
+    ]
+
+
+def test_job_names_keep_to_sagemakers_pattern_and_hold_no_subject() -> None:
+    world = World()
+    job = world.jobs(_started(world, 1))[0]
+    assert job["job_name"] == job["job_id"] + "-1"
+    assert "R01" not in job["job_name"]
+    assert len(job["job_name"]) <= 63
+
+
+def test_one_study_a_job_while_jobs_are_free_then_shared_evenly() -> None:
+    units = [PlannedUnit(f"u{i}", "d", f"s{i}", "t", "g", 1, 300, 150_000_000, "k") for i in range(162)]
+    assert [len(j) for j in pack(units[:10], 50)] == [1] * 10
+    jobs = pack(units, 50)
+    assert len(jobs) == 50
+    assert {len(j) for j in jobs} == {3, 4}
+    assert sorted(u.unit_id for j in jobs for u in j) == sorted(u.unit_id for u in units), "nothing lost, nothing twice"
+
+
+def test_no_job_outgrows_its_limits() -> None:
+    many = [PlannedUnit(f"u{i:03d}", "d", "s", "t", "g", 1, 1, 1, "k") for i in range(500)]
+    assert max(len(j) for j in pack(many, 2)) <= MAX_UNITS_PER_JOB
+    large = [PlannedUnit(f"u{i}", "d", "s", "t", "g", 1, 1, 12 * GIB, "k") for i in range(4)]
+    assert [len(j) for j in pack(large, 1)] == [1, 1, 1, 1]
+    assert volume_gb(large[:1], 5) == 36
+    assert volume_gb(many[:1], 5) == 5
+    assert pack([], 5) == []
+
+
+def test_names_depend_on_content_not_on_order() -> None:
+    a = PlannedUnit("a", "d", "s", "t", "g", 1, 1, 1, "k")
+    b = PlannedUnit("b", "d", "s", "t", "g", 1, 1, 1, "k")
+    assert job_id([a, b], "i") == job_id([b, a], "i") != job_id([a, b], "j")
+    assert run_id([("a", "g", 1), ("b", "g", 1)]) == run_id([("b", "g", 1), ("a", "g", 1)])
+    assert run_id([("a", "g", 1)]) != run_id([("a", "g", 2)])
+
+
+def test_concurrency_is_what_other_runs_leave() -> None:
+    world = World(concurrency=50, in_flight=45)
+    assert world.plan("exec", {"run_id": _started(world)})["concurrency"] == 5
+    full = World(concurrency=50, in_flight=60)
+    assert full.plan("exec", {"run_id": _started(full)})["concurrency"] == 1
+
+
+def test_one_bad_study_does_not_hide_and_does_not_stop_the_others() -> None:
+    world = World()
+    run = _started(world)
+    jobs = world.jobs(run)
+    world.run_job(jobs[0])
+    world.run_job(jobs[1], rejection_document())
+    world.run_job(jobs[2])
+    summary = world.summarize(run)
+    assert summary["status"] == "FAILED"
+    assert summary["cause"].startswith("1 of 3 units did not succeed: 1 UNREADABLE_DICOM")
+    assert world.item("R01-002").status is Status.QUARANTINED
+    assert world.item("R01-002").due_at is None, "nothing is retried for ever"
+    assert world.item("R01-003").status is Status.PROCESSED
+
+
+def test_run_in_which_all_is_well_succeeds() -> None:
+    world = World()
+    run = _started(world)
+    for job in world.jobs(run):
+        assert world.run_job(job)["decision"] == "done"
+    assert world.summarize(run)["status"] == "SUCCEEDED"
+
+
+def test_failed_job_gets_another_name_then_fails_its_units() -> None:
+    world = World()
+    job = world.jobs(_started(world, 1))[0]
+    first = world.record_job(job, {"status": "Failed", "reason": "host lost"})
+    assert (first["decision"], first["job"]["job_name"]) == ("retry", job["job_id"] + "-2")
+    second = world.record_job(first["job"], {"status": "Failed", "reason": "host lost"})
+    assert second["decision"] == "done"
+    assert (world.item().status, world.item().reason_code) == (Status.FAILED, "JOB_FAILED")
+
+
+def test_failed_job_whose_results_are_all_there_is_not_run_again() -> None:
+    world = World()
+    job = world.jobs(_started(world, 1))[0]
+    world.run_job(job)
+    assert world.record_job(job, {"status": "Failed", "reason": "late"})["decision"] == "done"
+    assert world.item().status is Status.PROCESSED
+
+
+def test_completed_job_without_a_result_is_a_failure_and_says_so() -> None:
+    world = World()
+    run = _started(world, 1)
+    world.record_job(world.jobs(run)[0], {"status": "Completed", "reason": ""})
+    assert world.item().reason_code == "RESULT_MISSING"
+    assert world.summarize(run)["status"] == "FAILED"
+
+
+def test_result_of_an_earlier_run_does_not_count() -> None:
+    world = World()
+    job = world.jobs(_started(world, 1))[0]
+    world.run_job(job, rejection_document())
+    world.clock.advance(10)
+    world.ledger.request(world.item().unit, world.clock(), world.clock())
+    second = world.tick()["run_id"]
+    assert isinstance(second, str)
+    again = world.jobs(second)[0]
+    assert again["job_id"] != job["job_id"]
+    world.record_job(again, {"status": "Completed", "reason": ""})
+    assert world.item().reason_code == "RESULT_MISSING", "the old rejection.json is still there and is not this run's"
+
+
+def test_incomplete_study_waits_for_the_rest_and_is_quarantined_after_the_limit() -> None:
+    world = World()
+    run = _started(world, 1)
+    world.run_job(world.jobs(run)[0], rejection_document("INCOMPLETE_STUDY"))
+    assert (world.item().status, world.item().reason_code) == (Status.RECEIVING, "INCOMPLETE_STUDY")
+    assert world.summarize(run)["counts"] == {"waiting": 1}
+    for _ in range(FORCE // QUIET + 2):
+        assert world.tick(QUIET)["run_id"] is None, "the same incomplete study is not run again"
+    assert (world.item().status, world.item().reason_code) == (Status.QUARANTINED, "INCOMPLETE_STUDY")
+
+
+def test_incomplete_study_runs_again_when_the_rest_arrives() -> None:
+    world = World()
+    run = _started(world, 1)
+    world.run_job(world.jobs(run)[0], rejection_document("INCOMPLETE_STUDY"))
+    world.tick(30)
+    world.upload(*slices(4))
+    second = world.tick(2 * QUIET)["run_id"]
+    assert second not in {None, run}
+    assert world.item().objects == 4
+
+
+def test_running_execution_keeps_its_claim() -> None:
+    world = World()
+    run = _started(world, 1)
+    for _ in range(4):
+        assert world.tick(LEASE_SECONDS + 1)["run_id"] is None
+    assert (world.item().status, world.item().run_id) == (Status.PROCESSING, run)
+
+
+def test_lost_run_is_taken_back_a_few_times_then_failed() -> None:
+    world = World()
+    _started(world, 1)
+    for _ in range(MAX_LOST_RUNS - 1):
+        world.runs.running.clear()
+        assert world.tick(LEASE_SECONDS + 1)["run_id"] is None
+        assert world.tick(1)["run_id"] is not None
+    world.runs.running.clear()
+    world.tick(LEASE_SECONDS + 1)
+    assert (world.item().status, world.item().reason_code) == (Status.FAILED, "RUN_LOST")
+    assert len(world.runs.started) == MAX_LOST_RUNS
+
+
+def test_lost_run_that_left_results_is_settled_from_them() -> None:
+    world = World()
+    run = _started(world, 1)
+    result = {**rejection_document(), "run": {"run_id": run, "job_id": "j", "generation": "g"}}
+    world.processed.write_json(world.item().unit.result_key("rejection.json"), result)
+    world.runs.running.clear()
+    world.tick(LEASE_SECONDS + 1)
+    assert (world.item().status, world.item().reason_code) == (Status.QUARANTINED, "UNREADABLE_DICOM")
+
+
+def test_round_that_runs_out_of_time_starts_what_it_has_and_leaves_the_rest_due() -> None:
+    world = World()
+    for i in range(4):
+        world.upload(*slices(1, subject=f"R01-{i}"))
+    world.clock.advance(QUIET + 60)
+    answers = iter([True, True, False])
+    assert world.sweep(lambda: next(answers))["started"] == 2
+    assert world.tick()["started"] == 2
+
+
+def test_two_sweeps_cannot_claim_one_unit() -> None:
+    world = World()
+    world.upload(*slices(2))
+    world.clock.advance(QUIET + 60)
+    item = world.item()
+    ready = world.sweep._review(item)
+    assert ready is not None
+    assert len(world.sweep._claim("run-a", [ready])) == 1
+    assert world.sweep._claim("run-b", [ready]) == []
+
+
+def test_articles_input_runs_the_subjects_studies_and_names_those_without_any() -> None:
+    world = World()
+    world.upload(*slices(2), *slices(2, study="9.9"), *slices(2, subject="R01-002"))
+    answer = world.plan("my-execution", {"Subject": ["R01-001", "R01-404"], "Dataset": DATASET, "extra": 1})
+    assert (answer["run_id"], answer["job_count"]) == ("my-execution", 2)
+    for job in json.loads(world.processed.content["runs/my-execution/jobs.json"]):
+        world.run_job(job)
+    assert world.item("R01-002").status is Status.RECEIVING
+    summary = world.summarize("my-execution")
+    assert summary["status"] == "FAILED"
+    assert "1 subjects without a study" in summary["cause"]
+
+
+def test_planning_again_after_a_crash_keeps_the_claims() -> None:
+    world = World()
+    world.upload(*slices(2))
+    request = {"Subject": ["R01-001"], "Dataset": DATASET}
+    world.plan("e", request)
+    del world.processed.content["runs/e/plan.json"]
+    assert world.plan("e", request)["job_count"] == 1
+    assert world.plan("e", request)["job_count"] == 1, "a third call finds the plan"
+
+
+@pytest.mark.parametrize(
+    "request_", [{}, {"Subject": []}, {"Subject": "R01-001", "Dataset": "d"}, {"Subject": ["a"]}, {"Subject": [1], "Dataset": "d"}]
+)
+def test_request_that_says_nothing_is_refused_with_the_two_forms(request_: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError, match="run_id"):
+        World().plan("e", request_)
+
+
+def test_run_without_a_plan_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="no plan"):
+        World().plan("e", {"run_id": "run-unknown"})
+
+
+def test_retry_runs_only_that_unit_again() -> None:
+    world = World()
+    run = _started(world, 2)
+    for job in world.jobs(run):
+        world.run_job(job, rejection_document())
+    world.clock.advance(5)
+    world.ledger.request(Unit(DATASET, "R01-001", "1.2.3"), world.clock(), world.clock())
+    again = world.tick()["run_id"]
+    plan = world.processed.read_json(f"runs/{again}/plan.json")
+    assert [u["subject"] for u in plan["units"]] == ["R01-001"]
+
+
+def test_sweep_measures_what_waits_and_how_long() -> None:
+    world = World()
+    world.upload(*slices(1))
+    world.tick(100)
+    assert world.meter.values["UnitsIncomplete"] == 1
+    assert world.meter.values["OldestIncompleteUnitSeconds"] == 100

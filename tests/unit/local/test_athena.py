@@ -1,0 +1,87 @@
+"""Rows of Athena with their types, and its refusals in plain words."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from local.athena import run_query
+from local.deployment import Deployment
+from local.errors import CommandError
+from local.features import GroupTable, find_group, read_features
+
+
+def make_deployment(**clients: object) -> Deployment:
+    """A deployment whose outputs are known and whose clients are given."""
+    outputs = {
+        "ProcessedBucketName": "processed",
+        "FeatureGroupNames": "s-d-imaging-v1,s-d-lesions-v1,s-e-lesions-v1",
+    }
+    double = SimpleNamespace(
+        output=outputs.__getitem__, feature_groups=outputs["FeatureGroupNames"].split(","), **clients
+    )
+    return cast(Deployment, double)
+
+
+def cells(*texts: str | None) -> dict[str, Any]:
+    return {"Data": [{} if text is None else {"VarCharValue": text} for text in texts]}
+
+
+def stub_query(columns: dict[str, str], *lines: dict[str, Any], state: str = "SUCCEEDED") -> Deployment:
+    client = boto3.client("athena", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    stubber = Stubber(client)
+    query = {"QueryExecutionId": "1" * 8}
+    stubber.add_response("start_query_execution", query)
+    status = {"State": state, "StateChangeReason": "line 1:8: Column 'x' cannot be resolved"}
+    stubber.add_response("get_query_execution", {"QueryExecution": {"Status": status}}, query)
+    info = [{"Name": name, "Type": kind} for name, kind in columns.items()]
+    result = {"Rows": [cells(*columns), *lines], "ResultSetMetadata": {"ColumnInfo": info}}
+    stubber.add_response("get_query_results", {"ResultSet": result})
+    stubber.activate()
+    return make_deployment(athena=client)
+
+
+def test_rows_are_typed_and_the_header_is_not_a_row() -> None:
+    deployment = stub_query(
+        {"case_id": "varchar", "n": "bigint", "x": "double", "ok": "boolean"},
+        cells("R01-001", "3", "1.5", "true"),
+        cells("R01-002", None, "NaN", "false"),
+    )
+    rows = run_query(deployment, "SELECT 1", database="db")
+    assert rows[0] == {"case_id": "R01-001", "n": 3, "x": 1.5, "ok": True}
+    assert rows[1]["n"] is None
+    assert rows[1]["ok"] is False
+
+
+def test_a_failed_query_gives_athenas_reason() -> None:
+    with pytest.raises(CommandError) as failure:
+        run_query(stub_query({"x": "bigint"}, state="FAILED"), "SELECT x", database="db")
+    assert "Column 'x' cannot be resolved" in failure.value.details
+
+
+def test_features_come_in_their_own_spelling_without_the_stores_columns() -> None:
+    group = GroupTable("g", "db", "t", "case_id", "event_time", ("case_id", "original_glcm_Contrast"))
+    columns = {
+        "case_id": "varchar",
+        "original_glcm_contrast": "double",
+        "write_time": "timestamp",
+        "newest": "bigint",
+    }
+    deployment = stub_query(columns, cells("R01-001", "2.5", "2026-01-01", "1"))
+    assert read_features(deployment, group) == [{"case_id": "R01-001", "original_glcm_Contrast": 2.5}]
+
+
+@pytest.mark.parametrize("name", ["imaging", "s-d-imaging-v1"])
+def test_a_group_goes_by_its_content_or_its_full_name(name: str) -> None:
+    assert find_group(make_deployment(), name) == "s-d-imaging-v1"
+
+
+@pytest.mark.parametrize("name", ["lesions", "rna", ""])
+def test_an_unknown_or_ambiguous_group_lists_the_choices(name: str) -> None:
+    with pytest.raises(CommandError) as refusal:
+        find_group(make_deployment(), name)
+    assert "s-d-lesions-v1" in refusal.value.hint

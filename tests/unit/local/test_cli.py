@@ -1,0 +1,159 @@
+"""The command line: exit codes, errors without stack traces, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from local import cli, commands
+from local.cloud import CloudError
+from local.deployment import Deployment
+from local.errors import CommandError
+from local.ledger import Unit
+from local.project import PROGRAM
+from local.wait import Outcome
+
+UNIT = Unit({"unit_id": "imaging#d#R01-001#ct", "subject": "R01-001", "study": "ct", "status": "COMPLETED"})
+REFUSED = Unit(
+    {
+        "unit_id": "imaging#d#R01-002#ct",
+        "subject": "R01-002",
+        "study": "ct",
+        "status": "QUARANTINED",
+        "reason_code": "NO_CT",
+        "reason_message": "there is no CT series among 3 files",
+    }
+)
+
+
+class StandIn:
+    """A deployment of which only the name is asked."""
+
+    stack = "multimodal-local"
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "running_deployment", lambda: cast(Deployment, StandIn()))
+    monkeypatch.setattr(commands, "read_units", lambda _deployment: [UNIT, REFUSED])
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = cli.main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("fly",), ("upload", "."), ("wait", "--timeout", "-1"), ("query",)]
+)
+def test_wrong_usage_exits_with_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2
+    assert f"usage: {PROGRAM}" in capsys.readouterr().err
+
+
+def test_without_a_cloud_it_says_how_to_start_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "read_cloud", lambda _root: None)
+    code, _, error = run(capsys, "status")
+    assert code == 1
+    assert "No cloud is running." in error
+    assert f"{PROGRAM} up" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.usefixtures("running")
+def test_status_as_json_is_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "status", "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["counts"] == {"COMPLETED": 1, "QUARANTINED": 1}
+    assert document["units"][1]["reason_code"] == "NO_CT"
+
+
+@pytest.mark.usefixtures("running")
+def test_status_as_a_table_shows_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "status")
+    assert code == 0
+    assert "there is no CT series among 3 files" in out
+
+
+@pytest.mark.usefixtures("running")
+def test_retry_makes_refused_units_ready(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def note(_deployment: Deployment, unit: Unit) -> bool:
+        asked.append(unit.unit_id)
+        return True
+
+    monkeypatch.setattr(commands, "make_ready", note)
+    code, out, _ = run(capsys, "retry", "--reason", "NO_CT")
+    assert (code, asked) == (0, [REFUSED.unit_id])
+    assert "R01-002" in out
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize(("arguments", "expected"), [(("--reason", "NO_SUCH"), 1), ((), 2)])
+def test_retry_of_nothing_is_not_a_success(
+    arguments: tuple[str, ...], expected: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "retry", *arguments)[0] == expected
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (Outcome([UNIT], 3.0, timed_out=False), 0),
+        (Outcome([UNIT, REFUSED], 3.0, timed_out=False), 1),
+        (Outcome([UNIT], 3.0, timed_out=True), 1),
+        (Outcome([], 3.0, timed_out=False), 1),
+    ],
+)
+def test_wait_exits_with_0_only_when_every_unit_succeeded(
+    outcome: Outcome, expected: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "wait_for_units", lambda *_, **__: outcome)
+    code, out, _ = run(capsys, "wait")
+    assert code == expected
+    assert ("NO_CT" in out) is bool(outcome.refused)
+
+
+@pytest.mark.usefixtures("running")
+def test_a_wrong_folder_is_told_before_anything_is_uploaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, error = run(capsys, "upload", str(tmp_path / "nowhere"), "--dataset", "d")
+    assert code == 2
+    assert "is not a folder" in error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (CommandError("It failed.", hint="Do this."), 1),
+        (CloudError("It did not start; the end of its log says:\nbad port"), 1),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_expected_errors_have_no_stack_trace(
+    error: BaseException, expected: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> Deployment:
+        raise error
+
+    monkeypatch.setattr(commands, "running_deployment", fail)
+    code, _, text = run(capsys, "status")
+    assert code == expected
+    assert text.strip()
+    assert "Traceback" not in text

@@ -1,0 +1,83 @@
+"""The ledger as it is printed, counted and handed to scripts."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from local.errors import UsageError
+from local.ledger import Unit, count_statuses, plain, print_units
+from local.retry import select_units
+
+
+def make_unit(subject: str, status: str, **attributes: Any) -> Unit:
+    names = {"unit_id": f"imaging#d#{subject}#ct", "subject": subject, "study": "ct", "status": status}
+    return Unit({**names, **attributes})
+
+
+UNITS = [
+    make_unit("R01-001", "COMPLETED", objects=12, bytes=2_000_000, received_at=1),
+    make_unit("R01-002", "QUARANTINED", reason_code="NO_SEGMENTATION", reason_message="no SEG among 12 files"),
+    make_unit("R01-003", "FAILED", reason_code="JOB_FAILED", reason_message="out of disk"),
+    make_unit("R01-004", "READY"),
+]
+NOTE = make_unit("-", "QUARANTINED", kind="note", reason_code="KEY_NOT_ACCEPTED")
+
+
+def test_numbers_of_dynamodb_become_numbers_of_json() -> None:
+    item = {"n": Decimal(3), "x": Decimal("0.5"), "m": {"l": [Decimal(1)]}, "s": "a"}
+    assert json.dumps(plain(item)) == '{"n": 3, "x": 0.5, "m": {"l": [1]}, "s": "a"}'
+
+
+def test_counts_come_in_the_order_of_the_pipeline() -> None:
+    assert list(count_statuses(UNITS)) == ["READY", "COMPLETED", "QUARANTINED", "FAILED"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "settled"),
+    [
+        (make_unit("a", "COMPLETED"), True),
+        (make_unit("a", "QUARANTINED"), True),
+        (make_unit("a", "COMPLETED", due_at=5), False),
+        (make_unit("a", "PROCESSED"), False),
+    ],
+)
+def test_a_unit_is_settled_when_it_has_ended_and_no_look_is_owed(unit: Unit, settled: bool) -> None:
+    assert unit.is_settled is settled
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_table_names_every_unit_reason_and_total(width: int) -> None:
+    console = Console(file=StringIO(), width=width, highlight=False)
+    print_units(console, UNITS)
+    assert isinstance(console.file, StringIO)
+    text = console.file.getvalue()
+    assert "no SEG among 12 files" in text
+    assert "NO_SEGMENTATION" in text
+    assert "4 units: 1 READY · 1 COMPLETED · 1 QUARANTINED · 1 FAILED" in text
+
+
+@pytest.mark.parametrize(
+    ("choice", "subjects"),
+    [
+        ({"everything": True}, ["R01-002", "R01-003"]),
+        ({"reason": "no_segmentation"}, ["R01-002"]),
+        ({"unit": "R01-003"}, ["R01-003"]),
+        ({"unit": "imaging#d#R01-002#ct"}, ["R01-002"]),
+        ({"unit": "R01-001"}, []),
+        ({"unit": "R01-002", "reason": "JOB_FAILED"}, []),
+    ],
+)
+def test_retry_takes_refused_units_only(choice: dict[str, Any], subjects: list[str]) -> None:
+    arguments = {"reason": None, "unit": None, "everything": False, **choice}
+    assert [unit.text("subject") for unit in select_units([*UNITS, NOTE], **arguments)] == subjects
+
+
+def test_retry_wants_to_be_told_which() -> None:
+    with pytest.raises(UsageError):
+        select_units(UNITS, reason=None, unit=None, everything=False)

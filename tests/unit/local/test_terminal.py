@@ -1,0 +1,49 @@
+"""What the user sees, in a log and in examples."""
+
+from __future__ import annotations
+
+import doctest
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from local import features, terminal
+from local.errors import CommandError
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=StringIO(), width=100, highlight=False)
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("module", [terminal, features])
+def test_examples_in_docstrings_are_true(module: object) -> None:
+    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
+
+
+def test_a_step_is_numbered_and_ends_with_its_time_and_detail(console: Console) -> None:
+    steps = terminal.Steps(console, 3)
+    with steps.step("Build") as step:
+        step.detail = "6 functions"
+    assert "1/3  Build" in printed(console)
+    assert "✓" in printed(console)
+    assert "6 functions" in printed(console)
+
+
+def test_a_step_that_fails_is_marked_and_the_error_goes_on(console: Console) -> None:
+    with pytest.raises(CommandError), terminal.Steps(console, 1).step("Deploy"):
+        raise CommandError("no")
+    assert "✗" in printed(console)
+    assert "✓" not in printed(console)
+
+
+def test_an_error_is_shown_with_its_details_and_hint(console: Console) -> None:
+    terminal.print_error(console, CommandError("It failed.", details="line 1\nline [2]", hint="Do this."))
+    lines = [line.strip() for line in printed(console).splitlines() if line.strip()]
+    assert lines == ["✗ It failed.", "line 1", "line [2]", "Do this."]

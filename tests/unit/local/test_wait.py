@@ -1,0 +1,101 @@
+"""When waiting ends, and what it says."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from io import StringIO
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+
+from local import wait
+from local.deployment import Deployment
+from local.errors import CommandError
+from local.ledger import Unit
+
+
+def make_unit(subject: str, status: str, **attributes: Any) -> Unit:
+    names = {"unit_id": subject, "subject": subject, "study": "ct", "status": status}
+    return Unit({**names, **attributes})
+
+
+@contextlib.contextmanager
+def no_sweep(_deployment: Deployment) -> Iterator[list[str]]:
+    yield ["the sweep is broken"]
+
+
+class Ledger:
+    """A ledger that shows one page of units after another, and the number of messages on the way."""
+
+    def __init__(self, *pages: list[Unit], messages: int = 0) -> None:
+        self.pages = list(pages)
+        counts = {"ApproximateNumberOfMessages": str(messages)}
+        sqs = SimpleNamespace(get_queue_attributes=lambda **_: {"Attributes": counts})
+        self.deployment = cast(Deployment, SimpleNamespace(sqs=sqs, resource=str))
+
+    def read(self, _deployment: Deployment) -> list[Unit]:
+        return self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=StringIO(), width=100, highlight=False)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, console: Console, ledger: Ledger, **options: Any) -> wait.Outcome:
+    monkeypatch.setattr(wait, "nudged_sweep", no_sweep)
+    monkeypatch.setattr(wait, "read_units", ledger.read)
+    monkeypatch.setattr(wait, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(wait, "_SETTLE_SECONDS", 0.0)
+    return wait.wait_for_units(console, ledger.deployment, **{"timeout": 5.0, **options})
+
+
+def test_it_ends_when_all_units_have_ended(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    pages = [[], [make_unit("a", "READY")], [make_unit("a", "PROCESSING")], [make_unit("a", "COMPLETED")]]
+    outcome = run(monkeypatch, console, Ledger(*pages), unit_ids=["a"])
+    assert outcome.succeeded
+    assert isinstance(console.file, StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert ["1 READY" in lines[1], "1 PROCESSING" in lines[2], "1 COMPLETED" in lines[3]] == [True] * 3
+
+
+def test_a_refused_unit_is_not_a_success(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    units = [make_unit("a", "COMPLETED"), make_unit("b", "QUARANTINED", reason_code="NO_CT")]
+    outcome = run(monkeypatch, console, Ledger(units))
+    assert not outcome.succeeded
+    assert [unit.unit_id for unit in outcome.refused] == ["b"]
+
+
+def test_a_unit_that_is_to_come_is_waited_for(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    first = [make_unit("a", "COMPLETED")]
+    outcome = run(monkeypatch, console, Ledger(first, [*first, make_unit("b", "COMPLETED")]), unit_ids=["a", "b"])
+    assert len(outcome.units) == 2
+
+
+def test_time_runs_out_with_the_sweeps_own_problem(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    outcome = run(monkeypatch, console, Ledger([make_unit("a", "READY")]), timeout=0.01)
+    assert outcome.timed_out
+    assert not outcome.succeeded
+    wait.print_outcome(console, outcome)
+    assert isinstance(console.file, StringIO)
+    assert "the sweep is broken" in console.file.getvalue()
+
+
+def test_a_unit_that_lacks_objects_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    incomplete = make_unit("a", "RECEIVING", reason_code="INCOMPLETE_STUDY", due_at=9)
+    outcome = run(monkeypatch, console, Ledger([incomplete]), unit_ids=["a"])
+    assert not outcome.timed_out
+    assert not outcome.succeeded
+
+
+def test_messages_on_the_way_are_waited_for(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    outcome = run(monkeypatch, console, Ledger([make_unit("a", "COMPLETED")], messages=3), timeout=0.01)
+    assert outcome.timed_out
+
+
+def test_without_an_image_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    with pytest.raises(CommandError, match="IMAGE_NOT_SET"):
+        run(monkeypatch, console, Ledger([make_unit("a", "READY", reason_code="IMAGE_NOT_SET")]))

@@ -1,0 +1,94 @@
+"""Runs one study and reads back what it wrote, so that tests speak about voxels and reasons."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+
+from radiomics_job.limits import Limits
+from radiomics_job.params import Params, load_params
+from radiomics_job.roi import RoiRule
+from radiomics_job.study import StudyTask, process_study
+from tests.builders.dicom import Inside, hounsfield, tumour
+
+LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study's result folder holds."""
+
+    folder: Path
+    status: str
+
+    def json(self, name: str) -> Any:
+        return json.loads((self.folder / name).read_text(encoding="utf-8"))
+
+    @property
+    def files(self) -> set[str]:
+        return {path.name for path in self.folder.iterdir()}
+
+    @property
+    def features(self) -> Any:
+        return self.json("features.json")
+
+    @property
+    def qc(self) -> Any:
+        return self.json("qc.json")
+
+    @property
+    def rejection(self) -> Any:
+        return self.json("rejection.json")
+
+    def volume(self, name: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        image: Any = nibabel.load(self.folder / name)
+        return np.asarray(image.dataobj), np.asarray(image.affine)
+
+    def places(self) -> NDArray[np.float64]:
+        """LPS position of every voxel, from the affine that was written."""
+        voxels, affine = self.volume("seg.nii.gz")
+        indices = np.stack(np.meshgrid(*(np.arange(n) for n in voxels.shape), indexing="ij"), axis=-1)
+        world = indices @ affine[:3, :3].T + affine[:3, 3]
+        return np.asarray(world * LPS_TO_RAS)
+
+    def assert_right_in_patient_space(self, inside: Inside = tumour) -> None:
+        """Every voxel has the value and the label of the place that its affine names."""
+        ct, affine = self.volume("ct.nii.gz")
+        seg, seg_affine = self.volume("seg.nii.gz")
+        places = self.places()
+        assert ct.shape == seg.shape
+        assert np.array_equal(affine, seg_affine)
+        assert [str(ct.dtype), str(seg.dtype)] == ["int16", "uint8"]
+        assert np.array_equal(seg == 1, inside(places))
+        assert np.abs(ct.astype(int) - hounsfield(places)).max() <= 1  # float32 affines round; half HU may flip
+
+
+def task_for(
+    source: Path, folder: Path, params: Params | None = None, rule: RoiRule | None = None, limits: Limits | None = None
+) -> StudyTask:
+    return StudyTask(
+        subject="R01-001",
+        source=source,
+        folder=folder,
+        scratch=folder.parent / ".scratch" / folder.name,
+        params=params or load_params("ct"),
+        rule=rule or RoiRule(),
+        limits=limits or Limits(),
+    )
+
+
+def run_study(
+    source: Path,
+    out: Path,
+    params: Params | None = None,
+    rule: RoiRule | None = None,
+    limits: Limits | None = None,
+) -> Result:
+    """Process a study in this process."""
+    return Result(out, process_study(task_for(source, out, params, rule, limits)))

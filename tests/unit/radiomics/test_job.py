@@ -1,0 +1,150 @@
+"""The command line: folder mode, job.json mode, exit codes."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from radiomics_job.cli import main
+from tests.builders.dicom import Scan, save_ct, save_study
+
+SCAN = Scan(slices=10, step=3.7)
+
+
+def _run(tmp_path: Path, *more: str) -> int:
+    return main(["--input-dir", str(tmp_path / "in"), "--output-dir", str(tmp_path / "out"), "--workers", "2", *more])
+
+
+def _job(**changes: Any) -> dict[str, Any]:
+    unit = {
+        "unit_id": "imaging#d#s#t",
+        "dataset": "d",
+        "subject": "s",
+        "study": "t",
+        "path": "d/s/t",
+        "generation": "g1",
+    }
+    job = {
+        "schema": 1,
+        "job_id": "img-0123456789ab",
+        "run_id": "r",
+        "image": "uri",
+        "units": [unit, unit | {"study": "absent", "path": "d/s/absent.zip"}],
+        "datasets": {"d": {"params": "ct", "roi": {"label": None, "property_code": None, "policy": "single"}}},
+    }
+    return job | changes
+
+
+def _write_job(path: Path, job: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(job))
+
+
+def test_every_folder_is_a_study_and_none_touches_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_study(tmp_path / "in" / "good", SCAN)
+    save_ct(tmp_path / "in" / "bad", SCAN)
+    (tmp_path / "in" / "readme.txt").write_text("not a study")
+    assert _run(tmp_path) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"good", "bad"}
+    assert (tmp_path / "out" / "good" / "features.json").exists()
+    assert json.loads((tmp_path / "out" / "bad" / "rejection.json").read_text())["reason_code"] == "NO_SEGMENTATION"
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [event["event"] for event in events] == ["job_started", "study_ended", "study_ended", "job_ended"]
+    assert events[-1] | {"accept": 1, "rejected": 1} == events[-1]
+
+
+def test_a_job_description_names_the_studies(tmp_path: Path) -> None:
+    save_study(tmp_path / "in" / "d" / "s" / "t", SCAN)
+    _write_job(tmp_path / "job" / "job.json", _job())
+    assert _run(tmp_path, "--job", str(tmp_path / "job" / "job.json")) == 0
+    features = json.loads((tmp_path / "out" / "d" / "s" / "t" / "features.json").read_text())
+    run = {"run_id": "r", "job_id": "img-0123456789ab", "generation": "g1"}
+    assert (features["subject"], features["run"]) == ("s", run)
+    rejection = json.loads((tmp_path / "out" / "d" / "s" / "absent" / "rejection.json").read_text())
+    assert (rejection["reason_code"], rejection["run"]["generation"]) == ("EMPTY_STUDY", "g1")
+
+
+def test_a_job_description_in_the_input_folder_is_found(tmp_path: Path) -> None:
+    save_study(tmp_path / "in" / "d" / "s" / "t", SCAN)
+    _write_job(tmp_path / "in" / "job.json", _job(units=_job()["units"][:1]))
+    assert _run(tmp_path) == 0
+    assert (tmp_path / "out" / "d" / "s" / "t" / "features.json").exists()
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        _job(schema=2),
+        _job(units="all"),
+        _job(units=[_job()["units"][0] | {"path": "../elsewhere"}]),
+        _job(units=[_job()["units"][0] | {"path": "/elsewhere"}]),
+        _job(units=[_job()["units"][0] | {"study": "../t"}]),
+        _job(units=[_job()["units"][0], _job()["units"][0]]),
+        _job(datasets={}),
+        _job(datasets={"d": {"params": "no_such_parameters"}}),
+        _job(datasets={"d": {"params": "ct", "roi": {"label": "("}}}),
+        _job(datasets={"d": {"params": "ct", "roi": {"policy": "first"}}}),
+    ],
+    ids=["schema", "units", "parent", "absolute", "name", "twice", "dataset", "params", "pattern", "policy"],
+)
+def test_a_wrong_job_description_ends_the_job(
+    tmp_path: Path, job: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    _write_job(tmp_path / "job.json", job)
+    assert _run(tmp_path, "--job", str(tmp_path / "job.json")) == 2
+    assert json.loads(capsys.readouterr().err)["event"] == "invalid_job"
+
+
+def test_an_empty_input_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    assert _run(tmp_path) == 0
+
+
+def test_it_runs_as_a_module(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "radiomics_job",
+        "--input-dir",
+        str(tmp_path / "in"),
+        "--output-dir",
+        str(tmp_path),
+    ]
+    source = str(Path(__file__).parents[3] / "containers" / "radiomics" / "src")
+    ended = subprocess.run(command, env={"PYTHONPATH": source}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_is_left_behind(tmp_path: Path, kind: signal.Signals) -> None:
+    script = (
+        "import os, pathlib, sys, time\n"
+        "from radiomics_job import cli\n"
+        "def slow(task):\n"
+        "    pathlib.Path(sys.argv[1], 'pid').write_text(str(os.getpid()))\n"
+        "    time.sleep(60)\n"
+        "cli.process_all.__defaults__ = (slow,)\n"
+        "cli.main(['--input-dir', sys.argv[1] + '/in', '--output-dir', sys.argv[1] + '/out'])\n"
+    )
+    (tmp_path / "in" / "study").mkdir(parents=True)
+    source = str(Path(__file__).parents[3] / "containers" / "radiomics" / "src")
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], env={"PYTHONPATH": source}) as job:
+        _wait_until(lambda: (tmp_path / "pid").exists() and bool((tmp_path / "pid").read_text()))
+        job.send_signal(kind)
+    child = Path("/proc", (tmp_path / "pid").read_text())
+    _wait_until(lambda: not child.exists() or "State:\tZ" in (child / "status").read_text())
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
