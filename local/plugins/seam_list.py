@@ -51,7 +51,10 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.core.lambda_runtime._detect_runtime_binary": ("runtime",),
         "ministack.services.lambda_svc._execute_function_warm": ("func", "event", "request_id"),
     },
-    "sqs_batches": {"ministack.services.sqs._receive_messages_for_esm": ("queue_url", "max_number")},
+    "sqs_batches": {
+        "ministack.services.sqs._queues": None,
+        "ministack.services.sqs._receive_messages_for_esm": ("queue_url", "max_number"),
+    },
     "emf_metrics": {
         "ministack.services.cloudwatch_logs._fanout_to_subscription_filters": (
             "group_name", "stream_name", "events",

@@ -216,7 +216,9 @@ def test_state_changes_are_published(account: Account, job_role: str) -> None:
     events = account.client("events")
     events.put_rule(
         Name="changes",
-        EventPattern=json.dumps({"detail-type": ["SageMaker Processing Job State Change"], "source": ["aws.sagemaker"]}),
+        EventPattern=json.dumps(
+            {"detail-type": ["SageMaker Processing Job State Change"], "source": ["aws.sagemaker"]}
+        ),
     )
     events.put_targets(Rule="changes", Targets=[{"Id": "q", "Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:changes"}])
     account.client("sagemaker").create_processing_job(**_request("told", job_role))
@@ -235,7 +237,9 @@ def test_jobs_are_listed_newest_first(account: Account, job_role: str) -> None:
     found = sagemaker.list_processing_jobs(NameContains="listed", StatusEquals="Completed", MaxResults=1)
     assert [job["ProcessingJobName"] for job in found["ProcessingJobSummaries"]] == ["listed-2"]
     assert found["NextToken"]
-    assert not sagemaker.list_processing_jobs(NameContains="listed", StatusEquals="InProgress")["ProcessingJobSummaries"]
+    assert not sagemaker.list_processing_jobs(NameContains="listed", StatusEquals="InProgress")[
+        "ProcessingJobSummaries"
+    ]
 
 
 def _machine(request: dict[str, Any]) -> dict[str, Any]:
@@ -279,9 +283,7 @@ def test_a_failed_job_fails_the_task_with_the_job_as_cause(account: Account, job
     assert json.loads(execution["cause"])["ExitMessage"] == "exit code 4"
 
 
-def test_service_errors_have_their_names_in_a_state_machine(
-    account: Account, job_role: str, machine_role: str
-) -> None:
+def test_service_errors_have_their_names_in_a_state_machine(account: Account, job_role: str, machine_role: str) -> None:
     account.client("sagemaker").create_processing_job(**_request("used", job_role))
     execution = account.run(_machine(_request("used", job_role)), machine_role, "used")
     assert execution["error"] == "SageMaker.ResourceInUseException"

@@ -1,0 +1,130 @@
+"""Starting, finding and stopping the laptop cloud."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from local import cloud as cloud_module
+from local.cloud import REPOSITORY, CloudError, read_cloud, session_members, start_cloud, stop_cloud
+from tests.contract.local_cloud import Account, allow, wait_for
+
+
+def test_a_cloud_comes_up_and_goes_away(tmp_path: Path) -> None:
+    cloud = start_cloud(tmp_path, die_with_parent=True)
+    assert read_cloud(tmp_path) == cloud
+    assert start_cloud(tmp_path) == cloud
+    assert stop_cloud(tmp_path)
+    assert read_cloud(tmp_path) is None
+    assert not stop_cloud(tmp_path)
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"{cloud.endpoint}/_ministack/health", timeout=2)
+
+
+def test_it_listens_on_the_loopback_interface_only(tmp_path: Path) -> None:
+    cloud = start_cloud(tmp_path, die_with_parent=True)
+    try:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.2", cloud.port))  # free, so the cloud is not bound to every interface
+    finally:
+        stop_cloud(cloud)
+
+
+def test_stopping_ends_functions_and_jobs(tmp_path: Path) -> None:
+    cloud = start_cloud(tmp_path, die_with_parent=True)
+    account = Account(cloud)
+    role = account.role("function", "lambda", allow("logs:PutLogEvents"))
+    account.function("warm", "def handler(event, context): return 1", role)
+    account.client("lambda").invoke(FunctionName="warm")
+    workers = session_members(cloud.pid)
+    assert workers
+    stop_cloud(cloud)
+    assert not [pid for pid in workers if _is_running(pid)]
+
+
+def test_a_killed_emulators_workers_are_stopped_too(tmp_path: Path) -> None:
+    cloud = start_cloud(tmp_path, die_with_parent=True)
+    account = Account(cloud)
+    role = account.role("function", "lambda", allow("logs:PutLogEvents"))
+    account.function("hangs", "import time\ndef handler(event, context): time.sleep(600)", role)
+    account.client("lambda").invoke(FunctionName="hangs", InvocationType="Event")
+    workers = wait_for(lambda: session_members(cloud.pid) or None)
+    os.kill(cloud.pid, signal.SIGKILL)
+    wait_for(lambda: True if read_cloud(tmp_path) is None else None)
+    assert stop_cloud(tmp_path)
+    assert not [pid for pid in workers if _is_running(pid)]
+
+
+def test_it_can_end_with_its_parent(tmp_path: Path) -> None:
+    program = f"""
+import sys, time
+from pathlib import Path
+from local.cloud import start_cloud
+print(start_cloud(Path({str(tmp_path)!r}), die_with_parent=True).pid, flush=True)
+time.sleep(600)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    wait_for(lambda: None if _is_running(pid) else True)
+    assert read_cloud(tmp_path) is None
+
+
+def test_another_process_with_the_same_id_is_left_alone(tmp_path: Path) -> None:
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    state = f'{{"endpoint": "http://127.0.0.1:1", "port": 1, "pid": {bystander.pid}}}'
+    (tmp_path / "state.json").write_text(state)
+    try:
+        assert read_cloud(tmp_path) is None
+        assert not stop_cloud(tmp_path)
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_failed_start_says_why(tmp_path: Path) -> None:
+    with pytest.raises(CloudError, match="No module named 'nowhere'"):
+        start_cloud(
+            tmp_path, extra_env={"PYTHONSTARTUP": "", "PYTHONWARNINGS": "", "PYTHONBREAKPOINT": "", **_broken()}
+        )
+    assert read_cloud(tmp_path) is None
+
+
+def test_a_missing_environment_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloud_module, "INTERPRETER", tmp_path / "venv" / "bin" / "python")
+    with pytest.raises(CloudError, match="make setup"):
+        start_cloud(tmp_path)
+
+
+def test_the_environment_reaches_this_cloud_only(tmp_path: Path) -> None:
+    environment = cloud_module.Cloud("http://127.0.0.1:4", 4, 1, tmp_path).environment()
+    assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4"
+    assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert environment["AWS_CONFIG_FILE"] == os.devnull
+
+
+def _broken() -> dict[str, str]:
+    """Return settings with which the emulator's interpreter cannot start."""
+    return {"PYTHONPATH": "", "PYTHONHOME": "/nonexistent"}
+
+
+def _is_running(pid: int) -> bool:
+    time.sleep(0.05)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not (stat.exists() and ") Z " in stat.read_text())

@@ -1,0 +1,208 @@
+"""Functions on the laptop cloud: what they see, what they may do, and what their errors and metrics become."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.contract.local_cloud import ACCOUNT, Account, account_fixture, allow, wait_for
+
+account = account_fixture(extra_env={"HOST_SECRET": "leaked"})
+
+_LOGS = allow(["logs:CreateLogStream", "logs:PutLogEvents"])
+
+
+def _invoke(account: Account, name: str, payload: object = None) -> Any:
+    answer = account.client("lambda").invoke(FunctionName=name, Payload=json.dumps(payload or {}).encode())
+    return json.loads(answer["Payload"].read())
+
+
+@pytest.fixture(scope="module")
+def role(account: Account) -> str:
+    """A role that may only log."""
+    return account.role("function", "lambda", _LOGS)
+
+
+def test_a_function_sees_neither_the_hosts_variables_nor_its_packages(account: Account, role: str) -> None:
+    code = """
+import importlib.util, os
+def handler(event, context):
+    found = [name for name in ("boto3", "ministack", "duckdb", "yaml", "local") if importlib.util.find_spec(name)]
+    return {"found": found, "names": sorted(os.environ)}
+"""
+    account.function("sees", code, role, Environment={"Variables": {"STAGE": "dev"}})
+    seen = _invoke(account, "sees")
+    assert seen["found"] == []
+    assert {"STAGE", "AWS_ACCESS_KEY_ID", "AWS_LAMBDA_FUNCTION_NAME"} <= set(seen["names"])
+    assert not {name for name in seen["names"] if name.startswith(("MULTIMODAL_", "S3_", "HOST_", "GATEWAY"))}
+
+
+def test_an_exceptions_class_name_reaches_retry_and_catch(account: Account, role: str) -> None:
+    code = """
+class PermanentError(Exception):
+    pass
+def handler(event, context):
+    try:
+        {}["missing"]
+    except KeyError as error:
+        raise PermanentError("several\\nlines: of text") from error
+"""
+    function = account.function("raises", code, role)
+    states_role = account.role("machine", "states", allow("lambda:InvokeFunction", function))
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function},
+        "Catch": [{"ErrorEquals": ["PermanentError"], "Next": "Caught"}],
+        "End": True,
+    }
+    definition = {"StartAt": "Task", "States": {"Task": task, "Caught": {"Type": "Pass", "End": True}}}
+    execution = account.run(definition, states_role, "catches")
+    assert execution["status"] == "SUCCEEDED", execution
+    assert json.loads(execution["output"])["Error"] == "PermanentError"
+
+
+def test_a_state_machine_may_only_invoke_what_its_role_names(account: Account, role: str) -> None:
+    account.function("other", "def handler(event, context): return 1", role)
+    states_role = account.role("narrow", "states", allow("lambda:InvokeFunction", "arn:aws:lambda:*:*:function:x"))
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+    function = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:other"
+    definition = {"StartAt": "Task", "States": {"Task": {**task, "Parameters": {"FunctionName": function}}}}
+    assert account.run(definition, states_role, "narrow")["error"] == "States.Permissions"
+
+
+def test_embedded_metrics_become_metrics_with_exactly_their_dimensions(account: Account, role: str) -> None:
+    code = """
+import json, time
+def handler(event, context):
+    metadata = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [{"Namespace": "N",
+        "Dimensions": [["modality", "stage"]], "Metrics": [{"Name": "UnitsReceived", "Unit": "Count"}]}]}
+    print(json.dumps({"_aws": metadata, "modality": "imaging", "stage": "arrival", "UnitsReceived": [2, 3], "x": 1}))
+"""
+    account.function("measures", code, role)
+    _invoke(account, "measures")
+    dimensions = [{"Name": "modality", "Value": "imaging"}, {"Name": "stage", "Value": "arrival"}]
+    now = datetime.now(UTC)
+    points = account.client("cloudwatch").get_metric_statistics(
+        Namespace="N",
+        MetricName="UnitsReceived",
+        Dimensions=dimensions,
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=5),
+        Period=3600,
+        Statistics=["Sum", "SampleCount"],
+    )["Datapoints"]
+    assert [(point["Sum"], point["SampleCount"]) for point in points] == [(5.0, 2.0)]
+    listed = account.client("cloudwatch").list_metrics(Namespace="N")["Metrics"]
+    assert [(metric["MetricName"], metric["Dimensions"]) for metric in listed] == [("UnitsReceived", dimensions)]
+
+
+def test_a_queue_delivers_batches_above_ten(account: Account, role: str) -> None:
+    sqs = account.client("sqs")
+    url = sqs.create_queue(QueueName="arrivals")["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:arrivals"
+    account.function("counts", "def handler(event, context): print('BATCH', len(event['Records']))", role)
+    for start in range(0, 60, 10):
+        entries = [{"Id": str(number), "MessageBody": str(number)} for number in range(start, start + 10)]
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    account.client("lambda").create_event_source_mapping(
+        EventSourceArn=arn, FunctionName="counts", BatchSize=500, MaximumBatchingWindowInSeconds=10
+    )
+
+    def _batches() -> list[int] | None:
+        events = account.client("logs").filter_log_events(logGroupName="/aws/lambda/counts")["events"]
+        sizes = [int(event["message"].split()[1]) for event in events if event["message"].startswith("BATCH")]
+        return sizes if sum(sizes) == 60 else None
+
+    account_logs = account.client("logs")
+    wait_for(lambda: account_logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/counts")["logGroups"] or None)
+    assert max(wait_for(_batches)) > 10
+
+
+def test_reserved_concurrency_of_a_template_is_kept(account: Account, role: str) -> None:
+    template = {
+        "Resources": {
+            "Sweep": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "FunctionName": "reserved",
+                    "Runtime": "python3.11",
+                    "Handler": "index.handler",
+                    "Role": role,
+                    "Code": {"ZipFile": "def handler(event, context): return 1"},
+                    "ReservedConcurrentExecutions": 1,
+                },
+            }
+        }
+    }
+    cloudformation = account.client("cloudformation")
+    cloudformation.create_stack(StackName="reserved", TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="reserved", WaiterConfig={"Delay": 1})
+    kept = account.client("lambda").get_function_concurrency(FunctionName="reserved")
+    assert kept["ReservedConcurrentExecutions"] == 1
+    template["Resources"]["Sweep"]["Properties"]["ReservedConcurrentExecutions"] = 2  # type: ignore[index]
+    cloudformation.update_stack(StackName="reserved", TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_update_complete").wait(StackName="reserved", WaiterConfig={"Delay": 1})
+    kept = account.client("lambda").get_function_concurrency(FunctionName="reserved")
+    assert kept["ReservedConcurrentExecutions"] == 2
+
+
+_CALLS_SAGEMAKER = """
+import datetime, hashlib, hmac, json, os, urllib.error, urllib.request
+
+def sign(key, text):
+    return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+def call(target, document):
+    body = json.dumps(document)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
+    host = os.environ["AWS_ENDPOINT_URL"].split("//")[1]
+    headers = {"content-type": "application/x-amz-json-1.1", "host": host, "x-amz-date": stamp,
+               "x-amz-security-token": os.environ["AWS_SESSION_TOKEN"], "x-amz-target": "SageMaker." + target}
+    names = ";".join(sorted(headers))
+    canonical = "\\n".join(["POST", "/", "", *(f"{n}:{headers[n]}" for n in sorted(headers)), "", names,
+                           hashlib.sha256(body.encode()).hexdigest()])
+    scope = f"{day}/us-east-1/sagemaker/aws4_request"
+    text = "\\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    key = ("AWS4" + os.environ["AWS_SECRET_ACCESS_KEY"]).encode()
+    for part in scope.split("/"):
+        key = sign(key, part)
+    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    headers["authorization"] = (f"AWS4-HMAC-SHA256 Credential={os.environ['AWS_ACCESS_KEY_ID']}/{scope}, "
+                                f"SignedHeaders={names}, Signature={signature}")
+    request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], body.encode(), headers)
+    try:
+        return urllib.request.urlopen(request).status, ""
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+def handler(event, context):
+    return call(event["target"], event["document"])
+"""
+
+
+def test_a_functions_calls_of_sagemaker_are_checked(account: Account) -> None:
+    allowed = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:feature-group/stack-*"
+    role = account.role("caller", "lambda", _LOGS, allow(["sagemaker:CreateFeatureGroup"], allowed))
+    account.function("caller", _CALLS_SAGEMAKER, role)
+
+    def _create(name: str) -> tuple[int, str]:
+        document = {
+            "FeatureGroupName": name,
+            "RecordIdentifierFeatureName": "case_id",
+            "EventTimeFeatureName": "event_time",
+            "FeatureDefinitions": [],
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/store",
+        }
+        status, text = _invoke(account, "caller", {"target": "CreateFeatureGroup", "document": document})
+        return int(status), str(text)
+
+    status, text = _create("other-group")
+    assert status == 403, text
+    assert "sagemaker:CreateFeatureGroup" in text
+    status, text = _create("stack-group")
+    assert "iam:PassRole" in text
