@@ -13,8 +13,8 @@ from local.plugins.aws import AwsError
 RESERVED_NAMES = frozenset({"is_deleted", "write_time", "api_invocation_time"})
 Value = str | int | float
 
-_EVENT_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z")
-_INTEGER = re.compile(r"[+-]?\d{1,19}")
+_EVENT_TIME = re.compile(r"(?a)\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _INT64 = 2**63
 _RECORD_BYTES = 350 * 1024
 _IDENTIFIER_BYTES = 2 * 1024

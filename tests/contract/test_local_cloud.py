@@ -54,9 +54,17 @@ def test_a_killed_emulators_workers_are_stopped_too(tmp_path: Path) -> None:
     cloud = start_cloud(tmp_path, die_with_parent=True)
     account = Account(cloud)
     role = account.role("function", "lambda", allow("logs:PutLogEvents"))
-    account.function("hangs", "import time\ndef handler(event, context): time.sleep(600)", role)
+    marker = tmp_path / "running"
+    code = f"""
+import pathlib, time
+def handler(event, context):
+    pathlib.Path({str(marker)!r}).touch()
+    time.sleep(600)
+"""
+    account.function("hangs", code, role)
     account.client("lambda").invoke(FunctionName="hangs", InvocationType="Event")
-    workers = wait_for(lambda: session_members(cloud.pid) or None)
+    wait_for(lambda: True if marker.exists() else None)
+    workers = session_members(cloud.pid)
     os.kill(cloud.pid, signal.SIGKILL)
     wait_for(lambda: True if read_cloud(tmp_path) is None else None)
     assert stop_cloud(tmp_path)
@@ -95,10 +103,8 @@ def test_another_process_with_the_same_id_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_failed_start_says_why(tmp_path: Path) -> None:
-    with pytest.raises(CloudError, match="No module named 'nowhere'"):
-        start_cloud(
-            tmp_path, extra_env={"PYTHONSTARTUP": "", "PYTHONWARNINGS": "", "PYTHONBREAKPOINT": "", **_broken()}
-        )
+    with pytest.raises(CloudError, match="Fatal Python error"):
+        start_cloud(tmp_path, extra_env={"PYTHONHOME": "/nonexistent"})
     assert read_cloud(tmp_path) is None
 
 
@@ -113,11 +119,6 @@ def test_the_environment_reaches_this_cloud_only(tmp_path: Path) -> None:
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4"
     assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
     assert environment["AWS_CONFIG_FILE"] == os.devnull
-
-
-def _broken() -> dict[str, str]:
-    """Return settings with which the emulator's interpreter cannot start."""
-    return {"PYTHONPATH": "", "PYTHONHOME": "/nonexistent"}
 
 
 def _is_running(pid: int) -> bool:
