@@ -8,10 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from local.project import ROOT
 from radiomics_job.feature_names import feature_names
 from radiomics_job.params import load_params
-
-from local.project import ROOT
 
 PARAMS = ROOT / "containers" / "radiomics" / "src" / "radiomics_job" / "params"
 CONTRACTS = ROOT / "functions" / "multimodal" / "contracts" / "imaging_features"

@@ -40,7 +40,7 @@ def test_contract_is_what_the_parameter_file_yields(name: str) -> None:
 
 def test_planned_job_files_keep_to_the_schema() -> None:
     world = World()
-    world.upload(*slices(2), f"imaging/nsclc_radiogenomics/R01-002/9.9.zip")
+    world.upload(*slices(2), "imaging/nsclc_radiogenomics/R01-002/9.9.zip")
     for job in world.jobs(world.sweep_until_run()):
         document = world.processed.read_json(job["job_uri"].removeprefix("s3://processed/") + "job.json")
         validator("job.schema.json").validate(document)

@@ -65,6 +65,7 @@ def handler(event, context):
     account.client("lambda").invoke(FunctionName="hangs", InvocationType="Event")
     wait_for(lambda: True if marker.exists() else None)
     workers = session_members(cloud.pid)
+    assert workers
     os.kill(cloud.pid, signal.SIGKILL)
     wait_for(lambda: True if read_cloud(tmp_path) is None else None)
     assert stop_cloud(tmp_path)

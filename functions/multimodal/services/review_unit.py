@@ -174,7 +174,5 @@ class ReviewUnit:
 
 
 def _image_not_set() -> dict[str, str]:
-    message = (
-        "no radiomics image is deployed; push one, deploy with RadiomicsImageUri, and the unit starts by itself"
-    )
+    message = "no radiomics image is deployed; push one, deploy with RadiomicsImageUri, and the unit starts by itself"
     return {"reason_code": Reason.IMAGE_NOT_SET.value, "reason_message": message}

@@ -115,7 +115,7 @@ class FakeObjects:
         folders = sorted({rest.split("/")[0] for rest in rests if "/" in rest})
         return folders, sorted(rest for rest in rests if "/" not in rest)
 
-    def read_json(self, key: str) -> Any | None:
+    def read_json(self, key: str) -> Any:
         return json.loads(self.content[key]) if key in self.content else None
 
     def read_text(self, key: str) -> str | None:

@@ -237,7 +237,8 @@ def test_planning_again_after_a_crash_keeps_the_claims() -> None:
 
 
 @pytest.mark.parametrize(
-    "request_", [{}, {"Subject": []}, {"Subject": "R01-001", "Dataset": "d"}, {"Subject": ["a"]}, {"Subject": [1], "Dataset": "d"}]
+    "request_",
+    [{}, {"Subject": []}, {"Subject": "R01-001", "Dataset": "d"}, {"Subject": ["a"]}, {"Subject": [1], "Dataset": "d"}],
 )
 def test_request_that_says_nothing_is_refused_with_the_two_forms(request_: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError, match="run_id"):

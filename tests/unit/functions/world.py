@@ -132,10 +132,12 @@ def features_document(subject: str = "R01-001", value: float = 1.5) -> dict[str,
         "voxels": 100,
         "slices": 5,
         "volume_ml": 0.3,
-        "features": {name: value for name in contract.features},
+        "features": dict.fromkeys(contract.features, value),
         "missing": {},
     }
-    versions = {n: "1" for n in ("radiomics_job", "pyradiomics", "pydicom", "dcmstack", "nibabel", "numpy", "SimpleITK")}
+    versions = dict.fromkeys(
+        ("radiomics_job", "pyradiomics", "pydicom", "dcmstack", "nibabel", "numpy", "SimpleITK"), "1"
+    )
     document = {
         "schema": 1,
         "subject": subject,

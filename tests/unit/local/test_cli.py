@@ -48,9 +48,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, captured.out, captured.err
 
 
-@pytest.mark.parametrize(
-    "arguments", [(), ("fly",), ("upload", "."), ("wait", "--timeout", "-1"), ("query",)]
-)
+@pytest.mark.parametrize("arguments", [(), ("fly",), ("upload", "."), ("wait", "--timeout", "-1"), ("query",)])
 def test_wrong_usage_exits_with_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
@@ -86,9 +84,7 @@ def test_status_as_a_table_shows_reasons(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.usefixtures("running")
-def test_retry_makes_refused_units_ready(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_retry_makes_refused_units_ready(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     asked: list[str] = []
 
     def note(_deployment: Deployment, unit: Unit) -> bool:
@@ -129,9 +125,7 @@ def test_wait_exits_with_0_only_when_every_unit_succeeded(
 
 
 @pytest.mark.usefixtures("running")
-def test_a_wrong_folder_is_told_before_anything_is_uploaded(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_folder_is_told_before_anything_is_uploaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, error = run(capsys, "upload", str(tmp_path / "nowhere"), "--dataset", "d")
     assert code == 2
     assert "is not a folder" in error

@@ -52,18 +52,14 @@ def test_nothing_of_the_users_aws_settings_reaches_sam(
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
 
 
-def test_the_template_is_deployed_with_the_hosts_python_and_a_short_quiet_period(
-    sam: Path, tmp_path: Path
-) -> None:
+def test_the_template_is_deployed_with_the_hosts_python_and_a_short_quiet_period(sam: Path, tmp_path: Path) -> None:
     deploy.deploy(CLOUD, work=tmp_path, parameters={"MaxConcurrency": "2"})
     arguments, _ = read_call(sam)
     assert f"PythonRuntime=python3.{sys.version_info.minor}" in arguments
     assert {"QuietPeriodSeconds=5", "MaxConcurrency=2", "--resolve-s3"} <= set(arguments)
 
 
-def test_success_is_silent_and_keeps_a_log(
-    sam: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_success_is_silent_and_keeps_a_log(sam: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     deploy.build(CLOUD, work=tmp_path / "work")
     assert capfd.readouterr().out == ""
     assert (tmp_path / "work" / "logs" / "sam-build.log").read_text() == "what sam says\n"

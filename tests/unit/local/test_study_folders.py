@@ -64,9 +64,7 @@ def test_files_outside_studies_are_named_and_hidden_ones_ignored(tmp_path: Path)
 
 
 @pytest.mark.parametrize("names", [(), ("1.dcm", "2.dcm"), ("R01-001/1.dcm",)])
-def test_a_folder_without_a_study_is_refused_with_the_expected_layout(
-    tmp_path: Path, names: tuple[str, ...]
-) -> None:
+def test_a_folder_without_a_study_is_refused_with_the_expected_layout(tmp_path: Path, names: tuple[str, ...]) -> None:
     make_files(tmp_path, *names)
     with pytest.raises(UsageError) as refusal:
         read_study_folders(tmp_path)
