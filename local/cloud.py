@@ -283,11 +283,13 @@ def _end_session(cloud: Cloud) -> bool:
 
 def _foreign_leader(cloud: Cloud) -> bool:
     """Whether the process id was given to another program since: its session is not ours to end."""
-    return _is_alive(cloud.pid) and not _is_ours(cloud)
+    # A process that is just ending has no command line any more: that is ours, not another program.
+    return _is_alive(cloud.pid) and _command_line(cloud.pid) != "" and not _is_ours(cloud)
 
 
 def _is_ours(cloud: Cloud) -> bool:
-    return _is_alive(cloud.pid) and "local.emulator" in (line := _command_line(cloud.pid)) and str(cloud.root) in line
+    line = _command_line(cloud.pid)
+    return _is_alive(cloud.pid) and "local.emulator" in line and str(cloud.root) in line
 
 
 def _is_alive(pid: int) -> bool:

@@ -2,24 +2,29 @@
 
 from typing import Any
 
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal import bootstrap
-from multimodal.domain.errors import RetryableError
-from multimodal.messages import parsed_uploads, partial_failure
+from multimodal.domain.errors import MultimodalError
+from multimodal.messages import object_created
 from multimodal.observability import logger
+
+
+def ingest(record: SQSRecord) -> None:
+    """Ingest the document that one message tells of; an error brings back just this message."""
+    try:
+        bootstrap.ingest_features()(object_created(record.raw_event).key)
+    except MultimodalError as error:
+        logger().warning("not ingested", reason=str(error), error=type(error).__name__)
+        raise
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Ingest each document of the batch; return the messages that must come again."""
-    uploads, failed = parsed_uploads(event)
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
     try:
-        for upload in uploads:
-            try:
-                bootstrap.ingest_features()(upload.key)
-            except RetryableError as error:
-                logger().warning("not ingested, will be delivered again", reason=str(error))
-                failed.add(upload.message_id)
-        return partial_failure(failed)
+        return dict(process_partial_response(event, ingest, processor, context))
     finally:
         bootstrap.meter().flush()

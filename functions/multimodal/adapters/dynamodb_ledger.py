@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import boto3
@@ -70,11 +71,8 @@ class DynamoDbLedger:
         found: list[tuple[int, str]] = []
         for shard in range(DUE_SHARDS):
             condition = Key("due_shard").eq(shard) & Key("due_at").lte(now)
-            pages = self._pages(KeyConditionExpression=condition, Limit=limit)
-            for row in pages:
-                found.append((int(row["due_at"]), str(row["unit_id"])))
-                if len(found) >= limit * (shard + 1):
-                    break
+            rows = islice(self._pages(KeyConditionExpression=condition, Limit=limit), limit)
+            found += [(int(row["due_at"]), str(row["unit_id"])) for row in rows]
         return [unit_id for _, unit_id in sorted(found)[:limit]]
 
     def waiting(self) -> tuple[int, int | None]:

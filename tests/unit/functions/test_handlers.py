@@ -1,0 +1,49 @@
+"""Handlers: one bad message never takes its neighbours along."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from feature_ingest import app as feature_ingest
+from multimodal import bootstrap
+from multimodal.domain.errors import RetryableError
+from record_outcome import app as record_outcome
+from tests.unit.functions.fakes import FakeMeter
+
+
+class _Meter(FakeMeter):
+    def flush(self) -> None:
+        self.flushed = True
+
+
+def _message(number: int, key: str | None) -> dict[str, Any]:
+    event = {"time": "2024-01-02T03:04:05Z", "detail": {"object": {"key": key}}} if key else {}
+    return {"messageId": f"m{number}", "body": json.dumps(event), "eventSource": "aws:sqs"}
+
+
+def test_ingest_brings_back_just_the_messages_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def ingest(key: str) -> None:
+        if "busy" in key:
+            raise RetryableError("throttled")
+        if "bug" in key:
+            raise KeyError(key)
+        done.append(key)
+
+    meter = _Meter()
+    monkeypatch.setattr(bootstrap, "ingest_features", lambda: ingest)
+    monkeypatch.setattr(bootstrap, "meter", lambda: meter)
+    records = [_message(i, key) for i, key in enumerate(["a", "busy", "bug", None, "b"])]
+    answer = feature_ingest.handler({"Records": records}, SimpleNamespace())  # type: ignore[arg-type]
+    assert sorted(f["itemIdentifier"] for f in answer["batchItemFailures"]) == ["m1", "m2", "m3"]
+    assert done == ["a", "b"]
+    assert meter.flushed
+
+
+def test_outcome_of_nothing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "meter", _Meter)
+    with pytest.raises(Exception, match="action must be"):
+        record_outcome.handler({"action": "dance"}, SimpleNamespace())  # type: ignore[arg-type]
