@@ -1,4 +1,4 @@
-"""The one loader of the sample events in ``events/``, which also serve ``sam local invoke`` and ``sam remote invoke``."""
+"""The one loader of the sample events in ``events/``; ``sam local invoke`` takes the same files."""
 
 import json
 from pathlib import Path

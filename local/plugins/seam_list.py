@@ -47,6 +47,13 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         f"{_SFN}._resolve_path_or_ctx": ("path", "data", "ctx"),
         f"{_SFN}._resolve_params_obj": ("template", "data", "ctx"),
     },
+    "map_results": {
+        f"{_SFN}._map_runs": None,
+        f"{_SFN}._executions": None,
+        f"{_SFN}._apply_result_selector": ("state_def", "result"),
+        f"{_SFN}._apply_result_path": ("state_def", "original", "result"),
+        f"{_SFN}._apply_output_path": ("state_def", "data", "ctx"),
+    },
     "function_runtime": {
         "ministack.core.lambda_runtime._detect_runtime_binary": ("runtime",),
         "ministack.services.lambda_svc._execute_function_warm": ("func", "event", "request_id"),

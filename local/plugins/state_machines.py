@@ -6,7 +6,8 @@ Seams, all in `ministack.services.stepfunctions`:
 - `_AWS_SDK_SERVICE_MAP`, `_AWS_SDK_ERROR_PREFIX`, `_AWS_SDK_ERROR_CODE_OVERRIDES`: `aws-sdk:sagemaker:*`;
 - `_execute_task`: tells which execution a task belongs to;
 - `_invoke_resource`: checks the state machine's role before each task, which the emulator does not;
-- `_run_distributed_map`: honours `MaxConcurrencyPath` and checks the role for what the Map itself does.
+- `_run_distributed_map`: honours `MaxConcurrencyPath` and `ResultWriter`, and checks the role for what the Map
+  itself does.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from local.plugins import sagemaker
 from local.plugins.aws import AwsError
 from local.plugins.iam_checks import require_role_allows
+from local.plugins.map_results import apply_result_fields, without_result_fields, write_results
 from local.plugins.state_machine_permissions import map_permissions, task_permissions
 
 _POLL_SECONDS = 0.2
@@ -125,7 +127,14 @@ def _wrap_maps(stepfunctions: Any) -> None:  # noqa: ANN401
         }
         for permission in map_permissions(_state_machine_arn(execution), resolved):
             _require(execution, *permission)
-        return run_map(state, raw_input, effective, iterator, execution, ctx)
+        if "ResultWriter" not in resolved:
+            return run_map(state, raw_input, effective, iterator, execution, ctx)
+        try:
+            plain = without_result_fields(state)
+            _, following = run_map(plain, raw_input, effective, iterator, execution, ctx)
+        finally:
+            written = write_results(execution["executionArn"], resolved["ResultWriter"])
+        return apply_result_fields(state_def, raw_input, written, ctx), following
 
     stepfunctions._run_distributed_map = _run_distributed_map
 

@@ -302,7 +302,9 @@ def test_a_state_machine_without_the_permission_fails(account: Account, job_role
     assert "iam:PassRole" in execution["cause"]
 
 
-def test_a_map_honours_its_concurrency_path(account: Account, job_role: str, machine_role: str) -> None:
+def test_a_map_honours_its_concurrency_path_and_writes_its_results(
+    account: Account, job_role: str, machine_role: str
+) -> None:
     items = [_request(f"map-{number}", job_role, "sleep", "0.2") for number in range(2)]
     account.client("s3").put_object(Bucket="processed", Key="runs/m/jobs.json", Body=json.dumps(items).encode())
     create = {
@@ -322,6 +324,11 @@ def test_a_map_honours_its_concurrency_path(account: Account, job_role: str, mac
                     "ReaderConfig": {"InputType": "JSON"},
                     "Parameters": {"Bucket": "processed", "Key.$": "$.key"},
                 },
+                "ResultWriter": {
+                    "Resource": "arn:aws:states:::s3:putObject",
+                    "Parameters": {"Bucket": "processed", "Prefix": "runs/m/results"},
+                },
+                "ResultPath": "$.written",
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
                     "StartAt": "Create",
@@ -334,7 +341,10 @@ def test_a_map_honours_its_concurrency_path(account: Account, job_role: str, mac
     iam = account.client("iam")
     policy = {
         "Version": "2012-10-17",
-        "Statement": [allow("s3:GetObject", "arn:aws:s3:::processed/runs/*"), allow("states:StartExecution")],
+        "Statement": [
+            allow(["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::processed/runs/*"),
+            allow("states:StartExecution"),
+        ],
     }
     payload = {"concurrency": 1, "key": "runs/m/jobs.json"}
     execution = account.run(definition, machine_role, "map-denied", payload)
@@ -342,6 +352,9 @@ def test_a_map_honours_its_concurrency_path(account: Account, job_role: str, mac
     iam.put_role_policy(RoleName="machine", PolicyName="map", PolicyDocument=json.dumps(policy))
     execution = account.run(definition, machine_role, "map", payload)
     assert execution["status"] == "SUCCEEDED", execution
+    key = json.loads(execution["output"])["written"]["ResultWriterDetails"]["Key"]
+    manifest = json.loads(account.client("s3").get_object(Bucket="processed", Key=key)["Body"].read())
+    assert [len(manifest["ResultFiles"][status]) for status in ("SUCCEEDED", "FAILED")] == [1, 0]
     first, second = (_ended(account, f"map-{number}") for number in range(2))
     assert max(first["CreationTime"], second["CreationTime"]) >= min(
         first["ProcessingEndTime"], second["ProcessingEndTime"]
