@@ -9,8 +9,10 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := -m pip --disable-pip-version-check --quiet
-STACK ?= multimodal
+STACK ?=
 CONFIG ?= default
+# Parameters on sam's command line replace those of samconfig.toml, so both are given.
+SETTINGS = $(shell $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("samconfig.toml", "rb"))["$(CONFIG)"]["deploy"]["parameters"]["parameter_overrides"])')
 RUNTIME := $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
 
 # The package list is complete (every dependency is pinned with its hashes), so pip has nothing to resolve.
@@ -72,13 +74,15 @@ e2e: setup
 	@$(PY) -m pytest -q tests/end_to_end
 
 smoke: setup ## the end-to-end tests against a real account: make smoke STACK=name
+	@test -n "$(STACK)" || { echo "Name the deployed stack: make smoke STACK=multimodal"; exit 1; }
 	SMOKE_STACK=$(STACK) $(PY) -m pytest -v tests/end_to_end
 
 build: setup ## sam build with the host's Python as runtime
 	$(VENV)/bin/sam build --parameter-overrides PythonRuntime=$(RUNTIME)
 
 deploy: build ## sam deploy; CONFIG=dev|prod picks a section of samconfig.toml
-	$(VENV)/bin/sam deploy --config-env $(CONFIG) --parameter-overrides PythonRuntime=$(RUNTIME) $(PARAMETERS)
+	$(VENV)/bin/sam deploy --config-env $(CONFIG) $(if $(STACK),--stack-name $(STACK)) \
+	  --parameter-overrides $(SETTINGS) PythonRuntime=$(RUNTIME) $(PARAMETERS)
 
 images: ## build the radiomics image; IMAGE=uri also pushes it
 	docker build --file containers/radiomics/Dockerfile --tag $(or $(IMAGE),multimodal-radiomics:local) containers/radiomics

@@ -50,7 +50,7 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
     "map_results": {
         f"{_SFN}._map_runs": None,
         f"{_SFN}._executions": None,
-        f"{_SFN}._apply_result_selector": ("state_def", "result"),
+        f"{_SFN}._apply_result_selector": ("state_def", "data"),
         f"{_SFN}._apply_result_path": ("state_def", "original", "result"),
         f"{_SFN}._apply_output_path": ("state_def", "data", "ctx"),
     },

@@ -1,0 +1,128 @@
+"""Every function: its folder, its role, its log group, its settings."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from multimodal import settings
+from tests.infrastructure.support import ROOT, expanded, properties, resolve, resources, template
+
+FUNCTIONS = sorted(resources("AWS::Serverless::Function"))
+COMMON = template()["Globals"]["Function"]
+SETTINGS: dict[str, type[BaseModel]] = {
+    "ArrivalsFunction": settings.ArrivalsSettings,
+    "SweepFunction": settings.SweepSettings,
+    "PlanJobsFunction": settings.PlanJobsSettings,
+    "RecordOutcomeFunction": settings.RecordOutcomeSettings,
+    "FeatureIngestFunction": settings.FeatureIngestSettings,
+    "FeatureGroupsFunction": settings.FeatureGroupsSettings,
+}
+ASYNCHRONOUS = ["SweepFunction", "FeatureGroupsFunction"]
+"""Invoked by a rule and by CloudFormation; the others by a queue's poller or by the state machine."""
+
+
+def snake_case(logical_id: str) -> str:
+    """Return the folder that a logical id stands for."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", logical_id.removesuffix("Function")).lower()
+
+
+def environment(function: str) -> dict[str, Any]:
+    """Return a function's variables, those of all functions included."""
+    own = properties(function).get("Environment", {}).get("Variables", {})
+    return {**COMMON["Environment"]["Variables"], **own}
+
+
+def test_every_function_of_the_source_tree_is_deployed() -> None:
+    folders = {p.parent.name for p in (ROOT / "functions").glob("*/app.py")}
+    assert folders == {snake_case(f) for f in FUNCTIONS}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_logical_id_folder_and_names_match(function: str) -> None:
+    folder = snake_case(function)
+    assert (ROOT / "functions" / folder / "app.py").is_file()
+    assert properties(function)["Handler"] == f"{folder}.app.handler"
+    assert resolve(properties(function)["FunctionName"]) == f"stack-{folder.replace('_', '-')}"
+
+
+def test_all_functions_are_built_once() -> None:
+    assert COMMON["CodeUri"] == "functions/"
+    assert not [f for f in FUNCTIONS if "CodeUri" in properties(f)], "a CodeUri of its own would be built once more"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_has_a_role_of_its_own(function: str) -> None:
+    role = f"{function.removesuffix('Function')}Role"
+    assert resolve(properties(function)["Role"]) == f"{role}.Arn"
+    assert "Policies" not in properties(function)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_has_an_encrypted_log_group_with_retention(function: str) -> None:
+    group = f"{function.removesuffix('Function')}LogGroup"
+    assert resolve(properties(function)["LoggingConfig"]["LogGroup"]) == group
+    found = resolve(properties(group))
+    assert found["LogGroupName"] == f"/aws/lambda/{resolve(properties(function)['FunctionName'])}"
+    assert found["KmsKeyId"] == "DataKey.Arn"
+    assert found["RetentionInDays"] == 365
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_settings_are_those_that_the_code_reads(function: str) -> None:
+    wanted = set(SETTINGS[function].model_fields)
+    given = set(environment(function))
+    elsewhere = {"STAGE", "POWERTOOLS_LOG_LEVEL"}
+    assert wanted <= given, f"give {function} {sorted(wanted - given)}"
+    assert given - wanted - elsewhere == set(), f"{function} does not read {sorted(given - wanted - elsewhere)}"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_default_parameters_make_valid_settings(function: str) -> None:
+    values = {k: str(resolve(v)) for k, v in environment(function).items()}
+    SETTINGS[function].model_validate(values)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_functions_are_traced_and_bounded(function: str) -> None:
+    assert COMMON["Tracing"] == "Active"
+    assert COMMON["Architectures"] == ["x86_64"]
+    assert 3 < properties(function).get("Timeout", COMMON["Timeout"]) <= 900
+    assert properties(function).get("MemorySize", COMMON["MemorySize"]) >= 256
+
+
+@pytest.mark.parametrize("function", ASYNCHRONOUS)
+def test_what_an_asynchronous_function_could_not_do_is_kept(function: str) -> None:
+    config = resolve(properties(function)["EventInvokeConfig"])
+    assert config["DestinationConfig"] == {"OnFailure": {"Type": "SQS", "Destination": "EventsDeadLetterQueue.Arn"}}
+    assert config["MaximumRetryAttempts"] >= 1
+
+
+def test_one_sweep_at_a_time() -> None:
+    assert properties("SweepFunction")["ReservedConcurrentExecutions"] == 1
+
+
+def test_feature_groups_run_again_when_the_code_changes() -> None:
+    resource = resources("Custom::FeatureGroups")["FeatureGroups"]["Properties"]
+    assert properties("FeatureGroupsFunction")["AutoPublishAlias"] == "live"
+    assert resource["CodeVersion"] == {"Ref": "FeatureGroupsFunction.Version"}, (
+        "CloudFormation invokes a custom resource only when a property changed; the version changes with the code"
+    )
+    # The alias is what the failure destination belongs to.
+    assert resource["ServiceToken"] == {"Ref": "FeatureGroupsFunction.Alias"}
+    assert resource["ServiceTimeout"] >= 2 * properties("FeatureGroupsFunction")["Timeout"]
+
+
+def test_the_expanded_template_has_the_version_as_a_property() -> None:
+    custom = expanded()["Resources"]["FeatureGroups"]["Properties"]
+    version = expanded()["Resources"][custom["CodeVersion"]["Ref"]]
+    assert version["Type"] == "AWS::Lambda::Version"
+    assert version["DeletionPolicy"] == "Retain"
+
+
+def test_handlers_fit_on_half_a_screen() -> None:
+    for path in sorted(Path(ROOT / "functions").glob("*/app.py")):
+        handler = path.read_text(encoding="utf-8").split("\ndef handler", 1)[1]
+        assert len(handler.splitlines()) <= 20, f"move work from {path.parent.name} into a service"

@@ -1,0 +1,174 @@
+"""Dashboard and alarms: complete, and fed by metrics that exist."""
+
+import json
+from typing import Any, NamedTuple
+
+import pytest
+
+from multimodal.observability import MODALITY, Metric
+from tests.infrastructure.support import REGION, STACK, listed, properties, resolve, resources, statements
+
+OWN = f"MultimodalHealth/{STACK}"
+AWS_METRICS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "AWS/SQS": (
+        frozenset({"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
+        frozenset({"QueueName"}),
+    ),
+    "AWS/Lambda": (frozenset({"Errors", "Duration", "Invocations", "Throttles"}), frozenset({"FunctionName"})),
+    "AWS/States": (
+        frozenset(
+            {
+                "ExecutionsStarted",
+                "ExecutionsSucceeded",
+                "ExecutionsFailed",
+                "ExecutionsAborted",
+                "ExecutionsTimedOut",
+                "ExecutionThrottled",
+                "ExecutionTime",
+            }
+        ),
+        frozenset({"StateMachineArn"}),
+    ),
+}
+"""Metrics that AWS documents, with the dimensions under which it publishes them."""
+FUNNEL = ["UnitsReceived", "UnitsReady", "UnitsStarted", "UnitsProcessed", "UnitsCompleted"]
+
+
+class Shown(NamedTuple):
+    """A metric that a widget or an alarm names."""
+
+    namespace: str
+    name: str
+    dimensions: dict[str, str]
+
+
+def widgets() -> list[dict[str, Any]]:
+    """Return the dashboard's widgets."""
+    found: list[dict[str, Any]] = json.loads(resolve(properties("Dashboard")["DashboardBody"]))["widgets"]
+    return found
+
+
+def shown_by(widget: dict[str, Any]) -> list[Shown]:
+    """Return the metrics of a widget."""
+    rows = [[c for c in row if isinstance(c, str)] for row in widget["properties"]["metrics"]]
+    return [Shown(r[0], r[1], dict(zip(r[2::2], r[3::2], strict=True))) for r in rows]
+
+
+def watched_by(alarm: str) -> Shown:
+    """Return the metric of an alarm."""
+    p = resolve(properties(alarm))
+    return Shown(p["Namespace"], p["MetricName"], {d["Name"]: d["Value"] for d in p["Dimensions"]})
+
+
+def problem(metric: Shown) -> str | None:
+    """Say why nothing emits a metric, or None when something does."""
+    if metric.namespace == OWN:
+        if metric.name not in set(Metric):
+            return f"no function emits {metric.name}"
+        wanted = {"modality": MODALITY, "stage": Metric(metric.name).stage}
+        return None if metric.dimensions == wanted else f"{metric.name} is emitted with {wanted}"
+    if metric.namespace not in AWS_METRICS:
+        return f"{metric.namespace} is not in the table"
+    names, dimensions = AWS_METRICS[metric.namespace]
+    if metric.name not in names:
+        return f"{metric.namespace} has no {metric.name}"
+    return None if set(metric.dimensions) == dimensions else f"{metric.name} needs exactly {sorted(dimensions)}"
+
+
+ALL_SHOWN = [m for w in widgets() for m in shown_by(w)] + [watched_by(a) for a in resources("AWS::CloudWatch::Alarm")]
+
+
+@pytest.mark.parametrize("metric", ALL_SHOWN, ids=lambda m: f"{m.namespace}-{m.name}")
+def test_something_emits_every_metric_that_is_shown_or_watched(metric: Shown) -> None:
+    assert problem(metric) is None
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        Shown(OWN, "UnitsEaten", {"modality": "imaging", "stage": "run"}),
+        Shown(OWN, "UnitsReceived", {"modality": "imaging", "stage": "run"}),
+        Shown(OWN, "UnitsReceived", {"stage": "arrival"}),
+        Shown("AWS/SQS", "AgeOfOldestMessage", {"QueueName": "q"}),
+        Shown("AWS/Lambda", "Errors", {}),
+        Shown("AWS/Batch", "Jobs", {}),
+    ],
+)
+def test_the_metric_check_can_fail(metric: Shown) -> None:
+    assert problem(metric)
+
+
+def test_every_own_metric_is_shown() -> None:
+    shown = {m.name for m in ALL_SHOWN if m.namespace == OWN}
+    assert shown == set(Metric), f"nobody looks at {sorted(set(Metric) - shown)}"
+
+
+def test_the_dashboard_tells_how_far_studies_got() -> None:
+    first = [m.name for m in shown_by(widgets()[0])]
+    assert first == FUNNEL
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Duration"])
+def test_every_function_is_on_the_dashboard(metric: str) -> None:
+    shown = {m.dimensions["FunctionName"] for w in widgets() for m in shown_by(w) if m.name == metric}
+    assert shown == set(resources("AWS::Serverless::Function"))
+
+
+def test_every_queue_is_on_the_dashboard() -> None:
+    shown = {m.dimensions["QueueName"] for m in ALL_SHOWN if m.namespace == "AWS/SQS"}
+    assert shown == {f"{q}.QueueName" for q in resources("AWS::SQS::Queue")}
+
+
+def test_widgets_fit_the_grid_and_do_not_overlap() -> None:
+    taken: set[tuple[int, int]] = set()
+    for widget in widgets():
+        assert widget["x"] + widget["width"] <= 24
+        columns, rows = (
+            range(widget["x"], widget["x"] + widget["width"]),
+            range(widget["y"], widget["y"] + widget["height"]),
+        )
+        cells = {(x, y) for x in columns for y in rows}
+        assert not cells & taken, f"{widget['properties']['title']} covers another widget"
+        taken |= cells
+        assert widget["properties"]["region"] == REGION
+
+
+@pytest.mark.parametrize("queue", sorted(q for q in resources("AWS::SQS::Queue") if q.endswith("DeadLetterQueue")))
+def test_dead_letters_raise_an_alarm(queue: str) -> None:
+    watched = Shown("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": f"{queue}.QueueName"})
+    assert watched in [watched_by(a) for a in resources("AWS::CloudWatch::Alarm")]
+
+
+@pytest.mark.parametrize("name", ["ExecutionsFailed", "UnitsQuarantined", "UnitsFailed", "OldestIncompleteUnitSeconds"])
+def test_what_needs_a_person_raises_an_alarm(name: str) -> None:
+    assert name in {watched_by(a).name for a in resources("AWS::CloudWatch::Alarm")}
+
+
+@pytest.mark.parametrize("alarm", sorted(resources("AWS::CloudWatch::Alarm")))
+def test_alarms_reach_the_topic_and_say_what_to_do(alarm: str) -> None:
+    p = resolve(properties(alarm))
+    assert p["AlarmActions"] == ["AlarmTopic"]
+    assert len(p["AlarmDescription"]) > 40
+    # The topic admits alarms of this stack by their names.
+    assert p["AlarmName"].startswith(f"{STACK}-")
+    assert p["TreatMissingData"] == ("breaching" if alarm == "OldestUnitAlarm" else "notBreaching")
+
+
+def test_the_oldest_unit_has_time_for_a_second_attempt() -> None:
+    threshold, force, limit = (
+        resolve({"Ref": p}) for p in ("OldestUnitAlarmSeconds", "ForceAfterSeconds", "ProcessingTimeLimitSeconds")
+    )
+    assert threshold > force + 2 * limit
+
+
+def test_the_topic_is_encrypted_and_admits_alarms_of_this_stack_only() -> None:
+    assert resolve(properties("AlarmTopic")["KmsMasterKeyId"]) == "DataKey.Arn"
+    allow, deny = statements("AlarmTopicPolicy")
+    assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert listed(allow["Action"]) == ["sns:Publish"]
+    assert set(allow["Condition"]) == {"StringEquals", "ArnLike"}
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_an_address_is_subscribed_only_when_given() -> None:
+    assert resources("AWS::SNS::Subscription")["AlarmSubscription"]["Condition"] == "NotifyByEmail"
