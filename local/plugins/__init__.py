@@ -9,6 +9,7 @@ from __future__ import annotations
 from local.plugins import (
     athena_tables,
     emf_metrics,
+    execution_metrics,
     feature_store,
     function_runtime,
     iam_checks,
@@ -29,4 +30,5 @@ def install_all() -> None:
     sqs_batches.install()
     template_types.install()
     emf_metrics.install()
+    execution_metrics.install()
     athena_tables.install()

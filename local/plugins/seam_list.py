@@ -68,6 +68,10 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         ),
         "ministack.services.cloudwatch._put_metric_data": ("params", "cbor_data", "is_cbor", "is_json"),
     },
+    "execution_metrics": {
+        f"{_SFN}._emit_execution_status_event": ("execution",),
+        "ministack.services.cloudwatch._put_metric_data": ("params", "cbor_data", "is_cbor", "is_json"),
+    },
     "athena_tables": {
         "ministack.services.athena._table_relation": ("table_data", "files"),
         "ministack.services.athena._empty_relation": ("table_data",),

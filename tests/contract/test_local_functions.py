@@ -100,6 +100,30 @@ def handler(event, context):
     assert [(metric["MetricName"], metric["Dimensions"]) for metric in listed] == [("UnitsReceived", dimensions)]
 
 
+def test_a_failed_execution_is_counted_and_raises_its_alarm(account: Account) -> None:
+    role = account.role("fails", "states")
+    arn = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:fails"
+    account.client("cloudwatch").put_metric_alarm(
+        AlarmName="failed",
+        Namespace="AWS/States",
+        MetricName="ExecutionsFailed",
+        Dimensions=[{"Name": "StateMachineArn", "Value": arn}],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    definition = {"StartAt": "Fail", "States": {"Fail": {"Type": "Fail", "Error": "RunIncomplete"}}}
+    assert account.run(definition, role, "fails")["error"] == "RunIncomplete"
+
+    def _alarmed() -> bool | None:
+        [alarm] = account.client("cloudwatch").describe_alarms(AlarmNames=["failed"])["MetricAlarms"]
+        return True if alarm["StateValue"] == "ALARM" else None
+
+    assert wait_for(_alarmed)
+
+
 def test_a_queue_delivers_batches_above_ten(account: Account, role: str) -> None:
     sqs = account.client("sqs")
     url = sqs.create_queue(QueueName="arrivals")["QueueUrl"]

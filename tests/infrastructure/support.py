@@ -48,7 +48,7 @@ _Loader.add_multi_constructor("!", _intrinsic)
 @lru_cache(maxsize=1)
 def template() -> dict[str, Any]:
     """Return the template as it is written."""
-    document: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    document: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)
     return document
 
 
@@ -87,7 +87,7 @@ def properties(logical_id: str) -> dict[str, Any]:
     return found
 
 
-def resolve(value: Any) -> Any:  # noqa: ANN401 – any part of a template
+def resolve(value: Any) -> Any:
     """Work out intrinsic functions.
 
     A reference to a resource becomes its logical id, an attribute ``LogicalId.Attribute``, a parameter its default, so
@@ -112,14 +112,14 @@ def resolve(value: Any) -> Any:  # noqa: ANN401 – any part of a template
     return {k: resolve(v) for k, v in value.items()}
 
 
-def _reference(name: str) -> Any:  # noqa: ANN401 – a parameter's default
+def _reference(name: str) -> Any:
     if name in PSEUDO_PARAMETERS:
         return PSEUDO_PARAMETERS[name]
     parameter = template()["Parameters"].get(name)
     return name if parameter is None else parameter["Default"]
 
 
-def _substitute(argument: Any) -> str:  # noqa: ANN401 – a string, or a string with a mapping
+def _substitute(argument: Any) -> str:
     text, own = (argument, {}) if isinstance(argument, str) else argument
     known = {k: str(resolve(v)) for k, v in own.items()}
 
@@ -130,7 +130,7 @@ def _substitute(argument: Any) -> str:  # noqa: ANN401 – a string, or a string
     return re.sub(r"\$\{([^!}][^}]*)\}", _value, text)
 
 
-def listed(value: Any) -> list[Any]:  # noqa: ANN401 – IAM takes one or many
+def listed(value: Any) -> list[Any]:
     """Return IAM's one-or-many as many."""
     return value if isinstance(value, list) else [value]
 

@@ -23,7 +23,7 @@ def accepted(name: str, value: object) -> bool:
         return False
     if parameter["Type"] == "Number":
         number = float(str(value))
-        return parameter.get("MinValue", number) <= number <= parameter.get("MaxValue", number)
+        return bool(parameter.get("MinValue", number) <= number <= parameter.get("MaxValue", number))
     return re.fullmatch(parameter.get("AllowedPattern", ".*"), str(value)) is not None
 
 

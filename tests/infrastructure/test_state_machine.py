@@ -59,7 +59,7 @@ def inline_maps_above_the_limit(definition: dict[str, Any]) -> list[str]:
     return found
 
 
-def worked_out(value: Any, data: dict[str, Any]) -> Any:  # noqa: ANN401 – any part of a payload template
+def worked_out(value: Any, data: dict[str, Any]) -> Any:
     """Fill a payload template from a state's input, as far as the definition uses the language."""
     if isinstance(value, list):
         return [worked_out(v, data) for v in value]
@@ -70,7 +70,7 @@ def worked_out(value: Any, data: dict[str, Any]) -> Any:  # noqa: ANN401 – any
     }
 
 
-def _look_up(path: str, data: dict[str, Any]) -> Any:  # noqa: ANN401 – any part of the input
+def _look_up(path: str, data: dict[str, Any]) -> Any:
     if split := re.fullmatch(r"States\.StringSplit\('([^']*)', ','\)", path):
         return split.group(1).split(",")
     found: Any = data
