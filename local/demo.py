@@ -85,11 +85,11 @@ def _show(console: Console, data: Path | None, root: Path) -> bool:
         # Made while sam builds and deploys: that is another process.
         coming = pool.submit(_read, data) if data else pool.submit(_generate, root / "cohort")
         deployment, _ = launch(steps, root, die_with_parent=True)
-        with steps.step("Read your studies" if data else "Make up a cohort") as step:
+        with steps.step("Read your studies" if data else "Make up a cohort of patients") as step:
             cohort = coming.result()
             step.detail = cohort.detail
     warn_of_stray_files(console, cohort.source)
-    with steps.step("Upload it to the raw bucket", live=True) as step:
+    with steps.step("Upload to the raw bucket", live=True) as step:
         uploaded = upload_studies(console, deployment, cohort.source, DATASET)
         step.detail = f"{plural(uploaded.files, 'file')}, {megabytes(uploaded.size)} MB"
     outcome = _process(console, steps, deployment, uploaded)

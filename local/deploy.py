@@ -57,7 +57,8 @@ def build(environment: Mapping[str, str], *, source: Path = ROOT, work: Path = S
     arguments = ["build", "--template-file", str(source / "template.yaml"), "--cached"]
     arguments += ["--build-dir", str(work / "build"), "--cache-dir", str(work / "cache")]
     arguments += ["--parameter-overrides", *_overrides(PARAMETERS)]
-    run_sam(arguments, environment, work / "logs" / "sam-build.log", folder=source)
+    # sam keeps installed dependencies below the current folder and removes those of other builds there.
+    run_sam(arguments, environment, work / "logs" / "sam-build.log", folder=work)
 
 
 def deploy(

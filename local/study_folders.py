@@ -47,11 +47,14 @@ class SourceFolder:
     studies : list of Study
         In the order of their names.
     stray : list of Path
-        Files that belong to no study and are not uploaded.
+        Files directly in a subject's folder: they belong to no study and are not uploaded.
+    beside : list of Path
+        Files beside the subjects' folders, such as the licence of a download; not uploaded either.
     """
 
     studies: list[Study] = field(default_factory=list)
     stray: list[Path] = field(default_factory=list)
+    beside: list[Path] = field(default_factory=list)
 
 
 def read_study_folders(folder: Path, wrapper: str = "imaging") -> SourceFolder:
@@ -78,7 +81,7 @@ def read_study_folders(folder: Path, wrapper: str = "imaging") -> SourceFolder:
     subjects = [folder] if _is_subject(folder) else [path for path in _entries(folder) if path.is_dir()]
     found = SourceFolder()
     if subjects != [folder]:
-        found.stray += [path for path in _entries(folder) if path.is_file()]
+        found.beside += [path for path in _entries(folder) if path.is_file()]
     for subject in subjects:
         _read_subject(subject, found)
     if not found.studies:

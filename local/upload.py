@@ -15,12 +15,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from local.deployment import Deployment
 from local.errors import CommandError, UsageError
-from local.project import shown
 from local.study_folders import SourceFile, SourceFolder, read_all_files, read_study_folders
 from local.terminal import megabytes, plural, print_line
 
 _THREADS = 8
-_STRAY_EXAMPLES = 3
+_EXAMPLES = 3
 # What the pipeline accepts as a dataset's name: it is a part of keys and of feature-group names.
 _DATASET_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
@@ -81,18 +80,19 @@ def upload_other(console: Console, deployment: Deployment, folder: Path, dataset
 
 
 def warn_of_stray_files(console: Console, source: SourceFolder) -> None:
-    """Say which files are left behind because no study folder holds them."""
-    if not source.stray:
-        return
-    examples = ", ".join(shown(path) for path in source.stray[:_STRAY_EXAMPLES])
-    more = len(source.stray) - _STRAY_EXAMPLES
-    print_line(
-        console,
-        f"! {plural(len(source.stray), 'file')} outside any study folder, not uploaded: {examples}"
-        + (f" and {more} more" if more > 0 else ""),
-        style="yellow",
-    )
-    print_line(console, "  A study is a folder or a zip inside its subject's folder.", style="yellow")
+    """Say which files are left behind because they are in no study's folder."""
+    if source.beside:
+        print_line(console, f"     not uploaded, no subject's: {_examples(source.beside)}", style="dim")
+    if source.stray:
+        text = f"! not uploaded, in no study: {_examples(source.stray)}"
+        print_line(console, text, style="yellow")
+        print_line(console, "  A study is a folder or a zip inside its subject's folder.", style="yellow")
+
+
+def _examples(paths: list[Path]) -> str:
+    names = ", ".join(f"{path.parent.name}/{path.name}" for path in paths[:_EXAMPLES])
+    more = len(paths) - _EXAMPLES
+    return f"{plural(len(paths), 'file')} ({names}{f' and {more} more' if more > 0 else ''})"
 
 
 def put_files(console: Console, deployment: Deployment, files: Iterable[SourceFile], prefix: str) -> None:

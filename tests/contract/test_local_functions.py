@@ -101,7 +101,7 @@ def handler(event, context):
 
 
 def test_a_failed_execution_is_counted_and_raises_its_alarm(account: Account) -> None:
-    role = account.role("fails", "states")
+    role = account.role("fails", "states", allow("sns:Publish"))
     arn = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:fails"
     account.client("cloudwatch").put_metric_alarm(
         AlarmName="failed",

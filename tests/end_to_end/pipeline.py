@@ -132,9 +132,21 @@ class Pipeline:
         name = f"/listings/{unit.text('correlation_id')}.json"
         return [key.split("/")[1] for key in self._keys("runs/") if key.endswith(name)]
 
-    def jobs_of(self, run_id: str) -> list[str]:
-        """The jobs of a run."""
-        return sorted({key.split("/")[3] for key in self._keys(f"runs/{run_id}/jobs/")})
+    def jobs_of(self, run_id: str) -> dict[str, list[str]]:
+        """The jobs of a run: the ids of each one's units."""
+        keys = [key for key in self._keys(f"runs/{run_id}/jobs/") if key.endswith("/job.json")]
+        documents = [self._json(key) for key in keys]
+        return {each["job_id"]: [unit["unit_id"] for unit in each["units"]] for each in documents}
+
+    def attempts_at(self, job_id: str) -> list[str]:
+        """The processing jobs that were made of a job, by name."""
+        answer = self.deployment.sagemaker.list_processing_jobs(NameContains=job_id)
+        return sorted(each["ProcessingJobName"] for each in answer["ProcessingJobSummaries"])
+
+    def _json(self, key: str) -> dict[str, Any]:
+        body = self.deployment.s3.get_object(Bucket=self.processed_bucket, Key=key)["Body"]
+        document: dict[str, Any] = json.loads(body.read())
+        return document
 
     def _keys(self, prefix: str) -> list[str]:
         pages = self.deployment.s3.get_paginator("list_objects_v2")
@@ -144,13 +156,11 @@ class Pipeline:
     def result(self, unit: Unit, name: str) -> dict[str, Any] | None:
         """A JSON result of a unit, or None when there is no such object."""
         try:
-            body = self.deployment.s3.get_object(Bucket=self.processed_bucket, Key=results_prefix(unit) + name)["Body"]
+            return self._json(results_prefix(unit) + name)
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None
             raise
-        document: dict[str, Any] = json.loads(body.read())
-        return document
 
     def features(self, subjects: Iterable[str]) -> dict[str, Row]:
         """The newest record of each subject."""

@@ -24,6 +24,8 @@ class Studies:
         Good studies, uploaded as folders.
     zipped, marked, corrupt, unsegmented : Study
         A good one in a zip; a good one with a `_COMPLETE.json`; one with a truncated slice; one without SEG.
+    volumes_ml : dict of str to float
+        The volume of each subject's tumour, as it was generated.
     """
 
     folders: list[Study]
@@ -31,6 +33,7 @@ class Studies:
     marked: Study
     corrupt: Study
     unsegmented: Study
+    volumes_ml: dict[str, float]
 
     @property
     def good(self) -> list[Study]:
@@ -55,10 +58,12 @@ def unit_id(study: Study) -> str:
 
 def write_studies(folder: Path, prefix: str) -> Studies:
     """Write the studies; the subjects' names begin with a prefix, so that no test meets another's."""
+    volumes: dict[str, float] = {}
     names = ["FOLDER-1", "FOLDER-2", "ZIP", "MARKED", "NOSEG"]
     for name, spec in zip(names, cohort_specs(seed=11, studies=len(names)), strict=True):
         small = _small(replace(spec, subject=f"{prefix}-{name}"))
-        write_study(folder, small, zipped=name == "ZIP", without_seg=name == "NOSEG")
+        truth = write_study(folder, small, zipped=name == "ZIP", without_seg=name == "NOSEG")
+        volumes[truth.subject] = truth.volume_ml
     write_corrupt_study(folder, subject=f"{prefix}-CORRUPT")
     by_name = {study.subject.removeprefix(f"{prefix}-"): study for study in read_study_folders(folder).studies}
     return Studies(
@@ -67,6 +72,7 @@ def write_studies(folder: Path, prefix: str) -> Studies:
         marked=by_name["MARKED"],
         corrupt=by_name["CORRUPT"],
         unsegmented=by_name["NOSEG"],
+        volumes_ml=volumes,
     )
 
 

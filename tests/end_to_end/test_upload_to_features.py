@@ -37,6 +37,12 @@ def test_the_store_holds_exactly_the_values_of_features_json(first_upload: Pipel
         assert row["roi_voxels"] == roi["voxels"]
 
 
+def test_the_volume_is_that_of_the_tumour(first_upload: Pipeline, studies: Studies) -> None:
+    rows = first_upload.features(study.subject for study in studies.good)
+    for subject, row in rows.items():
+        assert row["volume_ml"] == pytest.approx(studies.volumes_ml[subject], rel=1e-3)
+
+
 def test_event_time_is_when_the_patient_was_scanned(first_upload: Pipeline, studies: Studies) -> None:
     rows = first_upload.features(study.subject for study in studies.good)
     for study in studies.good:
@@ -87,8 +93,10 @@ def test_nothing_is_retried_for_ever(first_upload: Pipeline, studies: Studies) -
         assert len(first_upload.runs_of(unit)) == 1
 
 
-def test_every_run_made_each_job_once(first_upload: Pipeline, studies: Studies) -> None:
+def test_each_study_ran_once_in_one_job(first_upload: Pipeline, studies: Studies) -> None:
     for study in studies.good:
         unit = first_upload.unit(study.subject)
-        assert first_upload.runs_of(unit) == [unit.text("run_id")]
-        assert first_upload.jobs_of(unit.text("run_id"))
+        run_id = unit.text("run_id")
+        assert first_upload.runs_of(unit) == [run_id]
+        [job_id] = [job for job, units in first_upload.jobs_of(run_id).items() if unit.unit_id in units]
+        assert first_upload.attempts_at(job_id) == [f"{job_id}-1"]

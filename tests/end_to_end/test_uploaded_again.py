@@ -16,7 +16,7 @@ def test_the_same_upload_again_shuffled_and_with_duplicates_changes_nothing(
 ) -> None:
     subjects = [study.subject for study in studies.folders]
     before = first_upload.features(subjects)
-    generations = {subject: first_upload.unit(subject).text("generation") for subject in subjects}
+    units = {subject: first_upload.unit(subject) for subject in subjects}
     keys = [f"imaging/{DATASET}/{file.key}" for study in studies.folders for file in study.files]
     first_upload.upload(studies.folders)
     first_upload.announce(random.choices(keys, k=2 * len(keys)))
@@ -26,7 +26,8 @@ def test_the_same_upload_again_shuffled_and_with_duplicates_changes_nothing(
     assert first_upload.features(subjects) == before
     for subject in subjects:
         unit = first_upload.unit(subject)
-        assert unit.text("generation") == generations[subject]
+        assert unit.number("last_arrival") > units[subject].number("last_arrival")
+        assert unit.text("generation") == units[subject].text("generation")
         assert len(first_upload.runs_of(unit)) == 1
 
 

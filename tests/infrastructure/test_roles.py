@@ -17,6 +17,7 @@ from tests.infrastructure.support import (
     statements,
 )
 
+FUNCTION_ROLES = {f"{f.removesuffix('Function')}Role" for f in resources("AWS::Serverless::Function")}
 BUCKETS = ("RawBucket", "ProcessedBucket", "FeatureStoreBucket")
 
 
@@ -89,7 +90,7 @@ def test_roles_trust_one_service(role: str) -> None:
         )
 
 
-@pytest.mark.parametrize("role", sorted(r for r in ROLES if r.endswith("Role")))
+@pytest.mark.parametrize("role", sorted(ROLES))
 def test_logs_go_to_the_own_group_only(role: str) -> None:
     writes = allowed_actions(role).get("logs:PutLogEvents", set())
     own = {f"{role.removesuffix('Role')}LogGroup.Arn"}
@@ -135,3 +136,17 @@ def test_every_policy_is_attached_to_one_role() -> None:
     attached = [p for role in ROLES for p in resolve(properties(role)["ManagedPolicyArns"])]
     assert sorted(attached) == sorted(resources("AWS::IAM::ManagedPolicy"))
     assert all(statements(policy) for policy in attached)
+
+
+@pytest.mark.parametrize("role", sorted(FUNCTION_ROLES))
+def test_functions_learn_that_an_object_is_missing(role: str) -> None:
+    # Without s3:ListBucket on the whole bucket S3 answers 403 for an object that is not there, which the code takes
+    # for a wrong deployment.
+    read = {r.partition(".")[0] for r in allowed_actions(role).get("s3:GetObject", set())}
+    listed_wholly = {
+        resource.partition(".")[0]
+        for s in role_statements(role)
+        if "s3:ListBucket" in listed(s["Action"]) and "Condition" not in s
+        for resource in listed(s["Resource"])
+    }
+    assert read <= listed_wholly

@@ -59,8 +59,9 @@ def test_an_imaging_folder_inside_is_looked_into(tmp_path: Path) -> None:
 
 def test_files_outside_studies_are_named_and_hidden_ones_ignored(tmp_path: Path) -> None:
     make_files(tmp_path, "R01-001/ct/1.dcm", "R01-001/LICENSE", "R01-001/.DS_Store", "list.csv")
-    stray = read_study_folders(tmp_path).stray
-    assert sorted(path.name for path in stray) == ["LICENSE", "list.csv"]
+    source = read_study_folders(tmp_path)
+    assert [path.name for path in source.stray] == ["LICENSE"]
+    assert [path.name for path in source.beside] == ["list.csv"]
 
 
 @pytest.mark.parametrize("names", [(), ("1.dcm", "2.dcm"), ("R01-001/1.dcm",)])
