@@ -8,7 +8,6 @@ the cloud ends exactly that session.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -23,6 +22,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.processes import command_line, exists, send_signal, session_members
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 INTERPRETER = REPOSITORY / ".venv-emulator" / "bin" / "python"
 REGION = "us-east-1"
@@ -34,6 +35,9 @@ STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_TAIL_LINES = 30
 _PORT_ATTEMPTS = 3
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Reaches this computer without the proxy that the user's settings may name."""
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Emulators started by this process: kept so that they are reaped when they end."""
@@ -125,11 +129,16 @@ def start_cloud(
         return running
     stop_cloud(root)
     _clear(root)
+    (root / "tmp").mkdir(parents=True)
     settings = _settings(root, enforce_iam, job_slots, extra_env or {}, die_with_parent)
     for attempt in range(1, _PORT_ATTEMPTS + 1):
         cloud = _spawn(root, settings)
-        if _wait_until_healthy(cloud):
-            return cloud
+        try:
+            if _wait_until_healthy(cloud):
+                return cloud
+        except BaseException:  # Ctrl-C too: nothing that was started stays
+            stop_cloud(cloud)
+            raise
         stop_cloud(cloud)
         if attempt == _PORT_ATTEMPTS or "already in use" not in _log_tail(cloud.log):
             break
@@ -149,7 +158,7 @@ def read_cloud(root: Path) -> Cloud | None:
 
 
 def stop_cloud(target: Cloud | Path) -> bool:
-    """Stop a cloud with everything it started; nothing else is touched.
+    """Stop a cloud with everything it started, and remove its data; nothing else is touched.
 
     Parameters
     ----------
@@ -171,22 +180,12 @@ def stop_cloud(target: Cloud | Path) -> bool:
         return False
     was_running = _is_ours(cloud)
     if was_running:
-        _signal(cloud.pid, signal.SIGTERM)
+        send_signal(cloud.pid, signal.SIGTERM)
         _wait_until(lambda: not _is_ours(cloud), STOP_SECONDS)
     leftovers = _end_session(cloud)
+    _clear(cloud.root)
     (cloud.root / "state.json").unlink(missing_ok=True)
     return was_running or leftovers
-
-
-def session_members(leader: int) -> list[int]:
-    """Return the processes of a session, its leader excepted.
-
-    Parameters
-    ----------
-    leader : int
-        Process id of the session's leader, which may be gone already.
-    """
-    return [pid for pid in _all_pids() if pid != leader and _session_of(pid) == leader]
 
 
 def _settings(
@@ -254,7 +253,7 @@ def _wait_until_healthy(cloud: Cloud) -> bool:
 
 def _answers(cloud: Cloud) -> bool:
     try:
-        with urllib.request.urlopen(f"{cloud.endpoint}/_ministack/health", timeout=2) as response:
+        with _DIRECT.open(f"{cloud.endpoint}/_ministack/health", timeout=2) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -271,7 +270,7 @@ def _end_session(cloud: Cloud) -> bool:
             left.append(cloud.pid)
         found = found or bool(left)
         for pid in left:
-            _signal(pid, signal.SIGKILL)
+            send_signal(pid, signal.SIGKILL)
         return not left
 
     if _foreign_leader(cloud):
@@ -284,64 +283,17 @@ def _end_session(cloud: Cloud) -> bool:
 def _foreign_leader(cloud: Cloud) -> bool:
     """Whether the process id was given to another program since: its session is not ours to end."""
     # A process that is just ending has no command line any more: that is ours, not another program.
-    return _is_alive(cloud.pid) and _command_line(cloud.pid) != "" and not _is_ours(cloud)
+    return _is_alive(cloud.pid) and command_line(cloud.pid) != "" and not _is_ours(cloud)
 
 
 def _is_ours(cloud: Cloud) -> bool:
-    line = _command_line(cloud.pid)
+    line = command_line(cloud.pid)
     return _is_alive(cloud.pid) and "local.emulator" in line and str(cloud.root) in line
 
 
 def _is_alive(pid: int) -> bool:
     child = _children.get(pid)
-    if child is not None:
-        return child.poll() is None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except FileNotFoundError:
-        done = subprocess.run(
-            ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-        )
-        return done.stdout
-    except OSError:  # the process ended while its entry was read
-        return ""
-
-
-def _all_pids() -> list[int]:
-    if Path("/proc/self").exists():
-        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    done = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, text=True, check=True)
-    return [int(pid) for pid in done.stdout.split()]
-
-
-def _session_of(pid: int) -> int:
-    """Return the session of a live process; 0 when it is gone or a zombie that only waits for its parent."""
-    with contextlib.suppress(OSError):
-        if _process_state(pid) != "Z":
-            return os.getsid(pid)
-    return 0
-
-
-def _process_state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return ""
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
+    return exists(pid) if child is None else child.poll() is None
 
 
 def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -363,7 +315,6 @@ def _free_port() -> int:
 def _clear(root: Path) -> None:
     for name in ("s3", "tmp", "jobs", "runtime"):
         shutil.rmtree(root / name, ignore_errors=True)
-    (root / "tmp").mkdir(parents=True, exist_ok=True)
 
 
 def _write_state(cloud: Cloud) -> None:

@@ -6,16 +6,15 @@ processing jobs belong to the session that this process leads.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
 import threading
 import time
 
-from local.cloud import session_members
 from local.plugins import install_all
 from local.plugins.seams import broken_seams
+from local.processes import send_signal, session_members
 
 _WATCH_SECONDS = 0.5
 
@@ -49,8 +48,7 @@ def _follow(parent: int) -> None:
 
 def _end_session() -> None:
     for pid in session_members(os.getpid()):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        send_signal(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from local import cloud as cloud_module
-from local.cloud import REPOSITORY, CloudError, read_cloud, session_members, start_cloud, stop_cloud
+from local.cloud import REPOSITORY, CloudError, read_cloud, start_cloud, stop_cloud
+from local.processes import session_members
 from tests.contract.local_cloud import Account, allow, wait_for
 
 
@@ -107,6 +108,26 @@ def test_a_failed_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(CloudError, match="Fatal Python error"):
         start_cloud(tmp_path, extra_env={"PYTHONHOME": "/nonexistent"})
     assert read_cloud(tmp_path) is None
+
+
+def test_an_interrupted_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _interrupt(cloud: cloud_module.Cloud) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cloud_module, "_answers", _interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        start_cloud(tmp_path)
+    assert read_cloud(tmp_path) is None
+    assert not (tmp_path / "state.json").exists()
+
+
+def test_data_goes_with_the_cloud_and_the_log_stays(tmp_path: Path) -> None:
+    cloud = start_cloud(tmp_path, die_with_parent=True)
+    account = Account(cloud)
+    account.bucket("raw")
+    account.client("s3").put_object(Bucket="raw", Key="scan", Body=b"pixels")
+    stop_cloud(cloud)
+    assert [path.name for path in tmp_path.iterdir()] == ["cloud.log"]
 
 
 def test_a_missing_environment_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
