@@ -110,8 +110,8 @@ def put_files(console: Console, deployment: Deployment, files: Iterable[SourceFi
     client = deployment.s3
     total = sum(file.size for file in files)
     with _progress(console) as progress, ThreadPoolExecutor(_THREADS) as pool:
-        task = progress.add_task("", total=max(total, 1), files=0, done="0.0")
-        progress.update(task, count=len(files), size=megabytes(total))
+        size = megabytes(total)
+        task = progress.add_task("", total=max(total, 1), files=0, count=len(files), done="0.0", size=size)
 
         def put(file: SourceFile) -> None:
             client.upload_file(str(file.path), bucket, prefix + file.key, Config=config)

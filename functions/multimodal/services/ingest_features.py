@@ -122,6 +122,9 @@ class IngestFeatures:
         return waits and (document.get("run") or {}).get("run_id") == item.run_id
 
     def _announce(self, item: LedgerItem, now: int) -> None:
+        if item.status is Status.PROCESSING:
+            # The features came before the job's end was recorded: the unit passed PROCESSED unseen.
+            self._meter(Metric.UNITS_PROCESSED)
         self._meter(Metric.UNITS_COMPLETED)
         self._meter(Metric.UPLOAD_TO_FEATURE_SECONDS, max(now - item.last_arrival, 0))
         logger().info("unit completed", correlation_id=item.unit.correlation_id, run_id=item.run_id)

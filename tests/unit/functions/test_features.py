@@ -82,6 +82,7 @@ def test_features_may_arrive_before_the_jobs_end_is_recorded() -> None:
     world.ingest(world.features_key())
     assert world.item().status is Status.COMPLETED
     recorded(job, {"status": "Completed", "reason": ""})
+    assert world.meter.values["UnitsProcessed"] == 1, "the funnel counts it once, whoever came first"
     assert world.item().status is Status.COMPLETED
     assert world.summarize(run)["status"] == "SUCCEEDED"
 

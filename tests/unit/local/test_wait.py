@@ -99,3 +99,14 @@ def test_messages_on_the_way_are_waited_for(monkeypatch: pytest.MonkeyPatch, con
 def test_without_an_image_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     with pytest.raises(CommandError, match="IMAGE_NOT_SET"):
         run(monkeypatch, console, Ledger([make_unit("a", "READY", reason_code="IMAGE_NOT_SET")]))
+
+
+def test_on_a_terminal_the_units_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=StringIO(), width=100, height=16, force_terminal=True)
+    units = [make_unit(f"R01-{number}", "COMPLETED") for number in range(20)]
+    refused = make_unit("R01-99", "QUARANTINED", reason_code="NO_CT")
+    outcome = run(monkeypatch, screen, Ledger([*units, make_unit("R01-98", "READY")], [*units, refused]))
+    assert [unit.unit_id for unit in outcome.refused] == ["R01-99"]
+    assert isinstance(screen.file, StringIO)
+    assert "R01-98" in screen.file.getvalue()
+    assert "and 17 more" in screen.file.getvalue()

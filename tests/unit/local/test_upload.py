@@ -1,0 +1,67 @@
+"""Uploading with progress: on a terminal, in a log, and when S3 refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from boto3.exceptions import S3UploadFailedError
+from rich.console import Console
+
+from local.deployment import Deployment
+from local.errors import CommandError, UsageError
+from local.study_folders import read_study_folders
+from local.upload import check_dataset_name, upload_imaging, upload_studies
+
+
+def make_deployment(upload_file: Callable[..., None]) -> Deployment:
+    double = SimpleNamespace(output=lambda _: "raw", s3=SimpleNamespace(upload_file=upload_file))
+    return cast(Deployment, double)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("R01-001/ct/1.dcm", "R01-001/ct/2", "R01-001/stray.txt", "R01-002/ct/1.dcm"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" * 10)
+    return tmp_path
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_every_file_of_a_study_is_put_under_its_dataset(folder: Path, is_terminal: bool) -> None:
+    console = Console(file=StringIO(), width=100, force_terminal=is_terminal)
+    keys: list[str] = []
+
+    def upload_file(_path: str, bucket: str, key: str, **_: Any) -> None:
+        assert bucket == "raw"
+        keys.append(key)
+
+    uploaded = upload_imaging(console, make_deployment(upload_file), folder, "d")
+
+    assert sorted(keys) == [f"imaging/d/{name}" for name in ("R01-001/ct/1.dcm", "R01-001/ct/2", "R01-002/ct/1.dcm")]
+    assert uploaded.unit_ids == ("imaging#d#R01-001#ct", "imaging#d#R01-002#ct")
+    assert (uploaded.files, uploaded.size) == (3, 30)
+    assert isinstance(console.file, StringIO)
+    assert "stray.txt" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_refusal_of_s3_is_told_without_a_stack_trace(folder: Path, is_terminal: bool) -> None:
+    def upload_file(path: str, *_: Any, **__: Any) -> None:
+        raise S3UploadFailedError(f"Failed to upload {path}: AccessDenied")
+
+    console = Console(file=StringIO(), width=100, force_terminal=is_terminal)
+    with pytest.raises(CommandError) as failure:
+        upload_studies(console, make_deployment(upload_file), read_study_folders(folder), "d")
+    assert "AccessDenied" in failure.value.details
+
+
+@pytest.mark.parametrize("name", ["", "NSCLC", "a b", "../a", "a#b", "x" * 32])
+def test_a_name_that_no_dataset_can_have_is_refused(name: str) -> None:
+    with pytest.raises(UsageError):
+        check_dataset_name(name)
