@@ -105,7 +105,7 @@ def _generate(folder: Path) -> Cohort:
     write_cohort(folder, studies=_GOOD_STUDIES, zip_last=True)
     corrupt = write_corrupt_study(folder)
     source = read_study_folders(folder)
-    return Cohort(source, frozenset({corrupt.subject}), f"{_count(source)}, one of them corrupt")
+    return Cohort(source, frozenset({corrupt.subject}), f"{_count(source)}; one is corrupt")
 
 
 def _read(data: Path) -> Cohort:
@@ -114,9 +114,8 @@ def _read(data: Path) -> Cohort:
 
 
 def _count(source: SourceFolder) -> str:
-    subjects = len({study.subject for study in source.studies})
     size = megabytes(sum(study.size for study in source.studies))
-    return f"{plural(len(source.studies), 'study', 'studies')} of {plural(subjects, 'subject')}, {size} MB"
+    return f"{plural(len(source.studies), 'study', 'studies')}, {size} MB"
 
 
 def _process(console: Console, steps: Steps, deployment: Deployment, uploaded: Uploaded) -> Outcome:

@@ -11,17 +11,17 @@ from rich.text import Text
 from local.athena import Row, Value, run_query
 from local.deployment import Deployment
 from local.errors import CommandError, UsageError
-from local.terminal import make_table, plural, print_block, print_line
+from local.terminal import COLUMN_GAP, INDENT, make_table, plural, print_block
 
 _SHOWN_COLUMNS = (
     "case_id",
     "event_time",
     "volume_ml",
-    "original_shape_Maximum3DDiameter",
     "original_shape_Sphericity",
     "original_firstorder_Mean",
     "original_glcm_JointEntropy",
     "manufacturer",
+    "original_shape_Maximum3DDiameter",
 )
 
 
@@ -108,20 +108,28 @@ def read_features(deployment: Deployment, group: GroupTable) -> list[Row]:
 
 
 def print_features(console: Console, group: GroupTable, rows: list[Row]) -> None:
-    """Print the columns a person looks at first, and how many more there are."""
-    columns = [name for name in _SHOWN_COLUMNS if name in group.features] or list(group.features[:6])
+    """Print the columns a person looks at first, as many as there is room for, and how many more there are."""
+    first = [name for name in _SHOWN_COLUMNS if name in group.features] or list(group.features[:6])
+    columns = _that_fit(first, rows, console.width - INDENT)
     numbers = tuple(_label(name) for name in columns if _is_numeric(rows, name))
     table = make_table(*(_label(name) for name in columns), right=numbers)
     for row in rows:
         table.add_row(*(Text(format_value(row.get(name))) for name in columns))
     print_block(console, table)
     console.print()
-    print_line(
-        console,
-        f"{plural(len(rows), 'record')} of {plural(len(group.features), 'feature')} each in {group.group}; "
-        f"{len(group.features) - len(columns)} columns are not shown (`features … --json` has all).",
-        style="dim",
-    )
+    more = len(group.features) - len(columns)
+    text = f"{plural(len(rows), 'record')} in {group.group}; {more} more columns (`features … --json` has all)."
+    print_block(console, Text(text, style="dim"))
+
+
+def _that_fit(names: list[str], rows: list[Row], width: int) -> list[str]:
+    """Return the names whose columns fit a width side by side; at least the first."""
+    fitting: list[str] = []
+    for name in names:
+        width -= COLUMN_GAP + max(len(_label(name)), *(len(format_value(row.get(name))) for row in rows), 0)
+        if width + COLUMN_GAP >= 0 or not fitting:
+            fitting.append(name)
+    return fitting
 
 
 def _label(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,17 +22,25 @@ def results_prefix(unit: Unit) -> str:
 
 
 def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) -> list[Path]:
-    """Copy the results of units to `<folder>/<dataset>/<subject>/<study>/`.
+    """Copy the results of units to `<folder>/<subject>/`, or `<folder>/<subject>/<study>/` where there are several.
 
     Returns
     -------
     list of Path
         The files that were written; a unit has features or a rejection, not both.
     """
-    wanted = [(results_prefix(unit) + name) for unit in units for name in RESULT_NAMES]
+    units = list(units)
+    studies = Counter(unit.text("subject") for unit in units)
+    wanted = [(unit, name) for unit in units for name in RESULT_NAMES]
+
+    def save(item: tuple[Unit, str]) -> Path | None:
+        unit, name = item
+        subject = unit.text("subject")
+        place = folder / subject if studies[subject] == 1 else folder / subject / unit.text("study")
+        return _save(deployment, results_prefix(unit) + name, place / name)
+
     with ThreadPoolExecutor(_THREADS) as pool:
-        found = pool.map(lambda key: _save(deployment, key, folder / key.removeprefix("imaging/")), wanted)
-        return [path for path in found if path]
+        return [path for path in pool.map(save, wanted) if path]
 
 
 def _save(deployment: Deployment, key: str, path: Path) -> Path | None:

@@ -18,6 +18,7 @@ from rich.text import Text
 from local.errors import CommandError
 
 INDENT = 2
+COLUMN_GAP = 3
 _TITLE_WIDTH = 34
 _LOG_WIDTH = 120
 
@@ -112,7 +113,7 @@ class Steps:
 
 def make_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     """Return a table without vertical lines; columns named in `right` hold numbers."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, COLUMN_GAP, 0, 0), header_style="dim")
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", no_wrap=True)
     return table

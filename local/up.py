@@ -53,7 +53,7 @@ def _describe(deployment: Deployment) -> str:
     paginator = deployment.cloudformation.get_paginator("list_stack_resources")
     pages = paginator.paginate(StackName=deployment.stack)
     count = sum(len(page["StackResourceSummaries"]) for page in pages)
-    return f"{plural(count, 'resource')} in stack {deployment.stack}"
+    return plural(count, "resource")
 
 
 def bring_up(console: Console) -> None:

@@ -203,7 +203,7 @@ class _LiveView:
 
 def _bar(unit: Unit) -> Text:
     if unit.status in REFUSED_STATUSES:
-        return Text("■■■■", style="red") + Text("■", style="red")
+        return Text("■" * len(_STAGES), style="red")
     passed = _STAGES.index(unit.status) + 1 if unit.status in _STAGES else 0
     style = STATUS_STYLES.get(unit.status, "")
     return Text("■" * passed, style=style) + Text("·" * (len(_STAGES) - passed), style="dim")

@@ -27,6 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.end_to_end)
+            if "SMOKE_STACK" in os.environ:  # real jobs take minutes to start, and the quiet period is minutes
+                item.add_marker(pytest.mark.timeout(2 * _ACCOUNT_TIMEOUT))
 
 
 @pytest.fixture(scope="session")
@@ -74,4 +76,5 @@ def first_upload(pipeline: Pipeline, studies: Studies) -> Pipeline:
     study = studies.marked
     pipeline.put(f"{study.subject}/{study.study}/_COMPLETE.json", b'{"objects": %d}' % len(study.files))
     pipeline.wait_for(studies.unit_ids)
+    pipeline.features(study.subject for study in studies.good)
     return pipeline

@@ -163,7 +163,15 @@ class Pipeline:
             raise
 
     def features(self, subjects: Iterable[str]) -> dict[str, Row]:
-        """The newest record of each subject."""
+        """The newest record of each subject, once all have one: in AWS the offline store lags by minutes."""
+        wanted = set(subjects)
+        deadline = time.monotonic() + self.timeout
+        while set(found := self.features_now(wanted)) != wanted and time.monotonic() < deadline:
+            time.sleep(1)
+        return found
+
+    def features_now(self, subjects: Iterable[str]) -> dict[str, Row]:
+        """The newest record of each subject that has one."""
         wanted = set(subjects)
         rows = read_features(self.deployment, self.group)
         return {str(row["case_id"]): row for row in rows if row["case_id"] in wanted}

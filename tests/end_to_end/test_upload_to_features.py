@@ -19,7 +19,7 @@ def test_good_studies_complete_whether_folder_zip_or_marked(first_upload: Pipeli
 
 
 def test_each_good_study_has_one_record(first_upload: Pipeline, studies: Studies) -> None:
-    rows = first_upload.features(study.subject for study in studies.all)
+    rows = first_upload.features_now(study.subject for study in studies.all)
     assert sorted(rows) == sorted(study.subject for study in studies.good)
 
 

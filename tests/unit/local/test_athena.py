@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from types import SimpleNamespace
 from typing import Any, cast
 
 import boto3
 import pytest
 from botocore.stub import Stubber
+from rich.console import Console
 
-from local.athena import run_query
+from local.athena import Row, run_query
 from local.deployment import Deployment
 from local.errors import CommandError
-from local.features import GroupTable, find_group, read_features
+from local.features import GroupTable, find_group, print_features, read_features
 
 
 def make_deployment(**clients: object) -> Deployment:
@@ -85,3 +87,17 @@ def test_an_unknown_or_ambiguous_group_lists_the_choices(name: str) -> None:
     with pytest.raises(CommandError) as refusal:
         find_group(make_deployment(), name)
     assert "s-d-lesions-v1" in refusal.value.hint
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_the_table_of_features_is_never_cut(width: int) -> None:
+    names = ("case_id", "event_time", "volume_ml", "original_shape_Sphericity", "original_glcm_JointEntropy")
+    group = GroupTable("s-d-imaging-v1", "db", "t", "case_id", "event_time", (*names, "manufacturer"))
+    row: Row = dict.fromkeys(names, 1234.5)
+    row |= {"case_id": "R01-001", "event_time": "2001-03-02T08:15:30Z", "manufacturer": "A maker of scanners"}
+    console = Console(file=StringIO(), width=width)
+    print_features(console, group, [row])
+    assert isinstance(console.file, StringIO)
+    text = console.file.getvalue()
+    assert "2001-03-02T08:15:30Z" in text
+    assert "…" not in text.replace("`features … --json`", "")

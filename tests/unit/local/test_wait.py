@@ -105,8 +105,7 @@ def test_on_a_terminal_the_units_are_drawn(monkeypatch: pytest.MonkeyPatch) -> N
     screen = Console(file=StringIO(), width=100, height=16, force_terminal=True)
     units = [make_unit(f"R01-{number}", "COMPLETED") for number in range(20)]
     refused = make_unit("R01-99", "QUARANTINED", reason_code="NO_CT")
-    outcome = run(monkeypatch, screen, Ledger([*units, make_unit("R01-98", "READY")], [*units, refused]))
+    outcome = run(monkeypatch, screen, Ledger([*units, refused]))
     assert [unit.unit_id for unit in outcome.refused] == ["R01-99"]
     assert isinstance(screen.file, StringIO)
-    assert "R01-98" in screen.file.getvalue()
     assert "and 17 more" in screen.file.getvalue()

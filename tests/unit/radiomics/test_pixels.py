@@ -37,11 +37,11 @@ def test_signed_pixels() -> None:
 
 def test_bits_above_those_stored_are_no_part_of_the_value() -> None:
     overlay = 0x8000
-    assert _decode(_with([overlay | 1024, 1023, 4095, 0], "<u2", BitsStored=12)) == [0, -1, 3071, -1024]
+    assert _decode(_with([overlay | 1024, 1023, 4095, 0], "<u2", BitsStored=12, HighBit=11)) == [0, -1, 3071, -1024]
 
 
 def test_twelve_bit_signs_are_extended() -> None:
-    assert _decode(_with([0x0FFF, 0x0800, 5, 0], "<i2", BitsStored=12, RescaleIntercept=0)) == [-1, -2048, 5, 0]
+    assert _decode(_with([0x0FFF, 0x0800, 5, 0], "<i2", BitsStored=12, HighBit=11, RescaleIntercept=0)) == [-1, -2048, 5, 0]
 
 
 def test_padding_may_leave_the_range_and_is_clipped() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pydicom.dataset import Dataset
 
 from radiomics_job.errors import Detail
+from radiomics_job.reading import PARSER_ERRORS
 from radiomics_job.series import SliceStack
 
 _SOURCES = (
@@ -17,6 +19,9 @@ _SOURCES = (
     ("SeriesDate", "SeriesTime"),
     ("StudyDate", "StudyTime"),
 )
+_EARLIEST = "19000101"
+"""De-identification writes dates such as 00010101, which are no time of a scan."""
+
 _STAMP = re.compile(r"^(\d{8})(\d{2})?(\d{2})?(\d{2})?(?:\.\d{1,6})?([+-]\d{4})?$")
 
 
@@ -44,14 +49,14 @@ def acquired_at(datasets: Iterable[Dataset]) -> tuple[str | None, str | None]:
 
 
 def _stamp(dataset: Dataset, date_keyword: str, time_keyword: str | None) -> datetime | None:
-    text = str(dataset.get(date_keyword) or "").strip()
+    text = str(_value(dataset, date_keyword) or "").strip()
     if time_keyword and text:
-        text = text.replace(".", "") + str(dataset.get(time_keyword) or "").strip().replace(":", "")
+        text = text.replace(".", "") + str(_value(dataset, time_keyword) or "").strip().replace(":", "")
     match = _STAMP.match(text)
-    if not match:
+    if not match or match[1] < _EARLIEST:
         return None
     date, *clock, offset = match.groups()
-    offset = offset or str(dataset.get("TimezoneOffsetFromUTC") or "").strip() or "+0000"
+    offset = offset or str(_value(dataset, "TimezoneOffsetFromUTC") or "").strip() or "+0000"
     hours, minutes, seconds = (int(part or 0) for part in clock)
     try:
         zone = _zone(offset)
@@ -91,7 +96,7 @@ def describe_acquisition(stack: SliceStack) -> dict[str, Detail]:
 
 
 def _text(dataset: Dataset, keyword: str) -> str | None:
-    value = dataset.get(keyword)
+    value = _value(dataset, keyword)
     if value is None:
         return None
     values = value if not isinstance(value, str) and hasattr(value, "__iter__") else [value]
@@ -100,7 +105,16 @@ def _text(dataset: Dataset, keyword: str) -> str | None:
 
 def _number(dataset: Dataset, keyword: str) -> float | None:
     try:
-        value = dataset.get(keyword)
-        return None if value is None or value == "" else float(value)
+        value = _value(dataset, keyword)
+        number = None if value is None or value == "" else float(value)
     except (TypeError, ValueError):
+        return None
+    return number if number is None or math.isfinite(number) else None
+
+
+def _value(dataset: Dataset, keyword: str) -> object:
+    """Read an element that no voxel depends on; None when it is absent or damaged."""
+    try:
+        return dataset.get(keyword)
+    except PARSER_ERRORS:
         return None

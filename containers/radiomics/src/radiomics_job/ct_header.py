@@ -12,6 +12,9 @@ from pydicom.dataset import Dataset
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
 
+SMALLEST_SPACING_MM = 1e-4
+"""A tenth of a micrometre: a smaller PixelSpacing is damage, and would not survive NIfTI's single precision."""
+
 _FLOAT_KEYWORDS = {"FloatPixelData", "DoubleFloatPixelData"}
 
 
@@ -41,6 +44,8 @@ class CtSlice:
         Matrix size.
     slope, intercept : float
         From stored values to Hounsfield units.
+    kernel : str
+        Reconstruction kernel; empty when absent.
     """
 
     name: str
@@ -58,6 +63,7 @@ class CtSlice:
     columns: int
     slope: float
     intercept: float
+    kernel: str = ""
 
 
 def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSlice]:
@@ -72,7 +78,7 @@ def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSl
     """
     if _is_localizer(dataset):
         return iter([_localizer(dataset, name)])
-    frames = int(dataset.get("NumberOfFrames") or 1)
+    frames = frame_count(dataset)
     if frames > limits.frames:
         raise StudyRejectedError(
             ReasonCode.INPUT_TOO_LARGE,
@@ -81,6 +87,21 @@ def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSl
         )
     _check_pixel_length(dataset, frames)
     return iter([_slice(dataset, name, frame) for frame in range(frames)])
+
+
+def frame_count(dataset: Dataset) -> int:
+    """Give NumberOfFrames, 1 when absent.
+
+    Raises
+    ------
+    ValueError
+        When it is not positive, or not the number of frames that the functional groups describe: frames would be lost.
+    """
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    described = dataset.get("PerFrameFunctionalGroupsSequence")
+    if frames < 1 or (described and len(described) != frames):
+        raise ValueError("NumberOfFrames is not the number of frames that are described")
+    return frames
 
 
 def _is_localizer(dataset: Dataset) -> bool:
@@ -103,7 +124,7 @@ def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
     spacing = _numbers(dataset, frame, "PixelMeasuresSequence", "PixelSpacing", 2)
     slope = _numbers(dataset, frame, "PixelValueTransformationSequence", "RescaleSlope", 1)
     intercept = _numbers(dataset, frame, "PixelValueTransformationSequence", "RescaleIntercept", 1)
-    if min(spacing) <= 0:
+    if min(spacing) < SMALLEST_SPACING_MM:
         raise _missing("PixelSpacing")
     return CtSlice(
         name,
@@ -118,6 +139,7 @@ def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
         int(dataset.Columns),
         float(slope[0]),
         float(intercept[0]),
+        str(dataset.get("ConvolutionKernel") or ""),
     )
 
 
@@ -172,8 +194,20 @@ def _check_pixel_length(dataset: Dataset, frames: int) -> None:
         return
     samples = int(dataset.get("SamplesPerPixel") or 1)
     expected = int(dataset.Rows) * int(dataset.Columns) * samples * frames * int(dataset.BitsAllocated) // 8
-    if len(pixels) < expected:
-        raise ValueError("pixel data is shorter than its header says")
+    check_length(len(pixels), expected)
+
+
+def check_length(actual: int, expected: int) -> None:
+    """Refuse uncompressed pixel data that its header does not describe: too little was cut short, too much means that
+    Rows, Columns or NumberOfFrames lie. One byte of padding is allowed.
+
+    Raises
+    ------
+    ValueError
+        When the lengths differ.
+    """
+    if not expected <= actual <= expected + 1:
+        raise ValueError("pixel data does not have the length that its header says")
 
 
 def _is_native(dataset: Dataset) -> bool:

@@ -110,10 +110,18 @@ def _conclude(study: _Running) -> Outcome:
     seconds = round(time.monotonic() - study.started, 3)
     status = {EXIT_CODES["accept"]: "accept", EXIT_CODES["warn"]: "warn", EXIT_CODES["host"]: "host_fault"}.get(code)
     if status is None:
-        status = "rejected"
-        if code != EXIT_CODES["rejected"]:
-            write_rejection(study.task, _death(code, study.task))
+        status = "rejected" if code == EXIT_CODES["rejected"] else _reject(study.task, code)
     return Outcome(study.task, status, seconds)
+
+
+def _reject(task: StudyTask, code: int) -> str:
+    """Write the rejection of a study whose process died; without a place to write to, the other studies go on."""
+    try:
+        write_rejection(task, _death(code, task))
+    except (OSError, ValueError) as error:
+        log("host_fault", subject=task.subject, message=f"no rejection written: {type(error).__name__}")
+        return "host_fault"
+    return "rejected"
 
 
 def _exit_code(study: _Running) -> int:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
+from uuid import uuid4
 
 from radiomics_job.errors import InvalidJobError
 from radiomics_job.limits import Limits
 from radiomics_job.params import Params, ParamsError, load_params
 from radiomics_job.roi import RoiRule, read_rule
+from radiomics_job.sources import printable
 from radiomics_job.study import StudyTask
 
 JOB_FILE = "job.json"
-SCRATCH = ".radiomics-job"
+SCRATCH = f".radiomics-job-{uuid4().hex}"
+"""Hidden folder inside the output folder, of this process alone: another job may write to the same output folder."""
 _SCHEMA = 1
+
+_NAME = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f\ud800-\udfff]+")
+"""A folder name that stays where it is put: no path, no control character, nothing that is not text."""
 
 Loader = Callable[[str], Params]
 
@@ -124,8 +131,10 @@ def _found(input_dir: Path, output_dir: Path, params: Params, rule: RoiRule, lim
         name = path.name if path.is_dir() else path.stem
         if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() == ".zip"):
             continue
+        if path.resolve() == output_dir.resolve():  # results of an earlier run
+            continue
         scratch = output_dir / SCRATCH / str(number)
-        yield StudyTask(name, path, output_dir / name, scratch, params, rule, limits=limits)
+        yield StudyTask(printable(name), path, output_dir / name, scratch, params, rule, limits=limits)
 
 
 def _check_distinct(tasks: list[StudyTask]) -> None:
@@ -145,7 +154,7 @@ def _mapping(value: object, where: str) -> Mapping[str, object]:
 def _name(unit: Mapping[str, object], key: str) -> str:
     """Read a key that becomes a folder name."""
     value = unit.get(key)
-    if not isinstance(value, str) or value in {"", ".", ".."} or "/" in value or "\\" in value or "\0" in value:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise InvalidJobError(f"units[].{key}: expected a plain name, found {value!r}")
     return value
 
@@ -153,7 +162,7 @@ def _name(unit: Mapping[str, object], key: str) -> str:
 def _relative(unit: Mapping[str, object]) -> PurePosixPath:
     value = unit.get("path")
     path = PurePosixPath(value) if isinstance(value, str) and value and "\0" not in value else None
-    if path is None or path.is_absolute() or ".." in path.parts:
+    if path is None or path.is_absolute() or ".." in path.parts or not path.parts:
         raise InvalidJobError(f"units[].path: expected a path inside the input folder, found {value!r}")
     return path
 

@@ -10,8 +10,13 @@ from pydicom.pixels.utils import pixel_array
 
 from radiomics_job.ct_header import CtSlice
 from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.results import rounded
 
 _INT16 = np.iinfo(np.int16)
+
+_GREY = "MONOCHROME"
+_HOUNSFIELD_TYPES = {"HU", "US", "HU_MOD"}
+"""RescaleType of Hounsfield units: US is "unspecified", which scanners write too. Not Z_EFF, ED and other maps."""
 
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 """Start of the transfer syntax UIDs of JPEG, JPEG-LS, JPEG 2000 and HTJ2K: all streams end in the same mark."""
@@ -39,15 +44,30 @@ def hounsfield(ct: CtSlice) -> NDArray[np.int16]:
     ValueError, RuntimeError
         When the pixel data cannot be decoded.
     """
-    dataset = ct.dataset
-    if int(dataset.get("SamplesPerPixel") or 1) != 1:
-        raise StudyRejectedError(
-            ReasonCode.UNSUPPORTED_DICOM, "A CT image is in colour; upload the original CT series.", {"samples": 3}
-        )
-    stored = _stored(ct)
+    _check_meaning(ct)
+    stored = _without_unused_bits(_stored(ct), ct.dataset)
     if stored.shape != (ct.rows, ct.columns):
         raise ValueError("decoded pixels do not have the size that the header says")
     return _rescale(stored, ct)
+
+
+def _check_meaning(ct: CtSlice) -> None:
+    """Refuse pixels that are not Hounsfield units: colours, spectral maps, a scale of zero, bits in another place."""
+    dataset = ct.dataset
+    bits = int(dataset.get("BitsStored") or dataset.BitsAllocated)
+    wrong = {
+        "SamplesPerPixel": int(dataset.get("SamplesPerPixel") or 1) != 1,
+        "PhotometricInterpretation": not str(dataset.get("PhotometricInterpretation") or _GREY).startswith(_GREY),
+        "RescaleType": str(dataset.get("RescaleType") or "HU").strip().upper() not in _HOUNSFIELD_TYPES,
+        "RescaleSlope": ct.slope == 0,
+        "HighBit": bits < int(dataset.BitsAllocated) and int(dataset.get("HighBit", bits - 1)) != bits - 1,
+    }
+    for attribute in (name for name, is_wrong in wrong.items() if is_wrong):
+        raise StudyRejectedError(
+            ReasonCode.UNSUPPORTED_DICOM,
+            f"A CT image does not hold Hounsfield units in the usual way ({attribute}); upload the original CT series.",
+            {"attribute": attribute},
+        )
 
 
 def release(ct: CtSlice) -> None:
@@ -65,8 +85,7 @@ def _stored(ct: CtSlice) -> NDArray[np.signedinteger | np.unsignedinteger]:
     dtype = np.dtype(f"<{'i' if signed else 'u'}{dataset.BitsAllocated // 8}")
     count = ct.rows * ct.columns
     offset = ct.frame * count * dtype.itemsize
-    native = np.frombuffer(dataset.PixelData, dtype, count, offset).reshape(ct.rows, ct.columns)
-    return _without_unused_bits(native, dataset)
+    return np.frombuffer(dataset.PixelData, dtype, count, offset).reshape(ct.rows, ct.columns)
 
 
 def _without_unused_bits(
@@ -82,7 +101,9 @@ def _without_unused_bits(
 
 def _rescale(stored: NDArray[np.signedinteger | np.unsignedinteger], ct: CtSlice) -> NDArray[np.int16]:
     if ct.slope == 1.0 and ct.intercept.is_integer():
-        values: NDArray[np.float64] | NDArray[np.int32] = stored.astype(np.int32)
+        # wide enough not to wrap round: an intercept beyond 32 bits is refused by NumPy
+        wide = np.int32 if stored.dtype.itemsize <= 2 and abs(ct.intercept) < 2**30 else np.int64
+        values: NDArray[np.float64] | NDArray[np.signedinteger] = stored.astype(wide)
         values += int(ct.intercept)
     else:
         values = np.rint(stored * ct.slope + ct.intercept)
@@ -94,7 +115,7 @@ def _rescale(stored: NDArray[np.signedinteger | np.unsignedinteger], ct: CtSlice
 
 
 def _check_only_padding_overflows(
-    values: NDArray[np.float64] | NDArray[np.int32],
+    values: NDArray[np.float64] | NDArray[np.signedinteger],
     stored: NDArray[np.signedinteger | np.unsignedinteger],
     dataset: Dataset,
 ) -> None:
@@ -103,7 +124,7 @@ def _check_only_padding_overflows(
         raise StudyRejectedError(
             ReasonCode.UNSUPPORTED_DICOM,
             "CT values beyond 16-bit Hounsfield units; upload the original CT series.",
-            {"minimum_hu": float(values.min()), "maximum_hu": float(values.max())},
+            {"minimum_hu": rounded(float(values.min())), "maximum_hu": rounded(float(values.max()))},
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry import (
     FRAME_TOLERANCE_FRACTION,
+    LPS_TO_RAS,
     Grid,
     lps_to_voxels,
     plane_affine,
@@ -19,6 +20,7 @@ from radiomics_job.geometry import (
     slice_normal,
 )
 from radiomics_job.limits import Limits
+from radiomics_job.results import rounded
 from radiomics_job.segmentation import FRACTIONAL_THRESHOLD, Frame, Segmentation
 from radiomics_job.series import CtSeries
 
@@ -73,11 +75,13 @@ def place_segment(
         ``EMPTY_MASK``; ``GEOMETRY_MISMATCH`` when part of the region lies outside the CT or the frames make no regular
         grid; ``DUPLICATE_SLICES`` when two frames of the segment contradict each other.
     """
-    frames = _without_duplicates(list(segmentation.masks(segment, threshold)))
+    keyed = ((_micrometres(frame), (frame, mask)) for frame, mask in segmentation.masks(segment, threshold))
+    frames = _without_duplicates(keyed)
     if not frames:
         raise empty_mask(segment=segment, frames=len(segmentation.frames_of(segment)))
     corners = [_corner_voxels(frame, mask.shape, grid) for frame, mask in frames]
-    if all(_meets_grid(corner, mask.shape) for corner, (_, mask) in zip(corners, frames, strict=True)):
+    meets = all(_meets_grid(corner, mask.shape) for corner, (_, mask) in zip(corners, frames, strict=True))
+    if meets and not _has_thicker_slices(segmentation, grid):
         return _place_frames(frames, corners, grid)
     return _resample(frames, segmentation, grid, limits)
 
@@ -91,20 +95,44 @@ def empty_mask(**details: int | str) -> StudyRejectedError:
     )
 
 
-def _without_duplicates(frames: list[MaskedFrame]) -> list[MaskedFrame]:
-    """Keep one of identical frames at one position; contradicting ones are refused."""
-    kept: dict[tuple[int, ...], MaskedFrame] = {}
-    for frame, mask in frames:
-        key = tuple(np.rint(frame.position * 1000).astype(np.int64).tolist())
-        if key not in kept:
-            kept[key] = (frame, mask)
-        elif not np.array_equal(kept[key][1], mask):
+def _micrometres(frame: Frame) -> Hashable:
+    return tuple(np.rint(frame.position * 1000).tolist())
+
+
+def _without_duplicates(frames: Iterable[tuple[Hashable, MaskedFrame]]) -> list[MaskedFrame]:
+    """Keep one of identical frames at one place, leave empty ones out; contradicting ones are refused, also an empty one
+    beside one that is not.
+    """
+    kept: dict[Hashable, MaskedFrame | None] = {}
+    for key, (frame, mask) in frames:
+        found = (frame, mask) if mask.any() else None
+        first = kept.setdefault(key, found)
+        if (first is None) != (found is None) or (first is not None and not np.array_equal(first[1], mask)):
             raise StudyRejectedError(
                 ReasonCode.DUPLICATE_SLICES,
                 "Two frames of one segment share a position but not their pixels. Export the segmentation again.",
-                {"position_mm": [round(float(value), 3) for value in frame.position]},
+                {"position_mm": [rounded(float(value), 3) for value in frame.position]},
             )
-    return list(kept.values())
+    return [masked for masked in kept.values() if masked is not None]
+
+
+def _has_thicker_slices(segmentation: Segmentation, grid: Grid) -> bool:
+    """Tell whether the frames are slices of a thicker stack whose planes happen to be CT planes: both the spacing that
+    is stated and the frames' own positions say so. Placed one by one they would leave every other CT slice empty.
+    """
+    stated, gap = segmentation.spacing_between_slices, _smallest_gap(segmentation)
+    spacing = abs(float(slice_normal(segmentation.frames[0].orientation) @ (LPS_TO_RAS @ grid.affine)[:3, 2]))
+    tolerance = FRAME_TOLERANCE_FRACTION * spacing
+    if stated is None or gap is None or stated < 1.5 * spacing:
+        return False
+    return abs(gap / stated - round(gap / stated)) * stated <= tolerance and gap >= stated - tolerance
+
+
+def _smallest_gap(segmentation: Segmentation) -> float | None:
+    """Give the smallest distance between planes of all frames of the object, empty ones included."""
+    normal = slice_normal(segmentation.frames[0].orientation)
+    planes = np.unique(np.round([frame.position @ normal for frame in segmentation.frames], 3))
+    return float(np.diff(planes).min()) if len(planes) > 1 else None
 
 
 def _corner_voxels(frame: Frame, shape: tuple[int, ...], grid: Grid) -> NDArray[np.float64]:
@@ -125,8 +153,10 @@ def _meets_grid(corners: NDArray[np.float64], shape: tuple[int, ...]) -> bool:
 def _place_frames(frames: Sequence[MaskedFrame], corners: Sequence[NDArray[np.float64]], grid: Grid) -> PlacedMask:
     volume = np.zeros(grid.shape, np.bool_, order="F")
     outside, residual = 0, 0.0
-    for (_, mask), corner in zip(frames, corners, strict=True):
-        offset = np.rint(corner[0]).astype(int)
+    offsets = [np.rint(corner[0]) for corner in corners]
+    _without_duplicates((tuple(offset.tolist()), frame) for offset, frame in zip(offsets, frames, strict=True))
+    for (_, mask), corner, place in zip(frames, corners, offsets, strict=True):
+        offset = place.astype(int)
         rows, columns = np.nonzero(mask)
         i, j, k = columns + offset[0], rows + offset[1], int(offset[2])
         inside = (i >= 0) & (i < grid.shape[0]) & (j >= 0) & (j < grid.shape[1]) & (0 <= k < grid.shape[2])
@@ -149,6 +179,7 @@ def _check_outside(outside: int, volume: NDArray[np.bool_]) -> None:
 def _resample(frames: Sequence[MaskedFrame], segmentation: Segmentation, grid: Grid, limits: Limits) -> PlacedMask:
     """Sample a frame stack of another matrix or orientation at every CT voxel centre near it."""
     affine, indices, residual = _frame_grid(frames, segmentation)
+    _without_duplicates((int(index), frame) for index, frame in zip(indices, frames, strict=True))
     source = np.zeros((segmentation.columns, segmentation.rows, _bounded(indices, segmentation, limits)), np.bool_)
     for (_, mask), index in zip(frames, indices, strict=True):
         source[:, :, index] |= mask.T
@@ -247,13 +278,11 @@ def _frame_grid(
 
 def _frame_spacing(along: NDArray[np.float64], segmentation: Segmentation) -> float:
     """Take the stated spacing, else the spacing of *all* frames of the object (empty ones included)."""
-    if segmentation.spacing_between_slices:
-        return segmentation.spacing_between_slices
-    normal = slice_normal(segmentation.frames[0].orientation)
-    everything = np.unique(np.round([frame.position @ normal for frame in segmentation.frames], 3))
-    gaps = np.diff(everything)
-    if len(gaps):
-        return float(gaps.min())
+    stated, gap = segmentation.spacing_between_slices, _smallest_gap(segmentation)
+    if stated and gap and gap > 1.5 * stated:  # half the truth, or frames left out everywhere: one would make holes
+        raise _irregular(len(along), "no two frames are as near as it says", stated_mm=stated, nearest_mm=round(gap, 4))
+    if stated or gap:
+        return float(stated or gap or 0.0)
     group = segmentation.dataset.SharedFunctionalGroupsSequence[0].get("PixelMeasuresSequence")
     thickness = float(group[0].get("SliceThickness") or 0.0) if group else 0.0
     if thickness <= 0:

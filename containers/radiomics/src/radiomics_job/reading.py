@@ -20,7 +20,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from radiomics_job.ct_header import CtSlice, read_ct_slices
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
-from radiomics_job.sources import SourceFile
+from radiomics_job.sources import SourceFile, printable
 
 CT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2",  # CT Image
@@ -157,7 +157,7 @@ def strict_parsing() -> Iterator[None]:
 
 def unreadable_files(names: list[str]) -> StudyRejectedError:
     """Build the rejection that names the damaged files of a study."""
-    listed: list[str] = names[:20]
+    listed = [printable(name) for name in names[:20]]
     return StudyRejectedError(
         ReasonCode.UNREADABLE_DICOM,
         f"{len(names)} DICOM file(s) are damaged or cut short; upload them again: {', '.join(listed[:3])}",

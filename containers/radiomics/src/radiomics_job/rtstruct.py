@@ -23,6 +23,7 @@ CONTOUR_PLANE_TOLERANCE = 0.1
 """How far, in slices, a contour point may lie from a CT plane. Planning systems write millimetres with two decimals."""
 
 _AREA_TYPES = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
+_OTHER_TYPES = {"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +87,22 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
 
 def _contours(item: Dataset) -> Iterator[NDArray[np.float64]]:
     for contour in item.get("ContourSequence") or []:
-        if str(contour.get("ContourGeometricType") or "") in _AREA_TYPES:
-            points = np.asarray(contour.ContourData, dtype=np.float64).reshape(-1, 3)
-            if not np.isfinite(points).all():
-                raise ValueError("a contour point is not a number")
+        kind = str(contour.get("ContourGeometricType") or "").strip().upper()
+        if kind in _AREA_TYPES:
+            points = _points(contour)
             if len(points) >= 3:
                 yield points
+        elif kind not in _OTHER_TYPES:  # left out, an area would be lost
+            raise ValueError("a contour of an unknown type")
+
+
+def _points(contour: Dataset) -> NDArray[np.float64]:
+    points = np.asarray(contour.ContourData, dtype=np.float64).reshape(-1, 3)
+    if not np.isfinite(points).all():
+        raise ValueError("a contour point is not a number")
+    if int(contour.get("NumberOfContourPoints") or len(points)) != len(points):
+        raise ValueError("a contour does not have as many points as it says")
+    return points
 
 
 def _check_points(points: int, limits: Limits) -> None:
@@ -120,7 +131,8 @@ def rasterise(region: ContourSet, grid: Grid) -> PlacedMask:
     """
     crossings: dict[int, NDArray[np.int32]] = {}
     residual = 0.0
-    for contour in region.contours:
+    # The same contour twice would cancel itself out.
+    for contour in {contour.tobytes(): contour for contour in region.contours}.values():
         voxels = lps_to_voxels(grid.affine, contour)
         k = round(float(np.median(voxels[:, 2])))
         offset = float(np.abs(voxels[:, 2] - k).max())

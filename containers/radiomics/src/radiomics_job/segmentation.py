@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from radiomics_job.ct_header import functional_group
+from radiomics_job.ct_header import SMALLEST_SPACING_MM, check_length, frame_count, functional_group
 from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.geometry import is_orthonormal
 from radiomics_job.limits import Limits
 from radiomics_job.pixels import decode_frame
 
@@ -106,7 +107,7 @@ class Segmentation:
         return [frame for frame in self.frames if frame.segment in (segment, None)]
 
     def masks(self, segment: int, threshold: float = FRACTIONAL_THRESHOLD) -> Iterator[tuple[Frame, NDArray[np.bool_]]]:
-        """Decode the frames of one segment that are not empty.
+        """Decode the frames of one segment, empty ones included.
 
         Parameters
         ----------
@@ -122,9 +123,7 @@ class Segmentation:
         """
         for frame in self.frames_of(segment):
             values = self._pixels(frame.index)
-            mask = self._membership(values, segment, threshold)
-            if mask.any():
-                yield frame, mask
+            yield frame, self._membership(values, segment, threshold)
 
     def _membership(self, values: NDArray[np.integer], segment: int, threshold: float) -> NDArray[np.bool_]:
         if self.kind == "LABELMAP":
@@ -143,9 +142,15 @@ class Segmentation:
         """Unpack one bit-packed frame; frames need not start on a byte."""
         size = self.rows * self.columns
         first, last = index * size, (index + 1) * size
-        packed = np.frombuffer(self.dataset.PixelData, np.uint8)[first // 8 : (last + 7) // 8]
+        packed = self._bytes()[first // 8 : (last + 7) // 8]
         bits = np.unpackbits(packed, bitorder="little")[first % 8 : first % 8 + size]
         return bits.reshape(self.rows, self.columns)
+
+    def _bytes(self) -> NDArray[np.uint8]:
+        """Give the packed bits in little-endian order: big-endian files swap the bytes of 16-bit words (VR OW)."""
+        stored = np.frombuffer(self.dataset.PixelData, np.uint8)
+        swapped = not self.dataset.file_meta.TransferSyntaxUID.is_little_endian and self.dataset["PixelData"].VR == "OW"
+        return stored.reshape(-1, 2)[:, ::-1].ravel() if swapped else stored
 
 
 def read_segmentation(dataset: Dataset, limits: Limits) -> Segmentation:
@@ -166,7 +171,7 @@ def read_segmentation(dataset: Dataset, limits: Limits) -> Segmentation:
         When the object is damaged; see `radiomics_job.reading.PARSER_ERRORS`.
     """
     rows, columns = int(dataset.Rows), int(dataset.Columns)
-    count = int(dataset.get("NumberOfFrames") or 1)
+    count = frame_count(dataset)
     _check_budget(rows, columns, count, limits)
     _check_length(dataset, rows * columns * count)
     kind = _kind(dataset)
@@ -214,12 +219,15 @@ def _property_code(item: Dataset) -> str:
 
 def _frame(dataset: Dataset, index: int, kind: str) -> Frame:
     spacing = _vector(dataset, index, "PixelMeasuresSequence", "PixelSpacing", 2)
-    if min(spacing) <= 0:
+    if min(spacing) < SMALLEST_SPACING_MM:
         raise _unsupported("PixelSpacing")
+    orientation = _vector(dataset, index, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    if not is_orthonormal(orientation):
+        raise _unsupported("ImageOrientationPatient", frame=index)
     return Frame(
         index=index,
         segment=None if kind == "LABELMAP" else _segment_number(dataset, index),
-        orientation=_vector(dataset, index, "PlaneOrientationSequence", "ImageOrientationPatient", 6),
+        orientation=orientation,
         position=_vector(dataset, index, "PlanePositionSequence", "ImagePositionPatient", 3),
         spacing=(float(spacing[0]), float(spacing[1])),
     )
@@ -266,8 +274,7 @@ def _check_length(dataset: Dataset, pixels: int) -> None:
         raise ValueError("no pixel data")
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return
-    if len(dataset.PixelData) < (pixels * int(dataset.BitsAllocated) + 7) // 8:
-        raise ValueError("pixel data is shorter than its header says")
+    check_length(len(dataset.PixelData), (pixels * int(dataset.BitsAllocated) + 7) // 8)
 
 
 def _unsupported(attribute: str, **details: int | str) -> StudyRejectedError:

@@ -21,6 +21,7 @@ from radiomics_job.geometry import (
     same_orientation,
     slice_normal,
 )
+from radiomics_job.results import rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,9 @@ class SliceStack:
 
 
 def group_series(slices: Sequence[CtSlice]) -> list[CtSeries]:
-    """Group CT slices by series, orientation, spacing and matrix; localizers are left out.
+    """Group CT slices by series, frame of reference, kernel, orientation, spacing and matrix; no localizers.
+
+    A series may hold two reconstructions, even one between the slices of the other: the kernel tells them apart.
 
     Raises
     ------
@@ -104,7 +107,8 @@ def group_series(slices: Sequence[CtSlice]) -> list[CtSeries]:
 
 def _same_group(first: CtSlice, second: CtSlice) -> bool:
     return (
-        first.series_uid == second.series_uid
+        (first.series_uid, first.frame_of_reference_uid) == (second.series_uid, second.frame_of_reference_uid)
+        and first.kernel == second.kernel
         and (first.rows, first.columns) == (second.rows, second.columns)
         and np.abs(np.subtract(first.spacing, second.spacing)).max() <= SPACING_TOLERANCE_MM
         and same_orientation(first.orientation, second.orientation)
@@ -175,7 +179,7 @@ def check_gaps(gaps: NDArray[np.float64]) -> None:
     """
     usual = float(np.median(gaps))
     tolerance = grid_tolerance_mm(usual)
-    if usual <= DUPLICATE_TOLERANCE_MM:
+    if usual <= DUPLICATE_TOLERANCE_MM or not np.isfinite(gaps).all():
         raise _uneven(gaps, 0.0, tolerance)
     multiples = np.rint(gaps / usual)
     whole = np.abs(gaps - multiples * usual) <= tolerance * np.maximum(multiples, 1)
@@ -211,5 +215,5 @@ def _uneven(gaps: NDArray[np.float64], residual: float, tolerance: float) -> Stu
     )
 
 
-def _mm(value: float) -> float:
-    return round(float(value), 4)
+def _mm(value: float) -> float | None:
+    return rounded(float(value), 4)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,6 +21,12 @@ PREAMBLE_BYTES = 132
 DICOM_MARK = b"DICM"
 
 _ZIP_ERRORS = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OverflowError,
+    lzma.LZMAError,
+    struct.error,
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,
@@ -86,20 +95,27 @@ def _read_folder(folder: Path, limits: Limits, counts: SourceCounts) -> Iterator
 
 
 def _files_below(folder: Path) -> Iterator[str]:
-    for parent, _, names in os.walk(folder):
+    for parent, _, names in os.walk(folder, onerror=_unreadable, followlinks=False):
         for name in names:
             path = Path(parent, name)
             if path.is_file():
                 yield path.relative_to(folder).as_posix()
 
 
+def _unreadable(error: OSError) -> None:
+    """A folder that cannot be listed must not pass as an empty one."""
+    raise error
+
+
 def _read_zip(path: Path, limits: Limits, counts: SourceCounts) -> Iterator[SourceFile]:
     try:
         archive = zipfile.ZipFile(path)
-    except _ZIP_ERRORS as error:
+    except (*_ZIP_ERRORS, OSError) as error:
+        _raise_host_fault(error)
         raise _bad_zip("The archive cannot be opened; upload the zip again.") from error
     with archive:
-        members = sorted((m for m in archive.infolist() if not m.is_dir()), key=lambda member: member.filename)
+        files = (m for m in archive.infolist() if not m.filename.endswith("/"))
+        members = sorted(files, key=lambda member: member.filename)
         _check_members(members, limits)
         for member in members:
             content = _read_member(archive, member, limits, counts)
@@ -113,8 +129,15 @@ def _read_member(
     try:
         with archive.open(member) as stream:
             return _content_if_dicom(stream, member.file_size, limits, counts)  # type: ignore[arg-type]
-    except _ZIP_ERRORS as error:
+    except (*_ZIP_ERRORS, OSError) as error:
+        _raise_host_fault(error)
         raise _bad_zip("A member of the archive is damaged; upload the zip again.", member=member.filename) from error
+
+
+def _raise_host_fault(error: Exception) -> None:
+    """Pass on what the machine did; damage shows as EINVAL (a seek before the start), or without a number (bzip2)."""
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        raise error
 
 
 def _check_members(members: list[zipfile.ZipInfo], limits: Limits) -> None:
@@ -167,4 +190,10 @@ def _check_budget(name: str, value: int, limit: int) -> None:
 
 
 def _bad_zip(message: str, **details: str | int) -> StudyRejectedError:
-    return StudyRejectedError(ReasonCode.ZIP_INVALID, message, dict(details))
+    shown = {name: printable(value) if isinstance(value, str) else value for name, value in details.items()}
+    return StudyRejectedError(ReasonCode.ZIP_INVALID, message, shown)
+
+
+def printable(name: str) -> str:
+    """Give a file name as text that UTF-8 can write; other bytes become ``?``."""
+    return name.encode("utf-8", "replace").decode("utf-8")

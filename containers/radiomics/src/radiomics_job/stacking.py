@@ -81,6 +81,7 @@ def stack_series(series: CtSeries, limits: Limits) -> tuple[SliceStack, NDArray[
     """
     ordered = sort_slices(series)
     check_voxels(ordered[0].columns * ordered[0].rows * len(ordered), limits)
+    _check_sides(ordered[0].columns, ordered[0].rows, len(ordered))
     pixels = _decode(ordered)
     unique, kept = _without_duplicates(ordered, pixels)
     stack = regular_stack(unique, duplicates=len(ordered) - len(unique))
@@ -94,6 +95,16 @@ def check_voxels(voxels: int, limits: Limits) -> None:
             ReasonCode.INPUT_TOO_LARGE,
             "The volume exceeds the voxel budget; upload one CT series per study.",
             {"voxels": voxels, "limit": limits.voxels},
+        )
+
+
+def _check_sides(*sides: int) -> None:
+    """Refuse what NIfTI cannot say: its sizes are 16-bit."""
+    if max(sides) > np.iinfo(np.int16).max:
+        raise StudyRejectedError(
+            ReasonCode.INPUT_TOO_LARGE,
+            "A side of the volume is longer than a NIfTI file can be; upload one CT series per study.",
+            {"longest_side": max(sides), "limit": np.iinfo(np.int16).max},
         )
 
 
