@@ -1,6 +1,7 @@
 """The one place that wires adapters to services. Each function builds its service once per execution environment."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 from multimodal.adapters.dynamodb_ledger import DynamoDbLedger
@@ -33,10 +34,19 @@ from multimodal.settings import (
     SweepSettings,
 )
 
+THREADS = 10
+"""As many as boto3 keeps connections open for."""
+
 
 def clock() -> int:
     """Return epoch seconds."""
     return int(time.time())
+
+
+@lru_cache(maxsize=1)
+def threads() -> ThreadPoolExecutor:
+    """Return the threads that wait for S3 and DynamoDB side by side."""
+    return ThreadPoolExecutor(max_workers=THREADS)
 
 
 @lru_cache(maxsize=1)
@@ -50,7 +60,12 @@ def register_arrivals() -> RegisterArrivals:
     """Return the service of ``arrivals``."""
     s = ArrivalsSettings.from_environment()
     return RegisterArrivals(
-        DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.RAW_BUCKET), clock, meter(), s.QUIET_PERIOD_SECONDS
+        DynamoDbLedger(s.LEDGER_TABLE),
+        S3Objects(s.RAW_BUCKET),
+        clock,
+        meter(),
+        s.QUIET_PERIOD_SECONDS,
+        threads().map,
     )
 
 
@@ -66,9 +81,9 @@ def sweep() -> Sweep:
     s = SweepSettings.from_environment()
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
     settle = SettleUnit(ledger, processed, clock, meter())
-    claim = ClaimUnits(ledger, processed, clock, meter())
+    claim = ClaimUnits(ledger, processed, clock, meter(), threads().map)
     runs = StepFunctionsRuns(s.IMAGING_STATE_MACHINE_ARN)
-    return Sweep(ledger, runs, clock, meter(), _review(s, ledger), claim, settle)
+    return Sweep(ledger, runs, clock, meter(), _review(s, ledger), claim, settle, threads().map)
 
 
 @lru_cache(maxsize=1)
@@ -76,7 +91,7 @@ def plan_run() -> PlanRun:
     """Return the service of ``plan_jobs``."""
     s = PlanJobsSettings.from_environment()
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    claim = ClaimUnits(ledger, processed, clock, meter())
+    claim = ClaimUnits(ledger, processed, clock, meter(), threads().map)
     subjects = ClaimSubjects(ledger, S3Objects(s.RAW_BUCKET), clock, _review(s, ledger), claim)
     settings = JobSettings(
         s.RAW_BUCKET, s.PROCESSED_BUCKET, s.RADIOMICS_IMAGE_URI, s.MIN_VOLUME_GB, s.TIME_LIMIT_SECONDS

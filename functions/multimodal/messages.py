@@ -49,6 +49,6 @@ def partial_failure(message_ids: Iterable[str]) -> dict[str, list[dict[str, str]
     return {"batchItemFailures": [{"itemIdentifier": m} for m in sorted(message_ids)]}
 
 
-def time_is_left(context: LambdaContext, reserve_ms: int = 15_000) -> Callable[[], bool]:
+def time_is_left(context: LambdaContext, reserve_ms: int = 90_000) -> Callable[[], bool]:
     """Return a question: is there time for more, keeping ``reserve_ms`` for what must follow?"""
     return lambda: context.get_remaining_time_in_millis() > reserve_ms

@@ -5,6 +5,7 @@ Log lines carry the subject key at most; metrics carry only the dimensions ``mod
 
 from enum import StrEnum
 from functools import lru_cache
+from threading import Lock
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -24,6 +25,7 @@ class Metric(StrEnum):
     UNITS_FAILED = "UnitsFailed"
     UNITS_INCOMPLETE = "UnitsIncomplete"
     OLDEST_INCOMPLETE_UNIT_SECONDS = "OldestIncompleteUnitSeconds"
+    LOOKS_FAILED = "LooksFailed"
     UNITS_COMPLETED = "UnitsCompleted"
     FEATURE_RECORDS_WRITTEN = "FeatureRecordsWritten"
     UPLOAD_TO_FEATURE_SECONDS = "UploadToFeatureSeconds"
@@ -64,11 +66,13 @@ class CloudWatchMeter:
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self._stages: dict[str, EphemeralMetrics] = {}
+        self._lock = Lock()
 
     def __call__(self, metric: str, value: float = 1) -> None:
-        """Record a value."""
+        """Record a value; threads may do so side by side."""
         known = Metric(metric)
-        self._of_stage(known.stage).add_metric(name=known.value, unit=known.unit, value=value)
+        with self._lock:
+            self._of_stage(known.stage).add_metric(name=known.value, unit=known.unit, value=value)
 
     def flush(self) -> None:
         """Print what was recorded, one line per stage."""

@@ -1,13 +1,15 @@
 """What the services need of the world, as protocols. Adapters implement them; tests use fakes."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from multimodal.domain.feature_record import Record
 from multimodal.domain.feature_schema import FeatureGroupSpec, FeatureType
 from multimodal.domain.listing import StoredObject
 from multimodal.domain.units import LedgerItem, Unit
 
+T = TypeVar("T")
+R = TypeVar("R")
 Changes = Mapping[str, Any]
 """Attribute → new value of a ledger item; None removes the attribute."""
 
@@ -104,6 +106,13 @@ class FeatureGroups(Protocol):
 
     def add(self, group: str, additions: Sequence[tuple[str, FeatureType]]) -> None:
         """Add features to a group and wait until they can be written."""
+
+
+class Spread(Protocol):
+    """Does one thing for many items, side by side where it can; results come in the items' order."""
+
+    def __call__(self, action: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
+        """Return the results. The built-in ``map`` is one."""
 
 
 class Meter(Protocol):

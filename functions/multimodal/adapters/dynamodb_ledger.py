@@ -35,7 +35,9 @@ class DynamoDbLedger:
     """
 
     def __init__(self, table_name: str) -> None:
-        self._table = boto3.resource("dynamodb").Table(table_name)
+        # The resource's client converts types as the resource does and, unlike the resource, may be used by threads.
+        self._client = boto3.resource("dynamodb").meta.client
+        self._table = table_name
 
     def touch(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
         """Note that something of the unit arrived; return whether the unit was new."""
@@ -58,7 +60,7 @@ class DynamoDbLedger:
     def get(self, unit_id: str) -> LedgerItem | None:
         """Return the item as it is now (strongly consistent)."""
         with translated("read the ledger"):
-            answer = self._table.get_item(Key={"unit_id": unit_id}, ConsistentRead=True)
+            answer = self._client.get_item(TableName=self._table, Key={"unit_id": unit_id}, ConsistentRead=True)
         return _item_from(answer["Item"]) if "Item" in answer else None
 
     def update(self, item: LedgerItem, changes: Changes) -> bool:
@@ -88,7 +90,7 @@ class DynamoDbLedger:
     def _pages(self, **query: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 – boto3's keyword arguments
         while True:
             with translated("query the ledger"):
-                answer = self._table.query(IndexName=DUE_INDEX, **query)
+                answer = self._client.query(TableName=self._table, IndexName=DUE_INDEX, **query)
             yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return
@@ -108,7 +110,9 @@ class DynamoDbLedger:
             request["ConditionExpression"] = condition
         with translated("write the ledger"):
             try:
-                answer = self._table.update_item(Key={"unit_id": unit.unit_id}, ReturnValues="ALL_OLD", **request)
+                answer = self._client.update_item(
+                    TableName=self._table, Key={"unit_id": unit.unit_id}, ReturnValues="ALL_OLD", **request
+                )
             except ClientError as error:
                 if code_of(error) == "ConditionalCheckFailedException":
                     return None
@@ -127,7 +131,7 @@ def _firsts(unit: Unit, now: int | None) -> dict[str, Any]:
     }
     if now is None:
         return identity
-    return identity | {"status": Status.RECEIVING.value, "received_at": now, "open_since": now}
+    return identity | {"status": Status.RECEIVING.value, "received_at": now, "open_since": now, "waiting_since": now}
 
 
 def _update_request(changes: Changes, firsts: Changes, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,6 +169,7 @@ def _item_from(row: Mapping[str, Any]) -> LedgerItem:
         status=Status(row["status"]),
         last_arrival=whole("last_arrival"),
         open_since=whole("open_since") or None,
+        waiting_since=whole("waiting_since") or None,
         requested_at=whole("requested_at"),
         served_request=whole("served_request"),
         listed_at=whole("listed_at"),

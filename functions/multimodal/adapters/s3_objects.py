@@ -15,6 +15,10 @@ MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 """Largest object that is read into memory; only the application's own documents are read."""
 
 
+ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""Storage classes whose objects must be restored before they can be read."""
+
+
 class S3Objects:
     """:class:`multimodal.ports.ObjectStore` on one bucket."""
 
@@ -28,7 +32,8 @@ class S3Objects:
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             for page in pages:
                 for o in page.get("Contents", []):
-                    yield StoredObject(o["Key"], o["Size"], o["ETag"].strip('"'))
+                    archived = o.get("StorageClass") in ARCHIVE_CLASSES
+                    yield StoredObject(o["Key"], o["Size"], o["ETag"].strip('"'), archived)
 
     def folders(self, prefix: str) -> tuple[list[str], list[str]]:
         """Return the folder names and the object names directly under ``prefix``."""

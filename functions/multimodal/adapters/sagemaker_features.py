@@ -69,6 +69,8 @@ class SageMakerGroups:
         first = self._describe(group)
         if first is None:
             return None
+        if first.get("FeatureGroupStatus") != "Created":
+            self._wait(group)
         found = list(first["FeatureDefinitions"])
         while token := first.get("NextToken"):
             first = self._describe(group, token) or {}
@@ -120,9 +122,10 @@ class SageMakerGroups:
                 answer.get("FeatureGroupStatus"),
                 answer.get("LastUpdateStatus", {}).get("Status"),
             )
-            if "Failed" in {status, update}:
+            if status == "CreateFailed" or update == "Failed":
                 reason = answer.get("FailureReason") or answer.get("LastUpdateStatus", {}).get("FailureReason")
-                raise ConfigurationError(f"feature group {group}: {reason}")
+                message = f"feature group {group} is not usable ({reason}); if it is empty, delete it and deploy again"
+                raise ConfigurationError(message)
             if status == "Created" and update in {None, "Successful"}:
                 return
             time.sleep(POLL_SECONDS)

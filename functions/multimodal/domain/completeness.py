@@ -2,11 +2,16 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from multimodal.domain.errors import BadInputError
+from multimodal.domain.keys import parse_key
 from multimodal.domain.listing import Listing
 from multimodal.domain.reasons import Reason
-from multimodal.domain.units import LedgerItem
+from multimodal.domain.units import LedgerItem, Unit
+
+MAX_OBJECTS = 20_000
+"""Most objects of one study; a whole download uploaded one level too deep has more."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +64,18 @@ def read_marker(text: str) -> int:
     """
     try:
         promised = json.loads(text)["objects"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         promised = None
-    if not isinstance(promised, int) or isinstance(promised, bool) or promised < 1:
-        message = '_COMPLETE.json must be {"objects": N} with N, the number of other objects, at least 1'
+    if not isinstance(promised, int) or isinstance(promised, bool) or not 1 <= promised <= MAX_OBJECTS:
+        message = f'_COMPLETE.json must be {{"objects": N}} with N, the other objects, from 1 to {MAX_OBJECTS}'
         raise BadInputError(Reason.MARKER_INVALID, message)
     return promised
 
 
 def decide(item: LedgerItem, listing: Listing, promised: int | None, patience: Patience, now: int) -> Decision:
     """Decide whether the listed objects are the whole study.
+
+    A request for another run overrules the marker, but not the quiet period: what still arrives is not half run.
 
     Parameters
     ----------
@@ -83,16 +90,47 @@ def decide(item: LedgerItem, listing: Listing, promised: int | None, patience: P
     now : int
         Epoch seconds.
     """
-    if listing.holds_archive_of(item.unit) and listing.holds_folder_of(item.unit):
-        message = "the study is there both as a folder and as a .zip; remove one of them"
-        return Refuse(Reason.AMBIGUOUS_UPLOAD, message, {"objects": len(listing.objects)})
-    if item.rerun_requested or listing.holds_archive_of(item.unit):
+    refusal = refuse(item.unit, listing)
+    if refusal is not None:
+        return refusal
+    if listing.archives_of(item.unit):
         return Complete()
-    limit = (item.open_since or item.last_arrival) + patience.force
-    if promised is not None:
-        return _decide_by_marker(len(listing.objects), promised, limit, now)
+    limit = (item.waiting_since or item.last_arrival) + patience.force
     quiet_at = min(item.last_arrival + patience.quiet, limit)
+    if not listing.objects:
+        return Wait(limit) if listing.marker and now < limit else _removed()
+    if promised is not None and not item.rerun_requested:
+        return _decide_by_marker(len(listing.objects), promised, limit, now)
     return Complete() if now >= quiet_at else Wait(quiet_at)
+
+
+def refuse(unit: Unit, listing: Listing) -> Refuse | None:
+    """Refuse objects that no job could be given, whatever their number and age."""
+    if len(listing.objects) > MAX_OBJECTS:
+        message = f"more than {MAX_OBJECTS} objects in one study; expected imaging/<dataset>/<subject>/<study>/…"
+        return Refuse(Reason.INPUT_TOO_LARGE, message, {"objects_at_least": len(listing.objects)})
+    if listing.archives_of(unit) + listing.holds_folder_of(unit) > 1:
+        message = "the study is there more than once, as a folder and as a .zip or as two of them; remove all but one"
+        return Refuse(Reason.AMBIGUOUS_UPLOAD, f"{message}, then retry", {"objects": len(listing.objects)})
+    archived = sum(o.archived for o in listing.objects)
+    if archived:
+        message = "objects lie in an archive storage class; restore them, then retry"
+        return Refuse(Reason.OBJECTS_ARCHIVED, message, {"objects": archived})
+    return _refuse_keys(unit, [o.key for o in listing.objects])
+
+
+def _refuse_keys(unit: Unit, keys: list[str]) -> Refuse | None:
+    """One key that is no file name would fail the download of every study in its job."""
+    known = set(keys)
+    wrong = [k for k in keys if parse_key(k).unit != unit or any(str(p) in known for p in PurePosixPath(k).parents)]
+    if not wrong:
+        return None
+    message = "keys of the study hold what is not accepted, or name a file and a folder alike; rename them"
+    return Refuse(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(wrong), "example_key": wrong[0][:300]})
+
+
+def _removed() -> Refuse:
+    return Refuse(Reason.UPLOAD_REMOVED, "the objects are gone; upload the study again", {})
 
 
 def _decide_by_marker(found: int, promised: int, limit: int, now: int) -> Decision:

@@ -46,7 +46,7 @@ class DatasetConfig(_Strict):
     """A dataset. Its feature groups are a pure function of this file and of the parameter file it names."""
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
     description: str = ""
     imaging: ImagingConfig | None = None
 

@@ -13,6 +13,10 @@ MAX_JOB_ATTEMPTS = 2
 """A job that fails for the machine's or the program's fault is run once more under the next name."""
 
 
+STUDY_SECONDS = 900
+"""The longest a study may take in the radiomics job (its own limit); a job gets as much for each, and once more."""
+
+
 @dataclass(frozen=True)
 class RunPaths:
     """Keys of a run's objects in ProcessedBucket."""
@@ -143,7 +147,7 @@ def map_item(run: str, planned: Sequence[PlannedUnit], settings: JobSettings, at
         "job_uri": f"s3://{bucket}/{paths.job_folder(identity)}",
         "output_uri": f"s3://{bucket}/imaging/",
         "volume_gb": volume_gb(planned, settings.minimum_volume_gb),
-        "time_limit_seconds": settings.time_limit_seconds,
+        "time_limit_seconds": max(settings.time_limit_seconds, STUDY_SECONDS * (len(planned) + 1)),
     }
 
 

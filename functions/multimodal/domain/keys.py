@@ -8,7 +8,8 @@ from multimodal.domain.units import Unit
 
 MARKER_NAME = "_COMPLETE.json"
 COHORT_NAME = "_cohort.json"
-MAX_SEGMENT = 128
+MAX_SEGMENT_BYTES = 255
+"""Longest part of a key: jobs download objects to files of that name."""
 _COMPANION_SUFFIXES = {
     ".csv",
     ".tsv",
@@ -70,26 +71,26 @@ def parse_key(key: str) -> UploadKey:
     segments = key.split("/")
     if segments[0] != "imaging":
         return UploadKey(KeyKind.REFUSED, problem="the key does not start with imaging/")
-    bad = next((s for s in segments[1:] if not _is_safe(s)), None)
-    if bad is not None:
+    if not all(is_safe_segment(s) for s in segments[1:]):
         return UploadKey(KeyKind.REFUSED, _safe_dataset(segments), problem=_SEGMENT_RULE)
     return _parse_segments(segments)
 
 
 _SEGMENT_RULE = (
-    "a part of the key is empty, '.' or '..', longer than 128 characters, or holds '#', a backslash or a control "
+    "a part of the key is empty, '.' or '..', longer than 255 bytes, or holds '#', a backslash or a control "
     "character; rename it and upload again"
 )
 
 
-def _is_safe(segment: str) -> bool:
-    if not segment or segment in {".", ".."} or len(segment) > MAX_SEGMENT:
+def is_safe_segment(segment: str) -> bool:
+    """Whether a part of a key can name a file, and a part of a unit id, without surprises."""
+    if segment in {"", ".", ".."} or any(c in "#\\" or not c.isprintable() for c in segment):
         return False
-    return not any(c in "#\\" or not c.isprintable() for c in segment)
+    return len(segment.encode()) <= MAX_SEGMENT_BYTES
 
 
 def _safe_dataset(segments: list[str]) -> str:
-    return segments[1] if len(segments) > 1 and _is_safe(segments[1]) else "-"
+    return segments[1] if len(segments) > 1 and is_safe_segment(segments[1]) else "-"
 
 
 def _parse_segments(segments: list[str]) -> UploadKey:
@@ -97,10 +98,12 @@ def _parse_segments(segments: list[str]) -> UploadKey:
     match rest:
         case [name] if name == COHORT_NAME:
             return UploadKey(KeyKind.COHORT, dataset)
-        case [_subject, name] if name.lower().endswith(".zip") and len(name) > len(".zip"):
+        case [_subject, name] if _is_archive(name):
             return UploadKey(KeyKind.ARCHIVE, dataset, Unit(dataset, rest[0], name[: -len(".zip")]))
         case [_subject, _study, name] if name == MARKER_NAME:
             return UploadKey(KeyKind.MARKER, dataset, Unit(dataset, rest[0], rest[1]))
+        case [_subject, study, _, *_] if _is_archive(study):
+            return UploadKey(KeyKind.REFUSED, dataset, problem=_ZIP_FOLDER_RULE)
         case [subject, study, _, *_]:
             return UploadKey(KeyKind.OBJECT, dataset, Unit(dataset, subject, study))
     if _is_companion(segments[-1]):
@@ -108,6 +111,11 @@ def _parse_segments(segments: list[str]) -> UploadKey:
     return UploadKey(KeyKind.REFUSED, dataset, problem=_LAYOUT_RULE)
 
 
+def _is_archive(name: str) -> bool:
+    return name.lower().endswith(".zip") and is_safe_segment(name[: -len(".zip")])
+
+
+_ZIP_FOLDER_RULE = "a study's folder is named like a zip; rename it and upload again"
 _LAYOUT_RULE = (
     "the object is not inside a study; expected imaging/<dataset>/<subject>/<study>/… or "
     "imaging/<dataset>/<subject>/<study>.zip"

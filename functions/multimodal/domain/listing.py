@@ -12,11 +12,12 @@ GENERATION_LENGTH = 16
 
 @dataclass(frozen=True)
 class StoredObject:
-    """One object in S3: its key, its size in bytes and its ETag."""
+    """One object in S3: its key, its size in bytes, its ETag, and whether it must be restored before it is read."""
 
     key: str
     size: int
     etag: str
+    archived: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ class Listing:
         lines = (f"{o.key}\t{o.etag}\t{o.size}\n" for o in self.objects)
         return hashlib.sha256("".join(lines).encode()).hexdigest()[:GENERATION_LENGTH]
 
-    def holds_archive_of(self, unit: Unit) -> bool:
-        """Whether the study is there as a zip."""
-        return any(is_archive_of(unit, o.key) for o in self.objects)
+    def archives_of(self, unit: Unit) -> int:
+        """How many zips of the study are there; ``t.zip`` and ``t.ZIP`` are two."""
+        return sum(is_archive_of(unit, o.key) for o in self.objects)
 
     def holds_folder_of(self, unit: Unit) -> bool:
         """Whether the study is there as a folder."""

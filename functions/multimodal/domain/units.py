@@ -77,7 +77,8 @@ class Unit:
 class LedgerItem:
     """What the ledger holds of a unit. Times are epoch seconds; absent values are None.
 
-    ``open_since`` is the first arrival that no end status has answered yet; ``listed_at`` is when the objects of
+    ``open_since`` is the first arrival that no end status has answered yet, ``waiting_since`` the first one that no
+    run has taken up; ``listed_at`` is when the objects of
     ``generation`` were listed; ``due_at`` is when ``sweep`` must look at the unit again, whatever its status;
     ``requested_at`` is when somebody last asked for another run and ``served_request`` the last such wish that
     was taken up. ``version`` grows with every write and is what a write is conditional on.
@@ -87,6 +88,7 @@ class LedgerItem:
     status: Status
     last_arrival: int = 0
     open_since: int | None = None
+    waiting_since: int | None = None
     requested_at: int = 0
     served_request: int = 0
     listed_at: int = 0

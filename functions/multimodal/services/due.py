@@ -25,7 +25,7 @@ def look_at(unit: Unit, when: int) -> dict[str, Any]:
 
 def looked() -> dict[str, Any]:
     """Owe the unit nothing more: it leaves the index of waiting units."""
-    return {"due_at": None, "due_shard": None, "open_since": None}
+    return {"due_at": None, "due_shard": None, "open_since": None, "waiting_since": None}
 
 
 def ended(item: LedgerItem, now: int) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from multimodal.domain.feature_schema import FeatureGroupSpec, ParameterContract
 from multimodal.domain.features_document import FeaturesDocument
 from multimodal.domain.keys import KeyKind, parse_key
 from multimodal.domain.reasons import Reason
+from multimodal.domain.results import belongs_to_run
 from multimodal.domain.units import LedgerItem, Status, Unit
 from multimodal.observability import Metric, logger
 from multimodal.ports import Clock, FeatureRecords, Ledger, Meter, ObjectStore
@@ -69,6 +70,10 @@ class IngestFeatures:
 
     def _ingest(self, unit: Unit, item: LedgerItem, key: str) -> None:
         document = FeaturesDocument.parse(self._processed.read_text(key))
+        if not _is_awaited(item, document):
+            # A second delivery, or the late word of a run that was given up: the record in the store is newer.
+            logger().info("features not awaited", correlation_id=unit.correlation_id, status=item.status.value)
+            return
         spec = self._spec_for(unit, document)
         record = build_record(
             document, unit, spec, self._processed.uri(key), _instant(item.times.get("received_at", 0))
@@ -99,7 +104,7 @@ class IngestFeatures:
     def _complete(self, unit: Unit, document: Mapping[str, Any], digest: str, group: str) -> None:
         for _ in range(_TRIES):
             item = self._ledger.get(unit.unit_id)
-            if item is None or not self._may_complete(item, document):
+            if item is None or not _is_awaited(item, document):
                 return
             now = self._clock()
             changes = {
@@ -109,17 +114,13 @@ class IngestFeatures:
                 "record_hash": digest,
                 "feature_group": group,
                 "lease_until": None,
+                "lost_runs": None,
                 **ended(item, now),
             }
             if self._ledger.update(item, changes):
                 self._announce(item, now)
                 return
         raise RetryableError("the ledger item kept changing; the message will be delivered again")
-
-    def _may_complete(self, item: LedgerItem, document: Mapping[str, Any]) -> bool:
-        """Whether these features are the unit's latest result and not already noted."""
-        waits = item.status in {Status.PROCESSING, Status.PROCESSED}
-        return waits and (document.get("run") or {}).get("run_id") == item.run_id
 
     def _announce(self, item: LedgerItem, now: int) -> None:
         if item.status is Status.PROCESSING:
@@ -131,7 +132,7 @@ class IngestFeatures:
 
     def _quarantine(self, unit: Unit, error: BadInputError) -> None:
         item = self._ledger.get(unit.unit_id)
-        if item is None:
+        if item is None or item.status not in {Status.PROCESSING, Status.PROCESSED}:
             return
         now = self._clock()
         changes = {
@@ -147,6 +148,11 @@ class IngestFeatures:
             raise RetryableError("the ledger item changed meanwhile; the message will be delivered again")
         self._meter(Metric.UNITS_QUARANTINED)
         logger().warning("features refused", correlation_id=unit.correlation_id, reason_code=error.reason_code)
+
+
+def _is_awaited(item: LedgerItem, document: Mapping[str, Any]) -> bool:
+    """Whether these features are the result of the unit's present run and not ingested yet."""
+    return item.status in {Status.PROCESSING, Status.PROCESSED} and belongs_to_run(document, item.run_id)
 
 
 def _unit_of(key: str) -> Unit | None:

@@ -13,6 +13,7 @@ from multimodal.domain.jobs import (
     manifest_document,
     map_item,
 )
+from multimodal.domain.keys import is_safe_segment
 from multimodal.domain.packing import PlannedUnit, job_id, pack
 from multimodal.domain.units import Status, Unit
 from multimodal.observability import logger
@@ -33,13 +34,14 @@ class ClaimSubjects:
         self._ledger, self._raw, self._clock, self._review, self._claim = ledger, raw, clock, review, claim
 
     def __call__(self, run: str, dataset: str, subjects: Sequence[str]) -> None:
-        """Claim every study of the subjects for ``run``; subjects without a study are named in the plan."""
+        """Claim every study of the subjects for ``run``; what cannot be started is named in the plan."""
         studies = {subject: studies_of(self._raw, dataset, subject) for subject in dict.fromkeys(subjects)}
         missing = [subject for subject, units in studies.items() if not units]
         for subject in missing:
             note_subject_without_study(self._ledger, dataset, subject)
-        ready = [self._ready(run, unit) for units in studies.values() for unit in units]
-        self._claim(run, [r for r in ready if r is not None], missing)
+        found = [(unit, self._ready(run, unit)) for units in studies.values() for unit in units]
+        not_started = [unit.unit_id for unit, ready in found if ready is None]
+        self._claim(run, [ready for _, ready in found if ready is not None], missing, not_started)
 
     def _ready(self, run: str, unit: Unit) -> ReadyUnit | None:
         now = self._clock()
@@ -119,7 +121,9 @@ class PlanRun:
         if isinstance(request.get("run_id"), str):
             return str(request["run_id"])
         subjects, dataset = request.get("Subject"), request.get("Dataset", request.get("dataset"))
-        named = isinstance(subjects, list) and subjects and all(isinstance(s, str) and s for s in subjects)
+        named = (
+            isinstance(subjects, list) and subjects and all(isinstance(s, str) and is_safe_segment(s) for s in subjects)
+        )
         if not named or not isinstance(dataset, str) or not dataset:
             raise InvalidRequestError(
                 'the input must be {"run_id": "…"} or {"Subject": ["R01-001", …], "Dataset": "…"} with Subject a '

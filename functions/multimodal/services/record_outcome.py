@@ -12,6 +12,12 @@ from multimodal.observability import logger
 from multimodal.ports import Ledger, ObjectStore
 from multimodal.services.settle_unit import SettleUnit
 
+_BAD = ("quarantined", "failed", "unresolved", "not_started", "without_study")
+_WORDS = {
+    "unresolved": "without an outcome",
+    "not_started": "not started",
+    "without_study": "subjects without a study",
+}
 _GOOD = frozenset({Status.PROCESSED, Status.COMPLETED})
 
 
@@ -88,18 +94,15 @@ class SummarizeRun:
         """
         plan = self._processed.read_json(RunPaths(run).plan) or {"units": []}
         items = [self._ledger.get(unit["unit_id"]) for unit in plan["units"]]
-        counts = Counter(_verdict(item, run) for item in items)
-        reasons = Counter(i.reason_code for i in items if i and _verdict(i, run) in {"quarantined", "failed"})
+        idle = [self._ledger.get(unit_id) for unit_id in plan.get("not_started") or []]
         missing = len(plan.get("missing_subjects") or [])
-        bad = counts["quarantined"] + counts["failed"] + counts["unresolved"] + missing
-        cause = _cause(bad, len(items) + missing, reasons, counts["unresolved"], missing)
-        logger().info("run ended", run_id=run, failed=bad, total=len(items), counts=dict(counts))
-        return {
-            "run_id": run,
-            "status": "FAILED" if bad else "SUCCEEDED",
-            "cause": cause,
-            "counts": dict(counts),
-        }
+        counts = Counter(_verdict(item, run) for item in items)
+        counts += Counter({"not_started": len(idle), "without_study": missing})
+        failed = [i for i in items if i and _verdict(i, run) in {"quarantined", "failed"}]
+        bad = sum(counts[verdict] for verdict in _BAD)
+        cause = _cause(bad, sum(counts.values()), Counter(i.reason_code for i in [*failed, *idle] if i), counts)
+        logger().info("run ended", run_id=run, failed=bad, counts=dict(counts))
+        return {"run_id": run, "status": "FAILED" if bad else "SUCCEEDED", "cause": cause, "counts": dict(counts)}
 
 
 def _verdict(item: LedgerItem | None, run: str) -> str:
@@ -112,10 +115,10 @@ def _verdict(item: LedgerItem | None, run: str) -> str:
     return "processed" if item.status in _GOOD else "waiting"
 
 
-def _cause(bad: int, total: int, reasons: Counter[str | None], unresolved: int, missing: int) -> str:
+def _cause(bad: int, total: int, reasons: Counter[str | None], counts: Counter[str]) -> str:
     if not bad:
         return f"all {total} units are accounted for"
-    parts = [f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda r: (-r[1], str(r[0])))]
-    parts += [f"{unresolved} without an outcome"] if unresolved else []
-    parts += [f"{missing} subjects without a study"] if missing else []
+    named = sorted(reasons.items(), key=lambda r: (-r[1], str(r[0])))
+    parts = [f"{count} {reason}" for reason, count in named if reason]
+    parts += [f"{counts[verdict]} {words}" for verdict, words in _WORDS.items() if counts[verdict]]
     return f"{bad} of {total} units did not succeed: {', '.join(parts)}; see the ledger, then retry"

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from multimodal.domain.errors import BadInputError, RetryableError
-from multimodal.domain.keys import COHORT_NAME, KeyKind, UploadKey, parse_key
+from multimodal.domain.errors import BadInputError, ConfigurationError, RetryableError
+from multimodal.domain.keys import COHORT_NAME, KeyKind, UploadKey, is_safe_segment, parse_key
 from multimodal.domain.reasons import Reason
 from multimodal.domain.units import Status, Unit
 from multimodal.observability import Metric, logger
-from multimodal.ports import Clock, Ledger, Meter, ObjectStore
+from multimodal.ports import Clock, Ledger, Meter, ObjectStore, Spread
 from multimodal.services.subjects import note_subject_without_study, studies_of
 
 
@@ -44,8 +44,11 @@ class RegisterArrivals:
         Quiet period in seconds.
     """
 
-    def __init__(self, ledger: Ledger, raw: ObjectStore, clock: Clock, meter: Meter, quiet: int) -> None:
-        self._ledger, self._raw, self._clock, self._meter, self._quiet = ledger, raw, clock, meter, quiet
+    def __init__(
+        self, ledger: Ledger, raw: ObjectStore, clock: Clock, meter: Meter, quiet: int, spread: Spread = map
+    ) -> None:
+        self._ledger, self._raw, self._clock, self._meter = ledger, raw, clock, meter
+        self._quiet, self._spread = quiet, spread
 
     def __call__(self, uploads: Sequence[Upload]) -> set[str]:
         """Register uploads; return ids of the messages that must come again.
@@ -127,11 +130,10 @@ class RegisterArrivals:
     def _try_cohort(self, upload: Upload, dataset: str) -> set[str]:
         try:
             subjects = self._read_cohort(upload.key)
-            for subject in subjects:
-                self._request_subject(dataset, subject, upload.event_time)
+            list(self._spread(lambda s: self._request_subject(dataset, s, upload.event_time), subjects))
         except BadInputError as error:
             self._note_bad_cohort(dataset, error)
-        except RetryableError as error:
+        except (RetryableError, ConfigurationError) as error:
             logger().warning("cohort not registered, will be delivered again", dataset=dataset, reason=str(error))
             return {upload.message_id}
         return set()
@@ -140,9 +142,10 @@ class RegisterArrivals:
         text = self._raw.read_text(key)
         try:
             subjects = json.loads(text or "")["subjects"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             subjects = None
-        if not isinstance(subjects, list) or not subjects or not all(isinstance(s, str) and s for s in subjects):
+        named = isinstance(subjects, list) and all(isinstance(s, str) and is_safe_segment(s) for s in subjects)
+        if not subjects or not named:
             raise BadInputError(Reason.COHORT_INVALID, f'{COHORT_NAME} must be {{"subjects": ["R01-001", …]}}')
         return list(dict.fromkeys(subjects))
 

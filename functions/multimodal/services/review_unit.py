@@ -71,9 +71,6 @@ class ReviewUnit:
         """Review a unit that is not being processed; return it when a run may claim it now."""
         now = self._clock()
         listing = list_unit(self._raw, item.unit)
-        if not listing.objects:
-            self._refuse(item, Refuse(Reason.UPLOAD_REMOVED, "the objects are gone; upload the study again", {}), now)
-            return None
         if self._nothing_new(item, listing):
             self._let_be(item, now)
             return None
@@ -161,6 +158,8 @@ class ReviewUnit:
             "reason_code": refusal.reason.value,
             "reason_message": refusal.message,
             "reason_details": refusal.details,
+            # Nothing of this content was processed: the next look decides anew.
+            "generation": None,
             "listed_at": now,
             "served_request": item.requested_at,
             "quarantined_at": now,

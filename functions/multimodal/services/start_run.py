@@ -7,7 +7,7 @@ from multimodal.domain.jobs import RunPaths, listing_document
 from multimodal.domain.packing import PlannedUnit, run_id
 from multimodal.domain.units import Status
 from multimodal.observability import Metric, logger
-from multimodal.ports import Clock, Ledger, Meter, ObjectStore
+from multimodal.ports import Clock, Ledger, Meter, ObjectStore, Spread
 from multimodal.services.due import look_at
 from multimodal.services.review_unit import NO_REASON, ReadyUnit
 
@@ -21,25 +21,47 @@ class ClaimUnits:
     Two claimers cannot take the same unit: the claim is a write on the condition that the item is as it was read.
     """
 
-    def __init__(self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Meter) -> None:
+    def __init__(
+        self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Meter, spread: Spread = map
+    ) -> None:
         self._ledger, self._processed, self._clock, self._meter = ledger, processed, clock, meter
+        self._spread = spread
 
     def name_of(self, ready: Sequence[ReadyUnit]) -> str:
         """Return the deterministic name of a run over these units."""
         return run_id([(r.item.unit_id, r.listing.generation, r.item.attempt + 1) for r in ready])
 
-    def __call__(self, run: str, ready: Sequence[ReadyUnit], missing_subjects: Sequence[str] = ()) -> list[PlannedUnit]:
-        """Claim units and write ``plan.json``; return those that were claimed."""
-        claimed = [r for r in ready if self._claim(run, r)]
-        planned = [self._store_listing(run, r) for r in claimed]
+    def __call__(
+        self,
+        run: str,
+        ready: Sequence[ReadyUnit],
+        missing_subjects: Sequence[str] = (),
+        not_started: Sequence[str] = (),
+    ) -> list[PlannedUnit]:
+        """Claim units and write ``plan.json``; return those that were claimed.
+
+        Parameters
+        ----------
+        run : str
+            Name of the run.
+        ready : sequence of ReadyUnit
+            Candidates; those that somebody else moved meanwhile are left out.
+        missing_subjects, not_started : sequence of str
+            Subjects and unit ids that were asked for and are not in the run: it does not end as a success.
+        """
+        planned = [p for p in self._spread(lambda r: self._take(run, r), ready) if p is not None]
         plan = {
             "schema": 1,
             "run_id": run,
             "units": [asdict(p) for p in planned],
             "missing_subjects": list(missing_subjects),
+            "not_started": list(not_started),
         }
         self._processed.write_json(RunPaths(run).plan, plan)
         return planned
+
+    def _take(self, run: str, ready: ReadyUnit) -> PlannedUnit | None:
+        return self._store_listing(run, ready) if self._claim(run, ready) else None
 
     def _claim(self, run: str, ready: ReadyUnit) -> bool:
         item, now = ready.item, self._clock()
@@ -50,6 +72,7 @@ class ClaimUnits:
             "run_id": run,
             "attempt": item.attempt + 1,
             "lease_until": lease_until,
+            "waiting_since": None,
             "processing_at": now,
             **look_at(item.unit, lease_until),
         }

@@ -1,12 +1,15 @@
 """The minute's round: look at every unit whose look is due and start one run for all that are ready."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 
+from multimodal.domain.errors import RetryableError
 from multimodal.domain.reasons import Reason
 from multimodal.domain.results import Outcome
 from multimodal.domain.units import LedgerItem, Status
 from multimodal.observability import Metric, logger
-from multimodal.ports import Clock, Ledger, Meter, Runs
+from multimodal.ports import Clock, Ledger, Meter, Runs, Spread
 from multimodal.services.due import look_at
 from multimodal.services.review_unit import ReadyUnit, ReviewUnit
 from multimodal.services.settle_unit import SettleUnit
@@ -16,6 +19,18 @@ MAX_LOOKS = 2000
 """Most units looked at in one round; the rest are still due in the next."""
 MAX_LOST_RUNS = 3
 """A unit whose run vanished without a result this often is FAILED and waits for a person."""
+
+
+PUT_OFF_SECONDS = 900
+"""A unit whose look failed is looked at again after this long."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a look came to."""
+
+    ready: ReadyUnit | None = None
+    failed: bool = False
 
 
 class Sweep:
@@ -30,9 +45,10 @@ class Sweep:
         review: ReviewUnit,
         claim: ClaimUnits,
         settle: SettleUnit,
+        spread: Spread = map,
     ) -> None:
         self._ledger, self._runs, self._clock, self._meter = ledger, runs, clock, meter
-        self._review, self._claim, self._settle = review, claim, settle
+        self._review, self._claim, self._settle, self._spread = review, claim, settle, spread
 
     def __call__(self, time_is_left: Callable[[], bool]) -> dict[str, int | str | None]:
         """Look at due units while time is left, start a run, and report.
@@ -41,23 +57,39 @@ class Sweep:
         ----------
         time_is_left : callable
             False when the round should end and start what it has.
+
+        Raises
+        ------
+        RetryableError
+            When every look failed: the fault is not a unit's.
         """
-        ready, looked_at = self._look(time_is_left)
+        due = self._ledger.due(self._clock(), MAX_LOOKS)
+        looks = list(self._spread(lambda unit_id: self._guarded_look(unit_id, time_is_left), due))
+        ready = [look.ready for look in looks if look.ready]
         run = self._start(ready)
         waiting = self._measure()
-        return {"looked_at": looked_at, "started": len(ready), "run_id": run, "waiting": waiting}
+        if looks and all(look.failed for look in looks):
+            raise RetryableError(f"all {len(looks)} looks at units failed; see the log")
+        return {"due": len(due), "started": len(ready), "run_id": run, "waiting": waiting}
 
-    def _look(self, time_is_left: Callable[[], bool]) -> tuple[list[ReadyUnit], int]:
-        ready, looked_at = [], 0
-        for unit_id in self._ledger.due(self._clock(), MAX_LOOKS):
-            if not time_is_left():
-                logger().warning("round ends early; the rest is due in the next", looked_at=looked_at)
-                break
+    def _guarded_look(self, unit_id: str, time_is_left: Callable[[], bool]) -> _Look:
+        """Look at one unit; whatever is wrong with it must not end the round for all others."""
+        if not time_is_left():
+            return _Look()
+        try:
             item = self._ledger.get(unit_id)
-            looked_at += 1
-            found = self._look_at(item) if item else None
-            ready += [found] if found else []
-        return ready, looked_at
+            return _Look(self._look_at(item) if item else None)
+        except Exception as error:  # noqa: BLE001 – logged, metered, put off, and raised if no look succeeds
+            return self._put_off(unit_id, error)
+
+    def _put_off(self, unit_id: str, error: Exception) -> _Look:
+        logger().error("look failed", error=type(error).__name__, reason=str(error)[:500])
+        self._meter(Metric.LOOKS_FAILED)
+        with suppress(RetryableError):
+            item = self._ledger.get(unit_id)
+            if item is not None:
+                self._ledger.update(item, look_at(item.unit, self._clock() + PUT_OFF_SECONDS))
+        return _Look(failed=True)
 
     def _look_at(self, item: LedgerItem) -> ReadyUnit | None:
         if item.status is not Status.PROCESSING:

@@ -44,7 +44,15 @@ class FakeLedger:
         old = self.items.get(unit.unit_id)
         item = old or LedgerItem(unit, Status.RECEIVING, times={"received_at": now})
         look = due_at if at_once or item.due_at is None else item.due_at
-        self._store(replace(item, last_arrival=now, due_at=look, open_since=item.open_since or now))
+        self._store(
+            replace(
+                item,
+                last_arrival=now,
+                due_at=look,
+                open_since=item.open_since or now,
+                waiting_since=item.waiting_since or now,
+            )
+        )
         return old is None
 
     def request(self, unit: Unit, requested_at: int, due_at: int) -> bool:

@@ -4,9 +4,33 @@ import random
 
 import pytest
 
+from multimodal.domain.completeness import MAX_OBJECTS
 from multimodal.domain.keys import KeyKind, parse_key
 from multimodal.domain.units import Status, Unit
 from tests.unit.functions.world import DATASET, FORCE, QUIET, World, slices
+
+
+DEEP = b"[" * 100_000
+BAD_MARKERS = [
+    b"",
+    b"{}",
+    b'{"objects": 0}',
+    b'{"objects": true}',
+    b'{"objects": "3"}',
+    b"[3]",
+    b'{"objects": 1' + b"0" * 60 + b"}",
+    DEEP,
+]
+BAD_COHORTS = [
+    b"not json",
+    b"{}",
+    b'{"subjects": []}',
+    b'{"subjects": [1]}',
+    b'["R01-001"]',
+    b'{"subjects": [".."]}',
+    b'{"subjects": ["\\ud800"]}',
+    DEEP,
+]
 
 
 def test_one_write_per_study_however_many_objects_a_batch_names() -> None:
@@ -112,7 +136,19 @@ def test_marker_that_is_never_met_is_quarantined_with_numbers() -> None:
     assert world.ledger.extra[item.unit_id]["reason_details"] == {"promised": 9, "found": 2}
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"objects": 0}', b'{"objects": true}', b'{"objects": "3"}', b"[3]"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b'{"objects": 0}',
+        b'{"objects": true}',
+        b'{"objects": "3"}',
+        b"[3]",
+        b'{"objects": 1' + b"0" * 60 + b"}",
+        b"[" * 100_000,
+    ],
+)
 def test_marker_that_promises_nothing_is_refused(body: bytes) -> None:
     world = World()
     world.upload(*slices(1))
@@ -195,7 +231,19 @@ def test_cohort_file_reruns_its_subjects_once_per_upload() -> None:
     assert world.item().requested_at == world.clock(), "a new upload of the file is a new wish"
 
 
-@pytest.mark.parametrize("body", [b"not json", b"{}", b'{"subjects": []}', b'{"subjects": [1]}', b'["R01-001"]'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"not json",
+        b"{}",
+        b'{"subjects": []}',
+        b'{"subjects": [1]}',
+        b'["R01-001"]',
+        b"[" * 100_000,
+        b'{"subjects": [".."]}',
+        b'{"subjects": ["\\ud800"]}',
+    ],
+)
 def test_cohort_file_that_names_nobody_is_visible(body: bytes) -> None:
     world = World()
     world.upload(f"imaging/{DATASET}/_cohort.json", body=body)
@@ -217,6 +265,9 @@ def test_cohort_file_that_names_nobody_is_visible(body: bytes) -> None:
         ("imaging/d/metadata.csv", KeyKind.IGNORED),
         ("imaging/d/s/1.dcm", KeyKind.REFUSED),
         ("imaging/d/s/../t/1.dcm", KeyKind.REFUSED),
+        ("imaging/d/s/...zip", KeyKind.REFUSED),
+        ("imaging/d/s/t.zip/1.dcm", KeyKind.REFUSED),
+        ("imaging/d/s/t/" + "é" * 200, KeyKind.REFUSED),
         ("imaging/d//t/1.dcm", KeyKind.REFUSED),
         ("imaging/d/s#1/t/1.dcm", KeyKind.REFUSED),
         ("imaging/d/s/t\x00/1.dcm", KeyKind.REFUSED),
@@ -237,3 +288,60 @@ def test_refused_keys_are_visible_in_the_ledger_with_one_write() -> None:
 def test_correlation_id_is_the_units_alone() -> None:
     assert Unit("d", "s", "t").correlation_id == Unit("d", "s", "t").correlation_id
     assert Unit("d", "s", "t").correlation_id != Unit("d", "s", "u").correlation_id
+
+
+def test_marker_that_comes_first_waits_for_its_objects() -> None:
+    world = World()
+    world.upload(f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json", body=b'{"objects": 2}')
+    world.tick()
+    assert world.item().status is Status.RECEIVING
+    world.upload(*slices(2))
+    assert world.tick(QUIET)["run_id"] is not None
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        (f"imaging/{DATASET}/R01-001/1.2.3/a/../../x",),
+        (f"imaging/{DATASET}/R01-001/1.2.3/a//b",),
+        (f"imaging/{DATASET}/R01-001/1.2.3/a", f"imaging/{DATASET}/R01-001/1.2.3/a/b"),
+    ],
+)
+def test_keys_that_would_fail_their_neighbours_download_are_refused(keys: tuple[str, ...]) -> None:
+    world = World()
+    for key in keys:
+        world.raw.put(key)
+    world.upload(*slices(2))
+    world.tick(QUIET + 60)
+    assert world.item().reason_code == "KEY_NOT_ACCEPTED"
+
+
+def test_two_zips_that_differ_in_case_are_refused_and_a_repaired_study_runs() -> None:
+    world = World()
+    world.upload(f"imaging/{DATASET}/R01-001/1.2.3.zip", f"imaging/{DATASET}/R01-001/1.2.3.ZIP")
+    world.tick()
+    assert world.item().reason_code == "AMBIGUOUS_UPLOAD"
+    del world.raw.content[f"imaging/{DATASET}/R01-001/1.2.3.ZIP"]
+    world.upload(f"imaging/{DATASET}/R01-001/1.2.3.zip")
+    assert world.tick()["run_id"] is not None
+
+
+def test_download_uploaded_a_level_too_deep_is_refused_before_it_is_planned() -> None:
+    world = World()
+    for i in range(MAX_OBJECTS + 1):
+        world.raw.put(f"imaging/{DATASET}/R01-001/1.2.3/{i}")
+    world.upload(f"imaging/{DATASET}/R01-001/1.2.3/0")
+    world.tick(QUIET + 60)
+    assert world.item().reason_code == "INPUT_TOO_LARGE"
+
+
+def test_replacement_during_a_long_run_gets_its_own_quiet_period() -> None:
+    world = World()
+    world.upload(*slices(3))
+    run = world.sweep_until_run()
+    world.clock.advance(FORCE)
+    world.upload(slices(3)[0], body=b"new")
+    world.run_job(world.jobs(run)[0])
+    assert world.tick(1)["run_id"] is None, "its other slices are still on their way"
+    world.upload(*slices(3)[1:], body=b"new")
+    assert world.tick(2 * QUIET)["run_id"] is not None

@@ -19,7 +19,7 @@ from multimodal.domain.feature_schema import (
 from multimodal.domain.units import Status
 from multimodal.services.ensure_groups import EnsureGroups
 from tests.unit.functions.fakes import FakeFeatureStore
-from tests.unit.functions.world import DATASET, World, features_document, slices
+from tests.unit.functions.world import DATASET, QUIET, World, features_document, slices
 
 GROUP = f"stack-{DATASET}-imaging-v1"
 
@@ -201,3 +201,26 @@ def test_what_is_no_features_document_is_quarantined(text: str | None) -> None:
         world.processed.content[world.features_key()] = text.encode()
     world.ingest(world.features_key())
     assert world.item().reason_code == "FEATURES_INVALID"
+
+
+def test_stale_second_delivery_harms_neither_a_completed_nor_a_rerunning_unit() -> None:
+    world = _processed()
+    world.ingest(world.features_key())
+    key = world.features_key()
+    world.processed.content[key] = world.processed.content[key].replace(b'"params_hash": "', b'"params_hash": "x')
+    world.ingest(key)
+    assert world.item().status is Status.COMPLETED
+    world.clock.advance(9)
+    world.ledger.request(world.item().unit, world.clock(), world.clock())
+    assert world.tick(QUIET)["run_id"] is not None
+    world.ingest(key)
+    assert world.item().status is Status.PROCESSING
+
+
+def test_job_that_outlives_its_run_does_not_write_over_a_newer_record() -> None:
+    world = _processed()
+    world.ingest(world.features_key())
+    late = features_document(value=9.0) | {"run": {"run_id": "run-given-up", "job_id": "j", "generation": "g"}}
+    world.processed.write_json(world.features_key(), late)
+    world.ingest(world.features_key())
+    assert len(world.features.records) == 1

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from multimodal.domain.errors import InvalidRequestError
+from multimodal.domain.errors import ConfigurationError, InvalidRequestError, RetryableError
 from multimodal.domain.packing import MAX_UNITS_PER_JOB, PlannedUnit, job_id, pack, run_id, volume_gb
 from multimodal.domain.units import Status, Unit
 from multimodal.services.start_run import LEASE_SECONDS
 from multimodal.services.sweep import MAX_LOST_RUNS
-from tests.unit.functions.world import DATASET, FORCE, QUIET, World, rejection_document, slices
+from tests.unit.functions.world import DATASET, FORCE, IMAGE, QUIET, World, rejection_document, slices
 
 GIB = 1024**3
 
@@ -216,6 +216,7 @@ def test_two_sweeps_cannot_claim_one_unit() -> None:
 def test_articles_input_runs_the_subjects_studies_and_names_those_without_any() -> None:
     world = World()
     world.upload(*slices(2), *slices(2, study="9.9"), *slices(2, subject="R01-002"))
+    world.clock.advance(QUIET)
     answer = world.plan("my-execution", {"Subject": ["R01-001", "R01-404"], "Dataset": DATASET, "extra": 1})
     assert (answer["run_id"], answer["job_count"]) == ("my-execution", 2)
     for job in json.loads(world.processed.content["runs/my-execution/jobs.json"]):
@@ -229,6 +230,7 @@ def test_articles_input_runs_the_subjects_studies_and_names_those_without_any() 
 def test_planning_again_after_a_crash_keeps_the_claims() -> None:
     world = World()
     world.upload(*slices(2))
+    world.clock.advance(QUIET)
     request = {"Subject": ["R01-001"], "Dataset": DATASET}
     world.plan("e", request)
     del world.processed.content["runs/e/plan.json"]
@@ -268,3 +270,51 @@ def test_sweep_measures_what_waits_and_how_long() -> None:
     world.tick(100)
     assert world.meter.values["UnitsIncomplete"] == 1
     assert world.meter.values["OldestIncompleteUnitSeconds"] == 100
+
+
+@pytest.mark.parametrize(
+    ("dataset", "image", "reason"), [("unheard_of", IMAGE, "DATASET_UNKNOWN"), (DATASET, "", "IMAGE_NOT_SET")]
+)
+def test_articles_request_that_starts_nothing_is_no_success(dataset: str, image: str, reason: str) -> None:
+    world = World(image=image)
+    world.upload(f"imaging/{dataset}/R01-001/1.2.3/1.dcm")
+    world.clock.advance(QUIET)
+    assert world.plan("e", {"Subject": ["R01-001"], "Dataset": dataset})["job_count"] == 0
+    summary = world.summarize("e")
+    assert summary["status"] == "FAILED"
+    assert f"1 {reason}, 1 not started" in summary["cause"]
+
+
+def test_study_that_is_still_arriving_is_not_half_run_by_a_request() -> None:
+    world = World()
+    world.upload(*slices(2))
+    world.plan("e", {"Subject": ["R01-001"], "Dataset": DATASET})
+    assert world.summarize("e")["status"] == "FAILED"
+    assert world.tick(QUIET)["run_id"] is not None, "the wish is kept and served when the upload is quiet"
+
+
+def test_jobs_with_many_studies_get_the_time_they_may_need() -> None:
+    world = World(concurrency=1)
+    run = _started(world, 10)
+    assert sum(j["time_limit_seconds"] for j in world.jobs(run)) >= 10 * 900
+
+
+def test_unit_that_cannot_be_looked_at_does_not_stop_the_round() -> None:
+    world = World()
+    world.upload(*slices(1, subject="R01-001"), *slices(1, subject="R01-002"))
+    good = world.raw.objects_under
+
+    def objects_under(prefix: str) -> Any:
+        if "R01-001" in prefix:
+            raise ConfigurationError("AccessDenied")
+        return good(prefix)
+
+    world.raw.objects_under = objects_under  # type: ignore[method-assign]
+    assert world.tick(QUIET + 60)["started"] == 1
+    assert world.item("R01-002").status is Status.PROCESSING
+    assert world.meter.values["LooksFailed"] == 1
+    assert (world.item("R01-001").due_at or 0) > world.clock(), "it is looked at again, later"
+    del world.ledger.items[world.item("R01-002").unit_id]
+    world.clock.advance(2000)
+    with pytest.raises(RetryableError, match="all 1 looks"):
+        world.tick()

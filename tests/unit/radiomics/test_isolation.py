@@ -92,3 +92,13 @@ def test_a_full_disk_is_a_fault_of_the_machine(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(HostFaultError):
         process_study(task_for(tmp_path / "absent", tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_result_that_cannot_be_written_harms_no_other_study(tmp_path: Path) -> None:
+    (tmp_path / "bad").write_text("a file where the result folder goes")
+    outcomes = _run(tmp_path, _bug)
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
+        "first": "accept",
+        "bad": "host_fault",
+        "last": "accept",
+    }

@@ -84,14 +84,33 @@ def test_a_job_description_in_the_input_folder_is_found(tmp_path: Path) -> None:
         _job(units="all"),
         _job(units=[_job()["units"][0] | {"path": "../elsewhere"}]),
         _job(units=[_job()["units"][0] | {"path": "/elsewhere"}]),
+        _job(units=[_job()["units"][0] | {"path": "."}]),
         _job(units=[_job()["units"][0] | {"study": "../t"}]),
+        _job(units=[_job()["units"][0] | {"subject": ".."}]),
+        _job(units=[_job()["units"][0] | {"subject": "a\n"}]),
+        _job(units=[_job()["units"][0] | {"subject": "\ud800"}]),
         _job(units=[_job()["units"][0], _job()["units"][0]]),
         _job(datasets={}),
         _job(datasets={"d": {"params": "no_such_parameters"}}),
         _job(datasets={"d": {"params": "ct", "roi": {"label": "("}}}),
         _job(datasets={"d": {"params": "ct", "roi": {"policy": "first"}}}),
     ],
-    ids=["schema", "units", "parent", "absolute", "name", "twice", "dataset", "params", "pattern", "policy"],
+    ids=[
+        "schema",
+        "units",
+        "parent",
+        "absolute",
+        "whole",
+        "name",
+        "up",
+        "control",
+        "surrogate",
+        "twice",
+        "dataset",
+        "params",
+        "pattern",
+        "policy",
+    ],
 )
 def test_a_wrong_job_description_ends_the_job(
     tmp_path: Path, job: dict[str, Any], capsys: pytest.CaptureFixture[str]
@@ -100,6 +119,27 @@ def test_a_wrong_job_description_ends_the_job(
     _write_job(tmp_path / "job.json", job)
     assert _run(tmp_path, "--job", str(tmp_path / "job.json")) == 2
     assert json.loads(capsys.readouterr().err)["event"] == "invalid_job"
+
+
+def test_results_of_an_earlier_run_are_no_study(tmp_path: Path) -> None:
+    (tmp_path / "in" / "out" / "earlier").mkdir(parents=True)
+    assert main(["--input-dir", str(tmp_path / "in"), "--output-dir", str(tmp_path / "in" / "out")]) == 0
+    assert [path.name for path in (tmp_path / "in" / "out").iterdir()] == ["earlier"]
+
+
+def test_another_job_on_the_same_output_folder_keeps_its_scratch_files(tmp_path: Path) -> None:
+    save_study(tmp_path / "in" / "study", SCAN)
+    other = tmp_path / "out" / ".radiomics-job" / "0" / "ct.nii.gz"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"half written by the other job")
+    assert _run(tmp_path) == 0
+    assert other.exists()
+
+
+def test_a_study_whose_name_is_not_text_is_processed(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in" / "\udcff", SCAN)
+    assert _run(tmp_path) == 0
+    assert json.loads((tmp_path / "out" / "\udcff" / "rejection.json").read_text())["subject"] == "?"
 
 
 def test_an_empty_input_is_no_fault(tmp_path: Path) -> None:

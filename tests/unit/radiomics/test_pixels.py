@@ -41,7 +41,12 @@ def test_bits_above_those_stored_are_no_part_of_the_value() -> None:
 
 
 def test_twelve_bit_signs_are_extended() -> None:
-    assert _decode(_with([0x0FFF, 0x0800, 5, 0], "<i2", BitsStored=12, HighBit=11, RescaleIntercept=0)) == [-1, -2048, 5, 0]
+    assert _decode(_with([0x0FFF, 0x0800, 5, 0], "<i2", BitsStored=12, HighBit=11, RescaleIntercept=0)) == [
+        -1,
+        -2048,
+        5,
+        0,
+    ]
 
 
 def test_padding_may_leave_the_range_and_is_clipped() -> None:

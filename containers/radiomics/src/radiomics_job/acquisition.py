@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 from pydicom.dataset import Dataset
 
@@ -112,7 +113,7 @@ def _number(dataset: Dataset, keyword: str) -> float | None:
     return number if number is None or math.isfinite(number) else None
 
 
-def _value(dataset: Dataset, keyword: str) -> object:
+def _value(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401  # as pydicom types it
     """Read an element that no voxel depends on; None when it is absent or damaged."""
     try:
         return dataset.get(keyword)

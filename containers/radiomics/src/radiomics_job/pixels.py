@@ -45,7 +45,7 @@ def hounsfield(ct: CtSlice) -> NDArray[np.int16]:
         When the pixel data cannot be decoded.
     """
     _check_meaning(ct)
-    stored = _without_unused_bits(_stored(ct), ct.dataset)
+    stored = _stored(ct)
     if stored.shape != (ct.rows, ct.columns):
         raise ValueError("decoded pixels do not have the size that the header says")
     return _rescale(stored, ct)
@@ -85,7 +85,8 @@ def _stored(ct: CtSlice) -> NDArray[np.signedinteger | np.unsignedinteger]:
     dtype = np.dtype(f"<{'i' if signed else 'u'}{dataset.BitsAllocated // 8}")
     count = ct.rows * ct.columns
     offset = ct.frame * count * dtype.itemsize
-    return np.frombuffer(dataset.PixelData, dtype, count, offset).reshape(ct.rows, ct.columns)
+    native = np.frombuffer(dataset.PixelData, dtype, count, offset).reshape(ct.rows, ct.columns)
+    return _without_unused_bits(native, dataset)
 
 
 def _without_unused_bits(
@@ -100,10 +101,11 @@ def _without_unused_bits(
 
 
 def _rescale(stored: NDArray[np.signedinteger | np.unsignedinteger], ct: CtSlice) -> NDArray[np.int16]:
+    values: NDArray[np.float64] | NDArray[np.signedinteger]
     if ct.slope == 1.0 and ct.intercept.is_integer():
-        # wide enough not to wrap round: an intercept beyond 32 bits is refused by NumPy
-        wide = np.int32 if stored.dtype.itemsize <= 2 and abs(ct.intercept) < 2**30 else np.int64
-        values: NDArray[np.float64] | NDArray[np.signedinteger] = stored.astype(wide)
+        # Wide enough not to wrap round; NumPy refuses an intercept beyond 64 bits.
+        narrow = stored.dtype.itemsize <= 2 and abs(ct.intercept) < 2**30
+        values = stored.astype(np.int32) if narrow else stored.astype(np.int64)
         values += int(ct.intercept)
     else:
         values = np.rint(stored * ct.slope + ct.intercept)

@@ -100,8 +100,9 @@ def _micrometres(frame: Frame) -> Hashable:
 
 
 def _without_duplicates(frames: Iterable[tuple[Hashable, MaskedFrame]]) -> list[MaskedFrame]:
-    """Keep one of identical frames at one place, leave empty ones out; contradicting ones are refused, also an empty one
-    beside one that is not.
+    """Keep one of identical frames at one place and leave empty ones out.
+
+    Contradicting ones are refused, also an empty one beside one that is not.
     """
     kept: dict[Hashable, MaskedFrame | None] = {}
     for key, (frame, mask) in frames:

@@ -171,11 +171,11 @@ def _choose(
         for error in pairings.values()
         if isinstance(error, StudyRejectedError) and error.code is ReasonCode.SEG_REFERENCES_OTHER_SERIES
     ]
-    usable = [c for c in candidates if pairings[c.source_uid] not in foreign]
+    usable = [c for c in candidates if pairings[id(c.references)] not in foreign]
     if not usable:
         raise foreign[0]
     choice = choose(usable, task.rule)
-    found = [pairings[candidate.source_uid] for candidate in choice.chosen]
+    found = [pairings[id(candidate.references)] for candidate in choice.chosen]
     for result in found:
         if isinstance(result, StudyRejectedError):
             raise result
@@ -192,14 +192,16 @@ def _choose(
 
 def _pair_objects(
     candidates: Sequence[Candidate], series: Sequence[CtSeries], least_found: float | None
-) -> dict[str, Pairing | StudyRejectedError]:
-    results: dict[str, Pairing | StudyRejectedError] = {}
+) -> dict[int, Pairing | StudyRejectedError]:
+    """Pair each object once, by the identity of its references: two objects may share an instance UID."""
+    results: dict[int, Pairing | StudyRejectedError] = {}
     for candidate in candidates:
-        if candidate.source_uid not in results:
+        key = id(candidate.references)
+        if key not in results:
             try:
-                results[candidate.source_uid] = pair(candidate.references, series, candidate.fits, least_found or 0.0)
+                results[key] = pair(candidate.references, series, candidate.fits, least_found or 0.0)
             except StudyRejectedError as error:
-                results[candidate.source_uid] = error
+                results[key] = error
     return results
 
 
