@@ -9,7 +9,6 @@ from multimodal.domain.keys import KeyKind, parse_key
 from multimodal.domain.units import Status, Unit
 from tests.unit.functions.world import DATASET, FORCE, QUIET, World, slices
 
-
 DEEP = b"[" * 100_000
 BAD_MARKERS = [
     b"",
