@@ -156,11 +156,14 @@ def strict_parsing() -> Iterator[None]:
 
 
 def unreadable_files(names: list[str]) -> StudyRejectedError:
-    """Build the rejection that names the damaged files of a study."""
+    """Build the rejection that names the damaged files of a study.
+
+    The names stand in the details only: a file may be named after a patient, and messages travel further.
+    """
     listed = [printable(name) for name in names[:20]]
     return StudyRejectedError(
         ReasonCode.UNREADABLE_DICOM,
-        f"{len(names)} DICOM file(s) are damaged or cut short; upload them again: {', '.join(listed[:3])}",
+        f"{len(names)} DICOM file(s) are damaged or cut short; upload them again (rejection.json names them).",
         {"count": len(names), "files": [*listed]},
     )
 
