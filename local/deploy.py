@@ -28,6 +28,8 @@ PARAMETERS = {
     "QuietPeriodSeconds": str(QUIET_PERIOD_SECONDS),
     "RadiomicsImageUri": RADIOMICS_IMAGE,
 }
+SAM_SECONDS = 600
+"""The longest one `sam` command may take; building and deploying take half a minute each."""
 _SHOWN_LINES = 15
 # samconfig.toml is for real accounts; an environment that it does not define takes nothing from it.
 _NO_SAMCONFIG = ("--config-env", "laptop")
@@ -105,11 +107,16 @@ def run_sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path,
     command = [str(_sam()), *arguments, *_NO_SAMCONFIG, "--region", REGION]
     variables = _sam_environment(environment)
     with log.open("w") as output, _process_group(command, output.fileno(), variables, folder) as process:
-        code = process.wait()
+        try:
+            code: int | None = process.wait(SAM_SECONDS)
+        except subprocess.TimeoutExpired:
+            # A custom resource whose function cannot even start never answers, and sam would wait for ever.
+            code = None
     if code != 0:
         lines = log.read_text(errors="replace").splitlines()
+        outcome = "failed" if code is not None else f"did not end within {SAM_SECONDS} s"
         raise CommandError(
-            f"`sam {arguments[0]}` failed.",
+            f"`sam {arguments[0]}` {outcome}.",
             details="\n".join(_end(lines)),
             hint=f"The whole output is in {shown(log)}.",
         )
