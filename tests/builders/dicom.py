@@ -81,6 +81,8 @@ class Scan:
         Centre of the volume, LPS millimetres.
     name : str
         Makes its UIDs different from another scan's.
+    places : tuple of float or None
+        Where the slices lie, in steps: uneven, or with holes. As many as ``slices``; None for 0, 1, 2, …
     """
 
     columns: int = 48
@@ -92,6 +94,7 @@ class Scan:
     shift: tuple[float, float] = (0.0, 0.0)
     centre: tuple[float, float, float] = (1.03, -0.91, 0.77)
     name: str = "a"
+    places: tuple[float, ...] | None = None
 
     @property
     def series_uid(self) -> str:
@@ -113,7 +116,8 @@ class Scan:
             + column * self.spacing[0] * (self.rows - 1)
             + step * (self.slices - 1)
         ) / 2
-        return np.asarray(np.array(self.centre) - half + k * step, dtype=np.float64)
+        place = self.places[int(k)] if self.places else k
+        return np.asarray(np.array(self.centre) - half + place * step, dtype=np.float64)
 
     def points(self, k: float) -> Points:
         """LPS position of every pixel of slice k, shape (rows, columns, 3)."""

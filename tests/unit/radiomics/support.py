@@ -68,6 +68,43 @@ class Result:
         assert np.array_equal(seg == 1, inside(places))
         assert np.abs(ct.astype(int) - hounsfield(places)).max() <= 1  # float32 affines round; half HU may flip
 
+    def assert_near_truth(self, inside: Inside, coarse_mm: tuple[float, float, float]) -> None:
+        """A resampled mask: its centroid within half a voxel of the region's, its surface within one coarse voxel.
+
+        ``coarse_mm`` are the sides of the coarsest voxel that was involved.
+        """
+        seg, affine = self.volume("seg.nii.gz")
+        spacing = np.linalg.norm(affine[:3, :3], axis=0)
+        mask, places = seg == 1, self.places()
+        region, points = _dense(inside)
+        shift = (places[mask].mean(axis=0) - points[region].mean(axis=0)) * LPS_TO_RAS
+        coarse = np.maximum(1.0, np.array(coarse_mm)[[1, 0, 2]] / spacing)
+        assert (np.abs(np.linalg.inv(affine[:3, :3]) @ shift) <= coarse / 2).all()
+        assert _hd95(_surface(mask, places), _surface(region, points)) <= np.linalg.norm(coarse_mm)
+
+
+def _dense(inside: Inside, step: float = 0.5, reach: float = 22.0) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """A region on a fine grid in patient space: the mask, and the LPS position of every point."""
+    axis = np.arange(-reach, reach, step)
+    points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
+    return inside(points), points
+
+
+def _surface(mask: NDArray[np.bool_], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Places of the voxels that have a neighbour outside, shape (n, 3)."""
+    padded = np.pad(mask, 1)
+    inner = np.logical_and.reduce([np.roll(padded, s, axis) for axis in range(3) for s in (1, -1)])
+    return np.asarray(places[mask & ~inner[1:-1, 1:-1, 1:-1]])
+
+
+def _hd95(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    return float(max(np.percentile(_nearest(first, second), 95), np.percentile(_nearest(second, first), 95)))
+
+
+def _nearest(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    parts = np.array_split(points, len(points) // 500 + 1)
+    return np.concatenate([np.linalg.norm(part[:, None] - others[None], axis=-1).min(axis=1) for part in parts])
+
 
 def task_for(
     source: Path, folder: Path, params: Params | None = None, rule: RoiRule | None = None, limits: Limits | None = None

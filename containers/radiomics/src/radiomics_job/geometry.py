@@ -51,10 +51,13 @@ class Grid:
         Number of columns, rows and slices.
     affine : ndarray of float, shape (4, 4)
         Voxel index (i, j, k) to RAS millimetres.
+    acquired_k : tuple of float or None
+        Where the acquired slices lie, in units of k, when they are not the grid's own slices; None when they are.
     """
 
     shape: tuple[int, int, int]
     affine: NDArray[np.float64]
+    acquired_k: tuple[float, ...] | None = None
 
     @property
     def spacing(self) -> tuple[float, float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from functools import cache
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
@@ -71,12 +72,9 @@ def plan_tasks(
 
 def _load(name: str) -> Params:
     try:
-        params = load_params(name)
+        return load_params(name)
     except ParamsError as error:
         raise InvalidJobError(str(error)) from error
-    if "resample" in (params.geometry.missing_slices, params.geometry.uneven_slices):
-        raise InvalidJobError(f"{name}: geometry: the policy 'resample' is not built yet; choose 'refuse'")
-    return params
 
 
 def _read_job(path: Path) -> Mapping[str, object]:
@@ -113,6 +111,7 @@ def _described(
             params=load(params or str(settings.get("params") or "ct")),
             rule=read_rule(_mapping(settings.get("roi") or {}, f"datasets.{dataset}.roi")),
             run=_run_of(job, unit),
+            surgery_date=_date(unit.get("surgery_date"), "units[].surgery_date"),
             limits=limits,
         )
 
@@ -165,6 +164,13 @@ def _relative(unit: Mapping[str, object]) -> PurePosixPath:
     if path is None or path.is_absolute() or ".." in path.parts or not path.parts:
         raise InvalidJobError(f"units[].path: expected a path inside the input folder, found {value!r}")
     return path
+
+
+def _date(value: object, where: str) -> date | None:
+    try:
+        return None if value is None else date.fromisoformat(str(value))
+    except ValueError as error:
+        raise InvalidJobError(f"{where}: expected a date as yyyy-mm-dd, found {value!r}") from error
 
 
 def _text(value: object) -> str | None:

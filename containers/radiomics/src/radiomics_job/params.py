@@ -18,24 +18,21 @@ from typing import Final, Literal, cast
 import yaml
 
 from radiomics_job.feature_names import FEATURES_BY_CLASS
+from radiomics_job.qc_limits import QcLimits, read_qc_limits
 from radiomics_job.settings_reader import ParamsError, SettingsReader
 
 __all__ = [
     "ExtractionSettings",
     "GeometryPolicies",
-    "HuRange",
     "Params",
     "ParamsError",
-    "QcLimits",
     "Resampling",
     "RoiSource",
-    "Threshold",
     "load_params",
 ]
 
 SCHEMA_VERSION: Final = 1
 SlicePolicy = Literal["refuse", "resample"]
-EdgePolicy = Literal["accept", "warn", "refuse"]
 RoiSource = Literal["SEG", "RTSTRUCT"]
 
 _INTERPOLATORS: Final = ("bspline", "linear", "nearest")
@@ -72,40 +69,15 @@ class ExtractionSettings:
 
 @dataclass(frozen=True, slots=True)
 class GeometryPolicies:
-    """What to do with slices that one affine cannot place, and where a soft segmentation becomes a mask."""
+    """What to do with slices that one affine cannot place, and where a soft segmentation becomes a mask.
+
+    `largest_gap_mm` bounds what the policy `resample` may bridge.
+    """
 
     missing_slices: SlicePolicy
     uneven_slices: SlicePolicy
+    largest_gap_mm: float
     fractional_threshold: float
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """Limits of one quality number; None means never."""
-
-    warn: float | None
-    refuse: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class HuRange:
-    """HU expected in a whole CT volume; outside it, a warning."""
-
-    lowest: float
-    highest: float
-
-
-@dataclass(frozen=True, slots=True)
-class QcLimits:
-    """Limits of the quality numbers. Those named `min_…` apply below the limit, the others above it."""
-
-    frame_position_residual_mm: Threshold
-    mask_outside_body_fraction: Threshold
-    connected_parts: Threshold
-    min_voxels: Threshold
-    min_referenced_slices_fraction: Threshold
-    touches_volume_edge: EdgePolicy
-    hu_range: HuRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +175,7 @@ def _parse(document: object, name: str) -> Params:
         hash="",
         extraction=_extraction(top.section("extraction")),
         geometry=_geometry(top.section("geometry")),
-        qc=_qc(top.section("qc")),
+        qc=read_qc_limits(top.section("qc")),
         roi_source=cast("tuple[RoiSource, ...]", roi.choices("source", ("SEG", "RTSTRUCT"))),
     )
     roi.finish()
@@ -261,40 +233,8 @@ def _geometry(reader: SettingsReader) -> GeometryPolicies:
     settings = GeometryPolicies(
         missing_slices=cast("SlicePolicy", reader.choice("missing_slices", policies)),
         uneven_slices=cast("SlicePolicy", reader.choice("uneven_slices", policies)),
+        largest_gap_mm=reader.number("largest_gap_mm", above=0),
         fractional_threshold=reader.number("fractional_threshold", above=0, up_to=1),
     )
     reader.finish()
     return settings
-
-
-def _qc(reader: SettingsReader) -> QcLimits:
-    limits = QcLimits(
-        frame_position_residual_mm=_threshold(reader, "frame_position_residual_mm"),
-        mask_outside_body_fraction=_threshold(reader, "mask_outside_body_fraction"),
-        connected_parts=_threshold(reader, "connected_parts"),
-        min_voxels=_threshold(reader, "min_voxels", below=True),
-        min_referenced_slices_fraction=_threshold(reader, "min_referenced_slices_fraction", below=True),
-        touches_volume_edge=cast("EdgePolicy", reader.choice("touches_volume_edge", ("accept", "warn", "refuse"))),
-        hu_range=_hu_range(reader.section("hu_range")),
-    )
-    reader.finish()
-    return limits
-
-
-def _threshold(reader: SettingsReader, key: str, *, below: bool = False) -> Threshold:
-    section = reader.section(key)
-    limits = Threshold(section.optional_number("warn"), section.optional_number("refuse"))
-    section.finish()
-    if limits.warn is not None and limits.refuse is not None:
-        wrong = limits.refuse > limits.warn if below else limits.refuse < limits.warn
-        if wrong:
-            raise reader.error(key, "refuse would come before warn; swap the two limits")
-    return limits
-
-
-def _hu_range(reader: SettingsReader) -> HuRange:
-    limits = HuRange(reader.number("lowest"), reader.number("highest"))
-    if limits.lowest >= limits.highest:
-        raise reader.error("lowest", f"expected less than highest ({limits.highest:g}), found {limits.lowest:g}")
-    reader.finish()
-    return limits

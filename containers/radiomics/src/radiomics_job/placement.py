@@ -20,6 +20,7 @@ from radiomics_job.geometry import (
     slice_normal,
 )
 from radiomics_job.limits import Limits
+from radiomics_job.planes import fill_planes, source_planes
 from radiomics_job.results import rounded
 from radiomics_job.segmentation import FRACTIONAL_THRESHOLD, Frame, Segmentation
 from radiomics_job.series import CtSeries
@@ -80,9 +81,14 @@ def place_segment(
     if not frames:
         raise empty_mask(segment=segment, frames=len(segmentation.frames_of(segment)))
     corners = [_corner_voxels(frame, mask.shape, grid) for frame, mask in frames]
-    meets = all(_meets_grid(corner, mask.shape) for corner, (_, mask) in zip(corners, frames, strict=True))
+    planes = source_planes(grid, (float(corner[0, 2]) for corner in corners), FRAME_TOLERANCE_FRACTION)
+    places = [_nearest_place(corner, planes) for corner in corners]
+    meets = all(
+        _meets_grid(corner - place, mask.shape)
+        for corner, place, (_, mask) in zip(corners, places, frames, strict=True)
+    )
     if meets and not _has_thicker_slices(segmentation, grid):
-        return _place_frames(frames, corners, grid)
+        return _place_frames(frames, corners, places, planes, grid)
     return _resample(frames, segmentation, grid, limits)
 
 
@@ -144,28 +150,47 @@ def _corner_voxels(frame: Frame, shape: tuple[int, ...], grid: Grid) -> NDArray[
     return lps_to_voxels(grid.affine, points)
 
 
+def _nearest_place(corners: NDArray[np.float64], planes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the voxel place nearest to a frame's first pixel: a whole column and row, and the k of a plane (of a whole
+    slice beyond the first and the last plane).
+    """
+    place = np.rint(corners[0])
+    if planes[0] - 0.5 < corners[0, 2] < planes[-1] + 0.5:
+        place[2] = planes[np.abs(planes - corners[0, 2]).argmin()]
+    return np.asarray(place, dtype=np.float64)
+
+
 def _meets_grid(corners: NDArray[np.float64], shape: tuple[int, ...]) -> bool:
-    """Tell whether the frame's pixels are CT voxels: same axes, same spacing, whole offsets, one plane."""
-    first = np.rint(corners[0])
-    ideal = first + np.array([[0, 0, 0], [shape[1] - 1, 0, 0], [0, shape[0] - 1, 0]])
+    """Tell whether a frame's pixels are CT voxels: same axes, same spacing, whole offsets, one plane.
+
+    ``corners`` are relative to the place of the first pixel.
+    """
+    ideal = np.array([[0, 0, 0], [shape[1] - 1, 0, 0], [0, shape[0] - 1, 0]])
     return bool(np.abs(corners - ideal).max() <= FRAME_TOLERANCE_FRACTION)
 
 
-def _place_frames(frames: Sequence[MaskedFrame], corners: Sequence[NDArray[np.float64]], grid: Grid) -> PlacedMask:
-    volume = np.zeros(grid.shape, np.bool_, order="F")
+def _place_frames(
+    frames: Sequence[MaskedFrame],
+    corners: Sequence[NDArray[np.float64]],
+    places: Sequence[NDArray[np.float64]],
+    planes: NDArray[np.float64],
+    grid: Grid,
+) -> PlacedMask:
+    drawn = np.zeros((*grid.shape[:2], len(planes)), np.bool_, order="F")
     outside, residual = 0, 0.0
-    offsets = [np.rint(corner[0]) for corner in corners]
-    _without_duplicates((tuple(offset.tolist()), frame) for offset, frame in zip(offsets, frames, strict=True))
-    for (_, mask), corner, place in zip(frames, corners, offsets, strict=True):
-        offset = place.astype(int)
+    _without_duplicates((tuple(place.tolist()), frame) for place, frame in zip(places, frames, strict=True))
+    for (_, mask), corner, place in zip(frames, corners, places, strict=True):
         rows, columns = np.nonzero(mask)
-        i, j, k = columns + offset[0], rows + offset[1], int(offset[2])
-        inside = (i >= 0) & (i < grid.shape[0]) & (j >= 0) & (j < grid.shape[1]) & (0 <= k < grid.shape[2])
+        i, j = columns + int(place[0]), rows + int(place[1])
+        plane = int(np.searchsorted(planes, place[2]))
+        on_plane = plane < len(planes) and bool(planes[plane] == place[2])
+        inside = (i >= 0) & (i < grid.shape[0]) & (j >= 0) & (j < grid.shape[1]) & on_plane
         outside += int((~inside).sum())
-        volume[i[inside], j[inside], k] = True
-        residual = max(residual, float(np.linalg.norm(grid.affine[:3, :3] @ (corner[0] - offset))))
-    _check_outside(outside, volume)
-    return PlacedMask(volume, "frames", residual)
+        if on_plane:
+            drawn[i[inside], j[inside], plane] = True
+        residual = max(residual, float(np.linalg.norm(grid.affine[:3, :3] @ (corner[0] - place))))
+    _check_outside(outside, drawn)
+    return PlacedMask(fill_planes(drawn, planes, grid), "frames", residual)
 
 
 def _check_outside(outside: int, volume: NDArray[np.bool_]) -> None:
@@ -332,4 +357,4 @@ def lies_on(segmentation: Segmentation, ct: CtSeries) -> bool:
 
 def _meets_slice(frame: Frame, shape: tuple[int, int], grid: Grid) -> bool:
     corners = _corner_voxels(frame, shape, grid)
-    return _meets_grid(corners, shape) and round(float(corners[0, 2])) == 0
+    return _meets_grid(corners - np.rint(corners[0]), shape) and round(float(corners[0, 2])) == 0

@@ -17,6 +17,7 @@ from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry import Grid, lps_to_voxels, slice_normal
 from radiomics_job.limits import Limits
 from radiomics_job.placement import PlacedMask, empty_mask
+from radiomics_job.planes import fill_planes, source_planes
 from radiomics_job.series import CtSeries
 
 CONTOUR_PLANE_TOLERANCE = 0.1
@@ -129,33 +130,35 @@ def rasterise(region: ContourSet, grid: Grid) -> PlacedMask:
     StudyRejectedError
         ``EMPTY_MASK``; ``GEOMETRY_MISMATCH`` when a contour is not on a CT plane or leaves the volume.
     """
+    # The same contour twice would cancel itself out.
+    contours = {contour.tobytes(): contour for contour in region.contours}.values()
+    voxels = [lps_to_voxels(grid.affine, contour) for contour in contours]
+    planes = source_planes(grid, (float(np.median(v[:, 2])) for v in voxels), CONTOUR_PLANE_TOLERANCE)
     crossings: dict[int, NDArray[np.int32]] = {}
     residual = 0.0
-    # The same contour twice would cancel itself out.
-    for contour in {contour.tobytes(): contour for contour in region.contours}.values():
-        voxels = lps_to_voxels(grid.affine, contour)
-        k = round(float(np.median(voxels[:, 2])))
-        offset = float(np.abs(voxels[:, 2] - k).max())
-        _check_plane(k, offset, voxels, grid)
+    for polygon in voxels:
+        plane = int(np.abs(planes - np.median(polygon[:, 2])).argmin())
+        offset = float(np.abs(polygon[:, 2] - planes[plane]).max())
+        _check_plane(float(planes[plane]), offset, polygon, grid)
         residual = max(residual, offset * grid.spacing[2])
-        counts = crossings.setdefault(k, np.zeros((grid.shape[0] + 1, grid.shape[1]), np.int32))
-        _count_crossings(voxels[:, :2], counts)
-    mask = np.zeros(grid.shape, np.bool_, order="F")
-    for k, counts in crossings.items():
-        mask[:, :, k] = np.cumsum(counts, axis=0)[:-1] % 2 == 1
-    if not mask.any():
+        counts = crossings.setdefault(plane, np.zeros((grid.shape[0] + 1, grid.shape[1]), np.int32))
+        _count_crossings(polygon[:, :2], counts)
+    drawn = np.zeros((*grid.shape[:2], len(planes)), np.bool_, order="F")
+    for plane, counts in crossings.items():
+        drawn[:, :, plane] = np.cumsum(counts, axis=0)[:-1] % 2 == 1
+    if not drawn.any():
         raise empty_mask(contours=len(region.contours))
-    return PlacedMask(mask, "contours", residual)
+    return PlacedMask(fill_planes(drawn, planes, grid), "contours", residual)
 
 
-def _check_plane(k: int, offset: float, voxels: NDArray[np.float64], grid: Grid) -> None:
+def _check_plane(k: float, offset: float, voxels: NDArray[np.float64], grid: Grid) -> None:
     low, high = voxels[:, :2].min(axis=0), voxels[:, :2].max(axis=0)
-    beyond = (low < -0.5).any() or (high > np.asarray(grid.shape[:2]) - 0.5).any() or not 0 <= k < grid.shape[2]
+    beyond = bool((low < -0.5).any() or (high > np.asarray(grid.shape[:2]) - 0.5).any())
     if beyond or offset > CONTOUR_PLANE_TOLERANCE:
         raise StudyRejectedError(
             ReasonCode.GEOMETRY_MISMATCH,
             "A contour does not lie on a slice of the CT. Upload the CT series that the contours were drawn on.",
-            {"slice": k, "slices": grid.shape[2], "offset_slices": round(offset, 4), "outside": bool(beyond)},
+            {"slice": round(k, 4), "slices": grid.shape[2], "offset_slices": round(offset, 4), "outside": beyond},
         )
 
 

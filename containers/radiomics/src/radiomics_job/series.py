@@ -21,6 +21,7 @@ from radiomics_job.geometry import (
     same_orientation,
     slice_normal,
 )
+from radiomics_job.params import GeometryPolicies
 from radiomics_job.results import rounded
 
 
@@ -59,7 +60,7 @@ class SliceStack:
     slices : tuple of CtSlice
         By increasing position along row × column direction.
     grid : Grid
-        Affine from the first and last position.
+        Affine from the first and last position. Its slices are these slices, unless they were resampled.
     gaps_mm : ndarray, shape (n - 1,)
         Distance between neighbouring slices along the normal.
     residual_mm : float
@@ -139,6 +140,81 @@ def same_position(first: CtSlice, second: CtSlice) -> bool:
     return bool(np.linalg.norm(first.position - second.position) <= DUPLICATE_TOLERANCE_MM)
 
 
+def fit_stack(slices: Sequence[CtSlice], policies: GeometryPolicies, duplicates: int = 0) -> SliceStack:
+    """Fit one grid to sorted slices without duplicates.
+
+    Parameters
+    ----------
+    slices : sequence of CtSlice
+        From `sort_slices`.
+    policies : GeometryPolicies
+        Whether missing or uneven slices may be resampled onto even positions.
+    duplicates : int
+        Slices that were left out before.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``MISSING_SLICES`` or ``UNEVEN_SLICES`` with the gaps in millimetres.
+    """
+    try:
+        return regular_stack(slices, duplicates)
+    except StudyRejectedError as error:
+        if len(slices) < 2 or not _may_resample(error.code, policies):
+            raise
+        return even_stack(slices, policies.largest_gap_mm, error, duplicates)
+
+
+def _may_resample(code: ReasonCode, policies: GeometryPolicies) -> bool:
+    chosen = {ReasonCode.MISSING_SLICES: policies.missing_slices, ReasonCode.UNEVEN_SLICES: policies.uneven_slices}
+    return chosen.get(code) == "resample"
+
+
+def even_stack(
+    slices: Sequence[CtSlice], largest_gap_mm: float, fault: StudyRejectedError, duplicates: int = 0
+) -> SliceStack:
+    """Lay an even grid from the first to the last of sorted slices, as near to their usual gap as goes.
+
+    Parameters
+    ----------
+    slices : sequence of CtSlice
+        Two or more, without duplicates.
+    largest_gap_mm : float
+        No wider gap is bridged.
+    fault : StudyRejectedError
+        Why the slices are no regular stack; raised again when they cannot be resampled either.
+    duplicates : int
+        Slices that were left out before.
+
+    Returns
+    -------
+    SliceStack
+        ``grid.acquired_k`` says where the slices lie on the grid.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``fault``, with the limit, when a gap is too wide, or the slices are not stacked along one line.
+    """
+    first = slices[0]
+    positions = np.array([ct.position for ct in slices])
+    gaps = np.diff(positions @ slice_normal(first.orientation))
+    usual = float(np.median(gaps))
+    if not np.isfinite(gaps).all() or gaps.min() <= DUPLICATE_TOLERANCE_MM or gaps.max() > largest_gap_mm:
+        details = {**fault.details, "largest_gap_allowed_mm": largest_gap_mm}
+        raise StudyRejectedError(fault.code, fault.message, details)
+    along = np.concatenate([[0.0], np.cumsum(gaps)])
+    steps = max(1, round(float(along[-1]) / usual))
+    acquired_k = along / along[-1] * steps
+    affine = plane_affine(first.orientation, first.spacing, positions[0], (positions[-1] - positions[0]) / steps)
+    residual = _residual(affine, positions, acquired_k)
+    if residual > grid_tolerance_mm(usual):
+        raise fault
+    acquired = tuple(float(k) for k in acquired_k)
+    grid = Grid((first.columns, first.rows, steps + 1), affine, acquired)
+    return SliceStack(tuple(slices), grid, gaps, residual, duplicates)
+
+
 def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
     """Fit one affine to sorted slices without duplicates and check every gap.
 
@@ -161,7 +237,7 @@ def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
     first = slices[0]
     step = (positions[-1] - positions[0]) / (len(slices) - 1)
     affine = plane_affine(first.orientation, first.spacing, positions[0], step)
-    residual = _residual(affine, positions)
+    residual = _residual(affine, positions, np.arange(len(slices)))
     tolerance = grid_tolerance_mm(float(np.median(gaps)))
     if residual > tolerance:
         raise _uneven(gaps, residual, tolerance)
@@ -194,9 +270,10 @@ def check_gaps(gaps: NDArray[np.float64]) -> None:
         raise _uneven(gaps, float(np.abs(gaps - usual).max()), tolerance)
 
 
-def _residual(affine: NDArray[np.float64], positions: NDArray[np.float64]) -> float:
-    k = np.arange(len(positions))[:, None]
-    predicted = affine[:3, 3] + k * affine[:3, 2]
+def _residual(
+    affine: NDArray[np.float64], positions: NDArray[np.float64], k: NDArray[np.float64] | NDArray[np.int64]
+) -> float:
+    predicted = affine[:3, 3] + k[:, None] * affine[:3, 2]
     actual = positions @ LPS_TO_RAS[:3, :3]
     return float(np.linalg.norm(actual - predicted, axis=1).max())
 

@@ -7,7 +7,9 @@ that stacking needs, because its default metadata extraction costs seconds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import nibabel
@@ -20,9 +22,11 @@ from radiomics_job.ct_header import CtSlice
 from radiomics_job.errors import RadiomicsJobError, ReasonCode, StudyRejectedError
 from radiomics_job.geometry import Grid
 from radiomics_job.limits import Limits
+from radiomics_job.params import GeometryPolicies
 from radiomics_job.pixels import hounsfield, release
+from radiomics_job.planes import interpolate_planes
 from radiomics_job.reading import PARSER_ERRORS, unreadable_files
-from radiomics_job.series import CtSeries, SliceStack, regular_stack, same_position, sort_slices
+from radiomics_job.series import CtSeries, SliceStack, fit_stack, same_position, sort_slices
 
 if not hasattr(pydicom, "read_file"):
     pydicom.read_file = pydicom.dcmread  # type: ignore[attr-defined]  # dcmstack 0.9 uses the name pydicom 3 dropped
@@ -56,7 +60,7 @@ class _PreparedSlice(Dataset):
         return pixels
 
 
-def stack_series(series: CtSeries, limits: Limits) -> tuple[SliceStack, NDArray[np.int16]]:
+def stack_series(series: CtSeries, limits: Limits, policies: GeometryPolicies) -> tuple[SliceStack, NDArray[np.int16]]:
     """Decode, sort and stack a CT series.
 
     Parameters
@@ -65,6 +69,8 @@ def stack_series(series: CtSeries, limits: Limits) -> tuple[SliceStack, NDArray[
         Parallel slices of one matrix.
     limits : Limits
         The voxel budget is checked before pixels are decoded.
+    policies : GeometryPolicies
+        What to do with missing and uneven slices.
 
     Returns
     -------
@@ -84,8 +90,19 @@ def stack_series(series: CtSeries, limits: Limits) -> tuple[SliceStack, NDArray[
     _check_sides(ordered[0].columns, ordered[0].rows, len(ordered))
     pixels = _decode(ordered)
     unique, kept = _without_duplicates(ordered, pixels)
-    stack = regular_stack(unique, duplicates=len(ordered) - len(unique))
-    return stack, stack_volume(stack, kept)
+    stack = fit_stack(unique, policies, duplicates=len(ordered) - len(unique))
+    if stack.grid.acquired_k is None:
+        return stack, stack_volume(stack, kept)
+    check_voxels(math.prod(stack.grid.shape), limits)
+    _check_sides(*stack.grid.shape)
+    return stack, interpolate_planes(stack_volume(_as_acquired(stack), kept), stack.grid)
+
+
+def _as_acquired(stack: SliceStack) -> SliceStack:
+    """Give the stack as dcmstack can stack it: its slices in order, as if they were evenly spaced."""
+    affine = stack.grid.affine.copy()
+    affine[:3, 2] *= (stack.grid.shape[2] - 1) / (len(stack.slices) - 1)
+    return replace(stack, grid=Grid((*stack.grid.shape[:2], len(stack.slices)), affine))
 
 
 def check_voxels(voxels: int, limits: Limits) -> None:

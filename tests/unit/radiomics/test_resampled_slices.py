@@ -1,0 +1,212 @@
+"""Missing and uneven slices under the policy ``resample``: against an independent reference in patient coordinates."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from radiomics_job.params import Params, load_params
+from radiomics_job.qc_limits import Threshold
+from tests.builders.dicom import (
+    AXIAL,
+    OBLIQUE,
+    SAGITTAL,
+    Points,
+    Scan,
+    SegOptions,
+    ct_slice,
+    hounsfield,
+    save,
+    save_ct,
+    save_study,
+    segmentation,
+    structure_set,
+    tumour,
+)
+from tests.unit.radiomics.support import Result, run_study
+
+CT = load_params("ct")
+RESAMPLE = replace(
+    CT,
+    geometry=replace(CT.geometry, missing_slices="resample", uneven_slices="resample"),
+    qc=replace(CT.qc, min_referenced_slices_fraction=Threshold(1.0, 0.5)),
+)
+
+STACKS: dict[str, tuple[float, ...]] = {
+    "one_missing": (*range(7), *range(8, 16)),
+    "two_together_missing": (*range(9), *range(11, 16)),
+    "holes_here_and_there": (0, 1, 3, 4, 5, 7, 8, 10, 11, 12, 13, 15),
+    "jittered": tuple(k + 0.31 * np.sin(3.7 * k) for k in range(16)),
+    "thick_then_thin": (0, 1, 2, 3, 4, 5, 6, 7, 8, 8.5, 9, 9.5, 10, 10.5, 11, 11.5, 12, 13, 14, 15),
+    "half_a_step": (*range(8), *(k + 0.5 for k in range(8, 15))),
+}
+WAYS: dict[str, dict[str, Any]] = {
+    "axial": {"orientation": AXIAL},
+    "oblique": {"orientation": OBLIQUE},
+    "sagittal": {"orientation": SAGITTAL},
+    "tilted": {"shift": (0.0, 0.4)},
+}
+
+
+def _scan(places: tuple[float, ...], **changes: Any) -> Scan:
+    scan = Scan(columns=50, rows=48, step=1.9, **changes)
+    # The centre is that of a stack of `slices` even steps; uneven stacks are moved back to where the tumour is.
+    middle = (scan.position(places[-1]) - scan.position(0)) / 2 - (
+        scan.position(len(places) - 1) - scan.position(0)
+    ) / 2
+    centre = np.array(scan.centre) - middle
+    return replace(scan, slices=len(places), places=places, centre=(centre[0], centre[1], centre[2]))
+
+
+def _planes(scan: Scan, extra: tuple[float, ...] = ()) -> NDArray[np.float64]:
+    """Distance of each plane from the first slice along the normal."""
+    return np.array(sorted({*(scan.places or ()), *extra})) * scan.step
+
+
+def _along(scan: Scan, places: Points) -> NDArray[np.float64]:
+    return np.asarray((places - scan.position(0)) @ scan.axes()[2])
+
+
+def _moved(scan: Scan, places: Points, to: NDArray[np.float64]) -> Points:
+    """The points of the same pixel on planes at other distances: along the stack, sheared under gantry tilt."""
+    row, column, normal = scan.axes()
+    step = (normal * scan.step + row * scan.shift[0] + column * scan.shift[1]) / scan.step
+    return np.asarray(places + (to - _along(scan, places))[..., None] * step)
+
+
+def _nearest_plane(scan: Scan, places: Points, planes: NDArray[np.float64]) -> Points:
+    distance = np.abs(_along(scan, places)[..., None] - planes)
+    # Of two equally near planes the higher one: look from the top.
+    best = len(planes) - 1 - np.round(distance[..., ::-1], 5).argmin(axis=-1)
+    return _moved(scan, places, planes[best])
+
+
+def _assert_mask(result: Result, scan: Scan, extra: tuple[float, ...] = ()) -> None:
+    seg, _ = result.volume("seg.nii.gz")
+    drawn = _nearest_plane(scan, result.places(), _planes(scan, extra))
+    assert np.array_equal(seg == 1, tumour(drawn))
+
+
+def _assert_ct(result: Result, scan: Scan) -> None:
+    ct, _ = result.volume("ct.nii.gz")
+    places, planes = result.places(), _planes(scan)
+    along = np.clip(_along(scan, places), planes[0], planes[-1])
+    upper = np.clip(np.searchsorted(planes, along), 1, len(planes) - 1)
+    low, high = planes[upper - 1], planes[upper]
+    weight = (along - low) / (high - low)
+    values = [hounsfield(_moved(scan, places, at)) for at in (low, high)]
+    expected = (1 - weight) * values[0] + weight * values[1]
+    edge = values[0] != hounsfield(places)  # only here can the written affine's single precision flip the body's edge
+    wrong = np.abs(ct - expected) > 1.01
+    assert not (wrong & ~edge).any()
+    assert wrong.mean() < 1e-4
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+@pytest.mark.parametrize("places", STACKS.values(), ids=STACKS.keys())
+def test_ct_and_mask_are_put_on_even_positions(tmp_path: Path, places: tuple[float, ...], way: dict[str, Any]) -> None:
+    scan = _scan(places, **way)
+    result = run_study(save_study(tmp_path / "in", scan, SegOptions(order="shuffled")), tmp_path / "out", RESAMPLE)
+    assert result.status in {"accept", "warn"}
+    _assert_mask(result, scan)
+    _assert_ct(result, scan)
+    result.assert_near_truth(tumour, coarse_mm=(*scan.spacing, float(np.diff(places).max() * scan.step)))
+    assert result.qc["ct_slices"] == len(places)
+
+
+@pytest.mark.parametrize("places", STACKS.values(), ids=STACKS.keys())
+def test_without_the_policy_they_are_refused(tmp_path: Path, places: tuple[float, ...]) -> None:
+    result = run_study(save_study(tmp_path / "in", _scan(places)), tmp_path / "out")
+    assert result.status in {"MISSING_SLICES", "UNEVEN_SLICES"}
+    assert result.files == {"rejection.json"}
+
+
+def test_one_policy_does_not_stand_for_the_other(tmp_path: Path) -> None:
+    study = save_study(tmp_path / "in", _scan(STACKS["one_missing"]))
+    uneven_only = replace(RESAMPLE, geometry=replace(RESAMPLE.geometry, missing_slices="refuse"))
+    assert run_study(study, tmp_path / "out", uneven_only).status == "MISSING_SLICES"
+
+
+def test_a_frame_where_no_ct_slice_is_left_is_kept(tmp_path: Path) -> None:
+    whole, missing = Scan(slices=16), 8
+    save_ct(tmp_path / "in", whole, skip=[missing])
+    save(segmentation(whole, SegOptions(order="descending")), tmp_path / "in" / "seg")
+    result = run_study(tmp_path / "in", tmp_path / "out", RESAMPLE)
+    seg, _ = result.volume("seg.nii.gz")
+    assert np.array_equal(seg == 1, tumour(result.places()))
+    assert {"REFERENCED_SLICES_MISSING", "SLICES_INTERPOLATED"} <= set(result.qc["warnings"])
+    assert [result.qc[name] for name in ("ct_slices", "ct_slices_expected", "ct_slices_interpolated")] == [15, 16, 1]
+    assert result.qc["slices_interpolated"] == 1
+
+
+def test_contours_reach_the_even_positions_too(tmp_path: Path) -> None:
+    scan = _scan(STACKS["holes_here_and_there"])
+    ring = np.array([[20, 20, 30, 30], [15, 33, 33, 15]])
+    half = np.array([scan.spacing[1], scan.spacing[0], 0]) / 2
+    contours = [scan.points(k)[tuple(ring)] - half for k in (3, 4, 5, 6)]
+    save_ct(tmp_path / "in", scan)
+    save(structure_set(scan, {"GTV": contours}), tmp_path / "in" / "rt")
+    result = run_study(tmp_path / "in", tmp_path / "out", RESAMPLE)
+    seg, _ = result.volume("seg.nii.gz")
+    # Slices at 4, 5, 7, 8; the hole at 6 is as near to 5 as to 7, the one at 9 as near to 8 as to the empty 10.
+    assert np.flatnonzero(seg.any(axis=(0, 1))).tolist() == [4, 5, 6, 7, 8]
+    assert seg.sum() == 5 * 10 * 18
+
+
+def test_a_segmentation_of_another_matrix_is_sampled_on_the_even_grid(tmp_path: Path) -> None:
+    scan = _scan(STACKS["jittered"])
+    grid = Scan(columns=30, rows=29, slices=26, spacing=(1.31, 1.27), step=1.7)
+    save_ct(tmp_path / "in", scan)
+    save(segmentation(scan, SegOptions(order="shuffled"), on=grid), tmp_path / "in" / "seg")
+    result = run_study(tmp_path / "in", tmp_path / "out", RESAMPLE)
+    assert result.qc["placement"] == "nearest_neighbour"
+    result.assert_near_truth(tumour, coarse_mm=(*grid.spacing, grid.step))
+
+
+def test_a_gap_beyond_the_limit_is_refused_with_its_width(tmp_path: Path) -> None:
+    places = (*range(5), *range(11, 16))
+    result = run_study(save_study(tmp_path / "in", _scan(places)), tmp_path / "out", RESAMPLE)
+    assert result.status == "MISSING_SLICES"
+    details = result.rejection["details"]
+    assert (details["largest_gap_mm"], details["largest_gap_allowed_mm"]) == (13.3, 10.0)
+
+
+def test_slices_that_lie_beside_the_stack_are_refused_all_the_same(tmp_path: Path) -> None:
+    scan = Scan()
+    for k in range(scan.slices):
+        dataset = ct_slice(scan, k)
+        if k == 5:
+            dataset.ImagePositionPatient[0] += 3
+        save(dataset, tmp_path / "in" / str(k))
+    save(segmentation(scan), tmp_path / "in" / "seg")
+    assert run_study(tmp_path / "in", tmp_path / "out", RESAMPLE).status == "UNEVEN_SLICES"
+
+
+def test_a_regular_stack_is_the_same_under_either_policy(tmp_path: Path) -> None:
+    study = save_study(tmp_path / "in")
+    first, second = run_study(study, tmp_path / "a"), run_study(study, tmp_path / "b", RESAMPLE)
+    for name in ("ct.nii.gz", "seg.nii.gz"):
+        assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
+    assert second.qc["ct_slices_interpolated"] == 0
+
+
+def test_a_region_on_no_slice_of_the_even_grid_is_empty_not_a_crash(tmp_path: Path) -> None:
+    places = (*range(9), 8.1, *range(9, 16))  # 8 on the grid goes to the slice at 8, not to the one at 8.1
+    scan = _scan(places)
+    only = SegOptions(skip_slices=tuple(k for k in range(len(places)) if k != 9))
+    result = run_study(save_study(tmp_path / "in", scan, only), tmp_path / "out", RESAMPLE)
+    assert result.status == "EMPTY_MASK"
+
+
+def _refusing(params: Params) -> Params:
+    return replace(params, qc=replace(params.qc, interpolated_slices_fraction=Threshold(0.0, 0.05)))
+
+
+def test_interpolated_slices_can_refuse(tmp_path: Path) -> None:
+    study = save_study(tmp_path / "in", _scan(STACKS["holes_here_and_there"]))
+    result = run_study(study, tmp_path / "out", _refusing(RESAMPLE))
+    assert result.status == "QC_REFUSED"
+    assert result.rejection["details"]["check"] == "SLICES_INTERPOLATED"
