@@ -30,10 +30,10 @@ examples:
   {PROGRAM} upload ~/Downloads/studies --dataset nsclc_radiogenomics
   {PROGRAM} wait
   {PROGRAM} features imaging
-  {PROGRAM} query 'SELECT 1'
+  {PROGRAM} query 'select case_id, volume_ml from {{imaging}}'
   {PROGRAM} retry --reason NO_SEGMENTATION
   {PROGRAM} down
-"""
+"""  # noqa: S608 - an example for a person
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -75,7 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     features.add_argument("--json", action="store_true", help="all columns, for scripts")
 
     query = add("query", commands.query, "Run SQL on Athena.")
-    query.add_argument("sql", metavar="SQL", help="one statement; tables are those of the Glue catalogue")
+    query.add_argument("sql", metavar="SQL", help="one statement; {imaging} stands for the table of that feature group")
     query.add_argument("--json", action="store_true", help="for scripts")
 
     demo = add("demo", commands.demo, "Show it all in a private cloud of its own, which is gone afterwards.")

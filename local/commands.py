@@ -13,7 +13,7 @@ from local.cloud import read_cloud, stop_cloud
 from local.demo import run_demo
 from local.deployment import Deployment, connect
 from local.errors import CommandError, UsageError
-from local.features import describe_group, find_group, format_value, print_features, read_features
+from local.features import describe_group, find_group, format_value, print_features, read_features, with_tables
 from local.ledger import as_document, print_reasons, print_units, read_units
 from local.project import PROGRAM, STACK, STATE
 from local.retry import make_ready, select_units
@@ -125,10 +125,11 @@ def query(console: Console, options: argparse.Namespace) -> int:
     if not options.sql.strip():
         raise UsageError("There is no SQL.")
     groups = [describe_group(deployment, name) for name in deployment.feature_groups]
+    sql = with_tables(options.sql, lambda name: describe_group(deployment, find_group(deployment, name)))
     try:
-        rows = run_query(deployment, options.sql, database=groups[0].database if groups else "default")
+        rows = run_query(deployment, sql, database=groups[0].database if groups else "default")
     except CommandError as error:
-        error.hint = "Tables: " + ", ".join(group.table for group in groups)
+        error.hint = "Tables: " + ", ".join(group.qualified_table for group in groups)
         raise
     if options.json:
         _print_json(rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
@@ -49,15 +51,28 @@ class GroupTable:
     features: tuple[str, ...]
 
     @property
+    def qualified_table(self) -> str:
+        """The table as SQL names it from anywhere."""
+        return f'"{self.database}"."{self.table}"'
+
+    @property
     def newest_records_sql(self) -> str:
         """SQL for the newest record of each id: the store appends, so a replay is a second row."""
         return (
             "SELECT * FROM (SELECT *, row_number() OVER ("  # noqa: S608 - names come from the catalogue
             f'PARTITION BY "{self.record_id}" ORDER BY "{self.event_time}" DESC, '
             '"api_invocation_time" DESC, "write_time" DESC) AS newest '
-            f'FROM "{self.table}") AS ranked WHERE newest = 1 AND NOT is_deleted '
+            f"FROM {self.qualified_table}) AS ranked WHERE newest = 1 AND NOT is_deleted "
             f'ORDER BY "{self.record_id}"'
         )
+
+
+def with_tables(sql: str, describe: Callable[[str], GroupTable]) -> str:
+    """Put the table of a feature group in the place of its name in braces, such as `{imaging}`.
+
+    Table names carry the time at which their group was made, which nobody wants to type.
+    """
+    return re.sub(r"\{([\w-]+)\}", lambda match: describe(match[1]).qualified_table, sql)
 
 
 def find_group(deployment: Deployment, name: str) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 from local.athena import Row, run_query
 from local.deployment import Deployment
 from local.errors import CommandError
-from local.features import GroupTable, find_group, print_features, read_features
+from local.features import GroupTable, find_group, print_features, read_features, with_tables
 
 
 def make_deployment(**clients: object) -> Deployment:
@@ -75,6 +75,12 @@ def test_features_come_in_their_own_spelling_without_the_stores_columns() -> Non
     }
     deployment = stub_query(columns, cells("R01-001", "2.5", "2026-01-01", "1"))
     assert read_features(deployment, group) == [{"case_id": "R01-001", "original_glcm_Contrast": 2.5}]
+
+
+def test_a_group_in_braces_becomes_its_table() -> None:
+    group = GroupTable("s-d-imaging-v1", "db", "s_d_imaging_v1_17", "case_id", "event_time", ())
+    sql = with_tables("select * from {imaging} where x = '{}'", {"imaging": group}.__getitem__)
+    assert sql == """select * from "db"."s_d_imaging_v1_17" where x = '{}'"""
 
 
 @pytest.mark.parametrize("name", ["imaging", "s-d-imaging-v1"])
