@@ -8,7 +8,9 @@ import nibabel
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydicom.uid import UID
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.uid import UID, RLELossless
 
 from radiomics_job.geometry import GRID_TOLERANCE_MM
 from radiomics_job.roi import RoiRule
@@ -32,6 +34,9 @@ from tests.builders.dicom import (
     vessel,
 )
 from tests.unit.radiomics.support import run_study
+
+OFF_GRID = (1.0337, -0.9171, 0.7789)
+"""A centre for which no voxel of one grid lies half-way between two of another: there rounding would decide."""
 
 ORIENTATIONS = {
     "axial": AXIAL,
@@ -112,20 +117,23 @@ def test_tilted_gantry_keeps_the_mask_right_and_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "grid",
     [
-        Scan(columns=30, rows=29, slices=22, spacing=(1.31, 1.27), step=1.7),
-        Scan(columns=44, rows=18, slices=40, spacing=(2.2, 0.9), step=0.8, orientation=CORONAL),
-        Scan(columns=44, rows=40, slices=20, spacing=(0.9, 1.0), step=2.1, orientation=OBLIQUE),
+        Scan(columns=30, rows=29, slices=22, spacing=(1.31, 1.27), step=1.7, centre=OFF_GRID),
+        Scan(columns=44, rows=18, slices=40, spacing=(2.2, 0.9), step=0.8, orientation=CORONAL, centre=OFF_GRID),
+        Scan(columns=44, rows=40, slices=20, spacing=(0.9, 1.0), step=2.1, orientation=OBLIQUE, centre=OFF_GRID),
     ],
-    ids=["other_matrix", "coronal_on_axial", "oblique_on_axial"],
+    ids=["other_matrix", "coronal", "oblique"],
 )
-def test_a_foreign_grid_is_resampled_by_nearest_neighbour(tmp_path: Path, grid: Scan) -> None:
-    scan = Scan()
+@pytest.mark.parametrize(
+    "scan", [Scan(), Scan(shift=(0.2, 0.5)), Scan(orientation=SAGITTAL)], ids=["on_axial", "on_tilted", "on_sagittal"]
+)
+def test_a_foreign_grid_is_resampled_by_nearest_neighbour(tmp_path: Path, grid: Scan, scan: Scan) -> None:
     save_ct(tmp_path / "in", scan)
     save(segmentation(scan, SegOptions(order="shuffled"), on=grid), tmp_path / "in" / "seg")
     result = run_study(tmp_path / "in", tmp_path / "out")
     seg, _ = result.volume("seg.nii.gz")
     assert result.qc["placement"] == "nearest_neighbour"
     assert np.array_equal(seg == 1, _nearest(grid, result.places()))
+    result.assert_near_truth(tumour, coarse_mm=(*np.maximum(grid.spacing, scan.spacing), max(grid.step, scan.step)))
 
 
 def _nearest(grid: Scan, places: Points) -> NDArray[np.bool_]:
@@ -161,6 +169,29 @@ def test_both_nifti_transforms_are_set(tmp_path: Path) -> None:
 def test_frames_of_an_enhanced_ct_are_placed_by_position(tmp_path: Path) -> None:
     scan = Scan()
     save(enhanced_ct(scan, order=[*range(0, scan.slices, 2), *range(1, scan.slices, 2)]), tmp_path / "in" / "ct")
+    save(segmentation(scan, SegOptions(references="none")), tmp_path / "in" / "seg")
+    run_study(tmp_path / "in", tmp_path / "out").assert_right_in_patient_space()
+
+
+def _with_own_rescale(enhanced: Dataset) -> None:
+    """Every other frame with another intercept, and its pixels to match."""
+    stored = enhanced.pixel_array.copy()
+    stored[::2] += 500
+    enhanced.PixelData = stored.tobytes()
+    for index, group in enumerate(enhanced.PerFrameFunctionalGroupsSequence):
+        rescale = Dataset()
+        rescale.RescaleIntercept, rescale.RescaleSlope = (-1524 if index % 2 == 0 else -1024), 1
+        group.PixelValueTransformationSequence = DicomSequence([rescale])
+
+
+@pytest.mark.parametrize("compressed", [False, True], ids=["native", "rle"])
+def test_frames_of_an_enhanced_ct_have_their_own_rescale(tmp_path: Path, compressed: bool) -> None:
+    scan = Scan(orientation=OBLIQUE)
+    enhanced = enhanced_ct(scan, order=range(scan.slices)[::-1])
+    _with_own_rescale(enhanced)
+    if compressed:
+        enhanced.compress(RLELossless, generate_instance_uid=False)
+    save(enhanced, tmp_path / "in" / "ct")
     save(segmentation(scan, SegOptions(references="none")), tmp_path / "in" / "seg")
     run_study(tmp_path / "in", tmp_path / "out").assert_right_in_patient_space()
 

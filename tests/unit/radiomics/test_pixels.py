@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, JPEG2000Lossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from radiomics_job.ct_header import read_ct_slices
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
 from radiomics_job.pixels import hounsfield
+from tests.builders import jpeg_lossless
 from tests.builders.dicom import Scan, ct_slice, save, save_ct, segmentation
 from tests.unit.radiomics.support import run_study
 
@@ -69,6 +71,19 @@ def test_compressed_slices_have_the_same_values(tmp_path: Path, syntax: UID) -> 
     for k in range(SCAN.slices):
         dataset = ct_slice(SCAN, k)
         dataset.compress(syntax, generate_instance_uid=False)
+        save(dataset, tmp_path / "in" / str(k))
+    save(segmentation(SCAN), tmp_path / "in" / "seg")
+    run_study(tmp_path / "in", tmp_path / "out").assert_right_in_patient_space()
+
+
+@pytest.mark.parametrize("syntax", [JPEGLossless, JPEGLosslessSV1], ids=["process_14", "selection_value_1"])
+def test_lossless_jpeg_has_the_same_values(tmp_path: Path, syntax: UID) -> None:
+    for k in range(SCAN.slices):
+        dataset = ct_slice(SCAN, k)
+        stored = np.frombuffer(dataset.PixelData, "<u2").reshape(dataset.Rows, dataset.Columns)
+        dataset.PixelData = encapsulate([jpeg_lossless.encode(stored)])
+        dataset["PixelData"].is_undefined_length = True
+        dataset.file_meta.TransferSyntaxUID = syntax
         save(dataset, tmp_path / "in" / str(k))
     save(segmentation(SCAN), tmp_path / "in" / "seg")
     run_study(tmp_path / "in", tmp_path / "out").assert_right_in_patient_space()

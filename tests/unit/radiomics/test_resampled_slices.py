@@ -144,9 +144,9 @@ def test_a_frame_where_no_ct_slice_is_left_is_kept(tmp_path: Path) -> None:
 
 def test_contours_reach_the_even_positions_too(tmp_path: Path) -> None:
     scan = _scan(STACKS["holes_here_and_there"])
-    ring = np.array([[20, 20, 30, 30], [15, 33, 33, 15]])
+    ring = ([20, 20, 30, 30], [15, 33, 33, 15])
     half = np.array([scan.spacing[1], scan.spacing[0], 0]) / 2
-    contours = [scan.points(k)[tuple(ring)] - half for k in (3, 4, 5, 6)]
+    contours = [scan.points(k)[ring] - half for k in (3, 4, 5, 6)]
     save_ct(tmp_path / "in", scan)
     save(structure_set(scan, {"GTV": contours}), tmp_path / "in" / "rt")
     result = run_study(tmp_path / "in", tmp_path / "out", RESAMPLE)

@@ -1,12 +1,13 @@
 """Contours: pixel centre, even-odd, holes, keyholes, empty slices."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from radiomics_job.roi import RoiPolicy, RoiRule
-from tests.builders.dicom import OBLIQUE, Points, Scan, save, save_ct, structure_set
+from tests.builders.dicom import CORONAL, OBLIQUE, PRONE, SAGITTAL, Points, Scan, save, save_ct, structure_set
 from tests.unit.radiomics.support import Result, run_study
 
 SCAN = Scan(slices=12, step=3.1)
@@ -26,7 +27,17 @@ def _run(tmp_path: Path, contours: dict[str, list[Points]], scan: Scan = SCAN, r
     return run_study(tmp_path / "in", tmp_path / "out", rule=rule)
 
 
-@pytest.mark.parametrize("scan", [SCAN, Scan(slices=12, step=3.1, orientation=OBLIQUE)], ids=["axial", "oblique"])
+WAYS = {
+    "axial": SCAN,
+    "prone": replace(SCAN, orientation=PRONE),
+    "oblique": replace(SCAN, orientation=OBLIQUE),
+    "coronal": replace(SCAN, orientation=CORONAL),
+    "sagittal": replace(SCAN, orientation=SAGITTAL),
+    "tilted": replace(SCAN, shift=(0.3, -0.6)),
+}
+
+
+@pytest.mark.parametrize("scan", WAYS.values(), ids=WAYS.keys())
 def test_pixel_centres_inside_an_odd_number_of_contours(tmp_path: Path, scan: Scan) -> None:
     contours = [
         _contour(scan, 3, SQUARE),
