@@ -21,7 +21,7 @@ INSTALL := $(PIP) install --no-deps --require-hashes --requirement
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo up down status test check lint types unit e2e smoke build deploy images contracts lock clean
+.PHONY: help setup demo up down status test check lint types unit fuzz e2e bench smoke build deploy images contracts lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 20
@@ -42,6 +42,12 @@ $(VENV)/.ready: requirements/dev.txt containers/radiomics/pyproject.toml
 	@echo "Setting up .venv-emulator (the laptop cloud)…"
 	@$(PYTHON) -m venv .venv-emulator
 	@.venv-emulator/bin/python $(INSTALL) requirements/emulator.txt
+	@touch $@
+
+.venv-bench/.ready: requirements/bench.txt
+	@echo "Setting up .venv-bench (the article's pipeline, for comparison)…"
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt
 	@touch $@
 
 demo: setup ## a cohort from upload to features on this machine; DATA=folder takes your own studies
@@ -65,13 +71,19 @@ lint: setup
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "Run: $(VENV)/bin/ruff format ."; exit 1; }
 
 types: setup
-	@$(VENV)/bin/mypy --no-error-summary functions containers/radiomics/src local tests
+	@$(VENV)/bin/mypy --no-error-summary functions containers/radiomics/src local benchmarks tests
 
 unit: setup
-	@$(PY) -m pytest -q -n 2 --dist loadfile tests/unit tests/contract tests/infrastructure
+	@$(PY) -m pytest -q -n 2 --dist loadfile tests/unit tests/contract tests/infrastructure tests/fuzz
+
+fuzz: setup ## 60 s of damaged studies per parser; FUZZ="--parser zip --seconds 10 --seed 7" changes that
+	@$(PY) -m tests.fuzz $(FUZZ)
 
 e2e: setup
 	@$(PY) -m pytest -q tests/end_to_end
+
+bench: $(VENV)/.ready .venv-bench/.ready ## seconds and memory against the article's pipeline (some minutes)
+	@$(PY) -m benchmarks $(BENCH)
 
 smoke: setup ## the end-to-end tests against a real account: make smoke STACK=name
 	@test -n "$(STACK)" || { echo "Name the deployed stack: make smoke STACK=multimodal"; exit 1; }
@@ -97,7 +109,9 @@ lock: setup ## pin the requirements anew (needs uv)
 	  $(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header requirements/$$name.in --output-file requirements/$$name.txt; done
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header --constraint requirements/dev.txt requirements/bench.in --output-file requirements/bench.txt
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header requirements/functions.in --output-file functions/requirements.txt
 
 clean: ## remove what the other targets made, environments included
-	rm -rf $(VENV) .venv-emulator .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-emulator .venv-bench .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,189 @@
+"""The radiomics job against the article's imaging pipeline, on one large study.
+
+Both sides run as whole processes in turns, in the same environment: the job as its image starts it, the article's
+pipeline as a script. Whatever each imports, reads and writes counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.comparison import Bar, Comparison, Cost, Row, Setup
+from benchmarks.errors import BenchmarkError
+from benchmarks.imaging_stages import STAGES
+from benchmarks.process_tree import Measurement, measure
+from benchmarks.stage_clock import REST
+from local.terminal import Steps
+
+CPU_LIMIT, CPU_AIM, MEMORY_LIMIT = 1 / 8, 1 / 10, 1 / 4
+MEMORY_LIMIT_BYTES = 900e6
+
+MATRIX, SLICES = 512, 300
+_WARM_UP = (64, 20)
+
+ROOT = Path(__file__).parents[1]
+ARTICLE_PYTHON = ROOT / ".venv-bench/bin/python"
+
+THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
+"""As the job's image sets them; given to both sides, which costs the article's side no CPU time."""
+
+Stages = dict[str, dict[str, float]]
+
+
+@dataclass(slots=True)
+class _Side:
+    """The runs of one side."""
+
+    totals: list[Measurement] = field(default_factory=list)
+    stages: list[Stages] = field(default_factory=list)
+
+    @property
+    def cpu_s(self) -> float:
+        return median(run.cpu_s for run in self.totals)
+
+    @property
+    def wall_s(self) -> float:
+        return median(run.wall_s for run in self.totals)
+
+    @property
+    def peak_bytes(self) -> float:
+        return median(run.peak_bytes for run in self.totals)
+
+    def stage(self, name: str) -> Cost:
+        """Median of a stage; the last one is what the totals have beyond the others."""
+        if name == REST:
+            known = sum(self.stage(other).cpu_s or 0.0 for other in STAGES if other != REST)
+            return Cost(max(0.0, self.cpu_s - known), None)
+        found = [run[name] for run in self.stages if name in run]
+        if not found:
+            return Cost(None, None)
+        return Cost(median(entry["cpu_s"] for entry in found), median(entry["peak_bytes"] for entry in found) or None)
+
+
+def run(setup: Setup) -> Comparison:
+    """Measure both sides."""
+    if not ARTICLE_PYTHON.exists():
+        raise BenchmarkError(f"{ARTICLE_PYTHON.relative_to(ROOT)} is missing.", hint="Run: make bench")
+    steps = Steps(setup.console, setup.runs + 3)
+    study, warm_up = setup.folder / "study", setup.folder / "warm-up"
+    with steps.step("Generate the study") as step:
+        _generate(study, MATRIX, SLICES)
+        megabytes = sum(path.stat().st_size for path in study.rglob("*.dcm")) / 1e6
+        step.detail = f"{MATRIX}×{MATRIX}×{SLICES}, {megabytes:.0f} MB"
+    with steps.step("Warm up both sides") as step:
+        _generate(warm_up, *_WARM_UP)
+        _round(setup.folder, warm_up, _Side(), _Side())
+        step.detail = "not counted"
+    theirs, ours = _Side(), _Side()
+    for number in range(1, setup.runs + 1):
+        with steps.step(f"Run {number} of {setup.runs}") as step:
+            _round(setup.folder, study, theirs, ours)
+            step.detail = f"CPU: article {theirs.totals[-1].cpu_s:.1f} s, this job {ours.totals[-1].cpu_s:.1f} s"
+    with steps.step("Compare the results") as step:
+        agreement = _compare(setup.folder)
+        step.detail = f"{agreement['agreeing']} of {agreement['features']} features agree"
+    return _comparison(
+        f"Imaging: one CT study of {MATRIX}×{MATRIX}×{SLICES}, {megabytes:.0f} MB", theirs, ours, agreement
+    )
+
+
+def environment() -> dict[str, str]:
+    """Give the environment of both sides: this one without what would make Python or the libraries differ."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return kept | THREADS
+
+
+def _generate(folder: Path, matrix: int, slices: int) -> None:
+    _helper("benchmarks.imaging_study", str(folder), "--matrix", str(matrix), "--slices", str(slices))
+
+
+def _compare(folder: Path) -> dict[str, Any]:
+    agreement: dict[str, Any] = json.loads(
+        _helper("benchmarks.imaging_agreement", str(folder / "article"), str(folder / "job" / "study"))
+    )
+    return agreement
+
+
+def _helper(module: str, *arguments: str) -> str:
+    """Run what is not measured."""
+    command = [sys.executable, "-m", module, *arguments]
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise BenchmarkError(f"{module} failed.", details=result.stderr[-2000:])
+    return result.stdout
+
+
+def _round(folder: Path, study: Path, theirs: _Side, ours: _Side) -> None:
+    """Run each side once, and this job once more for its stages."""
+    article, job, stages = folder / "article", folder / "job", folder / "stages.json"
+    arguments = ["--input-dir", str(study), "--output-dir", str(job)]
+    for results in (article, job):
+        shutil.rmtree(results, ignore_errors=True)
+    plain = [str(ARTICLE_PYTHON), "-m", "benchmarks.article_pipeline", "--stages", str(stages)]
+    theirs.totals.append(_measure([*plain, "--input-dir", str(study / "study"), "--output-dir", str(article)], folder))
+    theirs.stages.append(_read(stages))
+    _measure([sys.executable, "-m", "benchmarks.job_stages", "--stages", str(stages), "--", *arguments], folder)
+    ours.stages.append(_read(stages))
+    shutil.rmtree(job)
+    ours.totals.append(_measure([sys.executable, "-m", "radiomics_job", *arguments], folder))
+
+
+def _measure(command: Sequence[str], folder: Path) -> Measurement:
+    return measure(command, env=environment(), cwd=ROOT, log=folder / "output.txt")
+
+
+def _read(path: Path) -> Stages:
+    stages: Stages = json.loads(path.read_text(encoding="utf-8"))
+    return stages
+
+
+def _comparison(title: str, theirs: _Side, ours: _Side, agreement: dict[str, Any]) -> Comparison:
+    return Comparison(
+        title=title,
+        sides=("article", "this job"),
+        stages=tuple(Row(name, theirs.stage(name), ours.stage(name)) for name in STAGES),
+        total=Row("Whole run", Cost(theirs.cpu_s, theirs.peak_bytes), Cost(ours.cpu_s, ours.peak_bytes)),
+        wall_s=(theirs.wall_s, ours.wall_s),
+        bars=(*cost_bars(theirs.cpu_s, ours.cpu_s, theirs.peak_bytes, ours.peak_bytes), *agreement_bars(agreement)),
+        notes=(
+            f"Medians of {len(ours.totals)} runs in turns. CPU: user + system time of the whole process tree, imports",
+            "included. Memory: highest sum of resident memory over the tree, looked at every 20 ms; what parent and",
+            "child share counts twice. Stages of this job are from runs of their own, with a clock around them.",
+            f"CPU seconds, run by run: article {_spread(theirs)}; this job {_spread(ours)}.",
+        ),
+    )
+
+
+def _spread(side: _Side) -> str:
+    return ", ".join(f"{run.cpu_s:.1f}" for run in side.totals)
+
+
+def cost_bars(their_cpu: float, our_cpu: float, their_peak: float, our_peak: float) -> tuple[Bar, ...]:
+    """Judge CPU time and memory."""
+    cpu, memory = our_cpu / their_cpu, our_peak / their_peak
+    return (
+        Bar("CPU time", cpu, CPU_LIMIT, f"1/{1 / cpu:.1f} of the article's", "at most 1/8"),
+        Bar("CPU time", cpu, CPU_AIM, f"1/{1 / cpu:.1f} of the article's", "at most 1/10", required=False),
+        Bar("Peak memory", memory, MEMORY_LIMIT, f"1/{1 / memory:.1f} of the article's", "at most 1/4"),
+        Bar("Peak memory", our_peak, MEMORY_LIMIT_BYTES, f"{our_peak / 1e6:,.0f} MB", "at most 900 MB"),
+    )
+
+
+def agreement_bars(agreement: dict[str, Any]) -> tuple[Bar, ...]:
+    """Judge whether the job did all of the work, and rightly."""
+    features, agreeing, results = agreement["features"], agreement["agreeing"], agreement["results"]
+    same = agreement["same_ct"] + agreement["same_mask"]
+    return (
+        Bar("Features", agreeing, features, f"{agreeing} agree within 1e-6", f"all {features}", at_least=True),
+        Bar("CT and mask", same, 2, f"{same} of 2 have the same voxels", "both", at_least=True),
+        Bar("Result files", len(results), 5, ", ".join(name.split(".")[0] for name in results), "all 5", at_least=True),
+    )
