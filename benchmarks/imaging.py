@@ -22,7 +22,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.imaging_stages import STAGES
 from benchmarks.process_tree import Measurement, measure
 from benchmarks.stage_clock import REST
-from local.terminal import Steps
+from local.terminal import Steps, plural
 
 CPU_LIMIT, CPU_AIM, MEMORY_LIMIT = 1 / 8, 1 / 10, 1 / 4
 MEMORY_LIMIT_BYTES = 900e6
@@ -155,10 +155,11 @@ def _comparison(title: str, theirs: _Side, ours: _Side, agreement: dict[str, Any
         wall_s=(theirs.wall_s, ours.wall_s),
         bars=(*cost_bars(theirs.cpu_s, ours.cpu_s, theirs.peak_bytes, ours.peak_bytes), *agreement_bars(agreement)),
         notes=(
-            f"Medians of {len(ours.totals)} runs in turns. CPU: user + system time of the whole process tree, imports",
-            "included. Memory: highest sum of resident memory over the tree, looked at every 20 ms; what parent and",
-            "child share counts twice. Stages of this job are from runs of their own, with a clock around them.",
-            f"CPU seconds, run by run: article {_spread(theirs)}; this job {_spread(ours)}.",
+            f"Medians of {plural(len(ours.totals), 'run')} in turns. CPU: user + system of the whole process tree,",
+            "imports included. Memory: highest sum of resident memory over the tree, looked at every 20 ms;",
+            "pages that parent and child share count twice. Stages of this job: from runs of their own, in one",
+            "process, with a clock around its functions. Everything else: what whole runs have beyond the stages.",
+            f"CPU seconds run by run: article {_spread(theirs)}; this job {_spread(ours)}.",
         ),
     )
 
