@@ -2,6 +2,8 @@
 
 import errno
 import gzip
+import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, ExplicitVRBigEndian, RLELossless
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
 from radiomics_job.errors import ReasonCode, StudyRejectedError
-from radiomics_job.limits import Limits
+from radiomics_job.limits import MEBIBYTE, Limits
 from radiomics_job.roi import RoiRule
 from radiomics_job.sources import SourceCounts, read_source
 from tests.builders.dicom import (
@@ -28,6 +31,7 @@ from tests.builders.dicom import (
     uid,
     vessel,
 )
+from tests.fuzz import tree
 from tests.unit.radiomics.support import run_study
 
 SCAN = Scan(slices=12, step=3.1)
@@ -305,3 +309,59 @@ def test_no_result_names_the_patient(tmp_path: Path, damaged: bool, capfd: pytes
     plain = [gzip.decompress(data) if name.endswith(".gz") else data for name, data in written.items()]
     everything = b"".join([*plain, "".join(capfd.readouterr()).encode()])
     assert not [value for value in SECRETS.values() if value.encode() in everything]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_deflated_file_is_bounded_wherever_its_data_set_begins(tmp_path: Path, hidden: bool) -> None:
+    study = save_study(tmp_path / "in", SCAN)
+    file = tree.read((study / "seg" / "1-1.dcm").read_bytes())
+    file.syntax, file.zeros = DeflatedExplicitVRLittleEndian, 64 * MEBIBYTE
+    file.body.append(tree.Element(0x7FE10010, b"OB", stated=file.zeros))
+    if hidden:  # a look at the stated place finds a harmless stream, the data set comes after it
+        file.meta_length = len(tree.encode_items(file.meta)) + 12
+        file.meta.append(tree.Element(0x00020102, b"OB", tree.deflated(b"")))
+    else:  # far into the file
+        file.meta.insert(0, tree.Element(0x00020003, b"UI", b"1." * 15_000))
+    (study / "seg" / "1-1.dcm").write_bytes(tree.write(file))
+    tracemalloc.start()
+    result = run_study(study, tmp_path / "out", limits=Limits(file_bytes=MEBIBYTE))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result.status == "INPUT_TOO_LARGE"
+    assert peak < 48 * MEBIBYTE
+
+
+def test_a_decoder_that_panics_makes_no_crash(tmp_path: Path) -> None:
+    def cut(dataset: Dataset, k: int) -> None:
+        dataset.compress(RLELossless, generate_instance_uid=False)
+        frame = bytearray(get_frame(dataset.PixelData, 0, number_of_frames=1))
+        run = 64 + int(np.flatnonzero(np.frombuffer(frame, np.int8)[64:] > 0)[0])
+        frame[run] = 127  # a literal of 128 bytes: more pixels than the image has
+        del frame[run + 60 : -2]
+        dataset.PixelData = encapsulate([bytes(frame)])
+
+    assert run_study(_save_edited(tmp_path / "in", cut), tmp_path / "out").status == "UNREADABLE_DICOM"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_that_cannot_be_unpacked_piece_by_piece_is_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "in.zip", "w", method) as archive:
+        archive.writestr("a", b"\0" * 128 + b"DICM" + bytes(50 * MEBIBYTE))
+    whole = (tmp_path / "in.zip").read_bytes()
+    assert len(whole) < MEBIBYTE // 8
+    size = struct.pack("<I", 132 + 50 * MEBIBYTE)
+    (tmp_path / "in.zip").write_bytes(whole.replace(size, struct.pack("<I", 1000)))  # what its size is said to be
+    tracemalloc.start()
+    assert _code(tmp_path / "in.zip") is ReasonCode.ZIP_INVALID
+    assert tracemalloc.get_traced_memory()[1] < MEBIBYTE
+    tracemalloc.stop()
+
+
+def test_all_frames_of_one_segment_stay_within_the_voxel_budget(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    fine = replace(SCAN, slices=24, step=SCAN.step / 2)  # twice as many frames as the CT has slices
+    save(segmentation(SCAN, SegOptions(skip_empty=False), on=fine), tmp_path / "in" / "seg")
+    voxels = fine.slices * fine.rows * fine.columns
+    assert run_study(tmp_path / "in", tmp_path / "out", limits=Limits(voxels=voxels)).status == "accept"
+    result = run_study(tmp_path / "in", tmp_path / "out", limits=Limits(voxels=voxels - 1))
+    assert result.rejection["details"]["voxels"] == voxels

@@ -23,6 +23,9 @@ _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 
 _END_OF_IMAGE = b"\xff\xd9"
 
+_PANIC_MODULE = "pyo3_runtime"
+"""Where pylibjpeg-rle's errors on damaged frames come from: they are no Exception, and cannot be imported."""
+
 
 def hounsfield(ct: CtSlice) -> NDArray[np.int16]:
     """Decode one slice and apply its own rescale slope and intercept.
@@ -146,7 +149,12 @@ def decode_frame(dataset: Dataset, index: int) -> NDArray[np.signedinteger | np.
         stream = get_frame(dataset.PixelData, index, number_of_frames=frames)
         if not stream.rstrip(b"\0").endswith(_END_OF_IMAGE):
             raise ValueError("a compressed frame is cut short")
-    decoded: NDArray[np.signedinteger] = pixel_array(dataset, index=index, raw=True)
+    try:
+        decoded: NDArray[np.signedinteger] = pixel_array(dataset, index=index, raw=True)
+    except BaseException as error:
+        if type(error).__module__ == _PANIC_MODULE:
+            raise ValueError("a decoder gave up") from error
+        raise
     return decoded
 
 

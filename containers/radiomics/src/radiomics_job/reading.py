@@ -15,11 +15,10 @@ import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from radiomics_job.ct_header import CtSlice, read_ct_slices
 from radiomics_job.errors import ReasonCode, StudyRejectedError
-from radiomics_job.limits import Limits
+from radiomics_job.limits import MEBIBYTE, Limits
 from radiomics_job.sources import SourceFile, printable
 
 CT_CLASSES = {
@@ -57,6 +56,9 @@ UnicodeError a ValueError. UserWarning, because a sequence that ends too early i
 shorter list of contours is a wrong mask. Not among them is MemoryError: it is the memory limit's business."""
 
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+
+_INFLATED_PIECE = 16 * MEBIBYTE
+"""Bytes that are inflated at a time to learn the size of a deflated file."""
 
 _NEEDED = [
     # identity
@@ -199,8 +201,7 @@ def _sop_class(dataset: Dataset) -> str:
 
 
 def _parse(content: bytes, limits: Limits) -> Dataset:
-    _bound_inflation(content, limits)
-    dataset = pydicom.dcmread(BytesIO(content), specific_tags=[*_NEEDED])
+    dataset = pydicom.dcmread(_Content(content, limits), specific_tags=[*_NEEDED])
     for tag in dataset.keys():  # noqa: SIM118  # iterating the dataset itself would decode every element
         _check_whole(dataset.get_item(tag))
     return dataset
@@ -214,18 +215,33 @@ def _check_whole(element: object) -> None:
         raise ValueError("the file ends inside an element")
 
 
-def _bound_inflation(content: bytes, limits: Limits) -> None:
-    """Refuse a deflated file that expands beyond the budget, before pydicom inflates it without one."""
-    if DeflatedExplicitVRLittleEndian.encode() not in content[: 16 * 1024]:
-        return
-    if content[132:140] != b"\x02\x00\x00\x00UL\x04\x00":
-        raise ValueError("a deflated file without the length of its file meta information")
-    start = 144 + int.from_bytes(content[140:144], "little")
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    size = len(inflater.decompress(content[start:], limits.file_bytes))
-    if inflater.unconsumed_tail:
-        raise StudyRejectedError(
-            ReasonCode.INPUT_TOO_LARGE,
-            "A deflated file expands beyond the budget; store it uncompressed.",
-            {"bytes": size, "limit": limits.file_bytes},
-        )
+class _Content(BytesIO):
+    """A file's bytes for pydicom, which reads the rest of a file in one piece only to inflate it without any bound.
+
+    Looking for the transfer syntax beforehand would not do: a file can lie about where its data set begins.
+    """
+
+    def __init__(self, content: bytes, limits: Limits) -> None:
+        super().__init__(content)
+        self._limits = limits
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read; the rest of the file must stay within the budget when it is inflated."""
+        data = super().read(size)
+        if size is None or size < 0:
+            _check_inflated(data, self._limits)
+        return data
+
+
+def _check_inflated(deflated: bytes, limits: Limits) -> None:
+    """Refuse a deflated data set that expands beyond the budget."""
+    inflater, size, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, deflated
+    while rest:
+        size += len(inflater.decompress(rest, _INFLATED_PIECE))
+        rest = inflater.unconsumed_tail
+        if size > limits.file_bytes:
+            raise StudyRejectedError(
+                ReasonCode.INPUT_TOO_LARGE,
+                "A deflated file expands beyond the budget; store it uncompressed.",
+                {"bytes": size, "limit": limits.file_bytes},
+            )

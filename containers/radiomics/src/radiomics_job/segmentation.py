@@ -3,7 +3,8 @@ target cohort lack some), strict about geometry."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -175,13 +176,15 @@ def read_segmentation(dataset: Dataset, limits: Limits) -> Segmentation:
     _check_budget(rows, columns, count, limits)
     _check_length(dataset, rows * columns * count)
     kind = _kind(dataset)
+    frames = tuple(_frame(dataset, index, kind) for index in range(count))
+    _check_budget(rows, columns, count, limits, _largest_stack(frames))
     return Segmentation(
         dataset=dataset,
         name=str(dataset.filename),
         uid=str(dataset.get("SOPInstanceUID") or ""),
         kind=kind,
         segments=tuple(_segments(dataset, kind)),
-        frames=tuple(_frame(dataset, index, kind) for index in range(count)),
+        frames=frames,
         rows=rows,
         columns=columns,
         frame_of_reference_uid=str(dataset.get("FrameOfReferenceUID") or ""),
@@ -260,12 +263,17 @@ def _spacing_between_slices(dataset: Dataset) -> float | None:
     return abs(float(value)) if value else None
 
 
-def _check_budget(rows: int, columns: int, frames: int, limits: Limits) -> None:
-    if frames > limits.frames or rows * columns > limits.voxels:
+def _largest_stack(frames: Sequence[Frame]) -> int:
+    """Count the frames of the segment that has most: they are held together when it is placed."""
+    return max(Counter(frame.segment for frame in frames).values())
+
+
+def _check_budget(rows: int, columns: int, frames: int, limits: Limits, stack: int = 1) -> None:
+    if frames > limits.frames or rows * columns * stack > limits.voxels:
         raise StudyRejectedError(
             ReasonCode.INPUT_TOO_LARGE,
             "The segmentation exceeds the frame or voxel budget; store only the frames that hold the region.",
-            {"frames": frames, "limit_frames": limits.frames, "voxels": rows * columns * frames},
+            {"frames": frames, "limit_frames": limits.frames, "voxels": rows * columns * stack, "limit": limits.voxels},
         )
 
 

@@ -20,6 +20,9 @@ from radiomics_job.limits import Limits
 PREAMBLE_BYTES = 132
 DICOM_MARK = b"DICM"
 
+_BOUNDED_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""What zipfile unpacks piece by piece. It unpacks bzip2 and LZMA without any bound: 400 bytes become 400 MB at once."""
+
 _ZIP_ERRORS = (
     AssertionError,
     AttributeError,
@@ -148,6 +151,8 @@ def _check_members(members: list[zipfile.ZipInfo], limits: Limits) -> None:
             raise _bad_zip("A member's path leaves the archive; zip the study folder itself.", member=member.filename)
         if stat.S_ISLNK(member.external_attr >> 16):
             raise _bad_zip("The archive holds a link; zip the files themselves.", member=member.filename)
+        if member.compress_type not in _BOUNDED_METHODS:
+            raise _bad_zip("The archive is compressed in an unusual way; make an ordinary zip.", member=member.filename)
         if member.flag_bits & 0x1:
             raise _bad_zip("The archive is encrypted; upload it without a password.", member=member.filename)
     size = sum(member.file_size for member in members)
