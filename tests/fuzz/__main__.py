@@ -26,6 +26,7 @@ MOST_FAILURES = 20
 
 def main() -> int:
     """Run the fuzzer and give its exit code: 1 when a case failed."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a failure shows at once
     options = _options()
     parsers = PARSERS if options.parser == "all" else (options.parser,)
     print(
