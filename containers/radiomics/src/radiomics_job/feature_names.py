@@ -79,7 +79,7 @@ ORIGINAL_FEATURES: Final = tuple(
 REDUNDANT_FEATURES: Final = frozenset(
     {
         "original_firstorder_StandardDeviation",  # the root of Variance
-        "original_shape_Compactness1",  # a power of Sphericity
+        "original_shape_Compactness1",  # a power of Sphericity, up to a constant factor
         "original_shape_Compactness2",  # the cube of Sphericity
         "original_shape2D_SphericalDisproportion",  # the inverse of 2D Sphericity
     }

@@ -348,7 +348,9 @@ def _run_class(
         results.refuse(image_name, class_name, f"pyradiomics could not compute {class_name}: {_last_line(error)}")
         return
     for feature, value in computed.items():
-        results.values[f"{image_name}_{class_name}_{feature}"] = _number(value)
+        number = _number(value)
+        # A region of one grey level: pyradiomics' guard against log(0) leaves a few 1e-16 below zero.
+        results.values[f"{image_name}_{class_name}_{feature}"] = max(number, 0.0) if "Entropy" in feature else number
 
 
 def _last_line(error: BaseException) -> str:
