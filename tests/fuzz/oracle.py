@@ -108,7 +108,7 @@ def judge(case: Case, place: Path, truth: Truth | None) -> Verdict:
     before = _contents(place)
     start = time.perf_counter()
     try:
-        with watched(place) as writes:
+        with watched(place / "out", place / "scratch") as writes:
             outcome = job.process_study(task_for(case.study, source, place / "out"))
         _check(case, outcome, place, before, writes, truth)
     except WrongResultError as error:
@@ -242,9 +242,9 @@ _hooked = False
 
 
 @contextmanager
-def watched(place: Path) -> Iterator[list[str]]:
-    """Note every file that this process writes, makes, moves or removes outside a study's output and scratch folders,
-    every program it starts and every connection it opens.
+def watched(*allowed: Path) -> Iterator[list[str]]:
+    """Note every file that this process writes, makes, moves or removes outside the allowed folders, every program it
+    starts and every connection it opens.
 
     It sees what goes through Python; an audit hook cannot be removed, so that it is kept and switched on and off.
     """
@@ -253,7 +253,7 @@ def watched(place: Path) -> Iterator[list[str]]:
         sys.addaudithook(_audit)
         _hooked = True
     seen: list[str] = []
-    _allowed = (f"{place / 'out'}", f"{place / 'scratch'}")
+    _allowed = tuple(str(folder) for folder in allowed)
     _report = seen.append
     try:
         yield seen
