@@ -1,6 +1,14 @@
 """What each role of the template may do. A change of the template that widens a role must be written down here."""
 
 LOG_AND_TRACE = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+START_CONTAINER = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "ecr:GetAuthorizationToken",
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:GetDownloadUrlForLayer",
+    "ecr:BatchGetImage",
+}
 TAKE_MESSAGES = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 
 ROLES: dict[str, set[str]] = {
@@ -17,6 +25,8 @@ ROLES: dict[str, set[str]] = {
         "s3:PutObject",
         "states:StartExecution",
         "states:DescribeExecution",
+        "batch:SubmitJob",
+        "batch:ListJobs",
         "sqs:SendMessage",
         "kms:Decrypt",
         "kms:GenerateDataKey",
@@ -33,7 +43,14 @@ ROLES: dict[str, set[str]] = {
         "kms:GenerateDataKey",
     },
     "RecordOutcomeRole": LOG_AND_TRACE
-    | {"dynamodb:GetItem", "dynamodb:UpdateItem", "s3:ListBucket", "s3:GetObject", "kms:Decrypt"},
+    | {
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "s3:ListBucket",
+        "s3:GetObject",
+        "sqs:SendMessage",
+        "kms:Decrypt",
+    },
     "FeatureIngestRole": LOG_AND_TRACE
     | TAKE_MESSAGES
     | {
@@ -101,6 +118,29 @@ ROLES: dict[str, set[str]] = {
         "ec2:DescribeSubnets",
         "ec2:DescribeSecurityGroups",
     },
+    "GenomicsJobRole": {
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "s3:AbortMultipartUpload",
+        "s3:ListMultipartUploadParts",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+    },
+    "RnaseqExecutionRole": START_CONTAINER,
+    "DragenExecutionRole": START_CONTAINER | {"secretsmanager:GetSecretValue", "kms:Decrypt"},
+    "FpgaInstanceRole": {
+        "ecs:RegisterContainerInstance",
+        "ecs:DeregisterContainerInstance",
+        "ecs:SubmitAttachmentStateChanges",
+        "ecs:SubmitContainerStateChange",
+        "ecs:SubmitTaskStateChange",
+        "ecs:Poll",
+        "ecs:StartTelemetrySession",
+        "ecs:UpdateContainerInstancesState",
+        "ecs:DiscoverPollEndpoint",
+        "ec2:DescribeTags",
+    },
     "ImagingStateMachineRole": {
         "lambda:InvokeFunction",
         "states:StartExecution",
@@ -146,6 +186,9 @@ ON_EVERYTHING: dict[str, str] = {
     "xray:GetSamplingRules": NO_RESOURCE_LEVEL,
     "xray:GetSamplingTargets": NO_RESOURCE_LEVEL,
     "sagemaker:ListProcessingJobs": NO_RESOURCE_LEVEL,
+    "batch:ListJobs": NO_RESOURCE_LEVEL,
+    "ecs:DiscoverPollEndpoint": NO_RESOURCE_LEVEL,
+    "ec2:DescribeTags": NO_RESOURCE_LEVEL,
     "cloudwatch:PutMetricData": "no resource-level permission; bound to SageMaker's namespace by a condition",
     "ecr:GetAuthorizationToken": NO_RESOURCE_LEVEL,
     "logs:CreateLogDelivery": NO_RESOURCE_LEVEL,

@@ -20,8 +20,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "FeatureIngestFunction": settings.FeatureIngestSettings,
     "FeatureGroupsFunction": settings.FeatureGroupsSettings,
 }
-ASYNCHRONOUS = ["SweepFunction", "FeatureGroupsFunction"]
-"""Invoked by a rule and by CloudFormation; the others by a queue's poller or by the state machine."""
+ASYNCHRONOUS = ["SweepFunction", "RecordOutcomeFunction", "FeatureGroupsFunction"]
+"""Invoked by rules and by CloudFormation; the others by a queue's poller or by the state machine."""
 
 
 def snake_case(logical_id: str) -> str:

@@ -163,10 +163,12 @@ def test_the_oldest_unit_has_time_for_a_second_attempt() -> None:
 
 def test_the_topic_is_encrypted_and_admits_alarms_of_this_stack_only() -> None:
     assert resolve(properties("AlarmTopic")["KmsMasterKeyId"]) == "DataKey.Arn"
-    allow, deny = statements("AlarmTopicPolicy")
+    allow, blocked, deny = statements("AlarmTopicPolicy")
     assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert listed(allow["Action"]) == ["sns:Publish"]
     assert set(allow["Condition"]) == {"StringEquals", "ArnLike"}
+    assert blocked["Principal"] == {"Service": "events.amazonaws.com"}
+    assert blocked["Condition"] == {"ArnEquals": {"aws:SourceArn": "BlockedQueueRule.Arn"}}
     assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 

@@ -52,6 +52,11 @@ def test_parameters_are_shown_in_groups() -> None:
         ("ProcessingInstanceType", "ml.r5.large"),
         ("ProcessingVolumeSizeGb", 5),
         ("RadiomicsImageUri", ""),
+        ("RnaseqImageUri", ""),
+        ("DragenAmiId", ""),
+        ("DragenImageUri", ""),
+        ("DragenLicenseSecretArn", ""),
+        ("FpgaInstanceTypes", "f2.6xlarge"),
         ("VpcId", ""),
         ("SubnetIds", ""),
     ],
@@ -81,6 +86,18 @@ def test_defaults(name: str, default: object) -> None:
         ("ProcessingVolumeSizeGb", 4, False),
         ("ProcessingInstanceType", "ml.m5d.large", False),
         ("EnvironmentName", "production", False),
+        ("RnaseqImageUri", "111122223333.dkr.ecr.us-east-1.amazonaws.com/stack-rnaseq:salmon-1.0.0", True),
+        ("RnaseqImageUri", "combinelab/salmon", False),
+        ("DragenAmiId", "ami-0123456789abcdef0", True),
+        ("DragenAmiId", "DRAGEN 4.4", False),
+        ("DragenLicenseSecretArn", "arn:aws:secretsmanager:us-east-1:111122223333:secret:dragen-AbCdEf", True),
+        ("DragenLicenseSecretArn", "user:password", False),
+        ("FpgaInstanceTypes", "f1.4xlarge", True),
+        ("FpgaInstanceTypes", "p4d.24xlarge", False),
+        ("RnaseqVcpus", 3, False),
+        ("RnaseqMemoryMib", 1000, False),
+        ("RnaseqStorageGib", 20, False),
+        ("GenomicsTimeLimitSeconds", 60, False),
     ],
 )
 def test_wrong_values_are_refused_before_anything_is_made(name: str, value: object, taken: bool) -> None:
@@ -110,6 +127,9 @@ def test_outputs() -> None:
         "DashboardUrl",
         "RadiomicsRepositoryUri",
         "AlarmTopicArn",
+        "RnaseqRepositoryUri",
+        "CpuQueueArn",
+        "FpgaQueueArn",
     }
     assert all(len(output["Description"]) > 20 for output in OUTPUTS.values())
 
@@ -123,15 +143,19 @@ def test_the_network_is_given_as_a_whole_or_made() -> None:
 
 
 def test_nothing_comes_into_the_network() -> None:
-    group = properties("ProcessingSecurityGroup")
-    assert "SecurityGroupIngress" not in group
-    assert [(r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in group["SecurityGroupEgress"]] == [("tcp", 443, 443)]
+    groups = [group["Properties"] for group in resources("AWS::EC2::SecurityGroup").values()]
+    assert groups
+    for group in groups:
+        assert "SecurityGroupIngress" not in group
+        rules = [(r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in group["SecurityGroupEgress"]]
+        assert rules == [("tcp", 443, 443)]
     for subnet in resources("AWS::EC2::Subnet").values():
         assert subnet["Properties"]["MapPublicIpOnLaunch"] is False
 
 
-def test_images_are_scanned_and_never_replaced() -> None:
-    repository = resolve(properties("RadiomicsRepository"))
+@pytest.mark.parametrize("name", sorted(resources("AWS::ECR::Repository")))
+def test_images_are_scanned_and_never_replaced(name: str) -> None:
+    repository = resolve(properties(name))
     assert repository["ImageTagMutability"] == "IMMUTABLE", "features name the image that made them"
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
     assert repository["EncryptionConfiguration"] == {"EncryptionType": "KMS", "KmsKey": "DataKey.Arn"}

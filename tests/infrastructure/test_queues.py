@@ -59,7 +59,7 @@ def test_queues_take_tls_only(name: str) -> None:
     [
         ("ArrivalsQueue", {"ArrivalsRule.Arn"}),
         ("FeatureIngestQueue", {"FeaturesRule.Arn"}),
-        ("EventsDeadLetterQueue", {"ArrivalsRule.Arn", "FeaturesRule.Arn", "SweepRule.Arn"}),
+        ("EventsDeadLetterQueue", {f"{rule}.Arn" for rule in RULES}),
         ("ArrivalsDeadLetterQueue", set()),
         ("FeatureIngestDeadLetterQueue", set()),
     ],
@@ -89,10 +89,15 @@ def test_rules_listen_where_data_arrives() -> None:
     features = resolve(properties("FeaturesRule")["EventPattern"])
     for pattern in (arrivals, features):
         assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
-    assert arrivals["detail"] == {"bucket": {"name": ["RawBucket"]}, "object": {"key": [{"prefix": "imaging/"}]}}
+    assert arrivals["detail"] == {
+        "bucket": {"name": ["RawBucket"]},
+        "object": {"key": [{"prefix": "imaging/"}, {"prefix": "genomics/"}]},
+    }
     # Results never go where uploads are listened for, or a run would start the next.
     assert features["detail"]["bucket"] == {"name": ["ProcessedBucket"]}
-    assert features["detail"]["object"] == {"key": [{"wildcard": "imaging/*/features.json"}]}
+    assert features["detail"]["object"] == {
+        "key": [{"wildcard": "imaging/*/features.json"}, {"wildcard": "genomics/*/run.json"}]
+    }
 
 
 def test_the_sweep_comes_every_minute() -> None:

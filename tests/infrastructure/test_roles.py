@@ -83,8 +83,8 @@ def test_roles_trust_one_service(role: str) -> None:
     trust = resolve(properties(role)["AssumeRolePolicyDocument"])["Statement"]
     assert len(trust) == 1
     service = trust[0]["Principal"]["Service"]
-    assert re.fullmatch(r"(lambda|states|sagemaker)\.amazonaws\.com", service)
-    if service != "lambda.amazonaws.com":  # Lambda does not set the key when it takes a function's role
+    assert re.fullmatch(r"(lambda|states|sagemaker|ecs-tasks|ec2)\.amazonaws\.com", service)
+    if service not in {"lambda.amazonaws.com", "ec2.amazonaws.com"}:  # they do not set the key when they take a role
         assert trust[0]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}, (
             "a confused deputy could use it"
         )
@@ -93,7 +93,7 @@ def test_roles_trust_one_service(role: str) -> None:
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_logs_go_to_the_own_group_only(role: str) -> None:
     writes = allowed_actions(role).get("logs:PutLogEvents", set())
-    own = {f"{role.removesuffix('Role')}LogGroup.Arn"}
+    own = {f"{role.removesuffix('Role').removesuffix('Execution')}LogGroup.Arn"}
     shared = {r for r in writes if "/aws/sagemaker/ProcessingJobs" in r}
     assert writes - shared <= own
 

@@ -9,7 +9,7 @@ from tests.infrastructure.support import ACCOUNT, REGION, listed, properties, re
 
 BUCKETS = sorted(resources("AWS::S3::Bucket"))
 DATA_BUCKETS = sorted(set(BUCKETS) - {"AccessLogBucket"})
-KEPT = ["DataKey", "LedgerTable", "RadiomicsRepository", *BUCKETS]
+KEPT = ["DataKey", "LedgerTable", *resources("AWS::ECR::Repository"), *BUCKETS]
 
 
 def admitted(service: str) -> list[dict[str, Any]]:
