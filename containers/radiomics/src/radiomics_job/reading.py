@@ -204,6 +204,7 @@ def _parse(content: bytes, limits: Limits) -> Dataset:
     dataset = pydicom.dcmread(_Content(content, limits), specific_tags=[*_NEEDED])
     for tag in dataset.keys():  # noqa: SIM118  # iterating the dataset itself would decode every element
         _check_whole(dataset.get_item(tag))
+    dataset.buffer = None  # pydicom keeps the whole file beside the elements that it read from it
     return dataset
 
 
