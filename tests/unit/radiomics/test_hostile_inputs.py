@@ -362,3 +362,43 @@ def test_all_frames_of_one_segment_stay_within_the_voxel_budget(tmp_path: Path) 
     assert run_study(tmp_path / "in", tmp_path / "out", limits=Limits(voxels=voxels)).status == "accept"
     result = run_study(tmp_path / "in", tmp_path / "out", limits=Limits(voxels=voxels - 1))
     assert result.rejection["details"]["voxels"] == voxels
+
+
+@pytest.mark.parametrize("undefined", [False, True])
+@pytest.mark.parametrize("deflated", [False, True])
+@pytest.mark.parametrize("kind", ["items", "values"])
+def test_a_file_of_nothing_but_items_or_values_is_bounded(
+    tmp_path: Path, kind: str, deflated: bool, undefined: bool
+) -> None:
+    study = save_study(tmp_path / "in", SCAN)
+    file = tree.read((study / "seg" / "1-1.dcm").read_bytes())
+    series = tree.find(file.body, 0x00081115)
+    assert series
+    assert series.items
+    if kind == "items":
+        series.items.extend([] for _ in range(100_000))
+    else:
+        uid_element = tree.find(series.items[0], 0x0020000E)
+        assert uid_element
+        uid_element.vr, uid_element.value = b"UN", b"1\\" * 400_000
+    file.undefined_lengths = undefined
+    if deflated:
+        file.syntax = DeflatedExplicitVRLittleEndian
+    (study / "seg" / "1-1.dcm").write_bytes(tree.write(file))
+    tracemalloc.start()
+    result = run_study(study, tmp_path / "out", limits=Limits(items=10_000, contour_points=10_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result.status == "INPUT_TOO_LARGE"
+    assert peak < 8 * MEBIBYTE
+
+
+def test_pixels_are_not_counted_as_values(tmp_path: Path) -> None:
+    def backslashes(dataset: Dataset, k: int) -> None:
+        dataset.PixelData = b"\\\\" * (len(dataset.PixelData) // 2)
+        dataset.RescaleSlope, dataset.RescaleIntercept = "0.1", "-2000"
+
+    study = _save_edited(tmp_path / "in", backslashes)
+    values = 2 * SCAN.rows * SCAN.columns
+    result = run_study(study, tmp_path / "out", limits=Limits(contour_points=values // 8))
+    assert result.status in {"accept", "warn"}
