@@ -6,13 +6,14 @@ Every change states what the job owes to a study that has it: `Owed`.
 from __future__ import annotations
 
 import random
+import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from tests.fuzz.tree import (
     PREAMBLE,
@@ -110,16 +111,22 @@ _SYNTAXES = [
 
 _LENGTHS = [0, 1, 2, 3, 7, 0x7FFF, 0xFFFE, 0xFFFF, 0x10000, 0x7FFFFFFE, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, UNDEFINED]
 
+_STREAM_HEADERS = [b"\xff\x51", b"\xff\x52", b"\xff\xf7", b"\xff\xc3", b"\xff\xc4", b"\xff\xda", b"\xff\x5c"]
+"""Segments of JPEG 2000 (SIZ, COD, QCD), JPEG-LS (SOF55) and JPEG (SOF3, DHT, SOS) that state sizes."""
+
+_DECIMALS = re.compile(rb"[0-9.e+-]+(\\[0-9.e+-]+)*[ \0]?")
+
 _FORMATS = {b"US": "H", b"SS": "h", b"UL": "I", b"SL": "i", b"FL": "f", b"FD": "d", b"UV": "Q", b"SV": "q"}
 
 
 def _pick(file: File, generator: random.Random) -> tuple[Item, int]:
     """Choose an element: half of the time one that the job reads."""
-    places = everything(file.body)
-    chosen = [place for place in places if place[0][place[1]].tag in IMPORTANT]
-    if generator.random() < 0.1:
-        places = everything(file.meta)
-    return generator.choice(chosen if chosen and generator.random() < 0.5 else places or [(file.meta, 0)])
+    places = everything(file.meta if generator.random() < 0.1 else file.body)
+    if not places:  # another change removed them all
+        file.body.append(Element(0x00080060, b"CS", b"CT"))
+        return file.body, 0
+    important = [place for place in places if place[0][place[1]].tag in IMPORTANT]
+    return generator.choice(important if important and generator.random() < 0.5 else places)
 
 
 def _picked(file: File, generator: random.Random) -> Element:
@@ -205,13 +212,15 @@ def _shuffle_elements(file: File, generator: random.Random) -> None:
 
 def _hostile_uid(file: File, generator: random.Random) -> None:
     named = [e for item in (*every_item(file.body), file.meta) for e in item if e.vr == b"UI"]
+    named = named or [_picked(file, generator)]
     generator.choice(named).value = padded(generator.choice([*_TEXTS, *_UIDS]))
 
 
 def _hostile_text(file: File, generator: random.Random) -> None:
     text = (b"LO", b"SH", b"PN", b"CS", b"ST", b"DA", b"TM")
     named = [e for item in every_item(file.body) for e in item if e.vr in text]
-    named = [e for e in named if e.tag not in {0x00620001, 0x30060042}] or file.meta  # what is stored, not its name
+    named = [e for e in named if e.tag not in {0x00620001, 0x30060042}]  # how contours and frames are stored
+    named = named or [_picked(file, generator)]
     generator.choice(named).value = padded(generator.choice(_TEXTS), b" ")
 
 
@@ -398,6 +407,62 @@ def _move(group: Item, index: int) -> None:
             position.value = padded(f"0\\0\\{index * 3}".encode(), b" ")
 
 
+def _stream_lies(file: File, generator: random.Random) -> None:
+    """Overwrite sizes inside compressed frames: of the image, its tiles, its components, its run lengths."""
+    pixels = find(file.body, PIXELS)
+    if pixels is None or pixels.stated != UNDEFINED:
+        return
+    data = bytearray(pixels.value)
+    places = [at for mark in _STREAM_HEADERS if (at := data.find(mark)) >= 0]
+    start = generator.choice(places) if places else 16
+    for _ in range(generator.choice([1, 1, 2, 6])):
+        at = start + generator.randrange(2, 70)
+        number = generator.choice(
+            [0, 1, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1, generator.getrandbits(32)]
+        )
+        width = generator.choice([1, 2, 4])
+        data[at : at + width] = (number % (1 << 8 * width)).to_bytes(width, "big")
+    pixels.value = bytes(data[: len(pixels.value)])
+
+
+def _fragments_lie(file: File, generator: random.Random) -> None:
+    """Repeat, drop or cut the fragments of encapsulated pixels, or give native ones fragments."""
+    pixels = find(file.body, PIXELS)
+    if pixels is None:
+        return
+    inner = pixels.value if pixels.stated != UNDEFINED else pixels.value[8:-8]
+    frame = padded(inner[: generator.choice([0, 2, len(inner) // 2, len(inner)])])
+    stated = generator.choice([len(frame), len(frame), 0, 2**31, UNDEFINED])
+    fragment = b"\xfe\xff\x00\xe0" + struct.pack("<I", stated) + frame
+    offsets = generator.choice([b"", struct.pack("<I", 0), struct.pack("<2I", 0, 2**31), b"\xff" * 12])
+    table = b"\xfe\xff\x00\xe0" + struct.pack("<I", len(offsets)) + offsets
+    end = generator.choice([b"\xfe\xff\xdd\xe0\0\0\0\0", b"", b"\xfe\xff\xdd\xe0\xff\xff\xff\xff"])
+    pixels.vr, pixels.stated = b"OB", UNDEFINED
+    pixels.value = table + fragment * generator.choice([0, 1, 1, 3, 300]) + end
+    if generator.random() < 0.5:
+        file.syntax = generator.choice(_SYNTAXES[4:-4]).decode()
+
+
+def _many_values(file: File, generator: random.Random) -> None:
+    """As many values as the budget of bytes allows, each of which becomes an object."""
+    element = _picked(file, generator)
+    size = generator.choice([20_000, 600_000, 3_900_000])
+    if element.items is None and element.tag not in {PIXELS, TRANSFER_SYNTAX}:
+        element.value, element.stated = padded((b"1\\" * (size // 2))[:-1], b" "), None
+        if len(element.value) > 0xFFFF and element.vr not in (b"OB", b"UT") and file.syntax != ImplicitVRLittleEndian:
+            element.vr = b"UN"  # as writers do with what is too long for its own representation
+
+
+def _many_items(file: File, generator: random.Random) -> None:
+    """As many empty items as the budget of bytes allows: eight bytes become a whole data set."""
+    element = _sequence(file, generator)
+    if element is None:
+        return
+    count = generator.choice([2_000, 60_000, 480_000])
+    element.items, element.stated = None, generator.choice([None, UNDEFINED])
+    element.value = b"\xfe\xff\x00\xe0\0\0\0\0" * count + b"\xfe\xff\xdd\xe0\0\0\0\0" * bool(element.stated)
+
+
 def _set(file: File, values: dict[int, int]) -> None:
     for tag, value in values.items():
         found = find(file.body, tag)
@@ -411,7 +476,7 @@ def _spread_positions(file: File, generator: random.Random) -> None:
     kind = generator.choice([0x00200032, 0x00280030, 0x00180088, CONTOUR_DATA])
     for item in every_item(file.body):
         found = find(item, kind)
-        if found and found.value:
+        if found and _DECIMALS.fullmatch(found.value):  # unless another change made something else of it
             numbers = np.array(found.value.rstrip(b" \0").split(b"\\"), dtype=float) * factor
             found.value = padded("\\".join(f"{number:.8g}" for number in numbers).encode(), b" ")
 
@@ -506,6 +571,10 @@ DAMAGE = (
     Change("flip_in_value", Owed.TYPED, 4, _flip_in_value),
     Change("huge_matrix", Owed.TYPED, 3, _huge_matrix),
     Change("flat_frames", Owed.TYPED, 0.5, _flat_frames),
+    Change("stream_lies", Owed.TYPED, 4, _stream_lies),
+    Change("fragments_lie", Owed.TYPED, 2, _fragments_lie),
+    Change("many_values", Owed.TYPED, 0.5, _many_values),
+    Change("many_items", Owed.TYPED, 0.5, _many_items),
     Change("spread_positions", Owed.TYPED, 2, _spread_positions),
     Change("deflate_bomb", Owed.TYPED, 0.1, _deflate_bomb),
     Change("hidden_bomb", Owed.TYPED, 0.05, bytes=_hidden_bomb),

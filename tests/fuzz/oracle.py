@@ -36,6 +36,7 @@ LIMITS = Limits(
     frames=500,
     voxels=4_000_000,
     contour_points=20_000,
+    items=20_000,
     seconds=15.0,
 )
 """Budgets small enough for a case to cross them within milliseconds."""

@@ -9,17 +9,20 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
 )
 
 from radiomics_job.roi import RoiPolicy, RoiRule
+from tests.builders import jpeg_lossless
 from tests.builders.dicom import (
     AXIAL,
     CORONAL,
@@ -110,6 +113,13 @@ def _widen(dataset: Dataset) -> None:
     dataset.HighBit = 31
 
 
+def _as_jpeg(dataset: Dataset) -> None:
+    stored = np.frombuffer(dataset.PixelData, "<u2").reshape(dataset.Rows, dataset.Columns)
+    dataset.PixelData = encapsulate([jpeg_lossless.encode(stored)])
+    dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
+    dataset.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+
+
 def segmentation_seeds() -> Iterator[Seed]:
     """Studies whose SEG is to be damaged."""
     plain = _ct()
@@ -161,6 +171,7 @@ def ct_seeds() -> Iterator[Seed]:
     yield seed("rle", SCAN, _ct(edit=_compress(RLELossless)))
     yield seed("jpeg_2000", WIDE, _ct(WIDE, _compress(JPEG2000Lossless)))
     yield seed("jpeg_ls", SCAN, _ct(edit=_compress(JPEGLSLossless)))
+    yield seed("jpeg", SCAN, _ct(edit=_as_jpeg))
     frames = enhanced_ct(SCAN, [3, 1, 5, 0, 2, 4])
     unreferenced = encode(segmentation(SCAN, SegOptions(references="none")))
     yield Seed("enhanced", {"ct": encode(frames), "seg": unreferenced}, ("ct",))

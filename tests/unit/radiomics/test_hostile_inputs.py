@@ -20,6 +20,7 @@ from radiomics_job.limits import MEBIBYTE, Limits
 from radiomics_job.roi import RoiRule
 from radiomics_job.sources import SourceCounts, read_source
 from tests.builders.dicom import (
+    OBLIQUE,
     Scan,
     SegOptions,
     ct_slice,
@@ -98,7 +99,7 @@ CT_CASES: dict[str, tuple[CtEdit, str]] = {
     "spectral_map": (_set("RescaleType", "Z_EFF"), "UNSUPPORTED_DICOM"),
     "palette": (_set("PhotometricInterpretation", "PALETTE COLOR"), "UNSUPPORTED_DICOM"),
     "subnormal_spacing": (_set("PixelSpacing", ["1e-300", "1e-300"]), "UNSUPPORTED_DICOM"),
-    "infinite_gaps": (_far_apart, "UNEVEN_SLICES"),
+    "infinite_gaps": (_far_apart, "UNSUPPORTED_DICOM"),
     "two_kernels_interleaved": (_second_kernel, "CT_AMBIGUOUS"),
     "two_frames_of_reference": (_second_frame, "CT_AMBIGUOUS"),
 }
@@ -362,3 +363,65 @@ def test_all_frames_of_one_segment_stay_within_the_voxel_budget(tmp_path: Path) 
     assert run_study(tmp_path / "in", tmp_path / "out", limits=Limits(voxels=voxels)).status == "accept"
     result = run_study(tmp_path / "in", tmp_path / "out", limits=Limits(voxels=voxels - 1))
     assert result.rejection["details"]["voxels"] == voxels
+
+
+@pytest.mark.parametrize("undefined", [False, True])
+@pytest.mark.parametrize("deflated", [False, True])
+@pytest.mark.parametrize("kind", ["items", "values"])
+def test_a_file_of_nothing_but_items_or_values_is_bounded(
+    tmp_path: Path, kind: str, deflated: bool, undefined: bool
+) -> None:
+    study = save_study(tmp_path / "in", SCAN)
+    file = tree.read((study / "seg" / "1-1.dcm").read_bytes())
+    series = tree.find(file.body, 0x00081115)
+    assert series
+    assert series.items
+    if kind == "items":
+        series.items.extend([] for _ in range(100_000))
+    else:
+        uid_element = tree.find(series.items[0], 0x0020000E)
+        assert uid_element
+        uid_element.vr, uid_element.value = b"UN", b"1\\" * 400_000
+    file.undefined_lengths = undefined
+    if deflated:
+        file.syntax = DeflatedExplicitVRLittleEndian
+    (study / "seg" / "1-1.dcm").write_bytes(tree.write(file))
+    tracemalloc.start()
+    result = run_study(study, tmp_path / "out", limits=Limits(items=10_000, contour_points=10_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result.status == "INPUT_TOO_LARGE"
+    assert peak < 8 * MEBIBYTE
+
+
+def test_pixels_are_not_counted_as_values(tmp_path: Path) -> None:
+    def backslashes(dataset: Dataset, k: int) -> None:
+        dataset.PixelData = b"\\\\" * (len(dataset.PixelData) // 2)
+        dataset.RescaleSlope, dataset.RescaleIntercept = "0.1", "-2000"
+
+    study = _save_edited(tmp_path / "in", backslashes)
+    values = 2 * SCAN.rows * SCAN.columns
+    result = run_study(study, tmp_path / "out", limits=Limits(contour_points=values // 8))
+    assert result.status in {"accept", "warn"}
+
+
+def _far_away(dataset: Dataset) -> None:
+    """Move an image, or all frames, by more than single precision can say."""
+    groups = dataset.get("PerFrameFunctionalGroupsSequence")
+    for plane in [group.PlanePositionSequence[0] for group in groups] if groups else [dataset]:
+        plane.ImagePositionPatient = ["1e39", *plane.ImagePositionPatient[1:]]
+
+
+def _vast_pixels(dataset: Dataset) -> None:
+    dataset.PixelSpacing = ["1e150", "1e150"]
+
+
+@pytest.mark.parametrize(("edit", "edited"), [(_far_away, "both"), (_vast_pixels, "ct"), (_far_away, "seg")])
+def test_places_beyond_any_room_are_refused(tmp_path: Path, edit: SegEdit, edited: str) -> None:
+    oblique = replace(SCAN, orientation=OBLIQUE)
+    images, seg = [ct_slice(oblique, k) for k in range(SCAN.slices)], segmentation(oblique)
+    for dataset in {"both": [*images, seg], "ct": images, "seg": [seg]}[edited]:
+        edit(dataset)
+    for number, dataset in enumerate([*images, seg]):
+        save(dataset, tmp_path / "in" / str(number))
+    assert run_study(tmp_path / "in", tmp_path / "out").status == "UNSUPPORTED_DICOM"

@@ -15,6 +15,9 @@ from radiomics_job.limits import Limits
 SMALLEST_SPACING_MM = 1e-4
 """A tenth of a micrometre: a smaller PixelSpacing is damage, and would not survive NIfTI's single precision."""
 
+LARGEST_MM = 1e6
+"""A kilometre: a larger PixelSpacing or coordinate is damage, and would not survive NIfTI's single precision."""
+
 _FLOAT_KEYWORDS = {"FloatPixelData", "DoubleFloatPixelData"}
 
 
@@ -124,8 +127,10 @@ def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
     spacing = _numbers(dataset, frame, "PixelMeasuresSequence", "PixelSpacing", 2)
     slope = _numbers(dataset, frame, "PixelValueTransformationSequence", "RescaleSlope", 1)
     intercept = _numbers(dataset, frame, "PixelValueTransformationSequence", "RescaleIntercept", 1)
-    if min(spacing) < SMALLEST_SPACING_MM:
+    if not SMALLEST_SPACING_MM <= min(spacing) <= max(spacing) <= LARGEST_MM:
         raise _missing("PixelSpacing")
+    if np.abs(position).max() > LARGEST_MM:
+        raise _missing("ImagePositionPatient")
     return CtSlice(
         name,
         dataset,

@@ -24,7 +24,9 @@ class Limits:
     voxels : int
         Voxels of the CT volume, of one frame stack and of a resampling grid.
     contour_points : int
-        Points of one contour set.
+        Points of one structure set. The text of any one file may hold as many values as these have coordinates.
+    items : int
+        Sequence items of one file: eight bytes of file can become a kilobyte of memory.
     seconds : float
         Wall clock of the study.
     memory_bytes : int
@@ -38,5 +40,6 @@ class Limits:
     frames: int = 50_000
     voxels: int = 1_000_000_000
     contour_points: int = 5_000_000
+    items: int = 1_000_000
     seconds: float = 900.0
     memory_bytes: int = 8192 * MEBIBYTE

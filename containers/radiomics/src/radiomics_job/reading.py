@@ -57,6 +57,15 @@ shorter list of contours is a wrong mask. Not among them is MemoryError: it is t
 
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 
+_ITEM_MARKS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+"""The tag that begins a sequence item, in little and in big endian."""
+
+_SMALLEST_ITEM = 8
+"""Bytes of an empty item: pydicom makes a data set of each, a hundred times as large."""
+
+_SEPARATOR = b"\\"
+"""Between the values of a text element."""
+
 _INFLATED_PIECE = 16 * MEBIBYTE
 """Bytes that are inflated at a time to learn the size of a deflated file."""
 
@@ -201,9 +210,13 @@ def _sop_class(dataset: Dataset) -> str:
 
 
 def _parse(content: bytes, limits: Limits) -> Dataset:
-    dataset = pydicom.dcmread(_Content(content, limits), specific_tags=[*_NEEDED])
+    source = _Content(content, limits)
+    dataset = pydicom.dcmread(source, specific_tags=[*_NEEDED])
     for tag in dataset.keys():  # noqa: SIM118  # iterating the dataset itself would decode every element
         _check_whole(dataset.get_item(tag))
+    pixels = dataset.get_item("PixelData") if "PixelData" in dataset else None
+    source.check_values(pixels.value or b"" if isinstance(pixels, RawDataElement) else b"")
+    dataset.buffer = None  # pydicom keeps the whole file beside the elements that it read from it
     return dataset
 
 
@@ -224,24 +237,45 @@ class _Content(BytesIO):
     def __init__(self, content: bytes, limits: Limits) -> None:
         super().__init__(content)
         self._limits = limits
+        self._size, self._values = len(content), -1  # most files are too small for too many values: not counted
+        if len(content) > _SMALLEST_ITEM * limits.items:
+            _check_budget("items", _count_items(content), limits.items)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read; the rest of the file must stay within the budget when it is inflated."""
+        """Read; the rest of the file must stay within the budgets when it is inflated."""
         data = super().read(size)
         if size is None or size < 0:
-            _check_inflated(data, self._limits)
+            self._check_inflated(data)
         return data
 
+    def check_values(self, pixels: bytes) -> None:
+        """Refuse more values than the budget, before each becomes an object; bytes of pixels are none."""
+        limit = 3 * self._limits.contour_points
+        if self._size - len(pixels) > 2 * limit:  # a value and its separator
+            values = self.getvalue().count(_SEPARATOR) if self._values < 0 else self._values
+            _check_budget("values", values - pixels.count(_SEPARATOR), limit)
 
-def _check_inflated(deflated: bytes, limits: Limits) -> None:
-    """Refuse a deflated data set that expands beyond the budget."""
-    inflater, size, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, deflated
-    while rest:
-        size += len(inflater.decompress(rest, _INFLATED_PIECE))
-        rest = inflater.unconsumed_tail
-        if size > limits.file_bytes:
-            raise StudyRejectedError(
-                ReasonCode.INPUT_TOO_LARGE,
-                "A deflated file expands beyond the budget; store it uncompressed.",
-                {"bytes": size, "limit": limits.file_bytes},
-            )
+    def _check_inflated(self, deflated: bytes) -> None:
+        """Inflate a data set piece by piece, keeping none, and refuse one that expands beyond a budget."""
+        inflater, rest = zlib.decompressobj(-zlib.MAX_WBITS), deflated
+        self._size = self._values = items = 0
+        while rest:
+            piece = inflater.decompress(rest, _INFLATED_PIECE)
+            rest = inflater.unconsumed_tail
+            self._size, self._values = self._size + len(piece), self._values + piece.count(_SEPARATOR)
+            items += _count_items(piece)
+            _check_budget("bytes", self._size, self._limits.file_bytes)
+            _check_budget("items", items, self._limits.items)
+
+
+def _count_items(content: bytes) -> int:
+    return sum(content.count(mark) for mark in _ITEM_MARKS)
+
+
+def _check_budget(name: str, value: int, limit: int) -> None:
+    if value > limit:
+        raise StudyRejectedError(
+            ReasonCode.INPUT_TOO_LARGE,
+            f"A DICOM file expands beyond the budget of {limit} {name}; export it again, uncompressed.",
+            {name: value, "limit": limit},
+        )

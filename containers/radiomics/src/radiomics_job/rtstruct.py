@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
 from radiomics_job.errors import ReasonCode, StudyRejectedError
@@ -98,12 +99,20 @@ def _contours(item: Dataset) -> Iterator[NDArray[np.float64]]:
 
 
 def _points(contour: Dataset) -> NDArray[np.float64]:
-    points = np.asarray(contour.ContourData, dtype=np.float64).reshape(-1, 3)
+    points = _coordinates(contour).reshape(-1, 3)
     if not np.isfinite(points).all():
         raise ValueError("a contour point is not a number")
     if int(contour.get("NumberOfContourPoints") or len(points)) != len(points):
         raise ValueError("a contour does not have as many points as it says")
     return points
+
+
+def _coordinates(contour: Dataset) -> NDArray[np.float64]:
+    """Read ContourData from its bytes: pydicom would make an object of a third of a kilobyte of each number."""
+    raw = contour.get_item("ContourData") if "ContourData" in contour else None
+    if isinstance(raw, RawDataElement) and raw.VR in {"DS", None} and raw.value:
+        return np.array(raw.value.rstrip(b" \0").split(b"\\"), dtype=np.float64)
+    return np.asarray(contour.ContourData, dtype=np.float64)
 
 
 def _check_points(points: int, limits: Limits) -> None:

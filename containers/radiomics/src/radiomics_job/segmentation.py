@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from radiomics_job.ct_header import SMALLEST_SPACING_MM, check_length, frame_count, functional_group
+from radiomics_job.ct_header import LARGEST_MM, SMALLEST_SPACING_MM, check_length, frame_count, functional_group
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry import is_orthonormal
 from radiomics_job.limits import Limits
@@ -222,16 +222,19 @@ def _property_code(item: Dataset) -> str:
 
 def _frame(dataset: Dataset, index: int, kind: str) -> Frame:
     spacing = _vector(dataset, index, "PixelMeasuresSequence", "PixelSpacing", 2)
-    if min(spacing) < SMALLEST_SPACING_MM:
+    if not SMALLEST_SPACING_MM <= min(spacing) <= max(spacing) <= LARGEST_MM:
         raise _unsupported("PixelSpacing")
     orientation = _vector(dataset, index, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
     if not is_orthonormal(orientation):
         raise _unsupported("ImageOrientationPatient", frame=index)
+    position = _vector(dataset, index, "PlanePositionSequence", "ImagePositionPatient", 3)
+    if np.abs(position).max() > LARGEST_MM:
+        raise _unsupported("ImagePositionPatient", frame=index)
     return Frame(
         index=index,
         segment=None if kind == "LABELMAP" else _segment_number(dataset, index),
         orientation=orientation,
-        position=_vector(dataset, index, "PlanePositionSequence", "ImagePositionPatient", 3),
+        position=position,
         spacing=(float(spacing[0]), float(spacing[1])),
     )
 

@@ -53,6 +53,10 @@ class _PreparedSlice(Dataset):
         self.Rows, self.Columns = ct.rows, ct.columns
         self.PixelData = b""
 
+    def group_dataset(self, group: int) -> Dataset:
+        """Give no private elements: nibabel would search 28 groups of each slice for a vendor's mark."""
+        return Dataset()
+
     @property
     def pixel_array(self) -> NDArray[np.int16]:
         """Hounsfield units, shape (rows, columns)."""

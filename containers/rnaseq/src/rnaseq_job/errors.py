@@ -24,9 +24,7 @@ class ReasonCode(StrEnum):
     READS_NOT_FOUND = "READS_NOT_FOUND"  # a file of the list is not there
     READS_EMPTY = "READS_EMPTY"  # a file without a read
     READS_TRUNCATED = "READS_TRUNCATED"  # the gzip stream ends early or is damaged
-    READS_INVALID = (
-        "READS_INVALID"  # not FASTQ: a record is broken, or sequence and quality differ in length
-    )
+    READS_INVALID = "READS_INVALID"  # not FASTQ: a record is broken, or sequence and quality differ in length
     READS_TOO_LONG = "READS_TOO_LONG"  # a line beyond the cap
     MATES_UNEQUAL = "MATES_UNEQUAL"  # R1 and R2 hold different numbers of reads
     MATES_MISMATCHED = "MATES_MISMATCHED"  # the names of mates differ: other samples, or another order
