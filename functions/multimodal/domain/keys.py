@@ -1,50 +1,20 @@
-"""What an object key under ``imaging/`` means. The only place that knows the layout of uploads."""
+"""What an object key means. With ``genomics_keys`` the only place that knows the layout of uploads."""
 
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import PurePosixPath
+from multimodal.domain.genomics_keys import parse_genomics_key
+from multimodal.domain.units import Modality, Unit
+from multimodal.domain.upload_key import (
+    MARKER_NAME,
+    SEGMENT_RULE,
+    KeyKind,
+    UploadKey,
+    is_companion,
+    is_safe_segment,
+    safe_dataset,
+)
 
-from multimodal.domain.units import Unit
+__all__ = ["COHORT_NAME", "KeyKind", "UploadKey", "parse_key", "unit_of_result"]
 
-MARKER_NAME = "_COMPLETE.json"
 COHORT_NAME = "_cohort.json"
-MAX_SEGMENT_BYTES = 255
-"""Longest part of a key: jobs download objects to files of that name."""
-_COMPANION_SUFFIXES = {
-    ".csv",
-    ".tsv",
-    ".json",
-    ".txt",
-    ".md",
-    ".tcia",
-    ".xlsx",
-    ".xls",
-    ".pdf",
-    ".html",
-    ".xml",
-}
-_COMPANION_NAMES = {"license", "readme", ".ds_store", "thumbs.db"}
-
-
-class KeyKind(StrEnum):
-    """What the object is for."""
-
-    OBJECT = "object"
-    ARCHIVE = "archive"
-    MARKER = "marker"
-    COHORT = "cohort"
-    IGNORED = "ignored"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True)
-class UploadKey:
-    """A parsed key: its kind, the dataset it names, the unit it belongs to and, if refused, why."""
-
-    kind: KeyKind
-    dataset: str = ""
-    unit: Unit | None = None
-    problem: str = ""
 
 
 def parse_key(key: str) -> UploadKey:
@@ -69,32 +39,27 @@ def parse_key(key: str) -> UploadKey:
     if key.endswith("/"):
         return UploadKey(KeyKind.IGNORED)
     segments = key.split("/")
-    if segments[0] != "imaging":
-        return UploadKey(KeyKind.REFUSED, problem="the key does not start with imaging/")
+    if segments[0] not in set(Modality):
+        return UploadKey(KeyKind.REFUSED, problem="the key starts with neither imaging/ nor genomics/")
     if not all(is_safe_segment(s) for s in segments[1:]):
-        return UploadKey(KeyKind.REFUSED, _safe_dataset(segments), problem=_SEGMENT_RULE)
-    return _parse_segments(segments)
+        return UploadKey(KeyKind.REFUSED, safe_dataset(segments), problem=SEGMENT_RULE, modality=segments[0])
+    return parse_genomics_key(segments) if segments[0] == Modality.GENOMICS else _parse_imaging(segments)
 
 
-_SEGMENT_RULE = (
-    "a part of the key is empty, '.' or '..', longer than 255 bytes, or holds '#', a backslash or a control "
-    "character; rename it and upload again"
-)
+def unit_of_result(key: str) -> Unit | None:
+    """Return the unit whose final result lies at a key of ProcessedBucket, or None when it is something else."""
+    match key.split("/"):
+        case ["imaging", dataset, subject, study, _]:
+            unit = Unit(dataset, subject, study)
+        case ["genomics", dataset, case, _]:
+            unit = Unit(dataset, case, "", Modality.GENOMICS.value)
+        case _:
+            return None
+    return unit if key == unit.result_key(unit.result_name) else None
 
 
-def is_safe_segment(segment: str) -> bool:
-    """Whether a part of a key can name a file, and a part of a unit id, without surprises."""
-    if segment in {"", ".", ".."} or any(c in "#\\" or not c.isprintable() for c in segment):
-        return False
-    return len(segment.encode()) <= MAX_SEGMENT_BYTES
-
-
-def _safe_dataset(segments: list[str]) -> str:
-    return segments[1] if len(segments) > 1 and is_safe_segment(segments[1]) else "-"
-
-
-def _parse_segments(segments: list[str]) -> UploadKey:
-    dataset, rest = _safe_dataset(segments), segments[2:]
+def _parse_imaging(segments: list[str]) -> UploadKey:
+    dataset, rest = safe_dataset(segments), segments[2:]
     match rest:
         case [name] if name == COHORT_NAME:
             return UploadKey(KeyKind.COHORT, dataset)
@@ -106,7 +71,7 @@ def _parse_segments(segments: list[str]) -> UploadKey:
             return UploadKey(KeyKind.REFUSED, dataset, problem=_ZIP_FOLDER_RULE)
         case [subject, study, _, *_]:
             return UploadKey(KeyKind.OBJECT, dataset, Unit(dataset, subject, study))
-    if _is_companion(segments[-1]):
+    if is_companion(segments[-1]):
         return UploadKey(KeyKind.IGNORED, dataset)
     return UploadKey(KeyKind.REFUSED, dataset, problem=_LAYOUT_RULE)
 
@@ -120,8 +85,3 @@ _LAYOUT_RULE = (
     "the object is not inside a study; expected imaging/<dataset>/<subject>/<study>/… or "
     "imaging/<dataset>/<subject>/<study>.zip"
 )
-
-
-def _is_companion(name: str) -> bool:
-    lowered = name.lower()
-    return lowered in _COMPANION_NAMES or PurePosixPath(lowered).suffix in _COMPANION_SUFFIXES

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from multimodal.domain.keys import MARKER_NAME
 from multimodal.domain.units import Unit
+from multimodal.domain.upload_key import MARKER_NAME
 
 GENERATION_LENGTH = 16
 

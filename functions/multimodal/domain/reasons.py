@@ -1,6 +1,6 @@
 """Reason codes that the ledger itself gives a unit.
 
-The radiomics job has reason codes of its own (``rejection.schema.json``); both sets are explained in
+The jobs have reason codes of their own (``rejection.schema.json``); both sets are explained in
 ``docs/outputs.md``.
 """
 
@@ -27,3 +27,12 @@ class Reason(StrEnum):
     RUN_LOST = "RUN_LOST"
     FEATURES_INVALID = "FEATURES_INVALID"
     PARAMS_MISMATCH = "PARAMS_MISMATCH"
+    SAMPLESHEET_INVALID = "SAMPLESHEET_INVALID"
+    NOT_IN_SAMPLESHEET = "NOT_IN_SAMPLESHEET"
+    IN_SAMPLESHEET = "IN_SAMPLESHEET"
+    MATE_MISSING = "MATE_MISSING"
+    READS_AMBIGUOUS = "READS_AMBIGUOUS"
+    READS_MIXED = "READS_MIXED"
+    REFERENCE_INCOMPLETE = "REFERENCE_INCOMPLETE"
+    REFERENCE_NOT_READY = "REFERENCE_NOT_READY"
+    ASSAY_MISMATCH = "ASSAY_MISMATCH"

@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+REFERENCES = "_references"
+"""Stands for a dataset in the address of a reference: ``genomics/_references/<name>/…``."""
 DUE_SHARDS = 8
 """Partitions of the ``due`` index, so that one busy minute does not write to one partition."""
 
@@ -24,26 +26,35 @@ END_STATUSES = frozenset({Status.COMPLETED, Status.QUARANTINED, Status.FAILED})
 """Statuses that only a new upload or a request leaves."""
 
 
+class Modality(StrEnum):
+    """What kind of data a unit holds; the first segment of its keys and of its id."""
+
+    IMAGING = "imaging"
+    GENOMICS = "genomics"
+
+
 @dataclass(frozen=True)
 class Unit:
-    """One imaging study as it is addressed in S3.
+    """One imaging study, one sequenced case or one reference, as it is addressed in S3.
 
     Parameters
     ----------
     dataset, subject, study : str
-        The path segments under ``imaging/``. ``study`` has no ``.zip`` ending.
+        The path segments under ``imaging/``; ``study`` has no ``.zip`` ending. Under ``genomics/`` the subject is the
+        case and there is no study; a reference has :data:`REFERENCES` for a dataset and its name for a subject.
+    modality : str
+        One of :class:`Modality`.
     """
 
     dataset: str
     subject: str
     study: str
-
-    modality = "imaging"
+    modality: str = Modality.IMAGING.value
 
     @property
     def unit_id(self) -> str:
         """Key of the ledger item."""
-        return f"{self.modality}#{self.dataset}#{self.subject}#{self.study}"
+        return "#".join([self.modality, *self._address])
 
     @property
     def correlation_id(self) -> str:
@@ -60,17 +71,42 @@ class Unit:
 
     @property
     def folder(self) -> str:
-        """Key prefix of a study that is uploaded as a folder."""
-        return f"{self.modality}/{self.dataset}/{self.subject}/{self.study}/"
+        """Key prefix of a unit that is uploaded as a folder."""
+        return "/".join([self.modality, *self._address, ""])
 
     @property
     def archive(self) -> str:
         """Key of a study that is uploaded as one zip."""
         return f"{self.modality}/{self.dataset}/{self.subject}/{self.study}.zip"
 
+    @property
+    def is_reference(self) -> bool:
+        """Whether the unit is a reference (genome and annotation) and not a case."""
+        return self.modality == Modality.GENOMICS and self.dataset == REFERENCES
+
+    @property
+    def result_name(self) -> str:
+        """Name of the document that a job writes last, when all else is there."""
+        return "features.json" if self.modality == Modality.IMAGING else "run.json"
+
+    @property
+    def result_folder(self) -> str:
+        """Key prefix of the unit's results in ProcessedBucket."""
+        return f"references/{self.subject}/" if self.is_reference else self.folder
+
     def result_key(self, name: str) -> str:
         """Key of one of the unit's results in ProcessedBucket."""
-        return f"{self.folder}{name}"
+        return f"{self.result_folder}{name}"
+
+    @property
+    def _address(self) -> tuple[str, ...]:
+        case = (self.dataset, self.subject)
+        return (*case, self.study) if self.modality == Modality.IMAGING else case
+
+
+def case_unit(dataset: str, case: str) -> Unit:
+    """Return the unit of a sequenced case (or, under :data:`REFERENCES`, of a reference)."""
+    return Unit(dataset, case, "", Modality.GENOMICS.value)
 
 
 @dataclass(frozen=True)

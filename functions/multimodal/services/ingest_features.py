@@ -9,10 +9,11 @@ from multimodal.domain.errors import BadInputError, RetryableError
 from multimodal.domain.feature_record import Record, build_record, record_hash
 from multimodal.domain.feature_schema import FeatureGroupSpec, ParameterContract, imaging_group
 from multimodal.domain.features_document import FeaturesDocument
-from multimodal.domain.keys import KeyKind, parse_key
+from multimodal.domain.keys import parse_key
 from multimodal.domain.reasons import Reason
 from multimodal.domain.results import belongs_to_run
 from multimodal.domain.units import LedgerItem, Status, Unit
+from multimodal.domain.upload_key import KeyKind
 from multimodal.observability import Metric, logger
 from multimodal.ports import Clock, FeatureRecords, Ledger, Meter, ObjectStore
 from multimodal.services.due import ended

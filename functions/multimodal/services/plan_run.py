@@ -13,9 +13,9 @@ from multimodal.domain.jobs import (
     manifest_document,
     map_item,
 )
-from multimodal.domain.keys import is_safe_segment
 from multimodal.domain.packing import PlannedUnit, job_id, pack
 from multimodal.domain.units import Status, Unit
+from multimodal.domain.upload_key import is_safe_segment
 from multimodal.observability import logger
 from multimodal.ports import Clock, JobCounter, Ledger, ObjectStore
 from multimodal.services.review_unit import ReadyUnit, ReviewUnit

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from multimodal.domain.errors import BadInputError, ConfigurationError, RetryableError
-from multimodal.domain.keys import COHORT_NAME, KeyKind, UploadKey, is_safe_segment, parse_key
+from multimodal.domain.keys import COHORT_NAME, parse_key
 from multimodal.domain.reasons import Reason
 from multimodal.domain.units import Status, Unit
+from multimodal.domain.upload_key import KeyKind, UploadKey, is_safe_segment
 from multimodal.observability import Metric, logger
 from multimodal.ports import Clock, Ledger, Meter, ObjectStore, Spread
 from multimodal.services.subjects import note_subject_without_study, studies_of

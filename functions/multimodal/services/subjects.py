@@ -1,8 +1,9 @@
 """From a subject key to its studies, for the requests that name subjects."""
 
-from multimodal.domain.keys import KeyKind, parse_key
+from multimodal.domain.keys import parse_key
 from multimodal.domain.reasons import Reason
 from multimodal.domain.units import Status, Unit
+from multimodal.domain.upload_key import KeyKind
 from multimodal.ports import Ledger, ObjectStore
 
 

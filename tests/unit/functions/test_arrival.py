@@ -5,8 +5,9 @@ import random
 import pytest
 
 from multimodal.domain.completeness import MAX_OBJECTS
-from multimodal.domain.keys import KeyKind, parse_key
+from multimodal.domain.keys import parse_key
 from multimodal.domain.units import Status, Unit
+from multimodal.domain.upload_key import KeyKind
 from tests.unit.functions.world import DATASET, FORCE, QUIET, World, slices
 
 DEEP = b"[" * 100_000

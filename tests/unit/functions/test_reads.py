@@ -1,0 +1,280 @@
+"""Names of reads, mates, sample sheets, and what keys under genomics/ mean."""
+
+import csv
+import io
+
+import pytest
+
+from multimodal.domain.errors import BadInputError
+from multimodal.domain.fastq_names import is_ignorable, read_name
+from multimodal.domain.genomics_keys import is_case_name
+from multimodal.domain.keys import parse_key
+from multimodal.domain.lanes import Lane, fastq_list, pair_files
+from multimodal.domain.samplesheet import SampleSheet, parse_accessions, parse_samplesheet
+from multimodal.domain.units import Unit, case_unit
+from multimodal.domain.upload_key import KeyKind
+
+HEADER = "sample,fastq_1,fastq_2,strandedness\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "sample", "lane", "mate", "segment"),
+    [
+        ("S_S1_L001_R1_001.fastq.gz", "S", 1, 1, "001"),
+        ("S_S12_L004_R2_002.fastq.gz", "S", 4, 2, "002"),
+        ("R01-023_S3_L002_R2_001.fastq.gz", "R01-023", 2, 2, "001"),
+        ("R01-023_S3_R1_001.fastq.gz", "R01-023", 1, 1, "001"),
+        ("R01-023_R1.fastq.gz", "R01-023", 1, 1, ""),
+        ("R01-023_L003_R1.fq.gz", "R01-023", 3, 1, ""),
+        ("R01-023.R1.fq.gz", "R01-023", 1, 1, ""),
+        ("R01-023-R2.fq.gz", "R01-023", 1, 2, ""),
+        ("R01-023_r2.FASTQ.GZ", "R01-023", 1, 2, ""),
+        ("SRR1039508_1.fastq.gz", "SRR1039508", 1, 1, ""),
+        ("SRR1039508_2.fastq.gz", "SRR1039508", 1, 2, ""),
+        ("SRR1039508.2.fq.gz", "SRR1039508", 1, 2, ""),
+        ("SRR1039508.fastq.gz", "SRR1039508", 1, None, ""),
+        ("V350_L01_12_2.fq.gz", "V350_12", 1, 2, ""),
+        ("S_R1_001_val_1.fq.gz", "S", 1, 1, "001"),
+        ("S_2_val_2.fq.gz", "S", 1, 2, ""),
+        ("S_R2_trimmed.fastq.gz", "S", 1, 2, ""),
+        ("flowcell/R2/S.fastq.gz", "", 1, 2, ""),
+        ("R1-005_R2.fastq.gz", "R1-005", 1, 2, ""),
+        ("R1-005_2.fastq.gz", "R1-005", 1, 2, ""),
+        ("tumour-1.fastq.gz", "tumour-1", 1, None, ""),
+        ("S_R3_001.fastq.gz", "S", 1, 3, "001"),
+        ("SRR1039508.sra", "SRR1039508", 1, None, ""),
+    ],
+)
+def test_every_naming_is_understood(name: str, sample: str, lane: int, mate: int | None, segment: str) -> None:
+    found = read_name(name)
+    assert found is not None
+    assert (found.sample, found.lane, found.mate, found.segment) == (sample, lane, mate, segment)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "S_S1_L001_I1_001.fastq.gz",
+        "S_I2.fastq.gz",
+        "Undetermined_S0_L001_R1_001.fastq.gz",
+        "S_R1.fastq.gz.md5",
+        "S_R1_fastqc.zip",
+        "checksums.sha256",
+    ],
+)
+def test_what_is_no_sample_is_ignored(name: str) -> None:
+    assert is_ignorable(name)
+    assert read_name(name) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["S_R1.fastq", "S.bam", "S.cram", "S_R1.fastq.bz2", "", "fastq.gz", "S_R1.fastq.gz.tmp"]
+)
+def test_what_are_no_reads_are_none(name: str) -> None:
+    assert read_name(name) is None
+
+
+def test_lanes_segments_and_folders_pair_by_their_whole_names() -> None:
+    files = [
+        "a/S1_S1_L001_R1_001.fastq.gz",
+        "a/S1_S1_L001_R2_001.fastq.gz",
+        "a/S1_S1_L001_R1_002.fastq.gz",
+        "a/S1_S1_L001_R2_002.fastq.gz",
+        "b/S1_S1_L001_R1_001.fastq.gz",
+        "b/S1_S1_L001_R2_001.fastq.gz",
+        "S10_R1.fastq.gz",
+        "S10_R2.fastq.gz",
+        "S1_R1.fastq.gz",
+        "S1_R2.fastq.gz",
+    ]
+    pairing = pair_files(reversed(files))
+    assert {(lane.read1, lane.read2) for lane in pairing.lanes} == set(zip(files[::2], files[1::2], strict=True))
+    assert pairing == pair_files(files), "in any order"
+
+
+def test_s1_never_meets_s10() -> None:
+    pairing = pair_files(["S1_R1.fastq.gz", "S10_R2.fastq.gz"])
+    assert (pairing.lanes, set(pairing.unpaired)) == ((), {"S1_R1.fastq.gz", "S10_R2.fastq.gz"})
+
+
+def test_single_end_is_said_by_names_without_mates_or_by_first_mates_alone() -> None:
+    assert pair_files(["a.fastq.gz", "b.fastq.gz"]).lanes == (Lane(1, "a.fastq.gz"), Lane(1, "b.fastq.gz"))
+    first = pair_files(["S_L001_R1.fastq.gz", "S_L002_R1.fastq.gz"])
+    assert first.only_first_mates
+    assert [lane.number for lane in first.as_single_end().lanes] == [1, 2]
+    assert not pair_files(["S_L001_R1.fastq.gz", "S_L002_R2.fastq.gz"]).only_first_mates
+
+
+@pytest.mark.parametrize(
+    ("files", "clashes"),
+    [
+        (["S_R1.fastq.gz", "S_R1.fq.gz", "S_R2.fq.gz"], 2),
+        (["S_R1.fastq.gz", "S_R2.fastq.gz", "S_R3.fastq.gz"], 1),
+        (["S_R1.fastq.gz", "S_r1.fastq.gz"], 2),
+    ],
+)
+def test_files_that_cannot_be_told_apart_are_named(files: list[str], clashes: int) -> None:
+    assert len(pair_files(files).clashes) == clashes
+
+
+def test_what_fasterq_dump_leaves_over_is_left_out_and_real_mixtures_are_told() -> None:
+    pairing = pair_files(["SRR1_1.fastq.gz", "SRR1_2.fastq.gz", "SRR1.fastq.gz"])
+    assert (pairing.mixed, len(pairing.lanes)) == (False, 1)
+    assert pair_files(["SRR1_1.fastq.gz", "SRR1_2.fastq.gz", "SRR2.fastq.gz"]).mixed
+    assert pair_files(["SRR1_1.fastq.gz", "SRR2.fastq.gz"]).mixed
+
+
+def test_fastq_list_has_dragens_columns_and_a_read_group_for_each_lane() -> None:
+    text = fastq_list("R01-023", [Lane(2, "s3://b/a_R1.fq.gz", "s3://b/a_R2.fq.gz"), Lane(2, "s3://b/c.fq.gz")])
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert list(rows[0]) == ["RGID", "RGSM", "RGLB", "Lane", "Read1File", "Read2File"]
+    assert [r["RGID"] for r in rows] == ["R01-023.1", "R01-023.2"]
+    assert [r["Read2File"] for r in rows] == ["s3://b/a_R2.fq.gz", ""]
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "case"),
+    [
+        ("genomics/d/R01-023/S_R1.fastq.gz", KeyKind.OBJECT, "R01-023"),
+        ("genomics/d/R01-023/flowcell/lane/S_R1.fq.gz", KeyKind.OBJECT, "R01-023"),
+        ("genomics/d/R01-023/SRR1.sra", KeyKind.OBJECT, "R01-023"),
+        ("genomics/d/R01-023/_COMPLETE.json", KeyKind.MARKER, "R01-023"),
+        ("genomics/d/samplesheet.csv", KeyKind.TABLE, "-samplesheet"),
+        ("genomics/d/accessions.csv", KeyKind.TABLE, "-accessions"),
+        ("genomics/d/expression.csv", KeyKind.TABLE, "-expression"),
+        ("genomics/d/S_R1.fastq.gz", KeyKind.OBJECT, "-samplesheet"),
+        ("genomics/d/R01-023/S_I1_001.fastq.gz", KeyKind.IGNORED, None),
+        ("genomics/d/R01-023/S_R1.fastq.gz.md5", KeyKind.IGNORED, None),
+        ("genomics/d/R01-023/report.html", KeyKind.IGNORED, None),
+        ("genomics/d/LICENSE", KeyKind.IGNORED, None),
+        ("genomics/d/R01-023/", KeyKind.IGNORED, None),
+        ("genomics/d/R01-023/S_R1.fastq", KeyKind.REFUSED, None),
+        ("genomics/d/R01-023/S.bam", KeyKind.REFUSED, None),
+        ("genomics/d/R01-023/-o_R1.fastq.gz", KeyKind.REFUSED, None),
+        ("genomics/d/R01-023/a b_R1.fastq.gz", KeyKind.REFUSED, None),
+        ("genomics/d/R01-023/a,b_R1.fastq.gz", KeyKind.REFUSED, None),
+        ('genomics/d/R01-023/a"b_R1.fastq.gz', KeyKind.REFUSED, None),
+        ("genomics/d/R01-023/$(x)_R1.fastq.gz", KeyKind.REFUSED, None),
+        ("genomics/d/../R01-023/S_R1.fastq.gz", KeyKind.REFUSED, None),
+        ("genomics/d/-R01/S_R1.fastq.gz", KeyKind.REFUSED, None),
+        ("genomics/d/R01 023/S_R1.fastq.gz", KeyKind.REFUSED, None),
+        ("genomics/d/R01-023\n/S_R1.fastq.gz", KeyKind.REFUSED, None),
+        (f"genomics/d/{'R' * 42}/S_R1.fastq.gz", KeyKind.REFUSED, None),
+        ("genomics/d/stray.vcf", KeyKind.REFUSED, None),
+        ("genomics/_references/human/genome.fa.gz", KeyKind.OBJECT, "human"),
+        ("genomics/_references/human/annotation.gtf", KeyKind.OBJECT, "human"),
+        ("genomics/_references/human/transcripts.tsv", KeyKind.OBJECT, "human"),
+        ("genomics/_references/human/reference.json", KeyKind.OBJECT, "human"),
+        ("genomics/_references/human/README", KeyKind.IGNORED, None),
+        ("genomics/_references/human/genome.2bit", KeyKind.REFUSED, None),
+        ("genomics/_references/human/deep/genome.fa", KeyKind.REFUSED, None),
+        ("genomics/_references/genome.fa", KeyKind.REFUSED, None),
+        ("genomics/_references/-x/genome.fa", KeyKind.REFUSED, None),
+    ],
+)
+def test_every_key_under_genomics_has_a_meaning(key: str, kind: KeyKind, case: str | None) -> None:
+    parsed = parse_key(key)
+    assert parsed.kind is kind, parsed.problem
+    assert (parsed.unit.subject if parsed.unit else None) == case
+    assert parsed.kind is not KeyKind.REFUSED or len(parsed.problem) > 20
+
+
+def test_units_of_both_modalities_have_addresses_of_their_own() -> None:
+    assert Unit("d", "s", "t").unit_id == "imaging#d#s#t"
+    assert case_unit("d", "R01-023").unit_id == "genomics#d#R01-023"
+    assert case_unit("d", "R01-023").result_key("run.json") == "genomics/d/R01-023/run.json"
+    assert case_unit("_references", "human").folder == "genomics/_references/human/"
+    assert case_unit("_references", "human").result_key("x") == "references/human/x"
+
+
+@pytest.mark.parametrize("name", ["", "-a", "_a", "a b", "a.b", "a/b", "a\n", "ä", "a" * 42])
+def test_case_names_that_could_be_options_or_paths_are_refused(name: str) -> None:
+    assert not is_case_name(name)
+
+
+def _sheet(rows: str, header: str = HEADER) -> SampleSheet:
+    return parse_samplesheet(header + rows, "d", "raw")
+
+
+def test_sheet_names_lanes_strandedness_and_keys() -> None:
+    sheet = _sheet(
+        "A,x/A_1.fq.gz,x/A_2.fq.gz,Reverse\nA,s3://raw/genomics/d/y/A_1.fq.gz,y/A_2.fq.gz,reverse\nB,B.fq.gz,,\n"
+    )
+    assert sheet.samples["A"].keys == [
+        f"genomics/d/{n}" for n in ("x/A_1.fq.gz", "x/A_2.fq.gz", "y/A_1.fq.gz", "y/A_2.fq.gz")
+    ]
+    assert (sheet.samples["A"].strandedness, sheet.samples["B"].strandedness) == ("reverse", "auto")
+    assert [s.problems for s in sheet.samples.values()] == [[], []]
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_sheet_of_any_spreadsheet_program_is_read(ends: str) -> None:
+    text = "\ufeff" + (" Sample , fastq_1,FASTQ_2,strandedness\nA, a.fq.gz ,,auto\n\n,,,\n").replace("\n", ends)
+    assert parse_samplesheet(text, "d", "raw").samples["A"].keys == ["genomics/d/a.fq.gz"]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("A,a.bam,,", "row 2, column fastq_1: 'a.bam' is not a .fastq.gz"),
+        ("A,a.fq.gz,b.txt,", "row 2, column fastq_2: 'b.txt'"),
+        ("A,,b.fq.gz,", "row 2, column fastq_1: it is empty"),
+        ("A,s3://other/a.fq.gz,,", "row 2, column fastq_1: 's3://other/a.fq.gz' is not in the stack's bucket"),
+        ("A,https://x/a.fq.gz,,", "row 2, column fastq_1"),
+        ("A,s3://raw/imaging/a.fq.gz,,", "row 2, column fastq_1"),
+        ("A,../e/a.fq.gz,,", "row 2, column fastq_1"),
+        ("A,/etc/a.fq.gz,,", "row 2, column fastq_1"),
+        ("A,a.fq.gz,,stranded", "row 2, column strandedness: 'stranded' is none of auto"),
+        (
+            "A,a.fq.gz,,forward\nA,b.fq.gz,,reverse",
+            "row 3, column strandedness: another row of the sample says forward",
+        ),
+        ("A,a.fq.gz,,\nA,a.fq.gz,,", "rows 2, 3: a.fq.gz is listed more than once"),
+        ("A,a.fq.gz,a.fq.gz,", "rows 2, 2: a.fq.gz is listed more than once"),
+        ("A,a_1.fq.gz,a_2.fq.gz,\nA,b.fq.gz,,", "paired or single-end"),
+    ],
+)
+def test_bad_row_is_told_by_row_and_column_and_harms_no_other_sample(row: str, problem: str) -> None:
+    sheet = _sheet(f"{row}\nGOOD,good.fq.gz,,\n")
+    assert problem in " ".join(sheet.samples["A"].problems)
+    assert sheet.samples["GOOD"].problems == []
+
+
+def test_file_in_two_samples_is_told_to_both() -> None:
+    sheet = _sheet("A,a.fq.gz,,\nB,a.fq.gz,,\n")
+    assert sheet.samples["A"].problems == sheet.samples["B"].problems == ["rows 2, 3: a.fq.gz is listed more than once"]
+
+
+def test_row_with_a_bad_name_belongs_to_no_sample_and_is_told() -> None:
+    sheet = _sheet("A,a.fq.gz,,\n-x,b.fq.gz,,\n")
+    assert list(sheet.samples) == ["A"]
+    assert sheet.problems == ("row 3, column sample: '-x' is not letters, digits, - and _ (at most 41)",)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "the first row must be sample,fastq_1,fastq_2,strandedness; sample, fastq_1 is missing"),
+        ("sample;fastq_1\nA;a.fq.gz", "is missing"),
+        ("name,fastq_1\n", "sample is missing"),
+        ("sample,sample,fastq_1\n", "more than once"),
+        (HEADER, "no rows"),
+        (HEADER + "A,a.fq.gz,,,,\n", "row 2 has 6 values for 4 columns"),
+        (HEADER + "-,a.fq.gz,,\n", "row 2, column sample"),
+        (HEADER + '"A,a.fq.gz,,\n', "not CSV"),
+    ],
+)
+def test_sheet_that_cannot_be_used_says_what_to_change(text: str, complaint: str) -> None:
+    with pytest.raises(BadInputError, match="upload it again") as caught:
+        parse_samplesheet(text, "d", "raw")
+    assert complaint in caught.value.message
+    assert caught.value.reason_code == "SAMPLESHEET_INVALID"
+
+
+def test_accessions_become_addresses_in_the_public_bucket() -> None:
+    sheet = parse_accessions("sample,accession\nA,SRR7225775\nA,ERR123456\nB,GSM1\n")
+    assert sheet.samples["A"].keys == [
+        "s3://sra-pub-run-odp/sra/SRR7225775/SRR7225775",
+        "s3://sra-pub-run-odp/sra/ERR123456/ERR123456",
+    ]
+    assert "row 4, column accession" in sheet.samples["B"].problems[0]
