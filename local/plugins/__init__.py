@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from local.plugins import (
     athena_tables,
+    batch,
     emf_metrics,
     execution_metrics,
     feature_store,
@@ -24,6 +25,7 @@ from local.plugins import (
 def install_all() -> None:
     """Install every plug-in; ministack must be imported already and not be serving yet."""
     sagemaker.install({**processing_jobs.OPERATIONS, **feature_store.OPERATIONS})
+    batch.install()
     iam_checks.install()
     state_machines.install()
     function_runtime.install()

@@ -18,6 +18,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from local.plugins import batch_permissions
 from local.plugins.aws import ACCOUNT, REGION, AwsError
 
 _ARN_KINDS = {"ProcessingJobName": "processing-job", "FeatureGroupName": "feature-group"}
@@ -37,6 +38,8 @@ def install() -> None:
     ) -> object:
         if service == "sagemaker":
             return resource_arn(path, body)
+        if service == "batch":
+            return batch_permissions.resource_arn(path, body)
         return name_resource(service, method, path, headers, body, *rest)
 
     def pin_request_origin(source_ip: str, _secure_transport: bool) -> None:
@@ -69,23 +72,40 @@ def require_pass_role(headers: Mapping[str, str], query: Mapping[str, Any], role
     AwsError
         AccessDeniedException, as AWS answers.
     """
+    context = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    require_caller_allows(headers, query, "iam:PassRole", role_arn, context)
+
+
+def require_caller_allows(
+    headers: Mapping[str, str],
+    query: Mapping[str, Any],
+    action: str,
+    resource: str,
+    context: Mapping[str, str] | None = None,
+) -> None:
+    """Refuse a caller whose policies do not allow something beyond what the emulator checks itself.
+
+    Raises
+    ------
+    AwsError
+        AccessDeniedException, as AWS answers.
+    """
     from ministack import app
     from ministack.core.iam_evaluator import enforce
     from ministack.core.router import extract_access_key_id
 
     if not app.AUTH:
         return
-    context = {"iam:PassedToService": "sagemaker.amazonaws.com"}
     denied = enforce(
         extract_access_key_id(headers, query),
-        "iam:PassRole",
-        "iam",
+        action,
+        action.partition(":")[0],
         REGION,
-        resource_arn=role_arn,
-        service_context=context,
+        resource_arn=resource,
+        service_context=dict(context or {}),
     )
     if denied:
-        raise _denied(getattr(denied, "principal_arn", ""), "iam:PassRole", role_arn)
+        raise _denied(getattr(denied, "principal_arn", ""), action, resource)
 
 
 def require_role_allows(role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:

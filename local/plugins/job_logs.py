@@ -1,4 +1,4 @@
-"""Logs of processing jobs, in the log group where SageMaker puts them."""
+"""Logs of jobs, in the log group where their service puts them."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ _MAX_LINE = 8000
 _BATCH = 500
 
 
-def write_log(job_name: str, text: str) -> None:
+def write_log(stream: str, text: str, group: str = LOG_GROUP) -> None:
     """Store a job's output as log events; an empty output stores nothing.
 
     Parameters
     ----------
-    job_name : str
-        The job; its stream is `<job>/algo-1`.
+    stream : str
+        The log stream; made when it is missing.
     text : str
         What the container wrote; of a very long output the end is kept.
+    group : str
+        The log group; made when it is missing.
     """
     lines = [line[:_MAX_LINE] for line in text.splitlines() if line.strip()][-_MAX_LINES:]
     if not lines:
         return
     logs = client("logs")
-    stream = f"{job_name}/algo-1"
     with contextlib.suppress(ClientError):  # the group or the stream exists
-        logs.create_log_group(logGroupName=LOG_GROUP)
+        logs.create_log_group(logGroupName=group)
     with contextlib.suppress(ClientError):
-        logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=stream)
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
     now = int(time.time() * 1000)
     for start in range(0, len(lines), _BATCH):
         events = [{"timestamp": now, "message": line} for line in lines[start : start + _BATCH]]
-        logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=events)
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)

@@ -7,16 +7,14 @@ Served through `sagemaker`; state changes are published with `ministack.services
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from local.plugins.aws import ACCOUNT, REGION, AwsError
+from local.plugins.job_slots import job_pool
 from local.plugins.processing_run import Outcome, run_job
 from local.plugins.roles import require_assumable
 
@@ -91,7 +89,7 @@ def create_processing_job(request: dict[str, Any]) -> dict[str, Any]:
                            f"and a job with this name already exists ({job.arn})")  # fmt: skip
         _jobs[job.name] = job
     _publish(job)
-    _pool().submit(_run, job)
+    job_pool().submit(_run, job)
     return {"ProcessingJobArn": job.arn}
 
 
@@ -140,11 +138,6 @@ OPERATIONS = {
     "ListProcessingJobs": list_processing_jobs,
     "StopProcessingJob": stop_processing_job,
 }
-
-
-@lru_cache(maxsize=1)
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(int(os.environ.get("MULTIMODAL_JOB_SLOTS", "2")), thread_name_prefix="processing")
 
 
 def _run(job: Job) -> None:

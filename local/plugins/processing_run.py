@@ -86,9 +86,10 @@ def image_command(image_uri: str) -> list[str] | None:
     configured: dict[str, list[str]] = json.loads(os.environ.get("MULTIMODAL_JOB_COMMANDS", "{}"))
     python = str(REPOSITORY / ".venv" / "bin" / "python")
     repository = image_uri.partition("/")[2]
-    for part, command in {**configured, "radiomics": [python, "-m", "radiomics_job"]}.items():
+    own = {name: [python, "-m", f"{name}_job"] for name in ("radiomics", "rnaseq")}
+    for part, command in {**own, **configured}.items():
         if part in repository:
-            return configured.get(part, command)
+            return command
     return None
 
 
@@ -115,8 +116,8 @@ def _run_command(request: dict[str, Any], work: Path, stop: threading.Event) -> 
     try:
         outcome = _wait(process, stop, time.monotonic() + limit)
     finally:
-        _end_group(process)
-        write_log(request["ProcessingJobName"], log.read_text(errors="replace"))
+        end_group(process)
+        write_log(f"{request['ProcessingJobName']}/algo-1", log.read_text(errors="replace"))
     return outcome
 
 
@@ -133,7 +134,7 @@ def _wait(process: subprocess.Popen[bytes], stop: threading.Event, deadline: flo
     return Outcome("Failed", reason, f"exit code {process.returncode}")
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
     """Stop whatever is left of the command's process group, first politely."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:

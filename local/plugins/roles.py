@@ -1,4 +1,4 @@
-"""IAM roles as SageMaker uses them: who may be assumed, and temporary credentials of a role.
+"""IAM roles as SageMaker and Batch use them: who may be assumed, and temporary credentials of a role.
 
 Seams: `ministack.services.iam._roles` (trust policies), `ministack.services.sts.register_session` and the
 credential convention of `ministack.core.lambda_runtime.execution_credentials`, which functions get theirs by.
@@ -13,6 +13,7 @@ import json
 from local.plugins.aws import ACCOUNT, AwsError, Credentials
 
 SAGEMAKER = "sagemaker.amazonaws.com"
+TASKS = "ecs-tasks.amazonaws.com"
 
 
 def require_assumable(role_arn: str) -> None:
@@ -29,6 +30,11 @@ def require_assumable(role_arn: str) -> None:
             f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
             f"'{SAGEMAKER}' to assume the role.",
         )
+
+
+def is_assumable(role_arn: str, service: str = TASKS) -> bool:
+    """Return whether a role exists and trusts a service."""
+    return service in _trusted_services(role_arn)
 
 
 def role_credentials(role_arn: str, session_name: str) -> Credentials:

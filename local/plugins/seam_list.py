@@ -13,6 +13,14 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.core.router.SERVICE_PATTERNS": None,
         "ministack.services.batch.handle_request": _HANDLER,  # the shape of every handler
     },
+    "batch": {"ministack.app.SERVICE_HANDLERS": None},
+    "batch_events": {"ministack.services.eventbridge._put_events": ("data", "allow_aws_source")},
+    "batch_types": {
+        "ministack.services.cloudformation.provisioners._RESOURCE_HANDLERS": None,
+        "ministack.services.cloudformation.provisioners._physical_name": (
+            "stack_name", "logical_id", "lowercase", "max_len", "seeded",
+        ),
+    },
     "processing_jobs": {"ministack.services.eventbridge._put_events": ("data", "allow_aws_source")},
     "roles": {
         "ministack.services.iam._roles": None,

@@ -121,7 +121,9 @@ def test_everything_temporary_goes_to_the_scratch_volume(definition: str) -> Non
     found = container(definition)
     mounts = {m["ContainerPath"]: m for m in found["MountPoints"]}
     assert mounts["/scratch"]["ReadOnly"] is False
-    assert {e["Name"]: e["Value"] for e in found["Environment"]} == {"TMPDIR": "/scratch", "HOME": "/scratch"}
+    variables = {e["Name"]: e["Value"] for e in found["Environment"]}
+    # ECS tells the region on Fargate only, and the instance's metadata is out of a container's reach.
+    assert variables == {"TMPDIR": "/scratch", "HOME": "/scratch", "AWS_DEFAULT_REGION": "us-east-1"}
     assert {m["SourceVolume"] for m in found["MountPoints"]} == {v["Name"] for v in found["Volumes"]}
 
 
@@ -332,19 +334,21 @@ def _user_data() -> email.message.Message:
     return email.message_from_string(text)
 
 
+def _script() -> str:
+    parts = [part for part in _user_data().walk() if not part.is_multipart()]
+    assert [part.get_content_type() for part in parts] == ["text/x-shellscript"]
+    return str(parts[0].get_payload())
+
+
 def test_user_data_is_what_batch_can_add_to() -> None:
     message = _user_data()
     assert not message.defects
     assert message.get_content_type() == "multipart/mixed"
-    (part,) = message.get_payload()
-    assert isinstance(part, email.message.Message)
-    assert part.get_content_type() == "text/x-shellscript"
+    assert _script()
 
 
 def test_user_data_prepares_scratch_and_starts_the_agent() -> None:
-    (part,) = _user_data().get_payload()
-    assert isinstance(part, email.message.Message)
-    script = str(part.get_payload())
+    script = _script()
     assert script.startswith("#!/bin/bash\n")
     assert "/scratch" in script
     assert script.index("ECS_ENABLE_TASK_IAM_ROLE=true") < script.index("systemctl restart --no-block ecs")
@@ -352,10 +356,8 @@ def test_user_data_prepares_scratch_and_starts_the_agent() -> None:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 def test_the_user_data_script_is_one_that_bash_takes(tmp_path: Path) -> None:
-    (part,) = _user_data().get_payload()
-    assert isinstance(part, email.message.Message)
     script = tmp_path / "user_data.sh"
-    script.write_text(str(part.get_payload()))
+    script.write_text(_script())
     checked = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
 

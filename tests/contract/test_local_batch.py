@@ -1,0 +1,495 @@
+"""AWS Batch on the laptop cloud: resources, requests, runs, retries, dependencies, ends and events."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.contract.local_cloud import ACCOUNT, Account, account_fixture, allow, wait_for
+
+_PROGRAM = Path(__file__).with_name("local_batch_program.py")
+_IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/standin:local"
+_HOST_FAULTS_ONLY: list[dict[str, str]] = [
+    {"onStatusReason": "Host EC2*", "action": "RETRY"},
+    {"onExitCode": "1", "action": "RETRY"},
+    {"onReason": "*", "action": "EXIT"},
+]
+
+account = account_fixture(
+    extra_env={
+        "MULTIMODAL_JOB_COMMANDS": json.dumps({"standin": [sys.executable, str(_PROGRAM)]}),
+        "MULTIMODAL_BATCH_SECOND": "0.01",
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def roles(account: Account) -> dict[str, str]:
+    """A job's two roles."""
+    account.bucket("results")
+    writes = allow("s3:PutObject", "arn:aws:s3:::results/genomics/*")
+    return {
+        "jobRoleArn": account.role("job", "ecs-tasks", writes),
+        "executionRoleArn": account.role("execution", "ecs-tasks", allow("logs:PutLogEvents")),
+    }
+
+
+@pytest.fixture(scope="module")
+def queue(account: Account) -> str:
+    """ARN of a queue."""
+    batch = account.client("batch")
+    environment = batch.create_compute_environment(
+        computeEnvironmentName="fargate",
+        type="MANAGED",
+        computeResources={
+            "type": "FARGATE",
+            "maxvCpus": 8,
+            "subnets": ["subnet-1"],
+            "securityGroupIds": ["sg-1"],
+        },
+    )["computeEnvironmentArn"]
+    order = [{"order": 1, "computeEnvironment": environment}]
+    created = batch.create_job_queue(jobQueueName="cpu", priority=1, computeEnvironmentOrder=order)
+    return str(created["jobQueueArn"])
+
+
+def _definition(roles: dict[str, str], **changes: Any) -> dict[str, Any]:
+    container = {
+        "image": _IMAGE,
+        "resourceRequirements": [{"type": "VCPU", "value": "2"}, {"type": "MEMORY", "value": "8192"}],
+        "volumes": [{"name": "scratch"}],
+        "mountPoints": [{"sourceVolume": "scratch", "containerPath": "/scratch", "readOnly": False}],
+        "environment": [{"name": "TMPDIR", "value": "/scratch"}],
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {"awslogs-group": "/aws/batch/test", "awslogs-stream-prefix": "job"},
+        },
+        **roles,
+    }
+    return {
+        "jobDefinitionName": "standin",
+        "type": "container",
+        "platformCapabilities": ["FARGATE"],
+        "retryStrategy": {"attempts": 3, "evaluateOnExit": _HOST_FAULTS_ONLY},
+        "timeout": {"attemptDurationSeconds": 6000},
+        **changes,
+        "containerProperties": {**container, **changes.get("containerProperties", {})},
+    }
+
+
+@pytest.fixture(scope="module")
+def definition(account: Account, roles: dict[str, str]) -> str:
+    """ARN of a job definition that retries host faults."""
+    return str(account.client("batch").register_job_definition(**_definition(roles))["jobDefinitionArn"])
+
+
+class Runner:
+    """Submits jobs to the queue and follows them."""
+
+    def __init__(self, account: Account, queue: str, definition: str) -> None:
+        self.batch, self.queue, self.definition = account.client("batch"), queue, definition
+
+    def submit(self, name: str, *command: str, **changes: Any) -> str:
+        """Submit a job and return its id."""
+        request = {
+            "jobName": name,
+            "jobQueue": self.queue,
+            "jobDefinition": self.definition,
+            "containerOverrides": {"command": list(command)},
+            **changes,
+        }
+        return str(self.batch.submit_job(**request)["jobId"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """Describe a job."""
+        (found,) = self.batch.describe_jobs(jobs=[job_id])["jobs"]
+        return dict(found)
+
+    def ended(self, job_id: str) -> dict[str, Any]:
+        """Describe a job once it has ended."""
+        return wait_for(lambda: job if (job := self.job(job_id))["status"] in ("SUCCEEDED", "FAILED") else None)
+
+    def run(self, name: str, *command: str, **changes: Any) -> dict[str, Any]:
+        """Run a job to its end."""
+        return self.ended(self.submit(name, *command, **changes))
+
+
+@pytest.fixture(scope="module")
+def runner(account: Account, queue: str, definition: str) -> Runner:
+    """Runs jobs."""
+    return Runner(account, queue, definition)
+
+
+def _report(account: Account, key: str) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(account.client("s3").get_object(Bucket="results", Key=key)["Body"].read())
+    return report
+
+
+def test_a_job_runs_with_its_role_and_in_its_scratch_volume(account: Account, runner: Runner) -> None:
+    variables = [{"name": "THREADS", "value": "2"}, {"name": "WORK", "value": "/scratch/work"}]
+    command = ["report", "results", "genomics/report.json", "/scratch/a", "/scratchy"]
+    job = runner.run("report", containerOverrides={"command": command, "environment": variables})
+    assert (job["status"], job["container"]["exitCode"]) == ("SUCCEEDED", 0), job
+    report = _report(account, "genomics/report.json")
+    scratch = report["temporary"]
+    assert report["paths"] == [f"{scratch}/a", "/scratchy"]
+    assert (report["environment"]["THREADS"], report["environment"]["WORK"]) == ("2", f"{scratch}/work")
+    assert report["environment"]["AWS_BATCH_JOB_ID"] == job["jobId"]
+    assert not Path(scratch).exists(), "nothing stays"
+
+
+def test_a_job_sees_nothing_of_this_computer(account: Account, runner: Runner) -> None:
+    runner.run("surroundings", "report", "results", "genomics/surroundings.json")
+    variables = _report(account, "genomics/surroundings.json")["environment"]
+    assert not [name for name in variables if name.startswith(("S3_", "MULTIMODAL_", "GATEWAY", "MINISTACK"))]
+    assert variables["AWS_SESSION_TOKEN"]
+    assert variables["HOME"] != os.environ.get("HOME")
+
+
+def test_a_job_may_do_what_its_role_may_and_no_more(runner: Runner) -> None:
+    job = runner.run("denied", "report", "results", "imaging/report.json", retryStrategy={"attempts": 1})
+    assert (job["status"], job["container"]["exitCode"]) == ("FAILED", 1)
+
+
+def test_the_log_is_kept(account: Account, runner: Runner) -> None:
+    job = runner.run("logged", "exit", "70")
+    stream = job["attempts"][0]["container"]["logStreamName"]
+    assert stream.startswith("job/default/")
+    events = account.client("logs").get_log_events(logGroupName="/aws/batch/test", logStreamName=stream)["events"]
+    assert [event["message"] for event in events] == ["leaving with 70"]
+
+
+def test_a_reason_of_its_own_ends_a_job_at_once(runner: Runner) -> None:
+    job = runner.run("refused", "exit", "70")
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Essential container in task exited"
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [70]
+
+
+def test_a_fault_of_the_host_is_retried(runner: Runner) -> None:
+    job = runner.run("again", "exit-before", "2", "1")
+    assert job["status"] == "SUCCEEDED"
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [1, 1, 0]
+
+
+def test_attempts_come_to_an_end(runner: Runner) -> None:
+    job = runner.run("never", "exit", "1")
+    assert job["status"] == "FAILED"
+    assert len(job["attempts"]) == 3
+
+
+def test_what_no_rule_knows_is_retried(runner: Runner) -> None:
+    rules = [{"onExitCode": "1", "action": "EXIT"}]
+    job = runner.run("unknown", "exit", "70", retryStrategy={"attempts": 2, "evaluateOnExit": rules})
+    assert len(job["attempts"]) == 2
+
+
+def test_the_time_limit_ends_an_attempt_with_its_workers(runner: Runner, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    job = runner.run("slow", "hang", str(pid_file), timeout={"attemptDurationSeconds": 100})
+    assert (job["status"], job["statusReason"]) == ("FAILED", "Job attempt duration exceeded timeout")
+    assert len(job["attempts"]) == 1, "it would take as long again"
+    wait_for(lambda: True if _is_gone(int(pid_file.read_text())) else None)
+
+
+def test_a_running_job_can_be_terminated_and_not_cancelled(runner: Runner, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    job_id = runner.submit("stopped", "hang", str(pid_file))
+    wait_for(lambda: True if pid_file.exists() else None)
+    runner.batch.cancel_job(jobId=job_id, reason="not wanted")
+    assert runner.job(job_id)["status"] == "RUNNING"
+    runner.batch.terminate_job(jobId=job_id, reason="not wanted")
+    job = runner.ended(job_id)
+    assert (job["status"], job["statusReason"], job["isTerminated"]) == ("FAILED", "not wanted", True)
+    assert len(job["attempts"]) == 1
+    wait_for(lambda: True if _is_gone(int(pid_file.read_text())) else None)
+
+
+def test_no_more_jobs_run_at_once_than_there_are_slots(runner: Runner) -> None:
+    jobs = [runner.ended(job_id) for job_id in [runner.submit(f"many-{n}", "sleep", "0.3") for n in range(4)]]
+    for moment in [job["startedAt"] for job in jobs]:
+        assert len([job for job in jobs if job["startedAt"] <= moment < job["stoppedAt"]]) <= 2
+
+
+def test_a_waiting_job_can_be_cancelled(runner: Runner) -> None:
+    busy = [runner.submit(f"busy-{number}", "sleep", "0.5") for number in range(2)]
+    waiting = runner.submit("cancelled", "sleep", "0")
+    runner.batch.cancel_job(jobId=waiting, reason="not wanted")
+    job = runner.ended(waiting)
+    assert (job["status"], job["statusReason"], job["attempts"]) == ("FAILED", "not wanted", [])
+    for job_id in busy:
+        runner.ended(job_id)
+
+
+def test_a_job_waits_for_those_it_depends_on(runner: Runner) -> None:
+    first = runner.submit("first", "sleep", "0.3")
+    second = runner.submit("second", "sleep", "0", dependsOn=[{"jobId": first}])
+    assert runner.job(second)["status"] == "PENDING"
+    assert runner.ended(second)["status"] == "SUCCEEDED"
+    assert runner.job(second)["startedAt"] >= runner.job(first)["stoppedAt"]
+
+
+def test_a_job_falls_with_those_it_depends_on(runner: Runner) -> None:
+    first = runner.submit("falls", "exit", "70")
+    job = runner.run("follows", "sleep", "0", dependsOn=[{"jobId": first}])
+    assert (job["status"], job["statusReason"], job["attempts"]) == ("FAILED", "Dependent Job failed", [])
+
+
+def test_an_image_without_a_command_cannot_be_pulled(account: Account, runner: Runner, roles: dict[str, str]) -> None:
+    image = {"image": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/nobody:1"}
+    other = _definition(roles, jobDefinitionName="nobody", containerProperties=image)
+    arn = account.client("batch").register_job_definition(**other)["jobDefinitionArn"]
+    job = runner.run("unknown-image", "sleep", "0", jobDefinition=arn)
+    assert job["status"] == "FAILED"
+    assert job["container"]["reason"].startswith("CannotPullContainerError")
+
+
+def test_jobs_are_found_by_name_in_any_status(runner: Runner) -> None:
+    for name in ("rna-0a1-1", "rna-0a1-1", "rna-0a1-10"):
+        runner.run(name, "sleep", "0")
+
+    def _listed(*values: str, **more: Any) -> dict[str, Any]:
+        filters = [{"name": "JOB_NAME", "values": list(values)}]
+        return dict(runner.batch.list_jobs(jobQueue=runner.queue, filters=filters, **more))
+
+    assert [job["jobName"] for job in _listed("RNA-0a1-1")["jobSummaryList"]] == ["rna-0a1-1"] * 2
+    assert len(_listed("rna-0a1*")["jobSummaryList"]) == 3
+    assert _listed("nobody")["jobSummaryList"] == []
+    page = _listed("rna-0a1*", maxResults=2)
+    assert len(page["jobSummaryList"]) == 2
+    assert len(_listed("rna-0a1*", nextToken=page["nextToken"])["jobSummaryList"]) == 1
+    assert {job["status"] for job in page["jobSummaryList"]} == {"SUCCEEDED"}
+
+
+def test_without_a_filter_running_jobs_are_listed(runner: Runner) -> None:
+    job_id = runner.submit("running-now", "sleep", "1")
+    wait_for(lambda: True if runner.job(job_id)["status"] == "RUNNING" else None)
+    assert job_id in [job["jobId"] for job in runner.batch.list_jobs(jobQueue="cpu")["jobSummaryList"]]
+    runner.ended(job_id)
+    succeeded = runner.batch.list_jobs(jobQueue="cpu", jobStatus="SUCCEEDED")["jobSummaryList"]
+    assert job_id in [job["jobId"] for job in succeeded]
+
+
+def test_state_changes_are_published_with_the_job(account: Account, runner: Runner) -> None:
+    queue_url = account.client("sqs").create_queue(QueueName="changes")["QueueUrl"]
+    events = account.client("events")
+    pattern = {"source": ["aws.batch"], "detail-type": ["Batch Job State Change"], "detail": {"jobName": ["told"]}}
+    events.put_rule(Name="changes", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="changes", Targets=[{"Id": "q", "Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:changes"}])
+    job = runner.run("told", "exit-before", "1", "1")
+    told: list[dict[str, Any]] = []
+
+    def _all() -> bool | None:
+        messages = account.client("sqs").receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+        told.extend(json.loads(message["Body"]) for message in messages.get("Messages", []))
+        return True if any(event["detail"]["status"] == "SUCCEEDED" for event in told) else None
+
+    wait_for(_all)
+    statuses = [event["detail"]["status"] for event in told]
+    assert sorted(statuses) == sorted(
+        ["SUBMITTED", "RUNNABLE", "STARTING", "RUNNING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
+    )
+    (last,) = [event for event in told if event["detail"]["status"] == "SUCCEEDED"]
+    assert last["resources"] == [job["jobArn"]]
+    detail = last["detail"]
+    assert (detail["jobQueue"], detail["jobId"]) == (runner.queue, job["jobId"])
+    assert [attempt["container"]["exitCode"] for attempt in detail["attempts"]] == [1, 0]
+    assert detail["retryStrategy"]["evaluateOnExit"] == _HOST_FAULTS_ONLY
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"jobQueue": "nobody"}, "not found"),
+        ({"jobDefinition": "no-such-definition"}, "does not exist"),
+        ({"jobDefinition": "standin:99"}, "does not exist"),
+        ({"timeout": {"attemptDurationSeconds": 5}}, "at least 60"),
+        ({"retryStrategy": {"attempts": 11}}, "between 1 and 10"),
+        ({"retryStrategy": {"evaluateOnExit": [_HOST_FAULTS_ONLY[0]] * 6}}, "at most 5"),
+        ({"retryStrategy": {"evaluateOnExit": [{"onReason": "*Spot*", "action": "RETRY"}]}}, "end of a pattern"),
+        ({"retryStrategy": {"evaluateOnExit": [{"onExitCode": "x", "action": "EXIT"}]}}, "digits"),
+        ({"dependsOn": [{"jobId": "nobody"}]}, "does not exist"),
+        ({"arrayProperties": {"size": 2}}, "laptop cloud runs no jobs"),
+    ],
+)
+def test_submissions_that_aws_refuses_are_refused(runner: Runner, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ClientError, match=words) as refused:
+        runner.submit("refused", "sleep", "0", **changes)
+    assert refused.value.response["Error"]["Code"] == "ClientException"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"resourceRequirements": [{"type": "VCPU", "value": "2"}, {"type": "MEMORY", "value": "500"}]}, "no size"),
+        ({"privileged": True}, "not applicable for Fargate"),
+        ({"ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 1}]}, "not applicable for Fargate"),
+        ({"jobRoleArn": "arn:aws:iam::000000000000:role/nobody"}, "cannot be assumed"),
+        ({"mountPoints": [{"sourceVolume": "nothing", "containerPath": "/x"}]}, "is no volume"),
+    ],
+)
+def test_definitions_that_aws_refuses_are_refused(
+    account: Account, roles: dict[str, str], changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ClientError, match=words):
+        account.client("batch").register_job_definition(**_definition(roles, containerProperties=changes))
+
+
+def test_a_new_revision_is_used_by_name_and_an_inactive_one_is_not(account: Account, roles: dict[str, str]) -> None:
+    batch = account.client("batch")
+    arns = [batch.register_job_definition(**_definition(roles, jobDefinitionName="revised"))["jobDefinitionArn"]
+            for _ in range(2)]  # fmt: skip
+    assert [arn.rpartition(":")[2] for arn in arns] == ["1", "2"]
+    batch.deregister_job_definition(jobDefinition=arns[1])
+    found = batch.describe_job_definitions(jobDefinitionName="revised")["jobDefinitions"]
+    assert [(item["revision"], item["status"]) for item in found] == [(2, "INACTIVE"), (1, "ACTIVE")]
+
+
+_KEYS = """
+import os
+def handler(event, context):
+    return [os.environ[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")]
+"""
+
+
+def _client_of_a_function(account: Account, name: str, *statements: dict[str, Any]) -> Any:
+    """Return a client of Batch with the keys that a function gets."""
+    account.function(name, _KEYS, account.role(name, "lambda", *statements))
+    keys = json.loads(account.client("lambda").invoke(FunctionName=name)["Payload"].read())
+    access_key, secret_key, token = keys
+    session = boto3.Session(access_key, secret_key, token, region_name="us-east-1")
+    return session.client("batch", endpoint_url=account.cloud.endpoint)
+
+
+@pytest.mark.parametrize(
+    ("name", "queues", "definitions"),
+    [("both", ["cpu"], ["standin:*"]), ("queue-only", ["cpu"], []), ("definition-only", [], ["standin:*"])],
+)
+def test_a_function_needs_both_queue_and_definition(
+    account: Account, runner: Runner, name: str, queues: list[str], definitions: list[str]
+) -> None:
+    here = f"arn:aws:batch:us-east-1:{ACCOUNT}"
+    resources = [f"{here}:job-queue/{text}" for text in queues]
+    resources += [f"{here}:job-definition/{text}" for text in definitions]
+    batch = _client_of_a_function(account, name, allow("batch:SubmitJob", resources))
+    overrides = {"command": ["sleep", "0"]}
+    request: dict[str, Any] = {"jobName": name, "jobQueue": runner.queue, "containerOverrides": overrides}
+    request["jobDefinition"] = runner.definition
+    if queues and definitions:
+        assert runner.ended(batch.submit_job(**request)["jobId"])["status"] == "SUCCEEDED"
+    else:
+        with pytest.raises(ClientError, match="batch:SubmitJob"):
+            batch.submit_job(**request)
+    with pytest.raises(ClientError, match="batch:ListJobs"):
+        batch.list_jobs(jobQueue=runner.queue)
+
+
+_TEMPLATE: dict[str, Any] = {
+    "Parameters": {"Limit": {"Type": "Number", "Default": 600}},
+    "Resources": {
+        "Environment": {
+            "Type": "AWS::Batch::ComputeEnvironment",
+            "Properties": {
+                "Type": "MANAGED",
+                "ReplaceComputeEnvironment": False,
+                "ComputeResources": {
+                    "Type": "FARGATE_SPOT",
+                    "MaxvCpus": 4,
+                    "Subnets": ["subnet-1"],
+                    "SecurityGroupIds": ["sg-1"],
+                },
+            },
+        },
+        "Queue": {
+            "Type": "AWS::Batch::JobQueue",
+            "Properties": {
+                "JobQueueName": "of-a-stack",
+                "Priority": 1,
+                "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": {"Ref": "Environment"}}],
+            },
+        },
+        "Definition": {
+            "Type": "AWS::Batch::JobDefinition",
+            "Properties": {
+                "JobDefinitionName": "of-a-stack",
+                "Type": "container",
+                "PlatformCapabilities": ["FARGATE"],
+                "Timeout": {"AttemptDurationSeconds": {"Ref": "Limit"}},
+                "RetryStrategy": {"Attempts": 2, "EvaluateOnExit": [{"OnReason": "*", "Action": "EXIT"}]},
+                "ContainerProperties": {
+                    "Image": _IMAGE,
+                    "ResourceRequirements": [{"Type": "VCPU", "Value": 1}, {"Type": "MEMORY", "Value": 2048}],
+                    "LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-group": "/aws/batch/test"}},
+                },
+            },
+        },
+    },
+    "Outputs": {"Queue": {"Value": {"Ref": "Queue"}}, "Definition": {"Value": {"Ref": "Definition"}}},
+}
+
+
+def test_cloudformation_makes_changes_and_removes_them(account: Account, runner: Runner, roles: dict[str, str]) -> None:
+    template = json.loads(json.dumps(_TEMPLATE))
+    template["Resources"]["Definition"]["Properties"]["ContainerProperties"].update(
+        {name[0].upper() + name[1:]: arn for name, arn in roles.items()}
+    )
+    stacks = account.client("cloudformation")
+    stacks.create_stack(StackName="batch", TemplateBody=json.dumps(template))
+    first = _outputs(account, "CREATE_COMPLETE")
+    assert first["Definition"].endswith("job-definition/of-a-stack:1")
+    job = runner.run("of-a-stack", "sleep", "0", jobQueue=first["Queue"], jobDefinition=first["Definition"])
+    assert (job["status"], job["timeout"]) == ("SUCCEEDED", {"attemptDurationSeconds": 600})
+    stacks.update_stack(
+        StackName="batch",
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": "Limit", "ParameterValue": "900"}],
+    )
+    assert _outputs(account, "UPDATE_COMPLETE")["Definition"].endswith(":2")
+    stacks.delete_stack(StackName="batch")
+    wait_for(lambda: None if _queues(account, "of-a-stack") else True)
+    with pytest.raises(ClientError, match="not found"):
+        runner.submit("too-late", "sleep", "0", jobQueue="of-a-stack")
+
+
+def test_cloudformation_refuses_what_batch_refuses(account: Account) -> None:
+    template = json.loads(json.dumps(_TEMPLATE))
+    template["Resources"]["Definition"]["Properties"]["Colour"] = "blue"
+    stacks = account.client("cloudformation")
+    stacks.create_stack(StackName="wrong", TemplateBody=json.dumps(template))
+
+    def _reason() -> str | None:
+        events = stacks.describe_stack_events(StackName="wrong")["StackEvents"]
+        reasons = [event.get("ResourceStatusReason", "") for event in events]
+        return next((reason for reason in reasons if "colour" in reason), None)
+
+    assert "Unknown member" in wait_for(_reason)
+
+
+def _outputs(account: Account, status: str) -> dict[str, str]:
+    def _read() -> dict[str, str] | None:
+        (stack,) = account.client("cloudformation").describe_stacks(StackName="batch")["Stacks"]
+        assert "FAILED" not in stack["StackStatus"], stack
+        assert "ROLLBACK" not in stack["StackStatus"], stack
+        outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+        return outputs if stack["StackStatus"] == status else None
+
+    return wait_for(_read)
+
+
+def _queues(account: Account, name: str) -> list[Any]:
+    return list(account.client("batch").describe_job_queues(jobQueues=[name])["jobQueues"])
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").exists() and ") Z " in Path(f"/proc/{pid}/stat").read_text()
