@@ -21,7 +21,7 @@ INSTALL := $(PIP) install --no-deps --require-hashes --requirement
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo up down status test check lint types unit fuzz e2e bench smoke build deploy images contracts lock clean
+.PHONY: help setup demo up down status test check lint types unit fuzz e2e bench smoke build deploy ready-to-deploy images contracts lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 20
@@ -56,7 +56,7 @@ demo: setup ## a cohort from upload to features on this machine; DATA=folder tak
 up: setup ## start the laptop cloud, deploy to it and leave it running
 	@$(PY) -m local up
 
-down: setup ## stop it
+down: setup ## stop it and delete all that it holds
 	@$(PY) -m local down
 
 status: setup ## what the ledger holds
@@ -92,11 +92,16 @@ smoke: setup ## the end-to-end tests against a real account: make smoke STACK=na
 build: setup ## sam build with the host's Python as runtime
 	$(VENV)/bin/sam build --parameter-overrides PythonRuntime=$(RUNTIME)
 
-deploy: build ## sam deploy; CONFIG=dev|prod picks a section of samconfig.toml
+ready-to-deploy:
+	@test -z "$${AWS_ENDPOINT_URL:-}" || { echo "AWS_ENDPOINT_URL is set: this would deploy to the laptop cloud. Use a new shell, or unset the AWS_ variables."; exit 1; }
+	@$(PYTHON) -c 'import sys, tomllib; names = [n for n in tomllib.load(open("samconfig.toml", "rb")) if n != "version"]; sys.exit(0 if "$(CONFIG)" in names else "CONFIG=$(CONFIG): samconfig.toml has " + ", ".join(names))'
+
+deploy: ready-to-deploy build ## sam deploy; CONFIG=dev|prod picks a section of samconfig.toml
 	$(VENV)/bin/sam deploy --config-env $(CONFIG) $(if $(STACK),--stack-name $(STACK)) \
 	  --parameter-overrides $(SETTINGS) PythonRuntime=$(RUNTIME) $(PARAMETERS)
 
 images: ## build the radiomics image; IMAGE=uri also pushes it
+	@docker info >/dev/null 2>&1 || { echo "make images needs Docker (or an engine that answers to docker); none is running here."; exit 1; }
 	docker build --file containers/radiomics/Dockerfile --tag $(or $(IMAGE),multimodal-radiomics:local) containers/radiomics
 	$(if $(IMAGE),docker push $(IMAGE))
 

@@ -52,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
         return command
 
     add("up", commands.up, "Start the cloud, deploy template.yaml to it and leave it running.")
-    add("down", commands.down, "Stop the cloud that `up` started.")
+    add("down", commands.down, "Stop the cloud that `up` started and delete all that it holds.")
 
     status = add("status", commands.status, "Show every unit that was ever uploaded and where it stands.")
     status.add_argument("--json", action="store_true", help="for scripts")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 from rich.console import Console
@@ -40,9 +41,13 @@ def up(console: Console, _options: argparse.Namespace) -> int:
 
 
 def down(console: Console, _options: argparse.Namespace) -> int:
-    """Stop the cloud."""
+    """Stop the cloud and delete what it held."""
+    print_line(console, "Stopping the cloud…", style="dim")
     stopped = stop_cloud(STATE)
-    print_line(console, "The cloud is stopped." if stopped else "No cloud was running.")
+    text = "The cloud is stopped; its uploads, ledger and features are deleted." if stopped else "No cloud was running."
+    print_line(console, text)
+    if stopped and "AWS_ENDPOINT_URL" in os.environ:
+        print_line(console, "This shell still points at it: unset AWS_ENDPOINT_URL and the other AWS_ variables.")
     return SUCCESS
 
 

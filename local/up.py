@@ -9,6 +9,7 @@ from rich.console import Console
 from local.cloud import start_cloud
 from local.deploy import build, build_folder, deploy
 from local.deployment import Deployment, connect
+from local.features import describe_group
 from local.project import PROGRAM, PYTHON_RUNTIME, STACK, STATE
 from local.terminal import Steps, plural, print_heading, print_line
 
@@ -64,11 +65,14 @@ def bring_up(console: Console) -> None:
     for name, value in environment.items():
         if name.startswith("AWS_"):
             print_line(console, f"export {name}={value}")
+    print_line(console, 'Version 1 of that command line also needs --endpoint-url "$AWS_ENDPOINT_URL" for sqs.', "dim")
     print_heading(console, "What is there")
     print_line(console, f"raw bucket       s3://{deployment.output('RawBucketName')}")
     print_line(console, f"results          s3://{deployment.output('ProcessedBucketName')}")
     print_line(console, f"ledger           {deployment.output('LedgerTableName')}")
     print_line(console, f"feature groups   {', '.join(deployment.feature_groups) or 'none'}")
+    for group in deployment.feature_groups:
+        print_line(console, f"Athena table     {describe_group(deployment, group).qualified_table}")
     print_heading(console, "Next")
     print_line(console, f"{PROGRAM} upload DIR --dataset nsclc_radiogenomics")
     print_line(console, f"{PROGRAM} wait")

@@ -19,7 +19,7 @@ def studies_of(raw: ObjectStore, dataset: str, subject: str) -> list[Unit]:
 
 def note_subject_without_study(ledger: Ledger, dataset: str, subject: str) -> None:
     """Make a wish that names an unknown subject visible in the ledger."""
-    message = f"nothing is uploaded under imaging/{dataset}/<subject>/; check the subject key and the dataset"
+    message = f"nothing is uploaded under imaging/{dataset}/{subject[:128]}/; check the subject key and the dataset"
     changes = {
         "status": Status.QUARANTINED.value,
         "reason_code": Reason.SUBJECT_HAS_NO_STUDY.value,

@@ -18,6 +18,9 @@ from radiomics_job.rtstruct import ContourSet, contours_lie_on, rasterise, read_
 from radiomics_job.segmentation import Segmentation, read_segmentation
 from radiomics_job.series import CtSeries
 
+LABEL_LENGTH = 256
+"""Characters of a label that are kept: DICOM allows 64, damaged files hold megabytes, and results repeat labels."""
+
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
@@ -113,8 +116,8 @@ def _of_segmentation(segmentation: Segmentation, limits: Limits, threshold: floa
     references = segmentation_references(segmentation.dataset)
     for segment in segmentation.segments:
         yield Candidate(
-            label=segment.label,
-            property_code=segment.property_code,
+            label=segment.label[:LABEL_LENGTH],
+            property_code=segment.property_code[:LABEL_LENGTH],
             source="SEG",
             source_uid=segmentation.uid,
             number=segment.number,
@@ -135,8 +138,8 @@ def _of_structure_set(dataset: Dataset, regions: Sequence[ContourSet]) -> Iterat
     references = structure_set_references(dataset)
     for region in regions:
         yield Candidate(
-            label=region.label,
-            property_code=region.property_code,
+            label=region.label[:LABEL_LENGTH],
+            property_code=region.property_code[:LABEL_LENGTH],
             source="RTSTRUCT",
             source_uid=str(dataset.get("SOPInstanceUID") or ""),
             number=region.number,
