@@ -17,6 +17,7 @@ from local.project import (
     QUIET_PERIOD_SECONDS,
     RADIOMICS_IMAGE,
     REGION,
+    RNASEQ_IMAGE,
     ROOT,
     STACK,
     STATE,
@@ -27,6 +28,7 @@ PARAMETERS = {
     "PythonRuntime": PYTHON_RUNTIME,
     "QuietPeriodSeconds": str(QUIET_PERIOD_SECONDS),
     "RadiomicsImageUri": RADIOMICS_IMAGE,
+    "RnaseqImageUri": RNASEQ_IMAGE,
 }
 SAM_SECONDS = 600
 """The longest one `sam` command may take; building and deploying take half a minute each."""

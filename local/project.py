@@ -15,6 +15,7 @@ ACCOUNT = "000000000000"
 STACK = "multimodal-local"
 DATASET = "nsclc_radiogenomics"
 RADIOMICS_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-radiomics:local"
+RNASEQ_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-rnaseq:local"
 PYTHON_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 QUIET_PERIOD_SECONDS = 5
 
