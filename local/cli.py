@@ -63,7 +63,9 @@ def make_parser() -> argparse.ArgumentParser:
     retry.add_argument("--all", action="store_true", help="all of them")
 
     upload = add("upload", commands.upload, "Upload a folder to the raw bucket; processing starts by itself.")
-    upload.add_argument("folder", metavar="DIR", type=Path, help="<subject>/<study>/… or <study>.zip")
+    upload.add_argument(
+        "folder", metavar="DIR", type=Path, help="<subject>/<study>/… or <study>.zip; for genomics <case>/….fastq.gz"
+    )
     upload.add_argument("--dataset", metavar="NAME", required=True, help="such as nsclc_radiogenomics")
     upload.add_argument("--modality", choices=("imaging", "genomics", "clinical"), default="imaging")
 

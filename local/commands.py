@@ -20,7 +20,7 @@ from local.project import PROGRAM, STACK, STATE
 from local.retry import make_ready, select_units
 from local.terminal import make_table, megabytes, plural, print_block, print_line
 from local.up import bring_up
-from local.upload import upload_imaging, upload_other
+from local.upload import upload_genomics, upload_imaging, upload_other
 from local.wait import print_outcome, wait_for_units
 
 SUCCESS, FAILURE = 0, 1
@@ -86,6 +86,9 @@ def upload(console: Console, options: argparse.Namespace) -> int:
     if options.modality == "imaging":
         uploaded = upload_imaging(console, deployment, options.folder, options.dataset)
         units = f" of {plural(len(uploaded.unit_ids), 'study', 'studies')}"
+    elif options.modality == "genomics":
+        uploaded = upload_genomics(console, deployment, options.folder, options.dataset)
+        units = f" of {plural(len(uploaded.unit_ids), 'case or reference', 'cases and references')}"
     else:
         uploaded = upload_other(console, deployment, options.folder, options.dataset, options.modality)
         units = ""

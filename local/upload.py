@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from local.deployment import Deployment
 from local.errors import CommandError, UsageError
+from local.genomics_folders import GenomicsFolder, read_genomics_folder
 from local.study_folders import SourceFile, SourceFolder, read_all_files, read_study_folders
 from local.terminal import megabytes, plural, print_line
 
@@ -65,6 +66,17 @@ def upload_studies(console: Console, deployment: Deployment, source: SourceFolde
     put_files(console, deployment, files, prefix)
     unit_ids = tuple(f"imaging#{dataset}#{study.subject}#{study.study}" for study in source.studies)
     return Uploaded(unit_ids, len(files), sum(file.size for file in files))
+
+
+def upload_genomics(console: Console, deployment: Deployment, folder: Path, dataset: str) -> Uploaded:
+    """Upload reads, tables and references under `genomics/`."""
+    return upload_reads(console, deployment, read_genomics_folder(folder, check_dataset_name(dataset)), dataset)
+
+
+def upload_reads(console: Console, deployment: Deployment, source: GenomicsFolder, dataset: str) -> Uploaded:
+    """Upload reads, tables and references that were found before."""
+    put_files(console, deployment, source.files, "genomics/")
+    return Uploaded(source.unit_ids(dataset), len(source.files), source.size)
 
 
 def upload_other(console: Console, deployment: Deployment, folder: Path, dataset: str, modality: str) -> Uploaded:

@@ -154,10 +154,9 @@ def test_alarms_reach_the_topic_and_say_what_to_do(alarm: str) -> None:
     assert p["TreatMissingData"] == ("breaching" if alarm == "OldestUnitAlarm" else "notBreaching")
 
 
-def test_the_oldest_unit_has_time_for_a_second_attempt() -> None:
-    threshold, force, limit = (
-        resolve({"Ref": p}) for p in ("OldestUnitAlarmSeconds", "ForceAfterSeconds", "ProcessingTimeLimitSeconds")
-    )
+@pytest.mark.parametrize("time_limit", ["ProcessingTimeLimitSeconds", "GenomicsTimeLimitSeconds"])
+def test_the_oldest_unit_has_time_for_a_second_attempt(time_limit: str) -> None:
+    threshold, force, limit = (resolve({"Ref": p}) for p in ("OldestUnitAlarmSeconds", "ForceAfterSeconds", time_limit))
     assert threshold > force + 2 * limit
 
 
