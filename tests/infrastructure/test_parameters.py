@@ -128,6 +128,7 @@ def test_outputs() -> None:
         "RadiomicsRepositoryUri",
         "AlarmTopicArn",
         "RnaseqRepositoryUri",
+        "ImagesProjectName",
         "CpuQueueArn",
         "FpgaQueueArn",
     }

@@ -83,7 +83,7 @@ def test_roles_trust_one_service(role: str) -> None:
     trust = resolve(properties(role)["AssumeRolePolicyDocument"])["Statement"]
     assert len(trust) == 1
     service = trust[0]["Principal"]["Service"]
-    assert re.fullmatch(r"(lambda|states|sagemaker|ecs-tasks|ec2)\.amazonaws\.com", service)
+    assert re.fullmatch(r"(lambda|states|sagemaker|ecs-tasks|ec2|codebuild)\.amazonaws\.com", service)
     if service not in {"lambda.amazonaws.com", "ec2.amazonaws.com"}:  # they do not set the key when they take a role
         assert trust[0]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}, (
             "a confused deputy could use it"
