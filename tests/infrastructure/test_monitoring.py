@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from multimodal.observability import MODALITY, Metric
+from multimodal.domain.units import Modality
+from multimodal.observability import Metric
 from tests.infrastructure.support import REGION, STACK, listed, properties, resolve, resources, statements
 
 OWN = f"MultimodalHealth/{STACK}"
@@ -65,8 +66,8 @@ def problem(metric: Shown) -> str | None:
     if metric.namespace == OWN:
         if metric.name not in set(Metric):
             return f"no function emits {metric.name}"
-        wanted = {"modality": MODALITY, "stage": Metric(metric.name).stage}
-        return None if metric.dimensions == wanted else f"{metric.name} is emitted with {wanted}"
+        wanted = [{"modality": str(modality), "stage": Metric(metric.name).stage} for modality in Modality]
+        return None if metric.dimensions in wanted else f"{metric.name} is emitted with {wanted}"
     if metric.namespace not in AWS_METRICS:
         return f"{metric.namespace} is not in the table"
     names, dimensions = AWS_METRICS[metric.namespace]
@@ -98,14 +99,17 @@ def test_the_metric_check_can_fail(metric: Shown) -> None:
     assert problem(metric)
 
 
-def test_every_own_metric_is_shown() -> None:
-    shown = {m.name for m in ALL_SHOWN if m.namespace == OWN}
+@pytest.mark.parametrize("modality", list(Modality))
+def test_every_own_metric_is_shown(modality: Modality) -> None:
+    shown = {m.name for m in ALL_SHOWN if m.namespace == OWN and m.dimensions["modality"] == modality}
     assert shown == set(Metric), f"nobody looks at {sorted(set(Metric) - shown)}"
 
 
-def test_the_dashboard_tells_how_far_studies_got() -> None:
-    first = [m.name for m in shown_by(widgets()[0])]
-    assert first == FUNNEL
+@pytest.mark.parametrize("modality", list(Modality))
+def test_the_dashboard_tells_how_far_studies_and_samples_got(modality: Modality) -> None:
+    shown = [shown_by(w) for w in widgets()]
+    funnels = [w for w in shown if [m.name for m in w] == FUNNEL]
+    assert [modality] * len(FUNNEL) in [[m.dimensions["modality"] for m in funnel] for funnel in funnels]
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Duration"])
@@ -139,9 +143,15 @@ def test_dead_letters_raise_an_alarm(queue: str) -> None:
     assert watched in [watched_by(a) for a in resources("AWS::CloudWatch::Alarm")]
 
 
-@pytest.mark.parametrize("name", ["ExecutionsFailed", "UnitsQuarantined", "UnitsFailed", "OldestIncompleteUnitSeconds"])
-def test_what_needs_a_person_raises_an_alarm(name: str) -> None:
-    assert name in {watched_by(a).name for a in resources("AWS::CloudWatch::Alarm")}
+@pytest.mark.parametrize("modality", list(Modality))
+@pytest.mark.parametrize("name", ["UnitsQuarantined", "UnitsFailed", "OldestIncompleteUnitSeconds"])
+def test_what_needs_a_person_raises_an_alarm(name: str, modality: Modality) -> None:
+    watched = [watched_by(a) for a in resources("AWS::CloudWatch::Alarm")]
+    assert (name, modality) in {(m.name, m.dimensions.get("modality")) for m in watched}
+
+
+def test_a_failed_run_raises_an_alarm() -> None:
+    assert "ExecutionsFailed" in {watched_by(a).name for a in resources("AWS::CloudWatch::Alarm")}
 
 
 @pytest.mark.parametrize("alarm", sorted(resources("AWS::CloudWatch::Alarm")))
