@@ -10,19 +10,37 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from local.deployment import Deployment
+from local.genomics_folders import REFERENCES
 from local.ledger import Unit
 
 RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "rejection.json")
+RNA_RESULT_NAMES = ("{case}.quant.genes.sf", "{case}.quant.metrics.csv", "run.json", "rejection.json")
 _THREADS = 8
 
 
 def results_prefix(unit: Unit) -> str:
     """Return where a unit's results are in the processed bucket."""
-    return f"imaging/{unit.text('dataset')}/{unit.text('subject')}/{unit.text('study')}/"
+    modality, dataset, *rest = unit.unit_id.split("#")
+    if dataset == REFERENCES:
+        return f"references/{'/'.join(rest)}/"
+    return f"{modality}/{dataset}/{'/'.join(rest)}/"
+
+
+def result_names(unit: Unit) -> list[str]:
+    """Return the names of the results of a unit that a person wants to see."""
+    if not _is_rna(unit):
+        return list(RESULT_NAMES)
+    return [name.format(case=unit.text("subject")) for name in RNA_RESULT_NAMES]
+
+
+def _is_rna(unit: Unit) -> bool:
+    return unit.unit_id.startswith("genomics#")
 
 
 def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) -> list[Path]:
     """Copy the results of units to `<folder>/<subject>/`, or `<folder>/<subject>/<study>/` where there are several.
+
+    Those of reads go to `<folder>/<case>/rna/`.
 
     Returns
     -------
@@ -30,13 +48,14 @@ def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) ->
         The files that were written; a unit has features or a rejection, not both.
     """
     units = list(units)
-    studies = Counter(unit.text("subject") for unit in units)
-    wanted = [(unit, name) for unit in units for name in RESULT_NAMES]
+    studies = Counter(unit.text("subject") for unit in units if not _is_rna(unit))
+    wanted = [(unit, name) for unit in units for name in result_names(unit)]
 
     def save(item: tuple[Unit, str]) -> Path | None:
         unit, name = item
         subject = unit.text("subject")
-        place = folder / subject if studies[subject] == 1 else folder / subject / unit.text("study")
+        several = "rna" if _is_rna(unit) else unit.text("study") if studies[subject] > 1 else ""
+        place = folder / subject / several
         return _save(deployment, results_prefix(unit) + name, place / name)
 
     with ThreadPoolExecutor(_THREADS) as pool:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from local.cohort.rnaseq import READ_LENGTH, RnaSpec, RnaTruth, rna_specs, write_case
+from local.cohort.rnaseq_cohort import write_rna_cohort
 from local.cohort.rnaseq_genome import (
     PANEL,
     Genome,
@@ -19,6 +20,7 @@ from local.cohort.rnaseq_genome import (
     write_annotated_genome,
     write_transcriptome,
 )
+from local.genomics_folders import read_genomics_folder
 
 GENOME = make_genome()
 
@@ -95,6 +97,17 @@ def test_a_cohort_has_every_layout_and_both_kinds_of_library() -> None:
     specs = rna_specs([f"R01-{number}" for number in range(901, 907)])
     assert {spec.layout for spec in specs} == {"lanes", "sra", "dots", "single"}
     assert {spec.stranded for spec in specs} == {True, False}
+
+
+@pytest.mark.parametrize("genome", [False, True])
+def test_a_cohort_is_a_folder_that_can_be_uploaded(tmp_path: Path, genome: bool) -> None:
+    cases = ["R01-901", "R01-902", "R01-999"]
+    truths = write_rna_cohort(tmp_path, cases, reference="human", truncated=["R01-999"], genome=genome)
+    found = read_genomics_folder(tmp_path, "nsclc")
+    assert (found.cases, found.references) == (cases, ["human"])
+    assert len(found.files) == sum(len(truth.files) for truth in truths) + 3
+    with pytest.raises(EOFError):
+        _text(truths[-1].files[-1])
 
 
 @pytest.fixture(scope="module")
