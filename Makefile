@@ -56,7 +56,7 @@ demo: setup ## a cohort from upload to features on this machine; DATA=folder tak
 up: setup ## start the laptop cloud, deploy to it and leave it running
 	@$(PY) -m local up
 
-down: setup ## stop it and delete all that it holds
+down: setup ## stop it and delete its uploads, ledger and features
 	@$(PY) -m local down
 
 status: setup ## what the ledger holds
@@ -92,9 +92,8 @@ smoke: setup ## the end-to-end tests against a real account: make smoke STACK=na
 build: setup ## sam build with the host's Python as runtime
 	$(VENV)/bin/sam build --parameter-overrides PythonRuntime=$(RUNTIME)
 
-ready-to-deploy:
-	@test -z "$${AWS_ENDPOINT_URL:-}" || { echo "AWS_ENDPOINT_URL is set: this would deploy to the laptop cloud. Use a new shell, or unset the AWS_ variables."; exit 1; }
-	@$(PYTHON) -c 'import sys, tomllib; names = [n for n in tomllib.load(open("samconfig.toml", "rb")) if n != "version"]; sys.exit(0 if "$(CONFIG)" in names else "CONFIG=$(CONFIG): samconfig.toml has " + ", ".join(names))'
+ready-to-deploy: setup
+	@$(PY) -m local.account "$(CONFIG)"
 
 deploy: ready-to-deploy build ## sam deploy; CONFIG=dev|prod picks a section of samconfig.toml
 	$(VENV)/bin/sam deploy --config-env $(CONFIG) $(if $(STACK),--stack-name $(STACK)) \

@@ -43,6 +43,31 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 """Emulators started by this process: kept so that they are reaped when they end."""
 
 
+def client_environment(endpoint: str) -> dict[str, str]:
+    """Return the variables with which any AWS tool reaches the cloud at an endpoint and no other.
+
+    Returns
+    -------
+    dict
+        Endpoint, the account root's keys and the region; the empty files and the disabled metadata
+        service keep the caller's own profiles out.
+    """
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+CLIENT_VARIABLES = tuple(client_environment(""))
+"""What a shell has exported that talks to a laptop cloud."""
+
+
 class CloudError(RuntimeError):
     """The cloud did not come up, or did not go away."""
 
@@ -74,24 +99,8 @@ class Cloud:
         return self.root / "cloud.log"
 
     def environment(self) -> dict[str, str]:
-        """Return the variables with which any AWS tool reaches this cloud and no other.
-
-        Returns
-        -------
-        dict
-            Endpoint, the account root's keys and the region; the empty files and the disabled metadata
-            service keep the caller's own profiles out.
-        """
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        }
+        """Return the variables with which any AWS tool reaches this cloud and no other."""
+        return client_environment(self.endpoint)
 
 
 def start_cloud(

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 
 from rich.console import Console
 
 from local.athena import Row, run_query
-from local.cloud import read_cloud, stop_cloud
+from local.cloud import CLIENT_VARIABLES, read_cloud, stop_cloud
 from local.demo import run_demo
 from local.deployment import Deployment, connect
 from local.errors import CommandError, UsageError
-from local.features import describe_group, find_group, format_value, print_features, read_features, with_tables
+from local.features import describe_group, find_group, print_features, read_features, with_tables
 from local.ledger import as_document, print_reasons, print_units, read_units
 from local.project import PROGRAM, STACK, STATE
 from local.retry import make_ready, select_units
-from local.terminal import make_table, megabytes, plural, print_block, print_line
+from local.rows import print_rows
+from local.terminal import megabytes, plural, print_line
 from local.up import bring_up
 from local.upload import upload_genomics, upload_imaging, upload_other
 from local.wait import print_outcome, wait_for_units
@@ -42,12 +42,16 @@ def up(console: Console, _options: argparse.Namespace) -> int:
 
 def down(console: Console, _options: argparse.Namespace) -> int:
     """Stop the cloud and delete what it held."""
-    print_line(console, "Stopping the cloud…", style="dim")
-    stopped = stop_cloud(STATE)
-    text = "The cloud is stopped; its uploads, ledger and features are deleted." if stopped else "No cloud was running."
-    print_line(console, text)
-    if stopped and "AWS_ENDPOINT_URL" in os.environ:
-        print_line(console, "This shell still points at it: unset AWS_ENDPOINT_URL and the other AWS_ variables.")
+    if read_cloud(STATE):
+        print_line(console, "Stopping the cloud and deleting its uploads, ledger and features…")
+    if not stop_cloud(STATE):
+        print_line(console, "No cloud was running.")
+        return SUCCESS
+    print_line(console, "The cloud is stopped and its data deleted.")
+    print_line(
+        console, "A shell that has the variables which `up` printed still points at it. There, run:", style="dim"
+    )
+    print_line(console, f"unset {' '.join(CLIENT_VARIABLES)}", style="dim")
     return SUCCESS
 
 
@@ -70,9 +74,6 @@ def retry(console: Console, options: argparse.Namespace) -> int:
     deployment = running_deployment()
     units = read_units(deployment)
     chosen = select_units(units, reason=options.reason, unit=options.unit, everything=options.all)
-    if not chosen:
-        print_line(console, "No quarantined or failed unit matches.")
-        return FAILURE
     ready = [unit for unit in chosen if make_ready(deployment, unit)]
     for unit in ready:
         print_line(console, f"READY  {unit.name}  (was {unit.status} {unit.text('reason_code')})")
@@ -120,10 +121,8 @@ def features(console: Console, options: argparse.Namespace) -> int:
     rows = read_features(deployment, group)
     if options.json:
         _print_json(rows)
-    elif rows:
-        print_features(console, group, rows)
     else:
-        print_line(console, f"{group.group} has no records yet.")
+        print_features(console, group, rows)
     return SUCCESS
 
 
@@ -147,13 +146,13 @@ def query(console: Console, options: argparse.Namespace) -> int:
 
 
 def _print_rows(console: Console, rows: list[Row]) -> None:
+    more = 0
     if rows:
-        numbers = tuple(name for name, value in rows[0].items() if isinstance(value, int | float))
-        table = make_table(*rows[0], right=numbers)
-        for row in rows:
-            table.add_row(*(format_value(value) for value in row.values()))
-        print_block(console, table)
-    print_line(console, plural(len(rows), "row"), style="dim")
+        # The catalogue's order, but the record's name first: without it a row says nothing.
+        names = sorted(rows[0], key=lambda name: name != "case_id")
+        more = len(names) - len(print_rows(console, rows, names))
+    rest = f"; {plural(more, 'more column')}; --json has all" if more else ""
+    print_line(console, plural(len(rows), "row") + rest, style="dim")
 
 
 def demo(console: Console, options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,14 @@ from rich.console import Console
 from local.cloud import stop_cloud
 from local.cohort import write_cohort, write_corrupt_study
 from local.deployment import Deployment
-from local.features import describe_group, find_group, print_features, read_features
+from local.features import describe_features, describe_group, find_group, print_features, read_features
 from local.ledger import Unit, count_statuses, print_units
 from local.project import DATASET, DEMO_OUTPUT, STATE, shown
 from local.results import save_results
+from local.rows import write_csv
 from local.study_folders import SourceFolder, read_study_folders
 from local.terminal import Steps, duration, megabytes, plural, print_heading, print_line
-from local.up import LAUNCH_STEPS, launch
+from local.up import LAUNCH_STEPS, launch, stop_interrupted
 from local.upload import Uploaded, upload_studies, warn_of_stray_files
 from local.wait import Outcome, print_outcome, wait_for_units
 
@@ -61,7 +63,7 @@ def run_demo(console: Console, data: Path | None) -> int:
     Returns
     -------
     int
-        0 when the studies ended as they should have (of your own ones, some may be refused), otherwise 1.
+        0 when the studies ended as they should have (the user's own may be refused: that is a result), otherwise 1.
     """
     if data is not None:
         read_study_folders(data)  # a wrong folder is told before half a minute of work
@@ -69,15 +71,20 @@ def run_demo(console: Console, data: Path | None) -> int:
     root = Path(tempfile.mkdtemp(prefix="demo-", dir=STATE))
     started = time.monotonic()
     try:
-        succeeded = _show(console, data, root)
+        succeeded, last_line = _show(console, data, root)
+    except KeyboardInterrupt:
+        stop_interrupted(console, root)
+        raise
     finally:
         stop_cloud(root)
         shutil.rmtree(root, ignore_errors=True)
     print_line(console, f"The private cloud is gone. The demo took {duration(time.monotonic() - started)}.")
+    if last_line:
+        print_line(console, last_line)
     return 0 if succeeded else 1
 
 
-def _show(console: Console, data: Path | None, root: Path) -> bool:
+def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
     print_heading(console, "CT studies with a tumour segmentation become features for machine learning.")
     print_line(console, "All of it runs on this computer, in a private cloud that is gone afterwards.", "dim")
     console.print()
@@ -97,9 +104,9 @@ def _show(console: Console, data: Path | None, root: Path) -> bool:
     succeeded = _is_as_expected(outcome, cohort)
     if outcome.timed_out:
         print_outcome(console, outcome)
-    _show_results(console, steps, deployment, outcome.units)
+    saved = _show_results(console, steps, deployment, outcome.units)
     _show_times(console, steps)
-    return succeeded
+    return succeeded, describe_end(outcome, saved)
 
 
 def _generate(folder: Path) -> Cohort:
@@ -130,38 +137,56 @@ def _process(console: Console, steps: Steps, deployment: Deployment, uploaded: U
 def _is_as_expected(outcome: Outcome, cohort: Cohort) -> bool:
     """Say whether each unit ended as it should: the broken ones QUARANTINED, all others COMPLETED.
 
-    Of a user's own studies a refused one is a result too, as long as any gave features.
+    Of a user's own studies a refused one is a result too; a fault of the machine or the program is none.
     """
     if outcome.timed_out:
         return False
     if cohort.corrupt is None:
-        statuses = {unit.status for unit in outcome.units}
-        return "COMPLETED" in statuses and statuses <= {"COMPLETED", "QUARANTINED"}
+        return all(unit.status != "FAILED" for unit in outcome.units)
     return all(
         unit.status == ("QUARANTINED" if unit.text("subject") in cohort.corrupt else "COMPLETED")
         for unit in outcome.units
     )
 
 
-def _show_results(console: Console, steps: Steps, deployment: Deployment, units: list[Unit]) -> None:
+def describe_end(outcome: Outcome, saved: Sequence[Path]) -> str:
+    """Say how many studies did not get features and where the reasons are; empty when all did."""
+    failed = [unit for unit in outcome.units if unit.status == "FAILED"]
+    refused = len(outcome.refused) - len(failed)
+    total = plural(len(outcome.units), "study", "studies")
+    if failed:
+        return f"{len(failed)} of {total} FAILED, for a fault that is not the study's: see Why above."
+    if not refused:
+        return ""
+    reasons = [shown(path) for path in saved if path.name == "rejection.json"]
+    several = f"{shown(DEMO_OUTPUT)}/<subject>/…/rejection.json"
+    where = (reasons[0] if len(reasons) == 1 else several) if reasons else "Why above"
+    return f"{refused} of {total} {'was' if refused == 1 else 'were'} refused; the reason is in {where}."
+
+
+def _show_results(console: Console, steps: Steps, deployment: Deployment, units: list[Unit]) -> list[Path]:
     with steps.step("Read the features back (Athena)") as step:
         group = describe_group(deployment, find_group(deployment, "imaging"))
         rows = read_features(deployment, group)
-        step.detail = f"{plural(len(rows), 'record')} of {plural(len(group.features), 'feature')}"
+        step.detail = f"{plural(len(rows), 'record')} of {describe_features(group.features)}"
     with steps.step("Save the results") as step:
         shutil.rmtree(DEMO_OUTPUT, ignore_errors=True)
         saved = save_results(deployment, units, DEMO_OUTPUT)
+        if rows:
+            saved.append(write_csv(rows, group.features, DEMO_OUTPUT / "features.csv"))
         step.detail = f"{plural(len(saved), 'file')} in {shown(DEMO_OUTPUT)}/"
     print_heading(console, "Ledger: everything that was uploaded, and where it stands")
     print_units(console, units)
     print_heading(console, "Features, read back from Feature Store through Athena")
     print_features(console, group, rows)
     _show_examples(console, saved)
+    return saved
 
 
 def _show_examples(console: Console, saved: list[Path]) -> None:
-    print_heading(console, "Open these")
-    for name in ("overlay.png", "rejection.json"):
+    if saved:
+        print_heading(console, "Open these")
+    for name in ("features.csv", "overlay.png", "rejection.json"):
         paths = [path for path in saved if path.name == name]
         more = f"   (and {len(paths) - 1} more)" if len(paths) > 1 else ""
         if paths:

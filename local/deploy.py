@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -107,8 +108,12 @@ def run_sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path,
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [str(_sam()), *arguments, *_NO_SAMCONFIG, "--region", REGION]
-    variables = _sam_environment(environment)
-    with log.open("w") as output, _process_group(command, output.fileno(), variables, folder) as process:
+    with (
+        # sam leaves empty folders behind in its temporary folder.
+        tempfile.TemporaryDirectory(prefix="sam-", dir=folder) as temporary,
+        log.open("w") as output,
+        _process_group(command, output.fileno(), _sam_environment(environment, temporary), folder) as process,
+    ):
         try:
             code: int | None = process.wait(SAM_SECONDS)
         except subprocess.TimeoutExpired:
@@ -135,7 +140,7 @@ def _sam() -> Path:
     return path
 
 
-def _sam_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def _sam_environment(environment: Mapping[str, str], temporary: str) -> dict[str, str]:
     """Return the environment for sam: the cloud's, and none of the user's own AWS settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
     tools = str(Path(sys.executable).parent)
@@ -143,6 +148,7 @@ def _sam_environment(environment: Mapping[str, str]) -> dict[str, str]:
         **own,
         **environment,
         "PATH": os.pathsep.join([tools, own.get("PATH", "")]),
+        "TMPDIR": temporary,
         "SAM_CLI_TELEMETRY": "0",
         # All functions share one folder of code: it is then kept, zipped and uploaded once, not once per function.
         "SAM_CLI_BETA_BUILD_PERFORMANCE": "1",

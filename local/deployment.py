@@ -17,6 +17,7 @@ from local.project import PROGRAM
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_lambda import LambdaClient
@@ -103,13 +104,29 @@ class Deployment:
         return resource.Table(self.output("LedgerTableName"))
 
     @cached_property
-    def outputs(self) -> dict[str, str]:
-        """Outputs of the stack by key."""
+    def description(self) -> StackTypeDef:
+        """The stack as CloudFormation describes it.
+
+        Raises
+        ------
+        CommandError
+            When there is no such stack.
+        """
         try:
-            stacks = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"]
+            return self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
         except ClientError as error:
             raise CommandError(f"There is no stack named {self.stack}.", hint=f"`{PROGRAM} up` deploys it.") from error
-        return {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        """Outputs of the stack by key."""
+        return {item["OutputKey"]: item["OutputValue"] for item in self.description.get("Outputs", [])}
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the datasets that the stack was deployed for."""
+        values = {item["ParameterKey"]: item["ParameterValue"] for item in self.description.get("Parameters", [])}
+        return [name for name in values.get("DatasetNames", "").split(",") if name]
 
     def output(self, key: str) -> str:
         """Return one output of the stack.

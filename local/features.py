@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
 
-from local.athena import Row, Value, run_query
+from local.athena import Row, run_query
 from local.deployment import Deployment
 from local.errors import CommandError, UsageError
-from local.terminal import COLUMN_GAP, INDENT, make_table, plural, print_block
+from local.rows import print_rows
+from local.terminal import plural, print_block
 
 _SHOWN_COLUMNS = (
     "case_id",
@@ -25,6 +27,8 @@ _SHOWN_COLUMNS = (
     "manufacturer",
     "original_shape_Maximum3DDiameter",
 )
+# pyradiomics' names: image type, feature class, feature.
+_RADIOMIC = re.compile(r"[a-z][\w.-]*_(firstorder|shape|shape2D|glcm|glrlm|glszm|gldm|ngtdm)_[A-Z]\w*")
 
 
 @dataclass(frozen=True)
@@ -124,45 +128,28 @@ def read_features(deployment: Deployment, group: GroupTable) -> list[Row]:
 
 def print_features(console: Console, group: GroupTable, rows: list[Row]) -> None:
     """Print the columns a person looks at first, as many as there is room for, and how many more there are."""
+    if not rows:
+        print_block(console, Text(f"{group.group} has no records yet."))
+        return
     first = [name for name in _SHOWN_COLUMNS if name in group.features] or list(group.features[:6])
-    columns = _that_fit(first, rows, console.width - INDENT)
-    numbers = tuple(_label(name) for name in columns if _is_numeric(rows, name))
-    table = make_table(*(_label(name) for name in columns), right=numbers)
-    for row in rows:
-        table.add_row(*(Text(format_value(row.get(name))) for name in columns))
-    print_block(console, table)
+    columns = print_rows(console, rows, first, _label)
     console.print()
     more = len(group.features) - len(columns)
     text = f"{plural(len(rows), 'record')} in {group.group}; {more} more columns (`features … --json` has all)."
     print_block(console, Text(text, style="dim"))
 
 
-def _that_fit(names: list[str], rows: list[Row], width: int) -> list[str]:
-    """Return the names whose columns fit a width side by side; at least the first."""
-    fitting: list[str] = []
-    for name in names:
-        width -= COLUMN_GAP + max(len(_label(name)), *(len(format_value(row.get(name))) for row in rows), 0)
-        if width + COLUMN_GAP >= 0 or not fitting:
-            fitting.append(name)
-    return fitting
-
-
 def _label(name: str) -> str:
     return name.removeprefix("original_").split("_", 1)[-1] if name.startswith("original_") else name
 
 
-def _is_numeric(rows: list[Row], name: str) -> bool:
-    return any(isinstance(row.get(name), int | float) for row in rows)
-
-
-def format_value(value: Value) -> str:
-    """Return a value as the tables show it.
+def describe_features(names: Iterable[str]) -> str:
+    """Say how many features are radiomic and how many tell of the study, the scan and the program.
 
     Examples
     --------
-    >>> format_value(156.30912), format_value(None), format_value("GE")
-    ('156.3', '–', 'GE')
+    >>> describe_features(["case_id", "volume_ml", "original_glcm_Contrast"])
+    '1 radiomic feature and 2 others'
     """
-    if value is None:
-        return "–"
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    kinds = Counter(bool(_RADIOMIC.fullmatch(name)) for name in names)
+    return f"{plural(kinds[True], 'radiomic feature')} and {plural(kinds[False], 'other')}"

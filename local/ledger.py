@@ -14,6 +14,7 @@ from rich.text import Text
 
 from local.deployment import Deployment
 from local.terminal import (
+    COLUMN_GAP,
     INDENT,
     STATUS_STYLES,
     duration,
@@ -156,7 +157,7 @@ def as_document(deployment: Deployment, units: list[Unit]) -> dict[str, Any]:
 
 def print_units(console: Console, units: list[Unit]) -> None:
     """Print the ledger as a table, the reasons of what was refused below it, and a line of totals."""
-    columns = [column for column in _COLUMNS if console.width >= column.from_width]
+    columns = _columns(units, console.width)
     table = make_table(*(c.title for c in columns), right=tuple(c.title for c in columns if c.is_number))
     now = time.time()
     for unit in units:
@@ -164,6 +165,19 @@ def print_units(console: Console, units: list[Unit]) -> None:
     print_block(console, table)
     print_reasons(console, units)
     print_totals(console, units)
+
+
+def _columns(units: list[Unit], width: int) -> list[_Column]:
+    """Return the columns that there is room for; the dataset is one of them when there are several."""
+    if not _has_several_datasets(units):
+        return [column for column in _COLUMNS if width >= column.from_width]
+    left = width - COLUMN_GAP - max(len(unit.text("dataset")) for unit in units)
+    dataset = _Column("Dataset", lambda unit, _: unit.text("dataset"))
+    return [dataset, *(column for column in _COLUMNS if left >= column.from_width)]
+
+
+def _has_several_datasets(units: list[Unit]) -> bool:
+    return len({unit.text("dataset") for unit in units}) > 1
 
 
 @dataclass(frozen=True)
@@ -185,8 +199,8 @@ _COLUMNS = (
     _Column("Study", lambda unit, _: shorten(unit.text("study"), 18)),
     _Column("Status", lambda unit, _: status_text(unit.status)),
     _Column("Reason", lambda unit, _: unit.text("reason_code") or "–", from_width=105),
-    _Column("Objects", lambda unit, _: f"{unit.number('objects'):,}", is_number=True),
-    _Column("MB", lambda unit, _: megabytes(unit.number("bytes")), is_number=True),
+    _Column("Objects", lambda unit, _: f"{unit.number('objects'):,}", 65, is_number=True),
+    _Column("MB", lambda unit, _: megabytes(unit.number("bytes")), 65, is_number=True),
     _Column("Arrived", lambda unit, now: _ago(now, unit.number("received_at")), from_width=125),
     _Column("Changed", lambda unit, now: _ago(now, unit.changed_at), from_width=80),
 )
@@ -197,10 +211,12 @@ def print_reasons(console: Console, units: list[Unit]) -> None:
     explained = [unit for unit in units if unit.text("reason_code")]
     if not explained:
         return
+    several = _has_several_datasets(units)
     print_heading(console, "Why")
     for unit in explained:
         style = STATUS_STYLES.get(unit.status, "")
-        print_block(console, Text.assemble(unit.name, "  ", (unit.text("reason_code"), style)))
+        name = f"{unit.text('dataset')} {unit.name}" if several else unit.name
+        print_block(console, Text.assemble(name, "  ", (unit.text("reason_code"), style)))
         print_block(console, Text(unit.text("reason_message")), indent=INDENT + 2)
 
 

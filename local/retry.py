@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from botocore.exceptions import ClientError
 
 from local.deployment import Deployment
-from local.errors import UsageError
-from local.ledger import REFUSED_STATUSES, Unit
+from local.errors import CommandError, UsageError
+from local.ledger import REFUSED_STATUSES, Unit, count_statuses
+from local.project import PROGRAM
 
 
 def select_units(units: Iterable[Unit], *, reason: str | None, unit: str | None, everything: bool) -> list[Unit]:
-    """Return the refused units that the user means.
+    """Return the refused units that the user means; at least one.
 
     Parameters
     ----------
@@ -30,20 +31,44 @@ def select_units(units: Iterable[Unit], *, reason: str | None, unit: str | None,
     ------
     UsageError
         When nothing says which units are meant.
+    CommandError
+        When there is no such unit or reason, or none of those meant was refused.
     """
     if not (reason or unit or everything):
         raise UsageError(
             "Which units? Name a reason, a unit or all of them.",
             hint="retry --reason NO_SEGMENTATION | retry --unit R01-001 | retry --all",
         )
-    return [
-        each
-        for each in units
-        if each.status in REFUSED_STATUSES
-        and not each.is_note
-        and (reason is None or each.text("reason_code") == reason.upper())
-        and (unit is None or unit in (each.unit_id, each.text("subject")))
-    ]
+    named = _named(units, unit)
+    meant = _with_reason(named, reason)
+    refused = [each for each in meant if each.status in REFUSED_STATUSES and not each.is_note]
+    if not refused:
+        raise _nothing_to_retry(meant)
+    return refused
+
+
+def _named(units: Iterable[Unit], name: str | None) -> list[Unit]:
+    named = [each for each in units if name is None or name in (each.unit_id, each.text("subject"))]
+    if name is not None and not named:
+        raise CommandError(f"There is no unit or subject {name}.", hint=f"`{PROGRAM} status` shows those there are.")
+    return named
+
+
+def _with_reason(units: list[Unit], reason: str | None) -> list[Unit]:
+    meant = [each for each in units if reason is None or each.text("reason_code") == reason.upper()]
+    if reason is not None and not meant:
+        there = ", ".join(sorted({each.text("reason_code") for each in units} - {""})) or "none"
+        raise CommandError(f"No unit has the reason {reason.upper()}.", hint=f"Reasons there are: {there}")
+    return meant
+
+
+def _nothing_to_retry(units: list[Unit]) -> CommandError:
+    if units and all(each.is_note for each in units):
+        hint = f"`{PROGRAM} status` says what is wrong with the upload."
+        return CommandError("No run can take what was refused here: it belongs to no study.", hint=hint)
+    counts = ", ".join(f"{count} {status}" for status, count in count_statuses(units).items()) or "no unit at all"
+    hint = f"Only QUARANTINED and FAILED units can be; there is {counts}."
+    return CommandError("There is nothing to retry.", hint=hint)
 
 
 def make_ready(deployment: Deployment, unit: Unit) -> bool:

@@ -78,6 +78,7 @@ def read_study_folders(folder: Path, wrapper: str = "imaging") -> SourceFolder:
     folder = folder.resolve()
     if (folder / wrapper).is_dir():
         folder = folder / wrapper
+    _refuse_single_study(folder)
     subjects = [folder] if _is_subject(folder) else [path for path in _entries(folder) if path.is_dir()]
     found = SourceFolder()
     if subjects != [folder]:
@@ -85,8 +86,24 @@ def read_study_folders(folder: Path, wrapper: str = "imaging") -> SourceFolder:
     for subject in subjects:
         _read_subject(subject, found)
     if not found.studies:
-        raise UsageError(f"There is no study in {folder}.", hint=_LAYOUT_HINT)
+        raise UsageError(f"There is no study in {folder}.", hint=_hint(folder, found))
     return found
+
+
+def _refuse_single_study(folder: Path) -> None:
+    """Refuse a study's own folder, whose series would be taken for studies."""
+    if _STUDY_NAME.fullmatch(folder.name):
+        raise UsageError(
+            f"{folder} is named as TCIA names a study, not as a folder of subjects.",
+            hint=f"Give the folder of subjects above it, such as {folder.parent.parent}. {_LAYOUT_HINT}",
+        )
+
+
+def _hint(folder: Path, found: SourceFolder) -> str:
+    """Say what to give instead: files one level below mean that this is one subject, with studies in it."""
+    if found.stray:
+        return f"If it is one subject's folder, give the folder above it: {folder.parent}. {_LAYOUT_HINT}"
+    return _LAYOUT_HINT
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local.cloud import start_cloud
+from local.cloud import read_cloud, start_cloud, stop_cloud
 from local.deploy import build, build_folder, deploy
 from local.deployment import Deployment, connect
 from local.features import describe_group
+from local.processes import undisturbed
 from local.project import PROGRAM, PYTHON_RUNTIME, STACK, STATE
 from local.terminal import Steps, plural, print_heading, print_line
 
@@ -58,9 +59,29 @@ def _describe(deployment: Deployment) -> str:
 
 
 def bring_up(console: Console) -> None:
-    """Start the cloud that stays, or bring the running one up to date, and say how to use it."""
+    """Start the cloud that stays, or bring the running one up to date, and say how to use it.
+
+    An interruption stops a cloud that this call started, and leaves one that was there before.
+    """
     console.print()
-    deployment, environment = launch(Steps(console, LAUNCH_STEPS), STATE)
+    was_running = read_cloud(STATE) is not None
+    try:
+        deployment, environment = launch(Steps(console, LAUNCH_STEPS), STATE)
+    except KeyboardInterrupt:
+        if not was_running:
+            stop_interrupted(console, STATE)
+        raise
+    _print_use(console, deployment, environment)
+
+
+def stop_interrupted(console: Console, root: Path) -> None:
+    """Stop the cloud that an interrupted command started, and say so: it may take seconds."""
+    with undisturbed():
+        print_line(console, "Stopping the cloud…", style="yellow")
+        stop_cloud(root)
+
+
+def _print_use(console: Console, deployment: Deployment, environment: dict[str, str]) -> None:
     print_heading(console, "To use it with the aws command line, in this shell:")
     for name, value in environment.items():
         if name.startswith("AWS_"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ from local.terminal import megabytes, plural, print_line
 
 _THREADS = 8
 _EXAMPLES = 3
-# What the pipeline accepts as a dataset's name: it is a part of keys and of feature-group names.
-_DATASET_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
 
 @dataclass(frozen=True)
@@ -42,28 +39,27 @@ class Uploaded:
     size: int
 
 
-def check_dataset_name(name: str) -> str:
-    """Return a dataset's name, or say why it cannot be one."""
-    if not _DATASET_NAME.fullmatch(name):
+def check_dataset(deployment: Deployment, name: str) -> None:
+    """Refuse a dataset that the stack was not deployed for: nothing would process its studies."""
+    if name not in deployment.datasets:
         raise UsageError(
-            f"{name!r} cannot be a dataset's name.",
-            hint="At most 31 lower-case letters, digits, - and _, such as nsclc_radiogenomics.",
+            f"No dataset {name!r} is deployed.",
+            hint=f"There are: {', '.join(deployment.datasets)}",
         )
-    return name
 
 
 def upload_imaging(console: Console, deployment: Deployment, folder: Path, dataset: str) -> Uploaded:
     """Upload a folder of studies under `imaging/<dataset>/`."""
     source = read_study_folders(folder)
+    check_dataset(deployment, dataset)
     warn_of_stray_files(console, source)
     return upload_studies(console, deployment, source, dataset)
 
 
 def upload_studies(console: Console, deployment: Deployment, source: SourceFolder, dataset: str) -> Uploaded:
     """Upload studies that were found before."""
-    prefix = f"imaging/{check_dataset_name(dataset)}/"
     files = [file for study in source.studies for file in study.files]
-    put_files(console, deployment, files, prefix)
+    put_files(console, deployment, files, f"imaging/{dataset}/")
     unit_ids = tuple(f"imaging#{dataset}#{study.subject}#{study.study}" for study in source.studies)
     return Uploaded(unit_ids, len(files), sum(file.size for file in files))
 
@@ -82,7 +78,8 @@ def upload_reads(console: Console, deployment: Deployment, source: GenomicsFolde
 def upload_other(console: Console, deployment: Deployment, folder: Path, dataset: str, modality: str) -> Uploaded:
     """Upload a folder as it is under `<modality>/<dataset>/`."""
     files = read_all_files(folder)
-    put_files(console, deployment, files, f"{modality}/{check_dataset_name(dataset)}/")
+    check_dataset(deployment, dataset)
+    put_files(console, deployment, files, f"{modality}/{dataset}/")
     print_line(
         console,
         f"The files are in the raw bucket, but this version has no {modality} pipeline yet: nothing will process them.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +51,9 @@ def test_time_that_this_process_uses_does_not_count(tmp_path: Path) -> None:
 def test_memory_is_the_sum_over_the_tree(tmp_path: Path) -> None:
     both = f"import subprocess, sys; held = bytearray(b'x') * 120_000_000; {IN_A_CHILD}"
     result = measured(tmp_path, both, HOLD)
-    assert 240 * MEGABYTE < result.peak_bytes < 400 * MEGABYTE
+    # The kernel counts what the caller held when it started the command: here a test runner of any size.
+    caller = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    assert 240 * MEGABYTE < result.peak_bytes < max(400 * MEGABYTE, caller + MEGABYTE)
     assert result.processes == 2
 
 

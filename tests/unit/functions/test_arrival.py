@@ -224,7 +224,9 @@ def test_cohort_file_reruns_its_subjects_once_per_upload() -> None:
     assert isinstance(second, str)
     assert [j["attempt"] for j in world.processed.read_json(f"runs/{second}/plan.json")["units"]] == [2]
     assert world.item("R01-002").status is Status.COMPLETED
-    assert world.item("R01-404", "-").reason_code == "SUBJECT_HAS_NO_STUDY"
+    note = world.item("R01-404", "-")
+    assert note.reason_code == "SUBJECT_HAS_NO_STUDY"
+    assert f"imaging/{DATASET}/R01-404/" in world.ledger.extra[note.unit_id]["reason_message"]
     world.run_job(world.jobs(second)[0])
     world.ingest(world.features_key())
     world.upload(cohort, body=b'{"subjects": ["R01-001"]}')

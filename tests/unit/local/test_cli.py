@@ -67,6 +67,38 @@ def test_without_a_cloud_it_says_how_to_start_one(
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("is_running", [True, False])
+def test_down_says_what_is_deleted_and_which_variables_to_unset(
+    is_running: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "read_cloud", lambda _root: object() if is_running else None)
+    monkeypatch.setattr(commands, "stop_cloud", lambda _root: is_running)
+    code, out, _ = run(capsys, "down")
+    assert code == 0
+    if is_running:
+        assert "deleting its uploads, ledger and features" in out.splitlines()[0]
+        assert "unset AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID" in out
+    else:
+        assert out.strip() == "No cloud was running."
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize("count", [1, 40])
+def test_a_query_names_the_record_first_and_counts_the_columns_it_leaves_out(
+    count: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {**{f"some_feature_{number}": 0.5 for number in range(count)}, "case_id": "R01-001"}
+    monkeypatch.setattr(StandIn, "feature_groups", [], raising=False)
+    monkeypatch.setattr(commands, "run_query", lambda *_, **__: [row])
+    code, out, _ = run(capsys, "query", "select 1")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].split()[:2] == ["case_id", "some_feature_0"]
+    shown = len(lines[0].split())
+    assert lines[-1].strip() == ("1 row" if count == 1 else f"1 row; {count + 1 - shown} more columns; --json has all")
+    assert (shown == 2) is (count == 1)
+
+
 @pytest.mark.usefixtures("running")
 def test_status_as_json_is_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "status", "--json")

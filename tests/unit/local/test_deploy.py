@@ -65,6 +65,14 @@ def test_success_is_silent_and_keeps_a_log(sam: Path, tmp_path: Path, capfd: pyt
     assert (tmp_path / "work" / "logs" / "sam-build.log").read_text() == "what sam says\n"
 
 
+def test_what_sam_leaves_in_its_temporary_folder_is_removed(sam: Path, tmp_path: Path) -> None:
+    deploy.build(CLOUD, work=tmp_path / "work")
+    _, environment = read_call(sam)
+    temporary = Path(environment["TMPDIR"])
+    assert temporary.parent == tmp_path / "work"
+    assert not temporary.exists()
+
+
 def test_failure_shows_the_end_of_sams_output(sam: Path, tmp_path: Path) -> None:
     failing = {**CLOUD, "SAM_STAND_IN_EXIT": "1"}
     with pytest.raises(CommandError) as failure:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from local.errors import UsageError
+from local.errors import CommandError, UsageError
 from local.ledger import Unit, count_statuses, plain, print_units
 from local.retry import select_units
 
@@ -69,13 +69,53 @@ def test_the_table_names_every_unit_reason_and_total(width: int) -> None:
         ({"reason": "no_segmentation"}, ["R01-002"]),
         ({"unit": "R01-003"}, ["R01-003"]),
         ({"unit": "imaging#d#R01-002#ct"}, ["R01-002"]),
-        ({"unit": "R01-001"}, []),
-        ({"unit": "R01-002", "reason": "JOB_FAILED"}, []),
     ],
 )
 def test_retry_takes_refused_units_only(choice: dict[str, Any], subjects: list[str]) -> None:
     arguments = {"reason": None, "unit": None, "everything": False, **choice}
     assert [unit.text("subject") for unit in select_units([*UNITS, NOTE], **arguments)] == subjects
+
+
+@pytest.mark.parametrize(
+    ("choice", "message", "hint"),
+    [
+        ({"unit": "R01-404"}, "no unit or subject R01-404", "status"),
+        ({"reason": "no_ct"}, "No unit has the reason NO_CT", "JOB_FAILED, KEY_NOT_ACCEPTED, NO_SEGMENTATION"),
+        ({"unit": "R01-002", "reason": "JOB_FAILED"}, "No unit has the reason JOB_FAILED", ": NO_SEGMENTATION"),
+        ({"unit": "R01-001"}, "nothing to retry", "1 COMPLETED"),
+        ({"reason": "KEY_NOT_ACCEPTED"}, "belongs to no study", "status"),
+    ],
+)
+def test_retry_of_nothing_says_what_was_wrong_with_the_choice(choice: dict[str, Any], message: str, hint: str) -> None:
+    arguments = {"reason": None, "unit": None, "everything": False, **choice}
+    with pytest.raises(CommandError, match=message) as refusal:
+        select_units([*UNITS, NOTE], **arguments)
+    assert hint in refusal.value.hint
+
+
+def test_retry_of_an_empty_ledger_is_told() -> None:
+    with pytest.raises(CommandError, match="nothing to retry"):
+        select_units([], reason=None, unit=None, everything=True)
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_dataset_is_named_only_where_there_are_several(width: int) -> None:
+    one = make_unit("R01-001", "QUARANTINED", dataset="nsclc_radiogenomics", reason_code="NO_CT", study="1." * 30)
+    other = make_unit("R01-001", "COMPLETED", dataset="lung1", study="1." * 30, objects=12)
+    assert "nsclc_radiogenomics" not in printed([one], width)
+    text = printed([one, other], width)
+    table, _, why = text.partition("Why")
+    assert all("nsclc_radiogenomics" in part for part in (table, why))
+    assert "lung1" in table
+    assert "COMPLETED" in table
+    assert max(map(len, text.splitlines())) <= width
+
+
+def printed(units: list[Unit], width: int) -> str:
+    console = Console(file=StringIO(), width=width, highlight=False)
+    print_units(console, units)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
 
 
 def test_retry_wants_to_be_told_which() -> None:

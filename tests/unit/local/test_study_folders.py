@@ -72,6 +72,21 @@ def test_a_folder_without_a_study_is_refused_with_the_expected_layout(tmp_path: 
     assert "<subject>/<study>" in refusal.value.hint
 
 
+def test_one_subject_instead_of_all_is_told_to_give_the_folder_above(tmp_path: Path) -> None:
+    subject = make_files(tmp_path / "R01-001", "ct/1.dcm", "ct/2.dcm")
+    with pytest.raises(UsageError) as refusal:
+        read_study_folders(subject)
+    assert f"give the folder above it: {tmp_path}" in refusal.value.hint
+
+
+@pytest.mark.parametrize("study", [UID, "09-06-1990-NA-CT SIM-54601"])
+def test_the_series_of_one_study_are_not_taken_for_studies(tmp_path: Path, study: str) -> None:
+    make_files(tmp_path, f"R01-001/{study}/{UID}.7/1.dcm")
+    with pytest.raises(UsageError) as refusal:
+        read_study_folders(tmp_path / "R01-001" / study)
+    assert str(tmp_path) in refusal.value.hint
+
+
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a folder"):
         read_study_folders(tmp_path / "nowhere")

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from local import features, terminal
+from local import features, rows, terminal
 from local.errors import CommandError
 
 
@@ -22,7 +22,7 @@ def printed(console: Console) -> str:
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("module", [terminal, features])
+@pytest.mark.parametrize("module", [terminal, features, rows])
 def test_examples_in_docstrings_are_true(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 

@@ -15,11 +15,12 @@ from rich.console import Console
 from local.deployment import Deployment
 from local.errors import CommandError, UsageError
 from local.study_folders import read_study_folders
-from local.upload import check_dataset_name, upload_imaging, upload_studies
+from local.upload import upload_imaging, upload_other, upload_studies
 
 
 def make_deployment(upload_file: Callable[..., None]) -> Deployment:
-    double = SimpleNamespace(output=lambda _: "raw", s3=SimpleNamespace(upload_file=upload_file))
+    s3 = SimpleNamespace(upload_file=upload_file)
+    double = SimpleNamespace(output=lambda _: "raw", s3=s3, datasets=["d", "nsclc_radiogenomics"])
     return cast(Deployment, double)
 
 
@@ -61,7 +62,14 @@ def test_a_refusal_of_s3_is_told_without_a_stack_trace(folder: Path, is_terminal
     assert "AccessDenied" in failure.value.details
 
 
-@pytest.mark.parametrize("name", ["", "NSCLC", "a b", "../a", "a#b", "x" * 32])
-def test_a_name_that_no_dataset_can_have_is_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["nsclc_radiogenomic", "", "../a"])
+def test_a_dataset_that_is_not_deployed_is_refused_with_those_that_are(folder: Path, name: str) -> None:
+    console = Console(file=StringIO(), width=100)
+    keys: list[str] = []
+    deployment = make_deployment(lambda _path, _bucket, key, **_: keys.append(key))
+    with pytest.raises(UsageError) as refusal:
+        upload_imaging(console, deployment, folder, name)
+    assert "d, nsclc_radiogenomics" in refusal.value.hint
     with pytest.raises(UsageError):
-        check_dataset_name(name)
+        upload_other(console, deployment, folder, name, "genomics")
+    assert keys == []

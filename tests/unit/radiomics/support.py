@@ -50,6 +50,11 @@ class Result:
         image: Any = nibabel.load(self.folder / name)
         return np.asarray(image.dataobj), np.asarray(image.affine)
 
+    @property
+    def spacing_k(self) -> float:
+        """Slice spacing that was written, in millimetres."""
+        return float(np.linalg.norm(self.volume("ct.nii.gz")[1][:3, 2]))
+
     def places(self) -> NDArray[np.float64]:
         """LPS position of every voxel, from the affine that was written."""
         voxels, affine = self.volume("seg.nii.gz")

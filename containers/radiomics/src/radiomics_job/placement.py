@@ -81,7 +81,9 @@ def place_segment(
     if not frames:
         raise empty_mask(segment=segment, frames=len(segmentation.frames_of(segment)))
     corners = [_corner_voxels(frame, mask.shape, grid) for frame, mask in frames]
-    planes = source_planes(grid, (float(corner[0, 2]) for corner in corners), FRAME_TOLERANCE_FRACTION)
+    # Empty frames and those of other segments too: there was a slice to draw on.
+    drawn_k = lps_to_voxels(grid.affine, np.array([frame.position for frame in segmentation.frames]))[:, 2]
+    planes = source_planes(grid, drawn_k.tolist(), FRAME_TOLERANCE_FRACTION)
     places = [_nearest_place(corner, planes) for corner in corners]
     meets = all(
         _meets_grid(corner - place, mask.shape)
@@ -132,7 +134,16 @@ def _has_thicker_slices(segmentation: Segmentation, grid: Grid) -> bool:
     tolerance = FRAME_TOLERANCE_FRACTION * spacing
     if stated is None or gap is None or stated < 1.5 * spacing:
         return False
-    return abs(gap / stated - round(gap / stated)) * stated <= tolerance and gap >= stated - tolerance
+    thicker = abs(gap / stated - round(gap / stated)) * stated <= tolerance and gap >= stated - tolerance
+    return thicker and (grid.acquired_k is None or _skips_slices(segmentation, grid))
+
+
+def _skips_slices(segmentation: Segmentation, grid: Grid) -> bool:
+    """Tell whether acquired slices lie between neighbouring frames; in a thick part of an uneven stack none do."""
+    frames = np.unique(lps_to_voxels(grid.affine, np.array([f.position for f in segmentation.frames]))[:, 2])
+    acquired = np.array(grid.acquired_k)
+    between = acquired[(acquired > frames.min()) & (acquired < frames.max())]
+    return any(float(np.abs(frames - k).min()) > FRAME_TOLERANCE_FRACTION for k in between)
 
 
 def _smallest_gap(segmentation: Segmentation) -> float | None:

@@ -7,13 +7,17 @@ which somebody drew or could have drawn. Positions along the stack are counted i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiomics_job.geometry import Grid, grid_tolerance_mm
 
-__all__ = ["fill_planes", "interpolate_planes", "interpolated_slices", "source_planes"]
+__all__ = ["fill_planes", "interpolate_planes", "interpolated_slices", "source_planes", "with_holes_drawn_on"]
+
+_HOLE = 0.75
+"""In slices: a position farther than this from every acquired slice is one at which a slice is missing."""
 
 
 def source_planes(grid: Grid, drawn_k: Iterable[float], tolerance: float) -> NDArray[np.float64]:
@@ -43,6 +47,18 @@ def source_planes(grid: Grid, drawn_k: Iterable[float], tolerance: float) -> NDA
         if abs(k - round(k)) <= tolerance and 0 <= round(k) < grid.shape[2] and np.abs(acquired - k).min() > tolerance
     }
     return np.array(sorted({*grid.acquired_k, *extra}))
+
+
+def with_holes_drawn_on(grid: Grid) -> Grid:
+    """Give the grid for a mask that was drawn on the whole series: where a CT slice is missing here, one was drawn on.
+
+    A hole without a frame is then an empty slice, not one that takes its neighbour's mask.
+    """
+    if grid.acquired_k is None:
+        return grid
+    acquired = np.array(grid.acquired_k)
+    holes = {float(k) for k in range(grid.shape[2]) if np.abs(acquired - k).min() > _HOLE}
+    return replace(grid, acquired_k=tuple(sorted({*grid.acquired_k, *holes})))
 
 
 def fill_planes(drawn: NDArray[np.bool_], planes: NDArray[np.float64], grid: Grid) -> NDArray[np.bool_]:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from radiomics_job.candidates import Candidate
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.features import FeatureResult, extract_features
+from radiomics_job.pairing import Pairing
 from radiomics_job.params import Params
 from radiomics_job.placement import PlacedMask, empty_mask
+from radiomics_job.planes import with_holes_drawn_on
 from radiomics_job.qc import describe_mask
 from radiomics_job.roi import RoiPolicy
 from radiomics_job.series import SliceStack
@@ -74,9 +76,17 @@ class MeasuredRoi:
         return replace(self, findings=tuple(findings), features=nothing)
 
 
-def place_regions(chosen: Sequence[Candidate], policy: RoiPolicy, stack: SliceStack) -> list[PlacedRegion]:
-    """Place the chosen regions and apply the policy; the primary region, the largest, comes first."""
-    placed: list[PlacedRegion] = [((candidate,), _placed(candidate, stack)) for candidate in chosen]
+def place_regions(
+    chosen: Sequence[Candidate], policy: RoiPolicy, stack: SliceStack, pairing: Pairing
+) -> list[PlacedRegion]:
+    """Place the chosen regions and apply the policy; the primary region, the largest, comes first.
+
+    Raises
+    ------
+    StudyRejectedError
+        When a region cannot be placed; ``CT_AMBIGUOUS`` when an uneven stack holds slices that it was not drawn on.
+    """
+    placed: list[PlacedRegion] = [((candidate,), _placed(candidate, stack, pairing)) for candidate in chosen]
     if policy is RoiPolicy.UNION:
         union = np.logical_or.reduce([mask.mask for _, mask in placed])
         methods = sorted({mask.method for _, mask in placed})
@@ -86,11 +96,30 @@ def place_regions(chosen: Sequence[Candidate], policy: RoiPolicy, stack: SliceSt
     return by_size[:1] if policy is RoiPolicy.LARGEST else by_size
 
 
-def _placed(candidate: Candidate, stack: SliceStack) -> PlacedMask:
-    placed = candidate.place(stack.grid)
+def _placed(candidate: Candidate, stack: SliceStack, pairing: Pairing) -> PlacedMask:
+    whole = pairing.found < pairing.referenced  # it names images that are not here: it was drawn on more slices
+    if stack.grid.acquired_k is not None:
+        _check_one_acquisition(candidate, stack)
+    placed = candidate.place(with_holes_drawn_on(stack.grid) if whole else stack.grid)
     if not placed.mask.any():  # drawn on slices that are nearest to no slice of the resampled grid
         raise empty_mask(slices=len(stack.slices), grid_slices=stack.grid.shape[2])
     return placed
+
+
+def _check_one_acquisition(candidate: Candidate, stack: SliceStack) -> None:
+    """Refuse an uneven stack in which slices that the region was not drawn on lie between those it was.
+
+    They may be another phase; taken for slices without a mask they would cut the region into stripes.
+    """
+    named = [ct.instance_uid in candidate.references.instances for ct in stack.slices]
+    inside = named[named.index(True) : len(named) - named[::-1].index(True)] if any(named) else []
+    if not all(inside):
+        raise StudyRejectedError(
+            ReasonCode.CT_AMBIGUOUS,
+            "The CT is uneven and holds slices that the segmentation does not reference between those it does. Upload "
+            "only the images that it was drawn on.",
+            {"slices": len(named), "referenced": sum(named), "unreferenced_between": len(inside) - sum(inside)},
+        )
 
 
 def measure_region(region: PlacedRegion, volume: NDArray[np.int16], stack: SliceStack, params: Params) -> MeasuredRoi:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomics_job.ct_header import CtSlice
-from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.geometry import (
     DUPLICATE_TOLERANCE_MM,
     LPS_TO_RAS,
@@ -23,6 +24,10 @@ from radiomics_job.geometry import (
 )
 from radiomics_job.params import GeometryPolicies
 from radiomics_job.results import rounded
+
+LARGEST_GAP_RATIO = 4.0
+"""Largest gap over smallest gap that resampling accepts: beyond it, the slices are hardly one acquisition (two phases
+interleaved, a block of thin slices in a thick series)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,20 +165,22 @@ def fit_stack(slices: Sequence[CtSlice], policies: GeometryPolicies, duplicates:
     try:
         return regular_stack(slices, duplicates)
     except StudyRejectedError as error:
-        if len(slices) < 2 or not _may_resample(error.code, policies):
-            raise
+        allowed = {ReasonCode.MISSING_SLICES: policies.missing_slices, ReasonCode.UNEVEN_SLICES: policies.uneven_slices}
+        # A stack may be both uneven and incomplete: each fault needs its own permission.
+        faults = (*gap_faults(_gaps(slices)), error) if len(slices) > 1 else (error,)
+        for fault in faults:
+            if len(slices) < 2 or allowed.get(fault.code) != "resample":
+                raise fault from error
         return even_stack(slices, policies.largest_gap_mm, error, duplicates)
-
-
-def _may_resample(code: ReasonCode, policies: GeometryPolicies) -> bool:
-    chosen = {ReasonCode.MISSING_SLICES: policies.missing_slices, ReasonCode.UNEVEN_SLICES: policies.uneven_slices}
-    return chosen.get(code) == "resample"
 
 
 def even_stack(
     slices: Sequence[CtSlice], largest_gap_mm: float, fault: StudyRejectedError, duplicates: int = 0
 ) -> SliceStack:
-    """Lay an even grid from the first to the last of sorted slices, as near to their usual gap as goes.
+    """Lay an even grid from the first to the last of sorted slices.
+
+    Its spacing is the usual gap, or the smallest one where an acquired slice would otherwise be nearest to no slice of
+    the grid and be lost.
 
     Parameters
     ----------
@@ -194,25 +201,43 @@ def even_stack(
     Raises
     ------
     StudyRejectedError
-        ``fault``, with the limit, when a gap is too wide, or the slices are not stacked along one line.
+        ``fault``, with the limits, when a gap is too wide or gaps are too different, or when the slices are not stacked
+        along one line.
     """
-    first = slices[0]
+    first, gaps = slices[0], _gaps(slices)
     positions = np.array([ct.position for ct in slices])
-    gaps = np.diff(positions @ slice_normal(first.orientation))
-    usual = float(np.median(gaps))
-    if not np.isfinite(gaps).all() or gaps.min() <= DUPLICATE_TOLERANCE_MM or gaps.max() > largest_gap_mm:
-        details = {**fault.details, "largest_gap_allowed_mm": largest_gap_mm}
-        raise StudyRejectedError(fault.code, fault.message, details)
+    if not np.isfinite(gaps).all() or gaps.max() > min(largest_gap_mm, LARGEST_GAP_RATIO * gaps.min()):
+        limits: dict[str, Detail] = {
+            "largest_gap_allowed_mm": largest_gap_mm,
+            "largest_gap_ratio_allowed": LARGEST_GAP_RATIO,
+        }
+        raise StudyRejectedError(
+            fault.code, fault.message, {**fault.details, "smallest_gap_mm": _mm(gaps.min()), **limits}
+        )
     along = np.concatenate([[0.0], np.cumsum(gaps)])
-    steps = max(1, round(float(along[-1]) / usual))
+    steps = max(1, round(float(along[-1] / np.median(gaps))))
+    if _loses_slices(along, steps):
+        steps = math.ceil(float(along[-1] / gaps.min()))
     acquired_k = along / along[-1] * steps
     affine = plane_affine(first.orientation, first.spacing, positions[0], (positions[-1] - positions[0]) / steps)
     residual = _residual(affine, positions, acquired_k)
-    if residual > grid_tolerance_mm(usual):
+    if residual > grid_tolerance_mm(float(np.median(gaps))):
         raise fault
     acquired = tuple(float(k) for k in acquired_k)
     grid = Grid((first.columns, first.rows, steps + 1), affine, acquired)
     return SliceStack(tuple(slices), grid, gaps, residual, duplicates)
+
+
+def _loses_slices(along: NDArray[np.float64], steps: int) -> bool:
+    """Tell whether some slice would be nearest to no slice of an even grid."""
+    middles = (along[1:] + along[:-1]) / 2
+    return len(np.unique(np.searchsorted(middles, np.linspace(0, along[-1], steps + 1)))) < len(along)
+
+
+def _gaps(slices: Sequence[CtSlice]) -> NDArray[np.float64]:
+    """Distances between neighbouring slices along the normal, in millimetres."""
+    normal = slice_normal(slices[0].orientation)
+    return np.diff(np.array([ct.position for ct in slices]) @ normal)
 
 
 def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
@@ -231,8 +256,7 @@ def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
             "The CT series has a single slice, so that no volume can be made. Upload the whole series.",
             {"slices": len(slices)},
         )
-    positions = np.array([ct.position for ct in slices])
-    gaps = np.diff(positions @ slice_normal(slices[0].orientation))
+    positions, gaps = np.array([ct.position for ct in slices]), _gaps(slices)
     check_gaps(gaps)
     first = slices[0]
     step = (positions[-1] - positions[0]) / (len(slices) - 1)
@@ -253,21 +277,40 @@ def check_gaps(gaps: NDArray[np.float64]) -> None:
     gaps : ndarray, shape (n - 1,)
         Distances between neighbouring slices in millimetres.
     """
+    faults = gap_faults(gaps)
+    if faults:
+        raise faults[-1]
+
+
+def gap_faults(gaps: NDArray[np.float64]) -> list[StudyRejectedError]:
+    """Say what is wrong with a stack's gaps.
+
+    Returns
+    -------
+    list of StudyRejectedError
+        ``MISSING_SLICES`` when a gap is nearer to two usual gaps than to one, ``UNEVEN_SLICES`` when gaps are no
+        multiples of the usual one; both, or none.
+    """
     usual = float(np.median(gaps))
     tolerance = grid_tolerance_mm(usual)
     if usual <= DUPLICATE_TOLERANCE_MM or not np.isfinite(gaps).all():
-        raise _uneven(gaps, 0.0, tolerance)
+        return [_uneven(gaps, 0.0, tolerance)]
     multiples = np.rint(gaps / usual)
-    whole = np.abs(gaps - multiples * usual) <= tolerance * np.maximum(multiples, 1)
-    if (whole & (multiples >= 1)).all() and (multiples > 1).any():
-        missing = int((multiples - 1).sum())
-        raise StudyRejectedError(
-            ReasonCode.MISSING_SLICES,
-            f"{missing} slice(s) are missing inside the CT series. Upload the whole series.",
-            {"missing": missing, "slices": len(gaps) + 1, "spacing_mm": _mm(usual), "largest_gap_mm": _mm(gaps.max())},
-        )
-    if np.abs(gaps - usual).max() > tolerance:
-        raise _uneven(gaps, float(np.abs(gaps - usual).max()), tolerance)
+    off = np.abs(gaps - np.maximum(multiples, 1) * usual)
+    faults = []
+    if (multiples > 1).any():
+        faults.append(_missing(gaps, usual, int(np.maximum(multiples - 1, 0).sum())))
+    if (off > tolerance * np.maximum(multiples, 1)).any():
+        faults.append(_uneven(gaps, float(np.abs(gaps - usual).max()), tolerance))
+    return faults
+
+
+def _missing(gaps: NDArray[np.float64], usual: float, missing: int) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.MISSING_SLICES,
+        f"{missing} slice(s) are missing inside the CT series. Upload the whole series.",
+        {"missing": missing, "slices": len(gaps) + 1, "spacing_mm": _mm(usual), "largest_gap_mm": _mm(gaps.max())},
+    )
 
 
 def _residual(

@@ -121,7 +121,7 @@ def _measure(task: StudyTask) -> str:
         release(unused)
     stack, volume = stack_series(pairing.ct, task.limits, task.params.geometry)
     ct = StudyCt(stack, volume, pairing, len({each.uid for each in series}), task.surgery_date)
-    rois = [_judged_region(region, ct, task.params) for region in place_regions(chosen, policy, stack)]
+    rois = [_judged_region(region, ct, task.params) for region in place_regions(chosen, policy, stack, pairing)]
     refused = refusal(rois[0].findings)
     if refused is not None:
         raise refused

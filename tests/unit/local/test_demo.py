@@ -1,0 +1,80 @@
+"""How the demo ends: its exit code and its last line."""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from local import demo
+from local.ledger import Unit
+from local.project import DEMO_OUTPUT
+from local.study_folders import SourceFolder
+from local.wait import Outcome
+
+OWN = demo.Cohort(SourceFolder(), None, "")
+MADE_UP = demo.Cohort(SourceFolder(), frozenset({"R01-002"}), "")
+
+
+def make_unit(subject: str, status: str, **attributes: Any) -> Unit:
+    return Unit({"unit_id": subject, "subject": subject, "study": "ct", "status": status, **attributes})
+
+
+GOOD, OTHER = make_unit("R01-001", "COMPLETED"), make_unit("R01-003", "COMPLETED")
+REFUSED = make_unit("R01-002", "QUARANTINED", reason_code="NO_CT")
+INCOMPLETE = make_unit("R01-004", "RECEIVING", reason_code="INCOMPLETE_STUDY")
+FAILED = make_unit("R01-005", "FAILED", reason_code="JOB_FAILED")
+
+
+@pytest.mark.parametrize(
+    ("cohort", "units", "timed_out", "expected"),
+    [
+        (OWN, [GOOD, REFUSED], False, True),
+        (OWN, [REFUSED], False, True),
+        (OWN, [GOOD, INCOMPLETE], False, True),
+        (OWN, [GOOD, FAILED], False, False),
+        (OWN, [GOOD], True, False),
+        (MADE_UP, [GOOD, REFUSED], False, True),
+        (MADE_UP, [GOOD, make_unit("R01-002", "COMPLETED")], False, False),
+        (MADE_UP, [make_unit("R01-001", "QUARANTINED"), REFUSED], False, False),
+    ],
+)
+def test_a_refused_study_is_a_result_and_a_fault_is_not(
+    cohort: demo.Cohort, units: list[Unit], timed_out: bool, expected: bool
+) -> None:
+    assert demo._is_as_expected(Outcome(units, 1.0, timed_out=timed_out), cohort) is expected
+
+
+def rejection(subject: str) -> Path:
+    return DEMO_OUTPUT / subject / "rejection.json"
+
+
+@pytest.mark.parametrize(
+    ("units", "saved", "expected"),
+    [
+        ([GOOD, OTHER], [], ""),
+        ([GOOD, REFUSED], [rejection("R01-002")], "1 of 2 studies was refused; .*demo-output/R01-002/rejection.json"),
+        ([REFUSED, INCOMPLETE], [rejection("a"), rejection("b")], "2 of 2 studies were refused; .*<subject>"),
+        ([REFUSED], [], "1 of 1 study was refused; .*Why above"),
+        ([GOOD, REFUSED, FAILED], [rejection("R01-002")], "1 of 3 studies FAILED"),
+    ],
+)
+def test_the_last_line_says_how_many_were_refused_and_where_it_says_why(
+    units: list[Unit], saved: list[Path], expected: str
+) -> None:
+    line = demo.describe_end(Outcome(units, 1.0, timed_out=False), saved)
+    assert bool(line) is bool(expected)
+    assert re.match(expected, line)
+
+
+def test_it_is_the_last_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(demo, "STATE", tmp_path)
+    monkeypatch.setattr(demo, "_show", lambda *_: (True, "1 of 2 studies was refused."))
+    console = Console(file=StringIO(), width=100)
+    assert demo.run_demo(console, None) == 0
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().splitlines()[-1].strip() == "1 of 2 studies was refused."
