@@ -362,6 +362,48 @@ def test_the_user_data_script_is_one_that_bash_takes(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+def _boot(tmp_path: Path, disks: int) -> tuple[list[str], str]:
+    """Run the script with programs that only note how they were called; return the calls and the agent's settings."""
+    tools, calls = tmp_path / "bin", tmp_path / "calls"
+    tools.mkdir()
+    listing = "/dev/nvme0n1 Amazon Elastic Block Store\\n" + "".join(
+        f"/dev/nvme{number}n1 Amazon EC2 NVMe Instance Storage\\n" for number in range(1, disks + 1)
+    )
+    for name in ("lsblk", "mdadm", "mkfs.xfs", "mount", "systemctl"):
+        answer = f"printf '{listing}'" if name == "lsblk" else f'echo {name} "$@" >> {calls}'
+        (tools / name).write_text(f"#!/bin/sh\n{answer}\n")
+        (tools / name).chmod(0o755)
+    script = _script().replace("/scratch", str(tmp_path / "scratch")).replace("/etc/ecs", str(tmp_path / "ecs"))
+    path = f"{tools}:/usr/bin:/bin"
+    done = subprocess.run(["bash", "-c", script], env={"PATH": path}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    noted = calls.read_text().replace(str(tmp_path), "")
+    return noted.splitlines(), (tmp_path / "ecs" / "ecs.config").read_text()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize(
+    ("disks", "calls"),
+    [
+        (0, []),
+        (1, ["mkfs.xfs -f /dev/nvme1n1", "mount -o noatime,nodev,nosuid /dev/nvme1n1 /scratch"]),
+        (
+            2,
+            [
+                "mdadm --create /dev/md0 --run --level=0 --raid-devices=2 /dev/nvme1n1 /dev/nvme2n1",
+                "mkfs.xfs -f /dev/md0",
+                "mount -o noatime,nodev,nosuid /dev/md0 /scratch",
+            ],
+        ),
+    ],
+)
+def test_an_instance_boots_with_its_own_disks_as_scratch(tmp_path: Path, disks: int, calls: list[str]) -> None:
+    noted, settings = _boot(tmp_path, disks)
+    assert noted == [*calls, "systemctl enable ecs", "systemctl restart --no-block ecs"]
+    assert (tmp_path / "scratch").stat().st_mode & 0o7777 == 0o1777
+    assert "ECS_ENABLE_TASK_IAM_ROLE=true\n" in settings
+
+
 def test_containers_do_not_reach_the_instance_role() -> None:
     options = properties("FpgaLaunchTemplate")["LaunchTemplateData"]["MetadataOptions"]
     assert options == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
