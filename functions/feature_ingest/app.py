@@ -1,4 +1,4 @@
-"""``features.json`` → Feature Store. Trigger: FeatureIngestQueue (``Object Created`` events of ProcessedBucket)."""
+"""Final results → Feature Store. Trigger: FeatureIngestQueue (``Object Created`` events of ProcessedBucket)."""
 
 from typing import Any
 

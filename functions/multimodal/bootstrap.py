@@ -1,26 +1,34 @@
 """The one place that wires adapters to services. Each function builds its service once per execution environment."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
+from multimodal.adapters.batch_jobs import QueueJobs
 from multimodal.adapters.dynamodb_ledger import DynamoDbLedger
-from multimodal.adapters.package_files import imaging_datasets, load_contract, load_dataset
+from multimodal.adapters.package_files import genomics_datasets, imaging_datasets, load_contract, load_dataset
 from multimodal.adapters.s3_objects import S3Objects
 from multimodal.adapters.sagemaker_features import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.adapters.sagemaker_jobs import SageMakerJobs
 from multimodal.adapters.step_functions_runs import StepFunctionsRuns
 from multimodal.domain.completeness import Patience
 from multimodal.domain.jobs import JobSettings
+from multimodal.domain.rna_jobs import RnaJobSettings
+from multimodal.domain.units import Modality, Unit
 from multimodal.observability import CloudWatchMeter
 from multimodal.ports import Ledger
 from multimodal.services.ensure_groups import EnsureGroups
+from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
+from multimodal.services.imaging_rules import ImagingRules, Readiness
 from multimodal.services.ingest_features import IngestFeatures
 from multimodal.services.plan_run import ClaimSubjects, PlanRun
-from multimodal.services.record_outcome import RecordJob, SummarizeRun
+from multimodal.services.record_makers import ImagingRecords, RecordMaker, RnaRecords
+from multimodal.services.record_outcome import RecordBatchJob, RecordJob, SummarizeRun
 from multimodal.services.register_arrivals import RegisterArrivals
-from multimodal.services.review_unit import Readiness, ReviewUnit
+from multimodal.services.review_unit import ReviewUnit, Rules
 from multimodal.services.settle_unit import SettleUnit
+from multimodal.services.start_jobs import Starter, StartJobs, StartStudies
 from multimodal.services.start_run import ClaimUnits
 from multimodal.services.sweep import Sweep
 from multimodal.settings import (
@@ -69,10 +77,39 @@ def register_arrivals() -> RegisterArrivals:
     )
 
 
-def _review(s: RunSettings, ledger: Ledger) -> ReviewUnit:
+def _imaging_rules(s: RunSettings) -> Rules:
+    return ImagingRules(S3Objects(s.RAW_BUCKET), Readiness(s.RADIOMICS_IMAGE_URI, imaging_datasets(s.DATASET_NAMES)))
+
+
+def _review(s: RunSettings, ledger: Ledger, rules_of: Callable[[Unit], Rules]) -> ReviewUnit:
     patience = Patience(s.QUIET_PERIOD_SECONDS, s.FORCE_AFTER_SECONDS)
-    readiness = Readiness(s.RADIOMICS_IMAGE_URI, imaging_datasets(s.DATASET_NAMES))
-    return ReviewUnit(ledger, S3Objects(s.RAW_BUCKET), clock, meter(), patience, readiness)
+    return ReviewUnit(ledger, clock, meter(), patience, rules_of)
+
+
+def _rules_of(s: SweepSettings) -> Callable[[Unit], Rules]:
+    readiness = GenomicsReadiness(s.GENOMICS_ENGINE, s.genomics_image, s.RAW_BUCKET, genomics_datasets(s.DATASET_NAMES))
+    imaging, genomics = (
+        _imaging_rules(s),
+        genomics_rules(S3Objects(s.RAW_BUCKET), S3Objects(s.PROCESSED_BUCKET), readiness),
+    )
+    return lambda unit: genomics(unit) if unit.modality == Modality.GENOMICS else imaging
+
+
+def _starters(s: SweepSettings, ledger: Ledger, claim: ClaimUnits) -> dict[str, Starter]:
+    settings = RnaJobSettings(s.RAW_BUCKET, s.PROCESSED_BUCKET, s.GENOMICS_ENGINE, s.genomics_image)
+    jobs = StartJobs(
+        ledger,
+        S3Objects(s.PROCESSED_BUCKET),
+        QueueJobs(s.genomics_queue, s.genomics_definition),
+        clock,
+        meter(),
+        claim,
+        settings,
+        genomics_datasets(s.DATASET_NAMES),
+        threads().map,
+    )
+    studies = StartStudies(StepFunctionsRuns(s.IMAGING_STATE_MACHINE_ARN), claim)
+    return {Modality.IMAGING.value: studies, Modality.GENOMICS.value: jobs}
 
 
 @lru_cache(maxsize=1)
@@ -82,8 +119,8 @@ def sweep() -> Sweep:
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
     settle = SettleUnit(ledger, processed, clock, meter())
     claim = ClaimUnits(ledger, processed, clock, meter(), threads().map)
-    runs = StepFunctionsRuns(s.IMAGING_STATE_MACHINE_ARN)
-    return Sweep(ledger, runs, clock, meter(), _review(s, ledger), claim, settle, threads().map)
+    review = _review(s, ledger, _rules_of(s))
+    return Sweep(ledger, clock, meter(), review, _starters(s, ledger, claim), settle, threads().map)
 
 
 @lru_cache(maxsize=1)
@@ -92,7 +129,8 @@ def plan_run() -> PlanRun:
     s = PlanJobsSettings.from_environment()
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
     claim = ClaimUnits(ledger, processed, clock, meter(), threads().map)
-    subjects = ClaimSubjects(ledger, S3Objects(s.RAW_BUCKET), clock, _review(s, ledger), claim)
+    imaging = _imaging_rules(s)
+    subjects = ClaimSubjects(ledger, S3Objects(s.RAW_BUCKET), clock, _review(s, ledger, lambda _: imaging), claim)
     settings = JobSettings(
         s.RAW_BUCKET, s.PROCESSED_BUCKET, s.RADIOMICS_IMAGE_URI, s.MIN_VOLUME_GB, s.TIME_LIMIT_SECONDS
     )
@@ -108,6 +146,14 @@ def record_job() -> RecordJob:
 
 
 @lru_cache(maxsize=1)
+def record_batch_job() -> RecordBatchJob:
+    """Return the service of ``record_outcome`` for an event of Batch."""
+    s = RecordOutcomeSettings.from_environment()
+    ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
+    return RecordBatchJob(processed, SettleUnit(ledger, processed, clock, meter()))
+
+
+@lru_cache(maxsize=1)
 def summarize_run() -> SummarizeRun:
     """Return the service of ``record_outcome`` for a run."""
     s = RecordOutcomeSettings.from_environment()
@@ -118,16 +164,12 @@ def summarize_run() -> SummarizeRun:
 def ingest_features() -> IngestFeatures:
     """Return the service of ``feature_ingest``."""
     s = FeatureIngestSettings.from_environment()
-    return IngestFeatures(
-        DynamoDbLedger(s.LEDGER_TABLE),
-        S3Objects(s.PROCESSED_BUCKET),
-        SageMakerRecords(),
-        clock,
-        meter(),
-        s.STACK_NAME,
-        load_dataset,
-        load_contract,
-    )
+    ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
+    makers: dict[str, RecordMaker] = {
+        Modality.IMAGING.value: ImagingRecords(processed, s.STACK_NAME, load_dataset, load_contract),
+        Modality.GENOMICS.value: RnaRecords(ledger, processed, s.STACK_NAME, load_dataset),
+    }
+    return IngestFeatures(ledger, processed, SageMakerRecords(), clock, meter(), makers)
 
 
 @lru_cache(maxsize=1)

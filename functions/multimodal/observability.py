@@ -10,6 +10,8 @@ from threading import Lock
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from multimodal.domain.units import Modality
+
 
 class Metric(StrEnum):
     """Every metric of the application and the stage of the pipeline that emits it."""
@@ -45,8 +47,6 @@ _ARRIVAL = (Metric.OBJECTS_RECEIVED, Metric.OBJECTS_IGNORED, Metric.OBJECTS_REFU
 _FEATURES = (Metric.UNITS_COMPLETED, Metric.FEATURE_RECORDS_WRITTEN, Metric.UPLOAD_TO_FEATURE_SECONDS)
 _STAGES = {m: "arrival" if m in _ARRIVAL else "features" if m in _FEATURES else "run" for m in Metric}
 
-MODALITY = "imaging"
-
 
 @lru_cache(maxsize=1)
 def logger() -> Logger:
@@ -65,25 +65,25 @@ class CloudWatchMeter:
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
-        self._stages: dict[str, EphemeralMetrics] = {}
+        self._stages: dict[tuple[str, str], EphemeralMetrics] = {}
         self._lock = Lock()
 
-    def __call__(self, metric: str, value: float = 1) -> None:
+    def __call__(self, metric: str, value: float = 1, modality: str = Modality.IMAGING.value) -> None:
         """Record a value; threads may do so side by side."""
         known = Metric(metric)
         with self._lock:
-            self._of_stage(known.stage).add_metric(name=known.value, unit=known.unit, value=value)
+            self._of_stage(modality, known.stage).add_metric(name=known.value, unit=known.unit, value=value)
 
     def flush(self) -> None:
-        """Print what was recorded, one line per stage."""
+        """Print what was recorded, one line per modality and stage."""
         for metrics in self._stages.values():
             metrics.flush_metrics()
         self._stages = {}
 
-    def _of_stage(self, stage: str) -> EphemeralMetrics:
-        if stage not in self._stages:
+    def _of_stage(self, modality: str, stage: str) -> EphemeralMetrics:
+        if (modality, stage) not in self._stages:
             metrics = EphemeralMetrics(namespace=self._namespace)
-            metrics.add_dimension(name="modality", value=MODALITY)
+            metrics.add_dimension(name="modality", value=str(modality))
             metrics.add_dimension(name="stage", value=stage)
-            self._stages[stage] = metrics
-        return self._stages[stage]
+            self._stages[modality, stage] = metrics
+        return self._stages[modality, stage]

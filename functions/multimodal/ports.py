@@ -45,8 +45,11 @@ class Ledger(Protocol):
     def due(self, now: int, limit: int) -> list[str]:
         """Return ids of up to ``limit`` units whose look is owed, oldest first."""
 
-    def waiting(self) -> tuple[int, int | None]:
-        """Return how many units have not ended, and when the oldest of them was first seen."""
+    def open_units(self) -> Iterable[tuple[str, int]]:
+        """Yield the id of every unit that has not ended, and when it was first seen."""
+
+    def pin(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
+        """Keep a value under a name, once and for all; return what is kept, perhaps another's value."""
 
 
 class ObjectStore(Protocol):
@@ -64,6 +67,12 @@ class ObjectStore(Protocol):
     def read_text(self, key: str) -> str | None:
         """Return an object's text, or None when there is none."""
 
+    def lines(self, key: str) -> Iterable[str] | None:
+        """Return an object's lines without holding all of them, or None when there is no such object."""
+
+    def write_text(self, key: str, text: str) -> None:
+        """Store a text."""
+
     def write_json(self, key: str, document: Any) -> None:  # noqa: ANN401 – any JSON
         """Store a document."""
 
@@ -79,6 +88,16 @@ class Runs(Protocol):
 
     def is_running(self, run_id: str) -> bool:
         """Return whether the run is still at work; False also when it never started."""
+
+
+class BatchJobs(Protocol):
+    """Jobs of the genomics path."""
+
+    def submit(self, name: str, command: Sequence[str]) -> None:
+        """Submit a job by name; a second submission of the same name changes nothing."""
+
+    def is_running(self, name: str) -> bool:
+        """Return whether the job waits or runs; False also when it was never submitted."""
 
 
 class JobCounter(Protocol):
@@ -118,5 +137,5 @@ class Spread(Protocol):
 class Meter(Protocol):
     """Counts what happens."""
 
-    def __call__(self, metric: str, value: float = 1) -> None:
-        """Record a value of one of :class:`multimodal.observability.Metric`."""
+    def __call__(self, metric: str, value: float = 1, modality: str = "imaging") -> None:
+        """Record a value of one of :class:`multimodal.observability.Metric` for units of a modality."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -67,6 +67,27 @@ class SweepSettings(RunSettings):
     """Settings of ``sweep``."""
 
     IMAGING_STATE_MACHINE_ARN: Name
+    GENOMICS_ENGINE: Literal["salmon", "dragen"] = "salmon"
+    RNASEQ_IMAGE_URI: str = ""
+    BATCH_CPU_QUEUE_ARN: str = ""
+    BATCH_FPGA_QUEUE_ARN: str = ""
+    RNASEQ_JOB_DEFINITION_ARN: str = ""
+    DRAGEN_JOB_DEFINITION_ARN: str = ""
+
+    @property
+    def genomics_queue(self) -> str:
+        """Queue of the engine in use."""
+        return self.BATCH_FPGA_QUEUE_ARN if self.GENOMICS_ENGINE == "dragen" else self.BATCH_CPU_QUEUE_ARN
+
+    @property
+    def genomics_definition(self) -> str:
+        """Job definition of the engine in use."""
+        return self.DRAGEN_JOB_DEFINITION_ARN if self.GENOMICS_ENGINE == "dragen" else self.RNASEQ_JOB_DEFINITION_ARN
+
+    @property
+    def genomics_image(self) -> str:
+        """Image of the engine in use; empty while there is none, or no queue that could run it."""
+        return self.RNASEQ_IMAGE_URI if self.genomics_queue and self.genomics_definition else ""
 
 
 class PlanJobsSettings(RunSettings):

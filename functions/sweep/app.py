@@ -9,7 +9,7 @@ from multimodal.messages import time_is_left
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Look at the units that are due and start a run for those that are ready."""
+    """Look at the units that are due and start those that are ready."""
     try:
         return dict(bootstrap.sweep()(time_is_left(context)))
     finally:

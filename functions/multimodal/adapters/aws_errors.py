@@ -19,6 +19,8 @@ _LASTING = frozenset(
         "ValidationError",
         "ValidationException",
         "InvalidName",
+        # Batch's only name for a request that it will never take: a queue or definition that is not there or disabled.
+        "ClientException",
     }
 )
 

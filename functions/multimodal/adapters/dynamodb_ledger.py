@@ -77,15 +77,21 @@ class DynamoDbLedger:
             found += [(int(row["due_at"]), str(row["unit_id"])) for row in rows]
         return [unit_id for _, unit_id in sorted(found)[:limit]]
 
-    def waiting(self) -> tuple[int, int | None]:
-        """Return how many units have not ended, and when the oldest of them was first seen."""
-        count, oldest = 0, None
+    def open_units(self) -> Iterator[tuple[str, int]]:
+        """Yield the id of every unit that has not ended, and when it was first seen."""
         for shard in range(DUE_SHARDS):
             for row in self._pages(KeyConditionExpression=Key("due_shard").eq(shard)):
-                count += 1
-                since = int(row.get("open_since", row["due_at"]))
-                oldest = since if oldest is None else min(oldest, since)
-        return count, oldest
+                yield str(row["unit_id"]), int(row.get("open_since", row["due_at"]))
+
+    def pin(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
+        """Keep a value under a name, once and for all; return what is kept, perhaps another's value."""
+        request = _update_request({}, {"value": dict(value), "kind": "note", "status": Status.COMPLETED.value}, {})
+        with translated("write the ledger"):
+            answer = self._client.update_item(
+                TableName=self._table, Key={"unit_id": name}, ReturnValues="ALL_NEW", **request
+            )
+        kept: Any = answer["Attributes"]["value"]
+        return dict(kept)
 
     def _pages(self, **query: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 – boto3's keyword arguments
         while True:
@@ -165,7 +171,7 @@ def _item_from(row: Mapping[str, Any]) -> LedgerItem:
         return int(row.get(name, 0))
 
     return LedgerItem(
-        unit=Unit(row["dataset"], row["subject"], row["study"]),
+        unit=Unit(row["dataset"], row["subject"], row["study"], row["modality"]),
         status=Status(row["status"]),
         last_arrival=whole("last_arrival"),
         open_since=whole("open_since") or None,

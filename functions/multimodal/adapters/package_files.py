@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from multimodal.domain.dataset import DatasetConfig
+from multimodal.domain.dataset import DatasetConfig, GenomicsConfig
 from multimodal.domain.errors import ConfigurationError
 from multimodal.domain.feature_schema import ParameterContract
 
@@ -55,6 +55,12 @@ def load_contract(params: str, folder: Path = CONTRACTS) -> ParameterContract:
         message = f"there is no contract for the parameter file {params!r}; make it with: make contracts"
         raise ConfigurationError(message) from error
     return ParameterContract(document["params"], document["params_hash"], tuple(document["features"]))
+
+
+def genomics_datasets(names: list[str]) -> dict[str, GenomicsConfig]:
+    """Return the genomics configuration of those deployed datasets that have one."""
+    configs = {name: load_dataset(name).genomics for name in names}
+    return {name: config for name, config in configs.items() if config is not None}
 
 
 def imaging_datasets(names: list[str]) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Objects of one bucket."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import boto3
@@ -65,6 +65,22 @@ class S3Objects:
         text = self.read_text(key)
         return None if text is None else json.loads(text)
 
+    def lines(self, key: str) -> Iterator[str] | None:
+        """Return an object's lines without holding all of them, or None when there is no such object."""
+        with translated("read an object"):
+            try:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if code_of(error) in {"NoSuchKey", "404"}:
+                    return None
+                raise
+        return _decoded(answer["Body"].iter_lines())
+
+    def write_text(self, key: str, text: str) -> None:
+        """Store a text."""
+        with translated("write an object"):
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode(), ContentType="text/plain")
+
     def write_json(self, key: str, document: Any) -> None:  # noqa: ANN401 – any JSON
         """Store a document."""
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
@@ -74,3 +90,9 @@ class S3Objects:
     def uri(self, key: str) -> str:
         """Return the ``s3://`` address of a key."""
         return f"s3://{self._bucket}/{key}"
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
+    with translated("read an object"):
+        for line in lines:
+            yield line.decode("utf-8", errors="replace")

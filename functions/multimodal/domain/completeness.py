@@ -51,7 +51,26 @@ class Refuse:
     details: dict[str, object]
 
 
-Decision = Complete | Wait | Refuse
+@dataclass(frozen=True)
+class Relay:
+    """The unit is not run itself: it says something about others, which are looked at.
+
+    ``problem`` is what is wrong with the unit all the same.
+    """
+
+    units: tuple[Unit, ...]
+    problem: Refuse | None = None
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A complete unit cannot start yet, for a reason outside of it."""
+
+    reason: Reason
+    message: str
+
+
+Decision = Complete | Wait | Refuse | Relay
 
 
 def read_marker(text: str) -> int:
@@ -95,13 +114,18 @@ def decide(item: LedgerItem, listing: Listing, promised: int | None, patience: P
         return refusal
     if listing.archives_of(item.unit):
         return Complete()
-    limit = (item.waiting_since or item.last_arrival) + patience.force
-    quiet_at = min(item.last_arrival + patience.quiet, limit)
+    limit, quiet_at = deadlines(item, patience)
     if not listing.objects:
-        return Wait(limit) if listing.marker and now < limit else _removed()
+        return Wait(limit) if listing.marker and now < limit else removed()
     if promised is not None and not item.rerun_requested:
-        return _decide_by_marker(len(listing.objects), promised, limit, now)
+        return decide_by_marker(len(listing.objects), promised, limit, now)
     return Complete() if now >= quiet_at else Wait(quiet_at)
+
+
+def deadlines(item: LedgerItem, patience: Patience) -> tuple[int, int]:
+    """Return when waiting ends whatever is missing, and when the upload counts as quiet (epoch seconds)."""
+    limit = (item.waiting_since or item.last_arrival) + patience.force
+    return limit, min(item.last_arrival + patience.quiet, limit)
 
 
 def refuse(unit: Unit, listing: Listing) -> Refuse | None:
@@ -112,11 +136,16 @@ def refuse(unit: Unit, listing: Listing) -> Refuse | None:
     if listing.archives_of(unit) + listing.holds_folder_of(unit) > 1:
         message = "the study is there more than once, as a folder and as a .zip or as two of them; remove all but one"
         return Refuse(Reason.AMBIGUOUS_UPLOAD, f"{message}, then retry", {"objects": len(listing.objects)})
+    return refuse_archived(listing) or _refuse_keys(unit, [o.key for o in listing.objects])
+
+
+def refuse_archived(listing: Listing) -> Refuse | None:
+    """Refuse objects that must be restored before anybody can read them."""
     archived = sum(o.archived for o in listing.objects)
-    if archived:
-        message = "objects lie in an archive storage class; restore them, then retry"
-        return Refuse(Reason.OBJECTS_ARCHIVED, message, {"objects": archived})
-    return _refuse_keys(unit, [o.key for o in listing.objects])
+    if not archived:
+        return None
+    message = "objects lie in an archive storage class; restore them, then retry"
+    return Refuse(Reason.OBJECTS_ARCHIVED, message, {"objects": archived})
 
 
 def _refuse_keys(unit: Unit, keys: list[str]) -> Refuse | None:
@@ -129,11 +158,13 @@ def _refuse_keys(unit: Unit, keys: list[str]) -> Refuse | None:
     return Refuse(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(wrong), "example_key": wrong[0][:300]})
 
 
-def _removed() -> Refuse:
-    return Refuse(Reason.UPLOAD_REMOVED, "the objects are gone; upload the study again", {})
+def removed() -> Refuse:
+    """Refuse a unit of which nothing is left."""
+    return Refuse(Reason.UPLOAD_REMOVED, "the objects are gone; upload them again", {})
 
 
-def _decide_by_marker(found: int, promised: int, limit: int, now: int) -> Decision:
+def decide_by_marker(found: int, promised: int, limit: int, now: int) -> Decision:
+    """Decide by the number of objects that a marker promises."""
     if found >= promised:
         return Complete()
     if now < limit:

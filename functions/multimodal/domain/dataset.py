@@ -42,6 +42,30 @@ class ImagingConfig(_Strict):
     roi: RoiChoice = RoiChoice()
 
 
+LibraryType = Literal["A", "IU", "ISR", "ISF", "U", "SR", "SF"]
+"""Salmon's and DRAGEN's names; ``A`` lets the engine detect it."""
+Gene = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+
+
+class GenomicsConfig(_Strict):
+    """RNA-seq part: which reference quantifies the reads and which genes become features.
+
+    Parameters
+    ----------
+    reference : str
+        Name of a reference under ``genomics/_references/``.
+    library_type : str
+        Where the sample sheet does not say more.
+    panel : list of str
+        Gene symbols, or gene ids exactly as the annotation writes them.
+    """
+
+    group_version: Annotated[int, Field(ge=1)] = 1
+    reference: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]
+    library_type: LibraryType = "A"
+    panel: Annotated[list[Gene], Field(min_length=1)]
+
+
 class DatasetConfig(_Strict):
     """A dataset. Its feature groups are a pure function of this file and of the parameter file it names."""
 
@@ -49,9 +73,10 @@ class DatasetConfig(_Strict):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
     description: str = ""
     imaging: ImagingConfig | None = None
+    genomics: GenomicsConfig | None = None
 
     @model_validator(mode="after")
     def _has_a_modality(self) -> Self:
-        if self.imaging is None:
-            raise ValueError("a dataset needs at least one modality; add an imaging: section")
+        if self.imaging is None and self.genomics is None:
+            raise ValueError("a dataset needs at least one modality; add an imaging: or a genomics: section")
         return self

@@ -1,4 +1,4 @@
-"""``features.json`` into a Feature Store record."""
+"""Results into Feature Store records: ``features.json``, and what fits any group."""
 
 import hashlib
 import json
@@ -48,11 +48,31 @@ def build_record(
     """
     values = {**_identity(document, unit, uploaded_at), **_measurements(document), **_origin(document, unit)}
     values["source_uri"] = source_uri
+    return fit(values, spec, "features.json")
+
+
+def fit(values: Mapping[str, Any], spec: FeatureGroupSpec, source: str) -> Record:
+    """Return values as Feature Store takes them; missing ones are left out.
+
+    Parameters
+    ----------
+    values : mapping
+        Feature name → value.
+    spec : FeatureGroupSpec
+        The group the record must fit.
+    source : str
+        Name of the document the values came from, for the message.
+
+    Raises
+    ------
+    BadInputError
+        ``FEATURES_INVALID`` when a value does not fit the group.
+    """
     unknown = sorted(name for name in values if name not in spec.types)
     if unknown:
-        message = f"features.json has features the group {spec.name} lacks; redeploy with a grown configuration"
+        message = f"{source} has features the group {spec.name} lacks; redeploy with a grown configuration"
         raise BadInputError(Reason.FEATURES_INVALID, message, {"unknown": unknown[:10], "count": len(unknown)})
-    return {n: _as_text(n, v, spec.types[n]) for n, v in values.items() if v is not None and v != ""}
+    return {n: _as_text(n, v, spec.types[n], source) for n, v in values.items() if v is not None and v != ""}
 
 
 def _primary(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -107,12 +127,12 @@ def _origin(document: Mapping[str, Any], unit: Unit) -> dict[str, Any]:
     }
 
 
-def _as_text(name: str, value: object, kind: FeatureType) -> str:
+def _as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
     if kind is FeatureType.STRING:
         return str(value)
     number_fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not number_fits or (kind is FeatureType.INTEGRAL and value != int(value)):  # type: ignore[call-overload]
-        raise BadInputError(Reason.FEATURES_INVALID, f"{name} in features.json is not a {kind.value} number")
+        raise BadInputError(Reason.FEATURES_INVALID, f"{name} in {source} is not a {kind.value} number")
     return str(int(value)) if kind is FeatureType.INTEGRAL else repr(float(value))  # type: ignore[call-overload,arg-type]
 
 

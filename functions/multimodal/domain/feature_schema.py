@@ -1,4 +1,4 @@
-"""Definitions of the imaging feature group: a pure function of a dataset's configuration and a parameter file."""
+"""Definitions of the feature groups: a pure function of a dataset's configuration and of a parameter file."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -98,6 +98,50 @@ def imaging_group(stack: str, dataset: DatasetConfig, params: ParameterContract)
     name = f"{stack}-{dataset.name}-imaging-v{dataset.imaging.group_version}"
     values = tuple((feature, FeatureType.FRACTIONAL) for feature in params.features)
     spec = FeatureGroupSpec(name, (*LEADING, *values, *TRAILING))
+    check_group(spec)
+    return spec
+
+
+RNA_LEADING = LEADING[:3]
+RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
+    ("genes_missing", FeatureType.INTEGRAL),
+    ("genes_ambiguous", FeatureType.INTEGRAL),
+    ("reads_total", FeatureType.INTEGRAL),
+    ("mapped_percent", FeatureType.FRACTIONAL),
+    ("library_type", FeatureType.STRING),
+    ("library_conflict", FeatureType.INTEGRAL),
+    ("compatible_fragment_ratio", FeatureType.FRACTIONAL),
+    ("engine", FeatureType.STRING),
+    ("engine_version", FeatureType.STRING),
+    ("reference", FeatureType.STRING),
+    ("genome", FeatureType.STRING),
+    ("annotation", FeatureType.STRING),
+    ("unit", FeatureType.STRING),
+    ("input_hash", FeatureType.STRING),
+    ("rnaseq_job_version", FeatureType.STRING),
+    ("genes_uri", FeatureType.STRING),
+    ("source_uri", FeatureType.STRING),
+    ("correlation_id", FeatureType.STRING),
+)
+
+
+def gene_feature(gene: str) -> str:
+    """Return the name of a gene's feature; Feature Store takes no dots, and hyphens make SQL awkward."""
+    return f"log2tpm_{gene.replace('-', '_').replace('.', '_')}"
+
+
+def rna_group(stack: str, dataset: DatasetConfig) -> FeatureGroupSpec:
+    """Return the dataset's RNA-seq group.
+
+    Raises
+    ------
+    ConfigurationError
+        When a name is not one that Feature Store takes, or a gene is listed twice.
+    """
+    assert dataset.genomics is not None  # noqa: S101 – callers select datasets with genomics
+    name = f"{stack}-{dataset.name}-rna-v{dataset.genomics.group_version}"
+    genes = tuple((gene_feature(gene), FeatureType.FRACTIONAL) for gene in dataset.genomics.panel)
+    spec = FeatureGroupSpec(name, (*RNA_LEADING, *genes, *RNA_TRAILING))
     check_group(spec)
     return spec
 

@@ -62,14 +62,24 @@ class FeaturesDocument(_Open):
         BadInputError
             ``FEATURES_INVALID``, naming the first field that is wrong.
         """
-        try:
-            document = json.loads(text or "")
-            cls.model_validate(document)
-        except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            message = f"features.json is not valid at {where}: {first['msg']}"
-            raise BadInputError(Reason.FEATURES_INVALID, message) from error
-        except ValueError as error:
-            raise BadInputError(Reason.FEATURES_INVALID, "features.json is not JSON") from error
-        return dict(document)
+        return parse_document(cls, text, "features.json")
+
+
+def parse_document(model: type[BaseModel], text: str | None, name: str) -> Mapping[str, Any]:
+    """Return a parsed document of which ``model`` names what must be right.
+
+    Raises
+    ------
+    BadInputError
+        ``FEATURES_INVALID``, naming the first field that is wrong.
+    """
+    try:
+        document = json.loads(text or "")
+        model.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not valid at {where}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not JSON") from error
+    return dict(document)

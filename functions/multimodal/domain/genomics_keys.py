@@ -9,18 +9,20 @@ from multimodal.domain.units import REFERENCES, Modality, Unit, case_unit
 from multimodal.domain.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, safe_dataset
 
 CASE_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
-TABLES = {"samplesheet.csv": "-samplesheet", "accessions.csv": "-accessions", "expression.csv": "-expression"}
+TABLES = {"samplesheet.csv": "-samplesheet", "accessions.csv": "-accessions"}
 """File name → what stands for the case in the unit of a whole dataset's table; no case can be called so."""
-SHEET_CASE, ACCESSIONS_CASE, MATRIX_CASE = TABLES.values()
+SHEET_CASE, ACCESSIONS_CASE = TABLES.values()
+MATRIX_NAME = "expression.csv"
 REFUSED_CASE = "-refused-keys"
 
 _REFERENCE_FILE = re.compile(
     r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv|reference\.json)$", re.IGNORECASE
 )
 _LAYOUT_RULE = (
-    "the object is not inside a case; expected genomics/<dataset>/<case>/….fastq.gz, or samplesheet.csv, "
-    "accessions.csv or expression.csv directly under genomics/<dataset>/"
+    "the object is not inside a case; expected genomics/<dataset>/<case>/….fastq.gz, or samplesheet.csv "
+    "or accessions.csv directly under genomics/<dataset>/"
 )
+_MATRIX_RULE = "a ready matrix (expression.csv) is not taken yet; upload the reads"
 _CASE_RULE = (
     "a case's name must be letters, digits, - and _, at most 41, and begin with a letter or digit; rename the folder"
 )
@@ -60,6 +62,8 @@ def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
     match rest:
         case [_, *_] if dataset == REFERENCES:
             return _parse_reference(rest)
+        case [name] if name == MATRIX_NAME:
+            return _key(KeyKind.REFUSED, dataset, problem=_MATRIX_RULE)
         case [name] if name in TABLES:
             return _key(KeyKind.TABLE, dataset, case_unit(dataset, TABLES[name]))
         case [name] if is_reads(name) and not is_ignorable(name):

@@ -34,7 +34,8 @@ def outcome_of(
     Parameters
     ----------
     features, rejection : mapping or None
-        ``features.json`` and ``rejection.json`` as they lie in ProcessedBucket, from whichever run.
+        The final result (``features.json``, ``run.json``) and ``rejection.json`` as they lie in ProcessedBucket, from
+        whichever run.
     run_id : str or None
         The run whose results count.
     """

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from multimodal.domain.dataset import DatasetConfig
-from multimodal.domain.feature_schema import FeatureGroupSpec, ParameterContract, imaging_group, plan_change
+from multimodal.domain.feature_schema import FeatureGroupSpec, ParameterContract, imaging_group, plan_change, rna_group
 from multimodal.observability import logger
 from multimodal.ports import FeatureGroups
 
@@ -43,6 +43,9 @@ class EnsureGroups:
 
     def _specs(self, stack: str, dataset: str) -> list[FeatureGroupSpec]:
         config = self._datasets(dataset)
-        if config.imaging is None:
-            return []
-        return [imaging_group(stack, config, self._contracts(config.imaging.params))]
+        specs = []
+        if config.imaging is not None:
+            specs.append(imaging_group(stack, config, self._contracts(config.imaging.params)))
+        if config.genomics is not None:
+            specs.append(rna_group(stack, config))
+        return specs

@@ -1,39 +1,32 @@
-"""``features.json`` into Feature Store, once per content."""
+"""Final results into Feature Store, once per content."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
-from multimodal.domain.dataset import DatasetConfig
 from multimodal.domain.errors import BadInputError, RetryableError
-from multimodal.domain.feature_record import Record, build_record, record_hash
-from multimodal.domain.feature_schema import FeatureGroupSpec, ParameterContract, imaging_group
-from multimodal.domain.features_document import FeaturesDocument
-from multimodal.domain.keys import parse_key
-from multimodal.domain.reasons import Reason
+from multimodal.domain.feature_record import Record, record_hash
+from multimodal.domain.feature_schema import FeatureGroupSpec
+from multimodal.domain.keys import unit_of_result
 from multimodal.domain.results import belongs_to_run
 from multimodal.domain.units import LedgerItem, Status, Unit
-from multimodal.domain.upload_key import KeyKind
 from multimodal.observability import Metric, logger
 from multimodal.ports import Clock, FeatureRecords, Ledger, Meter, ObjectStore
 from multimodal.services.due import ended
+from multimodal.services.record_makers import RecordMaker
 from multimodal.services.review_unit import NO_REASON
 
-FEATURES_NAME = "features.json"
 _TRIES = 5
 
 
 class IngestFeatures:
-    """Writes a study's record to its feature group.
+    """Writes a unit's record to its feature group.
 
     Parameters
     ----------
     ledger, processed, features, clock, meter
         Ports.
-    stack : str
-        Stack name, the first part of a group's name.
-    datasets, contracts : callable
-        Name → dataset configuration, name → what a parameter file promises.
+    makers : mapping
+        Modality → what makes its records.
     """
 
     def __init__(
@@ -43,23 +36,20 @@ class IngestFeatures:
         features: FeatureRecords,
         clock: Clock,
         meter: Meter,
-        stack: str,
-        datasets: Callable[[str], DatasetConfig],
-        contracts: Callable[[str], ParameterContract],
+        makers: Mapping[str, RecordMaker],
     ) -> None:
         self._ledger, self._processed, self._features = ledger, processed, features
-        self._clock, self._meter, self._stack = clock, meter, stack
-        self._datasets, self._contracts = datasets, contracts
+        self._clock, self._meter, self._makers = clock, meter, makers
 
     def __call__(self, key: str) -> None:
-        """Ingest the ``features.json`` at ``key``; a content that was ingested before changes nothing.
+        """Ingest the final result at ``key``; a content that was ingested before changes nothing.
 
         Raises
         ------
         RetryableError
             When a service is busy, or the ledger does not know the unit yet.
         """
-        unit = _unit_of(key)
+        unit = unit_of_result(key)
         item = self._ledger.get(unit.unit_id) if unit else None
         if unit is None or item is None:
             logger().warning("features without a unit in the ledger are left alone", key_depth=key.count("/"))
@@ -70,36 +60,21 @@ class IngestFeatures:
             self._quarantine(unit, error)
 
     def _ingest(self, unit: Unit, item: LedgerItem, key: str) -> None:
-        document = FeaturesDocument.parse(self._processed.read_text(key))
+        maker = self._makers[unit.modality]
+        document = maker.parse(self._processed.read_text(key))
         if not _is_awaited(item, document):
             # A second delivery, or the late word of a run that was given up: the record in the store is newer.
             logger().info("features not awaited", correlation_id=unit.correlation_id, status=item.status.value)
             return
-        spec = self._spec_for(unit, document)
-        record = build_record(
-            document, unit, spec, self._processed.uri(key), _instant(item.times.get("received_at", 0))
-        )
+        spec, record = maker.make(item, document, key)
         digest = record_hash(record)
         if item.record_hash != digest:
             self._write(unit, spec, record)
         self._complete(unit, document, digest, spec.name)
 
-    def _spec_for(self, unit: Unit, document: Mapping[str, Any]) -> FeatureGroupSpec:
-        config = self._datasets(unit.dataset)
-        assert config.imaging is not None  # noqa: S101 – units of datasets without imaging are never processed
-        contract = self._contracts(config.imaging.params)
-        found = document["provenance"]["params_hash"]
-        if found != contract.params_hash:
-            message = (
-                f"the features were computed with other settings than {contract.name} of group version "
-                f"{config.imaging.group_version}; deploy the matching image, or raise group_version"
-            )
-            raise BadInputError(Reason.PARAMS_MISMATCH, message, {"found": found, "expected": contract.params_hash})
-        return imaging_group(self._stack, config, contract)
-
     def _write(self, unit: Unit, spec: FeatureGroupSpec, record: Record) -> None:
         self._features.put(spec.name, record)
-        self._meter(Metric.FEATURE_RECORDS_WRITTEN)
+        self._meter(Metric.FEATURE_RECORDS_WRITTEN, modality=unit.modality)
         logger().info("record written", correlation_id=unit.correlation_id, features=len(record), group=spec.name)
 
     def _complete(self, unit: Unit, document: Mapping[str, Any], digest: str, group: str) -> None:
@@ -124,11 +99,12 @@ class IngestFeatures:
         raise RetryableError("the ledger item kept changing; the message will be delivered again")
 
     def _announce(self, item: LedgerItem, now: int) -> None:
+        modality = item.unit.modality
         if item.status is Status.PROCESSING:
             # The features came before the job's end was recorded: the unit passed PROCESSED unseen.
-            self._meter(Metric.UNITS_PROCESSED)
-        self._meter(Metric.UNITS_COMPLETED)
-        self._meter(Metric.UPLOAD_TO_FEATURE_SECONDS, max(now - item.last_arrival, 0))
+            self._meter(Metric.UNITS_PROCESSED, modality=modality)
+        self._meter(Metric.UNITS_COMPLETED, modality=modality)
+        self._meter(Metric.UPLOAD_TO_FEATURE_SECONDS, max(now - item.last_arrival, 0), modality)
         logger().info("unit completed", correlation_id=item.unit.correlation_id, run_id=item.run_id)
 
     def _quarantine(self, unit: Unit, error: BadInputError) -> None:
@@ -147,20 +123,10 @@ class IngestFeatures:
         }
         if not self._ledger.update(item, changes):
             raise RetryableError("the ledger item changed meanwhile; the message will be delivered again")
-        self._meter(Metric.UNITS_QUARANTINED)
+        self._meter(Metric.UNITS_QUARANTINED, modality=unit.modality)
         logger().warning("features refused", correlation_id=unit.correlation_id, reason_code=error.reason_code)
 
 
 def _is_awaited(item: LedgerItem, document: Mapping[str, Any]) -> bool:
     """Whether these features are the result of the unit's present run and not ingested yet."""
     return item.status in {Status.PROCESSING, Status.PROCESSED} and belongs_to_run(document, item.run_id)
-
-
-def _unit_of(key: str) -> Unit | None:
-    parsed = parse_key(key)
-    is_features = parsed.kind is KeyKind.OBJECT and parsed.unit is not None
-    return parsed.unit if is_features and key == parsed.unit.result_key(FEATURES_NAME) else None  # type: ignore[union-attr]
-
-
-def _instant(epoch: int) -> str:
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from multimodal.domain.errors import BadInputError, ConfigurationError, RetryableError
+from multimodal.domain.genomics_keys import REFUSED_CASE, is_table
 from multimodal.domain.keys import COHORT_NAME, parse_key
 from multimodal.domain.reasons import Reason
-from multimodal.domain.units import Status, Unit
+from multimodal.domain.units import Modality, Status, Unit, case_unit
 from multimodal.domain.upload_key import KeyKind, UploadKey, is_safe_segment
 from multimodal.observability import Metric, logger
 from multimodal.ports import Clock, Ledger, Meter, ObjectStore, Spread
@@ -35,7 +36,7 @@ class _Folded:
 
 
 class RegisterArrivals:
-    """Fold a batch of uploads per study, then write once per study.
+    """Fold a batch of uploads per unit, then write once per unit.
 
     Parameters
     ----------
@@ -58,27 +59,28 @@ class RegisterArrivals:
         names as many studies as its subjects have).
         """
         parsed = [(upload, parse_key(upload.key)) for upload in uploads]
-        self._count(kind.kind for _, kind in parsed)
+        for modality in {key.modality for _, key in parsed}:
+            self._count(modality, (key.kind for _, key in parsed if key.modality == modality))
         failed: set[str] = set()
         for folded in self._fold(parsed):
             failed |= self._try_touch(folded)
-        for dataset, refused in self._refused(parsed).items():
-            self._note_refused(dataset, refused)
+        for unit, refused in self._refused(parsed).items():
+            self._note_refused(unit, refused)
         for upload, parsed_key in parsed:
             if parsed_key.kind is KeyKind.COHORT:
                 failed |= self._try_cohort(upload, parsed_key.dataset)
         return failed
 
-    def _count(self, kinds: Iterable[KeyKind]) -> None:
+    def _count(self, modality: str, kinds: Iterable[KeyKind]) -> None:
         counts = Counter(kinds)
-        taken = counts[KeyKind.OBJECT] + counts[KeyKind.ARCHIVE] + counts[KeyKind.MARKER]
+        taken = sum(counts[k] for k in (KeyKind.OBJECT, KeyKind.ARCHIVE, KeyKind.MARKER, KeyKind.TABLE))
         for metric, value in (
             (Metric.OBJECTS_RECEIVED, taken),
             (Metric.OBJECTS_IGNORED, counts[KeyKind.IGNORED]),
             (Metric.OBJECTS_REFUSED, counts[KeyKind.REFUSED]),
         ):
             if value:
-                self._meter(metric, value)
+                self._meter(metric, value, modality)
 
     def _fold(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> list[_Folded]:
         folds: dict[str, _Folded] = {}
@@ -88,15 +90,16 @@ class RegisterArrivals:
             folded = folds.setdefault(key.unit.unit_id, _Folded(key.unit))
             folded.messages.add(upload.message_id)
             folded.keys.add(upload.key)
-            folded.at_once |= key.kind in {KeyKind.ARCHIVE, KeyKind.MARKER}
+            folded.at_once |= key.kind in {KeyKind.ARCHIVE, KeyKind.MARKER, KeyKind.TABLE}
         return list(folds.values())
 
     def _try_touch(self, folded: _Folded) -> set[str]:
         now = self._clock()
         due_at = now if folded.at_once else now + self._quiet
         try:
-            if self._ledger.touch(folded.unit, now, due_at, at_once=folded.at_once):
-                self._meter(Metric.UNITS_RECEIVED)
+            is_new = self._ledger.touch(folded.unit, now, due_at, at_once=folded.at_once)
+            if is_new and not is_table(folded.unit):
+                self._meter(Metric.UNITS_RECEIVED, modality=folded.unit.modality)
         except RetryableError as error:
             logger().warning("arrival not registered, will be delivered again", reason=str(error))
             return folded.messages
@@ -108,18 +111,18 @@ class RegisterArrivals:
         )
         return set()
 
-    def _refused(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[str, list[tuple[str, str]]]:
-        refused: dict[str, list[tuple[str, str]]] = {}
+    def _refused(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[Unit, list[tuple[str, str]]]:
+        refused: dict[Unit, list[tuple[str, str]]] = {}
         for upload, key in parsed:
             if key.kind is KeyKind.REFUSED:
-                refused.setdefault(key.dataset or "-", []).append((upload.key, key.problem))
+                refused.setdefault(_note_unit(key), []).append((upload.key, key.problem))
         return refused
 
-    def _note_refused(self, dataset: str, refused: Sequence[tuple[str, str]]) -> None:
+    def _note_refused(self, unit: Unit, refused: Sequence[tuple[str, str]]) -> None:
         example, problem = refused[0]
-        logger().warning("keys refused", dataset=dataset, objects=len(refused), reason=problem)
+        logger().warning("keys refused", dataset=unit.dataset, objects=len(refused), reason=problem)
         self._ledger.note(
-            Unit(dataset, "-", "refused-keys"),
+            unit,
             {
                 "status": Status.QUARANTINED.value,
                 "reason_code": Reason.KEY_NOT_ACCEPTED.value,
@@ -166,3 +169,11 @@ class RegisterArrivals:
             "reason_message": error.message,
         }
         self._ledger.note(unit, changes)
+
+
+def _note_unit(key: UploadKey) -> Unit:
+    """Return the unit that stands for the refused keys of a dataset."""
+    dataset = key.dataset or "-"
+    if key.modality == Modality.GENOMICS:
+        return case_unit(dataset, REFUSED_CASE)
+    return Unit(dataset, "-", "refused-keys")

@@ -1,37 +1,34 @@
 """What to do with a unit whose look is due: wait, make it ready, refuse it, or let it be."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from multimodal.domain.completeness import Complete, Patience, Refuse, Wait, decide
+from multimodal.domain.completeness import Blocked, Complete, Decision, Patience, Refuse, Relay, Wait
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.listing import Listing
 from multimodal.domain.reasons import Reason
-from multimodal.domain.units import END_STATUSES, LedgerItem, Status
+from multimodal.domain.units import END_STATUSES, LedgerItem, Modality, Status, Unit
 from multimodal.observability import Metric, logger
-from multimodal.ports import Changes, Clock, Ledger, Meter, ObjectStore
+from multimodal.ports import Changes, Clock, Ledger, Meter
 from multimodal.services.due import look_at, looked, next_look
-from multimodal.services.look_up import list_unit, promised_objects
 
 NO_REASON: Mapping[str, None] = {"reason_code": None, "reason_message": None, "reason_details": None}
-IMAGE_RECHECK_SECONDS = 300
+BLOCKED_RECHECK_SECONDS = 300
+"""A complete unit that cannot start yet is looked at again after this long."""
 
 
-@dataclass(frozen=True)
-class Readiness:
-    """What the deployment can process.
+class Rules(Protocol):
+    """What is particular about one kind of unit."""
 
-    Parameters
-    ----------
-    image_uri : str
-        The radiomics image; empty while none was given.
-    datasets : frozenset of str
-        Names of the datasets that have an imaging configuration.
-    """
+    def look_up(self, unit: Unit) -> Listing:
+        """List what lies there now."""
 
-    image_uri: str
-    datasets: frozenset[str]
+    def decide(self, item: LedgerItem, listing: Listing, patience: Patience, now: int) -> Decision:
+        """Decide what that means."""
+
+    def blocked(self, unit: Unit) -> Blocked | None:
+        """Say why a complete unit cannot start yet."""
 
 
 @dataclass(frozen=True)
@@ -47,39 +44,39 @@ class ReviewUnit:
 
     Parameters
     ----------
-    ledger, raw, clock, meter
+    ledger, clock, meter
         Ports.
     patience : Patience
         Quiet period and limit.
-    readiness : Readiness
-        What the deployment can process.
+    rules_of : callable
+        Unit → the rules for its kind.
     """
 
     def __init__(
-        self,
-        ledger: Ledger,
-        raw: ObjectStore,
-        clock: Clock,
-        meter: Meter,
-        patience: Patience,
-        readiness: Readiness,
+        self, ledger: Ledger, clock: Clock, meter: Meter, patience: Patience, rules_of: Callable[[Unit], Rules]
     ) -> None:
-        self._ledger, self._raw, self._clock, self._meter = ledger, raw, clock, meter
-        self._patience, self._readiness = patience, readiness
+        self._ledger, self._clock, self._meter = ledger, clock, meter
+        self._patience, self._rules_of = patience, rules_of
 
     def __call__(self, item: LedgerItem) -> ReadyUnit | None:
         """Review a unit that is not being processed; return it when a run may claim it now."""
-        now = self._clock()
-        listing = list_unit(self._raw, item.unit)
-        if self._nothing_new(item, listing):
-            self._let_be(item, now)
-            return None
-        match self._decide(item, listing, now):
+        now, rules = self._clock(), self._rules_of(item.unit)
+        try:
+            listing = rules.look_up(item.unit)
+            if self._nothing_new(item, listing):
+                self._let_be(item, now)
+                return None
+            decision = rules.decide(item, listing, self._patience, now)
+        except BadInputError as error:
+            decision = Refuse(Reason(error.reason_code), error.message, error.details)
+        match decision:
             case Complete():
-                return self._make_ready(item, listing, now)
+                return self._make_ready(item, listing, rules.blocked(item.unit), now)
             case Wait(until):
                 look = look_at(item.unit, next_look(now, until, self._patience.quiet))
                 self._ledger.update(item, {"status": Status.RECEIVING.value, **look})
+            case Relay() as relay:
+                self._relay(item, listing, relay, now)
             case Refuse() as refusal:
                 self._refuse(item, refusal, now)
         return None
@@ -98,6 +95,32 @@ class ReviewUnit:
             self._ledger.update(item, look_at(item.unit, now + self._patience.force) | {"listed_at": now})
         else:
             self._ledger.update(item, looked() | {"listed_at": now})
+            if item.unit.is_reference and item.status is Status.COMPLETED:
+                self._wake_those_that_wait(now)
+
+    def _wake_those_that_wait(self, now: int) -> None:
+        """Let cases that wait for a reference be looked at in the next round instead of at their next look."""
+        for unit_id, _ in self._ledger.open_units():
+            item = self._ledger.get(unit_id) if unit_id.startswith(f"{Modality.GENOMICS}#") else None
+            if item and item.status is Status.READY and item.reason_code == Reason.REFERENCE_NOT_READY:
+                self._ledger.update(item, look_at(item.unit, now))
+
+    def _relay(self, item: LedgerItem, listing: Listing, relay: Relay, now: int) -> None:
+        for unit in relay.units:
+            self._ledger.touch(unit, now, now, at_once=True)
+        if relay.problem is not None:
+            self._refuse(item, relay.problem, now)
+            return
+        changes = {
+            **NO_REASON,
+            "status": Status.COMPLETED.value,
+            "kind": "note",
+            "generation": listing.generation,
+            "listed_at": now,
+            "served_request": item.requested_at,
+            **looked(),
+        }
+        self._ledger.update(item, changes)
 
     def _wait_for_rest(self, item: LedgerItem, now: int) -> None:
         limit = (item.open_since or item.last_arrival) + self._patience.force
@@ -106,45 +129,32 @@ class ReviewUnit:
             return
         changes = {"status": Status.QUARANTINED.value, "quarantined_at": now, "listed_at": now}
         if self._ledger.update(item, changes | looked()):
-            self._meter(Metric.UNITS_QUARANTINED)
+            self._meter(Metric.UNITS_QUARANTINED, modality=item.unit.modality)
 
-    def _decide(self, item: LedgerItem, listing: Listing, now: int) -> Complete | Wait | Refuse:
-        if item.unit.dataset not in self._readiness.datasets:
-            message = (
-                f"no imaging configuration for dataset {item.unit.dataset!r} is deployed; add functions/datasets/"
-                f"{item.unit.dataset}.yaml, name it in DatasetNames, deploy, then retry"
-            )
-            return Refuse(Reason.DATASET_UNKNOWN, message, {})
-        try:
-            promised = promised_objects(self._raw, listing)
-        except BadInputError as error:
-            return Refuse(Reason.MARKER_INVALID, error.message, {})
-        return decide(item, listing, promised, self._patience, now)
-
-    def _make_ready(self, item: LedgerItem, listing: Listing, now: int) -> ReadyUnit | None:
-        has_image = bool(self._readiness.image_uri)
+    def _make_ready(self, item: LedgerItem, listing: Listing, blocked: Blocked | None, now: int) -> ReadyUnit | None:
         changes: dict[str, Any] = {
             **NO_REASON,
             "status": Status.READY.value,
+            "kind": None,
             "generation": listing.generation,
             "objects": len(listing.objects),
             "bytes": listing.bytes,
             "listed_at": now,
             "served_request": item.requested_at,
             "ready_at": now,
-            **look_at(item.unit, now if has_image else now + IMAGE_RECHECK_SECONDS),
+            **look_at(item.unit, now if blocked is None else now + BLOCKED_RECHECK_SECONDS),
         }
-        if not has_image:
-            changes |= _image_not_set()
+        if blocked is not None:
+            changes |= {"reason_code": blocked.reason.value, "reason_message": blocked.message}
         if not self._ledger.update(item, changes):
             return None
         self._announce(item, listing)
-        refreshed = self._ledger.get(item.unit_id) if has_image else None
+        refreshed = self._ledger.get(item.unit_id) if blocked is None else None
         return ReadyUnit(refreshed, listing) if refreshed and refreshed.status is Status.READY else None
 
     def _announce(self, item: LedgerItem, listing: Listing) -> None:
         if item.status is not Status.READY:
-            self._meter(Metric.UNITS_READY)
+            self._meter(Metric.UNITS_READY, modality=item.unit.modality)
         logger().info(
             "unit ready",
             correlation_id=item.unit.correlation_id,
@@ -166,12 +176,7 @@ class ReviewUnit:
             **looked(),
         }
         if self._ledger.update(item, changes):
-            self._meter(Metric.UNITS_QUARANTINED)
+            self._meter(Metric.UNITS_QUARANTINED, modality=item.unit.modality)
             logger().warning(
                 "unit quarantined", correlation_id=item.unit.correlation_id, reason_code=refusal.reason.value
             )
-
-
-def _image_not_set() -> dict[str, str]:
-    message = "no radiomics image is deployed; push one, deploy with RadiomicsImageUri, and the unit starts by itself"
-    return {"reason_code": Reason.IMAGE_NOT_SET.value, "reason_message": message}

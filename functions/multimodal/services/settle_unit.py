@@ -13,8 +13,14 @@ _METRICS = {
     Status.PROCESSED: Metric.UNITS_PROCESSED,
     Status.QUARANTINED: Metric.UNITS_QUARANTINED,
     Status.FAILED: Metric.UNITS_FAILED,
+    Status.COMPLETED: Metric.UNITS_COMPLETED,
 }
-_TIMES = {Status.PROCESSED: "processed_at", Status.QUARANTINED: "quarantined_at", Status.FAILED: "failed_at"}
+_TIMES = {
+    Status.PROCESSED: "processed_at",
+    Status.QUARANTINED: "quarantined_at",
+    Status.FAILED: "failed_at",
+    Status.COMPLETED: "completed_at",
+}
 _TRIES = 5
 
 
@@ -32,9 +38,11 @@ class SettleUnit:
 
     def result_of(self, item: LedgerItem) -> Outcome | None:
         """Return what the item's present run decided, or None when it left no result."""
-        features = self._processed.read_json(item.unit.result_key("features.json"))
-        rejection = self._processed.read_json(item.unit.result_key("rejection.json"))
-        return outcome_of(features, rejection, item.run_id)
+        unit = item.unit
+        # A built reference has no document of its run: that its job ended well says enough.
+        result = None if unit.is_reference else self._processed.read_json(unit.result_key(unit.result_name))
+        rejection = self._processed.read_json(unit.result_key("rejection.json"))
+        return outcome_of(result, rejection, item.run_id)
 
     def __call__(self, unit_id: str, run: str, otherwise: Outcome) -> Status | None:
         """Settle a unit of a run; ``otherwise`` is its outcome when the run left no result.
@@ -77,13 +85,16 @@ class SettleUnit:
     def _look(self, item: LedgerItem, outcome: Outcome, now: int) -> Changes:
         if outcome.status in {Status.QUARANTINED, Status.FAILED}:
             return ended(item, now)
+        if outcome.status is Status.COMPLETED:
+            # A reference is there: the next round tells those that wait for it.
+            return look_at(item.unit, now)
         if item.arrived_since_listing or item.rerun_requested or outcome.reason == Reason.INCOMPLETE_STUDY:
             return look_at(item.unit, now)
         return look_at(item.unit, now + INGEST_RECHECK_SECONDS)
 
     def _announce(self, item: LedgerItem, outcome: Outcome) -> Status:
         if outcome.status in _METRICS:
-            self._meter(_METRICS[outcome.status])
+            self._meter(_METRICS[outcome.status], modality=item.unit.modality)
         logger().info(
             "unit settled",
             correlation_id=item.unit.correlation_id,

@@ -78,7 +78,7 @@ class ClaimUnits:
         }
         claimed = self._ledger.update(item, changes)
         if claimed:
-            self._meter(Metric.UNITS_STARTED)
+            self._meter(Metric.UNITS_STARTED, modality=item.unit.modality)
             logger().info("unit claimed", correlation_id=item.unit.correlation_id, run_id=run)
         return claimed
 

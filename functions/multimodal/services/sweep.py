@@ -1,19 +1,20 @@
-"""The minute's round: look at every unit whose look is due and start one run for all that are ready."""
+"""The minute's round: look at every unit whose look is due and start those that are ready."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from multimodal.domain.errors import RetryableError
+from multimodal.domain.errors import MultimodalError, RetryableError
 from multimodal.domain.reasons import Reason
 from multimodal.domain.results import Outcome
-from multimodal.domain.units import LedgerItem, Status
+from multimodal.domain.units import LedgerItem, Modality, Status
 from multimodal.observability import Metric, logger
-from multimodal.ports import Clock, Ledger, Meter, Runs, Spread
+from multimodal.ports import Clock, Ledger, Meter, Spread
 from multimodal.services.due import look_at
 from multimodal.services.review_unit import ReadyUnit, ReviewUnit
 from multimodal.services.settle_unit import SettleUnit
-from multimodal.services.start_run import LEASE_SECONDS, ClaimUnits
+from multimodal.services.start_jobs import Starter
+from multimodal.services.start_run import LEASE_SECONDS
 
 MAX_LOOKS = 2000
 """Most units looked at in one round; the rest are still due in the next."""
@@ -34,24 +35,33 @@ class _Look:
 
 
 class Sweep:
-    """One round over the units that are due."""
+    """One round over the units that are due.
+
+    Parameters
+    ----------
+    ledger, clock, meter, spread
+        Ports.
+    review, settle
+        What is done with a unit whose look is due, and with one whose run left it.
+    starters : mapping
+        Modality → what starts its units.
+    """
 
     def __init__(
         self,
         ledger: Ledger,
-        runs: Runs,
         clock: Clock,
         meter: Meter,
         review: ReviewUnit,
-        claim: ClaimUnits,
+        starters: Mapping[str, Starter],
         settle: SettleUnit,
         spread: Spread = map,
     ) -> None:
-        self._ledger, self._runs, self._clock, self._meter = ledger, runs, clock, meter
-        self._review, self._claim, self._settle, self._spread = review, claim, settle, spread
+        self._ledger, self._clock, self._meter = ledger, clock, meter
+        self._review, self._starters, self._settle, self._spread = review, starters, settle, spread
 
     def __call__(self, time_is_left: Callable[[], bool]) -> dict[str, int | str | None]:
-        """Look at due units while time is left, start a run, and report.
+        """Look at due units while time is left, start what is ready, and report.
 
         Parameters
         ----------
@@ -60,17 +70,22 @@ class Sweep:
 
         Raises
         ------
-        RetryableError
-            When every look failed: the fault is not a unit's.
+        MultimodalError
+            When units could not be started, or every look failed: the fault is not a unit's.
         """
         due = self._ledger.due(self._clock(), MAX_LOOKS)
         looks = list(self._spread(lambda unit_id: self._guarded_look(unit_id, time_is_left), due))
         ready = [look.ready for look in looks if look.ready]
-        run = self._start(ready)
+        faults: list[MultimodalError] = []
+        runs = {modality: self._start(modality, ready, faults) for modality in self._starters}
         waiting = self._measure()
+        if faults:
+            raise faults[0]
         if looks and all(look.failed for look in looks):
             raise RetryableError(f"all {len(looks)} looks at units failed; see the log")
-        return {"due": len(due), "started": len(ready), "run_id": run, "waiting": waiting}
+        run = next(iter(runs[Modality.IMAGING]), None)
+        jobs = len(runs.get(Modality.GENOMICS, ()))
+        return {"due": len(due), "started": len(ready), "run_id": run, "jobs": jobs, "waiting": waiting}
 
     def _guarded_look(self, unit_id: str, time_is_left: Callable[[], bool]) -> _Look:
         """Look at one unit; whatever is wrong with it must not end the round for all others."""
@@ -84,7 +99,7 @@ class Sweep:
 
     def _put_off(self, unit_id: str, error: Exception) -> _Look:
         logger().error("look failed", error=type(error).__name__, reason=str(error)[:500])
-        self._meter(Metric.LOOKS_FAILED)
+        self._meter(Metric.LOOKS_FAILED, modality=_modality_of(unit_id))
         with suppress(RetryableError):
             item = self._ledger.get(unit_id)
             if item is not None:
@@ -102,7 +117,7 @@ class Sweep:
         now = self._clock()
         if item.lease_until > now:
             self._ledger.update(item, look_at(item.unit, item.lease_until))
-        elif item.run_id and self._runs.is_running(item.run_id):
+        elif item.run_id and self._starters[item.unit.modality].is_running(item.run_id):
             lease_until = now + LEASE_SECONDS
             self._ledger.update(item, {"lease_until": lease_until, **look_at(item.unit, lease_until)})
         elif self._settle.result_of(item) is None and item.lost_runs + 1 < MAX_LOST_RUNS:
@@ -117,19 +132,25 @@ class Sweep:
         changes = {"status": Status.READY.value, "lost_runs": item.lost_runs + 1, "lease_until": None}
         self._ledger.update(item, changes | look_at(item.unit, now))
 
-    def _start(self, ready: list[ReadyUnit]) -> str | None:
-        if not ready:
-            return None
-        run = self._claim.name_of(ready)
-        if not self._claim(run, ready):
-            return None
-        self._runs.start(run)
-        logger().info("run started", run_id=run, units=len(ready))
-        return run
+    def _start(self, modality: str, ready: Sequence[ReadyUnit], faults: list[MultimodalError]) -> list[str]:
+        """Start a modality's units; trouble with one modality's service does not keep the others from starting."""
+        try:
+            return self._starters[modality]([r for r in ready if r.item.unit.modality == modality])
+        except MultimodalError as error:
+            # Units that were claimed are taken back when their lease ends.
+            faults.append(error)
+            return []
 
     def _measure(self) -> int:
-        waiting, oldest = self._ledger.waiting()
-        self._meter(Metric.UNITS_INCOMPLETE, waiting)
-        age = max(self._clock() - oldest, 0) if oldest is not None else 0
-        self._meter(Metric.OLDEST_INCOMPLETE_UNIT_SECONDS, age)
-        return waiting
+        now, since = self._clock(), {modality: list[int]() for modality in self._starters}
+        for unit_id, first_seen in self._ledger.open_units():
+            since.setdefault(_modality_of(unit_id), []).append(first_seen)
+        for modality, times in since.items():
+            self._meter(Metric.UNITS_INCOMPLETE, len(times), modality)
+            age = max(now - min(times), 0) if times else 0
+            self._meter(Metric.OLDEST_INCOMPLETE_UNIT_SECONDS, age, modality)
+        return sum(len(times) for times in since.values())
+
+
+def _modality_of(unit_id: str) -> str:
+    return unit_id.split("#", 1)[0]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from multimodal.domain.errors import MultimodalError
 from multimodal.domain.feature_record import Record
 from multimodal.domain.feature_schema import FeatureGroupSpec, FeatureType
 from multimodal.domain.listing import StoredObject
@@ -35,6 +36,7 @@ class FakeLedger:
         self.extra: dict[str, dict[str, Any]] = {}
         self.writes = 0
         self.broken = False
+        self.pinned: dict[str, dict[str, str]] = {}
 
     def touch(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
         if self.broken:
@@ -79,9 +81,11 @@ class FakeLedger:
         waiting = [i for i in self.items.values() if i.due_at is not None and i.due_at <= now]
         return [i.unit_id for i in sorted(waiting, key=lambda i: i.due_at or 0)][:limit]
 
-    def waiting(self) -> tuple[int, int | None]:
-        waiting = [i for i in self.items.values() if i.due_at is not None]
-        return len(waiting), min((i.open_since or i.due_at or 0 for i in waiting), default=None)
+    def open_units(self) -> list[tuple[str, int]]:
+        return [(i.unit_id, i.open_since or i.due_at) for i in self.items.values() if i.due_at is not None]
+
+    def pin(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
+        return self.pinned.setdefault(name, dict(value))
 
     def only(self) -> LedgerItem:
         (item,) = self.items.values()
@@ -129,6 +133,12 @@ class FakeObjects:
     def read_text(self, key: str) -> str | None:
         return self.content[key].decode() if key in self.content else None
 
+    def lines(self, key: str) -> Iterable[str] | None:
+        return iter(self.content[key].decode().splitlines()) if key in self.content else None
+
+    def write_text(self, key: str, text: str) -> None:
+        self.content[key] = text.encode()
+
     def write_json(self, key: str, document: Any) -> None:
         self.content[key] = json.dumps(document).encode()
 
@@ -150,6 +160,25 @@ class FakeRuns:
 
     def is_running(self, run_id: str) -> bool:
         return run_id in self.running
+
+
+class FakeBatch:
+    """Jobs by name."""
+
+    def __init__(self) -> None:
+        self.submitted: dict[str, list[str]] = {}
+        self.running: set[str] = set()
+        self.refusal: MultimodalError | None = None
+
+    def submit(self, name: str, command: Sequence[str]) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        if name not in self.submitted:
+            self.submitted[name] = list(command)
+            self.running.add(name)
+
+    def is_running(self, name: str) -> bool:
+        return name in self.running
 
 
 class FakeJobs:
@@ -189,7 +218,12 @@ class FakeMeter:
     """Sums what is metered."""
 
     def __init__(self) -> None:
-        self.values: dict[str, float] = {}
+        self.of: dict[str, dict[str, float]] = {}
 
-    def __call__(self, metric: str, value: float = 1) -> None:
-        self.values[str(metric)] = self.values.get(str(metric), 0) + value
+    @property
+    def values(self) -> dict[str, float]:
+        return self.of.setdefault("imaging", {})
+
+    def __call__(self, metric: str, value: float = 1, modality: str = "imaging") -> None:
+        values = self.of.setdefault(modality, {})
+        values[str(metric)] = values.get(str(metric), 0) + value

@@ -194,11 +194,7 @@ def test_without_an_image_units_wait_and_start_when_there_is_one() -> None:
     world.upload(*slices(2))
     assert world.tick(QUIET + 60)["run_id"] is None
     assert (world.item().status, world.item().reason_code) == (Status.READY, "IMAGE_NOT_SET")
-    later = World()
-    later.ledger, later.raw = world.ledger, world.raw
-    later.sweep._ledger = later.sweep._review._ledger = later.sweep._claim._ledger = world.ledger
-    later.sweep._review._raw = world.raw
-    later.clock.now = world.clock.now
+    later = World(like=world)
     assert later.tick(600)["run_id"] is not None
     assert later.item().reason_code is None
 

@@ -207,10 +207,10 @@ def test_two_sweeps_cannot_claim_one_unit() -> None:
     world.upload(*slices(2))
     world.clock.advance(QUIET + 60)
     item = world.item()
-    ready = world.sweep._review(item)
+    ready = world.review(item)
     assert ready is not None
-    assert len(world.sweep._claim("run-a", [ready])) == 1
-    assert world.sweep._claim("run-b", [ready]) == []
+    assert len(world.claim("run-a", [ready])) == 1
+    assert world.claim("run-b", [ready]) == []
 
 
 def test_articles_input_runs_the_subjects_studies_and_names_those_without_any() -> None:

@@ -1,4 +1,4 @@
-"""The services of the imaging path, wired to fakes, and the steps that tests take with them."""
+"""The services, wired to fakes, and the steps that tests take with them."""
 
 import json
 from typing import Any
@@ -6,16 +6,22 @@ from typing import Any
 from multimodal.adapters.package_files import load_contract, load_dataset
 from multimodal.domain.completeness import Patience
 from multimodal.domain.jobs import JobSettings, RunPaths
-from multimodal.domain.units import LedgerItem, Unit
+from multimodal.domain.rna_jobs import RnaJobSettings
+from multimodal.domain.units import LedgerItem, Unit, case_unit
+from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
+from multimodal.services.imaging_rules import ImagingRules, Readiness
 from multimodal.services.ingest_features import IngestFeatures
 from multimodal.services.plan_run import ClaimSubjects, PlanRun
-from multimodal.services.record_outcome import RecordJob, SummarizeRun
+from multimodal.services.record_makers import ImagingRecords, RnaRecords
+from multimodal.services.record_outcome import RecordBatchJob, RecordJob, SummarizeRun
 from multimodal.services.register_arrivals import RegisterArrivals, Upload
-from multimodal.services.review_unit import Readiness, ReviewUnit
+from multimodal.services.review_unit import ReviewUnit
 from multimodal.services.settle_unit import SettleUnit
+from multimodal.services.start_jobs import Starter, StartJobs, StartStudies
 from multimodal.services.start_run import ClaimUnits
 from multimodal.services.sweep import Sweep
 from tests.unit.functions.fakes import (
+    FakeBatch,
     FakeClock,
     FakeFeatureStore,
     FakeJobs,
@@ -34,21 +40,44 @@ IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/radiomics:1"
 class World:
     """A stack in memory."""
 
-    def __init__(self, image: str = IMAGE, concurrency: int = 50, in_flight: int = 0) -> None:
+    def __init__(
+        self, image: str = IMAGE, concurrency: int = 50, in_flight: int = 0, like: "World | None" = None
+    ) -> None:
         self.clock, self.meter, self.ledger, self.runs = FakeClock(), FakeMeter(), FakeLedger(), FakeRuns()
         self.raw, self.processed, self.features = FakeObjects("raw"), FakeObjects("processed"), FakeFeatureStore()
-        review = ReviewUnit(
+        self.batch = FakeBatch()
+        if like is not None:
+            # The same stack, deployed anew with another image.
+            self.clock, self.ledger, self.raw, self.processed = like.clock, like.ledger, like.raw, like.processed
+        config = load_dataset(DATASET).genomics
+        assert config is not None
+        imaging = ImagingRules(self.raw, Readiness(image, frozenset({DATASET})))
+        readiness = GenomicsReadiness("salmon", image, "raw", {DATASET: config})
+        genomics = genomics_rules(self.raw, self.processed, readiness)
+        self.review = review = ReviewUnit(
             self.ledger,
-            self.raw,
             self.clock,
             self.meter,
             Patience(QUIET, FORCE),
-            Readiness(image, frozenset({DATASET})),
+            lambda unit: genomics(unit) if unit.modality == "genomics" else imaging,
         )
-        claim = ClaimUnits(self.ledger, self.processed, self.clock, self.meter)
+        self.claim = claim = ClaimUnits(self.ledger, self.processed, self.clock, self.meter)
+        starters: dict[str, Starter] = {
+            "imaging": StartStudies(self.runs, claim),
+            "genomics": StartJobs(
+                self.ledger,
+                self.processed,
+                self.batch,
+                self.clock,
+                self.meter,
+                claim,
+                RnaJobSettings("raw", "processed", "salmon", image),
+                {DATASET: config},
+            ),
+        }
         settle = SettleUnit(self.ledger, self.processed, self.clock, self.meter)
         self.register = RegisterArrivals(self.ledger, self.raw, self.clock, self.meter, QUIET)
-        self.sweep = Sweep(self.ledger, self.runs, self.clock, self.meter, review, claim, settle)
+        self.sweep = Sweep(self.ledger, self.clock, self.meter, review, starters, settle)
         self.plan = PlanRun(
             self.processed,
             FakeJobs(in_flight),
@@ -65,10 +94,12 @@ class World:
             self.features,
             self.clock,
             self.meter,
-            "stack",
-            load_dataset,
-            load_contract,
+            {
+                "imaging": ImagingRecords(self.processed, "stack", load_dataset, load_contract),
+                "genomics": RnaRecords(self.ledger, self.processed, "stack", load_dataset),
+            },
         )
+        self.record_batch_job = RecordBatchJob(self.processed, settle)
 
     def upload(self, *keys: str, body: bytes = b"x", times: int = 1) -> set[str]:
         """Put objects and deliver their events ``times`` times in one batch."""
@@ -178,4 +209,94 @@ def rejection_document(reason: str = "UNREADABLE_DICOM") -> dict[str, Any]:
         "reason_code": reason,
         "message": "a file could not be read; upload it again",
         "details": {"files": 1},
+    }
+
+
+REFERENCE = "human"
+GENES = {"ENSG1": "CD44", "ENSG2": "VIM", "ENSG3": "VIM", "ENSG4": "BGN", "ENSG5": "OTHER"}
+TPM = {"ENSG1": 3.0, "ENSG2": 1.0, "ENSG3": 6.0, "ENSG5": 100.0}
+
+
+class RnaWorld(World):
+    """The same stack, with a built reference, and the steps of the genomics path."""
+
+    def __init__(self, image: str = IMAGE, *, built: bool = True) -> None:
+        super().__init__(image)
+        if built:
+            self.build()
+
+    def build(self) -> None:
+        """Leave what the job that builds a reference leaves."""
+        rows = "".join(f"T{gene}\t{gene}\t{symbol}\n" for gene, symbol in GENES.items())
+        self.processed.write_text(
+            f"references/{REFERENCE}/transcripts.tsv", f"transcript_id\tgene_id\tgene_name\n{rows}"
+        )
+        self.processed.write_json(f"references/{REFERENCE}/salmon.manifest.json", {})
+
+    def case(self, name: str = "R01-023", dataset: str = DATASET) -> LedgerItem:
+        """Return a case's ledger item."""
+        item = self.ledger.get(case_unit(dataset, name).unit_id)
+        assert item is not None
+        return item
+
+    def start_case(self, *keys: str) -> str:
+        """Upload reads, wait and return the job."""
+        self.upload(*(keys or reads()))
+        assert self.tick(QUIET + 60)["jobs"] == 1
+        return list(self.batch.submitted)[-1]
+
+    def end_job(self, name: str, status: str = "SUCCEEDED", **detail: Any) -> dict[str, Any]:
+        """Deliver Batch's event of a job's end."""
+        self.batch.running.discard(name)
+        return self.record_batch_job({"jobName": name, "status": status, "statusReason": "it ended", **detail})
+
+    def run_case(self, run: str, document: dict[str, Any] | None = None, case: str = "R01-023") -> str:
+        """Do what the container does: leave the table and then ``run.json``; return the latter's key."""
+        unit, content = case_unit(DATASET, case), document or run_document(case)
+        table = "".join(f"{gene}\t1\t1\t{tpm}\t9\n" for gene, tpm in sorted(TPM.items()))
+        header = "Name\tLength\tEffectiveLength\tTPM\tNumReads\n"
+        self.processed.write_text(unit.result_key(f"{case}.quant.genes.sf"), header + table)
+        name = "rejection.json" if "reason_code" in content else "run.json"
+        self.processed.write_json(
+            unit.result_key(name), {**content, "run": {"run_id": run, "job_id": run, "generation": "g"}}
+        )
+        return unit.result_key(name)
+
+
+def reads(case: str = "R01-023", lanes: int = 1) -> list[str]:
+    """Return keys of a case's paired reads as bcl2fastq names them."""
+    names = [f"{case}_S1_L{lane:03d}_R{mate}_001.fastq.gz" for lane in range(1, lanes + 1) for mate in (1, 2)]
+    return [f"genomics/{DATASET}/{case}/{name}" for name in names]
+
+
+def run_document(case: str = "R01-023") -> dict[str, Any]:
+    """Return a valid ``run.json``."""
+    return {
+        "schema": 1,
+        "subject": case,
+        "run": {"run_id": None, "job_id": None, "generation": None},
+        "assay": {
+            "engine": "salmon",
+            "engine_version": "1.10.1",
+            "reference": REFERENCE,
+            "genome": "GRCh38",
+            "annotation": "GENCODE 44",
+            "unit": "TPM",
+            "library_type": "A",
+        },
+        "files": {
+            "transcripts": f"{case}.quant.sf",
+            "genes": f"{case}.quant.genes.sf",
+            "metrics": f"{case}.quant.metrics.csv",
+        },
+        "library": {
+            "declared": "A",
+            "detected": "ISR",
+            "compatible_fragment_ratio": 0.98,
+            "conflict": False,
+            "warnings": [],
+        },
+        "reads": {"pairs": 1000, "lanes": 1, "bytes": 5000},
+        "metrics": {"total_reads": 1000, "mapped_reads": 900, "mapped_percent": 90.0},
+        "provenance": {"input_hash": "a" * 64, "rnaseq_job_version": "0.1.0", "command": ["salmon"]},
     }

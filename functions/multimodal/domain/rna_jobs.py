@@ -1,0 +1,67 @@
+"""Jobs of the genomics path: their names and what they are told."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from multimodal.domain.dataset import GenomicsConfig
+from multimodal.domain.units import Unit
+
+JOB_NAME = re.compile(r"^(?:rna|ref)-[0-9a-f]{12}-[1-9]\d*$")
+
+
+@dataclass(frozen=True)
+class RnaJobSettings:
+    """What a job needs beside its unit: buckets, the engine and its image."""
+
+    raw_bucket: str
+    processed_bucket: str
+    engine: str
+    image_uri: str
+
+
+def job_name(unit: Unit, generation: str, attempt: int, image: str, reference: str = "") -> str:
+    """Return the name of a job's content: the same case, reads, image, reference and attempt give the same name.
+
+    It is the run's id as well, keeps to Batch's ``[A-Za-z0-9][A-Za-z0-9_-]{0,127}`` and holds nothing of the patient.
+    """
+    content = "\n".join([unit.unit_id, generation, image, reference])
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+    return f"{'ref' if unit.is_reference else 'rna'}-{digest}-{attempt}"
+
+
+def quantify_command(
+    unit: Unit, run: str, generation: str, strandedness: str, config: GenomicsConfig, settings: RnaJobSettings
+) -> list[str]:
+    """Return the arguments of the job that quantifies a case's reads."""
+    return [
+        *("--engine", settings.engine),
+        *("--sample", unit.subject),
+        *("--fastq-list", f"s3://{settings.processed_bucket}/{fastq_list_key(unit, run)}"),
+        *("--reference", f"s3://{settings.processed_bucket}/references/{config.reference}/"),
+        *("--output", f"s3://{settings.processed_bucket}/{unit.result_folder}"),
+        *("--library-type", config.library_type),
+        *(("--strandedness", strandedness) if strandedness != "auto" else ()),
+        *_run_arguments(run, generation),
+    ]
+
+
+def build_command(unit: Unit, run: str, generation: str, settings: RnaJobSettings) -> list[str]:
+    """Return the arguments of the job that builds a reference for the engine."""
+    return [
+        "build-reference",
+        *("--engine", settings.engine),
+        *("--name", unit.subject),
+        *("--source", f"s3://{settings.raw_bucket}/{unit.folder}"),
+        *("--output", f"s3://{settings.processed_bucket}/{unit.result_folder}"),
+        *_run_arguments(run, generation),
+    ]
+
+
+def fastq_list_key(unit: Unit, run: str) -> str:
+    """Return the key of the list of a case's lanes."""
+    return f"runs/{run}/fastq_lists/{unit.correlation_id}.csv"
+
+
+def _run_arguments(run: str, generation: str) -> list[str]:
+    return ["--run-id", run, "--job-id", run, "--generation", generation]

@@ -1,0 +1,75 @@
+"""``run.json`` and the panel's values into a Feature Store record."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from multimodal.domain.expression import PanelValues
+from multimodal.domain.feature_record import Record, fit
+from multimodal.domain.feature_schema import EVENT_TIME, RECORD_ID, FeatureGroupSpec
+from multimodal.domain.units import Unit
+
+ASSAY = ("engine", "engine_version", "reference", "genome", "annotation", "unit")
+"""What makes values of two samples comparable; one group version holds one of each."""
+
+
+def assay_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the assay's identity. The detected library type is the sample's own and not part of it."""
+    return {name: str(document["assay"][name]) for name in ASSAY}
+
+
+def build_rna_record(
+    document: Mapping[str, Any],
+    unit: Unit,
+    spec: FeatureGroupSpec,
+    panel: PanelValues,
+    uris: Mapping[str, str],
+    uploaded_at: str,
+) -> Record:
+    """Return the case's record: the panel, how well the reads fit the reference, the assay, and where all came from.
+
+    Parameters
+    ----------
+    document : mapping
+        A valid ``run.json``.
+    unit : Unit
+        The case; its name is the record id.
+    spec : FeatureGroupSpec
+        The group the record must fit.
+    panel : PanelValues
+        log2(TPM + 1) of the dataset's genes.
+    uris : mapping
+        ``genes_uri`` and ``source_uri``.
+    uploaded_at : str
+        Event time: when the first of the reads arrived. Reads carry no date of their own.
+
+    Raises
+    ------
+    BadInputError
+        ``FEATURES_INVALID`` when a value does not fit the group.
+    """
+    values = {
+        RECORD_ID: unit.subject,
+        EVENT_TIME: uploaded_at,
+        "event_time_source": "UploadTime",
+        **panel.values,
+        "genes_missing": len(panel.missing),
+        "genes_ambiguous": len(panel.ambiguous),
+        **_quality(document),
+        **assay_of(document),
+        "input_hash": document["provenance"]["input_hash"],
+        "rnaseq_job_version": document["provenance"]["rnaseq_job_version"],
+        **uris,
+        "correlation_id": unit.correlation_id,
+    }
+    return fit(values, spec, "run.json")
+
+
+def _quality(document: Mapping[str, Any]) -> dict[str, Any]:
+    library, metrics = document["library"], document["metrics"]
+    return {
+        "reads_total": metrics["total_reads"],
+        "mapped_percent": metrics["mapped_percent"],
+        "library_type": library["detected"] or library["declared"],
+        "library_conflict": int(library["conflict"]),
+        "compatible_fragment_ratio": library["compatible_fragment_ratio"],
+    }

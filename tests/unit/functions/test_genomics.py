@@ -1,0 +1,457 @@
+"""From reads to a job, to an outcome: completeness, references, claims, leases, sheets."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from multimodal.domain.errors import RetryableError
+from multimodal.domain.rna_jobs import JOB_NAME
+from multimodal.domain.units import Status, case_unit
+from multimodal.services.start_run import LEASE_SECONDS
+from multimodal.services.sweep import MAX_LOST_RUNS
+from tests.sample_events import load_event
+from tests.unit.functions.world import DATASET, FORCE, QUIET, RnaWorld, reads, rejection_document, slices
+
+ROOT = f"genomics/{DATASET}"
+
+
+def _list_of(world: RnaWorld, run: str, case: str = "R01-023") -> list[dict[str, str]]:
+    key = f"runs/{run}/fastq_lists/{case_unit(DATASET, case).correlation_id}.csv"
+    return list(csv.DictReader(io.StringIO(world.processed.content[key].decode())))
+
+
+def _options(command: list[str]) -> dict[str, str]:
+    return dict(zip(command[::2], command[1::2], strict=True))
+
+
+def test_reads_become_one_job_that_is_told_everything() -> None:
+    world = RnaWorld()
+    run = world.start_case(*reads(lanes=2))
+    assert JOB_NAME.fullmatch(run)
+    assert "R01" not in run
+    rows = _list_of(world, run)
+    assert [r["Lane"] for r in rows] == ["1", "2"]
+    assert rows[0]["Read2File"] == f"s3://raw/{reads()[1]}"
+    assert _options(world.batch.submitted[run]) == {
+        "--engine": "salmon",
+        "--sample": "R01-023",
+        "--fastq-list": f"s3://processed/runs/{run}/fastq_lists/{world.case().unit.correlation_id}.csv",
+        "--reference": "s3://processed/references/human/",
+        "--output": f"s3://processed/{ROOT}/R01-023/",
+        "--library-type": "A",
+        "--run-id": run,
+        "--job-id": run,
+        "--generation": str(world.case().generation),
+    }
+    assert (world.case().status, world.case().run_id, world.case().objects) == (Status.PROCESSING, run, 4)
+    assert world.meter.of["genomics"]["UnitsStarted"] == 1
+    assert "UnitsStarted" not in world.meter.values, "imaging's funnel counts imaging"
+
+
+def test_each_case_has_a_job_of_its_own_beside_the_studies_run() -> None:
+    world = RnaWorld()
+    world.upload(*reads("S1"), *reads("S10"), *slices(2))
+    answer = world.tick(QUIET + 60)
+    assert (answer["jobs"], answer["run_id"] is not None, answer["started"]) == (2, True, 3)
+    lists = {
+        c["--sample"]: _list_of(world, c["--run-id"], c["--sample"])
+        for c in map(_options, world.batch.submitted.values())
+    }
+    assert {name: len(rows) for name, rows in lists.items()} == {"S1": 1, "S10": 1}, "S1 does not take S10's"
+
+
+def test_order_and_duplicates_of_events_change_nothing() -> None:
+    worlds = [RnaWorld(), RnaWorld()]
+    worlds[0].upload(*reads(lanes=2), times=3)
+    for key in reversed(reads(lanes=2)):
+        worlds[1].upload(key)
+    for world in worlds:
+        world.tick(QUIET + 60)
+    assert list(worlds[0].batch.submitted) == list(worlds[1].batch.submitted)
+
+
+def test_missing_mate_is_waited_for_then_named() -> None:
+    world = RnaWorld()
+    world.upload(reads(lanes=2)[0], *reads(lanes=2)[2:])
+    assert world.tick(QUIET + 60)["jobs"] == 0
+    world.tick(FORCE)
+    item = world.case()
+    assert (item.status, item.reason_code) == (Status.QUARANTINED, "MATE_MISSING")
+    assert "R01-023_S1_L001_R1_001.fastq.gz" in world.ledger.extra[item.unit_id]["reason_message"]
+    world.upload(reads()[1])
+    assert world.tick(QUIET + 60)["jobs"] == 1, "the mate heals it"
+
+
+def test_first_mates_alone_are_single_end_only_when_a_marker_says_that_this_is_all() -> None:
+    world = RnaWorld()
+    world.upload(reads()[0])
+    assert world.tick(QUIET + 60)["jobs"] == 0
+    world.upload(f"{ROOT}/R01-023/_COMPLETE.json", body=b'{"objects": 1}')
+    assert world.tick()["jobs"] == 1
+    assert _list_of(world, next(iter(world.batch.submitted)))[0]["Read2File"] == ""
+
+
+def test_marker_counts_every_object_and_needs_no_quiet_period() -> None:
+    world = RnaWorld()
+    world.upload(*reads(), f"{ROOT}/R01-023/R01-023.md5")
+    world.upload(f"{ROOT}/R01-023/_COMPLETE.json", body=b'{"objects": 4}')
+    assert world.tick()["jobs"] == 0
+    world.upload(f"{ROOT}/R01-023/report.html")
+    world.upload(f"{ROOT}/R01-023/_COMPLETE.json", body=b'{"objects": 4}')
+    assert world.tick()["jobs"] == 1
+    assert world.case().objects == 2, "reads only; checksums and reports are not the case's content"
+
+
+def test_late_lane_is_the_next_generation() -> None:
+    world = RnaWorld()
+    run = world.start_case(*reads())
+    world.upload(*reads(lanes=2)[2:])
+    world.run_case(run)
+    world.end_job(run)
+    first = world.case().generation
+    assert world.tick(QUIET + 60)["jobs"] == 1
+    assert world.case().generation != first
+    assert len(_list_of(world, list(world.batch.submitted)[-1])) == 2
+
+
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        ("R01-023_S1_L001_R1_001.fq.gz", "READS_AMBIGUOUS"),
+        ("R01-023_S1_L001_R3_001.fastq.gz", "READS_AMBIGUOUS"),
+        ("R01-023_L2.fastq", "KEY_NOT_ACCEPTED"),
+        ("-x_R1.fastq.gz", "KEY_NOT_ACCEPTED"),
+    ],
+)
+def test_file_that_would_be_left_out_or_taken_twice_stops_the_case(extra: str, reason: str) -> None:
+    world = RnaWorld()
+    world.upload(*reads(), f"{ROOT}/R01-023/{extra}")
+    world.tick(QUIET + 60)
+    assert (world.case().status, world.case().reason_code) == (Status.QUARANTINED, reason)
+
+
+def test_mixture_of_paired_and_single_reads_is_told_after_the_limit() -> None:
+    world = RnaWorld()
+    world.upload(*reads(), f"{ROOT}/R01-023/SRR1.fastq.gz")
+    world.tick(QUIET + 60)
+    assert world.case().status is Status.RECEIVING, "its mate may still come"
+    world.tick(FORCE)
+    assert world.case().reason_code == "READS_MIXED"
+
+
+def test_removed_reads_are_visible() -> None:
+    world = RnaWorld()
+    world.upload(*reads())
+    for key in reads():
+        del world.raw.content[key]
+    world.tick(QUIET + 60)
+    assert world.case().reason_code == "UPLOAD_REMOVED"
+
+
+def test_case_waits_for_its_reference_and_starts_in_the_round_after_it_is_built() -> None:
+    world = RnaWorld(built=False)
+    world.upload(*reads())
+    assert world.tick(QUIET + 60)["jobs"] == 0
+    assert (world.case().status, world.case().reason_code) == (Status.READY, "REFERENCE_NOT_READY")
+    world.upload("genomics/_references/human/genome.fa.gz", "genomics/_references/human/genes.gtf.gz")
+    assert world.tick(QUIET + 60)["jobs"] == 1
+    build = next(iter(world.batch.submitted))
+    command = world.batch.submitted[build]
+    assert build.startswith("ref-")
+    assert command[0] == "build-reference"
+    assert _options(command[1:])["--source"] == "s3://raw/genomics/_references/human/"
+    assert _options(command[1:])["--output"] == "s3://processed/references/human/"
+    world.tick(1)
+    world.build()
+    world.end_job(build)
+    assert world.case("human", "_references").status is Status.COMPLETED
+    world.tick(1)
+    assert world.tick(1)["jobs"] == 1, "long before the case's own next look"
+    assert world.case().reason_code is None
+    assert world.case("human", "_references").due_at is None
+
+
+def test_reference_without_annotation_waits_then_says_what_it_lacks() -> None:
+    world = RnaWorld()
+    world.upload("genomics/_references/other/genome.fa")
+    assert world.tick(QUIET + 60)["jobs"] == 0
+    world.tick(FORCE)
+    item = world.case("other", "_references")
+    assert item.reason_code == "REFERENCE_INCOMPLETE"
+    assert "*.gtf" in world.ledger.extra[item.unit_id]["reason_message"]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("genome.fasta", "a.gtf"),
+        ("transcripts.fa.gz", "transcripts.tsv"),
+        ("transcripts.fa", "a.gtf.gz", "reference.json"),
+    ],
+)
+def test_every_form_of_a_reference_is_built(files: tuple[str, ...]) -> None:
+    world = RnaWorld()
+    world.upload(*(f"genomics/_references/other/{f}" for f in files))
+    assert world.tick(QUIET + 60)["jobs"] == 1
+
+
+def test_without_an_image_cases_and_references_wait() -> None:
+    world = RnaWorld(image="")
+    world.upload(*reads(), "genomics/_references/human/g.fa", "genomics/_references/human/g.gtf")
+    assert world.tick(QUIET + 60)["jobs"] == 0
+    assert {i.reason_code for i in world.ledger.items.values()} == {"IMAGE_NOT_SET"}
+    assert {i.status for i in world.ledger.items.values()} == {Status.READY}
+
+
+def test_dataset_without_a_genomics_section_is_told() -> None:
+    world = RnaWorld()
+    world.upload("genomics/unheard_of/A/A_1.fq.gz", "genomics/unheard_of/A/A_2.fq.gz")
+    world.tick(QUIET + 60)
+    assert world.case("A", "unheard_of").reason_code == "DATASET_UNKNOWN"
+
+
+# Outcomes
+
+
+def test_result_of_the_run_makes_the_case_processed() -> None:
+    world = RnaWorld()
+    run = world.start_case()
+    world.run_case(run)
+    assert "processed=1" in world.end_job(run)["line"]
+    assert world.case().status is Status.PROCESSED
+    assert world.meter.of["genomics"]["UnitsProcessed"] == 1
+
+
+def test_rejection_of_the_run_quarantines_with_its_reason() -> None:
+    world = RnaWorld()
+    run = world.start_case()
+    world.run_case(run, rejection_document("MATES_UNEQUAL"))
+    world.end_job(run, "FAILED", container={"exitCode": 69})
+    assert (world.case().status, world.case().reason_code) == (Status.QUARANTINED, "MATES_UNEQUAL")
+
+
+def test_failed_job_without_a_result_says_why_with_its_exit_code() -> None:
+    world = RnaWorld()
+    run = world.start_case()
+    world.run_case("rna-000000000000-1", rejection_document("READS_EMPTY"))
+    detail = load_event("record_outcome_batch_failed")["detail"]
+    world.record_batch_job({**detail, "jobName": run})
+    message = world.ledger.extra[world.case().unit_id]["reason_message"]
+    assert (world.case().status, world.case().reason_code) == (Status.FAILED, "JOB_FAILED"), "another run's rejection"
+    assert "OutOfMemoryError" in message
+    assert "exit code 137" in message
+
+
+def test_job_that_ends_well_without_a_result_is_a_failure() -> None:
+    world = RnaWorld()
+    world.end_job(world.start_case())
+    assert world.case().reason_code == "RESULT_MISSING"
+
+
+def test_reference_that_fails_says_so() -> None:
+    world = RnaWorld(built=False)
+    world.upload("genomics/_references/human/g.fa", "genomics/_references/human/g.gtf")
+    world.tick(QUIET + 60)
+    world.end_job(next(iter(world.batch.submitted)), "FAILED", container={"exitCode": 1})
+    assert world.case("human", "_references").reason_code == "JOB_FAILED"
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"jobName": "somebody-elses", "status": "FAILED"},
+        {"jobName": "rna-0123456789ab-1", "status": "FAILED"},
+        {"jobName": "../../x", "status": "SUCCEEDED"},
+        {},
+    ],
+)
+def test_jobs_of_others_are_left_alone(detail: dict[str, Any]) -> None:
+    world = RnaWorld()
+    world.start_case()
+    world.record_batch_job(detail)
+    assert world.case().status is Status.PROCESSING
+
+
+def test_event_of_a_running_job_or_delivered_twice_changes_nothing() -> None:
+    world = RnaWorld()
+    run = world.start_case()
+    world.end_job(run, "RUNNING")
+    assert world.case().status is Status.PROCESSING
+    world.run_case(run)
+    world.end_job(run)
+    version = world.case().version
+    world.end_job(run)
+    assert world.case().version == version
+
+
+def test_retry_runs_the_case_again_under_the_next_name() -> None:
+    world = RnaWorld()
+    run = world.start_case()
+    world.end_job(run, "FAILED")
+    world.clock.advance(5)
+    world.ledger.request(world.case().unit, world.clock(), world.clock())
+    assert world.tick()["jobs"] == 1
+    assert list(world.batch.submitted) == [run, run.removesuffix("-1") + "-2"]
+
+
+def test_job_that_waits_long_keeps_its_claim_and_a_lost_one_comes_again() -> None:
+    world = RnaWorld()
+    run = world.start_case()
+    for _ in range(4):
+        assert world.tick(LEASE_SECONDS + 1)["jobs"] == 0
+    assert world.case().run_id == run
+    for _ in range(MAX_LOST_RUNS):
+        world.batch.running.clear()
+        world.tick(LEASE_SECONDS + 1)
+        world.tick(1)
+    assert (world.case().status, world.case().reason_code) == (Status.FAILED, "RUN_LOST")
+    assert len(world.batch.submitted) == MAX_LOST_RUNS
+
+
+def test_job_that_cannot_be_submitted_is_given_back_and_comes_again_under_the_same_name() -> None:
+    world = RnaWorld()
+    world.batch.refusal = RetryableError("throttled")
+    world.upload(*reads())
+    assert world.tick(QUIET + 60)["jobs"] == 0
+    assert (world.case().status, world.case().attempt) == (Status.READY, 0)
+    first = world.case().run_id
+    world.batch.refusal = None
+    assert world.tick(61)["jobs"] == 1
+    assert list(world.batch.submitted) == [first]
+
+
+# Sample sheets
+
+SHEET = "sample,fastq_1,fastq_2,strandedness\n"
+
+
+def _upload_sheet(world: RnaWorld, rows: str) -> None:
+    world.upload(f"{ROOT}/samplesheet.csv", body=(SHEET + rows).encode())
+
+
+@pytest.mark.parametrize("sheet_first", [True, False])
+def test_sheet_places_reads_from_anywhere_and_needs_no_quiet_period(sheet_first: bool) -> None:
+    world = RnaWorld()
+    rows = "R01-023,pool/a_1.fq.gz,pool/a_2.fq.gz,reverse\nR01-023,flat_1.fq.gz,flat_2.fq.gz,reverse\n"
+    files = [f"{ROOT}/{n}" for n in ("pool/a_1.fq.gz", "pool/a_2.fq.gz", "flat_1.fq.gz", "flat_2.fq.gz")]
+    if sheet_first:
+        _upload_sheet(world, rows)
+    world.upload(*files)
+    if not sheet_first:
+        _upload_sheet(world, rows)
+    world.tick()
+    world.tick(1)
+    assert len(world.batch.submitted) == 1
+    run, command = next(iter(world.batch.submitted.items()))
+    assert [r["Read1File"] for r in _list_of(world, run)] == [f"s3://raw/{files[0]}", f"s3://raw/{files[2]}"]
+    assert _options(command)["--strandedness"] == "reverse"
+    for _ in range(3):
+        world.tick(QUIET)
+    assert len(world.batch.submitted) == 1, "the folder is no case of its own"
+    assert world.case("pool").status is Status.COMPLETED
+    assert world.ledger.extra[world.case("pool").unit_id]["kind"] == "note"
+
+
+def test_files_that_come_late_are_waited_for_and_named_after_the_limit() -> None:
+    world = RnaWorld()
+    _upload_sheet(world, "A,x/a_1.fq.gz,x/a_2.fq.gz,\nB,x/b_1.fq.gz,x/b_2.fq.gz,\n")
+    world.upload(f"{ROOT}/x/a_1.fq.gz", f"{ROOT}/x/a_2.fq.gz", f"{ROOT}/x/b_1.fq.gz")
+    world.tick()
+    assert world.tick(1)["jobs"] == 1
+    assert world.case("B").status is Status.RECEIVING
+    for _ in range(FORCE // QUIET + 2):
+        world.tick(QUIET)
+    assert world.case("B").reason_code == "INCOMPLETE_UPLOAD"
+    assert "b_2.fq.gz" in world.ledger.extra[world.case("B").unit_id]["reason_message"]
+    world.upload(f"{ROOT}/x/b_2.fq.gz")
+    world.tick(QUIET + 60)
+    assert world.tick(1)["jobs"] == 1
+
+
+def test_bad_row_quarantines_its_sample_only() -> None:
+    world = RnaWorld()
+    world.upload(f"{ROOT}/x/a.fq.gz")
+    _upload_sheet(world, "A,x/a.fq.gz,,\nB,s3://elsewhere/b.fq.gz,,\n-C,x/c.fq.gz,,\n")
+    world.tick()
+    assert world.tick(1)["jobs"] == 1
+    assert world.case("B").reason_code == "SAMPLESHEET_INVALID"
+    assert "row 3, column fastq_1" in world.ledger.extra[world.case("B").unit_id]["reason_message"]
+    sheet = world.case("-samplesheet")
+    assert (sheet.status, sheet.reason_code) == (Status.QUARANTINED, "SAMPLESHEET_INVALID")
+    assert "row 4, column sample" in world.ledger.extra[sheet.unit_id]["reason_message"]
+
+
+def test_unusable_sheet_is_visible_and_its_correction_runs() -> None:
+    world = RnaWorld()
+    world.upload(f"{ROOT}/samplesheet.csv", body=b"a;b\n")
+    world.tick()
+    assert world.case("-samplesheet").reason_code == "SAMPLESHEET_INVALID"
+    world.upload(*reads())
+    world.tick(QUIET + 60)
+    assert world.case().reason_code == "SAMPLESHEET_INVALID", "names do not speak when a sheet should"
+    files = ",".join(key.removeprefix(f"{ROOT}/") for key in reads())
+    _upload_sheet(world, f"R01-023,{files},\n")
+    world.tick()
+    assert world.tick(1)["jobs"] == 1
+
+
+def test_case_that_the_sheet_does_not_name_is_not_run() -> None:
+    world = RnaWorld()
+    _upload_sheet(world, "A,x/a.fq.gz,,\n")
+    world.upload(*reads())
+    world.tick(QUIET + 60)
+    assert world.case().reason_code == "NOT_IN_SAMPLESHEET"
+
+
+def test_change_of_strandedness_is_another_generation_and_an_equal_sheet_is_not() -> None:
+    world = RnaWorld()
+    world.upload(f"{ROOT}/x/a.fq.gz")
+    for strandedness, jobs in (("forward", 1), ("forward", 1), ("reverse", 2)):
+        _upload_sheet(world, f"A,x/a.fq.gz,,{strandedness}\n")
+        world.clock.advance(5)
+        world.tick()
+        world.tick(1)
+        for run in list(world.batch.running):
+            world.run_case(run, case="A")
+            world.end_job(run)
+        assert len(world.batch.submitted) == jobs
+
+
+def test_reads_beside_no_sheet_are_waited_for_then_refused() -> None:
+    world = RnaWorld()
+    world.upload(f"{ROOT}/a_1.fq.gz", f"{ROOT}/a_2.fq.gz")
+    world.tick(QUIET + 60)
+    assert world.case("-samplesheet").status is Status.RECEIVING
+    world.tick(FORCE)
+    assert world.case("-samplesheet").reason_code == "KEY_NOT_ACCEPTED"
+
+
+def test_accessions_are_read_from_the_public_archive() -> None:
+    world = RnaWorld()
+    world.upload(f"{ROOT}/accessions.csv", body=b"sample,accession\nA,SRR7225775\nA,SRR7225776\n")
+    world.tick()
+    assert world.tick(1)["jobs"] == 1
+    rows = _list_of(world, next(iter(world.batch.submitted)), "A")
+    assert [r["Read1File"] for r in rows] == [
+        "s3://sra-pub-run-odp/sra/SRR7225775/SRR7225775",
+        "s3://sra-pub-run-odp/sra/SRR7225776/SRR7225776",
+    ]
+
+
+def test_refused_keys_of_both_modalities_are_told_apart() -> None:
+    world = RnaWorld()
+    world.upload(f"{ROOT}/R01-023/S.bam", f"imaging/{DATASET}/R01-001/1.dcm")
+    assert world.ledger.get(f"genomics#{DATASET}#-refused-keys") is not None
+    assert world.ledger.get(f"imaging#{DATASET}#-#refused-keys") is not None
+    assert world.meter.of["genomics"]["ObjectsRefused"] == world.meter.values["ObjectsRefused"] == 1
+
+
+def test_what_waits_is_measured_for_each_modality() -> None:
+    world = RnaWorld()
+    world.upload(*reads())
+    world.tick(100)
+    assert world.meter.of["genomics"]["UnitsIncomplete"] == 1
+    assert world.meter.of["genomics"]["OldestIncompleteUnitSeconds"] == 100
+    assert world.meter.values["UnitsIncomplete"] == 0
