@@ -12,7 +12,8 @@ from local.contracts import CONTRACTS, PARAMS, contract_of
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.features_document import FeaturesDocument
 from multimodal.domain.reasons import Reason
-from tests.unit.functions.world import World, features_document, rejection_document, slices
+from multimodal.domain.run_document import RunDocument
+from tests.unit.functions.world import World, features_document, rejection_document, run_document, slices
 
 SCHEMAS = CONTRACTS.parent
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,7 @@ def test_planned_job_files_keep_to_the_schema() -> None:
 def test_samples_of_the_function_tests_keep_to_the_schemas() -> None:
     validator("features.schema.json").validate(features_document())
     validator("rejection.schema.json").validate(rejection_document())
+    validator("run.schema.json").validate(run_document())
 
 
 @pytest.mark.parametrize("missing", ["rois", "acquisition", "provenance", "acquired_at", "qc"])
@@ -58,6 +60,26 @@ def test_functions_refuse_what_the_schema_refuses(missing: str) -> None:
     assert list(validator("features.schema.json").iter_errors(document))
     with pytest.raises(BadInputError):
         FeaturesDocument.parse(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("assay", "unit", "FPKM"),
+        ("assay", "engine_version", None),
+        ("assay", "reference", "../x"),
+        ("files", "genes", "a/b"),
+        ("library", "conflict", "no"),
+        ("metrics", "mapped_percent", "90"),
+        ("provenance", "input_hash", None),
+    ],
+)
+def test_functions_refuse_a_run_that_the_schema_refuses(part: str, name: str, value: object) -> None:
+    document = run_document()
+    document[part][name] = value
+    assert list(validator("run.schema.json").iter_errors(document))
+    with pytest.raises(BadInputError):
+        RunDocument.parse(json.dumps(document))
 
 
 def test_every_reason_code_is_documented() -> None:

@@ -11,7 +11,7 @@ from multimodal.adapters.dynamodb_ledger import _update_request
 from multimodal.domain.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.messages import object_created, parsed_uploads, partial_failure
 from multimodal.observability import CloudWatchMeter, Metric
-from multimodal.settings import ArrivalsSettings, PlanJobsSettings
+from multimodal.settings import ArrivalsSettings, PlanJobsSettings, SweepSettings
 
 GOOD = {
     "STACK_NAME": "s",
@@ -79,6 +79,45 @@ def test_metrics_have_exactly_two_dimensions(
     assert lines[0]["UnitsReceived"] == [1.0, 1.0]
     meter.flush()
     assert capsys.readouterr().out == "", "each value is told once"
+
+
+def test_metrics_of_both_modalities_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    meter = CloudWatchMeter("MultimodalHealth/stack")
+    meter(Metric.UNITS_READY)
+    meter(Metric.UNITS_READY, modality="genomics")
+    meter.flush()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(line["modality"], *line["UnitsReady"]) for line in lines} == {("imaging", 1.0), ("genomics", 1.0)}
+
+
+SWEEP = {
+    "PROCESSED_BUCKET": "p",
+    "FORCE_AFTER_SECONDS": "5400",
+    "DATASET_NAMES": "a",
+    "IMAGING_STATE_MACHINE_ARN": "arn",
+}
+BATCH = {
+    "RNASEQ_IMAGE_URI": "image",
+    "BATCH_CPU_QUEUE_ARN": "cpu",
+    "BATCH_FPGA_QUEUE_ARN": "fpga",
+    "RNASEQ_JOB_DEFINITION_ARN": "salmon",
+    "DRAGEN_JOB_DEFINITION_ARN": "dragen",
+}
+
+
+def test_engine_chooses_queue_and_definition() -> None:
+    salmon = SweepSettings.from_environment(GOOD | SWEEP | BATCH)
+    dragen = SweepSettings.from_environment(GOOD | SWEEP | BATCH | {"GENOMICS_ENGINE": "dragen"})
+    assert (salmon.genomics_queue, salmon.genomics_definition, salmon.genomics_image) == ("cpu", "salmon", "image")
+    assert (dragen.genomics_queue, dragen.genomics_definition) == ("fpga", "dragen")
+    with pytest.raises(ConfigurationError, match="GENOMICS_ENGINE"):
+        SweepSettings.from_environment(GOOD | SWEEP | {"GENOMICS_ENGINE": "star"})
+
+
+@pytest.mark.parametrize("absent", ["RNASEQ_IMAGE_URI", "BATCH_CPU_QUEUE_ARN", "RNASEQ_JOB_DEFINITION_ARN"])
+def test_stack_without_a_part_of_batch_has_no_image_to_run(absent: str) -> None:
+    assert SweepSettings.from_environment(GOOD | SWEEP).genomics_image == ""
+    assert SweepSettings.from_environment(GOOD | SWEEP | BATCH | {absent: ""}).genomics_image == ""
 
 
 def test_update_removes_sets_once_and_counts_the_version() -> None:

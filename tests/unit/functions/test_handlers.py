@@ -9,7 +9,9 @@ import pytest
 from feature_ingest import app as feature_ingest
 from multimodal import bootstrap
 from multimodal.domain.errors import RetryableError
+from multimodal.domain.rna_jobs import JOB_NAME
 from record_outcome import app as record_outcome
+from tests.sample_events import load_event
 from tests.unit.functions.fakes import FakeMeter
 
 
@@ -41,6 +43,16 @@ def test_ingest_brings_back_just_the_messages_that_failed(monkeypatch: pytest.Mo
     assert sorted(f["itemIdentifier"] for f in answer["batchItemFailures"]) == ["m1", "m2", "m3"]
     assert done == ["a", "b"]
     assert meter.flushed
+
+
+@pytest.mark.parametrize("name", ["record_outcome_batch_succeeded", "record_outcome_batch_failed"])
+def test_batchs_events_reach_the_service(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr(bootstrap, "meter", _Meter)
+    monkeypatch.setattr(bootstrap, "record_batch_job", lambda: seen.append)
+    record_outcome.handler(load_event(name), SimpleNamespace())  # type: ignore[arg-type]
+    assert JOB_NAME.fullmatch(seen[0]["jobName"])
+    assert name.endswith(seen[0]["status"].lower())
 
 
 def test_outcome_of_nothing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
