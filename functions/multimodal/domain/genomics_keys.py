@@ -16,7 +16,7 @@ MATRIX_NAME = "expression.csv"
 REFUSED_CASE = "-refused-keys"
 
 _REFERENCE_FILE = re.compile(
-    r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv|reference\.json)$", re.IGNORECASE
+    r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv(?:\.gz)?|reference\.json)$", re.IGNORECASE
 )
 _LAYOUT_RULE = (
     "the object is not inside a case; expected genomics/<dataset>/<case>/….fastq.gz, or samplesheet.csv "

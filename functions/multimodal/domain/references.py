@@ -1,6 +1,8 @@
 """References: what their folder must hold, and where a built one lies."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from multimodal.domain.completeness import (
     Complete,
@@ -12,11 +14,14 @@ from multimodal.domain.completeness import (
     decide_by_marker,
     removed,
 )
+from multimodal.domain.errors import BadInputError
+from multimodal.domain.fastq_names import has_safe_parts
 from multimodal.domain.listing import Listing
 from multimodal.domain.reasons import Reason
 from multimodal.domain.units import REFERENCES, LedgerItem, Unit, case_unit
 
-_TRANSCRIPTOME = re.compile(r"transcripts\.(fa|fasta|fna)(\.gz)?$", re.IGNORECASE)
+_TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)[._-]", re.IGNORECASE)
+_TABLE = re.compile(r"transcripts\.tsv(\.gz)?$", re.IGNORECASE)
 _FASTA = re.compile(r"\.(fa|fasta|fna)(\.gz)?$", re.IGNORECASE)
 _GTF = re.compile(r"\.gtf(\.gz)?$", re.IGNORECASE)
 
@@ -31,9 +36,17 @@ def manifest_key(name: str, engine: str) -> str:
     return reference_unit(name).result_key(f"{engine}.manifest.json")
 
 
-def transcripts_key(name: str) -> str:
-    """Return the key of a built reference's table of transcripts, gene ids and symbols."""
-    return reference_unit(name).result_key("transcripts.tsv")
+def transcripts_key(name: str, manifest: Mapping[str, Any]) -> str:
+    """Return the key of a built reference's table of transcripts, gene ids and symbols.
+
+    Each build has a folder of its own; the manifest says which file of it is the table.
+    """
+    path = str((manifest.get("files") or {}).get("transcripts") or "transcripts.tsv")
+    if not has_safe_parts(path) or ".." in path:
+        raise BadInputError(
+            Reason.FEATURES_INVALID, "the reference's manifest names no table; build the reference again"
+        )
+    return reference_unit(name).result_key(path)
 
 
 def decide_reference(
@@ -64,10 +77,15 @@ def decide_reference(
 
 def _lacking(names: list[str]) -> str:
     has_gtf = any(_GTF.search(n) for n in names)
-    has_genome = any(_FASTA.search(n) and not _TRANSCRIPTOME.fullmatch(n) for n in names)
-    has_transcripts = any(_TRANSCRIPTOME.fullmatch(n) for n in names)
+    sequences = [n for n in names if _FASTA.search(n)]
+    has_transcripts = any(_TRANSCRIPTOME.search(n) for n in sequences)
+    has_genome = any(not _TRANSCRIPTOME.search(n) for n in sequences)
     if has_gtf and (has_genome or has_transcripts):
         return ""
     if has_transcripts:
-        return "" if "transcripts.tsv" in names else "transcripts.tsv (transcript_id, gene_id, gene_name) or a *.gtf"
+        return (
+            ""
+            if any(_TABLE.fullmatch(n) for n in names)
+            else "transcripts.tsv (transcript_id, gene_id, gene_name) or a *.gtf"
+        )
     return "the annotation (*.gtf)" if has_genome else "the genome (*.fa) or the transcriptome (transcripts.fa)"

@@ -40,8 +40,8 @@ def quantify_command(
         *("--fastq-list", f"s3://{settings.processed_bucket}/{fastq_list_key(unit, run)}"),
         *("--reference", f"s3://{settings.processed_bucket}/references/{config.reference}/"),
         *("--output", f"s3://{settings.processed_bucket}/{unit.result_folder}"),
-        *("--library-type", config.library_type),
-        *(("--strandedness", strandedness) if strandedness != "auto" else ()),
+        # A sample sheet knows better than the dataset; the job refuses two declarations that differ.
+        *(("--strandedness", strandedness) if strandedness != "auto" else ("--library-type", config.library_type)),
         *_run_arguments(run, generation),
     ]
 

@@ -1,7 +1,7 @@
 """``run.json`` as the RNA-seq job writes it (``contracts/run.schema.json``), checked on reading."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,7 +17,7 @@ class _Open(BaseModel):
 
 
 class _Assay(_Open):
-    engine: str
+    engine: Literal["salmon", "dragen"]
     engine_version: str
     reference: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]
     genome: str

@@ -1,6 +1,6 @@
 """Final results into records, one maker for each modality."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from multimodal.domain.feature_record import Record, build_record
 from multimodal.domain.feature_schema import FeatureGroupSpec, ParameterContract, imaging_group, rna_group
 from multimodal.domain.features_document import FeaturesDocument
 from multimodal.domain.reasons import Reason
-from multimodal.domain.references import transcripts_key
+from multimodal.domain.references import manifest_key, transcripts_key
 from multimodal.domain.rna_record import assay_of, build_rna_record
 from multimodal.domain.run_document import RunDocument
 from multimodal.domain.units import LedgerItem, Unit
@@ -108,12 +108,18 @@ class RnaRecords:
 
     def _panel(self, config: DatasetConfig, document: Mapping[str, Any], genes_key: str) -> PanelValues:
         assert config.genomics is not None  # noqa: S101 – cases of datasets without genomics are never processed
-        panel, reference = config.genomics.panel, document["assay"]["reference"]
-        transcripts, table = self._processed.lines(transcripts_key(reference)), self._processed.lines(genes_key)
+        panel, transcripts = config.genomics.panel, self._transcripts(document["assay"])
+        table = self._processed.lines(genes_key)
         if transcripts is None or table is None:
             raise RetryableError("the gene table or the reference's table of transcripts is not there (yet)")
         ids = gene_ids(panel, transcripts)
         return panel_values(panel, ids, read_tpm(table, {i for found in ids.values() for i in found}))
+
+    def _transcripts(self, assay: Mapping[str, Any]) -> Iterable[str] | None:
+        manifest = self._processed.read_json(manifest_key(assay["reference"], assay["engine"]))
+        if manifest is None:
+            return None
+        return self._processed.lines(transcripts_key(assay["reference"], manifest))
 
     def _check_assay(self, group: str, assay: Mapping[str, str]) -> None:
         kept = self._ledger.pin(f"assay#{group}", assay)

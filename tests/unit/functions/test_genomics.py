@@ -187,7 +187,7 @@ def test_reference_without_annotation_waits_then_says_what_it_lacks() -> None:
     "files",
     [
         ("genome.fasta", "a.gtf"),
-        ("transcripts.fa.gz", "transcripts.tsv"),
+        ("gencode.v44.transcripts.fa.gz", "transcripts.tsv.gz"),
         ("transcripts.fa", "a.gtf.gz", "reference.json"),
     ],
 )
@@ -347,6 +347,7 @@ def test_sheet_places_reads_from_anywhere_and_needs_no_quiet_period(sheet_first:
     run, command = next(iter(world.batch.submitted.items()))
     assert [r["Read1File"] for r in _list_of(world, run)] == [f"s3://raw/{files[0]}", f"s3://raw/{files[2]}"]
     assert _options(command)["--strandedness"] == "reverse"
+    assert "--library-type" not in command, "the job refuses two declarations"
     for _ in range(3):
         world.tick(QUIET)
     assert len(world.batch.submitted) == 1, "the folder is no case of its own"

@@ -160,11 +160,19 @@ def test_what_the_engine_does_not_say_is_absent() -> None:
     assert not {"reads_total", "mapped_percent", "compatible_fragment_ratio"} & set(record)
 
 
-def test_table_that_is_not_there_yet_comes_again() -> None:
+@pytest.mark.parametrize("gone", ["salmon/0123456789ab/transcripts.tsv", "salmon.manifest.json"])
+def test_table_that_is_not_there_yet_comes_again(gone: str) -> None:
     world, key = _processed()
-    del world.processed.content["references/human/transcripts.tsv"]
+    del world.processed.content[f"references/human/{gone}"]
     with pytest.raises(RetryableError):
         world.ingest(key)
+
+
+def test_manifest_that_names_a_table_outside_of_the_reference_is_refused() -> None:
+    world, key = _processed()
+    world.processed.write_json("references/human/salmon.manifest.json", {"files": {"transcripts": "../../x.tsv"}})
+    world.ingest(key)
+    assert world.case().reason_code == "FEATURES_INVALID"
 
 
 @pytest.mark.parametrize(

@@ -228,10 +228,13 @@ class RnaWorld(World):
     def build(self) -> None:
         """Leave what the job that builds a reference leaves."""
         rows = "".join(f"T{gene}\t{gene}\t{symbol}\n" for gene, symbol in GENES.items())
-        self.processed.write_text(
-            f"references/{REFERENCE}/transcripts.tsv", f"transcript_id\tgene_id\tgene_name\n{rows}"
-        )
-        self.processed.write_json(f"references/{REFERENCE}/salmon.manifest.json", {})
+        header = "transcript_id\tgene_id\tgene_name\n"
+        for engine in ("salmon", "dragen"):
+            table = f"{engine}/0123456789ab/transcripts.tsv"
+            self.processed.write_text(f"references/{REFERENCE}/{table}", header + rows)
+            self.processed.write_json(
+                f"references/{REFERENCE}/{engine}.manifest.json", {"files": {"transcripts": table}}
+            )
 
     def case(self, name: str = "R01-023", dataset: str = DATASET) -> LedgerItem:
         """Return a case's ledger item."""
