@@ -42,10 +42,9 @@ def transcripts_key(name: str, manifest: Mapping[str, Any]) -> str:
     Each build has a folder of its own; the manifest says which file of it is the table.
     """
     path = str((manifest.get("files") or {}).get("transcripts") or "transcripts.tsv")
-    if not has_safe_parts(path) or ".." in path:
-        raise BadInputError(
-            Reason.FEATURES_INVALID, "the reference's manifest names no table; build the reference again"
-        )
+    if not has_safe_parts(path):
+        message = "the reference's manifest names no table; build the reference again"
+        raise BadInputError(Reason.FEATURES_INVALID, message)
     return reference_unit(name).result_key(path)
 
 
@@ -83,9 +82,6 @@ def _lacking(names: list[str]) -> str:
     if has_gtf and (has_genome or has_transcripts):
         return ""
     if has_transcripts:
-        return (
-            ""
-            if any(_TABLE.fullmatch(n) for n in names)
-            else "transcripts.tsv (transcript_id, gene_id, gene_name) or a *.gtf"
-        )
+        has_table = any(_TABLE.fullmatch(n) for n in names)
+        return "" if has_table else "transcripts.tsv (transcript_id, gene_id, gene_name) or a *.gtf"
     return "the annotation (*.gtf)" if has_genome else "the genome (*.fa) or the transcriptome (transcripts.fa)"

@@ -24,7 +24,6 @@ from multimodal.domain.references import decide_reference, manifest_key
 from multimodal.domain.sample_listing import SampleListing, decide_sample, folder_listing, sheet_listing
 from multimodal.domain.samplesheet import SampleSheet, parse_accessions, parse_samplesheet
 from multimodal.domain.units import LedgerItem, Unit, case_unit
-from multimodal.domain.upload_key import KeyKind
 from multimodal.ports import ObjectStore
 from multimodal.services.imaging_rules import unknown_dataset
 from multimodal.services.look_up import find, list_folder, promised_objects
@@ -140,9 +139,7 @@ class ReferenceRules:
 
     def look_up(self, unit: Unit) -> Listing:
         """List the reference's folder."""
-        listing = make_listing(unit, list_folder(self._raw, unit))
-        wanted = tuple(o for o in listing.objects if parse_key(o.key).kind is KeyKind.OBJECT)
-        return Listing(wanted, listing.marker)
+        return make_listing(unit, list_folder(self._raw, unit))
 
     def decide(self, item: LedgerItem, listing: Listing, patience: Patience, now: int) -> Decision:
         """Decide whether it can be built."""

@@ -197,6 +197,14 @@ def test_every_form_of_a_reference_is_built(files: tuple[str, ...]) -> None:
     assert world.tick(QUIET + 60)["jobs"] == 1
 
 
+def test_marker_of_a_reference_counts_what_lies_beside_it_too() -> None:
+    world = RnaWorld()
+    folder = "genomics/_references/other"
+    world.upload(f"{folder}/genome.fa", f"{folder}/a.gtf", f"{folder}/README.txt")
+    world.upload(f"{folder}/_COMPLETE.json", body=b'{"objects": 3}')
+    assert world.tick()["jobs"] == 1
+
+
 def test_without_an_image_cases_and_references_wait() -> None:
     world = RnaWorld(image="")
     world.upload(*reads(), "genomics/_references/human/g.fa", "genomics/_references/human/g.gtf")
@@ -270,7 +278,8 @@ def test_reference_that_fails_says_so() -> None:
 def test_jobs_of_others_are_left_alone(detail: dict[str, Any]) -> None:
     world = RnaWorld()
     world.start_case()
-    world.record_batch_job(detail)
+    ours = str(detail.get("jobName", "")).startswith("rna-")
+    assert world.record_batch_job(detail)["decision"] == ("done" if ours else "ignored")
     assert world.case().status is Status.PROCESSING
 
 
