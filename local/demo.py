@@ -14,8 +14,10 @@ from rich.console import Console
 
 from local.cloud import stop_cloud
 from local.cohort import write_cohort, write_corrupt_study
+from local.demo_rna import WITHOUT_SALMON, has_salmon, show_expression, write_reads
 from local.deployment import Deployment
 from local.features import describe_features, describe_group, find_group, print_features, read_features
+from local.genomics_folders import GenomicsFolder
 from local.ledger import Unit, count_statuses, print_units
 from local.project import DATASET, DEMO_OUTPUT, STATE, shown
 from local.results import save_results
@@ -23,7 +25,7 @@ from local.rows import write_csv
 from local.study_folders import SourceFolder, read_study_folders
 from local.terminal import Steps, duration, megabytes, plural, print_heading, print_line
 from local.up import LAUNCH_STEPS, launch, stop_interrupted
-from local.upload import Uploaded, upload_studies, warn_of_stray_files
+from local.upload import Uploaded, upload_reads, upload_studies, warn_of_stray_files
 from local.wait import Outcome, print_outcome, wait_for_units
 
 _GOOD_STUDIES = 6
@@ -39,15 +41,18 @@ class Cohort:
     source : SourceFolder
         The studies.
     corrupt : frozenset of str or None
-        Subjects whose study is broken on purpose and must be quarantined; None for a user's own studies, of which
-        nobody knows beforehand.
+        Subjects whose study and reads are broken on purpose and must be quarantined; None for a user's own studies, of
+        which nobody knows beforehand.
     detail : str
         The cohort in a few words.
+    reads : GenomicsFolder or None
+        RNA-seq reads of the same patients.
     """
 
     source: SourceFolder
     corrupt: frozenset[str] | None
     detail: str
+    reads: GenomicsFolder | None = None
 
 
 def run_demo(console: Console, data: Path | None) -> int:
@@ -85,8 +90,12 @@ def run_demo(console: Console, data: Path | None) -> int:
 
 
 def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
-    print_heading(console, "CT studies with a tumour segmentation become features for machine learning.")
+    with_reads = data is None and has_salmon()
+    sources = "CT studies with a tumour segmentation" + (" and RNA-seq reads" if with_reads else "")
+    print_heading(console, f"{sources} become features for machine learning.")
     print_line(console, "All of it runs on this computer, in a private cloud that is gone afterwards.", "dim")
+    if data is None and not with_reads:
+        print_line(console, WITHOUT_SALMON, "dim")
     console.print()
     steps = Steps(console, LAUNCH_STEPS + 5)
     with ThreadPoolExecutor(1) as pool:
@@ -98,22 +107,36 @@ def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
             step.detail = cohort.detail
     warn_of_stray_files(console, cohort.source)
     with steps.step("Upload to the raw bucket", live=True) as step:
-        uploaded = upload_studies(console, deployment, cohort.source, DATASET)
+        uploaded = _upload(console, deployment, cohort)
         step.detail = f"{plural(uploaded.files, 'file')}, {megabytes(uploaded.size)} MB"
     outcome = _process(console, steps, deployment, uploaded)
     succeeded = _is_as_expected(outcome, cohort)
     if outcome.timed_out:
         print_outcome(console, outcome)
-    saved = _show_results(console, steps, deployment, outcome.units)
+    saved = _show_results(console, steps, deployment, outcome.units, with_reads=cohort.reads is not None)
     _show_times(console, steps)
     return succeeded, describe_end(outcome, saved)
 
 
 def _generate(folder: Path) -> Cohort:
-    write_cohort(folder, studies=_GOOD_STUDIES, zip_last=True)
-    corrupt = write_corrupt_study(folder)
-    source = read_study_folders(folder)
-    return Cohort(source, frozenset({corrupt.subject}), f"{_count(source)}; one is corrupt")
+    studies = folder / "imaging"
+    good = write_cohort(studies, studies=_GOOD_STUDIES, zip_last=True)
+    corrupt = write_corrupt_study(studies)
+    source, refused = read_study_folders(studies), frozenset({corrupt.subject})
+    if not has_salmon():
+        return Cohort(source, refused, f"{_count(source)}; one is corrupt")
+    subjects = [*(study.subject for study in good), corrupt.subject]
+    reads = write_reads(folder / "genomics", subjects, refused)
+    detail = f"{_count(source)}, and reads of each, {megabytes(reads.size)} MB; one is corrupt"
+    return Cohort(source, refused, detail, reads)
+
+
+def _upload(console: Console, deployment: Deployment, cohort: Cohort) -> Uploaded:
+    studies = upload_studies(console, deployment, cohort.source, DATASET)
+    if cohort.reads is None:
+        return studies
+    reads = upload_reads(console, deployment, cohort.reads, DATASET)
+    return Uploaded((*studies.unit_ids, *reads.unit_ids), studies.files + reads.files, studies.size + reads.size)
 
 
 def _read(data: Path) -> Cohort:
@@ -153,9 +176,10 @@ def describe_end(outcome: Outcome, saved: Sequence[Path]) -> str:
     """Say how many studies did not get features and where the reasons are; empty when all did."""
     failed = [unit for unit in outcome.units if unit.status == "FAILED"]
     refused = len(outcome.refused) - len(failed)
-    total = plural(len(outcome.units), "study", "studies")
+    words = ("upload", "uploads") if any(unit.is_rna for unit in outcome.units) else ("study", "studies")
+    total = plural(len(outcome.units), *words)
     if failed:
-        return f"{len(failed)} of {total} FAILED, for a fault that is not the study's: see Why above."
+        return f"{len(failed)} of {total} FAILED, for a fault that is not the {words[0]}'s: see Why above."
     if not refused:
         return ""
     reasons = [shown(path) for path in saved if path.name == "rejection.json"]
@@ -164,7 +188,9 @@ def describe_end(outcome: Outcome, saved: Sequence[Path]) -> str:
     return f"{refused} of {total} {'was' if refused == 1 else 'were'} refused; the reason is in {where}."
 
 
-def _show_results(console: Console, steps: Steps, deployment: Deployment, units: list[Unit]) -> list[Path]:
+def _show_results(
+    console: Console, steps: Steps, deployment: Deployment, units: list[Unit], *, with_reads: bool
+) -> list[Path]:
     with steps.step("Read the features back (Athena)") as step:
         group = describe_group(deployment, find_group(deployment, "imaging"))
         rows = read_features(deployment, group)
@@ -179,6 +205,8 @@ def _show_results(console: Console, steps: Steps, deployment: Deployment, units:
     print_units(console, units)
     print_heading(console, "Features, read back from Feature Store through Athena")
     print_features(console, group, rows)
+    expression = show_expression(console, deployment) if with_reads else None
+    saved += [expression] if expression else []
     _show_examples(console, saved)
     return saved
 
@@ -186,7 +214,7 @@ def _show_results(console: Console, steps: Steps, deployment: Deployment, units:
 def _show_examples(console: Console, saved: list[Path]) -> None:
     if saved:
         print_heading(console, "Open these")
-    for name in ("features.csv", "overlay.png", "rejection.json"):
+    for name in ("features.csv", "rna.csv", "overlay.png", "rejection.json"):
         paths = [path for path in saved if path.name == name]
         more = f"   (and {len(paths) - 1} more)" if len(paths) > 1 else ""
         if paths:

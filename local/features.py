@@ -26,7 +26,10 @@ _SHOWN_COLUMNS = (
     "original_glcm_JointEntropy",
     "manufacturer",
     "original_shape_Maximum3DDiameter",
+    "mapped_percent",
+    "library_type",
 )
+_GENE = "log2tpm_"
 # pyradiomics' names: image type, feature class, feature.
 _RADIOMIC = re.compile(r"[a-z][\w.-]*_(firstorder|shape|shape2D|glcm|glrlm|glszm|gldm|ngtdm)_[A-Z]\w*")
 
@@ -132,6 +135,7 @@ def print_features(console: Console, group: GroupTable, rows: list[Row]) -> None
         print_block(console, Text(f"{group.group} has no records yet."))
         return
     first = [name for name in _SHOWN_COLUMNS if name in group.features] or list(group.features[:6])
+    first += [name for name in group.features if name.startswith(_GENE)]
     columns = print_rows(console, rows, first, _label)
     console.print()
     more = len(group.features) - len(columns)
@@ -140,7 +144,9 @@ def print_features(console: Console, group: GroupTable, rows: list[Row]) -> None
 
 
 def _label(name: str) -> str:
-    return name.removeprefix("original_").split("_", 1)[-1] if name.startswith("original_") else name
+    return (
+        name.removeprefix("original_").split("_", 1)[-1] if name.startswith("original_") else name.removeprefix(_GENE)
+    )
 
 
 def describe_features(names: Iterable[str]) -> str:

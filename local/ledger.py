@@ -67,13 +67,25 @@ class Unit:
 
     @property
     def unit_id(self) -> str:
-        """`imaging#<dataset>#<subject>#<study>`."""
+        """`imaging#<dataset>#<subject>#<study>` or `genomics#<dataset>#<case>`."""
         return self.text("unit_id")
 
     @property
     def status(self) -> str:
         """Where the unit stands."""
         return self.text("status")
+
+    @property
+    def is_rna(self) -> bool:
+        """Whether it is of RNA-seq: reads of a case, or their reference."""
+        return self.unit_id.startswith("genomics#")
+
+    @property
+    def what(self) -> str:
+        """The study's name, or what there is of RNA-seq."""
+        if not self.is_rna:
+            return self.text("study")
+        return "reference" if self.unit_id.startswith("genomics#_references#") else "RNA-seq"
 
     @property
     def is_settled(self) -> bool:
@@ -98,7 +110,7 @@ class Unit:
     @property
     def name(self) -> str:
         """Subject and study, short enough for one line."""
-        return f"{self.text('subject')} {shorten(self.text('study'))}"
+        return f"{self.text('subject')} {shorten(self.what)}"
 
     @property
     def changed_at(self) -> int:
@@ -196,7 +208,7 @@ def _ago(now: float, then: int) -> str:
 
 _COLUMNS = (
     _Column("Subject", lambda unit, _: unit.text("subject")),
-    _Column("Study", lambda unit, _: shorten(unit.text("study"), 18)),
+    _Column("Study", lambda unit, _: shorten(unit.what, 18)),
     _Column("Status", lambda unit, _: status_text(unit.status)),
     _Column("Reason", lambda unit, _: unit.text("reason_code") or "–", from_width=105),
     _Column("Objects", lambda unit, _: f"{unit.number('objects'):,}", 65, is_number=True),

@@ -28,13 +28,9 @@ def results_prefix(unit: Unit) -> str:
 
 def result_names(unit: Unit) -> list[str]:
     """Return the names of the results of a unit that a person wants to see."""
-    if not _is_rna(unit):
+    if not unit.is_rna:
         return list(RESULT_NAMES)
     return [name.format(case=unit.text("subject")) for name in RNA_RESULT_NAMES]
-
-
-def _is_rna(unit: Unit) -> bool:
-    return unit.unit_id.startswith("genomics#")
 
 
 def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) -> list[Path]:
@@ -48,13 +44,13 @@ def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) ->
         The files that were written; a unit has features or a rejection, not both.
     """
     units = list(units)
-    studies = Counter(unit.text("subject") for unit in units if not _is_rna(unit))
+    studies = Counter(unit.text("subject") for unit in units if not unit.is_rna)
     wanted = [(unit, name) for unit in units for name in result_names(unit)]
 
     def save(item: tuple[Unit, str]) -> Path | None:
         unit, name = item
         subject = unit.text("subject")
-        several = "rna" if _is_rna(unit) else unit.text("study") if studies[subject] > 1 else ""
+        several = "rna" if unit.is_rna else unit.text("study") if studies[subject] > 1 else ""
         place = folder / subject / several
         return _save(deployment, results_prefix(unit) + name, place / name)
 

@@ -66,7 +66,9 @@ def upload_studies(console: Console, deployment: Deployment, source: SourceFolde
 
 def upload_genomics(console: Console, deployment: Deployment, folder: Path, dataset: str) -> Uploaded:
     """Upload reads, tables and references under `genomics/`."""
-    return upload_reads(console, deployment, read_genomics_folder(folder, check_dataset_name(dataset)), dataset)
+    source = read_genomics_folder(folder, dataset)
+    check_dataset(deployment, dataset)
+    return upload_reads(console, deployment, source, dataset)
 
 
 def upload_reads(console: Console, deployment: Deployment, source: GenomicsFolder, dataset: str) -> Uploaded:

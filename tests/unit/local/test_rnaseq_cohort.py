@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -141,7 +142,17 @@ def test_salmon_finds_the_truth(salmon_index: Path, tmp_path: Path, spec: RnaSpe
     assert np.corrcoef(np.log2(actual + 1), np.log2(wanted + 1))[0, 1] > 0.98
     many = wanted > 20000
     assert np.allclose(actual[many], wanted[many], rtol=0.2)
-    assert truth.library_type in (tmp_path / "out" / "lib_format_counts.json").read_text()
+    assert _library_type(tmp_path / "out" / "lib_format_counts.json") == truth.library_type
+
+
+def _library_type(counts: Path) -> str:
+    """Return the type that the mapped reads show; salmon's own detection wants more reads than these."""
+    document = json.loads(counts.read_text())
+    strands = {name: count for name, count in document.items() if name in ("ISR", "ISF", "SR", "SF") and count}
+    most: str = max(strands, key=lambda name: strands[name])
+    if strands[most] > 0.9 * sum(strands.values()):
+        return most
+    return "IU" if most.startswith("I") else "U"
 
 
 def _gene_tpm(table: Path, genome: Genome) -> dict[str, float]:
