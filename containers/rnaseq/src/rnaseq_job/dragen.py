@@ -88,7 +88,7 @@ def rna_arguments(run: Run) -> list[str]:
 class DragenEngine:
     """DRAGEN of this host.
 
-    Logs are in the folder ``logs`` below `EngineOptions.work`, also after a failure.
+    Its log is ``dragen.log`` in `EngineOptions.work`, also after a failure.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ class DragenEngine:
     def quantify(self, sample: Sample, reference: BuiltReference, options: EngineOptions) -> Quantification:
         """Map and quantify a sample; see `rnaseq_job.engine.Engine`."""
         run = _prepare(sample, reference, options)
-        logs = options.work / "logs"
-        command = self.host.run(rna_arguments(run), logs / "dragen.log", options.licence)
-        return _collect(run, sample.paired, logs / "dragen.log", command)
+        log = options.work / "dragen.log"
+        command = self.host.run(rna_arguments(run), log, options.licence)
+        return _collect(run, sample.paired, log, command)
 
 
 def _prepare(sample: Sample, reference: BuiltReference, options: EngineOptions) -> Run:
@@ -120,7 +120,7 @@ def _prepare(sample: Sample, reference: BuiltReference, options: EngineOptions) 
         raise InvalidJobError(f"reference {reference.name} has no GTF, which DRAGEN needs: build it for DRAGEN")
     if options.library_type not in LIBRARY_TYPES:
         raise InvalidJobError(f"library type {options.library_type} is none of {', '.join(LIBRARY_TYPES)}")
-    folders = [options.work / name for name in ("dragen", "intermediate", "logs")]
+    folders = [options.work / name for name in ("dragen", "intermediate")]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     fastq_list = options.work / "fastq_list.csv"

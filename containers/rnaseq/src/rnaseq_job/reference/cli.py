@@ -94,7 +94,9 @@ def _prefix(uri: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=f"rnaseq-job {COMMAND}", description="Build a reference for salmon or DRAGEN, once for all samples."
+        prog=f"rnaseq-job {COMMAND}",
+        allow_abbrev=False,
+        description="Build a reference for salmon or DRAGEN, once for all samples.",
     )
     add = parser.add_argument
     add("--engine", choices=sorted(BUILDERS), required=True, help="what will read the reference")
@@ -103,8 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", required=True, help="s3://bucket/references/<name> or folder for the result")
     add("--threads", type=int, default=_cpus(), help="processor threads (default: those this process may use)")
     add("--scratch", type=Path, help="folder for intermediate files (default: the system's temporary folder)")
-    for name in ("--run-id", "--job-id", "--generation"):
-        add(name, default="", help="copied into rejection.json")
+    add("--run-id", help="recorded in rejection.json")
+    add("--job-id", default=os.environ.get("AWS_BATCH_JOB_ID"), help="recorded in rejection.json")
+    add("--generation", help="recorded in rejection.json")
     return parser
 
 
