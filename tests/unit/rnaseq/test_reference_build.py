@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from rnaseq_job.reference import stage
 from rnaseq_job.reference.cli import build
 from rnaseq_job.reference.salmon_index import index_arguments, salmon_version
 from rnaseq_job.reference.stage import stage_reference
+from rnaseq_job.storage import FolderStorage, StoredFile
 from tests.unit.rnaseq.reference_support import big_source, build_it, manifest_of, write_source
 
 needs_salmon = pytest.mark.skipif(shutil.which("salmon") is None, reason="salmon is not installed (apt install salmon)")
@@ -130,6 +132,46 @@ def test_kallistos_own_example_builds(tmp_path: Path) -> None:
         shutil.copyfile(example / name, tmp_path / "s" / name)
     assert build_it(tmp_path / "s", tmp_path / "o") == 0
     assert manifest_of(tmp_path / "o")["transcripts"] == 14
+
+
+@needs_salmon
+def test_relative_folders_work(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(built.parent / "source", tmp_path / "source")
+    monkeypatch.chdir(tmp_path)
+    assert build_it(Path("./source"), Path("x/../built")) == 0
+    assert stage_reference("built//", tmp_path / "staged", "salmon").name == "tiny"
+
+
+class FakeS3(FolderStorage):
+    """Objects in a folder, under S3's addresses and with entity tags."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def _path(self, uri: str) -> str:
+        return str(self._root / uri.removeprefix("s3://"))
+
+    def download(self, uri: str, path: Path) -> None:
+        super().download(self._path(uri), path)
+
+    def upload(self, path: Path, uri: str) -> None:
+        super().upload(path, self._path(uri))
+
+    def files_under(self, uri: str) -> Iterator[StoredFile]:
+        for file in super().files_under(self._path(uri)):
+            yield StoredFile(f"s3://{Path(file.uri).relative_to(self._root)}", file.size, "tag")
+
+
+@needs_salmon
+def test_addresses_in_s3_work_and_their_tags_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    big_source(tmp_path / "s3/raw/genomics/_references/tiny")
+    for module in ("build", "stage", "cli"):
+        monkeypatch.setattr(f"rnaseq_job.reference.{module}.open_storage", lambda _: FakeS3(tmp_path / "s3"))
+    places = ["--source", "s3://raw/genomics/_references/tiny/", "--output", "s3://processed/references/tiny"]
+    assert build(["--engine", "salmon", "--name", "tiny", *places, "--scratch", str(tmp_path / "scratch")]) == 0
+    manifest = manifest_of(tmp_path / "s3/processed/references/tiny")
+    assert {"key": "genes.gtf.gz", "etag": "tag"}.items() <= manifest["source"][0].items()  # type: ignore[index]
+    assert stage_reference("s3://processed/references/tiny", tmp_path / "staged", "salmon").name == "tiny"
 
 
 # --- refusing ---------------------------------------------------------------------------------------------------------

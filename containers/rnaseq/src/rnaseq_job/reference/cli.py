@@ -26,6 +26,7 @@ from rnaseq_job.errors import (
 )
 from rnaseq_job.logs import log
 from rnaseq_job.reference.build import BUILDERS, Request, build_reference
+from rnaseq_job.reference.source import as_prefix
 from rnaseq_job.storage import open_storage
 
 COMMAND = "build-reference"
@@ -62,8 +63,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.scratch:
         options.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="reference-", dir=options.scratch) as folder:
-        output = _prefix(options.output)
-        request = Request(options.name, _prefix(options.source), output, options.threads, Path(folder))
+        output = as_prefix(options.output)
+        request = Request(options.name, as_prefix(options.source), output, options.threads, Path(folder))
         try:
             build_reference(request, BUILDERS[options.engine]())
         except InputRejectedError as error:
@@ -86,10 +87,6 @@ def _write_rejection(options: argparse.Namespace, error: InputRejectedError, fol
     path = folder / "rejection.json"
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     open_storage(output).upload(path, output + path.name)
-
-
-def _prefix(uri: str) -> str:
-    return uri.rstrip("/") + "/"
 
 
 def _parser() -> argparse.ArgumentParser:

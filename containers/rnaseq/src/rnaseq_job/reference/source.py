@@ -60,6 +60,17 @@ class SourceFile:
 Source = Mapping[Part, SourceFile]
 
 
+def as_prefix(uri: str) -> str:
+    """Give an address with one slash at its end, as everything that is listed below it begins.
+
+    Examples
+    --------
+    >>> as_prefix("s3://processed/references/grch38"), as_prefix("/data/references/../built//")
+    ('s3://processed/references/grch38/', '/data/references/../built/')
+    """
+    return uri.rstrip("/") + "/" if "://" in uri else f"{Path(uri).absolute()}/"
+
+
 def find_source(storage: Storage, prefix: str) -> Source:
     """Recognise the files directly below a prefix; others (checksums, notes) are left alone.
 

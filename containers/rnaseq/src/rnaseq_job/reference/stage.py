@@ -10,6 +10,7 @@ from rnaseq_job.reference import manifest as manifests
 from rnaseq_job.reference.faults import examples, invalid
 from rnaseq_job.reference.manifest import Manifest
 from rnaseq_job.reference.salmon_index import salmon_version
+from rnaseq_job.reference.source import as_prefix
 from rnaseq_job.storage import open_storage
 
 
@@ -36,7 +37,7 @@ def stage_reference(uri: str, folder: Path, engine: str) -> BuiltReference:
     >>> stage_reference("s3://processed/references/grch38", Path("reference"), "salmon").genome  # doctest: +SKIP
     'GRCh38'
     """
-    storage, prefix = open_storage(uri), uri.rstrip("/") + "/"
+    storage, prefix = open_storage(uri), as_prefix(uri)
     manifest = manifests.load(storage, prefix, engine, folder)
     if manifest is None:
         raise InputRejectedError(
