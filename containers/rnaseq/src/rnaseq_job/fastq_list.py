@@ -19,6 +19,7 @@ _SAMPLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,127}")
 """Read groups and libraries go into the header of a BAM file: no tab, and nothing that reads like an option."""
 _LANE_NUMBER = re.compile(r"[1-9][0-9]{0,3}")
+_SRA_RUN = re.compile(r"[SED]RR[0-9]{6,9}(\.sra|\.sralite)?")
 _SHOWN_CHARACTERS = 60
 
 
@@ -97,8 +98,14 @@ def read_list(path: Path, sample: str, base: str, buckets: Collection[str] = ())
 
 
 def is_sra(address: str) -> bool:
-    """Tell an SRA object by its name."""
-    return address.lower().endswith(".sra")
+    """Tell an SRA object by its name; those of the public bucket are named by their accession alone.
+
+    Examples
+    --------
+    >>> is_sra("s3://sra-pub-run-odp/sra/SRR7938741/SRR7938741")
+    True
+    """
+    return address.lower().endswith(".sra") or _SRA_RUN.fullmatch(file_name(address)) is not None
 
 
 def check_layout(paired: Sequence[bool]) -> None:

@@ -34,6 +34,9 @@ LICENCE_VARIABLE: Final = "DRAGEN_LICENSE"
 
 UNIT: Final = "TPM"
 
+_LOG_ENDINGS = (".log", "_metrics.csv")
+"""salmon's logs, and DRAGEN's with its mapping and time metrics."""
+
 ReferenceStager: TypeAlias = Callable[[str, Path, str], BuiltReference]
 
 
@@ -270,4 +273,4 @@ def _publish_logs(publisher: Publisher, folder: Path) -> None:
 
 
 def _log_files(folder: Path) -> Iterator[Path]:
-    yield from sorted(path for path in folder.rglob("*.log") if path.is_file())
+    yield from sorted(path for path in folder.rglob("*") if path.is_file() and path.name.endswith(_LOG_ENDINGS))

@@ -56,7 +56,7 @@ class Publisher:
     def logs(self, logs: Iterable[Path], folder: Path) -> None:
         """Publish logs that lie below a folder, named by their place in it."""
         for path in logs:
-            name = "-".join(path.relative_to(folder).parts)
+            name = "-".join(part for part in path.relative_to(folder).parts if part != LOG_FOLDER)
             self.storage.upload(path, f"{self.prefix}/{LOG_FOLDER}/{name}")
 
     def _remove_verdicts(self) -> None:

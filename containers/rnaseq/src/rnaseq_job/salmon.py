@@ -20,7 +20,7 @@ from rnaseq_job.samples import Lane, Sample
 from rnaseq_job.tables import check_covered, read_genes, write_gene_map
 
 PROBE_FRAGMENTS: Final = 100_000
-"""Fragments from which strands are told when a library type is declared. salmon itself decides after 10,000."""
+"""Fragments from which strands are told when a library type is declared."""
 
 _UNMAPPED = "insufficient_assigned_fragments"
 
@@ -92,12 +92,14 @@ class SalmonEngine:
     ) -> tuple[str | None, float | None]:
         """Tell the library type.
 
-        With a declared type salmon drops the fragments that do not fit *before* it counts them, and reports that all
-        fit. So the first fragments are mapped once more, with either strand allowed.
+        Left to detect it, salmon takes small samples for unstranded without a look; its counts tell. With a declared
+        type it drops the fragments that do not fit *before* it counts them, and reports that all fit: so the first
+        fragments are mapped once more, with either strand allowed.
         """
         if options.library_type == DETECT:
             formats = _read(output / "lib_format_counts.json")
-            return str(formats["expected_format"]), float(formats["compatible_fragment_ratio"])
+            detected, _ = detect(formats, sample.paired)
+            return detected or str(formats["expected_format"]), float(formats["compatible_fragment_ratio"])
         folder = options.work / "probe"
         command = probe_arguments(self.program, _first_fragments(sample, folder), reference.index, options, folder)
         ended = run(command, options.work / "probe.log")
