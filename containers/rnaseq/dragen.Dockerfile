@@ -1,5 +1,5 @@
-# The image of the RNA-seq job for DRAGEN. DRAGEN itself is not in it: it is licensed software of the host's machine image.
-# Build it from this folder:  docker build --file containers/rnaseq/dragen.Dockerfile --tag rnaseq-dragen containers/rnaseq
+# The image of the RNA-seq job for DRAGEN. DRAGEN itself is not in it: it is licensed software of the host's own image.
+# Build it from this folder:  docker build --file dragen.Dockerfile --tag rnaseq-dragen .
 # Pin the base by digest in a release (docker buildx imagetools inspect python:3.11-slim-bookworm shows it).
 #
 # AWS Batch runs it on instances of a DRAGEN machine image (f2.6xlarge and up) with
@@ -8,9 +8,9 @@
 #            libdragen.so of exactly the host's version, where DRAGEN is linked to it (ldd /opt/edico/bin/dragen)
 #   device   /dev/bus
 #   ulimits  nofile 720000, nproc 16384
-#   secret   DRAGEN_LICENSE, the text of the licence credentials file, from Secrets Manager (none for pay-as-you-go images)
-# (help.dragen.illumina.com, DRAGEN 4.4 and 4.5, "Docker Requirements", which also asks for the host's process ids). The job
-# says at its start which of these it misses.
+#   secret   DRAGEN_LICENSE, the text of the licence credentials file, from Secrets Manager (not for pay-as-you-go)
+# See help.dragen.illumina.com, DRAGEN 4.4 and 4.5, "Docker Requirements", which also asks for the host's process ids.
+# The job says at its start what it misses. Not yet run on an FPGA.
 ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
 
 # --- build: pip stays behind ------------------------------------------------------------------------------------------

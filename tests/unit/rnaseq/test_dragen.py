@@ -113,6 +113,8 @@ def test_spot_numbers_are_no_mates(tmp_path: Path) -> None:
     first, second = write_reads(tmp_path / "1", ["SRR1.1", "SRR1.2"]), write_reads(tmp_path / "2", ["SRR1.1", "SRR1.2"])
     assert not needs_mate_suffix(Sample("s", (Lane("r", "l", 1, first, second),)))
     assert not needs_mate_suffix(Sample("s", (Lane("r", "l", 1, first, None),)))
+    other = write_reads(tmp_path / "3", ["SRR2.2"])
+    assert not needs_mate_suffix(Sample("s", (Lane("r", "l", 1, first, other),)))
 
 
 def test_lanes_of_two_namings_are_refused(tmp_path: Path) -> None:

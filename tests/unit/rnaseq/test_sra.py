@@ -34,6 +34,7 @@ def an_object(folder: Path, kind: str) -> Path:
         ("paired", ("reads_1.fastq", "reads_2.fastq")),
         ("single", ("reads.fastq", None)),
         ("orphans", ("reads_1.fastq", "reads_2.fastq")),
+        ("first-only", ("reads_1.fastq", None)),
     ],
 )
 def test_pairs_and_single_reads(stand_in: Path, kind: str, names: tuple[str, str | None]) -> None:
