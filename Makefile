@@ -21,21 +21,30 @@ INSTALL := $(PIP) install --no-deps --require-hashes --requirement
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo up down status test check lint types unit fuzz e2e bench smoke build deploy ready-to-deploy images contracts lock clean
+.PHONY: help setup salmon demo up down status test check lint types unit fuzz e2e bench smoke build deploy ready-to-deploy images contracts lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 20
 
-setup: $(VENV)/.ready .venv-emulator/.ready ## install the tools, the job and the emulator
+setup: $(VENV)/.ready .venv-emulator/.ready salmon ## install the tools, the jobs and the emulator
 
-$(VENV)/.ready: requirements/dev.txt containers/radiomics/pyproject.toml
+# Quantifies RNA-seq reads. It is a program, not a package: Debian and Ubuntu have it, and without it all else works.
+salmon:
+	@command -v salmon >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing salmon (apt-get install salmon)…"; \
+	    { apt-get update -qq && apt-get install --yes -qq salmon; } >/dev/null 2>&1 || true; \
+	  fi; \
+	  command -v salmon >/dev/null || echo "salmon is not installed (apt-get install salmon): RNA-seq is left out."; }
+
+$(VENV)/.ready: requirements/dev.txt containers/radiomics/pyproject.toml containers/rnaseq/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …"; exit 1; }
 	@command -v cc gcc >/dev/null || { echo "A C compiler is needed (pyradiomics is compiled on installation)."; exit 1; }
-	@echo "Setting up $(VENV) (tools, tests and the radiomics job; about a minute)…"
+	@echo "Setting up $(VENV) (tools, tests and the jobs; about a minute)…"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) $(INSTALL) requirements/dev.txt
-	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics
+	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics --editable containers/rnaseq
 	@touch $@
 
 .venv-emulator/.ready: requirements/emulator.txt
@@ -71,7 +80,7 @@ lint: setup
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "Run: $(VENV)/bin/ruff format ."; exit 1; }
 
 types: setup
-	@$(VENV)/bin/mypy --no-error-summary functions containers/radiomics/src local benchmarks tests
+	@$(VENV)/bin/mypy --no-error-summary functions containers/radiomics/src containers/rnaseq/src local benchmarks tests
 
 unit: setup
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/unit tests/contract tests/infrastructure tests/fuzz

@@ -30,6 +30,7 @@ from local.wait import Outcome, print_outcome, wait_for_units
 
 _GOOD_STUDIES = 6
 _TIMEOUT_SECONDS = 900.0
+_TABLE = "features.csv"
 
 
 @dataclass(frozen=True)
@@ -199,12 +200,12 @@ def _show_results(
         shutil.rmtree(DEMO_OUTPUT, ignore_errors=True)
         saved = save_results(deployment, units, DEMO_OUTPUT)
         if rows:
-            saved.append(write_csv(rows, group.features, DEMO_OUTPUT / "features.csv"))
+            saved.append(write_csv(rows, group.features, DEMO_OUTPUT / _TABLE))
         step.detail = f"{plural(len(saved), 'file')} in {shown(DEMO_OUTPUT)}/"
     print_heading(console, "Ledger: everything that was uploaded, and where it stands")
     print_units(console, units)
     print_heading(console, "Features, read back from Feature Store through Athena")
-    print_features(console, group, rows)
+    print_features(console, group, rows, whole=_TABLE)
     expression = show_expression(console, deployment) if with_reads else None
     saved += [expression] if expression else []
     _show_examples(console, saved)
@@ -214,7 +215,7 @@ def _show_results(
 def _show_examples(console: Console, saved: list[Path]) -> None:
     if saved:
         print_heading(console, "Open these")
-    for name in ("features.csv", "rna.csv", "overlay.png", "rejection.json"):
+    for name in (_TABLE, "rna.csv", "overlay.png", "rejection.json"):
         paths = [path for path in saved if path.name == name]
         more = f"   (and {len(paths) - 1} more)" if len(paths) > 1 else ""
         if paths:

@@ -31,7 +31,7 @@ _SHOWN_COLUMNS = (
 )
 _GENE = "log2tpm_"
 # pyradiomics' names: image type, feature class, feature.
-_RADIOMIC = re.compile(r"[a-z][\w.-]*_(firstorder|shape|shape2D|glcm|glrlm|glszm|gldm|ngtdm)_[A-Z]\w*")
+_RADIOMIC = re.compile(r"[a-z][\w.-]*_(firstorder|shape|shape2D|glcm|glrlm|glszm|gldm|ngtdm)_\w+")
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ def read_features(deployment: Deployment, group: GroupTable) -> list[Row]:
     return [{spelling[name.lower()]: value for name, value in row.items() if name.lower() in spelling} for row in rows]
 
 
-def print_features(console: Console, group: GroupTable, rows: list[Row]) -> None:
-    """Print the columns a person looks at first, as many as there is room for, and how many more there are."""
+def print_features(console: Console, group: GroupTable, rows: list[Row], *, whole: str = "`features … --json`") -> None:
+    """Print the columns a person looks at first, as many as there is room for, and how many more `whole` has."""
     if not rows:
         print_block(console, Text(f"{group.group} has no records yet."))
         return
@@ -139,7 +139,7 @@ def print_features(console: Console, group: GroupTable, rows: list[Row]) -> None
     columns = print_rows(console, rows, first, _label)
     console.print()
     more = len(group.features) - len(columns)
-    text = f"{plural(len(rows), 'record')} in {group.group}; {more} more columns (`features … --json` has all)."
+    text = f"{plural(len(rows), 'record')} in {group.group}; {more} more columns ({whole} has all)."
     print_block(console, Text(text, style="dim"))
 
 

@@ -11,8 +11,11 @@ import threading
 import time
 import uuid
 from collections.abc import Container
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.plugins.batch_events import publish
 from local.plugins.batch_resources import MINIMUM_TIMEOUT_SECONDS, arn, find_definition, find_queue, refusal
@@ -180,6 +183,11 @@ def terminate_job(request: dict[str, Any]) -> dict[str, Any]:
 
 def describe(job: Job) -> dict[str, Any]:
     """Return a job as DescribeJobs returns it; events carry the same."""
+    with _lock:  # its state and the reason for it belong together
+        return _document(job)
+
+
+def _document(job: Job) -> dict[str, Any]:
     container = {key: value for key, value in job.container.items() if key != "logConfiguration"}
     document = {
         "jobArn": job.arn,
@@ -292,7 +300,8 @@ def _record(job: Job, failure: Failure | None, exit_code: int | None, log: str) 
     options = job.container.get("logConfiguration", {}).get("options", {})
     prefix = options.get("awslogs-stream-prefix", job.definition["jobDefinitionName"])
     stream = f"{prefix}/default/{uuid.uuid4().hex}"
-    write_log(stream, log, options.get("awslogs-group", "/aws/batch/job"))
+    with suppress(ClientError, BotoCoreError):  # a job does not fall with its log
+        write_log(stream, log, options.get("awslogs-group", "/aws/batch/job"))
     known = {
         "exitCode": exit_code,
         "reason": failure.reason if failure else "",

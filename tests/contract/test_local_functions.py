@@ -74,6 +74,20 @@ def test_a_state_machine_may_only_invoke_what_its_role_names(account: Account, r
     assert account.run(definition, states_role, "narrow")["error"] == "States.Permissions"
 
 
+def _datapoints(account: Account, dimensions: Any) -> list[Any]:
+    now = datetime.now(UTC)
+    answer = account.client("cloudwatch").get_metric_statistics(
+        Namespace="N",
+        MetricName="UnitsReceived",
+        Dimensions=dimensions,
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=5),
+        Period=3600,
+        Statistics=["Sum", "SampleCount"],
+    )
+    return list(answer["Datapoints"])
+
+
 def test_embedded_metrics_become_metrics_with_exactly_their_dimensions(account: Account, role: str) -> None:
     code = """
 import json, time
@@ -85,16 +99,7 @@ def handler(event, context):
     account.function("measures", code, role)
     _invoke(account, "measures")
     dimensions = [{"Name": "modality", "Value": "imaging"}, {"Name": "stage", "Value": "arrival"}]
-    now = datetime.now(UTC)
-    points = account.client("cloudwatch").get_metric_statistics(
-        Namespace="N",
-        MetricName="UnitsReceived",
-        Dimensions=dimensions,
-        StartTime=now - timedelta(minutes=5),
-        EndTime=now + timedelta(minutes=5),
-        Period=3600,
-        Statistics=["Sum", "SampleCount"],
-    )["Datapoints"]
+    points = wait_for(lambda: _datapoints(account, dimensions) or None)  # they come by way of the log
     assert [(point["Sum"], point["SampleCount"]) for point in points] == [(5.0, 2.0)]
     listed = account.client("cloudwatch").list_metrics(Namespace="N")["Metrics"]
     assert [(metric["MetricName"], metric["Dimensions"]) for metric in listed] == [("UnitsReceived", dimensions)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from io import StringIO
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from local.athena import Row
+from local.contracts import CONTRACTS
 from local.features import GroupTable, describe_features, print_features
 from local.rows import print_rows, write_csv
 
@@ -59,6 +61,12 @@ def test_a_csv_file_has_all_rows_and_columns_in_order(tmp_path: Path) -> None:
 def test_radiomic_features_are_counted_by_their_class() -> None:
     names = ["case_id", "volume_ml", "original_shape2D_Elongation", "wavelet-HHL_glcm_Contrast", "original_notes"]
     assert describe_features(names) == "2 radiomic features and 3 others"
+
+
+@pytest.mark.parametrize("path", sorted(CONTRACTS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_feature_of_a_contract_counts_as_radiomic(path: Path) -> None:
+    names = json.loads(path.read_text())["features"]
+    assert describe_features(["case_id", *names]) == f"{len(names)} radiomic features and 1 other"
 
 
 def test_a_group_without_records_has_no_empty_table() -> None:

@@ -114,6 +114,8 @@ class TestMistakes:
                 {"lowest": 5, "highest": 5, "beyond": "warn"},
                 "qc.hu_range.lowest: expected less than highest",
             ),
+            ("qc.mask_outside_body_fraction", {"warn": 5, "refuse": 50}, "expected shares from 0 to 1"),
+            ("geometry.largest_gap_mm", 10**400, "geometry.largest_gap_mm: expected a number above 0"),
             ("roi.source", "SEG", "roi.source: expected a list"),
             ("description", "", "description: expected a text, found ''"),
             ("schema", 2, "schema: expected a whole number from 1 to 1, found 2"),

@@ -164,6 +164,23 @@ def test_the_job_description_may_know_the_date_of_surgery(tmp_path: Path) -> Non
     assert main(_job(tmp_path, "02/02/2020")) == 2
 
 
+@pytest.mark.parametrize("value", ["20200105", 20200105, "2020-W02-1"])
+def test_a_date_of_surgery_has_one_form(tmp_path: Path, value: object) -> None:
+    _plain(tmp_path / "study")
+    assert main(_job(tmp_path, value)) == 2
+
+
+@pytest.mark.parametrize(("clock", "offset"), [("203000", "-0500"), ("070000", "+0900")])
+def test_days_are_those_of_the_scanners_calendar(tmp_path: Path, clock: str, offset: str) -> None:
+    for k in range(SCAN.slices):
+        dataset = ct_slice(SCAN, k)
+        dataset.AcquisitionTime, dataset.TimezoneOffsetFromUTC = clock, offset
+        save(dataset, tmp_path / "in" / str(k))
+    save(segmentation(SCAN), tmp_path / "in" / "seg")
+    process_study(replace(task_for(tmp_path / "in", tmp_path / "out", _with()), surgery_date=SCANNED))
+    assert Result(tmp_path / "out", "").qc["days_ct_to_surgery"] == 0
+
+
 def test_expected_and_found_slices(tmp_path: Path) -> None:
     qc = run_study(_plain(tmp_path / "in"), tmp_path / "out").qc
     assert (qc["ct_slices"], qc["ct_slices_expected"], qc["ct_slices_interpolated"]) == (18, 18, 0)

@@ -228,11 +228,10 @@ def _above(limit: float) -> Inside:
     "options",
     [
         SegOptions(skip_empty=False),
-        SegOptions(),
         SegOptions(kind="LABELMAP", regions={"Vessel": vessel}),
         SegOptions(regions={"Vessel": vessel}),
     ],
-    ids=["empty_frame", "left_out", "label_map", "other_segment"],
+    ids=["empty_frame", "label_map", "other_segment"],
 )
 def test_an_empty_slice_whose_ct_is_missing_stays_empty(tmp_path: Path, options: SegOptions) -> None:
     whole, missing = Scan(slices=16), 8
@@ -243,6 +242,72 @@ def test_an_empty_slice_whose_ct_is_missing_stays_empty(tmp_path: Path, options:
     result = run_study(tmp_path / "in", tmp_path / "out", RESAMPLE, RoiRule(label="Tumour"))
     seg, _ = result.volume("seg.nii.gz")
     assert np.array_equal(seg == 1, inside(result.places()))
+
+
+def _study_with_a_hole(folder: Path, inside: Inside) -> Path:
+    save_ct(folder, Scan(slices=16), skip=[8])
+    save(segmentation(Scan(slices=16), SegOptions(regions={"Tumour": inside})), folder / "seg")
+    return folder
+
+
+def test_a_hole_that_nobody_can_judge_is_refused(tmp_path: Path) -> None:
+    """A referenced image is missing and no frame lies there: empty, or never drawn on?"""
+    inside = _above(float(Scan(slices=16).position(8)[2]) + 0.3)
+    result = run_study(_study_with_a_hole(tmp_path / "in", inside), tmp_path / "out", RESAMPLE)
+    assert result.status == "INCOMPLETE_STUDY"
+
+
+def test_a_hole_beside_which_nothing_is_drawn_is_no_obstacle(tmp_path: Path) -> None:
+    inside = _above(float(Scan(slices=16).position(9)[2]) + 0.3)
+    result = run_study(_study_with_a_hole(tmp_path / "in", inside), tmp_path / "out", RESAMPLE)
+    assert np.array_equal(result.volume("seg.nii.gz")[0] == 1, inside(result.places()))
+
+
+def _lobes(points: Points) -> NDArray[np.bool_]:
+    return np.asarray(tumour(points) & ~(np.abs(points[..., 2] - 2.97) < 1.1))
+
+
+def test_images_named_frame_by_frame_do_not_make_a_second_acquisition(tmp_path: Path) -> None:
+    scan = _scan((*range(13), *range(14, 16)))
+    options = SegOptions(regions={"Tumour": _lobes}, references="instances")
+    result = run_study(save_study(tmp_path / "in", scan, options), tmp_path / "out", RESAMPLE)
+    assert result.status in {"accept", "warn"}
+
+
+def test_slices_that_take_turns_are_refused_without_references(tmp_path: Path) -> None:
+    first = Scan(slices=18)
+    second = replace(first, centre=(*first.centre[:2], first.centre[2] + 1.0))
+    save_ct(tmp_path / "in", first)
+    for k in range(second.slices):
+        dataset = ct_slice(second, k)
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(uid("second phase", k))
+        save(dataset, tmp_path / "in" / f"second-{k}")
+    seg = segmentation(first, SegOptions(references="none"))
+    del seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices
+    save(seg, tmp_path / "in" / "seg")
+    assert run_study(tmp_path / "in", tmp_path / "out", RESAMPLE).status == "CT_AMBIGUOUS"
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.0005])
+def test_slices_at_one_place_are_refused(tmp_path: Path, gap: float) -> None:
+    scan = Scan(slices=4)
+    for k in range(scan.slices):
+        dataset = ct_slice(scan, k)
+        dataset.ImagePositionPatient = [k * 5.0, 0.0, k * gap]
+        save(dataset, tmp_path / "in" / str(k))
+    save(segmentation(scan), tmp_path / "in" / "seg")
+    assert run_study(tmp_path / "in", tmp_path / "out", RESAMPLE).status == "UNEVEN_SLICES"
+
+
+def test_half_steps_double_the_grid_and_no_more(tmp_path: Path) -> None:
+    for step in (0.7, 1.1, 1.9, 2.3):
+        places = (*range(8), *(7 + k / 2 for k in range(1, 24)))
+        scan = replace(_scan(places), step=step)
+        save_ct(tmp_path / str(step), scan)
+        save(segmentation(scan, SegOptions(regions={"All": lambda p: p[..., 0] ** 2 < 60})), tmp_path / str(step) / "s")
+        result = run_study(tmp_path / str(step), tmp_path / f"{step}-out", RESAMPLE)
+        assert result.volume("ct.nii.gz")[0].shape[2] == round((places[-1] - places[0]) * 2) + 1
+        assert result.qc["ct_slices_interpolated"] == 7
 
 
 def test_each_fault_needs_its_own_permission(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -41,11 +41,22 @@ def acquired_at(datasets: Iterable[Dataset]) -> tuple[str | None, str | None]:
     source : str or None
         The attribute the date came from.
     """
+    stamp, source = _first(datasets)
+    return (stamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if stamp else None), source
+
+
+def acquired_on(datasets: Iterable[Dataset]) -> date | None:
+    """Give the day of the scan as the scanner's own calendar has it: what other dates of the patient compare with."""
+    stamp, _ = _first(datasets)
+    return stamp.date() if stamp else None
+
+
+def _first(datasets: Iterable[Dataset]) -> tuple[datetime | None, str | None]:
     items = list(datasets)
-    for date, time in _SOURCES:
-        stamps = [stamp for item in items if (stamp := _stamp(item, date, time)) is not None]
+    for date_keyword, time_keyword in _SOURCES:
+        stamps = [stamp for item in items if (stamp := _stamp(item, date_keyword, time_keyword)) is not None]
         if stamps:
-            return min(stamps).strftime("%Y-%m-%dT%H:%M:%SZ"), date
+            return min(stamps), date_keyword
     return None, None
 
 
@@ -64,7 +75,8 @@ def _stamp(dataset: Dataset, date_keyword: str, time_keyword: str | None) -> dat
         stamp = datetime.strptime(date, "%Y%m%d").replace(
             hour=hours, minute=minutes, second=min(seconds, 59), tzinfo=zone
         )
-        return stamp.astimezone(UTC)
+        stamp.astimezone(UTC)  # may be out of range
+        return stamp
     except (ValueError, OverflowError):
         return None
 

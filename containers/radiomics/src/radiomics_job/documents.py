@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomics_job.acquisition import acquired_at, describe_acquisition
+from radiomics_job.acquisition import acquired_at, acquired_on, describe_acquisition
 from radiomics_job.errors import Detail
 from radiomics_job.pairing import Pairing
 from radiomics_job.qc import describe_ct
@@ -56,10 +56,10 @@ class StudyCt:
     @property
     def days_to_surgery(self) -> int | None:
         """Whole days from the CT to surgery, negative for a later CT; None where either date is unknown."""
-        time = self.acquired[0]
-        if self.surgery_date is None or time is None:
+        scanned = acquired_on(ct.dataset for ct in self.stack.slices)
+        if self.surgery_date is None or scanned is None:
             return None
-        return (self.surgery_date - date.fromisoformat(time[:10])).days
+        return (self.surgery_date - scanned).days
 
 
 def qc_document(

@@ -25,6 +25,8 @@ _SCHEMA = 1
 _NAME = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f\ud800-\udfff]+")
 """A folder name that stays where it is put: no path, no control character, nothing that is not text."""
 
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
 Loader = Callable[[str], Params]
 
 
@@ -167,8 +169,12 @@ def _relative(unit: Mapping[str, object]) -> PurePosixPath:
 
 
 def _date(value: object, where: str) -> date | None:
+    if value is None:
+        return None
     try:
-        return None if value is None else date.fromisoformat(str(value))
+        if not _DATE.fullmatch(str(value)):
+            raise ValueError("not of the form yyyy-mm-dd")
+        return date.fromisoformat(str(value))
     except ValueError as error:
         raise InvalidJobError(f"{where}: expected a date as yyyy-mm-dd, found {value!r}") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,15 +135,21 @@ def _has_thicker_slices(segmentation: Segmentation, grid: Grid) -> bool:
     if stated is None or gap is None or stated < 1.5 * spacing:
         return False
     thicker = abs(gap / stated - round(gap / stated)) * stated <= tolerance and gap >= stated - tolerance
-    return thicker and (grid.acquired_k is None or _skips_slices(segmentation, grid))
+    return thicker and (grid.acquired_k is None or _skips_slices(segmentation, grid, stated / spacing))
 
 
-def _skips_slices(segmentation: Segmentation, grid: Grid) -> bool:
-    """Tell whether acquired slices lie between neighbouring frames; in a thick part of an uneven stack none do."""
+def _skips_slices(segmentation: Segmentation, grid: Grid, stated_k: float) -> bool:
+    """Tell whether acquired slices lie between frames that are one stated spacing apart.
+
+    In a thick part of an uneven stack none do; frames farther apart left an empty one out.
+    """
     frames = np.unique(lps_to_voxels(grid.affine, np.array([f.position for f in segmentation.frames]))[:, 2])
     acquired = np.array(grid.acquired_k)
-    between = acquired[(acquired > frames.min()) & (acquired < frames.max())]
-    return any(float(np.abs(frames - k).min()) > FRAME_TOLERANCE_FRACTION for k in between)
+    return any(
+        high - low <= stated_k + FRAME_TOLERANCE_FRACTION
+        and bool(((acquired > low + FRAME_TOLERANCE_FRACTION) & (acquired < high - FRAME_TOLERANCE_FRACTION)).any())
+        for low, high in pairwise(frames.tolist())
+    )
 
 
 def _smallest_gap(segmentation: Segmentation) -> float | None:

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from radiomics_job.geometry import Grid, grid_tolerance_mm
 
-__all__ = ["fill_planes", "interpolate_planes", "interpolated_slices", "source_planes", "with_holes_drawn_on"]
+__all__ = [
+    "fill_planes",
+    "interpolate_planes",
+    "interpolated_slices",
+    "nearest_planes",
+    "source_planes",
+    "with_holes_drawn_on",
+]
 
 _HOLE = 0.75
 """In slices: a position farther than this from every acquired slice is one at which a slice is missing."""
@@ -80,10 +87,14 @@ def fill_planes(drawn: NDArray[np.bool_], planes: NDArray[np.float64], grid: Gri
     """
     if grid.acquired_k is None:
         return drawn
+    return np.asfortranarray(drawn[:, :, nearest_planes(planes, grid.shape[2])])
+
+
+def nearest_planes(planes: NDArray[np.float64], slices: int) -> NDArray[np.intp]:
+    """Give the index of the plane nearest to each slice 0, 1, …; of two equally near ones, the higher."""
     middles = (planes[1:] + planes[:-1]) / 2
     # Half a micro-slice: rounding of positions must not decide which of two equally near planes is taken.
-    nearest = np.searchsorted(middles, np.arange(grid.shape[2]) + 5e-7, side="right")
-    return np.asfortranarray(drawn[:, :, nearest])
+    return np.searchsorted(middles, np.arange(slices) + 5e-7, side="right")
 
 
 def interpolate_planes(acquired: NDArray[np.int16], grid: Grid) -> NDArray[np.int16]:

@@ -86,6 +86,8 @@ def _threshold(reader: SettingsReader, key: str, *, below: bool = False) -> Thre
     section = reader.section(key)
     limits = Threshold(section.optional_number("warn"), section.optional_number("refuse"))
     section.finish()
+    if key.endswith("_fraction") and max(limits.warn or 0, limits.refuse or 0) > 1:
+        raise reader.error(key, "expected shares from 0 to 1")
     if limits.warn is not None and limits.refuse is not None:
         wrong = limits.refuse > limits.warn if below else limits.refuse < limits.warn
         if wrong:

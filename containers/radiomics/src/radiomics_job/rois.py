@@ -21,6 +21,9 @@ from radiomics_job.roi import RoiPolicy
 from radiomics_job.series import SliceStack
 from radiomics_job.verdict import Finding, refusal
 
+MOST_RUNS = 4
+"""Times that a region may begin anew along an uneven stack: several lesions, but not every other slice."""
+
 PlacedRegion: TypeAlias = tuple[tuple[Candidate, ...], PlacedMask]
 """A region on the CT's grid and the segments it is made of: several for the policy union."""
 
@@ -97,28 +100,58 @@ def place_regions(
 
 
 def _placed(candidate: Candidate, stack: SliceStack, pairing: Pairing) -> PlacedMask:
-    whole = pairing.found < pairing.referenced  # it names images that are not here: it was drawn on more slices
-    if stack.grid.acquired_k is not None:
-        _check_one_acquisition(candidate, stack)
-    placed = candidate.place(with_holes_drawn_on(stack.grid) if whole else stack.grid)
+    placed = candidate.place(stack.grid)
     if not placed.mask.any():  # drawn on slices that are nearest to no slice of the resampled grid
         raise empty_mask(slices=len(stack.slices), grid_slices=stack.grid.shape[2])
+    if stack.grid.acquired_k is not None:
+        _check_one_acquisition(candidate, stack)
+        _check_stripes(placed)
+        if pairing.found < pairing.referenced:
+            _check_holes(candidate, placed, stack)
     return placed
 
 
 def _check_one_acquisition(candidate: Candidate, stack: SliceStack) -> None:
-    """Refuse an uneven stack in which slices that the region was not drawn on lie between those it was.
+    """Refuse an uneven stack in which slices that the object's series does not list lie between those it does.
 
     They may be another phase; taken for slices without a mask they would cut the region into stripes.
     """
+    if not candidate.references.series:  # images named frame by frame: those without a frame are not named
+        return
     named = [ct.instance_uid in candidate.references.instances for ct in stack.slices]
     inside = named[named.index(True) : len(named) - named[::-1].index(True)] if any(named) else []
     if not all(inside):
+        raise _two_acquisitions(slices=len(named), referenced=sum(named), unreferenced=len(inside) - sum(inside))
+
+
+def _check_stripes(placed: PlacedMask) -> None:
+    """Refuse a region that comes and goes many times along an uneven stack: slices of two phases take turns."""
+    drawn = np.atleast_1d(placed.mask.any(axis=(0, 1)))
+    runs = int(np.count_nonzero(np.diff(drawn.astype(np.int8), prepend=0) == 1))
+    if runs > MOST_RUNS:
+        raise _two_acquisitions(slices=len(drawn), runs=runs, limit=MOST_RUNS)
+
+
+def _two_acquisitions(**details: int) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.CT_AMBIGUOUS,
+        "The CT series is uneven and seems to hold two acquisitions, of which the segmentation was drawn on one. "
+        "Upload only the images that it was drawn on.",
+        details,
+    )
+
+
+def _check_holes(candidate: Candidate, placed: PlacedMask, stack: SliceStack) -> None:
+    """Refuse to guess at a hole when images are missing that the segmentation references.
+
+    Nobody knows whether a slice was there to be drawn on (then it is empty) or not (then it takes a neighbour's mask).
+    """
+    if not np.array_equal(placed.mask, candidate.place(with_holes_drawn_on(stack.grid)).mask):
         raise StudyRejectedError(
-            ReasonCode.CT_AMBIGUOUS,
-            "The CT is uneven and holds slices that the segmentation does not reference between those it does. Upload "
-            "only the images that it was drawn on.",
-            {"slices": len(named), "referenced": sum(named), "unreferenced_between": len(inside) - sum(inside)},
+            ReasonCode.INCOMPLETE_STUDY,
+            "CT images that the segmentation references are missing where the region is, and it has no frame there. "
+            "Upload them.",
+            {"slices": len(stack.slices), "grid_slices": stack.grid.shape[2]},
         )
 
 

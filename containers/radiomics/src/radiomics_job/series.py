@@ -23,6 +23,7 @@ from radiomics_job.geometry import (
     slice_normal,
 )
 from radiomics_job.params import GeometryPolicies
+from radiomics_job.planes import nearest_planes
 from radiomics_job.results import rounded
 
 LARGEST_GAP_RATIO = 4.0
@@ -206,7 +207,8 @@ def even_stack(
     """
     first, gaps = slices[0], _gaps(slices)
     positions = np.array([ct.position for ct in slices])
-    if not np.isfinite(gaps).all() or gaps.max() > min(largest_gap_mm, LARGEST_GAP_RATIO * gaps.min()):
+    together = gaps.min() <= DUPLICATE_TOLERANCE_MM
+    if together or not np.isfinite(gaps).all() or gaps.max() > min(largest_gap_mm, LARGEST_GAP_RATIO * gaps.min()):
         limits: dict[str, Detail] = {
             "largest_gap_allowed_mm": largest_gap_mm,
             "largest_gap_ratio_allowed": LARGEST_GAP_RATIO,
@@ -216,6 +218,8 @@ def even_stack(
         )
     along = np.concatenate([[0.0], np.cumsum(gaps)])
     steps = max(1, round(float(along[-1] / np.median(gaps))))
+    if _loses_slices(along, steps):
+        steps = round(float(along[-1] / gaps.min()))
     if _loses_slices(along, steps):
         steps = math.ceil(float(along[-1] / gaps.min()))
     acquired_k = along / along[-1] * steps
@@ -230,8 +234,7 @@ def even_stack(
 
 def _loses_slices(along: NDArray[np.float64], steps: int) -> bool:
     """Tell whether some slice would be nearest to no slice of an even grid."""
-    middles = (along[1:] + along[:-1]) / 2
-    return len(np.unique(np.searchsorted(middles, np.linspace(0, along[-1], steps + 1)))) < len(along)
+    return len(np.unique(nearest_planes(along / along[-1] * steps, steps + 1))) < len(along)
 
 
 def _gaps(slices: Sequence[CtSlice]) -> NDArray[np.float64]:

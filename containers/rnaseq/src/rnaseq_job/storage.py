@@ -46,6 +46,10 @@ class Storage(Protocol):
         """Describe one object; None when there is none."""
         ...
 
+    def remove(self, uri: str) -> None:
+        """Remove one object; nothing happens when there is none."""
+        ...
+
 
 def open_storage(uri: str) -> Storage:
     """Give the storage of an address: ``s3://bucket/key``, or a path.
@@ -89,6 +93,10 @@ class FolderStorage:
         path = Path(uri)
         return StoredFile(uri, path.stat().st_size) if path.is_file() else None
 
+    def remove(self, uri: str) -> None:
+        """Remove a file."""
+        Path(uri).unlink(missing_ok=True)
+
 
 class S3Storage:
     """Objects in S3, through boto3's default credentials and endpoint."""
@@ -128,6 +136,10 @@ class S3Storage:
         except FileNotFoundError:
             return None
         return StoredFile(uri, head["ContentLength"], head["ETag"].strip('"'))
+
+    def remove(self, uri: str) -> None:
+        """Remove an object; in a versioned bucket its versions stay."""
+        self._translated(uri, lambda bucket, key: self._client.delete_object(Bucket=bucket, Key=key))
 
     def _translated(self, uri: str, action: Any) -> Any:  # noqa: ANN401  # whatever boto3 answers
         from botocore.exceptions import BotoCoreError, ClientError

@@ -1,0 +1,46 @@
+# The image of the RNA-seq job for DRAGEN. DRAGEN itself is not in it: it is licensed software of the host's own image.
+# Build it from this folder:  docker build --file dragen.Dockerfile --tag rnaseq-dragen .
+# Pin the base by digest in a release (docker buildx imagetools inspect python:3.11-slim-bookworm shows it).
+#
+# AWS Batch runs it on instances of a DRAGEN machine image (f2.6xlarge and up) with
+#   mounts   /opt/edico, or /opt/dragen since 4.3 (the program; read-only)    /var/lib/edico (its state)
+#            /dev/shm    and a fast disk at /scratch (three times the reads, and the hash table)
+#            libdragen.so of exactly the host's version, where DRAGEN is linked to it (ldd /opt/edico/bin/dragen)
+#   device   /dev/bus
+#   ulimits  nofile 720000, nproc 16384
+#   secret   DRAGEN_LICENSE, the text of the licence credentials file, from Secrets Manager (not for pay-as-you-go)
+# See help.dragen.illumina.com, DRAGEN 4.4 and 4.5, "Docker Requirements", which also asks for the host's process ids.
+# The job says at its start what it misses. Not yet run on an FPGA.
+ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
+
+# --- build: pip stays behind ------------------------------------------------------------------------------------------
+FROM ${PYTHON_IMAGE} AS build
+RUN python -m venv /opt/rnaseq
+ENV PATH=/opt/rnaseq/bin:$PATH
+WORKDIR /build
+COPY requirements.txt ./
+RUN pip install --no-cache-dir --require-hashes --requirement requirements.txt
+COPY pyproject.toml ./
+COPY src ./src
+RUN pip install --no-cache-dir --no-deps . \
+ && python -m compileall -q /opt/rnaseq/lib
+
+# --- image ------------------------------------------------------------------------------------------------------------
+FROM ${PYTHON_IMAGE}
+# fasterq-dump turns SRA objects into FASTQ.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends sra-toolkit \
+ && rm -rf /var/lib/apt/lists/*
+ENV PATH=/opt/rnaseq/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/scratch \
+    TMPDIR=/scratch
+COPY --from=build /opt/rnaseq /opt/rnaseq
+RUN mkdir --mode=1777 /scratch
+VOLUME ["/scratch"]
+WORKDIR /scratch
+# Root, unlike the other images: DRAGEN opens the FPGA's PCI resources and writes its state and logs below the host's
+# /var/lib/edico and /var/log/dragen, all of which belong to root. The container needs no privileged mode for it.
+USER root
+ENTRYPOINT ["rnaseq-job"]

@@ -1,0 +1,39 @@
+# The image of the RNA-seq job with salmon, for any processor: AWS Batch runs it on Fargate, with a read-only root file
+# system and scratch space below /scratch (the job definition points TMPDIR and HOME there).
+# Build it:  docker build --file containers/rnaseq/salmon.Dockerfile --tag rnaseq-salmon containers/rnaseq
+# Pin the base by digest in a release (docker buildx imagetools inspect python:3.11-slim-bookworm shows it).
+ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
+
+# --- build: the package and its libraries in an environment of their own ----------------------------------------------
+FROM ${PYTHON_IMAGE} AS build
+RUN python -m venv /opt/rnaseq
+ENV PATH=/opt/rnaseq/bin:$PATH
+WORKDIR /build
+COPY requirements.txt ./
+RUN pip install --no-cache-dir --require-hashes --requirement requirements.txt
+COPY pyproject.toml ./
+COPY src ./src
+RUN pip install --no-cache-dir --no-deps . \
+ && python -m compileall -q /opt/rnaseq/lib
+
+# --- image ------------------------------------------------------------------------------------------------------------
+FROM ${PYTHON_IMAGE}
+# salmon's version is part of every value's identity, and an index belongs to the version that built it.
+ARG SALMON_VERSION=1.10.1*
+ARG SRA_TOOLKIT_VERSION=3.0.3*
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends "salmon=${SALMON_VERSION}" "sra-toolkit=${SRA_TOOLKIT_VERSION}" \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --uid 1000 --create-home --shell /usr/sbin/nologin rnaseq \
+ && mkdir /scratch \
+ && chown rnaseq:rnaseq /scratch
+ENV PATH=/opt/rnaseq/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    TMPDIR=/scratch \
+    HOME=/scratch
+COPY --from=build /opt/rnaseq /opt/rnaseq
+VOLUME ["/scratch"]
+USER rnaseq
+WORKDIR /scratch
+ENTRYPOINT ["rnaseq-job"]

@@ -1,0 +1,128 @@
+"""Command line of the job.
+
+Exit codes: 0 when the sample has results; 1 for a fault of the machine, the only one worth a retry; 2 for a job that is
+described wrongly; 64 and up for a sample that is refused, one code a reason (`rnaseq_job.errors.EXIT_CODES`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from rnaseq_job import __version__
+from rnaseq_job.errors import EXIT_HOST_FAULT, EXIT_INVALID_JOB, HostFaultError, InvalidJobError
+from rnaseq_job.job import JobOptions, default_ports, run_job
+from rnaseq_job.library_type import LIBRARY_TYPES, STRANDEDNESSES
+from rnaseq_job.logs import log
+
+BUILD_REFERENCE = "build-reference"
+
+_NAMING_OPTION = "--sample"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job and give its exit code.
+
+    Examples
+    --------
+    >>> main(["--engine", "salmon", "--sample", "R01-023", "--fastq-list", "lanes.csv",
+    ...       "--reference", "references/grch38/", "--output", "results/R01-023/"])
+    0
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    previous = signal.signal(signal.SIGTERM, _stop)  # so that the engine is ended and the scratch folder removed
+    try:
+        if given[:1] == [BUILD_REFERENCE]:
+            return _build_reference(given[1:])
+        return _quantify(_parser().parse_args(list(_bound(given))))
+    except InvalidJobError as error:
+        log("invalid_job", message=str(error))
+        return EXIT_INVALID_JOB
+    except (HostFaultError, OSError) as error:
+        log("host_fault", message=str(error), kind=type(error).__name__)
+        return EXIT_HOST_FAULT
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _build_reference(arguments: Sequence[str]) -> int:
+    from rnaseq_job.reference.cli import build
+
+    return build(arguments)
+
+
+def _quantify(given: argparse.Namespace) -> int:
+    options = JobOptions(
+        engine=given.engine,
+        sample=given.sample,
+        fastq_list=given.fastq_list,
+        reference=given.reference,
+        output=given.output,
+        library_type=given.library_type,
+        strandedness=given.strandedness,
+        run={"run_id": given.run_id, "job_id": given.job_id, "generation": given.generation},
+        threads=given.threads,
+        buckets=tuple(given.allowed_bucket),
+    )
+    ports = default_ports(options.engine)
+    log("job_started", engine=options.engine, engine_version=ports.engine.version(), version=__version__)
+    if given.scratch is not None:
+        given.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="rnaseq-job-", dir=given.scratch) as scratch:
+        return run_job(options, ports, Path(scratch).resolve())
+
+
+def _bound(arguments: Sequence[str]) -> Iterator[str]:
+    """Tie the sample's name to its option, so that a name such as ``--help`` is refused as a name, not obeyed."""
+    rest = iter(arguments)
+    for argument in rest:
+        value = next(rest, None) if argument == _NAMING_OPTION else None
+        yield argument if value is None else f"{argument}={value}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rnaseq-job",
+        allow_abbrev=False,
+        description="Turn the RNA-seq reads of one sample into expression tables.",
+        epilog=f"rnaseq-job {BUILD_REFERENCE} --help: prepare a reference",
+    )
+    add = parser.add_argument
+    add("--engine", choices=["salmon", "dragen"], required=True)
+    add(_NAMING_OPTION, required=True, help="case whose reads these are; first part of the results' names")
+    add("--fastq-list", required=True, help="CSV with RGID,RGSM,RGLB,Lane,Read1File,Read2File")
+    add("--reference", required=True, help="prefix of a built reference")
+    add("--output", required=True, help="prefix for the results")
+    add("--library-type", choices=LIBRARY_TYPES, help="as salmon and DRAGEN name it (default: A, detect)")
+    add("--strandedness", choices=STRANDEDNESSES, help="the same as a sample sheet says it")
+    add("--allowed-bucket", action="append", default=[], help="refuse reads from other buckets; may be repeated")
+    add("--run-id", help="recorded in the results")
+    add("--job-id", default=os.environ.get("AWS_BATCH_JOB_ID"), help="recorded in the results")
+    add("--generation", help="recorded in the results")
+    add("--threads", type=_positive, default=_cpus(), help="of the engine (default: the processors of the machine)")
+    add("--scratch", type=Path, help="folder with room for the reads (default: the machine's temporary folder)")
+    add("--version", action="version", version=__version__)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(f"{number} is not positive")
+    return number
+
+
+def _cpus() -> int:
+    if sys.platform == "linux":  # what this process may use, not what the machine has
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _stop(*_: object) -> NoReturn:
+    raise SystemExit(128 + signal.SIGTERM)

@@ -1,0 +1,182 @@
+"""Checks the reads of a sample before an engine sees them: both mates of a lane together, in one pass.
+
+Engines do not: salmon ends with success after a truncated file or after mates of which one has fewer reads, and its
+numbers are then those of a part of the sample.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rnaseq_job.errors import InputRejectedError, ReasonCode
+from rnaseq_job.fastq_stream import FastqReader, ReadsFile, Records
+from rnaseq_job.mate_names import all_match, mate_of, names_match
+
+
+@dataclass(frozen=True)
+class LaneFiles:
+    """The files of one lane; ``second`` is None for single-end reads."""
+
+    first: ReadsFile
+    second: ReadsFile | None
+
+
+@dataclass(frozen=True)
+class ReadsReport:
+    """What the checks counted.
+
+    Parameters
+    ----------
+    fragments : int
+        Pairs, or single reads.
+    stored_bytes : int
+        Size of all files as they are stored.
+    input_hash : str
+        SHA-256 over the SHA-256 of every file, in the order of the list.
+    """
+
+    fragments: int
+    stored_bytes: int
+    input_hash: str
+
+
+def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
+    """Check every lane.
+
+    Parameters
+    ----------
+    lanes : sequence of LaneFiles
+        In the order of the list.
+
+    Returns
+    -------
+    ReadsReport
+        Counts and the identity of the input.
+
+    Raises
+    ------
+    InputRejectedError
+        READS_EMPTY, READS_TRUNCATED, READS_INVALID, READS_TOO_LONG, MATES_UNEQUAL, MATES_MISMATCHED, MATES_IDENTICAL,
+        MATES_SWAPPED, or FASTQ_LIST_INVALID when two lanes hold the same file.
+    """
+    readers = [_checked(lane) for lane in lanes]
+    files = [reader for lane in readers for reader in lane]
+    _check_distinct(files)
+    return ReadsReport(
+        fragments=sum(lane[0].records for lane in readers),
+        stored_bytes=sum(reader.file.path.stat().st_size for reader in files),
+        input_hash=hashlib.sha256("\n".join(reader.digest for reader in files).encode()).hexdigest(),
+    )
+
+
+def _checked(lane: LaneFiles) -> list[FastqReader]:
+    first = FastqReader(lane.first)
+    if lane.second is None:
+        for _ in first:
+            pass
+        return [first]
+    second = FastqReader(lane.second)
+    _check_mates(first, second)
+    return [first, second]
+
+
+def _check_mates(first: FastqReader, second: FastqReader) -> None:
+    identical = True
+    position = 0
+    for one, two in _side_by_side(first, second):
+        identical = identical and one.sequences == two.sequences
+        if not identical:
+            _check_roles(first, second, one.heads[0], two.heads[0], position)
+        if not all_match(one.heads, two.heads):
+            raise _mismatched(first, second, one, two, position)
+        position += len(one.heads)
+    if first.records != second.records:
+        raise _unequal(first, second)
+    if identical:
+        raise _pair_fault(
+            ReasonCode.MATES_IDENTICAL, "R1 and R2 hold the same reads. Upload the second reads", first, second, {}
+        )
+
+
+def _side_by_side(first: FastqReader, second: FastqReader) -> Iterator[tuple[Records, Records]]:
+    """Yield equally many records of both; when one file ends, the other is read to its end, to be proved and counted.
+
+    The files run block by block, and blocks hold different numbers of records, so that a part of one waits.
+    """
+    ones, twos = iter(first), iter(second)
+    one, two = next(ones, None), next(twos, None)
+    while one and two:
+        count = min(len(one.heads), len(two.heads))
+        yield _up_to(one, count), _up_to(two, count)
+        one, two = _after(one, count) or next(ones, None), _after(two, count) or next(twos, None)
+    for rest in (ones, twos):
+        for _ in rest:
+            pass
+
+
+def _up_to(records: Records, count: int) -> Records:
+    return records if count == len(records.heads) else Records(records.heads[:count], records.sequences[:count])
+
+
+def _after(records: Records, count: int) -> Records | None:
+    return None if count == len(records.heads) else Records(records.heads[count:], records.sequences[count:])
+
+
+def _check_roles(first: FastqReader, second: FastqReader, one: bytes, two: bytes, position: int) -> None:
+    """Look at one header a block: files are swapped whole, or joined from parts that are."""
+    says = mate_of(one), mate_of(two)
+    if says[0] == 2 or says[1] == 1:
+        raise _pair_fault(
+            ReasonCode.MATES_SWAPPED,
+            "By the names of the reads, R1 does not hold first reads and R2 second ones. Exchange the files",
+            first,
+            second,
+            {"record": position + 1, "line": position * 4 + 1, "r1_says": says[0], "r2_says": says[1]},
+        )
+
+
+def _mismatched(
+    first: FastqReader, second: FastqReader, one: Records, two: Records, position: int
+) -> InputRejectedError:
+    record = position + list(map(names_match, one.heads, two.heads)).index(False)
+    return _pair_fault(
+        ReasonCode.MATES_MISMATCHED,
+        f"Record {record + 1} of R1 and of R2 are not the two ends of one fragment: the files are of different samples "
+        "or lanes, or were filtered or sorted apart. Upload the files that belong together",
+        first,
+        second,
+        {"record": record + 1, "line": record * 4 + 1},
+    )
+
+
+def _unequal(first: FastqReader, second: FastqReader) -> InputRejectedError:
+    return _pair_fault(
+        ReasonCode.MATES_UNEQUAL,
+        f"R1 has {first.records} reads and R2 {second.records}: one of them is incomplete. Upload both again",
+        first,
+        second,
+        {"r1_reads": first.records, "r2_reads": second.records},
+    )
+
+
+def _pair_fault(
+    code: ReasonCode, message: str, first: FastqReader, second: FastqReader, numbers: dict[str, int | None]
+) -> InputRejectedError:
+    names = {"r1": first.file.name, "r2": second.file.name}
+    return InputRejectedError(code, f"{message} ({names['r1']}, {names['r2']}).", {**names, **numbers})
+
+
+def _check_distinct(readers: Sequence[FastqReader]) -> None:
+    """Refuse a lane that is there twice under two names."""
+    seen: dict[str, str] = {}
+    for reader in readers:
+        if reader.digest in seen:
+            raise InputRejectedError(
+                ReasonCode.FASTQ_LIST_INVALID,
+                f"{seen[reader.digest]} and {reader.file.name} are the same file; its reads would count twice. "
+                "Take one of them away.",
+                {"file": reader.file.name, "same_as": seen[reader.digest], "sha256": reader.digest},
+            )
+        seen[reader.digest] = reader.file.name

@@ -1,0 +1,276 @@
+"""One sample from its list of reads to published tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Final, TypeAlias
+
+from rnaseq_job import __version__
+from rnaseq_job.engine import BuiltReference, Engine, EngineOptions, Quantification
+from rnaseq_job.errors import (
+    EXIT_CODES,
+    EXIT_OK,
+    Detail,
+    HostFaultError,
+    InputRejectedError,
+    InvalidJobError,
+    ReasonCode,
+)
+from rnaseq_job.fastq_checks import ReadsReport, check_reads
+from rnaseq_job.fastq_list import check_sample_name, shown
+from rnaseq_job.library_type import as_json, declared_type, library_report
+from rnaseq_job.logs import log
+from rnaseq_job.outputs import Tables, mapped_percent, normalise
+from rnaseq_job.results import SCHEMA, Publisher, rejection
+from rnaseq_job.staging import Opener, StagedSample, fetch_list, stage_sample
+from rnaseq_job.storage import open_storage
+
+LICENCE_VARIABLE: Final = "DRAGEN_LICENSE"
+"""Environment variable that holds DRAGEN's licence, as AWS Batch hands over a secret."""
+
+UNIT: Final = "TPM"
+
+_LOG_ENDINGS = (".log", "_metrics.csv")
+"""salmon's logs, and DRAGEN's with its mapping and time metrics."""
+
+ReferenceStager: TypeAlias = Callable[[str, Path, str], BuiltReference]
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """What the command line says.
+
+    Parameters
+    ----------
+    engine : str
+        ``salmon`` or ``dragen``.
+    sample : str
+        The case; not yet checked.
+    fastq_list, reference, output : str
+        Addresses: s3://bucket/key or paths.
+    library_type, strandedness : str or None
+        Two ways to declare the library; None to detect it.
+    run : mapping
+        run_id, job_id and generation.
+    threads : int
+        For the engine.
+    buckets : tuple of str
+        The only buckets that reads may come from; empty for no limit.
+    """
+
+    engine: str
+    sample: str
+    fastq_list: str
+    reference: str
+    output: str
+    library_type: str | None = None
+    strandedness: str | None = None
+    run: Mapping[str, str | None] = field(default_factory=dict)
+    threads: int = 1
+    buckets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What the job needs from outside; tests put their own in."""
+
+    opener: Opener
+    engine: Engine
+    stage_reference: ReferenceStager
+
+
+@dataclass(frozen=True)
+class Work:
+    """A sample on its way: everything that run.json speaks of."""
+
+    staged: StagedSample
+    reads: ReadsReport
+    declared: str
+    reference: BuiltReference
+    quantification: Quantification
+
+
+def run_job(options: JobOptions, ports: Ports, scratch: Path) -> int:
+    """Process one sample.
+
+    Parameters
+    ----------
+    options : JobOptions
+        What to do.
+    ports : Ports
+        With what.
+    scratch : Path
+        A folder of this job's own; the caller removes it.
+
+    Returns
+    -------
+    int
+        0, or the exit code of the reason for which the sample was refused.
+
+    Raises
+    ------
+    InvalidJobError
+        When the job is described wrongly.
+    HostFaultError
+        When the machine or a service failed.
+    """
+    publisher = Publisher(ports.opener(options.output), options.output.rstrip("/"), scratch)
+    try:
+        work = _process(options, ports, scratch)
+        tables = normalise(options.sample, work.quantification, scratch / "tables")
+        publisher.success(tables, _run_document(options, ports.engine, work, tables, scratch))
+    except InputRejectedError as error:
+        log("sample_rejected", sample=shown(options.sample), reason=error.code, message=error.message)
+        publisher.rejection(rejection(shown(options.sample), options.run, error))
+        return EXIT_CODES[error.code]
+    finally:
+        _publish_logs(publisher, scratch / "engine")
+    log("sample_done", sample=options.sample, mapped_percent=mapped_percent(work.quantification))
+    return EXIT_OK
+
+
+def open_engine(name: str) -> Engine:
+    """Give the engine of a name.
+
+    Raises
+    ------
+    InvalidJobError
+        When there is none.
+    """
+    if name == "dragen":
+        from rnaseq_job.dragen import DragenEngine
+
+        return DragenEngine()
+    if name == "salmon":
+        from rnaseq_job.salmon import SalmonEngine
+
+        return SalmonEngine()
+    raise InvalidJobError(f"--engine {name}: expected salmon or dragen")
+
+
+def default_ports(engine: str) -> Ports:
+    """Wire the job as it runs in its image."""
+    from rnaseq_job.reference.stage import stage_reference
+
+    return Ports(open_storage, open_engine(engine), stage_reference)
+
+
+def _process(options: JobOptions, ports: Ports, scratch: Path) -> Work:
+    check_sample_name(options.sample)
+    clock = _Clock(options.sample)
+    listed = fetch_list(options.fastq_list, options.sample, options.buckets, scratch, ports.opener)
+    staged = stage_sample(options.sample, listed, scratch / "reads", ports.opener)
+    clock.log("reads_staged", lanes=len(listed))
+    declared = declared_type(options.library_type, options.strandedness, staged.sample.paired)
+    reads = check_reads(staged.files)
+    clock.log("reads_checked", fragments=reads.fragments, stored_bytes=reads.stored_bytes)
+    reference = ports.stage_reference(options.reference, scratch / "reference", options.engine)
+    clock.log("reference_staged", reference=reference.name)
+    engine_options = EngineOptions(declared, options.threads, scratch / "engine", licence_file(scratch))
+    quantification = ports.engine.quantify(staged.sample, reference, engine_options)
+    clock.log("quantified", total=quantification.total, mapped=quantification.mapped)
+    _check_counts(quantification, reads)
+    return Work(staged, reads, declared, reference, quantification)
+
+
+class _Clock:
+    """Logs the steps of a job with the seconds that each took."""
+
+    def __init__(self, sample: str) -> None:
+        self._sample, self._since = sample, monotonic()
+
+    def log(self, event: str, **fields: Detail) -> None:
+        now = monotonic()
+        log(event, sample=self._sample, seconds=round(now - self._since, 3), **fields)
+        self._since = now
+
+
+def licence_file(scratch: Path) -> Path | None:
+    """Put DRAGEN's licence from the environment into a file that no one else can read, and forget the variable.
+
+    Returns
+    -------
+    Path or None
+        None without a licence: some machine images hold one.
+    """
+    licence = os.environ.pop(LICENCE_VARIABLE, "")
+    if not licence:
+        return None
+    path = scratch / "licence"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(licence)
+    return path
+
+
+def _check_counts(quantification: Quantification, reads: ReadsReport) -> None:
+    """Trust no engine that ends with success after a part of the reads."""
+    if quantification.total is not None and quantification.total < reads.fragments:
+        raise HostFaultError(f"the engine read {quantification.total} of {reads.fragments} fragments")
+    if quantification.mapped == 0:
+        raise InputRejectedError(
+            ReasonCode.NOTHING_MAPPED,
+            "No read belongs to the reference. Compare the sample's species with the dataset's reference.",
+            {"total": quantification.total, "mapped": 0},
+        )
+
+
+def _run_document(options: JobOptions, engine: Engine, work: Work, tables: Tables, scratch: Path) -> dict[str, Detail]:
+    """Give the content of ``run.json``; the same input and versions give the same bytes, but for ``run``."""
+    found = work.quantification
+    report = library_report(work.declared, found.detected_library_type, found.compatible_fragment_ratio)
+    return {
+        "schema": SCHEMA,
+        "subject": options.sample,
+        "run": dict(options.run),
+        "assay": {
+            "engine": engine.name,
+            "engine_version": engine.version(),
+            "reference": work.reference.name,
+            "genome": work.reference.genome,
+            "annotation": work.reference.annotation_name,
+            "unit": UNIT,
+            "library_type": work.declared,
+        },
+        "files": {
+            "transcripts": tables.transcripts.name,
+            "genes": tables.genes.name,
+            "metrics": tables.metrics.name,
+        },
+        "library": as_json(report),
+        "reads": _reads_section(work),
+        "metrics": {
+            "total_reads": found.total,
+            "mapped_reads": found.mapped,
+            "mapped_percent": mapped_percent(found),
+        },
+        "provenance": {
+            "input_hash": work.reads.input_hash,
+            "rnaseq_job_version": __version__,
+            "command": [argument.replace(f"{scratch}/", "") for argument in found.command],
+        },
+    }
+
+
+def _reads_section(work: Work) -> dict[str, Detail]:
+    kind = "pairs" if work.staged.sample.paired else "reads"
+    return {
+        kind: work.reads.fragments,
+        "lanes": len(work.staged.sample.lanes),
+        "bytes": work.reads.stored_bytes,
+    }
+
+
+def _publish_logs(publisher: Publisher, folder: Path) -> None:
+    """Publish the engine's logs also after a failure, whose own error must not be hidden by another."""
+    try:
+        publisher.logs(_log_files(folder), folder)
+    except (HostFaultError, InvalidJobError, OSError) as error:
+        log("logs_not_published", reason=str(error))
+
+
+def _log_files(folder: Path) -> Iterator[Path]:
+    yield from sorted(path for path in folder.rglob("*") if path.is_file() and path.name.endswith(_LOG_ENDINGS))

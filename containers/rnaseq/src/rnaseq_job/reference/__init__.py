@@ -1,0 +1,1 @@
+"""Builds a reference once, from a genome and its annotation, and stages it for the samples that use it."""

@@ -1,0 +1,187 @@
+"""What lies below the source prefix of a reference: each file's part is told by its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from rnaseq_job.errors import Detail, HostFaultError
+from rnaseq_job.reference.faults import examples, invalid
+from rnaseq_job.storage import Storage, StoredFile
+
+_FASTA = re.compile(r".+\.(fa|fasta|fna)(\.gz)?", re.IGNORECASE)
+_GTF = re.compile(r".+\.gtf(\.gz)?", re.IGNORECASE)
+_TABLE = re.compile(r"transcripts\.tsv(\.gz)?", re.IGNORECASE)
+_TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)([._-]|$)", re.IGNORECASE)
+_HASH_BLOCK = 1 << 20
+
+
+class Part(StrEnum):
+    """What a file is to the reference."""
+
+    GENOME = "genome"
+    TRANSCRIPTOME = "transcriptome"
+    ANNOTATION = "annotation"
+    TABLE = "table"
+    DESCRIPTION = "description"
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file of the source.
+
+    Parameters
+    ----------
+    key : str
+        Name below the prefix.
+    size : int
+        Bytes.
+    etag : str
+        Entity tag; SHA-256 for a plain file, which has none.
+    uri : str
+        Address.
+    """
+
+    key: str
+    size: int
+    etag: str
+    uri: str
+
+    def described(self) -> dict[str, Detail]:
+        """Give what the manifest says of the file."""
+        return {"key": self.key, "size": self.size, "etag": self.etag}
+
+
+Source = Mapping[Part, SourceFile]
+
+
+def as_prefix(uri: str) -> str:
+    """Give an address with one slash at its end, as everything that is listed below it begins.
+
+    Examples
+    --------
+    >>> as_prefix("s3://processed/references/grch38"), as_prefix("/data/references/../built//")
+    ('s3://processed/references/grch38/', '/data/references/../built/')
+    """
+    return uri.rstrip("/") + "/" if "://" in uri else f"{Path(uri).absolute()}/"
+
+
+def find_source(storage: Storage, prefix: str) -> Source:
+    """Recognise the files directly below a prefix; others (checksums, notes) are left alone.
+
+    Raises
+    ------
+    InputRejectedError
+        REFERENCE_INVALID without a FASTA file, with two files for one part, or with an empty file.
+    """
+    found: dict[Part, SourceFile] = {}
+    for stored in storage.files_under(prefix):
+        key = stored.uri.removeprefix(prefix)
+        part = part_of(key)
+        if part is None:
+            continue
+        if part in found:
+            raise invalid(
+                f"{key} and {found[part].key} are both a {part}. Keep one reference in one folder.",
+                files=[found[part].key, key],
+            )
+        found[part] = SourceFile(key, stored.size, stored.etag or _digest(stored), stored.uri)
+    _check(found, prefix)
+    return found
+
+
+def part_of(key: str) -> Part | None:
+    """Tell a file's part by its name.
+
+    Examples
+    --------
+    >>> part_of("gencode.v44.transcripts.fa.gz"), part_of("GRCh38.primary_assembly.genome.fa.gz"), part_of("MD5SUMS")
+    (<Part.TRANSCRIPTOME: 'transcriptome'>, <Part.GENOME: 'genome'>, None)
+    """
+    if "/" in key:
+        return None
+    if key == "reference.json":
+        return Part.DESCRIPTION
+    if _TABLE.fullmatch(key):
+        return Part.TABLE
+    if _GTF.fullmatch(key):
+        return Part.ANNOTATION
+    if _FASTA.fullmatch(key):
+        return Part.TRANSCRIPTOME if _TRANSCRIPTOME.search(key) else Part.GENOME
+    return None
+
+
+def source_hash(source: Source) -> str:
+    """Give one hash of all files: their parts, names, sizes and tags."""
+    described = {str(part): source[part].described() for part in sorted(source)}
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def fetch(storage: Storage, source: Source, parts: set[Part], folder: Path) -> dict[Part, Path]:
+    """Download some parts, under their own names.
+
+    Raises
+    ------
+    HostFaultError
+        When a file that was listed is gone: the next attempt sees which files there are.
+    """
+    fetched: dict[Part, Path] = {}
+    for part in sorted(parts & set(source)):
+        fetched[part] = folder / source[part].key
+        try:
+            storage.download(source[part].uri, fetched[part])
+        except FileNotFoundError as error:
+            raise HostFaultError(f"{source[part].uri} disappeared while the reference was built") from error
+    return fetched
+
+
+def read_description(path: Path | None) -> tuple[str, str]:
+    """Give genome and annotation by name, ``unknown`` where ``reference.json`` does not say.
+
+    Raises
+    ------
+    InputRejectedError
+        REFERENCE_INVALID for what is not ``{"genome": "…", "annotation": "…"}``.
+    """
+    if path is None:
+        return "unknown", "unknown"
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise invalid(f"reference.json is not JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise invalid('reference.json must look like {"genome": "GRCh38", "annotation": "GENCODE 44"}.')
+    return _named(content, "genome"), _named(content, "annotation")
+
+
+def _named(content: Mapping[str, object], name: str) -> str:
+    value = content.get(name, "unknown")
+    if not isinstance(value, str) or not value.strip():
+        raise invalid(f'"{name}" of reference.json must be a text such as "GRCh38".')
+    return value.strip()
+
+
+def _check(found: Source, prefix: str) -> None:
+    if Part.GENOME not in found and Part.TRANSCRIPTOME not in found:
+        raise invalid(
+            f"{prefix} holds no FASTA file. Upload genome.fa.gz and annotation.gtf.gz, or transcripts.fa.gz and "
+            "transcripts.tsv, directly into this folder.",
+            found=examples(file.key for file in found.values()),
+        )
+    for file in found.values():
+        if file.size == 0:
+            raise invalid(f"{file.key} is empty. Upload it again.", file=file.key)
+
+
+def _digest(stored: StoredFile) -> str:
+    """Hash a plain file's content: size alone would take two annotations for one."""
+    digest = hashlib.sha256()
+    with Path(stored.uri).open("rb") as file:
+        while block := file.read(_HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

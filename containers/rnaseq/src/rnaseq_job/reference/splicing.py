@@ -1,0 +1,181 @@
+"""Cuts transcripts out of a genome: exons joined in the order in which they are transcribed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from rnaseq_job.errors import Detail
+from rnaseq_job.reference import par
+from rnaseq_job.reference.fasta import Record, records_of, write_record
+from rnaseq_job.reference.faults import examples, invalid
+from rnaseq_job.reference.gtf import Annotation, Transcript
+
+_COMPLEMENT = bytes.maketrans(b"ACGTNRYSWKMBDHV", b"TGCANYRSWMKVHDB")
+
+
+@dataclass
+class Cut:
+    """What cutting left.
+
+    Parameters
+    ----------
+    lengths : dict of str to int
+        Bases of every sequence of the genome.
+    transcripts : list of str
+        Ids in the order in which they were written.
+    masked : int
+        Transcripts of which the genome shows nothing but N.
+    par_copies : int
+        Pseudo-autosomal copies on chromosome Y that were left out.
+    """
+
+    lengths: dict[str, int] = field(default_factory=dict)
+    transcripts: list[str] = field(default_factory=list)
+    masked: int = 0
+    par_copies: int = 0
+
+
+def spliced(chromosome: bytes, transcript: Transcript) -> bytes:
+    """Give the sequence of a transcript, 5' to 3'.
+
+    Parameters
+    ----------
+    chromosome : bytes
+        The forward strand, upper case.
+    transcript : Transcript
+        Its exons may come in any order: GENCODE lists those of the reverse strand downwards, others upwards.
+
+    Examples
+    --------
+    >>> spliced(b"AACCGGTT", Transcript("g", "", "1", "-", [(1, 3), (7, 8)]))
+    b'AAGTT'
+    """
+    forward = b"".join(chromosome[start - 1 : end] for start, end in sorted(transcript.exons))
+    return forward if transcript.strand == "+" else forward.translate(_COMPLEMENT)[::-1]
+
+
+def cut_transcripts(genome: Path, annotation: Annotation, plain: Path, transcripts: Path) -> Cut:
+    """Write the genome uncompressed and, beside it, the transcripts of the annotation.
+
+    The copies on chromosome Y of pseudo-autosomal transcripts are left out: their sequence is that of X, or masked,
+    and the reads would be split between the two at random.
+
+    Raises
+    ------
+    InputRejectedError
+        REFERENCE_INVALID when the annotation was not made for this genome.
+    """
+    grouped, cut = annotation.by_chromosome(), Cut()
+    with plain.open("wb") as all_bases, transcripts.open("wb") as joined:
+        for record in records_of(genome):
+            cut.lengths[record.name] = len(record.sequence)
+            write_record(all_bases, record)
+            for name in grouped.get(record.name, ()):
+                _cut_one(record, name, annotation, joined, cut)
+    check_fit(genome.name, cut.lengths, annotation)
+    return cut
+
+
+def _cut_one(record: Record, name: str, annotation: Annotation, joined: BinaryIO, cut: Cut) -> None:
+    transcript = annotation.transcripts[name]
+    _check_inside(record.name, len(record.sequence), name, transcript, annotation)
+    if par.is_copy(name):
+        cut.par_copies += 1
+        return
+    sequence = spliced(record.sequence, transcript)
+    cut.masked += not sequence.strip(b"N")
+    cut.transcripts.append(name)
+    write_record(joined, Record(name, sequence))
+
+
+def copy_genome(genome: Path, annotation: Annotation, plain: Path) -> Cut:
+    """Write the genome uncompressed, for an engine that cuts transcripts itself; otherwise as `cut_transcripts`."""
+    cut = Cut()
+    with plain.open("wb") as all_bases:
+        for record in records_of(genome):
+            cut.lengths[record.name] = len(record.sequence)
+            write_record(all_bases, record)
+    check_fit(genome.name, cut.lengths, annotation)
+    for name, transcript in annotation.transcripts.items():
+        _check_inside(transcript.chromosome, cut.lengths[transcript.chromosome], name, transcript, annotation)
+    cut.transcripts.extend(annotation.transcripts)
+    return cut
+
+
+def check_fit(genome: str, lengths: Mapping[str, int], annotation: Annotation) -> None:
+    """Refuse an annotation with chromosomes that the genome does not have.
+
+    A part of the annotation would otherwise be dropped without a word: all of it, when one side says ``chr1`` and the
+    other ``1``.
+
+    Raises
+    ------
+    InputRejectedError
+        REFERENCE_INVALID, with numbers and names of both sides.
+    """
+    grouped = annotation.by_chromosome()
+    absent = [name for name in grouped if name not in lengths]
+    if not absent:
+        return
+    lost = sum(len(grouped[name]) for name in absent)
+    details: dict[str, Detail] = {
+        "transcripts": len(annotation.transcripts),
+        "transcripts_without_sequence": lost,
+        "chromosomes_absent": len(absent),
+        "absent": examples(absent),
+        "genome": examples(lengths),
+    }
+    here, there = ", ".join(absent[:3]), ", ".join(list(lengths)[:3])
+    raise invalid(
+        f"{lost} of {len(annotation.transcripts)} transcripts of {annotation.file} lie on chromosomes that {genome} "
+        f"does not have ({here}; the genome has {there}). {_advice(absent, lengths)}",
+        **details,
+    )
+
+
+def _advice(absent: list[str], lengths: Mapping[str, int]) -> str:
+    if any(f"chr{name}" in lengths or name.removeprefix("chr") in lengths.keys() - {name} for name in absent):
+        return "One side has the prefix 'chr' and the other has not: take genome and annotation from one source."
+    return "Take the annotation that was made for this genome file (GENCODE: PRI with the primary assembly)."
+
+
+def _check_inside(chromosome: str, length: int, name: str, transcript: Transcript, annotation: Annotation) -> None:
+    end = max(last for _, last in transcript.exons)
+    if end > length:
+        raise invalid(
+            f"{annotation.file}: {name} ends at base {end} of {chromosome}, which has {length} bases in the genome. "
+            "The annotation was made for another genome build.",
+            transcript=name,
+            chromosome=chromosome,
+            end=end,
+            length=length,
+        )
+
+
+def copy_transcripts(transcriptome: Path, transcripts: Path) -> Cut:
+    """Write a transcriptome uncompressed, with ids for headers; otherwise as `cut_transcripts`.
+
+    Returns
+    -------
+    Cut
+        Without `lengths`: there is no genome.
+    """
+    cut, seen = Cut(), set[str]()
+    with transcripts.open("wb") as joined:
+        for record in records_of(transcriptome):
+            name = record.name.partition("|")[0]
+            if name in seen:
+                raise invalid(f"{transcriptome.name} holds transcript {name} twice. Remove one of the two.", name=name)
+            seen.add(name)
+            if par.is_copy(name):
+                cut.par_copies += 1
+                continue
+            cut.masked += not record.sequence.strip(b"N")
+            cut.transcripts.append(name)
+            write_record(joined, Record(name, record.sequence))
+    if not cut.transcripts:
+        raise invalid(f"{transcriptome.name} holds no transcript outside of chromosome Y's copies.")
+    return cut

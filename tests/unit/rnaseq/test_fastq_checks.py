@@ -1,0 +1,286 @@
+"""Every way in which reads can be wrong has its own reason, with the place where it was found."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rnaseq_job import fastq_stream
+from rnaseq_job.errors import InputRejectedError, ReasonCode
+from rnaseq_job.fastq_checks import LaneFiles, ReadsReport, check_reads
+from rnaseq_job.fastq_stream import MAX_LINE, ReadsFile
+from tests.unit.rnaseq.support import Names, illumina, record, slashed, some_reads, sra_plain, sra_with_mates
+
+COUNT = 5_000  # more than one block
+
+
+def check(folder: Path, first: bytes, second: bytes | None = None) -> ReadsReport:
+    """Check one lane given as stored bytes."""
+    files = []
+    for number, content in enumerate((first, second), start=1):
+        if content is not None:
+            path = folder / f"R{number}"
+            path.write_bytes(content)
+            files.append(ReadsFile(path, f"S_R{number}.fastq.gz"))
+    return check_reads([LaneFiles(files[0], files[1] if second is not None else None)])
+
+
+def refused(folder: Path, first: bytes, second: bytes | None = None) -> InputRejectedError:
+    with pytest.raises(InputRejectedError) as caught:
+        check(folder, first, second)
+    return caught.value
+
+
+def packed(content: bytes) -> bytes:
+    return gzip.compress(content, 1, mtime=0)
+
+
+def changed(reads: bytes, number: int, line: int, text: bytes) -> bytes:
+    """Replace one line of one record, both counted from 0."""
+    lines = reads.split(b"\n")
+    lines[4 * number + line] = text
+    return b"\n".join(lines)
+
+
+@pytest.mark.parametrize("names", [illumina, slashed, sra_with_mates, sra_plain])
+def test_good_mates_pass_in_every_convention(tmp_path: Path, names: Names) -> None:
+    report = check(tmp_path, packed(some_reads(COUNT, 1, names)), packed(some_reads(COUNT, 2, names)))
+    assert report.fragments == COUNT
+
+
+def test_good_files_pass_however_they_are_packed(tmp_path: Path) -> None:
+    reads = some_reads(COUNT, 1)
+    cut = len(reads) // 3
+    members = packed(reads[:cut]) + packed(reads[cut : 2 * cut]) + packed(reads[2 * cut :])
+    for content in (reads, packed(reads), members, members + b"\0" * 512, packed(reads[:-1]), packed(reads + b"\n")):
+        assert check(tmp_path, content).fragments == COUNT
+
+
+def test_bgzip_blocks_pass(tmp_path: Path) -> None:
+    reads = some_reads(COUNT, 1)
+    blocks = [reads[start : start + 60_000] for start in range(0, len(reads), 60_000)]
+    assert check(tmp_path, b"".join(map(packed, [*blocks, b""]))).fragments == COUNT
+
+
+def test_mates_of_other_length_pass(tmp_path: Path) -> None:
+    """Blocks of the two files then end at different records."""
+    assert check(tmp_path, some_reads(COUNT, 1, length=40), some_reads(COUNT, 2, length=151)).fragments == COUNT
+
+
+def test_old_files_that_repeat_the_header_pass(tmp_path: Path) -> None:
+    assert check(tmp_path, b"".join(b"@r%d\nACGT\n+r%d\nFFFF\n" % (n, n) for n in range(9_000))).fragments == 9_000
+
+
+def test_the_smallest_sample_passes(tmp_path: Path) -> None:
+    assert check(tmp_path, record(b"@a/1", b"A"), record(b"@a/2", b"C")).fragments == 1
+
+
+def test_the_input_hash_is_that_of_the_stored_files_in_order(tmp_path: Path) -> None:
+    one, two = some_reads(20, 1), some_reads(20, 2)
+    assert check(tmp_path, one, two).input_hash == check(tmp_path, one, two).input_hash
+    assert check(tmp_path, one, two).input_hash != check(tmp_path, packed(one), two).input_hash
+    assert check(tmp_path, one).stored_bytes == len(one)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1],
+        lambda data: data[:-9],
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:12],
+        lambda data: data[:-8] + b"\1\2\3\4" + data[-4:],
+        lambda data: data[:5_000] + bytes(reversed(data[5_000:5_400])) + data[5_400:],
+        lambda data: data + b"trailing bytes that are no gzip member",
+        lambda data: data + data[: len(data) // 2],
+    ],
+    ids=["last byte", "trailer", "half", "header", "checksum", "scrambled", "trailing", "second member cut"],
+)
+@pytest.mark.parametrize("mate", [1, 2])
+def test_damaged_gzip(tmp_path: Path, damage: object, mate: int) -> None:
+    files = [packed(some_reads(COUNT, 1)), packed(some_reads(COUNT, 2))]
+    files[mate - 1] = damage(files[mate - 1])  # type: ignore[operator]
+    error = refused(tmp_path, *files)
+    # A scrambled stream may show as text that is no FASTQ before its checksum fails: it is refused all the same.
+    assert error.code in (ReasonCode.READS_TRUNCATED, ReasonCode.READS_INVALID)
+    assert error.details["file"] == f"S_R{mate}.fastq.gz"
+
+
+def test_a_gzip_file_cut_short_says_how_far_it_went(tmp_path: Path) -> None:
+    whole = packed(some_reads(COUNT, 1))
+    error = refused(tmp_path, whole[: len(whole) // 2])
+    assert error.code == ReasonCode.READS_TRUNCATED
+    assert 0 < int(str(error.details["reads_before"])) < COUNT
+
+
+@pytest.mark.parametrize("content", [b"", packed(b""), packed(b"") + packed(b""), b"\n", packed(b"\n\n")])
+def test_no_reads(tmp_path: Path, content: bytes) -> None:
+    assert refused(tmp_path, content).code == ReasonCode.READS_EMPTY
+    assert refused(tmp_path, some_reads(10, 1), content).code == ReasonCode.READS_EMPTY
+
+
+@pytest.mark.parametrize("number", [0, 1, COUNT // 2, COUNT - 1])
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (0, b"A001 1:N:0:ACGT"),
+        (0, b""),
+        (1, b"ACGT"),
+        (1, b""),
+        (2, b"-"),
+        (2, b""),
+        (3, b"FFFF"),
+        (3, b""),
+        (0, b"@\xff\xfe"),
+        (3, b"\0" * 75),
+        (1, b"A" * 75 + b"\r"),
+    ],
+)
+def test_a_broken_record_is_found_where_it_is(tmp_path: Path, number: int, line: int, text: bytes) -> None:
+    error = refused(tmp_path, packed(changed(some_reads(COUNT, 1), number, line, text)))
+    assert error.code == ReasonCode.READS_INVALID
+    assert error.details["record"] == number + 1
+    assert error.details["line"] in range(4 * number + 1, 4 * number + 5)
+    assert "ACGT" not in error.message, "a person's bases are in the message"
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_a_file_that_ends_inside_a_record(tmp_path: Path, lines: int) -> None:
+    reads = b"\n".join(some_reads(COUNT, 1).split(b"\n")[: 4 * (COUNT - 1) + lines]) + b"\n"
+    error = refused(tmp_path, packed(reads))
+    assert (error.code, error.details["record"]) == (ReasonCode.READS_INVALID, COUNT)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b">seq\nACGT\n>seq2\nACGT\n",
+        b"PK\x03\x04" + bytes(500),
+        bz2.compress(some_reads(50, 1)),
+        some_reads(50, 1).replace(b"\n", b"\r\n"),
+        some_reads(50, 1).decode().encode("utf-16"),
+        b"\xef\xbb\xbf" + some_reads(50, 1),
+        b"@r\nT0120312\n+\nFFFFFFFF\n",
+        b"@r\nMKVLAAGE\n+\nFFFFFFFF\n",
+    ],
+    ids=["FASTA", "zip", "bzip2", "Windows", "UTF-16", "byte order mark", "colour space", "protein"],
+)
+def test_other_kinds_of_file(tmp_path: Path, content: bytes) -> None:
+    assert refused(tmp_path, content).code == ReasonCode.READS_INVALID
+
+
+def test_line_length_cap(tmp_path: Path) -> None:
+    assert check(tmp_path, record(b"@a", b"A" * MAX_LINE)).fragments == 1
+    for content in (record(b"@a", b"A" * (MAX_LINE + 1)), some_reads(COUNT, 1) + record(b"@a", b"C" * 10_000_000)):
+        error = refused(tmp_path, packed(content))
+        assert error.code == ReasonCode.READS_TOO_LONG
+        assert int(str(error.details["line"])) % 4 == 2
+    assert refused(tmp_path, packed(b"@" + b"x" * 1_000_000)).code == ReasonCode.READS_TOO_LONG
+
+
+def test_one_line_of_300_megabytes_costs_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.fastq.gz"
+    with gzip.open(path, "wb", 1) as file:
+        file.write(b"@r\n")
+        for _ in range(300):
+            file.write(b"A" * 1_000_000)
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from rnaseq_job.errors import InputRejectedError\n"
+        "from rnaseq_job.fastq_checks import LaneFiles, check_reads\n"
+        "from rnaseq_job.fastq_stream import ReadsFile\n"
+        "try: check_reads([LaneFiles(ReadsFile(Path(sys.argv[1]), 'R1'), None)])\n"
+        "except InputRejectedError as error: print(error.code)\n"
+        # Not ru_maxrss: that remembers what the test runner held when it started this process.
+        "held = [line for line in open('/proc/self/status') if line.startswith('VmHWM')]\n"
+        "print(int(held[0].split()[1]) // 1024)\n"
+    )
+    source = Path(fastq_stream.__file__).parents[1]
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(source)},
+    )
+    code, megabytes = ended.stdout.split()
+    assert code == ReasonCode.READS_TOO_LONG
+    assert int(megabytes) < 150
+
+
+@pytest.mark.parametrize("missing", [1, 100, COUNT - 1])
+def test_unequal_mates(tmp_path: Path, missing: int) -> None:
+    whole, part = some_reads(COUNT, 1), some_reads(COUNT - missing, 2)
+    error = refused(tmp_path, packed(whole), packed(part))
+    assert error.code == ReasonCode.MATES_UNEQUAL
+    assert (error.details["r1_reads"], error.details["r2_reads"]) == (COUNT, COUNT - missing)
+    error = refused(tmp_path, packed(some_reads(COUNT - missing, 1)), packed(some_reads(COUNT, 2)))
+    assert (error.details["r1_reads"], error.details["r2_reads"]) == (COUNT - missing, COUNT)
+
+
+def test_the_longer_mate_is_checked_to_its_end(tmp_path: Path) -> None:
+    error = refused(tmp_path, packed(some_reads(100, 1)), packed(some_reads(COUNT, 2))[:-4])
+    assert (error.code, error.details["file"]) == (ReasonCode.READS_TRUNCATED, "S_R2.fastq.gz")
+
+
+@pytest.mark.parametrize("number", [0, 1, COUNT // 2, COUNT - 1])
+@pytest.mark.parametrize("names", [illumina, slashed, sra_with_mates])
+def test_mismatched_mates(tmp_path: Path, number: int, names: Names) -> None:
+    second = changed(some_reads(COUNT, 2, names), number, 0, names(COUNT + 5, 2))
+    error = refused(tmp_path, packed(some_reads(COUNT, 1, names)), packed(second))
+    assert (error.code, error.details["record"]) == (ReasonCode.MATES_MISMATCHED, number + 1)
+
+
+def test_mates_that_are_shifted_by_one_read(tmp_path: Path) -> None:
+    def shifted(number: int, mate: int) -> bytes:
+        return sra_plain(number + 1, mate)
+
+    error = refused(tmp_path, some_reads(COUNT, 1, sra_plain), some_reads(COUNT, 2, shifted))
+    assert (error.code, error.details["record"]) == (ReasonCode.MATES_MISMATCHED, 1)
+
+
+def test_shuffled_mates(tmp_path: Path) -> None:
+    records = [record(illumina(number, 2), b"ACGT") for number in range(COUNT)]
+    random.Random(4).shuffle(records)
+    assert refused(tmp_path, some_reads(COUNT, 1), b"".join(records)).code == ReasonCode.MATES_MISMATCHED
+
+
+@pytest.mark.parametrize("names", [illumina, slashed, sra_with_mates, sra_plain])
+def test_the_same_reads_twice(tmp_path: Path, names: Names) -> None:
+    reads = some_reads(COUNT, 1, names)
+    assert refused(tmp_path, packed(reads), packed(reads)).code == ReasonCode.MATES_IDENTICAL
+    assert refused(tmp_path, packed(reads), reads).code == ReasonCode.MATES_IDENTICAL
+
+
+def test_the_same_reads_under_the_names_of_second_ones(tmp_path: Path) -> None:
+    reads = some_reads(COUNT, 1)
+    renamed = reads.replace(b" 1:N:", b" 2:N:")
+    assert refused(tmp_path, packed(reads), packed(renamed)).code == ReasonCode.MATES_IDENTICAL
+
+
+@pytest.mark.parametrize("names", [illumina, slashed, sra_with_mates])
+def test_swapped_mates(tmp_path: Path, names: Names) -> None:
+    error = refused(tmp_path, packed(some_reads(COUNT, 2, names)), packed(some_reads(COUNT, 1, names)))
+    assert error.code == ReasonCode.MATES_SWAPPED
+    assert (error.details["r1_says"], error.details["r2_says"]) == (2, 1)
+
+
+def test_first_reads_in_both_files(tmp_path: Path) -> None:
+    error = refused(tmp_path, some_reads(COUNT, 1), some_reads(COUNT, 1, seed=8))
+    assert (error.code, error.details["r2_says"]) == (ReasonCode.MATES_SWAPPED, 1)
+
+
+def test_one_file_as_two_lanes(tmp_path: Path) -> None:
+    for name in ("L001", "L002"):
+        (tmp_path / name).write_bytes(some_reads(50, 1))
+    lanes = [LaneFiles(ReadsFile(tmp_path / name, name), None) for name in ("L001", "L002")]
+    with pytest.raises(InputRejectedError) as caught:
+        check_reads(lanes)
+    assert caught.value.code == ReasonCode.FASTQ_LIST_INVALID
+    assert caught.value.details["same_as"] == "L001"

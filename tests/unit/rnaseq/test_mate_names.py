@@ -1,0 +1,89 @@
+"""Which headers name the two ends of one fragment."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnaseq_job.mate_names import all_match, mate_of, names_match
+
+NAME = st.text("ABC:0123456789_-.#", min_size=1, max_size=12).map(str.encode)
+COMMENT = st.text("12:NY/ ACGT\t.", max_size=12).map(str.encode)
+HEAD = st.builds(lambda name, comment: b"@" + name + comment, NAME, COMMENT.map(lambda text: text and b" " + text))
+SUFFIXED = st.builds(lambda name, mate: b"@" + name + mate, NAME, st.sampled_from([b"/1", b"/2", b".1", b".2", b""]))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (b"@A:1:2 1:N:0:ACGT", b"@A:1:2 2:N:0:ACGT"),
+        (b"@A:1:2/1", b"@A:1:2/2"),
+        (b"@A:1:2/1 extra", b"@A:1:2/2 extra"),
+        (b"@A:1:2", b"@A:1:2"),
+        (b"@SRR1.7 7 length=75", b"@SRR1.7 7 length=75"),
+        (b"@SRR1.7.1 7 length=75", b"@SRR1.7.2 7 length=75"),
+        (b"@ERR1.7 HWI:1/1", b"@ERR1.7 HWI:1/2"),
+        (b"@A:1:2\t1:N:0", b"@A:1:2\t2:N:0"),
+    ],
+)
+def test_conventions_are_known(first: bytes, second: bytes) -> None:
+    assert names_match(first, second)
+    assert all_match([first], [second])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (b"@A:1:2 1:N:0", b"@A:1:3 2:N:0"),
+        (b"@SRR1.1", b"@SRR1.2"),  # two spots, not two mates
+        (b"@SRR1.1 1", b"@SRR1.2 2"),
+        (b"@A:1", b"@A:2"),
+        (b"@a/1", b"@b/2"),
+        (b"@a/1", b"@a/3"),
+        (b"@a/1", b"@a"),
+        (b"@a1", b"@a2"),
+        (b"@a_1", b"@a_2"),
+        (b"@a", b"@ab"),
+    ],
+)
+def test_other_fragments_do_not_match(first: bytes, second: bytes) -> None:
+    assert not names_match(first, second)
+    assert not all_match([first], [second])
+
+
+@pytest.mark.parametrize(
+    ("head", "mate"),
+    [
+        (b"@A:1 1:N:0:ACGT", 1),
+        (b"@A:1 2:Y:0:ACGT", 2),
+        (b"@A/2", 2),
+        (b"@SRR1.7.2 7", 2),
+        (b"@SRR1.2 2 length=75", None),
+        (b"@ERR1.7 HWI/2", None),
+        (b"@A:2", None),
+    ],
+)
+def test_mates_that_headers_name(head: bytes, mate: int | None) -> None:
+    assert mate_of(head) == mate
+
+
+@given(st.lists(st.tuples(HEAD | SUFFIXED, HEAD | SUFFIXED), min_size=1, max_size=6))
+def test_the_comparison_of_blocks_agrees_with_that_of_records(pairs: list[tuple[bytes, bytes]]) -> None:
+    firsts, seconds = [one for one, _ in pairs], [two for _, two in pairs]
+    assert all_match(firsts, seconds) == all(names_match(one, two) for one, two in pairs)
+
+
+@given(
+    st.lists(st.tuples(HEAD, st.integers(0, 3)), min_size=1, max_size=6),
+    st.sampled_from([(b" 1:N:0", b" 2:N:0"), (b"/1", b"/2"), (b"/1 x", b"/2 x")]),
+    st.integers(0, 5),
+)
+def test_one_other_name_among_mates_is_seen(
+    drawn: list[tuple[bytes, int]], marks: tuple[bytes, bytes], broken: int
+) -> None:
+    names = [b"@f%d:%s" % (number, head[1:].split()[0]) for number, (head, _) in enumerate(drawn)]
+    firsts, seconds = [name + marks[0] for name in names], [name + marks[1] for name in names]
+    assert all_match(firsts, seconds)
+    seconds[broken % len(names)] = b"@other" + marks[1]
+    assert not all_match(firsts, seconds)

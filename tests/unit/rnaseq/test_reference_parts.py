@@ -1,0 +1,330 @@
+"""The parts of a reference: FASTA, GTF, splicing, the transcript table. Truth is worked out by hand."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from rnaseq_job.errors import InputRejectedError, ReasonCode
+from rnaseq_job.reference.fasta import records_of
+from rnaseq_job.reference.gtf import read_annotation
+from rnaseq_job.reference.manifest import parse
+from rnaseq_job.reference.source import find_source, part_of, source_hash
+from rnaseq_job.reference.splicing import copy_genome, copy_transcripts, cut_transcripts
+from rnaseq_job.reference.table import Row, ambiguous_symbols, choose, read_table, rows_for_fasta, rows_of
+from rnaseq_job.storage import FolderStorage
+from tests.unit.rnaseq.reference_support import AMBIGUOUS, CHROMOSOME, FORWARD, GENOME, GTF, REVERSE, exon, text
+
+
+def put(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def refused(path: Path) -> str:
+    """Read a FASTA file that must be refused."""
+    with pytest.raises(InputRejectedError) as caught:
+        list(records_of(path))
+    assert caught.value.code == ReasonCode.REFERENCE_INVALID
+    return text(caught.value)
+
+
+def cut(tmp_path: Path, gtf: str = GTF, genome: str = GENOME) -> dict[str, str]:
+    annotation = read_annotation(put(tmp_path / "a.gtf", gtf))
+    cut_transcripts(put(tmp_path / "g.fa", genome), annotation, tmp_path / "plain.fa", tmp_path / "t.fa")
+    return {record.name: record.sequence.decode() for record in records_of(tmp_path / "t.fa")}
+
+
+# --- splicing ---------------------------------------------------------------------------------------------------------
+
+
+def test_exons_are_joined_on_both_strands(tmp_path: Path) -> None:
+    assert cut(tmp_path) == {"T1.1": FORWARD, "T2.3": REVERSE, "T3.1": AMBIGUOUS}
+
+
+def test_order_of_exon_lines_does_not_matter(tmp_path: Path) -> None:
+    lines = GTF.splitlines(keepends=True)
+    assert cut(tmp_path, "".join(reversed(lines))) == {"T1.1": FORWARD, "T2.3": REVERSE, "T3.1": AMBIGUOUS}
+
+
+def test_genome_is_written_whole_beside_the_transcripts(tmp_path: Path) -> None:
+    cut(tmp_path)
+    written = {record.name: record.sequence.decode() for record in records_of(tmp_path / "plain.fa")}
+    assert written == {"chr1": CHROMOSOME, "chrX": "ACGTNRYACGT"}
+
+
+def test_long_sequences_survive_line_breaks(tmp_path: Path) -> None:
+    genome = ">c\n" + "ACGTTGCA" * 50 + "\n"
+    found = cut(tmp_path, exon("c", 79, 83, "+", "T", "G") + exon("c", 159, 241, "+", "T", "G"), genome)
+    bases = "ACGTTGCA" * 50
+    assert found["T"] == bases[78:83] + bases[158:241]
+
+
+def test_exon_may_end_at_the_last_base_but_not_behind_it(tmp_path: Path) -> None:
+    assert cut(tmp_path, exon("chr1", 30, 30, "+", "T", "G"))["T"] == "A"
+    with pytest.raises(InputRejectedError, match="another genome build") as caught:
+        cut(tmp_path, exon("chr1", 30, 31, "+", "T", "G"))
+    assert caught.value.details["length"] == 30
+
+
+@pytest.mark.parametrize("copy", ["ENST00000381192.10_PAR_Y", "ENSTR0000381192.3"])
+def test_pseudo_autosomal_copies_are_left_out_and_counted(tmp_path: Path, copy: str) -> None:
+    annotation = read_annotation(put(tmp_path / "a.gtf", GTF + exon("chrX", 1, 4, "+", copy, "G")))
+    found = cut_transcripts(put(tmp_path / "g.fa", GENOME), annotation, tmp_path / "p.fa", tmp_path / "t.fa")
+    assert (found.par_copies, copy in found.transcripts, len(found.transcripts)) == (1, False, 3)
+
+
+def test_masked_transcripts_are_counted(tmp_path: Path) -> None:
+    annotation = read_annotation(put(tmp_path / "a.gtf", exon("chrX", 5, 5, "+", "T", "G")))
+    assert cut_transcripts(put(tmp_path / "g.fa", GENOME), annotation, tmp_path / "p", tmp_path / "t").masked == 1
+
+
+@pytest.mark.parametrize(("genome", "gtf"), [(GENOME.replace(">chr", ">"), GTF), (GENOME, GTF.replace("chr", ""))])
+def test_prefix_on_one_side_only_is_refused_with_numbers(tmp_path: Path, genome: str, gtf: str) -> None:
+    with pytest.raises(InputRejectedError, match="3 of 3 transcripts") as caught:
+        cut(tmp_path, gtf, genome)
+    assert caught.value.code == ReasonCode.REFERENCE_INVALID
+    assert "prefix 'chr'" in caught.value.message
+    assert caught.value.details["transcripts_without_sequence"] == 3
+    assert len(caught.value.details["absent"]) == len(caught.value.details["genome"]) == 2  # type: ignore[arg-type]
+
+
+def test_a_part_of_the_annotation_is_not_dropped(tmp_path: Path) -> None:
+    with pytest.raises(InputRejectedError, match=r"1 of 4 transcripts.*HSCHR1"):
+        cut(tmp_path, GTF + exon("HSCHR1_ALT", 1, 2, "+", "T9", "G9"))
+
+
+def test_genome_for_dragen_is_held_against_the_annotation_too(tmp_path: Path) -> None:
+    genome = put(tmp_path / "g.fa", GENOME)
+    short = read_annotation(put(tmp_path / "a.gtf", GTF))
+    assert copy_genome(genome, short, tmp_path / "p.fa").transcripts == ["T1.1", "T2.3", "T3.1"]
+    for more, message in (
+        (exon("chr9", 1, 2, "+", "T", "G"), "does not have"),
+        (exon("chr1", 5, 99, "+", "T", "G"), "base 99"),
+    ):
+        annotation = read_annotation(put(tmp_path / "b.gtf", GTF + more))
+        with pytest.raises(InputRejectedError, match=message):
+            copy_genome(genome, annotation, tmp_path / "p.fa")
+
+
+# --- FASTA ------------------------------------------------------------------------------------------------------------
+
+
+def test_fasta_names_end_at_white_space_and_letters_become_upper_case(tmp_path: Path) -> None:
+    found = list(records_of(put(tmp_path / "g.fa", ">1 dna:chromosome REF\r\nac\r\n\r\nGT\r\n>2\tx\nNN")))
+    assert [(record.name, record.sequence) for record in found] == [("1", b"ACGT"), ("2", b"NN")]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "no sequence"),
+        ("\n\n", "no sequence"),
+        ("<Error>AccessDenied</Error>\n", "is not FASTA"),
+        ("ACGT\n>a\nACGT\n", "is not FASTA"),
+        (">a\n>b\nACGT\n", "a has no bases"),
+        (">a\nACGT\n>b\n", "b has no bases"),
+        (">a\nACGT\n>a x\nACGT\n", "holds a twice"),
+        (">a\nMKVLAAGIVGLCAKDE\n", "no DNA bases"),
+        (">a\nACGU\n", "no DNA bases"),
+        (">a\nAC-GT\n", "no DNA bases"),
+        ("> a\nACGT\n", "without a name"),
+        (">\xe4\nACGT\n", "not ASCII"),
+    ],
+)
+def test_broken_fasta_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    assert said in refused(put(tmp_path / "g.fa", content))
+
+
+@pytest.mark.parametrize("kept", [20, 40, -9, -1])
+def test_truncated_gzip_is_refused(tmp_path: Path, kept: int) -> None:
+    packed = gzip.compress((">a\n" + "".join("ACGT"[n * n % 7 % 4] for n in range(9_000)) + "\n").encode())
+    assert "cut short" in refused(put(tmp_path / "g.fa.gz", packed[:kept]))
+
+
+def test_damaged_gzip_is_refused(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(b">a\n" + b"ACGT" * 999 + b"\n"))
+    packed[-6] ^= 1  # in the checksum
+    assert "damaged" in refused(put(tmp_path / "g.fa.gz", bytes(packed)))
+
+
+def test_gzip_of_several_members_is_read_to_its_end(tmp_path: Path) -> None:
+    parts = gzip.compress(b">a\nAC\n") + gzip.compress(b"GT\n>b\nA\n")
+    assert [record.sequence for record in records_of(put(tmp_path / "g.fa.gz", parts))] == [b"ACGT", b"A"]
+
+
+# --- GTF --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "no exon"),
+        ("#only a comment\n", "no exon"),
+        (GTF.replace("\texon\t", "\tCDS\t"), "no exon"),
+        ("chr1\t1\t2\n", "line 1: 3 columns"),
+        (exon("c", 5, 4, "+", "T", "G"), "no interval"),
+        (exon("c", 0, 4, "+", "T", "G"), "no interval"),
+        (exon("c", 1, 4, ".", "T", "G"), "no strand"),
+        (exon("c", 1, 4, "+", "T", ""), "no gene_id"),
+        (exon("c", 1, 4, "+", "", "G"), "transcript_id"),
+        (exon("c", 1, 4, "+", "T", "G") * 2, "overlap"),
+        (exon("c", 1, 4, "+", "T", "G") + exon("c", 4, 8, "+", "T", "G"), "overlap"),
+        (exon("X", 1, 4, "+", "T", "G") + exon("Y", 1, 4, "+", "T", "G"), "line 2: transcript T lies on two"),
+        (exon("c", 1, 4, "+", "T", "G") + exon("c", 6, 8, "-", "T", "G"), "lies on two"),
+        (exon("c", 1, 4, "+", "T", "G") + exon("c", 6, 8, "+", "T", "H"), "lies on two"),
+        (exon("c", 1, 4, "+", "T", "G").encode() + b"\xff\xfe\n", "not text"),
+    ],
+)
+def test_broken_gtf_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
+    with pytest.raises(InputRejectedError, match=said) as caught:
+        read_annotation(put(tmp_path / "a.gtf", content))
+    assert caught.value.code == ReasonCode.REFERENCE_INVALID
+
+
+def test_truncated_gtf_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputRejectedError, match="cut short"):
+        read_annotation(put(tmp_path / "a.gtf.gz", gzip.compress(GTF.encode())[:-12]))
+
+
+def test_attributes_are_told_apart_by_their_whole_name(tmp_path: Path) -> None:
+    line = exon("c", 1, 2, "+", "T", "G", "SYMBOL").replace("gene_id", 'old_gene_id "WRONG"; gene_id')
+    annotation = read_annotation(put(tmp_path / "a.gtf", line))
+    assert (annotation.transcripts["T"].gene_id, annotation.gene_names) == ("G", {"G": "SYMBOL"})
+
+
+# --- transcript table -------------------------------------------------------------------------------------------------
+
+
+def test_table_has_the_annotations_own_ids_and_an_id_for_a_missing_symbol(tmp_path: Path) -> None:
+    annotation = read_annotation(put(tmp_path / "a.gtf", GTF + exon("chr1", 1, 2, "+", "T4.1", "G4.1")))
+    assert rows_of(annotation, ["T1.1", "T4.1"]) == [Row("T1.1", "G1.1", "ALPHA"), Row("T4.1", "G4.1", "G4.1")]
+
+
+def ensembl(tmp_path: Path) -> Path:
+    """Write a GTF as Ensembl does: the version is an attribute of its own."""
+    lines = [
+        exon("1", 1, 9, "+", name, "ENSG1", "ALPHA").rstrip() + f' transcript_version "{version}";\n'
+        for name, version in (("ENST1", 5), ("ENST2", 7))
+    ]
+    return put(tmp_path / "ensembl.gtf", "".join(lines))
+
+
+def test_ensembl_version_of_its_own_attribute_is_part_of_the_id(tmp_path: Path) -> None:
+    rows = rows_for_fasta(read_annotation(ensembl(tmp_path)), ["ENST2.7", "ENST1.5"], "cdna.fa")
+    assert rows == [Row("ENST2.7", "ENSG1", "ALPHA"), Row("ENST1.5", "ENSG1", "ALPHA")]
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"), [(["ENST1.5", "ENST2.8"], "1 of 2.*ENST2.8.*versions differ"), (["NM_1"], "1 of 1.*one source")]
+)
+def test_transcripts_that_the_annotation_lacks_are_refused(tmp_path: Path, ids: list[str], said: str) -> None:
+    with pytest.raises(InputRejectedError, match=said) as caught:
+        rows_for_fasta(read_annotation(ensembl(tmp_path)), ids, "cdna.fa")
+    assert caught.value.details["missing"] == 1
+
+
+def test_gencode_headers_are_cut_at_the_first_bar(tmp_path: Path) -> None:
+    fasta = put(tmp_path / "t.fa", ">ENST1.5|ENSG1.2|x|y|\nACGT\n>ENST1.5_PAR_Y|ENSG1.2_PAR_Y|\nACGT\n")
+    found = copy_transcripts(fasta, tmp_path / "out.fa")
+    assert (found.transcripts, found.par_copies) == (["ENST1.5"], 1)
+    assert (tmp_path / "out.fa").read_text() == ">ENST1.5\nACGT\n"
+
+
+def test_headers_that_are_equal_before_the_bar_are_duplicates(tmp_path: Path) -> None:
+    with pytest.raises(InputRejectedError, match="T1 twice"):
+        copy_transcripts(put(tmp_path / "t.fa", ">T1|a\nACGT\n>T1|b\nACGT\n"), tmp_path / "out.fa")
+
+
+def test_symbols_of_several_genes_are_ambiguous_but_not_those_of_both_sex_chromosomes() -> None:
+    rows = [
+        Row("t1", "ENSG00000000001.1", "SAME"),
+        Row("t2", "ENSG00000000002.1", "SAME"),
+        Row("t3", "ENSG00000182378.15", "PLCXD1"),
+        Row("t4", "ENSG00000182378.15_PAR_Y", "PLCXD1"),
+        Row("t5", "ENSG00000002586.13", "CD99"),
+        Row("t6", "ENSGR0000002586.13", "CD99"),
+        Row("t7", "ENSG00000000001.1", "SAME"),
+    ]
+    assert ambiguous_symbols(rows) == ["SAME"]
+
+
+def test_table_must_cover_the_fasta(tmp_path: Path) -> None:
+    table = read_table(put(tmp_path / "transcripts.tsv", "transcript_id\tgene_id\tgene_name\nT1\tG1\tA\nT2\tG2\t\n"))
+    assert choose(table, ["T2"], "t.fa", "transcripts.tsv") == [Row("T2", "G2", "G2")]
+    with pytest.raises(InputRejectedError, match="lacks 1 of 2"):
+        choose(table, ["T1", "T3"], "t.fa", "transcripts.tsv")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "no row"),
+        ("transcript_id\tgene_id\tgene_name\n", "no row"),
+        ("T1\tG1\tA\n", "must begin"),
+        ("transcript_id,gene_id,gene_name\nT1,G1,A\n", "must begin"),
+        ("transcript_id\tgene_id\tgene_name\nT1\tG1\n", "line 2"),
+        ("transcript_id\tgene_id\tgene_name\nT1\tG1\tA\nT1\tG2\tA\n", "line 3: T1 occurs twice"),
+    ],
+)
+def test_broken_table_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    with pytest.raises(InputRejectedError, match=said):
+        read_table(put(tmp_path / "transcripts.tsv", content))
+
+
+# --- source and manifest ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("GRCh38.primary_assembly.genome.fa.gz", "genome"),
+        ("Homo_sapiens.GRCh38.dna.primary_assembly.fa", "genome"),
+        ("hg19.fasta", "genome"),
+        ("gencode.v44.transcripts.fa.gz", "transcriptome"),
+        ("Homo_sapiens.GRCh38.cdna.all.fa.gz", "transcriptome"),
+        ("transcripts.fna", "transcriptome"),
+        ("gencode.v44.annotation.gtf.gz", "annotation"),
+        ("transcripts.tsv", "table"),
+        ("reference.json", "description"),
+        ("MD5SUMS", None),
+        ("genes.gff3", None),
+        ("older/genome.fa", None),
+        (".fa", None),
+    ],
+)
+def test_parts_are_told_by_name(name: str, part: str | None) -> None:
+    assert part_of(name) == part
+
+
+def test_two_genomes_are_refused(tmp_path: Path) -> None:
+    put(tmp_path / "a.fa", ">a\nA\n")
+    put(tmp_path / "b.fa", ">a\nA\n")
+    with pytest.raises(InputRejectedError, match=r"b\.fa and a\.fa are both a genome"):
+        find_source(FolderStorage(), f"{tmp_path}/")
+
+
+def test_source_without_fasta_and_empty_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputRejectedError, match="holds no FASTA"):
+        find_source(FolderStorage(), f"{tmp_path}/")
+    put(tmp_path / "a.fa", "")
+    with pytest.raises(InputRejectedError, match=r"a\.fa is empty"):
+        find_source(FolderStorage(), f"{tmp_path}/")
+
+
+def test_source_hash_sees_content_of_the_same_size_and_ignores_notes(tmp_path: Path) -> None:
+    def digest() -> str:
+        return source_hash(find_source(FolderStorage(), f"{tmp_path}/"))
+
+    put(tmp_path / "a.fa", ">a\nA\n")
+    first = digest()
+    put(tmp_path / "README", "notes")
+    assert digest() == first
+    put(tmp_path / "a.fa", ">a\nC\n")
+    assert digest() != first
+
+
+@pytest.mark.parametrize("text_of", ["", "[]", "{}", '{"schema": 2}'])
+def test_manifest_of_another_kind_is_refused(text_of: str) -> None:
+    with pytest.raises(InputRejectedError, match="Build the reference again"):
+        parse(text_of.encode(), "salmon")

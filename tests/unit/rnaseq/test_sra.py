@@ -1,0 +1,123 @@
+"""SRA objects to FASTQ: with a labelled stand-in for fasterq-dump, and with the real one where it is installed."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
+from rnaseq_job.sra import dump_arguments, open_data_uri, to_fastq
+from tests.unit.rnaseq.reference_support import on_path
+
+REAL = all(shutil.which(program) for program in ("fasterq-dump", "latf-load", "kar"))
+needs_toolkit = pytest.mark.skipif(not REAL, reason="the SRA toolkit is not installed (apt install sra-toolkit)")
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put the stand-in first on the path and give a folder."""
+    monkeypatch.setenv("PATH", on_path(tmp_path / "bin", "fasterq-dump"))
+    return tmp_path
+
+
+def an_object(folder: Path, kind: str) -> Path:
+    path = folder / "SRR1"
+    path.write_text(f"SRA\n{kind}\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("paired", ("reads_1.fastq", "reads_2.fastq")),
+        ("single", ("reads.fastq", None)),
+        ("orphans", ("reads_1.fastq", "reads_2.fastq")),
+        ("first-only", ("reads_1.fastq", None)),
+    ],
+)
+def test_pairs_and_single_reads(stand_in: Path, kind: str, names: tuple[str, str | None]) -> None:
+    found = to_fastq(an_object(stand_in, kind), stand_in / "out")
+    assert tuple(path.name if path else None for path in found) == names
+    assert all(path.read_text().startswith("@SRR1.1") for path in found if path)
+
+
+def test_reads_without_a_mate_are_left_out_aloud(stand_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    to_fastq(an_object(stand_in, "orphans"), stand_in / "out")
+    assert "sra_reads_without_mate" in capsys.readouterr().err
+    assert not (stand_in / "out/reads.fastq").exists()
+
+
+@pytest.mark.parametrize(("kind", "said"), [("empty", "holds no read"), ("other", "exit code 3")])
+def test_what_is_no_sra_object_is_refused(stand_in: Path, kind: str, said: str) -> None:
+    with pytest.raises(InputRejectedError, match=said) as caught:
+        to_fastq(an_object(stand_in, kind), stand_in / "out")
+    assert caught.value.code == ReasonCode.SRA_INVALID
+    assert "STAND-IN" in str(caught.value.details["log"])
+
+
+def test_a_full_disk_is_a_fault_of_the_host(stand_in: Path) -> None:
+    with pytest.raises(HostFaultError, match="memory or disk"):
+        to_fastq(an_object(stand_in, "full-disk"), stand_in / "out")
+
+
+def test_a_missing_toolkit_is_an_invalid_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InvalidJobError, match="fasterq-dump is not installed"):
+        to_fastq(an_object(tmp_path, "paired"), tmp_path / "out")
+
+
+def test_command_line() -> None:
+    assert " ".join(dump_arguments(Path("/r/x.sra"), Path("/w"), 2)) == (
+        "fasterq-dump --split-3 --skip-technical --threads 2 --temp /w --outdir /w --outfile reads.fastq /r/x.sra"
+    )
+
+
+@pytest.mark.parametrize("accession", ["SRR7938741", "ERR000111", "DRR123456789"])
+def test_runs_have_an_address_in_open_data(accession: str) -> None:
+    assert open_data_uri(accession) == f"s3://sra-pub-run-odp/sra/{accession}/{accession}"
+
+
+@pytest.mark.parametrize(
+    "accession", ["", "SRX7938741", "PRJNA401973", "SRR12", "srr7938741", "SRR7938741/../x", "SRR7938741\n"]
+)
+def test_other_accessions_are_refused(accession: str) -> None:
+    with pytest.raises(InputRejectedError, match=re.escape(repr(accession))) as caught:
+        open_data_uri(accession)
+    assert caught.value.code == ReasonCode.SRA_INVALID
+
+
+# --- the real toolkit -------------------------------------------------------------------------------------------------
+
+
+def load(folder: Path, mates: tuple[str, ...]) -> Path:
+    """Make a real SRA object with the toolkit's own loader."""
+    files = []
+    for mate in mates:
+        path = folder / f"reads_{mate}.fastq"
+        path.write_text(
+            "".join(f"@R{n}/{mate}\n{'ACGTTGCA' * 5}{'ACGT'[n % 4] * 10}\n+\n{'I' * 50}\n" for n in range(200))
+        )
+        files.append(f"--read{mate}PairFiles={path}" if len(mates) == 2 else str(path))
+    run = ["latf-load", "-p", "ILLUMINA", "--quality", "PHRED_33", "-o", str(folder / "db"), *files]
+    subprocess.run(run, check=True, capture_output=True)
+    subprocess.run(["kar", "-c", str(folder / "x.sra"), "-d", str(folder / "db")], check=True, capture_output=True)
+    return folder / "x.sra"
+
+
+@needs_toolkit
+@pytest.mark.parametrize("mates", [("1", "2"), ("1",)])
+def test_real_objects_are_read_whole(tmp_path: Path, mates: tuple[str, ...]) -> None:
+    found = to_fastq(load(tmp_path, mates), tmp_path / "out")
+    assert [path is not None for path in found] == [True, len(mates) == 2]
+    assert all(path.read_text().count("\n") == 800 for path in found if path)
+
+
+@needs_toolkit
+def test_real_object_that_was_cut_short_is_refused(tmp_path: Path) -> None:
+    path = load(tmp_path, ("1", "2"))
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(InputRejectedError) as caught:
+        to_fastq(path, tmp_path / "out")
+    assert caught.value.code == ReasonCode.SRA_INVALID
