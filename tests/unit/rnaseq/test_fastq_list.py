@@ -90,11 +90,12 @@ def test_a_bad_cell_is_named(tmp_path: Path, row: str, column: str) -> None:
         HEADER.encode("utf-16"),
         HEADER.encode() + b"rg\xe9,R01,lib,1,s3://raw/a,\n",
         HEADER + "".join(f"rg{n},R01,lib,1,s3://raw/{n},\n" for n in range(600)),
+        HEADER + "x" * 200_000,
         HEADER + "x" * (1 << 20),
     ],
     ids=[
         "empty", "no rows", "no header", "other header", "short row", "row twice", "group twice", "file twice",
-        "single and paired", "UTF-16", "latin-1", "too many rows", "too large",
+        "single and paired", "UTF-16", "latin-1", "too many rows", "huge cell", "too large",
     ],
 )  # fmt: skip
 def test_a_list_that_cannot_be_used(tmp_path: Path, content: str | bytes) -> None:

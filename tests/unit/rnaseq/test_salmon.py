@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rnaseq_job.cli import main
 from rnaseq_job.engine import BuiltReference, EngineOptions
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.salmon import SalmonEngine, probe_arguments, quant_arguments
@@ -249,6 +250,31 @@ def test_a_refusal_of_salmon_shows_the_end_of_its_log(tmp_path: Path, built: Bui
     assert ran.code == EXIT_CODES[ReasonCode.ENGINE_FAILED]
     assert ran.rejection["details"]["exit_code"] > 0
     assert ran.rejection["details"]["log"]
+
+
+@needs_salmon
+def test_from_a_transcriptome_to_results_on_the_command_line(
+    tmp_path: Path, source: Transcriptome, reads: Reads
+) -> None:
+    """Both commands as the laptop cloud and Batch call them, with the real parts between them."""
+    (tmp_path / "source").mkdir()
+    source.write(tmp_path / "source")
+    built, results = tmp_path / "references" / "tiny", tmp_path / "results" / "R01-023"
+    places = ["--source", f"{tmp_path}/source/", "--output", f"{built}/"]
+    assert main(["build-reference", "--engine", "salmon", "--name", "tiny", *places]) == 0
+    lanes = write_list(tmp_path, [write_reads(tmp_path, reads.first, reads.second)])
+    given = ["--fastq-list", str(lanes), "--reference", f"{built}/", "--output", f"{results}/"]
+    assert main(["--engine", "salmon", "--sample", "R01-023", *given]) == 0
+    assert Ran(0, results).run["assay"]["reference"] == "tiny"
+    assert len(Ran(0, results).column("R01-023.quant.genes.sf", "TPM")) == len(set(source.genes.values()))
+
+
+@needs_salmon
+def test_a_reference_that_is_not_built(tmp_path: Path, reads: Reads) -> None:
+    lanes = write_list(tmp_path, [write_reads(tmp_path, reads.first, reads.second)])
+    given = ["--fastq-list", str(lanes), "--reference", f"{tmp_path}/none/", "--output", f"{tmp_path}/results/"]
+    code = main(["--engine", "salmon", "--sample", "R01-023", *given])
+    assert code == EXIT_CODES[ReasonCode.REFERENCE_NOT_READY]
 
 
 def program(folder: Path, body: str) -> str:

@@ -142,7 +142,10 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise _invalid("The list of reads is not UTF-8. Save it as CSV in UTF-8.", offset=error.start) from error
-    table = list(csv.reader(lines, strict=False))
+    try:
+        table = list(csv.reader(lines))
+    except csv.Error as error:  # a cell of more than 128 KiB
+        raise _invalid(f"The list of reads is not CSV: {error}.") from error
     if not table or tuple(table[0]) != COLUMNS:
         raise _invalid(f"The list's first line must be: {','.join(COLUMNS)}")
     for number, cells in enumerate(table[1:], start=1):
