@@ -296,6 +296,8 @@ def _foreign_leader(cloud: Cloud) -> bool:
 
 
 def _is_ours(cloud: Cloud) -> bool:
+    if cloud.pid in _children:  # a child that just begins has no command line yet, and nobody else its id
+        return _is_alive(cloud.pid)
     line = command_line(cloud.pid)
     return _is_alive(cloud.pid) and "local.emulator" in line and str(cloud.root) in line
 

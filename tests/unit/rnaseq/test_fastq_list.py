@@ -13,7 +13,7 @@ HEADER = "RGID,RGSM,RGLB,Lane,Read1File,Read2File\n"
 ROW = "rg1,R01,lib,1,s3://raw/a_R1.fastq.gz,s3://raw/a_R2.fastq.gz\n"
 
 
-def read(tmp_path: Path, content: str | bytes, base: str = "s3://work/list.csv", **options: object) -> list[ListedLane]:
+def read(tmp_path: Path, content: str | bytes, base: str = "s3://jobs/list.csv", **options: object) -> list[ListedLane]:
     path = tmp_path / "list.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return read_list(path, "R01", base, **options)  # type: ignore[arg-type]
