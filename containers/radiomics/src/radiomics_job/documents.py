@@ -53,13 +53,13 @@ class StudyCt:
         """The quality numbers of the CT itself."""
         return describe_ct(self.stack, self.volume)
 
-    @property
+    @cached_property
     def days_to_surgery(self) -> int | None:
         """Whole days from the CT to surgery, negative for a later CT; None where either date is unknown."""
-        scanned = acquired_on(ct.dataset for ct in self.stack.slices)
-        if self.surgery_date is None or scanned is None:
+        if self.surgery_date is None:
             return None
-        return (self.surgery_date - scanned).days
+        scanned = acquired_on(ct.dataset for ct in self.stack.slices)
+        return None if scanned is None else (self.surgery_date - scanned).days
 
 
 def qc_document(
