@@ -1,21 +1,11 @@
 """What a dataset's configuration file says (``functions/datasets/<name>.yaml``)."""
 
-import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
-def _compiles(pattern: str | None) -> str | None:
-    if pattern is not None:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-    return pattern
-
-
-Pattern = Annotated[str | None, AfterValidator(_compiles)]
+from multimodal.domain.clinical.config import ClinicalConfig
+from multimodal.domain.patterns import Pattern
 
 
 class _Strict(BaseModel):
@@ -74,9 +64,10 @@ class DatasetConfig(_Strict):
     description: str = ""
     imaging: ImagingConfig | None = None
     genomics: GenomicsConfig | None = None
+    clinical: ClinicalConfig | None = None
 
     @model_validator(mode="after")
     def _has_a_modality(self) -> Self:
-        if self.imaging is None and self.genomics is None:
-            raise ValueError("a dataset needs at least one modality; add an imaging: or a genomics: section")
+        if self.imaging is None and self.genomics is None and self.clinical is None:
+            raise ValueError("a dataset needs at least one modality: add imaging:, genomics: or clinical:")
         return self

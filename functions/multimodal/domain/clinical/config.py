@@ -1,0 +1,325 @@
+"""What a dataset's file says of its clinical table: every column, when it is known, and what becomes of it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from multimodal.domain.clinical.lint import problems
+from multimodal.domain.patterns import RequiredPattern
+
+Stage = Literal["baseline", "surgery", "post_treatment", "outcome"]
+"""When a column's value becomes available. The first two come before treatment begins and may be features."""
+STAGES: tuple[Stage, ...] = ("baseline", "surgery", "post_treatment", "outcome")
+LATE_STAGES: frozenset[Stage] = frozenset({"post_treatment", "outcome"})
+"""Stages whose columns become features only when the file allows each by name, with a reason."""
+
+Source = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
+"""A column's name in the table's header, without surrounding blanks."""
+FeatureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}[a-z0-9]$")]
+Cell = Annotated[str, StringConstraints(strip_whitespace=True, max_length=256)]
+Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=500)]
+"""A reason that a later reader can judge."""
+Unseen = Literal["reject", "other", "missing"]
+WhenMissing = Literal["absent", "indicator", "zero", "reject"]
+"""No value; no value and a ``<name>_missing`` flag; zero; or the row goes to quarantine."""
+
+
+def _distinct(values: list[str]) -> list[str]:
+    twice = sorted({v for v in values if values.count(v) > 1})
+    if twice:
+        raise ValueError(f"listed more than once: {', '.join(twice)}")
+    return values
+
+
+Cells = Annotated[list[Cell], Field(min_length=1), AfterValidator(_distinct)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Condition(_Strict):
+    """Holds for a row whose column has one of some values (as written in the table, blanks around them removed)."""
+
+    column: Source
+    values: Cells
+
+
+class FillWhen(Condition):
+    """The value that a missing cell means when the condition holds: no pack years for somebody who never smoked."""
+
+    value: float
+
+
+class RowFilter(_Strict):
+    """Rows that are left out, with the reason; the report tells how many and what that selects."""
+
+    drop_when: Condition
+    reason: Why
+
+
+class IdColumn(_Strict):
+    """The column that names the case.
+
+    Parameters
+    ----------
+    pattern : str
+        Regular expression that the whole of an id must match.
+    cohort : str, optional
+        Regular expression whose match at the beginning of an id names the case's cohort, a stratum of the report.
+    """
+
+    source: Source
+    aliases: list[Source] = []
+    pattern: RequiredPattern
+    cohort: RequiredPattern | None = None
+
+
+class _Column(_Strict):
+    """What all columns have.
+
+    Parameters
+    ----------
+    source : str
+        Name in the header.
+    aliases : list of str
+        Other names that it has in other exports.
+    available_at : str
+        When its value becomes known; this alone decides whether it may be a feature.
+    missing : list of str
+        Values that mean "not known" here, beside the table's own.
+    feature : bool
+        False: the column is checked and used in reports and labels, and never becomes a feature.
+    allow : str, optional
+        Why it is a feature although it is known late, or although it predicts the target suspiciously well.
+    missing_when : Condition, optional
+        When it holds, whatever stands there means "not known".
+    """
+
+    source: Source
+    aliases: list[Source] = []
+    available_at: Stage
+    missing: list[Cell] = []
+    feature: bool = True
+    allow: Why | None = None
+    missing_when: Condition | None = None
+
+
+class _Encoded(_Column):
+    name: FeatureName
+    when_missing: WhenMissing = "absent"
+
+
+class OneHot(_Encoded):
+    """A category: one 0/1 feature for each level, named in the file; with ``other``, one for all the rest."""
+
+    kind: Literal["one_hot"]
+    levels: Annotated[dict[Cell, FeatureName], Field(min_length=2)]
+    unseen: Unseen = "reject"
+
+
+class Ordinal(_Encoded):
+    """Ordered levels, each with its number."""
+
+    kind: Literal["ordinal"]
+    levels: Annotated[dict[Cell, float], Field(min_length=2)]
+    unseen: Literal["reject", "missing"] = "reject"
+
+
+class Flag(_Encoded):
+    """Yes or no, as 1 or 0."""
+
+    kind: Literal["flag"]
+    true: Cells
+    false: Cells
+    unseen: Literal["reject", "missing"] = "reject"
+
+
+class Number(_Encoded):
+    """A number, in the feature's unit.
+
+    Parameters
+    ----------
+    unit : str
+        Unit of the feature.
+    factor : float
+        What the table's number is multiplied by to get there.
+    min, max : float, optional
+        Range in the feature's unit.
+    integral : bool
+        Whether only whole numbers are right.
+    age : bool
+        Whether it is an age in years: one above 89 identifies a person.
+    """
+
+    kind: Literal["number"]
+    unit: Annotated[str, Field(min_length=1, max_length=30)]
+    factor: float = 1.0
+    min: float | None = None
+    max: float | None = None
+    out_of_range: Literal["reject", "missing"] = "reject"
+    integral: bool = False
+    age: bool = False
+    fill_when: FillWhen | None = None
+
+
+class DateDifference(_Encoded):
+    """Time from this column's date (or year) to another column's date.
+
+    Parameters
+    ----------
+    format : str
+        ``date``: the table's date format; ``year``: a year of four digits.
+    to : str
+        The column of the later date, a ``date`` column.
+    unit : str
+        ``days`` (needs dates) or ``years`` (difference of the calendar years).
+    floor : float, optional
+        Smaller differences become this one.
+    """
+
+    kind: Literal["date_difference"]
+    format: Literal["date", "year"] = "date"
+    to: Source
+    unit: Literal["days", "years"]
+    floor: float | None = None
+    min: float | None = None
+    max: float | None = None
+    out_of_range: Literal["reject", "missing"] = "reject"
+    fill_when: FillWhen | None = None
+
+
+class Date(_Column):
+    """A date that event times, differences or labels are made of; never a feature itself."""
+
+    kind: Literal["date"]
+    feature: Literal[False] = False
+
+
+class Drop(_Column):
+    """A column that nothing is made of, with the reason."""
+
+    kind: Literal["drop"]
+    reason: Why
+    feature: Literal[False] = False
+
+
+Column = Annotated[OneHot | Ordinal | Flag | Number | DateDifference | Date | Drop, Field(discriminator="kind")]
+
+
+class DatedBy(_Strict):
+    """An event time: a date column, perhaps some days later."""
+
+    column: Source
+    plus_days: Source | None = None
+
+
+class StageConfig(_Strict):
+    """A stage that may have features, and when its facts were true. ``upload``: when the file arrived."""
+
+    event_time: DatedBy | Literal["upload"]
+
+
+class Target(_Strict):
+    """What models will predict: the measure of leakage and of bias. ``positive`` are the favourable values."""
+
+    column: Source
+    positive: Cells
+
+
+class CrossCheck(_Strict):
+    """A number of days in the table that should equal ``os_days`` of the dead.
+
+    With the policy ``quarantine`` a label that differs is held back; else the report counts it.
+    """
+
+    column: Source
+    tolerance_days: Annotated[int, Field(ge=0)] = 1
+    policy: Literal["warn", "quarantine"] = "warn"
+
+
+class Survival(_Strict):
+    """Survival labels, counted in days from a stage's event time.
+
+    Parameters
+    ----------
+    origin : str
+        Stage whose date is day 0.
+    died : str
+        Flag column, 1 for the dead.
+    death, last_alive : str
+        Date columns.
+    recurrence, recurrence_date : str, optional
+        Flag and date column; without them there is no recurrence-free survival.
+    horizons_days : list of int
+        For each n there is ``os_horizon_<n>d``: 1 died within n days, 0 lived longer, no value when lost sight of
+        earlier.
+    """
+
+    origin: Literal["baseline", "surgery"]
+    died: Source
+    death: Source
+    last_alive: Source
+    recurrence: Source | None = None
+    recurrence_date: Source | None = None
+    horizons_days: list[Annotated[int, Field(ge=1, le=36_500)]] = []
+    cross_check: CrossCheck | None = None
+
+
+class Facet(_Strict):
+    """A column whose groups are compared. ``disadvantaged`` are the values of facet d of SageMaker Clarify."""
+
+    column: Source
+    disadvantaged: Cells
+
+
+class Bias(_Strict):
+    """Pre-training bias: facets, the column within whose groups demographic disparity is conditioned, and strata."""
+
+    facets: Annotated[list[Facet], Field(min_length=1)]
+    group: Source | None = None
+    strata: list[Source] = []
+
+
+class ExactlyOne(_Strict):
+    """Of some flag columns, exactly one is 1 in every row where all are known."""
+
+    exactly_one: Annotated[list[Source], Field(min_length=2)]
+
+
+class ClinicalConfig(_Strict):
+    """Clinical part of a dataset: its feature groups and labels are a pure function of this, never of a file."""
+
+    group_version: Annotated[int, Field(ge=1)] = 1
+    id: IdColumn
+    missing: list[Cell] = []
+    date_format: str = "%m/%d/%Y"
+    stages: Annotated[dict[Stage, StageConfig], Field(min_length=1)]
+    rows: list[RowFilter] = []
+    columns: Annotated[list[Column], Field(min_length=1)]
+    checks: list[ExactlyOne] = []
+    target: Target | None = None
+    labels: Survival | None = None
+    bias: Bias | None = None
+
+    @property
+    def by_source(self) -> Mapping[str, Column]:
+        """Column by its name in the header."""
+        return {c.source: c for c in self.columns}
+
+    def is_feature(self, column: Column) -> bool:
+        """Whether a column becomes features: known early, or allowed by name."""
+        early = column.available_at not in LATE_STAGES
+        return column.feature and column.available_at in self.stages and (early or column.allow is not None)
+
+    def features_of(self, stage: Stage) -> list[Column]:
+        """Return the columns that become features of a stage's group, in the file's order."""
+        return [c for c in self.columns if c.available_at == stage and self.is_feature(c)]
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        found = list(problems(self))
+        if found:
+            raise ValueError("; ".join(found))
+        return self

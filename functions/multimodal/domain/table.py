@@ -1,0 +1,97 @@
+"""What reading a table yields, whatever the table holds: records, and rows that cannot become one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from multimodal.domain.feature_record import Record
+
+Scope = Literal["row", "label", "dropped"]
+"""What a problem costs: the row's records, its label only, or nothing that was wanted (a row filter)."""
+
+
+@dataclass(frozen=True)
+class TableRecord:
+    """A record on its way to a feature group.
+
+    Parameters
+    ----------
+    group : str
+        Name of the feature group.
+    record : Record
+        As Feature Store takes it.
+    """
+
+    group: str
+    record: Record
+
+
+@dataclass(frozen=True)
+class RowProblem:
+    """Why a row, or only its label, is not taken.
+
+    Parameters
+    ----------
+    row : int
+        Number of the row in the file: the header is row 1, as a spreadsheet counts.
+    case_id : str or None
+        The row's case, when its id can be read.
+    column : str
+        Name of the column in the header, or empty.
+    code : str
+        One of the codes in ``docs/outputs.md``.
+    message : str
+        What is wrong and what to do. No value that could identify a person.
+    scope : str
+        One of :data:`Scope`.
+    """
+
+    row: int
+    case_id: str | None
+    column: str
+    code: str
+    message: str
+    scope: Scope = "row"
+
+
+@dataclass(frozen=True)
+class TableBatch:
+    """Some rows' worth of records and problems; ``rows`` is how many rows were read for it."""
+
+    rows: int
+    records: Sequence[TableRecord] = ()
+    problems: Sequence[RowProblem] = ()
+
+
+@dataclass(frozen=True)
+class TableVerdict:
+    """What is said of a whole table once it was read to its end.
+
+    Parameters
+    ----------
+    hold : tuple of (str, str) or None
+        Reason code and message when nothing of the table may be written before a person has looked at it.
+    reports : dict
+        File name → content of what is written beside the results.
+    summary : dict
+        Small numbers for the ledger and the log.
+    """
+
+    hold: tuple[str, str] | None = None
+    reports: dict[str, str] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+class TableReader(Protocol):
+    """Reads one table, once, from beginning to end, in bounded memory.
+
+    ``batches`` raises :class:`multimodal.domain.errors.BadInputError` when the table as a whole cannot be used (its
+    header, its encoding, columns that nobody declared); nothing of it is written then. ``verdict`` may be asked for
+    after the last batch.
+    """
+
+    def batches(self) -> Iterator[TableBatch]:
+        """Yield the table's rows as records and problems."""
+
+    def verdict(self) -> TableVerdict:
+        """Return what is to be said of the table as a whole."""
