@@ -31,6 +31,8 @@ from local.terminal import (
 STATUSES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED", "QUARANTINED", "FAILED")
 END_STATUSES = frozenset({"COMPLETED", "QUARANTINED", "FAILED"})
 REFUSED_STATUSES = frozenset({"QUARANTINED", "FAILED"})
+_PIN = "assay#"
+"""Begins the keys under which the ledger keeps the assay of a feature group: no unit."""
 _TIMES = (
     "received_at",
     "last_arrival",
@@ -126,7 +128,7 @@ def read_units(deployment: Deployment) -> list[Unit]:
     while "LastEvaluatedKey" in answer:
         answer = table.scan(ConsistentRead=True, ExclusiveStartKey=answer["LastEvaluatedKey"])
         items.extend(answer["Items"])
-    return sorted((Unit(plain(item)) for item in items), key=_order)
+    return sorted((Unit(plain(item)) for item in items if not item["unit_id"].startswith(_PIN)), key=_order)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - an item holds whatever DynamoDB can

@@ -86,11 +86,11 @@ def _review(s: RunSettings, ledger: Ledger, rules_of: Callable[[Unit], Rules]) -
     return ReviewUnit(ledger, clock, meter(), patience, rules_of)
 
 
-def _rules_of(s: SweepSettings) -> Callable[[Unit], Rules]:
+def _rules_of(s: SweepSettings, ledger: Ledger) -> Callable[[Unit], Rules]:
     readiness = GenomicsReadiness(s.GENOMICS_ENGINE, s.genomics_image, s.RAW_BUCKET, genomics_datasets(s.DATASET_NAMES))
     imaging, genomics = (
         _imaging_rules(s),
-        genomics_rules(S3Objects(s.RAW_BUCKET), S3Objects(s.PROCESSED_BUCKET), readiness),
+        genomics_rules(ledger, S3Objects(s.RAW_BUCKET), S3Objects(s.PROCESSED_BUCKET), readiness),
     )
     return lambda unit: genomics(unit) if unit.modality == Modality.GENOMICS else imaging
 
@@ -119,7 +119,7 @@ def sweep() -> Sweep:
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
     settle = SettleUnit(ledger, processed, clock, meter())
     claim = ClaimUnits(ledger, processed, clock, meter(), threads().map)
-    review = _review(s, ledger, _rules_of(s))
+    review = _review(s, ledger, _rules_of(s, ledger))
     return Sweep(ledger, clock, meter(), review, _starters(s, ledger, claim), settle, threads().map)
 
 

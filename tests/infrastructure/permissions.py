@@ -122,6 +122,7 @@ ROLES: dict[str, set[str]] = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+        "s3:DeleteObject",
         "s3:AbortMultipartUpload",
         "s3:ListMultipartUploadParts",
         "kms:Decrypt",

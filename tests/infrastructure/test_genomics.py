@@ -297,6 +297,7 @@ def test_the_jobs_read_reads_and_write_results_only() -> None:
         "RawBucket.Arn/genomics/*",
         "ProcessedBucket.Arn/references/*",
         "ProcessedBucket.Arn/runs/*/fastq_lists/*",
+        "arn:aws:s3:::sra-pub-run-odp/sra/*",
     }
     assert allowed["s3:PutObject"] == {"ProcessedBucket.Arn/genomics/*", "ProcessedBucket.Arn/references/*"}
     assert all(
@@ -304,6 +305,22 @@ def test_the_jobs_read_reads_and_write_results_only() -> None:
         for s in role_statements("GenomicsJobRole")
         if "kms:Decrypt" in listed(s["Action"])
     )
+
+
+def test_the_jobs_remove_verdicts_and_nothing_else() -> None:
+    assert allowed_actions("GenomicsJobRole")["s3:DeleteObject"] == {
+        "ProcessedBucket.Arn/genomics/*/run.json",
+        "ProcessedBucket.Arn/genomics/*/rejection.json",
+        "ProcessedBucket.Arn/references/*/rejection.json",
+    }
+
+
+def test_the_jobs_list_their_buckets_and_the_public_archive() -> None:
+    assert allowed_actions("GenomicsJobRole")["s3:ListBucket"] == {
+        "RawBucket.Arn",
+        "ProcessedBucket.Arn",
+        "arn:aws:s3:::sra-pub-run-odp",
+    }
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS)

@@ -64,10 +64,11 @@ class Relay:
 
 @dataclass(frozen=True)
 class Blocked:
-    """A complete unit cannot start yet, for a reason outside of it."""
+    """A complete unit cannot start yet, for a reason outside of it; ``needs`` is a unit that has to run again first."""
 
     reason: Reason
     message: str
+    needs: Unit | None = None
 
 
 Decision = Complete | Wait | Refuse | Relay

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 
 from multimodal.domain.dataset import GenomicsConfig
+from multimodal.domain.sample_listing import SampleListing
+from multimodal.domain.samplesheet import OPEN_DATA_BUCKET
 from multimodal.domain.units import Unit
 
 JOB_NAME = re.compile(r"^(?:rna|ref)-[0-9a-f]{12}-[1-9]\d*$")
@@ -31,9 +33,10 @@ def job_name(unit: Unit, generation: str, attempt: int, image: str, reference: s
 
 
 def quantify_command(
-    unit: Unit, run: str, generation: str, strandedness: str, config: GenomicsConfig, settings: RnaJobSettings
+    unit: Unit, run: str, listing: SampleListing, config: GenomicsConfig, settings: RnaJobSettings
 ) -> list[str]:
     """Return the arguments of the job that quantifies a case's reads."""
+    strandedness = listing.strandedness
     return [
         *("--engine", settings.engine),
         *("--sample", unit.subject),
@@ -42,8 +45,16 @@ def quantify_command(
         *("--output", f"s3://{settings.processed_bucket}/{unit.result_folder}"),
         # A sample sheet knows better than the dataset; the job refuses two declarations that differ.
         *(("--strandedness", strandedness) if strandedness != "auto" else ("--library-type", config.library_type)),
-        *_run_arguments(run, generation),
+        *(word for bucket in _buckets(listing, settings) for word in ("--allowed-bucket", bucket)),
+        *_run_arguments(run, listing.generation),
     ]
+
+
+def _buckets(listing: SampleListing, settings: RnaJobSettings) -> list[str]:
+    """Return the only buckets that the job may read reads from: what it is told is checked twice."""
+    archive = f"s3://{OPEN_DATA_BUCKET}/"
+    uses_archive = any(lane.read1.startswith(archive) for lane in listing.lanes)
+    return [settings.raw_bucket, *([OPEN_DATA_BUCKET] if uses_archive else [])]
 
 
 def build_command(unit: Unit, run: str, generation: str, settings: RnaJobSettings) -> list[str]:

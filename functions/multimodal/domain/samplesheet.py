@@ -18,7 +18,9 @@ ACCESSION_COLUMNS = ("sample", "accession")
 MAX_ROWS = 100_000
 MAX_PROBLEMS = 20
 """Most problems that are named; the user mends the first ones and uploads again."""
-_ACCESSION = re.compile(r"^[SED]RR\d{5,12}$")
+OPEN_DATA_BUCKET = "sra-pub-run-odp"
+"""Where runs of the Sequence Read Archive lie: Registry of Open Data on AWS, "NIH NCBI Sequence Read Archive"."""
+_ACCESSION = re.compile(r"^[SED]RR[0-9]{6,9}$")
 
 
 @dataclass(frozen=True)
@@ -203,8 +205,7 @@ def _add_accession(row: int, values: Mapping[str, str], sample: SheetSample) -> 
         problem = f"{accession[:40]!r} is not the accession of a run (SRR…, ERR… or DRR…)"
         sample.problems.append(f"row {row}, column accession: {problem}")
         return
-    # Source: Registry of Open Data on AWS, "NIH NCBI Sequence Read Archive".
-    sample.rows.append(ReadFiles(row, f"s3://sra-pub-run-odp/sra/{accession}/{accession}"))
+    sample.rows.append(ReadFiles(row, f"s3://{OPEN_DATA_BUCKET}/sra/{accession}/{accession}"))
 
 
 def _find_repeated(samples: Mapping[str, SheetSample]) -> None:

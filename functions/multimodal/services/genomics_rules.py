@@ -20,14 +20,18 @@ from multimodal.domain.genomics_keys import ACCESSIONS_CASE, SHEET_CASE, is_tabl
 from multimodal.domain.keys import parse_key
 from multimodal.domain.listing import Listing, make_listing
 from multimodal.domain.reasons import Reason
-from multimodal.domain.references import decide_reference, manifest_key
+from multimodal.domain.references import decide_reference, manifest_key, reference_unit
+from multimodal.domain.rna_jobs import job_name
 from multimodal.domain.sample_listing import SampleListing, decide_sample, folder_listing, sheet_listing
 from multimodal.domain.samplesheet import SampleSheet, parse_accessions, parse_samplesheet
-from multimodal.domain.units import LedgerItem, Unit, case_unit
-from multimodal.ports import ObjectStore
+from multimodal.domain.units import LedgerItem, Status, Unit, case_unit
+from multimodal.ports import Ledger, ObjectStore
 from multimodal.services.imaging_rules import unknown_dataset
 from multimodal.services.look_up import find, list_folder, promised_objects
 from multimodal.services.review_unit import Rules
+
+_IN_THE_MAKING = frozenset({Status.RECEIVING, Status.READY, Status.PROCESSING})
+"""Where a reference stands while it is built, perhaps again: cases wait for what it will be."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,12 @@ class SampleSheets:
 class SampleRules:
     """:class:`multimodal.services.review_unit.Rules` of sequenced cases."""
 
-    def __init__(self, raw: ObjectStore, processed: ObjectStore, readiness: GenomicsReadiness) -> None:
-        self._raw, self._processed, self._readiness = raw, processed, readiness
+    def __init__(self, ledger: Ledger, raw: ObjectStore, processed: ObjectStore, readiness: GenomicsReadiness) -> None:
+        self._ledger, self._raw, self._processed, self._readiness = ledger, raw, processed, readiness
         self._sheets = SampleSheets(raw, readiness.raw_bucket)
 
     def look_up(self, unit: Unit) -> Listing:
-        """List what a sheet names for the case; without a sheet, the case's folder."""
+        """List what a sheet names for the case, the user's own before the archive's; without one, the case's folder."""
         for table in (SHEET_CASE, ACCESSIONS_CASE):
             sheet = self._sheets.read(unit.dataset, table)
             sample = sheet.samples.get(unit.subject) if sheet else None
@@ -109,18 +113,39 @@ class SampleRules:
         return decide_sample(item, listing, promised_objects(self._raw, listing), patience, now)
 
     def blocked(self, unit: Unit) -> Blocked | None:
-        """Say that there is no image, or no reference."""
+        """Say that there is no image, or no reference that was built with it."""
         without_image = _no_image(self._readiness)
         if without_image is not None:
             return without_image
-        name, engine = self._readiness.datasets[unit.dataset].reference, self._readiness.engine
-        if find(self._processed, manifest_key(name, engine)) is not None:
+        reference = reference_unit(self._readiness.datasets[unit.dataset].reference)
+        item = self._ledger.get(reference.unit_id)
+        if item is not None and item.status is Status.COMPLETED and not self._is_of_this_image(item):
+            return self._outdated(reference)
+        in_the_making = item is not None and item.status in _IN_THE_MAKING
+        if not in_the_making and find(self._processed, self._manifest_key(reference)) is not None:
             return None
         message = (
-            f"the reference {name!r} is not built for {engine}; upload it to genomics/_references/{name}/ or see its "
-            "own entry in the ledger; the case starts by itself"
+            f"the reference {reference.subject!r} is not built for {self._readiness.engine}; upload it to "
+            f"{reference.folder} or see its own entry in the ledger; the case starts by itself"
         )
         return Blocked(Reason.REFERENCE_NOT_READY, message)
+
+    def _manifest_key(self, reference: Unit) -> str:
+        return manifest_key(reference.subject, self._readiness.engine)
+
+    def _is_of_this_image(self, item: LedgerItem) -> bool:
+        """Whether the last build was this image's: an index belongs to the version of the engine that wrote it."""
+        return item.run_id == job_name(item.unit, item.generation or "", item.attempt, self._readiness.image_uri)
+
+    def _outdated(self, reference: Unit) -> Blocked:
+        manifest = self._processed.read_json(self._manifest_key(reference)) or {}
+        version = manifest.get("engine_version")
+        built = f" with {self._readiness.engine} {version}" if version else ""
+        message = (
+            f"the reference {reference.subject!r} was built{built} by another image than the one deployed now; it is "
+            "built again, and the case starts by itself"
+        )
+        return Blocked(Reason.REFERENCE_NOT_READY, message, needs=reference)
 
 
 def _no_image(readiness: GenomicsReadiness) -> Blocked | None:
@@ -196,9 +221,11 @@ def _without_sheet(listing: Listing, limit: int, now: int) -> Decision:
     return Refuse(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(listing.objects)})
 
 
-def genomics_rules(raw: ObjectStore, processed: ObjectStore, readiness: GenomicsReadiness) -> Callable[[Unit], Rules]:
+def genomics_rules(
+    ledger: Ledger, raw: ObjectStore, processed: ObjectStore, readiness: GenomicsReadiness
+) -> Callable[[Unit], Rules]:
     """Return the choice of rules for units of the genomics path."""
-    samples, references = SampleRules(raw, processed, readiness), ReferenceRules(raw, readiness)
+    samples, references = SampleRules(ledger, raw, processed, readiness), ReferenceRules(raw, readiness)
     tables = TableRules(raw, readiness)
 
     def rules_of(unit: Unit) -> Rules:

@@ -57,7 +57,7 @@ class IngestFeatures:
         try:
             self._ingest(unit, item, key)
         except BadInputError as error:
-            self._quarantine(unit, error)
+            self._quarantine(item, error)
 
     def _ingest(self, unit: Unit, item: LedgerItem, key: str) -> None:
         maker = self._makers[unit.modality]
@@ -107,9 +107,9 @@ class IngestFeatures:
         self._meter(Metric.UPLOAD_TO_FEATURE_SECONDS, max(now - item.last_arrival, 0), modality)
         logger().info("unit completed", correlation_id=item.unit.correlation_id, run_id=item.run_id)
 
-    def _quarantine(self, unit: Unit, error: BadInputError) -> None:
-        item = self._ledger.get(unit.unit_id)
-        if item is None or item.status not in {Status.PROCESSING, Status.PROCESSED}:
+    def _quarantine(self, item: LedgerItem, error: BadInputError) -> None:
+        """Refuse the features for the item as it was judged: one that moved meanwhile is judged anew."""
+        if item.status not in {Status.PROCESSING, Status.PROCESSED}:
             return
         now = self._clock()
         changes = {
@@ -123,8 +123,8 @@ class IngestFeatures:
         }
         if not self._ledger.update(item, changes):
             raise RetryableError("the ledger item changed meanwhile; the message will be delivered again")
-        self._meter(Metric.UNITS_QUARANTINED, modality=unit.modality)
-        logger().warning("features refused", correlation_id=unit.correlation_id, reason_code=error.reason_code)
+        self._meter(Metric.UNITS_QUARANTINED, modality=item.unit.modality)
+        logger().warning("features refused", correlation_id=item.unit.correlation_id, reason_code=error.reason_code)
 
 
 def _is_awaited(item: LedgerItem, document: Mapping[str, Any]) -> bool:

@@ -148,6 +148,8 @@ class ReviewUnit:
             changes |= {"reason_code": blocked.reason.value, "reason_message": blocked.message}
         if not self._ledger.update(item, changes):
             return None
+        if blocked is not None and blocked.needs is not None:
+            self._ledger.request(blocked.needs, now, now)
         self._announce(item, listing)
         refreshed = self._ledger.get(item.unit_id) if blocked is None else None
         return ReadyUnit(refreshed, listing) if refreshed and refreshed.status is Status.READY else None

@@ -110,7 +110,7 @@ class StartJobs:
             return build_command(unit, run, listing.generation, self._settings)
         self._processed.write_text(fastq_list_key(unit, run), fastq_list(unit.subject, listing.lanes))
         config = self._datasets[unit.dataset]
-        return quantify_command(unit, run, listing.generation, listing.strandedness, config, self._settings)
+        return quantify_command(unit, run, listing, config, self._settings)
 
     def _give_back(self, run: str, ready: ReadyUnit, error: MultimodalError) -> None:
         """Undo the claim: the same attempt, so the same name, comes again and cannot run twice."""

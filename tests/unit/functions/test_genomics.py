@@ -2,6 +2,7 @@
 
 import csv
 import io
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from multimodal.domain.units import Status, case_unit
 from multimodal.services.start_run import LEASE_SECONDS
 from multimodal.services.sweep import MAX_LOST_RUNS
 from tests.sample_events import load_event
-from tests.unit.functions.world import DATASET, FORCE, QUIET, RnaWorld, reads, rejection_document, slices
+from tests.unit.functions.world import DATASET, FORCE, IMAGE, QUIET, RnaWorld, reads, rejection_document, slices
 
 ROOT = f"genomics/{DATASET}"
 
@@ -24,6 +25,10 @@ def _list_of(world: RnaWorld, run: str, case: str = "R01-023") -> list[dict[str,
 
 def _options(command: list[str]) -> dict[str, str]:
     return dict(zip(command[::2], command[1::2], strict=True))
+
+
+def _buckets(command: list[str]) -> list[str]:
+    return [value for name, value in pairwise(command) if name == "--allowed-bucket"]
 
 
 def test_reads_become_one_job_that_is_told_everything() -> None:
@@ -41,6 +46,7 @@ def test_reads_become_one_job_that_is_told_everything() -> None:
         "--reference": "s3://processed/references/human/",
         "--output": f"s3://processed/{ROOT}/R01-023/",
         "--library-type": "A",
+        "--allowed-bucket": "raw",
         "--run-id": run,
         "--job-id": run,
         "--generation": str(world.case().generation),
@@ -171,6 +177,67 @@ def test_case_waits_for_its_reference_and_starts_in_the_round_after_it_is_built(
     assert world.tick(1)["jobs"] == 1, "long before the case's own next look"
     assert world.case().reason_code is None
     assert world.case("human", "_references").due_at is None
+
+
+def _build_reference(world: RnaWorld) -> str:
+    """Upload the reference and do what its job does."""
+    world.upload("genomics/_references/human/genome.fa.gz", "genomics/_references/human/genes.gtf.gz")
+    assert world.tick(QUIET + 60)["jobs"] == 1
+    build = next(iter(world.batch.running))
+    world.build()
+    world.end_job(build)
+    world.tick(1)
+    return build
+
+
+def test_reference_of_another_image_is_built_again_before_a_case_runs() -> None:
+    first = RnaWorld(built=False)
+    build = _build_reference(first)
+    world = RnaWorld(IMAGE + "-newer", built=False, like=first)
+    world.upload(*reads())
+    assert world.tick(QUIET + 60)["jobs"] == 0
+    item = world.case()
+    assert (item.status, item.reason_code) == (Status.READY, "REFERENCE_NOT_READY")
+    assert "built with salmon 1.10.1 by another image" in world.ledger.extra[item.unit_id]["reason_message"]
+    assert world.tick(1)["jobs"] == 1
+    (rebuild,) = world.batch.submitted
+    assert (rebuild.startswith("ref-"), rebuild != build) == (True, True)
+    for _ in range(3):
+        assert world.tick(QUIET)["jobs"] == 0, "asked once, and the case waits while it is built"
+    world.end_job(rebuild)
+    world.tick(1)
+    assert world.tick(1)["jobs"] == 1
+    assert (world.case().status, world.case().reason_code) == (Status.PROCESSING, None)
+    world.upload(*reads("R01-024"))
+    assert world.tick(QUIET + 60)["jobs"] == 1, "once is enough for all"
+
+
+def test_reference_that_cannot_be_built_again_is_not_tried_for_ever() -> None:
+    first = RnaWorld(built=False)
+    _build_reference(first)
+    for key in [k for k in first.processed.content if k.startswith("references/")]:
+        del first.processed.content[key]
+    world = RnaWorld(IMAGE + "-newer", built=False, like=first)
+    world.upload(*reads())
+    world.tick(QUIET + 60)
+    world.tick(1)
+    world.end_job(next(iter(world.batch.submitted)), "FAILED", container={"exitCode": 79})
+    for _ in range(5):
+        assert world.tick(QUIET)["jobs"] == 0
+    assert (world.case().status, world.case().reason_code) == (Status.READY, "REFERENCE_NOT_READY")
+    assert world.case("human", "_references").reason_code == "JOB_FAILED"
+
+
+def test_case_waits_for_a_reference_that_is_being_replaced() -> None:
+    world = RnaWorld(built=False)
+    _build_reference(world)
+    world.upload("genomics/_references/human/genes.gtf.gz", body=b"another release")
+    world.upload(*reads())
+    assert world.tick(QUIET + 60)["jobs"] == 1, "the reference; the case waits for it"
+    assert world.case().reason_code == "REFERENCE_NOT_READY"
+    world.end_job(next(iter(world.batch.running)))
+    world.tick(1)
+    assert world.tick(1)["jobs"] == 1
 
 
 def test_reference_without_annotation_waits_then_says_what_it_lacks() -> None:
@@ -443,11 +510,24 @@ def test_accessions_are_read_from_the_public_archive() -> None:
     world.upload(f"{ROOT}/accessions.csv", body=b"sample,accession\nA,SRR7225775\nA,SRR7225776\n")
     world.tick()
     assert world.tick(1)["jobs"] == 1
-    rows = _list_of(world, next(iter(world.batch.submitted)), "A")
-    assert [r["Read1File"] for r in rows] == [
+    run, command = next(iter(world.batch.submitted.items()))
+    assert [r["Read1File"] for r in _list_of(world, run, "A")] == [
         "s3://sra-pub-run-odp/sra/SRR7225775/SRR7225775",
         "s3://sra-pub-run-odp/sra/SRR7225776/SRR7225776",
     ]
+    assert _buckets(command) == ["raw", "sra-pub-run-odp"]
+
+
+def test_the_users_own_reads_come_before_the_archives() -> None:
+    world = RnaWorld()
+    world.upload(f"{ROOT}/accessions.csv", body=b"sample,accession\nA,SRR7225775\n")
+    world.upload(f"{ROOT}/x/a.fq.gz")
+    _upload_sheet(world, "A,x/a.fq.gz,,\n")
+    world.tick()
+    assert world.tick(1)["jobs"] == 1
+    run, command = next(iter(world.batch.submitted.items()))
+    assert [r["Read1File"] for r in _list_of(world, run, "A")] == [f"s3://raw/{ROOT}/x/a.fq.gz"]
+    assert _buckets(command) == ["raw"], "the archive is out of reach of a job that does not need it"
 
 
 def test_refused_keys_of_both_modalities_are_told_apart() -> None:

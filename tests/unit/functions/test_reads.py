@@ -271,6 +271,12 @@ def test_sheet_that_cannot_be_used_says_what_to_change(text: str, complaint: str
     assert caught.value.reason_code == "SAMPLESHEET_INVALID"
 
 
+@pytest.mark.parametrize("accession", ["SRR12345", "SRR1234567890", "srr1234567", "SRX123456", "SRR123456/../x"])
+def test_accession_is_one_that_the_job_knows_as_a_run(accession: str) -> None:
+    sheet = parse_accessions(f"sample,accession\nA,{accession}\n")
+    assert "row 2, column accession" in sheet.samples["A"].problems[0]
+
+
 def test_accessions_become_addresses_in_the_public_bucket() -> None:
     sheet = parse_accessions("sample,accession\nA,SRR7225775\nA,ERR123456\nB,GSM1\n")
     assert sheet.samples["A"].keys == [

@@ -15,6 +15,7 @@ from multimodal.domain.expression import gene_ids, panel_values, read_tpm
 from multimodal.domain.feature_schema import rna_group
 from multimodal.domain.units import Status
 from multimodal.services.ensure_groups import EnsureGroups
+from multimodal.services.settle_unit import INGEST_RECHECK_SECONDS
 from tests.unit.functions.fakes import FakeFeatureStore
 from tests.unit.functions.world import DATASET, RnaWorld, reads, run_document
 
@@ -107,6 +108,22 @@ def test_another_assay_never_enters_the_group(name: str, value: str) -> None:
     assert (item.status, item.reason_code) == (Status.QUARANTINED, "ASSAY_MISMATCH")
     assert "raise group_version" in world.ledger.extra[item.unit_id]["reason_message"]
     assert len(world.features.records) == 1
+
+
+def test_features_of_a_run_that_is_over_do_not_refuse_the_run_that_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, key = _processed({**run_document(), "schema": 99})
+    read = world.processed.read_text
+
+    def read_late(name: str) -> str | None:
+        text = read(name)
+        world.upload(*reads(lanes=2)[2:])
+        assert world.tick(INGEST_RECHECK_SECONDS)["jobs"] == 1
+        return text
+
+    monkeypatch.setattr(world.processed, "read_text", read_late)
+    with pytest.raises(RetryableError):
+        world.ingest(key)
+    assert (world.case().status, world.case().reason_code) == (Status.PROCESSING, None)
 
 
 def test_detected_library_type_is_the_samples_own() -> None:

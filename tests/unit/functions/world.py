@@ -53,7 +53,7 @@ class World:
         assert config is not None
         imaging = ImagingRules(self.raw, Readiness(image, frozenset({DATASET})))
         readiness = GenomicsReadiness("salmon", image, "raw", {DATASET: config})
-        genomics = genomics_rules(self.raw, self.processed, readiness)
+        genomics = genomics_rules(self.ledger, self.raw, self.processed, readiness)
         self.review = review = ReviewUnit(
             self.ledger,
             self.clock,
@@ -220,8 +220,8 @@ TPM = {"ENSG1": 3.0, "ENSG2": 1.0, "ENSG3": 6.0, "ENSG5": 100.0}
 class RnaWorld(World):
     """The same stack, with a built reference, and the steps of the genomics path."""
 
-    def __init__(self, image: str = IMAGE, *, built: bool = True) -> None:
-        super().__init__(image)
+    def __init__(self, image: str = IMAGE, *, built: bool = True, like: World | None = None) -> None:
+        super().__init__(image, like=like)
         if built:
             self.build()
 
@@ -233,7 +233,8 @@ class RnaWorld(World):
             table = f"{engine}/0123456789ab/transcripts.tsv"
             self.processed.write_text(f"references/{REFERENCE}/{table}", header + rows)
             self.processed.write_json(
-                f"references/{REFERENCE}/{engine}.manifest.json", {"files": {"transcripts": table}}
+                f"references/{REFERENCE}/{engine}.manifest.json",
+                {"engine_version": "1.10.1", "files": {"transcripts": table}},
             )
 
     def case(self, name: str = "R01-023", dataset: str = DATASET) -> LedgerItem:

@@ -7,11 +7,14 @@ from decimal import Decimal
 from io import StringIO
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 from rich.console import Console
 
+from local.deployment import Deployment
 from local.errors import CommandError, UsageError
-from local.ledger import Unit, count_statuses, plain, print_units
+from local.ledger import Unit, count_statuses, plain, print_units, read_units
 from local.retry import select_units
 
 
@@ -32,6 +35,18 @@ NOTE = make_unit("-", "QUARANTINED", kind="note", reason_code="KEY_NOT_ACCEPTED"
 def test_numbers_of_dynamodb_become_numbers_of_json() -> None:
     item = {"n": Decimal(3), "x": Decimal("0.5"), "m": {"l": [Decimal(1)]}, "s": "a"}
     assert json.dumps(plain(item)) == '{"n": 3, "x": 0.5, "m": {"l": [1]}, "s": "a"}'
+
+
+def test_what_the_ledger_keeps_beside_units_is_none() -> None:
+    deployment = Deployment("stack", boto3.Session("key", "secret", region_name="us-east-1"))
+    vars(deployment)["outputs"] = {"LedgerTableName": "ledger"}
+    items = [
+        {"unit_id": {"S": "genomics#d#A"}, "status": {"S": "READY"}},
+        {"unit_id": {"S": "assay#stack-d-rna-v1"}, "status": {"S": "COMPLETED"}, "kind": {"S": "note"}},
+    ]
+    with Stubber(deployment.ledger.meta.client) as stub:
+        stub.add_response("scan", {"Items": items})
+        assert [unit.unit_id for unit in read_units(deployment)] == ["genomics#d#A"]
 
 
 def test_counts_come_in_the_order_of_the_pipeline() -> None:

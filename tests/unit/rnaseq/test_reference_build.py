@@ -209,6 +209,9 @@ def test_truncated_genome_leaves_a_rejection(tmp_path: Path) -> None:
     genome.write_bytes(genome.read_bytes()[:-20])
     assert build_it(source, tmp_path / "o") == INVALID
     assert "cut short" in str(rejection_of(tmp_path / "o")["message"])
+    big_source(tmp_path / "s")
+    assert build_it(source, tmp_path / "o") == 0
+    assert not (tmp_path / "o" / "rejection.json").exists(), "an earlier verdict beside a reference that is ready"
 
 
 @needs_salmon

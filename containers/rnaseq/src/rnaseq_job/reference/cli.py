@@ -27,6 +27,7 @@ from rnaseq_job.errors import (
 from rnaseq_job.logs import log
 from rnaseq_job.reference.build import BUILDERS, Request, build_reference
 from rnaseq_job.reference.source import as_prefix
+from rnaseq_job.results import REJECTION_FILE
 from rnaseq_job.storage import open_storage
 
 COMMAND = "build-reference"
@@ -71,7 +72,16 @@ def _run(options: argparse.Namespace) -> int:
             log("reference_rejected", name=options.name, reason=str(error.code), message=error.message)
             _write_rejection(options, error, Path(folder), output)
             return EXIT_CODES[error.code]
+    _remove_rejection(output)
     return EXIT_OK
+
+
+def _remove_rejection(output: str) -> None:
+    """Take away the verdict of an earlier build: the manifest stands for this one."""
+    try:
+        open_storage(output).remove(output + REJECTION_FILE)
+    except InvalidJobError as error:  # a role that may not delete: run ids still tell the verdicts apart
+        log("earlier_verdict_stays", file=REJECTION_FILE, reason=str(error))
 
 
 def _write_rejection(options: argparse.Namespace, error: InputRejectedError, folder: Path, output: str) -> None:
@@ -84,7 +94,7 @@ def _write_rejection(options: argparse.Namespace, error: InputRejectedError, fol
         "message": error.message,
         "details": error.details,
     }
-    path = folder / "rejection.json"
+    path = folder / REJECTION_FILE
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     open_storage(output).upload(path, output + path.name)
 
