@@ -128,7 +128,7 @@ def read_units(deployment: Deployment) -> list[Unit]:
     while "LastEvaluatedKey" in answer:
         answer = table.scan(ConsistentRead=True, ExclusiveStartKey=answer["LastEvaluatedKey"])
         items.extend(answer["Items"])
-    return sorted((Unit(plain(item)) for item in items if not item["unit_id"].startswith(_PIN)), key=_order)
+    return sorted((Unit(plain(item)) for item in items if not str(item["unit_id"]).startswith(_PIN)), key=_order)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - an item holds whatever DynamoDB can

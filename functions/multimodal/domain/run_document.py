@@ -49,6 +49,7 @@ class _Provenance(_Open):
 class RunDocument(_Open):
     """The parts of ``run.json`` that the record is made from."""
 
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
     subject: str
     assay: _Assay
     files: _Files

@@ -111,7 +111,7 @@ def test_another_assay_never_enters_the_group(name: str, value: str) -> None:
 
 
 def test_features_of_a_run_that_is_over_do_not_refuse_the_run_that_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    world, key = _processed({**run_document(), "schema": 99})
+    world, key = _processed(_with("assay.unit", "FPKM"))
     read = world.processed.read_text
 
     def read_late(name: str) -> str | None:
@@ -148,6 +148,7 @@ def test_a_refused_result_does_not_name_the_groups_assay() -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
+        ("schema", 2),
         ("assay.unit", "FPKM"),
         ("assay.reference", "../../secret"),
         ("assay.engine_version", 1),
