@@ -1,13 +1,37 @@
 """What reading a table yields, whatever the table holds: records, and rows that cannot become one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from multimodal.domain.feature_record import Record
 
+PROFILE_NAME = "profile.json"
+"""The report that the next upload of the dataset is compared with."""
 Scope = Literal["row", "label", "dropped"]
 """What a problem costs: the row's records, its label only, or nothing that was wanted (a row filter)."""
+
+
+@dataclass(frozen=True)
+class UploadContext:
+    """Where a table came from; all of it goes into every record.
+
+    Parameters
+    ----------
+    source_uri : str
+        ``s3://`` address of the uploaded object.
+    upload_id : str
+        Name of exactly this content.
+    correlation_id : str
+        Of the table's unit.
+    uploaded_at : str
+        When the object arrived, as an event time (``yyyy-MM-ddTHH:mm:ssZ``): the event time of rows without a date.
+    """
+
+    source_uri: str
+    upload_id: str
+    correlation_id: str
+    uploaded_at: str
 
 
 @dataclass(frozen=True)
@@ -20,10 +44,13 @@ class TableRecord:
         Name of the feature group.
     record : Record
         As Feature Store takes it.
+    row : int
+        Number of the row it was made from: the header is row 1, as a spreadsheet counts.
     """
 
     group: str
     record: Record
+    row: int
 
 
 @dataclass(frozen=True)
@@ -72,7 +99,8 @@ class TableVerdict:
     hold : tuple of (str, str) or None
         Reason code and message when nothing of the table may be written before a person has looked at it.
     reports : dict
-        File name → content of what is written beside the results.
+        File name → content of what is written beside the results. What is called :data:`PROFILE_NAME` is handed to the
+        reader of the next upload.
     summary : dict
         Small numbers for the ledger and the log.
     """
@@ -95,3 +123,43 @@ class TableReader(Protocol):
 
     def verdict(self) -> TableVerdict:
         """Return what is to be said of the table as a whole."""
+
+
+Definitions = Mapping[str, Mapping[str, str]]
+"""Feature group → feature → a text that changes when the feature's values change their meaning."""
+
+
+class TableKind(Protocol):
+    """A kind of table as the engine knows it: the clinical table of a dataset, or its expression matrix."""
+
+    def takes(self, dataset: str) -> bool:
+        """Return whether the dataset is configured for tables of this kind."""
+
+    def definitions(self, dataset: str) -> Definitions:
+        """Return what the features of the dataset's groups mean."""
+
+    def open(
+        self, dataset: str, chunks: Iterable[bytes], upload: UploadContext, previous: Mapping[str, Any] | None
+    ) -> TableReader:
+        """Return the reader of one table.
+
+        Parameters
+        ----------
+        dataset : str
+            One that the kind takes.
+        chunks : iterable of bytes
+            The table's content, to be read once.
+        upload : UploadContext
+            Where it comes from.
+        previous : mapping or None
+            :data:`PROFILE_NAME` of the last upload that was taken.
+        """
+
+    def admit(self, dataset: str) -> None:
+        """Have the last word before the first record of a table is written.
+
+        Raises
+        ------
+        BadInputError
+            When its records may not join those that the groups hold.
+        """
