@@ -11,6 +11,10 @@ PY := $(VENV)/bin/python
 PIP := -m pip --disable-pip-version-check -qq
 STACK ?=
 CONFIG ?= default
+IMAGES ?= radiomics salmon
+TAG ?= local
+RADIOMICS ?=
+RNASEQ ?=
 # Parameters on sam's command line replace those of samconfig.toml, so both are given.
 SETTINGS = $(shell $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("samconfig.toml", "rb"))["$(CONFIG)"]["deploy"]["parameters"]["parameter_overrides"])')
 RUNTIME := $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
@@ -108,10 +112,25 @@ deploy: ready-to-deploy build ## sam deploy; CONFIG=dev|prod picks a section of 
 	$(VENV)/bin/sam deploy --config-env $(CONFIG) $(if $(STACK),--stack-name $(STACK)) \
 	  --parameter-overrides $(SETTINGS) PythonRuntime=$(RUNTIME) $(PARAMETERS)
 
-images: ## build the radiomics image; IMAGE=uri also pushes it
-	@docker info >/dev/null 2>&1 || { echo "make images needs Docker (or an engine that answers to docker); none is running here."; exit 1; }
-	docker build --file containers/radiomics/Dockerfile --tag $(or $(IMAGE),multimodal-radiomics:local) containers/radiomics
-	$(if $(IMAGE),docker push $(IMAGE))
+# Tags are those of the build in the account (template.yaml, ImagesProject). Jobs run on x86-64 only.
+images: ## build the jobs' images; IMAGES="radiomics salmon dragen" picks; RADIOMICS=uri RNASEQ=uri TAG=1.0.0 pushes
+	@engine=""; for name in docker finch podman; do \
+	  if [ -z "$$engine" ] && $$name info >/dev/null 2>&1; then engine=$$name; fi; done; \
+	if [ -z "$$engine" ]; then \
+	  echo "make images needs Docker, Finch or Podman, and none is running here; README.md says how AWS builds them."; exit 1; fi; \
+	if [ "$(TAG)" = local ] && [ -n "$(RADIOMICS)$(RNASEQ)" ]; then \
+	  echo "Name the version to push: TAG=1.0.0 (a tag is never replaced)."; exit 1; fi; \
+	for image in $(IMAGES); do \
+	  case $$image in \
+	    radiomics) folder=radiomics; file=Dockerfile; repository="$(RADIOMICS)"; tag="$(TAG)" ;; \
+	    salmon|dragen) folder=rnaseq; file=$$image.Dockerfile; repository="$(RNASEQ)"; tag="$$image-$(TAG)" ;; \
+	    *) echo "IMAGES may name radiomics, salmon and dragen, not $$image."; exit 1 ;; \
+	  esac; \
+	  uri="$${repository:-multimodal-$$folder}:$$tag"; \
+	  echo "Building $$uri with $$engine…"; \
+	  $$engine build --platform linux/amd64 --file "containers/$$folder/$$file" --tag "$$uri" "containers/$$folder"; \
+	  if [ -n "$$repository" ]; then $$engine push "$$uri"; fi; \
+	done
 
 contracts: setup ## write what the radiomics parameter files promise to the functions
 	@$(PY) -m local.contracts

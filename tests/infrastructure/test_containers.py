@@ -2,59 +2,122 @@
 
 import re
 import tomllib
+from dataclasses import dataclass
 
 import pytest
 
 from tests.infrastructure.support import ROOT
 
-DOCKERFILE = (ROOT / "containers" / "radiomics" / "Dockerfile").read_text(encoding="utf-8")
-PROJECT = tomllib.loads((ROOT / "containers" / "radiomics" / "pyproject.toml").read_text(encoding="utf-8"))
+
+@dataclass(frozen=True)
+class Image:
+    """An image: its folder below containers/ and its Dockerfile."""
+
+    folder: str
+    file: str
+
+    @property
+    def text(self) -> str:
+        return (ROOT / "containers" / self.folder / self.file).read_text(encoding="utf-8")
+
+    @property
+    def last_stage(self) -> str:
+        """The stage that becomes the image."""
+        return re.split(r"^FROM ", self.text, flags=re.MULTILINE)[-1]
+
+    @property
+    def scripts(self) -> dict[str, str]:
+        """The console scripts of the job's package."""
+        project = (ROOT / "containers" / self.folder / "pyproject.toml").read_text(encoding="utf-8")
+        found: dict[str, str] = tomllib.loads(project)["project"]["scripts"]
+        return found
 
 
-def last_stage() -> str:
-    """Return the stage that becomes the image."""
-    return re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[-1]
+RADIOMICS = Image("radiomics", "Dockerfile")
+SALMON, DRAGEN = Image("rnaseq", "salmon.Dockerfile"), Image("rnaseq", "dragen.Dockerfile")
+IMAGES = [RADIOMICS, SALMON, DRAGEN]
+every_image = pytest.mark.parametrize("image", IMAGES, ids=lambda image: f"{image.folder}/{image.file}")
 
 
-def instructions(name: str, text: str = DOCKERFILE) -> list[str]:
-    """Return the arguments of every instruction of a kind."""
-    return re.findall(rf"^{name}\s+(.+)$", text, flags=re.MULTILINE)
+def instructions(name: str, text: str) -> list[str]:
+    """Return the arguments of every instruction of a kind, with continued lines joined."""
+    return re.findall(rf"^{name}\s+(.+)$", re.sub(r"\\\n", " ", text), flags=re.MULTILINE)
 
 
-def test_the_image_is_not_run_by_root() -> None:
-    users = instructions("USER", last_stage())
+def test_every_dockerfile_is_looked_at() -> None:
+    found = {path.relative_to(ROOT / "containers") for path in (ROOT / "containers").glob("*/*Dockerfile")}
+    assert {str(path) for path in found} == {f"{image.folder}/{image.file}" for image in IMAGES}
+
+
+@pytest.mark.parametrize("image", [RADIOMICS, SALMON], ids=["radiomics", "salmon"])
+def test_the_image_is_not_run_by_root(image: Image) -> None:
+    users = instructions("USER", image.last_stage)
     assert users, "add a USER instruction to the last stage"
     assert users[-1] not in {"root", "0"}
 
 
-def test_the_entry_point_is_the_console_script() -> None:
-    (entry_point,) = instructions("ENTRYPOINT", last_stage())
-    (script,) = PROJECT["project"]["scripts"]
-    assert entry_point == f'["{script}"]', "the state machine gives arguments only"
+def test_only_dragen_is_run_by_root_and_its_image_says_why() -> None:
+    assert instructions("USER", DRAGEN.last_stage) == ["root"], "the card's files belong to root"
+    assert "# Root, unlike the other images" in DRAGEN.text
 
 
-def test_the_base_is_pinned() -> None:
-    bases = [*instructions("ARG PYTHON_IMAGE=?"), *re.findall(r"^ARG \w*IMAGE=(\S+)", DOCKERFILE, re.MULTILINE)]
+@every_image
+def test_the_entry_point_is_the_console_script(image: Image) -> None:
+    (entry_point,) = instructions("ENTRYPOINT", image.last_stage)
+    (script,) = image.scripts
+    assert entry_point == f'["{script}"]', "whoever starts the job gives arguments only"
+
+
+@every_image
+def test_the_base_is_pinned(image: Image) -> None:
+    bases = re.findall(r"^ARG \w*IMAGE=(\S+)", image.text, re.MULTILINE)
     assert bases
     for base in bases:
         assert re.search(r":\d+\.\d+\.\d+|@sha256:", base), f"pin {base} to a patch version or a digest"
+    assert set(instructions("FROM", image.text)) <= {"${PYTHON_IMAGE} AS build", "${PYTHON_IMAGE}"}
 
 
-def test_packages_are_checked_against_their_hashes() -> None:
-    installs = [line for line in instructions("RUN") if "--requirement" in line]
+@every_image
+def test_packages_are_checked_against_their_hashes(image: Image) -> None:
+    installs = [line for line in instructions("RUN", image.text) if "--requirement" in line]
     assert installs
     assert all("--require-hashes" in line for line in installs)
-    requirements = (ROOT / "containers" / "radiomics" / "requirements.txt").read_text(encoding="utf-8")
+    requirements = (ROOT / "containers" / image.folder / "requirements.txt").read_text(encoding="utf-8")
     names = re.findall(r"^[A-Za-z0-9][^\s;]*==\S+", requirements, flags=re.MULTILINE)
     assert names
     assert requirements.count("--hash=sha256:") >= len(names)
 
 
+@every_image
 @pytest.mark.parametrize("forbidden", ["index-url", "trusted-host", "find-links"])
-def test_no_package_index_is_named(forbidden: str) -> None:
-    assert forbidden not in DOCKERFILE.lower()
+def test_no_package_index_is_named(image: Image, forbidden: str) -> None:
+    assert forbidden not in image.text.lower()
 
 
-def test_the_compiler_stays_behind() -> None:
-    assert "build-essential" not in last_stage()
-    assert "apt-get" not in last_stage()
+@every_image
+def test_the_compiler_stays_behind(image: Image) -> None:
+    assert "build-essential" not in image.last_stage
+
+
+def test_the_radiomics_image_installs_no_program() -> None:
+    assert "apt-get" not in RADIOMICS.last_stage
+
+
+def test_salmon_and_the_toolkit_are_of_named_versions() -> None:
+    installed = " ".join(instructions("RUN", SALMON.last_stage))
+    for program, variable in (("salmon", "SALMON_VERSION"), ("sra-toolkit", "SRA_TOOLKIT_VERSION")):
+        assert f'"{program}=${{{variable}}}"' in installed
+        (version,) = [v for v in instructions("ARG", SALMON.last_stage) if v.startswith(f"{variable}=")]
+        assert re.fullmatch(rf"{variable}=\d+\.\d+\.\d+\*", version), "a value belongs to a version of its engine"
+
+
+def test_the_salmon_image_keeps_to_its_scratch_volume() -> None:
+    """The root file system of the job is read-only, and the volume belongs to the image's user."""
+    stage = SALMON.last_stage
+    assert instructions("VOLUME", stage) == ['["/scratch"]']
+    assert stage.index("chown rnaseq:rnaseq /scratch") < stage.index("VOLUME")
+    assert all(f"{name}=/scratch" in stage for name in ("TMPDIR", "HOME"))
+
+
+def test_dragen_itself_is_not_in_its_image() -> None:
+    assert not [line for line in instructions("(?:COPY|ADD|RUN)", DRAGEN.text) if "edico" in line or "dragen" in line]

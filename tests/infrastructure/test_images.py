@@ -1,5 +1,6 @@
-"""The build of images in the account: what it runs, and the script it runs."""
+"""The build of images, in the account and with an engine of one's own: what it runs, and the scripts it runs."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infrastructure.support import allowed_actions, properties, resolve, resources
+from tests.infrastructure.support import ROOT, allowed_actions, properties, resolve, resources, template
 
 PROJECT = resolve(properties("ImagesProject"))
 
@@ -77,3 +78,81 @@ def test_the_source_lies_apart_from_data() -> None:
 def test_only_the_build_of_images_is_privileged() -> None:
     assert PROJECT["Environment"]["PrivilegedMode"] is True, "Docker does not start without"
     assert list(resources("AWS::CodeBuild::Project")) == ["ImagesProject"]
+
+
+# With an engine of one's own
+
+
+def make_images(tmp_path: Path, *arguments: str, engines: tuple[str, ...]) -> tuple[list[str], str, int]:
+    """Run ``make images`` where only some engines answer; return how they were called, the output and the exit code."""
+    tools, calls = tmp_path / "bin", tmp_path / "calls"
+    tools.mkdir()
+    for name in ("docker", "finch", "podman"):
+        answers = f'[ "$1" = info ] || echo {name} "$@" >> {calls}' if name in engines else "exit 1"
+        (tools / name).write_text(f"#!/bin/sh\n{answers}\n")
+        (tools / name).chmod(0o755)
+    path = f"{tools}:/usr/local/bin:/usr/bin:/bin"
+    command = ["make", "--no-print-directory", "images", *arguments]
+    done = subprocess.run(command, env={"PATH": path}, cwd=ROOT, capture_output=True, text=True, check=False)
+    noted = calls.read_text().splitlines() if calls.exists() else []
+    return noted, done.stdout + done.stderr, done.returncode
+
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+BUILD = "build --platform linux/amd64 --file containers/"
+
+
+@needs_make
+@pytest.mark.parametrize(
+    ("engines", "used"),
+    [(("docker", "finch", "podman"), "docker"), (("finch", "podman"), "finch"), (("podman",), "podman")],
+)
+def test_whichever_engine_runs_builds_the_images_of_both_jobs(
+    tmp_path: Path, engines: tuple[str, ...], used: str
+) -> None:
+    calls, _, code = make_images(tmp_path, engines=engines)
+    assert code == 0
+    assert calls == [
+        f"{used} {BUILD}radiomics/Dockerfile --tag multimodal-radiomics:local containers/radiomics",
+        f"{used} {BUILD}rnaseq/salmon.Dockerfile --tag multimodal-rnaseq:salmon-local containers/rnaseq",
+    ]
+
+
+@needs_make
+def test_without_an_engine_one_sentence_says_what_else_there_is(tmp_path: Path) -> None:
+    _, said, code = make_images(tmp_path, engines=())
+    assert code != 0
+    assert said.splitlines()[0].startswith("make images needs Docker, Finch or Podman")
+    assert "README.md says how AWS builds them" in said
+
+
+@needs_make
+def test_repositories_get_the_tags_that_the_account_would_give(tmp_path: Path) -> None:
+    repositories = ["RADIOMICS=r/radiomics", "RNASEQ=r/rnaseq", "TAG=1.0.0"]
+    calls, _, code = make_images(tmp_path, "IMAGES=radiomics salmon dragen", *repositories, engines=("docker",))
+    assert code == 0
+    pushed = [call.split()[-1] for call in calls if call.startswith("docker push")]
+    for number, image in enumerate(("radiomics", "salmon", "dragen")):
+        place = tmp_path / image
+        place.mkdir()
+        choose(place, image, "1.0.0")
+        assert f"URI={pushed[number]}" in (place / "image").read_text().splitlines()
+
+
+@needs_make
+@pytest.mark.parametrize(
+    ("argument", "words"), [("RNASEQ=r/rnaseq", "TAG=1.0.0"), ("IMAGES=salmon kallisto", "not kallisto")]
+)
+def test_what_cannot_be_meant_is_refused(tmp_path: Path, argument: str, words: str) -> None:
+    calls, said, code = make_images(tmp_path, argument, engines=("docker",))
+    assert code != 0
+    assert words in said
+    assert not [call for call in calls if " push " in call]
+
+
+def test_readme_names_every_image_and_every_output_it_needs() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for words in ("start-build", "builds/containers.zip", "<ImagesProjectName>", "radiomics salmon", "dragen"):
+        assert words in readme, f"a newcomer without Docker needs {words}"
+    for output in set(re.findall(r"<([A-Z][A-Za-z]+)>", readme)):
+        assert output in template()["Outputs"], f"README.md names an output that there is not: {output}"
