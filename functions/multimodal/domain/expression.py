@@ -1,12 +1,15 @@
 """Gene tables into the values of a panel of genes."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.feature_schema import gene_feature
 from multimodal.domain.reasons import Reason
+
+Id = TypeVar("Id", bound=Hashable)
 
 GENES_HEADER = ("Name", "Length", "EffectiveLength", "TPM", "NumReads")
 """Columns of ``quant.genes.sf``, DRAGEN's and salmon's alike."""
@@ -20,9 +23,9 @@ class PanelValues:
     Parameters
     ----------
     values : mapping of str to float
-        Feature name → log2(TPM + 1); a gene that is not in the table has none.
+        Feature name → log2(value + 1); a gene that is not in the table has none.
     missing, ambiguous : tuple of str
-        Genes that the annotation or the table lacks, and symbols of several genes (whose TPM was summed).
+        Genes that the annotation or the table lacks, and symbols of several genes (whose values were summed).
     """
 
     values: Mapping[str, float]
@@ -96,18 +99,42 @@ def _tpm(name: str, rest: str) -> float:
     return value
 
 
-def panel_values(panel: Sequence[str], ids: Mapping[str, Sequence[str]], tpm: Mapping[str, float]) -> PanelValues:
-    """Return the panel's values as log2(TPM + 1).
+def log2_of_sum(values: Sequence[float]) -> float:
+    """Return log2(sum + 1) of values on their linear scale."""
+    return math.log2(math.fsum(values) + 1)
+
+
+def panel_values(
+    panel: Sequence[str],
+    ids: Mapping[str, Sequence[Id]],
+    values: Mapping[Id, float],
+    feature: Callable[[str], str] = gene_feature,
+    combine: Callable[[Sequence[float]], float] = log2_of_sum,
+) -> PanelValues:
+    """Return the panel's values as log2(value + 1).
 
     Several ids of one symbol are summed and told; a gene without any value is told and never zero.
+
+    Parameters
+    ----------
+    panel : sequence of str
+        Genes.
+    ids : mapping
+        Gene → what its values are found by in ``values``.
+    values : mapping
+        What was measured; an id without a value is not in it.
+    feature : callable
+        Gene → name of its feature.
+    combine : callable
+        The values of a gene → its feature.
     """
-    values, missing, ambiguous = {}, [], []
+    found, missing, ambiguous = {}, [], []
     for gene in panel:
-        present = [tpm[i] for i in ids.get(gene, ()) if i in tpm]
+        present = [values[i] for i in ids.get(gene, ()) if i in values]
         if not present:
             missing.append(gene)
             continue
         if len(ids[gene]) > 1:
             ambiguous.append(gene)
-        values[gene_feature(gene)] = math.log2(math.fsum(present) + 1)
-    return PanelValues(values, tuple(missing), tuple(ambiguous))
+        found[feature(gene)] = combine(present)
+    return PanelValues(found, tuple(missing), tuple(ambiguous))

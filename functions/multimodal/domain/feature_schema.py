@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from multimodal.domain.dataset import DatasetConfig
+from multimodal.domain.dataset import DatasetConfig, ExpressionUnit
 from multimodal.domain.errors import ConfigurationError
 
 RECORD_ID = "case_id"
@@ -103,31 +103,56 @@ def imaging_group(stack: str, dataset: DatasetConfig, params: ParameterContract)
 
 
 RNA_LEADING = LEADING[:3]
-RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
+_PANEL: tuple[tuple[str, FeatureType], ...] = (
     ("genes_missing", FeatureType.INTEGRAL),
     ("genes_ambiguous", FeatureType.INTEGRAL),
-    ("reads_total", FeatureType.INTEGRAL),
-    ("mapped_percent", FeatureType.FRACTIONAL),
-    ("library_type", FeatureType.STRING),
-    ("library_conflict", FeatureType.INTEGRAL),
-    ("compatible_fragment_ratio", FeatureType.FRACTIONAL),
+)
+_ASSAY: tuple[tuple[str, FeatureType], ...] = (
     ("engine", FeatureType.STRING),
     ("engine_version", FeatureType.STRING),
     ("reference", FeatureType.STRING),
     ("genome", FeatureType.STRING),
     ("annotation", FeatureType.STRING),
     ("unit", FeatureType.STRING),
+)
+ASSAY = tuple(name for name, _ in _ASSAY)
+"""What makes values of two cases comparable; one group version holds one of each."""
+RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
+    *_PANEL,
+    ("reads_total", FeatureType.INTEGRAL),
+    ("mapped_percent", FeatureType.FRACTIONAL),
+    ("library_type", FeatureType.STRING),
+    ("library_conflict", FeatureType.INTEGRAL),
+    ("compatible_fragment_ratio", FeatureType.FRACTIONAL),
+    *_ASSAY,
     ("input_hash", FeatureType.STRING),
     ("rnaseq_job_version", FeatureType.STRING),
     ("genes_uri", FeatureType.STRING),
     ("source_uri", FeatureType.STRING),
     ("correlation_id", FeatureType.STRING),
 )
+MATRIX_TRAILING: tuple[tuple[str, FeatureType], ...] = (
+    *_PANEL,
+    ("genes_measured", FeatureType.INTEGRAL),
+    ("genes_detected", FeatureType.INTEGRAL),
+    ("genes_without_value", FeatureType.INTEGRAL),
+    *_ASSAY,
+    ("source_uri", FeatureType.STRING),
+    ("upload_id", FeatureType.STRING),
+    ("correlation_id", FeatureType.STRING),
+)
 
 
-def gene_feature(gene: str) -> str:
-    """Return the name of a gene's feature; Feature Store takes no dots, and hyphens make SQL awkward."""
-    return f"log2tpm_{gene.replace('-', '_').replace('.', '_')}"
+def gene_feature(gene: str, unit: ExpressionUnit = "TPM") -> str:
+    """Return the name of a gene's feature: log2(value + 1), with the value's unit in the name.
+
+    Feature Store takes no dots, and hyphens make SQL awkward.
+    """
+    return f"log2{_in_names(unit).lower()}_{_in_names(gene)}"
+
+
+def _in_names(text: str) -> str:
+    return text.replace("-", "_").replace(".", "_")
 
 
 def rna_group(stack: str, dataset: DatasetConfig) -> FeatureGroupSpec:
@@ -138,10 +163,11 @@ def rna_group(stack: str, dataset: DatasetConfig) -> FeatureGroupSpec:
     ConfigurationError
         When a name is not one that Feature Store takes, or a gene is listed twice.
     """
-    assert dataset.genomics is not None  # noqa: S101 – callers select datasets with genomics
-    name = f"{stack}-{dataset.name}-rna-v{dataset.genomics.group_version}"
-    genes = tuple((gene_feature(gene), FeatureType.FRACTIONAL) for gene in dataset.genomics.panel)
-    spec = FeatureGroupSpec(name, (*RNA_LEADING, *genes, *RNA_TRAILING))
+    config = dataset.genomics
+    assert config is not None  # noqa: S101 – callers select datasets with genomics
+    name = f"{stack}-{dataset.name}-rna-v{config.group_version}"
+    genes = tuple((gene_feature(gene, config.unit), FeatureType.FRACTIONAL) for gene in config.panel)
+    spec = FeatureGroupSpec(name, (*RNA_LEADING, *genes, *(MATRIX_TRAILING if config.matrix else RNA_TRAILING)))
     check_group(spec)
     return spec
 

@@ -3,18 +3,28 @@
 from collections.abc import Mapping
 from typing import Any
 
+from multimodal.domain.dataset import MatrixConfig
 from multimodal.domain.expression import PanelValues
 from multimodal.domain.feature_record import Record, fit
-from multimodal.domain.feature_schema import EVENT_TIME, RECORD_ID, FeatureGroupSpec
+from multimodal.domain.feature_schema import ASSAY, EVENT_TIME, RECORD_ID, FeatureGroupSpec
 from multimodal.domain.units import Unit
-
-ASSAY = ("engine", "engine_version", "reference", "genome", "annotation", "unit")
-"""What makes values of two samples comparable; one group version holds one of each."""
 
 
 def assay_of(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the assay's identity. The detected library type is the sample's own and not part of it."""
     return {name: str(document["assay"][name]) for name in ASSAY}
+
+
+def matrix_assay(matrix: MatrixConfig) -> dict[str, str]:
+    """Return the assay's identity of a ready matrix, as the dataset's file states it."""
+    return {
+        "engine": matrix.engine,
+        "engine_version": matrix.engine_version,
+        "reference": "matrix",
+        "genome": matrix.genome,
+        "annotation": matrix.annotation,
+        "unit": matrix.unit,
+    }
 
 
 def build_rna_record(

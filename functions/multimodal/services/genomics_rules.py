@@ -108,8 +108,9 @@ class SampleRules:
     def decide(self, item: LedgerItem, listing: Listing, patience: Patience, now: int) -> Decision:
         """Decide by sheet, marker, or mates and quiet period."""
         assert isinstance(listing, SampleListing)  # noqa: S101 – it is what look_up returned
-        if item.unit.dataset not in self._readiness.datasets:
-            return unknown_dataset(item.unit)
+        refusal = _takes_no_reads(item.unit, self._readiness)
+        if refusal is not None:
+            return refusal
         return decide_sample(item, listing, promised_objects(self._raw, listing), patience, now)
 
     def blocked(self, unit: Unit) -> Blocked | None:
@@ -146,6 +147,19 @@ class SampleRules:
             "built again, and the case starts by itself"
         )
         return Blocked(Reason.REFERENCE_NOT_READY, message, needs=reference)
+
+
+def _takes_no_reads(unit: Unit, readiness: GenomicsReadiness) -> Refuse | None:
+    config = readiness.datasets.get(unit.dataset)
+    if config is None:
+        return unknown_dataset(unit)
+    if config.matrix is None:
+        return None
+    message = (
+        f"dataset {unit.dataset!r} takes a ready matrix (genomics.matrix in its file) and no reads; upload these to a "
+        "dataset with genomics.reference"
+    )
+    return Refuse(Reason.ROUTE_NOT_CONFIGURED, message, {})
 
 
 def _no_image(readiness: GenomicsReadiness) -> Blocked | None:
@@ -192,9 +206,9 @@ class TableRules:
 
     def decide(self, item: LedgerItem, listing: Listing, patience: Patience, now: int) -> Decision:
         """Have every sample that the table names looked at."""
-        unit = item.unit
-        if unit.dataset not in self._readiness.datasets:
-            return unknown_dataset(unit)
+        unit, refusal = item.unit, _takes_no_reads(item.unit, self._readiness)
+        if refusal is not None:
+            return refusal
         sheet = self._sheets.read(unit.dataset, unit.subject)
         if sheet is None:
             return _without_sheet(listing, deadlines(item, patience)[0], now)

@@ -16,6 +16,7 @@ from multimodal.domain.rna_record import assay_of, build_rna_record
 from multimodal.domain.run_document import RunDocument
 from multimodal.domain.units import LedgerItem, Unit
 from multimodal.ports import Ledger, ObjectStore
+from multimodal.services.assays import pin_assay
 
 
 class RecordMaker(Protocol):
@@ -103,7 +104,7 @@ class RnaRecords:
         panel = self._panel(config, document, genes_key)
         uris = {"genes_uri": self._processed.uri(genes_key), "source_uri": self._processed.uri(key)}
         record = build_rna_record(document, unit, spec, panel, uris, uploaded_at(item))
-        self._check_assay(spec.name, assay_of(document))
+        pin_assay(self._ledger, spec.name, assay_of(document))
         return spec, record
 
     def _panel(self, config: DatasetConfig, document: Mapping[str, Any], genes_key: str) -> PanelValues:
@@ -120,16 +121,6 @@ class RnaRecords:
         if manifest is None:
             return None
         return self._processed.lines(transcripts_key(assay["reference"], manifest))
-
-    def _check_assay(self, group: str, assay: Mapping[str, str]) -> None:
-        kept = self._ledger.pin(f"assay#{group}", assay)
-        different = {n: [kept.get(n), assay[n]] for n in assay if kept.get(n) != assay[n]}
-        if different:
-            message = (
-                f"values of another assay ({', '.join(different)}) are not mixed into {group}; raise group_version in "
-                "the dataset's file, deploy, then retry every case"
-            )
-            raise BadInputError(Reason.ASSAY_MISMATCH, message, dict(different))
 
 
 def uploaded_at(item: LedgerItem) -> str:

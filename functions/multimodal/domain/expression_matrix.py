@@ -1,0 +1,187 @@
+"""A ready expression matrix (``expression.csv``) as records of the dataset's RNA group."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress
+from typing import Any
+
+from multimodal.domain.dataset import DatasetConfig
+from multimodal.domain.errors import BadInputError
+from multimodal.domain.expression import PanelValues, panel_values
+from multimodal.domain.feature_record import Record, fit
+from multimodal.domain.feature_schema import EVENT_TIME, RECORD_ID, gene_feature, rna_group
+from multimodal.domain.genomics_keys import is_case_name
+from multimodal.domain.matrix_header import MatrixHeader, read_header
+from multimodal.domain.matrix_values import CellError, combine_of, read_values
+from multimodal.domain.reasons import Reason
+from multimodal.domain.rna_record import matrix_assay
+from multimodal.domain.table import RowProblem, TableBatch, TableRecord, TableVerdict, UploadContext
+
+ROWS_PER_BATCH = 20
+WHOLE_TRANSCRIPTOME = 10_000
+"""From so many genes on, some gene of some case is expressed strongly."""
+STRONG = 25.0
+"""As log2(value + 1) nothing is above it; on the linear scale, the strongest of thousands of genes always is."""
+
+
+class ExpressionMatrix:
+    """Reads a matrix once, a row at a time; implements :class:`multimodal.domain.table.TableReader`.
+
+    Parameters
+    ----------
+    dataset : DatasetConfig
+        A dataset whose genomics part takes a matrix.
+    stack : str
+        Stack name, the first part of a group's name.
+    rows : iterable of (int, list of str)
+        Number of each row as a spreadsheet shows it, and its cells; the header first.
+    upload : UploadContext
+        Where the matrix came from.
+
+    Examples
+    --------
+    >>> reader = ExpressionMatrix(dataset, "stack", rows, upload)  # doctest: +SKIP
+    >>> [r.record["case_id"] for batch in reader.batches() for r in batch.records]  # doctest: +SKIP
+    ['R01-003', 'R01-004']
+    """
+
+    def __init__(
+        self, dataset: DatasetConfig, stack: str, rows: Iterable[tuple[int, Sequence[str]]], upload: UploadContext
+    ) -> None:
+        assert dataset.genomics is not None and dataset.genomics.matrix is not None  # noqa: S101, PT018 – see above
+        self._genomics, self._matrix = dataset.genomics, dataset.genomics.matrix
+        self._spec, self._rows, self._upload = rna_group(stack, dataset), iter(rows), upload
+        self._missing = frozenset({"", *self._matrix.missing})
+        self._combine = combine_of(self._matrix)
+        self._header: MatrixHeader | None = None
+        self._counts: Counter[str] = Counter()
+        self._highest = 0.0
+
+    def batches(self) -> Iterator[TableBatch]:
+        """Yield the rows as records and problems.
+
+        Raises
+        ------
+        BadInputError
+            When the header cannot be used (see :func:`multimodal.domain.matrix_header.read_header`), or there is no row.
+        """
+        first = next(self._rows, None)
+        if first is None:
+            raise BadInputError(Reason.MATRIX_INVALID, "the matrix is empty; upload it again")
+        self._header = read_header(first[1], self._genomics, (cells for _, cells in self._rows))
+        read: list[TableRecord | RowProblem] = []
+        for number, cells in self._rows:
+            if any(cells):
+                read.append(self._read(number, cells))
+            if len(read) == ROWS_PER_BATCH:
+                yield self._batch(read)
+                read = []
+        yield self._batch(read)
+        if not self._counts["rows"]:
+            raise BadInputError(Reason.MATRIX_INVALID, "the matrix has a header and no rows; upload it again")
+
+    def verdict(self) -> TableVerdict:
+        """Say what the matrix is like as a whole; held when its values look like logarithms and are said not to be."""
+        hold = None
+        if self._seems_logarithmic:
+            message = (
+                f"no value of {len(self._header_read.genes)} genes is above {STRONG:g}, so the cells look like "
+                "logarithms; set genomics.matrix.scale: log2_plus_1, raise group_version, deploy, then retry"
+            )
+            hold = (Reason.SCALE_SUSPECTED.value, message)
+        report = json.dumps(self._report(hold), indent=2, ensure_ascii=False)
+        return TableVerdict(hold, {"report.json": report}, dict(self._counts))
+
+    @property
+    def _header_read(self) -> MatrixHeader:
+        assert self._header is not None  # noqa: S101 – the verdict comes after the batches
+        return self._header
+
+    @property
+    def _seems_logarithmic(self) -> bool:
+        whole = len(self._header_read.genes) >= WHOLE_TRANSCRIPTOME and self._counts["records"] > 0
+        return whole and self._matrix.scale == "linear" and self._highest <= STRONG
+
+    def _batch(self, read: Sequence[TableRecord | RowProblem]) -> TableBatch:
+        records = [r for r in read if isinstance(r, TableRecord)]
+        problems = [r for r in read if isinstance(r, RowProblem)]
+        self._counts.update(rows=len(read), records=len(records), rejected=len(problems))
+        return TableBatch(len(read), records, problems)
+
+    def _read(self, number: int, cells: Sequence[str]) -> TableRecord | RowProblem:
+        header = self._header_read
+        if len(cells) != header.width:
+            return _wrong_length(number, len(cells), header.width)
+        case = cells[header.id_at].strip()
+        if not is_case_name(case):
+            message = "a case's name must be letters, digits, - and _, at most 41, and begin with a letter or digit"
+            return RowProblem(number, None, self._id_name, "CASE_NAME_INVALID", message)
+        try:
+            values = read_values(list(compress(cells, header.is_gene)), self._matrix, self._missing)
+        except CellError as error:
+            column = "" if error.at is None else header.genes[error.at]
+            return RowProblem(number, case, column, error.code, error.message)
+        panel = self._panel(values)
+        if not panel.values:
+            return RowProblem(number, case, "", "NO_VALUES", "none of the panel's genes has a value in this row")
+        self._highest = max(self._highest, max(v for v in values if v is not None))
+        return TableRecord(self._spec.name, self._record(case, panel, values))
+
+    @property
+    def _id_name(self) -> str:
+        return self._matrix.id_column or "the first column"
+
+    def _panel(self, values: Sequence[float | None]) -> PanelValues:
+        columns_of = self._header_read.columns_of
+        fill = 0.0 if self._matrix.when_missing == "zero" else None
+        wanted = {at: values[at] if values[at] is not None else fill for ats in columns_of.values() for at in ats}
+        present = {at: value for at, value in wanted.items() if value is not None}
+        unit = self._genomics.unit
+        return panel_values(self._genomics.panel, columns_of, present, lambda g: gene_feature(g, unit), self._combine)
+
+    def _record(self, case: str, panel: PanelValues, values: Sequence[float | None]) -> Record:
+        without = values.count(None)
+        content = {
+            RECORD_ID: case,
+            EVENT_TIME: self._upload.uploaded_at,
+            "event_time_source": "UploadTime",
+            **panel.values,
+            "genes_missing": len(panel.missing),
+            "genes_ambiguous": len(panel.ambiguous),
+            "genes_measured": len(values) - without,
+            "genes_detected": len(values) - without - values.count(0.0),
+            "genes_without_value": without,
+            **matrix_assay(self._matrix),
+            "source_uri": self._upload.source_uri,
+            "upload_id": self._upload.upload_id,
+            "correlation_id": self._upload.correlation_id,
+        }
+        return fit(content, self._spec, "expression.csv")
+
+    def _report(self, hold: tuple[str, str] | None) -> Mapping[str, Any]:
+        header = self._header_read
+        return {
+            "schema": 1,
+            "kind": "expression_matrix",
+            "group": self._spec.name,
+            "assay": matrix_assay(self._matrix),
+            "scale": self._matrix.scale,
+            "held": None if hold is None else {"reason_code": hold[0], "message": hold[1]},
+            "counts": dict(self._counts),
+            "genes": {
+                "columns": len(header.genes),
+                "panel": len(self._genomics.panel),
+                "panel_missing": list(header.missing),
+                "panel_ambiguous": list(header.ambiguous),
+                "symbols_of_several_columns": header.repeated,
+                "renamed_repeats": list(header.renamed),
+                "made_dates_by_a_spreadsheet": list(header.dates),
+            },
+        }
+
+
+def _wrong_length(number: int, found: int, expected: int) -> RowProblem:
+    hint = "; does the header lack the name of the first column?" if found == expected + 1 else ""
+    message = f"the row has {found} cells, the header {expected}{hint}"
+    return RowProblem(number, None, "", "ROW_LENGTH", message)
