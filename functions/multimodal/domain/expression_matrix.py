@@ -64,7 +64,7 @@ class ExpressionMatrix:
         Raises
         ------
         BadInputError
-            When the header cannot be used (see :func:`multimodal.domain.matrix_header.read_header`), or there is no row.
+            When the header cannot be used (:func:`multimodal.domain.matrix_header.read_header`), or there is no row.
         """
         first = next(self._rows, None)
         if first is None:
@@ -72,7 +72,7 @@ class ExpressionMatrix:
         self._header = read_header(first[1], self._genomics, (cells for _, cells in self._rows))
         read: list[TableRecord | RowProblem] = []
         for number, cells in self._rows:
-            if any(cells):
+            if any(map(str.strip, cells)):
                 read.append(self._read(number, cells))
             if len(read) == ROWS_PER_BATCH:
                 yield self._batch(read)
@@ -116,7 +116,7 @@ class ExpressionMatrix:
         case = cells[header.id_at].strip()
         if not is_case_name(case):
             message = "a case's name must be letters, digits, - and _, at most 41, and begin with a letter or digit"
-            return RowProblem(number, None, self._id_name, "CASE_NAME_INVALID", message)
+            return RowProblem(number, None, header.id_name, "CASE_NAME_INVALID", message)
         try:
             values = read_values(list(compress(cells, header.is_gene)), self._matrix, self._missing)
         except CellError as error:
@@ -126,11 +126,7 @@ class ExpressionMatrix:
         if not panel.values:
             return RowProblem(number, case, "", "NO_VALUES", "none of the panel's genes has a value in this row")
         self._highest = max(self._highest, max(v for v in values if v is not None))
-        return TableRecord(self._spec.name, self._record(case, panel, values))
-
-    @property
-    def _id_name(self) -> str:
-        return self._matrix.id_column or "the first column"
+        return TableRecord(self._spec.name, self._record(case, panel, values), number)
 
     def _panel(self, values: Sequence[float | None]) -> PanelValues:
         columns_of = self._header_read.columns_of

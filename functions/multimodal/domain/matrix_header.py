@@ -25,8 +25,8 @@ class MatrixHeader:
     ----------
     width : int
         Number of columns.
-    id_at : int
-        Position of the column that names the case.
+    id_at, id_name : int, str
+        Position and name of the column that names the case.
     genes : tuple of str
         Names of the gene columns, in the file's order.
     is_gene : tuple of bool
@@ -44,6 +44,7 @@ class MatrixHeader:
 
     width: int
     id_at: int
+    id_name: str
     genes: tuple[str, ...]
     is_gene: tuple[bool, ...]
     columns_of: Mapping[str, tuple[int, ...]]
@@ -81,6 +82,8 @@ def read_header(cells: Sequence[str], config: GenomicsConfig, rows: Iterable[Seq
     """
     assert config.matrix is not None  # noqa: S101 – callers select datasets that take a matrix
     matrix, names = config.matrix, [cell.strip() for cell in cells]
+    if len(names) < 2:
+        raise _invalid("it has one column; a case and genes are expected, separated by commas")
     if len(names) > MAX_COLUMNS:
         raise _invalid(f"it has {len(names)} columns; at most {MAX_COLUMNS} are taken")
     id_at = _id_position(names, matrix)
@@ -96,6 +99,7 @@ def read_header(cells: Sequence[str], config: GenomicsConfig, rows: Iterable[Seq
     return MatrixHeader(
         width=len(names),
         id_at=id_at,
+        id_name=names[id_at],
         genes=genes,
         is_gene=is_gene,
         columns_of=columns_of,

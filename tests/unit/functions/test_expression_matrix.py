@@ -1,0 +1,342 @@
+"""A ready expression matrix: its configuration, its header, its values, and what is never guessed."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from multimodal.domain.completeness import Patience, Refuse
+from multimodal.domain.dataset import DatasetConfig
+from multimodal.domain.errors import BadInputError
+from multimodal.domain.expression_matrix import ExpressionMatrix
+from multimodal.domain.feature_schema import rna_group
+from multimodal.domain.table import RowProblem, TableVerdict, UploadContext
+from multimodal.domain.units import LedgerItem, Status, case_unit
+from multimodal.services.assays import pin_assay
+from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
+from tests.unit.functions.fakes import FakeLedger, FakeObjects
+
+UPLOAD = UploadContext("s3://raw/genomics/d/expression.csv", "upload0123456789", "c" * 16, "2026-11-25T10:00:00Z")
+MATRIX = {
+    "unit": "TPM",
+    "scale": "linear",
+    "gene_ids": "symbol",
+    "engine": "STAR and RSEM",
+    "genome": "hg19",
+    "annotation": "GENCODE 19",
+}
+PANEL = ["VIM", "CD44", "BGN"]
+
+
+def dataset(panel: Sequence[str] = PANEL, **matrix: Any) -> DatasetConfig:
+    """Return a dataset that takes a matrix."""
+    section = {"matrix": MATRIX | matrix, "panel": list(panel)}
+    return DatasetConfig.model_validate({"schema": 1, "name": "d", "genomics": section})
+
+
+class Read:
+    """All that was read of a matrix."""
+
+    def __init__(self, text: str, config: DatasetConfig | None = None) -> None:
+        reader = ExpressionMatrix(config or dataset(), "stack", numbered(text), UPLOAD)
+        batches = list(reader.batches())
+        self.records = {r.record["case_id"]: r.record for b in batches for r in b.records}
+        self.groups = {r.group for b in batches for r in b.records}
+        self.problems: list[RowProblem] = [p for b in batches for p in b.problems]
+        self.verdict: TableVerdict = reader.verdict()
+        self.report: dict[str, Any] = json.loads(self.verdict.reports["report.json"])
+
+
+def numbered(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a CSV with their numbers."""
+    yield from enumerate(csv.reader(io.StringIO(text, newline="")), start=1)
+
+
+def test_rows_become_records_of_the_rna_group() -> None:
+    read = Read("case,VIM,OTHER,CD44\nR01-003,3,100,0\nR01-004,7,5.5,\n")
+    assert read.groups == {"stack-d-rna-v1"}
+    record = read.records["R01-003"]
+    assert (float(record["log2tpm_VIM"]), float(record["log2tpm_CD44"])) == (2.0, 0.0)
+    assert "log2tpm_BGN" not in record, "the matrix has no such column: missing, not zero"
+    assert (record["genes_missing"], record["genes_ambiguous"]) == ("1", "0")
+    assert (record["genes_measured"], record["genes_detected"], record["genes_without_value"]) == ("3", "2", "0")
+    assert (record["event_time"], record["event_time_source"]) == (UPLOAD.uploaded_at, "UploadTime")
+    assert (record["source_uri"], record["upload_id"]) == (UPLOAD.source_uri, UPLOAD.upload_id)
+    assert (record["engine"], record["engine_version"], record["genome"]) == ("STAR and RSEM", "unknown", "hg19")
+    assert (record["reference"], record["annotation"], record["unit"]) == ("matrix", "GENCODE 19", "TPM")
+    assert "log2tpm_CD44" not in read.records["R01-004"], "an empty cell: missing, not zero"
+    assert read.problems == []
+    assert read.verdict.summary == {"rows": 2, "records": 2, "rejected": 0}
+
+
+def test_every_record_fits_the_group_and_names_nothing_else() -> None:
+    names = set(rna_group("stack", dataset()).types)
+    record = Read("case,VIM,CD44,BGN\nA,1,2,3\n").records["A"]
+    assert set(record) == names
+
+
+@pytest.mark.parametrize(
+    ("unit", "name"),
+    [
+        ("TPM", "log2tpm_VIM"),
+        ("FPKM", "log2fpkm_VIM"),
+        ("FPKM-UQ", "log2fpkm_uq_VIM"),
+        ("RPKM", "log2rpkm_VIM"),
+        ("CPM", "log2cpm_VIM"),
+        ("counts", "log2counts_VIM"),
+    ],
+)
+def test_values_of_different_units_share_no_name(unit: str, name: str) -> None:
+    read = Read("case,VIM\nA,3\n", dataset(unit=unit))
+    assert float(read.records["A"][name]) == 2.0
+    assert read.records["A"]["unit"] == unit
+    assert [n for n in read.records["A"] if n.startswith("log2")] == [name]
+
+
+def test_values_that_are_logarithms_already_stay_as_they_are() -> None:
+    read = Read("case,VIM,CD44\nA,0.1,3.3\n", dataset(scale="log2_plus_1"))
+    assert (read.records["A"]["log2tpm_VIM"], read.records["A"]["log2tpm_CD44"]) == ("0.1", "3.3")
+
+
+@pytest.mark.parametrize(("scale", "cells"), [("linear", "1,6"), ("log2_plus_1", f"1,{math.log2(7)}")])
+def test_genes_of_one_symbol_are_summed_on_the_linear_scale_and_told(scale: str, cells: str) -> None:
+    read = Read(f"case,VIM,VIM\nA,{cells}\n", dataset(scale=scale))
+    assert float(read.records["A"]["log2tpm_VIM"]) == pytest.approx(3.0, abs=1e-12)
+    assert read.records["A"]["genes_ambiguous"] == "1"
+    assert read.report["genes"]["panel_ambiguous"] == ["VIM"]
+    assert read.report["genes"]["symbols_of_several_columns"] == 1
+
+
+def test_what_programs_make_of_gene_names_is_reported() -> None:
+    read = Read("case,VIM,VIM.1,1-Mar,Sep-2\nA,1,2,3,4\n")
+    assert read.report["genes"]["renamed_repeats"] == ["VIM.1"]
+    assert read.report["genes"]["made_dates_by_a_spreadsheet"] == ["1-Mar", "Sep-2"]
+
+
+@pytest.mark.parametrize(
+    ("when", "expected", "missing"), [("absent", [None, 2.0], "2"), ("zero", [0.0, 2.0], "1")], ids=["absent", "zero"]
+)
+def test_missing_cells_are_zero_only_when_the_dataset_says_so(
+    when: str, expected: list[float | None], missing: str
+) -> None:
+    read = Read("case,VIM,CD44,X\nA, NA ,3,\n", dataset(when_missing=when))
+    record = read.records["A"]
+    assert [float(v) if (v := record.get(f"log2tpm_{g}")) is not None else None for g in ("VIM", "CD44")] == expected
+    assert record["genes_missing"] == missing, "a gene without a column is missing whatever the dataset says"
+    assert record["genes_without_value"] == "2"
+
+
+def test_id_column_and_columns_that_are_no_genes() -> None:
+    config = dataset(id_column="case", ignore=["batch"])
+    read = Read("batch,VIM,case,CD44\nrun 7,1,A,3\n", config)
+    assert float(read.records["A"]["log2tpm_CD44"]) == 2.0
+    assert read.report["genes"]["columns"] == 2
+
+
+@pytest.mark.parametrize(("cases", "unnamed"), [("A", ""), ("R01-003", "Case ID")])
+def test_first_column_names_the_case_whatever_it_is_called(cases: str, unnamed: str) -> None:
+    assert list(Read(f"{unnamed},VIM\n{cases},1\n").records) == [cases]
+
+
+def test_ensembl_versions_are_compared_or_not_as_the_dataset_says() -> None:
+    text = "case,ENSG00000026025.16,ENSG00000182378.15_PAR_Y\nA,3,1\n"
+    panel = ["ENSG00000026025.14", "ENSG00000182378"]
+    ignoring = Read(text, dataset(panel, gene_ids="ensembl", gene_versions="ignore"))
+    assert float(ignoring.records["A"]["log2tpm_ENSG00000026025_14"]) == 2.0
+    assert ignoring.report["genes"]["panel_missing"] == ["ENSG00000182378"], "the Y copy is a gene of its own"
+    with pytest.raises(BadInputError, match="gene_versions: exact"):
+        Read(text, dataset(panel, gene_ids="ensembl"))
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        ("-0.1", "VALUE_INVALID"),
+        ("nan", "VALUE_INVALID"),
+        ("NaN", "VALUE_INVALID"),
+        ("inf", "VALUE_INVALID"),
+        ("high", "VALUE_INVALID"),
+        ("1_000", "VALUE_INVALID"),
+        ("1,5", "VALUE_INVALID"),
+        ("=A1", "VALUE_INVALID"),
+        ("#DIV/0!", "VALUE_INVALID"),
+        ("3 TPM", "VALUE_INVALID"),
+    ],
+)
+@pytest.mark.parametrize("gene", ["VIM", "OTHER"])
+def test_cell_that_is_no_measurement_costs_its_row_and_names_the_gene(gene: str, cell: str, code: str) -> None:
+    cells = {"VIM": "1", "OTHER": "", "CD44": "2"} | {gene: f'"{cell}"'}
+    read = Read(f"case,VIM,OTHER,CD44\nA,{','.join(cells.values())}\nB,1,2,3\n")
+    (problem,) = read.problems
+    assert (problem.row, problem.case_id, problem.column, problem.code) == (2, "A", gene, code)
+    assert cell in {"NaN", "inf"} or cell not in problem.message, "no value in what is written down"
+    assert list(read.records) == ["B"]
+
+
+@pytest.mark.parametrize(
+    ("config", "row", "advice"),
+    [
+        (dataset(), "900000,200000", "matrix.unit"),
+        (dataset(unit="CPM"), "900000,200000", "matrix.unit"),
+        (dataset(scale="log2_plus_1"), "41,1", "matrix.scale"),
+        (dataset(unit="counts"), "1e308,1e308", "genomics.matrix"),
+    ],
+)
+def test_values_that_cannot_be_of_the_unit_or_scale_say_so(config: DatasetConfig, row: str, advice: str) -> None:
+    (problem,) = Read(f"case,VIM,CD44\nA,{row}\n", config).problems
+    assert problem.code == "VALUE_IMPLAUSIBLE"
+    assert advice in problem.message
+
+
+def test_counts_may_add_up_to_more_than_a_million() -> None:
+    assert list(Read("case,VIM,CD44\nA,9000000,2\n", dataset(unit="counts")).records) == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ("A,1", "ROW_LENGTH"),
+        ("A,1,2,3", "ROW_LENGTH"),
+        ("A B,1,2", "CASE_NAME_INVALID"),
+        ("-x,1,2", "CASE_NAME_INVALID"),
+        (",1,2", "CASE_NAME_INVALID"),
+        ("../x,1,2", "CASE_NAME_INVALID"),
+        ("A,NA,", "NO_VALUES"),
+    ],
+)
+def test_row_that_is_no_record_is_told_and_harms_no_other(row: str, code: str) -> None:
+    read = Read(f"case,VIM,CD44\n{row}\n\n , ,\nB,1,2\n")
+    assert [(p.row, p.code) for p in read.problems] == [(2, code)]
+    assert list(read.records) == ["B"]
+
+
+def test_header_that_lacks_the_name_of_the_first_column_is_recognised() -> None:
+    (problem,) = Read("VIM,CD44,BGN\nA,1,2,3\n").problems
+    assert "lack the name of the first column" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("gene,R01-003,R01-004\nA1BG,1,2\nCD44,3,4\n", "MATRIX_TRANSPOSED"),
+        ("VIM,1,2\nCD44,3,4\n", "MATRIX_TRANSPOSED"),
+        ("case,TP53,KRAS\nA,1,2\n", "GENES_NOT_FOUND"),
+        ("case,ENSG00000026025,ENSG00000026026\nA,1,2\n", "GENES_NOT_FOUND"),
+        ("case,vim,cd44\nA,1,2\n", "GENES_NOT_FOUND"),
+        ("case,VIM,\nA,1,2\n", "MATRIX_INVALID"),
+        ("case;VIM;CD44\nA;1;2\n", "MATRIX_INVALID"),
+        ("", "MATRIX_INVALID"),
+        ("case,VIM\n", "MATRIX_INVALID"),
+    ],
+)
+def test_matrix_that_cannot_be_used_is_refused_as_a_whole(text: str, code: str) -> None:
+    with pytest.raises(BadInputError) as refusal:
+        Read(text)
+    assert refusal.value.reason_code == code
+    assert "R01-003" not in refusal.value.message
+
+
+@pytest.mark.parametrize("columns", [200_001, 1_000_000])
+def test_matrix_of_too_many_columns_is_refused(columns: int) -> None:
+    rows = iter([(1, ["VIM"] * columns)])
+    with pytest.raises(BadInputError, match="at most"):
+        list(ExpressionMatrix(dataset(), "s", rows, UPLOAD).batches())
+
+
+def test_id_that_several_columns_have_is_refused() -> None:
+    text = "case,ENSG00000026025.1,ENSG00000026025.2\nA,1,2\n"
+    panel = ["ENSG00000026025"]
+    with pytest.raises(BadInputError, match="more than one column"):
+        Read(text, dataset(panel, gene_ids="ensembl", gene_versions="ignore"))
+
+
+@pytest.mark.parametrize(("header", "named"), [("VIM,CD44", "0 columns"), ("case,VIM,case", "2 columns")])
+def test_id_column_that_is_not_there_once_is_refused(header: str, named: str) -> None:
+    with pytest.raises(BadInputError, match=named):
+        Read(f"{header}\n1,2,3\n", dataset(id_column="case"))
+
+
+@pytest.mark.parametrize(("highest", "held"), [("24.9", True), ("26", False)])
+def test_whole_transcriptome_that_looks_like_logarithms_is_held(highest: str, held: bool) -> None:
+    genes = ["VIM", *(f"G{n}" for n in range(9_999))]
+    text = f"case,{','.join(genes)}\nA,{highest},{','.join(['3.5'] * 9_999)}\n"
+    read = Read(text)
+    assert (read.verdict.hold is not None) is held
+    assert (read.report["held"] is not None) is held
+    if read.verdict.hold:
+        assert read.verdict.hold[0] == "SCALE_SUSPECTED"
+        assert "log2_plus_1" in read.verdict.hold[1]
+    assert Read(text, dataset(scale="log2_plus_1")).verdict.hold is None
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 1e5)), min_size=3, max_size=3))
+def test_no_value_is_lost_and_none_is_invented(values: list[float | None]) -> None:
+    cells = ["" if v is None else repr(v) for v in values]
+    read = Read(f"case,{','.join(PANEL)}\nA,{','.join(cells)}\nB,1,1,1\n")
+    if all(v is None for v in values):
+        assert [p.code for p in read.problems] == ["NO_VALUES"]
+        return
+    for gene, value in zip(PANEL, values, strict=True):
+        found = read.records["A"].get(f"log2tpm_{gene}")
+        assert (found is None) == (value is None)
+        if found is not None and value is not None:
+            assert 2 ** float(found) - 1 == pytest.approx(value, rel=1e-9, abs=1e-9)
+
+
+# Configuration
+
+
+@pytest.mark.parametrize(
+    ("section", "complaint"),
+    [
+        ({"panel": ["VIM"]}, "one source"),
+        ({"reference": "human", "matrix": MATRIX, "panel": ["VIM"]}, "one source"),
+        ({"matrix": MATRIX, "library_type": "A", "panel": ["VIM"]}, "library_type"),
+        ({"matrix": MATRIX | {"unit": "reads"}, "panel": ["VIM"]}, "unit"),
+        ({"matrix": MATRIX | {"scale": "ln"}, "panel": ["VIM"]}, "scale"),
+        ({"matrix": MATRIX | {"genome": " "}, "panel": ["VIM"]}, "genome"),
+        ({"matrix": {k: v for k, v in MATRIX.items() if k != "annotation"}, "panel": ["VIM"]}, "annotation"),
+        ({"matrix": MATRIX, "panel": ["ENSG00000026025"]}, "ENSG00000026025"),
+        ({"matrix": MATRIX | {"gene_ids": "ensembl"}, "panel": ["VIM"]}, "VIM"),
+    ],
+)
+def test_section_that_is_wrong_says_what_to_change(section: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        DatasetConfig.model_validate({"schema": 1, "name": "d", "genomics": section})
+
+
+def test_matrix_of_another_assay_never_enters_the_group() -> None:
+    ledger = FakeLedger()
+    assay = {"engine": "salmon", "unit": "TPM"}
+    pin_assay(ledger, "g", assay)
+    pin_assay(ledger, "g", assay)
+    with pytest.raises(BadInputError, match="raise group_version") as refusal:
+        pin_assay(ledger, "g", assay | {"unit": "FPKM"})
+    assert refusal.value.reason_code == "ASSAY_MISMATCH"
+    assert refusal.value.details == {"unit": ["TPM", "FPKM"]}
+
+
+@pytest.mark.parametrize("subject", ["R01-023", "-samplesheet"])
+def test_reads_of_a_dataset_that_takes_a_matrix_are_told(subject: str) -> None:
+    genomics = dataset().genomics
+    assert genomics is not None
+    raw, unit = FakeObjects("raw"), case_unit("d", subject)
+    for mate in (1, 2):
+        raw.put(f"genomics/d/R01-023/S_R{mate}.fastq.gz", b"x")
+    raw.put("genomics/d/samplesheet.csv", b"sample,fastq_1\nR01-023,R01-023/S_R1.fastq.gz\n")
+    readiness = GenomicsReadiness("salmon", "image", "raw", {"d": genomics})
+    rules = genomics_rules(FakeLedger(), raw, FakeObjects("processed"), readiness)(unit)
+    item = LedgerItem(unit, Status.RECEIVING, open_since=0)
+    decision = rules.decide(item, rules.look_up(unit), Patience(300, 5400), 10_000)
+    assert isinstance(decision, Refuse)
+    assert decision.reason == "ROUTE_NOT_CONFIGURED"
