@@ -9,10 +9,13 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from local.contracts import CONTRACTS, PARAMS, contract_of
+from multimodal.domain.clinical.report import build_refusal_report
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.features_document import FeaturesDocument
 from multimodal.domain.reasons import Reason
 from multimodal.domain.run_document import RunDocument
+from tests.unit.functions.clinical_tables import config, profiled
+from tests.unit.functions.test_clinical_report import COLUMNS, MORE, UPLOAD, report_of, rows_of
 from tests.unit.functions.world import World, features_document, rejection_document, run_document, slices
 
 SCHEMAS = CONTRACTS.parent
@@ -88,3 +91,19 @@ def test_every_reason_code_is_documented() -> None:
     text = (ROOT / "docs" / "outputs.md").read_text()
     undocumented = [code.value for code in (*Reason, *ReasonCode) if f"`{code.value}`" not in text]
     assert undocumented == [], "explain them in docs/outputs.md"
+
+
+@pytest.mark.parametrize("cases", [0, 5, 120])
+@pytest.mark.parametrize("earlier", [None, 0, 90])
+def test_reports_of_clinical_tables_keep_to_the_schema(cases: int, earlier: int | None) -> None:
+    previous = None if earlier is None else profiled(config(COLUMNS, **MORE), rows_of(earlier)).document("earlier")
+    for changes in ({}, {"days": {"available_at": "baseline"}}, {"labels": None, "target": None, "bias": None}):
+        report = json.loads(json.dumps(report_of(cases, previous, **changes)))
+        validator("clinical_report.schema.json").validate(report)
+
+
+def test_reports_of_refused_files_keep_to_the_schema() -> None:
+    report = build_refusal_report(UPLOAD, "COLUMNS_NOT_DECLARED", "undeclared columns: x", {"columns": ["x"]})
+    validator("clinical_report.schema.json").validate(report)
+    report["verdict"]["status"] = "accepted"
+    assert list(validator("clinical_report.schema.json").iter_errors(report)), "only a refusal is without its parts"

@@ -1,13 +1,140 @@
-"""Features that give the outcome away."""
+"""Features that give the outcome away: each column alone, by its value and by whether it is there at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from multimodal.domain.clinical.config import ClinicalConfig
+from multimodal.domain.clinical.auc import FOLDS, Auc, auc_of_categories, auc_of_numbers
+from multimodal.domain.clinical.config import LATE_STAGES, ClinicalConfig, Column
+from multimodal.domain.clinical.profile import ProfileSummary, Sample
 
 LEAKAGE_SUSPECTED = "LEAKAGE_SUSPECTED"
+THRESHOLD = 0.9
+"""A column is suspected when the lower bound of its AUC reaches this."""
+MIN_CASES = 10
+"""Positives, and negatives, below which nothing is said of a column."""
+
+
+def status_of(config: ClinicalConfig, column: Column) -> str:
+    """Return ``feature``, ``allowed`` (a feature by name), ``blocked`` (known too late), ``off`` or ``dropped``."""
+    if config.is_feature(column):
+        return "allowed" if column.allow else "feature"
+    if column.kind == "drop":
+        return "dropped"
+    return "blocked" if column.available_at in LATE_STAGES and column.feature else "off"
+
+
+def leakage_section(config: ClinicalConfig, summary: ProfileSummary) -> dict[str, Any]:
+    """Return the report's part on leakage."""
+    sample, target = summary.sample, config.target
+    if target is None:
+        return {"measured": False, "reason": "the configuration names no target", "columns": [], "warnings": []}
+    known = sample.cells.get(target.column, ())
+    places = [i for i, cell in enumerate(known) if cell is not None]
+    outcomes = [known[i] in target.positive for i in places]
+    positives, negatives = sum(outcomes), len(outcomes) - sum(outcomes)
+    columns = [c for c in config.columns if c.kind != "drop" and c.source != target.column]
+    enough = min(positives, negatives) >= MIN_CASES
+    few = f"{positives} cases with the favourable outcome and {negatives} without: {MIN_CASES} of each are needed"
+    return {
+        "measured": enough,
+        "reason": "" if enough else few,
+        "target": {"column": target.column, "positive": list(target.positive)},
+        "positives": positives,
+        "negatives": negatives,
+        "rows": len(outcomes),
+        "sampled": summary.rows > len(sample.hashes),
+        "folds": FOLDS,
+        "threshold": THRESHOLD,
+        "columns": [_scored(config, column, sample, places, outcomes) for column in columns] if enough else [],
+        "warnings": [] if enough else [f"leakage was not judged: {few}"],
+    }
+
+
+def _scored(
+    config: ClinicalConfig, column: Column, sample: Sample, places: Sequence[int], outcomes: Sequence[bool]
+) -> dict[str, Any]:
+    numbers = sample.numbers.get(column.source)
+    values: Sequence[Any] = sample.cells[column.source] if numbers is None else numbers
+    values = [values[i] for i in places]
+    value = _by_value(column, values, outcomes)
+    missingness = _by_missingness(values, outcomes)
+    return {
+        "column": column.source,
+        "available_at": column.available_at,
+        "status": status_of(config, column),
+        "value": value,
+        "missingness": missingness,
+        "suspected": [name for name, part in (("value", value), ("missingness", missingness)) if part["suspected"]],
+    }
+
+
+def _by_value(column: Column, values: Sequence[Any], outcomes: Sequence[bool]) -> dict[str, Any]:
+    if column.kind == "date":
+        return _unscored("a date is never a feature itself")
+    present = [(value, outcome) for value, outcome in zip(values, outcomes, strict=True) if value is not None]
+    positives = sum(outcome for _, outcome in present)
+    negatives = len(present) - positives
+    if min(positives, negatives) < MIN_CASES:
+        return _unscored(
+            f"a value is there for {positives} favourable and {negatives} other outcomes: too few to judge"
+        )
+    scored = auc_of_numbers if column.kind in ("number", "date_difference", "ordinal") else auc_of_categories
+    return _judged(scored([value for value, _ in present], [outcome for _, outcome in present]))
+
+
+def _by_missingness(values: Sequence[Any], outcomes: Sequence[bool]) -> dict[str, Any]:
+    missing = [value is None for value in values]
+    if all(missing) or not any(missing):
+        return _unscored("always missing" if all(missing) else "never missing")
+    return _judged(auc_of_categories(missing, outcomes))
+
+
+def _judged(auc: Auc) -> dict[str, Any]:
+    return {
+        "auc": round(auc.value, 4),
+        "low": round(auc.low, 4),
+        "high": round(auc.high, 4),
+        "positives": auc.positives,
+        "negatives": auc.negatives,
+        "suspected": auc.low >= THRESHOLD,
+        "reason": "",
+    }
+
+
+def _unscored(reason: str) -> dict[str, Any]:
+    nothing = dict.fromkeys(("auc", "low", "high", "positives", "negatives"))
+    return {**nothing, "suspected": False, "reason": reason}
 
 
 def leakage_hold(report: Mapping[str, Any], config: ClinicalConfig) -> tuple[str, str] | None:
-    """Return reason code and message when a feature without ``allow`` is suspected of leaking the target."""
-    return None
+    """Return reason code and message when the upload must wait for a person, else None.
+
+    Parameters
+    ----------
+    report : mapping
+        As :func:`multimodal.domain.clinical.report.build_report` returns it.
+    config : ClinicalConfig
+        Only its features hold an upload, and only those that it does not ``allow``.
+    """
+    by_source = config.by_source
+    suspects = [
+        part
+        for part in report["leakage"]["columns"]
+        if part["suspected"] and config.is_feature(by_source[part["column"]]) and not by_source[part["column"]].allow
+    ]
+    if not suspects:
+        return None
+    target = report["leakage"]["target"]["column"]
+    return LEAKAGE_SUSPECTED, (
+        f"each of these features nearly gives {target!r} away: {'; '.join(_described(part) for part in suspects)}. "
+        "Nothing of this upload was written. For each of them set feature: false, correct available_at, or allow it "
+        "with a reason; deploy; then retry"
+    )
+
+
+def _described(part: Mapping[str, Any]) -> str:
+    numbers = ", ".join(
+        f"{name} alone: AUC {part[name]['auc']:.3f}, 95 % interval {part[name]['low']:.3f}–{part[name]['high']:.3f}"
+        for name in part["suspected"]
+    )
+    return f"{part['column']!r} ({numbers})"

@@ -23,6 +23,8 @@ SAMPLE_ROWS = 20_000
 SKETCH_CASES = 4_096
 """Hashes of cases that the next upload is compared with: its new and gone cases are exact up to this many."""
 
+PROFILE_SCHEMA = 1
+
 Cells = Mapping[str, Sequence[str | None]]
 Numbers = Mapping[str, Sequence[float | None]]
 
@@ -54,10 +56,10 @@ class ProfiledBatch:
     case_ids : sequence of str
         The rows that are taken (neither rejected nor dropped).
     cells : mapping
-        Source column → normalised cells; None is missing.
+        Every column of the configuration → normalised cells; None is missing.
     numbers : mapping
-        Number, date-difference and ordinal columns → value in the feature's unit, after ``fill_when`` and before
-        ``when_missing`` (a missing value is None here, whatever the feature makes of it).
+        Every number, date-difference and ordinal column, feature or not → value in the feature's unit, after
+        ``fill_when`` and before ``when_missing`` (a missing value is None here, whatever the feature makes of it).
     labels : mapping
         Label name (``os_event``, ``os_days``, …) → values; None where there is no label.
     dropped : DroppedRows, optional
@@ -111,10 +113,11 @@ class ProfileSummary:
     labels: Mapping[str, Mapping[str, int]]
     sample: Sample
 
-    def document(self) -> dict[str, Any]:
+    def document(self, upload_id: str = "") -> dict[str, Any]:
         """Return what the next upload is compared with, as JSON: counts, quantiles and hashes, no rows."""
         return {
-            "schema": 1,
+            "schema": PROFILE_SCHEMA,
+            "upload_id": upload_id,
             "rows": self.rows,
             "cases": list(self.sample.hashes[:SKETCH_CASES]),
             "columns": {source: column.document() for source, column in self.columns.items()},
@@ -156,24 +159,23 @@ class Profile:
     def add(self, batch: ProfiledBatch) -> None:
         """Count a batch. The same columns and labels come with every batch of a table."""
         rows = len(batch.case_ids)
-        nothing: Sequence[None] = [None] * rows
         self._rows += rows
         for source, tally in self._tallies.items():
-            tally.add(batch.cells.get(source, nothing), batch.numbers.get(source, nothing))
+            tally.add(batch.numbers[source] if isinstance(tally, NumberTally) else batch.cells[source])
         self._breakdown.add(batch.case_ids, batch.cells)
         if batch.dropped:
             self._breakdown.add_dropped(batch.dropped.filters, batch.dropped.case_ids, batch.dropped.cells)
         self._label_names = self._label_names or tuple(batch.labels)
         for name in self._label_names:
             if not name.endswith("_days"):
-                self._labels.setdefault(name, Counter()).update(batch.labels.get(name, nothing))
-        self._sample.add(batch.case_ids, self._sampled(batch, nothing))
+                self._labels.setdefault(name, Counter()).update(batch.labels[name])
+        self._sample.add(batch.case_ids, self._sampled(batch))
 
-    def _sampled(self, batch: ProfiledBatch, nothing: Sequence[None]) -> list[Sequence[Any]]:
+    def _sampled(self, batch: ProfiledBatch) -> list[Sequence[Any]]:
         return [
-            *(batch.cells.get(name, nothing) for name in self._cell_names),
-            *(batch.numbers.get(name, nothing) for name in self._number_names),
-            *(batch.labels.get(name, nothing) for name in self._label_names),
+            *(batch.cells[name] for name in self._cell_names),
+            *(batch.numbers[name] for name in self._number_names),
+            *(batch.labels[name] for name in self._label_names),
         ]
 
     def finish(self) -> ProfileSummary:

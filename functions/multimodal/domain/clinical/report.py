@@ -1,14 +1,21 @@
-"""The report of an upload: one JSON document."""
+"""The report of an upload: one JSON document (``contracts/clinical_report.schema.json``)."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from multimodal.domain.clinical.bias import bias_section
+from multimodal.domain.clinical.columns import columns_section
 from multimodal.domain.clinical.config import ClinicalConfig
+from multimodal.domain.clinical.drift import drift_section
+from multimodal.domain.clinical.follow_up import labels_section
+from multimodal.domain.clinical.leakage import leakage_hold, leakage_section
 from multimodal.domain.clinical.profile import ProfileSummary
+from multimodal.domain.clinical.selection import selection_section
 from multimodal.domain.table import RowProblem
 
+SCHEMA = 1
 FIRST_ROWS = 5
 
 
@@ -32,7 +39,7 @@ class Upload:
 
 
 class ProblemTally:
-    """Problems by scope, code and column: how many rows, and the first few row numbers."""
+    """Problems by scope, code and column: how many, the first few row numbers, and the first message."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str, str]] = Counter()
@@ -47,6 +54,28 @@ class ProblemTally:
         if len(rows) < FIRST_ROWS:
             rows.append(problem.row)
         self.messages.setdefault(key, problem.message)
+
+    def by_code(self, scope: str) -> dict[str, int]:
+        """Return how many problems of a scope each code has."""
+        total: Counter[str] = Counter()
+        for (of, code, _), n in self.counts.items():
+            total[code] += n if of == scope else 0
+        return {code: n for code, n in sorted(total.items()) if n}
+
+    def document(self) -> list[dict[str, Any]]:
+        """Return the problems as JSON, the most frequent of each scope first."""
+        order = sorted(self.counts.items(), key=lambda item: (item[0][0] != "row", item[0][0], -item[1], item[0]))
+        return [
+            {
+                "scope": scope,
+                "code": code,
+                "column": column,
+                "count": n,
+                "first_rows": self.rows[scope, code, column],
+                "message": self.messages[scope, code, column],
+            }
+            for (scope, code, column), n in order
+        ]
 
 
 @dataclass(frozen=True)
@@ -68,6 +97,11 @@ class Counts:
     dropped: int = 0
     records: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def taken(self) -> int:
+        """Rows that become records."""
+        return self.rows - self.rejected - self.dropped
+
 
 def build_report(
     config: ClinicalConfig,
@@ -87,11 +121,64 @@ def build_report(
     counts : Counts
     problems : ProblemTally
     previous : mapping, optional
-        ``ProfileSummary.document()`` of the previous accepted upload.
+        ``profile.json`` of the previous accepted upload.
+
+    Returns
+    -------
+    dict
+        JSON; its ``verdict`` is ``held`` when :func:`leakage_hold` says so.
     """
-    return {"schema": 1}
+    report: dict[str, Any] = {
+        "schema": SCHEMA,
+        "upload": asdict(upload),
+        "validation": {
+            "rows": counts.rows,
+            "taken": counts.taken,
+            "rejected": counts.rejected,
+            "dropped": counts.dropped,
+            "records": dict(counts.records),
+            "problems": problems.document(),
+        },
+        "selection": selection_section(config, summary.breakdown),
+        "labels": labels_section(summary, problems.by_code("label")) if config.labels else None,
+        "leakage": leakage_section(config, summary),
+        "bias": bias_section(config, summary.breakdown),
+        "drift": drift_section(config, summary, previous),
+        "columns": columns_section(config, summary),
+    }
+    return report | {"verdict": _verdict(counts, leakage_hold(report, config))}
 
 
-def build_refusal_report(upload: Upload, code: str, message: str) -> dict[str, Any]:
-    """Return the report of a file that cannot be used as a whole."""
-    return {"schema": 1}
+def build_refusal_report(
+    upload: Upload, code: str, message: str, details: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the report of a file that cannot be used as a whole.
+
+    Parameters
+    ----------
+    upload : Upload
+    code, message : str
+        Why, and what to do.
+    details : mapping, optional
+        Numbers and names of columns behind the message; never a value of the table.
+    """
+    verdict = {"status": "refused", "code": code, "message": message, "details": dict(details or {})}
+    return {"schema": SCHEMA, "upload": asdict(upload), "verdict": verdict}
+
+
+def _verdict(counts: Counts, hold: tuple[str, str] | None) -> dict[str, Any]:
+    if hold:
+        return {"status": "held", "code": hold[0], "message": hold[1], "details": {}}
+    status = "accepted" if counts.taken else "empty"
+    return {"status": status, "code": "", "message": ". ".join(_told(counts)), "details": {}}
+
+
+def _told(counts: Counts) -> Iterator[str]:
+    if counts.taken:
+        yield f"{counts.taken:,} of {counts.rows:,} rows become {sum(counts.records.values()):,} records"
+    else:
+        yield f"none of {counts.rows:,} rows can be taken"
+    if counts.dropped:
+        yield f"{counts.dropped:,} are left out by filters of the configuration"
+    if counts.rejected:
+        yield f"{counts.rejected:,} are rejected: correct what rejected.csv names, then upload the file again"

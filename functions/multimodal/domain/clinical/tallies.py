@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from multimodal.domain.clinical.quantiles import NumberShape, shape_of
 
-Cells = Sequence[str | None]
 Values = Sequence[float | None]
 
 
@@ -62,9 +61,9 @@ class ColumnProfile:
 
 
 class Tally(Protocol):
-    """Counts one column."""
+    """Counts one column: the numbers of number columns, the cells of all others."""
 
-    def add(self, cells: Cells, numbers: Values) -> None:
+    def add(self, values: Sequence[Any]) -> None:
         """Count some rows."""
 
     def finish(self, sampled: Values) -> ColumnProfile:
@@ -77,9 +76,9 @@ class PresenceTally:
     def __init__(self) -> None:
         self._missing = 0
 
-    def add(self, cells: Cells, numbers: Values) -> None:
+    def add(self, values: Sequence[Any]) -> None:
         """Count some rows."""
-        self._missing += cells.count(None)
+        self._missing += values.count(None)
 
     def finish(self, sampled: Values) -> ColumnProfile:
         """Return the counts."""
@@ -94,9 +93,9 @@ class LevelTally:
         self._missing = 0
         self._other = 0
 
-    def add(self, cells: Cells, numbers: Values) -> None:
+    def add(self, values: Sequence[Any]) -> None:
         """Count some rows."""
-        counts = Counter(cells)
+        counts = Counter(values)
         self._missing += counts.pop(None, 0)
         for cell, n in counts.items():
             if cell in self._levels:
@@ -119,10 +118,10 @@ class NumberTally:
         self._min = float("inf")
         self._max = float("-inf")
 
-    def add(self, cells: Cells, numbers: Values) -> None:
+    def add(self, values: Sequence[Any]) -> None:
         """Count some rows."""
-        present = [value for value in numbers if value is not None]
-        self._missing += len(numbers) - len(present)
+        present = [value for value in values if value is not None]
+        self._missing += len(values) - len(present)
         if present:
             self._count += len(present)
             self._sum += sum(present)
