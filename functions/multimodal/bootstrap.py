@@ -1,7 +1,8 @@
 """The one place that wires adapters to services. Each function builds its service once per execution environment."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
@@ -17,7 +18,7 @@ from multimodal.domain.jobs import JobSettings
 from multimodal.domain.rna_jobs import RnaJobSettings
 from multimodal.domain.units import Modality, Unit
 from multimodal.observability import CloudWatchMeter
-from multimodal.ports import Ledger
+from multimodal.ports import Ledger, R, T
 from multimodal.services.ensure_groups import EnsureGroups
 from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
 from multimodal.services.imaging_rules import ImagingRules, Readiness
@@ -51,10 +52,27 @@ def clock() -> int:
     return int(time.time())
 
 
+_thread = threading.local()
+
+
+def _mark_thread() -> None:
+    _thread.is_of_the_pool = True
+
+
 @lru_cache(maxsize=1)
-def threads() -> ThreadPoolExecutor:
+def _threads() -> ThreadPoolExecutor:
     """Return the threads that wait for S3 and DynamoDB side by side."""
-    return ThreadPoolExecutor(max_workers=THREADS)
+    return ThreadPoolExecutor(max_workers=THREADS, initializer=_mark_thread)
+
+
+def spread(action: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
+    """Do one thing for many items side by side; :class:`multimodal.ports.Spread`.
+
+    Within such a thread it is done one after the other: threads that all wait for more of themselves never end.
+    """
+    if getattr(_thread, "is_of_the_pool", False):
+        return [action(item) for item in items]
+    return _threads().map(action, items)
 
 
 @lru_cache(maxsize=1)
@@ -73,7 +91,7 @@ def register_arrivals() -> RegisterArrivals:
         clock,
         meter(),
         s.QUIET_PERIOD_SECONDS,
-        threads().map,
+        spread,
     )
 
 
@@ -106,7 +124,7 @@ def _starters(s: SweepSettings, ledger: Ledger, claim: ClaimUnits) -> dict[str, 
         claim,
         settings,
         genomics_datasets(s.DATASET_NAMES),
-        threads().map,
+        spread,
     )
     studies = StartStudies(StepFunctionsRuns(s.IMAGING_STATE_MACHINE_ARN), claim)
     return {Modality.IMAGING.value: studies, Modality.GENOMICS.value: jobs}
@@ -118,9 +136,9 @@ def sweep() -> Sweep:
     s = SweepSettings.from_environment()
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
     settle = SettleUnit(ledger, processed, clock, meter())
-    claim = ClaimUnits(ledger, processed, clock, meter(), threads().map)
+    claim = ClaimUnits(ledger, processed, clock, meter(), spread)
     review = _review(s, ledger, _rules_of(s, ledger))
-    return Sweep(ledger, clock, meter(), review, _starters(s, ledger, claim), settle, threads().map)
+    return Sweep(ledger, clock, meter(), review, _starters(s, ledger, claim), settle, spread)
 
 
 @lru_cache(maxsize=1)
@@ -128,7 +146,7 @@ def plan_run() -> PlanRun:
     """Return the service of ``plan_jobs``."""
     s = PlanJobsSettings.from_environment()
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    claim = ClaimUnits(ledger, processed, clock, meter(), threads().map)
+    claim = ClaimUnits(ledger, processed, clock, meter(), spread)
     imaging = _imaging_rules(s)
     subjects = ClaimSubjects(ledger, S3Objects(s.RAW_BUCKET), clock, _review(s, ledger, lambda _: imaging), claim)
     settings = JobSettings(

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from botocore.exceptions import ClientError
 
+from multimodal import bootstrap
 from multimodal.adapters.aws_errors import translated
 from multimodal.adapters.dynamodb_ledger import _update_request
 from multimodal.domain.errors import BadInputError, ConfigurationError, RetryableError
@@ -132,3 +133,14 @@ def test_update_removes_sets_once_and_counts_the_version() -> None:
 def test_errors_are_retryable_or_not(code: str, kind: type[Exception]) -> None:
     with pytest.raises(kind, match=code), translated("do a thing"):
         raise ClientError({"Error": {"Code": code, "Message": "m"}}, "Op")
+
+
+@pytest.mark.timeout(20)
+def test_what_is_spread_may_spread_again_however_much_there_is() -> None:
+    """A pool whose threads all wait for its own queue never ends: a round with ten cases to start did not."""
+    rows = range(5 * bootstrap.THREADS)
+
+    def times(row: int) -> int:
+        return sum(bootstrap.spread(lambda column: row * column, range(3)))
+
+    assert list(bootstrap.spread(times, rows)) == [3 * row for row in rows]
