@@ -1,13 +1,17 @@
 """Definitions of the feature groups: a pure function of a dataset's configuration and of a parameter file."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from multimodal.domain.dataset import DatasetConfig, ExpressionUnit
 from multimodal.domain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from multimodal.domain.dataset import DatasetConfig, ExpressionUnit
 
 RECORD_ID = "case_id"
 EVENT_TIME = "event_time"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from multimodal.domain.clinical.schema import clinical_groups
 from multimodal.domain.dataset import DatasetConfig
 from multimodal.domain.feature_schema import FeatureGroupSpec, ParameterContract, imaging_group, plan_change, rna_group
 from multimodal.observability import logger
@@ -48,4 +49,6 @@ class EnsureGroups:
             specs.append(imaging_group(stack, config, self._contracts(config.imaging.params)))
         if config.genomics is not None:
             specs.append(rna_group(stack, config))
+        if config.clinical is not None:
+            specs.extend(clinical_groups(stack, config))
         return specs

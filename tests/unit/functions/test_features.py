@@ -145,8 +145,8 @@ def test_group_is_a_pure_function_of_the_configuration() -> None:
     assert all(name in names for name in contract.features)
 
 
-def _without_genomics(name: str) -> DatasetConfig:
-    return load_dataset(name).model_copy(update={"genomics": None})
+def _imaging_only(name: str) -> DatasetConfig:
+    return load_dataset(name).model_copy(update={"genomics": None, "clinical": None})
 
 
 def test_groups_are_created_then_grown_and_never_shrunk() -> None:
@@ -155,7 +155,7 @@ def test_groups_are_created_then_grown_and_never_shrunk() -> None:
     large = ParameterContract("ct", "h", ("a", "b", "c"))
     for contract, call in ((small, f"create {GROUP}"), (large, f"add 1 to {GROUP}"), (small, ""), (large, "")):
         store.calls.clear()
-        ensure = EnsureGroups(store, _without_genomics, lambda _, c=contract: c)  # type: ignore[misc]
+        ensure = EnsureGroups(store, _imaging_only, lambda _, c=contract: c)  # type: ignore[misc]
         assert ensure("stack", [DATASET]) == [GROUP]
         assert store.calls == ([call] if call else [])
 

@@ -1,11 +1,22 @@
 """What a dataset's file says of its clinical table: every column, when it is known, and what becomes of it."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    model_validator,
+)
 
 from multimodal.domain.clinical.lint import problems
+from multimodal.domain.feature_schema import EVENT_TIME, RECORD_ID, FeatureType
 from multimodal.domain.patterns import RequiredPattern
 
 Stage = Literal["baseline", "surgery", "post_treatment", "outcome"]
@@ -14,10 +25,44 @@ STAGES: tuple[Stage, ...] = ("baseline", "surgery", "post_treatment", "outcome")
 LATE_STAGES: frozenset[Stage] = frozenset({"post_treatment", "outcome"})
 """Stages whose columns become features only when the file allows each by name, with a reason."""
 
-Source = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
+LEADING: tuple[tuple[str, FeatureType], ...] = (
+    (RECORD_ID, FeatureType.STRING),
+    (EVENT_TIME, FeatureType.STRING),
+    ("event_time_source", FeatureType.STRING),
+)
+TRAILING: tuple[tuple[str, FeatureType], ...] = (
+    ("source_uri", FeatureType.STRING),
+    ("upload_id", FeatureType.STRING),
+    ("correlation_id", FeatureType.STRING),
+)
+_FEATURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}[a-z0-9]")
+
+Feature = tuple[str, FeatureType]
+"""A feature's name and type."""
+
+
+def _is_text(value: object) -> object:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        raise ValueError(
+            "put the value in quotes, as in 'Yes': without them YAML reads Yes, No, On and Off as a switch"
+        )
+    raise ValueError(f"put the value in quotes, as in '{value}': YAML reads it as {type(value).__name__}, not as text")
+
+
+def _is_feature_name(name: str) -> str:
+    if not _FEATURE_NAME.fullmatch(name):
+        raise ValueError(f"{name!r}: small letters, digits and _ only, first a letter, last no _, 2 to 64 characters")
+    return name
+
+
+Source = Annotated[
+    str, BeforeValidator(_is_text), StringConstraints(strip_whitespace=True, min_length=1, max_length=256)
+]
 """A column's name in the table's header, without surrounding blanks."""
-FeatureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}[a-z0-9]$")]
-Cell = Annotated[str, StringConstraints(strip_whitespace=True, max_length=256)]
+FeatureName = Annotated[str, AfterValidator(_is_feature_name)]
+Cell = Annotated[str, BeforeValidator(_is_text), StringConstraints(strip_whitespace=True, max_length=256)]
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=500)]
 """A reason that a later reader can judge."""
 Unseen = Literal["reject", "other", "missing"]
@@ -30,6 +75,18 @@ def _distinct(values: list[str]) -> list[str]:
     if twice:
         raise ValueError(f"listed more than once: {', '.join(twice)}")
     return values
+
+
+_DATE_PARTS = re.compile(r"%([dmY])")
+
+
+def _is_date_format(text: str) -> str:
+    """Day, month and a year of four digits, each once: what else a date could mean, nobody has to guess."""
+    if sorted(_DATE_PARTS.findall(text)) != ["Y", "d", "m"] or "%" in _DATE_PARTS.sub("", text):
+        raise ValueError(f"{text!r}: write %d, %m and %Y (a year of four digits) each once, as in '%m/%d/%Y'")
+    if re.search(r"\d", text) or "%%" in text or not re.search(r"%.[^%]+%.[^%]+%.|%Y%m%d", text):
+        raise ValueError(f"{text!r}: put something that is no digit between day, month and year")
+    return text
 
 
 Cells = Annotated[list[Cell], Field(min_length=1), AfterValidator(_distinct)]
@@ -49,14 +106,29 @@ class Condition(_Strict):
 class FillWhen(Condition):
     """The value that a missing cell means when the condition holds: no pack years for somebody who never smoked."""
 
-    value: float
+    value: FiniteFloat
 
 
 class RowFilter(_Strict):
-    """Rows that are left out, with the reason; the report tells how many and what that selects."""
+    """Rows that are left out, with the reason; the report tells how many and what that selects.
 
-    drop_when: Condition
+    Parameters
+    ----------
+    drop_when : Condition, optional
+        Rows for which it holds.
+    drop_ids : str, optional
+        Regular expression; rows whose id begins with a match. One of the two is given.
+    """
+
+    drop_when: Condition | None = None
+    drop_ids: RequiredPattern | None = None
     reason: Why
+
+    @model_validator(mode="after")
+    def _says_which_rows(self) -> Self:
+        if (self.drop_when is None) == (self.drop_ids is None):
+            raise ValueError("a row filter has either drop_when (a column and values) or drop_ids (a pattern)")
+        return self
 
 
 class IdColumn(_Strict):
@@ -105,26 +177,78 @@ class _Column(_Strict):
     allow: Why | None = None
     missing_when: Condition | None = None
 
+    @property
+    def values(self) -> tuple[str, ...] | None:
+        """All values that a cell may have, when they are declared."""
+        return None
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Features that it becomes, in order."""
+        return ()
+
 
 class _Encoded(_Column):
+    """What columns have that can be features.
+
+    Parameters
+    ----------
+    name : str
+        Name of the feature; of a one-hot column, the beginning of ``<name>_other`` and ``<name>_missing``.
+    when_missing : str
+        See :data:`WhenMissing`. ``zero`` is right only where zero is what the missing cell means.
+    """
+
     name: FeatureName
     when_missing: WhenMissing = "absent"
 
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        indicator = ((f"{self.name}_missing", FeatureType.INTEGRAL),) if self.when_missing == "indicator" else ()
+        return (*self._own_features, *indicator)
+
+    @property
+    def _own_features(self) -> tuple[Feature, ...]:
+        return ((self.name, FeatureType.INTEGRAL),)
+
 
 class OneHot(_Encoded):
-    """A category: one 0/1 feature for each level, named in the file; with ``other``, one for all the rest."""
+    """A category: one 0/1 feature for each level, named in the file; with ``other``, one for all the rest.
+
+    Levels that mean the same have the same feature name.
+    """
 
     kind: Literal["one_hot"]
     levels: Annotated[dict[Cell, FeatureName], Field(min_length=2)]
     unseen: Unseen = "reject"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All values that a cell may have, in the file's order."""
+        return tuple(self.levels)
+
+    @property
+    def _own_features(self) -> tuple[Feature, ...]:
+        other = (f"{self.name}_other",) if self.unseen == "other" else ()
+        return tuple((name, FeatureType.INTEGRAL) for name in (*dict.fromkeys(self.levels.values()), *other))
 
 
 class Ordinal(_Encoded):
     """Ordered levels, each with its number."""
 
     kind: Literal["ordinal"]
-    levels: Annotated[dict[Cell, float], Field(min_length=2)]
+    levels: Annotated[dict[Cell, FiniteFloat], Field(min_length=2)]
     unseen: Literal["reject", "missing"] = "reject"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All values that a cell may have, in the file's order."""
+        return tuple(self.levels)
+
+    @property
+    def _own_features(self) -> tuple[Feature, ...]:
+        # Fractional always, so that a level between two others can be added without another type.
+        return ((self.name, FeatureType.FRACTIONAL),)
 
 
 class Flag(_Encoded):
@@ -134,6 +258,19 @@ class Flag(_Encoded):
     true: Cells
     false: Cells
     unseen: Literal["reject", "missing"] = "reject"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All values that a cell may have, in the file's order."""
+        return (*self.true, *self.false)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_yaml(cls, given: object) -> object:
+        """Take the keys ``true`` and ``false`` as YAML reads them without quotes."""
+        if not isinstance(given, dict):
+            return given
+        return {{True: "true", False: "false"}.get(k, k) if isinstance(k, bool) else k: v for k, v in given.items()}
 
 
 class Number(_Encoded):
@@ -155,13 +292,17 @@ class Number(_Encoded):
 
     kind: Literal["number"]
     unit: Annotated[str, Field(min_length=1, max_length=30)]
-    factor: float = 1.0
-    min: float | None = None
-    max: float | None = None
+    factor: Annotated[FiniteFloat, Field(gt=0)] = 1.0
+    min: FiniteFloat | None = None
+    max: FiniteFloat | None = None
     out_of_range: Literal["reject", "missing"] = "reject"
     integral: bool = False
     age: bool = False
     fill_when: FillWhen | None = None
+
+    @property
+    def _own_features(self) -> tuple[Feature, ...]:
+        return ((self.name, FeatureType.INTEGRAL if self.integral else FeatureType.FRACTIONAL),)
 
 
 class DateDifference(_Encoded):
@@ -183,9 +324,9 @@ class DateDifference(_Encoded):
     format: Literal["date", "year"] = "date"
     to: Source
     unit: Literal["days", "years"]
-    floor: float | None = None
-    min: float | None = None
-    max: float | None = None
+    floor: int | None = None
+    min: int | None = None
+    max: int | None = None
     out_of_range: Literal["reject", "missing"] = "reject"
     fill_when: FillWhen | None = None
 
@@ -242,14 +383,16 @@ class CrossCheck(_Strict):
 class Survival(_Strict):
     """Survival labels, counted in days from a stage's event time.
 
+    With ``died`` alone the label is ``survival_status``, dated by the upload: who was alive when nobody knows.
+
     Parameters
     ----------
-    origin : str
-        Stage whose date is day 0.
     died : str
-        Flag column, 1 for the dead.
-    death, last_alive : str
-        Date columns.
+        Flag column, or ordinal one of the numbers 0 and 1; 1 for the dead.
+    origin : str, optional
+        Stage whose date is day 0.
+    death, last_alive : str, optional
+        Date columns; given together with ``origin``.
     recurrence, recurrence_date : str, optional
         Flag and date column; without them there is no recurrence-free survival.
     horizons_days : list of int
@@ -257,14 +400,31 @@ class Survival(_Strict):
         earlier.
     """
 
-    origin: Literal["baseline", "surgery"]
     died: Source
-    death: Source
-    last_alive: Source
+    origin: Literal["baseline", "surgery"] | None = None
+    death: Source | None = None
+    last_alive: Source | None = None
     recurrence: Source | None = None
     recurrence_date: Source | None = None
     horizons_days: list[Annotated[int, Field(ge=1, le=36_500)]] = []
     cross_check: CrossCheck | None = None
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Labels, in order."""
+        names = ["survival_status"]
+        if self.origin is not None:
+            names += ["os_event", "os_days", *(f"os_horizon_{n}d" for n in self.horizons_days)]
+        if self.recurrence is not None:
+            names += ["rfs_event", "rfs_days"]
+        return tuple((name, FeatureType.INTEGRAL) for name in names)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that the labels are made of."""
+        check = self.cross_check.column if self.cross_check else None
+        named = (self.died, self.death, self.last_alive, self.recurrence, self.recurrence_date, check)
+        return tuple(name for name in named if name is not None)
 
 
 class Facet(_Strict):
@@ -294,7 +454,7 @@ class ClinicalConfig(_Strict):
     group_version: Annotated[int, Field(ge=1)] = 1
     id: IdColumn
     missing: list[Cell] = []
-    date_format: str = "%m/%d/%Y"
+    date_format: Annotated[str, AfterValidator(_is_date_format)] = "%m/%d/%Y"
     stages: Annotated[dict[Stage, StageConfig], Field(min_length=1)]
     rows: list[RowFilter] = []
     columns: Annotated[list[Column], Field(min_length=1)]
@@ -316,6 +476,24 @@ class ClinicalConfig(_Strict):
     def features_of(self, stage: Stage) -> list[Column]:
         """Return the columns that become features of a stage's group, in the file's order."""
         return [c for c in self.columns if c.available_at == stage and self.is_feature(c)]
+
+    @property
+    def feature_stages(self) -> list[Stage]:
+        """Stages that have features, the earliest first."""
+        return [stage for stage in STAGES if self.features_of(stage)]
+
+    def features_at(self, stage: Stage) -> tuple[Feature, ...]:
+        """Return the features of a stage, in the file's order."""
+        return tuple(feature for column in self.features_of(stage) for feature in column.features)
+
+    @staticmethod
+    def framed(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+        """Return a group's features: who, when, the values, and where they came from."""
+        return (*LEADING, *features, *TRAILING)
+
+    def missing_of(self, column: Column) -> frozenset[str]:
+        """Return the values that mean "not known" in a column. An empty cell always does."""
+        return frozenset(("", *self.missing, *column.missing))
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -1,0 +1,267 @@
+"""What a dataset's file may say of its clinical table, and what its groups are then."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from multimodal.adapters.package_files import load_contract, load_dataset
+from multimodal.domain.clinical.config import ClinicalConfig
+from multimodal.domain.clinical.schema import clinical_groups, definitions, group_specs
+from multimodal.domain.errors import ConfigurationError
+from multimodal.domain.feature_schema import FeatureType
+from multimodal.services.ensure_groups import EnsureGroups
+from tests.unit.functions.clinical_small import SMALL, raw, small, with_column
+from tests.unit.functions.fakes import FakeFeatureStore
+
+REAL, ARTICLE = "nsclc_radiogenomics", "nsclc_radiogenomics_article"
+LABELS = SMALL["labels"]
+NEVER = {"column": "Smoking", "values": ["Never"], "value": 0}
+REASON = "a reason that is long enough"
+
+
+def refusal(document: dict[str, Any]) -> str:
+    with pytest.raises(ValidationError) as caught:
+        ClinicalConfig.model_validate(document)
+    return "\n".join(error["msg"] for error in caught.value.errors())
+
+
+def test_the_small_configuration_has_no_problem() -> None:
+    assert [c.source for c in small().features_of("surgery")] == ["Grade", "Days"]
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (with_column("Sex", name="Female"), "small letters, digits and _ only"),
+        (with_column("Sex", name="f" * 65), "2 to 64 characters"),
+        (with_column("Sex", name="month"), "features of baseline: not a name Feature Store takes"),
+        (with_column("Age", name="event_time"), "features of baseline: feature names must differ"),
+        (with_column("Age", name="smoking_never"), "features of baseline: feature names must differ"),
+        (with_column("Sex", aliases=["Age"]), "'Age' is described more than once"),
+        (with_column("Sex", aliases=["Case ID"]), "'Case ID' is described more than once"),
+        (with_column("Sex", true=["Male"]), "'Male' is both true and false"),
+        (with_column("Sex", missing=["Male"]), "'Male' is a value of the column and also listed as missing"),
+        (with_column("Grade", levels={"N/A": 0, "G1": 1}), "'N/A' is a value of the column and also listed as missing"),
+        (with_column("Grade", levels={"": 0, "G1": 1}), "an empty cell is a value of the column and also"),
+        (with_column("Grade", levels={"G1": 1, "G2": float("nan")}), "finite number"),
+        (with_column("Packs", min=5, max=1), "min 5 is above max 1"),
+        (with_column("Packs", integral=True, factor=0.5), "a factor makes fractions"),
+        (with_column("Packs", factor=0), "greater than 0"),
+        (with_column("Packs", fill_when=NEVER | {"value": -1}), "outside min and max"),
+        (
+            with_column("Packs", integral=True, fill_when=NEVER | {"value": 0.5}),
+            "0.5, and the feature is a whole number",
+        ),
+        (with_column("Packs", fill_when=NEVER | {"values": ["never"]}), "no value of the column"),
+        (with_column("Packs", fill_when=NEVER | {"column": "Smoke"}), "no column 'Smoke'"),
+        (
+            with_column("Packs", fill_when={"column": "Recurrence", "values": ["yes"], "value": 0}),
+            "'Recurrence' is known only at outcome, later than baseline",
+        ),
+        (with_column("Sex", missing_when={"column": "Sex", "values": ["Male"]}), "names the column itself"),
+        (with_column("Sex", missing_when={"column": "Nothing", "values": ["x"]}), "no column 'Nothing'"),
+        (with_column("Quit", unit="days"), "a year has no day"),
+        (with_column("Quit", to="Age"), "'Age' is of kind number; it must be date"),
+        (with_column("Quit", to="Seen"), "'Seen' is known only at outcome, later than baseline"),
+        (with_column("Quit", to="Elsewhere"), "no column 'Elsewhere'"),
+        (with_column("Quit", floor=9, max=3), "floor 9 is above max 3"),
+        (with_column("Recurrence", feature=None), "known only at outcome, after what models predict from"),
+        (with_column("Recurrence", feature=None, allow=REASON), "give that stage an event_time"),
+        (with_column("Recurrence", allow=REASON), "keep one of the two"),
+        (with_column("Recurrence", when_missing="indicator"), "feature: false says there is none"),
+        (with_column("Days", unit="weeks"), "must have unit: days and integral: true"),
+        (with_column("Sex", true=[True]), "put the value in quotes, as in 'Yes'"),
+        (with_column("Grade", levels={1: 1, 2: 2}), "put the value in quotes, as in '1'"),
+        (with_column("Sex", false=["Male", "Male"]), "listed more than once: Male"),
+        (with_column("Note", reason="why"), "at least 10 characters"),
+        (raw(stages={"baseline": {"event_time": {"column": "Age"}}}), "'Age' is of kind number; it must be date"),
+        (raw(stages={"baseline": {"event_time": {"column": "Death"}}}), "known only at outcome, later than baseline"),
+        (raw(stages={"baseline": {"event_time": {"column": "Scan"}}}), "no column 'Scan'"),
+        (
+            raw(stages={"surgery": {"event_time": {"column": "CT Date", "plus_days": "Grade"}}}),
+            "'Grade' is of kind ordinal; it must be number",
+        ),
+        (raw(rows=[{"reason": REASON}]), "either drop_when"),
+        (
+            raw(rows=[{"reason": REASON, "drop_ids": "C", "drop_when": {"column": "Sex", "values": ["Male"]}}]),
+            "either drop_when",
+        ),
+        (raw(rows=[{"reason": REASON, "drop_ids": "("}]), "not a regular expression"),
+        (raw(rows=[{"reason": REASON, "drop_when": {"column": "Sex", "values": ["M"]}}]), "'M' is no value of the"),
+        (raw(checks=[{"exactly_one": ["Sex", "Grade"]}]), "checks: the column 'Grade' is of kind ordinal"),
+        (raw(checks=[{"exactly_one": ["Sex", "Sex"]}]), "'Sex' is listed more than once"),
+        (raw(target={"column": "Age", "positive": ["61"]}), "target: the column 'Age' is of kind number"),
+        (raw(target={"column": "Status", "positive": ["alive"]}), "'alive' is no value of the column 'Status'"),
+        (raw(target={"column": "Gone", "positive": ["x"]}), "target: there is no column 'Gone'"),
+        (raw(target=None), "bias: is measured against a target"),
+        (raw(bias={"facets": [{"column": "Age", "disadvantaged": ["61"]}]}), "'Age' is of kind number"),
+        (raw(bias={"facets": [{"column": "Sex", "disadvantaged": ["F"]}]}), "'F' is no value of the column 'Sex'"),
+        (raw(bias={**SMALL["bias"], "group": "Packs"}), "bias: group: the column 'Packs' is of kind number"),
+        (raw(bias={**SMALL["bias"], "strata": ["Site"]}), "bias: strata: there is no column 'Site'"),
+        (raw(labels={**LABELS, "died": "Smoking"}), "labels: died: the column 'Smoking' is of kind one_hot"),
+        (raw(labels={**LABELS, "died": "Grade"}), "must be the numbers 0 (alive) and 1 (dead)"),
+        (raw(labels={**LABELS, "death": "Age"}), "labels: the column 'Age' is of kind number; it must be date"),
+        (raw(labels={**LABELS, "death": None}), "origin, death and last_alive go together"),
+        (raw(labels={**LABELS, "recurrence_date": None}), "recurrence and recurrence_date go together"),
+        (raw(labels={**LABELS, "recurrence": "Smoking"}), "'Smoking' is of kind one_hot; it must be flag"),
+        (raw(labels={**LABELS, "horizons_days": [365, 365]}), "the horizon 365 is listed more than once"),
+        (raw(labels={**LABELS, "cross_check": {"column": "Death"}}), "cross_check: the column 'Death' is of kind date"),
+        (raw(labels={**LABELS, "died": "Sex"}), "'Sex' makes the label and would be a feature too"),
+        (raw(labels={"died": "Status", "horizons_days": [3]}), "need origin, death and last_alive"),
+        (
+            raw(stages={**SMALL["stages"], "surgery": {"event_time": "upload"}}),
+            "the stage 'surgery' is dated by the upload",
+        ),
+        (raw(date_format="%m/%d/%y"), "a year of four digits"),
+        (raw(date_format="%d-%b-%Y"), "a year of four digits"),
+        (raw(date_format="%d%m/%Y"), "something that is no digit between"),
+        (raw(id={"source": "Case ID", "pattern": "("}), "not a regular expression"),
+        (raw(columns=[SMALL["columns"][-1]], stages={"baseline": {"event_time": "upload"}}, target=None, labels=None,
+             bias=None), "nothing of the table becomes a feature"),
+    ],
+)  # fmt: skip
+def test_a_wrong_configuration_is_refused_in_words(document: dict[str, Any], message: str) -> None:
+    assert message in refusal(document)
+
+
+def test_every_problem_is_told_at_once() -> None:
+    document = with_column("Packs", min=5, max=1)
+    document["target"] = {"column": "Gone", "positive": ["x"]}
+    assert "min 5 is above max 1" in refusal(document)
+    assert "no column 'Gone'" in refusal(document)
+
+
+def test_a_late_column_that_is_allowed_with_a_reason_has_a_group_of_its_own() -> None:
+    document = with_column("Survived", feature=None, allow=REASON, available_at="outcome")
+    document["stages"]["outcome"] = {"event_time": {"column": "Seen"}}
+    document["labels"].pop("cross_check")
+    specs = group_specs("s", "d", ClinicalConfig.model_validate(document))
+    assert "survived" in specs["outcome"].types
+
+
+def test_the_keys_true_and_false_need_no_quotes_in_the_file() -> None:
+    column = "{source: Sex, available_at: baseline, kind: flag, name: female, true: [Female], false: [Male]}"
+    document = raw()
+    document["columns"][0] = yaml.safe_load(column)
+    assert True in document["columns"][0], "YAML reads the key as a switch"
+    assert ClinicalConfig.model_validate(document) == small()
+
+
+def test_a_message_names_the_file_and_the_column(tmp_path: Path) -> None:
+    document = {"schema": 1, "name": "mine", "clinical": with_column("Packs", min=5, max=1)}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(document))
+    with pytest.raises(ConfigurationError, match=r"mine\.yaml: clinical: .*column 'Packs': min 5 is above max 1"):
+        load_dataset("mine", tmp_path)
+
+
+def test_features_and_their_types() -> None:
+    document = with_column("Smoking", unseen="other", when_missing="indicator")
+    specs = group_specs("stack", "d", ClinicalConfig.model_validate(document))
+    whole, fraction = FeatureType.INTEGRAL, FeatureType.FRACTIONAL
+    assert specs["baseline"].name == "stack-d-clinical-baseline-v1"
+    assert specs["baseline"].features[3:-3] == (
+        ("female", whole),
+        ("age", fraction),
+        ("smoking_never", whole),
+        ("smoking_former", whole),
+        ("smoking_current", whole),
+        ("smoking_other", whole),
+        ("smoking_missing", whole),
+        ("packs", fraction),
+        ("years_since_quit", whole),
+    )
+    assert specs["surgery"].features[3:-3] == (("grade", fraction), ("days", whole))
+    assert [name for name, _ in specs["labels"].features] == [
+        "case_id", "event_time", "event_time_source", "survival_status", "os_event", "os_days", "os_horizon_365d",
+        "rfs_event", "rfs_days", "source_uri", "upload_id", "correlation_id",
+    ]  # fmt: skip
+    assert specs["labels"].name == "stack-d-labels-v1"
+
+
+def test_levels_that_mean_the_same_are_one_feature() -> None:
+    document = with_column("Smoking", levels={"Never": "never", "Nonsmoker": "never", "Former": "former"})
+    document["columns"][3].pop("fill_when")
+    names = group_specs("s", "d", ClinicalConfig.model_validate(document))["baseline"].types
+    assert [n for n in names if n in ("never", "former")] == ["never", "former"]
+
+
+def test_additions_leave_meanings_as_they_are() -> None:
+    before = definitions("s", "d", small())
+    document = with_column("Grade", levels={"G1": 1, "G1-2": 1.5, "G2": 2, "G3": 3})
+    document["columns"][0]["true"] = ["Female", "F"]
+    document["columns"][2]["levels"]["Ex"] = "smoking_former"
+    document["labels"]["horizons_days"] = [365, 730]
+    after = definitions("s", "d", ClinicalConfig.model_validate(document))
+    for group, meanings in before.items():
+        assert {feature: after[group][feature] for feature in meanings} == meanings
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        with_column("Grade", levels={"G1": 1, "G2": 2, "G3": 4}),
+        with_column("Sex", true=["Male"], false=["Female"]),
+        with_column(
+            "Smoking", levels={"Never": "smoking_current", "Former": "smoking_former", "Current": "smoking_never"}
+        ),
+        with_column("Packs", factor=2),
+        with_column("Packs", unit="packs a day"),
+        with_column("Packs", when_missing="zero"),
+        with_column("Quit", floor=None),
+        raw(labels={**LABELS, "death": "Seen"}),
+    ],
+)
+def test_another_meaning_of_a_feature_is_told(document: dict[str, Any]) -> None:
+    document["bias"] = None
+    before = definitions("s", "d", small())
+    after = definitions("s", "d", ClinicalConfig.model_validate({k: v for k, v in document.items() if v is not None}))
+    changed = [f for group, own in before.items() for f, text in own.items() if after[group].get(f, text) != text]
+    assert changed
+
+
+@pytest.mark.parametrize("name", [REAL, ARTICLE])
+def test_the_shipped_files_describe_all_40_columns(name: str) -> None:
+    clinical = load_dataset(name).clinical
+    assert clinical is not None
+    assert len({clinical.id.source, *clinical.by_source}) == 40
+
+
+@pytest.mark.parametrize("name", [REAL, ARTICLE])
+def test_no_shipped_feature_is_known_late(name: str) -> None:
+    clinical = load_dataset(name).clinical
+    assert clinical is not None
+    assert clinical.feature_stages == ["baseline", "surgery"]
+    names = [
+        n
+        for spec in clinical_groups("stack", load_dataset(name))
+        for n, _ in spec.features
+        if "labels" not in spec.name
+    ]
+    for late in ("death", "recurrence", "adjuvant", "chemo", "radiation", "alive", "survival"):
+        assert not [n for n in names if late in n]
+
+
+def test_the_article_has_not_collected_as_a_category() -> None:
+    baseline, surgery, labels = clinical_groups("stack", load_dataset(ARTICLE))
+    assert "pathological_t_not_collected" in surgery.types
+    assert "location_rul_unchecked" in baseline.types
+    assert [n for n, _ in labels.features[3:-3]] == ["survival_status"]
+    assert all(len(spec.name.replace("stack", "multimodal")) <= 64 for spec in (baseline, surgery, labels))
+
+
+def test_groups_of_the_clinical_table_are_made_at_deploy_time() -> None:
+    store = FakeFeatureStore()
+    names = EnsureGroups(store, load_dataset, load_contract)("stack", [REAL, ARTICLE])
+    assert [n.removeprefix("stack-") for n in names] == [
+        f"{REAL}-imaging-v1",
+        f"{REAL}-rna-v1",
+        f"{REAL}-clinical-baseline-v1",
+        f"{REAL}-clinical-surgery-v1",
+        f"{REAL}-labels-v1",
+        f"{ARTICLE}-clinical-baseline-v1",
+        f"{ARTICLE}-clinical-surgery-v1",
+        f"{ARTICLE}-labels-v1",
+    ]
