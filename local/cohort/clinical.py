@@ -168,9 +168,7 @@ def _person(random: Random, ct: date) -> dict[str, str]:
     return {
         "Patient affiliation": site,
         "Age at Histological Diagnosis": str(min(88, max(40, round(random.gauss(68, 9))))),
-        "Weight (lbs)": _or_unknown(
-            random, f"{min(400, max(95, random.gauss(175, 30))):.3f}".rstrip("0").rstrip("."), 0.07
-        ),
+        "Weight (lbs)": _or_unknown(random, weight, 0.07),
         "Gender": "Male" if random.random() < (0.97 if site == "VA" else 0.45) else "Female",
         "Ethnicity": _draw(random, _ETHNICITIES),
         "Smoking status": smoking,
