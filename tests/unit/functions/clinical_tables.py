@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from multimodal.domain.clinical.config import ClinicalConfig, Column
+from multimodal.domain.clinical.config import LATE_STAGES, ClinicalConfig, Column
 from multimodal.domain.clinical.profile import DroppedRows, Profile, ProfiledBatch, ProfileSummary
 
 MISSING = {"", "N/A", "Not Collected", "Not collected", "Not Recorded In Database", "Unknown", "Not Assessed"}
@@ -45,10 +45,16 @@ def config(columns: Sequence[Mapping[str, Any]], **more: Any) -> ClinicalConfig:
     given = {
         "id": {"source": "Case ID", "pattern": r".+", "cohort": r"[A-Z]+[0-9]*"},
         "stages": {"baseline": {"event_time": "upload"}, "surgery": {"event_time": "upload"}},
-        "columns": list(columns),
+        "columns": [_off_when_late(column) for column in columns],
         **more,
     }
     return ClinicalConfig.model_validate(given)
+
+
+def _off_when_late(column: Mapping[str, Any]) -> dict[str, Any]:
+    """Late columns are no features unless a test allows them."""
+    late = column["available_at"] in LATE_STAGES and column["kind"] not in ("date", "drop") and not column.get("allow")
+    return {**({"feature": False} if late else {}), **column}
 
 
 def batch(config: ClinicalConfig, rows: Sequence[Row], labels: Mapping[str, Sequence[float | None]]) -> ProfiledBatch:

@@ -119,8 +119,6 @@ def test_the_small_configuration_has_no_problem() -> None:
         (raw(date_format="%d-%b-%Y"), "a year of four digits"),
         (raw(date_format="%d%m/%Y"), "something that is no digit between"),
         (raw(id={"source": "Case ID", "pattern": "("}), "not a regular expression"),
-        (raw(columns=[SMALL["columns"][-1]], stages={"baseline": {"event_time": "upload"}}, target=None, labels=None,
-             bias=None), "nothing of the table becomes a feature"),
     ],
 )  # fmt: skip
 def test_a_wrong_configuration_is_refused_in_words(document: dict[str, Any], message: str) -> None:

@@ -135,7 +135,7 @@ def test_dropped_rows_are_compared_with_the_kept_ones() -> None:
         [flag("sex", "f", "m"), flag("status", "dead", "alive", "outcome", feature=False)],
         target={"column": "status", "positive": ["alive"]},
         bias={"facets": [{"column": "sex", "disadvantaged": ["f"]}]},
-        rows=[{"drop_when": {"column": "sex", "values": [v]}, "reason": "a reason of some length"} for v in "ab"],
+        rows=[{"drop_when": {"column": "sex", "values": [v]}, "reason": "a reason of some length"} for v in "fm"],
     )
     rows: list[Row] = [{"Case ID": f"R1-{i}", "sex": "fm"[i % 2], "status": "alive"} for i in range(8)]
     gone: list[Row] = [{"Case ID": f"R1-{i}", "sex": "f", "status": "dead"} for i in range(8, 11)]

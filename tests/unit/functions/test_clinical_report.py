@@ -15,6 +15,7 @@ COLUMNS = [
     number("age", unit="years"),
     flag("sex", "f", "m"),
     one_hot("ward", "north", "south", feature=False, unseen="other"),
+    date("scan", "baseline"),
     flag("chemo", "yes", "no", "post_treatment"),
     number("days", "outcome"),
     flag("status", "dead", "alive", "outcome", feature=False),
@@ -22,6 +23,7 @@ COLUMNS = [
     {"source": "note", "kind": "drop", "available_at": "baseline", "reason": "free text, nothing is made of it"},
 ]
 MORE: dict[str, Any] = {
+    "stages": {"baseline": {"event_time": {"column": "scan"}}},
     "target": {"column": "status", "positive": ["alive"]},
     "bias": {"facets": [{"column": "sex", "disadvantaged": ["f"]}], "group": "ward", "strata": ["ward"]},
     "labels": {"origin": "baseline", "died": "status", "death": "died", "last_alive": "died"},
@@ -37,6 +39,7 @@ def rows_of(cases: int) -> list[dict[str, str]]:
             "age": str(rng.randrange(40, 90)),
             "sex": rng.choice("fm"),
             "ward": rng.choice(["north", "north", "Mrs Example", ""]),
+            "scan": "1/2/2001",
             "chemo": rng.choice(["yes", "no"]),
             "days": str(rng.randrange(900)) if i % 3 == 0 else "",
             "status": "dead" if i % 3 == 0 else "alive",
@@ -102,10 +105,11 @@ def test_every_column_has_its_place_and_a_reason() -> None:
         "age": "feature",
         "sex": "feature",
         "ward": "off",
+        "scan": "off",
         "chemo": "blocked",
         "days": "blocked",
-        "status": "off",
-        "died": "off",
+        "status": "blocked",
+        "died": "blocked",
         "note": "dropped",
     }
     assert all(part["why"] for part in columns.values())
@@ -116,7 +120,7 @@ def test_every_column_has_its_place_and_a_reason() -> None:
 def test_an_allowed_column_shows_its_reason() -> None:
     allowed = report_of(
         chemo={"allow": "given before the index date in this registry"},
-        stages={stage: {"event_time": "upload"} for stage in ("baseline", "post_treatment")},
+        stages={**MORE["stages"], "post_treatment": {"event_time": "upload"}},
     )
     chemo = next(part for part in allowed["columns"] if part["column"] == "chemo")
     assert chemo["status"] == "allowed"

@@ -20,7 +20,7 @@ def status_of(config: ClinicalConfig, column: Column) -> str:
         return "allowed" if column.allow else "feature"
     if column.kind == "drop":
         return "dropped"
-    return "blocked" if column.available_at in LATE_STAGES and column.feature else "off"
+    return "blocked" if column.available_at in LATE_STAGES else "off"
 
 
 def leakage_section(config: ClinicalConfig, summary: ProfileSummary) -> dict[str, Any]:

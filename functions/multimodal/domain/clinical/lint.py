@@ -129,9 +129,13 @@ def _condition(config: ClinicalConfig, condition: Condition) -> Iterator[str]:
     column = config.by_source.get(condition.column)
     if column is None:
         yield _no_such(condition.column)
-    elif column.values is not None:
+    elif column.values is not None and not _takes_others(column):
         known = {*column.values, *config.missing_of(column)}
         yield from _unknown_values(column.source, condition.values, known)
+
+
+def _takes_others(column: Column) -> bool:
+    return column.kind == "one_hot" and column.unseen == "other"
 
 
 def _unknown_values(source: str, values: Iterable[str], known: Iterable[str]) -> Iterator[str]:
@@ -180,8 +184,6 @@ def _event_time(config: ClinicalConfig, stage: Stage, dated: DatedBy) -> Iterato
 
 def _groups(config: ClinicalConfig) -> Iterator[str]:
     """Check each group's features as Feature Store would."""
-    if not config.feature_stages and config.labels is None:
-        yield "nothing of the table becomes a feature or a label; give a stage features, or leave the table out"
     labels = config.labels.features if config.labels else ()
     for name, features in [*((s, config.features_at(s)) for s in config.feature_stages), ("labels", labels)]:
         try:
@@ -198,7 +200,7 @@ def _target(config: ClinicalConfig) -> Iterator[str]:
 def _closed_values(config: ClinicalConfig, source: str, values: Iterable[str]) -> Iterator[str]:
     yield from _kinds(config, [source], CLOSED)
     column = config.by_source.get(source)
-    if column is not None and column.values is not None:
+    if column is not None and column.values is not None and not _takes_others(column):
         yield from _unknown_values(source, values, column.values)
 
 
