@@ -140,16 +140,20 @@ def _cddl(table: Table) -> tuple[float | None, str]:
         if rejected and accepted:
             defined[name] = (rejected + accepted, d.negative / rejected - d.positive / accepted)
     left_out = sum(a.total + d.total for name, (a, d) in table.groups.items() if name not in defined)
-    note = f"CDDL leaves out {left_out} cases in groups that have only one outcome" if left_out else ""
+    note = f"CDDL leaves out groups that have only one outcome ({_few(left_out)} cases)" if left_out else ""
     if not defined:
         return None, "no group of the conditioning column has both outcomes"
     return sum(n * dd for n, dd in defined.values()) / sum(n for n, _ in defined.values()), note
 
 
+def _few(count: int) -> str:
+    return f"fewer than {SMALL_CELL}" if count < SMALL_CELL else f"{count:,}"
+
+
 def _small(table: Table) -> Iterator[str]:
     for name, facet in (("disadvantaged", table.d), ("others", table.a)):
         if facet.total < SMALL_FACET:
-            yield f"only {facet.total} cases in the facet ({name}): fewer than {SMALL_FACET}"
+            yield f"{_few(facet.total)} cases in the facet ({name})"
     if min(table.a.positive, table.a.negative, table.d.positive, table.d.negative) < SMALL_CELL:
         yield f"fewer than {SMALL_CELL} cases of a facet have one of the outcomes"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MAX_BARS = 20
+"""Bars of a histogram; of small tables fewer, twice the cube root of the numbers (the rule of Rice)."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def shape_of(values: Sequence[float]) -> NumberShape:
     """Return the shape of some numbers, at least one."""
     ordered = sorted(values)
     tenths = tuple(sorted({quantile(ordered, tenth / 10) for tenth in range(1, 10)}))
-    edges = _edges(quantile(ordered, 0.01), quantile(ordered, 0.99))
+    bars = min(MAX_BARS, max(4, round(2 * len(ordered) ** (1 / 3))))
+    edges = _edges(quantile(ordered, 0.01), quantile(ordered, 0.99), bars)
     counts = [0] * (len(edges) - 1)
     for value in ordered:
         counts[min(max(bisect_right(edges, value) - 1, 0), len(counts) - 1)] += 1
@@ -71,8 +73,8 @@ def shape_of(values: Sequence[float]) -> NumberShape:
     return NumberShape(quantiles, tenths, bin_counts(ordered, tenths), edges, tuple(counts))
 
 
-def _edges(low: float, high: float) -> tuple[float, ...]:
-    step = _round_step((high - low) / MAX_BARS) if high > low else max(abs(low), 1.0)
+def _edges(low: float, high: float, bars: int) -> tuple[float, ...]:
+    step = _round_step((high - low) / bars) if high > low else max(abs(low), 1.0)
     first = floor(low / step)
     last = floor(high / step) + 1
     return tuple(float(f"{i * step:.12g}") for i in range(first, last + 1))

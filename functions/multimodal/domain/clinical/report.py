@@ -179,6 +179,10 @@ def _told(counts: Counts) -> Iterator[str]:
     else:
         yield f"none of {counts.rows:,} rows can be taken"
     if counts.dropped:
-        yield f"{counts.dropped:,} are left out by filters of the configuration"
+        yield f"{_rows(counts.dropped)} left out by filters of the configuration"
     if counts.rejected:
-        yield f"{counts.rejected:,} are rejected: correct what rejected.csv names, then upload the file again"
+        yield f"{_rows(counts.rejected)} rejected: correct what rejected.csv names, then upload the file again"
+
+
+def _rows(count: int) -> str:
+    return "1 row is" if count == 1 else f"{count:,} rows are"

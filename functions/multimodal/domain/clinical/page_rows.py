@@ -1,0 +1,152 @@
+"""The page's parts on rows: validation, selection, labels."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from multimodal.domain.clinical.charts import FEW, bar, blurred, few, stacked, survival_curve
+from multimodal.domain.clinical.markup import Html, join, tag
+from multimodal.domain.clinical.page_text import amount, header, legend, percent, table
+
+_COSTS = {"row": "row rejected", "label": "label held back", "dropped": "left out by a filter"}
+
+
+def validation_part(validation: Mapping[str, Any]) -> Html:
+    """Return what became of the rows, and every problem."""
+    parts = [("main", validation["taken"]), ("faint", validation["dropped"]), ("bad", validation["rejected"])]
+    names = ("taken", "left out by filters", "rejected")
+    told = [(f"{n:,} {name}", tone, "") for (tone, n), name in zip(parts, names, strict=True)]
+    groups = [tag("tr", tag("td", name), tag("td", f"{n:,}", class_="n")) for name, n in validation["records"].items()]
+    return join(
+        stacked(parts, ", ".join(name for name, _, _ in told)),
+        legend(told),
+        _problems(validation["problems"]),
+        tag("h3", "Records by feature group") if groups else "",
+        table(header([("feature group", ""), ("records", "n")]), groups) if groups else "",
+    )
+
+
+def _problems(problems: Sequence[Mapping[str, Any]]) -> Html:
+    if not problems:
+        return tag("p", "No row and no label had a problem.", class_="told")
+    names = [
+        ("what is wrong", ""),
+        ("column", ""),
+        ("it costs", ""),
+        ("how often", "n"),
+        ("rows", ""),
+        ("in words", ""),
+    ]
+    return table(header(names), [_problem(problem) for problem in problems])
+
+
+def _problem(problem: Mapping[str, Any]) -> Html:
+    rows = ", ".join(map(str, problem["first_rows"]))
+    more = " …" if problem["count"] > len(problem["first_rows"]) else ""
+    return tag(
+        "tr",
+        tag("td", tag("span", problem["code"], class_="code soft")),
+        tag("td", problem["column"] or "–", class_="name"),
+        tag("td", _COSTS[problem["scope"]]),
+        tag("td", f"{problem['count']:,}", class_="n"),
+        tag("td", rows + more, class_="small soft"),
+        tag("td", problem["message"], class_="message small"),
+    )
+
+
+def selection_part(selection: Sequence[Mapping[str, Any]]) -> Html:
+    """Return how the dropped rows differ from the kept ones."""
+    lede = (
+        "A filter that leaves rows out chooses cases. Where groups of a column lose more than others, what is left is "
+        "another population than the one that was recruited."
+    )
+    whole = selection[-1]
+    filters = [tag("li", f"{part['dropped']:,}: {part['reason']}") for part in selection if part["filter"] is not None]
+    overall = whole["dropped"] / max(whole["dropped"] + whole["kept"], 1)
+    told = f"{whole['dropped']:,} of {whole['dropped'] + whole['kept']:,} rows are left out ({percent(overall)}):"
+    names = [
+        ("", ""),
+        ("group", ""),
+        ("left out", "n"),
+        ("kept", "n"),
+        ("share left out (line: of all rows)", "plot"),
+    ]
+    rows = [row for by in whole["by"] if len(by["groups"]) > 1 for row in _groups(by, overall)]
+    return join(
+        tag("p", lede, class_="lede"),
+        tag("p", told, class_="told"),
+        tag("ul", filters, class_="told"),
+        table(header(names), rows) if rows else "",
+    )
+
+
+def _groups(by: Mapping[str, Any], overall: float) -> Iterator[Html]:
+    for i, group in enumerate(by["groups"]):
+        dropped, kept = group["dropped"], group["kept"]
+        share = blurred(dropped) / max(blurred(dropped) + blurred(kept), 1)
+        name = "not known" if group["value"] is None else group["value"]
+        label = f"{name}: {few(dropped)} left out, {few(kept)} kept"
+        plot = bar(share, label, "other", overall) if dropped + kept >= 2 * FEW else "too few cases to compare"
+        yield tag(
+            "tr",
+            tag("td", ("" if i else by["column"]), class_="name soft"),
+            tag("td", name),
+            tag("td", few(dropped), class_="n"),
+            tag("td", few(kept), class_="n"),
+            tag("td", plot, class_="plot small soft"),
+            class_="parted" if not i else None,
+        )
+
+
+_LABELS = {
+    "survival_status": ("alive", "dead"),
+    "os_event": ("lost sight of alive", "died"),
+    "rfs_event": ("lost sight of without", "recurred or died"),
+}
+
+
+def labels_part(labels: Mapping[str, Any]) -> Html:
+    """Return counts of labels and survival."""
+    names = [("label", ""), ("0", "n"), ("1", "n"), ("none", "n"), ("it says", "")]
+    rows = [_label(name, counts) for name, counts in labels["counts"].items()]
+    held = [tag("li", tag("span", code, class_="code soft"), f" {n:,}") for code, n in labels["held"].items()]
+    return join(
+        _survival(labels["survival"]) if labels["survival"] else "",
+        tag("h3", "Labels") if rows else "",
+        table(header(names), rows) if rows else tag("p", "There are no labels.", class_="told"),
+        tag("h3", "Held back, while the features of the rows are taken") if held else "",
+        tag("ul", held) if held else "",
+    )
+
+
+def _label(name: str, counts: Mapping[str, int]) -> Html:
+    days = name.removeprefix("os_horizon_").removesuffix("d")
+    zero, one = _LABELS.get(name, (f"lived longer than {days} days", f"died within {days} days"))
+    return tag(
+        "tr",
+        tag("td", name, class_="name"),
+        *(tag("td", few(counts.get(value, 0)), class_="n") for value in ("0", "1", "none")),
+        tag("td", f"0: {zero}; 1: {one}", class_="small soft"),
+    )
+
+
+def _survival(survival: Mapping[str, Any]) -> Html:
+    median, followed = survival["median_days"], survival["median_follow_up_days"]
+    reached = (
+        f"Half had died after {_years(median)}." if median is not None else "Fewer than half died within follow-up."
+    )
+    follow_up = f" Median follow-up is {_years(followed)}." if followed is not None else ""
+    told = f"{few(survival['events'])} of {survival['cases']:,} cases died. {reached}{follow_up}"
+    lede = (
+        "Overall survival (Kaplan–Meier) with its 95 % interval, read off in steps of a month or more. Median "
+        "follow-up is the reverse estimate: how long cases would have been watched, had nobody died."
+    )
+    drawn = survival["cases"] >= FEW
+    return join(
+        tag("p", lede, class_="lede"),
+        tag("p", told, class_="told"),
+        tag("figure", survival_curve(survival["curve"], told), class_="survival") if drawn else "",
+    )
+
+
+def _years(days: float) -> str:
+    return f"{amount(days)} days ({days / 365.25:.1f} years)"
