@@ -92,17 +92,13 @@ def _columns(config: ClinicalConfig) -> Iterator[str]:
 
 
 def _has_levels(config: ClinicalConfig, source: str) -> bool:
-    return source in config.by_source and config.by_source[source].kind in ("one_hot", "ordinal", "flag")
+    return source in config.by_source and config.by_source[source].values is not None
 
 
 def _declared(config: ClinicalConfig, source: str) -> set[str]:
     """Return the values that the configuration names for a column, wherever it does."""
     column = config.by_source.get(source)
-    names: set[str] = set()
-    if column is not None and column.kind in ("one_hot", "ordinal"):
-        names.update(column.levels)
-    if column is not None and column.kind == "flag":
-        names.update(column.true, column.false)
+    names = set(column.values or ()) if column else set()
     if config.target and config.target.column == source:
         names.update(config.target.positive)
     for facet in config.bias.facets if config.bias else []:

@@ -17,6 +17,7 @@ def columns_section(config: ClinicalConfig, summary: ProfileSummary) -> list[dic
             "status": status_of(config, column),
             "why": _why(config, column),
             "unit": _unit(column),
+            "features": [name for name, _ in column.features] if config.is_feature(column) else [],
             **summary.columns[column.source].document(),
         }
         for column in config.columns

@@ -14,6 +14,7 @@ _STAGES = {
     "outcome": "what happened in the end",
 }
 _MOST_LEVELS = 12
+_MOST_FEATURES = 8
 
 
 def columns_part(columns: Sequence[Mapping[str, Any]]) -> Html:
@@ -49,11 +50,21 @@ def _card(part: Mapping[str, Any]) -> Html:
     return tag(
         "article",
         tag("header", tag("h4", part["column"]), chip(part["status"])),
-        tag("p", f"{why}."),
+        tag("p", f"{why}.", _becomes(part["features"])),
         _distribution(part),
         _missing(part),
         class_="card",
     )
+
+
+def _becomes(features: Sequence[str]) -> Html:
+    """Return the names of the features; of many only the first, which tell the pattern."""
+    if not features:
+        return Html()
+    shown = list(features[:_MOST_FEATURES])
+    more = f" and {len(features) - len(shown)} more" if len(features) > len(shown) else ""
+    names = [piece for name in shown for piece in (", ", tag("code", name))][1:]
+    return join(" Becomes ", names, more, ".")
 
 
 def _distribution(part: Mapping[str, Any]) -> Html:

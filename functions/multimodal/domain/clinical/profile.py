@@ -125,10 +125,8 @@ class ProfileSummary:
 
 
 def _tally(column: Column) -> Tally:
-    if column.kind in ("one_hot", "ordinal"):
-        return LevelTally(list(column.levels))
-    if column.kind == "flag":
-        return LevelTally([*column.true, *column.false])
+    if column.values is not None:
+        return LevelTally(column.values)
     return NumberTally() if column.kind in ("number", "date_difference") else PresenceTally()
 
 

@@ -80,6 +80,7 @@ tr.parted td { border-top: 2px solid var(--rule); }
 td.message { min-width: 220px; }
 .soft { color: var(--soft); }
 .small { font-size: 13px; }
+code { font: 12px/1.4 var(--mono); color: var(--ink); }
 .legend { display: flex; flex-wrap: wrap; gap: 6px 22px; margin: 10px 0 18px; padding: 0; list-style: none;
   font-size: 13.5px; }
 .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 7px;
