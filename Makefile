@@ -25,7 +25,7 @@ INSTALL := $(PIP) install --no-deps --require-hashes --requirement
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup salmon demo up down status test check lint types unit fuzz e2e bench smoke build deploy ready-to-deploy images contracts lock clean
+.PHONY: help setup salmon demo up down status test check lint types unit fuzz e2e bench smoke dataset build deploy ready-to-deploy images contracts lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 20
@@ -74,6 +74,10 @@ down: setup ## stop it and delete its uploads, ledger and features
 
 status: setup ## what the ledger holds
 	@$(PY) -m local status
+
+dataset: setup ## draft a dataset's file from a clinical table: CSV=path, and perhaps NAME=name
+	@test -n "$(CSV)" || { echo "Name the table: make dataset CSV=path/to/table.csv NAME=my_study"; exit 1; }
+	@PYTHONPATH=functions $(PY) -m local.draft "$(CSV)" $(NAME)
 
 test: check unit e2e ## everything CI runs
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -291,6 +292,33 @@ def test_no_value_is_lost_and_none_is_invented(values: list[float | None]) -> No
         assert (found is None) == (value is None)
         if found is not None and value is not None:
             assert 2 ** float(found) - 1 == pytest.approx(value, rel=1e-9, abs=1e-9)
+
+
+def _wide_rows(cases: int, genes: int) -> Iterator[tuple[int, list[str]]]:
+    yield 1, ["case", *PANEL, *(f"GENE{n}" for n in range(genes - len(PANEL)))]
+    for case in range(cases):
+        yield case + 2, [f"R01-{case:03d}", *(f"{(case + n) % 97}.25" for n in range(genes))]
+
+
+def _read_wide(cases: int) -> int:
+    read = ExpressionMatrix(dataset(unit="FPKM"), "stack", _wide_rows(cases, 22_127), UPLOAD)
+    return sum(len(batch.records) for batch in read.batches())
+
+
+def _peak(cases: int) -> int:
+    tracemalloc.start()
+    try:
+        _read_wide(cases)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_matrix_as_wide_as_the_articles_is_read_in_the_memory_of_a_row() -> None:
+    assert _read_wide(130) == 130
+    few, many = _peak(3), _peak(30)
+    assert many < 1.1 * few, "what is held does not grow with the cases"
+    assert many < 20e6
 
 
 # Configuration

@@ -1,0 +1,1 @@
+"""Drafts a dataset's file from a clinical table: ``make dataset CSV=path``."""

@@ -1,0 +1,299 @@
+"""The draft of a dataset's file: guesses that load as they are, and nothing of a person in them."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local.draft.__main__ import default_name, main, write_draft
+from local.draft.document import render
+from local.draft.facts import read_facts
+from local.draft.guess import stage_of
+from local.draft.names import Names, slug
+from local.draft.table import draft_table, id_pattern
+from local.errors import CommandError
+from multimodal.domain.dataset import DatasetConfig
+
+CASES = [f"P-{n:03d}" for n in range(1, 31)]
+
+
+def draft(**columns: list[Any]) -> dict[str, Any]:
+    """Draft a table of 30 cases and return its clinical section, checked; `_` in a name stands for a blank."""
+    table = {"Case ID": CASES} | {name.replace("_", " "): values for name, values in columns.items()}
+    return draft_of(table)
+
+
+def draft_of(table: dict[str, list[Any]]) -> dict[str, Any]:
+    """Draft a table and return its clinical section, checked."""
+    text = text_of(table)
+    DatasetConfig.model_validate(yaml.safe_load(text))
+    return dict(yaml.safe_load(text)["clinical"])
+
+
+def text_of(table: dict[str, list[Any]]) -> str:
+    """Return the draft's text."""
+    rows = [[str(cell) for cell in row] for row in zip(*table.values(), strict=True)]
+    return render(draft_table(read_facts(list(table), rows)), "mine")
+
+
+def only(clinical: dict[str, Any]) -> dict[str, Any]:
+    """Return the first column that is not the case."""
+    return dict(clinical["columns"][0])
+
+
+def cycled(*values: Any) -> list[Any]:
+    """Return 30 values."""
+    return [values[n % len(values)] for n in range(30)]
+
+
+AGE = {"Age": [20 + n for n in range(30)]}
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "kind", "expected"),
+    [
+        ("Smoker", cycled("Yes", "No"), "flag", {"true": ["Yes"], "false": ["No"]}),
+        ("Smoker", cycled("yes", "No", "Yes"), "flag", {"true": ["yes", "Yes"], "false": ["No"]}),
+        ("Smoker", cycled("1", "0"), "flag", {"true": ["1"], "false": ["0"]}),
+        ("Node (choice=LUL)", cycled("Unchecked"), "flag", {"true": ["Checked"], "name": "node_lul"}),
+        ("Sex", cycled("Male", "Female"), "flag", {"true": ["Female"], "name": "sex_female"}),
+        ("Site", cycled("North", "South", "East"), "one_hot", {}),
+        ("Stage", cycled("T2", "T1b", "Tis", "T1a"), "ordinal", {"levels": {"Tis": 0, "T1a": 1, "T1b": 2, "T2": 3}}),
+        ("Stage", cycled("III", "I", "IV", "II"), "ordinal", {"levels": {"I": 0, "II": 1, "III": 2, "IV": 3}}),
+        ("ECOG score", cycled(0, 2, 1), "ordinal", {"levels": {"0": 0, "1": 1, "2": 2}}),
+        ("Pain", cycled("severe", "mild"), "ordinal", {"levels": {"mild": 0, "severe": 1}}),
+        ("Share", cycled("25 - 50%", "0%", ">0 - 25%"), "ordinal", {"levels": {"0%": 0, ">0 - 25%": 1, "25 - 50%": 2}}),
+        ("Weight (lbs)", [150 + n for n in range(30)], "number", {"unit": "kg", "factor": 0.45359237, "min": 0}),
+        ("Haemoglobin", [10.5 + n for n in range(30)], "number", {"unit": "unknown", "max": 100}),
+        ("Age", AGE["Age"], "number", {"unit": "years", "max": 89, "age": True, "integral": True}),
+        ("Shift", [n - 10 for n in range(30)], "number", {"min": -20, "max": 50}),
+        ("CT Date", [f"{1 + n % 12}/{1 + n % 28}/2001" for n in range(30)], "date", {}),
+        ("Group", cycled("A"), "drop", {}),
+        ("Empty", cycled("NA", ""), "drop", {}),
+        ("Story", [f"sentence number {n}" for n in range(30)], "drop", {}),
+        ("Few rows a level", [f"w{n % 15}" for n in range(30)], "drop", {}),
+        ("Year of entry", [2000 + n % 5 for n in range(30)], "drop", {}),
+    ],
+)
+def test_kind_is_guessed_from_name_and_values(
+    header: str, values: list[Any], kind: str, expected: dict[str, Any]
+) -> None:
+    column = only(draft_of({"Case ID": CASES, header: values, "Anything": cycled("x", "y", "z")}))
+    assert column["kind"] == kind
+    assert {key: column[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "stage"),
+    [
+        ("Survival Status", "outcome"),
+        ("Time to Death (days)", "outcome"),
+        ("Date of Last Known Alive", "outcome"),
+        ("Recurrence Location", "outcome"),
+        ("Months of follow-up", "outcome"),
+        ("Last contact", "outcome"),
+        ("OS", "outcome"),
+        ("progression", "outcome"),
+        ("Age at death", "outcome"),
+        ("Adjuvant Treatment", "post_treatment"),
+        ("Chemo cycles", "post_treatment"),
+        ("Treatment after surgery", "post_treatment"),
+        ("Pathological T stage", "surgery"),
+        ("EGFR mutation status", "surgery"),
+        ("Histology", "surgery"),
+        ("Age at Histological Diagnosis", "baseline"),
+        ("Smoking status", "baseline"),
+        ("CT Date", "baseline"),
+    ],
+)
+def test_what_sounds_like_the_future_is_late(header: str, stage: str) -> None:
+    assert stage_of(header) == stage
+
+
+def test_late_columns_never_become_features() -> None:
+    clinical = draft(
+        Age=AGE["Age"],
+        Time_to_Death=[n * 10 for n in range(30)],
+        Vital_status=cycled("Dead", "Alive"),
+        Chemotherapy=cycled("Yes", "No", "No"),
+        Recurrence_site=cycled("local", "distant", "none seen"),
+    )
+    config = DatasetConfig.model_validate({"schema": 1, "name": "mine", "clinical": clinical}).clinical
+    assert config is not None
+    assert [c.source for c in config.columns if config.is_feature(c)] == ["Age"]
+
+
+def test_missing_values_are_told_apart_from_findings() -> None:
+    clinical = draft(
+        Age=[*AGE["Age"][:28], "N/A", "Not Collected"], EGFR=cycled("Mutant", "Wildtype", "Unknown", "n/a")
+    )
+    assert clinical["missing"] == ["N/A", "Not Collected", "n/a"]
+    egfr = clinical["columns"][1]
+    assert (egfr["missing"], sorted(egfr["levels"])) == (["Unknown"], ["Mutant", "Wildtype"])
+
+
+def test_numbers_with_a_few_words_among_them_stay_numbers() -> None:
+    column = only(draft(Pack_years=[*range(10, 39), "many"]))
+    assert (column["kind"], column["missing"]) == ("number", ["many"])
+
+
+def test_dates_of_the_day_first_are_seen() -> None:
+    clinical = draft(Visit=[f"{1 + n % 28:02d}/{1 + n % 12:02d}/2001" for n in range(30)], Age=AGE["Age"])
+    assert clinical["date_format"] == "%d/%m/%Y"
+    assert clinical["stages"]["baseline"]["event_time"] == {"column": "Visit"}
+
+
+def test_day_and_month_that_could_be_either_are_to_be_checked() -> None:
+    dates = [f"{1 + n % 12}/{1 + n % 12}/2001" for n in range(30)]
+    text = text_of({"Case ID": CASES, "Visit": dates, "Age": AGE["Age"]})
+    assert "# CHECK: day and month could be the other way round." in text
+
+
+def test_event_times_and_labels_come_from_the_tables_dates() -> None:
+    dates = [f"{1 + n % 12}/{1 + n % 28}/2001" for n in range(30)]
+    clinical = draft(
+        CT_Date=dates,
+        Days_from_CT_to_surgery=list(range(1, 31)),
+        Histology=cycled("adeno", "squamous", "other"),
+        Survival_Status=cycled("Dead", "Alive"),
+        Date_of_Death=[d if n % 2 == 0 else "" for n, d in enumerate(dates)],
+        Date_of_Last_Known_Alive=[d.replace("2001", "2003") for d in dates],
+    )
+    assert clinical["stages"]["surgery"]["event_time"] == {"column": "CT Date", "plus_days": "Days from CT to surgery"}
+    assert clinical["labels"]["origin"] == "surgery"
+    assert clinical["labels"]["death"] == "Date of Death"
+    assert clinical["target"] == {"column": "Survival Status", "positive": ["Alive"]}
+
+
+def test_column_that_is_another_ones_copy_is_dropped() -> None:
+    clinical = draft(Adjuvant=cycled("Yes", "No"), Chemotherapy=cycled("Yes", "No"))
+    assert clinical["columns"][1]["kind"] == "drop"
+    assert "equal to Adjuvant" in clinical["columns"][1]["reason"]
+
+
+# Persons
+
+
+SECRETS: dict[str, list[str]] = {
+    "Patient name": [f"Jane Doe{chr(65 + n % 26)}{n}" for n in range(30)],
+    "Phone": [f"555-010-{1000 + n}" for n in range(30)],
+    "Contact": [f"someone{n}@example.org" for n in range(30)],
+    "SSN": [f"900-11-{2000 + n}" for n in range(30)],
+    "MRN": [f"{7000000 + n}" for n in range(30)],
+    "Date of birth": [f"3/{1 + n % 28}/1950" for n in range(30)],
+    "Comments": [f"told me that {n}" for n in range(30)],
+    "Sample ID": [f"S{n:05d}X" for n in range(30)],
+    "Referrer": [f"Mister Number{n}" for n in range(30)],
+}
+
+
+@pytest.mark.parametrize("header", SECRETS)
+def test_what_identifies_a_person_is_dropped_and_written_nowhere(header: str) -> None:
+    table = {"Case ID": CASES, header: SECRETS[header], "Age": AGE["Age"]}
+    text = text_of(table)
+    assert only(draft_of(table))["kind"] == "drop"
+    assert not [value for value in (*SECRETS[header], *CASES) if value in text]
+
+
+def test_columns_to_remove_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = write_csv(tmp_path / "t.csv", {"Case ID": CASES, "Patient name": SECRETS["Patient name"], **AGE})
+    _, found = write_draft(table, "mine", tmp_path)
+    assert found.identifying == ["Patient name"]
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("ids", "pattern"),
+    [
+        (["R01-001", "AMC-049"], r"[A-Z]\d{2}-\d{3}|[A-Z]{3}-\d{3}"),
+        (["7", "12"], r"\d|\d{2}"),
+        (["a.b", "c.d"], r"[a-z]\.[a-z]"),
+        ([f"{'x' * n}" for n in range(1, 9)], r"[A-Za-z0-9][A-Za-z0-9_.-]*"),
+    ],
+)
+def test_pattern_of_ids_has_their_shape_and_none_of_them(ids: list[str], pattern: str) -> None:
+    assert id_pattern(ids) == pattern
+
+
+# The file
+
+
+HEADERS = st.text(
+    st.characters(codec="utf-8", exclude_characters="\r\n", exclude_categories=("C",)), min_size=1
+).filter(lambda text: 0 < len(text.strip()) <= 60)
+CELLS = st.sampled_from(
+    ["", "NA", "Yes", "No", "true", "1", "2.5", "null", "a: b", "#x", "- y", "{z}", "'q'", '"', "%", "é"]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(HEADERS, st.lists(CELLS, min_size=12, max_size=12), min_size=1, max_size=6))
+def test_any_table_gives_a_file_that_passes_the_check(columns: dict[str, list[str]]) -> None:
+    stripped = {header.strip(): cells for header, cells in columns.items()}
+    stripped.pop("Case ID", None)
+    table = {"Case ID": CASES[:12], **stripped, "Age": [str(n + 30) for n in range(12)]}
+    clinical = draft_of(table)
+    assert [c["source"] for c in clinical["columns"]] == list(table)[1:]
+
+
+def test_names_are_valid_and_never_given_twice() -> None:
+    names = Names()
+    given_names = [
+        names.of_column(header, 7) for header in ("Event time", "event-time", "1st visit", "%GG", "日本", "x")
+    ]
+    assert given_names == ["event_time_2", "event_time_3", "x_1st_visit", "percent_gg", "column_7", "x_x"]
+    assert slug("not otherwise specified carcinoma", 20) == "not_otherwise"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Lung Study-2018.csv", "lung_study_2018"), ("2018 data.csv", "data"), (f"{'a' * 40}.csv", "a" * 31)],
+)
+def test_dataset_is_called_like_its_table(name: str, expected: str) -> None:
+    assert default_name(Path(name)) == expected
+
+
+def write_csv(path: Path, table: dict[str, list[Any]]) -> Path:
+    """Write a table and return its path."""
+    text = io.StringIO()
+    csv.writer(text).writerows([list(table), *zip(*table.values(), strict=True)])
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return path
+
+
+def test_existing_file_is_not_overwritten(tmp_path: Path) -> None:
+    table = write_csv(tmp_path / "mine.csv", {"Case ID": CASES, **AGE})
+    path, _ = write_draft(table, folder=tmp_path)
+    before = path.read_text()
+    with pytest.raises(CommandError, match="not overwritten"):
+        write_draft(table, folder=tmp_path)
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("Case ID,Age\n", "no rows"), ("A,B\nx,1\nx,1\n", "names the case"), ("A,B\nx,1\n,1\n", "names the case")],
+)
+def test_table_that_cannot_be_drafted_leaves_nothing(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(CommandError, match=complaint):
+        write_draft(tmp_path / "t.csv", "mine", tmp_path)
+    assert list(tmp_path.glob("*.yaml")) == []
+
+
+def test_command_says_what_to_do_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.draft.__main__.write_draft", lambda csv, name: write_draft(csv, name, tmp_path))
+    table = write_csv(tmp_path / "t.csv", {"Case ID": CASES, "Patient name": SECRETS["Patient name"], **AGE})
+    assert main([str(table), "mine"]) == 0
+    said = capsys.readouterr().out
+    assert "Remove before you upload: Patient name" in said
+    assert "DatasetNames" in said
+    assert main([str(table), "Mine!"]) == 2
+    assert main([str(tmp_path / "none.csv"), "other"]) == 2
