@@ -21,6 +21,7 @@ from multimodal.adapters.package_files import load_dataset
 from multimodal.domain.errors import ConfigurationError
 
 DATASETS = ROOT / "functions" / "datasets"
+_MAX_HEADER = 256
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
 
 
@@ -73,6 +74,7 @@ def write_draft(csv: Path, name: str = "", folder: Path = DATASETS) -> tuple[Pat
             hint="Draft under another name (NAME=…) and copy its clinical: section.",
         )
     header, rows = read_rows(csv)
+    _check_header(header)
     table = draft_table(read_facts(header, rows))
     path.write_text(render(table, name), encoding="utf-8")
     try:
@@ -81,6 +83,15 @@ def write_draft(csv: Path, name: str = "", folder: Path = DATASETS) -> tuple[Pat
         path.unlink()
         raise CommandError("The draft would not pass the check of dataset files.", details=str(error)) from error
     return path, table
+
+
+def _check_header(header: Sequence[str]) -> None:
+    names = [name.strip() for name in header]
+    if not all(0 < len(name) <= _MAX_HEADER for name in names) or len(set(names)) < len(names):
+        raise CommandError(
+            "The header must name every column, each once and in at most 256 characters.",
+            hint="An upload of this table would be refused as well; mend its first row.",
+        )
 
 
 def default_name(csv: Path) -> str:

@@ -14,6 +14,8 @@ MAX_ROWS = 100_000
 """Rows that are looked at; a draft is a guess, and more rows make it no better."""
 MAX_VALUES = 2_000
 """Different values of a column that are remembered."""
+ENOUGH = 0.95
+"""Share of the different values that must be dates for a column to be one of dates."""
 _NUMBER = re.compile(r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$")
 
 
@@ -94,7 +96,7 @@ class Facts:
     @property
     def is_date(self) -> bool:
         """Whether (nearly) all values are dates of one format."""
-        return bool(self.values) and max(map(self.dates_as, DATE_FORMATS)) >= 0.95 * len(self.values)
+        return bool(self.values) and max(map(self.dates_as, DATE_FORMATS)) >= ENOUGH * len(self.values)
 
 
 def _is_date(value: str, date_format: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.draft.facts import Facts
+from local.draft.facts import ENOUGH, Facts
 from local.draft.names import Names
 from local.draft.words import (
     DIAGNOSIS,
@@ -71,6 +71,16 @@ def stage_of(header: str) -> str:
     return "surgery" if SURGERY.search(header) and not DIAGNOSIS.search(header) else "baseline"
 
 
+def sounds_identifying(facts: Facts) -> bool:
+    """Whether a column's name or one of its values sounds like a person."""
+    return bool(IDENTIFYING.search(facts.source)) or any(map(IDENTIFYING_VALUE.search, facts.values))
+
+
+def is_dated(facts: Facts, date_format: str) -> bool:
+    """Whether a column's values are dates as the table's other dates."""
+    return facts.is_date and facts.dates_as(date_format) >= ENOUGH * len(facts.values)
+
+
 def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
     """Guess what a column is.
 
@@ -101,7 +111,7 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
     stage = stage_of(facts.source)
-    if IDENTIFYING.search(facts.source) or any(map(IDENTIFYING_VALUE.search, facts.values)):
+    if sounds_identifying(facts):
         reason = "may identify a person, or is free text that may"
         warning = "remove the column from the table before you upload it, unless it is harmless"
         return Draft(facts.source, "drop", stage, {"reason": reason}, checks=[warning], identifying=True)
@@ -129,7 +139,7 @@ def _dropped(facts: Facts, stage: str, reason: str) -> Draft:
 
 
 def _date(facts: Facts, stage: str, date_format: str) -> Draft:
-    if facts.dates_as(date_format) < 0.95 * len(facts.values):
+    if not is_dated(facts, date_format):
         return _dropped(facts, stage, f"its dates are not written as {date_format} as those of the other columns")
     return Draft(facts.source, "date", stage)
 
@@ -180,10 +190,13 @@ def _number(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Dr
     settings |= _range(numbers, factor, _MAX_AGE if age else None)
     settings |= {"integral": True} if whole and factor == 1 else {}
     settings |= {"age": True} if age else {}
-    settings = ({"missing": others} if others else {}) | settings
+    # A text that a single row has may be about a person.
+    shared = [value for value in others if facts.values[value] > 1]
+    settings = ({"missing": shared} if shared else {}) | settings
     checks = ["the range is a guess; values outside of it put the row into quarantine"]
     checks += ["which unit?"] if unit == "unknown" else []
-    checks += ["what do the texts under missing: mean?"] if others else []
+    checks += ["what do the texts under missing: mean?"] if shared else []
+    checks += ["some cells are no numbers; their rows go to quarantine"] if len(shared) < len(others) else []
     return Draft(facts.source, "number", stage, settings, checks=checks)
 
 
@@ -204,7 +217,7 @@ def _above(value: float) -> float:
 
 def _ordinal(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Draft | None:
     values = list(facts.values)
-    if not _is_category(facts) or len(values) < 2:
+    if not _is_category(facts):
         return None
     numbered = not facts.no_numbers
     if numbered and not (
@@ -250,8 +263,8 @@ def _rank(value: str) -> tuple[float, bool, str]:
 
 
 def _is_category(facts: Facts) -> bool:
-    enough = facts.filled >= ROWS_PER_LEVEL * len(facts.values) or len(facts.values) == 2
-    return not facts.many and len(facts.values) <= MAX_LEVELS and enough
+    shared = facts.filled >= ROWS_PER_LEVEL * len(facts.values)
+    return shared and not facts.many and 1 < len(facts.values) <= MAX_LEVELS
 
 
 def _category(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Draft | None:

@@ -6,14 +6,25 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from local.errors import UsageError
+from local.errors import CommandError, UsageError
+
+DELIMITERS = ",;\t"
 
 
 def read_rows(path: Path) -> tuple[list[str], Iterator[list[str]]]:
-    """Return a table's header and its rows."""
+    """Return a table's header and its rows.
+
+    Raises
+    ------
+    CommandError
+        When there is no such file, or it is not text in UTF-8.
+    """
     if not path.is_file():
         raise UsageError(f"There is no file {path}.", hint="make dataset CSV=path/to/table.csv")
-    text = path.read_bytes().decode("utf-8-sig", errors="strict")
-    delimiter = max(",;\t", key=lambda d: text.partition("\n")[0].count(d))
-    rows = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path.name} is not text in UTF-8.", hint="Export the table as CSV (UTF-8).") from error
+    first = lines[0] if lines else ""
+    rows = csv.reader(lines, delimiter=max(DELIMITERS, key=first.count))
     return next(rows, []), rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.draft.facts import Facts, date_format_of
-from local.draft.guess import Draft, draft_column, stage_of
+from local.draft.guess import Draft, draft_column, is_dated, sounds_identifying, stage_of
 from local.draft.names import Names
 from local.draft.words import BEGINNING, DAYS_TO_SURGERY, DEATH_PAIRS, ID_NAME
 from local.errors import CommandError
@@ -73,16 +73,17 @@ def draft_table(facts: Sequence[Facts]) -> TableDraft:
     """
     case = _id_column(facts)
     others = [fact for fact in facts if fact is not case]
-    date_format, ambiguous = date_format_of(others)
+    date_format, ambiguous = date_format_of(fact for fact in others if not sounds_identifying(fact))
     missing = sorted({word for fact in others for word in fact.not_known})
     table = TableDraft(case.rows, case.source, id_pattern(case.values), missing, date_format, ambiguous)
-    day_zero, names = _day_zero(others, date_format), Names()
-    same: dict[int, str] = {}
+    first_with: dict[int, str] = {}
+    copy_of = {fact.source: first_with.setdefault(fact.content, fact.source) for fact in others}
+    originals = [fact for fact in others if copy_of[fact.source] == fact.source and not sounds_identifying(fact)]
+    day_zero, names = _day_zero(originals, date_format), Names()
     for fact in others:
-        equal_to = same.setdefault(fact.content, fact.source)
-        table.columns.append(
-            draft_column(fact, names, date_format, equal_to if equal_to != fact.source else None, day_zero)
-        )
+        original = copy_of[fact.source]
+        equal_to = original if original != fact.source else None
+        table.columns.append(draft_column(fact, names, date_format, equal_to, day_zero))
     _add_event_times(table, day_zero)
     _add_labels(table)
     return table
@@ -124,7 +125,7 @@ def _shape(value: str) -> str:
 
 def _day_zero(facts: Sequence[Facts], date_format: str) -> str | None:
     """Return the date that most probably begins a case: known early, and known of most cases."""
-    dates = [f for f in facts if f.is_date and stage_of(f.source) == "baseline" and f.dates_as(date_format)]
+    dates = [f for f in facts if is_dated(f, date_format) and stage_of(f.source) == "baseline"]
     best = max(dates, key=lambda f: (f.filled, bool(BEGINNING.search(f.source))), default=None)
     return best.source if best else None
 
