@@ -140,7 +140,7 @@ def real_config(**more: Any) -> ClinicalConfig:
         date("Date of Death"),
         number("Time to Death (days)", "outcome", unit="days"),
         date("CT Date", "baseline"),
-        number("Days between CT and surgery", "surgery", unit="days"),
+        number("Days between CT and surgery", "surgery", unit="days", integral=True),
     ]
     for column in columns:
         if column.get("unit", "") is None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from multimodal.domain.clinical.report import Counts, ProblemTally, Upload, build_refusal_report, build_report
-from multimodal.domain.table import RowProblem
+from multimodal.domain.table import RowProblem, Scope
 from tests.unit.functions.clinical_tables import batch, config, date, flag, number, one_hot, profiled
 
 UPLOAD = Upload("lung", "s3://raw/clinical/lung/a.csv", "0123456789abcdef", "2026-11-25T10:00:00Z", "utf-8", ",")
@@ -97,6 +97,14 @@ def test_problems_are_counted_with_their_first_rows() -> None:
     assert first["first_rows"] == [2, 3, 4, 5, 6]
     assert (second["scope"], second["count"]) == ("label", 1)
     assert report_of()["labels"]["held"] == {"DATES_CONTRADICT": 1}
+
+
+def test_problems_are_listed_by_what_they_cost() -> None:
+    tally = ProblemTally()
+    scopes: tuple[Scope, ...] = ("dropped", "warning", "value", "label", "row")
+    for scope in scopes:
+        tally.add(RowProblem(2, None, "age", "A_CODE", "some words", scope))
+    assert [problem["scope"] for problem in tally.document()] == ["row", "label", "value", "warning", "dropped"]
 
 
 def test_every_column_has_its_place_and_a_reason() -> None:

@@ -59,9 +59,10 @@ def _facet(bias: Mapping[str, Any], facet: Mapping[str, Any]) -> Html:
 
 
 def _adds(stratum: Mapping[str, Any], overall: Mapping[str, Any]) -> bool:
-    """A stratum that holds all cases says nothing new."""
+    """A stratum that holds all cases says nothing new, and one without cases nothing at all."""
     facets = ("disadvantaged", "others")
-    return stratum is overall or any(stratum[facet] != overall[facet] for facet in facets)
+    cases = sum(sum(stratum[facet].values()) for facet in facets)
+    return stratum is overall or (cases > 0 and any(stratum[facet] != overall[facet] for facet in facets))
 
 
 def _told(bias: Mapping[str, Any], overall: Mapping[str, Any]) -> str:

@@ -7,7 +7,13 @@ from multimodal.domain.clinical.charts import FEW, bar, blurred, few, stacked, s
 from multimodal.domain.clinical.markup import Html, join, tag
 from multimodal.domain.clinical.page_text import amount, header, legend, percent, table
 
-_COSTS = {"row": "row rejected", "label": "label held back", "dropped": "left out by a filter"}
+_COSTS = {
+    "row": "row rejected",
+    "label": "label held back",
+    "value": "value left out",
+    "warning": "nothing: look at it",
+    "dropped": "left out by a filter",
+}
 
 
 def validation_part(validation: Mapping[str, Any]) -> Html:

@@ -16,6 +16,8 @@ from multimodal.domain.clinical.selection import selection_section
 from multimodal.domain.table import RowProblem
 
 SCHEMA = 1
+SCOPES = ("row", "label", "value", "warning", "dropped")
+"""What a problem may cost, the most first; see :data:`multimodal.domain.table.Scope`."""
 FIRST_ROWS = 5
 
 
@@ -63,8 +65,8 @@ class ProblemTally:
         return {code: n for code, n in sorted(total.items()) if n}
 
     def document(self) -> list[dict[str, Any]]:
-        """Return the problems as JSON, the most frequent of each scope first."""
-        order = sorted(self.counts.items(), key=lambda item: (item[0][0] != "row", item[0][0], -item[1], item[0]))
+        """Return the problems as JSON, the costliest scope first, the most frequent of each first."""
+        order = sorted(self.counts.items(), key=lambda item: (SCOPES.index(item[0][0]), -item[1], item[0]))
         return [
             {
                 "scope": scope,

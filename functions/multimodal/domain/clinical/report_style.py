@@ -42,10 +42,9 @@ a { color: inherit; text-decoration-color: var(--faint); text-underline-offset: 
   border: 1px solid currentColor; }
 pre { font: 13px/1.6 var(--mono); background: var(--card); border: 1px solid var(--rule); border-radius: 8px;
   padding: 14px 18px; margin: 14px 0 0; overflow-x: auto; white-space: pre; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); margin: 26px 0 0;
-  padding: 0; gap: 1px;
-  background: var(--rule); border: 1px solid var(--rule); border-radius: 10px; overflow: hidden; }
-.figures div { background: var(--card); padding: 14px 18px 12px; }
+.figures { display: flex; flex-wrap: wrap; margin: 26px 0 0; padding: 0; gap: 1px; background: var(--rule);
+  border: 1px solid var(--rule); border-radius: 10px; overflow: hidden; }
+.figures div { background: var(--card); padding: 14px 18px 12px; flex: 1 1 128px; }
 .figures dt { color: var(--soft); font-size: 13px; }
 .figures dd { margin: 0; font: 400 27px/1.25 var(--serif); }
 .figures .bad dd { color: var(--bad); }
@@ -65,16 +64,17 @@ h4 { font-size: 14px; margin: 0; font-weight: 600; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th { text-align: left; font-weight: 500; color: var(--soft); font-size: 12.5px; padding: 0 14px 6px 0;
   vertical-align: bottom; }
+th, td { overflow-wrap: break-word; }
 td { padding: 8px 14px 8px 0; border-top: 1px solid var(--rule); vertical-align: top; }
 th:last-child, td:last-child { padding-right: 0; }
 td.n, th.n { text-align: right; white-space: nowrap; overflow-wrap: normal; }
-td.name { min-width: 150px; }
+td.name { min-width: 130px; overflow-wrap: anywhere; }
 td.plot, th.plot { width: 42%; min-width: 190px; }
 td.plot svg, th.plot svg { display: block; }
 td.plot svg.bar { margin-top: 7px; } td.plot svg.intervals { margin: 2px 0; }
 td.mark, th.mark { width: 1%; white-space: nowrap; overflow-wrap: normal; }
 table.even { table-layout: fixed; min-width: 640px; }
-table.even th:nth-child(1) { width: 26%; } table.even th.mark { width: 20%; } table.even th.plot { width: 36%; }
+table.even th:nth-child(1) { width: 26%; } table.even th.mark { width: 22%; } table.even th.plot { width: 34%; }
 table.even td.mark { white-space: normal; line-height: 2; padding-top: 4px; }
 tr.parted td { border-top: 2px solid var(--rule); }
 td.message { min-width: 220px; }
@@ -143,6 +143,14 @@ footer p { margin: 0 0 8px; max-width: 90ch; }
     background: repeating-linear-gradient(90deg, var(--bad) 0 6px, transparent 6px 11px); }
   td.plot, th.plot { min-width: 150px; }
   section { margin-top: 40px; }
+  table.even, table.even thead, table.even tbody { display: block; min-width: 0; }
+  table.even tr { display: grid; grid-template-columns: 1fr auto; column-gap: 12px; padding: 9px 0 6px;
+    border-top: 1px solid var(--rule); }
+  table.even thead tr { border: 0; padding: 0; }
+  table.even td { border: 0; padding: 0; width: auto; }
+  table.even td.n { order: 1; } table.even td.mark { order: 2; grid-column: 1 / -1; }
+  table.even td.mark:empty, table.even th { display: none; }
+  table.even td.plot, table.even th.plot { order: 3; grid-column: 1 / -1; display: block; width: auto; padding: 4px 0; }
 }
 @media print {
   :root { --paper: #fff; --card: #fff; --ink: #111; --soft: #444; --rule: #ccc; --track: #e8e8e8; --main: #2d6a8e;
