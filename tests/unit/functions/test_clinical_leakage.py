@@ -85,6 +85,13 @@ def test_what_is_no_feature_or_is_allowed_is_shown_and_holds_nothing(changes: di
     assert leakage_hold(report, dataset) is None
 
 
+@pytest.mark.parametrize(("unseen", "suspected"), [("other", ["value"]), ("missing", ["missingness"])])
+def test_undeclared_values_are_judged_as_the_feature_tells_them(unseen: str, suspected: list[str]) -> None:
+    rows = [{**row, "ward": f"bed {i}" if row["status"] == "dead" else "north"} for i, row in enumerate(rows_of())]
+    _, report = judged([one_hot("ward", "north", "south", unseen=unseen)], rows)
+    assert column(report, "ward")["suspected"] == suspected
+
+
 def test_dates_are_judged_by_missingness_alone() -> None:
     dataset, report = judged([date("death")], rows_of())
     assert column(report, "death")["suspected"] == ["missingness"]

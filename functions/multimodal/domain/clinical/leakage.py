@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from multimodal.domain.clinical.auc import FOLDS, Auc, auc_of_categories, auc_of_numbers
+from multimodal.domain.clinical.cohorts import OTHER
 from multimodal.domain.clinical.config import LATE_STAGES, ClinicalConfig, Column
 from multimodal.domain.clinical.profile import ProfileSummary, Sample
 
@@ -53,8 +54,9 @@ def leakage_section(config: ClinicalConfig, summary: ProfileSummary) -> dict[str
 def _scored(
     config: ClinicalConfig, column: Column, sample: Sample, places: Sequence[int], outcomes: Sequence[bool]
 ) -> dict[str, Any]:
-    numbers = sample.numbers.get(column.source)
-    values: Sequence[Any] = sample.cells[column.source] if numbers is None else numbers
+    values = [_as_feature(column, cell) for cell in sample.cells[column.source]]
+    if column.source in sample.numbers:
+        values = list(sample.numbers[column.source])
     values = [values[i] for i in places]
     value = _by_value(column, values, outcomes)
     missingness = _by_missingness(values, outcomes)
@@ -66,6 +68,15 @@ def _scored(
         "missingness": missingness,
         "suspected": [name for name, part in (("value", value), ("missingness", missingness)) if part["suspected"]],
     }
+
+
+def _as_feature(column: Column, cell: str | None) -> str | bool | None:
+    """Return what a model is told of a cell: undeclared values are all alike, or missing."""
+    if cell is None or column.values is None:
+        return cell
+    if column.kind == "one_hot":
+        return column.levels.get(cell, OTHER if column.unseen == "other" else None)
+    return cell in column.true if column.kind == "flag" and cell in column.values else None
 
 
 def _by_value(column: Column, values: Sequence[Any], outcomes: Sequence[bool]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ SCHEMA = 1
 SCOPES = ("row", "label", "value", "warning", "dropped")
 """What a problem may cost, the most first; see :data:`multimodal.domain.table.Scope`."""
 FIRST_ROWS = 5
+MOST_NAMES, LONGEST_NAME = 50, 300
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,21 @@ def build_refusal_report(
     details : mapping, optional
         Numbers and names of columns behind the message; never a value of the table.
     """
-    verdict = {"status": "refused", "code": code, "message": message, "details": dict(details or {})}
+    shown = {_cut(name): _shortened(value) for name, value in (details or {}).items()}
+    verdict = {"status": "refused", "code": code, "message": message, "details": shown}
     return {"schema": SCHEMA, "upload": asdict(upload), "verdict": verdict}
+
+
+def _shortened(value: object) -> object:
+    """Return a detail of bearable size: a header may have a million columns, or a name of a megabyte."""
+    if isinstance(value, list | tuple):
+        more = [f"… and {len(value) - MOST_NAMES:,} more"] if len(value) > MOST_NAMES else []
+        return [*map(_shortened, value[:MOST_NAMES]), *more]
+    return _cut(value) if isinstance(value, str) else value
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…"
 
 
 def _verdict(counts: Counts, hold: tuple[str, str] | None) -> dict[str, Any]:

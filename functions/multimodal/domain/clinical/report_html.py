@@ -4,16 +4,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from multimodal.domain.clinical.leakage import LEAKAGE_SUSPECTED
-from multimodal.domain.clinical.markup import Html, join, tag
-from multimodal.domain.clinical.page_bias import bias_part
-from multimodal.domain.clinical.page_columns import columns_part
-from multimodal.domain.clinical.page_drift import drift_part
-from multimodal.domain.clinical.page_leakage import leakage_part
-from multimodal.domain.clinical.page_rows import labels_part, selection_part, validation_part
-from multimodal.domain.clinical.report_style import STYLE
+from multimodal.domain.clinical.page.bias import bias_part
+from multimodal.domain.clinical.page.columns import columns_part
+from multimodal.domain.clinical.page.drift import drift_part
+from multimodal.domain.clinical.page.leakage import leakage_part
+from multimodal.domain.clinical.page.markup import Html, join, tag
+from multimodal.domain.clinical.page.rows import labels_part, selection_part, validation_part
+from multimodal.domain.clinical.page.style import STYLE
 
 _STATES = {"accepted": "Accepted", "empty": "Nothing accepted", "held": "Held for review", "refused": "Refused"}
-_MOST_NAMES = 40
 # Nothing may be loaded or run, whatever a header or a value of the table contains.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -97,10 +96,7 @@ def _details(verdict: Mapping[str, Any]) -> Html:
 
 
 def _listed(value: object) -> str:
-    if not isinstance(value, list | tuple):
-        return str(value)
-    more = f" and {len(value) - _MOST_NAMES:,} more" if len(value) > _MOST_NAMES else ""
-    return ", ".join(map(str, value[:_MOST_NAMES])) + more
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _held(report: Mapping[str, Any]) -> Html:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from multimodal.domain.clinical.charts import AUC_SCALE, Mark, axis, intervals
-from multimodal.domain.clinical.markup import Html, join, tag
-from multimodal.domain.clinical.page_text import chip, header, legend, table
+from multimodal.domain.clinical.page.charts import AUC_SCALE, Mark, axis, intervals
+from multimodal.domain.clinical.page.markup import Html, join, tag
+from multimodal.domain.clinical.page.text import chip, header, legend, table
 
 _NAMES = {"value": "by value", "missingness": "by whether it is missing"}
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from multimodal.domain.clinical.charts import PSI_SCALE, axis, few, pair, psi_bar
-from multimodal.domain.clinical.markup import Html, join, tag
-from multimodal.domain.clinical.page_text import amount, header, legend, percent, table
+from multimodal.domain.clinical.page.charts import PSI_SCALE, axis, few, pair, psi_bar
+from multimodal.domain.clinical.page.markup import Html, join, tag
+from multimodal.domain.clinical.page.text import amount, header, legend, percent, table
 
 _TONES = {"none": "main", "moderate": "wait", "large": "bad"}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from multimodal.domain.clinical.markup import Html, tag
+from multimodal.domain.clinical.page.markup import Html, tag
 
 STATUS = {
     "feature": "feature",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from multimodal.domain.clinical.markup import Html, tag
+from multimodal.domain.clinical.page.markup import Html, tag
 
 FEW = 5
 """Counts of cases below this are written and drawn alike: the length of a bar would tell them."""

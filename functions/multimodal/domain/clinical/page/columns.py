@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from multimodal.domain.clinical.charts import bar, blurred, few, histogram
-from multimodal.domain.clinical.markup import Html, join, tag
-from multimodal.domain.clinical.page_text import amount, chip, percent
+from multimodal.domain.clinical.page.charts import bar, blurred, few, histogram
+from multimodal.domain.clinical.page.markup import Html, join, tag
+from multimodal.domain.clinical.page.text import amount, chip, percent
 
 _STAGES = {
     "baseline": "before any treatment",

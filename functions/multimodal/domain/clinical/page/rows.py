@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from multimodal.domain.clinical.charts import FEW, bar, blurred, few, stacked, survival_curve
-from multimodal.domain.clinical.markup import Html, join, tag
-from multimodal.domain.clinical.page_text import amount, header, legend, percent, table
+from multimodal.domain.clinical.page.charts import FEW, bar, blurred, few, stacked, survival_curve
+from multimodal.domain.clinical.page.markup import Html, join, tag
+from multimodal.domain.clinical.page.text import amount, header, legend, percent, table
 
 _COSTS = {
     "row": "row rejected",

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from multimodal.domain.clinical.bias import METRICS
-from multimodal.domain.clinical.charts import DPL_SCALE, FEW, Mark, axis, few, intervals
-from multimodal.domain.clinical.markup import Html, join, tag
-from multimodal.domain.clinical.page_text import header, percent, signed, table
+from multimodal.domain.clinical.page.charts import DPL_SCALE, FEW, Mark, axis, few, intervals
+from multimodal.domain.clinical.page.markup import Html, join, tag
+from multimodal.domain.clinical.page.text import header, percent, signed, table
 
 TERMS = {
     "CI": ("class imbalance", "how much larger one facet is than the other: 0 equal, ±1 only one"),
