@@ -54,10 +54,10 @@ def leakage_section(config: ClinicalConfig, summary: ProfileSummary) -> dict[str
 def _scored(
     config: ClinicalConfig, column: Column, sample: Sample, places: Sequence[int], outcomes: Sequence[bool]
 ) -> dict[str, Any]:
-    values = [_as_feature(column, cell) for cell in sample.cells[column.source]]
-    if column.source in sample.numbers:
-        values = list(sample.numbers[column.source])
-    values = [values[i] for i in places]
+    told: Sequence[Any] = sample.numbers.get(column.source, ())
+    values = (
+        [told[i] for i in places] if told else [_as_feature(column, sample.cells[column.source][i]) for i in places]
+    )
     value = _by_value(column, values, outcomes)
     missingness = _by_missingness(values, outcomes)
     return {
