@@ -76,7 +76,7 @@ def test_a_facet_without_cases_has_no_metrics_but_its_imbalance() -> None:
     for metric in ("DPL", "KL", "JS", "LP", "TVD", "KS"):
         assert measured.values[metric] is None
         assert "no cases" in measured.undefined[metric]
-    assert "fewer than 5 cases" in measured.warnings[0]
+    assert "small facet (disadvantaged): fewer than 5 cases" in measured.warnings[0]
 
 
 def test_no_cases_at_all_have_no_metrics() -> None:

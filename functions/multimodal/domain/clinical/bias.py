@@ -153,7 +153,7 @@ def _few(count: int) -> str:
 def _small(table: Table) -> Iterator[str]:
     for name, facet in (("disadvantaged", table.d), ("others", table.a)):
         if facet.total < SMALL_FACET:
-            yield f"{_few(facet.total)} cases in the facet ({name})"
+            yield f"small facet ({name}): {_few(facet.total)} cases"
     if min(table.a.positive, table.a.negative, table.d.positive, table.d.negative) < SMALL_CELL:
         yield f"fewer than {SMALL_CELL} cases of a facet have one of the outcomes"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from multimodal.domain.clinical.page.charts import FEW, bar, blurred, few, stacked, survival_curve
 from multimodal.domain.clinical.page.markup import Html, join, tag
-from multimodal.domain.clinical.page.text import amount, header, legend, percent, table
+from multimodal.domain.clinical.page.text import amount, header, legend, table
 
 _COSTS = {
     "row": "row rejected",
@@ -60,47 +60,61 @@ def _problem(problem: Mapping[str, Any]) -> Html:
 
 
 def selection_part(selection: Sequence[Mapping[str, Any]]) -> Html:
-    """Return how the dropped rows differ from the kept ones."""
+    """Return how the rows that each filter leaves out differ from those that come to it."""
     lede = (
-        "A filter that leaves rows out chooses cases. Where groups of a column lose more than others, what is left is "
-        "another population than the one that was recruited."
+        "A filter that leaves rows out chooses cases. A bar is the share of a group that a filter leaves out, of those "
+        "that the filters before it let through; the line is the share of all rows. Where bars and line differ, what "
+        "is left is another population than the one that was recruited."
     )
-    whole = selection[-1]
-    filters = [tag("li", f"{part['dropped']:,}: {part['reason']}") for part in selection if part["filter"] is not None]
-    overall = whole["dropped"] / max(whole["dropped"] + whole["kept"], 1)
-    told = f"{whole['dropped']:,} of {whole['dropped'] + whole['kept']:,} rows are left out ({percent(overall)}):"
-    names = [
-        ("", ""),
-        ("group", ""),
-        ("left out", "n"),
-        ("kept", "n"),
-        ("share left out (line: of all rows)", "plot"),
+    filters = [part for part in selection if part["filter"] is not None]
+    names = [("", ""), ("group", ""), *((part["reason"], "filter") for part in filters), ("kept", "n")]
+    rows = [
+        row for place, by in enumerate(filters[0]["by"]) if len(by["groups"]) > 1 for row in _groups(filters, place)
     ]
-    rows = [row for by in whole["by"] if len(by["groups"]) > 1 for row in _groups(by, overall)]
-    return join(
-        tag("p", lede, class_="lede"),
-        tag("p", told, class_="told"),
-        tag("ul", filters, class_="told"),
-        table(header(names), rows) if rows else "",
-    )
+    return join(tag("p", lede, class_="lede"), table(header(names), [_together(filters), *rows]))
 
 
-def _groups(by: Mapping[str, Any], overall: float) -> Iterator[Html]:
-    for i, group in enumerate(by["groups"]):
-        dropped, kept = group["dropped"], group["kept"]
-        share = blurred(dropped) / max(blurred(dropped) + blurred(kept), 1)
-        name = "not known" if group["value"] is None else group["value"]
-        label = f"{name}: {few(dropped)} left out, {few(kept)} kept"
-        plot = bar(share, label, "other", overall) if dropped + kept >= 2 * FEW else "too few cases to compare"
+def _together(filters: Sequence[Mapping[str, Any]]) -> Html:
+    kept = filters[0]["kept"]
+    counts = [part["dropped"] for part in filters]
+    cells = [tag("td", _left_out("all rows", n, _reached(counts, i, kept), None)) for i, n in enumerate(counts)]
+    return tag("tr", tag("td", "all rows", colspan=2), cells, tag("td", f"{kept:,}", class_="n"))
+
+
+def _groups(filters: Sequence[Mapping[str, Any]], place: int) -> Iterator[Html]:
+    whole = [part["dropped"] for part in filters]
+    shares = [n / max(_reached(whole, i, filters[0]["kept"]), 1) for i, n in enumerate(whole)]
+    dropped = [{group["value"]: group["dropped"] for group in part["by"][place]["groups"]} for part in filters]
+    kept = {group["value"]: group["kept"] for part in filters for group in part["by"][place]["groups"]}
+    for value in sorted(kept, key=lambda name: (name is None, name or "")):
+        counts = [by_value.get(value, 0) for by_value in dropped]
+        name = "not known" if value is None else value
+        cells = [
+            tag("td", _left_out(name, n, _reached(counts, i, kept[value]), shares[i])) for i, n in enumerate(counts)
+        ]
+        first = value == min(kept, key=lambda name: (name is None, name or ""))
+        column = filters[0]["by"][place]["column"]
         yield tag(
             "tr",
-            tag("td", ("" if i else by["column"]), class_="name soft"),
+            tag("td", column if first else "", class_="name soft"),
             tag("td", name),
-            tag("td", few(dropped), class_="n"),
-            tag("td", few(kept), class_="n"),
-            tag("td", plot, class_="plot small soft"),
-            class_="parted" if not i else None,
+            cells,
+            tag("td", few(kept[value]), class_="n"),
+            class_="parted" if first else None,
         )
+
+
+def _reached(dropped: Sequence[int], index: int, kept: int) -> int:
+    """Return how many rows come to a filter: those that it, the later ones or none leave out."""
+    return kept + sum(dropped[index:])
+
+
+def _left_out(name: str, dropped: int, reached: int, overall: float | None) -> Html:
+    told = few(dropped) if overall is not None else f"{dropped:,}"
+    if reached < 2 * FEW:
+        return join(tag("span", told), tag("div", "too few to compare", class_="small soft"))
+    share = blurred(dropped) / max(reached, blurred(dropped))
+    return join(tag("span", told), bar(share, f"{name}: {told} left out", "other", overall))
 
 
 _LABELS = {

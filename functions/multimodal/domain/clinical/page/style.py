@@ -76,6 +76,7 @@ td.mark, th.mark { width: 1%; white-space: nowrap; overflow-wrap: normal; }
 table.even { table-layout: fixed; min-width: 640px; }
 table.even th:nth-child(1) { width: 26%; } table.even th.mark { width: 22%; } table.even th.plot { width: 34%; }
 table.even td.mark { white-space: normal; line-height: 2; padding-top: 4px; }
+th.filter { min-width: 120px; max-width: 240px; vertical-align: bottom; }
 tr.parted td { border-top: 2px solid var(--rule); }
 td.message { min-width: 220px; }
 .soft { color: var(--soft); }
