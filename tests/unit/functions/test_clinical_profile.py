@@ -19,6 +19,7 @@ from tests.unit.functions.clinical_tables import (
     Row,
     batch,
     config,
+    date,
     flag,
     number,
     one_hot,
@@ -108,6 +109,14 @@ def test_a_hostile_cohort_pattern_does_not_fill_the_memory() -> None:
     assert len(summary.breakdown.kept) <= 51 * 3
 
 
+def test_a_table_of_which_nothing_is_made_has_a_profile() -> None:
+    dataset = config(
+        [{"source": "note", "kind": "drop", "available_at": "baseline", "reason": "nothing is made of it"}]
+    )
+    summary = profiled(dataset, [{"Case ID": "A1", "note": ""}, {"Case ID": "A2", "note": "x"}])
+    assert (summary.rows, summary.columns["note"].missing, len(summary.sample.hashes)) == (2, 1, 2)
+
+
 def test_columns_that_the_reader_forgets_are_an_error() -> None:
     with pytest.raises(KeyError):
         Profile(DATASET).add(profile_module.ProfiledBatch(["A"], {"sex": ["f"], "ward": [None]}, {}))
@@ -176,7 +185,14 @@ def test_labels_are_counted_and_the_curve_has_no_day_of_a_single_case() -> None:
         "os_event": [None if i == 5 else float(i % 2) for i in range(60)],
         "os_days": [None if i == 5 else 37.0 * i for i in range(60)],
     }
-    section = labels_section(profiled(DATASET, rows, labels), {"DATES_CONTRADICT": 1})
+    dated = [date("seen"), flag("status", "dead", "alive", "outcome")]
+    dataset = config(
+        [flag("sex", "f", "m"), *dated, date("ct", "baseline")],
+        stages={"baseline": {"event_time": {"column": "ct"}}},
+        labels={"origin": "baseline", "died": "status", "death": "seen", "last_alive": "seen"},
+    )
+    rows = [{**row, "seen": "", "status": "", "ct": ""} for row in rows]
+    section = labels_section(profiled(dataset, rows, labels), {"DATES_CONTRADICT": 1})
     assert section["counts"]["os_event"] == {"0": 30, "1": 29, "none": 1}
     assert "os_days" not in section["counts"]
     survival = section["survival"]

@@ -61,7 +61,7 @@ class ProfiledBatch:
         Every number, date-difference and ordinal column, feature or not → value in the feature's unit, after
         ``fill_when`` and before ``when_missing`` (a missing value is None here, whatever the feature makes of it).
     labels : mapping
-        Label name (``os_event``, ``os_days``, …) → values; None where there is no label.
+        Label name (``os_event``, ``os_days``, …) → values; None where there is no label. Names that are absent: none.
     dropped : DroppedRows, optional
     """
 
@@ -148,14 +148,16 @@ class Profile:
         self._rows = 0
         self._tallies = {column.source: _tally(column) for column in config.columns}
         self._breakdown = Breakdown(config)
-        self._labels: dict[str, Counter[float | None]] = {}
-        self._label_names: tuple[str, ...] = ()
+        self._label_names = [name for name, _ in config.labels.features] if config.labels else []
+        self._labels: dict[str, Counter[float | None]] = {
+            name: Counter() for name in self._label_names if not name.endswith("_days")
+        }
         self._cell_names = [c.source for c in config.columns if c.kind != "drop"]
         self._number_names = [c.source for c in config.columns if c.kind in ("number", "date_difference", "ordinal")]
         self._sample = BottomSample(SAMPLE_ROWS)
 
     def add(self, batch: ProfiledBatch) -> None:
-        """Count a batch. The same columns and labels come with every batch of a table."""
+        """Count a batch."""
         rows = len(batch.case_ids)
         self._rows += rows
         for source, tally in self._tallies.items():
@@ -163,17 +165,16 @@ class Profile:
         self._breakdown.add(batch.case_ids, batch.cells)
         if batch.dropped:
             self._breakdown.add_dropped(batch.dropped.filters, batch.dropped.case_ids, batch.dropped.cells)
-        self._label_names = self._label_names or tuple(batch.labels)
-        for name in self._label_names:
-            if not name.endswith("_days"):
-                self._labels.setdefault(name, Counter()).update(batch.labels[name])
-        self._sample.add(batch.case_ids, self._sampled(batch))
+        labels = {name: batch.labels.get(name, [None] * rows) for name in self._label_names}
+        for name, counts in self._labels.items():
+            counts.update(labels[name])
+        self._sample.add(batch.case_ids, self._sampled(batch, labels))
 
-    def _sampled(self, batch: ProfiledBatch) -> list[Sequence[Any]]:
+    def _sampled(self, batch: ProfiledBatch, labels: Numbers) -> list[Sequence[Any]]:
         return [
             *(batch.cells[name] for name in self._cell_names),
             *(batch.numbers[name] for name in self._number_names),
-            *(batch.labels[name] for name in self._label_names),
+            *labels.values(),
         ]
 
     def finish(self) -> ProfileSummary:

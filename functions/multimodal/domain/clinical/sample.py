@@ -38,7 +38,8 @@ class BottomSample:
         limit = self._limit
         chosen = [i for i, value in enumerate(hashes) if value < limit]
         if len(chosen) == len(hashes):
-            self._rows.extend(zip(hashes, zip(*columns, strict=True), strict=True))
+            rows = zip(*columns, strict=True) if columns else [()] * len(hashes)
+            self._rows.extend(zip(hashes, rows, strict=True))
         else:
             self._rows.extend((hashes[i], tuple([column[i] for column in columns])) for i in chosen)
         # Cut only now and then: sorting costs more than a few rows too many.
