@@ -12,17 +12,22 @@ from multimodal.adapters.package_files import genomics_datasets, imaging_dataset
 from multimodal.adapters.s3_objects import S3Objects
 from multimodal.adapters.sagemaker_features import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.adapters.sagemaker_jobs import SageMakerJobs
+from multimodal.adapters.sqlite_spool import sqlite_spool
 from multimodal.adapters.step_functions_runs import StepFunctionsRuns
 from multimodal.domain.completeness import Patience
 from multimodal.domain.jobs import JobSettings
 from multimodal.domain.rna_jobs import RnaJobSettings
-from multimodal.domain.units import Modality, Unit
+from multimodal.domain.table import TableKind
+from multimodal.domain.units import TABLES, Modality, Unit
 from multimodal.observability import CloudWatchMeter
 from multimodal.ports import Ledger, R, T
+from multimodal.services.check_table import CheckTable
 from multimodal.services.ensure_groups import EnsureGroups
+from multimodal.services.finish_table import FailTable, FinishTable
 from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
 from multimodal.services.imaging_rules import ImagingRules, Readiness
 from multimodal.services.ingest_features import IngestFeatures
+from multimodal.services.ingest_part import IngestPart
 from multimodal.services.plan_run import ClaimSubjects, PlanRun
 from multimodal.services.record_makers import ImagingRecords, RecordMaker, RnaRecords
 from multimodal.services.record_outcome import RecordBatchJob, RecordJob, SummarizeRun
@@ -31,7 +36,11 @@ from multimodal.services.review_unit import ReviewUnit, Rules
 from multimodal.services.settle_unit import SettleUnit
 from multimodal.services.start_jobs import Starter, StartJobs, StartStudies
 from multimodal.services.start_run import ClaimUnits
+from multimodal.services.start_tables import StartTables
 from multimodal.services.sweep import Sweep
+from multimodal.services.table_kinds import NoTables
+from multimodal.services.table_rules import TableRules
+from multimodal.services.table_run import TableRuns
 from multimodal.settings import (
     ArrivalsSettings,
     FeatureGroupsSettings,
@@ -41,6 +50,7 @@ from multimodal.settings import (
     RunSettings,
     Settings,
     SweepSettings,
+    TableIngestSettings,
 )
 
 THREADS = 10
@@ -110,7 +120,20 @@ def _rules_of(s: SweepSettings, ledger: Ledger) -> Callable[[Unit], Rules]:
         _imaging_rules(s),
         genomics_rules(ledger, S3Objects(s.RAW_BUCKET), S3Objects(s.PROCESSED_BUCKET), readiness),
     )
-    return lambda unit: genomics(unit) if unit.modality == Modality.GENOMICS else imaging
+    tables = TableRules(S3Objects(s.RAW_BUCKET), _kind_of(s.STACK_NAME, s.DATASET_NAMES))
+
+    def rules_of(unit: Unit) -> Rules:
+        if unit.is_table:
+            return tables
+        return genomics(unit) if unit.modality == Modality.GENOMICS else imaging
+
+    return rules_of
+
+
+def _kind_of(stack: str, dataset_names: list[str]) -> Callable[[Unit], TableKind]:
+    """Return the choice of the kind of a table: one for each modality that has tables."""
+    kinds: dict[str, TableKind] = {Modality.CLINICAL.value: NoTables(), Modality.GENOMICS.value: NoTables()}
+    return lambda unit: kinds[unit.modality]
 
 
 def _starters(s: SweepSettings, ledger: Ledger, claim: ClaimUnits) -> dict[str, Starter]:
@@ -127,7 +150,8 @@ def _starters(s: SweepSettings, ledger: Ledger, claim: ClaimUnits) -> dict[str, 
         spread,
     )
     studies = StartStudies(StepFunctionsRuns(s.IMAGING_STATE_MACHINE_ARN), claim)
-    return {Modality.IMAGING.value: studies, Modality.GENOMICS.value: jobs}
+    tables = StartTables(ledger, StepFunctionsRuns(s.TABLES_STATE_MACHINE_ARN), clock, claim)
+    return {Modality.IMAGING.value: studies, Modality.GENOMICS.value: jobs, TABLES: tables}
 
 
 @lru_cache(maxsize=1)
@@ -188,6 +212,45 @@ def ingest_features() -> IngestFeatures:
         Modality.GENOMICS.value: RnaRecords(ledger, processed, s.STACK_NAME, load_dataset),
     }
     return IngestFeatures(ledger, processed, SageMakerRecords(), clock, meter(), makers)
+
+
+@lru_cache(maxsize=1)
+def check_table() -> CheckTable:
+    """Return the service of ``table_ingest`` that reads a table."""
+    s = TableIngestSettings.from_environment()
+    raw, processed = S3Objects(s.RAW_BUCKET), S3Objects(s.PROCESSED_BUCKET)
+    kind_of = _kind_of(s.STACK_NAME, s.DATASET_NAMES)
+    return CheckTable(_table_runs(), _settle_table(), raw, processed, sqlite_spool, kind_of)
+
+
+@lru_cache(maxsize=1)
+def ingest_part() -> IngestPart:
+    """Return the service of ``table_ingest`` that writes records."""
+    processed = S3Objects(TableIngestSettings.from_environment().PROCESSED_BUCKET)
+    return IngestPart(_table_runs(), processed, SageMakerRecords(), meter(), spread)
+
+
+@lru_cache(maxsize=1)
+def finish_table() -> FinishTable:
+    """Return the service of ``table_ingest`` that ends a run."""
+    processed = S3Objects(TableIngestSettings.from_environment().PROCESSED_BUCKET)
+    return FinishTable(_table_runs(), _settle_table(), processed)
+
+
+@lru_cache(maxsize=1)
+def fail_table() -> FailTable:
+    """Return the service of ``table_ingest`` that ends a run that broke off."""
+    return FailTable(_table_runs(), _settle_table())
+
+
+def _table_runs() -> TableRuns:
+    s = TableIngestSettings.from_environment()
+    return TableRuns(DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET))
+
+
+def _settle_table() -> SettleUnit:
+    s = TableIngestSettings.from_environment()
+    return SettleUnit(DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET), clock, meter())
 
 
 @lru_cache(maxsize=1)

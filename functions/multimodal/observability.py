@@ -31,10 +31,14 @@ class Metric(StrEnum):
     UNITS_COMPLETED = "UnitsCompleted"
     FEATURE_RECORDS_WRITTEN = "FeatureRecordsWritten"
     UPLOAD_TO_FEATURE_SECONDS = "UploadToFeatureSeconds"
+    ROWS_READ = "RowsRead"
+    ROWS_REJECTED = "RowsRejected"
+    RECORDS_UNCHANGED = "RecordsUnchanged"
+    TABLES_HELD = "TablesHeld"
 
     @property
     def stage(self) -> str:
-        """Stage of the pipeline: ``arrival``, ``run`` or ``features``."""
+        """Stage of the pipeline: ``arrival``, ``run``, ``features`` or, for what only tables have, ``table``."""
         return _STAGES[self]
 
     @property
@@ -45,7 +49,14 @@ class Metric(StrEnum):
 
 _ARRIVAL = (Metric.OBJECTS_RECEIVED, Metric.OBJECTS_IGNORED, Metric.OBJECTS_REFUSED, Metric.UNITS_RECEIVED)
 _FEATURES = (Metric.UNITS_COMPLETED, Metric.FEATURE_RECORDS_WRITTEN, Metric.UPLOAD_TO_FEATURE_SECONDS)
-_STAGES = {m: "arrival" if m in _ARRIVAL else "features" if m in _FEATURES else "run" for m in Metric}
+TABLE_METRICS = (Metric.ROWS_READ, Metric.ROWS_REJECTED, Metric.RECORDS_UNCHANGED, Metric.TABLES_HELD)
+"""What there is of tables alone."""
+_STAGES = (
+    dict.fromkeys(Metric, "run")
+    | dict.fromkeys(_ARRIVAL, "arrival")
+    | dict.fromkeys(_FEATURES, "features")
+    | dict.fromkeys(TABLE_METRICS, "table")
+)
 
 
 @lru_cache(maxsize=1)

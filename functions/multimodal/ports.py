@@ -1,11 +1,15 @@
 """What the services need of the world, as protocols. Adapters implement them; tests use fakes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from multimodal.domain.feature_record import Record
 from multimodal.domain.feature_schema import FeatureGroupSpec, FeatureType
 from multimodal.domain.listing import StoredObject
+from multimodal.domain.table import RowProblem
+from multimodal.domain.table_state import Pending, SpooledRecord, StateEntry
 from multimodal.domain.units import LedgerItem, Unit
 
 T = TypeVar("T")
@@ -52,6 +56,14 @@ class Ledger(Protocol):
         """Keep a value under a name, once and for all; return what is kept, perhaps another's value."""
 
 
+@dataclass(frozen=True)
+class OpenObject:
+    """An object that is being read: its content, to be read once, and when it came (epoch seconds)."""
+
+    chunks: Iterable[bytes]
+    modified_at: int
+
+
 class ObjectStore(Protocol):
     """Objects of one bucket."""
 
@@ -68,7 +80,16 @@ class ObjectStore(Protocol):
         """Return an object's text, or None when there is none."""
 
     def lines(self, key: str) -> Iterable[str] | None:
-        """Return an object's lines without holding all of them, or None when there is no such object."""
+        """Return an object's lines without holding all of them, or None when there is no such object.
+
+        What is called ``….gz`` is decompressed.
+        """
+
+    def content(self, key: str, etag: str) -> OpenObject | None:
+        """Open exactly this content of an object; None when the object is gone or another content took its place."""
+
+    def write_lines(self, key: str, lines: Iterable[str]) -> None:
+        """Store lines without holding all of them; what is called ``….gz`` is compressed."""
 
     def write_text(self, key: str, text: str) -> None:
         """Store a text."""
@@ -81,7 +102,7 @@ class ObjectStore(Protocol):
 
 
 class Runs(Protocol):
-    """Executions of the imaging state machine."""
+    """Executions of a state machine."""
 
     def start(self, run_id: str) -> None:
         """Start a run by name; a second start of the same name changes nothing."""
@@ -125,6 +146,45 @@ class FeatureGroups(Protocol):
 
     def add(self, group: str, additions: Sequence[tuple[str, FeatureType]]) -> None:
         """Add features to a group and wait until they can be written."""
+
+
+class TableSpool(Protocol):
+    """Keeps a table's records aside until all of it was read, and compares them with what the groups hold."""
+
+    def add(self, records: Iterable[SpooledRecord], problems: Iterable[RowProblem]) -> None:
+        """Keep what some rows became."""
+
+    def remember(self, entries: Iterable[StateEntry]) -> None:
+        """Take over what the groups hold."""
+
+    def forget(self, pending: Pending, written: Iterable[tuple[str, str, str]]) -> None:
+        """Take over what a run may have written before it broke off: group, case and event time of each record."""
+
+    def judge(self, uploaded_at: str) -> Mapping[str, int]:
+        """Decide about every record, once; return how many there are of each kind.
+
+        Returns
+        -------
+        mapping
+            ``records``, ``written``, ``unchanged``, ``rejected_rows``, ``dropped_rows``, ``labels_held``,
+            ``records_refused``.
+        """
+
+    def lines(self) -> Iterable[str]:
+        """Yield the records to be written, in the order of the file."""
+
+    def problems(self) -> Iterable[RowProblem]:
+        """Yield what is wrong with rows, in their order."""
+
+    def entries(self) -> Iterable[StateEntry]:
+        """Yield what the groups hold once the records are written."""
+
+
+class TableSpools(Protocol):
+    """Makes spools; each is gone when its block ends."""
+
+    def __call__(self) -> AbstractContextManager[TableSpool]:
+        """Return a new, empty spool."""
 
 
 class Spread(Protocol):

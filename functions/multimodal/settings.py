@@ -67,6 +67,7 @@ class SweepSettings(RunSettings):
     """Settings of ``sweep``."""
 
     IMAGING_STATE_MACHINE_ARN: Name
+    TABLES_STATE_MACHINE_ARN: Name
     GENOMICS_ENGINE: Literal["salmon", "dragen"] = "salmon"
     RNASEQ_IMAGE_URI: str = ""
     BATCH_CPU_QUEUE_ARN: str = ""
@@ -110,6 +111,15 @@ class FeatureIngestSettings(Settings):
 
     LEDGER_TABLE: Name
     PROCESSED_BUCKET: Name
+
+
+class TableIngestSettings(Settings):
+    """Settings of ``table_ingest``."""
+
+    LEDGER_TABLE: Name
+    RAW_BUCKET: Name
+    PROCESSED_BUCKET: Name
+    DATASET_NAMES: Names
 
 
 class FeatureGroupsSettings(Settings):

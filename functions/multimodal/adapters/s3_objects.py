@@ -1,8 +1,10 @@
 """Objects of one bucket."""
 
+import gzip
 import json
+import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import IO, Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -10,11 +12,13 @@ from botocore.exceptions import ClientError
 from multimodal.adapters.aws_errors import code_of, translated
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.listing import StoredObject
+from multimodal.ports import OpenObject
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 """Largest object that is read into memory; only the application's own documents are read."""
-
-
+CHUNK_BYTES = 1024 * 1024
+COMPRESSION = 1
+"""Records repeat themselves: more effort takes much longer and saves little."""
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Storage classes whose objects must be restored before they can be read."""
 
@@ -74,7 +78,27 @@ class S3Objects:
                 if code_of(error) in {"NoSuchKey", "404"}:
                     return None
                 raise
-        return _decoded(answer["Body"].iter_lines())
+        body: Any = answer["Body"]
+        return _decoded(gzip.GzipFile(fileobj=body) if key.endswith(".gz") else body.iter_lines())
+
+    def content(self, key: str, etag: str) -> OpenObject | None:
+        """Open exactly this content of an object; None when the object is gone or another content took its place."""
+        with translated("read an object"):
+            try:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
+            except ClientError as error:
+                if code_of(error) in {"NoSuchKey", "404", "PreconditionFailed", "412"}:
+                    return None
+                raise
+        return OpenObject(_chunks(answer["Body"]), int(answer["LastModified"].timestamp()))
+
+    def write_lines(self, key: str, lines: Iterable[str]) -> None:
+        """Store lines without holding all of them; what is called ``….gz`` is compressed."""
+        with tempfile.TemporaryFile() as file:
+            _write(file, lines, compressed=key.endswith(".gz"))
+            file.seek(0)
+            with translated("write an object"):
+                self._s3.upload_fileobj(file, self._bucket, key, ExtraArgs={"ContentType": "text/plain"})
 
     def write_text(self, key: str, text: str) -> None:
         """Store a text."""
@@ -95,4 +119,18 @@ class S3Objects:
 def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
     with translated("read an object"):
         for line in lines:
-            yield line.decode("utf-8", errors="replace")
+            yield line.decode("utf-8", errors="replace").rstrip("\n")
+
+
+def _chunks(body: Any) -> Iterator[bytes]:  # noqa: ANN401 – botocore's body
+    with translated("read an object"):
+        yield from body.iter_chunks(CHUNK_BYTES)
+
+
+def _write(file: IO[bytes], lines: Iterable[str], *, compressed: bool) -> None:
+    # Without the time of day: the same lines are the same object.
+    target = gzip.GzipFile(fileobj=file, mode="wb", compresslevel=COMPRESSION, mtime=0) if compressed else file
+    for line in lines:
+        target.write(line.encode() + b"\n")
+    if compressed:
+        target.close()

@@ -5,24 +5,22 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from multimodal.domain.fastq_names import has_safe_parts, is_ignorable, is_reads
-from multimodal.domain.units import REFERENCES, Modality, Unit, case_unit
+from multimodal.domain.units import MATRIX_CASE, MATRIX_NAME, REFERENCES, Modality, Unit, case_unit
 from multimodal.domain.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, safe_dataset
 
 CASE_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
-TABLES = {"samplesheet.csv": "-samplesheet", "accessions.csv": "-accessions"}
-"""File name → what stands for the case in the unit of a whole dataset's table; no case can be called so."""
-SHEET_CASE, ACCESSIONS_CASE = TABLES.values()
-MATRIX_NAME = "expression.csv"
+SHEETS = {"samplesheet.csv": "-samplesheet", "accessions.csv": "-accessions"}
+"""File name → what stands for the case in the unit of a dataset's sheet of samples; no case can be called so."""
+SHEET_CASE, ACCESSIONS_CASE = SHEETS.values()
 REFUSED_CASE = "-refused-keys"
 
 _REFERENCE_FILE = re.compile(
     r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv(?:\.gz)?|reference\.json)$", re.IGNORECASE
 )
 _LAYOUT_RULE = (
-    "the object is not inside a case; expected genomics/<dataset>/<case>/….fastq.gz, or samplesheet.csv "
-    "or accessions.csv directly under genomics/<dataset>/"
+    "the object is not inside a case; expected genomics/<dataset>/<case>/….fastq.gz, or samplesheet.csv, "
+    "accessions.csv or expression.csv directly under genomics/<dataset>/"
 )
-_MATRIX_RULE = "a ready matrix (expression.csv) is not taken yet; upload the reads"
 _CASE_RULE = (
     "a case's name must be letters, digits, - and _, at most 41, and begin with a letter or digit; rename the folder"
 )
@@ -39,14 +37,14 @@ def is_case_name(name: str) -> bool:
     return bool(CASE_PATTERN.fullmatch(name))
 
 
-def is_table(unit: Unit) -> bool:
-    """Whether the unit is a table that belongs to a whole dataset and not a case."""
-    return unit.modality == Modality.GENOMICS and unit.subject in TABLES.values()
+def is_sheet(unit: Unit) -> bool:
+    """Whether the unit is a sheet that says whose reads are whose, and not a case."""
+    return unit.modality == Modality.GENOMICS and unit.subject in SHEETS.values()
 
 
-def table_key(dataset: str, table_case: str) -> str:
-    """Return the key of a dataset's table."""
-    name = next(name for name, case in TABLES.items() if case == table_case)
+def sheet_key(dataset: str, sheet_case: str) -> str:
+    """Return the key of a dataset's sheet of samples."""
+    name = next(name for name, case in SHEETS.items() if case == sheet_case)
     return f"genomics/{dataset}/{name}"
 
 
@@ -63,9 +61,9 @@ def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
         case [_, *_] if dataset == REFERENCES:
             return _parse_reference(rest)
         case [name] if name == MATRIX_NAME:
-            return _key(KeyKind.REFUSED, dataset, problem=_MATRIX_RULE)
-        case [name] if name in TABLES:
-            return _key(KeyKind.TABLE, dataset, case_unit(dataset, TABLES[name]))
+            return _key(KeyKind.TABLE, dataset, case_unit(dataset, MATRIX_CASE))
+        case [name] if name in SHEETS:
+            return _key(KeyKind.TABLE, dataset, case_unit(dataset, SHEETS[name]))
         case [name] if is_reads(name) and not is_ignorable(name):
             # Only a sample sheet can say whose reads these are.
             return _checked_reads(dataset, case_unit(dataset, SHEET_CASE), rest)

@@ -38,6 +38,15 @@ class RunPaths:
         """The array that the state machine's Map reads."""
         return f"{self.root}jobs.json"
 
+    @property
+    def check(self) -> str:
+        """What was found when a table was read."""
+        return f"{self.root}check.json"
+
+    def part(self, number: int) -> str:
+        """Some of a table's records, one a line."""
+        return f"{self.root}parts/{number:05d}.jsonl.gz"
+
     def listing(self, correlation_id: str) -> str:
         """The exact objects of one unit."""
         return f"{self.root}listings/{correlation_id}.json"

@@ -1,5 +1,8 @@
-"""What an object key means. With ``genomics_keys`` the only place that knows the layout of uploads."""
+"""What an object key means. Only this, ``genomics_keys`` and ``clinical_keys`` know the layout of uploads."""
 
+from collections.abc import Callable
+
+from multimodal.domain.clinical_keys import parse_clinical_key
 from multimodal.domain.genomics_keys import parse_genomics_key
 from multimodal.domain.units import Modality, Unit
 from multimodal.domain.upload_key import (
@@ -40,10 +43,10 @@ def parse_key(key: str) -> UploadKey:
         return UploadKey(KeyKind.IGNORED)
     segments = key.split("/")
     if segments[0] not in set(Modality):
-        return UploadKey(KeyKind.REFUSED, problem="the key starts with neither imaging/ nor genomics/")
+        return UploadKey(KeyKind.REFUSED, problem="the key starts with none of imaging/, genomics/ and clinical/")
     if not all(is_safe_segment(s) for s in segments[1:]):
         return UploadKey(KeyKind.REFUSED, safe_dataset(segments), problem=SEGMENT_RULE, modality=segments[0])
-    return parse_genomics_key(segments) if segments[0] == Modality.GENOMICS else _parse_imaging(segments)
+    return _PARSERS[segments[0]](segments)
 
 
 def unit_of_result(key: str) -> Unit | None:
@@ -85,3 +88,8 @@ _LAYOUT_RULE = (
     "the object is not inside a study; expected imaging/<dataset>/<subject>/<study>/… or "
     "imaging/<dataset>/<subject>/<study>.zip"
 )
+_PARSERS: dict[str, Callable[[list[str]], UploadKey]] = {
+    Modality.IMAGING: _parse_imaging,
+    Modality.GENOMICS: parse_genomics_key,
+    Modality.CLINICAL: parse_clinical_key,
+}

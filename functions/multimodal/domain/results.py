@@ -13,12 +13,13 @@ MAX_MESSAGE = 500
 
 @dataclass(frozen=True)
 class Outcome:
-    """The status a unit gets, and why when it has no features."""
+    """The status a unit gets, why when it has no features, and for a table how many rows and records there were."""
 
     status: Status
     reason: str | None = None
     message: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def belongs_to_run(document: Mapping[str, Any] | None, run_id: str | None) -> bool:

@@ -6,8 +6,14 @@ from enum import StrEnum
 
 REFERENCES = "_references"
 """Stands for a dataset in the address of a reference: ``genomics/_references/<name>/…``."""
+MATRIX_NAME, MATRIX_CASE = "expression.csv", "-expression"
+"""A dataset's ready matrix directly under ``genomics/<dataset>/``, and what stands for the case in its unit."""
 DUE_SHARDS = 8
 """Partitions of the ``due`` index, so that one busy minute does not write to one partition."""
+
+
+TABLES = "tables"
+"""Name of the pipeline of clinical tables and matrices."""
 
 
 class Status(StrEnum):
@@ -31,17 +37,19 @@ class Modality(StrEnum):
 
     IMAGING = "imaging"
     GENOMICS = "genomics"
+    CLINICAL = "clinical"
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One imaging study, one sequenced case or one reference, as it is addressed in S3.
+    """One imaging study, one sequenced case, one reference or one table, as it is addressed in S3.
 
     Parameters
     ----------
     dataset, subject, study : str
         The path segments under ``imaging/``; ``study`` has no ``.zip`` ending. Under ``genomics/`` the subject is the
-        case and there is no study; a reference has :data:`REFERENCES` for a dataset and its name for a subject.
+        case and there is no study; a reference has :data:`REFERENCES` for a dataset and its name for a subject. Under
+        ``clinical/`` the subject is the file's path below the dataset; like every file name it is not for logs.
     modality : str
         One of :class:`Modality`.
     """
@@ -85,6 +93,24 @@ class Unit:
         return self.modality == Modality.GENOMICS and self.dataset == REFERENCES
 
     @property
+    def is_table(self) -> bool:
+        """Whether the unit is a table whose rows are cases: a clinical table or a ready matrix."""
+        return self.modality == Modality.CLINICAL or (
+            self.modality == Modality.GENOMICS and self.subject == MATRIX_CASE
+        )
+
+    @property
+    def table_key(self) -> str:
+        """Key of the object that a table is."""
+        name = self.subject if self.modality == Modality.CLINICAL else MATRIX_NAME
+        return f"{self.modality}/{self.dataset}/{name}"
+
+    @property
+    def pipeline(self) -> str:
+        """What processes the unit: ``imaging``, ``genomics`` (reads and references) or :data:`TABLES`."""
+        return TABLES if self.is_table else self.modality
+
+    @property
     def result_name(self) -> str:
         """Name of the document that a job writes last, when all else is there."""
         return "features.json" if self.modality == Modality.IMAGING else "run.json"
@@ -92,6 +118,8 @@ class Unit:
     @property
     def result_folder(self) -> str:
         """Key prefix of the unit's results in ProcessedBucket."""
+        if self.modality == Modality.CLINICAL:
+            return f"clinical/{self.dataset}/"
         return f"references/{self.subject}/" if self.is_reference else self.folder
 
     def result_key(self, name: str) -> str:

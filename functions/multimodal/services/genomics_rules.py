@@ -16,7 +16,7 @@ from multimodal.domain.completeness import (
     removed,
 )
 from multimodal.domain.dataset import GenomicsConfig
-from multimodal.domain.genomics_keys import ACCESSIONS_CASE, SHEET_CASE, is_table, table_key
+from multimodal.domain.genomics_keys import ACCESSIONS_CASE, SHEET_CASE, is_sheet, sheet_key
 from multimodal.domain.keys import parse_key
 from multimodal.domain.listing import Listing, make_listing
 from multimodal.domain.reasons import Reason
@@ -62,7 +62,7 @@ class SampleSheets:
     def __init__(self, raw: ObjectStore, raw_bucket: str) -> None:
         self._raw, self._bucket = raw, raw_bucket
 
-    def read(self, dataset: str, table_case: str) -> SampleSheet | None:
+    def read(self, dataset: str, sheet_case: str) -> SampleSheet | None:
         """Return a table, or None when there is none.
 
         Raises
@@ -70,10 +70,10 @@ class SampleSheets:
         BadInputError
             ``SAMPLESHEET_INVALID`` when no row can be used.
         """
-        text = self._raw.read_text(table_key(dataset, table_case))
+        text = self._raw.read_text(sheet_key(dataset, sheet_case))
         if text is None:
             return None
-        return parse_accessions(text) if table_case == ACCESSIONS_CASE else self._parse(text, dataset)
+        return parse_accessions(text) if sheet_case == ACCESSIONS_CASE else self._parse(text, dataset)
 
     def _parse(self, text: str, dataset: str) -> SampleSheet:
         return parse_samplesheet(text, dataset, self._bucket)
@@ -189,7 +189,7 @@ class ReferenceRules:
         return _no_image(self._readiness)
 
 
-class TableRules:
+class SheetRules:
     """:class:`multimodal.services.review_unit.Rules` of a dataset's tables and of reads that only a sheet places."""
 
     def __init__(self, raw: ObjectStore, readiness: GenomicsReadiness) -> None:
@@ -199,7 +199,7 @@ class TableRules:
     def look_up(self, unit: Unit) -> Listing:
         """List the table and, for a sheet, the reads directly beside it."""
         if unit.subject != SHEET_CASE:
-            table = find(self._raw, table_key(unit.dataset, unit.subject))
+            table = find(self._raw, sheet_key(unit.dataset, unit.subject))
             return Listing((table,) if table else ())
         beside = self._raw.objects_under(f"genomics/{unit.dataset}/")
         return Listing(tuple(o for o in islice(beside, MAX_OBJECTS) if parse_key(o.key).unit == unit))
@@ -240,9 +240,9 @@ def genomics_rules(
 ) -> Callable[[Unit], Rules]:
     """Return the choice of rules for units of the genomics path."""
     samples, references = SampleRules(ledger, raw, processed, readiness), ReferenceRules(raw, readiness)
-    tables = TableRules(raw, readiness)
+    sheets = SheetRules(raw, readiness)
 
     def rules_of(unit: Unit) -> Rules:
-        return references if unit.is_reference else tables if is_table(unit) else samples
+        return references if unit.is_reference else sheets if is_sheet(unit) else samples
 
     return rules_of

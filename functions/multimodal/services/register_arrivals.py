@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from multimodal.domain.clinical_keys import REFUSED_SUBJECT
 from multimodal.domain.errors import BadInputError, ConfigurationError, RetryableError
-from multimodal.domain.genomics_keys import REFUSED_CASE, is_table
+from multimodal.domain.genomics_keys import REFUSED_CASE, is_sheet
 from multimodal.domain.keys import COHORT_NAME, parse_key
 from multimodal.domain.reasons import Reason
 from multimodal.domain.units import Modality, Status, Unit, case_unit
@@ -98,7 +99,7 @@ class RegisterArrivals:
         due_at = now if folded.at_once else now + self._quiet
         try:
             is_new = self._ledger.touch(folded.unit, now, due_at, at_once=folded.at_once)
-            if is_new and not is_table(folded.unit):
+            if is_new and not is_sheet(folded.unit):
                 self._meter(Metric.UNITS_RECEIVED, modality=folded.unit.modality)
         except RetryableError as error:
             logger().warning("arrival not registered, will be delivered again", reason=str(error))
@@ -176,4 +177,6 @@ def _note_unit(key: UploadKey) -> Unit:
     dataset = key.dataset or "-"
     if key.modality == Modality.GENOMICS:
         return case_unit(dataset, REFUSED_CASE)
+    if key.modality == Modality.CLINICAL:
+        return Unit(dataset, REFUSED_SUBJECT, "", Modality.CLINICAL.value)
     return Unit(dataset, "-", "refused-keys")

@@ -21,6 +21,13 @@ _TIMES = {
     Status.FAILED: "failed_at",
     Status.COMPLETED: "completed_at",
 }
+_COUNTED = {
+    "rows": Metric.ROWS_READ,
+    "rejected_rows": Metric.ROWS_REJECTED,
+    "unchanged": Metric.RECORDS_UNCHANGED,
+    "held": Metric.TABLES_HELD,
+}
+"""Counts of a table that are metrics too."""
 _TRIES = 5
 
 
@@ -39,6 +46,9 @@ class SettleUnit:
     def result_of(self, item: LedgerItem) -> Outcome | None:
         """Return what the item's present run decided, or None when it left no result."""
         unit = item.unit
+        if unit.is_table:
+            # Its own run says how it ended, and does so last.
+            return None
         # A built reference has no document of its run: that its job ended well says enough.
         result = None if unit.is_reference else self._processed.read_json(unit.result_key(unit.result_name))
         rejection = self._processed.read_json(unit.result_key("rejection.json"))
@@ -74,6 +84,8 @@ class SettleUnit:
         }
         if outcome.status in _TIMES:
             changes[_TIMES[outcome.status]] = now
+        if outcome.counts:
+            changes["counts"] = dict(outcome.counts)
         if outcome.reason:
             changes |= {
                 "reason_code": outcome.reason,
@@ -83,18 +95,27 @@ class SettleUnit:
         return changes
 
     def _look(self, item: LedgerItem, outcome: Outcome, now: int) -> Changes:
-        if outcome.status in {Status.QUARANTINED, Status.FAILED}:
+        if outcome.status in {Status.QUARANTINED, Status.FAILED} or (
+            item.unit.is_table and outcome.status is Status.COMPLETED
+        ):
             return ended(item, now)
-        if outcome.status is Status.COMPLETED:
-            # A reference is there: the next round tells those that wait for it.
+        if outcome.status in {Status.COMPLETED, Status.READY}:
+            # A reference is there: the next round tells those that wait for it. Or the run found other content.
             return look_at(item.unit, now)
         if item.arrived_since_listing or item.rerun_requested or outcome.reason == Reason.INCOMPLETE_STUDY:
             return look_at(item.unit, now)
         return look_at(item.unit, now + INGEST_RECHECK_SECONDS)
 
     def _announce(self, item: LedgerItem, outcome: Outcome) -> Status:
+        modality = item.unit.modality
         if outcome.status in _METRICS:
-            self._meter(_METRICS[outcome.status], modality=item.unit.modality)
+            self._meter(_METRICS[outcome.status], modality=modality)
+        for name in _COUNTED.keys() & outcome.counts.keys():
+            self._meter(_COUNTED[name], outcome.counts[name], modality)
+        if item.unit.is_table and outcome.status is Status.COMPLETED:
+            # Its records were written by the run itself.
+            self._meter(Metric.UNITS_PROCESSED, modality=modality)
+            self._meter(Metric.UPLOAD_TO_FEATURE_SECONDS, max(self._clock() - item.last_arrival, 0), modality)
         logger().info(
             "unit settled",
             correlation_id=item.unit.correlation_id,

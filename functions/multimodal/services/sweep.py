@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from multimodal.domain.errors import MultimodalError, RetryableError
 from multimodal.domain.reasons import Reason
 from multimodal.domain.results import Outcome
-from multimodal.domain.units import LedgerItem, Modality, Status
+from multimodal.domain.units import TABLES, LedgerItem, Modality, Status
 from multimodal.observability import Metric, logger
 from multimodal.ports import Clock, Ledger, Meter, Spread
 from multimodal.services.due import look_at
@@ -44,7 +44,7 @@ class Sweep:
     review, settle
         What is done with a unit whose look is due, and with one whose run left it.
     starters : mapping
-        Modality → what starts its units.
+        Pipeline of units → what starts them.
     """
 
     def __init__(
@@ -77,15 +77,16 @@ class Sweep:
         looks = list(self._spread(lambda unit_id: self._guarded_look(unit_id, time_is_left), due))
         ready = [look.ready for look in looks if look.ready]
         faults: list[MultimodalError] = []
-        runs = {modality: self._start(modality, ready, faults) for modality in self._starters}
+        runs = {pipeline: self._start(pipeline, ready, faults) for pipeline in self._starters}
         waiting = self._measure()
         if faults:
             raise faults[0]
         if looks and all(look.failed for look in looks):
             raise RetryableError(f"all {len(looks)} looks at units failed; see the log")
         run = next(iter(runs[Modality.IMAGING]), None)
-        jobs = len(runs.get(Modality.GENOMICS, ()))
-        return {"due": len(due), "started": len(ready), "run_id": run, "jobs": jobs, "waiting": waiting}
+        jobs, tables = (len(runs.get(pipeline, ())) for pipeline in (Modality.GENOMICS.value, TABLES))
+        started = sum(not r.item.unit.is_table for r in ready) + tables
+        return {"due": len(due), "started": started, "run_id": run, "jobs": jobs, "tables": tables, "waiting": waiting}
 
     def _guarded_look(self, unit_id: str, time_is_left: Callable[[], bool]) -> _Look:
         """Look at one unit; whatever is wrong with it must not end the round for all others."""
@@ -117,7 +118,7 @@ class Sweep:
         now = self._clock()
         if item.lease_until > now:
             self._ledger.update(item, look_at(item.unit, item.lease_until))
-        elif item.run_id and self._starters[item.unit.modality].is_running(item.run_id):
+        elif item.run_id and self._starters[item.unit.pipeline].is_running(item.run_id):
             lease_until = now + LEASE_SECONDS
             self._ledger.update(item, {"lease_until": lease_until, **look_at(item.unit, lease_until)})
         elif self._settle.result_of(item) is None and item.lost_runs + 1 < MAX_LOST_RUNS:
@@ -132,17 +133,17 @@ class Sweep:
         changes = {"status": Status.READY.value, "lost_runs": item.lost_runs + 1, "lease_until": None}
         self._ledger.update(item, changes | look_at(item.unit, now))
 
-    def _start(self, modality: str, ready: Sequence[ReadyUnit], faults: list[MultimodalError]) -> list[str]:
-        """Start a modality's units; trouble with one modality's service does not keep the others from starting."""
+    def _start(self, pipeline: str, ready: Sequence[ReadyUnit], faults: list[MultimodalError]) -> list[str]:
+        """Start a pipeline's units; trouble with one pipeline's service does not keep the others from starting."""
         try:
-            return self._starters[modality]([r for r in ready if r.item.unit.modality == modality])
+            return self._starters[pipeline]([r for r in ready if r.item.unit.pipeline == pipeline])
         except MultimodalError as error:
             # Units that were claimed are taken back when their lease ends.
             faults.append(error)
             return []
 
     def _measure(self) -> int:
-        now, since = self._clock(), {modality: list[int]() for modality in self._starters}
+        now, since = self._clock(), {modality.value: list[int]() for modality in Modality}
         for unit_id, first_seen in self._ledger.open_units():
             since.setdefault(_modality_of(unit_id), []).append(first_seen)
         for modality, times in since.items():

@@ -1,0 +1,171 @@
+"""What the feature groups hold of a dataset's tables, so that a corrected file writes only what changed."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from multimodal.domain.errors import BadInputError
+from multimodal.domain.feature_record import Record
+from multimodal.domain.feature_schema import EVENT_TIME, RECORD_ID
+from multimodal.domain.reasons import Reason
+from multimodal.domain.table import Definitions, TableRecord
+
+PROVENANCE = frozenset({"source_uri", "upload_id", "correlation_id"})
+"""Features that say where a record came from; they do not make it another record."""
+EVENT_TIME_SOURCE, UPLOAD_TIME = "event_time_source", "UploadTime"
+UNKNOWN = ""
+"""Fingerprint of a record that a run may have written, or not, before it broke off: it equals no other."""
+
+
+def fingerprint(record: Record) -> str:
+    """Return the name of a record's content.
+
+    The same row in another file, or uploaded again, has the same: where it came from does not count, and an event time
+    that is only the time of the upload does not either.
+    """
+    ignored = PROVENANCE | ({EVENT_TIME} if record.get(EVENT_TIME_SOURCE) == UPLOAD_TIME else frozenset())
+    content = json.dumps([item for item in sorted(record.items()) if item[0] not in ignored])
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class SpooledRecord:
+    """A record with what decides about it; ``line`` is the whole of it."""
+
+    group: str
+    case_id: str
+    row: int
+    fingerprint: str
+    event_time: str
+    line: str
+
+
+def spooled(found: TableRecord) -> SpooledRecord:
+    """Return a record as it is spooled and, if it is to be written, put into a part."""
+    record = found.record
+    line = json.dumps([found.group, record], ensure_ascii=False, separators=(",", ":"))
+    return SpooledRecord(found.group, record[RECORD_ID], found.row, fingerprint(record), record[EVENT_TIME], line)
+
+
+def from_line(line: str) -> tuple[str, Record]:
+    """Return the group and the record of a part's line."""
+    group, record = json.loads(line)
+    return group, record
+
+
+@dataclass(frozen=True)
+class StateEntry:
+    """A record that a group holds.
+
+    Parameters
+    ----------
+    group, case_id : str
+    fingerprint : str
+        See :func:`fingerprint`; :data:`UNKNOWN` when nobody knows which content was written last.
+    event_time : str
+        Latest event time that was written for the case.
+    uploaded_at : str
+        When the file came that last said so. A file that came earlier does not change it, whenever it is processed.
+    """
+
+    group: str
+    case_id: str
+    fingerprint: str
+    event_time: str
+    uploaded_at: str
+
+    def line(self) -> str:
+        """Return the entry as a line of the state's file."""
+        values = [self.group, self.case_id, self.fingerprint, self.event_time, self.uploaded_at]
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_line(cls, line: str) -> "StateEntry":
+        """Return the entry of a line."""
+        return cls(*json.loads(line))
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A run that began to write and has not ended: what it wrote is not known."""
+
+    run: str
+    parts: int
+    uploaded_at: str
+
+
+@dataclass(frozen=True)
+class DatasetState:
+    """The small part of the state.
+
+    Parameters
+    ----------
+    run : str
+        The run that made it; empty before the first.
+    records : str
+        Key of the file of :class:`StateEntry`; empty before the first.
+    profile : str
+        Key of the profile of the upload that was taken last; empty without one.
+    definitions : mapping
+        What each feature meant when it was last written.
+    pending : tuple of Pending
+        Runs that broke off.
+    """
+
+    run: str = ""
+    records: str = ""
+    profile: str = ""
+    definitions: Definitions = field(default_factory=dict)
+    pending: tuple[Pending, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Return the state as JSON."""
+        return {"schema": 1, **asdict(self)}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any] | None) -> "DatasetState":
+        """Return the state that :meth:`document` made, or that of a dataset without any."""
+        if document is None:
+            return cls()
+        pending = tuple(Pending(**each) for each in document["pending"])
+        names = ("run", "records", "profile", "definitions")
+        return cls(**{name: document[name] for name in names}, pending=pending)
+
+
+def check_definitions(kept: Definitions, now: Definitions) -> None:
+    """Refuse a configuration under which features of a group that has records would mean something else.
+
+    Raises
+    ------
+    BadInputError
+        ``DEFINITION_CHANGED``, naming the features. New features, and features that are gone, are fine.
+    """
+    changed = [
+        f"{group}: {feature}"
+        for group, features in now.items()
+        for feature, meaning in features.items()
+        if kept.get(group, {}).get(feature, meaning) != meaning
+    ]
+    if changed:
+        message = (
+            f"the configuration changes what {len(changed)} features mean of which the feature group already has "
+            f"values ({', '.join(changed[:5])}); raise group_version in the dataset's file, deploy, then retry"
+        )
+        raise BadInputError(Reason.DEFINITION_CHANGED, message, {"features": changed[:50]})
+
+
+def merged_definitions(kept: Definitions, now: Definitions) -> Definitions:
+    """Return what is kept after a table was taken; a feature that is gone may come back with its old meaning only."""
+    groups = sorted({*kept, *now})
+    return {group: {**kept.get(group, {}), **now.get(group, {})} for group in groups}
+
+
+def part_hash(base: str, upload_id: str, lines: Iterable[str]) -> str:
+    """Return the name of a part: the same records of the same upload on top of the same state."""
+    digest = hashlib.sha256(f"{base}\n{upload_id}\n".encode())
+    for line in lines:
+        digest.update(line.encode())
+        digest.update(b"\n")
+    return digest.hexdigest()[:32]
