@@ -85,7 +85,7 @@ class ObjectStore(Protocol):
         What is called ``….gz`` is decompressed.
         """
 
-    def content(self, key: str, etag: str) -> OpenObject | None:
+    def open(self, key: str, etag: str) -> OpenObject | None:
         """Open exactly this content of an object; None when the object is gone or another content took its place."""
 
     def write_lines(self, key: str, lines: Iterable[str]) -> None:

@@ -9,6 +9,20 @@ START_CONTAINER = {
     "ecr:GetDownloadUrlForLayer",
     "ecr:BatchGetImage",
 }
+DELIVER_LOGS_AND_TRACE = {
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+}
 TAKE_MESSAGES = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 
 ROLES: dict[str, set[str]] = {
@@ -61,6 +75,19 @@ ROLES: dict[str, set[str]] = {
         "sagemaker:PutRecord",
         "kms:Decrypt",
     },
+    "TableIngestRole": LOG_AND_TRACE
+    | {
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "s3:ListBucket",
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:AbortMultipartUpload",
+        "sagemaker:PutRecord",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+    },
+    "TablesStateMachineRole": {"lambda:InvokeFunction"} | DELIVER_LOGS_AND_TRACE,
     "FeatureGroupsRole": LOG_AND_TRACE
     | {
         "sagemaker:CreateFeatureGroup",
@@ -157,7 +184,8 @@ ROLES: dict[str, set[str]] = {
         "ecs:DiscoverPollEndpoint",
         "ec2:DescribeTags",
     },
-    "ImagingStateMachineRole": {
+    "ImagingStateMachineRole": DELIVER_LOGS_AND_TRACE
+    | {
         "lambda:InvokeFunction",
         "states:StartExecution",
         "states:DescribeExecution",
@@ -178,18 +206,6 @@ ROLES: dict[str, set[str]] = {
         "s3:AbortMultipartUpload",
         "kms:Decrypt",
         "kms:GenerateDataKey",
-        "logs:CreateLogDelivery",
-        "logs:GetLogDelivery",
-        "logs:UpdateLogDelivery",
-        "logs:DeleteLogDelivery",
-        "logs:ListLogDeliveries",
-        "logs:PutResourcePolicy",
-        "logs:DescribeResourcePolicies",
-        "logs:DescribeLogGroups",
-        "xray:PutTraceSegments",
-        "xray:PutTelemetryRecords",
-        "xray:GetSamplingRules",
-        "xray:GetSamplingTargets",
     },
 }
 

@@ -13,7 +13,8 @@ from samtranslator.translator.transform import transform
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
-DEFINITION = ROOT / "statemachines" / "imaging.asl.json"
+STATEMACHINES = ROOT / "statemachines"
+DEFINITION = STATEMACHINES / "imaging.asl.json"
 REGION, ACCOUNT, STACK = "us-east-1", "111122223333", "stack"
 PSEUDO_PARAMETERS = {
     "AWS::Region": REGION,
@@ -64,7 +65,7 @@ def expanded() -> dict[str, Any]:
     document["Globals"]["Function"]["CodeUri"] = "s3://built/functions.zip"
     for resource in document["Resources"].values():
         if resource["Type"] == "AWS::Serverless::StateMachine":
-            resource["Properties"]["DefinitionUri"] = "s3://built/imaging.asl.json"
+            resource["Properties"]["DefinitionUri"] = "s3://built/machine.asl.json"
     before = os.environ.get("AWS_DEFAULT_REGION")
     os.environ["AWS_DEFAULT_REGION"] = REGION
     try:

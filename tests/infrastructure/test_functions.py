@@ -17,6 +17,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "SweepFunction": settings.SweepSettings,
     "PlanJobsFunction": settings.PlanJobsSettings,
     "RecordOutcomeFunction": settings.RecordOutcomeSettings,
+    "TableIngestFunction": settings.TableIngestSettings,
     "FeatureIngestFunction": settings.FeatureIngestSettings,
     "FeatureGroupsFunction": settings.FeatureGroupsSettings,
 }

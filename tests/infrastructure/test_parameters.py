@@ -131,6 +131,7 @@ def test_outputs() -> None:
         "ImagesProjectName",
         "CpuQueueArn",
         "FpgaQueueArn",
+        "TablesStateMachineArn",
     }
     assert all(len(output["Description"]) > 20 for output in OUTPUTS.values())
 

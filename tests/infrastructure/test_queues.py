@@ -91,7 +91,7 @@ def test_rules_listen_where_data_arrives() -> None:
         assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
     assert arrivals["detail"] == {
         "bucket": {"name": ["RawBucket"]},
-        "object": {"key": [{"prefix": "imaging/"}, {"prefix": "genomics/"}]},
+        "object": {"key": [{"prefix": "imaging/"}, {"prefix": "genomics/"}, {"prefix": "clinical/"}]},
     }
     # Results never go where uploads are listened for, or a run would start the next.
     assert features["detail"]["bucket"] == {"name": ["ProcessedBucket"]}

@@ -99,7 +99,8 @@ def test_logs_go_to_the_own_group_only(role: str) -> None:
 
 
 def test_key_use_of_functions_goes_through_services() -> None:
-    for role in ("ArrivalsRole", "SweepRole", "PlanJobsRole", "RecordOutcomeRole", "FeatureIngestRole"):
+    roles = ("ArrivalsRole", "SweepRole", "PlanJobsRole", "RecordOutcomeRole", "FeatureIngestRole", "TableIngestRole")
+    for role in roles:
         uses = [s for s in role_statements(role) if any(a.startswith("kms:") for a in listed(s["Action"]))]
         assert uses
         assert all("kms:ViaService" in s["Condition"]["StringEquals"] for s in uses), role
@@ -121,7 +122,8 @@ def test_the_state_machine_may_start_itself_by_its_fixed_name() -> None:
     assert allowed["states:StartExecution"] == {machine}, "a DISTRIBUTED Map starts its children with it"
     # Executions of a distributed Map are named execution:<machine>/<map>:<id>.
     assert allowed["states:StopExecution"] == {f"{execution}:*", f"{execution}/*"}
-    assert allowed_actions("SweepRole")["states:StartExecution"] == {machine}
+    tables = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:{resolve(properties('TablesStateMachine')['Name'])}"
+    assert allowed_actions("SweepRole")["states:StartExecution"] == {machine, tables}
 
 
 def test_waiting_for_a_job_uses_the_managed_rule() -> None:
@@ -130,6 +132,13 @@ def test_waiting_for_a_job_uses_the_managed_rule() -> None:
     assert {a: r for a, r in allowed.items() if a.startswith("events:")} == {
         action: {rule} for action in ("events:PutTargets", "events:PutRule", "events:DescribeRule")
     }
+
+
+def test_tables_are_read_and_their_results_kept_apart_from_those_of_others() -> None:
+    allowed = allowed_actions("TableIngestRole")
+    kept = {f"ProcessedBucket.Arn/{prefix}" for prefix in ("runs/*", "clinical/*", "genomics/*/-expression/*")}
+    assert allowed["s3:PutObject"] == kept
+    assert allowed["s3:GetObject"] == kept | {"RawBucket.Arn/clinical/*", "RawBucket.Arn/genomics/*/expression.csv"}
 
 
 def test_every_policy_is_attached_to_one_role() -> None:

@@ -9,7 +9,7 @@ from multimodal.domain.jobs import JobSettings, map_item
 from multimodal.domain.keys import KeyKind, parse_key
 from multimodal.domain.packing import PlannedUnit
 from multimodal.messages import parsed_uploads
-from tests.infrastructure.support import properties
+from tests.infrastructure.support import STATEMACHINES, all_states, properties
 from tests.infrastructure.test_functions import FUNCTIONS, snake_case
 from tests.sample_events import event_names, load_event
 
@@ -28,7 +28,7 @@ def test_arrivals_hold_every_kind_of_upload() -> None:
     uploads, unreadable = parsed_uploads(load_event("arrivals_batch"))
     assert not unreadable
     kinds = {parse_key(u.key).kind for u in uploads}
-    assert kinds >= {KeyKind.OBJECT, KeyKind.ARCHIVE, KeyKind.MARKER, KeyKind.COHORT}
+    assert kinds >= {KeyKind.OBJECT, KeyKind.ARCHIVE, KeyKind.MARKER, KeyKind.COHORT, KeyKind.TABLE}
     assert len({u.key for u in uploads}) < len(uploads), "one object comes twice"
 
 
@@ -59,6 +59,14 @@ def test_custom_resource_events_carry_the_properties_of_the_template() -> None:
 def test_both_forms_of_a_run_are_there() -> None:
     assert set(load_event("plan_jobs_run")["input"]) == {"run_id"}
     assert {"Subject", "Dataset"} <= set(load_event("plan_jobs_subjects")["input"])
+
+
+@pytest.mark.parametrize("step", ["CheckTable", "IngestPart", "FinishTable", "RecordTableFailure"])
+def test_a_step_of_a_table_is_what_the_state_machine_sends(step: str) -> None:
+    document = json.loads((STATEMACHINES / "tables.asl.json").read_text(encoding="utf-8"))
+    payload = dict(all_states(document["States"]))[step]["Parameters"]["Payload"]
+    sample = load_event(f"table_ingest_{payload['step']}")
+    assert (set(sample), sample["step"]) == ({name.removesuffix(".$") for name in payload}, payload["step"])
 
 
 @pytest.mark.parametrize("name", event_names())

@@ -81,7 +81,7 @@ class S3Objects:
         body: Any = answer["Body"]
         return _decoded(gzip.GzipFile(fileobj=body) if key.endswith(".gz") else body.iter_lines())
 
-    def content(self, key: str, etag: str) -> OpenObject | None:
+    def open(self, key: str, etag: str) -> OpenObject | None:
         """Open exactly this content of an object; None when the object is gone or another content took its place."""
         with translated("read an object"):
             try:

@@ -87,7 +87,7 @@ class CheckTable:
         found = self._runs.find(run)
         if self._runs.holds(found) is None:
             return self._end(found, "replaced", "another run holds the table")
-        content = self._raw.content(found.source.key, found.source.etag)
+        content = self._raw.open(found.source.key, found.source.etag)
         if content is None:
             self._settle(found.unit.unit_id, run, Outcome(Status.READY))
             return self._end(

@@ -1,7 +1,7 @@
 """Fakes of the ports, with the semantics that the adapters promise."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from multimodal.domain.feature_record import Record
 from multimodal.domain.feature_schema import FeatureGroupSpec, FeatureType
 from multimodal.domain.listing import StoredObject
 from multimodal.domain.units import LedgerItem, Status, Unit
+from multimodal.ports import OpenObject
 
 _FIELDS = {f.name for f in fields(LedgerItem)}
 _DEFAULTS = LedgerItem(Unit("d", "s", "t"), Status.RECEIVING)
@@ -110,10 +111,13 @@ class FakeObjects:
     def __init__(self, bucket: str = "bucket") -> None:
         self.bucket = bucket
         self.content: dict[str, bytes] = {}
+        self.modified: dict[str, int] = {}
+        self.clock: Callable[[], int] = FakeClock()
         self.lists = 0
 
     def put(self, key: str, body: bytes = b"x") -> None:
         self.content[key] = body
+        self.modified[key] = self.clock()
 
     def objects_under(self, prefix: str) -> Iterable[StoredObject]:
         self.lists += 1
@@ -135,6 +139,15 @@ class FakeObjects:
 
     def lines(self, key: str) -> Iterable[str] | None:
         return iter(self.content[key].decode().splitlines()) if key in self.content else None
+
+    def open(self, key: str, etag: str) -> OpenObject | None:
+        body = self.content.get(key)
+        if body is None or f"etag-{hash(body)}" != etag:
+            return None
+        return OpenObject(iter([body[:7], body[7:]]), self.modified[key])
+
+    def write_lines(self, key: str, lines: Iterable[str]) -> None:
+        self.content[key] = "".join(f"{line}\n" for line in lines).encode()
 
     def write_text(self, key: str, text: str) -> None:
         self.content[key] = text.encode()

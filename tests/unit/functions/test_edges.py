@@ -96,6 +96,7 @@ SWEEP = {
     "FORCE_AFTER_SECONDS": "5400",
     "DATASET_NAMES": "a",
     "IMAGING_STATE_MACHINE_ARN": "arn",
+    "TABLES_STATE_MACHINE_ARN": "arn",
 }
 BATCH = {
     "RNASEQ_IMAGE_URI": "image",

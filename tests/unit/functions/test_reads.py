@@ -141,7 +141,7 @@ def test_fastq_list_has_dragens_columns_and_a_read_group_for_each_lane() -> None
         ("genomics/d/R01-023/_COMPLETE.json", KeyKind.MARKER, "R01-023"),
         ("genomics/d/samplesheet.csv", KeyKind.TABLE, "-samplesheet"),
         ("genomics/d/accessions.csv", KeyKind.TABLE, "-accessions"),
-        ("genomics/d/expression.csv", KeyKind.REFUSED, None),
+        ("genomics/d/expression.csv", KeyKind.TABLE, "-expression"),
         ("genomics/d/S_R1.fastq.gz", KeyKind.OBJECT, "-samplesheet"),
         ("genomics/d/R01-023/S_I1_001.fastq.gz", KeyKind.IGNORED, None),
         ("genomics/d/R01-023/S_R1.fastq.gz.md5", KeyKind.IGNORED, None),

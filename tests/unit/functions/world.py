@@ -19,7 +19,11 @@ from multimodal.services.review_unit import ReviewUnit
 from multimodal.services.settle_unit import SettleUnit
 from multimodal.services.start_jobs import Starter, StartJobs, StartStudies
 from multimodal.services.start_run import ClaimUnits
+from multimodal.services.start_tables import StartTables
 from multimodal.services.sweep import Sweep
+from multimodal.services.table_kinds import NoTables
+from multimodal.services.table_rules import TableRules
+from tests.unit.functions.fake_tables import FakeKind
 from tests.unit.functions.fakes import (
     FakeBatch,
     FakeClock,
@@ -45,7 +49,9 @@ class World:
     ) -> None:
         self.clock, self.meter, self.ledger, self.runs = FakeClock(), FakeMeter(), FakeLedger(), FakeRuns()
         self.raw, self.processed, self.features = FakeObjects("raw"), FakeObjects("processed"), FakeFeatureStore()
-        self.batch = FakeBatch()
+        self.batch, self.table_runs = FakeBatch(), FakeRuns()
+        self.kind = FakeKind(DATASET)
+        self.raw.clock = self.processed.clock = self.clock
         if like is not None:
             # The same stack, deployed anew with another image.
             self.clock, self.ledger, self.raw, self.processed = like.clock, like.ledger, like.raw, like.processed
@@ -54,12 +60,13 @@ class World:
         imaging = ImagingRules(self.raw, Readiness(image, frozenset({DATASET})))
         readiness = GenomicsReadiness("salmon", image, "raw", {DATASET: config})
         genomics = genomics_rules(self.ledger, self.raw, self.processed, readiness)
+        tables = TableRules(self.raw, lambda unit: self.kind if unit.modality == "clinical" else NoTables())
         self.review = review = ReviewUnit(
             self.ledger,
             self.clock,
             self.meter,
             Patience(QUIET, FORCE),
-            lambda unit: genomics(unit) if unit.modality == "genomics" else imaging,
+            lambda unit: tables if unit.is_table else genomics(unit) if unit.modality == "genomics" else imaging,
         )
         self.claim = claim = ClaimUnits(self.ledger, self.processed, self.clock, self.meter)
         starters: dict[str, Starter] = {
@@ -74,8 +81,9 @@ class World:
                 RnaJobSettings("raw", "processed", "salmon", image),
                 {DATASET: config},
             ),
+            "tables": StartTables(self.ledger, self.table_runs, self.clock, claim),
         }
-        settle = SettleUnit(self.ledger, self.processed, self.clock, self.meter)
+        self.settle = settle = SettleUnit(self.ledger, self.processed, self.clock, self.meter)
         self.register = RegisterArrivals(self.ledger, self.raw, self.clock, self.meter, QUIET)
         self.sweep = Sweep(self.ledger, self.clock, self.meter, review, starters, settle)
         self.plan = PlanRun(
