@@ -9,8 +9,8 @@ from multimodal.domain.feature_record import Record
 PROFILE_NAME = "profile.json"
 """The report that the next upload of the dataset is compared with."""
 Scope = Literal["row", "record", "label", "value", "warning", "dropped"]
-"""What a problem costs: the row's records, one of them, its label only, one value of them, nothing (worth a look all the
-same), or nothing that was wanted (a row filter). Only ``row`` rejects a row."""
+"""What a problem costs: the row's records, one of them, its label only, one value of them, nothing (worth a look all
+the same), or nothing that was wanted (a row filter). Only ``row`` rejects a row."""
 
 
 @dataclass(frozen=True)
