@@ -138,8 +138,8 @@ def leakage_hold(report: Mapping[str, Any], config: ClinicalConfig) -> tuple[str
     target = report["leakage"]["target"]["column"]
     return LEAKAGE_SUSPECTED, (
         f"each of these features nearly gives {target!r} away: {'; '.join(_described(part) for part in suspects)}. "
-        "Nothing of this upload was written. For each of them set feature: false, correct available_at, or allow it "
-        "with a reason; deploy; then retry"
+        "Nothing of this upload was written. For each of them set feature: false (and correct available_at when it is "
+        "known only later), or allow it with a reason; deploy; then retry"
     )
 
 

@@ -107,12 +107,12 @@ def _held(report: Mapping[str, Any]) -> Html:
     names = ", ".join(part["column"] for part in suspects)
     verb = "gives" if len(suspects) == 1 else "give"
     steps = [
-        tag("li", "Known only later? Correct ", tag("b", "available_at"), ": the column is blocked by itself."),
+        tag("li", "Known only later? Correct ", tag("b", "available_at"), " and set ", tag("b", "feature: false"), "."),
         tag("li", "Not wanted? Set ", tag("b", "feature: false"), "."),
         tag("li", "Right as it is? Say why with ", tag("b", "allow"), "; the reason is shown in every report."),
     ]
     evidence = [tag("li", tag("b", part["column"]), ": ", _evidence(part)) for part in suspects]
-    example = f"- source: {suspects[0]['column']!r}\n  available_at: outcome" if suspects else ""
+    example = f"- source: {suspects[0]['column']!r}\n  available_at: outcome\n  feature: false" if suspects else ""
     return join(
         tag("h1", f"{names} nearly {verb} {report['leakage']['target']['column']} away. Nothing was written."),
         tag("ul", evidence),

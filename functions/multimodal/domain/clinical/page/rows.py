@@ -52,7 +52,7 @@ def _problem(problem: Mapping[str, Any]) -> Html:
         "tr",
         tag("td", tag("span", problem["code"], class_="code soft")),
         tag("td", problem["column"] or "–", class_="name"),
-        tag("td", _COSTS[problem["scope"]]),
+        tag("td", _COSTS[problem["scope"]], class_="cost"),
         tag("td", f"{problem['count']:,}", class_="n"),
         tag("td", rows + more, class_="small soft"),
         tag("td", problem["message"], class_="message small"),

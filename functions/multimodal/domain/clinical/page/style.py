@@ -78,6 +78,7 @@ table.even th:nth-child(1) { width: 26%; } table.even th.mark { width: 22%; } ta
 table.even td.mark { white-space: normal; line-height: 2; padding-top: 4px; }
 th.filter { min-width: 120px; max-width: 240px; vertical-align: bottom; }
 tr.parted td { border-top: 2px solid var(--rule); }
+td.cost { white-space: nowrap; }
 td.message { min-width: 220px; }
 .soft { color: var(--soft); }
 .small { font-size: 13px; }
