@@ -2,11 +2,12 @@
 
 import json
 import random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from multimodal.domain.clinical.report import Counts, ProblemTally, Upload, build_refusal_report, build_report
+from multimodal.domain.clinical.report_html import render_html
 from multimodal.domain.table import RowProblem, Scope
 from tests.unit.functions.clinical_tables import batch, config, date, flag, number, one_hot, profiled
 
@@ -100,11 +101,15 @@ def test_problems_are_counted_with_their_first_rows() -> None:
 
 
 def test_problems_are_listed_by_what_they_cost() -> None:
+    scopes: tuple[Scope, ...] = ("row", "record", "label", "value", "warning", "dropped")
+    assert set(scopes) == set(get_args(Scope))
     tally = ProblemTally()
-    scopes: tuple[Scope, ...] = ("dropped", "warning", "value", "label", "row")
-    for scope in scopes:
+    for scope in reversed(scopes):
         tally.add(RowProblem(2, None, "age", "A_CODE", "some words", scope))
-    assert [problem["scope"] for problem in tally.document()] == ["row", "label", "value", "warning", "dropped"]
+    assert tuple(problem["scope"] for problem in tally.document()) == scopes
+    dataset = config(COLUMNS)
+    page = render_html(build_report(dataset, UPLOAD, profiled(dataset, rows_of(9)), Counts(9), tally))
+    assert page.count("A_CODE") == len(scopes)
 
 
 def test_every_column_has_its_place_and_a_reason() -> None:

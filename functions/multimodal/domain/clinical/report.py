@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from multimodal.domain.clinical.bias import bias_section
 from multimodal.domain.clinical.columns import columns_section
@@ -13,11 +13,11 @@ from multimodal.domain.clinical.follow_up import labels_section
 from multimodal.domain.clinical.leakage import leakage_hold, leakage_section
 from multimodal.domain.clinical.profile import ProfileSummary
 from multimodal.domain.clinical.selection import selection_section
-from multimodal.domain.table import RowProblem
+from multimodal.domain.table import RowProblem, Scope
 
 SCHEMA = 1
-SCOPES = ("row", "label", "value", "warning", "dropped")
-"""What a problem may cost, the most first; see :data:`multimodal.domain.table.Scope`."""
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+"""What a problem may cost, the most first."""
 FIRST_ROWS = 5
 MOST_NAMES, LONGEST_NAME = 50, 300
 
@@ -45,9 +45,9 @@ class ProblemTally:
     """Problems by scope, code and column: how many, the first few row numbers, and the first message."""
 
     def __init__(self) -> None:
-        self.counts: Counter[tuple[str, str, str]] = Counter()
-        self.rows: dict[tuple[str, str, str], list[int]] = {}
-        self.messages: dict[tuple[str, str, str], str] = {}
+        self.counts: Counter[tuple[Scope, str, str]] = Counter()
+        self.rows: dict[tuple[Scope, str, str], list[int]] = {}
+        self.messages: dict[tuple[Scope, str, str], str] = {}
 
     def add(self, problem: RowProblem) -> None:
         """Count a problem."""

@@ -6,9 +6,11 @@ from typing import Any
 from multimodal.domain.clinical.page.charts import FEW, bar, blurred, few, stacked, survival_curve
 from multimodal.domain.clinical.page.markup import Html, join, tag
 from multimodal.domain.clinical.page.text import amount, header, legend, table
+from multimodal.domain.table import Scope
 
-_COSTS = {
+_COSTS: dict[Scope, str] = {
     "row": "row rejected",
+    "record": "record left out",
     "label": "label held back",
     "value": "value left out",
     "warning": "nothing: look at it",
