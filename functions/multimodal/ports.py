@@ -91,8 +91,8 @@ class ObjectStore(Protocol):
     def write_lines(self, key: str, lines: Iterable[str]) -> None:
         """Store lines without holding all of them; what is called ``….gz`` is compressed."""
 
-    def write_text(self, key: str, text: str) -> None:
-        """Store a text."""
+    def write_text(self, key: str, text: str, media_type: str | None = None) -> None:
+        """Store a text, plain unless a media type says what it is."""
 
     def write_json(self, key: str, document: Any) -> None:  # noqa: ANN401 – any JSON
         """Store a document."""

@@ -100,10 +100,12 @@ class S3Objects:
             with translated("write an object"):
                 self._s3.upload_fileobj(file, self._bucket, key, ExtraArgs={"ContentType": "text/plain"})
 
-    def write_text(self, key: str, text: str) -> None:
-        """Store a text."""
+    def write_text(self, key: str, text: str, media_type: str | None = None) -> None:
+        """Store a text, plain unless a media type says what it is."""
         with translated("write an object"):
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode(), ContentType="text/plain")
+            self._s3.put_object(
+                Bucket=self._bucket, Key=key, Body=text.encode(), ContentType=media_type or "text/plain"
+            )
 
     def write_json(self, key: str, document: Any) -> None:  # noqa: ANN401 – any JSON
         """Store a document."""

@@ -93,6 +93,12 @@ class ExpressionMatrix:
         report = json.dumps(self._report(hold), indent=2, ensure_ascii=False)
         return TableVerdict(hold, {"report.json": report}, dict(self._counts))
 
+    def refusal(self, error: BadInputError) -> Mapping[str, str]:
+        """Return the report of a matrix that cannot be used."""
+        refused = {"reason_code": str(error.reason_code), "message": error.message, "details": error.details}
+        report = {"schema": 1, "kind": "expression_matrix", "group": self._spec.name, "refused": refused}
+        return {"report.json": json.dumps(report, indent=2, ensure_ascii=False)}
+
     @property
     def _header_read(self) -> MatrixHeader:
         assert self._header is not None  # noqa: S101 – the verdict comes after the batches

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from multimodal.domain.errors import BadInputError
 from multimodal.domain.feature_record import Record
 
 PROFILE_NAME = "profile.json"
@@ -124,6 +125,9 @@ class TableReader(Protocol):
 
     def verdict(self) -> TableVerdict:
         """Return what is to be said of the table as a whole."""
+
+    def refusal(self, error: BadInputError) -> Mapping[str, str]:
+        """Return the reports of a table that ``batches`` refused, or that could not be read to its end."""
 
 
 Definitions = Mapping[str, Mapping[str, str]]

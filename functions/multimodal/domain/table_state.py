@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.feature_record import Record
@@ -25,13 +25,24 @@ def fingerprint(record: Record) -> str:
     The same row in another file, or uploaded again, has the same: where it came from does not count, and an event time
     that is only the time of the upload does not either.
     """
-    ignored = PROVENANCE | ({EVENT_TIME} if record.get(EVENT_TIME_SOURCE) == UPLOAD_TIME else frozenset())
-    content = json.dumps([item for item in sorted(record.items()) if item[0] not in ignored])
+    return _name_of(record, _json(_content(record)))
+
+
+def _content(record: Record) -> Record:
+    return {name: value for name, value in record.items() if name not in PROVENANCE}
+
+
+def _name_of(record: Record, content: str) -> str:
+    if record.get(EVENT_TIME_SOURCE) == UPLOAD_TIME:
+        content = _json({n: v for n, v in record.items() if n not in PROVENANCE and n != EVENT_TIME})
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-@dataclass(frozen=True)
-class SpooledRecord:
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+class SpooledRecord(NamedTuple):
     """A record with what decides about it; ``line`` is the whole of it."""
 
     group: str
@@ -45,14 +56,17 @@ class SpooledRecord:
 def spooled(found: TableRecord) -> SpooledRecord:
     """Return a record as it is spooled and, if it is to be written, put into a part."""
     record = found.record
-    line = json.dumps([found.group, record], ensure_ascii=False, separators=(",", ":"))
-    return SpooledRecord(found.group, record[RECORD_ID], found.row, fingerprint(record), record[EVENT_TIME], line)
+    content = _json(_content(record))
+    origin = _json({name: record[name] for name in PROVENANCE if name in record})
+    line = f"[{_json(found.group)},{content},{origin}]"
+    name = _name_of(record, content)
+    return SpooledRecord(found.group, record[RECORD_ID], found.row, name, record[EVENT_TIME], line)
 
 
 def from_line(line: str) -> tuple[str, Record]:
     """Return the group and the record of a part's line."""
-    group, record = json.loads(line)
-    return group, record
+    group, content, origin = json.loads(line)
+    return group, content | origin
 
 
 @dataclass(frozen=True)
@@ -78,8 +92,7 @@ class StateEntry:
 
     def line(self) -> str:
         """Return the entry as a line of the state's file."""
-        values = [self.group, self.case_id, self.fingerprint, self.event_time, self.uploaded_at]
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+        return _json([self.group, self.case_id, self.fingerprint, self.event_time, self.uploaded_at])
 
     @classmethod
     def from_line(cls, line: str) -> "StateEntry":

@@ -1,5 +1,6 @@
 """Read a table to its end and judge it before the first of its records is written."""
 
+import json
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ from multimodal.services.settle_unit import SettleUnit
 from multimodal.services.table_run import KindOf, TableRun, TableRuns
 
 Counts = dict[str, int]
+_MEDIA_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8"}
+"""A report opens in the browser when it is opened from the console."""
 
 
 class CheckTable:
@@ -97,7 +100,9 @@ class CheckTable:
             with self._spools() as spool:
                 return self._check(found, content, spool, time_is_left)
         except BadInputError as error:
-            return self._refuse(found, error)
+            refused = {"reason_code": str(error.reason_code), "message": error.message, "details": error.details}
+            document = {"schema": 1, "refused": refused}
+            return self._refuse(found, error, {REPORT_NAME: json.dumps(document, ensure_ascii=False)})
 
     def _check(
         self, found: TableRun, content: OpenObject, spool: TableSpool, time_is_left: Callable[[], bool]
@@ -110,7 +115,10 @@ class CheckTable:
         upload = UploadContext(source, found.upload_id, found.unit.correlation_id, uploaded_at)
         previous = self._processed.read_json(state.profile) if state.profile else None
         reader = kind.open(dataset, content.chunks, upload, previous)
-        rows, verdict = _privately(lambda: _read(reader, spool, time_is_left))
+        try:
+            rows, verdict = _privately(lambda: _read(reader, spool, time_is_left))
+        except BadInputError as error:
+            return self._refuse(found, error, reader.refusal(error))
         self._remember(spool, state)
         counts = {"rows": rows, **spool.judge(uploaded_at)}
         self._report(found, verdict, spool)
@@ -139,9 +147,12 @@ class CheckTable:
             spool.forget(pending, ((g, r[RECORD_ID], r[EVENT_TIME]) for g, r in map(from_line, lines)))
 
     def _report(self, found: TableRun, verdict: TableVerdict, spool: TableSpool) -> None:
-        for name, text in verdict.reports.items():
-            self._processed.write_text(found.report_key(name), text)
+        self._write_reports(found, verdict.reports)
         self._processed.write_lines(found.report_key(REJECTED_NAME), rejected_lines(spool.problems()))
+
+    def _write_reports(self, found: TableRun, reports: Mapping[str, str]) -> None:
+        for name, text in reports.items():
+            self._processed.write_text(found.report_key(name), text, _MEDIA_TYPES.get(PurePath(name).suffix))
 
     def _prepare(
         self, found: TableRun, spool: TableSpool, state: DatasetState, counts: Counts, following: DatasetState, now: str
@@ -187,9 +198,8 @@ class CheckTable:
     def _hold(self, found: TableRun, code: str, message: str, counts: Counts) -> dict[str, Any]:
         return self._quarantine(found, code, message, {}, {**counts, "written": 0, "unchanged": 0, "held": 1})
 
-    def _refuse(self, found: TableRun, error: BadInputError) -> dict[str, Any]:
-        refused = {"reason_code": str(error.reason_code), "message": error.message, "details": error.details}
-        self._processed.write_json(found.report_key(REPORT_NAME), {"schema": 1, "refused": refused})
+    def _refuse(self, found: TableRun, error: BadInputError, reports: Mapping[str, str]) -> dict[str, Any]:
+        self._write_reports(found, reports)
         return self._quarantine(found, str(error.reason_code), error.message, error.details, {})
 
     def _quarantine(

@@ -69,6 +69,9 @@ class FakeReader:
         reports = {"report.json": "{}", PROFILE_NAME: f'{{"rows": {self._read}}}'}
         return TableVerdict(self._kind.hold, reports)
 
+    def refusal(self, error: BadInputError) -> Mapping[str, str]:
+        return {"report.json": f'{{"refused": {{"reason_code": "{error.reason_code}"}}}}', "report.html": "<p>refused"}
+
     def _batch(self, number: int, cells: list[str]) -> TableBatch:
         case, value, date = (*cells, "")[:3]
         if value == "boom":

@@ -149,7 +149,7 @@ class FakeObjects:
     def write_lines(self, key: str, lines: Iterable[str]) -> None:
         self.content[key] = "".join(f"{line}\n" for line in lines).encode()
 
-    def write_text(self, key: str, text: str) -> None:
+    def write_text(self, key: str, text: str, media_type: str | None = None) -> None:
         self.content[key] = text.encode()
 
     def write_json(self, key: str, document: Any) -> None:
