@@ -25,21 +25,28 @@ INSTALL := $(PIP) install --no-deps --require-hashes --requirement
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup salmon demo up down status test check lint types unit fuzz e2e bench smoke dataset build deploy ready-to-deploy images contracts lock clean
+.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz e2e bench smoke dataset build deploy ready-to-deploy images contracts lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 20
 
 setup: $(VENV)/.ready .venv-emulator/.ready salmon ## install the tools, the jobs and the emulator
 
+# $(call apt,how to see that it is there,Debian's package,what is left out without it): installed where the machine lets us.
+apt = $(1) >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing $(2) (apt-get install $(2))…"; \
+	    { apt-get update -qq && apt-get install --yes -qq $(2); } >/dev/null 2>&1 || true; \
+	  fi; \
+	  $(1) >/dev/null 2>&1 || echo "$(2) is not installed (apt-get install $(2)): $(3)."; }
+
 # Quantifies RNA-seq reads. It is a program, not a package: Debian and Ubuntu have it, and without it all else works.
 salmon:
-	@command -v salmon >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing salmon (apt-get install salmon)…"; \
-	    { apt-get update -qq && apt-get install --yes -qq salmon; } >/dev/null 2>&1 || true; \
-	  fi; \
-	  command -v salmon >/dev/null || echo "salmon is not installed (apt-get install salmon): RNA-seq is left out."; }
+	@$(call apt,command -v salmon,salmon,RNA-seq is left out)
+
+# Human reads for the end-to-end tests.
+examples:
+	@$(call apt,ls /usr/share/doc/kallisto/test/reads_1.fastq.gz,kallisto-examples,the tests with its reads are left out)
 
 $(VENV)/.ready: requirements/dev.txt containers/radiomics/pyproject.toml containers/rnaseq/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -96,7 +103,7 @@ unit: setup
 fuzz: setup ## 60 s of damaged studies per parser; FUZZ="--parser zip --seconds 10 --seed 7" changes that
 	@$(PY) -m tests.fuzz $(FUZZ)
 
-e2e: setup
+e2e: setup examples
 	@$(PY) -m pytest -q tests/end_to_end
 
 bench: $(VENV)/.ready .venv-bench/.ready ## seconds and memory against the article's pipeline (some minutes)

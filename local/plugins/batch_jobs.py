@@ -17,10 +17,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.plugins.aws import client
 from local.plugins.batch_events import publish
 from local.plugins.batch_resources import MINIMUM_TIMEOUT_SECONDS, arn, find_definition, find_queue, refusal
 from local.plugins.batch_retry import Failure, is_retried, strategy_problems
-from local.plugins.batch_run import EXITED, Attempt, run_attempt
+from local.plugins.batch_run import EXITED, NOT_STARTED, Attempt, run_attempt
 from local.plugins.job_logs import write_log
 from local.plugins.job_slots import job_pool
 from local.plugins.roles import role_credentials
@@ -260,6 +261,9 @@ def _run(job: Job) -> None:
     _change(job, RUNNING)
     try:
         failure, exit_code, log = run_attempt(_attempt(job), job.stop, lambda: job.status_reason)
+    except ClientError as error:  # before the program started: only its secrets are fetched with calls of AWS
+        reason = f"ResourceInitializationError: unable to pull secrets or registry auth: {error}"
+        failure, exit_code, log = Failure(NOT_STARTED, reason), None, ""
     except Exception as error:  # noqa: BLE001 -- whatever breaks here, the job must not stay RUNNING for ever
         failure, exit_code, log = Failure(f"Host EC2 (the laptop) failed: {error!r}", final=True), None, ""
     _record(job, failure, exit_code, log)
@@ -284,11 +288,24 @@ def _attempt(job: Job) -> Attempt:
         name=f"{job.job_id}-{number}",
         image=container["image"],
         command=container["command"],
-        environment={**{item["name"]: item["value"] for item in container["environment"]}, **own},
+        environment={
+            **{item["name"]: item["value"] for item in container["environment"]},
+            **_secrets(container, f"batch-{job.job_id[:8]}"),
+            **own,
+        },
         mounts=[mount["containerPath"] for mount in container.get("mountPoints", [])],
         credentials=role_credentials(container["jobRoleArn"], f"batch-{job.job_id[:8]}"),
         limit_seconds=None if limit is None else limit * _second(),
     )
+
+
+def _secrets(container: dict[str, Any], session: str) -> dict[str, str]:
+    """Fetch what ECS puts into the environment, with the role that it does so with."""
+    wanted = container.get("secrets", [])
+    if not wanted:
+        return {}
+    manager = client("secretsmanager", role_credentials(container["executionRoleArn"], session))
+    return {item["name"]: manager.get_secret_value(SecretId=item["valueFrom"])["SecretString"] for item in wanted}
 
 
 def _second() -> float:

@@ -87,7 +87,7 @@ def image_command(image_uri: str) -> list[str] | None:
     python = str(REPOSITORY / ".venv" / "bin" / "python")
     repository = image_uri.partition("/")[2]
     own = {name: [python, "-m", f"{name}_job"] for name in ("radiomics", "rnaseq")}
-    for part, command in {**own, **configured}.items():
+    for part, command in [*configured.items(), *own.items()]:
         if part in repository:
             return command
     return None

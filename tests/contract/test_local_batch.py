@@ -153,6 +153,27 @@ def test_a_job_sees_nothing_of_this_computer(account: Account, runner: Runner) -
     assert variables["HOME"] != os.environ.get("HOME")
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_secret_is_fetched_with_the_execution_role(
+    account: Account, runner: Runner, roles: dict[str, str], *, allowed: bool
+) -> None:
+    name = f"licence-{allowed}"
+    secret = account.client("secretsmanager").create_secret(Name=name, SecretString="a-user")["ARN"]
+    reads = allow("secretsmanager:GetSecretValue", secret if allowed else f"{secret}-another")
+    changes = {
+        "executionRoleArn": account.role(name, "ecs-tasks", reads),
+        "secrets": [{"name": "DRAGEN_LICENSE", "valueFrom": secret}],
+    }
+    definition = _definition(roles, jobDefinitionName=name, containerProperties=changes)
+    revision = account.client("batch").register_job_definition(**definition)["jobDefinitionArn"]
+    job = runner.run(name, "report", "results", f"genomics/{name}.json", jobDefinition=revision)
+    if allowed:
+        assert _report(account, f"genomics/{name}.json")["environment"]["DRAGEN_LICENSE"] == "a-user"
+        return
+    assert (job["status"], job["statusReason"]) == ("FAILED", "Task failed to start")
+    assert "unable to pull secrets" in job["container"]["reason"]
+
+
 def test_a_job_may_do_what_its_role_may_and_no_more(runner: Runner) -> None:
     job = runner.run("denied", "report", "results", "imaging/report.json", retryStrategy={"attempts": 1})
     assert (job["status"], job["container"]["exitCode"]) == ("FAILED", 1)

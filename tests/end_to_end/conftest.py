@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ import pytest
 from local.cloud import start_cloud, stop_cloud
 from local.deploy import build, build_folder, deploy
 from local.deployment import Deployment, connect
-from local.project import STACK
+from local.project import STACK, STATE
 from tests.end_to_end.pipeline import Pipeline
+from tests.end_to_end.programs import job_commands, stand_ins_on_path
+from tests.end_to_end.sources import PARAMETERS, copy_sources
 from tests.end_to_end.studies import Studies, write_studies
 
 _LAPTOP_TIMEOUT = 120.0
@@ -40,7 +43,9 @@ def cloud_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def cloud_environment(cloud_root: Path) -> Iterator[dict[str, str]]:
     """The variables with which tools reach the laptop cloud."""
-    cloud = start_cloud(cloud_root, die_with_parent=True)
+    programs = cloud_root.parent / "programs"
+    extra = {"PATH": stand_ins_on_path(programs), "MULTIMODAL_JOB_COMMANDS": json.dumps(job_commands(programs))}
+    cloud = start_cloud(cloud_root, die_with_parent=True, extra_env=extra)
     yield dict(cloud.environment())
     stop_cloud(cloud_root)
 
@@ -51,9 +56,10 @@ def deployment(request: pytest.FixtureRequest) -> Deployment:
     if stack := os.environ.get("SMOKE_STACK"):
         return Deployment(stack, boto3.Session(), os.environ.get("AWS_ENDPOINT_URL"))
     environment: dict[str, str] = request.getfixturevalue("cloud_environment")
-    with build_folder():
-        build(environment)
-        deploy(environment)
+    work = STATE / "end-to-end"
+    with build_folder(work):
+        build(environment, source=copy_sources(work / "source"), work=work)
+        deploy(environment, work=work, parameters=PARAMETERS)
     return connect(STACK, environment)
 
 

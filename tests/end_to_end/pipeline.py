@@ -67,6 +67,34 @@ class Pipeline:
         """Put one object below the dataset's prefix."""
         self.deployment.s3.put_object(Bucket=self.raw_bucket, Key=f"imaging/{DATASET}/{key}", Body=body)
 
+    def store(self, key: str, body: bytes) -> None:
+        """Put one object under its whole key."""
+        self.deployment.s3.put_object(Bucket=self.raw_bucket, Key=key, Body=body)
+
+    def expression(self, dataset: str) -> dict[str, Row]:
+        """The newest gene-expression record of each case of a dataset."""
+        group = describe_group(self.deployment, find_group(self.deployment, f"{dataset}-rna"))
+        return {str(row["case_id"]): row for row in read_features(self.deployment, group)}
+
+    def batch_job(self, unit: Unit, queue: str = "CpuQueueArn") -> dict[str, Any]:
+        """The job that a unit was last in, as Batch describes it."""
+        batch = self.deployment.session.client("batch", endpoint_url=self.deployment.endpoint)
+        name = [{"name": "JOB_NAME", "values": [unit.text("run_id")]}]
+        [summary] = batch.list_jobs(jobQueue=self.deployment.output(queue), filters=name)["jobSummaryList"]
+        [job] = batch.describe_jobs(jobs=[summary["jobId"]])["jobs"]
+        return dict(job)
+
+    def reach(self, unit_ids: Iterable[str], status: str, reason: str) -> None:
+        """Wait until units stand somewhere for a reason, without having ended."""
+        wanted, deadline = dict.fromkeys(unit_ids, (status, reason)), time.monotonic() + self.timeout
+        found: dict[str, tuple[str, str]] = {}
+        with nudged_sweep(self.deployment):
+            while found != wanted and time.monotonic() < deadline:
+                units = [unit for unit in read_units(self.deployment) if unit.unit_id in wanted]
+                found = {unit.unit_id: (unit.status, unit.text("reason_code")) for unit in units}
+                time.sleep(0.5)
+        assert found == wanted
+
     def announce(self, keys: Iterable[str]) -> None:
         """Send the event of each key to the arrivals queue once more, as EventBridge does at times."""
         queue = self.deployment.resource("ArrivalsQueue")

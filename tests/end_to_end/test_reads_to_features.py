@@ -74,7 +74,7 @@ def reads(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Reads
 @pytest.fixture(scope="module")
 def rows(pipeline: Pipeline, reads: Reads) -> dict[str, Row]:
     """The newest record of each case."""
-    group = describe_group(pipeline.deployment, find_group(pipeline.deployment, "rna"))
+    group = describe_group(pipeline.deployment, find_group(pipeline.deployment, f"{DATASET}-rna"))
     return {str(row["case_id"]): row for row in read_features(pipeline.deployment, group)}
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from local.deploy import build, deploy
-from local.project import ROOT
 from tests.end_to_end.pipeline import Pipeline
+from tests.end_to_end.sources import PARAMETERS, copy_sources
 from tests.end_to_end.studies import Studies
 
 NEW_FEATURE = "original_shape_AddedByTheTest"
@@ -23,9 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 def copy_with_one_more_feature(folder: Path) -> Path:
     """Copy what is deployed, with another feature in the contract of the parameter file `ct`."""
-    for name in ("functions", "statemachines"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "template.yaml", folder)
+    copy_sources(folder)
     contract = folder / "functions" / "multimodal" / "contracts" / "imaging_features" / "ct.json"
     document = json.loads(contract.read_text())
     document["features"].append(NEW_FEATURE)
@@ -42,7 +39,7 @@ def test_a_new_feature_grows_the_group_and_is_null_in_old_rows(
     source = copy_with_one_more_feature(tmp_path)
 
     build(cloud_environment, source=source, work=tmp_path / "work")
-    deploy(cloud_environment, work=tmp_path / "work")
+    deploy(cloud_environment, work=tmp_path / "work", parameters=PARAMETERS)
 
     after = first_upload.group
     assert set(after.features) - set(before.features) == {NEW_FEATURE}

@@ -1,0 +1,25 @@
+"""What the end-to-end tests deploy: the project as it is, with datasets of the tests beside its own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from local.project import DATASET, ROOT
+
+_DATASETS = Path(__file__).parent / "datasets"
+_COPIED = ("functions", "statemachines")
+DATASET_NAMES = [DATASET, *sorted(path.stem for path in _DATASETS.glob("*.yaml"))]
+"""Every dataset of the deployed stack, the project's own first."""
+PARAMETERS = {"DatasetNames": ",".join(DATASET_NAMES)}
+
+
+def copy_sources(folder: Path) -> Path:
+    """Copy all that `sam build` takes, and add the tests' datasets; return the folder."""
+    for name in _COPIED:
+        shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "template.yaml", folder)
+    for path in _DATASETS.glob("*.yaml"):
+        shutil.copy(path, folder / "functions" / "datasets")
+    return folder
