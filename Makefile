@@ -155,6 +155,12 @@ lock: setup ## pin the requirements anew (needs uv)
 	    --no-header --constraint requirements/dev.txt requirements/bench.in --output-file requirements/bench.txt
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header requirements/functions.in --output-file functions/requirements.txt
+	@for name in radiomics rnaseq; do \
+	  $(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header --no-annotate --constraint requirements/dev.txt containers/$$name/pyproject.toml \
+	    --output-file containers/$$name/requirements.txt; \
+	  sed -i '1i # Versions and hashes of everything in the image, held to requirements/dev.txt, which the tests run with (make lock).' \
+	    containers/$$name/requirements.txt; done
 
 clean: ## remove what the other targets made, environments included
 	rm -rf $(VENV) .venv-emulator .venv-bench .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache

@@ -13,8 +13,9 @@ import pytest
 
 from rnaseq_job import fastq_stream
 from rnaseq_job.errors import InputRejectedError, ReasonCode
+from rnaseq_job.fastq_blocks import MAX_LINE
 from rnaseq_job.fastq_checks import LaneFiles, ReadsReport, check_reads
-from rnaseq_job.fastq_stream import MAX_LINE, ReadsFile
+from rnaseq_job.fastq_stream import ReadsFile
 from tests.unit.rnaseq.support import Names, illumina, record, slashed, some_reads, sra_plain, sra_with_mates
 
 COUNT = 5_000  # more than one block

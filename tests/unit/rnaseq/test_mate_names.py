@@ -6,12 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnaseq_job.mate_names import all_match, mate_of, names_match
+from rnaseq_job.fastq_records import REACH, Block, Records
+from rnaseq_job.mate_names import first_mismatch, mate_of, names_match
 
 NAME = st.text("ABC:0123456789_-.#", min_size=1, max_size=12).map(str.encode)
 COMMENT = st.text("12:NY/ ACGT\t.", max_size=12).map(str.encode)
 HEAD = st.builds(lambda name, comment: b"@" + name + comment, NAME, COMMENT.map(lambda text: text and b" " + text))
 SUFFIXED = st.builds(lambda name, mate: b"@" + name + mate, NAME, st.sampled_from([b"/1", b"/2", b".1", b".2", b""]))
+
+
+def records(heads: list[bytes]) -> Records:
+    """Records of these headers; each file has bases of its own, which must not matter."""
+    text = b"".join(b"%s\n%s\n+\n%s\n" % (head, head[-1:] * 3, b"FFF") for head in heads)
+    block = Block(len(text))
+    block.fill(text)
+    return block.records()
+
+
+def all_match(firsts: list[bytes], seconds: list[bytes]) -> bool:
+    return first_mismatch(records(firsts), records(seconds)) is None
 
 
 @pytest.mark.parametrize(
@@ -66,6 +79,16 @@ def test_other_fragments_do_not_match(first: bytes, second: bytes) -> None:
 )
 def test_mates_that_headers_name(head: bytes, mate: int | None) -> None:
     assert mate_of(head) == mate
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 9, REACH - 2, REACH - 1, REACH, REACH + 1, 1_000])
+@pytest.mark.parametrize("marks", [(b" 1:N", b" 2:N"), (b"/1", b"/2"), (b"", b""), (b"\t1:N", b"\t2:N:0")])
+def test_names_of_any_length_are_compared_to_their_end(length: int, marks: tuple[bytes, bytes]) -> None:
+    names = [b"@%d" % number + b"x" * length for number in range(30)]
+    firsts, seconds = [name + marks[0] for name in names], [name + marks[1] for name in names]
+    assert all_match(firsts, seconds)
+    seconds[17] = names[17][:-1] + b"y" + marks[1]
+    assert first_mismatch(records(firsts), records(seconds)) == 17
 
 
 @given(st.lists(st.tuples(HEAD | SUFFIXED, HEAD | SUFFIXED), min_size=1, max_size=6))

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from operator import eq
 
 from rnaseq_job.errors import InputRejectedError, ReasonCode
-from rnaseq_job.fastq_stream import FastqReader, ReadsFile, Records
-from rnaseq_job.mate_names import all_match, mate_of, names_match
+from rnaseq_job.fastq_records import LINES, Records
+from rnaseq_job.fastq_stream import FastqReader, ReadsFile
+from rnaseq_job.mate_names import first_mismatch, mate_of
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,15 @@ def _checked(lane: LaneFiles) -> list[FastqReader]:
 def _check_mates(first: FastqReader, second: FastqReader) -> None:
     identical = True
     position = 0
-    for one, two in _side_by_side(first, second):
-        identical = identical and one.sequences == two.sequences
-        if not identical:
-            _check_roles(first, second, one.heads[0], two.heads[0], position)
-        if not all_match(one.heads, two.heads):
-            raise _mismatched(first, second, one, two, position)
-        position += len(one.heads)
+    with closing(iter(first)) as ones, closing(iter(second)) as twos:  # a thread of each ends here, also after a fault
+        for one, two in _side_by_side(ones, twos):
+            identical = identical and all(map(eq, one.lines(1), two.lines(1)))
+            if not identical:
+                _check_roles(first, second, one.line(0, 0), two.line(0, 0), position)
+            mismatch = first_mismatch(one, two)
+            if mismatch is not None:
+                raise _mismatched(first, second, position + mismatch)
+            position += len(one)
     if first.records != second.records:
         raise _unequal(first, second)
     if identical:
@@ -100,28 +105,20 @@ def _check_mates(first: FastqReader, second: FastqReader) -> None:
         )
 
 
-def _side_by_side(first: FastqReader, second: FastqReader) -> Iterator[tuple[Records, Records]]:
+def _side_by_side(ones: Iterator[Records], twos: Iterator[Records]) -> Iterator[tuple[Records, Records]]:
     """Yield equally many records of both; when one file ends, the other is read to its end, to be proved and counted.
 
     The files run block by block, and blocks hold different numbers of records, so that a part of one waits.
     """
-    ones, twos = iter(first), iter(second)
     one, two = next(ones, None), next(twos, None)
     while one and two:
-        count = min(len(one.heads), len(two.heads))
-        yield _up_to(one, count), _up_to(two, count)
-        one, two = _after(one, count) or next(ones, None), _after(two, count) or next(twos, None)
+        count = min(len(one), len(two))
+        (one_now, one), (two_now, two) = one.split(count), two.split(count)
+        yield one_now, two_now
+        one, two = one or next(ones, None), two or next(twos, None)
     for rest in (ones, twos):
         for _ in rest:
             pass
-
-
-def _up_to(records: Records, count: int) -> Records:
-    return records if count == len(records.heads) else Records(records.heads[:count], records.sequences[:count])
-
-
-def _after(records: Records, count: int) -> Records | None:
-    return None if count == len(records.heads) else Records(records.heads[count:], records.sequences[count:])
 
 
 def _check_roles(first: FastqReader, second: FastqReader, one: bytes, two: bytes, position: int) -> None:
@@ -133,21 +130,18 @@ def _check_roles(first: FastqReader, second: FastqReader, one: bytes, two: bytes
             "By the names of the reads, R1 does not hold first reads and R2 second ones. Exchange the files",
             first,
             second,
-            {"record": position + 1, "line": position * 4 + 1, "r1_says": says[0], "r2_says": says[1]},
+            {"record": position + 1, "line": position * LINES + 1, "r1_says": says[0], "r2_says": says[1]},
         )
 
 
-def _mismatched(
-    first: FastqReader, second: FastqReader, one: Records, two: Records, position: int
-) -> InputRejectedError:
-    record = position + list(map(names_match, one.heads, two.heads)).index(False)
+def _mismatched(first: FastqReader, second: FastqReader, record: int) -> InputRejectedError:
     return _pair_fault(
         ReasonCode.MATES_MISMATCHED,
         f"Record {record + 1} of R1 and of R2 are not the two ends of one fragment: the files are of different samples "
         "or lanes, or were filtered or sorted apart. Upload the files that belong together",
         first,
         second,
-        {"record": record + 1, "line": record * 4 + 1},
+        {"record": record + 1, "line": record * LINES + 1},
     )
 
 

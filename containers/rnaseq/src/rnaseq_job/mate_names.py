@@ -7,32 +7,67 @@ Three conventions are in use: Illumina's ``@name 1:N:0:index``, the older ``@nam
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-_MARKS = ((b" 1:", b" 2:"), (b"/1\n", b"/2\n"), (b"/1 ", b"/2 "))
-"""What differs between all headers of R1 and R2, by convention. None of them can hide a difference in the part that
-names the fragment: each begins or ends where that part ends."""
+import numpy as np
+
+from rnaseq_job.fastq_records import REACH, Records, headers_agree
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _SPOT = re.compile(rb"[^.]+\.[0-9]+\.[12]")
 """``@SRR1.7`` has a spot but no mate: spots 1 and 2 must not pass for mates."""
 
 _COMMENT = re.compile(rb"[^ \t]+[ \t]+([12]):[YN]:")
+_SPACE, _TAB, _SLASH, _ONE, _TWO = b" \t/12"
+_NAME_ENDS = b" \t\n"
 
 
-def all_match(firsts: Sequence[bytes], seconds: Sequence[bytes]) -> bool:
-    """Compare equally many headers of R1 and R2, most often in one comparison of bytes.
+def first_mismatch(firsts: Records, seconds: Records) -> int | None:
+    """Compare the headers of equally many records of R1 and R2.
 
-    Examples
-    --------
-    >>> all_match([b"@a 1:N:0", b"@b 1:N:0"], [b"@a 2:N:0", b"@b 2:N:0"])
-    True
+    Returns
+    -------
+    int or None
+        The first record, from 0, whose headers do not name one fragment.
     """
-    first, second = b"\n".join(firsts) + b"\n", b"\n".join(seconds) + b"\n"
-    if first == second:
+    if _match_alike(firsts, seconds):
+        return None
+    matches = map(names_match, firsts.lines(0), seconds.lines(0))
+    return next((record for record, match in enumerate(matches) if not match), None)
+
+
+def _match_alike(firsts: Records, seconds: Records) -> bool:
+    """Compare all headers at once, if all of R1 end like the first one does, after what names the fragment.
+
+    Returns
+    -------
+    bool
+        False also where this does not tell.
+    """
+    head, other = firsts.line(0, 0), seconds.line(0, 0)
+    shared = next((place for place, pair in enumerate(zip(head, other, strict=False)) if pair[0] != pair[1]), len(head))
+    ends = firsts.lengths[:, 0] - (len(head) - shared)
+    if ends.min() < 1 or ends.max() > REACH or not headers_agree(firsts, seconds, ends):
+        return False
+    one, two = firsts.block.letters, seconds.block.letters
+    here, there = firsts.starts[:, 0] + ends, seconds.starts[:, 0] + ends
+    before = one[here - 1]
+    if _are(before, _SPACE, _TAB):
         return True
-    if any(first.replace(one, two) == second for one, two in _MARKS):
-        return True
-    return all(map(names_match, firsts, seconds))
+    whole = _are(one[here], *_NAME_ENDS) and _are(two[there], *_NAME_ENDS)
+    numbered = _are(before, _SLASH) and _end_in_mate(one, here) and _end_in_mate(two, there)
+    return whole or numbered
+
+
+def _end_in_mate(letters: NDArray[np.uint8], places: NDArray[np.int64]) -> bool:
+    return _are(letters[places], _ONE, _TWO) and _are(letters[places + 1], *_NAME_ENDS)
+
+
+def _are(letters: NDArray[np.uint8], *allowed: int) -> bool:
+    """Whether each is one of a few."""
+    return bool(np.logical_or.reduce([letters == letter for letter in allowed]).all())
 
 
 def names_match(first: bytes, second: bytes) -> bool:

@@ -1,0 +1,161 @@
+"""Records of a FASTQ file as places in a block of its bytes, so that no object is made of any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LINES: Final = 4
+"""Lines of a record: header, bases, plus, qualities."""
+
+_WORD: Final = np.dtype("<u8")  # the first of eight bytes is the lowest
+REACH: Final = 256
+"""Bytes of a header that can be compared at once; rarely is one longer."""
+
+_NEWLINE, _AT, _PLUS = b"\n@+"
+
+
+class Block:
+    """Some bytes of a file and where their lines begin; it is filled again and again.
+
+    Parameters
+    ----------
+    capacity : int
+        Longest text in bytes.
+
+    Attributes
+    ----------
+    letters : array of uint8
+        The text, and whatever follows it.
+    size : int
+        Length of the text in bytes.
+    bounds : (n + 1,) array of int
+        Where each complete line begins, and where the one after the last of them would.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._content = bytearray(capacity + REACH)  # so that a header can be read at any place
+        self.letters: NDArray[np.uint8] = np.frombuffer(self._content, np.uint8)
+        self._is_end = np.empty(len(self._content), bool)
+        self.fill()
+
+    def fill(self, *parts: bytes) -> None:
+        """Take a text that comes in parts, and find its lines; records of the text before are lost.
+
+        Examples
+        --------
+        >>> block = Block(100)
+        >>> block.fill(b"@a", b"\\nAC\\n+")
+        >>> block.bounds.tolist()
+        [0, 3, 6]
+        """
+        self.size = 0
+        for part in parts:
+            self._content[self.size : self.size + len(part)] = part
+            self.size += len(part)
+        ends = np.flatnonzero(np.equal(self.letters[: self.size], _NEWLINE, out=self._is_end[: self.size]))
+        self.bounds = np.zeros(len(ends) + 1, np.int64)
+        np.add(ends, 1, out=self.bounds[1:])
+
+    def text(self, start: int, end: int) -> bytes:
+        """Give the bytes between two places."""
+        return self.letters[start:end].tobytes()
+
+    def pieces(self, starts: NDArray[np.int64], width: int) -> NDArray[np.uint64]:
+        """Give some bytes (a multiple of eight) from each place on, as an (n, width / 8) array."""
+        places = len(self._content) - width + 1
+        view: NDArray[np.void] = np.ndarray((places,), np.dtype((np.void, width)), self._content, strides=(1,))
+        return view[starts].view(_WORD).reshape(len(starts), -1)
+
+    def records(self) -> Records:
+        """Give the complete records."""
+        count = (len(self.bounds) - 1) // LINES
+        return Records(self, self.bounds[: count * LINES + 1])
+
+    def rest(self) -> bytes:
+        """Give what follows the last complete record."""
+        count = (len(self.bounds) - 1) // LINES
+        return self.text(int(self.bounds[count * LINES]), self.size)
+
+
+@dataclass(frozen=True)
+class Records:
+    """Some whole records of a block, in the order of the file.
+
+    Parameters
+    ----------
+    block : Block
+        Which bytes they lie in.
+    bounds : (4 n + 1,) array of int
+        Where each of their lines begins, and where the record after the last one would.
+    """
+
+    block: Block
+    bounds: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.bounds) // LINES
+
+    def split(self, count: int) -> tuple[Records, Records]:
+        """Give the first ``count`` records and the others."""
+        here = count * LINES
+        return Records(self.block, self.bounds[: here + 1]), Records(self.block, self.bounds[here:])
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each line begins, as an (n, 4) array."""
+        return self.bounds[:-1].reshape(-1, LINES)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Bytes of each line without its end, as an (n, 4) array."""
+        return (np.diff(self.bounds) - 1).reshape(-1, LINES)
+
+    def line(self, record: int, line: int) -> bytes:
+        """Give one line of one record, both counted from 0."""
+        start = int(self.starts[record, line])
+        return self.block.text(start, start + int(self.lengths[record, line]))
+
+    def lines(self, line: int) -> Iterator[bytes]:
+        """Give one line of each record, such as 1 for the bases."""
+        return (self.line(record, line) for record in range(len(self)))
+
+    def is_sound(self, longest: int) -> bool:
+        """Whether every record is one: marks in their places, some bases, as many qualities, no line too long."""
+        letters, starts, lengths = self.block.letters, self.starts, self.lengths
+        return bool(
+            (letters[starts[:, 0]] == _AT).all()
+            and (letters[starts[:, 2]] == _PLUS).all()
+            and (lengths[:, 1] == lengths[:, 3]).all()
+            and lengths[:, 1].min() > 0
+            and lengths.max() <= longest
+        )
+
+
+def headers_agree(one: Records, two: Records, ends: NDArray[np.int64]) -> bool:
+    """Whether the headers of equally many records of two files begin with the same bytes.
+
+    Parameters
+    ----------
+    one, two : Records
+        Of two files.
+    ends : (n,) array of int
+        How many bytes of each header have to be equal, at most 256.
+    """
+    width = -(-int(ends.max()) // _WORD.itemsize) * _WORD.itemsize
+    differing = one.block.pieces(one.starts[:, 0], width) ^ two.block.pieces(two.starts[:, 0], width)
+    differing &= _masks(width).take(ends, axis=0)
+    return not differing.any()
+
+
+@lru_cache
+def _masks(width: int) -> NDArray[np.uint64]:
+    """Give, for 0 up to ``width`` bytes, the words in which so many bytes have all bits set."""
+    return (np.tri(width + 1, width, -1, np.uint8) * np.uint8(255)).view(_WORD)
