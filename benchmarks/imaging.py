@@ -7,11 +7,8 @@ pipeline as a script. Whatever each imports, reads and writes counts.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -20,7 +17,7 @@ from typing import Any
 from benchmarks.comparison import Bar, Comparison, Cost, Row, Setup
 from benchmarks.errors import BenchmarkError
 from benchmarks.imaging_stages import STAGES
-from benchmarks.process_tree import Measurement, measure
+from benchmarks.runs import ROOT, Runs, helper, measured
 from benchmarks.stage_clock import REST
 from local.terminal import Steps, plural
 
@@ -30,33 +27,16 @@ MEMORY_LIMIT_BYTES = 900e6
 MATRIX, SLICES = 512, 300
 _WARM_UP = (64, 20)
 
-ROOT = Path(__file__).parents[1]
 ARTICLE_PYTHON = ROOT / ".venv-bench/bin/python"
-
-THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
-"""As the job's image sets them; given to both sides, which costs the article's side no CPU time."""
 
 Stages = dict[str, dict[str, float]]
 
 
 @dataclass(slots=True)
-class _Side:
-    """The runs of one side."""
+class _Side(Runs):
+    """The runs of one side, whole and by stages."""
 
-    totals: list[Measurement] = field(default_factory=list)
     stages: list[Stages] = field(default_factory=list)
-
-    @property
-    def cpu_s(self) -> float:
-        return median(run.cpu_s for run in self.totals)
-
-    @property
-    def wall_s(self) -> float:
-        return median(run.wall_s for run in self.totals)
-
-    @property
-    def peak_bytes(self) -> float:
-        return median(run.peak_bytes for run in self.totals)
 
     def stage(self, name: str) -> Cost:
         """Median of a stage; the last one is what the totals have beyond the others."""
@@ -96,30 +76,15 @@ def run(setup: Setup) -> Comparison:
     )
 
 
-def environment() -> dict[str, str]:
-    """Give the environment of both sides: this one without what would make Python or the libraries differ."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return kept | THREADS
-
-
 def _generate(folder: Path, matrix: int, slices: int) -> None:
-    _helper("benchmarks.imaging_study", str(folder), "--matrix", str(matrix), "--slices", str(slices))
+    helper("benchmarks.imaging_study", str(folder), "--matrix", str(matrix), "--slices", str(slices))
 
 
 def _compare(folder: Path) -> dict[str, Any]:
     agreement: dict[str, Any] = json.loads(
-        _helper("benchmarks.imaging_agreement", str(folder / "article"), str(folder / "job" / "study"))
+        helper("benchmarks.imaging_agreement", str(folder / "article"), str(folder / "job" / "study"))
     )
     return agreement
-
-
-def _helper(module: str, *arguments: str) -> str:
-    """Run what is not measured."""
-    command = [sys.executable, "-m", module, *arguments]
-    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise BenchmarkError(f"{module} failed.", details=result.stderr[-2000:])
-    return result.stdout
 
 
 def _round(folder: Path, study: Path, theirs: _Side, ours: _Side) -> None:
@@ -129,16 +94,12 @@ def _round(folder: Path, study: Path, theirs: _Side, ours: _Side) -> None:
     for results in (article, job):
         shutil.rmtree(results, ignore_errors=True)
     plain = [str(ARTICLE_PYTHON), "-m", "benchmarks.article_pipeline", "--stages", str(stages)]
-    theirs.totals.append(_measure([*plain, "--input-dir", str(study / "study"), "--output-dir", str(article)], folder))
+    theirs.totals.append(measured([*plain, "--input-dir", str(study / "study"), "--output-dir", str(article)], folder))
     theirs.stages.append(_read(stages))
-    _measure([sys.executable, "-m", "benchmarks.job_stages", "--stages", str(stages), "--", *arguments], folder)
+    measured([sys.executable, "-m", "benchmarks.job_stages", "--stages", str(stages), "--", *arguments], folder)
     ours.stages.append(_read(stages))
     shutil.rmtree(job)
-    ours.totals.append(_measure([sys.executable, "-m", "radiomics_job", *arguments], folder))
-
-
-def _measure(command: Sequence[str], folder: Path) -> Measurement:
-    return measure(command, env=environment(), cwd=ROOT, log=folder / "output.txt")
+    ours.totals.append(measured([sys.executable, "-m", "radiomics_job", *arguments], folder))
 
 
 def _read(path: Path) -> Stages:
@@ -151,7 +112,7 @@ def _comparison(title: str, theirs: _Side, ours: _Side, agreement: dict[str, Any
         title=title,
         sides=("article", "this job"),
         stages=tuple(Row(name, theirs.stage(name), ours.stage(name)) for name in STAGES),
-        total=Row("Whole run", Cost(theirs.cpu_s, theirs.peak_bytes), Cost(ours.cpu_s, ours.peak_bytes)),
+        total=Row("Whole run", theirs.cost, ours.cost),
         wall_s=(theirs.wall_s, ours.wall_s),
         bars=(*cost_bars(theirs.cpu_s, ours.cpu_s, theirs.peak_bytes, ours.peak_bytes), *agreement_bars(agreement)),
         notes=(
@@ -159,13 +120,9 @@ def _comparison(title: str, theirs: _Side, ours: _Side, agreement: dict[str, Any
             "imports included. Memory: highest sum of resident memory over the tree, looked at every 20 ms;",
             "pages that parent and child share count twice. Stages of this job: from runs of their own, in one",
             "process, with a clock around its functions. Everything else: what whole runs have beyond the stages.",
-            f"CPU seconds run by run: article {_spread(theirs)}; this job {_spread(ours)}.",
+            f"CPU seconds run by run: article {theirs.spread()}; this job {ours.spread()}.",
         ),
     )
-
-
-def _spread(side: _Side) -> str:
-    return ", ".join(f"{run.cpu_s:.1f}" for run in side.totals)
 
 
 def cost_bars(their_cpu: float, our_cpu: float, their_peak: float, our_peak: float) -> tuple[Bar, ...]:

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -121,3 +122,18 @@ def test_the_salmon_image_keeps_to_its_scratch_volume() -> None:
 
 def test_dragen_itself_is_not_in_its_image() -> None:
     assert not [line for line in instructions("(?:COPY|ADD|RUN)", DRAGEN.text) if "edico" in line or "dragen" in line]
+
+
+@pytest.mark.parametrize("image", ["radiomics", "rnaseq"])
+def test_an_image_holds_what_the_tests_run_with(image: str) -> None:
+    folder = ROOT / "containers" / image
+    packages, tested = (pins(path) for path in (folder / "requirements.txt", ROOT / "requirements" / "dev.txt"))
+    assert packages.items() <= tested.items()
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {re.split(r"[<>=\[ ]", name)[0].lower() for name in project["dependencies"]}
+    assert wanted <= packages.keys()
+
+
+def pins(path: Path) -> dict[str, str]:
+    found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {name.lower(): version for name, version in found}

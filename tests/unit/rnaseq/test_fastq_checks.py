@@ -7,13 +7,16 @@ import gzip
 import random
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rnaseq_job import fastq_stream
 from rnaseq_job.errors import InputRejectedError, ReasonCode
-from rnaseq_job.fastq_blocks import MAX_LINE
+from rnaseq_job.fastq_blocks import MAX_LINE, PART, PARTS
 from rnaseq_job.fastq_checks import LaneFiles, ReadsReport, check_reads
 from rnaseq_job.fastq_stream import ReadsFile
 from tests.unit.rnaseq.support import Names, illumina, record, slashed, some_reads, sra_plain, sra_with_mates
@@ -277,11 +280,78 @@ def test_first_reads_in_both_files(tmp_path: Path) -> None:
     assert (error.code, error.details["r2_says"]) == (ReasonCode.MATES_SWAPPED, 1)
 
 
-def test_one_file_as_two_lanes(tmp_path: Path) -> None:
-    for name in ("L001", "L002"):
-        (tmp_path / name).write_bytes(some_reads(50, 1))
-    lanes = [LaneFiles(ReadsFile(tmp_path / name, name), None) for name in ("L001", "L002")]
+def check_lanes(folder: Path, *contents: bytes) -> ReadsReport:
+    """Check single-end lanes given as stored bytes."""
+    for number, content in enumerate(contents, start=1):
+        (folder / f"L00{number}").write_bytes(content)
+    names = [f"L00{number}" for number in range(1, len(contents) + 1)]
+    return check_reads([LaneFiles(ReadsFile(folder / name, name), None) for name in names])
+
+
+@pytest.mark.parametrize(
+    "again", [lambda reads: packed(reads), lambda reads: reads, lambda reads: gzip.compress(reads)]
+)
+def test_the_reads_of_one_lane_twice(tmp_path: Path, again: Callable[[bytes], bytes]) -> None:
+    reads = some_reads(COUNT, 1)
     with pytest.raises(InputRejectedError) as caught:
-        check_reads(lanes)
+        check_lanes(tmp_path, packed(reads), again(reads))
     assert caught.value.code == ReasonCode.FASTQ_LIST_INVALID
     assert caught.value.details["same_as"] == "L001"
+
+
+def test_lanes_of_the_same_size_pass(tmp_path: Path) -> None:
+    report = check_lanes(tmp_path, some_reads(COUNT, 1), some_reads(COUNT, 1, seed=4), some_reads(COUNT + 1, 1))
+    assert report.fragments == 3 * COUNT + 1
+
+
+# --- every byte and bit -----------------------------------------------------------------------------------------------
+
+
+def test_a_gzip_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
+    """In the header, in a block, in the trailer, in the second member; between two members it is whole but short."""
+    reads, mates = some_reads(30, 1), packed(some_reads(30, 2))
+    half = len(reads) // 2  # a border between records
+    members = [packed(reads[:half]), packed(reads[half:])]
+    whole, border = b"".join(members), len(members[0])
+    for size in range(2, len(whole)):
+        code = refused(tmp_path, whole[:size], mates).code
+        assert code == ReasonCode.READS_TRUNCATED or (size == border and code == ReasonCode.MATES_UNEQUAL), size
+
+
+def test_no_flipped_bit_of_the_content_passes(tmp_path: Path) -> None:
+    """A damaged stream shows in five kinds of error, of which one is isal's own."""
+    whole = gzip.compress(some_reads(30, 1), mtime=0)
+    flips = random.Random(3).sample(range(10 * 8, (len(whole) - 9) * 8), 300)  # not the header's remarks, not padding
+    for bit in [*flips, *range((len(whole) - 8) * 8, len(whole) * 8)]:
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        assert refused(tmp_path, bytes(damaged)).code in (
+            ReasonCode.READS_TRUNCATED,
+            ReasonCode.READS_INVALID,
+            ReasonCode.READS_EMPTY,
+        ), bit
+
+
+def test_ten_gigabytes_of_zeros_end_at_once(tmp_path: Path) -> None:
+    """A bomb: packed a thousandfold, refused at the first bytes."""
+    path, zeros = tmp_path / "zeros.gz", gzip.compress(bytes(50_000_000), 9, mtime=0)
+    path.write_bytes(zeros * 200)
+    started = time.monotonic()
+    with pytest.raises(InputRejectedError) as caught:
+        check_reads([LaneFiles(ReadsFile(path, "zeros.gz"), None)])
+    assert caught.value.code == ReasonCode.READS_TOO_LONG
+    assert time.monotonic() - started < 5
+
+
+def test_a_record_that_straddles_blocks_is_whole(tmp_path: Path) -> None:
+    """Reads of every length around the size of a part, so that a block ends at every kind of place."""
+    reads = b"".join(record(b"@r%d" % number, b"A" * (1 + number * 37 % 600)) for number in range(12_000))
+    assert len(reads) > 3 * PART * PARTS
+    assert check(tmp_path, packed(reads)).fragments == 12_000
+    assert check(tmp_path, reads[:-1]).fragments == 12_000
+
+
+def test_a_fault_leaves_no_thread(tmp_path: Path) -> None:
+    before = threading.active_count()
+    refused(tmp_path, packed(some_reads(COUNT * 4, 1)), packed(some_reads(COUNT * 4, 1, seed=9)))
+    assert threading.active_count() == before

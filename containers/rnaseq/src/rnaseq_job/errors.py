@@ -31,7 +31,7 @@ class ReasonCode(StrEnum):
     MATES_IDENTICAL = "MATES_IDENTICAL"  # R1 and R2 are the same reads
     MATES_SWAPPED = "MATES_SWAPPED"  # the file named R1 says that it holds second reads
     SAMPLE_NAME_INVALID = "SAMPLE_NAME_INVALID"  # a name that could be an option or a path
-    FASTQ_LIST_INVALID = "FASTQ_LIST_INVALID"  # the list of reads cannot be used
+    FASTQ_LIST_INVALID = "FASTQ_LIST_INVALID"  # the list of reads cannot be used, or names the same reads twice
     REFERENCE_NOT_READY = "REFERENCE_NOT_READY"  # no manifest, or not one for this engine
     REFERENCE_INVALID = "REFERENCE_INVALID"  # FASTA, GTF or table do not fit each other
     SRA_INVALID = "SRA_INVALID"  # not an SRA object that fasterq-dump can read

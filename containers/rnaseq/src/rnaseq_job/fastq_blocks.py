@@ -6,15 +6,14 @@ import hashlib
 import io
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from gzip import BadGzipFile
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
-from zlib import error as DeflateError  # noqa: N812  # its name says what it is
 
 from isal import igzip
 
 from rnaseq_job.fastq_records import LINES, Block
+from rnaseq_job.gzip_errors import GZIP_DAMAGE
 
 MAX_LINE: Final = 1 << 16
 """Longest header or read in bytes: both engines map short reads, and one endless line must not fill the memory."""
@@ -27,6 +26,9 @@ PART: Final = 1 << 18
 
 PARTS: Final = 4
 """Parts of a block: enough to spread the cost of a step, few enough for the processor's cache."""
+
+_BEGINNING = 1 << 16
+"""Bytes that tell texts of one length apart: reads of two lanes differ in their first name."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -47,11 +49,14 @@ class BlockReader:
         Why the file could not be read to its end.
     dirty : bool
         Whether bytes came that no FASTQ file has.
+    content : tuple of str and int
+        SHA-256 of the beginning of the text, and its length in bytes: the same for the same reads, however packed.
     """
 
     def __init__(self, path: Path) -> None:
         self.damage: Exception | None = None
         self.dirty = False
+        self.content = ("", 0)
         self._path = path
         self._hash = hashlib.sha256()
 
@@ -83,10 +88,15 @@ class BlockReader:
             content = igzip.open(hashed, "rb") if compressed else io.BufferedReader(hashed, PART)  # type: ignore[no-untyped-call]
             try:
                 while text := content.read1(PART):
-                    self.dirty = self.dirty or not is_text(text)
+                    self._look_at(text)
                     yield text
-            except (EOFError, BadGzipFile, DeflateError) as error:
+            except GZIP_DAMAGE as error:
                 self.damage = error
+
+    def _look_at(self, text: bytes) -> None:
+        self.dirty = self.dirty or not is_text(text)
+        beginning, length = self.content
+        self.content = (beginning or hashlib.sha256(text[:_BEGINNING]).hexdigest(), length + len(text))
 
 
 def is_text(content: bytes) -> bool:

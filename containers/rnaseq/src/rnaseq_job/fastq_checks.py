@@ -62,7 +62,7 @@ def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
     ------
     InputRejectedError
         READS_EMPTY, READS_TRUNCATED, READS_INVALID, READS_TOO_LONG, MATES_UNEQUAL, MATES_MISMATCHED, MATES_IDENTICAL,
-        MATES_SWAPPED, or FASTQ_LIST_INVALID when two lanes hold the same file.
+        MATES_SWAPPED, or FASTQ_LIST_INVALID when two lanes hold the same reads.
     """
     readers = [_checked(lane) for lane in lanes]
     files = [reader for lane in readers for reader in lane]
@@ -163,14 +163,14 @@ def _pair_fault(
 
 
 def _check_distinct(readers: Sequence[FastqReader]) -> None:
-    """Refuse a lane that is there twice under two names."""
-    seen: dict[str, str] = {}
+    """Refuse a lane that is there twice under two names, even when it was packed anew."""
+    seen: dict[tuple[str, int], str] = {}
     for reader in readers:
-        if reader.digest in seen:
+        if reader.content in seen:
             raise InputRejectedError(
                 ReasonCode.FASTQ_LIST_INVALID,
-                f"{seen[reader.digest]} and {reader.file.name} are the same file; its reads would count twice. "
+                f"{seen[reader.content]} and {reader.file.name} hold the same reads, which would count twice. "
                 "Take one of them away.",
-                {"file": reader.file.name, "same_as": seen[reader.digest], "sha256": reader.digest},
+                {"file": reader.file.name, "same_as": seen[reader.content], "sha256": reader.digest},
             )
-        seen[reader.digest] = reader.file.name
+        seen[reader.content] = reader.file.name

@@ -54,6 +54,11 @@ class FastqReader:
         """Give the SHA-256 of what was read."""
         return self._blocks.digest
 
+    @property
+    def content(self) -> tuple[str, int]:
+        """Give what identifies the reads, however they are packed; see `BlockReader`."""
+        return self._blocks.content
+
     def __iter__(self) -> Generator[Records, None, None]:
         rest = b""
         with closing(iter(self._blocks)) as blocks:

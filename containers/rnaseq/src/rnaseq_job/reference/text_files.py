@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from gzip import BadGzipFile
 from pathlib import Path
-from typing import BinaryIO, Final, cast
-from zlib import error as ZlibError  # noqa: N812  # its name says what it is
+from typing import BinaryIO, cast
 
-from isal import igzip, isal_zlib
+from isal import igzip
 
+from rnaseq_job.gzip_errors import GZIP_DAMAGE
 from rnaseq_job.reference.faults import invalid
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_DAMAGED: Final = (EOFError, BadGzipFile, ZlibError, cast(type[Exception], isal_zlib.error))
 
 
 @contextmanager
@@ -31,7 +29,7 @@ def reading(path: Path) -> Iterator[BinaryIO]:
         with path.open("rb") as raw:
             compressed = raw.peek(2)[:2] == _GZIP_MAGIC
             yield cast(BinaryIO, igzip.open(raw, "rb")) if compressed else raw  # type: ignore[no-untyped-call]
-    except _DAMAGED as error:
+    except GZIP_DAMAGE as error:
         raise invalid(
             f"{path.name} is damaged or was cut short: its gzip stream does not end as it should. Upload it again.",
             file=path.name,
