@@ -12,6 +12,7 @@ from rnaseq_job.mate_names import first_mismatch, mate_of, names_match
 NAME = st.text("ABC:0123456789_-.#", min_size=1, max_size=12).map(str.encode)
 COMMENT = st.text("12:NY/ ACGT\t.", max_size=12).map(str.encode)
 HEAD = st.builds(lambda name, comment: b"@" + name + comment, NAME, COMMENT.map(lambda text: text and b" " + text))
+SPOTLIKE = st.text("S12.x", max_size=6).map(lambda text: b"@" + text.encode() + b".")
 SUFFIXED = st.builds(lambda name, mate: b"@" + name + mate, NAME, st.sampled_from([b"/1", b"/2", b".1", b".2", b""]))
 
 
@@ -89,6 +90,24 @@ def test_names_of_any_length_are_compared_to_their_end(length: int, marks: tuple
     assert all_match(firsts, seconds)
     seconds[17] = names[17][:-1] + b"y" + marks[1]
     assert first_mismatch(records(firsts), records(seconds)) == 17
+
+
+@pytest.mark.parametrize("broken", [b"SRR1.x7.", b"SRR1..", b"SRR1.7.7.", b"SRR2.", b".7.", b"7.", b"SRR1."])
+def test_spots_are_told_from_what_only_looks_like_them(broken: bytes) -> None:
+    """As one of many, where all are compared at once, and alone."""
+    good = [b"@SRR1.%d.%%d %d" % (number, number) for number in range(1, 200)]
+    for names in ([*good, b"@" + broken + b"%d"], [b"@" + broken + b"%d", *good], [b"@" + broken + b"%d"]):
+        firsts, seconds = [name % 1 for name in names], [name % 2 for name in names]
+        expected = [names_match(one, two) for one, two in zip(firsts, seconds, strict=True)]
+        assert all_match(firsts, seconds) == all(expected)
+    assert all_match([name % 1 for name in good], [name % 2 for name in good])
+
+
+@given(st.lists(st.tuples(SPOTLIKE, SPOTLIKE), min_size=1, max_size=6))
+def test_blocks_of_spots_agree_with_records(pairs: list[tuple[bytes, bytes]]) -> None:
+    firsts, seconds = [one + b"1" for one, _ in pairs], [two + b"2" for _, two in pairs]
+    for others in (seconds, [one + b"2" for one, _ in pairs]):
+        assert all_match(firsts, others) == all(map(names_match, firsts, others))
 
 
 @given(st.lists(st.tuples(HEAD | SUFFIXED, HEAD | SUFFIXED), min_size=1, max_size=6))

@@ -20,7 +20,7 @@ _SPOT = re.compile(rb"[^.]+\.[0-9]+\.[12]")
 """``@SRR1.7`` has a spot but no mate: spots 1 and 2 must not pass for mates."""
 
 _COMMENT = re.compile(rb"[^ \t]+[ \t]+([12]):[YN]:")
-_SPACE, _TAB, _SLASH, _ONE, _TWO = b" \t/12"
+_SPACE, _TAB, _SLASH, _DOT, _ZERO, _ONE, _TWO, _NINE = b" \t/.0129"
 _NAME_ENDS = b" \t\n"
 
 
@@ -57,8 +57,25 @@ def _match_alike(firsts: Records, seconds: Records) -> bool:
     if _are(before, _SPACE, _TAB):
         return True
     whole = _are(one[here], *_NAME_ENDS) and _are(two[there], *_NAME_ENDS)
-    numbered = _are(before, _SLASH) and _end_in_mate(one, here) and _end_in_mate(two, there)
-    return whole or numbered
+    numbered = _end_in_mate(one, here) and _end_in_mate(two, there)
+    return whole or (numbered and (_are(before, _SLASH) or (_are(before, _DOT) and _are_spots(firsts, ends - 1))))
+
+
+def _are_spots(records: Records, dots: NDArray[np.int64]) -> bool:
+    """Whether what stands before the last dot is an accession, the same for all, a dot and a number."""
+    head = records.line(0, 0)
+    spot = head.index(b".") + 1
+    if spot < len(b"@A.") or dots.min() <= spot:
+        return False
+    columns = ((place, records.block.letters[records.starts[:, 0] + place]) for place in range(1, int(dots.max())))
+    return all(
+        (letters == head[place]).all() if place < spot else (_are_digits(letters) | (place >= dots)).all()
+        for place, letters in columns
+    )
+
+
+def _are_digits(letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return (letters >= _ZERO) & (letters <= _NINE)
 
 
 def _end_in_mate(letters: NDArray[np.uint8], places: NDArray[np.int64]) -> bool:
