@@ -18,7 +18,7 @@ FRAGMENTS = 1_000_000
 LONG_LINE_BYTES = 300_000_000
 LONG_LINE_REFUSED = "READS_TOO_LONG"
 
-GZIP_LIMIT, INFLATE_LIMIT, SPEED_AIM = 1.5, 1 / 3, 100.0
+GZIP_LIMIT, INFLATE_LIMIT, SPEED_AIM = 1.25, 1 / 4, 100.0
 MEMORY_LIMIT_BYTES = 300e6
 
 
@@ -67,8 +67,8 @@ def speed_bars(megabytes: float, gzip_cpu: float, inflate_cpu: float, our_cpu: f
     """Judge the speed of the checks in one core."""
     speed, to_gzip, to_inflate = megabytes / our_cpu, gzip_cpu / our_cpu, inflate_cpu / our_cpu
     return (
-        Bar("Speed", to_gzip, GZIP_LIMIT, f"{to_gzip:.1f} × gzip -t", "at least 1.5 ×", at_least=True),
-        Bar("Speed", to_inflate, INFLATE_LIMIT, f"{to_inflate:.2f} × inflating", "at least 1/3", at_least=True),
+        Bar("Speed", to_gzip, GZIP_LIMIT, f"{to_gzip:.1f} × gzip -t", "at least 1.25 ×", at_least=True),
+        Bar("Speed", to_inflate, INFLATE_LIMIT, f"{to_inflate:.2f} × inflating", "at least 1/4", at_least=True),
         Bar("Speed", speed, SPEED_AIM, f"{speed:.0f} MB/s", "at least 100 MB/s", at_least=True, required=False),
     )
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -72,10 +72,9 @@ class BlockReader:
         """Give blocks that begin with a record; the last one ends with the file, or with a line that is too long."""
         parts, rest = self._parts(), b""
         for block in cycle([Block(MAX_REST + PARTS * PART) for _ in range(2)]):
-            texts = list(islice(parts, PARTS))
-            if not texts:
+            block.fill(chain([rest], islice(parts, PARTS)))
+            if block.size == len(rest):
                 return
-            block.fill(rest, *texts)
             yield block
             rest = block.rest()
             if len(rest) > MAX_REST:

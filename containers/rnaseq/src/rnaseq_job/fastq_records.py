@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,7 @@ _WORD: Final = np.dtype("<u8")  # the first of eight bytes is the lowest
 REACH: Final = 256
 """Bytes of a header that can be compared at once; rarely is one longer."""
 
+_FIRST: Final = np.zeros(1, np.int64)  # the first line begins where the text does
 _NEWLINE, _AT, _PLUS = b"\n@+"
 
 
@@ -44,25 +45,30 @@ class Block:
         self._content = bytearray(capacity + REACH)  # so that a header can be read at any place
         self.letters: NDArray[np.uint8] = np.frombuffer(self._content, np.uint8)
         self._is_end = np.empty(len(self._content), bool)
-        self.fill()
+        self.fill(())
 
-    def fill(self, *parts: bytes) -> None:
+    def fill(self, parts: Iterable[bytes]) -> None:
         """Take a text that comes in parts, and find its lines; records of the text before are lost.
 
         Examples
         --------
         >>> block = Block(100)
-        >>> block.fill(b"@a", b"\\nAC\\n+")
+        >>> block.fill([b"@a", b"\\nAC\\n+"])
         >>> block.bounds.tolist()
         [0, 3, 6]
         """
         self.size = 0
+        bounds = [_FIRST]
         for part in parts:
-            self._content[self.size : self.size + len(part)] = part
-            self.size += len(part)
-        ends = np.flatnonzero(np.equal(self.letters[: self.size], _NEWLINE, out=self._is_end[: self.size]))
-        self.bounds = np.zeros(len(ends) + 1, np.int64)
-        np.add(ends, 1, out=self.bounds[1:])
+            bounds.append(self._take(part))
+        self.bounds = np.concatenate(bounds)
+
+    def _take(self, part: bytes) -> NDArray[np.int64]:
+        """Copy a part, still in the processor's cache, and give where the lines begin that follow those it ends."""
+        start, self.size = self.size, self.size + len(part)
+        self._content[start : self.size] = part
+        is_end = np.equal(self.letters[start : self.size], _NEWLINE, out=self._is_end[: len(part)])
+        return np.flatnonzero(is_end) + (start + 1)
 
     def text(self, start: int, end: int) -> bytes:
         """Give the bytes between two places."""

@@ -87,7 +87,7 @@ class FastqReader:
             raise self._broken(0, lines, "the file ends inside a record")
         if text:
             block = Block(len(text) + 1)
-            block.fill(text, b"\n")
+            block.fill([text, b"\n"])
             yield self._proved(block.records())
 
     def _proved(self, records: Records) -> Records:
