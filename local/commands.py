@@ -89,7 +89,7 @@ def upload(console: Console, options: argparse.Namespace) -> int:
         units = f" of {plural(len(uploaded.unit_ids), 'study', 'studies')}"
     elif options.modality == "genomics":
         uploaded = upload_genomics(console, deployment, options.folder, options.dataset)
-        units = f" of {plural(len(uploaded.unit_ids), 'case or reference', 'cases and references')}"
+        units = f" of {plural(len(uploaded.unit_ids), 'case, matrix or reference', 'cases, matrices and references')}"
     else:
         uploaded = upload_other(console, deployment, options.folder, options.dataset, options.modality)
         units = ""

@@ -12,7 +12,8 @@ from local.errors import UsageError
 from local.study_folders import SourceFile, read_all_files
 
 REFERENCES = "_references"
-TABLES = ("samplesheet.csv", "accessions.csv", "expression.csv")
+MATRIX = "expression.csv"
+TABLES = ("samplesheet.csv", "accessions.csv", MATRIX)
 _NAMED_SAMPLES = ("samplesheet.csv", "accessions.csv")
 _READS = re.compile(r"\.(fastq|fq)\.gz$|\.sra$", re.IGNORECASE)
 _LAYOUT_HINT = (
@@ -31,12 +32,15 @@ class GenomicsFolder:
         Whose reads there are: folders with reads, and samples of the tables.
     references : list of str
         Names of references.
+    matrix : bool
+        Whether there is a ready expression matrix.
     files : list of SourceFile
         Everything to upload, keyed below `genomics/`.
     """
 
     cases: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    matrix: bool = False
     files: list[SourceFile] = field(default_factory=list)
 
     @property
@@ -47,7 +51,8 @@ class GenomicsFolder:
     def unit_ids(self, dataset: str) -> tuple[str, ...]:
         """Return the units of the ledger to expect."""
         references = (f"genomics#{REFERENCES}#{name}" for name in self.references)
-        return (*references, *(f"genomics#{dataset}#{case}" for case in self.cases))
+        cases = [*self.cases, "-expression"] if self.matrix else self.cases
+        return (*references, *(f"genomics#{dataset}#{case}" for case in cases))
 
 
 def read_genomics_folder(folder: Path, dataset: str) -> GenomicsFolder:
@@ -73,6 +78,7 @@ def read_genomics_folder(folder: Path, dataset: str) -> GenomicsFolder:
     found = GenomicsFolder(
         cases=sorted({*_cases(files), *_samples(folder)}),
         references=sorted({file.key.split("/")[1] for file in files if _is_of_reference(file.key)}),
+        matrix=any(file.key == MATRIX for file in files),
         files=[SourceFile(file.path, _key(file.key, dataset), file.size) for file in files],
     )
     _check(folder, files, found)

@@ -8,7 +8,13 @@ from functools import lru_cache
 
 from multimodal.adapters.batch_jobs import QueueJobs
 from multimodal.adapters.dynamodb_ledger import DynamoDbLedger
-from multimodal.adapters.package_files import genomics_datasets, imaging_datasets, load_contract, load_dataset
+from multimodal.adapters.package_files import (
+    genomics_datasets,
+    imaging_datasets,
+    load_contract,
+    load_dataset,
+    matrix_datasets,
+)
 from multimodal.adapters.s3_objects import S3Objects
 from multimodal.adapters.sagemaker_features import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.adapters.sagemaker_jobs import SageMakerJobs
@@ -28,6 +34,7 @@ from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
 from multimodal.services.imaging_rules import ImagingRules, Readiness
 from multimodal.services.ingest_features import IngestFeatures
 from multimodal.services.ingest_part import IngestPart
+from multimodal.services.matrix_tables import MatrixTables
 from multimodal.services.plan_run import ClaimSubjects, PlanRun
 from multimodal.services.record_makers import ImagingRecords, RecordMaker, RnaRecords
 from multimodal.services.record_outcome import RecordBatchJob, RecordJob, SummarizeRun
@@ -120,7 +127,7 @@ def _rules_of(s: SweepSettings, ledger: Ledger) -> Callable[[Unit], Rules]:
         _imaging_rules(s),
         genomics_rules(ledger, S3Objects(s.RAW_BUCKET), S3Objects(s.PROCESSED_BUCKET), readiness),
     )
-    tables = TableRules(S3Objects(s.RAW_BUCKET), _kind_of(s.STACK_NAME, s.DATASET_NAMES))
+    tables = TableRules(S3Objects(s.RAW_BUCKET), _kind_of(ledger, s.STACK_NAME, s.DATASET_NAMES))
 
     def rules_of(unit: Unit) -> Rules:
         if unit.is_table:
@@ -130,9 +137,10 @@ def _rules_of(s: SweepSettings, ledger: Ledger) -> Callable[[Unit], Rules]:
     return rules_of
 
 
-def _kind_of(stack: str, dataset_names: list[str]) -> Callable[[Unit], TableKind]:
+def _kind_of(ledger: Ledger, stack: str, dataset_names: list[str]) -> Callable[[Unit], TableKind]:
     """Return the choice of the kind of a table: one for each modality that has tables."""
-    kinds: dict[str, TableKind] = {Modality.CLINICAL.value: NoTables(), Modality.GENOMICS.value: NoTables()}
+    matrices = MatrixTables(ledger, stack, matrix_datasets(dataset_names))
+    kinds: dict[str, TableKind] = {Modality.CLINICAL.value: NoTables(), Modality.GENOMICS.value: matrices}
     return lambda unit: kinds[unit.modality]
 
 
@@ -219,7 +227,7 @@ def check_table() -> CheckTable:
     """Return the service of ``table_ingest`` that reads a table."""
     s = TableIngestSettings.from_environment()
     raw, processed = S3Objects(s.RAW_BUCKET), S3Objects(s.PROCESSED_BUCKET)
-    kind_of = _kind_of(s.STACK_NAME, s.DATASET_NAMES)
+    kind_of = _kind_of(DynamoDbLedger(s.LEDGER_TABLE), s.STACK_NAME, s.DATASET_NAMES)
     return CheckTable(_table_runs(), _settle_table(), raw, processed, sqlite_spool, kind_of)
 
 

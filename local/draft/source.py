@@ -1,14 +1,18 @@
-"""Reads the table that a draft is made from."""
+"""Reads the table that a draft is made from, as an upload of it would be read."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from local.errors import CommandError, UsageError
+from multimodal.domain.errors import BadInputError
+from multimodal.domain.table_rows import TableRows
 
-DELIMITERS = ",;\t"
+_CHUNK = 1 << 20
+_MAX_COLUMNS = 10_000
+_ROWS, _CHARACTERS = 1_000, 1_000_000
 
 
 def read_rows(path: Path) -> tuple[list[str], Iterator[list[str]]]:
@@ -17,14 +21,25 @@ def read_rows(path: Path) -> tuple[list[str], Iterator[list[str]]]:
     Raises
     ------
     CommandError
-        When there is no such file, or it is not text in UTF-8.
+        When there is no such file, or it is no table; the rows raise it as well.
     """
     if not path.is_file():
         raise UsageError(f"There is no file {path}.", hint="make dataset CSV=path/to/table.csv")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{path.name} is not text in UTF-8.", hint="Export the table as CSV (UTF-8).") from error
-    first = lines[0] if lines else ""
-    rows = csv.reader(lines, delimiter=max(DELIMITERS, key=first.count))
-    return next(rows, []), rows
+        table = TableRows(_chunks(path), len, max_columns=_MAX_COLUMNS)
+    except BadInputError as error:
+        raise CommandError(f"{path.name} cannot be read: {error.message}.") from error
+    return table.header, _rows(path, table)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _rows(path: Path, table: TableRows) -> Iterator[list[str]]:
+    try:
+        yield from chain.from_iterable(batch for _, batch in table.batches(_ROWS, _CHARACTERS))
+    except BadInputError as error:
+        raise CommandError(f"{path.name} cannot be read: {error.message}.") from error

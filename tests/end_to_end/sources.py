@@ -9,7 +9,9 @@ from local.project import DATASET, ROOT
 
 _DATASETS = Path(__file__).parent / "datasets"
 _COPIED = ("functions", "statemachines")
-DATASET_NAMES = [DATASET, *sorted(path.stem for path in _DATASETS.glob("*.yaml"))]
+MATRIX_DATASET = "nsclc_radiogenomics_matrix"
+"""The project's example of a dataset that takes a ready expression matrix."""
+DATASET_NAMES = [DATASET, MATRIX_DATASET, *sorted(path.stem for path in _DATASETS.glob("*.yaml"))]
 """Every dataset of the deployed stack, the project's own first."""
 PARAMETERS = {"DatasetNames": ",".join(DATASET_NAMES)}
 

@@ -63,6 +63,12 @@ def genomics_datasets(names: list[str]) -> dict[str, GenomicsConfig]:
     return {name: config for name, config in configs.items() if config is not None}
 
 
+def matrix_datasets(names: list[str]) -> dict[str, DatasetConfig]:
+    """Return those of the deployed datasets that take a ready expression matrix."""
+    configs = {name: load_dataset(name) for name in names}
+    return {n: config for n, config in configs.items() if config.genomics is not None and config.genomics.matrix}
+
+
 def imaging_datasets(names: list[str]) -> frozenset[str]:
     """Return those of the deployed datasets that have an imaging configuration."""
     return frozenset(name for name in names if load_dataset(name).imaging is not None)

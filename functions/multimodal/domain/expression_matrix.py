@@ -34,26 +34,34 @@ class ExpressionMatrix:
         A dataset whose genomics part takes a matrix.
     stack : str
         Stack name, the first part of a group's name.
+    header : sequence of str
+        The first row.
     rows : iterable of (int, list of str)
-        Number of each row as a spreadsheet shows it, and its cells; the header first.
+        The rows below: their number as a spreadsheet shows it, and their cells.
     upload : UploadContext
         Where the matrix came from.
 
     Examples
     --------
-    >>> reader = ExpressionMatrix(dataset, "stack", rows, upload)  # doctest: +SKIP
+    >>> reader = ExpressionMatrix(dataset, "stack", header, rows, upload)  # doctest: +SKIP
     >>> [r.record["case_id"] for batch in reader.batches() for r in batch.records]  # doctest: +SKIP
     ['R01-003', 'R01-004']
     """
 
     def __init__(
-        self, dataset: DatasetConfig, stack: str, rows: Iterable[tuple[int, Sequence[str]]], upload: UploadContext
+        self,
+        dataset: DatasetConfig,
+        stack: str,
+        header: Sequence[str],
+        rows: Iterable[tuple[int, Sequence[str]]],
+        upload: UploadContext,
     ) -> None:
         assert dataset.genomics is not None and dataset.genomics.matrix is not None  # noqa: S101, PT018 – see above
         self._genomics, self._matrix = dataset.genomics, dataset.genomics.matrix
         self._spec, self._rows, self._upload = rna_group(stack, dataset), iter(rows), upload
         self._missing = frozenset({"", *self._matrix.missing})
         self._combine = combine_of(self._matrix)
+        self._first_row = header
         self._header: MatrixHeader | None = None
         self._counts: Counter[str] = Counter()
         self._highest = 0.0
@@ -66,10 +74,7 @@ class ExpressionMatrix:
         BadInputError
             When the header cannot be used (:func:`multimodal.domain.matrix_header.read_header`), or there is no row.
         """
-        first = next(self._rows, None)
-        if first is None:
-            raise BadInputError(Reason.MATRIX_INVALID, "the matrix is empty; upload it again")
-        self._header = read_header(first[1], self._genomics, (cells for _, cells in self._rows))
+        self._header = read_header(self._first_row, self._genomics, (cells for _, cells in self._rows))
         read: list[TableRecord | RowProblem] = []
         for number, cells in self._rows:
             if any(map(str.strip, cells)):
@@ -187,3 +192,18 @@ def _wrong_length(number: int, found: int, expected: int) -> RowProblem:
     hint = "; does the header lack the name of the first column?" if found == expected + 1 else ""
     message = f"the row has {found} cells, the header {expected}{hint}"
     return RowProblem(number, None, "", "ROW_LENGTH", message)
+
+
+def matrix_definitions(stack: str, dataset: DatasetConfig) -> dict[str, dict[str, str]]:
+    """Return what the features of a dataset's matrix mean: group → feature → a text that changes with the meaning.
+
+    The unit is in the features' names, and the assay is kept beside the group.
+    """
+    config = dataset.genomics
+    assert config is not None and config.matrix is not None  # noqa: S101, PT018 – callers select such datasets
+    meaning = {"scale": config.matrix.scale, "when_missing": config.matrix.when_missing}
+    genes = {
+        gene_feature(gene, config.unit): json.dumps({"gene": config.matrix.key_of(gene), **meaning}, sort_keys=True)
+        for gene in config.panel
+    }
+    return {rna_group(stack, dataset).name: genes}

@@ -23,9 +23,7 @@ class TableWorld(World):
     def __init__(self) -> None:
         super().__init__()
         runs = TableRuns(self.ledger, self.processed)
-        self.check = CheckTable(
-            runs, self.settle, self.raw, self.processed, sqlite_spool, lambda _: self.kind, part_records=4
-        )
+        self.check = CheckTable(runs, self.settle, self.raw, self.processed, sqlite_spool, self.kind_of, part_records=4)
         self.ingest_part = IngestPart(runs, self.processed, self.features, self.meter, chunk_records=2)
         self.finish, self.fail = FinishTable(runs, self.settle, self.processed), FailTable(runs, self.settle)
 

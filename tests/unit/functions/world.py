@@ -7,6 +7,7 @@ from multimodal.adapters.package_files import load_contract, load_dataset
 from multimodal.domain.completeness import Patience
 from multimodal.domain.jobs import JobSettings, RunPaths
 from multimodal.domain.rna_jobs import RnaJobSettings
+from multimodal.domain.table import TableKind
 from multimodal.domain.units import LedgerItem, Unit, case_unit
 from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
 from multimodal.services.imaging_rules import ImagingRules, Readiness
@@ -51,6 +52,7 @@ class World:
         self.raw, self.processed, self.features = FakeObjects("raw"), FakeObjects("processed"), FakeFeatureStore()
         self.batch, self.table_runs = FakeBatch(), FakeRuns()
         self.kind = FakeKind(DATASET)
+        self.matrices: TableKind = NoTables()
         self.raw.clock = self.processed.clock = self.clock
         if like is not None:
             # The same stack, deployed anew with another image.
@@ -60,7 +62,7 @@ class World:
         imaging = ImagingRules(self.raw, Readiness(image, frozenset({DATASET})))
         readiness = GenomicsReadiness("salmon", image, "raw", {DATASET: config})
         genomics = genomics_rules(self.ledger, self.raw, self.processed, readiness)
-        tables = TableRules(self.raw, lambda unit: self.kind if unit.modality == "clinical" else NoTables())
+        tables = TableRules(self.raw, self.kind_of)
         self.review = review = ReviewUnit(
             self.ledger,
             self.clock,
@@ -108,6 +110,10 @@ class World:
             },
         )
         self.record_batch_job = RecordBatchJob(self.processed, settle)
+
+    def kind_of(self, unit: Unit) -> TableKind:
+        """Return the kind of a table."""
+        return self.kind if unit.modality == "clinical" else self.matrices
 
     def upload(self, *keys: str, body: bytes = b"x", times: int = 1) -> set[str]:
         """Put objects and deliver their events ``times`` times in one batch."""

@@ -307,6 +307,28 @@ def test_table_that_cannot_be_drafted_leaves_nothing(tmp_path: Path, text: str, 
     assert list(tmp_path.glob("*.yaml")) == []
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Case ID;Größe;Age\nA;1,80;40\n".encode("cp1252"),
+        "Case ID\tGröße\tAge\nA\t1,80\t40\n".encode("utf-16"),
+        '\ufeffCase ID,Größe,Age\r\nA,"1,\r\n80",40\r\n'.encode(),
+    ],
+    ids=["semicolons in Windows-1252", "tabs in UTF-16", "CRLF with a mark"],
+)
+def test_table_is_read_as_an_upload_of_it_would_be(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    _, found = write_draft(tmp_path / "t.csv", "mine", tmp_path)
+    assert [column.source for column in found.columns] == ["Größe", "Age"]
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 workbook", b"Case ID|Age\nA|1\n", b'Case ID,Age\nA,"1\n', b""])
+def test_file_that_is_no_table_is_refused_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(CommandError, match="cannot be read"):
+        write_draft(tmp_path / "t.csv", "mine", tmp_path)
+
+
 def test_header_must_name_every_column_once(tmp_path: Path) -> None:
     for header in ("Case ID,Age,Age", "Case ID,,Age", f"Case ID,Age,{'x' * 257}"):
         (tmp_path / "t.csv").write_text(f"{header}\nA,1,2\nB,2,1\n")

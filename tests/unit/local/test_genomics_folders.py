@@ -41,6 +41,12 @@ def test_a_sheet_says_whose_reads_lie_together(tmp_path: Path) -> None:
     assert read_genomics_folder(tmp_path, "nsclc").cases == ["B", "reads"]
 
 
+def test_a_matrix_is_a_unit_of_its_own(tmp_path: Path) -> None:
+    found = read_genomics_folder(_write(tmp_path, "expression.csv"), "nsclc")
+    assert found.unit_ids("nsclc") == ("genomics#nsclc#-expression",)
+    assert [file.key for file in found.files] == ["nsclc/expression.csv"]
+
+
 def test_a_download_inside_a_folder_is_found(tmp_path: Path) -> None:
     _write(tmp_path, "genomics/A/a.fq.gz", "imaging/A/x.dcm", "genomics/A/.DS_Store")
     assert [file.key for file in read_genomics_folder(tmp_path, "nsclc").files] == ["nsclc/A/a.fq.gz"]
