@@ -1,6 +1,7 @@
 """The services, wired to fakes, and the steps that tests take with them."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from multimodal.adapters.package_files import load_contract, load_dataset
@@ -16,7 +17,7 @@ from multimodal.services.plan_run import ClaimSubjects, PlanRun
 from multimodal.services.record_makers import ImagingRecords, RnaRecords
 from multimodal.services.record_outcome import RecordBatchJob, RecordJob, SummarizeRun
 from multimodal.services.register_arrivals import RegisterArrivals, Upload
-from multimodal.services.review_unit import ReviewUnit
+from multimodal.services.review_unit import ReviewUnit, Rules
 from multimodal.services.settle_unit import SettleUnit
 from multimodal.services.start_jobs import Starter, StartJobs, StartStudies
 from multimodal.services.start_run import ClaimUnits
@@ -62,13 +63,20 @@ class World:
         imaging = ImagingRules(self.raw, Readiness(image, frozenset({DATASET})))
         readiness = GenomicsReadiness("salmon", image, "raw", {DATASET: config})
         genomics = genomics_rules(self.ledger, self.raw, self.processed, readiness)
+<<<<<<< HEAD
         tables = TableRules(self.raw, self.kind_of)
+=======
+        tables = TableRules(self.raw, lambda unit: self.kind if unit.modality == "clinical" else NoTables())
+        self.rules_of: Callable[[Unit], Rules] = lambda unit: (
+            tables if unit.is_table else genomics(unit) if unit.modality == "genomics" else imaging
+        )
+>>>>>>> 5e2d956 (Arrivals, sweeps, jobs and ingestions in random orders; hostile case names in the ledger)
         self.review = review = ReviewUnit(
             self.ledger,
             self.clock,
             self.meter,
             Patience(QUIET, FORCE),
-            lambda unit: tables if unit.is_table else genomics(unit) if unit.modality == "genomics" else imaging,
+            self.rules_of,
         )
         self.claim = claim = ClaimUnits(self.ledger, self.processed, self.clock, self.meter)
         starters: dict[str, Starter] = {
