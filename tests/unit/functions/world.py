@@ -63,14 +63,10 @@ class World:
         imaging = ImagingRules(self.raw, Readiness(image, frozenset({DATASET})))
         readiness = GenomicsReadiness("salmon", image, "raw", {DATASET: config})
         genomics = genomics_rules(self.ledger, self.raw, self.processed, readiness)
-<<<<<<< HEAD
         tables = TableRules(self.raw, self.kind_of)
-=======
-        tables = TableRules(self.raw, lambda unit: self.kind if unit.modality == "clinical" else NoTables())
         self.rules_of: Callable[[Unit], Rules] = lambda unit: (
             tables if unit.is_table else genomics(unit) if unit.modality == "genomics" else imaging
         )
->>>>>>> 5e2d956 (Arrivals, sweeps, jobs and ingestions in random orders; hostile case names in the ledger)
         self.review = review = ReviewUnit(
             self.ledger,
             self.clock,
