@@ -9,6 +9,7 @@ from functools import lru_cache
 from multimodal.adapters.batch_jobs import QueueJobs
 from multimodal.adapters.dynamodb_ledger import DynamoDbLedger
 from multimodal.adapters.package_files import (
+    clinical_datasets,
     genomics_datasets,
     imaging_datasets,
     load_contract,
@@ -28,6 +29,7 @@ from multimodal.domain.units import TABLES, Modality, Unit
 from multimodal.observability import CloudWatchMeter
 from multimodal.ports import Ledger, R, T
 from multimodal.services.check_table import CheckTable
+from multimodal.services.clinical_tables import ClinicalTables
 from multimodal.services.ensure_groups import EnsureGroups
 from multimodal.services.finish_table import FailTable, FinishTable
 from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
@@ -45,7 +47,6 @@ from multimodal.services.start_jobs import Starter, StartJobs, StartStudies
 from multimodal.services.start_run import ClaimUnits
 from multimodal.services.start_tables import StartTables
 from multimodal.services.sweep import Sweep
-from multimodal.services.table_kinds import NoTables
 from multimodal.services.table_rules import TableRules
 from multimodal.services.table_run import TableRuns
 from multimodal.settings import (
@@ -139,8 +140,10 @@ def _rules_of(s: SweepSettings, ledger: Ledger) -> Callable[[Unit], Rules]:
 
 def _kind_of(ledger: Ledger, stack: str, dataset_names: list[str]) -> Callable[[Unit], TableKind]:
     """Return the choice of the kind of a table: one for each modality that has tables."""
-    matrices = MatrixTables(ledger, stack, matrix_datasets(dataset_names))
-    kinds: dict[str, TableKind] = {Modality.CLINICAL.value: NoTables(), Modality.GENOMICS.value: matrices}
+    kinds: dict[str, TableKind] = {
+        Modality.CLINICAL.value: ClinicalTables(stack, clinical_datasets(dataset_names)),
+        Modality.GENOMICS.value: MatrixTables(ledger, stack, matrix_datasets(dataset_names)),
+    }
     return lambda unit: kinds[unit.modality]
 
 

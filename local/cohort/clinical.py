@@ -163,7 +163,9 @@ def _row(random: Random, case: str, ct: date | None) -> dict[str, str]:
 def _person(random: Random, ct: date) -> dict[str, str]:
     site = _draw(random, {"VA": 93, "Stanford": 69})
     smoking = _draw(random, {"Former": 104, "Current": 33, "Nonsmoker": 25})
-    weight = f"{min(400, max(95, random.gauss(175, 30))):.3f}".rstrip("0").rstrip(".")
+    pounds = min(400, max(95, round(random.gauss(175, 30))))
+    # As in the collection: some were weighed in kilograms and converted.
+    weight = str(pounds) if random.random() < 0.7 else f"{round(pounds / 2.205) * 2.205:.3f}".rstrip("0")
     packs = _NONE if smoking == "Nonsmoker" else _or_unknown(random, str(random.randrange(1, 130)), 0.05)
     return {
         "Patient affiliation": site,

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from multimodal.domain.clinical.config import ClinicalConfig
 from multimodal.domain.dataset import DatasetConfig, GenomicsConfig
 from multimodal.domain.errors import ConfigurationError
 from multimodal.domain.feature_schema import ParameterContract
@@ -72,3 +73,9 @@ def matrix_datasets(names: list[str]) -> dict[str, DatasetConfig]:
 def imaging_datasets(names: list[str]) -> frozenset[str]:
     """Return those of the deployed datasets that have an imaging configuration."""
     return frozenset(name for name in names if load_dataset(name).imaging is not None)
+
+
+def clinical_datasets(names: list[str]) -> dict[str, ClinicalConfig]:
+    """Return the clinical configuration of those deployed datasets that have one."""
+    configs = {name: load_dataset(name).clinical for name in names}
+    return {name: config for name, config in configs.items() if config is not None}

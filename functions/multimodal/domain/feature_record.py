@@ -72,7 +72,7 @@ def fit(values: Mapping[str, Any], spec: FeatureGroupSpec, source: str) -> Recor
     if unknown:
         message = f"{source} has features the group {spec.name} lacks; redeploy with a grown configuration"
         raise BadInputError(Reason.FEATURES_INVALID, message, {"unknown": unknown[:10], "count": len(unknown)})
-    return {n: _as_text(n, v, spec.types[n], source) for n, v in values.items() if v is not None and v != ""}
+    return {n: as_text(n, v, spec.types[n], source) for n, v in values.items() if v is not None and v != ""}
 
 
 def _primary(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -127,7 +127,14 @@ def _origin(document: Mapping[str, Any], unit: Unit) -> dict[str, Any]:
     }
 
 
-def _as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
+def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
+    """Return one value as Feature Store takes it.
+
+    Raises
+    ------
+    BadInputError
+        ``FEATURES_INVALID`` when the value is not of the feature's type.
+    """
     if kind is FeatureType.STRING:
         return str(value)
     number_fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

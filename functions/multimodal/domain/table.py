@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.feature_record import Record
@@ -36,8 +36,7 @@ class UploadContext:
     uploaded_at: str
 
 
-@dataclass(frozen=True)
-class TableRecord:
+class TableRecord(NamedTuple):
     """A record on its way to a feature group.
 
     Parameters

@@ -12,6 +12,7 @@ DELIMITERS = (",", ";", "\t")
 _OTHER_DELIMITERS = ("|", ":")
 MAX_RECORD = 1_000_000
 """Characters of the longest row; a cell may have at most 131,072 of them, which is the csv module's own limit."""
+_MAX_HEADER_LINES = 2_000
 Score = Callable[[Sequence[str]], int]
 """How many of a header's cells are known."""
 
@@ -108,10 +109,14 @@ class TableRows:
     def _head(self) -> list[str]:
         """Return the header's lines: more than one when a quoted name has a line break."""
         head: list[str] = []
+        quotes = 0
         for line in self._lines:
             head.append(line)
-            if sum(part.count('"') for part in head) % 2 == 0:
+            quotes += line.count('"')
+            if quotes % 2 == 0:
                 return head
+            if len(head) > _MAX_HEADER_LINES:
+                raise _TooLongError(head[0])
         if head:
             raise _malformed("unexpected end of data", 1)
         raise BadInputError(Reason.TABLE_EMPTY, "the file is empty; upload the table again")

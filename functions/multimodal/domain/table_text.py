@@ -87,7 +87,7 @@ class TableText:
             if head.startswith(mark):
                 self.encoding = encoding
                 return head, mark
-        if b"\0" in head:
+        if b"\0" in head[:_HEAD_BYTES]:
             raise _refused(Reason.ENCODING_UNKNOWN, "it is no text, or UTF-16 without a byte-order mark", _EXPORT)
         return head, b""
 

@@ -4,12 +4,16 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from multimodal.domain.clinical.config import ClinicalConfig
-from multimodal.domain.table import UploadContext
+import pytest
 
-UPLOAD = UploadContext(
-    "s3://raw/clinical/small/table.csv", "0123456789abcdef", "fedcba9876543210", "2020-01-31T12:00:00Z"
-)
+from multimodal.domain.clinical.config import ClinicalConfig
+from multimodal.domain.clinical.table import ClinicalTable
+from multimodal.domain.errors import BadInputError
+from multimodal.domain.feature_record import Record
+from multimodal.domain.table import RowProblem, UploadContext
+
+UPLOADED_AT = "2020-01-31T12:00:00Z"
+UPLOAD = UploadContext("s3://raw/clinical/small/table.csv", "0123456789abcdef", "fedcba9876543210", UPLOADED_AT)
 
 SMALL: dict[str, Any] = {
     "id": {"source": "Case ID", "pattern": r"C-\d{3}", "cohort": "C"},
@@ -171,3 +175,47 @@ def csv_text(rows: Iterable[Mapping[str, str]], header: Iterable[str] = tuple(RO
 def rows(*changes: Mapping[str, str]) -> list[dict[str, str]]:
     """Return a row per mapping: the usual one with those cells, and an id of its own."""
     return [{**ROW, "Case ID": f"C-{number:03}", **change} for number, change in enumerate(changes, 1)]
+
+
+def encoded(text: str, encoding: str = "utf-8", piece: int = 1_000) -> list[bytes]:
+    """Return a text's bytes in pieces."""
+    content = text.encode(encoding)
+    return [content[start : start + piece] for start in range(0, len(content), piece)] or [b""]
+
+
+class Read:
+    """A table that was read: its records by the last part of the group's name, its problems and its verdict."""
+
+    def __init__(self, config: ClinicalConfig, chunks: Iterable[bytes], upload: UploadContext = UPLOAD) -> None:
+        self.reader = ClinicalTable(config, "stack", "small", chunks, upload)
+        self.records: dict[str, list[Record]] = {"baseline": [], "surgery": [], "labels": []}
+        self.problems: list[RowProblem] = []
+        self.rows = 0
+        for batch in self.reader.batches():
+            self.rows += batch.rows
+            self.problems.extend(batch.problems)
+            for group, record, _ in batch.records:
+                self.records[group.removesuffix("-v1").rpartition("-")[2]].append(record)
+        self.verdict = self.reader.verdict()
+
+    @property
+    def found(self) -> list[tuple[int, str, str, str]]:
+        """Row, column, code and scope of each problem."""
+        return [(p.row, p.column, p.code, p.scope) for p in self.problems]
+
+    def only(self, group: str) -> Record:
+        """Return the only record of a group."""
+        (record,) = self.records[group]
+        return record
+
+
+def read(*changes: Mapping[str, str], config: ClinicalConfig | None = None) -> Read:
+    """Read a table with a row for each mapping of changed cells."""
+    return Read(config or small(), encoded(csv_text(rows(*changes))))
+
+
+def refused(chunks: Iterable[bytes], config: ClinicalConfig | None = None) -> BadInputError:
+    """Return why a table is refused as a whole."""
+    with pytest.raises(BadInputError) as caught:
+        Read(config or small(), chunks)
+    return caught.value

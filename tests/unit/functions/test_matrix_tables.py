@@ -126,7 +126,7 @@ def test_matrix_that_looks_like_logarithms_is_held_until_the_dataset_says_so() -
         (b"case|VIM|CD44\nA|1|2\n", "HEADER_NOT_RECOGNISED"),
         (b"PK\x03\x04 a workbook", "NOT_CSV"),
         (b"case,VIM\n" + b"A" * 9_000_000, "ROW_TOO_LONG"),
-        (b"case,VIM\nA,\xff\xfe\x00", "ENCODING_UNKNOWN"),
+        (b"case,VIM\nA,\xff\xfe\x00", "NOT_CSV"),
     ],
 )
 def test_file_that_is_no_matrix_is_quarantined_with_its_reason(body: bytes, code: str) -> None:

@@ -13,6 +13,7 @@ from multimodal.domain.units import LedgerItem, Unit, case_unit
 from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
 from multimodal.services.imaging_rules import ImagingRules, Readiness
 from multimodal.services.ingest_features import IngestFeatures
+from multimodal.services.matrix_tables import MatrixTables
 from multimodal.services.plan_run import ClaimSubjects, PlanRun
 from multimodal.services.record_makers import ImagingRecords, RnaRecords
 from multimodal.services.record_outcome import RecordBatchJob, RecordJob, SummarizeRun
@@ -23,7 +24,6 @@ from multimodal.services.start_jobs import Starter, StartJobs, StartStudies
 from multimodal.services.start_run import ClaimUnits
 from multimodal.services.start_tables import StartTables
 from multimodal.services.sweep import Sweep
-from multimodal.services.table_kinds import NoTables
 from multimodal.services.table_rules import TableRules
 from tests.unit.functions.fake_tables import FakeKind
 from tests.unit.functions.fakes import (
@@ -53,7 +53,7 @@ class World:
         self.raw, self.processed, self.features = FakeObjects("raw"), FakeObjects("processed"), FakeFeatureStore()
         self.batch, self.table_runs = FakeBatch(), FakeRuns()
         self.kind = FakeKind(DATASET)
-        self.matrices: TableKind = NoTables()
+        self.matrices: TableKind = MatrixTables(self.ledger, "stack", {})
         self.raw.clock = self.processed.clock = self.clock
         if like is not None:
             # The same stack, deployed anew with another image.

@@ -1,0 +1,26 @@
+"""Codes of what can be wrong with a row of a clinical table; each is explained in ``docs/outputs.md``."""
+
+from enum import StrEnum
+
+
+class RowCode(StrEnum):
+    """Why a row, its label or one of its values is not taken."""
+
+    ROW_LENGTH = "ROW_LENGTH"
+    ID_MISSING = "ID_MISSING"
+    ID_INVALID = "ID_INVALID"
+    UNKNOWN_LEVEL = "UNKNOWN_LEVEL"
+    NOT_A_NUMBER = "NOT_A_NUMBER"
+    NUMBER_WITH_UNIT = "NUMBER_WITH_UNIT"
+    NOT_WHOLE = "NOT_WHOLE"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    BAD_DATE = "BAD_DATE"
+    DATE_IN_FUTURE = "DATE_IN_FUTURE"
+    FORMULA_CELL = "FORMULA_CELL"
+    MISSING_VALUE = "MISSING_VALUE"
+    NOT_EXACTLY_ONE = "NOT_EXACTLY_ONE"
+    DROPPED_BY_FILTER = "DROPPED_BY_FILTER"
+    LABEL_INCOMPLETE = "LABEL_INCOMPLETE"
+    LABEL_CONTRADICTION = "LABEL_CONTRADICTION"
+    RECURRENCE_CONTRADICTION = "RECURRENCE_CONTRADICTION"
+    LABEL_MISMATCH = "LABEL_MISMATCH"

@@ -1,0 +1,164 @@
+"""The header of a clinical table, and cells that could name or reach a person."""
+
+from typing import Any
+
+import pytest
+
+from multimodal.domain.clinical.config import ClinicalConfig
+from multimodal.domain.clinical.identifiers import Kind, kind_of
+from multimodal.domain.errors import BadInputError
+from tests.unit.functions.clinical_small import ROW, Read, csv_text, encoded, read, refused, rows, small, with_column
+
+
+def header_refused(header: str) -> BadInputError:
+    return refused([header.encode()])
+
+
+HEADER = ",".join(ROW)
+
+
+def test_order_does_not_matter_and_blanks_around_names_do_not_count() -> None:
+    names = list(reversed(ROW))
+    text = csv_text(rows({}), names).replace(",".join(names), " , ".join(names), 1)
+    assert Read(small(), encoded(text)).records == read({}).records
+
+
+def test_an_alias_is_the_column() -> None:
+    config = ClinicalConfig.model_validate(with_column("Sex", aliases=["Gender"]))
+    text = csv_text(rows({})).replace("Sex", "Gender", 1)
+    assert Read(config, encoded(text)).records == read({}).records
+
+
+@pytest.mark.parametrize(
+    ("header", "code", "words"),
+    [
+        (HEADER + ",Insurance", "COLUMNS_NOT_DECLARED", "'Insurance'"),
+        (HEADER + ",", "COLUMNS_NOT_DECLARED", "column 17 (without a name)"),
+        (HEADER.replace("Sex", "Gender"), "COLUMNS_NOT_DECLARED", "'Gender'; and these are missing: 'Sex'"),
+        (HEADER + "," + "x" * 300, "COLUMNS_NOT_DECLARED", "…"),
+        (HEADER + ",Age", "COLUMNS_DUPLICATED", "'Age'"),
+        (HEADER.replace("Sex,", ""), "COLUMNS_MISSING", "'Sex'"),
+        ("Sex", "COLUMNS_MISSING", "and 5 more"),
+        ("a,b,c", "HEADER_NOT_RECOGNISED", "begin with its header"),
+        (HEADER.lower(), "HEADER_NOT_RECOGNISED", "begin with its header"),
+        ("\n" + HEADER, "HEADER_NOT_RECOGNISED", "begin with its header"),
+        (HEADER, "TABLE_EMPTY", "no rows"),
+        (HEADER + "\n\n" + "," * 15 + "\n", "TABLE_EMPTY", "no rows"),
+    ],
+)
+def test_a_header_that_does_not_fit_is_refused_before_any_row(header: str, code: str, words: str) -> None:
+    error = header_refused(header)
+    assert error.reason_code == code
+    assert words in error.message
+
+
+def test_a_name_and_an_alias_of_one_column_are_a_duplicate() -> None:
+    config = ClinicalConfig.model_validate(with_column("Sex", aliases=["Gender"]))
+    error = refused([(HEADER + ",Gender").encode()], config)
+    assert error.reason_code == "COLUMNS_DUPLICATED"
+
+
+def test_a_table_without_a_header_shows_none_of_its_cells() -> None:
+    error = header_refused("C-001,John Smith,61,Never\n")
+    assert error.reason_code == "HEADER_NOT_RECOGNISED"
+    assert "Smith" not in error.message
+
+
+def test_a_column_named_like_a_person_is_told_by_its_place() -> None:
+    error = header_refused(HEADER + ",Mary Jones,jane@example.org")
+    assert error.reason_code == "COLUMNS_NOT_DECLARED"
+    assert "column 17 (its name looks like personal data), column 18" in error.message
+    assert "Jones" not in repr(error.details) + error.message
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        ("Mary Jones", Kind.NAME),
+        ("Jones, Mary", Kind.NAME),
+        ("Jones, Mary A.", Kind.NAME),
+        ("O'Brien, Patrick", Kind.NAME),
+        ("JONES^MARY^A", Kind.NAME),
+        ("seen by Dr. Okonkwo", Kind.NAME),
+        ("jane.doe@example.org", Kind.EMAIL),
+        ("123-45-6789", Kind.SSN),
+        ("SSN 123-45-6789", Kind.SSN),
+        ("(650) 555-0100", Kind.PHONE),
+        ("650-555-0100", Kind.PHONE),
+        ("+44 20 7946 0958", Kind.PHONE),
+        ("tel 5550100", Kind.PHONE),
+        ("MRN 0042", Kind.MRN),
+        ("MRN: 123456", Kind.MRN),
+        ("00123456", Kind.MRN),
+        ("Squamous cell carcinoma", None),
+        ("Large Cell Carcinoma", None),
+        ("Native Hawaiian/Pacific Islander", None),
+        ("African American", None),
+        ("Not Recorded In Database", None),
+        ("Other, Type I: Well to moderately differentiated", None),
+        ("Stage II, Grade 3", None),
+        ("10/20/1995", None),
+        ("1995-10-20", None),
+        ("200.655", None),
+        ("123456", None),
+        (">0 - 25%", None),
+        ("T2a", None),
+    ],
+)
+def test_kinds_of_identifier(cell: str, kind: Kind | None) -> None:
+    assert kind_of(cell) is kind
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "kind"),
+    [
+        ({"Note": "Mary Jones"}, "Note", "NAME"),
+        ({"Note": "call 650-555-0100"}, "Note", "PHONE"),
+        ({"Smoking": "Jones, Mary"}, "Smoking", "NAME"),
+        ({"Age": "123-45-6789"}, "Age", "SSN"),
+        ({"Age": "90"}, "Age", "AGE_ABOVE_89"),
+        ({"Age": "97 years"}, "Age", "AGE_ABOVE_89"),
+        ({"CT Date": "jane@example.org"}, "CT Date", "EMAIL"),
+        ({"Quit": "650-555-0100"}, "Quit", "PHONE"),
+        ({"Case ID": "00123456"}, "Case ID", "MRN"),
+        ({"Case ID": "Mary Jones"}, "Case ID", "NAME"),
+    ],
+)
+def test_cells_that_could_name_a_person_refuse_the_whole_table(cells: dict[str, str], column: str, kind: str) -> None:
+    table = csv_text(rows({}, {key: f'"{value}"' for key, value in cells.items()}, {}))
+    error = refused(encoded(table))
+    assert error.reason_code == "IDENTIFIERS_FOUND"
+    assert error.details == {"columns": {column: {kind: 1}}}
+    (value,) = cells.values()
+    assert value not in error.message
+
+
+def test_identifiers_in_rows_that_are_left_out_refuse_the_table_too() -> None:
+    config = small(rows=[{"drop_ids": "C-002", "reason": "another study of the same ward"}])
+    table = csv_text(rows({}, {"Note": "Mary Jones"}))
+    assert refused(encoded(table), config).reason_code == "IDENTIFIERS_FOUND"
+
+
+def test_cells_are_counted_to_the_end_and_nothing_is_encoded_any_more() -> None:
+    lines = [{"Note": "Mary Jones" if i % 2 else "fine", "Case ID": f"C-{i % 1000:03}"} for i in range(3_000)]
+    table = csv_text([{**ROW, **line} for line in lines])
+    assert refused(encoded(table)).details == {"columns": {"Note": {"NAME": 1_500}}}
+
+
+def test_a_column_of_many_different_capitalised_words_is_taken_for_names() -> None:
+    letters = "ABCDEFGHIJKLMNOP"
+    table = csv_text(rows(*({"Note": f"{a}unar {b}osk"} for a, b in zip(letters, reversed(letters), strict=True))))
+    assert refused(encoded(table)).details == {"columns": {"Note": {"NAME": 16}}}
+    few = csv_text(rows(*({"Note": ("Large Cell", "Lower Lobe", "fine")[i % 3]} for i in range(60))))
+    assert Read(small(), encoded(few)).rows == 60
+
+
+def test_no_problem_shows_a_value_that_could_be_a_name() -> None:
+    found = read({"Smoking": "Zorblax Quux"}, {"Smoking": "sometimes"})
+    assert "Zorblax" not in found.problems[0].message
+    assert "'sometimes' is none of the column's levels (Never, Former, Current)" in found.problems[1].message
+
+
+@pytest.mark.parametrize("document", [with_column("Age", age=False)])
+def test_an_age_above_89_is_a_number_where_it_is_not_said_to_be_an_age(document: dict[str, Any]) -> None:
+    assert read({"Age": "93"}, config=ClinicalConfig.model_validate(document)).only("baseline")["age"] == "93.0"
