@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import genomics, imaging, reads
+from benchmarks import clinical, genomics, imaging, reads
 from benchmarks.comparison import Benchmark, Comparison, Setup
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import as_json, machine, print_comparison, print_end
@@ -18,6 +18,7 @@ from local.terminal import make_console, print_error, print_line
 BENCHMARKS: Mapping[str, Benchmark] = {
     "imaging": Benchmark("the radiomics job against the article's imaging pipeline, on one large study", imaging.run),
     "genomics": Benchmark("the RNA-seq job against bare salmon, on the same reads", genomics.run),
+    "clinical": Benchmark("the transform of clinical tables of up to 1,000,000 rows", clinical.run),
     "reads": Benchmark("the checks of reads against gzip -t and inflating alone", reads.run),
 }
 """Every benchmark by name. A new one is a module with `run(setup) -> Comparison`, and an entry here."""

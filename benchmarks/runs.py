@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -57,9 +57,19 @@ def environment() -> dict[str, str]:
     return kept | THREADS
 
 
-def measured(command: Sequence[str], folder: Path) -> Measurement:
-    """Run and measure a command; what it prints goes to ``output.txt`` in a folder."""
-    return measure(command, env=environment(), cwd=ROOT, log=folder / "output.txt")
+def measured(command: Sequence[str], folder: Path, also: Mapping[str, str] | None = None) -> Measurement:
+    """Run and measure a command; what it prints goes to ``output.txt`` in a folder.
+
+    Parameters
+    ----------
+    command
+        Program and arguments.
+    folder
+        Receives the output.
+    also
+        What its environment has besides.
+    """
+    return measure(command, env=environment() | dict(also or {}), cwd=ROOT, log=folder / "output.txt")
 
 
 def helper(module: str, *arguments: str) -> str:

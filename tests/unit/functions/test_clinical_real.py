@@ -93,10 +93,9 @@ def test_records_do_not_depend_on_the_rows_around_them(order: list[int], first: 
     assert part == [whole[table[i]["Case ID"]] for i in order[:first]]
 
 
-def table_lines() -> list[dict[str, str]]:
+def real_path() -> Path:
     (path,) = Path(os.environ["MULTIMODAL_REAL_DATA"]).glob("clinical/*.csv")
-    with path.open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+    return path
 
 
 def as_csv(lines: Iterable[dict[str, str]]) -> bytes:
@@ -108,17 +107,21 @@ def _joined(cells: list[str]) -> str:
     return ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
 
 
+@pytest.fixture(scope="module")
+def lines() -> list[dict[str, str]]:
+    """Rows of the real table."""
+    with real_path().open(newline="", encoding="utf-8") as content:
+        return list(csv.DictReader(content))
+
+
+@pytest.fixture(scope="module")
+def whole() -> tuple[Records, list[RowProblem]]:
+    """What the real table becomes."""
+    return read(REAL, real_path().read_bytes())
+
+
 @is_real
 class TestRealTable:
-    @pytest.fixture(scope="class")
-    def lines(self) -> list[dict[str, str]]:
-        return table_lines()
-
-    @pytest.fixture(scope="class")
-    def whole(self, lines: list[dict[str, str]]) -> tuple[Records, list[RowProblem]]:
-        (path,) = Path(os.environ["MULTIMODAL_REAL_DATA"]).glob("clinical/*.csv")
-        return read(REAL, path.read_bytes())
-
     def test_every_row_is_a_record_of_every_stage_or_a_problem_with_a_reason(
         self, lines: list[dict[str, str]], whole: tuple[Records, list[RowProblem]]
     ) -> None:
