@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.plugins.aws import ACCOUNT, REGION, AwsError
 from local.plugins.feature_records import RESERVED_NAMES, check_record
-from local.plugins.offline_store import OfflineTable, create_table, extend_table, write_record
+from local.plugins.offline_store import OfflineTable, append_record, create_table, extend_table
 from local.plugins.roles import require_assumable
+from local.plugins.sagemaker import Operation
 
 PENDING_SECONDS = 1.0
 _MAX_FEATURES = 2500
@@ -183,8 +185,8 @@ def list_feature_groups(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def put_record(request: dict[str, Any]) -> dict[str, Any]:
-    """Append a record to the offline store.
+def put_record(request: dict[str, Any]) -> Future[dict[str, Any]]:
+    """Append a record to the offline store; the answer comes when it is there.
 
     Raises
     ------
@@ -202,8 +204,8 @@ def put_record(request: dict[str, Any]) -> dict[str, Any]:
     if len(record) != len(request["Record"]):
         raise AwsError("ValidationError", "Validation Error: a feature occurs more than once in the record")
     values = check_record(group.request, group.definitions, record)
-    write_record(group.table, group.definitions, values, str(record[group.request["EventTimeFeatureName"]]))
-    return {}
+    when = str(record[group.request["EventTimeFeatureName"]])
+    return append_record(group.table, group.definitions, values, when)
 
 
 def get_record(request: dict[str, Any]) -> dict[str, Any]:
@@ -231,7 +233,7 @@ def batch_get_record(request: dict[str, Any]) -> dict[str, Any]:
     return {"Records": [], "Errors": errors, "UnprocessedIdentifiers": []}
 
 
-OPERATIONS = {
+OPERATIONS: dict[str, Operation] = {
     "CreateFeatureGroup": create_feature_group,
     "DescribeFeatureGroup": describe_feature_group,
     "UpdateFeatureGroup": update_feature_group,

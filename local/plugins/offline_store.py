@@ -1,7 +1,7 @@
 """The offline store of feature groups: Parquet in SageMaker's own layout, and the Glue table over it.
 
-One file per record, below `…/data/year=/month=/day=/hour=` of the event time, with the three columns that
-SageMaker adds. Features added later are new columns of the table; in older files they are null.
+Files lie below `…/data/year=/month=/day=/hour=` of the event time and have the three columns that SageMaker adds.
+Features added later are new columns of the table; in older files they are null.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ import contextlib
 import secrets
 import string
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +33,7 @@ _GLUE_TYPES = {"String": "string", "Fractional": "double", "Integral": "bigint"}
 _DUCKDB_TYPES = {"String": "VARCHAR", "Fractional": "DOUBLE", "Integral": "BIGINT"}
 _ADDED_COLUMNS = (("write_time", "timestamp"), ("api_invocation_time", "timestamp"), ("is_deleted", "boolean"))
 _PARTITIONS = ("year", "month", "day", "hour")
+_ROWS_PER_FILE = 200
 
 
 @dataclass(frozen=True)
@@ -82,13 +87,16 @@ def extend_table(table: OfflineTable, definitions: Sequence[Mapping[str, str]]) 
     client("glue").update_table(DatabaseName=table.database, TableInput=_table_input(table, definitions))
 
 
-def write_record(
+def append_record(
     table: OfflineTable,
     definitions: Sequence[Mapping[str, str]],
     values: Mapping[str, Value],
     event_time: str,
-) -> None:
-    """Append one record as a Parquet file, with the permissions of the group's role.
+) -> Future[dict[str, Any]]:
+    """Append one record, with the permissions of the group's role.
+
+    Records that come side by side share a file, as far as their partition is the same; each is readable when its future
+    is done.
 
     Parameters
     ----------
@@ -101,42 +109,101 @@ def write_record(
     event_time : str
         Event time of the record, which decides the partition.
 
-    Raises
-    ------
-    AwsError
-        AccessForbidden when the role may not write there.
+    Returns
+    -------
+    Future
+        The empty answer, or AccessForbidden when the role may not write there.
     """
     when = parse_event_time(event_time, "String" if "T" in event_time else "Fractional")
-    bucket, prefix = urlsplit(table.uri).netloc, urlsplit(table.uri).path.strip("/")
-    folder = "/".join(
-        f"{part}={value}" for part, value in zip(_PARTITIONS, when.strftime("%Y %m %d %H").split(), strict=True)
-    )
-    name = f"{when:%Y%m%dT%H%M%SZ}_{''.join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))}"
-    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": table.key_id} if table.key_id else {}
-    try:
-        client("s3", role_credentials(table.role_arn, "SageMaker")).put_object(
-            Bucket=bucket,
-            Key=f"{prefix}/{folder}/{name}.parquet",
-            Body=_parquet(definitions, values),
-            **encryption,
-        )
-    except ClientError as error:
-        raise AwsError("AccessForbidden", f"The role of the feature group cannot write: {error}", 403) from error
+    columns = tuple((item["FeatureName"], _DUCKDB_TYPES[item["FeatureType"]]) for item in definitions)
+    row = _Row(table, columns, [*(values.get(name) for name, _ in columns), _now()], when)
+    _rows.put(row)
+    _start_writer()
+    return row.written
 
 
-def _parquet(definitions: Sequence[Mapping[str, str]], values: Mapping[str, Value]) -> bytes:
-    """Return a Parquet file with one row."""
+@dataclass(frozen=True)
+class _Row:
+    table: OfflineTable
+    columns: tuple[tuple[str, str], ...]
+    values: list[Any]
+    """The features, then when the record came."""
+    when: datetime
+    written: Future[dict[str, Any]] = field(default_factory=Future)
+
+    @property
+    def folder(self) -> str:
+        """Partition of the record."""
+        parts = zip(_PARTITIONS, self.when.strftime("%Y %m %d %H").split(), strict=True)
+        return "/".join(f"{part}={value}" for part, value in parts)
+
+
+_rows: SimpleQueue[_Row] = SimpleQueue()
+
+
+@lru_cache(maxsize=1)
+def _start_writer() -> None:
+    threading.Thread(target=_write_for_ever, name="offline-store", daemon=True).start()
+
+
+def _write_for_ever() -> None:
     import duckdb  # only the emulator's environment has it
 
-    now = datetime.now(UTC).replace(tzinfo=None)
-    columns = [(item["FeatureName"], _DUCKDB_TYPES[item["FeatureType"]]) for item in definitions]
-    columns += [(name, kind.upper()) for name, kind in _ADDED_COLUMNS]
-    row = [*(values.get(item["FeatureName"]) for item in definitions), now, now, False]
-    selected = ", ".join(f'CAST(? AS {kind}) AS "{name}"' for name, kind in columns)
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect(":memory:") as connection:
-        target = Path(folder) / "record.parquet"
-        connection.execute(f"COPY (SELECT {selected}) TO '{target}' (FORMAT parquet)", row)
+    with duckdb.connect(":memory:") as connection:
+        while True:
+            files: dict[object, list[_Row]] = {}
+            for row in _waiting():
+                files.setdefault((row.table, row.columns, row.folder), []).append(row)
+            for rows in files.values():
+                _write_file(connection, rows)
+
+
+def _waiting() -> list[_Row]:
+    """Wait for a row; return it with all others that wait by now."""
+    rows = [_rows.get()]
+    while not _rows.empty() and len(rows) < _ROWS_PER_FILE:
+        rows.append(_rows.get())
+    return rows
+
+
+def _write_file(connection: Any, rows: Sequence[_Row]) -> None:  # noqa: ANN401 - DuckDB's
+    first = rows[0]
+    bucket, prefix = urlsplit(first.table.uri).netloc, urlsplit(first.table.uri).path.strip("/")
+    token = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
+    key = f"{prefix}/{first.folder}/{first.when:%Y%m%dT%H%M%SZ}_{token}.parquet"
+    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": first.table.key_id} if first.table.key_id else {}
+    try:
+        body = _parquet(connection, first.columns, [row.values for row in rows])
+        s3 = client("s3", role_credentials(first.table.role_arn, "SageMaker"))
+        s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
+    except Exception as error:  # noqa: BLE001 - whoever waits is told, and the thread goes on
+        told = AwsError("AccessForbidden", f"The role of the feature group cannot write: {error}", 403)
+        for row in rows:
+            row.written.set_exception(told if isinstance(error, ClientError) else error)
+        return
+    for row in rows:
+        row.written.set_result({})
+
+
+def _parquet(connection: Any, features: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> bytes:  # noqa: ANN401
+    """Return a Parquet file: the features, then the columns that SageMaker adds."""
+    write_time, invocation, deleted = (f'"{name}"' for name, _ in _ADDED_COLUMNS)
+    columns = [f'CAST(c{n} AS {kind}) AS "{name}"' for n, (name, kind) in enumerate(features)]
+    columns += [f"CAST(? AS TIMESTAMP) AS {write_time}", f"CAST(c{len(features)} AS TIMESTAMP) AS {invocation}"]
+    columns += [f"false AS {deleted}"]
+    names = ", ".join(f"c{n}" for n in range(len(features) + 1))
+    holes = ", ".join(f"({', '.join('?' * (len(features) + 1))})" for _ in rows)
+    selected = f"SELECT {', '.join(columns)} FROM (VALUES {holes}) AS given({names})"  # noqa: S608 - no value in it
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "records.parquet"
+        connection.execute(
+            f"COPY ({selected}) TO '{target}' (FORMAT parquet)", [_now(), *(value for row in rows for value in row)]
+        )
         return target.read_bytes()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _table_input(table: OfflineTable, definitions: Sequence[Mapping[str, str]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,7 +23,8 @@ from local.plugins.request_checks import check_request, service_model
 CONTROL_PLANE = "sagemaker"
 RUNTIME = "sagemaker-featurestore-runtime"
 
-Operation = Callable[[dict[str, Any]], dict[str, Any]]
+Answer = dict[str, Any] | Future[dict[str, Any]]
+Operation = Callable[[dict[str, Any]], Answer]
 
 _operations: dict[str, Operation] = {}
 
@@ -55,12 +57,13 @@ async def handle_request(
         name, request = parse_request(method, path, headers, body, query)
         if isinstance(request.get("RoleArn"), str):
             require_pass_role(headers, query, request["RoleArn"])
-        return json_response(await asyncio.to_thread(call, name, request))
+        answer = await asyncio.to_thread(call, name, request)
+        return json_response(await asyncio.wrap_future(answer) if isinstance(answer, Future) else answer)
     except AwsError as error:
         return error_response(error)
 
 
-def call(name: str, request: dict[str, Any]) -> dict[str, Any]:
+def call(name: str, request: dict[str, Any]) -> Answer:
     """Check a request against the service model and run its operation.
 
     Raises

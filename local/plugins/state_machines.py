@@ -62,16 +62,22 @@ def create_processing_job(resource: str, request: dict[str, Any]) -> dict[str, A
         The answer of CreateProcessingJob, or for `.sync` of DescribeProcessingJob.
     """
     try:
-        created = sagemaker.call("CreateProcessingJob", request)
+        created = _sagemaker("CreateProcessingJob", request)
     except AwsError as error:
         name = f"{error.code}Exception" if error.code in _MODELLED else "AmazonSageMakerException"
         raise _execution_error(f"SageMaker.{name}", error.message) from error
     return _wait(request["ProcessingJobName"]) if resource.endswith(".sync") else created
 
 
+def _sagemaker(name: str, request: dict[str, Any]) -> dict[str, Any]:
+    answer = sagemaker.call(name, request)
+    assert isinstance(answer, dict)  # noqa: S101 -- only records are answered later
+    return answer
+
+
 def _wait(name: str) -> dict[str, Any]:
     while True:
-        job = sagemaker.call("DescribeProcessingJob", {"ProcessingJobName": name})
+        job = _sagemaker("DescribeProcessingJob", {"ProcessingJobName": name})
         job.update({key: int(job[key] * 1000) for key in _EPOCH_MEMBERS if key in job})
         if job["ProcessingJobStatus"] == "Completed":
             return job
@@ -79,7 +85,7 @@ def _wait(name: str) -> dict[str, Any]:
             raise _execution_error("States.TaskFailed", json.dumps(job))
         execution = _execution.get()
         if execution and execution["status"] != "RUNNING" and job["ProcessingJobStatus"] == "InProgress":
-            sagemaker.call("StopProcessingJob", {"ProcessingJobName": name})  # as AWS does for a stopped run
+            _sagemaker("StopProcessingJob", {"ProcessingJobName": name})  # as AWS does for a stopped run
         time.sleep(_POLL_SECONDS)
 
 
