@@ -28,6 +28,7 @@ _EXAMPLES = f"""\
 examples:
   {PROGRAM} up
   {PROGRAM} upload ~/Downloads/studies --dataset nsclc_radiogenomics
+  {PROGRAM} upload labels.csv --dataset nsclc_radiogenomics
   {PROGRAM} wait
   {PROGRAM} features imaging
   {PROGRAM} query 'select case_id, volume_ml from {{imaging}}'
@@ -62,12 +63,17 @@ def make_parser() -> argparse.ArgumentParser:
     retry.add_argument("--unit", metavar="U", help="this unit, or all studies of this subject")
     retry.add_argument("--all", action="store_true", help="all of them")
 
-    upload = add("upload", commands.upload, "Upload a folder to the raw bucket; processing starts by itself.")
-    upload.add_argument(
-        "folder", metavar="DIR", type=Path, help="<subject>/<study>/… or <study>.zip; for genomics <case>/….fastq.gz"
+    upload = add(
+        "upload", commands.upload, "Upload a folder or a table to the raw bucket; processing starts by itself."
     )
+    text = "<subject>/<study>/… or <study>.zip; for genomics <case>/….fastq.gz; for clinical a .csv or a folder of them"
+    upload.add_argument("folder", metavar="PATH", type=Path, help=text)
     upload.add_argument("--dataset", metavar="NAME", required=True, help="such as nsclc_radiogenomics")
-    upload.add_argument("--modality", choices=("imaging", "genomics", "clinical"), default="imaging")
+    upload.add_argument(
+        "--modality",
+        choices=("imaging", "genomics", "clinical"),
+        help="clinical for a .csv or .tsv, else imaging, unless given",
+    )
 
     wait = add("wait", commands.wait, "Watch the units until all have ended; exit 1 when any was refused.")
     wait.add_argument("--timeout", metavar="S", type=_seconds, default=600.0, help="seconds (default 600)")

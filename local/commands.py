@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from local.athena import Row, run_query
+from local.clinical_files import is_table
 from local.cloud import CLIENT_VARIABLES, read_cloud, stop_cloud
 from local.demo import run_demo
 from local.deployment import Deployment, connect
@@ -20,7 +21,7 @@ from local.retry import make_ready, select_units
 from local.rows import print_rows
 from local.terminal import megabytes, plural, print_line
 from local.up import bring_up
-from local.upload import upload_genomics, upload_imaging, upload_other
+from local.upload import upload_clinical, upload_genomics, upload_imaging
 from local.wait import print_outcome, wait_for_units
 
 SUCCESS, FAILURE = 0, 1
@@ -82,24 +83,24 @@ def retry(console: Console, options: argparse.Namespace) -> int:
 
 
 def upload(console: Console, options: argparse.Namespace) -> int:
-    """Copy a folder into the raw bucket."""
+    """Copy a folder, or a table, into the raw bucket."""
     deployment = running_deployment()
-    if options.modality == "imaging":
+    modality = options.modality or ("clinical" if is_table(options.folder) else "imaging")
+    if modality == "imaging":
         uploaded = upload_imaging(console, deployment, options.folder, options.dataset)
         units = f" of {plural(len(uploaded.unit_ids), 'study', 'studies')}"
-    elif options.modality == "genomics":
+    elif modality == "genomics":
         uploaded = upload_genomics(console, deployment, options.folder, options.dataset)
         units = f" of {plural(len(uploaded.unit_ids), 'case, matrix or reference', 'cases, matrices and references')}"
     else:
-        uploaded = upload_other(console, deployment, options.folder, options.dataset, options.modality)
+        uploaded = upload_clinical(console, deployment, options.folder, options.dataset)
         units = ""
     print_line(
         console,
         f"Uploaded {plural(uploaded.files, 'file')}{units} ({megabytes(uploaded.size)} MB) "
-        f"to s3://{deployment.output('RawBucketName')}/{options.modality}/{options.dataset}/",
+        f"to s3://{deployment.output('RawBucketName')}/{modality}/{options.dataset}/",
     )
-    if uploaded.unit_ids:
-        print_line(console, f"Processing starts by itself; `{PROGRAM} wait` shows it.", style="dim")
+    print_line(console, f"Processing starts by itself; `{PROGRAM} wait` shows it.", style="dim")
     return SUCCESS
 
 

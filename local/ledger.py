@@ -69,7 +69,7 @@ class Unit:
 
     @property
     def unit_id(self) -> str:
-        """`imaging#<dataset>#<subject>#<study>` or `genomics#<dataset>#<case>`."""
+        """`imaging#<dataset>#<subject>#<study>`, `genomics#<dataset>#<case>` or `clinical#<dataset>#<file>`."""
         return self.text("unit_id")
 
     @property
@@ -80,11 +80,26 @@ class Unit:
     @property
     def is_rna(self) -> bool:
         """Whether it is of RNA-seq: reads of a case, or their reference."""
-        return self.unit_id.startswith("genomics#")
+        return self.unit_id.startswith("genomics#") and not self.is_table
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table of many cases: a clinical one, or a ready matrix."""
+        return self.unit_id.startswith("clinical#") or (
+            self.unit_id.startswith("genomics#") and self.unit_id.endswith("#-expression")
+        )
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Rows and records of a table; empty before it was read."""
+        found: Mapping[str, int] = self.item.get("counts") or {}
+        return found
 
     @property
     def what(self) -> str:
-        """The study's name, or what there is of RNA-seq."""
+        """The study's name, or what there is of RNA-seq or of tables."""
+        if self.is_table:
+            return "clinical table" if self.unit_id.startswith("clinical#") else "matrix"
         if not self.is_rna:
             return self.text("study")
         return "reference" if self.unit_id.startswith("genomics#_references#") else "RNA-seq"
@@ -112,7 +127,12 @@ class Unit:
     @property
     def name(self) -> str:
         """Subject and study, short enough for one line."""
-        return f"{self.text('subject')} {shorten(self.what)}"
+        return f"{self.subject} {shorten(self.what)}"
+
+    @property
+    def subject(self) -> str:
+        """The subject, the case or, shortened, the file."""
+        return shorten(self.text("subject"), 32) if self.is_table else self.text("subject")
 
     @property
     def changed_at(self) -> int:
@@ -177,6 +197,7 @@ def print_units(console: Console, units: list[Unit]) -> None:
     for unit in units:
         table.add_row(*(column.cell(unit, now) for column in columns))
     print_block(console, table)
+    print_tables(console, units)
     print_reasons(console, units)
     print_totals(console, units)
 
@@ -209,7 +230,7 @@ def _ago(now: float, then: int) -> str:
 
 
 _COLUMNS = (
-    _Column("Subject", lambda unit, _: unit.text("subject")),
+    _Column("Subject", lambda unit, _: unit.subject),
     _Column("Study", lambda unit, _: shorten(unit.what, 18)),
     _Column("Status", lambda unit, _: status_text(unit.status)),
     _Column("Reason", lambda unit, _: unit.text("reason_code") or "–", from_width=105),
@@ -232,6 +253,36 @@ def print_reasons(console: Console, units: list[Unit]) -> None:
         name = f"{unit.text('dataset')} {unit.name}" if several else unit.name
         print_block(console, Text.assemble(name, "  ", (unit.text("reason_code"), style)))
         print_block(console, Text(unit.text("reason_message")), indent=INDENT + 2)
+
+
+def print_tables(console: Console, units: list[Unit]) -> None:
+    """Print what became of the rows of each table that was read."""
+    read = [unit for unit in units if unit.is_table and unit.counts]
+    if not read:
+        return
+    print_heading(console, "Tables: rows and records")
+    for unit in read:
+        print_block(console, Text.assemble(unit.subject, "  ", (describe_counts(unit.counts), "dim")))
+
+
+def describe_counts(counts: Mapping[str, int]) -> str:
+    """Say what became of a table's rows.
+
+    Examples
+    --------
+    >>> describe_counts({"rows": 10, "written": 20, "unchanged": 0, "rejected_rows": 1})
+    '10 rows: 20 records written, 1 row rejected'
+    """
+    parts = [f"{plural(counts.get('written', 0), 'record')} written"]
+    words = (
+        ("unchanged", "record", "unchanged"),
+        ("records_refused", "record", "refused"),
+        ("rejected_rows", "row", "rejected"),
+        ("dropped_rows", "row", "left out by a filter"),
+        ("labels_held", "label", "held back"),
+    )
+    parts += [f"{plural(counts[name], noun)} {what}" for name, noun, what in words if counts.get(name)]
+    return f"{plural(counts.get('rows', 0), 'row')}: {', '.join(parts)}"
 
 
 def print_totals(console: Console, units: list[Unit]) -> None:

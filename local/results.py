@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from local.genomics_folders import REFERENCES
 from local.ledger import Unit
 
 RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "rejection.json")
+TABLE_RESULT_NAMES = ("report.html", "report.json", "rejected.csv", "ingest.json")
 RNA_RESULT_NAMES = ("{case}.quant.genes.sf", "{case}.quant.metrics.csv", "run.json", "rejection.json")
 _THREADS = 8
 
@@ -23,11 +24,16 @@ def results_prefix(unit: Unit) -> str:
     modality, dataset, *rest = unit.unit_id.split("#")
     if dataset == REFERENCES:
         return f"references/{'/'.join(rest)}/"
+    if unit.is_table:
+        folder = f"{modality}/{dataset}/" if modality == "clinical" else f"{modality}/{dataset}/{rest[0]}/"
+        return f"{folder}{unit.text('generation')}/"
     return f"{modality}/{dataset}/{'/'.join(rest)}/"
 
 
 def result_names(unit: Unit) -> list[str]:
     """Return the names of the results of a unit that a person wants to see."""
+    if unit.is_table:
+        return list(TABLE_RESULT_NAMES) if unit.text("generation") else []
     if not unit.is_rna:
         return list(RESULT_NAMES)
     return [name.format(case=unit.text("subject")) for name in RNA_RESULT_NAMES]
@@ -36,7 +42,8 @@ def result_names(unit: Unit) -> list[str]:
 def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) -> list[Path]:
     """Copy the results of units to `<folder>/<subject>/`, or `<folder>/<subject>/<study>/` where there are several.
 
-    Those of reads go to `<folder>/<case>/rna/`.
+    Those of reads go to `<folder>/<case>/rna/`, those of tables to `<folder>/clinical/<file>/`, a matrix's to
+    `<folder>/matrix/`.
 
     Returns
     -------
@@ -44,18 +51,23 @@ def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) ->
         The files that were written; a unit has features or a rejection, not both.
     """
     units = list(units)
-    studies = Counter(unit.text("subject") for unit in units if not unit.is_rna)
+    studies = Counter(unit.text("subject") for unit in units if not (unit.is_rna or unit.is_table))
     wanted = [(unit, name) for unit in units for name in result_names(unit)]
 
     def save(item: tuple[Unit, str]) -> Path | None:
         unit, name = item
-        subject = unit.text("subject")
-        several = "rna" if unit.is_rna else unit.text("study") if studies[subject] > 1 else ""
-        place = folder / subject / several
-        return _save(deployment, results_prefix(unit) + name, place / name)
+        return _save(deployment, results_prefix(unit) + name, folder / _place(unit, studies) / name)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return [path for path in pool.map(save, wanted) if path]
+
+
+def _place(unit: Unit, studies: Mapping[str, int]) -> Path:
+    subject = unit.text("subject")
+    if unit.is_table:
+        return Path("clinical", Path(subject).stem) if unit.unit_id.startswith("clinical#") else Path("matrix")
+    several = "rna" if unit.is_rna else unit.text("study") if studies[subject] > 1 else ""
+    return Path(subject, several)
 
 
 def _save(deployment: Deployment, key: str, path: Path) -> Path | None:

@@ -12,10 +12,11 @@ from boto3.s3.transfer import TransferConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from local.clinical_files import ClinicalFiles, read_clinical_files
 from local.deployment import Deployment
 from local.errors import CommandError, UsageError
 from local.genomics_folders import GenomicsFolder, read_genomics_folder
-from local.study_folders import SourceFile, SourceFolder, read_all_files, read_study_folders
+from local.study_folders import SourceFile, SourceFolder, read_study_folders
 from local.terminal import megabytes, plural, print_line
 
 _THREADS = 8
@@ -29,7 +30,7 @@ class Uploaded:
     Parameters
     ----------
     unit_ids : tuple of str
-        Units of the ledger to expect; empty for modalities that have no pipeline yet.
+        Units of the ledger to expect.
     files, size : int
         Number of files and their bytes.
     """
@@ -77,17 +78,19 @@ def upload_reads(console: Console, deployment: Deployment, source: GenomicsFolde
     return Uploaded(source.unit_ids(dataset), len(source.files), source.size)
 
 
-def upload_other(console: Console, deployment: Deployment, folder: Path, dataset: str, modality: str) -> Uploaded:
-    """Upload a folder as it is under `<modality>/<dataset>/`."""
-    files = read_all_files(folder)
+def upload_clinical(console: Console, deployment: Deployment, path: Path, dataset: str) -> Uploaded:
+    """Upload a table, or the tables of a folder, under `clinical/<dataset>/`."""
+    source = read_clinical_files(path)
     check_dataset(deployment, dataset)
-    put_files(console, deployment, files, f"{modality}/{dataset}/")
-    print_line(
-        console,
-        f"The files are in the raw bucket, but this version has no {modality} pipeline yet: nothing will process them.",
-        style="yellow",
-    )
-    return Uploaded((), len(files), sum(file.size for file in files))
+    if source.beside:
+        print_line(console, f"! not uploaded, no table: {_examples(source.beside)}", style="yellow")
+    return upload_tables(console, deployment, source, dataset)
+
+
+def upload_tables(console: Console, deployment: Deployment, source: ClinicalFiles, dataset: str) -> Uploaded:
+    """Upload tables that were found before."""
+    put_files(console, deployment, source.files, f"clinical/{dataset}/")
+    return Uploaded(source.unit_ids(dataset), len(source.files), source.size)
 
 
 def warn_of_stray_files(console: Console, source: SourceFolder) -> None:

@@ -195,7 +195,7 @@ class _LiveView:
         room = max(3, self._console.height - _LIVE_MARGIN_LINES)
         # Those still on their way first: the others are done moving.
         for unit in sorted(units, key=lambda unit: (unit.is_settled, unit.unit_id))[:room]:
-            table.add_row(unit.text("subject"), shorten(unit.what, 20), _bar(unit), _stage(unit))
+            table.add_row(unit.subject, shorten(unit.what, 20), _bar(unit), _stage(unit))
         if len(units) > room:
             table.add_row(Text(f"… and {len(units) - room} more", style="dim"))
         return table

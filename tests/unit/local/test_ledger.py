@@ -136,3 +136,14 @@ def printed(units: list[Unit], width: int) -> str:
 def test_retry_wants_to_be_told_which() -> None:
     with pytest.raises(UsageError):
         select_units(UNITS, reason=None, unit=None, everything=False)
+
+
+def test_a_table_is_told_in_rows_and_records() -> None:
+    counts = {"rows": 10, "written": 1, "unchanged": 19, "rejected_rows": 2, "dropped_rows": 0, "labels_held": 1}
+    names = {"unit_id": "clinical#d#2024/labels.csv", "subject": "2024/labels.csv", "study": "", "status": "COMPLETED"}
+    console = Console(file=StringIO(), width=140)
+    print_units(console, [Unit({**names, "counts": counts})])
+    assert isinstance(console.file, StringIO)
+    told = console.file.getvalue()
+    assert "clinical table" in told
+    assert "10 rows: 1 record written, 19 records unchanged, 2 rows rejected, 1 label held back" in told

@@ -15,7 +15,7 @@ from rich.console import Console
 from local.deployment import Deployment
 from local.errors import CommandError, UsageError
 from local.study_folders import read_study_folders
-from local.upload import upload_imaging, upload_other, upload_studies
+from local.upload import upload_clinical, upload_imaging, upload_studies
 
 
 def make_deployment(upload_file: Callable[..., None]) -> Deployment:
@@ -71,5 +71,37 @@ def test_a_dataset_that_is_not_deployed_is_refused_with_those_that_are(folder: P
         upload_imaging(console, deployment, folder, name)
     assert "d, nsclc_radiogenomics" in refusal.value.hint
     with pytest.raises(UsageError):
-        upload_other(console, deployment, folder, name, "genomics")
+        upload_clinical(console, deployment, write_table(folder / "clinical" / "a.csv"), name)
     assert keys == []
+
+
+def write_table(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("Case ID\nR01-001\n")
+    return path
+
+
+def test_tables_of_a_folder_are_put_with_their_folders_and_the_rest_is_named(tmp_path: Path) -> None:
+    for name in ("a.csv", "site 2/b.TSV", ".hidden.csv", "dictionary.xlsx"):
+        write_table(tmp_path / "clinical" / name)
+    console, keys = Console(file=StringIO(), width=100), list[str]()
+    deployment = make_deployment(lambda _path, _bucket, key, **_: keys.append(key))
+    uploaded = upload_clinical(console, deployment, tmp_path, "d")
+    assert sorted(keys) == ["clinical/d/a.csv", "clinical/d/site 2/b.TSV"]
+    assert sorted(uploaded.unit_ids) == ["clinical#d#a.csv", "clinical#d#site 2/b.TSV"]
+    assert isinstance(console.file, StringIO)
+    assert "dictionary.xlsx" in console.file.getvalue()
+
+
+def test_one_table_is_enough(tmp_path: Path) -> None:
+    deployment = make_deployment(lambda *_, **__: None)
+    uploaded = upload_clinical(Console(file=StringIO()), deployment, write_table(tmp_path / "a.csv"), "d")
+    assert uploaded.unit_ids == ("clinical#d#a.csv",)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "nowhere", ""])
+def test_what_is_no_table_is_refused_with_what_one_is(tmp_path: Path, name: str) -> None:
+    write_table(tmp_path / "a.xlsx")
+    with pytest.raises(UsageError) as refusal:
+        upload_clinical(Console(file=StringIO()), make_deployment(lambda *_, **__: None), tmp_path / name, "d")
+    assert "save a spreadsheet as CSV" in refusal.value.hint
