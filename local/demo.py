@@ -8,12 +8,15 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from local.clinical_files import ClinicalFiles
 from local.cloud import stop_cloud
 from local.cohort import write_cohort, write_corrupt_study
+from local.demo_clinical import find_tables, show_clinical, write_table
 from local.demo_rna import WITHOUT_SALMON, has_salmon, show_expression, write_reads
 from local.deployment import Deployment
 from local.features import describe_features, describe_group, find_group, print_features, read_features
@@ -25,12 +28,16 @@ from local.rows import write_csv
 from local.study_folders import SourceFolder, read_study_folders
 from local.terminal import Steps, duration, megabytes, plural, print_heading, print_line
 from local.up import LAUNCH_STEPS, launch, stop_interrupted
-from local.upload import Uploaded, upload_reads, upload_studies, warn_of_stray_files
+from local.upload import Uploaded, upload_reads, upload_studies, upload_tables, warn_of_stray_files
 from local.wait import Outcome, print_outcome, wait_for_units
 
 _GOOD_STUDIES = 6
 _TIMEOUT_SECONDS = 900.0
 _TABLE = "features.csv"
+_WORTH_A_LOOK = (
+    _TABLE, "rna.csv", "clinical-baseline.csv", "labels.csv", "report.html", "rejected.csv", "overlay.png",
+    "rejection.json",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,12 +55,15 @@ class Cohort:
         The cohort in a few words.
     reads : GenomicsFolder or None
         RNA-seq reads of the same patients.
+    tables : ClinicalFiles or None
+        Clinical tables.
     """
 
     source: SourceFolder
     corrupt: frozenset[str] | None
     detail: str
     reads: GenomicsFolder | None = None
+    tables: ClinicalFiles | None = None
 
 
 def run_demo(console: Console, data: Path | None) -> int:
@@ -92,8 +102,8 @@ def run_demo(console: Console, data: Path | None) -> int:
 
 def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
     with_reads = data is None and has_salmon()
-    sources = "CT studies with a tumour segmentation" + (" and RNA-seq reads" if with_reads else "")
-    print_heading(console, f"{sources} become features for machine learning.")
+    reads = "RNA-seq reads and " if with_reads else ""
+    print_heading(console, f"CT studies, {reads}clinical tables become features for machine learning.")
     print_line(console, "All of it runs on this computer, in a private cloud that is gone afterwards.", "dim")
     if data is None and not with_reads:
         print_line(console, WITHOUT_SALMON, "dim")
@@ -124,25 +134,31 @@ def _generate(folder: Path) -> Cohort:
     good = write_cohort(studies, studies=_GOOD_STUDIES, zip_last=True)
     corrupt = write_corrupt_study(studies)
     source, refused = read_study_folders(studies), frozenset({corrupt.subject})
+    ct_dates = {truth.subject: datetime.fromisoformat(truth.acquired_at).date() for truth in good}
+    tables = write_table(folder / "clinical", ct_dates)
     if not has_salmon():
-        return Cohort(source, refused, f"{_count(source)}; one is corrupt")
+        return Cohort(source, refused, f"{_count(source)}, one corrupt; a clinical table", tables=tables)
     subjects = [*(study.subject for study in good), corrupt.subject]
     reads = write_reads(folder / "genomics", subjects, refused)
-    detail = f"{_count(source)}, and reads of each, {megabytes(reads.size)} MB; one is corrupt"
-    return Cohort(source, refused, detail, reads)
+    detail = f"{_count(source)}, and reads of each, {megabytes(reads.size)} MB, one corrupt; a clinical table"
+    return Cohort(source, refused, detail, reads, tables)
 
 
 def _upload(console: Console, deployment: Deployment, cohort: Cohort) -> Uploaded:
-    studies = upload_studies(console, deployment, cohort.source, DATASET)
-    if cohort.reads is None:
-        return studies
-    reads = upload_reads(console, deployment, cohort.reads, DATASET)
-    return Uploaded((*studies.unit_ids, *reads.unit_ids), studies.files + reads.files, studies.size + reads.size)
+    parts = [upload_studies(console, deployment, cohort.source, DATASET)]
+    if cohort.reads is not None:
+        parts.append(upload_reads(console, deployment, cohort.reads, DATASET))
+    if cohort.tables is not None:
+        parts.append(upload_tables(console, deployment, cohort.tables, DATASET))
+    unit_ids = tuple(unit_id for part in parts for unit_id in part.unit_ids)
+    return Uploaded(unit_ids, sum(part.files for part in parts), sum(part.size for part in parts))
 
 
 def _read(data: Path) -> Cohort:
     source = read_study_folders(data)
-    return Cohort(source, None, _count(source))
+    tables = find_tables(data)
+    more = f", {plural(len(tables.files), 'clinical table')}" if tables else ""
+    return Cohort(source, None, _count(source) + more, tables=tables)
 
 
 def _count(source: SourceFolder) -> str:
@@ -177,7 +193,8 @@ def describe_end(outcome: Outcome, saved: Sequence[Path]) -> str:
     """Say how many studies did not get features and where the reasons are; empty when all did."""
     failed = [unit for unit in outcome.units if unit.status == "FAILED"]
     refused = len(outcome.refused) - len(failed)
-    words = ("upload", "uploads") if any(unit.is_rna for unit in outcome.units) else ("study", "studies")
+    mixed = any(unit.is_rna or unit.is_table for unit in outcome.units)
+    words = ("upload", "uploads") if mixed else ("study", "studies")
     total = plural(len(outcome.units), *words)
     if failed:
         return f"{len(failed)} of {total} FAILED, for a fault that is not the {words[0]}'s: see Why above."
@@ -208,6 +225,7 @@ def _show_results(
     print_features(console, group, rows, whole=_TABLE)
     expression = show_expression(console, deployment) if with_reads else None
     saved += [expression] if expression else []
+    saved += show_clinical(console, deployment) if any(unit.is_table for unit in units) else []
     _show_examples(console, saved)
     return saved
 
@@ -215,7 +233,7 @@ def _show_results(
 def _show_examples(console: Console, saved: list[Path]) -> None:
     if saved:
         print_heading(console, "Open these")
-    for name in (_TABLE, "rna.csv", "overlay.png", "rejection.json"):
+    for name in _WORTH_A_LOOK:
         paths = [path for path in saved if path.name == name]
         more = f"   (and {len(paths) - 1} more)" if len(paths) > 1 else ""
         if paths:

@@ -129,8 +129,18 @@ def read_features(deployment: Deployment, group: GroupTable) -> list[Row]:
     return [{spelling[name.lower()]: value for name, value in row.items() if name.lower() in spelling} for row in rows]
 
 
-def print_features(console: Console, group: GroupTable, rows: list[Row], *, whole: str = "`features … --json`") -> None:
-    """Print the columns a person looks at first, as many as there is room for, and how many more `whole` has."""
+def print_features(
+    console: Console,
+    group: GroupTable,
+    rows: list[Row],
+    *,
+    whole: str = "`features … --json`",
+    total: int | None = None,
+) -> None:
+    """Print the columns a person looks at first, as many as there is room for, and how many more `whole` has.
+
+    Of more records than are given, `total` says how many there are.
+    """
     if not rows:
         print_block(console, Text(f"{group.group} has no records yet."))
         return
@@ -139,7 +149,8 @@ def print_features(console: Console, group: GroupTable, rows: list[Row], *, whol
     columns = print_rows(console, rows, first, _label)
     console.print()
     more = len(group.features) - len(columns)
-    text = f"{plural(len(rows), 'record')} in {group.group}; {more} more columns ({whole} has all)."
+    shown = f"{len(rows)} of " if total is not None and total > len(rows) else ""
+    text = f"{shown}{plural(total or len(rows), 'record')} in {group.group}; {more} more columns ({whole} has all)."
     print_block(console, Text(text, style="dim"))
 
 

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from local import demo
+from local.demo_clinical import find_tables
 from local.ledger import Unit
 from local.project import DEMO_OUTPUT
 from local.study_folders import SourceFolder
@@ -78,3 +79,16 @@ def test_it_is_the_last_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert demo.run_demo(console, None) == 0
     assert isinstance(console.file, StringIO)
     assert console.file.getvalue().splitlines()[-1].strip() == "1 of 2 studies was refused."
+
+
+def test_tables_lie_in_a_folder_of_their_own_beside_the_studies(tmp_path: Path) -> None:
+    for name in ("clinical/a.csv", "clinical/notes.pdf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert find_tables(tmp_path) is None, "without imaging/ it may be a subject's"
+    (tmp_path / "imaging").mkdir()
+    found = find_tables(tmp_path)
+    assert found is not None
+    assert [file.key for file in found.files] == ["a.csv"]
+    (tmp_path / "clinical" / "a.csv").unlink()
+    assert find_tables(tmp_path) is None
