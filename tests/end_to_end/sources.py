@@ -13,6 +13,8 @@ MATRIX_DATASET = "nsclc_radiogenomics_matrix"
 """The project's example of a dataset that takes a ready expression matrix."""
 DATASET_NAMES = [DATASET, MATRIX_DATASET, *sorted(path.stem for path in _DATASETS.glob("*.yaml"))]
 """Every dataset of the deployed stack, the project's own first."""
+PART_RECORDS = 200
+"""So few that a table of some thousand records has many parts."""
 PARAMETERS = {"DatasetNames": ",".join(DATASET_NAMES)}
 
 
@@ -24,4 +26,6 @@ def copy_sources(folder: Path) -> Path:
     shutil.copy(ROOT / "template.yaml", folder)
     for path in _DATASETS.glob("*.yaml"):
         shutil.copy(path, folder / "functions" / "datasets")
+    with (folder / "functions" / "multimodal" / "domain" / "table_limits.py").open("a") as limits:
+        limits.write(f"PART_RECORDS = {PART_RECORDS}\n")
     return folder

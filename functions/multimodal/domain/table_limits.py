@@ -2,7 +2,7 @@
 
 MAX_TABLE_BYTES = 1024**3
 """Largest object: three times a table of a million rows and forty columns."""
-PART_RECORDS = 20_000
+PART_RECORDS = 10_000
 """Records of a part: some minutes' writing at most, and few enough parts for one execution's history."""
 CHUNK_RECORDS = 500
 """Records after which progress is noted: what a crash may write twice."""
