@@ -8,9 +8,10 @@ import pytest
 
 from feature_ingest import app as feature_ingest
 from multimodal import bootstrap
-from multimodal.domain.errors import RetryableError
+from multimodal.domain.errors import InvalidRequestError, RetryableError
 from multimodal.domain.rna_jobs import JOB_NAME
 from record_outcome import app as record_outcome
+from table_ingest import app as table_ingest
 from tests.sample_events import load_event
 from tests.unit.functions.fakes import FakeMeter
 
@@ -59,3 +60,25 @@ def test_outcome_of_nothing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(bootstrap, "meter", _Meter)
     with pytest.raises(Exception, match="action must be"):
         record_outcome.handler({"action": "dance"}, SimpleNamespace())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("step", ["check", "ingest", "finish", "fail"])
+def test_each_step_of_a_table_reaches_its_service(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    names = {"check": "check_table", "ingest": "ingest_part", "finish": "finish_table", "fail": "fail_table"}
+    seen: list[tuple[str, tuple[Any, ...]]] = []
+    meter = _Meter()
+    monkeypatch.setattr(bootstrap, "meter", lambda: meter)
+    for kind, name in names.items():
+        monkeypatch.setattr(bootstrap, name, lambda kind=kind: lambda *given: seen.append((kind, given)))
+    event = load_event(f"table_ingest_{step}")
+    table_ingest.handler(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 0))  # type: ignore[arg-type]
+    [(kind, given)] = seen
+    assert (kind, given[0]) == (step, event["run_id"])
+    assert event.get("part", 0) in given or step != "ingest"
+    assert meter.flushed
+
+
+def test_a_step_of_nothing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "meter", _Meter)
+    with pytest.raises(InvalidRequestError, match="step must be"):
+        table_ingest.handler({"step": "ingest", "run_id": "r"}, SimpleNamespace())  # type: ignore[arg-type]
