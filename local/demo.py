@@ -225,7 +225,8 @@ def _show_results(
     print_features(console, group, rows, whole=_TABLE)
     expression = show_expression(console, deployment) if with_reads else None
     saved += [expression] if expression else []
-    saved += show_clinical(console, deployment) if any(unit.is_table for unit in units) else []
+    if any(unit.is_table for unit in units):
+        saved += show_clinical(console, deployment, {unit.text("subject") for unit in units})
     _show_examples(console, saved)
     return saved
 

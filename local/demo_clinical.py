@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from local.project import DEMO_OUTPUT
 from local.rows import write_csv
 from local.terminal import print_heading
 
-_ROWS, _WRONG = 60, 4
+_ROWS, _WRONG, _SHOWN = 60, 4, 8
 _GROUPS = {"clinical-baseline": "What is known before treatment", "labels": "Labels, kept apart from the features"}
 
 
@@ -42,14 +42,15 @@ def find_tables(data: Path) -> ClinicalFiles | None:
         return None
 
 
-def show_clinical(console: Console, deployment: Deployment) -> list[Path]:
-    """Print clinical features and labels, as far as there are any, and save them; return the files."""
+def show_clinical(console: Console, deployment: Deployment, patients: Collection[str]) -> list[Path]:
+    """Print clinical features and labels, those of some patients first, and save them; return the files."""
     saved = []
     for content, heading in _GROUPS.items():
         group = describe_group(deployment, find_group(deployment, content))
         rows = read_features(deployment, group)
         if rows:
             print_heading(console, f"{heading}, read back in the same way")
-            print_features(console, group, rows[:10], whole=f"{content}.csv", total=len(rows))
+            shown = sorted(rows, key=lambda row: row["case_id"] not in patients)[:_SHOWN]
+            print_features(console, group, shown, whole=f"{content}.csv", total=len(rows))
             saved.append(write_csv(rows, group.features, DEMO_OUTPUT / f"{content}.csv"))
     return saved

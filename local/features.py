@@ -29,6 +29,7 @@ _SHOWN_COLUMNS = (
     "mapped_percent",
     "library_type",
 )
+_ORIGIN = frozenset({"event_time_source", "source_uri", "upload_id", "correlation_id"})
 _GENE = "log2tpm_"
 # pyradiomics' names: image type, feature class, feature.
 _RADIOMIC = re.compile(r"[a-z][\w.-]*_(firstorder|shape|shape2D|glcm|glrlm|glszm|gldm|ngtdm)_\w+")
@@ -146,6 +147,8 @@ def print_features(
         return
     first = [name for name in _SHOWN_COLUMNS if name in group.features] or list(group.features[:6])
     first += [name for name in group.features if name.startswith(_GENE)]
+    if set(first) <= {group.record_id, group.event_time}:
+        first += [name for name in group.features if name not in first and name not in _ORIGIN]
     columns = print_rows(console, rows, first, _label)
     console.print()
     more = len(group.features) - len(columns)

@@ -190,7 +190,7 @@ def refused(tables: Tables) -> dict[str, Unit]:
         "undeclared.csv": to_csv(extra),
         "identifying.csv": to_csv(named),
         "excel.csv": b"PK\x03\x04\x14\x00\x06\x00\x08\x00[Content_Types].xml xl/workbook.xml" + bytes(200),
-        "empty.csv": b"\n",
+        "empty.csv": b"",
     }
     units = tables.take(bodies)
     assert tables.counts() == before, "nothing is half ingested"
