@@ -44,7 +44,7 @@ def test_deployed_code_knows_neither_laptop_nor_tests(path: Path) -> None:
     assert "ministack" not in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "domain").glob("*.py")), ids=names)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "domain").rglob("*.py")), ids=names)
 def test_domain_is_pure(path: Path) -> None:
     outside = {"os", "time", "urllib", "socket", "subprocess", "aws_lambda_powertools", "yaml"}
     found = set(imports(path))
