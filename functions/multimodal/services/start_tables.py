@@ -10,7 +10,7 @@ from multimodal.services.due import look_at
 from multimodal.services.review_unit import ReadyUnit
 from multimodal.services.start_run import ClaimUnits
 
-NEXT_ROUND_SECONDS = 5
+NEXT_ROUND_SECONDS = 2
 """A table that has to wait for another is looked at again in the next round."""
 
 
