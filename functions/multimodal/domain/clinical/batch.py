@@ -98,6 +98,8 @@ def count_suspicious(
         fault = faults.get(cell)
         if fault is None or cell is None:
             continue
+        if fault.code is not None:
+            gate.pass_by(column, times)
         if fault.kind is not None:
             gate.count(column, fault.kind, times)
         else:

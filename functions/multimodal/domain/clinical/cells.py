@@ -96,11 +96,15 @@ def drop_reading(missing: frozenset[str]) -> Callable[[str], Reading[str]]:
 
     def read(raw: str) -> Reading[str]:
         cell = raw.strip()
-        if cell in missing:
-            return None, None
-        return cell, Fault(None, kind=kind_of(cell))
+        return (None, None) if cell in missing else (cell, _unexplained(cell))
 
     return read
+
+
+def _unexplained(cell: str) -> Fault | None:
+    """Return what is to be looked at in a cell that is fine by the configuration and could be anything."""
+    kind = kind_of(cell)
+    return Fault(None, kind=kind) if kind is not None or has_shape_of_name(cell) else None
 
 
 def level_reading(
@@ -116,7 +120,7 @@ def level_reading(
         if cell in levels:
             return levels[cell], None
         if column.unseen == "other":
-            return cell, Fault(None, kind=kind_of(cell))
+            return cell, _unexplained(cell)
         return None, _unknown_level(cell, column.values, scope if column.unseen == "reject" else "value")
 
     return read

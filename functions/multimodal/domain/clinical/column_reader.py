@@ -81,6 +81,7 @@ class ColumnReader:
         missing, scope = config.missing_of(column), scope_of(config, column)
         self._clean = _clean_memo(column, missing, scope)
         self._values = _value_memo(config, column, today, scope)
+        self._is_open = isinstance(column, Drop) or (isinstance(column, OneHot) and column.unseen == "other")
         self._missing_fault = Fault(RowCode.MISSING_VALUE, "a value is needed here; complete the cell")
 
     def read(self, batch: Batch) -> None:
@@ -88,6 +89,8 @@ class ColumnReader:
         source, raw = self.column.source, batch.raw[self.column.source]
         self._clean.shrink()
         cells: list[str | None] = list(map(self._clean.__getitem__, raw))
+        if self._is_open:
+            self._gate.pass_by(source, len(cells) - cells.count(None))
         count_suspicious(self._gate, source, raw, self._clean.faults)
         unknown = self.column.missing_when and self._conditions.holds(self.column.missing_when, batch)
         batch.note_faults(source, raw, self._clean.faults, unknown or None)

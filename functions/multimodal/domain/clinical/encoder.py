@@ -1,6 +1,8 @@
 """Rows of a clinical table into records of its feature groups, some thousand at a time and column by column."""
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import compress
@@ -99,6 +101,10 @@ class Encoder:
         rows : sequence of sequence of str
             Cells.
         """
+        with collector_paused():
+            return self._encode(first, rows)
+
+    def _encode(self, first: int, rows: Sequence[Sequence[str]]) -> Encoded:
         batch, torn = self._rows.batch(first, rows)
         for column in self._columns:
             column.read(batch)
@@ -158,6 +164,18 @@ class Encoder:
             [batch.case_ids[index] for index in gone],
             {source: [batch.cells[source][index] for index in gone] for source in self._compared},
         )
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep Python's search for cycles from running: a batch makes thousands of objects, and no cycle among them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _taken(column: Sequence[V], kept: Sequence[bool] | None) -> Sequence[V]:

@@ -119,9 +119,12 @@ class IdentifierGate:
         """Count suspicious cells of a column."""
         self._found.setdefault(column, Counter())[kind] += times
 
+    def pass_by(self, column: str, times: int) -> None:
+        """Count cells of a column that could hold anything: the whole of which names would be a part."""
+        self._looked_at[column] += times
+
     def look(self, column: str, cell: str, times: int) -> None:
         """Look at a cell that could not be explained and has no kind of its own: many different titles are names."""
-        self._looked_at[column] += times
         if has_shape_of_name(cell):
             self._shapes[column] += times
             distinct = self._distinct.setdefault(column, set())

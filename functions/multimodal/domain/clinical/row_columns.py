@@ -58,6 +58,7 @@ class RowsByColumn:
         if is_formula(case):
             return Fault(RowCode.FORMULA_CELL, "the id is a formula; paste its value in its place and export again")
         kind = kind_of(case)
+        self._gate.pass_by(self._id.source, 1)
         if kind is None:
             self._gate.look(self._id.source, case, 1)
         else:
