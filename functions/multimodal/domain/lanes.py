@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from multimodal.domain.fastq_names import FastqName, read_name
+from multimodal.domain.fastq_names import FastqName, may_be_mates, read_name
 
 FASTQ_LIST_COLUMNS = ("RGID", "RGSM", "RGLB", "Lane", "Read1File", "Read2File")
 """Columns of DRAGEN's ``--fastq-list``."""
@@ -39,7 +39,8 @@ class Pairing:
     unpaired : tuple of str
         Files whose mate is not there.
     clashes : tuple of str
-        Files that cannot be told apart or used: two of one mate, or a third read.
+        Files that cannot be told apart or used: two of one mate, a third read, or what may be mates and says nowhere
+        that it is.
     mixed : bool
         Whether some reads are paired and others are not.
     """
@@ -53,7 +54,8 @@ class Pairing:
     def only_first_mates(self) -> bool:
         """Whether every file is a first mate without its second: single-end reads, or an upload that goes on."""
         names = [read_name(path) for path in self.unpaired]
-        return not self.lanes and bool(names) and all(n is not None and n.mate == 1 for n in names)
+        first = bool(names) and all(n is not None and n.mate == 1 for n in names)
+        return first and not self.lanes and not may_be_mates(self.unpaired)
 
     def as_single_end(self) -> "Pairing":
         """Return the same files as lanes of single-end reads."""
@@ -89,6 +91,7 @@ def pair_files(paths: Iterable[str]) -> Pairing:
     usable = {pair: g.mates for pair, g in groups.items() if not _is_orphan(pair, groups)}
     clashes = [p for m in usable.values() for mate, ps in m.items() if mate == 3 or len(ps) > 1 for p in ps]
     clashes += [p for m in usable.values() if None in m and len(m) > 1 for ps in m.values() for p in ps]
+    clashes += may_be_mates([m[None][0] for m in usable.values() if None in m and not _named(m[None][0]).sra])
     if clashes:
         return Pairing(clashes=tuple(sorted(set(clashes))))
     return _from_groups({pair: {mate: ps[0] for mate, ps in m.items()} for pair, m in usable.items()})

@@ -196,8 +196,8 @@ def _refuse(listing: SampleListing) -> Refuse | None:
         return Refuse(Reason.KEY_NOT_ACCEPTED, f"a file in the case's folder is not accepted: {problem}", details)
     if listing.pairing.clashes:
         message = (
-            f"files cannot be told apart, or hold third reads: {_names(listing.pairing.clashes)}; remove what does not "
-            "belong, then retry, or name the files in samplesheet.csv"
+            f"files cannot be told apart, may be mates, or hold third reads: {_names(listing.pairing.clashes)}; remove "
+            "what does not belong, then retry, or name the files in samplesheet.csv"
         )
         return Refuse(Reason.READS_AMBIGUOUS, message, {"files": list(listing.pairing.clashes[:20])})
     if len(listing.lanes) > MAX_LANES:

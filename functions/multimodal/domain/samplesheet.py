@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from multimodal.domain.errors import BadInputError
-from multimodal.domain.fastq_names import has_safe_parts, is_ignorable, is_reads
+from multimodal.domain.fastq_names import has_safe_parts, is_ignorable, is_reads, read_name
 from multimodal.domain.genomics_keys import is_case_name
 from multimodal.domain.reasons import Reason
 
@@ -20,6 +20,7 @@ MAX_PROBLEMS = 20
 """Most problems that are named; the user mends the first ones and uploads again."""
 OPEN_DATA_BUCKET = "sra-pub-run-odp"
 """Where runs of the Sequence Read Archive lie: Registry of Open Data on AWS, "NIH NCBI Sequence Read Archive"."""
+_DELIMITERS = (",", ";", "\t")
 _ACCESSION = re.compile(r"^[SED]RR[0-9]{6,9}$")
 
 
@@ -78,7 +79,7 @@ def parse_samplesheet(text: str, dataset: str, raw_bucket: str) -> SampleSheet:
     Parameters
     ----------
     text : str
-        The file; a byte-order mark and any line ends are fine.
+        The file; a byte-order mark, any line ends, and semicolons or tabs instead of commas are fine.
     dataset : str
         Relative paths start at ``genomics/<dataset>/``.
     raw_bucket : str
@@ -120,6 +121,7 @@ def _parse(text: str, name: str, needed: Sequence[str], known: Sequence[str], ad
         else:
             add(row, values, samples.setdefault(sample, SheetSample()))
     _find_repeated(samples)
+    _find_alike(samples)
     if not samples:
         raise _invalid(name, problems or ["it has a header and no rows"])
     return SampleSheet(samples, tuple(problems[:MAX_PROBLEMS]))
@@ -133,7 +135,8 @@ def _invalid(name: str, problems: Sequence[str]) -> BadInputError:
 def _rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> Iterable[tuple[int, dict[str, str]]]:
     """Yield (row number as a spreadsheet shows it, column → trimmed value) of every row that is not empty."""
     try:
-        lines = list(csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), strict=True))
+        table = io.StringIO(text.lstrip("\ufeff"), newline="")
+        lines = list(csv.reader(table, delimiter=_delimiter(text, known), strict=True))
     except csv.Error as error:
         raise _invalid(name, [f"it is not CSV: {error}"]) from error
     header = [column.strip().lower() for column in lines[0]] if lines else []
@@ -146,6 +149,13 @@ def _rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> 
             if len(values) > len(header):
                 raise _invalid(name, [f"row {row} has {len(values)} values for {len(header)} columns"])
             yield row, dict.fromkeys(known, "") | dict(zip(header, values, strict=False))
+
+
+def _delimiter(text: str, known: Sequence[str]) -> str:
+    """Return what separates the columns: commas, or what spreadsheet programs of other countries write instead."""
+    first = re.split(r"[\r\n]", text.lstrip("\ufeff").lower(), maxsplit=1)[0]
+    columns = {d: {cell.strip(' "') for cell in first.split(d)} for d in _DELIMITERS}
+    return max(_DELIMITERS, key=lambda d: len(columns[d].intersection(known)))
 
 
 def _check_header(name: str, header: Sequence[str], needed: Sequence[str], known: Sequence[str]) -> None:
@@ -167,8 +177,17 @@ def _add_reads(row: int, values: Mapping[str, str], sample: SheetSample, key_of:
     if not values["fastq_1"]:
         sample.problems.append(f"row {row}, column fastq_1: it is empty; name the file of first (or only) reads")
     _set_strandedness(row, values["strandedness"].lower() or "auto", sample)
+    if [_mate_of(keys.get(column, "")) for column in ("fastq_1", "fastq_2")] == [2, 1]:
+        sample.problems.append(
+            f"row {row}: by their names, fastq_1 holds second reads and fastq_2 first ones; swap them"
+        )
     if len(keys) == 2:
         sample.rows.append(ReadFiles(row, keys["fastq_1"], keys["fastq_2"]))
+
+
+def _mate_of(key: str) -> int | None:
+    name = read_name(key)
+    return name.mate if name else None
 
 
 def _set_strandedness(row: int, value: str, sample: SheetSample) -> None:
@@ -206,6 +225,16 @@ def _add_accession(row: int, values: Mapping[str, str], sample: SheetSample) -> 
         sample.problems.append(f"row {row}, column accession: {problem}")
         return
     sample.rows.append(ReadFiles(row, f"s3://{OPEN_DATA_BUCKET}/sra/{accession}/{accession}"))
+
+
+def _find_alike(samples: Mapping[str, SheetSample]) -> None:
+    """Names that differ only in case are one sample, written twice: each would get a part of its lanes."""
+    alike: dict[str, list[str]] = {}
+    for name in samples:
+        alike.setdefault(name.lower(), []).append(name)
+    for names in (names for names in alike.values() if len(names) > 1):
+        for name in names:
+            samples[name].problems.append(f"column sample: {', '.join(names)} differ only in case; write them alike")
 
 
 def _find_repeated(samples: Mapping[str, SheetSample]) -> None:

@@ -2,8 +2,11 @@
 
 import csv
 import io
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.fastq_names import is_ignorable, read_name
@@ -37,6 +40,12 @@ HEADER = "sample,fastq_1,fastq_2,strandedness\n"
         ("S_R1_001_val_1.fq.gz", "S", 1, 1, "001"),
         ("S_2_val_2.fq.gz", "S", 1, 2, ""),
         ("S_R2_trimmed.fastq.gz", "S", 1, 2, ""),
+        ("S_L002_2.clean.fq.gz", "S", 2, 2, ""),
+        ("S_1_trimmed_paired.fastq.gz", "S", 1, 1, ""),
+        ("S_2P.fq.gz", "S", 1, 2, ""),
+        ("S_reverse.fastq.gz", "S", 1, 2, ""),
+        ("tumour_R2_R1_trimmed.fq.gz", "tumour_R2", 1, 1, ""),
+        ("P-I1_S3_L001_R2_001.fastq.gz", "P-I1", 1, 2, "001"),
         ("flowcell/R2/S.fastq.gz", "", 1, 2, ""),
         ("R1-005_R2.fastq.gz", "R1-005", 1, 2, ""),
         ("R1-005_2.fastq.gz", "R1-005", 1, 2, ""),
@@ -90,6 +99,75 @@ def test_lanes_segments_and_folders_pair_by_their_whole_names() -> None:
     pairing = pair_files(reversed(files))
     assert {(lane.read1, lane.read2) for lane in pairing.lanes} == set(zip(files[::2], files[1::2], strict=True))
     assert pairing == pair_files(files), "in any order"
+
+
+SAMPLES = st.one_of(
+    st.sampled_from(
+        ["S1", "S10", "R01-023", "a_R1_b", "tumour_R2", "x_1", "x_2", "L001", "s_L002_x", "P-I1", "x_I2_y", "A_S1"]
+    ),
+    st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,10}[A-Za-z0-9])?", fullmatch=True),
+)
+NAMINGS = [
+    "{sample}_S{number}_L{lane:03}_R{mate}_{segment:03}.fastq.gz",
+    "{sample}_L{lane}_R{mate}_{segment:03}.fq.gz",
+    "flowcell{lane}/{sample}_S{number}_R{mate}_{segment:03}.fastq.gz",
+    "{segment}/{sample}_L{lane:03}_{mate}.fastq.gz",
+    "{segment}/{sample}.L{lane}.R{mate}.FQ.GZ",
+    "{segment}/lane{lane}/{sample}_R{mate}_val_{mate}.fq.gz",
+    "{segment}/lane{lane}/{sample}_R{mate}_trimmed.fq.gz",
+    "{segment}/lane{lane}/{sample}_{mate}.clean.fq.gz",
+    "{segment}/lane{lane}/{sample}_{mate}P.fq.gz",
+]
+
+
+@given(
+    samples=st.sets(SAMPLES, min_size=1, max_size=3),
+    naming=st.sampled_from(NAMINGS),
+    lanes=st.sets(st.integers(1, 8), min_size=1, max_size=3),
+    segments=st.integers(1, 3),
+    random=st.randoms(use_true_random=False),
+)
+def test_every_file_meets_its_own_mate_and_none_is_lost(
+    samples: set[str], naming: str, lanes: set[int], segments: int, random: Random
+) -> None:
+    """Whatever the sample is called; names that look like mates, lanes and index reads are in it on purpose."""
+    expected = {
+        tuple(naming.format(sample=sample, number=number, lane=lane, segment=segment, mate=mate) for mate in (1, 2))
+        for number, sample in enumerate(sorted(samples), start=1)
+        for lane in lanes
+        for segment in range(1, segments + 1)
+    }
+    files = [name for pair in expected for name in pair]
+    random.shuffle(files)
+    assert not any(map(is_ignorable, (name.rsplit("/", 1)[-1] for name in files)))
+    pairing = pair_files(files)
+    assert {(lane.read1, lane.read2) for lane in pairing.lanes} == expected
+    assert not (pairing.unpaired or pairing.clashes or pairing.mixed)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["S_1_x.fq.gz", "S_2_x.fq.gz"],
+        ["S_1_001.fastq.gz", "S_2_001.fastq.gz"],
+        ["S_f.fastq.gz", "S_r.fastq.gz"],
+        ["S_Fwd.fastq.gz", "S_Rev.fastq.gz"],
+        ["S_read1.fastq.gz", "S_read2.fastq.gz"],
+        ["read1/S.fastq.gz", "read2/S.fastq.gz"],
+    ],
+)
+def test_mates_in_a_naming_that_nobody_knows_are_never_taken_for_two_lanes(names: list[str]) -> None:
+    pairing = pair_files([*names, "other.fastq.gz"])
+    assert (set(pairing.clashes), pairing.lanes) == (set(names), ())
+
+
+def test_mates_that_look_like_first_ones_twice_are_no_single_end_reads() -> None:
+    assert not pair_files(["a_R1_b_f.fastq.gz", "a_R1_b_r.fastq.gz"]).only_first_mates
+
+
+def test_files_that_are_counted_are_lanes() -> None:
+    names = [f"S_{number}_x.fastq.gz" for number in (1, 2, 3)]
+    assert [lane.read1 for lane in pair_files(names).lanes] == names
 
 
 def test_s1_never_meets_s10() -> None:
@@ -207,9 +285,11 @@ def test_sheet_names_lanes_strandedness_and_keys() -> None:
     assert [s.problems for s in sheet.samples.values()] == [[], []]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
-def test_sheet_of_any_spreadsheet_program_is_read(ends: str) -> None:
-    text = "\ufeff" + (" Sample , fastq_1,FASTQ_2,strandedness\nA, a.fq.gz ,,auto\n\n,,,\n").replace("\n", ends)
+def test_sheet_of_any_spreadsheet_program_is_read(ends: str, delimiter: str) -> None:
+    rows = '"Sample", fastq_1,FASTQ_2,strandedness,batch\n"A", a.fq.gz ,,auto,1\n\n,,,\n'
+    text = "\ufeff" + rows.replace(",", delimiter).replace("\n", ends)
     assert parse_samplesheet(text, "d", "raw").samples["A"].keys == ["genomics/d/a.fq.gz"]
 
 
@@ -224,6 +304,8 @@ def test_sheet_of_any_spreadsheet_program_is_read(ends: str) -> None:
         ("A,s3://raw/imaging/a.fq.gz,,", "row 2, column fastq_1"),
         ("A,../e/a.fq.gz,,", "row 2, column fastq_1"),
         ("A,/etc/a.fq.gz,,", "row 2, column fastq_1"),
+        ("A,a_R2.fq.gz,a_R1.fq.gz,", "row 2: by their names, fastq_1 holds second reads"),
+        ("A,a.fq.gz,,\na,b.fq.gz,,", "A, a differ only in case"),
         ("A,a.fq.gz,,stranded", "row 2, column strandedness: 'stranded' is none of auto"),
         (
             "A,a.fq.gz,,forward\nA,b.fq.gz,,reverse",
@@ -255,7 +337,7 @@ def test_row_with_a_bad_name_belongs_to_no_sample_and_is_told() -> None:
     ("text", "complaint"),
     [
         ("", "the first row must be sample,fastq_1,fastq_2,strandedness; sample, fastq_1 is missing"),
-        ("sample;fastq_1\nA;a.fq.gz", "is missing"),
+        ("sample|fastq_1\nA|a.fq.gz", "is missing"),
         ("name,fastq_1\n", "sample is missing"),
         ("sample,sample,fastq_1\n", "more than once"),
         (HEADER, "no rows"),
