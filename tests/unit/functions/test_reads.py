@@ -142,7 +142,7 @@ def test_every_file_meets_its_own_mate_and_none_is_lost(
     assert not any(map(is_ignorable, (name.rsplit("/", 1)[-1] for name in files)))
     pairing = pair_files(files)
     assert {(lane.read1, lane.read2) for lane in pairing.lanes} == expected
-    assert not (pairing.unpaired or pairing.clashes or pairing.mixed)
+    assert (pairing.unpaired, pairing.clashes, pairing.mixed) == ((), (), False)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_sheet_of_any_spreadsheet_program_is_read(ends: str, delimiter: str) -> 
         ("A,s3://raw/imaging/a.fq.gz,,", "row 2, column fastq_1"),
         ("A,../e/a.fq.gz,,", "row 2, column fastq_1"),
         ("A,/etc/a.fq.gz,,", "row 2, column fastq_1"),
-        ("A,a_R2.fq.gz,a_R1.fq.gz,", "row 2: by their names, fastq_1 holds second reads"),
+        ("A,a_R2.fq.gz,a_R1.fq.gz,", "row 2: by its name, fastq_1 holds second reads"),
         ("A,a.fq.gz,,\na,b.fq.gz,,", "A, a differ only in case"),
         ("A,a.fq.gz,,stranded", "row 2, column strandedness: 'stranded' is none of auto"),
         (

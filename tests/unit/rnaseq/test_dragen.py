@@ -109,6 +109,12 @@ def test_delimiter_is_given_only_for_names_of_fastq_dump(tmp_path: Path, mates: 
     assert needs_mate_suffix(sample_of(tmp_path, mates=mates)) is needed
 
 
+def test_a_mark_that_dragen_does_not_know_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputRejectedError, match="Write them with /1") as caught:
+        needs_mate_suffix(sample_of(tmp_path, mates=("_1", "_2")))
+    assert caught.value.code == ReasonCode.READS_INVALID
+
+
 def test_spot_numbers_are_no_mates(tmp_path: Path) -> None:
     first, second = write_reads(tmp_path / "1", ["SRR1.1", "SRR1.2"]), write_reads(tmp_path / "2", ["SRR1.1", "SRR1.2"])
     assert not needs_mate_suffix(Sample("s", (Lane("r", "l", 1, first, second),)))
@@ -259,7 +265,7 @@ def test_metrics_that_are_not_there_are_not_invented(
         ("exit=1,say=Could not do initial Partial Reconfig program for FPGA", HostFaultError, "Partial Reconfig"),
         ("exit=1,say=Dragen board is in a bad state - running dragen_reset", HostFaultError, "bad state"),
         ("exit=2,say=**  Received external signal -- aborting dragen.  **", HostFaultError, "external signal"),
-        ("exit=1,say=write failed: No space left on device", HostFaultError, "No space left"),
+        ("exit=1,say=write failed: No space left on device", InputRejectedError, "INPUT_TOO_LARGE"),
         ("exit=1,say=ERROR: license has expired", InvalidJobError, "DRAGEN_LICENSE"),
         ("exit=1,say=ERROR: Unable to contact license server", InvalidJobError, "DRAGEN_LICENSE"),
         ("exit=1,say=ERROR: FASTQ record is malformed", InputRejectedError, "exit code 1"),

@@ -77,6 +77,21 @@ def test_mates_of_other_length_pass(tmp_path: Path) -> None:
     assert check(tmp_path, some_reads(COUNT, 1, length=40), some_reads(COUNT, 2, length=151)).fragments == COUNT
 
 
+@pytest.mark.parametrize("blank", [1, 3, 4, 5, 8, 1_000, 2 * PART * PARTS])
+@pytest.mark.parametrize("ended", [b"\n", b""])
+def test_blank_lines_at_the_end_are_nobodys_fault(tmp_path: Path, blank: int, ended: bytes) -> None:
+    first, second = (some_reads(COUNT, mate) for mate in (1, 2))
+    report = check(tmp_path, packed(first.rstrip(b"\n") + ended + b"\n" * blank), packed(second))
+    assert report.fragments == COUNT
+
+
+@pytest.mark.parametrize("blank", [1, 3, 4, 5, 8, 2 * PART * PARTS + 1, 2 * PART * PARTS + 4])
+@pytest.mark.parametrize("after", [some_reads(1, 1), b"x", b"x\n"])
+def test_blank_lines_between_reads(tmp_path: Path, blank: int, after: bytes) -> None:
+    error = refused(tmp_path, packed(some_reads(COUNT, 1) + b"\n" * blank + after))
+    assert (error.code, error.details["record"]) == (ReasonCode.READS_INVALID, COUNT + 1)
+
+
 def test_old_files_that_repeat_the_header_pass(tmp_path: Path) -> None:
     assert check(tmp_path, b"".join(b"@r%d\nACGT\n+r%d\nFFFF\n" % (n, n) for n in range(9_000))).fragments == 9_000
 
@@ -123,7 +138,9 @@ def test_a_gzip_file_cut_short_says_how_far_it_went(tmp_path: Path) -> None:
     assert 0 < int(str(error.details["reads_before"])) < COUNT
 
 
-@pytest.mark.parametrize("content", [b"", packed(b""), packed(b"") + packed(b""), b"\n", packed(b"\n\n")])
+@pytest.mark.parametrize(
+    "content", [b"", packed(b""), packed(b"") + packed(b""), b"\n", packed(b"\n\n"), packed(b"\n" * 9)]
+)
 def test_no_reads(tmp_path: Path, content: bytes) -> None:
     assert refused(tmp_path, content).code == ReasonCode.READS_EMPTY
     assert refused(tmp_path, some_reads(10, 1), content).code == ReasonCode.READS_EMPTY
@@ -275,6 +292,15 @@ def test_swapped_mates(tmp_path: Path, names: Names) -> None:
     assert (error.details["r1_says"], error.details["r2_says"]) == (2, 1)
 
 
+@pytest.mark.parametrize("mark", [b".", b"_"])
+def test_swapped_mates_that_coordinates_and_a_mark_name(tmp_path: Path, mark: bytes) -> None:
+    def names(number: int, mate: int) -> bytes:
+        return b"@A001:45:HXXYY:1:1101:%d:%d%s%d" % (number, number, mark, mate)
+
+    assert check(tmp_path, some_reads(COUNT, 1, names), some_reads(COUNT, 2, names)).fragments == COUNT
+    assert refused(tmp_path, some_reads(COUNT, 2, names), some_reads(COUNT, 1, names)).code == ReasonCode.MATES_SWAPPED
+
+
 def test_first_reads_in_both_files(tmp_path: Path) -> None:
     error = refused(tmp_path, some_reads(COUNT, 1), some_reads(COUNT, 1, seed=8))
     assert (error.code, error.details["r2_says"]) == (ReasonCode.MATES_SWAPPED, 1)
@@ -300,8 +326,17 @@ def test_the_reads_of_one_lane_twice(tmp_path: Path, again: Callable[[bytes], by
 
 
 def test_lanes_of_the_same_size_pass(tmp_path: Path) -> None:
-    report = check_lanes(tmp_path, some_reads(COUNT, 1), some_reads(COUNT, 1, seed=4), some_reads(COUNT + 1, 1))
+    other = some_reads(COUNT, 1, seed=4).replace(b":HXXYY:1:", b":HXXYY:2:")
+    report = check_lanes(tmp_path, some_reads(COUNT, 1), other, some_reads(COUNT + 1, 1))
     assert report.fragments == 3 * COUNT + 1
+
+
+@pytest.mark.parametrize("names", [illumina, slashed, sra_with_mates, sra_plain])
+def test_mates_that_are_listed_as_two_lanes(tmp_path: Path, names: Names) -> None:
+    with pytest.raises(InputRejectedError, match="two ends of the same fragments") as caught:
+        check_lanes(tmp_path, some_reads(9, 1, sra_plain), *(some_reads(COUNT, mate, names) for mate in (1, 2)))
+    assert caught.value.code == ReasonCode.FASTQ_LIST_INVALID
+    assert (caught.value.details["file"], caught.value.details["mate"]) == ("L002", "L003")
 
 
 # --- every byte and bit -----------------------------------------------------------------------------------------------

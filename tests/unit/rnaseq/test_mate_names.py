@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnaseq_job.fastq_records import REACH, Block, Records
-from rnaseq_job.mate_names import first_mismatch, mate_of, names_match
+from rnaseq_job.mate_names import first_mismatch, mate_of, mates_of, names_match
 
 NAME = st.text("ABC:0123456789_-.#", min_size=1, max_size=12).map(str.encode)
 COMMENT = st.text("12:NY/ ACGT\t.", max_size=12).map(str.encode)
 HEAD = st.builds(lambda name, comment: b"@" + name + comment, NAME, COMMENT.map(lambda text: text and b" " + text))
 SPOTLIKE = st.text("S12.x", max_size=6).map(lambda text: b"@" + text.encode() + b".")
+COORDINATES = st.lists(st.sampled_from(["A", "1", "12", "", "7.", "x_1"]), min_size=3, max_size=7)
+CLUSTER = COORDINATES.map(lambda fields: b"@" + ":".join(fields).encode())
 SUFFIXED = st.builds(lambda name, mate: b"@" + name + mate, NAME, st.sampled_from([b"/1", b"/2", b".1", b".2", b""]))
 
 
@@ -39,6 +41,10 @@ def all_match(firsts: list[bytes], seconds: list[bytes]) -> bool:
         (b"@SRR1.7.1 7 length=75", b"@SRR1.7.2 7 length=75"),
         (b"@ERR1.7 HWI:1/1", b"@ERR1.7 HWI:1/2"),
         (b"@A:1:2\t1:N:0", b"@A:1:2\t2:N:0"),
+        (b"@A66666:555:HTK7JDSX2:4:1128:30879:19867.1", b"@A66666:555:HTK7JDSX2:4:1128:30879:19867.2"),
+        (b"@HWI-EAS1:4:1:10:20_1 x", b"@HWI-EAS1:4:1:10:20_2 y"),
+        (b"@read7", b"@read7/2"),
+        (b"@read7/1", b"@read7"),
     ],
 )
 def test_conventions_are_known(first: bytes, second: bytes) -> None:
@@ -55,7 +61,13 @@ def test_conventions_are_known(first: bytes, second: bytes) -> None:
         (b"@A:1", b"@A:2"),
         (b"@a/1", b"@b/2"),
         (b"@a/1", b"@a/3"),
-        (b"@a/1", b"@a"),
+        (b"@a/2", b"@a"),
+        (b"@a", b"@a/1"),
+        (b"@read_1", b"@read_2"),
+        (b"@read.1", b"@read.2"),
+        (b"@H:1:2:3_1", b"@H:1:2:3_2"),  # a lane, a tile and what?
+        (b"@H:1::2:3:4_1", b"@H:1::2:3:4_2"),
+        (b"@H:1:2:3:4:1", b"@H:1:2:3:4:2"),  # coordinates, not mates
         (b"@a1", b"@a2"),
         (b"@a_1", b"@a_2"),
         (b"@a", b"@ab"),
@@ -108,6 +120,25 @@ def test_blocks_of_spots_agree_with_records(pairs: list[tuple[bytes, bytes]]) ->
     firsts, seconds = [one + b"1" for one, _ in pairs], [two + b"2" for _, two in pairs]
     for others in (seconds, [one + b"2" for one, _ in pairs]):
         assert all_match(firsts, others) == all(map(names_match, firsts, others))
+
+
+@given(st.lists(st.tuples(CLUSTER, st.sampled_from([b"_", b".", b"/"])), min_size=1, max_size=6), st.booleans())
+def test_blocks_of_coordinates_agree_with_records(drawn: list[tuple[bytes, bytes]], one_mark: bool) -> None:
+    names = [name + (drawn[0][1] if one_mark else mark) for name, mark in drawn]
+    firsts, seconds = [name + b"1" for name in names], [name + b"2" for name in names]
+    assert all_match(firsts, seconds) == all(map(names_match, firsts, seconds))
+
+
+@pytest.mark.parametrize("mark", [b".", b"_"])
+def test_coordinates_are_told_from_what_only_looks_like_them(mark: bytes) -> None:
+    good = [b"@A:%d:FC:1:%d:%d%s%%d" % (number, number % 7, number * 31, mark) for number in range(1, 300)]
+    for names, expected in (
+        (good, True),
+        ([*good, b"@A:1" + mark + b"%d"], False),
+        ([*good, b"@A:1::2:3:4" + mark + b"%d"], False),
+    ):
+        assert all_match([name % 1 for name in names], [name % 2 for name in names]) is expected
+    assert mates_of(good[0] % 2, good[0] % 1) == (2, 1)
 
 
 @given(st.lists(st.tuples(HEAD | SUFFIXED, HEAD | SUFFIXED), min_size=1, max_size=6))

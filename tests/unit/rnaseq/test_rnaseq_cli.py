@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -94,12 +95,23 @@ def test_threads_are_a_number(command: list[str], threads: str) -> None:
     assert stopped.value.code == 2
 
 
-@pytest.mark.parametrize("failure", [HostFaultError("killed"), OSError(28, "No space left on device")])
+@pytest.mark.parametrize("failure", [HostFaultError("killed"), OSError(errno.EIO, "Input/output error")])
 def test_faults_of_the_machine_are_the_only_ones_worth_a_retry(
     command: list[str], monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     _install(monkeypatch, FakeEngine(COUNT, failure=failure))
     assert cli.main(command) == 1
+
+
+@pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT])
+def test_an_input_that_fills_the_disk_is_refused_and_not_tried_again(
+    tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch, full: int
+) -> None:
+    _install(monkeypatch, FakeEngine(COUNT, failure=OSError(full, "full")))
+    assert cli.main(command) == EXIT_CODES[ReasonCode.INPUT_TOO_LARGE]
+    verdict = json.loads((tmp_path / "results" / "rejection.json").read_text())
+    assert verdict["reason_code"] == "INPUT_TOO_LARGE"
+    assert "larger" in verdict["message"]
 
 
 def test_the_job_id_comes_from_batch(tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

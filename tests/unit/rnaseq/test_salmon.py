@@ -5,6 +5,7 @@ salmon is not bit-reproducible: estimates of one sample differ between runs by f
 
 from __future__ import annotations
 
+import gzip
 import signal
 import subprocess
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from rnaseq_job.cli import main
 from rnaseq_job.engine import BuiltReference, EngineOptions
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.salmon import SalmonEngine, probe_arguments, quant_arguments
+from rnaseq_job.salmon import PROBE_BYTES, SalmonEngine, _first_fragments, probe_arguments, quant_arguments
 from rnaseq_job.samples import Lane, Sample
 from tests.unit.rnaseq.support import (
     SALMON_MISSING,
@@ -48,6 +49,22 @@ def paired(folder: str = "") -> Sample:
 
 
 OPTIONS = EngineOptions("ISR", 3, Path("work"))
+
+
+@pytest.mark.parametrize("mates", [1, 2])
+def test_the_probe_writes_whole_fragments_up_to_a_limit_of_bytes(tmp_path: Path, mates: int) -> None:
+    """Reads of 64 KiB would make 13 GB of 100,000 fragments."""
+    record = b"@r\n%s\n+\n%s\n" % (b"A" * 65_000, b"F" * 65_000)
+    paths = [tmp_path / f"{mate}.fastq.gz" for mate in range(mates)]
+    for path in paths:
+        path.write_bytes(gzip.compress(record * 1_500, 1))
+    lane = Lane("1", "lib", 1, paths[0], paths[1] if mates == 2 else None)
+    (probe,) = _first_fragments(Sample("R01", (lane,)), tmp_path / "probe").lanes
+    sizes = [path.stat().st_size for path in (probe.read1, probe.read2) if path]
+    assert len(sizes) == mates
+    assert len(set(sizes)) == 1
+    assert sizes[0] % len(record) == 0
+    assert PROBE_BYTES <= sum(sizes) < PROBE_BYTES + mates * len(record)
 
 
 def test_arguments_of_a_paired_sample_with_two_lanes() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
+from rnaseq_job.errors import InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.sra import dump_arguments, open_data_uri, to_fastq
 from tests.unit.rnaseq.reference_support import on_path
 
@@ -57,9 +57,10 @@ def test_what_is_no_sra_object_is_refused(stand_in: Path, kind: str, said: str) 
     assert "STAND-IN" in str(caught.value.details["log"])
 
 
-def test_a_full_disk_is_a_fault_of_the_host(stand_in: Path) -> None:
-    with pytest.raises(HostFaultError, match="memory or disk"):
+def test_an_object_that_fills_the_disk_is_too_large(stand_in: Path) -> None:
+    with pytest.raises(InputRejectedError, match="disk is full") as caught:
         to_fastq(an_object(stand_in, "full-disk"), stand_in / "out")
+    assert caught.value.code == ReasonCode.INPUT_TOO_LARGE
 
 
 def test_a_missing_toolkit_is_an_invalid_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from rnaseq_job.samples import Lane, Sample
 
 LIBRARY_TYPES = ("A", "IU", "ISR", "ISF", "U", "SR", "SF")
 _COLUMNS = ("RGID", "RGSM", "RGLB", "Lane", "Read1File", "Read2File")
-_MATE_SUFFIX = re.compile(rb"@(\S+)\.([12])(?:\s|$)")
+_MATE_SUFFIX = re.compile(rb"@(\S+[._])([12])(?:\s|$)")
 _GZIP_MAGIC = b"\x1f\x8b"
 _ALL_READS = "MAPPING/ALIGNING SUMMARY"
 
@@ -155,22 +155,33 @@ def needs_mate_suffix(sample: Sample) -> bool:
     Raises
     ------
     InputRejectedError
-        READS_INVALID when lanes differ in it: the option holds for all of them.
+        READS_INVALID when lanes differ in it: the option holds for all of them; or when ``_`` stands before the mate,
+        which is none of the delimiters that DRAGEN knows (/ . :).
     """
-    answers = {_has_mate_suffix(lane) for lane in sample.lanes}
+    answers = {_mate_mark(lane) for lane in sample.lanes}
     if len(answers) > 1:
         raise InputRejectedError(
             ReasonCode.READS_INVALID,
             "Some lanes name mates with .1 and .2 at the end and others do not. Write all lanes with the same tool.",
         )
-    return answers.pop()
+    mark = answers.pop()
+    if mark == b"_":
+        raise InputRejectedError(
+            ReasonCode.READS_INVALID,
+            "The names of mates end in _1 and _2, which DRAGEN does not take for marks of mates. Write them with /1 "
+            "and /2, or without.",
+        )
+    return mark == b"."
 
 
-def _has_mate_suffix(lane: Lane) -> bool:
+def _mate_mark(lane: Lane) -> bytes:
+    """Give what stands before the mate's number at the end of a read's name; nothing where names are alike."""
     if lane.read2 is None:
-        return False
+        return b""
     first, second = (_MATE_SUFFIX.match(_first_line(path)) for path in (lane.read1, lane.read2))
-    return bool(first and second and first[1] == second[1] and (first[2], second[2]) == (b"1", b"2"))
+    if not (first and second) or first[1] != second[1] or (first[2], second[2]) != (b"1", b"2"):
+        return b""
+    return first[1][-1:]
 
 
 def _first_line(path: Path) -> bytes:

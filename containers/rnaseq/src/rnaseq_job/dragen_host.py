@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnaseq_job import process
-from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
+from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode, disk_is_full
 
 LICENCE_VARIABLE = "DRAGEN_LICENSE"
 """Holds the content of DRAGEN's licence credentials file; AWS Batch injects it from Secrets Manager."""
@@ -41,9 +41,10 @@ _HOST_FAULTS = re.compile(
     r"|(could not|fail|error|unable)[^\n]*partial.?reconfig|partial.?reconfig[^\n]*(fail|error|timed? ?out)"
     r"|board[^\n]*(bad state|reset)|dragen_reset"
     r"|FPGA[^\n]*(fail|error|not found|not detected|timed? ?out|hang|alarm)"
-    r"|No space left on device|Cannot allocate memory|bad_alloc",
+    r"|Cannot allocate memory|bad_alloc",
     re.IGNORECASE,
 )
+_DISK_FULL = "No space left on device"
 _LICENCE_FAULTS = re.compile(
     r"licen[cs]e[^\n]*(expired|invalid|denied|fail|not found|not valid|no valid|exceeded|unauthori[sz]ed|unreachable)"
     r"|(could not|unable to|fail\w*|invalid|no valid|expired)[^\n]*licen[cs]e",
@@ -133,11 +134,11 @@ class DragenHost:
         Raises
         ------
         InputRejectedError
-            ENGINE_FAILED.
+            ENGINE_FAILED, or INPUT_TOO_LARGE when the disk is full.
         InvalidJobError
             When the container or the licence does not let it run.
         HostFaultError
-            When it was killed, or the FPGA, memory or disk failed.
+            When it was killed, or the FPGA or memory failed.
         """
         self.check()
         with _licence(licence) as file:
@@ -210,6 +211,8 @@ def _judge(code: int, log: Path) -> None:
     fault = _HOST_FAULTS.search(said)
     if fault or code in _SHELL_SIGNALS or code == -signal.SIGUSR2:
         raise HostFaultError(f"DRAGEN's host failed (exit code {code}): {fault[0] if fault else 'ended by a signal'}")
+    if _DISK_FULL in said:
+        raise disk_is_full()
     refused = _LICENCE_FAULTS.search(said)
     if refused:
         raise InvalidJobError(f"DRAGEN refuses its licence ({refused[0]}): check the secret behind {LICENCE_VARIABLE}")

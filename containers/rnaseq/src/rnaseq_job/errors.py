@@ -6,7 +6,9 @@ so every reason has one of its own, and the job definition retries hosts only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -74,3 +76,32 @@ class InvalidJobError(RnaseqJobError):
 
 class HostFaultError(RnaseqJobError):
     """The machine or a service failed: running the job again may help."""
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def disk_is_full() -> InputRejectedError:
+    """Give the rejection for an input that needs more room than the job's disk has: it would need it again."""
+    return InputRejectedError(
+        ReasonCode.INPUT_TOO_LARGE,
+        "The job's disk is full: the input and what is made of it need more room. Give the job a larger one "
+        "(with salmon: RnaseqStorageGib), then retry.",
+    )
+
+
+@contextmanager
+def full_disk_is_refused() -> Iterator[None]:
+    """Turn the error of a full disk into a rejection; any other is the machine's.
+
+    Raises
+    ------
+    InputRejectedError
+        INPUT_TOO_LARGE.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise disk_is_full() from error
+        raise

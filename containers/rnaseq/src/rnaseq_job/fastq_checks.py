@@ -10,12 +10,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import combinations
 from operator import eq
 
 from rnaseq_job.errors import InputRejectedError, ReasonCode
 from rnaseq_job.fastq_records import LINES, Records
 from rnaseq_job.fastq_stream import FastqReader, ReadsFile
-from rnaseq_job.mate_names import first_mismatch, mate_of
+from rnaseq_job.mate_names import first_mismatch, mates_of, names_match
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,12 @@ def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
     ------
     InputRejectedError
         READS_EMPTY, READS_TRUNCATED, READS_INVALID, READS_TOO_LONG, MATES_UNEQUAL, MATES_MISMATCHED, MATES_IDENTICAL,
-        MATES_SWAPPED, or FASTQ_LIST_INVALID when two lanes hold the same reads.
+        MATES_SWAPPED, or FASTQ_LIST_INVALID when two lanes hold the same reads, or the two ends of the same fragments.
     """
     readers = [_checked(lane) for lane in lanes]
     files = [reader for lane in readers for reader in lane]
     _check_distinct(files)
+    _check_single([lane[0] for lane in readers if len(lane) == 1])
     return ReadsReport(
         fragments=sum(lane[0].records for lane in readers),
         stored_bytes=sum(reader.file.path.stat().st_size for reader in files),
@@ -123,7 +125,7 @@ def _side_by_side(ones: Iterator[Records], twos: Iterator[Records]) -> Iterator[
 
 def _check_roles(first: FastqReader, second: FastqReader, one: bytes, two: bytes, position: int) -> None:
     """Look at one header a block: files are swapped whole, or joined from parts that are."""
-    says = mate_of(one), mate_of(two)
+    says = mates_of(one, two)
     if says[0] == 2 or says[1] == 1:
         raise _pair_fault(
             ReasonCode.MATES_SWAPPED,
@@ -174,3 +176,17 @@ def _check_distinct(readers: Sequence[FastqReader]) -> None:
                 {"file": reader.file.name, "same_as": seen[reader.content], "sha256": reader.digest},
             )
         seen[reader.content] = reader.file.name
+
+
+def _check_single(readers: Sequence[FastqReader]) -> None:
+    """Refuse mates that are listed as single-end reads of two lanes: each fragment would count twice."""
+    for one, two in combinations(readers, 2):
+        ends = ((one.first_header, two.first_header), (one.last_header, two.last_header))
+        if one.records == two.records and all(names_match(*pair) for pair in ends):
+            raise InputRejectedError(
+                ReasonCode.FASTQ_LIST_INVALID,
+                f"{one.file.name} and {two.file.name} hold the two ends of the same fragments and are listed as "
+                "single-end reads. Name them so that they are known as mates (_R1, _R2), or list them as fastq_1 and "
+                "fastq_2 of one row in samplesheet.csv.",
+                {"file": one.file.name, "mate": two.file.name},
+            )

@@ -114,6 +114,13 @@ class Records:
         here = count * LINES
         return Records(self.block, self.bounds[: here + 1]), Records(self.block, self.bounds[here:])
 
+    def filled(self) -> int:
+        """Give how many records there are up to the last one that is not four blank lines."""
+        if not len(self) or self.lengths[-1].any():  # as nearly always
+            return len(self)
+        content = np.flatnonzero(self.lengths.any(axis=1))
+        return int(content[-1]) + 1 if len(content) else 0
+
     @cached_property
     def starts(self) -> NDArray[np.int64]:
         """Where each line begins, as an (n, 4) array."""

@@ -42,11 +42,15 @@ class FastqReader:
     ----------
     records : int
         Records yielded so far.
+    first_header, last_header : bytes
+        First lines of the first and the last of them.
     """
 
     def __init__(self, file: ReadsFile) -> None:
         self.file = file
         self.records = 0
+        self.first_header = self.last_header = b""
+        self._ended = False
         self._blocks = BlockReader(file.path)
 
     @property
@@ -63,8 +67,9 @@ class FastqReader:
         rest = b""
         with closing(iter(self._blocks)) as blocks:
             for block in blocks:
-                if len(block.records()):
-                    yield self._proved(block.records())
+                records = self._filled(block.records())
+                if len(records):
+                    yield self._proved(records)
                 rest = block.rest()
                 self._check_length(rest)
         if self._blocks.damage:
@@ -72,6 +77,14 @@ class FastqReader:
         yield from self._last(rest)
         if not self.records:
             raise self.fault(ReasonCode.READS_EMPTY, f"{self.file.name} holds no read. Upload the file again.")
+
+    def _filled(self, records: Records) -> Records:
+        """Leave out the blank lines at the end of the file, which four at a time look like records without content."""
+        filled, blank = records.split(records.filled())
+        if self._ended and len(filled):
+            raise self._broken(0, 0, "blank lines stand between the reads")
+        self._ended = self._ended or len(blank) > 0
+        return filled
 
     def _check_length(self, rest: bytes) -> None:
         """Refuse a record that is not complete yet for a line that does not end."""
@@ -83,6 +96,8 @@ class FastqReader:
         """Give the record that no newline ends; blank lines after it are nobody's fault."""
         text = rest.rstrip(b"\n")
         lines = text.count(b"\n") + 1
+        if text and self._ended:
+            raise self._broken(0, 0, "blank lines stand between the reads")
         if text and lines != LINES:
             raise self._broken(0, lines, "the file ends inside a record")
         if text:
@@ -94,6 +109,7 @@ class FastqReader:
         strange = self.records == 0 and not _are_bases(records.split(_FIRST_RECORDS)[0])
         if self._blocks.dirty or strange or not records.is_sound(MAX_LINE):
             self._find_fault(records)
+        self.first_header, self.last_header = self.first_header or records.line(0, 0), records.line(-1, 0)
         self.records += len(records)
         return records
 

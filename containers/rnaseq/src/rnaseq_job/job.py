@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from rnaseq_job.errors import (
     InputRejectedError,
     InvalidJobError,
     ReasonCode,
+    full_disk_is_refused,
 )
 from rnaseq_job.fastq_checks import ReadsReport, check_reads
 from rnaseq_job.fastq_list import check_sample_name, shown
@@ -120,11 +122,13 @@ def run_job(options: JobOptions, ports: Ports, scratch: Path) -> int:
     """
     publisher = Publisher(ports.opener(options.output), options.output.rstrip("/"), scratch)
     try:
-        work = _process(options, ports, scratch)
-        tables = normalise(options.sample, work.quantification, scratch / "tables")
+        with full_disk_is_refused():
+            work = _process(options, ports, scratch)
+            tables = normalise(options.sample, work.quantification, scratch / "tables")
         publisher.success(tables, _run_document(options, ports.engine, work, tables, scratch))
     except InputRejectedError as error:
         log("sample_rejected", sample=shown(options.sample), reason=error.code, message=error.message)
+        _make_room(scratch)
         publisher.rejection(rejection(shown(options.sample), options.run, error))
         return EXIT_CODES[error.code]
     finally:
@@ -175,6 +179,12 @@ def _process(options: JobOptions, ports: Ports, scratch: Path) -> Work:
     clock.log("quantified", total=quantification.total, mapped=quantification.mapped)
     _check_counts(quantification, reads)
     return Work(staged, reads, declared, reference, quantification)
+
+
+def _make_room(scratch: Path) -> None:
+    """Remove what is of no more use: a verdict has to be written first, also to a disk that is full."""
+    for folder in ("reads", "reference"):
+        shutil.rmtree(scratch / folder, ignore_errors=True)
 
 
 class _Clock:

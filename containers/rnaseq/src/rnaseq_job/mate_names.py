@@ -1,13 +1,15 @@
 """Whether two FASTQ headers name the two ends of one fragment.
 
-Three conventions are in use: Illumina's ``@name 1:N:0:index``, the older ``@name/1``, and ``@SRR1.7.1`` of fastq-dump
-(accession, spot, mate). Everything after the first white space is a comment and does not name the fragment.
+Three conventions are in use: Illumina's ``@name 1:N:0:index``, the older ``@name/1`` (of which one mate may lack its
+mark), and ``@SRR1.7.1`` of fastq-dump (accession, spot, mate). ``.1`` and ``_1`` are marks also behind the coordinates
+of a cluster (``@A001:45:HXXYY:1:1101:1000:2000.1``). Behind anything else they count reads: read_1 and read_2 are two
+fragments. Everything after the first white space is a comment and does not name the fragment.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -19,8 +21,13 @@ if TYPE_CHECKING:
 _SPOT = re.compile(rb"[^.]+\.[0-9]+\.[12]")
 """``@SRR1.7`` has a spot but no mate: spots 1 and 2 must not pass for mates."""
 
+_COORDINATES = re.compile(rb"[^:]+(?::[^:]+){4,}[._][12]")
+"""At least instrument, lane, tile, x and y."""
+_FIELDS: Final = 4
+"""So many colons have coordinates, at least."""
+
 _COMMENT = re.compile(rb"[^ \t]+[ \t]+([12]):[YN]:")
-_SPACE, _TAB, _SLASH, _DOT, _ZERO, _ONE, _TWO, _NINE = b" \t/.0129"
+_SPACE, _TAB, _SLASH, _DOT, _UNDERSCORE, _COLON, _ZERO, _ONE, _TWO, _NINE = b" \t/._:0129"
 _NAME_ENDS = b" \t\n"
 
 
@@ -57,8 +64,24 @@ def _match_alike(firsts: Records, seconds: Records) -> bool:
     if _are(before, _SPACE, _TAB):
         return True
     whole = _are(one[here], *_NAME_ENDS) and _are(two[there], *_NAME_ENDS)
-    numbered = _end_in_mate(one, here) and _end_in_mate(two, there)
-    return whole or (numbered and (_are(before, _SLASH) or (_are(before, _DOT) and _are_spots(firsts, ends - 1))))
+    if whole or not (_end_in_mate(one, here) and _end_in_mate(two, there)):
+        return whole
+    if _are(before, _DOT) and _are_spots(firsts, ends - 1):
+        return True
+    return _are(before, _SLASH) or (_are(before, _DOT, _UNDERSCORE) and _are_coordinates(firsts, ends - 1))
+
+
+def _are_coordinates(records: Records, marks: NDArray[np.int64]) -> bool:
+    """Whether at least five fields with something in them, parted by colons, stand before a place in each header."""
+    letters, starts = records.block.letters, records.starts[:, 0]
+    colons, previous = np.zeros(len(records), np.int64), np.ones(len(records), bool)
+    for place in range(1, int(marks.max()) + 1):
+        colon, inside = letters[starts + place] == _COLON, place < marks
+        if ((colon | ~inside) & previous & (place <= marks)).any():  # an empty field
+            return False
+        colons += colon & inside
+        previous = colon
+    return bool((colons >= _FIELDS).all())
 
 
 def _are_spots(records: Records, dots: NDArray[np.int64]) -> bool:
@@ -98,11 +121,25 @@ def names_match(first: bytes, second: bytes) -> bool:
     False
     """
     one, two = _name(first), _name(second)
-    if one == two:
+    if one == two or one + b"/2" == two or one == two + b"/1":
         return True
     if one[:-1] != two[:-1] or {one[-1:], two[-1:]} != {b"1", b"2"}:
         return False
-    return one[-2:-1] == b"/" or _SPOT.fullmatch(one) is not None
+    return one[-2:-1] == b"/" or any(pattern.fullmatch(one) for pattern in (_SPOT, _COORDINATES))
+
+
+def mates_of(first: bytes, second: bytes) -> tuple[int | None, int | None]:
+    """Give the mates that two headers of one fragment say they are.
+
+    Examples
+    --------
+    >>> mates_of(b"@A:1:1:1101:1000_2", b"@A:1:1:1101:1000_1")
+    (2, 1)
+    """
+    one, two = _name(first), _name(second)
+    if one != two and _COORDINATES.fullmatch(one) and names_match(first, second):
+        return int(one[-1:]), int(two[-1:])
+    return mate_of(first), mate_of(second)
 
 
 def mate_of(head: bytes) -> int | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,7 @@ from isal import igzip
 
 from rnaseq_job.engine import BuiltReference, EngineOptions, Quantification
 from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
+from rnaseq_job.fastq_records import LINES
 from rnaseq_job.library_type import DETECT, compatible_share, detect
 from rnaseq_job.process import Ended, run
 from rnaseq_job.samples import Lane, Sample
@@ -21,6 +23,9 @@ from rnaseq_job.tables import check_covered, read_genes, write_gene_map
 
 PROBE_FRAGMENTS: Final = 100_000
 """Fragments from which strands are told when a library type is declared."""
+
+PROBE_BYTES: Final = 1 << 27
+"""No more than that is written of them: reads may be 64 KiB long, and disks are small."""
 
 _UNMAPPED = "insufficient_assigned_fragments"
 
@@ -188,15 +193,30 @@ def _first_fragments(sample: Sample, folder: Path) -> Sample:
     """Write the first fragments of the first lane; lanes of one library have one preparation."""
     folder.mkdir(parents=True, exist_ok=True)
     lane = sample.lanes[0]
-    first = _head(lane.read1, folder / "R1.fastq")
-    second = _head(lane.read2, folder / "R2.fastq") if lane.read2 else None
+    sources = [path for path in (lane.read1, lane.read2) if path]
+    targets = [folder / f"R{mate}.fastq" for mate, _ in enumerate(sources, start=1)]
+    _copy_heads(sources, targets)
+    first, second = targets[0], targets[1] if lane.read2 else None
     return Sample(sample.name, (Lane(lane.read_group, lane.library, lane.lane, first, second),))
 
 
-def _head(source: Path, target: Path) -> Path:
-    with target.open("wb") as file:
-        file.writelines(islice(_lines(source), 4 * PROBE_FRAGMENTS))
-    return target
+def _copy_heads(sources: Sequence[Path], targets: Sequence[Path]) -> None:
+    """Copy the first fragments, each with all its mates, up to either limit and at least one."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(target.open("wb")) for target in targets]
+        fragments = zip(*(_records(_lines(source)) for source in sources), strict=False)
+        size = 0
+        for fragment in islice(fragments, PROBE_FRAGMENTS):
+            for file, record in zip(files, fragment, strict=True):
+                file.write(record)
+            size += sum(map(len, fragment))
+            if size >= PROBE_BYTES:
+                return
+
+
+def _records(lines: Iterator[bytes]) -> Iterator[bytes]:
+    while record := b"".join(islice(lines, LINES)):
+        yield record
 
 
 def _lines(source: Path) -> Iterator[bytes]:

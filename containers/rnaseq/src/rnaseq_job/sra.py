@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 from rnaseq_job import process
-from rnaseq_job.errors import HostFaultError, InputRejectedError, ReasonCode
+from rnaseq_job.errors import HostFaultError, InputRejectedError, ReasonCode, disk_is_full
 from rnaseq_job.logs import log
 
 PROGRAM = "fasterq-dump"
 _BUCKET = "sra-pub-run-odp"
 _ACCESSION = re.compile(r"[SED]RR[0-9]{6,9}")
-_HOST_FAULT = re.compile(r"No space left|storage exhausted|disk-limit exceeded|out of memory", re.IGNORECASE)
+_DISK_FULL = re.compile(r"No space left|storage exhausted|disk-limit exceeded", re.IGNORECASE)
+_OUT_OF_MEMORY = re.compile(r"out of memory", re.IGNORECASE)
 _TAIL = 2_000
 _STEM = "reads"
 
@@ -68,18 +69,20 @@ def to_fastq(path: Path, folder: Path) -> tuple[Path, Path | None]:
     Raises
     ------
     InputRejectedError
-        SRA_INVALID when fasterq-dump cannot read it.
+        SRA_INVALID when fasterq-dump cannot read it, INPUT_TOO_LARGE when the disk is too small for its reads.
     InvalidJobError
         When fasterq-dump is not installed.
     HostFaultError
-        When disk or memory ran out.
+        When memory ran out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arguments = dump_arguments(path.resolve(), folder.resolve(), _threads())
     ended = process.run(arguments, folder / f"{PROGRAM}.log", {"HOME": str(folder.resolve())})  # it writes settings
     if ended.code != 0:
-        if _HOST_FAULT.search(ended.tail):
-            raise HostFaultError(f"{PROGRAM} ran out of memory or disk: {ended.tail[-200:]}")
+        if _DISK_FULL.search(ended.tail):
+            raise disk_is_full()
+        if _OUT_OF_MEMORY.search(ended.tail):
+            raise HostFaultError(f"{PROGRAM} ran out of memory: {ended.tail[-200:]}")
         raise _refused(path, f"{PROGRAM} ended with exit code {ended.code}", ended)
     return _reads(path, folder, ended)
 

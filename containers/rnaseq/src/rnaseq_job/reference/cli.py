@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from rnaseq_job.errors import (
     HostFaultError,
     InputRejectedError,
     InvalidJobError,
+    full_disk_is_refused,
 )
 from rnaseq_job.logs import log
 from rnaseq_job.reference.build import BUILDERS, Request, build_reference
@@ -67,7 +69,8 @@ def _run(options: argparse.Namespace) -> int:
         output = as_prefix(options.output)
         request = Request(options.name, as_prefix(options.source), output, options.threads, Path(folder))
         try:
-            build_reference(request, BUILDERS[options.engine]())
+            with full_disk_is_refused():
+                build_reference(request, BUILDERS[options.engine]())
         except InputRejectedError as error:
             log("reference_rejected", name=options.name, reason=str(error.code), message=error.message)
             _write_rejection(options, error, Path(folder), output)
@@ -94,6 +97,8 @@ def _write_rejection(options: argparse.Namespace, error: InputRejectedError, fol
         "message": error.message,
         "details": error.details,
     }
+    for used in (path for path in folder.iterdir() if path.is_dir()):  # the disk may be full
+        shutil.rmtree(used, ignore_errors=True)
     path = folder / REJECTION_FILE
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     open_storage(output).upload(path, output + path.name)
