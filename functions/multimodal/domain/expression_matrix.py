@@ -65,6 +65,7 @@ class ExpressionMatrix:
         self._header: MatrixHeader | None = None
         self._counts: Counter[str] = Counter()
         self._highest = 0.0
+        self._first_problem: RowProblem | None = None
 
     def batches(self) -> Iterator[TableBatch]:
         """Yield the rows as records and problems.
@@ -87,8 +88,19 @@ class ExpressionMatrix:
             raise BadInputError(Reason.MATRIX_INVALID, "the matrix has a header and no rows; upload it again")
 
     def verdict(self) -> TableVerdict:
-        """Say what the matrix is like as a whole; held when its values look like logarithms and are said not to be."""
+        """Say what the matrix is like as a whole.
+
+        Held when no row of it can be taken, or when its values look like logarithms and are said not to be.
+        """
         hold = None
+        if not self._counts["records"] and self._first_problem is not None:
+            first = self._first_problem
+            where = f", column {first.column}" if first.column else ""
+            message = (
+                f"none of its {self._counts['rows']} rows can be taken; the first (row {first.row}{where}): "
+                f"{first.message}. rejected.csv names the others; upload the matrix corrected"
+            )
+            hold = (Reason.MATRIX_INVALID.value, message)
         if self._seems_logarithmic:
             message = (
                 f"no value of {len(self._header_read.genes)} genes is above {STRONG:g}, so the cells look like "
@@ -117,6 +129,7 @@ class ExpressionMatrix:
     def _batch(self, read: Sequence[TableRecord | RowProblem]) -> TableBatch:
         records = [r for r in read if isinstance(r, TableRecord)]
         problems = [r for r in read if isinstance(r, RowProblem)]
+        self._first_problem = self._first_problem or next(iter(problems), None)
         self._counts.update(rows=len(read), records=len(records), rejected=len(problems))
         return TableBatch(len(read), records, problems)
 
@@ -142,8 +155,10 @@ class ExpressionMatrix:
     def _panel(self, values: Sequence[float | None]) -> PanelValues:
         columns_of = self._header_read.columns_of
         fill = 0.0 if self._matrix.when_missing == "zero" else None
-        wanted = {at: values[at] if values[at] is not None else fill for ats in columns_of.values() for at in ats}
-        present = {at: value for at, value in wanted.items() if value is not None}
+        read = {at: values[at] if values[at] is not None else fill for ats in columns_of.values() for at in ats}
+        # The sum of several columns is not known when one of them is not.
+        whole = [ats for ats in columns_of.values() if all(read[at] is not None for at in ats)]
+        present = {at: value for ats in whole for at in ats if (value := read[at]) is not None}
         unit = self._genomics.unit
         return panel_values(self._genomics.panel, columns_of, present, lambda g: gene_feature(g, unit), self._combine)
 

@@ -13,7 +13,9 @@ MAX_COLUMNS = 200_000
 """More than any annotation has genes."""
 _ROWS_LOOKED_AT = 200_000
 """So many first cells are looked at to tell a transposed matrix from one of other genes."""
-_SPREADSHEET_DATE = re.compile(r"^(\d{1,2}-(Mar|Sep|Sept|Dec)|(Mar|Sep|Sept|Dec)-\d{1,2})$", re.IGNORECASE)
+_SPREADSHEET_DATE = re.compile(
+    r"^(\d{1,2}-(Mar|Sep|Sept|Dec)|(Mar|Sep|Sept|Dec)-\d{1,2}|\d{4}-(03|09|12)-\d\d( 00:00:00)?)$", re.IGNORECASE
+)
 """What spreadsheets make of MARCH1, SEPT2 and DEC1."""
 
 
@@ -95,6 +97,11 @@ def read_header(cells: Sequence[str], config: GenomicsConfig, rows: Iterable[Seq
     columns_of = {gene: tuple(columns.get(matrix.key_of(gene), ())) for gene in config.panel}
     if not any(columns_of.values()):
         raise _without_panel(names, genes, config, rows)
+    if matrix.id_column is None and (names[0] in columns_of or ENSEMBL_GENE.match(names[0])):
+        raise _invalid(
+            f"the first column, which names the case, is called {names[0]}, as a gene: it lacks its name or "
+            "is not there"
+        )
     _check_names(names, id_at, columns, matrix)
     return MatrixHeader(
         width=len(names),
@@ -149,6 +156,8 @@ def _without_panel(
         message = "the rows of the matrix are genes; it must have a row per case and a column per gene: transpose it"
         return BadInputError(Reason.MATRIX_TRANSPOSED, message)
     found = "Ensembl gene ids" if any(map(ENSEMBL_GENE.match, genes)) else "no Ensembl gene ids"
+    if any(map(_SPREADSHEET_DATE.match, genes)):
+        found += " and dates, which a spreadsheet makes of genes such as MARCH1"
     message = (
         f"none of the panel's {len(config.panel)} genes is a column; the dataset says gene_ids: {matrix.gene_ids}, "
         f"gene_versions: {matrix.gene_versions}, and the header has {found}"

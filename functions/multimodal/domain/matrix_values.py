@@ -51,10 +51,11 @@ def read_values(cells: Sequence[str], matrix: MatrixConfig, missing: frozenset[s
     CellError
         When a cell is no finite number of at least zero, or the values cannot be of that unit or scale.
     """
+    cells = [cell.strip() for cell in cells]  # " 0 " is what is listed as 0
     try:
         values = [None if cell in missing else float(cell) for cell in cells]
     except ValueError:
-        values = [_value(at, cell.strip(), missing) for at, cell in enumerate(cells)]
+        values = [_value(at, cell, missing) for at, cell in enumerate(cells)]
     present = [v for v in values if v is not None]
     total = sum(present)
     if not math.isfinite(total) or "_" in "".join(cells) or (present and min(present) < 0):

@@ -223,8 +223,51 @@ def test_row_that_is_no_record_is_told_and_harms_no_other(row: str, code: str) -
 
 
 def test_header_that_lacks_the_name_of_the_first_column_is_recognised() -> None:
-    (problem,) = Read("VIM,CD44,BGN\nA,1,2,3\n").problems
-    assert "lack the name of the first column" in problem.message
+    """As R's ``write.table`` writes it."""
+    read = Read("A1BG,VIM,CD44,BGN\nA,0,1,2,3\n")
+    assert "lack the name of the first column" in read.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "config"),
+    [
+        ("VIM,CD44,BGN\nA,1,2,3\n", dataset()),
+        ("VIM,CD44,BGN\n3,1,2\n", dataset(unit="counts")),
+        ("ENSG00000000003.1,ENSG00000026025\n3,1\n", dataset(["ENSG00000026025"], gene_ids="ensembl", unit="counts")),
+    ],
+    ids=["no name", "no column", "ids"],
+)
+def test_first_value_of_a_row_is_never_taken_for_a_case(text: str, config: DatasetConfig) -> None:
+    with pytest.raises(BadInputError, match="names the case") as refusal:
+        Read(text, config)
+    assert refusal.value.reason_code == "MATRIX_INVALID"
+
+
+def test_matrix_of_which_no_row_can_be_taken_is_held() -> None:
+    read = Read("case,VIM,CD44\nA,x,1\nB,1\n")
+    assert read.verdict.hold is not None
+    assert read.verdict.hold[0] == "MATRIX_INVALID"
+    assert "none of its 2 rows can be taken; the first (row 2, column VIM): not a number" in read.verdict.hold[1]
+    assert Read("case,VIM,CD44\nA,x,1\nB,1,2\n").verdict.hold is None
+
+
+def test_what_is_listed_as_missing_is_missing_with_blanks_around_it() -> None:
+    record = Read("case,VIM,CD44\nA, 0 ,3\n", dataset(missing=["0"])).records["A"]
+    assert "log2tpm_VIM" not in record
+    assert record["genes_without_value"] == "1"
+
+
+@pytest.mark.parametrize(("when", "expected"), [("absent", None), ("zero", 2.0)])
+def test_sum_of_columns_is_not_known_when_one_of_them_is_not(when: str, expected: float | None) -> None:
+    record = Read("case,VIM,VIM,CD44\nA,NA,3,1\n", dataset(when_missing=when)).records["A"]
+    found = record.get("log2tpm_VIM")
+    assert (None if found is None else float(found)) == expected
+
+
+def test_genes_that_became_dates_are_why_none_is_found() -> None:
+    with pytest.raises(BadInputError, match="dates, which a spreadsheet makes of genes") as refusal:
+        Read("case,1-Mar,2023-09-02 00:00:00\nA,1,2\n", dataset(["MARCH1", "SEPT2"]))
+    assert refusal.value.reason_code == "GENES_NOT_FOUND"
 
 
 @pytest.mark.parametrize(

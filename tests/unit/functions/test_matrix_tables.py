@@ -85,6 +85,15 @@ def test_corrected_matrix_writes_only_what_changed() -> None:
     assert [(r["case_id"], float(r["log2tpm_VIM"])) for _, r in world.features.records] == [("B", 3.0)]
 
 
+def test_matrix_of_which_no_row_is_taken_is_not_completed() -> None:
+    world = MatrixWorld()
+    item = world.take_matrix(b"case,VIM\nA,x\nB,y\n")
+    assert (item.status, item.reason_code) == (Status.QUARANTINED, "MATRIX_INVALID")
+    assert "VALUE_INVALID" in world.report_on(item, "rejected.csv")
+    assert (world.features.records, world.ledger.pinned) == ([], {})
+    assert world.take_matrix(b"case,VIM\nA,1\n").status is Status.COMPLETED
+
+
 def test_matrix_of_another_assay_is_quarantined_and_nothing_of_it_is_written() -> None:
     world = MatrixWorld()
     world.take_matrix(b"case,VIM\nA,1\n")
