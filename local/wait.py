@@ -166,7 +166,10 @@ def _check_image(units: list[Unit]) -> None:
     if open_units and all(unit.is_waiting_for_image for unit in open_units):
         raise CommandError(
             f"{plural(len(open_units), 'unit waits', 'units wait')} for a container image (IMAGE_NOT_SET).",
-            hint="Deploy the stack with the parameter RadiomicsImageUri.",
+            # The ledger says which: each kind of unit has a parameter of its own.
+            hint=" ".join(
+                f"{text[:1].upper()}{text[1:]}." for text in sorted({u.text("reason_message") for u in open_units})
+            ),
         )
 
 

@@ -3,13 +3,16 @@
 # Pin the base by digest in a release (docker buildx imagetools inspect python:3.11-slim-bookworm shows it).
 #
 # AWS Batch runs it on instances of a DRAGEN machine image (f2.6xlarge and up) with
-#   mounts   /opt/edico, or /opt/dragen since 4.3 (the program; read-only)    /var/lib/edico (its state)
-#            /dev/shm    and a fast disk at /scratch (three times the reads, and the hash table)
-#            libdragen.so of exactly the host's version, where DRAGEN is linked to it (ldd /opt/edico/bin/dragen)
+#   mounts   /opt/edico (the program, which writes beside itself)    /var/lib/edico (its state)
+#            /opt/dragen-libraries (libdragen.so of exactly the host's version, which 4.4 keeps in /usr/lib64; read-only)
+#            a fast disk at /scratch (three times the reads, and the hash table)
+#   memory   /dev/shm of 64 GiB, the container's own
 #   device   /dev/bus
 #   ulimits  nofile 720000, nproc 16384
 #   secret   DRAGEN_LICENSE, the text of the licence credentials file, from Secrets Manager (not for pay-as-you-go)
-# See help.dragen.illumina.com, DRAGEN 4.4 and 4.5, "Docker Requirements", which also asks for the host's process ids.
+# template.yaml (DragenJobDefinition, FpgaLaunchTemplate) gives all of it. On servers DRAGEN is in /opt/dragen/<version>, which
+# the job finds too. See help.dragen.illumina.com, DRAGEN 4.4 and 4.5, "Docker Requirements", which also asks for the host's
+# process ids (not given: docs/aws-unverified.md).
 # The job says at its start what it misses. Not yet run on an FPGA.
 ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
 
@@ -35,7 +38,8 @@ ENV PATH=/opt/rnaseq/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/scratch \
-    TMPDIR=/scratch
+    TMPDIR=/scratch \
+    LD_LIBRARY_PATH=/opt/dragen-libraries
 COPY --from=build /opt/rnaseq /opt/rnaseq
 RUN mkdir --mode=1777 /scratch
 VOLUME ["/scratch"]

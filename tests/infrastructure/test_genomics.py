@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.infrastructure.support import (
+    ROOT,
     allowed_actions,
     listed,
     properties,
@@ -171,7 +172,10 @@ def test_dragen_has_what_its_container_needs() -> None:
     found = container("DragenJobDefinition")
     hosts = {v["Name"]: v["Host"]["SourcePath"] for v in found["Volumes"]}
     mounted = {hosts[m["SourceVolume"]]: m["ContainerPath"] for m in found["MountPoints"]}
-    assert mounted == {path: path for path in ("/opt/edico", "/var/lib/edico", "/scratch")}
+    assert mounted == {path: path for path in ("/opt/edico", "/opt/dragen-libraries", "/var/lib/edico", "/scratch")}
+    image = (ROOT / "containers/rnaseq/dragen.Dockerfile").read_text()
+    assert "LD_LIBRARY_PATH=/opt/dragen-libraries\n" in image
+    assert [path for path in mounted if path not in image] == [], "what the image says it needs is what it gets"
     limits = {u["Name"]: (u["SoftLimit"], u["HardLimit"]) for u in found["Ulimits"]}
     assert limits == {"nofile": (720000, 720000), "nproc": (16384, 16384)}
     assert [d["HostPath"] for d in found["LinuxParameters"]["Devices"]] == ["/dev/bus"]
@@ -379,18 +383,27 @@ def test_the_user_data_script_is_one_that_bash_takes(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-def _boot(tmp_path: Path, disks: int) -> tuple[list[str], str]:
+def _boot(tmp_path: Path, disks: int, service: bool = True) -> tuple[list[str], str]:
     """Run the script with programs that only note how they were called; return the calls and the agent's settings."""
     tools, calls = tmp_path / "bin", tmp_path / "calls"
     tools.mkdir()
     listing = "/dev/nvme0n1 Amazon Elastic Block Store\\n" + "".join(
         f"/dev/nvme{number}n1 Amazon EC2 NVMe Instance Storage\\n" for number in range(1, disks + 1)
     )
-    for name in ("lsblk", "mdadm", "mkfs.xfs", "mount", "systemctl"):
-        answer = f"printf '{listing}'" if name == "lsblk" else f'echo {name} "$@" >> {calls}'
+    answers = {
+        "lsblk": f"printf '{listing}'",
+        "systemctl": f'[ "$1" = cat ] && exit {int(not service)}; echo systemctl "$@" >> {calls}',
+        "docker": f'[ "$1" = inspect ] && exit 1; echo docker "$@" >> {calls}; [ "$1" != rm ]',
+    }
+    for name in ("lsblk", "mdadm", "mkfs.xfs", "mount", "systemctl", "sysctl", "iptables", "docker", "systemd-run"):
+        answer = answers.get(name, f'echo {name} "$@" >> {calls}')
         (tools / name).write_text(f"#!/bin/sh\n{answer}\n")
         (tools / name).chmod(0o755)
-    script = _script().replace("/scratch", str(tmp_path / "scratch")).replace("/etc/ecs", str(tmp_path / "ecs"))
+    (tmp_path / "lib64").mkdir()
+    (tmp_path / "lib64/libdragen.so.4.4.4").touch()
+    script = _script()
+    for path, here in (("/scratch", "scratch"), ("/etc/ecs", "ecs"), ("/usr/lib64", "lib64"), ("/opt/", "")):
+        script = script.replace(path, str(tmp_path / here) + "/" * path.endswith("/"))
     path = f"{tools}:/usr/bin:/bin"
     done = subprocess.run(["bash", "-c", script], env={"PATH": path}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -419,6 +432,20 @@ def test_an_instance_boots_with_its_own_disks_as_scratch(tmp_path: Path, disks: 
     assert noted == [*calls, "systemctl enable ecs", "systemctl restart --no-block ecs"]
     assert (tmp_path / "scratch").stat().st_mode & 0o7777 == 0o1777
     assert "ECS_ENABLE_TASK_IAM_ROLE=true\n" in settings
+    assert (tmp_path / "dragen-libraries/libdragen.so.4.4.4").exists()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_an_agent_without_a_service_starts_when_the_cluster_is_known(tmp_path: Path) -> None:
+    """As on DRAGEN's own machine images, which are no Amazon Linux: else jobs would wait for ever."""
+    noted, settings = _boot(tmp_path, 1, service=False)
+    calls = "\n".join(noted[2:])
+    assert "systemctl" not in calls
+    assert calls.index("iptables -t nat -A PREROUTING") < calls.index("docker rm --force ecs-agent")
+    start = calls[calls.index("systemd-run") :]
+    assert start.index("until grep -q ^ECS_CLUSTER= /ecs/ecs.config") < start.index("docker run --name ecs-agent")
+    assert start.endswith("public.ecr.aws/ecs/amazon-ecs-agent:latest")
+    assert "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE=true\n" in settings
 
 
 def test_containers_do_not_reach_the_instance_role() -> None:

@@ -101,6 +101,21 @@ def test_without_an_image_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch, co
         run(monkeypatch, console, Ledger([make_unit("a", "READY", reason_code="IMAGE_NOT_SET")]))
 
 
+def test_it_names_the_image_of_the_units_that_wait(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    """Each kind of unit has a parameter of its own; the ledger's message says which."""
+    units = [
+        make_unit(name, "READY", reason_code="IMAGE_NOT_SET", reason_message=f"no image; deploy with {parameter}")
+        for name, parameter in (("a", "RnaseqImageUri"), ("b", "RnaseqImageUri"), ("c", "RadiomicsImageUri"))
+    ]
+    for waiting, hint in (
+        (units[:2], "No image; deploy with RnaseqImageUri."),
+        (units, "No image; deploy with RadiomicsImageUri. No image; deploy with RnaseqImageUri."),
+    ):
+        with pytest.raises(CommandError) as caught:
+            run(monkeypatch, console, Ledger(waiting))
+        assert caught.value.hint == hint
+
+
 def test_on_a_terminal_the_units_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=StringIO(), width=100, height=16, force_terminal=True)
     units = [make_unit(f"R01-{number}", "COMPLETED") for number in range(20)]

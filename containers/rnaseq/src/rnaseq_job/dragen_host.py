@@ -78,7 +78,7 @@ class DragenHost:
             When it is not there.
         """
         usual = self.root / "opt/edico/bin/dragen"
-        newer = sorted((self.root / "opt/dragen").glob("*/bin/dragen"))  # since 4.3; one version is installed
+        newer = sorted((self.root / "opt/dragen").glob("*/bin/dragen"))  # on servers, since 4.3
         for candidate in (usual, *newer):
             if os.access(candidate, os.X_OK):
                 return candidate
