@@ -178,9 +178,7 @@ def _add_reads(row: int, values: Mapping[str, str], sample: SheetSample, key_of:
         sample.problems.append(f"row {row}, column fastq_1: it is empty; name the file of first (or only) reads")
     _set_strandedness(row, values["strandedness"].lower() or "auto", sample)
     if [_mate_of(keys.get(column, "")) for column in ("fastq_1", "fastq_2")] == [2, 1]:
-        sample.problems.append(
-            f"row {row}: by their names, fastq_1 holds second reads and fastq_2 first ones; swap them"
-        )
+        sample.problems.append(f"row {row}: by its name, fastq_1 holds second reads and fastq_2 first ones; swap them")
     if len(keys) == 2:
         sample.rows.append(ReadFiles(row, keys["fastq_1"], keys["fastq_2"]))
 
