@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from multimodal.domain.feature_group import FeatureGroupSpec, FeatureType
 from multimodal.domain.feature_record import Record
-from multimodal.domain.feature_schema import FeatureGroupSpec, FeatureType
 from multimodal.domain.listing import StoredObject
 from multimodal.domain.table import RowProblem
 from multimodal.domain.table_state import Pending, SpooledRecord, StateEntry

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from multimodal.adapters.aws_errors import code_of, translated
 from multimodal.domain.errors import BadInputError, ConfigurationError, RetryableError
+from multimodal.domain.feature_group import FeatureGroupSpec, FeatureType
 from multimodal.domain.feature_record import Record
-from multimodal.domain.feature_schema import FeatureGroupSpec, FeatureType
 from multimodal.domain.reasons import Reason
 
 MAX_ADDITIONS = 100

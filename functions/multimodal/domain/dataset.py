@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from multimodal.domain.clinical.config import ClinicalConfig
+from multimodal.domain.clinical.lint import UsableConfig
 from multimodal.domain.patterns import Pattern
 
 
@@ -150,7 +150,7 @@ class DatasetConfig(_Strict):
     description: str = ""
     imaging: ImagingConfig | None = None
     genomics: GenomicsConfig | None = None
-    clinical: ClinicalConfig | None = None
+    clinical: UsableConfig | None = None
 
     @model_validator(mode="after")
     def _has_a_modality(self) -> Self:

@@ -9,8 +9,9 @@ from typing import Any
 from multimodal.domain.dataset import DatasetConfig
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.expression import PanelValues, panel_values
+from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID
 from multimodal.domain.feature_record import Record, fit
-from multimodal.domain.feature_schema import EVENT_TIME, RECORD_ID, gene_feature, rna_group
+from multimodal.domain.feature_schema import gene_feature, rna_group
 from multimodal.domain.genomics_keys import is_case_name
 from multimodal.domain.matrix_header import MatrixHeader, read_header
 from multimodal.domain.matrix_values import CellError, combine_of, read_values

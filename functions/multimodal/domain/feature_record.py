@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from multimodal.domain.errors import BadInputError
-from multimodal.domain.feature_schema import EVENT_TIME, RECORD_ID, FeatureGroupSpec, FeatureType
+from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID, FeatureGroupSpec, FeatureType
 from multimodal.domain.reasons import Reason
 from multimodal.domain.units import Unit
 

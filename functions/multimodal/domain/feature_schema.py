@@ -1,31 +1,9 @@
 """Definitions of the feature groups: a pure function of a dataset's configuration and of a parameter file."""
 
-from __future__ import annotations
-
-import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
 
-from multimodal.domain.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from multimodal.domain.dataset import DatasetConfig, ExpressionUnit
-
-RECORD_ID = "case_id"
-EVENT_TIME = "event_time"
-MAX_FEATURES = 2500
-NAME_PATTERN = re.compile(r"^[a-zA-Z0-9]([_-]*[a-zA-Z0-9]){0,63}$")
-RESERVED = frozenset({"is_deleted", "write_time", "api_invocation_time", "year", "month", "day", "hour"})
-
-
-class FeatureType(StrEnum):
-    """Feature Store's types."""
-
-    STRING = "String"
-    FRACTIONAL = "Fractional"
-    INTEGRAL = "Integral"
+from multimodal.domain.dataset import DatasetConfig, ExpressionUnit
+from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID, FeatureGroupSpec, FeatureType, check_group
 
 
 @dataclass(frozen=True)
@@ -39,21 +17,6 @@ class ParameterContract:
     name: str
     params_hash: str
     features: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class FeatureGroupSpec:
-    """A feature group as it should be."""
-
-    name: str
-    features: tuple[tuple[str, FeatureType], ...]
-    record_id: str = RECORD_ID
-    event_time: str = EVENT_TIME
-
-    @property
-    def types(self) -> dict[str, FeatureType]:
-        """Type by feature name."""
-        return dict(self.features)
 
 
 LEADING: tuple[tuple[str, FeatureType], ...] = (
@@ -174,65 +137,3 @@ def rna_group(stack: str, dataset: DatasetConfig) -> FeatureGroupSpec:
     spec = FeatureGroupSpec(name, (*RNA_LEADING, *genes, *(MATRIX_TRAILING if config.matrix else RNA_TRAILING)))
     check_group(spec)
     return spec
-
-
-def check_group(spec: FeatureGroupSpec) -> None:
-    """Refuse a group that Feature Store or Athena would not take.
-
-    Source: Amazon SageMaker API reference (CreateFeatureGroup, FeatureDefinition); Athena lower-cases column names,
-    so names must differ by more than case.
-    """
-    names = [name for name, _ in spec.features]
-    bad = [n for n in (spec.name, *names) if not NAME_PATTERN.match(n) or n.lower() in RESERVED]
-    if bad:
-        raise ConfigurationError(f"not a name Feature Store takes (letters, digits, - and _, up to 64): {bad[:5]}")
-    twice = _repeated(names)
-    if twice:
-        raise ConfigurationError(f"feature names must differ by more than case: {twice[:5]}")
-    if len(names) > MAX_FEATURES:
-        raise ConfigurationError(f"{spec.name} has {len(names)} features; a group takes {MAX_FEATURES}")
-
-
-def _repeated(names: Iterable[str]) -> list[str]:
-    seen: set[str] = set()
-    repeated = []
-    for name in (n.lower() for n in names):
-        if name in seen:
-            repeated.append(name)
-        seen.add(name)
-    return repeated
-
-
-@dataclass(frozen=True)
-class GroupChange:
-    """What must be done to a group so that it is as its specification says."""
-
-    additions: tuple[tuple[str, FeatureType], ...] = ()
-
-
-def plan_change(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]]) -> GroupChange:
-    """Compare a group's specification with its present definitions.
-
-    Parameters
-    ----------
-    spec : FeatureGroupSpec
-        What the configuration asks for.
-    current : sequence of mapping
-        ``FeatureDefinitions`` of DescribeFeatureGroup.
-
-    Returns
-    -------
-    GroupChange
-        Features to add. A group that has more than the specification (a rollback) is left as it is.
-
-    Raises
-    ------
-    ConfigurationError
-        When a feature would change its type: Feature Store cannot do that; a new ``group_version`` can.
-    """
-    present = {d["FeatureName"]: d["FeatureType"] for d in current}
-    changed = [name for name, kind in spec.features if name in present and present[name] != kind]
-    if changed:
-        message = f"{spec.name}: the type of {changed[:5]} changed, which Feature Store cannot do; raise group_version"
-        raise ConfigurationError(message)
-    return GroupChange(tuple((name, kind) for name, kind in spec.features if name not in present))

@@ -5,8 +5,9 @@ from typing import Any
 
 from multimodal.domain.dataset import MatrixConfig
 from multimodal.domain.expression import PanelValues
+from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID, FeatureGroupSpec
 from multimodal.domain.feature_record import Record, fit
-from multimodal.domain.feature_schema import ASSAY, EVENT_TIME, RECORD_ID, FeatureGroupSpec
+from multimodal.domain.feature_schema import ASSAY
 from multimodal.domain.units import Unit
 
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from multimodal.domain.errors import BadInputError
+from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID
 from multimodal.domain.feature_record import Record
-from multimodal.domain.feature_schema import EVENT_TIME, RECORD_ID
 from multimodal.domain.reasons import Reason
 from multimodal.domain.table import Definitions, TableRecord
 

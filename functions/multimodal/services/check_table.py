@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from multimodal.domain.errors import BadInputError, MultimodalError
-from multimodal.domain.feature_schema import EVENT_TIME, RECORD_ID
+from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID
 from multimodal.domain.jobs import RunPaths
 from multimodal.domain.reasons import Reason
 from multimodal.domain.rejected_rows import rejected_lines

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from multimodal.domain.clinical.schema import clinical_groups
 from multimodal.domain.dataset import DatasetConfig
-from multimodal.domain.feature_schema import FeatureGroupSpec, ParameterContract, imaging_group, plan_change, rna_group
+from multimodal.domain.feature_group import FeatureGroupSpec, plan_change
+from multimodal.domain.feature_schema import ParameterContract, imaging_group, rna_group
 from multimodal.observability import logger
 from multimodal.ports import FeatureGroups
 

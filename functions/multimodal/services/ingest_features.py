@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from multimodal.domain.errors import BadInputError, RetryableError
+from multimodal.domain.feature_group import FeatureGroupSpec
 from multimodal.domain.feature_record import Record, record_hash
-from multimodal.domain.feature_schema import FeatureGroupSpec
 from multimodal.domain.keys import unit_of_result
 from multimodal.domain.results import belongs_to_run
 from multimodal.domain.units import LedgerItem, Status, Unit

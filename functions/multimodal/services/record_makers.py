@@ -7,8 +7,9 @@ from typing import Any, Protocol
 from multimodal.domain.dataset import DatasetConfig
 from multimodal.domain.errors import BadInputError, RetryableError
 from multimodal.domain.expression import PanelValues, gene_ids, panel_values, read_tpm
+from multimodal.domain.feature_group import FeatureGroupSpec
 from multimodal.domain.feature_record import Record, build_record
-from multimodal.domain.feature_schema import FeatureGroupSpec, ParameterContract, imaging_group, rna_group
+from multimodal.domain.feature_schema import ParameterContract, imaging_group, rna_group
 from multimodal.domain.features_document import FeaturesDocument
 from multimodal.domain.reasons import Reason
 from multimodal.domain.references import manifest_key, transcripts_key

@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from multimodal.domain.errors import MultimodalError
+from multimodal.domain.feature_group import FeatureGroupSpec, FeatureType
 from multimodal.domain.feature_record import Record
-from multimodal.domain.feature_schema import FeatureGroupSpec, FeatureType
 from multimodal.domain.listing import StoredObject
 from multimodal.domain.units import LedgerItem, Status, Unit
 from multimodal.ports import OpenObject

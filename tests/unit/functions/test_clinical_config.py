@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from multimodal.adapters.package_files import load_contract, load_dataset
 from multimodal.domain.clinical.config import ClinicalConfig
+from multimodal.domain.clinical.lint import UsableConfig
 from multimodal.domain.clinical.schema import clinical_groups, definitions, group_specs
 from multimodal.domain.errors import ConfigurationError
-from multimodal.domain.feature_schema import FeatureType
+from multimodal.domain.feature_group import FeatureType
 from multimodal.services.ensure_groups import EnsureGroups
 from tests.unit.functions.clinical_small import SMALL, raw, small, with_column
 from tests.unit.functions.fakes import FakeFeatureStore
@@ -24,7 +25,7 @@ REASON = "a reason that is long enough"
 
 def refusal(document: dict[str, Any]) -> str:
     with pytest.raises(ValidationError) as caught:
-        ClinicalConfig.model_validate(document)
+        TypeAdapter(UsableConfig).validate_python(document)
     return "\n".join(error["msg"] for error in caught.value.errors())
 
 

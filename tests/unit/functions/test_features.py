@@ -8,14 +8,8 @@ import yaml
 from multimodal.adapters.package_files import load_contract, load_dataset
 from multimodal.domain.dataset import DatasetConfig
 from multimodal.domain.errors import ConfigurationError
-from multimodal.domain.feature_schema import (
-    FeatureGroupSpec,
-    FeatureType,
-    ParameterContract,
-    check_group,
-    imaging_group,
-    plan_change,
-)
+from multimodal.domain.feature_group import FeatureGroupSpec, FeatureType, check_group, plan_change
+from multimodal.domain.feature_schema import ParameterContract, imaging_group
 from multimodal.domain.units import Status
 from multimodal.services.ensure_groups import EnsureGroups
 from tests.unit.functions.fakes import FakeFeatureStore

@@ -1,19 +1,35 @@
 """What can be wrong with a clinical configuration beyond a single field, in words a data manager understands."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Annotated
 
+from pydantic import AfterValidator
+
+from multimodal.domain.clinical.config import ClinicalConfig, Column, Condition, DatedBy, Stage
 from multimodal.domain.errors import ConfigurationError
-from multimodal.domain.feature_schema import FeatureGroupSpec, check_group
-
-if TYPE_CHECKING:
-    from multimodal.domain.clinical.config import ClinicalConfig, Column, Condition, DatedBy, Stage
+from multimodal.domain.feature_group import FeatureGroupSpec, check_group
 
 ORDER: tuple[Stage, ...] = ("baseline", "surgery", "post_treatment", "outcome")
 CLOSED = ("one_hot", "ordinal", "flag")
 """Kinds of column whose values are all declared."""
+
+
+def linted(config: ClinicalConfig) -> ClinicalConfig:
+    """Return a configuration that can be used.
+
+    Raises
+    ------
+    ValueError
+        Naming every problem of one that can not.
+    """
+    found = list(problems(config))
+    if found:
+        raise ValueError("; ".join(found))
+    return config
+
+
+UsableConfig = Annotated[ClinicalConfig, AfterValidator(linted)]
+"""A configuration whose parts fit each other."""
 
 
 def problems(config: ClinicalConfig) -> Iterator[str]:

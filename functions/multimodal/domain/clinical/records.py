@@ -10,7 +10,7 @@ from multimodal.domain.clinical.codes import RowCode
 from multimodal.domain.clinical.column_reader import FeaturePairs, Pairs
 from multimodal.domain.clinical.config import ClinicalConfig, DatedBy, Stage, Survival
 from multimodal.domain.clinical.labels import MadeLabels
-from multimodal.domain.feature_schema import EVENT_TIME, RECORD_ID, FeatureGroupSpec
+from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID, FeatureGroupSpec
 from multimodal.domain.table import TableRecord, UploadContext
 
 UPLOAD_TIME = "UploadTime"

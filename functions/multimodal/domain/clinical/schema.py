@@ -14,7 +14,7 @@ from multimodal.domain.clinical.config import (
     Survival,
 )
 from multimodal.domain.dataset import DatasetConfig
-from multimodal.domain.feature_schema import FeatureGroupSpec, check_group
+from multimodal.domain.feature_group import FeatureGroupSpec, check_group
 
 LABELS = "labels"
 
