@@ -170,6 +170,12 @@ class TableSpool(Protocol):
             ``records_refused``.
         """
 
+    def repeated(self) -> Iterable[RowProblem]:
+        """Yield a problem for each row whose records are not taken because its case is in other rows too."""
+
+    def counts_by_group(self) -> Mapping[str, int]:
+        """Return how many records there are of each feature group, without those of repeated cases."""
+
     def lines(self) -> Iterable[str]:
         """Yield the records to be written, in the order of the file."""
 

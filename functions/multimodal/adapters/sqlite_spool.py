@@ -109,6 +109,11 @@ insert into held values (?, ?, '', ?, ?)  -- multimodal.domain.table_state.UNKNO
 
 _LINES = "select r.line from records r join verdicts v on v.seq = r.seq where v.verdict = :write order by r.seq"
 _PROBLEMS = "select row, case_id, place, code, message, scope from problems order by row, rowid"
+_REPEATED = "select row, case_id, place, code, message, scope from problems where code = :duplicate order by row"
+_BY_GROUP = """
+select g.name, count(*) from records r join verdicts v on v.seq = r.seq join groups g on g.id = r.grp
+where v.verdict <> :duplicate group by g.name order by g.name
+"""
 _ENTRIES = """
 select g.name, h.case_id, h.fingerprint, h.event_time, h.uploaded_at
 from held h join groups g on g.id = h.grp order by h.grp, h.case_id
@@ -163,6 +168,14 @@ class SqliteSpool:
         counts = dict(zip((column[0] for column in counted.description), counted.fetchone(), strict=True))
         self._database.execute(_HOLD, words)
         return counts
+
+    def repeated(self) -> Iterator[RowProblem]:
+        """Yield a problem for each row whose records are not taken because its case is in other rows too."""
+        return (RowProblem(*row) for row in self._database.execute(_REPEATED, _WORDS))
+
+    def counts_by_group(self) -> Mapping[str, int]:
+        """Return how many records there are of each feature group, without those of repeated cases."""
+        return dict(self._database.execute(_BY_GROUP, _WORDS))
 
     def lines(self) -> Iterator[str]:
         """Yield the records to be written, in the order of the file."""

@@ -88,11 +88,14 @@ class ExpressionMatrix:
         if not self._counts["rows"]:
             raise BadInputError(Reason.MATRIX_INVALID, "the matrix has a header and no rows; upload it again")
 
-    def verdict(self) -> TableVerdict:
+    def verdict(self, repeated: Iterable[RowProblem] = (), records: Mapping[str, int] | None = None) -> TableVerdict:
         """Say what the matrix is like as a whole.
 
         Held when no row of it can be taken, or when its values look like logarithms and are said not to be.
         """
+        self._counts["rejected"] += sum(1 for _ in repeated)
+        if records is not None:
+            self._counts["records"] = sum(records.values())
         hold = None
         if not self._counts["records"] and self._first_problem is not None:
             first = self._first_problem

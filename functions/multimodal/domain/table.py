@@ -122,8 +122,16 @@ class TableReader(Protocol):
     def batches(self) -> Iterator[TableBatch]:
         """Yield the table's rows as records and problems."""
 
-    def verdict(self) -> TableVerdict:
-        """Return what is to be said of the table as a whole."""
+    def verdict(self, repeated: Iterable[RowProblem] = (), records: Mapping[str, int] | None = None) -> TableVerdict:
+        """Return what is to be said of the table as a whole.
+
+        Parameters
+        ----------
+        repeated : iterable of RowProblem
+            A problem for each row that made records which are not taken, because its case is in other rows too.
+        records : mapping, optional
+            Feature group → records without those. The reader's own count, if not given.
+        """
 
     def refusal(self, error: BadInputError) -> Mapping[str, str]:
         """Return the reports of a table that ``batches`` refused, or that could not be read to its end."""

@@ -102,11 +102,12 @@ class StateEntry:
 
 @dataclass(frozen=True)
 class Pending:
-    """A run that began to write and has not ended: what it wrote is not known."""
+    """A run of an upload that began to write and has not ended: what it wrote is not known."""
 
     run: str
     parts: int
     uploaded_at: str
+    upload_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,14 @@ class DatasetState:
     profile: str = ""
     definitions: Definitions = field(default_factory=dict)
     pending: tuple[Pending, ...] = ()
+
+    def base_of(self, upload_id: str) -> str:
+        """Name what an upload's records are written on top of: the state, and runs of others that broke off.
+
+        Those may have written over what an earlier run of the upload wrote, which is then written again.
+        """
+        others = sorted(p.run for p in self.pending if p.upload_id != upload_id)
+        return " ".join([self.run, *others])
 
     def document(self) -> dict[str, Any]:
         """Return the state as JSON."""

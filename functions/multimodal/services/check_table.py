@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from multimodal.domain.errors import BadInputError, MultimodalError
 from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID
@@ -33,7 +33,10 @@ from multimodal.ports import ObjectStore, OpenObject, TableSpool, TableSpools
 from multimodal.services.settle_unit import SettleUnit
 from multimodal.services.table_run import KindOf, TableRun, TableRuns
 
+R = TypeVar("R")
 Counts = dict[str, int]
+_OF_USE = ("written", "unchanged", "records_refused")
+"""Counts of records that a file has when any of its rows can be taken."""
 _MEDIA_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8"}
 """A report opens in the browser when it is opened from the console."""
 
@@ -116,14 +119,17 @@ class CheckTable:
         previous = self._processed.read_json(state.profile) if state.profile else None
         reader = kind.open(dataset, content.chunks, upload, previous)
         try:
-            rows, verdict = _privately(lambda: _read(reader, spool, time_is_left))
+            rows = _privately(lambda: _read(reader, spool, time_is_left))
         except BadInputError as error:
             return self._refuse(found, error, reader.refusal(error))
         self._remember(spool, state)
         counts = {"rows": rows, **spool.judge(uploaded_at)}
+        verdict = _privately(lambda: reader.verdict(spool.repeated(), spool.counts_by_group()))
         self._report(found, verdict, spool)
         if verdict.hold is not None:
             return self._hold(found, *verdict.hold, counts)
+        if not any(counts[name] for name in _OF_USE):
+            return self._quarantine(found, Reason.NO_ROW_TAKEN, _nothing(counts), {}, counts)
         return self._prepare(
             found,
             spool,
@@ -173,7 +179,10 @@ class CheckTable:
         self._processed.write_json(paths.check, check)
         if parts:
             self._kind_of(found.unit).admit(found.unit.dataset)
-            pending = (*(p for p in state.pending if p.run != found.run), Pending(found.run, len(parts), now))
+            pending = (
+                *(p for p in state.pending if p.run != found.run),
+                Pending(found.run, len(parts), now, found.upload_id),
+            )
             self._processed.write_json(found.paths.state, {**state.document(), "pending": [vars(p) for p in pending]})
         logger().info(
             "table checked", correlation_id=found.unit.correlation_id, run_id=found.run, parts=len(parts), counts=counts
@@ -193,7 +202,7 @@ class CheckTable:
 
     def _write_part(self, found: TableRun, state: DatasetState, number: int, lines: list[str]) -> dict[str, Any]:
         self._processed.write_lines(RunPaths(found.run).part(number), lines)
-        return {"hash": part_hash(state.run, found.upload_id, lines), "records": len(lines)}
+        return {"hash": part_hash(state.base_of(found.upload_id), found.upload_id, lines), "records": len(lines)}
 
     def _hold(self, found: TableRun, code: str, message: str, counts: Counts) -> dict[str, Any]:
         return self._quarantine(found, code, message, {}, {**counts, "written": 0, "unchanged": 0, "held": 1})
@@ -218,7 +227,15 @@ class CheckTable:
         return {"run_id": found.run, "decision": decision, "cause": cause, "parts": []}
 
 
-def _read(reader: TableReader, spool: TableSpool, time_is_left: Callable[[], bool]) -> tuple[int, TableVerdict]:
+def _nothing(counts: Counts) -> str:
+    return (
+        f"of {counts['rows']} rows none can be taken: {counts['rejected_rows']} are rejected and "
+        f"{counts['dropped_rows']} left out by the dataset's file; rejected.csv says why. Correct the table and upload "
+        "it again, or correct the dataset's file, deploy, then retry"
+    )
+
+
+def _read(reader: TableReader, spool: TableSpool, time_is_left: Callable[[], bool]) -> int:
     rows = 0
     for batch in reader.batches():
         rows += batch.rows
@@ -229,10 +246,10 @@ def _read(reader: TableReader, spool: TableSpool, time_is_left: Callable[[], boo
                 "header and upload them one by one"
             )
             raise BadInputError(Reason.INPUT_TOO_LARGE, message, {"rows_read": rows})
-    return rows, reader.verdict()
+    return rows
 
 
-def _privately(read: Callable[[], tuple[int, TableVerdict]]) -> tuple[int, TableVerdict]:
+def _privately(read: Callable[[], R]) -> R:
     """Read; an error that nobody meant says where it came from and not its text, which may hold a cell."""
     try:
         return read()

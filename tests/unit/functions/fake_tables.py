@@ -65,7 +65,7 @@ class FakeReader:
             self._read += 1
             yield self._batch(number, line.split(","))
 
-    def verdict(self) -> TableVerdict:
+    def verdict(self, repeated: Iterable[RowProblem] = (), records: Mapping[str, int] | None = None) -> TableVerdict:
         reports = {"report.json": "{}", PROFILE_NAME: f'{{"rows": {self._read}}}'}
         return TableVerdict(self._kind.hold, reports)
 

@@ -9,6 +9,7 @@ import pytest
 from multimodal.domain.clinical import drift as drift_module
 from multimodal.domain.clinical.drift import change, drift_section
 from multimodal.domain.clinical.profile import ProfileSummary
+from tests.unit.functions.clinical_small import UPLOAD, read
 from tests.unit.functions.clinical_tables import config, flag, number, one_hot, profiled
 
 DATASET = config([flag("sex", "f", "m"), one_hot("ward", "north", "south", "west"), number("age")])
@@ -142,3 +143,17 @@ def test_empty_tables_can_be_compared() -> None:
     empty, some = profiled(DATASET, []), profiled(DATASET, rows_of(range(20)))
     assert compared(empty, some)["cases"]["new"] == 20
     assert compared(some, empty)["cases"]["gone"] == 20
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_a_large_table_may_be_followed_by_a_tiny_one(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift_module, "SKETCH_CASES", 8)
+    before = profiled(DATASET, rows_of(range(900)))
+    stored = {**before.document("first-upload"), "cases": list(before.sample.hashes[:8])}
+    cases = drift_section(DATASET, profiled(DATASET, rows_of(range(5000, 5000 + rows))), stored)["cases"]
+    assert cases["estimated"]
+    assert 300 < cases["gone"] < 2700
+
+
+def test_the_profile_says_which_upload_it_is_of() -> None:
+    assert json.loads(read({}).verdict.reports["profile.json"])["upload_id"] == UPLOAD.upload_id

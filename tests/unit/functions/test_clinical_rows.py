@@ -1,5 +1,6 @@
 """Rows of a clinical table into records: values, policies, problems, filters and labels."""
 
+import json
 import random
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from multimodal.domain.clinical.config import ClinicalConfig
 from multimodal.domain.clinical.labels import horizon_of
+from multimodal.domain.table import RowProblem
 from tests.unit.functions.clinical_small import (
     ROW,
     SMALL,
@@ -85,9 +87,9 @@ def test_a_missing_date_leaves_the_upload_as_event_time_and_says_so() -> None:
         ({"Case ID": ""}, "Case ID", "ID_MISSING", "complete it"),
         ({"Case ID": "C-1"}, "Case ID", "ID_INVALID", r"of the form C-\d{3}"),
         ({"Case ID": "=A1"}, "Case ID", "FORMULA_CELL", "paste its value"),
-        ({"Sex": "female"}, "Sex", "UNKNOWN_LEVEL", "'female' is none of the column's levels (Female, Male)"),
+        ({"Sex": "female"}, "Sex", "UNKNOWN_LEVEL", "levels (Female, Male); correct it (perhaps to 'Female')"),
         ({"Grade": "G4"}, "Grade", "UNKNOWN_LEVEL", "add the level to the dataset's file"),
-        ({"Grade": "x" * 200}, "Grade", "UNKNOWN_LEVEL", "'" + "x" * 40 + "…'"),
+        ({"Grade": "x" * 200}, "Grade", "UNKNOWN_LEVEL", "none of the column's levels"),
         ({"Grade": "=B2"}, "Grade", "FORMULA_CELL", "paste its value"),
         ({"Packs": "20 packs"}, "Packs", "NUMBER_WITH_UNIT", "write the number alone"),
         ({"Packs": "20,5kg"}, "Packs", "NUMBER_WITH_UNIT", "write the number alone"),
@@ -314,7 +316,7 @@ def test_whoever_is_lost_sight_of_before_a_horizon_has_no_value_there(
         ({"Status": ""}, "Status", "LABEL_INCOMPLETE", "whether the case died"),
         ({"CT Date": ""}, "Death", "LABEL_INCOMPLETE", "that days are counted from"),
         ({"Death": "20.2.1997"}, "Death", "BAD_DATE", "month/day/year"),
-        ({"Status": "Deceased"}, "Status", "UNKNOWN_LEVEL", "'Deceased'"),
+        ({"Status": "Deceased"}, "Status", "UNKNOWN_LEVEL", "none of the column's levels"),
     ],
 )
 def test_dates_that_contradict_each_other_cost_the_label_and_not_the_row(
@@ -425,3 +427,42 @@ def test_a_refused_table_has_a_report_that_says_why() -> None:
     reports = reader.refusal(error)
     assert error.message in reports["report.json"].replace("\\", "")
     assert "HEADER_NOT_RECOGNISED" in reports["report.html"]
+
+
+@pytest.mark.parametrize(
+    "case", ["C-\uff10\uff10\uff11", "C-\u0660\u0660\u0661", "C-001\u200b", "\ufeffC-001", "c-001"]
+)
+def test_an_id_is_of_plain_digits_and_letters(case: str) -> None:
+    assert read({"Case ID": case}).found == [(2, "Case ID", "ID_INVALID", "row")]
+
+
+@pytest.mark.parametrize("cell", ["1e16", "-1e308", "1.7e308", "9" * 400])
+def test_a_number_that_nobody_measured_costs_its_row_and_not_the_table(cell: str) -> None:
+    found = read({}, *[{"Packs": cell}] * 3, config=configured(with_column("Packs", min=None, max=None)))
+    assert [code for _, _, code, _ in found.found] == ["NOT_A_NUMBER"] * 3
+    assert json.loads(found.verdict.reports["report.json"])["validation"]["taken"] == 1
+
+
+@pytest.mark.parametrize("cells", [("-0", "0"), ("0", "-0.0")])
+def test_zero_has_no_sign_whichever_row_came_first(cells: tuple[str, str]) -> None:
+    found = read(*({"Packs": cell} for cell in cells))
+    assert [record["packs"] for record in found.records["baseline"]] == ["0.0", "0.0"]
+
+
+def test_a_cell_that_is_wrong_is_not_filled_as_if_it_were_missing() -> None:
+    study = configured(with_column("Packs", out_of_range="missing"))
+    found = read({"Smoking": "Never", "Packs": "900"}, {"Smoking": "Never", "Packs": "N/A"}, config=study)
+    assert [record.get("packs") for record in found.records["baseline"]] == [None, "0.0"]
+
+
+def test_rows_of_a_repeated_case_are_rejected_in_the_report_too() -> None:
+    found = read({}, {"Case ID": "C-001"}, {})
+    repeated = [RowProblem(row, "C-001", "", "DUPLICATE_ID", "twice") for row in (2, 3)]
+    groups = {"stack-small-clinical-baseline-v1": 1}
+    report = json.loads(found.reader.verdict(repeated, groups).reports["report.json"])
+    validation = report["validation"]
+    assert (validation["rows"], validation["taken"], validation["rejected"]) == (3, 1, 2)
+    assert validation["records"] == groups
+    assert validation["problems"][0]["code"] == "DUPLICATE_ID"
+    assert "1 of 3 rows become 1 records" in report["verdict"]["message"]
+    assert "2 rows are of a case that is in several rows" in report["verdict"]["message"]

@@ -1,6 +1,7 @@
 """From a table to records: all of it is judged first, only what changed is written, and a crash loses nothing."""
 
 import json
+from unittest.mock import Mock
 
 import pytest
 
@@ -541,3 +542,34 @@ def test_a_run_about_something_else_is_refused() -> None:
     world = TableWorld()
     with pytest.raises(BadInputError, match="not about one table"):
         world.check("run-nothing", lambda: True)
+
+
+@pytest.mark.parametrize("rows", ["A,bad B,bad", "A,1 A,2 A,3"])
+def test_a_table_of_which_no_row_can_be_taken_needs_a_person_and_leaves_the_state_alone(rows: str) -> None:
+    world = TableWorld()
+    world.take("A,1 B,2")
+    before = world.processed.content[f"clinical/{DATASET}/_state/state.json"]
+    world.written()
+    assert world.take(rows)["decision"] == "refused"
+    item = world.table()
+    assert (item.status, item.reason_code) == (Status.QUARANTINED, "NO_ROW_TAKEN")
+    assert len(world.rejected()) == len(rows.split())
+    assert world.written() == []
+    assert world.processed.content[f"clinical/{DATASET}/_state/state.json"] == before
+
+
+def test_what_another_run_wrote_over_is_written_again() -> None:
+    """Two files of the same second; both break off when all is written, and only the first is tried again."""
+    world = TableWorld()
+    for name, value in (("a.csv", 1), ("b.csv", 2)):
+        world.upload(f"clinical/{DATASET}/{name}", body=f"case_id,x\nA,{value}".encode())
+    finish, world.finish = world.finish, Mock(side_effect=MultimodalError("gone"))
+    world.execute(world.start())
+    world.clock.advance(10)
+    world.execute(world.start())
+    world.finish = finish
+    assert {world.table(name).status for name in ("a.csv", "b.csv")} == {Status.FAILED}
+    first = world.values()["A"]
+    world.retry("a.csv" if first == "2" else "b.csv")
+    world.execute(world.start())
+    assert world.values()["A"] == {"1": "2", "2": "1"}[first]

@@ -1,22 +1,24 @@
 """Cells of one column into values, each distinct cell once: what remains for a row is a look-up at C speed."""
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from typing import Generic, TypeVar
 
 from multimodal.domain.clinical.codes import RowCode
 from multimodal.domain.clinical.config import DateDifference, Flag, Number, OneHot, Ordinal
-from multimodal.domain.clinical.identifiers import MAX_AGE, Kind, has_shape_of_name, kind_of
+from multimodal.domain.clinical.identifiers import MAX_AGE, Kind, kind_of
 from multimodal.domain.table import Scope
 
 V = TypeVar("V")
 MAX_KEPT = 4_096
 """Distinct cells that a column remembers from one batch to the next."""
 _LONG = 256
-_SHOWN_LENGTH, _SHOWN_LEVELS = 40, 8
+_SHOWN_LEVELS = 8
+_ALIKE = 0.7
+"""Share of characters that a cell has in common with the level that is perhaps meant."""
 FIRST_YEAR = 1900
 """Earlier dates of a patient are typing errors."""
 
@@ -127,17 +129,21 @@ def level_reading(
 
 
 def _unknown_level(cell: str, levels: tuple[str, ...], scope: Scope) -> Fault:
+    """Say which levels there are, and which one may be meant; never the cell, which may be anything, a name as well."""
     if is_formula(cell):
         return _formula(cell, scope)
-    kind = kind_of(cell)
-    hidden = kind is not None or has_shape_of_name(cell) or sum(c.isdigit() for c in cell) > 5
-    shown = "a value" if hidden else repr(cell if len(cell) <= _SHOWN_LENGTH else cell[:_SHOWN_LENGTH] + "…")
     more = ", …" if len(levels) > _SHOWN_LEVELS else ""
     message = (
-        f"{shown} is none of the column's levels ({', '.join(levels[:_SHOWN_LEVELS])}{more}); correct the cell, or add "
-        "the level to the dataset's file"
+        f"the cell is none of the column's levels ({', '.join(levels[:_SHOWN_LEVELS])}{more}); correct it"
+        f"{_perhaps(cell, levels)}, or add the level to the dataset's file"
     )
-    return Fault(RowCode.UNKNOWN_LEVEL, message, scope, kind)
+    return Fault(RowCode.UNKNOWN_LEVEL, message, scope, kind_of(cell))
+
+
+def _perhaps(cell: str, levels: tuple[str, ...]) -> str:
+    by_small = {level.casefold(): level for level in levels}
+    near = get_close_matches(cell.casefold(), by_small, 1, _ALIKE) if len(cell) <= _LONG else []
+    return f" (perhaps to {by_small[near[0]]!r})" if near else ""
 
 
 _FORMULA = re.compile(r"[=@]|[+-](?=[A-Za-z(])")
@@ -153,7 +159,10 @@ def _formula(cell: str, scope: Scope) -> Fault:
     return Fault(RowCode.FORMULA_CELL, message, scope, kind_of(cell))
 
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+LARGEST = 1e15
+"""Larger numbers are typing errors: up to here a whole one is exact, and sums and squares of a million stay finite."""
+_DIGITS = re.compile(r"[0-9]{1,15}")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:[,' \u00a0\u202f][0-9]{3})+(?:\.[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]+,[0-9]+")
 _WITH_UNIT = re.compile(r"[+-]?[0-9.,]+\s*[A-Za-zµμ°%][^0-9]{0,20}[23²³]?|[$€£]\s*[0-9.,]+")
@@ -171,8 +180,8 @@ def number_reading(column: Number, scope: Scope) -> Callable[[str], Reading[floa
         if not _NUMBER.fullmatch(cell):
             return None, _no_number(cell, column, scope)
         value = float(cell) * column.factor
-        if not math.isfinite(value):
-            return None, Fault(RowCode.NOT_A_NUMBER, f"infinity {_NO_MEASUREMENT}", scope)
+        if not abs(value) <= LARGEST:
+            return None, Fault(RowCode.NOT_A_NUMBER, f"a number beyond {LARGEST:g} {_NO_MEASUREMENT}", scope)
         if column.age and value > MAX_AGE:
             message = f"an age above {MAX_AGE} years identifies a person"
             return None, Fault(RowCode.OUT_OF_RANGE, message, scope, Kind.AGE_ABOVE_89)
@@ -180,7 +189,7 @@ def number_reading(column: Number, scope: Scope) -> Callable[[str], Reading[floa
             return None, Fault(RowCode.NOT_WHOLE, f"only whole numbers ({unit}) are right here", scope)
         if not is_within(value, low, high):
             return None, Fault(RowCode.OUT_OF_RANGE, range_message(value, low, high, unit), outside)
-        return value, None
+        return value + 0.0, None  # without the sign of a zero, which would depend on the row that came first
 
     return read
 
@@ -201,8 +210,7 @@ def _no_number(cell: str, column: Number, scope: Scope) -> Fault:
     if is_formula(cell) and not _NOT_FINITE.fullmatch(cell):
         return _formula(cell, scope)
     code, problem = _what_instead(cell)
-    begins = _NUMBER.match(cell)
-    too_old = column.age and begins is not None and float(begins.group()) > MAX_AGE
+    too_old = column.age and any(float(digits) > MAX_AGE for digits in _DIGITS.findall(cell))
     return Fault(code, problem, scope, kind_of(cell) or (Kind.AGE_ABOVE_89 if too_old else None))
 
 

@@ -35,7 +35,7 @@ class Breakdown:
         self.dropped: dict[int, Counter[Key]] = {}
         self._known = {source: _declared(config, source) for source in self.columns}
         self._closed = {source for source in self.columns if _has_levels(config, source)}
-        self._cohort = re.compile(config.id.cohort) if config.id.cohort else None
+        self._cohort = re.compile(config.id.cohort, re.ASCII) if config.id.cohort else None
 
     def add(self, case_ids: Sequence[str], cells: Mapping[str, Sequence[str | None]]) -> None:
         """Count rows that are taken."""

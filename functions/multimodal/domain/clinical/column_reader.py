@@ -112,8 +112,9 @@ class ColumnReader:
             filled = self._conditions.holds(column.fill_when, batch)
             if filled:
                 fill = column.fill_when.value
-                values = zip(batch.values[source], filled, strict=True)
-                batch.values[source] = [fill if held and value is None else value for value, held in values]
+                # A cell that says something wrong is not one that says nothing.
+                rows = zip(batch.values[source], batch.cells[source], filled, strict=True)
+                batch.values[source] = [fill if held and cell is None else value for value, cell, held in rows]
         if getattr(column, "when_missing", None) != "reject":
             return
         known = batch.values[source] if isinstance(column, Number | DateDifference) else batch.cells[source]

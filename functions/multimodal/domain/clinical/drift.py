@@ -55,7 +55,8 @@ def _cases(previous: Mapping[str, Any], summary: ProfileSummary) -> dict[str, An
     whole = len(before) == previous["rows"] and len(now) == summary.rows
     limit = "g" if whole else min(sketch[-1] for sketch in (before, now) if len(sketch) == SKETCH_CASES)
     old, new = {h for h in before if h <= limit}, {h for h in now if h <= limit}
-    share = 1.0 if whole else len(new) / max(summary.rows, 1)
+    # Of both tables together: of a small one alone, none may be below the limit.
+    share = 1.0 if whole else (len(old) + len(new)) / (previous["rows"] + summary.rows)
     return {
         "new": round(len(new - old) / share),
         "gone": round(len(old - new) / share),

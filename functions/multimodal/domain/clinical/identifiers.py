@@ -5,10 +5,12 @@ or date and an id of the right pattern are not suspicious. A clean table therefo
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 
+from multimodal.domain.clinical.names import has_shape_of_name, is_name
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.reasons import Reason
 
@@ -29,47 +31,61 @@ class Kind(StrEnum):
     EMAIL = "EMAIL"
     SSN = "SSN"
     MRN = "MRN"
+    ADDRESS = "ADDRESS"
+    BIRTH_DATE = "BIRTH_DATE"
     AGE_ABOVE_89 = "AGE_ABOVE_89"
 
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
-_SSN = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
-_PHONE = re.compile(
-    r"(?<![\d.-])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\d.-])"
-    r"|\+\d[\d ().-]{7,}\d"
-    r"|\b(?:tel|phone|fax|mobile)\b\D{0,5}\d{5,}",
+# No repetition in a pattern is without a bound: a cell may have a hundred thousand characters.
+_EMAIL = re.compile(
+    r"[\w.+-]{1,64}@[\w-]*[^\W\d_]"
+    r"|\w{1,64} ?[(\[]at[)\]] ?\w{1,64}"
+    r"|\w{1,64} at \w{1,64} dot \w{2}",
     re.IGNORECASE,
 )
-_MRN = re.compile(r"\b(?:MRN|medical record)\b\D{0,10}\d|^\d{7,10}$", re.IGNORECASE)
-_WORD = r"[^\W\d_]"
-_CAPITALISED = rf"(?:[A-ZÀ-ÖØ-Þ](?:['’-]?{_WORD})*\.?)"
-_DICOM_NAME = re.compile(rf"^{_WORD}[\w' -]*\^{_WORD}[\w' .^-]*$")
-_TITLED = re.compile(rf"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof)\b\.? +{_CAPITALISED}")
-_LAST_FIRST = re.compile(rf"^{_CAPITALISED}(?:[ -]{_CAPITALISED})?, ?({_CAPITALISED})(?: {_CAPITALISED})?$")
-_FIRST_LAST = re.compile(rf"^({_CAPITALISED})(?: {_CAPITALISED}){{1,2}}$")
-_GIVEN_NAMES = """
-    aaron adam ahmed aisha alan albert alejandro alex alexander alexandra ali alice alicia amanda amy ana andrea
-    andrew angela ann anna anne anthony antonio arthur ashley barbara benjamin bernard betty beverly bill bob
-    bobby bonnie brandon brenda brian bruce bryan carl carlos carol caroline catherine charles cheryl chris
-    christina christine christopher cindy clara claire craig cynthia daniel danielle david deborah debra denise
-    dennis diane diego donald donna doris dorothy douglas dylan edward eileen elena elizabeth ellen emily emma
-    eric erica ethan eugene eva evelyn fatima fernando frances francis francisco frank fred gabriel gary george
-    gerald giovanni gladys greg gregory hannah hans harold harry heather heidi helen henry howard hugh ian irene
-    isaac isabella ivan jack jacob jacqueline jaime james jamie jane janet janice jason javier jean jeffrey
-    jennifer jeremy jerry jesse jessica jesus jill jim joan joe joel johann john johnny jonathan jorge jose
-    joseph joshua joyce juan judith judy julia julie justin karen karl katherine kathleen kathryn kathy keith
-    kelly kenneth kevin kimberly kyle larry laura lauren lawrence lee leo leonard linda lisa lois lori louis
-    louise lucas lucy luis lynn manuel marcus margaret maria marie marilyn mario mark martha martin marvin mary
-    matthew megan melissa mia michael michel michelle miguel mike mildred mohamed mohammed monica nancy natalie
-    nathan nicholas nicole noah nora norman olga olivia oscar pablo pamela patricia patrick paul paula pedro
-    peggy peter philip phillip phyllis rachel ralph randy raul raymond rebecca ricardo richard robert roberto
-    robin rodney roger ronald rosa roy russell ruth ryan samantha samuel sandra sara sarah scott sean sergio
-    sharon shawn sheila shirley sophia sophie stanley stephanie stephen steven stuart susan suzanne sylvia tammy
-    teresa terry theodore theresa thomas tiffany timothy todd tom tony tracy tyler valerie vanessa veronica
-    victor vincent walter wanda warren wayne wendy william willie yolanda zachary
-"""
-"""Common ones; those that are places, wards or qualities as well are left out."""
-_GIVEN = frozenset(_GIVEN_NAMES.split())
+_WEB = re.compile(r"\bhttps?://", re.IGNORECASE)
+_SSN = re.compile(r"(?<![\d-])\d{3}([ .-])\d{2}\1\d{4}(?![\d-])|\bSSN\b\D{0,5}\d{3}", re.IGNORECASE)
+_PHONE = re.compile(
+    r"(?<![\d.-])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\d.-])"
+    r"|\+\d[\d ().-]{7,20}\d"
+    r"|\b(?:tel|phone|fax|mobile|cell|call|ph)\b\D{0,5}(?:\d[ /.-]?){5}",
+    re.IGNORECASE,
+)
+_PHONE_ALONE = re.compile(r"[+(]?\d[\d ()/+-]{7,24}\d")
+_PHONE_DIGITS = range(9, 16)
+_MRN = re.compile(
+    r"\bMRN\D{0,10}\d"
+    r"|\bmed(?:ical|\.)? rec(?:ord|\.)?\b\D{0,15}\d"
+    r"|\b(?:patient|hospital|chart|acct|account|NHS|insurance)\.? ?(?:id|no|nr|number|#)?\b\W{0,4}\d(?: ?\d){4}"
+    r"|\bpat(?:ienten)?\.?-?nr\b\W{0,4}\d{4}"
+    r"|^\d{7,12}$",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(
+    r"\b\d{1,5}[A-Za-z]? (?:[\w'.]{1,30} ){1,3}"
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Court|Ct|Way|Place)\b"
+    r"|\w{2,40}(?:straße|strasse|str\.|gasse|weg|allee) \d"
+    r"|\bP\.? ?O\.? ?Box \d"
+    r"|\b\d{1,4},? rue \w"
+    r"|\b(?:Calle|Via|Rua|Avenida|Rue) [^\W\d_][\w ']{1,30} \d"
+    r"|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b"
+    r"|, ?[A-Z]{2} \d{5}\b"
+    r"|^\d{5}-\d{4}$"
+)
+_BIRTH_DATE = re.compile(r"\b(?:DOB|D\.O\.B\.|born|birth ?date|date of birth)\b\D{0,6}\d", re.IGNORECASE)
+_AGED = re.compile(
+    r"\b(?:age|aged|over)\b\W{0,3}(?:9\d|1[0-2]\d)\b(?![.,/-]?\d|%)"
+    r"|(?<![\d.,/-])(?:9\d|1[0-2]\d)(?:[ -]?years?[ -]old\b| ?y/?o\b)",
+    re.IGNORECASE,
+)
+_WITH_DIGITS = (
+    (Kind.SSN, _SSN),
+    (Kind.PHONE, _PHONE),
+    (Kind.MRN, _MRN),
+    (Kind.ADDRESS, _ADDRESS),
+    (Kind.BIRTH_DATE, _BIRTH_DATE),
+    (Kind.AGE_ABOVE_89, _AGED),
+)
 
 
 def kind_of(cell: str) -> Kind | None:
@@ -80,25 +96,24 @@ def kind_of(cell: str) -> Kind | None:
     >>> kind_of("555-12-3456"), kind_of("Squamous cell carcinoma")
     (<Kind.SSN: 'SSN'>, None)
     """
-    if _EMAIL.search(cell):
+    if not cell.isascii():
+        cell = _told(cell)
+    if ("@" in cell or "at" in cell.lower()) and _EMAIL.search(cell):
         return Kind.EMAIL
     if any(c.isdigit() for c in cell):
-        for kind, pattern in ((Kind.SSN, _SSN), (Kind.PHONE, _PHONE), (Kind.MRN, _MRN)):
+        for kind, pattern in _WITH_DIGITS:
             if pattern.search(cell):
                 return kind
-    return Kind.NAME if _is_name(cell) else None
+        if _PHONE_ALONE.fullmatch(cell) and sum(c.isdigit() for c in cell) in _PHONE_DIGITS:
+            return Kind.PHONE
+    if _WEB.search(cell):
+        return Kind.ADDRESS
+    return Kind.NAME if is_name(cell) else None
 
 
-def _is_name(cell: str) -> bool:
-    if _TITLED.search(cell) or _DICOM_NAME.match(cell):
-        return True
-    found = _LAST_FIRST.match(cell) or _FIRST_LAST.match(cell)
-    return found is not None and found.group(1).lower() in _GIVEN
-
-
-def has_shape_of_name(cell: str) -> bool:
-    """Return whether a cell is two or three capitalised words: a name, or any other title."""
-    return _FIRST_LAST.match(cell) is not None or _LAST_FIRST.match(cell) is not None
+def _told(cell: str) -> str:
+    """Return a cell as a reader sees it: digits of full width are digits, and what has no width is not there."""
+    return "".join(c for c in unicodedata.normalize("NFKC", cell) if unicodedata.category(c) != "Cf")
 
 
 class IdentifierGate:

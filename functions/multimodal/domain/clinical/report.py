@@ -93,12 +93,16 @@ class Counts:
         Rows that are not taken: they have a problem; a filter of the configuration leaves them out.
     records : mapping
         Feature group → records.
+    repeated : int
+        Of the rejected rows, those whose case is in other rows too. That is known only at the end, so the report's
+        figures on columns and outcomes still count them.
     """
 
     rows: int
     rejected: int = 0
     dropped: int = 0
     records: Mapping[str, int] = field(default_factory=dict)
+    repeated: int = 0
 
     @property
     def taken(self) -> int:
@@ -198,6 +202,11 @@ def _told(counts: Counts) -> Iterator[str]:
         yield f"{_rows(counts.dropped)} left out by filters of the configuration"
     if counts.rejected:
         yield f"{_rows(counts.rejected)} rejected: correct what rejected.csv names, then upload the file again"
+    if counts.repeated:
+        yield (
+            f"{_rows(counts.repeated)} of a case that is in several rows, of which none is taken; the figures of this "
+            "report still count them"
+        )
 
 
 def _rows(count: int) -> str:

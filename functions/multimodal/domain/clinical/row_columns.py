@@ -25,7 +25,7 @@ class RowsByColumn:
 
     def __init__(self, config: ClinicalConfig, positions: Mapping[str, int], gate: IdentifierGate) -> None:
         self._id, self._positions, self._gate = config.id, positions, gate
-        self._pattern = re.compile(config.id.pattern)
+        self._pattern = re.compile(config.id.pattern, re.ASCII)
 
     def batch(self, first: int, rows: Sequence[Sequence[str]]) -> tuple[Batch, list[RowProblem]]:
         """Return the rows that have a cell for each column of the header, and what is wrong with the others."""

@@ -14,7 +14,7 @@ class RowFilters:
 
     def __init__(self, config: ClinicalConfig, conditions: Conditions) -> None:
         self._id, self._filters, self._conditions = config.id.source, config.rows, conditions
-        self._patterns = [re.compile(f.drop_ids) if f.drop_ids else None for f in config.rows]
+        self._patterns = [re.compile(f.drop_ids, re.ASCII) if f.drop_ids else None for f in config.rows]
 
     def apply(self, batch: Batch) -> None:
         """Note in the batch which rows are left out."""

@@ -15,7 +15,7 @@ from multimodal.domain.clinical.report import Counts, ProblemTally, Upload, buil
 from multimodal.domain.clinical.report_html import render_html
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.reasons import Reason
-from multimodal.domain.table import PROFILE_NAME, TableBatch, TableVerdict, UploadContext
+from multimodal.domain.table import PROFILE_NAME, RowProblem, TableBatch, TableVerdict, UploadContext
 from multimodal.domain.table_rows import TableRows
 
 BATCH_ROWS, BATCH_CHARACTERS = 1_000, 2_000_000
@@ -97,12 +97,21 @@ class ClinicalTable:
             self._profile.add(encoded.profiled)
         return TableBatch(encoded.rows, encoded.records, encoded.problems)
 
-    def verdict(self) -> TableVerdict:
+    def verdict(self, repeated: Iterable[RowProblem] = (), records: Mapping[str, int] | None = None) -> TableVerdict:
         """Return the reports, and whether the table must be looked at before anything of it is written."""
+        again = 0
+        for problem in repeated:
+            self._problems.add(problem)
+            again += 1
+        self._counts["rejected"] += again
+        if records is not None:
+            self._records = Counter(records)
         summary = self._profile.finish()
-        counts = Counts(self._counts["rows"], self._counts["rejected"], self._counts["dropped"], dict(self._records))
+        counts = Counts(
+            self._counts["rows"], self._counts["rejected"], self._counts["dropped"], dict(self._records), again
+        )
         report = build_report(self._config, self._source, summary, counts, self._problems, self._previous)
-        reports = {**_reports(report), PROFILE_NAME: _json(summary.document())}
+        reports = {**_reports(report), PROFILE_NAME: _json(summary.document(self._upload.upload_id))}
         numbers = {name: self._counts[name] for name in ("rows", "rejected", "dropped")}
         return TableVerdict(leakage_hold(report, self._config), reports, {**numbers, "records": self._records.total()})
 
