@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from multimodal.domain.clinical.codes import RowCode
 from multimodal.domain.clinical.config import DateDifference, Flag, Number, OneHot, Ordinal
 from multimodal.domain.clinical.identifiers import MAX_AGE, Kind, kind_of
+from multimodal.domain.clinical.names import has_shape_of_name
 from multimodal.domain.table import Scope
 
 V = TypeVar("V")
