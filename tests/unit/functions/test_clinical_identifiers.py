@@ -354,6 +354,11 @@ def test_an_age_above_89_is_seen_however_it_is_written(cell: str) -> None:
     assert refused(encoded(csv_text(rows({"Age": cell})))).details == {"columns": {"Age": {"AGE_ABOVE_89": 1}}}
 
 
+@pytest.mark.parametrize("cell", ["zz97", "R01-097", "1997-98", "12-95"])
+def test_digits_of_something_else_are_no_age(cell: str) -> None:
+    assert [code for _, _, code, _ in read({"Age": cell}).found] == ["NOT_A_NUMBER"]
+
+
 def test_no_message_repeats_a_level_that_is_not_declared() -> None:
     found = read({"Sex": "zorblax"}, {"Smoking": "formar"})
     assert [p.code for p in found.problems] == ["UNKNOWN_LEVEL", "UNKNOWN_LEVEL"]

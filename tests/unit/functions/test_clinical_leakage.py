@@ -189,3 +189,53 @@ class TestRealTable:
         code, message = leakage_hold(report, dataset) or ("", "")
         assert code == LEAKAGE_SUSPECTED
         assert "Time to Death (days)" in message
+
+
+@pytest.mark.parametrize("dead_are", ["outside", "inside"])
+def test_an_outcome_at_both_extremes_or_between_them_is_seen(dead_are: str) -> None:
+    rng = random.Random(7)
+
+    def score(died: bool) -> str:
+        far = died == (dead_are == "outside")
+        return str(rng.choice([-9, 9]) + rng.gauss(0, 1) if far else rng.gauss(0, 1))
+
+    rows = [{**row, "score": score(row["status"] == "dead")} for row in rows_of()]
+    _, report = judged([number("score")], rows)
+    assert column(report, "score")["suspected"] == ["value"]
+
+
+def test_an_ordinal_level_between_two_others_is_seen() -> None:
+    step = {"source": "step", "kind": "ordinal", "name": "step", "available_at": "baseline"}
+    rows = [{**r, "step": "2" if r["status"] == "dead" else "13"[i % 2]} for i, r in enumerate(rows_of())]
+    _, report = judged([{**step, "levels": {"1": 1, "2": 2, "3": 3}}], rows)
+    assert column(report, "step")["suspected"] == ["value"]
+
+
+def test_what_values_and_their_absence_tell_only_together_is_seen() -> None:
+    """Of the dead most have no value, and the few that have one a high one: neither is enough to judge by."""
+    rows = [
+        {**row, "score": str(i) if row["status"] == "alive" else "9999" if i % 24 == 0 else ""}
+        for i, row in enumerate(rows_of(120))
+    ]
+    _, report = judged([number("score")], rows)
+    found = column(report, "score")
+    assert found["missingness"]["low"] < 0.9
+    assert found["suspected"] == ["value"]
+
+
+def test_noise_holds_nothing() -> None:
+    rng = random.Random(11)
+    names = [f"noise_{n}" for n in range(200)]
+
+    def cell(n: int) -> str:
+        if rng.random() < (0.0, 0.1, 0.5, 0.9)[n % 4]:
+            return ""
+        return (
+            rng.choice("abcdefgh") if n % 5 == 0 else str(rng.choice([0, 0, 1]) if n % 5 == 1 else rng.expovariate(1))
+        )
+
+    columns = [one_hot(name, *"abcdefgh") if n % 5 == 0 else number(name) for n, name in enumerate(names)]
+    rows = [{**row, **{name: cell(n) for n, name in enumerate(names)}} for row in rows_of(162)]
+    dataset, report = judged(columns, rows)
+    assert len(report["leakage"]["columns"]) == 200
+    assert leakage_hold(report, dataset) is None

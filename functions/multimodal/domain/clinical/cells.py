@@ -163,7 +163,7 @@ def _formula(cell: str, scope: Scope) -> Fault:
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 LARGEST = 1e15
 """Larger numbers are typing errors: up to here a whole one is exact, and sums and squares of a million stay finite."""
-_DIGITS = re.compile(r"[0-9]{1,15}")
+_YEARS = re.compile(r"(?<![\w.-])[0-9]{2,3}(?![0-9])")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:[,' \u00a0\u202f][0-9]{3})+(?:\.[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]+,[0-9]+")
 _WITH_UNIT = re.compile(r"[+-]?[0-9.,]+\s*[A-Za-zµμ°%][^0-9]{0,20}[23²³]?|[$€£]\s*[0-9.,]+")
@@ -211,7 +211,7 @@ def _no_number(cell: str, column: Number, scope: Scope) -> Fault:
     if is_formula(cell) and not _NOT_FINITE.fullmatch(cell):
         return _formula(cell, scope)
     code, problem = _what_instead(cell)
-    too_old = column.age and any(float(digits) > MAX_AGE for digits in _DIGITS.findall(cell))
+    too_old = column.age and any(int(years) > MAX_AGE for years in _YEARS.findall(cell))
     return Fault(code, problem, scope, kind_of(cell) or (Kind.AGE_ABOVE_89 if too_old else None))
 
 

@@ -1,5 +1,6 @@
 """Features that give the outcome away: each column alone, by its value and by whether it is there at all."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,10 +8,13 @@ from multimodal.domain.clinical.auc import FOLDS, Auc, auc_of_categories, auc_of
 from multimodal.domain.clinical.cohorts import OTHER
 from multimodal.domain.clinical.config import LATE_STAGES, ClinicalConfig, Column
 from multimodal.domain.clinical.profile import ProfileSummary, Sample
+from multimodal.domain.clinical.quantiles import quantile
 
 LEAKAGE_SUSPECTED = "LEAKAGE_SUSPECTED"
 THRESHOLD = 0.9
 """A column is suspected when the lower bound of its AUC reaches this."""
+TENTHS = 10
+"""Intervals by which a number is judged beside its order."""
 MIN_CASES = 10
 """Positives, and negatives, below which nothing is said of a column."""
 
@@ -58,8 +62,8 @@ def _scored(
     values = (
         [told[i] for i in places] if told else [_as_feature(column, sample.cells[column.source][i]) for i in places]
     )
-    value = _by_value(column, values, outcomes)
     missingness = _by_missingness(values, outcomes)
+    value = _by_value(column, values, outcomes, missingness["suspected"])
     return {
         "column": column.source,
         "available_at": column.available_at,
@@ -79,18 +83,38 @@ def _as_feature(column: Column, cell: str | None) -> str | bool | None:
     return cell in column.true if column.kind == "flag" and cell in column.values else None
 
 
-def _by_value(column: Column, values: Sequence[Any], outcomes: Sequence[bool]) -> dict[str, Any]:
+def _by_value(
+    column: Column, values: Sequence[Any], outcomes: Sequence[bool], explained: bool = False
+) -> dict[str, Any]:
     if column.kind == "date":
         return _unscored("a date is never a feature itself")
+    is_number = column.kind in ("number", "date_difference", "ordinal")
     present = [(value, outcome) for value, outcome in zip(values, outcomes, strict=True) if value is not None]
     positives = sum(outcome for _, outcome in present)
     negatives = len(present) - positives
     if min(positives, negatives) < MIN_CASES:
-        return _unscored(
-            f"a value is there for {positives} favourable and {negatives} other outcomes: too few to judge"
-        )
-    scored = auc_of_numbers if column.kind in ("number", "date_difference", "ordinal") else auc_of_categories
-    return _judged(scored([value for value, _ in present], [outcome for _, outcome in present]))
+        few = f"a value is there for {positives} favourable and {negatives} other outcomes: too few to judge"
+        return _unscored(few) if explained or not present else _with_missing(is_number, values, outcomes, few)
+    known, of_known = [value for value, _ in present], [outcome for _, outcome in present]
+    if not is_number:
+        return _judged(auc_of_categories(known, of_known))
+    # By its order, and by its intervals: an outcome may lie at both extremes, or between them.
+    scores = (auc_of_numbers(known, of_known), auc_of_categories(_intervals(known), of_known))
+    return _judged(max(scores, key=lambda auc: auc.value))
+
+
+def _intervals(values: Sequence[float | None]) -> list[int | None]:
+    """Return for each number which tenth of all it is in; few different numbers are told apart as they are."""
+    ordered = sorted(value for value in values if value is not None)
+    distinct = sorted(set(ordered))
+    ends = distinct if len(distinct) <= TENTHS else sorted({quantile(ordered, n / TENTHS) for n in range(1, TENTHS)})
+    return [None if value is None else bisect_left(ends, value) for value in values]
+
+
+def _with_missing(is_number: bool, values: Sequence[Any], outcomes: Sequence[bool], few: str) -> dict[str, Any]:
+    """Judge the values together with their absence: each alone may be too little to tell what both tell."""
+    judged = _judged(auc_of_categories(_intervals(values) if is_number else values, outcomes))
+    return judged if judged["suspected"] else _unscored(few)
 
 
 def _by_missingness(values: Sequence[Any], outcomes: Sequence[bool]) -> dict[str, Any]:
