@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from multimodal.adapters.s3_objects import S3Objects
@@ -102,6 +103,8 @@ def objects(account: Account, monkeypatch: pytest.MonkeyPatch) -> S3Objects:
     """The adapter on a bucket of the laptop."""
     for name, value in account.cloud.environment().items():
         monkeypatch.setenv(name, value)
+    # boto3 keeps one session for a process, with the credentials that an earlier test had.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     account.client("s3").create_bucket(Bucket="tables")
     return S3Objects("tables")
 
