@@ -121,6 +121,11 @@ class RnaRecords:
         manifest = self._processed.read_json(manifest_key(assay["reference"], assay["engine"]))
         if manifest is None:
             return None
+        replaced = [name for name in ("genome", "annotation") if manifest.get(name, assay[name]) != assay[name]]
+        if replaced:
+            # Another annotation's gene ids would not be found in the case's table: each gene would look as if missing.
+            message = f"the reference's {' and '.join(replaced)} changed while the case was quantified; retry the case"
+            raise BadInputError(Reason.FEATURES_INVALID, message)
         return self._processed.lines(transcripts_key(assay["reference"], manifest))
 
 

@@ -186,6 +186,18 @@ def test_table_that_is_not_there_yet_comes_again(gone: str) -> None:
         world.ingest(key)
 
 
+@pytest.mark.parametrize(("name", "other", "refused"), [("annotation", True, True), ("genome", False, False)])
+def test_reference_that_was_replaced_meanwhile_makes_no_gene_missing(name: str, other: bool, refused: bool) -> None:
+    world, key = _processed()
+    manifest = world.processed.read_json("references/human/salmon.manifest.json")
+    assert manifest is not None
+    said = "GENCODE of next year" if other else run_document()["assay"][name]
+    world.processed.write_json("references/human/salmon.manifest.json", {**manifest, name: said})
+    world.ingest(key)
+    assert world.case().reason_code == ("FEATURES_INVALID" if refused else None)
+    assert (world.features.records == []) is refused
+
+
 def test_manifest_that_names_a_table_outside_of_the_reference_is_refused() -> None:
     world, key = _processed()
     world.processed.write_json("references/human/salmon.manifest.json", {"files": {"transcripts": "../../x.tsv"}})

@@ -167,6 +167,8 @@ def test_gzip_of_several_members_is_read_to_its_end(tmp_path: Path) -> None:
         (exon("c", 0, 4, "+", "T", "G"), "no interval"),
         (exon("c", 1, 4, ".", "T", "G"), "no strand"),
         (exon("c", 1, 4, "+", "T", ""), "no gene_id"),
+        (exon("c", 1, 4, "+", "T", "").replace('gene_id "', 'ID=x; "'), "expected GTF, not GFF3"),
+        (exon("c", 1, 4, "+", "T", "my gene"), "'my gene' holds a blank"),
         (exon("c", 1, 4, "+", "", "G"), "transcript_id"),
         (exon("c", 1, 4, "+", "T", "G") * 2, "overlap"),
         (exon("c", 1, 4, "+", "T", "G") + exon("c", 4, 8, "+", "T", "G"), "overlap"),
@@ -265,6 +267,7 @@ def test_table_must_cover_the_fasta(tmp_path: Path) -> None:
         ("transcript_id,gene_id,gene_name\nT1,G1,A\n", "must begin"),
         ("transcript_id\tgene_id\tgene_name\nT1\tG1\n", "line 2"),
         ("transcript_id\tgene_id\tgene_name\nT1\tG1\tA\nT1\tG2\tA\n", "line 3: T1 occurs twice"),
+        ("transcript_id\tgene_id\tgene_name\nT1\tmy gene\tA\n", "line 2: an id holds a blank"),
     ],
 )
 def test_broken_table_is_refused(tmp_path: Path, content: str, said: str) -> None:

@@ -17,6 +17,7 @@ from rnaseq_job.engine import BuiltReference, EngineOptions
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.salmon import PROBE_BYTES, SalmonEngine, _first_fragments, probe_arguments, quant_arguments
 from rnaseq_job.samples import Lane, Sample
+from rnaseq_job.tables import HEADER, check_genes
 from tests.unit.rnaseq.support import (
     SALMON_MISSING,
     WITHOUT_SALMON,
@@ -49,6 +50,16 @@ def paired(folder: str = "") -> Sample:
 
 
 OPTIONS = EngineOptions("ISR", 3, Path("work"))
+
+
+def test_a_table_of_genes_that_are_not_the_references_is_refused(tmp_path: Path) -> None:
+    """salmon cuts an id at a blank and then reads all that follow askew, with success."""
+    table = tmp_path / "quant.genes.sf"
+    table.write_text(f"{HEADER}\nG1\t9\t9\t5\t1\nmy\t9\t9\t5\t1\n")
+    check_genes(table, {"t1": "G1", "t2": "my"})
+    with pytest.raises(InputRejectedError, match="1 rows of the table of genes") as caught:
+        check_genes(table, {"t1": "G1", "t2": "my gene"})
+    assert caught.value.details["examples"] == ["my"]
 
 
 @pytest.mark.parametrize("mates", [1, 2])

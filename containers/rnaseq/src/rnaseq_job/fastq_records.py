@@ -116,7 +116,7 @@ class Records:
 
     def filled(self) -> int:
         """Give how many records there are up to the last one that is not four blank lines."""
-        if not len(self) or self.lengths[-1].any():  # as nearly always
+        if not len(self) or self.bounds[-1] - self.bounds[-1 - LINES] > LINES:  # as nearly always
             return len(self)
         content = np.flatnonzero(self.lengths.any(axis=1))
         return int(content[-1]) + 1 if len(content) else 0

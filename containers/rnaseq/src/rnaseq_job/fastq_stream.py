@@ -80,11 +80,11 @@ class FastqReader:
 
     def _filled(self, records: Records) -> Records:
         """Leave out the blank lines at the end of the file, which four at a time look like records without content."""
-        filled, blank = records.split(records.filled())
-        if self._ended and len(filled):
+        count = records.filled()
+        if self._ended and count:
             raise self._broken(0, 0, "blank lines stand between the reads")
-        self._ended = self._ended or len(blank) > 0
-        return filled
+        self._ended = self._ended or count < len(records)
+        return records if count == len(records) else records.split(count)[0]
 
     def _check_length(self, rest: bytes) -> None:
         """Refuse a record that is not complete yet for a line that does not end."""

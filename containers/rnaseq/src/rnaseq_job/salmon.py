@@ -19,7 +19,7 @@ from rnaseq_job.fastq_records import LINES
 from rnaseq_job.library_type import DETECT, compatible_share, detect
 from rnaseq_job.process import Ended, run
 from rnaseq_job.samples import Lane, Sample
-from rnaseq_job.tables import check_covered, read_genes, write_gene_map
+from rnaseq_job.tables import check_covered, check_genes, read_genes, write_gene_map
 
 PROBE_FRAGMENTS: Final = 100_000
 """Fragments from which strands are told when a library type is declared."""
@@ -79,6 +79,7 @@ class SalmonEngine:
         command = quant_arguments(self.program, sample, reference.index, gene_map, options, output)
         _judge(run(command, options.work / "salmon.log"), output)
         check_covered(output / "quant.sf", genes)
+        check_genes(output / "quant.genes.sf", genes)
         detected, ratio = self._library(sample, reference, options, output)
         counts = _read(output / "aux_info" / "meta_info.json")
         return Quantification(

@@ -91,6 +91,25 @@ def check_covered(transcripts: Path, genes: Mapping[str, str]) -> None:
         )
 
 
+def check_genes(table: Path, genes: Mapping[str, str]) -> None:
+    """Refuse a table of genes that are not the reference's: an id that the engine cut makes others of all that follow.
+
+    Raises
+    ------
+    InputRejectedError
+        REFERENCE_INVALID with the first names that are no genes.
+    """
+    known = set(genes.values())
+    strange = [name for name in names_of(table) if name not in known]
+    if strange:
+        raise InputRejectedError(
+            ReasonCode.REFERENCE_INVALID,
+            f"{len(strange)} rows of the table of genes are no genes of transcripts.tsv. Build the reference again, "
+            "from an annotation whose ids hold no blank.",
+            {"strange": len(strange), "examples": list(strange[:_SHOWN_NAMES])},
+        )
+
+
 def _parts(table: Path) -> tuple[str, list[str]]:
     lines = table.read_text(encoding="utf-8").splitlines() if table.is_file() else []
     columns = HEADER.count("\t")

@@ -101,7 +101,10 @@ def _add_line(annotation: Annotation, path: Path, number: int, columns: list[str
     attributes = columns[8]
     gene = _value(_GENE_ID, attributes)
     if not gene:
-        raise _broken(path, number, "no gene_id")
+        hint = "; expected GTF, not GFF3" if "=" in attributes else ""
+        raise _broken(path, number, f"no gene_id{hint}")
+    if _has_blank(gene):
+        raise _broken(path, number, f"the gene_id {gene!r} holds a blank, at which salmon would cut it")
     symbol = _value(_GENE_NAME, attributes) or _value(_SYMBOL, attributes)
     if symbol:
         annotation.gene_names.setdefault(gene, symbol)
@@ -112,7 +115,7 @@ def _add_line(annotation: Annotation, path: Path, number: int, columns: list[str
 def _add_exon(annotation: Annotation, path: Path, number: int, columns: list[str], gene: str) -> None:
     chromosome, strand, attributes = columns[0], columns[6], columns[8]
     name = _value(_TRANSCRIPT_ID, attributes)
-    if not name or any(letter.isspace() for letter in name):
+    if not name or _has_blank(name):
         raise _broken(path, number, "an exon without a usable transcript_id")
     if strand not in "+-":
         raise _broken(path, number, f"transcript {name} has no strand")
@@ -132,6 +135,10 @@ def _interval(path: Path, number: int, columns: list[str]) -> tuple[int, int]:
     if not (start.isdecimal() and end.isdecimal() and 1 <= int(start) <= int(end)):
         raise _broken(path, number, f"start {start!r} and end {end!r} are no interval")
     return int(start), int(end)
+
+
+def _has_blank(name: str) -> bool:
+    return any(letter.isspace() for letter in name)
 
 
 def _value(pattern: re.Pattern[str], attributes: str) -> str:

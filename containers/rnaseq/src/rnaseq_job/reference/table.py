@@ -111,6 +111,8 @@ def _check_header(path: Path, cells: list[str]) -> None:
 def _parsed(path: Path, number: int, cells: list[str]) -> Row:
     if len(cells) != len(HEADER) or not cells[0] or not cells[1]:
         raise invalid(f"{path.name}, line {number}: expected transcript, gene and symbol.", line=number)
+    if any(letter.isspace() for letter in cells[0] + cells[1]):
+        raise invalid(f"{path.name}, line {number}: an id holds a blank, at which salmon would cut it.", line=number)
     return Row(cells[0], cells[1], cells[2] or cells[1])
 
 
