@@ -15,7 +15,7 @@ from multimodal.domain.reasons import Reason
 from multimodal.domain.rejected_rows import rejected_lines
 from multimodal.domain.results import MAX_MESSAGE, Outcome
 from multimodal.domain.table import PROFILE_NAME, TableReader, TableVerdict, UploadContext
-from multimodal.domain.table_limits import PART_RECORDS
+from multimodal.domain.table_limits import MAX_PARTS, PART_RECORDS
 from multimodal.domain.table_paths import INGEST_NAME, REJECTED_NAME, REPORT_NAME
 from multimodal.domain.table_state import (
     DatasetState,
@@ -130,6 +130,7 @@ class CheckTable:
             return self._hold(found, *verdict.hold, counts)
         if not any(counts[name] for name in _OF_USE):
             return self._quarantine(found, Reason.NO_ROW_TAKEN, _nothing(counts), {}, counts)
+        _refuse_too_many(counts["written"], self._part_records)
         return self._prepare(
             found,
             spool,
@@ -225,6 +226,16 @@ class CheckTable:
     def _end(self, found: TableRun, decision: str, cause: str) -> dict[str, Any]:
         logger().info("table not taken", correlation_id=found.unit.correlation_id, run_id=found.run, decision=decision)
         return {"run_id": found.run, "decision": decision, "cause": cause, "parts": []}
+
+
+def _refuse_too_many(records: int, part_records: int) -> None:
+    most = MAX_PARTS * part_records
+    if records > most:
+        message = (
+            f"the table makes {records:,} new records and {most:,} are written at once; split it by rows into files "
+            "with the same header and upload them one by one"
+        )
+        raise BadInputError(Reason.INPUT_TOO_LARGE, message, {"records": records})
 
 
 def _nothing(counts: Counts) -> str:

@@ -8,8 +8,9 @@ import pytest
 
 from multimodal.domain.clinical.config import ClinicalConfig
 from multimodal.domain.clinical.identifiers import IdentifierGate, Kind, kind_of
+from multimodal.domain.clinical.lint import problems
 from multimodal.domain.errors import BadInputError
-from tests.unit.functions.clinical_small import csv_text, encoded, read, refused, rows, with_column
+from tests.unit.functions.clinical_small import csv_text, encoded, raw, read, refused, rows, with_column
 
 IDENTIFYING = [
     (Kind.NAME, "Nguyen Van An"),
@@ -401,3 +402,22 @@ def test_a_long_cell_takes_no_long_time(beginning: str, column: str) -> None:
     with suppress(BadInputError):
         read({column: (beginning * 131_000)[:131_000] + "x"})
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("case", ["Doe, Jane", "Müller Jürgen", "jane@x.org", "123-45-6789"])
+def test_an_id_pattern_that_says_nothing_explains_no_name(case: str) -> None:
+    study = ClinicalConfig.model_validate(raw(id={"source": "Case ID", "pattern": r"[\x20-\x7e\u00fc]+"}))
+    error = refused(encoded(csv_text(rows({}, {"Case ID": f'"{case}"'}))), study)
+    assert error.details["columns"].keys() == {"Case ID"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("pattern", "case"), [(r".+", "C-001"), (r"\d+", "12345678"), (r"\w+", "TCGA_05_4244")])
+def test_plain_ids_of_a_loose_pattern_pass(pattern: str, case: str) -> None:
+    study = ClinicalConfig.model_validate(raw(id={"source": "Case ID", "pattern": pattern}))
+    assert read({"Case ID": case}, config=study).only("baseline")["case_id"] == case
+
+
+def test_an_age_must_be_said_to_be_one() -> None:
+    (found,) = problems(ClinicalConfig.model_validate(with_column("Age", age=None)))
+    assert "'Age': is an age in years; add age: true" in found
+    assert list(problems(ClinicalConfig.model_validate(with_column("Age", age=True)))) == []

@@ -1,6 +1,10 @@
 """From a table to records: all of it is judged first, only what changed is written, and a crash loses nothing."""
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -573,3 +577,73 @@ def test_what_another_run_wrote_over_is_written_again() -> None:
     world.retry("a.csv" if first == "2" else "b.csv")
     world.execute(world.start())
     assert world.values()["A"] == {"1": "2", "2": "1"}[first]
+
+
+def test_more_parts_than_an_execution_can_tell_of_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("multimodal.services.check_table.MAX_PARTS", 2)
+    world = TableWorld()
+    assert world.take(TEN)["decision"] == "refused"
+    assert world.table().reason_code == "INPUT_TOO_LARGE"
+    assert world.features.records == []
+
+
+_PORTS = (
+    ("ledger", ("get", "update")),
+    ("raw", ("open",)),
+    ("processed", ("read_json", "lines", "write_lines", "write_text", "write_json")),
+    ("features", ("put",)),
+)
+
+
+def _broken(world: TableWorld, call: int, error: type[Exception], *, after: bool) -> list[str]:
+    """Let one call of a port fail, before or after its effect; return the calls, as they are made."""
+    made: list[str] = []
+
+    def fails(name: str, real: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        made.append(name)
+        now = len(made) == call
+        if now and not after:
+            raise error(name)
+        answer = real(*given, **named)
+        if now:
+            raise error(name)
+        return answer
+
+    for port, names in _PORTS:
+        for name in names:
+            real = getattr(getattr(world, port), name)
+            setattr(getattr(world, port), name, partial(fails, f"{port}.{name}", real))
+    return made
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("error", [CrashError, RetryableError])
+def test_whichever_call_fails_the_records_are_right_in_the_end(error: type[Exception], *, after: bool) -> None:
+    """A corrected table on top of one that was taken; its execution is run again, or retried, until it is through."""
+    corrected = "C0,100 C1,1 C2,2 C3,103 D,5"
+    reached = 0
+    for call in range(1, 200):
+        world = TableWorld()
+        world.take(TEN)
+        world.put_table(corrected)
+        run = world.start()
+        made = _broken(world, call, error, after=after)
+        with suppress(CrashError, RetryableError):
+            world.execute(run)
+        if len(made) < call:
+            break
+        reached = call
+        for _ in range(4):
+            if world.table().status is Status.FAILED:
+                world.retry()
+            elif world.table().status is Status.PROCESSING:
+                world.clock.advance(LEASE_SECONDS + 60)
+            world.tick(60)
+            for started in [r for r in world.table_runs.started if r in world.table_runs.running] or [run]:
+                world.execute(started)
+        assert world.table().status is Status.COMPLETED, made[call - 1]
+        kept = {f"C{n}": str(n) for n in range(10)}
+        assert world.values() == kept | {"C0": "100", "C3": "103", "D": "5"}, made[call - 1]
+        state = json.loads(world.processed.content[f"clinical/{DATASET}/_state/state.json"])
+        assert state["pending"] == [], made[call - 1]
+    assert reached > 20

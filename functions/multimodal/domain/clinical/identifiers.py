@@ -43,6 +43,7 @@ _EMAIL = re.compile(
     r"|\w{1,64} at \w{1,64} dot \w{2}",
     re.IGNORECASE,
 )
+_AT = re.compile(r"@|\bat\b", re.IGNORECASE)
 _WEB = re.compile(r"\bhttps?://", re.IGNORECASE)
 _SSN = re.compile(r"(?<![\d-])\d{3}([ .-])\d{2}\1\d{4}(?![\d-])|\bSSN\b\D{0,5}\d{3}", re.IGNORECASE)
 _PHONE = re.compile(
@@ -64,7 +65,7 @@ _MRN = re.compile(
 _ADDRESS = re.compile(
     r"\b\d{1,5}[A-Za-z]? (?:[\w'.]{1,30} ){1,3}"
     r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Court|Ct|Way|Place)\b"
-    r"|\w{2,40}(?:straße|strasse|str\.|gasse|weg|allee) \d"
+    r"|(?<=\w\w)(?:straße|strasse|str\.|gasse|weg|allee) \d"
     r"|\bP\.? ?O\.? ?Box \d"
     r"|\b\d{1,4},? rue \w"
     r"|\b(?:Calle|Via|Rua|Avenida|Rue) [^\W\d_][\w ']{1,30} \d"
@@ -79,13 +80,14 @@ _AGED = re.compile(
     re.IGNORECASE,
 )
 _WITH_DIGITS = (
-    (Kind.SSN, _SSN),
-    (Kind.PHONE, _PHONE),
-    (Kind.MRN, _MRN),
-    (Kind.ADDRESS, _ADDRESS),
-    (Kind.BIRTH_DATE, _BIRTH_DATE),
-    (Kind.AGE_ABOVE_89, _AGED),
+    (3, Kind.SSN, _SSN),
+    (5, Kind.PHONE, _PHONE),
+    (1, Kind.MRN, _MRN),
+    (1, Kind.ADDRESS, _ADDRESS),
+    (1, Kind.BIRTH_DATE, _BIRTH_DATE),
+    (2, Kind.AGE_ABOVE_89, _AGED),
 )
+"""Patterns, and the digits without which none of them can fit."""
 
 
 def kind_of(cell: str) -> Kind | None:
@@ -98,14 +100,14 @@ def kind_of(cell: str) -> Kind | None:
     """
     if not cell.isascii():
         cell = _told(cell)
-    if ("@" in cell or "at" in cell.lower()) and _EMAIL.search(cell):
+    if _AT.search(cell) and _EMAIL.search(cell):
         return Kind.EMAIL
-    if any(c.isdigit() for c in cell):
-        for kind, pattern in _WITH_DIGITS:
-            if pattern.search(cell):
-                return kind
-        if _PHONE_ALONE.fullmatch(cell) and sum(c.isdigit() for c in cell) in _PHONE_DIGITS:
-            return Kind.PHONE
+    digits = sum(map(str.isdigit, cell))
+    for fewest, kind, pattern in _WITH_DIGITS:
+        if digits >= fewest and pattern.search(cell):
+            return kind
+    if digits in _PHONE_DIGITS and _PHONE_ALONE.fullmatch(cell):
+        return Kind.PHONE
     if _WEB.search(cell):
         return Kind.ADDRESS
     return Kind.NAME if is_name(cell) else None

@@ -1,5 +1,6 @@
 """What can be wrong with a clinical configuration beyond a single field, in words a data manager understands."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from multimodal.domain.errors import ConfigurationError
 from multimodal.domain.feature_group import FeatureGroupSpec, check_group
 
 ORDER: tuple[Stage, ...] = ("baseline", "surgery", "post_treatment", "outcome")
+_AGE = re.compile(r"\bage\b(?! of )", re.IGNORECASE)
 CLOSED = ("one_hot", "ordinal", "flag")
 """Kinds of column whose values are all declared."""
 
@@ -71,6 +73,8 @@ def _of_column(config: ClinicalConfig, column: Column) -> Iterator[str]:
     yield from _values(config, column)
     if column.missing_when:
         yield from _prefixed("missing_when", _own_condition(config, column, column.missing_when))
+    if column.kind == "number" and column.unit == "years" and _AGE.search(column.source) and not column.age:
+        yield "is an age in years; add age: true, so that a table with an age above 89 is refused"
     if column.kind in ("number", "date_difference"):
         yield from _range(column)
         if column.fill_when:

@@ -1,7 +1,7 @@
 """Rows of a clinical table turned into columns, and each row's case."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from multimodal.domain.clinical.batch import Batch
 from multimodal.domain.clinical.cells import Fault, is_formula
@@ -9,6 +9,9 @@ from multimodal.domain.clinical.codes import RowCode
 from multimodal.domain.clinical.config import ClinicalConfig
 from multimodal.domain.clinical.identifiers import IdentifierGate, kind_of
 from multimodal.domain.table import RowProblem
+
+_NO_IDS = ("Doe, Jane", "Jane Doe", "DOE^JANE", "Doe", "jane.doe@example.org", "123-45-6789", "555-123-4567")
+"""What no pattern of an id should take; one that does explains nothing, and its ids are looked at."""
 
 
 class RowsByColumn:
@@ -26,6 +29,7 @@ class RowsByColumn:
     def __init__(self, config: ClinicalConfig, positions: Mapping[str, int], gate: IdentifierGate) -> None:
         self._id, self._positions, self._gate = config.id, positions, gate
         self._pattern = re.compile(config.id.pattern, re.ASCII)
+        self._takes_names = any(map(self._pattern.fullmatch, _NO_IDS))
 
     def batch(self, first: int, rows: Sequence[Sequence[str]]) -> tuple[Batch, list[RowProblem]]:
         """Return the rows that have a cell for each column of the header, and what is wrong with the others."""
@@ -44,6 +48,8 @@ class RowsByColumn:
         source = self._id.source
         ids = [cell.strip() for cell in raw[source]]
         fits = list(map(self._pattern.fullmatch, ids))
+        if self._takes_names:
+            self._look_at(case for case, fit in zip(ids, fits, strict=True) if fit)
         if None not in fits:
             return Batch(numbers, raw, ids)
         batch = Batch(numbers, raw, [case if fit else "" for case, fit in zip(ids, fits, strict=True)])
@@ -51,6 +57,16 @@ class RowsByColumn:
             if fit is None:
                 batch.note(index, source, self._wrong(case))
         return batch
+
+    def _look_at(self, ids: Iterable[str]) -> None:
+        """Look at ids whose pattern says so little that a name would fit it."""
+        for case in ids:
+            kind = kind_of(case)
+            self._gate.pass_by(self._id.source, 1)
+            if kind is not None and not case.isdigit():
+                self._gate.count(self._id.source, kind, 1)
+            elif kind is None:
+                self._gate.look(self._id.source, case, 1)
 
     def _wrong(self, case: str) -> Fault:
         if not case:
