@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
 DEMO_OUTPUT = ROOT / "demo-output"
+DATASET_FILES = ROOT / "functions" / "datasets"
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
