@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from local.cloud import read_cloud, start_cloud, stop_cloud
 from local.deploy import build, build_folder, deploy
 from local.deployment import Deployment, connect
-from local.errors import UsageError
+from local.errors import CommandError, UsageError
 from local.features import describe_group
 from local.processes import undisturbed
 from local.project import DATASET_FILES, PROGRAM, PYTHON_RUNTIME, STACK, STATE, shown
@@ -51,10 +53,36 @@ def launch(
             build(environment)
             step.detail = PYTHON_RUNTIME
         with steps.step("Deploy template.yaml (sam deploy)") as step:
-            deploy(environment, parameters=parameters)
             deployment = connect(STACK, environment)
+            _deploy(deployment, environment, parameters)
             step.detail = _describe(deployment)
     return deployment, environment
+
+
+def _deploy(deployment: Deployment, environment: Mapping[str, str], parameters: Mapping[str, str] | None) -> None:
+    """Deploy, and say of a failure why: sam's output ends with the roll-back, a hundred lines below the reason."""
+    started = datetime.now(UTC)
+    try:
+        deploy(environment, parameters=parameters)
+    except CommandError as error:
+        error.details = "\n".join(failure_reasons(deployment, started)) or error.details
+        raise
+
+
+def failure_reasons(deployment: Deployment, since: datetime) -> list[str]:
+    """Return what failed first in a deployment, with CloudFormation's reasons; nothing when it cannot say."""
+    pages = deployment.cloudformation.get_paginator("describe_stack_events").paginate(StackName=deployment.stack)
+    try:
+        events = [event for page in pages for event in page["StackEvents"]]
+    except (ClientError, BotoCoreError):
+        return []
+    return [
+        f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}"
+        for event in reversed(events)
+        if event["Timestamp"] >= since
+        and event.get("ResourceStatus", "").endswith("_FAILED")
+        and "cancelled" not in event.get("ResourceStatusReason", "cancelled")
+    ]
 
 
 def _describe(deployment: Deployment) -> str:
