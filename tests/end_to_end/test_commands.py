@@ -64,7 +64,7 @@ def test_results_are_saved_as_they_are_in_the_store(
 
 def test_a_group_in_braces_stands_for_its_newest_records(studies: Studies, capsys: pytest.CaptureFixture[str]) -> None:
     group = f"{{{DATASET}-imaging}}"
-    sql = f"SELECT a.case_id, b.volume_ml FROM {group} a JOIN {group} b USING (case_id)"  # noqa: S608 - as one types it
+    sql = f"SELECT a.case_id, b.volume_ml FROM {group} a JOIN {group} b USING (case_id)"
     code, out = run(capsys, "query", sql, "--json")
     cases = [row["case_id"] for row in json.loads(out)]
     assert code == 0
