@@ -73,8 +73,8 @@ $(VENV)/.ready: requirements/dev.txt containers/radiomics/pyproject.toml contain
 demo: setup ## a cohort from upload to features on this machine; DATA=folder takes your own studies
 	@$(PY) -m local demo $(if $(DATA),DATA="$(DATA)")
 
-up: setup ## start the laptop cloud, deploy to it and leave it running
-	@$(PY) -m local up
+up: setup ## start the laptop cloud, deploy to it and leave it running; DATASETS=a,b names the datasets
+	@$(PY) -m local up $(if $(DATASETS),--datasets "$(DATASETS)")
 
 down: setup ## stop it and delete its uploads, ledger and features
 	@$(PY) -m local down

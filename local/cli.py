@@ -28,10 +28,11 @@ _EXAMPLES = f"""\
 examples:
   {PROGRAM} up
   {PROGRAM} upload ~/Downloads/studies --dataset nsclc_radiogenomics
-  {PROGRAM} upload labels.csv --dataset nsclc_radiogenomics
+  {PROGRAM} upload patients.csv --dataset nsclc_radiogenomics
   {PROGRAM} wait
   {PROGRAM} features imaging
-  {PROGRAM} query 'select case_id, volume_ml from {{imaging}}'
+  {PROGRAM} query 'select case_id, volume_ml, os_days from {{imaging}} join {{labels}} using (case_id)'
+  {PROGRAM} results my-results
   {PROGRAM} retry --reason NO_SEGMENTATION
   {PROGRAM} down
 """  # noqa: S608 - an example for a person
@@ -52,7 +53,9 @@ def make_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    add("up", commands.up, "Start the cloud, deploy template.yaml to it and leave it running.")
+    up = add("up", commands.up, "Start the cloud, deploy template.yaml to it and leave it running.")
+    text = "datasets to deploy, such as nsclc_radiogenomics,my_study; not given: those of the last deployment"
+    up.add_argument("--datasets", metavar="NAMES", help=text)
     add("down", commands.down, "Stop the cloud that `up` started and delete all that it holds.")
 
     status = add("status", commands.status, "Show every unit that was ever uploaded and where it stands.")
@@ -66,13 +69,14 @@ def make_parser() -> argparse.ArgumentParser:
     upload = add(
         "upload", commands.upload, "Upload a folder or a table to the raw bucket; processing starts by itself."
     )
-    text = "<subject>/<study>/… or <study>.zip; for genomics <case>/….fastq.gz; for clinical a .csv or a folder of them"
-    upload.add_argument("folder", metavar="PATH", type=Path, help=text)
+    text = "studies (<subject>/<study>/… or <study>.zip), reads (<case>/….fastq.gz), clinical tables (.csv), "
+    text += "or a folder with imaging/, genomics/ and clinical/"
+    upload.add_argument("path", metavar="PATH", type=Path, help=text)
     upload.add_argument("--dataset", metavar="NAME", required=True, help="such as nsclc_radiogenomics")
     upload.add_argument(
         "--modality",
         choices=("imaging", "genomics", "clinical"),
-        help="clinical for a .csv or .tsv, else imaging, unless given",
+        help="what it is, where its files do not say it",
     )
 
     wait = add("wait", commands.wait, "Watch the units until all have ended; exit 1 when any was refused.")
@@ -82,8 +86,11 @@ def make_parser() -> argparse.ArgumentParser:
     features.add_argument("group", metavar="GROUP", help="its name, or its content such as `imaging`")
     features.add_argument("--json", action="store_true", help="all columns, for scripts")
 
+    results = add("results", commands.results, "Save features as CSVs, overlays, reports and reasons to a folder.")
+    results.add_argument("folder", metavar="DIR", type=Path, help="each dataset has a folder in it; files are replaced")
+
     query = add("query", commands.query, "Run SQL on Athena.")
-    query.add_argument("sql", metavar="SQL", help="one statement; {imaging} stands for the table of that feature group")
+    query.add_argument("sql", metavar="SQL", help="one statement; {imaging} stands for that group's newest records")
     query.add_argument("--json", action="store_true", help="for scripts")
 
     demo = add("demo", commands.demo, "Show it all in a private cloud of its own, which is gone afterwards.")

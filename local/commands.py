@@ -9,19 +9,19 @@ from pathlib import Path
 from rich.console import Console
 
 from local.athena import Row, run_query
-from local.clinical_files import is_table
 from local.cloud import CLIENT_VARIABLES, read_cloud, stop_cloud
 from local.demo import run_demo
 from local.deployment import Deployment, connect
 from local.errors import CommandError, UsageError
 from local.features import describe_group, find_group, print_features, read_features, with_tables
 from local.ledger import as_document, print_reasons, print_units, read_units
-from local.project import PROGRAM, STACK, STATE
+from local.project import PROGRAM, STACK, STATE, shown
+from local.results import save_dataset
 from local.retry import make_ready, select_units
 from local.rows import print_rows
 from local.terminal import megabytes, plural, print_line
 from local.up import bring_up
-from local.upload import upload_clinical, upload_genomics, upload_imaging
+from local.upload import UNIT_WORDS, upload_path
 from local.wait import print_outcome, wait_for_units
 
 SUCCESS, FAILURE = 0, 1
@@ -35,9 +35,9 @@ def running_deployment() -> Deployment:
     return connect(STACK, cloud.environment())
 
 
-def up(console: Console, _options: argparse.Namespace) -> int:
+def up(console: Console, options: argparse.Namespace) -> int:
     """Start the cloud that stays, or bring it up to date."""
-    bring_up(console)
+    bring_up(console, [name for name in (options.datasets or "").split(",") if name])
     return SUCCESS
 
 
@@ -85,21 +85,13 @@ def retry(console: Console, options: argparse.Namespace) -> int:
 def upload(console: Console, options: argparse.Namespace) -> int:
     """Copy a folder, or a table, into the raw bucket."""
     deployment = running_deployment()
-    modality = options.modality or ("clinical" if is_table(options.folder) else "imaging")
-    if modality == "imaging":
-        uploaded = upload_imaging(console, deployment, options.folder, options.dataset)
-        units = f" of {plural(len(uploaded.unit_ids), 'study', 'studies')}"
-    elif modality == "genomics":
-        uploaded = upload_genomics(console, deployment, options.folder, options.dataset)
-        units = f" of {plural(len(uploaded.unit_ids), 'case, matrix or reference', 'cases, matrices and references')}"
-    else:
-        uploaded = upload_clinical(console, deployment, options.folder, options.dataset)
-        units = ""
-    print_line(
-        console,
-        f"Uploaded {plural(uploaded.files, 'file')}{units} ({megabytes(uploaded.size)} MB) "
-        f"to s3://{deployment.output('RawBucketName')}/{modality}/{options.dataset}/",
-    )
+    for modality, uploaded in upload_path(console, deployment, options.path, options.dataset, options.modality):
+        print_line(
+            console,
+            f"Uploaded {plural(uploaded.files, 'file')} ({megabytes(uploaded.size)} MB), "
+            f"{plural(len(uploaded.unit_ids), *UNIT_WORDS[modality])}, "
+            f"to s3://{deployment.output('RawBucketName')}/{modality}/{options.dataset}/",
+        )
     print_line(console, f"Processing starts by itself; `{PROGRAM} wait` shows it.", style="dim")
     return SUCCESS
 
@@ -124,6 +116,18 @@ def features(console: Console, options: argparse.Namespace) -> int:
         _print_json(rows)
     else:
         print_features(console, group, rows)
+    return SUCCESS
+
+
+def results(console: Console, options: argparse.Namespace) -> int:
+    """Save what became of all uploads: features as CSVs, overlays, reports and reasons."""
+    deployment = running_deployment()
+    units = read_units(deployment)
+    for dataset in deployment.datasets:
+        folder = options.folder / dataset
+        saved = save_dataset(deployment, dataset, units, folder)
+        tables = ", ".join(path.name for path in saved if path.parent == folder)
+        print_line(console, f"{shown(folder)}/: {plural(len(saved), 'file')}{f', with {tables}' if tables else ''}")
     return SUCCESS
 
 

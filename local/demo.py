@@ -13,18 +13,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local.clinical_files import ClinicalFiles
+from local.clinical_files import ClinicalFiles, read_clinical_files
 from local.cloud import stop_cloud
 from local.cohort import write_cohort, write_corrupt_study
-from local.demo_clinical import find_tables, show_clinical, write_table
-from local.demo_rna import WITHOUT_SALMON, has_salmon, show_expression, write_reads
+from local.demo_clinical import show_clinical, write_table
+from local.demo_rna import MADE_UP_REFERENCE, WITHOUT_SALMON, has_salmon, show_expression, write_reads
 from local.deployment import Deployment
 from local.features import describe_features, describe_group, find_group, print_features, read_features
-from local.genomics_folders import GenomicsFolder
+from local.genomics_folders import GenomicsFolder, read_genomics_folder
 from local.ledger import Unit, count_statuses, print_units
+from local.modalities import find_modalities
 from local.project import DATASET, DEMO_OUTPUT, STATE, shown
-from local.results import save_results
-from local.rows import write_csv
+from local.results import save_dataset
 from local.study_folders import SourceFolder, read_study_folders
 from local.terminal import Steps, duration, megabytes, plural, print_heading, print_line
 from local.up import LAUNCH_STEPS, launch, stop_interrupted
@@ -33,10 +33,10 @@ from local.wait import Outcome, print_outcome, wait_for_units
 
 _GOOD_STUDIES = 6
 _TIMEOUT_SECONDS = 900.0
-_TABLE = "features.csv"
+_TABLE = "imaging.csv"
 _WORTH_A_LOOK = (
-    _TABLE, "rna.csv", "clinical-baseline.csv", "labels.csv", "report.html", "rejected.csv", "overlay.png",
-    "rejection.json",
+    "report.html", "overlay.png", _TABLE, "rna.csv", "clinical-baseline.csv", "clinical-surgery.csv", "labels.csv",
+    "rejected.csv", "rejection.json",
 )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def run_demo(console: Console, data: Path | None) -> int:
     console : Console
         Where it is shown.
     data : Path or None
-        A folder of the user's studies; None for a made-up cohort with one corrupt study.
+        A folder of the user's studies, reads and tables; None for a made-up cohort with one corrupt study.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def run_demo(console: Console, data: Path | None) -> int:
         0 when the studies ended as they should have (the user's own may be refused: that is a result), otherwise 1.
     """
     if data is not None:
-        read_study_folders(data)  # a wrong folder is told before half a minute of work
+        _read(data)  # a wrong folder is told before half a minute of work
     STATE.mkdir(exist_ok=True)
     root = Path(tempfile.mkdtemp(prefix="demo-", dir=STATE))
     started = time.monotonic()
@@ -101,11 +101,9 @@ def run_demo(console: Console, data: Path | None) -> int:
 
 
 def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
-    with_reads = data is None and has_salmon()
-    reads = "RNA-seq reads and " if with_reads else ""
-    print_heading(console, f"CT studies, {reads}clinical tables become features for machine learning.")
+    print_heading(console, "CT studies, RNA-seq reads and clinical tables become features for machine learning.")
     print_line(console, "All of it runs on this computer, in a private cloud that is gone afterwards.", "dim")
-    if data is None and not with_reads:
+    if not has_salmon():
         print_line(console, WITHOUT_SALMON, "dim")
     console.print()
     steps = Steps(console, LAUNCH_STEPS + 5)
@@ -124,7 +122,7 @@ def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
     succeeded = _is_as_expected(outcome, cohort)
     if outcome.timed_out:
         print_outcome(console, outcome)
-    saved = _show_results(console, steps, deployment, outcome.units, with_reads=cohort.reads is not None)
+    saved = _show_results(console, steps, deployment, outcome.units, cohort)
     _show_times(console, steps)
     return succeeded, describe_end(outcome, saved)
 
@@ -155,10 +153,14 @@ def _upload(console: Console, deployment: Deployment, cohort: Cohort) -> Uploade
 
 
 def _read(data: Path) -> Cohort:
-    source = read_study_folders(data)
-    tables = find_tables(data)
-    more = f", {plural(len(tables.files), 'clinical table')}" if tables else ""
-    return Cohort(source, None, _count(source) + more, tables=tables)
+    found = find_modalities(data)
+    source = read_study_folders(data) if "imaging" in found else SourceFolder()
+    reads = read_genomics_folder(data, DATASET) if "genomics" in found and has_salmon() else None
+    tables = read_clinical_files(data) if "clinical" in found else None
+    details = [_count(source)] if source.studies else []
+    details += [f"{plural(len(reads.cases), 'case')} with reads, {megabytes(reads.size)} MB"] if reads else []
+    details += [plural(len(tables.files), "clinical table")] if tables else []
+    return Cohort(source, None, "; ".join(details), reads, tables)
 
 
 def _count(source: SourceFolder) -> str:
@@ -207,7 +209,7 @@ def describe_end(outcome: Outcome, saved: Sequence[Path]) -> str:
 
 
 def _show_results(
-    console: Console, steps: Steps, deployment: Deployment, units: list[Unit], *, with_reads: bool
+    console: Console, steps: Steps, deployment: Deployment, units: list[Unit], cohort: Cohort
 ) -> list[Path]:
     with steps.step("Read the features back (Athena)") as step:
         group = describe_group(deployment, find_group(deployment, "imaging"))
@@ -215,18 +217,19 @@ def _show_results(
         step.detail = f"{plural(len(rows), 'record')} of {describe_features(group.features)}"
     with steps.step("Save the results") as step:
         shutil.rmtree(DEMO_OUTPUT, ignore_errors=True)
-        saved = save_results(deployment, units, DEMO_OUTPUT)
-        if rows:
-            saved.append(write_csv(rows, group.features, DEMO_OUTPUT / _TABLE))
+        saved = save_dataset(deployment, DATASET, units, DEMO_OUTPUT)
         step.detail = f"{plural(len(saved), 'file')} in {shown(DEMO_OUTPUT)}/"
     print_heading(console, "Ledger: everything that was uploaded, and where it stands")
     print_units(console, units)
-    print_heading(console, "Features, read back from Feature Store through Athena")
-    print_features(console, group, rows, whole=_TABLE)
-    expression = show_expression(console, deployment) if with_reads else None
-    saved += [expression] if expression else []
-    if any(unit.is_table for unit in units):
-        saved += show_clinical(console, deployment, {unit.text("subject") for unit in units})
+    if cohort.source.studies:
+        print_heading(console, "Radiomic features, read back from Feature Store through Athena")
+        print_features(console, group, rows, whole=_TABLE)
+    if cohort.reads:
+        show_expression(console, deployment)
+        if cohort.corrupt is not None:
+            print_line(console, MADE_UP_REFERENCE, "dim")
+    if cohort.tables:
+        show_clinical(console, deployment, {unit.text("subject") for unit in units})
     _show_examples(console, saved)
     return saved
 

@@ -13,11 +13,13 @@ from local.cohort.rnaseq_cohort import write_rna_cohort
 from local.deployment import Deployment
 from local.features import describe_group, find_group, print_features, read_features
 from local.genomics_folders import GenomicsFolder, read_genomics_folder
-from local.project import DATASET, DEMO_OUTPUT, ROOT
-from local.rows import write_csv
+from local.project import DATASET, DATASET_FILES
 from local.terminal import print_heading
 
 WITHOUT_SALMON = "Without RNA-seq: salmon is not on the PATH (Debian and Ubuntu have it: apt install salmon)."
+
+
+MADE_UP_REFERENCE = "The made-up reference has 24 genes, which share the million of TPM: real values are far lower."
 
 
 def has_salmon() -> bool:
@@ -27,15 +29,14 @@ def has_salmon() -> bool:
 
 def write_reads(folder: Path, subjects: Sequence[str], truncated: Collection[str]) -> GenomicsFolder:
     """Make up reads of patients and the reference that the dataset's configuration names."""
-    config = yaml.safe_load((ROOT / "functions" / "datasets" / f"{DATASET}.yaml").read_text(encoding="utf-8"))
+    config = yaml.safe_load((DATASET_FILES / f"{DATASET}.yaml").read_text(encoding="utf-8"))
     write_rna_cohort(folder, subjects, reference=config["genomics"]["reference"], truncated=truncated)
     return read_genomics_folder(folder, DATASET)
 
 
-def show_expression(console: Console, deployment: Deployment) -> Path | None:
-    """Print the gene-expression features and save them; return the file."""
+def show_expression(console: Console, deployment: Deployment) -> None:
+    """Print the gene-expression features."""
     group = describe_group(deployment, find_group(deployment, "rna"))
     rows = read_features(deployment, group)
     print_heading(console, "Gene expression, log2(TPM + 1), read back in the same way")
-    print_features(console, group, rows)
-    return write_csv(rows, group.features, DEMO_OUTPUT / "rna.csv") if rows else None
+    print_features(console, group, rows, whole="rna.csv")

@@ -64,23 +64,24 @@ class GroupTable:
         return f'"{self.database}"."{self.table}"'
 
     @property
-    def newest_records_sql(self) -> str:
-        """SQL for the newest record of each id: the store appends, so a replay is a second row."""
+    def newest_features_sql(self) -> str:
+        """SQL for the newest record of each id, without the store's own columns: the store appends."""
+        names = ", ".join(f'"{name.lower()}"' for name in self.features)
         return (
-            "SELECT * FROM (SELECT *, row_number() OVER ("  # noqa: S608 - names come from the catalogue
+            f"SELECT {names} FROM (SELECT *, row_number() OVER ("  # noqa: S608 - names come from the catalogue
             f'PARTITION BY "{self.record_id}" ORDER BY "{self.event_time}" DESC, '
             '"api_invocation_time" DESC, "write_time" DESC) AS newest '
-            f"FROM {self.qualified_table}) AS ranked WHERE newest = 1 AND NOT is_deleted "
-            f'ORDER BY "{self.record_id}"'
+            f"FROM {self.qualified_table}) AS ranked WHERE newest = 1 AND NOT is_deleted"
         )
 
 
 def with_tables(sql: str, describe: Callable[[str], GroupTable]) -> str:
-    """Put the table of a feature group in the place of its name in braces, such as `{imaging}`.
+    """Put the newest records of a feature group in the place of its name in braces, such as `{imaging}`.
 
-    Table names carry the time at which their group was made, which nobody wants to type.
+    Table names carry the time at which their group was made, which nobody wants to type. The table itself has every
+    version of a record, and a join of two would pair each with each.
     """
-    return re.sub(r"\{([\w-]+)\}", lambda match: describe(match[1]).qualified_table, sql)
+    return re.sub(r"\{([\w-]+)\}", lambda match: f"({describe(match[1]).newest_features_sql})", sql)
 
 
 def find_group(deployment: Deployment, name: str) -> str:
@@ -126,7 +127,8 @@ def read_features(deployment: Deployment, group: GroupTable) -> list[Row]:
     Athena lower-cases column names; the feature definitions say how they were written.
     """
     spelling = {name.lower(): name for name in group.features}
-    rows = run_query(deployment, group.newest_records_sql, database=group.database)
+    sql = f'{group.newest_features_sql} ORDER BY "{group.record_id}"'
+    rows = run_query(deployment, sql, database=group.database)
     return [{spelling[name.lower()]: value for name, value in row.items() if name.lower() in spelling} for row in rows]
 
 

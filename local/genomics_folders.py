@@ -61,7 +61,7 @@ def read_genomics_folder(folder: Path, dataset: str) -> GenomicsFolder:
     Parameters
     ----------
     folder : Path
-        The folder; or one that has a `genomics` folder.
+        The folder; or one that has a `genomics` folder; or a ready matrix, called `expression.csv`.
     dataset : str
         Where the cases go; references are there for all datasets.
 
@@ -70,6 +70,9 @@ def read_genomics_folder(folder: Path, dataset: str) -> GenomicsFolder:
     UsageError
         When it is not a folder, or holds neither reads nor a table nor a reference.
     """
+    if folder.is_file() and folder.name == MATRIX:
+        file = SourceFile(folder.resolve(), _key(MATRIX, dataset), folder.stat().st_size)
+        return GenomicsFolder(matrix=True, files=[file])
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.", hint=_LAYOUT_HINT)
     folder = folder.resolve()
@@ -83,6 +86,11 @@ def read_genomics_folder(folder: Path, dataset: str) -> GenomicsFolder:
     )
     _check(folder, files, found)
     return found
+
+
+def is_genomics(key: str) -> bool:
+    """Whether a file is of RNA-seq, by its place in the folder: reads, a table beside the cases, or a reference's."""
+    return key in TABLES or _is_of_reference(key) or bool(_READS.search(key))
 
 
 def _is_hidden(key: str) -> bool:

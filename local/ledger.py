@@ -261,8 +261,10 @@ def print_tables(console: Console, units: list[Unit]) -> None:
     if not read:
         return
     print_heading(console, "Tables: rows and records")
+    several = len({unit.text("dataset") for unit in read}) > 1
     for unit in read:
-        print_block(console, Text.assemble(unit.subject, "  ", (describe_counts(unit.counts), "dim")))
+        name = f"{unit.text('dataset')} {unit.subject}" if several else unit.subject
+        print_block(console, Text.assemble(name, "  ", (describe_counts(unit.counts), "dim")))
 
 
 def describe_counts(counts: Mapping[str, int]) -> str:

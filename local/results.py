@@ -1,4 +1,4 @@
-"""Copies what the jobs wrote (features, quality control, overlays, rejections) to a local folder."""
+"""Copies what the system wrote (features, overlays, reports, reasons) to a local folder."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from local.deployment import Deployment
+from local.features import describe_group, read_features
 from local.genomics_folders import REFERENCES
 from local.ledger import Unit
+from local.rows import write_csv
 
 RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "rejection.json")
 TABLE_RESULT_NAMES = ("report.html", "report.json", "rejected.csv", "ingest.json")
@@ -62,10 +64,35 @@ def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) ->
         return [path for path in pool.map(save, wanted) if path]
 
 
+def save_dataset(deployment: Deployment, dataset: str, units: Iterable[Unit], folder: Path) -> list[Path]:
+    """Save all of a dataset: the results of its units, and the newest records of each feature group as a CSV.
+
+    Returns
+    -------
+    list of Path
+        The files that were written; a group without records has none.
+    """
+    own = [unit for unit in units if unit.unit_id.split("#")[1] == dataset and not unit.is_note]
+    return [*save_tables(deployment, dataset, folder), *save_results(deployment, own, folder)]
+
+
+def save_tables(deployment: Deployment, dataset: str, folder: Path) -> list[Path]:
+    """Save the newest records of each feature group of a dataset as `<folder>/<content>.csv`, such as `imaging.csv`."""
+    prefix, saved = f"{deployment.stack}-{dataset}-", []
+    for name in deployment.feature_groups:
+        if name.startswith(prefix):
+            group = describe_group(deployment, name)
+            content = name.removeprefix(prefix).rpartition("-v")[0]
+            if rows := read_features(deployment, group):
+                saved.append(write_csv(rows, group.features, folder / f"{content}.csv"))
+    return saved
+
+
 def _place(unit: Unit, studies: Mapping[str, int]) -> Path:
     subject = unit.text("subject")
     if unit.is_table:
-        return Path("clinical", Path(subject).stem) if unit.unit_id.startswith("clinical#") else Path("matrix")
+        is_clinical = unit.unit_id.startswith("clinical#")
+        return Path("clinical", subject).with_suffix("") if is_clinical else Path("matrix")
     several = "rna" if unit.is_rna else unit.text("study") if studies[subject] > 1 else ""
     return Path(subject, several)
 

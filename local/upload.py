@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,15 @@ from local.clinical_files import ClinicalFiles, read_clinical_files
 from local.deployment import Deployment
 from local.errors import CommandError, UsageError
 from local.genomics_folders import GenomicsFolder, read_genomics_folder
+from local.modalities import find_modalities
 from local.study_folders import SourceFile, SourceFolder, read_study_folders
 from local.terminal import megabytes, plural, print_line
 
+UNIT_WORDS = {
+    "imaging": ("study", "studies"),
+    "genomics": ("case, matrix or reference", "cases, matrices and references"),
+    "clinical": ("table", "tables"),
+}
 _THREADS = 8
 _EXAMPLES = 3
 
@@ -45,8 +51,23 @@ def check_dataset(deployment: Deployment, name: str) -> None:
     if name not in deployment.datasets:
         raise UsageError(
             f"No dataset {name!r} is deployed.",
-            hint=f"There are: {', '.join(deployment.datasets)}",
+            hint=f"There are: {', '.join(deployment.datasets)}. `make up DATASETS=one,another` deploys others.",
         )
+
+
+def upload_path(
+    console: Console, deployment: Deployment, path: Path, dataset: str, modality: str | None = None
+) -> Iterator[tuple[str, Uploaded]]:
+    """Upload a table or a folder, of whichever modality or modalities it is.
+
+    Yields
+    ------
+    tuple of (str, Uploaded)
+        A modality, and what was uploaded of it.
+    """
+    upload = {"imaging": upload_imaging, "genomics": upload_genomics, "clinical": upload_clinical}
+    for name in [modality] if modality else find_modalities(path):
+        yield name, upload[name](console, deployment, path, dataset)
 
 
 def upload_imaging(console: Console, deployment: Deployment, folder: Path, dataset: str) -> Uploaded:

@@ -15,12 +15,11 @@ from local.draft.facts import read_facts
 from local.draft.source import read_rows
 from local.draft.table import TableDraft, draft_table
 from local.errors import CommandError, UsageError
-from local.project import ROOT, shown
+from local.project import DATASET, DATASET_FILES, PROGRAM, shown
 from local.terminal import make_console, plural, print_error, print_line
 from multimodal.adapters.package_files import load_dataset
 from multimodal.domain.errors import ConfigurationError
 
-DATASETS = ROOT / "functions" / "datasets"
 _MAX_HEADER = 256
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
 
@@ -36,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandError as error:
         print_error(make_console(stderr=True), error)
         return error.exit_code
-    _print_next_steps(make_console(), path, table)
+    _print_next_steps(make_console(), options.csv, path, table)
     return 0
 
 
-def write_draft(csv: Path, name: str = "", folder: Path = DATASETS) -> tuple[Path, TableDraft]:
+def write_draft(csv: Path, name: str = "", folder: Path = DATASET_FILES) -> tuple[Path, TableDraft]:
     """Write the draft of a table.
 
     Parameters
@@ -99,15 +98,16 @@ def default_name(csv: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "_", csv.stem.lower()).lstrip("_0123456789")[:31].rstrip("_")
 
 
-def _print_next_steps(console: Console, path: Path, table: TableDraft) -> None:
+def _print_next_steps(console: Console, csv: Path, path: Path, table: TableDraft) -> None:
     print_line(
         console, f"Drafted {shown(path)}: {plural(len(table.columns), 'column')} of {plural(table.rows, 'row')}."
     )
     if table.identifying:
         print_line(console, f"Remove before you upload: {', '.join(table.identifying)}.", style="yellow")
     print_line(console, f"1. Look at every line with CHECK ({plural(table.checks, 'column')}, and what is above them).")
-    print_line(console, f"2. Add {path.stem} to DatasetNames and deploy.")
-    print_line(console, f"3. Copy the table to clinical/{path.stem}/ in the raw bucket; read its report.")
+    print_line(console, f"2. `make up DATASETS={DATASET},{path.stem}` deploys it here; on AWS, DatasetNames names it.")
+    print_line(console, f"3. {PROGRAM} upload {csv} --dataset {path.stem}")
+    print_line(console, f"4. {PROGRAM} results my-results saves what became of it; read its report.html first.")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from pathlib import Path
 
 import pytest
 
 from local import commands
 from local.cli import main
+from local.project import DATASET
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.studies import Studies
 
@@ -43,6 +46,30 @@ def test_features_come_as_a_table_and_as_json(studies: Studies, capsys: pytest.C
     code, out = run(capsys, "features", "imaging")
     assert code == 0
     assert studies.zipped.subject in out
+
+
+def test_results_are_saved_as_they_are_in_the_store(
+    studies: Studies, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = run(capsys, "results", str(tmp_path))
+    folder = tmp_path / DATASET
+    with (folder / "imaging.csv").open(encoding="utf-8", newline="") as file:
+        cases = {row["case_id"] for row in csv.DictReader(file)}
+    assert code == 0
+    assert {study.subject for study in studies.good} <= cases
+    assert list((folder / studies.zipped.subject).rglob("overlay.png"))
+    assert list((folder / studies.corrupt.subject).rglob("rejection.json"))
+    assert "imaging.csv" in out
+
+
+def test_a_group_in_braces_stands_for_its_newest_records(studies: Studies, capsys: pytest.CaptureFixture[str]) -> None:
+    group = f"{{{DATASET}-imaging}}"
+    sql = f"SELECT a.case_id, b.volume_ml FROM {group} a JOIN {group} b USING (case_id)"
+    code, out = run(capsys, "query", sql, "--json")
+    cases = [row["case_id"] for row in json.loads(out)]
+    assert code == 0
+    assert len(cases) == len(set(cases))
+    assert {study.subject for study in studies.good} <= set(cases)
 
 
 def test_any_sql_can_be_asked(first_upload: Pipeline, studies: Studies, capsys: pytest.CaptureFixture[str]) -> None:

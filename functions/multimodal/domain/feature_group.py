@@ -11,6 +11,7 @@ from multimodal.domain.errors import ConfigurationError
 RECORD_ID = "case_id"
 EVENT_TIME = "event_time"
 MAX_FEATURES = 2500
+MAX_NAME = 64
 NAME_PATTERN = re.compile(r"^[a-zA-Z0-9]([_-]*[a-zA-Z0-9]){0,63}$")
 RESERVED = frozenset({"is_deleted", "write_time", "api_invocation_time", "year", "month", "day", "hour"})
 
@@ -44,8 +45,13 @@ def check_group(spec: FeatureGroupSpec) -> None:
     Source: Amazon SageMaker API reference (CreateFeatureGroup, FeatureDefinition); Athena lower-cases column names,
     so names must differ by more than case.
     """
+    if len(spec.name) > MAX_NAME:
+        raise ConfigurationError(
+            f"the feature group {spec.name} would have a name of {len(spec.name)} characters, and Feature Store takes "
+            f"{MAX_NAME}; give the stack or the dataset a shorter name"
+        )
     names = [name for name, _ in spec.features]
-    bad = [n for n in (spec.name, *names) if not NAME_PATTERN.match(n) or n.lower() in RESERVED]
+    bad = [n for n in (spec.name, *names) if len(n) > MAX_NAME or not NAME_PATTERN.match(n) or n.lower() in RESERVED]
     if bad:
         raise ConfigurationError(f"not a name Feature Store takes (letters, digits, - and _, up to 64): {bad[:5]}")
     twice = _repeated(names)

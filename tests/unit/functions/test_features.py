@@ -168,6 +168,14 @@ def test_names_that_feature_store_or_athena_would_not_take_are_refused(names: tu
         check_group(FeatureGroupSpec("g", tuple((n, FeatureType.STRING) for n in names)))
 
 
+def test_a_name_made_too_long_by_its_separators_is_refused_and_says_what_to_shorten() -> None:
+    name = "a-stack-" + "x" * 35 + "-clinical-baseline-v1"
+    assert len(name) == 64
+    check_group(FeatureGroupSpec(name, ()))
+    with pytest.raises(ConfigurationError, match=r"of 65 characters.*shorter name"):
+        check_group(FeatureGroupSpec("a" + name, ()))
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any, cast
@@ -77,10 +79,17 @@ def test_features_come_in_their_own_spelling_without_the_stores_columns() -> Non
     assert read_features(deployment, group) == [{"case_id": "R01-001", "original_glcm_Contrast": 2.5}]
 
 
-def test_a_group_in_braces_becomes_its_table() -> None:
-    group = GroupTable("s-d-imaging-v1", "db", "s_d_imaging_v1_17", "case_id", "event_time", ())
-    sql = with_tables("select * from {imaging} where x = '{}'", {"imaging": group}.__getitem__)
-    assert sql == """select * from "db"."s_d_imaging_v1_17" where x = '{}'"""
+def test_a_group_in_braces_becomes_the_newest_records_of_its_table() -> None:
+    group = GroupTable("s-d-imaging-v1", "db", "history", "case_id", "event_time", ("case_id", "Volume"))
+    sql = with_tables("select i.*, '{}' as braces from {imaging} i", {"imaging": group}.__getitem__)
+    with closing(sqlite3.connect(":memory:")) as store:
+        store.execute("attach ':memory:' as db")
+        store.execute(
+            "create table db.history (case_id, event_time, api_invocation_time, write_time, is_deleted, volume)"
+        )
+        rows = [("R01-1", "2001", 1, 1, 0, 10.0), ("R01-1", "2001", 2, 2, 0, 20.0), ("R01-1", "2000", 3, 3, 0, 5.0)]
+        store.executemany("insert into db.history values (?, ?, ?, ?, ?, ?)", [*rows, ("R01-2", "2001", 1, 1, 1, 30.0)])
+        assert store.execute(sql).fetchall() == [("R01-1", 20.0, "{}")]
 
 
 @pytest.mark.parametrize("name", ["imaging", "s-d-imaging-v1"])

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from local import cli, commands
+from local import cli, commands, up
 from local.cloud import CloudError
 from local.deployment import Deployment
 from local.errors import CommandError
@@ -33,7 +33,7 @@ REFUSED = Unit(
 class StandIn:
     """A deployment of which only the name is asked."""
 
-    stack = "multimodal-local"
+    stack = "laptop"
 
 
 @pytest.fixture
@@ -154,6 +154,48 @@ def test_wait_exits_with_0_only_when_every_unit_succeeded(
     code, out, _ = run(capsys, "wait")
     assert code == expected
     assert ("NO_CT" in out) is bool(outcome.refused)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), None),
+        (("--datasets", "nsclc_radiogenomics,nsclc_radiogenomics_article"), True),
+        (("--datasets", "no"), False),
+    ],
+)
+def test_up_deploys_the_datasets_that_are_named_if_they_have_a_file(
+    arguments: tuple[str, ...],
+    expected: bool | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[Any] = []
+
+    def launch(*_: Any, parameters: dict[str, str] | None) -> Any:
+        asked.append(parameters)
+        raise CommandError("Far enough.")
+
+    monkeypatch.setattr(up, "launch", launch)
+    code, _, error = run(capsys, "up", *arguments)
+    assert (code, "nsclc_radiogenomics, " in error) == ((2, True) if expected is False else (1, False))
+    assert asked == ([] if expected is False else [{"DatasetNames": arguments[1]} if expected else None])
+
+
+@pytest.mark.usefixtures("running")
+def test_results_have_a_folder_for_each_dataset(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def save(_deployment: Deployment, _dataset: str, _units: list[Unit], folder: Path) -> list[Path]:
+        return [folder / "imaging.csv", folder / "R01-001" / "overlay.png"]
+
+    monkeypatch.setattr(StandIn, "datasets", ["d", "e"], raising=False)
+    monkeypatch.setattr(commands, "save_dataset", save)
+    code, out, _ = run(capsys, "results", str(tmp_path))
+    assert code == 0
+    assert [line.strip() for line in out.splitlines()] == [
+        f"{tmp_path / name}/: 2 files, with imaging.csv" for name in ("d", "e")
+    ]
 
 
 @pytest.mark.usefixtures("running")

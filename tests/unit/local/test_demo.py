@@ -11,7 +11,6 @@ import pytest
 from rich.console import Console
 
 from local import demo
-from local.demo_clinical import find_tables
 from local.ledger import Unit
 from local.project import DEMO_OUTPUT
 from local.study_folders import SourceFolder
@@ -81,14 +80,27 @@ def test_it_is_the_last_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert console.file.getvalue().splitlines()[-1].strip() == "1 of 2 studies was refused."
 
 
-def test_tables_lie_in_a_folder_of_their_own_beside_the_studies(tmp_path: Path) -> None:
-    for name in ("clinical/a.csv", "clinical/notes.pdf"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("x")
-    assert find_tables(tmp_path) is None, "without imaging/ it may be a subject's"
-    (tmp_path / "imaging").mkdir()
-    found = find_tables(tmp_path)
-    assert found is not None
-    assert [file.key for file in found.files] == ["a.csv"]
-    (tmp_path / "clinical" / "a.csv").unlink()
-    assert find_tables(tmp_path) is None
+def put(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+    return folder
+
+
+@pytest.mark.parametrize("salmon", [True, False])
+def test_a_folder_of_all_three_modalities_is_taken_whole(
+    salmon: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "has_salmon", lambda: salmon)
+    put(tmp_path, "imaging/R01-001/ct/1.dcm", "genomics/R01-001/a.fastq.gz", "clinical/a.csv", "clinical/notes.pdf")
+    cohort = demo._read(tmp_path)
+    assert [study.subject for study in cohort.source.studies] == ["R01-001"]
+    assert cohort.tables is not None
+    assert [file.key for file in cohort.tables.files] == ["a.csv"]
+    assert (cohort.reads.cases if cohort.reads else []) == (["R01-001"] if salmon else [])
+    assert cohort.detail.count(";") == 1 + salmon
+
+
+def test_a_table_alone_is_enough(tmp_path: Path) -> None:
+    cohort = demo._read(put(tmp_path, "a.csv"))
+    assert (cohort.source.studies, cohort.reads, cohort.detail) == ([], None, "1 clinical table")

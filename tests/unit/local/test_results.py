@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pytest
+from botocore.exceptions import ClientError
+
+from local import results
+from local.deployment import Deployment
+from local.features import GroupTable
 from local.ledger import Unit
-from local.results import result_names, results_prefix
+from local.results import result_names, results_prefix, save_dataset
 
 
 @pytest.mark.parametrize(
@@ -27,3 +36,49 @@ def test_a_case_has_the_table_of_its_genes() -> None:
     assert "report.html" in result_names(Unit({"unit_id": "clinical#d#a.csv", "generation": "0123"}))
     assert result_names(Unit({"unit_id": "clinical#d#a.csv"})) == [], "a table that was not read has none"
     assert "overlay.png" in result_names(Unit({"unit_id": "imaging#d#R01-1#1.2.3", "subject": "R01-1"}))
+
+
+class Stack:
+    """A deployment with two datasets, whose processed bucket has the results of some units."""
+
+    stack = "s"
+    feature_groups = ("s-d-imaging-v1", "s-d-clinical-baseline-v12", "s-d-rna-v1", "s-d_two-imaging-v1")
+
+    def __init__(self, keys: dict[str, bytes]) -> None:
+        self.keys = keys
+        self.s3 = SimpleNamespace(get_object=self._get)
+
+    def output(self, _name: str) -> str:
+        return "processed"
+
+    def _get(self, *, Bucket: str, Key: str) -> dict[str, BytesIO]:  # noqa: N803 - as S3 calls them
+        if Bucket == "processed" and Key in self.keys:
+            return {"Body": BytesIO(self.keys[Key])}
+        raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+
+
+def test_a_dataset_is_saved_with_its_tables_and_nothing_of_another(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def describe(_deployment: Deployment, name: str) -> GroupTable:
+        return GroupTable(name, "db", "t", "case_id", "event_time", ("case_id", "x"))
+
+    def read(_deployment: Deployment, group: GroupTable) -> list[dict[str, Any]]:
+        return [] if "-rna-" in group.group else [{"case_id": "R01-1", "x": 1.5}]
+
+    monkeypatch.setattr(results, "describe_group", describe)
+    monkeypatch.setattr(results, "read_features", read)
+    units = [
+        Unit({"unit_id": "imaging#d#R01-1#ct", "subject": "R01-1", "study": "ct"}),
+        Unit({"unit_id": "imaging#d_two#R01-1#ct", "subject": "R01-1", "study": "ct"}),
+        Unit({"unit_id": "clinical#d#a/x.csv", "subject": "a/x.csv", "study": "", "generation": "1"}),
+        Unit({"unit_id": "clinical#d#b/x.csv", "subject": "b/x.csv", "study": "", "generation": "2"}),
+    ]
+    keys = {"imaging/d/R01-1/ct/overlay.png": b"1", "clinical/d/1/report.html": b"2", "clinical/d/2/report.html": b"3"}
+    stack = Stack(keys | {"imaging/d_two/R01-1/ct/qc.json": b"4"})
+    saved = save_dataset(cast(Deployment, stack), "d", units, tmp_path)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in saved) == [
+        "R01-1/overlay.png", "clinical-baseline.csv", "clinical/a/x/report.html", "clinical/b/x/report.html",
+        "imaging.csv",
+    ]  # fmt: skip
+    assert (tmp_path / "imaging.csv").read_text() == "case_id,x\nR01-1,1.5\n"

@@ -34,8 +34,9 @@ def _lede(leakage: Mapping[str, Any]) -> str:
     target, positive = leakage["target"]["column"], " or ".join(leakage["target"]["positive"])
     return (
         f"How well each column alone tells {target} ({positive} in {leakage['positives']:,} cases, not in "
-        f"{leakage['negatives']:,}). At 0.5 it tells nothing, at 1 everything. A column is suspected when its whole "
-        f"interval lies at {leakage['threshold']:g} or above, and holds the upload when it would be a feature."
+        f"{leakage['negatives']:,}). At 0.5 it tells nothing, at 1 everything; below 0.5 it tells nothing either: what "
+        "was learned on some cases is wrong for the others. A column is suspected when its whole interval lies at "
+        f"{leakage['threshold']:g} or above, and holds the upload when it would be a feature."
     )
 
 

@@ -121,8 +121,8 @@ def _left_out(name: str, dropped: int, reached: int, overall: float | None) -> H
 
 _LABELS = {
     "survival_status": ("alive", "dead"),
-    "os_event": ("lost sight of alive", "died"),
-    "rfs_event": ("lost sight of without", "recurred or died"),
+    "os_event": ("censored: alive when last seen", "died"),
+    "rfs_event": ("censored: neither when last seen", "recurred or died"),
 }
 
 
