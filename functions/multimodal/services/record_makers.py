@@ -115,7 +115,15 @@ class RnaRecords:
         if transcripts is None or table is None:
             raise RetryableError("the gene table or the reference's table of transcripts is not there (yet)")
         ids = gene_ids(panel, transcripts)
-        return panel_values(panel, ids, read_tpm(table, {i for found in ids.values() for i in found}))
+        found = panel_values(panel, ids, read_tpm(table, {i for gene in ids.values() for i in gene}))
+        if not found.values:
+            # A record without any value would look like a result.
+            message = (
+                f"none of the panel's {len(panel)} genes is in the reference {document['assay']['reference']!r}; name "
+                "them in the dataset's file as its annotation does, or quantify against another reference, then retry"
+            )
+            raise BadInputError(Reason.GENES_NOT_FOUND, message, {"panel": len(panel)})
+        return found
 
     def _transcripts(self, assay: Mapping[str, Any]) -> Iterable[str] | None:
         manifest = self._processed.read_json(manifest_key(assay["reference"], assay["engine"]))

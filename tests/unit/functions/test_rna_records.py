@@ -198,6 +198,16 @@ def test_reference_that_was_replaced_meanwhile_makes_no_gene_missing(name: str, 
     assert (world.features.records == []) is refused
 
 
+def test_reference_without_any_gene_of_the_panel_makes_no_record() -> None:
+    world, key = _processed()
+    table = "references/human/salmon/0123456789ab/transcripts.tsv"
+    other = world.processed.content[table].replace(b"CD44", b"Cd44").replace(b"VIM", b"Vim")
+    world.processed.put(table, other)
+    world.ingest(key)
+    assert (world.case().status, world.case().reason_code) == (Status.QUARANTINED, "GENES_NOT_FOUND")
+    assert world.features.records == []
+
+
 def test_manifest_that_names_a_table_outside_of_the_reference_is_refused() -> None:
     world, key = _processed()
     world.processed.write_json("references/human/salmon.manifest.json", {"files": {"transcripts": "../../x.tsv"}})
