@@ -1,4 +1,4 @@
-"""A real study, when MULTIMODAL_REAL_DATA names the folder that holds LUNG1-001 (TCIA NSCLC-Radiomics)."""
+"""A real study, when MULTIMODAL_REAL_DATA names the folder that holds imaging/LUNG1-001 (TCIA NSCLC-Radiomics)."""
 
 import os
 from dataclasses import replace
@@ -17,7 +17,7 @@ CONTOURS_FIRST = replace(load_params("ct"), roi_source=("RTSTRUCT", "SEG"))
 
 
 def _study() -> Path:
-    return Path(os.environ["MULTIMODAL_REAL_DATA"]) / "LUNG1-001"
+    return Path(os.environ["MULTIMODAL_REAL_DATA"]) / "imaging" / "LUNG1-001"
 
 
 def test_the_tumour_has_its_known_voxels(tmp_path: Path) -> None:
