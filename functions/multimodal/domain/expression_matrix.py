@@ -9,7 +9,7 @@ from typing import Any
 from multimodal.domain.dataset import DatasetConfig
 from multimodal.domain.errors import BadInputError
 from multimodal.domain.expression import PanelValues, panel_values
-from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID
+from multimodal.domain.feature_group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME
 from multimodal.domain.feature_record import Record, fit
 from multimodal.domain.feature_schema import gene_feature, rna_group
 from multimodal.domain.genomics_keys import is_case_name
@@ -171,7 +171,7 @@ class ExpressionMatrix:
         content = {
             RECORD_ID: case,
             EVENT_TIME: self._upload.uploaded_at,
-            "event_time_source": "UploadTime",
+            EVENT_TIME_SOURCE: UPLOAD_TIME,
             **panel.values,
             "genes_missing": len(panel.missing),
             "genes_ambiguous": len(panel.ambiguous),

@@ -10,6 +10,9 @@ from multimodal.domain.errors import ConfigurationError
 
 RECORD_ID = "case_id"
 EVENT_TIME = "event_time"
+EVENT_TIME_SOURCE = "event_time_source"
+UPLOAD_TIME = "UploadTime"
+"""The source of an event time that is only when the upload came: nothing in it says when its facts were true."""
 MAX_FEATURES = 2500
 MAX_NAME = 64
 NAME_PATTERN = re.compile(r"^[a-zA-Z0-9]([_-]*[a-zA-Z0-9]){0,63}$")

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from multimodal.domain.errors import BadInputError
-from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID, FeatureGroupSpec, FeatureType
+from multimodal.domain.feature_group import (
+    EVENT_TIME,
+    EVENT_TIME_SOURCE,
+    RECORD_ID,
+    UPLOAD_TIME,
+    FeatureGroupSpec,
+    FeatureType,
+)
 from multimodal.domain.reasons import Reason
 from multimodal.domain.units import Unit
 
@@ -91,7 +98,7 @@ def _identity(document: Mapping[str, Any], unit: Unit, uploaded_at: str) -> dict
     return {
         RECORD_ID: unit.subject,
         EVENT_TIME: event_time,
-        "event_time_source": document.get("acquired_at_source") if acquired_at else "UploadTime",
+        EVENT_TIME_SOURCE: document.get("acquired_at_source") if acquired_at else UPLOAD_TIME,
         "study_uid": document.get("study_uid"),
         "series_uid": document.get("series_uid"),
     }

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 
 from multimodal.domain.dataset import DatasetConfig, ExpressionUnit
-from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID, FeatureGroupSpec, FeatureType, check_group
+from multimodal.domain.feature_group import (
+    EVENT_TIME,
+    EVENT_TIME_SOURCE,
+    RECORD_ID,
+    FeatureGroupSpec,
+    FeatureType,
+    check_group,
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,7 @@ class ParameterContract:
 LEADING: tuple[tuple[str, FeatureType], ...] = (
     (RECORD_ID, FeatureType.STRING),
     (EVENT_TIME, FeatureType.STRING),
-    ("event_time_source", FeatureType.STRING),
+    (EVENT_TIME_SOURCE, FeatureType.STRING),
     ("study_uid", FeatureType.STRING),
     ("series_uid", FeatureType.STRING),
     ("roi_label", FeatureType.STRING),

@@ -5,7 +5,7 @@ from typing import Any
 
 from multimodal.domain.dataset import MatrixConfig
 from multimodal.domain.expression import PanelValues
-from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID, FeatureGroupSpec
+from multimodal.domain.feature_group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, FeatureGroupSpec
 from multimodal.domain.feature_record import Record, fit
 from multimodal.domain.feature_schema import ASSAY
 from multimodal.domain.units import Unit
@@ -61,7 +61,7 @@ def build_rna_record(
     values = {
         RECORD_ID: unit.subject,
         EVENT_TIME: uploaded_at,
-        "event_time_source": "UploadTime",
+        EVENT_TIME_SOURCE: UPLOAD_TIME,
         **panel.values,
         "genes_missing": len(panel.missing),
         "genes_ambiguous": len(panel.ambiguous),

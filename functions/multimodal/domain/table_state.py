@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from multimodal.domain.errors import BadInputError
-from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID
+from multimodal.domain.feature_group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME
 from multimodal.domain.feature_record import Record
 from multimodal.domain.reasons import Reason
 from multimodal.domain.table import Definitions, TableRecord
 
 PROVENANCE = frozenset({"source_uri", "upload_id", "correlation_id"})
 """Features that say where a record came from; they do not make it another record."""
-EVENT_TIME_SOURCE, UPLOAD_TIME = "event_time_source", "UploadTime"
 UNKNOWN = ""
 """Fingerprint of a record that a run may have written, or not, before it broke off: it equals no other."""
 

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID, FeatureType
+from multimodal.domain.feature_group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, FeatureType
 from multimodal.domain.patterns import RequiredPattern
 
 Stage = Literal["baseline", "surgery", "post_treatment", "outcome"]
@@ -27,7 +27,7 @@ LATE_STAGES: frozenset[Stage] = frozenset({"post_treatment", "outcome"})
 LEADING: tuple[tuple[str, FeatureType], ...] = (
     (RECORD_ID, FeatureType.STRING),
     (EVENT_TIME, FeatureType.STRING),
-    ("event_time_source", FeatureType.STRING),
+    (EVENT_TIME_SOURCE, FeatureType.STRING),
 )
 TRAILING: tuple[tuple[str, FeatureType], ...] = (
     ("source_uri", FeatureType.STRING),

@@ -16,10 +16,11 @@ from multimodal.domain.clinical.config import ClinicalConfig, DateDifference, Ex
 from multimodal.domain.clinical.identifiers import IdentifierGate
 from multimodal.domain.clinical.labels import MadeLabels, SurvivalLabels
 from multimodal.domain.clinical.profile import DroppedRows, ProfiledBatch
-from multimodal.domain.clinical.records import UPLOAD_TIME, LabelRecords, StageRecords, stage_dates
+from multimodal.domain.clinical.records import LabelRecords, StageRecords, stage_dates
 from multimodal.domain.clinical.row_columns import RowsByColumn
 from multimodal.domain.clinical.row_filters import RowFilters
 from multimodal.domain.clinical.schema import LABELS, group_specs
+from multimodal.domain.feature_group import UPLOAD_TIME
 from multimodal.domain.table import RowProblem, TableRecord, UploadContext
 
 V = TypeVar("V")

@@ -6,11 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from multimodal.domain.clinical.config import ClinicalConfig, Column, Condition, DatedBy, Stage
+from multimodal.domain.clinical.config import STAGES, ClinicalConfig, Column, Condition, DatedBy, Stage
 from multimodal.domain.errors import ConfigurationError
 from multimodal.domain.feature_group import FeatureGroupSpec, check_group
 
-ORDER: tuple[Stage, ...] = ("baseline", "surgery", "post_treatment", "outcome")
 _AGE = re.compile(r"\bage\b(?! of )", re.IGNORECASE)
 CLOSED = ("one_hot", "ordinal", "flag")
 """Kinds of column whose values are all declared."""
@@ -180,7 +179,7 @@ def _kinds(config: ClinicalConfig, sources: Iterable[str], kinds: Sequence[str])
 def _not_later(config: ClinicalConfig, source: str, stage: Stage) -> Iterator[str]:
     """What is known at a stage cannot be made of what becomes known later: that would be leakage by construction."""
     column = config.by_source.get(source)
-    if column is not None and ORDER.index(column.available_at) > ORDER.index(stage):
+    if column is not None and STAGES.index(column.available_at) > STAGES.index(stage):
         yield f"the column {source!r} is known only at {column.available_at}, later than {stage}"
 
 

@@ -10,13 +10,8 @@ from multimodal.domain.clinical.codes import RowCode
 from multimodal.domain.clinical.column_reader import FeaturePairs, Pairs
 from multimodal.domain.clinical.config import ClinicalConfig, DatedBy, Stage, Survival
 from multimodal.domain.clinical.labels import MadeLabels
-from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID, FeatureGroupSpec
+from multimodal.domain.feature_group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, FeatureGroupSpec
 from multimodal.domain.table import TableRecord, UploadContext
-
-UPLOAD_TIME = "UploadTime"
-
-
-_TIME_SOURCE = "event_time_source"
 
 
 class EventTimes(dict[float | None, Pairs]):
@@ -26,13 +21,13 @@ class EventTimes(dict[float | None, Pairs]):
     """
 
     def __init__(self, source: str, uploaded_at: str) -> None:
-        super().__init__({None: ((EVENT_TIME, uploaded_at), (_TIME_SOURCE, UPLOAD_TIME))})
+        super().__init__({None: ((EVENT_TIME, uploaded_at), (EVENT_TIME_SOURCE, UPLOAD_TIME))})
         self._source = source
 
     def __missing__(self, day: float | None) -> Pairs:
         assert day is not None  # noqa: S101 – None is there from the beginning
         text = f"{date.fromordinal(int(day)).isoformat()}T00:00:00Z"
-        pairs = self[day] = ((EVENT_TIME, text), (_TIME_SOURCE, self._source))
+        pairs = self[day] = ((EVENT_TIME, text), (EVENT_TIME_SOURCE, self._source))
         return pairs
 
 
