@@ -28,14 +28,14 @@ def results_prefix(unit: Unit) -> str:
         return f"references/{'/'.join(rest)}/"
     if unit.is_table:
         folder = f"{modality}/{dataset}/" if modality == "clinical" else f"{modality}/{dataset}/{rest[0]}/"
-        return f"{folder}{unit.text('generation')}/"
+        return f"{folder}{unit.text('content_version')}/"
     return f"{modality}/{dataset}/{'/'.join(rest)}/"
 
 
 def result_names(unit: Unit) -> list[str]:
     """Return the names of the results of a unit that a person wants to see."""
     if unit.is_table:
-        return list(TABLE_RESULT_NAMES) if unit.text("generation") else []
+        return list(TABLE_RESULT_NAMES) if unit.text("content_version") else []
     if not unit.is_rna:
         return list(RESULT_NAMES)
     return [name.format(case=unit.text("subject")) for name in RNA_RESULT_NAMES]

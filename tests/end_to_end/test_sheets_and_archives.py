@@ -270,12 +270,12 @@ def again(pipeline: Pipeline, sheeted: Sheeted) -> dict[str, Unit]:
     return {sample: pipeline.wait_for_run(sheeted.unit(sample)) for sample in ("LANES", "UNEQUAL")}
 
 
-def test_a_lane_uploaded_again_is_another_generation(
+def test_a_lane_uploaded_again_is_another_content_version(
     pipeline: Pipeline, sheeted: Sheeted, again: dict[str, Unit]
 ) -> None:
     before, after = sheeted.unit("LANES"), again["LANES"]
     assert after.status == "COMPLETED"
-    assert after.text("generation") != before.text("generation")
+    assert after.text("content_version") != before.text("content_version")
     assert pipeline.expression(DATASET)[before.text("subject")]["reads_total"] == FRAGMENTS * 3 // 4
 
 

@@ -174,7 +174,7 @@ def test_a_corrected_file_writes_only_the_rows_that_changed(tables: Tables) -> N
     assert unit.counts["written"] == 2
     assert tables.counts() == [before[0] + 2, *before[1:]]
     records = tables.records("clinical-baseline")
-    changed = {case for case, row in records.items() if row["upload_id"] == unit.text("generation")}
+    changed = {case for case, row in records.items() if row["upload_id"] == unit.text("content_version")}
     assert changed == set(cases)
     assert {round(float(str(records[case]["weight_kg"])), 6) for case in cases} == {round(199 * POUND_KG, 6)}
 

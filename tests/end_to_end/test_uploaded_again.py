@@ -27,7 +27,7 @@ def test_the_same_upload_again_shuffled_and_with_duplicates_changes_nothing(
     for subject in subjects:
         unit = first_upload.unit(subject)
         assert unit.number("last_arrival") > units[subject].number("last_arrival")
-        assert unit.text("generation") == units[subject].text("generation")
+        assert unit.text("content_version") == units[subject].text("content_version")
         assert len(first_upload.runs_of(unit)) == 1
 
 
@@ -38,7 +38,7 @@ def test_a_late_object_makes_the_next_generation(first_upload: Pipeline, studies
     first_upload.put(f"{study.subject}/{study.study}/late.txt", b"came later, and is not DICOM")
     after = first_upload.wait_for_run(before)
     assert after.status == "COMPLETED"
-    assert after.text("generation") != before.text("generation")
+    assert after.text("content_version") != before.text("content_version")
     assert after.number("objects") == before.number("objects") + 1
     again = first_upload.features([study.subject])[study.subject]
     assert again["volume_ml"] == features["volume_ml"]
@@ -49,7 +49,7 @@ def test_a_cohort_file_runs_its_subjects_again(first_upload: Pipeline, studies: 
     first_upload.put("_cohort.json", json.dumps({"subjects": [studies.zipped.subject]}).encode())
     after = first_upload.wait_for_run(before)
     assert after.status == "COMPLETED"
-    assert after.text("generation") == before.text("generation")
+    assert after.text("content_version") == before.text("content_version")
 
 
 def test_the_articles_input_starts_a_run(first_upload: Pipeline, studies: Studies) -> None:

@@ -179,7 +179,7 @@ def _item_from(row: Mapping[str, Any]) -> LedgerItem:
         requested_at=whole("requested_at"),
         served_request=whole("served_request"),
         listed_at=whole("listed_at"),
-        generation=row.get("generation"),
+        content_version=row.get("content_version"),
         objects=whole("objects"),
         bytes=whole("bytes"),
         attempt=whole("attempt"),

@@ -80,7 +80,7 @@ def listing_document(unit: Unit, listing: Listing) -> dict[str, Any]:
     """Return what is stored of a claimed unit's listing."""
     return {
         "unit_id": unit.unit_id,
-        "generation": listing.generation,
+        "content_version": listing.content_version,
         "objects": [asdict(o) for o in listing.objects],
     }
 
@@ -134,7 +134,7 @@ def _job_unit(planned: PlannedUnit, listing: Listing) -> dict[str, Any]:
         "subject": unit.subject,
         "study": unit.study,
         "path": input_path(unit, listing),
-        "generation": planned.generation,
+        "content_version": planned.content_version,
     }
 
 

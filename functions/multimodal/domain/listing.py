@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from multimodal.domain.units import Unit
 from multimodal.domain.upload_key import MARKER_NAME
 
-GENERATION_LENGTH = 16
+CONTENT_VERSION_LENGTH = 16
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Listing:
         return sum(o.size for o in self.objects)
 
     @property
-    def generation(self) -> str:
+    def content_version(self) -> str:
         """Name of exactly this content: a hash over every key, ETag and size.
 
-        The same objects give the same generation in any order of arrival; a late, replaced or removed object gives
+        The same objects give the same content_version in any order of arrival; a late, replaced or removed object gives
         another. The marker does not count: it says something about the objects and is not one of them.
         """
         lines = (f"{o.key}\t{o.etag}\t{o.size}\n" for o in self.objects)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()[:GENERATION_LENGTH]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()[:CONTENT_VERSION_LENGTH]
 
     def archives_of(self, unit: Unit) -> int:
         """How many zips of the study are there; ``t.zip`` and ``t.ZIP`` are two."""

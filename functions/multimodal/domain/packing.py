@@ -20,7 +20,7 @@ class PlannedUnit:
     dataset: str
     subject: str
     study: str
-    generation: str
+    content_version: str
     attempt: int
     objects: int
     bytes: int
@@ -83,16 +83,16 @@ def volume_gb(units: Sequence[PlannedUnit], minimum_gb: int) -> int:
 
 
 def job_id(units: Sequence[PlannedUnit], image: str) -> str:
-    """Name of a job's content: the same units, generations, attempts and image give the same name.
+    """Name of a job's content: the same units, content versions, attempts and image give the same name.
 
     The name keeps to SageMaker's ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`` and holds nothing of the patient.
     """
-    lines = [f"{u.unit_id}\t{u.generation}\t{u.attempt}\n" for u in sorted(units, key=lambda u: u.unit_id)]
+    lines = [f"{u.unit_id}\t{u.content_version}\t{u.attempt}\n" for u in sorted(units, key=lambda u: u.unit_id)]
     digest = hashlib.sha256("".join([image, "\n", *lines]).encode()).hexdigest()
     return f"img-{digest[:12]}"
 
 
 def run_id(units: Sequence[tuple[str, str, int]]) -> str:
-    """Name of a run from the (unit id, generation, attempt) of its units, in any order."""
-    lines = [f"{unit_id}\t{generation}\t{attempt}\n" for unit_id, generation, attempt in sorted(units)]
+    """Name of a run from the (unit id, content_version, attempt) of its units, in any order."""
+    lines = [f"{unit_id}\t{content_version}\t{attempt}\n" for unit_id, content_version, attempt in sorted(units)]
     return f"run-{hashlib.sha256(''.join(lines).encode()).hexdigest()[:16]}"

@@ -22,12 +22,12 @@ class RnaJobSettings:
     image_uri: str
 
 
-def job_name(unit: Unit, generation: str, attempt: int, image: str, reference: str = "") -> str:
+def job_name(unit: Unit, content_version: str, attempt: int, image: str, reference: str = "") -> str:
     """Return the name of a job's content: the same case, reads, image, reference and attempt give the same name.
 
     It is the run's id as well, keeps to Batch's ``[A-Za-z0-9][A-Za-z0-9_-]{0,127}`` and holds nothing of the patient.
     """
-    content = "\n".join([unit.unit_id, generation, image, reference])
+    content = "\n".join([unit.unit_id, content_version, image, reference])
     digest = hashlib.sha256(content.encode()).hexdigest()[:12]
     return f"{'ref' if unit.is_reference else 'rna'}-{digest}-{attempt}"
 
@@ -46,7 +46,7 @@ def quantify_command(
         # A sample sheet knows better than the dataset; the job refuses two declarations that differ.
         *(("--strandedness", strandedness) if strandedness != "auto" else ("--library-type", config.library_type)),
         *(word for bucket in _buckets(listing, settings) for word in ("--allowed-bucket", bucket)),
-        *_run_arguments(run, listing.generation),
+        *_run_arguments(run, listing.content_version),
     ]
 
 
@@ -57,7 +57,7 @@ def _buckets(listing: SampleListing, settings: RnaJobSettings) -> list[str]:
     return [settings.raw_bucket, *([OPEN_DATA_BUCKET] if uses_archive else [])]
 
 
-def build_command(unit: Unit, run: str, generation: str, settings: RnaJobSettings) -> list[str]:
+def build_command(unit: Unit, run: str, content_version: str, settings: RnaJobSettings) -> list[str]:
     """Return the arguments of the job that builds a reference for the engine."""
     return [
         "build-reference",
@@ -65,7 +65,7 @@ def build_command(unit: Unit, run: str, generation: str, settings: RnaJobSetting
         *("--name", unit.subject),
         *("--source", f"s3://{settings.raw_bucket}/{unit.folder}"),
         *("--output", f"s3://{settings.processed_bucket}/{unit.result_folder}"),
-        *_run_arguments(run, generation),
+        *_run_arguments(run, content_version),
     ]
 
 
@@ -74,5 +74,5 @@ def fastq_list_key(unit: Unit, run: str) -> str:
     return f"runs/{run}/fastq_lists/{unit.correlation_id}.csv"
 
 
-def _run_arguments(run: str, generation: str) -> list[str]:
-    return ["--run-id", run, "--job-id", run, "--generation", generation]
+def _run_arguments(run: str, content_version: str) -> list[str]:
+    return ["--run-id", run, "--job-id", run, "--content-version", content_version]

@@ -18,7 +18,7 @@ from multimodal.domain.completeness import (
 )
 from multimodal.domain.keys import parse_key
 from multimodal.domain.lanes import Lane, Pairing, pair_files
-from multimodal.domain.listing import GENERATION_LENGTH, Listing, StoredObject, make_listing
+from multimodal.domain.listing import CONTENT_VERSION_LENGTH, Listing, StoredObject, make_listing
 from multimodal.domain.reasons import Reason
 from multimodal.domain.samplesheet import ReadFiles, SheetSample
 from multimodal.domain.units import LedgerItem, Unit, case_unit
@@ -67,13 +67,13 @@ class SampleListing(Listing):
     unlisted: bool = False
 
     @property
-    def generation(self) -> str:
+    def content_version(self) -> str:
         """Name of exactly this content; with a sheet also of what the sheet says of it."""
-        content = super().generation
+        content = super().content_version
         if self.sheet is None:
             return content
         lines = [content, self.strandedness, *(f"{x.read1}\t{x.read2}" for x in self.lanes)]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:GENERATION_LENGTH]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:CONTENT_VERSION_LENGTH]
 
 
 def folder_listing(unit: Unit, found: Iterable[StoredObject], raw_bucket: str) -> SampleListing:

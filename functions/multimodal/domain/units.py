@@ -143,7 +143,7 @@ class LedgerItem:
 
     ``open_since`` is the first arrival that no end status has answered yet, ``waiting_since`` the first one that no
     run has taken up; ``listed_at`` is when the objects of
-    ``generation`` were listed; ``due_at`` is when ``sweep`` must look at the unit again, whatever its status;
+    ``content_version`` were listed; ``due_at`` is when ``sweep`` must look at the unit again, whatever its status;
     ``requested_at`` is when somebody last asked for another run and ``served_request`` the last such wish that
     was taken up. ``version`` grows with every write and is what a write is conditional on.
     """
@@ -156,7 +156,7 @@ class LedgerItem:
     requested_at: int = 0
     served_request: int = 0
     listed_at: int = 0
-    generation: str | None = None
+    content_version: str | None = None
     objects: int = 0
     bytes: int = 0
     attempt: int = 0

@@ -136,7 +136,7 @@ class SampleRules:
 
     def _is_of_this_image(self, item: LedgerItem) -> bool:
         """Whether the last build was this image's: an index belongs to the version of the engine that wrote it."""
-        return item.run_id == job_name(item.unit, item.generation or "", item.attempt, self._readiness.image_uri)
+        return item.run_id == job_name(item.unit, item.content_version or "", item.attempt, self._readiness.image_uri)
 
     def _outdated(self, reference: Unit) -> Blocked:
         manifest = self._processed.read_json(self._manifest_key(reference)) or {}

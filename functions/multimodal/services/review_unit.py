@@ -84,7 +84,7 @@ class ReviewUnit:
     def _nothing_new(self, item: LedgerItem, listing: Listing) -> bool:
         answered = item.status in END_STATUSES or item.status is Status.PROCESSED
         waits_for_rest = item.reason_code == Reason.INCOMPLETE_STUDY and item.status is Status.RECEIVING
-        same = item.generation == listing.generation and not item.rerun_requested
+        same = item.content_version == listing.content_version and not item.rerun_requested
         return same and (answered or waits_for_rest)
 
     def _let_be(self, item: LedgerItem, now: int) -> None:
@@ -115,7 +115,7 @@ class ReviewUnit:
             **NO_REASON,
             "status": Status.COMPLETED.value,
             "kind": "note",
-            "generation": listing.generation,
+            "content_version": listing.content_version,
             "listed_at": now,
             "served_request": item.requested_at,
             **looked(),
@@ -136,7 +136,7 @@ class ReviewUnit:
             **NO_REASON,
             "status": Status.READY.value,
             "kind": None,
-            "generation": listing.generation,
+            "content_version": listing.content_version,
             "objects": len(listing.objects),
             "bytes": listing.bytes,
             "listed_at": now,
@@ -160,7 +160,7 @@ class ReviewUnit:
         logger().info(
             "unit ready",
             correlation_id=item.unit.correlation_id,
-            generation=listing.generation,
+            content_version=listing.content_version,
             objects=len(listing.objects),
         )
 
@@ -171,7 +171,7 @@ class ReviewUnit:
             "reason_message": refusal.message,
             "reason_details": refusal.details,
             # Nothing of this content was processed: the next look decides anew.
-            "generation": None,
+            "content_version": None,
             "listed_at": now,
             "served_request": item.requested_at,
             "quarantined_at": now,

@@ -101,13 +101,13 @@ class StartJobs:
     def _name_of(self, ready: ReadyUnit) -> str:
         unit, attempt = ready.item.unit, ready.item.attempt + 1
         reference = "" if unit.is_reference else self._datasets[unit.dataset].reference
-        return job_name(unit, ready.listing.generation, attempt, self._settings.image_uri, reference)
+        return job_name(unit, ready.listing.content_version, attempt, self._settings.image_uri, reference)
 
     def _prepare(self, run: str, ready: ReadyUnit) -> list[str]:
         """Write down what the job reads and return its arguments."""
         unit, listing = ready.item.unit, ready.listing
         if not isinstance(listing, SampleListing):
-            return build_command(unit, run, listing.generation, self._settings)
+            return build_command(unit, run, listing.content_version, self._settings)
         self._processed.write_text(fastq_list_key(unit, run), fastq_list(unit.subject, listing.lanes))
         config = self._datasets[unit.dataset]
         return quantify_command(unit, run, listing, config, self._settings)

@@ -29,7 +29,7 @@ class ClaimUnits:
 
     def name_of(self, ready: Sequence[ReadyUnit]) -> str:
         """Return the deterministic name of a run over these units."""
-        return run_id([(r.item.unit_id, r.listing.generation, r.item.attempt + 1) for r in ready])
+        return run_id([(r.item.unit_id, r.listing.content_version, r.item.attempt + 1) for r in ready])
 
     def __call__(
         self,
@@ -91,7 +91,7 @@ class ClaimUnits:
             dataset=unit.dataset,
             subject=unit.subject,
             study=unit.study,
-            generation=listing.generation,
+            content_version=listing.content_version,
             attempt=ready.item.attempt + 1,
             objects=len(listing.objects),
             bytes=listing.bytes,

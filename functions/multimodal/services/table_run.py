@@ -69,7 +69,7 @@ class TableRuns:
         if not unit.is_table:
             raise InvalidRequestError(f"run {run} is not about a table")
         (source,) = listing_from(self._document(planned["listing_key"])).objects
-        return TableRun(run, unit, source, planned["generation"])
+        return TableRun(run, unit, source, planned["content_version"])
 
     def holds(self, found: TableRun) -> LedgerItem | None:
         """Return the table's item if the run still holds it, else None."""

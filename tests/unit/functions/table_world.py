@@ -74,7 +74,7 @@ class TableWorld(World):
 
     def report(self, report: str, name: str = "a.csv") -> str:
         """Return a report on a table."""
-        return self.processed.content[f"clinical/{DATASET}/{self.table(name).generation}/{report}"].decode()
+        return self.processed.content[f"clinical/{DATASET}/{self.table(name).content_version}/{report}"].decode()
 
     def rejected(self, name: str = "a.csv") -> list[dict[str, str]]:
         """Return the rows that were not taken."""

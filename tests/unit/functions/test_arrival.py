@@ -69,21 +69,21 @@ def test_duplicates_after_completion_change_nothing() -> None:
     run = world.sweep_until_run()
     world.run_job(world.jobs(run)[0])
     world.ingest(world.features_key())
-    generation = world.item().generation
+    content_version = world.item().content_version
     world.upload(*reversed(slices(3)), times=3)
     assert world.tick(QUIET + 60)["run_id"] is None
-    assert (world.item().status, world.item().generation) == (Status.COMPLETED, generation)
+    assert (world.item().status, world.item().content_version) == (Status.COMPLETED, content_version)
     assert world.item().due_at is None
     assert len(world.runs.started) == 1
 
 
-def test_order_of_arrival_does_not_change_the_generation() -> None:
+def test_order_of_arrival_does_not_change_the_content_version() -> None:
     worlds = [World(), World()]
     worlds[0].upload(*slices(4))
     for key in reversed(slices(4)):
         worlds[1].upload(key)
     runs = [w.sweep_until_run() for w in worlds]
-    assert worlds[0].item().generation == worlds[1].item().generation
+    assert worlds[0].item().content_version == worlds[1].item().content_version
     assert runs[0] == runs[1]
 
 
@@ -92,13 +92,13 @@ def test_late_object_makes_the_next_generation() -> None:
     world.upload(*slices(3))
     run = world.sweep_until_run()
     world.upload(*slices(4))  # while the run is at work
-    first = world.item().generation
+    first = world.item().content_version
     world.run_job(world.jobs(run)[0])
     assert world.item().status is Status.PROCESSED
     assert world.item().due_at is not None
     second_run = world.sweep_until_run()
     assert second_run != run
-    assert world.item().generation != first
+    assert world.item().content_version != first
     assert world.item().objects == 4
 
 

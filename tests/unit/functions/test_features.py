@@ -227,7 +227,7 @@ def test_stale_second_delivery_harms_neither_a_completed_nor_a_rerunning_unit() 
 def test_job_that_outlives_its_run_does_not_write_over_a_newer_record() -> None:
     world = _processed()
     world.ingest(world.features_key())
-    late = features_document(value=9.0) | {"run": {"run_id": "run-given-up", "job_id": "j", "generation": "g"}}
+    late = features_document(value=9.0) | {"run": {"run_id": "run-given-up", "job_id": "j", "content_version": "g"}}
     world.processed.write_json(world.features_key(), late)
     world.ingest(world.features_key())
     assert len(world.features.records) == 1

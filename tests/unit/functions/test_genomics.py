@@ -49,7 +49,7 @@ def test_reads_become_one_job_that_is_told_everything() -> None:
         "--allowed-bucket": "raw",
         "--run-id": run,
         "--job-id": run,
-        "--generation": str(world.case().generation),
+        "--content-version": str(world.case().content_version),
     }
     assert (world.case().status, world.case().run_id, world.case().objects) == (Status.PROCESSING, run, 4)
     assert world.meter.of["genomics"]["UnitsStarted"] == 1
@@ -116,9 +116,9 @@ def test_late_lane_is_the_next_generation() -> None:
     world.upload(*reads(lanes=2)[2:])
     world.run_case(run)
     world.end_job(run)
-    first = world.case().generation
+    first = world.case().content_version
     assert world.tick(QUIET + 60)["jobs"] == 1
-    assert world.case().generation != first
+    assert world.case().content_version != first
     assert len(_list_of(world, list(world.batch.submitted)[-1])) == 2
 
 
@@ -482,7 +482,7 @@ def test_case_that_the_sheet_does_not_name_is_not_run() -> None:
     assert world.case().reason_code == "NOT_IN_SAMPLESHEET"
 
 
-def test_change_of_strandedness_is_another_generation_and_an_equal_sheet_is_not() -> None:
+def test_change_of_strandedness_is_another_content_version_and_an_equal_sheet_is_not() -> None:
     world = RnaWorld()
     world.upload(f"{ROOT}/x/a.fq.gz")
     for strandedness, jobs in (("forward", 1), ("forward", 1), ("reverse", 2)):

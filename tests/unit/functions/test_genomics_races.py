@@ -144,10 +144,10 @@ def case_of(world: RnaWorld, run: str) -> str:
     return command[command.index("--name" if run.startswith("ref-") else "--sample") + 1]
 
 
-def expected_generation(world: RnaWorld, unit: Unit) -> str | None:
+def expected_content_version(world: RnaWorld, unit: Unit) -> str | None:
     """What the objects that are there now are called; None for a case that the sheet names no longer: it stays."""
     listing = world.rules_of(unit).look_up(unit)
-    return None if isinstance(listing, SampleListing) and listing.unlisted else listing.generation
+    return None if isinstance(listing, SampleListing) and listing.unlisted else listing.content_version
 
 
 def units_of(chaos: Chaos) -> list[Unit]:
@@ -167,7 +167,7 @@ def test_in_the_end_the_last_content_counts(sheet: bool) -> None:
             assert item is not None
             seen[item.status] += 1
             if item.status in {Status.COMPLETED, Status.FAILED} or item.reason_code == "MATES_UNEQUAL":
-                assert expected_generation(chaos.world, unit) in {item.generation, None}, (seed, unit, item)
+                assert expected_content_version(chaos.world, unit) in {item.content_version, None}, (seed, unit, item)
             if item.status in END_STATUSES:
                 assert item.due_at is None, (seed, item)
             if item.status is Status.COMPLETED and not unit.is_reference:
@@ -192,7 +192,7 @@ def _sheet(world: RnaWorld, number: int) -> None:
 def test_what_changes_while_the_job_runs_is_run_afterwards_once(change: Callable[[RnaWorld, int], None]) -> None:
     world = RnaWorld()
     run = world.start_case()
-    first = world.case().generation
+    first = world.case().content_version
     world.clock.advance(5)
     change(world, 1)
     assert world.tick(1)["jobs"] == 0, "not beside the job that runs"
@@ -201,7 +201,7 @@ def test_what_changes_while_the_job_runs_is_run_afterwards_once(change: Callable
     for _ in range(3):
         world.tick(QUIET + 60)
     assert len(world.batch.submitted) == 2
-    assert world.case().generation != first
+    assert world.case().content_version != first
     again = list(world.batch.submitted)[-1]
     world.ingest(world.run_case(again))
     world.end_job(again)

@@ -46,7 +46,7 @@ class MatrixWorld(TableWorld):
 
     def report_on(self, item: LedgerItem, name: str) -> str:
         """Return a report."""
-        return self.processed.content[f"genomics/d/-expression/{item.generation}/{name}"].decode()
+        return self.processed.content[f"genomics/d/-expression/{item.content_version}/{name}"].decode()
 
 
 MATRIX = "case,VIM,CD44\nA,1,2\nB,3,\nC,-1,0\nA,1,2\n"

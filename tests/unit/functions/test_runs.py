@@ -185,7 +185,7 @@ def test_lost_run_is_taken_back_a_few_times_then_failed() -> None:
 def test_lost_run_that_left_results_is_settled_from_them() -> None:
     world = World()
     run = _started(world, 1)
-    result = {**rejection_document(), "run": {"run_id": run, "job_id": "j", "generation": "g"}}
+    result = {**rejection_document(), "run": {"run_id": run, "job_id": "j", "content_version": "g"}}
     world.processed.write_json(world.item().unit.result_key("rejection.json"), result)
     world.runs.running.clear()
     world.tick(LEASE_SECONDS + 1)

@@ -41,7 +41,7 @@ def test_rows_become_records_of_every_group_and_the_ledger_counts_them() -> None
     }
     record = dict(world.features.records[0][1])
     assert record["source_uri"] == f"s3://raw/clinical/{DATASET}/a.csv"
-    assert (record["upload_id"], record["correlation_id"]) == (item.generation, item.unit.correlation_id)
+    assert (record["upload_id"], record["correlation_id"]) == (item.content_version, item.unit.correlation_id)
     meters = world.meter.of["clinical"]
     assert (meters["RowsRead"], meters["RowsRejected"], meters["FeatureRecordsWritten"]) == (4, 1, 5)
     assert (meters["UnitsReceived"], meters["UnitsCompleted"], meters["UploadToFeatureSeconds"]) == (1, 1, 1)

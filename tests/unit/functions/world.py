@@ -146,7 +146,11 @@ class World:
         """Do what the container and the state machine do: leave results, then record the job as completed."""
         document = self.processed.read_json(job["job_uri"].removeprefix("s3://processed/") + "job.json")
         for unit in document["units"]:
-            run = {"run_id": document["run_id"], "job_id": document["job_id"], "generation": unit["generation"]}
+            run = {
+                "run_id": document["run_id"],
+                "job_id": document["job_id"],
+                "content_version": unit["content_version"],
+            }
             content = result or features_document(unit["subject"])
             name = "rejection.json" if "reason_code" in content else "features.json"
             address = Unit(unit["dataset"], unit["subject"], unit["study"])
@@ -194,7 +198,7 @@ def features_document(subject: str = "R01-001", value: float = 1.5) -> dict[str,
         "series_uid": "1.2.3.4",
         "acquired_at": "2011-05-04T10:20:30Z",
         "acquired_at_source": "AcquisitionDate",
-        "run": {"run_id": None, "job_id": None, "generation": None},
+        "run": {"run_id": None, "job_id": None, "content_version": None},
         "rois": [roi],
         "acquisition": {
             "manufacturer": "Synthetic",
@@ -223,7 +227,7 @@ def rejection_document(reason: str = "UNREADABLE_DICOM") -> dict[str, Any]:
     return {
         "schema": 1,
         "subject": "R01-001",
-        "run": {"run_id": None, "job_id": None, "generation": None},
+        "run": {"run_id": None, "job_id": None, "content_version": None},
         "reason_code": reason,
         "message": "a file could not be read; upload it again",
         "details": {"files": 1},
@@ -280,7 +284,7 @@ class RnaWorld(World):
         self.processed.write_text(unit.result_key(f"{case}.quant.genes.sf"), header + table)
         name = "rejection.json" if "reason_code" in content else "run.json"
         self.processed.write_json(
-            unit.result_key(name), {**content, "run": {"run_id": run, "job_id": run, "generation": "g"}}
+            unit.result_key(name), {**content, "run": {"run_id": run, "job_id": run, "content_version": "g"}}
         )
         return unit.result_key(name)
 
@@ -296,7 +300,7 @@ def run_document(case: str = "R01-023") -> dict[str, Any]:
     return {
         "schema": 1,
         "subject": case,
-        "run": {"run_id": None, "job_id": None, "generation": None},
+        "run": {"run_id": None, "job_id": None, "content_version": None},
         "assay": {
             "engine": "salmon",
             "engine_version": "1.10.1",

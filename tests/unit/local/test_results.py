@@ -28,12 +28,12 @@ from local.results import result_names, results_prefix, save_dataset
     ],
 )
 def test_results_lie_under_the_units_own_prefix(unit_id: str, prefix: str) -> None:
-    assert results_prefix(Unit({"unit_id": unit_id, "generation": "0123"})) == prefix
+    assert results_prefix(Unit({"unit_id": unit_id, "content_version": "0123"})) == prefix
 
 
 def test_a_case_has_the_table_of_its_genes() -> None:
     assert "R01-1.quant.genes.sf" in result_names(Unit({"unit_id": "genomics#d#R01-1", "subject": "R01-1"}))
-    assert "report.html" in result_names(Unit({"unit_id": "clinical#d#a.csv", "generation": "0123"}))
+    assert "report.html" in result_names(Unit({"unit_id": "clinical#d#a.csv", "content_version": "0123"}))
     assert result_names(Unit({"unit_id": "clinical#d#a.csv"})) == [], "a table that was not read has none"
     assert "overlay.png" in result_names(Unit({"unit_id": "imaging#d#R01-1#1.2.3", "subject": "R01-1"}))
 
@@ -71,8 +71,8 @@ def test_a_dataset_is_saved_with_its_tables_and_nothing_of_another(
     units = [
         Unit({"unit_id": "imaging#d#R01-1#ct", "subject": "R01-1", "study": "ct"}),
         Unit({"unit_id": "imaging#d_two#R01-1#ct", "subject": "R01-1", "study": "ct"}),
-        Unit({"unit_id": "clinical#d#a/x.csv", "subject": "a/x.csv", "study": "", "generation": "1"}),
-        Unit({"unit_id": "clinical#d#b/x.csv", "subject": "b/x.csv", "study": "", "generation": "2"}),
+        Unit({"unit_id": "clinical#d#a/x.csv", "subject": "a/x.csv", "study": "", "content_version": "1"}),
+        Unit({"unit_id": "clinical#d#b/x.csv", "subject": "b/x.csv", "study": "", "content_version": "2"}),
     ]
     keys = {"imaging/d/R01-1/ct/overlay.png": b"1", "clinical/d/1/report.html": b"2", "clinical/d/2/report.html": b"3"}
     stack = Stack(keys | {"imaging/d_two/R01-1/ct/qc.json": b"4"})

@@ -28,7 +28,7 @@ def _job(**changes: Any) -> dict[str, Any]:
         "subject": "s",
         "study": "t",
         "path": "d/s/t",
-        "generation": "g1",
+        "content_version": "g1",
     }
     job = {
         "schema": 1,
@@ -64,10 +64,10 @@ def test_a_job_description_names_the_studies(tmp_path: Path) -> None:
     _write_job(tmp_path / "job" / "job.json", _job())
     assert _run(tmp_path, "--job", str(tmp_path / "job" / "job.json")) == 0
     features = json.loads((tmp_path / "out" / "d" / "s" / "t" / "features.json").read_text())
-    run = {"run_id": "r", "job_id": "img-0123456789ab", "generation": "g1"}
+    run = {"run_id": "r", "job_id": "img-0123456789ab", "content_version": "g1"}
     assert (features["subject"], features["run"]) == ("s", run)
     rejection = json.loads((tmp_path / "out" / "d" / "s" / "absent" / "rejection.json").read_text())
-    assert (rejection["reason_code"], rejection["run"]["generation"]) == ("EMPTY_STUDY", "g1")
+    assert (rejection["reason_code"], rejection["run"]["content_version"]) == ("EMPTY_STUDY", "g1")
 
 
 def test_a_job_description_in_the_input_folder_is_found(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_the_feature_document_says_where_it_comes_from(tmp_path: Path) -> None:
         "slice_spacing_mm": 3.1,
         "slice_thickness_mm": 9.9,
     }
-    assert document["run"] == {"run_id": None, "job_id": None, "generation": None}
+    assert document["run"] == {"run_id": None, "job_id": None, "content_version": None}
     roi = document["rois"][0]
     voxels = int(SCAN.mask().sum())
     assert (roi["label"], roi["source"], roi["segment_number"], roi["primary"]) == ("Tumour", "SEG", 1, True)

@@ -216,7 +216,7 @@ def run_sample(
             "fastq_list": str(lanes),
             "reference": "reference/",
             "output": output or str(folder),
-            "run": {"run_id": "run-1", "job_id": "job-1", "generation": "7"},
+            "run": {"run_id": "run-1", "job_id": "job-1", "content_version": "7"},
             **options,
         }
     )

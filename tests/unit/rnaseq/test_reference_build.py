@@ -193,11 +193,14 @@ def test_addresses_in_s3_work_and_their_tags_are_recorded(tmp_path: Path, monkey
 def test_bad_sources_leave_a_rejection(tmp_path: Path, change: dict[str, str], said: str) -> None:
     source, output = big_source(tmp_path / "s"), tmp_path / "o"
     write_source(source, **change)
-    assert build_it(source, output, "salmon", "--run-id", "ref-1", "--job-id", "j", "--generation", "g") == INVALID
+    assert build_it(source, output, "salmon", "--run-id", "ref-1", "--job-id", "j", "--content-version", "g") == INVALID
     rejection = rejection_of(output)
     assert said in str(rejection["message"])
     assert rejection["reason_code"] == "REFERENCE_INVALID"
-    assert (rejection["subject"], rejection["run"]) == ("tiny", {"run_id": "ref-1", "job_id": "j", "generation": "g"})
+    assert (rejection["subject"], rejection["run"]) == (
+        "tiny",
+        {"run_id": "ref-1", "job_id": "j", "content_version": "g"},
+    )
     assert not (output / "salmon.manifest.json").exists()
     assert not list((tmp_path / "scratch").iterdir())
 

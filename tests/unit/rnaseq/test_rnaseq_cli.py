@@ -58,7 +58,7 @@ def with_option(command: list[str], name: str, value: str) -> list[str]:
 def test_success(tmp_path: Path, command: list[str]) -> None:
     assert cli.main(command) == 0
     run = json.loads((tmp_path / "results" / "run.json").read_text())
-    assert run["run"] == {"run_id": "run-1", "job_id": None, "generation": None}
+    assert run["run"] == {"run_id": "run-1", "job_id": None, "content_version": None}
     assert list((tmp_path / "scratch").iterdir()) == [], "the scratch folder is not empty"
 
 

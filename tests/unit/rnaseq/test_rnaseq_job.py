@@ -76,7 +76,7 @@ def test_run_json_says_what_was_done(tmp_path: Path, lanes: Path) -> None:
     assert run == {
         "schema": 1,
         "subject": "R01-023",
-        "run": {"run_id": "run-1", "job_id": "job-1", "generation": "7"},
+        "run": {"run_id": "run-1", "job_id": "job-1", "content_version": "7"},
         "assay": {
             "engine": "fake",
             "engine_version": "1.2.3",
@@ -262,7 +262,7 @@ def test_bad_reads_are_refused_before_the_engine_runs(
     assert ran.files == {"rejection.json"}
     assert engine.seen == []
     assert (ran.rejection["reason_code"], ran.rejection["subject"]) == (reason, "R01-023")
-    assert ran.rejection["run"] == {"run_id": "run-1", "job_id": "job-1", "generation": "7"}
+    assert ran.rejection["run"] == {"run_id": "run-1", "job_id": "job-1", "content_version": "7"}
     _validate(ran.rejection)
 
 

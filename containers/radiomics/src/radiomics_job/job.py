@@ -123,7 +123,7 @@ def _run_of(job: Mapping[str, object], unit: Mapping[str, object]) -> dict[str, 
     return {
         "run_id": _text(job.get("run_id")),
         "job_id": _text(job.get("job_id")),
-        "generation": _text(unit.get("generation")),
+        "content_version": _text(unit.get("content_version")),
     }
 
 

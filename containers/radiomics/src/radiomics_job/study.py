@@ -58,7 +58,7 @@ class StudyTask:
     rule : RoiRule
         Which region to measure.
     run : mapping
-        ``run_id``, ``job_id`` and ``generation``, repeated in the results.
+        ``run_id``, ``job_id`` and ``content_version``, repeated in the results.
     surgery_date : datetime.date or None
         When the tumour was resected, where the job description knows.
     limits : Limits
@@ -71,7 +71,9 @@ class StudyTask:
     scratch: Path
     params: Params
     rule: RoiRule = field(default_factory=RoiRule)
-    run: Mapping[str, str | None] = field(default_factory=lambda: {"run_id": None, "job_id": None, "generation": None})
+    run: Mapping[str, str | None] = field(
+        default_factory=lambda: {"run_id": None, "job_id": None, "content_version": None}
+    )
     surgery_date: date | None = None
     limits: Limits = field(default_factory=Limits)
 

@@ -66,7 +66,7 @@ def _quantify(given: argparse.Namespace) -> int:
         output=given.output,
         library_type=given.library_type,
         strandedness=given.strandedness,
-        run={"run_id": given.run_id, "job_id": given.job_id, "generation": given.generation},
+        run={"run_id": given.run_id, "job_id": given.job_id, "content_version": given.content_version},
         threads=given.threads,
         buckets=tuple(given.allowed_bucket),
     )
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--allowed-bucket", action="append", default=[], help="refuse reads from other buckets; may be repeated")
     add("--run-id", help="recorded in the results")
     add("--job-id", default=os.environ.get("AWS_BATCH_JOB_ID"), help="recorded in the results")
-    add("--generation", help="recorded in the results")
+    add("--content-version", help="recorded in the results")
     add("--threads", type=_positive, default=_cpus(), help="of the engine (default: the processors of the machine)")
     add("--scratch", type=Path, help="folder with room for the reads (default: the machine's temporary folder)")
     add("--version", action="version", version=__version__)

@@ -57,7 +57,7 @@ class JobOptions:
     library_type, strandedness : str or None
         Two ways to declare the library; None to detect it.
     run : mapping
-        run_id, job_id and generation.
+        run_id, job_id and content_version.
     threads : int
         For the engine.
     buckets : tuple of str

@@ -88,7 +88,7 @@ def _remove_rejection(output: str) -> None:
 
 
 def _write_rejection(options: argparse.Namespace, error: InputRejectedError, folder: Path, output: str) -> None:
-    run = {"run_id": options.run_id, "job_id": options.job_id, "generation": options.generation}
+    run = {"run_id": options.run_id, "job_id": options.job_id, "content_version": options.content_version}
     content = {
         "schema": 1,
         "subject": options.name,
@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--scratch", type=Path, help="folder for intermediate files (default: the system's temporary folder)")
     add("--run-id", help="recorded in rejection.json")
     add("--job-id", default=os.environ.get("AWS_BATCH_JOB_ID"), help="recorded in rejection.json")
-    add("--generation", help="recorded in rejection.json")
+    add("--content-version", help="recorded in rejection.json")
     return parser
 
 
