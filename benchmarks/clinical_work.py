@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from multimodal.adapters.package_files import load_dataset
-from multimodal.domain.clinical.table import ClinicalTable
-from multimodal.domain.table import UploadContext
+from multimodal.clinical.table import ClinicalTable
+from multimodal.pipeline.package_files import load_dataset
+from multimodal.tables.table import UploadContext
 
 DATASET = "nsclc_radiogenomics"
 PIECE = 1024 * 1024

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal import bootstrap
-from multimodal.messages import parsed_uploads, partial_failure
+from multimodal.pipeline.messages import parsed_uploads, partial_failure
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal import bootstrap
-from multimodal.adapters.cloudformation import respond
-from multimodal.domain.errors import MultimodalError
+from multimodal.aws.cloudformation import respond
+from multimodal.ledger.errors import MultimodalError
 from multimodal.observability import logger
 
 

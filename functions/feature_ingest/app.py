@@ -7,9 +7,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal import bootstrap
-from multimodal.domain.errors import MultimodalError
-from multimodal.messages import object_created
+from multimodal.ledger.errors import MultimodalError
 from multimodal.observability import logger
+from multimodal.pipeline.messages import object_created
 
 
 def ingest(record: SQSRecord) -> None:

@@ -6,9 +6,35 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-from multimodal.adapters.batch_jobs import QueueJobs
-from multimodal.adapters.dynamodb_ledger import DynamoDbLedger
-from multimodal.adapters.package_files import (
+from multimodal.aws.batch import QueueJobs
+from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMakerRecords
+from multimodal.aws.ledger import DynamoDbLedger
+from multimodal.aws.objects import S3Objects
+from multimodal.aws.processing import SageMakerJobs
+from multimodal.aws.state_machines import StepFunctionsRuns
+from multimodal.clinical.tables import ClinicalTables
+from multimodal.features.ingest import IngestFeatures
+from multimodal.features.record import RecordMaker
+from multimodal.genomics.jobs import RnaJobSettings, StartJobs
+from multimodal.genomics.matrix import MatrixTables
+from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
+from multimodal.genomics.record_outcome import RecordBatchJob
+from multimodal.genomics.records import RnaRecords
+from multimodal.imaging.jobs import JobSettings
+from multimodal.imaging.plan import ClaimSubjects, PlanRun, StartStudies
+from multimodal.imaging.record_outcome import RecordJob, SummarizeRun
+from multimodal.imaging.records import ImagingRecords
+from multimodal.imaging.uploads import ImagingRules, Readiness
+from multimodal.ledger.claim import ClaimUnits, Starter
+from multimodal.ledger.completeness import Patience
+from multimodal.ledger.evaluate import ReviewUnit, Rules
+from multimodal.ledger.outcome import SettleUnit
+from multimodal.ledger.ports import Ledger, R, T
+from multimodal.ledger.unit import TABLES, Modality, Unit
+from multimodal.observability import CloudWatchMeter
+from multimodal.pipeline.arrivals import RegisterArrivals
+from multimodal.pipeline.groups import EnsureGroups
+from multimodal.pipeline.package_files import (
     clinical_datasets,
     genomics_datasets,
     imaging_datasets,
@@ -16,39 +42,7 @@ from multimodal.adapters.package_files import (
     load_dataset,
     matrix_datasets,
 )
-from multimodal.adapters.s3_objects import S3Objects
-from multimodal.adapters.sagemaker_features import GroupSettings, SageMakerGroups, SageMakerRecords
-from multimodal.adapters.sagemaker_jobs import SageMakerJobs
-from multimodal.adapters.sqlite_spool import sqlite_spool
-from multimodal.adapters.step_functions_runs import StepFunctionsRuns
-from multimodal.domain.completeness import Patience
-from multimodal.domain.jobs import JobSettings
-from multimodal.domain.rna_jobs import RnaJobSettings
-from multimodal.domain.table import TableKind
-from multimodal.domain.units import TABLES, Modality, Unit
-from multimodal.observability import CloudWatchMeter
-from multimodal.ports import Ledger, R, T
-from multimodal.services.check_table import CheckTable
-from multimodal.services.clinical_tables import ClinicalTables
-from multimodal.services.ensure_groups import EnsureGroups
-from multimodal.services.finish_table import FailTable, FinishTable
-from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
-from multimodal.services.imaging_rules import ImagingRules, Readiness
-from multimodal.services.ingest_features import IngestFeatures
-from multimodal.services.ingest_part import IngestPart
-from multimodal.services.matrix_tables import MatrixTables
-from multimodal.services.plan_run import ClaimSubjects, PlanRun
-from multimodal.services.record_makers import ImagingRecords, RecordMaker, RnaRecords
-from multimodal.services.record_outcome import RecordBatchJob, RecordJob, SummarizeRun
-from multimodal.services.register_arrivals import RegisterArrivals
-from multimodal.services.review_unit import ReviewUnit, Rules
-from multimodal.services.settle_unit import SettleUnit
-from multimodal.services.start_jobs import Starter, StartJobs, StartStudies
-from multimodal.services.start_run import ClaimUnits
-from multimodal.services.start_tables import StartTables
-from multimodal.services.sweep import Sweep
-from multimodal.services.table_rules import TableRules
-from multimodal.services.table_run import TableRuns
+from multimodal.pipeline.sweep import Sweep
 from multimodal.settings import (
     ArrivalsSettings,
     FeatureGroupsSettings,
@@ -60,6 +54,14 @@ from multimodal.settings import (
     SweepSettings,
     TableIngestSettings,
 )
+from multimodal.tables.check import CheckTable
+from multimodal.tables.finish import FailTable, FinishTable
+from multimodal.tables.ingest import IngestPart
+from multimodal.tables.readiness import TableRules
+from multimodal.tables.run import TableRuns
+from multimodal.tables.spool import sqlite_spool
+from multimodal.tables.start import StartTables
+from multimodal.tables.table import TableKind
 
 THREADS = 10
 """As many as boto3 keeps connections open for."""
@@ -84,7 +86,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def spread(action: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
-    """Do one thing for many items side by side; :class:`multimodal.ports.Spread`.
+    """Do one thing for many items side by side; :class:`multimodal.ledger.ports.Spread`.
 
     Within such a thread it is done one after the other: threads that all wait for more of themselves never end.
     """

@@ -10,8 +10,6 @@ from threading import Lock
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from multimodal.domain.units import Modality
-
 
 class Metric(StrEnum):
     """Every metric of the application and the stage of the pipeline that emits it."""
@@ -79,7 +77,7 @@ class CloudWatchMeter:
         self._stages: dict[tuple[str, str], EphemeralMetrics] = {}
         self._lock = Lock()
 
-    def __call__(self, metric: str, value: float = 1, modality: str = Modality.IMAGING.value) -> None:
+    def __call__(self, metric: str, value: float = 1, modality: str = "imaging") -> None:
         """Record a value; threads may do so side by side."""
         known = Metric(metric)
         with self._lock:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from multimodal.domain.errors import ConfigurationError
+from multimodal.ledger.errors import ConfigurationError
 
 
 def _split(value: object) -> object:

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal import bootstrap
-from multimodal.domain.errors import InvalidRequestError
+from multimodal.ledger.errors import InvalidRequestError
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal import bootstrap
-from multimodal.messages import time_is_left
+from multimodal.pipeline.messages import time_is_left
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal import bootstrap
-from multimodal.domain.errors import InvalidRequestError
-from multimodal.domain.table_limits import READ_RESERVE_MS, WRITE_RESERVE_MS
-from multimodal.messages import time_is_left
+from multimodal.ledger.errors import InvalidRequestError
+from multimodal.pipeline.messages import time_is_left
+from multimodal.tables.limits import READ_RESERVE_MS, WRITE_RESERVE_MS
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from local.draft.table import TableDraft, draft_table
 from local.errors import CommandError, UsageError
 from local.project import DATASET, DATASET_FILES, PROGRAM, shown
 from local.terminal import make_console, plural, print_error, print_line
-from multimodal.adapters.package_files import load_dataset
-from multimodal.domain.errors import ConfigurationError
+from multimodal.ledger.errors import ConfigurationError
+from multimodal.pipeline.package_files import load_dataset
 
 _MAX_HEADER = 256
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")

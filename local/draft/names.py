@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from multimodal.domain.feature_group import EVENT_TIME, RECORD_ID, RESERVED
+from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
 
 _TAKEN = frozenset({RECORD_ID, EVENT_TIME, "event_time_source", "source_uri", "upload_id", "correlation_id"}) | RESERVED
 MAX_NAME = 40

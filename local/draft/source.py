@@ -7,8 +7,8 @@ from itertools import chain
 from pathlib import Path
 
 from local.errors import CommandError, UsageError
-from multimodal.domain.errors import BadInputError
-from multimodal.domain.table_rows import TableRows
+from multimodal.ledger.errors import BadInputError
+from multimodal.tables.rows import TableRows
 
 _CHUNK = 1 << 20
 _MAX_COLUMNS = 10_000

@@ -9,11 +9,11 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from local.contracts import CONTRACTS, PARAMS, contract_of
-from multimodal.domain.clinical.report import build_refusal_report
-from multimodal.domain.errors import BadInputError
-from multimodal.domain.features_document import FeaturesDocument
-from multimodal.domain.reasons import Reason
-from multimodal.domain.run_document import RunDocument
+from multimodal.clinical.report import build_refusal_report
+from multimodal.genomics.records import RunDocument
+from multimodal.imaging.records import FeaturesDocument
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.reasons import Reason
 from tests.unit.functions.clinical_tables import config, profiled
 from tests.unit.functions.test_clinical_report import COLUMNS, MORE, UPLOAD, report_of, rows_of
 from tests.unit.functions.world import World, features_document, rejection_document, run_document, slices

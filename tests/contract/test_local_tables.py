@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from multimodal.adapters.s3_objects import S3Objects
+from multimodal.aws.objects import S3Objects
 from tests.contract.local_cloud import Account, account_fixture, allow
 
 account = account_fixture()

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from multimodal.domain.units import Modality
+from multimodal.ledger.unit import Modality
 from multimodal.observability import TABLE_METRICS, Metric
 from tests.infrastructure.support import REGION, STACK, listed, properties, resolve, resources, statements
 

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from multimodal.domain.jobs import JobSettings, map_item
-from multimodal.domain.keys import KeyKind, parse_key
-from multimodal.domain.packing import PlannedUnit
-from multimodal.messages import parsed_uploads
+from multimodal.imaging.jobs import JobSettings, map_item
+from multimodal.ledger.run import PlannedUnit
+from multimodal.pipeline.keys import KeyKind, parse_key
+from multimodal.pipeline.messages import parsed_uploads
 from tests.infrastructure.support import STATEMACHINES, all_states, properties
 from tests.infrastructure.test_functions import FUNCTIONS, snake_case
 from tests.sample_events import event_names, load_event

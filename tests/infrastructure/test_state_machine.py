@@ -9,7 +9,7 @@ from statelint.linter import Linter
 
 from local.plugins.aws import AwsError
 from local.plugins.request_checks import check_request, service_model
-from multimodal.domain import errors
+from multimodal.ledger import errors
 from radiomics_job import cli
 from tests.infrastructure.support import ACCOUNT, DEFINITION, REGION, all_states, properties, resolve
 from tests.sample_events import load_event

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from multimodal.domain.clinical.config import ClinicalConfig
-from multimodal.domain.clinical.table import ClinicalTable
-from multimodal.domain.errors import BadInputError
-from multimodal.domain.feature_record import Record
-from multimodal.domain.table import RowProblem, UploadContext
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.table import ClinicalTable
+from multimodal.features.record import Record
+from multimodal.ledger.errors import BadInputError
+from multimodal.tables.table import RowProblem, UploadContext
 
 UPLOADED_AT = "2020-01-31T12:00:00Z"
 UPLOAD = UploadContext("s3://raw/clinical/small/table.csv", "0123456789abcdef", "fedcba9876543210", UPLOADED_AT)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from multimodal.domain.clinical.config import LATE_STAGES, ClinicalConfig, Column
-from multimodal.domain.clinical.profile import DroppedRows, Profile, ProfiledBatch, ProfileSummary
+from multimodal.clinical.config import LATE_STAGES, ClinicalConfig, Column
+from multimodal.clinical.profile import DroppedRows, Profile, ProfiledBatch, ProfileSummary
 
 MISSING = {"", "N/A", "Not Collected", "Not collected", "Not Recorded In Database", "Unknown", "Not Assessed"}
 Row = Mapping[str, str]

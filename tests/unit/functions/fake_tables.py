@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from multimodal.domain.errors import BadInputError
-from multimodal.domain.table import (
+from multimodal.ledger.errors import BadInputError
+from multimodal.tables.table import (
     PROFILE_NAME,
     Definitions,
     RowProblem,
@@ -20,7 +20,7 @@ FEATURES, LABELS = "stack-d-clinical-baseline-v1", "stack-d-labels-v1"
 
 @dataclass
 class FakeKind:
-    """:class:`multimodal.domain.table.TableKind` of lines ``case,value[,date]`` after a header.
+    """:class:`multimodal.tables.table.TableKind` of lines ``case,value[,date]`` after a header.
 
     A value ``bad`` makes the row a problem, ``nolabel`` its label only, ``boom`` is a bug; a column ``who`` is refused.
     """
@@ -50,7 +50,7 @@ class FakeKind:
 
 
 class FakeReader:
-    """:class:`multimodal.domain.table.TableReader` of one such table."""
+    """:class:`multimodal.tables.table.TableReader` of one such table."""
 
     def __init__(self, kind: FakeKind, text: str, upload: UploadContext) -> None:
         self._kind, self._upload = kind, upload

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from multimodal.domain.errors import MultimodalError
-from multimodal.domain.feature_group import FeatureGroupSpec, FeatureType
-from multimodal.domain.feature_record import Record
-from multimodal.domain.listing import StoredObject
-from multimodal.domain.units import LedgerItem, Status, Unit
-from multimodal.ports import OpenObject
+from multimodal.features.group import FeatureGroupSpec, FeatureType
+from multimodal.features.record import Record
+from multimodal.ledger.errors import MultimodalError
+from multimodal.ledger.ports import OpenObject, StoredObject
+from multimodal.ledger.unit import LedgerItem, Status, Unit
 
 _FIELDS = {f.name for f in fields(LedgerItem)}
 _DEFAULTS = LedgerItem(Unit("d", "s", "t"), Status.RECEIVING)
@@ -41,7 +40,7 @@ class FakeLedger:
 
     def touch(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
         if self.broken:
-            from multimodal.domain.errors import RetryableError
+            from multimodal.ledger.errors import RetryableError
 
             raise RetryableError("throttled")
         old = self.items.get(unit.unit_id)

@@ -4,12 +4,12 @@ import csv
 import io
 from typing import Any
 
-from multimodal.adapters.sqlite_spool import sqlite_spool
-from multimodal.domain.units import LedgerItem, Unit
-from multimodal.services.check_table import CheckTable
-from multimodal.services.finish_table import FailTable, FinishTable
-from multimodal.services.ingest_part import IngestPart
-from multimodal.services.table_run import TableRuns
+from multimodal.ledger.unit import LedgerItem, Unit
+from multimodal.tables.check import CheckTable
+from multimodal.tables.finish import FailTable, FinishTable
+from multimodal.tables.ingest import IngestPart
+from multimodal.tables.run import TableRuns
+from multimodal.tables.spool import sqlite_spool
 from tests.unit.functions.world import DATASET, World
 
 

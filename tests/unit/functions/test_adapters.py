@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from multimodal.adapters.batch_jobs import QueueJobs
-from multimodal.adapters.dynamodb_ledger import DynamoDbLedger
-from multimodal.domain.errors import ConfigurationError, RetryableError
-from multimodal.domain.units import Status, Unit, case_unit
+from multimodal.aws.batch import QueueJobs
+from multimodal.aws.ledger import DynamoDbLedger
+from multimodal.ledger.errors import ConfigurationError, RetryableError
+from multimodal.ledger.unit import Status, Unit, case_unit
 
 QUEUE, DEFINITION = (
     "arn:aws:batch:us-east-1:111122223333:job-queue/q",

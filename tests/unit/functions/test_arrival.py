@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from multimodal.domain.completeness import MAX_OBJECTS
-from multimodal.domain.keys import parse_key
-from multimodal.domain.units import Status, Unit
-from multimodal.domain.upload_key import KeyKind
+from multimodal.ledger.listing import MAX_OBJECTS
+from multimodal.ledger.unit import Status, Unit
+from multimodal.ledger.upload_key import KeyKind
+from multimodal.pipeline.keys import parse_key
 from tests.unit.functions.world import DATASET, FORCE, QUIET, World, slices
 
 DEEP = b"[" * 100_000

@@ -7,13 +7,13 @@ import pytest
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from multimodal.adapters.package_files import load_contract, load_dataset
-from multimodal.domain.clinical.config import ClinicalConfig
-from multimodal.domain.clinical.lint import UsableConfig
-from multimodal.domain.clinical.schema import clinical_groups, definitions, group_specs
-from multimodal.domain.errors import ConfigurationError
-from multimodal.domain.feature_group import FeatureType
-from multimodal.services.ensure_groups import EnsureGroups
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.lint import UsableConfig
+from multimodal.clinical.schema import clinical_groups, definitions, group_specs
+from multimodal.features.group import FeatureType
+from multimodal.ledger.errors import ConfigurationError
+from multimodal.pipeline.groups import EnsureGroups
+from multimodal.pipeline.package_files import load_contract, load_dataset
 from tests.unit.functions.clinical_small import SMALL, raw, small, with_column
 from tests.unit.functions.fakes import FakeFeatureStore
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from multimodal.domain.clinical.config import ClinicalConfig
-from multimodal.domain.clinical.identifiers import Kind, kind_of
-from multimodal.domain.errors import BadInputError
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.identifiers import Kind, kind_of
+from multimodal.ledger.errors import BadInputError
 from tests.unit.functions.clinical_small import ROW, Read, csv_text, encoded, read, refused, rows, small, with_column
 
 

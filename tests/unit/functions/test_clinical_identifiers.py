@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import pytest
 
-from multimodal.domain.clinical.config import ClinicalConfig
-from multimodal.domain.clinical.identifiers import IdentifierGate, Kind, kind_of
-from multimodal.domain.clinical.lint import problems
-from multimodal.domain.errors import BadInputError
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.identifiers import IdentifierGate, Kind, kind_of
+from multimodal.clinical.lint import problems
+from multimodal.ledger.errors import BadInputError
 from tests.unit.functions.clinical_small import csv_text, encoded, raw, read, refused, rows, with_column
 
 IDENTIFYING = [

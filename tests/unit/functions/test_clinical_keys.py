@@ -2,9 +2,9 @@
 
 import pytest
 
-from multimodal.domain.keys import parse_key
-from multimodal.domain.units import Status, Unit
-from multimodal.domain.upload_key import KeyKind
+from multimodal.ledger.unit import Status, Unit
+from multimodal.ledger.upload_key import KeyKind
+from multimodal.pipeline.keys import parse_key
 from tests.unit.functions.world import DATASET, World
 
 

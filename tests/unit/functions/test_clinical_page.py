@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from multimodal.domain.clinical.page.charts import AUC_SCALE, FEW, Mark, bar, blurred, few, intervals
-from multimodal.domain.clinical.page.markup import LONGEST, Html, join, tag, text
-from multimodal.domain.clinical.report import Counts, ProblemTally, build_refusal_report, build_report
-from multimodal.domain.clinical.report_html import render_html
-from multimodal.domain.table import RowProblem
+from multimodal.clinical.page.charts import AUC_SCALE, FEW, Mark, bar, blurred, few, intervals
+from multimodal.clinical.page.markup import LONGEST, Html, join, tag, text
+from multimodal.clinical.report import Counts, ProblemTally, build_refusal_report, build_report
+from multimodal.clinical.report_html import render_html
+from multimodal.tables.table import RowProblem
 from tests.unit.functions.clinical_tables import config, flag, number, one_hot, profiled, real_config, real_rows
 from tests.unit.functions.test_clinical_report import COLUMNS, MORE, UPLOAD, report_of, rows_of
 

@@ -9,12 +9,12 @@ from itertools import pairwise
 
 import pytest
 
-from multimodal.domain.clinical import profile as profile_module
-from multimodal.domain.clinical.follow_up import kaplan_meier, labels_section, median_of
-from multimodal.domain.clinical.profile import Profile
-from multimodal.domain.clinical.quantiles import quantile, shape_of
-from multimodal.domain.clinical.sample import BottomSample, case_hash
-from multimodal.domain.clinical.selection import selection_section
+from multimodal.clinical import profile as profile_module
+from multimodal.clinical.follow_up import kaplan_meier, labels_section, median_of
+from multimodal.clinical.profile import Profile
+from multimodal.clinical.quantiles import quantile, shape_of
+from multimodal.clinical.sample import BottomSample, case_hash
+from multimodal.clinical.selection import selection_section
 from tests.unit.functions.clinical_tables import (
     Row,
     batch,

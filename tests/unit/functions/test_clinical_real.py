@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.cohort.clinical import write_clinical_table
-from multimodal.adapters.package_files import load_dataset
-from multimodal.domain.clinical.config import ClinicalConfig
-from multimodal.domain.clinical.schema import clinical_groups, group_specs
-from multimodal.domain.clinical.table import ClinicalTable
-from multimodal.domain.feature_record import Record
-from multimodal.domain.table import RowProblem, UploadContext
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.schema import clinical_groups, group_specs
+from multimodal.clinical.table import ClinicalTable
+from multimodal.features.record import Record
+from multimodal.pipeline.package_files import load_dataset
+from multimodal.tables.table import RowProblem, UploadContext
 from tests.unit.functions.clinical_small import Read, csv_text, encoded, rows, small
 
 REAL, ARTICLE = "nsclc_radiogenomics", "nsclc_radiogenomics_article"

@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 import pytest
 
-from multimodal.domain.clinical.report import Counts, ProblemTally, Upload, build_refusal_report, build_report
-from multimodal.domain.clinical.report_html import render_html
-from multimodal.domain.table import RowProblem, Scope
+from multimodal.clinical.report import Counts, ProblemTally, Upload, build_refusal_report, build_report
+from multimodal.clinical.report_html import render_html
+from multimodal.tables.table import RowProblem, Scope
 from tests.unit.functions.clinical_tables import batch, config, date, flag, number, one_hot, profiled
 
 UPLOAD = Upload("lung", "s3://raw/clinical/lung/a.csv", "0123456789abcdef", "2026-11-25T10:00:00Z", "utf-8", ",")

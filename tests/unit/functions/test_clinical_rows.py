@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from multimodal.domain.clinical.config import ClinicalConfig
-from multimodal.domain.clinical.labels import horizon_of
-from multimodal.domain.table import RowProblem
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.labels import horizon_of
+from multimodal.tables.table import RowProblem
 from tests.unit.functions.clinical_small import (
     ROW,
     SMALL,

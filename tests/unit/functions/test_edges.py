@@ -7,11 +7,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from multimodal import bootstrap
-from multimodal.adapters.aws_errors import translated
-from multimodal.adapters.dynamodb_ledger import _update_request
-from multimodal.domain.errors import BadInputError, ConfigurationError, RetryableError
-from multimodal.messages import object_created, parsed_uploads, partial_failure
+from multimodal.aws.errors import translated
+from multimodal.aws.ledger import _update_request
+from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.observability import CloudWatchMeter, Metric
+from multimodal.pipeline.messages import object_created, parsed_uploads, partial_failure
 from multimodal.settings import ArrivalsSettings, PlanJobsSettings, SweepSettings
 
 GOOD = {

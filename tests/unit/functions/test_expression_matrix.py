@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from multimodal.domain.completeness import Patience, Refuse
-from multimodal.domain.dataset import DatasetConfig
-from multimodal.domain.errors import BadInputError
-from multimodal.domain.expression_matrix import ExpressionMatrix
-from multimodal.domain.feature_schema import rna_group
-from multimodal.domain.table import RowProblem, TableVerdict, UploadContext
-from multimodal.domain.units import LedgerItem, Status, case_unit
-from multimodal.services.assays import pin_assay
-from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
+from multimodal.genomics.assays import pin_assay
+from multimodal.genomics.matrix import ExpressionMatrix
+from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
+from multimodal.genomics.schema import rna_group
+from multimodal.ledger.completeness import Patience, Refuse
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.unit import LedgerItem, Status, case_unit
+from multimodal.pipeline.dataset import DatasetConfig
+from multimodal.tables.table import RowProblem, TableVerdict, UploadContext
 from tests.unit.functions.fakes import FakeLedger, FakeObjects
 
 UPLOAD = UploadContext("s3://raw/genomics/d/expression.csv", "upload0123456789", "c" * 16, "2026-11-25T10:00:00Z")

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 import yaml
 
-from multimodal.adapters.package_files import load_contract, load_dataset
-from multimodal.domain.dataset import DatasetConfig
-from multimodal.domain.errors import ConfigurationError
-from multimodal.domain.feature_group import FeatureGroupSpec, FeatureType, check_group, plan_change
-from multimodal.domain.feature_schema import ParameterContract, imaging_group
-from multimodal.domain.units import Status
-from multimodal.services.ensure_groups import EnsureGroups
+from multimodal.features.group import FeatureGroupSpec, FeatureType, check_group, plan_change
+from multimodal.imaging.schema import ParameterContract, imaging_group
+from multimodal.ledger.errors import ConfigurationError
+from multimodal.ledger.unit import Status
+from multimodal.pipeline.dataset import DatasetConfig
+from multimodal.pipeline.groups import EnsureGroups
+from multimodal.pipeline.package_files import load_contract, load_dataset
 from tests.unit.functions.fakes import FakeFeatureStore
 from tests.unit.functions.world import DATASET, QUIET, World, features_document, slices
 

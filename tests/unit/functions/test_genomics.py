@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from multimodal.domain.errors import RetryableError
-from multimodal.domain.rna_jobs import JOB_NAME
-from multimodal.domain.units import Status, case_unit
-from multimodal.services.start_run import LEASE_SECONDS
-from multimodal.services.sweep import MAX_LOST_RUNS
+from multimodal.genomics.jobs import JOB_NAME
+from multimodal.ledger.claim import LEASE_SECONDS
+from multimodal.ledger.errors import RetryableError
+from multimodal.ledger.unit import Status, case_unit
+from multimodal.pipeline.sweep import MAX_LOST_RUNS
 from tests.sample_events import load_event
 from tests.unit.functions.world import DATASET, FORCE, IMAGE, QUIET, RnaWorld, reads, rejection_document, slices
 

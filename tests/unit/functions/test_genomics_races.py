@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from multimodal.domain.errors import RetryableError
-from multimodal.domain.sample_listing import SampleListing
-from multimodal.domain.units import END_STATUSES, LedgerItem, Status, Unit, case_unit
-from multimodal.services.register_arrivals import Upload
+from multimodal.genomics.samples import SampleListing
+from multimodal.ledger.errors import RetryableError
+from multimodal.ledger.unit import END_STATUSES, LedgerItem, Status, Unit, case_unit
+from multimodal.pipeline.arrivals import Upload
 from tests.unit.functions.world import DATASET, QUIET, REFERENCE, RnaWorld, reads, rejection_document
 
 ROOT = f"genomics/{DATASET}"

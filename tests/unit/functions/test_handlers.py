@@ -8,8 +8,8 @@ import pytest
 
 from feature_ingest import app as feature_ingest
 from multimodal import bootstrap
-from multimodal.domain.errors import InvalidRequestError, RetryableError
-from multimodal.domain.rna_jobs import JOB_NAME
+from multimodal.genomics.jobs import JOB_NAME
+from multimodal.ledger.errors import InvalidRequestError, RetryableError
 from record_outcome import app as record_outcome
 from table_ingest import app as table_ingest
 from tests.sample_events import load_event

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from multimodal.adapters.package_files import matrix_datasets
-from multimodal.domain.errors import BadInputError
-from multimodal.domain.units import LedgerItem, Status, Unit
-from multimodal.services.matrix_tables import MatrixTables
+from multimodal.genomics.matrix import MatrixTables
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.unit import LedgerItem, Status, Unit
+from multimodal.pipeline.package_files import matrix_datasets
 from tests.unit.functions.table_world import TableWorld
 from tests.unit.functions.test_expression_matrix import dataset
 from tests.unit.functions.world import DATASET

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multimodal.domain.errors import BadInputError
-from multimodal.domain.fastq_names import is_ignorable, read_name
-from multimodal.domain.genomics_keys import is_case_name
-from multimodal.domain.keys import parse_key
-from multimodal.domain.lanes import Lane, fastq_list, pair_files
-from multimodal.domain.samplesheet import SampleSheet, parse_accessions, parse_samplesheet
-from multimodal.domain.units import Unit, case_unit
-from multimodal.domain.upload_key import KeyKind
+from multimodal.genomics.fastq_names import is_ignorable, read_name
+from multimodal.genomics.keys import is_case_name
+from multimodal.genomics.lanes import Lane, fastq_list, pair_files
+from multimodal.genomics.samplesheet import SampleSheet, parse_accessions, parse_samplesheet
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.unit import Unit, case_unit
+from multimodal.ledger.upload_key import KeyKind
+from multimodal.pipeline.keys import parse_key
 
 HEADER = "sample,fastq_1,fastq_2,strandedness\n"
 

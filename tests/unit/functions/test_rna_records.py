@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multimodal.adapters.package_files import load_contract, load_dataset
-from multimodal.domain.dataset import DatasetConfig
-from multimodal.domain.errors import BadInputError, ConfigurationError, RetryableError
-from multimodal.domain.expression import gene_ids, panel_values, read_tpm
-from multimodal.domain.feature_schema import rna_group
-from multimodal.domain.units import Status
-from multimodal.services.ensure_groups import EnsureGroups
-from multimodal.services.settle_unit import INGEST_RECHECK_SECONDS
+from multimodal.genomics.expression import gene_ids, panel_values, read_tpm
+from multimodal.genomics.schema import rna_group
+from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
+from multimodal.ledger.outcome import INGEST_RECHECK_SECONDS
+from multimodal.ledger.unit import Status
+from multimodal.pipeline.dataset import DatasetConfig
+from multimodal.pipeline.groups import EnsureGroups
+from multimodal.pipeline.package_files import load_contract, load_dataset
 from tests.unit.functions.fakes import FakeFeatureStore
 from tests.unit.functions.world import DATASET, RnaWorld, reads, run_document
 

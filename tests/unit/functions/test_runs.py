@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from multimodal.domain.errors import ConfigurationError, InvalidRequestError, RetryableError
-from multimodal.domain.packing import MAX_UNITS_PER_JOB, PlannedUnit, job_id, pack, run_id, volume_gb
-from multimodal.domain.units import Status, Unit
-from multimodal.services.start_run import LEASE_SECONDS
-from multimodal.services.sweep import MAX_LOST_RUNS
+from multimodal.imaging.jobs import MAX_UNITS_PER_JOB, job_id, pack, volume_gb
+from multimodal.ledger.claim import LEASE_SECONDS
+from multimodal.ledger.errors import ConfigurationError, InvalidRequestError, RetryableError
+from multimodal.ledger.run import PlannedUnit, run_id
+from multimodal.ledger.unit import Status, Unit
+from multimodal.pipeline.sweep import MAX_LOST_RUNS
 from tests.unit.functions.world import DATASET, FORCE, IMAGE, QUIET, World, rejection_document, slices
 
 GIB = 1024**3

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from multimodal.adapters.sqlite_spool import sqlite_spool
-from multimodal.domain.errors import BadInputError
-from multimodal.domain.table import RowProblem, TableRecord
-from multimodal.domain.table_state import Pending, SpooledRecord, StateEntry, fingerprint, from_line, spooled
+from multimodal.ledger.errors import BadInputError
+from multimodal.tables.spool import sqlite_spool
+from multimodal.tables.state import Pending, SpooledRecord, StateEntry, fingerprint, from_line, spooled
+from multimodal.tables.table import RowProblem, TableRecord
 
 NOW = "2026-01-01T00:00:00Z"
 

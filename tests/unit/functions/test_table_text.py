@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from multimodal.domain.errors import BadInputError
-from multimodal.domain.table_rows import MAX_RECORD, TableRows
-from multimodal.domain.table_text import TableText
+from multimodal.ledger.errors import BadInputError
+from multimodal.tables.rows import MAX_RECORD, TableRows
+from multimodal.tables.text import TableText
 
 NAMES = {"Case ID", "Größe", "Note"}
 TABLE = 'Case ID,Größe,Note\r\nC-1,"1,5","two\r\nlines"\r\nC-2,3,–\r\n'

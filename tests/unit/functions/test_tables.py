@@ -9,13 +9,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from multimodal.domain.errors import BadInputError, MultimodalError, RetryableError
-from multimodal.domain.jobs import RunPaths
-from multimodal.domain.rejected_rows import safe_cell
-from multimodal.domain.table_limits import MAX_TABLE_BYTES
-from multimodal.domain.table_state import DatasetState
-from multimodal.domain.units import Status, Unit
-from multimodal.services.start_run import LEASE_SECONDS
+from multimodal.ledger.claim import LEASE_SECONDS
+from multimodal.ledger.errors import BadInputError, MultimodalError, RetryableError
+from multimodal.ledger.run import RunPaths
+from multimodal.ledger.unit import Status, Unit
+from multimodal.tables.limits import MAX_TABLE_BYTES
+from multimodal.tables.rejected_rows import safe_cell
+from multimodal.tables.state import DatasetState
 from tests.unit.functions.table_world import CrashError, TableWorld
 from tests.unit.functions.world import DATASET
 
@@ -580,7 +580,7 @@ def test_what_another_run_wrote_over_is_written_again() -> None:
 
 
 def test_more_parts_than_an_execution_can_tell_of_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("multimodal.services.check_table.MAX_PARTS", 2)
+    monkeypatch.setattr("multimodal.tables.check.MAX_PARTS", 2)
     world = TableWorld()
     assert world.take(TEN)["decision"] == "refused"
     assert world.table().reason_code == "INPUT_TOO_LARGE"

@@ -4,27 +4,29 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from multimodal.adapters.package_files import load_contract, load_dataset
-from multimodal.domain.completeness import Patience
-from multimodal.domain.jobs import JobSettings, RunPaths
-from multimodal.domain.rna_jobs import RnaJobSettings
-from multimodal.domain.table import TableKind
-from multimodal.domain.units import LedgerItem, Unit, case_unit
-from multimodal.services.genomics_rules import GenomicsReadiness, genomics_rules
-from multimodal.services.imaging_rules import ImagingRules, Readiness
-from multimodal.services.ingest_features import IngestFeatures
-from multimodal.services.matrix_tables import MatrixTables
-from multimodal.services.plan_run import ClaimSubjects, PlanRun
-from multimodal.services.record_makers import ImagingRecords, RnaRecords
-from multimodal.services.record_outcome import RecordBatchJob, RecordJob, SummarizeRun
-from multimodal.services.register_arrivals import RegisterArrivals, Upload
-from multimodal.services.review_unit import ReviewUnit, Rules
-from multimodal.services.settle_unit import SettleUnit
-from multimodal.services.start_jobs import Starter, StartJobs, StartStudies
-from multimodal.services.start_run import ClaimUnits
-from multimodal.services.start_tables import StartTables
-from multimodal.services.sweep import Sweep
-from multimodal.services.table_rules import TableRules
+from multimodal.features.ingest import IngestFeatures
+from multimodal.genomics.jobs import RnaJobSettings, StartJobs
+from multimodal.genomics.matrix import MatrixTables
+from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
+from multimodal.genomics.record_outcome import RecordBatchJob
+from multimodal.genomics.records import RnaRecords
+from multimodal.imaging.jobs import JobSettings
+from multimodal.imaging.plan import ClaimSubjects, PlanRun, StartStudies
+from multimodal.imaging.record_outcome import RecordJob, SummarizeRun
+from multimodal.imaging.records import ImagingRecords
+from multimodal.imaging.uploads import ImagingRules, Readiness
+from multimodal.ledger.claim import ClaimUnits, Starter
+from multimodal.ledger.completeness import Patience
+from multimodal.ledger.evaluate import ReviewUnit, Rules
+from multimodal.ledger.outcome import SettleUnit
+from multimodal.ledger.run import RunPaths
+from multimodal.ledger.unit import LedgerItem, Unit, case_unit
+from multimodal.pipeline.arrivals import RegisterArrivals, Upload
+from multimodal.pipeline.package_files import load_contract, load_dataset
+from multimodal.pipeline.sweep import Sweep
+from multimodal.tables.readiness import TableRules
+from multimodal.tables.start import StartTables
+from multimodal.tables.table import TableKind
 from tests.unit.functions.fake_tables import FakeKind
 from tests.unit.functions.fakes import (
     FakeBatch,

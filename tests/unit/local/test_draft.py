@@ -20,8 +20,8 @@ from local.draft.names import Names, slug
 from local.draft.table import draft_table, id_pattern
 from local.errors import CommandError
 from local.project import DATASET
-from multimodal.adapters.package_files import load_dataset
-from multimodal.domain.dataset import DatasetConfig
+from multimodal.pipeline.dataset import DatasetConfig
+from multimodal.pipeline.package_files import load_dataset
 
 CASES = [f"P-{n:03d}" for n in range(1, 31)]
 

@@ -1,0 +1,1 @@
+"""The ports on AWS services; nothing else imports boto3."""

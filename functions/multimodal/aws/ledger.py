@@ -1,0 +1,196 @@
+"""The ledger in DynamoDB: one item per unit, every change one conditional write."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+import boto3
+from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ClientError
+
+from multimodal.aws.errors import code_of, translated
+from multimodal.ledger.ports import Changes
+from multimodal.ledger.unit import DUE_SHARDS, LedgerItem, Status, Unit
+
+DUE_INDEX = "due"
+
+
+_TIME_NAMES = (
+    "received_at",
+    "ready_at",
+    "processing_at",
+    "processed_at",
+    "completed_at",
+    "quarantined_at",
+    "failed_at",
+)
+
+
+class DynamoDbLedger:
+    """:class:`multimodal.ledger.ports.Ledger` on one table.
+
+    Parameters
+    ----------
+    table_name : str
+        Table with partition key ``unit_id`` and the sparse index ``due`` (``due_shard``, ``due_at``).
+    """
+
+    def __init__(self, table_name: str) -> None:
+        # The resource's client converts types as the resource does and, unlike the resource, may be used by threads.
+        self._client = boto3.resource("dynamodb").meta.client
+        self._table = table_name
+
+    def touch(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
+        """Note that something of the unit arrived; return whether the unit was new."""
+        look = {"due_at": due_at, "due_shard": unit.due_shard}
+        changes, firsts = {"last_arrival": now}, _firsts(unit, now)
+        old = self._write(unit, changes | look, firsts) if at_once else self._write(unit, changes, firsts | look)
+        return not old
+
+    def request(self, unit: Unit, requested_at: int, due_at: int) -> bool:
+        """Ask for another run of the unit; return False when this or a later wish is already there."""
+        changes = {"requested_at": requested_at, "due_at": due_at, "due_shard": unit.due_shard}
+        firsts = _firsts(unit, due_at) | {"last_arrival": due_at}
+        condition = "attribute_not_exists(requested_at) OR requested_at < :requested_at"
+        return self._write(unit, changes, firsts, condition) is not None
+
+    def note(self, unit: Unit, changes: Changes) -> None:
+        """Write what is known of a unit that no run can take."""
+        self._write(unit, {**changes, "kind": "note"}, _firsts(unit, None))
+
+    def get(self, unit_id: str) -> LedgerItem | None:
+        """Return the item as it is now (strongly consistent)."""
+        with translated("read the ledger"):
+            answer = self._client.get_item(TableName=self._table, Key={"unit_id": unit_id}, ConsistentRead=True)
+        return _item_from(answer["Item"]) if "Item" in answer else None
+
+    def update(self, item: LedgerItem, changes: Changes) -> bool:
+        """Apply changes if the item is still as it was read; return whether they were applied."""
+        condition = "version = :seen_version"
+        return self._write(item.unit, changes, {}, condition, {":seen_version": item.version}) is not None
+
+    def due(self, now: int, limit: int) -> list[str]:
+        """Return ids of up to ``limit`` units whose look is owed, oldest first."""
+        found: list[tuple[int, str]] = []
+        for shard in range(DUE_SHARDS):
+            condition = Key("due_shard").eq(shard) & Key("due_at").lte(now)
+            rows = islice(self._pages(KeyConditionExpression=condition, Limit=limit), limit)
+            found += [(int(row["due_at"]), str(row["unit_id"])) for row in rows]
+        return [unit_id for _, unit_id in sorted(found)[:limit]]
+
+    def open_units(self) -> Iterator[tuple[str, int]]:
+        """Yield the id of every unit that has not ended, and when it was first seen."""
+        for shard in range(DUE_SHARDS):
+            for row in self._pages(KeyConditionExpression=Key("due_shard").eq(shard)):
+                yield str(row["unit_id"]), int(row.get("open_since", row["due_at"]))
+
+    def pin(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
+        """Keep a value under a name, once and for all; return what is kept, perhaps another's value."""
+        request = _update_request({}, {"value": dict(value), "kind": "note", "status": Status.COMPLETED.value}, {})
+        with translated("write the ledger"):
+            answer = self._client.update_item(
+                TableName=self._table, Key={"unit_id": name}, ReturnValues="ALL_NEW", **request
+            )
+        kept: Any = answer["Attributes"]["value"]
+        return dict(kept)
+
+    def _pages(self, **query: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 – boto3's keyword arguments
+        while True:
+            with translated("query the ledger"):
+                answer = self._client.query(TableName=self._table, IndexName=DUE_INDEX, **query)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _write(
+        self,
+        unit: Unit,
+        changes: Changes,
+        firsts: Changes,
+        condition: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Mapping[str, Any] | None:
+        """Return the item as it was before the write, or None when the condition did not hold."""
+        request = _update_request(changes, firsts, extra or {})
+        if condition:
+            request["ConditionExpression"] = condition
+        with translated("write the ledger"):
+            try:
+                answer = self._client.update_item(
+                    TableName=self._table, Key={"unit_id": unit.unit_id}, ReturnValues="ALL_OLD", **request
+                )
+            except ClientError as error:
+                if code_of(error) == "ConditionalCheckFailedException":
+                    return None
+                raise
+        return answer.get("Attributes", {})
+
+
+def _firsts(unit: Unit, now: int | None) -> dict[str, Any]:
+    """Return what is written once, by whichever write comes first."""
+    identity = {
+        "modality": unit.modality,
+        "dataset": unit.dataset,
+        "subject": unit.subject,
+        "study": unit.study,
+        "correlation_id": unit.correlation_id,
+    }
+    if now is None:
+        return identity
+    return identity | {"status": Status.RECEIVING.value, "received_at": now, "open_since": now, "waiting_since": now}
+
+
+def _update_request(changes: Changes, firsts: Changes, extra: Mapping[str, Any]) -> dict[str, Any]:
+    sets = {name: value for name, value in changes.items() if value is not None}
+    removes = [name for name, value in changes.items() if value is None]
+    assignments = [f"#{n} = :{n}" for n in sets]
+    assignments += [f"#{n} = if_not_exists(#{n}, :{n})" for n in firsts if n not in changes]
+    parts = [f"SET {', '.join(assignments)}"] if assignments else []
+    parts += [f"REMOVE {', '.join(f'#{n}' for n in removes)}"] if removes else []
+    parts += ["ADD #version :one"]
+    values = {f":{n}": _to_dynamo(v) for n, v in {**firsts, **sets}.items() if n in sets or n not in changes}
+    names = {f"#{n}": n for n in {**firsts, **changes}} | {"#version": "version"}
+    return {
+        "UpdateExpression": " ".join(parts),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values | {":one": 1, **extra},
+    }
+
+
+def _to_dynamo(value: Any) -> Any:  # noqa: ANN401 – any JSON value
+    """DynamoDB refuses binary floats; details may hold them."""
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    if isinstance(value, Mapping):
+        return {k: _to_dynamo(v) for k, v in value.items()}
+    return [_to_dynamo(v) for v in value] if isinstance(value, list) else value
+
+
+def _item_from(row: Mapping[str, Any]) -> LedgerItem:
+    def whole(name: str) -> int:
+        return int(row.get(name, 0))
+
+    return LedgerItem(
+        unit=Unit(row["dataset"], row["subject"], row["study"], row["modality"]),
+        status=Status(row["status"]),
+        last_arrival=whole("last_arrival"),
+        open_since=whole("open_since") or None,
+        waiting_since=whole("waiting_since") or None,
+        requested_at=whole("requested_at"),
+        served_request=whole("served_request"),
+        listed_at=whole("listed_at"),
+        content_version=row.get("content_version"),
+        objects=whole("objects"),
+        bytes=whole("bytes"),
+        attempt=whole("attempt"),
+        lost_runs=whole("lost_runs"),
+        version=whole("version"),
+        run_id=row.get("run_id"),
+        lease_until=whole("lease_until"),
+        due_at=whole("due_at") or None,
+        reason_code=row.get("reason_code"),
+        record_hash=row.get("record_hash"),
+        times={name: whole(name) for name in _TIME_NAMES if name in row},
+    )

@@ -1,0 +1,143 @@
+"""Objects of one bucket."""
+
+import gzip
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from multimodal.aws.errors import code_of, translated
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.ports import OpenObject, StoredObject
+
+MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
+"""Largest object that is read into memory; only the application's own documents are read."""
+
+
+CHUNK_BYTES = 1024 * 1024
+
+
+COMPRESSION = 1
+"""Records repeat themselves: more effort takes much longer and saves little."""
+
+
+ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""Storage classes whose objects must be restored before they can be read."""
+
+
+class S3Objects:
+    """:class:`multimodal.ledger.ports.ObjectStore` on one bucket."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+        self._s3 = boto3.client("s3")
+
+    def objects_under(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys start with ``prefix``."""
+        with translated("list objects"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            for page in pages:
+                for o in page.get("Contents", []):
+                    archived = o.get("StorageClass") in ARCHIVE_CLASSES
+                    yield StoredObject(o["Key"], o["Size"], o["ETag"].strip('"'), archived)
+
+    def folders(self, prefix: str) -> tuple[list[str], list[str]]:
+        """Return the folder names and the object names directly under ``prefix``."""
+        folders: list[str] = []
+        objects: list[str] = []
+        with translated("list folders"):
+            paginator = self._s3.get_paginator("list_objects_v2")
+            for page in paginator.paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/"):
+                folders += [p["Prefix"][len(prefix) :].rstrip("/") for p in page.get("CommonPrefixes", [])]
+                objects += [o["Key"][len(prefix) :] for o in page.get("Contents", [])]
+        return folders, [name for name in objects if name]
+
+    def read_text(self, key: str) -> str | None:
+        """Return an object's text, or None when there is none."""
+        with translated("read an object"):
+            try:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if code_of(error) in {"NoSuchKey", "404"}:
+                    return None
+                raise
+            if answer["ContentLength"] > MAX_DOCUMENT_BYTES:
+                raise BadInputError("DOCUMENT_TOO_LARGE", f"a document is larger than {MAX_DOCUMENT_BYTES} bytes")
+            body = answer["Body"].read()
+        return body.decode("utf-8-sig", errors="replace")
+
+    def read_json(self, key: str) -> Any | None:  # noqa: ANN401 – any JSON
+        """Return a parsed object, or None when there is none."""
+        text = self.read_text(key)
+        return None if text is None else json.loads(text)
+
+    def lines(self, key: str) -> Iterator[str] | None:
+        """Return an object's lines without holding all of them, or None when there is no such object."""
+        with translated("read an object"):
+            try:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if code_of(error) in {"NoSuchKey", "404"}:
+                    return None
+                raise
+        body: Any = answer["Body"]
+        return _decoded(gzip.GzipFile(fileobj=body) if key.endswith(".gz") else body.iter_lines())
+
+    def open(self, key: str, etag: str) -> OpenObject | None:
+        """Open exactly this content of an object; None when the object is gone or another content took its place."""
+        with translated("read an object"):
+            try:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
+            except ClientError as error:
+                if code_of(error) in {"NoSuchKey", "404", "PreconditionFailed", "412"}:
+                    return None
+                raise
+        return OpenObject(_chunks(answer["Body"]), int(answer["LastModified"].timestamp()))
+
+    def write_lines(self, key: str, lines: Iterable[str]) -> None:
+        """Store lines without holding all of them; what is called ``….gz`` is compressed."""
+        with tempfile.TemporaryFile() as file:
+            _write(file, lines, compressed=key.endswith(".gz"))
+            file.seek(0)
+            with translated("write an object"):
+                self._s3.upload_fileobj(file, self._bucket, key, ExtraArgs={"ContentType": "text/plain"})
+
+    def write_text(self, key: str, text: str, media_type: str | None = None) -> None:
+        """Store a text, plain unless a media type says what it is."""
+        with translated("write an object"):
+            self._s3.put_object(
+                Bucket=self._bucket, Key=key, Body=text.encode(), ContentType=media_type or "text/plain"
+            )
+
+    def write_json(self, key: str, document: Any) -> None:  # noqa: ANN401 – any JSON
+        """Store a document."""
+        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        with translated("write an object"):
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+
+    def uri(self, key: str) -> str:
+        """Return the ``s3://`` address of a key."""
+        return f"s3://{self._bucket}/{key}"
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
+    with translated("read an object"):
+        for line in lines:
+            yield line.decode("utf-8", errors="replace").rstrip("\n")
+
+
+def _chunks(body: Any) -> Iterator[bytes]:  # noqa: ANN401 – botocore's body
+    with translated("read an object"):
+        yield from body.iter_chunks(CHUNK_BYTES)
+
+
+def _write(file: IO[bytes], lines: Iterable[str], *, compressed: bool) -> None:
+    # Without the time of day: the same lines are the same object.
+    target = gzip.GzipFile(fileobj=file, mode="wb", compresslevel=COMPRESSION, mtime=0) if compressed else file
+    for line in lines:
+        target.write(line.encode() + b"\n")
+    if compressed:
+        target.close()

@@ -1,0 +1,1 @@
+"""Clinical tables: their schema, validation, reports and records."""

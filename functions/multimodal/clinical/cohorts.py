@@ -1,0 +1,111 @@
+"""Rows by target, facets, strata and cohort together: what bias is measured on, and what dropping rows selects."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from multimodal.clinical.config import ClinicalConfig
+
+COHORT = ""
+"""Stands for the cohort among the names of columns; no column has this name."""
+
+
+OTHER = "(other values)"
+
+
+MAX_LEARNED = 50
+"""Distinct values of a column without declared levels, and cohorts, that are told apart."""
+
+
+Key = tuple[str | None, ...]
+"""A value for each of :attr:`Breakdown.columns`."""
+
+
+class Breakdown:
+    """Counts rows by the columns that the configuration compares groups of.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Source columns, and :data:`COHORT` when ids tell a cohort.
+    kept : Counter
+        Key → rows taken.
+    dropped : dict
+        Index of a row filter → counter like ``kept``.
+    """
+
+    def __init__(self, config: ClinicalConfig) -> None:
+        self.columns = tuple(dict.fromkeys(_columns(config)))
+        self.kept: Counter[Key] = Counter()
+        self.dropped: dict[int, Counter[Key]] = {}
+        self._known = {source: _declared(config, source) for source in self.columns}
+        self._closed = {source for source in self.columns if _has_levels(config, source)}
+        self._cohort = re.compile(config.id.cohort, re.ASCII) if config.id.cohort else None
+
+    def add(self, case_ids: Sequence[str], cells: Mapping[str, Sequence[str | None]]) -> None:
+        """Count rows that are taken."""
+        self._count(self.kept, Counter(self._keys(case_ids, cells)))
+
+    def add_dropped(
+        self, filters: Sequence[int], case_ids: Sequence[str], cells: Mapping[str, Sequence[str | None]]
+    ) -> None:
+        """Count rows that were left out, by the filter that did it."""
+        keys = zip(filters, self._keys(case_ids, cells), strict=True)
+        for (index, key), n in Counter(keys).items():
+            self._count(self.dropped.setdefault(index, Counter()), {key: n})
+
+    def marginal(self, counts: Mapping[Key, int], source: str) -> dict[str | None, int]:
+        """Return the counts by one column."""
+        position = self.columns.index(source)
+        sums: Counter[str | None] = Counter()
+        for key, n in counts.items():
+            sums[key[position]] += n
+        return dict(sorted(sums.items(), key=lambda item: (item[0] is None, item[0] or "")))
+
+    def _keys(self, case_ids: Sequence[str], cells: Mapping[str, Sequence[str | None]]) -> Iterator[Key]:
+        nothing: Sequence[None] = [None] * len(case_ids)
+        columns = [self._cohorts(case_ids) if c == COHORT else cells.get(c, nothing) for c in self.columns]
+        return zip(*columns, strict=True) if columns else iter([()] * len(case_ids))
+
+    def _cohorts(self, case_ids: Sequence[str]) -> list[str | None]:
+        match = self._cohort.match if self._cohort else lambda _: None
+        return [found.group() if (found := match(case)) else None for case in case_ids]
+
+    def _count(self, into: Counter[Key], counts: Mapping[Key, int]) -> None:
+        for key, n in counts.items():
+            into[tuple(self._told_apart(c, v) for c, v in zip(self.columns, key, strict=True))] += n
+
+    def _told_apart(self, source: str, value: str | None) -> str | None:
+        known = self._known[source]
+        if value is None or value in known:
+            return value
+        if source in self._closed or len(known) >= MAX_LEARNED:
+            return OTHER
+        known.add(value)
+        return value
+
+
+def _columns(config: ClinicalConfig) -> Iterator[str]:
+    if config.target:
+        yield config.target.column
+    if config.bias:
+        yield from (facet.column for facet in config.bias.facets)
+        yield from [config.bias.group] if config.bias.group else []
+        yield from config.bias.strata
+    if config.id.cohort:
+        yield COHORT
+
+
+def _has_levels(config: ClinicalConfig, source: str) -> bool:
+    return source in config.by_source and config.by_source[source].values is not None
+
+
+def _declared(config: ClinicalConfig, source: str) -> set[str]:
+    """Return the values that the configuration names for a column, wherever it does."""
+    column = config.by_source.get(source)
+    names = set(column.values or ()) if column else set()
+    if config.target and config.target.column == source:
+        names.update(config.target.positive)
+    for facet in config.bias.facets if config.bias else []:
+        names.update(facet.disadvantaged if facet.column == source else [])
+    return names

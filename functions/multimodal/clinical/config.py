@@ -1,0 +1,520 @@
+"""What a dataset's file says of its clinical table: every column, when it is known, and what becomes of it."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    model_validator,
+)
+
+from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, FeatureType
+from multimodal.ledger.patterns import RequiredPattern
+
+Stage = Literal["baseline", "surgery", "post_treatment", "outcome"]
+"""When a column's value becomes available. The first two come before treatment begins and may be features."""
+
+
+STAGES: tuple[Stage, ...] = ("baseline", "surgery", "post_treatment", "outcome")
+
+
+LATE_STAGES: frozenset[Stage] = frozenset({"post_treatment", "outcome"})
+"""Stages whose columns become features only when the file allows each by name, with a reason."""
+
+
+LEADING: tuple[tuple[str, FeatureType], ...] = (
+    (RECORD_ID, FeatureType.STRING),
+    (EVENT_TIME, FeatureType.STRING),
+    (EVENT_TIME_SOURCE, FeatureType.STRING),
+)
+
+
+TRAILING: tuple[tuple[str, FeatureType], ...] = (
+    ("source_uri", FeatureType.STRING),
+    ("upload_id", FeatureType.STRING),
+    ("correlation_id", FeatureType.STRING),
+)
+
+
+_FEATURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}[a-z0-9]")
+
+
+Feature = tuple[str, FeatureType]
+"""A feature's name and type."""
+
+
+def _is_text(value: object) -> object:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        raise ValueError(
+            "put the value in quotes, as in 'Yes': without them YAML reads Yes, No, On and Off as a switch"
+        )
+    raise ValueError(f"put the value in quotes, as in '{value}': YAML reads it as {type(value).__name__}, not as text")
+
+
+def _is_feature_name(name: str) -> str:
+    if not _FEATURE_NAME.fullmatch(name):
+        raise ValueError(f"{name!r}: small letters, digits and _ only, first a letter, last no _, 2 to 64 characters")
+    return name
+
+
+Source = Annotated[
+    str, BeforeValidator(_is_text), StringConstraints(strip_whitespace=True, min_length=1, max_length=256)
+]
+"""A column's name in the table's header, without surrounding blanks."""
+
+
+FeatureName = Annotated[str, AfterValidator(_is_feature_name)]
+
+
+Cell = Annotated[str, BeforeValidator(_is_text), StringConstraints(strip_whitespace=True, max_length=256)]
+
+
+Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=500)]
+"""A reason that a later reader can judge."""
+
+
+Unseen = Literal["reject", "other", "missing"]
+
+
+WhenMissing = Literal["absent", "indicator", "zero", "reject"]
+"""No value; no value and a ``<name>_missing`` flag; zero; or the row goes to quarantine."""
+
+
+def _distinct(values: list[str]) -> list[str]:
+    twice = sorted({v for v in values if values.count(v) > 1})
+    if twice:
+        raise ValueError(f"listed more than once: {', '.join(twice)}")
+    return values
+
+
+_DATE_PARTS = re.compile(r"%([dmY])")
+
+
+def _is_date_format(text: str) -> str:
+    """Day, month and a year of four digits, each once: what else a date could mean, nobody has to guess."""
+    if sorted(_DATE_PARTS.findall(text)) != ["Y", "d", "m"] or "%" in _DATE_PARTS.sub("", text):
+        raise ValueError(f"{text!r}: write %d, %m and %Y (a year of four digits) each once, as in '%m/%d/%Y'")
+    if re.search(r"\d", text) or "%%" in text or not re.search(r"%.[^%]+%.[^%]+%.|%Y%m%d", text):
+        raise ValueError(f"{text!r}: put something that is no digit between day, month and year")
+    return text
+
+
+Cells = Annotated[list[Cell], Field(min_length=1), AfterValidator(_distinct)]
+
+
+class StrictModel(BaseModel):
+    """A part of a configuration file: unknown keys are errors, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Condition(StrictModel):
+    """Holds for a row whose column has one of some values (as written in the table, blanks around them removed)."""
+
+    column: Source
+    values: Cells
+
+
+class FillWhen(Condition):
+    """The value that a missing cell means when the condition holds: no pack years for somebody who never smoked."""
+
+    value: FiniteFloat
+
+
+class RowFilter(StrictModel):
+    """Rows that are left out, with the reason; the report tells how many and what that selects.
+
+    Parameters
+    ----------
+    drop_when : Condition, optional
+        Rows for which it holds.
+    drop_ids : str, optional
+        Regular expression; rows whose id begins with a match. One of the two is given.
+    """
+
+    drop_when: Condition | None = None
+    drop_ids: RequiredPattern | None = None
+    reason: Why
+
+    @model_validator(mode="after")
+    def _says_which_rows(self) -> Self:
+        if (self.drop_when is None) == (self.drop_ids is None):
+            raise ValueError("a row filter has either drop_when (a column and values) or drop_ids (a pattern)")
+        return self
+
+
+class IdColumn(StrictModel):
+    """The column that names the case.
+
+    Parameters
+    ----------
+    pattern : str
+        Regular expression that the whole of an id must match.
+    cohort : str, optional
+        Regular expression whose match at the beginning of an id names the case's cohort, a stratum of the report.
+    """
+
+    source: Source
+    aliases: list[Source] = []
+    pattern: RequiredPattern
+    cohort: RequiredPattern | None = None
+
+
+class _Column(StrictModel):
+    """What all columns have.
+
+    Parameters
+    ----------
+    source : str
+        Name in the header.
+    aliases : list of str
+        Other names that it has in other exports.
+    available_at : str
+        When its value becomes known; this alone decides whether it may be a feature.
+    missing : list of str
+        Values that mean "not known" here, beside the table's own.
+    feature : bool
+        False: the column is checked and used in reports and labels, and never becomes a feature.
+    allow : str, optional
+        Why it is a feature although it is known late, or although it predicts the target suspiciously well.
+    missing_when : Condition, optional
+        When it holds, whatever stands there means "not known".
+    """
+
+    source: Source
+    aliases: list[Source] = []
+    available_at: Stage
+    missing: list[Cell] = []
+    feature: bool = True
+    allow: Why | None = None
+    missing_when: Condition | None = None
+
+    @property
+    def values(self) -> tuple[str, ...] | None:
+        """All values that a cell may have, when they are declared."""
+        return None
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Features that it becomes, in order."""
+        return ()
+
+
+class _Encoded(_Column):
+    """What columns have that can be features.
+
+    Parameters
+    ----------
+    name : str
+        Name of the feature; of a one-hot column, the beginning of ``<name>_other`` and ``<name>_missing``.
+    when_missing : str
+        See :data:`WhenMissing`. ``zero`` is right only where zero is what the missing cell means.
+    """
+
+    name: FeatureName
+    when_missing: WhenMissing = "absent"
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        indicator = ((f"{self.name}_missing", FeatureType.INTEGRAL),) if self.when_missing == "indicator" else ()
+        return (*self._own_features, *indicator)
+
+    @property
+    def _own_features(self) -> tuple[Feature, ...]:
+        return ((self.name, FeatureType.INTEGRAL),)
+
+
+class OneHot(_Encoded):
+    """A category: one 0/1 feature for each level, named in the file; with ``other``, one for all the rest.
+
+    Levels that mean the same have the same feature name.
+    """
+
+    kind: Literal["one_hot"]
+    levels: Annotated[dict[Cell, FeatureName], Field(min_length=2)]
+    unseen: Unseen = "reject"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All values that a cell may have, in the file's order."""
+        return tuple(self.levels)
+
+    @property
+    def _own_features(self) -> tuple[Feature, ...]:
+        other = (f"{self.name}_other",) if self.unseen == "other" else ()
+        return tuple((name, FeatureType.INTEGRAL) for name in (*dict.fromkeys(self.levels.values()), *other))
+
+
+class Ordinal(_Encoded):
+    """Ordered levels, each with its number."""
+
+    kind: Literal["ordinal"]
+    levels: Annotated[dict[Cell, FiniteFloat], Field(min_length=2)]
+    unseen: Literal["reject", "missing"] = "reject"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All values that a cell may have, in the file's order."""
+        return tuple(self.levels)
+
+    @property
+    def _own_features(self) -> tuple[Feature, ...]:
+        # Fractional always, so that a level between two others can be added without another type.
+        return ((self.name, FeatureType.FRACTIONAL),)
+
+
+class Flag(_Encoded):
+    """Yes or no, as 1 or 0."""
+
+    kind: Literal["flag"]
+    true: Cells
+    false: Cells
+    unseen: Literal["reject", "missing"] = "reject"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All values that a cell may have, in the file's order."""
+        return (*self.true, *self.false)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_yaml(cls, given: object) -> object:
+        """Take the keys ``true`` and ``false`` as YAML reads them without quotes."""
+        if not isinstance(given, dict):
+            return given
+        return {{True: "true", False: "false"}.get(k, k) if isinstance(k, bool) else k: v for k, v in given.items()}
+
+
+class Number(_Encoded):
+    """A number, in the feature's unit.
+
+    Parameters
+    ----------
+    unit : str
+        Unit of the feature.
+    factor : float
+        What the table's number is multiplied by to get there.
+    min, max : float, optional
+        Range in the feature's unit.
+    integral : bool
+        Whether only whole numbers are right.
+    age : bool
+        Whether it is an age in years: one above 89 identifies a person.
+    """
+
+    kind: Literal["number"]
+    unit: Annotated[str, Field(min_length=1, max_length=30)]
+    factor: Annotated[FiniteFloat, Field(gt=0)] = 1.0
+    min: FiniteFloat | None = None
+    max: FiniteFloat | None = None
+    out_of_range: Literal["reject", "missing"] = "reject"
+    integral: bool = False
+    age: bool = False
+    fill_when: FillWhen | None = None
+
+    @property
+    def _own_features(self) -> tuple[Feature, ...]:
+        return ((self.name, FeatureType.INTEGRAL if self.integral else FeatureType.FRACTIONAL),)
+
+
+class DateDifference(_Encoded):
+    """Time from this column's date (or year) to another column's date.
+
+    Parameters
+    ----------
+    format : str
+        ``date``: the table's date format; ``year``: a year of four digits.
+    to : str
+        The column of the later date, a ``date`` column.
+    unit : str
+        ``days`` (needs dates) or ``years`` (difference of the calendar years).
+    floor : float, optional
+        Smaller differences become this one.
+    """
+
+    kind: Literal["date_difference"]
+    format: Literal["date", "year"] = "date"
+    to: Source
+    unit: Literal["days", "years"]
+    floor: int | None = None
+    min: int | None = None
+    max: int | None = None
+    out_of_range: Literal["reject", "missing"] = "reject"
+    fill_when: FillWhen | None = None
+
+
+class Date(_Column):
+    """A date that event times, differences or labels are made of; never a feature itself."""
+
+    kind: Literal["date"]
+    feature: Literal[False] = False
+
+
+class Drop(_Column):
+    """A column that nothing is made of, with the reason."""
+
+    kind: Literal["drop"]
+    reason: Why
+    feature: Literal[False] = False
+
+
+Column = Annotated[OneHot | Ordinal | Flag | Number | DateDifference | Date | Drop, Field(discriminator="kind")]
+
+
+class DatedBy(StrictModel):
+    """An event time: a date column, perhaps some days later."""
+
+    column: Source
+    plus_days: Source | None = None
+
+
+class StageConfig(StrictModel):
+    """A stage that may have features, and when its facts were true. ``upload``: when the file arrived."""
+
+    event_time: DatedBy | Literal["upload"]
+
+
+class Target(StrictModel):
+    """What models will predict: the measure of leakage and of bias. ``positive`` are the favourable values."""
+
+    column: Source
+    positive: Cells
+
+
+class CrossCheck(StrictModel):
+    """A number of days in the table that should equal ``os_days`` of the dead.
+
+    With the policy ``quarantine`` a label that differs is held back; else the report counts it.
+    """
+
+    column: Source
+    tolerance_days: Annotated[int, Field(ge=0)] = 1
+    policy: Literal["warn", "quarantine"] = "warn"
+
+
+class Survival(StrictModel):
+    """Survival labels, counted in days from a stage's event time.
+
+    With ``died`` alone the label is ``survival_status``, dated by the upload: who was alive when nobody knows.
+
+    Parameters
+    ----------
+    died : str
+        Flag column, or ordinal one of the numbers 0 and 1; 1 for the dead.
+    origin : str, optional
+        Stage whose date is day 0.
+    death, last_alive : str, optional
+        Date columns; given together with ``origin``.
+    recurrence, recurrence_date : str, optional
+        Flag and date column; without them there is no recurrence-free survival.
+    horizons_days : list of int
+        For each n there is ``os_horizon_<n>d``: 1 died within n days, 0 lived longer, no value when lost sight of
+        earlier.
+    """
+
+    died: Source
+    origin: Literal["baseline", "surgery"] | None = None
+    death: Source | None = None
+    last_alive: Source | None = None
+    recurrence: Source | None = None
+    recurrence_date: Source | None = None
+    horizons_days: list[Annotated[int, Field(ge=1, le=36_500)]] = []
+    cross_check: CrossCheck | None = None
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Labels, in order."""
+        names = ["survival_status"]
+        if self.origin is not None:
+            names += ["os_event", "os_days", *(f"os_horizon_{n}d" for n in self.horizons_days)]
+        if self.recurrence is not None:
+            names += ["rfs_event", "rfs_days"]
+        return tuple((name, FeatureType.INTEGRAL) for name in names)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that the labels are made of."""
+        check = self.cross_check.column if self.cross_check else None
+        named = (self.died, self.death, self.last_alive, self.recurrence, self.recurrence_date, check)
+        return tuple(name for name in named if name is not None)
+
+
+class Facet(StrictModel):
+    """A column whose groups are compared. ``disadvantaged`` are the values of facet d of SageMaker Clarify."""
+
+    column: Source
+    disadvantaged: Cells
+
+
+class Bias(StrictModel):
+    """Pre-training bias: facets, the column within whose groups demographic disparity is conditioned, and strata."""
+
+    facets: Annotated[list[Facet], Field(min_length=1)]
+    group: Source | None = None
+    strata: list[Source] = []
+
+
+class ExactlyOne(StrictModel):
+    """Of some flag columns, exactly one is 1 in every row where all are known."""
+
+    exactly_one: Annotated[list[Source], Field(min_length=2)]
+
+
+class ClinicalConfig(StrictModel):
+    """Clinical part of a dataset: its feature groups and labels are a pure function of this, never of a file.
+
+    Each field is right by itself; :data:`multimodal.clinical.lint.UsableConfig` is right as a whole, too.
+    """
+
+    group_version: Annotated[int, Field(ge=1)] = 1
+    id: IdColumn
+    missing: list[Cell] = []
+    date_format: Annotated[str, AfterValidator(_is_date_format)] = "%m/%d/%Y"
+    stages: Annotated[dict[Stage, StageConfig], Field(min_length=1)]
+    rows: list[RowFilter] = []
+    columns: Annotated[list[Column], Field(min_length=1)]
+    checks: list[ExactlyOne] = []
+    target: Target | None = None
+    labels: Survival | None = None
+    bias: Bias | None = None
+
+    @property
+    def by_source(self) -> Mapping[str, Column]:
+        """Column by its name in the header."""
+        return {c.source: c for c in self.columns}
+
+    def is_feature(self, column: Column) -> bool:
+        """Whether a column becomes features: known early, or allowed by name."""
+        early = column.available_at not in LATE_STAGES
+        return column.feature and column.available_at in self.stages and (early or column.allow is not None)
+
+    def features_of(self, stage: Stage) -> list[Column]:
+        """Return the columns that become features of a stage's group, in the file's order."""
+        return [c for c in self.columns if c.available_at == stage and self.is_feature(c)]
+
+    @property
+    def feature_stages(self) -> list[Stage]:
+        """Stages that have features, the earliest first."""
+        return [stage for stage in STAGES if self.features_of(stage)]
+
+    def features_at(self, stage: Stage) -> tuple[Feature, ...]:
+        """Return the features of a stage, in the file's order."""
+        return tuple(feature for column in self.features_of(stage) for feature in column.features)
+
+    @staticmethod
+    def framed(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+        """Return a group's features: who, when, the values, and where they came from."""
+        return (*LEADING, *features, *TRAILING)
+
+    def missing_of(self, column: Column) -> frozenset[str]:
+        """Return the values that mean "not known" in a column. An empty cell always does."""
+        return frozenset(("", *self.missing, *column.missing))

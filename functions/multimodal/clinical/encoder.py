@@ -1,0 +1,203 @@
+"""Rows of a clinical table into records of its feature groups, some thousand at a time and column by column."""
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from itertools import compress
+from typing import TypeVar
+
+from multimodal.clinical.batch import Batch, Conditions, Numbers
+from multimodal.clinical.cells import Fault
+from multimodal.clinical.codes import RowCode
+from multimodal.clinical.column_reader import ColumnReader, Differences
+from multimodal.clinical.config import ClinicalConfig, DateDifference, ExactlyOne, Number, Ordinal, Stage
+from multimodal.clinical.identifiers import IdentifierGate
+from multimodal.clinical.labels import MadeLabels, SurvivalLabels
+from multimodal.clinical.profile import DroppedRows, ProfiledBatch
+from multimodal.clinical.records import LabelRecords, StageRecords, stage_dates
+from multimodal.clinical.row_columns import RowsByColumn
+from multimodal.clinical.row_filters import RowFilters
+from multimodal.clinical.schema import LABELS, group_specs
+from multimodal.features.group import UPLOAD_TIME
+from multimodal.tables.table import RowProblem, TableRecord, UploadContext
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What became of some rows.
+
+    Parameters
+    ----------
+    rows : int
+        Rows that were read; empty ones do not count.
+    records : sequence of TableRecord
+    problems : sequence of RowProblem
+    rejected, dropped : int
+        Rows that are not taken.
+    profiled : ProfiledBatch, optional
+        None when nothing may be taken any more.
+    """
+
+    rows: int
+    records: Sequence[TableRecord] = ()
+    problems: Sequence[RowProblem] = ()
+    rejected: int = 0
+    dropped: int = 0
+    profiled: ProfiledBatch | None = None
+
+
+class Encoder:
+    """Encodes the rows of one table.
+
+    Parameters
+    ----------
+    config : ClinicalConfig
+    stack, dataset : str
+        The first parts of the groups' names.
+    upload : UploadContext
+    positions : mapping
+        Source column → its position in the file.
+    gate : IdentifierGate
+        Counts what could identify a person. Once it found anything, nothing is encoded any more.
+    """
+
+    def __init__(
+        self,
+        config: ClinicalConfig,
+        stack: str,
+        dataset: str,
+        upload: UploadContext,
+        positions: Mapping[str, int],
+        gate: IdentifierGate,
+    ) -> None:
+        self._config, self._gate = config, gate
+        today, conditions = date.fromisoformat(upload.uploaded_at[:10]), Conditions()
+        self._rows = RowsByColumn(config, positions, gate)
+        self._columns = [ColumnReader(config, column, today, conditions, gate) for column in config.columns]
+        self._differences = [Differences(c) for c in config.columns if isinstance(c, DateDifference)]
+        self._filters = RowFilters(config, conditions)
+        self._dates = stage_dates(config, today)
+        specs = group_specs(stack, dataset, config)
+        sources = {stage: dates.source for stage, dates in self._dates.items()}
+        self._stages = {
+            stage: StageRecords(config, stage, sources.get(stage, UPLOAD_TIME), specs[stage], upload)
+            for stage in config.feature_stages
+        }
+        self._labels = SurvivalLabels(config) if config.labels else None
+        self._label_records = LabelRecords(config.labels, specs[LABELS], upload) if config.labels else None
+        self._compared = _compared(config)
+        self._measured = [c.source for c in config.columns if isinstance(c, Number | DateDifference | Ordinal)]
+
+    def encode(self, first: int, rows: Sequence[Sequence[str]]) -> Encoded:
+        """Encode rows.
+
+        Parameters
+        ----------
+        first : int
+            Number of the first of the rows in the file.
+        rows : sequence of sequence of str
+            Cells.
+        """
+        with collector_paused():
+            return self._encode(first, rows)
+
+    def _encode(self, first: int, rows: Sequence[Sequence[str]]) -> Encoded:
+        batch, torn = self._rows.batch(first, rows)
+        for column in self._columns:
+            column.read(batch)
+        read = len(batch.rows) + len(torn)
+        if self._gate.is_closed:
+            return Encoded(read)
+        for difference in self._differences:
+            difference.make(batch)
+        for column in self._columns:
+            column.complete(batch)
+        for check in self._config.checks:
+            _check(check, batch)
+        self._filters.apply(batch)
+        records, profiled = self._made(batch)
+        return Encoded(
+            rows=read,
+            records=records,
+            problems=[*torn, *self._filters.problems(batch)],
+            rejected=len(torn) + len(batch.rejected.keys() - batch.dropped.keys()),
+            dropped=len(batch.dropped),
+            profiled=profiled,
+        )
+
+    def _made(self, batch: Batch) -> tuple[list[TableRecord], ProfiledBatch]:
+        days = {stage: dates.of(batch) for stage, dates in self._dates.items()}
+        labels = self._labelled(batch, days)
+        # Only now is everything known that may cost a row.
+        kept = batch.kept
+        records: list[TableRecord] = []
+        for stage, stage_records in self._stages.items():
+            records.extend(stage_records.of(batch, kept, days.get(stage)))
+        if labels and self._label_records:
+            records.extend(self._label_records.of(batch, kept, labels))
+        return records, self._profiled(batch, kept, labels.columns if labels else {})
+
+    def _labelled(self, batch: Batch, days: Mapping[Stage, Numbers]) -> MadeLabels | None:
+        if self._labels is None or self._config.labels is None:
+            return None
+        origin = self._config.labels.origin
+        return self._labels.of(batch, days[origin] if origin else [None] * len(batch.rows))
+
+    def _profiled(
+        self, batch: Batch, kept: Sequence[bool] | None, labels: Mapping[str, Sequence[float | None]]
+    ) -> ProfiledBatch:
+        return ProfiledBatch(
+            _taken(batch.case_ids, kept),
+            {source: _taken(cells, kept) for source, cells in batch.cells.items()},
+            {source: _taken(batch.values[source], kept) for source in self._measured},
+            {name: _taken(column, kept) for name, column in labels.items()},
+            self._left_out(batch) if batch.dropped else None,
+        )
+
+    def _left_out(self, batch: Batch) -> DroppedRows:
+        gone = sorted(batch.dropped)
+        return DroppedRows(
+            [batch.dropped[index] for index in gone],
+            [batch.case_ids[index] for index in gone],
+            {source: [batch.cells[source][index] for index in gone] for source in self._compared},
+        )
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep Python's search for cycles from running: a batch makes thousands of objects, and no cycle among them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _taken(column: Sequence[V], kept: Sequence[bool] | None) -> Sequence[V]:
+    return column if kept is None else list(compress(column, kept))
+
+
+def _compared(config: ClinicalConfig) -> tuple[str, ...]:
+    """Return the columns by which rows that are left out are compared with the others."""
+    names = [config.target.column] if config.target else []
+    if config.bias:
+        names += [*(facet.column for facet in config.bias.facets), *config.bias.strata]
+        names += [config.bias.group] if config.bias.group else []
+    return tuple(dict.fromkeys(names))
+
+
+def _check(check: ExactlyOne, batch: Batch) -> None:
+    names = check.exactly_one
+    message = (
+        f"of the {len(names)} boxes from {names[0]!r} to {names[-1]!r} exactly one must be checked; correct the row"
+    )
+    fault = Fault(RowCode.NOT_EXACTLY_ONE, message)
+    for index, flags in enumerate(zip(*(batch.values[source] for source in names), strict=True)):
+        if flags.count(1.0) != 1 and None not in flags:
+            batch.note(index, names[0], fault)

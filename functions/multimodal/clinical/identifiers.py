@@ -1,0 +1,203 @@
+"""What could name or reach a person, in cells that should hold none of it.
+
+Only cells that the configuration cannot explain are looked at: a declared level, a missing value, a well-formed number
+or date and an id of the right pattern are not suspicious. A clean table therefore costs next to nothing.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+
+from multimodal.clinical.names import has_shape_of_name, is_name
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.reasons import Reason
+
+MAX_AGE = 89
+"""Ages above it identify a person.
+
+Source: HIPAA Privacy Rule, 45 CFR 164.514(b)(2)(i)(C).
+"""
+
+
+_FEW_NAMES, _MANY_DISTINCT = 10, 1_000
+
+
+_MOSTLY = 0.5
+
+
+class Kind(StrEnum):
+    """Kinds of identifier."""
+
+    NAME = "NAME"
+    PHONE = "PHONE"
+    EMAIL = "EMAIL"
+    SSN = "SSN"
+    MRN = "MRN"
+    ADDRESS = "ADDRESS"
+    BIRTH_DATE = "BIRTH_DATE"
+    AGE_ABOVE_89 = "AGE_ABOVE_89"
+
+
+# No repetition in a pattern is without a bound: a cell may have a hundred thousand characters.
+_EMAIL = re.compile(
+    r"[\w.+-]{1,64}@[\w-]*[^\W\d_]"
+    r"|\w{1,64} ?[(\[]at[)\]] ?\w{1,64}"
+    r"|\w{1,64} at \w{1,64} dot \w{2}",
+    re.IGNORECASE,
+)
+
+
+_AT = re.compile(r"@|\bat\b", re.IGNORECASE)
+
+
+_WEB = re.compile(r"\bhttps?://", re.IGNORECASE)
+
+
+_SSN = re.compile(r"(?<![\d-])\d{3}([ .-])\d{2}\1\d{4}(?![\d-])|\bSSN\b\D{0,5}\d{3}", re.IGNORECASE)
+
+
+_PHONE = re.compile(
+    r"(?<![\d.-])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\d.-])"
+    r"|\+\d[\d ().-]{7,20}\d"
+    r"|\b(?:tel|phone|fax|mobile|cell|call|ph)\b\D{0,5}(?:\d[ /.-]?){5}",
+    re.IGNORECASE,
+)
+
+
+_PHONE_ALONE = re.compile(r"[+(]?\d[\d ()/+-]{7,24}\d")
+
+
+_PHONE_DIGITS = range(9, 16)
+
+
+_MRN = re.compile(
+    r"\bMRN\D{0,10}\d"
+    r"|\bmed(?:ical|\.)? rec(?:ord|\.)?\b\D{0,15}\d"
+    r"|\b(?:patient|hospital|chart|acct|account|NHS|insurance)\.? ?(?:id|no|nr|number|#)?\b\W{0,4}\d(?: ?\d){4}"
+    r"|\bpat(?:ienten)?\.?-?nr\b\W{0,4}\d{4}"
+    r"|^\d{7,12}$",
+    re.IGNORECASE,
+)
+
+
+_ADDRESS = re.compile(
+    r"\b\d{1,5}[A-Za-z]? (?:[\w'.]{1,30} ){1,3}"
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Court|Ct|Way|Place)\b"
+    r"|(?<=\w\w)(?:straße|strasse|str\.|gasse|weg|allee) \d"
+    r"|\bP\.? ?O\.? ?Box \d"
+    r"|\b\d{1,4},? rue \w"
+    r"|\b(?:Calle|Via|Rua|Avenida|Rue) [^\W\d_][\w ']{1,30} \d"
+    r"|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b"
+    r"|, ?[A-Z]{2} \d{5}\b"
+    r"|^\d{5}-\d{4}$"
+)
+
+
+_BIRTH_DATE = re.compile(r"\b(?:DOB|D\.O\.B\.|born|birth ?date|date of birth)\b\D{0,6}\d", re.IGNORECASE)
+
+
+_AGED = re.compile(
+    r"\b(?:age|aged|over)\b\W{0,3}(?:9\d|1[0-2]\d)\b(?![.,/-]?\d|%)"
+    r"|(?<![\d.,/-])(?:9\d|1[0-2]\d)(?:[ -]?years?[ -]old\b| ?y/?o\b)",
+    re.IGNORECASE,
+)
+
+
+_WITH_DIGITS = (
+    (3, Kind.SSN, _SSN),
+    (5, Kind.PHONE, _PHONE),
+    (1, Kind.MRN, _MRN),
+    (1, Kind.ADDRESS, _ADDRESS),
+    (1, Kind.BIRTH_DATE, _BIRTH_DATE),
+    (2, Kind.AGE_ABOVE_89, _AGED),
+)
+"""Patterns, and the digits without which none of them can fit."""
+
+
+def kind_of(cell: str) -> Kind | None:
+    """Return what kind of identifier a cell looks like, if any.
+
+    Examples
+    --------
+    >>> kind_of("555-12-3456"), kind_of("Squamous cell carcinoma")
+    (<Kind.SSN: 'SSN'>, None)
+    """
+    if not cell.isascii():
+        cell = _told(cell)
+    if _AT.search(cell) and _EMAIL.search(cell):
+        return Kind.EMAIL
+    digits = sum(map(str.isdigit, cell))
+    for fewest, kind, pattern in _WITH_DIGITS:
+        if digits >= fewest and pattern.search(cell):
+            return kind
+    if digits in _PHONE_DIGITS and _PHONE_ALONE.fullmatch(cell):
+        return Kind.PHONE
+    if _WEB.search(cell):
+        return Kind.ADDRESS
+    return Kind.NAME if is_name(cell) else None
+
+
+def _told(cell: str) -> str:
+    """Return a cell as a reader sees it: digits of full width are digits, and what has no width is not there."""
+    return "".join(c for c in unicodedata.normalize("NFKC", cell) if unicodedata.category(c) != "Cf")
+
+
+class IdentifierGate:
+    """Counts suspicious cells of a table by column and kind; never keeps a value beyond the reading of the table."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Counter[str]] = {}
+        self._looked_at: Counter[str] = Counter()
+        self._shapes: Counter[str] = Counter()
+        self._distinct: dict[str, set[int]] = {}
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether anything was found: nothing of the table will be taken."""
+        return bool(self._found)
+
+    def count(self, column: str, kind: Kind, times: int) -> None:
+        """Count suspicious cells of a column."""
+        self._found.setdefault(column, Counter())[kind] += times
+
+    def pass_by(self, column: str, times: int) -> None:
+        """Count cells of a column that could hold anything: the whole of which names would be a part."""
+        self._looked_at[column] += times
+
+    def look(self, column: str, cell: str, times: int) -> None:
+        """Look at a cell that could not be explained and has no kind of its own: many different titles are names."""
+        if has_shape_of_name(cell):
+            self._shapes[column] += times
+            distinct = self._distinct.setdefault(column, set())
+            if len(distinct) < _MANY_DISTINCT:
+                distinct.add(hash(cell))
+
+    def check(self) -> None:
+        """Refuse the table if anything was found in it.
+
+        Raises
+        ------
+        BadInputError
+            ``IDENTIFIERS_FOUND``, with columns, kinds and counts.
+        """
+        for column, distinct in self._distinct.items():
+            shapes = self._shapes[column]
+            different = len(distinct) >= _MANY_DISTINCT or len(distinct) > shapes * _MOSTLY
+            if len(distinct) >= _FEW_NAMES and different and shapes > self._looked_at[column] * _MOSTLY:
+                self.count(column, Kind.NAME, shapes)
+        if self._found:
+            raise BadInputError(Reason.IDENTIFIERS_FOUND, _message(self._found), {"columns": _counts(self._found)})
+
+
+def _counts(found: Mapping[str, Counter[str]]) -> dict[str, dict[str, int]]:
+    return {column: {str(kind): n for kind, n in kinds.items()} for column, kinds in found.items()}
+
+
+def _message(found: Mapping[str, Counter[str]]) -> str:
+    parts = [f"{column!r} ({', '.join(f'{n} × {k}' for k, n in kinds.items())})" for column, kinds in found.items()]
+    return (
+        f"cells that could name or reach a person: {'; '.join(parts)}. Nothing was taken; delete this upload, remove "
+        "them from the table and upload it again"
+    )

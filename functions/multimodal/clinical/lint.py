@@ -1,0 +1,284 @@
+"""What can be wrong with a clinical configuration beyond a single field, in words a data manager understands."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from multimodal.clinical.config import STAGES, ClinicalConfig, Column, Condition, DatedBy, Stage
+from multimodal.features.group import FeatureGroupSpec, check_group
+from multimodal.ledger.errors import ConfigurationError
+
+_AGE = re.compile(r"\bage\b(?! of )", re.IGNORECASE)
+
+
+CLOSED = ("one_hot", "ordinal", "flag")
+"""Kinds of column whose values are all declared."""
+
+
+def linted(config: ClinicalConfig) -> ClinicalConfig:
+    """Return a configuration that can be used.
+
+    Raises
+    ------
+    ValueError
+        Naming every problem of one that can not.
+    """
+    found = list(problems(config))
+    if found:
+        raise ValueError("; ".join(found))
+    return config
+
+
+UsableConfig = Annotated[ClinicalConfig, AfterValidator(linted)]
+"""A configuration whose parts fit each other."""
+
+
+def problems(config: ClinicalConfig) -> Iterator[str]:
+    """Yield every problem of a configuration; none when it can be used."""
+    yield from _names(config)
+    for column in config.columns:
+        for problem in _of_column(config, column):
+            yield f"column {column.source!r}: {problem}"
+    yield from _stages(config)
+    yield from _groups(config)
+    for row_filter in config.rows:
+        if row_filter.drop_when:
+            yield from _prefixed("rows", _condition(config, row_filter.drop_when))
+    for check in config.checks:
+        yield from _prefixed("checks", _kinds(config, check.exactly_one, ("flag",)))
+        yield from _prefixed("checks", _twice(check.exactly_one, "the column {!r} is listed more than once"))
+    yield from _prefixed("target", _target(config))
+    yield from _prefixed("labels", _labels(config))
+    yield from _prefixed("bias", _bias(config))
+
+
+def _prefixed(part: str, found: Iterable[str]) -> Iterator[str]:
+    return (f"{part}: {problem}" for problem in found)
+
+
+def _twice(names: Iterable[str], message: str) -> Iterator[str]:
+    names = list(names)
+    return (message.format(name) for name in sorted({n for n in names if names.count(n) > 1}))
+
+
+def _names(config: ClinicalConfig) -> Iterator[str]:
+    described = [config.id, *config.columns]
+    names = [name for c in described for name in (c.source, *c.aliases)]
+    yield from _twice(names, "the column {!r} is described more than once (names and aliases count)")
+
+
+def _of_column(config: ClinicalConfig, column: Column) -> Iterator[str]:
+    yield from _availability(config, column)
+    yield from _values(config, column)
+    if column.missing_when:
+        yield from _prefixed("missing_when", _own_condition(config, column, column.missing_when))
+    if column.kind == "number" and column.unit == "years" and _AGE.search(column.source) and not column.age:
+        yield "is an age in years; add age: true, so that a table with an age above 89 is refused"
+    if column.kind in ("number", "date_difference"):
+        yield from _range(column)
+        if column.fill_when:
+            yield from _prefixed("fill_when", _own_condition(config, column, column.fill_when))
+    if column.kind == "date_difference":
+        yield from _difference(config, column)
+
+
+def _availability(config: ClinicalConfig, column: Column) -> Iterator[str]:
+    late = column.available_at in ("post_treatment", "outcome")
+    if not column.feature:
+        if column.allow:
+            yield "allow says why it is a feature, and feature: false that it is none; keep one of the two"
+        return
+    if late and not column.allow:
+        yield (
+            f"is known only at {column.available_at}, after what models predict from; write feature: false, or say "
+            "with allow: why it is a feature all the same"
+        )
+    elif column.available_at not in config.stages:
+        yield f"is a feature of {column.available_at}; give that stage an event_time under stages, or feature: false"
+
+
+def _values(config: ClinicalConfig, column: Column) -> Iterator[str]:
+    values = column.values or ()
+    yield from _twice(values, "the value {!r} is both true and false")
+    missing = config.missing_of(column)
+    for value in values:
+        if value in missing:
+            meaning = "an empty cell" if not value else f"{value!r}"
+            yield f"{meaning} is a value of the column and also listed as missing; keep one of the two"
+    if column.kind in CLOSED and not column.feature and getattr(column, "when_missing", "absent") == "indicator":
+        yield "when_missing: indicator makes a feature, and feature: false says there is none"
+
+
+def _range(column: Column) -> Iterator[str]:
+    assert column.kind in ("number", "date_difference")  # noqa: S101 – the caller selects these
+    low, high = column.min, column.max
+    if low is not None and high is not None and low > high:
+        yield f"min {low:g} is above max {high:g}"
+    if column.kind == "number" and column.integral and column.factor != 1:
+        yield "integral: true asks for whole numbers, and a factor makes fractions of them; drop one of the two"
+    whole = column.kind == "date_difference" or column.integral
+    if column.fill_when is None:
+        return
+    fill = column.fill_when.value
+    if (low is not None and fill < low) or (high is not None and fill > high):
+        yield f"fill_when puts in {fill:g}, which is outside min and max"
+    if whole and fill != int(fill):
+        yield f"fill_when puts in {fill:g}, and the feature is a whole number"
+
+
+def _difference(config: ClinicalConfig, column: Column) -> Iterator[str]:
+    assert column.kind == "date_difference"  # noqa: S101 – the caller selects these
+    if column.format == "year" and column.unit == "days":
+        yield "a year has no day to count from; use unit: years"
+    if column.floor is not None and column.max is not None and column.floor > column.max:
+        yield f"floor {column.floor} is above max {column.max}"
+    yield from _prefixed("to", _kinds(config, [column.to], ("date",)))
+    yield from _prefixed("to", _not_later(config, column.to, column.available_at))
+
+
+def _own_condition(config: ClinicalConfig, column: Column, condition: Condition) -> Iterator[str]:
+    if condition.column == column.source:
+        yield "names the column itself; list the values under missing instead"
+        return
+    yield from _condition(config, condition)
+    yield from _not_later(config, condition.column, column.available_at)
+
+
+def _condition(config: ClinicalConfig, condition: Condition) -> Iterator[str]:
+    column = config.by_source.get(condition.column)
+    if column is None:
+        yield _no_such(condition.column)
+    elif column.values is not None and not _takes_others(column):
+        known = {*column.values, *config.missing_of(column)}
+        yield from _unknown_values(column.source, condition.values, known)
+
+
+def _takes_others(column: Column) -> bool:
+    return column.kind == "one_hot" and column.unseen == "other"
+
+
+def _unknown_values(source: str, values: Iterable[str], known: Iterable[str]) -> Iterator[str]:
+    unknown = [value for value in values if value not in known]
+    if unknown:
+        yield f"{', '.join(map(repr, unknown))} is no value of the column {source!r} (capitals count)"
+
+
+def _no_such(source: str) -> str:
+    return f"there is no column {source!r} under columns (use its source name, not an alias)"
+
+
+def _kinds(config: ClinicalConfig, sources: Iterable[str], kinds: Sequence[str]) -> Iterator[str]:
+    for source in sources:
+        column = config.by_source.get(source)
+        if column is None:
+            yield _no_such(source)
+        elif column.kind not in kinds:
+            yield f"the column {source!r} is of kind {column.kind}; it must be {' or '.join(kinds)}"
+
+
+def _not_later(config: ClinicalConfig, source: str, stage: Stage) -> Iterator[str]:
+    """What is known at a stage cannot be made of what becomes known later: that would be leakage by construction."""
+    column = config.by_source.get(source)
+    if column is not None and STAGES.index(column.available_at) > STAGES.index(stage):
+        yield f"the column {source!r} is known only at {column.available_at}, later than {stage}"
+
+
+def _stages(config: ClinicalConfig) -> Iterator[str]:
+    for stage, settings in config.stages.items():
+        if settings.event_time != "upload":
+            yield from _prefixed(f"stages: {stage}", _event_time(config, stage, settings.event_time))
+
+
+def _event_time(config: ClinicalConfig, stage: Stage, dated: DatedBy) -> Iterator[str]:
+    yield from _kinds(config, [dated.column], ("date",))
+    yield from _not_later(config, dated.column, stage)
+    if dated.plus_days is None:
+        return
+    yield from _kinds(config, [dated.plus_days], ("number",))
+    yield from _not_later(config, dated.plus_days, stage)
+    column = config.by_source.get(dated.plus_days)
+    if column is not None and column.kind == "number" and not (column.integral and column.unit == "days"):
+        yield f"plus_days: the column {dated.plus_days!r} must have unit: days and integral: true"
+
+
+def _groups(config: ClinicalConfig) -> Iterator[str]:
+    """Check each group's features as Feature Store would."""
+    labels = config.labels.features if config.labels else ()
+    for name, features in [*((s, config.features_at(s)) for s in config.feature_stages), ("labels", labels)]:
+        try:
+            check_group(FeatureGroupSpec(name.replace("_", "-"), config.framed(features)))
+        except ConfigurationError as error:
+            yield f"features of {name}: {error}"
+
+
+def _target(config: ClinicalConfig) -> Iterator[str]:
+    if config.target is not None:
+        yield from _closed_values(config, config.target.column, config.target.positive)
+
+
+def _closed_values(config: ClinicalConfig, source: str, values: Iterable[str]) -> Iterator[str]:
+    yield from _kinds(config, [source], CLOSED)
+    column = config.by_source.get(source)
+    if column is not None and column.values is not None and not _takes_others(column):
+        yield from _unknown_values(source, values, column.values)
+
+
+def _bias(config: ClinicalConfig) -> Iterator[str]:
+    if config.bias is None:
+        return
+    for facet in config.bias.facets:
+        yield from _prefixed("facets", _closed_values(config, facet.column, facet.disadvantaged))
+    yield from _prefixed("facets", _twice((f.column for f in config.bias.facets), "{!r} is listed more than once"))
+    yield from _prefixed("group", _kinds(config, [config.bias.group] if config.bias.group else [], CLOSED))
+    yield from _prefixed("strata", _kinds(config, config.bias.strata, CLOSED))
+    yield from _prefixed("strata", _twice(config.bias.strata, "{!r} is listed more than once"))
+    if config.target is None:
+        yield "is measured against a target; add target: with a column and its positive values"
+
+
+def _labels(config: ClinicalConfig) -> Iterator[str]:
+    labels = config.labels
+    if labels is None:
+        return
+    yield from _prefixed("died", _died(config, labels.died))
+    dated = (labels.origin, labels.death, labels.last_alive)
+    if any(dated) and not all(dated):
+        yield "origin, death and last_alive go together: days are counted from the one to the others"
+    if not labels.origin and (labels.horizons_days or labels.recurrence or labels.cross_check):
+        yield "horizons_days, recurrence and cross_check need origin, death and last_alive"
+    if bool(labels.recurrence) != bool(labels.recurrence_date):
+        yield "recurrence and recurrence_date go together"
+    yield from _kinds(config, filter(None, [labels.death, labels.last_alive, labels.recurrence_date]), ("date",))
+    yield from _kinds(config, [labels.recurrence] if labels.recurrence else [], ("flag",))
+    if labels.cross_check:
+        yield from _prefixed("cross_check", _kinds(config, [labels.cross_check.column], ("number",)))
+    yield from _twice(map(str, labels.horizons_days), "the horizon {} is listed more than once")
+    yield from _origin(config)
+    yield from _label_features(config)
+
+
+def _died(config: ClinicalConfig, source: str) -> Iterator[str]:
+    yield from _kinds(config, [source], ("flag", "ordinal"))
+    column = config.by_source.get(source)
+    if column is not None and column.kind == "ordinal" and set(column.levels.values()) != {0.0, 1.0}:
+        yield f"the levels of {source!r} must be the numbers 0 (alive) and 1 (dead)"
+
+
+def _origin(config: ClinicalConfig) -> Iterator[str]:
+    origin = config.labels.origin if config.labels else None
+    if origin is None:
+        return
+    if origin not in config.stages:
+        yield f"origin: there is no stage {origin!r} under stages"
+    elif config.stages[origin].event_time == "upload":
+        yield f"origin: the stage {origin!r} is dated by the upload; days are counted from a date of the table"
+
+
+def _label_features(config: ClinicalConfig) -> Iterator[str]:
+    assert config.labels is not None  # noqa: S101 – the caller has labels
+    for source in config.labels.columns:
+        column = config.by_source.get(source)
+        if column is not None and column.kind != "date" and config.is_feature(column) and not column.allow:
+            yield f"the column {source!r} makes the label and would be a feature too; give it feature: false"

@@ -1,0 +1,162 @@
+"""Event times and records of the feature groups."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from itertools import chain, compress, repeat
+
+from multimodal.clinical.batch import Batch, Numbers
+from multimodal.clinical.cells import FIRST_YEAR, Fault
+from multimodal.clinical.codes import RowCode
+from multimodal.clinical.column_reader import FeaturePairs, Pairs
+from multimodal.clinical.config import ClinicalConfig, DatedBy, Stage, Survival
+from multimodal.clinical.labels import MadeLabels
+from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, FeatureGroupSpec
+from multimodal.tables.table import TableRecord, UploadContext
+
+
+class EventTimes(dict[float | None, Pairs]):
+    """Event time and its source for each day (ordinal), at midnight; what the table does not date, the upload does.
+
+    There are at most as many days as since :data:`FIRST_YEAR`.
+    """
+
+    def __init__(self, source: str, uploaded_at: str) -> None:
+        super().__init__({None: ((EVENT_TIME, uploaded_at), (EVENT_TIME_SOURCE, UPLOAD_TIME))})
+        self._source = source
+
+    def __missing__(self, day: float | None) -> Pairs:
+        assert day is not None  # noqa: S101 – None is there from the beginning
+        text = f"{date.fromordinal(int(day)).isoformat()}T00:00:00Z"
+        pairs = self[day] = ((EVENT_TIME, text), (EVENT_TIME_SOURCE, self._source))
+        return pairs
+
+
+_NO_EVENT_TIME = Fault(
+    RowCode.DATE_IN_FUTURE, "the date and the days added to it give a day after the upload, or long ago; check both"
+)
+
+
+class StageDates:
+    """Days on which the facts of a stage were true.
+
+    Parameters
+    ----------
+    dated : DatedBy
+    today : date
+        Day of the upload.
+    """
+
+    def __init__(self, dated: DatedBy, today: date) -> None:
+        self._dated, self._latest = dated, today.toordinal()
+        self._first = date(FIRST_YEAR, 1, 1).toordinal()
+        self.source = dated.column if dated.plus_days is None else f"{dated.column} + {dated.plus_days}"
+
+    def of(self, batch: Batch) -> Numbers:
+        """Return each row's day; None where a part is not known. A day that cannot be is noted in the batch."""
+        days = batch.values[self._dated.column]
+        if self._dated.plus_days is None:
+            return days
+        added = zip(days, batch.values[self._dated.plus_days], strict=True)
+        made: Numbers = [None if day is None or plus is None else day + plus for day, plus in added]
+        for index, day in enumerate(made):
+            if day is not None and not self._first <= day <= self._latest:
+                made[index] = None
+                batch.note(index, self._dated.plus_days, _NO_EVENT_TIME)
+        return made
+
+
+def stage_dates(config: ClinicalConfig, today: date) -> dict[Stage, StageDates]:
+    """Return the dates of the stages that the table dates, as far as they are needed."""
+    origin = config.labels.origin if config.labels else None
+    needed = {stage: config.stages[stage].event_time for stage in (*config.feature_stages, origin) if stage}
+    return {stage: StageDates(dated, today) for stage, dated in needed.items() if dated != "upload"}
+
+
+class GroupRecords:
+    """Makes records of one feature group, for all rows of a batch at once and at C speed.
+
+    Parameters
+    ----------
+    spec : FeatureGroupSpec
+    upload : UploadContext
+    """
+
+    def __init__(self, spec: FeatureGroupSpec, upload: UploadContext) -> None:
+        self._name = spec.name
+        origin = zip(("source_uri", "upload_id", "correlation_id"), _origin(upload), strict=True)
+        self._origin: Pairs = tuple(origin)
+
+    def of(
+        self,
+        batch: Batch,
+        kept: Sequence[bool] | None,
+        times: Iterable[Pairs],
+        columns: Iterable[Sequence[Pairs]],
+    ) -> Iterator[TableRecord]:
+        """Return a record for each row that is kept, or for all of them.
+
+        Parameters
+        ----------
+        batch : Batch
+        kept : sequence of bool or None
+        times : iterable
+            Each row's event time.
+        columns : iterable
+            The features of each column, one element per row.
+        """
+        cases = zip(zip(repeat(RECORD_ID), batch.case_ids), strict=False)
+        # The cases end; what is the same in every row repeats without end.
+        rows: Iterable[tuple[Pairs, ...]] = zip(cases, times, *columns, repeat(self._origin))
+        numbers: Iterable[int] = batch.rows
+        if kept is not None:
+            rows, numbers = compress(rows, kept), compress(numbers, kept)
+        records = map(dict, map(chain.from_iterable, rows))
+        return map(TableRecord, repeat(self._name), records, numbers)
+
+
+def _origin(upload: UploadContext) -> tuple[str, str, str]:
+    return upload.source_uri, upload.upload_id, upload.correlation_id
+
+
+class StageRecords:
+    """Makes records of a stage.
+
+    Parameters
+    ----------
+    config : ClinicalConfig
+    stage : str
+    source : str
+        What dates the stage, as the records say it.
+    spec : FeatureGroupSpec
+    upload : UploadContext
+    """
+
+    def __init__(
+        self, config: ClinicalConfig, stage: Stage, source: str, spec: FeatureGroupSpec, upload: UploadContext
+    ) -> None:
+        self._features = [FeaturePairs(column) for column in config.features_of(stage)]
+        self._group, self._times = GroupRecords(spec, upload), EventTimes(source, upload.uploaded_at)
+
+    def of(self, batch: Batch, kept: Sequence[bool] | None, days: Numbers | None) -> Iterator[TableRecord]:
+        """Return the records of the rows that are kept, dated by days (ordinals), or by the upload."""
+        times = repeat(self._times[None]) if days is None else map(self._times.__getitem__, days)
+        return self._group.of(batch, kept, times, [features.of(batch) for features in self._features])
+
+
+class LabelRecords:
+    """Makes records of the labels."""
+
+    def __init__(self, labels: Survival, spec: FeatureGroupSpec, upload: UploadContext) -> None:
+        self._group = GroupRecords(spec, upload)
+        self._dead = EventTimes(labels.death or "", upload.uploaded_at)
+        self._living = EventTimes(labels.last_alive or "", upload.uploaded_at)
+
+    def of(self, batch: Batch, kept: Sequence[bool] | None, made: MadeLabels) -> Iterator[TableRecord]:
+        """Return the records of the rows that are kept and have a label."""
+        wanted: Sequence[bool] | None = kept
+        if () in made.survival:
+            taken = kept or repeat(True)
+            wanted = [keep and own != () for keep, own in zip(taken, made.survival, strict=False)]
+        dead, living = self._dead, self._living
+        times = (dead[death] if died else living[seen] for died, death, seen in made.ends)
+        return self._group.of(batch, wanted, times, [made.survival, made.recurrence_free])

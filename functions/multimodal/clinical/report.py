@@ -1,0 +1,219 @@
+"""The report of an upload: one JSON document (``contracts/clinical_report.schema.json``)."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, get_args
+
+from multimodal.clinical.bias import bias_section
+from multimodal.clinical.columns import columns_section
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.drift import drift_section
+from multimodal.clinical.follow_up import labels_section
+from multimodal.clinical.leakage import leakage_hold, leakage_section
+from multimodal.clinical.profile import ProfileSummary
+from multimodal.clinical.selection import selection_section
+from multimodal.tables.table import RowProblem, Scope
+
+SCHEMA = 1
+
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+"""What a problem may cost, the most first."""
+
+
+FIRST_ROWS = 5
+
+
+MOST_NAMES, LONGEST_NAME = 50, 300
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Which file the report is about.
+
+    Parameters
+    ----------
+    dataset, source_uri, upload_id, uploaded_at : str
+    encoding, delimiter : str
+        As they were recognised; empty when the file was refused before.
+    """
+
+    dataset: str
+    source_uri: str
+    upload_id: str
+    uploaded_at: str
+    encoding: str = ""
+    delimiter: str = ""
+
+
+class ProblemTally:
+    """Problems by scope, code and column: how many, the first few row numbers, and the first message."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[Scope, str, str]] = Counter()
+        self.rows: dict[tuple[Scope, str, str], list[int]] = {}
+        self.messages: dict[tuple[Scope, str, str], str] = {}
+
+    def add(self, problem: RowProblem) -> None:
+        """Count a problem."""
+        key = (problem.scope, problem.code, problem.column)
+        self.counts[key] += 1
+        rows = self.rows.setdefault(key, [])
+        if len(rows) < FIRST_ROWS:
+            rows.append(problem.row)
+        self.messages.setdefault(key, problem.message)
+
+    def by_code(self, scope: str) -> dict[str, int]:
+        """Return how many problems of a scope each code has."""
+        total: Counter[str] = Counter()
+        for (of, code, _), n in self.counts.items():
+            total[code] += n if of == scope else 0
+        return {code: n for code, n in sorted(total.items()) if n}
+
+    def document(self) -> list[dict[str, Any]]:
+        """Return the problems as JSON, the costliest scope first, the most frequent of each first."""
+        order = sorted(self.counts.items(), key=lambda item: (SCOPES.index(item[0][0]), -item[1], item[0]))
+        return [
+            {
+                "scope": scope,
+                "code": code,
+                "column": column,
+                "count": n,
+                "first_rows": self.rows[scope, code, column],
+                "message": self.messages[scope, code, column],
+            }
+            for (scope, code, column), n in order
+        ]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was read and what becomes of it.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of the file, without its header.
+    rejected, dropped : int
+        Rows that are not taken: they have a problem; a filter of the configuration leaves them out.
+    records : mapping
+        Feature group → records.
+    repeated : int
+        Of the rejected rows, those whose case is in other rows too. That is known only at the end, so the report's
+        figures on columns and outcomes still count them.
+    """
+
+    rows: int
+    rejected: int = 0
+    dropped: int = 0
+    records: Mapping[str, int] = field(default_factory=dict)
+    repeated: int = 0
+
+    @property
+    def taken(self) -> int:
+        """Rows that become records."""
+        return self.rows - self.rejected - self.dropped
+
+
+def build_report(
+    config: ClinicalConfig,
+    upload: Upload,
+    summary: ProfileSummary,
+    counts: Counts,
+    problems: ProblemTally,
+    previous: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the report of a table that was read to its end.
+
+    Parameters
+    ----------
+    config : ClinicalConfig
+    upload : Upload
+    summary : ProfileSummary
+    counts : Counts
+    problems : ProblemTally
+    previous : mapping, optional
+        ``profile.json`` of the previous accepted upload.
+
+    Returns
+    -------
+    dict
+        JSON; its ``verdict`` is ``held`` when :func:`leakage_hold` says so.
+    """
+    report: dict[str, Any] = {
+        "schema": SCHEMA,
+        "upload": asdict(upload),
+        "validation": {
+            "rows": counts.rows,
+            "taken": counts.taken,
+            "rejected": counts.rejected,
+            "dropped": counts.dropped,
+            "records": dict(counts.records),
+            "problems": problems.document(),
+        },
+        "selection": selection_section(config, summary.breakdown),
+        "labels": labels_section(summary, problems.by_code("label")) if config.labels else None,
+        "leakage": leakage_section(config, summary),
+        "bias": bias_section(config, summary.breakdown),
+        "drift": drift_section(config, summary, previous),
+        "columns": columns_section(config, summary),
+    }
+    return report | {"verdict": _verdict(counts, leakage_hold(report, config))}
+
+
+def build_refusal_report(
+    upload: Upload, code: str, message: str, details: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the report of a file that cannot be used as a whole.
+
+    Parameters
+    ----------
+    upload : Upload
+    code, message : str
+        Why, and what to do.
+    details : mapping, optional
+        Numbers and names of columns behind the message; never a value of the table.
+    """
+    shown = {_cut(name): _shortened(value) for name, value in (details or {}).items()}
+    verdict = {"status": "refused", "code": code, "message": message, "details": shown}
+    return {"schema": SCHEMA, "upload": asdict(upload), "verdict": verdict}
+
+
+def _shortened(value: object) -> object:
+    """Return a detail of bearable size: a header may have a million columns, or a name of a megabyte."""
+    if isinstance(value, list | tuple):
+        more = [f"… and {len(value) - MOST_NAMES:,} more"] if len(value) > MOST_NAMES else []
+        return [*map(_shortened, value[:MOST_NAMES]), *more]
+    return _cut(value) if isinstance(value, str) else value
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…"
+
+
+def _verdict(counts: Counts, hold: tuple[str, str] | None) -> dict[str, Any]:
+    if hold:
+        return {"status": "held", "code": hold[0], "message": hold[1], "details": {}}
+    status = "accepted" if counts.taken else "empty"
+    return {"status": status, "code": "", "message": ". ".join(_told(counts)), "details": {}}
+
+
+def _told(counts: Counts) -> Iterator[str]:
+    if counts.taken:
+        yield f"{counts.taken:,} of {counts.rows:,} rows become {sum(counts.records.values()):,} records"
+    else:
+        yield f"none of {counts.rows:,} rows can be taken"
+    if counts.dropped:
+        yield f"{_rows(counts.dropped)} left out by filters of the configuration"
+    if counts.rejected:
+        yield f"{_rows(counts.rejected)} rejected: correct what rejected.csv names, then upload the file again"
+    if counts.repeated:
+        yield (
+            f"{_rows(counts.repeated)} of a case that is in several rows, of which none is taken; the figures of this "
+            "report still count them"
+        )
+
+
+def _rows(count: int) -> str:
+    return "1 row is" if count == 1 else f"{count:,} rows are"

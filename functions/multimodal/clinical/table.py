@@ -1,0 +1,128 @@
+"""A clinical table from its bytes to records, problems and reports."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.encoder import Encoded, Encoder
+from multimodal.clinical.header import MAX_COLUMNS, known_names, match_header
+from multimodal.clinical.identifiers import IdentifierGate
+from multimodal.clinical.leakage import leakage_hold
+from multimodal.clinical.profile import Profile
+from multimodal.clinical.report import Counts, ProblemTally, Upload, build_refusal_report, build_report
+from multimodal.clinical.report_html import render_html
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.reasons import Reason
+from multimodal.tables.rows import TableRows
+from multimodal.tables.table import PROFILE_NAME, RowProblem, TableBatch, TableVerdict, UploadContext
+
+BATCH_ROWS, BATCH_CHARACTERS = 1_000, 2_000_000
+"""A batch ends with either; it is what is held of a table at a time."""
+
+
+class ClinicalTable:
+    """Reads a clinical table once; implements :class:`multimodal.tables.table.TableReader`.
+
+    Parameters
+    ----------
+    config : ClinicalConfig
+        Clinical part of the dataset's file.
+    stack, dataset : str
+        Stack and dataset, the first parts of the groups' names.
+    chunks : iterable of bytes
+        The table's content.
+    upload : UploadContext
+        Where it came from.
+    previous : mapping, optional
+        ``profile.json`` of the last upload that was taken.
+
+    Examples
+    --------
+    >>> reader = ClinicalTable(config, "stack", "lung", chunks, upload)     # doctest: +SKIP
+    >>> for batch in reader.batches(): write(batch.records)                 # doctest: +SKIP
+    >>> reader.verdict().hold                                               # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        config: ClinicalConfig,
+        stack: str,
+        dataset: str,
+        chunks: Iterable[bytes],
+        upload: UploadContext,
+        previous: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._config, self._stack, self._dataset = config, stack, dataset
+        self._chunks, self._upload, self._previous = chunks, upload, previous
+        self._profile, self._problems = Profile(config), ProblemTally()
+        self._counts: Counter[str] = Counter()
+        self._records: Counter[str] = Counter()
+        self._source = Upload(dataset, upload.source_uri, upload.upload_id, upload.uploaded_at)
+
+    def batches(self) -> Iterator[TableBatch]:
+        """Yield the rows as records and problems.
+
+        Raises
+        ------
+        BadInputError
+            When the file is no such table (:mod:`multimodal.tables.rows`), its header is not the dataset's
+            (:func:`multimodal.clinical.header.match_header`), it has no row, or cells could identify a person.
+        """
+        names, gate = known_names(self._config), IdentifierGate()
+        rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
+        positions = match_header(rows.header, self._config)
+        encoder = Encoder(self._config, self._stack, self._dataset, self._upload, positions, gate)
+        for first, batch in rows.batches(BATCH_ROWS, BATCH_CHARACTERS):
+            yield self._counted(encoder.encode(first, batch))
+        gate.check()
+        if not self._counts["rows"]:
+            raise BadInputError(Reason.TABLE_EMPTY, "the table has a header and no rows; upload it again")
+        self._source = Upload(
+            self._dataset,
+            self._upload.source_uri,
+            self._upload.upload_id,
+            self._upload.uploaded_at,
+            rows.encoding,
+            rows.delimiter,
+        )
+
+    def _counted(self, encoded: Encoded) -> TableBatch:
+        self._counts.update(rows=encoded.rows, rejected=encoded.rejected, dropped=encoded.dropped)
+        self._records.update(record.group for record in encoded.records)
+        for problem in encoded.problems:
+            self._problems.add(problem)
+        if encoded.profiled is not None:
+            self._profile.add(encoded.profiled)
+        return TableBatch(encoded.rows, encoded.records, encoded.problems)
+
+    def verdict(self, repeated: Iterable[RowProblem] = (), records: Mapping[str, int] | None = None) -> TableVerdict:
+        """Return the reports, and whether the table must be looked at before anything of it is written."""
+        again = 0
+        for problem in repeated:
+            self._problems.add(problem)
+            again += 1
+        self._counts["rejected"] += again
+        if records is not None:
+            self._records = Counter(records)
+        summary = self._profile.finish()
+        counts = Counts(
+            self._counts["rows"], self._counts["rejected"], self._counts["dropped"], dict(self._records), again
+        )
+        report = build_report(self._config, self._source, summary, counts, self._problems, self._previous)
+        reports = {**_reports(report), PROFILE_NAME: _json(summary.document(self._upload.upload_id))}
+        numbers = {name: self._counts[name] for name in ("rows", "rejected", "dropped")}
+        return TableVerdict(leakage_hold(report, self._config), reports, {**numbers, "records": self._records.total()})
+
+    def refusal(self, error: BadInputError) -> Mapping[str, str]:
+        """Return the reports of a table that ``batches`` refused."""
+        return _reports(build_refusal_report(self._source, error.reason_code, error.message, error.details))
+
+
+def _reports(report: Mapping[str, Any]) -> dict[str, str]:
+    return {"report.json": _json(report), "report.html": render_html(report)}
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)

@@ -1,1 +1,0 @@
-"""Rules of the pipeline: pure functions and values, no I/O, no AWS, no environment."""

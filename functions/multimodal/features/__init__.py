@@ -1,0 +1,1 @@
+"""Feature groups, their records, and how a record is written once."""

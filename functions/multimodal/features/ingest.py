@@ -1,0 +1,131 @@
+"""Final results into Feature Store, once per content."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from multimodal.features.group import FeatureGroupSpec
+from multimodal.features.ports import FeatureRecords
+from multimodal.features.record import Record, RecordMaker, record_hash
+from multimodal.ledger.errors import BadInputError, RetryableError
+from multimodal.ledger.evaluate import NO_REASON
+from multimodal.ledger.outcome import belongs_to_run
+from multimodal.ledger.ports import Clock, Ledger, Meter, ObjectStore
+from multimodal.ledger.schedule import ended
+from multimodal.ledger.unit import LedgerItem, Status, Unit, unit_of_result
+from multimodal.observability import Metric, logger
+
+_TRIES = 5
+
+
+class IngestFeatures:
+    """Writes a unit's record to its feature group.
+
+    Parameters
+    ----------
+    ledger, processed, features, clock, meter
+        Ports.
+    makers : mapping
+        Modality → what makes its records.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        processed: ObjectStore,
+        features: FeatureRecords,
+        clock: Clock,
+        meter: Meter,
+        makers: Mapping[str, RecordMaker],
+    ) -> None:
+        self._ledger, self._processed, self._features = ledger, processed, features
+        self._clock, self._meter, self._makers = clock, meter, makers
+
+    def __call__(self, key: str) -> None:
+        """Ingest the final result at ``key``; a content that was ingested before changes nothing.
+
+        Raises
+        ------
+        RetryableError
+            When a service is busy, or the ledger does not know the unit yet.
+        """
+        unit = unit_of_result(key)
+        item = self._ledger.get(unit.unit_id) if unit else None
+        if unit is None or item is None:
+            logger().warning("features without a unit in the ledger are left alone", key_depth=key.count("/"))
+            return
+        try:
+            self._ingest(unit, item, key)
+        except BadInputError as error:
+            self._quarantine(item, error)
+
+    def _ingest(self, unit: Unit, item: LedgerItem, key: str) -> None:
+        maker = self._makers[unit.modality]
+        document = maker.parse(self._processed.read_text(key))
+        if not _is_awaited(item, document):
+            # A second delivery, or the late word of a run that was given up: the record in the store is newer.
+            logger().info("features not awaited", correlation_id=unit.correlation_id, status=item.status.value)
+            return
+        spec, record = maker.make(item, document, key)
+        digest = record_hash(record)
+        if item.record_hash != digest:
+            self._write(unit, spec, record)
+        self._complete(unit, document, digest, spec.name)
+
+    def _write(self, unit: Unit, spec: FeatureGroupSpec, record: Record) -> None:
+        self._features.put(spec.name, record)
+        self._meter(Metric.FEATURE_RECORDS_WRITTEN, modality=unit.modality)
+        logger().info("record written", correlation_id=unit.correlation_id, features=len(record), group=spec.name)
+
+    def _complete(self, unit: Unit, document: Mapping[str, Any], digest: str, group: str) -> None:
+        for _ in range(_TRIES):
+            item = self._ledger.get(unit.unit_id)
+            if item is None or not _is_awaited(item, document):
+                return
+            now = self._clock()
+            changes = {
+                **NO_REASON,
+                "status": Status.COMPLETED.value,
+                "completed_at": now,
+                "record_hash": digest,
+                "feature_group": group,
+                "lease_until": None,
+                "lost_runs": None,
+                **ended(item, now),
+            }
+            if self._ledger.update(item, changes):
+                self._announce(item, now)
+                return
+        raise RetryableError("the ledger item kept changing; the message will be delivered again")
+
+    def _announce(self, item: LedgerItem, now: int) -> None:
+        modality = item.unit.modality
+        if item.status is Status.PROCESSING:
+            # The features came before the job's end was recorded: the unit passed PROCESSED unseen.
+            self._meter(Metric.UNITS_PROCESSED, modality=modality)
+        self._meter(Metric.UNITS_COMPLETED, modality=modality)
+        self._meter(Metric.UPLOAD_TO_FEATURE_SECONDS, max(now - item.last_arrival, 0), modality)
+        logger().info("unit completed", correlation_id=item.unit.correlation_id, run_id=item.run_id)
+
+    def _quarantine(self, item: LedgerItem, error: BadInputError) -> None:
+        """Refuse the features for the item as it was judged: one that moved meanwhile is judged anew."""
+        if item.status not in {Status.PROCESSING, Status.PROCESSED}:
+            return
+        now = self._clock()
+        changes = {
+            "status": Status.QUARANTINED.value,
+            "reason_code": error.reason_code,
+            "reason_message": error.message,
+            "reason_details": error.details,
+            "quarantined_at": now,
+            "lease_until": None,
+            **ended(item, now),
+        }
+        if not self._ledger.update(item, changes):
+            raise RetryableError("the ledger item changed meanwhile; the message will be delivered again")
+        self._meter(Metric.UNITS_QUARANTINED, modality=item.unit.modality)
+        logger().warning("features refused", correlation_id=item.unit.correlation_id, reason_code=error.reason_code)
+
+
+def _is_awaited(item: LedgerItem, document: Mapping[str, Any]) -> bool:
+    """Whether these features are the result of the unit's present run and not ingested yet."""
+    return item.status in {Status.PROCESSING, Status.PROCESSED} and belongs_to_run(document, item.run_id)

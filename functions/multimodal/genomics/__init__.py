@@ -1,0 +1,1 @@
+"""RNA-seq reads, references and expression matrices: uploads, Batch jobs, records."""

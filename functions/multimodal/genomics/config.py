@@ -1,0 +1,126 @@
+"""What a dataset's configuration file says (``functions/datasets/<name>.yaml``)."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from multimodal.ledger.patterns import StrictModel
+
+LibraryType = Literal["A", "IU", "ISR", "ISF", "U", "SR", "SF"]
+"""Salmon's and DRAGEN's names; ``A`` lets the engine detect it."""
+
+
+Gene = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+
+
+ExpressionUnit = Literal["TPM", "FPKM", "FPKM-UQ", "RPKM", "CPM", "counts"]
+"""What a value of expression counts. Values of different units never share a feature name."""
+
+
+Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+
+
+Header = Annotated[str, StringConstraints(strip_whitespace=True, max_length=256)]
+
+
+ENSEMBL_GENE = re.compile(r"^ENS[A-Z]{0,6}G\d{11}(\.\d+)?(_PAR_Y)?$")
+
+
+class MatrixConfig(StrictModel):
+    """A ready matrix (``expression.csv``): a row per case, a column per gene.
+
+    Parameters
+    ----------
+    id_column : str, optional
+        Header of the column that names the case; without it, the first column.
+    ignore : list of str
+        Columns that are neither the case nor a gene.
+    unit : str
+        One of :data:`ExpressionUnit`.
+    scale : str
+        ``linear``, or ``log2_plus_1`` when the cells are log2(value + 1) already.
+    gene_ids : str
+        What the columns are called: ``symbol``, or ``ensembl`` (gene ids).
+    gene_versions : str
+        ``exact``, or ``ignore``: ENSG00000026025.16 and ENSG00000026025 are the same gene.
+    missing : list of str
+        Cells that mean "no value", beside empty ones.
+    when_missing : str
+        ``absent``, or ``zero`` when whoever made the matrix left out what was not expressed.
+    engine, engine_version, genome, annotation : str
+        How the values were made: with the unit, the assay's identity. Nobody but the matrix's maker knows.
+    """
+
+    id_column: Header | None = None
+    ignore: list[Header] = Field(default=[])
+    unit: ExpressionUnit
+    scale: Literal["linear", "log2_plus_1"]
+    gene_ids: Literal["symbol", "ensembl"]
+    gene_versions: Literal["exact", "ignore"] = "exact"
+    missing: list[Label] = Field(default=["NA", "N/A"])
+    when_missing: Literal["absent", "zero"] = "absent"
+    engine: Label
+    engine_version: Label = "unknown"
+    genome: Label
+    annotation: Label
+
+    def key_of(self, gene: str) -> str:
+        """Return what a gene's name is compared by, in the panel and in the header."""
+        if self.gene_ids == "symbol" or self.gene_versions == "exact":
+            return gene
+        return re.sub(r"\.\d+", "", gene, count=1)
+
+
+class GenomicsConfig(StrictModel):
+    """RNA-seq part: where expression values come from and which genes become features.
+
+    A dataset takes either reads (``reference``) or a ready matrix (``matrix``): what comes from both would be values of
+    two assays, and a group version holds one.
+
+    Parameters
+    ----------
+    reference : str
+        Name of a reference under ``genomics/_references/``; empty for a dataset that takes a matrix.
+    library_type : str
+        Where the sample sheet does not say more.
+    matrix : MatrixConfig, optional
+        What ``expression.csv`` holds.
+    panel : list of str
+        Gene symbols, or gene ids exactly as the annotation (or the matrix) writes them.
+    """
+
+    group_version: Annotated[int, Field(ge=1)] = 1
+    reference: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")] = ""
+    library_type: LibraryType = "A"
+    matrix: MatrixConfig | None = None
+    panel: Annotated[list[Gene], Field(min_length=1)]
+
+    @property
+    def unit(self) -> ExpressionUnit:
+        """Unit of the values before their logarithm; what quantifies reads here gives TPM."""
+        return self.matrix.unit if self.matrix else "TPM"
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if bool(self.reference) == (self.matrix is not None):
+            raise ValueError(
+                "name one source of expression values: reference: (reads are quantified) or matrix: (expression.csv is "
+                "taken). Values of two assays are never in one group; give the other a dataset of its own"
+            )
+        if self.matrix and "library_type" in self.model_fields_set:
+            raise ValueError("library_type: is for reads; remove it, a matrix has been quantified already")
+        return self
+
+    @model_validator(mode="after")
+    def _panel_is_named_as_the_matrix(self) -> Self:
+        if self.matrix is None:
+            return self
+        ensembl = self.matrix.gene_ids == "ensembl"
+        wrong = [gene for gene in self.panel if bool(ENSEMBL_GENE.match(gene)) != ensembl]
+        if wrong:
+            raise ValueError(
+                f"matrix.gene_ids is {self.matrix.gene_ids}, and the panel names {', '.join(wrong[:3])}; a matrix "
+                "brings no annotation to translate by: name the panel's genes as the matrix does"
+            )
+        return self

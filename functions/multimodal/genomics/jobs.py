@@ -1,0 +1,164 @@
+"""Jobs of the genomics path: their names and what they are told."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.lanes import fastq_list
+from multimodal.genomics.samples import SampleListing
+from multimodal.genomics.samplesheet import OPEN_DATA_BUCKET
+from multimodal.ledger.claim import ClaimUnits
+from multimodal.ledger.errors import MultimodalError
+from multimodal.ledger.evaluate import ReadyUnit
+from multimodal.ledger.ports import BatchJobs, Clock, Ledger, Meter, ObjectStore, Spread
+from multimodal.ledger.schedule import look_at
+from multimodal.ledger.unit import Status, Unit
+from multimodal.observability import Metric, logger
+
+JOB_NAME = re.compile(r"^(?:rna|ref)-[0-9a-f]{12}-[1-9]\d*$")
+
+
+@dataclass(frozen=True)
+class RnaJobSettings:
+    """What a job needs beside its unit: buckets, the engine and its image."""
+
+    raw_bucket: str
+    processed_bucket: str
+    engine: str
+    image_uri: str
+
+
+def job_name(unit: Unit, content_version: str, attempt: int, image: str, reference: str = "") -> str:
+    """Return the name of a job's content: the same case, reads, image, reference and attempt give the same name.
+
+    It is the run's id as well, keeps to Batch's ``[A-Za-z0-9][A-Za-z0-9_-]{0,127}`` and holds nothing of the patient.
+    """
+    content = "\n".join([unit.unit_id, content_version, image, reference])
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+    return f"{'ref' if unit.is_reference else 'rna'}-{digest}-{attempt}"
+
+
+def quantify_command(
+    unit: Unit, run: str, listing: SampleListing, config: GenomicsConfig, settings: RnaJobSettings
+) -> list[str]:
+    """Return the arguments of the job that quantifies a case's reads."""
+    strandedness = listing.strandedness
+    return [
+        *("--engine", settings.engine),
+        *("--sample", unit.subject),
+        *("--fastq-list", f"s3://{settings.processed_bucket}/{fastq_list_key(unit, run)}"),
+        *("--reference", f"s3://{settings.processed_bucket}/references/{config.reference}/"),
+        *("--output", f"s3://{settings.processed_bucket}/{unit.result_folder}"),
+        # A sample sheet knows better than the dataset; the job refuses two declarations that differ.
+        *(("--strandedness", strandedness) if strandedness != "auto" else ("--library-type", config.library_type)),
+        *(word for bucket in _buckets(listing, settings) for word in ("--allowed-bucket", bucket)),
+        *_run_arguments(run, listing.content_version),
+    ]
+
+
+def _buckets(listing: SampleListing, settings: RnaJobSettings) -> list[str]:
+    """Return the only buckets that the job may read reads from: what it is told is checked twice."""
+    archive = f"s3://{OPEN_DATA_BUCKET}/"
+    uses_archive = any(lane.read1.startswith(archive) for lane in listing.lanes)
+    return [settings.raw_bucket, *([OPEN_DATA_BUCKET] if uses_archive else [])]
+
+
+def build_command(unit: Unit, run: str, content_version: str, settings: RnaJobSettings) -> list[str]:
+    """Return the arguments of the job that builds a reference for the engine."""
+    return [
+        "build-reference",
+        *("--engine", settings.engine),
+        *("--name", unit.subject),
+        *("--source", f"s3://{settings.raw_bucket}/{unit.folder}"),
+        *("--output", f"s3://{settings.processed_bucket}/{unit.result_folder}"),
+        *_run_arguments(run, content_version),
+    ]
+
+
+def fastq_list_key(unit: Unit, run: str) -> str:
+    """Return the key of the list of a case's lanes."""
+    return f"runs/{run}/fastq_lists/{unit.correlation_id}.csv"
+
+
+def _run_arguments(run: str, content_version: str) -> list[str]:
+    return ["--run-id", run, "--job-id", run, "--content-version", content_version]
+
+
+RESUBMIT_SECONDS = 60
+"""A unit whose job could not be submitted is started again after this long, under the same name."""
+
+
+class StartJobs:
+    """A Batch job of its own for every case and every reference.
+
+    Parameters
+    ----------
+    ledger, processed, jobs, clock, meter, claim, spread
+        Ports and the service that claims.
+    settings : RnaJobSettings
+        Buckets, engine, image.
+    datasets : mapping
+        Name → genomics configuration.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        processed: ObjectStore,
+        jobs: BatchJobs,
+        clock: Clock,
+        meter: Meter,
+        claim: ClaimUnits,
+        settings: RnaJobSettings,
+        datasets: Mapping[str, GenomicsConfig],
+        spread: Spread = map,
+    ) -> None:
+        self._ledger, self._processed, self._jobs, self._clock = ledger, processed, jobs, clock
+        self._meter, self._claim, self._settings = meter, claim, settings
+        self._datasets, self._spread = datasets, spread
+
+    def __call__(self, ready: Sequence[ReadyUnit]) -> list[str]:
+        """Claim each unit and submit its job."""
+        return [run for run in self._spread(self._start, ready) if run]
+
+    def is_running(self, run_id: str) -> bool:
+        """Ask Batch."""
+        return self._jobs.is_running(run_id)
+
+    def _start(self, ready: ReadyUnit) -> str | None:
+        run = self._name_of(ready)
+        if not self._claim(run, [ready]):
+            return None
+        try:
+            self._jobs.submit(run, self._prepare(run, ready))
+        except MultimodalError as error:
+            self._give_back(run, ready, error)
+            return None
+        logger().info("job submitted", correlation_id=ready.item.unit.correlation_id, run_id=run)
+        return run
+
+    def _name_of(self, ready: ReadyUnit) -> str:
+        unit, attempt = ready.item.unit, ready.item.attempt + 1
+        reference = "" if unit.is_reference else self._datasets[unit.dataset].reference
+        return job_name(unit, ready.listing.content_version, attempt, self._settings.image_uri, reference)
+
+    def _prepare(self, run: str, ready: ReadyUnit) -> list[str]:
+        """Write down what the job reads and return its arguments."""
+        unit, listing = ready.item.unit, ready.listing
+        if not isinstance(listing, SampleListing):
+            return build_command(unit, run, listing.content_version, self._settings)
+        self._processed.write_text(fastq_list_key(unit, run), fastq_list(unit.subject, listing.lanes))
+        config = self._datasets[unit.dataset]
+        return quantify_command(unit, run, listing, config, self._settings)
+
+    def _give_back(self, run: str, ready: ReadyUnit, error: MultimodalError) -> None:
+        """Undo the claim: the same attempt, so the same name, comes again and cannot run twice."""
+        unit = ready.item.unit
+        logger().error("job not submitted", correlation_id=unit.correlation_id, run_id=run, reason=str(error)[:500])
+        self._meter(Metric.LOOKS_FAILED, modality=unit.modality)
+        item = self._ledger.get(unit.unit_id)
+        if item is not None and item.run_id == run and item.status is Status.PROCESSING:
+            changes = {"status": Status.READY.value, "attempt": ready.item.attempt, "lease_until": None}
+            self._ledger.update(item, changes | look_at(unit, self._clock() + RESUBMIT_SECONDS))

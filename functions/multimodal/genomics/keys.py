@@ -1,0 +1,128 @@
+"""What an object key under ``genomics/`` means."""
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from multimodal.genomics.fastq_names import has_safe_parts, is_ignorable, is_reads
+from multimodal.ledger.unit import MATRIX_CASE, MATRIX_NAME, REFERENCES, Modality, Unit, case_unit
+from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, safe_dataset
+
+CASE_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
+
+
+SHEETS = {"samplesheet.csv": "-samplesheet", "accessions.csv": "-accessions"}
+"""File name → what stands for the case in the unit of a dataset's sheet of samples; no case can be called so."""
+
+
+SHEET_CASE, ACCESSIONS_CASE = SHEETS.values()
+
+
+REFUSED_CASE = "-refused-keys"
+
+
+_REFERENCE_FILE = re.compile(
+    r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv(?:\.gz)?|reference\.json)$", re.IGNORECASE
+)
+
+
+_LAYOUT_RULE = (
+    "the object is not inside a case; expected genomics/<dataset>/<case>/….fastq.gz, or samplesheet.csv, "
+    "accessions.csv or expression.csv directly under genomics/<dataset>/"
+)
+
+
+_CASE_RULE = (
+    "a case's name must be letters, digits, - and _, at most 41, and begin with a letter or digit; rename the folder"
+)
+
+
+_NAME_RULE = "names of reads and of their folders must be letters, digits and . _ + = -; rename the file"
+
+
+_READS_RULE = "not reads that can be used; upload .fastq.gz, .fq.gz or .sra (compress plain FASTQ with gzip)"
+
+
+_REFERENCE_RULE = (
+    "not a file of a reference; expected *.fa(.gz) and *.gtf(.gz), transcripts.tsv or reference.json directly under "
+    "genomics/_references/<name>/"
+)
+
+
+def is_case_name(name: str) -> bool:
+    """Whether a name may be a case or a sample."""
+    return bool(CASE_PATTERN.fullmatch(name))
+
+
+def is_sheet(unit: Unit) -> bool:
+    """Whether the unit is a sheet that says whose reads are whose, and not a case."""
+    return unit.modality == Modality.GENOMICS and unit.subject in SHEETS.values()
+
+
+def sheet_key(dataset: str, sheet_case: str) -> str:
+    """Return the key of a dataset's sheet of samples."""
+    name = next(name for name, case in SHEETS.items() if case == sheet_case)
+    return f"genomics/{dataset}/{name}"
+
+
+def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
+    """Say what an uploaded key is.
+
+    Parameters
+    ----------
+    segments : sequence of str
+        The key's parts, the first of which is ``genomics``; none is unsafe.
+    """
+    dataset, rest = safe_dataset(list(segments)), list(segments[2:])
+    match rest:
+        case [_, *_] if dataset == REFERENCES:
+            return _parse_reference(rest)
+        case [name] if name == MATRIX_NAME:
+            return _key(KeyKind.TABLE, dataset, case_unit(dataset, MATRIX_CASE))
+        case [name] if name in SHEETS:
+            return _key(KeyKind.TABLE, dataset, case_unit(dataset, SHEETS[name]))
+        case [name] if is_reads(name) and not is_ignorable(name):
+            # Only a sample sheet can say whose reads these are.
+            return _checked_reads(dataset, case_unit(dataset, SHEET_CASE), rest)
+        case [case, *path] if path:
+            return _parse_case(dataset, case, path)
+    return _ignored_or_refused(dataset, segments[-1], _LAYOUT_RULE)
+
+
+def _key(kind: KeyKind, dataset: str, unit: Unit | None = None, problem: str = "") -> UploadKey:
+    return UploadKey(kind, dataset, unit, problem, Modality.GENOMICS.value)
+
+
+def _ignored_or_refused(dataset: str, name: str, rule: str) -> UploadKey:
+    if is_companion(name) or is_ignorable(name):
+        return _key(KeyKind.IGNORED, dataset)
+    return _key(KeyKind.REFUSED, dataset, problem=rule)
+
+
+def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
+    if not is_case_name(case):
+        return _key(KeyKind.REFUSED, dataset, problem=_CASE_RULE)
+    unit = case_unit(dataset, case)
+    if path == [MARKER_NAME]:
+        return _key(KeyKind.MARKER, dataset, unit)
+    if is_reads(path[-1]) and not is_ignorable(path[-1]):
+        return _checked_reads(dataset, unit, path)
+    return _ignored_or_refused(dataset, path[-1], _READS_RULE)
+
+
+def _checked_reads(dataset: str, unit: Unit, path: list[str]) -> UploadKey:
+    if not has_safe_parts("/".join(path)):
+        return _key(KeyKind.REFUSED, dataset, problem=_NAME_RULE)
+    return _key(KeyKind.OBJECT, dataset, unit)
+
+
+def _parse_reference(rest: list[str]) -> UploadKey:
+    name, path = rest[0], rest[1:]
+    if not path or not is_case_name(name):
+        return _ignored_or_refused(REFERENCES, PurePosixPath(rest[-1]).name, _REFERENCE_RULE)
+    unit = case_unit(REFERENCES, name)
+    if path == [MARKER_NAME]:
+        return _key(KeyKind.MARKER, REFERENCES, unit)
+    if _REFERENCE_FILE.fullmatch("/".join(path)) and has_safe_parts(path[0]):
+        return _key(KeyKind.OBJECT, REFERENCES, unit)
+    return _ignored_or_refused(REFERENCES, path[-1], _REFERENCE_RULE)

@@ -1,0 +1,302 @@
+"""A ready expression matrix (``expression.csv``) as records of the dataset's RNA group."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress
+from typing import Any
+
+from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME
+from multimodal.features.record import Record, fit
+from multimodal.genomics.assays import pin_assay
+from multimodal.genomics.expression import PanelValues, panel_values
+from multimodal.genomics.keys import is_case_name
+from multimodal.genomics.matrix_header import MAX_COLUMNS, MatrixHeader, read_header
+from multimodal.genomics.matrix_values import CellError, combine_of, read_values
+from multimodal.genomics.records import matrix_assay
+from multimodal.genomics.schema import gene_feature, rna_group
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.ports import Ledger
+from multimodal.ledger.reasons import Reason
+from multimodal.pipeline.dataset import DatasetConfig
+from multimodal.tables.rows import TableRows
+from multimodal.tables.table import (
+    Definitions,
+    RowProblem,
+    TableBatch,
+    TableReader,
+    TableRecord,
+    TableVerdict,
+    UploadContext,
+)
+
+ROWS_PER_BATCH = 20
+
+
+WHOLE_TRANSCRIPTOME = 10_000
+"""From so many genes on, some gene of some case is expressed strongly."""
+
+
+STRONG = 25.0
+"""As log2(value + 1) nothing is above it; on the linear scale, the strongest of thousands of genes always is."""
+
+
+class ExpressionMatrix:
+    """Reads a matrix once, a row at a time; implements :class:`multimodal.tables.table.TableReader`.
+
+    Parameters
+    ----------
+    dataset : DatasetConfig
+        A dataset whose genomics part takes a matrix.
+    stack : str
+        Stack name, the first part of a group's name.
+    header : sequence of str
+        The first row.
+    rows : iterable of (int, list of str)
+        The rows below: their number as a spreadsheet shows it, and their cells.
+    upload : UploadContext
+        Where the matrix came from.
+
+    Examples
+    --------
+    >>> reader = ExpressionMatrix(dataset, "stack", header, rows, upload)  # doctest: +SKIP
+    >>> [r.record["case_id"] for batch in reader.batches() for r in batch.records]  # doctest: +SKIP
+    ['R01-003', 'R01-004']
+    """
+
+    def __init__(
+        self,
+        dataset: DatasetConfig,
+        stack: str,
+        header: Sequence[str],
+        rows: Iterable[tuple[int, Sequence[str]]],
+        upload: UploadContext,
+    ) -> None:
+        assert dataset.genomics is not None and dataset.genomics.matrix is not None  # noqa: S101, PT018 – see above
+        self._genomics, self._matrix = dataset.genomics, dataset.genomics.matrix
+        self._spec, self._rows, self._upload = rna_group(stack, dataset), iter(rows), upload
+        self._missing = frozenset({"", *self._matrix.missing})
+        self._combine = combine_of(self._matrix)
+        self._first_row = header
+        self._header: MatrixHeader | None = None
+        self._counts: Counter[str] = Counter()
+        self._highest = 0.0
+        self._first_problem: RowProblem | None = None
+
+    def batches(self) -> Iterator[TableBatch]:
+        """Yield the rows as records and problems.
+
+        Raises
+        ------
+        BadInputError
+            When the header cannot be used (:func:`multimodal.genomics.matrix_header.read_header`), or there is no row.
+        """
+        self._header = read_header(self._first_row, self._genomics, (cells for _, cells in self._rows))
+        read: list[TableRecord | RowProblem] = []
+        for number, cells in self._rows:
+            if any(map(str.strip, cells)):
+                read.append(self._read(number, cells))
+            if len(read) == ROWS_PER_BATCH:
+                yield self._batch(read)
+                read = []
+        yield self._batch(read)
+        if not self._counts["rows"]:
+            raise BadInputError(Reason.MATRIX_INVALID, "the matrix has a header and no rows; upload it again")
+
+    def verdict(self, repeated: Iterable[RowProblem] = (), records: Mapping[str, int] | None = None) -> TableVerdict:
+        """Say what the matrix is like as a whole.
+
+        Held when no row of it can be taken, or when its values look like logarithms and are said not to be.
+        """
+        self._counts["rejected"] += sum(1 for _ in repeated)
+        if records is not None:
+            self._counts["records"] = sum(records.values())
+        hold = None
+        if not self._counts["records"] and self._first_problem is not None:
+            first = self._first_problem
+            where = f", column {first.column}" if first.column else ""
+            message = (
+                f"none of its {self._counts['rows']} rows can be taken; the first (row {first.row}{where}): "
+                f"{first.message}. rejected.csv names the others; upload the matrix corrected"
+            )
+            hold = (Reason.MATRIX_INVALID.value, message)
+        if self._seems_logarithmic:
+            message = (
+                f"no value of {len(self._header_read.genes)} genes is above {STRONG:g}, so the cells look like "
+                "logarithms; set genomics.matrix.scale: log2_plus_1, raise group_version, deploy, then retry"
+            )
+            hold = (Reason.SCALE_SUSPECTED.value, message)
+        report = json.dumps(self._report(hold), indent=2, ensure_ascii=False)
+        return TableVerdict(hold, {"report.json": report}, dict(self._counts))
+
+    def refusal(self, error: BadInputError) -> Mapping[str, str]:
+        """Return the report of a matrix that cannot be used."""
+        refused = {"reason_code": str(error.reason_code), "message": error.message, "details": error.details}
+        report = {"schema": 1, "kind": "expression_matrix", "group": self._spec.name, "refused": refused}
+        return {"report.json": json.dumps(report, indent=2, ensure_ascii=False)}
+
+    @property
+    def _header_read(self) -> MatrixHeader:
+        assert self._header is not None  # noqa: S101 – the verdict comes after the batches
+        return self._header
+
+    @property
+    def _seems_logarithmic(self) -> bool:
+        whole = len(self._header_read.genes) >= WHOLE_TRANSCRIPTOME and self._counts["records"] > 0
+        return whole and self._matrix.scale == "linear" and self._highest <= STRONG
+
+    def _batch(self, read: Sequence[TableRecord | RowProblem]) -> TableBatch:
+        records = [r for r in read if isinstance(r, TableRecord)]
+        problems = [r for r in read if isinstance(r, RowProblem)]
+        self._first_problem = self._first_problem or next(iter(problems), None)
+        self._counts.update(rows=len(read), records=len(records), rejected=len(problems))
+        return TableBatch(len(read), records, problems)
+
+    def _read(self, number: int, cells: Sequence[str]) -> TableRecord | RowProblem:
+        header = self._header_read
+        if len(cells) != header.width:
+            return _wrong_length(number, len(cells), header.width)
+        case = cells[header.id_at].strip()
+        if not is_case_name(case):
+            message = "a case's name must be letters, digits, - and _, at most 41, and begin with a letter or digit"
+            return RowProblem(number, None, header.id_name, "CASE_NAME_INVALID", message)
+        try:
+            values = read_values(list(compress(cells, header.is_gene)), self._matrix, self._missing)
+        except CellError as error:
+            column = "" if error.at is None else header.genes[error.at]
+            return RowProblem(number, case, column, error.code, error.message)
+        panel = self._panel(values)
+        if not panel.values:
+            return RowProblem(number, case, "", "NO_VALUES", "none of the panel's genes has a value in this row")
+        self._highest = max(self._highest, max(v for v in values if v is not None))
+        return TableRecord(self._spec.name, self._record(case, panel, values), number)
+
+    def _panel(self, values: Sequence[float | None]) -> PanelValues:
+        columns_of = self._header_read.columns_of
+        fill = 0.0 if self._matrix.when_missing == "zero" else None
+        read = {at: values[at] if values[at] is not None else fill for ats in columns_of.values() for at in ats}
+        # The sum of several columns is not known when one of them is not.
+        whole = [ats for ats in columns_of.values() if all(read[at] is not None for at in ats)]
+        present = {at: value for ats in whole for at in ats if (value := read[at]) is not None}
+        unit = self._genomics.unit
+        return panel_values(self._genomics.panel, columns_of, present, lambda g: gene_feature(g, unit), self._combine)
+
+    def _record(self, case: str, panel: PanelValues, values: Sequence[float | None]) -> Record:
+        without = values.count(None)
+        content = {
+            RECORD_ID: case,
+            EVENT_TIME: self._upload.uploaded_at,
+            EVENT_TIME_SOURCE: UPLOAD_TIME,
+            **panel.values,
+            "genes_missing": len(panel.missing),
+            "genes_ambiguous": len(panel.ambiguous),
+            "genes_measured": len(values) - without,
+            "genes_detected": len(values) - without - values.count(0.0),
+            "genes_without_value": without,
+            **matrix_assay(self._matrix),
+            "source_uri": self._upload.source_uri,
+            "upload_id": self._upload.upload_id,
+            "correlation_id": self._upload.correlation_id,
+        }
+        return fit(content, self._spec, "expression.csv")
+
+    def _report(self, hold: tuple[str, str] | None) -> Mapping[str, Any]:
+        header = self._header_read
+        return {
+            "schema": 1,
+            "kind": "expression_matrix",
+            "group": self._spec.name,
+            "assay": matrix_assay(self._matrix),
+            "scale": self._matrix.scale,
+            "held": None if hold is None else {"reason_code": hold[0], "message": hold[1]},
+            "counts": dict(self._counts),
+            "genes": {
+                "columns": len(header.genes),
+                "panel": len(self._genomics.panel),
+                "panel_missing": list(header.missing),
+                "panel_ambiguous": list(header.ambiguous),
+                "symbols_of_several_columns": header.repeated,
+                "renamed_repeats": list(header.renamed),
+                "made_dates_by_a_spreadsheet": list(header.dates),
+            },
+        }
+
+
+def _wrong_length(number: int, found: int, expected: int) -> RowProblem:
+    hint = "; does the header lack the name of the first column?" if found == expected + 1 else ""
+    message = f"the row has {found} cells, the header {expected}{hint}"
+    return RowProblem(number, None, "", "ROW_LENGTH", message)
+
+
+def matrix_definitions(stack: str, dataset: DatasetConfig) -> dict[str, dict[str, str]]:
+    """Return what the features of a dataset's matrix mean: group → feature → a text that changes with the meaning.
+
+    The unit is in the features' names, and the assay is kept beside the group.
+    """
+    config = dataset.genomics
+    assert config is not None and config.matrix is not None  # noqa: S101, PT018 – callers select such datasets
+    meaning = {"scale": config.matrix.scale, "when_missing": config.matrix.when_missing}
+    genes = {
+        gene_feature(gene, config.unit): json.dumps({"gene": config.matrix.key_of(gene), **meaning}, sort_keys=True)
+        for gene in config.panel
+    }
+    return {rna_group(stack, dataset).name: genes}
+
+
+MAX_ROW = 8_000_000
+"""Characters of the longest row: the widest header with names of forty."""
+
+
+_ROWS, _CHARACTERS = 16, 1_000_000
+"""What is read at once."""
+
+
+class MatrixTables:
+    """:class:`multimodal.tables.table.TableKind` of ``expression.csv``.
+
+    Parameters
+    ----------
+    ledger
+        Port; it keeps the assay of each group.
+    stack : str
+        Stack name, the first part of a group's name.
+    datasets : mapping
+        Name → configuration, for those datasets that take a matrix.
+    """
+
+    def __init__(self, ledger: Ledger, stack: str, datasets: Mapping[str, DatasetConfig]) -> None:
+        self._ledger, self._stack, self._datasets = ledger, stack, datasets
+
+    def takes(self, dataset: str) -> bool:
+        """Return whether the dataset takes a matrix."""
+        return dataset in self._datasets
+
+    def definitions(self, dataset: str) -> Definitions:
+        """Return what the panel's features mean."""
+        return matrix_definitions(self._stack, self._datasets[dataset])
+
+    def open(
+        self, dataset: str, chunks: Iterable[bytes], upload: UploadContext, previous: Mapping[str, Any] | None
+    ) -> TableReader:
+        """Return the reader of a matrix; it is compared with no earlier one."""
+        config = self._datasets[dataset]
+        assert config.genomics is not None  # noqa: S101 – it takes a matrix
+        panel = frozenset(config.genomics.panel)
+        rows = TableRows(chunks, lambda cells: _score(cells, panel), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
+        return ExpressionMatrix(config, self._stack, rows.header, _numbered(rows), upload)
+
+    def admit(self, dataset: str) -> None:
+        """Refuse a matrix whose assay is not the group's (``ASSAY_MISMATCH``)."""
+        config = self._datasets[dataset]
+        assert config.genomics is not None and config.genomics.matrix is not None  # noqa: S101, PT018 – it takes one
+        pin_assay(self._ledger, rna_group(self._stack, config).name, matrix_assay(config.genomics.matrix))
+
+
+def _score(cells: Sequence[str], panel: frozenset[str]) -> int:
+    """Prefer the delimiter that yields genes of the panel; where none does, the one that makes most cells."""
+    return len(panel.intersection(cells)) * MAX_ROW + len(cells)
+
+
+def _numbered(rows: TableRows) -> Iterator[tuple[int, list[str]]]:
+    for first, batch in rows.batches(_ROWS, _CHARACTERS):
+        yield from enumerate(batch, start=first)

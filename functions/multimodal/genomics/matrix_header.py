@@ -1,0 +1,169 @@
+"""The first row of a ready expression matrix: which column is the case, and which are the panel's genes."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from multimodal.genomics.config import ENSEMBL_GENE, GenomicsConfig, MatrixConfig
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.reasons import Reason
+
+MAX_COLUMNS = 200_000
+"""More than any annotation has genes."""
+
+
+_ROWS_LOOKED_AT = 200_000
+"""So many first cells are looked at to tell a transposed matrix from one of other genes."""
+
+
+_SPREADSHEET_DATE = re.compile(
+    r"^(\d{1,2}-(Mar|Sep|Sept|Dec)|(Mar|Sep|Sept|Dec)-\d{1,2}|\d{4}-(03|09|12)-\d\d( 00:00:00)?)$", re.IGNORECASE
+)
+"""What spreadsheets make of MARCH1, SEPT2 and DEC1."""
+
+
+@dataclass(frozen=True)
+class MatrixHeader:
+    """A header that can be used.
+
+    Parameters
+    ----------
+    width : int
+        Number of columns.
+    id_at, id_name : int, str
+        Position and name of the column that names the case.
+    genes : tuple of str
+        Names of the gene columns, in the file's order.
+    is_gene : tuple of bool
+        For each column of the file, whether it is one of them.
+    columns_of : mapping of str to tuple of int
+        Gene of the panel → its positions in ``genes``; several when several genes have the symbol, none when the
+        matrix lacks it.
+    repeated : int
+        Number of symbols, in the panel or not, that several columns have.
+    renamed : tuple of str
+        Columns that look as if a program had renamed a repeated gene of the panel (``CD44.1``).
+    dates : tuple of str
+        Columns that were a gene before a spreadsheet made a date of it.
+    """
+
+    width: int
+    id_at: int
+    id_name: str
+    genes: tuple[str, ...]
+    is_gene: tuple[bool, ...]
+    columns_of: Mapping[str, tuple[int, ...]]
+    repeated: int
+    renamed: tuple[str, ...]
+    dates: tuple[str, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The panel's genes that have no column."""
+        return tuple(gene for gene, columns in self.columns_of.items() if not columns)
+
+    @property
+    def ambiguous(self) -> tuple[str, ...]:
+        """The panel's genes that have several columns."""
+        return tuple(gene for gene, columns in self.columns_of.items() if len(columns) > 1)
+
+
+def read_header(cells: Sequence[str], config: GenomicsConfig, rows: Iterable[Sequence[str]]) -> MatrixHeader:
+    """Understand a header.
+
+    Parameters
+    ----------
+    cells : sequence of str
+        The first row.
+    config : GenomicsConfig
+        Genomics part of a dataset that takes a matrix.
+    rows : iterable of sequence of str
+        The rows below. They are looked at only when the header has none of the panel's genes, to say why.
+
+    Raises
+    ------
+    BadInputError
+        ``MATRIX_INVALID``, ``MATRIX_TRANSPOSED`` or ``GENES_NOT_FOUND``; the message says what to change.
+    """
+    assert config.matrix is not None  # noqa: S101 – callers select datasets that take a matrix
+    matrix, names = config.matrix, [cell.strip() for cell in cells]
+    if len(names) < 2:
+        raise _invalid("it has one column; a case and genes are expected, separated by commas")
+    if len(names) > MAX_COLUMNS:
+        raise _invalid(f"it has {len(names)} columns; at most {MAX_COLUMNS} are taken")
+    id_at = _id_position(names, matrix)
+    is_gene = tuple(at != id_at and name not in matrix.ignore for at, name in enumerate(names))
+    genes = tuple(name for name, gene in zip(names, is_gene, strict=True) if gene)
+    columns: dict[str, list[int]] = {}
+    for at, name in enumerate(genes):
+        columns.setdefault(matrix.key_of(name), []).append(at)
+    columns_of = {gene: tuple(columns.get(matrix.key_of(gene), ())) for gene in config.panel}
+    if not any(columns_of.values()):
+        raise _without_panel(names, genes, config, rows)
+    if matrix.id_column is None and (names[0] in columns_of or ENSEMBL_GENE.match(names[0])):
+        raise _invalid(
+            f"the first column, which names the case, is called {names[0]}, as a gene: it lacks its name or "
+            "is not there"
+        )
+    _check_names(names, id_at, columns, matrix)
+    return MatrixHeader(
+        width=len(names),
+        id_at=id_at,
+        id_name=names[id_at],
+        genes=genes,
+        is_gene=is_gene,
+        columns_of=columns_of,
+        repeated=sum(len(found) > 1 for found in columns.values()),
+        renamed=tuple(name for name in genes if _was_renamed(name, columns_of)),
+        dates=tuple(name for name in genes if _SPREADSHEET_DATE.match(name)),
+    )
+
+
+def _invalid(problem: str) -> BadInputError:
+    return BadInputError(Reason.MATRIX_INVALID, f"the matrix cannot be used: {problem}; correct it and upload it again")
+
+
+def _id_position(names: Sequence[str], matrix: MatrixConfig) -> int:
+    if matrix.id_column is None:
+        return 0
+    found = [at for at, name in enumerate(names) if name == matrix.id_column]
+    if len(found) != 1:
+        raise _invalid(f"it has {len(found)} columns {matrix.id_column!r}, which genomics.matrix.id_column names")
+    return found[0]
+
+
+def _check_names(names: Sequence[str], id_at: int, columns: Mapping[str, Sequence[int]], matrix: MatrixConfig) -> None:
+    if "" in columns:
+        place = next(at for at, name in enumerate(names) if not name and at != id_at)
+        raise _invalid(f"column {place + 1} has no name")
+    twice = [key for key, found in columns.items() if len(found) > 1]
+    if twice and matrix.gene_ids == "ensembl":
+        # A symbol may be several genes; an id is one, and which of its columns were the right one nobody can know.
+        raise _invalid(f"{len(twice)} gene ids have more than one column, such as {', '.join(twice[:3])}")
+
+
+def _was_renamed(name: str, columns_of: Mapping[str, Sequence[int]]) -> bool:
+    gene, dot, number = name.rpartition(".")
+    return bool(dot) and number.isdigit() and bool(columns_of.get(gene))
+
+
+def _without_panel(
+    names: Sequence[str], genes: Sequence[str], config: GenomicsConfig, rows: Iterable[Sequence[str]]
+) -> BadInputError:
+    """Say why the header has none of the panel's genes."""
+    assert config.matrix is not None  # noqa: S101 – read_header's own
+    matrix = config.matrix
+    wanted = {matrix.key_of(gene) for gene in config.panel}
+    first_cells = (row[0].strip() for row in islice(rows, _ROWS_LOOKED_AT) if row)
+    if any(matrix.key_of(cell) in wanted for cell in chain(names[:1], first_cells)):
+        message = "the rows of the matrix are genes; it must have a row per case and a column per gene: transpose it"
+        return BadInputError(Reason.MATRIX_TRANSPOSED, message)
+    found = "Ensembl gene ids" if any(map(ENSEMBL_GENE.match, genes)) else "no Ensembl gene ids"
+    if any(map(_SPREADSHEET_DATE.match, genes)):
+        found += " and dates, which a spreadsheet makes of genes such as MARCH1"
+    message = (
+        f"none of the panel's {len(config.panel)} genes is a column; the dataset says gene_ids: {matrix.gene_ids}, "
+        f"gene_versions: {matrix.gene_versions}, and the header has {found}"
+    )
+    return BadInputError(Reason.GENES_NOT_FOUND, message, {"columns": len(genes), "panel": len(config.panel)})

@@ -1,0 +1,218 @@
+"""``run.json`` and the panel's values into a Feature Store record."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, FeatureGroupSpec
+from multimodal.features.record import Record, fit, uploaded_at
+from multimodal.genomics.assays import pin_assay
+from multimodal.genomics.config import MatrixConfig
+from multimodal.genomics.expression import PanelValues, gene_ids, panel_values, read_tpm
+from multimodal.genomics.references import manifest_key, transcripts_key
+from multimodal.genomics.schema import ASSAY, rna_group
+from multimodal.imaging.records import parse_document
+from multimodal.ledger.errors import BadInputError, RetryableError
+from multimodal.ledger.ports import Ledger, ObjectStore
+from multimodal.ledger.reasons import Reason
+from multimodal.ledger.unit import LedgerItem, Unit
+from multimodal.pipeline.dataset import DatasetConfig
+
+
+def assay_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the assay's identity. The detected library type is the sample's own and not part of it."""
+    return {name: str(document["assay"][name]) for name in ASSAY}
+
+
+def matrix_assay(matrix: MatrixConfig) -> dict[str, str]:
+    """Return the assay's identity of a ready matrix, as the dataset's file states it."""
+    return {
+        "engine": matrix.engine,
+        "engine_version": matrix.engine_version,
+        "reference": "matrix",
+        "genome": matrix.genome,
+        "annotation": matrix.annotation,
+        "unit": matrix.unit,
+    }
+
+
+def build_rna_record(
+    document: Mapping[str, Any],
+    unit: Unit,
+    spec: FeatureGroupSpec,
+    panel: PanelValues,
+    uris: Mapping[str, str],
+    uploaded_at: str,
+) -> Record:
+    """Return the case's record: the panel, how well the reads fit the reference, the assay, and where all came from.
+
+    Parameters
+    ----------
+    document : mapping
+        A valid ``run.json``.
+    unit : Unit
+        The case; its name is the record id.
+    spec : FeatureGroupSpec
+        The group the record must fit.
+    panel : PanelValues
+        log2(TPM + 1) of the dataset's genes.
+    uris : mapping
+        ``genes_uri`` and ``source_uri``.
+    uploaded_at : str
+        Event time: when the first of the reads arrived. Reads carry no date of their own.
+
+    Raises
+    ------
+    BadInputError
+        ``FEATURES_INVALID`` when a value does not fit the group.
+    """
+    values = {
+        RECORD_ID: unit.subject,
+        EVENT_TIME: uploaded_at,
+        EVENT_TIME_SOURCE: UPLOAD_TIME,
+        **panel.values,
+        "genes_missing": len(panel.missing),
+        "genes_ambiguous": len(panel.ambiguous),
+        **_quality(document),
+        **assay_of(document),
+        "input_hash": document["provenance"]["input_hash"],
+        "rnaseq_job_version": document["provenance"]["rnaseq_job_version"],
+        **uris,
+        "correlation_id": unit.correlation_id,
+    }
+    return fit(values, spec, "run.json")
+
+
+def _quality(document: Mapping[str, Any]) -> dict[str, Any]:
+    library, metrics = document["library"], document["metrics"]
+    return {
+        "reads_total": metrics["total_reads"],
+        "mapped_percent": metrics["mapped_percent"],
+        "library_type": library["detected"] or library["declared"],
+        "library_conflict": int(library["conflict"]),
+        "compatible_fragment_ratio": library["compatible_fragment_ratio"],
+    }
+
+
+Number = float | int | None
+
+
+class _Open(BaseModel):
+    """A newer job may say more; what is read here must be right."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Assay(_Open):
+    engine: Literal["salmon", "dragen"]
+    engine_version: str
+    reference: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]
+    genome: str
+    annotation: str
+    unit: Annotated[str, Field(pattern="^TPM$")]
+
+
+class _Files(_Open):
+    genes: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class _Library(_Open):
+    declared: str
+    detected: str | None
+    compatible_fragment_ratio: Number
+    conflict: bool
+
+
+class _Metrics(_Open):
+    total_reads: int | None
+    mapped_percent: Number
+
+
+class _Provenance(_Open):
+    input_hash: str
+    rnaseq_job_version: str
+
+
+class RunDocument(_Open):
+    """The parts of ``run.json`` that the record is made from."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    subject: str
+    assay: _Assay
+    files: _Files
+    library: _Library
+    metrics: _Metrics
+    provenance: _Provenance
+
+    @classmethod
+    def parse(cls, text: str | None) -> Mapping[str, Any]:
+        """Return the parsed document.
+
+        Raises
+        ------
+        BadInputError
+            ``FEATURES_INVALID``, naming the first field that is wrong.
+        """
+        return parse_document(cls, text, "run.json")
+
+
+class RnaRecords:
+    """Records of ``run.json`` and the gene table beside it.
+
+    Parameters
+    ----------
+    ledger, processed
+        Ports.
+    stack : str
+        Stack name, the first part of a group's name.
+    datasets : callable
+        Name → dataset configuration.
+    """
+
+    def __init__(
+        self, ledger: Ledger, processed: ObjectStore, stack: str, datasets: Callable[[str], DatasetConfig]
+    ) -> None:
+        self._ledger, self._processed, self._stack, self._datasets = ledger, processed, stack, datasets
+
+    def parse(self, text: str | None) -> Mapping[str, Any]:
+        """Return the parsed ``run.json``."""
+        return RunDocument.parse(text)
+
+    def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
+        """Return the RNA-seq group and the case's record."""
+        unit, config = item.unit, self._datasets(item.unit.dataset)
+        spec, genes_key = rna_group(self._stack, config), unit.result_key(document["files"]["genes"])
+        panel = self._panel(config, document, genes_key)
+        uris = {"genes_uri": self._processed.uri(genes_key), "source_uri": self._processed.uri(key)}
+        record = build_rna_record(document, unit, spec, panel, uris, uploaded_at(item))
+        pin_assay(self._ledger, spec.name, assay_of(document))
+        return spec, record
+
+    def _panel(self, config: DatasetConfig, document: Mapping[str, Any], genes_key: str) -> PanelValues:
+        assert config.genomics is not None  # noqa: S101 – cases of datasets without genomics are never processed
+        panel, transcripts = config.genomics.panel, self._transcripts(document["assay"])
+        table = self._processed.lines(genes_key)
+        if transcripts is None or table is None:
+            raise RetryableError("the gene table or the reference's table of transcripts is not there (yet)")
+        ids = gene_ids(panel, transcripts)
+        found = panel_values(panel, ids, read_tpm(table, {i for gene in ids.values() for i in gene}))
+        if not found.values:
+            # A record without any value would look like a result.
+            message = (
+                f"none of the panel's {len(panel)} genes is in the reference {document['assay']['reference']!r}; name "
+                "them in the dataset's file as its annotation does, or quantify against another reference, then retry"
+            )
+            raise BadInputError(Reason.GENES_NOT_FOUND, message, {"panel": len(panel)})
+        return found
+
+    def _transcripts(self, assay: Mapping[str, Any]) -> Iterable[str] | None:
+        manifest = self._processed.read_json(manifest_key(assay["reference"], assay["engine"]))
+        if manifest is None:
+            return None
+        replaced = [name for name in ("genome", "annotation") if manifest.get(name, assay[name]) != assay[name]]
+        if replaced:
+            # Another annotation's gene ids would not be found in the case's table: each gene would look as if missing.
+            message = f"the reference's {' and '.join(replaced)} changed while the case was quantified; retry the case"
+            raise BadInputError(Reason.FEATURES_INVALID, message)
+        return self._processed.lines(transcripts_key(assay["reference"], manifest))

@@ -1,0 +1,237 @@
+"""What lies there of a sequenced case, and whether that is all of it. Decided from a listing and a clock."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from multimodal.genomics.lanes import Lane, Pairing, pair_files
+from multimodal.genomics.samplesheet import ReadFiles, SheetSample
+from multimodal.ledger.completeness import (
+    Complete,
+    Decision,
+    Patience,
+    Refuse,
+    Relay,
+    Wait,
+    deadlines,
+    decide_by_marker,
+    refuse_archived,
+    removed,
+)
+from multimodal.ledger.listing import CONTENT_VERSION_LENGTH, Listing, make_listing
+from multimodal.ledger.ports import StoredObject
+from multimodal.ledger.reasons import Reason
+from multimodal.ledger.unit import LedgerItem, Unit, case_unit
+from multimodal.ledger.upload_key import KeyKind
+from multimodal.pipeline.keys import parse_key
+
+MAX_LANES = 512
+"""Most lanes of a case; what lists more is several cases in one folder."""
+
+
+_NAMED = 5
+"""How many files a message names."""
+
+
+@dataclass(frozen=True)
+class SampleListing(Listing):
+    """The reads of a case.
+
+    Parameters
+    ----------
+    lanes : tuple of Lane
+        Complete lanes, with URIs.
+    strandedness : str
+        As the sample sheet says; ``auto`` without one.
+    sheet : SheetSample or None
+        The case's rows of the sample sheet; without one the files' names say what belongs together.
+    missing : tuple of str
+        Files that the sheet names and that are not there.
+    pairing : Pairing
+        What the names of the files said.
+    others : int
+        Objects in the folder that are no reads.
+    refused : tuple of str
+        Keys in the folder that are not accepted.
+    listed_for : tuple of str
+        Samples for which the sheet names files of this folder, when the folder itself is none.
+    unlisted : bool
+        Whether there is a sheet that says nothing of the case.
+    """
+
+    lanes: tuple[Lane, ...] = ()
+    strandedness: str = "auto"
+    sheet: SheetSample | None = None
+    missing: tuple[str, ...] = ()
+    pairing: Pairing = field(default_factory=Pairing)
+    others: int = 0
+    refused: tuple[str, ...] = ()
+    listed_for: tuple[str, ...] = ()
+    unlisted: bool = False
+
+    @property
+    def content_version(self) -> str:
+        """Name of exactly this content; with a sheet also of what the sheet says of it."""
+        content = super().content_version
+        if self.sheet is None:
+            return content
+        lines = [content, self.strandedness, *(f"{x.read1}\t{x.read2}" for x in self.lanes)]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:CONTENT_VERSION_LENGTH]
+
+
+def folder_listing(unit: Unit, found: Iterable[StoredObject], raw_bucket: str) -> SampleListing:
+    """Return the reads of a case's folder, paired by their names.
+
+    Parameters
+    ----------
+    unit : Unit
+        The case.
+    found : iterable of StoredObject
+        Whatever lies under the case's folder.
+    raw_bucket : str
+        Where that is.
+    """
+    everything = make_listing(unit, found)
+    kinds = {o.key: parse_key(o.key).kind for o in everything.objects}
+    reads = tuple(o for o in everything.objects if kinds[o.key] is KeyKind.OBJECT)
+    pairing = pair_files(o.key[len(unit.folder) :] for o in reads)
+    if everything.marker is not None and pairing.only_first_mates:
+        # The marker says that nothing else comes: the reads have no mates.
+        pairing = pairing.as_single_end()
+    return SampleListing(
+        reads,
+        everything.marker,
+        lanes=tuple(_with_uris(pairing.lanes, f"s3://{raw_bucket}/{unit.folder}")),
+        pairing=pairing,
+        others=len(everything.objects) - len(reads),
+        refused=tuple(key for key, kind in kinds.items() if kind is KeyKind.REFUSED),
+    )
+
+
+def _with_uris(lanes: Iterable[Lane], prefix: str) -> Iterable[Lane]:
+    return (Lane(x.number, prefix + x.read1, x.read2 and prefix + x.read2) for x in lanes)
+
+
+def sheet_listing(sample: SheetSample, found: Sequence[StoredObject], raw_bucket: str) -> SampleListing:
+    """Return the reads that a sheet's rows name.
+
+    Parameters
+    ----------
+    sample : SheetSample
+        The case's rows.
+    found : sequence of StoredObject
+        Those of the named objects that exist.
+    raw_bucket : str
+        Where they are. Addresses of public archives are taken as they are.
+    """
+    there = {o.key for o in found}
+    missing = [key for key in sample.keys if key not in there and "://" not in key]
+
+    def uri(key: str) -> str:
+        return key if not key or "://" in key else f"s3://{raw_bucket}/{key}"
+
+    def lane(number: int, row: ReadFiles) -> Lane:
+        return Lane(number, uri(row.fastq_1), uri(row.fastq_2))
+
+    return SampleListing(
+        tuple(sorted(found, key=lambda o: o.key)),
+        lanes=tuple(lane(number, row) for number, row in enumerate(sample.rows, start=1)),
+        strandedness=sample.strandedness,
+        sheet=sample,
+        missing=tuple(missing),
+    )
+
+
+def decide_sample(
+    item: LedgerItem, listing: SampleListing, promised: int | None, patience: Patience, now: int
+) -> Decision:
+    """Decide whether the listed reads are all of the case.
+
+    With a sheet they are when every named file exists. Without one a marker's number decides, else the names (every
+    first mate has its second) together with the quiet period.
+
+    Parameters
+    ----------
+    item, listing, promised, patience, now
+        As for :func:`multimodal.imaging.uploads.decide`.
+    """
+    limit, quiet_at = deadlines(item, patience)
+    if listing.sheet is not None:
+        return _decide_by_sheet(listing, listing.sheet, limit, now)
+    if listing.listed_for:
+        return Relay(tuple(case_unit(item.unit.dataset, name) for name in listing.listed_for))
+    if listing.unlisted:
+        message = "the sample sheet of the dataset does not name this case; add a row for it and upload the sheet again"
+        return Refuse(Reason.NOT_IN_SAMPLESHEET, message, {})
+    refusal = _refuse(listing)
+    if refusal is not None:
+        return refusal
+    if not listing.objects:
+        return Wait(limit) if listing.marker and now < limit else removed()
+    if promised is not None and not item.rerun_requested:
+        decision = decide_by_marker(len(listing.objects) + listing.others, promised, limit, now)
+        if not isinstance(decision, Complete):
+            return decision
+    elif now < quiet_at:
+        return Wait(quiet_at)
+    return _decide_by_mates(listing.pairing, limit, now)
+
+
+def _decide_by_sheet(listing: SampleListing, sheet: SheetSample, limit: int, now: int) -> Decision:
+    if sheet.problems:
+        message = f"the sample sheet cannot be used for this case: {'; '.join(sheet.problems[:3])}; upload it corrected"
+        return Refuse(Reason.SAMPLESHEET_INVALID, message, {"problems": list(sheet.problems[:20])})
+    if len(listing.lanes) > MAX_LANES:
+        return _too_many(len(listing.lanes))
+    if not listing.missing:
+        return refuse_archived(listing) or Complete()
+    if now < limit:
+        return Wait(limit)
+    message = f"{len(listing.missing)} files of the sample sheet are not there: {_names(listing.missing)}; upload them"
+    return Refuse(Reason.INCOMPLETE_UPLOAD, message, {"missing": list(listing.missing[:20])})
+
+
+def _refuse(listing: SampleListing) -> Refuse | None:
+    """Refuse files of which one left out, or taken twice, would give wrong values in silence."""
+    if listing.refused:
+        problem = parse_key(listing.refused[0]).problem
+        details: dict[str, object] = {"objects": len(listing.refused), "example_key": listing.refused[0][:300]}
+        return Refuse(Reason.KEY_NOT_ACCEPTED, f"a file in the case's folder is not accepted: {problem}", details)
+    if listing.pairing.clashes:
+        message = (
+            f"files cannot be told apart, may be mates, or hold third reads: {_names(listing.pairing.clashes)}; remove "
+            "what does not belong, then retry, or name the files in samplesheet.csv"
+        )
+        return Refuse(Reason.READS_AMBIGUOUS, message, {"files": list(listing.pairing.clashes[:20])})
+    if len(listing.lanes) > MAX_LANES:
+        return _too_many(len(listing.lanes))
+    return refuse_archived(listing)
+
+
+def _too_many(lanes: int) -> Refuse:
+    message = (
+        f"more than {MAX_LANES} lanes in one case; expected genomics/<dataset>/<case>/… with a folder for each case"
+    )
+    return Refuse(Reason.INPUT_TOO_LARGE, message, {"lanes": lanes})
+
+
+def _decide_by_mates(pairing: Pairing, limit: int, now: int) -> Decision:
+    if not pairing.unpaired and not pairing.mixed:
+        return Complete()
+    if now < limit:
+        return Wait(limit)
+    if pairing.unpaired:
+        message = (
+            f"{len(pairing.unpaired)} files have no mate: {_names(pairing.unpaired)}; upload the mates, or, for "
+            "single-end reads, a _COMPLETE.json or a samplesheet.csv with fastq_2 empty"
+        )
+        return Refuse(Reason.MATE_MISSING, message, {"files": list(pairing.unpaired[:20])})
+    message = (
+        "some files have mates and others do not; remove what does not belong, or name the reads in samplesheet.csv"
+    )
+    return Refuse(Reason.READS_MIXED, message, {"lanes": len(pairing.lanes)})
+
+
+def _names(paths: Sequence[str]) -> str:
+    names = ", ".join(path.rsplit("/", 1)[-1] for path in paths[:_NAMED])
+    return names + (", …" if len(paths) > _NAMED else "")

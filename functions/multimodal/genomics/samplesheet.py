@@ -1,0 +1,266 @@
+"""``samplesheet.csv`` and ``accessions.csv``: which reads belong to which sample, when the user says so."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from multimodal.genomics.fastq_names import has_safe_parts, is_ignorable, is_reads, read_name
+from multimodal.genomics.keys import is_case_name
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.reasons import Reason
+
+STRANDEDNESS = ("auto", "forward", "reverse", "unstranded")
+
+
+SHEET_COLUMNS = ("sample", "fastq_1", "fastq_2", "strandedness")
+
+
+ACCESSION_COLUMNS = ("sample", "accession")
+
+
+MAX_ROWS = 100_000
+
+
+MAX_PROBLEMS = 20
+"""Most problems that are named; the user mends the first ones and uploads again."""
+
+
+OPEN_DATA_BUCKET = "sra-pub-run-odp"
+"""Where runs of the Sequence Read Archive lie: Registry of Open Data on AWS, "NIH NCBI Sequence Read Archive"."""
+
+
+_DELIMITERS = (",", ";", "\t")
+
+
+_ACCESSION = re.compile(r"^[SED]RR[0-9]{6,9}$")
+
+
+@dataclass(frozen=True)
+class ReadFiles:
+    """One row: a lane. ``fastq_1`` and ``fastq_2`` are keys in RawBucket, or the address of a public object."""
+
+    row: int
+    fastq_1: str
+    fastq_2: str = ""
+
+
+@dataclass
+class SheetSample:
+    """What a sheet says of one sample.
+
+    Parameters
+    ----------
+    rows : list of ReadFiles
+        Its lanes, in the sheet's order.
+    strandedness : str
+        One of :data:`STRANDEDNESS`.
+    problems : list of str
+        What is wrong with its rows, each with row and column.
+    """
+
+    rows: list[ReadFiles] = field(default_factory=list)
+    strandedness: str = "auto"
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all its files."""
+        return [key for row in self.rows for key in (row.fastq_1, row.fastq_2) if key]
+
+
+@dataclass(frozen=True)
+class SampleSheet:
+    """A parsed table.
+
+    Parameters
+    ----------
+    samples : mapping of str to SheetSample
+        By name. A sample with problems harms no other.
+    problems : tuple of str
+        Rows that belong to no sample.
+    """
+
+    samples: Mapping[str, SheetSample]
+    problems: tuple[str, ...] = ()
+
+
+def parse_samplesheet(text: str, dataset: str, raw_bucket: str) -> SampleSheet:
+    """Read ``samplesheet.csv``.
+
+    Parameters
+    ----------
+    text : str
+        The file; a byte-order mark, any line ends, and semicolons or tabs instead of commas are fine.
+    dataset : str
+        Relative paths start at ``genomics/<dataset>/``.
+    raw_bucket : str
+        The only bucket that an ``s3://`` address may name.
+
+    Raises
+    ------
+    BadInputError
+        ``SAMPLESHEET_INVALID`` when no row can be used: the message says what to change.
+    """
+
+    def add(row: int, values: Mapping[str, str], sample: SheetSample) -> None:
+        _add_reads(row, values, sample, lambda value: _key_of(value, dataset, raw_bucket))
+
+    return _parse(text, "samplesheet.csv", SHEET_COLUMNS[:2], SHEET_COLUMNS, add)
+
+
+def parse_accessions(text: str) -> SampleSheet:
+    """Read ``accessions.csv``; each row is a run of the Sequence Read Archive, read from its public bucket.
+
+    Raises
+    ------
+    BadInputError
+        ``SAMPLESHEET_INVALID`` when no row can be used.
+    """
+    return _parse(text, "accessions.csv", ACCESSION_COLUMNS, ACCESSION_COLUMNS, _add_accession)
+
+
+_Add = Callable[[int, Mapping[str, str], SheetSample], None]
+
+
+def _parse(text: str, name: str, needed: Sequence[str], known: Sequence[str], add: _Add) -> SampleSheet:
+    samples: dict[str, SheetSample] = {}
+    problems: list[str] = []
+    for row, values in _rows(text, name, needed, known):
+        sample = values["sample"]
+        if not is_case_name(sample):
+            problems.append(f"row {row}, column sample: {sample[:60]!r} is not letters, digits, - and _ (at most 41)")
+        else:
+            add(row, values, samples.setdefault(sample, SheetSample()))
+    _find_repeated(samples)
+    _find_alike(samples)
+    if not samples:
+        raise _invalid(name, problems or ["it has a header and no rows"])
+    return SampleSheet(samples, tuple(problems[:MAX_PROBLEMS]))
+
+
+def _invalid(name: str, problems: Sequence[str]) -> BadInputError:
+    message = f"{name} cannot be used: {'; '.join(problems[:3])}; correct it and upload it again"
+    return BadInputError(Reason.SAMPLESHEET_INVALID, message, {"problems": list(problems[:MAX_PROBLEMS])})
+
+
+def _rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> Iterable[tuple[int, dict[str, str]]]:
+    """Yield (row number as a spreadsheet shows it, column → trimmed value) of every row that is not empty."""
+    try:
+        table = io.StringIO(text.lstrip("\ufeff"), newline="")
+        lines = list(csv.reader(table, delimiter=_delimiter(text, known), strict=True))
+    except csv.Error as error:
+        raise _invalid(name, [f"it is not CSV: {error}"]) from error
+    header = [column.strip().lower() for column in lines[0]] if lines else []
+    _check_header(name, header, needed, known)
+    if len(lines) > MAX_ROWS:
+        raise _invalid(name, [f"more than {MAX_ROWS} rows"])
+    for row, line in enumerate(lines[1:], start=2):
+        values = [value.strip() for value in line]
+        if any(values):
+            if len(values) > len(header):
+                raise _invalid(name, [f"row {row} has {len(values)} values for {len(header)} columns"])
+            yield row, dict.fromkeys(known, "") | dict(zip(header, values, strict=False))
+
+
+def _delimiter(text: str, known: Sequence[str]) -> str:
+    """Return what separates the columns: commas, or what spreadsheet programs of other countries write instead."""
+    first = re.split(r"[\r\n]", text.lstrip("\ufeff").lower(), maxsplit=1)[0]
+    columns = {d: {cell.strip(' "') for cell in first.split(d)} for d in _DELIMITERS}
+    return max(_DELIMITERS, key=lambda d: len(columns[d].intersection(known)))
+
+
+def _check_header(name: str, header: Sequence[str], needed: Sequence[str], known: Sequence[str]) -> None:
+    missing = [c for c in needed if c not in header]
+    if missing:
+        raise _invalid(name, [f"the first row must be {','.join(known)}; {', '.join(missing)} is missing"])
+    twice = [c for c, count in Counter(header).items() if count > 1]
+    if twice:
+        raise _invalid(name, [f"the first row names {', '.join(twice)} more than once"])
+
+
+def _add_reads(row: int, values: Mapping[str, str], sample: SheetSample, key_of: Callable[[str], str]) -> None:
+    keys = {}
+    for column in ("fastq_1", "fastq_2"):
+        try:
+            keys[column] = key_of(values[column]) if values[column] else ""
+        except ValueError as error:
+            sample.problems.append(f"row {row}, column {column}: {error}")
+    if not values["fastq_1"]:
+        sample.problems.append(f"row {row}, column fastq_1: it is empty; name the file of first (or only) reads")
+    _set_strandedness(row, values["strandedness"].lower() or "auto", sample)
+    if [_mate_of(keys.get(column, "")) for column in ("fastq_1", "fastq_2")] == [2, 1]:
+        sample.problems.append(f"row {row}: by its name, fastq_1 holds second reads and fastq_2 first ones; swap them")
+    if len(keys) == 2:
+        sample.rows.append(ReadFiles(row, keys["fastq_1"], keys["fastq_2"]))
+
+
+def _mate_of(key: str) -> int | None:
+    name = read_name(key)
+    return name.mate if name else None
+
+
+def _set_strandedness(row: int, value: str, sample: SheetSample) -> None:
+    if value not in STRANDEDNESS:
+        sample.problems.append(f"row {row}, column strandedness: {value[:40]!r} is none of {', '.join(STRANDEDNESS)}")
+    elif sample.rows and value != sample.strandedness:
+        sample.problems.append(f"row {row}, column strandedness: another row of the sample says {sample.strandedness}")
+    else:
+        sample.strandedness = value
+
+
+def _key_of(value: str, dataset: str, raw_bucket: str) -> str:
+    """Return the key that a sheet's path means."""
+    if "://" in value:
+        prefix = f"s3://{raw_bucket}/"
+        if not value.startswith(prefix):
+            raise ValueError(f"{value[:100]!r} is not in the stack's bucket; copy it to {prefix}genomics/{dataset}/")
+        key = value[len(prefix) :]
+        if not key.startswith("genomics/"):
+            raise ValueError(f"{value[:100]!r} is not under {prefix}genomics/")
+    else:
+        key = f"genomics/{dataset}/{value}"
+    name = key.rsplit("/", 1)[-1]
+    if not has_safe_parts(key):
+        raise ValueError(f"{value[:100]!r} holds what is not letters, digits and . _ + = -; rename the file")
+    if not is_reads(name) or is_ignorable(name):
+        raise ValueError(f"{value[:100]!r} is not a .fastq.gz, .fq.gz or .sra of reads")
+    return key
+
+
+def _add_accession(row: int, values: Mapping[str, str], sample: SheetSample) -> None:
+    accession = values["accession"]
+    if not _ACCESSION.fullmatch(accession):
+        problem = f"{accession[:40]!r} is not the accession of a run (SRR…, ERR… or DRR…)"
+        sample.problems.append(f"row {row}, column accession: {problem}")
+        return
+    sample.rows.append(ReadFiles(row, f"s3://{OPEN_DATA_BUCKET}/sra/{accession}/{accession}"))
+
+
+def _find_alike(samples: Mapping[str, SheetSample]) -> None:
+    """Names that differ only in case are one sample, written twice: each would get a part of its lanes."""
+    alike: dict[str, list[str]] = {}
+    for name in samples:
+        alike.setdefault(name.lower(), []).append(name)
+    for names in (names for names in alike.values() if len(names) > 1):
+        for name in names:
+            samples[name].problems.append(f"column sample: {', '.join(names)} differ only in case; write them alike")
+
+
+def _find_repeated(samples: Mapping[str, SheetSample]) -> None:
+    """A file that is listed twice would count twice; both samples are told."""
+    uses: dict[str, list[tuple[str, int]]] = {}
+    for name, sample in samples.items():
+        for row in sample.rows:
+            for key in filter(None, (row.fastq_1, row.fastq_2)):
+                uses.setdefault(key, []).append((name, row.row))
+    for key, places in uses.items():
+        if len(places) > 1:
+            rows = ", ".join(str(row) for _, row in places)
+            for name in {name for name, _ in places}:
+                samples[name].problems.append(f"rows {rows}: {key.rsplit('/', 1)[-1]} is listed more than once")
+    for sample in samples.values():
+        if len({bool(row.fastq_2) for row in sample.rows}) > 1:
+            sample.problems.append("some rows have fastq_2 and others do not; a sample is paired or single-end")

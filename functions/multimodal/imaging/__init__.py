@@ -1,0 +1,1 @@
+"""CT studies with a segmentation: uploads, processing jobs, records."""

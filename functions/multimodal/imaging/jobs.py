@@ -1,0 +1,191 @@
+"""The objects that describe a run and its jobs: where they lie and what they hold."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from multimodal.ledger.listing import Listing, is_archive_of
+from multimodal.ledger.run import PlannedUnit, RunPaths
+from multimodal.ledger.unit import Unit
+from multimodal.pipeline.dataset import DatasetConfig
+
+MAX_JOB_ATTEMPTS = 2
+"""A job that fails for the machine's or the program's fault is run once more under the next name."""
+
+
+STUDY_SECONDS = 900
+"""The longest a study may take in the radiomics job (its own limit); a job gets as much for each, and once more."""
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What a job needs beside its units."""
+
+    raw_bucket: str
+    processed_bucket: str
+    image_uri: str
+    minimum_volume_gb: int
+    time_limit_seconds: int
+
+
+def unit_of(planned: PlannedUnit) -> Unit:
+    """Return the address of a planned unit."""
+    return Unit(planned.dataset, planned.subject, planned.study)
+
+
+def manifest_document(raw_bucket: str, listings: Sequence[Listing]) -> list[Any]:
+    """Return a SageMaker ``ManifestFile``: a prefix object, then keys relative to it.
+
+    Exact keys are listed, so that ``R01-1`` never takes the objects of ``R01-10``.
+    Source: Amazon SageMaker API reference, S3DataSource / S3DataType.
+    """
+    prefix = "imaging/"
+    keys = [o.key.removeprefix(prefix) for listing in listings for o in listing.objects]
+    return [{"prefix": f"s3://{raw_bucket}/{prefix}"}, *keys]
+
+
+def input_path(unit: Unit, listing: Listing) -> str:
+    """Return the unit's folder or zip, relative to the job's input folder."""
+    archive = next((o.key for o in listing.objects if is_archive_of(unit, o.key)), None)
+    return (archive or unit.folder).removeprefix("imaging/").rstrip("/")
+
+
+def job_document(
+    run: str,
+    image: str,
+    planned: Sequence[PlannedUnit],
+    listings: Mapping[str, Listing],
+    datasets: Mapping[str, DatasetConfig],
+) -> dict[str, Any]:
+    """Return ``job.json``: what the container is told of its units (``job.schema.json``)."""
+    names = sorted({u.dataset for u in planned})
+    return {
+        "schema": 1,
+        "job_id": job_id(planned, image),
+        "run_id": run,
+        "image": image,
+        "units": [_job_unit(u, listings[u.unit_id]) for u in planned],
+        "datasets": {name: _imaging_settings(datasets[name]) for name in names},
+    }
+
+
+def _job_unit(planned: PlannedUnit, listing: Listing) -> dict[str, Any]:
+    unit = unit_of(planned)
+    return {
+        "unit_id": unit.unit_id,
+        "dataset": unit.dataset,
+        "subject": unit.subject,
+        "study": unit.study,
+        "path": input_path(unit, listing),
+        "content_version": planned.content_version,
+    }
+
+
+def _imaging_settings(config: DatasetConfig) -> dict[str, Any]:
+    assert config.imaging is not None  # noqa: S101 – a claimed imaging unit has an imaging section
+    return {"params": config.imaging.params, "roi": config.imaging.roi.model_dump()}
+
+
+def map_item(run: str, planned: Sequence[PlannedUnit], settings: JobSettings, attempt: int = 1) -> dict[str, Any]:
+    """Return one element of ``jobs.json``: everything ``CreateProcessingJob`` needs for this job."""
+    identity, paths, bucket = job_id(planned, settings.image_uri), RunPaths(run), settings.processed_bucket
+    return {
+        "run_id": run,
+        "job_id": identity,
+        "job_name": f"{identity}-{attempt}",
+        "attempt": attempt,
+        "image_uri": settings.image_uri,
+        "manifest_uri": f"s3://{bucket}/{paths.manifest(identity)}",
+        "job_uri": f"s3://{bucket}/{paths.job_folder(identity)}",
+        "output_uri": f"s3://{bucket}/imaging/",
+        "volume_gb": volume_gb(planned, settings.minimum_volume_gb),
+        "time_limit_seconds": max(settings.time_limit_seconds, STUDY_SECONDS * (len(planned) + 1)),
+    }
+
+
+def next_attempt(item: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the Map item of a failed job's next attempt, or None when it had its tries."""
+    attempt = int(item["attempt"]) + 1
+    if attempt > MAX_JOB_ATTEMPTS:
+        return None
+    return {**item, "attempt": attempt, "job_name": f"{item['job_id']}-{attempt}"}
+
+
+GIB = 1024**3
+
+
+MAX_UNITS_PER_JOB = 20
+
+
+MAX_BYTES_PER_JOB = 20 * GIB
+
+
+VOLUME_FACTOR = 3
+"""A job's volume holds its input, the unpacked input of zips and the results."""
+
+
+def pack(units: Sequence[PlannedUnit], concurrency: int) -> list[list[PlannedUnit]]:
+    """Share units out to jobs.
+
+    A job costs minutes to start, so there are no more jobs than can run at once unless a job would hold more than
+    :data:`MAX_UNITS_PER_JOB` units or :data:`MAX_BYTES_PER_JOB` bytes. Largest units go first, each to the job with
+    the fewest bytes, so that jobs end together (longest-processing-time rule, Graham 1969).
+
+    Parameters
+    ----------
+    units : sequence of PlannedUnit
+        In any order; the result depends on the set alone.
+    concurrency : int
+        How many jobs may run at once.
+
+    Returns
+    -------
+    list of list of PlannedUnit
+        One list per job, each sorted by unit id; no list is empty.
+    """
+    if not units:
+        return []
+    by_size = sorted(units, key=lambda u: (-u.bytes, u.unit_id))
+    jobs: list[list[PlannedUnit]] = [[] for _ in range(_job_count(units, concurrency))]
+    for unit in by_size:
+        _lightest(jobs, unit).append(unit)
+    filled = [sorted(job, key=lambda u: u.unit_id) for job in jobs if job]
+    return sorted(filled, key=lambda job: job[0].unit_id)
+
+
+def _job_count(units: Sequence[PlannedUnit], concurrency: int) -> int:
+    by_bytes = math.ceil(sum(u.bytes for u in units) / MAX_BYTES_PER_JOB)
+    by_units = math.ceil(len(units) / MAX_UNITS_PER_JOB)
+    return max(by_bytes, by_units, min(len(units), max(concurrency, 1)))
+
+
+def _lightest(jobs: list[list[PlannedUnit]], unit: PlannedUnit) -> list[PlannedUnit]:
+    def fits(job: list[PlannedUnit]) -> bool:
+        return len(job) < MAX_UNITS_PER_JOB and (not job or _bytes(job) + unit.bytes <= MAX_BYTES_PER_JOB)
+
+    open_jobs = [job for job in jobs if fits(job)]
+    if not open_jobs:
+        jobs.append([])
+        return jobs[-1]
+    return min(open_jobs, key=lambda job: (_bytes(job), len(job)))
+
+
+def _bytes(job: Sequence[PlannedUnit]) -> int:
+    return sum(u.bytes for u in job)
+
+
+def volume_gb(units: Sequence[PlannedUnit], minimum_gb: int) -> int:
+    """Size of the job's volume in GB: :data:`VOLUME_FACTOR` times its input, at least ``minimum_gb``."""
+    return max(minimum_gb, math.ceil(VOLUME_FACTOR * _bytes(units) / GIB))
+
+
+def job_id(units: Sequence[PlannedUnit], image: str) -> str:
+    """Name of a job's content: the same units, content versions, attempts and image give the same name.
+
+    The name keeps to SageMaker's ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`` and holds nothing of the patient.
+    """
+    lines = [f"{u.unit_id}\t{u.content_version}\t{u.attempt}\n" for u in sorted(units, key=lambda u: u.unit_id)]
+    digest = hashlib.sha256("".join([image, "\n", *lines]).encode()).hexdigest()
+    return f"img-{digest[:12]}"

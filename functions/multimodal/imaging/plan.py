@@ -1,0 +1,157 @@
+"""A run's units into jobs: manifests, job files and the array that the Map reads."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from multimodal.imaging.jobs import JobSettings, job_document, job_id, manifest_document, map_item, pack
+from multimodal.imaging.uploads import note_subject_without_study, studies_of
+from multimodal.ledger.claim import ClaimUnits
+from multimodal.ledger.errors import InvalidRequestError
+from multimodal.ledger.evaluate import ReadyUnit, ReviewUnit
+from multimodal.ledger.ports import Clock, JobCounter, Ledger, ObjectStore, Runs
+from multimodal.ledger.run import PlannedUnit, RunPaths, listing_from
+from multimodal.ledger.unit import Status, Unit
+from multimodal.ledger.upload_key import is_safe_segment
+from multimodal.observability import logger
+from multimodal.pipeline.dataset import DatasetConfig
+
+
+class ClaimSubjects:
+    """The article's request: process these subjects of a dataset now.
+
+    Source: AWS for Industries, "Building Scalable Machine Learning Pipelines for Multimodal Health Data on AWS",
+    whose state machine takes ``{"Subject": [...]}``.
+    """
+
+    def __init__(self, ledger: Ledger, raw: ObjectStore, clock: Clock, review: ReviewUnit, claim: ClaimUnits) -> None:
+        self._ledger, self._raw, self._clock, self._review, self._claim = ledger, raw, clock, review, claim
+
+    def __call__(self, run: str, dataset: str, subjects: Sequence[str]) -> None:
+        """Claim every study of the subjects for ``run``; what cannot be started is named in the plan."""
+        studies = {subject: studies_of(self._raw, dataset, subject) for subject in dict.fromkeys(subjects)}
+        missing = [subject for subject, units in studies.items() if not units]
+        for subject in missing:
+            note_subject_without_study(self._ledger, dataset, subject)
+        found = [(unit, self._ready(run, unit)) for units in studies.values() for unit in units]
+        not_started = [unit.unit_id for unit, ready in found if ready is None]
+        self._claim(run, [ready for _, ready in found if ready is not None], missing, not_started)
+
+    def _ready(self, run: str, unit: Unit) -> ReadyUnit | None:
+        now = self._clock()
+        self._ledger.request(unit, now, now)
+        item = self._ledger.get(unit.unit_id)
+        if item and item.status is Status.PROCESSING and item.run_id == run:
+            # An earlier try of this very planning claimed the unit and did not get as far as writing the plan.
+            self._ledger.update(item, {"status": Status.READY.value, "served_request": 0})
+            item = self._ledger.get(unit.unit_id)
+        return self._review(item) if item and item.status is not Status.PROCESSING else None
+
+
+class PlanRun:
+    """Turns a run's plan into jobs.
+
+    Parameters
+    ----------
+    processed, jobs_in_flight, claim_subjects
+        Ports and the service for the article's form of request.
+    settings : JobSettings
+        Buckets, image, limits.
+    max_concurrency : int
+        Most jobs at once over all runs.
+    datasets : callable
+        Name → configuration.
+    """
+
+    def __init__(
+        self,
+        processed: ObjectStore,
+        jobs_in_flight: JobCounter,
+        claim_subjects: ClaimSubjects,
+        settings: JobSettings,
+        max_concurrency: int,
+        datasets: Callable[[str], DatasetConfig],
+    ) -> None:
+        self._processed, self._jobs_in_flight, self._claim_subjects = (
+            processed,
+            jobs_in_flight,
+            claim_subjects,
+        )
+        self._settings, self._max_concurrency, self._datasets = settings, max_concurrency, datasets
+
+    def __call__(self, execution_name: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan a run and return what the state machine goes on with.
+
+        Parameters
+        ----------
+        execution_name : str
+            Name of the execution; it names the run when the request does not.
+        request : mapping
+            ``{"run_id": …}`` from ``sweep``, or ``{"Subject": [...], "Dataset": …}``.
+
+        Raises
+        ------
+        InvalidRequestError
+            When the request is neither.
+        """
+        run = self._run_of(execution_name, request)
+        plan = self._processed.read_json(RunPaths(run).plan)
+        if plan is None:
+            raise InvalidRequestError(f"run {run} has no plan; start runs by upload, retry or the Subject form")
+        planned = [PlannedUnit(**unit) for unit in plan["units"]]
+        concurrency = max(1, self._max_concurrency - self._jobs_in_flight.in_flight())
+        items = [self._write_job(run, job) for job in pack(planned, concurrency)]
+        self._processed.write_json(RunPaths(run).jobs, items)
+        logger().info("run planned", run_id=run, units=len(planned), jobs=len(items), concurrency=concurrency)
+        return {
+            "run_id": run,
+            "bucket": self._settings.processed_bucket,
+            "jobs_key": RunPaths(run).jobs,
+            "job_count": len(items),
+            "concurrency": concurrency,
+        }
+
+    def _run_of(self, execution_name: str, request: Mapping[str, Any]) -> str:
+        if isinstance(request.get("run_id"), str):
+            return str(request["run_id"])
+        subjects, dataset = request.get("Subject"), request.get("Dataset", request.get("dataset"))
+        named = (
+            isinstance(subjects, list) and subjects and all(isinstance(s, str) and is_safe_segment(s) for s in subjects)
+        )
+        if not named or not isinstance(dataset, str) or not dataset:
+            raise InvalidRequestError(
+                'the input must be {"run_id": "…"} or {"Subject": ["R01-001", …], "Dataset": "…"} with Subject a '
+                "non-empty list of subject keys"
+            )
+        if self._processed.read_json(RunPaths(execution_name).plan) is None:
+            self._claim_subjects(execution_name, dataset, subjects)  # type: ignore[arg-type]
+        return execution_name
+
+    def _write_job(self, run: str, planned: Sequence[PlannedUnit]) -> dict[str, Any]:
+        paths, identity = RunPaths(run), job_id(planned, self._settings.image_uri)
+        listings = {u.unit_id: listing_from(self._processed.read_json(u.listing_key) or {}) for u in planned}
+        datasets = {u.dataset: self._datasets(u.dataset) for u in planned}
+        manifest = manifest_document(self._settings.raw_bucket, list(listings.values()))
+        self._processed.write_json(paths.manifest(identity), manifest)
+        document = job_document(run, self._settings.image_uri, planned, listings, datasets)
+        self._processed.write_json(paths.job_folder(identity) + "job.json", document)
+        return map_item(run, planned, self._settings)
+
+
+class StartStudies:
+    """One run of the imaging state machine for all studies that are ready."""
+
+    def __init__(self, runs: Runs, claim: ClaimUnits) -> None:
+        self._runs, self._claim = runs, claim
+
+    def __call__(self, ready: Sequence[ReadyUnit]) -> list[str]:
+        """Claim the studies for one run and start it."""
+        run = self._claim.name_of(ready) if ready else ""
+        if not run or not self._claim(run, ready):
+            return []
+        self._runs.start(run)
+        logger().info("run started", run_id=run, units=len(ready))
+        return [run]
+
+    def is_running(self, run_id: str) -> bool:
+        """Ask the state machine."""
+        return self._runs.is_running(run_id)

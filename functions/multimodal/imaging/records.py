@@ -1,0 +1,222 @@
+"""Results into Feature Store records: ``features.json``, and what fits any group."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, FeatureGroupSpec
+from multimodal.features.record import EVENT_TIME_PATTERN, Record, fit, uploaded_at
+from multimodal.imaging.schema import ParameterContract, imaging_group
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.ports import ObjectStore
+from multimodal.ledger.reasons import Reason
+from multimodal.ledger.unit import LedgerItem, Unit
+from multimodal.pipeline.dataset import DatasetConfig
+
+
+def build_record(
+    document: Mapping[str, Any], unit: Unit, spec: FeatureGroupSpec, source_uri: str, uploaded_at: str
+) -> Record:
+    """Return the unit's record: the primary ROI's features, how the scan was made, and where all of it came from.
+
+    Parameters
+    ----------
+    document : mapping
+        A valid ``features.json``.
+    unit : Unit
+        The study it belongs to; its subject is the record id.
+    spec : FeatureGroupSpec
+        The group the record must fit.
+    source_uri : str
+        S3 URI of ``features.json``, where every ROI and every reason for a missing value is.
+    uploaded_at : str
+        Event time to fall back on when the scan carries no date: when the study's first object arrived.
+
+    Returns
+    -------
+    dict of str to str
+        Values as Feature Store takes them; missing ones are left out.
+
+    Raises
+    ------
+    BadInputError
+        ``FEATURES_INVALID`` when a value does not fit the group.
+    """
+    values = {**_identity(document, unit, uploaded_at), **_measurements(document), **_origin(document, unit)}
+    values["source_uri"] = source_uri
+    return fit(values, spec, "features.json")
+
+
+def _primary(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    primary = [roi for roi in document["rois"] if roi["primary"]]
+    if len(primary) != 1:
+        message = f"features.json must name one primary ROI, not {len(primary)}"
+        raise BadInputError(Reason.FEATURES_INVALID, message)
+    return dict(primary[0])
+
+
+def _identity(document: Mapping[str, Any], unit: Unit, uploaded_at: str) -> dict[str, Any]:
+    acquired_at = document.get("acquired_at")
+    event_time = acquired_at or uploaded_at
+    if not EVENT_TIME_PATTERN.match(event_time):
+        raise BadInputError(Reason.FEATURES_INVALID, "acquired_at is not of the form yyyy-MM-ddTHH:mm:ssZ")
+    return {
+        RECORD_ID: unit.subject,
+        EVENT_TIME: event_time,
+        EVENT_TIME_SOURCE: document.get("acquired_at_source") if acquired_at else UPLOAD_TIME,
+        "study_uid": document.get("study_uid"),
+        "series_uid": document.get("series_uid"),
+    }
+
+
+def _measurements(document: Mapping[str, Any]) -> dict[str, Any]:
+    roi = _primary(document)
+    return {
+        "roi_label": roi.get("label"),
+        "roi_source": roi.get("source"),
+        "roi_count": len(document["rois"]),
+        "roi_voxels": roi.get("voxels"),
+        "roi_slices": roi.get("slices"),
+        "volume_ml": roi.get("volume_ml"),
+        **roi["features"],
+    }
+
+
+def _origin(document: Mapping[str, Any], unit: Unit) -> dict[str, Any]:
+    provenance, qc, acquisition = document["provenance"], document["qc"], dict(document["acquisition"])
+    spacing_x, spacing_y = acquisition.pop("pixel_spacing_mm") or (None, None)
+    return {
+        **acquisition,
+        "pixel_spacing_x_mm": spacing_x,
+        "pixel_spacing_y_mm": spacing_y,
+        "qc_status": qc.get("status"),
+        "qc_warnings": ",".join(qc.get("warnings") or []),
+        "params_hash": provenance.get("params_hash"),
+        "input_hash": provenance.get("input_hash"),
+        "radiomics_job_version": provenance.get("versions", {}).get("radiomics_job"),
+        "pyradiomics_version": provenance.get("versions", {}).get("pyradiomics"),
+        "correlation_id": unit.correlation_id,
+    }
+
+
+class _Open(BaseModel):
+    """A newer job may say more; what is read here must be right."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Roi(_Open):
+    label: str | None
+    source: str
+    primary: bool
+    voxels: int
+    slices: int
+    volume_ml: float
+    features: dict[str, float | int | None]
+
+
+class _Acquisition(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    manufacturer: str | None
+    model: str | None
+    kernel: str | None
+    kvp: float | int | None
+    contrast: str | None
+    pixel_spacing_mm: Annotated[list[float | int], Field(min_length=2, max_length=2)] | None
+    slice_spacing_mm: float | int | None
+    slice_thickness_mm: float | int | None
+
+
+class _Provenance(_Open):
+    params_hash: str
+    input_hash: str
+    versions: dict[str, str]
+
+
+class FeaturesDocument(_Open):
+    """The parts of ``features.json`` that the record is made from."""
+
+    acquired_at: str | None
+    rois: list[_Roi]
+    acquisition: _Acquisition
+    qc: dict[str, Any]
+    provenance: _Provenance
+
+    @classmethod
+    def parse(cls, text: str | None) -> Mapping[str, Any]:
+        """Return the parsed document.
+
+        Raises
+        ------
+        BadInputError
+            ``FEATURES_INVALID``, naming the first field that is wrong.
+        """
+        return parse_document(cls, text, "features.json")
+
+
+def parse_document(model: type[BaseModel], text: str | None, name: str) -> Mapping[str, Any]:
+    """Return a parsed document of which ``model`` names what must be right.
+
+    Raises
+    ------
+    BadInputError
+        ``FEATURES_INVALID``, naming the first field that is wrong.
+    """
+    try:
+        document = json.loads(text or "")
+        model.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not valid at {where}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not JSON") from error
+    return dict(document)
+
+
+class ImagingRecords:
+    """Records of ``features.json``.
+
+    Parameters
+    ----------
+    processed
+        Port.
+    stack : str
+        Stack name, the first part of a group's name.
+    datasets, contracts : callable
+        Name → dataset configuration, name → what a parameter file promises.
+    """
+
+    def __init__(
+        self,
+        processed: ObjectStore,
+        stack: str,
+        datasets: Callable[[str], DatasetConfig],
+        contracts: Callable[[str], ParameterContract],
+    ) -> None:
+        self._processed, self._stack = processed, stack
+        self._datasets, self._contracts = datasets, contracts
+
+    def parse(self, text: str | None) -> Mapping[str, Any]:
+        """Return the parsed ``features.json``."""
+        return FeaturesDocument.parse(text)
+
+    def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
+        """Return the imaging group and the study's record."""
+        spec = self._spec_for(item.unit, document)
+        return spec, build_record(document, item.unit, spec, self._processed.uri(key), uploaded_at(item))
+
+    def _spec_for(self, unit: Unit, document: Mapping[str, Any]) -> FeatureGroupSpec:
+        config = self._datasets(unit.dataset)
+        assert config.imaging is not None  # noqa: S101 – units of datasets without imaging are never processed
+        contract = self._contracts(config.imaging.params)
+        found = document["provenance"]["params_hash"]
+        if found != contract.params_hash:
+            message = (
+                f"the features were computed with other settings than {contract.name} of group version "
+                f"{config.imaging.group_version}; deploy the matching image, or raise group_version"
+            )
+            raise BadInputError(Reason.PARAMS_MISMATCH, message, {"found": found, "expected": contract.params_hash})
+        return imaging_group(self._stack, config, contract)

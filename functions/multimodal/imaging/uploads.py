@@ -1,0 +1,191 @@
+"""When is a study complete? Decided from a listing and a clock, never from events."""
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import PurePosixPath
+
+from multimodal.ledger.completeness import (
+    Blocked,
+    Complete,
+    Decision,
+    Patience,
+    Refuse,
+    Wait,
+    deadlines,
+    decide_by_marker,
+    refuse_archived,
+    removed,
+    unknown_dataset,
+)
+from multimodal.ledger.listing import MAX_OBJECTS, Listing, is_archive_of, make_listing, promised_objects
+from multimodal.ledger.ports import Ledger, ObjectStore
+from multimodal.ledger.reasons import Reason
+from multimodal.ledger.unit import LedgerItem, Status, Unit
+from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, is_safe_segment, safe_dataset
+
+
+def decide(item: LedgerItem, listing: Listing, promised: int | None, patience: Patience, now: int) -> Decision:
+    """Decide whether the listed objects are the whole study.
+
+    A request for another run overrules the marker, but not the quiet period: what still arrives is not half run.
+
+    Parameters
+    ----------
+    item : LedgerItem
+        The unit's ledger item; its arrival times are used.
+    listing : Listing
+        What S3 lists now.
+    promised : int or None
+        The marker's number, when there is a marker.
+    patience : Patience
+        Quiet period and limit.
+    now : int
+        Epoch seconds.
+    """
+    refusal = refuse(item.unit, listing)
+    if refusal is not None:
+        return refusal
+    if listing.archives_of(item.unit):
+        return Complete()
+    limit, quiet_at = deadlines(item, patience)
+    if not listing.objects:
+        return Wait(limit) if listing.marker and now < limit else removed()
+    if promised is not None and not item.rerun_requested:
+        return decide_by_marker(len(listing.objects), promised, limit, now)
+    return Complete() if now >= quiet_at else Wait(quiet_at)
+
+
+def refuse(unit: Unit, listing: Listing) -> Refuse | None:
+    """Refuse objects that no job could be given, whatever their number and age."""
+    if len(listing.objects) > MAX_OBJECTS:
+        message = f"more than {MAX_OBJECTS} objects in one study; expected imaging/<dataset>/<subject>/<study>/…"
+        return Refuse(Reason.INPUT_TOO_LARGE, message, {"objects_at_least": len(listing.objects)})
+    if listing.archives_of(unit) + listing.holds_folder_of(unit) > 1:
+        message = "the study is there more than once, as a folder and as a .zip or as two of them; remove all but one"
+        return Refuse(Reason.AMBIGUOUS_UPLOAD, f"{message}, then retry", {"objects": len(listing.objects)})
+    return refuse_archived(listing) or _refuse_keys(unit, [o.key for o in listing.objects])
+
+
+def _refuse_keys(unit: Unit, keys: list[str]) -> Refuse | None:
+    """One key that is no file name would fail the download of every study in its job."""
+    known = set(keys)
+    wrong = [k for k in keys if _unit_of(k) != unit or any(str(p) in known for p in PurePosixPath(k).parents)]
+    if not wrong:
+        return None
+    message = "keys of the study hold what is not accepted, or name a file and a folder alike; rename them"
+    return Refuse(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(wrong), "example_key": wrong[0][:300]})
+
+
+COHORT_NAME = "_cohort.json"
+
+
+def _parse_imaging(segments: list[str]) -> UploadKey:
+    dataset, rest = safe_dataset(segments), segments[2:]
+    match rest:
+        case [name] if name == COHORT_NAME:
+            return UploadKey(KeyKind.COHORT, dataset)
+        case [_subject, name] if _is_archive(name):
+            return UploadKey(KeyKind.ARCHIVE, dataset, Unit(dataset, rest[0], name[: -len(".zip")]))
+        case [_subject, _study, name] if name == MARKER_NAME:
+            return UploadKey(KeyKind.MARKER, dataset, Unit(dataset, rest[0], rest[1]))
+        case [_subject, study, _, *_] if _is_archive(study):
+            return UploadKey(KeyKind.REFUSED, dataset, problem=_ZIP_FOLDER_RULE)
+        case [subject, study, _, *_]:
+            return UploadKey(KeyKind.OBJECT, dataset, Unit(dataset, subject, study))
+    if is_companion(segments[-1]):
+        return UploadKey(KeyKind.IGNORED, dataset)
+    return UploadKey(KeyKind.REFUSED, dataset, problem=_LAYOUT_RULE)
+
+
+def _is_archive(name: str) -> bool:
+    return name.lower().endswith(".zip") and is_safe_segment(name[: -len(".zip")])
+
+
+_ZIP_FOLDER_RULE = "a study's folder is named like a zip; rename it and upload again"
+
+
+_LAYOUT_RULE = (
+    "the object is not inside a study; expected imaging/<dataset>/<subject>/<study>/… or "
+    "imaging/<dataset>/<subject>/<study>.zip"
+)
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What the deployment can process.
+
+    Parameters
+    ----------
+    image_uri : str
+        The radiomics image; empty while none was given.
+    datasets : frozenset of str
+        Names of the datasets that have an imaging configuration.
+    """
+
+    image_uri: str
+    datasets: frozenset[str]
+
+
+class ImagingRules:
+    """:class:`multimodal.ledger.evaluate.Rules` of imaging studies."""
+
+    def __init__(self, raw: ObjectStore, readiness: Readiness) -> None:
+        self._raw, self._readiness = raw, readiness
+
+    def look_up(self, unit: Unit) -> Listing:
+        """List the study's folder and its zip."""
+        return list_study(self._raw, unit)
+
+    def decide(self, item: LedgerItem, listing: Listing, patience: Patience, now: int) -> Decision:
+        """Decide by zip, marker or quiet period."""
+        if item.unit.dataset not in self._readiness.datasets:
+            return unknown_dataset(item.unit)
+        return decide(item, listing, promised_objects(self._raw, listing), patience, now)
+
+    def blocked(self, unit: Unit) -> Blocked | None:
+        """Say that no image is deployed."""
+        if self._readiness.image_uri:
+            return None
+        message = (
+            "no radiomics image is deployed; push one, deploy with RadiomicsImageUri, and the unit starts by itself"
+        )
+        return Blocked(Reason.IMAGE_NOT_SET, message)
+
+
+def list_study(raw: ObjectStore, unit: Unit) -> Listing:
+    """List the study's folder and its zip; S3 lists strongly consistently, so this is the truth."""
+    stem = unit.archive[: -len(".zip")]
+    archives = (o for o in raw.objects_under(stem + ".") if is_archive_of(unit, o.key))
+    # One more than a study may have, and a marker: enough to know that there are too many.
+    folder = islice(raw.objects_under(unit.folder), MAX_OBJECTS + 2)
+    return make_listing(unit, [*folder, *islice(archives, 2)])
+
+
+def studies_of(raw: ObjectStore, dataset: str, subject: str) -> list[Unit]:
+    """Return the studies that lie under a subject's folder, whether as folders or as zips."""
+    prefix = f"imaging/{dataset}/{subject}/"
+    folders, objects = raw.folders(prefix)
+    keys = [f"{prefix}{name}/object" for name in folders] + [prefix + name for name in objects]
+    units = (p.unit for p in map(_parsed, keys) if p and p.kind in {KeyKind.OBJECT, KeyKind.ARCHIVE})
+    return list(dict.fromkeys(u for u in units if u is not None))
+
+
+def note_subject_without_study(ledger: Ledger, dataset: str, subject: str) -> None:
+    """Make a wish that names an unknown subject visible in the ledger."""
+    message = f"nothing is uploaded under imaging/{dataset}/{subject[:128]}/; check the subject key and the dataset"
+    changes = {
+        "status": Status.QUARANTINED.value,
+        "reason_code": Reason.SUBJECT_HAS_NO_STUDY.value,
+        "reason_message": message,
+    }
+    ledger.note(Unit(dataset, subject[:128], "-"), changes)
+
+
+def _parsed(key: str) -> UploadKey | None:
+    segments = key.split("/")
+    return _parse_imaging(segments) if all(is_safe_segment(s) for s in segments[1:]) else None
+
+
+def _unit_of(key: str) -> Unit | None:
+    parsed = _parsed(key)
+    return parsed.unit if parsed else None

@@ -1,0 +1,119 @@
+"""The objects of a unit, as S3 lists them: the truth that events only point at."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+from multimodal.ledger.errors import BadInputError, ConfigurationError
+from multimodal.ledger.ports import ObjectStore, StoredObject
+from multimodal.ledger.reasons import Reason
+from multimodal.ledger.unit import Unit
+from multimodal.ledger.upload_key import MARKER_NAME
+
+MAX_OBJECTS = 20_000
+"""Most objects of one study; a whole download uploaded one level too deep has more."""
+
+
+CONTENT_VERSION_LENGTH = 16
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The data objects of a unit, sorted by key, and whether a marker lies beside them."""
+
+    objects: tuple[StoredObject, ...]
+    marker: StoredObject | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Sum of the sizes in bytes."""
+        return sum(o.size for o in self.objects)
+
+    @property
+    def content_version(self) -> str:
+        """Name of exactly this content: a hash over every key, ETag and size.
+
+        The same objects give the same content_version in any order of arrival; a late, replaced or removed object gives
+        another. The marker does not count: it says something about the objects and is not one of them.
+        """
+        lines = (f"{o.key}\t{o.etag}\t{o.size}\n" for o in self.objects)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()[:CONTENT_VERSION_LENGTH]
+
+    def archives_of(self, unit: Unit) -> int:
+        """How many zips of the study are there; ``t.zip`` and ``t.ZIP`` are two."""
+        return sum(is_archive_of(unit, o.key) for o in self.objects)
+
+    def holds_folder_of(self, unit: Unit) -> bool:
+        """Whether the study is there as a folder."""
+        return any(o.key.startswith(unit.folder) for o in self.objects)
+
+
+def is_archive_of(unit: Unit, key: str) -> bool:
+    """Whether ``key`` is the unit's zip, whatever the case of its ending."""
+    stem = unit.archive[: -len(".zip")]
+    return key.startswith(stem) and key[len(stem) :].lower() == ".zip"
+
+
+def make_listing(unit: Unit, found: Iterable[StoredObject]) -> Listing:
+    """Sort what S3 listed into data objects and the marker; folder keys are dropped.
+
+    Parameters
+    ----------
+    unit : Unit
+        The unit that was listed.
+    found : iterable of StoredObject
+        Whatever was found under the unit's folder and at its archive key, in any order.
+    """
+    marker_key = unit.folder + MARKER_NAME
+    by_key = {o.key: o for o in found if not o.key.endswith("/")}
+    marker = by_key.pop(marker_key, None)
+    return Listing(tuple(by_key[k] for k in sorted(by_key)), marker)
+
+
+def promised_objects(raw: ObjectStore, listing: Listing) -> int | None:
+    """Return the number in the unit's marker, or None when there is no marker.
+
+    Raises
+    ------
+    BadInputError
+        ``MARKER_INVALID`` when it cannot be read or promises nothing.
+    """
+    if listing.marker is None:
+        return None
+    try:
+        text = raw.read_text(listing.marker.key)
+    except ConfigurationError as error:
+        message = "_COMPLETE.json cannot be read (is it encrypted with another key?); replace it"
+        raise BadInputError(Reason.MARKER_INVALID, message) from error
+    return None if text is None else read_marker(text)
+
+
+def list_folder(raw: ObjectStore, unit: Unit) -> list[StoredObject]:
+    """List a case's or a reference's folder, up to one object more than it may have."""
+    return list(islice(raw.objects_under(unit.folder), MAX_OBJECTS + 2))
+
+
+def find(objects: ObjectStore, key: str) -> StoredObject | None:
+    """Return the object at exactly this key, or None; of all keys that start so, it is listed first."""
+    first = next(iter(objects.objects_under(key)), None)
+    return first if first is not None and first.key == key else None
+
+
+def read_marker(text: str) -> int:
+    """Return how many objects a ``_COMPLETE.json`` promises.
+
+    Raises
+    ------
+    BadInputError
+        ``MARKER_INVALID`` when it is not ``{"objects": N}`` with a positive whole number.
+    """
+    try:
+        promised = json.loads(text)["objects"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        promised = None
+    if not isinstance(promised, int) or isinstance(promised, bool) or not 1 <= promised <= MAX_OBJECTS:
+        message = f'_COMPLETE.json must be {{"objects": N}} with N, the other objects, from 1 to {MAX_OBJECTS}'
+        raise BadInputError(Reason.MARKER_INVALID, message)
+    return promised

@@ -1,0 +1,196 @@
+"""What a job left for a unit, read from its result objects."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from multimodal.ledger.evaluate import NO_REASON
+from multimodal.ledger.ports import Changes, Clock, Ledger, Meter, ObjectStore
+from multimodal.ledger.reasons import Reason
+from multimodal.ledger.schedule import ended, look_at
+from multimodal.ledger.unit import LedgerItem, Status
+from multimodal.observability import Metric, logger
+
+MAX_MESSAGE = 500
+"""Longest reason message kept in the ledger, in characters."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The status a unit gets, why when it has no features, and for a table how many rows and records there were."""
+
+    status: Status
+    reason: str | None = None
+    message: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def belongs_to_run(document: Mapping[str, Any] | None, run_id: str | None) -> bool:
+    """Whether a result was written by the given run and is not left over from an earlier one."""
+    return document is not None and run_id is not None and (document.get("run") or {}).get("run_id") == run_id
+
+
+def outcome_of(
+    features: Mapping[str, Any] | None, rejection: Mapping[str, Any] | None, run_id: str | None
+) -> Outcome | None:
+    """Return what the run decided for a unit, or None when it left no result.
+
+    Parameters
+    ----------
+    features, rejection : mapping or None
+        The final result (``features.json``, ``run.json``) and ``rejection.json`` as they lie in ProcessedBucket, from
+        whichever run.
+    run_id : str or None
+        The run whose results count.
+    """
+    if belongs_to_run(features, run_id):
+        return Outcome(Status.PROCESSED)
+    if rejection is None or not belongs_to_run(rejection, run_id):
+        return None
+    reason = str(rejection.get("reason_code", "UNKNOWN"))
+    waits = reason == Reason.INCOMPLETE_STUDY
+    message, details = str(rejection.get("message", ""))[:MAX_MESSAGE], dict(rejection.get("details") or {})
+    return Outcome(Status.RECEIVING if waits else Status.QUARANTINED, reason, message, details)
+
+
+_GOOD = frozenset({Status.PROCESSED, Status.COMPLETED})
+
+
+def _when_no_result(completed: bool, reason: str) -> Outcome:
+    if completed:
+        message = "the job ended well but left no result for the unit; look at the job's log, then retry"
+        return Outcome(Status.FAILED, Reason.RESULT_MISSING, message)
+    return Outcome(Status.FAILED, Reason.JOB_FAILED, f"the job failed: {reason}"[:MAX_MESSAGE])
+
+
+def _line(job_name: str, statuses: Counter[Status | None]) -> str:
+    good = sum(statuses[s] for s in _GOOD)
+    return f"{job_name} processed={good} quarantined={statuses[Status.QUARANTINED]} failed={statuses[Status.FAILED]}"
+
+
+INGEST_RECHECK_SECONDS = 900
+
+
+_METRICS = {
+    Status.PROCESSED: Metric.UNITS_PROCESSED,
+    Status.QUARANTINED: Metric.UNITS_QUARANTINED,
+    Status.FAILED: Metric.UNITS_FAILED,
+    Status.COMPLETED: Metric.UNITS_COMPLETED,
+}
+
+
+_TIMES = {
+    Status.PROCESSED: "processed_at",
+    Status.QUARANTINED: "quarantined_at",
+    Status.FAILED: "failed_at",
+    Status.COMPLETED: "completed_at",
+}
+
+
+_COUNTED = {
+    "rows": Metric.ROWS_READ,
+    "rejected_rows": Metric.ROWS_REJECTED,
+    "unchanged": Metric.RECORDS_UNCHANGED,
+    "held": Metric.TABLES_HELD,
+}
+"""Counts of a table that are metrics too."""
+
+
+_TRIES = 5
+
+
+class SettleUnit:
+    """Reads a unit's results and moves the unit out of PROCESSING.
+
+    Parameters
+    ----------
+    ledger, processed, clock, meter
+        Ports.
+    """
+
+    def __init__(self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Meter) -> None:
+        self._ledger, self._processed, self._clock, self._meter = ledger, processed, clock, meter
+
+    def result_of(self, item: LedgerItem) -> Outcome | None:
+        """Return what the item's present run decided, or None when it left no result."""
+        unit = item.unit
+        if unit.is_table:
+            # Its own run says how it ended, and does so last.
+            return None
+        # A built reference has no document of its run: that its job ended well says enough.
+        result = None if unit.is_reference else self._processed.read_json(unit.result_key(unit.result_name))
+        rejection = self._processed.read_json(unit.result_key("rejection.json"))
+        return outcome_of(result, rejection, item.run_id)
+
+    def __call__(self, unit_id: str, run: str, otherwise: Outcome) -> Status | None:
+        """Settle a unit of a run; ``otherwise`` is its outcome when the run left no result.
+
+        Returns
+        -------
+        Status or None
+            The status the unit has now as far as this run is concerned; None when another run holds it.
+        """
+        for _ in range(_TRIES):
+            item = self._ledger.get(unit_id)
+            if item is None or item.run_id != run:
+                return None
+            if item.status is not Status.PROCESSING:
+                return item.status
+            outcome = self.result_of(item) or otherwise
+            if self._ledger.update(item, self._changes(item, outcome)):
+                return self._announce(item, outcome)
+        return Status.PROCESSING
+
+    def _changes(self, item: LedgerItem, outcome: Outcome) -> Changes:
+        now = self._clock()
+        changes = {
+            **NO_REASON,
+            "status": outcome.status.value,
+            "lease_until": None,
+            "lost_runs": None,
+            **self._look(item, outcome, now),
+        }
+        if outcome.status in _TIMES:
+            changes[_TIMES[outcome.status]] = now
+        if outcome.counts:
+            changes["counts"] = dict(outcome.counts)
+        if outcome.reason:
+            changes |= {
+                "reason_code": outcome.reason,
+                "reason_message": outcome.message,
+                "reason_details": outcome.details,
+            }
+        return changes
+
+    def _look(self, item: LedgerItem, outcome: Outcome, now: int) -> Changes:
+        if outcome.status in {Status.QUARANTINED, Status.FAILED} or (
+            item.unit.is_table and outcome.status is Status.COMPLETED
+        ):
+            return ended(item, now)
+        if outcome.status in {Status.COMPLETED, Status.READY}:
+            # A reference is there: the next round tells those that wait for it. Or the run found other content.
+            return look_at(item.unit, now)
+        if item.arrived_since_listing or item.rerun_requested or outcome.reason == Reason.INCOMPLETE_STUDY:
+            return look_at(item.unit, now)
+        return look_at(item.unit, now + INGEST_RECHECK_SECONDS)
+
+    def _announce(self, item: LedgerItem, outcome: Outcome) -> Status:
+        modality = item.unit.modality
+        if outcome.status in _METRICS:
+            self._meter(_METRICS[outcome.status], modality=modality)
+        for name in _COUNTED.keys() & outcome.counts.keys():
+            self._meter(_COUNTED[name], outcome.counts[name], modality)
+        if item.unit.is_table and outcome.status is Status.COMPLETED:
+            # Its records were written by the run itself.
+            self._meter(Metric.UNITS_PROCESSED, modality=modality)
+            self._meter(Metric.UPLOAD_TO_FEATURE_SECONDS, max(self._clock() - item.last_arrival, 0), modality)
+        logger().info(
+            "unit settled",
+            correlation_id=item.unit.correlation_id,
+            status=outcome.status.value,
+            reason_code=outcome.reason,
+            run_id=item.run_id,
+        )
+        return outcome.status

@@ -1,0 +1,201 @@
+"""What an object key means. Only this, ``genomics_keys`` and ``clinical_keys`` know the layout of uploads."""
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+REFERENCES = "_references"
+"""Stands for a dataset in the address of a reference: ``genomics/_references/<name>/…``."""
+
+
+MATRIX_NAME, MATRIX_CASE = "expression.csv", "-expression"
+"""A dataset's ready matrix directly under ``genomics/<dataset>/``, and what stands for the case in its unit."""
+
+
+DUE_SHARDS = 8
+"""Partitions of the ``due`` index, so that one busy minute does not write to one partition."""
+
+
+TABLES = "tables"
+"""Name of the pipeline of clinical tables and matrices."""
+
+
+class Status(StrEnum):
+    """Where a unit stands."""
+
+    RECEIVING = "RECEIVING"
+    READY = "READY"
+    PROCESSING = "PROCESSING"
+    PROCESSED = "PROCESSED"
+    COMPLETED = "COMPLETED"
+    QUARANTINED = "QUARANTINED"
+    FAILED = "FAILED"
+
+
+END_STATUSES = frozenset({Status.COMPLETED, Status.QUARANTINED, Status.FAILED})
+"""Statuses that only a new upload or a request leaves."""
+
+
+class Modality(StrEnum):
+    """What kind of data a unit holds; the first segment of its keys and of its id."""
+
+    IMAGING = "imaging"
+    GENOMICS = "genomics"
+    CLINICAL = "clinical"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One imaging study, one sequenced case, one reference or one table, as it is addressed in S3.
+
+    Parameters
+    ----------
+    dataset, subject, study : str
+        The path segments under ``imaging/``; ``study`` has no ``.zip`` ending. Under ``genomics/`` the subject is the
+        case and there is no study; a reference has :data:`REFERENCES` for a dataset and its name for a subject. Under
+        ``clinical/`` the subject is the file's path below the dataset; like every file name it is not for logs.
+    modality : str
+        One of :class:`Modality`.
+    """
+
+    dataset: str
+    subject: str
+    study: str
+    modality: str = Modality.IMAGING.value
+
+    @property
+    def unit_id(self) -> str:
+        """Key of the ledger item."""
+        return "#".join([self.modality, *self._address])
+
+    @property
+    def correlation_id(self) -> str:
+        """The id that joins every log line of the unit with its feature record.
+
+        It follows from the unit alone, so that the first event, a duplicate and a re-run all carry the same one.
+        """
+        return hashlib.sha256(self.unit_id.encode()).hexdigest()[:16]
+
+    @property
+    def due_shard(self) -> int:
+        """Partition of the unit in the ``due`` index."""
+        return int(self.correlation_id, 16) % DUE_SHARDS
+
+    @property
+    def folder(self) -> str:
+        """Key prefix of a unit that is uploaded as a folder."""
+        return "/".join([self.modality, *self._address, ""])
+
+    @property
+    def archive(self) -> str:
+        """Key of a study that is uploaded as one zip."""
+        return f"{self.modality}/{self.dataset}/{self.subject}/{self.study}.zip"
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the unit is a reference (genome and annotation) and not a case."""
+        return self.modality == Modality.GENOMICS and self.dataset == REFERENCES
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the unit is a table whose rows are cases: a clinical table or a ready matrix."""
+        return self.modality == Modality.CLINICAL or (
+            self.modality == Modality.GENOMICS and self.subject == MATRIX_CASE
+        )
+
+    @property
+    def table_key(self) -> str:
+        """Key of the object that a table is."""
+        name = self.subject if self.modality == Modality.CLINICAL else MATRIX_NAME
+        return f"{self.modality}/{self.dataset}/{name}"
+
+    @property
+    def pipeline(self) -> str:
+        """What processes the unit: ``imaging``, ``genomics`` (reads and references) or :data:`TABLES`."""
+        return TABLES if self.is_table else self.modality
+
+    @property
+    def result_name(self) -> str:
+        """Name of the document that a job writes last, when all else is there."""
+        return "features.json" if self.modality == Modality.IMAGING else "run.json"
+
+    @property
+    def result_folder(self) -> str:
+        """Key prefix of the unit's results in ProcessedBucket."""
+        if self.modality == Modality.CLINICAL:
+            return f"clinical/{self.dataset}/"
+        return f"references/{self.subject}/" if self.is_reference else self.folder
+
+    def result_key(self, name: str) -> str:
+        """Key of one of the unit's results in ProcessedBucket."""
+        return f"{self.result_folder}{name}"
+
+    @property
+    def _address(self) -> tuple[str, ...]:
+        case = (self.dataset, self.subject)
+        return (*case, self.study) if self.modality == Modality.IMAGING else case
+
+
+def case_unit(dataset: str, case: str) -> Unit:
+    """Return the unit of a sequenced case (or, under :data:`REFERENCES`, of a reference)."""
+    return Unit(dataset, case, "", Modality.GENOMICS.value)
+
+
+@dataclass(frozen=True)
+class LedgerItem:
+    """What the ledger holds of a unit. Times are epoch seconds; absent values are None.
+
+    ``open_since`` is the first arrival that no end status has answered yet, ``waiting_since`` the first one that no
+    run has taken up; ``listed_at`` is when the objects of
+    ``content_version`` were listed; ``due_at`` is when ``sweep`` must look at the unit again, whatever its status;
+    ``requested_at`` is when somebody last asked for another run and ``served_request`` the last such wish that
+    was taken up. ``version`` grows with every write and is what a write is conditional on.
+    """
+
+    unit: Unit
+    status: Status
+    last_arrival: int = 0
+    open_since: int | None = None
+    waiting_since: int | None = None
+    requested_at: int = 0
+    served_request: int = 0
+    listed_at: int = 0
+    content_version: str | None = None
+    objects: int = 0
+    bytes: int = 0
+    attempt: int = 0
+    lost_runs: int = 0
+    version: int = 0
+    run_id: str | None = None
+    lease_until: int = 0
+    due_at: int | None = None
+    reason_code: str | None = None
+    record_hash: str | None = None
+    times: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def unit_id(self) -> str:
+        """Key of the ledger item."""
+        return self.unit.unit_id
+
+    @property
+    def rerun_requested(self) -> bool:
+        """Whether somebody asked for another run and none was started for it yet."""
+        return self.requested_at > self.served_request
+
+    @property
+    def arrived_since_listing(self) -> bool:
+        """Whether anything arrived in or after the second in which the objects were listed."""
+        return self.last_arrival >= self.listed_at
+
+
+def unit_of_result(key: str) -> Unit | None:
+    """Return the unit whose final result lies at a key of ProcessedBucket, or None when it is something else."""
+    match key.split("/"):
+        case ["imaging", dataset, subject, study, _]:
+            unit = Unit(dataset, subject, study)
+        case ["genomics", dataset, case, _]:
+            unit = Unit(dataset, case, "", Modality.GENOMICS.value)
+        case _:
+            return None
+    return unit if key == unit.result_key(unit.result_name) else None

@@ -1,0 +1,78 @@
+"""What an object key can mean, and which names are safe in one."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from multimodal.ledger.unit import Modality, Unit
+
+MARKER_NAME = "_COMPLETE.json"
+
+
+MAX_SEGMENT_BYTES = 255
+"""Longest part of a key: jobs download objects to files of that name."""
+
+
+_COMPANION_SUFFIXES = {
+    ".csv",
+    ".tsv",
+    ".json",
+    ".txt",
+    ".md",
+    ".tcia",
+    ".xlsx",
+    ".xls",
+    ".pdf",
+    ".html",
+    ".xml",
+}
+
+
+_COMPANION_NAMES = {"license", "readme", ".ds_store", "thumbs.db"}
+
+
+SEGMENT_RULE = (
+    "a part of the key is empty, '.' or '..', longer than 255 bytes, or holds '#', a backslash or a control "
+    "character; rename it and upload again"
+)
+
+
+class KeyKind(StrEnum):
+    """What the object is for."""
+
+    OBJECT = "object"
+    ARCHIVE = "archive"
+    MARKER = "marker"
+    COHORT = "cohort"
+    TABLE = "table"
+    IGNORED = "ignored"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class UploadKey:
+    """A parsed key: its kind, the dataset it names, the unit it belongs to and, if refused, why."""
+
+    kind: KeyKind
+    dataset: str = ""
+    unit: Unit | None = None
+    problem: str = ""
+    modality: str = Modality.IMAGING.value
+
+
+def is_safe_segment(segment: str) -> bool:
+    """Whether a part of a key can name a file, and a part of a unit id, without surprises."""
+    if segment in {"", ".", ".."} or any(c in "#\\" or not c.isprintable() for c in segment):
+        return False
+    return len(segment.encode()) <= MAX_SEGMENT_BYTES
+
+
+def safe_dataset(segments: list[str]) -> str:
+    """Return the dataset of a key's segments, or ``-`` when it has none that can be written down."""
+    return segments[1] if len(segments) > 1 and is_safe_segment(segments[1]) else "-"
+
+
+def is_companion(name: str) -> bool:
+    """Whether a file is one that downloads bring along: a licence, a table, a report."""
+    lowered = name.lower()
+    return lowered in _COMPANION_NAMES or PurePosixPath(lowered).suffix in _COMPANION_SUFFIXES

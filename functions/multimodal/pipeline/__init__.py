@@ -1,0 +1,1 @@
+"""What spans the modalities: arrivals, the sweep, feature groups."""

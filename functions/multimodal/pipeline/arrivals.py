@@ -1,0 +1,182 @@
+"""Uploads into ledger items: events say where to look, and nothing more."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from multimodal.clinical.keys import REFUSED_SUBJECT
+from multimodal.genomics.keys import REFUSED_CASE, is_sheet
+from multimodal.imaging.uploads import COHORT_NAME, note_subject_without_study, studies_of
+from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
+from multimodal.ledger.ports import Clock, Ledger, Meter, ObjectStore, Spread
+from multimodal.ledger.reasons import Reason
+from multimodal.ledger.unit import Modality, Status, Unit, case_unit
+from multimodal.ledger.upload_key import KeyKind, UploadKey, is_safe_segment
+from multimodal.observability import Metric, logger
+from multimodal.pipeline.keys import parse_key
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One ObjectCreated event: its message, key and time (epoch seconds)."""
+
+    message_id: str
+    key: str
+    event_time: int
+
+
+@dataclass
+class _Folded:
+    """Everything one batch says about one unit."""
+
+    unit: Unit
+    messages: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    at_once: bool = False
+
+
+class RegisterArrivals:
+    """Fold a batch of uploads per unit, then write once per unit.
+
+    Parameters
+    ----------
+    ledger, raw, clock, meter
+        Ports: the ledger, RawBucket, the time, metrics.
+    quiet : int
+        Quiet period in seconds.
+    """
+
+    def __init__(
+        self, ledger: Ledger, raw: ObjectStore, clock: Clock, meter: Meter, quiet: int, spread: Spread = map
+    ) -> None:
+        self._ledger, self._raw, self._clock, self._meter = ledger, raw, clock, meter
+        self._quiet, self._spread = quiet, spread
+
+    def __call__(self, uploads: Sequence[Upload]) -> set[str]:
+        """Register uploads; return ids of the messages that must come again.
+
+        The number of ledger writes is at most the number of distinct studies named in the batch (a cohort file
+        names as many studies as its subjects have).
+        """
+        parsed = [(upload, parse_key(upload.key)) for upload in uploads]
+        for modality in {key.modality for _, key in parsed}:
+            self._count(modality, (key.kind for _, key in parsed if key.modality == modality))
+        failed: set[str] = set()
+        for folded in self._fold(parsed):
+            failed |= self._try_touch(folded)
+        for unit, refused in self._refused(parsed).items():
+            self._note_refused(unit, refused)
+        for upload, parsed_key in parsed:
+            if parsed_key.kind is KeyKind.COHORT:
+                failed |= self._try_cohort(upload, parsed_key.dataset)
+        return failed
+
+    def _count(self, modality: str, kinds: Iterable[KeyKind]) -> None:
+        counts = Counter(kinds)
+        taken = sum(counts[k] for k in (KeyKind.OBJECT, KeyKind.ARCHIVE, KeyKind.MARKER, KeyKind.TABLE))
+        for metric, value in (
+            (Metric.OBJECTS_RECEIVED, taken),
+            (Metric.OBJECTS_IGNORED, counts[KeyKind.IGNORED]),
+            (Metric.OBJECTS_REFUSED, counts[KeyKind.REFUSED]),
+        ):
+            if value:
+                self._meter(metric, value, modality)
+
+    def _fold(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> list[_Folded]:
+        folds: dict[str, _Folded] = {}
+        for upload, key in parsed:
+            if key.unit is None:
+                continue
+            folded = folds.setdefault(key.unit.unit_id, _Folded(key.unit))
+            folded.messages.add(upload.message_id)
+            folded.keys.add(upload.key)
+            folded.at_once |= key.kind in {KeyKind.ARCHIVE, KeyKind.MARKER, KeyKind.TABLE}
+        return list(folds.values())
+
+    def _try_touch(self, folded: _Folded) -> set[str]:
+        now = self._clock()
+        due_at = now if folded.at_once else now + self._quiet
+        try:
+            is_new = self._ledger.touch(folded.unit, now, due_at, at_once=folded.at_once)
+            if is_new and not is_sheet(folded.unit):
+                self._meter(Metric.UNITS_RECEIVED, modality=folded.unit.modality)
+        except RetryableError as error:
+            logger().warning("arrival not registered, will be delivered again", reason=str(error))
+            return folded.messages
+        logger().info(
+            "arrival",
+            correlation_id=folded.unit.correlation_id,
+            objects=len(folded.keys),
+            at_once=folded.at_once,
+        )
+        return set()
+
+    def _refused(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[Unit, list[tuple[str, str]]]:
+        refused: dict[Unit, list[tuple[str, str]]] = {}
+        for upload, key in parsed:
+            if key.kind is KeyKind.REFUSED:
+                refused.setdefault(_note_unit(key), []).append((upload.key, key.problem))
+        return refused
+
+    def _note_refused(self, unit: Unit, refused: Sequence[tuple[str, str]]) -> None:
+        example, problem = refused[0]
+        logger().warning("keys refused", dataset=unit.dataset, objects=len(refused), reason=problem)
+        self._ledger.note(
+            unit,
+            {
+                "status": Status.QUARANTINED.value,
+                "reason_code": Reason.KEY_NOT_ACCEPTED.value,
+                "reason_message": problem,
+                "reason_details": {"example_key": example[:300], "objects_in_batch": len(refused)},
+            },
+        )
+
+    def _try_cohort(self, upload: Upload, dataset: str) -> set[str]:
+        try:
+            subjects = self._read_cohort(upload.key)
+            list(self._spread(lambda s: self._request_subject(dataset, s, upload.event_time), subjects))
+        except BadInputError as error:
+            self._note_bad_cohort(dataset, error)
+        except (RetryableError, ConfigurationError) as error:
+            logger().warning("cohort not registered, will be delivered again", dataset=dataset, reason=str(error))
+            return {upload.message_id}
+        return set()
+
+    def _read_cohort(self, key: str) -> list[str]:
+        text = self._raw.read_text(key)
+        try:
+            subjects = json.loads(text or "")["subjects"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            subjects = None
+        named = isinstance(subjects, list) and all(isinstance(s, str) and is_safe_segment(s) for s in subjects)
+        if not subjects or not named:
+            raise BadInputError(Reason.COHORT_INVALID, f'{COHORT_NAME} must be {{"subjects": ["R01-001", …]}}')
+        return list(dict.fromkeys(subjects))
+
+    def _request_subject(self, dataset: str, subject: str, requested_at: int) -> None:
+        studies = studies_of(self._raw, dataset, subject)
+        if not studies:
+            note_subject_without_study(self._ledger, dataset, subject)
+        for unit in studies:
+            self._ledger.request(unit, requested_at, self._clock())
+
+    def _note_bad_cohort(self, dataset: str, error: BadInputError) -> None:
+        logger().warning("cohort file refused", dataset=dataset, reason=error.message)
+        unit = Unit(dataset, "-", "cohort-file")
+        changes = {
+            "status": Status.QUARANTINED.value,
+            "reason_code": error.reason_code,
+            "reason_message": error.message,
+        }
+        self._ledger.note(unit, changes)
+
+
+def _note_unit(key: UploadKey) -> Unit:
+    """Return the unit that stands for the refused keys of a dataset."""
+    dataset = key.dataset or "-"
+    if key.modality == Modality.GENOMICS:
+        return case_unit(dataset, REFUSED_CASE)
+    if key.modality == Modality.CLINICAL:
+        return Unit(dataset, REFUSED_SUBJECT, "", Modality.CLINICAL.value)
+    return Unit(dataset, "-", "refused-keys")

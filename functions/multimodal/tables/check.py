@@ -1,0 +1,280 @@
+"""Read a table to its end and judge it before the first of its records is written."""
+
+import json
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import chain, islice
+from pathlib import PurePath
+from typing import Any, TypeVar
+
+from multimodal.features.group import EVENT_TIME, RECORD_ID
+from multimodal.ledger.errors import BadInputError, MultimodalError
+from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, SettleUnit
+from multimodal.ledger.ports import ObjectStore, OpenObject
+from multimodal.ledger.reasons import Reason
+from multimodal.ledger.run import RunPaths
+from multimodal.ledger.unit import Status
+from multimodal.observability import logger
+from multimodal.tables.limits import MAX_PARTS, PART_RECORDS
+from multimodal.tables.paths import INGEST_NAME, REJECTED_NAME, REPORT_NAME
+from multimodal.tables.ports import TableSpool, TableSpools
+from multimodal.tables.rejected_rows import rejected_lines
+from multimodal.tables.run import KindOf, TableRun, TableRuns
+from multimodal.tables.state import (
+    DatasetState,
+    Pending,
+    StateEntry,
+    check_definitions,
+    from_line,
+    merged_definitions,
+    part_hash,
+    spooled,
+)
+from multimodal.tables.table import PROFILE_NAME, TableReader, TableVerdict, UploadContext
+
+R = TypeVar("R")
+
+
+Counts = dict[str, int]
+
+
+_OF_USE = ("written", "unchanged", "records_refused")
+"""Counts of records that a file has when any of its rows can be taken."""
+
+
+_MEDIA_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8"}
+"""A report opens in the browser when it is opened from the console."""
+
+
+class CheckTable:
+    """The first step of a table's run.
+
+    Parameters
+    ----------
+    runs, settle
+        Services.
+    raw, processed, spools
+        Ports.
+    kind_of : callable
+        Unit → the kind of table it is.
+    part_records : int
+        Most records of a part.
+    """
+
+    def __init__(
+        self,
+        runs: TableRuns,
+        settle: SettleUnit,
+        raw: ObjectStore,
+        processed: ObjectStore,
+        spools: TableSpools,
+        kind_of: KindOf,
+        part_records: int = PART_RECORDS,
+    ) -> None:
+        self._runs, self._settle, self._raw, self._processed = runs, settle, raw, processed
+        self._spools, self._kind_of, self._part_records = spools, kind_of, part_records
+
+    def __call__(self, run: str, time_is_left: Callable[[], bool]) -> dict[str, Any]:
+        """Read, judge and write down what is to be written.
+
+        Parameters
+        ----------
+        run : str
+            Name of the run.
+        time_is_left : callable
+            False when reading has to end so that there is time for the rest.
+
+        Returns
+        -------
+        dict
+            ``decision``: ``ingest`` (with the numbers of the ``parts``), ``finish`` when nothing changed, ``refused``
+            (with the ``cause``), or ``replaced`` when the object is no longer what was claimed.
+
+        Raises
+        ------
+        RetryableError
+            When a service is busy.
+        """
+        found = self._runs.find(run)
+        if self._runs.holds(found) is None:
+            return self._end(found, "replaced", "another run holds the table")
+        content = self._raw.open(found.source.key, found.source.etag)
+        if content is None:
+            self._settle(found.unit.unit_id, run, Outcome(Status.READY))
+            return self._end(
+                found, "replaced", "the object was replaced or removed; what is there now is taken instead"
+            )
+        try:
+            with self._spools() as spool:
+                return self._check(found, content, spool, time_is_left)
+        except BadInputError as error:
+            refused = {"reason_code": str(error.reason_code), "message": error.message, "details": error.details}
+            document = {"schema": 1, "refused": refused}
+            return self._refuse(found, error, {REPORT_NAME: json.dumps(document, ensure_ascii=False)})
+
+    def _check(
+        self, found: TableRun, content: OpenObject, spool: TableSpool, time_is_left: Callable[[], bool]
+    ) -> dict[str, Any]:
+        kind, dataset, state = self._kind_of(found.unit), found.unit.dataset, self._runs.state(found)
+        definitions = kind.definitions(dataset)
+        check_definitions(state.definitions, definitions)
+        uploaded_at = datetime.fromtimestamp(content.modified_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        source = self._raw.uri(found.source.key)
+        upload = UploadContext(source, found.upload_id, found.unit.correlation_id, uploaded_at)
+        previous = self._processed.read_json(state.profile) if state.profile else None
+        reader = kind.open(dataset, content.chunks, upload, previous)
+        try:
+            rows = _privately(lambda: _read(reader, spool, time_is_left))
+        except BadInputError as error:
+            return self._refuse(found, error, reader.refusal(error))
+        self._remember(spool, state)
+        counts = {"rows": rows, **spool.judge(uploaded_at)}
+        verdict = _privately(lambda: reader.verdict(spool.repeated(), spool.counts_by_group()))
+        self._report(found, verdict, spool)
+        if verdict.hold is not None:
+            return self._hold(found, *verdict.hold, counts)
+        if not any(counts[name] for name in _OF_USE):
+            return self._quarantine(found, Reason.NO_ROW_TAKEN, _nothing(counts), {}, counts)
+        _refuse_too_many(counts["written"], self._part_records)
+        return self._prepare(
+            found,
+            spool,
+            state,
+            counts,
+            DatasetState(
+                run=found.run,
+                records=found.paths.records(found.run),
+                profile=found.report_key(PROFILE_NAME) if PROFILE_NAME in verdict.reports else state.profile,
+                definitions=merged_definitions(state.definitions, definitions),
+            ),
+            uploaded_at,
+        )
+
+    def _remember(self, spool: TableSpool, state: DatasetState) -> None:
+        if state.records:
+            spool.remember(StateEntry.from_line(line) for line in self._runs.lines(state.records))
+        for pending in state.pending:
+            keys = (RunPaths(pending.run).part(number) for number in range(pending.parts))
+            lines = chain.from_iterable(self._runs.lines(key) for key in keys)
+            spool.forget(pending, ((g, r[RECORD_ID], r[EVENT_TIME]) for g, r in map(from_line, lines)))
+
+    def _report(self, found: TableRun, verdict: TableVerdict, spool: TableSpool) -> None:
+        self._write_reports(found, verdict.reports)
+        self._processed.write_lines(found.report_key(REJECTED_NAME), rejected_lines(spool.problems()))
+
+    def _write_reports(self, found: TableRun, reports: Mapping[str, str]) -> None:
+        for name, text in reports.items():
+            self._processed.write_text(found.report_key(name), text, _MEDIA_TYPES.get(PurePath(name).suffix))
+
+    def _prepare(
+        self, found: TableRun, spool: TableSpool, state: DatasetState, counts: Counts, following: DatasetState, now: str
+    ) -> dict[str, Any]:
+        """Write parts and the state that will be; say beforehand that this run may have written its parts."""
+        paths = RunPaths(found.run)
+        parts = [self._write_part(found, state, n, part) for n, part in self._parts(spool)]
+        self._processed.write_lines(following.records, (entry.line() for entry in spool.entries()))
+        check = {
+            "schema": 1,
+            "run_id": found.run,
+            "base": state.run,
+            "accounted": [p.run for p in state.pending],
+            "counts": counts,
+            "parts": parts,
+            "state": following.document(),
+        }
+        self._processed.write_json(paths.check, check)
+        if parts:
+            self._kind_of(found.unit).admit(found.unit.dataset)
+            pending = (
+                *(p for p in state.pending if p.run != found.run),
+                Pending(found.run, len(parts), now, found.upload_id),
+            )
+            self._processed.write_json(found.paths.state, {**state.document(), "pending": [vars(p) for p in pending]})
+        logger().info(
+            "table checked", correlation_id=found.unit.correlation_id, run_id=found.run, parts=len(parts), counts=counts
+        )
+        return {
+            "run_id": found.run,
+            "decision": "ingest" if parts else "finish",
+            "cause": "",
+            "parts": list(range(len(parts))),
+        }
+
+    def _parts(self, spool: TableSpool) -> Iterator[tuple[int, list[str]]]:
+        lines, number = iter(spool.lines()), 0
+        while part := list(islice(lines, self._part_records)):
+            yield number, part
+            number += 1
+
+    def _write_part(self, found: TableRun, state: DatasetState, number: int, lines: list[str]) -> dict[str, Any]:
+        self._processed.write_lines(RunPaths(found.run).part(number), lines)
+        return {"hash": part_hash(state.base_of(found.upload_id), found.upload_id, lines), "records": len(lines)}
+
+    def _hold(self, found: TableRun, code: str, message: str, counts: Counts) -> dict[str, Any]:
+        return self._quarantine(found, code, message, {}, {**counts, "written": 0, "unchanged": 0, "held": 1})
+
+    def _refuse(self, found: TableRun, error: BadInputError, reports: Mapping[str, str]) -> dict[str, Any]:
+        self._write_reports(found, reports)
+        return self._quarantine(found, str(error.reason_code), error.message, error.details, {})
+
+    def _quarantine(
+        self, found: TableRun, code: str, message: str, details: Mapping[str, Any], counts: Counts
+    ) -> dict[str, Any]:
+        outcome = Outcome(Status.QUARANTINED, code, message[:MAX_MESSAGE], dict(details), counts)
+        document = {"schema": 1, "run_id": found.run, "status": outcome.status.value, "reason_code": code}
+        self._processed.write_json(
+            found.report_key(INGEST_NAME), {**document, "reason_message": message, "counts": counts}
+        )
+        self._settle(found.unit.unit_id, found.run, outcome)
+        return self._end(found, "refused", f"{code}: {outcome.message}")
+
+    def _end(self, found: TableRun, decision: str, cause: str) -> dict[str, Any]:
+        logger().info("table not taken", correlation_id=found.unit.correlation_id, run_id=found.run, decision=decision)
+        return {"run_id": found.run, "decision": decision, "cause": cause, "parts": []}
+
+
+def _refuse_too_many(records: int, part_records: int) -> None:
+    most = MAX_PARTS * part_records
+    if records > most:
+        message = (
+            f"the table makes {records:,} new records and {most:,} are written at once; split it by rows into files "
+            "with the same header and upload them one by one"
+        )
+        raise BadInputError(Reason.INPUT_TOO_LARGE, message, {"records": records})
+
+
+def _nothing(counts: Counts) -> str:
+    return (
+        f"of {counts['rows']} rows none can be taken: {counts['rejected_rows']} are rejected and "
+        f"{counts['dropped_rows']} left out by the dataset's file; rejected.csv says why. Correct the table and upload "
+        "it again, or correct the dataset's file, deploy, then retry"
+    )
+
+
+def _read(reader: TableReader, spool: TableSpool, time_is_left: Callable[[], bool]) -> int:
+    rows = 0
+    for batch in reader.batches():
+        rows += batch.rows
+        spool.add(map(spooled, batch.records), batch.problems)
+        if not time_is_left():
+            message = (
+                f"the table could not be read in time ({rows} rows were); split it by rows into files with the same "
+                "header and upload them one by one"
+            )
+            raise BadInputError(Reason.INPUT_TOO_LARGE, message, {"rows_read": rows})
+    return rows
+
+
+def _privately(read: Callable[[], R]) -> R:
+    """Read; an error that nobody meant says where it came from and not its text, which may hold a cell."""
+    try:
+        return read()
+    except MultimodalError:
+        raise
+    except Exception as error:
+        if type(error).__module__ == "sqlite3":
+            raise
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"{type(error).__name__} at {PurePath(last.filename).name}:{last.lineno} while the table was read"
+    raise MultimodalError(message)

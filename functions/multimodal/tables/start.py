@@ -1,0 +1,83 @@
+"""Start what is ready of tables: of each dataset one at a time, in the order in which they came."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from multimodal.ledger.claim import ClaimUnits
+from multimodal.ledger.evaluate import ReadyUnit
+from multimodal.ledger.ports import Clock, Ledger, Runs
+from multimodal.ledger.schedule import look_at
+from multimodal.ledger.unit import LedgerItem, Status, Unit
+from multimodal.observability import logger
+
+NEXT_ROUND_SECONDS = 2
+"""A table that has to wait for another is looked at again in the next round."""
+
+
+class StartTables:
+    """An execution of the state machine for tables for one table of each dataset.
+
+    Two tables of a dataset at once would compare themselves with the same state, and the later one would undo the
+    other. Only the sweep starts tables, and it runs alone, so that it can decide.
+
+    Parameters
+    ----------
+    ledger, runs, clock
+        Ports.
+    claim : ClaimUnits
+        Takes a unit for a run.
+    """
+
+    def __init__(self, ledger: Ledger, runs: Runs, clock: Clock, claim: ClaimUnits) -> None:
+        self._ledger, self._runs, self._clock, self._claim = ledger, runs, clock, claim
+
+    def __call__(self, ready: Sequence[ReadyUnit]) -> list[str]:
+        """Start each dataset's next table, if none is at work; the others wait."""
+        runs = []
+        for _, group in groupby(sorted(ready, key=_place), key=lambda r: _group_of(r.item.unit)):
+            first, *others = group
+            run = None if self._must_wait(first.item) else self._start(first)
+            runs += [run] if run else []
+            for waiting in others if run else [first, *others]:
+                self._look_again(waiting.item)
+        return runs
+
+    def is_running(self, run_id: str) -> bool:
+        """Ask the state machine."""
+        return self._runs.is_running(run_id)
+
+    def _must_wait(self, candidate: LedgerItem) -> bool:
+        """Whether another table of the dataset is at work, or came earlier and is ready too."""
+        return any(
+            other.status is Status.PROCESSING
+            or (other.status is Status.READY and other.last_arrival < candidate.last_arrival)
+            for other in self._others(candidate.unit)
+        )
+
+    def _others(self, unit: Unit) -> Iterable[LedgerItem]:
+        prefix = f"{unit.modality}#{unit.dataset}#"
+        for unit_id, _ in self._ledger.open_units():
+            item = self._ledger.get(unit_id) if unit_id.startswith(prefix) and unit_id != unit.unit_id else None
+            if item is not None and item.unit.is_table:
+                yield item
+
+    def _start(self, ready: ReadyUnit) -> str | None:
+        run = self._claim.name_of([ready])
+        if not self._claim(run, [ready]):
+            return None
+        self._runs.start(run)
+        logger().info("table started", correlation_id=ready.item.unit.correlation_id, run_id=run)
+        return run
+
+    def _look_again(self, item: LedgerItem) -> None:
+        now = self._ledger.get(item.unit_id)
+        if now is not None and now.status is Status.READY:
+            self._ledger.update(now, look_at(item.unit, self._clock() + NEXT_ROUND_SECONDS))
+
+
+def _group_of(unit: Unit) -> tuple[str, str]:
+    return unit.modality, unit.dataset
+
+
+def _place(ready: ReadyUnit) -> tuple[tuple[str, str], int, str]:
+    return _group_of(ready.item.unit), ready.item.last_arrival, ready.item.unit_id
