@@ -84,7 +84,7 @@ status: setup ## what the ledger holds
 
 dataset: setup ## draft a dataset's file from a clinical table: CSV=path, and perhaps NAME=name
 	@test -n "$(CSV)" || { echo "Name the table: make dataset CSV=path/to/table.csv NAME=my_study"; exit 1; }
-	@PYTHONPATH=functions $(PY) -m local.draft "$(CSV)" $(NAME)
+	@PYTHONPATH=functions $(PY) -m cli.draft "$(CSV)" $(NAME)
 
 test: check unit e2e ## everything CI runs
 
@@ -95,7 +95,7 @@ lint: setup
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "Run: $(VENV)/bin/ruff format ."; exit 1; }
 
 types: setup
-	@$(VENV)/bin/mypy --no-error-summary functions containers/radiomics/src containers/rnaseq/src local benchmarks tests
+	@$(VENV)/bin/mypy --no-error-summary functions containers/radiomics/src containers/rnaseq/src cli local benchmarks tests
 
 unit: setup
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/unit tests/contract tests/infrastructure tests/fuzz
@@ -117,7 +117,7 @@ build: setup ## sam build with the host's Python as runtime
 	$(VENV)/bin/sam build --parameter-overrides PythonRuntime=$(RUNTIME)
 
 ready-to-deploy: setup
-	@$(PY) -m local.account "$(CONFIG)"
+	@$(PY) -m cli.account "$(CONFIG)"
 
 deploy: ready-to-deploy build ## sam deploy; CONFIG=dev|prod picks a section of samconfig.toml
 	$(VENV)/bin/sam deploy --config-env $(CONFIG) $(if $(STACK),--stack-name $(STACK)) \

@@ -13,7 +13,7 @@ from benchmarks import clinical, genomics, imaging, reads
 from benchmarks.comparison import Benchmark, Comparison, Setup
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import as_json, machine, print_comparison, print_end
-from local.terminal import make_console, print_error, print_line
+from cli.terminal import make_console, print_error, print_line
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "imaging": Benchmark("the radiomics job against the article's imaging pipeline, on one large study", imaging.run),

@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.comparison import Bar, Comparison, Cost, Row, Setup
 from benchmarks.errors import BenchmarkError
 from benchmarks.runs import ROOT, Runs, measured
-from local.cohort.clinical import write_clinical_table
-from local.terminal import Steps, plural
+from cli.terminal import Steps, plural
+from local.synthetic.clinical import write_clinical_table
 
 SIZES = (162, 10_000, 1_000_000)
 _SEED_ROWS = 20_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.errors import CommandError
+from cli.errors import CommandError
 
 FAILED = 3
 """Exit code of a benchmark that could not be measured: neither met nor missed."""

@@ -17,7 +17,7 @@ from benchmarks.comparison import Bar, Comparison, Row, Setup
 from benchmarks.errors import BenchmarkError
 from benchmarks.reads_data import GENES, ISOFORMS
 from benchmarks.runs import Runs, helper, measured
-from local.terminal import Steps, plural
+from cli.terminal import Steps, plural
 from rnaseq_job.engine import EngineOptions
 from rnaseq_job.library_type import DETECT
 from rnaseq_job.salmon import quant_arguments

@@ -19,7 +19,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.imaging_stages import STAGES
 from benchmarks.runs import ROOT, Runs, helper, measured
 from benchmarks.stage_clock import REST
-from local.terminal import Steps, plural
+from cli.terminal import Steps, plural
 
 CPU_LIMIT, CPU_AIM, MEMORY_LIMIT = 1 / 8, 1 / 10, 1 / 4
 MEMORY_LIMIT_BYTES = 900e6

@@ -12,7 +12,7 @@ from benchmarks.comparison import Bar, Comparison, Cost, Row, Setup
 from benchmarks.errors import BenchmarkError
 from benchmarks.process_tree import Measurement
 from benchmarks.runs import Runs, helper, measured
-from local.terminal import Steps, plural
+from cli.terminal import Steps, plural
 
 FRAGMENTS = 1_000_000
 LONG_LINE_BYTES = 300_000_000

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks.comparison import Bar, Comparison, Cost, Row
-from local.terminal import make_table, print_block, print_heading, print_line
+from cli.terminal import make_table, print_block, print_heading, print_line
 
 _NOTHING = "–"
 

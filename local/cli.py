@@ -14,11 +14,11 @@ from typing import NoReturn
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from cli.errors import CommandError
+from cli.project import PROGRAM
+from cli.terminal import make_console, print_error, print_line
 from local import commands
-from local.cloud import CloudError
-from local.errors import CommandError
-from local.project import PROGRAM
-from local.terminal import make_console, print_error, print_line
+from local.cloud.cloud import CloudError
 
 _INTERRUPTED = 130
 

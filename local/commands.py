@@ -8,21 +8,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local.athena import Row, run_query
-from local.cloud import CLIENT_VARIABLES, read_cloud, stop_cloud
-from local.demo import run_demo
-from local.deployment import Deployment, connect
-from local.errors import CommandError, UsageError
-from local.features import describe_group, find_group, print_features, read_features, with_tables
-from local.ledger import as_document, print_reasons, print_units, read_units
-from local.project import PROGRAM, STACK, STATE, shown
-from local.results import save_dataset
-from local.retry import make_ready, select_units
-from local.rows import print_rows
-from local.terminal import megabytes, plural, print_line
-from local.up import bring_up
-from local.upload import UNIT_WORDS, upload_path
-from local.wait import print_outcome, wait_for_units
+from cli.athena import Row, run_query
+from cli.deployment import Deployment, connect
+from cli.errors import CommandError, UsageError
+from cli.features import describe_group, find_group, print_features, read_features, with_tables
+from cli.ledger import as_document, print_reasons, print_units, read_units
+from cli.project import PROGRAM, STACK, STATE, shown
+from cli.results import save_dataset
+from cli.retry import make_ready, select_units
+from cli.rows import print_rows
+from cli.terminal import megabytes, plural, print_line
+from cli.upload import UNIT_WORDS, upload_path
+from cli.wait import print_outcome, wait_for_units
+from local.cloud.cloud import CLIENT_VARIABLES, read_cloud, stop_cloud
+from local.cloud.up import bring_up
+from local.demo.demo import run_demo
 
 SUCCESS, FAILURE = 0, 1
 

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from local.project import ROOT
+from cli.project import ROOT
 from radiomics_job.feature_names import feature_names
 from radiomics_job.params import load_params
 

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.cloud import Cloud, start_cloud, stop_cloud
+from local.cloud.cloud import Cloud, start_cloud, stop_cloud
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"

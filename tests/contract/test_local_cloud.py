@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from local import cloud as cloud_module
-from local.cloud import REPOSITORY, CloudError, read_cloud, start_cloud, stop_cloud
-from local.processes import session_members
+from local.cloud import cloud as cloud_module
+from local.cloud.cloud import REPOSITORY, CloudError, read_cloud, start_cloud, stop_cloud
+from local.cloud.processes import session_members
 from tests.contract.local_cloud import Account, allow, wait_for
 
 
@@ -77,7 +77,7 @@ def test_it_can_end_with_its_parent(tmp_path: Path) -> None:
     program = f"""
 import sys, time
 from pathlib import Path
-from local.cloud import start_cloud
+from local.cloud.cloud import start_cloud
 print(start_cloud(Path({str(tmp_path)!r}), die_with_parent=True).pid, flush=True)
 time.sleep(600)
 """

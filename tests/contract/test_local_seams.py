@@ -6,16 +6,16 @@ import ast
 import re
 import subprocess
 
-from local.cloud import INTERPRETER, REPOSITORY
-from local.plugins.seam_list import SEAMS
+from local.cloud.cloud import INTERPRETER, REPOSITORY
+from local.emulator.seam_list import SEAMS
 
-_PLUGINS = REPOSITORY / "local" / "plugins"
+_PLUGINS = REPOSITORY / "local" / "emulator"
 
 
 def test_every_seam_is_as_the_plugins_need_it() -> None:
     """After an upgrade of the emulator this says which plug-in to look at."""
     done = subprocess.run(
-        [str(INTERPRETER), "-m", "local.plugins.seams"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        [str(INTERPRETER), "-m", "local.emulator.seams"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 

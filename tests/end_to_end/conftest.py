@@ -11,10 +11,10 @@ from pathlib import Path
 import boto3
 import pytest
 
-from local.cloud import start_cloud, stop_cloud
-from local.deploy import build, build_folder, deploy
-from local.deployment import Deployment, connect
-from local.project import STACK, STATE
+from cli.deployment import Deployment, connect
+from cli.project import STACK, STATE
+from local.cloud.cloud import start_cloud, stop_cloud
+from local.cloud.deploy import build, build_folder, deploy
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.programs import job_commands, stand_ins_on_path
 from tests.end_to_end.sources import PARAMETERS, copy_sources

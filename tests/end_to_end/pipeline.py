@@ -14,15 +14,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from local.athena import Row
-from local.deployment import Deployment
-from local.features import GroupTable, describe_group, find_group, read_features
-from local.ledger import Unit, read_units
-from local.project import DATASET
-from local.results import results_prefix
-from local.study_folders import Study
-from local.upload import put_files
-from local.wait import nudged_sweep, wait_for_units
+from cli.athena import Row
+from cli.deployment import Deployment
+from cli.features import GroupTable, describe_group, find_group, read_features
+from cli.ledger import Unit, read_units
+from cli.project import DATASET
+from cli.results import results_prefix
+from cli.study_folders import Study
+from cli.upload import put_files
+from cli.wait import nudged_sweep, wait_for_units
 
 
 def silent_console() -> Console:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from local.project import ROOT
+from cli.project import ROOT
 from tests.unit.rnaseq.reference_support import STAND_INS, dragen_machine, install
 
 REAL_TOOLKIT = all(shutil.which(program) for program in ("fasterq-dump", "latf-load", "kar"))

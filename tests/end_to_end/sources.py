@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from local.project import DATASET, ROOT
+from cli.project import DATASET, ROOT
 
 _DATASETS = Path(__file__).parent / "datasets"
 _COPIED = ("functions", "statemachines")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from local.cohort import StudySpec, cohort_specs, write_corrupt_study, write_study
-from local.project import DATASET
-from local.study_folders import Study, read_study_folders
+from cli.project import DATASET
+from cli.study_folders import Study, read_study_folders
+from local.synthetic import StudySpec, cohort_specs, write_corrupt_study, write_study
 
 _MATRIX = 96
 _SLICES = 30

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.project import DATASET
 from local import commands
 from local.cli import main
-from local.project import DATASET
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.studies import Studies
 

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from cli.athena import Row
+from cli.ledger import Unit
+from cli.results import results_prefix
 from local import commands
-from local.athena import Row
 from local.cli import main
-from local.cohort.rnaseq_genome import compressed
-from local.ledger import Unit
-from local.results import results_prefix
+from local.synthetic.rnaseq_genome import compressed
 from tests.end_to_end.pipeline import Pipeline
 
 EXAMPLE = Path("/usr/share/doc/kallisto/test")

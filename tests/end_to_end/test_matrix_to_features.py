@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
-from local.athena import Row
-from local.features import describe_group, find_group, read_features
-from local.ledger import Unit
-from local.project import ROOT
+from cli.athena import Row
+from cli.features import describe_group, find_group, read_features
+from cli.ledger import Unit
+from cli.project import ROOT
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.sources import MATRIX_DATASET
 

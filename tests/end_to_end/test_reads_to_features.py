@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 import yaml
 
-from local.athena import Row
-from local.cohort.rnaseq import RnaTruth
-from local.cohort.rnaseq_cohort import write_rna_cohort
-from local.cohort.rnaseq_genome import PANEL, make_genome
-from local.features import describe_group, find_group, read_features
-from local.genomics_folders import read_genomics_folder
-from local.ledger import Unit
-from local.project import DATASET, ROOT
-from local.upload import upload_reads
+from cli.athena import Row
+from cli.features import describe_group, find_group, read_features
+from cli.genomics_folders import read_genomics_folder
+from cli.ledger import Unit
+from cli.project import DATASET, ROOT
+from cli.upload import upload_reads
+from local.synthetic.rnaseq import RnaTruth
+from local.synthetic.rnaseq_cohort import write_rna_cohort
+from local.synthetic.rnaseq_genome import PANEL, make_genome
 from tests.end_to_end.pipeline import Pipeline, silent_console
 
 pytestmark = [

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from local.athena import Row
-from local.cohort.rnaseq import RnaSpec, RnaTruth, write_case
-from local.cohort.rnaseq_genome import Genome, compressed, make_genome, write_annotated_genome
-from local.ledger import Unit
+from cli.athena import Row
+from cli.ledger import Unit
+from local.synthetic.rnaseq import RnaSpec, RnaTruth, write_case
+from local.synthetic.rnaseq_genome import Genome, compressed, make_genome, write_annotated_genome
 from rnaseq_job.errors import EXIT_CODES, ReasonCode
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.programs import sra_object

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
-from local.athena import Row, run_query
-from local.cohort.clinical import Spoiled, write_clinical_table
-from local.deploy import build, deploy
-from local.features import GroupTable, describe_group, find_group, read_features
-from local.ledger import Unit
-from local.project import DATASET
-from local.results import results_prefix
-from local.retry import make_ready
+from cli.athena import Row, run_query
+from cli.features import GroupTable, describe_group, find_group, read_features
+from cli.ledger import Unit
+from cli.project import DATASET
+from cli.results import results_prefix
+from cli.retry import make_ready
+from local.cloud.deploy import build, deploy
+from local.synthetic.clinical import Spoiled, write_clinical_table
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.sources import PARAMETERS, PART_RECORDS, copy_sources
 from tests.end_to_end.tables import (

@@ -7,7 +7,7 @@ import re
 import pytest
 from rich.console import Console
 
-from local.ledger import print_units, read_units
+from cli.ledger import print_units, read_units
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.studies import Studies
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import random
 
-from local.project import DATASET
-from local.retry import make_ready
+from cli.project import DATASET
+from cli.retry import make_ready
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.studies import Studies, unit_id
 

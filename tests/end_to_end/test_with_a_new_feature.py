@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.deploy import build, deploy
+from local.cloud.deploy import build, deploy
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.sources import PARAMETERS, copy_sources
 from tests.end_to_end.studies import Studies

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from benchmarks.clinical import memory_bar, speed_bars, write_table
-from local.cohort.clinical import COLUMNS
+from local.synthetic.clinical import COLUMNS
 
 
 def test_speed_is_judged_by_a_limit_and_an_aim() -> None:

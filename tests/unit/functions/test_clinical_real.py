@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.cohort.clinical import write_clinical_table
+from local.synthetic.clinical import write_clinical_table
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.schema import clinical_groups, group_specs
 from multimodal.clinical.table import ClinicalTable

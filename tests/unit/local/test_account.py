@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from local.account import check_deployment, main
-from local.cloud import client_environment
-from local.errors import CommandError
+from cli.account import check_deployment, main
+from cli.errors import CommandError
+from local.cloud.cloud import client_environment
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_EC2_METADATA_DISABLED": "true"}
 

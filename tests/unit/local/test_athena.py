@@ -13,10 +13,10 @@ import pytest
 from botocore.stub import Stubber
 from rich.console import Console
 
-from local.athena import Row, run_query
-from local.deployment import Deployment
-from local.errors import CommandError
-from local.features import GroupTable, find_group, print_features, read_features, with_tables
+from cli.athena import Row, run_query
+from cli.deployment import Deployment
+from cli.errors import CommandError
+from cli.features import GroupTable, find_group, print_features, read_features, with_tables
 
 
 def make_deployment(**clients: object) -> Deployment:

@@ -9,13 +9,14 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from local import cli, commands, up
-from local.cloud import CloudError
-from local.deployment import Deployment
-from local.errors import CommandError
-from local.ledger import Unit
-from local.project import PROGRAM
-from local.wait import Outcome
+from cli.deployment import Deployment
+from cli.errors import CommandError
+from cli.ledger import Unit
+from cli.project import PROGRAM
+from cli.wait import Outcome
+from local import cli, commands
+from local.cloud import up
+from local.cloud.cloud import CloudError
 
 UNIT = Unit({"unit_id": "imaging#d#R01-001#ct", "subject": "R01-001", "study": "ct", "status": "COMPLETED"})
 REFUSED = Unit(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cohort.clinical import write_clinical_table
+from local.synthetic.clinical import write_clinical_table
 from multimodal.pipeline.package_files import load_dataset
 
 

@@ -14,7 +14,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, SegmentationStorage
 
-from local.cohort import StudySpec, StudyTruth, cohort_specs, write_cohort, write_corrupt_study, write_study
+from local.synthetic import StudySpec, StudyTruth, cohort_specs, write_cohort, write_corrupt_study, write_study
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from local import demo
-from local.ledger import Unit
-from local.project import DEMO_OUTPUT
-from local.study_folders import SourceFolder
-from local.wait import Outcome
+from cli.ledger import Unit
+from cli.project import DEMO_OUTPUT
+from cli.study_folders import SourceFolder
+from cli.wait import Outcome
+from local.demo import demo
 
 OWN = demo.Cohort(SourceFolder(), None, "")
 MADE_UP = demo.Cohort(SourceFolder(), frozenset({"R01-002"}), "")

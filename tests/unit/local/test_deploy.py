@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local import deploy
-from local.errors import CommandError
+from cli.errors import CommandError
+from local.cloud import deploy
 
 CLOUD = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:1",

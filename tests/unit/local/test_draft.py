@@ -12,14 +12,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.draft.__main__ import default_name, main, write_draft
-from local.draft.document import render
-from local.draft.facts import read_facts
-from local.draft.guess import stage_of
-from local.draft.names import Names, slug
-from local.draft.table import draft_table, id_pattern
-from local.errors import CommandError
-from local.project import DATASET
+from cli.draft.__main__ import default_name, main, write_draft
+from cli.draft.document import render
+from cli.draft.facts import read_facts
+from cli.draft.guess import stage_of
+from cli.draft.names import Names, slug
+from cli.draft.table import draft_table, id_pattern
+from cli.errors import CommandError
+from cli.project import DATASET
 from multimodal.pipeline.dataset import DatasetConfig
 from multimodal.pipeline.package_files import load_dataset
 
@@ -339,7 +339,7 @@ def test_header_must_name_every_column_once(tmp_path: Path) -> None:
 def test_command_says_what_to_do_next(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.draft.__main__.write_draft", lambda csv, name: write_draft(csv, name, tmp_path))
+    monkeypatch.setattr("cli.draft.__main__.write_draft", lambda csv, name: write_draft(csv, name, tmp_path))
     table = write_csv(tmp_path / "t.csv", {"Case ID": CASES, "Patient name": SECRETS["Patient name"], **AGE})
     assert main([str(table), "mine"]) == 0
     said = capsys.readouterr().out

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local.errors import UsageError
-from local.genomics_folders import read_genomics_folder
+from cli.errors import UsageError
+from cli.genomics_folders import read_genomics_folder
 
 
 def _write(folder: Path, *names: str, text: str = "x") -> Path:

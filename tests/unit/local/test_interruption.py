@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local import demo, up
-from local.processes import undisturbed
-from local.project import ROOT
+from cli.project import ROOT
+from local.cloud import up
+from local.cloud.processes import undisturbed
+from local.demo import demo
 
 
 @pytest.fixture

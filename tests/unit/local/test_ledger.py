@@ -12,10 +12,10 @@ import pytest
 from botocore.stub import Stubber
 from rich.console import Console
 
-from local.deployment import Deployment
-from local.errors import CommandError, UsageError
-from local.ledger import Unit, count_statuses, plain, print_units, read_units
-from local.retry import select_units
+from cli.deployment import Deployment
+from cli.errors import CommandError, UsageError
+from cli.ledger import Unit, count_statuses, plain, print_units, read_units
+from cli.retry import select_units
 
 
 def make_unit(subject: str, status: str, **attributes: Any) -> Unit:

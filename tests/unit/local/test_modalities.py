@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.modalities import find_modalities
+from cli.modalities import find_modalities
 
 
 def put(folder: Path, *names: str) -> Path:

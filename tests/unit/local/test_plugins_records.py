@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local.plugins.aws import AwsError
-from local.plugins.feature_records import check_record, parse_event_time
+from local.emulator.aws import AwsError
+from local.emulator.feature_records import check_record, parse_event_time
 
 _GROUP = {"FeatureGroupName": "g", "RecordIdentifierFeatureName": "id", "EventTimeFeatureName": "at"}
 _TYPES = {"id": "String", "at": "String", "count": "Integral", "size": "Fractional"}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.plugins.aws import AwsError
-from local.plugins.request_checks import check_request, service_model
+from local.emulator.aws import AwsError
+from local.emulator.request_checks import check_request, service_model
 
 _JOB: dict[str, Any] = {
     "ProcessingJobName": "img-0123-1",

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from local.plugins.emf_metrics import metrics_of
-from local.plugins.function_runtime import exception_name
-from local.plugins.iam_checks import resource_arn
-from local.plugins.processing_run import image_command
-from local.plugins.sqs_batches import window_passed
-from local.plugins.state_machine_permissions import map_permissions, task_permissions
+from local.emulator.emf_metrics import metrics_of
+from local.emulator.function_runtime import exception_name
+from local.emulator.iam_checks import resource_arn
+from local.emulator.processing_run import image_command
+from local.emulator.sqs_batches import window_passed
+from local.emulator.state_machine_permissions import map_permissions, task_permissions
 
 _SAGEMAKER = "arn:aws:sagemaker:us-east-1:000000000000"
 

@@ -10,11 +10,11 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from local import results
-from local.deployment import Deployment
-from local.features import GroupTable
-from local.ledger import Unit
-from local.results import result_names, results_prefix, save_dataset
+from cli import results
+from cli.deployment import Deployment
+from cli.features import GroupTable
+from cli.ledger import Unit
+from cli.results import result_names, results_prefix, save_dataset
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from local.cohort.rnaseq import READ_LENGTH, RnaSpec, RnaTruth, rna_specs, write_case
-from local.cohort.rnaseq_cohort import write_rna_cohort
-from local.cohort.rnaseq_genome import (
+from cli.genomics_folders import read_genomics_folder
+from local.synthetic.rnaseq import READ_LENGTH, RnaSpec, RnaTruth, rna_specs, write_case
+from local.synthetic.rnaseq_cohort import write_rna_cohort
+from local.synthetic.rnaseq_genome import (
     PANEL,
     Genome,
     make_genome,
@@ -21,7 +22,6 @@ from local.cohort.rnaseq_genome import (
     write_annotated_genome,
     write_transcriptome,
 )
-from local.genomics_folders import read_genomics_folder
 
 GENOME = make_genome()
 

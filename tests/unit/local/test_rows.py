@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local.athena import Row
+from cli.athena import Row
+from cli.features import GroupTable, describe_features, print_features
+from cli.rows import print_rows, write_csv
 from local.contracts import CONTRACTS
-from local.features import GroupTable, describe_features, print_features
-from local.rows import print_rows, write_csv
 
 ROWS: list[Row] = [
     {"case_id": "R01-001", "kernel": "[bold]B30f", "volume_ml": 8.5, "source_uri": "s3://bucket/" + "x" * 60},

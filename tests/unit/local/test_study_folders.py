@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local.errors import UsageError
-from local.study_folders import read_all_files, read_study_folders
+from cli.errors import UsageError
+from cli.study_folders import read_all_files, read_study_folders
 
 UID = "1.3.6.1.4.1.32722.99.99.1"
 

@@ -8,8 +8,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from local import features, rows, terminal
-from local.errors import CommandError
+from cli import features, rows, terminal
+from cli.errors import CommandError
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from local import up
-from local.deployment import Deployment
-from local.errors import CommandError
+from cli.deployment import Deployment
+from cli.errors import CommandError
+from local.cloud import up
 
 NOW = datetime.now(UTC)
 

@@ -12,10 +12,10 @@ import pytest
 from boto3.exceptions import S3UploadFailedError
 from rich.console import Console
 
-from local.deployment import Deployment
-from local.errors import CommandError, UsageError
-from local.study_folders import read_study_folders
-from local.upload import upload_clinical, upload_imaging, upload_studies
+from cli.deployment import Deployment
+from cli.errors import CommandError, UsageError
+from cli.study_folders import read_study_folders
+from cli.upload import upload_clinical, upload_imaging, upload_studies
 
 
 def make_deployment(upload_file: Callable[..., None]) -> Deployment:

@@ -11,10 +11,10 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from local import wait
-from local.deployment import Deployment
-from local.errors import CommandError
-from local.ledger import Unit
+from cli import wait
+from cli.deployment import Deployment
+from cli.errors import CommandError
+from cli.ledger import Unit
 
 
 def make_unit(subject: str, status: str, **attributes: Any) -> Unit:

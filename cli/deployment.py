@@ -1,0 +1,177 @@
+"""A deployed stack, on the laptop cloud or in a real account: its clients and its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from cli.errors import CommandError
+from cli.project import PROGRAM
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+_PARALLEL_REQUESTS = 16
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One stack and how to reach it.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the CloudFormation stack.
+    session : boto3.Session
+        Credentials and region.
+    endpoint : str or None
+        URL of the laptop cloud; None for AWS itself.
+    """
+
+    stack: str
+    session: boto3.Session
+    endpoint: str | None = None
+
+    @property
+    def config(self) -> Config:
+        """Client settings; bucket names go into the path because an IP address has no sub-domains."""
+        return Config(
+            max_pool_connections=_PARALLEL_REQUESTS,
+            retries={"mode": "standard", "max_attempts": 4},
+            s3={"addressing_style": "path" if self.endpoint else "auto"},
+        )
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """Client of S3."""
+        return self.session.client("s3", endpoint_url=self.endpoint, config=self.config)
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """Client of DynamoDB."""
+        return self.session.client("dynamodb", endpoint_url=self.endpoint, config=self.config)
+
+    @cached_property
+    def lambda_(self) -> LambdaClient:
+        """Client of Lambda; one attempt, because a throttled sweep is asked again anyway."""
+        config = self.config.merge(Config(retries={"mode": "standard", "max_attempts": 1}, read_timeout=130))
+        return self.session.client("lambda", endpoint_url=self.endpoint, config=config)
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        """Client of CloudFormation."""
+        return self.session.client("cloudformation", endpoint_url=self.endpoint, config=self.config)
+
+    @cached_property
+    def athena(self) -> AthenaClient:
+        """Client of Athena."""
+        return self.session.client("athena", endpoint_url=self.endpoint, config=self.config)
+
+    @cached_property
+    def sagemaker(self) -> SageMakerClient:
+        """Client of SageMaker."""
+        return self.session.client("sagemaker", endpoint_url=self.endpoint, config=self.config)
+
+    @cached_property
+    def states(self) -> SFNClient:
+        """Client of Step Functions."""
+        return self.session.client("stepfunctions", endpoint_url=self.endpoint, config=self.config)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """Client of SQS."""
+        return self.session.client("sqs", endpoint_url=self.endpoint, config=self.config)
+
+    @cached_property
+    def ledger(self) -> Table:
+        """The ledger table."""
+        resource = self.session.resource("dynamodb", endpoint_url=self.endpoint, config=self.config)
+        return resource.Table(self.output("LedgerTableName"))
+
+    @cached_property
+    def description(self) -> StackTypeDef:
+        """The stack as CloudFormation describes it.
+
+        Raises
+        ------
+        CommandError
+            When there is no such stack.
+        """
+        try:
+            return self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
+        except ClientError as error:
+            raise CommandError(f"There is no stack named {self.stack}.", hint=f"`{PROGRAM} up` deploys it.") from error
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        """Outputs of the stack by key."""
+        return {item["OutputKey"]: item["OutputValue"] for item in self.description.get("Outputs", [])}
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the datasets that the stack was deployed for."""
+        values = {item["ParameterKey"]: item["ParameterValue"] for item in self.description.get("Parameters", [])}
+        return [name for name in values.get("DatasetNames", "").split(",") if name]
+
+    def output(self, key: str) -> str:
+        """Return one output of the stack.
+
+        Raises
+        ------
+        CommandError
+            When the stack has no such output.
+        """
+        try:
+            return self.outputs[key]
+        except KeyError:
+            raise CommandError(
+                f"The stack {self.stack} has no output {key}.",
+                hint=f"It may be of another version: `{PROGRAM} up` deploys it again.",
+            ) from None
+
+    def resource(self, logical_id: str) -> str:
+        """Return the physical name of a resource of the template."""
+        detail = self.cloudformation.describe_stack_resource(StackName=self.stack, LogicalResourceId=logical_id)[
+            "StackResourceDetail"
+        ]
+        return detail["PhysicalResourceId"]
+
+    @property
+    def feature_groups(self) -> list[str]:
+        """Names of the stack's feature groups."""
+        return [name for name in self.output("FeatureGroupNames").split(",") if name]
+
+
+def connect(stack: str, environment: Mapping[str, str]) -> Deployment:
+    """Reach a stack on the laptop cloud.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    environment : mapping
+        The cloud's `AWS_*` variables: endpoint, keys and region. The caller's own variables and
+        profiles play no part, so that nothing meant for the laptop ever reaches a real account.
+    """
+    session = boto3.Session(
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+    )
+    return Deployment(stack, session, environment["AWS_ENDPOINT_URL"])

@@ -1,0 +1,116 @@
+"""``make dataset CSV=path [NAME=name]``: a first ``functions/datasets/<name>.yaml`` from a clinical table."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from cli.draft.document import render
+from cli.draft.facts import read_facts
+from cli.draft.source import read_rows
+from cli.draft.table import TableDraft, draft_table
+from cli.errors import CommandError, UsageError
+from cli.project import DATASET, DATASET_FILES, PROGRAM, shown
+from cli.terminal import make_console, plural, print_error, print_line
+from multimodal.ledger.errors import ConfigurationError
+from multimodal.pipeline.package_files import load_dataset
+
+_MAX_HEADER = 256
+
+
+_NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draft a dataset's file; 0 when it was written, 1 or 2 with the reason otherwise."""
+    parser = argparse.ArgumentParser(prog="make dataset", description=__doc__)
+    parser.add_argument("csv", metavar="CSV", type=Path)
+    parser.add_argument("name", metavar="NAME", nargs="?", default="")
+    options = parser.parse_args(arguments)
+    try:
+        path, table = write_draft(options.csv, options.name)
+    except CommandError as error:
+        print_error(make_console(stderr=True), error)
+        return error.exit_code
+    _print_next_steps(make_console(), options.csv, path, table)
+    return 0
+
+
+def write_draft(csv: Path, name: str = "", folder: Path = DATASET_FILES) -> tuple[Path, TableDraft]:
+    """Write the draft of a table.
+
+    Parameters
+    ----------
+    csv : Path
+        The table.
+    name : str
+        Name of the dataset; made of the file's name when empty.
+    folder : Path
+        Where dataset files are.
+
+    Returns
+    -------
+    tuple of (Path, TableDraft)
+        The file and what it says.
+
+    Raises
+    ------
+    CommandError
+        When the table cannot be read, or the dataset has a file already; nothing is written then.
+    """
+    name = name or default_name(csv)
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot name a dataset.", hint="Small letters, digits and _, up to 31: NAME=my_study"
+        )
+    path = folder / f"{name}.yaml"
+    if path.exists():
+        raise UsageError(
+            f"{shown(path)} is there already and is not overwritten.",
+            hint="Draft under another name (NAME=…) and copy its clinical: section.",
+        )
+    header, rows = read_rows(csv)
+    _check_header(header)
+    table = draft_table(read_facts(header, rows))
+    path.write_text(render(table, name), encoding="utf-8")
+    try:
+        load_dataset(name, folder)
+    except ConfigurationError as error:
+        path.unlink()
+        raise CommandError("The draft would not pass the check of dataset files.", details=str(error)) from error
+    return path, table
+
+
+def _check_header(header: Sequence[str]) -> None:
+    names = [name.strip() for name in header]
+    if not all(0 < len(name) <= _MAX_HEADER for name in names) or len(set(names)) < len(names):
+        raise CommandError(
+            "The header must name every column, each once and in at most 256 characters.",
+            hint="An upload of this table would be refused as well; mend its first row.",
+        )
+
+
+def default_name(csv: Path) -> str:
+    """Return a dataset's name made of a file's."""
+    return re.sub(r"[^a-z0-9]+", "_", csv.stem.lower()).lstrip("_0123456789")[:31].rstrip("_")
+
+
+def _print_next_steps(console: Console, csv: Path, path: Path, table: TableDraft) -> None:
+    print_line(
+        console, f"Drafted {shown(path)}: {plural(len(table.columns), 'column')} of {plural(table.rows, 'row')}."
+    )
+    if table.identifying:
+        print_line(console, f"Remove before you upload: {', '.join(table.identifying)}.", style="yellow")
+    print_line(console, f"1. Look at every line with CHECK ({plural(table.checks, 'column')}, and what is above them).")
+    print_line(console, f"2. `make up DATASETS={DATASET},{path.stem}` deploys it here; on AWS, DatasetNames names it.")
+    print_line(console, f"3. {PROGRAM} upload {csv} --dataset {path.stem}")
+    print_line(console, f"4. {PROGRAM} results my-results saves what became of it; read its report.html first.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

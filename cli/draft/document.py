@@ -1,0 +1,127 @@
+"""The draft as a file that a person goes through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from cli.draft.guess import LATE, Draft
+from cli.draft.table import TableDraft
+
+CHECK = "# CHECK:"
+
+
+_WIDTH = 118
+
+
+def render(table: TableDraft, name: str) -> str:
+    """Return the dataset's file."""
+    return "\n".join([*_head(table, name), *_columns(table), *_rest(table)]) + "\n"
+
+
+def _head(table: TableDraft, name: str) -> Iterator[str]:
+    yield f"# Drafted from a table of {table.rows} rows. Every line with CHECK is a guess that a person must look at;"
+    yield "# remove it when it is right. The feature groups follow from this file alone, never from a table."
+    yield "schema: 1"
+    yield f"name: {name}"
+    yield 'description: ""'
+    yield ""
+    yield "clinical:"
+    yield "  # Raise it when a level or a number changes its meaning; adding columns or levels needs no new version."
+    yield "  group_version: 1"
+    yield "  id:"
+    yield f"    source: {_scalar(table.id_source)}"
+    yield f"    {CHECK} every id must match all of it; make it as narrow as your ids are."
+    yield f"    pattern: {_scalar(table.id_pattern)}"
+    yield '  # Cells that mean "not known" in every column, exactly as written. An empty cell always does.'
+    yield f"  missing: {_flow(table.missing)}"
+    if table.dates_ambiguous:
+        yield f"  {CHECK} day and month could be the other way round."
+    yield f"  date_format: {_scalar(table.date_format)}"
+    yield ""
+    yield "  # When the facts of a stage were true: the event time of its features."
+    yield f"  {CHECK} upload means that nothing in the table says it, and the time of the upload is taken."
+    yield "  stages:"
+    for stage, event_time in table.event_times.items():
+        yield f"    {stage}:"
+        yield f"      event_time: {_flow(event_time)}"
+
+
+def _columns(table: TableDraft) -> Iterator[str]:
+    yield ""
+    yield "  # available_at decides what may be a feature: baseline or surgery. What becomes known later (the"
+    yield "  # last two stages) tells the future; feature: false keeps it out."
+    yield f"  {CHECK} available_at of every column: it was guessed from the column's name."
+    yield "  columns:"
+    for column in table.columns:
+        yield from _column(column)
+
+
+def _column(column: Draft) -> Iterator[str]:
+    if column.notes:
+        yield from _comment(f"# {'; '.join(column.notes)}.")
+    for check in column.checks:
+        yield from _comment(f"{CHECK} {check}")
+    if column.stage in LATE and "feature" in column.settings:
+        yield from _comment("# Known too late to be a feature.")
+    yield f"    - source: {_scalar(column.source)}"
+    yield f"      kind: {column.kind}"
+    yield f"      available_at: {column.stage}"
+    for key, value in column.settings.items():
+        if isinstance(value, dict):
+            yield f"      {key}:"
+            yield from (f"        {_scalar(level)}: {_flow(meaning)}" for level, meaning in value.items())
+        else:
+            yield f"      {_scalar(key)}: {_flow(value)}"
+
+
+def _rest(table: TableDraft) -> Iterator[str]:
+    yield ""
+    if table.target:
+        yield f"  {CHECK} what models will predict, and its good end; leakage and bias are measured against it."
+        yield from _section("target", table.target)
+    if table.labels:
+        yield f"  {CHECK} labels have a group of their own; days count from the stage named origin."
+        yield from _section("labels", table.labels)
+    else:
+        yield "  # No labels: the table has no column that says who died. See nsclc_radiogenomics.yaml for an example."
+    yield "  # Also possible: bias: (groups to compare), checks: (flags that exclude others), rows: (to leave out)."
+
+
+def _section(name: str, content: dict[str, Any]) -> Iterator[str]:
+    yield f"  {name}:"
+    yield from (f"    {key}: {_flow(value)}" for key, value in content.items())
+
+
+def _comment(text: str) -> Iterator[str]:
+    # A header may hold a line break, which would end the comment.
+    yield f"    {' '.join(text.split())}"
+
+
+def _flow(value: object) -> str:
+    """Return a value as YAML on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_scalar(str(v), flow=True)}" for key, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_scalar(v, flow=True) if isinstance(v, str) else json.dumps(v) for v in value) + "]"
+    return _scalar(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _scalar(text: str, *, flow: bool = False) -> str:
+    """Return a text that YAML reads as exactly this text, in quotes where it must be."""
+    inside = f"[{text}]" if flow else text
+    try:
+        read = yaml.safe_load(inside)
+    except yaml.YAMLError:
+        read = None
+    plain = read == ([text] if flow else text) and text.isprintable() and not text.startswith("-") and ": " not in text
+    return text if plain else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """Return a text in YAML's double quotes. JSON's differ: they spell large code points as two small ones."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'

@@ -1,0 +1,289 @@
+"""What a column probably is: its kind, when its value is known, and what a person must decide."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.draft.facts import ENOUGH, Facts
+from cli.draft.names import Names
+from cli.draft.words import (
+    DIAGNOSIS,
+    ID_NAME,
+    IDENTIFYING,
+    IDENTIFYING_VALUE,
+    OUTCOME,
+    PAIRS,
+    POST_TREATMENT,
+    RANKED_NAME,
+    RANKS,
+    SEX_PAIRS,
+    SURGERY,
+    UNITS,
+)
+
+MAX_LEVELS = 20
+
+
+MAX_NUMBERED_LEVELS = 10
+"""Whole numbers of a stage or grade up to this are levels."""
+
+
+ROWS_PER_LEVEL = 3
+"""A text that has fewer rows for each different value is no category: the values would be those of single persons."""
+
+
+LATE = ("post_treatment", "outcome")
+
+
+_YEARS = range(1900, 2101)
+
+
+_MAX_AGE = 89
+
+
+@dataclass
+class Draft:
+    """A column as it will be written down.
+
+    Parameters
+    ----------
+    source, kind, stage : str
+        As in the dataset's file.
+    settings : dict
+        What else the kind needs, in the file's order.
+    notes : list of str
+        What the table says of the column.
+    checks : list of str
+        What a person must decide.
+    identifying : bool
+        Whether it seems to hold what identifies a person.
+    """
+
+    source: str
+    kind: str
+    stage: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    checks: list[str] = field(default_factory=list)
+    identifying: bool = False
+
+
+def stage_of(header: str) -> str:
+    """Guess from its name when a column's value is known; what sounds like an outcome never passes for early."""
+    if OUTCOME.search(header):
+        return "outcome"
+    if POST_TREATMENT.search(header):
+        return "post_treatment"
+    return "surgery" if SURGERY.search(header) and not DIAGNOSIS.search(header) else "baseline"
+
+
+def sounds_identifying(facts: Facts) -> bool:
+    """Whether a column's name or one of its values sounds like a person."""
+    return bool(IDENTIFYING.search(facts.source)) or any(map(IDENTIFYING_VALUE.search, facts.values))
+
+
+def is_dated(facts: Facts, date_format: str) -> bool:
+    """Whether a column's values are dates as the table's other dates."""
+    return facts.is_date and facts.dates_as(date_format) >= ENOUGH * len(facts.values)
+
+
+def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
+    """Guess what a column is.
+
+    Parameters
+    ----------
+    facts : Facts
+        What it holds.
+    names : Names
+        Gives its features their names.
+    date_format : str
+        Format of the table's dates.
+    equal_to : str or None
+        An earlier column that has the same cells.
+    day_zero : str or None
+        The date column from which years are counted.
+    """
+    draft = _kind(facts, names, date_format, equal_to, day_zero)
+    if facts.filled < facts.rows:
+        draft.notes.append(f"no value in {facts.rows - facts.filled} of {facts.rows} rows")
+    if draft.kind not in ("drop", "date"):
+        if facts.not_known_here:
+            draft.settings = {"missing": sorted(facts.not_known_here)} | draft.settings
+            draft.checks.append("do the values under missing: mean that nobody knows, or are they a finding?")
+        if draft.stage in LATE:
+            draft.settings["feature"] = False
+    return draft
+
+
+def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
+    stage = stage_of(facts.source)
+    if sounds_identifying(facts):
+        reason = "may identify a person, or is free text that may"
+        warning = "remove the column from the table before you upload it, unless it is harmless"
+        return Draft(facts.source, "drop", stage, {"reason": reason}, checks=[warning], identifying=True)
+    if facts.distinct and facts.filled > MAX_LEVELS and ID_NAME.search(facts.source):
+        return Draft(facts.source, "drop", stage, {"reason": "names a person or a sample"}, identifying=True)
+    if not facts.values:
+        return _dropped(facts, stage, "has no value in any row of the table that this was drafted from")
+    if equal_to is not None:
+        return _dropped(facts, stage, f"equal to {equal_to} in every row")
+    if facts.is_date:
+        return _date(facts, stage, date_format)
+    for guess in (_flag, _year, _ordinal, _number, _category):
+        found = guess(facts, names, stage, day_zero)
+        if found is not None:
+            return found
+    if len(facts.values) == 1:
+        return _dropped(facts, stage, "has one value only, which distinguishes nobody")
+    draft = _dropped(facts, stage, "text with too many different values for a category")
+    draft.checks.append("a category with rare levels? Then list its levels; free text belongs into no table")
+    return draft
+
+
+def _dropped(facts: Facts, stage: str, reason: str) -> Draft:
+    return Draft(facts.source, "drop", stage, {"reason": reason})
+
+
+def _date(facts: Facts, stage: str, date_format: str) -> Draft:
+    if not is_dated(facts, date_format):
+        return _dropped(facts, stage, f"its dates are not written as {date_format} as those of the other columns")
+    return Draft(facts.source, "date", stage)
+
+
+def _flag(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Draft | None:
+    lowered = {value.lower() for value in facts.values}
+    pair = next((pair for pair in PAIRS if lowered <= set(pair)), None)
+    if pair is None:
+        return None
+    sides = [[value for value in facts.values if value.lower() == side] for side in pair]
+    checks = []
+    for side, word, other in ((0, pair[0], 1), (1, pair[1], 0)):
+        if not sides[side]:
+            sides[side] = [_spelled_like(word, sides[other][0])]
+            checks.append(f"{sides[side][0]!r} never occurs; is that how it would be written?")
+    name = names.of_column(facts.source, facts.place)
+    if pair in SEX_PAIRS:
+        name = names.of_level(name, sides[0][0])
+    return Draft(facts.source, "flag", stage, {"name": name, "true": sides[0], "false": sides[1]}, checks=checks)
+
+
+def _spelled_like(word: str, example: str) -> str:
+    return word.upper() if len(example) > 1 and example.isupper() else word.title() if example[0].isupper() else word
+
+
+def _year(facts: Facts, names: Names, stage: str, day_zero: str | None) -> Draft | None:
+    numbers = facts.numbers
+    if "year" not in facts.source.lower() or facts.no_numbers or not all(n in _YEARS for n in numbers):
+        return None
+    if day_zero is None:
+        return _dropped(facts, stage, "a year by itself is no feature, and there is no date to count from")
+    event = re.sub(r"\byears?\b", "", facts.source, flags=re.IGNORECASE)
+    settings = {"name": names.of_column(f"years since {event}", facts.place), "format": "year"}
+    check = f"counted to the year of {day_zero}; is that the right date?"
+    return Draft(facts.source, "date_difference", stage, settings | {"to": day_zero, "unit": "years"}, checks=[check])
+
+
+def _number(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Draft | None:
+    numbers, others = facts.numbers, facts.no_numbers
+    if not numbers or len(others) > min(3, len(numbers) // 10):
+        return None
+    whole = all(n == int(n) for n in numbers)
+    pattern, unit, factor = next(((p, u, f) for p, u, f in UNITS if p.search(facts.source)), (None, "unknown", 1.0))
+    plain = pattern.sub("", facts.source) + f" {unit}" if pattern and factor != 1 else facts.source
+    age = bool(DIAGNOSIS.search(facts.source)) and unit == "years"
+    settings: dict[str, Any] = {"name": names.of_column(plain, facts.place), "unit": unit}
+    settings |= {"factor": factor} if factor != 1 else {}
+    settings |= _range(numbers, factor, _MAX_AGE if age else None)
+    settings |= {"integral": True} if whole and factor == 1 else {}
+    settings |= {"age": True} if age else {}
+    # A text that a single row has may be about a person.
+    shared = [value for value in others if facts.values[value] > 1]
+    settings = ({"missing": shared} if shared else {}) | settings
+    checks = ["the range is a guess; values outside of it put the row into quarantine"]
+    checks += ["which unit?"] if unit == "unknown" else []
+    checks += ["what do the texts under missing: mean?"] if shared else []
+    checks += ["some cells are no numbers; their rows go to quarantine"] if len(shared) < len(others) else []
+    return Draft(facts.source, "number", stage, settings, checks=checks)
+
+
+def _range(numbers: Sequence[float], factor: float, age: int | None) -> dict[str, float]:
+    """Return a range that is wider than the values and tells none of them."""
+    if age is not None:
+        return {"min": 0, "max": age}
+    low, high = min(numbers) * factor, max(numbers) * factor
+    return {"min": 0 if low >= 0 else -_above(-low), "max": _above(high) if high > 0 else 0}
+
+
+def _above(value: float) -> float:
+    """Return the next of 1, 2, 5, 10, 20, 50 … that is at least twice the value."""
+    power = 10.0 ** math.floor(math.log10(2 * value))
+    bound = next(step * power for step in (1, 2, 5, 10) if step * power >= 2 * value)
+    return int(bound) if bound == int(bound) else bound
+
+
+def _ordinal(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Draft | None:
+    values = list(facts.values)
+    if not _is_category(facts):
+        return None
+    numbered = not facts.no_numbers
+    if numbered and not (
+        RANKED_NAME.search(facts.source) and all(0 <= n <= MAX_NUMBERED_LEVELS for n in facts.numbers)
+    ):
+        return None
+    order = _order_of(values, named_so=bool(RANKED_NAME.search(facts.source)))
+    if order is None:
+        return None
+    levels = {value: (float(value) if numbered else place) for place, value in enumerate(order)}
+    settings = {"name": names.of_column(facts.source, facts.place), "levels": _whole(levels)}
+    return Draft(facts.source, "ordinal", stage, settings, checks=["is this the order, and are the steps alike?"])
+
+
+def _whole(levels: Mapping[str, float]) -> dict[str, float]:
+    return {value: int(number) if number == int(number) else number for value, number in levels.items()}
+
+
+def _order_of(values: Sequence[str], *, named_so: bool) -> list[str] | None:
+    """Return the values in their order, or None when they have none."""
+    for words in RANKS:
+        if all(value.lower() in words for value in values):
+            return sorted(values, key=lambda v: words.index(v.lower()))
+    shares = all(re.search(r"\d", v) and re.search(r"[%<>≤≥-]", v) for v in values)
+    staged = all(re.match(r"^[pcy]*[TNMG](is|X|\d)", v) for v in values)
+    romans = all(re.match(r"^(stage\s*)?(I{1,3}|IV|V|0)[ABC]?\d?$", v, re.IGNORECASE) for v in values)
+    if shares or staged or named_so or romans:
+        return sorted(values, key=_rank)
+    return None
+
+
+def _rank(value: str) -> tuple[float, bool, str]:
+    """Order by the first number or Roman number; of equal ones, an interval comes after its lower bound."""
+    roman = re.match(r"^(?:stage\s*)?(IV|V|I{1,3})(?=[ABC]?\d?$)", value, re.IGNORECASE)
+    digits = re.search(r"\d+(\.\d+)?", value)
+    if re.match(r"^[pcy]*Tis", value):
+        number = -1.0
+    elif roman:
+        number = ("I", "II", "III", "IV", "V").index(roman[1].upper()) + 1.0
+    else:
+        number = float(digits[0]) if digits else math.inf
+    return number, ">" in value or bool(re.search(r"-\D*\d", value)), value
+
+
+def _is_category(facts: Facts) -> bool:
+    shared = facts.filled >= ROWS_PER_LEVEL * len(facts.values)
+    return shared and not facts.many and 1 < len(facts.values) <= MAX_LEVELS
+
+
+def _category(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Draft | None:
+    if not _is_category(facts) or len(facts.values) < 2:
+        return None
+    name = names.of_column(facts.source, facts.place)
+    ordered = [value for value, _ in facts.values.most_common()]
+    settings = {"name": name, "levels": {value: names.of_level(name, value) for value in ordered}}
+    checks = [] if facts.no_numbers else ["what do the numbers stand for?"]
+    rare = sum(count < 10 for count in facts.values.values())
+    notes = [f"fewer than ten rows in {rare} of {len(ordered)} levels"] if rare else []
+    return Draft(facts.source, "one_hot", stage, settings, notes, checks)

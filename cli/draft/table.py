@@ -1,0 +1,180 @@
+"""The whole table: which column is the case, when facts were true, and what the labels may be made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.draft.facts import Facts, date_format_of
+from cli.draft.guess import Draft, draft_column, is_dated, sounds_identifying, stage_of
+from cli.draft.names import Names
+from cli.draft.words import BEGINNING, DAYS_TO_SURGERY, DEATH_PAIRS, ID_NAME
+from cli.errors import CommandError
+
+_MAX_SHAPES = 5
+
+
+_HORIZONS = [365, 1095, 1825]
+
+
+@dataclass
+class TableDraft:
+    """A clinical table as it will be written down.
+
+    Parameters
+    ----------
+    rows : int
+        Rows that were looked at.
+    id_source, id_pattern : str
+        The case's column and what its values look like.
+    missing : list of str
+        Cells that mean "not known" anywhere.
+    date_format : str
+        Of all dates.
+    dates_ambiguous : bool
+        Whether day and month could be the other way round.
+    event_times : dict
+        Stage → its event time, as in the file.
+    columns : list of Draft
+        All other columns, in the table's order.
+    labels, target : dict
+        As in the file; empty when the table has nothing to make them of.
+    """
+
+    rows: int
+    id_source: str
+    id_pattern: str
+    missing: list[str]
+    date_format: str
+    dates_ambiguous: bool
+    event_times: dict[str, Any] = field(default_factory=dict)
+    columns: list[Draft] = field(default_factory=list)
+    labels: dict[str, Any] = field(default_factory=dict)
+    target: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def checks(self) -> int:
+        """How many columns a person must decide on."""
+        return sum(bool(column.checks) for column in self.columns)
+
+    @property
+    def identifying(self) -> list[str]:
+        """Columns that seem to identify a person."""
+        return [column.source for column in self.columns if column.identifying]
+
+
+def draft_table(facts: Sequence[Facts]) -> TableDraft:
+    """Guess what a table is.
+
+    Raises
+    ------
+    CommandError
+        When no column names the case, or there is no row.
+    """
+    case = _id_column(facts)
+    others = [fact for fact in facts if fact is not case]
+    date_format, ambiguous = date_format_of(fact for fact in others if not sounds_identifying(fact))
+    missing = sorted({word for fact in others for word in fact.not_known})
+    table = TableDraft(case.rows, case.source, id_pattern(case.values), missing, date_format, ambiguous)
+    first_with: dict[int, str] = {}
+    copy_of = {fact.source: first_with.setdefault(fact.content, fact.source) for fact in others}
+    originals = [fact for fact in others if copy_of[fact.source] == fact.source and not sounds_identifying(fact)]
+    day_zero, names = _day_zero(originals, date_format), Names()
+    for fact in others:
+        original = copy_of[fact.source]
+        equal_to = original if original != fact.source else None
+        table.columns.append(draft_column(fact, names, date_format, equal_to, day_zero))
+    _add_event_times(table, day_zero)
+    _add_labels(table)
+    return table
+
+
+def _id_column(facts: Sequence[Facts]) -> Facts:
+    if not facts or not facts[0].rows:
+        raise CommandError("The table has no rows.", hint="A draft needs a header and some rows.")
+    unique = [fact for fact in facts if fact.distinct and fact.filled == fact.rows and not fact.is_date]
+    named = [fact for fact in unique if ID_NAME.search(fact.source)]
+    if not unique:
+        raise CommandError(
+            "No column has another value in every row, so none names the case.",
+            hint="A clinical table has one row per case, and a column that names it.",
+        )
+    return (named or unique)[0]
+
+
+def id_pattern(ids: Iterable[str]) -> str:
+    r"""Return a pattern of the ids' shape that holds none of them.
+
+    Examples
+    --------
+    >>> id_pattern(["R01-001", "AMC-049"])
+    '[A-Z]\\d{2}-\\d{3}|[A-Z]{3}-\\d{3}'
+    """
+    shapes = list(dict.fromkeys(_shape(value) for value in ids))
+    return "|".join(shapes) if len(shapes) <= _MAX_SHAPES else r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+
+
+def _shape(value: str) -> str:
+    parts = []
+    for run in re.finditer(r"[A-Z]+|[a-z]+|\d+|.", value, re.DOTALL):
+        text = run[0]
+        kind = next((k for k in (r"[A-Z]", r"[a-z]", r"\d") if re.fullmatch(f"{k}+", text)), None)
+        parts.append(re.escape(text) if kind is None else kind + (f"{{{len(text)}}}" if len(text) > 1 else ""))
+    return "".join(parts).replace(r"\-", "-")
+
+
+def _day_zero(facts: Sequence[Facts], date_format: str) -> str | None:
+    """Return the date that most probably begins a case: known early, and known of most cases."""
+    dates = [f for f in facts if is_dated(f, date_format) and stage_of(f.source) == "baseline"]
+    best = max(dates, key=lambda f: (f.filled, bool(BEGINNING.search(f.source))), default=None)
+    return best.source if best else None
+
+
+def _add_event_times(table: TableDraft, day_zero: str | None) -> None:
+    staged = {c.stage for c in table.columns if c.kind not in ("drop", "date")}
+    table.event_times["baseline"] = {"column": day_zero} if day_zero else "upload"
+    if "surgery" not in staged:
+        return
+    surgery = _first(table, lambda c: c.kind == "date" and c.stage == "surgery")
+    days = _first(table, lambda c: c.kind == "number" and bool(DAYS_TO_SURGERY.search(c.source)))
+    if surgery:
+        table.event_times["surgery"] = {"column": surgery.source}
+    elif day_zero and days and days.settings["unit"] == "days" and days.settings.get("integral"):
+        table.event_times["surgery"] = {"column": day_zero, "plus_days": days.source}
+    else:
+        table.event_times["surgery"] = "upload"
+
+
+def _first(table: TableDraft, wanted: Callable[[Draft], bool]) -> Draft | None:
+    return next((column for column in table.columns if wanted(column)), None)
+
+
+def _add_labels(table: TableDraft) -> None:
+    died = _first(table, lambda c: c.kind == "flag" and c.stage == "outcome" and _is_death(c))
+    if died is None:
+        return
+    table.target = {"column": died.source, "positive": died.settings["false"]}
+    table.labels = {"died": died.source}
+    death = _first(table, _late_date(r"death|died|deceas"))
+    alive = _first(table, _late_date(r"alive|last|follow"))
+    dated = [s for s in ("surgery", "baseline") if isinstance(table.event_times.get(s), dict)]
+    if not (death and alive and dated):
+        return
+    table.labels |= {"origin": dated[0], "death": death.source, "last_alive": alive.source}
+    recurred = _first(table, lambda c: c.kind == "flag" and bool(re.search("recur|relaps", c.source, re.IGNORECASE)))
+    recurred_at = _first(table, _late_date(r"recur|relaps"))
+    if recurred and recurred_at:
+        table.labels |= {"recurrence": recurred.source, "recurrence_date": recurred_at.source}
+    table.labels["horizons_days"] = _HORIZONS
+
+
+def _is_death(column: Draft) -> bool:
+    pair = tuple(column.settings[side][0].lower() for side in ("true", "false"))
+    return pair in DEATH_PAIRS or bool(re.search(r"\b(death|dead|died|deceased)\b", column.source, re.IGNORECASE))
+
+
+def _late_date(pattern: str) -> Callable[[Draft], bool]:
+    found = re.compile(pattern, re.IGNORECASE)
+    return lambda c: c.kind == "date" and c.stage == "outcome" and bool(found.search(c.source))

@@ -1,0 +1,307 @@
+"""The ledger as a person or a script reads it: every unit ever uploaded and where it stands."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.deployment import Deployment
+from cli.terminal import (
+    COLUMN_GAP,
+    INDENT,
+    STATUS_STYLES,
+    duration,
+    make_table,
+    megabytes,
+    plural,
+    print_block,
+    print_heading,
+    print_line,
+    shorten,
+    status_text,
+)
+
+STATUSES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED", "QUARANTINED", "FAILED")
+
+
+END_STATUSES = frozenset({"COMPLETED", "QUARANTINED", "FAILED"})
+
+
+REFUSED_STATUSES = frozenset({"QUARANTINED", "FAILED"})
+
+
+_PIN = "assay#"
+"""Begins the keys under which the ledger keeps the assay of a feature group: no unit."""
+
+
+_TIMES = (
+    "received_at",
+    "last_arrival",
+    "requested_at",
+    "ready_at",
+    "processing_at",
+    "processed_at",
+    "completed_at",
+    "quarantined_at",
+    "failed_at",
+)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit of work, as the ledger's item describes it.
+
+    Parameters
+    ----------
+    item : mapping
+        The item, with plain numbers.
+    """
+
+    item: Mapping[str, Any]
+
+    def text(self, name: str) -> str:
+        """Return an attribute as text; empty when the item does not have it."""
+        value = self.item.get(name)
+        return "" if value is None else str(value)
+
+    def number(self, name: str) -> int:
+        """Return an attribute as a whole number; 0 when the item does not have it."""
+        return int(self.item.get(name) or 0)
+
+    @property
+    def unit_id(self) -> str:
+        """`imaging#<dataset>#<subject>#<study>`, `genomics#<dataset>#<case>` or `clinical#<dataset>#<file>`."""
+        return self.text("unit_id")
+
+    @property
+    def status(self) -> str:
+        """Where the unit stands."""
+        return self.text("status")
+
+    @property
+    def is_rna(self) -> bool:
+        """Whether it is of RNA-seq: reads of a case, or their reference."""
+        return self.unit_id.startswith("genomics#") and not self.is_table
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table of many cases: a clinical one, or a ready matrix."""
+        return self.unit_id.startswith("clinical#") or (
+            self.unit_id.startswith("genomics#") and self.unit_id.endswith("#-expression")
+        )
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Rows and records of a table; empty before it was read."""
+        found: Mapping[str, int] = self.item.get("counts") or {}
+        return found
+
+    @property
+    def what(self) -> str:
+        """The study's name, or what there is of RNA-seq or of tables."""
+        if self.is_table:
+            return "clinical table" if self.unit_id.startswith("clinical#") else "matrix"
+        if not self.is_rna:
+            return self.text("study")
+        return "reference" if self.unit_id.startswith("genomics#_references#") else "RNA-seq"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it has ended and nothing has arrived since that would start it again."""
+        return self.status in END_STATUSES and "due_at" not in self.item
+
+    @property
+    def is_note(self) -> bool:
+        """Whether the item only tells of something that no run can take, such as a refused key."""
+        return self.text("kind") == "note"
+
+    @property
+    def waits_for_rest(self) -> bool:
+        """Whether it was looked at and found to lack objects that may still come."""
+        return self.status == "RECEIVING" and self.text("reason_code") == "INCOMPLETE_STUDY"
+
+    @property
+    def is_waiting_for_image(self) -> bool:
+        """Whether the stack has no container image that could process it."""
+        return self.text("reason_code") == "IMAGE_NOT_SET"
+
+    @property
+    def name(self) -> str:
+        """Subject and study, short enough for one line."""
+        return f"{self.subject} {shorten(self.what)}"
+
+    @property
+    def subject(self) -> str:
+        """The subject, the case or, shortened, the file."""
+        return shorten(self.text("subject"), 32) if self.is_table else self.text("subject")
+
+    @property
+    def changed_at(self) -> int:
+        """Epoch second of the last thing that happened to it."""
+        return max((self.number(name) for name in _TIMES), default=0)
+
+
+def read_units(deployment: Deployment) -> list[Unit]:
+    """Return every unit of the ledger, in the order of the pipeline and then of their names."""
+    table = deployment.ledger
+    answer = table.scan(ConsistentRead=True)
+    items = list(answer["Items"])
+    while "LastEvaluatedKey" in answer:
+        answer = table.scan(ConsistentRead=True, ExclusiveStartKey=answer["LastEvaluatedKey"])
+        items.extend(answer["Items"])
+    return sorted((Unit(plain(item)) for item in items if not str(item["unit_id"]).startswith(_PIN)), key=_order)
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - an item holds whatever DynamoDB can
+    """Return a value of DynamoDB's resource interface with numbers that JSON knows."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Mapping):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list | set | tuple):
+        return [plain(part) for part in value]
+    return value
+
+
+def _order(unit: Unit) -> tuple[int, str]:
+    rank = STATUSES.index(unit.status) if unit.status in STATUSES else len(STATUSES)
+    return rank, unit.unit_id
+
+
+def count_statuses(units: Iterable[Unit]) -> dict[str, int]:
+    """Return how many units stand where, in the order of the pipeline, without zeros."""
+    counts = Counter(unit.status for unit in units)
+    order = (*STATUSES, *sorted(set(counts) - set(STATUSES)))
+    return {status: counts[status] for status in order if counts[status]}
+
+
+def as_document(deployment: Deployment, units: list[Unit]) -> dict[str, Any]:
+    """Return the ledger in the form that scripts read (`status --json`).
+
+    Returns
+    -------
+    dict
+        `stack`, `counts` by status, and `units` with the attributes documented in docs/outputs.md.
+    """
+    return {
+        "stack": deployment.stack,
+        "counts": count_statuses(units),
+        "units": [dict(sorted(unit.item.items())) for unit in units],
+    }
+
+
+def print_units(console: Console, units: list[Unit]) -> None:
+    """Print the ledger as a table, the reasons of what was refused below it, and a line of totals."""
+    columns = _columns(units, console.width)
+    table = make_table(*(c.title for c in columns), right=tuple(c.title for c in columns if c.is_number))
+    now = time.time()
+    for unit in units:
+        table.add_row(*(column.cell(unit, now) for column in columns))
+    print_block(console, table)
+    print_tables(console, units)
+    print_reasons(console, units)
+    print_totals(console, units)
+
+
+def _columns(units: list[Unit], width: int) -> list[_Column]:
+    """Return the columns that there is room for; the dataset is one of them when there are several."""
+    if not _has_several_datasets(units):
+        return [column for column in _COLUMNS if width >= column.from_width]
+    left = width - COLUMN_GAP - max(len(unit.text("dataset")) for unit in units)
+    dataset = _Column("Dataset", lambda unit, _: unit.text("dataset"))
+    return [dataset, *(column for column in _COLUMNS if left >= column.from_width)]
+
+
+def _has_several_datasets(units: list[Unit]) -> bool:
+    return len({unit.text("dataset") for unit in units}) > 1
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the table, and the width of a terminal from which on there is room for it."""
+
+    title: str
+    cell: Callable[[Unit, float], Text | str]
+    from_width: int = 0
+    is_number: bool = False
+
+
+def _ago(now: float, then: int) -> str:
+    return f"{duration(max(0.0, now - then))} ago" if then else "–"
+
+
+_COLUMNS = (
+    _Column("Subject", lambda unit, _: unit.subject),
+    _Column("Study", lambda unit, _: shorten(unit.what, 18)),
+    _Column("Status", lambda unit, _: status_text(unit.status)),
+    _Column("Reason", lambda unit, _: unit.text("reason_code") or "–", from_width=105),
+    _Column("Objects", lambda unit, _: f"{unit.number('objects'):,}", 65, is_number=True),
+    _Column("MB", lambda unit, _: megabytes(unit.number("bytes")), 65, is_number=True),
+    _Column("Arrived", lambda unit, now: _ago(now, unit.number("received_at")), from_width=125),
+    _Column("Changed", lambda unit, now: _ago(now, unit.changed_at), from_width=80),
+)
+
+
+def print_reasons(console: Console, units: list[Unit]) -> None:
+    """Print why each unit that carries a reason does so."""
+    explained = [unit for unit in units if unit.text("reason_code")]
+    if not explained:
+        return
+    several = _has_several_datasets(units)
+    print_heading(console, "Why")
+    for unit in explained:
+        style = STATUS_STYLES.get(unit.status, "")
+        name = f"{unit.text('dataset')} {unit.name}" if several else unit.name
+        print_block(console, Text.assemble(name, "  ", (unit.text("reason_code"), style)))
+        print_block(console, Text(unit.text("reason_message")), indent=INDENT + 2)
+
+
+def print_tables(console: Console, units: list[Unit]) -> None:
+    """Print what became of the rows of each table that was read."""
+    read = [unit for unit in units if unit.is_table and unit.counts]
+    if not read:
+        return
+    print_heading(console, "Tables: rows and records")
+    several = len({unit.text("dataset") for unit in read}) > 1
+    for unit in read:
+        name = f"{unit.text('dataset')} {unit.subject}" if several else unit.subject
+        print_block(console, Text.assemble(name, "  ", (describe_counts(unit.counts), "dim")))
+
+
+def describe_counts(counts: Mapping[str, int]) -> str:
+    """Say what became of a table's rows.
+
+    Examples
+    --------
+    >>> describe_counts({"rows": 10, "written": 20, "unchanged": 0, "rejected_rows": 1})
+    '10 rows: 20 records written, 1 row rejected'
+    """
+    parts = [f"{plural(counts.get('written', 0), 'record')} written"]
+    words = (
+        ("unchanged", "record", "unchanged"),
+        ("records_refused", "record", "refused"),
+        ("rejected_rows", "row", "rejected"),
+        ("dropped_rows", "row", "left out by a filter"),
+        ("labels_held", "label", "held back"),
+    )
+    parts += [f"{plural(counts[name], noun)} {what}" for name, noun, what in words if counts.get(name)]
+    return f"{plural(counts.get('rows', 0), 'row')}: {', '.join(parts)}"
+
+
+def print_totals(console: Console, units: list[Unit]) -> None:
+    """Print one line with the number of units by status, and what they amount to."""
+    objects = sum(unit.number("objects") for unit in units)
+    size = sum(unit.number("bytes") for unit in units)
+    counts = " · ".join(f"{count} {status}" for status, count in count_statuses(units).items())
+    console.print()
+    print_line(
+        console,
+        f"{plural(len(units), 'unit')}: {counts}   ({plural(objects, 'object')}, {megabytes(size)} MB)",
+    )

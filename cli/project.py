@@ -1,0 +1,63 @@
+"""Where things are in the source tree, and the names used on the laptop."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+STATE = ROOT / ".local"
+
+
+DEMO_OUTPUT = ROOT / "demo-output"
+
+
+DATASET_FILES = ROOT / "functions" / "datasets"
+
+
+REGION = "us-east-1"
+
+
+ACCOUNT = "000000000000"
+
+
+STACK = "laptop"
+"""Short: a feature group's name is stack, dataset and content, of 64 characters at most."""
+
+
+DATASET = "nsclc_radiogenomics"
+
+
+RADIOMICS_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-radiomics:local"
+
+
+RNASEQ_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-rnaseq:local"
+
+
+PYTHON_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+QUIET_PERIOD_SECONDS = 5
+
+
+def shown(path: Path) -> str:
+    """Return a path as the user would type it: relative to the current folder when it is inside it."""
+    resolved = path.resolve()
+    here = Path.cwd().resolve()
+    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
+
+
+def find_program() -> str:
+    """Return what the user types before a command's name: short when `python` is this interpreter."""
+    found = shutil.which("python")
+    if found and Path(found).absolute() == Path(sys.executable).absolute():
+        return "python -m local"
+    # Not resolved: an environment's interpreter is a link, and what it links to lacks the packages.
+    python = Path(sys.executable)
+    return f"{python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python} -m local"
+
+
+PROGRAM = find_program()

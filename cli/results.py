@@ -1,0 +1,115 @@
+"""Copies what the system wrote (features, overlays, reports, reasons) to a local folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from cli.deployment import Deployment
+from cli.features import describe_group, read_features
+from cli.genomics_folders import REFERENCES
+from cli.ledger import Unit
+from cli.rows import write_csv
+
+RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "rejection.json")
+
+
+TABLE_RESULT_NAMES = ("report.html", "report.json", "rejected.csv", "ingest.json")
+
+
+RNA_RESULT_NAMES = ("{case}.quant.genes.sf", "{case}.quant.metrics.csv", "run.json", "rejection.json")
+
+
+_THREADS = 8
+
+
+def results_prefix(unit: Unit) -> str:
+    """Return where a unit's results are in the processed bucket."""
+    modality, dataset, *rest = unit.unit_id.split("#")
+    if dataset == REFERENCES:
+        return f"references/{'/'.join(rest)}/"
+    if unit.is_table:
+        folder = f"{modality}/{dataset}/" if modality == "clinical" else f"{modality}/{dataset}/{rest[0]}/"
+        return f"{folder}{unit.text('content_version')}/"
+    return f"{modality}/{dataset}/{'/'.join(rest)}/"
+
+
+def result_names(unit: Unit) -> list[str]:
+    """Return the names of the results of a unit that a person wants to see."""
+    if unit.is_table:
+        return list(TABLE_RESULT_NAMES) if unit.text("content_version") else []
+    if not unit.is_rna:
+        return list(RESULT_NAMES)
+    return [name.format(case=unit.text("subject")) for name in RNA_RESULT_NAMES]
+
+
+def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) -> list[Path]:
+    """Copy the results of units to `<folder>/<subject>/`, or `<folder>/<subject>/<study>/` where there are several.
+
+    Those of reads go to `<folder>/<case>/rna/`, those of tables to `<folder>/clinical/<file>/`, a matrix's to
+    `<folder>/matrix/`.
+
+    Returns
+    -------
+    list of Path
+        The files that were written; a unit has features or a rejection, not both.
+    """
+    units = list(units)
+    studies = Counter(unit.text("subject") for unit in units if not (unit.is_rna or unit.is_table))
+    wanted = [(unit, name) for unit in units for name in result_names(unit)]
+
+    def save(item: tuple[Unit, str]) -> Path | None:
+        unit, name = item
+        return _save(deployment, results_prefix(unit) + name, folder / _place(unit, studies) / name)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return [path for path in pool.map(save, wanted) if path]
+
+
+def save_dataset(deployment: Deployment, dataset: str, units: Iterable[Unit], folder: Path) -> list[Path]:
+    """Save all of a dataset: the results of its units, and the newest records of each feature group as a CSV.
+
+    Returns
+    -------
+    list of Path
+        The files that were written; a group without records has none.
+    """
+    own = [unit for unit in units if unit.unit_id.split("#")[1] == dataset and not unit.is_note]
+    return [*save_tables(deployment, dataset, folder), *save_results(deployment, own, folder)]
+
+
+def save_tables(deployment: Deployment, dataset: str, folder: Path) -> list[Path]:
+    """Save the newest records of each feature group of a dataset as `<folder>/<content>.csv`, such as `imaging.csv`."""
+    prefix, saved = f"{deployment.stack}-{dataset}-", []
+    for name in deployment.feature_groups:
+        if name.startswith(prefix):
+            group = describe_group(deployment, name)
+            content = name.removeprefix(prefix).rpartition("-v")[0]
+            if rows := read_features(deployment, group):
+                saved.append(write_csv(rows, group.features, folder / f"{content}.csv"))
+    return saved
+
+
+def _place(unit: Unit, studies: Mapping[str, int]) -> Path:
+    subject = unit.text("subject")
+    if unit.is_table:
+        is_clinical = unit.unit_id.startswith("clinical#")
+        return Path("clinical", subject).with_suffix("") if is_clinical else Path("matrix")
+    several = "rna" if unit.is_rna else unit.text("study") if studies[subject] > 1 else ""
+    return Path(subject, several)
+
+
+def _save(deployment: Deployment, key: str, path: Path) -> Path | None:
+    try:
+        body = deployment.s3.get_object(Bucket=deployment.output("ProcessedBucketName"), Key=key)["Body"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return None
+        raise
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body.read())
+    return path

@@ -1,0 +1,268 @@
+"""Watches units move through the pipeline until all have ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console, Group
+from rich.live import Live
+from rich.padding import Padding
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from cli.deployment import Deployment
+from cli.errors import CommandError
+from cli.ledger import REFUSED_STATUSES, Unit, count_statuses, read_units
+from cli.terminal import INDENT, STATUS_STYLES, duration, make_table, plural, print_line, shorten
+
+_POLL_SECONDS = 0.5
+
+
+_NUDGE_SECONDS = 2.0
+
+
+# Events take a moment from S3 to the queue: the ledger is believed to be whole only after this long.
+_SETTLE_SECONDS = 3.0
+
+
+_STAGES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED")
+
+
+_LIVE_MARGIN_LINES = 12
+
+
+_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How waiting ended.
+
+    Parameters
+    ----------
+    units : list of Unit
+        The units waited for.
+    seconds : float
+        How long it took.
+    timed_out : bool
+        Whether some had not ended.
+    problems : tuple of str
+        What went wrong with the sweep meanwhile.
+    """
+
+    units: list[Unit]
+    seconds: float
+    timed_out: bool
+    problems: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> list[Unit]:
+        """Units without features that nothing but a person or a further upload will move."""
+        return [unit for unit in self.units if unit.status in REFUSED_STATUSES or unit.waits_for_rest]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every unit has its features in the store."""
+        return bool(self.units) and not self.timed_out and not self.refused
+
+
+@contextmanager
+def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
+    """Invoke the sweep every other second while the block runs: its own schedule is once a minute.
+
+    Yields
+    ------
+    list of str
+        Filled with what the sweep function reported as its own failure; empty when all is well.
+    """
+    problems: list[str] = []
+    stop = threading.Event()
+    function = deployment.output("SweepFunctionName")
+
+    def nudge() -> None:
+        while not stop.is_set():
+            problem = _invoke_sweep(deployment, function)
+            if problem and problem not in problems:
+                problems.append(problem)
+            stop.wait(_NUDGE_SECONDS)
+
+    thread = threading.Thread(target=nudge, name="sweep", daemon=True)
+    thread.start()
+    try:
+        yield problems
+    finally:
+        stop.set()
+        thread.join(timeout=5)
+
+
+def _invoke_sweep(deployment: Deployment, function: str) -> str:
+    try:
+        answer = deployment.lambda_.invoke(FunctionName=function, Payload=b"{}")
+    except ClientError as error:
+        # A sweep is running already: that is as good.
+        return "" if error.response["Error"]["Code"] in _THROTTLED else str(error)
+    except BotoCoreError as error:
+        return str(error)
+    return answer["Payload"].read().decode(errors="replace")[:500] if answer.get("FunctionError") else ""
+
+
+def wait_for_units(
+    console: Console,
+    deployment: Deployment,
+    *,
+    unit_ids: Sequence[str] = (),
+    timeout: float = 600.0,
+) -> Outcome:
+    """Show units on their way until all have ended.
+
+    Parameters
+    ----------
+    console : Console
+        Where they are shown: as a live table on a terminal, as lines in a log.
+    deployment : Deployment
+        The stack.
+    unit_ids : sequence of str
+        Units to wait for; without any, all that the ledger has or is about to have.
+    timeout : float
+        Seconds after which waiting ends.
+
+    Raises
+    ------
+    CommandError
+        When nothing has been uploaded, or the stack has no image to process it with.
+    """
+    started = time.monotonic()
+    view = _LiveView(console) if console.is_terminal else _LogView(console)
+    with nudged_sweep(deployment) as problems, view:
+        while True:
+            units = _select(read_units(deployment), unit_ids)
+            seconds = time.monotonic() - started
+            view.show(units, seconds)
+            if _have_ended(deployment, units, unit_ids, seconds):
+                return Outcome(units, seconds, timed_out=False)
+            if seconds > timeout:
+                return Outcome(units, seconds, timed_out=True, problems=tuple(problems))
+            _check_image(units)
+            time.sleep(_POLL_SECONDS)
+
+
+def _select(units: list[Unit], unit_ids: Sequence[str]) -> list[Unit]:
+    return [unit for unit in units if unit.unit_id in unit_ids] if unit_ids else units
+
+
+def _have_ended(deployment: Deployment, units: list[Unit], unit_ids: Sequence[str], seconds: float) -> bool:
+    if len(units) < len(unit_ids) or not all(unit.is_settled or unit.waits_for_rest for unit in units):
+        return False
+    return bool(unit_ids) or (seconds > _SETTLE_SECONDS and not _messages(deployment))
+
+
+def _messages(deployment: Deployment) -> int:
+    """Return how many arrivals the ledger does not know of yet."""
+    attributes = deployment.sqs.get_queue_attributes(
+        QueueUrl=deployment.resource("ArrivalsQueue"),
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return sum(int(count) for count in attributes.values())
+
+
+def _check_image(units: list[Unit]) -> None:
+    open_units = [unit for unit in units if not unit.is_settled]
+    if open_units and all(unit.is_waiting_for_image for unit in open_units):
+        raise CommandError(
+            f"{plural(len(open_units), 'unit waits', 'units wait')} for a container image (IMAGE_NOT_SET).",
+            # The ledger says which: each kind of unit has a parameter of its own.
+            hint=" ".join(
+                f"{text[:1].upper()}{text[1:]}." for text in sorted({u.text("reason_message") for u in open_units})
+            ),
+        )
+
+
+class _LiveView:
+    """One row per unit, with the stages it has passed."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._spinner = Spinner("dots")
+        self._live = Live(console=console, transient=True, refresh_per_second=8)
+
+    def __enter__(self) -> _LiveView:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, units: list[Unit], seconds: float) -> None:
+        self._spinner.update(text=Text(_summary(units, seconds)))
+        content = Group(Text(), self._table(units), Text(), self._spinner)
+        self._live.update(Padding(content, (0, 0, 0, INDENT + 5)))
+
+    def _table(self, units: list[Unit]) -> Table:
+        table = make_table("Subject", "Study", "Stage", "")
+        room = max(3, self._console.height - _LIVE_MARGIN_LINES)
+        # Those still on their way first: the others are done moving.
+        for unit in sorted(units, key=lambda unit: (unit.is_settled, unit.unit_id))[:room]:
+            table.add_row(unit.subject, shorten(unit.what, 20), _bar(unit), _stage(unit))
+        if len(units) > room:
+            table.add_row(Text(f"… and {len(units) - room} more", style="dim"))
+        return table
+
+
+def _bar(unit: Unit) -> Text:
+    if unit.status in REFUSED_STATUSES:
+        return Text("■" * len(_STAGES), style="red")
+    passed = _STAGES.index(unit.status) + 1 if unit.status in _STAGES else 0
+    style = STATUS_STYLES.get(unit.status, "")
+    return Text("■" * passed, style=style) + Text("·" * (len(_STAGES) - passed), style="dim")
+
+
+def _stage(unit: Unit) -> Text:
+    style = STATUS_STYLES.get(unit.status, "")
+    reason = unit.text("reason_code")
+    return Text(unit.status, style=style) + Text(f"  {reason}" if reason else "", style="dim")
+
+
+class _LogView:
+    """One line whenever the counts change."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: dict[str, int] | None = None
+
+    def __enter__(self) -> _LogView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Lines need no tidying."""
+
+    def show(self, units: list[Unit], seconds: float) -> None:
+        counts = count_statuses(units)
+        if counts != self._last:
+            print_line(self._console, f"     {seconds:6.1f} s   {_summary(units, None)}")
+            self._last = counts
+
+
+def _summary(units: list[Unit], seconds: float | None) -> str:
+    if not units:
+        text = "no unit has arrived yet"
+    else:
+        text = " · ".join(f"{count} {status}" for status, count in count_statuses(units).items())
+    return text if seconds is None else f"{text}   {duration(seconds)}"
+
+
+def print_outcome(console: Console, outcome: Outcome) -> None:
+    """Print how many units ended well and, for each that did not, why."""
+    completed = count_statuses(outcome.units).get("COMPLETED", 0)
+    text = f"{completed} of {plural(len(outcome.units), 'unit')} COMPLETED in {duration(outcome.seconds)}."
+    print_line(console, text, style="green" if outcome.succeeded else "")
+    if outcome.timed_out:
+        waiting = [unit for unit in outcome.units if not unit.is_settled]
+        print_line(console, f"Still on their way when time ran out: {len(waiting)}.", style="red")
+    for problem in outcome.problems:
+        print_line(console, f"The sweep function failed: {problem}", style="red")

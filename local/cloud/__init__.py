@@ -1,0 +1,1 @@
+"""The laptop cloud as a whole: start it, deploy to it, stop it."""

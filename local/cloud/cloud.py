@@ -1,0 +1,364 @@
+"""Starts, finds and stops the laptop cloud: one emulator process and everything it starts.
+
+The emulator needs libraries that the project's own tools cannot share an environment with, so it runs in
+`.venv-emulator` as a process of its own; this module runs in the caller's environment. The emulator leads
+a session of its own: whatever it starts (functions, processing jobs) belongs to that session, and stopping
+the cloud ends exactly that session.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.cloud.processes import command_line, exists, send_signal, session_members
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+INTERPRETER = REPOSITORY / ".venv-emulator" / "bin" / "python"
+
+
+REGION = "us-east-1"
+
+
+ACCESS_KEY = "test"  # the emulator's account root: IAM enforcement lets it through, as AWS does
+
+
+HOST = "127.0.0.1"
+
+
+START_SECONDS = 60.0
+
+
+STOP_SECONDS = 10.0
+
+
+_POLL_SECONDS = 0.05
+
+
+_LOG_TAIL_LINES = 30
+
+
+_PORT_ATTEMPTS = 3
+
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Reaches this computer without the proxy that the user's settings may name."""
+
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Emulators started by this process: kept so that they are reaped when they end."""
+
+
+def client_environment(endpoint: str) -> dict[str, str]:
+    """Return the variables with which any AWS tool reaches the cloud at an endpoint and no other.
+
+    Returns
+    -------
+    dict
+        Endpoint, the account root's keys and the region; the empty files and the disabled metadata
+        service keep the caller's own profiles out.
+    """
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+CLIENT_VARIABLES = tuple(client_environment(""))
+"""What a shell has exported that talks to a laptop cloud."""
+
+
+class CloudError(RuntimeError):
+    """The cloud did not come up, or did not go away."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running laptop cloud.
+
+    Parameters
+    ----------
+    endpoint : str
+        URL that every AWS client talks to.
+    port : int
+        Port on 127.0.0.1.
+    pid : int
+        The emulator's process, which leads the session of everything it starts.
+    root : Path
+        Folder of the cloud's state and log.
+    """
+
+    endpoint: str
+    port: int
+    pid: int
+    root: Path
+
+    @property
+    def log(self) -> Path:
+        """The emulator's log file."""
+        return self.root / "cloud.log"
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which any AWS tool reaches this cloud and no other."""
+        return client_environment(self.endpoint)
+
+
+def start_cloud(
+    root: Path,
+    *,
+    enforce_iam: bool = True,
+    job_slots: int = 2,
+    extra_env: Mapping[str, str] | None = None,
+    die_with_parent: bool = False,
+) -> Cloud:
+    """Start a cloud, or return the one that already runs in this folder.
+
+    A cloud starts empty: what an earlier one left in the folder is removed first.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of its state and log; made when missing.
+    enforce_iam : bool
+        Whether the functions' and jobs' calls are checked against their roles' policies.
+    job_slots : int
+        How many processing jobs run at the same time; the others wait.
+    extra_env : mapping, optional
+        More variables for the emulator.
+    die_with_parent : bool
+        Whether the cloud also ends when the calling process does, however that happens.
+
+    Raises
+    ------
+    CloudError
+        When it is not healthy in time; the message ends with the last lines of its log.
+    """
+    root = root.resolve()
+    if running := read_cloud(root):
+        return running
+    stop_cloud(root)
+    _clear(root)
+    (root / "tmp").mkdir(parents=True)
+    settings = _settings(root, enforce_iam, job_slots, extra_env or {}, die_with_parent)
+    for attempt in range(1, _PORT_ATTEMPTS + 1):
+        cloud = _spawn(root, settings)
+        try:
+            if _wait_until_healthy(cloud):
+                return cloud
+        except BaseException:  # Ctrl-C too: nothing that was started stays
+            stop_cloud(cloud)
+            raise
+        stop_cloud(cloud)
+        if attempt == _PORT_ATTEMPTS or "already in use" not in _log_tail(cloud.log):
+            break
+    raise CloudError(f"The laptop cloud did not start; the end of {cloud.log} says:\n{_log_tail(cloud.log)}")
+
+
+def read_cloud(root: Path) -> Cloud | None:
+    """Return the cloud that runs in a folder, or None.
+
+    Parameters
+    ----------
+    root : Path
+        The folder it was started with.
+    """
+    cloud = _read_state(root.resolve())
+    return cloud if cloud is not None and _is_ours(cloud) else None
+
+
+def stop_cloud(target: Cloud | Path) -> bool:
+    """Stop a cloud with everything it started, and remove its data; nothing else is touched.
+
+    Parameters
+    ----------
+    target : Cloud or Path
+        The cloud, or the folder it was started with.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to stop.
+
+    Raises
+    ------
+    CloudError
+        When a process of the cloud survives.
+    """
+    cloud = target if isinstance(target, Cloud) else _read_state(target.resolve())
+    if cloud is None:
+        return False
+    was_running = _is_ours(cloud)
+    if was_running:
+        send_signal(cloud.pid, signal.SIGTERM)
+        _wait_until(lambda: not _is_ours(cloud), STOP_SECONDS)
+    leftovers = _end_session(cloud)
+    _clear(cloud.root)
+    (cloud.root / "state.json").unlink(missing_ok=True)
+    return was_running or leftovers
+
+
+def _settings(
+    root: Path, enforce_iam: bool, job_slots: int, extra: Mapping[str, str], die_with_parent: bool
+) -> dict[str, str]:
+    """Return the emulator's whole environment.
+
+    Nothing is inherited but the search path: the functions inherit this environment, and neither the caller's
+    AWS settings and profiles nor its Python paths may leak into them.
+    """
+    settings = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(root / "tmp"),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "TMPDIR": str(root / "tmp"),
+        "PYTHONUNBUFFERED": "1",
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AUTH": "true" if enforce_iam else "false",
+        "S3_PERSIST": "1",  # otherwise every byte ever uploaded stays in memory
+        "S3_DATA_DIR": str(root / "s3"),
+        "LAMBDA_EXECUTOR": "local",
+        "DOCKER_HOST": f"unix://{root}/no-docker.sock",  # the same behaviour with and without Docker
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",  # would listen on a fixed port of every interface
+        "MULTIMODAL_JOB_SLOTS": str(job_slots),
+        "MULTIMODAL_CLOUD_ROOT": str(root),
+    }
+    if die_with_parent:
+        settings["MULTIMODAL_PARENT_PID"] = str(os.getpid())
+    return {**settings, **extra}
+
+
+def _spawn(root: Path, settings: dict[str, str]) -> Cloud:
+    if not INTERPRETER.exists():
+        raise CloudError(f"{INTERPRETER.parent.parent.name}/ is missing; `make setup` creates it.")
+    port = _free_port()
+    environment = {
+        **settings,
+        "GATEWAY_PORT": str(port),
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{port}",
+    }
+    with (root / "cloud.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(INTERPRETER), "-m", "local.cloud.emulator_process", str(root)],
+            cwd=REPOSITORY,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _children[process.pid] = process
+    cloud = Cloud(f"http://{HOST}:{port}", port, process.pid, root)
+    _write_state(cloud)
+    return cloud
+
+
+def _wait_until_healthy(cloud: Cloud) -> bool:
+    return _wait_until(lambda: _answers(cloud) or not _is_alive(cloud.pid), START_SECONDS) and _is_alive(cloud.pid)
+
+
+def _answers(cloud: Cloud) -> bool:
+    try:
+        with _DIRECT.open(f"{cloud.endpoint}/_ministack/health", timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _end_session(cloud: Cloud) -> bool:
+    """Kill what is left of the cloud's session and return whether there was anything."""
+    found = False
+
+    def _none_left() -> bool:
+        nonlocal found
+        left = session_members(cloud.pid)
+        if _is_ours(cloud):
+            left.append(cloud.pid)
+        found = found or bool(left)
+        for pid in left:
+            send_signal(pid, signal.SIGKILL)
+        return not left
+
+    if _foreign_leader(cloud):
+        return False
+    if not _wait_until(_none_left, STOP_SECONDS):
+        raise CloudError(f"Processes of the laptop cloud (session {cloud.pid}) could not be stopped.")
+    return found
+
+
+def _foreign_leader(cloud: Cloud) -> bool:
+    """Whether the process id was given to another program since: its session is not ours to end."""
+    # A process that is just ending has no command line any more: that is ours, not another program.
+    return _is_alive(cloud.pid) and command_line(cloud.pid) != "" and not _is_ours(cloud)
+
+
+def _is_ours(cloud: Cloud) -> bool:
+    if cloud.pid in _children:  # a child that just begins has no command line yet, and nobody else its id
+        return _is_alive(cloud.pid)
+    line = command_line(cloud.pid)
+    return _is_alive(cloud.pid) and "local.cloud.emulator_process" in line and str(cloud.root) in line
+
+
+def _is_alive(pid: int) -> bool:
+    child = _children.get(pid)
+    return exists(pid) if child is None else child.poll() is None
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(_POLL_SECONDS)
+    return condition()
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _clear(root: Path) -> None:
+    for name in ("s3", "tmp", "jobs", "runtime"):
+        shutil.rmtree(root / name, ignore_errors=True)
+
+
+def _write_state(cloud: Cloud) -> None:
+    state = {**dataclasses.asdict(cloud), "root": str(cloud.root)}
+    (cloud.root / "state.json").write_text(json.dumps(state, indent=2) + "\n")
+
+
+def _read_state(root: Path) -> Cloud | None:
+    try:
+        state = json.loads((root / "state.json").read_text())
+        return Cloud(str(state["endpoint"]), int(state["port"]), int(state["pid"]), root)
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
+def _log_tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:])

@@ -1,0 +1,161 @@
+"""Starts a cloud and deploys the template to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from cli.deployment import Deployment, connect
+from cli.errors import CommandError, UsageError
+from cli.features import describe_group
+from cli.project import DATASET_FILES, PROGRAM, PYTHON_RUNTIME, STACK, STATE, shown
+from cli.terminal import Steps, plural, print_heading, print_line
+from local.cloud.cloud import read_cloud, start_cloud, stop_cloud
+from local.cloud.deploy import build, build_folder, deploy
+from local.cloud.processes import undisturbed
+
+LAUNCH_STEPS = 3
+
+
+def launch(
+    steps: Steps, root: Path, *, die_with_parent: bool = False, parameters: Mapping[str, str] | None = None
+) -> tuple[Deployment, dict[str, str]]:
+    """Start a cloud, build the functions and deploy the template: three steps.
+
+    Parameters
+    ----------
+    steps : Steps
+        Where progress is shown.
+    root : Path
+        Folder of the cloud's state.
+    die_with_parent : bool
+        Whether the cloud ends with this process, however that ends.
+    parameters : mapping, optional
+        Template parameters beyond those of the laptop; one that is not given keeps the value of the last deployment.
+
+    Returns
+    -------
+    deployment : Deployment
+        The stack.
+    environment : dict
+        The `AWS_*` variables with which any tool reaches the cloud.
+    """
+    with steps.step("Start a cloud on this computer") as step:
+        cloud = start_cloud(root, die_with_parent=die_with_parent)
+        environment = dict(cloud.environment())
+        step.detail = environment["AWS_ENDPOINT_URL"]
+    with build_folder():
+        with steps.step("Build the functions (sam build)") as step:
+            build(environment)
+            step.detail = PYTHON_RUNTIME
+        with steps.step("Deploy template.yaml (sam deploy)") as step:
+            deployment = connect(STACK, environment)
+            _deploy(deployment, environment, parameters)
+            step.detail = _describe(deployment)
+    return deployment, environment
+
+
+def _deploy(deployment: Deployment, environment: Mapping[str, str], parameters: Mapping[str, str] | None) -> None:
+    """Deploy, and say of a failure why: sam's output ends with the roll-back, a hundred lines below the reason."""
+    started = datetime.now(UTC)
+    try:
+        deploy(environment, parameters=parameters)
+    except CommandError as error:
+        error.details = "\n".join(failure_reasons(deployment, started)) or error.details
+        raise
+
+
+def failure_reasons(deployment: Deployment, since: datetime) -> list[str]:
+    """Return what failed first in a deployment, with CloudFormation's reasons; nothing when it cannot say."""
+    pages = deployment.cloudformation.get_paginator("describe_stack_events").paginate(StackName=deployment.stack)
+    try:
+        events = [event for page in pages for event in page["StackEvents"]]
+    except (ClientError, BotoCoreError):
+        return []
+    return [
+        f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}"
+        for event in reversed(events)
+        if event["Timestamp"] >= since
+        and event.get("ResourceStatus", "").endswith("_FAILED")
+        and "cancelled" not in event.get("ResourceStatusReason", "cancelled")
+    ]
+
+
+def _describe(deployment: Deployment) -> str:
+    paginator = deployment.cloudformation.get_paginator("list_stack_resources")
+    pages = paginator.paginate(StackName=deployment.stack)
+    count = sum(len(page["StackResourceSummaries"]) for page in pages)
+    return plural(count, "resource")
+
+
+def check_datasets(names: Sequence[str], folder: Path = DATASET_FILES) -> None:
+    """Refuse datasets without a file before half a minute of work.
+
+    Raises
+    ------
+    UsageError
+        When a dataset has no file.
+    """
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    for name in names:
+        if name not in known:
+            raise UsageError(f"There is no {shown(folder)}/{name}.yaml.", hint=f"There are: {', '.join(known)}")
+
+
+def bring_up(console: Console, datasets: Sequence[str] = ()) -> None:
+    """Start the cloud that stays, or bring the running one up to date, and say how to use it.
+
+    An interruption stops a cloud that this call started, and leaves one that was there before.
+
+    Parameters
+    ----------
+    console : Console
+        Where it is told.
+    datasets : sequence of str
+        Datasets to deploy; none for those of the last deployment, or the template's own.
+    """
+    check_datasets(datasets)
+    parameters = {"DatasetNames": ",".join(datasets)} if datasets else None
+    console.print()
+    was_running = read_cloud(STATE) is not None
+    try:
+        deployment, environment = launch(Steps(console, LAUNCH_STEPS), STATE, parameters=parameters)
+    except KeyboardInterrupt:
+        if not was_running:
+            stop_interrupted(console, STATE)
+        raise
+    _print_use(console, deployment, environment)
+
+
+def stop_interrupted(console: Console, root: Path) -> None:
+    """Stop the cloud that an interrupted command started, and say so: it may take seconds."""
+    with undisturbed():
+        print_line(console, "Stopping the cloud…", style="yellow")
+        stop_cloud(root)
+
+
+def _print_use(console: Console, deployment: Deployment, environment: dict[str, str]) -> None:
+    print_heading(console, "To use it with the aws command line, in this shell:")
+    for name, value in environment.items():
+        if name.startswith("AWS_"):
+            print_line(console, f"export {name}={value}")
+    print_line(console, 'Version 1 of that command line also needs --endpoint-url "$AWS_ENDPOINT_URL" for sqs.', "dim")
+    print_heading(console, "What is there")
+    print_line(console, f"raw bucket       s3://{deployment.output('RawBucketName')}")
+    print_line(console, f"results          s3://{deployment.output('ProcessedBucketName')}")
+    print_line(console, f"ledger           {deployment.output('LedgerTableName')}")
+    print_line(console, f"datasets         {', '.join(deployment.datasets)}")
+    for group in deployment.feature_groups:
+        print_line(console, f"feature group    {group}")
+    for group in deployment.feature_groups:
+        print_line(console, f"Athena table     {describe_group(deployment, group).qualified_table}")
+    print_heading(console, "Next")
+    print_line(console, f"{PROGRAM} upload DIR --dataset nsclc_radiogenomics")
+    print_line(console, f"{PROGRAM} wait")
+    print_line(console, f"{PROGRAM} features imaging")
+    print_line(console, f"{PROGRAM} results my-results")
+    print_line(console, f"{PROGRAM} down")

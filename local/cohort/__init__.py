@@ -1,9 +1,0 @@
-"""A generated lung-cancer cohort: CT and DICOM SEG of chest phantoms whose tumours are known exactly.
-
-For the demo and for tests. Nothing in it comes from a patient.
-"""
-
-from local.cohort.cohort import StudyTruth, write_cohort, write_corrupt_study, write_study
-from local.cohort.specs import StudySpec, cohort_specs
-
-__all__ = ["StudySpec", "StudyTruth", "cohort_specs", "write_cohort", "write_corrupt_study", "write_study"]

@@ -1,0 +1,262 @@
+"""The whole story in one command: an empty computer, a cloud, studies, features, and nothing left behind."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from cli.clinical_files import ClinicalFiles, read_clinical_files
+from cli.deployment import Deployment
+from cli.features import describe_features, describe_group, find_group, print_features, read_features
+from cli.genomics_folders import GenomicsFolder, read_genomics_folder
+from cli.ledger import Unit, count_statuses, print_units
+from cli.modalities import find_modalities
+from cli.project import DATASET, DEMO_OUTPUT, STATE, shown
+from cli.results import save_dataset
+from cli.study_folders import SourceFolder, read_study_folders
+from cli.terminal import Steps, duration, megabytes, plural, print_heading, print_line
+from cli.upload import Uploaded, upload_reads, upload_studies, upload_tables, warn_of_stray_files
+from cli.wait import Outcome, print_outcome, wait_for_units
+from local.cloud.cloud import stop_cloud
+from local.cloud.up import LAUNCH_STEPS, launch, stop_interrupted
+from local.demo.clinical import show_clinical, write_table
+from local.demo.rna import MADE_UP_REFERENCE, WITHOUT_SALMON, has_salmon, show_expression, write_reads
+from local.synthetic import write_cohort, write_corrupt_study
+
+_GOOD_STUDIES = 6
+
+
+_TIMEOUT_SECONDS = 900.0
+
+
+_TABLE = "imaging.csv"
+
+
+_WORTH_A_LOOK = (
+    "report.html", "overlay.png", _TABLE, "rna.csv", "clinical-baseline.csv", "clinical-surgery.csv", "labels.csv",
+    "rejected.csv", "rejection.json",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What the demo uploads.
+
+    Parameters
+    ----------
+    source : SourceFolder
+        The studies.
+    corrupt : frozenset of str or None
+        Subjects whose study and reads are broken on purpose and must be quarantined; None for a user's own studies, of
+        which nobody knows beforehand.
+    detail : str
+        The cohort in a few words.
+    reads : GenomicsFolder or None
+        RNA-seq reads of the same patients.
+    tables : ClinicalFiles or None
+        Clinical tables.
+    """
+
+    source: SourceFolder
+    corrupt: frozenset[str] | None
+    detail: str
+    reads: GenomicsFolder | None = None
+    tables: ClinicalFiles | None = None
+
+
+def run_demo(console: Console, data: Path | None) -> int:
+    """Run the demo.
+
+    Parameters
+    ----------
+    console : Console
+        Where it is shown.
+    data : Path or None
+        A folder of the user's studies, reads and tables; None for a made-up cohort with one corrupt study.
+
+    Returns
+    -------
+    int
+        0 when the studies ended as they should have (the user's own may be refused: that is a result), otherwise 1.
+    """
+    if data is not None:
+        _read(data)  # a wrong folder is told before half a minute of work
+    STATE.mkdir(exist_ok=True)
+    root = Path(tempfile.mkdtemp(prefix="demo-", dir=STATE))
+    started = time.monotonic()
+    try:
+        succeeded, last_line = _show(console, data, root)
+    except KeyboardInterrupt:
+        stop_interrupted(console, root)
+        raise
+    finally:
+        stop_cloud(root)
+        shutil.rmtree(root, ignore_errors=True)
+    print_line(console, f"The private cloud is gone. The demo took {duration(time.monotonic() - started)}.")
+    if last_line:
+        print_line(console, last_line)
+    return 0 if succeeded else 1
+
+
+def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
+    print_heading(console, "CT studies, RNA-seq reads and clinical tables become features for machine learning.")
+    print_line(console, "All of it runs on this computer, in a private cloud that is gone afterwards.", "dim")
+    if not has_salmon():
+        print_line(console, WITHOUT_SALMON, "dim")
+    console.print()
+    steps = Steps(console, LAUNCH_STEPS + 5)
+    with ThreadPoolExecutor(1) as pool:
+        # Made while sam builds and deploys: that is another process.
+        coming = pool.submit(_read, data) if data else pool.submit(_generate, root / "cohort")
+        deployment, _ = launch(steps, root, die_with_parent=True)
+        with steps.step("Read your studies" if data else "Make up a cohort of patients") as step:
+            cohort = coming.result()
+            step.detail = cohort.detail
+    warn_of_stray_files(console, cohort.source)
+    with steps.step("Upload to the raw bucket", live=True) as step:
+        uploaded = _upload(console, deployment, cohort)
+        step.detail = f"{plural(uploaded.files, 'file')}, {megabytes(uploaded.size)} MB"
+    outcome = _process(console, steps, deployment, uploaded)
+    succeeded = _is_as_expected(outcome, cohort)
+    if outcome.timed_out:
+        print_outcome(console, outcome)
+    saved = _show_results(console, steps, deployment, outcome.units, cohort)
+    _show_times(console, steps)
+    return succeeded, describe_end(outcome, saved)
+
+
+def _generate(folder: Path) -> Cohort:
+    studies = folder / "imaging"
+    good = write_cohort(studies, studies=_GOOD_STUDIES, zip_last=True)
+    corrupt = write_corrupt_study(studies)
+    source, refused = read_study_folders(studies), frozenset({corrupt.subject})
+    ct_dates = {truth.subject: datetime.fromisoformat(truth.acquired_at).date() for truth in good}
+    tables = write_table(folder / "clinical", ct_dates)
+    if not has_salmon():
+        return Cohort(source, refused, f"{_count(source)}, one corrupt; a clinical table", tables=tables)
+    subjects = [*(study.subject for study in good), corrupt.subject]
+    reads = write_reads(folder / "genomics", subjects, refused)
+    detail = f"{_count(source)}, and reads of each, {megabytes(reads.size)} MB, one corrupt; a clinical table"
+    return Cohort(source, refused, detail, reads, tables)
+
+
+def _upload(console: Console, deployment: Deployment, cohort: Cohort) -> Uploaded:
+    parts = [upload_studies(console, deployment, cohort.source, DATASET)]
+    if cohort.reads is not None:
+        parts.append(upload_reads(console, deployment, cohort.reads, DATASET))
+    if cohort.tables is not None:
+        parts.append(upload_tables(console, deployment, cohort.tables, DATASET))
+    unit_ids = tuple(unit_id for part in parts for unit_id in part.unit_ids)
+    return Uploaded(unit_ids, sum(part.files for part in parts), sum(part.size for part in parts))
+
+
+def _read(data: Path) -> Cohort:
+    found = find_modalities(data)
+    source = read_study_folders(data) if "imaging" in found else SourceFolder()
+    reads = read_genomics_folder(data, DATASET) if "genomics" in found and has_salmon() else None
+    tables = read_clinical_files(data) if "clinical" in found else None
+    details = [_count(source)] if source.studies else []
+    details += [f"{plural(len(reads.cases), 'case')} with reads, {megabytes(reads.size)} MB"] if reads else []
+    details += [plural(len(tables.files), "clinical table")] if tables else []
+    return Cohort(source, None, "; ".join(details), reads, tables)
+
+
+def _count(source: SourceFolder) -> str:
+    size = megabytes(sum(study.size for study in source.studies))
+    return f"{plural(len(source.studies), 'study', 'studies')}, {size} MB"
+
+
+def _process(console: Console, steps: Steps, deployment: Deployment, uploaded: Uploaded) -> Outcome:
+    with steps.step("Process: upload → job → features", live=True) as step:
+        outcome = wait_for_units(console, deployment, unit_ids=uploaded.unit_ids, timeout=_TIMEOUT_SECONDS)
+        counts = count_statuses(outcome.units)
+        step.detail = " · ".join(f"{count} {status}" for status, count in counts.items())
+    return outcome
+
+
+def _is_as_expected(outcome: Outcome, cohort: Cohort) -> bool:
+    """Say whether each unit ended as it should: the broken ones QUARANTINED, all others COMPLETED.
+
+    Of a user's own studies a refused one is a result too; a fault of the machine or the program is none.
+    """
+    if outcome.timed_out:
+        return False
+    if cohort.corrupt is None:
+        return all(unit.status != "FAILED" for unit in outcome.units)
+    return all(
+        unit.status == ("QUARANTINED" if unit.text("subject") in cohort.corrupt else "COMPLETED")
+        for unit in outcome.units
+    )
+
+
+def describe_end(outcome: Outcome, saved: Sequence[Path]) -> str:
+    """Say how many studies did not get features and where the reasons are; empty when all did."""
+    failed = [unit for unit in outcome.units if unit.status == "FAILED"]
+    refused = len(outcome.refused) - len(failed)
+    mixed = any(unit.is_rna or unit.is_table for unit in outcome.units)
+    words = ("upload", "uploads") if mixed else ("study", "studies")
+    total = plural(len(outcome.units), *words)
+    if failed:
+        return f"{len(failed)} of {total} FAILED, for a fault that is not the {words[0]}'s: see Why above."
+    if not refused:
+        return ""
+    reasons = [shown(path) for path in saved if path.name == "rejection.json"]
+    several = f"{shown(DEMO_OUTPUT)}/<subject>/…/rejection.json"
+    where = (reasons[0] if len(reasons) == 1 else several) if reasons else "Why above"
+    return f"{refused} of {total} {'was' if refused == 1 else 'were'} refused; the reason is in {where}."
+
+
+def _show_results(
+    console: Console, steps: Steps, deployment: Deployment, units: list[Unit], cohort: Cohort
+) -> list[Path]:
+    with steps.step("Read the features back (Athena)") as step:
+        group = describe_group(deployment, find_group(deployment, "imaging"))
+        rows = read_features(deployment, group)
+        step.detail = f"{plural(len(rows), 'record')} of {describe_features(group.features)}"
+    with steps.step("Save the results") as step:
+        shutil.rmtree(DEMO_OUTPUT, ignore_errors=True)
+        saved = save_dataset(deployment, DATASET, units, DEMO_OUTPUT)
+        step.detail = f"{plural(len(saved), 'file')} in {shown(DEMO_OUTPUT)}/"
+    print_heading(console, "Ledger: everything that was uploaded, and where it stands")
+    print_units(console, units)
+    if cohort.source.studies:
+        print_heading(console, "Radiomic features, read back from Feature Store through Athena")
+        print_features(console, group, rows, whole=_TABLE)
+    if cohort.reads:
+        show_expression(console, deployment)
+        if cohort.corrupt is not None:
+            print_line(console, MADE_UP_REFERENCE, "dim")
+    if cohort.tables:
+        show_clinical(console, deployment, {unit.text("subject") for unit in units})
+    _show_examples(console, saved)
+    return saved
+
+
+def _show_examples(console: Console, saved: list[Path]) -> None:
+    if saved:
+        print_heading(console, "Open these")
+    for name in _WORTH_A_LOOK:
+        paths = [path for path in saved if path.name == name]
+        more = f"   (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+        if paths:
+            print_line(console, f"{shown(paths[0])}{more}")
+
+
+def _show_times(console: Console, steps: Steps) -> None:
+    seconds = [step.seconds for step in steps.finished]
+    build_and_deploy = sum(seconds[:LAUNCH_STEPS])
+    upload, process = seconds[LAUNCH_STEPS + 1], seconds[LAUNCH_STEPS + 2]
+    console.print()
+    print_line(
+        console,
+        f"Cloud, build and deployment {build_and_deploy:.0f} s · upload {upload:.0f} s · "
+        f"upload to features {process:.0f} s",
+    )

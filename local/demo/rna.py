@@ -1,0 +1,42 @@
+"""The RNA-seq part of the demo: reads of the same made-up patients, when there is a program to count them with."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from cli.deployment import Deployment
+from cli.features import describe_group, find_group, print_features, read_features
+from cli.genomics_folders import GenomicsFolder, read_genomics_folder
+from cli.project import DATASET, DATASET_FILES
+from cli.terminal import print_heading
+from local.synthetic.rnaseq_cohort import write_rna_cohort
+
+WITHOUT_SALMON = "Without RNA-seq: salmon is not on the PATH (Debian and Ubuntu have it: apt install salmon)."
+
+
+MADE_UP_REFERENCE = "The made-up reference has 24 genes, which share the million of TPM: real values are far lower."
+
+
+def has_salmon() -> bool:
+    """Whether the program that quantifies reads is installed."""
+    return shutil.which("salmon") is not None
+
+
+def write_reads(folder: Path, subjects: Sequence[str], truncated: Collection[str]) -> GenomicsFolder:
+    """Make up reads of patients and the reference that the dataset's configuration names."""
+    config = yaml.safe_load((DATASET_FILES / f"{DATASET}.yaml").read_text(encoding="utf-8"))
+    write_rna_cohort(folder, subjects, reference=config["genomics"]["reference"], truncated=truncated)
+    return read_genomics_folder(folder, DATASET)
+
+
+def show_expression(console: Console, deployment: Deployment) -> None:
+    """Print the gene-expression features."""
+    group = describe_group(deployment, find_group(deployment, "rna"))
+    rows = read_features(deployment, group)
+    print_heading(console, "Gene expression, log2(TPM + 1), read back in the same way")
+    print_features(console, group, rows, whole="rna.csv")

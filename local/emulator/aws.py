@@ -1,0 +1,106 @@
+"""Access to the emulated account from inside the emulator: clients of its own endpoint, and AWS errors.
+
+Plug-ins reach S3, Glue and the other services through the public API, as a separate service would, so that
+events, versions and IAM checks happen as they do for any caller. Clients block, so they are used on worker
+threads only, never on the event loop that answers them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+ACCOUNT = "000000000000"
+
+
+REGION = os.environ.get("MINISTACK_REGION", "us-east-1")
+
+
+Response = tuple[int, dict[str, str], bytes]
+
+
+_session_lock = threading.Lock()  # making a client from a shared session is not thread-safe
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Keys with which a client signs.
+
+    Parameters
+    ----------
+    access_key, secret_key : str
+        The key pair.
+    token : str or None
+        Session token of temporary credentials.
+    """
+
+    access_key: str = "test"
+    secret_key: str = "test"  # noqa: S105 -- the emulator's account root
+    token: str | None = None
+
+
+class AwsError(Exception):
+    """An error response of a service.
+
+    Parameters
+    ----------
+    code : str
+        Error code as in the service model, for example `ResourceInUse`.
+    message : str
+        What the caller is told.
+    status : int
+        HTTP status.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+@lru_cache(maxsize=64)
+def client(service: str, credentials: Credentials = Credentials()) -> Any:  # noqa: ANN401 -- frozen
+    """Return a client of the emulator's own endpoint.
+
+    Parameters
+    ----------
+    service : str
+        Service name, as boto3 has it.
+    credentials : Credentials
+        Who calls; the account root when left out.
+    """
+    with _session_lock:
+        return boto3.session.Session(
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.token,
+            region_name=REGION,
+        ).client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}",
+            config=Config(
+                max_pool_connections=16,
+                retries={"mode": "standard", "max_attempts": 3},
+                s3={"addressing_style": "path"},
+            ),
+        )
+
+
+def json_response(document: dict[str, Any]) -> Response:
+    """Return a success response in the JSON protocol."""
+    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(document).encode()
+
+
+def error_response(error: AwsError) -> Response:
+    """Return an error response that both JSON protocols understand."""
+    headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": error.code}
+    body = {"__type": error.code, "message": error.message, "Message": error.message}
+    return error.status, headers, json.dumps(body).encode()

@@ -1,0 +1,68 @@
+"""Metrics in the embedded metric format: log lines of functions become CloudWatch metrics.
+
+Seams: `ministack.services.cloudwatch_logs._fanout_to_subscription_filters`, which sees every line that is
+logged, and `ministack.services.cloudwatch._put_metric_data`, with exactly the dimensions that the line names.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_logger = logging.getLogger(__name__)
+
+
+_MAX_DATA = 1000
+
+
+def install() -> None:
+    """Look for metrics in everything that is logged."""
+    from ministack.services import cloudwatch, cloudwatch_logs
+
+    fan_out = cloudwatch_logs._fanout_to_subscription_filters
+
+    def _fanout_to_subscription_filters(group_name: str, stream_name: str, events: Sequence[Mapping[str, Any]]) -> None:
+        for event in events:
+            for namespace, data in metrics_of(str(event.get("message", ""))):
+                request = {"Namespace": namespace, "MetricData": data[:_MAX_DATA]}
+                cloudwatch._put_metric_data({}, request, False, True)
+        fan_out(group_name, stream_name, events)
+
+    cloudwatch_logs._fanout_to_subscription_filters = _fanout_to_subscription_filters
+
+
+def metrics_of(line: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield each namespace of a log line with its data, as PutMetricData takes them.
+
+    Parameters
+    ----------
+    line : str
+        A log line; one that is not in the format yields nothing.
+    """
+    if '"_aws"' not in line:
+        return
+    try:
+        document = json.loads(line)
+        metadata = document["_aws"]
+        for directive in metadata["CloudWatchMetrics"]:
+            yield directive["Namespace"], list(_data(document, metadata["Timestamp"] / 1000, directive))
+    except (ValueError, KeyError, TypeError) as error:
+        _logger.warning("A log line with _aws is not in the embedded metric format (%r): %.200s", error, line)
+
+
+def _data(document: Mapping[str, Any], timestamp: float, directive: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for names in directive["Dimensions"]:
+        dimensions = [{"Name": name, "Value": str(document[name])} for name in names]
+        for metric in directive["Metrics"]:
+            value = document[metric["Name"]]
+            values = value if isinstance(value, list) else [value]
+            yield {
+                "MetricName": metric["Name"],
+                "Dimensions": dimensions,
+                "Timestamp": timestamp,
+                "Unit": metric.get("Unit", "None"),
+                "Values": [float(item) for item in values],
+                "Counts": [1.0] * len(values),
+            }

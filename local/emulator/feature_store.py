@@ -1,0 +1,290 @@
+"""SageMaker Feature Store: feature groups with an offline store.
+
+Served through `sagemaker`. Creating and growing a group take a moment, as in AWS: callers must wait for
+`Created` and for the last update's `Successful`. The online store is not emulated: a group is offline only.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.emulator.aws import ACCOUNT, REGION, AwsError
+from local.emulator.feature_records import RESERVED_NAMES, check_record
+from local.emulator.offline_store import OfflineTable, append_record, create_table, extend_table
+from local.emulator.roles import require_assumable
+from local.emulator.sagemaker import Operation
+
+PENDING_SECONDS = 1.0
+
+
+_MAX_FEATURES = 2500
+
+
+@dataclass
+class FeatureGroup:
+    """One feature group.
+
+    Parameters
+    ----------
+    request : dict
+        The request that created it.
+    definitions : list of dict
+        Its features, in order, without those of an update under way.
+    additions : list of dict
+        Features of an update under way.
+    created, modified : float
+        Epoch seconds.
+    updating_since : float or None
+        When the last update was asked for.
+    table : OfflineTable
+        Where its offline store is.
+    """
+
+    request: dict[str, Any]
+    definitions: list[dict[str, str]]
+    table: OfflineTable
+    additions: list[dict[str, str]] = field(default_factory=list)
+    created: float = field(default_factory=time.time)
+    modified: float = field(default_factory=time.time)
+    updating_since: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the group."""
+        return str(self.request["FeatureGroupName"])
+
+    @property
+    def arn(self) -> str:
+        """ARN of the group."""
+        return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group/{self.name}"
+
+    @property
+    def status(self) -> str:
+        """FeatureGroupStatus: `Creating` for a moment, then `Created`."""
+        return "Creating" if time.time() < self.created + PENDING_SECONDS else "Created"
+
+    @property
+    def update_status(self) -> str | None:
+        """Status of the last update; None when there was none."""
+        if self.updating_since is None:
+            return None
+        return "InProgress" if time.time() < self.updating_since + PENDING_SECONDS else "Successful"
+
+    def settle(self) -> None:
+        """Take over the features of an update whose time has come."""
+        if self.additions and self.update_status == "Successful":
+            self.definitions = [*self.definitions, *self.additions]
+            self.additions = []
+
+
+_groups: dict[str, FeatureGroup] = {}
+
+
+_lock = threading.RLock()
+
+
+def create_feature_group(request: dict[str, Any]) -> dict[str, Any]:
+    """Create a group with its Glue table.
+
+    Raises
+    ------
+    AwsError
+        ResourceInUse when the name is taken, ValidationException when the request makes no sense.
+    """
+    _check_group(request)
+    require_assumable(request.get("RoleArn", ""))
+    with _lock:
+        if request["FeatureGroupName"] in _groups:
+            raise AwsError("ResourceInUse", f"Resource Already Exists: FeatureGroup with name "
+                           f"{request['FeatureGroupName']} already exists. Choose a different name.")  # fmt: skip
+        definitions = [dict(item) for item in request["FeatureDefinitions"]]
+        group = FeatureGroup(request, definitions, OfflineTable.for_request(request))
+        create_table(group.table, definitions)
+        group.created = group.modified = time.time()
+        _groups[group.name] = group
+    return {"FeatureGroupArn": group.arn}
+
+
+def describe_feature_group(request: dict[str, Any]) -> dict[str, Any]:
+    """Return a group as it is now."""
+    group = _find(request["FeatureGroupName"])
+    store = group.request["OfflineStoreConfig"]
+    document: dict[str, Any] = {
+        "FeatureGroupArn": group.arn,
+        "FeatureGroupName": group.name,
+        "RecordIdentifierFeatureName": group.request["RecordIdentifierFeatureName"],
+        "EventTimeFeatureName": group.request["EventTimeFeatureName"],
+        "FeatureDefinitions": group.definitions,
+        "CreationTime": group.created,
+        "LastModifiedTime": group.modified,
+        "OfflineStoreConfig": {
+            **store,
+            "S3StorageConfig": {**store["S3StorageConfig"], "ResolvedOutputS3Uri": group.table.uri},
+            "DisableGlueTableCreation": False,
+            "DataCatalogConfig": {
+                "TableName": group.table.name,
+                "Catalog": "AwsDataCatalog",
+                "Database": group.table.database,
+            },
+        },
+        "RoleArn": group.request["RoleArn"],
+        "FeatureGroupStatus": group.status,
+        "OfflineStoreStatus": {"Status": "Active"},
+        "Description": group.request.get("Description", ""),
+        "NextToken": "",
+    }
+    if group.update_status:
+        document["LastUpdateStatus"] = {"Status": group.update_status}
+    return document
+
+
+def update_feature_group(request: dict[str, Any]) -> dict[str, Any]:
+    """Add features to a group; nothing else can be changed, as in AWS.
+
+    Raises
+    ------
+    AwsError
+        ValidationException when a feature exists, or while the group is being made or changed.
+    """
+    with _lock:
+        group = _find(request["FeatureGroupName"])
+        additions = [dict(item) for item in request.get("FeatureAdditions", [])]
+        if not additions:
+            raise _invalid("The laptop cloud can only add features to a group")
+        if group.status != "Created" or group.update_status == "InProgress":
+            raise _invalid(f"Feature group {group.name} is being created or updated: try again later")
+        _check_definitions([*group.definitions, *additions])
+        group.additions, group.updating_since, group.modified = additions, time.time(), time.time()
+        extend_table(group.table, [*group.definitions, *additions])
+    return {"FeatureGroupArn": group.arn}
+
+
+def delete_feature_group(request: dict[str, Any]) -> dict[str, Any]:
+    """Forget a group; as in AWS its data in S3 and its Glue table stay."""
+    with _lock:
+        del _groups[_find(request["FeatureGroupName"]).name]
+    return {}
+
+
+def list_feature_groups(request: dict[str, Any]) -> dict[str, Any]:
+    """Return summaries of the groups by name, in one page."""
+    with _lock:
+        groups = sorted(_groups.values(), key=lambda group: group.name)
+    return {
+        "FeatureGroupSummaries": [
+            {
+                "FeatureGroupName": group.name,
+                "FeatureGroupArn": group.arn,
+                "CreationTime": group.created,
+                "FeatureGroupStatus": group.status,
+                "OfflineStoreStatus": {"Status": "Active"},
+            }
+            for group in groups
+            if request.get("NameContains", "") in group.name
+        ]
+    }
+
+
+def put_record(request: dict[str, Any]) -> Future[dict[str, Any]]:
+    """Append a record to the offline store; the answer comes when it is there.
+
+    Raises
+    ------
+    AwsError
+        ValidationError when the record does not fit the group, ResourceNotFound when there is no group.
+    """
+    group = _find(request["FeatureGroupName"])
+    if group.status != "Created":
+        raise AwsError("ValidationError", f"Feature group {group.name} is not in status Created")
+    if "OnlineStore" in request.get("TargetStores", []):
+        raise AwsError("ValidationError", f"Online store is not enabled for feature group {group.name}")
+    if "TtlDuration" in request:
+        raise AwsError("ValidationError", "TtlDuration needs a group with an online store")
+    record = {item["FeatureName"]: item.get("ValueAsString") for item in request["Record"]}
+    if len(record) != len(request["Record"]):
+        raise AwsError("ValidationError", "Validation Error: a feature occurs more than once in the record")
+    values = check_record(group.request, group.definitions, record)
+    when = str(record[group.request["EventTimeFeatureName"]])
+    return append_record(group.table, group.definitions, values, when)
+
+
+def get_record(request: dict[str, Any]) -> dict[str, Any]:
+    """Refuse: records are read from the online store, which no group here has."""
+    group = _find(request["FeatureGroupName"])
+    raise AwsError("ValidationError", f"Online store is not enabled for feature group {group.name}")
+
+
+def batch_get_record(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer every identifier with the error that GetRecord gives."""
+    errors = []
+    for identifier in request["Identifiers"]:
+        try:
+            get_record(identifier)
+        except AwsError as error:
+            errors += [
+                {
+                    "FeatureGroupName": identifier["FeatureGroupName"],
+                    "RecordIdentifierValueAsString": value,
+                    "ErrorCode": error.code,
+                    "ErrorMessage": error.message,
+                }
+                for value in identifier["RecordIdentifiersValueAsString"]
+            ]
+    return {"Records": [], "Errors": errors, "UnprocessedIdentifiers": []}
+
+
+OPERATIONS: dict[str, Operation] = {
+    "CreateFeatureGroup": create_feature_group,
+    "DescribeFeatureGroup": describe_feature_group,
+    "UpdateFeatureGroup": update_feature_group,
+    "DeleteFeatureGroup": delete_feature_group,
+    "ListFeatureGroups": list_feature_groups,
+    "PutRecord": put_record,
+    "GetRecord": get_record,
+    "BatchGetRecord": batch_get_record,
+}
+
+
+def _find(name: str) -> FeatureGroup:
+    """Return a group by its name or ARN."""
+    with _lock:
+        group = _groups.get(name.rpartition("/")[2])
+        if group is None:
+            raise AwsError("ResourceNotFound", f"Resource Not Found: FeatureGroup with name {name} does not exist", 404)
+        group.settle()
+        return group
+
+
+def _check_group(request: dict[str, Any]) -> None:
+    if request.get("OnlineStoreConfig", {}).get("EnableOnlineStore"):
+        raise _invalid("The laptop cloud has no online store")
+    if "OfflineStoreConfig" not in request:
+        raise _invalid("Validation Error: at least one of OnlineStoreConfig and OfflineStoreConfig is needed")
+    _check_definitions(request["FeatureDefinitions"])
+    types = {item["FeatureName"]: item["FeatureType"] for item in request["FeatureDefinitions"]}
+    for member, allowed in (
+        ("RecordIdentifierFeatureName", ("String", "Integral")),
+        ("EventTimeFeatureName", ("String", "Fractional")),
+    ):
+        if types.get(request[member]) not in allowed:
+            raise _invalid(f"{member} {request[member]} must be a feature of type {' or '.join(allowed)}")
+
+
+def _check_definitions(definitions: list[dict[str, str]]) -> None:
+    names = [item["FeatureName"].lower() for item in definitions]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise _invalid(f"Feature names must be unique without regard to case: {', '.join(repeated)}")
+    reserved = sorted(RESERVED_NAMES.intersection(names))
+    if reserved:
+        raise _invalid(f"Feature names are reserved: {', '.join(reserved)}")
+    if len(definitions) > _MAX_FEATURES:
+        raise _invalid(f"A feature group holds at most {_MAX_FEATURES} features")
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("ValidationException", message)

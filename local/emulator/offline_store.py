@@ -1,0 +1,234 @@
+"""The offline store of feature groups: Parquet in SageMaker's own layout, and the Glue table over it.
+
+Files lie below `…/data/year=/month=/day=/hour=` of the event time and have the three columns that SageMaker adds.
+Features added later are new columns of the table; in older files they are null.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import string
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+from local.emulator.aws import ACCOUNT, REGION, AwsError, client
+from local.emulator.feature_records import Value, parse_event_time
+from local.emulator.roles import role_credentials
+
+DATABASE = "sagemaker_featurestore"
+
+
+_GLUE_TYPES = {"String": "string", "Fractional": "double", "Integral": "bigint"}
+
+
+_DUCKDB_TYPES = {"String": "VARCHAR", "Fractional": "DOUBLE", "Integral": "BIGINT"}
+
+
+_ADDED_COLUMNS = (("write_time", "timestamp"), ("api_invocation_time", "timestamp"), ("is_deleted", "boolean"))
+
+
+_PARTITIONS = ("year", "month", "day", "hour")
+
+
+_ROWS_PER_FILE = 200
+
+
+@dataclass(frozen=True)
+class OfflineTable:
+    """Where a group's offline data is.
+
+    Parameters
+    ----------
+    database, name : str
+        Of the Glue table.
+    uri : str
+        S3 URI of the data folder, without a slash at the end.
+    role_arn : str
+        Role that writes.
+    key_id : str or None
+        KMS key of the objects.
+    """
+
+    database: str
+    name: str
+    uri: str
+    role_arn: str
+    key_id: str | None = None
+
+    @classmethod
+    def for_request(cls, request: Mapping[str, Any]) -> OfflineTable:
+        """Return the table of a CreateFeatureGroup request; its name carries the moment of creation."""
+        storage = request["OfflineStoreConfig"]["S3StorageConfig"]
+        versioned = f"{request['FeatureGroupName']}-{int(time.time())}"
+        base = f"{storage['S3Uri'].rstrip('/')}/{ACCOUNT}/sagemaker/{REGION}/offline-store"
+        catalog = request["OfflineStoreConfig"].get("DataCatalogConfig", {})
+        return cls(
+            database=catalog.get("Database", DATABASE),
+            name=catalog.get("TableName", versioned.replace("-", "_").lower()),
+            uri=f"{base}/{versioned}/data",
+            role_arn=request["RoleArn"],
+            key_id=storage.get("KmsKeyId"),
+        )
+
+
+def create_table(table: OfflineTable, definitions: Sequence[Mapping[str, str]]) -> None:
+    """Create the Glue table of a new group, and the database when it is the first one."""
+    glue = client("glue")
+    with contextlib.suppress(glue.exceptions.AlreadyExistsException):
+        glue.create_database(DatabaseInput={"Name": table.database})
+    glue.create_table(DatabaseName=table.database, TableInput=_table_input(table, definitions))
+
+
+def extend_table(table: OfflineTable, definitions: Sequence[Mapping[str, str]]) -> None:
+    """Give the Glue table the columns of all these features."""
+    client("glue").update_table(DatabaseName=table.database, TableInput=_table_input(table, definitions))
+
+
+def append_record(
+    table: OfflineTable,
+    definitions: Sequence[Mapping[str, str]],
+    values: Mapping[str, Value],
+    event_time: str,
+) -> Future[dict[str, Any]]:
+    """Append one record, with the permissions of the group's role.
+
+    Records that come side by side share a file, as far as their partition is the same; each is readable when its future
+    is done.
+
+    Parameters
+    ----------
+    table : OfflineTable
+        Where to.
+    definitions : sequence of mapping
+        The group's features: name and type.
+    values : mapping
+        Value of each feature that has one.
+    event_time : str
+        Event time of the record, which decides the partition.
+
+    Returns
+    -------
+    Future
+        The empty answer, or AccessForbidden when the role may not write there.
+    """
+    when = parse_event_time(event_time, "String" if "T" in event_time else "Fractional")
+    columns = tuple((item["FeatureName"], _DUCKDB_TYPES[item["FeatureType"]]) for item in definitions)
+    row = _Row(table, columns, [*(values.get(name) for name, _ in columns), _now()], when)
+    _rows.put(row)
+    _start_writer()
+    return row.written
+
+
+@dataclass(frozen=True)
+class _Row:
+    table: OfflineTable
+    columns: tuple[tuple[str, str], ...]
+    values: list[Any]
+    """The features, then when the record came."""
+    when: datetime
+    written: Future[dict[str, Any]] = field(default_factory=Future)
+
+    @property
+    def folder(self) -> str:
+        """Partition of the record."""
+        parts = zip(_PARTITIONS, self.when.strftime("%Y %m %d %H").split(), strict=True)
+        return "/".join(f"{part}={value}" for part, value in parts)
+
+
+_rows: SimpleQueue[_Row] = SimpleQueue()
+
+
+@lru_cache(maxsize=1)
+def _start_writer() -> None:
+    threading.Thread(target=_write_for_ever, name="offline-store", daemon=True).start()
+
+
+def _write_for_ever() -> None:
+    import duckdb  # only the emulator's environment has it
+
+    with duckdb.connect(":memory:") as connection:
+        while True:
+            files: dict[object, list[_Row]] = {}
+            for row in _waiting():
+                files.setdefault((row.table, row.columns, row.folder), []).append(row)
+            for rows in files.values():
+                _write_file(connection, rows)
+
+
+def _waiting() -> list[_Row]:
+    """Wait for a row; return it with all others that wait by now."""
+    rows = [_rows.get()]
+    while not _rows.empty() and len(rows) < _ROWS_PER_FILE:
+        rows.append(_rows.get())
+    return rows
+
+
+def _write_file(connection: Any, rows: Sequence[_Row]) -> None:  # noqa: ANN401 - DuckDB's
+    first = rows[0]
+    bucket, prefix = urlsplit(first.table.uri).netloc, urlsplit(first.table.uri).path.strip("/")
+    token = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
+    key = f"{prefix}/{first.folder}/{first.when:%Y%m%dT%H%M%SZ}_{token}.parquet"
+    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": first.table.key_id} if first.table.key_id else {}
+    try:
+        body = _parquet(connection, first.columns, [row.values for row in rows])
+        s3 = client("s3", role_credentials(first.table.role_arn, "SageMaker"))
+        s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
+    except Exception as error:  # noqa: BLE001 - whoever waits is told, and the thread goes on
+        told = AwsError("AccessForbidden", f"The role of the feature group cannot write: {error}", 403)
+        for row in rows:
+            row.written.set_exception(told if isinstance(error, ClientError) else error)
+        return
+    for row in rows:
+        row.written.set_result({})
+
+
+def _parquet(connection: Any, features: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> bytes:  # noqa: ANN401
+    """Return a Parquet file: the features, then the columns that SageMaker adds."""
+    write_time, invocation, deleted = (f'"{name}"' for name, _ in _ADDED_COLUMNS)
+    columns = [f'CAST(c{n} AS {kind}) AS "{name}"' for n, (name, kind) in enumerate(features)]
+    columns += [f"CAST(? AS TIMESTAMP) AS {write_time}", f"CAST(c{len(features)} AS TIMESTAMP) AS {invocation}"]
+    columns += [f"false AS {deleted}"]
+    names = ", ".join(f"c{n}" for n in range(len(features) + 1))
+    holes = ", ".join(f"({', '.join('?' * (len(features) + 1))})" for _ in rows)
+    selected = f"SELECT {', '.join(columns)} FROM (VALUES {holes}) AS given({names})"  # noqa: S608 - no value in it
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "records.parquet"
+        connection.execute(
+            f"COPY ({selected}) TO '{target}' (FORMAT parquet)", [_now(), *(value for row in rows for value in row)]
+        )
+        return target.read_bytes()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _table_input(table: OfflineTable, definitions: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    columns = [{"Name": item["FeatureName"].lower(), "Type": _GLUE_TYPES[item["FeatureType"]]} for item in definitions]
+    columns += [{"Name": name, "Type": kind} for name, kind in _ADDED_COLUMNS]
+    return {
+        "Name": table.name,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {"classification": "parquet", "EXTERNAL": "TRUE"},
+        "PartitionKeys": [{"Name": name, "Type": "string"} for name in _PARTITIONS],
+        "StorageDescriptor": {
+            "Columns": columns,
+            "Location": table.uri,
+            "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+            "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+            "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+        },
+    }

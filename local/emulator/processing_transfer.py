@@ -1,0 +1,145 @@
+"""Inputs and outputs of a processing job, moved with the job role's own permissions."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.emulator.aws import Credentials, client
+
+CONTAINER_ROOT = "/opt/ml/processing"
+
+
+_PARALLEL = 8
+
+
+_Item = TypeVar("_Item")
+
+
+class TransferError(Exception):
+    """An input or an output could not be moved."""
+
+
+def download_inputs(request: dict[str, Any], work: Path, credentials: Credentials) -> None:
+    """Fetch every input of a job into its folder.
+
+    Parameters
+    ----------
+    request : dict
+        The CreateProcessingJob request.
+    work : Path
+        The job's folder, which stands for /opt/ml/processing.
+    credentials : Credentials
+        Of the job's role.
+
+    Raises
+    ------
+    TransferError
+        When an object is missing or the role may not read it.
+    """
+    s3 = client("s3", credentials)
+    for item in request.get("ProcessingInputs", []):
+        source = item["S3Input"]
+        folder = local_folder(work, source["LocalPath"])
+        folder.mkdir(parents=True, exist_ok=True)
+        bucket, key = _split(source["S3Uri"])
+        if source["S3DataType"] == "ManifestFile":
+            objects = _manifest_objects(s3, bucket, key)
+        else:
+            objects = [(bucket, found, name) for found, name in _prefix_objects(s3, bucket, key)]
+        _fetch_all(s3, objects, folder)
+
+
+def upload_outputs(request: dict[str, Any], work: Path, credentials: Credentials) -> None:
+    """Store every output of a job.
+
+    Raises
+    ------
+    TransferError
+        When the role may not write there.
+    """
+    s3 = client("s3", credentials)
+    settings = request.get("ProcessingOutputConfig", {})
+    key_id = settings.get("KmsKeyId")
+    extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id} if key_id else {}
+    for item in settings.get("Outputs", []):
+        bucket, prefix = _split(item["S3Output"]["S3Uri"])
+        folder = local_folder(work, item["S3Output"]["LocalPath"])
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+
+        def _store(path: Path, bucket: str = bucket, prefix: str = prefix, folder: Path = folder) -> None:
+            key = f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}".lstrip("/")
+            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            s3.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": kind, **extra})
+
+        _in_parallel(_store, files, "Data upload failed")
+
+
+def _manifest_objects(s3: Any, bucket: str, key: str) -> list[tuple[str, str, str]]:  # noqa: ANN401
+    """Return bucket, key and local name of the objects a manifest lists: exactly those, no prefixes."""
+    try:
+        entries = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        prefix = entries[0]["prefix"]
+        names = [str(name) for name in entries[1:]]
+    except ClientError as error:
+        raise TransferError(f"The manifest s3://{bucket}/{key} cannot be read: {error}") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise TransferError(f"s3://{bucket}/{key} is not a manifest of a prefix and names") from error
+    return [(*_split(prefix + name), name) for name in names]
+
+
+def _prefix_objects(s3: Any, bucket: str, prefix: str) -> list[tuple[str, str]]:  # noqa: ANN401
+    """Return key and local name of every object whose key starts with a prefix, folders excepted."""
+    try:
+        pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
+    except ClientError as error:
+        raise TransferError(f"s3://{bucket}/{prefix} cannot be listed: {error}") from error
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    parent = prefix if prefix.endswith("/") else prefix.rpartition("/")[0]
+    files = [(key, key[len(parent) :].lstrip("/")) for key in keys if not key.endswith("/")]
+    if not files:
+        raise TransferError(f"No S3 objects found under S3 URL 's3://{bucket}/{prefix}'")
+    return files
+
+
+def _fetch_all(s3: Any, objects: list[tuple[str, str, str]], folder: Path) -> None:  # noqa: ANN401
+    root = folder.resolve()
+
+    def _fetch(item: tuple[str, str, str]) -> None:
+        bucket, key, name = item
+        target = (folder / name).resolve()
+        if not target.is_relative_to(root):
+            raise TransferError(f"s3://{bucket}/{key} would leave its folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        s3.download_file(bucket, key, str(target))
+
+    _in_parallel(_fetch, objects, "Data download failed")
+
+
+def _in_parallel(work: Callable[[_Item], None], items: Iterable[_Item], failure: str) -> None:
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        for future in [pool.submit(work, item) for item in items]:
+            try:
+                future.result()
+            except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
+                raise TransferError(f"{failure}: {error}") from error
+
+
+def _split(uri: str) -> tuple[str, str]:
+    parts = urlsplit(uri, allow_fragments=False)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise TransferError(f"{uri} is not an S3 URI")
+    return parts.netloc, uri.removeprefix(f"s3://{parts.netloc}/")
+
+
+def local_folder(work: Path, container_path: str) -> Path:
+    """Return where a path of the container is on this computer."""
+    return work / container_path.removeprefix(CONTAINER_ROOT).strip("/")

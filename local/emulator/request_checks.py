@@ -1,0 +1,144 @@
+"""Checks of requests against botocore's service models, as AWS checks them on arrival.
+
+botocore itself only checks types and required members before it sends; lengths, patterns, ranges and
+enumerations are checked by the service. What passes here is not refused by AWS for its shape.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import botocore.session
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
+
+from local.emulator.aws import AwsError
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "structure": (dict,),
+    "list": (list,),
+    "map": (dict,),
+    "string": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": (bool,),
+}
+
+
+@lru_cache(maxsize=8)
+def service_model(service: str) -> Any:  # noqa: ANN401 -- botocore's model has no usable type
+    """Return botocore's model of a service."""
+    return botocore.session.get_session().get_service_model(service)
+
+
+def check_request(operation: OperationModel, request: Mapping[str, Any], code: str) -> None:
+    """Refuse a request that breaks the constraints of its operation's input shape.
+
+    Parameters
+    ----------
+    operation : OperationModel
+        The operation of botocore's service model.
+    request : mapping
+        Members of the request by name.
+    code : str
+        Error code of the refusal.
+
+    Raises
+    ------
+    AwsError
+        With every violation, in the words AWS uses.
+    """
+    shape = operation.input_shape
+    problems = list(_problems(shape, request, "")) if shape is not None else []
+    if problems:
+        count = len(problems)
+        heading = f"{count} validation error{'s' if count > 1 else ''} detected"
+        raise AwsError(code, f"{heading}: {'; '.join(problems)}")
+
+
+def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:
+    allowed = _TYPES.get(shape.type_name)
+    if allowed is None:  # timestamps and blobs: no constraint beyond what the wire format has
+        return
+    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+        yield f"Value at '{path}' failed to satisfy constraint: Member must be of type {shape.type_name}"
+        return
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        yield from _structure_problems(shape, value, path)
+    elif isinstance(shape, ListShape) and isinstance(value, list):
+        yield from _size_problems(shape, len(value), value, path)
+        for index, item in enumerate(value, start=1):
+            yield from _problems(shape.member, item, f"{path}.{index}.member")
+    elif isinstance(shape, MapShape) and isinstance(value, dict):
+        yield from _size_problems(shape, len(value), value, path)
+        for key, item in value.items():
+            yield from _problems(shape.key, key, f"{path}.key")
+            yield from _problems(shape.value, item, f"{path}.{key}.member")
+    elif isinstance(value, str):
+        yield from _string_problems(shape, value, path)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield from _range_problems(shape, value, path)
+
+
+def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: str) -> Iterator[str]:
+    for name in shape.required_members:
+        if value.get(name) is None:
+            yield f"Value null at '{_join(path, name)}' failed to satisfy constraint: Member must not be null"
+    for name, item in value.items():
+        if name not in shape.members:
+            yield f"Unknown member '{_join(path, name)}'; must be one of: {', '.join(shape.members)}"
+        elif item is not None:
+            yield from _problems(shape.members[name], item, _join(path, name))
+
+
+def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
+    yield from _size_problems(shape, len(value), value, path)
+    pattern = shape.metadata.get("pattern")
+    if pattern and not _matches(pattern, value):
+        yield _violation(value, path, f"satisfy regular expression pattern: {pattern}")
+    enum = shape.enum if isinstance(shape, StringShape) else []
+    if enum and value not in enum:
+        yield _violation(value, path, f"satisfy enum value set: [{', '.join(enum)}]")
+
+
+def _size_problems(shape: Shape, size: int, value: object, path: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and size < low:
+        yield _violation(value, path, f"have length greater than or equal to {low}")
+    if high is not None and size > high:
+        yield _violation(value, path, f"have length less than or equal to {high}")
+
+
+def _range_problems(shape: Shape, value: float, path: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and value < low:
+        yield _violation(value, path, f"have value greater than or equal to {low}")
+    if high is not None and value > high:
+        yield _violation(value, path, f"have value less than or equal to {high}")
+
+
+def _matches(pattern: str, value: str) -> bool:
+    compiled = _compile(pattern)
+    return compiled is None or compiled.fullmatch(value) is not None
+
+
+@lru_cache(maxsize=512)
+def _compile(pattern: str) -> re.Pattern[str] | None:
+    r"""Compile a pattern of the model, or return None when only Java understands it (`\p{L}` and the like)."""
+    try:
+        return re.compile(pattern, re.ASCII)
+    except re.error:
+        return None
+
+
+def _violation(value: object, path: str, constraint: str) -> str:
+    return f"Value '{value}' at '{path}' failed to satisfy constraint: Member must {constraint}"
+
+
+def _join(path: str, name: str) -> str:
+    member = name[:1].lower() + name[1:]
+    return f"{path}.{member}" if path else member

@@ -1,0 +1,128 @@
+"""The SageMaker API: one handler for the control plane and for Feature Store's runtime.
+
+Seams: `ministack.app.SERVICE_HANDLERS`, and `ministack.core.router.SERVICE_PATTERNS`, without which the router
+reads every service model of botocore to learn that there is a service `sagemaker` (seven seconds). Both APIs
+sign for that name, so both arrive here: the control plane names its operation in `x-amz-target`, the runtime by
+method and path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any
+from urllib.parse import unquote
+
+from local.emulator.aws import AwsError, Response, error_response, json_response
+from local.emulator.iam_checks import require_pass_role
+from local.emulator.request_checks import check_request, service_model
+
+CONTROL_PLANE = "sagemaker"
+
+
+RUNTIME = "sagemaker-featurestore-runtime"
+
+
+Answer = dict[str, Any] | Future[dict[str, Any]]
+
+
+Operation = Callable[[dict[str, Any]], Answer]
+
+
+_operations: dict[str, Operation] = {}
+
+
+def install(operations: Mapping[str, Operation]) -> None:
+    """Serve these operations.
+
+    Parameters
+    ----------
+    operations : mapping
+        Function of each operation by name; it takes the checked request and returns the response.
+    """
+    from ministack import app
+    from ministack.core import router
+
+    _operations.update(operations)
+    app.SERVICE_HANDLERS[CONTROL_PLANE] = handle_request
+    router.SERVICE_PATTERNS[CONTROL_PLANE] = {"target_prefixes": ["SageMaker."]}
+
+
+async def handle_request(
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes | str,
+    query: Mapping[str, list[str]],
+) -> Response:
+    """Answer one request; the work is done off the event loop, because it calls other services."""
+    try:
+        name, request = parse_request(method, path, headers, body, query)
+        if isinstance(request.get("RoleArn"), str):
+            require_pass_role(headers, query, request["RoleArn"])
+        answer = await asyncio.to_thread(call, name, request)
+        return json_response(await asyncio.wrap_future(answer) if isinstance(answer, Future) else answer)
+    except AwsError as error:
+        return error_response(error)
+
+
+def call(name: str, request: dict[str, Any]) -> Answer:
+    """Check a request against the service model and run its operation.
+
+    Raises
+    ------
+    AwsError
+        When the request is refused.
+    """
+    service = RUNTIME if name in service_model(RUNTIME).operation_names else CONTROL_PLANE
+    code = "ValidationError" if service == RUNTIME else "ValidationException"
+    operation = _operations.get(name)
+    if operation is None:
+        raise AwsError("UnknownOperationException", f"{name} is not part of the laptop cloud")
+    check_request(service_model(service).operation_model(name), request, code)
+    return operation(request)
+
+
+def parse_request(
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes | str,
+    query: Mapping[str, list[str]],
+) -> tuple[str, dict[str, Any]]:
+    """Return the operation's name and the request's members."""
+    document = json.loads(body) if body else {}
+    target = headers.get("x-amz-target", "")
+    if target:
+        return target.rpartition(".")[2], document
+    return _rest_request(method, path, document, query)
+
+
+def _rest_request(
+    method: str, path: str, document: dict[str, Any], query: Mapping[str, list[str]]
+) -> tuple[str, dict[str, Any]]:
+    model = service_model(RUNTIME)
+    for name in model.operation_names:
+        operation = model.operation_model(name)
+        matched = re.fullmatch(_path_pattern(operation.http["requestUri"]), path)
+        if matched and operation.http["method"] == method:
+            members = {key: unquote(value) for key, value in matched.groupdict().items()}
+            return name, {**document, **_query_members(operation, query), **members}
+    raise AwsError("UnknownOperationException", f"{method} {path} is no operation of Feature Store", 404)
+
+
+def _path_pattern(uri: str) -> str:
+    return re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", uri)
+
+
+def _query_members(operation: Any, query: Mapping[str, list[str]]) -> dict[str, Any]:  # noqa: ANN401
+    members: dict[str, Any] = {}
+    for name, shape in operation.input_shape.members.items():
+        if shape.serialization.get("location") == "querystring":
+            values = query.get(shape.serialization["name"])
+            if values:
+                members[name] = values if shape.type_name == "list" else values[0]
+    return members

@@ -1,0 +1,214 @@
+"""RNA-seq reads of patients whose expression is known: a truth to hold the pipeline against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from local.synthetic.rnaseq_genome import Genome, compressed, reverse_complement
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+READ_LENGTH: Final = 75
+
+
+FRAGMENT_MEAN, FRAGMENT_DEVIATION = 200.0, 20.0
+
+
+_ERRORS_PER_BASE = 0.001
+
+
+_SUBSTITUTE: Final = {ord(base): other for base, other in zip("ACGT", b"CGTA", strict=True)}
+
+
+Pair = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class RnaSpec:
+    """One case to make reads of.
+
+    Parameters
+    ----------
+    case : str
+        Its name.
+    seed : int
+        The same seed gives the same reads.
+    layout : str
+        How its files are named: `lanes` (bcl2fastq, two lanes), `sra`, `dots` or `single` (one end only).
+    stranded : bool
+        Whether the first read is always of the other strand than the transcript (ISR), or of either (IU).
+    fragments : int
+        How many are sequenced.
+    """
+
+    case: str
+    seed: int
+    layout: str = "lanes"
+    stranded: bool = True
+    fragments: int = 12000
+
+
+@dataclass(frozen=True)
+class RnaTruth:
+    """What is known of a case.
+
+    Parameters
+    ----------
+    case : str
+        Its name.
+    tpm : dict
+        Transcripts per million by gene id, of which the reads are a sample.
+    library_type : str
+        As salmon calls it.
+    fragments : int
+        How many were sequenced.
+    files : tuple of Path
+        The reads.
+    """
+
+    case: str
+    tpm: dict[str, float]
+    library_type: str
+    fragments: int
+    files: tuple[Path, ...]
+
+
+def rna_specs(cases: Sequence[str], seed: int = 7) -> list[RnaSpec]:
+    """Describe a cohort in which every naming of files and both kinds of library occur.
+
+    Examples
+    --------
+    >>> [spec.layout for spec in rna_specs(["R01-901", "R01-902", "R01-903", "R01-904"])]
+    ['lanes', 'sra', 'dots', 'single']
+    """
+    layouts = ("lanes", "sra", "dots", "single")
+    return [
+        RnaSpec(case, seed * 1000 + index, layouts[index % 4], stranded=index % 3 != 1)
+        for index, case in enumerate(cases)
+    ]
+
+
+def write_case(folder: Path, genome: Genome, spec: RnaSpec, *, truncated: bool = False) -> RnaTruth:
+    """Write the reads of one case to `<folder>/<case>/`.
+
+    Parameters
+    ----------
+    folder : Path
+        The dataset's folder.
+    genome : Genome
+        What is transcribed.
+    spec : RnaSpec
+        The case.
+    truncated : bool
+        Cut its last file short, as an interrupted copy leaves it.
+    """
+    random = np.random.default_rng([spec.seed, 2])
+    shares = random.lognormal(0.0, 1.2, len(genome.transcripts))
+    tpm = shares / shares.sum() * 1e6
+    pairs = _sequence(random, genome, tpm, spec)
+    place = folder / spec.case
+    place.mkdir(parents=True, exist_ok=True)
+    files = tuple(_WRITERS[spec.layout](place, spec.case, pairs))
+    if truncated:
+        content = files[-1].read_bytes()
+        files[-1].write_bytes(content[: len(content) * 2 // 3])
+    return RnaTruth(spec.case, _by_gene(genome, tpm), _library_type(spec), len(pairs), files)
+
+
+def _by_gene(genome: Genome, tpm: NDArray[np.float64]) -> dict[str, float]:
+    totals: dict[str, float] = {}
+    for transcript, value in zip(genome.transcripts, tpm, strict=True):
+        totals[transcript.gene_id] = totals.get(transcript.gene_id, 0.0) + float(value)
+    return totals
+
+
+def _library_type(spec: RnaSpec) -> str:
+    if spec.layout == "single":
+        return "SR" if spec.stranded else "U"
+    return "ISR" if spec.stranded else "IU"
+
+
+def _sequence(random: np.random.Generator, genome: Genome, tpm: NDArray[np.float64], spec: RnaSpec) -> list[Pair]:
+    """Sample fragments: a transcript's share is its abundance times the places at which a fragment fits."""
+    room = np.array([len(transcript.sequence) - FRAGMENT_MEAN + 1 for transcript in genome.transcripts])
+    weights = tpm * room / (tpm * room).sum()
+    chosen = random.choice(len(weights), spec.fragments, p=weights)
+    lengths = np.rint(random.normal(FRAGMENT_MEAN, FRAGMENT_DEVIATION, spec.fragments)).astype(int)
+    flips = np.zeros(spec.fragments, bool) if spec.stranded else random.random(spec.fragments) < 0.5
+    pairs = []
+    for index, length, flip in zip(chosen, np.clip(lengths, READ_LENGTH, 300), flips, strict=True):
+        sequence = genome.transcripts[index].sequence
+        start = int(random.integers(0, len(sequence) - length + 1))
+        fragment = sequence[start : start + int(length)]
+        sense, other = fragment[:READ_LENGTH], reverse_complement(fragment)[:READ_LENGTH]
+        pair = (sense, other) if flip else (other, sense)
+        pairs.append((_with_errors(random, pair[0]), _with_errors(random, pair[1])))
+    return pairs
+
+
+def _with_errors(random: np.random.Generator, read: bytes) -> bytes:
+    if random.random() > _ERRORS_PER_BASE * READ_LENGTH:
+        return read
+    place = int(random.integers(0, READ_LENGTH))
+    return read[:place] + bytes([_SUBSTITUTE[read[place]]]) + read[place + 1 :]
+
+
+def _write_lanes(place: Path, case: str, pairs: Sequence[Pair]) -> list[Path]:
+    """Two lanes as bcl2fastq names them."""
+    files = []
+    for lane in (1, 2):
+        own = pairs[lane - 1 :: 2]
+        for mate in (1, 2):
+
+            def _name(number: int, lane: int = lane, mate: int = mate) -> str:
+                return f"SIM:1:SIMFLOW:{lane}:1101:{1000 + number}:{2000 + number} {mate}:N:0:ACGTACGT"
+
+            path = place / f"{case}_S1_L00{lane}_R{mate}_001.fastq.gz"
+            files.append(_write(path, [pair[mate - 1] for pair in own], _name))
+    return files
+
+
+def _write_sra(place: Path, case: str, pairs: Sequence[Pair]) -> list[Path]:
+    def _name(number: int) -> str:
+        return f"SRR900001.{number + 1} {number + 1} length={READ_LENGTH}"
+
+    mates = ([pair[mate] for pair in pairs] for mate in (0, 1))
+    return [_write(place / f"{case}_{mate}.fastq.gz", reads, _name) for mate, reads in enumerate(mates, start=1)]
+
+
+def _write_dots(place: Path, case: str, pairs: Sequence[Pair]) -> list[Path]:
+    files = []
+    for mate in (1, 2):
+
+        def _name(number: int, mate: int = mate) -> str:
+            return f"read{number + 1}/{mate}"
+
+        files.append(_write(place / f"{case}.R{mate}.fq.gz", [pair[mate - 1] for pair in pairs], _name))
+    return files
+
+
+def _write_single(place: Path, case: str, pairs: Sequence[Pair]) -> list[Path]:
+    path = place / f"{case}.fastq.gz"
+    return [_write(path, [pair[0] for pair in pairs], lambda number: f"read{number + 1}")]
+
+
+def _write(path: Path, reads: Sequence[bytes], name: Callable[[int], str]) -> Path:
+    quality = b"I" * READ_LENGTH
+    records = (b"@%s\n%s\n+\n%s\n" % (name(number).encode(), read, quality) for number, read in enumerate(reads))
+    path.write_bytes(compressed(b"".join(records)))
+    return path
+
+
+_WRITERS: Final[dict[str, Callable[[Path, str, Sequence[Pair]], list[Path]]]] = {
+    "lanes": _write_lanes,
+    "sra": _write_sra,
+    "dots": _write_dots,
+    "single": _write_single,
+}
