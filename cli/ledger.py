@@ -44,7 +44,7 @@ _PIN = "assay#"
 _TIMES = (
     "received_at",
     "last_arrival",
-    "requested_at",
+    "rerun_requested_at",
     "ready_at",
     "processing_at",
     "processed_at",

@@ -25,13 +25,13 @@ from multimodal.imaging.plan import ClaimSubjects, PlanRun, StartStudies
 from multimodal.imaging.record_outcome import RecordJob, SummarizeRun
 from multimodal.imaging.records import ImagingRecords
 from multimodal.imaging.uploads import ImagingRules, Readiness
-from multimodal.ledger.claim import ClaimUnits, Starter
-from multimodal.ledger.completeness import Patience
-from multimodal.ledger.evaluate import ReviewUnit, Rules
-from multimodal.ledger.outcome import SettleUnit
+from multimodal.ledger.claim import UnitClaims, Starter
+from multimodal.ledger.completeness import CompletionTimeouts
+from multimodal.ledger.evaluate import UnitEvaluator, Rules
+from multimodal.ledger.outcome import OutcomeRecorder
 from multimodal.ledger.ports import Ledger, R, T
 from multimodal.ledger.unit import TABLES, Modality, Unit
-from multimodal.observability import CloudWatchMeter
+from multimodal.observability import CloudWatchMetrics
 from multimodal.pipeline.arrivals import RegisterArrivals
 from multimodal.pipeline.groups import EnsureGroups
 from multimodal.pipeline.package_files import (
@@ -86,7 +86,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def spread(action: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
-    """Do one thing for many items side by side; :class:`multimodal.ledger.ports.Spread`.
+    """Do one thing for many items side by side; :class:`multimodal.ledger.ports.ParallelMap`.
 
     Within such a thread it is done one after the other: threads that all wait for more of themselves never end.
     """
@@ -96,9 +96,9 @@ def spread(action: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
 
 
 @lru_cache(maxsize=1)
-def meter() -> CloudWatchMeter:
+def meter() -> CloudWatchMetrics:
     """Return the function's meter."""
-    return CloudWatchMeter(Settings.from_environment().METRICS_NAMESPACE)
+    return CloudWatchMetrics(Settings.from_environment().METRICS_NAMESPACE)
 
 
 @lru_cache(maxsize=1)
@@ -119,9 +119,9 @@ def _imaging_rules(s: RunSettings) -> Rules:
     return ImagingRules(S3Objects(s.RAW_BUCKET), Readiness(s.RADIOMICS_IMAGE_URI, imaging_datasets(s.DATASET_NAMES)))
 
 
-def _review(s: RunSettings, ledger: Ledger, rules_of: Callable[[Unit], Rules]) -> ReviewUnit:
-    patience = Patience(s.QUIET_PERIOD_SECONDS, s.FORCE_AFTER_SECONDS)
-    return ReviewUnit(ledger, clock, meter(), patience, rules_of)
+def _review(s: RunSettings, ledger: Ledger, rules_of: Callable[[Unit], Rules]) -> UnitEvaluator:
+    timeouts = CompletionTimeouts(s.QUIET_PERIOD_SECONDS, s.FORCE_AFTER_SECONDS)
+    return UnitEvaluator(ledger, clock, meter(), timeouts, rules_of)
 
 
 def _rules_of(s: SweepSettings, ledger: Ledger) -> Callable[[Unit], Rules]:
@@ -149,7 +149,7 @@ def _kind_of(ledger: Ledger, stack: str, dataset_names: list[str]) -> Callable[[
     return lambda unit: kinds[unit.modality]
 
 
-def _starters(s: SweepSettings, ledger: Ledger, claim: ClaimUnits) -> dict[str, Starter]:
+def _starters(s: SweepSettings, ledger: Ledger, claim: UnitClaims) -> dict[str, Starter]:
     settings = RnaJobSettings(s.RAW_BUCKET, s.PROCESSED_BUCKET, s.GENOMICS_ENGINE, s.genomics_image)
     jobs = StartJobs(
         ledger,
@@ -172,8 +172,8 @@ def sweep() -> Sweep:
     """Return the service of ``sweep``."""
     s = SweepSettings.from_environment()
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    settle = SettleUnit(ledger, processed, clock, meter())
-    claim = ClaimUnits(ledger, processed, clock, meter(), spread)
+    settle = OutcomeRecorder(ledger, processed, clock, meter())
+    claim = UnitClaims(ledger, processed, clock, meter(), spread)
     review = _review(s, ledger, _rules_of(s, ledger))
     return Sweep(ledger, clock, meter(), review, _starters(s, ledger, claim), settle, spread)
 
@@ -183,7 +183,7 @@ def plan_run() -> PlanRun:
     """Return the service of ``plan_jobs``."""
     s = PlanJobsSettings.from_environment()
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    claim = ClaimUnits(ledger, processed, clock, meter(), spread)
+    claim = UnitClaims(ledger, processed, clock, meter(), spread)
     imaging = _imaging_rules(s)
     subjects = ClaimSubjects(ledger, S3Objects(s.RAW_BUCKET), clock, _review(s, ledger, lambda _: imaging), claim)
     settings = JobSettings(
@@ -197,7 +197,7 @@ def record_job() -> RecordJob:
     """Return the service of ``record_outcome`` for a job."""
     s = RecordOutcomeSettings.from_environment()
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    return RecordJob(processed, ledger, SettleUnit(ledger, processed, clock, meter()))
+    return RecordJob(processed, ledger, OutcomeRecorder(ledger, processed, clock, meter()))
 
 
 @lru_cache(maxsize=1)
@@ -205,7 +205,7 @@ def record_batch_job() -> RecordBatchJob:
     """Return the service of ``record_outcome`` for an event of Batch."""
     s = RecordOutcomeSettings.from_environment()
     ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    return RecordBatchJob(processed, SettleUnit(ledger, processed, clock, meter()))
+    return RecordBatchJob(processed, OutcomeRecorder(ledger, processed, clock, meter()))
 
 
 @lru_cache(maxsize=1)
@@ -261,9 +261,9 @@ def _table_runs() -> TableRuns:
     return TableRuns(DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET))
 
 
-def _settle_table() -> SettleUnit:
+def _settle_table() -> OutcomeRecorder:
     s = TableIngestSettings.from_environment()
-    return SettleUnit(DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET), clock, meter())
+    return OutcomeRecorder(DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET), clock, meter())
 
 
 @lru_cache(maxsize=1)

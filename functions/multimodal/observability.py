@@ -25,7 +25,7 @@ class Metric(StrEnum):
     UNITS_FAILED = "UnitsFailed"
     UNITS_INCOMPLETE = "UnitsIncomplete"
     OLDEST_INCOMPLETE_UNIT_SECONDS = "OldestIncompleteUnitSeconds"
-    LOOKS_FAILED = "LooksFailed"
+    EVALUATIONS_FAILED = "EvaluationsFailed"
     UNITS_COMPLETED = "UnitsCompleted"
     FEATURE_RECORDS_WRITTEN = "FeatureRecordsWritten"
     UPLOAD_TO_FEATURE_SECONDS = "UploadToFeatureSeconds"
@@ -63,7 +63,7 @@ def logger() -> Logger:
     return Logger(service="multimodal", utc=True)
 
 
-class CloudWatchMeter:
+class CloudWatchMetrics:
     """Collects metrics of one invocation and prints them as embedded metric format when flushed.
 
     Parameters

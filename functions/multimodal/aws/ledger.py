@@ -50,7 +50,7 @@ class DynamoDbLedger:
 
     def request(self, unit: Unit, requested_at: int, due_at: int) -> bool:
         """Ask for another run of the unit; return False when this or a later wish is already there."""
-        changes = {"requested_at": requested_at, "due_at": due_at, "due_shard": unit.due_shard}
+        changes = {"rerun_requested_at": requested_at, "due_at": due_at, "due_shard": unit.due_shard}
         firsts = _firsts(unit, due_at) | {"last_arrival": due_at}
         condition = "attribute_not_exists(requested_at) OR requested_at < :requested_at"
         return self._write(unit, changes, firsts, condition) is not None
@@ -178,8 +178,8 @@ def _item_from(row: Mapping[str, Any]) -> LedgerItem:
         last_arrival=whole("last_arrival"),
         open_since=whole("open_since") or None,
         waiting_since=whole("waiting_since") or None,
-        requested_at=whole("requested_at"),
-        served_request=whole("served_request"),
+        requested_at=whole("rerun_requested_at"),
+        handled_rerun_at=whole("handled_rerun_at"),
         listed_at=whole("listed_at"),
         content_version=row.get("content_version"),
         objects=whole("objects"),

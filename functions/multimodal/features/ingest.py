@@ -9,7 +9,7 @@ from multimodal.features.record import Record, RecordMaker, record_hash
 from multimodal.ledger.errors import BadInputError, RetryableError
 from multimodal.ledger.evaluate import NO_REASON
 from multimodal.ledger.outcome import belongs_to_run
-from multimodal.ledger.ports import Clock, Ledger, Meter, ObjectStore
+from multimodal.ledger.ports import Clock, Ledger, Metrics, ObjectStore
 from multimodal.ledger.schedule import ended
 from multimodal.ledger.unit import LedgerItem, Status, Unit, unit_of_result
 from multimodal.observability import Metric, logger
@@ -34,7 +34,7 @@ class IngestFeatures:
         processed: ObjectStore,
         features: FeatureRecords,
         clock: Clock,
-        meter: Meter,
+        meter: Metrics,
         makers: Mapping[str, RecordMaker],
     ) -> None:
         self._ledger, self._processed, self._features = ledger, processed, features

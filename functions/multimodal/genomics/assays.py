@@ -24,7 +24,7 @@ def pin_assay(ledger: Ledger, group: str, assay: Mapping[str, str]) -> None:
     BadInputError
         ``ASSAY_MISMATCH`` when the group holds values of another assay.
     """
-    kept = ledger.pin(f"assay#{group}", assay)
+    kept = ledger.put_if_absent(f"assay#{group}", assay)
     different = {n: [kept.get(n), assay[n]] for n in assay if kept.get(n) != assay[n]}
     if different:
         message = (

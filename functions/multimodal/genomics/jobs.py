@@ -9,11 +9,11 @@ from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.lanes import fastq_list
 from multimodal.genomics.samples import SampleListing
 from multimodal.genomics.samplesheet import OPEN_DATA_BUCKET
-from multimodal.ledger.claim import ClaimUnits
+from multimodal.ledger.claim import UnitClaims
 from multimodal.ledger.errors import MultimodalError
 from multimodal.ledger.evaluate import ReadyUnit
-from multimodal.ledger.ports import BatchJobs, Clock, Ledger, Meter, ObjectStore, Spread
-from multimodal.ledger.schedule import look_at
+from multimodal.ledger.ports import BatchJobs, Clock, Ledger, Metrics, ObjectStore, ParallelMap
+from multimodal.ledger.schedule import schedule_check
 from multimodal.ledger.unit import Status, Unit
 from multimodal.observability import Metric, logger
 
@@ -109,11 +109,11 @@ class StartJobs:
         processed: ObjectStore,
         jobs: BatchJobs,
         clock: Clock,
-        meter: Meter,
-        claim: ClaimUnits,
+        meter: Metrics,
+        claim: UnitClaims,
         settings: RnaJobSettings,
         datasets: Mapping[str, GenomicsConfig],
-        spread: Spread = map,
+        spread: ParallelMap = map,
     ) -> None:
         self._ledger, self._processed, self._jobs, self._clock = ledger, processed, jobs, clock
         self._meter, self._claim, self._settings = meter, claim, settings
@@ -157,8 +157,8 @@ class StartJobs:
         """Undo the claim: the same attempt, so the same name, comes again and cannot run twice."""
         unit = ready.item.unit
         logger().error("job not submitted", correlation_id=unit.correlation_id, run_id=run, reason=str(error)[:500])
-        self._meter(Metric.LOOKS_FAILED, modality=unit.modality)
+        self._meter(Metric.EVALUATIONS_FAILED, modality=unit.modality)
         item = self._ledger.get(unit.unit_id)
         if item is not None and item.run_id == run and item.status is Status.PROCESSING:
             changes = {"status": Status.READY.value, "attempt": ready.item.attempt, "lease_until": None}
-            self._ledger.update(item, changes | look_at(unit, self._clock() + RESUBMIT_SECONDS))
+            self._ledger.update(item, changes | schedule_check(unit, self._clock() + RESUBMIT_SECONDS))

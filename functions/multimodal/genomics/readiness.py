@@ -13,16 +13,16 @@ from multimodal.genomics.samplesheet import SampleSheet, parse_accessions, parse
 from multimodal.ledger.completeness import (
     Blocked,
     Decision,
-    Patience,
-    Refuse,
-    Relay,
+    CompletionTimeouts,
+    Quarantine,
+    FanOut,
     Wait,
     deadlines,
-    removed,
-    unknown_dataset,
+    quarantine_removed,
+    quarantine_unknown_dataset,
 )
 from multimodal.ledger.evaluate import Rules
-from multimodal.ledger.listing import MAX_OBJECTS, Listing, find, list_folder, make_listing, promised_objects
+from multimodal.ledger.listing import MAX_OBJECTS, Listing, find, list_folder, make_listing, expected_object_count
 from multimodal.ledger.ports import Ledger, ObjectStore
 from multimodal.ledger.reasons import Reason
 from multimodal.ledger.unit import LedgerItem, Status, Unit, case_unit
@@ -84,7 +84,7 @@ class SampleRules:
         self._ledger, self._raw, self._processed, self._readiness = ledger, raw, processed, readiness
         self._sheets = SampleSheets(raw, readiness.raw_bucket)
 
-    def look_up(self, unit: Unit) -> Listing:
+    def list_objects(self, unit: Unit) -> Listing:
         """List what a sheet names for the case, the user's own before the archive's; without one, the case's folder."""
         for table in (SHEET_CASE, ACCESSIONS_CASE):
             sheet = self._sheets.read(unit.dataset, table)
@@ -103,13 +103,13 @@ class SampleRules:
         users = [name for name, s in sheet.samples.items() if any(k.startswith(unit.folder) for k in s.keys)]
         return replace(listing, listed_for=tuple(users), unlisted=True)
 
-    def decide(self, item: LedgerItem, listing: Listing, patience: Patience, now: int) -> Decision:
+    def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
         """Decide by sheet, marker, or mates and quiet period."""
-        assert isinstance(listing, SampleListing)  # noqa: S101 – it is what look_up returned
+        assert isinstance(listing, SampleListing)  # noqa: S101 – it is what list_objects returned
         refusal = _takes_no_reads(item.unit, self._readiness)
         if refusal is not None:
             return refusal
-        return decide_sample(item, listing, promised_objects(self._raw, listing), patience, now)
+        return decide_sample(item, listing, expected_object_count(self._raw, listing), timeouts, now)
 
     def blocked(self, unit: Unit) -> Blocked | None:
         """Say that there is no image, or no reference that was built with it."""
@@ -144,20 +144,20 @@ class SampleRules:
             f"the reference {reference.subject!r} was built{built} by another image than the one deployed now; it is "
             "built again, and the case starts by itself"
         )
-        return Blocked(Reason.REFERENCE_NOT_READY, message, needs=reference)
+        return Blocked(Reason.REFERENCE_NOT_READY, message, depends_on=reference)
 
 
-def _takes_no_reads(unit: Unit, readiness: GenomicsReadiness) -> Refuse | None:
+def _takes_no_reads(unit: Unit, readiness: GenomicsReadiness) -> Quarantine | None:
     config = readiness.datasets.get(unit.dataset)
     if config is None:
-        return unknown_dataset(unit)
+        return quarantine_unknown_dataset(unit)
     if config.matrix is None:
         return None
     message = (
         f"dataset {unit.dataset!r} takes a ready matrix (genomics.matrix in its file) and no reads; upload these to a "
         "dataset with genomics.reference"
     )
-    return Refuse(Reason.ROUTE_NOT_CONFIGURED, message, {})
+    return Quarantine(Reason.ROUTE_NOT_CONFIGURED, message, {})
 
 
 def _no_image(readiness: GenomicsReadiness) -> Blocked | None:
@@ -174,13 +174,13 @@ class ReferenceRules:
     def __init__(self, raw: ObjectStore, readiness: GenomicsReadiness) -> None:
         self._raw, self._readiness = raw, readiness
 
-    def look_up(self, unit: Unit) -> Listing:
+    def list_objects(self, unit: Unit) -> Listing:
         """List the reference's folder."""
         return make_listing(unit, list_folder(self._raw, unit))
 
-    def decide(self, item: LedgerItem, listing: Listing, patience: Patience, now: int) -> Decision:
+    def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
         """Decide whether it can be built."""
-        return decide_reference(item, listing, promised_objects(self._raw, listing), patience, now)
+        return decide_reference(item, listing, expected_object_count(self._raw, listing), timeouts, now)
 
     def blocked(self, unit: Unit) -> Blocked | None:
         """Say that there is no image."""
@@ -194,7 +194,7 @@ class SheetRules:
         self._raw, self._readiness = raw, readiness
         self._sheets = SampleSheets(raw, readiness.raw_bucket)
 
-    def look_up(self, unit: Unit) -> Listing:
+    def list_objects(self, unit: Unit) -> Listing:
         """List the table and, for a sheet, the reads directly beside it."""
         if unit.subject != SHEET_CASE:
             table = find(self._raw, sheet_key(unit.dataset, unit.subject))
@@ -202,19 +202,19 @@ class SheetRules:
         beside = self._raw.objects_under(f"genomics/{unit.dataset}/")
         return Listing(tuple(o for o in islice(beside, MAX_OBJECTS) if parse_key(o.key).unit == unit))
 
-    def decide(self, item: LedgerItem, listing: Listing, patience: Patience, now: int) -> Decision:
+    def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
         """Have every sample that the table names looked at."""
         unit, refusal = item.unit, _takes_no_reads(item.unit, self._readiness)
         if refusal is not None:
             return refusal
         sheet = self._sheets.read(unit.dataset, unit.subject)
         if sheet is None:
-            return _without_sheet(listing, deadlines(item, patience)[0], now)
+            return _without_sheet(listing, deadlines(item, timeouts)[0], now)
         problem = None
         if sheet.problems:
             message = f"rows of the table belong to no sample: {'; '.join(sheet.problems[:3])}; upload it corrected"
-            problem = Refuse(Reason.SAMPLESHEET_INVALID, message, {"problems": list(sheet.problems)})
-        return Relay(tuple(case_unit(unit.dataset, name) for name in sheet.samples), problem)
+            problem = Quarantine(Reason.SAMPLESHEET_INVALID, message, {"problems": list(sheet.problems)})
+        return FanOut(tuple(case_unit(unit.dataset, name) for name in sheet.samples), problem)
 
     def blocked(self, unit: Unit) -> Blocked | None:
         """Nothing blocks what is not run."""
@@ -223,14 +223,14 @@ class SheetRules:
 
 def _without_sheet(listing: Listing, limit: int, now: int) -> Decision:
     if not listing.objects:
-        return removed()
+        return quarantine_removed()
     if now < limit:
         return Wait(limit)
     message = (
         "reads lie directly under the dataset and no samplesheet.csv says whose they are; upload one, or move the "
         "reads to genomics/<dataset>/<case>/"
     )
-    return Refuse(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(listing.objects)})
+    return Quarantine(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(listing.objects)})
 
 
 def genomics_rules(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from multimodal.genomics.jobs import JOB_NAME
-from multimodal.ledger.outcome import Outcome, SettleUnit, _line, _when_no_result
+from multimodal.ledger.outcome import Outcome, OutcomeRecorder, _line, _when_no_result
 from multimodal.ledger.ports import ObjectStore
 from multimodal.ledger.run import RunPaths
 from multimodal.ledger.unit import Status
@@ -14,7 +14,7 @@ from multimodal.ledger.unit import Status
 class RecordBatchJob:
     """Settles the unit of a Batch job that ended."""
 
-    def __init__(self, processed: ObjectStore, settle: SettleUnit) -> None:
+    def __init__(self, processed: ObjectStore, settle: OutcomeRecorder) -> None:
         self._processed, self._settle = processed, settle
 
     def __call__(self, detail: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from multimodal.genomics.fastq_names import has_safe_parts
 from multimodal.ledger.completeness import (
     Complete,
     Decision,
-    Patience,
-    Refuse,
+    CompletionTimeouts,
+    Quarantine,
     Wait,
     deadlines,
     decide_by_marker,
-    removed,
+    quarantine_removed,
 )
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.listing import Listing
@@ -55,18 +55,18 @@ def transcripts_key(name: str, manifest: Mapping[str, Any]) -> str:
 
 
 def decide_reference(
-    item: LedgerItem, listing: Listing, promised: int | None, patience: Patience, now: int
+    item: LedgerItem, listing: Listing, promised: int | None, timeouts: CompletionTimeouts, now: int
 ) -> Decision:
     """Decide whether a reference can be built: genome and annotation, or transcriptome and transcript table.
 
     Parameters
     ----------
-    item, listing, promised, patience, now
+    item, listing, promised, timeouts, now
         As for :func:`multimodal.imaging.uploads.decide`.
     """
-    limit, quiet_at = deadlines(item, patience)
+    limit, quiet_at = deadlines(item, timeouts)
     if not listing.objects:
-        return Wait(limit) if listing.marker and now < limit else removed()
+        return Wait(limit) if listing.marker and now < limit else quarantine_removed()
     if promised is not None and not item.rerun_requested:
         decision = decide_by_marker(len(listing.objects), promised, limit, now)
         if not isinstance(decision, Complete):
@@ -77,7 +77,7 @@ def decide_reference(
     if not lacking:
         return Complete()
     message = f"the reference lacks {lacking}; upload it to {item.unit.folder}"
-    return Wait(limit) if now < limit else Refuse(Reason.REFERENCE_INCOMPLETE, message, {})
+    return Wait(limit) if now < limit else Quarantine(Reason.REFERENCE_INCOMPLETE, message, {})
 
 
 def _lacking(names: list[str]) -> str:

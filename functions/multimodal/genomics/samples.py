@@ -9,14 +9,14 @@ from multimodal.genomics.samplesheet import ReadFiles, SheetSample
 from multimodal.ledger.completeness import (
     Complete,
     Decision,
-    Patience,
-    Refuse,
-    Relay,
+    CompletionTimeouts,
+    Quarantine,
+    FanOut,
     Wait,
     deadlines,
     decide_by_marker,
-    refuse_archived,
-    removed,
+    quarantine_archived,
+    quarantine_removed,
 )
 from multimodal.ledger.listing import CONTENT_VERSION_LENGTH, Listing, make_listing
 from multimodal.ledger.ports import StoredObject
@@ -143,7 +143,7 @@ def sheet_listing(sample: SheetSample, found: Sequence[StoredObject], raw_bucket
 
 
 def decide_sample(
-    item: LedgerItem, listing: SampleListing, promised: int | None, patience: Patience, now: int
+    item: LedgerItem, listing: SampleListing, promised: int | None, timeouts: CompletionTimeouts, now: int
 ) -> Decision:
     """Decide whether the listed reads are all of the case.
 
@@ -152,22 +152,22 @@ def decide_sample(
 
     Parameters
     ----------
-    item, listing, promised, patience, now
+    item, listing, promised, timeouts, now
         As for :func:`multimodal.imaging.uploads.decide`.
     """
-    limit, quiet_at = deadlines(item, patience)
+    limit, quiet_at = deadlines(item, timeouts)
     if listing.sheet is not None:
         return _decide_by_sheet(listing, listing.sheet, limit, now)
     if listing.listed_for:
-        return Relay(tuple(case_unit(item.unit.dataset, name) for name in listing.listed_for))
+        return FanOut(tuple(case_unit(item.unit.dataset, name) for name in listing.listed_for))
     if listing.unlisted:
         message = "the sample sheet of the dataset does not name this case; add a row for it and upload the sheet again"
-        return Refuse(Reason.NOT_IN_SAMPLESHEET, message, {})
+        return Quarantine(Reason.NOT_IN_SAMPLESHEET, message, {})
     refusal = _refuse(listing)
     if refusal is not None:
         return refusal
     if not listing.objects:
-        return Wait(limit) if listing.marker and now < limit else removed()
+        return Wait(limit) if listing.marker and now < limit else quarantine_removed()
     if promised is not None and not item.rerun_requested:
         decision = decide_by_marker(len(listing.objects) + listing.others, promised, limit, now)
         if not isinstance(decision, Complete):
@@ -180,39 +180,39 @@ def decide_sample(
 def _decide_by_sheet(listing: SampleListing, sheet: SheetSample, limit: int, now: int) -> Decision:
     if sheet.problems:
         message = f"the sample sheet cannot be used for this case: {'; '.join(sheet.problems[:3])}; upload it corrected"
-        return Refuse(Reason.SAMPLESHEET_INVALID, message, {"problems": list(sheet.problems[:20])})
+        return Quarantine(Reason.SAMPLESHEET_INVALID, message, {"problems": list(sheet.problems[:20])})
     if len(listing.lanes) > MAX_LANES:
         return _too_many(len(listing.lanes))
     if not listing.missing:
-        return refuse_archived(listing) or Complete()
+        return quarantine_archived(listing) or Complete()
     if now < limit:
         return Wait(limit)
     message = f"{len(listing.missing)} files of the sample sheet are not there: {_names(listing.missing)}; upload them"
-    return Refuse(Reason.INCOMPLETE_UPLOAD, message, {"missing": list(listing.missing[:20])})
+    return Quarantine(Reason.INCOMPLETE_UPLOAD, message, {"missing": list(listing.missing[:20])})
 
 
-def _refuse(listing: SampleListing) -> Refuse | None:
+def _refuse(listing: SampleListing) -> Quarantine | None:
     """Refuse files of which one left out, or taken twice, would give wrong values in silence."""
     if listing.refused:
         problem = parse_key(listing.refused[0]).problem
         details: dict[str, object] = {"objects": len(listing.refused), "example_key": listing.refused[0][:300]}
-        return Refuse(Reason.KEY_NOT_ACCEPTED, f"a file in the case's folder is not accepted: {problem}", details)
+        return Quarantine(Reason.KEY_NOT_ACCEPTED, f"a file in the case's folder is not accepted: {problem}", details)
     if listing.pairing.clashes:
         message = (
             f"files cannot be told apart, may be mates, or hold third reads: {_names(listing.pairing.clashes)}; remove "
             "what does not belong, then retry, or name the files in samplesheet.csv"
         )
-        return Refuse(Reason.READS_AMBIGUOUS, message, {"files": list(listing.pairing.clashes[:20])})
+        return Quarantine(Reason.READS_AMBIGUOUS, message, {"files": list(listing.pairing.clashes[:20])})
     if len(listing.lanes) > MAX_LANES:
         return _too_many(len(listing.lanes))
-    return refuse_archived(listing)
+    return quarantine_archived(listing)
 
 
-def _too_many(lanes: int) -> Refuse:
+def _too_many(lanes: int) -> Quarantine:
     message = (
         f"more than {MAX_LANES} lanes in one case; expected genomics/<dataset>/<case>/… with a folder for each case"
     )
-    return Refuse(Reason.INPUT_TOO_LARGE, message, {"lanes": lanes})
+    return Quarantine(Reason.INPUT_TOO_LARGE, message, {"lanes": lanes})
 
 
 def _decide_by_mates(pairing: Pairing, limit: int, now: int) -> Decision:
@@ -225,11 +225,11 @@ def _decide_by_mates(pairing: Pairing, limit: int, now: int) -> Decision:
             f"{len(pairing.unpaired)} files have no mate: {_names(pairing.unpaired)}; upload the mates, or, for "
             "single-end reads, a _COMPLETE.json or a samplesheet.csv with fastq_2 empty"
         )
-        return Refuse(Reason.MATE_MISSING, message, {"files": list(pairing.unpaired[:20])})
+        return Quarantine(Reason.MATE_MISSING, message, {"files": list(pairing.unpaired[:20])})
     message = (
         "some files have mates and others do not; remove what does not belong, or name the reads in samplesheet.csv"
     )
-    return Refuse(Reason.READS_MIXED, message, {"lanes": len(pairing.lanes)})
+    return Quarantine(Reason.READS_MIXED, message, {"lanes": len(pairing.lanes)})
 
 
 def _names(paths: Sequence[str]) -> str:

@@ -5,9 +5,9 @@ from typing import Any
 
 from multimodal.imaging.jobs import JobSettings, job_document, job_id, manifest_document, map_item, pack
 from multimodal.imaging.uploads import note_subject_without_study, studies_of
-from multimodal.ledger.claim import ClaimUnits
+from multimodal.ledger.claim import UnitClaims
 from multimodal.ledger.errors import InvalidRequestError
-from multimodal.ledger.evaluate import ReadyUnit, ReviewUnit
+from multimodal.ledger.evaluate import ReadyUnit, UnitEvaluator
 from multimodal.ledger.ports import Clock, JobCounter, Ledger, ObjectStore, Runs
 from multimodal.ledger.run import PlannedUnit, RunPaths, listing_from
 from multimodal.ledger.unit import Status, Unit
@@ -23,7 +23,7 @@ class ClaimSubjects:
     whose state machine takes ``{"Subject": [...]}``.
     """
 
-    def __init__(self, ledger: Ledger, raw: ObjectStore, clock: Clock, review: ReviewUnit, claim: ClaimUnits) -> None:
+    def __init__(self, ledger: Ledger, raw: ObjectStore, clock: Clock, review: UnitEvaluator, claim: UnitClaims) -> None:
         self._ledger, self._raw, self._clock, self._review, self._claim = ledger, raw, clock, review, claim
 
     def __call__(self, run: str, dataset: str, subjects: Sequence[str]) -> None:
@@ -38,11 +38,11 @@ class ClaimSubjects:
 
     def _ready(self, run: str, unit: Unit) -> ReadyUnit | None:
         now = self._clock()
-        self._ledger.request(unit, now, now)
+        self._ledger.request_rerun(unit, now, now)
         item = self._ledger.get(unit.unit_id)
         if item and item.status is Status.PROCESSING and item.run_id == run:
             # An earlier try of this very planning claimed the unit and did not get as far as writing the plan.
-            self._ledger.update(item, {"status": Status.READY.value, "served_request": 0})
+            self._ledger.update(item, {"status": Status.READY.value, "handled_rerun_at": 0})
             item = self._ledger.get(unit.unit_id)
         return self._review(item) if item and item.status is not Status.PROCESSING else None
 
@@ -140,7 +140,7 @@ class PlanRun:
 class StartStudies:
     """One run of the imaging state machine for all studies that are ready."""
 
-    def __init__(self, runs: Runs, claim: ClaimUnits) -> None:
+    def __init__(self, runs: Runs, claim: UnitClaims) -> None:
         self._runs, self._claim = runs, claim
 
     def __call__(self, ready: Sequence[ReadyUnit]) -> list[str]:

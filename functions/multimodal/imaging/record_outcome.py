@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from multimodal.imaging.jobs import next_attempt
-from multimodal.ledger.outcome import _GOOD, Outcome, SettleUnit, _line, _when_no_result
+from multimodal.ledger.outcome import _GOOD, Outcome, OutcomeRecorder, _line, _when_no_result
 from multimodal.ledger.ports import Ledger, ObjectStore
 from multimodal.ledger.run import RunPaths
 from multimodal.ledger.unit import LedgerItem, Status
@@ -24,7 +24,7 @@ _WORDS = {
 class RecordJob:
     """Settles the units of a job that ended."""
 
-    def __init__(self, processed: ObjectStore, ledger: Ledger, settle: SettleUnit) -> None:
+    def __init__(self, processed: ObjectStore, ledger: Ledger, settle: OutcomeRecorder) -> None:
         self._processed, self._ledger, self._settle = processed, ledger, settle
 
     def __call__(self, job: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,23 +8,23 @@ from multimodal.ledger.completeness import (
     Blocked,
     Complete,
     Decision,
-    Patience,
-    Refuse,
+    CompletionTimeouts,
+    Quarantine,
     Wait,
     deadlines,
     decide_by_marker,
-    refuse_archived,
-    removed,
-    unknown_dataset,
+    quarantine_archived,
+    quarantine_removed,
+    quarantine_unknown_dataset,
 )
-from multimodal.ledger.listing import MAX_OBJECTS, Listing, is_archive_of, make_listing, promised_objects
+from multimodal.ledger.listing import MAX_OBJECTS, Listing, is_archive_of, make_listing, expected_object_count
 from multimodal.ledger.ports import Ledger, ObjectStore
 from multimodal.ledger.reasons import Reason
 from multimodal.ledger.unit import LedgerItem, Status, Unit
 from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, is_safe_segment, safe_dataset
 
 
-def decide(item: LedgerItem, listing: Listing, promised: int | None, patience: Patience, now: int) -> Decision:
+def decide(item: LedgerItem, listing: Listing, promised: int | None, timeouts: CompletionTimeouts, now: int) -> Decision:
     """Decide whether the listed objects are the whole study.
 
     A request for another run overrules the marker, but not the quiet period: what still arrives is not half run.
@@ -37,7 +37,7 @@ def decide(item: LedgerItem, listing: Listing, promised: int | None, patience: P
         What S3 lists now.
     promised : int or None
         The marker's number, when there is a marker.
-    patience : Patience
+    timeouts : CompletionTimeouts
         Quiet period and limit.
     now : int
         Epoch seconds.
@@ -47,33 +47,33 @@ def decide(item: LedgerItem, listing: Listing, promised: int | None, patience: P
         return refusal
     if listing.archives_of(item.unit):
         return Complete()
-    limit, quiet_at = deadlines(item, patience)
+    limit, quiet_at = deadlines(item, timeouts)
     if not listing.objects:
-        return Wait(limit) if listing.marker and now < limit else removed()
+        return Wait(limit) if listing.marker and now < limit else quarantine_removed()
     if promised is not None and not item.rerun_requested:
         return decide_by_marker(len(listing.objects), promised, limit, now)
     return Complete() if now >= quiet_at else Wait(quiet_at)
 
 
-def refuse(unit: Unit, listing: Listing) -> Refuse | None:
+def refuse(unit: Unit, listing: Listing) -> Quarantine | None:
     """Refuse objects that no job could be given, whatever their number and age."""
     if len(listing.objects) > MAX_OBJECTS:
         message = f"more than {MAX_OBJECTS} objects in one study; expected imaging/<dataset>/<subject>/<study>/…"
-        return Refuse(Reason.INPUT_TOO_LARGE, message, {"objects_at_least": len(listing.objects)})
+        return Quarantine(Reason.INPUT_TOO_LARGE, message, {"objects_at_least": len(listing.objects)})
     if listing.archives_of(unit) + listing.holds_folder_of(unit) > 1:
         message = "the study is there more than once, as a folder and as a .zip or as two of them; remove all but one"
-        return Refuse(Reason.AMBIGUOUS_UPLOAD, f"{message}, then retry", {"objects": len(listing.objects)})
-    return refuse_archived(listing) or _refuse_keys(unit, [o.key for o in listing.objects])
+        return Quarantine(Reason.AMBIGUOUS_UPLOAD, f"{message}, then retry", {"objects": len(listing.objects)})
+    return quarantine_archived(listing) or _refuse_keys(unit, [o.key for o in listing.objects])
 
 
-def _refuse_keys(unit: Unit, keys: list[str]) -> Refuse | None:
+def _refuse_keys(unit: Unit, keys: list[str]) -> Quarantine | None:
     """One key that is no file name would fail the download of every study in its job."""
     known = set(keys)
     wrong = [k for k in keys if _unit_of(k) != unit or any(str(p) in known for p in PurePosixPath(k).parents)]
     if not wrong:
         return None
     message = "keys of the study hold what is not accepted, or name a file and a folder alike; rename them"
-    return Refuse(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(wrong), "example_key": wrong[0][:300]})
+    return Quarantine(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(wrong), "example_key": wrong[0][:300]})
 
 
 COHORT_NAME = "_cohort.json"
@@ -132,15 +132,15 @@ class ImagingRules:
     def __init__(self, raw: ObjectStore, readiness: Readiness) -> None:
         self._raw, self._readiness = raw, readiness
 
-    def look_up(self, unit: Unit) -> Listing:
+    def list_objects(self, unit: Unit) -> Listing:
         """List the study's folder and its zip."""
         return list_study(self._raw, unit)
 
-    def decide(self, item: LedgerItem, listing: Listing, patience: Patience, now: int) -> Decision:
+    def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
         """Decide by zip, marker or quiet period."""
         if item.unit.dataset not in self._readiness.datasets:
-            return unknown_dataset(item.unit)
-        return decide(item, listing, promised_objects(self._raw, listing), patience, now)
+            return quarantine_unknown_dataset(item.unit)
+        return decide(item, listing, expected_object_count(self._raw, listing), timeouts, now)
 
     def blocked(self, unit: Unit) -> Blocked | None:
         """Say that no image is deployed."""
@@ -178,7 +178,7 @@ def note_subject_without_study(ledger: Ledger, dataset: str, subject: str) -> No
         "reason_code": Reason.SUBJECT_HAS_NO_STUDY.value,
         "reason_message": message,
     }
-    ledger.note(Unit(dataset, subject[:128], "-"), changes)
+    ledger.record_invalid_upload(Unit(dataset, subject[:128], "-"), changes)
 
 
 def _parsed(key: str) -> UploadKey | None:

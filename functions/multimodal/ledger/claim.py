@@ -5,9 +5,9 @@ from dataclasses import asdict
 from typing import Protocol
 
 from multimodal.ledger.evaluate import NO_REASON, ReadyUnit
-from multimodal.ledger.ports import Clock, Ledger, Meter, ObjectStore, Spread
+from multimodal.ledger.ports import Clock, Ledger, Metrics, ObjectStore, ParallelMap
 from multimodal.ledger.run import PlannedUnit, RunPaths, listing_document, run_id
-from multimodal.ledger.schedule import look_at
+from multimodal.ledger.schedule import schedule_check
 from multimodal.ledger.unit import Status
 from multimodal.observability import Metric, logger
 
@@ -26,14 +26,14 @@ LEASE_SECONDS = 900
 """How long a claim holds before ``sweep`` asks what became of it. A run still at work gets another lease."""
 
 
-class ClaimUnits:
+class UnitClaims:
     """Takes units for a run: a lease in the ledger, then the run's plan in ProcessedBucket.
 
     Two claimers cannot take the same unit: the claim is a write on the condition that the item is as it was read.
     """
 
     def __init__(
-        self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Meter, spread: Spread = map
+        self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Metrics, spread: ParallelMap = map
     ) -> None:
         self._ledger, self._processed, self._clock, self._meter = ledger, processed, clock, meter
         self._spread = spread
@@ -85,7 +85,7 @@ class ClaimUnits:
             "lease_until": lease_until,
             "waiting_since": None,
             "processing_at": now,
-            **look_at(item.unit, lease_until),
+            **schedule_check(item.unit, lease_until),
         }
         claimed = self._ledger.update(item, changes)
         if claimed:

@@ -8,7 +8,7 @@ from multimodal.ledger.unit import LedgerItem, Unit
 
 
 @dataclass(frozen=True)
-class Patience:
+class CompletionTimeouts:
     """How long to wait, in seconds.
 
     Parameters
@@ -36,7 +36,7 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class Refuse:
+class Quarantine:
     """The unit cannot be processed as it lies there."""
 
     reason: Reason
@@ -45,14 +45,14 @@ class Refuse:
 
 
 @dataclass(frozen=True)
-class Relay:
+class FanOut:
     """The unit is not run itself: it says something about others, which are looked at.
 
     ``problem`` is what is wrong with the unit all the same.
     """
 
     units: tuple[Unit, ...]
-    problem: Refuse | None = None
+    problem: Quarantine | None = None
 
 
 @dataclass(frozen=True)
@@ -64,27 +64,27 @@ class Blocked:
     needs: Unit | None = None
 
 
-Decision = Complete | Wait | Refuse | Relay
+Decision = Complete | Wait | Quarantine | FanOut
 
 
-def deadlines(item: LedgerItem, patience: Patience) -> tuple[int, int]:
+def deadlines(item: LedgerItem, timeouts: CompletionTimeouts) -> tuple[int, int]:
     """Return when waiting ends whatever is missing, and when the upload counts as quiet (epoch seconds)."""
-    limit = (item.waiting_since or item.last_arrival) + patience.force
-    return limit, min(item.last_arrival + patience.quiet, limit)
+    limit = (item.waiting_since or item.last_arrival) + timeouts.max_wait
+    return limit, min(item.last_arrival + timeouts.quiet_period, limit)
 
 
-def refuse_archived(listing: Listing) -> Refuse | None:
+def quarantine_archived(listing: Listing) -> Quarantine | None:
     """Refuse objects that must be restored before anybody can read them."""
     archived = sum(o.archived for o in listing.objects)
     if not archived:
         return None
     message = "objects lie in an archive storage class; restore them, then retry"
-    return Refuse(Reason.OBJECTS_ARCHIVED, message, {"objects": archived})
+    return Quarantine(Reason.OBJECTS_ARCHIVED, message, {"objects": archived})
 
 
-def removed() -> Refuse:
+def quarantine_removed() -> Quarantine:
     """Refuse a unit of which nothing is left."""
-    return Refuse(Reason.UPLOAD_REMOVED, "the objects are gone; upload them again", {})
+    return Quarantine(Reason.UPLOAD_REMOVED, "the objects are gone; upload them again", {})
 
 
 def decide_by_marker(found: int, promised: int, limit: int, now: int) -> Decision:
@@ -94,13 +94,13 @@ def decide_by_marker(found: int, promised: int, limit: int, now: int) -> Decisio
     if now < limit:
         return Wait(limit)
     message = f"_COMPLETE.json promises {promised} objects, {found} are there; upload the rest, then retry"
-    return Refuse(Reason.INCOMPLETE_UPLOAD, message, {"promised": promised, "found": found})
+    return Quarantine(Reason.INCOMPLETE_UPLOAD, message, {"promised": promised, "found": found})
 
 
-def unknown_dataset(unit: Unit) -> Refuse:
+def quarantine_unknown_dataset(unit: Unit) -> Quarantine:
     """Refuse a unit for whose dataset nothing is configured."""
     message = (
         f"no {unit.modality} configuration for dataset {unit.dataset!r} is deployed; add functions/datasets/"
         f"{unit.dataset}.yaml, name it in DatasetNames, deploy, then retry"
     )
-    return Refuse(Reason.DATASET_UNKNOWN, message, {})
+    return Quarantine(Reason.DATASET_UNKNOWN, message, {})

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from multimodal.ledger.completeness import Blocked, Complete, Decision, Patience, Refuse, Relay, Wait
+from multimodal.ledger.completeness import Blocked, Complete, Decision, CompletionTimeouts, Quarantine, FanOut, Wait
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.listing import Listing
-from multimodal.ledger.ports import Changes, Clock, Ledger, Meter
+from multimodal.ledger.ports import Changes, Clock, Ledger, Metrics
 from multimodal.ledger.reasons import Reason
-from multimodal.ledger.schedule import look_at, looked, next_look
+from multimodal.ledger.schedule import schedule_check, unschedule, next_check_at
 from multimodal.ledger.unit import END_STATUSES, LedgerItem, Modality, Status, Unit
 from multimodal.observability import Metric, logger
 
@@ -23,10 +23,10 @@ BLOCKED_RECHECK_SECONDS = 300
 class Rules(Protocol):
     """What is particular about one kind of unit."""
 
-    def look_up(self, unit: Unit) -> Listing:
+    def list_objects(self, unit: Unit) -> Listing:
         """List what lies there now."""
 
-    def decide(self, item: LedgerItem, listing: Listing, patience: Patience, now: int) -> Decision:
+    def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
         """Decide what that means."""
 
     def blocked(self, unit: Unit) -> Blocked | None:
@@ -41,45 +41,45 @@ class ReadyUnit:
     listing: Listing
 
 
-class ReviewUnit:
+class UnitEvaluator:
     """Looks at one unit and moves it in the ledger.
 
     Parameters
     ----------
     ledger, clock, meter
         Ports.
-    patience : Patience
+    timeouts : CompletionTimeouts
         Quiet period and limit.
     rules_of : callable
         Unit → the rules for its kind.
     """
 
     def __init__(
-        self, ledger: Ledger, clock: Clock, meter: Meter, patience: Patience, rules_of: Callable[[Unit], Rules]
+        self, ledger: Ledger, clock: Clock, meter: Metrics, timeouts: CompletionTimeouts, rules_of: Callable[[Unit], Rules]
     ) -> None:
         self._ledger, self._clock, self._meter = ledger, clock, meter
-        self._patience, self._rules_of = patience, rules_of
+        self._timeouts, self._rules_of = timeouts, rules_of
 
     def __call__(self, item: LedgerItem) -> ReadyUnit | None:
         """Review a unit that is not being processed; return it when a run may claim it now."""
         now, rules = self._clock(), self._rules_of(item.unit)
         try:
-            listing = rules.look_up(item.unit)
+            listing = rules.list_objects(item.unit)
             if self._nothing_new(item, listing):
                 self._let_be(item, now)
                 return None
-            decision = rules.decide(item, listing, self._patience, now)
+            decision = rules.decide(item, listing, self._timeouts, now)
         except BadInputError as error:
-            decision = Refuse(Reason(error.reason_code), error.message, error.details)
+            decision = Quarantine(Reason(error.reason_code), error.message, error.details)
         match decision:
             case Complete():
                 return self._make_ready(item, listing, rules.blocked(item.unit), now)
             case Wait(until):
-                look = look_at(item.unit, next_look(now, until, self._patience.quiet))
+                look = schedule_check(item.unit, next_check_at(now, until, self._timeouts.quiet_period))
                 self._ledger.update(item, {"status": Status.RECEIVING.value, **look})
-            case Relay() as relay:
+            case FanOut() as relay:
                 self._relay(item, listing, relay, now)
-            case Refuse() as refusal:
+            case Quarantine() as refusal:
                 self._refuse(item, refusal, now)
         return None
 
@@ -94,9 +94,9 @@ class ReviewUnit:
         if item.status is Status.RECEIVING:
             self._wait_for_rest(item, now)
         elif item.status is Status.PROCESSED:
-            self._ledger.update(item, look_at(item.unit, now + self._patience.force) | {"listed_at": now})
+            self._ledger.update(item, schedule_check(item.unit, now + self._timeouts.max_wait) | {"listed_at": now})
         else:
-            self._ledger.update(item, looked() | {"listed_at": now})
+            self._ledger.update(item, unschedule() | {"listed_at": now})
             if item.unit.is_reference and item.status is Status.COMPLETED:
                 self._wake_those_that_wait(now)
 
@@ -105,11 +105,11 @@ class ReviewUnit:
         for unit_id, _ in self._ledger.open_units():
             item = self._ledger.get(unit_id) if unit_id.startswith(f"{Modality.GENOMICS}#") else None
             if item and item.status is Status.READY and item.reason_code == Reason.REFERENCE_NOT_READY:
-                self._ledger.update(item, look_at(item.unit, now))
+                self._ledger.update(item, schedule_check(item.unit, now))
 
-    def _relay(self, item: LedgerItem, listing: Listing, relay: Relay, now: int) -> None:
+    def _relay(self, item: LedgerItem, listing: Listing, relay: FanOut, now: int) -> None:
         for unit in relay.units:
-            self._ledger.touch(unit, now, now, at_once=True)
+            self._ledger.record_arrival(unit, now, now, at_once=True)
         if relay.problem is not None:
             self._refuse(item, relay.problem, now)
             return
@@ -119,18 +119,18 @@ class ReviewUnit:
             "kind": "note",
             "content_version": listing.content_version,
             "listed_at": now,
-            "served_request": item.requested_at,
-            **looked(),
+            "handled_rerun_at": item.rerun_requested_at,
+            **unschedule(),
         }
         self._ledger.update(item, changes)
 
     def _wait_for_rest(self, item: LedgerItem, now: int) -> None:
-        limit = (item.open_since or item.last_arrival) + self._patience.force
+        limit = (item.open_since or item.last_arrival) + self._timeouts.max_wait
         if now < limit:
-            self._ledger.update(item, look_at(item.unit, next_look(now, limit, self._patience.quiet)))
+            self._ledger.update(item, schedule_check(item.unit, next_check_at(now, limit, self._timeouts.quiet_period)))
             return
         changes = {"status": Status.QUARANTINED.value, "quarantined_at": now, "listed_at": now}
-        if self._ledger.update(item, changes | looked()):
+        if self._ledger.update(item, changes | unschedule()):
             self._meter(Metric.UNITS_QUARANTINED, modality=item.unit.modality)
 
     def _make_ready(self, item: LedgerItem, listing: Listing, blocked: Blocked | None, now: int) -> ReadyUnit | None:
@@ -142,16 +142,16 @@ class ReviewUnit:
             "objects": len(listing.objects),
             "bytes": listing.bytes,
             "listed_at": now,
-            "served_request": item.requested_at,
+            "handled_rerun_at": item.rerun_requested_at,
             "ready_at": now,
-            **look_at(item.unit, now if blocked is None else now + BLOCKED_RECHECK_SECONDS),
+            **schedule_check(item.unit, now if blocked is None else now + BLOCKED_RECHECK_SECONDS),
         }
         if blocked is not None:
             changes |= {"reason_code": blocked.reason.value, "reason_message": blocked.message}
         if not self._ledger.update(item, changes):
             return None
-        if blocked is not None and blocked.needs is not None:
-            self._ledger.request(blocked.needs, now, now)
+        if blocked is not None and blocked.depends_on is not None:
+            self._ledger.request_rerun(blocked.depends_on, now, now)
         self._announce(item, listing)
         refreshed = self._ledger.get(item.unit_id) if blocked is None else None
         return ReadyUnit(refreshed, listing) if refreshed and refreshed.status is Status.READY else None
@@ -166,7 +166,7 @@ class ReviewUnit:
             objects=len(listing.objects),
         )
 
-    def _refuse(self, item: LedgerItem, refusal: Refuse, now: int) -> None:
+    def _refuse(self, item: LedgerItem, refusal: Quarantine, now: int) -> None:
         changes: Changes = {
             "status": Status.QUARANTINED.value,
             "reason_code": refusal.reason.value,
@@ -175,9 +175,9 @@ class ReviewUnit:
             # Nothing of this content was processed: the next look decides anew.
             "content_version": None,
             "listed_at": now,
-            "served_request": item.requested_at,
+            "handled_rerun_at": item.rerun_requested_at,
             "quarantined_at": now,
-            **looked(),
+            **unschedule(),
         }
         if self._ledger.update(item, changes):
             self._meter(Metric.UNITS_QUARANTINED, modality=item.unit.modality)

@@ -72,7 +72,7 @@ def make_listing(unit: Unit, found: Iterable[StoredObject]) -> Listing:
     return Listing(tuple(by_key[k] for k in sorted(by_key)), marker)
 
 
-def promised_objects(raw: ObjectStore, listing: Listing) -> int | None:
+def expected_object_count(raw: ObjectStore, listing: Listing) -> int | None:
     """Return the number in the unit's marker, or None when there is no marker.
 
     Raises

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from multimodal.ledger.evaluate import NO_REASON
-from multimodal.ledger.ports import Changes, Clock, Ledger, Meter, ObjectStore
+from multimodal.ledger.ports import Changes, Clock, Ledger, Metrics, ObjectStore
 from multimodal.ledger.reasons import Reason
-from multimodal.ledger.schedule import ended, look_at
+from multimodal.ledger.schedule import ended, schedule_check
 from multimodal.ledger.unit import LedgerItem, Status
 from multimodal.observability import Metric, logger
 
@@ -101,7 +101,7 @@ _COUNTED = {
 _TRIES = 5
 
 
-class SettleUnit:
+class OutcomeRecorder:
     """Reads a unit's results and moves the unit out of PROCESSING.
 
     Parameters
@@ -110,7 +110,7 @@ class SettleUnit:
         Ports.
     """
 
-    def __init__(self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Meter) -> None:
+    def __init__(self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Metrics) -> None:
         self._ledger, self._processed, self._clock, self._meter = ledger, processed, clock, meter
 
     def result_of(self, item: LedgerItem) -> Outcome | None:
@@ -171,10 +171,10 @@ class SettleUnit:
             return ended(item, now)
         if outcome.status in {Status.COMPLETED, Status.READY}:
             # A reference is there: the next round tells those that wait for it. Or the run found other content.
-            return look_at(item.unit, now)
+            return schedule_check(item.unit, now)
         if item.arrived_since_listing or item.rerun_requested or outcome.reason == Reason.INCOMPLETE_STUDY:
-            return look_at(item.unit, now)
-        return look_at(item.unit, now + INGEST_RECHECK_SECONDS)
+            return schedule_check(item.unit, now)
+        return schedule_check(item.unit, now + INGEST_RECHECK_SECONDS)
 
     def _announce(self, item: LedgerItem, outcome: Outcome) -> Status:
         modality = item.unit.modality

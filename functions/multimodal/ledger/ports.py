@@ -136,14 +136,14 @@ class JobCounter(Protocol):
         """Return how many of this application's jobs are running."""
 
 
-class Spread(Protocol):
+class ParallelMap(Protocol):
     """Does one thing for many items, side by side where it can; results come in the items' order."""
 
     def __call__(self, action: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
         """Return the results. The built-in ``map`` is one."""
 
 
-class Meter(Protocol):
+class Metrics(Protocol):
     """Counts what happens."""
 
     def __call__(self, metric: str, value: float = 1, modality: str = "imaging") -> None:

@@ -148,7 +148,7 @@ class LedgerItem:
     ``open_since`` is the first arrival that no end status has answered yet, ``waiting_since`` the first one that no
     run has taken up; ``listed_at`` is when the objects of
     ``content_version`` were listed; ``due_at`` is when ``sweep`` must look at the unit again, whatever its status;
-    ``requested_at`` is when somebody last asked for another run and ``served_request`` the last such wish that
+    ``requested_at`` is when somebody last asked for another run and ``handled_rerun_at`` the last such wish that
     was taken up. ``version`` grows with every write and is what a write is conditional on.
     """
 
@@ -158,7 +158,7 @@ class LedgerItem:
     open_since: int | None = None
     waiting_since: int | None = None
     requested_at: int = 0
-    served_request: int = 0
+    handled_rerun_at: int = 0
     listed_at: int = 0
     content_version: str | None = None
     objects: int = 0
@@ -181,7 +181,7 @@ class LedgerItem:
     @property
     def rerun_requested(self) -> bool:
         """Whether somebody asked for another run and none was started for it yet."""
-        return self.requested_at > self.served_request
+        return self.rerun_requested_at > self.handled_rerun_at
 
     @property
     def arrived_since_listing(self) -> bool:

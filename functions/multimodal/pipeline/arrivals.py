@@ -9,7 +9,7 @@ from multimodal.clinical.keys import REFUSED_SUBJECT
 from multimodal.genomics.keys import REFUSED_CASE, is_sheet
 from multimodal.imaging.uploads import COHORT_NAME, note_subject_without_study, studies_of
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
-from multimodal.ledger.ports import Clock, Ledger, Meter, ObjectStore, Spread
+from multimodal.ledger.ports import Clock, Ledger, Metrics, ObjectStore, ParallelMap
 from multimodal.ledger.reasons import Reason
 from multimodal.ledger.unit import Modality, Status, Unit, case_unit
 from multimodal.ledger.upload_key import KeyKind, UploadKey, is_safe_segment
@@ -48,7 +48,7 @@ class RegisterArrivals:
     """
 
     def __init__(
-        self, ledger: Ledger, raw: ObjectStore, clock: Clock, meter: Meter, quiet: int, spread: Spread = map
+        self, ledger: Ledger, raw: ObjectStore, clock: Clock, meter: Metrics, quiet: int, spread: ParallelMap = map
     ) -> None:
         self._ledger, self._raw, self._clock, self._meter = ledger, raw, clock, meter
         self._quiet, self._spread = quiet, spread
@@ -98,7 +98,7 @@ class RegisterArrivals:
         now = self._clock()
         due_at = now if folded.at_once else now + self._quiet
         try:
-            is_new = self._ledger.touch(folded.unit, now, due_at, at_once=folded.at_once)
+            is_new = self._ledger.record_arrival(folded.unit, now, due_at, at_once=folded.at_once)
             if is_new and not is_sheet(folded.unit):
                 self._meter(Metric.UNITS_RECEIVED, modality=folded.unit.modality)
         except RetryableError as error:
@@ -122,7 +122,7 @@ class RegisterArrivals:
     def _note_refused(self, unit: Unit, refused: Sequence[tuple[str, str]]) -> None:
         example, problem = refused[0]
         logger().warning("keys refused", dataset=unit.dataset, objects=len(refused), reason=problem)
-        self._ledger.note(
+        self._ledger.record_invalid_upload(
             unit,
             {
                 "status": Status.QUARANTINED.value,
@@ -159,7 +159,7 @@ class RegisterArrivals:
         if not studies:
             note_subject_without_study(self._ledger, dataset, subject)
         for unit in studies:
-            self._ledger.request(unit, requested_at, self._clock())
+            self._ledger.request_rerun(unit, requested_at, self._clock())
 
     def _note_bad_cohort(self, dataset: str, error: BadInputError) -> None:
         logger().warning("cohort file refused", dataset=dataset, reason=error.message)
@@ -169,7 +169,7 @@ class RegisterArrivals:
             "reason_code": error.reason_code,
             "reason_message": error.message,
         }
-        self._ledger.note(unit, changes)
+        self._ledger.record_invalid_upload(unit, changes)
 
 
 def _note_unit(key: UploadKey) -> Unit:

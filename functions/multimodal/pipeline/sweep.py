@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from multimodal.ledger.claim import LEASE_SECONDS, Starter
 from multimodal.ledger.errors import MultimodalError, RetryableError
-from multimodal.ledger.evaluate import ReadyUnit, ReviewUnit
-from multimodal.ledger.outcome import Outcome, SettleUnit
-from multimodal.ledger.ports import Clock, Ledger, Meter, Spread
+from multimodal.ledger.evaluate import ReadyUnit, UnitEvaluator
+from multimodal.ledger.outcome import Outcome, OutcomeRecorder
+from multimodal.ledger.ports import Clock, Ledger, Metrics, ParallelMap
 from multimodal.ledger.reasons import Reason
-from multimodal.ledger.schedule import look_at
+from multimodal.ledger.schedule import schedule_check
 from multimodal.ledger.unit import TABLES, LedgerItem, Modality, Status
 from multimodal.observability import Metric, logger
 
@@ -51,11 +51,11 @@ class Sweep:
         self,
         ledger: Ledger,
         clock: Clock,
-        meter: Meter,
-        review: ReviewUnit,
+        meter: Metrics,
+        review: UnitEvaluator,
         starters: Mapping[str, Starter],
-        settle: SettleUnit,
-        spread: Spread = map,
+        settle: OutcomeRecorder,
+        spread: ParallelMap = map,
     ) -> None:
         self._ledger, self._clock, self._meter = ledger, clock, meter
         self._review, self._starters, self._settle, self._spread = review, starters, settle, spread
@@ -100,11 +100,11 @@ class Sweep:
 
     def _put_off(self, unit_id: str, error: Exception) -> _Look:
         logger().error("look failed", error=type(error).__name__, reason=str(error)[:500])
-        self._meter(Metric.LOOKS_FAILED, modality=_modality_of(unit_id))
+        self._meter(Metric.EVALUATIONS_FAILED, modality=_modality_of(unit_id))
         with suppress(RetryableError):
             item = self._ledger.get(unit_id)
             if item is not None:
-                self._ledger.update(item, look_at(item.unit, self._clock() + PUT_OFF_SECONDS))
+                self._ledger.update(item, schedule_check(item.unit, self._clock() + PUT_OFF_SECONDS))
         return _Look(failed=True)
 
     def _look_at(self, item: LedgerItem) -> ReadyUnit | None:
@@ -117,10 +117,10 @@ class Sweep:
         """Ask what became of a claim: still held, run still at work, or lost."""
         now = self._clock()
         if item.lease_until > now:
-            self._ledger.update(item, look_at(item.unit, item.lease_until))
+            self._ledger.update(item, schedule_check(item.unit, item.lease_until))
         elif item.run_id and self._starters[item.unit.pipeline].is_running(item.run_id):
             lease_until = now + LEASE_SECONDS
-            self._ledger.update(item, {"lease_until": lease_until, **look_at(item.unit, lease_until)})
+            self._ledger.update(item, {"lease_until": lease_until, **schedule_check(item.unit, lease_until)})
         elif self._settle.result_of(item) is None and item.lost_runs + 1 < MAX_LOST_RUNS:
             self._take_back(item, now)
         else:
@@ -131,7 +131,7 @@ class Sweep:
     def _take_back(self, item: LedgerItem, now: int) -> None:
         logger().warning("run lost, unit ready again", correlation_id=item.unit.correlation_id, run_id=item.run_id)
         changes = {"status": Status.READY.value, "lost_runs": item.lost_runs + 1, "lease_until": None}
-        self._ledger.update(item, changes | look_at(item.unit, now))
+        self._ledger.update(item, changes | schedule_check(item.unit, now))
 
     def _start(self, pipeline: str, ready: Sequence[ReadyUnit], faults: list[MultimodalError]) -> list[str]:
         """Start a pipeline's units; trouble with one pipeline's service does not keep the others from starting."""

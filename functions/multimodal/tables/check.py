@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from multimodal.features.group import EVENT_TIME, RECORD_ID
 from multimodal.ledger.errors import BadInputError, MultimodalError
-from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, SettleUnit
+from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
 from multimodal.ledger.ports import ObjectStore, OpenObject
 from multimodal.ledger.reasons import Reason
 from multimodal.ledger.run import RunPaths
@@ -65,7 +65,7 @@ class CheckTable:
     def __init__(
         self,
         runs: TableRuns,
-        settle: SettleUnit,
+        settle: OutcomeRecorder,
         raw: ObjectStore,
         processed: ObjectStore,
         spools: TableSpools,

@@ -7,7 +7,7 @@ from typing import Any
 
 from multimodal.ledger import errors
 from multimodal.ledger.errors import MultimodalError, RetryableError
-from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, SettleUnit
+from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
 from multimodal.ledger.ports import ObjectStore
 from multimodal.ledger.reasons import Reason
 from multimodal.ledger.unit import Status
@@ -19,7 +19,7 @@ from multimodal.tables.state import DatasetState
 class FinishTable:
     """The last step of a run that wrote its table: the dataset's state, then the ledger."""
 
-    def __init__(self, runs: TableRuns, settle: SettleUnit, processed: ObjectStore) -> None:
+    def __init__(self, runs: TableRuns, settle: OutcomeRecorder, processed: ObjectStore) -> None:
         self._runs, self._settle, self._processed = runs, settle, processed
 
     def __call__(self, run: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class FinishTable:
 class FailTable:
     """The last step of a run that broke off."""
 
-    def __init__(self, runs: TableRuns, settle: SettleUnit) -> None:
+    def __init__(self, runs: TableRuns, settle: OutcomeRecorder) -> None:
         self._runs, self._settle = runs, settle
 
     def __call__(self, run: str, error: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from multimodal.features.ports import FeatureRecords
 from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.ports import Meter, ObjectStore, Spread
+from multimodal.ledger.ports import Metrics, ObjectStore, ParallelMap
 from multimodal.ledger.run import RunPaths
 from multimodal.observability import Metric, logger
 from multimodal.tables.limits import CHUNK_RECORDS
@@ -32,8 +32,8 @@ class IngestPart:
         runs: TableRuns,
         processed: ObjectStore,
         features: FeatureRecords,
-        meter: Meter,
-        spread: Spread = map,
+        meter: Metrics,
+        spread: ParallelMap = map,
         chunk_records: int = CHUNK_RECORDS,
     ) -> None:
         self._runs, self._processed, self._features = runs, processed, features

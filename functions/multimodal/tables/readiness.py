@@ -6,11 +6,11 @@ from multimodal.ledger.completeness import (
     Blocked,
     Complete,
     Decision,
-    Patience,
-    Refuse,
-    refuse_archived,
-    removed,
-    unknown_dataset,
+    CompletionTimeouts,
+    Quarantine,
+    quarantine_archived,
+    quarantine_removed,
+    quarantine_unknown_dataset,
 )
 from multimodal.ledger.listing import Listing, find
 from multimodal.ledger.ports import ObjectStore
@@ -34,39 +34,39 @@ class TableRules:
     def __init__(self, raw: ObjectStore, kind_of: Callable[[Unit], TableKind]) -> None:
         self._raw, self._kind_of = raw, kind_of
 
-    def look_up(self, unit: Unit) -> Listing:
+    def list_objects(self, unit: Unit) -> Listing:
         """List the one object."""
         table = find(self._raw, unit.table_key)
         return Listing((table,) if table else ())
 
-    def decide(self, item: LedgerItem, listing: Listing, patience: Patience, now: int) -> Decision:
+    def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
         """Take what is there: an object is complete when it is listed."""
         if not self._kind_of(item.unit).takes(item.unit.dataset):
             return _not_configured(item.unit)
         if not listing.objects:
-            return removed()
-        return refuse_archived(listing) or _refuse_large(listing) or Complete()
+            return quarantine_removed()
+        return quarantine_archived(listing) or _refuse_large(listing) or Complete()
 
     def blocked(self, unit: Unit) -> Blocked | None:
         """Say nothing: no image is needed."""
         return None
 
 
-def _not_configured(unit: Unit) -> Refuse:
+def _not_configured(unit: Unit) -> Quarantine:
     if unit.modality == Modality.CLINICAL:
-        return unknown_dataset(unit)
+        return quarantine_unknown_dataset(unit)
     message = (
         f"dataset {unit.dataset!r} takes no matrix; add genomics.matrix to functions/datasets/{unit.dataset}.yaml, "
         "deploy, then retry, or upload the reads"
     )
-    return Refuse(Reason.ROUTE_NOT_CONFIGURED, message, {})
+    return Quarantine(Reason.ROUTE_NOT_CONFIGURED, message, {})
 
 
-def _refuse_large(listing: Listing) -> Refuse | None:
+def _refuse_large(listing: Listing) -> Quarantine | None:
     if listing.bytes <= MAX_TABLE_BYTES:
         return None
     message = (
         f"a table may have {MAX_TABLE_BYTES // 1024**2} MiB; split it by rows into files with the same header and "
         "upload them one by one"
     )
-    return Refuse(Reason.INPUT_TOO_LARGE, message, {"bytes": listing.bytes})
+    return Quarantine(Reason.INPUT_TOO_LARGE, message, {"bytes": listing.bytes})

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from multimodal.ledger.claim import ClaimUnits
+from multimodal.ledger.claim import UnitClaims
 from multimodal.ledger.evaluate import ReadyUnit
 from multimodal.ledger.ports import Clock, Ledger, Runs
-from multimodal.ledger.schedule import look_at
+from multimodal.ledger.schedule import schedule_check
 from multimodal.ledger.unit import LedgerItem, Status, Unit
 from multimodal.observability import logger
 
@@ -24,11 +24,11 @@ class StartTables:
     ----------
     ledger, runs, clock
         Ports.
-    claim : ClaimUnits
+    claim : UnitClaims
         Takes a unit for a run.
     """
 
-    def __init__(self, ledger: Ledger, runs: Runs, clock: Clock, claim: ClaimUnits) -> None:
+    def __init__(self, ledger: Ledger, runs: Runs, clock: Clock, claim: UnitClaims) -> None:
         self._ledger, self._runs, self._clock, self._claim = ledger, runs, clock, claim
 
     def __call__(self, ready: Sequence[ReadyUnit]) -> list[str]:
@@ -39,7 +39,7 @@ class StartTables:
             run = None if self._must_wait(first.item) else self._start(first)
             runs += [run] if run else []
             for waiting in others if run else [first, *others]:
-                self._look_again(waiting.item)
+                self._check_next_round(waiting.item)
         return runs
 
     def is_running(self, run_id: str) -> bool:
@@ -69,10 +69,10 @@ class StartTables:
         logger().info("table started", correlation_id=ready.item.unit.correlation_id, run_id=run)
         return run
 
-    def _look_again(self, item: LedgerItem) -> None:
+    def _check_next_round(self, item: LedgerItem) -> None:
         now = self._ledger.get(item.unit_id)
         if now is not None and now.status is Status.READY:
-            self._ledger.update(now, look_at(item.unit, self._clock() + NEXT_ROUND_SECONDS))
+            self._ledger.update(now, schedule_check(item.unit, self._clock() + NEXT_ROUND_SECONDS))
 
 
 def _group_of(unit: Unit) -> tuple[str, str]:

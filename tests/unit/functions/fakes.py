@@ -59,7 +59,7 @@ class FakeLedger:
 
     def request(self, unit: Unit, requested_at: int, due_at: int) -> bool:
         item = self.items.get(unit.unit_id) or LedgerItem(unit, Status.RECEIVING, last_arrival=due_at)
-        if item.requested_at >= requested_at:
+        if item.rerun_requested_at >= requested_at:
             return False
         self._store(replace(item, requested_at=requested_at, due_at=due_at, open_since=item.open_since or due_at))
         return True
@@ -226,7 +226,7 @@ class FakeFeatureStore:
         self.groups[group] += [{"FeatureName": n, "FeatureType": t.value} for n, t in additions]
 
 
-class FakeMeter:
+class FakeMetrics:
     """Sums what is metered."""
 
     def __init__(self) -> None:

@@ -98,4 +98,4 @@ class TableWorld(World):
         """Ask for another run, as the retry command does."""
         item = self.table(name)
         now = self.clock()
-        assert self.ledger.update(item, {"status": "READY", "requested_at": now, "due_at": now, "reason_code": None})
+        assert self.ledger.update(item, {"status": "READY", "rerun_requested_at": now, "due_at": now, "reason_code": None})

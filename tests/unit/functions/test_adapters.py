@@ -101,4 +101,4 @@ def test_pinned_value_is_the_first_ones() -> None:
     kept = {"value": {"M": {"engine": {"S": "dragen"}}}}
     with Stubber(ledger._client) as stubber:
         stubber.add_response("update_item", {"Attributes": kept})
-        assert ledger.pin("assay#g", {"engine": "salmon"}) == {"engine": "dragen"}
+        assert ledger.put_if_absent("assay#g", {"engine": "salmon"}) == {"engine": "dragen"}

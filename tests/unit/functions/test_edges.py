@@ -10,7 +10,7 @@ from multimodal import bootstrap
 from multimodal.aws.errors import translated
 from multimodal.aws.ledger import _update_request
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
-from multimodal.observability import CloudWatchMeter, Metric
+from multimodal.observability import CloudWatchMetrics, Metric
 from multimodal.pipeline.messages import object_created, parsed_uploads, partial_failure
 from multimodal.settings import ArrivalsSettings, PlanJobsSettings, SweepSettings
 
@@ -69,7 +69,7 @@ def test_metrics_have_exactly_two_dimensions(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("POWERTOOLS_SERVICE_NAME", raising=False)
-    meter = CloudWatchMeter("MultimodalHealth/stack")
+    meter = CloudWatchMetrics("MultimodalHealth/stack")
     meter(Metric.UNITS_RECEIVED)
     meter(Metric.UNITS_RECEIVED)
     meter(Metric.UPLOAD_TO_FEATURE_SECONDS, 12)
@@ -83,7 +83,7 @@ def test_metrics_have_exactly_two_dimensions(
 
 
 def test_metrics_of_both_modalities_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    meter = CloudWatchMeter("MultimodalHealth/stack")
+    meter = CloudWatchMetrics("MultimodalHealth/stack")
     meter(Metric.UNITS_READY)
     meter(Metric.UNITS_READY, modality="genomics")
     meter.flush()

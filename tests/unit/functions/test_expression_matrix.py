@@ -17,7 +17,7 @@ from multimodal.genomics.assays import pin_assay
 from multimodal.genomics.matrix import ExpressionMatrix
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
 from multimodal.genomics.schema import rna_group
-from multimodal.ledger.completeness import Patience, Refuse
+from multimodal.ledger.completeness import CompletionTimeouts, Quarantine
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.unit import LedgerItem, Status, case_unit
 from multimodal.pipeline.dataset import DatasetConfig
@@ -408,6 +408,6 @@ def test_reads_of_a_dataset_that_takes_a_matrix_are_told(subject: str) -> None:
     readiness = GenomicsReadiness("salmon", "image", "raw", {"d": genomics})
     rules = genomics_rules(FakeLedger(), raw, FakeObjects("processed"), readiness)(unit)
     item = LedgerItem(unit, Status.RECEIVING, open_since=0)
-    decision = rules.decide(item, rules.look_up(unit), Patience(300, 5400), 10_000)
-    assert isinstance(decision, Refuse)
+    decision = rules.decide(item, rules.list_objects(unit), CompletionTimeouts(300, 5400), 10_000)
+    assert isinstance(decision, Quarantine)
     assert decision.reason == "ROUTE_NOT_CONFIGURED"

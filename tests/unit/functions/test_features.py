@@ -56,7 +56,7 @@ def test_second_delivery_and_equal_rerun_write_nothing() -> None:
     world.ingest(world.features_key())
     world.ingest(world.features_key())
     world.clock.advance(9)
-    world.ledger.request(world.item().unit, world.clock(), world.clock())
+    world.ledger.request_rerun(world.item().unit, world.clock(), world.clock())
     run = world.tick()["run_id"]
     assert isinstance(run, str)
     world.run_job(world.jobs(run)[0])
@@ -218,7 +218,7 @@ def test_stale_second_delivery_harms_neither_a_completed_nor_a_rerunning_unit() 
     world.ingest(key)
     assert world.item().status is Status.COMPLETED
     world.clock.advance(9)
-    world.ledger.request(world.item().unit, world.clock(), world.clock())
+    world.ledger.request_rerun(world.item().unit, world.clock(), world.clock())
     assert world.tick(QUIET)["run_id"] is not None
     world.ingest(key)
     assert world.item().status is Status.PROCESSING

@@ -367,7 +367,7 @@ def test_retry_runs_the_case_again_under_the_next_name() -> None:
     run = world.start_case()
     world.end_job(run, "FAILED")
     world.clock.advance(5)
-    world.ledger.request(world.case().unit, world.clock(), world.clock())
+    world.ledger.request_rerun(world.case().unit, world.clock(), world.clock())
     assert world.tick()["jobs"] == 1
     assert list(world.batch.submitted) == [run, run.removesuffix("-1") + "-2"]
 

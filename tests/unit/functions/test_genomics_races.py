@@ -146,7 +146,7 @@ def case_of(world: RnaWorld, run: str) -> str:
 
 def expected_content_version(world: RnaWorld, unit: Unit) -> str | None:
     """What the objects that are there now are called; None for a case that the sheet names no longer: it stays."""
-    listing = world.rules_of(unit).look_up(unit)
+    listing = world.rules_of(unit).list_objects(unit)
     return None if isinstance(listing, SampleListing) and listing.unlisted else listing.content_version
 
 

@@ -13,10 +13,10 @@ from multimodal.ledger.errors import InvalidRequestError, RetryableError
 from record_outcome import app as record_outcome
 from table_ingest import app as table_ingest
 from tests.sample_events import load_event
-from tests.unit.functions.fakes import FakeMeter
+from tests.unit.functions.fakes import FakeMetrics
 
 
-class _Meter(FakeMeter):
+class _Meter(FakeMetrics):
     def flush(self) -> None:
         self.flushed = True
 

@@ -121,7 +121,7 @@ def test_matrix_that_looks_like_logarithms_is_held_until_the_dataset_says_so() -
     assert (item.status, item.reason_code) == (Status.QUARANTINED, "SCALE_SUSPECTED")
     assert (world.features.records, world.ledger.pinned) == ([], {})
     world.configure(scale="log2_plus_1")
-    world.ledger.request(UNIT, world.clock(), world.clock())
+    world.ledger.request_rerun(UNIT, world.clock(), world.clock())
     assert world.execute_next().status is Status.COMPLETED
     assert world.features.records[0][1]["log2tpm_VIM"] == "3.5"
 

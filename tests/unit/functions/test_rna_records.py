@@ -74,7 +74,7 @@ def test_second_delivery_and_equal_rerun_write_nothing() -> None:
     world.ingest(key)
     world.ingest(key)
     world.clock.advance(9)
-    world.ledger.request(world.case().unit, world.clock(), world.clock())
+    world.ledger.request_rerun(world.case().unit, world.clock(), world.clock())
     assert world.tick()["jobs"] == 1
     run = list(world.batch.submitted)[-1]
     world.run_case(run)

@@ -131,7 +131,7 @@ def test_result_of_an_earlier_run_does_not_count() -> None:
     job = world.jobs(_started(world, 1))[0]
     world.run_job(job, rejection_document())
     world.clock.advance(10)
-    world.ledger.request(world.item().unit, world.clock(), world.clock())
+    world.ledger.request_rerun(world.item().unit, world.clock(), world.clock())
     second = world.tick()["run_id"]
     assert isinstance(second, str)
     again = world.jobs(second)[0]
@@ -259,7 +259,7 @@ def test_retry_runs_only_that_unit_again() -> None:
     for job in world.jobs(run):
         world.run_job(job, rejection_document())
     world.clock.advance(5)
-    world.ledger.request(Unit(DATASET, "R01-001", "1.2.3"), world.clock(), world.clock())
+    world.ledger.request_rerun(Unit(DATASET, "R01-001", "1.2.3"), world.clock(), world.clock())
     again = world.tick()["run_id"]
     plan = world.processed.read_json(f"runs/{again}/plan.json")
     assert [u["subject"] for u in plan["units"]] == ["R01-001"]
@@ -313,7 +313,7 @@ def test_unit_that_cannot_be_looked_at_does_not_stop_the_round() -> None:
     world.raw.objects_under = objects_under  # type: ignore[method-assign]
     assert world.tick(QUIET + 60)["started"] == 1
     assert world.item("R01-002").status is Status.PROCESSING
-    assert world.meter.values["LooksFailed"] == 1
+    assert world.meter.values["EvaluationsFailed"] == 1
     assert (world.item("R01-001").due_at or 0) > world.clock(), "it is looked at again, later"
     del world.ledger.items[world.item("R01-002").unit_id]
     world.clock.advance(2000)

@@ -15,10 +15,10 @@ from multimodal.imaging.plan import ClaimSubjects, PlanRun, StartStudies
 from multimodal.imaging.record_outcome import RecordJob, SummarizeRun
 from multimodal.imaging.records import ImagingRecords
 from multimodal.imaging.uploads import ImagingRules, Readiness
-from multimodal.ledger.claim import ClaimUnits, Starter
-from multimodal.ledger.completeness import Patience
-from multimodal.ledger.evaluate import ReviewUnit, Rules
-from multimodal.ledger.outcome import SettleUnit
+from multimodal.ledger.claim import UnitClaims, Starter
+from multimodal.ledger.completeness import CompletionTimeouts
+from multimodal.ledger.evaluate import UnitEvaluator, Rules
+from multimodal.ledger.outcome import OutcomeRecorder
 from multimodal.ledger.run import RunPaths
 from multimodal.ledger.unit import LedgerItem, Unit, case_unit
 from multimodal.pipeline.arrivals import RegisterArrivals, Upload
@@ -34,7 +34,7 @@ from tests.unit.functions.fakes import (
     FakeFeatureStore,
     FakeJobs,
     FakeLedger,
-    FakeMeter,
+    FakeMetrics,
     FakeObjects,
     FakeRuns,
 )
@@ -51,7 +51,7 @@ class World:
     def __init__(
         self, image: str = IMAGE, concurrency: int = 50, in_flight: int = 0, like: "World | None" = None
     ) -> None:
-        self.clock, self.meter, self.ledger, self.runs = FakeClock(), FakeMeter(), FakeLedger(), FakeRuns()
+        self.clock, self.meter, self.ledger, self.runs = FakeClock(), FakeMetrics(), FakeLedger(), FakeRuns()
         self.raw, self.processed, self.features = FakeObjects("raw"), FakeObjects("processed"), FakeFeatureStore()
         self.batch, self.table_runs = FakeBatch(), FakeRuns()
         self.kind = FakeKind(DATASET)
@@ -69,14 +69,14 @@ class World:
         self.rules_of: Callable[[Unit], Rules] = lambda unit: (
             tables if unit.is_table else genomics(unit) if unit.modality == "genomics" else imaging
         )
-        self.review = review = ReviewUnit(
+        self.review = review = UnitEvaluator(
             self.ledger,
             self.clock,
             self.meter,
-            Patience(QUIET, FORCE),
+            CompletionTimeouts(QUIET, FORCE),
             self.rules_of,
         )
-        self.claim = claim = ClaimUnits(self.ledger, self.processed, self.clock, self.meter)
+        self.claim = claim = UnitClaims(self.ledger, self.processed, self.clock, self.meter)
         starters: dict[str, Starter] = {
             "imaging": StartStudies(self.runs, claim),
             "genomics": StartJobs(
@@ -91,7 +91,7 @@ class World:
             ),
             "tables": StartTables(self.ledger, self.table_runs, self.clock, claim),
         }
-        self.settle = settle = SettleUnit(self.ledger, self.processed, self.clock, self.meter)
+        self.settle = settle = OutcomeRecorder(self.ledger, self.processed, self.clock, self.meter)
         self.register = RegisterArrivals(self.ledger, self.raw, self.clock, self.meter, QUIET)
         self.sweep = Sweep(self.ledger, self.clock, self.meter, review, starters, settle)
         self.plan = PlanRun(
