@@ -84,7 +84,7 @@ def make_ready(deployment: Deployment, unit: Unit) -> bool:
         deployment.ledger.update_item(
             Key={"unit_id": unit.unit_id},
             UpdateExpression=(
-                "SET #status = :ready, requested_at = :now, due_at = :now, due_shard = :shard "
+                "SET #status = :ready, rerun_requested_at = :now, due_at = :now, due_shard = :shard "
                 "REMOVE reason_code, reason_message, reason_details ADD version :one"
             ),
             ConditionExpression="#status IN (:quarantined, :failed)",

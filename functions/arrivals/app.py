@@ -12,6 +12,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Register a batch of uploads; return the messages that must come again."""
     uploads, unreadable = parsed_uploads(event)
     try:
-        return partial_failure(unreadable | bootstrap.register_arrivals()(uploads))
+        return partial_failure(unreadable | bootstrap.register_arrivals().register(uploads))
     finally:
-        bootstrap.meter().flush()
+        bootstrap.metrics().flush()

@@ -17,7 +17,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         if event["RequestType"] != "Delete":
             wanted = event["ResourceProperties"]
             names = [n.strip() for n in wanted["DatasetNames"].split(",") if n.strip()]
-            data = {"Names": ",".join(bootstrap.ensure_groups()(wanted["StackName"], names))}
+            data = {"Names": ",".join(bootstrap.ensure_groups().deploy(wanted["StackName"], names))}
     except MultimodalError as error:
         failure = str(error)
         logger().error("feature groups are not as configured", reason=failure)

@@ -15,7 +15,7 @@ from multimodal.pipeline.messages import object_created
 def ingest(record: SQSRecord) -> None:
     """Ingest the document that one message tells of; an error brings back just this message."""
     try:
-        bootstrap.ingest_features()(object_created(record.raw_event).key)
+        bootstrap.ingest_features().ingest(object_created(record.raw_event).key)
     except MultimodalError as error:
         logger().warning("not ingested", reason=str(error), error=type(error).__name__)
         raise
@@ -27,4 +27,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         return dict(process_partial_response(event, ingest, processor, context))
     finally:
-        bootstrap.meter().flush()
+        bootstrap.metrics().flush()

@@ -13,27 +13,27 @@ from multimodal.aws.objects import S3Objects
 from multimodal.aws.processing import SageMakerJobs
 from multimodal.aws.state_machines import StepFunctionsRuns
 from multimodal.clinical.tables import ClinicalTables
-from multimodal.features.ingest import IngestFeatures
+from multimodal.features.ingest import FeatureIngest
 from multimodal.features.record import RecordMaker
-from multimodal.genomics.jobs import RnaJobSettings, StartJobs
+from multimodal.genomics.jobs import JobStarter, RnaJobSettings
 from multimodal.genomics.matrix import MatrixTables
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
-from multimodal.genomics.record_outcome import RecordBatchJob
+from multimodal.genomics.record_outcome import BatchJobRecorder
 from multimodal.genomics.records import RnaRecords
 from multimodal.imaging.jobs import JobSettings
-from multimodal.imaging.plan import ClaimSubjects, PlanRun, StartStudies
-from multimodal.imaging.record_outcome import RecordJob, SummarizeRun
+from multimodal.imaging.plan import RunPlanner, StudyStarter, SubjectClaims
+from multimodal.imaging.record_outcome import JobRecorder, RunSummarizer
 from multimodal.imaging.records import ImagingRecords
 from multimodal.imaging.uploads import ImagingRules, Readiness
-from multimodal.ledger.claim import UnitClaims, Starter
-from multimodal.ledger.completeness import CompletionTimeouts
-from multimodal.ledger.evaluate import UnitEvaluator, Rules
+from multimodal.ledger.claim import Starter, UnitClaims
+from multimodal.ledger.evaluate import Rules, UnitEvaluator
+from multimodal.ledger.listing import CompletionTimeouts
 from multimodal.ledger.outcome import OutcomeRecorder
-from multimodal.ledger.ports import Ledger, R, T
+from multimodal.ledger.ports import Ledger, Ports, R, T
 from multimodal.ledger.unit import TABLES, Modality, Unit
 from multimodal.observability import CloudWatchMetrics
-from multimodal.pipeline.arrivals import RegisterArrivals
-from multimodal.pipeline.groups import EnsureGroups
+from multimodal.pipeline.arrivals import ArrivalRegistrar
+from multimodal.pipeline.groups import FeatureGroupDeployer
 from multimodal.pipeline.package_files import (
     clinical_datasets,
     genomics_datasets,
@@ -60,7 +60,7 @@ from multimodal.tables.ingest import IngestPart
 from multimodal.tables.readiness import TableRules
 from multimodal.tables.run import TableRuns
 from multimodal.tables.spool import sqlite_spool
-from multimodal.tables.start import StartTables
+from multimodal.tables.start import TableStarter
 from multimodal.tables.table import TableKind
 
 THREADS = 10
@@ -96,41 +96,34 @@ def spread(action: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
 
 
 @lru_cache(maxsize=1)
-def meter() -> CloudWatchMetrics:
-    """Return the function's meter."""
+def metrics() -> CloudWatchMetrics:
+    """Return the function's metrics."""
     return CloudWatchMetrics(Settings.from_environment().METRICS_NAMESPACE)
 
 
+def _ports(ledger: str = "", raw: str = "", processed: str = "") -> Ports:
+    return Ports(DynamoDbLedger(ledger), S3Objects(raw), S3Objects(processed), clock, metrics(), spread)
+
+
 @lru_cache(maxsize=1)
-def register_arrivals() -> RegisterArrivals:
+def register_arrivals() -> ArrivalRegistrar:
     """Return the service of ``arrivals``."""
     s = ArrivalsSettings.from_environment()
-    return RegisterArrivals(
-        DynamoDbLedger(s.LEDGER_TABLE),
-        S3Objects(s.RAW_BUCKET),
-        clock,
-        meter(),
-        s.QUIET_PERIOD_SECONDS,
-        spread,
-    )
+    return ArrivalRegistrar(_ports(s.LEDGER_TABLE, s.RAW_BUCKET), s.QUIET_PERIOD_SECONDS)
 
 
-def _imaging_rules(s: RunSettings) -> Rules:
-    return ImagingRules(S3Objects(s.RAW_BUCKET), Readiness(s.RADIOMICS_IMAGE_URI, imaging_datasets(s.DATASET_NAMES)))
+def _imaging_rules(s: RunSettings, ports: Ports) -> Rules:
+    return ImagingRules(ports.raw, Readiness(s.RADIOMICS_IMAGE_URI, imaging_datasets(s.DATASET_NAMES)))
 
 
-def _review(s: RunSettings, ledger: Ledger, rules_of: Callable[[Unit], Rules]) -> UnitEvaluator:
-    timeouts = CompletionTimeouts(s.QUIET_PERIOD_SECONDS, s.FORCE_AFTER_SECONDS)
-    return UnitEvaluator(ledger, clock, meter(), timeouts, rules_of)
+def _evaluator(s: RunSettings, ports: Ports, rules_of: Callable[[Unit], Rules]) -> UnitEvaluator:
+    return UnitEvaluator(ports, CompletionTimeouts(s.QUIET_PERIOD_SECONDS, s.FORCE_AFTER_SECONDS), rules_of)
 
 
-def _rules_of(s: SweepSettings, ledger: Ledger) -> Callable[[Unit], Rules]:
+def _rules_of(s: SweepSettings, ports: Ports) -> Callable[[Unit], Rules]:
     readiness = GenomicsReadiness(s.GENOMICS_ENGINE, s.genomics_image, s.RAW_BUCKET, genomics_datasets(s.DATASET_NAMES))
-    imaging, genomics = (
-        _imaging_rules(s),
-        genomics_rules(ledger, S3Objects(s.RAW_BUCKET), S3Objects(s.PROCESSED_BUCKET), readiness),
-    )
-    tables = TableRules(S3Objects(s.RAW_BUCKET), _kind_of(ledger, s.STACK_NAME, s.DATASET_NAMES))
+    imaging, genomics = _imaging_rules(s, ports), genomics_rules(ports, readiness)
+    tables = TableRules(ports.raw, _kind_of(ports.ledger, s.STACK_NAME, s.DATASET_NAMES))
 
     def rules_of(unit: Unit) -> Rules:
         if unit.is_table:
@@ -149,126 +142,109 @@ def _kind_of(ledger: Ledger, stack: str, dataset_names: list[str]) -> Callable[[
     return lambda unit: kinds[unit.modality]
 
 
-def _starters(s: SweepSettings, ledger: Ledger, claim: UnitClaims) -> dict[str, Starter]:
+def _starters(s: SweepSettings, ports: Ports, claims: UnitClaims) -> dict[str, Starter]:
     settings = RnaJobSettings(s.RAW_BUCKET, s.PROCESSED_BUCKET, s.GENOMICS_ENGINE, s.genomics_image)
-    jobs = StartJobs(
-        ledger,
-        S3Objects(s.PROCESSED_BUCKET),
-        QueueJobs(s.genomics_queue, s.genomics_definition),
-        clock,
-        meter(),
-        claim,
-        settings,
-        genomics_datasets(s.DATASET_NAMES),
-        spread,
-    )
-    studies = StartStudies(StepFunctionsRuns(s.IMAGING_STATE_MACHINE_ARN), claim)
-    tables = StartTables(ledger, StepFunctionsRuns(s.TABLES_STATE_MACHINE_ARN), clock, claim)
-    return {Modality.IMAGING.value: studies, Modality.GENOMICS.value: jobs, TABLES: tables}
+    queue = QueueJobs(s.genomics_queue, s.genomics_definition)
+    return {
+        Modality.IMAGING.value: StudyStarter(StepFunctionsRuns(s.IMAGING_STATE_MACHINE_ARN), claims),
+        Modality.GENOMICS.value: JobStarter(ports, queue, claims, settings, genomics_datasets(s.DATASET_NAMES)),
+        TABLES: TableStarter(ports, StepFunctionsRuns(s.TABLES_STATE_MACHINE_ARN), claims),
+    }
 
 
 @lru_cache(maxsize=1)
 def sweep() -> Sweep:
     """Return the service of ``sweep``."""
     s = SweepSettings.from_environment()
-    ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    settle = OutcomeRecorder(ledger, processed, clock, meter())
-    claim = UnitClaims(ledger, processed, clock, meter(), spread)
-    review = _review(s, ledger, _rules_of(s, ledger))
-    return Sweep(ledger, clock, meter(), review, _starters(s, ledger, claim), settle, spread)
+    ports = _ports(s.LEDGER_TABLE, s.RAW_BUCKET, s.PROCESSED_BUCKET)
+    evaluator = _evaluator(s, ports, _rules_of(s, ports))
+    return Sweep(ports, evaluator, OutcomeRecorder(ports), _starters(s, ports, UnitClaims(ports)))
 
 
 @lru_cache(maxsize=1)
-def plan_run() -> PlanRun:
+def plan_run() -> RunPlanner:
     """Return the service of ``plan_jobs``."""
     s = PlanJobsSettings.from_environment()
-    ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    claim = UnitClaims(ledger, processed, clock, meter(), spread)
-    imaging = _imaging_rules(s)
-    subjects = ClaimSubjects(ledger, S3Objects(s.RAW_BUCKET), clock, _review(s, ledger, lambda _: imaging), claim)
+    ports = _ports(s.LEDGER_TABLE, s.RAW_BUCKET, s.PROCESSED_BUCKET)
+    imaging = _imaging_rules(s, ports)
+    subjects = SubjectClaims(ports, _evaluator(s, ports, lambda _: imaging), UnitClaims(ports))
     settings = JobSettings(
         s.RAW_BUCKET, s.PROCESSED_BUCKET, s.RADIOMICS_IMAGE_URI, s.MIN_VOLUME_GB, s.TIME_LIMIT_SECONDS
     )
-    return PlanRun(processed, SageMakerJobs(), subjects, settings, s.MAX_CONCURRENCY, load_dataset)
+    return RunPlanner(ports, SageMakerJobs(), subjects, settings, s.MAX_CONCURRENCY, load_dataset)
 
 
 @lru_cache(maxsize=1)
-def record_job() -> RecordJob:
+def _outcome_ports() -> Ports:
+    s = RecordOutcomeSettings.from_environment()
+    return _ports(s.LEDGER_TABLE, processed=s.PROCESSED_BUCKET)
+
+
+@lru_cache(maxsize=1)
+def record_job() -> JobRecorder:
     """Return the service of ``record_outcome`` for a job."""
-    s = RecordOutcomeSettings.from_environment()
-    ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    return RecordJob(processed, ledger, OutcomeRecorder(ledger, processed, clock, meter()))
+    return JobRecorder(_outcome_ports(), OutcomeRecorder(_outcome_ports()))
 
 
 @lru_cache(maxsize=1)
-def record_batch_job() -> RecordBatchJob:
+def record_batch_job() -> BatchJobRecorder:
     """Return the service of ``record_outcome`` for an event of Batch."""
-    s = RecordOutcomeSettings.from_environment()
-    ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
-    return RecordBatchJob(processed, OutcomeRecorder(ledger, processed, clock, meter()))
+    return BatchJobRecorder(_outcome_ports(), OutcomeRecorder(_outcome_ports()))
 
 
 @lru_cache(maxsize=1)
-def summarize_run() -> SummarizeRun:
+def summarize_run() -> RunSummarizer:
     """Return the service of ``record_outcome`` for a run."""
-    s = RecordOutcomeSettings.from_environment()
-    return SummarizeRun(S3Objects(s.PROCESSED_BUCKET), DynamoDbLedger(s.LEDGER_TABLE))
+    return RunSummarizer(_outcome_ports())
 
 
 @lru_cache(maxsize=1)
-def ingest_features() -> IngestFeatures:
+def ingest_features() -> FeatureIngest:
     """Return the service of ``feature_ingest``."""
     s = FeatureIngestSettings.from_environment()
-    ledger, processed = DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET)
+    ports = _ports(s.LEDGER_TABLE, processed=s.PROCESSED_BUCKET)
     makers: dict[str, RecordMaker] = {
-        Modality.IMAGING.value: ImagingRecords(processed, s.STACK_NAME, load_dataset, load_contract),
-        Modality.GENOMICS.value: RnaRecords(ledger, processed, s.STACK_NAME, load_dataset),
+        Modality.IMAGING.value: ImagingRecords(ports, s.STACK_NAME, load_dataset, load_contract),
+        Modality.GENOMICS.value: RnaRecords(ports, s.STACK_NAME, load_dataset),
     }
-    return IngestFeatures(ledger, processed, SageMakerRecords(), clock, meter(), makers)
+    return FeatureIngest(ports, SageMakerRecords(), makers)
+
+
+@lru_cache(maxsize=1)
+def _table_ports() -> Ports:
+    s = TableIngestSettings.from_environment()
+    return _ports(s.LEDGER_TABLE, s.RAW_BUCKET, s.PROCESSED_BUCKET)
 
 
 @lru_cache(maxsize=1)
 def check_table() -> CheckTable:
     """Return the service of ``table_ingest`` that reads a table."""
-    s = TableIngestSettings.from_environment()
-    raw, processed = S3Objects(s.RAW_BUCKET), S3Objects(s.PROCESSED_BUCKET)
-    kind_of = _kind_of(DynamoDbLedger(s.LEDGER_TABLE), s.STACK_NAME, s.DATASET_NAMES)
-    return CheckTable(_table_runs(), _settle_table(), raw, processed, sqlite_spool, kind_of)
+    s, ports = TableIngestSettings.from_environment(), _table_ports()
+    kind_of = _kind_of(ports.ledger, s.STACK_NAME, s.DATASET_NAMES)
+    return CheckTable(TableRuns(ports), OutcomeRecorder(ports), ports, sqlite_spool, kind_of)
 
 
 @lru_cache(maxsize=1)
 def ingest_part() -> IngestPart:
     """Return the service of ``table_ingest`` that writes records."""
-    processed = S3Objects(TableIngestSettings.from_environment().PROCESSED_BUCKET)
-    return IngestPart(_table_runs(), processed, SageMakerRecords(), meter(), spread)
+    return IngestPart(TableRuns(_table_ports()), _table_ports(), SageMakerRecords())
 
 
 @lru_cache(maxsize=1)
 def finish_table() -> FinishTable:
     """Return the service of ``table_ingest`` that ends a run."""
-    processed = S3Objects(TableIngestSettings.from_environment().PROCESSED_BUCKET)
-    return FinishTable(_table_runs(), _settle_table(), processed)
+    return FinishTable(TableRuns(_table_ports()), OutcomeRecorder(_table_ports()), _table_ports())
 
 
 @lru_cache(maxsize=1)
 def fail_table() -> FailTable:
     """Return the service of ``table_ingest`` that ends a run that broke off."""
-    return FailTable(_table_runs(), _settle_table())
-
-
-def _table_runs() -> TableRuns:
-    s = TableIngestSettings.from_environment()
-    return TableRuns(DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET))
-
-
-def _settle_table() -> OutcomeRecorder:
-    s = TableIngestSettings.from_environment()
-    return OutcomeRecorder(DynamoDbLedger(s.LEDGER_TABLE), S3Objects(s.PROCESSED_BUCKET), clock, meter())
+    return FailTable(TableRuns(_table_ports()), OutcomeRecorder(_table_ports()))
 
 
 @lru_cache(maxsize=1)
-def ensure_groups() -> EnsureGroups:
+def ensure_groups() -> FeatureGroupDeployer:
     """Return the service of ``feature_groups``."""
     s = FeatureGroupsSettings.from_environment()
     groups = SageMakerGroups(GroupSettings(s.FEATURE_STORE_BUCKET, s.FEATURE_STORE_ROLE_ARN, s.DATA_KEY_ARN))
-    return EnsureGroups(groups, load_dataset, load_contract)
+    return FeatureGroupDeployer(groups, load_dataset, load_contract)

@@ -77,7 +77,7 @@ class CloudWatchMetrics:
         self._stages: dict[tuple[str, str], EphemeralMetrics] = {}
         self._lock = Lock()
 
-    def __call__(self, metric: str, value: float = 1, modality: str = "imaging") -> None:
+    def count(self, metric: str, value: float = 1, modality: str = "imaging") -> None:
         """Record a value; threads may do so side by side."""
         known = Metric(metric)
         with self._lock:

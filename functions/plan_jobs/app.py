@@ -10,6 +10,6 @@ from multimodal import bootstrap
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Plan the jobs of the run that the execution's input names."""
     try:
-        return bootstrap.plan_run()(event["execution_name"], event["input"])
+        return bootstrap.plan_run().plan(event["execution_name"], event["input"])
     finally:
-        bootstrap.meter().flush()
+        bootstrap.metrics().flush()

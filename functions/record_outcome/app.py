@@ -13,11 +13,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         match event:
             case {"action": "job", "job": dict(job), "outcome": dict(outcome)}:
-                return bootstrap.record_job()(job, outcome)
+                return bootstrap.record_job().record_job(job, outcome)
             case {"action": "run", "run_id": str(run)}:
-                return bootstrap.summarize_run()(run)
+                return bootstrap.summarize_run().summarize(run)
             case {"detail-type": "Batch Job State Change", "detail": dict(detail)}:
-                return bootstrap.record_batch_job()(detail)
+                return bootstrap.record_batch_job().record_job(detail)
         raise InvalidRequestError('action must be "job" (with job and outcome) or "run" (with run_id)')
     finally:
-        bootstrap.meter().flush()
+        bootstrap.metrics().flush()

@@ -11,6 +11,6 @@ from multimodal.pipeline.messages import time_is_left
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Look at the units that are due and start those that are ready."""
     try:
-        return dict(bootstrap.sweep()(time_is_left(context)))
+        return dict(bootstrap.sweep().run(time_is_left(context)))
     finally:
-        bootstrap.meter().flush()
+        bootstrap.metrics().flush()

@@ -24,4 +24,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                 return bootstrap.fail_table()(run, error)
         raise InvalidRequestError('step must be "check", "ingest" (with part), "finish" or "fail" (with error)')
     finally:
-        bootstrap.meter().flush()
+        bootstrap.metrics().flush()

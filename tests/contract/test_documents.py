@@ -12,8 +12,7 @@ from local.contracts import CONTRACTS, PARAMS, contract_of
 from multimodal.clinical.report import build_refusal_report
 from multimodal.genomics.records import RunDocument
 from multimodal.imaging.records import FeaturesDocument
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 from tests.unit.functions.clinical_tables import config, profiled
 from tests.unit.functions.test_clinical_report import COLUMNS, MORE, UPLOAD, report_of, rows_of
 from tests.unit.functions.world import World, features_document, rejection_document, run_document, slices

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from multimodal.imaging.jobs import JobSettings, map_item
-from multimodal.ledger.run import PlannedUnit
-from multimodal.pipeline.keys import KeyKind, parse_key
+from multimodal.ledger.claim import PlannedUnit
+from multimodal.pipeline.arrivals import KeyKind, parse_key
 from multimodal.pipeline.messages import parsed_uploads
 from tests.infrastructure.support import STATEMACHINES, all_states, properties
 from tests.infrastructure.test_functions import FUNCTIONS, snake_case

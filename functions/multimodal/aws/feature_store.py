@@ -9,10 +9,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from multimodal.aws.errors import code_of, translated
-from multimodal.features.group import FeatureGroupSpec, FeatureType
-from multimodal.features.record import Record
-from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
-from multimodal.ledger.reasons import Reason
+from multimodal.features.group import FeatureGroupSpec, FeatureType, Record
+from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, RetryableError
 
 MAX_ADDITIONS = 100
 """Features one UpdateFeatureGroup call takes (Amazon SageMaker API reference)."""

@@ -28,12 +28,12 @@ _TIME_NAMES = (
 
 
 class DynamoDbLedger:
-    """:class:`multimodal.ledger.ports.Ledger` on one table.
+    """`Ledger` on one table.
 
     Parameters
     ----------
     table_name : str
-        Table with partition key ``unit_id`` and the sparse index ``due`` (``due_shard``, ``due_at``).
+        Table with partition key `unit_id` and the sparse index `due` (`due_shard`, `due_at`).
     """
 
     def __init__(self, table_name: str) -> None:
@@ -41,22 +41,22 @@ class DynamoDbLedger:
         self._client = boto3.resource("dynamodb").meta.client
         self._table = table_name
 
-    def touch(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
-        """Note that something of the unit arrived; return whether the unit was new."""
-        look = {"due_at": due_at, "due_shard": unit.due_shard}
+    def record_arrival(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
+        """Record that an object of the unit arrived; return whether the unit was new."""
+        check = {"due_at": due_at, "due_shard": unit.due_shard}
         changes, firsts = {"last_arrival": now}, _firsts(unit, now)
-        old = self._write(unit, changes | look, firsts) if at_once else self._write(unit, changes, firsts | look)
+        old = self._write(unit, changes | check, firsts) if at_once else self._write(unit, changes, firsts | check)
         return not old
 
-    def request(self, unit: Unit, requested_at: int, due_at: int) -> bool:
-        """Ask for another run of the unit; return False when this or a later wish is already there."""
+    def request_rerun(self, unit: Unit, requested_at: int, due_at: int) -> bool:
+        """Request another run of the unit; return False when this or a later request is already recorded."""
         changes = {"rerun_requested_at": requested_at, "due_at": due_at, "due_shard": unit.due_shard}
         firsts = _firsts(unit, due_at) | {"last_arrival": due_at}
-        condition = "attribute_not_exists(requested_at) OR requested_at < :requested_at"
+        condition = "attribute_not_exists(rerun_requested_at) OR rerun_requested_at < :rerun_requested_at"
         return self._write(unit, changes, firsts, condition) is not None
 
-    def note(self, unit: Unit, changes: Changes) -> None:
-        """Write what is known of a unit that no run can take."""
+    def record_invalid_upload(self, unit: Unit, changes: Changes) -> None:
+        """Record an upload that no run can take."""
         self._write(unit, {**changes, "kind": "note"}, _firsts(unit, None))
 
     def get(self, unit_id: str) -> LedgerItem | None:
@@ -71,7 +71,7 @@ class DynamoDbLedger:
         return self._write(item.unit, changes, {}, condition, {":seen_version": item.version}) is not None
 
     def due(self, now: int, limit: int) -> list[str]:
-        """Return ids of up to ``limit`` units whose look is owed, oldest first."""
+        """Return ids of up to `limit` units whose check is due, oldest first."""
         found: list[tuple[int, str]] = []
         for shard in range(DUE_SHARDS):
             condition = Key("due_shard").eq(shard) & Key("due_at").lte(now)
@@ -85,8 +85,8 @@ class DynamoDbLedger:
             for row in self._pages(KeyConditionExpression=Key("due_shard").eq(shard)):
                 yield str(row["unit_id"]), int(row.get("open_since", row["due_at"]))
 
-    def pin(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
-        """Keep a value under a name, once and for all; return what is kept, perhaps another's value."""
+    def put_if_absent(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
+        """Store a value under a name unless it has one; return the stored value, perhaps another's."""
         request = _update_request({}, {"value": dict(value), "kind": "note", "status": Status.COMPLETED.value}, {})
         with translated("write the ledger"):
             answer = self._client.update_item(
@@ -178,7 +178,7 @@ def _item_from(row: Mapping[str, Any]) -> LedgerItem:
         last_arrival=whole("last_arrival"),
         open_since=whole("open_since") or None,
         waiting_since=whole("waiting_since") or None,
-        requested_at=whole("rerun_requested_at"),
+        rerun_requested_at=whole("rerun_requested_at"),
         handled_rerun_at=whole("handled_rerun_at"),
         listed_at=whole("listed_at"),
         content_version=row.get("content_version"),

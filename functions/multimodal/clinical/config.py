@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, FeatureType
-from multimodal.ledger.patterns import RequiredPattern
+from multimodal.ledger.dataset_file import RequiredPattern
 
 Stage = Literal["baseline", "surgery", "post_treatment", "outcome"]
 """When a column's value becomes available. The first two come before treatment begins and may be features."""

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.identifiers import kind_of
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 
 MAX_COLUMNS = 2_000
 

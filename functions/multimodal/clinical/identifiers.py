@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from multimodal.clinical.names import has_shape_of_name, is_name
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 
 MAX_AGE = 89
 """Ages above it identify a person.

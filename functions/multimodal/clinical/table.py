@@ -13,8 +13,7 @@ from multimodal.clinical.leakage import leakage_hold
 from multimodal.clinical.profile import Profile
 from multimodal.clinical.report import Counts, ProblemTally, Upload, build_refusal_report, build_report
 from multimodal.clinical.report_html import render_html
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.rows import TableRows
 from multimodal.tables.table import PROFILE_NAME, RowProblem, TableBatch, TableVerdict, UploadContext
 

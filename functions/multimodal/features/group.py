@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from multimodal.ledger.errors import ConfigurationError
+
+Record = dict[str, str]
+"""Feature name → value, as Feature Store takes them."""
 
 RECORD_ID = "case_id"
 
@@ -121,3 +124,23 @@ def plan_change(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]]) ->
         message = f"{spec.name}: the type of {changed[:5]} changed, which Feature Store cannot do; raise group_version"
         raise ConfigurationError(message)
     return GroupChange(tuple((name, kind) for name, kind in spec.features if name not in present))
+
+
+class FeatureRecords(Protocol):
+    """Records of feature groups."""
+
+    def put(self, group: str, record: Record) -> None:
+        """Write one record."""
+
+
+class FeatureGroups(Protocol):
+    """Feature groups."""
+
+    def definitions(self, group: str) -> Sequence[Mapping[str, Any]] | None:
+        """Return a group's feature definitions, or None when there is no such group."""
+
+    def create(self, spec: FeatureGroupSpec) -> None:
+        """Create a group and wait until it can be written to."""
+
+    def add(self, group: str, additions: Sequence[tuple[str, FeatureType]]) -> None:
+        """Add features to a group and wait until they can be written."""

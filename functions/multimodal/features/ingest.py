@@ -1,46 +1,38 @@
 """Final results into Feature Store, once per content."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from multimodal.features.group import FeatureGroupSpec
-from multimodal.features.ports import FeatureRecords
-from multimodal.features.record import Record, RecordMaker, record_hash
+from multimodal.features.group import FeatureGroupSpec, FeatureRecords, Record
+from multimodal.features.record import RecordMaker, record_hash
 from multimodal.ledger.errors import BadInputError, RetryableError
 from multimodal.ledger.evaluate import NO_REASON
 from multimodal.ledger.outcome import belongs_to_run
-from multimodal.ledger.ports import Clock, Ledger, Metrics, ObjectStore
-from multimodal.ledger.schedule import ended
-from multimodal.ledger.unit import LedgerItem, Status, Unit, unit_of_result
+from multimodal.ledger.ports import Ports
+from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_after_end, unit_of_result
 from multimodal.observability import Metric, logger
 
 _TRIES = 5
 
 
-class IngestFeatures:
+@dataclass(frozen=True)
+class FeatureIngest:
     """Writes a unit's record to its feature group.
 
     Parameters
     ----------
-    ledger, processed, features, clock, meter
-        Ports.
+    ports : Ports
+    features : FeatureRecords
     makers : mapping
         Modality → what makes its records.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        processed: ObjectStore,
-        features: FeatureRecords,
-        clock: Clock,
-        meter: Metrics,
-        makers: Mapping[str, RecordMaker],
-    ) -> None:
-        self._ledger, self._processed, self._features = ledger, processed, features
-        self._clock, self._meter, self._makers = clock, meter, makers
+    ports: Ports
+    features: FeatureRecords
+    makers: Mapping[str, RecordMaker]
 
-    def __call__(self, key: str) -> None:
+    def ingest(self, key: str) -> None:
         """Ingest the final result at ``key``; a content that was ingested before changes nothing.
 
         Raises
@@ -49,7 +41,7 @@ class IngestFeatures:
             When a service is busy, or the ledger does not know the unit yet.
         """
         unit = unit_of_result(key)
-        item = self._ledger.get(unit.unit_id) if unit else None
+        item = self.ports.ledger.get(unit.unit_id) if unit else None
         if unit is None or item is None:
             logger().warning("features without a unit in the ledger are left alone", key_depth=key.count("/"))
             return
@@ -59,8 +51,8 @@ class IngestFeatures:
             self._quarantine(item, error)
 
     def _ingest(self, unit: Unit, item: LedgerItem, key: str) -> None:
-        maker = self._makers[unit.modality]
-        document = maker.parse(self._processed.read_text(key))
+        maker = self.makers[unit.modality]
+        document = maker.parse(self.ports.processed.read_text(key))
         if not _is_awaited(item, document):
             # A second delivery, or the late word of a run that was given up: the record in the store is newer.
             logger().info("features not awaited", correlation_id=unit.correlation_id, status=item.status.value)
@@ -72,16 +64,16 @@ class IngestFeatures:
         self._complete(unit, document, digest, spec.name)
 
     def _write(self, unit: Unit, spec: FeatureGroupSpec, record: Record) -> None:
-        self._features.put(spec.name, record)
-        self._meter(Metric.FEATURE_RECORDS_WRITTEN, modality=unit.modality)
+        self.features.put(spec.name, record)
+        self.ports.metrics.count(Metric.FEATURE_RECORDS_WRITTEN, modality=unit.modality)
         logger().info("record written", correlation_id=unit.correlation_id, features=len(record), group=spec.name)
 
     def _complete(self, unit: Unit, document: Mapping[str, Any], digest: str, group: str) -> None:
         for _ in range(_TRIES):
-            item = self._ledger.get(unit.unit_id)
+            item = self.ports.ledger.get(unit.unit_id)
             if item is None or not _is_awaited(item, document):
                 return
-            now = self._clock()
+            now = self.ports.clock()
             changes = {
                 **NO_REASON,
                 "status": Status.COMPLETED.value,
@@ -90,9 +82,9 @@ class IngestFeatures:
                 "feature_group": group,
                 "lease_until": None,
                 "lost_runs": None,
-                **ended(item, now),
+                **schedule_after_end(item, now),
             }
-            if self._ledger.update(item, changes):
+            if self.ports.ledger.update(item, changes):
                 self._announce(item, now)
                 return
         raise RetryableError("the ledger item kept changing; the message will be delivered again")
@@ -101,16 +93,16 @@ class IngestFeatures:
         modality = item.unit.modality
         if item.status is Status.PROCESSING:
             # The features came before the job's end was recorded: the unit passed PROCESSED unseen.
-            self._meter(Metric.UNITS_PROCESSED, modality=modality)
-        self._meter(Metric.UNITS_COMPLETED, modality=modality)
-        self._meter(Metric.UPLOAD_TO_FEATURE_SECONDS, max(now - item.last_arrival, 0), modality)
+            self.ports.metrics.count(Metric.UNITS_PROCESSED, modality=modality)
+        self.ports.metrics.count(Metric.UNITS_COMPLETED, modality=modality)
+        self.ports.metrics.count(Metric.UPLOAD_TO_FEATURE_SECONDS, max(now - item.last_arrival, 0), modality)
         logger().info("unit completed", correlation_id=item.unit.correlation_id, run_id=item.run_id)
 
     def _quarantine(self, item: LedgerItem, error: BadInputError) -> None:
         """Refuse the features for the item as it was judged: one that moved meanwhile is judged anew."""
         if item.status not in {Status.PROCESSING, Status.PROCESSED}:
             return
-        now = self._clock()
+        now = self.ports.clock()
         changes = {
             "status": Status.QUARANTINED.value,
             "reason_code": error.reason_code,
@@ -118,11 +110,11 @@ class IngestFeatures:
             "reason_details": error.details,
             "quarantined_at": now,
             "lease_until": None,
-            **ended(item, now),
+            **schedule_after_end(item, now),
         }
-        if not self._ledger.update(item, changes):
+        if not self.ports.ledger.update(item, changes):
             raise RetryableError("the ledger item changed meanwhile; the message will be delivered again")
-        self._meter(Metric.UNITS_QUARANTINED, modality=item.unit.modality)
+        self.ports.metrics.count(Metric.UNITS_QUARANTINED, modality=item.unit.modality)
         logger().warning("features refused", correlation_id=item.unit.correlation_id, reason_code=error.reason_code)
 
 

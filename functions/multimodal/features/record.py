@@ -8,19 +8,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from multimodal.features.group import (
-    FeatureGroupSpec,
-    FeatureType,
-)
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.features.group import FeatureGroupSpec, FeatureType, Record
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.unit import LedgerItem
 
 EVENT_TIME_PATTERN = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
 """The one form of event time that this project writes (Feature Store also takes milliseconds)."""
-
-
-Record = dict[str, str]
 
 
 def fit(values: Mapping[str, Any], spec: FeatureGroupSpec, source: str) -> Record:

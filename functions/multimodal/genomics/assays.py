@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ledger
-from multimodal.ledger.reasons import Reason
 
 
 def pin_assay(ledger: Ledger, group: str, assay: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from multimodal.ledger.patterns import StrictModel
+from multimodal.ledger.dataset_file import StrictModel
 
 LibraryType = Literal["A", "IU", "ISR", "ISF", "U", "SR", "SF"]
 """Salmon's and DRAGEN's names; ``A`` lets the engine detect it."""

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from multimodal.genomics.schema import gene_feature
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 
 Id = TypeVar("Id", bound=Hashable)
 

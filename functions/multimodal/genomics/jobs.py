@@ -12,9 +12,8 @@ from multimodal.genomics.samplesheet import OPEN_DATA_BUCKET
 from multimodal.ledger.claim import UnitClaims
 from multimodal.ledger.errors import MultimodalError
 from multimodal.ledger.evaluate import ReadyUnit
-from multimodal.ledger.ports import BatchJobs, Clock, Ledger, Metrics, ObjectStore, ParallelMap
-from multimodal.ledger.schedule import schedule_check
-from multimodal.ledger.unit import Status, Unit
+from multimodal.ledger.ports import BatchJobs, Ports
+from multimodal.ledger.unit import Status, Unit, schedule_check
 from multimodal.observability import Metric, logger
 
 JOB_NAME = re.compile(r"^(?:rna|ref)-[0-9a-f]{12}-[1-9]\d*$")
@@ -90,75 +89,67 @@ RESUBMIT_SECONDS = 60
 """A unit whose job could not be submitted is started again after this long, under the same name."""
 
 
-class StartJobs:
-    """A Batch job of its own for every case and every reference.
+@dataclass(frozen=True)
+class JobStarter:
+    """Submits a Batch job of its own for every case and every reference.
 
     Parameters
     ----------
-    ledger, processed, jobs, clock, meter, claim, spread
-        Ports and the service that claims.
+    ports : Ports
+    jobs : BatchJobs
+    claims : UnitClaims
     settings : RnaJobSettings
         Buckets, engine, image.
     datasets : mapping
         Name → genomics configuration.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        processed: ObjectStore,
-        jobs: BatchJobs,
-        clock: Clock,
-        meter: Metrics,
-        claim: UnitClaims,
-        settings: RnaJobSettings,
-        datasets: Mapping[str, GenomicsConfig],
-        spread: ParallelMap = map,
-    ) -> None:
-        self._ledger, self._processed, self._jobs, self._clock = ledger, processed, jobs, clock
-        self._meter, self._claim, self._settings = meter, claim, settings
-        self._datasets, self._spread = datasets, spread
+    ports: Ports
+    jobs: BatchJobs
+    claims: UnitClaims
+    settings: RnaJobSettings
+    datasets: Mapping[str, GenomicsConfig]
 
-    def __call__(self, ready: Sequence[ReadyUnit]) -> list[str]:
+    def start(self, ready: Sequence[ReadyUnit]) -> list[str]:
         """Claim each unit and submit its job."""
-        return [run for run in self._spread(self._start, ready) if run]
+        return [run for run in self.ports.parallel_map(self._start, ready) if run]
 
     def is_running(self, run_id: str) -> bool:
         """Ask Batch."""
-        return self._jobs.is_running(run_id)
+        return self.jobs.is_running(run_id)
 
     def _start(self, ready: ReadyUnit) -> str | None:
         run = self._name_of(ready)
-        if not self._claim(run, [ready]):
+        if not self.claims.claim(run, [ready]):
             return None
         try:
-            self._jobs.submit(run, self._prepare(run, ready))
+            self.jobs.submit(run, self._prepare(run, ready))
         except MultimodalError as error:
-            self._give_back(run, ready, error)
+            self._release_claim(run, ready, error)
             return None
         logger().info("job submitted", correlation_id=ready.item.unit.correlation_id, run_id=run)
         return run
 
     def _name_of(self, ready: ReadyUnit) -> str:
         unit, attempt = ready.item.unit, ready.item.attempt + 1
-        reference = "" if unit.is_reference else self._datasets[unit.dataset].reference
-        return job_name(unit, ready.listing.content_version, attempt, self._settings.image_uri, reference)
+        reference = "" if unit.is_reference else self.datasets[unit.dataset].reference
+        return job_name(unit, ready.listing.content_version, attempt, self.settings.image_uri, reference)
 
     def _prepare(self, run: str, ready: ReadyUnit) -> list[str]:
         """Write down what the job reads and return its arguments."""
         unit, listing = ready.item.unit, ready.listing
         if not isinstance(listing, SampleListing):
-            return build_command(unit, run, listing.content_version, self._settings)
-        self._processed.write_text(fastq_list_key(unit, run), fastq_list(unit.subject, listing.lanes))
-        config = self._datasets[unit.dataset]
-        return quantify_command(unit, run, listing, config, self._settings)
+            return build_command(unit, run, listing.content_version, self.settings)
+        self.ports.processed.write_text(fastq_list_key(unit, run), fastq_list(unit.subject, listing.lanes))
+        config = self.datasets[unit.dataset]
+        return quantify_command(unit, run, listing, config, self.settings)
 
-    def _give_back(self, run: str, ready: ReadyUnit, error: MultimodalError) -> None:
+    def _release_claim(self, run: str, ready: ReadyUnit, error: MultimodalError) -> None:
         """Undo the claim: the same attempt, so the same name, comes again and cannot run twice."""
         unit = ready.item.unit
         logger().error("job not submitted", correlation_id=unit.correlation_id, run_id=run, reason=str(error)[:500])
-        self._meter(Metric.EVALUATIONS_FAILED, modality=unit.modality)
-        item = self._ledger.get(unit.unit_id)
+        self.ports.metrics.count(Metric.EVALUATIONS_FAILED, modality=unit.modality)
+        item = self.ports.ledger.get(unit.unit_id)
         if item is not None and item.run_id == run and item.status is Status.PROCESSING:
             changes = {"status": Status.READY.value, "attempt": ready.item.attempt, "lease_until": None}
-            self._ledger.update(item, changes | schedule_check(unit, self._clock() + RESUBMIT_SECONDS))
+            self.ports.ledger.update(item, changes | schedule_check(unit, self.ports.clock() + RESUBMIT_SECONDS))

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from multimodal.genomics.fastq_names import has_safe_parts, is_ignorable, is_reads
 from multimodal.ledger.unit import MATRIX_CASE, MATRIX_NAME, REFERENCES, Modality, Unit, case_unit
-from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, safe_dataset
+from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, parse_segments, safe_dataset
 
 CASE_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
 
@@ -126,3 +126,8 @@ def _parse_reference(rest: list[str]) -> UploadKey:
     if _REFERENCE_FILE.fullmatch("/".join(path)) and has_safe_parts(path[0]):
         return _key(KeyKind.OBJECT, REFERENCES, unit)
     return _ignored_or_refused(REFERENCES, path[-1], _REFERENCE_RULE)
+
+
+def parse_key(key: str) -> UploadKey:
+    """Say what an uploaded key under `genomics/` is."""
+    return parse_segments(key, parse_genomics_key)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
-from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME
-from multimodal.features.record import Record, fit
+from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, Record
+from multimodal.features.record import fit
 from multimodal.genomics.assays import pin_assay
 from multimodal.genomics.expression import PanelValues, panel_values
 from multimodal.genomics.keys import is_case_name
@@ -15,9 +15,8 @@ from multimodal.genomics.matrix_header import MAX_COLUMNS, MatrixHeader, read_he
 from multimodal.genomics.matrix_values import CellError, combine_of, read_values
 from multimodal.genomics.records import matrix_assay
 from multimodal.genomics.schema import gene_feature, rna_group
-from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ledger
-from multimodal.ledger.reasons import Reason
 from multimodal.pipeline.dataset import DatasetConfig
 from multimodal.tables.rows import TableRows
 from multimodal.tables.table import (

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from multimodal.genomics.config import ENSEMBL_GENE, GenomicsConfig, MatrixConfig
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 
 MAX_COLUMNS = 200_000
 """More than any annotation has genes."""

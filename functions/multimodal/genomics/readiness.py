@@ -6,27 +6,31 @@ from itertools import islice
 
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.jobs import job_name
-from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE, is_sheet, sheet_key
+from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE, is_sheet, parse_key, sheet_key
 from multimodal.genomics.references import decide_reference, manifest_key, reference_unit
 from multimodal.genomics.samples import SampleListing, decide_sample, folder_listing, sheet_listing
 from multimodal.genomics.samplesheet import SampleSheet, parse_accessions, parse_samplesheet
-from multimodal.ledger.completeness import (
+from multimodal.ledger.errors import Reason
+from multimodal.ledger.evaluate import Rules
+from multimodal.ledger.listing import (
+    MAX_OBJECTS,
     Blocked,
-    Decision,
     CompletionTimeouts,
-    Quarantine,
+    Decision,
     FanOut,
+    Listing,
+    Quarantine,
     Wait,
     deadlines,
+    expected_object_count,
+    find,
+    list_folder,
+    make_listing,
     quarantine_removed,
     quarantine_unknown_dataset,
 )
-from multimodal.ledger.evaluate import Rules
-from multimodal.ledger.listing import MAX_OBJECTS, Listing, find, list_folder, make_listing, expected_object_count
-from multimodal.ledger.ports import Ledger, ObjectStore
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.ports import ObjectStore, Ports
 from multimodal.ledger.unit import LedgerItem, Status, Unit, case_unit
-from multimodal.pipeline.keys import parse_key
 
 _IN_THE_MAKING = frozenset({Status.RECEIVING, Status.READY, Status.PROCESSING})
 """Where a reference stands while it is built, perhaps again: cases wait for what it will be."""
@@ -80,9 +84,9 @@ class SampleSheets:
 class SampleRules:
     """:class:`multimodal.ledger.evaluate.Rules` of sequenced cases."""
 
-    def __init__(self, ledger: Ledger, raw: ObjectStore, processed: ObjectStore, readiness: GenomicsReadiness) -> None:
-        self._ledger, self._raw, self._processed, self._readiness = ledger, raw, processed, readiness
-        self._sheets = SampleSheets(raw, readiness.raw_bucket)
+    def __init__(self, ports: Ports, readiness: GenomicsReadiness) -> None:
+        self.ports, self._readiness = ports, readiness
+        self._sheets = SampleSheets(ports.raw, readiness.raw_bucket)
 
     def list_objects(self, unit: Unit) -> Listing:
         """List what a sheet names for the case, the user's own before the archive's; without one, the case's folder."""
@@ -90,9 +94,9 @@ class SampleRules:
             sheet = self._sheets.read(unit.dataset, table)
             sample = sheet.samples.get(unit.subject) if sheet else None
             if sample is not None:
-                found = (find(self._raw, key) for key in sample.keys if "://" not in key)
+                found = (find(self.ports.raw, key) for key in sample.keys if "://" not in key)
                 return sheet_listing(sample, [o for o in found if o is not None], self._readiness.raw_bucket)
-        listing = folder_listing(unit, list_folder(self._raw, unit), self._readiness.raw_bucket)
+        listing = folder_listing(unit, list_folder(self.ports.raw, unit), self._readiness.raw_bucket)
         return self._elsewhere(unit, listing)
 
     def _elsewhere(self, unit: Unit, listing: SampleListing) -> SampleListing:
@@ -109,7 +113,7 @@ class SampleRules:
         refusal = _takes_no_reads(item.unit, self._readiness)
         if refusal is not None:
             return refusal
-        return decide_sample(item, listing, expected_object_count(self._raw, listing), timeouts, now)
+        return decide_sample(item, listing, expected_object_count(self.ports.raw, listing), timeouts, now)
 
     def blocked(self, unit: Unit) -> Blocked | None:
         """Say that there is no image, or no reference that was built with it."""
@@ -117,11 +121,11 @@ class SampleRules:
         if without_image is not None:
             return without_image
         reference = reference_unit(self._readiness.datasets[unit.dataset].reference)
-        item = self._ledger.get(reference.unit_id)
+        item = self.ports.ledger.get(reference.unit_id)
         if item is not None and item.status is Status.COMPLETED and not self._is_of_this_image(item):
             return self._outdated(reference)
         in_the_making = item is not None and item.status in _IN_THE_MAKING
-        if not in_the_making and find(self._processed, self._manifest_key(reference)) is not None:
+        if not in_the_making and find(self.ports.processed, self._manifest_key(reference)) is not None:
             return None
         message = (
             f"the reference {reference.subject!r} is not built for {self._readiness.engine}; upload it to "
@@ -137,7 +141,7 @@ class SampleRules:
         return item.run_id == job_name(item.unit, item.content_version or "", item.attempt, self._readiness.image_uri)
 
     def _outdated(self, reference: Unit) -> Blocked:
-        manifest = self._processed.read_json(self._manifest_key(reference)) or {}
+        manifest = self.ports.processed.read_json(self._manifest_key(reference)) or {}
         version = manifest.get("engine_version")
         built = f" with {self._readiness.engine} {version}" if version else ""
         message = (
@@ -171,16 +175,16 @@ def _no_image(readiness: GenomicsReadiness) -> Blocked | None:
 class ReferenceRules:
     """:class:`multimodal.ledger.evaluate.Rules` of references."""
 
-    def __init__(self, raw: ObjectStore, readiness: GenomicsReadiness) -> None:
-        self._raw, self._readiness = raw, readiness
+    def __init__(self, ports: Ports, readiness: GenomicsReadiness) -> None:
+        self.ports, self._readiness = ports, readiness
 
     def list_objects(self, unit: Unit) -> Listing:
         """List the reference's folder."""
-        return make_listing(unit, list_folder(self._raw, unit))
+        return make_listing(unit, list_folder(self.ports.raw, unit))
 
     def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
         """Decide whether it can be built."""
-        return decide_reference(item, listing, expected_object_count(self._raw, listing), timeouts, now)
+        return decide_reference(item, listing, expected_object_count(self.ports.raw, listing), timeouts, now)
 
     def blocked(self, unit: Unit) -> Blocked | None:
         """Say that there is no image."""
@@ -190,16 +194,16 @@ class ReferenceRules:
 class SheetRules:
     """:class:`multimodal.ledger.evaluate.Rules` of a dataset's tables and of reads that only a sheet places."""
 
-    def __init__(self, raw: ObjectStore, readiness: GenomicsReadiness) -> None:
-        self._raw, self._readiness = raw, readiness
-        self._sheets = SampleSheets(raw, readiness.raw_bucket)
+    def __init__(self, ports: Ports, readiness: GenomicsReadiness) -> None:
+        self.ports, self._readiness = ports, readiness
+        self._sheets = SampleSheets(ports.raw, readiness.raw_bucket)
 
     def list_objects(self, unit: Unit) -> Listing:
         """List the table and, for a sheet, the reads directly beside it."""
         if unit.subject != SHEET_CASE:
-            table = find(self._raw, sheet_key(unit.dataset, unit.subject))
+            table = find(self.ports.raw, sheet_key(unit.dataset, unit.subject))
             return Listing((table,) if table else ())
-        beside = self._raw.objects_under(f"genomics/{unit.dataset}/")
+        beside = self.ports.raw.objects_under(f"genomics/{unit.dataset}/")
         return Listing(tuple(o for o in islice(beside, MAX_OBJECTS) if parse_key(o.key).unit == unit))
 
     def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
@@ -233,12 +237,10 @@ def _without_sheet(listing: Listing, limit: int, now: int) -> Decision:
     return Quarantine(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(listing.objects)})
 
 
-def genomics_rules(
-    ledger: Ledger, raw: ObjectStore, processed: ObjectStore, readiness: GenomicsReadiness
-) -> Callable[[Unit], Rules]:
+def genomics_rules(ports: Ports, readiness: GenomicsReadiness) -> Callable[[Unit], Rules]:
     """Return the choice of rules for units of the genomics path."""
-    samples, references = SampleRules(ledger, raw, processed, readiness), ReferenceRules(raw, readiness)
-    sheets = SheetRules(raw, readiness)
+    samples, references = SampleRules(ports, readiness), ReferenceRules(ports, readiness)
+    sheets = SheetRules(ports, readiness)
 
     def rules_of(unit: Unit) -> Rules:
         return references if unit.is_reference else sheets if is_sheet(unit) else samples

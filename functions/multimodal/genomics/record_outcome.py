@@ -2,22 +2,24 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from multimodal.genomics.jobs import JOB_NAME
-from multimodal.ledger.outcome import Outcome, OutcomeRecorder, _line, _when_no_result
-from multimodal.ledger.ports import ObjectStore
-from multimodal.ledger.run import RunPaths
+from multimodal.ledger.claim import RunPaths
+from multimodal.ledger.outcome import Outcome, OutcomeRecorder, outcome_line, outcome_without_result
+from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import Status
 
 
-class RecordBatchJob:
-    """Settles the unit of a Batch job that ended."""
+@dataclass(frozen=True)
+class BatchJobRecorder:
+    """Records the outcome of the unit of a Batch job that ended."""
 
-    def __init__(self, processed: ObjectStore, settle: OutcomeRecorder) -> None:
-        self._processed, self._settle = processed, settle
+    ports: Ports
+    recorder: OutcomeRecorder
 
-    def __call__(self, detail: Mapping[str, Any]) -> dict[str, Any]:
+    def record_job(self, detail: Mapping[str, Any]) -> dict[str, Any]:
         """Record a job's end.
 
         Parameters
@@ -34,9 +36,11 @@ class RecordBatchJob:
         name, status = str(detail.get("jobName", "")), detail.get("status")
         if not JOB_NAME.fullmatch(name) or status not in {"SUCCEEDED", "FAILED"}:
             return {"decision": "ignored", "line": f"{name[:128]} {status} is not the end of a job of this stack"}
-        plan = self._processed.read_json(RunPaths(name).plan) or {"units": []}
-        outcomes = Counter(self._settle(u["unit_id"], name, _batch_outcome(name, detail)) for u in plan["units"])
-        return {"decision": "done", "line": _line(name, outcomes)}
+        plan = self.ports.processed.read_json(RunPaths(name).plan) or {"units": []}
+        outcomes = Counter(
+            self.recorder.record_outcome(u["unit_id"], name, _batch_outcome(name, detail)) for u in plan["units"]
+        )
+        return {"decision": "done", "line": outcome_line(name, outcomes)}
 
 
 def _batch_outcome(name: str, detail: Mapping[str, Any]) -> Outcome:
@@ -47,4 +51,4 @@ def _batch_outcome(name: str, detail: Mapping[str, Any]) -> Outcome:
     parts = [detail.get("statusReason") or "no reason given", container.get("reason")]
     if container.get("exitCode") is not None:
         parts.append(f"exit code {container['exitCode']}")
-    return _when_no_result(detail["status"] == "SUCCEEDED", "; ".join(str(part) for part in parts if part))
+    return outcome_without_result(detail["status"] == "SUCCEEDED", "; ".join(str(part) for part in parts if part))

@@ -1,21 +1,21 @@
 """``run.json`` and the panel's values into a Feature Store record."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, FeatureGroupSpec
-from multimodal.features.record import Record, fit, uploaded_at
+from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, FeatureGroupSpec, Record
+from multimodal.features.record import fit, uploaded_at
 from multimodal.genomics.assays import pin_assay
 from multimodal.genomics.config import MatrixConfig
 from multimodal.genomics.expression import PanelValues, gene_ids, panel_values, read_tpm
 from multimodal.genomics.references import manifest_key, transcripts_key
 from multimodal.genomics.schema import ASSAY, rna_group
 from multimodal.imaging.records import parse_document
-from multimodal.ledger.errors import BadInputError, RetryableError
-from multimodal.ledger.ports import Ledger, ObjectStore
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.errors import BadInputError, Reason, RetryableError
+from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Unit
 from multimodal.pipeline.dataset import DatasetConfig
 
@@ -157,23 +157,22 @@ class RunDocument(_Open):
         return parse_document(cls, text, "run.json")
 
 
+@dataclass(frozen=True)
 class RnaRecords:
-    """Records of ``run.json`` and the gene table beside it.
+    """Records of `run.json` and the gene table beside it.
 
     Parameters
     ----------
-    ledger, processed
-        Ports.
+    ports : Ports
     stack : str
         Stack name, the first part of a group's name.
     datasets : callable
         Name → dataset configuration.
     """
 
-    def __init__(
-        self, ledger: Ledger, processed: ObjectStore, stack: str, datasets: Callable[[str], DatasetConfig]
-    ) -> None:
-        self._ledger, self._processed, self._stack, self._datasets = ledger, processed, stack, datasets
+    ports: Ports
+    stack: str
+    datasets: Callable[[str], DatasetConfig]
 
     def parse(self, text: str | None) -> Mapping[str, Any]:
         """Return the parsed ``run.json``."""
@@ -181,18 +180,18 @@ class RnaRecords:
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the RNA-seq group and the case's record."""
-        unit, config = item.unit, self._datasets(item.unit.dataset)
-        spec, genes_key = rna_group(self._stack, config), unit.result_key(document["files"]["genes"])
+        unit, config = item.unit, self.datasets(item.unit.dataset)
+        spec, genes_key = rna_group(self.stack, config), unit.result_key(document["files"]["genes"])
         panel = self._panel(config, document, genes_key)
-        uris = {"genes_uri": self._processed.uri(genes_key), "source_uri": self._processed.uri(key)}
+        uris = {"genes_uri": self.ports.processed.uri(genes_key), "source_uri": self.ports.processed.uri(key)}
         record = build_rna_record(document, unit, spec, panel, uris, uploaded_at(item))
-        pin_assay(self._ledger, spec.name, assay_of(document))
+        pin_assay(self.ports.ledger, spec.name, assay_of(document))
         return spec, record
 
     def _panel(self, config: DatasetConfig, document: Mapping[str, Any], genes_key: str) -> PanelValues:
         assert config.genomics is not None  # noqa: S101 – cases of datasets without genomics are never processed
         panel, transcripts = config.genomics.panel, self._transcripts(document["assay"])
-        table = self._processed.lines(genes_key)
+        table = self.ports.processed.lines(genes_key)
         if transcripts is None or table is None:
             raise RetryableError("the gene table or the reference's table of transcripts is not there (yet)")
         ids = gene_ids(panel, transcripts)
@@ -207,7 +206,7 @@ class RnaRecords:
         return found
 
     def _transcripts(self, assay: Mapping[str, Any]) -> Iterable[str] | None:
-        manifest = self._processed.read_json(manifest_key(assay["reference"], assay["engine"]))
+        manifest = self.ports.processed.read_json(manifest_key(assay["reference"], assay["engine"]))
         if manifest is None:
             return None
         replaced = [name for name in ("genome", "annotation") if manifest.get(name, assay[name]) != assay[name]]
@@ -215,4 +214,4 @@ class RnaRecords:
             # Another annotation's gene ids would not be found in the case's table: each gene would look as if missing.
             message = f"the reference's {' and '.join(replaced)} changed while the case was quantified; retry the case"
             raise BadInputError(Reason.FEATURES_INVALID, message)
-        return self._processed.lines(transcripts_key(assay["reference"], manifest))
+        return self.ports.processed.lines(transcripts_key(assay["reference"], manifest))

@@ -5,19 +5,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from multimodal.genomics.fastq_names import has_safe_parts
-from multimodal.ledger.completeness import (
+from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.ledger.listing import (
     Complete,
-    Decision,
     CompletionTimeouts,
+    Decision,
+    Listing,
     Quarantine,
     Wait,
     deadlines,
     decide_by_marker,
     quarantine_removed,
 )
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.listing import Listing
-from multimodal.ledger.reasons import Reason
 from multimodal.ledger.unit import REFERENCES, LedgerItem, Unit, case_unit
 
 _TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)[._-]", re.IGNORECASE)

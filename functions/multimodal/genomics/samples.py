@@ -4,26 +4,28 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from multimodal.genomics.keys import parse_key
 from multimodal.genomics.lanes import Lane, Pairing, pair_files
 from multimodal.genomics.samplesheet import ReadFiles, SheetSample
-from multimodal.ledger.completeness import (
+from multimodal.ledger.errors import Reason
+from multimodal.ledger.listing import (
+    CONTENT_VERSION_LENGTH,
     Complete,
-    Decision,
     CompletionTimeouts,
-    Quarantine,
+    Decision,
     FanOut,
+    Listing,
+    Quarantine,
     Wait,
     deadlines,
     decide_by_marker,
+    make_listing,
     quarantine_archived,
     quarantine_removed,
 )
-from multimodal.ledger.listing import CONTENT_VERSION_LENGTH, Listing, make_listing
 from multimodal.ledger.ports import StoredObject
-from multimodal.ledger.reasons import Reason
 from multimodal.ledger.unit import LedgerItem, Unit, case_unit
 from multimodal.ledger.upload_key import KeyKind
-from multimodal.pipeline.keys import parse_key
 
 MAX_LANES = 512
 """Most lanes of a case; what lists more is several cases in one folder."""

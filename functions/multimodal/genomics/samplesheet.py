@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 
 from multimodal.genomics.fastq_names import has_safe_parts, is_ignorable, is_reads, read_name
 from multimodal.genomics.keys import is_case_name
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 
 STRANDEDNESS = ("auto", "forward", "reverse", "unstranded")
 

@@ -1,8 +1,8 @@
 """Definitions of the feature groups: a pure function of a dataset's configuration and of a parameter file."""
 
 from multimodal.features.group import FeatureGroupSpec, FeatureType, check_group
-from multimodal.features.schema import LEADING
 from multimodal.genomics.config import ExpressionUnit
+from multimodal.imaging.records import LEADING
 from multimodal.pipeline.dataset import DatasetConfig
 
 RNA_LEADING = LEADING[:3]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from multimodal.ledger.patterns import Pattern, StrictModel
+from multimodal.ledger.dataset_file import Pattern, StrictModel
 
 
 class RoiChoice(StrictModel):

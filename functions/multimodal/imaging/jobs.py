@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from multimodal.ledger.claim import PlannedUnit, RunPaths
 from multimodal.ledger.listing import Listing, is_archive_of
-from multimodal.ledger.run import PlannedUnit, RunPaths
 from multimodal.ledger.unit import Unit
 from multimodal.pipeline.dataset import DatasetConfig
 

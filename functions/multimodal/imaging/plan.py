@@ -1,59 +1,64 @@
 """A run's units into jobs: manifests, job files and the array that the Map reads."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from multimodal.imaging.jobs import JobSettings, job_document, job_id, manifest_document, map_item, pack
 from multimodal.imaging.uploads import note_subject_without_study, studies_of
-from multimodal.ledger.claim import UnitClaims
+from multimodal.ledger.claim import PlannedUnit, RunPaths, UnitClaims, listing_from
 from multimodal.ledger.errors import InvalidRequestError
 from multimodal.ledger.evaluate import ReadyUnit, UnitEvaluator
-from multimodal.ledger.ports import Clock, JobCounter, Ledger, ObjectStore, Runs
-from multimodal.ledger.run import PlannedUnit, RunPaths, listing_from
+from multimodal.ledger.ports import JobCounter, Ports, Runs
 from multimodal.ledger.unit import Status, Unit
 from multimodal.ledger.upload_key import is_safe_segment
 from multimodal.observability import logger
 from multimodal.pipeline.dataset import DatasetConfig
 
 
-class ClaimSubjects:
+@dataclass(frozen=True)
+class SubjectClaims:
     """The article's request: process these subjects of a dataset now.
 
     Source: AWS for Industries, "Building Scalable Machine Learning Pipelines for Multimodal Health Data on AWS",
     whose state machine takes ``{"Subject": [...]}``.
     """
 
-    def __init__(self, ledger: Ledger, raw: ObjectStore, clock: Clock, review: UnitEvaluator, claim: UnitClaims) -> None:
-        self._ledger, self._raw, self._clock, self._review, self._claim = ledger, raw, clock, review, claim
+    ports: Ports
+    evaluator: UnitEvaluator
+    claims: UnitClaims
 
-    def __call__(self, run: str, dataset: str, subjects: Sequence[str]) -> None:
+    def claim(self, run: str, dataset: str, subjects: Sequence[str]) -> None:
         """Claim every study of the subjects for ``run``; what cannot be started is named in the plan."""
-        studies = {subject: studies_of(self._raw, dataset, subject) for subject in dict.fromkeys(subjects)}
+        studies = {subject: studies_of(self.ports.raw, dataset, subject) for subject in dict.fromkeys(subjects)}
         missing = [subject for subject, units in studies.items() if not units]
         for subject in missing:
-            note_subject_without_study(self._ledger, dataset, subject)
+            note_subject_without_study(self.ports.ledger, dataset, subject)
         found = [(unit, self._ready(run, unit)) for units in studies.values() for unit in units]
         not_started = [unit.unit_id for unit, ready in found if ready is None]
-        self._claim(run, [ready for _, ready in found if ready is not None], missing, not_started)
+        self.claims.claim(run, [ready for _, ready in found if ready is not None], missing, not_started)
 
     def _ready(self, run: str, unit: Unit) -> ReadyUnit | None:
-        now = self._clock()
-        self._ledger.request_rerun(unit, now, now)
-        item = self._ledger.get(unit.unit_id)
+        now = self.ports.clock()
+        self.ports.ledger.request_rerun(unit, now, now)
+        item = self.ports.ledger.get(unit.unit_id)
         if item and item.status is Status.PROCESSING and item.run_id == run:
             # An earlier try of this very planning claimed the unit and did not get as far as writing the plan.
-            self._ledger.update(item, {"status": Status.READY.value, "handled_rerun_at": 0})
-            item = self._ledger.get(unit.unit_id)
-        return self._review(item) if item and item.status is not Status.PROCESSING else None
+            self.ports.ledger.update(item, {"status": Status.READY.value, "handled_rerun_at": 0})
+            item = self.ports.ledger.get(unit.unit_id)
+        return self.evaluator.evaluate(item) if item and item.status is not Status.PROCESSING else None
 
 
-class PlanRun:
+@dataclass(frozen=True)
+class RunPlanner:
     """Turns a run's plan into jobs.
 
     Parameters
     ----------
-    processed, jobs_in_flight, claim_subjects
-        Ports and the service for the article's form of request.
+    ports : Ports
+    job_counter : JobCounter
+    subject_claims : SubjectClaims
+        Claims units for the article's form of request.
     settings : JobSettings
         Buckets, image, limits.
     max_concurrency : int
@@ -62,23 +67,14 @@ class PlanRun:
         Name → configuration.
     """
 
-    def __init__(
-        self,
-        processed: ObjectStore,
-        jobs_in_flight: JobCounter,
-        claim_subjects: ClaimSubjects,
-        settings: JobSettings,
-        max_concurrency: int,
-        datasets: Callable[[str], DatasetConfig],
-    ) -> None:
-        self._processed, self._jobs_in_flight, self._claim_subjects = (
-            processed,
-            jobs_in_flight,
-            claim_subjects,
-        )
-        self._settings, self._max_concurrency, self._datasets = settings, max_concurrency, datasets
+    ports: Ports
+    job_counter: JobCounter
+    subject_claims: SubjectClaims
+    settings: JobSettings
+    max_concurrency: int
+    datasets: Callable[[str], DatasetConfig]
 
-    def __call__(self, execution_name: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    def plan(self, execution_name: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Plan a run and return what the state machine goes on with.
 
         Parameters
@@ -94,17 +90,17 @@ class PlanRun:
             When the request is neither.
         """
         run = self._run_of(execution_name, request)
-        plan = self._processed.read_json(RunPaths(run).plan)
+        plan = self.ports.processed.read_json(RunPaths(run).plan)
         if plan is None:
             raise InvalidRequestError(f"run {run} has no plan; start runs by upload, retry or the Subject form")
         planned = [PlannedUnit(**unit) for unit in plan["units"]]
-        concurrency = max(1, self._max_concurrency - self._jobs_in_flight.in_flight())
+        concurrency = max(1, self.max_concurrency - self.job_counter.in_flight())
         items = [self._write_job(run, job) for job in pack(planned, concurrency)]
-        self._processed.write_json(RunPaths(run).jobs, items)
+        self.ports.processed.write_json(RunPaths(run).jobs, items)
         logger().info("run planned", run_id=run, units=len(planned), jobs=len(items), concurrency=concurrency)
         return {
             "run_id": run,
-            "bucket": self._settings.processed_bucket,
+            "bucket": self.settings.processed_bucket,
             "jobs_key": RunPaths(run).jobs,
             "job_count": len(items),
             "concurrency": concurrency,
@@ -122,36 +118,37 @@ class PlanRun:
                 'the input must be {"run_id": "…"} or {"Subject": ["R01-001", …], "Dataset": "…"} with Subject a '
                 "non-empty list of subject keys"
             )
-        if self._processed.read_json(RunPaths(execution_name).plan) is None:
-            self._claim_subjects(execution_name, dataset, subjects)  # type: ignore[arg-type]
+        if self.ports.processed.read_json(RunPaths(execution_name).plan) is None:
+            self.subject_claims.claim(execution_name, dataset, subjects)  # type: ignore[arg-type]
         return execution_name
 
     def _write_job(self, run: str, planned: Sequence[PlannedUnit]) -> dict[str, Any]:
-        paths, identity = RunPaths(run), job_id(planned, self._settings.image_uri)
-        listings = {u.unit_id: listing_from(self._processed.read_json(u.listing_key) or {}) for u in planned}
-        datasets = {u.dataset: self._datasets(u.dataset) for u in planned}
-        manifest = manifest_document(self._settings.raw_bucket, list(listings.values()))
-        self._processed.write_json(paths.manifest(identity), manifest)
-        document = job_document(run, self._settings.image_uri, planned, listings, datasets)
-        self._processed.write_json(paths.job_folder(identity) + "job.json", document)
-        return map_item(run, planned, self._settings)
+        paths, identity = RunPaths(run), job_id(planned, self.settings.image_uri)
+        listings = {u.unit_id: listing_from(self.ports.processed.read_json(u.listing_key) or {}) for u in planned}
+        datasets = {u.dataset: self.datasets(u.dataset) for u in planned}
+        manifest = manifest_document(self.settings.raw_bucket, list(listings.values()))
+        self.ports.processed.write_json(paths.manifest(identity), manifest)
+        document = job_document(run, self.settings.image_uri, planned, listings, datasets)
+        self.ports.processed.write_json(paths.job_folder(identity) + "job.json", document)
+        return map_item(run, planned, self.settings)
 
 
-class StartStudies:
-    """One run of the imaging state machine for all studies that are ready."""
+@dataclass(frozen=True)
+class StudyStarter:
+    """Starts one run of the imaging state machine for all studies that are ready."""
 
-    def __init__(self, runs: Runs, claim: UnitClaims) -> None:
-        self._runs, self._claim = runs, claim
+    runs: Runs
+    claims: UnitClaims
 
-    def __call__(self, ready: Sequence[ReadyUnit]) -> list[str]:
+    def start(self, ready: Sequence[ReadyUnit]) -> list[str]:
         """Claim the studies for one run and start it."""
-        run = self._claim.name_of(ready) if ready else ""
-        if not run or not self._claim(run, ready):
+        run = self.claims.name_of(ready) if ready else ""
+        if not run or not self.claims.claim(run, ready):
             return []
-        self._runs.start(run)
+        self.runs.start(run)
         logger().info("run started", run_id=run, units=len(ready))
         return [run]
 
     def is_running(self, run_id: str) -> bool:
         """Ask the state machine."""
-        return self._runs.is_running(run_id)
+        return self.runs.is_running(run_id)

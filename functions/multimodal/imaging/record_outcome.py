@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from multimodal.imaging.jobs import next_attempt
-from multimodal.ledger.outcome import _GOOD, Outcome, OutcomeRecorder, _line, _when_no_result
-from multimodal.ledger.ports import Ledger, ObjectStore
-from multimodal.ledger.run import RunPaths
+from multimodal.ledger.claim import RunPaths
+from multimodal.ledger.outcome import GOOD_STATUSES, Outcome, OutcomeRecorder, outcome_line, outcome_without_result
+from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Status
 from multimodal.observability import logger
 
@@ -21,13 +22,14 @@ _WORDS = {
 }
 
 
-class RecordJob:
-    """Settles the units of a job that ended."""
+@dataclass(frozen=True)
+class JobRecorder:
+    """Records the outcome of the units of a job that ended."""
 
-    def __init__(self, processed: ObjectStore, ledger: Ledger, settle: OutcomeRecorder) -> None:
-        self._processed, self._ledger, self._settle = processed, ledger, settle
+    ports: Ports
+    recorder: OutcomeRecorder
 
-    def __call__(self, job: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]:
+    def record_job(self, job: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Record a job's end.
 
         Parameters
@@ -47,60 +49,62 @@ class RecordJob:
         again = None if completed else next_attempt(job)
         if again is not None and self._unfinished(job):
             return {"decision": "retry", "job": again, "line": f"{job['job_name']} failed, next attempt"}
-        statuses = self._settle_all(job, _when_no_result(completed, str(outcome.get("reason") or "no reason given")))
-        return {"decision": "done", "job": dict(job), "line": _line(str(job["job_name"]), statuses)}
+        statuses = self._record_all(
+            job, outcome_without_result(completed, str(outcome.get("reason") or "no reason given"))
+        )
+        return {"decision": "done", "job": dict(job), "line": outcome_line(str(job["job_name"]), statuses)}
 
     def _units(self, job: Mapping[str, Any]) -> list[str]:
         key = RunPaths(job["run_id"]).job_folder(job["job_id"]) + "job.json"
-        document = self._processed.read_json(key) or {"units": []}
+        document = self.ports.processed.read_json(key) or {"units": []}
         return [unit["unit_id"] for unit in document["units"]]
 
     def _unfinished(self, job: Mapping[str, Any]) -> bool:
-        items = (self._ledger.get(unit_id) for unit_id in self._units(job))
-        return any(self._owes_result(item, job["run_id"]) for item in items)
+        items = (self.ports.ledger.get(unit_id) for unit_id in self._units(job))
+        return any(self._lacks_result(item, job["run_id"]) for item in items)
 
-    def _owes_result(self, item: LedgerItem | None, run: str) -> bool:
+    def _lacks_result(self, item: LedgerItem | None, run: str) -> bool:
         if item is None or item.run_id != run or item.status is not Status.PROCESSING:
             return False
-        return self._settle.result_of(item) is None
+        return self.recorder.result_of(item) is None
 
-    def _settle_all(self, job: Mapping[str, Any], otherwise: Outcome) -> Counter[Status | None]:
-        return Counter(self._settle(unit_id, job["run_id"], otherwise) for unit_id in self._units(job))
+    def _record_all(self, job: Mapping[str, Any], otherwise: Outcome) -> Counter[Status | None]:
+        return Counter(self.recorder.record_outcome(unit_id, job["run_id"], otherwise) for unit_id in self._units(job))
 
 
-class SummarizeRun:
-    """Says honestly how a run ended, from the ledger."""
+@dataclass(frozen=True)
+class RunSummarizer:
+    """Summarizes how a run ended, from the ledger."""
 
-    def __init__(self, processed: ObjectStore, ledger: Ledger) -> None:
-        self._processed, self._ledger = processed, ledger
+    ports: Ports
 
-    def __call__(self, run: str) -> dict[str, Any]:
+    def summarize(self, run: str) -> dict[str, Any]:
         """Return ``status`` (``SUCCEEDED`` or ``FAILED``), ``cause`` and ``counts`` of a run.
 
         A run succeeds when every unit has features or waits for the rest of its study, and every subject that was
         asked for had a study.
         """
-        plan = self._processed.read_json(RunPaths(run).plan) or {"units": []}
-        items = [self._ledger.get(unit["unit_id"]) for unit in plan["units"]]
-        idle = [self._ledger.get(unit_id) for unit_id in plan.get("not_started") or []]
+        plan = self.ports.processed.read_json(RunPaths(run).plan) or {"units": []}
+        items = [self.ports.ledger.get(unit["unit_id"]) for unit in plan["units"]]
+        idle = [self.ports.ledger.get(unit_id) for unit_id in plan.get("not_started") or []]
         missing = len(plan.get("missing_subjects") or [])
-        counts = Counter(_verdict(item, run) for item in items)
+        counts = Counter(_state_in(item, run) for item in items)
         counts += Counter({"not_started": len(idle), "without_study": missing})
-        failed = [i for i in items if i and _verdict(i, run) in {"quarantined", "failed"}]
+        failed = [i for i in items if i and _state_in(i, run) in {"quarantined", "failed"}]
         bad = sum(counts[verdict] for verdict in _BAD)
         cause = _cause(bad, sum(counts.values()), Counter(i.reason_code for i in [*failed, *idle] if i), counts)
         logger().info("run ended", run_id=run, failed=bad, counts=dict(counts))
         return {"run_id": run, "status": "FAILED" if bad else "SUCCEEDED", "cause": cause, "counts": dict(counts)}
 
 
-def _verdict(item: LedgerItem | None, run: str) -> str:
+def _state_in(item: LedgerItem | None, run: str) -> str:
     if item is None or (item.run_id == run and item.status is Status.PROCESSING):
         return "unresolved"
     if item.run_id != run:
         return "superseded"
     if item.status in {Status.QUARANTINED, Status.FAILED}:
         return item.status.value.lower()
-    return "processed" if item.status in _GOOD else "waiting"
+    return "processed" if item.status in GOOD_STATUSES else "waiting"
 
 
 def _cause(bad: int, total: int, reasons: Counter[str | None], counts: Counter[str]) -> str:

@@ -2,16 +2,24 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, FeatureGroupSpec
-from multimodal.features.record import EVENT_TIME_PATTERN, Record, fit, uploaded_at
-from multimodal.imaging.schema import ParameterContract, imaging_group
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.ports import ObjectStore
-from multimodal.ledger.reasons import Reason
+from multimodal.features.group import (
+    EVENT_TIME,
+    EVENT_TIME_SOURCE,
+    RECORD_ID,
+    UPLOAD_TIME,
+    FeatureGroupSpec,
+    FeatureType,
+    Record,
+    check_group,
+)
+from multimodal.features.record import EVENT_TIME_PATTERN, fit, uploaded_at
+from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Unit
 from multimodal.pipeline.dataset import DatasetConfig
 
@@ -176,28 +184,88 @@ def parse_document(model: type[BaseModel], text: str | None, name: str) -> Mappi
     return dict(document)
 
 
+LEADING: tuple[tuple[str, FeatureType], ...] = (
+    (RECORD_ID, FeatureType.STRING),
+    (EVENT_TIME, FeatureType.STRING),
+    (EVENT_TIME_SOURCE, FeatureType.STRING),
+    ("study_uid", FeatureType.STRING),
+    ("series_uid", FeatureType.STRING),
+    ("roi_label", FeatureType.STRING),
+    ("roi_source", FeatureType.STRING),
+    ("roi_count", FeatureType.INTEGRAL),
+    ("roi_voxels", FeatureType.INTEGRAL),
+    ("roi_slices", FeatureType.INTEGRAL),
+    ("volume_ml", FeatureType.FRACTIONAL),
+)
+
+
+@dataclass(frozen=True)
+class ParameterContract:
+    """What a radiomics parameter file promises: the features it yields and the hash of its settings.
+
+    The files under ``contracts/imaging_features/`` are written by ``make contracts`` from the container's parameter
+    files; a contract test keeps both equal.
+    """
+
+    name: str
+    params_hash: str
+    features: tuple[str, ...]
+
+
+TRAILING: tuple[tuple[str, FeatureType], ...] = (
+    ("manufacturer", FeatureType.STRING),
+    ("model", FeatureType.STRING),
+    ("kernel", FeatureType.STRING),
+    ("kvp", FeatureType.FRACTIONAL),
+    ("contrast", FeatureType.STRING),
+    ("pixel_spacing_x_mm", FeatureType.FRACTIONAL),
+    ("pixel_spacing_y_mm", FeatureType.FRACTIONAL),
+    ("slice_spacing_mm", FeatureType.FRACTIONAL),
+    ("slice_thickness_mm", FeatureType.FRACTIONAL),
+    ("qc_status", FeatureType.STRING),
+    ("qc_warnings", FeatureType.STRING),
+    ("params_hash", FeatureType.STRING),
+    ("input_hash", FeatureType.STRING),
+    ("radiomics_job_version", FeatureType.STRING),
+    ("pyradiomics_version", FeatureType.STRING),
+    ("source_uri", FeatureType.STRING),
+    ("correlation_id", FeatureType.STRING),
+)
+
+
+def imaging_group(stack: str, dataset: DatasetConfig, params: ParameterContract) -> FeatureGroupSpec:
+    """Return the dataset's imaging group.
+
+    Raises
+    ------
+    ConfigurationError
+        When a name is not one that Feature Store takes; the message names it.
+    """
+    assert dataset.imaging is not None  # noqa: S101 – callers select datasets with imaging
+    name = f"{stack}-{dataset.name}-imaging-v{dataset.imaging.group_version}"
+    values = tuple((feature, FeatureType.FRACTIONAL) for feature in params.features)
+    spec = FeatureGroupSpec(name, (*LEADING, *values, *TRAILING))
+    check_group(spec)
+    return spec
+
+
+@dataclass(frozen=True)
 class ImagingRecords:
-    """Records of ``features.json``.
+    """Records of `features.json`.
 
     Parameters
     ----------
-    processed
-        Port.
+    ports : Ports
     stack : str
         Stack name, the first part of a group's name.
     datasets, contracts : callable
-        Name → dataset configuration, name → what a parameter file promises.
+        Name → dataset configuration, name → what a parameter file yields.
     """
 
-    def __init__(
-        self,
-        processed: ObjectStore,
-        stack: str,
-        datasets: Callable[[str], DatasetConfig],
-        contracts: Callable[[str], ParameterContract],
-    ) -> None:
-        self._processed, self._stack = processed, stack
-        self._datasets, self._contracts = datasets, contracts
+    ports: Ports
+    stack: str
+    datasets: Callable[[str], DatasetConfig]
+    contracts: Callable[[str], ParameterContract]
 
     def parse(self, text: str | None) -> Mapping[str, Any]:
         """Return the parsed ``features.json``."""
@@ -206,12 +274,12 @@ class ImagingRecords:
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the imaging group and the study's record."""
         spec = self._spec_for(item.unit, document)
-        return spec, build_record(document, item.unit, spec, self._processed.uri(key), uploaded_at(item))
+        return spec, build_record(document, item.unit, spec, self.ports.processed.uri(key), uploaded_at(item))
 
     def _spec_for(self, unit: Unit, document: Mapping[str, Any]) -> FeatureGroupSpec:
-        config = self._datasets(unit.dataset)
+        config = self.datasets(unit.dataset)
         assert config.imaging is not None  # noqa: S101 – units of datasets without imaging are never processed
-        contract = self._contracts(config.imaging.params)
+        contract = self.contracts(config.imaging.params)
         found = document["provenance"]["params_hash"]
         if found != contract.params_hash:
             message = (
@@ -219,4 +287,4 @@ class ImagingRecords:
                 f"{config.imaging.group_version}; deploy the matching image, or raise group_version"
             )
             raise BadInputError(Reason.PARAMS_MISMATCH, message, {"found": found, "expected": contract.params_hash})
-        return imaging_group(self._stack, config, contract)
+        return imaging_group(self.stack, config, contract)

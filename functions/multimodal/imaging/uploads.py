@@ -4,27 +4,41 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 
-from multimodal.ledger.completeness import (
+from multimodal.ledger.errors import Reason
+from multimodal.ledger.listing import (
+    MAX_OBJECTS,
     Blocked,
     Complete,
-    Decision,
     CompletionTimeouts,
+    Decision,
+    Listing,
     Quarantine,
     Wait,
     deadlines,
     decide_by_marker,
+    expected_object_count,
+    is_archive_of,
+    make_listing,
     quarantine_archived,
     quarantine_removed,
     quarantine_unknown_dataset,
 )
-from multimodal.ledger.listing import MAX_OBJECTS, Listing, is_archive_of, make_listing, expected_object_count
 from multimodal.ledger.ports import Ledger, ObjectStore
-from multimodal.ledger.reasons import Reason
 from multimodal.ledger.unit import LedgerItem, Status, Unit
-from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, is_safe_segment, safe_dataset
+from multimodal.ledger.upload_key import (
+    MARKER_NAME,
+    KeyKind,
+    UploadKey,
+    is_companion,
+    is_safe_segment,
+    parse_segments,
+    safe_dataset,
+)
 
 
-def decide(item: LedgerItem, listing: Listing, promised: int | None, timeouts: CompletionTimeouts, now: int) -> Decision:
+def decide(
+    item: LedgerItem, listing: Listing, promised: int | None, timeouts: CompletionTimeouts, now: int
+) -> Decision:
     """Decide whether the listed objects are the whole study.
 
     A request for another run overrules the marker, but not the quiet period: what still arrives is not half run.
@@ -69,7 +83,11 @@ def refuse(unit: Unit, listing: Listing) -> Quarantine | None:
 def _refuse_keys(unit: Unit, keys: list[str]) -> Quarantine | None:
     """One key that is no file name would fail the download of every study in its job."""
     known = set(keys)
-    wrong = [k for k in keys if _unit_of(k) != unit or any(str(p) in known for p in PurePosixPath(k).parents)]
+    wrong = [
+        k
+        for k in keys
+        if parse_segments(k, parse_imaging_key).unit != unit or any(str(p) in known for p in PurePosixPath(k).parents)
+    ]
     if not wrong:
         return None
     message = "keys of the study hold what is not accepted, or name a file and a folder alike; rename them"
@@ -79,7 +97,8 @@ def _refuse_keys(unit: Unit, keys: list[str]) -> Quarantine | None:
 COHORT_NAME = "_cohort.json"
 
 
-def _parse_imaging(segments: list[str]) -> UploadKey:
+def parse_imaging_key(segments: list[str]) -> UploadKey:
+    """Say what an uploaded key under `imaging/` is; none of its `segments` is unsafe."""
     dataset, rest = safe_dataset(segments), segments[2:]
     match rest:
         case [name] if name == COHORT_NAME:
@@ -166,7 +185,8 @@ def studies_of(raw: ObjectStore, dataset: str, subject: str) -> list[Unit]:
     prefix = f"imaging/{dataset}/{subject}/"
     folders, objects = raw.folders(prefix)
     keys = [f"{prefix}{name}/object" for name in folders] + [prefix + name for name in objects]
-    units = (p.unit for p in map(_parsed, keys) if p and p.kind in {KeyKind.OBJECT, KeyKind.ARCHIVE})
+    parsed = [parse_segments(key, parse_imaging_key) for key in keys]
+    units = (p.unit for p in parsed if p.kind in {KeyKind.OBJECT, KeyKind.ARCHIVE})
     return list(dict.fromkeys(u for u in units if u is not None))
 
 
@@ -179,13 +199,3 @@ def note_subject_without_study(ledger: Ledger, dataset: str, subject: str) -> No
         "reason_message": message,
     }
     ledger.record_invalid_upload(Unit(dataset, subject[:128], "-"), changes)
-
-
-def _parsed(key: str) -> UploadKey | None:
-    segments = key.split("/")
-    return _parse_imaging(segments) if all(is_safe_segment(s) for s in segments[1:]) else None
-
-
-def _unit_of(key: str) -> Unit | None:
-    parsed = _parsed(key)
-    return parsed.unit if parsed else None

@@ -1,66 +1,140 @@
-"""Start what is ready: one run for all studies, one job for each case and each reference."""
+"""Claim units for a run: a lease in the ledger, then the run's documents in ProcessedBucket."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Protocol
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from multimodal.ledger.evaluate import NO_REASON, ReadyUnit
-from multimodal.ledger.ports import Clock, Ledger, Metrics, ObjectStore, ParallelMap
-from multimodal.ledger.run import PlannedUnit, RunPaths, listing_document, run_id
-from multimodal.ledger.schedule import schedule_check
-from multimodal.ledger.unit import Status
+from multimodal.ledger.listing import Listing
+from multimodal.ledger.ports import Ports, StoredObject
+from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_check
 from multimodal.observability import Metric, logger
+
+LEASE_SECONDS = 900
+"""How long a claim holds before `sweep` asks what became of it. A run still at work gets another lease."""
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Keys of a run's objects in ProcessedBucket."""
+
+    run_id: str
+
+    @property
+    def root(self) -> str:
+        """Prefix of everything below."""
+        return f"runs/{self.run_id}/"
+
+    @property
+    def plan(self) -> str:
+        """The units of the run."""
+        return f"{self.root}plan.json"
+
+    @property
+    def jobs(self) -> str:
+        """The array that the state machine's Map reads."""
+        return f"{self.root}jobs.json"
+
+    @property
+    def check(self) -> str:
+        """What was found when a table was read."""
+        return f"{self.root}check.json"
+
+    def part(self, number: int) -> str:
+        """Some of a table's records, one a line."""
+        return f"{self.root}parts/{number:05d}.jsonl.gz"
+
+    def listing(self, correlation_id: str) -> str:
+        """The exact objects of one unit."""
+        return f"{self.root}listings/{correlation_id}.json"
+
+    def manifest(self, job: str) -> str:
+        """SageMaker manifest of a job."""
+        return f"{self.root}jobs/{job}/inputs.manifest"
+
+    def job_folder(self, job: str) -> str:
+        """Prefix that holds nothing but `job.json`."""
+        return f"{self.root}jobs/{job}/job/"
+
+
+def listing_document(unit: Unit, listing: Listing) -> dict[str, Any]:
+    """Return what is stored of a claimed unit's listing."""
+    return {
+        "unit_id": unit.unit_id,
+        "content_version": listing.content_version,
+        "objects": [asdict(o) for o in listing.objects],
+    }
+
+
+def listing_from(document: Mapping[str, Any]) -> Listing:
+    """Return the listing that `listing_document` stored."""
+    return Listing(tuple(StoredObject(o["key"], o["size"], o["etag"]) for o in document["objects"]))
+
+
+@dataclass(frozen=True)
+class PlannedUnit:
+    """A unit that was claimed for a run."""
+
+    unit_id: str
+    dataset: str
+    subject: str
+    study: str
+    content_version: str
+    attempt: int
+    objects: int
+    bytes: int
+    listing_key: str
+
+
+def run_id(units: Sequence[tuple[str, str, int]]) -> str:
+    """Name of a run from the (unit id, content_version, attempt) of its units, in any order."""
+    lines = [f"{unit_id}\t{content_version}\t{attempt}\n" for unit_id, content_version, attempt in sorted(units)]
+    return f"run-{hashlib.sha256(''.join(lines).encode()).hexdigest()[:16]}"
 
 
 class Starter(Protocol):
-    """Starts ready units of one modality."""
+    """Starts ready units of one pipeline."""
 
-    def __call__(self, ready: Sequence[ReadyUnit]) -> list[str]:
+    def start(self, ready: Sequence[ReadyUnit]) -> list[str]:
         """Claim and start units; return the names of the runs that were started."""
 
     def is_running(self, run_id: str) -> bool:
         """Return whether a run is still at work; False also when it never started."""
 
 
-LEASE_SECONDS = 900
-"""How long a claim holds before ``sweep`` asks what became of it. A run still at work gets another lease."""
-
-
+@dataclass(frozen=True)
 class UnitClaims:
-    """Takes units for a run: a lease in the ledger, then the run's plan in ProcessedBucket.
+    """Takes units for a run.
 
     Two claimers cannot take the same unit: the claim is a write on the condition that the item is as it was read.
     """
 
-    def __init__(
-        self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Metrics, spread: ParallelMap = map
-    ) -> None:
-        self._ledger, self._processed, self._clock, self._meter = ledger, processed, clock, meter
-        self._spread = spread
+    ports: Ports
 
     def name_of(self, ready: Sequence[ReadyUnit]) -> str:
         """Return the deterministic name of a run over these units."""
         return run_id([(r.item.unit_id, r.listing.content_version, r.item.attempt + 1) for r in ready])
 
-    def __call__(
+    def claim(
         self,
         run: str,
         ready: Sequence[ReadyUnit],
         missing_subjects: Sequence[str] = (),
         not_started: Sequence[str] = (),
     ) -> list[PlannedUnit]:
-        """Claim units and write ``plan.json``; return those that were claimed.
+        """Claim units and write `plan.json`; return those that were claimed.
 
         Parameters
         ----------
         run : str
             Name of the run.
         ready : sequence of ReadyUnit
-            Candidates; those that somebody else moved meanwhile are left out.
+            Candidates; those that another process moved meanwhile are left out.
         missing_subjects, not_started : sequence of str
-            Subjects and unit ids that were asked for and are not in the run: it does not end as a success.
+            Subjects and unit ids that were requested and are not in the run: it does not end as a success.
         """
-        planned = [p for p in self._spread(lambda r: self._take(run, r), ready) if p is not None]
+        planned = [p for p in self.ports.parallel_map(lambda r: self._claim_one(run, r), ready) if p is not None]
         plan = {
             "schema": 1,
             "run_id": run,
@@ -68,35 +142,15 @@ class UnitClaims:
             "missing_subjects": list(missing_subjects),
             "not_started": list(not_started),
         }
-        self._processed.write_json(RunPaths(run).plan, plan)
+        self.ports.processed.write_json(RunPaths(run).plan, plan)
         return planned
 
-    def _take(self, run: str, ready: ReadyUnit) -> PlannedUnit | None:
-        return self._store_listing(run, ready) if self._claim(run, ready) else None
-
-    def _claim(self, run: str, ready: ReadyUnit) -> bool:
-        item, now = ready.item, self._clock()
-        lease_until = now + LEASE_SECONDS
-        changes = {
-            **NO_REASON,
-            "status": Status.PROCESSING.value,
-            "run_id": run,
-            "attempt": item.attempt + 1,
-            "lease_until": lease_until,
-            "waiting_since": None,
-            "processing_at": now,
-            **schedule_check(item.unit, lease_until),
-        }
-        claimed = self._ledger.update(item, changes)
-        if claimed:
-            self._meter(Metric.UNITS_STARTED, modality=item.unit.modality)
-            logger().info("unit claimed", correlation_id=item.unit.correlation_id, run_id=run)
-        return claimed
-
-    def _store_listing(self, run: str, ready: ReadyUnit) -> PlannedUnit:
+    def _claim_one(self, run: str, ready: ReadyUnit) -> PlannedUnit | None:
+        if not self._take_lease(run, ready.item):
+            return None
         unit, listing = ready.item.unit, ready.listing
         key = RunPaths(run).listing(unit.correlation_id)
-        self._processed.write_json(key, listing_document(unit, listing))
+        self.ports.processed.write_json(key, listing_document(unit, listing))
         return PlannedUnit(
             unit_id=unit.unit_id,
             dataset=unit.dataset,
@@ -108,3 +162,22 @@ class UnitClaims:
             bytes=listing.bytes,
             listing_key=key,
         )
+
+    def _take_lease(self, run: str, item: LedgerItem) -> bool:
+        now = self.ports.clock()
+        lease_until = now + LEASE_SECONDS
+        changes = {
+            **NO_REASON,
+            "status": Status.PROCESSING.value,
+            "run_id": run,
+            "attempt": item.attempt + 1,
+            "lease_until": lease_until,
+            "waiting_since": None,
+            "processing_at": now,
+            **schedule_check(item.unit, lease_until),
+        }
+        claimed = self.ports.ledger.update(item, changes)
+        if claimed:
+            self.ports.metrics.count(Metric.UNITS_STARTED, modality=item.unit.modality)
+            logger().info("unit claimed", correlation_id=item.unit.correlation_id, run_id=run)
+        return claimed

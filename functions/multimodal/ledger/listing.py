@@ -1,4 +1,4 @@
-"""The objects of a unit, as S3 lists them: the truth that events only point at."""
+"""A unit's objects as S3 lists them, and when they are complete: decided from a listing and a clock, not events."""
 
 import hashlib
 import json
@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-from multimodal.ledger.errors import BadInputError, ConfigurationError
+from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason
 from multimodal.ledger.ports import ObjectStore, StoredObject
-from multimodal.ledger.reasons import Reason
-from multimodal.ledger.unit import Unit
+from multimodal.ledger.unit import LedgerItem, Unit
 from multimodal.ledger.upload_key import MARKER_NAME
 
 MAX_OBJECTS = 20_000
@@ -42,7 +41,7 @@ class Listing:
         return hashlib.sha256("".join(lines).encode()).hexdigest()[:CONTENT_VERSION_LENGTH]
 
     def archives_of(self, unit: Unit) -> int:
-        """How many zips of the study are there; ``t.zip`` and ``t.ZIP`` are two."""
+        """How many zips of the study are there; `t.zip` and `t.ZIP` are two."""
         return sum(is_archive_of(unit, o.key) for o in self.objects)
 
     def holds_folder_of(self, unit: Unit) -> bool:
@@ -51,7 +50,7 @@ class Listing:
 
 
 def is_archive_of(unit: Unit, key: str) -> bool:
-    """Whether ``key`` is the unit's zip, whatever the case of its ending."""
+    """Whether `key` is the unit's zip, whatever the case of its ending."""
     stem = unit.archive[: -len(".zip")]
     return key.startswith(stem) and key[len(stem) :].lower() == ".zip"
 
@@ -78,7 +77,7 @@ def expected_object_count(raw: ObjectStore, listing: Listing) -> int | None:
     Raises
     ------
     BadInputError
-        ``MARKER_INVALID`` when it cannot be read or promises nothing.
+        `MARKER_INVALID` when it cannot be read or declares nothing.
     """
     if listing.marker is None:
         return None
@@ -102,18 +101,114 @@ def find(objects: ObjectStore, key: str) -> StoredObject | None:
 
 
 def read_marker(text: str) -> int:
-    """Return how many objects a ``_COMPLETE.json`` promises.
+    """Return how many objects a `_COMPLETE.json` declares.
 
     Raises
     ------
     BadInputError
-        ``MARKER_INVALID`` when it is not ``{"objects": N}`` with a positive whole number.
+        `MARKER_INVALID` when it is not `{"objects": N}` with a positive whole number.
     """
     try:
-        promised = json.loads(text)["objects"]
+        declared = json.loads(text)["objects"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        promised = None
-    if not isinstance(promised, int) or isinstance(promised, bool) or not 1 <= promised <= MAX_OBJECTS:
+        declared = None
+    if not isinstance(declared, int) or isinstance(declared, bool) or not 1 <= declared <= MAX_OBJECTS:
         message = f'_COMPLETE.json must be {{"objects": N}} with N, the other objects, from 1 to {MAX_OBJECTS}'
         raise BadInputError(Reason.MARKER_INVALID, message)
-    return promised
+    return declared
+
+
+@dataclass(frozen=True)
+class CompletionTimeouts:
+    """How long to wait, in seconds.
+
+    Parameters
+    ----------
+    quiet_period : int
+        A study without a marker is complete when nothing has arrived for this long.
+    max_wait : int
+        The most that is waited after the first arrival, for whatever is still expected.
+    """
+
+    quiet_period: int
+    max_wait: int
+
+
+@dataclass(frozen=True)
+class Complete:
+    """The listed objects are the study."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Check again at `until` (epoch seconds)."""
+
+    until: int
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """The unit cannot be processed as it was uploaded."""
+
+    reason: Reason
+    message: str
+    details: dict[str, object]
+
+
+@dataclass(frozen=True)
+class FanOut:
+    """The unit is not run itself: it has other `units` evaluated. `quarantine` says what is wrong with it."""
+
+    units: tuple[Unit, ...]
+    quarantine: Quarantine | None = None
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A complete unit cannot start yet, for a reason outside of it; `depends_on` names a unit to run again first."""
+
+    reason: Reason
+    message: str
+    depends_on: Unit | None = None
+
+
+Decision = Complete | Wait | Quarantine | FanOut
+
+
+def deadlines(item: LedgerItem, timeouts: CompletionTimeouts) -> tuple[int, int]:
+    """Return when waiting ends whatever is missing, and when the upload counts as quiet (epoch seconds)."""
+    limit = (item.waiting_since or item.last_arrival) + timeouts.max_wait
+    return limit, min(item.last_arrival + timeouts.quiet_period, limit)
+
+
+def quarantine_archived(listing: Listing) -> Quarantine | None:
+    """Refuse objects that must be restored before anybody can read them."""
+    archived = sum(o.archived for o in listing.objects)
+    if not archived:
+        return None
+    message = "objects lie in an archive storage class; restore them, then retry"
+    return Quarantine(Reason.OBJECTS_ARCHIVED, message, {"objects": archived})
+
+
+def quarantine_removed() -> Quarantine:
+    """Refuse a unit of which nothing is left."""
+    return Quarantine(Reason.UPLOAD_REMOVED, "the objects are gone; upload them again", {})
+
+
+def decide_by_marker(found: int, declared: int, limit: int, now: int) -> Decision:
+    """Decide by the number of objects that a marker declares."""
+    if found >= declared:
+        return Complete()
+    if now < limit:
+        return Wait(limit)
+    message = f"_COMPLETE.json declares {declared} objects, {found} are there; upload the rest, then retry"
+    return Quarantine(Reason.INCOMPLETE_UPLOAD, message, {"promised": declared, "found": found})
+
+
+def quarantine_unknown_dataset(unit: Unit) -> Quarantine:
+    """Refuse a unit for whose dataset nothing is configured."""
+    message = (
+        f"no {unit.modality} configuration for dataset {unit.dataset!r} is deployed; add functions/datasets/"
+        f"{unit.dataset}.yaml, name it in DatasetNames, deploy, then retry"
+    )
+    return Quarantine(Reason.DATASET_UNKNOWN, message, {})

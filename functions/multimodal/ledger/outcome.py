@@ -1,15 +1,14 @@
-"""What a job left for a unit, read from its result objects."""
+"""Record how a run ended for a unit, read from the result objects that its job wrote."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from multimodal.ledger.errors import Reason
 from multimodal.ledger.evaluate import NO_REASON
-from multimodal.ledger.ports import Changes, Clock, Ledger, Metrics, ObjectStore
-from multimodal.ledger.reasons import Reason
-from multimodal.ledger.schedule import ended, schedule_check
-from multimodal.ledger.unit import LedgerItem, Status
+from multimodal.ledger.ports import Changes, Ports
+from multimodal.ledger.unit import LedgerItem, Status, schedule_after_end, schedule_check
 from multimodal.observability import Metric, logger
 
 MAX_MESSAGE = 500
@@ -35,12 +34,12 @@ def belongs_to_run(document: Mapping[str, Any] | None, run_id: str | None) -> bo
 def outcome_of(
     features: Mapping[str, Any] | None, rejection: Mapping[str, Any] | None, run_id: str | None
 ) -> Outcome | None:
-    """Return what the run decided for a unit, or None when it left no result.
+    """Return what the run decided for a unit, or None when it wrote no result.
 
     Parameters
     ----------
     features, rejection : mapping or None
-        The final result (``features.json``, ``run.json``) and ``rejection.json`` as they lie in ProcessedBucket, from
+        The final result (`features.json`, `run.json`) and `rejection.json` as they lie in ProcessedBucket, from
         whichever run.
     run_id : str or None
         The run whose results count.
@@ -55,18 +54,20 @@ def outcome_of(
     return Outcome(Status.RECEIVING if waits else Status.QUARANTINED, reason, message, details)
 
 
-_GOOD = frozenset({Status.PROCESSED, Status.COMPLETED})
+GOOD_STATUSES = frozenset({Status.PROCESSED, Status.COMPLETED})
 
 
-def _when_no_result(completed: bool, reason: str) -> Outcome:
+def outcome_without_result(completed: bool, reason: str) -> Outcome:
+    """Return the outcome of a unit whose job ended and wrote no result; `reason` says why a job failed."""
     if completed:
-        message = "the job ended well but left no result for the unit; look at the job's log, then retry"
+        message = "the job succeeded but wrote no result for the unit; look at the job's log, then retry"
         return Outcome(Status.FAILED, Reason.RESULT_MISSING, message)
     return Outcome(Status.FAILED, Reason.JOB_FAILED, f"the job failed: {reason}"[:MAX_MESSAGE])
 
 
-def _line(job_name: str, statuses: Counter[Status | None]) -> str:
-    good = sum(statuses[s] for s in _GOOD)
+def outcome_line(job_name: str, statuses: Counter[Status | None]) -> str:
+    """Summarize a job's units in one line."""
+    good = sum(statuses[s] for s in GOOD_STATUSES)
     return f"{job_name} processed={good} quarantined={statuses[Status.QUARANTINED]} failed={statuses[Status.FAILED]}"
 
 
@@ -101,31 +102,25 @@ _COUNTED = {
 _TRIES = 5
 
 
+@dataclass(frozen=True)
 class OutcomeRecorder:
-    """Reads a unit's results and moves the unit out of PROCESSING.
+    """Reads a unit's results and moves the unit out of PROCESSING."""
 
-    Parameters
-    ----------
-    ledger, processed, clock, meter
-        Ports.
-    """
-
-    def __init__(self, ledger: Ledger, processed: ObjectStore, clock: Clock, meter: Metrics) -> None:
-        self._ledger, self._processed, self._clock, self._meter = ledger, processed, clock, meter
+    ports: Ports
 
     def result_of(self, item: LedgerItem) -> Outcome | None:
-        """Return what the item's present run decided, or None when it left no result."""
+        """Return what the item's present run decided, or None when it wrote no result."""
         unit = item.unit
         if unit.is_table:
             # Its own run says how it ended, and does so last.
             return None
         # A built reference has no document of its run: that its job ended well says enough.
-        result = None if unit.is_reference else self._processed.read_json(unit.result_key(unit.result_name))
-        rejection = self._processed.read_json(unit.result_key("rejection.json"))
+        result = None if unit.is_reference else self.ports.processed.read_json(unit.result_key(unit.result_name))
+        rejection = self.ports.processed.read_json(unit.result_key("rejection.json"))
         return outcome_of(result, rejection, item.run_id)
 
-    def __call__(self, unit_id: str, run: str, otherwise: Outcome) -> Status | None:
-        """Settle a unit of a run; ``otherwise`` is its outcome when the run left no result.
+    def record_outcome(self, unit_id: str, run: str, otherwise: Outcome) -> Status | None:
+        """Record how a run ended for a unit; `otherwise` is its outcome when the run wrote no result.
 
         Returns
         -------
@@ -133,24 +128,24 @@ class OutcomeRecorder:
             The status the unit has now as far as this run is concerned; None when another run holds it.
         """
         for _ in range(_TRIES):
-            item = self._ledger.get(unit_id)
+            item = self.ports.ledger.get(unit_id)
             if item is None or item.run_id != run:
                 return None
             if item.status is not Status.PROCESSING:
                 return item.status
             outcome = self.result_of(item) or otherwise
-            if self._ledger.update(item, self._changes(item, outcome)):
+            if self.ports.ledger.update(item, self._changes(item, outcome)):
                 return self._announce(item, outcome)
         return Status.PROCESSING
 
     def _changes(self, item: LedgerItem, outcome: Outcome) -> Changes:
-        now = self._clock()
+        now = self.ports.clock()
         changes = {
             **NO_REASON,
             "status": outcome.status.value,
             "lease_until": None,
             "lost_runs": None,
-            **self._look(item, outcome, now),
+            **_next_check(item, outcome, now),
         }
         if outcome.status in _TIMES:
             changes[_TIMES[outcome.status]] = now
@@ -164,33 +159,36 @@ class OutcomeRecorder:
             }
         return changes
 
-    def _look(self, item: LedgerItem, outcome: Outcome, now: int) -> Changes:
-        if outcome.status in {Status.QUARANTINED, Status.FAILED} or (
-            item.unit.is_table and outcome.status is Status.COMPLETED
-        ):
-            return ended(item, now)
-        if outcome.status in {Status.COMPLETED, Status.READY}:
-            # A reference is there: the next round tells those that wait for it. Or the run found other content.
-            return schedule_check(item.unit, now)
-        if item.arrived_since_listing or item.rerun_requested or outcome.reason == Reason.INCOMPLETE_STUDY:
-            return schedule_check(item.unit, now)
-        return schedule_check(item.unit, now + INGEST_RECHECK_SECONDS)
-
     def _announce(self, item: LedgerItem, outcome: Outcome) -> Status:
         modality = item.unit.modality
         if outcome.status in _METRICS:
-            self._meter(_METRICS[outcome.status], modality=modality)
+            self.ports.metrics.count(_METRICS[outcome.status], modality=modality)
         for name in _COUNTED.keys() & outcome.counts.keys():
-            self._meter(_COUNTED[name], outcome.counts[name], modality)
+            self.ports.metrics.count(_COUNTED[name], outcome.counts[name], modality)
         if item.unit.is_table and outcome.status is Status.COMPLETED:
             # Its records were written by the run itself.
-            self._meter(Metric.UNITS_PROCESSED, modality=modality)
-            self._meter(Metric.UPLOAD_TO_FEATURE_SECONDS, max(self._clock() - item.last_arrival, 0), modality)
+            self.ports.metrics.count(Metric.UNITS_PROCESSED, modality=modality)
+            self.ports.metrics.count(
+                Metric.UPLOAD_TO_FEATURE_SECONDS, max(self.ports.clock() - item.last_arrival, 0), modality
+            )
         logger().info(
-            "unit settled",
+            "outcome recorded",
             correlation_id=item.unit.correlation_id,
             status=outcome.status.value,
             reason_code=outcome.reason,
             run_id=item.run_id,
         )
         return outcome.status
+
+
+def _next_check(item: LedgerItem, outcome: Outcome, now: int) -> Changes:
+    if outcome.status in {Status.QUARANTINED, Status.FAILED} or (
+        item.unit.is_table and outcome.status is Status.COMPLETED
+    ):
+        return schedule_after_end(item, now)
+    if outcome.status in {Status.COMPLETED, Status.READY}:
+        # A reference is built: the next round requeues the samples that wait for it. Or the run found other content.
+        return schedule_check(item.unit, now)
+    if item.arrived_since_listing or item.rerun_requested or outcome.reason == Reason.INCOMPLETE_STUDY:
+        return schedule_check(item.unit, now)
+    return schedule_check(item.unit, now + INGEST_RECHECK_SECONDS)

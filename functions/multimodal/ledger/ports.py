@@ -1,4 +1,4 @@
-"""What the services need of the world, as protocols. Adapters implement them; tests use fakes."""
+"""Ports of the services, as protocols. Adapters in `multimodal.aws` implement them; tests use fakes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,36 +7,29 @@ from typing import Any, Protocol, TypeVar
 from multimodal.ledger.unit import LedgerItem, Unit
 
 T = TypeVar("T")
-
-
 R = TypeVar("R")
-
 
 Changes = Mapping[str, Any]
 """Attribute → new value of a ledger item; None removes the attribute."""
 
-
-class Clock(Protocol):
-    """Tells the time."""
-
-    def __call__(self) -> int:
-        """Return epoch seconds."""
+Clock = Callable[[], int]
+"""Returns epoch seconds."""
 
 
 class Ledger(Protocol):
     """One item per unit; every change is one conditional write."""
 
-    def touch(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
-        """Note that something of the unit arrived; return whether the unit was new.
+    def record_arrival(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
+        """Record that an object of the unit arrived; return whether the unit was new.
 
-        A look that is owed already stays as it is, unless the unit is to be looked at at once.
+        A check that is scheduled already stays as it is, unless the unit is to be checked at once.
         """
 
-    def request(self, unit: Unit, requested_at: int, due_at: int) -> bool:
-        """Ask for another run of the unit; return False when this or a later wish is already there."""
+    def request_rerun(self, unit: Unit, requested_at: int, due_at: int) -> bool:
+        """Request another run of the unit; return False when this or a later request is already recorded."""
 
-    def note(self, unit: Unit, changes: Changes) -> None:
-        """Write what is known of a unit that no run can take (a refused key, a subject without a study)."""
+    def record_invalid_upload(self, unit: Unit, changes: Changes) -> None:
+        """Record an upload that no run can take (a rejected key, a subject without a study)."""
 
     def get(self, unit_id: str) -> LedgerItem | None:
         """Return the item as it is now (strongly consistent)."""
@@ -45,13 +38,13 @@ class Ledger(Protocol):
         """Apply changes if the item is still as it was read; return whether they were applied."""
 
     def due(self, now: int, limit: int) -> list[str]:
-        """Return ids of up to ``limit`` units whose look is owed, oldest first."""
+        """Return ids of up to `limit` units whose check is due, oldest first."""
 
     def open_units(self) -> Iterable[tuple[str, int]]:
         """Yield the id of every unit that has not ended, and when it was first seen."""
 
-    def pin(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
-        """Keep a value under a name, once and for all; return what is kept, perhaps another's value."""
+    def put_if_absent(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
+        """Store a value under a name unless it has one; return the stored value, perhaps another's."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +69,10 @@ class ObjectStore(Protocol):
     """Objects of one bucket."""
 
     def objects_under(self, prefix: str) -> Iterable[StoredObject]:
-        """Yield the objects whose keys start with ``prefix``."""
+        """Yield the objects whose keys start with `prefix`."""
 
     def folders(self, prefix: str) -> tuple[list[str], list[str]]:
-        """Return the folder names and the object names directly under ``prefix``."""
+        """Return the folder names and the object names directly under `prefix`."""
 
     def read_json(self, key: str) -> Any | None:  # noqa: ANN401 – any JSON
         """Return a parsed object, or None when there is none."""
@@ -90,14 +83,14 @@ class ObjectStore(Protocol):
     def lines(self, key: str) -> Iterable[str] | None:
         """Return an object's lines without holding all of them, or None when there is no such object.
 
-        What is called ``….gz`` is decompressed.
+        What is called `….gz` is decompressed.
         """
 
     def open(self, key: str, etag: str) -> OpenObject | None:
         """Open exactly this content of an object; None when the object is gone or another content took its place."""
 
     def write_lines(self, key: str, lines: Iterable[str]) -> None:
-        """Store lines without holding all of them; what is called ``….gz`` is compressed."""
+        """Store lines without holding all of them; what is called `….gz` is compressed."""
 
     def write_text(self, key: str, text: str, media_type: str | None = None) -> None:
         """Store a text, plain unless a media type says what it is."""
@@ -106,7 +99,7 @@ class ObjectStore(Protocol):
         """Store a document."""
 
     def uri(self, key: str) -> str:
-        """Return the ``s3://`` address of a key."""
+        """Return the `s3://` address of a key."""
 
 
 class Runs(Protocol):
@@ -137,14 +130,36 @@ class JobCounter(Protocol):
 
 
 class ParallelMap(Protocol):
-    """Does one thing for many items, side by side where it can; results come in the items' order."""
+    """Applies a function to many items, concurrently where it can; results come in the items' order."""
 
     def __call__(self, action: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
-        """Return the results. The built-in ``map`` is one."""
+        """Return the results. The built-in `map` is one."""
 
 
 class Metrics(Protocol):
-    """Counts what happens."""
+    """Counters of the application."""
 
-    def __call__(self, metric: str, value: float = 1, modality: str = "imaging") -> None:
-        """Record a value of one of :class:`multimodal.observability.Metric` for units of a modality."""
+    def count(self, metric: str, value: float = 1, modality: str = "imaging") -> None:
+        """Record a value of one of `multimodal.observability.Metric` for units of a modality."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything that the services need of the world.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    raw, processed : ObjectStore
+        RawBucket (uploads) and ProcessedBucket (results, run documents).
+    clock : Clock
+    metrics : Metrics
+    parallel_map : ParallelMap
+    """
+
+    ledger: Ledger
+    raw: ObjectStore
+    processed: ObjectStore
+    clock: Clock
+    metrics: Metrics
+    parallel_map: ParallelMap = map

@@ -1,20 +1,19 @@
-"""What an object key means. Only this, ``genomics_keys`` and ``clinical_keys`` know the layout of uploads."""
+"""Units of work, their addresses in S3, and what the ledger holds of each."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 REFERENCES = "_references"
-"""Stands for a dataset in the address of a reference: ``genomics/_references/<name>/…``."""
-
+"""Stands for a dataset in the address of a reference: `genomics/_references/<name>/…`."""
 
 MATRIX_NAME, MATRIX_CASE = "expression.csv", "-expression"
-"""A dataset's ready matrix directly under ``genomics/<dataset>/``, and what stands for the case in its unit."""
-
+"""A dataset's ready matrix directly under `genomics/<dataset>/`, and what stands for the case in its unit."""
 
 DUE_SHARDS = 8
-"""Partitions of the ``due`` index, so that one busy minute does not write to one partition."""
-
+"""Partitions of the `due` index, so that one busy minute does not write to one partition."""
 
 TABLES = "tables"
 """Name of the pipeline of clinical tables and matrices."""
@@ -51,11 +50,11 @@ class Unit:
     Parameters
     ----------
     dataset, subject, study : str
-        The path segments under ``imaging/``; ``study`` has no ``.zip`` ending. Under ``genomics/`` the subject is the
-        case and there is no study; a reference has :data:`REFERENCES` for a dataset and its name for a subject. Under
-        ``clinical/`` the subject is the file's path below the dataset; like every file name it is not for logs.
+        The path segments under `imaging/`; `study` has no `.zip` ending. Under `genomics/` the subject is the
+        case and there is no study; a reference has `REFERENCES` for a dataset and its name for a subject. Under
+        `clinical/` the subject is the file's path below the dataset; like every file name it is not for logs.
     modality : str
-        One of :class:`Modality`.
+        One of `Modality`.
     """
 
     dataset: str
@@ -78,7 +77,7 @@ class Unit:
 
     @property
     def due_shard(self) -> int:
-        """Partition of the unit in the ``due`` index."""
+        """Partition of the unit in the `due` index."""
         return int(self.correlation_id, 16) % DUE_SHARDS
 
     @property
@@ -111,7 +110,7 @@ class Unit:
 
     @property
     def pipeline(self) -> str:
-        """What processes the unit: ``imaging``, ``genomics`` (reads and references) or :data:`TABLES`."""
+        """What processes the unit: `imaging`, `genomics` (reads and references) or `TABLES`."""
         return TABLES if self.is_table else self.modality
 
     @property
@@ -137,7 +136,7 @@ class Unit:
 
 
 def case_unit(dataset: str, case: str) -> Unit:
-    """Return the unit of a sequenced case (or, under :data:`REFERENCES`, of a reference)."""
+    """Return the unit of a sequenced case (or, under `REFERENCES`, of a reference)."""
     return Unit(dataset, case, "", Modality.GENOMICS.value)
 
 
@@ -145,11 +144,11 @@ def case_unit(dataset: str, case: str) -> Unit:
 class LedgerItem:
     """What the ledger holds of a unit. Times are epoch seconds; absent values are None.
 
-    ``open_since`` is the first arrival that no end status has answered yet, ``waiting_since`` the first one that no
-    run has taken up; ``listed_at`` is when the objects of
-    ``content_version`` were listed; ``due_at`` is when ``sweep`` must look at the unit again, whatever its status;
-    ``requested_at`` is when somebody last asked for another run and ``handled_rerun_at`` the last such wish that
-    was taken up. ``version`` grows with every write and is what a write is conditional on.
+    `open_since` is the first arrival that no end status has answered yet, `waiting_since` the first one that no
+    run has taken up; `listed_at` is when the objects of
+    `content_version` were listed; `due_at` is when `sweep` must check the unit again, whatever its status;
+    `rerun_requested_at` is the latest re-run request and `handled_rerun_at` the latest one that an evaluation took
+    up. `version` grows with every write and is what a write is conditional on.
     """
 
     unit: Unit
@@ -157,7 +156,7 @@ class LedgerItem:
     last_arrival: int = 0
     open_since: int | None = None
     waiting_since: int | None = None
-    requested_at: int = 0
+    rerun_requested_at: int = 0
     handled_rerun_at: int = 0
     listed_at: int = 0
     content_version: str | None = None
@@ -199,3 +198,31 @@ def unit_of_result(key: str) -> Unit | None:
         case _:
             return None
     return unit if key == unit.result_key(unit.result_name) else None
+
+
+STEP_SECONDS = 30
+"""Shortest step by which a check is put off, so that a slow upload does not rewrite the `due` index all the time."""
+
+UNSCHEDULED: Mapping[str, None] = dict.fromkeys(("due_at", "due_shard", "open_since", "waiting_since"))
+"""Ledger changes that remove a unit from the `due` index."""
+
+
+def next_check_at(now: int, until: int, quiet_period: int) -> int:
+    """Return when a waiting unit is checked next: when its wait may end, but within one quiet period.
+
+    The upper bound is what finds a unit whose later events were all lost; arrivals themselves never move a check.
+    """
+    step = min(STEP_SECONDS, max(quiet_period, 1))
+    return now + min(max(until - now, step), max(quiet_period, 1))
+
+
+def schedule_check(unit: Unit, when: int) -> dict[str, Any]:
+    """Return the ledger changes that have `sweep` check the unit at `when`."""
+    return {"due_at": when, "due_shard": unit.due_shard}
+
+
+def schedule_after_end(item: LedgerItem, now: int) -> Mapping[str, Any]:
+    """Return the changes for an end status: no further check, unless something arrived meanwhile."""
+    if item.arrived_since_listing or item.rerun_requested:
+        return schedule_check(item.unit, now)
+    return UNSCHEDULED

@@ -1,5 +1,6 @@
 """What an object key can mean, and which names are safe in one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -76,3 +77,13 @@ def is_companion(name: str) -> bool:
     """Whether a file is one that downloads bring along: a licence, a table, a report."""
     lowered = name.lower()
     return lowered in _COMPANION_NAMES or PurePosixPath(lowered).suffix in _COMPANION_SUFFIXES
+
+
+def parse_segments(key: str, parse: Callable[[list[str]], UploadKey]) -> UploadKey:
+    """Parse a key whose parts are all safe; folder markers are ignored, other keys refused."""
+    if key.endswith("/"):
+        return UploadKey(KeyKind.IGNORED)
+    segments = key.split("/")
+    if not all(is_safe_segment(s) for s in segments[1:]):
+        return UploadKey(KeyKind.REFUSED, safe_dataset(segments), problem=SEGMENT_RULE, modality=segments[0])
+    return parse(segments)

@@ -5,16 +5,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from multimodal.clinical.keys import REFUSED_SUBJECT
-from multimodal.genomics.keys import REFUSED_CASE, is_sheet
-from multimodal.imaging.uploads import COHORT_NAME, note_subject_without_study, studies_of
-from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
-from multimodal.ledger.ports import Clock, Ledger, Metrics, ObjectStore, ParallelMap
-from multimodal.ledger.reasons import Reason
+from multimodal.clinical.keys import REFUSED_SUBJECT, parse_clinical_key
+from multimodal.genomics.keys import REFUSED_CASE, is_sheet, parse_genomics_key
+from multimodal.imaging.uploads import COHORT_NAME, note_subject_without_study, parse_imaging_key, studies_of
+from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, RetryableError
+from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import Modality, Status, Unit, case_unit
-from multimodal.ledger.upload_key import KeyKind, UploadKey, is_safe_segment
+from multimodal.ledger.upload_key import (
+    KeyKind,
+    UploadKey,
+    is_safe_segment,
+    parse_segments,
+)
 from multimodal.observability import Metric, logger
-from multimodal.pipeline.keys import parse_key
 
 
 @dataclass(frozen=True)
@@ -36,25 +39,22 @@ class _Folded:
     at_once: bool = False
 
 
-class RegisterArrivals:
-    """Fold a batch of uploads per unit, then write once per unit.
+@dataclass(frozen=True)
+class ArrivalRegistrar:
+    """Folds a batch of uploads per unit, then writes once per unit.
 
     Parameters
     ----------
-    ledger, raw, clock, meter
-        Ports: the ledger, RawBucket, the time, metrics.
-    quiet : int
-        Quiet period in seconds.
+    ports : Ports
+    quiet_period : int
+        In seconds.
     """
 
-    def __init__(
-        self, ledger: Ledger, raw: ObjectStore, clock: Clock, meter: Metrics, quiet: int, spread: ParallelMap = map
-    ) -> None:
-        self._ledger, self._raw, self._clock, self._meter = ledger, raw, clock, meter
-        self._quiet, self._spread = quiet, spread
+    ports: Ports
+    quiet_period: int
 
-    def __call__(self, uploads: Sequence[Upload]) -> set[str]:
-        """Register uploads; return ids of the messages that must come again.
+    def register(self, uploads: Sequence[Upload]) -> set[str]:
+        """Register uploads; return ids of the messages that must be delivered again.
 
         The number of ledger writes is at most the number of distinct studies named in the batch (a cohort file
         names as many studies as its subjects have).
@@ -64,7 +64,7 @@ class RegisterArrivals:
             self._count(modality, (key.kind for _, key in parsed if key.modality == modality))
         failed: set[str] = set()
         for folded in self._fold(parsed):
-            failed |= self._try_touch(folded)
+            failed |= self._try_record(folded)
         for unit, refused in self._refused(parsed).items():
             self._note_refused(unit, refused)
         for upload, parsed_key in parsed:
@@ -81,7 +81,7 @@ class RegisterArrivals:
             (Metric.OBJECTS_REFUSED, counts[KeyKind.REFUSED]),
         ):
             if value:
-                self._meter(metric, value, modality)
+                self.ports.metrics.count(metric, value, modality)
 
     def _fold(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> list[_Folded]:
         folds: dict[str, _Folded] = {}
@@ -94,13 +94,13 @@ class RegisterArrivals:
             folded.at_once |= key.kind in {KeyKind.ARCHIVE, KeyKind.MARKER, KeyKind.TABLE}
         return list(folds.values())
 
-    def _try_touch(self, folded: _Folded) -> set[str]:
-        now = self._clock()
-        due_at = now if folded.at_once else now + self._quiet
+    def _try_record(self, folded: _Folded) -> set[str]:
+        now = self.ports.clock()
+        due_at = now if folded.at_once else now + self.quiet_period
         try:
-            is_new = self._ledger.record_arrival(folded.unit, now, due_at, at_once=folded.at_once)
+            is_new = self.ports.ledger.record_arrival(folded.unit, now, due_at, at_once=folded.at_once)
             if is_new and not is_sheet(folded.unit):
-                self._meter(Metric.UNITS_RECEIVED, modality=folded.unit.modality)
+                self.ports.metrics.count(Metric.UNITS_RECEIVED, modality=folded.unit.modality)
         except RetryableError as error:
             logger().warning("arrival not registered, will be delivered again", reason=str(error))
             return folded.messages
@@ -122,7 +122,7 @@ class RegisterArrivals:
     def _note_refused(self, unit: Unit, refused: Sequence[tuple[str, str]]) -> None:
         example, problem = refused[0]
         logger().warning("keys refused", dataset=unit.dataset, objects=len(refused), reason=problem)
-        self._ledger.record_invalid_upload(
+        self.ports.ledger.record_invalid_upload(
             unit,
             {
                 "status": Status.QUARANTINED.value,
@@ -135,7 +135,7 @@ class RegisterArrivals:
     def _try_cohort(self, upload: Upload, dataset: str) -> set[str]:
         try:
             subjects = self._read_cohort(upload.key)
-            list(self._spread(lambda s: self._request_subject(dataset, s, upload.event_time), subjects))
+            list(self.ports.parallel_map(lambda s: self._request_subject(dataset, s, upload.event_time), subjects))
         except BadInputError as error:
             self._note_bad_cohort(dataset, error)
         except (RetryableError, ConfigurationError) as error:
@@ -144,7 +144,7 @@ class RegisterArrivals:
         return set()
 
     def _read_cohort(self, key: str) -> list[str]:
-        text = self._raw.read_text(key)
+        text = self.ports.raw.read_text(key)
         try:
             subjects = json.loads(text or "")["subjects"]
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -155,11 +155,11 @@ class RegisterArrivals:
         return list(dict.fromkeys(subjects))
 
     def _request_subject(self, dataset: str, subject: str, requested_at: int) -> None:
-        studies = studies_of(self._raw, dataset, subject)
+        studies = studies_of(self.ports.raw, dataset, subject)
         if not studies:
-            note_subject_without_study(self._ledger, dataset, subject)
+            note_subject_without_study(self.ports.ledger, dataset, subject)
         for unit in studies:
-            self._ledger.request_rerun(unit, requested_at, self._clock())
+            self.ports.ledger.request_rerun(unit, requested_at, self.ports.clock())
 
     def _note_bad_cohort(self, dataset: str, error: BadInputError) -> None:
         logger().warning("cohort file refused", dataset=dataset, reason=error.message)
@@ -169,7 +169,7 @@ class RegisterArrivals:
             "reason_code": error.reason_code,
             "reason_message": error.message,
         }
-        self._ledger.record_invalid_upload(unit, changes)
+        self.ports.ledger.record_invalid_upload(unit, changes)
 
 
 def _note_unit(key: UploadKey) -> Unit:
@@ -180,3 +180,36 @@ def _note_unit(key: UploadKey) -> Unit:
     if key.modality == Modality.CLINICAL:
         return Unit(dataset, REFUSED_SUBJECT, "", Modality.CLINICAL.value)
     return Unit(dataset, "-", "refused-keys")
+
+
+def parse_key(key: str) -> UploadKey:
+    """Say what an uploaded key is.
+
+    Parameters
+    ----------
+    key : str
+        The raw (not URL-encoded) object key, as EventBridge carries it.
+
+    Returns
+    -------
+    UploadKey
+        ``REFUSED`` carries the problem in words; ``IGNORED`` is a folder marker or a companion file that downloads
+        bring along (a licence, a metadata table).
+
+    Examples
+    --------
+    >>> parse_key("imaging/nsclc/R01-001/1.2.3/series/1-01.dcm").unit
+    Unit(dataset='nsclc', subject='R01-001', study='1.2.3')
+    """
+    return parse_segments(key, _parse_by_modality)
+
+
+def _parse_by_modality(segments: list[str]) -> UploadKey:
+    match segments[0]:
+        case Modality.IMAGING:
+            return parse_imaging_key(segments)
+        case Modality.GENOMICS:
+            return parse_genomics_key(segments)
+        case Modality.CLINICAL:
+            return parse_clinical_key(segments)
+    return UploadKey(KeyKind.REFUSED, problem="the key starts with none of imaging/, genomics/ and clinical/")

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from multimodal.clinical.lint import UsableConfig
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.imaging.config import ImagingConfig
-from multimodal.ledger.patterns import StrictModel
+from multimodal.ledger.dataset_file import StrictModel
 
 
 class DatasetConfig(StrictModel):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.genomics.config import GenomicsConfig
-from multimodal.imaging.schema import ParameterContract
+from multimodal.imaging.records import ParameterContract
 from multimodal.ledger.errors import ConfigurationError
 from multimodal.pipeline.dataset import DatasetConfig
 

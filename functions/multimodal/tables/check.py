@@ -9,11 +9,10 @@ from pathlib import PurePath
 from typing import Any, TypeVar
 
 from multimodal.features.group import EVENT_TIME, RECORD_ID
-from multimodal.ledger.errors import BadInputError, MultimodalError
+from multimodal.ledger.claim import RunPaths
+from multimodal.ledger.errors import BadInputError, MultimodalError, Reason
 from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
-from multimodal.ledger.ports import ObjectStore, OpenObject
-from multimodal.ledger.reasons import Reason
-from multimodal.ledger.run import RunPaths
+from multimodal.ledger.ports import OpenObject, Ports
 from multimodal.ledger.unit import Status
 from multimodal.observability import logger
 from multimodal.tables.limits import MAX_PARTS, PART_RECORDS
@@ -52,9 +51,9 @@ class CheckTable:
 
     Parameters
     ----------
-    runs, settle
+    runs, recorder
         Services.
-    raw, processed, spools
+    ports, spools
         Ports.
     kind_of : callable
         Unit → the kind of table it is.
@@ -65,14 +64,13 @@ class CheckTable:
     def __init__(
         self,
         runs: TableRuns,
-        settle: OutcomeRecorder,
-        raw: ObjectStore,
-        processed: ObjectStore,
+        recorder: OutcomeRecorder,
+        ports: Ports,
         spools: TableSpools,
         kind_of: KindOf,
         part_records: int = PART_RECORDS,
     ) -> None:
-        self._runs, self._settle, self._raw, self._processed = runs, settle, raw, processed
+        self._runs, self._recorder, self.ports = runs, recorder, ports
         self._spools, self._kind_of, self._part_records = spools, kind_of, part_records
 
     def __call__(self, run: str, time_is_left: Callable[[], bool]) -> dict[str, Any]:
@@ -99,9 +97,9 @@ class CheckTable:
         found = self._runs.find(run)
         if self._runs.holds(found) is None:
             return self._end(found, "replaced", "another run holds the table")
-        content = self._raw.open(found.source.key, found.source.etag)
+        content = self.ports.raw.open(found.source.key, found.source.etag)
         if content is None:
-            self._settle(found.unit.unit_id, run, Outcome(Status.READY))
+            self._recorder.record_outcome(found.unit.unit_id, run, Outcome(Status.READY))
             return self._end(
                 found, "replaced", "the object was replaced or removed; what is there now is taken instead"
             )
@@ -120,9 +118,9 @@ class CheckTable:
         definitions = kind.definitions(dataset)
         check_definitions(state.definitions, definitions)
         uploaded_at = datetime.fromtimestamp(content.modified_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        source = self._raw.uri(found.source.key)
+        source = self.ports.raw.uri(found.source.key)
         upload = UploadContext(source, found.upload_id, found.unit.correlation_id, uploaded_at)
-        previous = self._processed.read_json(state.profile) if state.profile else None
+        previous = self.ports.processed.read_json(state.profile) if state.profile else None
         reader = kind.open(dataset, content.chunks, upload, previous)
         try:
             rows = _privately(lambda: _read(reader, spool, time_is_left))
@@ -161,11 +159,11 @@ class CheckTable:
 
     def _report(self, found: TableRun, verdict: TableVerdict, spool: TableSpool) -> None:
         self._write_reports(found, verdict.reports)
-        self._processed.write_lines(found.report_key(REJECTED_NAME), rejected_lines(spool.problems()))
+        self.ports.processed.write_lines(found.report_key(REJECTED_NAME), rejected_lines(spool.problems()))
 
     def _write_reports(self, found: TableRun, reports: Mapping[str, str]) -> None:
         for name, text in reports.items():
-            self._processed.write_text(found.report_key(name), text, _MEDIA_TYPES.get(PurePath(name).suffix))
+            self.ports.processed.write_text(found.report_key(name), text, _MEDIA_TYPES.get(PurePath(name).suffix))
 
     def _prepare(
         self, found: TableRun, spool: TableSpool, state: DatasetState, counts: Counts, following: DatasetState, now: str
@@ -173,7 +171,7 @@ class CheckTable:
         """Write parts and the state that will be; say beforehand that this run may have written its parts."""
         paths = RunPaths(found.run)
         parts = [self._write_part(found, state, n, part) for n, part in self._parts(spool)]
-        self._processed.write_lines(following.records, (entry.line() for entry in spool.entries()))
+        self.ports.processed.write_lines(following.records, (entry.line() for entry in spool.entries()))
         check = {
             "schema": 1,
             "run_id": found.run,
@@ -183,14 +181,16 @@ class CheckTable:
             "parts": parts,
             "state": following.document(),
         }
-        self._processed.write_json(paths.check, check)
+        self.ports.processed.write_json(paths.check, check)
         if parts:
             self._kind_of(found.unit).admit(found.unit.dataset)
             pending = (
                 *(p for p in state.pending if p.run != found.run),
                 Pending(found.run, len(parts), now, found.upload_id),
             )
-            self._processed.write_json(found.paths.state, {**state.document(), "pending": [vars(p) for p in pending]})
+            self.ports.processed.write_json(
+                found.paths.state, {**state.document(), "pending": [vars(p) for p in pending]}
+            )
         logger().info(
             "table checked", correlation_id=found.unit.correlation_id, run_id=found.run, parts=len(parts), counts=counts
         )
@@ -208,7 +208,7 @@ class CheckTable:
             number += 1
 
     def _write_part(self, found: TableRun, state: DatasetState, number: int, lines: list[str]) -> dict[str, Any]:
-        self._processed.write_lines(RunPaths(found.run).part(number), lines)
+        self.ports.processed.write_lines(RunPaths(found.run).part(number), lines)
         return {"hash": part_hash(state.base_of(found.upload_id), found.upload_id, lines), "records": len(lines)}
 
     def _hold(self, found: TableRun, code: str, message: str, counts: Counts) -> dict[str, Any]:
@@ -223,10 +223,10 @@ class CheckTable:
     ) -> dict[str, Any]:
         outcome = Outcome(Status.QUARANTINED, code, message[:MAX_MESSAGE], dict(details), counts)
         document = {"schema": 1, "run_id": found.run, "status": outcome.status.value, "reason_code": code}
-        self._processed.write_json(
+        self.ports.processed.write_json(
             found.report_key(INGEST_NAME), {**document, "reason_message": message, "counts": counts}
         )
-        self._settle(found.unit.unit_id, found.run, outcome)
+        self._recorder.record_outcome(found.unit.unit_id, found.run, outcome)
         return self._end(found, "refused", f"{code}: {outcome.message}")
 
     def _end(self, found: TableRun, decision: str, cause: str) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from multimodal.ledger import errors
-from multimodal.ledger.errors import MultimodalError, RetryableError
+from multimodal.ledger.errors import MultimodalError, Reason, RetryableError
 from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
-from multimodal.ledger.ports import ObjectStore
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import Status
 from multimodal.tables.paths import INGEST_NAME
 from multimodal.tables.run import TableRun, TableRuns
@@ -19,8 +18,8 @@ from multimodal.tables.state import DatasetState
 class FinishTable:
     """The last step of a run that wrote its table: the dataset's state, then the ledger."""
 
-    def __init__(self, runs: TableRuns, settle: OutcomeRecorder, processed: ObjectStore) -> None:
-        self._runs, self._settle, self._processed = runs, settle, processed
+    def __init__(self, runs: TableRuns, recorder: OutcomeRecorder, ports: Ports) -> None:
+        self._runs, self._recorder, self.ports = runs, recorder, ports
 
     def __call__(self, run: str) -> dict[str, Any]:
         """Make the new state the dataset's and the unit COMPLETED.
@@ -40,13 +39,15 @@ class FinishTable:
         self._advance(found, check)
         counts = check["counts"]
         document = {"schema": 1, "run_id": run, "status": Status.COMPLETED.value, "counts": counts}
-        self._processed.write_json(found.report_key(INGEST_NAME), document)
-        self._settle(found.unit.unit_id, run, Outcome(Status.COMPLETED, counts=counts))
+        self.ports.processed.write_json(found.report_key(INGEST_NAME), document)
+        self._recorder.record_outcome(found.unit.unit_id, run, Outcome(Status.COMPLETED, counts=counts))
         return {"run_id": run, "counts": counts}
 
     def _require_all_parts(self, found: TableRun, check: Mapping[str, Any]) -> None:
         for number, part in enumerate(check["parts"]):
-            progress = self._processed.read_json(found.paths.progress(found.upload_id, part["hash"])) or {"done": 0}
+            progress = self.ports.processed.read_json(found.paths.progress(found.upload_id, part["hash"])) or {
+                "done": 0
+            }
             if progress["done"] < part["records"]:
                 raise RetryableError(f"part {number} is written to {progress['done']} of {part['records']} records")
 
@@ -59,14 +60,14 @@ class FinishTable:
         known = {*check["accounted"], found.run}
         following = DatasetState.from_document(check["state"])
         still = tuple(p for p in now.pending if p.run not in known)
-        self._processed.write_json(found.paths.state, replace(following, pending=still).document())
+        self.ports.processed.write_json(found.paths.state, replace(following, pending=still).document())
 
 
 class FailTable:
     """The last step of a run that broke off."""
 
-    def __init__(self, runs: TableRuns, settle: OutcomeRecorder) -> None:
-        self._runs, self._settle = runs, settle
+    def __init__(self, runs: TableRuns, recorder: OutcomeRecorder) -> None:
+        self._runs, self._recorder = runs, recorder
 
     def __call__(self, run: str, error: Mapping[str, Any]) -> dict[str, Any]:
         """Make the unit FAILED.
@@ -80,7 +81,9 @@ class FailTable:
         """
         found = self._runs.find(run)
         cause = f"the table was not taken: {explain(error)}; look at the execution {run}, then retry"
-        self._settle(found.unit.unit_id, run, Outcome(Status.FAILED, Reason.TABLE_FAILED, cause[:MAX_MESSAGE]))
+        self._recorder.record_outcome(
+            found.unit.unit_id, run, Outcome(Status.FAILED, Reason.TABLE_FAILED, cause[:MAX_MESSAGE])
+        )
         return {"run_id": run, "cause": f"{Reason.TABLE_FAILED}: {cause}"[:MAX_MESSAGE]}
 
 

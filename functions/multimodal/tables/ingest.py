@@ -4,10 +4,10 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from multimodal.features.ports import FeatureRecords
+from multimodal.features.group import FeatureRecords
+from multimodal.ledger.claim import RunPaths
 from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.ports import Metrics, ObjectStore, ParallelMap
-from multimodal.ledger.run import RunPaths
+from multimodal.ledger.ports import Ports
 from multimodal.observability import Metric, logger
 from multimodal.tables.limits import CHUNK_RECORDS
 from multimodal.tables.run import TableRun, TableRuns
@@ -21,7 +21,7 @@ class IngestPart:
     ----------
     runs
         Service.
-    processed, features, meter, spread
+    ports, features
         Ports.
     chunk_records : int
         Records after which progress is noted.
@@ -30,14 +30,12 @@ class IngestPart:
     def __init__(
         self,
         runs: TableRuns,
-        processed: ObjectStore,
+        ports: Ports,
         features: FeatureRecords,
-        meter: Metrics,
-        spread: ParallelMap = map,
         chunk_records: int = CHUNK_RECORDS,
     ) -> None:
-        self._runs, self._processed, self._features = runs, processed, features
-        self._meter, self._spread, self._chunk_records = meter, spread, chunk_records
+        self._runs, self.ports, self._features = runs, ports, features
+        self._chunk_records = chunk_records
 
     def __call__(self, run: str, number: int, time_is_left: Callable[[], bool]) -> dict[str, Any]:
         """Write the part's records while time is left; go on where an earlier call, or an earlier run, ended.
@@ -67,13 +65,13 @@ class IngestPart:
 
     def _write(self, found: TableRun, number: int, part_hash: str, time_is_left: Callable[[], bool]) -> int:
         key = found.paths.progress(found.upload_id, part_hash)
-        done = int((self._processed.read_json(key) or {"done": 0})["done"])
+        done = int((self.ports.processed.read_json(key) or {"done": 0})["done"])
         lines = islice(self._runs.lines(RunPaths(found.run).part(number)), done, None)
         while chunk := list(islice(lines, self._chunk_records)):
-            list(self._spread(self._put, chunk))
+            list(self.ports.parallel_map(self._put, chunk))
             done += len(chunk)
-            self._processed.write_json(key, {"done": done})
-            self._meter(Metric.FEATURE_RECORDS_WRITTEN, len(chunk), found.unit.modality)
+            self.ports.processed.write_json(key, {"done": done})
+            self.ports.metrics.count(Metric.FEATURE_RECORDS_WRITTEN, len(chunk), found.unit.modality)
             if not time_is_left():
                 break
         logger().info(

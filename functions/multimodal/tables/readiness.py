@@ -2,19 +2,20 @@
 
 from collections.abc import Callable
 
-from multimodal.ledger.completeness import (
+from multimodal.ledger.errors import Reason
+from multimodal.ledger.listing import (
     Blocked,
     Complete,
-    Decision,
     CompletionTimeouts,
+    Decision,
+    Listing,
     Quarantine,
+    find,
     quarantine_archived,
     quarantine_removed,
     quarantine_unknown_dataset,
 )
-from multimodal.ledger.listing import Listing, find
 from multimodal.ledger.ports import ObjectStore
-from multimodal.ledger.reasons import Reason
 from multimodal.ledger.unit import LedgerItem, Modality, Unit
 from multimodal.tables.limits import MAX_TABLE_BYTES
 from multimodal.tables.table import TableKind

@@ -4,8 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.text import TableText
 
 DELIMITERS = (",", ";", "\t")

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from multimodal.ledger.claim import RunPaths, listing_from
 from multimodal.ledger.errors import ConfigurationError, InvalidRequestError
-from multimodal.ledger.ports import Ledger, ObjectStore, StoredObject
-from multimodal.ledger.run import RunPaths, listing_from
+from multimodal.ledger.ports import Ports, StoredObject
 from multimodal.ledger.unit import LedgerItem, Status, Unit
 from multimodal.tables.paths import TablePaths
 from multimodal.tables.state import DatasetState
@@ -49,8 +49,8 @@ class TableRun:
 class TableRuns:
     """Finds a run's table."""
 
-    def __init__(self, ledger: Ledger, processed: ObjectStore) -> None:
-        self._ledger, self._processed = ledger, processed
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
 
     def find(self, run: str) -> TableRun:
         """Return the run of this name.
@@ -60,7 +60,7 @@ class TableRuns:
         InvalidRequestError
             When there is none, or it is about something else than one table.
         """
-        plan = self._processed.read_json(RunPaths(run).plan) or {"units": []}
+        plan = self.ports.processed.read_json(RunPaths(run).plan) or {"units": []}
         if len(plan["units"]) != 1:
             raise InvalidRequestError(f"run {run} is not about one table; tables are started by upload or retry")
         planned = plan["units"][0]
@@ -72,7 +72,7 @@ class TableRuns:
 
     def holds(self, found: TableRun) -> LedgerItem | None:
         """Return the table's item if the run still holds it, else None."""
-        item = self._ledger.get(found.unit.unit_id)
+        item = self.ports.ledger.get(found.unit.unit_id)
         return item if item and item.run_id == found.run and item.status is Status.PROCESSING else None
 
     def check(self, run: str) -> Mapping[str, Any]:
@@ -80,14 +80,14 @@ class TableRuns:
         return self._document(RunPaths(run).check)
 
     def _document(self, key: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] | None = self._processed.read_json(key)
+        found: Mapping[str, Any] | None = self.ports.processed.read_json(key)
         if found is None:
             raise _is_gone(key)
         return found
 
     def state(self, found: TableRun) -> DatasetState:
         """Return what the feature groups hold of the dataset's tables."""
-        return DatasetState.from_document(self._processed.read_json(found.paths.state))
+        return DatasetState.from_document(self.ports.processed.read_json(found.paths.state))
 
     def lines(self, key: str) -> Iterator[str]:
         """Yield the lines of an object that must be there.
@@ -97,7 +97,7 @@ class TableRuns:
         ConfigurationError
             When somebody removed it.
         """
-        lines = self._processed.lines(key)
+        lines = self.ports.processed.lines(key)
         if lines is None:
             raise _is_gone(key)
         yield from lines

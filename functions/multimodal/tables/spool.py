@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.rejected_rows import DUPLICATE_ID, EVENT_TIME_EARLIER, MESSAGES, UPLOADED_EARLIER
 from multimodal.tables.state import Pending, SpooledRecord, StateEntry
 from multimodal.tables.table import RowProblem

@@ -1,20 +1,21 @@
 """Start what is ready of tables: of each dataset one at a time, in the order in which they came."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from multimodal.ledger.claim import UnitClaims
 from multimodal.ledger.evaluate import ReadyUnit
-from multimodal.ledger.ports import Clock, Ledger, Runs
-from multimodal.ledger.schedule import schedule_check
-from multimodal.ledger.unit import LedgerItem, Status, Unit
+from multimodal.ledger.ports import Ports, Runs
+from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_check
 from multimodal.observability import logger
 
 NEXT_ROUND_SECONDS = 2
 """A table that has to wait for another is looked at again in the next round."""
 
 
-class StartTables:
+@dataclass(frozen=True)
+class TableStarter:
     """An execution of the state machine for tables for one table of each dataset.
 
     Two tables of a dataset at once would compare themselves with the same state, and the later one would undo the
@@ -22,16 +23,16 @@ class StartTables:
 
     Parameters
     ----------
-    ledger, runs, clock
-        Ports.
-    claim : UnitClaims
-        Takes a unit for a run.
+    ports : Ports
+    runs : Runs
+    claims : UnitClaims
     """
 
-    def __init__(self, ledger: Ledger, runs: Runs, clock: Clock, claim: UnitClaims) -> None:
-        self._ledger, self._runs, self._clock, self._claim = ledger, runs, clock, claim
+    ports: Ports
+    runs: Runs
+    claims: UnitClaims
 
-    def __call__(self, ready: Sequence[ReadyUnit]) -> list[str]:
+    def start(self, ready: Sequence[ReadyUnit]) -> list[str]:
         """Start each dataset's next table, if none is at work; the others wait."""
         runs = []
         for _, group in groupby(sorted(ready, key=_place), key=lambda r: _group_of(r.item.unit)):
@@ -44,7 +45,7 @@ class StartTables:
 
     def is_running(self, run_id: str) -> bool:
         """Ask the state machine."""
-        return self._runs.is_running(run_id)
+        return self.runs.is_running(run_id)
 
     def _must_wait(self, candidate: LedgerItem) -> bool:
         """Whether another table of the dataset is at work, or came earlier and is ready too."""
@@ -56,23 +57,23 @@ class StartTables:
 
     def _others(self, unit: Unit) -> Iterable[LedgerItem]:
         prefix = f"{unit.modality}#{unit.dataset}#"
-        for unit_id, _ in self._ledger.open_units():
-            item = self._ledger.get(unit_id) if unit_id.startswith(prefix) and unit_id != unit.unit_id else None
+        for unit_id, _ in self.ports.ledger.open_units():
+            item = self.ports.ledger.get(unit_id) if unit_id.startswith(prefix) and unit_id != unit.unit_id else None
             if item is not None and item.unit.is_table:
                 yield item
 
     def _start(self, ready: ReadyUnit) -> str | None:
-        run = self._claim.name_of([ready])
-        if not self._claim(run, [ready]):
+        run = self.claims.name_of([ready])
+        if not self.claims.claim(run, [ready]):
             return None
-        self._runs.start(run)
+        self.runs.start(run)
         logger().info("table started", correlation_id=ready.item.unit.correlation_id, run_id=run)
         return run
 
     def _check_next_round(self, item: LedgerItem) -> None:
-        now = self._ledger.get(item.unit_id)
+        now = self.ports.ledger.get(item.unit_id)
         if now is not None and now.status is Status.READY:
-            self._ledger.update(now, schedule_check(item.unit, self._clock() + NEXT_ROUND_SECONDS))
+            self.ports.ledger.update(now, schedule_check(item.unit, self.ports.clock() + NEXT_ROUND_SECONDS))
 
 
 def _group_of(unit: Unit) -> tuple[str, str]:

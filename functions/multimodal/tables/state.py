@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME
-from multimodal.features.record import Record
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, Record
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.table import Definitions, TableRecord
 
 PROVENANCE = frozenset({"source_uri", "upload_id", "correlation_id"})

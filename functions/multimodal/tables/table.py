@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
-from multimodal.features.record import Record
+from multimodal.features.group import Record
 from multimodal.ledger.errors import BadInputError
 
 PROFILE_NAME = "profile.json"

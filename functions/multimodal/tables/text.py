@@ -4,8 +4,7 @@ import codecs
 import io
 from collections.abc import Iterable, Iterator
 
-from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.reasons import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 
 SLICE_BYTES = 256 * 1024
 """So much is decoded at once, however large the pieces are that arrive."""

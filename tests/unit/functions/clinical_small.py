@@ -8,7 +8,7 @@ import pytest
 
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.table import ClinicalTable
-from multimodal.features.record import Record
+from multimodal.features.group import Record
 from multimodal.ledger.errors import BadInputError
 from multimodal.tables.table import RowProblem, UploadContext
 

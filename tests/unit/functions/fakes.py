@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from multimodal.features.group import FeatureGroupSpec, FeatureType
-from multimodal.features.record import Record
-from multimodal.ledger.errors import MultimodalError
+from multimodal.features.group import FeatureGroupSpec, FeatureType, Record
+from multimodal.ledger.errors import MultimodalError, RetryableError
 from multimodal.ledger.ports import OpenObject, StoredObject
 from multimodal.ledger.unit import LedgerItem, Status, Unit
 
@@ -38,10 +37,8 @@ class FakeLedger:
         self.broken = False
         self.pinned: dict[str, dict[str, str]] = {}
 
-    def touch(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
+    def record_arrival(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
         if self.broken:
-            from multimodal.ledger.errors import RetryableError
-
             raise RetryableError("throttled")
         old = self.items.get(unit.unit_id)
         item = old or LedgerItem(unit, Status.RECEIVING, times={"received_at": now})
@@ -57,14 +54,14 @@ class FakeLedger:
         )
         return old is None
 
-    def request(self, unit: Unit, requested_at: int, due_at: int) -> bool:
+    def request_rerun(self, unit: Unit, requested_at: int, due_at: int) -> bool:
         item = self.items.get(unit.unit_id) or LedgerItem(unit, Status.RECEIVING, last_arrival=due_at)
         if item.rerun_requested_at >= requested_at:
             return False
-        self._store(replace(item, requested_at=requested_at, due_at=due_at, open_since=item.open_since or due_at))
+        self._store(replace(item, rerun_requested_at=requested_at, due_at=due_at, open_since=item.open_since or due_at))
         return True
 
-    def note(self, unit: Unit, changes: Mapping[str, Any]) -> None:
+    def record_invalid_upload(self, unit: Unit, changes: Mapping[str, Any]) -> None:
         item = self.items.get(unit.unit_id) or LedgerItem(unit, Status.QUARANTINED)
         self._store(self._changed(item, changes))
 
@@ -84,7 +81,7 @@ class FakeLedger:
     def open_units(self) -> list[tuple[str, int]]:
         return [(i.unit_id, i.open_since or i.due_at) for i in self.items.values() if i.due_at is not None]
 
-    def pin(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
+    def put_if_absent(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
         return self.pinned.setdefault(name, dict(value))
 
     def only(self) -> LedgerItem:
@@ -227,7 +224,7 @@ class FakeFeatureStore:
 
 
 class FakeMetrics:
-    """Sums what is metered."""
+    """Sums what is counted."""
 
     def __init__(self) -> None:
         self.of: dict[str, dict[str, float]] = {}
@@ -236,6 +233,6 @@ class FakeMetrics:
     def values(self) -> dict[str, float]:
         return self.of.setdefault("imaging", {})
 
-    def __call__(self, metric: str, value: float = 1, modality: str = "imaging") -> None:
+    def count(self, metric: str, value: float = 1, modality: str = "imaging") -> None:
         values = self.of.setdefault(modality, {})
         values[str(metric)] = values.get(str(metric), 0) + value

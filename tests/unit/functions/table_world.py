@@ -22,10 +22,10 @@ class TableWorld(World):
 
     def __init__(self) -> None:
         super().__init__()
-        runs = TableRuns(self.ledger, self.processed)
-        self.check = CheckTable(runs, self.settle, self.raw, self.processed, sqlite_spool, self.kind_of, part_records=4)
-        self.ingest_part = IngestPart(runs, self.processed, self.features, self.meter, chunk_records=2)
-        self.finish, self.fail = FinishTable(runs, self.settle, self.processed), FailTable(runs, self.settle)
+        runs = TableRuns(self.ports)
+        self.check = CheckTable(runs, self.recorder, self.ports, sqlite_spool, self.kind_of, part_records=4)
+        self.ingest_part = IngestPart(runs, self.ports, self.features, chunk_records=2)
+        self.finish, self.fail = FinishTable(runs, self.recorder, self.ports), FailTable(runs, self.recorder)
 
     def put_table(self, rows: str, name: str = "a.csv", header: str = "case_id,x") -> None:
         """Upload a table a second later than the one before."""
@@ -98,4 +98,6 @@ class TableWorld(World):
         """Ask for another run, as the retry command does."""
         item = self.table(name)
         now = self.clock()
-        assert self.ledger.update(item, {"status": "READY", "rerun_requested_at": now, "due_at": now, "reason_code": None})
+        assert self.ledger.update(
+            item, {"status": "READY", "rerun_requested_at": now, "due_at": now, "reason_code": None}
+        )

@@ -7,7 +7,7 @@ import pytest
 from multimodal.ledger.listing import MAX_OBJECTS
 from multimodal.ledger.unit import Status, Unit
 from multimodal.ledger.upload_key import KeyKind
-from multimodal.pipeline.keys import parse_key
+from multimodal.pipeline.arrivals import parse_key
 from tests.unit.functions.world import DATASET, FORCE, QUIET, World, slices
 
 DEEP = b"[" * 100_000
@@ -39,7 +39,7 @@ def test_one_write_per_study_however_many_objects_a_batch_names() -> None:
     random.Random(1).shuffle(keys)
     assert world.upload(*keys, times=2) == set()
     assert world.ledger.writes == 2
-    assert world.meter.values["UnitsReceived"] == 2
+    assert world.metrics.values["UnitsReceived"] == 2
 
 
 def test_waits_for_the_quiet_period_then_starts_one_run() -> None:
@@ -226,7 +226,7 @@ def test_cohort_file_reruns_its_subjects_once_per_upload() -> None:
     world.run_job(world.jobs(second)[0])
     world.ingest(world.features_key())
     world.upload(cohort, body=b'{"subjects": ["R01-001"]}')
-    assert world.item().requested_at == world.clock(), "a new upload of the file is a new wish"
+    assert world.item().rerun_requested_at == world.clock(), "a new upload of the file is a new wish"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from multimodal.clinical.lint import UsableConfig
 from multimodal.clinical.schema import clinical_groups, definitions, group_specs
 from multimodal.features.group import FeatureType
 from multimodal.ledger.errors import ConfigurationError
-from multimodal.pipeline.groups import EnsureGroups
+from multimodal.pipeline.groups import FeatureGroupDeployer
 from multimodal.pipeline.package_files import load_contract, load_dataset
 from tests.unit.functions.clinical_small import SMALL, raw, small, with_column
 from tests.unit.functions.fakes import FakeFeatureStore
@@ -253,7 +253,7 @@ def test_the_article_has_not_collected_as_a_category() -> None:
 
 def test_groups_of_the_clinical_table_are_made_at_deploy_time() -> None:
     store = FakeFeatureStore()
-    names = EnsureGroups(store, load_dataset, load_contract)("stack", [REAL, ARTICLE])
+    names = FeatureGroupDeployer(store, load_dataset, load_contract).deploy("stack", [REAL, ARTICLE])
     assert [n.removeprefix("stack-") for n in names] == [
         f"{REAL}-imaging-v1",
         f"{REAL}-rna-v1",

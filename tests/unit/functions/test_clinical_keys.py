@@ -4,7 +4,7 @@ import pytest
 
 from multimodal.ledger.unit import Status, Unit
 from multimodal.ledger.upload_key import KeyKind
-from multimodal.pipeline.keys import parse_key
+from multimodal.pipeline.arrivals import parse_key
 from tests.unit.functions.world import DATASET, World
 
 
@@ -56,7 +56,7 @@ def test_a_refused_key_is_a_note_of_its_dataset_and_its_name_is_not_logged(capsy
     assert (item.status, item.reason_code) == (Status.QUARANTINED, "KEY_NOT_ACCEPTED")
     world.tick(1)
     assert "Jane" not in capsys.readouterr().out
-    assert world.meter.of["clinical"]["ObjectsRefused"] == 1
+    assert world.metrics.of["clinical"]["ObjectsRefused"] == 1
 
 
 def test_a_matrix_of_a_dataset_without_one_is_refused_with_what_to_add() -> None:

@@ -16,7 +16,7 @@ from local.synthetic.clinical import write_clinical_table
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.schema import clinical_groups, group_specs
 from multimodal.clinical.table import ClinicalTable
-from multimodal.features.record import Record
+from multimodal.features.group import Record
 from multimodal.pipeline.package_files import load_dataset
 from multimodal.tables.table import RowProblem, UploadContext
 from tests.unit.functions.clinical_small import Read, csv_text, encoded, rows, small

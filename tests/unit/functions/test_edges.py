@@ -69,24 +69,24 @@ def test_metrics_have_exactly_two_dimensions(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("POWERTOOLS_SERVICE_NAME", raising=False)
-    meter = CloudWatchMetrics("MultimodalHealth/stack")
-    meter(Metric.UNITS_RECEIVED)
-    meter(Metric.UNITS_RECEIVED)
-    meter(Metric.UPLOAD_TO_FEATURE_SECONDS, 12)
-    meter.flush()
+    metrics = CloudWatchMetrics("MultimodalHealth/stack")
+    metrics.count(Metric.UNITS_RECEIVED)
+    metrics.count(Metric.UNITS_RECEIVED)
+    metrics.count(Metric.UPLOAD_TO_FEATURE_SECONDS, 12)
+    metrics.flush()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for line in lines] == [[["modality", "stage"]]] * 2
     assert {line["stage"] for line in lines} == {"arrival", "features"}
     assert lines[0]["UnitsReceived"] == [1.0, 1.0]
-    meter.flush()
+    metrics.flush()
     assert capsys.readouterr().out == "", "each value is told once"
 
 
 def test_metrics_of_both_modalities_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    meter = CloudWatchMetrics("MultimodalHealth/stack")
-    meter(Metric.UNITS_READY)
-    meter(Metric.UNITS_READY, modality="genomics")
-    meter.flush()
+    metrics = CloudWatchMetrics("MultimodalHealth/stack")
+    metrics.count(Metric.UNITS_READY)
+    metrics.count(Metric.UNITS_READY, modality="genomics")
+    metrics.flush()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {(line["modality"], *line["UnitsReady"]) for line in lines} == {("imaging", 1.0), ("genomics", 1.0)}
 

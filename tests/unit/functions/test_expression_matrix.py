@@ -17,12 +17,13 @@ from multimodal.genomics.assays import pin_assay
 from multimodal.genomics.matrix import ExpressionMatrix
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
 from multimodal.genomics.schema import rna_group
-from multimodal.ledger.completeness import CompletionTimeouts, Quarantine
 from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.listing import CompletionTimeouts, Quarantine
+from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Status, case_unit
 from multimodal.pipeline.dataset import DatasetConfig
 from multimodal.tables.table import RowProblem, TableVerdict, UploadContext
-from tests.unit.functions.fakes import FakeLedger, FakeObjects
+from tests.unit.functions.fakes import FakeClock, FakeLedger, FakeMetrics, FakeObjects
 
 UPLOAD = UploadContext("s3://raw/genomics/d/expression.csv", "upload0123456789", "c" * 16, "2026-11-25T10:00:00Z")
 MATRIX = {
@@ -406,7 +407,8 @@ def test_reads_of_a_dataset_that_takes_a_matrix_are_told(subject: str) -> None:
         raw.put(f"genomics/d/R01-023/S_R{mate}.fastq.gz", b"x")
     raw.put("genomics/d/samplesheet.csv", b"sample,fastq_1\nR01-023,R01-023/S_R1.fastq.gz\n")
     readiness = GenomicsReadiness("salmon", "image", "raw", {"d": genomics})
-    rules = genomics_rules(FakeLedger(), raw, FakeObjects("processed"), readiness)(unit)
+    ports = Ports(FakeLedger(), raw, FakeObjects("processed"), FakeClock(), FakeMetrics())
+    rules = genomics_rules(ports, readiness)(unit)
     item = LedgerItem(unit, Status.RECEIVING, open_since=0)
     decision = rules.decide(item, rules.list_objects(unit), CompletionTimeouts(300, 5400), 10_000)
     assert isinstance(decision, Quarantine)

@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from multimodal.features.group import FeatureGroupSpec, FeatureType, check_group, plan_change
-from multimodal.imaging.schema import ParameterContract, imaging_group
+from multimodal.imaging.records import ParameterContract, imaging_group
 from multimodal.ledger.errors import ConfigurationError
 from multimodal.ledger.unit import Status
 from multimodal.pipeline.dataset import DatasetConfig
-from multimodal.pipeline.groups import EnsureGroups
+from multimodal.pipeline.groups import FeatureGroupDeployer
 from multimodal.pipeline.package_files import load_contract, load_dataset
 from tests.unit.functions.fakes import FakeFeatureStore
 from tests.unit.functions.world import DATASET, QUIET, World, features_document, slices
@@ -71,12 +71,12 @@ def test_features_may_arrive_before_the_jobs_end_is_recorded() -> None:
     run = world.sweep_until_run()
     job = world.jobs(run)[0]
     recorded = world.record_job
-    world.record_job = lambda *_: {}  # type: ignore[assignment]
+    world.record_job = lambda *_: {}
     world.run_job(job)
     world.ingest(world.features_key())
     assert world.item().status is Status.COMPLETED
     recorded(job, {"status": "Completed", "reason": ""})
-    assert world.meter.values["UnitsProcessed"] == 1, "the funnel counts it once, whoever came first"
+    assert world.metrics.values["UnitsProcessed"] == 1, "the funnel counts it once, whoever came first"
     assert world.item().status is Status.COMPLETED
     assert world.summarize(run)["status"] == "SUCCEEDED"
 
@@ -149,8 +149,8 @@ def test_groups_are_created_then_grown_and_never_shrunk() -> None:
     large = ParameterContract("ct", "h", ("a", "b", "c"))
     for contract, call in ((small, f"create {GROUP}"), (large, f"add 1 to {GROUP}"), (small, ""), (large, "")):
         store.calls.clear()
-        ensure = EnsureGroups(store, _imaging_only, lambda _, c=contract: c)  # type: ignore[misc]
-        assert ensure("stack", [DATASET]) == [GROUP]
+        deployer = FeatureGroupDeployer(store, _imaging_only, lambda _, c=contract: c)  # type: ignore[misc]
+        assert deployer.deploy("stack", [DATASET]) == [GROUP]
         assert store.calls == ([call] if call else [])
 
 

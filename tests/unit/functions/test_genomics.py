@@ -52,8 +52,8 @@ def test_reads_become_one_job_that_is_told_everything() -> None:
         "--content-version": str(world.case().content_version),
     }
     assert (world.case().status, world.case().run_id, world.case().objects) == (Status.PROCESSING, run, 4)
-    assert world.meter.of["genomics"]["UnitsStarted"] == 1
-    assert "UnitsStarted" not in world.meter.values, "imaging's funnel counts imaging"
+    assert world.metrics.of["genomics"]["UnitsStarted"] == 1
+    assert "UnitsStarted" not in world.metrics.values, "imaging's funnel counts imaging"
 
 
 def test_each_case_has_a_job_of_its_own_beside_the_studies_run() -> None:
@@ -296,7 +296,7 @@ def test_result_of_the_run_makes_the_case_processed() -> None:
     world.run_case(run)
     assert "processed=1" in world.end_job(run)["line"]
     assert world.case().status is Status.PROCESSED
-    assert world.meter.of["genomics"]["UnitsProcessed"] == 1
+    assert world.metrics.of["genomics"]["UnitsProcessed"] == 1
 
 
 def test_rejection_of_the_run_quarantines_with_its_reason() -> None:
@@ -535,13 +535,13 @@ def test_refused_keys_of_both_modalities_are_told_apart() -> None:
     world.upload(f"{ROOT}/R01-023/S.bam", f"imaging/{DATASET}/R01-001/1.dcm")
     assert world.ledger.get(f"genomics#{DATASET}#-refused-keys") is not None
     assert world.ledger.get(f"imaging#{DATASET}#-#refused-keys") is not None
-    assert world.meter.of["genomics"]["ObjectsRefused"] == world.meter.values["ObjectsRefused"] == 1
+    assert world.metrics.of["genomics"]["ObjectsRefused"] == world.metrics.values["ObjectsRefused"] == 1
 
 
 def test_what_waits_is_measured_for_each_modality() -> None:
     world = RnaWorld()
     world.upload(*reads())
     world.tick(100)
-    assert world.meter.of["genomics"]["UnitsIncomplete"] == 1
-    assert world.meter.of["genomics"]["OldestIncompleteUnitSeconds"] == 100
-    assert world.meter.values["UnitsIncomplete"] == 0
+    assert world.metrics.of["genomics"]["UnitsIncomplete"] == 1
+    assert world.metrics.of["genomics"]["OldestIncompleteUnitSeconds"] == 100
+    assert world.metrics.values["UnitsIncomplete"] == 0

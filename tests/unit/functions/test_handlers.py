@@ -16,7 +16,7 @@ from tests.sample_events import load_event
 from tests.unit.functions.fakes import FakeMetrics
 
 
-class _Meter(FakeMetrics):
+class _Metrics(FakeMetrics):
     def flush(self) -> None:
         self.flushed = True
 
@@ -36,28 +36,28 @@ def test_ingest_brings_back_just_the_messages_that_failed(monkeypatch: pytest.Mo
             raise KeyError(key)
         done.append(key)
 
-    meter = _Meter()
-    monkeypatch.setattr(bootstrap, "ingest_features", lambda: ingest)
-    monkeypatch.setattr(bootstrap, "meter", lambda: meter)
+    metrics = _Metrics()
+    monkeypatch.setattr(bootstrap, "ingest_features", lambda: SimpleNamespace(ingest=ingest))
+    monkeypatch.setattr(bootstrap, "metrics", lambda: metrics)
     records = [_message(i, key) for i, key in enumerate(["a", "busy", "bug", None, "b"])]
     answer = feature_ingest.handler({"Records": records}, SimpleNamespace())  # type: ignore[arg-type]
     assert sorted(f["itemIdentifier"] for f in answer["batchItemFailures"]) == ["m1", "m2", "m3"]
     assert done == ["a", "b"]
-    assert meter.flushed
+    assert metrics.flushed
 
 
 @pytest.mark.parametrize("name", ["record_outcome_batch_succeeded", "record_outcome_batch_failed"])
 def test_batchs_events_reach_the_service(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     seen: list[dict[str, Any]] = []
-    monkeypatch.setattr(bootstrap, "meter", _Meter)
-    monkeypatch.setattr(bootstrap, "record_batch_job", lambda: seen.append)
+    monkeypatch.setattr(bootstrap, "metrics", _Metrics)
+    monkeypatch.setattr(bootstrap, "record_batch_job", lambda: SimpleNamespace(record_job=seen.append))
     record_outcome.handler(load_event(name), SimpleNamespace())  # type: ignore[arg-type]
     assert JOB_NAME.fullmatch(seen[0]["jobName"])
     assert name.endswith(seen[0]["status"].lower())
 
 
 def test_outcome_of_nothing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "meter", _Meter)
+    monkeypatch.setattr(bootstrap, "metrics", _Metrics)
     with pytest.raises(Exception, match="action must be"):
         record_outcome.handler({"action": "dance"}, SimpleNamespace())  # type: ignore[arg-type]
 
@@ -66,8 +66,8 @@ def test_outcome_of_nothing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) 
 def test_each_step_of_a_table_reaches_its_service(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     names = {"check": "check_table", "ingest": "ingest_part", "finish": "finish_table", "fail": "fail_table"}
     seen: list[tuple[str, tuple[Any, ...]]] = []
-    meter = _Meter()
-    monkeypatch.setattr(bootstrap, "meter", lambda: meter)
+    metrics = _Metrics()
+    monkeypatch.setattr(bootstrap, "metrics", lambda: metrics)
     for kind, name in names.items():
         monkeypatch.setattr(bootstrap, name, lambda kind=kind: lambda *given: seen.append((kind, given)))
     event = load_event(f"table_ingest_{step}")
@@ -75,10 +75,10 @@ def test_each_step_of_a_table_reaches_its_service(monkeypatch: pytest.MonkeyPatc
     [(kind, given)] = seen
     assert (kind, given[0]) == (step, event["run_id"])
     assert event.get("part", 0) in given or step != "ingest"
-    assert meter.flushed
+    assert metrics.flushed
 
 
 def test_a_step_of_nothing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "meter", _Meter)
+    monkeypatch.setattr(bootstrap, "metrics", _Metrics)
     with pytest.raises(InvalidRequestError, match="step must be"):
         table_ingest.handler({"step": "ingest", "run_id": "r"}, SimpleNamespace())  # type: ignore[arg-type]

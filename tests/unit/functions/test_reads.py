@@ -15,7 +15,7 @@ from multimodal.genomics.samplesheet import SampleSheet, parse_accessions, parse
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.unit import Unit, case_unit
 from multimodal.ledger.upload_key import KeyKind
-from multimodal.pipeline.keys import parse_key
+from multimodal.pipeline.arrivals import parse_key
 
 HEADER = "sample,fastq_1,fastq_2,strandedness\n"
 

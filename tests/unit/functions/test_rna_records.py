@@ -14,7 +14,7 @@ from multimodal.ledger.errors import BadInputError, ConfigurationError, Retryabl
 from multimodal.ledger.outcome import INGEST_RECHECK_SECONDS
 from multimodal.ledger.unit import Status
 from multimodal.pipeline.dataset import DatasetConfig
-from multimodal.pipeline.groups import EnsureGroups
+from multimodal.pipeline.groups import FeatureGroupDeployer
 from multimodal.pipeline.package_files import load_contract, load_dataset
 from tests.unit.functions.fakes import FakeFeatureStore
 from tests.unit.functions.world import DATASET, RnaWorld, reads, run_document
@@ -57,7 +57,7 @@ def test_record_carries_genes_quality_assay_and_origin() -> None:
     assert record["genes_uri"] == f"s3://processed/genomics/{DATASET}/R01-023/R01-023.quant.genes.sf"
     assert record["correlation_id"] == world.case().unit.correlation_id
     assert world.case().status is Status.COMPLETED
-    assert world.meter.of["genomics"]["UnitsCompleted"] == 1
+    assert world.metrics.of["genomics"]["UnitsCompleted"] == 1
 
 
 def test_record_fits_the_group() -> None:
@@ -90,7 +90,7 @@ def test_table_may_be_announced_before_the_jobs_end_is_recorded() -> None:
     world.ingest(world.run_case(run))
     world.end_job(run)
     assert world.case().status is Status.COMPLETED
-    assert world.meter.of["genomics"]["UnitsProcessed"] == 1
+    assert world.metrics.of["genomics"]["UnitsProcessed"] == 1
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_panel_is_the_articles_and_makes_valid_names() -> None:
 
 def test_both_groups_of_a_dataset_are_made() -> None:
     store = FakeFeatureStore()
-    made = EnsureGroups(store, load_dataset, load_contract)("stack", [DATASET])
+    made = FeatureGroupDeployer(store, load_dataset, load_contract).deploy("stack", [DATASET])
     assert made[:2] == [f"stack-{DATASET}-imaging-v1", GROUP]
     assert store.calls == [f"create {name}" for name in made]
 

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from multimodal.imaging.jobs import MAX_UNITS_PER_JOB, job_id, pack, volume_gb
-from multimodal.ledger.claim import LEASE_SECONDS
+from multimodal.ledger.claim import LEASE_SECONDS, PlannedUnit, run_id
 from multimodal.ledger.errors import ConfigurationError, InvalidRequestError, RetryableError
-from multimodal.ledger.run import PlannedUnit, run_id
 from multimodal.ledger.unit import Status, Unit
 from multimodal.pipeline.sweep import MAX_LOST_RUNS
 from tests.unit.functions.world import DATASET, FORCE, IMAGE, QUIET, World, rejection_document, slices
@@ -199,7 +198,7 @@ def test_round_that_runs_out_of_time_starts_what_it_has_and_leaves_the_rest_due(
         world.upload(*slices(1, subject=f"R01-{i}"))
     world.clock.advance(QUIET + 60)
     answers = iter([True, True, False])
-    assert world.sweep(lambda: next(answers))["started"] == 2
+    assert world.sweep.run(lambda: next(answers))["started"] == 2
     assert world.tick()["started"] == 2
 
 
@@ -208,10 +207,10 @@ def test_two_sweeps_cannot_claim_one_unit() -> None:
     world.upload(*slices(2))
     world.clock.advance(QUIET + 60)
     item = world.item()
-    ready = world.review(item)
+    ready = world.evaluator.evaluate(item)
     assert ready is not None
-    assert len(world.claim("run-a", [ready])) == 1
-    assert world.claim("run-b", [ready]) == []
+    assert len(world.claims.claim("run-a", [ready])) == 1
+    assert world.claims.claim("run-b", [ready]) == []
 
 
 def test_articles_input_runs_the_subjects_studies_and_names_those_without_any() -> None:
@@ -269,8 +268,8 @@ def test_sweep_measures_what_waits_and_how_long() -> None:
     world = World()
     world.upload(*slices(1))
     world.tick(100)
-    assert world.meter.values["UnitsIncomplete"] == 1
-    assert world.meter.values["OldestIncompleteUnitSeconds"] == 100
+    assert world.metrics.values["UnitsIncomplete"] == 1
+    assert world.metrics.values["OldestIncompleteUnitSeconds"] == 100
 
 
 @pytest.mark.parametrize(
@@ -300,7 +299,7 @@ def test_jobs_with_many_studies_get_the_time_they_may_need() -> None:
     assert sum(j["time_limit_seconds"] for j in world.jobs(run)) >= 10 * 900
 
 
-def test_unit_that_cannot_be_looked_at_does_not_stop_the_round() -> None:
+def test_unit_that_cannot_be_checked_does_not_stop_the_round() -> None:
     world = World()
     world.upload(*slices(1, subject="R01-001"), *slices(1, subject="R01-002"))
     good = world.raw.objects_under
@@ -313,9 +312,9 @@ def test_unit_that_cannot_be_looked_at_does_not_stop_the_round() -> None:
     world.raw.objects_under = objects_under  # type: ignore[method-assign]
     assert world.tick(QUIET + 60)["started"] == 1
     assert world.item("R01-002").status is Status.PROCESSING
-    assert world.meter.values["EvaluationsFailed"] == 1
+    assert world.metrics.values["EvaluationsFailed"] == 1
     assert (world.item("R01-001").due_at or 0) > world.clock(), "it is looked at again, later"
     del world.ledger.items[world.item("R01-002").unit_id]
     world.clock.advance(2000)
-    with pytest.raises(RetryableError, match="all 1 looks"):
+    with pytest.raises(RetryableError, match="all 1 unit checks"):
         world.tick()

@@ -9,9 +9,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from multimodal.ledger.claim import LEASE_SECONDS
+from multimodal.ledger.claim import LEASE_SECONDS, RunPaths
 from multimodal.ledger.errors import BadInputError, MultimodalError, RetryableError
-from multimodal.ledger.run import RunPaths
 from multimodal.ledger.unit import Status, Unit
 from multimodal.tables.limits import MAX_TABLE_BYTES
 from multimodal.tables.rejected_rows import safe_cell
@@ -42,7 +41,7 @@ def test_rows_become_records_of_every_group_and_the_ledger_counts_them() -> None
     record = dict(world.features.records[0][1])
     assert record["source_uri"] == f"s3://raw/clinical/{DATASET}/a.csv"
     assert (record["upload_id"], record["correlation_id"]) == (item.content_version, item.unit.correlation_id)
-    meters = world.meter.of["clinical"]
+    meters = world.metrics.of["clinical"]
     assert (meters["RowsRead"], meters["RowsRejected"], meters["FeatureRecordsWritten"]) == (4, 1, 5)
     assert (meters["UnitsReceived"], meters["UnitsCompleted"], meters["UploadToFeatureSeconds"]) == (1, 1, 1)
 
@@ -190,7 +189,7 @@ def test_a_held_table_is_let_in_by_a_retry_after_the_configuration_allows_it() -
     item = world.table()
     assert (item.status, item.reason_code) == (Status.QUARANTINED, "LEAKAGE_SUSPECTED")
     assert (world.features.records, world.counts()["held"]) == ([], 1)
-    assert world.meter.of["clinical"]["TablesHeld"] == 1
+    assert world.metrics.of["clinical"]["TablesHeld"] == 1
     assert world.report("report.json") == "{}", "the reader's own report, for the person who decides"
     assert [r["case_id"] for r in world.rejected()] == ["B"]
     assert world.tick(7200)["tables"] == 0, "nothing happens by itself"
@@ -473,7 +472,7 @@ def test_every_step_can_be_repeated() -> None:
     assert world.check(run, lambda: True)["decision"] == "replaced", "the run does not hold the table any more"
     assert world.fail(run, {"Error": "X"})["run_id"] == run
     assert world.table().status is Status.COMPLETED
-    assert world.meter.of["clinical"]["RowsRead"] == 10
+    assert world.metrics.of["clinical"]["RowsRead"] == 10
 
 
 def test_a_step_ends_when_its_time_does_and_goes_on_in_the_next() -> None:

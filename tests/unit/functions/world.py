@@ -4,28 +4,29 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from multimodal.features.ingest import IngestFeatures
-from multimodal.genomics.jobs import RnaJobSettings, StartJobs
+from multimodal.features.ingest import FeatureIngest
+from multimodal.features.record import RecordMaker
+from multimodal.genomics.jobs import JobStarter, RnaJobSettings
 from multimodal.genomics.matrix import MatrixTables
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
-from multimodal.genomics.record_outcome import RecordBatchJob
+from multimodal.genomics.record_outcome import BatchJobRecorder
 from multimodal.genomics.records import RnaRecords
 from multimodal.imaging.jobs import JobSettings
-from multimodal.imaging.plan import ClaimSubjects, PlanRun, StartStudies
-from multimodal.imaging.record_outcome import RecordJob, SummarizeRun
+from multimodal.imaging.plan import RunPlanner, StudyStarter, SubjectClaims
+from multimodal.imaging.record_outcome import JobRecorder, RunSummarizer
 from multimodal.imaging.records import ImagingRecords
 from multimodal.imaging.uploads import ImagingRules, Readiness
-from multimodal.ledger.claim import UnitClaims, Starter
-from multimodal.ledger.completeness import CompletionTimeouts
-from multimodal.ledger.evaluate import UnitEvaluator, Rules
+from multimodal.ledger.claim import RunPaths, Starter, UnitClaims
+from multimodal.ledger.evaluate import Rules, UnitEvaluator
+from multimodal.ledger.listing import CompletionTimeouts
 from multimodal.ledger.outcome import OutcomeRecorder
-from multimodal.ledger.run import RunPaths
+from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Unit, case_unit
-from multimodal.pipeline.arrivals import RegisterArrivals, Upload
+from multimodal.pipeline.arrivals import ArrivalRegistrar, Upload
 from multimodal.pipeline.package_files import load_contract, load_dataset
 from multimodal.pipeline.sweep import Sweep
 from multimodal.tables.readiness import TableRules
-from multimodal.tables.start import StartTables
+from multimodal.tables.start import TableStarter
 from multimodal.tables.table import TableKind
 from tests.unit.functions.fake_tables import FakeKind
 from tests.unit.functions.fakes import (
@@ -51,7 +52,7 @@ class World:
     def __init__(
         self, image: str = IMAGE, concurrency: int = 50, in_flight: int = 0, like: "World | None" = None
     ) -> None:
-        self.clock, self.meter, self.ledger, self.runs = FakeClock(), FakeMetrics(), FakeLedger(), FakeRuns()
+        self.clock, self.metrics, self.ledger, self.runs = FakeClock(), FakeMetrics(), FakeLedger(), FakeRuns()
         self.raw, self.processed, self.features = FakeObjects("raw"), FakeObjects("processed"), FakeFeatureStore()
         self.batch, self.table_runs = FakeBatch(), FakeRuns()
         self.kind = FakeKind(DATASET)
@@ -62,60 +63,34 @@ class World:
             self.clock, self.ledger, self.raw, self.processed = like.clock, like.ledger, like.raw, like.processed
         config = load_dataset(DATASET).genomics
         assert config is not None
+        self.ports = ports = Ports(self.ledger, self.raw, self.processed, self.clock, self.metrics)
         imaging = ImagingRules(self.raw, Readiness(image, frozenset({DATASET})))
-        readiness = GenomicsReadiness("salmon", image, "raw", {DATASET: config})
-        genomics = genomics_rules(self.ledger, self.raw, self.processed, readiness)
+        genomics = genomics_rules(ports, GenomicsReadiness("salmon", image, "raw", {DATASET: config}))
         tables = TableRules(self.raw, self.kind_of)
         self.rules_of: Callable[[Unit], Rules] = lambda unit: (
             tables if unit.is_table else genomics(unit) if unit.modality == "genomics" else imaging
         )
-        self.review = review = UnitEvaluator(
-            self.ledger,
-            self.clock,
-            self.meter,
-            CompletionTimeouts(QUIET, FORCE),
-            self.rules_of,
-        )
-        self.claim = claim = UnitClaims(self.ledger, self.processed, self.clock, self.meter)
+        self.evaluator = UnitEvaluator(ports, CompletionTimeouts(QUIET, FORCE), self.rules_of)
+        self.claims, self.recorder = UnitClaims(ports), OutcomeRecorder(ports)
+        rna = RnaJobSettings("raw", "processed", "salmon", image)
         starters: dict[str, Starter] = {
-            "imaging": StartStudies(self.runs, claim),
-            "genomics": StartJobs(
-                self.ledger,
-                self.processed,
-                self.batch,
-                self.clock,
-                self.meter,
-                claim,
-                RnaJobSettings("raw", "processed", "salmon", image),
-                {DATASET: config},
-            ),
-            "tables": StartTables(self.ledger, self.table_runs, self.clock, claim),
+            "imaging": StudyStarter(self.runs, self.claims),
+            "genomics": JobStarter(ports, self.batch, self.claims, rna, {DATASET: config}),
+            "tables": TableStarter(ports, self.table_runs, self.claims),
         }
-        self.settle = settle = OutcomeRecorder(self.ledger, self.processed, self.clock, self.meter)
-        self.register = RegisterArrivals(self.ledger, self.raw, self.clock, self.meter, QUIET)
-        self.sweep = Sweep(self.ledger, self.clock, self.meter, review, starters, settle)
-        self.plan = PlanRun(
-            self.processed,
-            FakeJobs(in_flight),
-            ClaimSubjects(self.ledger, self.raw, self.clock, review, claim),
-            JobSettings("raw", "processed", image, 5, 7200),
-            concurrency,
-            load_dataset,
-        )
-        self.record_job = RecordJob(self.processed, self.ledger, settle)
-        self.summarize = SummarizeRun(self.processed, self.ledger)
-        self.ingest = IngestFeatures(
-            self.ledger,
-            self.processed,
-            self.features,
-            self.clock,
-            self.meter,
-            {
-                "imaging": ImagingRecords(self.processed, "stack", load_dataset, load_contract),
-                "genomics": RnaRecords(self.ledger, self.processed, "stack", load_dataset),
-            },
-        )
-        self.record_batch_job = RecordBatchJob(self.processed, settle)
+        self.register = ArrivalRegistrar(ports, QUIET).register
+        self.sweep = Sweep(ports, self.evaluator, self.recorder, starters)
+        subjects = SubjectClaims(ports, self.evaluator, self.claims)
+        settings = JobSettings("raw", "processed", image, 5, 7200)
+        self.plan = RunPlanner(ports, FakeJobs(in_flight), subjects, settings, concurrency, load_dataset).plan
+        self.record_job = JobRecorder(ports, self.recorder).record_job
+        self.summarize = RunSummarizer(ports).summarize
+        makers: dict[str, RecordMaker] = {
+            "imaging": ImagingRecords(ports, "stack", load_dataset, load_contract),
+            "genomics": RnaRecords(ports, "stack", load_dataset),
+        }
+        self.ingest = FeatureIngest(ports, self.features, makers).ingest
+        self.record_batch_job = BatchJobRecorder(ports, self.recorder).record_job
 
     def kind_of(self, unit: Unit) -> TableKind:
         """Return the kind of a table."""
@@ -131,7 +106,7 @@ class World:
     def tick(self, seconds: int = 0) -> dict[str, Any]:
         """Let time pass and sweep."""
         self.clock.advance(seconds)
-        return self.sweep(lambda: True)
+        return self.sweep.run(lambda: True)
 
     def item(self, subject: str = "R01-001", study: str = "1.2.3") -> LedgerItem:
         """Return a unit's ledger item."""
