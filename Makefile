@@ -20,12 +20,14 @@ SETTINGS = $(shell $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("samco
 RUNTIME := $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
 
 # The package list is complete (every dependency is pinned with its hashes), so pip has nothing to resolve.
-INSTALL := $(PIP) install --no-deps --require-hashes --requirement
+INSTALL := -m pip --disable-pip-version-check install --no-deps --require-hashes --progress-bar off --requirement
+# Says how far an installation is: pip alone is silent for minutes.
+PROGRESS := awk -f requirements/progress.awk -v file=
 
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz e2e bench smoke dataset build deploy ready-to-deploy images contracts lock clean
+.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz e2e bench smoke dataset build deploy ready-to-deploy images contracts lock docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 20
@@ -52,23 +54,33 @@ $(VENV)/.ready: requirements/dev.txt containers/radiomics/pyproject.toml contain
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …"; exit 1; }
 	@command -v cc gcc >/dev/null || { echo "A C compiler is needed (pyradiomics is compiled on installation)."; exit 1; }
-	@echo "Setting up $(VENV) (tools, tests and the jobs; about a minute)…"
+	@echo "Setting up $(VENV): tools, tests and the jobs (two to four minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) $(INSTALL) requirements/dev.txt
+	@$(PY) $(INSTALL) requirements/dev.txt | $(PROGRESS)requirements/dev.txt
+	@echo "  building pyradiomics' extension and linking the jobs"
 	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics --editable containers/rnaseq
 	@touch $@
 
 .venv-emulator/.ready: requirements/emulator.txt
-	@echo "Setting up .venv-emulator (the laptop cloud)…"
+	@echo "Setting up .venv-emulator: the laptop cloud"
 	@$(PYTHON) -m venv .venv-emulator
-	@.venv-emulator/bin/python $(INSTALL) requirements/emulator.txt
+	@.venv-emulator/bin/python $(INSTALL) requirements/emulator.txt | $(PROGRESS)requirements/emulator.txt
 	@touch $@
 
 .venv-bench/.ready: requirements/bench.txt
-	@echo "Setting up .venv-bench (the article's pipeline, for comparison)…"
+	@echo "Setting up .venv-bench: the article's pipeline, for comparison"
 	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt
+	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt | $(PROGRESS)requirements/bench.txt
 	@touch $@
+
+.venv-docs/.ready: requirements/docs.txt
+	@echo "Setting up .venv-docs: the documentation"
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/python $(INSTALL) requirements/docs.txt | $(PROGRESS)requirements/docs.txt
+	@touch $@
+
+docs: .venv-docs/.ready ## build the documentation with its API pages into build/site
+	@.venv-docs/bin/mkdocs build --quiet && echo "build/site/index.html"
 
 demo: setup ## a cohort from upload to features on this machine; DATA=folder takes your own studies
 	@$(PY) -m local demo $(if $(DATA),DATA="$(DATA)")
@@ -92,6 +104,7 @@ check: lint types
 
 lint: setup
 	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/codespell -D - -D docs/vocabulary.txt -L nd,rearrang,siz,calle,te
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "Run: $(VENV)/bin/ruff format ."; exit 1; }
 
 types: setup
@@ -154,6 +167,8 @@ lock: setup ## pin the requirements anew (needs uv)
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --constraint requirements/dev.txt requirements/bench.in --output-file requirements/bench.txt
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header --constraint requirements/dev.txt requirements/docs.in --output-file requirements/docs.txt
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header requirements/functions.in --output-file functions/requirements.txt
 	@for name in radiomics rnaseq; do \
 	  $(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -163,4 +178,4 @@ lock: setup ## pin the requirements anew (needs uv)
 	    containers/$$name/requirements.txt; done
 
 clean: ## remove what the other targets made, environments included
-	rm -rf $(VENV) .venv-emulator .venv-bench .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-emulator .venv-bench .venv-docs build/site .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache

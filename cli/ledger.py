@@ -188,7 +188,7 @@ def as_document(deployment: Deployment, units: list[Unit]) -> dict[str, Any]:
     Returns
     -------
     dict
-        `stack`, `counts` by status, and `units` with the attributes documented in docs/outputs.md.
+        `stack`, `counts` by status, and `units` with the attributes documented in docs/reference/ledger.md.
     """
     return {
         "stack": deployment.stack,

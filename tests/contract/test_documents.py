@@ -87,9 +87,9 @@ def test_functions_refuse_a_run_that_the_schema_refuses(part: str, name: str, va
 def test_every_reason_code_is_documented() -> None:
     from radiomics_job.errors import ReasonCode
 
-    text = (ROOT / "docs" / "outputs.md").read_text()
+    text = (ROOT / "docs" / "reference" / "reason-codes.md").read_text()
     undocumented = [code.value for code in (*Reason, *ReasonCode) if f"`{code.value}`" not in text]
-    assert undocumented == [], "explain them in docs/outputs.md"
+    assert undocumented == [], "explain them in docs/reference/reason-codes.md"
 
 
 @pytest.mark.parametrize("cases", [0, 5, 120])

@@ -31,7 +31,7 @@ DATASET, REFERENCE = "kallisto_examples", "kallisto"
 READS, FIRST_LANE_READS = 10_000, 3_000
 COUNTS_TOLERANCE, FEATURES_TOLERANCE = 0.01, 0.15
 """Two lanes against one file: relative for reads of a gene (or one read), absolute for log2(TPM + 1). It is salmon's
-own noise, and docs/outputs.md states both."""
+own noise, and docs/reference/feature-groups.md states both."""
 KALLISTO_TOLERANCE = 0.03
 """salmon against kallisto: relative, for reads of a gene. Their TPM differ by more: salmon's effective lengths are
 corrected for bias."""

@@ -72,7 +72,7 @@ def _keep(parser: str, seed: int, ended: Ended) -> None:
     case.save(folder)
     facts = {
         "parser": parser, "seed": seed, "case": case.number, "study": case.study.name, "changes": case.changes,
-        "owed": case.owed.name, "outcome": ended.verdict.outcome, "failure": ended.verdict.failure,
+        "expected": case.expected.name, "outcome": ended.verdict.outcome, "failure": ended.verdict.failure,
     }  # fmt: skip
     (folder / "case.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     print(f"FAILED  {case.name}: {case.study.name}, {' + '.join(case.changes)}")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from tests.fuzz.damage import Change, Owed
+from tests.fuzz.damage import Change, Expected
 
 STORED, DEFLATED, BZIP2, LZMA = 0, 8, 12, 14
 _UTF8, _ENCRYPTED, _DESCRIPTOR = 0x800, 0x1, 0x8
@@ -331,42 +331,42 @@ class ArchiveDamage:
     apply: ArchiveChange
 
 
-def _change(name: str, owed: Owed, weight: float, apply: ArchiveChange) -> ArchiveDamage:
-    return ArchiveDamage(Change(name, owed, weight), apply)
+def _change(name: str, expected: Expected, weight: float, apply: ArchiveChange) -> ArchiveDamage:
+    return ArchiveDamage(Change(name, expected, weight), apply)
 
 
 HARMLESS = (
-    _change("reorder", Owed.SAME, 1, _reorder),
-    _change("other_files", Owed.SAME, 1, _other_files),
-    _change("folders", Owed.SAME, 1, _folders),
-    _change("comments", Owed.SAME, 1, _comments),
-    _change("extra_fields", Owed.SAME, 1, _extra_fields),
-    _change("repacked", Owed.SAME, 1, _repacked),
-    _change("self_extracting", Owed.SAME, 1, _self_extracting),
-    _change("zip64", Owed.SAME, 1, _as_zip64),
-    _change("renamed", Owed.SAME, 1, _renamed),
+    _change("reorder", Expected.SAME, 1, _reorder),
+    _change("other_files", Expected.SAME, 1, _other_files),
+    _change("folders", Expected.SAME, 1, _folders),
+    _change("comments", Expected.SAME, 1, _comments),
+    _change("extra_fields", Expected.SAME, 1, _extra_fields),
+    _change("repacked", Expected.SAME, 1, _repacked),
+    _change("self_extracting", Expected.SAME, 1, _self_extracting),
+    _change("zip64", Expected.SAME, 1, _as_zip64),
+    _change("renamed", Expected.SAME, 1, _renamed),
 )
 
 DAMAGE = (
-    _change("method", Owed.SAME_OR_REFUSED, 2, _method),
-    _change("lost_member", Owed.SAME_OR_REFUSED, 1, _lost_member),
-    _change("hostile_name", Owed.SAME_OR_REFUSED, 4, _hostile_name),
-    _change("link", Owed.SAME_OR_REFUSED, 2, _link),
-    _change("encrypted", Owed.SAME_OR_REFUSED, 3, _encrypted),
-    _change("header_lie", Owed.SAME_OR_REFUSED, 8, _header_lie),
-    _change("end_lie", Owed.SAME_OR_REFUSED, 4, _end_lie),
-    _change("shared_data", Owed.SAME_OR_REFUSED, 1, _shared_data),
-    _change("repeated_name", Owed.SAME_OR_REFUSED, 1, _repeated_name),
-    _change("many", Owed.SAME_OR_REFUSED, 0.3, _many),
-    _change("nested_archive", Owed.SAME, 1, _nested_archive),
-    _change("descriptor", Owed.SAME_OR_REFUSED, 2, _descriptor),
-    _change("bomb", Owed.SAME_OR_REFUSED, 1, _bomb),
+    _change("method", Expected.SAME_OR_REFUSED, 2, _method),
+    _change("lost_member", Expected.SAME_OR_REFUSED, 1, _lost_member),
+    _change("hostile_name", Expected.SAME_OR_REFUSED, 4, _hostile_name),
+    _change("link", Expected.SAME_OR_REFUSED, 2, _link),
+    _change("encrypted", Expected.SAME_OR_REFUSED, 3, _encrypted),
+    _change("header_lie", Expected.SAME_OR_REFUSED, 8, _header_lie),
+    _change("end_lie", Expected.SAME_OR_REFUSED, 4, _end_lie),
+    _change("shared_data", Expected.SAME_OR_REFUSED, 1, _shared_data),
+    _change("repeated_name", Expected.SAME_OR_REFUSED, 1, _repeated_name),
+    _change("many", Expected.SAME_OR_REFUSED, 0.3, _many),
+    _change("nested_archive", Expected.SAME, 1, _nested_archive),
+    _change("descriptor", Expected.SAME_OR_REFUSED, 2, _descriptor),
+    _change("bomb", Expected.SAME_OR_REFUSED, 1, _bomb),
 )
 
 BYTES = (
-    Change("truncate", Owed.SAME_OR_REFUSED, 4, bytes=_truncate),
-    Change("flip", Owed.SAME_OR_REFUSED, 6, bytes=_flip),
-    Change("cut_out", Owed.SAME_OR_REFUSED, 2, bytes=_cut_out),
-    Change("splice", Owed.SAME_OR_REFUSED, 2, bytes=_splice),
-    Change("trailing", Owed.SAME_OR_REFUSED, 1, bytes=_trailing),
+    Change("truncate", Expected.SAME_OR_REFUSED, 4, bytes=_truncate),
+    Change("flip", Expected.SAME_OR_REFUSED, 6, bytes=_flip),
+    Change("cut_out", Expected.SAME_OR_REFUSED, 2, bytes=_cut_out),
+    Change("splice", Expected.SAME_OR_REFUSED, 2, bytes=_splice),
+    Change("trailing", Expected.SAME_OR_REFUSED, 1, bytes=_trailing),
 )

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.fuzz import archives, damage, tree
-from tests.fuzz.damage import Change, Owed
+from tests.fuzz.damage import Change, Expected
 from tests.fuzz.seeds import Seed, archive_seeds, ct_seeds, segmentation_seeds, structure_set_seeds
 
 SEEDS = {"seg": segmentation_seeds, "rtstruct": structure_set_seeds, "ct": ct_seeds, "zip": archive_seeds}
@@ -35,7 +35,7 @@ class Case:
         An archive, or the files of a folder.
     changes : tuple of str
         Names of the changes, in order.
-    owed : Owed
+    expected : Expected
         What the job owes.
     """
 
@@ -45,7 +45,7 @@ class Case:
     study: Seed
     content: bytes | dict[str, bytes]
     changes: tuple[str, ...]
-    owed: Owed
+    expected: Expected
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ def studies(parser: str) -> tuple[Seed, ...]:
 def undamaged(parser: str, study: Seed) -> Case:
     """Make the case that changes nothing."""
     content = study.content() if parser != "zip" else archives.write(_archive(study))
-    return Case(parser, 0, -1, study, content, (), Owed.SAME)
+    return Case(parser, 0, -1, study, content, (), Expected.SAME)
 
 
 def build(parser: str, seed: int, number: int) -> Case:
@@ -81,8 +81,8 @@ def build(parser: str, seed: int, number: int) -> Case:
     study = generator.choice(studies(parser))
     maker = _damaged_archive if parser == "zip" else _damaged_files
     content, changes = maker(study, generator)
-    owed = max((change.owed for change in changes), default=Owed.SAME)
-    return Case(parser, seed, number, study, content, tuple(change.name for change in changes), owed)
+    expected = max((change.expected for change in changes), default=Expected.SAME)
+    return Case(parser, seed, number, study, content, tuple(change.name for change in changes), expected)
 
 
 def _damaged_files(study: Seed, generator: random.Random) -> tuple[dict[str, bytes], list[Change]]:

@@ -1,6 +1,6 @@
 """What can be wrong with a DICOM file: changes of its tree and changes of its bytes.
 
-Every change states what the job owes to a study that has it: `Owed`.
+Every change states what the job owes to a study that has it: `Expected`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.fuzz.tree import (
 )
 
 
-class Owed(IntEnum):
+class Expected(IntEnum):
     """What a study must give; of several changes the highest holds."""
 
     SAME = 0  # the features of the study without the change: nothing that voxels depend on is touched
@@ -48,7 +48,7 @@ class Change:
     """One kind of damage with its name and how often it is chosen."""
 
     name: str
-    owed: Owed
+    expected: Expected
     weight: float
     tree: TreeChange | None = None
     bytes: ByteChange | None = None
@@ -539,49 +539,49 @@ def _overwrite_length(content: bytes, generator: random.Random) -> bytes:
 
 
 HARMLESS = (
-    Change("drop_optional", Owed.SAME, 3, _drop_optional),
-    Change("add_private", Owed.SAME, 2, _add_private),
-    Change("undefined_lengths", Owed.SAME, 2, _undefined_lengths),
-    Change("no_group_length", Owed.SAME, 1, _no_group_length),
-    Change("add_padding", Owed.SAME, 1, _add_padding),
-    Change("preamble", Owed.SAME, 1, _preamble),
-    Change("harmless_text", Owed.SAME, 2, _harmless_text),
+    Change("drop_optional", Expected.SAME, 3, _drop_optional),
+    Change("add_private", Expected.SAME, 2, _add_private),
+    Change("undefined_lengths", Expected.SAME, 2, _undefined_lengths),
+    Change("no_group_length", Expected.SAME, 1, _no_group_length),
+    Change("add_padding", Expected.SAME, 1, _add_padding),
+    Change("preamble", Expected.SAME, 1, _preamble),
+    Change("harmless_text", Expected.SAME, 2, _harmless_text),
 )
 
 LOSSES = (
-    Change("delete_element", Owed.SAME_OR_REFUSED, 4, _delete_element),
-    Change("empty_value", Owed.SAME_OR_REFUSED, 3, _empty_value),
-    Change("shuffle_elements", Owed.SAME_OR_REFUSED, 1, _shuffle_elements),
-    Change("hostile_uid", Owed.SAME_OR_REFUSED, 2, _hostile_uid),
-    Change("hostile_text", Owed.SAME_OR_REFUSED, 2, _hostile_text),
-    Change("truncate", Owed.SAME_OR_REFUSED, 4, bytes=_truncate),
+    Change("delete_element", Expected.SAME_OR_REFUSED, 4, _delete_element),
+    Change("empty_value", Expected.SAME_OR_REFUSED, 3, _empty_value),
+    Change("shuffle_elements", Expected.SAME_OR_REFUSED, 1, _shuffle_elements),
+    Change("hostile_uid", Expected.SAME_OR_REFUSED, 2, _hostile_uid),
+    Change("hostile_text", Expected.SAME_OR_REFUSED, 2, _hostile_text),
+    Change("truncate", Expected.SAME_OR_REFUSED, 4, bytes=_truncate),
 )
 
 DAMAGE = (
-    Change("duplicate_element", Owed.TYPED, 3, _duplicate_element),
-    Change("swap_vr", Owed.TYPED, 4, _swap_vr),
-    Change("lie_about_length", Owed.TYPED, 4, _lie_about_length),
-    Change("absurd", Owed.TYPED, 10, _absurd),
-    Change("change_items", Owed.TYPED, 4, _change_items),
-    Change("nest", Owed.TYPED, 0.4, _nest),
-    Change("other_syntax", Owed.TYPED, 3, _other_syntax),
-    Change("meta_lies", Owed.TYPED, 2, _meta_lies),
-    Change("other_class", Owed.TYPED, 1, _other_class),
-    Change("graft", Owed.TYPED, 2, _graft),
-    Change("flip_in_value", Owed.TYPED, 4, _flip_in_value),
-    Change("huge_matrix", Owed.TYPED, 3, _huge_matrix),
-    Change("flat_frames", Owed.TYPED, 0.5, _flat_frames),
-    Change("stream_lies", Owed.TYPED, 4, _stream_lies),
-    Change("fragments_lie", Owed.TYPED, 2, _fragments_lie),
-    Change("many_values", Owed.TYPED, 0.5, _many_values),
-    Change("many_items", Owed.TYPED, 0.5, _many_items),
-    Change("spread_positions", Owed.TYPED, 2, _spread_positions),
-    Change("deflate_bomb", Owed.TYPED, 0.1, _deflate_bomb),
-    Change("hidden_bomb", Owed.TYPED, 0.05, bytes=_hidden_bomb),
-    Change("flip", Owed.TYPED, 4, bytes=_flip),
-    Change("cut_out", Owed.TYPED, 2, bytes=_cut_out),
-    Change("insert", Owed.TYPED, 2, bytes=_insert),
-    Change("repeat", Owed.TYPED, 2, bytes=_repeat),
-    Change("splice", Owed.TYPED, 2, bytes=_splice),
-    Change("overwrite_length", Owed.TYPED, 2, bytes=_overwrite_length),
+    Change("duplicate_element", Expected.TYPED, 3, _duplicate_element),
+    Change("swap_vr", Expected.TYPED, 4, _swap_vr),
+    Change("lie_about_length", Expected.TYPED, 4, _lie_about_length),
+    Change("absurd", Expected.TYPED, 10, _absurd),
+    Change("change_items", Expected.TYPED, 4, _change_items),
+    Change("nest", Expected.TYPED, 0.4, _nest),
+    Change("other_syntax", Expected.TYPED, 3, _other_syntax),
+    Change("meta_lies", Expected.TYPED, 2, _meta_lies),
+    Change("other_class", Expected.TYPED, 1, _other_class),
+    Change("graft", Expected.TYPED, 2, _graft),
+    Change("flip_in_value", Expected.TYPED, 4, _flip_in_value),
+    Change("huge_matrix", Expected.TYPED, 3, _huge_matrix),
+    Change("flat_frames", Expected.TYPED, 0.5, _flat_frames),
+    Change("stream_lies", Expected.TYPED, 4, _stream_lies),
+    Change("fragments_lie", Expected.TYPED, 2, _fragments_lie),
+    Change("many_values", Expected.TYPED, 0.5, _many_values),
+    Change("many_items", Expected.TYPED, 0.5, _many_items),
+    Change("spread_positions", Expected.TYPED, 2, _spread_positions),
+    Change("deflate_bomb", Expected.TYPED, 0.1, _deflate_bomb),
+    Change("hidden_bomb", Expected.TYPED, 0.05, bytes=_hidden_bomb),
+    Change("flip", Expected.TYPED, 4, bytes=_flip),
+    Change("cut_out", Expected.TYPED, 2, bytes=_cut_out),
+    Change("insert", Expected.TYPED, 2, bytes=_insert),
+    Change("repeat", Expected.TYPED, 2, bytes=_repeat),
+    Change("splice", Expected.TYPED, 2, bytes=_splice),
+    Change("overwrite_length", Expected.TYPED, 2, bytes=_overwrite_length),
 )

@@ -26,7 +26,7 @@ from radiomics_job.limits import MEBIBYTE, Limits
 from radiomics_job.params import Params, load_params
 from radiomics_job.study import StudyTask
 from tests.fuzz.cases import Case, undamaged
-from tests.fuzz.damage import Owed
+from tests.fuzz.damage import Expected
 from tests.fuzz.seeds import Seed
 
 LIMITS = Limits(
@@ -169,7 +169,7 @@ def _check(
         document = _read_json(place / "out" / "rejection.json")
         _demand(document["reason_code"] == outcome, f"{outcome}, but rejection.json says {document['reason_code']}")
         _demand(bool(document["message"]), "a rejection without a message")
-        _demand(case.owed is not Owed.SAME, f"a harmless change is refused: {outcome} {document['details']}")
+        _demand(case.expected is not Expected.SAME, f"a harmless change is refused: {outcome} {document['details']}")
 
 
 def _check_accepted(case: Case, folder: Path, truth: Truth | None) -> None:
@@ -181,10 +181,10 @@ def _check_accepted(case: Case, folder: Path, truth: Truth | None) -> None:
     _demand(features["rois"][0]["voxels"] == qc["voxels"], "features.json and qc.json count differently")
     if truth is None:
         return
-    if case.owed is Owed.SAME:
+    if case.expected is Expected.SAME:
         same = np.array_equal(found.ct, truth.ct) and np.array_equal(found.seg, truth.seg)
         _demand(same and np.allclose(found.affine, truth.affine), "a harmless change altered voxels")
-    elif case.owed is Owed.SAME_OR_REFUSED:
+    elif case.expected is Expected.SAME_OR_REFUSED:
         _demand(_same_regions(found.regions(), truth.regions()), "a loss was accepted, with other voxels in the region")
 
 

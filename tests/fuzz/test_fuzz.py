@@ -15,7 +15,7 @@ from radiomics_job.limits import MEBIBYTE
 from radiomics_job.placement import PlacedMask
 from tests.fuzz import worker
 from tests.fuzz.cases import PARSERS, build
-from tests.fuzz.damage import Owed
+from tests.fuzz.damage import Expected
 from tests.fuzz.oracle import LIMITS, memory_bound
 from tests.fuzz.oracle import truth_of as truth_without_defect
 from tests.fuzz.report import Tally, tables
@@ -44,7 +44,7 @@ def test_a_case_depends_on_its_seed_and_number_only() -> None:
 @pytest.mark.parametrize("parser", PARSERS)
 def test_every_kind_of_case_is_built(parser: str) -> None:
     cases = [build(parser, SEED, number) for number in range(40)]
-    assert {case.owed for case in cases} == set(Owed) - ({Owed.TYPED} if parser == "zip" else set())
+    assert {case.expected for case in cases} == set(Expected) - ({Expected.TYPED} if parser == "zip" else set())
 
 
 Planted = Callable[..., Any]

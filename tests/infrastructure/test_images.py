@@ -150,9 +150,9 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, argument: str, words: s
     assert not [call for call in calls if " push " in call]
 
 
-def test_readme_names_every_image_and_every_output_it_needs() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_deployment_page_names_every_image_and_every_output_it_needs() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     for words in ("start-build", "builds/containers.zip", "<ImagesProjectName>", "radiomics salmon", "dragen"):
-        assert words in readme, f"a newcomer without Docker needs {words}"
-    for output in set(re.findall(r"<([A-Z][A-Za-z]+)>", readme)):
+        assert words in page, f"a newcomer without Docker needs {words}"
+    for output in set(re.findall(r"<([A-Z][A-Za-z]+)>", page)):
         assert output in template()["Outputs"], f"README.md names an output that there is not: {output}"

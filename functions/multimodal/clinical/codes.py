@@ -1,4 +1,4 @@
-"""Codes of what can be wrong with a row of a clinical table; each is explained in ``docs/outputs.md``."""
+"""Codes of validation errors of clinical rows, explained in docs/reference/reason-codes.md."""
 
 from enum import StrEnum
 

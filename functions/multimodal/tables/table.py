@@ -69,7 +69,7 @@ class RowProblem:
     column : str
         Name of the column in the header, or empty.
     code : str
-        One of the codes in ``docs/outputs.md``.
+        One of the codes in ``docs/reference/reason-codes.md``.
     message : str
         What is wrong and what to do. No value that could identify a person.
     scope : str

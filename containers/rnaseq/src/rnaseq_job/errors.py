@@ -43,7 +43,7 @@ class ReasonCode(StrEnum):
 
 
 EXIT_CODES: Final[Mapping[ReasonCode, int]] = {reason: 64 + number for number, reason in enumerate(ReasonCode)}
-"""64 and up: below are the shell's and the engines' own, 128 and up are signals. Listed in docs/outputs.md."""
+"""64 and up: below are the shell's and the engines' own, 128 and up are signals (docs/reference/reason-codes.md)."""
 
 
 class RnaseqJobError(Exception):
