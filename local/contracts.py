@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.project import ROOT
-from radiomics_job.feature_names import feature_names
-from radiomics_job.params import load_params
+from radiomics_job.parameters import feature_names, load_params
 
 PARAMS = ROOT / "containers" / "radiomics" / "src" / "radiomics_job" / "params"
 CONTRACTS = ROOT / "functions" / "multimodal" / "contracts" / "imaging_features"
