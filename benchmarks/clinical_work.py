@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from multimodal.clinical.table import ClinicalTable
-from multimodal.pipeline.package_files import load_dataset
+from multimodal.pipeline.dataset import load_dataset
 from multimodal.tables.table import UploadContext
 
 DATASET = "nsclc_radiogenomics"

@@ -18,7 +18,7 @@ from cli.errors import CommandError, UsageError
 from cli.project import DATASET, DATASET_FILES, PROGRAM, shown
 from cli.terminal import make_console, plural, print_error, print_line
 from multimodal.ledger.errors import ConfigurationError
-from multimodal.pipeline.package_files import load_dataset
+from multimodal.pipeline.dataset import load_dataset
 
 _MAX_HEADER = 256
 

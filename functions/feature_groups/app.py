@@ -1,13 +1,34 @@
 """Feature groups as configured. Trigger: CloudFormation (Custom::FeatureGroups), on every change of the code."""
 
+from functools import lru_cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from multimodal import bootstrap
 from multimodal.aws.cloudformation import respond
+from multimodal.aws.feature_store import GroupSettings, SageMakerGroups
+from multimodal.imaging.config import load_contract
 from multimodal.ledger.errors import MultimodalError
 from multimodal.observability import logger
+from multimodal.pipeline.dataset import load_dataset
+from multimodal.pipeline.groups import FeatureGroupDeployer
+from multimodal.settings import Name, Settings
+
+
+class FeatureGroupsSettings(Settings):
+    """Settings of `feature_groups`."""
+
+    FEATURE_STORE_BUCKET: Name
+    FEATURE_STORE_ROLE_ARN: Name
+    DATA_KEY_ARN: Name
+
+
+@lru_cache(maxsize=1)
+def deployer() -> FeatureGroupDeployer:
+    """Return the service, wired once per execution environment."""
+    s = FeatureGroupsSettings.from_environment()
+    groups = SageMakerGroups(GroupSettings(s.FEATURE_STORE_BUCKET, s.FEATURE_STORE_ROLE_ARN, s.DATA_KEY_ARN))
+    return FeatureGroupDeployer(groups, load_dataset, load_contract)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
@@ -17,7 +38,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         if event["RequestType"] != "Delete":
             wanted = event["ResourceProperties"]
             names = [n.strip() for n in wanted["DatasetNames"].split(",") if n.strip()]
-            data = {"Names": ",".join(bootstrap.ensure_groups().deploy(wanted["StackName"], names))}
+            data = {"Names": ",".join(deployer().deploy(wanted["StackName"], names))}
     except MultimodalError as error:
         failure = str(error)
         logger().error("feature groups are not as configured", reason=failure)

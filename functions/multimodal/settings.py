@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -43,16 +43,8 @@ class Settings(BaseModel):
             raise ConfigurationError(f"environment variables of the function are wrong: {wrong}") from error
 
 
-class ArrivalsSettings(Settings):
-    """Settings of ``arrivals``."""
-
-    LEDGER_TABLE: Name
-    RAW_BUCKET: Name
-    QUIET_PERIOD_SECONDS: Seconds
-
-
 class RunSettings(Settings):
-    """What ``sweep`` and ``plan_jobs`` share: how units are reviewed and claimed."""
+    """What `sweep` and `plan_jobs` share: how units are evaluated and claimed."""
 
     LEDGER_TABLE: Name
     RAW_BUCKET: Name
@@ -61,70 +53,3 @@ class RunSettings(Settings):
     FORCE_AFTER_SECONDS: Seconds
     RADIOMICS_IMAGE_URI: str = ""
     DATASET_NAMES: Names
-
-
-class SweepSettings(RunSettings):
-    """Settings of ``sweep``."""
-
-    IMAGING_STATE_MACHINE_ARN: Name
-    TABLES_STATE_MACHINE_ARN: Name
-    GENOMICS_ENGINE: Literal["salmon", "dragen"] = "salmon"
-    RNASEQ_IMAGE_URI: str = ""
-    BATCH_CPU_QUEUE_ARN: str = ""
-    BATCH_FPGA_QUEUE_ARN: str = ""
-    RNASEQ_JOB_DEFINITION_ARN: str = ""
-    DRAGEN_JOB_DEFINITION_ARN: str = ""
-
-    @property
-    def genomics_queue(self) -> str:
-        """Queue of the engine in use."""
-        return self.BATCH_FPGA_QUEUE_ARN if self.GENOMICS_ENGINE == "dragen" else self.BATCH_CPU_QUEUE_ARN
-
-    @property
-    def genomics_definition(self) -> str:
-        """Job definition of the engine in use."""
-        return self.DRAGEN_JOB_DEFINITION_ARN if self.GENOMICS_ENGINE == "dragen" else self.RNASEQ_JOB_DEFINITION_ARN
-
-    @property
-    def genomics_image(self) -> str:
-        """Image of the engine in use; empty while there is none, or no queue that could run it."""
-        return self.RNASEQ_IMAGE_URI if self.genomics_queue and self.genomics_definition else ""
-
-
-class PlanJobsSettings(RunSettings):
-    """Settings of ``plan_jobs``."""
-
-    MAX_CONCURRENCY: Annotated[int, Field(ge=1)]
-    MIN_VOLUME_GB: Annotated[int, Field(ge=5)]
-    TIME_LIMIT_SECONDS: Seconds
-
-
-class RecordOutcomeSettings(Settings):
-    """Settings of ``record_outcome``."""
-
-    LEDGER_TABLE: Name
-    PROCESSED_BUCKET: Name
-
-
-class FeatureIngestSettings(Settings):
-    """Settings of ``feature_ingest``."""
-
-    LEDGER_TABLE: Name
-    PROCESSED_BUCKET: Name
-
-
-class TableIngestSettings(Settings):
-    """Settings of ``table_ingest``."""
-
-    LEDGER_TABLE: Name
-    RAW_BUCKET: Name
-    PROCESSED_BUCKET: Name
-    DATASET_NAMES: Names
-
-
-class FeatureGroupsSettings(Settings):
-    """Settings of ``feature_groups``."""
-
-    FEATURE_STORE_BUCKET: Name
-    FEATURE_STORE_ROLE_ARN: Name
-    DATA_KEY_ARN: Name

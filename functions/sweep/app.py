@@ -1,16 +1,93 @@
-"""The minute's round over the ledger. Trigger: a schedule; anybody may invoke it in between."""
+"""The scheduled reconciler of the ledger, and re-run requests. Trigger: a schedule; operators may invoke it too."""
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from multimodal import bootstrap
+from multimodal.aws.batch import QueueJobs
+from multimodal.aws.ports import connect, metrics
+from multimodal.aws.state_machines import StepFunctionsRuns
+from multimodal.genomics.config import genomics_datasets
+from multimodal.genomics.jobs import JobStarter, RnaJobSettings
+from multimodal.genomics.readiness import GenomicsReadiness
+from multimodal.imaging.config import imaging_datasets
+from multimodal.imaging.plan import StudyStarter
+from multimodal.imaging.uploads import ImagingRules
+from multimodal.ledger.claim import Starter, UnitClaims
+from multimodal.ledger.evaluate import UnitEvaluator
+from multimodal.ledger.listing import CompletionTimeouts
+from multimodal.ledger.outcome import OutcomeRecorder
+from multimodal.ledger.ports import Ports
+from multimodal.ledger.unit import TABLES, Modality
 from multimodal.pipeline.messages import time_is_left
+from multimodal.pipeline.retry import requested_units, rerun
+from multimodal.pipeline.rules import all_rules, table_kinds
+from multimodal.pipeline.sweep import Sweep
+from multimodal.settings import Name, RunSettings
+from multimodal.tables.start import TableStarter
+
+
+class SweepSettings(RunSettings):
+    """Settings of `sweep`."""
+
+    IMAGING_STATE_MACHINE_ARN: Name
+    TABLES_STATE_MACHINE_ARN: Name
+    GENOMICS_ENGINE: Literal["salmon", "dragen"] = "salmon"
+    RNASEQ_IMAGE_URI: str = ""
+    BATCH_CPU_QUEUE_ARN: str = ""
+    BATCH_FPGA_QUEUE_ARN: str = ""
+    RNASEQ_JOB_DEFINITION_ARN: str = ""
+    DRAGEN_JOB_DEFINITION_ARN: str = ""
+
+    @property
+    def genomics_queue(self) -> str:
+        """Queue of the engine in use."""
+        return self.BATCH_FPGA_QUEUE_ARN if self.GENOMICS_ENGINE == "dragen" else self.BATCH_CPU_QUEUE_ARN
+
+    @property
+    def genomics_definition(self) -> str:
+        """Job definition of the engine in use."""
+        return self.DRAGEN_JOB_DEFINITION_ARN if self.GENOMICS_ENGINE == "dragen" else self.RNASEQ_JOB_DEFINITION_ARN
+
+    @property
+    def genomics_image(self) -> str:
+        """Image of the engine in use; empty while there is none, or no queue that could run it."""
+        return self.RNASEQ_IMAGE_URI if self.genomics_queue and self.genomics_definition else ""
+
+
+@lru_cache(maxsize=1)
+def ports() -> Ports:
+    """Return the ports, connected once per execution environment."""
+    settings = SweepSettings.from_environment()
+    return connect(settings.LEDGER_TABLE, settings.RAW_BUCKET, settings.PROCESSED_BUCKET)
+
+
+@lru_cache(maxsize=1)
+def sweep() -> Sweep:
+    """Return the service, wired once per execution environment."""
+    s = SweepSettings.from_environment()
+    genomics = genomics_datasets(s.DATASET_NAMES)
+    readiness = GenomicsReadiness(s.GENOMICS_ENGINE, s.genomics_image, s.RAW_BUCKET, genomics)
+    imaging = ImagingRules(ports().raw, s.RADIOMICS_IMAGE_URI, imaging_datasets(s.DATASET_NAMES))
+    rules_of = all_rules(ports(), imaging, readiness, table_kinds(ports(), s.STACK_NAME, s.DATASET_NAMES))
+    timeouts, claims = CompletionTimeouts(s.QUIET_PERIOD_SECONDS, s.FORCE_AFTER_SECONDS), UnitClaims(ports())
+    jobs = RnaJobSettings(s.RAW_BUCKET, s.PROCESSED_BUCKET, s.GENOMICS_ENGINE, s.genomics_image)
+    queue = QueueJobs(s.genomics_queue, s.genomics_definition)
+    starters: dict[str, Starter] = {
+        Modality.IMAGING.value: StudyStarter(StepFunctionsRuns(s.IMAGING_STATE_MACHINE_ARN), claims),
+        Modality.GENOMICS.value: JobStarter(ports(), queue, claims, jobs, genomics),
+        TABLES: TableStarter(ports(), StepFunctionsRuns(s.TABLES_STATE_MACHINE_ARN), claims),
+    }
+    return Sweep(ports(), UnitEvaluator(ports(), timeouts, rules_of), OutcomeRecorder(ports()), starters)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Look at the units that are due and start those that are ready."""
+    """Check the units that are due and start those that are ready; `action: rerun` requests runs of named units."""
     try:
-        return dict(bootstrap.sweep().run(time_is_left(context)))
+        if "action" in event:
+            units = requested_units(event)
+            return rerun(ports(), units)
+        return dict(sweep().run(time_is_left(context)))
     finally:
-        bootstrap.metrics().flush()
+        metrics().flush()

@@ -1,27 +1,80 @@
 """A table into Feature Store, step by step. Called by the state machine for tables."""
 
+from functools import lru_cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from multimodal import bootstrap
+from multimodal.aws.feature_store import SageMakerRecords
+from multimodal.aws.ports import connect, metrics
 from multimodal.ledger.errors import InvalidRequestError
+from multimodal.ledger.outcome import OutcomeRecorder
+from multimodal.ledger.ports import Ports
 from multimodal.pipeline.messages import time_is_left
+from multimodal.pipeline.rules import table_kinds
+from multimodal.settings import Name, Names, Settings
+from multimodal.tables.check import CheckTable
+from multimodal.tables.finish import FailTable, FinishTable
+from multimodal.tables.ingest import IngestPart
 from multimodal.tables.limits import READ_RESERVE_MS, WRITE_RESERVE_MS
+from multimodal.tables.run import TableRuns
+from multimodal.tables.spool import sqlite_spool
+
+
+class TableIngestSettings(Settings):
+    """Settings of `table_ingest`."""
+
+    LEDGER_TABLE: Name
+    RAW_BUCKET: Name
+    PROCESSED_BUCKET: Name
+    DATASET_NAMES: Names
+
+
+@lru_cache(maxsize=1)
+def ports() -> Ports:
+    """Return the ports, connected once per execution environment."""
+    settings = TableIngestSettings.from_environment()
+    return connect(settings.LEDGER_TABLE, settings.RAW_BUCKET, settings.PROCESSED_BUCKET)
+
+
+@lru_cache(maxsize=1)
+def check_table() -> CheckTable:
+    """Return the service that reads a table."""
+    s = TableIngestSettings.from_environment()
+    kind_of = table_kinds(ports(), s.STACK_NAME, s.DATASET_NAMES)
+    return CheckTable(TableRuns(ports()), OutcomeRecorder(ports()), ports(), sqlite_spool, kind_of)
+
+
+@lru_cache(maxsize=1)
+def ingest_part() -> IngestPart:
+    """Return the service that writes records."""
+    return IngestPart(TableRuns(ports()), ports(), SageMakerRecords())
+
+
+@lru_cache(maxsize=1)
+def finish_table() -> FinishTable:
+    """Return the service that ends a run."""
+    return FinishTable(TableRuns(ports()), OutcomeRecorder(ports()), ports())
+
+
+@lru_cache(maxsize=1)
+def fail_table() -> FailTable:
+    """Return the service that ends a run that broke off."""
+    return FailTable(TableRuns(ports()), OutcomeRecorder(ports()))
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Take one step of a run: ``check``, ``ingest`` a part, ``finish``, or ``fail`` with the error that ended it."""
+    """Take one step of a run: `check`, `ingest` a part, `finish`, or `fail` with the error that ended it."""
     try:
         match event:
             case {"step": "check", "run_id": str(run)}:
-                return bootstrap.check_table()(run, time_is_left(context, READ_RESERVE_MS))
+                return check_table()(run, time_is_left(context, READ_RESERVE_MS))
             case {"step": "ingest", "run_id": str(run), "part": int(part)}:
-                return bootstrap.ingest_part()(run, part, time_is_left(context, WRITE_RESERVE_MS))
+                return ingest_part()(run, part, time_is_left(context, WRITE_RESERVE_MS))
             case {"step": "finish", "run_id": str(run)}:
-                return bootstrap.finish_table()(run)
+                return finish_table()(run)
             case {"step": "fail", "run_id": str(run), "error": dict(error)}:
-                return bootstrap.fail_table()(run, error)
+                return fail_table()(run, error)
         raise InvalidRequestError('step must be "check", "ingest" (with part), "finish" or "fail" (with error)')
     finally:
-        bootstrap.metrics().flush()
+        metrics().flush()

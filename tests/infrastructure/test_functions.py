@@ -1,4 +1,4 @@
-"""Every function: its folder, its role, its log group, its settings."""
+"""Every function: its folder, its role, its log group, its"""
 
 import re
 from pathlib import Path
@@ -7,19 +7,25 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from multimodal import settings
+from arrivals.app import ArrivalsSettings
+from feature_groups.app import FeatureGroupsSettings
+from feature_ingest.app import FeatureIngestSettings
+from plan_jobs.app import PlanJobsSettings
+from record_outcome.app import RecordOutcomeSettings
+from sweep.app import SweepSettings
+from table_ingest.app import TableIngestSettings
 from tests.infrastructure.support import ROOT, expanded, properties, resolve, resources, template
 
 FUNCTIONS = sorted(resources("AWS::Serverless::Function"))
 COMMON = template()["Globals"]["Function"]
 SETTINGS: dict[str, type[BaseModel]] = {
-    "ArrivalsFunction": settings.ArrivalsSettings,
-    "SweepFunction": settings.SweepSettings,
-    "PlanJobsFunction": settings.PlanJobsSettings,
-    "RecordOutcomeFunction": settings.RecordOutcomeSettings,
-    "TableIngestFunction": settings.TableIngestSettings,
-    "FeatureIngestFunction": settings.FeatureIngestSettings,
-    "FeatureGroupsFunction": settings.FeatureGroupsSettings,
+    "ArrivalsFunction": ArrivalsSettings,
+    "SweepFunction": SweepSettings,
+    "PlanJobsFunction": PlanJobsSettings,
+    "RecordOutcomeFunction": RecordOutcomeSettings,
+    "TableIngestFunction": TableIngestSettings,
+    "FeatureIngestFunction": FeatureIngestSettings,
+    "FeatureGroupsFunction": FeatureGroupsSettings,
 }
 ASYNCHRONOUS = ["SweepFunction", "RecordOutcomeFunction", "FeatureGroupsFunction"]
 """Invoked by rules and by CloudFormation; the others by a queue's poller or by the state machine."""

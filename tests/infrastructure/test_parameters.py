@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from multimodal.pipeline.package_files import load_dataset
+from multimodal.pipeline.dataset import load_dataset
 from tests.infrastructure.support import ROOT, properties, resolve, resources, template
 
 PARAMETERS: dict[str, dict[str, Any]] = template()["Parameters"]

@@ -7,7 +7,8 @@ import pytest
 
 from multimodal.imaging.jobs import JobSettings, map_item
 from multimodal.ledger.claim import PlannedUnit
-from multimodal.pipeline.arrivals import KeyKind, parse_key
+from multimodal.ledger.upload_key import KeyKind
+from multimodal.pipeline.arrivals import parse_key
 from multimodal.pipeline.messages import parsed_uploads
 from tests.infrastructure.support import STATEMACHINES, all_states, properties
 from tests.infrastructure.test_functions import FUNCTIONS, snake_case

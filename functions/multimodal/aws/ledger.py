@@ -63,7 +63,7 @@ class DynamoDbLedger:
         """Return the item as it is now (strongly consistent)."""
         with translated("read the ledger"):
             answer = self._client.get_item(TableName=self._table, Key={"unit_id": unit_id}, ConsistentRead=True)
-        return _item_from(answer["Item"]) if "Item" in answer else None
+        return _item_from(answer["Item"]) if "dataset" in answer.get("Item", {}) else None
 
     def update(self, item: LedgerItem, changes: Changes) -> bool:
         """Apply changes if the item is still as it was read; return whether they were applied."""
@@ -192,5 +192,6 @@ def _item_from(row: Mapping[str, Any]) -> LedgerItem:
         due_at=whole("due_at") or None,
         reason_code=row.get("reason_code"),
         record_hash=row.get("record_hash"),
+        is_note=row.get("kind") == "note",
         times={name: whole(name) for name in _TIME_NAMES if name in row},
     )

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, TypeAdapter
 
 from multimodal.clinical.config import STAGES, ClinicalConfig, Column, Condition, DatedBy, Stage
 from multimodal.features.group import FeatureGroupSpec, check_group
+from multimodal.ledger.dataset_file import load_section
 from multimodal.ledger.errors import ConfigurationError
 
 _AGE = re.compile(r"\bage\b(?! of )", re.IGNORECASE)
@@ -33,6 +34,14 @@ def linted(config: ClinicalConfig) -> ClinicalConfig:
 
 UsableConfig = Annotated[ClinicalConfig, AfterValidator(linted)]
 """A configuration whose parts fit each other."""
+
+_SECTION: TypeAdapter[ClinicalConfig] = TypeAdapter(UsableConfig)
+
+
+def clinical_datasets(names: Iterable[str]) -> dict[str, ClinicalConfig]:
+    """Return the clinical section of those of the deployed datasets that have one."""
+    sections = {name: load_section(name, "clinical", _SECTION) for name in names}
+    return {name: section for name, section in sections.items() if section is not None}
 
 
 def problems(config: ClinicalConfig) -> Iterator[str]:

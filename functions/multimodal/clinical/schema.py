@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from multimodal.clinical.config import ClinicalConfig, Column, DateDifference, Flag, Number, OneHot, Ordinal, Survival
 from multimodal.features.group import FeatureGroupSpec, check_group
-from multimodal.pipeline.dataset import DatasetConfig
 
 LABELS = "labels"
 
@@ -16,7 +15,7 @@ def group_name(stack: str, dataset: str, content: str, version: int) -> str:
     return f"{stack}-{dataset}-{part}-v{version}"
 
 
-def clinical_groups(stack: str, dataset: DatasetConfig) -> list[FeatureGroupSpec]:
+def clinical_groups(stack: str, dataset: str, config: ClinicalConfig) -> list[FeatureGroupSpec]:
     """Return the groups of a dataset's clinical table: one per stage that has features, and the labels.
 
     Raises
@@ -24,8 +23,7 @@ def clinical_groups(stack: str, dataset: DatasetConfig) -> list[FeatureGroupSpec
     ConfigurationError
         When a name is not one that Feature Store takes.
     """
-    assert dataset.clinical is not None  # noqa: S101 – callers select datasets with a clinical table
-    specs = group_specs(stack, dataset.name, dataset.clinical)
+    specs = group_specs(stack, dataset, config)
     for spec in specs.values():
         check_group(spec)
     return list(specs.values())

@@ -1,11 +1,12 @@
 """What a dataset's configuration file says (``functions/datasets/<name>.yaml``)."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
-from multimodal.ledger.dataset_file import StrictModel
+from multimodal.ledger.dataset_file import StrictModel, load_section, require_section
 
 LibraryType = Literal["A", "IU", "ISR", "ISF", "U", "SR", "SF"]
 """Salmon's and DRAGEN's names; ``A`` lets the engine detect it."""
@@ -124,3 +125,22 @@ class GenomicsConfig(StrictModel):
                 "brings no annotation to translate by: name the panel's genes as the matrix does"
             )
         return self
+
+
+_SECTION = TypeAdapter(GenomicsConfig)
+
+
+def genomics_config(dataset: str) -> GenomicsConfig:
+    """Return the genomics section of a dataset's file; `ConfigurationError` when it has none or it is not valid."""
+    return require_section(dataset, "genomics", _SECTION)
+
+
+def genomics_datasets(names: Iterable[str]) -> dict[str, GenomicsConfig]:
+    """Return the genomics section of those of the deployed datasets that have one."""
+    sections = {name: load_section(name, "genomics", _SECTION) for name in names}
+    return {name: section for name, section in sections.items() if section is not None}
+
+
+def matrix_datasets(names: Iterable[str]) -> dict[str, GenomicsConfig]:
+    """Return the genomics section of those of the deployed datasets that take a ready expression matrix."""
+    return {name: section for name, section in genomics_datasets(names).items() if section.matrix}

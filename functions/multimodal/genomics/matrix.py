@@ -9,6 +9,7 @@ from typing import Any
 from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, Record
 from multimodal.features.record import fit
 from multimodal.genomics.assays import pin_assay
+from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.expression import PanelValues, panel_values
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_header import MAX_COLUMNS, MatrixHeader, read_header
@@ -17,7 +18,6 @@ from multimodal.genomics.records import matrix_assay
 from multimodal.genomics.schema import gene_feature, rna_group
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ledger
-from multimodal.pipeline.dataset import DatasetConfig
 from multimodal.tables.rows import TableRows
 from multimodal.tables.table import (
     Definitions,
@@ -45,8 +45,9 @@ class ExpressionMatrix:
 
     Parameters
     ----------
-    dataset : DatasetConfig
-        A dataset whose genomics part takes a matrix.
+    dataset : str
+    config : GenomicsConfig
+        The dataset's genomics section, which takes a matrix.
     stack : str
         Stack name, the first part of a group's name.
     header : sequence of str
@@ -58,22 +59,23 @@ class ExpressionMatrix:
 
     Examples
     --------
-    >>> reader = ExpressionMatrix(dataset, "stack", header, rows, upload)  # doctest: +SKIP
+    >>> reader = ExpressionMatrix("d", config, "stack", header, rows, upload)  # doctest: +SKIP
     >>> [r.record["case_id"] for batch in reader.batches() for r in batch.records]  # doctest: +SKIP
     ['R01-003', 'R01-004']
     """
 
     def __init__(
         self,
-        dataset: DatasetConfig,
+        dataset: str,
+        config: GenomicsConfig,
         stack: str,
         header: Sequence[str],
         rows: Iterable[tuple[int, Sequence[str]]],
         upload: UploadContext,
     ) -> None:
-        assert dataset.genomics is not None and dataset.genomics.matrix is not None  # noqa: S101, PT018 – see above
-        self._genomics, self._matrix = dataset.genomics, dataset.genomics.matrix
-        self._spec, self._rows, self._upload = rna_group(stack, dataset), iter(rows), upload
+        assert config.matrix is not None  # noqa: S101 – see above
+        self._genomics, self._matrix = config, config.matrix
+        self._spec, self._rows, self._upload = rna_group(stack, dataset, config), iter(rows), upload
         self._missing = frozenset({"", *self._matrix.missing})
         self._combine = combine_of(self._matrix)
         self._first_row = header
@@ -227,19 +229,18 @@ def _wrong_length(number: int, found: int, expected: int) -> RowProblem:
     return RowProblem(number, None, "", "ROW_LENGTH", message)
 
 
-def matrix_definitions(stack: str, dataset: DatasetConfig) -> dict[str, dict[str, str]]:
+def matrix_definitions(stack: str, dataset: str, config: GenomicsConfig) -> dict[str, dict[str, str]]:
     """Return what the features of a dataset's matrix mean: group → feature → a text that changes with the meaning.
 
     The unit is in the features' names, and the assay is kept beside the group.
     """
-    config = dataset.genomics
-    assert config is not None and config.matrix is not None  # noqa: S101, PT018 – callers select such datasets
+    assert config.matrix is not None  # noqa: S101 – callers select such datasets
     meaning = {"scale": config.matrix.scale, "when_missing": config.matrix.when_missing}
     genes = {
         gene_feature(gene, config.unit): json.dumps({"gene": config.matrix.key_of(gene), **meaning}, sort_keys=True)
         for gene in config.panel
     }
-    return {rna_group(stack, dataset).name: genes}
+    return {rna_group(stack, dataset, config).name: genes}
 
 
 MAX_ROW = 8_000_000
@@ -263,7 +264,7 @@ class MatrixTables:
         Name → configuration, for those datasets that take a matrix.
     """
 
-    def __init__(self, ledger: Ledger, stack: str, datasets: Mapping[str, DatasetConfig]) -> None:
+    def __init__(self, ledger: Ledger, stack: str, datasets: Mapping[str, GenomicsConfig]) -> None:
         self._ledger, self._stack, self._datasets = ledger, stack, datasets
 
     def takes(self, dataset: str) -> bool:
@@ -272,23 +273,22 @@ class MatrixTables:
 
     def definitions(self, dataset: str) -> Definitions:
         """Return what the panel's features mean."""
-        return matrix_definitions(self._stack, self._datasets[dataset])
+        return matrix_definitions(self._stack, dataset, self._datasets[dataset])
 
     def open(
         self, dataset: str, chunks: Iterable[bytes], upload: UploadContext, previous: Mapping[str, Any] | None
     ) -> TableReader:
         """Return the reader of a matrix; it is compared with no earlier one."""
         config = self._datasets[dataset]
-        assert config.genomics is not None  # noqa: S101 – it takes a matrix
-        panel = frozenset(config.genomics.panel)
+        panel = frozenset(config.panel)
         rows = TableRows(chunks, lambda cells: _score(cells, panel), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
-        return ExpressionMatrix(config, self._stack, rows.header, _numbered(rows), upload)
+        return ExpressionMatrix(dataset, config, self._stack, rows.header, _numbered(rows), upload)
 
     def admit(self, dataset: str) -> None:
         """Refuse a matrix whose assay is not the group's (``ASSAY_MISMATCH``)."""
         config = self._datasets[dataset]
-        assert config.genomics is not None and config.genomics.matrix is not None  # noqa: S101, PT018 – it takes one
-        pin_assay(self._ledger, rna_group(self._stack, config).name, matrix_assay(config.genomics.matrix))
+        assert config.matrix is not None  # noqa: S101 – it takes one
+        pin_assay(self._ledger, rna_group(self._stack, dataset, config).name, matrix_assay(config.matrix))
 
 
 def _score(cells: Sequence[str], panel: frozenset[str]) -> int:

@@ -1,6 +1,6 @@
 """``run.json`` and the panel's values into a Feature Store record."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, FeatureGroupSpec, Record
 from multimodal.features.record import fit, uploaded_at
 from multimodal.genomics.assays import pin_assay
-from multimodal.genomics.config import MatrixConfig
+from multimodal.genomics.config import GenomicsConfig, MatrixConfig, genomics_config
 from multimodal.genomics.expression import PanelValues, gene_ids, panel_values, read_tpm
 from multimodal.genomics.references import manifest_key, transcripts_key
 from multimodal.genomics.schema import ASSAY, rna_group
@@ -17,7 +17,6 @@ from multimodal.imaging.records import parse_document
 from multimodal.ledger.errors import BadInputError, Reason, RetryableError
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Unit
-from multimodal.pipeline.dataset import DatasetConfig
 
 
 def assay_of(document: Mapping[str, Any]) -> dict[str, str]:
@@ -166,13 +165,10 @@ class RnaRecords:
     ports : Ports
     stack : str
         Stack name, the first part of a group's name.
-    datasets : callable
-        Name → dataset configuration.
     """
 
     ports: Ports
     stack: str
-    datasets: Callable[[str], DatasetConfig]
 
     def parse(self, text: str | None) -> Mapping[str, Any]:
         """Return the parsed ``run.json``."""
@@ -180,17 +176,16 @@ class RnaRecords:
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the RNA-seq group and the case's record."""
-        unit, config = item.unit, self.datasets(item.unit.dataset)
-        spec, genes_key = rna_group(self.stack, config), unit.result_key(document["files"]["genes"])
+        unit, config = item.unit, genomics_config(item.unit.dataset)
+        spec, genes_key = rna_group(self.stack, unit.dataset, config), unit.result_key(document["files"]["genes"])
         panel = self._panel(config, document, genes_key)
         uris = {"genes_uri": self.ports.processed.uri(genes_key), "source_uri": self.ports.processed.uri(key)}
         record = build_rna_record(document, unit, spec, panel, uris, uploaded_at(item))
         pin_assay(self.ports.ledger, spec.name, assay_of(document))
         return spec, record
 
-    def _panel(self, config: DatasetConfig, document: Mapping[str, Any], genes_key: str) -> PanelValues:
-        assert config.genomics is not None  # noqa: S101 – cases of datasets without genomics are never processed
-        panel, transcripts = config.genomics.panel, self._transcripts(document["assay"])
+    def _panel(self, config: GenomicsConfig, document: Mapping[str, Any], genes_key: str) -> PanelValues:
+        panel, transcripts = config.panel, self._transcripts(document["assay"])
         table = self.ports.processed.lines(genes_key)
         if transcripts is None or table is None:
             raise RetryableError("the gene table or the reference's table of transcripts is not there (yet)")

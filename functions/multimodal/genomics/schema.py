@@ -1,11 +1,20 @@
 """Definitions of the feature groups: a pure function of a dataset's configuration and of a parameter file."""
 
-from multimodal.features.group import FeatureGroupSpec, FeatureType, check_group
-from multimodal.genomics.config import ExpressionUnit
-from multimodal.imaging.records import LEADING
-from multimodal.pipeline.dataset import DatasetConfig
+from multimodal.features.group import (
+    EVENT_TIME,
+    EVENT_TIME_SOURCE,
+    RECORD_ID,
+    FeatureGroupSpec,
+    FeatureType,
+    check_group,
+)
+from multimodal.genomics.config import ExpressionUnit, GenomicsConfig
 
-RNA_LEADING = LEADING[:3]
+RNA_LEADING: tuple[tuple[str, FeatureType], ...] = (
+    (RECORD_ID, FeatureType.STRING),
+    (EVENT_TIME, FeatureType.STRING),
+    (EVENT_TIME_SOURCE, FeatureType.STRING),
+)
 
 
 _PANEL: tuple[tuple[str, FeatureType], ...] = (
@@ -68,7 +77,7 @@ def _in_names(text: str) -> str:
     return text.replace("-", "_").replace(".", "_")
 
 
-def rna_group(stack: str, dataset: DatasetConfig) -> FeatureGroupSpec:
+def rna_group(stack: str, dataset: str, config: GenomicsConfig) -> FeatureGroupSpec:
     """Return the dataset's RNA-seq group.
 
     Raises
@@ -76,9 +85,7 @@ def rna_group(stack: str, dataset: DatasetConfig) -> FeatureGroupSpec:
     ConfigurationError
         When a name is not one that Feature Store takes, or a gene is listed twice.
     """
-    config = dataset.genomics
-    assert config is not None  # noqa: S101 – callers select datasets with genomics
-    name = f"{stack}-{dataset.name}-rna-v{config.group_version}"
+    name = f"{stack}-{dataset}-rna-v{config.group_version}"
     genes = tuple((gene_feature(gene, config.unit), FeatureType.FRACTIONAL) for gene in config.panel)
     spec = FeatureGroupSpec(name, (*RNA_LEADING, *genes, *(MATRIX_TRAILING if config.matrix else RNA_TRAILING)))
     check_group(spec)

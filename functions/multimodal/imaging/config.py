@@ -1,17 +1,24 @@
-"""What a dataset's configuration file says (``functions/datasets/<name>.yaml``)."""
+"""The imaging section of a dataset file, and what the radiomics parameter file that it names yields."""
 
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
-from multimodal.ledger.dataset_file import Pattern, StrictModel
+from multimodal.ledger.dataset_file import Pattern, StrictModel, load_section, require_section
+from multimodal.ledger.errors import ConfigurationError
+
+CONTRACTS = Path(__file__).resolve().parents[1] / "contracts" / "imaging_features"
 
 
 class RoiChoice(StrictModel):
     """Which region of interest of a study is measured.
 
-    ``label`` and ``property_code`` are regular expressions searched in a segment's label and in its coded property
-    (``scheme:value:meaning``). A study with a lone region needs neither.
+    `label` and `property_code` are regular expressions searched in a segment's label and in its coded property
+    (`scheme:value:meaning`). A study with a lone region needs neither.
     """
 
     label: Pattern = None
@@ -20,8 +27,50 @@ class RoiChoice(StrictModel):
 
 
 class ImagingConfig(StrictModel):
-    """Imaging part: the radiomics parameter file by name, the ROI choice and the version of the feature group."""
+    """Imaging section: the radiomics parameter file by name, the ROI choice and the version of the feature group."""
 
     params: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
     group_version: Annotated[int, Field(ge=1)] = 1
     roi: RoiChoice = RoiChoice()
+
+
+_SECTION = TypeAdapter(ImagingConfig)
+
+
+def imaging_config(dataset: str) -> ImagingConfig:
+    """Return the imaging section of a dataset's file; `ConfigurationError` when it has none or it is not valid."""
+    return require_section(dataset, "imaging", _SECTION)
+
+
+def imaging_datasets(names: Iterable[str]) -> frozenset[str]:
+    """Return those of the deployed datasets that have an imaging section."""
+    return frozenset(name for name in names if load_section(name, "imaging", _SECTION) is not None)
+
+
+@dataclass(frozen=True)
+class ParameterContract:
+    """What a radiomics parameter file yields: the features it yields and the hash of its settings.
+
+    The files under `contracts/imaging_features/` are written by `make contracts` from the container's parameter
+    files; a contract test keeps both equal.
+    """
+
+    name: str
+    params_hash: str
+    features: tuple[str, ...]
+
+
+def load_contract(params: str, folder: Path = CONTRACTS) -> ParameterContract:
+    """Return what the radiomics parameter file `params` yields.
+
+    Raises
+    ------
+    ConfigurationError
+        When the contract file is missing.
+    """
+    try:
+        document = json.loads((folder / f"{params}.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        message = f"there is no contract for the parameter file {params!r}; make it with: make contracts"
+        raise ConfigurationError(message) from error
+    return ParameterContract(document["params"], document["params_hash"], tuple(document["features"]))

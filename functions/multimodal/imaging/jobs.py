@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from multimodal.imaging.config import ImagingConfig
 from multimodal.ledger.claim import PlannedUnit, RunPaths
 from multimodal.ledger.listing import Listing, is_archive_of
 from multimodal.ledger.unit import Unit
-from multimodal.pipeline.dataset import DatasetConfig
 
 MAX_JOB_ATTEMPTS = 2
 """A job that fails for the machine's or the program's fault is run once more under the next name."""
@@ -57,7 +57,7 @@ def job_document(
     image: str,
     planned: Sequence[PlannedUnit],
     listings: Mapping[str, Listing],
-    datasets: Mapping[str, DatasetConfig],
+    datasets: Mapping[str, ImagingConfig],
 ) -> dict[str, Any]:
     """Return ``job.json``: what the container is told of its units (``job.schema.json``)."""
     names = sorted({u.dataset for u in planned})
@@ -67,7 +67,7 @@ def job_document(
         "run_id": run,
         "image": image,
         "units": [_job_unit(u, listings[u.unit_id]) for u in planned],
-        "datasets": {name: _imaging_settings(datasets[name]) for name in names},
+        "datasets": {name: {"params": datasets[name].params, "roi": datasets[name].roi.model_dump()} for name in names},
     }
 
 
@@ -81,11 +81,6 @@ def _job_unit(planned: PlannedUnit, listing: Listing) -> dict[str, Any]:
         "path": input_path(unit, listing),
         "content_version": planned.content_version,
     }
-
-
-def _imaging_settings(config: DatasetConfig) -> dict[str, Any]:
-    assert config.imaging is not None  # noqa: S101 – a claimed imaging unit has an imaging section
-    return {"params": config.imaging.params, "roi": config.imaging.roi.model_dump()}
 
 
 def map_item(run: str, planned: Sequence[PlannedUnit], settings: JobSettings, attempt: int = 1) -> dict[str, Any]:

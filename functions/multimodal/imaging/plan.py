@@ -1,9 +1,10 @@
 """A run's units into jobs: manifests, job files and the array that the Map reads."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from multimodal.imaging.config import imaging_config
 from multimodal.imaging.jobs import JobSettings, job_document, job_id, manifest_document, map_item, pack
 from multimodal.imaging.uploads import note_subject_without_study, studies_of
 from multimodal.ledger.claim import PlannedUnit, RunPaths, UnitClaims, listing_from
@@ -13,7 +14,6 @@ from multimodal.ledger.ports import JobCounter, Ports, Runs
 from multimodal.ledger.unit import Status, Unit
 from multimodal.ledger.upload_key import is_safe_segment
 from multimodal.observability import logger
-from multimodal.pipeline.dataset import DatasetConfig
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,6 @@ class RunPlanner:
         Buckets, image, limits.
     max_concurrency : int
         Most jobs at once over all runs.
-    datasets : callable
-        Name → configuration.
     """
 
     ports: Ports
@@ -72,7 +70,6 @@ class RunPlanner:
     subject_claims: SubjectClaims
     settings: JobSettings
     max_concurrency: int
-    datasets: Callable[[str], DatasetConfig]
 
     def plan(self, execution_name: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Plan a run and return what the state machine goes on with.
@@ -125,7 +122,7 @@ class RunPlanner:
     def _write_job(self, run: str, planned: Sequence[PlannedUnit]) -> dict[str, Any]:
         paths, identity = RunPaths(run), job_id(planned, self.settings.image_uri)
         listings = {u.unit_id: listing_from(self.ports.processed.read_json(u.listing_key) or {}) for u in planned}
-        datasets = {u.dataset: self.datasets(u.dataset) for u in planned}
+        datasets = {u.dataset: imaging_config(u.dataset) for u in planned}
         manifest = manifest_document(self.settings.raw_bucket, list(listings.values()))
         self.ports.processed.write_json(paths.manifest(identity), manifest)
         document = job_document(run, self.settings.image_uri, planned, listings, datasets)

@@ -1,7 +1,7 @@
 """Results into Feature Store records: ``features.json``, and what fits any group."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,10 +18,10 @@ from multimodal.features.group import (
     check_group,
 )
 from multimodal.features.record import EVENT_TIME_PATTERN, fit, uploaded_at
+from multimodal.imaging.config import ImagingConfig, ParameterContract, imaging_config, load_contract
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Unit
-from multimodal.pipeline.dataset import DatasetConfig
 
 
 def build_record(
@@ -199,19 +199,6 @@ LEADING: tuple[tuple[str, FeatureType], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class ParameterContract:
-    """What a radiomics parameter file promises: the features it yields and the hash of its settings.
-
-    The files under ``contracts/imaging_features/`` are written by ``make contracts`` from the container's parameter
-    files; a contract test keeps both equal.
-    """
-
-    name: str
-    params_hash: str
-    features: tuple[str, ...]
-
-
 TRAILING: tuple[tuple[str, FeatureType], ...] = (
     ("manufacturer", FeatureType.STRING),
     ("model", FeatureType.STRING),
@@ -233,7 +220,7 @@ TRAILING: tuple[tuple[str, FeatureType], ...] = (
 )
 
 
-def imaging_group(stack: str, dataset: DatasetConfig, params: ParameterContract) -> FeatureGroupSpec:
+def imaging_group(stack: str, dataset: str, config: ImagingConfig, params: ParameterContract) -> FeatureGroupSpec:
     """Return the dataset's imaging group.
 
     Raises
@@ -241,8 +228,7 @@ def imaging_group(stack: str, dataset: DatasetConfig, params: ParameterContract)
     ConfigurationError
         When a name is not one that Feature Store takes; the message names it.
     """
-    assert dataset.imaging is not None  # noqa: S101 – callers select datasets with imaging
-    name = f"{stack}-{dataset.name}-imaging-v{dataset.imaging.group_version}"
+    name = f"{stack}-{dataset}-imaging-v{config.group_version}"
     values = tuple((feature, FeatureType.FRACTIONAL) for feature in params.features)
     spec = FeatureGroupSpec(name, (*LEADING, *values, *TRAILING))
     check_group(spec)
@@ -258,14 +244,10 @@ class ImagingRecords:
     ports : Ports
     stack : str
         Stack name, the first part of a group's name.
-    datasets, contracts : callable
-        Name → dataset configuration, name → what a parameter file yields.
     """
 
     ports: Ports
     stack: str
-    datasets: Callable[[str], DatasetConfig]
-    contracts: Callable[[str], ParameterContract]
 
     def parse(self, text: str | None) -> Mapping[str, Any]:
         """Return the parsed ``features.json``."""
@@ -277,14 +259,13 @@ class ImagingRecords:
         return spec, build_record(document, item.unit, spec, self.ports.processed.uri(key), uploaded_at(item))
 
     def _spec_for(self, unit: Unit, document: Mapping[str, Any]) -> FeatureGroupSpec:
-        config = self.datasets(unit.dataset)
-        assert config.imaging is not None  # noqa: S101 – units of datasets without imaging are never processed
-        contract = self.contracts(config.imaging.params)
+        config = imaging_config(unit.dataset)
+        contract = load_contract(config.params)
         found = document["provenance"]["params_hash"]
         if found != contract.params_hash:
             message = (
                 f"the features were computed with other settings than {contract.name} of group version "
-                f"{config.imaging.group_version}; deploy the matching image, or raise group_version"
+                f"{config.group_version}; deploy the matching image, or raise group_version"
             )
             raise BadInputError(Reason.PARAMS_MISMATCH, message, {"found": found, "expected": contract.params_hash})
-        return imaging_group(self.stack, config, contract)
+        return imaging_group(self.stack, unit.dataset, config, contract)

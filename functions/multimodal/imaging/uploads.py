@@ -130,40 +130,36 @@ _LAYOUT_RULE = (
 
 
 @dataclass(frozen=True)
-class Readiness:
-    """What the deployment can process.
+class ImagingRules:
+    """`Rules` of imaging studies.
 
     Parameters
     ----------
+    raw : ObjectStore
+        RawBucket.
     image_uri : str
         The radiomics image; empty while none was given.
     datasets : frozenset of str
-        Names of the datasets that have an imaging configuration.
+        Names of the datasets that have an imaging section.
     """
 
+    raw: ObjectStore
     image_uri: str
     datasets: frozenset[str]
 
-
-class ImagingRules:
-    """:class:`multimodal.ledger.evaluate.Rules` of imaging studies."""
-
-    def __init__(self, raw: ObjectStore, readiness: Readiness) -> None:
-        self._raw, self._readiness = raw, readiness
-
     def list_objects(self, unit: Unit) -> Listing:
         """List the study's folder and its zip."""
-        return list_study(self._raw, unit)
+        return list_study(self.raw, unit)
 
     def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
         """Decide by zip, marker or quiet period."""
-        if item.unit.dataset not in self._readiness.datasets:
+        if item.unit.dataset not in self.datasets:
             return quarantine_unknown_dataset(item.unit)
-        return decide(item, listing, expected_object_count(self._raw, listing), timeouts, now)
+        return decide(item, listing, expected_object_count(self.raw, listing), timeouts, now)
 
     def blocked(self, unit: Unit) -> Blocked | None:
         """Say that no image is deployed."""
-        if self._readiness.image_uri:
+        if self.image_uri:
             return None
         message = (
             "no radiomics image is deployed; push one, deploy with RadiomicsImageUri, and the unit starts by itself"

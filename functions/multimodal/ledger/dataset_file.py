@@ -1,9 +1,18 @@
-"""What a dataset's configuration file says (``functions/datasets/<name>.yaml``)."""
+"""Dataset files (`functions/datasets/<name>.yaml`): each modality validates the header and its own section."""
 
 import re
-from typing import Annotated
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from multimodal.ledger.errors import ConfigurationError
+
+DATASETS = Path(__file__).resolve().parents[2] / "datasets"
+
+T = TypeVar("T")
 
 
 class StrictModel(BaseModel):
@@ -23,5 +32,89 @@ def _compiles(pattern: str) -> str:
 RequiredPattern = Annotated[str, AfterValidator(_compiles)]
 """A text that compiles as a regular expression."""
 
-
 Pattern = RequiredPattern | None
+
+
+class DatasetHeader(BaseModel):
+    """What every dataset file states, whatever its modalities."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+    description: str = ""
+
+
+_HEADER = TypeAdapter(DatasetHeader)
+
+
+def load_section(name: str, section: str, model: TypeAdapter[T], folder: Path = DATASETS) -> T | None:
+    """Return a dataset file's section, or None when the file has none; other sections are not validated.
+
+    Parameters
+    ----------
+    name : str
+        Name of the dataset, and of its file without `.yaml`.
+    section : str
+        Top-level key of the section.
+    model : TypeAdapter
+        What the section must hold.
+    folder : Path
+        Where the files lie.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such file or it is not valid; the message names the key that is wrong.
+    """
+    path = folder / f"{name}.yaml"
+    return _section(path, stamp_of(path), section, model)
+
+
+def require_section(name: str, section: str, model: TypeAdapter[T]) -> T:
+    """Return a dataset file's section; a file without it is a `ConfigurationError` too."""
+    found = load_section(name, section, model)
+    if found is None:
+        raise ConfigurationError(f"functions/datasets/{name}.yaml has no section {section}: add it, then deploy")
+    return found
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Return modification time (ns) and size (bytes): a file that changed is read anew."""
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"there is no dataset file functions/datasets/{path.name}") from error
+    return found.st_mtime_ns, found.st_size
+
+
+def validated(path: Path, model: TypeAdapter[T], document: object, *at: str) -> T:
+    """Return a part of a dataset file as its model; `at` is where in the file it stands."""
+    try:
+        return model.validate_python(document)
+    except ValidationError as error:
+        problems = (((*at, *(str(part) for part in e["loc"])), e["msg"]) for e in error.errors())
+        explained = "; ".join(f"{'.'.join(loc) or 'file'}: {message}" for loc, message in problems)
+        raise ConfigurationError(f"{path.name}: {explained}") from error
+
+
+def check_name(path: Path, header: DatasetHeader) -> None:
+    """Refuse a file that names another dataset than its file name does."""
+    if header.name != path.stem:
+        raise ConfigurationError(f"{path.name} names its dataset {header.name!r}; file name and name must be equal")
+
+
+@lru_cache(maxsize=64)
+def parse_file(path: Path, _stamp: tuple[int, int]) -> Any:  # noqa: ANN401 – any YAML
+    """Return a dataset file's content, parsed once for each stamp of the file."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path.name} is not YAML: {error}") from error
+
+
+@lru_cache(maxsize=256)
+def _section(path: Path, stamp: tuple[int, int], section: str, model: TypeAdapter[T]) -> T | None:
+    document = parse_file(path, stamp)
+    check_name(path, validated(path, _HEADER, document))
+    return None if document.get(section) is None else validated(path, model, document[section], section)

@@ -148,7 +148,7 @@ class LedgerItem:
     run has taken up; `listed_at` is when the objects of
     `content_version` were listed; `due_at` is when `sweep` must check the unit again, whatever its status;
     `rerun_requested_at` is the latest re-run request and `handled_rerun_at` the latest one that an evaluation took
-    up. `version` grows with every write and is what a write is conditional on.
+    up. `is_note` marks what no run can take. `version` grows with every write and is what a write is conditional on.
     """
 
     unit: Unit
@@ -170,6 +170,7 @@ class LedgerItem:
     due_at: int | None = None
     reason_code: str | None = None
     record_hash: str | None = None
+    is_note: bool = False
     times: dict[str, int] = field(default_factory=dict)
 
     @property

@@ -1,21 +1,21 @@
-"""What a dataset's configuration file says (``functions/datasets/<name>.yaml``)."""
+"""The check of a whole dataset file, for deployment and for drafts: all sections at once, and no unknown one."""
 
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, TypeAdapter, model_validator
 
 from multimodal.clinical.lint import UsableConfig
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.imaging.config import ImagingConfig
-from multimodal.ledger.dataset_file import StrictModel
+from multimodal.ledger.dataset_file import DATASETS, DatasetHeader, check_name, parse_file, stamp_of, validated
 
 
-class DatasetConfig(StrictModel):
+class DatasetConfig(DatasetHeader):
     """A dataset. Its feature groups are a pure function of this file and of the parameter file it names."""
 
-    schema_version: Annotated[Literal[1], Field(alias="schema")]
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
-    description: str = ""
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     imaging: ImagingConfig | None = None
     genomics: GenomicsConfig | None = None
     clinical: UsableConfig | None = None
@@ -25,3 +25,20 @@ class DatasetConfig(StrictModel):
         if self.imaging is None and self.genomics is None and self.clinical is None:
             raise ValueError("a dataset needs at least one modality: add imaging:, genomics: or clinical:")
         return self
+
+
+_WHOLE_FILE = TypeAdapter(DatasetConfig)
+
+
+def load_dataset(name: str, folder: Path = DATASETS) -> DatasetConfig:
+    """Return a dataset's whole configuration.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such file or it is not valid; the message names the key that is wrong.
+    """
+    path = folder / f"{name}.yaml"
+    config = validated(path, _WHOLE_FILE, parse_file(path, stamp_of(path)))
+    check_name(path, config)
+    return config

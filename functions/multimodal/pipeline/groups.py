@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from multimodal.clinical.schema import clinical_groups
 from multimodal.features.group import FeatureGroups, FeatureGroupSpec, plan_change
 from multimodal.genomics.schema import rna_group
-from multimodal.imaging.records import ParameterContract, imaging_group
+from multimodal.imaging.config import ParameterContract
+from multimodal.imaging.records import imaging_group
 from multimodal.observability import logger
 from multimodal.pipeline.dataset import DatasetConfig
 
@@ -45,9 +46,9 @@ class FeatureGroupDeployer:
         config = self.datasets(dataset)
         specs = []
         if config.imaging is not None:
-            specs.append(imaging_group(stack, config, self.contracts(config.imaging.params)))
+            specs.append(imaging_group(stack, dataset, config.imaging, self.contracts(config.imaging.params)))
         if config.genomics is not None:
-            specs.append(rna_group(stack, config))
+            specs.append(rna_group(stack, dataset, config.genomics))
         if config.clinical is not None:
-            specs.extend(clinical_groups(stack, config))
+            specs.extend(clinical_groups(stack, dataset, config.clinical))
         return specs

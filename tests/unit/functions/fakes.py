@@ -63,7 +63,7 @@ class FakeLedger:
 
     def record_invalid_upload(self, unit: Unit, changes: Mapping[str, Any]) -> None:
         item = self.items.get(unit.unit_id) or LedgerItem(unit, Status.QUARANTINED)
-        self._store(self._changed(item, changes))
+        self._store(self._changed(item, {**changes, "kind": "note"}))
 
     def get(self, unit_id: str) -> LedgerItem | None:
         return self.items.get(unit_id)
@@ -94,6 +94,8 @@ class FakeLedger:
 
     def _changed(self, item: LedgerItem, changes: Mapping[str, Any]) -> LedgerItem:
         known = {n: getattr(_DEFAULTS, n) if v is None else v for n, v in changes.items() if n in _FIELDS}
+        if "kind" in changes:
+            known["is_note"] = changes["kind"] == "note"
         if "status" in known:
             known["status"] = Status(known["status"])
         times = {n: v for n, v in changes.items() if n.endswith("_at") and n not in _FIELDS and v is not None}

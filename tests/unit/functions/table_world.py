@@ -5,6 +5,7 @@ import io
 from typing import Any
 
 from multimodal.ledger.unit import LedgerItem, Unit
+from multimodal.pipeline.retry import rerun
 from multimodal.tables.check import CheckTable
 from multimodal.tables.finish import FailTable, FinishTable
 from multimodal.tables.ingest import IngestPart
@@ -95,9 +96,6 @@ class TableWorld(World):
         return found
 
     def retry(self, name: str = "a.csv") -> None:
-        """Ask for another run, as the retry command does."""
-        item = self.table(name)
-        now = self.clock()
-        assert self.ledger.update(
-            item, {"status": "READY", "rerun_requested_at": now, "due_at": now, "reason_code": None}
-        )
+        """Request another run, as an operator does."""
+        unit_id = self.table(name).unit_id
+        assert rerun(self.ports, [unit_id])["requested"] == [unit_id]

@@ -8,12 +8,13 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from multimodal.clinical.config import ClinicalConfig
-from multimodal.clinical.lint import UsableConfig
+from multimodal.clinical.lint import UsableConfig, clinical_datasets
 from multimodal.clinical.schema import clinical_groups, definitions, group_specs
-from multimodal.features.group import FeatureType
+from multimodal.features.group import FeatureGroupSpec, FeatureType
+from multimodal.imaging.config import load_contract
 from multimodal.ledger.errors import ConfigurationError
+from multimodal.pipeline.dataset import load_dataset
 from multimodal.pipeline.groups import FeatureGroupDeployer
-from multimodal.pipeline.package_files import load_contract, load_dataset
 from tests.unit.functions.clinical_small import SMALL, raw, small, with_column
 from tests.unit.functions.fakes import FakeFeatureStore
 
@@ -228,23 +229,22 @@ def test_the_shipped_files_describe_all_40_columns(name: str) -> None:
     assert len({clinical.id.source, *clinical.by_source}) == 40
 
 
+def _groups(name: str) -> list[FeatureGroupSpec]:
+    return clinical_groups("stack", name, clinical_datasets([name])[name])
+
+
 @pytest.mark.parametrize("name", [REAL, ARTICLE])
 def test_no_shipped_feature_is_known_late(name: str) -> None:
     clinical = load_dataset(name).clinical
     assert clinical is not None
     assert clinical.feature_stages == ["baseline", "surgery"]
-    names = [
-        n
-        for spec in clinical_groups("stack", load_dataset(name))
-        for n, _ in spec.features
-        if "labels" not in spec.name
-    ]
+    names = [n for spec in _groups(name) for n, _ in spec.features if "labels" not in spec.name]
     for late in ("death", "recurrence", "adjuvant", "chemo", "radiation", "alive", "survival"):
         assert not [n for n in names if late in n]
 
 
 def test_the_article_has_not_collected_as_a_category() -> None:
-    baseline, surgery, labels = clinical_groups("stack", load_dataset(ARTICLE))
+    baseline, surgery, labels = _groups(ARTICLE)
     assert "pathological_t_not_collected" in surgery.types
     assert "location_rul_unchecked" in baseline.types
     assert [n for n, _ in labels.features[3:-3]] == ["survival_status"]

@@ -6,13 +6,15 @@ from decimal import Decimal
 import pytest
 from botocore.exceptions import ClientError
 
-from multimodal import bootstrap
+from arrivals.app import ArrivalsSettings
 from multimodal.aws.errors import translated
 from multimodal.aws.ledger import _update_request
+from multimodal.aws.ports import THREADS, parallel_map
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.observability import CloudWatchMetrics, Metric
 from multimodal.pipeline.messages import object_created, parsed_uploads, partial_failure
-from multimodal.settings import ArrivalsSettings, PlanJobsSettings, SweepSettings
+from plan_jobs.app import PlanJobsSettings
+from sweep.app import SweepSettings
 
 GOOD = {
     "STACK_NAME": "s",
@@ -139,9 +141,9 @@ def test_errors_are_retryable_or_not(code: str, kind: type[Exception]) -> None:
 @pytest.mark.timeout(20)
 def test_what_is_spread_may_spread_again_however_much_there_is() -> None:
     """A pool whose threads all wait for its own queue never ends: a round with ten cases to start did not."""
-    rows = range(5 * bootstrap.THREADS)
+    rows = range(5 * THREADS)
 
     def times(row: int) -> int:
-        return sum(bootstrap.spread(lambda column: row * column, range(3)))
+        return sum(parallel_map(lambda column: row * column, range(3)))
 
-    assert list(bootstrap.spread(times, rows)) == [3 * row for row in rows]
+    assert list(parallel_map(times, rows)) == [3 * row for row in rows]

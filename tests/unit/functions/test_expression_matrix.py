@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from multimodal.genomics.assays import pin_assay
+from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.matrix import ExpressionMatrix
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
 from multimodal.genomics.schema import rna_group
@@ -37,18 +38,18 @@ MATRIX = {
 PANEL = ["VIM", "CD44", "BGN"]
 
 
-def dataset(panel: Sequence[str] = PANEL, **matrix: Any) -> DatasetConfig:
+def dataset(panel: Sequence[str] = PANEL, **matrix: Any) -> GenomicsConfig:
     """Return a dataset that takes a matrix."""
     section = {"matrix": MATRIX | matrix, "panel": list(panel)}
-    return DatasetConfig.model_validate({"schema": 1, "name": "d", "genomics": section})
+    return GenomicsConfig.model_validate(section)
 
 
 class Read:
     """All that was read of a matrix."""
 
-    def __init__(self, text: str, config: DatasetConfig | None = None) -> None:
+    def __init__(self, text: str, config: GenomicsConfig | None = None) -> None:
         rows = numbered(text)
-        reader = ExpressionMatrix(config or dataset(), "stack", next(rows)[1], rows, UPLOAD)
+        reader = ExpressionMatrix("d", config or dataset(), "stack", next(rows)[1], rows, UPLOAD)
         batches = list(reader.batches())
         self.records = {r.record["case_id"]: r.record for b in batches for r in b.records}
         self.groups = {r.group for b in batches for r in b.records}
@@ -80,7 +81,7 @@ def test_rows_become_records_of_the_rna_group() -> None:
 
 
 def test_every_record_fits_the_group_and_names_nothing_else() -> None:
-    names = set(rna_group("stack", dataset()).types)
+    names = set(rna_group("stack", "d", dataset()).types)
     record = Read("case,VIM,CD44,BGN\nA,1,2,3\n").records["A"]
     assert set(record) == names
 
@@ -195,7 +196,7 @@ def test_cell_that_is_no_measurement_costs_its_row_and_names_the_gene(gene: str,
         (dataset(unit="counts"), "1e308,1e308", "genomics.matrix"),
     ],
 )
-def test_values_that_cannot_be_of_the_unit_or_scale_say_so(config: DatasetConfig, row: str, advice: str) -> None:
+def test_values_that_cannot_be_of_the_unit_or_scale_say_so(config: GenomicsConfig, row: str, advice: str) -> None:
     (problem,) = Read(f"case,VIM,CD44\nA,{row}\n", config).problems
     assert problem.code == "VALUE_IMPLAUSIBLE"
     assert advice in problem.message
@@ -238,7 +239,7 @@ def test_header_that_lacks_the_name_of_the_first_column_is_recognised() -> None:
     ],
     ids=["no name", "no column", "ids"],
 )
-def test_first_value_of_a_row_is_never_taken_for_a_case(text: str, config: DatasetConfig) -> None:
+def test_first_value_of_a_row_is_never_taken_for_a_case(text: str, config: GenomicsConfig) -> None:
     with pytest.raises(BadInputError, match="names the case") as refusal:
         Read(text, config)
     assert refusal.value.reason_code == "MATRIX_INVALID"
@@ -295,7 +296,7 @@ def test_matrix_that_cannot_be_used_is_refused_as_a_whole(text: str, code: str) 
 @pytest.mark.parametrize("columns", [200_001, 1_000_000])
 def test_matrix_of_too_many_columns_is_refused(columns: int) -> None:
     with pytest.raises(BadInputError, match="at most"):
-        list(ExpressionMatrix(dataset(), "s", ["VIM"] * columns, [], UPLOAD).batches())
+        list(ExpressionMatrix("d", dataset(), "s", ["VIM"] * columns, [], UPLOAD).batches())
 
 
 def test_id_that_several_columns_have_is_refused() -> None:
@@ -345,7 +346,7 @@ def _wide_rows(cases: int, genes: int) -> Iterator[tuple[int, list[str]]]:
 
 def _read_wide(cases: int) -> int:
     header = ["case", *PANEL, *(f"GENE{n}" for n in range(22_127 - len(PANEL)))]
-    read = ExpressionMatrix(dataset(unit="FPKM"), "stack", header, _wide_rows(cases, 22_127), UPLOAD)
+    read = ExpressionMatrix("d", dataset(unit="FPKM"), "stack", header, _wide_rows(cases, 22_127), UPLOAD)
     return sum(len(batch.records) for batch in read.batches())
 
 
@@ -400,8 +401,7 @@ def test_matrix_of_another_assay_never_enters_the_group() -> None:
 
 @pytest.mark.parametrize("subject", ["R01-023", "-samplesheet"])
 def test_reads_of_a_dataset_that_takes_a_matrix_are_told(subject: str) -> None:
-    genomics = dataset().genomics
-    assert genomics is not None
+    genomics = dataset()
     raw, unit = FakeObjects("raw"), case_unit("d", subject)
     for mate in (1, 2):
         raw.put(f"genomics/d/R01-023/S_R{mate}.fastq.gz", b"x")

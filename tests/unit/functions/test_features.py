@@ -6,12 +6,12 @@ import pytest
 import yaml
 
 from multimodal.features.group import FeatureGroupSpec, FeatureType, check_group, plan_change
-from multimodal.imaging.records import ParameterContract, imaging_group
+from multimodal.imaging.config import ParameterContract, imaging_config, load_contract
+from multimodal.imaging.records import imaging_group
 from multimodal.ledger.errors import ConfigurationError
 from multimodal.ledger.unit import Status
-from multimodal.pipeline.dataset import DatasetConfig
+from multimodal.pipeline.dataset import DatasetConfig, load_dataset
 from multimodal.pipeline.groups import FeatureGroupDeployer
-from multimodal.pipeline.package_files import load_contract, load_dataset
 from tests.unit.functions.fakes import FakeFeatureStore
 from tests.unit.functions.world import DATASET, QUIET, World, features_document, slices
 
@@ -46,7 +46,7 @@ def test_record_carries_identity_time_features_acquisition_and_origin() -> None:
 def test_record_fits_the_group_exactly() -> None:
     world = _processed()
     world.ingest(world.features_key())
-    spec = imaging_group("stack", load_dataset(DATASET), load_contract("ct"))
+    spec = imaging_group("stack", DATASET, imaging_config(DATASET), load_contract("ct"))
     assert set(world.features.records[0][1]) <= set(spec.types)
     assert set(spec.types) - set(world.features.records[0][1]) == {"contrast", "qc_warnings"}
 
@@ -131,9 +131,9 @@ def test_features_without_a_unit_are_left_alone() -> None:
 
 
 def test_group_is_a_pure_function_of_the_configuration() -> None:
-    config, contract = load_dataset(DATASET), load_contract("ct")
-    assert imaging_group("stack", config, contract) == imaging_group("stack", config, contract)
-    names = [n for n, _ in imaging_group("stack", config, contract).features]
+    config, contract = imaging_config(DATASET), load_contract("ct")
+    assert imaging_group("stack", DATASET, config, contract) == imaging_group("stack", DATASET, config, contract)
+    names = [n for n, _ in imaging_group("stack", DATASET, config, contract).features]
     assert len(contract.features) == 120
     assert names[:2] == ["case_id", "event_time"]
     assert all(name in names for name in contract.features)

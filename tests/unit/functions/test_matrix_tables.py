@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from multimodal.genomics.config import matrix_datasets
 from multimodal.genomics.matrix import MatrixTables
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.unit import LedgerItem, Status, Unit
-from multimodal.pipeline.package_files import matrix_datasets
 from tests.unit.functions.table_world import TableWorld
 from tests.unit.functions.test_expression_matrix import dataset
 from tests.unit.functions.world import DATASET
@@ -26,10 +26,8 @@ class MatrixWorld(TableWorld):
 
     def configure(self, version: int = 1, **matrix: Any) -> None:
         """Deploy another configuration."""
-        config = dataset(**matrix)
-        assert config.genomics is not None
-        genomics = config.genomics.model_copy(update={"group_version": version})
-        self.matrices = MatrixTables(self.ledger, "stack", {"d": config.model_copy(update={"genomics": genomics})})
+        config = dataset(**matrix).model_copy(update={"group_version": version})
+        self.matrices = MatrixTables(self.ledger, "stack", {"d": config})
 
     def take_matrix(self, body: bytes) -> LedgerItem:
         """Upload a matrix and take it; return its item."""

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from multimodal.genomics.config import GenomicsConfig, genomics_config
 from multimodal.genomics.expression import gene_ids, panel_values, read_tpm
 from multimodal.genomics.schema import rna_group
+from multimodal.imaging.config import load_contract
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.ledger.outcome import INGEST_RECHECK_SECONDS
 from multimodal.ledger.unit import Status
-from multimodal.pipeline.dataset import DatasetConfig
+from multimodal.pipeline.dataset import load_dataset
 from multimodal.pipeline.groups import FeatureGroupDeployer
-from multimodal.pipeline.package_files import load_contract, load_dataset
 from tests.unit.functions.fakes import FakeFeatureStore
 from tests.unit.functions.world import DATASET, RnaWorld, reads, run_document
 
@@ -63,7 +64,7 @@ def test_record_carries_genes_quality_assay_and_origin() -> None:
 def test_record_fits_the_group() -> None:
     world, key = _processed()
     world.ingest(key)
-    spec = rna_group("stack", load_dataset(DATASET))
+    spec = rna_group("stack", DATASET, genomics_config(DATASET))
     absent = set(spec.types) - set(world.features.records[0][1])
     assert len(absent) == 19
     assert {name.split("_")[0] for name in absent} == {"log2tpm"}
@@ -276,7 +277,7 @@ def test_no_gene_is_lost_and_none_is_invented(tpm: dict[str, float]) -> None:
 
 
 def test_panel_is_the_articles_and_makes_valid_names() -> None:
-    spec = rna_group("stack", load_dataset(DATASET))
+    spec = rna_group("stack", DATASET, genomics_config(DATASET))
     genes = [n for n, _ in spec.features if n.startswith("log2tpm_")]
     assert len(genes) == 21
     assert spec.name == GROUP
@@ -289,20 +290,20 @@ def test_both_groups_of_a_dataset_are_made() -> None:
     assert store.calls == [f"create {name}" for name in made]
 
 
-def _dataset(panel: list[str]) -> DatasetConfig:
+def _dataset(panel: list[str]) -> GenomicsConfig:
     section = {"reference": "human", "panel": panel}
-    return DatasetConfig.model_validate({"schema": 1, "name": "d", "genomics": section})
+    return GenomicsConfig.model_validate(section)
 
 
 def test_gene_names_become_names_that_feature_store_takes() -> None:
-    names = [n for n, _ in rna_group("s", _dataset(["HLA-A", "ENSG00000026025.16"])).features]
+    names = [n for n, _ in rna_group("s", "d", _dataset(["HLA-A", "ENSG00000026025.16"])).features]
     assert {"log2tpm_HLA_A", "log2tpm_ENSG00000026025_16"} <= set(names)
 
 
 @pytest.mark.parametrize("panel", [["VIM", "VIM"], ["VIM", "vim"], ["HLA-A", "HLA_A"]])
 def test_panel_whose_features_would_be_one_is_refused(panel: list[str]) -> None:
     with pytest.raises(ConfigurationError):
-        rna_group("s", _dataset(panel))
+        rna_group("s", "d", _dataset(panel))
 
 
 @pytest.mark.parametrize(

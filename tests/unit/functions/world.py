@@ -6,16 +6,18 @@ from typing import Any
 
 from multimodal.features.ingest import FeatureIngest
 from multimodal.features.record import RecordMaker
+from multimodal.genomics.config import genomics_config
 from multimodal.genomics.jobs import JobStarter, RnaJobSettings
 from multimodal.genomics.matrix import MatrixTables
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
 from multimodal.genomics.record_outcome import BatchJobRecorder
 from multimodal.genomics.records import RnaRecords
+from multimodal.imaging.config import load_contract
 from multimodal.imaging.jobs import JobSettings
 from multimodal.imaging.plan import RunPlanner, StudyStarter, SubjectClaims
 from multimodal.imaging.record_outcome import JobRecorder, RunSummarizer
 from multimodal.imaging.records import ImagingRecords
-from multimodal.imaging.uploads import ImagingRules, Readiness
+from multimodal.imaging.uploads import ImagingRules
 from multimodal.ledger.claim import RunPaths, Starter, UnitClaims
 from multimodal.ledger.evaluate import Rules, UnitEvaluator
 from multimodal.ledger.listing import CompletionTimeouts
@@ -23,7 +25,6 @@ from multimodal.ledger.outcome import OutcomeRecorder
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Unit, case_unit
 from multimodal.pipeline.arrivals import ArrivalRegistrar, Upload
-from multimodal.pipeline.package_files import load_contract, load_dataset
 from multimodal.pipeline.sweep import Sweep
 from multimodal.tables.readiness import TableRules
 from multimodal.tables.start import TableStarter
@@ -61,10 +62,9 @@ class World:
         if like is not None:
             # The same stack, deployed anew with another image.
             self.clock, self.ledger, self.raw, self.processed = like.clock, like.ledger, like.raw, like.processed
-        config = load_dataset(DATASET).genomics
-        assert config is not None
+        config = genomics_config(DATASET)
         self.ports = ports = Ports(self.ledger, self.raw, self.processed, self.clock, self.metrics)
-        imaging = ImagingRules(self.raw, Readiness(image, frozenset({DATASET})))
+        imaging = ImagingRules(self.raw, image, frozenset({DATASET}))
         genomics = genomics_rules(ports, GenomicsReadiness("salmon", image, "raw", {DATASET: config}))
         tables = TableRules(self.raw, self.kind_of)
         self.rules_of: Callable[[Unit], Rules] = lambda unit: (
@@ -82,12 +82,12 @@ class World:
         self.sweep = Sweep(ports, self.evaluator, self.recorder, starters)
         subjects = SubjectClaims(ports, self.evaluator, self.claims)
         settings = JobSettings("raw", "processed", image, 5, 7200)
-        self.plan = RunPlanner(ports, FakeJobs(in_flight), subjects, settings, concurrency, load_dataset).plan
+        self.plan = RunPlanner(ports, FakeJobs(in_flight), subjects, settings, concurrency).plan
         self.record_job = JobRecorder(ports, self.recorder).record_job
         self.summarize = RunSummarizer(ports).summarize
         makers: dict[str, RecordMaker] = {
-            "imaging": ImagingRecords(ports, "stack", load_dataset, load_contract),
-            "genomics": RnaRecords(ports, "stack", load_dataset),
+            "imaging": ImagingRecords(ports, "stack"),
+            "genomics": RnaRecords(ports, "stack"),
         }
         self.ingest = FeatureIngest(ports, self.features, makers).ingest
         self.record_batch_job = BatchJobRecorder(ports, self.recorder).record_job

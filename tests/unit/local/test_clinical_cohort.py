@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.synthetic.clinical import write_clinical_table
-from multimodal.pipeline.package_files import load_dataset
+from multimodal.pipeline.dataset import load_dataset
 
 
 def test_a_clinical_table_has_the_collections_columns_and_the_same_bytes_every_time(tmp_path: Path) -> None:

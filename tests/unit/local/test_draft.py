@@ -20,8 +20,7 @@ from cli.draft.names import Names, slug
 from cli.draft.table import draft_table, id_pattern
 from cli.errors import CommandError
 from cli.project import DATASET
-from multimodal.pipeline.dataset import DatasetConfig
-from multimodal.pipeline.package_files import load_dataset
+from multimodal.pipeline.dataset import DatasetConfig, load_dataset
 
 CASES = [f"P-{n:03d}" for n in range(1, 31)]
 
