@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from local.synthetic.dicom_ct import ct_slices
-from local.synthetic.dicom_seg import seg_dataset
-from local.synthetic.phantom import Phantom, make_phantom
-from local.synthetic.specs import FIELD_OF_VIEW_MM, StudySpec
+from local.synthetic.dicom import ct_slices, seg_dataset
+from local.synthetic.phantom import FIELD_OF_VIEW_MM, Phantom, StudySpec, make_phantom
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from local.synthetic.rnaseq_genome import reverse_complement
+from local.synthetic.genome import reverse_complement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,8 +6,6 @@ a session of its own: whatever it starts (functions, processing jobs) belongs to
 the cloud ends exactly that session.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os
@@ -25,38 +23,17 @@ from pathlib import Path
 from local.cloud.processes import command_line, exists, send_signal, session_members
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
 INTERPRETER = REPOSITORY / ".venv-emulator" / "bin" / "python"
-
-
 REGION = "us-east-1"
-
-
 ACCESS_KEY = "test"  # the emulator's account root: IAM enforcement lets it through, as AWS does
-
-
 HOST = "127.0.0.1"
-
-
 START_SECONDS = 60.0
-
-
 STOP_SECONDS = 10.0
-
-
 _POLL_SECONDS = 0.05
-
-
 _LOG_TAIL_LINES = 30
-
-
 _PORT_ATTEMPTS = 3
-
-
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Reaches this computer without the proxy that the user's settings may name."""
-
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Emulators started by this process: kept so that they are reaped when they end."""

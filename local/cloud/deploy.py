@@ -1,7 +1,5 @@
 """Builds template.yaml and deploys it with `sam`, unchanged, to the laptop cloud."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import signal
@@ -32,13 +30,10 @@ PARAMETERS = {
     "RnaseqImageUri": RNASEQ_IMAGE,
 }
 
-
 SAM_SECONDS = 600
 """The longest one `sam` command may take; building and deploying take half a minute each."""
 
-
 _SHOWN_LINES = 15
-
 
 # samconfig.toml is for real accounts; an environment that it does not define takes nothing from it.
 _NO_SAMCONFIG = ("--config-env", "laptop")

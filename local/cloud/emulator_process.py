@@ -4,8 +4,6 @@ It installs the plug-ins, serves until it is told to stop, and ends with everyth
 processing jobs belong to the session that this process leads.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

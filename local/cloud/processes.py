@@ -1,7 +1,5 @@
 """Processes of this computer, on Linux and macOS: what they are, and which session they belong to."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

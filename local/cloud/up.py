@@ -1,7 +1,5 @@
 """Starts a cloud and deploys the template to it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path

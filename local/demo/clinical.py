@@ -1,7 +1,5 @@
 """The clinical part of the demo: a table of the same made-up patients, with some rows that are wrong on purpose."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
@@ -15,7 +13,6 @@ from cli.terminal import print_heading
 from local.synthetic.clinical import write_clinical_table
 
 _ROWS, _WRONG, _SHOWN = 60, 4, 8
-
 
 _GROUPS = {
     "clinical-baseline": "Clinical features: what is known before treatment",

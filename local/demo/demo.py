@@ -1,7 +1,5 @@
 """The whole story in one command: an empty computer, a cloud, studies, features, and nothing left behind."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import time
@@ -32,13 +30,8 @@ from local.demo.rna import MADE_UP_REFERENCE, WITHOUT_SALMON, has_salmon, show_e
 from local.synthetic import write_cohort, write_corrupt_study
 
 _GOOD_STUDIES = 6
-
-
 _TIMEOUT_SECONDS = 900.0
-
-
 _TABLE = "imaging.csv"
-
 
 _WORTH_A_LOOK = (
     "report.html", "overlay.png", _TABLE, "rna.csv", "clinical-baseline.csv", "clinical-surgery.csv", "labels.csv",

@@ -1,7 +1,5 @@
 """The RNA-seq part of the demo: reads of the same made-up patients, when there is a program to count them with."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -14,11 +12,9 @@ from cli.features import describe_group, find_group, print_features, read_featur
 from cli.genomics_folders import GenomicsFolder, read_genomics_folder
 from cli.project import DATASET, DATASET_FILES
 from cli.terminal import print_heading
-from local.synthetic.rnaseq_cohort import write_rna_cohort
+from local.synthetic.reads import write_rna_cohort
 
 WITHOUT_SALMON = "Without RNA-seq: salmon is not on the PATH (Debian and Ubuntu have it: apt install salmon)."
-
-
 MADE_UP_REFERENCE = "The made-up reference has 24 genes, which share the million of TPM: real values are far lower."
 
 

@@ -1,36 +1,14 @@
-"""What the emulator lacks, added from outside: one module per subject, installed before it starts.
+"""What the emulator lacks, added from outside: one module or package per subject, installed before it starts.
 
 Every module says which seam of the emulator it uses; `seams` lists them all, and the emulator does not start
-when one is missing. All modules run inside the emulator's process (`.venv-emulator`).
+when one is missing. All modules run inside the emulator's process (`.venv-emulator`). `README.md` says what is
+patched and why, and how to move to another version.
 """
 
-from __future__ import annotations
-
-from local.emulator import (
-    athena_tables,
-    batch,
-    emf_metrics,
-    execution_metrics,
-    feature_store,
-    function_runtime,
-    iam_checks,
-    processing_jobs,
-    sagemaker,
-    sqs_batches,
-    state_machines,
-    template_types,
-)
+from local.emulator import athena, batch, functions, iam, metrics, sagemaker, step_functions, template_types
 
 
 def install_all() -> None:
     """Install every plug-in; ministack must be imported already and not be serving yet."""
-    sagemaker.install({**processing_jobs.OPERATIONS, **feature_store.OPERATIONS})
-    batch.install()
-    iam_checks.install()
-    state_machines.install()
-    function_runtime.install()
-    sqs_batches.install()
-    template_types.install()
-    emf_metrics.install()
-    execution_metrics.install()
-    athena_tables.install()
+    for plugin in (sagemaker, batch, iam, step_functions, functions, template_types, metrics, athena):
+        plugin.install()

@@ -5,8 +5,6 @@ events, versions and IAM checks happen as they do for any caller. Clients block,
 threads only, never on the event loop that answers them.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import threading
@@ -18,14 +16,8 @@ import boto3
 from botocore.config import Config
 
 ACCOUNT = "000000000000"
-
-
 REGION = os.environ.get("MINISTACK_REGION", "us-east-1")
-
-
 Response = tuple[int, dict[str, str], bytes]
-
-
 _session_lock = threading.Lock()  # making a client from a shared session is not thread-safe
 
 
@@ -44,6 +36,17 @@ class Credentials:
     access_key: str = "test"
     secret_key: str = "test"  # noqa: S105 -- the emulator's account root
     token: str | None = None
+
+
+def arn(service: str, kind: str, name: str) -> str:
+    """Return the ARN of something in the emulated account; an ARN stays as it is.
+
+    Examples
+    --------
+    >>> arn("batch", "job", "j-1")
+    'arn:aws:batch:us-east-1:000000000000:job/j-1'
+    """
+    return name if name.startswith("arn:") else f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind}/{name}"
 
 
 class AwsError(Exception):
@@ -92,6 +95,17 @@ def client(service: str, credentials: Credentials = Credentials()) -> Any:  # no
                 s3={"addressing_style": "path"},
             ),
         )
+
+
+def publish_event(source: str, detail_type: str, resource: str, detail: dict[str, Any]) -> None:
+    """Publish an event as a service of AWS does, which PutEvents allows nobody else.
+
+    Seam: `ministack.services.eventbridge._put_events` (`allow_aws_source`).
+    """
+    from ministack.services import eventbridge
+
+    entry = {"Source": source, "DetailType": detail_type, "Resources": [resource], "Detail": json.dumps(detail)}
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
 def json_response(document: dict[str, Any]) -> Response:

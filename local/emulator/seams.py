@@ -5,47 +5,94 @@ start when a seam is gone, and a test checks them all: `python -m local.emulator
 `.venv-emulator`, prints those that are broken.
 """
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import sys
-from dataclasses import dataclass
 
-from local.emulator.seam_list import SEAMS
+_SFN = "ministack.services.stepfunctions"
+_IAM_ACTIONS = "ministack.core.iam_actions"
+_IAM_EVALUATOR = "ministack.core.iam_evaluator"
+_PROVISIONERS = "ministack.services.cloudformation.provisioners"
+_HANDLER = ("method", "path", "headers", "body", "query_params")
+
+SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
+    "aws": {"ministack.services.eventbridge._put_events": ("data", "allow_aws_source")},
+    "sagemaker/api": {
+        "ministack.app.SERVICE_HANDLERS": None,
+        "ministack.core.router.SERVICE_PATTERNS": None,
+        "ministack.services.batch.handle_request": _HANDLER,  # the shape of every handler
+    },
+    "batch/api": {"ministack.app.SERVICE_HANDLERS": None},
+    "batch/template_types": {
+        f"{_PROVISIONERS}._RESOURCE_HANDLERS": None,
+        f"{_PROVISIONERS}._physical_name": ("stack_name", "logical_id", "lowercase", "max_len", "seeded"),
+    },
+    "iam": {
+        f"{_IAM_ACTIONS}.SERVICE_TO_IAM_NAMESPACE": None,
+        f"{_IAM_ACTIONS}._BOTOCORE_SERVICE_MAP": None,
+        f"{_IAM_ACTIONS}.extract_resource_arn": (
+            "service", "method", "path", "headers", "body", "query_params", "region", "account_id",
+        ),
+        f"{_IAM_EVALUATOR}.enforce": (
+            "access_key_id", "iam_action", "service", "region", "resource_arn", "service_context",
+        ),
+        f"{_IAM_EVALUATOR}.evaluate": ("ctx", "policies", "limits"),
+        f"{_IAM_EVALUATOR}.EvalContext": None,
+        f"{_IAM_EVALUATOR}._gather_role_policies": ("role_name", "account_id"),
+        "ministack.app.pin_request_origin": ("source_ip", "secure_transport"),
+        "ministack.services.iam._roles": None,
+        "ministack.services.sts.register_session": ("access_key", "session"),
+    },
+    "step_functions": {
+        f"{_SFN}._SERVICE_DISPATCH": None,
+        f"{_SFN}._AWS_SDK_SERVICE_MAP": None,
+        f"{_SFN}._AWS_SDK_ERROR_PREFIX": None,
+        f"{_SFN}._AWS_SDK_ERROR_CODE_OVERRIDES": None,
+        f"{_SFN}._state_machines": None,
+        f"{_SFN}._map_runs": None,
+        f"{_SFN}._executions": None,
+        f"{_SFN}._ExecutionError": None,
+        f"{_SFN}._execute_task": ("state_def", "raw_input", "execution", "ctx"),
+        f"{_SFN}._invoke_resource": ("resource", "input_data"),
+        f"{_SFN}._run_distributed_map": ("state_def", "raw_input", "effective", "iterator", "execution", "ctx"),
+        f"{_SFN}._resolve_path_or_ctx": ("path", "data", "ctx"),
+        f"{_SFN}._resolve_params_obj": ("template", "data", "ctx"),
+        f"{_SFN}._apply_result_selector": ("state_def", "data"),
+        f"{_SFN}._apply_result_path": ("state_def", "original", "result"),
+        f"{_SFN}._apply_output_path": ("state_def", "data", "ctx"),
+    },
+    "functions": {
+        "ministack.core.lambda_runtime._detect_runtime_binary": ("runtime",),
+        "ministack.services.lambda_svc._execute_function_warm": ("func", "event", "request_id"),
+        "ministack.services.sqs._queues": None,
+        "ministack.services.sqs._receive_messages_for_esm": ("queue_url", "max_number"),
+    },
+    "metrics": {
+        "ministack.services.cloudwatch_logs._fanout_to_subscription_filters": ("group_name", "stream_name", "events"),
+        f"{_SFN}._emit_execution_status_event": ("execution",),
+        "ministack.services.cloudwatch._put_metric_data": ("params", "cbor_data", "is_cbor", "is_json"),
+    },
+    "athena": {
+        "ministack.services.athena._table_relation": ("table_data", "files"),
+        "ministack.services.athena._empty_relation": ("table_data",),
+    },
+    "template_types": {
+        f"{_PROVISIONERS}._RESOURCE_HANDLERS": None,
+        "ministack.services.lambda_svc._put_function_concurrency": ("func_name", "data"),
+        "ministack.services.lambda_svc._delete_function_concurrency": ("func_name",),
+    },
+}  # fmt: skip
+"""By plug-in: the parameters of each function that it uses, or None for a table or a class."""
 
 
-@dataclass(frozen=True)
-class BrokenSeam:
-    """A seam that is not as a plug-in needs it.
-
-    Parameters
-    ----------
-    name : str
-        Module and attribute.
-    plugin : str
-        Module of `local.emulator` to look at.
-    problem : str
-        What is wrong.
-    """
-
-    name: str
-    plugin: str
-    problem: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.problem}. Look at local/emulator/{self.plugin}.py."
-
-
-def broken_seams() -> list[BrokenSeam]:
-    """Return the seams that are missing or have other parameters than expected."""
-    broken = []
-    for plugin, names in SEAMS.items():
-        for name, parameters in names.items():
-            problem = _problem(name, parameters)
-            if problem:
-                broken.append(BrokenSeam(name, plugin, problem))
-    return broken
+def broken_seams() -> list[str]:
+    """Return a line for each seam that is missing or has other parameters than expected."""
+    return [
+        f"{name}: {problem}. Look at local/emulator/{plugin}.py."
+        for plugin, names in SEAMS.items()
+        for name, parameters in names.items()
+        if (problem := _problem(name, parameters))
+    ]
 
 
 def _problem(name: str, parameters: tuple[str, ...] | None) -> str | None:
@@ -65,8 +112,7 @@ def _problem(name: str, parameters: tuple[str, ...] | None) -> str | None:
 def main() -> int:
     """Print the broken seams, one a line, and return their number."""
     broken = broken_seams()
-    for seam in broken:
-        print(seam)
+    print(*broken, sep="\n", end="\n" if broken else "")
     return len(broken)
 
 

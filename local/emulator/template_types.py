@@ -3,13 +3,9 @@
 Seam: `ministack.services.cloudformation.provisioners._RESOURCE_HANDLERS`, functions by resource type and verb.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 _FUNCTION = "AWS::Lambda::Function"
-
-
 _RESERVED = "ReservedConcurrentExecutions"
 
 

@@ -4,25 +4,17 @@ Values are drawn from the collection's levels with plausible frequencies; no row
 "not known" is written in four ways, a header ends in a blank, and dates are M/D/YYYY.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
+from typing import Final
 
 _UNKNOWN, _unknown, _NONE = "Not Collected", "Not collected", "N/A"
-
-
 _LOBES: Final = {"RUL": 36, "RML": 10, "RLL": 13, "LUL": 25, "LLL": 15, "L Lingula": 1, "Unknown": 0}
-
 
 _GRADES: Final = {
     "G2 Moderately differentiated": 76,
@@ -32,7 +24,6 @@ _GRADES: Final = {
     "Other, Type I: Well to moderately differentiated": 9,
 }
 
-
 _ETHNICITIES: Final = {
     "Caucasian": 123,
     "Asian": 24,
@@ -41,12 +32,8 @@ _ETHNICITIES: Final = {
     "Native Hawaiian/Pacific Islander": 3,
 }
 
-
 _GROUND_GLASS: Final = {"0%": 92, ">0 - 25%": 36, "Not Assessed": 16, "50 - 75%": 7, "25 - 50%": 5, "75 - < 100%": 5}
-
-
 _T_STAGES: Final = {"T2a": 47, "T1a": 40, "T1b": 31, "T3": 21, "T2b": 10, "T4": 7, "Tis": 6}
-
 
 _HISTOLOGIES: Final = {
     "Adenocarcinoma": 123,
@@ -54,12 +41,8 @@ _HISTOLOGIES: Final = {
     "NSCLC NOS (not otherwise specified)": 4,
 }
 
-
 _LAST_SEEN: Final = date(1999, 9, 1)
-
-
 _FIRST_SCAN: Final = date(1990, 1, 1)
-
 
 COLUMNS: Final = (
     "Case ID", "Patient affiliation", "Age at Histological Diagnosis", "Weight (lbs)", "Gender", "Ethnicity",
@@ -73,6 +56,13 @@ COLUMNS: Final = (
 )  # fmt: skip
 """Header, as in the published file."""
 
+_FAULTS: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
+    ("UNKNOWN_LEVEL", "row", {"Histology ": "Large cell carcinoma"}),
+    ("NUMBER_WITH_UNIT", "row", {"Weight (lbs)": "81 kg"}),
+    ("BAD_DATE", "row", {"CT Date": "31.12.1994"}),
+    ("LABEL_CONTRADICTION", "label", {"Survival Status": "Alive", "Date of Death": "3/4/1998"}),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Spoiled:
@@ -82,14 +72,6 @@ class Spoiled:
     row: int
     code: str
     scope: str
-
-
-_FAULTS: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
-    ("UNKNOWN_LEVEL", "row", {"Histology ": "Large cell carcinoma"}),
-    ("NUMBER_WITH_UNIT", "row", {"Weight (lbs)": "81 kg"}),
-    ("BAD_DATE", "row", {"CT Date": "31.12.1994"}),
-    ("LABEL_CONTRADICTION", "label", {"Survival Status": "Alive", "Date of Death": "3/4/1998"}),
-)
 
 
 def write_clinical_table(

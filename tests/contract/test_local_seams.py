@@ -1,13 +1,11 @@
 """The emulator still has everything that the plug-ins build on."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess
 
 from local.cloud.cloud import INTERPRETER, REPOSITORY
-from local.emulator.seam_list import SEAMS
+from local.emulator.seams import SEAMS
 
 _PLUGINS = REPOSITORY / "local" / "emulator"
 
@@ -30,7 +28,7 @@ def test_every_seam_names_a_plugin_that_uses_it() -> None:
 
 def test_every_private_name_of_the_emulator_that_is_used_is_listed() -> None:
     listed = {seam.rpartition(".")[2] for seams in SEAMS.values() for seam in seams}
-    for path in _PLUGINS.glob("*.py"):
+    for path in _PLUGINS.rglob("*.py"):
         tree = ast.parse(path.read_text())
         modules = {
             alias.asname or alias.name
@@ -44,4 +42,4 @@ def test_every_private_name_of_the_emulator_that_is_used_is_listed() -> None:
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules
         }
         private = {name for name in used if re.match(r"_[a-zA-Z]", name)}
-        assert private <= listed, f"{path.name}: {sorted(private - listed)} missing in seam_list"
+        assert private <= listed, f"{path.name}: {sorted(private - listed)} missing in seams.py"

@@ -23,7 +23,7 @@ from cli.ledger import Unit
 from cli.results import results_prefix
 from local import commands
 from local.cli import main
-from local.synthetic.rnaseq_genome import compressed
+from local.synthetic.genome import compressed
 from tests.end_to_end.pipeline import Pipeline
 
 EXAMPLE = Path("/usr/share/doc/kallisto/test")

@@ -19,9 +19,8 @@ from cli.genomics_folders import read_genomics_folder
 from cli.ledger import Unit
 from cli.project import DATASET, ROOT
 from cli.upload import upload_reads
-from local.synthetic.rnaseq import RnaTruth
-from local.synthetic.rnaseq_cohort import write_rna_cohort
-from local.synthetic.rnaseq_genome import PANEL, make_genome
+from local.synthetic.genome import PANEL, make_genome
+from local.synthetic.reads import RnaTruth, write_rna_cohort
 from tests.end_to_end.pipeline import Pipeline, silent_console
 
 pytestmark = [

@@ -19,8 +19,8 @@ import pytest
 
 from cli.athena import Row
 from cli.ledger import Unit
-from local.synthetic.rnaseq import RnaSpec, RnaTruth, write_case
-from local.synthetic.rnaseq_genome import Genome, compressed, make_genome, write_annotated_genome
+from local.synthetic.genome import Genome, compressed, make_genome, write_annotated_genome
+from local.synthetic.reads import RnaSpec, RnaTruth, write_case
 from rnaseq_job.errors import EXIT_CODES, ReasonCode
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.programs import sra_object

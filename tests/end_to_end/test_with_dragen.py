@@ -18,8 +18,8 @@ from cli.ledger import Unit
 from cli.project import ACCOUNT, DATASET, REGION, STATE
 from cli.results import results_prefix
 from local.cloud.deploy import deploy
-from local.synthetic.rnaseq import RnaSpec, write_case
-from local.synthetic.rnaseq_genome import make_genome, write_annotated_genome
+from local.synthetic.genome import make_genome, write_annotated_genome
+from local.synthetic.reads import RnaSpec, write_case
 from rnaseq_job.errors import EXIT_CODES, EXIT_HOST_FAULT, ReasonCode
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.programs import DRAGEN_IMAGE_NAME

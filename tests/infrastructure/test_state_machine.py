@@ -8,7 +8,7 @@ import pytest
 from statelint.linter import Linter
 
 from local.emulator.aws import AwsError
-from local.emulator.request_checks import check_request, service_model
+from local.emulator.requests import check_request, service_model
 from multimodal.ledger import errors
 from radiomics_job import cli
 from tests.infrastructure.support import ACCOUNT, DEFINITION, REGION, all_states, properties, resolve

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local.emulator.aws import AwsError
-from local.emulator.feature_records import check_record, parse_event_time
+from local.emulator.sagemaker.offline_store import check_record, parse_event_time
 
 _GROUP = {"FeatureGroupName": "g", "RecordIdentifierFeatureName": "id", "EventTimeFeatureName": "at"}
 _TYPES = {"id": "String", "at": "String", "count": "Integral", "size": "Fractional"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.emulator.aws import AwsError
-from local.emulator.request_checks import check_request, service_model
+from local.emulator.requests import check_request, service_model
 
 _JOB: dict[str, Any] = {
     "ProcessingJobName": "img-0123-1",

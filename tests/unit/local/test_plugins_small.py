@@ -6,12 +6,11 @@ import json
 
 import pytest
 
-from local.emulator.emf_metrics import metrics_of
-from local.emulator.function_runtime import exception_name
-from local.emulator.iam_checks import resource_arn
-from local.emulator.processing_run import image_command
-from local.emulator.sqs_batches import window_passed
-from local.emulator.state_machine_permissions import map_permissions, task_permissions
+from local.emulator.containers import image_command
+from local.emulator.functions import exception_name, window_passed
+from local.emulator.iam import sagemaker_resource
+from local.emulator.metrics import metrics_of
+from local.emulator.step_functions import map_permissions, task_permissions
 
 _SAGEMAKER = "arn:aws:sagemaker:us-east-1:000000000000"
 
@@ -64,7 +63,7 @@ def test_other_lines_hold_no_metrics(line: str) -> None:
     ],
 )
 def test_resource_of_a_sagemaker_request(path: str, body: bytes, arn: str) -> None:
-    assert resource_arn(path, body) == arn
+    assert sagemaker_resource(path, body) == arn
 
 
 def test_a_batch_waits_until_it_is_full_or_old() -> None:

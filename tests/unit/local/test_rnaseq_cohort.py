@@ -12,9 +12,7 @@ import numpy as np
 import pytest
 
 from cli.genomics_folders import read_genomics_folder
-from local.synthetic.rnaseq import READ_LENGTH, RnaSpec, RnaTruth, rna_specs, write_case
-from local.synthetic.rnaseq_cohort import write_rna_cohort
-from local.synthetic.rnaseq_genome import (
+from local.synthetic.genome import (
     PANEL,
     Genome,
     make_genome,
@@ -22,6 +20,7 @@ from local.synthetic.rnaseq_genome import (
     write_annotated_genome,
     write_transcriptome,
 )
+from local.synthetic.reads import READ_LENGTH, RnaSpec, RnaTruth, rna_specs, write_case, write_rna_cohort
 
 GENOME = make_genome()
 

@@ -1,29 +1,18 @@
 """Writes studies to disk in the layout of a TCIA download: `<subject>/<study-uid>/<series-uid>/1-01.dcm`."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
-from local.synthetic.dicom_ct import ct_slices
-from local.synthetic.dicom_seg import seg_dataset
-from local.synthetic.phantom import Phantom, make_phantom
-from local.synthetic.specs import StudySpec, cohort_specs
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-    from pydicom.dataset import Dataset
-
+from local.synthetic.dicom import ct_slices, seg_dataset
+from local.synthetic.phantom import Phantom, StudySpec, cohort_specs, make_phantom
 
 _NOTE = "Generated for tests and demonstrations; not a patient. This file is not DICOM and is ignored.\n"
-
-
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the archive's bytes must not depend on the clock
 
 

@@ -1,11 +1,16 @@
-"""Inputs and outputs of a processing job, moved with the job role's own permissions."""
+"""One run of a processing job: inputs in, the image's command, outputs out.
 
-from __future__ import annotations
+Inputs and outputs are moved with the job role's own permissions. The command runs as a process of this computer with
+the container's paths replaced by the job's folder. It gets no AWS variables and no credentials: a job that calls AWS
+fails here as it does with network isolation.
+"""
 
 import json
 import mimetypes
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,14 +19,89 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.emulator.aws import Credentials, client
+from local.emulator.containers import (
+    STOPPED,
+    TIMED_OUT,
+    image_command,
+    job_environment,
+    job_folder,
+    run_program,
+    write_log,
+)
+from local.emulator.iam import role_credentials
 
 CONTAINER_ROOT = "/opt/ml/processing"
-
-
+_LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 _PARALLEL = 8
-
-
 _Item = TypeVar("_Item")
+_DEFAULT_LIMIT_SECONDS = 86400
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Parameters
+    ----------
+    status : str
+        Completed, Failed or Stopped.
+    failure_reason, exit_message : str
+        As DescribeProcessingJob returns them; empty when there is nothing to say.
+    """
+
+    status: str
+    failure_reason: str = ""
+    exit_message: str = ""
+
+
+def run_job(request: dict[str, Any], stop: threading.Event) -> Outcome:
+    """Run one job to its end.
+
+    Parameters
+    ----------
+    request : dict
+        The CreateProcessingJob request.
+    stop : threading.Event
+        Set when the job is to stop.
+    """
+    credentials = role_credentials(request["RoleArn"], "SageMaker")
+    with job_folder(request["ProcessingJobName"]) as work:
+        try:
+            download_inputs(request, work, credentials)
+            outcome = _run_command(request, work, stop)
+            if outcome.status == "Completed":
+                upload_outputs(request, work, credentials)
+        except TransferError as error:
+            outcome = Outcome("Failed", f"ClientError: {error}")
+    return outcome
+
+
+def _run_command(request: dict[str, Any], work: Path, stop: threading.Event) -> Outcome:
+    specification = request["AppSpecification"]
+    entry = image_command(specification["ImageUri"])
+    if entry is None:
+        return Outcome("Failed", f"ClientError: Cannot pull {specification['ImageUri']}: the laptop knows no "
+                       "command for it")  # fmt: skip
+    arguments = [text.replace(CONTAINER_ROOT, str(work)) for text in specification.get("ContainerArguments", [])]
+    _make_output_folders(request, work)
+    environment = {**job_environment(work, "radiomics"), **request.get("Environment", {})}
+    limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_LIMIT_SECONDS)
+    code, ended_by, log = run_program([*entry, *arguments], work, environment, stop, limit)
+    write_log(_LOG_GROUP, f"{request['ProcessingJobName']}/algo-1", log)
+    if ended_by == TIMED_OUT:
+        return Outcome("Stopped", "MaxRuntimeExceeded: the job ran longer than MaxRuntimeInSeconds")
+    if ended_by == STOPPED:
+        return Outcome("Stopped")
+    if code == 0:
+        return Outcome("Completed")
+    reason = f"AlgorithmError: See job logs for more information (exit code {code})"
+    return Outcome("Failed", reason, f"exit code {code}")
+
+
+def _make_output_folders(request: dict[str, Any], work: Path) -> None:
+    for output in request.get("ProcessingOutputConfig", {}).get("Outputs", []):
+        if "S3Output" in output:
+            local_folder(work, output["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
 
 
 class TransferError(Exception):

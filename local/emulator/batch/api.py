@@ -1,9 +1,9 @@
-"""The AWS Batch API.
+"""The AWS Batch API, and what its requests are about, as IAM sees it.
 
 Seam: `ministack.app.SERVICE_HANDLERS`, whose own handler says that every job has succeeded without running it.
+The emulator checks a caller for one resource a request; submitting a job is about two, its queue and its definition,
+each of which a policy has to allow.
 """
-
-from __future__ import annotations
 
 import asyncio
 import json
@@ -11,20 +11,15 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from local.emulator import batch_jobs, batch_resources, batch_types
 from local.emulator.aws import AwsError, Response, error_response
-from local.emulator.batch_jobs import Job, describe
-from local.emulator.batch_permissions import second_resource
-from local.emulator.batch_resources import find_queue, refusal
-from local.emulator.iam_checks import require_caller_allows
-from local.emulator.request_checks import check_request, service_model
-
-Operation = Callable[[dict[str, Any]], dict[str, Any]]
-
+from local.emulator.batch import jobs, resources, template_types
+from local.emulator.batch.jobs import Job, describe
+from local.emulator.batch.resources import find_queue, refusal
+from local.emulator.iam import require_caller_allows, second_batch_resource
+from local.emulator.requests import Api, service_model
 
 _SUMMARY = ("jobArn", "jobId", "jobName", "createdAt", "status", "statusReason", "startedAt", "stoppedAt",
             "jobDefinition", "isCancelled", "isTerminated")  # fmt: skip
-
 
 _MOST_DESCRIBED = 100
 
@@ -34,7 +29,7 @@ def install() -> None:
     from ministack import app
 
     app.SERVICE_HANDLERS["batch"] = handle_request
-    batch_types.install()
+    template_types.install()
 
 
 async def handle_request(
@@ -48,28 +43,13 @@ async def handle_request(
     try:
         name = _operations_by_path().get((method, path.rstrip("/").lower()), "")
         request = json.loads(body) if body else {}
-        resource = second_resource(name, request)
+        resource = second_batch_resource(name, request)
         if resource:
             require_caller_allows(headers, query, f"batch:{name}", resource)
-        document = await asyncio.to_thread(call, name, request)
+        document = await asyncio.to_thread(_API.call, name, request)
         return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
     except AwsError as error:
         return error_response(error)
-
-
-def call(name: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Check a request against the service model and run its operation.
-
-    Raises
-    ------
-    AwsError
-        When the request is refused.
-    """
-    operation = _OPERATIONS.get(name)
-    if operation is None:
-        raise AwsError("UnknownOperationException", f"{name or 'this request'} is not part of the laptop cloud")
-    check_request(service_model("batch").operation_model(name), request, "ClientException")
-    return operation(request)
 
 
 def describe_jobs(request: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +57,7 @@ def describe_jobs(request: dict[str, Any]) -> dict[str, Any]:
     wanted = [reference.rpartition("/")[2] for reference in request["jobs"]]
     if len(wanted) > _MOST_DESCRIBED:
         raise refusal(f"At most {_MOST_DESCRIBED} jobs can be described at once")
-    return {"jobs": [describe(job) for job in batch_jobs.all_jobs() if job.job_id in wanted]}
+    return {"jobs": [describe(job) for job in jobs.all_jobs() if job.job_id in wanted]}
 
 
 def list_jobs(request: dict[str, Any]) -> dict[str, Any]:
@@ -86,16 +66,16 @@ def list_jobs(request: dict[str, Any]) -> dict[str, Any]:
         raise refusal("The laptop cloud lists the jobs of a job queue only")
     queue = find_queue(request["jobQueue"])["jobQueueArn"]
     selected = _selection(request)
-    jobs = [job for job in batch_jobs.all_jobs() if job.queue["jobQueueArn"] == queue and selected(job)]
+    found = [job for job in jobs.all_jobs() if job.queue["jobQueueArn"] == queue and selected(job)]
     start, size = int(request.get("nextToken", "0")), int(request.get("maxResults", 100))
-    page = {"jobSummaryList": [_summary(job) for job in jobs[start : start + size]]}
-    return {**page, "nextToken": str(start + size)} if start + size < len(jobs) else page
+    page = {"jobSummaryList": [_summary(job) for job in found[start : start + size]]}
+    return {**page, "nextToken": str(start + size)} if start + size < len(found) else page
 
 
 def _selection(request: dict[str, Any]) -> Callable[[Job], bool]:
     filters = request.get("filters", [])
     if not filters:
-        status = request.get("jobStatus", batch_jobs.RUNNING)
+        status = request.get("jobStatus", jobs.RUNNING)
         return lambda job: job.status == status
     if len(filters) > 1 or filters[0].get("name") != "JOB_NAME":
         raise refusal("The laptop cloud filters jobs by JOB_NAME only, and one filter at a time is allowed")
@@ -117,17 +97,21 @@ def _operations_by_path() -> dict[tuple[str, str], str]:
     return {(http["method"], http["requestUri"].lower()): name for name, http in routes.items()}
 
 
-_OPERATIONS: dict[str, Operation] = {
-    "SubmitJob": batch_jobs.submit_job,
-    "DescribeJobs": describe_jobs,
-    "ListJobs": list_jobs,
-    "CancelJob": batch_jobs.cancel_job,
-    "TerminateJob": batch_jobs.terminate_job,
-    "CreateComputeEnvironment": batch_resources.create_compute_environment,
-    "DescribeComputeEnvironments": batch_resources.describe_compute_environments,
-    "CreateJobQueue": batch_resources.create_job_queue,
-    "DescribeJobQueues": batch_resources.describe_job_queues,
-    "RegisterJobDefinition": batch_resources.register_job_definition,
-    "DeregisterJobDefinition": batch_resources.deregister_job_definition,
-    "DescribeJobDefinitions": batch_resources.describe_job_definitions,
-}
+_API = Api(
+    "batch",
+    "ClientException",
+    {
+        "SubmitJob": jobs.submit_job,
+        "DescribeJobs": describe_jobs,
+        "ListJobs": list_jobs,
+        "CancelJob": jobs.cancel_job,
+        "TerminateJob": jobs.terminate_job,
+        "CreateComputeEnvironment": resources.create_compute_environment,
+        "DescribeComputeEnvironments": resources.describe_compute_environments,
+        "CreateJobQueue": resources.create_job_queue,
+        "DescribeJobQueues": resources.describe_job_queues,
+        "RegisterJobDefinition": resources.register_job_definition,
+        "DeregisterJobDefinition": resources.deregister_job_definition,
+        "DescribeJobDefinitions": resources.describe_job_definitions,
+    },
+)

@@ -1,37 +1,23 @@
-"""SageMaker Processing: jobs are checked, queued, really run and described.
+"""SageMaker Processing: jobs are checked, queued, really run and described; events tell of their state changes."""
 
-Served through `sagemaker`; state changes are published with `ministack.services.eventbridge._put_events`
-(`allow_aws_source`), as the service itself would.
-"""
-
-from __future__ import annotations
-
-import json
 import re
 import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.emulator.aws import ACCOUNT, REGION, AwsError
-from local.emulator.job_slots import job_pool
-from local.emulator.processing_run import Outcome, run_job
-from local.emulator.roles import require_assumable
+from local.emulator.aws import AwsError, arn, publish_event
+from local.emulator.containers import job_pool
+from local.emulator.iam import require_assumable
+from local.emulator.sagemaker.processing_run import CONTAINER_ROOT, Outcome, run_job
 
 IN_PROGRESS = "InProgress"
-
-
 STOPPING = "Stopping"
-
-
-WORK = "/opt/ml/processing"
-
-
 _DAY_SECONDS = 86400
-
-
 _LOCAL_STORAGE = re.compile(r"ml\.(g4dn|g5|g6|g6e|gr6|p3dn|p4d|p4de|p5|p5e|p5en|trn1|trn2|inf2|\w+d)\.")
 """Instance families whose volume is a local disk: they refuse a volume key."""
+
+_lock = threading.Lock()
 
 
 @dataclass
@@ -72,13 +58,10 @@ class Job:
     @property
     def arn(self) -> str:
         """ARN of the job."""
-        return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:processing-job/{self.name}"
+        return arn("sagemaker", "processing-job", self.name)
 
 
 _jobs: dict[str, Job] = {}
-
-
-_lock = threading.Lock()
 
 
 def create_processing_job(request: dict[str, Any]) -> dict[str, Any]:
@@ -176,16 +159,9 @@ def _change(job: Job, status: str) -> None:
 
 
 def _publish(job: Job) -> None:
-    from ministack.services import eventbridge
-
     detail = {key: value for key, value in describe_processing_job(job.request).items() if key != "Environment"}
-    entry = {
-        "Source": "aws.sagemaker",
-        "DetailType": "SageMaker Processing Job State Change",
-        "Resources": [job.arn],
-        "Detail": json.dumps({k: int(v * 1000) if isinstance(v, float) else v for k, v in detail.items()}),
-    }
-    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+    in_ms = {key: int(value * 1000) if isinstance(value, float) else value for key, value in detail.items()}
+    publish_event("aws.sagemaker", "SageMaker Processing Job State Change", job.arn, in_ms)
 
 
 def _check(request: dict[str, Any]) -> None:
@@ -199,8 +175,8 @@ def _check(request: dict[str, Any]) -> None:
         ),
     ]
     for path in paths:
-        if not path.startswith(f"{WORK}/") or ".." in path.split("/"):
-            raise _invalid(f"LocalPath {path} must be a folder inside {WORK}")
+        if not path.startswith(f"{CONTAINER_ROOT}/") or ".." in path.split("/"):
+            raise _invalid(f"LocalPath {path} must be a folder inside {CONTAINER_ROOT}")
     if len(set(paths)) != len(paths):
         raise _invalid("The LocalPath of every input and output must be unique")
     names = [item["InputName"] for item in request.get("ProcessingInputs", [])]

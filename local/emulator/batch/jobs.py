@@ -1,10 +1,4 @@
-"""AWS Batch: jobs are checked, queued, really run, repeated by their retry strategy, and described.
-
-Served through `batch`; state changes are published with `ministack.services.eventbridge._put_events`
-(`allow_aws_source`), as the service itself would.
-"""
-
-from __future__ import annotations
+"""AWS Batch: jobs are checked, queued, really run, repeated by their retry strategy, and described."""
 
 import os
 import threading
@@ -17,32 +11,24 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.emulator.aws import client
-from local.emulator.batch_events import publish
-from local.emulator.batch_resources import (
-    MINIMUM_TIMEOUT_SECONDS,
-    arn,
-    find_definition,
-    find_queue,
-    refusal,
+from local.emulator.aws import arn, client, publish_event
+from local.emulator.batch.attempts import (
+    EXITED,
+    NOT_STARTED,
+    Attempt,
+    Failure,
+    is_retried,
+    run_attempt,
+    strategy_problems,
 )
-from local.emulator.batch_retry import Failure, is_retried, strategy_problems
-from local.emulator.batch_run import EXITED, NOT_STARTED, Attempt, run_attempt
-from local.emulator.job_logs import write_log
-from local.emulator.job_slots import job_pool
-from local.emulator.roles import role_credentials
+from local.emulator.batch.resources import MINIMUM_TIMEOUT_SECONDS, find_definition, find_queue, refusal
+from local.emulator.containers import job_pool, write_log
+from local.emulator.iam import role_credentials
 
 SUBMITTED, PENDING, RUNNABLE, STARTING, RUNNING = "SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"
-
-
 SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
-
-
 WAITING = frozenset({SUBMITTED, PENDING, RUNNABLE})
-
-
 ENDED = frozenset({SUCCEEDED, FAILED})
-
 
 _NOT_ON_THE_LAPTOP = (
     "arrayProperties",
@@ -54,8 +40,8 @@ _NOT_ON_THE_LAPTOP = (
     "consumableResourcePropertiesOverride",
 )
 
-
 _OVERRIDES_NOT_ON_THE_LAPTOP = ("instanceType",)
+_lock = threading.RLock()
 
 
 @dataclass
@@ -91,7 +77,7 @@ class Job:
     job_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     status: str = SUBMITTED
     status_reason: str = ""
-    created: int = field(default_factory=lambda: now_ms())
+    created: int = field(default_factory=lambda: _now_ms())
     started: int | None = None
     stopped: int | None = None
     attempts: list[dict[str, Any]] = field(default_factory=list)
@@ -103,7 +89,7 @@ class Job:
     @property
     def arn(self) -> str:
         """ARN of the job."""
-        return arn("job", self.job_id)
+        return arn("batch", "job", self.job_id)
 
     @property
     def retry_strategy(self) -> dict[str, Any]:
@@ -132,10 +118,7 @@ class Job:
 _jobs: dict[str, Job] = {}
 
 
-_lock = threading.RLock()
-
-
-def now_ms() -> int:
+def _now_ms() -> int:
     """Return epoch milliseconds."""
     return int(time.time() * 1000)
 
@@ -154,7 +137,7 @@ def submit_job(request: dict[str, Any]) -> dict[str, Any]:
         for dependency in request.get("dependsOn", []):
             find_job(dependency["jobId"])
         _jobs[job.job_id] = job
-    publish(describe(job))
+    _publish(job)
     _queue(job)
     return {"jobArn": job.arn, "jobName": job.name, "jobId": job.job_id}
 
@@ -204,6 +187,10 @@ def describe(job: Job) -> dict[str, Any]:
     """Return a job as DescribeJobs returns it; events carry the same."""
     with _lock:  # its state and the reason for it belong together
         return _document(job)
+
+
+def _publish(job: Job) -> None:
+    publish_event("aws.batch", "Batch Job State Change", job.arn, describe(job))
 
 
 def _document(job: Job) -> dict[str, Any]:
@@ -268,14 +255,14 @@ def _change(job: Job, status: str, status_reason: str = "", only_from: Container
         if job.status in ENDED or job.status == status or (only_from is not None and job.status not in only_from):
             return False
         job.status, job.status_reason = status, status_reason or job.status_reason
-    publish(describe(job))
+    _publish(job)
     return True
 
 
 def _run(job: Job) -> None:
     if not _change(job, STARTING, only_from={RUNNABLE}):
         return  # it was cancelled while it waited
-    job.started, job.last = now_ms(), {}
+    job.started, job.last = _now_ms(), {}
     _change(job, RUNNING)
     try:
         failure, exit_code, log = run_attempt(_attempt(job), job.stop, lambda: job.status_reason)
@@ -336,7 +323,7 @@ def _record(job: Job, failure: Failure | None, exit_code: int | None, log: str) 
     prefix = options.get("awslogs-stream-prefix", job.definition["jobDefinitionName"])
     stream = f"{prefix}/default/{uuid.uuid4().hex}"
     with suppress(ClientError, BotoCoreError):  # a job does not fall with its log
-        write_log(stream, log, options.get("awslogs-group", "/aws/batch/job"))
+        write_log(options.get("awslogs-group", "/aws/batch/job"), stream, log)
     known = {
         "exitCode": exit_code,
         "reason": failure.reason if failure else "",
@@ -346,7 +333,7 @@ def _record(job: Job, failure: Failure | None, exit_code: int | None, log: str) 
     attempt = {
         "container": {**job.last, "networkInterfaces": []},
         "startedAt": job.started,
-        "stoppedAt": now_ms(),
+        "stoppedAt": _now_ms(),
         "statusReason": failure.status_reason if failure else EXITED,
     }
     with _lock:
@@ -355,7 +342,7 @@ def _record(job: Job, failure: Failure | None, exit_code: int | None, log: str) 
 
 def _end(job: Job, status: str, status_reason: str, only_from: Container[str] | None = None) -> None:
     if only_from is None or job.status in only_from:
-        job.stopped = now_ms()
+        job.stopped = _now_ms()
     if _change(job, status, status_reason, only_from):
         with _lock:
             followers = [other for other in _jobs.values() if other.status == PENDING]

@@ -4,22 +4,17 @@ Seams: `ministack.services.cloudformation.provisioners._RESOURCE_HANDLERS` and `
 of a template are the members of the API's requests, capitalised, and numbers may come as text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from local.emulator import batch_resources
-from local.emulator.aws import AwsError
-from local.emulator.request_checks import check_request, service_model
+from local.emulator.aws import AwsError, arn
+from local.emulator.batch import resources
+from local.emulator.requests import check_request, service_model
 
 Made = tuple[str, dict[str, Any]]
-
-
 _CLOUDFORMATION_ONLY = frozenset({"ReplaceComputeEnvironment"})
-
 
 _NAMES = {
     "CreateComputeEnvironment": "computeEnvironmentName",
@@ -35,9 +30,9 @@ def install() -> None:
     provisioners._RESOURCE_HANDLERS.update(
         {
             "AWS::Batch::ComputeEnvironment": _handlers(
-                "CreateComputeEnvironment", batch_resources.put_compute_environment, "compute-environment"
+                "CreateComputeEnvironment", resources.put_compute_environment, "compute-environment"
             ),
-            "AWS::Batch::JobQueue": _handlers("CreateJobQueue", batch_resources.put_job_queue, "job-queue"),
+            "AWS::Batch::JobQueue": _handlers("CreateJobQueue", resources.put_job_queue, "job-queue"),
             "AWS::Batch::JobDefinition": {
                 "create": _create_definition,
                 "update": _update_definition,
@@ -104,8 +99,8 @@ def _handlers(operation: str, put: Callable[[dict[str, Any]], None], kind: str) 
             put(request)
         except AwsError as error:
             raise ValueError(error.message) from error
-        arn = batch_resources.arn(kind, request[_NAMES[operation]])
-        return arn, {attribute: arn}
+        made = arn("batch", kind, request[_NAMES[operation]])
+        return made, {attribute: made}
 
     def update(
         _physical_id: str, _old: dict[str, Any], properties: dict[str, Any], stack_name: str, logical_id: str
@@ -113,7 +108,7 @@ def _handlers(operation: str, put: Callable[[dict[str, Any]], None], kind: str) 
         return create(logical_id, properties, stack_name)
 
     def delete(physical_id: str, _properties: dict[str, Any]) -> None:
-        batch_resources.remove(kind, physical_id)
+        resources.remove(kind, physical_id)
 
     return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
 
@@ -121,10 +116,10 @@ def _handlers(operation: str, put: Callable[[dict[str, Any]], None], kind: str) 
 def _create_definition(logical_id: str, properties: dict[str, Any], stack_name: str) -> Made:
     try:
         request = _request("RegisterJobDefinition", logical_id, properties, stack_name)
-        arn = batch_resources.register_job_definition(request)["jobDefinitionArn"]
+        made = resources.register_job_definition(request)["jobDefinitionArn"]
     except AwsError as error:
         raise ValueError(error.message) from error
-    return arn, {"JobDefinitionArn": arn}
+    return made, {"JobDefinitionArn": made}
 
 
 def _update_definition(
@@ -137,6 +132,6 @@ def _update_definition(
 
 def _delete_definition(physical_id: str, _properties: dict[str, Any]) -> None:
     try:
-        batch_resources.deregister_job_definition({"jobDefinition": physical_id})
+        resources.deregister_job_definition({"jobDefinition": physical_id})
     except AwsError:  # it is inactive already
         return

@@ -4,8 +4,6 @@ Seam: `ministack.services.athena._table_relation` and `_empty_relation`. Columns
 a feature that was added after the last record, are null instead of unknown, and names are in lower case.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 

@@ -1,10 +1,15 @@
-"""IAM enforcement for what the emulator leaves out.
+"""IAM for what the emulator leaves out: what requests are about, and what a service does with a role given to it.
 
 Seams:
 
 - `ministack.core.iam_actions.SERVICE_TO_IAM_NAMESPACE` and `_BOTOCORE_SERVICE_MAP`: make the emulator derive
   `sagemaker:` actions for the SageMaker handler, and so check the callers of both SageMaker APIs;
-- `ministack.core.iam_actions.extract_resource_arn`: names the job or the feature group that a call is about;
+- `ministack.core.iam_actions.extract_resource_arn`: names what a call of SageMaker or Batch is about; the
+  emulator asks for one resource a request, and submitting a job is about two, its queue and its definition;
+- `ministack.services.iam._roles`: trust policies, for who may assume a role;
+- `ministack.services.sts.register_session`, with the credential convention of
+  `ministack.core.lambda_runtime.execution_credentials`: a job's transfers and the offline store's writes pass the
+  same IAM checks as any call;
 - `ministack.core.iam_evaluator.enforce`: checks `iam:PassRole` of the caller;
 - `ministack.core.iam_evaluator.evaluate`, `EvalContext`, `_gather_role_policies`: check what a service does
   with a role that was given to it;
@@ -12,16 +17,18 @@ Seams:
   is plain HTTP, and the buckets' policies refuse what is not TLS.
 """
 
-from __future__ import annotations
-
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from local.emulator import batch_permissions
-from local.emulator.aws import ACCOUNT, REGION, AwsError
+from local.emulator.aws import ACCOUNT, REGION, AwsError, Credentials, arn
 
-_ARN_KINDS = {"ProcessingJobName": "processing-job", "FeatureGroupName": "feature-group"}
+_SAGEMAKER_KINDS = {"ProcessingJobName": "processing-job", "FeatureGroupName": "feature-group"}
+_BATCH_KINDS = {"jobQueue": "job-queue", "jobId": "job", "jobDefinition": "job-definition"}
+_BATCH_WITHOUT_RESOURCE = frozenset({"/v1/listjobs", "/v1/describejobs"})
+SAGEMAKER = "sagemaker.amazonaws.com"
+TASKS = "ecs-tasks.amazonaws.com"
 
 
 def install() -> None:
@@ -37,9 +44,9 @@ def install() -> None:
         service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, *rest: object
     ) -> object:
         if service == "sagemaker":
-            return resource_arn(path, body)
+            return sagemaker_resource(path, body)
         if service == "batch":
-            return batch_permissions.resource_arn(path, body)
+            return batch_resource(path, body)
         return name_resource(service, method, path, headers, body, *rest)
 
     def pin_request_origin(source_ip: str, _secure_transport: bool) -> None:
@@ -49,19 +56,38 @@ def install() -> None:
     app.pin_request_origin = pin_request_origin
 
 
-def resource_arn(path: str, body: bytes) -> str:
+def sagemaker_resource(path: str, body: bytes) -> str:
     """Return the ARN of the job or feature group that a SageMaker request is about; `*` when it names none."""
     parts = path.strip("/").split("/")
     if parts[0] == "FeatureGroup" and len(parts) > 1:
-        return _arn("feature-group", parts[1])
+        return arn("sagemaker", "feature-group", parts[1])
     try:
         document = json.loads(body or b"{}")
     except ValueError:
         return "*"
-    for member, kind in _ARN_KINDS.items():
+    for member, kind in _SAGEMAKER_KINDS.items():
         if isinstance(document.get(member), str):
-            return _arn(kind, document[member])
+            return arn("sagemaker", kind, document[member])
     return "*"
+
+
+def batch_resource(path: str, body: bytes) -> str:
+    """Return the ARN of the queue, job or definition that a request names first; `*` when it names none."""
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return "*"
+    if path.rstrip("/").lower() in _BATCH_WITHOUT_RESOURCE:
+        return "*"
+    named = [(kind, request[member]) for member, kind in _BATCH_KINDS.items() if isinstance(request.get(member), str)]
+    return arn("batch", *named[0]) if named else "*"
+
+
+def second_batch_resource(operation: str, request: Mapping[str, Any]) -> str | None:
+    """Return the ARN of the definition that a job is submitted with; None for any other operation."""
+    if operation != "SubmitJob" or not isinstance(request.get("jobDefinition"), str):
+        return None
+    return arn("batch", "job-definition", request["jobDefinition"])
 
 
 def require_pass_role(headers: Mapping[str, str], query: Mapping[str, Any], role_arn: str) -> None:
@@ -150,5 +176,69 @@ def _denied(principal: str, action: str, resource: str) -> AwsError:
     return AwsError("AccessDeniedException", message)
 
 
-def _arn(kind: str, name: str) -> str:
-    return name if name.startswith("arn:") else f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{kind}/{name}"
+def require_assumable(role_arn: str) -> None:
+    """Refuse a role that does not exist or does not trust SageMaker.
+
+    Raises
+    ------
+    AwsError
+        ValidationException, as AWS answers.
+    """
+    if SAGEMAKER not in _trusted_services(role_arn):
+        raise AwsError(
+            "ValidationException",
+            f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+            f"'{SAGEMAKER}' to assume the role.",
+        )
+
+
+def is_assumable(role_arn: str, service: str = TASKS) -> bool:
+    """Return whether a role exists and trusts a service."""
+    return service in _trusted_services(role_arn)
+
+
+def role_credentials(role_arn: str, session_name: str) -> Credentials:
+    """Return temporary credentials of a role, registered with the emulator.
+
+    Parameters
+    ----------
+    role_arn : str
+        The role.
+    session_name : str
+        Name of the session, part of the caller's identity.
+    """
+    from ministack import app
+    from ministack.services import sts
+
+    if not app.AUTH:
+        return Credentials()
+    digest = hashlib.sha256(f"{role_arn}:{session_name}".encode()).hexdigest()
+    credentials = Credentials(f"ASIA{digest[:16].upper()}", digest, f"token-{digest}")
+    role = role_arn.rpartition("/")[2]
+    sts.register_session(
+        credentials.access_key,
+        {
+            "Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session_name[:64]}",
+            "UserId": f"{role}:{session_name[:64]}",
+            "SecretAccessKey": credentials.secret_key,
+            "SessionToken": credentials.token,
+        },
+    )
+    return credentials
+
+
+def _trusted_services(role_arn: str) -> set[str]:
+    from ministack.services import iam
+
+    role = iam._roles.get(role_arn.rpartition("/")[2])
+    if role is None or role.get("Arn") != role_arn:
+        return set()
+    policy = role.get("AssumeRolePolicyDocument") or {}
+    document = json.loads(policy) if isinstance(policy, str) else policy
+    services: set[str] = set()
+    for statement in document.get("Statement", []):
+        if statement.get("Effect") == "Allow":
+            principal = statement.get("Principal", {})
+            named = principal.get("Service", []) if isinstance(principal, dict) else []
+            services.update([named] if isinstance(named, str) else named)
+    return services

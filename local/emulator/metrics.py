@@ -1,10 +1,12 @@
-"""Metrics in the embedded metric format: log lines of functions become CloudWatch metrics.
+"""CloudWatch metrics that the emulator does not make: of log lines in the embedded metric format, and of executions.
 
-Seams: `ministack.services.cloudwatch_logs._fanout_to_subscription_filters`, which sees every line that is
-logged, and `ministack.services.cloudwatch._put_metric_data`, with exactly the dimensions that the line names.
+Seams:
+
+- `ministack.services.cloudwatch_logs._fanout_to_subscription_filters` sees every line that is logged;
+- `ministack.services.stepfunctions._emit_execution_status_event` is called at every change of status; a Map's child
+  executions do not pass it, and in AWS too only those of the state machine itself count;
+- `ministack.services.cloudwatch._put_metric_data` takes exactly the dimensions that it is given.
 """
-
-from __future__ import annotations
 
 import json
 import logging
@@ -12,12 +14,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _logger = logging.getLogger(__name__)
-
-
 _MAX_DATA = 1000
+
+_METRICS = {
+    "RUNNING": "ExecutionsStarted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "TIMED_OUT": "ExecutionsTimedOut",
+    "ABORTED": "ExecutionsAborted",
+}
 
 
 def install() -> None:
+    """Look for metrics in everything that is logged, and count executions."""
+    _patch_logs()
+    _patch_executions()
+
+
+def _patch_logs() -> None:
     """Look for metrics in everything that is logged."""
     from ministack.services import cloudwatch, cloudwatch_logs
 
@@ -66,3 +80,22 @@ def _data(document: Mapping[str, Any], timestamp: float, directive: Mapping[str,
                 "Values": [float(item) for item in values],
                 "Counts": [1.0] * len(values),
             }
+
+
+def _patch_executions() -> None:
+    """Count executions by how they go."""
+    from ministack.services import cloudwatch, stepfunctions
+
+    emit = stepfunctions._emit_execution_status_event
+
+    def _emit_execution_status_event(execution: dict[str, Any]) -> None:
+        datum = {
+            "MetricName": _METRICS[execution["status"]],
+            "Dimensions": [{"Name": "StateMachineArn", "Value": execution["stateMachineArn"]}],
+            "Unit": "Count",
+            "Value": 1.0,
+        }
+        cloudwatch._put_metric_data({}, {"Namespace": "AWS/States", "MetricData": [datum]}, False, True)
+        emit(execution)
+
+    stepfunctions._emit_execution_status_event = _emit_execution_status_event

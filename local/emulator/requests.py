@@ -1,21 +1,21 @@
-"""Checks of requests against botocore's service models, as AWS checks them on arrival.
+"""Operations of services that the emulator lacks, and checks of their requests against botocore's service models.
 
 botocore itself only checks types and required members before it sends; lengths, patterns, ranges and
 enumerations are checked by the service. What passes here is not refused by AWS for its shape.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import botocore.session
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
 
 from local.emulator.aws import AwsError
 
+_Answer = TypeVar("_Answer")
 _TYPES: dict[str, tuple[type, ...]] = {
     "structure": (dict,),
     "list": (list,),
@@ -27,6 +27,39 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "double": (int, float),
     "boolean": (bool,),
 }
+
+
+@dataclass(frozen=True)
+class Api(Generic[_Answer]):
+    """The operations of a service that the laptop cloud has.
+
+    Parameters
+    ----------
+    service : str
+        Name of botocore's model.
+    refusal : str
+        Error code of a request that breaks the model's constraints.
+    operations : mapping
+        Function of each operation by name; it takes the checked request and returns the response.
+    """
+
+    service: str
+    refusal: str
+    operations: Mapping[str, Callable[[dict[str, Any]], _Answer]]
+
+    def call(self, name: str, request: dict[str, Any]) -> _Answer:
+        """Check a request against the service model and run its operation.
+
+        Raises
+        ------
+        AwsError
+            When the request is refused.
+        """
+        operation = self.operations.get(name)
+        if operation is None:
+            raise AwsError("UnknownOperationException", f"{name or 'this request'} is not part of the laptop cloud")
+        check_request(service_model(self.service).operation_model(name), request, self.refusal)
+        return operation(request)
 
 
 @lru_cache(maxsize=8)

@@ -1,27 +1,33 @@
 """SageMaker Feature Store: feature groups with an offline store.
 
-Served through `sagemaker`. Creating and growing a group take a moment, as in AWS: callers must wait for
+Creating and growing a group take a moment, as in AWS: callers must wait for
 `Created` and for the last update's `Successful`. The online store is not emulated: a group is offline only.
 """
 
-from __future__ import annotations
-
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.emulator.aws import ACCOUNT, REGION, AwsError
-from local.emulator.feature_records import RESERVED_NAMES, check_record
-from local.emulator.offline_store import OfflineTable, append_record, create_table, extend_table
-from local.emulator.roles import require_assumable
-from local.emulator.sagemaker import Operation
+from local.emulator.aws import AwsError, arn
+from local.emulator.iam import require_assumable
+from local.emulator.sagemaker.offline_store import (
+    RESERVED_NAMES,
+    OfflineTable,
+    append_record,
+    check_record,
+    create_table,
+    extend_table,
+)
+
+Answer = dict[str, Any] | Future[dict[str, Any]]
+"""Of an operation on records: that of PutRecord comes when the record is written."""
 
 PENDING_SECONDS = 1.0
-
-
 _MAX_FEATURES = 2500
+_lock = threading.RLock()
 
 
 @dataclass
@@ -60,7 +66,7 @@ class FeatureGroup:
     @property
     def arn(self) -> str:
         """ARN of the group."""
-        return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group/{self.name}"
+        return arn("sagemaker", "feature-group", self.name)
 
     @property
     def status(self) -> str:
@@ -82,9 +88,6 @@ class FeatureGroup:
 
 
 _groups: dict[str, FeatureGroup] = {}
-
-
-_lock = threading.RLock()
 
 
 def create_feature_group(request: dict[str, Any]) -> dict[str, Any]:
@@ -237,12 +240,14 @@ def batch_get_record(request: dict[str, Any]) -> dict[str, Any]:
     return {"Records": [], "Errors": errors, "UnprocessedIdentifiers": []}
 
 
-OPERATIONS: dict[str, Operation] = {
+OPERATIONS = {
     "CreateFeatureGroup": create_feature_group,
     "DescribeFeatureGroup": describe_feature_group,
     "UpdateFeatureGroup": update_feature_group,
     "DeleteFeatureGroup": delete_feature_group,
     "ListFeatureGroups": list_feature_groups,
+}
+RECORD_OPERATIONS: dict[str, Callable[[dict[str, Any]], Answer]] = {
     "PutRecord": put_record,
     "GetRecord": get_record,
     "BatchGetRecord": batch_get_record,

@@ -1,32 +1,26 @@
 """RNA-seq reads of patients whose expression is known: a truth to hold the pipeline against."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from local.synthetic.rnaseq_genome import Genome, compressed, reverse_complement
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+from local.synthetic.genome import (
+    Genome,
+    compressed,
+    make_genome,
+    reverse_complement,
+    write_annotated_genome,
+    write_transcriptome,
+)
 
 READ_LENGTH: Final = 75
-
-
 FRAGMENT_MEAN, FRAGMENT_DEVIATION = 200.0, 20.0
-
-
 _ERRORS_PER_BASE = 0.001
-
-
 _SUBSTITUTE: Final = {ord(base): other for base, other in zip("ACGT", b"CGTA", strict=True)}
-
-
 Pair = tuple[bytes, bytes]
 
 
@@ -212,3 +206,40 @@ _WRITERS: Final[dict[str, Callable[[Path, str, Sequence[Pair]], list[Path]]]] = 
     "dots": _write_dots,
     "single": _write_single,
 }
+
+
+def write_rna_cohort(
+    folder: Path,
+    cases: Sequence[str],
+    *,
+    reference: str,
+    truncated: Collection[str] = (),
+    genome: bool = False,
+    seed: int = 7,
+) -> list[RnaTruth]:
+    """Write reads of cases and the reference that they are of.
+
+    Parameters
+    ----------
+    folder : Path
+        Receives `<case>/…` and `_references/<reference>/…`.
+    cases : sequence of str
+        Names of the cases, such as the subjects of the CT cohort.
+    reference : str
+        Name of the reference, which the dataset's configuration asks for.
+    truncated : collection of str
+        Cases whose last file is cut short.
+    genome : bool
+        Give the reference as genome and annotation; else as transcriptome and table.
+    seed : int
+        The same seed gives the same bytes.
+
+    Returns
+    -------
+    list of RnaTruth
+        In the cases' order.
+    """
+    made = make_genome(seed)
+    write = write_annotated_genome if genome else write_transcriptome
+    write(made, folder / "_references" / reference)
+    return [write_case(folder, made, spec, truncated=spec.case in truncated) for spec in rna_specs(cases, seed)]

@@ -10,32 +10,41 @@ Seams, all in `ministack.services.stepfunctions`:
   itself does.
 """
 
-from __future__ import annotations
-
 import json
 import time
+import uuid
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from local.emulator import sagemaker
-from local.emulator.aws import AwsError
-from local.emulator.iam_checks import require_role_allows
-from local.emulator.map_results import apply_result_fields, without_result_fields, write_results
-from local.emulator.state_machine_permissions import map_permissions, task_permissions
+from local.emulator.aws import AwsError, arn, client
+from local.emulator.iam import require_role_allows
+from local.emulator.sagemaker.api import CONTROL_PLANE
 
 _POLL_SECONDS = 0.2
-
-
 _RUNNING = ("InProgress", "Stopping")
-
-
 _EPOCH_MEMBERS = ("CreationTime", "LastModifiedTime", "ProcessingStartTime", "ProcessingEndTime")
-
-
 _MODELLED = ("ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound")
-
-
 _execution: ContextVar[dict[str, Any] | None] = ContextVar("execution", default=None)
+
+_FIELDS = (
+    "executionArn",
+    "input",
+    "name",
+    "output",
+    "startDate",
+    "stateMachineArn",
+    "status",
+    "stopDate",
+    "error",
+    "cause",
+)
+
+_RESULT_FIELDS = ("ResultSelector", "ResultPath", "OutputPath")
+Permission = tuple[str, str, dict[str, str]]
+"""An action, the resource it is done to, and the request's condition keys."""
+
+_MANAGED_RULE = "StepFunctionsGetEventsForSageMakerProcessingJobsRule"
 
 
 def install() -> None:
@@ -69,22 +78,16 @@ def create_processing_job(resource: str, request: dict[str, Any]) -> dict[str, A
         The answer of CreateProcessingJob, or for `.sync` of DescribeProcessingJob.
     """
     try:
-        created = _sagemaker("CreateProcessingJob", request)
+        created = CONTROL_PLANE.call("CreateProcessingJob", request)
     except AwsError as error:
         name = f"{error.code}Exception" if error.code in _MODELLED else "AmazonSageMakerException"
         raise _execution_error(f"SageMaker.{name}", error.message) from error
     return _wait(request["ProcessingJobName"]) if resource.endswith(".sync") else created
 
 
-def _sagemaker(name: str, request: dict[str, Any]) -> dict[str, Any]:
-    answer = sagemaker.call(name, request)
-    assert isinstance(answer, dict)  # noqa: S101 -- only records are answered later
-    return answer
-
-
 def _wait(name: str) -> dict[str, Any]:
     while True:
-        job = _sagemaker("DescribeProcessingJob", {"ProcessingJobName": name})
+        job = CONTROL_PLANE.call("DescribeProcessingJob", {"ProcessingJobName": name})
         job.update({key: int(job[key] * 1000) for key in _EPOCH_MEMBERS if key in job})
         if job["ProcessingJobStatus"] == "Completed":
             return job
@@ -92,7 +95,7 @@ def _wait(name: str) -> dict[str, Any]:
             raise _execution_error("States.TaskFailed", json.dumps(job))
         execution = _execution.get()
         if execution and execution["status"] != "RUNNING" and job["ProcessingJobStatus"] == "InProgress":
-            _sagemaker("StopProcessingJob", {"ProcessingJobName": name})  # as AWS does for a stopped run
+            CONTROL_PLANE.call("StopProcessingJob", {"ProcessingJobName": name})  # as AWS does for a stopped run
         time.sleep(_POLL_SECONDS)
 
 
@@ -174,3 +177,119 @@ def _execution_error(name: str, cause: str) -> Exception:
 
     error: Exception = stepfunctions._ExecutionError(name, cause)
     return error
+
+
+def without_result_fields(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a state that returns its plain result, so that the writer's can take its place."""
+    return {name: value for name, value in state.items() if name not in _RESULT_FIELDS}
+
+
+def apply_result_fields(state: Mapping[str, Any], raw_input: object, result: object, ctx: object) -> object:
+    """Return a state's output for another result than the one it had."""
+    from ministack.services import stepfunctions
+
+    selected = stepfunctions._apply_result_selector(state, result)
+    output = stepfunctions._apply_result_path(state, raw_input, selected)
+    return stepfunctions._apply_output_path(state, output, ctx)
+
+
+def write_results(execution_arn: str, writer: Mapping[str, str]) -> dict[str, Any] | None:
+    """Write the results of an execution's newest Map run.
+
+    Parameters
+    ----------
+    execution_arn : str
+        The execution whose Map ran.
+    writer : mapping
+        Bucket and prefix of its `ResultWriter`.
+
+    Returns
+    -------
+    dict or None
+        What the Map state returns; None when the Map did not come to run.
+    """
+    from ministack.services import stepfunctions
+
+    runs = [run for run in stepfunctions._map_runs.values() if run["executionArn"] == execution_arn]
+    if not runs:
+        return None
+    arn = runs[-1]["mapRunArn"]
+    children = [child for child in stepfunctions._executions.values() if child.get("mapRunArn") == arn]
+    bucket, folder = writer["Bucket"], f"{writer.get('Prefix', '').rstrip('/')}/{uuid.uuid4()}".lstrip("/")
+    files: dict[str, list[dict[str, Any]]] = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
+    for status in ("SUCCEEDED", "FAILED"):
+        described = [_describe(child) for child in children if child["status"] == status]
+        if described:
+            files[status] = [_store(bucket, f"{folder}/{status}_0.json", described)]
+    manifest = {"DestinationBucket": bucket, "MapRunArn": arn, "ResultFiles": files}
+    _store(bucket, f"{folder}/manifest.json", manifest)
+    return {"MapRunArn": arn, "ResultWriterDetails": {"Bucket": bucket, "Key": f"{folder}/manifest.json"}}
+
+
+def _describe(child: Mapping[str, Any]) -> dict[str, Any]:
+    return {name[0].upper() + name[1:]: child[name] for name in _FIELDS if child.get(name) is not None}
+
+
+def _store(bucket: str, key: str, document: object) -> dict[str, Any]:
+    body = json.dumps(document).encode()
+    client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    return {"Key": key, "Size": len(body)}
+
+
+def task_permissions(resource: str, request: Mapping[str, Any]) -> Iterator[Permission]:
+    """Yield what a Task state needs; nothing for an integration that is not known here.
+
+    Parameters
+    ----------
+    resource : str
+        ARN of the integration, or of a function.
+    request : mapping
+        The task's input.
+    """
+    if ":states:::lambda:invoke" in resource:
+        yield "lambda:InvokeFunction", str(request.get("FunctionName", "")), {}
+    elif ":lambda:" in resource:
+        yield "lambda:InvokeFunction", resource, {}
+    elif ":sagemaker:createProcessingJob" in resource:
+        yield from _processing_permissions(request, waits=resource.endswith(".sync"))
+    elif ":aws-sdk:sagemaker:" in resource:
+        operation = resource.rpartition(":")[2]
+        yield f"sagemaker:{operation[0].upper()}{operation[1:]}", _job_arn(request), {}
+
+
+def map_permissions(state_machine_arn: str, resolved: Mapping[str, Mapping[str, str]]) -> Iterator[Permission]:
+    """Yield what a DISTRIBUTED Map needs to start its children, read its items and write its results.
+
+    Parameters
+    ----------
+    state_machine_arn : str
+        The state machine the Map is part of.
+    resolved : mapping
+        Parameters of its `ItemReader` and `ResultWriter`, as far as it has them.
+    """
+    yield "states:StartExecution", state_machine_arn, {}
+    if "ItemReader" in resolved:
+        reader = resolved["ItemReader"]
+        yield "s3:GetObject", f"arn:aws:s3:::{reader.get('Bucket')}/{reader.get('Key')}", {}
+    if "ResultWriter" in resolved:
+        writer = resolved["ResultWriter"]
+        target = f"arn:aws:s3:::{writer.get('Bucket')}/{writer.get('Prefix', '').rstrip('/')}/manifest.json"
+        yield "s3:PutObject", target, {}
+
+
+def _processing_permissions(request: Mapping[str, Any], *, waits: bool) -> Iterator[Permission]:
+    job = _job_arn(request)
+    yield "sagemaker:CreateProcessingJob", job, {}
+    yield "sagemaker:AddTags", job, {}
+    passed = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    yield "iam:PassRole", str(request.get("RoleArn", "")), passed
+    if waits:
+        yield "sagemaker:DescribeProcessingJob", job, {}
+        yield "sagemaker:StopProcessingJob", job, {}
+        rule = arn("events", "rule", _MANAGED_RULE)
+        for action in ("PutTargets", "PutRule", "DescribeRule"):
+            yield f"events:{action}", rule, {}
+
+
+def _job_arn(request: Mapping[str, Any]) -> str:
+    return arn("sagemaker", "processing-job", str(request.get("ProcessingJobName", "")))

@@ -6,49 +6,31 @@ sign for that name, so both arrive here: the control plane names its operation i
 method and path.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 from urllib.parse import unquote
 
 from local.emulator.aws import AwsError, Response, error_response, json_response
-from local.emulator.iam_checks import require_pass_role
-from local.emulator.request_checks import check_request, service_model
+from local.emulator.iam import require_pass_role
+from local.emulator.requests import Api, service_model
+from local.emulator.sagemaker import feature_groups, processing
+from local.emulator.sagemaker.feature_groups import Answer
 
-CONTROL_PLANE = "sagemaker"
-
-
-RUNTIME = "sagemaker-featurestore-runtime"
-
-
-Answer = dict[str, Any] | Future[dict[str, Any]]
+CONTROL_PLANE = Api("sagemaker", "ValidationException", {**processing.OPERATIONS, **feature_groups.OPERATIONS})
+RUNTIME = Api("sagemaker-featurestore-runtime", "ValidationError", feature_groups.RECORD_OPERATIONS)
 
 
-Operation = Callable[[dict[str, Any]], Answer]
-
-
-_operations: dict[str, Operation] = {}
-
-
-def install(operations: Mapping[str, Operation]) -> None:
-    """Serve these operations.
-
-    Parameters
-    ----------
-    operations : mapping
-        Function of each operation by name; it takes the checked request and returns the response.
-    """
+def install() -> None:
+    """Serve SageMaker's control plane and Feature Store's runtime."""
     from ministack import app
     from ministack.core import router
 
-    _operations.update(operations)
-    app.SERVICE_HANDLERS[CONTROL_PLANE] = handle_request
-    router.SERVICE_PATTERNS[CONTROL_PLANE] = {"target_prefixes": ["SageMaker."]}
+    app.SERVICE_HANDLERS["sagemaker"] = handle_request
+    router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."]}
 
 
 async def handle_request(
@@ -63,27 +45,15 @@ async def handle_request(
         name, request = parse_request(method, path, headers, body, query)
         if isinstance(request.get("RoleArn"), str):
             require_pass_role(headers, query, request["RoleArn"])
-        answer = await asyncio.to_thread(call, name, request)
+        answer = await asyncio.to_thread(_call, name, request)
         return json_response(await asyncio.wrap_future(answer) if isinstance(answer, Future) else answer)
     except AwsError as error:
         return error_response(error)
 
 
-def call(name: str, request: dict[str, Any]) -> Answer:
-    """Check a request against the service model and run its operation.
-
-    Raises
-    ------
-    AwsError
-        When the request is refused.
-    """
-    service = RUNTIME if name in service_model(RUNTIME).operation_names else CONTROL_PLANE
-    code = "ValidationError" if service == RUNTIME else "ValidationException"
-    operation = _operations.get(name)
-    if operation is None:
-        raise AwsError("UnknownOperationException", f"{name} is not part of the laptop cloud")
-    check_request(service_model(service).operation_model(name), request, code)
-    return operation(request)
+def _call(name: str, request: dict[str, Any]) -> Answer:
+    api = RUNTIME if name in service_model(RUNTIME.service).operation_names else CONTROL_PLANE
+    return api.call(name, request)
 
 
 def parse_request(
@@ -104,7 +74,7 @@ def parse_request(
 def _rest_request(
     method: str, path: str, document: dict[str, Any], query: Mapping[str, list[str]]
 ) -> tuple[str, dict[str, Any]]:
-    model = service_model(RUNTIME)
+    model = service_model(RUNTIME.service)
     for name in model.operation_names:
         operation = model.operation_model(name)
         matched = re.fullmatch(_path_pattern(operation.http["requestUri"]), path)

@@ -1,20 +1,15 @@
 """AWS Batch: compute environments, job queues and job definitions, checked as AWS checks them."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping
 from typing import Any
 
-from local.emulator.aws import ACCOUNT, REGION, AwsError
-from local.emulator.batch_retry import strategy_problems
-from local.emulator.roles import TASKS, is_assumable
+from local.emulator.aws import AwsError, arn
+from local.emulator.batch.attempts import strategy_problems
+from local.emulator.iam import TASKS, is_assumable
 
 MINIMUM_TIMEOUT_SECONDS = 60
-
-
 _FARGATE = frozenset({"FARGATE", "FARGATE_SPOT"})
-
 
 _FARGATE_MIB: dict[str, tuple[int, int, int]] = {
     "0.25": (512, 2048, 512),
@@ -27,25 +22,11 @@ _FARGATE_MIB: dict[str, tuple[int, int, int]] = {
 }
 """Sizes of Fargate tasks: processors → least MiB, most MiB, step."""
 
-
 _NOT_ON_FARGATE = ("ulimits", "linuxParameters", "instanceType", "privileged")
-
-
 _environments: dict[str, dict[str, Any]] = {}
-
-
 _queues: dict[str, dict[str, Any]] = {}
-
-
 _definitions: dict[str, list[dict[str, Any]]] = {}
-
-
 _lock = threading.RLock()
-
-
-def arn(kind: str, name: str) -> str:
-    """Return the ARN of something of Batch."""
-    return f"arn:aws:batch:{REGION}:{ACCOUNT}:{kind}/{name}"
 
 
 def refusal(message: str) -> AwsError:
@@ -60,7 +41,7 @@ def create_compute_environment(request: dict[str, Any]) -> dict[str, Any]:
         if name in _environments:
             raise refusal(f"Object already exists: {name}")
         put_compute_environment(request)
-    return {"computeEnvironmentName": name, "computeEnvironmentArn": arn("compute-environment", name)}
+    return {"computeEnvironmentName": name, "computeEnvironmentArn": arn("batch", "compute-environment", name)}
 
 
 def put_compute_environment(request: dict[str, Any]) -> None:
@@ -76,7 +57,7 @@ def put_compute_environment(request: dict[str, Any]) -> None:
     with _lock:
         _environments[name] = {
             **request,
-            "computeEnvironmentArn": arn("compute-environment", name),
+            "computeEnvironmentArn": arn("batch", "compute-environment", name),
             "state": request.get("state", "ENABLED"),
             "status": "VALID",
             "statusReason": "ComputeEnvironment Healthy",
@@ -95,7 +76,7 @@ def create_job_queue(request: dict[str, Any]) -> dict[str, Any]:
         if name in _queues:
             raise refusal(f"Object already exists: {name}")
         put_job_queue(request)
-    return {"jobQueueName": name, "jobQueueArn": arn("job-queue", name)}
+    return {"jobQueueName": name, "jobQueueArn": arn("batch", "job-queue", name)}
 
 
 def put_job_queue(request: dict[str, Any]) -> None:
@@ -111,7 +92,7 @@ def put_job_queue(request: dict[str, Any]) -> None:
     with _lock:
         _queues[name] = {
             **request,
-            "jobQueueArn": arn("job-queue", name),
+            "jobQueueArn": arn("batch", "job-queue", name),
             "state": request.get("state", "ENABLED"),
             "status": "VALID",
             "statusReason": "JobQueue Healthy",
@@ -149,7 +130,7 @@ def register_job_definition(request: dict[str, Any]) -> dict[str, Any]:
         revision = len(revisions) + 1
         document = {
             **request,
-            "jobDefinitionArn": arn("job-definition", f"{name}:{revision}"),
+            "jobDefinitionArn": arn("batch", "job-definition", f"{name}:{revision}"),
             "revision": revision,
             "status": "ACTIVE",
         }

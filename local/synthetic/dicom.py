@@ -1,27 +1,111 @@
-"""Writes a phantom's tumour as a DICOM SEG, in the layouts that real writers use."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""What every generated DICOM file shares: identity, dates, file header, and UIDs that follow from the seed."""
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import pack_bits
 from pydicom.sequence import Sequence
-from pydicom.uid import UID, CTImageStorage, SegmentationStorage
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, SegmentationStorage, generate_uid
 
-from local.synthetic.dicom_common import new_dataset, uid
-from local.synthetic.dicom_ct import ct_instance_uid
+from local.synthetic.phantom import Phantom, StudySpec
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from local.synthetic.phantom import Phantom
-    from local.synthetic.specs import StudySpec
-
+MANUFACTURER = "Synthetic"
+UNSIGNED_OFFSET = 1024
+"""Unsigned pixels hold HU + 1024, as most scanners store them."""
 
 SEGMENT_LABEL = "Tumour"
+
+
+def uid(spec: StudySpec, *parts: object) -> UID:
+    """Unique identifier that is the same whenever the same study is generated."""
+    return generate_uid(entropy_srcs=[str(spec.seed), spec.subject, *map(str, parts)])
+
+
+def new_dataset(spec: StudySpec, sop_class: UID, sop_instance: UID, modality: str) -> Dataset:
+    """Start a dataset: file header, patient, study and dates."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = sop_class
+    dataset.file_meta.MediaStorageSOPInstanceUID = sop_instance
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = sop_class
+    dataset.SOPInstanceUID = sop_instance
+    dataset.Modality = modality
+    dataset.PatientName = spec.subject
+    dataset.PatientID = spec.subject
+    dataset.PatientBirthDate = ""
+    dataset.PatientSex = "O"
+    dataset.StudyInstanceUID = uid(spec, "study")
+    dataset.StudyID = "1"
+    dataset.StudyDescription = "Generated chest phantom, not a patient"
+    dataset.AccessionNumber = ""
+    dataset.ReferringPhysicianName = ""
+    dataset.Manufacturer = MANUFACTURER
+    dataset.ManufacturerModelName = spec.model
+    for moment in ("Study", "Series", "Content"):
+        setattr(dataset, f"{moment}Date", spec.acquired_at.strftime("%Y%m%d"))
+        setattr(dataset, f"{moment}Time", spec.acquired_at.strftime("%H%M%S"))
+    dataset.FrameOfReferenceUID = uid(spec, "frame of reference")
+    dataset.PositionReferenceIndicator = ""
+    return dataset
+
+
+def ct_slices(spec: StudySpec, phantom: Phantom) -> list[Dataset]:
+    """Make the CT datasets, indexed by k (inferior to superior). Instance numbers count from the top down."""
+    return [_slice(spec, phantom, k) for k in range(spec.slices)]
+
+
+def ct_instance_uid(spec: StudySpec, k: int) -> UID:
+    """Identifier of slice k."""
+    return uid(spec, "ct", k)
+
+
+def _slice(spec: StudySpec, phantom: Phantom, k: int) -> Dataset:
+    dataset = new_dataset(spec, CTImageStorage, ct_instance_uid(spec, k), "CT")
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    dataset.SeriesInstanceUID = uid(spec, "ct series")
+    dataset.SeriesNumber = 2
+    dataset.SeriesDescription = "CHEST"
+    dataset.InstanceNumber = spec.slices - k
+    dataset.AcquisitionNumber = 1
+    dataset.AcquisitionDate = spec.acquired_at.strftime("%Y%m%d")
+    dataset.AcquisitionTime = spec.acquired_at.strftime("%H%M%S")
+    _add_technique(dataset, spec)
+    _add_plane(dataset, spec, phantom, k)
+    _add_ct_pixels(dataset, spec, phantom.ct[:, :, k])
+    return dataset
+
+
+def _add_technique(dataset: Dataset, spec: StudySpec) -> None:
+    dataset.KVP = spec.kvp
+    dataset.ConvolutionKernel = spec.kernel
+    dataset.PatientPosition = "HFS"
+    dataset.GantryDetectorTilt = 0
+    dataset.SliceThickness = spec.slice_spacing_mm
+    if spec.contrast is not None:
+        dataset.ContrastBolusAgent = spec.contrast
+
+
+def _add_plane(dataset: Dataset, spec: StudySpec, phantom: Phantom, k: int) -> None:
+    x, y, z = phantom.origin_lps_mm
+    height = round(z + k * spec.slice_spacing_mm, 6)
+    dataset.ImagePositionPatient = [round(x, 6), round(y, 6), height]
+    dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    dataset.SliceLocation = height
+    dataset.PixelSpacing = [spec.pixel_spacing_mm, spec.pixel_spacing_mm]
+
+
+def _add_ct_pixels(dataset: Dataset, spec: StudySpec, hu: np.ndarray[tuple[int, int], np.dtype[np.int16]]) -> None:
+    offset = 0 if spec.signed_pixels else UNSIGNED_OFFSET
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.Rows, dataset.Columns = hu.shape[1], hu.shape[0]
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
+    dataset.PixelRepresentation = int(spec.signed_pixels)
+    dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = -offset, 1, "HU"
+    dataset.WindowCenter, dataset.WindowWidth = -600, 1500
+    dataset.PixelData = (hu.T + np.int16(offset)).astype("<i2").tobytes()  # rows first, as DICOM stores them
 
 
 def seg_dataset(spec: StudySpec, phantom: Phantom, *, empty: bool = False, of_other_series: bool = False) -> Dataset:
@@ -53,7 +137,7 @@ def seg_dataset(spec: StudySpec, phantom: Phantom, *, empty: bool = False, of_ot
     _add_references(dataset, spec, slices, "elsewhere" if of_other_series else None)
     _add_segment(dataset)
     _add_frames(dataset, spec, phantom, slices)
-    _add_pixels(dataset, spec, np.zeros_like(phantom.mask) if empty else phantom.mask, slices)
+    _add_frame_pixels(dataset, spec, np.zeros_like(phantom.mask) if empty else phantom.mask, slices)
     return dataset
 
 
@@ -152,7 +236,7 @@ def _segment_reference() -> Sequence:
     return Sequence([item])
 
 
-def _add_pixels(dataset: Dataset, spec: StudySpec, mask: NDArray[np.bool_], slices: list[int]) -> None:
+def _add_frame_pixels(dataset: Dataset, spec: StudySpec, mask: NDArray[np.bool_], slices: list[int]) -> None:
     frames = mask[:, :, slices].transpose(2, 1, 0).astype(np.uint8)
     dataset.NumberOfFrames = len(slices)
     dataset.Rows = dataset.Columns = spec.matrix

@@ -1,7 +1,5 @@
 """A small made-up genome: one chromosome, two dozen genes with exons and isoforms, as FASTA, GTF or transcriptome."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import json
@@ -12,7 +10,6 @@ from typing import Final
 import numpy as np
 
 CHROMOSOME: Final = "chr1"
-
 
 PANEL: Final = [
     "LRIG1",
@@ -39,19 +36,10 @@ PANEL: Final = [
 ]
 """The genes of the published NSCLC panel; their sequences here are random."""
 
-
 OTHERS: Final = ("ACTB", "GAPDH", "TP53")
-
-
 _BASES: Final = np.frombuffer(b"ACGT", dtype=np.uint8)
-
-
 _COMPLEMENT: Final = bytes.maketrans(b"ACGT", b"TGCA")
-
-
 _GAP, _INTRON = 400, 150
-
-
 _LINE = 60
 
 
