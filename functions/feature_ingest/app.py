@@ -9,8 +9,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal.aws.feature_store import SageMakerRecords
 from multimodal.aws.ports import connect, metrics
+from multimodal.features.group import RecordMaker
 from multimodal.features.ingest import FeatureIngest
-from multimodal.features.record import RecordMaker
 from multimodal.genomics.records import RnaRecords
 from multimodal.imaging.records import ImagingRecords
 from multimodal.ledger.errors import MultimodalError

@@ -10,7 +10,7 @@ from multimodal.aws.ports import connect, metrics
 from multimodal.aws.processing import SageMakerJobs
 from multimodal.imaging.config import imaging_datasets
 from multimodal.imaging.jobs import JobSettings
-from multimodal.imaging.plan import RunPlanner, SubjectClaims
+from multimodal.imaging.runs import RunPlanner, SubjectClaims
 from multimodal.imaging.uploads import ImagingRules
 from multimodal.ledger.claim import UnitClaims
 from multimodal.ledger.evaluate import UnitEvaluator

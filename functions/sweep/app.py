@@ -12,7 +12,7 @@ from multimodal.genomics.config import genomics_datasets
 from multimodal.genomics.jobs import JobStarter, RnaJobSettings
 from multimodal.genomics.readiness import GenomicsReadiness
 from multimodal.imaging.config import imaging_datasets
-from multimodal.imaging.plan import StudyStarter
+from multimodal.imaging.runs import StudyStarter
 from multimodal.imaging.uploads import ImagingRules
 from multimodal.ledger.claim import Starter, UnitClaims
 from multimodal.ledger.evaluate import UnitEvaluator

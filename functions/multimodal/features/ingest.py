@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from multimodal.features.group import FeatureGroupSpec, FeatureRecords, Record
-from multimodal.features.record import RecordMaker, record_hash
+from multimodal.features.group import FeatureGroupSpec, FeatureRecords, Record, RecordMaker, record_hash
 from multimodal.ledger.errors import BadInputError, RetryableError
 from multimodal.ledger.evaluate import NO_REASON
 from multimodal.ledger.outcome import belongs_to_run

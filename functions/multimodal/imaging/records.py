@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from multimodal.features.group import (
     EVENT_TIME,
+    EVENT_TIME_PATTERN,
     EVENT_TIME_SOURCE,
     RECORD_ID,
     UPLOAD_TIME,
@@ -16,8 +17,9 @@ from multimodal.features.group import (
     FeatureType,
     Record,
     check_group,
+    fit,
+    uploaded_at,
 )
-from multimodal.features.record import EVENT_TIME_PATTERN, fit, uploaded_at
 from multimodal.imaging.config import ImagingConfig, ParameterContract, imaging_config, load_contract
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ports
