@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from pydantic import BaseModel, ValidationError
+
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason
 from multimodal.ledger.unit import LedgerItem
 
@@ -215,3 +217,23 @@ def uploaded_at(item: LedgerItem) -> str:
     """Return when the unit's first object arrived, as an event time."""
     moment = datetime.fromtimestamp(item.times.get("received_at", 0), UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_document(model: type[BaseModel], text: str | None, name: str) -> Mapping[str, Any]:
+    """Return a parsed document of which ``model`` names what must be right.
+
+    Raises
+    ------
+    BadInputError
+        ``FEATURES_INVALID``, naming the first field that is wrong.
+    """
+    try:
+        document = json.loads(text or "")
+        model.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not valid at {where}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not JSON") from error
+    return dict(document)

@@ -14,6 +14,7 @@ from multimodal.features.group import (
     FeatureGroupSpec,
     Record,
     fit,
+    parse_document,
     uploaded_at,
 )
 from multimodal.genomics.assays import pin_assay
@@ -21,7 +22,6 @@ from multimodal.genomics.config import GenomicsConfig, MatrixConfig, genomics_co
 from multimodal.genomics.expression import PanelValues, gene_ids, panel_values, read_tpm
 from multimodal.genomics.references import manifest_key, transcripts_key
 from multimodal.genomics.schema import ASSAY, rna_group
-from multimodal.imaging.records import parse_document
 from multimodal.ledger.errors import BadInputError, Reason, RetryableError
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Unit
