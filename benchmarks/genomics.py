@@ -18,11 +18,10 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.reads_data import GENES, ISOFORMS
 from benchmarks.runs import Runs, helper, measured
 from cli.terminal import Steps, plural
-from rnaseq_job.engine import EngineOptions
-from rnaseq_job.library_type import DETECT
-from rnaseq_job.salmon import quant_arguments
-from rnaseq_job.samples import Lane, Sample
-from rnaseq_job.tables import read_genes, write_gene_map
+from rnaseq_job.quantifiers.gene_tables import read_genes, write_gene_map
+from rnaseq_job.quantifiers.quantifier import EngineOptions
+from rnaseq_job.quantifiers.salmon import DETECT, quant_arguments
+from rnaseq_job.reads.lanes import Lane, Sample
 
 FRAGMENTS = 1_500_000
 CASE = "BENCH"

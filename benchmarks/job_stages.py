@@ -22,18 +22,18 @@ from radiomics_job import cli, isolation, study
 PACKAGE = "radiomics_job"
 
 TIMED = {
-    "reading.read_study": READ,
-    "series.group_series": READ,
-    "stacking.stack_series": READ,
-    "candidates.list_candidates": SEGMENTATION,
-    "pairing.pair": SEGMENTATION,
-    "rois.place_regions": SEGMENTATION,
-    "qc.describe_ct": QUALITY,
-    "qc.describe_mask": QUALITY,
-    "verdict.judge": QUALITY,
-    "nifti.write_nifti": NIFTI,
-    "overlay.render_overlay": OVERLAY,
-    "features.extract_features": FEATURES,
+    "dicom.reading.read_study": READ,
+    "dicom.series.group_series": READ,
+    "dicom.stacking.stack_series": READ,
+    "roi.pairing.list_candidates": SEGMENTATION,
+    "roi.pairing.pair": SEGMENTATION,
+    "measurement.place_regions": SEGMENTATION,
+    "quality.checks.describe_ct": QUALITY,
+    "quality.checks.describe_mask": QUALITY,
+    "quality.checks.judge": QUALITY,
+    "output.nifti.write_nifti": NIFTI,
+    "output.overlay.render_overlay": OVERLAY,
+    "features.extract.extract_features": FEATURES,
 }
 """The job's functions by module and name, and the stage that each is charged to."""
 
@@ -61,7 +61,7 @@ def instrument(clock: StageClock) -> None:
 
 def find(name: str) -> Callable[..., Any]:
     """Look up one of the job's functions."""
-    module, function = name.split(".")
+    module, _, function = name.rpartition(".")
     found: Callable[..., Any] = getattr(import_module(f"{PACKAGE}.{module}"), function)
     return found
 

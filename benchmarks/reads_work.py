@@ -15,9 +15,9 @@ from pathlib import Path
 from isal import igzip
 
 from rnaseq_job.errors import InputRejectedError
-from rnaseq_job.fastq_blocks import PART
-from rnaseq_job.fastq_checks import LaneFiles, check_reads
-from rnaseq_job.fastq_stream import ReadsFile
+from rnaseq_job.reads.checks import LaneFiles, check_reads
+from rnaseq_job.reads.records import PART
+from rnaseq_job.reads.stream import ReadsFile
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,8 +12,7 @@ from pydantic import BaseModel
 
 from cli.project import ROOT
 from multimodal.imaging.documents import FeaturesDocument, JobDocument, RejectionDocument
-from radiomics_job.feature_names import feature_names
-from radiomics_job.params import load_params
+from radiomics_job.parameters import feature_names, load_params
 
 PARAMS = ROOT / "containers" / "radiomics" / "src" / "radiomics_job" / "params"
 CONTRACTS = ROOT / "functions" / "multimodal" / "contracts" / "imaging_features"
@@ -29,7 +28,8 @@ MODELS: dict[str, type[BaseModel]] = {
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     """Return the JSON schema of a document; its description is the model's docstring."""
     schema = _without_titles(model.model_json_schema(by_alias=True))
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": schema.pop("description"), **schema}
+    title = schema.pop("description").rstrip(".")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
 
 
 def _without_titles(part: Any) -> Any:  # noqa: ANN401 – any JSON

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from radiomics_job import study as job
 from radiomics_job.errors import ReasonCode
 from radiomics_job.limits import MEBIBYTE, Limits
-from radiomics_job.params import Params, load_params
+from radiomics_job.parameters import Params, load_params
 from radiomics_job.study import StudyTask
 from tests.fuzz.cases import Case, undamaged
 from tests.fuzz.damage import Expected

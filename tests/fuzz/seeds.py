@@ -21,7 +21,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from radiomics_job.roi import RoiPolicy, RoiRule
+from radiomics_job.roi.rule import RoiPolicy, RoiRule
 from tests.builders import jpeg_lossless
 from tests.builders.dicom import (
     AXIAL,

@@ -12,7 +12,7 @@ import pytest
 from radiomics_job import study as job
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import MEBIBYTE
-from radiomics_job.placement import PlacedMask
+from radiomics_job.roi.placement import PlacedMask
 from tests.fuzz import worker
 from tests.fuzz.cases import PARSERS, build
 from tests.fuzz.damage import Expected

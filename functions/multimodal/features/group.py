@@ -227,13 +227,19 @@ def parse_document(model: type[BaseModel], text: str | None, name: str) -> Mappi
     BadInputError
         ``FEATURES_INVALID``, naming the first field that is wrong.
     """
+    document = parse_json(text, name)
     try:
-        document = json.loads(text or "")
         model.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not valid at {where}: {first['msg']}") from error
+    return dict(document)
+
+
+def parse_json(text: str | None, name: str) -> Any:  # noqa: ANN401 – any JSON
+    """Return a parsed document; `FEATURES_INVALID` when it is not JSON."""
+    try:
+        return json.loads(text or "")
     except (ValueError, RecursionError) as error:
         raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not JSON") from error
-    return dict(document)

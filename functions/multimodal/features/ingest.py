@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from multimodal.features.group import FeatureGroupSpec, FeatureRecords, Record, RecordMaker, record_hash
+from multimodal.features.group import FeatureGroupSpec, FeatureRecords, Record, RecordMaker, parse_json, record_hash
 from multimodal.ledger.errors import BadInputError, RetryableError
 from multimodal.ledger.evaluate import NO_REASON
 from multimodal.ledger.outcome import belongs_to_run
@@ -50,9 +50,10 @@ class FeatureIngest:
             self._quarantine(item, error)
 
     def _ingest(self, unit: Unit, item: LedgerItem, key: str) -> None:
-        maker = self.makers[unit.modality]
-        document = maker.parse(self.ports.processed.read_text(key))
-        if not _is_awaited(item, document):
+        maker, text = self.makers[unit.modality], self.ports.processed.read_text(key)
+        found = parse_json(text, unit.result_name)
+        document = None if _is_of_another_run(item, found) else maker.parse(text)
+        if document is None or not _is_awaited(item, document):
             # A second delivery, or the late word of a run that was given up: the record in the store is newer.
             logger().info("features not awaited", correlation_id=unit.correlation_id, status=item.status.value)
             return
@@ -119,4 +120,16 @@ class FeatureIngest:
 
 def _is_awaited(item: LedgerItem, document: Mapping[str, Any]) -> bool:
     """Whether these features are the result of the unit's present run and not ingested yet."""
-    return item.status in {Status.PROCESSING, Status.PROCESSED} and belongs_to_run(document, item.run_id)
+    return (
+        item.status in {Status.PROCESSING, Status.PROCESSED}
+        and isinstance(document, Mapping)
+        and belongs_to_run(document, item.run_id)
+    )
+
+
+def _is_of_another_run(item: LedgerItem, document: object) -> bool:
+    """Whether a result names a run, and not the unit's present one: whatever else it says does not matter."""
+    match document:
+        case {"run": {"run_id": str(run)}}:
+            return run != item.run_id
+    return False

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomics_job.limits import Limits
-from radiomics_job.params import Params, load_params
-from radiomics_job.roi import RoiRule
+from radiomics_job.parameters import Params, load_params
+from radiomics_job.roi.rule import RoiRule
 from radiomics_job.study import StudyTask, process_study
 from tests.builders.dicom import Inside, hounsfield, tumour
 

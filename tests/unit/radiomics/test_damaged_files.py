@@ -6,10 +6,10 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from radiomics_job.dicom.reading import read_study
+from radiomics_job.dicom.sources import SourceCounts, SourceFile, read_source
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
-from radiomics_job.reading import read_study
-from radiomics_job.sources import SourceCounts, SourceFile, read_source
 from tests.builders.dicom import Scan, save, save_ct, segmentation, structure_set
 from tests.unit.radiomics.support import run_study
 

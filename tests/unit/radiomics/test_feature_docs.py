@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from radiomics_job.feature_names import FEATURES_BY_CLASS, ORIGINAL_FEATURES, REDUNDANT_FEATURES
-from radiomics_job.features import FeatureResult, extract_features
-from radiomics_job.params import Params, load_params
+from radiomics_job.features.extract import FeatureResult, extract_features
+from radiomics_job.parameters import Params, load_params
 from tests.unit.radiomics.ibsi.mapping import BASELINES, SHIFTED, WITHOUT_BASELINE
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import SimpleITK as sitk  # noqa: N813
 from radiomics import imageoperations
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-from radiomics_job.feature_names import FEATURES_BY_CLASS, TEXTURE_CLASSES, feature_names
-from radiomics_job.features import FeatureResult, extract_features
-from radiomics_job.params import Params, load_params
+from radiomics_job.feature_names import FEATURES_BY_CLASS, TEXTURE_CLASSES
+from radiomics_job.features.extract import FeatureResult, extract_features
+from radiomics_job.parameters import Params, feature_names, load_params
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

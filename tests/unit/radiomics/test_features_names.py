@@ -8,13 +8,8 @@ from dataclasses import replace
 import pytest
 from radiomics import getFeatureClasses
 
-from radiomics_job.feature_names import (
-    FEATURES_BY_CLASS,
-    ORIGINAL_FEATURES,
-    REDUNDANT_FEATURES,
-    feature_names,
-)
-from radiomics_job.params import load_params
+from radiomics_job.feature_names import FEATURES_BY_CLASS, ORIGINAL_FEATURES, REDUNDANT_FEATURES
+from radiomics_job.parameters import feature_names, load_params
 
 DOCUMENTED_COUNTS = {
     "firstorder": 19,

@@ -12,8 +12,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID, RLELossless
 
-from radiomics_job.geometry import GRID_TOLERANCE_MM
-from radiomics_job.roi import RoiRule
+from radiomics_job.geometry.grid import GRID_TOLERANCE_MM
+from radiomics_job.roi.rule import RoiRule
 from tests.builders.dicom import (
     AXIAL,
     CORONAL,

@@ -15,10 +15,10 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
+from radiomics_job.dicom.sources import SourceCounts, read_source
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import MEBIBYTE, Limits
-from radiomics_job.roi import RoiRule
-from radiomics_job.sources import SourceCounts, read_source
+from radiomics_job.roi.rule import RoiRule
 from tests.builders.dicom import (
     OBLIQUE,
     Scan,

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from radiomics_job.feature_names import ORIGINAL_FEATURES, SHAPE2D
-from radiomics_job.features import extract_features
-from radiomics_job.params import load_params
+from radiomics_job.features.extract import extract_features
+from radiomics_job.parameters import load_params
 from tests.unit.radiomics.ibsi.mapping import BASELINES, PHANTOM_VOXELS, SHIFTED, WITHOUT_BASELINE, unaccounted
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from radiomics_job.dicom.sources import DICOM_MARK
 from radiomics_job.errors import ReasonCode
 from radiomics_job.limits import MEBIBYTE, Limits
-from radiomics_job.sources import DICOM_MARK
 from tests.builders.dicom import Scan, save_study
 from tests.fuzz.oracle import ACCEPTED, NOT_THE_STUDYS, REJECTED, memory_bound, watched
 from tests.unit.radiomics.support import Result, run_study

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radiomics_job.overlay import (
+from radiomics_job.output.overlay import (
     LUNG_WINDOW,
     PANEL_HEIGHT,
     PICTURE_WIDTH,
     SOFT_TISSUE_WINDOW,
+    View,
     choose_window,
     draw_views,
     render_overlay,
+    three_views,
 )
-from radiomics_job.overlay_views import View, three_views
 
 if TYPE_CHECKING:
     from pathlib import Path

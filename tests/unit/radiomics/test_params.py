@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import radiomics_job
-from radiomics_job.params import ParamsError, load_params
+from radiomics_job.parameters import ParamsError, load_params
 
 PACKAGED = Path(radiomics_job.__file__).parent / "params"
 

@@ -8,10 +8,10 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, JPEG2000Lossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
-from radiomics_job.ct_header import read_ct_slices
+from radiomics_job.dicom.ct_header import read_ct_slices
+from radiomics_job.dicom.pixels import hounsfield
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
-from radiomics_job.pixels import hounsfield
 from tests.builders import jpeg_lossless
 from tests.builders.dicom import Scan, ct_slice, save, save_ct, segmentation
 from tests.unit.radiomics.support import run_study

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radiomics_job.params import load_params
-from radiomics_job.roi import RoiRule
+from radiomics_job.parameters import load_params
+from radiomics_job.roi.rule import RoiRule
 from tests.unit.radiomics.support import run_study
 
 pytestmark = pytest.mark.skipif("MULTIMODAL_REAL_DATA" not in os.environ, reason="MULTIMODAL_REAL_DATA is not set")

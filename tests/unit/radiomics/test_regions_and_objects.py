@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from radiomics_job.params import load_params
-from radiomics_job.roi import RoiPolicy, RoiRule
+from radiomics_job.parameters import load_params
+from radiomics_job.roi.rule import RoiPolicy, RoiRule
 from tests.builders.dicom import (
     Inside,
     Points,

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
+from radiomics_job.dicom.reading import read_study
+from radiomics_job.dicom.sources import SourceFile
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
-from radiomics_job.reading import read_study
-from radiomics_job.roi import RoiPolicy, RoiRule
-from radiomics_job.sources import SourceFile
+from radiomics_job.roi.rule import RoiPolicy, RoiRule
 from tests.builders.dicom import (
     Points,
     Scan,

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.uid import UID
 
-from radiomics_job.params import Params, load_params
-from radiomics_job.qc_limits import Threshold
-from radiomics_job.roi import RoiRule
+from radiomics_job.parameters import Params, load_params
+from radiomics_job.quality.limits import Threshold
+from radiomics_job.roi.rule import RoiRule
 from tests.builders.dicom import (
     AXIAL,
     OBLIQUE,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radiomics_job.roi import RoiPolicy, RoiRule
+from radiomics_job.roi.rule import RoiPolicy, RoiRule
 from tests.builders.dicom import CORONAL, OBLIQUE, PRONE, SAGITTAL, Points, Scan, save, save_ct, structure_set
 from tests.unit.radiomics.support import Result, run_study
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from radiomics_job.feature_names import SHAPE2D
-from radiomics_job.features import FeatureResult, extract_features
-from radiomics_job.params import load_params
+from radiomics_job.features.extract import FeatureResult, extract_features
+from radiomics_job.parameters import load_params
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnaseq_job.engine import BuiltReference, Engine, EngineOptions, Quantification
 from rnaseq_job.job import JobOptions, Ports, run_job
-from rnaseq_job.samples import Sample
+from rnaseq_job.quantifiers.gene_tables import HEADER
+from rnaseq_job.quantifiers.quantifier import BuiltReference, Engine, EngineOptions, Quantification
+from rnaseq_job.reads.lanes import Sample
 from rnaseq_job.storage import FolderStorage, Storage
-from rnaseq_job.tables import HEADER
 
 READ_LENGTH = 75
 SALMON_MISSING = shutil.which("salmon") is None

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from rnaseq_job import dragen_host
 from rnaseq_job.cli import main
-from rnaseq_job.dragen import DragenEngine, Run, hash_table_arguments, needs_mate_suffix, rna_arguments
-from rnaseq_job.dragen_host import DragenHost
-from rnaseq_job.engine import BuiltReference, EngineOptions
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
+from rnaseq_job.quantifiers import dragen_host
+from rnaseq_job.quantifiers.dragen import DragenEngine, Run, hash_table_arguments, needs_mate_suffix, rna_arguments
+from rnaseq_job.quantifiers.dragen_host import DragenHost
+from rnaseq_job.quantifiers.quantifier import BuiltReference, EngineOptions
+from rnaseq_job.reads.lanes import Lane, Sample
 from rnaseq_job.reference.stage import stage_reference
-from rnaseq_job.samples import Lane, Sample
 from tests.unit.rnaseq.reference_support import (
     STAND_INS,
     big_source,

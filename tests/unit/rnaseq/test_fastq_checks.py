@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from rnaseq_job import fastq_stream
 from rnaseq_job.errors import InputRejectedError, ReasonCode
-from rnaseq_job.fastq_blocks import MAX_LINE, PART, PARTS
-from rnaseq_job.fastq_checks import LaneFiles, ReadsReport, check_reads
-from rnaseq_job.fastq_stream import ReadsFile
+from rnaseq_job.reads import stream as fastq_stream
+from rnaseq_job.reads.checks import LaneFiles, ReadsReport, check_reads
+from rnaseq_job.reads.records import MAX_LINE, PART, PARTS
+from rnaseq_job.reads.stream import ReadsFile
 from tests.unit.rnaseq.support import Names, illumina, record, slashed, some_reads, sra_plain, sra_with_mates
 
 COUNT = 5_000  # more than one block
@@ -214,15 +214,15 @@ def test_one_line_of_300_megabytes_costs_no_memory(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "from rnaseq_job.errors import InputRejectedError\n"
-        "from rnaseq_job.fastq_checks import LaneFiles, check_reads\n"
-        "from rnaseq_job.fastq_stream import ReadsFile\n"
+        "from rnaseq_job.reads.checks import LaneFiles, check_reads\n"
+        "from rnaseq_job.reads.stream import ReadsFile\n"
         "try: check_reads([LaneFiles(ReadsFile(Path(sys.argv[1]), 'R1'), None)])\n"
         "except InputRejectedError as error: print(error.code)\n"
         # Not ru_maxrss: that remembers what the test runner held when it started this process.
         "held = [line for line in open('/proc/self/status') if line.startswith('VmHWM')]\n"
         "print(int(held[0].split()[1]) // 1024)\n"
     )
-    source = Path(fastq_stream.__file__).parents[1]
+    source = Path(fastq_stream.__file__).parents[2]
     ended = subprocess.run(
         [sys.executable, "-c", program, str(path)],
         capture_output=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rnaseq_job.errors import InputRejectedError, ReasonCode
-from rnaseq_job.fastq_list import ListedLane, check_sample_name, is_sra, read_list
+from rnaseq_job.reads.lanes import ListedLane, check_sample_name, is_sra, read_list
 
 HEADER = "RGID,RGSM,RGLB,Lane,Read1File,Read2File\n"
 ROW = "rg1,R01,lib,1,s3://raw/a_R1.fastq.gz,s3://raw/a_R2.fastq.gz\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rnaseq_job.errors import InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.library_type import compatible_share, declared_type, detect, library_report
+from rnaseq_job.quantifiers.salmon import compatible_share, declared_type, detect, library_report
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rnaseq_job.errors import InputRejectedError, ReasonCode
+from rnaseq_job.reference.annotation import read_annotation
 from rnaseq_job.reference.fasta import records_of
-from rnaseq_job.reference.gtf import read_annotation
 from rnaseq_job.reference.manifest import parse
 from rnaseq_job.reference.source import find_source, part_of, source_hash
 from rnaseq_job.reference.splicing import copy_genome, copy_transcripts, cut_transcripts

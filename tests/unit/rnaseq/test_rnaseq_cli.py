@@ -16,9 +16,9 @@ import pytest
 
 import rnaseq_job
 from rnaseq_job import cli
-from rnaseq_job.engine import BuiltReference
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, ReasonCode
 from rnaseq_job.job import Ports
+from rnaseq_job.quantifiers.quantifier import BuiltReference
 from rnaseq_job.storage import open_storage
 from tests.unit.rnaseq.support import FakeEngine, some_reads, write_list, write_reads
 
@@ -157,7 +157,8 @@ def test_a_job_that_is_stopped_ends_its_engine_and_cleans_up(tmp_path: Path) -> 
     program = (
         "import sys; from pathlib import Path\n"
         "from rnaseq_job import cli; from rnaseq_job.job import Ports; from rnaseq_job.storage import open_storage\n"
-        "from rnaseq_job.salmon import SalmonEngine; from rnaseq_job.engine import BuiltReference\n"
+        "from rnaseq_job.quantifiers.salmon import SalmonEngine\n"
+        "from rnaseq_job.quantifiers.quantifier import BuiltReference\n"
         f"root = Path({str(tmp_path)!r})\n"
         "built = BuiltReference(root, root, root / 'transcripts.tsv', None, '', '', '')\n"
         "cli.default_ports = lambda _: Ports(open_storage, SalmonEngine(), lambda *_: built)\n"

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from rnaseq_job.cli import main
-from rnaseq_job.engine import BuiltReference, EngineOptions
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.salmon import PROBE_BYTES, SalmonEngine, _first_fragments, probe_arguments, quant_arguments
-from rnaseq_job.samples import Lane, Sample
-from rnaseq_job.tables import HEADER, check_genes
+from rnaseq_job.quantifiers.gene_tables import HEADER, check_genes
+from rnaseq_job.quantifiers.quantifier import BuiltReference, EngineOptions
+from rnaseq_job.quantifiers.salmon import PROBE_BYTES, SalmonEngine, _first_fragments, probe_arguments, quant_arguments
+from rnaseq_job.reads.lanes import Lane, Sample
 from tests.unit.rnaseq.support import (
     SALMON_MISSING,
     WITHOUT_SALMON,

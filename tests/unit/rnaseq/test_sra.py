@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rnaseq_job.errors import InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.sra import dump_arguments, open_data_uri, to_fastq
+from rnaseq_job.reads.sra import dump_arguments, open_data_uri, to_fastq
 from tests.unit.rnaseq.reference_support import on_path
 
 REAL = all(shutil.which(program) for program in ("fasterq-dump", "latf-load", "kar"))

@@ -22,7 +22,7 @@ from radiomics_job.isolation import Outcome, process_all
 from radiomics_job.job import SCRATCH, plan_tasks
 from radiomics_job.limits import MEBIBYTE, Limits
 from radiomics_job.logs import log
-from radiomics_job.roi import RoiPolicy, read_rule
+from radiomics_job.roi.rule import RoiPolicy, read_rule
 
 EXIT_OK, EXIT_HOST_FAULT, EXIT_INVALID_JOB = 0, 1, 2
 

@@ -6,6 +6,7 @@ changes nothing; a fault ends the job with a non-zero code because running it ag
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeAlias
@@ -78,3 +79,8 @@ class InvalidJobError(RadiomicsJobError):
 
 class HostFaultError(RadiomicsJobError):
     """The machine failed (disk full, input/output error): running the job again may help."""
+
+
+def rounded(value: float | None, digits: int = 6) -> float | None:
+    """Round for display; null for what is not a number."""
+    return None if value is None or not math.isfinite(value) else round(float(value), digits)

@@ -9,28 +9,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from radiomics_job.params import Params
+    pass
+
 
 FIRSTORDER: Final = (
     "10Percentile", "90Percentile", "Energy", "Entropy", "InterquartileRange", "Kurtosis", "Maximum", "Mean",
     "MeanAbsoluteDeviation", "Median", "Minimum", "Range", "RobustMeanAbsoluteDeviation", "RootMeanSquared",
     "Skewness", "StandardDeviation", "TotalEnergy", "Uniformity", "Variance",
 )  # fmt: skip
+
+
 SHAPE: Final = (
     "Compactness1", "Compactness2", "Elongation", "Flatness", "LeastAxisLength", "MajorAxisLength",
     "Maximum2DDiameterColumn", "Maximum2DDiameterRow", "Maximum2DDiameterSlice", "Maximum3DDiameter",
     "MeshVolume", "MinorAxisLength", "Sphericity", "SurfaceArea", "SurfaceVolumeRatio", "VoxelVolume",
 )  # fmt: skip
+
+
 SHAPE2D: Final = (
     "Elongation", "MajorAxisLength", "MaximumDiameter", "MeshSurface", "MinorAxisLength", "Perimeter",
     "PerimeterSurfaceRatio", "PixelSurface", "SphericalDisproportion", "Sphericity",
 )  # fmt: skip
+
+
 GLCM: Final = (
     "Autocorrelation", "ClusterProminence", "ClusterShade", "ClusterTendency", "Contrast", "Correlation",
     "DifferenceAverage", "DifferenceEntropy", "DifferenceVariance", "Id", "Idm", "Idmn", "Idn", "Imc1",
     "Imc2", "InverseVariance", "JointAverage", "JointEnergy", "JointEntropy", "MCC", "MaximumProbability",
     "SumAverage", "SumEntropy", "SumSquares",
 )  # fmt: skip
+
+
 GLRLM: Final = (
     "GrayLevelNonUniformity", "GrayLevelNonUniformityNormalized", "GrayLevelVariance",
     "HighGrayLevelRunEmphasis", "LongRunEmphasis", "LongRunHighGrayLevelEmphasis",
@@ -38,6 +47,8 @@ GLRLM: Final = (
     "RunLengthNonUniformityNormalized", "RunPercentage", "RunVariance", "ShortRunEmphasis",
     "ShortRunHighGrayLevelEmphasis", "ShortRunLowGrayLevelEmphasis",
 )  # fmt: skip
+
+
 GLSZM: Final = (
     "GrayLevelNonUniformity", "GrayLevelNonUniformityNormalized", "GrayLevelVariance",
     "HighGrayLevelZoneEmphasis", "LargeAreaEmphasis", "LargeAreaHighGrayLevelEmphasis",
@@ -45,13 +56,18 @@ GLSZM: Final = (
     "SizeZoneNonUniformityNormalized", "SmallAreaEmphasis", "SmallAreaHighGrayLevelEmphasis",
     "SmallAreaLowGrayLevelEmphasis", "ZoneEntropy", "ZonePercentage", "ZoneVariance",
 )  # fmt: skip
+
+
 NGTDM: Final = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
+
+
 GLDM: Final = (
     "DependenceEntropy", "DependenceNonUniformity", "DependenceNonUniformityNormalized", "DependenceVariance",
     "GrayLevelNonUniformity", "GrayLevelVariance", "HighGrayLevelEmphasis", "LargeDependenceEmphasis",
     "LargeDependenceHighGrayLevelEmphasis", "LargeDependenceLowGrayLevelEmphasis", "LowGrayLevelEmphasis",
     "SmallDependenceEmphasis", "SmallDependenceHighGrayLevelEmphasis", "SmallDependenceLowGrayLevelEmphasis",
 )  # fmt: skip
+
 
 FEATURES_BY_CLASS: Final[dict[str, tuple[str, ...]]] = {
     "firstorder": FIRSTORDER,
@@ -65,16 +81,20 @@ FEATURES_BY_CLASS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Every class that pyradiomics documents, with its features, in writing order."""
 
+
 SHAPE_CLASSES: Final = ("shape", "shape2D")
 """Classes that look at the mask only, and so exist once per ROI rather than once per filtered image."""
 
+
 TEXTURE_CLASSES: Final = ("glcm", "glrlm", "glszm", "ngtdm", "gldm")
 """Classes that describe how the grey levels of touching voxels relate."""
+
 
 ORIGINAL_FEATURES: Final = tuple(
     f"original_{name}_{feature}" for name, features in FEATURES_BY_CLASS.items() for feature in features
 )
 """The 120 documented features of the unfiltered image."""
+
 
 REDUNDANT_FEATURES: Final = frozenset(
     {
@@ -89,45 +109,6 @@ drop them.
 """
 
 
-def feature_names(params: Params) -> tuple[str, ...]:
-    """Every feature name that a parameter set writes, in writing order.
-
-    Parameters
-    ----------
-    params
-        The loaded parameter set.
-
-    Returns
-    -------
-    tuple of str
-        `<image>_<class>_<Feature>`: the unfiltered image first (with the shape classes), then each
-        Laplacian-of-Gaussian width, then each wavelet band. The order depends on the parameter set alone.
-
-    Examples
-    --------
-    >>> from radiomics_job.params import load_params
-    >>> len(feature_names(load_params("ct")))
-    120
-    """
-    classes = params.extraction.classes
-    original = _names("original", classes)
-    filtered = (
-        name
-        for image in image_names(params)[1:]
-        for name in _names(image, tuple(c for c in classes if c not in SHAPE_CLASSES))
-    )
-    return (*original, *filtered)
-
-
-def image_names(params: Params) -> tuple[str, ...]:
-    """Names of the images that features are computed on, `original` first, as pyradiomics spells them."""
-    return (
-        "original",
-        *map(log_image_name, params.extraction.log_sigma_mm),
-        *wavelet_image_names(params.extraction.wavelet_levels),
-    )
-
-
 def log_image_name(sigma_mm: float) -> str:
     """Name of the Laplacian-of-Gaussian image of one width, for example `log-sigma-2-0-mm-3D`."""
     return f"log-sigma-{float(sigma_mm)!s}-mm-3D".replace(".", "-")
@@ -139,7 +120,3 @@ def wavelet_image_names(levels: int) -> tuple[str, ...]:
     prefixes = ["wavelet" if level == 1 else f"wavelet{level}" for level in range(1, levels + 1)]
     names = tuple(f"{prefix}-{band}" for prefix in prefixes for band in bands)
     return (*names, f"{prefixes[-1]}-LLL") if prefixes else ()
-
-
-def _names(image: str, classes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"{image}_{name}_{feature}" for name in classes for feature in FEATURES_BY_CLASS[name])

@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
+from radiomics_job.dicom.sources import printable
 from radiomics_job.errors import InvalidJobError
 from radiomics_job.limits import Limits
-from radiomics_job.params import Params, ParamsError, load_params
-from radiomics_job.roi import RoiRule, read_rule
-from radiomics_job.sources import printable
+from radiomics_job.parameters import Params, ParamsError, load_params
+from radiomics_job.roi.rule import RoiRule, read_rule
 from radiomics_job.study import StudyTask
 
 JOB_FILE = "job.json"

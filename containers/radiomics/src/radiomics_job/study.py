@@ -8,24 +8,29 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from radiomics_job.candidates import Candidate, list_candidates
-from radiomics_job.documents import StudyCt, features_document, qc_document
+from radiomics_job.dicom.pixels import release
+from radiomics_job.dicom.reading import StudyFiles, read_study
+from radiomics_job.dicom.series import CtSeries, group_series
+from radiomics_job.dicom.sources import SourceCounts, read_source
+from radiomics_job.dicom.stacking import stack_series
 from radiomics_job.errors import HostFaultError, ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
-from radiomics_job.nifti import write_nifti
-from radiomics_job.overlay import render_overlay
-from radiomics_job.pairing import Pairing, pair
-from radiomics_job.params import Params
-from radiomics_job.pixels import release
-from radiomics_job.provenance import provenance
-from radiomics_job.reading import StudyFiles, read_study
-from radiomics_job.results import publishing, rejection, write_json
-from radiomics_job.roi import RoiPolicy, RoiRule, choose
-from radiomics_job.rois import MeasuredRoi, PlacedRegion, label_volume, measure_region, place_regions
-from radiomics_job.series import CtSeries, group_series
-from radiomics_job.sources import SourceCounts, read_source
-from radiomics_job.stacking import stack_series
-from radiomics_job.verdict import judge, refusal
+from radiomics_job.measurement import MeasuredRoi, PlacedRegion, label_volume, measure_region, place_regions
+from radiomics_job.output.documents import (
+    StudyCt,
+    features_document,
+    provenance,
+    publishing,
+    qc_document,
+    rejection,
+    write_json,
+)
+from radiomics_job.output.nifti import write_nifti
+from radiomics_job.output.overlay import render_overlay
+from radiomics_job.parameters import Params
+from radiomics_job.quality.checks import judge, refusal
+from radiomics_job.roi.pairing import Candidate, Pairing, list_candidates, pair
+from radiomics_job.roi.rule import RoiPolicy, RoiRule, choose
 
 _HOST_FAULTS = {
     errno.ENOSPC,

@@ -11,7 +11,6 @@ from time import monotonic
 from typing import Final, TypeAlias
 
 from rnaseq_job import __version__
-from rnaseq_job.engine import BuiltReference, Engine, EngineOptions, Quantification
 from rnaseq_job.errors import (
     EXIT_CODES,
     EXIT_OK,
@@ -22,14 +21,13 @@ from rnaseq_job.errors import (
     ReasonCode,
     full_disk_is_refused,
 )
-from rnaseq_job.fastq_checks import ReadsReport, check_reads
-from rnaseq_job.fastq_list import check_sample_name, shown
-from rnaseq_job.library_type import as_json, declared_type, library_report
 from rnaseq_job.logs import log
-from rnaseq_job.outputs import Tables, mapped_percent, normalise
-from rnaseq_job.results import SCHEMA, Publisher, rejection
-from rnaseq_job.staging import Opener, StagedSample, fetch_list, stage_sample
-from rnaseq_job.storage import open_storage
+from rnaseq_job.output.results import SCHEMA, Publisher, Tables, mapped_percent, normalise, rejection
+from rnaseq_job.quantifiers.quantifier import BuiltReference, Engine, EngineOptions, Quantification
+from rnaseq_job.quantifiers.salmon import as_json, declared_type, library_report
+from rnaseq_job.reads.checks import ReadsReport, check_reads
+from rnaseq_job.reads.lanes import check_sample_name, shown
+from rnaseq_job.storage import Opener, StagedSample, fetch_list, open_storage, stage_sample
 
 LICENCE_VARIABLE: Final = "DRAGEN_LICENSE"
 """Environment variable that holds DRAGEN's licence, as AWS Batch hands over a secret."""
@@ -146,11 +144,11 @@ def open_engine(name: str) -> Engine:
         When there is none.
     """
     if name == "dragen":
-        from rnaseq_job.dragen import DragenEngine
+        from rnaseq_job.quantifiers.dragen import DragenEngine
 
         return DragenEngine()
     if name == "salmon":
-        from rnaseq_job.salmon import SalmonEngine
+        from rnaseq_job.quantifiers.salmon import SalmonEngine
 
         return SalmonEngine()
     raise InvalidJobError(f"--engine {name}: expected salmon or dragen")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from rnaseq_job import __version__
-from rnaseq_job.dragen_host import DragenHost
 from rnaseq_job.logs import log
+from rnaseq_job.quantifiers.dragen_host import DragenHost
 from rnaseq_job.reference import manifest as manifests
 from rnaseq_job.reference.hash_table import DragenHashTable
 from rnaseq_job.reference.indexing import Index, IndexBuilder, Workplace

@@ -27,9 +27,9 @@ from rnaseq_job.errors import (
     full_disk_is_refused,
 )
 from rnaseq_job.logs import log
+from rnaseq_job.output.results import REJECTION_FILE
 from rnaseq_job.reference.build import BUILDERS, Request, build_reference
 from rnaseq_job.reference.source import as_prefix
-from rnaseq_job.results import REJECTION_FILE
 from rnaseq_job.storage import open_storage
 
 COMMAND = "build-reference"

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from rnaseq_job.reference.faults import invalid
-from rnaseq_job.reference.text_files import reading
+from rnaseq_job.reference.source import invalid, reading
 
 BASES = b"ACGTNRYSWKMBDHV"
 """Nucleotides and their ambiguity codes. No U: salmon would replace each by a random base without a word."""

@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnaseq_job.dragen import hash_table_arguments
-from rnaseq_job.dragen_host import DragenHost
 from rnaseq_job.errors import InputRejectedError, ReasonCode
-from rnaseq_job.reference.faults import invalid
-from rnaseq_job.reference.gtf import read_annotation
+from rnaseq_job.quantifiers.dragen import hash_table_arguments
+from rnaseq_job.quantifiers.dragen_host import DragenHost
+from rnaseq_job.reference.annotation import read_annotation
 from rnaseq_job.reference.indexing import Index, Workplace
-from rnaseq_job.reference.source import Part
+from rnaseq_job.reference.source import Part, invalid, reading
 from rnaseq_job.reference.splicing import copy_genome
 from rnaseq_job.reference.table import rows_of
-from rnaseq_job.reference.text_files import reading
 
 _MARKERS = ("hash_table.cfg", "anchored_rna/hash_table.cfg")
 """DRAGEN puts the table for RNA into a folder of its own within the other."""

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rnaseq_job.errors import Detail
-from rnaseq_job.reference.faults import invalid
+from rnaseq_job.reference.source import invalid
 from rnaseq_job.storage import Storage
 
 SCHEMA = 1

@@ -14,11 +14,10 @@ from pathlib import Path
 
 from rnaseq_job import process
 from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
+from rnaseq_job.reference.annotation import read_annotation
 from rnaseq_job.reference.fasta import records_of, write_record
-from rnaseq_job.reference.faults import invalid
-from rnaseq_job.reference.gtf import read_annotation
 from rnaseq_job.reference.indexing import Index, Workplace
-from rnaseq_job.reference.source import Part
+from rnaseq_job.reference.source import Part, invalid
 from rnaseq_job.reference.splicing import Cut, copy_transcripts, cut_transcripts
 from rnaseq_job.reference.table import Row, choose, read_table, rows_for_fasta, rows_of
 

@@ -1,23 +1,97 @@
-"""What lies below the source prefix of a reference: each file's part is told by its name."""
+"""How a part of a reference is refused: always REFERENCE_INVALID, always with numbers and a few examples."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from rnaseq_job.errors import Detail, HostFaultError
-from rnaseq_job.reference.faults import examples, invalid
+from isal import igzip
+
+from rnaseq_job.errors import Detail, HostFaultError, InputRejectedError, ReasonCode
+from rnaseq_job.reads.records import GZIP_DAMAGE
 from rnaseq_job.storage import Storage, StoredFile
 
+_EXAMPLES = 5
+
+
+def invalid(message: str, **details: Detail) -> InputRejectedError:
+    """Give the error to raise.
+
+    Examples
+    --------
+    >>> raise invalid("genome.fa holds no sequence. Upload it again.", file="genome.fa")
+    Traceback (most recent call last):
+    rnaseq_job.errors.InputRejectedError: REFERENCE_INVALID: genome.fa holds no sequence. Upload it again.
+    """
+    return InputRejectedError(ReasonCode.REFERENCE_INVALID, message, details)
+
+
+def examples(names: Iterable[str]) -> list[Detail]:
+    """Give the first few names in their order, enough to recognise the naming."""
+    return list(islice(names, _EXAMPLES))
+
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """Open plain or compressed text, told apart by its first bytes.
+
+    Raises
+    ------
+    InputRejectedError
+        REFERENCE_INVALID when the gzip stream is damaged or ends early.
+    """
+    try:
+        with path.open("rb") as raw:
+            compressed = raw.peek(2)[:2] == _GZIP_MAGIC
+            yield cast(BinaryIO, igzip.open(raw, "rb")) if compressed else raw  # type: ignore[no-untyped-call]
+    except GZIP_DAMAGE as error:
+        raise invalid(
+            f"{path.name} is damaged or was cut short: its gzip stream does not end as it should. Upload it again.",
+            file=path.name,
+        ) from error
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield line numbers, from 1, and lines without their end.
+
+    Raises
+    ------
+    InputRejectedError
+        REFERENCE_INVALID for what is not UTF-8 text.
+    """
+    number = 0
+    with reading(path) as file:
+        try:
+            for number, line in enumerate(io.TextIOWrapper(file, encoding="utf-8", newline="\n"), start=1):
+                yield number, line.rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise invalid(f"{path.name} is not text (after line {number}).", file=path.name, line=number) from error
+
+
 _FASTA = re.compile(r".+\.(fa|fasta|fna)(\.gz)?", re.IGNORECASE)
+
+
 _GTF = re.compile(r".+\.gtf(\.gz)?", re.IGNORECASE)
+
+
 _TABLE = re.compile(r"transcripts\.tsv(\.gz)?", re.IGNORECASE)
+
+
 _TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)([._-]|$)", re.IGNORECASE)
+
+
 _HASH_BLOCK = 1 << 20
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rnaseq_job.errors import Detail
-from rnaseq_job.reference import par
+from rnaseq_job.reference import annotation as par
+from rnaseq_job.reference.annotation import Annotation, Transcript
 from rnaseq_job.reference.fasta import Record, records_of, write_record
-from rnaseq_job.reference.faults import examples, invalid
-from rnaseq_job.reference.gtf import Annotation, Transcript
+from rnaseq_job.reference.source import examples, invalid
 
 _COMPLEMENT = bytes.maketrans(b"ACGTNRYSWKMBDHV", b"TGCANYRSWMKVHDB")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rnaseq_job.engine import BuiltReference
 from rnaseq_job.errors import InputRejectedError, ReasonCode
+from rnaseq_job.quantifiers.quantifier import BuiltReference
 from rnaseq_job.reference import manifest as manifests
-from rnaseq_job.reference.faults import examples, invalid
 from rnaseq_job.reference.manifest import Manifest
 from rnaseq_job.reference.salmon_index import salmon_version
-from rnaseq_job.reference.source import as_prefix
+from rnaseq_job.reference.source import as_prefix, examples, invalid
 from rnaseq_job.storage import open_storage
 
 

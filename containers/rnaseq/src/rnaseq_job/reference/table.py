@@ -11,10 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnaseq_job.reference import par
-from rnaseq_job.reference.faults import examples, invalid
-from rnaseq_job.reference.gtf import Annotation
-from rnaseq_job.reference.text_files import lines_of
+from rnaseq_job.reference import annotation as par
+from rnaseq_job.reference.annotation import Annotation
+from rnaseq_job.reference.source import examples, invalid, lines_of
 
 HEADER = ("transcript_id", "gene_id", "gene_name")
 

@@ -1,0 +1,1 @@
+"""Files into CT series: discovery, headers, pixels."""

@@ -1,0 +1,221 @@
+"""What one CT slice says about itself, read strictly where geometry is concerned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.limits import Limits
+
+SMALLEST_SPACING_MM = 1e-4
+"""A tenth of a micrometre: a smaller PixelSpacing is damage, and would not survive NIfTI's single precision."""
+
+
+LARGEST_MM = 1e6
+"""A kilometre: a larger PixelSpacing or coordinate is damage, and would not survive NIfTI's single precision."""
+
+
+_FLOAT_KEYWORDS = {"FloatPixelData", "DoubleFloatPixelData"}
+
+
+@dataclass(frozen=True, eq=False)
+class CtSlice:
+    """One CT slice (or one frame of a multi-frame CT).
+
+    Parameters
+    ----------
+    name : str
+        File name relative to the study.
+    dataset : pydicom.Dataset
+        The object that holds the pixels.
+    frame : int
+        Index of the frame within the object; 0 for single-frame objects.
+    instance_uid, series_uid, study_uid, frame_of_reference_uid : str
+        Identifiers; empty when absent.
+    localizer : bool
+        The image type says that this is a scout view.
+    orientation : ndarray, shape (6,)
+        Direction cosines of a row and of a column, LPS.
+    position : ndarray, shape (3,)
+        Centre of the first pixel, LPS millimetres.
+    spacing : tuple of float
+        Between rows, between columns, in millimetres.
+    rows, columns : int
+        Matrix size.
+    slope, intercept : float
+        From stored values to Hounsfield units.
+    kernel : str
+        Reconstruction kernel; empty when absent.
+    """
+
+    name: str
+    dataset: Dataset
+    frame: int
+    instance_uid: str
+    series_uid: str
+    study_uid: str
+    frame_of_reference_uid: str
+    localizer: bool
+    orientation: NDArray[np.float64]
+    position: NDArray[np.float64]
+    spacing: tuple[float, float]
+    rows: int
+    columns: int
+    slope: float
+    intercept: float
+    kernel: str = ""
+
+
+def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSlice]:
+    """Give the slices of one CT object: one, or one per frame.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``UNSUPPORTED_DICOM`` when an attribute that the geometry needs is absent; ``INPUT_TOO_LARGE``.
+    AttributeError, ValueError
+        When an element cannot be decoded; the caller counts the file as unreadable.
+    """
+    if _is_localizer(dataset):
+        return iter([_localizer(dataset, name)])
+    frames = frame_count(dataset)
+    if frames > limits.frames:
+        raise StudyRejectedError(
+            ReasonCode.INPUT_TOO_LARGE,
+            "A multi-frame CT exceeds the frame budget; upload one study per folder.",
+            {"frames": frames, "limit": limits.frames},
+        )
+    _check_pixel_length(dataset, frames)
+    return iter([_slice(dataset, name, frame) for frame in range(frames)])
+
+
+def frame_count(dataset: Dataset) -> int:
+    """Give NumberOfFrames, 1 when absent.
+
+    Raises
+    ------
+    ValueError
+        When it is not positive, or not the number of frames that the functional groups describe: frames would be lost.
+    """
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    described = dataset.get("PerFrameFunctionalGroupsSequence")
+    if frames < 1 or (described and len(described) != frames):
+        raise ValueError("NumberOfFrames is not the number of frames that are described")
+    return frames
+
+
+def _is_localizer(dataset: Dataset) -> bool:
+    return "LOCALIZER" in [str(value).upper() for value in dataset.get("ImageType") or []]
+
+
+def _identity(dataset: Dataset) -> tuple[str, str, str, str]:
+    keywords = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")
+    return tuple(str(dataset.get(keyword) or "") for keyword in keywords)  # type: ignore[return-value]
+
+
+def _localizer(dataset: Dataset, name: str) -> CtSlice:
+    nothing = np.zeros(6)
+    return CtSlice(name, dataset, 0, *_identity(dataset), True, nothing, nothing[:3], (1.0, 1.0), 0, 0, 1.0, 0.0)
+
+
+def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
+    orientation = _numbers(dataset, frame, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    position = _numbers(dataset, frame, "PlanePositionSequence", "ImagePositionPatient", 3)
+    spacing = _numbers(dataset, frame, "PixelMeasuresSequence", "PixelSpacing", 2)
+    slope = _numbers(dataset, frame, "PixelValueTransformationSequence", "RescaleSlope", 1)
+    intercept = _numbers(dataset, frame, "PixelValueTransformationSequence", "RescaleIntercept", 1)
+    if not SMALLEST_SPACING_MM <= min(spacing) <= max(spacing) <= LARGEST_MM:
+        raise _missing("PixelSpacing")
+    if np.abs(position).max() > LARGEST_MM:
+        raise _missing("ImagePositionPatient")
+    return CtSlice(
+        name,
+        dataset,
+        frame,
+        *_identity(dataset),
+        False,
+        orientation,
+        position,
+        (float(spacing[0]), float(spacing[1])),
+        int(dataset.Rows),
+        int(dataset.Columns),
+        float(slope[0]),
+        float(intercept[0]),
+        str(dataset.get("ConvolutionKernel") or ""),
+    )
+
+
+def functional_group(dataset: Dataset, frame: int, sequence: str) -> Dataset | None:
+    """Find a functional group item of a frame: its own first, then the one shared by all frames.
+
+    Examples
+    --------
+    >>> functional_group(seg, 3, "PlanePositionSequence").ImagePositionPatient
+    [-250.0, -250.0, -120.5]
+    """
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    own = [per_frame[frame]] if frame < len(per_frame) else []
+    for groups in (*own, *(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]):
+        if groups.get(sequence):
+            item: Dataset = groups[sequence].value[0]
+            return item
+    return None
+
+
+def _numbers(dataset: Dataset, frame: int, sequence: str, keyword: str, count: int) -> NDArray[np.float64]:
+    """Read numbers from the frame's functional group, else from the object itself."""
+    group = functional_group(dataset, frame, sequence)
+    value = group.get(keyword) if group is not None else None
+    if value is None:
+        value = dataset.get(keyword)
+    if value is None:
+        raise _missing(keyword)
+    numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    if numbers.shape != (count,) or not np.isfinite(numbers).all():
+        raise ValueError(f"{keyword} is not {count} number(s)")
+    return numbers
+
+
+def _missing(keyword: str) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.UNSUPPORTED_DICOM,
+        f"A CT image has no usable {keyword}, without which its voxels cannot be placed in Hounsfield units or in "
+        "space. Export the original CT series again.",
+        {"attribute": keyword},
+    )
+
+
+def _check_pixel_length(dataset: Dataset, frames: int) -> None:
+    """Notice a file that was cut short: fewer pixel bytes than its own header promises."""
+    if any(keyword in dataset for keyword in _FLOAT_KEYWORDS) or "PixelData" not in dataset:
+        raise ValueError("no integer pixel data")
+    pixels = dataset.PixelData
+    if not pixels:
+        raise ValueError("empty pixel data")
+    if dataset.file_meta.TransferSyntaxUID.is_compressed and not _is_native(dataset):
+        return
+    samples = int(dataset.get("SamplesPerPixel") or 1)
+    expected = int(dataset.Rows) * int(dataset.Columns) * samples * frames * int(dataset.BitsAllocated) // 8
+    check_length(len(pixels), expected)
+
+
+def check_length(actual: int, expected: int) -> None:
+    """Refuse uncompressed pixel data that its header does not describe: too little was cut short, too much means that
+    Rows, Columns or NumberOfFrames lie. One byte of padding is allowed.
+
+    Raises
+    ------
+    ValueError
+        When the lengths differ.
+    """
+    if not expected <= actual <= expected + 1:
+        raise ValueError("pixel data does not have the length that its header says")
+
+
+def _is_native(dataset: Dataset) -> bool:
+    return bool(not dataset.file_meta.TransferSyntaxUID.is_encapsulated)

@@ -1,0 +1,294 @@
+"""From bytes to DICOM objects, sorted by what they are; a damaged file rejects the study, it is never dropped."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+
+import pydicom
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
+from radiomics_job.dicom.ct_header import CtSlice, read_ct_slices
+from radiomics_job.dicom.sources import SourceFile, printable
+from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.limits import MEBIBYTE, Limits
+
+CT_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.2",  # CT Image
+    "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image
+    "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image
+}
+
+
+SEG_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation
+    "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation
+}
+
+
+RTSTRUCT_CLASSES = {"1.2.840.10008.5.1.4.1.1.481.3"}
+
+
+_MEASURED = CT_CLASSES | SEG_CLASSES | RTSTRUCT_CLASSES
+
+
+PARSER_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    BytesLengthException,
+    EOFError,
+    InvalidDicomError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    UserWarning,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""Everything that pydicom and its decoders were seen to raise on damaged files. RecursionError is a RuntimeError and
+UnicodeError a ValueError. UserWarning, because a sequence that ends too early is a mere warning to pydicom, while a
+shorter list of contours is a wrong mask. Not among them is MemoryError: it is the memory limit's business."""
+
+
+_UNDEFINED_LENGTH = 0xFFFFFFFF
+
+
+_ITEM_MARKS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+"""The tag that begins a sequence item, in little and in big endian."""
+
+
+_SMALLEST_ITEM = 8
+"""Bytes of an empty item: pydicom makes a data set of each, a hundred times as large."""
+
+
+_SEPARATOR = b"\\"
+"""Between the values of a text element."""
+
+
+_INFLATED_PIECE = 16 * MEBIBYTE
+"""Bytes that are inflated at a time to learn the size of a deflated file."""
+
+
+_NEEDED = [
+    # identity
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "PatientID",
+    "Modality", "ImageType", "SpecificCharacterSet", "StudyDate", "StudyTime", "SeriesDate", "SeriesTime",
+    "AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "TimezoneOffsetFromUTC",
+    # acquisition
+    "Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "KVP", "ContrastBolusAgent", "SliceThickness",
+    # geometry
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    # pixels
+    "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
+    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "RescaleType",
+    "PixelPaddingValue", "PixelPaddingRangeLimit", "PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+    # segmentation
+    "SegmentationType", "SegmentationFractionalType", "MaximumFractionalValue", "SegmentSequence",
+    "ReferencedSeriesSequence", "SegmentsOverlap",
+    # structure set
+    "ReferencedFrameOfReferenceSequence", "StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence",
+]  # fmt: skip
+"""The only elements that are parsed, by keyword; everything else in a file is skipped over."""
+
+
+@dataclass
+class StudyFiles:
+    """What a study holds.
+
+    Parameters
+    ----------
+    ct : list of CtSlice
+        One entry per CT slice; a multi-frame object gives one per frame.
+    segmentations, structure_sets : list of pydicom.Dataset
+        SEG and RTSTRUCT objects.
+    other : int
+        Readable DICOM files of other kinds.
+    patients : set of str
+        Patient identifiers that are not empty.
+    input_hash : str
+        SHA-256 over the sorted hashes of all DICOM files: independent of names and order.
+    """
+
+    ct: list[CtSlice] = field(default_factory=list)
+    segmentations: list[Dataset] = field(default_factory=list)
+    structure_sets: list[Dataset] = field(default_factory=list)
+    other: int = 0
+    patients: set[str] = field(default_factory=set)
+    input_hash: str = ""
+
+
+def read_study(files: Iterable[SourceFile], limits: Limits) -> StudyFiles:
+    """Parse every DICOM file of a study once.
+
+    Parameters
+    ----------
+    files : iterable of SourceFile
+        Files with a DICOM preamble.
+    limits : Limits
+        Budgets checked before anything is inflated or allocated.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``UNREADABLE_DICOM`` naming the files, ``MIXED_PATIENTS``, ``EMPTY_STUDY`` or ``INPUT_TOO_LARGE``.
+    """
+    study, hashes, unreadable = StudyFiles(), [], []
+    for file in files:
+        hashes.append(hashlib.sha256(file.content).hexdigest())
+        try:
+            with strict_parsing():
+                _add(study, file, limits)
+        except PARSER_ERRORS:
+            unreadable.append(file.name)
+    if unreadable:
+        raise unreadable_files(unreadable)
+    if not hashes:
+        raise StudyRejectedError(
+            ReasonCode.EMPTY_STUDY, "No file is DICOM. Upload the study's DICOM files.", {"dicom": 0}
+        )
+    if len(study.patients) > 1:
+        raise StudyRejectedError(
+            ReasonCode.MIXED_PATIENTS,
+            "The files belong to more than one patient. Upload one patient's study per folder.",
+            {"patients": len(study.patients)},
+        )
+    study.input_hash = hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
+    return study
+
+
+@contextmanager
+def strict_parsing() -> Iterator[None]:
+    """Turn pydicom's warning of a sequence that ends too early into an error; silence its other warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", message="End of file reached")
+        yield
+
+
+def unreadable_files(names: list[str]) -> StudyRejectedError:
+    """Build the rejection that names the damaged files of a study.
+
+    The names stand in the details only: a file may be named after a patient, and messages travel further.
+    """
+    listed = [printable(name) for name in names[:20]]
+    return StudyRejectedError(
+        ReasonCode.UNREADABLE_DICOM,
+        f"{len(names)} DICOM file(s) are damaged or cut short; upload them again (rejection.json names them).",
+        {"count": len(names), "files": [*listed]},
+    )
+
+
+def _add(study: StudyFiles, file: SourceFile, limits: Limits) -> None:
+    dataset = _parse(file.content, limits)
+    if patient := str(dataset.get("PatientID") or "").strip():
+        study.patients.add(patient)
+    kind = _sop_class(dataset)
+    if kind in CT_CLASSES:
+        study.ct.extend(read_ct_slices(dataset, file.name, limits))
+    elif kind in SEG_CLASSES:
+        dataset.filename = file.name
+        study.segmentations.append(dataset)
+    elif kind in RTSTRUCT_CLASSES:
+        dataset.filename = file.name
+        study.structure_sets.append(dataset)
+    else:
+        study.other += 1
+
+
+def _sop_class(dataset: Dataset) -> str:
+    """Tell what an object is.
+
+    A file whose own header names another kind than its file meta information is damaged when the latter says that it
+    matters here: it must not pass as some other kind of object.
+    """
+    stated = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
+    kind = str(dataset.get("SOPClassUID") or stated)
+    if not kind or (stated in _MEASURED and kind not in _MEASURED):
+        raise ValueError(f"the header says {kind!r}, the file meta information {stated!r}")
+    return kind
+
+
+def _parse(content: bytes, limits: Limits) -> Dataset:
+    source = _Content(content, limits)
+    dataset = pydicom.dcmread(source, specific_tags=[*_NEEDED])
+    for tag in dataset.keys():  # noqa: SIM118  # iterating the dataset itself would decode every element
+        _check_whole(dataset.get_item(tag))
+    pixels = dataset.get_item("PixelData") if "PixelData" in dataset else None
+    source.check_values(pixels.value or b"" if isinstance(pixels, RawDataElement) else b"")
+    dataset.buffer = None  # pydicom keeps the whole file beside the elements that it read from it
+    return dataset
+
+
+def _check_whole(element: object) -> None:
+    """Refuse an element that the end of the file cut short; pydicom keeps what is there and says nothing."""
+    if not isinstance(element, RawDataElement) or element.length == _UNDEFINED_LENGTH:
+        return
+    if len(element.value or b"") < element.length:
+        raise ValueError("the file ends inside an element")
+
+
+class _Content(BytesIO):
+    """A file's bytes for pydicom, which reads the rest of a file in one piece only to inflate it without any bound.
+
+    Looking for the transfer syntax beforehand would not do: a file can lie about where its data set begins.
+    """
+
+    def __init__(self, content: bytes, limits: Limits) -> None:
+        super().__init__(content)
+        self._limits = limits
+        self._size, self._values = len(content), -1  # most files are too small for too many values: not counted
+        if len(content) > _SMALLEST_ITEM * limits.items:
+            _check_budget("items", _count_items(content), limits.items)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read; the rest of the file must stay within the budgets when it is inflated."""
+        data = super().read(size)
+        if size is None or size < 0:
+            self._check_inflated(data)
+        return data
+
+    def check_values(self, pixels: bytes) -> None:
+        """Refuse more values than the budget, before each becomes an object; bytes of pixels are none."""
+        limit = 3 * self._limits.contour_points
+        if self._size - len(pixels) > 2 * limit:  # a value and its separator
+            values = self.getvalue().count(_SEPARATOR) if self._values < 0 else self._values
+            _check_budget("values", values - pixels.count(_SEPARATOR), limit)
+
+    def _check_inflated(self, deflated: bytes) -> None:
+        """Inflate a data set piece by piece, keeping none, and refuse one that expands beyond a budget."""
+        inflater, rest = zlib.decompressobj(-zlib.MAX_WBITS), deflated
+        self._size = self._values = items = 0
+        while rest:
+            piece = inflater.decompress(rest, _INFLATED_PIECE)
+            rest = inflater.unconsumed_tail
+            self._size, self._values = self._size + len(piece), self._values + piece.count(_SEPARATOR)
+            items += _count_items(piece)
+            _check_budget("bytes", self._size, self._limits.file_bytes)
+            _check_budget("items", items, self._limits.items)
+
+
+def _count_items(content: bytes) -> int:
+    return sum(content.count(mark) for mark in _ITEM_MARKS)
+
+
+def _check_budget(name: str, value: int, limit: int) -> None:
+    if value > limit:
+        raise StudyRejectedError(
+            ReasonCode.INPUT_TOO_LARGE,
+            f"A DICOM file expands beyond the budget of {limit} {name}; export it again, uncompressed.",
+            {name: value, "limit": limit},
+        )

@@ -1,0 +1,341 @@
+"""CT slices into series: grouping, sorting by position, gap checks and the affine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiomics_job.dicom.ct_header import CtSlice
+from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError, rounded
+from radiomics_job.geometry.grid import (
+    DUPLICATE_TOLERANCE_MM,
+    LPS_TO_RAS,
+    SPACING_TOLERANCE_MM,
+    Grid,
+    grid_tolerance_mm,
+    is_orthonormal,
+    nearest_planes,
+    plane_affine,
+    same_orientation,
+    slice_normal,
+)
+from radiomics_job.parameters import GeometryPolicies
+
+LARGEST_GAP_RATIO = 4.0
+"""Largest gap over smallest gap that resampling accepts: beyond it, the slices are hardly one acquisition (two phases
+interleaved, a block of thin slices in a thick series)."""
+
+
+@dataclass(frozen=True, eq=False)
+class CtSeries:
+    """Parallel CT slices of one series with one matrix.
+
+    Parameters
+    ----------
+    slices : tuple of CtSlice
+        In file order.
+    instance_uids : frozenset of str
+        Every instance of the *series*, also those that this group leaves out (localizers).
+    """
+
+    slices: tuple[CtSlice, ...]
+    instance_uids: frozenset[str]
+
+    @property
+    def uid(self) -> str:
+        """SeriesInstanceUID."""
+        return self.slices[0].series_uid
+
+    @property
+    def frame_of_reference_uid(self) -> str:
+        """FrameOfReferenceUID; empty when absent."""
+        return self.slices[0].frame_of_reference_uid
+
+
+@dataclass(frozen=True, eq=False)
+class SliceStack:
+    """Sorted slices and the grid they lie on.
+
+    Parameters
+    ----------
+    slices : tuple of CtSlice
+        By increasing position along row × column direction.
+    grid : Grid
+        Affine from the first and last position. Its slices are these slices, unless they were resampled.
+    gaps_mm : ndarray, shape (n - 1,)
+        Distance between neighbouring slices along the normal.
+    residual_mm : float
+        Largest distance between a slice's own position and the affine's.
+    duplicates : int
+        Slices that were left out because an identical one is at the same position.
+    """
+
+    slices: tuple[CtSlice, ...]
+    grid: Grid
+    gaps_mm: NDArray[np.float64]
+    residual_mm: float
+    duplicates: int
+
+
+def group_series(slices: Sequence[CtSlice]) -> list[CtSeries]:
+    """Group CT slices by series, frame of reference, kernel, orientation, spacing and matrix; no localizers.
+
+    A series may hold two reconstructions, even one between the slices of the other: the kernel tells them apart.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``NO_CT`` when nothing but localizers remains.
+    """
+    images = [ct for ct in slices if not ct.localizer]
+    if not images:
+        raise StudyRejectedError(
+            ReasonCode.NO_CT,
+            "The study has no CT image. Upload the CT series together with its segmentation.",
+            {"ct_images": 0, "localizers": len(slices)},
+        )
+    groups: list[list[CtSlice]] = []
+    for ct in images:
+        group = next((g for g in groups if _same_group(g[0], ct)), None)
+        if group is None:
+            groups.append([ct])
+        else:
+            group.append(ct)
+    members: dict[str, set[str]] = {}
+    for ct in slices:
+        members.setdefault(ct.series_uid, set()).add(ct.instance_uid)
+    return [CtSeries(tuple(group), frozenset(members[group[0].series_uid])) for group in groups]
+
+
+def _same_group(first: CtSlice, second: CtSlice) -> bool:
+    return (
+        (first.series_uid, first.frame_of_reference_uid) == (second.series_uid, second.frame_of_reference_uid)
+        and first.kernel == second.kernel
+        and (first.rows, first.columns) == (second.rows, second.columns)
+        and np.abs(np.subtract(first.spacing, second.spacing)).max() <= SPACING_TOLERANCE_MM
+        and same_orientation(first.orientation, second.orientation)
+    )
+
+
+def sort_slices(series: CtSeries) -> list[CtSlice]:
+    """Sort by ImagePositionPatient along the normal; InstanceNumber and SliceLocation play no part.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``GEOMETRY_MISMATCH`` when the direction cosines are not two perpendicular unit vectors.
+    """
+    orientation = series.slices[0].orientation
+    if not is_orthonormal(orientation):
+        raise StudyRejectedError(
+            ReasonCode.GEOMETRY_MISMATCH,
+            "ImageOrientationPatient is not two perpendicular unit vectors. Export the CT series again.",
+            {"orientation": [float(value) for value in orientation]},
+        )
+    normal = slice_normal(orientation)
+    return sorted(series.slices, key=lambda ct: (float(ct.position @ normal), ct.instance_uid, ct.name))
+
+
+def same_position(first: CtSlice, second: CtSlice) -> bool:
+    """Tell whether two slices of one series lie at the same place."""
+    return bool(np.linalg.norm(first.position - second.position) <= DUPLICATE_TOLERANCE_MM)
+
+
+def fit_stack(slices: Sequence[CtSlice], policies: GeometryPolicies, duplicates: int = 0) -> SliceStack:
+    """Fit one grid to sorted slices without duplicates.
+
+    Parameters
+    ----------
+    slices : sequence of CtSlice
+        From `sort_slices`.
+    policies : GeometryPolicies
+        Whether missing or uneven slices may be resampled onto even positions.
+    duplicates : int
+        Slices that were left out before.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``MISSING_SLICES`` or ``UNEVEN_SLICES`` with the gaps in millimetres.
+    """
+    try:
+        return regular_stack(slices, duplicates)
+    except StudyRejectedError as error:
+        allowed = {ReasonCode.MISSING_SLICES: policies.missing_slices, ReasonCode.UNEVEN_SLICES: policies.uneven_slices}
+        # A stack may be both uneven and incomplete: each fault needs its own permission.
+        faults = (*gap_faults(_gaps(slices)), error) if len(slices) > 1 else (error,)
+        for fault in faults:
+            if len(slices) < 2 or allowed.get(fault.code) != "resample":
+                raise fault from error
+        return even_stack(slices, policies.largest_gap_mm, error, duplicates)
+
+
+def even_stack(
+    slices: Sequence[CtSlice], largest_gap_mm: float, fault: StudyRejectedError, duplicates: int = 0
+) -> SliceStack:
+    """Lay an even grid from the first to the last of sorted slices.
+
+    Its spacing is the usual gap, or the smallest one where an acquired slice would otherwise be nearest to no slice of
+    the grid and be lost.
+
+    Parameters
+    ----------
+    slices : sequence of CtSlice
+        Two or more, without duplicates.
+    largest_gap_mm : float
+        No wider gap is bridged.
+    fault : StudyRejectedError
+        Why the slices are no regular stack; raised again when they cannot be resampled either.
+    duplicates : int
+        Slices that were left out before.
+
+    Returns
+    -------
+    SliceStack
+        ``grid.acquired_k`` says where the slices lie on the grid.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``fault``, with the limits, when a gap is too wide or gaps are too different, or when the slices are not stacked
+        along one line.
+    """
+    first, gaps = slices[0], _gaps(slices)
+    positions = np.array([ct.position for ct in slices])
+    together = gaps.min() <= DUPLICATE_TOLERANCE_MM
+    if together or not np.isfinite(gaps).all() or gaps.max() > min(largest_gap_mm, LARGEST_GAP_RATIO * gaps.min()):
+        limits: dict[str, Detail] = {
+            "largest_gap_allowed_mm": largest_gap_mm,
+            "largest_gap_ratio_allowed": LARGEST_GAP_RATIO,
+        }
+        raise StudyRejectedError(
+            fault.code, fault.message, {**fault.details, "smallest_gap_mm": _mm(gaps.min()), **limits}
+        )
+    along = np.concatenate([[0.0], np.cumsum(gaps)])
+    steps = max(1, round(float(along[-1] / np.median(gaps))))
+    if _loses_slices(along, steps):
+        steps = round(float(along[-1] / gaps.min()))
+    if _loses_slices(along, steps):
+        steps = math.ceil(float(along[-1] / gaps.min()))
+    acquired_k = along / along[-1] * steps
+    affine = plane_affine(first.orientation, first.spacing, positions[0], (positions[-1] - positions[0]) / steps)
+    residual = _residual(affine, positions, acquired_k)
+    if residual > grid_tolerance_mm(float(np.median(gaps))):
+        raise fault
+    acquired = tuple(float(k) for k in acquired_k)
+    grid = Grid((first.columns, first.rows, steps + 1), affine, acquired)
+    return SliceStack(tuple(slices), grid, gaps, residual, duplicates)
+
+
+def _loses_slices(along: NDArray[np.float64], steps: int) -> bool:
+    """Tell whether some slice would be nearest to no slice of an even grid."""
+    return len(np.unique(nearest_planes(along / along[-1] * steps, steps + 1))) < len(along)
+
+
+def _gaps(slices: Sequence[CtSlice]) -> NDArray[np.float64]:
+    """Distances between neighbouring slices along the normal, in millimetres."""
+    normal = slice_normal(slices[0].orientation)
+    return np.diff(np.array([ct.position for ct in slices]) @ normal)
+
+
+def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
+    """Fit one affine to sorted slices without duplicates and check every gap.
+
+    The slice step is (last − first) / (n − 1), which covers gantry tilt; SliceThickness is never used.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``MISSING_SLICES`` or ``UNEVEN_SLICES`` with the gaps in millimetres.
+    """
+    if len(slices) < 2:
+        raise StudyRejectedError(
+            ReasonCode.MISSING_SLICES,
+            "The CT series has a single slice, so that no volume can be made. Upload the whole series.",
+            {"slices": len(slices)},
+        )
+    positions, gaps = np.array([ct.position for ct in slices]), _gaps(slices)
+    check_gaps(gaps)
+    first = slices[0]
+    step = (positions[-1] - positions[0]) / (len(slices) - 1)
+    affine = plane_affine(first.orientation, first.spacing, positions[0], step)
+    residual = _residual(affine, positions, np.arange(len(slices)))
+    tolerance = grid_tolerance_mm(float(np.median(gaps)))
+    if residual > tolerance:
+        raise _uneven(gaps, residual, tolerance)
+    grid = Grid((first.columns, first.rows, len(slices)), affine)
+    return SliceStack(tuple(slices), grid, gaps, residual, duplicates)
+
+
+def check_gaps(gaps: NDArray[np.float64]) -> None:
+    """Refuse gaps that are not all equal within the named tolerance.
+
+    Parameters
+    ----------
+    gaps : ndarray, shape (n - 1,)
+        Distances between neighbouring slices in millimetres.
+    """
+    faults = gap_faults(gaps)
+    if faults:
+        raise faults[-1]
+
+
+def gap_faults(gaps: NDArray[np.float64]) -> list[StudyRejectedError]:
+    """Say what is wrong with a stack's gaps.
+
+    Returns
+    -------
+    list of StudyRejectedError
+        ``MISSING_SLICES`` when a gap is nearer to two usual gaps than to one, ``UNEVEN_SLICES`` when gaps are no
+        multiples of the usual one; both, or none.
+    """
+    usual = float(np.median(gaps))
+    tolerance = grid_tolerance_mm(usual)
+    if usual <= DUPLICATE_TOLERANCE_MM or not np.isfinite(gaps).all():
+        return [_uneven(gaps, 0.0, tolerance)]
+    multiples = np.rint(gaps / usual)
+    off = np.abs(gaps - np.maximum(multiples, 1) * usual)
+    faults = []
+    if (multiples > 1).any():
+        faults.append(_missing(gaps, usual, int(np.maximum(multiples - 1, 0).sum())))
+    if (off > tolerance * np.maximum(multiples, 1)).any():
+        faults.append(_uneven(gaps, float(np.abs(gaps - usual).max()), tolerance))
+    return faults
+
+
+def _missing(gaps: NDArray[np.float64], usual: float, missing: int) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.MISSING_SLICES,
+        f"{missing} slice(s) are missing inside the CT series. Upload the whole series.",
+        {"missing": missing, "slices": len(gaps) + 1, "spacing_mm": _mm(usual), "largest_gap_mm": _mm(gaps.max())},
+    )
+
+
+def _residual(
+    affine: NDArray[np.float64], positions: NDArray[np.float64], k: NDArray[np.float64] | NDArray[np.int64]
+) -> float:
+    predicted = affine[:3, 3] + k[:, None] * affine[:3, 2]
+    actual = positions @ LPS_TO_RAS[:3, :3]
+    return float(np.linalg.norm(actual - predicted, axis=1).max())
+
+
+def _uneven(gaps: NDArray[np.float64], residual: float, tolerance: float) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.UNEVEN_SLICES,
+        "The CT slices are not evenly spaced, so that one affine would misplace them. Upload an evenly spaced series.",
+        {
+            "slices": len(gaps) + 1,
+            "smallest_gap_mm": _mm(gaps.min()),
+            "largest_gap_mm": _mm(gaps.max()),
+            "residual_mm": _mm(residual),
+            "tolerance_mm": _mm(tolerance),
+        },
+    )
+
+
+def _mm(value: float) -> float | None:
+    return rounded(float(value), 4)

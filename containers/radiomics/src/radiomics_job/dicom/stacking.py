@@ -1,0 +1,226 @@
+"""Slices to one volume: dcmstack stacks, the order of its voxels is checked against our own sort, the affine is ours.
+
+dcmstack takes the slice spacing from the first pair and accepts 4% unevenness, so every geometric decision is made
+before (`radiomics_job.dicom.series`). It is given prepared slices: Hounsfield units already applied, and only the
+metadata that stacking needs, because its default metadata extraction costs seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import nibabel
+import numpy as np
+import pydicom
+from dcmstack.dcmstack import DicomStack
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from radiomics_job.dicom.ct_header import CtSlice
+from radiomics_job.dicom.pixels import hounsfield, release
+from radiomics_job.dicom.reading import PARSER_ERRORS, unreadable_files
+from radiomics_job.dicom.series import CtSeries, SliceStack, fit_stack, same_position, sort_slices
+from radiomics_job.errors import RadiomicsJobError, ReasonCode, StudyRejectedError
+from radiomics_job.geometry.grid import Grid, interpolate_planes
+from radiomics_job.limits import Limits
+from radiomics_job.parameters import GeometryPolicies
+
+if not hasattr(pydicom, "read_file"):
+    pydicom.read_file = pydicom.dcmread  # type: ignore[attr-defined]  # dcmstack 0.9 uses the name pydicom 3 dropped
+
+
+_BLOCK_ROWS = 16
+"""Rows copied at a time when the axes are reordered: keeps the working set inside the processor's cache."""
+
+
+class StackOrderError(RadiomicsJobError):
+    """dcmstack returned voxels in an order that is not the one its affine states."""
+
+
+class _PreparedSlice(Dataset):
+    """The least a slice must carry for dcmstack, with its pixels already in Hounsfield units."""
+
+    def __init__(self, ct: CtSlice, position: NDArray[np.float64], pixels: NDArray[np.int16]) -> None:
+        super().__init__()
+        self.__dict__["_hounsfield"] = pixels
+        self.ImageOrientationPatient = [float(value) for value in _orthonormal(ct.orientation)]
+        self.ImagePositionPatient = [float(value) for value in position]
+        self.PixelSpacing = [*ct.spacing]
+        self.Rows, self.Columns = ct.rows, ct.columns
+        self.PixelData = b""
+
+    def group_dataset(self, group: int) -> Dataset:
+        """Give no private elements: nibabel would search 28 groups of each slice for a vendor's mark."""
+        return Dataset()
+
+    @property
+    def pixel_array(self) -> NDArray[np.int16]:
+        """Hounsfield units, shape (rows, columns)."""
+        pixels: NDArray[np.int16] = self.__dict__["_hounsfield"]
+        return pixels
+
+
+def stack_series(series: CtSeries, limits: Limits, policies: GeometryPolicies) -> tuple[SliceStack, NDArray[np.int16]]:
+    """Decode, sort and stack a CT series.
+
+    Parameters
+    ----------
+    series : CtSeries
+        Parallel slices of one matrix.
+    limits : Limits
+        The voxel budget is checked before pixels are decoded.
+    policies : GeometryPolicies
+        What to do with missing and uneven slices.
+
+    Returns
+    -------
+    stack : SliceStack
+        The slices in order and their grid.
+    volume : ndarray of int16, shape (columns, rows, slices), Fortran order
+        Hounsfield units on ``stack.grid``.
+
+    Raises
+    ------
+    StudyRejectedError
+        ``MISSING_SLICES``, ``UNEVEN_SLICES``, ``DUPLICATE_SLICES``, ``UNREADABLE_DICOM``, ``GEOMETRY_MISMATCH`` or
+        ``INPUT_TOO_LARGE``.
+    """
+    ordered = sort_slices(series)
+    check_voxels(ordered[0].columns * ordered[0].rows * len(ordered), limits)
+    _check_sides(ordered[0].columns, ordered[0].rows, len(ordered))
+    pixels = _decode(ordered)
+    unique, kept = _without_duplicates(ordered, pixels)
+    stack = fit_stack(unique, policies, duplicates=len(ordered) - len(unique))
+    if stack.grid.acquired_k is None:
+        return stack, stack_volume(stack, kept)
+    check_voxels(math.prod(stack.grid.shape), limits)
+    _check_sides(*stack.grid.shape)
+    return stack, interpolate_planes(stack_volume(_as_acquired(stack), kept), stack.grid)
+
+
+def _as_acquired(stack: SliceStack) -> SliceStack:
+    """Give the stack as dcmstack can stack it: its slices in order, as if they were evenly spaced."""
+    affine = stack.grid.affine.copy()
+    affine[:3, 2] *= (stack.grid.shape[2] - 1) / (len(stack.slices) - 1)
+    return replace(stack, grid=Grid((*stack.grid.shape[:2], len(stack.slices)), affine))
+
+
+def check_voxels(voxels: int, limits: Limits) -> None:
+    """Refuse a volume beyond the voxel budget."""
+    if voxels > limits.voxels:
+        raise StudyRejectedError(
+            ReasonCode.INPUT_TOO_LARGE,
+            "The volume exceeds the voxel budget; upload one CT series per study.",
+            {"voxels": voxels, "limit": limits.voxels},
+        )
+
+
+def _check_sides(*sides: int) -> None:
+    """Refuse what NIfTI cannot say: its sizes are 16-bit."""
+    if max(sides) > np.iinfo(np.int16).max:
+        raise StudyRejectedError(
+            ReasonCode.INPUT_TOO_LARGE,
+            "A side of the volume is longer than a NIfTI file can be; upload one CT series per study.",
+            {"longest_side": max(sides), "limit": np.iinfo(np.int16).max},
+        )
+
+
+def _decode(slices: Sequence[CtSlice]) -> list[NDArray[np.int16]]:
+    pixels, unreadable = [], []
+    for ct in slices:
+        try:
+            pixels.append(hounsfield(ct))
+            if not ct.dataset.get("PerFrameFunctionalGroupsSequence"):
+                release(ct)
+        except PARSER_ERRORS:
+            unreadable.append(ct.name)
+    if unreadable:
+        raise unreadable_files(unreadable)
+    return pixels
+
+
+def _without_duplicates(
+    slices: Sequence[CtSlice], pixels: list[NDArray[np.int16]]
+) -> tuple[list[CtSlice], list[NDArray[np.int16]]]:
+    kept: list[int] = [0]
+    for index in range(1, len(slices)):
+        last = kept[-1]
+        if not same_position(slices[last], slices[index]):
+            kept.append(index)
+        elif not np.array_equal(pixels[last], pixels[index]):
+            raise StudyRejectedError(
+                ReasonCode.DUPLICATE_SLICES,
+                "Two CT slices share one position but not their pixels, so that neither can be trusted. "
+                "Upload one reconstruction per series.",
+                {"slices": len(slices), "position_mm": [round(float(v), 3) for v in slices[index].position]},
+            )
+    return [slices[i] for i in kept], [pixels[i] for i in kept]
+
+
+def stack_volume(stack: SliceStack, pixels: list[NDArray[np.int16]]) -> NDArray[np.int16]:
+    """Stack sorted slices with dcmstack and bring its voxels into our (column, row, slice) order.
+
+    Parameters
+    ----------
+    stack : SliceStack
+        Sorted slices and their grid.
+    pixels : list of ndarray, each of shape (rows, columns)
+        Hounsfield units, in the order of ``stack.slices``.
+
+    Raises
+    ------
+    StackOrderError
+        When a slice of the result is not the slice that our own sort puts there.
+    """
+    stacked, affine = _dcmstack(stack, pixels)
+    volume = _in_grid_order(stacked, affine, stack.grid)
+    for index, expected in enumerate(pixels):
+        if not np.array_equal(volume[:, :, index].T, expected):
+            raise StackOrderError(f"slice {index} of the stack is not the slice at its position")
+    return volume
+
+
+def _dcmstack(stack: SliceStack, pixels: list[NDArray[np.int16]]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+    orientation = [float(value) for value in stack.slices[0].orientation]
+    meta: dict[str, Any] = {
+        "ImageOrientationPatient": orientation,
+        "PixelSpacing": [*stack.slices[0].spacing],
+        "Rows": stack.grid.shape[1],
+        "Columns": stack.grid.shape[0],
+    }
+    stacker = DicomStack()
+    for ct, position, image in zip(stack.slices, _even_positions(stack), pixels, strict=True):
+        stacker.add_dcm(_PreparedSlice(ct, position, image), meta=dict(meta))
+    return stacker.get_data(), np.asarray(stacker.get_affine(), dtype=np.float64)
+
+
+def _even_positions(stack: SliceStack) -> list[NDArray[np.float64]]:
+    """Positions without rounding noise, which is within tolerance here but would break dcmstack's own comparison."""
+    first, last = stack.slices[0].position, stack.slices[-1].position
+    step = (last - first) / (len(stack.slices) - 1)
+    return [first + index * step for index in range(len(stack.slices))]
+
+
+def _in_grid_order(stacked: NDArray[np.int16], affine: NDArray[np.float64], grid: Grid) -> NDArray[np.int16]:
+    """Permute and flip dcmstack's axes so that they follow the grid's."""
+    to_ours = np.linalg.inv(grid.affine) @ affine
+    orientation = np.asarray(nibabel.orientations.io_orientation(to_ours))  # type: ignore[no-untyped-call]
+    axes = np.argsort(orientation[:, 0]).astype(int)
+    flips = orientation[axes, 1] < 0
+    view = np.flip(stacked.transpose(axes), axis=tuple(np.flatnonzero(flips).tolist()))
+    if view.shape != grid.shape:
+        raise StackOrderError(f"the stack has shape {view.shape}, its grid {grid.shape}")
+    volume = np.empty(grid.shape, np.int16, order="F")
+    for row in range(0, grid.shape[1], _BLOCK_ROWS):
+        volume[:, row : row + _BLOCK_ROWS] = view[:, row : row + _BLOCK_ROWS]
+    return volume
+
+
+def _orthonormal(orientation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Remove rounding from direction cosines; dcmstack refuses what decimal strings cannot express."""
+    row = orientation[:3] / np.linalg.norm(orientation[:3])
+    column = orientation[3:] - (orientation[3:] @ row) * row
+    return np.concatenate([row, column / np.linalg.norm(column)])

@@ -1,0 +1,1 @@
+"""Where every voxel lies: grids, stacks, placement of segmentations."""

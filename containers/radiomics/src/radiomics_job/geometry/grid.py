@@ -1,0 +1,300 @@
+"""Coordinates: the only place where DICOM's LPS becomes NIfTI's RAS, and every tolerance by name.
+
+Conventions used throughout the package
+---------------------------------------
+* Arrays are indexed ``(i, j, k)`` = (column, row, slice).
+* An affine is 4×4 and maps ``(i, j, k, 1)`` to millimetres in RAS, NIfTI's coordinates: +x right, +y anterior,
+  +z superior. DICOM's own coordinates are LPS: +x left, +y posterior, +z superior.
+* ``PixelSpacing`` is (between rows, between columns): its second value belongs to ``i``, its first to ``j``.
+* The position of a voxel is its centre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Sign change from DICOM patient coordinates to NIfTI world coordinates; its own inverse."""
+
+
+ORIENTATION_TOLERANCE = 1e-4
+"""Largest difference of direction cosines that still counts as one orientation: about 0.03 mm across 300 mm.
+DICOM decimal strings carry at least six significant digits, so writers stay far below it."""
+
+
+SPACING_TOLERANCE_MM = 1e-3
+"""Largest difference of in-plane pixel spacing within one series. For a segmentation's frames the bound is tighter: all
+four corners of the frame must meet the CT's pixel grid within `FRAME_TOLERANCE_FRACTION`."""
+
+
+DUPLICATE_TOLERANCE_MM = 1e-3
+"""Two slices closer than this along the normal have the same position."""
+
+
+GRID_TOLERANCE_MM = 0.01
+"""Smallest residual that is allowed between a slice's own position and the affine's."""
+
+
+GRID_TOLERANCE_FRACTION = 0.01
+"""Residual allowed as a share of the slice spacing; the larger of the two tolerances holds."""
+
+
+FRAME_TOLERANCE_FRACTION = 0.05
+"""How far, in voxels, a segmentation frame may lie from a CT plane or pixel grid and still be *the same* plane or grid.
+Beyond it the frame stack is a grid of its own and is resampled by nearest neighbour."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A regular voxel grid in patient space.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Number of columns, rows and slices.
+    affine : ndarray of float, shape (4, 4)
+        Voxel index (i, j, k) to RAS millimetres.
+    acquired_k : tuple of float or None
+        Where the acquired slices lie, in units of k, when they are not the grid's own slices; None when they are.
+    """
+
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+    acquired_k: tuple[float, ...] | None = None
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxel centres along i, j and k in millimetres."""
+        columns = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(columns[0]), float(columns[1]), float(columns[2])
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        """Volume of one voxel, right also for a sheared (gantry-tilted) grid."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    @property
+    def shear_degrees(self) -> float:
+        """Angle between the slice direction and the slices' normal; 0 without gantry tilt."""
+        normal = np.cross(self.affine[:3, 0], self.affine[:3, 1])
+        step = self.affine[:3, 2]
+        cosine = abs(normal @ step) / (np.linalg.norm(normal) * np.linalg.norm(step))
+        return float(np.degrees(np.arccos(min(1.0, float(cosine)))))
+
+
+def slice_normal(orientation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the unit normal of a plane.
+
+    Parameters
+    ----------
+    orientation : ndarray, shape (6,)
+        ``ImageOrientationPatient``: direction of a row (increasing column), then of a column (increasing row), LPS.
+
+    Returns
+    -------
+    ndarray, shape (3,)
+        Row direction × column direction, LPS.
+    """
+    normal = np.cross(orientation[:3], orientation[3:])
+    return np.asarray(normal / np.linalg.norm(normal), dtype=np.float64)
+
+
+def is_orthonormal(orientation: NDArray[np.float64]) -> bool:
+    """Tell whether six direction cosines describe two perpendicular unit vectors."""
+    axes = orientation.reshape(2, 3)
+    return bool(np.isfinite(axes).all() and np.allclose(axes @ axes.T, np.eye(2), atol=10 * ORIENTATION_TOLERANCE))
+
+
+def same_orientation(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+    """Tell whether two ``ImageOrientationPatient`` agree within `ORIENTATION_TOLERANCE`."""
+    return bool(np.abs(first - second).max() <= ORIENTATION_TOLERANCE)
+
+
+def grid_tolerance_mm(spacing_mm: float) -> float:
+    """Give the residual allowed for a grid of this slice spacing, in millimetres."""
+    return max(GRID_TOLERANCE_MM, GRID_TOLERANCE_FRACTION * spacing_mm)
+
+
+def plane_affine(
+    orientation: NDArray[np.float64],
+    spacing: tuple[float, float],
+    origin: NDArray[np.float64],
+    step: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Build the affine of a stack of parallel planes.
+
+    Parameters
+    ----------
+    orientation : ndarray, shape (6,)
+        ``ImageOrientationPatient``, LPS.
+    spacing : tuple of float
+        ``PixelSpacing``: between rows, between columns, in millimetres.
+    origin : ndarray, shape (3,)
+        ``ImagePositionPatient`` of the first slice, LPS millimetres.
+    step : ndarray, shape (3,)
+        From one slice's position to the next one's, LPS millimetres. It need not be along the normal.
+
+    Returns
+    -------
+    ndarray, shape (4, 4)
+        (column, row, slice) to RAS millimetres.
+    """
+    lps = np.eye(4)
+    lps[:3, 0] = orientation[:3] * spacing[1]
+    lps[:3, 1] = orientation[3:] * spacing[0]
+    lps[:3, 2] = step
+    lps[:3, 3] = origin
+    return np.asarray(LPS_TO_RAS @ lps, dtype=np.float64)
+
+
+def lps_to_voxels(grid_affine: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Express LPS points in a grid's continuous voxel indices.
+
+    Parameters
+    ----------
+    grid_affine : ndarray, shape (4, 4)
+        Voxel index to RAS millimetres.
+    points : ndarray, shape (n, 3)
+        LPS millimetres.
+
+    Returns
+    -------
+    ndarray, shape (n, 3)
+        Continuous (i, j, k); whole numbers are voxel centres.
+    """
+    to_voxel = np.linalg.inv(grid_affine) @ LPS_TO_RAS
+    return np.asarray(points @ to_voxel[:3, :3].T + to_voxel[:3, 3], dtype=np.float64)
+
+
+__all__ = [
+    "fill_planes",
+    "interpolate_planes",
+    "interpolated_slices",
+    "nearest_planes",
+    "source_planes",
+    "with_holes_drawn_on",
+]
+
+
+_HOLE = 0.75
+"""In slices: a position farther than this from every acquired slice is one at which a slice is missing."""
+
+
+def source_planes(grid: Grid, drawn_k: Iterable[float], tolerance: float) -> NDArray[np.float64]:
+    """List the planes that a mask may be drawn on.
+
+    Parameters
+    ----------
+    grid : Grid
+        The CT's grid.
+    drawn_k : iterable of float
+        Where frames or contours lie.
+    tolerance : float
+        In slices: how far apart two positions may be and still be one plane.
+
+    Returns
+    -------
+    ndarray, ascending
+        Every slice of a regular grid. Otherwise the acquired slices, and those slices of the grid that carry a frame
+        although no CT slice was acquired (or uploaded) there.
+    """
+    if grid.acquired_k is None:
+        return np.arange(grid.shape[2], dtype=np.float64)
+    acquired = np.array(grid.acquired_k)
+    extra = {
+        float(round(k))
+        for k in drawn_k
+        if abs(k - round(k)) <= tolerance and 0 <= round(k) < grid.shape[2] and np.abs(acquired - k).min() > tolerance
+    }
+    return np.array(sorted({*grid.acquired_k, *extra}))
+
+
+def with_holes_drawn_on(grid: Grid) -> Grid:
+    """Give the grid for a mask that was drawn on the whole series: where a CT slice is missing here, one was drawn on.
+
+    A hole without a frame is then an empty slice, not one that takes its neighbour's mask.
+    """
+    if grid.acquired_k is None:
+        return grid
+    acquired = np.array(grid.acquired_k)
+    holes = {float(k) for k in range(grid.shape[2]) if np.abs(acquired - k).min() > _HOLE}
+    return replace(grid, acquired_k=tuple(sorted({*grid.acquired_k, *holes})))
+
+
+def fill_planes(drawn: NDArray[np.bool_], planes: NDArray[np.float64], grid: Grid) -> NDArray[np.bool_]:
+    """Give every slice of the grid the mask of the nearest plane; of two equally near ones, the higher.
+
+    Parameters
+    ----------
+    drawn : ndarray of bool, shape (columns, rows, planes)
+        The mask as it was drawn.
+    planes : ndarray
+        From `source_planes`.
+    grid : Grid
+        The CT's grid.
+
+    Returns
+    -------
+    ndarray of bool, shape ``grid.shape``, Fortran order
+        ``drawn`` itself for a regular grid.
+    """
+    if grid.acquired_k is None:
+        return drawn
+    return np.asfortranarray(drawn[:, :, nearest_planes(planes, grid.shape[2])])
+
+
+def nearest_planes(planes: NDArray[np.float64], slices: int) -> NDArray[np.intp]:
+    """Give the index of the plane nearest to each slice 0, 1, …; of two equally near ones, the higher."""
+    middles = (planes[1:] + planes[:-1]) / 2
+    # Half a micro-slice: rounding of positions must not decide which of two equally near planes is taken.
+    return np.searchsorted(middles, np.arange(slices) + 5e-7, side="right")
+
+
+def interpolate_planes(acquired: NDArray[np.int16], grid: Grid) -> NDArray[np.int16]:
+    """Interpolate Hounsfield units linearly along the stack.
+
+    Parameters
+    ----------
+    acquired : ndarray of int16, shape (columns, rows, slices)
+        The slices at ``grid.acquired_k``.
+    grid : Grid
+        The even grid.
+
+    Returns
+    -------
+    ndarray of int16, shape ``grid.shape``, Fortran order
+        An acquired slice is copied where it lies on a slice of the grid.
+    """
+    planes = np.array(grid.acquired_k)
+    volume = np.empty(grid.shape, np.int16, order="F")
+    for k in range(grid.shape[2]):
+        nearest = int(np.abs(planes - k).argmin())
+        if _on_slice(planes[nearest], k, grid):
+            volume[:, :, k] = acquired[:, :, nearest]
+        else:
+            upper = int(np.searchsorted(planes, k))
+            volume[:, :, k] = _between(acquired, planes, upper, k)
+    return volume
+
+
+def _on_slice(plane: float, k: int, grid: Grid) -> bool:
+    spacing = grid.spacing[2]
+    return abs(plane - k) * spacing <= grid_tolerance_mm(spacing)
+
+
+def _between(acquired: NDArray[np.int16], planes: NDArray[np.float64], upper: int, k: int) -> NDArray[np.int16]:
+    weight = (k - planes[upper - 1]) / (planes[upper] - planes[upper - 1])
+    low, high = acquired[:, :, upper - 1].astype(np.float64), acquired[:, :, upper].astype(np.float64)
+    return np.asarray(np.rint(low + weight * (high - low)), dtype=np.int16)
+
+
+def interpolated_slices(grid: Grid, slices: Sequence[int]) -> int:
+    """Count those of some slices of the grid at which nothing was acquired."""
+    if grid.acquired_k is None:
+        return 0
+    planes = np.array(grid.acquired_k)
+    return sum(not _on_slice(planes[np.abs(planes - k).argmin()], k, grid) for k in slices)

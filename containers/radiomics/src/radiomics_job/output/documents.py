@@ -1,0 +1,239 @@
+"""From what and with which software a result was made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiomics_job import __version__
+from radiomics_job.dicom.acquisition import acquired_at, acquired_on, describe_acquisition
+from radiomics_job.dicom.series import SliceStack
+from radiomics_job.dicom.sources import SourceCounts
+from radiomics_job.errors import Detail, StudyRejectedError
+from radiomics_job.measurement import MeasuredRoi
+from radiomics_job.parameters import Params
+from radiomics_job.quality.checks import describe_ct
+from radiomics_job.roi.pairing import Pairing
+
+_DISTRIBUTIONS = {
+    "pyradiomics": "pyradiomics-bhklab",
+    "pydicom": "pydicom",
+    "dcmstack": "dcmstack",
+    "nibabel": "nibabel",
+    "numpy": "numpy",
+    "SimpleITK": "SimpleITK",
+}
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Give the version of this package and of every library that a feature value depends on.
+
+    Examples
+    --------
+    >>> versions()["pydicom"]
+    '3.0.2'
+    """
+    return {"radiomics_job": __version__} | {name: _version(package) for name, package in _DISTRIBUTIONS.items()}
+
+
+def provenance(params: Params, input_hash: str, counts: SourceCounts) -> dict[str, object]:
+    """Say from what, by which settings and with which software a result was made."""
+    return {
+        "input_hash": input_hash,
+        "params": params.name,
+        "params_hash": params.hash,
+        "versions": versions(),
+        "files": {"dicom": counts.dicom, "ignored": counts.ignored},
+    }
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+RESULT_NAMES = ("ct.nii.gz", "seg.nii.gz", "overlay.png", "qc.json", "features.json", "rejection.json")
+"""Everything a study's result folder may hold, in the order in which it is moved into place: the verdict comes last."""
+
+
+SCHEMA = 1
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write JSON whose bytes depend on the content only; not-a-number is refused.
+
+    Raises
+    ------
+    ValueError
+        For NaN and infinity, which JSON does not have.
+    """
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def publishing(folder: Path, scratch: Path) -> Iterator[Path]:
+    """Give a scratch folder whose files become the study's result when the block ends without an error.
+
+    Parameters
+    ----------
+    folder : Path
+        The study's result folder. Results of an earlier run are replaced; other files in it are left alone.
+    scratch : Path
+        A folder of the same file system that no one else uses; removed in the end.
+    """
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in reversed(RESULT_NAMES):
+            (folder / name).unlink(missing_ok=True)
+        for name in RESULT_NAMES:
+            if (scratch / name).exists():
+                (scratch / name).replace(folder / name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def rejection(subject: str, run: Mapping[str, object], error: StudyRejectedError) -> dict[str, object]:
+    """Give the content of ``rejection.json``."""
+    return {
+        "schema": SCHEMA,
+        "subject": subject,
+        "run": dict(run),
+        "reason_code": str(error.code),
+        "message": error.message,
+        "details": error.details,
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class StudyCt:
+    """The CT that was measured.
+
+    Parameters
+    ----------
+    stack : SliceStack
+        Its slices and grid.
+    volume : ndarray of int16, shape (columns, rows, slices)
+        Hounsfield units.
+    pairing : Pairing
+        Why this series was taken.
+    candidates : int
+        CT series in the study.
+    surgery_date : datetime.date or None
+        Where the job description knows.
+    """
+
+    stack: SliceStack
+    volume: NDArray[np.int16]
+    pairing: Pairing
+    candidates: int
+    surgery_date: date | None = None
+
+    @cached_property
+    def acquired(self) -> tuple[str | None, str | None]:
+        """Acquisition time and the attribute that it came from."""
+        return acquired_at(ct.dataset for ct in self.stack.slices)
+
+    @cached_property
+    def numbers(self) -> dict[str, Detail]:
+        """The quality numbers of the CT itself."""
+        return describe_ct(self.stack, self.volume)
+
+    @cached_property
+    def days_to_surgery(self) -> int | None:
+        """Whole days from the CT to surgery, negative for a later CT; None where either date is unknown."""
+        if self.surgery_date is None:
+            return None
+        scanned = acquired_on(ct.dataset for ct in self.stack.slices)
+        return None if scanned is None else (self.surgery_date - scanned).days
+
+
+def qc_document(
+    subject: str, run: Mapping[str, str | None], ct: StudyCt, rois: Sequence[MeasuredRoi]
+) -> dict[str, object]:
+    """Give the content of ``qc.json``: the primary region's verdict and numbers, then every region's."""
+    return {
+        "schema": SCHEMA,
+        "subject": subject,
+        "run": dict(run),
+        **_study_qc(ct, rois[0]),
+        "findings": [finding.describe() for finding in rois[0].findings],
+        "rois": [_roi_qc(roi) for roi in rois],
+    }
+
+
+def _study_qc(ct: StudyCt, primary: MeasuredRoi) -> dict[str, Detail]:
+    return {
+        "status": primary.status,
+        "warnings": primary.warnings,
+        **primary.numbers,
+        **ct.numbers,
+        "days_ct_to_surgery": ct.days_to_surgery,
+        "pairing": ct.pairing.describe(ct.candidates),
+    }
+
+
+def _roi_qc(roi: MeasuredRoi) -> dict[str, object]:
+    return {
+        "label": roi.label,
+        "source": roi.source,
+        "status": roi.status,
+        **roi.numbers,
+        "findings": [finding.describe() for finding in roi.findings],
+    }
+
+
+def features_document(
+    subject: str,
+    run: Mapping[str, str | None],
+    ct: StudyCt,
+    rois: Sequence[MeasuredRoi],
+    provenance: Mapping[str, object],
+) -> dict[str, object]:
+    """Give the content of ``features.json``; the primary region comes first."""
+    time, source = ct.acquired
+    first = ct.stack.slices[0]
+    return {
+        "schema": SCHEMA,
+        "subject": subject,
+        "study_uid": first.study_uid,
+        "series_uid": first.series_uid,
+        "acquired_at": time,
+        "acquired_at_source": source,
+        "run": dict(run),
+        "rois": [_roi_features(roi, primary=index == 0) for index, roi in enumerate(rois)],
+        "acquisition": describe_acquisition(ct.stack),
+        "qc": _study_qc(ct, rois[0]),
+        "provenance": dict(provenance),
+    }
+
+
+def _roi_features(roi: MeasuredRoi, *, primary: bool) -> dict[str, object]:
+    return {
+        "label": roi.label,
+        "source": roi.source,
+        "source_uid": roi.source_uid,
+        "segment_number": roi.segment_number,
+        "primary": primary,
+        "voxels": roi.numbers["voxels"],
+        "slices": roi.numbers["slices"],
+        "volume_ml": roi.numbers["volume_ml"],
+        "qc": {"status": roi.status, "warnings": roi.warnings},
+        "features": roi.features.values,
+        "missing": roi.features.missing,
+    }

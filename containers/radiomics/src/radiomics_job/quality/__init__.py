@@ -1,0 +1,1 @@
+"""Quality checks, their limits, and the verdict."""

@@ -1,0 +1,255 @@
+"""Quality of a study in numbers; `radiomics_job.quality.checks` judges them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813  # its own documentation's name
+from numpy.typing import NDArray
+
+from radiomics_job.dicom.series import SliceStack
+from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError, rounded
+from radiomics_job.geometry.canonical import bounding_box
+from radiomics_job.geometry.grid import interpolated_slices
+from radiomics_job.quality.limits import Action, QcLimits, Threshold
+from radiomics_job.roi.pairing import Pairing
+from radiomics_job.roi.placement import PlacedMask
+
+AIR_HU = -400
+"""Below this a voxel is air or lung, above it tissue: half-way between lung (about −800) and soft tissue (about 0)."""
+
+
+def describe_ct(stack: SliceStack, volume: NDArray[np.int16]) -> dict[str, Detail]:
+    """Give the numbers of the CT itself: slices expected and found, gaps, residual, tilt, HU range.
+
+    Parameters
+    ----------
+    stack : SliceStack
+        The sorted slices.
+    volume : ndarray of int16, shape (columns, rows, slices)
+        Hounsfield units.
+    """
+    return {
+        "ct_slices": len(stack.slices),
+        "ct_slices_expected": expected_slices(stack.gaps_mm),
+        "ct_slices_interpolated": interpolated_slices(stack.grid, range(stack.grid.shape[2])),
+        "duplicate_slices_dropped": stack.duplicates,
+        "slice_gap_min_mm": rounded(float(stack.gaps_mm.min())),
+        "slice_gap_max_mm": rounded(float(stack.gaps_mm.max())),
+        "slice_gap_uniformity": rounded(float(stack.gaps_mm.min() / stack.gaps_mm.max())),
+        "slice_position_residual_mm": rounded(stack.residual_mm),
+        "gantry_tilt_degrees": rounded(stack.grid.shear_degrees, 3),
+        "hu_min": int(volume.min()),
+        "hu_max": int(volume.max()),
+    }
+
+
+def expected_slices(gaps_mm: NDArray[np.float64]) -> int:
+    """Count the slices that a stack of this extent and this usual gap would have."""
+    return round(float(gaps_mm.sum()) / float(np.median(gaps_mm))) + 1
+
+
+def describe_mask(placed: PlacedMask, volume: NDArray[np.int16], stack: SliceStack) -> dict[str, Detail]:
+    """Give the numbers of one region.
+
+    Returns
+    -------
+    dict
+        ``voxels``, ``slices``, ``slices_interpolated``, ``volume_ml``, ``connected_parts`` (26-neighbourhood),
+        ``touches_volume_edge``, ``mask_outside_body_fraction``, ``placement`` and ``frame_position_residual_mm``.
+    """
+    mask = placed.mask
+    box = bounding_box(mask)
+    if box is None:
+        raise ValueError("the mask has no voxel")
+    voxels = int(np.count_nonzero(mask[box]))
+    slices = np.flatnonzero(mask[box].any(axis=(0, 1))) + box[2].start
+    return {
+        "voxels": voxels,
+        "slices": len(slices),
+        "slices_interpolated": interpolated_slices(stack.grid, slices.tolist()),
+        "volume_ml": rounded(voxels * stack.grid.voxel_volume_mm3 / 1000.0),
+        "connected_parts": connected_parts(mask[box]),
+        "touches_volume_edge": any(s.start == 0 or s.stop == n for s, n in zip(box, mask.shape, strict=True)),
+        "mask_outside_body_fraction": rounded(outside_body(volume[:, :, box[2]], mask[:, :, box[2]]) / voxels),
+        "placement": placed.method,
+        "frame_position_residual_mm": rounded(placed.residual_mm),
+    }
+
+
+def connected_parts(mask: NDArray[np.bool_]) -> int:
+    """Count the pieces of a mask; voxels that share a corner belong together."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(mask.T).astype(np.uint8))
+    labels = sitk.ConnectedComponent(image, True)  # type: ignore[no-untyped-call]
+    return int(sitk.GetArrayViewFromImage(labels).max())
+
+
+def outside_body(volume: NDArray[np.int16], mask: NDArray[np.bool_]) -> int:
+    """Count mask voxels in the air around the patient.
+
+    A voxel is outside when nothing denser than `AIR_HU` lies between it and one of the slice's four edges: that is
+    never so for lung inside a chest wall.
+
+    Parameters
+    ----------
+    volume : ndarray of int16, shape (columns, rows, slices)
+    mask : ndarray of bool, same shape
+    """
+    count = 0
+    for k in range(mask.shape[2]):
+        air = volume[:, :, k] < AIR_HU
+        suspects = air & mask[:, :, k]
+        if suspects.any():
+            count += int((suspects & _open_to_edge(air)).sum())
+    return count
+
+
+def _open_to_edge(air: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    reach = np.logical_and.accumulate
+    sides = (
+        reach(air, axis=0),
+        reach(air[::-1], axis=0)[::-1],
+        reach(air, axis=1),
+        reach(air[:, ::-1], axis=1)[:, ::-1],
+    )
+    return np.asarray(np.logical_or.reduce(sides), dtype=np.bool_)
+
+
+class QcWarning(StrEnum):
+    """What deserves a look although the study was processed."""
+
+    FRAME_POSITION_RESIDUAL = "FRAME_POSITION_RESIDUAL"  # segmentation frames are not exactly on the CT's planes
+    FRAME_OF_REFERENCE_DIFFERS = "FRAME_OF_REFERENCE_DIFFERS"  # referenced, but in another frame of reference
+    REFERENCED_SLICES_MISSING = "REFERENCED_SLICES_MISSING"  # fewer CT images than the segmentation references
+    MASK_OUTSIDE_BODY = "MASK_OUTSIDE_BODY"  # part of the mask is in the air around the patient
+    SEVERAL_PARTS = "SEVERAL_PARTS"  # the mask is in more pieces than expected
+    LARGE_VOLUME = "LARGE_VOLUME"  # larger than a tumour: perhaps the wrong region
+    FEW_VOXELS = "FEW_VOXELS"  # too few voxels for stable texture
+    TOUCHES_VOLUME_EDGE = "TOUCHES_VOLUME_EDGE"  # the region may continue beyond the scan
+    SLICES_INTERPOLATED = "SLICES_INTERPOLATED"  # part of the region lies where nothing was acquired
+    HU_RANGE = "HU_RANGE"  # values that no CT of a patient has
+    GANTRY_TILT = "GANTRY_TILT"  # sheared slices: some shape features are null
+    DUPLICATE_SLICES_DROPPED = "DUPLICATE_SLICES_DROPPED"  # identical slices were in the study twice
+    LONG_BEFORE_SURGERY = "LONG_BEFORE_SURGERY"  # the scan is older than the parameter file likes
+    CT_AFTER_SURGERY = "CT_AFTER_SURGERY"  # the tumour may be gone
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One limit that was passed."""
+
+    warning: QcWarning
+    refused: bool
+    value: float
+    limit: float | None
+
+    def describe(self) -> dict[str, Detail]:
+        """Give the finding as JSON values."""
+        return {"check": str(self.warning), "value": rounded(self.value), "limit": rounded(self.limit)}
+
+
+def judge(
+    ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: Pairing, days: int | None, limits: QcLimits
+) -> list[Finding]:
+    """Compare the numbers of a region with the parameter file's limits.
+
+    Parameters
+    ----------
+    ct, mask : mapping
+        From `radiomics_job.quality.checks.describe_ct` and `radiomics_job.quality.checks.describe_mask`.
+    pairing : Pairing
+        How the CT was chosen.
+    days : int or None
+        From the CT to surgery, where known.
+    limits : QcLimits
+        Limits of the parameter file.
+
+    Returns
+    -------
+    list of Finding
+        Empty when nothing is remarkable.
+    """
+    return [*_numbers(ct, mask, pairing, days, limits), *_facts(ct, mask, pairing, days, limits)]
+
+
+def _numbers(
+    ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: Pairing, days: int | None, limits: QcLimits
+) -> Iterator[Finding]:
+    interpolated = _number(mask["slices_interpolated"]) / _number(mask["slices"])
+    above = (
+        (QcWarning.FRAME_POSITION_RESIDUAL, mask["frame_position_residual_mm"], limits.frame_position_residual_mm),
+        (QcWarning.MASK_OUTSIDE_BODY, mask["mask_outside_body_fraction"], limits.mask_outside_body_fraction),
+        (QcWarning.SEVERAL_PARTS, mask["connected_parts"], limits.connected_parts),
+        (QcWarning.LARGE_VOLUME, mask["volume_ml"], limits.volume_ml),
+        (QcWarning.SLICES_INTERPOLATED, interpolated, limits.interpolated_slices_fraction),
+        (QcWarning.GANTRY_TILT, ct["gantry_tilt_degrees"], limits.gantry_tilt_degrees),
+        (QcWarning.LONG_BEFORE_SURGERY, days, limits.days_ct_to_surgery),
+    )
+    found = pairing.found / pairing.referenced if pairing.referenced else None
+    below = (
+        (QcWarning.FEW_VOXELS, mask["voxels"], limits.min_voxels),
+        (QcWarning.REFERENCED_SLICES_MISSING, found, limits.min_referenced_slices_fraction),
+    )
+    for warning, value, threshold in above:
+        yield from _compare(warning, value, threshold, sign=1)
+    for warning, value, threshold in below:
+        yield from _compare(warning, value, threshold, sign=-1)
+
+
+def _compare(warning: QcWarning, value: Detail, threshold: Threshold, sign: int) -> Iterator[Finding]:
+    """Give a finding when the value is beyond a limit; ``sign`` −1 means below it."""
+    if value is None:
+        return
+    number = _number(value)
+    for refused, limit in ((True, threshold.refuse), (False, threshold.warn)):
+        if limit is not None and sign * number > sign * limit:
+            yield Finding(warning, refused, number, limit)
+            return
+
+
+def _facts(
+    ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: Pairing, days: int | None, limits: QcLimits
+) -> Iterator[Finding]:
+    low, high, hu = _number(ct["hu_min"]), _number(ct["hu_max"]), limits.hu_range
+    duplicates = _number(ct["duplicate_slices_dropped"])
+    differs = pairing.frame_of_reference_matches is False
+    facts: tuple[tuple[bool, QcWarning, Action, float, float], ...] = (
+        (bool(mask["touches_volume_edge"]), QcWarning.TOUCHES_VOLUME_EDGE, limits.touches_volume_edge, 1, 0),
+        (differs, QcWarning.FRAME_OF_REFERENCE_DIFFERS, limits.frame_of_reference_differs, 1, 0),
+        (duplicates > 0, QcWarning.DUPLICATE_SLICES_DROPPED, limits.duplicate_slices, duplicates, 0),
+        (days is not None and days < 0, QcWarning.CT_AFTER_SURGERY, limits.ct_after_surgery, days or 0, 0),
+        (low < hu.lowest, QcWarning.HU_RANGE, hu.beyond, low, hu.lowest),
+        (low >= hu.lowest and high > hu.highest, QcWarning.HU_RANGE, hu.beyond, high, hu.highest),
+    )
+    for holds, warning, action, value, limit in facts:
+        if holds and action != "accept":
+            yield Finding(warning, action == "refuse", float(value), float(limit))
+
+
+def _number(value: Any) -> float:  # noqa: ANN401  # a JSON value that is expected to be a number
+    if isinstance(value, (int, float)):
+        return float(value)
+    raise TypeError(f"{value!r} is not a number")
+
+
+def refusal(findings: Sequence[Finding]) -> StudyRejectedError | None:
+    """Turn the first finding beyond its refusal limit into a rejection.
+
+    Returns
+    -------
+    StudyRejectedError or None
+        ``QC_REFUSED`` naming the check, the value and the limit.
+    """
+    for finding in findings:
+        if finding.refused:
+            return StudyRejectedError(
+                ReasonCode.QC_REFUSED,
+                f"The quality check {finding.warning} is beyond the parameter file's limit. Look at the segmentation, "
+                "or change the limit if the study is right.",
+                finding.describe(),
+            )
+    return None

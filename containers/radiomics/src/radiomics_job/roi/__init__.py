@@ -1,0 +1,1 @@
+"""Regions of interest: from SEG and RTSTRUCT, paired with their CT, chosen by rule."""

@@ -1,0 +1,203 @@
+"""Cuts the part of a volume that feature extraction needs, and puts it on the grid that the settings ask for.
+
+Extraction on the cut equals extraction on the whole volume, value for value; how much of the surroundings is
+kept depends on the filters that will run over it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - the name everybody knows it by
+from radiomics import imageoperations
+
+from radiomics_job.geometry.canonical import bounding_box
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from radiomics_job.parameters import ExtractionSettings, Resampling
+
+
+Box = tuple[slice, slice, slice]
+
+
+Spacing = tuple[float, float, float]
+
+
+SitkImage = Any  # SimpleITK ships no types
+
+
+LOG_REACH_SIGMAS: Final = 20.0
+"""Voxels farther than this many widths change a Laplacian of Gaussian by less than its float32 result can
+hold.
+"""
+
+
+WAVELET_REACH_VOXELS: Final = 8
+"""coif1 has six taps; one level of the wavelet looks at most this far."""
+
+
+SPLINE_REACH_VOXELS: Final = 40
+"""A cubic B-spline's pre-filter fades by 0.27 per voxel: beyond this distance it is below float64's
+resolution.
+"""
+
+
+SPLINE_SUPPORT_VOXELS: Final = 4
+"""Along an axis shorter than a cubic B-spline's support ITK reads memory outside the image."""
+
+
+_ITK_INTERPOLATORS: Final = {
+    "bspline": sitk.sitkBSpline,
+    "linear": sitk.sitkLinear,
+    "nearest": sitk.sitkNearestNeighbor,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A CT and its mask in canonical orientation, arrays indexed (left, posterior, superior), spacing in mm."""
+
+    ct: NDArray[np.int16]
+    mask: NDArray[np.bool_]
+    spacing: Spacing
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Image and mask of one ROI on the extraction grid, with the surroundings that the filters need."""
+
+    image: SitkImage
+    mask: SitkImage
+
+    def mask_array(self) -> NDArray[np.bool_]:
+        """Mask as an array indexed (left, posterior, superior)."""
+        return _array(self.mask) > 0
+
+    def image_array(self) -> NDArray[Any]:
+        """Image as an array indexed (left, posterior, superior)."""
+        return _array(self.image)
+
+
+def cut_region(volume: Volume, settings: ExtractionSettings) -> Region:
+    """Cut the part of a volume that extraction needs, resampled when the settings say so.
+
+    Parameters
+    ----------
+    volume
+        CT and mask; the mask has at least one voxel.
+    settings
+        Decide the grid and, through the filters, the margin.
+
+    Returns
+    -------
+    Region
+        HU as stored on the scanned grid, or as float64 on a resampled one. The mask may be empty after
+        resampling.
+
+    Raises
+    ------
+    ValueError
+        When the volume is too small to be resampled.
+    """
+    if settings.resampling is not None:
+        return _resampled(volume, settings, settings.resampling)
+    box = _filter_box(volume, settings)
+    mask = _image(volume.mask[box].astype(np.uint8), volume.spacing)
+    return Region(_image(volume.ct[box], volume.spacing), mask)
+
+
+def _filter_box(volume: Volume, settings: ExtractionSettings) -> Box:
+    tight = _roi_box(volume.mask)
+    margins = _filter_margins(settings, volume.spacing)
+    box = _grown(tight, margins, volume.mask.shape)
+    if not settings.wavelet_levels:
+        return box
+    # The wavelet wraps round: near the volume's edge it reads the opposite one, so that axis is kept whole.
+    wrapped = (t.start < m or t.stop + m > size for t, m, size in zip(tight, margins, volume.mask.shape, strict=True))
+    x, y, z = (slice(0, size) if wraps else b for wraps, b, size in zip(wrapped, box, volume.mask.shape, strict=True))
+    return x, y, z
+
+
+def _filter_margins(settings: ExtractionSettings, spacing: Spacing) -> tuple[int, int, int]:
+    widest = max(settings.log_sigma_mm, default=0.0)
+    wavelet = WAVELET_REACH_VOXELS * settings.wavelet_levels
+    x, y, z = (max(math.ceil(LOG_REACH_SIGMAS * widest / step), wavelet) for step in spacing)
+    return x, y, z
+
+
+def _resampled(volume: Volume, settings: ExtractionSettings, grid: Resampling) -> Region:
+    """Resample with pyradiomics, whose grid starts at the volume's first corner: the mask is therefore kept
+    from there on.
+    """
+    if grid.image_interpolator == "bspline" and min(volume.mask.shape) < SPLINE_SUPPORT_VOXELS:
+        raise ValueError(f"a B-spline needs at least {SPLINE_SUPPORT_VOXELS} voxels along each axis")
+    tight = _roi_box(volume.mask)
+    new_spacing = np.asarray(grid.spacing_mm)
+    pad = max(_filter_margins(settings, grid.spacing_mm))
+    reach = np.ceil((pad + 1) * new_spacing / volume.spacing).astype(int) + SPLINE_REACH_VOXELS
+    around = _grown(tight, (int(reach[0]), int(reach[1]), int(reach[2])), volume.mask.shape)
+    from_corner = tuple(slice(0, axis.stop) for axis in around)
+    origin = tuple(axis.start * step for axis, step in zip(around, volume.spacing, strict=True))
+    # float64: ITK would cut the decimals of an integer image off instead of rounding them.
+    image = _image(volume.ct[around].astype(np.float64), volume.spacing, origin)
+    mask = _image(volume.mask[from_corner].astype(np.uint8), volume.spacing)
+    image, mask = imageoperations.resampleImage(
+        image,
+        mask,
+        resampledPixelSpacing=list(grid.spacing_mm),
+        interpolator=_ITK_INTERPOLATORS[grid.image_interpolator],
+        padDistance=pad,
+        label=1,
+    )
+    if grid.round_intensities:
+        image = sitk.Round(image)  # type: ignore[no-untyped-call]  # SimpleITK ships no types
+    return Region(image, mask)
+
+
+def crop_to_mask(image: SitkImage, mask: SitkImage) -> tuple[SitkImage, SitkImage]:
+    """Cut image and mask to the mask's own box, as pyradiomics does before each class."""
+    x, y, z = _roi_box(_array(mask) > 0)
+    return image[x, y, z], mask[x, y, z]
+
+
+def one_slice(mask: SitkImage, axis: int, index: int) -> SitkImage:
+    """Cut one slice across an axis, kept three-dimensional."""
+    box = [slice(None)] * 3
+    box[axis] = slice(index, index + 1)
+    return mask[tuple(box)]
+
+
+def _roi_box(mask: NDArray[np.bool_]) -> Box:
+    box = bounding_box(mask)
+    if box is None:
+        raise ValueError("the mask has no voxel")
+    return box
+
+
+def _grown(box: Box, margins: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
+    x, y, z = (
+        slice(max(axis.start - margin, 0), min(axis.stop + margin, size))
+        for axis, margin, size in zip(box, margins, shape, strict=True)
+    )
+    return x, y, z
+
+
+def _image(array: NDArray[Any], spacing: Spacing, origin: tuple[float, ...] = (0.0, 0.0, 0.0)) -> SitkImage:
+    """Wrap an (x, y, z) array as an image whose axes are the identity.
+
+    Features know only spacing, and the rounding of oblique directions would move voxels that lie exactly
+    between two samples of a resampling grid.
+    """
+    image: SitkImage = sitk.GetImageFromArray(np.ascontiguousarray(array.transpose(2, 1, 0)))
+    image.SetSpacing(spacing)
+    image.SetOrigin(origin)
+    return image
+
+
+def _array(image: SitkImage) -> NDArray[Any]:
+    return np.asarray(sitk.GetArrayViewFromImage(image)).transpose(2, 1, 0)

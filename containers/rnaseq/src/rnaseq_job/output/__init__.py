@@ -1,0 +1,1 @@
+"""What the job writes: gene tables and documents."""

@@ -1,0 +1,1 @@
+"""salmon and DRAGEN behind one interface."""

@@ -1,0 +1,1 @@
+"""FASTQ and SRA reads: listing, streaming, validation."""

@@ -1,0 +1,192 @@
+"""Checks the reads of a sample before an engine sees them: both mates of a lane together, in one pass.
+
+Engines do not: salmon ends with success after a truncated file or after mates of which one has fewer reads, and its
+numbers are then those of a part of the sample.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import combinations
+from operator import eq
+
+from rnaseq_job.errors import InputRejectedError, ReasonCode
+from rnaseq_job.reads.mate_names import first_mismatch, mates_of, names_match
+from rnaseq_job.reads.records import LINES, Records
+from rnaseq_job.reads.stream import FastqReader, ReadsFile
+
+
+@dataclass(frozen=True)
+class LaneFiles:
+    """The files of one lane; ``second`` is None for single-end reads."""
+
+    first: ReadsFile
+    second: ReadsFile | None
+
+
+@dataclass(frozen=True)
+class ReadsReport:
+    """What the checks counted.
+
+    Parameters
+    ----------
+    fragments : int
+        Pairs, or single reads.
+    stored_bytes : int
+        Size of all files as they are stored.
+    input_hash : str
+        SHA-256 over the SHA-256 of every file, in the order of the list.
+    """
+
+    fragments: int
+    stored_bytes: int
+    input_hash: str
+
+
+def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
+    """Check every lane.
+
+    Parameters
+    ----------
+    lanes : sequence of LaneFiles
+        In the order of the list.
+
+    Returns
+    -------
+    ReadsReport
+        Counts and the identity of the input.
+
+    Raises
+    ------
+    InputRejectedError
+        READS_EMPTY, READS_TRUNCATED, READS_INVALID, READS_TOO_LONG, MATES_UNEQUAL, MATES_MISMATCHED, MATES_IDENTICAL,
+        MATES_SWAPPED, or FASTQ_LIST_INVALID when two lanes hold the same reads, or the two ends of the same fragments.
+    """
+    readers = [_checked(lane) for lane in lanes]
+    files = [reader for lane in readers for reader in lane]
+    _check_distinct(files)
+    _check_single([lane[0] for lane in readers if len(lane) == 1])
+    return ReadsReport(
+        fragments=sum(lane[0].records for lane in readers),
+        stored_bytes=sum(reader.file.path.stat().st_size for reader in files),
+        input_hash=hashlib.sha256("\n".join(reader.digest for reader in files).encode()).hexdigest(),
+    )
+
+
+def _checked(lane: LaneFiles) -> list[FastqReader]:
+    first = FastqReader(lane.first)
+    if lane.second is None:
+        for _ in first:
+            pass
+        return [first]
+    second = FastqReader(lane.second)
+    _check_mates(first, second)
+    return [first, second]
+
+
+def _check_mates(first: FastqReader, second: FastqReader) -> None:
+    identical = True
+    position = 0
+    with closing(iter(first)) as ones, closing(iter(second)) as twos:  # a thread of each ends here, also after a fault
+        for one, two in _side_by_side(ones, twos):
+            identical = identical and all(map(eq, one.lines(1), two.lines(1)))
+            if not identical:
+                _check_roles(first, second, one.line(0, 0), two.line(0, 0), position)
+            mismatch = first_mismatch(one, two)
+            if mismatch is not None:
+                raise _mismatched(first, second, position + mismatch)
+            position += len(one)
+    if first.records != second.records:
+        raise _unequal(first, second)
+    if identical:
+        raise _pair_fault(
+            ReasonCode.MATES_IDENTICAL, "R1 and R2 hold the same reads. Upload the second reads", first, second, {}
+        )
+
+
+def _side_by_side(ones: Iterator[Records], twos: Iterator[Records]) -> Iterator[tuple[Records, Records]]:
+    """Yield equally many records of both; when one file ends, the other is read to its end, to be proved and counted.
+
+    The files run block by block, and blocks hold different numbers of records, so that a part of one waits.
+    """
+    one, two = next(ones, None), next(twos, None)
+    while one and two:
+        count = min(len(one), len(two))
+        (one_now, one), (two_now, two) = one.split(count), two.split(count)
+        yield one_now, two_now
+        one, two = one or next(ones, None), two or next(twos, None)
+    for rest in (ones, twos):
+        for _ in rest:
+            pass
+
+
+def _check_roles(first: FastqReader, second: FastqReader, one: bytes, two: bytes, position: int) -> None:
+    """Look at one header a block: files are swapped whole, or joined from parts that are."""
+    says = mates_of(one, two)
+    if says[0] == 2 or says[1] == 1:
+        raise _pair_fault(
+            ReasonCode.MATES_SWAPPED,
+            "By the names of the reads, R1 does not hold first reads and R2 second ones. Exchange the files",
+            first,
+            second,
+            {"record": position + 1, "line": position * LINES + 1, "r1_says": says[0], "r2_says": says[1]},
+        )
+
+
+def _mismatched(first: FastqReader, second: FastqReader, record: int) -> InputRejectedError:
+    return _pair_fault(
+        ReasonCode.MATES_MISMATCHED,
+        f"Record {record + 1} of R1 and of R2 are not the two ends of one fragment: the files are of different samples "
+        "or lanes, or were filtered or sorted apart. Upload the files that belong together",
+        first,
+        second,
+        {"record": record + 1, "line": record * LINES + 1},
+    )
+
+
+def _unequal(first: FastqReader, second: FastqReader) -> InputRejectedError:
+    return _pair_fault(
+        ReasonCode.MATES_UNEQUAL,
+        f"R1 has {first.records} reads and R2 {second.records}: one of them is incomplete. Upload both again",
+        first,
+        second,
+        {"r1_reads": first.records, "r2_reads": second.records},
+    )
+
+
+def _pair_fault(
+    code: ReasonCode, message: str, first: FastqReader, second: FastqReader, numbers: dict[str, int | None]
+) -> InputRejectedError:
+    names = {"r1": first.file.name, "r2": second.file.name}
+    return InputRejectedError(code, f"{message} ({names['r1']}, {names['r2']}).", {**names, **numbers})
+
+
+def _check_distinct(readers: Sequence[FastqReader]) -> None:
+    """Refuse a lane that is there twice under two names, even when it was packed anew."""
+    seen: dict[tuple[str, int], str] = {}
+    for reader in readers:
+        if reader.content in seen:
+            raise InputRejectedError(
+                ReasonCode.FASTQ_LIST_INVALID,
+                f"{seen[reader.content]} and {reader.file.name} hold the same reads, which would count twice. "
+                "Take one of them away.",
+                {"file": reader.file.name, "same_as": seen[reader.content], "sha256": reader.digest},
+            )
+        seen[reader.content] = reader.file.name
+
+
+def _check_single(readers: Sequence[FastqReader]) -> None:
+    """Refuse mates that are listed as single-end reads of two lanes: each fragment would count twice."""
+    for one, two in combinations(readers, 2):
+        ends = ((one.first_header, two.first_header), (one.last_header, two.last_header))
+        if one.records == two.records and all(names_match(*pair) for pair in ends):
+            raise InputRejectedError(
+                ReasonCode.FASTQ_LIST_INVALID,
+                f"{one.file.name} and {two.file.name} hold the two ends of the same fragments and are listed as "
+                "single-end reads. Name them so that they are known as mates (_R1, _R2), or list them as fastq_1 and "
+                "fastq_2 of one row in samplesheet.csv.",
+                {"file": one.file.name, "mate": two.file.name},
+            )

@@ -1,0 +1,315 @@
+"""How a damaged gzip file shows."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from gzip import BadGzipFile
+from itertools import chain, cycle, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
+from zlib import error as ZlibError  # noqa: N812  # its name says what it is
+
+import numpy as np
+from isal import igzip, isal_zlib
+
+GZIP_DAMAGE: Final = (EOFError, BadGzipFile, ZlibError, cast("type[Exception]", isal_zlib.error))
+"""What reading one raises; isal's own error is no relation of zlib's."""
+
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+LINES: Final = 4
+"""Lines of a record: header, bases, plus, qualities."""
+
+
+_WORD: Final = np.dtype("<u8")  # the first of eight bytes is the lowest
+
+
+REACH: Final = 256
+"""Bytes of a header that can be compared at once; rarely is one longer."""
+
+
+_FIRST: Final = np.zeros(1, np.int64)  # the first line begins where the text does
+
+
+_NEWLINE, _AT, _PLUS = b"\n@+"
+
+
+class Block:
+    """Some bytes of a file and where their lines begin; it is filled again and again.
+
+    Parameters
+    ----------
+    capacity : int
+        Longest text in bytes.
+
+    Attributes
+    ----------
+    letters : array of uint8
+        The text, and whatever follows it.
+    size : int
+        Length of the text in bytes.
+    bounds : (n + 1,) array of int
+        Where each complete line begins, and where the one after the last of them would.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._content = bytearray(capacity + REACH)  # so that a header can be read at any place
+        self.letters: NDArray[np.uint8] = np.frombuffer(self._content, np.uint8)
+        self._is_end = np.empty(len(self._content), bool)
+        self.fill(())
+
+    def fill(self, parts: Iterable[bytes]) -> None:
+        """Take a text that comes in parts, and find its lines; records of the text before are lost.
+
+        Examples
+        --------
+        >>> block = Block(100)
+        >>> block.fill([b"@a", b"\\nAC\\n+"])
+        >>> block.bounds.tolist()
+        [0, 3, 6]
+        """
+        self.size = 0
+        bounds = [_FIRST]
+        for part in parts:
+            bounds.append(self._take(part))
+        self.bounds = np.concatenate(bounds)
+
+    def _take(self, part: bytes) -> NDArray[np.int64]:
+        """Copy a part, still in the processor's cache, and give where the lines begin that follow those it ends."""
+        start, self.size = self.size, self.size + len(part)
+        self._content[start : self.size] = part
+        is_end = np.equal(self.letters[start : self.size], _NEWLINE, out=self._is_end[: len(part)])
+        return np.flatnonzero(is_end) + (start + 1)
+
+    def text(self, start: int, end: int) -> bytes:
+        """Give the bytes between two places."""
+        return self.letters[start:end].tobytes()
+
+    def pieces(self, starts: NDArray[np.int64], width: int) -> NDArray[np.uint64]:
+        """Give some bytes (a multiple of eight) from each place on, as an (n, width / 8) array."""
+        places = len(self._content) - width + 1
+        view: NDArray[np.void] = np.ndarray((places,), np.dtype((np.void, width)), self._content, strides=(1,))
+        return view[starts].view(_WORD).reshape(len(starts), -1)
+
+    def records(self) -> Records:
+        """Give the complete records."""
+        count = (len(self.bounds) - 1) // LINES
+        return Records(self, self.bounds[: count * LINES + 1])
+
+    def rest(self) -> bytes:
+        """Give what follows the last complete record."""
+        count = (len(self.bounds) - 1) // LINES
+        return self.text(int(self.bounds[count * LINES]), self.size)
+
+
+@dataclass(frozen=True)
+class Records:
+    """Some whole records of a block, in the order of the file.
+
+    Parameters
+    ----------
+    block : Block
+        Which bytes they lie in.
+    bounds : (4 n + 1,) array of int
+        Where each of their lines begins, and where the record after the last one would.
+    """
+
+    block: Block
+    bounds: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.bounds) // LINES
+
+    def split(self, count: int) -> tuple[Records, Records]:
+        """Give the first ``count`` records and the others."""
+        here = count * LINES
+        return Records(self.block, self.bounds[: here + 1]), Records(self.block, self.bounds[here:])
+
+    def filled(self) -> int:
+        """Give how many records there are up to the last one that is not four blank lines."""
+        if not len(self) or self.bounds[-1] - self.bounds[-1 - LINES] > LINES:  # as nearly always
+            return len(self)
+        content = np.flatnonzero(self.lengths.any(axis=1))
+        return int(content[-1]) + 1 if len(content) else 0
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each line begins, as an (n, 4) array."""
+        return self.bounds[:-1].reshape(-1, LINES)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Bytes of each line without its end, as an (n, 4) array."""
+        return (np.diff(self.bounds) - 1).reshape(-1, LINES)
+
+    def line(self, record: int, line: int) -> bytes:
+        """Give one line of one record, both counted from 0."""
+        start = int(self.starts[record, line])
+        return self.block.text(start, start + int(self.lengths[record, line]))
+
+    def lines(self, line: int) -> Iterator[bytes]:
+        """Give one line of each record, such as 1 for the bases."""
+        return (self.line(record, line) for record in range(len(self)))
+
+    def is_sound(self, longest: int) -> bool:
+        """Whether every record is one: marks in their places, some bases, as many qualities, no line too long."""
+        letters, starts, lengths = self.block.letters, self.starts, self.lengths
+        return bool(
+            (letters[starts[:, 0]] == _AT).all()
+            and (letters[starts[:, 2]] == _PLUS).all()
+            and (lengths[:, 1] == lengths[:, 3]).all()
+            and lengths[:, 1].min() > 0
+            and lengths.max() <= longest
+        )
+
+
+def headers_agree(one: Records, two: Records, ends: NDArray[np.int64]) -> bool:
+    """Whether the headers of equally many records of two files begin with the same bytes.
+
+    Parameters
+    ----------
+    one, two : Records
+        Of two files.
+    ends : (n,) array of int
+        How many bytes of each header have to be equal, at most 256.
+    """
+    width = -(-int(ends.max()) // _WORD.itemsize) * _WORD.itemsize
+    differing = one.block.pieces(one.starts[:, 0], width) ^ two.block.pieces(two.starts[:, 0], width)
+    differing &= _masks(width).take(ends, axis=0)
+    return not differing.any()
+
+
+@lru_cache
+def _masks(width: int) -> NDArray[np.uint64]:
+    """Give, for 0 up to ``width`` bytes, the words in which so many bytes have all bits set."""
+    return (np.tri(width + 1, width, -1, np.uint8) * np.uint8(255)).view(_WORD)
+
+
+MAX_LINE: Final = 1 << 16
+"""Longest header or read in bytes: both engines map short reads, and one endless line must not fill the memory."""
+
+
+MAX_REST: Final = LINES * (MAX_LINE + 1)
+"""No record that is still incomplete is longer, unless one of its lines is too long."""
+
+
+PART: Final = 1 << 18
+"""Bytes inflated at a time: what a damaged file loses before the damage."""
+
+
+PARTS: Final = 4
+"""Parts of a block: enough to spread the cost of a step, few enough for the processor's cache."""
+
+
+_BEGINNING = 1 << 16
+"""Bytes that tell texts of one length apart: reads of two lanes differ in their first name."""
+
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+_T = TypeVar("_T")
+
+
+class BlockReader:
+    """Gives the text of one file as blocks; each is lost when the one after the next is asked for.
+
+    Parameters
+    ----------
+    path : Path
+        gzip (also of several members, as ``cat`` and bgzip write it) or plain text.
+
+    Attributes
+    ----------
+    damage : Exception or None
+        Why the file could not be read to its end.
+    dirty : bool
+        Whether bytes came that no FASTQ file has.
+    content : tuple of str and int
+        SHA-256 of the beginning of the text, and its length in bytes: the same for the same reads, however packed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.damage: Exception | None = None
+        self.dirty = False
+        self.content = ("", 0)
+        self._path = path
+        self._hash = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        """Give the SHA-256 of what was read, as it is stored."""
+        return self._hash.hexdigest()
+
+    def __iter__(self) -> Generator[Block, None, None]:
+        return _ahead(self._blocks())
+
+    def _blocks(self) -> Iterator[Block]:
+        """Give blocks that begin with a record; the last one ends with the file, or with a line that is too long."""
+        parts, rest = self._parts(), b""
+        for block in cycle([Block(MAX_REST + PARTS * PART) for _ in range(2)]):
+            block.fill(chain([rest], islice(parts, PARTS)))
+            if block.size == len(rest):
+                return
+            yield block
+            rest = block.rest()
+            if len(rest) > MAX_REST:
+                return
+
+    def _parts(self) -> Iterator[bytes]:
+        with self._path.open("rb") as stored:
+            compressed = stored.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
+            hashed = _Hashed(stored, self._hash)
+            content = igzip.open(hashed, "rb") if compressed else io.BufferedReader(hashed, PART)  # type: ignore[no-untyped-call]
+            try:
+                while text := content.read1(PART):
+                    self._look_at(text)
+                    yield text
+            except GZIP_DAMAGE as error:
+                self.damage = error
+
+    def _look_at(self, text: bytes) -> None:
+        self.dirty = self.dirty or not is_text(text)
+        beginning, length = self.content
+        self.content = (beginning or hashlib.sha256(text[:_BEGINNING]).hexdigest(), length + len(text))
+
+
+def is_text(content: bytes) -> bool:
+    """Whether bytes are free of those that no FASTQ has (``in`` and isascii run at the speed of memory)."""
+    return content.isascii() and b"\0" not in content and b"\r" not in content
+
+
+class _Hashed(io.RawIOBase):
+    """A file that is hashed as it is read."""
+
+    def __init__(self, file: io.BufferedReader, digest: _Digest) -> None:
+        self._file, self._digest = file, digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # Buffer is Python 3.12's
+        count = self._file.readinto(buffer)
+        self._digest.update(memoryview(buffer)[:count])
+        return count
+
+
+class _Digest(Protocol):
+    def update(self, data: memoryview, /) -> None: ...
+
+
+def _ahead(items: Iterator[_T]) -> Generator[_T, None, None]:
+    """Make each item in a thread, beside what is done with the one before."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item

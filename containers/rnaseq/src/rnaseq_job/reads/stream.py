@@ -1,0 +1,182 @@
+"""Reads a FASTQ file once, from end to end, in bounded memory, and proves each record on the way.
+
+Blocks are proved with whole-array operations, which cost a fiftieth of a loop over records; a block that fails is gone
+through record by record, to say where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rnaseq_job.errors import Detail, InputRejectedError, ReasonCode
+from rnaseq_job.reads.records import LINES, MAX_LINE, Block, BlockReader, Records, is_text
+
+_FIRST_RECORDS: Final = 1_000
+"""Records at the start of a file whose letters are looked at: they show what kind of file it is."""
+
+
+_BASES = b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv.-"
+
+
+@dataclass(frozen=True)
+class ReadsFile:
+    """A staged file, and the name that the user knows it by."""
+
+    path: Path
+    name: str
+
+
+class FastqReader:
+    """Yields the records of one file and proves them: complete gzip members, four lines each, equal lengths.
+
+    Parameters
+    ----------
+    file : ReadsFile
+        gzip (also of several members, as ``cat`` and bgzip write it) or plain text.
+
+    Attributes
+    ----------
+    records : int
+        Records yielded so far.
+    first_header, last_header : bytes
+        First lines of the first and the last of them.
+    """
+
+    def __init__(self, file: ReadsFile) -> None:
+        self.file = file
+        self.records = 0
+        self.first_header = self.last_header = b""
+        self._ended = False
+        self._blocks = BlockReader(file.path)
+
+    @property
+    def digest(self) -> str:
+        """Give the SHA-256 of what was read."""
+        return self._blocks.digest
+
+    @property
+    def content(self) -> tuple[str, int]:
+        """Give what identifies the reads, however they are packed; see `BlockReader`."""
+        return self._blocks.content
+
+    def __iter__(self) -> Generator[Records, None, None]:
+        rest = b""
+        with closing(iter(self._blocks)) as blocks:
+            for block in blocks:
+                records = self._filled(block.records())
+                if len(records):
+                    yield self._proved(records)
+                rest = block.rest()
+                self._check_length(rest)
+        if self._blocks.damage:
+            raise self._truncated(self._blocks.damage)
+        yield from self._last(rest)
+        if not self.records:
+            raise self.fault(ReasonCode.READS_EMPTY, f"{self.file.name} holds no read. Upload the file again.")
+
+    def _filled(self, records: Records) -> Records:
+        """Leave out the blank lines at the end of the file, which four at a time look like records without content."""
+        count = records.filled()
+        if self._ended and count:
+            raise self._broken(0, 0, "blank lines stand between the reads")
+        self._ended = self._ended or count < len(records)
+        return records if count == len(records) else records.split(count)[0]
+
+    def _check_length(self, rest: bytes) -> None:
+        """Refuse a record that is not complete yet for a line that does not end."""
+        for number, line in enumerate(rest.split(b"\n") if len(rest) > MAX_LINE else []):
+            if len(line) > MAX_LINE:
+                raise self._too_long(0, number, len(line))
+
+    def _last(self, rest: bytes) -> Iterator[Records]:
+        """Give the record that no newline ends; blank lines after it are nobody's fault."""
+        text = rest.rstrip(b"\n")
+        lines = text.count(b"\n") + 1
+        if text and self._ended:
+            raise self._broken(0, 0, "blank lines stand between the reads")
+        if text and lines != LINES:
+            raise self._broken(0, lines, "the file ends inside a record")
+        if text:
+            block = Block(len(text) + 1)
+            block.fill([text, b"\n"])
+            yield self._proved(block.records())
+
+    def _proved(self, records: Records) -> Records:
+        strange = self.records == 0 and not _are_bases(records.split(_FIRST_RECORDS)[0])
+        if self._blocks.dirty or strange or not records.is_sound(MAX_LINE):
+            self._find_fault(records)
+        self.first_header, self.last_header = self.first_header or records.line(0, 0), records.line(-1, 0)
+        self.records += len(records)
+        return records
+
+    def _find_fault(self, records: Records) -> None:
+        """Go through records one by one."""
+        for number in range(len(records)):
+            record = [records.line(number, line) for line in range(LINES)]
+            for line, text in enumerate(record):
+                if len(text) > MAX_LINE:
+                    raise self._too_long(number, line, len(text))
+            problem = _problem(*record)
+            if problem is not None:
+                raise self._broken(number, problem[0], problem[1])
+
+    def _too_long(self, record: int, line: int, length: int) -> InputRejectedError:
+        return self._at(
+            ReasonCode.READS_TOO_LONG,
+            record,
+            line,
+            f"a line is longer than {MAX_LINE} bytes; only short reads can be quantified",
+            at_least_bytes=length,
+        )
+
+    def _broken(self, record: int, line: int, problem: str) -> InputRejectedError:
+        return self._at(ReasonCode.READS_INVALID, record, line, problem)
+
+    def _at(self, code: ReasonCode, record: int, line: int, problem: str, **details: Detail) -> InputRejectedError:
+        """Name a place, counted from 1 as editors do; ``record`` counts from the records already yielded."""
+        record += self.records
+        place: dict[str, Detail] = {"record": record + 1, "line": record * LINES + line + 1}
+        where = f"{self.file.name}, record {place['record']} (line {place['line']})"
+        return self.fault(code, f"{where}: {problem}. Export the FASTQ file again.", **place, **details)
+
+    def fault(self, code: ReasonCode, message: str, **details: Detail) -> InputRejectedError:
+        """Make a rejection that names this file."""
+        return InputRejectedError(code, message, {"file": self.file.name, **details})
+
+    def _truncated(self, error: Exception) -> InputRejectedError:
+        return self.fault(
+            ReasonCode.READS_TRUNCATED,
+            f"{self.file.name} is cut short or damaged after {self.records} reads ({error}). Upload it again and "
+            "compare its checksum with the sequencing centre's.",
+            reads_before=self.records,
+            stored_bytes=self.file.path.stat().st_size,
+        )
+
+
+def _are_bases(records: Records) -> bool:
+    return not b"".join(records.lines(1)).translate(None, _BASES)
+
+
+def _problem(head: bytes, sequence: bytes, plus: bytes, quality: bytes) -> tuple[int, str] | None:
+    """Say what is wrong with a record, and in which of its lines; never its content, which is a person's genome."""
+    lines = (head, sequence, plus, quality)
+    for number, line in enumerate(lines):
+        if line.endswith(b"\r"):
+            return number, "lines end as on Windows; convert the file (dos2unix)"
+        if not is_text(line):
+            return number, "the line holds bytes that are no text"
+    if not head.startswith(b"@"):
+        return 0, "a FASTQ record starts with @, this one does not"
+    if not sequence:
+        return 1, "the read has no base (trim with a minimum length)"
+    if sequence.translate(None, _BASES):
+        return 1, "the second line holds letters that are no bases"
+    if not plus.startswith(b"+"):
+        return 2, "the third line of a record starts with +, this one does not"
+    if len(sequence) != len(quality):
+        return 3, f"{len(sequence)} bases but {len(quality)} qualities"
+    return None
