@@ -10,7 +10,7 @@ _ENDED = frozenset({"SUCCEEDED", "FAILED"})
 
 
 class QueueJobs:
-    """:class:`multimodal.ledger.ports.BatchJobs` on one queue with one job definition.
+    """`BatchJobs` on one queue with one job definition.
 
     Parameters
     ----------

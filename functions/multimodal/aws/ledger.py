@@ -15,7 +15,6 @@ from multimodal.ledger.unit import DUE_SHARDS, LedgerItem, Status, Unit
 
 DUE_INDEX = "due"
 
-
 _TIME_NAMES = (
     "received_at",
     "ready_at",

@@ -8,7 +8,7 @@ JOB_NAME_PREFIX = "img-"
 
 
 class SageMakerJobs:
-    """:class:`multimodal.ledger.ports.JobCounter` over the account's processing jobs.
+    """`JobCounter` over the account's processing jobs.
 
     Job names carry no stack, so another stack's imaging jobs count too: the account's quota is shared as well.
     """

@@ -9,7 +9,7 @@ from multimodal.aws.errors import code_of, translated
 
 
 class StepFunctionsRuns:
-    """:class:`multimodal.ledger.ports.Runs` on one state machine."""
+    """`Runs` on one state machine."""
 
     def __init__(self, state_machine_arn: str) -> None:
         self._arn = state_machine_arn

@@ -18,28 +18,20 @@ from multimodal.ledger.unit import LedgerItem
 Record = dict[str, str]
 """Feature name → value, as Feature Store takes them."""
 
-
 RECORD_ID = "case_id"
-
 
 EVENT_TIME = "event_time"
 
-
 EVENT_TIME_SOURCE = "event_time_source"
-
 
 UPLOAD_TIME = "UploadTime"
 """The source of an event time that is only when the upload came: nothing in it says when its facts were true."""
 
-
 MAX_FEATURES = 2500
-
 
 MAX_NAME = 64
 
-
 NAME_PATTERN = re.compile(r"^[a-zA-Z0-9]([_-]*[a-zA-Z0-9]){0,63}$")
-
 
 RESERVED = frozenset({"is_deleted", "write_time", "api_invocation_time", "year", "month", "day", "hour"})
 
@@ -114,7 +106,7 @@ def plan_change(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]]) ->
     spec : FeatureGroupSpec
         What the configuration asks for.
     current : sequence of mapping
-        ``FeatureDefinitions`` of DescribeFeatureGroup.
+        `FeatureDefinitions` of DescribeFeatureGroup.
 
     Returns
     -------
@@ -124,7 +116,7 @@ def plan_change(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]]) ->
     Raises
     ------
     ConfigurationError
-        When a feature would change its type: Feature Store cannot do that; a new ``group_version`` can.
+        When a feature would change its type: Feature Store cannot do that; a new `group_version` can.
     """
     present = {d["FeatureName"]: d["FeatureType"] for d in current}
     changed = [name for name, kind in spec.features if name in present and present[name] != kind]
@@ -173,7 +165,7 @@ def fit(values: Mapping[str, Any], spec: FeatureGroupSpec, source: str) -> Recor
     Raises
     ------
     BadInputError
-        ``FEATURES_INVALID`` when a value does not fit the group.
+        `FEATURES_INVALID` when a value does not fit the group.
     """
     unknown = sorted(name for name in values if name not in spec.types)
     if unknown:
@@ -188,7 +180,7 @@ def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
     Raises
     ------
     BadInputError
-        ``FEATURES_INVALID`` when the value is not of the feature's type.
+        `FEATURES_INVALID` when the value is not of the feature's type.
     """
     if kind is FeatureType.STRING:
         return str(value)
@@ -207,10 +199,10 @@ class RecordMaker(Protocol):
     """Makes a unit's record from its final result."""
 
     def parse(self, text: str | None) -> Mapping[str, Any]:
-        """Return the result's document; ``FEATURES_INVALID`` when it is not one."""
+        """Return the result's document; `FEATURES_INVALID` when it is not one."""
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
-        """Return the group and the record of the result at ``key``."""
+        """Return the group and the record of the result at `key`."""
 
 
 def uploaded_at(item: LedgerItem) -> str:
@@ -220,12 +212,12 @@ def uploaded_at(item: LedgerItem) -> str:
 
 
 def parse_document(model: type[BaseModel], text: str | None, name: str) -> Mapping[str, Any]:
-    """Return a parsed document of which ``model`` names what must be right.
+    """Return a parsed document of which `model` names what must be right.
 
     Raises
     ------
     BadInputError
-        ``FEATURES_INVALID``, naming the first field that is wrong.
+        `FEATURES_INVALID`, naming the first field that is wrong.
     """
     document = parse_json(text, name)
     try:

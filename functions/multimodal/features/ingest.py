@@ -32,7 +32,7 @@ class FeatureIngest:
     makers: Mapping[str, RecordMaker]
 
     def ingest(self, key: str) -> None:
-        """Ingest the final result at ``key``; a content that was ingested before changes nothing.
+        """Ingest the final result at `key`; a content that was ingested before changes nothing.
 
         Raises
         ------

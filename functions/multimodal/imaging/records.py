@@ -1,4 +1,4 @@
-"""Results into Feature Store records: ``features.json``, and what fits any group."""
+"""Results into Feature Store records: `features.json`, and what fits any group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,13 +33,13 @@ def build_record(
     Parameters
     ----------
     document : mapping
-        A valid ``features.json``.
+        A valid `features.json`.
     unit : Unit
         The study it belongs to; its subject is the record id.
     spec : FeatureGroupSpec
         The group the record must fit.
     source_uri : str
-        S3 URI of ``features.json``, where every ROI and every reason for a missing value is.
+        S3 URI of `features.json`, where every ROI and every reason for a missing value is.
     uploaded_at : str
         Event time to fall back on when the scan carries no date: when the study's first object arrived.
 
@@ -51,7 +51,7 @@ def build_record(
     Raises
     ------
     BadInputError
-        ``FEATURES_INVALID`` when a value does not fit the group.
+        `FEATURES_INVALID` when a value does not fit the group.
     """
     values = {**_identity(document, unit, uploaded_at), **_measurements(document), **_origin(document, unit)}
     values["source_uri"] = source_uri
@@ -124,7 +124,6 @@ LEADING: tuple[tuple[str, FeatureType], ...] = (
     ("volume_ml", FeatureType.FRACTIONAL),
 )
 
-
 TRAILING: tuple[tuple[str, FeatureType], ...] = (
     ("manufacturer", FeatureType.STRING),
     ("model", FeatureType.STRING),
@@ -176,7 +175,7 @@ class ImagingRecords:
     stack: str
 
     def parse(self, text: str | None) -> Mapping[str, Any]:
-        """Return the parsed ``features.json``."""
+        """Return the parsed `features.json`."""
         return parse_document(FeaturesDocument, text, "features.json")
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:

@@ -19,7 +19,6 @@ from multimodal.observability import logger
 
 _BAD = ("quarantined", "failed", "unresolved", "not_started", "without_study")
 
-
 _WORDS = {
     "unresolved": "without an outcome",
     "not_started": "not started",
@@ -42,13 +41,13 @@ class JobRecorder:
         job : mapping
             The Map's item.
         outcome : mapping
-            ``status`` (``Completed`` or anything else) and ``reason``, as SageMaker told them.
+            `status` (`Completed` or anything else) and `reason`, as SageMaker told them.
 
         Returns
         -------
         dict
-            ``decision`` is ``retry`` with the next attempt's item when the machine or the program failed and tries
-            are left, else ``done``; ``line`` says in one line what became of the job.
+            `decision` is `retry` with the next attempt's item when the machine or the program failed and tries
+            are left, else `done`; `line` says in one line what became of the job.
         """
         completed = outcome.get("status") == "Completed"
         again = None if completed else next_attempt(job)
@@ -84,7 +83,7 @@ class RunSummarizer:
     ports: Ports
 
     def summarize(self, run: str) -> dict[str, Any]:
-        """Return ``status`` (``SUCCEEDED`` or ``FAILED``), ``cause`` and ``counts`` of a run.
+        """Return `status` (`SUCCEEDED` or `FAILED`), `cause` and `counts` of a run.
 
         A run succeeds when every unit has features or waits for the rest of its study, and every subject that was
         asked for had a study.
@@ -126,7 +125,7 @@ class SubjectClaims:
     """The article's request: process these subjects of a dataset now.
 
     Source: AWS for Industries, "Building Scalable Machine Learning Pipelines for Multimodal Health Data on AWS",
-    whose state machine takes ``{"Subject": [...]}``.
+    whose state machine takes `{"Subject": [...]}`.
     """
 
     ports: Ports
@@ -134,7 +133,7 @@ class SubjectClaims:
     claims: UnitClaims
 
     def claim(self, run: str, dataset: str, subjects: Sequence[str]) -> None:
-        """Claim every study of the subjects for ``run``; what cannot be started is named in the plan."""
+        """Claim every study of the subjects for `run`; what cannot be started is named in the plan."""
         studies = {subject: studies_of(self.ports.raw, dataset, subject) for subject in dict.fromkeys(subjects)}
         missing = [subject for subject, units in studies.items() if not units]
         for subject in missing:
@@ -184,7 +183,7 @@ class RunPlanner:
         execution_name : str
             Name of the execution; it names the run when the request does not.
         request : mapping
-            ``{"run_id": …}`` from ``sweep``, or ``{"Subject": [...], "Dataset": …}``.
+            `{"run_id": …}` from `sweep`, or `{"Subject": [...], "Dataset": …}`.
 
         Raises
         ------

@@ -122,7 +122,6 @@ def _is_archive(name: str) -> bool:
 
 _ZIP_FOLDER_RULE = "a study's folder is named like a zip; rename it and upload again"
 
-
 _LAYOUT_RULE = (
     "the object is not inside a study; expected imaging/<dataset>/<subject>/<study>/… or "
     "imaging/<dataset>/<subject>/<study>.zip"

@@ -14,7 +14,6 @@ from multimodal.ledger.upload_key import MARKER_NAME
 MAX_OBJECTS = 20_000
 """Most objects of one study; a whole download uploaded one level too deep has more."""
 
-
 CONTENT_VERSION_LENGTH = 16
 
 

@@ -9,10 +9,8 @@ from multimodal.ledger.unit import Modality, Unit
 
 MARKER_NAME = "_COMPLETE.json"
 
-
 MAX_SEGMENT_BYTES = 255
 """Longest part of a key: jobs download objects to files of that name."""
-
 
 _COMPANION_SUFFIXES = {
     ".csv",
@@ -28,9 +26,7 @@ _COMPANION_SUFFIXES = {
     ".xml",
 }
 
-
 _COMPANION_NAMES = {"license", "readme", ".ds_store", "thumbs.db"}
-
 
 SEGMENT_RULE = (
     "a part of the key is empty, '.' or '..', longer than 255 bytes, or holds '#', a backslash or a control "
@@ -69,7 +65,7 @@ def is_safe_segment(segment: str) -> bool:
 
 
 def safe_dataset(segments: list[str]) -> str:
-    """Return the dataset of a key's segments, or ``-`` when it has none that can be written down."""
+    """Return the dataset of a key's segments, or `-` when it has none that can be written down."""
     return segments[1] if len(segments) > 1 and is_safe_segment(segments[1]) else "-"
 
 

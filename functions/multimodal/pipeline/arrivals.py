@@ -193,7 +193,7 @@ def parse_key(key: str) -> UploadKey:
     Returns
     -------
     UploadKey
-        ``REFUSED`` carries the problem in words; ``IGNORED`` is a folder marker or a companion file that downloads
+        `REFUSED` carries the problem in words; `IGNORED` is a folder marker or a companion file that downloads
         bring along (a licence, a metadata table).
 
     Examples

@@ -13,7 +13,7 @@ from multimodal.pipeline.arrivals import Upload
 
 
 def object_created(record: Mapping[str, Any]) -> Upload:
-    """Return the upload that an SQS record of an EventBridge ``Object Created`` event tells of.
+    """Return the upload that an SQS record of an EventBridge `Object Created` event tells of.
 
     EventBridge carries the raw key; only direct S3 notifications URL-encode it. Source: Amazon S3 User Guide,
     "EventBridge events".
@@ -50,5 +50,5 @@ def partial_failure(message_ids: Iterable[str]) -> dict[str, list[dict[str, str]
 
 
 def time_is_left(context: LambdaContext, reserve_ms: int = 90_000) -> Callable[[], bool]:
-    """Return a question: is there time for more, keeping ``reserve_ms`` for what must follow?"""
+    """Return a question: is there time for more, keeping `reserve_ms` for what must follow?"""
     return lambda: context.get_remaining_time_in_millis() > reserve_ms
