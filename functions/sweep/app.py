@@ -5,9 +5,8 @@ from typing import Any, Literal
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from multimodal.aws.batch import QueueJobs
+from multimodal.aws.jobs import QueueJobs, StepFunctionsRuns
 from multimodal.aws.ports import connect, metrics
-from multimodal.aws.state_machines import StepFunctionsRuns
 from multimodal.genomics.config import genomics_datasets
 from multimodal.genomics.jobs import JobStarter, RnaJobSettings
 from multimodal.genomics.readiness import GenomicsReadiness

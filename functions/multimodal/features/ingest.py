@@ -17,15 +17,7 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class FeatureIngest:
-    """Writes a unit's record to its feature group.
-
-    Parameters
-    ----------
-    ports : Ports
-    features : FeatureRecords
-    makers : mapping
-        Modality → what makes its records.
-    """
+    """Writes a unit's record to its feature group; `makers` has what makes the records of each modality."""
 
     ports: Ports
     features: FeatureRecords

@@ -162,14 +162,7 @@ def imaging_group(stack: str, dataset: str, config: ImagingConfig, params: Param
 
 @dataclass(frozen=True)
 class ImagingRecords:
-    """Records of `features.json`.
-
-    Parameters
-    ----------
-    ports : Ports
-    stack : str
-        Stack name, the first part of a group's name.
-    """
+    """Records of `features.json`; `stack` is the first part of a group's name."""
 
     ports: Ports
     stack: str

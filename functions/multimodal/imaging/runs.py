@@ -1,4 +1,4 @@
-"""What became of a job's units, and of a run."""
+"""Imaging runs: claimed and started, planned as jobs, their outcome recorded and summarized."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from multimodal.imaging.config import imaging_config
 from multimodal.imaging.jobs import JobSettings, job_document, job_id, manifest_document, map_item, next_attempt, pack
-from multimodal.imaging.uploads import note_subject_without_study, studies_of
+from multimodal.imaging.uploads import record_subject_without_study, studies_of
 from multimodal.ledger.claim import PlannedUnit, RunPaths, UnitClaims, listing_from
 from multimodal.ledger.errors import InvalidRequestError
 from multimodal.ledger.evaluate import ReadyUnit, UnitEvaluator
@@ -137,7 +137,7 @@ class SubjectClaims:
         studies = {subject: studies_of(self.ports.raw, dataset, subject) for subject in dict.fromkeys(subjects)}
         missing = [subject for subject, units in studies.items() if not units]
         for subject in missing:
-            note_subject_without_study(self.ports.ledger, dataset, subject)
+            record_subject_without_study(self.ports.ledger, dataset, subject)
         found = [(unit, self._ready(run, unit)) for units in studies.values() for unit in units]
         not_started = [unit.unit_id for unit, ready in found if ready is None]
         self.claims.claim(run, [ready for _, ready in found if ready is not None], missing, not_started)
@@ -155,19 +155,7 @@ class SubjectClaims:
 
 @dataclass(frozen=True)
 class RunPlanner:
-    """Turns a run's plan into jobs.
-
-    Parameters
-    ----------
-    ports : Ports
-    job_counter : JobCounter
-    subject_claims : SubjectClaims
-        Claims units for the article's form of request.
-    settings : JobSettings
-        Buckets, image, limits.
-    max_concurrency : int
-        Most jobs at once over all runs.
-    """
+    """Turns a run's plan into jobs, of which at most `max_concurrency` run at once over all runs."""
 
     ports: Ports
     job_counter: JobCounter

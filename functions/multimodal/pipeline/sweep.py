@@ -32,17 +32,7 @@ class _Check:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One round over the units whose check is due.
-
-    Parameters
-    ----------
-    ports : Ports
-    evaluator : UnitEvaluator
-    recorder : OutcomeRecorder
-        Records the outcome of a unit whose run is gone.
-    starters : mapping
-        Pipeline of units → what starts them.
-    """
+    """One round over the units whose check is due; `starters` has what starts the units of each pipeline."""
 
     ports: Ports
     evaluator: UnitEvaluator

@@ -10,8 +10,7 @@ from multimodal.imaging.config import ParameterContract, imaging_config, load_co
 from multimodal.imaging.records import imaging_group
 from multimodal.ledger.errors import ConfigurationError
 from multimodal.ledger.unit import Status
-from multimodal.pipeline.dataset import DatasetConfig, load_dataset
-from multimodal.pipeline.groups import FeatureGroupDeployer
+from multimodal.pipeline.dataset import DatasetConfig, FeatureGroupDeployer, load_dataset
 from tests.unit.functions.fakes import FakeFeatureStore
 from tests.unit.functions.world import DATASET, QUIET, World, features_document, slices
 
