@@ -40,7 +40,7 @@ def feature_ingest() -> FeatureIngest:
 
 
 def ingest(record: SQSRecord) -> None:
-    """Ingest the document that one message tells of; an error brings back just this message."""
+    """Ingest the document that one message names; an error has just this message delivered again."""
     try:
         feature_ingest().ingest(object_created(record.raw_event).key)
     except MultimodalError as error:

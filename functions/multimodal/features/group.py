@@ -1,10 +1,11 @@
-"""A feature group as Feature Store takes it: its definition, what is wrong with one, how one grows."""
+"""Feature groups and their records as Feature Store takes them."""
 
 import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -44,6 +45,11 @@ class FeatureType(StrEnum):
     INTEGRAL = "Integral"
 
 
+def of_type(kind: FeatureType, *names: str) -> tuple[tuple[str, FeatureType], ...]:
+    """Return features of one type."""
+    return tuple((name, kind) for name in names)
+
+
 @dataclass(frozen=True)
 class FeatureGroupSpec:
     """A feature group as it should be."""
@@ -60,7 +66,7 @@ class FeatureGroupSpec:
 
 
 def check_group(spec: FeatureGroupSpec) -> None:
-    """Refuse a group that Feature Store or Athena would not take.
+    """Reject a group that Feature Store or Athena would not take.
 
     Source: Amazon SageMaker API reference (CreateFeatureGroup, FeatureDefinition); Athena lower-cases column names,
     so names must differ by more than case.
@@ -74,31 +80,14 @@ def check_group(spec: FeatureGroupSpec) -> None:
     bad = [n for n in (spec.name, *names) if len(n) > MAX_NAME or not NAME_PATTERN.match(n) or n.lower() in RESERVED]
     if bad:
         raise ConfigurationError(f"not a name Feature Store takes (letters, digits, - and _, up to 64): {bad[:5]}")
-    twice = _repeated(names)
+    twice = [name for name, count in Counter(n.lower() for n in names).items() if count > 1]
     if twice:
         raise ConfigurationError(f"feature names must differ by more than case: {twice[:5]}")
     if len(names) > MAX_FEATURES:
         raise ConfigurationError(f"{spec.name} has {len(names)} features; a group takes {MAX_FEATURES}")
 
 
-def _repeated(names: Iterable[str]) -> list[str]:
-    seen: set[str] = set()
-    repeated = []
-    for name in (n.lower() for n in names):
-        if name in seen:
-            repeated.append(name)
-        seen.add(name)
-    return repeated
-
-
-@dataclass(frozen=True)
-class GroupChange:
-    """What must be done to a group so that it is as its specification says."""
-
-    additions: tuple[tuple[str, FeatureType], ...] = ()
-
-
-def plan_change(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]]) -> GroupChange:
+def plan_additions(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, FeatureType], ...]:
     """Compare a group's specification with its present definitions.
 
     Parameters
@@ -110,7 +99,7 @@ def plan_change(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]]) ->
 
     Returns
     -------
-    GroupChange
+    tuple
         Features to add. A group that has more than the specification (a rollback) is left as it is.
 
     Raises
@@ -123,7 +112,7 @@ def plan_change(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]]) ->
     if changed:
         message = f"{spec.name}: the type of {changed[:5]} changed, which Feature Store cannot do; raise group_version"
         raise ConfigurationError(message)
-    return GroupChange(tuple((name, kind) for name, kind in spec.features if name not in present))
+    return tuple((name, kind) for name, kind in spec.features if name not in present)
 
 
 class FeatureRecords(Protocol):

@@ -46,7 +46,7 @@ class FeatureIngest:
         found = parse_json(text, unit.result_name)
         document = None if _is_of_another_run(item, found) else maker.parse(text)
         if document is None or not _is_awaited(item, document):
-            # A second delivery, or the late word of a run that was given up: the record in the store is newer.
+            # A second delivery, or the late result of a superseded run: the record in the store is newer.
             logger().info("features not awaited", correlation_id=unit.correlation_id, status=item.status.value)
             return
         spec, record = maker.make(item, document, key)
@@ -91,7 +91,7 @@ class FeatureIngest:
         logger().info("unit completed", correlation_id=item.unit.correlation_id, run_id=item.run_id)
 
     def _quarantine(self, item: LedgerItem, error: BadInputError) -> None:
-        """Refuse the features for the item as it was judged: one that moved meanwhile is judged anew."""
+        """Quarantine the item as it was read: when it moved meanwhile, the message is delivered again."""
         if item.status not in {Status.PROCESSING, Status.PROCESSED}:
             return
         now = self.ports.clock()
@@ -107,7 +107,7 @@ class FeatureIngest:
         if not self.ports.ledger.update(item, changes):
             raise RetryableError("the ledger item changed meanwhile; the message will be delivered again")
         self.ports.metrics.count(Metric.UNITS_QUARANTINED, modality=item.unit.modality)
-        logger().warning("features refused", correlation_id=item.unit.correlation_id, reason_code=error.reason_code)
+        logger().warning("features rejected", correlation_id=item.unit.correlation_id, reason_code=error.reason_code)
 
 
 def _is_awaited(item: LedgerItem, document: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The objects that describe a run and its jobs: where they lie and what they hold."""
+"""Processing jobs of a run: which units share one, and the documents that describe it."""
 
 import hashlib
 import math

@@ -1,4 +1,4 @@
-"""Results into Feature Store records: `features.json`, and what fits any group."""
+"""`features.json` as a record of the dataset's imaging group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from multimodal.features.group import (
     Record,
     check_group,
     fit,
+    of_type,
     parse_document,
     uploaded_at,
 )
@@ -110,38 +111,21 @@ def _origin(document: Mapping[str, Any], unit: Unit) -> dict[str, Any]:
     }
 
 
-LEADING: tuple[tuple[str, FeatureType], ...] = (
-    (RECORD_ID, FeatureType.STRING),
-    (EVENT_TIME, FeatureType.STRING),
-    (EVENT_TIME_SOURCE, FeatureType.STRING),
-    ("study_uid", FeatureType.STRING),
-    ("series_uid", FeatureType.STRING),
-    ("roi_label", FeatureType.STRING),
-    ("roi_source", FeatureType.STRING),
-    ("roi_count", FeatureType.INTEGRAL),
-    ("roi_voxels", FeatureType.INTEGRAL),
-    ("roi_slices", FeatureType.INTEGRAL),
-    ("volume_ml", FeatureType.FRACTIONAL),
+LEADING = (
+    *of_type(FeatureType.STRING, RECORD_ID, EVENT_TIME, EVENT_TIME_SOURCE),
+    *of_type(FeatureType.STRING, "study_uid", "series_uid", "roi_label", "roi_source"),
+    *of_type(FeatureType.INTEGRAL, "roi_count", "roi_voxels", "roi_slices"),
+    *of_type(FeatureType.FRACTIONAL, "volume_ml"),
 )
 
-TRAILING: tuple[tuple[str, FeatureType], ...] = (
-    ("manufacturer", FeatureType.STRING),
-    ("model", FeatureType.STRING),
-    ("kernel", FeatureType.STRING),
-    ("kvp", FeatureType.FRACTIONAL),
-    ("contrast", FeatureType.STRING),
-    ("pixel_spacing_x_mm", FeatureType.FRACTIONAL),
-    ("pixel_spacing_y_mm", FeatureType.FRACTIONAL),
-    ("slice_spacing_mm", FeatureType.FRACTIONAL),
-    ("slice_thickness_mm", FeatureType.FRACTIONAL),
-    ("qc_status", FeatureType.STRING),
-    ("qc_warnings", FeatureType.STRING),
-    ("params_hash", FeatureType.STRING),
-    ("input_hash", FeatureType.STRING),
-    ("radiomics_job_version", FeatureType.STRING),
-    ("pyradiomics_version", FeatureType.STRING),
-    ("source_uri", FeatureType.STRING),
-    ("correlation_id", FeatureType.STRING),
+TRAILING = (
+    *of_type(FeatureType.STRING, "manufacturer", "model", "kernel"),
+    *of_type(FeatureType.FRACTIONAL, "kvp"),
+    *of_type(FeatureType.STRING, "contrast"),
+    *of_type(FeatureType.FRACTIONAL, "pixel_spacing_x_mm", "pixel_spacing_y_mm"),
+    *of_type(FeatureType.FRACTIONAL, "slice_spacing_mm", "slice_thickness_mm"),
+    *of_type(FeatureType.STRING, "qc_status", "qc_warnings", "params_hash", "input_hash"),
+    *of_type(FeatureType.STRING, "radiomics_job_version", "pyradiomics_version", "source_uri", "correlation_id"),
 )
 
 
@@ -154,7 +138,7 @@ def imaging_group(stack: str, dataset: str, config: ImagingConfig, params: Param
         When a name is not one that Feature Store takes; the message names it.
     """
     name = f"{stack}-{dataset}-imaging-v{config.group_version}"
-    values = tuple((feature, FeatureType.FRACTIONAL) for feature in params.features)
+    values = of_type(FeatureType.FRACTIONAL, *params.features)
     spec = FeatureGroupSpec(name, (*LEADING, *values, *TRAILING))
     check_group(spec)
     return spec

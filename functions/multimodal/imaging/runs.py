@@ -47,7 +47,7 @@ class JobRecorder:
         -------
         dict
             `decision` is `retry` with the next attempt's item when the machine or the program failed and tries
-            are left, else `done`; `line` says in one line what became of the job.
+            are left, else `done`; `line` summarizes the job.
         """
         completed = outcome.get("status") == "Completed"
         again = None if completed else next_attempt(job)

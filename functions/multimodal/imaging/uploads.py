@@ -108,12 +108,12 @@ def parse_imaging_key(segments: list[str]) -> UploadKey:
         case [_subject, _study, name] if name == MARKER_NAME:
             return UploadKey(KeyKind.MARKER, dataset, Unit(dataset, rest[0], rest[1]))
         case [_subject, study, _, *_] if _is_archive(study):
-            return UploadKey(KeyKind.REFUSED, dataset, problem=_ZIP_FOLDER_RULE)
+            return UploadKey(KeyKind.REJECTED, dataset, problem=_ZIP_FOLDER_RULE)
         case [subject, study, _, *_]:
             return UploadKey(KeyKind.OBJECT, dataset, Unit(dataset, subject, study))
     if is_companion(segments[-1]):
         return UploadKey(KeyKind.IGNORED, dataset)
-    return UploadKey(KeyKind.REFUSED, dataset, problem=_LAYOUT_RULE)
+    return UploadKey(KeyKind.REJECTED, dataset, problem=_LAYOUT_RULE)
 
 
 def _is_archive(name: str) -> bool:
@@ -176,7 +176,7 @@ def list_study(raw: ObjectStore, unit: Unit) -> Listing:
 
 
 def studies_of(raw: ObjectStore, dataset: str, subject: str) -> list[Unit]:
-    """Return the studies that lie under a subject's folder, whether as folders or as zips."""
+    """Return the studies under a subject's folder, whether as folders or as zips."""
     prefix = f"imaging/{dataset}/{subject}/"
     folders, objects = raw.folders(prefix)
     keys = [f"{prefix}{name}/object" for name in folders] + [prefix + name for name in objects]

@@ -1,4 +1,4 @@
-"""The two kinds of failure.
+"""The two kinds of failure, and the reason codes that the ledger itself gives a unit.
 
 Everything the project raises on purpose derives from `MultimodalError` and is either worth another try
 (`RetryableError`) or the input's fault (`BadInputError`). Step Functions matches these names in

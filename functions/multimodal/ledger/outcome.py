@@ -39,7 +39,7 @@ def outcome_of(
     Parameters
     ----------
     features, rejection : mapping or None
-        The final result (`features.json`, `run.json`) and `rejection.json` as they lie in ProcessedBucket, from
+        The final result (`features.json`, `run.json`) and `rejection.json` as they are in ProcessedBucket, from
         whichever run.
     run_id : str or None
         The run whose results count.

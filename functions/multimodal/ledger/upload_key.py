@@ -43,12 +43,12 @@ class KeyKind(StrEnum):
     COHORT = "cohort"
     TABLE = "table"
     IGNORED = "ignored"
-    REFUSED = "refused"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
 class UploadKey:
-    """A parsed key: its kind, the dataset it names, the unit it belongs to and, if refused, why."""
+    """A parsed key: its kind, the dataset it names, the unit it belongs to and, if rejected, why."""
 
     kind: KeyKind
     dataset: str = ""
@@ -76,10 +76,10 @@ def is_companion(name: str) -> bool:
 
 
 def parse_segments(key: str, parse: Callable[[list[str]], UploadKey]) -> UploadKey:
-    """Parse a key whose parts are all safe; folder markers are ignored, other keys refused."""
+    """Parse a key whose parts are all safe; folder markers are ignored, other keys rejected."""
     if key.endswith("/"):
         return UploadKey(KeyKind.IGNORED)
     segments = key.split("/")
     if not all(is_safe_segment(s) for s in segments[1:]):
-        return UploadKey(KeyKind.REFUSED, safe_dataset(segments), problem=SEGMENT_RULE, modality=segments[0])
+        return UploadKey(KeyKind.REJECTED, safe_dataset(segments), problem=SEGMENT_RULE, modality=segments[0])
     return parse(segments)

@@ -1,4 +1,4 @@
-"""Uploads into ledger items: events say where to look, and nothing more."""
+"""Uploads as ledger items: events name keys, and the objects themselves are listed when a unit is evaluated."""
 
 import json
 from collections import Counter
@@ -71,7 +71,7 @@ class ArrivalRegistrar:
         for metric, value in (
             (Metric.OBJECTS_RECEIVED, taken),
             (Metric.OBJECTS_IGNORED, counts[KeyKind.IGNORED]),
-            (Metric.OBJECTS_REFUSED, counts[KeyKind.REFUSED]),
+            (Metric.OBJECTS_REFUSED, counts[KeyKind.REJECTED]),
         ):
             if value:
                 self.ports.metrics.count(metric, value, modality)
@@ -108,7 +108,7 @@ class ArrivalRegistrar:
     def _rejected(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[Unit, list[tuple[str, str]]]:
         refused: dict[Unit, list[tuple[str, str]]] = {}
         for upload, key in parsed:
-            if key.kind is KeyKind.REFUSED:
+            if key.kind is KeyKind.REJECTED:
                 refused.setdefault(_unit_of_rejected(key), []).append((upload.key, key.problem))
         return refused
 
@@ -171,7 +171,7 @@ def parse_key(key: str) -> UploadKey:
     Returns
     -------
     UploadKey
-        `REFUSED` carries the problem in words; `IGNORED` is a folder marker or a companion file that downloads
+        `REJECTED` carries the problem; `IGNORED` is a folder marker or a companion file that downloads
         bring along (a licence, a metadata table).
 
     Examples
@@ -190,4 +190,4 @@ def _parse_by_modality(segments: list[str]) -> UploadKey:
             return parse_genomics_key(segments)
         case Modality.CLINICAL:
             return parse_clinical_key(segments)
-    return UploadKey(KeyKind.REFUSED, problem="the key starts with none of imaging/, genomics/ and clinical/")
+    return UploadKey(KeyKind.REJECTED, problem="the key starts with none of imaging/, genomics/ and clinical/")

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, model_validator
 
 from multimodal.clinical.lint import UsableConfig
 from multimodal.clinical.schema import clinical_groups
-from multimodal.features.group import FeatureGroups, FeatureGroupSpec, plan_change
+from multimodal.features.group import FeatureGroups, FeatureGroupSpec, plan_additions
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.schema import rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract
@@ -72,12 +72,12 @@ class FeatureGroupDeployer:
         """
         specs = [spec for name in dataset_names for spec in self._specs(stack, name)]
         current = {spec.name: self.groups.definitions(spec.name) for spec in specs}
-        changes = [(spec, None if (now := current[spec.name]) is None else plan_change(spec, now)) for spec in specs]
-        for spec, change in changes:
-            if change is None:
+        additions = {s.name: plan_additions(s, found) for s in specs if (found := current[s.name]) is not None}
+        for spec in specs:
+            if spec.name not in additions:
                 self.groups.create(spec)
-            elif change.additions:
-                self.groups.add(spec.name, change.additions)
+            elif additions[spec.name]:
+                self.groups.add(spec.name, additions[spec.name])
             logger().info("feature group is as configured", group=spec.name, features=len(spec.features))
         return [spec.name for spec in specs]
 
