@@ -104,6 +104,8 @@ check: lint types
 
 lint: setup
 	@$(VENV)/bin/ruff check .
+	@found=$$(PYTHONPATH=functions:containers/radiomics/src:containers/rnaseq/src:. $(VENV)/bin/lint-imports --no-cache --no-logo) || \
+	  { echo "$$found"; exit 1; }
 	@$(VENV)/bin/codespell -D - -D docs/vocabulary.txt -L nd,rearrang,siz,calle,te
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "Run: $(VENV)/bin/ruff format ."; exit 1; }
 
@@ -157,7 +159,7 @@ images: ## build the jobs' images; IMAGES="radiomics salmon dragen" picks; RADIO
 	done
 
 contracts: setup ## write what the radiomics parameter files promise to the functions
-	@$(PY) -m local.contracts
+	@PYTHONPATH=functions:containers/radiomics/src:. $(PY) -m local.contracts
 
 lock: setup ## pin the requirements anew (needs uv)
 	@$(PY) $(PIP) install uv

@@ -149,7 +149,7 @@ def test_marker_that_is_never_met_is_quarantined_with_numbers() -> None:
         b"[" * 100_000,
     ],
 )
-def test_marker_that_promises_nothing_is_refused(body: bytes) -> None:
+def test_marker_that_declares_nothing_is_quarantined(body: bytes) -> None:
     world = World()
     world.upload(*slices(1))
     world.upload(f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json", body=body)
@@ -157,7 +157,7 @@ def test_marker_that_promises_nothing_is_refused(body: bytes) -> None:
     assert world.item().reason_code == "MARKER_INVALID"
 
 
-def test_folder_and_zip_of_one_study_are_refused() -> None:
+def test_folder_and_zip_of_one_study_are_quarantined() -> None:
     world = World()
     world.upload(*slices(1), f"imaging/{DATASET}/R01-001/1.2.3.zip")
     world.tick()
@@ -261,22 +261,22 @@ def test_cohort_file_that_names_nobody_is_visible(body: bytes) -> None:
         ("imaging/d/s/", KeyKind.IGNORED),
         ("imaging/d/LICENSE", KeyKind.IGNORED),
         ("imaging/d/metadata.csv", KeyKind.IGNORED),
-        ("imaging/d/s/1.dcm", KeyKind.REFUSED),
-        ("imaging/d/s/../t/1.dcm", KeyKind.REFUSED),
-        ("imaging/d/s/...zip", KeyKind.REFUSED),
-        ("imaging/d/s/t.zip/1.dcm", KeyKind.REFUSED),
-        ("imaging/d/s/t/" + "é" * 200, KeyKind.REFUSED),
-        ("imaging/d//t/1.dcm", KeyKind.REFUSED),
-        ("imaging/d/s#1/t/1.dcm", KeyKind.REFUSED),
-        ("imaging/d/s/t\x00/1.dcm", KeyKind.REFUSED),
-        ("other/d/s/t/1.dcm", KeyKind.REFUSED),
+        ("imaging/d/s/1.dcm", KeyKind.REJECTED),
+        ("imaging/d/s/../t/1.dcm", KeyKind.REJECTED),
+        ("imaging/d/s/...zip", KeyKind.REJECTED),
+        ("imaging/d/s/t.zip/1.dcm", KeyKind.REJECTED),
+        ("imaging/d/s/t/" + "é" * 200, KeyKind.REJECTED),
+        ("imaging/d//t/1.dcm", KeyKind.REJECTED),
+        ("imaging/d/s#1/t/1.dcm", KeyKind.REJECTED),
+        ("imaging/d/s/t\x00/1.dcm", KeyKind.REJECTED),
+        ("other/d/s/t/1.dcm", KeyKind.REJECTED),
     ],
 )
 def test_every_key_has_a_meaning(key: str, kind: KeyKind) -> None:
     assert parse_key(key).kind is kind
 
 
-def test_refused_keys_are_visible_in_the_ledger_with_one_write() -> None:
+def test_rejected_keys_are_visible_in_the_ledger_with_one_write() -> None:
     world = World()
     world.upload(f"imaging/{DATASET}/R01-001/1.dcm", f"imaging/{DATASET}/R01-001/2.dcm")
     assert world.ledger.writes == 1
@@ -305,7 +305,7 @@ def test_marker_that_comes_first_waits_for_its_objects() -> None:
         (f"imaging/{DATASET}/R01-001/1.2.3/a", f"imaging/{DATASET}/R01-001/1.2.3/a/b"),
     ],
 )
-def test_keys_that_would_fail_their_neighbours_download_are_refused(keys: tuple[str, ...]) -> None:
+def test_keys_that_would_fail_their_neighbours_download_are_quarantined(keys: tuple[str, ...]) -> None:
     world = World()
     for key in keys:
         world.raw.put(key)
@@ -314,7 +314,7 @@ def test_keys_that_would_fail_their_neighbours_download_are_refused(keys: tuple[
     assert world.item().reason_code == "KEY_NOT_ACCEPTED"
 
 
-def test_two_zips_that_differ_in_case_are_refused_and_a_repaired_study_runs() -> None:
+def test_two_zips_that_differ_in_case_are_quarantined_and_a_repaired_study_runs() -> None:
     world = World()
     world.upload(f"imaging/{DATASET}/R01-001/1.2.3.zip", f"imaging/{DATASET}/R01-001/1.2.3.ZIP")
     world.tick()
@@ -324,7 +324,7 @@ def test_two_zips_that_differ_in_case_are_refused_and_a_repaired_study_runs() ->
     assert world.tick()["run_id"] is not None
 
 
-def test_download_uploaded_a_level_too_deep_is_refused_before_it_is_planned() -> None:
+def test_download_uploaded_a_level_too_deep_is_quarantined_before_it_is_planned() -> None:
     world = World()
     for i in range(MAX_OBJECTS + 1):
         world.raw.put(f"imaging/{DATASET}/R01-001/1.2.3/{i}")

@@ -22,25 +22,25 @@ from tests.unit.functions.world import DATASET, World
         ("clinical/d/~$a.xlsx", KeyKind.IGNORED, None),
         ("clinical/d/.DS_Store", KeyKind.IGNORED, None),
         ("clinical/d/", KeyKind.IGNORED, None),
-        ("clinical/d/a.xlsx", KeyKind.REFUSED, None),
-        ("clinical/d/a.xls", KeyKind.REFUSED, None),
-        ("clinical/d/a.csv.gz", KeyKind.REFUSED, None),
-        ("clinical/d/a.zip", KeyKind.REFUSED, None),
-        ("clinical/d/a.txt", KeyKind.REFUSED, None),
-        ("clinical/d/a.parquet", KeyKind.REFUSED, None),
-        ("clinical/d/a", KeyKind.REFUSED, None),
-        ("clinical/a.csv", KeyKind.REFUSED, None),
-        ("clinical/d/../a.csv", KeyKind.REFUSED, None),
-        ("clinical/d/a#b.csv", KeyKind.REFUSED, None),
-        ("clinical/d/a\nb.csv", KeyKind.REFUSED, None),
-        ("other/d/a.csv", KeyKind.REFUSED, None),
+        ("clinical/d/a.xlsx", KeyKind.REJECTED, None),
+        ("clinical/d/a.xls", KeyKind.REJECTED, None),
+        ("clinical/d/a.csv.gz", KeyKind.REJECTED, None),
+        ("clinical/d/a.zip", KeyKind.REJECTED, None),
+        ("clinical/d/a.txt", KeyKind.REJECTED, None),
+        ("clinical/d/a.parquet", KeyKind.REJECTED, None),
+        ("clinical/d/a", KeyKind.REJECTED, None),
+        ("clinical/a.csv", KeyKind.REJECTED, None),
+        ("clinical/d/../a.csv", KeyKind.REJECTED, None),
+        ("clinical/d/a#b.csv", KeyKind.REJECTED, None),
+        ("clinical/d/a\nb.csv", KeyKind.REJECTED, None),
+        ("other/d/a.csv", KeyKind.REJECTED, None),
     ],
 )
 def test_every_key_under_clinical_has_a_meaning(key: str, kind: KeyKind, file: str | None) -> None:
     parsed = parse_key(key)
     assert parsed.kind is kind, parsed.problem
     assert (parsed.unit.subject if parsed.unit else None) == file
-    assert parsed.kind is not KeyKind.REFUSED or len(parsed.problem) > 20
+    assert parsed.kind is not KeyKind.REJECTED or len(parsed.problem) > 20
     assert parsed.unit is None or (parsed.unit.table_key, parsed.unit.is_table) == (key, True)
 
 

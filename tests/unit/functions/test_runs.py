@@ -169,7 +169,7 @@ def test_running_execution_keeps_its_claim() -> None:
     assert (world.item().status, world.item().run_id) == (Status.PROCESSING, run)
 
 
-def test_lost_run_is_taken_back_a_few_times_then_failed() -> None:
+def test_claim_of_a_lost_run_is_released_a_few_times_then_failed() -> None:
     world = World()
     _started(world, 1)
     for _ in range(MAX_LOST_RUNS - 1):
@@ -182,7 +182,7 @@ def test_lost_run_is_taken_back_a_few_times_then_failed() -> None:
     assert len(world.runs.started) == MAX_LOST_RUNS
 
 
-def test_lost_run_that_left_results_is_settled_from_them() -> None:
+def test_lost_run_that_left_results_is_recorded_from_them() -> None:
     world = World()
     run = _started(world, 1)
     result = {**rejection_document(), "run": {"run_id": run, "job_id": "j", "content_version": "g"}}
@@ -242,12 +242,12 @@ def test_planning_again_after_a_crash_keeps_the_claims() -> None:
     "request_",
     [{}, {"Subject": []}, {"Subject": "R01-001", "Dataset": "d"}, {"Subject": ["a"]}, {"Subject": [1], "Dataset": "d"}],
 )
-def test_request_that_says_nothing_is_refused_with_the_two_forms(request_: dict[str, Any]) -> None:
+def test_request_that_says_nothing_is_rejected_with_the_two_forms(request_: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError, match="run_id"):
         World().plan("e", request_)
 
 
-def test_run_without_a_plan_is_refused() -> None:
+def test_run_without_a_plan_is_rejected() -> None:
     with pytest.raises(InvalidRequestError, match="no plan"):
         World().plan("e", {"run_id": "run-unknown"})
 
