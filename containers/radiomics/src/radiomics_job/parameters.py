@@ -77,7 +77,7 @@ def _whole(lowest: int, highest: int) -> BeforeValidator:
 
 def _numbers(length: int | None = None, above: float = -math.inf) -> BeforeValidator:
     def holds(value: object) -> bool:
-        fits = isinstance(value, list) and length in (None, len(value))
+        fits = isinstance(value, list | tuple) and length in (None, len(value))
         return fits and all(_is_number(item) and item > above for item in value)  # type: ignore[attr-defined]
 
     count, bound = "" if length is None else f"{length} ", "" if math.isinf(above) else f" above {above:g}"
@@ -86,7 +86,7 @@ def _numbers(length: int | None = None, above: float = -math.inf) -> BeforeValid
 
 def _words(*allowed: str) -> BeforeValidator:
     def holds(value: Any) -> bool:  # noqa: ANN401 – what YAML gave
-        listed = isinstance(value, list) and bool(value) and all(word in allowed for word in value)
+        listed = isinstance(value, list | tuple) and bool(value) and all(word in allowed for word in value)
         return listed and len(set(value)) == len(value)
 
     return _must(holds, f"a list of one or more different words out of {', '.join(allowed)}", tuple)
@@ -122,7 +122,9 @@ class Resampling:
 
 
 @dataclass(frozen=True, config=_STRICT)
-class _Resegmentation:
+class Resegmentation:
+    """Voxels of the ROI outside this closed HU range are left out of first order and texture."""
+
     range_hu: Annotated[tuple[float, float], _numbers(length=2)]
 
     @field_validator("range_hu")
@@ -143,7 +145,7 @@ class ExtractionSettings:
     bin_width: Positive
     max_gray_levels: Annotated[int, _whole(2, 5000)]
     resampling: Resampling | None
-    resegmentation: _Resegmentation | None
+    resegmentation: Resegmentation | None
     classes: Annotated[tuple[str, ...], _words(*FEATURES_BY_CLASS)]
     log_sigma_mm: Annotated[tuple[float, ...], _numbers(above=0)]
     wavelet_levels: Annotated[int, _whole(0, 3)]
