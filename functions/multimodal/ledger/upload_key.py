@@ -13,17 +13,8 @@ MAX_SEGMENT_BYTES = 255
 """Longest part of a key: jobs download objects to files of that name."""
 
 _COMPANION_SUFFIXES = {
-    ".csv",
-    ".tsv",
-    ".json",
-    ".txt",
-    ".md",
-    ".tcia",
-    ".xlsx",
-    ".xls",
-    ".pdf",
-    ".html",
-    ".xml",
+    *(".csv", ".tsv", ".json", ".txt", ".md", ".tcia", ".xlsx"),
+    *(".xls", ".pdf", ".html", ".xml"),
 }
 
 _COMPANION_NAMES = {"license", "readme", ".ds_store", "thumbs.db"}

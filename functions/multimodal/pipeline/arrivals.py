@@ -58,8 +58,8 @@ class ArrivalRegistrar:
         failed: set[str] = set()
         for folded in self._fold(parsed):
             failed |= self._try_record(folded)
-        for unit, refused in self._rejected(parsed).items():
-            self._record_rejected(unit, refused)
+        for unit, rejected in self._rejected(parsed).items():
+            self._record_rejected(unit, rejected)
         for upload, parsed_key in parsed:
             if parsed_key.kind is KeyKind.COHORT:
                 failed |= self._try_cohort(upload, parsed_key.dataset)
@@ -106,16 +106,16 @@ class ArrivalRegistrar:
         return set()
 
     def _rejected(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[Unit, list[tuple[str, str]]]:
-        refused: dict[Unit, list[tuple[str, str]]] = {}
+        rejected: dict[Unit, list[tuple[str, str]]] = {}
         for upload, key in parsed:
             if key.kind is KeyKind.REJECTED:
-                refused.setdefault(_unit_of_rejected(key), []).append((upload.key, key.problem))
-        return refused
+                rejected.setdefault(_unit_of_rejected(key), []).append((upload.key, key.problem))
+        return rejected
 
-    def _record_rejected(self, unit: Unit, refused: Sequence[tuple[str, str]]) -> None:
-        example, problem = refused[0]
-        logger().warning("keys rejected", dataset=unit.dataset, objects=len(refused), reason=problem)
-        details = {"example_key": example[:300], "objects_in_batch": len(refused)}
+    def _record_rejected(self, unit: Unit, rejected: Sequence[tuple[str, str]]) -> None:
+        example, problem = rejected[0]
+        logger().warning("keys rejected", dataset=unit.dataset, objects=len(rejected), reason=problem)
+        details = {"example_key": example[:300], "objects_in_batch": len(rejected)}
         self.ports.ledger.record_invalid_upload(unit, Reason.KEY_NOT_ACCEPTED.value, problem, details)
 
     def _try_cohort(self, upload: Upload, dataset: str) -> set[str]:

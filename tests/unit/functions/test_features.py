@@ -64,8 +64,7 @@ def test_second_delivery_and_equal_rerun_write_nothing() -> None:
     assert world.item().status is Status.COMPLETED
 
 
-def test_features_may_arrive_before_the_jobs_end_is_recorded() -> None:
-    world = World()
+def test_features_may_arrive_before_the_jobs_end_is_recorded(world: World) -> None:
     world.upload(*slices(3))
     run = world.sweep_until_run()
     job = world.jobs(run)[0]
@@ -122,8 +121,7 @@ def test_document_that_does_not_fit_is_quarantined_with_the_field(path: tuple[An
     assert world.features.records == []
 
 
-def test_features_without_a_unit_are_left_alone() -> None:
-    world = World()
+def test_features_without_a_unit_are_left_alone(world: World) -> None:
     world.processed.write_json(world.features_key(), features_document())
     world.ingest(world.features_key())
     assert world.features.records == []
