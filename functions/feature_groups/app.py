@@ -10,8 +10,7 @@ from multimodal.aws.feature_store import GroupSettings, SageMakerGroups
 from multimodal.imaging.config import load_contract
 from multimodal.ledger.errors import MultimodalError
 from multimodal.observability import logger
-from multimodal.pipeline.dataset import load_dataset
-from multimodal.pipeline.groups import FeatureGroupDeployer
+from multimodal.pipeline.dataset import FeatureGroupDeployer, load_dataset
 from multimodal.settings import Name, Settings
 
 

@@ -9,8 +9,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal.aws.feature_store import SageMakerRecords
 from multimodal.aws.ports import connect, metrics
+from multimodal.features.group import RecordMaker
 from multimodal.features.ingest import FeatureIngest
-from multimodal.features.record import RecordMaker
 from multimodal.genomics.records import RnaRecords
 from multimodal.imaging.records import ImagingRecords
 from multimodal.ledger.errors import MultimodalError
@@ -40,7 +40,7 @@ def feature_ingest() -> FeatureIngest:
 
 
 def ingest(record: SQSRecord) -> None:
-    """Ingest the document that one message tells of; an error brings back just this message."""
+    """Ingest the document that one message names; an error has just this message delivered again."""
     try:
         feature_ingest().ingest(object_created(record.raw_event).key)
     except MultimodalError as error:

@@ -1,6 +1,6 @@
 """Logs and metrics of every function, in one place.
 
-Log lines carry the subject key at most; metrics carry only the dimensions ``modality`` and ``stage``.
+Log lines carry the subject key at most; metrics carry only the dimensions `modality` and `stage`.
 """
 
 from enum import StrEnum
@@ -36,7 +36,7 @@ class Metric(StrEnum):
 
     @property
     def stage(self) -> str:
-        """Stage of the pipeline: ``arrival``, ``run``, ``features`` or, for what only tables have, ``table``."""
+        """Stage of the pipeline: `arrival`, `run`, `features` or, for what only tables have, `table`."""
         return _STAGES[self]
 
     @property
@@ -59,7 +59,7 @@ _STAGES = (
 
 @lru_cache(maxsize=1)
 def logger() -> Logger:
-    """Return the structured logger; its level comes from ``POWERTOOLS_LOG_LEVEL``."""
+    """Return the structured logger; its level comes from `POWERTOOLS_LOG_LEVEL`."""
     return Logger(service="multimodal", utc=True)
 
 

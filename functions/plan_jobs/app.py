@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
+from multimodal.aws.jobs import SageMakerJobs
 from multimodal.aws.ports import connect, metrics
-from multimodal.aws.processing import SageMakerJobs
 from multimodal.imaging.config import imaging_datasets
 from multimodal.imaging.jobs import JobSettings
-from multimodal.imaging.plan import RunPlanner, SubjectClaims
+from multimodal.imaging.runs import RunPlanner, SubjectClaims
 from multimodal.imaging.uploads import ImagingRules
 from multimodal.ledger.claim import UnitClaims
 from multimodal.ledger.evaluate import UnitEvaluator

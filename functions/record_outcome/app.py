@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal.aws.ports import connect, metrics
 from multimodal.genomics.record_outcome import BatchJobRecorder
-from multimodal.imaging.record_outcome import JobRecorder, RunSummarizer
+from multimodal.imaging.runs import JobRecorder, RunSummarizer
 from multimodal.ledger.errors import InvalidRequestError
 from multimodal.ledger.outcome import OutcomeRecorder
 from multimodal.ledger.ports import Ports

@@ -5,14 +5,13 @@ from typing import Any, Literal
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from multimodal.aws.batch import QueueJobs
+from multimodal.aws.jobs import QueueJobs, StepFunctionsRuns
 from multimodal.aws.ports import connect, metrics
-from multimodal.aws.state_machines import StepFunctionsRuns
 from multimodal.genomics.config import genomics_datasets
 from multimodal.genomics.jobs import JobStarter, RnaJobSettings
 from multimodal.genomics.readiness import GenomicsReadiness
 from multimodal.imaging.config import imaging_datasets
-from multimodal.imaging.plan import StudyStarter
+from multimodal.imaging.runs import StudyStarter
 from multimodal.imaging.uploads import ImagingRules
 from multimodal.ledger.claim import Starter, UnitClaims
 from multimodal.ledger.evaluate import UnitEvaluator

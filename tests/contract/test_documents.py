@@ -8,10 +8,11 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from local.contracts import CONTRACTS, PARAMS, contract_of
+from local.contracts import CONTRACTS, MODELS, PARAMS, contract_of, schema_of
 from multimodal.clinical.report import build_refusal_report
+from multimodal.features.group import parse_document
 from multimodal.genomics.records import RunDocument
-from multimodal.imaging.records import FeaturesDocument
+from multimodal.imaging.documents import FeaturesDocument
 from multimodal.ledger.errors import BadInputError, Reason
 from tests.unit.functions.clinical_tables import config, profiled
 from tests.unit.functions.test_clinical_report import COLUMNS, MORE, UPLOAD, report_of, rows_of
@@ -41,6 +42,12 @@ def test_contract_is_what_the_parameter_file_yields(name: str) -> None:
     assert stored == contract_of(name), "a parameter file changed: run `make contracts`, and consider group_version"
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_schema_is_what_the_model_says(name: str) -> None:
+    stored = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    assert stored == schema_of(MODELS[name]), "a document's model changed: run `make contracts`"
+
+
 def test_planned_job_files_keep_to_the_schema() -> None:
     world = World()
     world.upload(*slices(2), "imaging/nsclc_radiogenomics/R01-002/9.9.zip")
@@ -61,7 +68,7 @@ def test_functions_refuse_what_the_schema_refuses(missing: str) -> None:
     del document[missing]
     assert list(validator("features.schema.json").iter_errors(document))
     with pytest.raises(BadInputError):
-        FeaturesDocument.parse(json.dumps(document))
+        parse_document(FeaturesDocument, json.dumps(document), "features.json")
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,9 @@ from multimodal.ledger.errors import ConfigurationError, RetryableError
 
 _LASTING = frozenset(
     {
-        "AccessDenied",
-        "AccessDeniedException",
-        "UnauthorizedOperation",
-        "NoSuchBucket",
-        "ResourceNotFound",
-        "ResourceNotFoundException",
-        "StateMachineDoesNotExist",
-        "ValidationError",
-        "ValidationException",
-        "InvalidName",
+        *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"),
+        *("NoSuchBucket", "ResourceNotFound", "ResourceNotFoundException", "StateMachineDoesNotExist"),
+        *("ValidationError", "ValidationException", "InvalidName"),
         # Batch's only name for a request that it will never take: a queue or definition that is not there or disabled.
         "ClientException",
     }

@@ -15,9 +15,7 @@ from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, 
 MAX_ADDITIONS = 100
 """Features one UpdateFeatureGroup call takes (Amazon SageMaker API reference)."""
 
-
 POLL_SECONDS = 2.0
-
 
 PATIENCE_SECONDS = 600.0
 
@@ -34,7 +32,7 @@ class SageMakerRecords:
         Raises
         ------
         BadInputError
-            ``FEATURES_INVALID`` when Feature Store refuses the record itself.
+            `FEATURES_INVALID` when Feature Store refuses the record itself.
         """
         values: list[Any] = [{"FeatureName": name, "ValueAsString": value} for name, value in record.items()]
         with translated(f"write a record to {group}"):

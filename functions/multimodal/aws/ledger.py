@@ -15,16 +15,17 @@ from multimodal.ledger.unit import DUE_SHARDS, LedgerItem, Status, Unit
 
 DUE_INDEX = "due"
 
-
-_TIME_NAMES = (
-    "received_at",
-    "ready_at",
-    "processing_at",
-    "processed_at",
-    "completed_at",
-    "quarantined_at",
-    "failed_at",
+_TIME_NAMES = tuple(
+    f"{name}_at" for name in ("received", "ready", "processing", "processed", "completed", "quarantined", "failed")
 )
+
+
+_NUMBERS = (
+    *("last_arrival", "open_since", "waiting_since", "rerun_requested_at", "handled_rerun_at", "listed_at", "objects"),
+    *("bytes", "attempt", "lost_runs", "version", "lease_until", "due_at"),
+)
+
+_TEXTS = ("content_version", "run_id", "reason_code", "record_hash")
 
 
 class DynamoDbLedger:
@@ -55,9 +56,12 @@ class DynamoDbLedger:
         condition = "attribute_not_exists(rerun_requested_at) OR rerun_requested_at < :rerun_requested_at"
         return self._write(unit, changes, firsts, condition) is not None
 
-    def record_invalid_upload(self, unit: Unit, changes: Changes) -> None:
+    def record_invalid_upload(
+        self, unit: Unit, reason: str, message: str, details: Mapping[str, Any] | None = None
+    ) -> None:
         """Record an upload that no run can take."""
-        self._write(unit, {**changes, "kind": "note"}, _firsts(unit, None))
+        why = {"reason_code": reason, "reason_message": message} | ({"reason_details": details} if details else {})
+        self._write(unit, {**why, "status": Status.QUARANTINED.value, "kind": "note"}, _firsts(unit, None))
 
     def get(self, unit_id: str) -> LedgerItem | None:
         """Return the item as it is now (strongly consistent)."""
@@ -169,29 +173,12 @@ def _to_dynamo(value: Any) -> Any:  # noqa: ANN401 – any JSON value
 
 
 def _item_from(row: Mapping[str, Any]) -> LedgerItem:
-    def whole(name: str) -> int:
-        return int(row.get(name, 0))
-
+    values: dict[str, Any] = {name: int(row[name]) for name in _NUMBERS if name in row}
+    values |= {name: row.get(name) for name in _TEXTS}
     return LedgerItem(
         unit=Unit(row["dataset"], row["subject"], row["study"], row["modality"]),
         status=Status(row["status"]),
-        last_arrival=whole("last_arrival"),
-        open_since=whole("open_since") or None,
-        waiting_since=whole("waiting_since") or None,
-        rerun_requested_at=whole("rerun_requested_at"),
-        handled_rerun_at=whole("handled_rerun_at"),
-        listed_at=whole("listed_at"),
-        content_version=row.get("content_version"),
-        objects=whole("objects"),
-        bytes=whole("bytes"),
-        attempt=whole("attempt"),
-        lost_runs=whole("lost_runs"),
-        version=whole("version"),
-        run_id=row.get("run_id"),
-        lease_until=whole("lease_until"),
-        due_at=whole("due_at") or None,
-        reason_code=row.get("reason_code"),
-        record_hash=row.get("record_hash"),
         is_note=row.get("kind") == "note",
-        times={name: whole(name) for name in _TIME_NAMES if name in row},
+        times={name: int(row[name]) for name in _TIME_NAMES if name in row},
+        **values,
     )

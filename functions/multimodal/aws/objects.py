@@ -16,27 +16,24 @@ from multimodal.ledger.ports import OpenObject, StoredObject
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 """Largest object that is read into memory; only the application's own documents are read."""
 
-
 CHUNK_BYTES = 1024 * 1024
-
 
 COMPRESSION = 1
 """Records repeat themselves: more effort takes much longer and saves little."""
-
 
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Storage classes whose objects must be restored before they can be read."""
 
 
 class S3Objects:
-    """:class:`multimodal.ledger.ports.ObjectStore` on one bucket."""
+    """`ObjectStore` on one bucket."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
         self._s3 = boto3.client("s3")
 
     def objects_under(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the objects whose keys start with ``prefix``."""
+        """Yield the objects whose keys start with `prefix`."""
         with translated("list objects"):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             for page in pages:
@@ -45,7 +42,7 @@ class S3Objects:
                     yield StoredObject(o["Key"], o["Size"], o["ETag"].strip('"'), archived)
 
     def folders(self, prefix: str) -> tuple[list[str], list[str]]:
-        """Return the folder names and the object names directly under ``prefix``."""
+        """Return the folder names and the object names directly under `prefix`."""
         folders: list[str] = []
         objects: list[str] = []
         with translated("list folders"):
@@ -98,7 +95,7 @@ class S3Objects:
         return OpenObject(_chunks(answer["Body"]), int(answer["LastModified"].timestamp()))
 
     def write_lines(self, key: str, lines: Iterable[str]) -> None:
-        """Store lines without holding all of them; what is called ``….gz`` is compressed."""
+        """Store lines without holding all of them; what is called `….gz` is compressed."""
         with tempfile.TemporaryFile() as file:
             _write(file, lines, compressed=key.endswith(".gz"))
             file.seek(0)
@@ -119,7 +116,7 @@ class S3Objects:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
 
     def uri(self, key: str) -> str:
-        """Return the ``s3://`` address of a key."""
+        """Return the `s3://` address of a key."""
         return f"s3://{self._bucket}/{key}"
 
 

@@ -21,7 +21,7 @@ from multimodal.clinical.cells import (
 from multimodal.clinical.codes import RowCode
 from multimodal.clinical.config import ClinicalConfig, Column, Date, DateDifference, Drop, Flag, Number, OneHot, Ordinal
 from multimodal.clinical.identifiers import IdentifierGate
-from multimodal.features.record import as_text
+from multimodal.features.group import as_text
 from multimodal.tables.table import Scope
 
 Pairs = tuple[tuple[str, str], ...]

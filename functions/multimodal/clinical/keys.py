@@ -44,14 +44,14 @@ def parse_clinical_key(segments: Sequence[str]) -> UploadKey:
     """
     dataset, path = safe_dataset(list(segments)), list(segments[2:])
     if not path:
-        return _key(KeyKind.REFUSED, "-", problem=_LAYOUT_RULE)
+        return _key(KeyKind.REJECTED, "-", problem=_LAYOUT_RULE)
     suffix = PurePosixPath(path[-1].lower()).suffix
     if _lies_beside(path[-1], suffix):
         return _key(KeyKind.IGNORED, dataset)
     if suffix in TABLE_SUFFIXES:
         return _key(KeyKind.TABLE, dataset, Unit(dataset, "/".join(path), "", Modality.CLINICAL.value))
     rule = _SPREADSHEET_RULE if suffix in _SPREADSHEETS else _TABLE_RULE
-    return _key(KeyKind.REFUSED, dataset, problem=rule)
+    return _key(KeyKind.REJECTED, dataset, problem=rule)
 
 
 def _key(kind: KeyKind, dataset: str, unit: Unit | None = None, problem: str = "") -> UploadKey:

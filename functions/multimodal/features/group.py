@@ -1,37 +1,38 @@
-"""A feature group as Feature Store takes it: its definition, what is wrong with one, how one grows."""
+"""Feature groups and their records as Feature Store takes them."""
 
+import hashlib
+import json
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from multimodal.ledger.errors import ConfigurationError
+from pydantic import BaseModel, ValidationError
+
+from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason
+from multimodal.ledger.unit import LedgerItem
 
 Record = dict[str, str]
 """Feature name → value, as Feature Store takes them."""
 
 RECORD_ID = "case_id"
 
-
 EVENT_TIME = "event_time"
 
-
 EVENT_TIME_SOURCE = "event_time_source"
-
 
 UPLOAD_TIME = "UploadTime"
 """The source of an event time that is only when the upload came: nothing in it says when its facts were true."""
 
-
 MAX_FEATURES = 2500
-
 
 MAX_NAME = 64
 
-
 NAME_PATTERN = re.compile(r"^[a-zA-Z0-9]([_-]*[a-zA-Z0-9]){0,63}$")
-
 
 RESERVED = frozenset({"is_deleted", "write_time", "api_invocation_time", "year", "month", "day", "hour"})
 
@@ -42,6 +43,11 @@ class FeatureType(StrEnum):
     STRING = "String"
     FRACTIONAL = "Fractional"
     INTEGRAL = "Integral"
+
+
+def of_type(kind: FeatureType, *names: str) -> tuple[tuple[str, FeatureType], ...]:
+    """Return features of one type."""
+    return tuple((name, kind) for name in names)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class FeatureGroupSpec:
 
 
 def check_group(spec: FeatureGroupSpec) -> None:
-    """Refuse a group that Feature Store or Athena would not take.
+    """Reject a group that Feature Store or Athena would not take.
 
     Source: Amazon SageMaker API reference (CreateFeatureGroup, FeatureDefinition); Athena lower-cases column names,
     so names must differ by more than case.
@@ -74,31 +80,14 @@ def check_group(spec: FeatureGroupSpec) -> None:
     bad = [n for n in (spec.name, *names) if len(n) > MAX_NAME or not NAME_PATTERN.match(n) or n.lower() in RESERVED]
     if bad:
         raise ConfigurationError(f"not a name Feature Store takes (letters, digits, - and _, up to 64): {bad[:5]}")
-    twice = _repeated(names)
+    twice = [name for name, count in Counter(n.lower() for n in names).items() if count > 1]
     if twice:
         raise ConfigurationError(f"feature names must differ by more than case: {twice[:5]}")
     if len(names) > MAX_FEATURES:
         raise ConfigurationError(f"{spec.name} has {len(names)} features; a group takes {MAX_FEATURES}")
 
 
-def _repeated(names: Iterable[str]) -> list[str]:
-    seen: set[str] = set()
-    repeated = []
-    for name in (n.lower() for n in names):
-        if name in seen:
-            repeated.append(name)
-        seen.add(name)
-    return repeated
-
-
-@dataclass(frozen=True)
-class GroupChange:
-    """What must be done to a group so that it is as its specification says."""
-
-    additions: tuple[tuple[str, FeatureType], ...] = ()
-
-
-def plan_change(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]]) -> GroupChange:
+def plan_additions(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, FeatureType], ...]:
     """Compare a group's specification with its present definitions.
 
     Parameters
@@ -106,24 +95,24 @@ def plan_change(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]]) ->
     spec : FeatureGroupSpec
         What the configuration asks for.
     current : sequence of mapping
-        ``FeatureDefinitions`` of DescribeFeatureGroup.
+        `FeatureDefinitions` of DescribeFeatureGroup.
 
     Returns
     -------
-    GroupChange
+    tuple
         Features to add. A group that has more than the specification (a rollback) is left as it is.
 
     Raises
     ------
     ConfigurationError
-        When a feature would change its type: Feature Store cannot do that; a new ``group_version`` can.
+        When a feature would change its type: Feature Store cannot do that; a new `group_version` can.
     """
     present = {d["FeatureName"]: d["FeatureType"] for d in current}
     changed = [name for name, kind in spec.features if name in present and present[name] != kind]
     if changed:
         message = f"{spec.name}: the type of {changed[:5]} changed, which Feature Store cannot do; raise group_version"
         raise ConfigurationError(message)
-    return GroupChange(tuple((name, kind) for name, kind in spec.features if name not in present))
+    return tuple((name, kind) for name, kind in spec.features if name not in present)
 
 
 class FeatureRecords(Protocol):
@@ -144,3 +133,94 @@ class FeatureGroups(Protocol):
 
     def add(self, group: str, additions: Sequence[tuple[str, FeatureType]]) -> None:
         """Add features to a group and wait until they can be written."""
+
+
+EVENT_TIME_PATTERN = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
+"""The one form of event time that this project writes (Feature Store also takes milliseconds)."""
+
+
+def fit(values: Mapping[str, Any], spec: FeatureGroupSpec, source: str) -> Record:
+    """Return values as Feature Store takes them; missing ones are left out.
+
+    Parameters
+    ----------
+    values : mapping
+        Feature name → value.
+    spec : FeatureGroupSpec
+        The group the record must fit.
+    source : str
+        Name of the document the values came from, for the message.
+
+    Raises
+    ------
+    BadInputError
+        `FEATURES_INVALID` when a value does not fit the group.
+    """
+    unknown = sorted(name for name in values if name not in spec.types)
+    if unknown:
+        message = f"{source} has features the group {spec.name} lacks; redeploy with a grown configuration"
+        raise BadInputError(Reason.FEATURES_INVALID, message, {"unknown": unknown[:10], "count": len(unknown)})
+    return {n: as_text(n, v, spec.types[n], source) for n, v in values.items() if v is not None and v != ""}
+
+
+def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
+    """Return one value as Feature Store takes it.
+
+    Raises
+    ------
+    BadInputError
+        `FEATURES_INVALID` when the value is not of the feature's type.
+    """
+    if kind is FeatureType.STRING:
+        return str(value)
+    number_fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number_fits or (kind is FeatureType.INTEGRAL and value != int(value)):  # type: ignore[call-overload]
+        raise BadInputError(Reason.FEATURES_INVALID, f"{name} in {source} is not a {kind.value} number")
+    return str(int(value)) if kind is FeatureType.INTEGRAL else repr(float(value))  # type: ignore[call-overload,arg-type]
+
+
+def record_hash(record: Record) -> str:
+    """Return the name of exactly this record, by which a second delivery is recognised."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]
+
+
+class RecordMaker(Protocol):
+    """Makes a unit's record from its final result."""
+
+    def parse(self, text: str | None) -> Mapping[str, Any]:
+        """Return the result's document; `FEATURES_INVALID` when it is not one."""
+
+    def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
+        """Return the group and the record of the result at `key`."""
+
+
+def uploaded_at(item: LedgerItem) -> str:
+    """Return when the unit's first object arrived, as an event time."""
+    moment = datetime.fromtimestamp(item.times.get("received_at", 0), UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_document(model: type[BaseModel], text: str | None, name: str) -> Mapping[str, Any]:
+    """Return a parsed document of which `model` names what must be right.
+
+    Raises
+    ------
+    BadInputError
+        `FEATURES_INVALID`, naming the first field that is wrong.
+    """
+    document = parse_json(text, name)
+    try:
+        model.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not valid at {where}: {first['msg']}") from error
+    return dict(document)
+
+
+def parse_json(text: str | None, name: str) -> Any:  # noqa: ANN401 – any JSON
+    """Return a parsed document; `FEATURES_INVALID` when it is not JSON."""
+    try:
+        return json.loads(text or "")
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not JSON") from error

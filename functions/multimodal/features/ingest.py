@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from multimodal.features.group import FeatureGroupSpec, FeatureRecords, Record
-from multimodal.features.record import RecordMaker, record_hash
+from multimodal.features.group import FeatureGroupSpec, FeatureRecords, Record, RecordMaker, parse_json, record_hash
 from multimodal.ledger.errors import BadInputError, RetryableError
 from multimodal.ledger.evaluate import NO_REASON
 from multimodal.ledger.outcome import belongs_to_run
@@ -18,22 +17,14 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class FeatureIngest:
-    """Writes a unit's record to its feature group.
-
-    Parameters
-    ----------
-    ports : Ports
-    features : FeatureRecords
-    makers : mapping
-        Modality → what makes its records.
-    """
+    """Writes a unit's record to its feature group; `makers` has what makes the records of each modality."""
 
     ports: Ports
     features: FeatureRecords
     makers: Mapping[str, RecordMaker]
 
     def ingest(self, key: str) -> None:
-        """Ingest the final result at ``key``; a content that was ingested before changes nothing.
+        """Ingest the final result at `key`; a content that was ingested before changes nothing.
 
         Raises
         ------
@@ -51,10 +42,11 @@ class FeatureIngest:
             self._quarantine(item, error)
 
     def _ingest(self, unit: Unit, item: LedgerItem, key: str) -> None:
-        maker = self.makers[unit.modality]
-        document = maker.parse(self.ports.processed.read_text(key))
-        if not _is_awaited(item, document):
-            # A second delivery, or the late word of a run that was given up: the record in the store is newer.
+        maker, text = self.makers[unit.modality], self.ports.processed.read_text(key)
+        found = parse_json(text, unit.result_name)
+        document = None if _is_of_another_run(item, found) else maker.parse(text)
+        if document is None or not _is_awaited(item, document):
+            # A second delivery, or the late result of a superseded run: the record in the store is newer.
             logger().info("features not awaited", correlation_id=unit.correlation_id, status=item.status.value)
             return
         spec, record = maker.make(item, document, key)
@@ -99,7 +91,7 @@ class FeatureIngest:
         logger().info("unit completed", correlation_id=item.unit.correlation_id, run_id=item.run_id)
 
     def _quarantine(self, item: LedgerItem, error: BadInputError) -> None:
-        """Refuse the features for the item as it was judged: one that moved meanwhile is judged anew."""
+        """Quarantine the item as it was read: when it moved meanwhile, the message is delivered again."""
         if item.status not in {Status.PROCESSING, Status.PROCESSED}:
             return
         now = self.ports.clock()
@@ -115,9 +107,21 @@ class FeatureIngest:
         if not self.ports.ledger.update(item, changes):
             raise RetryableError("the ledger item changed meanwhile; the message will be delivered again")
         self.ports.metrics.count(Metric.UNITS_QUARANTINED, modality=item.unit.modality)
-        logger().warning("features refused", correlation_id=item.unit.correlation_id, reason_code=error.reason_code)
+        logger().warning("features rejected", correlation_id=item.unit.correlation_id, reason_code=error.reason_code)
 
 
 def _is_awaited(item: LedgerItem, document: Mapping[str, Any]) -> bool:
     """Whether these features are the result of the unit's present run and not ingested yet."""
-    return item.status in {Status.PROCESSING, Status.PROCESSED} and belongs_to_run(document, item.run_id)
+    return (
+        item.status in {Status.PROCESSING, Status.PROCESSED}
+        and isinstance(document, Mapping)
+        and belongs_to_run(document, item.run_id)
+    )
+
+
+def _is_of_another_run(item: LedgerItem, document: object) -> bool:
+    """Whether a result names a run, and not the unit's present one: whatever else it says does not matter."""
+    match document:
+        case {"run": {"run_id": str(run)}}:
+            return run != item.run_id
+    return False

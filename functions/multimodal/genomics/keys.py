@@ -96,12 +96,12 @@ def _key(kind: KeyKind, dataset: str, unit: Unit | None = None, problem: str = "
 def _ignored_or_refused(dataset: str, name: str, rule: str) -> UploadKey:
     if is_companion(name) or is_ignorable(name):
         return _key(KeyKind.IGNORED, dataset)
-    return _key(KeyKind.REFUSED, dataset, problem=rule)
+    return _key(KeyKind.REJECTED, dataset, problem=rule)
 
 
 def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
     if not is_case_name(case):
-        return _key(KeyKind.REFUSED, dataset, problem=_CASE_RULE)
+        return _key(KeyKind.REJECTED, dataset, problem=_CASE_RULE)
     unit = case_unit(dataset, case)
     if path == [MARKER_NAME]:
         return _key(KeyKind.MARKER, dataset, unit)
@@ -112,7 +112,7 @@ def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
 
 def _checked_reads(dataset: str, unit: Unit, path: list[str]) -> UploadKey:
     if not has_safe_parts("/".join(path)):
-        return _key(KeyKind.REFUSED, dataset, problem=_NAME_RULE)
+        return _key(KeyKind.REJECTED, dataset, problem=_NAME_RULE)
     return _key(KeyKind.OBJECT, dataset, unit)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
-from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, Record
-from multimodal.features.record import fit
+from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, Record, fit
 from multimodal.genomics.assays import pin_assay
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.expression import PanelValues, panel_values

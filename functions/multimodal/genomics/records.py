@@ -6,14 +6,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, FeatureGroupSpec, Record
-from multimodal.features.record import fit, uploaded_at
+from multimodal.features.group import (
+    EVENT_TIME,
+    EVENT_TIME_SOURCE,
+    RECORD_ID,
+    UPLOAD_TIME,
+    FeatureGroupSpec,
+    Record,
+    fit,
+    parse_document,
+    uploaded_at,
+)
 from multimodal.genomics.assays import pin_assay
 from multimodal.genomics.config import GenomicsConfig, MatrixConfig, genomics_config
 from multimodal.genomics.expression import PanelValues, gene_ids, panel_values, read_tpm
 from multimodal.genomics.references import manifest_key, transcripts_key
 from multimodal.genomics.schema import ASSAY, rna_group
-from multimodal.imaging.records import parse_document
 from multimodal.ledger.errors import BadInputError, Reason, RetryableError
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Unit

@@ -106,7 +106,7 @@ def folder_listing(unit: Unit, found: Iterable[StoredObject], raw_bucket: str) -
         lanes=tuple(_with_uris(pairing.lanes, f"s3://{raw_bucket}/{unit.folder}")),
         pairing=pairing,
         others=len(everything.objects) - len(reads),
-        refused=tuple(key for key, kind in kinds.items() if kind is KeyKind.REFUSED),
+        refused=tuple(key for key, kind in kinds.items() if kind is KeyKind.REJECTED),
     )
 
 

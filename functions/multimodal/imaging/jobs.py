@@ -1,4 +1,4 @@
-"""The objects that describe a run and its jobs: where they lie and what they hold."""
+"""Processing jobs of a run: which units share one, and the documents that describe it."""
 
 import hashlib
 import math
@@ -13,7 +13,6 @@ from multimodal.ledger.unit import Unit
 
 MAX_JOB_ATTEMPTS = 2
 """A job that fails for the machine's or the program's fault is run once more under the next name."""
-
 
 STUDY_SECONDS = 900
 """The longest a study may take in the radiomics job (its own limit); a job gets as much for each, and once more."""
@@ -36,9 +35,9 @@ def unit_of(planned: PlannedUnit) -> Unit:
 
 
 def manifest_document(raw_bucket: str, listings: Sequence[Listing]) -> list[Any]:
-    """Return a SageMaker ``ManifestFile``: a prefix object, then keys relative to it.
+    """Return a SageMaker `ManifestFile`: a prefix object, then keys relative to it.
 
-    Exact keys are listed, so that ``R01-1`` never takes the objects of ``R01-10``.
+    Exact keys are listed, so that `R01-1` never takes the objects of `R01-10`.
     Source: Amazon SageMaker API reference, S3DataSource / S3DataType.
     """
     prefix = "imaging/"
@@ -59,7 +58,7 @@ def job_document(
     listings: Mapping[str, Listing],
     datasets: Mapping[str, ImagingConfig],
 ) -> dict[str, Any]:
-    """Return ``job.json``: what the container is told of its units (``job.schema.json``)."""
+    """Return `job.json`: what the container is told of its units (`job.schema.json`)."""
     names = sorted({u.dataset for u in planned})
     return {
         "schema": 1,
@@ -84,7 +83,7 @@ def _job_unit(planned: PlannedUnit, listing: Listing) -> dict[str, Any]:
 
 
 def map_item(run: str, planned: Sequence[PlannedUnit], settings: JobSettings, attempt: int = 1) -> dict[str, Any]:
-    """Return one element of ``jobs.json``: everything ``CreateProcessingJob`` needs for this job."""
+    """Return one element of `jobs.json`: everything `CreateProcessingJob` needs for this job."""
     identity, paths, bucket = job_id(planned, settings.image_uri), RunPaths(run), settings.processed_bucket
     return {
         "run_id": run,
@@ -110,12 +109,9 @@ def next_attempt(item: Mapping[str, Any]) -> dict[str, Any] | None:
 
 GIB = 1024**3
 
-
 MAX_UNITS_PER_JOB = 20
 
-
 MAX_BYTES_PER_JOB = 20 * GIB
-
 
 VOLUME_FACTOR = 3
 """A job's volume holds its input, the unpacked input of zips and the results."""
@@ -125,7 +121,7 @@ def pack(units: Sequence[PlannedUnit], concurrency: int) -> list[list[PlannedUni
     """Share units out to jobs.
 
     A job costs minutes to start, so there are no more jobs than can run at once unless a job would hold more than
-    :data:`MAX_UNITS_PER_JOB` units or :data:`MAX_BYTES_PER_JOB` bytes. Largest units go first, each to the job with
+    `MAX_UNITS_PER_JOB` units or `MAX_BYTES_PER_JOB` bytes. Largest units go first, each to the job with
     the fewest bytes, so that jobs end together (longest-processing-time rule, Graham 1969).
 
     Parameters
@@ -172,14 +168,14 @@ def _bytes(job: Sequence[PlannedUnit]) -> int:
 
 
 def volume_gb(units: Sequence[PlannedUnit], minimum_gb: int) -> int:
-    """Size of the job's volume in GB: :data:`VOLUME_FACTOR` times its input, at least ``minimum_gb``."""
+    """Size of the job's volume in GB: `VOLUME_FACTOR` times its input, at least `minimum_gb`."""
     return max(minimum_gb, math.ceil(VOLUME_FACTOR * _bytes(units) / GIB))
 
 
 def job_id(units: Sequence[PlannedUnit], image: str) -> str:
     """Name of a job's content: the same units, content versions, attempts and image give the same name.
 
-    The name keeps to SageMaker's ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`` and holds nothing of the patient.
+    The name keeps to SageMaker's `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}` and holds nothing of the patient.
     """
     lines = [f"{u.unit_id}\t{u.content_version}\t{u.attempt}\n" for u in sorted(units, key=lambda u: u.unit_id)]
     digest = hashlib.sha256("".join([image, "\n", *lines]).encode()).hexdigest()

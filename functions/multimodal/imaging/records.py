@@ -1,14 +1,12 @@
-"""Results into Feature Store records: ``features.json``, and what fits any group."""
+"""`features.json` as a record of the dataset's imaging group."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 from multimodal.features.group import (
     EVENT_TIME,
+    EVENT_TIME_PATTERN,
     EVENT_TIME_SOURCE,
     RECORD_ID,
     UPLOAD_TIME,
@@ -16,9 +14,13 @@ from multimodal.features.group import (
     FeatureType,
     Record,
     check_group,
+    fit,
+    of_type,
+    parse_document,
+    uploaded_at,
 )
-from multimodal.features.record import EVENT_TIME_PATTERN, fit, uploaded_at
 from multimodal.imaging.config import ImagingConfig, ParameterContract, imaging_config, load_contract
+from multimodal.imaging.documents import FeaturesDocument
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Unit
@@ -32,13 +34,13 @@ def build_record(
     Parameters
     ----------
     document : mapping
-        A valid ``features.json``.
+        A valid `features.json`.
     unit : Unit
         The study it belongs to; its subject is the record id.
     spec : FeatureGroupSpec
         The group the record must fit.
     source_uri : str
-        S3 URI of ``features.json``, where every ROI and every reason for a missing value is.
+        S3 URI of `features.json`, where every ROI and every reason for a missing value is.
     uploaded_at : str
         Event time to fall back on when the scan carries no date: when the study's first object arrived.
 
@@ -50,7 +52,7 @@ def build_record(
     Raises
     ------
     BadInputError
-        ``FEATURES_INVALID`` when a value does not fit the group.
+        `FEATURES_INVALID` when a value does not fit the group.
     """
     values = {**_identity(document, unit, uploaded_at), **_measurements(document), **_origin(document, unit)}
     values["source_uri"] = source_uri
@@ -109,114 +111,21 @@ def _origin(document: Mapping[str, Any], unit: Unit) -> dict[str, Any]:
     }
 
 
-class _Open(BaseModel):
-    """A newer job may say more; what is read here must be right."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class _Roi(_Open):
-    label: str | None
-    source: str
-    primary: bool
-    voxels: int
-    slices: int
-    volume_ml: float
-    features: dict[str, float | int | None]
-
-
-class _Acquisition(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    manufacturer: str | None
-    model: str | None
-    kernel: str | None
-    kvp: float | int | None
-    contrast: str | None
-    pixel_spacing_mm: Annotated[list[float | int], Field(min_length=2, max_length=2)] | None
-    slice_spacing_mm: float | int | None
-    slice_thickness_mm: float | int | None
-
-
-class _Provenance(_Open):
-    params_hash: str
-    input_hash: str
-    versions: dict[str, str]
-
-
-class FeaturesDocument(_Open):
-    """The parts of ``features.json`` that the record is made from."""
-
-    acquired_at: str | None
-    rois: list[_Roi]
-    acquisition: _Acquisition
-    qc: dict[str, Any]
-    provenance: _Provenance
-
-    @classmethod
-    def parse(cls, text: str | None) -> Mapping[str, Any]:
-        """Return the parsed document.
-
-        Raises
-        ------
-        BadInputError
-            ``FEATURES_INVALID``, naming the first field that is wrong.
-        """
-        return parse_document(cls, text, "features.json")
-
-
-def parse_document(model: type[BaseModel], text: str | None, name: str) -> Mapping[str, Any]:
-    """Return a parsed document of which ``model`` names what must be right.
-
-    Raises
-    ------
-    BadInputError
-        ``FEATURES_INVALID``, naming the first field that is wrong.
-    """
-    try:
-        document = json.loads(text or "")
-        model.model_validate(document)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not valid at {where}: {first['msg']}") from error
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(Reason.FEATURES_INVALID, f"{name} is not JSON") from error
-    return dict(document)
-
-
-LEADING: tuple[tuple[str, FeatureType], ...] = (
-    (RECORD_ID, FeatureType.STRING),
-    (EVENT_TIME, FeatureType.STRING),
-    (EVENT_TIME_SOURCE, FeatureType.STRING),
-    ("study_uid", FeatureType.STRING),
-    ("series_uid", FeatureType.STRING),
-    ("roi_label", FeatureType.STRING),
-    ("roi_source", FeatureType.STRING),
-    ("roi_count", FeatureType.INTEGRAL),
-    ("roi_voxels", FeatureType.INTEGRAL),
-    ("roi_slices", FeatureType.INTEGRAL),
-    ("volume_ml", FeatureType.FRACTIONAL),
+LEADING = (
+    *of_type(FeatureType.STRING, RECORD_ID, EVENT_TIME, EVENT_TIME_SOURCE),
+    *of_type(FeatureType.STRING, "study_uid", "series_uid", "roi_label", "roi_source"),
+    *of_type(FeatureType.INTEGRAL, "roi_count", "roi_voxels", "roi_slices"),
+    *of_type(FeatureType.FRACTIONAL, "volume_ml"),
 )
 
-
-TRAILING: tuple[tuple[str, FeatureType], ...] = (
-    ("manufacturer", FeatureType.STRING),
-    ("model", FeatureType.STRING),
-    ("kernel", FeatureType.STRING),
-    ("kvp", FeatureType.FRACTIONAL),
-    ("contrast", FeatureType.STRING),
-    ("pixel_spacing_x_mm", FeatureType.FRACTIONAL),
-    ("pixel_spacing_y_mm", FeatureType.FRACTIONAL),
-    ("slice_spacing_mm", FeatureType.FRACTIONAL),
-    ("slice_thickness_mm", FeatureType.FRACTIONAL),
-    ("qc_status", FeatureType.STRING),
-    ("qc_warnings", FeatureType.STRING),
-    ("params_hash", FeatureType.STRING),
-    ("input_hash", FeatureType.STRING),
-    ("radiomics_job_version", FeatureType.STRING),
-    ("pyradiomics_version", FeatureType.STRING),
-    ("source_uri", FeatureType.STRING),
-    ("correlation_id", FeatureType.STRING),
+TRAILING = (
+    *of_type(FeatureType.STRING, "manufacturer", "model", "kernel"),
+    *of_type(FeatureType.FRACTIONAL, "kvp"),
+    *of_type(FeatureType.STRING, "contrast"),
+    *of_type(FeatureType.FRACTIONAL, "pixel_spacing_x_mm", "pixel_spacing_y_mm"),
+    *of_type(FeatureType.FRACTIONAL, "slice_spacing_mm", "slice_thickness_mm"),
+    *of_type(FeatureType.STRING, "qc_status", "qc_warnings", "params_hash", "input_hash"),
+    *of_type(FeatureType.STRING, "radiomics_job_version", "pyradiomics_version", "source_uri", "correlation_id"),
 )
 
 
@@ -229,7 +138,7 @@ def imaging_group(stack: str, dataset: str, config: ImagingConfig, params: Param
         When a name is not one that Feature Store takes; the message names it.
     """
     name = f"{stack}-{dataset}-imaging-v{config.group_version}"
-    values = tuple((feature, FeatureType.FRACTIONAL) for feature in params.features)
+    values = of_type(FeatureType.FRACTIONAL, *params.features)
     spec = FeatureGroupSpec(name, (*LEADING, *values, *TRAILING))
     check_group(spec)
     return spec
@@ -237,21 +146,14 @@ def imaging_group(stack: str, dataset: str, config: ImagingConfig, params: Param
 
 @dataclass(frozen=True)
 class ImagingRecords:
-    """Records of `features.json`.
-
-    Parameters
-    ----------
-    ports : Ports
-    stack : str
-        Stack name, the first part of a group's name.
-    """
+    """Records of `features.json`; `stack` is the first part of a group's name."""
 
     ports: Ports
     stack: str
 
     def parse(self, text: str | None) -> Mapping[str, Any]:
-        """Return the parsed ``features.json``."""
-        return FeaturesDocument.parse(text)
+        """Return the parsed `features.json`."""
+        return parse_document(FeaturesDocument, text, "features.json")
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the imaging group and the study's record."""

@@ -1,4 +1,4 @@
-"""When is a study complete? Decided from a listing and a clock, never from events."""
+"""Uploads of CT studies: what a key means, what belongs to a study, and when it is complete."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -24,7 +24,7 @@ from multimodal.ledger.listing import (
     quarantine_unknown_dataset,
 )
 from multimodal.ledger.ports import Ledger, ObjectStore
-from multimodal.ledger.unit import LedgerItem, Status, Unit
+from multimodal.ledger.unit import LedgerItem, Unit
 from multimodal.ledger.upload_key import (
     MARKER_NAME,
     KeyKind,
@@ -37,7 +37,7 @@ from multimodal.ledger.upload_key import (
 
 
 def decide(
-    item: LedgerItem, listing: Listing, promised: int | None, timeouts: CompletionTimeouts, now: int
+    item: LedgerItem, listing: Listing, declared: int | None, timeouts: CompletionTimeouts, now: int
 ) -> Decision:
     """Decide whether the listed objects are the whole study.
 
@@ -49,38 +49,38 @@ def decide(
         The unit's ledger item; its arrival times are used.
     listing : Listing
         What S3 lists now.
-    promised : int or None
+    declared : int or None
         The marker's number, when there is a marker.
     timeouts : CompletionTimeouts
         Quiet period and limit.
     now : int
         Epoch seconds.
     """
-    refusal = refuse(item.unit, listing)
-    if refusal is not None:
-        return refusal
+    invalid = quarantine_invalid(item.unit, listing)
+    if invalid is not None:
+        return invalid
     if listing.archives_of(item.unit):
         return Complete()
     limit, quiet_at = deadlines(item, timeouts)
     if not listing.objects:
         return Wait(limit) if listing.marker and now < limit else quarantine_removed()
-    if promised is not None and not item.rerun_requested:
-        return decide_by_marker(len(listing.objects), promised, limit, now)
+    if declared is not None and not item.rerun_requested:
+        return decide_by_marker(len(listing.objects), declared, limit, now)
     return Complete() if now >= quiet_at else Wait(quiet_at)
 
 
-def refuse(unit: Unit, listing: Listing) -> Quarantine | None:
-    """Refuse objects that no job could be given, whatever their number and age."""
+def quarantine_invalid(unit: Unit, listing: Listing) -> Quarantine | None:
+    """Quarantine objects that no job could be given, whatever their number and age."""
     if len(listing.objects) > MAX_OBJECTS:
         message = f"more than {MAX_OBJECTS} objects in one study; expected imaging/<dataset>/<subject>/<study>/…"
         return Quarantine(Reason.INPUT_TOO_LARGE, message, {"objects_at_least": len(listing.objects)})
     if listing.archives_of(unit) + listing.holds_folder_of(unit) > 1:
         message = "the study is there more than once, as a folder and as a .zip or as two of them; remove all but one"
         return Quarantine(Reason.AMBIGUOUS_UPLOAD, f"{message}, then retry", {"objects": len(listing.objects)})
-    return quarantine_archived(listing) or _refuse_keys(unit, [o.key for o in listing.objects])
+    return quarantine_archived(listing) or _quarantine_keys(unit, [o.key for o in listing.objects])
 
 
-def _refuse_keys(unit: Unit, keys: list[str]) -> Quarantine | None:
+def _quarantine_keys(unit: Unit, keys: list[str]) -> Quarantine | None:
     """One key that is no file name would fail the download of every study in its job."""
     known = set(keys)
     wrong = [
@@ -108,12 +108,12 @@ def parse_imaging_key(segments: list[str]) -> UploadKey:
         case [_subject, _study, name] if name == MARKER_NAME:
             return UploadKey(KeyKind.MARKER, dataset, Unit(dataset, rest[0], rest[1]))
         case [_subject, study, _, *_] if _is_archive(study):
-            return UploadKey(KeyKind.REFUSED, dataset, problem=_ZIP_FOLDER_RULE)
+            return UploadKey(KeyKind.REJECTED, dataset, problem=_ZIP_FOLDER_RULE)
         case [subject, study, _, *_]:
             return UploadKey(KeyKind.OBJECT, dataset, Unit(dataset, subject, study))
     if is_companion(segments[-1]):
         return UploadKey(KeyKind.IGNORED, dataset)
-    return UploadKey(KeyKind.REFUSED, dataset, problem=_LAYOUT_RULE)
+    return UploadKey(KeyKind.REJECTED, dataset, problem=_LAYOUT_RULE)
 
 
 def _is_archive(name: str) -> bool:
@@ -121,7 +121,6 @@ def _is_archive(name: str) -> bool:
 
 
 _ZIP_FOLDER_RULE = "a study's folder is named like a zip; rename it and upload again"
-
 
 _LAYOUT_RULE = (
     "the object is not inside a study; expected imaging/<dataset>/<subject>/<study>/… or "
@@ -177,7 +176,7 @@ def list_study(raw: ObjectStore, unit: Unit) -> Listing:
 
 
 def studies_of(raw: ObjectStore, dataset: str, subject: str) -> list[Unit]:
-    """Return the studies that lie under a subject's folder, whether as folders or as zips."""
+    """Return the studies under a subject's folder, whether as folders or as zips."""
     prefix = f"imaging/{dataset}/{subject}/"
     folders, objects = raw.folders(prefix)
     keys = [f"{prefix}{name}/object" for name in folders] + [prefix + name for name in objects]
@@ -186,12 +185,7 @@ def studies_of(raw: ObjectStore, dataset: str, subject: str) -> list[Unit]:
     return list(dict.fromkeys(u for u in units if u is not None))
 
 
-def note_subject_without_study(ledger: Ledger, dataset: str, subject: str) -> None:
-    """Make a wish that names an unknown subject visible in the ledger."""
+def record_subject_without_study(ledger: Ledger, dataset: str, subject: str) -> None:
+    """Make a request that names an unknown subject visible in the ledger."""
     message = f"nothing is uploaded under imaging/{dataset}/{subject[:128]}/; check the subject key and the dataset"
-    changes = {
-        "status": Status.QUARANTINED.value,
-        "reason_code": Reason.SUBJECT_HAS_NO_STUDY.value,
-        "reason_message": message,
-    }
-    ledger.record_invalid_upload(Unit(dataset, subject[:128], "-"), changes)
+    ledger.record_invalid_upload(Unit(dataset, subject[:128], "-"), Reason.SUBJECT_HAS_NO_STUDY.value, message)

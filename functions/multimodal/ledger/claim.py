@@ -12,7 +12,7 @@ from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_check
 from multimodal.observability import Metric, logger
 
 LEASE_SECONDS = 900
-"""How long a claim holds before `sweep` asks what became of it. A run still at work gets another lease."""
+"""How long a claim holds before `sweep` asks whether its run still exists. A run still at work gets another lease."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def load_section(name: str, section: str, model: TypeAdapter[T], folder: Path = 
     model : TypeAdapter
         What the section must hold.
     folder : Path
-        Where the files lie.
+        Folder of the files.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def validated(path: Path, model: TypeAdapter[T], document: object, *at: str) -> 
 
 
 def check_name(path: Path, header: DatasetHeader) -> None:
-    """Refuse a file that names another dataset than its file name does."""
+    """Reject a file that names another dataset than its file name does."""
     if header.name != path.stem:
         raise ConfigurationError(f"{path.name} names its dataset {header.name!r}; file name and name must be equal")
 

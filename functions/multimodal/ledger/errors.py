@@ -1,8 +1,8 @@
-"""The two kinds of failure.
+"""The two kinds of failure, and the reason codes that the ledger itself gives a unit.
 
-Everything the project raises on purpose derives from :class:`MultimodalError` and is either worth another try
-(:class:`RetryableError`) or the input's fault (:class:`BadInputError`). Step Functions matches these names in
-its ``Retry`` and ``Catch``; queue consumers report only retryable failures back to SQS.
+Everything the project raises on purpose derives from `MultimodalError` and is either worth another try
+(`RetryableError`) or the input's fault (`BadInputError`). Step Functions matches these names in
+its `Retry` and `Catch`; queue consumers report only retryable failures back to SQS.
 """
 
 from enum import StrEnum
@@ -22,7 +22,7 @@ class BadInputError(MultimodalError):
     Parameters
     ----------
     reason_code : str
-        One of :class:`multimodal.ledger.errors.Reason`, or a code the radiomics job wrote.
+        One of `Reason`, or a code the radiomics job wrote.
     message : str
         What is wrong and what to do about it. Never holds a patient identifier beyond the subject key.
     details : dict, optional

@@ -48,15 +48,7 @@ class ReadyUnit:
 
 @dataclass(frozen=True)
 class UnitEvaluator:
-    """Evaluates one unit and moves it in the ledger.
-
-    Parameters
-    ----------
-    ports : Ports
-    timeouts : CompletionTimeouts
-    rules_of : callable
-        Unit → the rules for its kind.
-    """
+    """Evaluates one unit by the rules for its kind and moves it in the ledger."""
 
     ports: Ports
     timeouts: CompletionTimeouts

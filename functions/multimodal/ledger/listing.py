@@ -14,13 +14,12 @@ from multimodal.ledger.upload_key import MARKER_NAME
 MAX_OBJECTS = 20_000
 """Most objects of one study; a whole download uploaded one level too deep has more."""
 
-
 CONTENT_VERSION_LENGTH = 16
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The data objects of a unit, sorted by key, and whether a marker lies beside them."""
+    """The data objects of a unit, sorted by key, and the marker beside them, if any."""
 
     objects: tuple[StoredObject, ...]
     marker: StoredObject | None = None
@@ -182,16 +181,16 @@ def deadlines(item: LedgerItem, timeouts: CompletionTimeouts) -> tuple[int, int]
 
 
 def quarantine_archived(listing: Listing) -> Quarantine | None:
-    """Refuse objects that must be restored before anybody can read them."""
+    """Quarantine objects that must be restored before they can be read."""
     archived = sum(o.archived for o in listing.objects)
     if not archived:
         return None
-    message = "objects lie in an archive storage class; restore them, then retry"
+    message = "objects are in an archive storage class; restore them, then retry"
     return Quarantine(Reason.OBJECTS_ARCHIVED, message, {"objects": archived})
 
 
 def quarantine_removed() -> Quarantine:
-    """Refuse a unit of which nothing is left."""
+    """Quarantine a unit whose objects are gone."""
     return Quarantine(Reason.UPLOAD_REMOVED, "the objects are gone; upload them again", {})
 
 
@@ -206,7 +205,7 @@ def decide_by_marker(found: int, declared: int, limit: int, now: int) -> Decisio
 
 
 def quarantine_unknown_dataset(unit: Unit) -> Quarantine:
-    """Refuse a unit for whose dataset nothing is configured."""
+    """Quarantine a unit whose dataset has no configuration for its modality."""
     message = (
         f"no {unit.modality} configuration for dataset {unit.dataset!r} is deployed; add functions/datasets/"
         f"{unit.dataset}.yaml, name it in DatasetNames, deploy, then retry"

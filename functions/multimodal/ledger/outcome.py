@@ -39,7 +39,7 @@ def outcome_of(
     Parameters
     ----------
     features, rejection : mapping or None
-        The final result (`features.json`, `run.json`) and `rejection.json` as they lie in ProcessedBucket, from
+        The final result (`features.json`, `run.json`) and `rejection.json` as they are in ProcessedBucket, from
         whichever run.
     run_id : str or None
         The run whose results count.
@@ -73,14 +73,12 @@ def outcome_line(job_name: str, statuses: Counter[Status | None]) -> str:
 
 INGEST_RECHECK_SECONDS = 900
 
-
 _METRICS = {
     Status.PROCESSED: Metric.UNITS_PROCESSED,
     Status.QUARANTINED: Metric.UNITS_QUARANTINED,
     Status.FAILED: Metric.UNITS_FAILED,
     Status.COMPLETED: Metric.UNITS_COMPLETED,
 }
-
 
 _TIMES = {
     Status.PROCESSED: "processed_at",
@@ -89,7 +87,6 @@ _TIMES = {
     Status.COMPLETED: "completed_at",
 }
 
-
 _COUNTED = {
     "rows": Metric.ROWS_READ,
     "rejected_rows": Metric.ROWS_REJECTED,
@@ -97,7 +94,6 @@ _COUNTED = {
     "held": Metric.TABLES_HELD,
 }
 """Counts of a table that are metrics too."""
-
 
 _TRIES = 5
 

@@ -28,7 +28,9 @@ class Ledger(Protocol):
     def request_rerun(self, unit: Unit, requested_at: int, due_at: int) -> bool:
         """Request another run of the unit; return False when this or a later request is already recorded."""
 
-    def record_invalid_upload(self, unit: Unit, changes: Changes) -> None:
+    def record_invalid_upload(
+        self, unit: Unit, reason: str, message: str, details: Mapping[str, Any] | None = None
+    ) -> None:
         """Record an upload that no run can take (a rejected key, a subject without a study)."""
 
     def get(self, unit_id: str) -> LedgerItem | None:

@@ -190,7 +190,7 @@ class LedgerItem:
 
 
 def unit_of_result(key: str) -> Unit | None:
-    """Return the unit whose final result lies at a key of ProcessedBucket, or None when it is something else."""
+    """Return the unit whose final result a key of ProcessedBucket holds, or None when it is something else."""
     match key.split("/"):
         case ["imaging", dataset, subject, study, _]:
             unit = Unit(dataset, subject, study)
@@ -202,7 +202,7 @@ def unit_of_result(key: str) -> Unit | None:
 
 
 STEP_SECONDS = 30
-"""Shortest step by which a check is put off, so that a slow upload does not rewrite the `due` index all the time."""
+"""Shortest delay of a check, so that a slow upload does not rewrite the `due` index all the time."""
 
 UNSCHEDULED: Mapping[str, None] = dict.fromkeys(("due_at", "due_shard", "open_since", "waiting_since"))
 """Ledger changes that remove a unit from the `due` index."""

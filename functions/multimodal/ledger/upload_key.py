@@ -9,28 +9,15 @@ from multimodal.ledger.unit import Modality, Unit
 
 MARKER_NAME = "_COMPLETE.json"
 
-
 MAX_SEGMENT_BYTES = 255
 """Longest part of a key: jobs download objects to files of that name."""
 
-
 _COMPANION_SUFFIXES = {
-    ".csv",
-    ".tsv",
-    ".json",
-    ".txt",
-    ".md",
-    ".tcia",
-    ".xlsx",
-    ".xls",
-    ".pdf",
-    ".html",
-    ".xml",
+    *(".csv", ".tsv", ".json", ".txt", ".md", ".tcia", ".xlsx"),
+    *(".xls", ".pdf", ".html", ".xml"),
 }
 
-
 _COMPANION_NAMES = {"license", "readme", ".ds_store", "thumbs.db"}
-
 
 SEGMENT_RULE = (
     "a part of the key is empty, '.' or '..', longer than 255 bytes, or holds '#', a backslash or a control "
@@ -47,12 +34,12 @@ class KeyKind(StrEnum):
     COHORT = "cohort"
     TABLE = "table"
     IGNORED = "ignored"
-    REFUSED = "refused"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
 class UploadKey:
-    """A parsed key: its kind, the dataset it names, the unit it belongs to and, if refused, why."""
+    """A parsed key: its kind, the dataset it names, the unit it belongs to and, if rejected, why."""
 
     kind: KeyKind
     dataset: str = ""
@@ -69,7 +56,7 @@ def is_safe_segment(segment: str) -> bool:
 
 
 def safe_dataset(segments: list[str]) -> str:
-    """Return the dataset of a key's segments, or ``-`` when it has none that can be written down."""
+    """Return the dataset of a key's segments, or `-` when it has none that can be written down."""
     return segments[1] if len(segments) > 1 and is_safe_segment(segments[1]) else "-"
 
 
@@ -80,10 +67,10 @@ def is_companion(name: str) -> bool:
 
 
 def parse_segments(key: str, parse: Callable[[list[str]], UploadKey]) -> UploadKey:
-    """Parse a key whose parts are all safe; folder markers are ignored, other keys refused."""
+    """Parse a key whose parts are all safe; folder markers are ignored, other keys rejected."""
     if key.endswith("/"):
         return UploadKey(KeyKind.IGNORED)
     segments = key.split("/")
     if not all(is_safe_segment(s) for s in segments[1:]):
-        return UploadKey(KeyKind.REFUSED, safe_dataset(segments), problem=SEGMENT_RULE, modality=segments[0])
+        return UploadKey(KeyKind.REJECTED, safe_dataset(segments), problem=SEGMENT_RULE, modality=segments[0])
     return parse(segments)

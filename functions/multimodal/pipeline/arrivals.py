@@ -1,4 +1,4 @@
-"""Uploads into ledger items: events say where to look, and nothing more."""
+"""Uploads as ledger items: events name keys, and the objects themselves are listed when a unit is evaluated."""
 
 import json
 from collections import Counter
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from multimodal.clinical.keys import REFUSED_SUBJECT, parse_clinical_key
 from multimodal.genomics.keys import REFUSED_CASE, is_sheet, parse_genomics_key
-from multimodal.imaging.uploads import COHORT_NAME, note_subject_without_study, parse_imaging_key, studies_of
+from multimodal.imaging.uploads import COHORT_NAME, parse_imaging_key, record_subject_without_study, studies_of
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, RetryableError
 from multimodal.ledger.ports import Ports
-from multimodal.ledger.unit import Modality, Status, Unit, case_unit
+from multimodal.ledger.unit import Modality, Unit, case_unit
 from multimodal.ledger.upload_key import (
     KeyKind,
     UploadKey,
@@ -41,14 +41,7 @@ class _Folded:
 
 @dataclass(frozen=True)
 class ArrivalRegistrar:
-    """Folds a batch of uploads per unit, then writes once per unit.
-
-    Parameters
-    ----------
-    ports : Ports
-    quiet_period : int
-        In seconds.
-    """
+    """Folds a batch of uploads per unit, then writes once per unit; `quiet_period` is in seconds."""
 
     ports: Ports
     quiet_period: int
@@ -65,8 +58,8 @@ class ArrivalRegistrar:
         failed: set[str] = set()
         for folded in self._fold(parsed):
             failed |= self._try_record(folded)
-        for unit, refused in self._refused(parsed).items():
-            self._note_refused(unit, refused)
+        for unit, rejected in self._rejected(parsed).items():
+            self._record_rejected(unit, rejected)
         for upload, parsed_key in parsed:
             if parsed_key.kind is KeyKind.COHORT:
                 failed |= self._try_cohort(upload, parsed_key.dataset)
@@ -78,7 +71,7 @@ class ArrivalRegistrar:
         for metric, value in (
             (Metric.OBJECTS_RECEIVED, taken),
             (Metric.OBJECTS_IGNORED, counts[KeyKind.IGNORED]),
-            (Metric.OBJECTS_REFUSED, counts[KeyKind.REFUSED]),
+            (Metric.OBJECTS_REFUSED, counts[KeyKind.REJECTED]),
         ):
             if value:
                 self.ports.metrics.count(metric, value, modality)
@@ -112,32 +105,27 @@ class ArrivalRegistrar:
         )
         return set()
 
-    def _refused(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[Unit, list[tuple[str, str]]]:
-        refused: dict[Unit, list[tuple[str, str]]] = {}
+    def _rejected(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[Unit, list[tuple[str, str]]]:
+        rejected: dict[Unit, list[tuple[str, str]]] = {}
         for upload, key in parsed:
-            if key.kind is KeyKind.REFUSED:
-                refused.setdefault(_note_unit(key), []).append((upload.key, key.problem))
-        return refused
+            if key.kind is KeyKind.REJECTED:
+                rejected.setdefault(_unit_of_rejected(key), []).append((upload.key, key.problem))
+        return rejected
 
-    def _note_refused(self, unit: Unit, refused: Sequence[tuple[str, str]]) -> None:
-        example, problem = refused[0]
-        logger().warning("keys refused", dataset=unit.dataset, objects=len(refused), reason=problem)
-        self.ports.ledger.record_invalid_upload(
-            unit,
-            {
-                "status": Status.QUARANTINED.value,
-                "reason_code": Reason.KEY_NOT_ACCEPTED.value,
-                "reason_message": problem,
-                "reason_details": {"example_key": example[:300], "objects_in_batch": len(refused)},
-            },
-        )
+    def _record_rejected(self, unit: Unit, rejected: Sequence[tuple[str, str]]) -> None:
+        example, problem = rejected[0]
+        logger().warning("keys rejected", dataset=unit.dataset, objects=len(rejected), reason=problem)
+        details = {"example_key": example[:300], "objects_in_batch": len(rejected)}
+        self.ports.ledger.record_invalid_upload(unit, Reason.KEY_NOT_ACCEPTED.value, problem, details)
 
     def _try_cohort(self, upload: Upload, dataset: str) -> set[str]:
         try:
             subjects = self._read_cohort(upload.key)
             list(self.ports.parallel_map(lambda s: self._request_subject(dataset, s, upload.event_time), subjects))
         except BadInputError as error:
-            self._note_bad_cohort(dataset, error)
+            logger().warning("cohort file rejected", dataset=dataset, reason=error.message)
+            unit = Unit(dataset, "-", "cohort-file")
+            self.ports.ledger.record_invalid_upload(unit, error.reason_code, error.message)
         except (RetryableError, ConfigurationError) as error:
             logger().warning("cohort not registered, will be delivered again", dataset=dataset, reason=str(error))
             return {upload.message_id}
@@ -157,23 +145,13 @@ class ArrivalRegistrar:
     def _request_subject(self, dataset: str, subject: str, requested_at: int) -> None:
         studies = studies_of(self.ports.raw, dataset, subject)
         if not studies:
-            note_subject_without_study(self.ports.ledger, dataset, subject)
+            record_subject_without_study(self.ports.ledger, dataset, subject)
         for unit in studies:
             self.ports.ledger.request_rerun(unit, requested_at, self.ports.clock())
 
-    def _note_bad_cohort(self, dataset: str, error: BadInputError) -> None:
-        logger().warning("cohort file refused", dataset=dataset, reason=error.message)
-        unit = Unit(dataset, "-", "cohort-file")
-        changes = {
-            "status": Status.QUARANTINED.value,
-            "reason_code": error.reason_code,
-            "reason_message": error.message,
-        }
-        self.ports.ledger.record_invalid_upload(unit, changes)
 
-
-def _note_unit(key: UploadKey) -> Unit:
-    """Return the unit that stands for the refused keys of a dataset."""
+def _unit_of_rejected(key: UploadKey) -> Unit:
+    """Return the unit that stands for the rejected keys of a dataset."""
     dataset = key.dataset or "-"
     if key.modality == Modality.GENOMICS:
         return case_unit(dataset, REFUSED_CASE)
@@ -193,7 +171,7 @@ def parse_key(key: str) -> UploadKey:
     Returns
     -------
     UploadKey
-        ``REFUSED`` carries the problem in words; ``IGNORED`` is a folder marker or a companion file that downloads
+        `REJECTED` carries the problem; `IGNORED` is a folder marker or a companion file that downloads
         bring along (a licence, a metadata table).
 
     Examples
@@ -212,4 +190,4 @@ def _parse_by_modality(segments: list[str]) -> UploadKey:
             return parse_genomics_key(segments)
         case Modality.CLINICAL:
             return parse_clinical_key(segments)
-    return UploadKey(KeyKind.REFUSED, problem="the key starts with none of imaging/, genomics/ and clinical/")
+    return UploadKey(KeyKind.REJECTED, problem="the key starts with none of imaging/, genomics/ and clinical/")

@@ -1,14 +1,21 @@
-"""The check of a whole dataset file, for deployment and for drafts: all sections at once, and no unknown one."""
+"""The check of a whole dataset file, and the feature groups that it asks for, at deploy time."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from pydantic import ConfigDict, TypeAdapter, model_validator
 
 from multimodal.clinical.lint import UsableConfig
+from multimodal.clinical.schema import clinical_groups
+from multimodal.features.group import FeatureGroups, FeatureGroupSpec, plan_additions
 from multimodal.genomics.config import GenomicsConfig
-from multimodal.imaging.config import ImagingConfig
+from multimodal.genomics.schema import rna_group
+from multimodal.imaging.config import ImagingConfig, ParameterContract
+from multimodal.imaging.records import imaging_group
 from multimodal.ledger.dataset_file import DATASETS, DatasetHeader, check_name, parse_file, stamp_of, validated
+from multimodal.observability import logger
 
 
 class DatasetConfig(DatasetHeader):
@@ -42,3 +49,45 @@ def load_dataset(name: str, folder: Path = DATASETS) -> DatasetConfig:
     config = validated(path, _WHOLE_FILE, parse_file(path, stamp_of(path)))
     check_name(path, config)
     return config
+
+
+@dataclass(frozen=True)
+class FeatureGroupDeployer:
+    """Creates groups that are missing and adds the features that existing ones lack; removes nothing, ever."""
+
+    groups: FeatureGroups
+    datasets: Callable[[str], DatasetConfig]
+    contracts: Callable[[str], ParameterContract]
+
+    def deploy(self, stack: str, dataset_names: Sequence[str]) -> list[str]:
+        """Make the groups of every dataset so; return their names.
+
+        All specifications are made and compared before the first change, so that a configuration that cannot be
+        deployed changes nothing.
+
+        Raises
+        ------
+        ConfigurationError
+            When a configuration asks for what Feature Store cannot do.
+        """
+        specs = [spec for name in dataset_names for spec in self._specs(stack, name)]
+        current = {spec.name: self.groups.definitions(spec.name) for spec in specs}
+        additions = {s.name: plan_additions(s, found) for s in specs if (found := current[s.name]) is not None}
+        for spec in specs:
+            if spec.name not in additions:
+                self.groups.create(spec)
+            elif additions[spec.name]:
+                self.groups.add(spec.name, additions[spec.name])
+            logger().info("feature group is as configured", group=spec.name, features=len(spec.features))
+        return [spec.name for spec in specs]
+
+    def _specs(self, stack: str, dataset: str) -> list[FeatureGroupSpec]:
+        config = self.datasets(dataset)
+        specs = []
+        if config.imaging is not None:
+            specs.append(imaging_group(stack, dataset, config.imaging, self.contracts(config.imaging.params)))
+        if config.genomics is not None:
+            specs.append(rna_group(stack, dataset, config.genomics))
+        if config.clinical is not None:
+            specs.extend(clinical_groups(stack, dataset, config.clinical))
+        return specs

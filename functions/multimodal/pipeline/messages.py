@@ -13,7 +13,7 @@ from multimodal.pipeline.arrivals import Upload
 
 
 def object_created(record: Mapping[str, Any]) -> Upload:
-    """Return the upload that an SQS record of an EventBridge ``Object Created`` event tells of.
+    """Return the upload that an SQS record of an EventBridge `Object Created` event reports.
 
     EventBridge carries the raw key; only direct S3 notifications URL-encode it. Source: Amazon S3 User Guide,
     "EventBridge events".
@@ -39,7 +39,7 @@ def parsed_uploads(event: Mapping[str, Any]) -> tuple[list[Upload], set[str]]:
         try:
             uploads.append(object_created(record))
         except BadInputError as error:
-            logger().error("message refused", reason=error.message)
+            logger().error("message rejected", reason=error.message)
             failed.add(str(record["messageId"]))
     return uploads, failed
 
@@ -50,5 +50,5 @@ def partial_failure(message_ids: Iterable[str]) -> dict[str, list[dict[str, str]
 
 
 def time_is_left(context: LambdaContext, reserve_ms: int = 90_000) -> Callable[[], bool]:
-    """Return a question: is there time for more, keeping ``reserve_ms`` for what must follow?"""
+    """Return a question: is there time for more, keeping `reserve_ms` for what must follow?"""
     return lambda: context.get_remaining_time_in_millis() > reserve_ms

@@ -16,9 +16,9 @@ MAX_CHECKS = 2000
 """Most units checked in one round; the rest are still due in the next."""
 
 MAX_LOST_RUNS = 3
-"""A unit whose run vanished without a result this often is FAILED and waits for a person."""
+"""A unit whose run vanished without a result this often is FAILED and needs an operator."""
 
-PUT_OFF_SECONDS = 900
+POSTPONE_SECONDS = 900
 """A unit whose check failed is checked again after this long."""
 
 
@@ -32,17 +32,7 @@ class _Check:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One round over the units whose check is due.
-
-    Parameters
-    ----------
-    ports : Ports
-    evaluator : UnitEvaluator
-    recorder : OutcomeRecorder
-        Records the outcome of a unit whose run is gone.
-    starters : mapping
-        Pipeline of units → what starts them.
-    """
+    """One round over the units whose check is due; `starters` has what starts the units of each pipeline."""
 
     ports: Ports
     evaluator: UnitEvaluator
@@ -84,16 +74,16 @@ class Sweep:
         try:
             item = self.ports.ledger.get(unit_id)
             return _Check(self._check_unit(item) if item else None)
-        except Exception as error:  # noqa: BLE001 – logged, metered, put off, and raised if no check succeeds
-            return self._put_off(unit_id, error)
+        except Exception as error:  # noqa: BLE001 – logged, counted, postponed, and raised if no check succeeds
+            return self._postpone(unit_id, error)
 
-    def _put_off(self, unit_id: str, error: Exception) -> _Check:
+    def _postpone(self, unit_id: str, error: Exception) -> _Check:
         logger().error("evaluation failed", error=type(error).__name__, reason=str(error)[:500])
         self.ports.metrics.count(Metric.EVALUATIONS_FAILED, modality=_modality_of(unit_id))
         with suppress(RetryableError):
             item = self.ports.ledger.get(unit_id)
             if item is not None:
-                self.ports.ledger.update(item, schedule_check(item.unit, self.ports.clock() + PUT_OFF_SECONDS))
+                self.ports.ledger.update(item, schedule_check(item.unit, self.ports.clock() + POSTPONE_SECONDS))
         return _Check(failed=True)
 
     def _check_unit(self, item: LedgerItem) -> ReadyUnit | None:
@@ -103,7 +93,7 @@ class Sweep:
         return None
 
     def _check_lease(self, item: LedgerItem) -> None:
-        """Ask what became of a claim: still held, run still at work, or lost."""
+        """Check a claim: still held, run still at work, or lost."""
         now = self.ports.clock()
         if item.lease_until > now:
             self.ports.ledger.update(item, schedule_check(item.unit, item.lease_until))

@@ -61,9 +61,22 @@ class FakeLedger:
         self._store(replace(item, rerun_requested_at=requested_at, due_at=due_at, open_since=item.open_since or due_at))
         return True
 
-    def record_invalid_upload(self, unit: Unit, changes: Mapping[str, Any]) -> None:
+    def record_invalid_upload(
+        self, unit: Unit, reason: str, message: str, details: Mapping[str, Any] | None = None
+    ) -> None:
         item = self.items.get(unit.unit_id) or LedgerItem(unit, Status.QUARANTINED)
-        self._store(self._changed(item, {**changes, "kind": "note"}))
+        self._store(
+            self._changed(
+                item,
+                {
+                    "status": "QUARANTINED",
+                    "reason_code": reason,
+                    "reason_message": message,
+                    "reason_details": details,
+                    "kind": "note",
+                },
+            )
+        )
 
     def get(self, unit_id: str) -> LedgerItem | None:
         return self.items.get(unit_id)

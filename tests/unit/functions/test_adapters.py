@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from multimodal.aws.batch import QueueJobs
+from multimodal.aws.jobs import QueueJobs
 from multimodal.aws.ledger import DynamoDbLedger
 from multimodal.ledger.errors import ConfigurationError, RetryableError
 from multimodal.ledger.unit import Status, Unit, case_unit

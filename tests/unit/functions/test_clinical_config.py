@@ -13,8 +13,7 @@ from multimodal.clinical.schema import clinical_groups, definitions, group_specs
 from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.imaging.config import load_contract
 from multimodal.ledger.errors import ConfigurationError
-from multimodal.pipeline.dataset import load_dataset
-from multimodal.pipeline.groups import FeatureGroupDeployer
+from multimodal.pipeline.dataset import FeatureGroupDeployer, load_dataset
 from tests.unit.functions.clinical_small import SMALL, raw, small, with_column
 from tests.unit.functions.fakes import FakeFeatureStore
 

@@ -22,25 +22,25 @@ from tests.unit.functions.world import DATASET, World
         ("clinical/d/~$a.xlsx", KeyKind.IGNORED, None),
         ("clinical/d/.DS_Store", KeyKind.IGNORED, None),
         ("clinical/d/", KeyKind.IGNORED, None),
-        ("clinical/d/a.xlsx", KeyKind.REFUSED, None),
-        ("clinical/d/a.xls", KeyKind.REFUSED, None),
-        ("clinical/d/a.csv.gz", KeyKind.REFUSED, None),
-        ("clinical/d/a.zip", KeyKind.REFUSED, None),
-        ("clinical/d/a.txt", KeyKind.REFUSED, None),
-        ("clinical/d/a.parquet", KeyKind.REFUSED, None),
-        ("clinical/d/a", KeyKind.REFUSED, None),
-        ("clinical/a.csv", KeyKind.REFUSED, None),
-        ("clinical/d/../a.csv", KeyKind.REFUSED, None),
-        ("clinical/d/a#b.csv", KeyKind.REFUSED, None),
-        ("clinical/d/a\nb.csv", KeyKind.REFUSED, None),
-        ("other/d/a.csv", KeyKind.REFUSED, None),
+        ("clinical/d/a.xlsx", KeyKind.REJECTED, None),
+        ("clinical/d/a.xls", KeyKind.REJECTED, None),
+        ("clinical/d/a.csv.gz", KeyKind.REJECTED, None),
+        ("clinical/d/a.zip", KeyKind.REJECTED, None),
+        ("clinical/d/a.txt", KeyKind.REJECTED, None),
+        ("clinical/d/a.parquet", KeyKind.REJECTED, None),
+        ("clinical/d/a", KeyKind.REJECTED, None),
+        ("clinical/a.csv", KeyKind.REJECTED, None),
+        ("clinical/d/../a.csv", KeyKind.REJECTED, None),
+        ("clinical/d/a#b.csv", KeyKind.REJECTED, None),
+        ("clinical/d/a\nb.csv", KeyKind.REJECTED, None),
+        ("other/d/a.csv", KeyKind.REJECTED, None),
     ],
 )
 def test_every_key_under_clinical_has_a_meaning(key: str, kind: KeyKind, file: str | None) -> None:
     parsed = parse_key(key)
     assert parsed.kind is kind, parsed.problem
     assert (parsed.unit.subject if parsed.unit else None) == file
-    assert parsed.kind is not KeyKind.REFUSED or len(parsed.problem) > 20
+    assert parsed.kind is not KeyKind.REJECTED or len(parsed.problem) > 20
     assert parsed.unit is None or (parsed.unit.table_key, parsed.unit.is_table) == (key, True)
 
 
@@ -48,8 +48,9 @@ def test_spreadsheets_are_told_what_to_do() -> None:
     assert "save the sheet as CSV" in parse_key("clinical/d/a.xlsx").problem
 
 
-def test_a_refused_key_is_a_note_of_its_dataset_and_its_name_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
-    world = World()
+def test_a_refused_key_is_a_note_of_its_dataset_and_its_name_is_not_logged(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     world.upload(f"clinical/{DATASET}/Jane Doe.xlsx", f"clinical/{DATASET}/Jane Doe.csv")
     item = world.ledger.get(f"clinical#{DATASET}#-refused-keys")
     assert item is not None
@@ -59,8 +60,7 @@ def test_a_refused_key_is_a_note_of_its_dataset_and_its_name_is_not_logged(capsy
     assert world.metrics.of["clinical"]["ObjectsRefused"] == 1
 
 
-def test_a_matrix_of_a_dataset_without_one_is_refused_with_what_to_add() -> None:
-    world = World()
+def test_a_matrix_of_a_dataset_without_one_is_refused_with_what_to_add(world: World) -> None:
     world.upload(f"genomics/{DATASET}/expression.csv", body=b"case,CD44\nA,1\n")
     world.tick(1)
     unit = Unit(DATASET, "-expression", "", "genomics")

@@ -5,13 +5,12 @@ from typing import Any
 import pytest
 import yaml
 
-from multimodal.features.group import FeatureGroupSpec, FeatureType, check_group, plan_change
+from multimodal.features.group import FeatureGroupSpec, FeatureType, check_group, plan_additions
 from multimodal.imaging.config import ParameterContract, imaging_config, load_contract
 from multimodal.imaging.records import imaging_group
 from multimodal.ledger.errors import ConfigurationError
 from multimodal.ledger.unit import Status
-from multimodal.pipeline.dataset import DatasetConfig, load_dataset
-from multimodal.pipeline.groups import FeatureGroupDeployer
+from multimodal.pipeline.dataset import DatasetConfig, FeatureGroupDeployer, load_dataset
 from tests.unit.functions.fakes import FakeFeatureStore
 from tests.unit.functions.world import DATASET, QUIET, World, features_document, slices
 
@@ -65,8 +64,7 @@ def test_second_delivery_and_equal_rerun_write_nothing() -> None:
     assert world.item().status is Status.COMPLETED
 
 
-def test_features_may_arrive_before_the_jobs_end_is_recorded() -> None:
-    world = World()
+def test_features_may_arrive_before_the_jobs_end_is_recorded(world: World) -> None:
     world.upload(*slices(3))
     run = world.sweep_until_run()
     job = world.jobs(run)[0]
@@ -123,8 +121,7 @@ def test_document_that_does_not_fit_is_quarantined_with_the_field(path: tuple[An
     assert world.features.records == []
 
 
-def test_features_without_a_unit_are_left_alone() -> None:
-    world = World()
+def test_features_without_a_unit_are_left_alone(world: World) -> None:
     world.processed.write_json(world.features_key(), features_document())
     world.ingest(world.features_key())
     assert world.features.records == []
@@ -154,21 +151,21 @@ def test_groups_are_created_then_grown_and_never_shrunk() -> None:
         assert store.calls == ([call] if call else [])
 
 
-def test_change_of_type_is_refused_and_says_what_to_do() -> None:
+def test_change_of_type_is_rejected_and_says_what_to_do() -> None:
     spec = FeatureGroupSpec("g", (("x", FeatureType.STRING),))
     with pytest.raises(ConfigurationError, match="raise group_version"):
-        plan_change(spec, [{"FeatureName": "x", "FeatureType": "Fractional"}])
+        plan_additions(spec, [{"FeatureName": "x", "FeatureType": "Fractional"}])
 
 
 @pytest.mark.parametrize(
     "names", [("a.b",), ("write_time",), ("A", "a"), ("x" * 65,), tuple(f"f{i}" for i in range(2501))]
 )
-def test_names_that_feature_store_or_athena_would_not_take_are_refused(names: tuple[str, ...]) -> None:
+def test_names_that_feature_store_or_athena_would_not_take_are_rejected(names: tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError):
         check_group(FeatureGroupSpec("g", tuple((n, FeatureType.STRING) for n in names)))
 
 
-def test_a_name_made_too_long_by_its_separators_is_refused_and_says_what_to_shorten() -> None:
+def test_a_name_made_too_long_by_its_separators_is_rejected_and_says_what_to_shorten() -> None:
     name = "a-stack-" + "x" * 35 + "-clinical-baseline-v1"
     assert len(name) == 64
     check_group(FeatureGroupSpec(name, ()))

@@ -226,35 +226,35 @@ def test_fastq_list_has_dragens_columns_and_a_read_group_for_each_lane() -> None
         ("genomics/d/R01-023/report.html", KeyKind.IGNORED, None),
         ("genomics/d/LICENSE", KeyKind.IGNORED, None),
         ("genomics/d/R01-023/", KeyKind.IGNORED, None),
-        ("genomics/d/R01-023/S_R1.fastq", KeyKind.REFUSED, None),
-        ("genomics/d/R01-023/S.bam", KeyKind.REFUSED, None),
-        ("genomics/d/R01-023/-o_R1.fastq.gz", KeyKind.REFUSED, None),
-        ("genomics/d/R01-023/a b_R1.fastq.gz", KeyKind.REFUSED, None),
-        ("genomics/d/R01-023/a,b_R1.fastq.gz", KeyKind.REFUSED, None),
-        ('genomics/d/R01-023/a"b_R1.fastq.gz', KeyKind.REFUSED, None),
-        ("genomics/d/R01-023/$(x)_R1.fastq.gz", KeyKind.REFUSED, None),
-        ("genomics/d/../R01-023/S_R1.fastq.gz", KeyKind.REFUSED, None),
-        ("genomics/d/-R01/S_R1.fastq.gz", KeyKind.REFUSED, None),
-        ("genomics/d/R01 023/S_R1.fastq.gz", KeyKind.REFUSED, None),
-        ("genomics/d/R01-023\n/S_R1.fastq.gz", KeyKind.REFUSED, None),
-        (f"genomics/d/{'R' * 42}/S_R1.fastq.gz", KeyKind.REFUSED, None),
-        ("genomics/d/stray.vcf", KeyKind.REFUSED, None),
+        ("genomics/d/R01-023/S_R1.fastq", KeyKind.REJECTED, None),
+        ("genomics/d/R01-023/S.bam", KeyKind.REJECTED, None),
+        ("genomics/d/R01-023/-o_R1.fastq.gz", KeyKind.REJECTED, None),
+        ("genomics/d/R01-023/a b_R1.fastq.gz", KeyKind.REJECTED, None),
+        ("genomics/d/R01-023/a,b_R1.fastq.gz", KeyKind.REJECTED, None),
+        ('genomics/d/R01-023/a"b_R1.fastq.gz', KeyKind.REJECTED, None),
+        ("genomics/d/R01-023/$(x)_R1.fastq.gz", KeyKind.REJECTED, None),
+        ("genomics/d/../R01-023/S_R1.fastq.gz", KeyKind.REJECTED, None),
+        ("genomics/d/-R01/S_R1.fastq.gz", KeyKind.REJECTED, None),
+        ("genomics/d/R01 023/S_R1.fastq.gz", KeyKind.REJECTED, None),
+        ("genomics/d/R01-023\n/S_R1.fastq.gz", KeyKind.REJECTED, None),
+        (f"genomics/d/{'R' * 42}/S_R1.fastq.gz", KeyKind.REJECTED, None),
+        ("genomics/d/stray.vcf", KeyKind.REJECTED, None),
         ("genomics/_references/human/genome.fa.gz", KeyKind.OBJECT, "human"),
         ("genomics/_references/human/annotation.gtf", KeyKind.OBJECT, "human"),
         ("genomics/_references/human/transcripts.tsv", KeyKind.OBJECT, "human"),
         ("genomics/_references/human/reference.json", KeyKind.OBJECT, "human"),
         ("genomics/_references/human/README", KeyKind.IGNORED, None),
-        ("genomics/_references/human/genome.2bit", KeyKind.REFUSED, None),
-        ("genomics/_references/human/deep/genome.fa", KeyKind.REFUSED, None),
-        ("genomics/_references/genome.fa", KeyKind.REFUSED, None),
-        ("genomics/_references/-x/genome.fa", KeyKind.REFUSED, None),
+        ("genomics/_references/human/genome.2bit", KeyKind.REJECTED, None),
+        ("genomics/_references/human/deep/genome.fa", KeyKind.REJECTED, None),
+        ("genomics/_references/genome.fa", KeyKind.REJECTED, None),
+        ("genomics/_references/-x/genome.fa", KeyKind.REJECTED, None),
     ],
 )
 def test_every_key_under_genomics_has_a_meaning(key: str, kind: KeyKind, case: str | None) -> None:
     parsed = parse_key(key)
     assert parsed.kind is kind, parsed.problem
     assert (parsed.unit.subject if parsed.unit else None) == case
-    assert parsed.kind is not KeyKind.REFUSED or len(parsed.problem) > 20
+    assert parsed.kind is not KeyKind.REJECTED or len(parsed.problem) > 20
 
 
 def test_units_of_both_modalities_have_addresses_of_their_own() -> None:

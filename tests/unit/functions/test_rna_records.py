@@ -15,8 +15,7 @@ from multimodal.imaging.config import load_contract
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.ledger.outcome import INGEST_RECHECK_SECONDS
 from multimodal.ledger.unit import Status
-from multimodal.pipeline.dataset import load_dataset
-from multimodal.pipeline.groups import FeatureGroupDeployer
+from multimodal.pipeline.dataset import FeatureGroupDeployer, load_dataset
 from tests.unit.functions.fakes import FakeFeatureStore
 from tests.unit.functions.world import DATASET, RnaWorld, reads, run_document
 

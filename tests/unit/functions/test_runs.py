@@ -21,8 +21,7 @@ def _started(world: World, subjects: int = 3) -> str:
     return world.sweep_until_run()
 
 
-def test_manifest_lists_exactly_the_units_objects() -> None:
-    world = World()
+def test_manifest_lists_exactly_the_units_objects(world: World) -> None:
     world.upload(*slices(2, subject="R01-1"), *slices(2, subject="R01-10"))
     run = world.sweep_until_run()
     jobs = world.jobs(run)
@@ -34,8 +33,7 @@ def test_manifest_lists_exactly_the_units_objects() -> None:
     ]
 
 
-def test_job_names_keep_to_sagemakers_pattern_and_hold_no_subject() -> None:
-    world = World()
+def test_job_names_keep_to_sagemakers_pattern_and_hold_no_subject(world: World) -> None:
     job = world.jobs(_started(world, 1))[0]
     assert job["job_name"] == job["job_id"] + "-1"
     assert "R01" not in job["job_name"]
@@ -76,8 +74,7 @@ def test_concurrency_is_what_other_runs_leave() -> None:
     assert full.plan("exec", {"run_id": _started(full)})["concurrency"] == 1
 
 
-def test_one_bad_study_does_not_hide_and_does_not_stop_the_others() -> None:
-    world = World()
+def test_one_bad_study_does_not_hide_and_does_not_stop_the_others(world: World) -> None:
     run = _started(world)
     jobs = world.jobs(run)
     world.run_job(jobs[0])
@@ -91,16 +88,14 @@ def test_one_bad_study_does_not_hide_and_does_not_stop_the_others() -> None:
     assert world.item("R01-003").status is Status.PROCESSED
 
 
-def test_run_in_which_all_is_well_succeeds() -> None:
-    world = World()
+def test_run_in_which_all_is_well_succeeds(world: World) -> None:
     run = _started(world)
     for job in world.jobs(run):
         assert world.run_job(job)["decision"] == "done"
     assert world.summarize(run)["status"] == "SUCCEEDED"
 
 
-def test_failed_job_gets_another_name_then_fails_its_units() -> None:
-    world = World()
+def test_failed_job_gets_another_name_then_fails_its_units(world: World) -> None:
     job = world.jobs(_started(world, 1))[0]
     first = world.record_job(job, {"status": "Failed", "reason": "host lost"})
     assert (first["decision"], first["job"]["job_name"]) == ("retry", job["job_id"] + "-2")
@@ -109,24 +104,21 @@ def test_failed_job_gets_another_name_then_fails_its_units() -> None:
     assert (world.item().status, world.item().reason_code) == (Status.FAILED, "JOB_FAILED")
 
 
-def test_failed_job_whose_results_are_all_there_is_not_run_again() -> None:
-    world = World()
+def test_failed_job_whose_results_are_all_there_is_not_run_again(world: World) -> None:
     job = world.jobs(_started(world, 1))[0]
     world.run_job(job)
     assert world.record_job(job, {"status": "Failed", "reason": "late"})["decision"] == "done"
     assert world.item().status is Status.PROCESSED
 
 
-def test_completed_job_without_a_result_is_a_failure_and_says_so() -> None:
-    world = World()
+def test_completed_job_without_a_result_is_a_failure_and_says_so(world: World) -> None:
     run = _started(world, 1)
     world.record_job(world.jobs(run)[0], {"status": "Completed", "reason": ""})
     assert world.item().reason_code == "RESULT_MISSING"
     assert world.summarize(run)["status"] == "FAILED"
 
 
-def test_result_of_an_earlier_run_does_not_count() -> None:
-    world = World()
+def test_result_of_an_earlier_run_does_not_count(world: World) -> None:
     job = world.jobs(_started(world, 1))[0]
     world.run_job(job, rejection_document())
     world.clock.advance(10)
@@ -139,8 +131,7 @@ def test_result_of_an_earlier_run_does_not_count() -> None:
     assert world.item().reason_code == "RESULT_MISSING", "the old rejection.json is still there and is not this run's"
 
 
-def test_incomplete_study_waits_for_the_rest_and_is_quarantined_after_the_limit() -> None:
-    world = World()
+def test_incomplete_study_waits_for_the_rest_and_is_quarantined_after_the_limit(world: World) -> None:
     run = _started(world, 1)
     world.run_job(world.jobs(run)[0], rejection_document("INCOMPLETE_STUDY"))
     assert (world.item().status, world.item().reason_code) == (Status.RECEIVING, "INCOMPLETE_STUDY")
@@ -150,8 +141,7 @@ def test_incomplete_study_waits_for_the_rest_and_is_quarantined_after_the_limit(
     assert (world.item().status, world.item().reason_code) == (Status.QUARANTINED, "INCOMPLETE_STUDY")
 
 
-def test_incomplete_study_runs_again_when_the_rest_arrives() -> None:
-    world = World()
+def test_incomplete_study_runs_again_when_the_rest_arrives(world: World) -> None:
     run = _started(world, 1)
     world.run_job(world.jobs(run)[0], rejection_document("INCOMPLETE_STUDY"))
     world.tick(30)
@@ -161,16 +151,14 @@ def test_incomplete_study_runs_again_when_the_rest_arrives() -> None:
     assert world.item().objects == 4
 
 
-def test_running_execution_keeps_its_claim() -> None:
-    world = World()
+def test_running_execution_keeps_its_claim(world: World) -> None:
     run = _started(world, 1)
     for _ in range(4):
         assert world.tick(LEASE_SECONDS + 1)["run_id"] is None
     assert (world.item().status, world.item().run_id) == (Status.PROCESSING, run)
 
 
-def test_lost_run_is_taken_back_a_few_times_then_failed() -> None:
-    world = World()
+def test_claim_of_a_lost_run_is_released_a_few_times_then_failed(world: World) -> None:
     _started(world, 1)
     for _ in range(MAX_LOST_RUNS - 1):
         world.runs.running.clear()
@@ -182,8 +170,7 @@ def test_lost_run_is_taken_back_a_few_times_then_failed() -> None:
     assert len(world.runs.started) == MAX_LOST_RUNS
 
 
-def test_lost_run_that_left_results_is_settled_from_them() -> None:
-    world = World()
+def test_lost_run_that_left_results_is_recorded_from_them(world: World) -> None:
     run = _started(world, 1)
     result = {**rejection_document(), "run": {"run_id": run, "job_id": "j", "content_version": "g"}}
     world.processed.write_json(world.item().unit.result_key("rejection.json"), result)
@@ -192,8 +179,7 @@ def test_lost_run_that_left_results_is_settled_from_them() -> None:
     assert (world.item().status, world.item().reason_code) == (Status.QUARANTINED, "UNREADABLE_DICOM")
 
 
-def test_round_that_runs_out_of_time_starts_what_it_has_and_leaves_the_rest_due() -> None:
-    world = World()
+def test_round_that_runs_out_of_time_starts_what_it_has_and_leaves_the_rest_due(world: World) -> None:
     for i in range(4):
         world.upload(*slices(1, subject=f"R01-{i}"))
     world.clock.advance(QUIET + 60)
@@ -202,8 +188,7 @@ def test_round_that_runs_out_of_time_starts_what_it_has_and_leaves_the_rest_due(
     assert world.tick()["started"] == 2
 
 
-def test_two_sweeps_cannot_claim_one_unit() -> None:
-    world = World()
+def test_two_sweeps_cannot_claim_one_unit(world: World) -> None:
     world.upload(*slices(2))
     world.clock.advance(QUIET + 60)
     item = world.item()
@@ -213,8 +198,7 @@ def test_two_sweeps_cannot_claim_one_unit() -> None:
     assert world.claims.claim("run-b", [ready]) == []
 
 
-def test_articles_input_runs_the_subjects_studies_and_names_those_without_any() -> None:
-    world = World()
+def test_articles_input_runs_the_subjects_studies_and_names_those_without_any(world: World) -> None:
     world.upload(*slices(2), *slices(2, study="9.9"), *slices(2, subject="R01-002"))
     world.clock.advance(QUIET)
     answer = world.plan("my-execution", {"Subject": ["R01-001", "R01-404"], "Dataset": DATASET, "extra": 1})
@@ -227,8 +211,7 @@ def test_articles_input_runs_the_subjects_studies_and_names_those_without_any() 
     assert "1 subjects without a study" in summary["cause"]
 
 
-def test_planning_again_after_a_crash_keeps_the_claims() -> None:
-    world = World()
+def test_planning_again_after_a_crash_keeps_the_claims(world: World) -> None:
     world.upload(*slices(2))
     world.clock.advance(QUIET)
     request = {"Subject": ["R01-001"], "Dataset": DATASET}
@@ -242,18 +225,17 @@ def test_planning_again_after_a_crash_keeps_the_claims() -> None:
     "request_",
     [{}, {"Subject": []}, {"Subject": "R01-001", "Dataset": "d"}, {"Subject": ["a"]}, {"Subject": [1], "Dataset": "d"}],
 )
-def test_request_that_says_nothing_is_refused_with_the_two_forms(request_: dict[str, Any]) -> None:
+def test_request_that_says_nothing_is_rejected_with_the_two_forms(request_: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError, match="run_id"):
         World().plan("e", request_)
 
 
-def test_run_without_a_plan_is_refused() -> None:
+def test_run_without_a_plan_is_rejected() -> None:
     with pytest.raises(InvalidRequestError, match="no plan"):
         World().plan("e", {"run_id": "run-unknown"})
 
 
-def test_retry_runs_only_that_unit_again() -> None:
-    world = World()
+def test_retry_runs_only_that_unit_again(world: World) -> None:
     run = _started(world, 2)
     for job in world.jobs(run):
         world.run_job(job, rejection_document())
@@ -264,8 +246,7 @@ def test_retry_runs_only_that_unit_again() -> None:
     assert [u["subject"] for u in plan["units"]] == ["R01-001"]
 
 
-def test_sweep_measures_what_waits_and_how_long() -> None:
-    world = World()
+def test_sweep_measures_what_waits_and_how_long(world: World) -> None:
     world.upload(*slices(1))
     world.tick(100)
     assert world.metrics.values["UnitsIncomplete"] == 1
@@ -285,8 +266,7 @@ def test_articles_request_that_starts_nothing_is_no_success(dataset: str, image:
     assert f"1 {reason}, 1 not started" in summary["cause"]
 
 
-def test_study_that_is_still_arriving_is_not_half_run_by_a_request() -> None:
-    world = World()
+def test_study_that_is_still_arriving_is_not_half_run_by_a_request(world: World) -> None:
     world.upload(*slices(2))
     world.plan("e", {"Subject": ["R01-001"], "Dataset": DATASET})
     assert world.summarize("e")["status"] == "FAILED"
@@ -299,8 +279,7 @@ def test_jobs_with_many_studies_get_the_time_they_may_need() -> None:
     assert sum(j["time_limit_seconds"] for j in world.jobs(run)) >= 10 * 900
 
 
-def test_unit_that_cannot_be_checked_does_not_stop_the_round() -> None:
-    world = World()
+def test_unit_that_cannot_be_checked_does_not_stop_the_round(world: World) -> None:
     world.upload(*slices(1, subject="R01-001"), *slices(1, subject="R01-002"))
     good = world.raw.objects_under
 

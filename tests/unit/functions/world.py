@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from multimodal.features.group import RecordMaker
 from multimodal.features.ingest import FeatureIngest
-from multimodal.features.record import RecordMaker
 from multimodal.genomics.config import genomics_config
 from multimodal.genomics.jobs import JobStarter, RnaJobSettings
 from multimodal.genomics.matrix import MatrixTables
@@ -14,9 +14,8 @@ from multimodal.genomics.record_outcome import BatchJobRecorder
 from multimodal.genomics.records import RnaRecords
 from multimodal.imaging.config import load_contract
 from multimodal.imaging.jobs import JobSettings
-from multimodal.imaging.plan import RunPlanner, StudyStarter, SubjectClaims
-from multimodal.imaging.record_outcome import JobRecorder, RunSummarizer
 from multimodal.imaging.records import ImagingRecords
+from multimodal.imaging.runs import JobRecorder, RunPlanner, RunSummarizer, StudyStarter, SubjectClaims
 from multimodal.imaging.uploads import ImagingRules
 from multimodal.ledger.claim import RunPaths, Starter, UnitClaims
 from multimodal.ledger.evaluate import Rules, UnitEvaluator

@@ -1,0 +1,110 @@
+"""Jobs and runs: SageMaker processing jobs in flight, executions of a state machine, AWS Batch jobs."""
+
+import json
+from collections.abc import Sequence
+
+import boto3
+from botocore.exceptions import ClientError
+
+from multimodal.aws.errors import code_of, translated
+
+JOB_NAME_PREFIX = "img-"
+
+
+class SageMakerJobs:
+    """`JobCounter` over the account's processing jobs.
+
+    Job names carry no stack, so another stack's imaging jobs count too: the account's quota is shared as well.
+    """
+
+    def __init__(self) -> None:
+        self._sagemaker = boto3.client("sagemaker")
+
+    def in_flight(self) -> int:
+        """Return how many imaging jobs are running."""
+        count = 0
+        with translated("list processing jobs"):
+            pages = self._sagemaker.get_paginator("list_processing_jobs").paginate(
+                NameContains=JOB_NAME_PREFIX, StatusEquals="InProgress"
+            )
+            for page in pages:
+                names = (job["ProcessingJobName"] for job in page["ProcessingJobSummaries"])
+                count += sum(name.startswith(JOB_NAME_PREFIX) for name in names)
+        return count
+
+
+class StepFunctionsRuns:
+    """`Runs` on one state machine."""
+
+    def __init__(self, state_machine_arn: str) -> None:
+        self._arn = state_machine_arn
+        self._sfn = boto3.client("stepfunctions")
+
+    def start(self, run_id: str) -> None:
+        """Start a run by name; a second start of the same name changes nothing."""
+        with translated("start a run"):
+            try:
+                self._sfn.start_execution(stateMachineArn=self._arn, name=run_id, input=json.dumps({"run_id": run_id}))
+            except ClientError as error:
+                if code_of(error) != "ExecutionAlreadyExists":
+                    raise
+
+    def is_running(self, run_id: str) -> bool:
+        """Return whether the run is still at work; False also when it never started."""
+        execution = self._arn.replace(":stateMachine:", ":execution:") + f":{run_id}"
+        with translated("describe a run"):
+            try:
+                answer = self._sfn.describe_execution(executionArn=execution)
+            except ClientError as error:
+                if code_of(error) == "ExecutionDoesNotExist":
+                    return False
+                raise
+        return answer["status"] in {"RUNNING", "PENDING_REDRIVE"}
+
+
+_ENDED = frozenset({"SUCCEEDED", "FAILED"})
+
+
+class QueueJobs:
+    """`BatchJobs` on one queue with one job definition.
+
+    Parameters
+    ----------
+    queue_arn, definition_arn : str
+        Where jobs go and what they are.
+    """
+
+    def __init__(self, queue_arn: str, definition_arn: str) -> None:
+        self._queue, self._definition = queue_arn, definition_arn
+        self._batch = boto3.client("batch")
+
+    def submit(self, name: str, command: Sequence[str]) -> None:
+        """Submit a job by name; a second submission of the same name changes nothing.
+
+        SubmitJob knows no uniqueness by name, so the queue is asked first. Whoever submits holds the unit's claim, so
+        nobody else submits this name meanwhile.
+        """
+        if self._statuses(name):
+            return
+        with translated("submit a job"):
+            self._batch.submit_job(
+                jobName=name,
+                jobQueue=self._queue,
+                jobDefinition=self._definition,
+                containerOverrides={"command": list(command)},
+            )
+
+    def is_running(self, name: str) -> bool:
+        """Return whether the job waits or runs; False also when it was never submitted."""
+        return any(status not in _ENDED for status in self._statuses(name))
+
+    def _statuses(self, name: str) -> list[str]:
+        """Return the status of every job of this name; a filter makes Batch list jobs of all statuses."""
+        found: list[str] = []
+        with translated("list jobs"):
+            pages = self._batch.get_paginator("list_jobs").paginate(
+                jobQueue=self._queue, filters=[{"name": "JOB_NAME", "values": [name]}]
+            )
+            for page in pages:
+                found += [j["status"] for j in page["jobSummaryList"] if j["jobName"] == name]
+        return found

@@ -1,0 +1,176 @@
+"""The documents that pass between the functions and the radiomics job; `make contracts` writes their JSON schemas.
+
+The models demand what both sides rely on. A newer job may say more.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class Document(BaseModel):
+    """A document, or a part of one: no conversions, additional properties are allowed."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class RunIdentity(Document):
+    """Null outside the pipeline. The only part that differs between two runs over the same input."""
+
+    run_id: str | None
+    job_id: str | None
+    content_version: str | None
+
+
+class Acquisition(Document):
+    """How the scan was made."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    manufacturer: str | None
+    model: str | None
+    kernel: str | None
+    kvp: float | None
+    contrast: str | None
+    pixel_spacing_mm: Annotated[
+        Annotated[list[float], Field(min_length=2, max_length=2)] | None,
+        Field(description="Distance of pixels along a row (x), then along a column (y), of the acquired image"),
+    ]
+    slice_spacing_mm: float | None
+    slice_thickness_mm: float | None
+
+
+class StudyQc(Document):
+    """Quality of a study that was measured."""
+
+    status: Literal["accept", "warn"]
+    warnings: list[str] = []
+
+
+class RoiQc(Document):
+    """Quality of a region; `refuse`: never the primary, no features."""
+
+    status: Literal["accept", "warn", "refuse"]
+    warnings: list[str]
+
+
+class Roi(Document):
+    """One region of interest and its features; `missing` says why a feature is null."""
+
+    label: str | None
+    source: Literal["SEG", "RTSTRUCT"]
+    source_uid: str | None = None
+    segment_number: int | None = None
+    primary: bool
+    voxels: PositiveInt
+    slices: PositiveInt
+    volume_ml: Annotated[float, Field(gt=0, description="Voxel count times voxel volume")]
+    qc: RoiQc | None = None
+    features: dict[str, float | None]
+    missing: dict[str, str]
+
+
+class Versions(BaseModel):
+    """Versions of the job and of what it computes with."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, str]
+
+    radiomics_job: str
+    pyradiomics: str
+    pydicom: str
+    dcmstack: str
+    nibabel: str
+    numpy: str
+    SimpleITK: str
+
+
+class Files(Document):
+    """Numbers of the files that were read."""
+
+    dicom: int
+    ignored: int
+
+
+class Provenance(Document):
+    """From what, with which settings and by which programs the features were computed."""
+
+    input_hash: Annotated[str, StringConstraints(min_length=16)]
+    params: str
+    params_hash: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    versions: Versions
+    files: Files
+
+
+class FeaturesDocument(Document):
+    """features.json: what the radiomics job measured in one study."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    subject: Text
+    study_uid: str | None
+    series_uid: Annotated[str | None, Field(description="CT series that was measured")]
+    acquired_at: Annotated[
+        Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")] | None,
+        Field(description="Acquisition time of the CT. DICOM times rarely carry a zone; those are written as if UTC."),
+    ]
+    acquired_at_source: str | None
+    run: RunIdentity
+    rois: Annotated[list[Roi], Field(min_length=1)]
+    acquisition: Acquisition
+    qc: StudyQc
+    provenance: Provenance
+
+
+class RejectionDocument(Document):
+    """rejection.json: why a study has no features."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    subject: str
+    run: RunIdentity
+    reason_code: Annotated[str, StringConstraints(pattern="^[A-Z][A-Z_]{2,40}$")]
+    message: Annotated[str, Field(min_length=10, description="What is wrong and what to do about it")]
+    details: dict[str, Any]
+
+
+class JobUnit(Document):
+    """One study of a processing job."""
+
+    unit_id: str
+    dataset: str
+    subject: str
+    study: str
+    path: Annotated[str, Field(description="Folder or .zip, relative to the input folder")]
+    content_version: str
+    surgery_date: Annotated[
+        Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None,
+        Field(description="When the tumour was resected, where known; on the (perhaps shifted) calendar of the scan"),
+    ] = None
+
+
+class RoiRule(Document):
+    """Which region of a dataset's studies is measured."""
+
+    label: str | None
+    property_code: str | None
+    policy: Literal["single", "union", "each", "largest"]
+
+
+class JobDataset(Document):
+    """The imaging section of a dataset, as far as the job needs it."""
+
+    params: str
+    roi: RoiRule
+
+
+class JobDocument(Document):
+    """job.json: the units of one processing job."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    job_id: Annotated[str, StringConstraints(pattern="^img-[0-9a-f]{12}$")]
+    run_id: Text
+    image: str
+    units: Annotated[list[JobUnit], Field(min_length=1)]
+    datasets: dict[str, JobDataset]

@@ -1,0 +1,35 @@
+"""What import-linter's contracts in pyproject.toml cannot say of the code's structure."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = ROOT / "functions"
+HANDLERS = sorted(FUNCTIONS.glob("*/app.py"))
+HANDLER_LINES, FILE_LINES = 20, 100
+"""A handler fits on half a screen; with its settings and its wiring, on two."""
+
+
+def name(path: Path) -> str:
+    """Return a short test id."""
+    return str(path.relative_to(FUNCTIONS))
+
+
+@pytest.mark.parametrize("path", HANDLERS, ids=name)
+def test_handlers_fit_on_half_a_screen(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    (handler,) = (n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef) and n.name == "handler")
+    assert (handler.end_lineno or 0) - handler.lineno < HANDLER_LINES
+    assert len(text.splitlines()) <= FILE_LINES
+
+
+@pytest.mark.parametrize("path", sorted(FUNCTIONS.rglob("*.py")), ids=name)
+def test_nothing_happens_at_import(path: Path) -> None:
+    """A module defines; it makes no client and reads no environment while it is imported."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            continue
+        called = [ast.unparse(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)]
+        assert not [c for c in called if c.startswith(("boto3.", "os.", "Logger", "Metrics"))]
