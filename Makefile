@@ -50,7 +50,7 @@ salmon:
 examples:
 	@$(call apt,ls /usr/share/doc/kallisto/test/reads_1.fastq.gz,kallisto-examples,the tests with its reads are left out)
 
-$(VENV)/.ready: requirements/dev.txt containers/radiomics/pyproject.toml containers/rnaseq/pyproject.toml
+$(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproject.toml containers/rnaseq/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …"; exit 1; }
 	@command -v cc gcc >/dev/null || { echo "A C compiler is needed (pyradiomics is compiled on installation)."; exit 1; }
@@ -58,7 +58,7 @@ $(VENV)/.ready: requirements/dev.txt containers/radiomics/pyproject.toml contain
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) $(INSTALL) requirements/dev.txt | $(PROGRESS)requirements/dev.txt
 	@echo "  building pyradiomics' extension and linking the jobs"
-	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics --editable containers/rnaseq
+	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics --editable containers/rnaseq --editable .
 	@touch $@
 
 .venv-emulator/.ready: requirements/emulator.txt
@@ -92,11 +92,11 @@ down: setup ## stop it and delete its uploads, ledger and features
 	@$(PY) -m local down
 
 status: setup ## what the ledger holds
-	@$(PY) -m local status
+	@$(VENV)/bin/multimodal status
 
 dataset: setup ## draft a dataset's file from a clinical table: CSV=path, and perhaps NAME=name
 	@test -n "$(CSV)" || { echo "Name the table: make dataset CSV=path/to/table.csv NAME=my_study"; exit 1; }
-	@PYTHONPATH=functions $(PY) -m cli.draft "$(CSV)" $(NAME)
+	@$(VENV)/bin/multimodal dataset "$(CSV)" $(if $(NAME),--name "$(NAME)")
 
 test: check unit e2e ## everything CI runs
 

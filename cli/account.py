@@ -16,9 +16,9 @@ import boto3
 from botocore.exceptions import ProfileNotFound
 
 from cli.errors import CommandError
+from cli.laptop import CLIENT_VARIABLES
 from cli.project import ROOT
 from cli.terminal import make_console, print_error
-from local.cloud.cloud import CLIENT_VARIABLES
 
 SAMCONFIG = ROOT / "samconfig.toml"
 

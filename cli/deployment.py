@@ -12,7 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cli.errors import CommandError
-from cli.project import PROGRAM
+from cli.laptop import Cloud, read_cloud
+from cli.project import PROGRAM, STACK, STATE
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -156,6 +157,32 @@ class Deployment:
     def feature_groups(self) -> list[str]:
         """Names of the stack's feature groups."""
         return [name for name in self.output("FeatureGroupNames").split(",") if name]
+
+
+def reach(stack: str = "") -> Deployment:
+    """Reach a stack of an account by name, or without one the laptop cloud of this clone.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the CloudFormation stack; boto3's usual chain gives credentials and region.
+
+    Raises
+    ------
+    CommandError
+        When no laptop cloud is running and no stack is named.
+    """
+    if stack:
+        return Deployment(stack, boto3.Session())
+    return connect(STACK, running_cloud().environment())
+
+
+def running_cloud() -> Cloud:
+    """Return the laptop cloud that runs in this clone; `CommandError` when none does."""
+    cloud = read_cloud(STATE)
+    if cloud is None:
+        raise CommandError("No laptop cloud is running.", hint="`make up` starts one; --stack NAME means one on AWS.")
+    return cloud
 
 
 def connect(stack: str, environment: Mapping[str, str]) -> Deployment:

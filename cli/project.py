@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -50,14 +49,5 @@ def shown(path: Path) -> str:
     return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
 
 
-def find_program() -> str:
-    """Return what the user types before a command's name: short when `python` is this interpreter."""
-    found = shutil.which("python")
-    if found and Path(found).absolute() == Path(sys.executable).absolute():
-        return "python -m local"
-    # Not resolved: an environment's interpreter is a link, and what it links to lacks the packages.
-    python = Path(sys.executable)
-    return f"{python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python} -m local"
-
-
-PROGRAM = find_program()
+PROGRAM = "multimodal"
+"""What the user types before a command's name."""

@@ -1,9 +1,10 @@
-"""Makes refused units READY again; the next sweep runs them, alone."""
+"""Requests re-runs of quarantined and failed units through the sweep function."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from botocore.exceptions import ClientError
 
@@ -11,6 +12,11 @@ from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.ledger import REFUSED_STATUSES, Unit, count_statuses
 from cli.project import PROGRAM
+
+_UNITS_PER_REQUEST = 200
+_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
+_BUSY_WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
+"""Seconds between tries: a sweep takes up to four minutes."""
 
 
 def select_units(units: Iterable[Unit], *, reason: str | None, unit: str | None, everything: bool) -> list[Unit]:
@@ -71,35 +77,35 @@ def _nothing_to_retry(units: list[Unit]) -> CommandError:
     return CommandError("There is nothing to retry.", hint=hint)
 
 
-def make_ready(deployment: Deployment, unit: Unit) -> bool:
-    """Ask for a refused unit to be run again.
+def request_reruns(deployment: Deployment, unit_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Ask the sweep function for another run of units; whoever may invoke it may retry.
 
     Returns
     -------
-    bool
-        False when somebody else moved the unit first.
+    dict
+        Unit ids by answer: `requested`, `already_requested`, `unknown`, `processing`.
     """
-    now = int(time.time())
-    try:
-        deployment.ledger.update_item(
-            Key={"unit_id": unit.unit_id},
-            UpdateExpression=(
-                "SET #status = :ready, rerun_requested_at = :now, due_at = :now, due_shard = :shard "
-                "REMOVE reason_code, reason_message, reason_details ADD version :one"
-            ),
-            ConditionExpression="#status IN (:quarantined, :failed)",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={
-                ":ready": "READY",
-                ":now": now,
-                ":shard": 0,
-                ":one": 1,
-                ":quarantined": "QUARANTINED",
-                ":failed": "FAILED",
-            },
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+    answers: dict[str, list[str]] = {}
+    for start in range(0, len(unit_ids), _UNITS_PER_REQUEST):
+        event = {"action": "rerun", "unit_ids": list(unit_ids[start : start + _UNITS_PER_REQUEST])}
+        for answer, ids in _invoke(deployment, event).items():
+            answers.setdefault(answer, []).extend(ids)
+    return answers
+
+
+def _invoke(deployment: Deployment, event: Mapping[str, object]) -> dict[str, list[str]]:
+    """Invoke the sweep function; it runs alone, so it may be busy for some minutes."""
+    name, payload = deployment.output("SweepFunctionName"), json.dumps(event).encode()
+    for wait in (*_BUSY_WAITS, None):
+        try:
+            answer = deployment.lambda_.invoke(FunctionName=name, Payload=payload)
+            break
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _THROTTLED or wait is None:
+                raise
+            time.sleep(wait)
+    text = answer["Payload"].read().decode(errors="replace")
+    if answer.get("FunctionError"):
+        raise CommandError("The sweep function failed; nothing more was requested.", details=text[:500])
+    found: dict[str, list[str]] = json.loads(text)
+    return found

@@ -1,26 +1,73 @@
-"""Entry point of `python -m local`."""
+"""The laptop's own commands, `python -m local up|down|demo`; `make` runs them."""
 
 import sys
+from pathlib import Path
+from typing import Annotated
 
 _INTERRUPTED = 130
 
 
-def run() -> int:
-    """Run the command line; before `make setup`, or on Ctrl-C while it is still loading, say so in a sentence."""
-    try:
-        from local.cli import main
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "local":
-            raise  # a fault of this project, not of the user's setup
-        text = "This Python lacks the project's packages: run `make setup`, then `.venv/bin/python -m local …`."
-        print(text, file=sys.stderr)
-        return 1
-    return main()
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; on Ctrl-C while it is still loading, say so in a sentence."""
+    import typer
+
+    from cli.errors import CommandError
+    from cli.laptop import CLIENT_VARIABLES, read_cloud
+    from cli.main import guarded
+    from cli.project import STATE
+    from cli.terminal import make_console, print_line
+    from local.cloud.cloud import CloudError, stop_cloud
+    from local.cloud.up import bring_up
+    from local.demo.demo import run_demo
+
+    app = typer.Typer(help="The whole system on this computer: a cloud, the deployed template, a demo.")
+
+    @app.command()
+    def up(
+        datasets: Annotated[
+            str, typer.Option(help="Datasets to deploy, a,b; not given: those of the last deployment.")
+        ] = "",
+    ) -> None:
+        """Start the cloud, deploy template.yaml to it and leave it running."""
+        bring_up(make_console(), [name for name in datasets.split(",") if name])
+
+    @app.command()
+    def down() -> None:
+        """Stop the cloud that `up` started and delete all that it holds."""
+        console = make_console()
+        if read_cloud(STATE):
+            print_line(console, "Stopping the cloud and deleting its uploads, ledger and features…")
+        if not stop_cloud(STATE):
+            print_line(console, "No cloud was running.")
+            return
+        print_line(console, "The cloud is stopped and its data deleted.")
+        print_line(console, "A shell that has the cloud's variables still points at it. There, run:", style="dim")
+        print_line(console, f"unset {' '.join(CLIENT_VARIABLES)}", style="dim")
+
+    @app.command()
+    def demo(data: Annotated[str, typer.Argument(help="DATA=DIR: your data, not made-up ones.")] = "") -> None:
+        """Show it all in a private cloud of its own, which is gone afterwards."""
+        folder = data.removeprefix("DATA=")
+        run_demo(make_console(), Path(folder) if folder else None)
+
+    def run() -> int:
+        try:
+            app(arguments, prog_name="python -m local", standalone_mode=False)
+        except CloudError as error:
+            message, _, details = str(error).partition("\n")
+            raise CommandError(message, details=details) from error
+        return 0
+
+    return guarded(run)
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(run())
+        sys.exit(main())
     except KeyboardInterrupt:
         print("\n  Interrupted.", file=sys.stderr)
         sys.exit(_INTERRUPTED)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in {"local", "cli"}:
+            raise  # a fault of this project, not of the user's set-up
+        sys.exit("This Python lacks the project's packages: run `make setup`, then use `make up`, `make demo`.")

@@ -19,21 +19,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from local.cloud.processes import command_line, exists, send_signal, session_members
+from cli.laptop import CHILDREN, REGION, Cloud, is_alive, is_ours, read_cloud, read_state
+from cli.processes import command_line, send_signal, session_members
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 INTERPRETER = REPOSITORY / ".venv-emulator" / "bin" / "python"
-
-
-REGION = "us-east-1"
-
-
-ACCESS_KEY = "test"  # the emulator's account root: IAM enforcement lets it through, as AWS does
 
 
 HOST = "127.0.0.1"
@@ -58,68 +52,8 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Reaches this computer without the proxy that the user's settings may name."""
 
 
-_children: dict[int, subprocess.Popen[bytes]] = {}
-"""Emulators started by this process: kept so that they are reaped when they end."""
-
-
-def client_environment(endpoint: str) -> dict[str, str]:
-    """Return the variables with which any AWS tool reaches the cloud at an endpoint and no other.
-
-    Returns
-    -------
-    dict
-        Endpoint, the account root's keys and the region; the empty files and the disabled metadata
-        service keep the caller's own profiles out.
-    """
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_REGION": REGION,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }
-
-
-CLIENT_VARIABLES = tuple(client_environment(""))
-"""What a shell has exported that talks to a laptop cloud."""
-
-
 class CloudError(RuntimeError):
     """The cloud did not come up, or did not go away."""
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """A running laptop cloud.
-
-    Parameters
-    ----------
-    endpoint : str
-        URL that every AWS client talks to.
-    port : int
-        Port on 127.0.0.1.
-    pid : int
-        The emulator's process, which leads the session of everything it starts.
-    root : Path
-        Folder of the cloud's state and log.
-    """
-
-    endpoint: str
-    port: int
-    pid: int
-    root: Path
-
-    @property
-    def log(self) -> Path:
-        """The emulator's log file."""
-        return self.root / "cloud.log"
-
-    def environment(self) -> dict[str, str]:
-        """Return the variables with which any AWS tool reaches this cloud and no other."""
-        return client_environment(self.endpoint)
 
 
 def start_cloud(
@@ -173,18 +107,6 @@ def start_cloud(
     raise CloudError(f"The laptop cloud did not start; the end of {cloud.log} says:\n{_log_tail(cloud.log)}")
 
 
-def read_cloud(root: Path) -> Cloud | None:
-    """Return the cloud that runs in a folder, or None.
-
-    Parameters
-    ----------
-    root : Path
-        The folder it was started with.
-    """
-    cloud = _read_state(root.resolve())
-    return cloud if cloud is not None and _is_ours(cloud) else None
-
-
 def stop_cloud(target: Cloud | Path) -> bool:
     """Stop a cloud with everything it started, and remove its data; nothing else is touched.
 
@@ -203,13 +125,13 @@ def stop_cloud(target: Cloud | Path) -> bool:
     CloudError
         When a process of the cloud survives.
     """
-    cloud = target if isinstance(target, Cloud) else _read_state(target.resolve())
+    cloud = target if isinstance(target, Cloud) else read_state(target.resolve())
     if cloud is None:
         return False
-    was_running = _is_ours(cloud)
+    was_running = is_ours(cloud)
     if was_running:
         send_signal(cloud.pid, signal.SIGTERM)
-        _wait_until(lambda: not _is_ours(cloud), STOP_SECONDS)
+        _wait_until(lambda: not is_ours(cloud), STOP_SECONDS)
     leftovers = _end_session(cloud)
     _clear(cloud.root)
     (cloud.root / "state.json").unlink(missing_ok=True)
@@ -269,14 +191,14 @@ def _spawn(root: Path, settings: dict[str, str]) -> Cloud:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _children[process.pid] = process
+    CHILDREN[process.pid] = process
     cloud = Cloud(f"http://{HOST}:{port}", port, process.pid, root)
     _write_state(cloud)
     return cloud
 
 
 def _wait_until_healthy(cloud: Cloud) -> bool:
-    return _wait_until(lambda: _answers(cloud) or not _is_alive(cloud.pid), START_SECONDS) and _is_alive(cloud.pid)
+    return _wait_until(lambda: _answers(cloud) or not is_alive(cloud.pid), START_SECONDS) and is_alive(cloud.pid)
 
 
 def _answers(cloud: Cloud) -> bool:
@@ -294,7 +216,7 @@ def _end_session(cloud: Cloud) -> bool:
     def _none_left() -> bool:
         nonlocal found
         left = session_members(cloud.pid)
-        if _is_ours(cloud):
+        if is_ours(cloud):
             left.append(cloud.pid)
         found = found or bool(left)
         for pid in left:
@@ -311,19 +233,7 @@ def _end_session(cloud: Cloud) -> bool:
 def _foreign_leader(cloud: Cloud) -> bool:
     """Whether the process id was given to another program since: its session is not ours to end."""
     # A process that is just ending has no command line any more: that is ours, not another program.
-    return _is_alive(cloud.pid) and command_line(cloud.pid) != "" and not _is_ours(cloud)
-
-
-def _is_ours(cloud: Cloud) -> bool:
-    if cloud.pid in _children:  # a child that just begins has no command line yet, and nobody else its id
-        return _is_alive(cloud.pid)
-    line = command_line(cloud.pid)
-    return _is_alive(cloud.pid) and "local.cloud.emulator_process" in line and str(cloud.root) in line
-
-
-def _is_alive(pid: int) -> bool:
-    child = _children.get(pid)
-    return exists(pid) if child is None else child.poll() is None
+    return is_alive(cloud.pid) and command_line(cloud.pid) != "" and not is_ours(cloud)
 
 
 def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -350,14 +260,6 @@ def _clear(root: Path) -> None:
 def _write_state(cloud: Cloud) -> None:
     state = {**dataclasses.asdict(cloud), "root": str(cloud.root)}
     (cloud.root / "state.json").write_text(json.dumps(state, indent=2) + "\n")
-
-
-def _read_state(root: Path) -> Cloud | None:
-    try:
-        state = json.loads((root / "state.json").read_text())
-        return Cloud(str(state["endpoint"]), int(state["port"]), int(state["pid"]), root)
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
 
 
 def _log_tail(log: Path) -> str:

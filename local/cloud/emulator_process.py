@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from local.cloud.processes import send_signal, session_members
+from cli.processes import send_signal, session_members
 from local.emulator import install_all
 from local.emulator.seams import broken_seams
 

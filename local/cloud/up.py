@@ -12,11 +12,12 @@ from rich.console import Console
 from cli.deployment import Deployment, connect
 from cli.errors import CommandError, UsageError
 from cli.features import describe_group
+from cli.laptop import read_cloud
+from cli.processes import undisturbed
 from cli.project import DATASET_FILES, PROGRAM, PYTHON_RUNTIME, STACK, STATE, shown
 from cli.terminal import Steps, plural, print_heading, print_line
-from local.cloud.cloud import read_cloud, start_cloud, stop_cloud
+from local.cloud.cloud import start_cloud, stop_cloud
 from local.cloud.deploy import build, build_folder, deploy
-from local.cloud.processes import undisturbed
 
 LAUNCH_STEPS = 3
 

@@ -14,7 +14,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.cloud.cloud import Cloud, start_cloud, stop_cloud
+from cli.laptop import Cloud
+from local.cloud.cloud import start_cloud, stop_cloud
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.laptop import Cloud, read_cloud
+from cli.processes import session_members
 from local.cloud import cloud as cloud_module
-from local.cloud.cloud import REPOSITORY, CloudError, read_cloud, start_cloud, stop_cloud
-from local.cloud.processes import session_members
+from local.cloud.cloud import REPOSITORY, CloudError, start_cloud, stop_cloud
 from tests.contract.local_cloud import Account, allow, wait_for
 
 
@@ -111,7 +112,7 @@ def test_a_failed_start_says_why(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def _interrupt(cloud: cloud_module.Cloud) -> bool:
+    def _interrupt(cloud: Cloud) -> bool:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cloud_module, "_answers", _interrupt)
@@ -137,7 +138,7 @@ def test_a_missing_environment_names_the_command(tmp_path: Path, monkeypatch: py
 
 
 def test_the_environment_reaches_this_cloud_only(tmp_path: Path) -> None:
-    environment = cloud_module.Cloud("http://127.0.0.1:4", 4, 1, tmp_path).environment()
+    environment = Cloud("http://127.0.0.1:4", 4, 1, tmp_path).environment()
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4"
     assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
     assert environment["AWS_CONFIG_FILE"] == os.devnull

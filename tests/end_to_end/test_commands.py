@@ -1,4 +1,4 @@
-"""The commands of `python -m local` against the deployed stack."""
+"""The command `multimodal` against the deployed stack, by the code path of an account: `--stack NAME`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import main
 from cli.project import DATASET
-from local import commands
-from local.cli import main
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.studies import Studies
 
 
 @pytest.fixture(autouse=True)
-def the_stack_under_test(first_upload: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "running_deployment", lambda: first_upload.deployment)
+def the_stack_under_test(
+    first_upload: Pipeline, cloud_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell in which AWS is the stack's cloud, as for somebody with an account."""
+    for name, value in cloud_environment.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MULTIMODAL_STACK", first_upload.deployment.stack)
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -82,3 +87,24 @@ def test_any_sql_can_be_asked(first_upload: Pipeline, studies: Studies, capsys: 
 def test_wrong_sql_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["query", "SELECT nonsense FROM nowhere"]) == 1
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_retry_runs_through_the_sweep_function(
+    first_upload: Pipeline, studies: Studies, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = first_upload.unit(studies.unsegmented.subject)
+    code, out = run(
+        capsys, "retry", "--unit", studies.unsegmented.subject, "--json", "--stack", first_upload.deployment.stack
+    )
+    assert code == 0
+    assert json.loads(out)["requested"] == [before.unit_id]
+    after = first_upload.wait_for_run(before)
+    assert after.number("attempt") == before.number("attempt") + 1
+    assert (after.status, after.text("reason_code")) == (before.status, before.text("reason_code"))
+
+
+def test_a_stack_that_is_not_there_is_said_to_be_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--stack", "nowhere"]) == 1
+    error = capsys.readouterr().err
+    assert "nowhere" in error
+    assert "Traceback" not in error

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from cli import main as command
 from cli.athena import Row
 from cli.ledger import Unit
+from cli.main import main
 from cli.results import results_prefix
-from local import commands
-from local.cli import main
 from local.synthetic.rnaseq_genome import compressed
 from tests.end_to_end.pipeline import Pipeline
 
@@ -103,12 +103,12 @@ def write_folder(folder: Path, joined: str, lanes: str) -> None:
 
 @pytest.fixture(scope="module")
 def uploaded(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Uploaded:
-    """Both cases after `python -m local upload`."""
+    """Both cases after `multimodal upload`."""
     folder, mark = tmp_path_factory.mktemp("kallisto"), uuid.uuid4().hex[:6]
     joined, lanes = f"K{mark}-JOINED", f"K{mark}-LANES"
     write_folder(folder, joined, lanes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commands, "running_deployment", lambda: pipeline.deployment)
+        patch.setattr(command, "reach", lambda _stack: pipeline.deployment)
         assert main(["upload", str(folder), "--dataset", DATASET, "--modality", "genomics"]) == 0
     cases = [f"genomics#{DATASET}#{case}" for case in (joined, lanes)]
     units = pipeline.wait_for([f"genomics#_references#{REFERENCE}", *cases])

@@ -18,7 +18,7 @@ from cli.features import GroupTable, describe_group, find_group, read_features
 from cli.ledger import Unit
 from cli.project import DATASET
 from cli.results import results_prefix
-from cli.retry import make_ready
+from cli.retry import request_reruns
 from local.cloud.deploy import build, deploy
 from local.synthetic.clinical import Spoiled, write_clinical_table
 from tests.end_to_end.pipeline import Pipeline
@@ -255,7 +255,7 @@ def test_a_column_that_leaks_holds_the_upload_until_the_configuration_drops_it(
     assert "<html" in tables.report(held, "report.html")
 
     deploy_without_the_leak(cloud_environment, tmp_path / "source")
-    assert make_ready(tables.pipeline.deployment, held)
+    assert request_reruns(tables.pipeline.deployment, [held.unit_id])["requested"] == [held.unit_id]
     taken = tables.pipeline.wait_for([held.unit_id])["labels.csv"]
     assert (taken.status, taken.text("reason_code")) == ("COMPLETED", "")
     assert set(tables.records("clinical-baseline", LEAKING)) == {row["Case ID"] for row in read_table(path)}

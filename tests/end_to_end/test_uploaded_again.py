@@ -6,7 +6,7 @@ import json
 import random
 
 from cli.project import DATASET
-from cli.retry import make_ready
+from cli.retry import request_reruns
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.studies import Studies, unit_id
 
@@ -66,10 +66,11 @@ def test_the_articles_input_starts_a_run(first_upload: Pipeline, studies: Studie
 def test_a_refused_unit_runs_again_alone_when_asked(first_upload: Pipeline, studies: Studies) -> None:
     before = first_upload.unit(studies.unsegmented.subject)
     others = {study.subject: first_upload.unit(study.subject).text("run_id") for study in studies.good}
-    assert make_ready(first_upload.deployment, before)
+    answers = request_reruns(first_upload.deployment, [before.unit_id])
+    assert answers["requested"] == [before.unit_id]
     ready = first_upload.unit(studies.unsegmented.subject)
     assert (ready.status, ready.text("reason_code")) == ("READY", "")
-    assert not make_ready(first_upload.deployment, before)
+    assert request_reruns(first_upload.deployment, [before.unit_id])["requested"] == []
     after = first_upload.wait_for_run(before)
     assert (after.status, after.text("reason_code")) == ("QUARANTINED", "NO_SEGMENTATION")
     for subject, run_id in others.items():

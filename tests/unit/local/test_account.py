@@ -8,7 +8,7 @@ import pytest
 
 from cli.account import check_deployment, main
 from cli.errors import CommandError
-from local.cloud.cloud import client_environment
+from cli.laptop import client_environment
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_EC2_METADATA_DISABLED": "true"}
 

@@ -9,14 +9,16 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from cli import deployment, laptop
+from cli import main as commands
 from cli.deployment import Deployment
 from cli.errors import CommandError
 from cli.ledger import Unit
+from cli.main import main
 from cli.project import PROGRAM
 from cli.wait import Outcome
-from local import cli, commands
-from local.cloud import up
-from local.cloud.cloud import CloudError
+from local.__main__ import main as local_main
+from local.cloud import cloud, up
 
 UNIT = Unit({"unit_id": "imaging#d#R01-001#ct", "subject": "R01-001", "study": "ct", "status": "COMPLETED"})
 REFUSED = Unit(
@@ -39,32 +41,32 @@ class StandIn:
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "running_deployment", lambda: cast(Deployment, StandIn()))
+    monkeypatch.setattr(commands, "reach", lambda _stack: cast(Deployment, StandIn()))
     monkeypatch.setattr(commands, "read_units", lambda _deployment: [UNIT, REFUSED])
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = cli.main(arguments)
+    code = main(arguments)
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
 
-@pytest.mark.parametrize("arguments", [(), ("fly",), ("upload", "."), ("wait", "--timeout", "-1"), ("query",)])
+@pytest.mark.parametrize("arguments", [("fly",), ("upload", "."), ("wait", "--timeout", "-1"), ("query",)])
 def test_wrong_usage_exits_with_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        cli.main(arguments)
-    assert end.value.code == 2
-    assert f"usage: {PROGRAM}" in capsys.readouterr().err
+    assert main(arguments) == 2
+    assert f"Usage: {PROGRAM}" in capsys.readouterr().err
 
 
 def test_without_a_cloud_it_says_how_to_start_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(commands, "read_cloud", lambda _root: None)
+    monkeypatch.delenv("MULTIMODAL_STACK", raising=False)
+    monkeypatch.setattr(deployment, "read_cloud", lambda _root: None)
     code, _, error = run(capsys, "status")
     assert code == 1
-    assert "No cloud is running." in error
-    assert f"{PROGRAM} up" in error
+    assert "No laptop cloud is running." in error
+    assert "make up" in error
+    assert "--stack" in error
     assert "Traceback" not in error
 
 
@@ -72,9 +74,9 @@ def test_without_a_cloud_it_says_how_to_start_one(
 def test_down_says_what_is_deleted_and_which_variables_to_unset(
     is_running: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(commands, "read_cloud", lambda _root: object() if is_running else None)
-    monkeypatch.setattr(commands, "stop_cloud", lambda _root: is_running)
-    code, out, _ = run(capsys, "down")
+    monkeypatch.setattr(laptop, "read_cloud", lambda _root: object() if is_running else None)
+    monkeypatch.setattr(cloud, "stop_cloud", lambda _root: is_running)
+    code, out = local_main(["down"]), capsys.readouterr().out
     assert code == 0
     if is_running:
         assert "deleting its uploads, ledger and features" in out.splitlines()[0]
@@ -120,11 +122,11 @@ def test_status_as_a_table_shows_reasons(capsys: pytest.CaptureFixture[str]) -> 
 def test_retry_makes_refused_units_ready(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     asked: list[str] = []
 
-    def note(_deployment: Deployment, unit: Unit) -> bool:
-        asked.append(unit.unit_id)
-        return True
+    def note(_deployment: Deployment, unit_ids: list[str]) -> dict[str, list[str]]:
+        asked.extend(unit_ids)
+        return {"requested": unit_ids}
 
-    monkeypatch.setattr(commands, "make_ready", note)
+    monkeypatch.setattr(commands, "request_reruns", note)
     code, out, _ = run(capsys, "retry", "--reason", "NO_CT")
     assert (code, asked) == (0, [REFUSED.unit_id])
     assert "R01-002" in out
@@ -178,7 +180,7 @@ def test_up_deploys_the_datasets_that_are_named_if_they_have_a_file(
         raise CommandError("Far enough.")
 
     monkeypatch.setattr(up, "launch", launch)
-    code, _, error = run(capsys, "up", *arguments)
+    code, error = local_main(["up", *arguments]), capsys.readouterr().err
     assert (code, "nsclc_radiogenomics, " in error) == ((2, True) if expected is False else (1, False))
     assert asked == ([] if expected is False else [{"DatasetNames": arguments[1]} if expected else None])
 
@@ -210,7 +212,6 @@ def test_a_wrong_folder_is_told_before_anything_is_uploaded(tmp_path: Path, caps
     ("error", "expected"),
     [
         (CommandError("It failed.", hint="Do this."), 1),
-        (CloudError("It did not start; the end of its log says:\nbad port"), 1),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), 1),
         (KeyboardInterrupt(), 130),
     ],
@@ -221,7 +222,7 @@ def test_expected_errors_have_no_stack_trace(
     def fail(*_: Any) -> Deployment:
         raise error
 
-    monkeypatch.setattr(commands, "running_deployment", fail)
+    monkeypatch.setattr(commands, "reach", fail)
     code, _, text = run(capsys, "status")
     assert code == expected
     assert text.strip()

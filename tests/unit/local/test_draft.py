@@ -12,13 +12,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.draft.__main__ import default_name, main, write_draft
 from cli.draft.document import render
+from cli.draft.draft import default_name, write_draft
 from cli.draft.facts import read_facts
 from cli.draft.guess import stage_of
 from cli.draft.names import Names, slug
 from cli.draft.table import draft_table, id_pattern
 from cli.errors import CommandError
+from cli.main import main
 from cli.project import DATASET
 from multimodal.pipeline.dataset import DatasetConfig, load_dataset
 
@@ -338,14 +339,14 @@ def test_header_must_name_every_column_once(tmp_path: Path) -> None:
 def test_command_says_what_to_do_next(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.draft.__main__.write_draft", lambda csv, name: write_draft(csv, name, tmp_path))
+    monkeypatch.setattr("cli.draft.draft.write_draft", lambda csv, name: write_draft(csv, name, tmp_path))
     table = write_csv(tmp_path / "t.csv", {"Case ID": CASES, "Patient name": SECRETS["Patient name"], **AGE})
-    assert main([str(table), "mine"]) == 0
+    assert main(["dataset", str(table), "--name", "mine"]) == 0
     said = capsys.readouterr().out
     assert "Remove before you upload: Patient name" in said
     assert "DatasetNames" in said
-    assert main([str(table), "Mine!"]) == 2
-    assert main([str(tmp_path / "none.csv"), "other"]) == 2
+    assert main(["dataset", str(table), "--name", "Mine!"]) == 2
+    assert main(["dataset", str(tmp_path / "none.csv"), "--name", "other"]) == 2
 
 
 # The real table

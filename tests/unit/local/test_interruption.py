@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cli.processes import undisturbed
 from cli.project import ROOT
 from local.cloud import up
-from local.cloud.processes import undisturbed
 from local.demo import demo
 
 
@@ -69,7 +69,7 @@ def run_module(packages: Path) -> subprocess.CompletedProcess[str]:
     program = (
         f"import runpy, sys; sys.path.insert(0, {str(packages)!r}); runpy.run_module('local', run_name='__main__')"
     )
-    command = [sys.executable, "-S", "-c", program, "status"]
+    command = [sys.executable, "-S", "-c", program, "down"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -81,8 +81,8 @@ def test_before_setup_it_says_what_to_run(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_while_it_is_loading_has_no_stack_trace(tmp_path: Path) -> None:
-    (tmp_path / "botocore").mkdir()
-    (tmp_path / "botocore" / "__init__.py").write_text("raise KeyboardInterrupt")
+    (tmp_path / "typer").mkdir()
+    (tmp_path / "typer" / "__init__.py").write_text("raise KeyboardInterrupt")
     ended = run_module(tmp_path)
     assert ended.returncode == 130
     assert ended.stderr.split() == ["Interrupted."]

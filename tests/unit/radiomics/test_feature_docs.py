@@ -12,7 +12,7 @@ import pytest
 
 from radiomics_job.feature_names import FEATURES_BY_CLASS, ORIGINAL_FEATURES, REDUNDANT_FEATURES
 from radiomics_job.features.extract import FeatureResult, extract_features
-from radiomics_job.parameters import Params, load_params
+from radiomics_job.parameters import Params, Resegmentation, load_params
 from tests.unit.radiomics.ibsi.mapping import BASELINES, SHIFTED, WITHOUT_BASELINE
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ class TestNullConditions:
         assert set(extract(tilt=0.5).missing) == self.documented("tilt")
 
     def test_nothing_in_range(self) -> None:
-        assert set(extract(resegmentation_hu=(500.0, 600.0)).missing) == self.documented("range")
+        assert set(extract(resegmentation=Resegmentation((500.0, 600.0))).missing) == self.documented("range")
 
     def test_too_many_levels(self) -> None:
         assert set(extract(max_gray_levels=5).missing) == self.documented("levels")

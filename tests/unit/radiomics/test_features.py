@@ -15,7 +15,7 @@ from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 from radiomics_job.feature_names import FEATURES_BY_CLASS, TEXTURE_CLASSES
 from radiomics_job.features.extract import FeatureResult, extract_features
-from radiomics_job.parameters import Params, feature_names, load_params
+from radiomics_job.parameters import Params, Resegmentation, feature_names, load_params
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,7 +103,7 @@ class TestEqualsWholeVolume:
         resampling = RESAMPLED_PARAMS.extraction.resampling
         assert resampling is not None
         params = with_extraction(
-            RESAMPLED_PARAMS, resampling=replace(resampling, spacing_mm=spacing), resegmentation_hu=None
+            RESAMPLED_PARAMS, resampling=replace(resampling, spacing_mm=spacing), resegmentation=None
         )
         ct, mask = textured_ct(), ellipsoid(SHAPE, *roi)
         image, label = sitk_pair(ct.astype(np.float64), mask)
@@ -377,7 +377,7 @@ class TestIntensities:
     def test_resegmentation_leaves_the_shape_as_drawn(self) -> None:
         ct, mask = textured_ct(), ellipsoid(SHAPE, *INSIDE)
         ct[mask & (np.indices(SHAPE)[0] < 33)] = 3000
-        narrow = with_extraction(CT_PARAMS, resegmentation_hu=(-1000.0, 400.0))
+        narrow = with_extraction(CT_PARAMS, resegmentation=Resegmentation((-1000.0, 400.0)))
 
         values = extract_features(ct, mask, lps_affine(SPACING), narrow).values
         as_drawn = extract_features(ct, mask, lps_affine(SPACING), CT_PARAMS).values

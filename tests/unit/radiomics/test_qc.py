@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from radiomics_job.cli import main
-from radiomics_job.parameters import Params, load_params
+from radiomics_job.parameters import HuRange, Params, Threshold, load_params
 from radiomics_job.quality.checks import QcWarning
-from radiomics_job.quality.limits import HuRange, Threshold
 from radiomics_job.roi.rule import RoiPolicy, RoiRule
 from radiomics_job.study import process_study
 from tests.builders.dicom import (

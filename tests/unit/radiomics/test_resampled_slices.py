@@ -9,8 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.uid import UID
 
-from radiomics_job.parameters import Params, load_params
-from radiomics_job.quality.limits import Threshold
+from radiomics_job.parameters import Params, Threshold, load_params
 from radiomics_job.roi.rule import RoiRule
 from tests.builders.dicom import (
     AXIAL,

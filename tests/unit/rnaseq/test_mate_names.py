@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnaseq_job.reads.mate_names import first_mismatch, mate_of, mates_of, names_match
+from rnaseq_job.reads.checks import first_mismatch, mate_of, mates_of, names_match
 from rnaseq_job.reads.records import REACH, Block, Records
 
 NAME = st.text("ABC:0123456789_-.#", min_size=1, max_size=12).map(str.encode)

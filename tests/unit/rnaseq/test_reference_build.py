@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rnaseq_job import process
+from rnaseq_job import runtime as process
 from rnaseq_job.errors import EXIT_CODES, InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.reference import stage
 from rnaseq_job.reference.cli import build

@@ -6,7 +6,6 @@ changes nothing; a fault ends the job with a non-zero code because running it ag
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeAlias
@@ -48,7 +47,7 @@ class RadiomicsJobError(Exception):
 
 
 class StudyRejectedError(RadiomicsJobError):
-    """A study cannot be processed honestly.
+    """A study is not supported.
 
     Parameters
     ----------
@@ -79,8 +78,3 @@ class InvalidJobError(RadiomicsJobError):
 
 class HostFaultError(RadiomicsJobError):
     """The machine failed (disk full, input/output error): running the job again may help."""
-
-
-def rounded(value: float | None, digits: int = 6) -> float | None:
-    """Round for display; null for what is not a number."""
-    return None if value is None or not math.isfinite(value) else round(float(value), digits)

@@ -1,96 +1,261 @@
-"""The parameter set of a job: how a mask is made, which features are computed on it, and when a study is
-refused.
+"""The parameter set of a job: how a mask is made, which features are computed on it, and when a study is rejected.
 
-A parameter file states every setting; nothing is defaulted in code. The hash of the settings is part of every
-result, so two values with the same hash were made in the same way.
+A parameter file states every setting; nothing is defaulted in code. The hash of the settings is part of every result,
+so two values with the same hash were made in the same way.
 """
-
-from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+import math
+import sys
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Annotated, Any, Final, Literal
 
 import yaml
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
 
+from radiomics_job.errors import InvalidJobError
 from radiomics_job.feature_names import FEATURES_BY_CLASS, SHAPE_CLASSES, log_image_name, wavelet_image_names
-from radiomics_job.quality.limits import QcLimits, read_qc_limits
-from radiomics_job.settings_reader import ParamsError, SettingsReader
-
-__all__ = [
-    "ExtractionSettings",
-    "GeometryPolicies",
-    "Params",
-    "ParamsError",
-    "Resampling",
-    "RoiSource",
-    "load_params",
-]
-
-
-SCHEMA_VERSION: Final = 1
-
 
 SlicePolicy = Literal["refuse", "resample"]
-
-
 RoiSource = Literal["SEG", "RTSTRUCT"]
+Action = Literal["accept", "warn", "refuse"]
+"""What a yes-or-no check does when it finds something."""
+
+_STRICT: Final = ConfigDict(extra="forbid")
+_MAX_LOG_WIDTHS: Final = 10
 
 
-_INTERPOLATORS: Final = ("bspline", "linear", "nearest")
+class ParamsError(InvalidJobError):
+    """A parameter file cannot be used; the message names the key and says what is expected there."""
 
 
-_MAX_LOG_WIDTHS = 10
+def _wrong(message: str) -> PydanticCustomError:
+    return PydanticCustomError("setting", "{message}", {"message": message})
 
 
-_MAX_WAVELET_LEVELS = 3
+def _shown(value: object) -> str:
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
-@dataclass(frozen=True, slots=True)
+def _must(
+    holds: Callable[[Any], bool], wanted: str, convert: Callable[[Any], Any] = lambda value: value
+) -> BeforeValidator:
+    """Return a validator that says what is expected when a value does not hold."""
+
+    def check(value: object) -> object:
+        if not holds(value):
+            raise _wrong(f"expected {wanted}, found {_shown(value)}")
+        return convert(value)
+
+    return BeforeValidator(check)
+
+
+def _is_number(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max  # type: ignore[arg-type]  # an integer may be huge
+
+
+def _number(above: float = -math.inf, up_to: float = math.inf) -> BeforeValidator:
+    lower = "" if math.isinf(above) else f" above {above:g}"
+    upper = "" if math.isinf(up_to) else f"{' and' if lower else ''} up to {up_to:g}"
+    return _must(lambda v: _is_number(v) and above < v <= up_to, f"a number{lower}{upper}", float)
+
+
+def _whole(lowest: int, highest: int) -> BeforeValidator:
+    def holds(value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+
+    return _must(holds, f"a whole number from {lowest} to {highest}")
+
+
+def _numbers(length: int | None = None, above: float = -math.inf) -> BeforeValidator:
+    def holds(value: object) -> bool:
+        fits = isinstance(value, list | tuple) and length in (None, len(value))
+        return fits and all(_is_number(item) and item > above for item in value)  # type: ignore[attr-defined]
+
+    count, bound = "" if length is None else f"{length} ", "" if math.isinf(above) else f" above {above:g}"
+    return _must(holds, f"a list of {count}numbers{bound}", lambda value: tuple(map(float, value)))
+
+
+def _words(*allowed: str) -> BeforeValidator:
+    def holds(value: Any) -> bool:  # noqa: ANN401 – what YAML gave
+        listed = isinstance(value, list | tuple) and bool(value) and all(word in allowed for word in value)
+        return listed and len(set(value)) == len(value)
+
+    return _must(holds, f"a list of one or more different words out of {', '.join(allowed)}", tuple)
+
+
+def _one_of(*allowed: str) -> BeforeValidator:
+    return _must(lambda v: isinstance(v, str) and v in allowed, f"one of {', '.join(allowed)}")
+
+
+Text = Annotated[str, _must(lambda v: isinstance(v, str) and bool(v.strip()), "a text")]
+Flag = Annotated[bool, _must(lambda v: isinstance(v, bool), "true or false")]
+Limit = Annotated[
+    float | None,
+    _must(
+        lambda v: v is None or (_is_number(v) and v >= 0),
+        "a number of zero or more, or null",
+        lambda v: None if v is None else float(v),
+    ),
+]
+Positive = Annotated[float, _number(above=0)]
+Policy = Annotated[SlicePolicy, _one_of("refuse", "resample")]
+Finding = Annotated[Action, _one_of("accept", "warn", "refuse")]
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Resampling:
     """Interpolation onto a grid of `spacing_mm` along the canonical axes (left, posterior, superior)."""
 
-    spacing_mm: tuple[float, float, float]
-    image_interpolator: str
-    mask_interpolator: str
-    round_intensities: bool
+    spacing_mm: Annotated[tuple[float, float, float], _numbers(length=3, above=0)]
+    image_interpolator: Annotated[str, _one_of("bspline", "linear", "nearest")]
+    mask_interpolator: Annotated[str, _one_of("nearest")]
+    round_intensities: Flag
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, config=_STRICT)
+class Resegmentation:
+    """Voxels of the ROI outside this closed HU range are left out of first order and texture."""
+
+    range_hu: Annotated[tuple[float, float], _numbers(length=2)]
+
+    @field_validator("range_hu")
+    @classmethod
+    def _lower_first(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] >= value[1]:
+            raise _wrong(f"expected the lower HU first, found [{value[0]:g}, {value[1]:g}]")
+        return value
+
+
+@dataclass(frozen=True, config=_STRICT)
 class ExtractionSettings:
     """What pyradiomics computes, and on which image.
 
-    `resegmentation_hu` is the closed HU range outside which voxels of the ROI are left out of first order and
-    texture.
+    `resegmentation_hu` is the closed HU range outside which voxels of the ROI are left out of first order and texture.
     """
 
-    bin_width: float
-    max_gray_levels: int
+    bin_width: Positive
+    max_gray_levels: Annotated[int, _whole(2, 5000)]
     resampling: Resampling | None
-    resegmentation_hu: tuple[float, float] | None
-    classes: tuple[str, ...]
-    log_sigma_mm: tuple[float, ...]
-    wavelet_levels: int
+    resegmentation: Resegmentation | None
+    classes: Annotated[tuple[str, ...], _words(*FEATURES_BY_CLASS)]
+    log_sigma_mm: Annotated[tuple[float, ...], _numbers(above=0)]
+    wavelet_levels: Annotated[int, _whole(0, 3)]
+
+    @field_validator("classes")
+    @classmethod
+    def _in_writing_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in FEATURES_BY_CLASS if name in value)
+
+    @field_validator("log_sigma_mm")
+    @classmethod
+    def _different(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(value)) != len(value) or len(value) > _MAX_LOG_WIDTHS:
+            raise _wrong(f"expected at most {_MAX_LOG_WIDTHS} different widths")
+        return value
+
+    @property
+    def resegmentation_hu(self) -> tuple[float, float] | None:
+        """Closed HU range, or None."""
+        return self.resegmentation.range_hu if self.resegmentation else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, config=_STRICT)
 class GeometryPolicies:
     """What to do with slices that one affine cannot place, and where a soft segmentation becomes a mask.
 
     `largest_gap_mm` bounds what the policy `resample` may bridge.
     """
 
-    missing_slices: SlicePolicy
-    uneven_slices: SlicePolicy
-    largest_gap_mm: float
-    fractional_threshold: float
+    missing_slices: Policy
+    uneven_slices: Policy
+    largest_gap_mm: Positive
+    fractional_threshold: Annotated[float, _number(above=0, up_to=1)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, config=_STRICT)
+class Threshold:
+    """Limits of one quality number; None means never."""
+
+    warn: Limit
+    refuse: Limit
+
+
+@dataclass(frozen=True, config=_STRICT)
+class HuRange:
+    """HU expected in a whole CT volume, and what to do with a volume beyond them."""
+
+    lowest: Annotated[float, _number()]
+    highest: Annotated[float, _number()]
+    beyond: Finding
+
+    @field_validator("highest")
+    @classmethod
+    def _above_lowest(cls, value: float, info: ValidationInfo) -> float:
+        lowest = info.data.get("lowest", -math.inf)
+        if lowest >= value:
+            raise PydanticCustomError(
+                "lowest", "{message}", {"message": f"expected less than highest ({value:g}), found {lowest:g}"}
+            )
+        return value
+
+
+@dataclass(frozen=True, config=_STRICT)
+class QcLimits:
+    """Limits of the quality numbers. Those named `min_…` apply below the limit, the others above it."""
+
+    frame_position_residual_mm: Threshold
+    mask_outside_body_fraction: Threshold
+    connected_parts: Threshold
+    volume_ml: Threshold
+    interpolated_slices_fraction: Threshold
+    gantry_tilt_degrees: Threshold
+    days_ct_to_surgery: Threshold
+    min_voxels: Threshold
+    min_referenced_slices_fraction: Threshold
+    touches_volume_edge: Finding
+    frame_of_reference_differs: Finding
+    duplicate_slices: Finding
+    ct_after_surgery: Finding
+    hu_range: HuRange
+
+    @field_validator("*")
+    @classmethod
+    def _in_order(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 – a value of any field
+        if not isinstance(value, Threshold):
+            return value
+        name, (warn, refuse) = str(info.field_name), (value.warn, value.refuse)
+        if name.endswith("_fraction") and max(warn or 0, refuse or 0) > 1:
+            raise _wrong("expected shares from 0 to 1")
+        if warn is not None and refuse is not None and (refuse > warn if name.startswith("min_") else refuse < warn):
+            raise _wrong("refuse would come before warn; swap the two limits")
+        return value
+
+
+@dataclass(frozen=True, config=_STRICT)
+class _Roi:
+    source: Annotated[tuple[RoiSource, ...], _words("SEG", "RTSTRUCT")]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class _File:
+    schema: Annotated[int, _whole(1, 1)]
+    description: Text
+    extraction: ExtractionSettings
+    geometry: GeometryPolicies
+    roi: _Roi
+    qc: QcLimits
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Params:
     """A whole parameter set.
 
@@ -115,6 +280,8 @@ class Params:
     def settings(self) -> dict[str, object]:
         """Everything that can change a result, as plain JSON values: what the hash is made of."""
         fields = dataclasses.asdict(self)
+        extraction = {k: v for k, v in fields["extraction"].items() if k != "resegmentation"}
+        fields["extraction"] = {**extraction, "resegmentation_hu": self.extraction.resegmentation_hu}
         return {key: fields[key] for key in ("extraction", "geometry", "qc", "roi_source")}
 
 
@@ -124,8 +291,7 @@ def load_params(name_or_path: str) -> Params:
     Parameters
     ----------
     name_or_path
-        `"ct"`, `"ct_resampled"`, or the path of a YAML file (anything with a separator or a `.yaml`/`.yml`
-        ending).
+        `"ct"`, `"ct_resampled"`, or the path of a YAML file (anything with a separator or a `.yaml`/`.yml` ending).
 
     Returns
     -------
@@ -142,15 +308,42 @@ def load_params(name_or_path: str) -> Params:
     >>> load_params("ct").extraction.bin_width
     25.0
     """
-    text = _read(name_or_path)
     try:
-        document = yaml.safe_load(text)
+        document = yaml.safe_load(_read(name_or_path))
     except yaml.YAMLError as error:
         raise ParamsError(f"{name_or_path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise ParamsError(f"{name_or_path}: the file: expected a mapping of keys, found {_shown(document)}")
     try:
-        return _parse(document, Path(name_or_path).stem)
-    except ParamsError as error:
-        raise ParamsError(f"{name_or_path}: {error}") from error
+        file: _File = TypeAdapter(_File).validate_python(document)
+    except ValidationError as error:
+        raise ParamsError(f"{name_or_path}: {explain(error)}") from error
+    return _hashed(Path(name_or_path).stem, file)
+
+
+def _hashed(name: str, file: _File) -> Params:
+    unhashed = Params(name, file.description, "", file.extraction, file.geometry, file.qc, file.roi.source)
+    canonical = json.dumps(unhashed.settings(), sort_keys=True, separators=(",", ":"))
+    return dataclasses.replace(unhashed, hash=hashlib.sha256(canonical.encode()).hexdigest())
+
+
+_MESSAGES: Final[Mapping[str, str]] = {
+    "missing": "missing; every key has to be stated",
+    "unexpected_keyword_argument": "not a known key here; remove it or correct its spelling",
+    "extra_forbidden": "not a known key here; remove it or correct its spelling",
+}
+
+
+def explain(error: ValidationError) -> str:
+    """Return the first thing that is wrong: the dotted name of its key, and what is expected there."""
+    first = error.errors(include_url=False)[0]
+    place = [str(part) for part in first["loc"]]
+    if first["type"] == "lowest":
+        place[-1] = "lowest"
+    message = _MESSAGES.get(first["type"], first["msg"])
+    if first["type"] == "dataclass_type":
+        message = f"expected a mapping of keys, found {_shown(first['input'])}"
+    return f"{'.'.join(place)}: {message}"
 
 
 def _read(name_or_path: str) -> str:
@@ -173,81 +366,6 @@ def _read_file(path: Path) -> str:
 def _packaged_names() -> list[str]:
     folder = resources.files("radiomics_job") / "params"
     return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
-
-
-def _parse(document: object, name: str) -> Params:
-    top = SettingsReader(document)
-    top.whole("schema", at_least=SCHEMA_VERSION, at_most=SCHEMA_VERSION)
-    roi = top.section("roi")
-    unhashed = Params(
-        name=name,
-        description=top.text("description"),
-        hash="",
-        extraction=_extraction(top.section("extraction")),
-        geometry=_geometry(top.section("geometry")),
-        qc=read_qc_limits(top.section("qc")),
-        roi_source=cast("tuple[RoiSource, ...]", roi.choices("source", ("SEG", "RTSTRUCT"))),
-    )
-    roi.finish()
-    top.finish()
-    canonical = json.dumps(unhashed.settings(), sort_keys=True, separators=(",", ":"))
-    return dataclasses.replace(unhashed, hash=hashlib.sha256(canonical.encode()).hexdigest())
-
-
-def _extraction(reader: SettingsReader) -> ExtractionSettings:
-    settings = ExtractionSettings(
-        bin_width=reader.number("bin_width", above=0),
-        max_gray_levels=reader.whole("max_gray_levels", at_least=2, at_most=5000),
-        resampling=_resampling(reader.optional_section("resampling")),
-        resegmentation_hu=_resegmentation(reader.optional_section("resegmentation")),
-        classes=_in_writing_order(reader.choices("classes", tuple(FEATURES_BY_CLASS))),
-        log_sigma_mm=reader.numbers("log_sigma_mm", above=0),
-        wavelet_levels=reader.whole("wavelet_levels", at_least=0, at_most=_MAX_WAVELET_LEVELS),
-    )
-    if len(set(settings.log_sigma_mm)) != len(settings.log_sigma_mm) or len(settings.log_sigma_mm) > _MAX_LOG_WIDTHS:
-        raise reader.error("log_sigma_mm", f"expected at most {_MAX_LOG_WIDTHS} different widths")
-    reader.finish()
-    return settings
-
-
-def _in_writing_order(classes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in FEATURES_BY_CLASS if name in classes)
-
-
-def _resampling(reader: SettingsReader | None) -> Resampling | None:
-    if reader is None:
-        return None
-    x, y, z = reader.numbers("spacing_mm", length=3, above=0)
-    settings = Resampling(
-        spacing_mm=(x, y, z),
-        image_interpolator=reader.choice("image_interpolator", _INTERPOLATORS),
-        mask_interpolator=reader.choice("mask_interpolator", ("nearest",)),
-        round_intensities=reader.flag("round_intensities"),
-    )
-    reader.finish()
-    return settings
-
-
-def _resegmentation(reader: SettingsReader | None) -> tuple[float, float] | None:
-    if reader is None:
-        return None
-    lowest, highest = reader.numbers("range_hu", length=2)
-    if lowest >= highest:
-        raise reader.error("range_hu", f"expected the lower HU first, found [{lowest:g}, {highest:g}]")
-    reader.finish()
-    return lowest, highest
-
-
-def _geometry(reader: SettingsReader) -> GeometryPolicies:
-    policies = ("refuse", "resample")
-    settings = GeometryPolicies(
-        missing_slices=cast("SlicePolicy", reader.choice("missing_slices", policies)),
-        uneven_slices=cast("SlicePolicy", reader.choice("uneven_slices", policies)),
-        largest_gap_mm=reader.number("largest_gap_mm", above=0),
-        fractional_threshold=reader.number("fractional_threshold", above=0, up_to=1),
-    )
-    reader.finish()
-    return settings
 
 
 def feature_names(params: Params) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from typing import NoReturn
 from rnaseq_job import __version__
 from rnaseq_job.errors import EXIT_HOST_FAULT, EXIT_INVALID_JOB, HostFaultError, InvalidJobError
 from rnaseq_job.job import JobOptions, default_ports, run_job
-from rnaseq_job.logs import log
 from rnaseq_job.quantifiers.salmon import LIBRARY_TYPES, STRANDEDNESSES
+from rnaseq_job.runtime import log
 
 BUILD_REFERENCE = "build-reference"
 

@@ -51,7 +51,7 @@ class RnaseqJobError(Exception):
 
 
 class InputRejectedError(RnaseqJobError):
-    """The sample or the reference cannot be processed honestly.
+    """The sample or the reference is not supported.
 
     Parameters
     ----------

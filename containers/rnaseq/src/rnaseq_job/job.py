@@ -21,12 +21,12 @@ from rnaseq_job.errors import (
     ReasonCode,
     full_disk_is_refused,
 )
-from rnaseq_job.logs import log
 from rnaseq_job.output.results import SCHEMA, Publisher, Tables, mapped_percent, normalise, rejection
 from rnaseq_job.quantifiers.quantifier import BuiltReference, Engine, EngineOptions, Quantification
 from rnaseq_job.quantifiers.salmon import as_json, declared_type, library_report
 from rnaseq_job.reads.checks import ReadsReport, check_reads
 from rnaseq_job.reads.lanes import check_sample_name, shown
+from rnaseq_job.runtime import log
 from rnaseq_job.storage import Opener, StagedSample, fetch_list, open_storage, stage_sample
 
 LICENCE_VARIABLE: Final = "DRAGEN_LICENSE"

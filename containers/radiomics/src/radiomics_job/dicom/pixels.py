@@ -9,7 +9,8 @@ from pydicom.encaps import get_frame
 from pydicom.pixels.utils import pixel_array
 
 from radiomics_job.dicom.ct_header import CtSlice
-from radiomics_job.errors import ReasonCode, StudyRejectedError, rounded
+from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.geometry.grid import rounded
 
 _INT16 = np.iinfo(np.int16)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomics_job.dicom.ct_header import CtSlice
-from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError, rounded
+from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import (
     DUPLICATE_TOLERANCE_MM,
     LPS_TO_RAS,
@@ -20,6 +20,7 @@ from radiomics_job.geometry.grid import (
     is_orthonormal,
     nearest_planes,
     plane_affine,
+    rounded,
     same_orientation,
     slice_normal,
 )

@@ -11,6 +11,7 @@ Conventions used throughout the package
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -298,3 +299,8 @@ def interpolated_slices(grid: Grid, slices: Sequence[int]) -> int:
         return 0
     planes = np.array(grid.acquired_k)
     return sum(not _on_slice(planes[np.abs(planes - k).argmin()], k, grid) for k in slices)
+
+
+def rounded(value: float | None, digits: int = 6) -> float | None:
+    """Round for display; null for what is not a number."""
+    return None if value is None or not math.isfinite(value) else round(float(value), digits)

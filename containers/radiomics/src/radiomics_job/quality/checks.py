@@ -12,10 +12,10 @@ import SimpleITK as sitk  # noqa: N813  # its own documentation's name
 from numpy.typing import NDArray
 
 from radiomics_job.dicom.series import SliceStack
-from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError, rounded
+from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.geometry.canonical import bounding_box
-from radiomics_job.geometry.grid import interpolated_slices
-from radiomics_job.quality.limits import Action, QcLimits, Threshold
+from radiomics_job.geometry.grid import interpolated_slices, rounded
+from radiomics_job.parameters import Action, QcLimits, Threshold
 from radiomics_job.roi.pairing import Pairing
 from radiomics_job.roi.placement import PlacedMask
 

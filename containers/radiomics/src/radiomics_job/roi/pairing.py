@@ -8,9 +8,9 @@ from functools import partial
 
 from pydicom.dataset import Dataset
 
-from radiomics_job.dicom.parsing import References, segmentation_references, structure_set_references
 from radiomics_job.dicom.reading import PARSER_ERRORS, StudyFiles, strict_parsing, unreadable_files
 from radiomics_job.dicom.series import CtSeries
+from radiomics_job.dicom.sources import References, segmentation_references, structure_set_references
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import Grid
 from radiomics_job.limits import Limits

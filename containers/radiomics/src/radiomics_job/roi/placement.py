@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomics_job.dicom.series import CtSeries
-from radiomics_job.errors import ReasonCode, StudyRejectedError, rounded
+from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import (
     FRAME_TOLERANCE_FRACTION,
     LPS_TO_RAS,
@@ -18,6 +18,7 @@ from radiomics_job.geometry.grid import (
     fill_planes,
     lps_to_voxels,
     plane_affine,
+    rounded,
     same_orientation,
     slice_normal,
     source_planes,

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from rnaseq_job.errors import Detail, InputRejectedError, InvalidJobError
-from rnaseq_job.logs import log
 from rnaseq_job.quantifiers.gene_tables import names_of, write_checked, write_sorted
 from rnaseq_job.quantifiers.quantifier import Quantification
+from rnaseq_job.runtime import log
 from rnaseq_job.storage import Storage
 
 _SECTION = "RNA QUANTIFICATION SUMMARY"

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnaseq_job import process
+from rnaseq_job import runtime as process
 from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode, disk_is_full
 
 LICENCE_VARIABLE = "DRAGEN_LICENSE"

@@ -14,11 +14,11 @@ from typing import Any, Final
 from isal import igzip
 
 from rnaseq_job.errors import Detail, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.process import Ended, run
 from rnaseq_job.quantifiers.gene_tables import check_covered, check_genes, read_genes, write_gene_map
 from rnaseq_job.quantifiers.quantifier import BuiltReference, EngineOptions, Quantification
 from rnaseq_job.reads.lanes import Lane, Sample
 from rnaseq_job.reads.records import LINES
+from rnaseq_job.runtime import Ended, run
 
 PROBE_FRAGMENTS: Final = 100_000
 """Fragments from which strands are told when a library type is declared."""

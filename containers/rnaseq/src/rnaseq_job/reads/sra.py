@@ -7,9 +7,9 @@ import re
 import sys
 from pathlib import Path
 
-from rnaseq_job import process
+from rnaseq_job import runtime as process
 from rnaseq_job.errors import HostFaultError, InputRejectedError, ReasonCode, disk_is_full
-from rnaseq_job.logs import log
+from rnaseq_job.runtime import log
 
 PROGRAM = "fasterq-dump"
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from rnaseq_job import __version__
-from rnaseq_job.logs import log
 from rnaseq_job.quantifiers.dragen_host import DragenHost
 from rnaseq_job.reference import manifest as manifests
 from rnaseq_job.reference.hash_table import DragenHashTable
@@ -18,6 +17,7 @@ from rnaseq_job.reference.manifest import Files, Manifest
 from rnaseq_job.reference.salmon_index import SalmonIndex
 from rnaseq_job.reference.source import Part, Source, fetch, find_source, read_description, source_hash
 from rnaseq_job.reference.table import ambiguous_symbols, write_table
+from rnaseq_job.runtime import log
 from rnaseq_job.storage import Storage, open_storage
 
 BUILDERS: Final[Mapping[str, Callable[[], IndexBuilder]]] = {

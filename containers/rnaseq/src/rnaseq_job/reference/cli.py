@@ -26,10 +26,10 @@ from rnaseq_job.errors import (
     InvalidJobError,
     full_disk_is_refused,
 )
-from rnaseq_job.logs import log
 from rnaseq_job.output.results import REJECTION_FILE
 from rnaseq_job.reference.build import BUILDERS, Request, build_reference
 from rnaseq_job.reference.source import as_prefix
+from rnaseq_job.runtime import log
 from rnaseq_job.storage import open_storage
 
 COMMAND = "build-reference"

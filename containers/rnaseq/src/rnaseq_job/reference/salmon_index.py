@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from rnaseq_job import process
+from rnaseq_job import runtime as process
 from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.reference.annotation import read_annotation
 from rnaseq_job.reference.fasta import records_of, write_record

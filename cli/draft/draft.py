@@ -1,10 +1,8 @@
-"""``make dataset CSV=path [NAME=name]``: a first ``functions/datasets/<name>.yaml`` from a clinical table."""
+"""`multimodal dataset`: a first `functions/datasets/<name>.yaml` from a clinical table."""
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from cli.draft.source import read_rows
 from cli.draft.table import TableDraft, draft_table
 from cli.errors import CommandError, UsageError
 from cli.project import DATASET, DATASET_FILES, PROGRAM, shown
-from cli.terminal import make_console, plural, print_error, print_line
+from cli.terminal import plural, print_line
 from multimodal.ledger.errors import ConfigurationError
 from multimodal.pipeline.dataset import load_dataset
 
@@ -26,19 +24,10 @@ _MAX_HEADER = 256
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Draft a dataset's file; 0 when it was written, 1 or 2 with the reason otherwise."""
-    parser = argparse.ArgumentParser(prog="make dataset", description=__doc__)
-    parser.add_argument("csv", metavar="CSV", type=Path)
-    parser.add_argument("name", metavar="NAME", nargs="?", default="")
-    options = parser.parse_args(arguments)
-    try:
-        path, table = write_draft(options.csv, options.name)
-    except CommandError as error:
-        print_error(make_console(stderr=True), error)
-        return error.exit_code
-    _print_next_steps(make_console(), options.csv, path, table)
-    return 0
+def draft(console: Console, csv: Path, name: str = "") -> None:
+    """Draft a dataset's file and print what to do next."""
+    path, table = write_draft(csv, name)
+    _print_next_steps(console, csv, path, table)
 
 
 def write_draft(csv: Path, name: str = "", folder: Path = DATASET_FILES) -> tuple[Path, TableDraft]:
@@ -66,13 +55,13 @@ def write_draft(csv: Path, name: str = "", folder: Path = DATASET_FILES) -> tupl
     name = name or default_name(csv)
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot name a dataset.", hint="Small letters, digits and _, up to 31: NAME=my_study"
+            f"{name!r} cannot name a dataset.", hint="Small letters, digits and _, up to 31: --name my_study"
         )
     path = folder / f"{name}.yaml"
     if path.exists():
         raise UsageError(
             f"{shown(path)} is there already and is not overwritten.",
-            hint="Draft under another name (NAME=…) and copy its clinical: section.",
+            hint="Draft under another name (--name …) and copy its clinical: section.",
         )
     header, rows = read_rows(csv)
     _check_header(header)
@@ -110,7 +99,3 @@ def _print_next_steps(console: Console, csv: Path, path: Path, table: TableDraft
     print_line(console, f"2. `make up DATASETS={DATASET},{path.stem}` deploys it here; on AWS, DatasetNames names it.")
     print_line(console, f"3. {PROGRAM} upload {csv} --dataset {path.stem}")
     print_line(console, f"4. {PROGRAM} results my-results saves what became of it; read its report.html first.")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,15 +1,29 @@
-"""Runs an engine: an argument list, never a shell; its output goes to a log file and its death is understood."""
+"""How programs are run, and what is logged: JSON lines on standard error that name the sample and nothing else."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rnaseq_job.errors import HostFaultError, InvalidJobError
+
+
+def log(event: str, **fields: object) -> None:
+    """Write one log line.
+
+    Examples
+    --------
+    >>> log("reads_checked", sample="R01-001", fragments=41_000_000)
+    """
+    sys.stderr.write(json.dumps({"event": event, **fields}, default=str) + "\n")
+    sys.stderr.flush()
+
 
 _TAIL_BYTES = 4_000
 

@@ -1,0 +1,295 @@
+"""The command `multimodal`: upload, watch, retry and read results, on a stack in an account or on the laptop cloud."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Literal, NoReturn
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from typer.exceptions import TyperException
+
+from cli.athena import Row, run_query
+from cli.deployment import reach, running_cloud
+from cli.errors import CommandError, UsageError
+from cli.features import describe_group, find_group, print_features, read_features, with_tables
+from cli.ledger import as_document, print_reasons, print_units, read_units
+from cli.project import shown
+from cli.results import save_dataset
+from cli.retry import request_reruns, select_units
+from cli.rows import print_rows
+from cli.terminal import make_console, megabytes, plural, print_error, print_line
+from cli.upload import UNIT_WORDS, upload_path
+from cli.wait import print_outcome, wait_for_units
+
+SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
+
+_HELP = """Upload studies, reads and tables, watch them become features, and read the features back.
+
+Commands work on the laptop cloud that `make up` started or, with --stack (or MULTIMODAL_STACK), on a stack in the AWS
+account that your credentials belong to.
+"""
+_EXAMPLES = """\
+Examples:
+
+  multimodal upload ~/Downloads/studies --dataset nsclc_radiogenomics
+
+  multimodal wait
+
+  multimodal status --stack multimodal
+
+  multimodal retry --reason NO_SEGMENTATION --stack multimodal
+
+  multimodal query 'select case_id, volume_ml, os_days from {imaging} join {labels} using (case_id)'
+"""
+
+app = typer.Typer(help=_HELP, epilog=_EXAMPLES, no_args_is_help=True, rich_markup_mode="markdown")
+
+Stack = Annotated[
+    str,
+    typer.Option(
+        "--stack", envvar="MULTIMODAL_STACK", help="A deployed stack; not given: the laptop cloud.", metavar="NAME"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.command()
+def upload(
+    path: Annotated[
+        Path, typer.Argument(help="Studies, reads, a table, or a folder with imaging/, genomics/, clinical/.")
+    ],
+    dataset: Annotated[str, typer.Option(help="Such as nsclc_radiogenomics.", metavar="NAME")],
+    modality: Annotated[
+        Literal["imaging", "genomics", "clinical"] | None,
+        typer.Option(help="What it is, where its files do not say it."),
+    ] = None,
+    stack: Stack = "",
+) -> None:
+    """Upload a folder or a table to the raw bucket; processing starts by itself."""
+    console, deployment = make_console(), reach(stack)
+    for kind, uploaded in upload_path(console, deployment, path, dataset, modality):
+        print_line(
+            console,
+            f"Uploaded {plural(uploaded.files, 'file')} ({megabytes(uploaded.size)} MB), "
+            f"{plural(len(uploaded.unit_ids), *UNIT_WORDS[kind])}, "
+            f"to s3://{deployment.output('RawBucketName')}/{kind}/{dataset}/",
+        )
+    print_line(console, "Processing starts by itself; `multimodal wait` shows it.", style="dim")
+
+
+@app.command()
+def wait(
+    timeout: Annotated[float, typer.Option(help="Seconds.", min=0.001, metavar="S")] = 600.0, stack: Stack = ""
+) -> None:
+    """Watch the units until all have ended; exit 1 when any was quarantined or failed."""
+    console = make_console()
+    outcome = wait_for_units(console, reach(stack), timeout=timeout)
+    if not outcome.units:
+        print_line(console, "Nothing to wait for: the ledger is empty.")
+        raise typer.Exit(FAILURE)
+    print_outcome(console, outcome)
+    print_reasons(console, outcome.units)
+    raise typer.Exit(SUCCESS if outcome.succeeded else FAILURE)
+
+
+@app.command()
+def status(stack: Stack = "", as_json: Json = False) -> None:
+    """Show every unit that was ever uploaded, where it stands, and why."""
+    console, deployment = make_console(), reach(stack)
+    units = read_units(deployment)
+    if as_json:
+        _print_json(as_document(deployment, units))
+    elif units:
+        print_units(console, units)
+    else:
+        print_line(console, "The ledger is empty: nothing has been uploaded yet.")
+        example = next(iter(deployment.datasets), "NAME")
+        print_line(console, f"multimodal upload DIR --dataset {example}", style="dim")
+
+
+@app.command()
+def retry(
+    reason: Annotated[str, typer.Option(help="Those with this reason code, such as NO_CT.", metavar="CODE")] = "",
+    unit: Annotated[str, typer.Option(help="This unit, or all units of this subject.", metavar="U")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All that are quarantined or failed.")] = False,
+    stack: Stack = "",
+    as_json: Json = False,
+) -> None:
+    """Run quarantined or failed units again, through the sweep function; nothing else runs."""
+    console, deployment = make_console(), reach(stack)
+    chosen = select_units(read_units(deployment), reason=reason or None, unit=unit or None, everything=everything)
+    answers = request_reruns(deployment, [each.unit_id for each in chosen])
+    if as_json:
+        _print_json(answers)
+        return
+    requested = [each for each in chosen if each.unit_id in answers["requested"]]
+    for each in requested:
+        print_line(console, f"READY  {each.name}  (was {each.status} {each.text('reason_code')})")
+    print_line(console, f"{plural(len(requested), 'unit')} will run again; `multimodal wait` shows how.")
+    left = len(chosen) - len(requested)
+    if left:
+        print_line(console, f"{plural(left, 'unit')} moved meanwhile and will run by itself.", style="dim")
+
+
+@app.command()
+def features(
+    group: Annotated[str, typer.Argument(help="Its name, or its content such as `imaging`.")],
+    stack: Stack = "",
+    as_json: Json = False,
+) -> None:
+    """Read the latest record of each case of a feature group, through Athena."""
+    deployment = reach(stack)
+    table = describe_group(deployment, find_group(deployment, group))
+    rows = read_features(deployment, table)
+    if as_json:
+        _print_json(rows)
+    else:
+        print_features(make_console(), table, rows)
+
+
+@app.command()
+def results(
+    folder: Annotated[Path, typer.Argument(help="Each dataset has a folder in it; files are replaced.")],
+    stack: Stack = "",
+) -> None:
+    """Save features as CSVs, overlays, reports and reasons to a folder."""
+    console, deployment = make_console(), reach(stack)
+    units = read_units(deployment)
+    for dataset in deployment.datasets:
+        place = folder / dataset
+        saved = save_dataset(deployment, dataset, units, place)
+        tables = ", ".join(path.name for path in saved if path.parent == place)
+        print_line(console, f"{shown(place)}/: {plural(len(saved), 'file')}{f', with {tables}' if tables else ''}")
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One statement; {imaging} stands for that group's latest records.")],
+    stack: Stack = "",
+    as_json: Json = False,
+) -> None:
+    """Run SQL on Athena (on the laptop: DuckDB)."""
+    deployment = reach(stack)
+    if not sql.strip():
+        raise UsageError("There is no SQL.")
+    groups = [describe_group(deployment, name) for name in deployment.feature_groups]
+    statement = with_tables(sql, lambda name: describe_group(deployment, find_group(deployment, name)))
+    try:
+        rows = run_query(deployment, statement, database=groups[0].database if groups else "default")
+    except CommandError as error:
+        error.hint = error.hint or "Tables: " + ", ".join(group.qualified_table for group in groups)
+        raise
+    if as_json:
+        _print_json(rows)
+    else:
+        _print_rows(rows)
+
+
+@app.command()
+def dataset(
+    csv: Annotated[Path, typer.Argument(help="A clinical table, as CSV (UTF-8).")],
+    name: Annotated[str, typer.Option(help="Name of the dataset; not given: made of the file's.", metavar="NAME")] = "",
+) -> None:
+    """Draft a dataset's file from a clinical table, with CHECK at every guess."""
+    from cli.draft.draft import draft  # the models of dataset files take a second to load
+
+    draft(make_console(), csv, name)
+
+
+@app.command("env")
+def environment() -> None:
+    """Print the variables that point other programs at the laptop cloud: eval "$(multimodal env)"."""
+    for name, value in running_cloud().environment().items():
+        print(f"export {name}={value}")
+    print("unset AWS_PROFILE")
+
+
+def _print_rows(rows: list[Row]) -> None:
+    console, more = make_console(), 0
+    if rows:
+        # The catalogue's order, but the record's name first: without it a row says nothing.
+        names = sorted(rows[0], key=lambda name: name != "case_id")
+        more = len(names) - len(print_rows(console, rows, names))
+    rest = f"; {plural(more, 'more column')}; --json has all" if more else ""
+    print_line(console, plural(len(rows), "row") + rest, style="dim")
+
+
+def _print_json(document: object) -> None:
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Returns
+    -------
+    int
+        0 when all is well, 1 when units did not succeed or time ran out, 2 when the command was used wrongly, 130 after
+        Ctrl-C.
+    """
+    return guarded(lambda: _run(arguments))
+
+
+def run() -> NoReturn:
+    """Run the installed command."""
+    sys.exit(main())
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    code = app(None if arguments is None else list(arguments), prog_name="multimodal", standalone_mode=False)
+    if code == INTERRUPTED:  # so typer ends a command on Ctrl-C, without a word
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else SUCCESS
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Run an action; an expected error becomes a sentence and an exit code instead of a stack trace."""
+    errors = make_console(stderr=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return action()
+    except CommandError as error:
+        print_error(errors, error)
+        return error.exit_code
+    except TyperException as error:
+        return _show_usage(error)
+    except (ClientError, BotoCoreError) as error:
+        print_error(errors, CommandError("AWS refused a request.", details=str(error), hint=_hint_of(error)))
+        return FAILURE
+    except (KeyboardInterrupt, typer.Abort):
+        print_line(errors, "Interrupted.", style="yellow")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; what is still buffered must not be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SUCCESS
+
+
+def _show_usage(error: TyperException) -> int:
+    """Print a wrong use of the command line as typer does, and return its exit code."""
+    show, code = getattr(error, "show", None), int(getattr(error, "exit_code", 2))
+    if show is None:
+        print(error, file=sys.stderr)
+    else:
+        show()
+    return code
+
+
+def _hint_of(error: Exception) -> str:
+    if "profile" in str(error):
+        return "AWS_PROFILE names a profile that is not there; unset it, or name one that `aws configure` made."
+    return ""
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End a terminated command as Ctrl-C does, so that it stops what it started."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    run()
