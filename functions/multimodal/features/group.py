@@ -16,6 +16,9 @@ from pydantic import BaseModel, ValidationError
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason
 from multimodal.ledger.unit import LedgerItem
 
+EVENT_TIME_PATTERN = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
+"""The one form of event time that this project writes (Feature Store also takes milliseconds)."""
+
 Record = dict[str, str]
 """Feature name → value, as Feature Store takes them."""
 
@@ -133,10 +136,6 @@ class FeatureGroups(Protocol):
 
     def add(self, group: str, additions: Sequence[tuple[str, FeatureType]]) -> None:
         """Add features to a group and wait until they can be written."""
-
-
-EVENT_TIME_PATTERN = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
-"""The one form of event time that this project writes (Feature Store also takes milliseconds)."""
 
 
 def fit(values: Mapping[str, Any], spec: FeatureGroupSpec, source: str) -> Record:

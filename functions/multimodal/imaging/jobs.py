@@ -11,6 +11,15 @@ from multimodal.ledger.claim import PlannedUnit, RunPaths
 from multimodal.ledger.listing import Listing, is_archive_of
 from multimodal.ledger.unit import Unit
 
+GIB = 1024**3
+
+MAX_UNITS_PER_JOB = 20
+
+MAX_BYTES_PER_JOB = 20 * GIB
+
+VOLUME_FACTOR = 3
+"""A job's volume holds its input, the unpacked input of zips and the results."""
+
 MAX_JOB_ATTEMPTS = 2
 """A job that fails for the machine's or the program's fault is run once more under the next name."""
 
@@ -105,16 +114,6 @@ def next_attempt(item: Mapping[str, Any]) -> dict[str, Any] | None:
     if attempt > MAX_JOB_ATTEMPTS:
         return None
     return {**item, "attempt": attempt, "job_name": f"{item['job_id']}-{attempt}"}
-
-
-GIB = 1024**3
-
-MAX_UNITS_PER_JOB = 20
-
-MAX_BYTES_PER_JOB = 20 * GIB
-
-VOLUME_FACTOR = 3
-"""A job's volume holds its input, the unpacked input of zips and the results."""
 
 
 def pack(units: Sequence[PlannedUnit], concurrency: int) -> list[list[PlannedUnit]]:

@@ -35,6 +35,15 @@ from multimodal.ledger.upload_key import (
     safe_dataset,
 )
 
+COHORT_NAME = "_cohort.json"
+
+_ZIP_FOLDER_RULE = "a study's folder is named like a zip; rename it and upload again"
+
+_LAYOUT_RULE = (
+    "the object is not inside a study; expected imaging/<dataset>/<subject>/<study>/… or "
+    "imaging/<dataset>/<subject>/<study>.zip"
+)
+
 
 def decide(
     item: LedgerItem, listing: Listing, declared: int | None, timeouts: CompletionTimeouts, now: int
@@ -94,9 +103,6 @@ def _quarantine_keys(unit: Unit, keys: list[str]) -> Quarantine | None:
     return Quarantine(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(wrong), "example_key": wrong[0][:300]})
 
 
-COHORT_NAME = "_cohort.json"
-
-
 def parse_imaging_key(segments: list[str]) -> UploadKey:
     """Say what an uploaded key under `imaging/` is; none of its `segments` is unsafe."""
     dataset, rest = safe_dataset(segments), segments[2:]
@@ -118,14 +124,6 @@ def parse_imaging_key(segments: list[str]) -> UploadKey:
 
 def _is_archive(name: str) -> bool:
     return name.lower().endswith(".zip") and is_safe_segment(name[: -len(".zip")])
-
-
-_ZIP_FOLDER_RULE = "a study's folder is named like a zip; rename it and upload again"
-
-_LAYOUT_RULE = (
-    "the object is not inside a study; expected imaging/<dataset>/<subject>/<study>/… or "
-    "imaging/<dataset>/<subject>/<study>.zip"
-)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,27 @@ from multimodal.ledger.ports import Changes, Ports
 from multimodal.ledger.unit import LedgerItem, Status, schedule_after_end, schedule_check
 from multimodal.observability import Metric, logger
 
+GOOD_STATUSES = frozenset({Status.PROCESSED, Status.COMPLETED})
+
+INGEST_RECHECK_SECONDS = 900
+
+_METRICS = {
+    Status.PROCESSED: Metric.UNITS_PROCESSED,
+    Status.QUARANTINED: Metric.UNITS_QUARANTINED,
+    Status.FAILED: Metric.UNITS_FAILED,
+    Status.COMPLETED: Metric.UNITS_COMPLETED,
+}
+
+_COUNTED = {
+    "rows": Metric.ROWS_READ,
+    "rejected_rows": Metric.ROWS_REJECTED,
+    "unchanged": Metric.RECORDS_UNCHANGED,
+    "held": Metric.TABLES_HELD,
+}
+"""Counts of a table that are metrics too."""
+
+_TRIES = 5
+
 MAX_MESSAGE = 500
 """Longest reason message kept in the ledger, in characters."""
 
@@ -54,9 +75,6 @@ def outcome_of(
     return Outcome(Status.RECEIVING if waits else Status.QUARANTINED, reason, message, details)
 
 
-GOOD_STATUSES = frozenset({Status.PROCESSED, Status.COMPLETED})
-
-
 def outcome_without_result(completed: bool, reason: str) -> Outcome:
     """Return the outcome of a unit whose job ended and wrote no result; `reason` says why a job failed."""
     if completed:
@@ -69,33 +87,6 @@ def outcome_line(job_name: str, statuses: Counter[Status | None]) -> str:
     """Summarize a job's units in one line."""
     good = sum(statuses[s] for s in GOOD_STATUSES)
     return f"{job_name} processed={good} quarantined={statuses[Status.QUARANTINED]} failed={statuses[Status.FAILED]}"
-
-
-INGEST_RECHECK_SECONDS = 900
-
-_METRICS = {
-    Status.PROCESSED: Metric.UNITS_PROCESSED,
-    Status.QUARANTINED: Metric.UNITS_QUARANTINED,
-    Status.FAILED: Metric.UNITS_FAILED,
-    Status.COMPLETED: Metric.UNITS_COMPLETED,
-}
-
-_TIMES = {
-    Status.PROCESSED: "processed_at",
-    Status.QUARANTINED: "quarantined_at",
-    Status.FAILED: "failed_at",
-    Status.COMPLETED: "completed_at",
-}
-
-_COUNTED = {
-    "rows": Metric.ROWS_READ,
-    "rejected_rows": Metric.ROWS_REJECTED,
-    "unchanged": Metric.RECORDS_UNCHANGED,
-    "held": Metric.TABLES_HELD,
-}
-"""Counts of a table that are metrics too."""
-
-_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -143,8 +134,8 @@ class OutcomeRecorder:
             "lost_runs": None,
             **_next_check(item, outcome, now),
         }
-        if outcome.status in _TIMES:
-            changes[_TIMES[outcome.status]] = now
+        if outcome.status in _METRICS:
+            changes[f"{outcome.status.value.lower()}_at"] = now
         if outcome.counts:
             changes["counts"] = dict(outcome.counts)
         if outcome.reason:
