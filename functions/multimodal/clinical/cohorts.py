@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from multimodal.clinical.config import ClinicalConfig
 
@@ -109,3 +110,40 @@ def _declared(config: ClinicalConfig, source: str) -> set[str]:
     for facet in config.bias.facets if config.bias else []:
         names.update(facet.disadvantaged if facet.column == source else [])
     return names
+
+
+def selection_section(config: ClinicalConfig, breakdown: Breakdown) -> list[dict[str, Any]]:
+    """Return for every row filter, and for all together, how the dropped rows differ from the kept ones.
+
+    A row that several filters would drop counts for the first of them.
+    """
+    parts = [
+        _part(breakdown, index, config.rows[index].reason, counts)
+        for index, counts in sorted(breakdown.dropped.items())
+    ]
+    if len(parts) > 1:
+        together: Counter[Key] = Counter()
+        for counts in breakdown.dropped.values():
+            together.update(counts)
+        parts.append(_part(breakdown, None, "all filters together", together))
+    return parts
+
+
+def _part(breakdown: Breakdown, index: int | None, reason: str, dropped: Mapping[Key, int]) -> dict[str, Any]:
+    return {
+        "filter": index,
+        "reason": reason,
+        "dropped": sum(dropped.values()),
+        "kept": sum(breakdown.kept.values()),
+        "by": [_by(breakdown, column, dropped) for column in breakdown.columns],
+    }
+
+
+def _by(breakdown: Breakdown, column: str, dropped: Mapping[Key, int]) -> dict[str, Any]:
+    kept, gone = breakdown.marginal(breakdown.kept, column), breakdown.marginal(dropped, column)
+    values = sorted({**kept, **gone}, key=lambda value: (value is None, value or ""))
+    return {
+        "column": "cohort" if column == COHORT else column,
+        "by_cohort": column == COHORT,
+        "groups": [{"value": v, "kept": kept.get(v, 0), "dropped": gone.get(v, 0)} for v in values],
+    }

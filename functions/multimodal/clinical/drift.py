@@ -6,8 +6,7 @@ from typing import Any
 
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.profile import PROFILE_SCHEMA, SKETCH_CASES, ProfileSummary
-from multimodal.clinical.quantiles import bin_counts
-from multimodal.clinical.tallies import ColumnProfile
+from multimodal.clinical.tallies import ColumnProfile, bin_counts
 
 MODERATE, LARGE = 0.1, 0.25
 """PSI at which a change is called moderate and large: the rule of thumb that Yurdakul and Naranjo, "Statistical

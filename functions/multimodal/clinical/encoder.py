@@ -8,18 +8,16 @@ from datetime import date
 from itertools import compress
 from typing import TypeVar
 
-from multimodal.clinical.batch import Batch, Conditions, Numbers
+from multimodal.clinical.batch import Batch, Conditions, Numbers, RowFilters
 from multimodal.clinical.cells import Fault
 from multimodal.clinical.codes import RowCode
 from multimodal.clinical.column_reader import ColumnReader, Differences
 from multimodal.clinical.config import ClinicalConfig, DateDifference, ExactlyOne, Number, Ordinal, Stage
+from multimodal.clinical.header import RowsByColumn
 from multimodal.clinical.identifiers import IdentifierGate
 from multimodal.clinical.labels import MadeLabels, SurvivalLabels
 from multimodal.clinical.profile import DroppedRows, ProfiledBatch
-from multimodal.clinical.records import LabelRecords, StageRecords, stage_dates
-from multimodal.clinical.row_columns import RowsByColumn
-from multimodal.clinical.row_filters import RowFilters
-from multimodal.clinical.schema import LABELS, group_specs
+from multimodal.clinical.records import LABELS, LabelRecords, StageRecords, group_specs, stage_dates
 from multimodal.features.group import UPLOAD_TIME
 from multimodal.tables.table import RowProblem, TableRecord, UploadContext
 

@@ -8,7 +8,7 @@ from multimodal.clinical.auc import FOLDS, Auc, auc_of_categories, auc_of_number
 from multimodal.clinical.cohorts import OTHER
 from multimodal.clinical.config import LATE_STAGES, ClinicalConfig, Column
 from multimodal.clinical.profile import ProfileSummary, Sample
-from multimodal.clinical.quantiles import quantile
+from multimodal.clinical.tallies import quantile
 
 LEAKAGE_SUSPECTED = "LEAKAGE_SUSPECTED"
 

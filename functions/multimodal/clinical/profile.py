@@ -15,8 +15,7 @@ from typing import Any
 
 from multimodal.clinical.cohorts import Breakdown
 from multimodal.clinical.config import ClinicalConfig, Column
-from multimodal.clinical.sample import BottomSample
-from multimodal.clinical.tallies import ColumnProfile, LevelTally, NumberTally, PresenceTally, Tally
+from multimodal.clinical.tallies import BottomSample, ColumnProfile, LevelTally, NumberTally, PresenceTally, Tally
 
 SAMPLE_ROWS = 20_000
 """Rows behind the leakage scores, histograms and quantiles; smaller tables are used whole."""
@@ -85,7 +84,7 @@ class Sample:
     Parameters
     ----------
     hashes : sequence of str
-        See :func:`multimodal.clinical.sample.case_hash`.
+        See :func:`multimodal.clinical.tallies.case_hash`.
     cells, numbers, labels : mapping
         As in :class:`ProfiledBatch`.
     """

@@ -11,11 +11,12 @@ from multimodal.clinical.header import MAX_COLUMNS, known_names, match_header
 from multimodal.clinical.identifiers import IdentifierGate
 from multimodal.clinical.leakage import leakage_hold
 from multimodal.clinical.profile import Profile
+from multimodal.clinical.records import definitions
 from multimodal.clinical.report import Counts, ProblemTally, Upload, build_refusal_report, build_report
 from multimodal.clinical.report_html import render_html
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.rows import TableRows
-from multimodal.tables.table import PROFILE_NAME, RowProblem, TableBatch, TableVerdict, UploadContext
+from multimodal.tables.table import PROFILE_NAME, Definitions, RowProblem, TableBatch, TableVerdict, UploadContext
 
 BATCH_ROWS, BATCH_CHARACTERS = 1_000, 2_000_000
 """A batch ends with either; it is what is held of a table at a time."""
@@ -125,3 +126,35 @@ def _reports(report: Mapping[str, Any]) -> dict[str, str]:
 
 def _json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+class ClinicalTables:
+    """:class:`multimodal.tables.table.TableKind` of clinical tables.
+
+    Parameters
+    ----------
+    stack : str
+        Stack name, the first part of a group's name.
+    configs : mapping
+        Dataset → clinical part of its file.
+    """
+
+    def __init__(self, stack: str, configs: Mapping[str, ClinicalConfig]) -> None:
+        self._stack, self._configs = stack, configs
+
+    def takes(self, dataset: str) -> bool:
+        """Return whether the dataset has a clinical part."""
+        return dataset in self._configs
+
+    def definitions(self, dataset: str) -> Definitions:
+        """Return what the features of the dataset's groups mean."""
+        return definitions(self._stack, dataset, self._configs[dataset])
+
+    def open(
+        self, dataset: str, chunks: Iterable[bytes], upload: UploadContext, previous: Mapping[str, Any] | None
+    ) -> ClinicalTable:
+        """Return the reader of a table."""
+        return ClinicalTable(self._configs[dataset], self._stack, dataset, chunks, upload, previous)
+
+    def admit(self, dataset: str) -> None:
+        """Do nothing: the groups' definitions say all."""

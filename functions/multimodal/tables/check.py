@@ -18,7 +18,6 @@ from multimodal.observability import logger
 from multimodal.tables.limits import MAX_PARTS, PART_RECORDS
 from multimodal.tables.paths import INGEST_NAME, REJECTED_NAME, REPORT_NAME
 from multimodal.tables.ports import TableSpool, TableSpools
-from multimodal.tables.rejected_rows import rejected_lines
 from multimodal.tables.run import KindOf, TableRun, TableRuns
 from multimodal.tables.state import (
     DatasetState,
@@ -30,7 +29,7 @@ from multimodal.tables.state import (
     part_hash,
     spooled,
 )
-from multimodal.tables.table import PROFILE_NAME, TableReader, TableVerdict, UploadContext
+from multimodal.tables.table import PROFILE_NAME, TableReader, TableVerdict, UploadContext, rejected_lines
 
 R = TypeVar("R")
 
@@ -73,7 +72,7 @@ class CheckTable:
         self._runs, self._recorder, self.ports = runs, recorder, ports
         self._spools, self._kind_of, self._part_records = spools, kind_of, part_records
 
-    def __call__(self, run: str, time_is_left: Callable[[], bool]) -> dict[str, Any]:
+    def check(self, run: str, time_is_left: Callable[[], bool]) -> dict[str, Any]:
         """Read, judge and write down what is to be written.
 
         Parameters

@@ -7,9 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from multimodal.ledger.errors import BadInputError, Reason
-from multimodal.tables.rejected_rows import DUPLICATE_ID, EVENT_TIME_EARLIER, MESSAGES, UPLOADED_EARLIER
 from multimodal.tables.state import Pending, SpooledRecord, StateEntry
-from multimodal.tables.table import RowProblem
+from multimodal.tables.table import DUPLICATE_ID, EVENT_TIME_EARLIER, MESSAGES, UPLOADED_EARLIER, RowProblem
 
 _WORDS = {
     "write": "write",

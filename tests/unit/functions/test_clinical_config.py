@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.lint import UsableConfig, clinical_datasets
-from multimodal.clinical.schema import clinical_groups, definitions, group_specs
+from multimodal.clinical.records import clinical_groups, definitions, group_specs
 from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.imaging.config import load_contract
 from multimodal.ledger.errors import ConfigurationError

@@ -10,11 +10,10 @@ from itertools import pairwise
 import pytest
 
 from multimodal.clinical import profile as profile_module
+from multimodal.clinical.cohorts import selection_section
 from multimodal.clinical.follow_up import kaplan_meier, labels_section, median_of
 from multimodal.clinical.profile import Profile
-from multimodal.clinical.quantiles import quantile, shape_of
-from multimodal.clinical.sample import BottomSample, case_hash
-from multimodal.clinical.selection import selection_section
+from multimodal.clinical.tallies import BottomSample, case_hash, quantile, shape_of
 from tests.unit.functions.clinical_tables import (
     Row,
     batch,

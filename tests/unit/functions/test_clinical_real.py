@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from local.synthetic.clinical import write_clinical_table
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.lint import clinical_datasets
-from multimodal.clinical.schema import clinical_groups, group_specs
+from multimodal.clinical.records import clinical_groups, group_specs
 from multimodal.clinical.table import ClinicalTable
 from multimodal.features.group import Record
 from multimodal.pipeline.dataset import load_dataset
