@@ -56,7 +56,7 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 	@command -v cc gcc >/dev/null || { echo "A C compiler is needed (pyradiomics is compiled on installation)."; exit 1; }
 	@echo "Setting up $(VENV): tools, tests and the jobs (two to four minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) $(INSTALL) requirements/dev.txt | $(PROGRESS)requirements/dev.txt
+	@$(PY) $(INSTALL) requirements/dev.txt 2>&1 | $(PROGRESS)requirements/dev.txt
 	@echo "  building pyradiomics' extension and linking the jobs"
 	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics --editable containers/rnaseq --editable .
 	@touch $@
@@ -64,19 +64,19 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 .venv-emulator/.ready: requirements/emulator.txt
 	@echo "Setting up .venv-emulator: the laptop cloud"
 	@$(PYTHON) -m venv .venv-emulator
-	@.venv-emulator/bin/python $(INSTALL) requirements/emulator.txt | $(PROGRESS)requirements/emulator.txt
+	@.venv-emulator/bin/python $(INSTALL) requirements/emulator.txt 2>&1 | $(PROGRESS)requirements/emulator.txt
 	@touch $@
 
 .venv-bench/.ready: requirements/bench.txt
 	@echo "Setting up .venv-bench: the article's pipeline, for comparison"
 	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt | $(PROGRESS)requirements/bench.txt
+	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt 2>&1 | $(PROGRESS)requirements/bench.txt
 	@touch $@
 
 .venv-docs/.ready: requirements/docs.txt
 	@echo "Setting up .venv-docs: the documentation"
 	@$(PYTHON) -m venv .venv-docs
-	@.venv-docs/bin/python $(INSTALL) requirements/docs.txt | $(PROGRESS)requirements/docs.txt
+	@.venv-docs/bin/python $(INSTALL) requirements/docs.txt 2>&1 | $(PROGRESS)requirements/docs.txt
 	@touch $@
 
 docs: .venv-docs/.ready ## build the documentation with its API pages into build/site

@@ -2,4 +2,4 @@
 BEGIN { while ((getline line < file) > 0) if (line ~ /^[A-Za-z0-9]/) all++ }
 /^Collecting / { if (++seen % 10 == 0) { printf "  %d of %d packages fetched\n", seen, all; fflush() } }
 /^Installing collected packages/ { printf "  installing %d packages\n", all; fflush() }
-/^ERROR|^WARNING: Ret/ { print; fflush() }
+/^ERROR|^  *error|No matching distribution/ { print; fflush() }

@@ -1,135 +1,166 @@
-"""The report as one page: no script, nothing from the network, no value of a single patient."""
+"""The report as one page, by the templates in `templates/`; what they show is prepared here."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from multimodal.clinical.leakage import LEAKAGE_SUSPECTED
-from multimodal.clinical.page.bias import bias_part
-from multimodal.clinical.page.columns import columns_part
-from multimodal.clinical.page.drift import drift_part
-from multimodal.clinical.page.leakage import leakage_part
-from multimodal.clinical.page.markup import Html, join, tag
-from multimodal.clinical.page.rows import labels_part, selection_part, validation_part
-from multimodal.clinical.page.style import STYLE
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from multimodal.clinical import charts
+from multimodal.clinical.bias import METRICS
+from multimodal.clinical.charts import AUC_SCALE, DPL_SCALE, FEW, PSI_SCALE, Mark, blurred, few, intervals, text
+from multimodal.tables.table import Scope
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+Part = Mapping[str, Any]
 
 _STATES = {"accepted": "Accepted", "empty": "Nothing accepted", "held": "Held for review", "refused": "Refused"}
+_STATUS = {
+    "feature": "feature",
+    "allowed": "allowed by name",
+    "blocked": "blocked: known too late",
+    "off": "no feature",
+    "dropped": "not used",
+}
+_TIMEPOINTS = {
+    "baseline": "before any treatment",
+    "surgery": "at the operation",
+    "post_treatment": "after treatment began",
+    "outcome": "what happened in the end",
+}
+_IMPACT: dict[Scope, str] = {
+    "row": "row rejected",
+    "record": "record left out",
+    "label": "label held back",
+    "value": "value left out",
+    "warning": "none: please check",
+    "dropped": "row filtered out, as configured",
+}
+_TERMS = {
+    "CI": ("class imbalance", "how much larger one facet is than the other: 0 equal, ±1 only one"),
+    "DPL": ("difference in proportions of labels", "favourable share of the others less that of the disadvantaged"),
+    "KL": (
+        "Kullback–Leibler divergence",
+        "how far the outcomes of the others are from those of the disadvantaged, nats",
+    ),
+    "JS": ("Jensen–Shannon divergence", "the same, symmetric and bounded by ln 2"),
+    "LP": ("L2 norm", "distance of the two facets' shares of outcomes"),
+    "TVD": ("total variation distance", "half the sum of the absolute differences"),
+    "KS": ("Kolmogorov–Smirnov", "the largest difference of a share"),
+    "CDDL": (
+        "conditional demographic disparity",
+        "whether the disadvantaged have more of the unfavourable than of the favourable outcomes, within groups",
+    ),
+}
+_LABELS = {
+    "survival_status": ("alive", "dead"),
+    "os_event": ("censored: alive when last seen", "died"),
+    "rfs_event": ("censored: neither when last seen", "recurred or died"),
+}
+_SCORES = {"value": "by value", "missingness": "by whether it is missing"}
+_MOST_LEVELS = 12
 
 
-# Nothing may be loaded or run, whatever a header or a value of the table contains.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-
-
-def render_html(report: Mapping[str, Any]) -> str:
-    """Return the page of a report.
+def render_html(report: Part) -> str:
+    """Return the page of a report: one file without scripts that loads nothing.
 
     Parameters
     ----------
     report : mapping
-        As :func:`multimodal.clinical.report.build_report` or ``build_refusal_report`` returns it.
+        As `multimodal.clinical.report.build_report` or `build_refusal_report` returns it.
     """
-    upload, verdict = report["upload"], report["verdict"]
-    parts = list(_parts(report))
-    head = join(
-        Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Html(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
-        tag("title", f"{upload['dataset']}: {_STATES[verdict['status']].lower()}"),
-        tag("style", Html(STYLE)),
+    page = _environment().get_template("report.html.j2")
+    return page.render(report=report, sections=list(_sections(report)), figures=_figures(report))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """Return the templates' environment: everything is escaped but what `charts` drew."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: text(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
-    top = tag("header", _eyebrow(upload), _verdict(report), _figures(report), _contents(parts), class_="top")
-    main = tag("main", (tag("section", tag("h2", title), body, id=name) for name, title, body in parts))
-    body = tag("body", top, main, _foot(report))
-    return f"<!doctype html>\n{tag('html', tag('head', head), body, lang='en')}\n"
+    environment.filters |= _FILTERS
+    drawings = (charts.axis, charts.bar, charts.histogram, charts.pair, charts.psi_bar, charts.stacked)
+    environment.globals |= {drawing.__name__: drawing for drawing in (*drawings, charts.survival_curve)}
+    environment.globals |= {"AUC_SCALE": AUC_SCALE, "DPL_SCALE": DPL_SCALE, "PSI_SCALE": PSI_SCALE, "FEW": FEW}
+    environment.globals |= {"METRICS": list(METRICS), "terms": _TERMS, "states": _STATES, "status": _STATUS}
+    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 – the project's own style sheet
+    environment.globals |= {"impact": _IMPACT, "timepoints": _TIMEPOINTS, "style": style}
+    return environment
 
 
-def _parts(report: Mapping[str, Any]) -> Iterator[tuple[str, str, Html]]:
+def _sections(report: Part) -> Iterator[tuple[str, str]]:
     if report["verdict"]["status"] == "refused":
         return
-    yield "rows", "What becomes of the rows", validation_part(report["validation"])
+    yield "rows", "Row validation"
     if report["selection"]:
-        yield "selection", "Whom the row filters leave out", selection_part(report["selection"])
+        yield "selection", "Selection by row filters"
     if report["labels"]:
-        yield "labels", "Labels and follow-up", labels_part(report["labels"])
-    yield "leakage", "Leakage", leakage_part(report["leakage"])
-    yield "bias", "Bias before training", bias_part(report["bias"])
-    yield "drift", "Change since the previous upload", drift_part(report["drift"])
-    yield "columns", "Every column", columns_part(report["columns"])
+        yield "labels", "Labels and follow-up"
+    yield "leakage", "Leakage"
+    yield "bias", "Bias before training"
+    yield "drift", "Drift since the previous upload"
+    yield "columns", "Columns"
 
 
-def _eyebrow(upload: Mapping[str, str]) -> Html:
-    when = upload["uploaded_at"].replace("T", " ").replace("Z", " UTC")
-    pieces = [
-        tag("span", "Clinical table of ", tag("b", upload["dataset"])),
-        tag("span", upload["source_uri"]),
-        tag("span", f"uploaded {when}"),
+def _figures(report: Part) -> list[tuple[str, int, str]]:
+    if "validation" not in report:
+        return []
+    validation, held = report["validation"], report["verdict"]["status"] == "held"
+    figures = [
+        ("Rows read", validation["rows"], ""),
+        ("Would be taken" if held else "Taken", validation["taken"], ""),
+        ("Filtered out", validation["dropped"], ""),
+        ("Rejected", validation["rejected"], "bad"),
+        ("Records waiting" if held else "Records", sum(validation["records"].values()), ""),
     ]
-    return tag("p", pieces, class_="eyebrow")
+    labels = report["labels"]
+    return figures + ([("Labels held back", sum(labels["held"].values()), "")] if labels else [])
 
 
-def _verdict(report: Mapping[str, Any]) -> Html:
-    verdict = report["verdict"]
-    code = [tag("span", verdict["code"], class_="code")] if verdict["code"] else []
-    state = tag("p", tag("span", _STATES[verdict["status"]]), code, class_="state")
-    return tag("div", state, _told(report), class_=f"verdict {verdict['status']}")
+# Small texts
 
 
-def _told(report: Mapping[str, Any]) -> Html:
-    verdict = report["verdict"]
-    if verdict["status"] == "held":
-        return _held(report)
-    first, *rest = verdict["message"].split(". ")
-    if verdict["status"] == "refused":
-        why = tag("p", f"{_capital(verdict['message'])}.")
-        return join(tag("h1", "Nothing of this file was used."), why, _details(verdict))
-    return join(tag("h1", f"{_capital(first)}."), (tag("p", f"{_capital(sentence)}.") for sentence in rest))
+def percent(share: float) -> str:
+    """Return a share as a percentage."""
+    return f"{100 * share:.1f} %" if 0 < share < 0.995 else f"{100 * share:.0f} %"
 
 
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:].rstrip(".")
+def signed(value: float, digits: int = 3) -> str:
+    """Return a number with a real minus."""
+    written = f"{value:.{digits}f}"
+    return written.replace("-", "\u2212") if float(written) else written.replace("-", "")
 
 
-def _details(verdict: Mapping[str, Any]) -> Html:
-    if not verdict["details"]:
-        return Html()
-    rows = (
-        tag("tr", tag("td", name.replace("_", " ")), tag("td", _listed(value)))
-        for name, value in verdict["details"].items()
-    )
-    return tag("div", tag("table", rows), class_="scroll", style="margin-top:16px")
+def amount(value: float) -> str:
+    """Return a number as short as it can be told apart."""
+    return f"{value:,.4g}".replace("-", "\u2212") if abs(value) < 1e5 else f"{value:,.0f}".replace("-", "\u2212")
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
 
 
 def _listed(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _held(report: Mapping[str, Any]) -> Html:
-    verdict = report["verdict"]
-    if verdict["code"] != LEAKAGE_SUSPECTED:
-        return join(tag("h1", "Nothing was written yet."), tag("p", verdict["message"]))
-    suspects = [part for part in report["leakage"]["columns"] if part["suspected"] and part["status"] == "feature"]
-    names = ", ".join(part["column"] for part in suspects)
-    verb = "gives" if len(suspects) == 1 else "give"
-    steps = [
-        tag("li", "Known only later? Correct ", tag("b", "available_at"), " and set ", tag("b", "feature: false"), "."),
-        tag("li", "Not wanted? Set ", tag("b", "feature: false"), "."),
-        tag("li", "Right as it is? Say why with ", tag("b", "allow"), "; the reason is shown in every report."),
-    ]
-    evidence = [tag("li", tag("b", part["column"]), ": ", _evidence(part)) for part in suspects]
-    example = f"- source: {suspects[0]['column']!r}\n  available_at: outcome\n  feature: false" if suspects else ""
-    return join(
-        tag("h1", f"{names} nearly {verb} {report['leakage']['target']['column']} away. Nothing was written."),
-        tag("ul", evidence),
-        tag(
-            "p",
-            "For each of these columns, change the dataset's file, deploy, then ",
-            tag("b", "retry"),
-            " the upload:",
-        ),
-        tag("ul", steps),
-        tag("pre", example) if example else "",
-    )
+def _delimiter(delimiter: str) -> str:
+    return {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(delimiter, repr(delimiter))
 
 
-def _evidence(part: Mapping[str, Any]) -> str:
+def _label_meaning(name: str) -> tuple[str, str]:
+    days = name.removeprefix("os_horizon_").removesuffix("d")
+    return _LABELS.get(name, (f"lived longer than {days} days", f"died within {days} days"))
+
+
+def _evidence(part: Part) -> str:
     names = {"value": "its value", "missingness": "whether it is missing"}
     scores = (
         f"{names[name]} alone has an AUC of {part[name]['auc']:.3f} (95 % interval {part[name]['low']:.3f} to "
@@ -139,42 +170,287 @@ def _evidence(part: Mapping[str, Any]) -> str:
     return " and ".join(scores)
 
 
-def _figures(report: Mapping[str, Any]) -> Html:
-    if "validation" not in report:
-        return Html()
-    validation = report["validation"]
-    held = report["verdict"]["status"] == "held"
-    figures = [
-        ("Rows read", validation["rows"], ""),
-        ("Would be taken" if held else "Taken", validation["taken"], ""),
-        ("Left out by filters", validation["dropped"], ""),
-        ("Rejected", validation["rejected"], "bad"),
-        ("Records waiting" if held else "Records", sum(validation["records"].values()), ""),
-    ]
-    if report["labels"]:
-        figures.append(("Labels held back", sum(report["labels"]["held"].values()), ""))
-    cells = (
-        tag("div", tag("dt", name), tag("dd", f"{n:,}"), class_=tone if n and tone else None)
-        for name, n, tone in figures
+# Selection, survival
+
+
+class _Cell(NamedTuple):
+    told: str
+    share: float | None
+    overall: float | None
+
+
+def _selection_rows(selection: Sequence[Part]) -> dict[str, Any]:
+    """Return how the rows that each filter leaves out differ from those that come to it."""
+    filters = [part for part in selection if part["filter"] is not None]
+    names = [("", ""), ("group", ""), *((part["reason"], "filter") for part in filters), ("kept", "n")]
+    kept, counts = filters[0]["kept"], [part["dropped"] for part in filters]
+    cells = [_left_out(n, _reached(counts, i, kept), None) for i, n in enumerate(counts)]
+    rows = [{"name": "all rows", "column": "", "parted": False, "cells": cells, "kept": f"{kept:,}"}]
+    for place, by in enumerate(filters[0]["by"]):
+        if len(by["groups"]) > 1:
+            rows += _groups(filters, place)
+    return {"names": names, "rows": rows}
+
+
+def _groups(filters: Sequence[Part], place: int) -> Iterator[dict[str, Any]]:
+    whole = [part["dropped"] for part in filters]
+    shares = [n / max(_reached(whole, i, filters[0]["kept"]), 1) for i, n in enumerate(whole)]
+    dropped = [{group["value"]: group["dropped"] for group in part["by"][place]["groups"]} for part in filters]
+    kept = {group["value"]: group["kept"] for part in filters for group in part["by"][place]["groups"]}
+    for number, value in enumerate(sorted(kept, key=lambda name: (name is None, name or ""))):
+        counts = [by_value.get(value, 0) for by_value in dropped]
+        yield {
+            "name": "not known" if value is None else value,
+            "column": "" if number else filters[0]["by"][place]["column"],
+            "parted": not number,
+            "cells": [_left_out(n, _reached(counts, i, kept[value]), shares[i]) for i, n in enumerate(counts)],
+            "kept": few(kept[value]),
+        }
+
+
+def _reached(dropped: Sequence[int], index: int, kept: int) -> int:
+    """Return how many rows come to a filter: those that it, the later ones or none leave out."""
+    return kept + sum(dropped[index:])
+
+
+def _left_out(dropped: int, reached: int, overall: float | None) -> _Cell:
+    told = few(dropped) if overall is not None else f"{dropped:,}"
+    share = blurred(dropped) / max(reached, blurred(dropped)) if reached >= 2 * FEW else None
+    return _Cell(told, share, overall)
+
+
+def _survival(survival: Part) -> str:
+    median, followed = survival["median_days"], survival["median_follow_up_days"]
+    reached = (
+        f"Half had died after {_years(median)}." if median is not None else "Fewer than half died within follow-up."
     )
-    return tag("dl", cells, class_="figures")
+    follow_up = f" Median follow-up is {_years(followed)}." if followed is not None else ""
+    return f"{few(survival['events'])} of {survival['cases']:,} cases died. {reached}{follow_up}"
 
 
-def _contents(parts: list[tuple[str, str, Html]]) -> Html:
-    if not parts:
-        return Html()
-    return tag("nav", (tag("a", title, href=f"#{name}") for name, title, _ in parts), aria_label="Contents")
+def _years(days: float) -> str:
+    return f"{amount(days)} days ({days / charts.DAYS_OF_YEAR:.1f} years)"
 
 
-def _foot(report: Mapping[str, Any]) -> Html:
-    upload = report["upload"]
-    few = "Groups of one to four cases are written <5 and drawn alike; report.json beside this page has every number."
-    how = [f"Upload {upload['upload_id']}"]
-    if upload["encoding"]:
-        how.append(f"read as {upload['encoding']}, separated by {_delimiter(upload['delimiter'])}")
-    parts = [tag("p", few)] if "validation" in report else []
-    return tag("footer", tag("div", parts, tag("p", ", ".join(how) + ".")))
+# Leakage
 
 
-def _delimiter(delimiter: str) -> str:
-    return {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(delimiter, repr(delimiter))
+def _by_use(columns: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+    """Return features and other columns, the most telling first."""
+
+    def most_telling(part: Part) -> float:
+        return -max((part[name]["auc"] for name in _SCORES if part[name]["auc"] is not None), default=0.0)
+
+    ordered = sorted(columns, key=most_telling)
+    features = [part for part in ordered if part["status"] in ("feature", "allowed")]
+    return features, [part for part in ordered if part["status"] not in ("feature", "allowed")]
+
+
+def _auc_plot(part: Part) -> dict[str, Any]:
+    scored = [(name, part[name]) for name in _SCORES if part[name]["auc"] is not None]
+    marks = [
+        Mark(
+            score["auc"],
+            score["low"],
+            score["high"],
+            "dot" if name == "value" else "ring",
+            "bad" if name in part["suspected"] else "main",
+        )
+        for name, score in scored
+    ]
+    label = f"{part['column']}: " + ", ".join(f"{_SCORES[name]} {score['auc']:.3f}" for name, score in scored)
+    reasons = dict.fromkeys(part[name]["reason"] for name in _SCORES if part[name]["reason"])
+    plot = intervals(AUC_SCALE, marks, label) if marks else ""
+    return {"scores": [score for _, score in scored], "plot": plot, "why": "; ".join(reasons)}
+
+
+# Bias
+
+
+def _informative(strata: Sequence[Part]) -> list[Part]:
+    """A stratum that holds all cases says nothing new, and one without cases nothing at all."""
+    overall, facets = strata[0], ("disadvantaged", "others")
+
+    def adds(stratum: Part) -> bool:
+        cases = sum(sum(stratum[facet].values()) for facet in facets)
+        return stratum is overall or (cases > 0 and any(stratum[facet] != overall[facet] for facet in facets))
+
+    return [stratum for stratum in strata if adds(stratum)]
+
+
+def _facet_summary(bias: Part, overall: Part) -> str:
+    d, a = overall["disadvantaged"], overall["others"]
+    n_d, n_a = d["positive"] + d["negative"], a["positive"] + a["negative"]
+    if min(n_d, n_a) < FEW:
+        return "Too few cases in one of the facets to compare them."
+    positive = " or ".join(bias["target"]["positive"])
+    return (
+        f"{positive} is the outcome of {percent(d['positive'] / n_d)} of {n_d:,} disadvantaged and of "
+        f"{percent(a['positive'] / n_a)} of {n_a:,} other cases."
+    )
+
+
+def _stratum_name(stratum: Part) -> str:
+    if stratum["column"] is None:
+        return "all cases"
+    return f"{stratum['column']} {'not known' if stratum['value'] is None else stratum['value']}"
+
+
+def _shown(stratum: Part) -> bool:
+    """Metrics of fewer than five cases would be those cases."""
+    smaller: int = min(sum(stratum["disadvantaged"].values()), sum(stratum["others"].values()))
+    return smaller >= FEW
+
+
+def _dpl(stratum: Part) -> dict[str, Any]:
+    dpl, bounds = stratum["metrics"]["DPL"], stratum["dpl_interval"]
+    shown = _shown(stratum) and dpl is not None
+    mark = [Mark(dpl, bounds[0], bounds[1], tone="faint" if stratum["warnings"] else "main")] if shown else []
+    value = f"{signed(dpl)} " if shown else ""
+    interval = f"{signed(bounds[0], 2)} to {signed(bounds[1], 2)}" if shown else "too few cases"
+    plot = intervals(DPL_SCALE, mark, f"DPL {_stratum_name(stratum)}: {value}{interval}")
+    return {"value": value, "interval": interval, "plot": plot}
+
+
+def _outcomes(outcomes: Mapping[str, int]) -> str:
+    told = few(outcomes["positive"]) if not 0 < outcomes["negative"] < FEW else "··"
+    return f"{told} of {few(sum(outcomes.values()))}"
+
+
+def _metric(stratum: Part, name: str) -> str:
+    value = stratum["metrics"][name]
+    if not _shown(stratum):
+        return "·"
+    if value is None:
+        return "∞" if stratum["undefined"][name].startswith("infinite") else "–"
+    return signed(value, 4)
+
+
+def _bias_notes(strata: Sequence[Part]) -> list[str]:
+    notes = [
+        f"{_stratum_name(stratum)}: {'; '.join(stratum['warnings'])}." for stratum in strata if stratum["warnings"]
+    ]
+    unknown = strata[0]["excluded"]
+    return notes + ([f"{few(unknown)} cases whose facet or outcome is not known are left out."] if unknown else [])
+
+
+# Drift
+
+
+def _is_notable(part: Part) -> bool:
+    outside = part.get("range", {}).get("outside_previous", 0)
+    return bool(part["change"] != "none" or part.get("new_levels") or part.get("gone_levels") or outside)
+
+
+def _notable(columns: Sequence[Part]) -> list[Part]:
+    return sorted(filter(_is_notable, columns), key=lambda part: -part["psi"])
+
+
+def _not_notable(columns: Sequence[Part]) -> list[str]:
+    return [part["column"] for part in columns if not _is_notable(part)]
+
+
+def _drift_summary(drift: Part) -> str:
+    cases, rows = drift["cases"], drift["rows"]
+    about = "about " if cases["estimated"] else ""
+    told = (
+        f"{rows['now']:,} rows, {rows['previous']:,} before: {about}{cases['new']:,} new cases, "
+        f"{about}{cases['gone']:,} gone, {about}{cases['kept']:,} in both."
+    )
+    for verb, names in (("are new", drift["new_columns"]), ("are gone", drift["gone_columns"])):
+        told += f" Columns that {verb}: {', '.join(names)}." if names else ""
+    return told
+
+
+def _changes(part: Part) -> str:
+    return "; ".join(_each_change(part)) or "shares shifted"
+
+
+def _each_change(part: Part) -> Iterator[str]:
+    missing = part["missing"]
+    if part.get("new_levels"):
+        yield f"new: {', '.join(part['new_levels'])}"
+    if part.get("gone_levels"):
+        yield f"gone: {', '.join(part['gone_levels'])}"
+    if "median" in part and part["median"]["previous"] != part["median"]["now"]:
+        yield f"median {amount(part['median']['previous'])} → {amount(part['median']['now'])}"
+    if part.get("range", {}).get("outside_previous"):
+        yield f"{percent(part['range']['outside_previous'])} of the values are outside the previous range"
+    if abs(missing["previous"] - missing["now"]) >= 0.01:
+        yield f"missing {percent(missing['previous'])} → {percent(missing['now'])}"
+
+
+def _level_shares(part: Part) -> Iterator[dict[str, Any]]:
+    before = sum(level["previous"] for level in part["levels"]) or 1
+    now = sum(level["now"] for level in part["levels"]) or 1
+    for level in part["levels"]:
+        shares = level["previous"] / before, level["now"] / now
+        label = f"{level['level']}: {percent(shares[0])}, now {percent(shares[1])}"
+        yield {"name": level["level"], "before": shares[0], "now": shares[1], "label": label, "cases": level["now"]}
+
+
+# Columns
+
+
+def _number_summary(part: Part) -> dict[str, str]:
+    edges, q = part["number"]["histogram"]["edges"], part["number"]["quantiles"]
+    middle = f"median {amount(q['p50'])} {part['unit']}, middle half {amount(q['p25'])} to {amount(q['p75'])}"
+    return {"text": middle, "first": amount(edges[0]), "last": amount(edges[-1])}
+
+
+def _level_bars(part: Part) -> list[dict[str, Any]]:
+    levels = list(part["levels"].items())
+    rest = sum(n for _, n in levels[_MOST_LEVELS:])
+    shown = [*levels[:_MOST_LEVELS], *([("further levels", rest)] if rest else [])]
+    shown += [("other values", part["other"])] if part["other"] else []
+    most = max((blurred(n) for _, n in shown), default=0.0) or 1.0
+    return [{"name": name, "share": blurred(n) / most, "told": few(n)} for name, n in shown]
+
+
+def _missing(part: Part) -> dict[str, Any]:
+    number = part["number"]
+    there = number["count"] if number else sum(part["levels"].values()) + part["other"]
+    if part["missing"] and there:
+        total = there + part["missing"]
+        share, drawn = part["missing"] / total, blurred(part["missing"]) / total
+        return {"share": share, "drawn": drawn, "told": few(part["missing"])}
+    told = "nothing is counted" if part["kind"] == "drop" else "always missing" if part["missing"] else "never missing"
+    if not there and part["kind"] in ("date", "drop"):
+        told = f"{few(part['missing'])} missing" if part["missing"] else "never missing"
+    return {"share": None, "drawn": None, "told": told}
+
+
+_FILTERS = {
+    "amount": amount,
+    "as_number_head": lambda name: (name, "n"),
+    "auc_plot": _auc_plot,
+    "bias_notes": _bias_notes,
+    "by_use": _by_use,
+    "changes": _changes,
+    "count": lambda number: f"{number:,}",
+    "delimiter": _delimiter,
+    "dpl": _dpl,
+    "drift_summary": _drift_summary,
+    "evidence": _evidence,
+    "facet_summary": _facet_summary,
+    "few": few,
+    "informative": _informative,
+    "label_meaning": _label_meaning,
+    "level_bars": _level_bars,
+    "level_shares": _level_shares,
+    "listed": _listed,
+    "metric": _metric,
+    "missing": _missing,
+    "not_notable": _not_notable,
+    "notable": _notable,
+    "number_summary": _number_summary,
+    "outcomes": _outcomes,
+    "percent": percent,
+    "quoted": repr,
+    "selection_rows": _selection_rows,
+    "sentence": _sentence,
+    "shortest": lambda number: f"{number:g}",
+    "stratum_name": _stratum_name,
+    "survival": _survival,
+}
+"""What the templates call on the parts of a report."""

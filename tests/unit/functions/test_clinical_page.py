@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
-from multimodal.clinical.page.charts import AUC_SCALE, FEW, Mark, bar, blurred, few, intervals
-from multimodal.clinical.page.markup import LONGEST, Html, join, tag, text
+from multimodal.clinical.charts import AUC_SCALE, FEW, LONGEST, Mark, bar, blurred, few, intervals, join, tag, text
 from multimodal.clinical.report import Counts, ProblemTally, build_refusal_report, build_report
 from multimodal.clinical.report_html import render_html
 from multimodal.tables.table import RowProblem
@@ -186,7 +186,7 @@ def test_marks_stay_on_their_scale() -> None:
 
 
 def test_what_is_not_made_here_is_text() -> None:
-    assert tag("p", "<b>", Html("<i></i>"), title='"') == '<p title="&quot;">&lt;b&gt;<i></i></p>'
+    assert tag("p", "<b>", Markup("<i></i>"), title='"') == '<p title="&quot;">&lt;b&gt;<i></i></p>'
     assert join("a\x00b", "\u202egnp") == "a\N{REPLACEMENT CHARACTER}bgnp"
     assert len(text("x" * 10**6)) == LONGEST + 1
 

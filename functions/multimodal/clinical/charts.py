@@ -4,11 +4,67 @@ Positions across are percentages, so a plot fills whatever width it has while it
 colours are classes, so that light, dark and print share one drawing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
-from multimodal.clinical.page.markup import Html, tag
+from markupsafe import Markup
+
+LONGEST = 2_000
+"""Characters of a text from a table that are shown; a header may be a megabyte long."""
+
+
+_UNSEEN = {
+    **dict.fromkeys((n for n in range(0x20) if chr(n) not in "\n\t"), "\N{REPLACEMENT CHARACTER}"),
+    **dict.fromkeys((0x7F, *range(0x80, 0xA0)), "\N{REPLACEMENT CHARACTER}"),
+    # Marks that turn the direction of what follows, so that a name reads as another one.
+    **dict.fromkeys((*range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), ""),
+}
+
+
+Content = str | Iterable[str]
+
+
+def text(value: str) -> Markup:
+    """Return text as markup: escaped, without control characters, at most `LONGEST` long."""
+    shown = value if len(value) <= LONGEST else value[:LONGEST] + "…"
+    return Markup(escape(shown.translate(_UNSEEN)))
+
+
+def join(*content: Content) -> Markup:
+    """Return pieces one after the other; those that are not markup are escaped."""
+    pieces = (item for part in content for item in ([part] if isinstance(part, str) else part))
+    return Markup("".join(piece if isinstance(piece, Markup) else text(piece) for piece in pieces))
+
+
+def tag(name: str, /, *content: Content, **attributes: str | float | None) -> Markup:
+    """Return an element.
+
+    Parameters
+    ----------
+    name : str
+    content : str or iterable of str
+        Markup, or text to escape.
+    attributes : str or float, optional
+        ``_`` in a name becomes ``-``, at its end nothing (``class_``); None leaves the attribute out.
+
+    Examples
+    --------
+    >>> tag("p", "a < b", class_="note")
+    '<p class="note">a &lt; b</p>'
+    """
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_written(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{name}{given}>{join(*content)}</{name}>")
+
+
+def _written(value: str | float) -> str:
+    return value.translate(_UNSEEN) if isinstance(value, str) else f"{value:.6g}"
+
 
 FEW = 5
 """Counts of cases below this are written and drawn alike: the length of a bar would tell them."""
@@ -25,7 +81,7 @@ def _percent(share: float) -> str:
     return f"{100 * min(max(share, 0.0), 1.0):.3f}%"
 
 
-def _plot(height: float, label: str, *shapes: Sequence[Html] | Html, class_: str) -> Html:
+def _plot(height: float, label: str, *shapes: Sequence[Markup] | Markup, class_: str) -> Markup:
     return tag("svg", *shapes, class_=class_, width="100%", height=height, role="img", aria_label=label)
 
 
@@ -39,7 +95,7 @@ def blurred(count: int) -> float:
     return FEW / 2 if 0 < count < FEW else float(count)
 
 
-def bar(share: float, label: str, tone: str = "main", overall: float | None = None) -> Html:
+def bar(share: float, label: str, tone: str = "main", overall: float | None = None) -> Markup:
     """Return a bar that fills a share of its width, with a line where all cases together would end."""
     track = tag("rect", class_="track", width="100%", height=8, rx=4, y=1)
     fill = tag("rect", class_=f"fill {tone}", width=_percent(share), height=8, rx=4, y=1)
@@ -47,11 +103,11 @@ def bar(share: float, label: str, tone: str = "main", overall: float | None = No
     return _plot(10, label, track, fill, line, class_="bar")
 
 
-def _line(class_: str, x: str, y1: float, y2: float) -> Html:
+def _line(class_: str, x: str, y1: float, y2: float) -> Markup:
     return tag("line", class_=class_, x1=x, x2=x, y1=y1, y2=y2)
 
 
-def stacked(parts: Sequence[tuple[str, int]], label: str) -> Html:
+def stacked(parts: Sequence[tuple[str, int]], label: str) -> Markup:
     """Return one bar of parts (tone, count), side by side."""
     total = sum(n for _, n in parts) or 1
     shapes, start = [], 0
@@ -64,7 +120,7 @@ def stacked(parts: Sequence[tuple[str, int]], label: str) -> Html:
     return _plot(26, label, shapes, class_="stacked")
 
 
-def histogram(counts: Sequence[int], label: str) -> Html:
+def histogram(counts: Sequence[int], label: str) -> Markup:
     """Return bars of equal width."""
     height, tallest = 56, max(map(blurred, counts), default=1.0) or 1.0
     shapes = [
@@ -118,7 +174,7 @@ class Mark:
     tone: str = "main"
 
 
-def axis(scale: Scale) -> Html:
+def axis(scale: Scale) -> Markup:
     """Return a scale's numbers."""
     labels = [
         tag("text", f"{tick:g}".replace("-", "−"), x=scale.place(tick), y=12, text_anchor=_anchor(scale, tick))
@@ -131,7 +187,7 @@ def _anchor(scale: Scale, tick: float) -> str:
     return "start" if tick == scale.low else "end" if tick == scale.high else "middle"
 
 
-def intervals(scale: Scale, marks: Sequence[Mark], label: str) -> Html:
+def intervals(scale: Scale, marks: Sequence[Mark], label: str) -> Markup:
     """Return marks with their intervals below each other, before the scale's lines."""
     height = 18 * max(len(marks), 1)
     shapes = [*_grid(scale, height)]
@@ -143,7 +199,7 @@ def intervals(scale: Scale, marks: Sequence[Mark], label: str) -> Html:
     return _plot(height, label, shapes, class_="intervals")
 
 
-def _grid(scale: Scale, height: float) -> Iterator[Html]:
+def _grid(scale: Scale, height: float) -> Iterator[Markup]:
     """Yield zone and lines, long enough to meet those of the rows above and below."""
     if scale.zone is not None:
         start = (scale.zone - scale.low) / (scale.high - scale.low)
@@ -153,7 +209,7 @@ def _grid(scale: Scale, height: float) -> Iterator[Html]:
         yield _line("grid", scale.place(line), -BETWEEN, height + BETWEEN)
 
 
-def psi_bar(psi: float, by_chance: float, tone: str) -> Html:
+def psi_bar(psi: float, by_chance: float, tone: str) -> Markup:
     """Return a bar of a stability index, with a tick where chance alone would get to."""
     shapes = [
         *_grid(PSI_SCALE, 18),
@@ -163,7 +219,7 @@ def psi_bar(psi: float, by_chance: float, tone: str) -> Html:
     return _plot(18, f"PSI {psi:.2f}, by chance {by_chance:.2f}", shapes, class_="intervals")
 
 
-def pair(previous: float, now: float, label: str) -> Html:
+def pair(previous: float, now: float, label: str) -> Markup:
     """Return two thin bars, before above now."""
     before = tag("rect", class_="fill faint", width=_percent(previous), height=5, y=1, rx=2)
     after = tag("rect", class_="fill main", width=_percent(now), height=5, y=8, rx=2)
@@ -173,7 +229,7 @@ def pair(previous: float, now: float, label: str) -> Html:
 CURVE_HEIGHT = 240
 
 
-def survival_curve(points: Sequence[Mapping[str, Any]], label: str) -> Html:
+def survival_curve(points: Sequence[Mapping[str, Any]], label: str) -> Markup:
     """Return a Kaplan–Meier curve with its interval, given on a grid of days."""
     last = points[-1]["day"] or 1
     line = _steps([(p["day"] / last, p["survival"]) for p in points])
@@ -203,7 +259,7 @@ def _steps(points: Sequence[tuple[float, float]]) -> list[str]:
     return corners
 
 
-def _survival_grid(points: Sequence[Mapping[str, Any]], last: float) -> Iterator[Html]:
+def _survival_grid(points: Sequence[Mapping[str, Any]], last: float) -> Iterator[Markup]:
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         y = CURVE_HEIGHT * (1 - share)
         yield tag("line", class_="axis" if share == 0 else "grid", x1="0", x2="100%", y1=y, y2=y)

@@ -1,1 +1,0 @@
-"""The page of a report: elements, plots, style, and a module for each part."""
