@@ -4,8 +4,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-_INTERRUPTED = 130
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; on Ctrl-C while it is still loading, say so in a sentence."""
@@ -13,7 +11,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     from cli.errors import CommandError
     from cli.laptop import CLIENT_VARIABLES, read_cloud
-    from cli.main import guarded
+    from cli.main import INTERRUPTED, guarded
     from cli.project import STATE
     from cli.terminal import make_console, print_line
     from local.cloud.cloud import CloudError, stop_cloud
@@ -45,18 +43,20 @@ def main(arguments: list[str] | None = None) -> int:
         print_line(console, f"unset {' '.join(CLIENT_VARIABLES)}", style="dim")
 
     @app.command()
-    def demo(data: Annotated[str, typer.Argument(help="DATA=DIR: your data, not made-up ones.")] = "") -> None:
+    def demo(data: Annotated[str, typer.Argument(help="DATA=DIR: your data, not made-up ones.")] = "") -> int:
         """Show it all in a private cloud of its own, which is gone afterwards."""
         folder = data.removeprefix("DATA=")
-        run_demo(make_console(), Path(folder) if folder else None)
+        return run_demo(make_console(), Path(folder) if folder else None)
 
     def run() -> int:
         try:
-            app(arguments, prog_name="python -m local", standalone_mode=False)
+            code = app(arguments, prog_name="python -m local", standalone_mode=False)
         except CloudError as error:
             message, _, details = str(error).partition("\n")
             raise CommandError(message, details=details) from error
-        return 0
+        if code == INTERRUPTED:  # so typer ends a command on Ctrl-C, without a word
+            raise KeyboardInterrupt
+        return code or 0
 
     return guarded(run)
 
@@ -66,7 +66,7 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         print("\n  Interrupted.", file=sys.stderr)
-        sys.exit(_INTERRUPTED)
+        sys.exit(130)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in {"local", "cli"}:
             raise  # a fault of this project, not of the user's set-up

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -40,11 +40,23 @@ _NO_SAMCONFIG = ("--config-env", "laptop")
 
 
 @contextmanager
-def build_folder(work: Path = STATE) -> Iterator[None]:
-    """Hold the folder of the build: another command that builds waits until this one has deployed."""
+def build_folder(work: Path = STATE, *, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the folder of the build: another command that builds waits until this one has deployed.
+
+    Parameters
+    ----------
+    work : Path
+        The folder.
+    on_wait : callable
+        Called once when another command holds it, before it is waited for.
+    """
     work.mkdir(parents=True, exist_ok=True)
     with (work / "build.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

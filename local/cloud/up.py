@@ -10,7 +10,7 @@ from rich.console import Console
 from cli.deployment import Deployment, connect
 from cli.errors import CommandError, UsageError
 from cli.features import describe_group
-from cli.laptop import read_cloud
+from cli.laptop import is_ours, read_cloud, read_state
 from cli.processes import undisturbed
 from cli.project import DATASET_FILES, PROGRAM, PYTHON_RUNTIME, STACK, STATE, shown
 from cli.terminal import Steps, plural, print_heading, print_line
@@ -18,6 +18,9 @@ from local.cloud.cloud import start_cloud, stop_cloud
 from local.cloud.deploy import build, build_folder, deploy
 
 LAUNCH_STEPS = 3
+_BUILD_IS_TAKEN = "Another command builds and deploys from this folder: waiting until it has ended…"
+_UNIT_DEPTH = {"imaging": 4, "genomics": 3, "clinical": 3}
+"""How many parts of a key name a unit, by its first part: study, case or table."""
 
 
 def launch(
@@ -43,11 +46,12 @@ def launch(
     environment : dict
         The `AWS_*` variables with which any tool reaches the cloud.
     """
+    was_running = read_cloud(root) is not None
     with steps.step("Start a cloud on this computer") as step:
         cloud = start_cloud(root, die_with_parent=die_with_parent)
-        environment = dict(cloud.environment())
-        step.detail = environment["AWS_ENDPOINT_URL"]
-    with build_folder():
+        environment = cloud.environment()
+        step.detail = f"already running, {cloud.endpoint}" if was_running else cloud.endpoint
+    with build_folder(on_wait=lambda: print_line(steps.console, _BUILD_IS_TAKEN, "yellow")):
         with steps.step("Build the functions (sam build)") as step:
             build(environment)
             step.detail = PYTHON_RUNTIME
@@ -120,6 +124,10 @@ def bring_up(console: Console, datasets: Sequence[str] = ()) -> None:
     check_datasets(datasets)
     parameters = {"DatasetNames": ",".join(datasets)} if datasets else None
     console.print()
+    lost = count_lost_units(STATE)
+    if lost is not None:
+        gone = f"{plural(lost, 'unit')} and their features are gone: upload them again" if lost else "it held no data"
+        print_line(console, f"The previous cloud ended unexpectedly; {gone}.", "yellow")
     was_running = read_cloud(STATE) is not None
     try:
         deployment, environment = launch(Steps(console, LAUNCH_STEPS), STATE, parameters=parameters)
@@ -130,6 +138,22 @@ def bring_up(console: Console, datasets: Sequence[str] = ()) -> None:
     _print_use(console, deployment, environment)
 
 
+def count_lost_units(root: Path) -> int | None:
+    """Return how many units were uploaded to a cloud that ended without being stopped; None when there is none.
+
+    Parameters
+    ----------
+    root : Path
+        The folder it was started with; its uploads are still there.
+    """
+    cloud = read_state(root.resolve())
+    if cloud is None or is_ours(cloud):
+        return None
+    keys = (path.relative_to(bucket).parts for bucket in root.glob("s3/*/*rawbucket*") for path in bucket.rglob("*"))
+    units = {key[: _UNIT_DEPTH.get(key[0], 0)] for key in keys if len(key) >= _UNIT_DEPTH.get(key[0], len(key) + 1)}
+    return len([unit for unit in units if not unit[-1].startswith("_") and not unit[-1].endswith(".meta.json")])
+
+
 def stop_interrupted(console: Console, root: Path) -> None:
     """Stop the cloud that an interrupted command started, and say so: it may take seconds."""
     with undisturbed():
@@ -138,10 +162,10 @@ def stop_interrupted(console: Console, root: Path) -> None:
 
 
 def _print_use(console: Console, deployment: Deployment, environment: dict[str, str]) -> None:
-    print_heading(console, "To use it with the aws command line, in this shell:")
+    print_heading(console, f'To use it with the aws command line, in this shell (in others: eval "$({PROGRAM} env)"):')
+    print_line(console, "unset AWS_PROFILE")
     for name, value in environment.items():
-        if name.startswith("AWS_"):
-            print_line(console, f"export {name}={value}")
+        print_line(console, f"export {name}={value}")
     print_line(console, 'Version 1 of that command line also needs --endpoint-url "$AWS_ENDPOINT_URL" for sqs.', "dim")
     print_heading(console, "What is there")
     print_line(console, f"raw bucket       s3://{deployment.output('RawBucketName')}")
@@ -153,8 +177,26 @@ def _print_use(console: Console, deployment: Deployment, environment: dict[str, 
     for group in deployment.feature_groups:
         print_line(console, f"Athena table     {describe_group(deployment, group).qualified_table}")
     print_heading(console, "Next")
-    print_line(console, f"{PROGRAM} upload DIR --dataset nsclc_radiogenomics")
-    print_line(console, f"{PROGRAM} wait")
-    print_line(console, f"{PROGRAM} features imaging")
-    print_line(console, f"{PROGRAM} results my-results")
-    print_line(console, f"{PROGRAM} down")
+    for command in next_commands(deployment.stack, deployment.datasets, deployment.feature_groups):
+        print_line(console, command)
+
+
+def next_commands(stack: str, datasets: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """Return what a user can type next, with names that are deployed.
+
+    Examples
+    --------
+    >>> next_commands("laptop", ["my_study"], ["laptop-my_study-labels-v1"])[2]
+    'multimodal features labels'
+    """
+    dataset = datasets[0]
+    group = next(name for name in groups if name.startswith(f"{stack}-{dataset}-"))
+    content = group.removeprefix(f"{stack}-{dataset}-").rpartition("-v")[0]
+    is_alone = sum(f"-{content}-v" in name for name in groups) == 1
+    return [
+        f"{PROGRAM} upload DIR --dataset {dataset}",
+        f"{PROGRAM} wait",
+        f"{PROGRAM} features {content if is_alone else group}",
+        f"{PROGRAM} results my-results",
+        "make down",
+    ]

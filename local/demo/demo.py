@@ -23,7 +23,7 @@ from cli.study_folders import SourceFolder, read_study_folders
 from cli.terminal import Steps, duration, megabytes, plural, print_heading, print_line
 from cli.upload import Uploaded, upload_reads, upload_studies, upload_tables, warn_of_stray_files
 from cli.wait import Outcome, print_outcome, wait_for_units
-from local.cloud.cloud import stop_cloud
+from local.cloud.cloud import remove_folder, stop_cloud
 from local.cloud.up import LAUNCH_STEPS, launch, stop_interrupted
 from local.demo.clinical import show_clinical, write_table
 from local.demo.rna import MADE_UP_REFERENCE, WITHOUT_SALMON, has_salmon, show_expression, write_reads
@@ -91,8 +91,9 @@ def run_demo(console: Console, data: Path | None) -> int:
         stop_interrupted(console, root)
         raise
     finally:
+        print_line(console, "Removing the private cloud…", "dim")
         stop_cloud(root)
-        shutil.rmtree(root, ignore_errors=True)
+        remove_folder(root)
     print_line(console, f"The private cloud is gone. The demo took {duration(time.monotonic() - started)}.")
     if last_line:
         print_line(console, last_line)

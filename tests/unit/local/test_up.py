@@ -1,8 +1,10 @@
-"""A deployment that fails says why."""
+"""What `make up` says: why a deployment failed, what was lost, who is waited for, and what to type next."""
 
-from __future__ import annotations
-
+import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,7 +13,9 @@ from botocore.stub import Stubber
 
 from cli.deployment import Deployment
 from cli.errors import CommandError
+from cli.project import ROOT
 from local.cloud import up
+from local.cloud.deploy import build_folder
 
 NOW = datetime.now(UTC)
 
@@ -79,3 +83,60 @@ class FrozenClock:
     @staticmethod
     def now(_zone: object) -> datetime:
         return NOW
+
+
+UPLOADED = (
+    *(f"imaging/d/R01-901/1.2.3/ct/{number}.dcm" for number in range(3)),
+    *("imaging/d/R01-902/1.2.4.zip", "imaging/d/R01-902/1.2.4.zip.meta.json", "imaging/d/_COMPLETE.json"),
+    *("genomics/d/R01-901/a_1.fastq.gz", "genomics/d/_references/r/genome.fa.gz", "clinical/d/patients.csv"),
+)
+
+
+@pytest.mark.parametrize(("keys", "ended", "expected"), [(UPLOADED, True, 4), ((), True, 0), (UPLOADED, False, None)])
+def test_units_of_a_cloud_that_ended_unexpectedly_are_counted(
+    keys: tuple[str, ...], ended: bool, expected: int | None, tmp_path: Path
+) -> None:
+    for key in keys:
+        path = tmp_path / "s3" / "000000000000" / "laptop-rawbucket-1" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    if ended:
+        cloud = subprocess.Popen([sys.executable, "-c", ""])
+        cloud.wait()
+        (tmp_path / "state.json").write_text(json.dumps({"endpoint": "http://x", "port": 1, "pid": cloud.pid}))
+    assert up.count_lost_units(tmp_path) == expected
+
+
+def test_another_command_that_builds_is_waited_for_and_named(tmp_path: Path) -> None:
+    told: list[str] = []
+    hold = "import sys; from pathlib import Path; from local.cloud.deploy import build_folder\n"
+    hold += "with build_folder(Path(sys.argv[1])): print('held', flush=True); sys.stdin.readline()"
+    command = [sys.executable, "-c", hold, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        release = other.stdin
+
+        def tell() -> None:
+            told.append("waiting")
+            release.write("\n")
+            release.flush()
+
+        with build_folder(tmp_path, on_wait=tell):
+            assert told == ["waiting"]
+    with build_folder(tmp_path, on_wait=tell):
+        assert told == ["waiting"]
+
+
+@pytest.mark.parametrize(
+    ("datasets", "groups", "expected"),
+    [
+        (["s"], ["laptop-s-labels-v1"], "features labels"),
+        (["s", "t"], ["laptop-t-rna-v1", "laptop-s-rna-v2"], "features laptop-s-rna-v2"),
+    ],
+)
+def test_the_next_commands_name_what_is_deployed(datasets: list[str], groups: list[str], expected: str) -> None:
+    commands = up.next_commands("laptop", datasets, groups)
+    assert commands[0].endswith("upload DIR --dataset s")
+    assert commands[2].endswith(expected)
