@@ -10,11 +10,7 @@ from cli.errors import UsageError
 from cli.study_folders import SourceFile, read_all_files
 
 SUFFIXES = (".csv", ".tsv")
-
-
 WRAPPER = "clinical"
-
-
 _HINT = "A clinical table is a .csv or .tsv file; save a spreadsheet as CSV (UTF-8) first."
 
 

@@ -30,12 +30,8 @@ _SHOWN_COLUMNS = (
     "library_type",
 )
 
-
 _ORIGIN = frozenset({"event_time_source", "source_uri", "upload_id", "correlation_id"})
-
-
 _GENE = "log2tpm_"
-
 
 # pyradiomics' names: image type, feature class, feature.
 _RADIOMIC = re.compile(r"[a-z][\w.-]*_(firstorder|shape|shape2D|glcm|glrlm|glszm|gldm|ngtdm)_\w+")

@@ -18,16 +18,9 @@ from rich.text import Text
 from cli.errors import CommandError
 
 INDENT = 2
-
-
 COLUMN_GAP = 3
-
-
 _TITLE_WIDTH = 34
-
-
 _LOG_WIDTH = 120
-
 
 STATUS_STYLES = {
     "RECEIVING": "cyan",

@@ -26,10 +26,7 @@ UNIT_WORDS = {
     "clinical": ("table", "tables"),
 }
 
-
 _THREADS = 8
-
-
 _EXAMPLES = 3
 
 

@@ -12,8 +12,6 @@ from cli.draft.guess import LATE, Draft
 from cli.draft.table import TableDraft
 
 CHECK = "# CHECK:"
-
-
 _WIDTH = 118
 
 

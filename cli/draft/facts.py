@@ -13,14 +13,11 @@ from cli.draft.words import DATE_FORMATS, NOT_KNOWN, NOT_KNOWN_HERE
 MAX_ROWS = 100_000
 """Rows that are looked at; a draft is a guess, and more rows make it no better."""
 
-
 MAX_VALUES = 2_000
 """Different values of a column that are remembered."""
 
-
 ENOUGH = 0.95
 """Share of the different values that must be dates for a column to be one of dates."""
-
 
 _NUMBER = re.compile(r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$")
 

@@ -27,21 +27,14 @@ from cli.draft.words import (
 
 MAX_LEVELS = 20
 
-
 MAX_NUMBERED_LEVELS = 10
 """Whole numbers of a stage or grade up to this are levels."""
-
 
 ROWS_PER_LEVEL = 3
 """A text that has fewer rows for each different value is no category: the values would be those of single persons."""
 
-
 LATE = ("post_treatment", "outcome")
-
-
 _YEARS = range(1900, 2101)
-
-
 _MAX_AGE = 89
 
 

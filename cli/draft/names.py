@@ -9,10 +9,8 @@ from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
 
 _TAKEN = frozenset({RECORD_ID, EVENT_TIME, "event_time_source", "source_uri", "upload_id", "correlation_id"}) | RESERVED
 
-
 MAX_NAME = 40
 """Leaves room for a level's name within Feature Store's 64 characters."""
-
 
 _MAX_LEVEL = 20
 

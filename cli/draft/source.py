@@ -11,11 +11,7 @@ from multimodal.ledger.errors import BadInputError
 from multimodal.tables.rows import TableRows
 
 _CHUNK = 1 << 20
-
-
 _MAX_COLUMNS = 10_000
-
-
 _ROWS, _CHARACTERS = 1_000, 1_000_000
 
 

@@ -14,8 +14,6 @@ from cli.draft.words import BEGINNING, DAYS_TO_SURGERY, DEATH_PAIRS, ID_NAME
 from cli.errors import CommandError
 
 _MAX_SHAPES = 5
-
-
 _HORIZONS = [365, 1095, 1825]
 
 

@@ -261,7 +261,7 @@ def test_an_annotation_of_another_genome_is_refused(pipeline: Pipeline, sheeted:
 
 @pytest.fixture(scope="module")
 def again(pipeline: Pipeline, sheeted: Sheeted) -> dict[str, Unit]:
-    """The units after half of a lane was uploaded anew, a mate was mended, and the same sheet once more."""
+    """The units after half of a lane was uploaded anew, a mate was fixed, and the same sheet once more."""
     for key, path in zip(sheeted.objects("LANES")[2:], sheeted.truth.files[2:], strict=True):
         lines = lines_of(path)
         pipeline.store(key, compressed(b"".join(lines[: len(lines) // 8 * 4])))

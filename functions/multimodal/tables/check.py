@@ -32,14 +32,10 @@ from multimodal.tables.state import (
 from multimodal.tables.table import PROFILE_NAME, TableReader, TableVerdict, UploadContext, rejected_lines
 
 R = TypeVar("R")
-
-
 Counts = dict[str, int]
-
 
 _OF_USE = ("written", "unchanged", "records_refused")
 """Counts of records that a file has when any of its rows can be taken."""
-
 
 _MEDIA_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8"}
 """A report opens in the browser when it is opened from the console."""

@@ -10,7 +10,6 @@ from multimodal.ledger.errors import BadInputError, Reason
 SLICE_BYTES = 256 * 1024
 """So much is decoded at once, however large the pieces are that arrive."""
 
-
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -19,7 +18,6 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 """Byte-order marks; UTF-32's begins with UTF-16's, so it is looked at first."""
-
 
 _OTHER_FORMATS = (
     (b"PK\x03\x04", "a zip archive, as Excel's .xlsx is"),
@@ -33,7 +31,6 @@ _OTHER_FORMATS = (
     (b"PAR1", "a Parquet file"),
     (b"<", "a web page or an XML document"),
 )
-
 
 _HEAD_BYTES = 8
 
@@ -157,17 +154,12 @@ def _with_last(first: bytes, others: Iterator[bytes]) -> Iterator[tuple[bytes, b
 
 
 DELIMITERS = (",", ";", "\t")
-
-
 _OTHER_DELIMITERS = ("|", ":")
-
 
 MAX_RECORD = 1_000_000
 """Characters of the longest row; a cell may have at most 131,072 of them, which is the csv module's own limit."""
 
-
 _MAX_HEADER_LINES = 2_000
-
 
 Score = Callable[[Sequence[str]], int]
 """How many of a header's cells are known."""
@@ -278,7 +270,7 @@ class TableRows:
         raise BadInputError(Reason.TABLE_EMPTY, "the file is empty; upload the table again")
 
 
-_TOO_LONG = "is longer than a row can be: a quote may be open that is never closed, or the file is no table; mend it"
+_TOO_LONG = "is longer than a row can be: a quote may be open that is never closed, or the file is no table; fix it"
 
 
 def _too_many(found: str, most: int) -> BadInputError:
@@ -296,11 +288,11 @@ def _parse(head: Sequence[str], delimiter: str) -> list[str]:
 
 def _malformed(error: str, row: int) -> BadInputError:
     if "field limit" in error:
-        message = f"row {row} has a cell that is too long: a quote may be open that is never closed; mend it"
+        message = f"row {row} has a cell that is too long: a quote may be open that is never closed; fix it"
         return BadInputError(Reason.ROW_TOO_LONG, message)
     message = (
         f"the quotes of row {row} do not match: one is never closed, or text follows the closing one (a quote within a "
-        "quoted cell is written twice); mend it, or export the table again"
+        "quoted cell is written twice); fix it, or export the table again"
     )
     return BadInputError(Reason.QUOTES_UNBALANCED, message)
 

@@ -12,7 +12,6 @@ from multimodal.ledger.errors import BadInputError
 PROFILE_NAME = "profile.json"
 """The report that the next upload of the dataset is compared with."""
 
-
 Scope = Literal["row", "record", "label", "value", "warning", "dropped"]
 """What a problem costs: the row's records, one of them, its label only, one value of them, nothing (worth a look all
 the same), or nothing that was wanted (a row filter). Only ``row`` rejects a row."""
@@ -182,16 +181,9 @@ class TableKind(Protocol):
 
 
 COLUMNS = ("row", "case_id", "column", "code", "message", "scope")
-
-
 DUPLICATE_ID = "DUPLICATE_ID"
-
-
 EVENT_TIME_EARLIER = "EVENT_TIME_EARLIER"
-
-
 UPLOADED_EARLIER = "UPLOADED_EARLIER"
-
 
 MESSAGES = {
     DUPLICATE_ID: "the id is in more than one row of the file, and none of them is taken; leave one and upload again",
@@ -202,7 +194,6 @@ MESSAGES = {
     UPLOADED_EARLIER: "a file that was uploaded later has another value; upload this one again if it is right",
 }
 """What the engine itself finds wrong with a row."""
-
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -21,10 +21,8 @@ _SOURCES = (
     ("StudyDate", "StudyTime"),
 )
 
-
 _EARLIEST = "19000101"
 """De-identification writes dates such as 00010101, which are no time of a scan."""
-
 
 _STAMP = re.compile(r"^(\d{8})(\d{2})?(\d{2})?(\d{2})?(?:\.\d{1,6})?([+-]\d{4})?$")
 

@@ -68,7 +68,6 @@ def _version(distribution: str) -> str:
 RESULT_NAMES = ("ct.nii.gz", "seg.nii.gz", "overlay.png", "qc.json", "features.json", "rejection.json")
 """Everything a study's result folder may hold, in the order in which it is moved into place: the verdict comes last."""
 
-
 SCHEMA = 1
 
 

@@ -15,10 +15,8 @@ from radiomics_job.geometry.grid import Grid
 _GZIP_WINDOW = 31
 """Deflate window of 2^15 with a gzip header, whose time stamp zlib leaves 0."""
 
-
 _SCANNER = 1
 """NIfTI transform code: coordinates of the scanner."""
-
 
 _SHEAR_LIMIT_DEGREES = 1e-3
 """A quaternion cannot express shear: beyond this angle the qform is marked unknown, and the sform alone is right."""

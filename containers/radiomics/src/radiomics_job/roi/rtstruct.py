@@ -23,10 +23,7 @@ from radiomics_job.roi.placement import PlacedMask, empty_mask
 CONTOUR_PLANE_TOLERANCE = 0.1
 """How far, in slices, a contour point may lie from a CT plane. Planning systems write millimetres with two decimals."""
 
-
 _AREA_TYPES = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
-
-
 _OTHER_TYPES = {"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR"}
 
 

@@ -19,7 +19,6 @@ from radiomics_job.limits import Limits
 
 LABELMAP_CLASS = "1.2.840.10008.5.1.4.1.1.66.7"
 
-
 FRACTIONAL_THRESHOLD = 0.5
 """Share of MaximumFractionalValue from which a FRACTIONAL pixel belongs to the segment, when nothing else is said."""
 

@@ -11,7 +11,6 @@ from rnaseq_job.errors import InputRejectedError, ReasonCode
 HEADER = "Name\tLength\tEffectiveLength\tTPM\tNumReads"
 """First line of every expression table, DRAGEN's and salmon's."""
 
-
 _SHOWN_NAMES = 5
 
 

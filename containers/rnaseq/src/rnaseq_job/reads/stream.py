@@ -18,7 +18,6 @@ from rnaseq_job.reads.records import LINES, MAX_LINE, Block, BlockReader, Record
 _FIRST_RECORDS: Final = 1_000
 """Records at the start of a file whose letters are looked at: they show what kind of file it is."""
 
-
 _BASES = b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv.-"
 
 

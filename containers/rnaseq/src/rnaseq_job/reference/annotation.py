@@ -10,8 +10,6 @@ from pathlib import Path
 from rnaseq_job.reference.source import examples, invalid, lines_of
 
 _SUFFIX = "_PAR_Y"
-
-
 _OLD = re.compile(r"ENS([TG])R(?=\d{10})")
 
 
@@ -46,10 +44,8 @@ def _attribute(name: str) -> re.Pattern[str]:
 
 _TRANSCRIPT_ID, _GENE_ID = _attribute("transcript_id"), _attribute("gene_id")
 
-
 _GENE_NAME, _SYMBOL = _attribute("gene_name"), _attribute("gene")
 """Ensembl and GENCODE write ``gene_name``, RefSeq ``gene``."""
-
 
 _VERSION = _attribute("transcript_version")
 

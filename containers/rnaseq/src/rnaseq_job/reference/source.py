@@ -81,17 +81,9 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
 
 
 _FASTA = re.compile(r".+\.(fa|fasta|fna)(\.gz)?", re.IGNORECASE)
-
-
 _GTF = re.compile(r".+\.gtf(\.gz)?", re.IGNORECASE)
-
-
 _TABLE = re.compile(r"transcripts\.tsv(\.gz)?", re.IGNORECASE)
-
-
 _TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)([._-]|$)", re.IGNORECASE)
-
-
 _HASH_BLOCK = 1 << 20
 
 
