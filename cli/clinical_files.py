@@ -1,7 +1,5 @@
 """Finds clinical tables: one file, or all of a folder."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reads a feature group back: the newest record of each id, as a training job would see it."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Reads RNA-seq folders: `<case>/….fastq.gz`, tables beside the cases, and `_references/<name>/…`."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Where the laptop cloud of this clone is, and how AWS tools reach it."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Where things are in the source tree, and the names used on the laptop."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Copies what the system wrote (features, overlays, reports, reasons) to a local folder."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor

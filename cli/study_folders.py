@@ -1,7 +1,5 @@
 """Reads studies laid out as in TCIA downloads: `<subject>/<study>/**` or `<subject>/<study>.zip`."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What the user sees: numbered steps, tables and errors, calm on a terminal and plain in a log."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator

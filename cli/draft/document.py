@@ -1,7 +1,5 @@
 """The draft as a file that a person goes through."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """`multimodal dataset`: a first `functions/datasets/<name>.yaml` from a clinical table."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the columns of a table hold, counted in one pass."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """What a column probably is: its kind, when its value is known, and what a person must decide."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Names for features, made of the names of columns and values."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """The whole table: which column is the case, when facts were true, and what the labels may be made of."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What the names and values of clinical columns usually mean. All of it is a guess, and the draft says so."""
 
-from __future__ import annotations
-
 import re
 
 NOT_KNOWN = frozenset(

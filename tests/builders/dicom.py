@@ -5,8 +5,6 @@ to a region. A converter is right when each voxel of its output has the value an
 names; how the slices were stored plays no part.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

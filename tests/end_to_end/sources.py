@@ -1,7 +1,5 @@
 """What the end-to-end tests deploy: the project as it is, with datasets of the tests beside its own."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

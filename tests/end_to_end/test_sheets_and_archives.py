@@ -4,8 +4,6 @@ Reads that are bad go through the whole pipeline: the job ends with the exit cod
 in the ledger. (That each reason has an exit code, and every other way of being bad, is for the job's own tests.)
 """
 
-from __future__ import annotations
-
 import gzip
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Bars: what is met, what is missed, and what that does to the exit code."""
 
-from __future__ import annotations
-
 import doctest
 import json
 import math

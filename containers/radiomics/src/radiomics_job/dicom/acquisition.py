@@ -1,7 +1,5 @@
 """What the scanner says about the acquisition, and when it took place."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable

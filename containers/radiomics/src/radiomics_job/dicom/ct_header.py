@@ -1,7 +1,5 @@
 """What one CT slice says about itself, read strictly where geometry is concerned."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

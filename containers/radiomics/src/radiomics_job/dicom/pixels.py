@@ -1,7 +1,5 @@
 """Stored pixels of a CT slice to Hounsfield units."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset

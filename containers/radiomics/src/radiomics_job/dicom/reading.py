@@ -1,7 +1,5 @@
 """From bytes to DICOM objects, sorted by what they are; a damaged file rejects the study, it is never dropped."""
 
-from __future__ import annotations
-
 import hashlib
 import struct
 import warnings

@@ -1,7 +1,5 @@
 """Where a study's bytes come from: a folder or a zip archive, every file read at most once."""
 
-from __future__ import annotations
-
 import errno
 import lzma
 import os

@@ -9,8 +9,6 @@ Conventions used throughout the package
 * The position of a voxel is its centre.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """From what and with which software a result was made."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence

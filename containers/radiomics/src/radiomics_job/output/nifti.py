@@ -1,7 +1,5 @@
 """NIfTI files whose bytes depend on nothing but the voxels and the affine."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -4,8 +4,6 @@ Rule: a voxel belongs to the region when its centre is inside an odd number of t
 gives holes and keyholes their meaning. Contours lie on CT planes; slices between contours stay empty.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

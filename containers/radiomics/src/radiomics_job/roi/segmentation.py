@@ -1,8 +1,6 @@
 """What a DICOM SEG holds: its segments, and where each frame lies. Tolerant of absent optional attributes (files of the
 target cohort lack some), strict about geometry."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """An engine's results under DRAGEN's names and columns, whichever engine made them."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

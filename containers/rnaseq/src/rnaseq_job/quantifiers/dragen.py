@@ -5,8 +5,6 @@ versions dropped (``--alt-aware``) or have as a default is gone; the delimiter o
 names need it; and a licence, where there is one, is a file and never a part of the command.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import re

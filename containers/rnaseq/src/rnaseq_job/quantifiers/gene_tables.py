@@ -1,7 +1,5 @@
 """Tables of expression (``Name Length EffectiveLength TPM NumReads``) and of transcripts and their genes."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping
 from pathlib import Path

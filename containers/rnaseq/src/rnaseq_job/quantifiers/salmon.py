@@ -1,7 +1,5 @@
 """salmon: selective alignment to a transcriptome, on any processor."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The list of reads of a sample: DRAGEN's fastq list, of which every cell is checked before anything is fetched."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Collection, Iterator, Sequence

@@ -1,7 +1,5 @@
 """SRA objects: reads as NCBI stores them, turned into FASTQ with fasterq-dump."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -4,8 +4,6 @@ Blocks are proved with whole-array operations, which cost a fiftieth of a loop o
 through record by record, to say where.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass

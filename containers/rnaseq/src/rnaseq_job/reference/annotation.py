@@ -1,7 +1,5 @@
 """GENCODE's ids of pseudo-autosomal copies on chromosome Y: ``ENST…_PAR_Y``, until release 24 ``ENSTR…``."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """How a part of a reference is refused: always REFERENCE_INVALID, always with numbers and a few examples."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
