@@ -1,7 +1,5 @@
 """Reads the table that a draft is made from, as an upload of it would be read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path

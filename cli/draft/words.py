@@ -1,7 +1,5 @@
 """What the names and values of clinical columns usually mean. All of it is a guess, and the draft says so."""
 
-from __future__ import annotations
-
 import re
 
 NOT_KNOWN = frozenset(
@@ -89,7 +87,7 @@ SURGERY = re.compile(
 
 
 DIAGNOSIS = re.compile(r"\bage\b", re.IGNORECASE)
-"""What is known from the beginning whatever else the name says (``Age at Histological Diagnosis``)."""
+"""What is known from the beginning whatever else the name says (`Age at Histological Diagnosis`)."""
 
 
 RANKED_NAME = re.compile(r"\b(stage|grade|score|class|ecog|asa|level|degree|severity)\b", re.IGNORECASE)
