@@ -33,7 +33,7 @@ class Facts:
     rows, filled : int
         Rows looked at, and those with a value.
     values : Counter
-        Value → rows, of the first :data:`MAX_VALUES` different ones; what means "not known" is not among them.
+        Value → rows, of the first `MAX_VALUES` different ones; what means "not known" is not among them.
     not_known, not_known_here : set of str
         What was taken as "not known": spellings that mean it anywhere, and those that may be a finding.
     many : bool

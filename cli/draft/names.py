@@ -31,7 +31,7 @@ class Names:
         self._given: set[str] = set(_TAKEN)
 
     def of_column(self, header: str, place: int) -> str:
-        """Return a name for a column; ``place`` names it when its header has no letters."""
+        """Return a name for a column; `place` names it when its header has no letters."""
         plain = re.sub(r"\((choice\s*=)?([^)]*)\)", r" \2 ", header)
         return self._free(slug(plain), f"column_{place}")
 

@@ -75,7 +75,7 @@ SURGERY = re.compile(
 )
 
 DIAGNOSIS = re.compile(r"\bage\b", re.IGNORECASE)
-"""What is known from the beginning whatever else the name says (``Age at Histological Diagnosis``)."""
+"""What is known from the beginning whatever else the name says (`Age at Histological Diagnosis`)."""
 
 RANKED_NAME = re.compile(r"\b(stage|grade|score|class|ecog|asa|level|degree|severity)\b", re.IGNORECASE)
 BEGINNING = re.compile(r"baseline|enrol|consent|diagnos|\bct\b|scan|imaging|visit|admission|inclusion", re.IGNORECASE)

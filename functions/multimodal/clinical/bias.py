@@ -64,7 +64,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Measured:
-    """Values of the metrics; a metric that is not defined is None, and ``undefined`` says why."""
+    """Values of the metrics; a metric that is not defined is None, and `undefined` says why."""
 
     values: Mapping[str, float | None]
     undefined: Mapping[str, str]
@@ -135,7 +135,7 @@ def _kl(p: tuple[float, ...], q: tuple[float, ...]) -> float:
 def _cddl(table: Table) -> tuple[float | None, str]:
     """Return conditional demographic disparity and what limits it.
 
-    A group without both outcomes has no disparity (it would be a division by nought): it is left out of the mean.
+    A group without both outcomes has no disparity (it would be a division by zero): it is left out of the mean.
     Clarify's library counts it as 0, which pulls the metric to "no disparity".
     """
     if table.groups is None:

@@ -1,17 +1,44 @@
-"""Cells of one column into values, each distinct cell once: what remains for a row is a look-up at C speed."""
+"""Parse a column's cells, memoised per distinct value, and say what is wrong with those that have none.
+
+The codes are explained in docs/reference/reason-codes.md.
+"""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from enum import StrEnum
 from typing import Generic, TypeVar
 
-from multimodal.clinical.codes import RowCode
 from multimodal.clinical.config import DateDifference, Flag, Number, OneHot, Ordinal
-from multimodal.clinical.identifiers import MAX_AGE, Kind, kind_of
 from multimodal.clinical.names import has_shape_of_name
+from multimodal.clinical.phi import MAX_AGE, Kind, kind_of
 from multimodal.tables.table import Scope
+
+
+class RowCode(StrEnum):
+    """Why a row, its label or one of its values is not taken."""
+
+    ROW_LENGTH = "ROW_LENGTH"
+    ID_MISSING = "ID_MISSING"
+    ID_INVALID = "ID_INVALID"
+    UNKNOWN_LEVEL = "UNKNOWN_LEVEL"
+    NOT_A_NUMBER = "NOT_A_NUMBER"
+    NUMBER_WITH_UNIT = "NUMBER_WITH_UNIT"
+    NOT_WHOLE = "NOT_WHOLE"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    BAD_DATE = "BAD_DATE"
+    DATE_IN_FUTURE = "DATE_IN_FUTURE"
+    FORMULA_CELL = "FORMULA_CELL"
+    MISSING_VALUE = "MISSING_VALUE"
+    NOT_EXACTLY_ONE = "NOT_EXACTLY_ONE"
+    DROPPED_BY_FILTER = "DROPPED_BY_FILTER"
+    LABEL_INCOMPLETE = "LABEL_INCOMPLETE"
+    LABEL_CONTRADICTION = "LABEL_CONTRADICTION"
+    RECURRENCE_CONTRADICTION = "RECURRENCE_CONTRADICTION"
+    LABEL_MISMATCH = "LABEL_MISMATCH"
+
 
 V = TypeVar("V")
 
@@ -266,7 +293,7 @@ class DateFormat:
     Parameters
     ----------
     text : str
-        With ``%d``, ``%m`` and ``%Y``.
+        With `%d`, `%m` and `%Y`.
     """
 
     text: str

@@ -47,7 +47,7 @@ def tag(name: str, /, *content: Content, **attributes: str | float | None) -> Ma
     content : str or iterable of str
         Markup, or text to escape.
     attributes : str or float, optional
-        ``_`` in a name becomes ``-``, at its end nothing (``class_``); None leaves the attribute out.
+        `_` in a name becomes `-`, at its end nothing (`class_`); None leaves the attribute out.
 
     Examples
     --------
@@ -165,7 +165,7 @@ PSI_SCALE = Scale(0.0, 0.5, (0.0, 0.1, 0.25), (0.1, 0.25), zone=0.25)
 
 @dataclass(frozen=True)
 class Mark:
-    """A value with its interval; ``shape`` is ``dot`` or ``ring``."""
+    """A value with its interval; `shape` is `dot` or `ring`."""
 
     value: float
     low: float

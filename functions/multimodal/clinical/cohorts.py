@@ -19,7 +19,7 @@ MAX_LEARNED = 50
 
 
 Key = tuple[str | None, ...]
-"""A value for each of :attr:`Breakdown.columns`."""
+"""A value for each of `columns`."""
 
 
 class Breakdown:
@@ -28,11 +28,11 @@ class Breakdown:
     Attributes
     ----------
     columns : tuple of str
-        Source columns, and :data:`COHORT` when ids tell a cohort.
+        Source columns, and `COHORT` when ids tell a cohort.
     kept : Counter
         Key → rows taken.
     dropped : dict
-        Index of a row filter → counter like ``kept``.
+        Index of a row filter → counter like `kept`.
     """
 
     def __init__(self, config: ClinicalConfig) -> None:

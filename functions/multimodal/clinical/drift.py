@@ -35,7 +35,7 @@ def drift_section(
     summary : ProfileSummary
         Of this upload.
     previous : mapping, optional
-        ``ProfileSummary.document()`` of the previous accepted upload.
+        `ProfileSummary.document()` of the previous accepted upload.
     """
     if previous is None:
         return {"compared": False, "reason": "first upload of this dataset: nothing to compare with", "columns": []}
@@ -144,7 +144,7 @@ def _chi_squared_95(degrees: int) -> float:
 
 
 def change(psi: float, by_chance: float) -> str:
-    """Return ``none``, ``moderate`` or ``large``."""
+    """Return `none`, `moderate` or `large`."""
     if psi < MODERATE or psi <= by_chance:
         return "none"
     return "large" if psi >= LARGE else "moderate"

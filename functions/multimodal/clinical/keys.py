@@ -1,4 +1,4 @@
-"""What an object key under ``clinical/`` means."""
+"""What an object key under `clinical/` means."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -40,7 +40,7 @@ def parse_clinical_key(segments: Sequence[str]) -> UploadKey:
     Parameters
     ----------
     segments : sequence of str
-        The key's parts, the first of which is ``clinical``; none is unsafe.
+        The key's parts, the first of which is `clinical`; none is unsafe.
     """
     dataset, path = safe_dataset(list(segments)), list(segments[2:])
     if not path:

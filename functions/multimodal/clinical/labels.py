@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from multimodal.clinical.batch import Batch
-from multimodal.clinical.cells import Fault
-from multimodal.clinical.codes import RowCode
-from multimodal.clinical.column_reader import Pairs
+from multimodal.clinical.cells import Fault, RowCode
+from multimodal.clinical.columns import Pairs
 from multimodal.clinical.config import ClinicalConfig, Survival
+from multimodal.clinical.rows import Batch
 
 Values = tuple[int | None, ...]
 

@@ -1,14 +1,12 @@
-"""Feature groups of a clinical table and what their features mean: a pure function of the configuration."""
+"""Feature groups of a clinical table, what their features mean, and their records with event times."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain, compress, repeat
 
-from multimodal.clinical.batch import Batch, Numbers
-from multimodal.clinical.cells import FIRST_YEAR, Fault
-from multimodal.clinical.codes import RowCode
-from multimodal.clinical.column_reader import FeaturePairs, Pairs
+from multimodal.clinical.cells import FIRST_YEAR, Fault, RowCode
+from multimodal.clinical.columns import FeaturePairs, Pairs
 from multimodal.clinical.config import (
     ClinicalConfig,
     Column,
@@ -18,10 +16,11 @@ from multimodal.clinical.config import (
     Number,
     OneHot,
     Ordinal,
-    Stage,
     Survival,
+    Timepoint,
 )
 from multimodal.clinical.labels import MadeLabels
+from multimodal.clinical.rows import Batch, Numbers
 from multimodal.features.group import (
     EVENT_TIME,
     EVENT_TIME_SOURCE,
@@ -36,13 +35,13 @@ LABELS = "labels"
 
 
 def group_name(stack: str, dataset: str, content: str, version: int) -> str:
-    """Return a group's name; ``content`` is a stage or :data:`LABELS`."""
+    """Return a group's name; `content` is a timepoint or `LABELS`."""
     part = LABELS if content == LABELS else f"clinical-{content.replace('_', '-')}"
     return f"{stack}-{dataset}-{part}-v{version}"
 
 
 def clinical_groups(stack: str, dataset: str, config: ClinicalConfig) -> list[FeatureGroupSpec]:
-    """Return the groups of a dataset's clinical table: one per stage that has features, and the labels.
+    """Return the groups of a dataset's clinical table: one per timepoint that has features, and the labels.
 
     Raises
     ------
@@ -56,8 +55,8 @@ def clinical_groups(stack: str, dataset: str, config: ClinicalConfig) -> list[Fe
 
 
 def group_specs(stack: str, dataset: str, config: ClinicalConfig) -> dict[str, FeatureGroupSpec]:
-    """Return the groups by their content: a stage, or :data:`LABELS`."""
-    contents = {stage: config.features_at(stage) for stage in config.feature_stages}
+    """Return the groups by their content: a timepoint, or `LABELS`."""
+    contents = {timepoint: config.features_at(timepoint) for timepoint in config.feature_timepoints}
     features = contents | ({LABELS: config.labels.features} if config.labels else {})
     return {
         content: FeatureGroupSpec(group_name(stack, dataset, content, config.group_version), config.framed(own))
@@ -69,7 +68,7 @@ def definitions(stack: str, dataset: str, config: ClinicalConfig) -> dict[str, d
     """Return what the features of each group mean: group → feature → a text that changes with the meaning.
 
     A level that is added leaves every text that was there as it is; a level that gets another number or another
-    feature changes one. So an ordinal feature has a text for each of its levels, under ``<feature>=<level>``.
+    feature changes one. So an ordinal feature has a text for each of its levels, under `<feature>=<level>`.
     """
     meanings: dict[str, dict[str, str]] = {}
     for content, spec in group_specs(stack, dataset, config).items():
@@ -118,7 +117,7 @@ def _condition(condition: object) -> object:
 
 
 def _of_labels(config: ClinicalConfig, labels: Survival) -> dict[str, str]:
-    origin = config.stages[labels.origin].model_dump(mode="json") if labels.origin else None
+    origin = config.timepoints[labels.origin].model_dump(mode="json") if labels.origin else None
     made_of = labels.model_dump(mode="json", exclude={"horizons_days", "cross_check"})
     died = config.by_source[labels.died].model_dump(mode="json", include={"true", "false", "levels"})
     return {name: _text(origin=origin, made_of=made_of, died=died) for name, _ in labels.features}
@@ -127,7 +126,7 @@ def _of_labels(config: ClinicalConfig, labels: Survival) -> dict[str, str]:
 class EventTimes(dict[float | None, Pairs]):
     """Event time and its source for each day (ordinal), at midnight; what the table does not date, the upload does.
 
-    There are at most as many days as since :data:`FIRST_YEAR`.
+    There are at most as many days as since `FIRST_YEAR`.
     """
 
     def __init__(self, source: str, uploaded_at: str) -> None:
@@ -146,8 +145,8 @@ _NO_EVENT_TIME = Fault(
 )
 
 
-class StageDates:
-    """Days on which the facts of a stage were true.
+class TimepointDates:
+    """Days on which the facts of a timepoint were true.
 
     Parameters
     ----------
@@ -175,11 +174,15 @@ class StageDates:
         return made
 
 
-def stage_dates(config: ClinicalConfig, today: date) -> dict[Stage, StageDates]:
-    """Return the dates of the stages that the table dates, as far as they are needed."""
+def timepoint_dates(config: ClinicalConfig, today: date) -> dict[Timepoint, TimepointDates]:
+    """Return the dates of the timepoints that the table dates, as far as they are needed."""
     origin = config.labels.origin if config.labels else None
-    needed = {stage: config.stages[stage].event_time for stage in (*config.feature_stages, origin) if stage}
-    return {stage: StageDates(dated, today) for stage, dated in needed.items() if dated != "upload"}
+    needed = {
+        timepoint: config.timepoints[timepoint].event_time
+        for timepoint in (*config.feature_timepoints, origin)
+        if timepoint
+    }
+    return {timepoint: TimepointDates(dated, today) for timepoint, dated in needed.items() if dated != "upload"}
 
 
 class GroupRecords:
@@ -228,23 +231,23 @@ def _origin(upload: UploadContext) -> tuple[str, str, str]:
     return upload.source_uri, upload.upload_id, upload.correlation_id
 
 
-class StageRecords:
-    """Makes records of a stage.
+class TimepointRecords:
+    """Makes records of a timepoint.
 
     Parameters
     ----------
     config : ClinicalConfig
-    stage : str
+    timepoint : str
     source : str
-        What dates the stage, as the records say it.
+        What dates the timepoint, as the records say it.
     spec : FeatureGroupSpec
     upload : UploadContext
     """
 
     def __init__(
-        self, config: ClinicalConfig, stage: Stage, source: str, spec: FeatureGroupSpec, upload: UploadContext
+        self, config: ClinicalConfig, timepoint: Timepoint, source: str, spec: FeatureGroupSpec, upload: UploadContext
     ) -> None:
-        self._features = [FeaturePairs(column) for column in config.features_of(stage)]
+        self._features = [FeaturePairs(column) for column in config.features_of(timepoint)]
         self._group, self._times = GroupRecords(spec, upload), EventTimes(source, upload.uploaded_at)
 
     def of(self, batch: Batch, kept: Sequence[bool] | None, days: Numbers | None) -> Iterator[TableRecord]:

@@ -1,4 +1,4 @@
-"""What becomes of each column of a table, and why."""
+"""Build `report.json`, the report of an upload (`contracts/clinical_report.schema.json`)."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,9 +9,9 @@ from multimodal.clinical.bias import bias_section
 from multimodal.clinical.cohorts import selection_section
 from multimodal.clinical.config import ClinicalConfig, Column
 from multimodal.clinical.drift import drift_section
-from multimodal.clinical.follow_up import labels_section
 from multimodal.clinical.leakage import leakage_hold, leakage_section, status_of
 from multimodal.clinical.profile import ProfileSummary
+from multimodal.clinical.survival import labels_section
 from multimodal.tables.table import RowProblem, Scope
 
 
@@ -37,19 +37,19 @@ def _unit(column: Column) -> str:
 
 
 def _why(config: ClinicalConfig, column: Column) -> str:
-    status, stage = status_of(config, column), column.available_at.replace("_", " ")
+    status, timepoint = status_of(config, column), column.available_at.replace("_", " ")
     if column.kind == "drop":
         return column.reason
     if column.kind == "date":
         return "a date: event times, differences and labels are made of it"
     if status == "allowed":
-        return f"known at {stage}; allowed because: {column.allow}"
+        return f"known at {timepoint}; allowed because: {column.allow}"
     if status == "feature":
-        return f"known at {stage}, before treatment begins"
+        return f"known at {timepoint}, before treatment begins"
     if status == "blocked":
-        return f"known only at {stage}: a model could not have it when it predicts"
-    if column.available_at not in config.stages:
-        return f"known at {stage}, and the configuration has no group for that stage"
+        return f"known only at {timepoint}: a model could not have it when it predicts"
+    if column.available_at not in config.timepoints:
+        return f"known at {timepoint}, and the configuration has no group for that timepoint"
     return "the configuration says feature: false; it serves reports and labels"
 
 
@@ -172,12 +172,12 @@ def build_report(
     counts : Counts
     problems : ProblemTally
     previous : mapping, optional
-        ``profile.json`` of the previous accepted upload.
+        `profile.json` of the previous accepted upload.
 
     Returns
     -------
     dict
-        JSON; its ``verdict`` is ``held`` when :func:`leakage_hold` says so.
+        JSON; its `verdict` is `held` when `leakage_hold` says so.
     """
     report: dict[str, Any] = {
         "schema": SCHEMA,

@@ -7,13 +7,13 @@ from typing import Any
 
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.encoder import Encoded, Encoder
-from multimodal.clinical.header import MAX_COLUMNS, known_names, match_header
-from multimodal.clinical.identifiers import IdentifierGate
 from multimodal.clinical.leakage import leakage_hold
+from multimodal.clinical.phi import IdentifierGate
 from multimodal.clinical.profile import Profile
 from multimodal.clinical.records import definitions
 from multimodal.clinical.report import Counts, ProblemTally, Upload, build_refusal_report, build_report
 from multimodal.clinical.report_html import render_html
+from multimodal.clinical.rows import MAX_COLUMNS, known_names, match_header
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.rows import TableRows
 from multimodal.tables.table import PROFILE_NAME, Definitions, RowProblem, TableBatch, TableVerdict, UploadContext
@@ -23,7 +23,7 @@ BATCH_ROWS, BATCH_CHARACTERS = 1_000, 2_000_000
 
 
 class ClinicalTable:
-    """Reads a clinical table once; implements :class:`multimodal.tables.table.TableReader`.
+    """Reads a clinical table once; implements `TableReader`.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class ClinicalTable:
     upload : UploadContext
         Where it came from.
     previous : mapping, optional
-        ``profile.json`` of the last upload that was taken.
+        `profile.json` of the last upload that was taken.
 
     Examples
     --------
@@ -67,8 +67,8 @@ class ClinicalTable:
         Raises
         ------
         BadInputError
-            When the file is no such table (:mod:`multimodal.tables.rows`), its header is not the dataset's
-            (:func:`multimodal.clinical.header.match_header`), it has no row, or cells could identify a person.
+            When the file is no such table (`multimodal.tables.rows`), its header is not the dataset's
+            (`match_header`), it has no row, or cells could identify a person.
         """
         names, gate = known_names(self._config), IdentifierGate()
         rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
@@ -116,7 +116,7 @@ class ClinicalTable:
         return TableVerdict(leakage_hold(report, self._config), reports, {**numbers, "records": self._records.total()})
 
     def refusal(self, error: BadInputError) -> Mapping[str, str]:
-        """Return the reports of a table that ``batches`` refused."""
+        """Return the reports of a table that `batches` refused."""
         return _reports(build_refusal_report(self._source, error.reason_code, error.message, error.details))
 
 
@@ -129,7 +129,7 @@ def _json(document: Mapping[str, Any]) -> str:
 
 
 class ClinicalTables:
-    """:class:`multimodal.tables.table.TableKind` of clinical tables.
+    """`TableKind` of clinical tables.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The shape of a column's numbers: quantiles, tenths to compare uploads by, and a histogram to draw."""
+"""Count one column, describe its numbers, and sample rows independently of their order, in bounded memory."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -23,11 +23,11 @@ class NumberShape:
     Parameters
     ----------
     quantiles : tuple of float
-        At :data:`QUANTILES`.
+        At `QUANTILES`.
     tenths : tuple of float
         Distinct deciles: a value belongs to the interval whose upper end is the first one that is not smaller.
     shares : tuple of int
-        Numbers in each of the ``len(tenths) + 1`` intervals.
+        Numbers in each of the `len(tenths) + 1` intervals.
     edges, counts : tuple
         Histogram: equal round steps; the first and the last bar also hold everything beyond the 1st and 99th
         percentile.
@@ -58,7 +58,7 @@ def quantile(ordered: Sequence[float], q: float) -> float:
 
 
 def bin_counts(values: Sequence[float], tenths: Sequence[float]) -> tuple[int, ...]:
-    """Return how many values fall in each interval that ``tenths`` end."""
+    """Return how many values fall in each interval that `tenths` end."""
     counts = [0] * (len(tenths) + 1)
     for value in values:
         counts[bisect_left(tenths, value)] += 1
@@ -206,7 +206,7 @@ class Tally(Protocol):
         """Count some rows."""
 
     def finish(self, sampled: Values) -> ColumnProfile:
-        """Return the counts; ``sampled`` are the column's numbers in the sample."""
+        """Return the counts; `sampled` are the column's numbers in the sample."""
 
 
 class PresenceTally:

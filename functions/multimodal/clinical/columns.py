@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 
-from multimodal.clinical.batch import Batch, Conditions, Numbers, count_suspicious
 from multimodal.clinical.cells import (
     MAX_KEPT,
     DateFormat,
     Fault,
     Memo,
+    RowCode,
     date_reading,
     drop_reading,
     is_within,
@@ -18,9 +18,9 @@ from multimodal.clinical.cells import (
     range_message,
     year_reading,
 )
-from multimodal.clinical.codes import RowCode
 from multimodal.clinical.config import ClinicalConfig, Column, Date, DateDifference, Drop, Flag, Number, OneHot, Ordinal
-from multimodal.clinical.identifiers import IdentifierGate
+from multimodal.clinical.phi import IdentifierGate
+from multimodal.clinical.rows import Batch, Conditions, Numbers, count_suspicious
 from multimodal.features.group import as_text
 from multimodal.tables.table import Scope
 
@@ -44,7 +44,7 @@ def scope_of(config: ClinicalConfig, column: Column) -> Scope:
 
 def _is_used(config: ClinicalConfig, column: Column) -> bool:
     """Whether features or event times are made of a column, besides labels."""
-    dated = [stage.event_time for stage in config.stages.values() if stage.event_time != "upload"]
+    dated = [timepoint.event_time for timepoint in config.timepoints.values() if timepoint.event_time != "upload"]
     differences = [c.to for c in config.columns if isinstance(c, DateDifference)]
     fills = [c.fill_when for c in config.columns if isinstance(c, Number | DateDifference)]
     conditions = [*fills, *(c.missing_when for c in config.columns)]
@@ -82,7 +82,7 @@ class ColumnReader:
         self._clean.shrink()
         cells: list[str | None] = list(map(self._clean.__getitem__, raw))
         if self._is_open:
-            self._gate.pass_by(source, len(cells) - cells.count(None))
+            self._gate.count_scanned(source, len(cells) - cells.count(None))
         count_suspicious(self._gate, source, raw, self._clean.faults)
         unknown = self.column.missing_when and self._conditions.holds(self.column.missing_when, batch)
         batch.note_faults(source, raw, self._clean.faults, unknown or None)

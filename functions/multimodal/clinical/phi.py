@@ -1,4 +1,4 @@
-"""What could name or reach a person, in cells that should hold none of it.
+"""PHI detection: find cells that identify a person.
 
 Only cells that the configuration cannot explain are looked at: a declared level, a missing value, a well-formed number
 or date and an id of the right pattern are not suspicious. A clean table therefore costs next to nothing.
@@ -148,7 +148,7 @@ class IdentifierGate:
 
     def __init__(self) -> None:
         self._found: dict[str, Counter[str]] = {}
-        self._looked_at: Counter[str] = Counter()
+        self._scanned: Counter[str] = Counter()
         self._shapes: Counter[str] = Counter()
         self._distinct: dict[str, set[int]] = {}
 
@@ -161,12 +161,12 @@ class IdentifierGate:
         """Count suspicious cells of a column."""
         self._found.setdefault(column, Counter())[kind] += times
 
-    def pass_by(self, column: str, times: int) -> None:
-        """Count cells of a column that could hold anything: the whole of which names would be a part."""
-        self._looked_at[column] += times
+    def count_scanned(self, column: str, times: int) -> None:
+        """Count cells of a column that may hold any text: names are reported as a share of them."""
+        self._scanned[column] += times
 
-    def look(self, column: str, cell: str, times: int) -> None:
-        """Look at a cell that could not be explained and has no kind of its own: many different titles are names."""
+    def scan(self, column: str, cell: str, times: int) -> None:
+        """Scan a cell that the configuration does not explain: many different name-like ones are names."""
         if has_shape_of_name(cell):
             self._shapes[column] += times
             distinct = self._distinct.setdefault(column, set())
@@ -179,12 +179,12 @@ class IdentifierGate:
         Raises
         ------
         BadInputError
-            ``IDENTIFIERS_FOUND``, with columns, kinds and counts.
+            `IDENTIFIERS_FOUND`, with columns, kinds and counts.
         """
         for column, distinct in self._distinct.items():
             shapes = self._shapes[column]
             different = len(distinct) >= _MANY_DISTINCT or len(distinct) > shapes * _MOSTLY
-            if len(distinct) >= _FEW_NAMES and different and shapes > self._looked_at[column] * _MOSTLY:
+            if len(distinct) >= _FEW_NAMES and different and shapes > self._scanned[column] * _MOSTLY:
                 self.count(column, Kind.NAME, shapes)
         if self._found:
             raise BadInputError(Reason.IDENTIFIERS_FOUND, _message(self._found), {"columns": _counts(self._found)})
@@ -197,6 +197,6 @@ def _counts(found: Mapping[str, Counter[str]]) -> dict[str, dict[str, int]]:
 def _message(found: Mapping[str, Counter[str]]) -> str:
     parts = [f"{column!r} ({', '.join(f'{n} × {k}' for k, n in kinds.items())})" for column, kinds in found.items()]
     return (
-        f"cells that could name or reach a person: {'; '.join(parts)}. Nothing was taken; delete this upload, remove "
-        "them from the table and upload it again"
+        f"cells that look like protected health information (PHI): {'; '.join(parts)}. Nothing was "
+        "taken; delete this upload, remove them from the table and upload it again"
     )
