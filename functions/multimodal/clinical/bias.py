@@ -16,14 +16,11 @@ from multimodal.clinical.config import ClinicalConfig, Facet
 
 METRICS = ("CI", "DPL", "KL", "JS", "LP", "TVD", "KS", "CDDL")
 
-
 SMALL_FACET = 30
 """Fewer cases than this in a facet, and the page warns: the standard error of a proportion is up to 9 points."""
 
-
 SMALL_CELL = 5
 """Fewer cases than this of a facet with one outcome, and the page warns."""
-
 
 NORMAL_95 = 1.959964
 

@@ -42,20 +42,14 @@ class RowCode(StrEnum):
 
 V = TypeVar("V")
 
-
 MAX_KEPT = 4_096
 """Distinct cells that a column remembers from one batch to the next."""
 
-
 _LONG = 256
-
-
 _SHOWN_LEVELS = 8
-
 
 _ALIKE = 0.7
 """Share of characters that a cell has in common with the level that is perhaps meant."""
-
 
 FIRST_YEAR = 1900
 """Earlier dates of a patient are typing errors."""
@@ -199,29 +193,15 @@ def _formula(cell: str, scope: Scope) -> Fault:
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
-
 LARGEST = 1e15
 """Larger numbers are typing errors: up to here a whole one is exact, and sums and squares of a million stay finite."""
 
-
 _YEARS = re.compile(r"(?<![\w.-])[0-9]{2,3}(?![0-9])")
-
-
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:[,' \u00a0\u202f][0-9]{3})+(?:\.[0-9]+)?")
-
-
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]+,[0-9]+")
-
-
 _WITH_UNIT = re.compile(r"[+-]?[0-9.,]+\s*[A-Za-zµμ°%][^0-9]{0,20}[23²³]?|[$€£]\s*[0-9.,]+")
-
-
 _BOUND = re.compile(r"[<>≤≥~≈±].*[0-9]|[0-9.,]+\s*(?:-|–|to)\s*[0-9.,]+|[0-9.,]+\s*\+")
-
-
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
-
-
 _NO_MEASUREMENT = "is no measurement; leave the cell empty, or list it under missing in the dataset's file"
 
 
@@ -318,8 +298,6 @@ class DateFormat:
 
 
 _SHORT_YEAR = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1[0-9]{2}")
-
-
 _DAY_COUNT = re.compile(r"[0-9]{5}(\.[0-9]+)?")
 
 

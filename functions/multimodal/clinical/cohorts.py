@@ -10,13 +10,10 @@ from multimodal.clinical.config import ClinicalConfig
 COHORT = ""
 """Stands for the cohort among the names of columns; no column has this name."""
 
-
 OTHER = "(other values)"
-
 
 MAX_LEARNED = 50
 """Distinct values of a column without declared levels, and cohorts, that are told apart."""
-
 
 Key = tuple[str | None, ...]
 """A value for each of `columns`."""

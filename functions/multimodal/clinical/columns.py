@@ -27,7 +27,6 @@ from multimodal.tables.table import Scope
 Pairs = tuple[tuple[str, str], ...]
 """Features with their values as Feature Store takes them; those without a value are left out."""
 
-
 Closed = OneHot | Ordinal | Flag
 
 

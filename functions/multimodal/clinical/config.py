@@ -21,13 +21,10 @@ from multimodal.ledger.dataset_file import RequiredPattern
 Timepoint = Literal["baseline", "surgery", "post_treatment", "outcome"]
 """When a column's value becomes available. The first two come before treatment begins and may be features."""
 
-
 TIMEPOINTS: tuple[Timepoint, ...] = ("baseline", "surgery", "post_treatment", "outcome")
-
 
 LATE_TIMEPOINTS: frozenset[Timepoint] = frozenset({"post_treatment", "outcome"})
 """Timepoints whose columns become features only when the file allows each by name, with a reason."""
-
 
 LEADING: tuple[tuple[str, FeatureType], ...] = (
     (RECORD_ID, FeatureType.STRING),
@@ -35,16 +32,13 @@ LEADING: tuple[tuple[str, FeatureType], ...] = (
     (EVENT_TIME_SOURCE, FeatureType.STRING),
 )
 
-
 TRAILING: tuple[tuple[str, FeatureType], ...] = (
     ("source_uri", FeatureType.STRING),
     ("upload_id", FeatureType.STRING),
     ("correlation_id", FeatureType.STRING),
 )
 
-
 _FEATURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}[a-z0-9]")
-
 
 Feature = tuple[str, FeatureType]
 """A feature's name and type."""
@@ -71,19 +65,13 @@ Source = Annotated[
 ]
 """A column's name in the table's header, without surrounding blanks."""
 
-
 FeatureName = Annotated[str, AfterValidator(_is_feature_name)]
-
-
 Cell = Annotated[str, BeforeValidator(_is_text), StringConstraints(strip_whitespace=True, max_length=256)]
-
 
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=500)]
 """A reason that a later reader can judge."""
 
-
 Unseen = Literal["reject", "other", "missing"]
-
 
 WhenMissing = Literal["absent", "indicator", "zero", "reject"]
 """No value; no value and a `<name>_missing` flag; zero; or the row goes to quarantine."""

@@ -13,14 +13,10 @@ MODERATE, LARGE = 0.1, 0.25
 properties of the population stability index", Journal of Risk Model Validation 14(4) (2020), describe and criticise for
 looking away from the number of cases. So a PSI that chance alone reaches once in 20 times is no change here."""
 
-
 SMOOTHING = 0.5
 """Cases added to every interval: an empty one would make the index infinite."""
 
-
 MISSING = "(missing)"
-
-
 OTHER = "(other values)"
 
 

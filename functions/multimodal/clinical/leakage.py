@@ -14,17 +14,13 @@ from multimodal.clinical.tallies import quantile
 
 FOLDS = 5
 
-
 SMOOTHING = 5.0
 """Cases of the average rate that are added to every category's."""
 
-
 NORMAL_95 = 1.959964
-
 
 Counts = list[list[int]]
 """For each fold, [negatives, positives]."""
-
 
 Score = Callable[[Hashable], float]
 
@@ -152,14 +148,11 @@ def _last_outside(beyond: Callable[[float], bool], outside: float, inside: float
 
 LEAKAGE_SUSPECTED = "LEAKAGE_SUSPECTED"
 
-
 THRESHOLD = 0.9
 """A column is suspected when the lower bound of its AUC reaches this."""
 
-
 TENTHS = 10
 """Intervals by which a number is judged beside its order."""
-
 
 MIN_CASES = 10
 """Positives, and negatives, below which nothing is said of a column."""

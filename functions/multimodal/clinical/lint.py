@@ -13,7 +13,6 @@ from multimodal.ledger.errors import ConfigurationError
 
 _AGE = re.compile(r"\bage\b(?! of )", re.IGNORECASE)
 
-
 CLOSED = ("one_hot", "ordinal", "flag")
 """Kinds of column whose values are all declared."""
 

@@ -19,10 +19,7 @@ MAX_AGE = 89
 Source: HIPAA Privacy Rule, 45 CFR 164.514(b)(2)(i)(C).
 """
 
-
 _FEW_NAMES, _MANY_DISTINCT = 10, 1_000
-
-
 _MOSTLY = 0.5
 
 
@@ -47,15 +44,9 @@ _EMAIL = re.compile(
     re.IGNORECASE,
 )
 
-
 _AT = re.compile(r"@|\bat\b", re.IGNORECASE)
-
-
 _WEB = re.compile(r"\bhttps?://", re.IGNORECASE)
-
-
 _SSN = re.compile(r"(?<![\d-])\d{3}([ .-])\d{2}\1\d{4}(?![\d-])|\bSSN\b\D{0,5}\d{3}", re.IGNORECASE)
-
 
 _PHONE = re.compile(
     r"(?<![\d.-])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\d.-])"
@@ -64,12 +55,8 @@ _PHONE = re.compile(
     re.IGNORECASE,
 )
 
-
 _PHONE_ALONE = re.compile(r"[+(]?\d[\d ()/+-]{7,24}\d")
-
-
 _PHONE_DIGITS = range(9, 16)
-
 
 _MRN = re.compile(
     r"\bMRN\D{0,10}\d"
@@ -79,7 +66,6 @@ _MRN = re.compile(
     r"|^\d{7,12}$",
     re.IGNORECASE,
 )
-
 
 _ADDRESS = re.compile(
     r"\b\d{1,5}[A-Za-z]? (?:[\w'.]{1,30} ){1,3}"
@@ -93,16 +79,13 @@ _ADDRESS = re.compile(
     r"|^\d{5}-\d{4}$"
 )
 
-
 _BIRTH_DATE = re.compile(r"\b(?:DOB|D\.O\.B\.|born|birth ?date|date of birth)\b\D{0,6}\d", re.IGNORECASE)
-
 
 _AGED = re.compile(
     r"\b(?:age|aged|over)\b\W{0,3}(?:9\d|1[0-2]\d)\b(?![.,/-]?\d|%)"
     r"|(?<![\d.,/-])(?:9\d|1[0-2]\d)(?:[ -]?years?[ -]old\b| ?y/?o\b)",
     re.IGNORECASE,
 )
-
 
 _WITH_DIGITS = (
     (3, Kind.SSN, _SSN),

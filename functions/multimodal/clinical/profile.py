@@ -20,17 +20,11 @@ from multimodal.clinical.tallies import BottomSample, ColumnProfile, LevelTally,
 SAMPLE_ROWS = 20_000
 """Rows behind the leakage scores, histograms and quantiles; smaller tables are used whole."""
 
-
 SKETCH_CASES = 4_096
 """Hashes of cases that the next upload is compared with: its new and gone cases are exact up to this many."""
 
-
 PROFILE_SCHEMA = 1
-
-
 Cells = Mapping[str, Sequence[str | None]]
-
-
 Numbers = Mapping[str, Sequence[float | None]]
 
 

@@ -55,14 +55,10 @@ def _why(config: ClinicalConfig, column: Column) -> str:
 
 SCHEMA = 1
 
-
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 """What a problem may cost, the most first."""
 
-
 FIRST_ROWS = 5
-
-
 MOST_NAMES, LONGEST_NAME = 50, 300
 
 

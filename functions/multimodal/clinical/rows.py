@@ -12,8 +12,6 @@ from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.table import RowProblem
 
 MAX_COLUMNS = 2_000
-
-
 _SHOWN, _NAME_LENGTH = 10, 60
 
 

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
-
 MAX_BARS = 20
 """Bars of a histogram; of small tables fewer, twice the cube root of the numbers (the rule of Rice)."""
 
@@ -92,8 +91,6 @@ def _round_step(step: float) -> float:
 
 
 Row = tuple[Any, ...]
-
-
 _by_hash = itemgetter(0)
 
 
