@@ -32,8 +32,6 @@ It knows one layout of a segmentation only, frames from inferior to superior. Ot
 is why the benchmark's study has this one.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

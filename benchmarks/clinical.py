@@ -1,7 +1,5 @@
 """The transform of clinical tables: its speed on one core, and that its memory does not grow with the table."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from itertools import count, islice

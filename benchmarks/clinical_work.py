@@ -3,8 +3,6 @@
 It prints the rows and the CPU seconds that they took, and those of the reports, without start-up and imports.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import sys

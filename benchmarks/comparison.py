@@ -1,7 +1,5 @@
 """What a benchmark found: stages of both sides, and bars that are met or missed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Errors of the benchmarks."""
 
-from __future__ import annotations
-
 from cli.errors import CommandError
 
 FAILED = 3

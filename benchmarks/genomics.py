@@ -4,8 +4,6 @@ What the job does beside running salmon is its overhead: staging, checks of all 
 as whole processes in turns.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

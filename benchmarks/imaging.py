@@ -4,8 +4,6 @@ Both sides run as whole processes in turns, in the same environment: the job as 
 pipeline as a script. Whatever each imports, reads and writes counts.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys

@@ -3,8 +3,6 @@
 A process of its own (`python -m benchmarks.imaging_agreement THEIRS OURS`), because it holds whole volumes.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

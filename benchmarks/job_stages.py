@@ -5,8 +5,6 @@ ones wherever its modules hold them, and the studies run in this process instead
 come from other runs, of the job as it is.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

@@ -1,7 +1,5 @@
 """Measures a command with everything that it starts."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

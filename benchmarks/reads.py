@@ -1,7 +1,5 @@
 """The checks of reads against `gzip -t`, which proves less, and against inflating alone."""
 
-from __future__ import annotations
-
 import gzip
 import shutil
 import sys

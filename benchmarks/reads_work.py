@@ -4,8 +4,6 @@ It prints what it found and the CPU seconds that this took, all threads, without
 files a hundred times as large.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

@@ -1,7 +1,5 @@
 """Prints what the benchmarks found."""
 
-from __future__ import annotations
-
 import os
 import platform
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """What every benchmark does: run things that are measured, and things that are not, in an environment that is known."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

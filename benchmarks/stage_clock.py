@@ -3,8 +3,6 @@
 Uses nothing but the standard library and no module of the project, so that the process it times stays what it is.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator

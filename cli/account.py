@@ -3,8 +3,6 @@
 `make deploy` runs it. It asks AWS for nothing: it looks at the shell's variables, the profile and samconfig.toml.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import tomllib

@@ -16,14 +16,8 @@ if TYPE_CHECKING:
 
 
 Value = str | int | float | bool | None
-
-
 Row = dict[str, Value]
-
-
 _POLL_SECONDS = 0.2
-
-
 _RESULTS_PREFIX = "queries/"
 
 

@@ -1,7 +1,5 @@
 """Finds clinical tables: one file, or all of a folder."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +8,7 @@ from cli.errors import UsageError
 from cli.study_folders import SourceFile, read_all_files
 
 SUFFIXES = (".csv", ".tsv")
-
-
 WRAPPER = "clinical"
-
-
 _HINT = "A clinical table is a .csv or .tsv file; save a spreadsheet as CSV (UTF-8) first."
 
 

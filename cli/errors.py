@@ -1,7 +1,5 @@
 """Errors that a command reports as one sentence and a hint instead of a stack trace."""
 
-from __future__ import annotations
-
 
 class CommandError(Exception):
     """Something the user can understand and act on.

@@ -1,7 +1,5 @@
 """Reads a feature group back: the newest record of each id, as a training job would see it."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -30,12 +28,8 @@ _SHOWN_COLUMNS = (
     "library_type",
 )
 
-
 _ORIGIN = frozenset({"event_time_source", "source_uri", "upload_id", "correlation_id"})
-
-
 _GENE = "log2tpm_"
-
 
 # pyradiomics' names: image type, feature class, feature.
 _RADIOMIC = re.compile(r"[a-z][\w.-]*_(firstorder|shape|shape2D|glcm|glrlm|glszm|gldm|ngtdm)_\w+")

@@ -1,7 +1,5 @@
 """Reads RNA-seq folders: `<case>/….fastq.gz`, tables beside the cases, and `_references/<name>/…`."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator
@@ -12,19 +10,10 @@ from cli.errors import UsageError
 from cli.study_folders import SourceFile, read_all_files
 
 REFERENCES = "_references"
-
-
 MATRIX = "expression.csv"
-
-
 TABLES = ("samplesheet.csv", "accessions.csv", MATRIX)
-
-
 _NAMED_SAMPLES = ("samplesheet.csv", "accessions.csv")
-
-
 _READS = re.compile(r"\.(fastq|fq)\.gz$|\.sra$", re.IGNORECASE)
-
 
 _LAYOUT_HINT = (
     "Expected <case>/….fastq.gz, or reads together with samplesheet.csv (sample,fastq_1,fastq_2,strandedness), "

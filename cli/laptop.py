@@ -1,7 +1,5 @@
 """Where the laptop cloud of this clone is, and how AWS tools reach it."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -11,10 +9,7 @@ from pathlib import Path
 from cli.processes import command_line, exists
 
 REGION = "us-east-1"
-
-
 ACCESS_KEY = "test"  # the emulator's account root: IAM enforcement lets it through, as AWS does
-
 
 CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 """Emulators started by this process: kept so that they are reaped when they end."""

@@ -29,17 +29,11 @@ from cli.terminal import (
 )
 
 STATUSES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED", "QUARANTINED", "FAILED")
-
-
 END_STATUSES = frozenset({"COMPLETED", "QUARANTINED", "FAILED"})
-
-
 REFUSED_STATUSES = frozenset({"QUARANTINED", "FAILED"})
-
 
 _PIN = "assay#"
 """Begins the keys under which the ledger keeps the assay of a feature group: no unit."""
-
 
 _TIMES = (
     "received_at",

@@ -1,7 +1,5 @@
 """Says what an upload is, by the names of its files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from cli.clinical_files import is_table

@@ -1,44 +1,22 @@
 """Where things are in the source tree, and the names used on the laptop."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
 STATE = ROOT / ".local"
-
-
 DEMO_OUTPUT = ROOT / "demo-output"
-
-
 DATASET_FILES = ROOT / "functions" / "datasets"
-
-
 REGION = "us-east-1"
-
-
 ACCOUNT = "000000000000"
-
 
 STACK = "laptop"
 """Short: a feature group's name is stack, dataset and content, of 64 characters at most."""
 
-
 DATASET = "nsclc_radiogenomics"
-
-
 RADIOMICS_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-radiomics:local"
-
-
 RNASEQ_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-rnaseq:local"
-
-
 PYTHON_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
-
-
 QUIET_PERIOD_SECONDS = 5
 
 

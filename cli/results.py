@@ -1,7 +1,5 @@
 """Copies what the system wrote (features, overlays, reports, reasons) to a local folder."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +14,8 @@ from cli.ledger import Unit
 from cli.rows import write_csv
 
 RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "rejection.json")
-
-
 TABLE_RESULT_NAMES = ("report.html", "report.json", "rejected.csv", "ingest.json")
-
-
 RNA_RESULT_NAMES = ("{case}.quant.genes.sf", "{case}.quant.metrics.csv", "run.json", "rejection.json")
-
-
 _THREADS = 8
 
 

@@ -1,7 +1,5 @@
 """Requests re-runs of quarantined and failed units through the sweep function."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence

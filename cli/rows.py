@@ -1,7 +1,5 @@
 """Rows of Athena as a table that is never wider than the terminal: whole columns, and a word on the others."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reads studies laid out as in TCIA downloads: `<subject>/<study>/**` or `<subject>/<study>.zip`."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator
@@ -12,8 +10,6 @@ from cli.errors import UsageError
 
 # How TCIA names a study folder: by its UID, or by date and description (classic directory names).
 _STUDY_NAME = re.compile(r"(\d+\.){3,}\d+|\d{2}-\d{2}-\d{4}-.*")
-
-
 _LAYOUT_HINT = "Expected <subject>/<study>/… or <subject>/<study>.zip, as TCIA downloads are laid out."
 
 

@@ -1,7 +1,5 @@
 """What the user sees: numbered steps, tables and errors, calm on a terminal and plain in a log."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator
@@ -18,16 +16,9 @@ from rich.text import Text
 from cli.errors import CommandError
 
 INDENT = 2
-
-
 COLUMN_GAP = 3
-
-
 _TITLE_WIDTH = 34
-
-
 _LOG_WIDTH = 120
-
 
 STATUS_STYLES = {
     "RECEIVING": "cyan",

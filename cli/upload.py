@@ -1,7 +1,5 @@
 """Copies files into the raw bucket, several at a time, with progress."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -26,10 +24,7 @@ UNIT_WORDS = {
     "clinical": ("table", "tables"),
 }
 
-
 _THREADS = 8
-
-
 _EXAMPLES = 3
 
 

@@ -22,21 +22,12 @@ from cli.ledger import REFUSED_STATUSES, Unit, count_statuses, read_units
 from cli.terminal import INDENT, STATUS_STYLES, duration, make_table, plural, print_line, shorten
 
 _POLL_SECONDS = 0.5
-
-
 _NUDGE_SECONDS = 2.0
-
 
 # Events take a moment from S3 to the queue: the ledger is believed to be whole only after this long.
 _SETTLE_SECONDS = 3.0
-
-
 _STAGES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED")
-
-
 _LIVE_MARGIN_LINES = 12
-
-
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
 

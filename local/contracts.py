@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cli.project import ROOT
+from multimodal.clinical.documents import ClinicalReport
 from multimodal.imaging.documents import FeaturesDocument, JobDocument, RejectionDocument
 from radiomics_job.parameters import feature_names, load_params
 
@@ -18,6 +19,7 @@ PARAMS = ROOT / "containers" / "radiomics" / "src" / "radiomics_job" / "params"
 CONTRACTS = ROOT / "functions" / "multimodal" / "contracts" / "imaging_features"
 
 MODELS: dict[str, type[BaseModel]] = {
+    "clinical_report": ClinicalReport,
     "features": FeaturesDocument,
     "job": JobDocument,
     "rejection": RejectionDocument,

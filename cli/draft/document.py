@@ -1,7 +1,5 @@
 """The draft as a file that a person goes through."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +10,6 @@ from cli.draft.guess import LATE, Draft
 from cli.draft.table import TableDraft
 
 CHECK = "# CHECK:"
-
-
 _WIDTH = 118
 
 
@@ -42,18 +38,18 @@ def _head(table: TableDraft, name: str) -> Iterator[str]:
         yield f"  {CHECK} day and month could be the other way round."
     yield f"  date_format: {_scalar(table.date_format)}"
     yield ""
-    yield "  # When the facts of a stage were true: the event time of its features."
+    yield "  # When the facts of a timepoint were true: the event time of its features."
     yield f"  {CHECK} upload means that nothing in the table says it, and the time of the upload is taken."
-    yield "  stages:"
-    for stage, event_time in table.event_times.items():
-        yield f"    {stage}:"
+    yield "  timepoints:"
+    for timepoint, event_time in table.event_times.items():
+        yield f"    {timepoint}:"
         yield f"      event_time: {_flow(event_time)}"
 
 
 def _columns(table: TableDraft) -> Iterator[str]:
     yield ""
     yield "  # available_at decides what may be a feature: baseline or surgery. What becomes known later (the"
-    yield "  # last two stages) tells the future; feature: false keeps it out."
+    yield "  # last two timepoints) tells the future; feature: false keeps it out."
     yield f"  {CHECK} available_at of every column: it was guessed from the column's name."
     yield "  columns:"
     for column in table.columns:
@@ -65,11 +61,11 @@ def _column(column: Draft) -> Iterator[str]:
         yield from _comment(f"# {'; '.join(column.notes)}.")
     for check in column.checks:
         yield from _comment(f"{CHECK} {check}")
-    if column.stage in LATE and "feature" in column.settings:
+    if column.timepoint in LATE and "feature" in column.settings:
         yield from _comment("# Known too late to be a feature.")
     yield f"    - source: {_scalar(column.source)}"
     yield f"      kind: {column.kind}"
-    yield f"      available_at: {column.stage}"
+    yield f"      available_at: {column.timepoint}"
     for key, value in column.settings.items():
         if isinstance(value, dict):
             yield f"      {key}:"
@@ -84,7 +80,7 @@ def _rest(table: TableDraft) -> Iterator[str]:
         yield f"  {CHECK} what models will predict, and its good end; leakage and bias are measured against it."
         yield from _section("target", table.target)
     if table.labels:
-        yield f"  {CHECK} labels have a group of their own; days count from the stage named origin."
+        yield f"  {CHECK} labels have a group of their own; days count from the timepoint named origin."
         yield from _section("labels", table.labels)
     else:
         yield "  # No labels: the table has no column that says who died. See nsclc_radiogenomics.yaml for an example."

@@ -1,7 +1,5 @@
 """`multimodal dataset`: a first `functions/datasets/<name>.yaml` from a clinical table."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +17,6 @@ from multimodal.ledger.errors import ConfigurationError
 from multimodal.pipeline.dataset import load_dataset
 
 _MAX_HEADER = 256
-
-
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
 
 
@@ -80,7 +76,7 @@ def _check_header(header: Sequence[str]) -> None:
     if not all(0 < len(name) <= _MAX_HEADER for name in names) or len(set(names)) < len(names):
         raise CommandError(
             "The header must name every column, each once and in at most 256 characters.",
-            hint="An upload of this table would be refused as well; mend its first row.",
+            hint="An upload of this table would be refused as well; fix its first row.",
         )
 
 

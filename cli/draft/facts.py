@@ -1,7 +1,5 @@
 """What the columns of a table hold, counted in one pass."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,14 +11,11 @@ from cli.draft.words import DATE_FORMATS, NOT_KNOWN, NOT_KNOWN_HERE
 MAX_ROWS = 100_000
 """Rows that are looked at; a draft is a guess, and more rows make it no better."""
 
-
 MAX_VALUES = 2_000
 """Different values of a column that are remembered."""
 
-
 ENOUGH = 0.95
 """Share of the different values that must be dates for a column to be one of dates."""
-
 
 _NUMBER = re.compile(r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$")
 
@@ -38,7 +33,7 @@ class Facts:
     rows, filled : int
         Rows looked at, and those with a value.
     values : Counter
-        Value → rows, of the first :data:`MAX_VALUES` different ones; what means "not known" is not among them.
+        Value → rows, of the first `MAX_VALUES` different ones; what means "not known" is not among them.
     not_known, not_known_here : set of str
         What was taken as "not known": spellings that mean it anywhere, and those that may be a finding.
     many : bool

@@ -1,7 +1,5 @@
 """What a column probably is: its kind, when its value is known, and what a person must decide."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -27,21 +25,14 @@ from cli.draft.words import (
 
 MAX_LEVELS = 20
 
-
 MAX_NUMBERED_LEVELS = 10
 """Whole numbers of a stage or grade up to this are levels."""
-
 
 ROWS_PER_LEVEL = 3
 """A text that has fewer rows for each different value is no category: the values would be those of single persons."""
 
-
 LATE = ("post_treatment", "outcome")
-
-
 _YEARS = range(1900, 2101)
-
-
 _MAX_AGE = 89
 
 
@@ -51,7 +42,7 @@ class Draft:
 
     Parameters
     ----------
-    source, kind, stage : str
+    source, kind, timepoint : str
         As in the dataset's file.
     settings : dict
         What else the kind needs, in the file's order.
@@ -65,14 +56,14 @@ class Draft:
 
     source: str
     kind: str
-    stage: str
+    timepoint: str
     settings: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
     identifying: bool = False
 
 
-def stage_of(header: str) -> str:
+def timepoint_of(header: str) -> str:
     """Guess from its name when a column's value is known; what sounds like an outcome never passes for early."""
     if OUTCOME.search(header):
         return "outcome"
@@ -114,47 +105,47 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
         if facts.not_known_here:
             draft.settings = {"missing": sorted(facts.not_known_here)} | draft.settings
             draft.checks.append("do the values under missing: mean that nobody knows, or are they a finding?")
-        if draft.stage in LATE:
+        if draft.timepoint in LATE:
             draft.settings["feature"] = False
     return draft
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
-    stage = stage_of(facts.source)
+    timepoint = timepoint_of(facts.source)
     if sounds_identifying(facts):
         reason = "may identify a person, or is free text that may"
         warning = "remove the column from the table before you upload it, unless it is harmless"
-        return Draft(facts.source, "drop", stage, {"reason": reason}, checks=[warning], identifying=True)
+        return Draft(facts.source, "drop", timepoint, {"reason": reason}, checks=[warning], identifying=True)
     if facts.distinct and facts.filled > MAX_LEVELS and ID_NAME.search(facts.source):
-        return Draft(facts.source, "drop", stage, {"reason": "names a person or a sample"}, identifying=True)
+        return Draft(facts.source, "drop", timepoint, {"reason": "names a person or a sample"}, identifying=True)
     if not facts.values:
-        return _dropped(facts, stage, "has no value in any row of the table that this was drafted from")
+        return _dropped(facts, timepoint, "has no value in any row of the table that this was drafted from")
     if equal_to is not None:
-        return _dropped(facts, stage, f"equal to {equal_to} in every row")
+        return _dropped(facts, timepoint, f"equal to {equal_to} in every row")
     if facts.is_date:
-        return _date(facts, stage, date_format)
+        return _date(facts, timepoint, date_format)
     for guess in (_flag, _year, _ordinal, _number, _category):
-        found = guess(facts, names, stage, day_zero)
+        found = guess(facts, names, timepoint, day_zero)
         if found is not None:
             return found
     if len(facts.values) == 1:
-        return _dropped(facts, stage, "has one value only, which distinguishes nobody")
-    draft = _dropped(facts, stage, "text with too many different values for a category")
+        return _dropped(facts, timepoint, "has one value only, which distinguishes nobody")
+    draft = _dropped(facts, timepoint, "text with too many different values for a category")
     draft.checks.append("a category with rare levels? Then list its levels; free text belongs into no table")
     return draft
 
 
-def _dropped(facts: Facts, stage: str, reason: str) -> Draft:
-    return Draft(facts.source, "drop", stage, {"reason": reason})
+def _dropped(facts: Facts, timepoint: str, reason: str) -> Draft:
+    return Draft(facts.source, "drop", timepoint, {"reason": reason})
 
 
-def _date(facts: Facts, stage: str, date_format: str) -> Draft:
+def _date(facts: Facts, timepoint: str, date_format: str) -> Draft:
     if not is_dated(facts, date_format):
-        return _dropped(facts, stage, f"its dates are not written as {date_format} as those of the other columns")
-    return Draft(facts.source, "date", stage)
+        return _dropped(facts, timepoint, f"its dates are not written as {date_format} as those of the other columns")
+    return Draft(facts.source, "date", timepoint)
 
 
-def _flag(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Draft | None:
+def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
     lowered = {value.lower() for value in facts.values}
     pair = next((pair for pair in PAIRS if lowered <= set(pair)), None)
     if pair is None:
@@ -168,26 +159,28 @@ def _flag(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Draf
     name = names.of_column(facts.source, facts.place)
     if pair in SEX_PAIRS:
         name = names.of_level(name, sides[0][0])
-    return Draft(facts.source, "flag", stage, {"name": name, "true": sides[0], "false": sides[1]}, checks=checks)
+    return Draft(facts.source, "flag", timepoint, {"name": name, "true": sides[0], "false": sides[1]}, checks=checks)
 
 
 def _spelled_like(word: str, example: str) -> str:
     return word.upper() if len(example) > 1 and example.isupper() else word.title() if example[0].isupper() else word
 
 
-def _year(facts: Facts, names: Names, stage: str, day_zero: str | None) -> Draft | None:
+def _year(facts: Facts, names: Names, timepoint: str, day_zero: str | None) -> Draft | None:
     numbers = facts.numbers
     if "year" not in facts.source.lower() or facts.no_numbers or not all(n in _YEARS for n in numbers):
         return None
     if day_zero is None:
-        return _dropped(facts, stage, "a year by itself is no feature, and there is no date to count from")
+        return _dropped(facts, timepoint, "a year by itself is no feature, and there is no date to count from")
     event = re.sub(r"\byears?\b", "", facts.source, flags=re.IGNORECASE)
     settings = {"name": names.of_column(f"years since {event}", facts.place), "format": "year"}
     check = f"counted to the year of {day_zero}; is that the right date?"
-    return Draft(facts.source, "date_difference", stage, settings | {"to": day_zero, "unit": "years"}, checks=[check])
+    return Draft(
+        facts.source, "date_difference", timepoint, settings | {"to": day_zero, "unit": "years"}, checks=[check]
+    )
 
 
-def _number(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Draft | None:
+def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
     numbers, others = facts.numbers, facts.no_numbers
     if not numbers or len(others) > min(3, len(numbers) // 10):
         return None
@@ -207,7 +200,7 @@ def _number(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Dr
     checks += ["which unit?"] if unit == "unknown" else []
     checks += ["what do the texts under missing: mean?"] if shared else []
     checks += ["some cells are no numbers; their rows go to quarantine"] if len(shared) < len(others) else []
-    return Draft(facts.source, "number", stage, settings, checks=checks)
+    return Draft(facts.source, "number", timepoint, settings, checks=checks)
 
 
 def _range(numbers: Sequence[float], factor: float, age: int | None) -> dict[str, float]:
@@ -225,7 +218,7 @@ def _above(value: float) -> float:
     return int(bound) if bound == int(bound) else bound
 
 
-def _ordinal(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Draft | None:
+def _ordinal(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
     values = list(facts.values)
     if not _is_category(facts):
         return None
@@ -239,7 +232,7 @@ def _ordinal(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> D
         return None
     levels = {value: (float(value) if numbered else place) for place, value in enumerate(order)}
     settings = {"name": names.of_column(facts.source, facts.place), "levels": _whole(levels)}
-    return Draft(facts.source, "ordinal", stage, settings, checks=["is this the order, and are the steps alike?"])
+    return Draft(facts.source, "ordinal", timepoint, settings, checks=["is this the order, and are the steps alike?"])
 
 
 def _whole(levels: Mapping[str, float]) -> dict[str, float]:
@@ -277,7 +270,7 @@ def _is_category(facts: Facts) -> bool:
     return shared and not facts.many and 1 < len(facts.values) <= MAX_LEVELS
 
 
-def _category(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> Draft | None:
+def _category(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
     if not _is_category(facts) or len(facts.values) < 2:
         return None
     name = names.of_column(facts.source, facts.place)
@@ -286,4 +279,4 @@ def _category(facts: Facts, names: Names, stage: str, _day_zero: str | None) -> 
     checks = [] if facts.no_numbers else ["what do the numbers stand for?"]
     rare = sum(count < 10 for count in facts.values.values())
     notes = [f"fewer than ten rows in {rare} of {len(ordered)} levels"] if rare else []
-    return Draft(facts.source, "one_hot", stage, settings, notes, checks)
+    return Draft(facts.source, "one_hot", timepoint, settings, notes, checks)

@@ -1,7 +1,5 @@
 """Names for features, made of the names of columns and values."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 
@@ -9,10 +7,8 @@ from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
 
 _TAKEN = frozenset({RECORD_ID, EVENT_TIME, "event_time_source", "source_uri", "upload_id", "correlation_id"}) | RESERVED
 
-
 MAX_NAME = 40
 """Leaves room for a level's name within Feature Store's 64 characters."""
-
 
 _MAX_LEVEL = 20
 
@@ -35,7 +31,7 @@ class Names:
         self._given: set[str] = set(_TAKEN)
 
     def of_column(self, header: str, place: int) -> str:
-        """Return a name for a column; ``place`` names it when its header has no letters."""
+        """Return a name for a column; `place` names it when its header has no letters."""
         plain = re.sub(r"\((choice\s*=)?([^)]*)\)", r" \2 ", header)
         return self._free(slug(plain), f"column_{place}")
 

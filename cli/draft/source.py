@@ -1,7 +1,5 @@
 """Reads the table that a draft is made from, as an upload of it would be read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -11,11 +9,7 @@ from multimodal.ledger.errors import BadInputError
 from multimodal.tables.rows import TableRows
 
 _CHUNK = 1 << 20
-
-
 _MAX_COLUMNS = 10_000
-
-
 _ROWS, _CHARACTERS = 1_000, 1_000_000
 
 

@@ -1,21 +1,17 @@
 """The whole table: which column is the case, when facts were true, and what the labels may be made of."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cli.draft.facts import Facts, date_format_of
-from cli.draft.guess import Draft, draft_column, is_dated, sounds_identifying, stage_of
+from cli.draft.guess import Draft, draft_column, is_dated, sounds_identifying, timepoint_of
 from cli.draft.names import Names
 from cli.draft.words import BEGINNING, DAYS_TO_SURGERY, DEATH_PAIRS, ID_NAME
 from cli.errors import CommandError
 
 _MAX_SHAPES = 5
-
-
 _HORIZONS = [365, 1095, 1825]
 
 
@@ -36,7 +32,7 @@ class TableDraft:
     dates_ambiguous : bool
         Whether day and month could be the other way round.
     event_times : dict
-        Stage → its event time, as in the file.
+        Timepoint → its event time, as in the file.
     columns : list of Draft
         All other columns, in the table's order.
     labels, target : dict
@@ -127,17 +123,17 @@ def _shape(value: str) -> str:
 
 def _day_zero(facts: Sequence[Facts], date_format: str) -> str | None:
     """Return the date that most probably begins a case: known early, and known of most cases."""
-    dates = [f for f in facts if is_dated(f, date_format) and stage_of(f.source) == "baseline"]
+    dates = [f for f in facts if is_dated(f, date_format) and timepoint_of(f.source) == "baseline"]
     best = max(dates, key=lambda f: (f.filled, bool(BEGINNING.search(f.source))), default=None)
     return best.source if best else None
 
 
 def _add_event_times(table: TableDraft, day_zero: str | None) -> None:
-    staged = {c.stage for c in table.columns if c.kind not in ("drop", "date")}
+    timed = {c.timepoint for c in table.columns if c.kind not in ("drop", "date")}
     table.event_times["baseline"] = {"column": day_zero} if day_zero else "upload"
-    if "surgery" not in staged:
+    if "surgery" not in timed:
         return
-    surgery = _first(table, lambda c: c.kind == "date" and c.stage == "surgery")
+    surgery = _first(table, lambda c: c.kind == "date" and c.timepoint == "surgery")
     days = _first(table, lambda c: c.kind == "number" and bool(DAYS_TO_SURGERY.search(c.source)))
     if surgery:
         table.event_times["surgery"] = {"column": surgery.source}
@@ -152,7 +148,7 @@ def _first(table: TableDraft, wanted: Callable[[Draft], bool]) -> Draft | None:
 
 
 def _add_labels(table: TableDraft) -> None:
-    died = _first(table, lambda c: c.kind == "flag" and c.stage == "outcome" and _is_death(c))
+    died = _first(table, lambda c: c.kind == "flag" and c.timepoint == "outcome" and _is_death(c))
     if died is None:
         return
     table.target = {"column": died.source, "positive": died.settings["false"]}
@@ -177,4 +173,4 @@ def _is_death(column: Draft) -> bool:
 
 def _late_date(pattern: str) -> Callable[[Draft], bool]:
     found = re.compile(pattern, re.IGNORECASE)
-    return lambda c: c.kind == "date" and c.stage == "outcome" and bool(found.search(c.source))
+    return lambda c: c.kind == "date" and c.timepoint == "outcome" and bool(found.search(c.source))

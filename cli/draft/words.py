@@ -1,7 +1,5 @@
 """What the names and values of clinical columns usually mean. All of it is a guess, and the draft says so."""
 
-from __future__ import annotations
-
 import re
 
 NOT_KNOWN = frozenset(
@@ -13,7 +11,6 @@ NOT_KNOWN = frozenset(
 )
 """Cells that mean "not known" in any column, in small letters."""
 
-
 NOT_KNOWN_HERE = frozenset(
     {
         *("unknown", "unk", "not assessed", "not evaluated", "not evaluable", "not done", "not tested", "undetermined"),
@@ -21,7 +18,6 @@ NOT_KNOWN_HERE = frozenset(
     }
 )
 """Cells that mean "not known" in most columns and are a finding in some."""
-
 
 PAIRS = (
     ("yes", "no"),
@@ -41,19 +37,14 @@ PAIRS = (
 )
 """Value that becomes 1 and value that becomes 0, in small letters."""
 
-
 DEATH_PAIRS = frozenset({("dead", "alive"), ("deceased", "alive"), ("deceased", "living"), ("died", "alive")})
-
-
 SEX_PAIRS = frozenset({("female", "male"), ("f", "m")})
-
 
 RANKS = (
     ("minimal", "mild", "moderate", "severe", "life-threatening"),
     ("very low", "low", "intermediate", "medium", "moderate", "high", "very high"),
 )
 """Words that have an order."""
-
 
 IDENTIFYING = re.compile(
     r"\b(name|surname|initials|phone|telephone|mobile|fax|e-?mail|address|street|zip|post(al)?\s?code|city|ssn|"
@@ -63,9 +54,7 @@ IDENTIFYING = re.compile(
 )
 """Names of columns that hold what identifies a person, or free text that may."""
 
-
 IDENTIFYING_VALUE = re.compile(r"@[\w-]+\.\w|^\+?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$|^\d{3}-\d{2}-\d{4}$|https?://")
-
 
 OUTCOME = re.compile(
     r"death|\bdead\b|died|deceas|surviv|vital|alive|recur|relaps|progress|follow.?up|last (known|contact|seen|visit)|"
@@ -73,13 +62,11 @@ OUTCOME = re.compile(
     re.IGNORECASE,
 )
 
-
 POST_TREATMENT = re.compile(
     r"treat|chemo|radiation|radiother|adjuvant|therap|\bdrug|\bdose|regimen|cycles|toxicit|adverse|complicat|"
     r"response|discharge|readmi",
     re.IGNORECASE,
 )
-
 
 SURGERY = re.compile(
     r"patholog|histolog|\bgrade\b|invasion|margin|resect|surg|operat|mutation|transloc|rearrang|\b(egfr|kras|alk|ros1|"
@@ -87,22 +74,13 @@ SURGERY = re.compile(
     re.IGNORECASE,
 )
 
-
 DIAGNOSIS = re.compile(r"\bage\b", re.IGNORECASE)
-"""What is known from the beginning whatever else the name says (``Age at Histological Diagnosis``)."""
-
+"""What is known from the beginning whatever else the name says (`Age at Histological Diagnosis`)."""
 
 RANKED_NAME = re.compile(r"\b(stage|grade|score|class|ecog|asa|level|degree|severity)\b", re.IGNORECASE)
-
-
 BEGINNING = re.compile(r"baseline|enrol|consent|diagnos|\bct\b|scan|imaging|visit|admission|inclusion", re.IGNORECASE)
-
-
 DAYS_TO_SURGERY = re.compile(r"\bdays?\b.*(surg|resect|operat)", re.IGNORECASE)
-
-
 ID_NAME = re.compile(r"\b(case|patient|subject|participant|sample|person|study)?[ _-]*(id|no|number|code|key)\b", re.I)
-
 
 UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\b(lbs?|pounds?)\b", re.I), "kg", 0.45359237),
@@ -120,6 +98,5 @@ UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\bbmi\b|kg/m", re.I), "kg/m2", 1),
 )
 """What a column's name says of its unit: pattern, unit of the feature, and the factor that leads there."""
-
 
 DATE_FORMATS = ("%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y")

@@ -68,13 +68,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         match event:
             case {"step": "check", "run_id": str(run)}:
-                return check_table()(run, time_is_left(context, READ_RESERVE_MS))
+                return check_table().check(run, time_is_left(context, READ_RESERVE_MS))
             case {"step": "ingest", "run_id": str(run), "part": int(part)}:
-                return ingest_part()(run, part, time_is_left(context, WRITE_RESERVE_MS))
+                return ingest_part().ingest(run, part, time_is_left(context, WRITE_RESERVE_MS))
             case {"step": "finish", "run_id": str(run)}:
-                return finish_table()(run)
+                return finish_table().finish(run)
             case {"step": "fail", "run_id": str(run), "error": dict(error)}:
-                return fail_table()(run, error)
+                return fail_table().fail(run, error)
         raise InvalidRequestError('step must be "check", "ingest" (with part), "finish" or "fail" (with error)')
     finally:
         metrics().flush()

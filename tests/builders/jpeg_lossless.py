@@ -3,8 +3,6 @@
 Only what the tests need: one component, one Huffman table that gives each of the 17 difference categories five bits.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """A stand-in for a Batch job's program: reports what it was given, or misbehaves as its arguments say."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """A laptop cloud for one test module, and short ways to fill it."""
 
-from __future__ import annotations
-
 import io
 import json
 import time

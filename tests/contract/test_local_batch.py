@@ -1,7 +1,5 @@
 """AWS Batch on the laptop cloud: resources, requests, runs, retries, dependencies, ends and events."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """Starting, finding and stopping the laptop cloud."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

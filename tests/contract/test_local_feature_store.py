@@ -1,7 +1,5 @@
 """Feature Store on the laptop cloud: groups, records and what Athena reads of them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

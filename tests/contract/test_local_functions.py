@@ -1,7 +1,5 @@
 """Functions on the laptop cloud: what they see, what they may do, and what their errors and metrics become."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Processing jobs on the laptop cloud: requests, transfers, runs and how Step Functions sees them."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """The state machine for tables on the laptop's interpreter, and what the functions ask of S3 for tables."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One deployed stack for all end-to-end tests: on the laptop cloud, or the one that `SMOKE_STACK` names."""
 
-from __future__ import annotations
-
 import json
 import os
 import uuid

@@ -1,7 +1,5 @@
 """The deployed pipeline as the end-to-end tests drive it: put, wait, look."""
 
-from __future__ import annotations
-
 import json
 import random
 import time

@@ -1,7 +1,5 @@
 """Programs that jobs of the laptop cloud find, and labelled stand-ins for those that this machine does not have."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """What the end-to-end tests deploy: the project as it is, with datasets of the tests beside its own."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
@@ -26,6 +24,6 @@ def copy_sources(folder: Path) -> Path:
     shutil.copy(ROOT / "template.yaml", folder)
     for path in _DATASETS.glob("*.yaml"):
         shutil.copy(path, folder / "functions" / "datasets")
-    with (folder / "functions" / "multimodal" / "domain" / "table_limits.py").open("a") as limits:
+    with (folder / "functions" / "multimodal" / "tables" / "limits.py").open("a") as limits:
         limits.write(f"PART_RECORDS = {PART_RECORDS}\n")
     return folder

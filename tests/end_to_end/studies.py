@@ -1,7 +1,5 @@
 """The studies that the end-to-end tests upload: small, of every kind, and of subjects never seen before."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 

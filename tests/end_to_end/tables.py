@@ -1,7 +1,5 @@
 """Clinical tables for the end-to-end tests, and what must come of them."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Mapping, Sequence

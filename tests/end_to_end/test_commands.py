@@ -1,7 +1,5 @@
 """The command `multimodal` against the deployed stack, by the code path of an account: `--stack NAME`."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

@@ -3,8 +3,6 @@
 The package's README does not say where the reads are from; their names carry the RefSeq transcript of each.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import json

@@ -1,7 +1,5 @@
 """A ready expression matrix goes in, the panel's features come out; a corrected one changes only what was corrected."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math

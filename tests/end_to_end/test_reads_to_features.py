@@ -1,7 +1,5 @@
 """RNA-seq reads go in, gene-expression features come out, and they are the ones that the reads were made of."""
 
-from __future__ import annotations
-
 import math
 import os
 import shutil

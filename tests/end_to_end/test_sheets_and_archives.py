@@ -4,8 +4,6 @@ Reads that are bad go through the whole pipeline: the job ends with the exit cod
 in the ledger. (That each reason has an exit code, and every other way of being bad, is for the job's own tests.)
 """
 
-from __future__ import annotations
-
 import gzip
 import os
 import shutil
@@ -261,7 +259,7 @@ def test_an_annotation_of_another_genome_is_refused(pipeline: Pipeline, sheeted:
 
 @pytest.fixture(scope="module")
 def again(pipeline: Pipeline, sheeted: Sheeted) -> dict[str, Unit]:
-    """The units after half of a lane was uploaded anew, a mate was mended, and the same sheet once more."""
+    """The units after half of a lane was uploaded anew, a mate was fixed, and the same sheet once more."""
     for key, path in zip(sheeted.objects("LANES")[2:], sheeted.truth.files[2:], strict=True):
         lines = lines_of(path)
         pipeline.store(key, compressed(b"".join(lines[: len(lines) // 8 * 4])))

@@ -1,7 +1,5 @@
 """Clinical tables go in; features, labels and reports come out, and nothing of what must not."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os

@@ -1,7 +1,5 @@
 """Upload → features, with a corrupt study and one without a segmentation among good ones."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

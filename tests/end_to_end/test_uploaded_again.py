@@ -1,7 +1,5 @@
 """What happens to a study after its first run: repeated events, late objects, re-runs, retries."""
 
-from __future__ import annotations
-
 import json
 import random
 

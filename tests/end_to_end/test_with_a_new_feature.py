@@ -1,7 +1,5 @@
 """A deployment with one more feature in its configuration grows the group; what was there stays."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -4,8 +4,6 @@ Nothing with an FPGA runs on a laptop. The jobs really run, against tests/stand_
 refuses options that DRAGEN does not document, and quantifies nothing.
 """
 
-from __future__ import annotations
-
 import os
 import uuid
 from collections.abc import Mapping

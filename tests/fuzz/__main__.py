@@ -5,8 +5,6 @@ python -m tests.fuzz --parser zip --seconds 10 --seed 7
 python -m tests.fuzz --parser seg --seed 7 --case 1234   one case again
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import random

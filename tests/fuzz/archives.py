@@ -1,7 +1,5 @@
 """Zip archives that may lie: an encoder of local headers, central directory and end records with any value in them."""
 
-from __future__ import annotations
-
 import base64
 import bz2
 import lzma

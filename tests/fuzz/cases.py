@@ -1,7 +1,5 @@
 """Cases: which study, with which damage. A case is a function of the parser, the seed and its number alone."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Every change states what the job owes to a study that has it: `Expected`.
 """
 
-from __future__ import annotations
-
 import random
 import re
 import struct

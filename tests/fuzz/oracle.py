@@ -1,7 +1,5 @@
 """Runs one case through the job and judges what came of it."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,7 +1,5 @@
 """What the fuzzer prints: a line that lives while it runs, tables at the end."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections import Counter

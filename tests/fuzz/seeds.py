@@ -1,7 +1,5 @@
 """Small valid studies to start from: one per way in which a parser's object can be stored."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO

@@ -1,7 +1,5 @@
 """Forked processes that run many cases each, with a memory limit; their parent watches the clock."""
 
-from __future__ import annotations
-
 import ctypes
 import logging
 import multiprocessing

@@ -19,7 +19,6 @@ _TIME_NAMES = tuple(
     f"{name}_at" for name in ("received", "ready", "processing", "processed", "completed", "quarantined", "failed")
 )
 
-
 _NUMBERS = (
     *("last_arrival", "open_since", "waiting_since", "rerun_requested_at", "handled_rerun_at", "listed_at", "objects"),
     *("bytes", "attempt", "lost_runs", "version", "lease_until", "due_at"),

@@ -16,14 +16,11 @@ from multimodal.clinical.config import ClinicalConfig, Facet
 
 METRICS = ("CI", "DPL", "KL", "JS", "LP", "TVD", "KS", "CDDL")
 
-
 SMALL_FACET = 30
 """Fewer cases than this in a facet, and the page warns: the standard error of a proportion is up to 9 points."""
 
-
 SMALL_CELL = 5
 """Fewer cases than this of a facet with one outcome, and the page warns."""
-
 
 NORMAL_95 = 1.959964
 
@@ -64,7 +61,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Measured:
-    """Values of the metrics; a metric that is not defined is None, and ``undefined`` says why."""
+    """Values of the metrics; a metric that is not defined is None, and `undefined` says why."""
 
     values: Mapping[str, float | None]
     undefined: Mapping[str, str]
@@ -135,7 +132,7 @@ def _kl(p: tuple[float, ...], q: tuple[float, ...]) -> float:
 def _cddl(table: Table) -> tuple[float | None, str]:
     """Return conditional demographic disparity and what limits it.
 
-    A group without both outcomes has no disparity (it would be a division by nought): it is left out of the mean.
+    A group without both outcomes has no disparity (it would be a division by zero): it is left out of the mean.
     Clarify's library counts it as 0, which pulls the metric to "no disparity".
     """
     if table.groups is None:

@@ -1,34 +1,55 @@
-"""Cells of one column into values, each distinct cell once: what remains for a row is a look-up at C speed."""
+"""Parse a column's cells, memoised per distinct value, and say what is wrong with those that have none.
+
+The codes are explained in docs/reference/reason-codes.md.
+"""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from enum import StrEnum
 from typing import Generic, TypeVar
 
-from multimodal.clinical.codes import RowCode
 from multimodal.clinical.config import DateDifference, Flag, Number, OneHot, Ordinal
-from multimodal.clinical.identifiers import MAX_AGE, Kind, kind_of
 from multimodal.clinical.names import has_shape_of_name
+from multimodal.clinical.phi import MAX_AGE, Kind, kind_of
 from multimodal.tables.table import Scope
 
-V = TypeVar("V")
 
+class RowCode(StrEnum):
+    """Why a row, its label or one of its values is not taken."""
+
+    ROW_LENGTH = "ROW_LENGTH"
+    ID_MISSING = "ID_MISSING"
+    ID_INVALID = "ID_INVALID"
+    UNKNOWN_LEVEL = "UNKNOWN_LEVEL"
+    NOT_A_NUMBER = "NOT_A_NUMBER"
+    NUMBER_WITH_UNIT = "NUMBER_WITH_UNIT"
+    NOT_WHOLE = "NOT_WHOLE"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    BAD_DATE = "BAD_DATE"
+    DATE_IN_FUTURE = "DATE_IN_FUTURE"
+    FORMULA_CELL = "FORMULA_CELL"
+    MISSING_VALUE = "MISSING_VALUE"
+    NOT_EXACTLY_ONE = "NOT_EXACTLY_ONE"
+    DROPPED_BY_FILTER = "DROPPED_BY_FILTER"
+    LABEL_INCOMPLETE = "LABEL_INCOMPLETE"
+    LABEL_CONTRADICTION = "LABEL_CONTRADICTION"
+    RECURRENCE_CONTRADICTION = "RECURRENCE_CONTRADICTION"
+    LABEL_MISMATCH = "LABEL_MISMATCH"
+
+
+V = TypeVar("V")
 
 MAX_KEPT = 4_096
 """Distinct cells that a column remembers from one batch to the next."""
 
-
 _LONG = 256
-
-
 _SHOWN_LEVELS = 8
-
 
 _ALIKE = 0.7
 """Share of characters that a cell has in common with the level that is perhaps meant."""
-
 
 FIRST_YEAR = 1900
 """Earlier dates of a patient are typing errors."""
@@ -172,29 +193,15 @@ def _formula(cell: str, scope: Scope) -> Fault:
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
-
 LARGEST = 1e15
 """Larger numbers are typing errors: up to here a whole one is exact, and sums and squares of a million stay finite."""
 
-
 _YEARS = re.compile(r"(?<![\w.-])[0-9]{2,3}(?![0-9])")
-
-
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:[,' \u00a0\u202f][0-9]{3})+(?:\.[0-9]+)?")
-
-
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]+,[0-9]+")
-
-
 _WITH_UNIT = re.compile(r"[+-]?[0-9.,]+\s*[A-Za-zµμ°%][^0-9]{0,20}[23²³]?|[$€£]\s*[0-9.,]+")
-
-
 _BOUND = re.compile(r"[<>≤≥~≈±].*[0-9]|[0-9.,]+\s*(?:-|–|to)\s*[0-9.,]+|[0-9.,]+\s*\+")
-
-
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
-
-
 _NO_MEASUREMENT = "is no measurement; leave the cell empty, or list it under missing in the dataset's file"
 
 
@@ -266,7 +273,7 @@ class DateFormat:
     Parameters
     ----------
     text : str
-        With ``%d``, ``%m`` and ``%Y``.
+        With `%d`, `%m` and `%Y`.
     """
 
     text: str
@@ -291,8 +298,6 @@ class DateFormat:
 
 
 _SHORT_YEAR = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1[0-9]{2}")
-
-
 _DAY_COUNT = re.compile(r"[0-9]{5}(\.[0-9]+)?")
 
 

@@ -14,14 +14,12 @@ from markupsafe import Markup
 LONGEST = 2_000
 """Characters of a text from a table that are shown; a header may be a megabyte long."""
 
-
 _UNSEEN = {
     **dict.fromkeys((n for n in range(0x20) if chr(n) not in "\n\t"), "\N{REPLACEMENT CHARACTER}"),
     **dict.fromkeys((0x7F, *range(0x80, 0xA0)), "\N{REPLACEMENT CHARACTER}"),
     # Marks that turn the direction of what follows, so that a name reads as another one.
     **dict.fromkeys((*range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), ""),
 }
-
 
 Content = str | Iterable[str]
 
@@ -47,7 +45,7 @@ def tag(name: str, /, *content: Content, **attributes: str | float | None) -> Ma
     content : str or iterable of str
         Markup, or text to escape.
     attributes : str or float, optional
-        ``_`` in a name becomes ``-``, at its end nothing (``class_``); None leaves the attribute out.
+        `_` in a name becomes `-`, at its end nothing (`class_`); None leaves the attribute out.
 
     Examples
     --------
@@ -69,9 +67,7 @@ def _written(value: str | float) -> str:
 FEW = 5
 """Counts of cases below this are written and drawn alike: the length of a bar would tell them."""
 
-
 DAYS_OF_YEAR = 365.25
-
 
 BETWEEN = 11
 """Half of the space between two rows' plots."""
@@ -155,17 +151,13 @@ class Scale:
 
 
 AUC_SCALE = Scale(0.3, 1.0, (0.3, 0.5, 0.7, 0.9), (0.5, 0.9), zone=0.9)
-
-
 DPL_SCALE = Scale(-1.0, 1.0, (-1.0, -0.5, 0.0, 0.5, 1.0), (0.0,))
-
-
 PSI_SCALE = Scale(0.0, 0.5, (0.0, 0.1, 0.25), (0.1, 0.25), zone=0.25)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A value with its interval; ``shape`` is ``dot`` or ``ring``."""
+    """A value with its interval; `shape` is `dot` or `ring`."""
 
     value: float
     low: float

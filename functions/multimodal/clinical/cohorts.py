@@ -3,22 +3,20 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from multimodal.clinical.config import ClinicalConfig
 
 COHORT = ""
 """Stands for the cohort among the names of columns; no column has this name."""
 
-
 OTHER = "(other values)"
-
 
 MAX_LEARNED = 50
 """Distinct values of a column without declared levels, and cohorts, that are told apart."""
 
-
 Key = tuple[str | None, ...]
-"""A value for each of :attr:`Breakdown.columns`."""
+"""A value for each of `columns`."""
 
 
 class Breakdown:
@@ -27,11 +25,11 @@ class Breakdown:
     Attributes
     ----------
     columns : tuple of str
-        Source columns, and :data:`COHORT` when ids tell a cohort.
+        Source columns, and `COHORT` when ids tell a cohort.
     kept : Counter
         Key → rows taken.
     dropped : dict
-        Index of a row filter → counter like ``kept``.
+        Index of a row filter → counter like `kept`.
     """
 
     def __init__(self, config: ClinicalConfig) -> None:
@@ -109,3 +107,40 @@ def _declared(config: ClinicalConfig, source: str) -> set[str]:
     for facet in config.bias.facets if config.bias else []:
         names.update(facet.disadvantaged if facet.column == source else [])
     return names
+
+
+def selection_section(config: ClinicalConfig, breakdown: Breakdown) -> list[dict[str, Any]]:
+    """Return for every row filter, and for all together, how the dropped rows differ from the kept ones.
+
+    A row that several filters would drop counts for the first of them.
+    """
+    parts = [
+        _part(breakdown, index, config.rows[index].reason, counts)
+        for index, counts in sorted(breakdown.dropped.items())
+    ]
+    if len(parts) > 1:
+        together: Counter[Key] = Counter()
+        for counts in breakdown.dropped.values():
+            together.update(counts)
+        parts.append(_part(breakdown, None, "all filters together", together))
+    return parts
+
+
+def _part(breakdown: Breakdown, index: int | None, reason: str, dropped: Mapping[Key, int]) -> dict[str, Any]:
+    return {
+        "filter": index,
+        "reason": reason,
+        "dropped": sum(dropped.values()),
+        "kept": sum(breakdown.kept.values()),
+        "by": [_by(breakdown, column, dropped) for column in breakdown.columns],
+    }
+
+
+def _by(breakdown: Breakdown, column: str, dropped: Mapping[Key, int]) -> dict[str, Any]:
+    kept, gone = breakdown.marginal(breakdown.kept, column), breakdown.marginal(dropped, column)
+    values = sorted({**kept, **gone}, key=lambda value: (value is None, value or ""))
+    return {
+        "column": "cohort" if column == COHORT else column,
+        "by_cohort": column == COHORT,
+        "groups": [{"value": v, "kept": kept.get(v, 0), "dropped": gone.get(v, 0)} for v in values],
+    }

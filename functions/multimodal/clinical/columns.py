@@ -1,45 +1,234 @@
-"""What becomes of each column of a table, and why."""
+"""One column of a batch: cells into values, values into features."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import date
 
-from multimodal.clinical.config import ClinicalConfig, Column
-from multimodal.clinical.leakage import status_of
-from multimodal.clinical.profile import ProfileSummary
+from multimodal.clinical.cells import (
+    MAX_KEPT,
+    DateFormat,
+    Fault,
+    Memo,
+    RowCode,
+    date_reading,
+    drop_reading,
+    is_within,
+    level_reading,
+    number_reading,
+    plain_reading,
+    range_message,
+    year_reading,
+)
+from multimodal.clinical.config import ClinicalConfig, Column, Date, DateDifference, Drop, Flag, Number, OneHot, Ordinal
+from multimodal.clinical.phi import IdentifierGate
+from multimodal.clinical.rows import Batch, Conditions, Numbers, count_suspicious
+from multimodal.features.group import as_text
+from multimodal.tables.table import Scope
+
+Pairs = tuple[tuple[str, str], ...]
+"""Features with their values as Feature Store takes them; those without a value are left out."""
+
+Closed = OneHot | Ordinal | Flag
 
 
-def columns_section(config: ClinicalConfig, summary: ProfileSummary) -> list[dict[str, Any]]:
-    """Return the report's part on columns, in the configuration's order."""
-    return [
-        {
-            "column": column.source,
-            "kind": column.kind,
-            "available_at": column.available_at,
-            "status": status_of(config, column),
-            "why": _why(config, column),
-            "unit": _unit(column),
-            "features": [name for name, _ in column.features] if config.is_feature(column) else [],
-            **summary.columns[column.source].document(),
-        }
-        for column in config.columns
-    ]
+def scope_of(config: ClinicalConfig, column: Column) -> Scope:
+    """Return what a faulty cell of a column costs.
+
+    A column that only labels are made of costs the label, or one value of it; any other costs the row.
+    """
+    labels = config.labels
+    if labels is None or column.source not in labels.columns or config.is_feature(column) or _is_used(config, column):
+        return "row"
+    return "label" if column.source in (labels.died, labels.death, labels.last_alive) else "value"
 
 
-def _unit(column: Column) -> str:
-    return column.unit if column.kind in ("number", "date_difference") else ""
+def _is_used(config: ClinicalConfig, column: Column) -> bool:
+    """Whether features or event times are made of a column, besides labels."""
+    dated = [timepoint.event_time for timepoint in config.timepoints.values() if timepoint.event_time != "upload"]
+    differences = [c.to for c in config.columns if isinstance(c, DateDifference)]
+    fills = [c.fill_when for c in config.columns if isinstance(c, Number | DateDifference)]
+    conditions = [*fills, *(c.missing_when for c in config.columns)]
+    used = {name for d in dated for name in (d.column, d.plus_days)} | set(differences)
+    return column.source in used | {c.column for c in conditions if c is not None}
 
 
-def _why(config: ClinicalConfig, column: Column) -> str:
-    status, stage = status_of(config, column), column.available_at.replace("_", " ")
-    if column.kind == "drop":
-        return column.reason
-    if column.kind == "date":
-        return "a date: event times, differences and labels are made of it"
-    if status == "allowed":
-        return f"known at {stage}; allowed because: {column.allow}"
-    if status == "feature":
-        return f"known at {stage}, before treatment begins"
-    if status == "blocked":
-        return f"known only at {stage}: a model could not have it when it predicts"
-    if column.available_at not in config.stages:
-        return f"known at {stage}, and the configuration has no group for that stage"
-    return "the configuration says feature: false; it serves reports and labels"
+class ColumnReader:
+    """Reads one column of batch after batch.
+
+    Parameters
+    ----------
+    config : ClinicalConfig
+    column : Column
+    today : date
+        Day of the upload: later dates are wrong.
+    conditions : Conditions
+    gate : IdentifierGate
+    """
+
+    def __init__(
+        self, config: ClinicalConfig, column: Column, today: date, conditions: Conditions, gate: IdentifierGate
+    ) -> None:
+        self.column = column
+        self._conditions, self._gate = conditions, gate
+        missing, scope = config.missing_of(column), scope_of(config, column)
+        self._clean = _clean_memo(column, missing, scope)
+        self._values = _value_memo(config, column, today, scope)
+        self._is_open = isinstance(column, Drop) or (isinstance(column, OneHot) and column.unseen == "other")
+        self._missing_fault = Fault(RowCode.MISSING_VALUE, "a value is needed here; complete the cell")
+
+    def read(self, batch: Batch) -> None:
+        """Put the column's cells and values into the batch, and what is wrong with them."""
+        source, raw = self.column.source, batch.raw[self.column.source]
+        self._clean.shrink()
+        cells: list[str | None] = list(map(self._clean.__getitem__, raw))
+        if self._is_open:
+            self._gate.count_scanned(source, len(cells) - cells.count(None))
+        count_suspicious(self._gate, source, raw, self._clean.faults)
+        unknown = self.column.missing_when and self._conditions.holds(self.column.missing_when, batch)
+        batch.note_faults(source, raw, self._clean.faults, unknown or None)
+        if unknown:
+            cells = [None if gone else cell for cell, gone in zip(cells, unknown, strict=True)]
+        batch.cells[source] = cells
+        if isinstance(self._values, Memo):
+            self._values.shrink()
+            batch.values[source] = list(map(self._values.__getitem__, cells))
+            count_suspicious(self._gate, source, cells, self._values.faults)
+            batch.note_faults(source, cells, self._values.faults, None)
+        elif self._values is not None:
+            batch.values[source] = list(map(self._values, cells))
+
+    def complete(self, batch: Batch) -> None:
+        """Fill in what a condition tells, and refuse rows without a value where one is needed."""
+        column, source = self.column, self.column.source
+        if isinstance(column, Number | DateDifference) and column.fill_when:
+            filled = self._conditions.holds(column.fill_when, batch)
+            if filled:
+                fill = column.fill_when.value
+                # A cell that says something wrong is not one that says nothing.
+                rows = zip(batch.values[source], batch.cells[source], filled, strict=True)
+                batch.values[source] = [fill if held and cell is None else value for value, cell, held in rows]
+        if getattr(column, "when_missing", None) != "reject":
+            return
+        known = batch.values[source] if isinstance(column, Number | DateDifference) else batch.cells[source]
+        if None in known:
+            for index, value in enumerate(known):
+                if value is None and index not in batch.rejected:
+                    batch.note(index, source, self._missing_fault)
+
+
+def _clean_memo(column: Column, missing: frozenset[str], scope: Scope) -> Memo[str]:
+    if isinstance(column, Closed):
+        return Memo(level_reading(column, missing, scope))
+    return Memo(drop_reading(missing) if isinstance(column, Drop) else plain_reading(missing))
+
+
+def _value_memo(
+    config: ClinicalConfig, column: Column, today: date, scope: Scope
+) -> Memo[float] | Callable[[str | None], float | None] | None:
+    """Return how a column's clean cells become numbers; levels need no memory of their own."""
+    if isinstance(column, Number):
+        return Memo(number_reading(column, scope))
+    if isinstance(column, Date) or (isinstance(column, DateDifference) and column.format == "date"):
+        return Memo[float](date_reading(DateFormat(config.date_format), today, scope))
+    if isinstance(column, DateDifference):
+        return Memo[float](year_reading(column, today, scope))
+    numbers: dict[str | None, float] = {}
+    if isinstance(column, Ordinal):
+        numbers.update(column.levels)
+    if isinstance(column, Flag):
+        numbers.update({**dict.fromkeys(column.true, 1.0), **dict.fromkeys(column.false, 0.0)})
+    return numbers.get if numbers else None
+
+
+class Differences:
+    """Turns the dates of a date-difference column into differences."""
+
+    def __init__(self, column: DateDifference) -> None:
+        self._column = column
+        self._scope: Scope = "row" if column.out_of_range == "reject" else "value"
+        self._year_of = _YearOf()
+
+    def make(self, batch: Batch) -> None:
+        """Replace the column's days or years by differences to the other date."""
+        column, source = self._column, self._column.source
+        later: Sequence[float | None] = batch.values[column.to]
+        earlier: Sequence[float | None] = batch.values[source]
+        if column.unit == "years":
+            later = list(map(self._year_of.__getitem__, later))
+            if column.format == "date":
+                earlier = list(map(self._year_of.__getitem__, earlier))
+        made: Numbers = [None if a is None or b is None else a - b for a, b in zip(later, earlier, strict=True)]
+        if column.floor is not None:
+            floor = column.floor
+            made = [floor if d is not None and d < floor else d for d in made]
+        for index, difference in enumerate(made):
+            if difference is not None and not is_within(difference, column.min, column.max):
+                made[index] = None
+                batch.note(index, source, self._outside(difference))
+        batch.values[source] = made
+
+    def _outside(self, difference: float) -> Fault:
+        column = self._column
+        outside = range_message(difference, column.min, column.max, column.unit)
+        return Fault(RowCode.OUT_OF_RANGE, f"the difference to {column.to!r} is {outside}", self._scope)
+
+
+class _YearOf(dict[float | None, float | None]):
+    """Year of an ordinal."""
+
+    def __missing__(self, day: float | None) -> float | None:
+        year = None if day is None else float(date.fromordinal(int(day)).year)
+        self[day] = year
+        return year
+
+
+class FeaturePairs(dict[object, Pairs]):
+    """Features of a column for each of its values, made when first asked for.
+
+    Parameters
+    ----------
+    column : Column
+        One that becomes features.
+    """
+
+    def __init__(self, column: Column) -> None:
+        super().__init__()
+        assert isinstance(column, Closed | Number | DateDifference)  # noqa: S101 – dates and drops are no features
+        self._column, self._features = column, column.features
+
+    def of(self, batch: Batch) -> list[Pairs]:
+        """Return the column's features, a tuple for each row."""
+        if len(self) > MAX_KEPT:
+            self.clear()
+        by_cell = isinstance(self._column, Closed)
+        known: Sequence[object] = (batch.cells if by_cell else batch.values)[self._column.source]
+        return list(map(self.__getitem__, known))
+
+    def __missing__(self, value: object) -> Pairs:
+        numbers = self._absent() if value is None else self._present(value)
+        known = ((f, n) for f, n in zip(self._features, numbers, strict=True) if n is not None)
+        made = tuple((name, as_text(name, n, kind, "the table")) for (name, kind), n in known)
+        self[value] = made
+        return made
+
+    def _absent(self) -> list[float | None]:
+        policy = self._column.when_missing
+        own = len(self._features) - (policy == "indicator")
+        values: list[float | None] = [0.0 if policy == "zero" else None] * own
+        return [*values, 1.0] if policy == "indicator" else values
+
+    def _present(self, value: object) -> list[float]:
+        own = self._own(value)
+        return [*own, 0.0] if self._column.when_missing == "indicator" else own
+
+    def _own(self, value: object) -> list[float]:
+        column = self._column
+        if isinstance(column, OneHot):
+            own = len(self._features) - (column.when_missing == "indicator")
+            name = column.levels.get(str(value), f"{column.name}_other")
+            return [float(feature == name) for feature, _ in self._features[:own]]
+        if isinstance(column, Ordinal):
+            return [column.levels[str(value)]]
+        if isinstance(column, Flag):
+            return [float(value in column.true)]
+        assert isinstance(value, float | int)  # noqa: S101 – what numbers and differences are
+        return [float(value)]

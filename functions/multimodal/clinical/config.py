@@ -18,16 +18,13 @@ from pydantic import (
 from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, FeatureType
 from multimodal.ledger.dataset_file import RequiredPattern
 
-Stage = Literal["baseline", "surgery", "post_treatment", "outcome"]
+Timepoint = Literal["baseline", "surgery", "post_treatment", "outcome"]
 """When a column's value becomes available. The first two come before treatment begins and may be features."""
 
+TIMEPOINTS: tuple[Timepoint, ...] = ("baseline", "surgery", "post_treatment", "outcome")
 
-STAGES: tuple[Stage, ...] = ("baseline", "surgery", "post_treatment", "outcome")
-
-
-LATE_STAGES: frozenset[Stage] = frozenset({"post_treatment", "outcome"})
-"""Stages whose columns become features only when the file allows each by name, with a reason."""
-
+LATE_TIMEPOINTS: frozenset[Timepoint] = frozenset({"post_treatment", "outcome"})
+"""Timepoints whose columns become features only when the file allows each by name, with a reason."""
 
 LEADING: tuple[tuple[str, FeatureType], ...] = (
     (RECORD_ID, FeatureType.STRING),
@@ -35,16 +32,13 @@ LEADING: tuple[tuple[str, FeatureType], ...] = (
     (EVENT_TIME_SOURCE, FeatureType.STRING),
 )
 
-
 TRAILING: tuple[tuple[str, FeatureType], ...] = (
     ("source_uri", FeatureType.STRING),
     ("upload_id", FeatureType.STRING),
     ("correlation_id", FeatureType.STRING),
 )
 
-
 _FEATURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}[a-z0-9]")
-
 
 Feature = tuple[str, FeatureType]
 """A feature's name and type."""
@@ -71,22 +65,16 @@ Source = Annotated[
 ]
 """A column's name in the table's header, without surrounding blanks."""
 
-
 FeatureName = Annotated[str, AfterValidator(_is_feature_name)]
-
-
 Cell = Annotated[str, BeforeValidator(_is_text), StringConstraints(strip_whitespace=True, max_length=256)]
-
 
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=500)]
 """A reason that a later reader can judge."""
 
-
 Unseen = Literal["reject", "other", "missing"]
 
-
 WhenMissing = Literal["absent", "indicator", "zero", "reject"]
-"""No value; no value and a ``<name>_missing`` flag; zero; or the row goes to quarantine."""
+"""No value; no value and a `<name>_missing` flag; zero; or the row goes to quarantine."""
 
 
 def _distinct(values: list[str]) -> list[str]:
@@ -192,7 +180,7 @@ class _Column(StrictModel):
 
     source: Source
     aliases: list[Source] = []
-    available_at: Stage
+    available_at: Timepoint
     missing: list[Cell] = []
     feature: bool = True
     allow: Why | None = None
@@ -215,9 +203,9 @@ class _Encoded(_Column):
     Parameters
     ----------
     name : str
-        Name of the feature; of a one-hot column, the beginning of ``<name>_other`` and ``<name>_missing``.
+        Name of the feature; of a one-hot column, the beginning of `<name>_other` and `<name>_missing`.
     when_missing : str
-        See :data:`WhenMissing`. ``zero`` is right only where zero is what the missing cell means.
+        See `WhenMissing`. `zero` is right only where zero is what the missing cell means.
     """
 
     name: FeatureName
@@ -234,7 +222,7 @@ class _Encoded(_Column):
 
 
 class OneHot(_Encoded):
-    """A category: one 0/1 feature for each level, named in the file; with ``other``, one for all the rest.
+    """A category: one 0/1 feature for each level, named in the file; with `other`, one for all the rest.
 
     Levels that mean the same have the same feature name.
     """
@@ -288,7 +276,7 @@ class Flag(_Encoded):
     @model_validator(mode="before")
     @classmethod
     def _named_by_yaml(cls, given: object) -> object:
-        """Take the keys ``true`` and ``false`` as YAML reads them without quotes."""
+        """Take the keys `true` and `false` as YAML reads them without quotes."""
         if not isinstance(given, dict):
             return given
         return {{True: "true", False: "false"}.get(k, k) if isinstance(k, bool) else k: v for k, v in given.items()}
@@ -332,11 +320,11 @@ class DateDifference(_Encoded):
     Parameters
     ----------
     format : str
-        ``date``: the table's date format; ``year``: a year of four digits.
+        `date`: the table's date format; `year`: a year of four digits.
     to : str
-        The column of the later date, a ``date`` column.
+        The column of the later date, a `date` column.
     unit : str
-        ``days`` (needs dates) or ``years`` (difference of the calendar years).
+        `days` (needs dates) or `years` (difference of the calendar years).
     floor : float, optional
         Smaller differences become this one.
     """
@@ -377,23 +365,23 @@ class DatedBy(StrictModel):
     plus_days: Source | None = None
 
 
-class StageConfig(StrictModel):
-    """A stage that may have features, and when its facts were true. ``upload``: when the file arrived."""
+class TimepointConfig(StrictModel):
+    """A timepoint that may have features, and when its facts were true. `upload`: when the file arrived."""
 
     event_time: DatedBy | Literal["upload"]
 
 
 class Target(StrictModel):
-    """What models will predict: the measure of leakage and of bias. ``positive`` are the favourable values."""
+    """What models will predict: the measure of leakage and of bias. `positive` are the favourable values."""
 
     column: Source
     positive: Cells
 
 
 class CrossCheck(StrictModel):
-    """A number of days in the table that should equal ``os_days`` of the dead.
+    """A number of days in the table that should equal `os_days` of the dead.
 
-    With the policy ``quarantine`` a label that differs is held back; else the report counts it.
+    With the policy `quarantine` a label that differs is held back; else the report counts it.
     """
 
     column: Source
@@ -402,22 +390,22 @@ class CrossCheck(StrictModel):
 
 
 class Survival(StrictModel):
-    """Survival labels, counted in days from a stage's event time.
+    """Survival labels, counted in days from a timepoint's event time.
 
-    With ``died`` alone the label is ``survival_status``, dated by the upload: who was alive when nobody knows.
+    With `died` alone the label is `survival_status`, dated by the upload: who was alive when nobody knows.
 
     Parameters
     ----------
     died : str
         Flag column, or ordinal one of the numbers 0 and 1; 1 for the dead.
     origin : str, optional
-        Stage whose date is day 0.
+        Timepoint whose date is day 0.
     death, last_alive : str, optional
-        Date columns; given together with ``origin``.
+        Date columns; given together with `origin`.
     recurrence, recurrence_date : str, optional
         Flag and date column; without them there is no recurrence-free survival.
     horizons_days : list of int
-        For each n there is ``os_horizon_<n>d``: 1 died within n days, 0 lived longer, no value when lost sight of
+        For each n there is `os_horizon_<n>d`: 1 died within n days, 0 lived longer, no value when lost sight of
         earlier.
     """
 
@@ -449,7 +437,7 @@ class Survival(StrictModel):
 
 
 class Facet(StrictModel):
-    """A column whose groups are compared. ``disadvantaged`` are the values of facet d of SageMaker Clarify."""
+    """A column whose groups are compared. `disadvantaged` are the values of facet d of SageMaker Clarify."""
 
     column: Source
     disadvantaged: Cells
@@ -472,14 +460,14 @@ class ExactlyOne(StrictModel):
 class ClinicalConfig(StrictModel):
     """Clinical part of a dataset: its feature groups and labels are a pure function of this, never of a file.
 
-    Each field is right by itself; :data:`multimodal.clinical.lint.UsableConfig` is right as a whole, too.
+    Each field is right by itself; `UsableConfig` is right as a whole, too.
     """
 
     group_version: Annotated[int, Field(ge=1)] = 1
     id: IdColumn
     missing: list[Cell] = []
     date_format: Annotated[str, AfterValidator(_is_date_format)] = "%m/%d/%Y"
-    stages: Annotated[dict[Stage, StageConfig], Field(min_length=1)]
+    timepoints: Annotated[dict[Timepoint, TimepointConfig], Field(min_length=1)]
     rows: list[RowFilter] = []
     columns: Annotated[list[Column], Field(min_length=1)]
     checks: list[ExactlyOne] = []
@@ -494,21 +482,21 @@ class ClinicalConfig(StrictModel):
 
     def is_feature(self, column: Column) -> bool:
         """Whether a column becomes features: known early, or allowed by name."""
-        early = column.available_at not in LATE_STAGES
-        return column.feature and column.available_at in self.stages and (early or column.allow is not None)
+        early = column.available_at not in LATE_TIMEPOINTS
+        return column.feature and column.available_at in self.timepoints and (early or column.allow is not None)
 
-    def features_of(self, stage: Stage) -> list[Column]:
-        """Return the columns that become features of a stage's group, in the file's order."""
-        return [c for c in self.columns if c.available_at == stage and self.is_feature(c)]
+    def features_of(self, timepoint: Timepoint) -> list[Column]:
+        """Return the columns that become features of a timepoint's group, in the file's order."""
+        return [c for c in self.columns if c.available_at == timepoint and self.is_feature(c)]
 
     @property
-    def feature_stages(self) -> list[Stage]:
-        """Stages that have features, the earliest first."""
-        return [stage for stage in STAGES if self.features_of(stage)]
+    def feature_timepoints(self) -> list[Timepoint]:
+        """Timepoints that have features, the earliest first."""
+        return [timepoint for timepoint in TIMEPOINTS if self.features_of(timepoint)]
 
-    def features_at(self, stage: Stage) -> tuple[Feature, ...]:
-        """Return the features of a stage, in the file's order."""
-        return tuple(feature for column in self.features_of(stage) for feature in column.features)
+    def features_at(self, timepoint: Timepoint) -> tuple[Feature, ...]:
+        """Return the features of a timepoint, in the file's order."""
+        return tuple(feature for column in self.features_of(timepoint) for feature in column.features)
 
     @staticmethod
     def framed(features: tuple[Feature, ...]) -> tuple[Feature, ...]:

@@ -6,22 +6,17 @@ from typing import Any
 
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.profile import PROFILE_SCHEMA, SKETCH_CASES, ProfileSummary
-from multimodal.clinical.quantiles import bin_counts
-from multimodal.clinical.tallies import ColumnProfile
+from multimodal.clinical.tallies import ColumnProfile, bin_counts
 
 MODERATE, LARGE = 0.1, 0.25
 """PSI at which a change is called moderate and large: the rule of thumb that Yurdakul and Naranjo, "Statistical
 properties of the population stability index", Journal of Risk Model Validation 14(4) (2020), describe and criticise for
 looking away from the number of cases. So a PSI that chance alone reaches once in 20 times is no change here."""
 
-
 SMOOTHING = 0.5
 """Cases added to every interval: an empty one would make the index infinite."""
 
-
 MISSING = "(missing)"
-
-
 OTHER = "(other values)"
 
 
@@ -36,7 +31,7 @@ def drift_section(
     summary : ProfileSummary
         Of this upload.
     previous : mapping, optional
-        ``ProfileSummary.document()`` of the previous accepted upload.
+        `ProfileSummary.document()` of the previous accepted upload.
     """
     if previous is None:
         return {"compared": False, "reason": "first upload of this dataset: nothing to compare with", "columns": []}
@@ -145,7 +140,7 @@ def _chi_squared_95(degrees: int) -> float:
 
 
 def change(psi: float, by_chance: float) -> str:
-    """Return ``none``, ``moderate`` or ``large``."""
+    """Return `none`, `moderate` or `large`."""
     if psi < MODERATE or psi <= by_chance:
         return "none"
     return "large" if psi >= LARGE else "moderate"

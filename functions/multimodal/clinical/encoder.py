@@ -1,4 +1,4 @@
-"""Rows of a clinical table into records of its feature groups, some thousand at a time and column by column."""
+"""Encode rows of a clinical table as records of its feature groups, in batches and column by column."""
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,18 +8,14 @@ from datetime import date
 from itertools import compress
 from typing import TypeVar
 
-from multimodal.clinical.batch import Batch, Conditions, Numbers
-from multimodal.clinical.cells import Fault
-from multimodal.clinical.codes import RowCode
-from multimodal.clinical.column_reader import ColumnReader, Differences
-from multimodal.clinical.config import ClinicalConfig, DateDifference, ExactlyOne, Number, Ordinal, Stage
-from multimodal.clinical.identifiers import IdentifierGate
+from multimodal.clinical.cells import Fault, RowCode
+from multimodal.clinical.columns import ColumnReader, Differences
+from multimodal.clinical.config import ClinicalConfig, DateDifference, ExactlyOne, Number, Ordinal, Timepoint
 from multimodal.clinical.labels import MadeLabels, SurvivalLabels
+from multimodal.clinical.phi import IdentifierGate
 from multimodal.clinical.profile import DroppedRows, ProfiledBatch
-from multimodal.clinical.records import LabelRecords, StageRecords, stage_dates
-from multimodal.clinical.row_columns import RowsByColumn
-from multimodal.clinical.row_filters import RowFilters
-from multimodal.clinical.schema import LABELS, group_specs
+from multimodal.clinical.records import LABELS, LabelRecords, TimepointRecords, group_specs, timepoint_dates
+from multimodal.clinical.rows import Batch, Conditions, Numbers, RowFilters, RowsByColumn
 from multimodal.features.group import UPLOAD_TIME
 from multimodal.tables.table import RowProblem, TableRecord, UploadContext
 
@@ -80,12 +76,14 @@ class Encoder:
         self._columns = [ColumnReader(config, column, today, conditions, gate) for column in config.columns]
         self._differences = [Differences(c) for c in config.columns if isinstance(c, DateDifference)]
         self._filters = RowFilters(config, conditions)
-        self._dates = stage_dates(config, today)
+        self._dates = timepoint_dates(config, today)
         specs = group_specs(stack, dataset, config)
-        sources = {stage: dates.source for stage, dates in self._dates.items()}
-        self._stages = {
-            stage: StageRecords(config, stage, sources.get(stage, UPLOAD_TIME), specs[stage], upload)
-            for stage in config.feature_stages
+        sources = {timepoint: dates.source for timepoint, dates in self._dates.items()}
+        self._timepoints = {
+            timepoint: TimepointRecords(
+                config, timepoint, sources.get(timepoint, UPLOAD_TIME), specs[timepoint], upload
+            )
+            for timepoint in config.feature_timepoints
         }
         self._labels = SurvivalLabels(config) if config.labels else None
         self._label_records = LabelRecords(config.labels, specs[LABELS], upload) if config.labels else None
@@ -106,10 +104,10 @@ class Encoder:
             return self._encode(first, rows)
 
     def _encode(self, first: int, rows: Sequence[Sequence[str]]) -> Encoded:
-        batch, torn = self._rows.batch(first, rows)
+        batch, wrong = self._rows.batch(first, rows)
         for column in self._columns:
             column.read(batch)
-        read = len(batch.rows) + len(torn)
+        read = len(batch.rows) + len(wrong)
         if self._gate.is_closed:
             return Encoded(read)
         for difference in self._differences:
@@ -123,25 +121,25 @@ class Encoder:
         return Encoded(
             rows=read,
             records=records,
-            problems=[*torn, *self._filters.problems(batch)],
-            rejected=len(torn) + len(batch.rejected.keys() - batch.dropped.keys()),
+            problems=[*wrong, *self._filters.problems(batch)],
+            rejected=len(wrong) + len(batch.rejected.keys() - batch.dropped.keys()),
             dropped=len(batch.dropped),
             profiled=profiled,
         )
 
     def _made(self, batch: Batch) -> tuple[list[TableRecord], ProfiledBatch]:
-        days = {stage: dates.of(batch) for stage, dates in self._dates.items()}
+        days = {timepoint: dates.of(batch) for timepoint, dates in self._dates.items()}
         labels = self._labelled(batch, days)
         # Only now is everything known that may cost a row.
         kept = batch.kept
         records: list[TableRecord] = []
-        for stage, stage_records in self._stages.items():
-            records.extend(stage_records.of(batch, kept, days.get(stage)))
+        for timepoint, timepoint_records in self._timepoints.items():
+            records.extend(timepoint_records.of(batch, kept, days.get(timepoint)))
         if labels and self._label_records:
             records.extend(self._label_records.of(batch, kept, labels))
         return records, self._profiled(batch, kept, labels.columns if labels else {})
 
-    def _labelled(self, batch: Batch, days: Mapping[Stage, Numbers]) -> MadeLabels | None:
+    def _labelled(self, batch: Batch, days: Mapping[Timepoint, Numbers]) -> MadeLabels | None:
         if self._labels is None or self._config.labels is None:
             return None
         origin = self._config.labels.origin

@@ -1,4 +1,4 @@
-"""What an object key under ``clinical/`` means."""
+"""What an object key under `clinical/` means."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -8,26 +8,17 @@ from multimodal.ledger.upload_key import KeyKind, UploadKey, is_companion, safe_
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv"})
 
-
 REFUSED_SUBJECT = "-refused-keys"
 """Stands for the file in the unit of a dataset's refused keys; no table can be called so."""
 
-
 _SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"})
-
 
 _NOT_JUST_BESIDE = TABLE_SUFFIXES | _SPREADSHEETS | {".txt"}
 """Endings that elsewhere are those of companions; here a table may be meant."""
 
-
 _NOTICES = ("license", "licence", "readme")
-
-
 _LAYOUT_RULE = "the object is in no dataset; expected clinical/<dataset>/<file>.csv"
-
-
 _SPREADSHEET_RULE = "spreadsheets are not taken; save the sheet as CSV (UTF-8) and upload that"
-
 
 _TABLE_RULE = (
     "not a table that can be read; upload it as .csv or .tsv, one table a file, neither compressed nor in an archive"
@@ -40,7 +31,7 @@ def parse_clinical_key(segments: Sequence[str]) -> UploadKey:
     Parameters
     ----------
     segments : sequence of str
-        The key's parts, the first of which is ``clinical``; none is unsafe.
+        The key's parts, the first of which is `clinical`; none is unsafe.
     """
     dataset, path = safe_dataset(list(segments)), list(segments[2:])
     if not path:

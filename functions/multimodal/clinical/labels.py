@@ -3,28 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from multimodal.clinical.batch import Batch
-from multimodal.clinical.cells import Fault
-from multimodal.clinical.codes import RowCode
-from multimodal.clinical.column_reader import Pairs
+from multimodal.clinical.cells import Fault, RowCode
+from multimodal.clinical.columns import Pairs
 from multimodal.clinical.config import ClinicalConfig, Survival
+from multimodal.clinical.rows import Batch
 
 Values = tuple[int | None, ...]
-
 
 Key = tuple[float, float]
 """Event (1 or 0) and the days to it, or to the last contact."""
 
-
 Keys = tuple[Key | None, Key | None]
-
 
 Fact = float | None
 """A day, a count of days, or 0 or 1; None is not known."""
 
-
 _NO_LABEL: Keys = (None, None)
-
 
 _MAX_COMBINATIONS = 20_000
 """Of event and days: more than a study of ten years has."""
@@ -40,26 +34,12 @@ def _contradiction(problem: str) -> Fault:
 
 
 _NO_STATUS = _incomplete("it is not known whether the case died")
-
-
 _NO_ORIGIN = _incomplete("the day that days are counted from is not known")
-
-
 _NOT_SEEN = _incomplete("it is not known when the case was last seen alive")
-
-
 _NO_DEATH = _contradiction("the case died, and there is no date of death")
-
-
 _DEATH_OF_LIVING = _contradiction("the case is alive, and there is a date of death")
-
-
 _DEATH_BEFORE = _contradiction("the date of death is before the day that days are counted from")
-
-
 _SEEN_BEFORE = _contradiction("the case was last seen alive before the day that days are counted from")
-
-
 _SEEN_AFTER_DEATH = _contradiction("the case was seen alive after its death")
 
 
@@ -69,14 +49,8 @@ def _recurrence(problem: str) -> Fault:
 
 
 _NO_RECURRENCE_DATE = _recurrence("the tumour recurred, and there is no date of recurrence")
-
-
 _DATE_WITHOUT_RECURRENCE = _recurrence("there is a date of recurrence, and the tumour did not recur")
-
-
 _RECURRED_BEFORE = _recurrence("the date of recurrence is before the day that days are counted from")
-
-
 _RECURRED_AFTER = _recurrence("the date of recurrence is after the case's death or last contact")
 
 

@@ -6,13 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, TypeAdapter
 
-from multimodal.clinical.config import STAGES, ClinicalConfig, Column, Condition, DatedBy, Stage
+from multimodal.clinical.config import TIMEPOINTS, ClinicalConfig, Column, Condition, DatedBy, Timepoint
 from multimodal.features.group import FeatureGroupSpec, check_group
 from multimodal.ledger.dataset_file import load_section
 from multimodal.ledger.errors import ConfigurationError
 
 _AGE = re.compile(r"\bage\b(?! of )", re.IGNORECASE)
-
 
 CLOSED = ("one_hot", "ordinal", "flag")
 """Kinds of column whose values are all declared."""
@@ -50,7 +49,7 @@ def problems(config: ClinicalConfig) -> Iterator[str]:
     for column in config.columns:
         for problem in _of_column(config, column):
             yield f"column {column.source!r}: {problem}"
-    yield from _stages(config)
+    yield from _timepoints(config)
     yield from _groups(config)
     for row_filter in config.rows:
         if row_filter.drop_when:
@@ -104,8 +103,11 @@ def _availability(config: ClinicalConfig, column: Column) -> Iterator[str]:
             f"is known only at {column.available_at}, after what models predict from; write feature: false, or say "
             "with allow: why it is a feature all the same"
         )
-    elif column.available_at not in config.stages:
-        yield f"is a feature of {column.available_at}; give that stage an event_time under stages, or feature: false"
+    elif column.available_at not in config.timepoints:
+        yield (
+            f"is a feature of {column.available_at}; give that timepoint an event_time under timepoints, or "
+            "feature: false"
+        )
 
 
 def _values(config: ClinicalConfig, column: Column) -> Iterator[str]:
@@ -187,26 +189,26 @@ def _kinds(config: ClinicalConfig, sources: Iterable[str], kinds: Sequence[str])
             yield f"the column {source!r} is of kind {column.kind}; it must be {' or '.join(kinds)}"
 
 
-def _not_later(config: ClinicalConfig, source: str, stage: Stage) -> Iterator[str]:
-    """What is known at a stage cannot be made of what becomes known later: that would be leakage by construction."""
+def _not_later(config: ClinicalConfig, source: str, timepoint: Timepoint) -> Iterator[str]:
+    """Refuse to make what is known at a timepoint of what becomes known later: leakage by construction."""
     column = config.by_source.get(source)
-    if column is not None and STAGES.index(column.available_at) > STAGES.index(stage):
-        yield f"the column {source!r} is known only at {column.available_at}, later than {stage}"
+    if column is not None and TIMEPOINTS.index(column.available_at) > TIMEPOINTS.index(timepoint):
+        yield f"the column {source!r} is known only at {column.available_at}, later than {timepoint}"
 
 
-def _stages(config: ClinicalConfig) -> Iterator[str]:
-    for stage, settings in config.stages.items():
+def _timepoints(config: ClinicalConfig) -> Iterator[str]:
+    for timepoint, settings in config.timepoints.items():
         if settings.event_time != "upload":
-            yield from _prefixed(f"stages: {stage}", _event_time(config, stage, settings.event_time))
+            yield from _prefixed(f"timepoints: {timepoint}", _event_time(config, timepoint, settings.event_time))
 
 
-def _event_time(config: ClinicalConfig, stage: Stage, dated: DatedBy) -> Iterator[str]:
+def _event_time(config: ClinicalConfig, timepoint: Timepoint, dated: DatedBy) -> Iterator[str]:
     yield from _kinds(config, [dated.column], ("date",))
-    yield from _not_later(config, dated.column, stage)
+    yield from _not_later(config, dated.column, timepoint)
     if dated.plus_days is None:
         return
     yield from _kinds(config, [dated.plus_days], ("number",))
-    yield from _not_later(config, dated.plus_days, stage)
+    yield from _not_later(config, dated.plus_days, timepoint)
     column = config.by_source.get(dated.plus_days)
     if column is not None and column.kind == "number" and not (column.integral and column.unit == "days"):
         yield f"plus_days: the column {dated.plus_days!r} must have unit: days and integral: true"
@@ -215,7 +217,7 @@ def _event_time(config: ClinicalConfig, stage: Stage, dated: DatedBy) -> Iterato
 def _groups(config: ClinicalConfig) -> Iterator[str]:
     """Check each group's features as Feature Store would."""
     labels = config.labels.features if config.labels else ()
-    for name, features in [*((s, config.features_at(s)) for s in config.feature_stages), ("labels", labels)]:
+    for name, features in [*((s, config.features_at(s)) for s in config.feature_timepoints), ("labels", labels)]:
         try:
             check_group(FeatureGroupSpec(name.replace("_", "-"), config.framed(features)))
         except ConfigurationError as error:
@@ -279,10 +281,10 @@ def _origin(config: ClinicalConfig) -> Iterator[str]:
     origin = config.labels.origin if config.labels else None
     if origin is None:
         return
-    if origin not in config.stages:
-        yield f"origin: there is no stage {origin!r} under stages"
-    elif config.stages[origin].event_time == "upload":
-        yield f"origin: the stage {origin!r} is dated by the upload; days are counted from a date of the table"
+    if origin not in config.timepoints:
+        yield f"origin: there is no timepoint {origin!r} under timepoints"
+    elif config.timepoints[origin].event_time == "upload":
+        yield f"origin: the timepoint {origin!r} is dated by the upload; days are counted from a date of the table"
 
 
 def _label_features(config: ClinicalConfig) -> Iterator[str]:

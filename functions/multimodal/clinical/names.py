@@ -9,7 +9,6 @@ import unicodedata
 
 _LONGEST, _MOST_WORDS = 80, 6
 
-
 _GIVEN_NAMES = """
     aaron anh adam adebayo agnieszka ahmad ahmed aiko aisha akira alan albert alejandro aleksander aleksandra
     alessandro alex alexander alexandra alfred ali alice alicia amanda amina amir amy ana andrea andreas andrew
@@ -50,7 +49,6 @@ _GIVEN_NAMES = """
     наталья николай ольга сергей татьяна דוד חיים יוסף משה רחל שרה احمد حسن علي فاطمة محمد مريم
 """
 
-
 _SURNAMES = """
     abdullah adams adeyemi ahmed al-fayed alvarez andersen anderson andersson bauer becker bennett berg bianchi
     brooks campbell carter castillo castro chan chaudhary chavez chen choi chowdhury chung clark clarke collins
@@ -72,7 +70,6 @@ _SURNAMES = """
     כהן לוי كريم
 """
 
-
 _BESIDE_EPONYMS = """
     abscess adenocarcinoma adenoma anemia arteritis arbor bengal biopsy body brilliance cancer carcinoma catholic
     cell cells center centre chart class classification clinic clinical college contrast count criteria cyst cycle
@@ -84,80 +81,33 @@ _BESIDE_EPONYMS = """
     university unknown upper vaccine variant virus week with without yes
 """
 
-
-_PARTICLES = frozenset(
-    [
-        "al",
-        "bin",
-        "bint",
-        "ben",
-        "da",
-        "dal",
-        "de",
-        "del",
-        "della",
-        "der",
-        "di",
-        "do",
-        "dos",
-        "du",
-        "el",
-        "ibn",
-        "la",
-        "las",
-        "le",
-        "los",
-        "te",
-        "ten",
-        "ter",
-        "van",
-        "von",
-        "y",
-        "zu",
-    ]
-)
-
-
-_SUFFIXES = frozenset(["jr", "sr", "ii", "iii", "iv", "md", "phd", "dds", "rn"])
-
+_PARTICLE_WORDS = "al bin bint ben da dal de del della der di do dos du el ibn la las le los te ten ter van von y zu"
+_SUFFIX_WORDS = "jr sr ii iii iv md phd dds rn"
 
 _GIVEN, _SUR = frozenset(_GIVEN_NAMES.split()), frozenset(_SURNAMES.split())
-
-
 _OTHERS = frozenset(_BESIDE_EPONYMS.split())
-
+_PARTICLES, _SUFFIXES = frozenset(_PARTICLE_WORDS.split()), frozenset(_SUFFIX_WORDS.split())
 
 _ENDS_OF_SURNAMES = (
     *("ovich", "evich", "ovna", "evna", "owski", "owska", "ewicz", "enko", "opoulos", "shvili", "sson", "dottir"),
     *("ович", "евич", "овна", "евна", "οπουλος"),
 )
 
-
 _LETTER = r"[^\W\d_]"
-
-
 _WORD = re.compile(rf"{_LETTER}+(?:['’.-]{_LETTER}+)*\.?")
-
 
 _TITLED = re.compile(
     r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau|Monsieur|Madame|Mme|Señora?|Signora?)\b\.?"
     r"(?: (?:Dr|med|Prof)\.?){0,3} {1,3}([^\W\d_][^\W\d_'’-]*)"
 )
 
-
 _DICOM_NAME = re.compile(rf"{_LETTER}[\w' -]{{0,63}}\^{_LETTER}[\w' .^-]{{0,63}}")
-
-
 _NAMED = re.compile(r"\b(?:name|surname|first name|last name) ?[:=] ?[^\W\d_]{2}", re.IGNORECASE)
-
-
 _CJK = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
-
 
 _WITHOUT_CAPITALS = re.compile(
     rf"{_CJK}{{2,4}}|{_CJK}{{1,3}} {_CJK}{{1,3}}|[\u0590-\u06ff]+(?: [\u0590-\u06ff]+){{1,3}}"
 )
-
 
 _UNMARKED = str.maketrans({"ø": "o", "ł": "l", "ß": "ss", "ı": "i", "đ": "d", "æ": "ae", "’": "'"})
 

@@ -1,11 +1,11 @@
 """What a table holds, counted while it is read: memory is the same for a hundred rows and for a million.
 
-The reader of a table gives every batch to :meth:`Profile.add`, every problem to
-:class:`multimodal.clinical.report.ProblemTally`, and at the end writes three files beside the results:
-``report.json`` (:func:`multimodal.clinical.report.build_report`), ``report.html``
-(:func:`multimodal.clinical.report_html.render_html`) and ``profile.json``
-(:meth:`ProfileSummary.document`), which the next upload of the dataset is compared with. The upload is held when
-:func:`multimodal.clinical.leakage.leakage_hold` says so.
+The reader of a table gives every batch to `add`, every problem to
+`ProblemTally`, and at the end writes three files beside the results:
+`report.json` (`build_report`), `report.html`
+(`render_html`) and `profile.json`
+(`document`), which the next upload of the dataset is compared with. The upload is held when
+`leakage_hold` says so.
 """
 
 from collections import Counter
@@ -15,23 +15,16 @@ from typing import Any
 
 from multimodal.clinical.cohorts import Breakdown
 from multimodal.clinical.config import ClinicalConfig, Column
-from multimodal.clinical.sample import BottomSample
-from multimodal.clinical.tallies import ColumnProfile, LevelTally, NumberTally, PresenceTally, Tally
+from multimodal.clinical.tallies import BottomSample, ColumnProfile, LevelTally, NumberTally, PresenceTally, Tally
 
 SAMPLE_ROWS = 20_000
 """Rows behind the leakage scores, histograms and quantiles; smaller tables are used whole."""
 
-
 SKETCH_CASES = 4_096
 """Hashes of cases that the next upload is compared with: its new and gone cases are exact up to this many."""
 
-
 PROFILE_SCHEMA = 1
-
-
 Cells = Mapping[str, Sequence[str | None]]
-
-
 Numbers = Mapping[str, Sequence[float | None]]
 
 
@@ -42,10 +35,10 @@ class DroppedRows:
     Parameters
     ----------
     filters : sequence of int
-        For each row, the index in ``config.rows`` of the first filter that matched; a row is here once.
+        For each row, the index in `config.rows` of the first filter that matched; a row is here once.
     case_ids : sequence of str
     cells : mapping
-        As in :class:`ProfiledBatch`; the columns of bias and target are enough.
+        As in `ProfiledBatch`; the columns of bias and target are enough.
     """
 
     filters: Sequence[int]
@@ -55,7 +48,7 @@ class DroppedRows:
 
 @dataclass(frozen=True)
 class ProfiledBatch:
-    """Some thousand rows, by columns; all columns have the length of ``case_ids``.
+    """Some thousand rows, by columns; all columns have the length of `case_ids`.
 
     Parameters
     ----------
@@ -65,9 +58,9 @@ class ProfiledBatch:
         Every column of the configuration → normalised cells; None is missing.
     numbers : mapping
         Every number, date-difference and ordinal column, feature or not → value in the feature's unit, after
-        ``fill_when`` and before ``when_missing`` (a missing value is None here, whatever the feature makes of it).
+        `fill_when` and before `when_missing` (a missing value is None here, whatever the feature makes of it).
     labels : mapping
-        Label name (``os_event``, ``os_days``, …) → values; None where there is no label. Names that are absent: none.
+        Label name (`os_event`, `os_days`, …) → values; None where there is no label. Names that are absent: none.
     dropped : DroppedRows, optional
     """
 
@@ -85,9 +78,9 @@ class Sample:
     Parameters
     ----------
     hashes : sequence of str
-        See :func:`multimodal.clinical.sample.case_hash`.
+        See `case_hash`.
     cells, numbers, labels : mapping
-        As in :class:`ProfiledBatch`.
+        As in `ProfiledBatch`.
     """
 
     hashes: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""The report of an upload: one JSON document (``contracts/clinical_report.schema.json``)."""
+"""Build `report.json`, the report of an upload (`contracts/clinical_report.schema.json`)."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -6,25 +6,59 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
 from multimodal.clinical.bias import bias_section
-from multimodal.clinical.columns import columns_section
-from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.cohorts import selection_section
+from multimodal.clinical.config import ClinicalConfig, Column
 from multimodal.clinical.drift import drift_section
-from multimodal.clinical.follow_up import labels_section
-from multimodal.clinical.leakage import leakage_hold, leakage_section
+from multimodal.clinical.leakage import leakage_hold, leakage_section, status_of
 from multimodal.clinical.profile import ProfileSummary
-from multimodal.clinical.selection import selection_section
+from multimodal.clinical.survival import labels_section
 from multimodal.tables.table import RowProblem, Scope
 
-SCHEMA = 1
 
+def columns_section(config: ClinicalConfig, summary: ProfileSummary) -> list[dict[str, Any]]:
+    """Return the report's part on columns, in the configuration's order."""
+    return [
+        {
+            "column": column.source,
+            "kind": column.kind,
+            "available_at": column.available_at,
+            "status": status_of(config, column),
+            "why": _why(config, column),
+            "unit": _unit(column),
+            "features": [name for name, _ in column.features] if config.is_feature(column) else [],
+            **summary.columns[column.source].document(),
+        }
+        for column in config.columns
+    ]
+
+
+def _unit(column: Column) -> str:
+    return column.unit if column.kind in ("number", "date_difference") else ""
+
+
+def _why(config: ClinicalConfig, column: Column) -> str:
+    status, timepoint = status_of(config, column), column.available_at.replace("_", " ")
+    if column.kind == "drop":
+        return column.reason
+    if column.kind == "date":
+        return "a date: event times, differences and labels are made of it"
+    if status == "allowed":
+        return f"known at {timepoint}; allowed because: {column.allow}"
+    if status == "feature":
+        return f"known at {timepoint}, before treatment begins"
+    if status == "blocked":
+        return f"known only at {timepoint}: a model could not have it when it predicts"
+    if column.available_at not in config.timepoints:
+        return f"known at {timepoint}, and the configuration has no group for that timepoint"
+    return "the configuration says feature: false; it serves reports and labels"
+
+
+SCHEMA = 1
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 """What a problem may cost, the most first."""
 
-
 FIRST_ROWS = 5
-
-
 MOST_NAMES, LONGEST_NAME = 50, 300
 
 
@@ -134,12 +168,12 @@ def build_report(
     counts : Counts
     problems : ProblemTally
     previous : mapping, optional
-        ``profile.json`` of the previous accepted upload.
+        `profile.json` of the previous accepted upload.
 
     Returns
     -------
     dict
-        JSON; its ``verdict`` is ``held`` when :func:`leakage_hold` says so.
+        JSON; its `verdict` is `held` when `leakage_hold` says so.
     """
     report: dict[str, Any] = {
         "schema": SCHEMA,

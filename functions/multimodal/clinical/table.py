@@ -7,22 +7,23 @@ from typing import Any
 
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.encoder import Encoded, Encoder
-from multimodal.clinical.header import MAX_COLUMNS, known_names, match_header
-from multimodal.clinical.identifiers import IdentifierGate
 from multimodal.clinical.leakage import leakage_hold
+from multimodal.clinical.phi import IdentifierGate
 from multimodal.clinical.profile import Profile
+from multimodal.clinical.records import definitions
 from multimodal.clinical.report import Counts, ProblemTally, Upload, build_refusal_report, build_report
 from multimodal.clinical.report_html import render_html
+from multimodal.clinical.rows import MAX_COLUMNS, known_names, match_header
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.rows import TableRows
-from multimodal.tables.table import PROFILE_NAME, RowProblem, TableBatch, TableVerdict, UploadContext
+from multimodal.tables.table import PROFILE_NAME, Definitions, RowProblem, TableBatch, TableVerdict, UploadContext
 
 BATCH_ROWS, BATCH_CHARACTERS = 1_000, 2_000_000
 """A batch ends with either; it is what is held of a table at a time."""
 
 
 class ClinicalTable:
-    """Reads a clinical table once; implements :class:`multimodal.tables.table.TableReader`.
+    """Reads a clinical table once; implements `TableReader`.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ class ClinicalTable:
     upload : UploadContext
         Where it came from.
     previous : mapping, optional
-        ``profile.json`` of the last upload that was taken.
+        `profile.json` of the last upload that was taken.
 
     Examples
     --------
@@ -66,8 +67,8 @@ class ClinicalTable:
         Raises
         ------
         BadInputError
-            When the file is no such table (:mod:`multimodal.tables.rows`), its header is not the dataset's
-            (:func:`multimodal.clinical.header.match_header`), it has no row, or cells could identify a person.
+            When the file is no such table (`multimodal.tables.rows`), its header is not the dataset's
+            (`match_header`), it has no row, or cells could identify a person.
         """
         names, gate = known_names(self._config), IdentifierGate()
         rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
@@ -115,7 +116,7 @@ class ClinicalTable:
         return TableVerdict(leakage_hold(report, self._config), reports, {**numbers, "records": self._records.total()})
 
     def refusal(self, error: BadInputError) -> Mapping[str, str]:
-        """Return the reports of a table that ``batches`` refused."""
+        """Return the reports of a table that `batches` refused."""
         return _reports(build_refusal_report(self._source, error.reason_code, error.message, error.details))
 
 
@@ -125,3 +126,35 @@ def _reports(report: Mapping[str, Any]) -> dict[str, str]:
 
 def _json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+class ClinicalTables:
+    """`TableKind` of clinical tables.
+
+    Parameters
+    ----------
+    stack : str
+        Stack name, the first part of a group's name.
+    configs : mapping
+        Dataset → clinical part of its file.
+    """
+
+    def __init__(self, stack: str, configs: Mapping[str, ClinicalConfig]) -> None:
+        self._stack, self._configs = stack, configs
+
+    def takes(self, dataset: str) -> bool:
+        """Return whether the dataset has a clinical part."""
+        return dataset in self._configs
+
+    def definitions(self, dataset: str) -> Definitions:
+        """Return what the features of the dataset's groups mean."""
+        return definitions(self._stack, dataset, self._configs[dataset])
+
+    def open(
+        self, dataset: str, chunks: Iterable[bytes], upload: UploadContext, previous: Mapping[str, Any] | None
+    ) -> ClinicalTable:
+        """Return the reader of a table."""
+        return ClinicalTable(self._configs[dataset], self._stack, dataset, chunks, upload, previous)
+
+    def admit(self, dataset: str) -> None:
+        """Do nothing: the groups' definitions say all."""

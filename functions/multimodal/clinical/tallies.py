@@ -1,11 +1,147 @@
-"""Counts of one column, batch by batch at the speed of the interpreter's built-ins, and what is kept of them."""
+"""Count one column, describe its numbers, and sample rows independently of their order, in bounded memory."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from math import floor, log10
+from operator import itemgetter
 from typing import Any, Protocol
 
-from multimodal.clinical.quantiles import NumberShape, shape_of
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+MAX_BARS = 20
+"""Bars of a histogram; of small tables fewer, twice the cube root of the numbers (the rule of Rice)."""
+
+
+@dataclass(frozen=True)
+class NumberShape:
+    """How numbers are distributed.
+
+    Parameters
+    ----------
+    quantiles : tuple of float
+        At `QUANTILES`.
+    tenths : tuple of float
+        Distinct deciles: a value belongs to the interval whose upper end is the first one that is not smaller.
+    shares : tuple of int
+        Numbers in each of the `len(tenths) + 1` intervals.
+    edges, counts : tuple
+        Histogram: equal round steps; the first and the last bar also hold everything beyond the 1st and 99th
+        percentile.
+    """
+
+    quantiles: tuple[float, ...]
+    tenths: tuple[float, ...]
+    shares: tuple[int, ...]
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "quantiles": {f"p{100 * q:g}": value for q, value in zip(QUANTILES, self.quantiles, strict=True)},
+            "tenths": list(self.tenths),
+            "shares": list(self.shares),
+            "histogram": {"edges": list(self.edges), "counts": list(self.counts)},
+        }
+
+
+def quantile(ordered: Sequence[float], q: float) -> float:
+    """Return a quantile of sorted numbers by linear interpolation (type 7 of Hyndman and Fan, 1996)."""
+    position = q * (len(ordered) - 1)
+    below = floor(position)
+    above = min(below + 1, len(ordered) - 1)
+    return round(ordered[below] + (ordered[above] - ordered[below]) * (position - below), 6)
+
+
+def bin_counts(values: Sequence[float], tenths: Sequence[float]) -> tuple[int, ...]:
+    """Return how many values fall in each interval that `tenths` end."""
+    counts = [0] * (len(tenths) + 1)
+    for value in values:
+        counts[bisect_left(tenths, value)] += 1
+    return tuple(counts)
+
+
+def shape_of(values: Sequence[float]) -> NumberShape:
+    """Return the shape of some numbers, at least one."""
+    ordered = sorted(values)
+    tenths = tuple(sorted({quantile(ordered, tenth / 10) for tenth in range(1, 10)}))
+    bars = min(MAX_BARS, max(4, round(2 * len(ordered) ** (1 / 3))))
+    edges = _edges(quantile(ordered, 0.01), quantile(ordered, 0.99), bars)
+    counts = [0] * (len(edges) - 1)
+    for value in ordered:
+        counts[min(max(bisect_right(edges, value) - 1, 0), len(counts) - 1)] += 1
+    quantiles = tuple(quantile(ordered, q) for q in QUANTILES)
+    return NumberShape(quantiles, tenths, bin_counts(ordered, tenths), edges, tuple(counts))
+
+
+def _edges(low: float, high: float, bars: int) -> tuple[float, ...]:
+    step = _round_step((high - low) / bars) if high > low else max(abs(low), 1.0)
+    first = floor(low / step)
+    last = floor(high / step) + 1
+    return tuple(float(f"{i * step:.12g}") for i in range(first, last + 1))
+
+
+def _round_step(step: float) -> float:
+    """Return the next of 1, 2, 5 × a power of ten that is not smaller."""
+    power: float = 10.0 ** floor(log10(step))
+    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= step * (1 - 1e-9))
+
+
+Row = tuple[Any, ...]
+_by_hash = itemgetter(0)
+
+
+def case_hash(case_id: str) -> str:
+    """Return 16 hexadecimal digits that depend on the case alone: the order in which a sample and folds are made."""
+    return blake2b(case_id.encode(), digest_size=8).hexdigest()
+
+
+class BottomSample:
+    """The rows of the cases whose hashes are the smallest (a bottom-k sample).
+
+    Every row is equally likely to be in it, as with a reservoir, but which rows are is decided by the cases alone: a
+    shuffled file gives the same sample, hence the same verdict. Source: Cohen and Kaplan, "Summarizing data using
+    bottom-k sketches", PODC 2007.
+
+    Parameters
+    ----------
+    size : int
+        Rows that are kept.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._rows: list[tuple[str, Row]] = []
+        self._limit = "g"  # Sorts after every hexadecimal digit: until the sample is full, everything is below it.
+
+    def add(self, case_ids: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
+        """Offer some rows, given by columns of equal length."""
+        hashes = [blake2b(case.encode(), digest_size=8).hexdigest() for case in case_ids]
+        limit = self._limit
+        chosen = [i for i, value in enumerate(hashes) if value < limit]
+        if len(chosen) == len(hashes):
+            rows = zip(*columns, strict=True) if columns else [()] * len(hashes)
+            self._rows.extend(zip(hashes, rows, strict=True))
+        else:
+            self._rows.extend((hashes[i], tuple([column[i] for column in columns])) for i in chosen)
+        # Cut only now and then: sorting costs more than a few rows too many.
+        if len(self._rows) > 1.25 * self.size:
+            self._cut()
+
+    def _cut(self) -> None:
+        self._rows.sort(key=_by_hash)
+        del self._rows[self.size :]
+        self._limit = self._rows[-1][0]
+
+    def rows(self) -> Iterator[tuple[str, Row]]:
+        """Yield hash and row, by hash."""
+        self._rows.sort(key=_by_hash)
+        del self._rows[self.size :]
+        yield from self._rows
+
 
 Values = Sequence[float | None]
 
@@ -67,7 +203,7 @@ class Tally(Protocol):
         """Count some rows."""
 
     def finish(self, sampled: Values) -> ColumnProfile:
-        """Return the counts; ``sampled`` are the column's numbers in the sample."""
+        """Return the counts; `sampled` are the column's numbers in the sample."""
 
 
 class PresenceTally:

@@ -11,20 +11,13 @@ from multimodal.ledger.dataset_file import StrictModel, load_section, require_se
 LibraryType = Literal["A", "IU", "ISR", "ISF", "U", "SR", "SF"]
 """Salmon's and DRAGEN's names; ``A`` lets the engine detect it."""
 
-
 Gene = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
-
 
 ExpressionUnit = Literal["TPM", "FPKM", "FPKM-UQ", "RPKM", "CPM", "counts"]
 """What a value of expression counts. Values of different units never share a feature name."""
 
-
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
-
-
 Header = Annotated[str, StringConstraints(strip_whitespace=True, max_length=256)]
-
-
 ENSEMBL_GENE = re.compile(r"^ENS[A-Z]{0,6}G\d{11}(\.\d+)?(_PAR_Y)?$")
 
 

@@ -10,10 +10,8 @@ from multimodal.ledger.errors import BadInputError, Reason
 
 Id = TypeVar("Id", bound=Hashable)
 
-
 GENES_HEADER = ("Name", "Length", "EffectiveLength", "TPM", "NumReads")
 """Columns of ``quant.genes.sf``, DRAGEN's and salmon's alike."""
-
 
 TRANSCRIPTS_HEADER = ("transcript_id", "gene_id", "gene_name")
 

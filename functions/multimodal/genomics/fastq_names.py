@@ -9,44 +9,25 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 _ENDING = re.compile(r"\.(fastq|fq)\.gz$", re.IGNORECASE)
-
-
 _SRA_ENDING = re.compile(r"\.sra$", re.IGNORECASE)
-
-
 _IGNORABLE_ENDING = re.compile(r"\.(md5|md5sum|md5sums|sha1|sha256|crc32|crc|sfv)$|(_fastqc\.zip)$", re.IGNORECASE)
-
 
 _INDEX_READ = re.compile(r"[._-]I[12](?:[._]\d{3})?$", re.IGNORECASE)
 """Only where the mate would stand: ``I1`` may be a part of a sample's name."""
 
-
 _UNDETERMINED = re.compile(r"^Undetermined(?=[._-]|$)", re.IGNORECASE)
-
-
 _SAFE_PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._+=-]*$")
-
-
 _LANE = re.compile(r"[._-]L0{0,2}([1-9]\d{0,2})(?=[._-]|$)", re.IGNORECASE)
-
-
 _SAMPLE_NUMBER = re.compile(r"_S\d+$")
-
-
 _DONE = "clean|cleaned|trimmed|trim|paired|filtered|filt|sequence|sequences|seq|qc|fastp|cutadapt|sorted|dedup"
-
-
 _MATE_WORDS = {"forward": 1, "reverse": 2}
-
 
 _FIRST_MATE = re.compile(
     r"(?<![A-Za-z0-9])(?:(?:read|mate|pair|pe|end)?1|f|fw|fwd|forward)(?![A-Za-z0-9])", re.IGNORECASE
 )
 """What a first mate may be called by, somewhere in its path, when nothing that is known says so."""
 
-
 _SECOND_MATES = {"f": "r", "fw": "rv", "fwd": "rev", "forward": "reverse"}
-
 
 _MATES = (
     # Trimmed by Trim Galore: the last number repeats the mate.

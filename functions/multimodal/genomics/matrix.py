@@ -30,10 +30,8 @@ from multimodal.tables.table import (
 
 ROWS_PER_BATCH = 20
 
-
 WHOLE_TRANSCRIPTOME = 10_000
 """From so many genes on, some gene of some case is expressed strongly."""
-
 
 STRONG = 25.0
 """As log2(value + 1) nothing is above it; on the linear scale, the strongest of thousands of genes always is."""
@@ -244,7 +242,6 @@ def matrix_definitions(stack: str, dataset: str, config: GenomicsConfig) -> dict
 
 MAX_ROW = 8_000_000
 """Characters of the longest row: the widest header with names of forty."""
-
 
 _ROWS, _CHARACTERS = 16, 1_000_000
 """What is read at once."""

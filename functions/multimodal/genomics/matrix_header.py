@@ -11,10 +11,8 @@ from multimodal.ledger.errors import BadInputError, Reason
 MAX_COLUMNS = 200_000
 """More than any annotation has genes."""
 
-
 _ROWS_LOOKED_AT = 200_000
 """So many first cells are looked at to tell a transposed matrix from one of other genes."""
-
 
 _SPREADSHEET_DATE = re.compile(
     r"^(\d{1,2}-(Mar|Sep|Sept|Dec)|(Mar|Sep|Sept|Dec)-\d{1,2}|\d{4}-(03|09|12)-\d\d( 00:00:00)?)$", re.IGNORECASE

@@ -9,10 +9,8 @@ from multimodal.genomics.expression import log2_of_sum
 MAX_LOG2 = 40.0
 """log2(value + 1) of a million million: no unit goes that far, so such cells are no logarithms."""
 
-
 PER_MILLION: frozenset[ExpressionUnit] = frozenset({"TPM", "CPM"})
 """Units whose values, over all genes of a case, add up to a million (to less when genes are left out)."""
-
 
 MILLION = 1e6 * 1.01
 """With room for values that were rounded before they were written."""

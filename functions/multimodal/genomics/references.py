@@ -20,14 +20,8 @@ from multimodal.ledger.listing import (
 from multimodal.ledger.unit import REFERENCES, LedgerItem, Unit, case_unit
 
 _TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)[._-]", re.IGNORECASE)
-
-
 _TABLE = re.compile(r"transcripts\.tsv(\.gz)?$", re.IGNORECASE)
-
-
 _FASTA = re.compile(r"\.(fa|fasta|fna)(\.gz)?$", re.IGNORECASE)
-
-
 _GTF = re.compile(r"\.gtf(\.gz)?$", re.IGNORECASE)
 
 

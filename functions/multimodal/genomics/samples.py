@@ -30,7 +30,6 @@ from multimodal.ledger.upload_key import KeyKind
 MAX_LANES = 512
 """Most lanes of a case; what lists more is several cases in one folder."""
 
-
 _NAMED = 5
 """How many files a message names."""
 

@@ -12,28 +12,17 @@ from multimodal.genomics.keys import is_case_name
 from multimodal.ledger.errors import BadInputError, Reason
 
 STRANDEDNESS = ("auto", "forward", "reverse", "unstranded")
-
-
 SHEET_COLUMNS = ("sample", "fastq_1", "fastq_2", "strandedness")
-
-
 ACCESSION_COLUMNS = ("sample", "accession")
-
-
 MAX_ROWS = 100_000
 
-
 MAX_PROBLEMS = 20
-"""Most problems that are named; the user mends the first ones and uploads again."""
-
+"""Most problems that are named; the user fixes the first ones and uploads again."""
 
 OPEN_DATA_BUCKET = "sra-pub-run-odp"
 """Where runs of the Sequence Read Archive lie: Registry of Open Data on AWS, "NIH NCBI Sequence Read Archive"."""
 
-
 _DELIMITERS = (",", ";", "\t")
-
-
 _ACCESSION = re.compile(r"^[SED]RR[0-9]{6,9}$")
 
 

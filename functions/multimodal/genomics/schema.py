@@ -16,12 +16,10 @@ RNA_LEADING: tuple[tuple[str, FeatureType], ...] = (
     (EVENT_TIME_SOURCE, FeatureType.STRING),
 )
 
-
 _PANEL: tuple[tuple[str, FeatureType], ...] = (
     ("genes_missing", FeatureType.INTEGRAL),
     ("genes_ambiguous", FeatureType.INTEGRAL),
 )
-
 
 _ASSAY: tuple[tuple[str, FeatureType], ...] = (
     ("engine", FeatureType.STRING),
@@ -32,10 +30,8 @@ _ASSAY: tuple[tuple[str, FeatureType], ...] = (
     ("unit", FeatureType.STRING),
 )
 
-
 ASSAY = tuple(name for name, _ in _ASSAY)
 """What makes values of two cases comparable; one group version holds one of each."""
-
 
 RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     *_PANEL,
@@ -51,7 +47,6 @@ RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     ("source_uri", FeatureType.STRING),
     ("correlation_id", FeatureType.STRING),
 )
-
 
 MATRIX_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     *_PANEL,

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import ConfigDict, TypeAdapter, model_validator
 
 from multimodal.clinical.lint import UsableConfig
-from multimodal.clinical.schema import clinical_groups
+from multimodal.clinical.records import clinical_groups
 from multimodal.features.group import FeatureGroups, FeatureGroupSpec, plan_additions
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.schema import rna_group

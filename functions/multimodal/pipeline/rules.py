@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 
 from multimodal.clinical.lint import clinical_datasets
-from multimodal.clinical.tables import ClinicalTables
+from multimodal.clinical.table import ClinicalTables
 from multimodal.genomics.config import matrix_datasets
 from multimodal.genomics.matrix import MatrixTables
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
 from multimodal.ledger.evaluate import Rules
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import Modality, Unit
-from multimodal.tables.readiness import TableRules
 from multimodal.tables.run import KindOf
+from multimodal.tables.start import TableRules
 from multimodal.tables.table import TableKind
 
 

@@ -18,7 +18,6 @@ from multimodal.observability import logger
 from multimodal.tables.limits import MAX_PARTS, PART_RECORDS
 from multimodal.tables.paths import INGEST_NAME, REJECTED_NAME, REPORT_NAME
 from multimodal.tables.ports import TableSpool, TableSpools
-from multimodal.tables.rejected_rows import rejected_lines
 from multimodal.tables.run import KindOf, TableRun, TableRuns
 from multimodal.tables.state import (
     DatasetState,
@@ -30,17 +29,13 @@ from multimodal.tables.state import (
     part_hash,
     spooled,
 )
-from multimodal.tables.table import PROFILE_NAME, TableReader, TableVerdict, UploadContext
+from multimodal.tables.table import PROFILE_NAME, TableReader, TableVerdict, UploadContext, rejected_lines
 
 R = TypeVar("R")
-
-
 Counts = dict[str, int]
-
 
 _OF_USE = ("written", "unchanged", "records_refused")
 """Counts of records that a file has when any of its rows can be taken."""
-
 
 _MEDIA_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8"}
 """A report opens in the browser when it is opened from the console."""
@@ -73,7 +68,7 @@ class CheckTable:
         self._runs, self._recorder, self.ports = runs, recorder, ports
         self._spools, self._kind_of, self._part_records = spools, kind_of, part_records
 
-    def __call__(self, run: str, time_is_left: Callable[[], bool]) -> dict[str, Any]:
+    def check(self, run: str, time_is_left: Callable[[], bool]) -> dict[str, Any]:
         """Read, judge and write down what is to be written.
 
         Parameters

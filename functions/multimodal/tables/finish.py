@@ -21,7 +21,7 @@ class FinishTable:
     def __init__(self, runs: TableRuns, recorder: OutcomeRecorder, ports: Ports) -> None:
         self._runs, self._recorder, self.ports = runs, recorder, ports
 
-    def __call__(self, run: str) -> dict[str, Any]:
+    def finish(self, run: str) -> dict[str, Any]:
         """Make the new state the dataset's and the unit COMPLETED.
 
         Raises
@@ -69,7 +69,7 @@ class FailTable:
     def __init__(self, runs: TableRuns, recorder: OutcomeRecorder) -> None:
         self._runs, self._recorder = runs, recorder
 
-    def __call__(self, run: str, error: Mapping[str, Any]) -> dict[str, Any]:
+    def fail(self, run: str, error: Mapping[str, Any]) -> dict[str, Any]:
         """Make the unit FAILED.
 
         Parameters

@@ -37,7 +37,7 @@ class IngestPart:
         self._runs, self.ports, self._features = runs, ports, features
         self._chunk_records = chunk_records
 
-    def __call__(self, run: str, number: int, time_is_left: Callable[[], bool]) -> dict[str, Any]:
+    def ingest(self, run: str, number: int, time_is_left: Callable[[], bool]) -> dict[str, Any]:
         """Write the part's records while time is left; go on where an earlier call, or an earlier run, ended.
 
         Parameters

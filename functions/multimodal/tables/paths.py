@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from multimodal.ledger.unit import Unit
 
 REPORT_NAME = "report.json"
-
-
 REJECTED_NAME = "rejected.csv"
-
-
 INGEST_NAME = "ingest.json"
 
 

@@ -7,9 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from multimodal.ledger.errors import BadInputError, Reason
-from multimodal.tables.rejected_rows import DUPLICATE_ID, EVENT_TIME_EARLIER, MESSAGES, UPLOADED_EARLIER
 from multimodal.tables.state import Pending, SpooledRecord, StateEntry
-from multimodal.tables.table import RowProblem
+from multimodal.tables.table import DUPLICATE_ID, EVENT_TIME_EARLIER, MESSAGES, UPLOADED_EARLIER, RowProblem
 
 _WORDS = {
     "write": "write",
@@ -23,9 +22,7 @@ _WORDS = {
 }
 """What the statements below name."""
 
-
 _CACHE_KIB = 64 * 1024
-
 
 _TABLES = """
 pragma journal_mode = off;
@@ -39,7 +36,6 @@ create table held (
   grp integer, case_id text, fingerprint text, event_time text, uploaded_at text, primary key (grp, case_id)
 ) without rowid;
 """
-
 
 # A row makes a record for each group, so rows are counted once: union removes what is equal.
 _FIND_REPEATED = """
@@ -56,7 +52,6 @@ insert into problems
   where case_id in (select case_id from repeated);
 """
 
-
 # In the order of the keys, in which both sides are read from beginning to end.
 _DECIDE = """
 create table verdicts (seq integer primary key, verdict text);
@@ -72,7 +67,6 @@ insert into verdicts
   order by r.grp, r.case_id;
 """
 
-
 _NAME_THE_LATE = """
 insert into problems
   select r.row, r.case_id, g.name, v.verdict, case v.verdict
@@ -80,7 +74,6 @@ insert into problems
   from verdicts v join records r on r.seq = v.seq join groups g on g.id = r.grp
   where v.verdict in (:uploaded_earlier, :event_time_earlier);
 """
-
 
 _COUNT = """
 select
@@ -92,7 +85,6 @@ select
   (select count(distinct row) from problems where scope = 'dropped') as dropped_rows,
   (select count(distinct row) from problems where scope = 'label') as labels_held;
 """
-
 
 _HOLD = """
 insert into held
@@ -106,7 +98,6 @@ insert into held
     uploaded_at = max(uploaded_at, excluded.uploaded_at);
 """
 
-
 _FORGET = """
 insert into held values (?, ?, '', ?, ?)  -- multimodal.tables.state.UNKNOWN
   on conflict (grp, case_id) do update set
@@ -115,21 +106,14 @@ insert into held values (?, ?, '', ?, ?)  -- multimodal.tables.state.UNKNOWN
     uploaded_at = max(uploaded_at, excluded.uploaded_at);
 """
 
-
 _LINES = "select r.line from records r join verdicts v on v.seq = r.seq where v.verdict = :write order by r.seq"
-
-
 _PROBLEMS = "select row, case_id, place, code, message, scope from problems order by row, rowid"
-
-
 _REPEATED = "select row, case_id, place, code, message, scope from problems where code = :duplicate order by row"
-
 
 _BY_GROUP = """
 select g.name, count(*) from records r join verdicts v on v.seq = r.seq join groups g on g.id = r.grp
 where v.verdict <> :duplicate group by g.name order by g.name
 """
-
 
 _ENTRIES = """
 select g.name, h.case_id, h.fingerprint, h.event_time, h.uploaded_at

@@ -1,14 +1,82 @@
-"""Start what is ready of tables: of each dataset one at a time, in the order in which they came."""
+"""When a table may be taken."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from multimodal.ledger.claim import UnitClaims
+from multimodal.ledger.errors import Reason
 from multimodal.ledger.evaluate import ReadyUnit
-from multimodal.ledger.ports import Ports, Runs
-from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_check
+from multimodal.ledger.listing import (
+    Blocked,
+    Complete,
+    CompletionTimeouts,
+    Decision,
+    Listing,
+    Quarantine,
+    find,
+    quarantine_archived,
+    quarantine_removed,
+    quarantine_unknown_dataset,
+)
+from multimodal.ledger.ports import ObjectStore, Ports, Runs
+from multimodal.ledger.unit import LedgerItem, Modality, Status, Unit, schedule_check
 from multimodal.observability import logger
+from multimodal.tables.limits import MAX_TABLE_BYTES
+from multimodal.tables.table import TableKind
+
+
+class TableRules:
+    """:class:`multimodal.ledger.evaluate.Rules` of clinical tables and expression matrices.
+
+    Parameters
+    ----------
+    raw : ObjectStore
+        The bucket of uploads.
+    kind_of : callable
+        Unit → the kind of table it is.
+    """
+
+    def __init__(self, raw: ObjectStore, kind_of: Callable[[Unit], TableKind]) -> None:
+        self._raw, self._kind_of = raw, kind_of
+
+    def list_objects(self, unit: Unit) -> Listing:
+        """List the one object."""
+        table = find(self._raw, unit.table_key)
+        return Listing((table,) if table else ())
+
+    def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
+        """Take what is there: an object is complete when it is listed."""
+        if not self._kind_of(item.unit).takes(item.unit.dataset):
+            return _not_configured(item.unit)
+        if not listing.objects:
+            return quarantine_removed()
+        return quarantine_archived(listing) or _refuse_large(listing) or Complete()
+
+    def blocked(self, unit: Unit) -> Blocked | None:
+        """Say nothing: no image is needed."""
+        return None
+
+
+def _not_configured(unit: Unit) -> Quarantine:
+    if unit.modality == Modality.CLINICAL:
+        return quarantine_unknown_dataset(unit)
+    message = (
+        f"dataset {unit.dataset!r} takes no matrix; add genomics.matrix to functions/datasets/{unit.dataset}.yaml, "
+        "deploy, then retry, or upload the reads"
+    )
+    return Quarantine(Reason.ROUTE_NOT_CONFIGURED, message, {})
+
+
+def _refuse_large(listing: Listing) -> Quarantine | None:
+    if listing.bytes <= MAX_TABLE_BYTES:
+        return None
+    message = (
+        f"a table may have {MAX_TABLE_BYTES // 1024**2} MiB; split it by rows into files with the same header and "
+        "upload them one by one"
+    )
+    return Quarantine(Reason.INPUT_TOO_LARGE, message, {"bytes": listing.bytes})
+
 
 NEXT_ROUND_SECONDS = 2
 """A table that has to wait for another is looked at again in the next round."""

@@ -13,7 +13,6 @@ from multimodal.tables.table import Definitions, TableRecord
 PROVENANCE = frozenset({"source_uri", "upload_id", "correlation_id"})
 """Features that say where a record came from; they do not make it another record."""
 
-
 UNKNOWN = ""
 """Fingerprint of a record that a run may have written, or not, before it broke off: it equals no other."""
 

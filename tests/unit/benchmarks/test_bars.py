@@ -1,7 +1,5 @@
 """Bars: what is met, what is missed, and what that does to the exit code."""
 
-from __future__ import annotations
-
 import doctest
 import json
 import math
@@ -104,12 +102,12 @@ def test_one_missed_bar_in_any_benchmark_fails() -> None:
 
 def test_what_cannot_be_measured_exits_3(capsys: pytest.CaptureFixture[str]) -> None:
     def fails(_: Setup) -> Comparison:
-        raise BenchmarkError("It broke.", hint="Mend it.")
+        raise BenchmarkError("It broke.", hint="Fix it.")
 
     assert main([], {"demo": Benchmark("a benchmark", fails)}) == FAILED == 3
     printed = capsys.readouterr().err
     assert "It broke." in printed
-    assert "Mend it." in printed
+    assert "Fix it." in printed
 
 
 def test_ctrl_c_ends_without_a_stack_trace() -> None:

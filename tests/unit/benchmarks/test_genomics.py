@@ -1,7 +1,5 @@
 """The genomics benchmarks' parts: their reads, what they measure, and the bars."""
 
-from __future__ import annotations
-
 import doctest
 import gzip
 import shutil

@@ -1,7 +1,5 @@
 """The imaging benchmark's parts: its study, its agreement check and the clock around the job."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

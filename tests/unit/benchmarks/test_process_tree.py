@@ -1,7 +1,5 @@
 """The measuring itself: whole process trees, and nothing but them."""
 
-from __future__ import annotations
-
 import os
 import resource
 import subprocess

@@ -1,7 +1,5 @@
 """Stages of one process."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time

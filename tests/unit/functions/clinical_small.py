@@ -18,7 +18,7 @@ UPLOAD = UploadContext("s3://raw/clinical/small/table.csv", "0123456789abcdef", 
 SMALL: dict[str, Any] = {
     "id": {"source": "Case ID", "pattern": r"C-\d{3}", "cohort": "C"},
     "missing": ["N/A"],
-    "stages": {
+    "timepoints": {
         "baseline": {"event_time": {"column": "CT Date"}},
         "surgery": {"event_time": {"column": "CT Date", "plus_days": "Days"}},
     },

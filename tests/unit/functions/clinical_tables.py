@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from multimodal.clinical.config import LATE_STAGES, ClinicalConfig, Column
+from multimodal.clinical.config import LATE_TIMEPOINTS, ClinicalConfig, Column
 from multimodal.clinical.profile import DroppedRows, Profile, ProfiledBatch, ProfileSummary
 
 MISSING = {"", "N/A", "Not Collected", "Not collected", "Not Recorded In Database", "Unknown", "Not Assessed"}
@@ -44,7 +44,7 @@ def date(source: str, at: str = "outcome") -> dict[str, Any]:
 def config(columns: Sequence[Mapping[str, Any]], **more: Any) -> ClinicalConfig:
     given = {
         "id": {"source": "Case ID", "pattern": r".+", "cohort": r"[A-Z]+[0-9]*"},
-        "stages": {"baseline": {"event_time": "upload"}, "surgery": {"event_time": "upload"}},
+        "timepoints": {"baseline": {"event_time": "upload"}, "surgery": {"event_time": "upload"}},
         "columns": [_off_when_late(column) for column in columns],
         **more,
     }
@@ -53,7 +53,9 @@ def config(columns: Sequence[Mapping[str, Any]], **more: Any) -> ClinicalConfig:
 
 def _off_when_late(column: Mapping[str, Any]) -> dict[str, Any]:
     """Late columns are no features unless a test allows them."""
-    late = column["available_at"] in LATE_STAGES and column["kind"] not in ("date", "drop") and not column.get("allow")
+    late = (
+        column["available_at"] in LATE_TIMEPOINTS and column["kind"] not in ("date", "drop") and not column.get("allow")
+    )
     return {**({"feature": False} if late else {}), **column}
 
 

@@ -24,9 +24,10 @@ class TableWorld(World):
     def __init__(self) -> None:
         super().__init__()
         runs = TableRuns(self.ports)
-        self.check = CheckTable(runs, self.recorder, self.ports, sqlite_spool, self.kind_of, part_records=4)
-        self.ingest_part = IngestPart(runs, self.ports, self.features, chunk_records=2)
-        self.finish, self.fail = FinishTable(runs, self.recorder, self.ports), FailTable(runs, self.recorder)
+        self.check = CheckTable(runs, self.recorder, self.ports, sqlite_spool, self.kind_of, part_records=4).check
+        self.ingest_part = IngestPart(runs, self.ports, self.features, chunk_records=2).ingest
+        self.finish = FinishTable(runs, self.recorder, self.ports).finish
+        self.fail = FailTable(runs, self.recorder).fail
 
     def put_table(self, rows: str, name: str = "a.csv", header: str = "case_id,x") -> None:
         """Upload a table a second later than the one before."""

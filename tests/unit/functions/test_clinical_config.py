@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.lint import UsableConfig, clinical_datasets
-from multimodal.clinical.schema import clinical_groups, definitions, group_specs
+from multimodal.clinical.records import clinical_groups, definitions, group_specs
 from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.imaging.config import load_contract
 from multimodal.ledger.errors import ConfigurationError
@@ -70,7 +70,7 @@ def test_the_small_configuration_has_no_problem() -> None:
         (with_column("Quit", to="Elsewhere"), "no column 'Elsewhere'"),
         (with_column("Quit", floor=9, max=3), "floor 9 is above max 3"),
         (with_column("Recurrence", feature=None), "known only at outcome, after what models predict from"),
-        (with_column("Recurrence", feature=None, allow=REASON), "give that stage an event_time"),
+        (with_column("Recurrence", feature=None, allow=REASON), "give that timepoint an event_time"),
         (with_column("Recurrence", allow=REASON), "keep one of the two"),
         (with_column("Recurrence", when_missing="indicator"), "feature: false says there is none"),
         (with_column("Days", unit="weeks"), "must have unit: days and integral: true"),
@@ -78,11 +78,11 @@ def test_the_small_configuration_has_no_problem() -> None:
         (with_column("Grade", levels={1: 1, 2: 2}), "put the value in quotes, as in '1'"),
         (with_column("Sex", false=["Male", "Male"]), "listed more than once: Male"),
         (with_column("Note", reason="why"), "at least 10 characters"),
-        (raw(stages={"baseline": {"event_time": {"column": "Age"}}}), "'Age' is of kind number; it must be date"),
-        (raw(stages={"baseline": {"event_time": {"column": "Death"}}}), "known only at outcome, later than baseline"),
-        (raw(stages={"baseline": {"event_time": {"column": "Scan"}}}), "no column 'Scan'"),
+        (raw(timepoints={"baseline": {"event_time": {"column": "Age"}}}), "'Age' is of kind number; it must be date"),
+        (raw(timepoints={"baseline": {"event_time": {"column": "Death"}}}), "only at outcome, later than baseline"),
+        (raw(timepoints={"baseline": {"event_time": {"column": "Scan"}}}), "no column 'Scan'"),
         (
-            raw(stages={"surgery": {"event_time": {"column": "CT Date", "plus_days": "Grade"}}}),
+            raw(timepoints={"surgery": {"event_time": {"column": "CT Date", "plus_days": "Grade"}}}),
             "'Grade' is of kind ordinal; it must be number",
         ),
         (raw(rows=[{"reason": REASON}]), "either drop_when"),
@@ -113,8 +113,8 @@ def test_the_small_configuration_has_no_problem() -> None:
         (raw(labels={**LABELS, "died": "Sex"}), "'Sex' makes the label and would be a feature too"),
         (raw(labels={"died": "Status", "horizons_days": [3]}), "need origin, death and last_alive"),
         (
-            raw(stages={**SMALL["stages"], "surgery": {"event_time": "upload"}}),
-            "the stage 'surgery' is dated by the upload",
+            raw(timepoints={**SMALL["timepoints"], "surgery": {"event_time": "upload"}}),
+            "the timepoint 'surgery' is dated by the upload",
         ),
         (raw(date_format="%m/%d/%y"), "a year of four digits"),
         (raw(date_format="%d-%b-%Y"), "a year of four digits"),
@@ -135,7 +135,7 @@ def test_every_problem_is_told_at_once() -> None:
 
 def test_a_late_column_that_is_allowed_with_a_reason_has_a_group_of_its_own() -> None:
     document = with_column("Survived", feature=None, allow=REASON, available_at="outcome")
-    document["stages"]["outcome"] = {"event_time": {"column": "Seen"}}
+    document["timepoints"]["outcome"] = {"event_time": {"column": "Seen"}}
     document["labels"].pop("cross_check")
     specs = group_specs("s", "d", ClinicalConfig.model_validate(document))
     assert "survived" in specs["outcome"].types
@@ -236,7 +236,7 @@ def _groups(name: str) -> list[FeatureGroupSpec]:
 def test_no_shipped_feature_is_known_late(name: str) -> None:
     clinical = load_dataset(name).clinical
     assert clinical is not None
-    assert clinical.feature_stages == ["baseline", "surgery"]
+    assert clinical.feature_timepoints == ["baseline", "surgery"]
     names = [n for spec in _groups(name) for n, _ in spec.features if "labels" not in spec.name]
     for late in ("death", "recurrence", "adjuvant", "chemo", "radiation", "alive", "survival"):
         assert not [n for n in names if late in n]

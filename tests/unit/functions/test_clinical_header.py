@@ -1,11 +1,11 @@
-"""The header of a clinical table, and cells that could name or reach a person."""
+"""The header of a clinical table, and PHI detection."""
 
 from typing import Any
 
 import pytest
 
 from multimodal.clinical.config import ClinicalConfig
-from multimodal.clinical.identifiers import Kind, kind_of
+from multimodal.clinical.phi import Kind, kind_of
 from multimodal.ledger.errors import BadInputError
 from tests.unit.functions.clinical_small import ROW, Read, csv_text, encoded, read, refused, rows, small, with_column
 

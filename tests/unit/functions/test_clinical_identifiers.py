@@ -7,8 +7,8 @@ from contextlib import suppress
 import pytest
 
 from multimodal.clinical.config import ClinicalConfig
-from multimodal.clinical.identifiers import IdentifierGate, Kind, kind_of
 from multimodal.clinical.lint import problems
+from multimodal.clinical.phi import IdentifierGate, Kind, kind_of
 from multimodal.ledger.errors import BadInputError
 from tests.unit.functions.clinical_small import csv_text, encoded, raw, read, refused, rows, with_column
 
@@ -390,7 +390,7 @@ def test_a_column_of_different_names_is_one_of_names(cells: list[str]) -> None:
         "Kowalczyk": ["Smith", "Jones", "Brooks", "Walker", "Weber", "Novak", "Rossi", "Silva", "Nguyen", "Tanaka"],
     }[cells[0]]
     for cell in found:
-        gate.look("Note", cell, 1)
+        gate.scan("Note", cell, 1)
     with pytest.raises(BadInputError, match="NAME"):
         gate.check()
 

@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 
-from multimodal.clinical.auc import auc_of_categories, auc_of_numbers, interval
 from multimodal.clinical.config import ClinicalConfig
-from multimodal.clinical.leakage import LEAKAGE_SUSPECTED, leakage_hold, leakage_section
+from multimodal.clinical.leakage import (
+    LEAKAGE_SUSPECTED,
+    auc_of_categories,
+    auc_of_numbers,
+    interval,
+    leakage_hold,
+    leakage_section,
+)
 from tests.unit.functions.clinical_tables import config, date, flag, number, one_hot, profiled, real_config, real_rows
 
 TARGET = {"column": "status", "positive": ["alive"]}

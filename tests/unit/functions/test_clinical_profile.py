@@ -10,11 +10,10 @@ from itertools import pairwise
 import pytest
 
 from multimodal.clinical import profile as profile_module
-from multimodal.clinical.follow_up import kaplan_meier, labels_section, median_of
+from multimodal.clinical.cohorts import selection_section
 from multimodal.clinical.profile import Profile
-from multimodal.clinical.quantiles import quantile, shape_of
-from multimodal.clinical.sample import BottomSample, case_hash
-from multimodal.clinical.selection import selection_section
+from multimodal.clinical.survival import kaplan_meier, labels_section, median_of
+from multimodal.clinical.tallies import BottomSample, case_hash, quantile, shape_of
 from tests.unit.functions.clinical_tables import (
     Row,
     batch,
@@ -188,7 +187,7 @@ def test_labels_are_counted_and_the_curve_has_no_day_of_a_single_case() -> None:
     dated = [date("seen"), flag("status", "dead", "alive", "outcome")]
     dataset = config(
         [flag("sex", "f", "m"), *dated, date("ct", "baseline")],
-        stages={"baseline": {"event_time": {"column": "ct"}}},
+        timepoints={"baseline": {"event_time": {"column": "ct"}}},
         labels={"origin": "baseline", "died": "status", "death": "seen", "last_alive": "seen"},
     )
     rows = [{**row, "seen": "", "status": "", "ct": ""} for row in rows]

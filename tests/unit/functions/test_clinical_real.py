@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from local.synthetic.clinical import write_clinical_table
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.lint import clinical_datasets
-from multimodal.clinical.schema import clinical_groups, group_specs
+from multimodal.clinical.records import clinical_groups, group_specs
 from multimodal.clinical.table import ClinicalTable
 from multimodal.features.group import Record
 from multimodal.pipeline.dataset import load_dataset
@@ -123,7 +123,7 @@ def whole() -> tuple[Records, list[RowProblem]]:
 
 @is_real
 class TestRealTable:
-    def test_every_row_is_a_record_of_every_stage_or_a_problem_with_a_reason(
+    def test_every_row_is_a_record_of_every_timepoint_or_a_problem_with_a_reason(
         self, lines: list[dict[str, str]], whole: tuple[Records, list[RowProblem]]
     ) -> None:
         records, problems = whole
@@ -149,7 +149,9 @@ class TestRealTable:
                 assert own == {case: whole[content][case] for case in own}
 
     def test_what_is_known_late_is_no_feature(self, whole: tuple[Records, list[RowProblem]]) -> None:
-        names = {name for stage in ("baseline", "surgery") for record in whole[0][stage].values() for name in record}
+        names = {
+            name for timepoint in ("baseline", "surgery") for record in whole[0][timepoint].values() for name in record
+        }
         assert not {
             n for n in names if any(w in n for w in ("death", "recur", "adjuvant", "chemo", "radiation", "dead"))
         }

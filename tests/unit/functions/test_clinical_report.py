@@ -24,7 +24,7 @@ COLUMNS = [
     {"source": "note", "kind": "drop", "available_at": "baseline", "reason": "free text, nothing is made of it"},
 ]
 MORE: dict[str, Any] = {
-    "stages": {"baseline": {"event_time": {"column": "scan"}}},
+    "timepoints": {"baseline": {"event_time": {"column": "scan"}}},
     "target": {"column": "status", "positive": ["alive"]},
     "bias": {"facets": [{"column": "sex", "disadvantaged": ["f"]}], "group": "ward", "strata": ["ward"]},
     "labels": {"origin": "baseline", "died": "status", "death": "died", "last_alive": "died"},
@@ -133,7 +133,7 @@ def test_every_column_has_its_place_and_a_reason() -> None:
 def test_an_allowed_column_shows_its_reason() -> None:
     allowed = report_of(
         chemo={"allow": "given before the index date in this registry"},
-        stages={**MORE["stages"], "post_treatment": {"event_time": "upload"}},
+        timepoints={**MORE["timepoints"], "post_treatment": {"event_time": "upload"}},
     )
     chemo = next(part for part in allowed["columns"] if part["column"] == "chemo")
     assert chemo["status"] == "allowed"

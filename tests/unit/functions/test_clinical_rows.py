@@ -31,7 +31,7 @@ def configured(document: dict[str, Any]) -> ClinicalConfig:
     return ClinicalConfig.model_validate(document)
 
 
-def test_a_row_becomes_a_record_of_each_stage_and_a_label() -> None:
+def test_a_row_becomes_a_record_of_each_timepoint_and_a_label() -> None:
     found = read({})
     origin = {"source_uri": "s3://raw/clinical/small/table.csv", "upload_id": "0123456789abcdef"}
     shared = {"case_id": "C-001", **origin, "correlation_id": "fedcba9876543210"}
@@ -264,8 +264,8 @@ def test_rows_are_left_out_by_the_first_filter_that_fits_and_nothing_else_is_tol
     assert '"dropped": 3' in found.verdict.reports["report.json"]
 
 
-def test_a_stage_that_is_dated_by_the_upload() -> None:
-    document = raw(stages={"baseline": {"event_time": "upload"}, "surgery": SMALL["stages"]["surgery"]})
+def test_a_timepoint_that_is_dated_by_the_upload() -> None:
+    document = raw(timepoints={"baseline": {"event_time": "upload"}, "surgery": SMALL["timepoints"]["surgery"]})
     baseline = read({}, config=configured(document)).only("baseline")
     assert (baseline["event_time"], baseline["event_time_source"]) == (UPLOADED_AT, "UploadTime")
 

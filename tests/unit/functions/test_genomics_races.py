@@ -116,7 +116,7 @@ class Chaos:
                 return  # it is delivered again
 
     def settle(self) -> None:
-        """Upload the rest, deliver everything, and let all jobs end well, until nothing is owed any more."""
+        """Upload the rest, deliver everything, and let all jobs end well, until no check is scheduled any more."""
         rest = [key for key in FILES if key not in self.world.raw.content]
         for key in rest:
             self.world.raw.put(key, b"content 0")

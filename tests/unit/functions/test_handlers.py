@@ -80,7 +80,8 @@ def test_each_step_of_a_table_reaches_its_service(
     names = {"check": "check_table", "ingest": "ingest_part", "finish": "finish_table", "fail": "fail_table"}
     seen: list[tuple[str, tuple[Any, ...]]] = []
     for kind, name in names.items():
-        monkeypatch.setattr(table_ingest, name, lambda kind=kind: lambda *given: seen.append((kind, given)))
+        service = SimpleNamespace(**{kind: lambda *given, kind=kind: seen.append((kind, given))})
+        monkeypatch.setattr(table_ingest, name, lambda service=service: service)
     event = load_event(f"table_ingest_{step}")
     table_ingest.handler(event, CONTEXT)
     [(kind, given)] = seen

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from multimodal.ledger.errors import BadInputError
-from multimodal.tables.rows import MAX_RECORD, TableRows
-from multimodal.tables.text import TableText
+from multimodal.tables.rows import MAX_RECORD, TableRows, TableText
 
 NAMES = {"Case ID", "Größe", "Note"}
 TABLE = 'Case ID,Größe,Note\r\nC-1,"1,5","two\r\nlines"\r\nC-2,3,–\r\n'

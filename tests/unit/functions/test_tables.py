@@ -13,8 +13,8 @@ from multimodal.ledger.claim import LEASE_SECONDS, RunPaths
 from multimodal.ledger.errors import BadInputError, MultimodalError, RetryableError
 from multimodal.ledger.unit import Status, Unit
 from multimodal.tables.limits import MAX_TABLE_BYTES
-from multimodal.tables.rejected_rows import safe_cell
 from multimodal.tables.state import DatasetState
+from multimodal.tables.table import safe_cell
 from tests.unit.functions.table_world import CrashError, TableWorld
 from tests.unit.functions.world import DATASET
 

@@ -25,8 +25,7 @@ from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Unit, case_unit
 from multimodal.pipeline.arrivals import ArrivalRegistrar, Upload
 from multimodal.pipeline.sweep import Sweep
-from multimodal.tables.readiness import TableRules
-from multimodal.tables.start import TableStarter
+from multimodal.tables.start import TableRules, TableStarter
 from multimodal.tables.table import TableKind
 from tests.unit.functions.fake_tables import FakeKind
 from tests.unit.functions.fakes import (

@@ -1,7 +1,5 @@
 """What is refused before a deployment to a real account is built."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Rows of Athena with their types, and its refusals in plain words."""
 
-from __future__ import annotations
-
 import sqlite3
 from contextlib import closing
 from io import StringIO

@@ -1,7 +1,5 @@
 """The command line: exit codes, errors without stack traces, JSON for scripts."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, cast

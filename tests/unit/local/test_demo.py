@@ -1,7 +1,5 @@
 """How the demo ends: its exit code and its last line."""
 
-from __future__ import annotations
-
 import re
 from io import StringIO
 from pathlib import Path

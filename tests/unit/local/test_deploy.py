@@ -1,7 +1,5 @@
 """How sam is run: with the cloud's settings and none of the user's, and quietly unless it fails."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

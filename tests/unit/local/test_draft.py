@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cli.draft.document import render
 from cli.draft.draft import default_name, write_draft
 from cli.draft.facts import read_facts
-from cli.draft.guess import stage_of
+from cli.draft.guess import timepoint_of
 from cli.draft.names import Names, slug
 from cli.draft.table import draft_table, id_pattern
 from cli.errors import CommandError
@@ -93,7 +93,7 @@ def test_kind_is_guessed_from_name_and_values(
 
 
 @pytest.mark.parametrize(
-    ("header", "stage"),
+    ("header", "timepoint"),
     [
         ("Survival Status", "outcome"),
         ("Time to Death (days)", "outcome"),
@@ -115,8 +115,8 @@ def test_kind_is_guessed_from_name_and_values(
         ("CT Date", "baseline"),
     ],
 )
-def test_what_sounds_like_the_future_is_late(header: str, stage: str) -> None:
-    assert stage_of(header) == stage
+def test_what_sounds_like_the_future_is_late(header: str, timepoint: str) -> None:
+    assert timepoint_of(header) == timepoint
 
 
 def test_late_columns_never_become_features() -> None:
@@ -159,7 +159,7 @@ def test_values_of_a_tiny_table_are_nobodys_levels() -> None:
 def test_dates_of_the_day_first_are_seen() -> None:
     clinical = draft(Visit=[f"{1 + n % 28:02d}/{1 + n % 12:02d}/2001" for n in range(30)], Age=AGE["Age"])
     assert clinical["date_format"] == "%d/%m/%Y"
-    assert clinical["stages"]["baseline"]["event_time"] == {"column": "Visit"}
+    assert clinical["timepoints"]["baseline"]["event_time"] == {"column": "Visit"}
 
 
 def test_day_and_month_that_could_be_either_are_to_be_checked() -> None:
@@ -178,7 +178,10 @@ def test_event_times_and_labels_come_from_the_tables_dates() -> None:
         Date_of_Death=[d if n % 2 == 0 else "" for n, d in enumerate(dates)],
         Date_of_Last_Known_Alive=[d.replace("2001", "2003") for d in dates],
     )
-    assert clinical["stages"]["surgery"]["event_time"] == {"column": "CT Date", "plus_days": "Days from CT to surgery"}
+    assert clinical["timepoints"]["surgery"]["event_time"] == {
+        "column": "CT Date",
+        "plus_days": "Days from CT to surgery",
+    }
     assert clinical["labels"]["origin"] == "surgery"
     assert clinical["labels"]["death"] == "Date of Death"
     assert clinical["target"] == {"column": "Survival Status", "positive": ["Alive"]}
@@ -193,7 +196,7 @@ def test_column_that_is_another_ones_copy_is_dropped() -> None:
 def test_copy_of_a_late_column_is_no_event_time() -> None:
     dates = [f"{1 + n % 12}/{1 + n % 28}/2001" for n in range(30)]
     clinical = draft(Last_visit=dates, CT_Date=dates, Age=AGE["Age"])
-    assert clinical["stages"]["baseline"]["event_time"] == "upload"
+    assert clinical["timepoints"]["baseline"]["event_time"] == "upload"
 
 
 # Persons
@@ -364,7 +367,7 @@ def test_draft_of_the_real_table_is_nearly_what_was_written_by_hand(tmp_path: Pa
     wanted = {c.source: (c.kind, c.available_at, set(c.values or ())) for c in by_hand.columns}
     assert {source for source in wanted if found.get(source) != wanted[source]} == {"PET Date"}
     assert drafted.by_source["PET Date"].kind == "date", "by hand it is dropped: no feature is made of it"
-    assert drafted.stages == by_hand.stages
+    assert drafted.timepoints == by_hand.timepoints
     assert drafted.labels is not None
     assert drafted.labels.features == by_hand.labels.features if by_hand.labels else False
     assert not re.search(r"R01-|AMC-|/19[89]\d", path.read_text())

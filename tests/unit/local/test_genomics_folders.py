@@ -1,7 +1,5 @@
 """RNA-seq folders as people have them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

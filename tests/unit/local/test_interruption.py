@@ -1,7 +1,5 @@
 """What Ctrl-C leaves behind, and what a Python without the packages says."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

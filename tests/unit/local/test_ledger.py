@@ -1,7 +1,5 @@
 """The ledger as it is printed, counted and handed to scripts."""
 
-from __future__ import annotations
-
 import json
 from decimal import Decimal
 from io import StringIO

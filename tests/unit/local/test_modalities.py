@@ -1,7 +1,5 @@
 """What an upload is follows from the names of its files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

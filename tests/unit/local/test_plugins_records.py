@@ -1,7 +1,5 @@
 """Records of Feature Store, without a cloud."""
 
-from __future__ import annotations
-
 import pytest
 
 from local.emulator.aws import AwsError

@@ -1,7 +1,5 @@
 """Request checks against service models, without a cloud."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

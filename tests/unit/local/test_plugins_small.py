@@ -1,7 +1,5 @@
 """The pure parts of the plug-ins."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Where results are, and which a person wants to see."""
 
-from __future__ import annotations
-
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace

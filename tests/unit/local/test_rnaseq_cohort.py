@@ -1,7 +1,5 @@
 """Made-up RNA-seq reads: what they say of themselves is true, and salmon finds it."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Tables of rows: whole columns only, and every column in a CSV file."""
 
-from __future__ import annotations
-
 import csv
 import json
 from io import StringIO

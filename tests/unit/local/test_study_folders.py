@@ -1,7 +1,5 @@
 """Which files of a folder belong to which study."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

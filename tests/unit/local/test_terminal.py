@@ -1,7 +1,5 @@
 """What the user sees, in a log and in examples."""
 
-from __future__ import annotations
-
 import doctest
 from io import StringIO
 

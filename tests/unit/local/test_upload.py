@@ -1,7 +1,5 @@
 """Uploading with progress: on a terminal, in a log, and when S3 refuses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path

@@ -1,7 +1,5 @@
 """When waiting ends, and what it says."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from io import StringIO

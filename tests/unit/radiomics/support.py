@@ -1,7 +1,5 @@
 """Runs one study and reads back what it wrote, so that tests speak about voxels and reasons."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

@@ -15,7 +15,6 @@ from tests.unit.radiomics.support import run_study
 
 SCAN = Scan(slices=6, step=6.0, columns=24, rows=22, spacing=(1.6, 1.7))
 
-
 EXAMPLES = sorted((Path(pydicom.__file__).parent / "data" / "test_files").rglob("*.dcm"))
 """Pydicom's own test files, many of them malformed."""
 

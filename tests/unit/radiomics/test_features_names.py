@@ -1,7 +1,5 @@
 """The golden list of feature names holds exactly what pyradiomics documents, in both directions."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Parameter files: what is stated is what is used, and every mistake is answered by the name of its key."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

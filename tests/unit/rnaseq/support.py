@@ -1,7 +1,5 @@
 """Simulated transcriptomes and reads of known truth, an engine without an engine, and one call that runs the job."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import shutil

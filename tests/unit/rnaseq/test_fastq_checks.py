@@ -1,7 +1,5 @@
 """Every way in which reads can be wrong has its own reason, with the place where it was found."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import random

@@ -1,7 +1,5 @@
 """The list of reads: what is accepted, and a refusal with row and column for everything else."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Declared against detected strands."""
 
-from __future__ import annotations
-
 import pytest
 
 from rnaseq_job.errors import InputRejectedError, InvalidJobError, ReasonCode

@@ -1,7 +1,5 @@
 """Which headers name the two ends of one fragment."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

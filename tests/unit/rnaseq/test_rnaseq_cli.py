@@ -1,7 +1,5 @@
 """The command line: exit codes that Batch can act on."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -1,7 +1,5 @@
 """The job around the engine: what is published, in which order, after success, refusal and failure."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

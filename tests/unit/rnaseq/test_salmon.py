@@ -3,8 +3,6 @@
 salmon is not bit-reproducible: estimates of one sample differ between runs by far less than the tolerances below.
 """
 
-from __future__ import annotations
-
 import gzip
 import signal
 import subprocess

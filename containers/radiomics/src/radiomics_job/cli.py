@@ -4,8 +4,6 @@ Exit codes: 0 when every study has features or a rejection; 1 for a fault of the
 wrongly.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import shutil

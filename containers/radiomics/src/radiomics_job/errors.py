@@ -4,8 +4,6 @@ The split decides the exit code. A refused study is a result (``rejection.json``
 changes nothing; a fault ends the job with a non-zero code because running it again may help.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeAlias

@@ -18,19 +18,16 @@ FIRSTORDER: Final = (
     "Skewness", "StandardDeviation", "TotalEnergy", "Uniformity", "Variance",
 )  # fmt: skip
 
-
 SHAPE: Final = (
     "Compactness1", "Compactness2", "Elongation", "Flatness", "LeastAxisLength", "MajorAxisLength",
     "Maximum2DDiameterColumn", "Maximum2DDiameterRow", "Maximum2DDiameterSlice", "Maximum3DDiameter",
     "MeshVolume", "MinorAxisLength", "Sphericity", "SurfaceArea", "SurfaceVolumeRatio", "VoxelVolume",
 )  # fmt: skip
 
-
 SHAPE2D: Final = (
     "Elongation", "MajorAxisLength", "MaximumDiameter", "MeshSurface", "MinorAxisLength", "Perimeter",
     "PerimeterSurfaceRatio", "PixelSurface", "SphericalDisproportion", "Sphericity",
 )  # fmt: skip
-
 
 GLCM: Final = (
     "Autocorrelation", "ClusterProminence", "ClusterShade", "ClusterTendency", "Contrast", "Correlation",
@@ -38,7 +35,6 @@ GLCM: Final = (
     "Imc2", "InverseVariance", "JointAverage", "JointEnergy", "JointEntropy", "MCC", "MaximumProbability",
     "SumAverage", "SumEntropy", "SumSquares",
 )  # fmt: skip
-
 
 GLRLM: Final = (
     "GrayLevelNonUniformity", "GrayLevelNonUniformityNormalized", "GrayLevelVariance",
@@ -48,7 +44,6 @@ GLRLM: Final = (
     "ShortRunHighGrayLevelEmphasis", "ShortRunLowGrayLevelEmphasis",
 )  # fmt: skip
 
-
 GLSZM: Final = (
     "GrayLevelNonUniformity", "GrayLevelNonUniformityNormalized", "GrayLevelVariance",
     "HighGrayLevelZoneEmphasis", "LargeAreaEmphasis", "LargeAreaHighGrayLevelEmphasis",
@@ -57,9 +52,7 @@ GLSZM: Final = (
     "SmallAreaLowGrayLevelEmphasis", "ZoneEntropy", "ZonePercentage", "ZoneVariance",
 )  # fmt: skip
 
-
 NGTDM: Final = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
-
 
 GLDM: Final = (
     "DependenceEntropy", "DependenceNonUniformity", "DependenceNonUniformityNormalized", "DependenceVariance",
@@ -67,7 +60,6 @@ GLDM: Final = (
     "LargeDependenceHighGrayLevelEmphasis", "LargeDependenceLowGrayLevelEmphasis", "LowGrayLevelEmphasis",
     "SmallDependenceEmphasis", "SmallDependenceHighGrayLevelEmphasis", "SmallDependenceLowGrayLevelEmphasis",
 )  # fmt: skip
-
 
 FEATURES_BY_CLASS: Final[dict[str, tuple[str, ...]]] = {
     "firstorder": FIRSTORDER,
@@ -81,20 +73,16 @@ FEATURES_BY_CLASS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Every class that pyradiomics documents, with its features, in writing order."""
 
-
 SHAPE_CLASSES: Final = ("shape", "shape2D")
 """Classes that look at the mask only, and so exist once per ROI rather than once per filtered image."""
 
-
 TEXTURE_CLASSES: Final = ("glcm", "glrlm", "glszm", "ngtdm", "gldm")
 """Classes that describe how the grey levels of touching voxels relate."""
-
 
 ORIGINAL_FEATURES: Final = tuple(
     f"original_{name}_{feature}" for name, features in FEATURES_BY_CLASS.items() for feature in features
 )
 """The 120 documented features of the unfiltered image."""
-
 
 REDUNDANT_FEATURES: Final = frozenset(
     {

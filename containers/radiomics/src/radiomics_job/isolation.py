@@ -4,8 +4,6 @@ Whatever happens to that process (an unexpected error, a segmentation fault, too
 study's rejection; the other studies never notice. Only a fault of the machine ends the job with an error.
 """
 
-from __future__ import annotations
-
 import ctypes
 import logging
 import multiprocessing

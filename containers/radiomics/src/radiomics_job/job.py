@@ -1,7 +1,5 @@
 """Which studies a job has: from ``job.json``, or every folder and archive of the input folder."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping

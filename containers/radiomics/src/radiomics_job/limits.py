@@ -1,7 +1,5 @@
 """Budgets that bound what one study may cost, checked before memory is allocated."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 MEBIBYTE = 1024 * 1024

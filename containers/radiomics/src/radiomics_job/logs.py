@@ -1,7 +1,5 @@
 """Structured log lines: one JSON object a line on standard error, with no patient identifier but the subject key."""
 
-from __future__ import annotations
-
 import json
 import sys
 

@@ -22,7 +22,6 @@ from radiomics_job.roi.rule import RoiPolicy
 MOST_RUNS = 4
 """Times that a region may begin anew along an uneven stack: several lesions, but not every other slice."""
 
-
 PlacedRegion: TypeAlias = tuple[tuple[Candidate, ...], PlacedMask]
 """A region on the CT's grid and the segments it is made of: several for the policy union."""
 

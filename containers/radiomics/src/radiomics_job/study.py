@@ -1,7 +1,5 @@
 """One study from files to results."""
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

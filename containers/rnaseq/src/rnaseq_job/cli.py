@@ -4,8 +4,6 @@ Exit codes: 0 when the sample has results; 1 for a fault of the machine, the onl
 described wrongly; 64 and up for a sample that is refused, one code a reason (`rnaseq_job.errors.EXIT_CODES`).
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

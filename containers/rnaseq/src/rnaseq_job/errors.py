@@ -4,8 +4,6 @@ A fault of the machine may go away when the job runs again; bad input never does
 so every reason has one of its own, and the job definition retries hosts only.
 """
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

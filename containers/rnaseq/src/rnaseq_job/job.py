@@ -1,7 +1,5 @@
 """One sample from its list of reads to published tables."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping

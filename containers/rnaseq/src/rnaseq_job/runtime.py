@@ -1,7 +1,5 @@
 """How programs are run, and what is logged: JSON lines on standard error that name the sample and nothing else."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 
 _MISSING = {"404", "NoSuchKey", "NotFound"}
-
-
 _REFUSED = {"403", "AccessDenied", "NoSuchBucket", "InvalidObjectState"}
 
 
@@ -181,10 +179,8 @@ def split_uri(uri: str) -> tuple[str, str]:
 Opener: TypeAlias = Callable[[str], Storage]
 """Gives the storage of an address."""
 
-
 WORKING_ROOM = 1.25
 """Scratch space that a sample needs, in multiples of its reads: the reads, and the engine's own files."""
-
 
 _GZIP_MAGIC = b"\x1f\x8b"
 

@@ -6,8 +6,6 @@ come out), `SHIFTED` (a known difference of formula, so the published value must
 the permanent identifiers of the IBSI reference manual, which DICOM's CID 218 repeats.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the scanner says about the acquisition, and when it took place."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable
@@ -21,10 +19,8 @@ _SOURCES = (
     ("StudyDate", "StudyTime"),
 )
 
-
 _EARLIEST = "19000101"
 """De-identification writes dates such as 00010101, which are no time of a scan."""
-
 
 _STAMP = re.compile(r"^(\d{8})(\d{2})?(\d{2})?(\d{2})?(?:\.\d{1,6})?([+-]\d{4})?$")
 

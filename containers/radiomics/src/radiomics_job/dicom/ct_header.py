@@ -1,7 +1,5 @@
 """What one CT slice says about itself, read strictly where geometry is concerned."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,10 +13,8 @@ from radiomics_job.limits import Limits
 SMALLEST_SPACING_MM = 1e-4
 """A tenth of a micrometre: a smaller PixelSpacing is damage, and would not survive NIfTI's single precision."""
 
-
 LARGEST_MM = 1e6
 """A kilometre: a larger PixelSpacing or coordinate is damage, and would not survive NIfTI's single precision."""
-
 
 _FLOAT_KEYWORDS = {"FloatPixelData", "DoubleFloatPixelData"}
 

@@ -1,7 +1,5 @@
 """Stored pixels of a CT slice to Hounsfield units."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
@@ -13,21 +11,15 @@ from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import rounded
 
 _INT16 = np.iinfo(np.int16)
-
-
 _GREY = "MONOCHROME"
-
 
 _HOUNSFIELD_TYPES = {"HU", "US", "HU_MOD"}
 """RescaleType of Hounsfield units: US is "unspecified", which scanners write too. Not Z_EFF, ED and other maps."""
 
-
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 """Start of the transfer syntax UIDs of JPEG, JPEG-LS, JPEG 2000 and HTJ2K: all streams end in the same mark."""
 
-
 _END_OF_IMAGE = b"\xff\xd9"
-
 
 _PANIC_MODULE = "pyo3_runtime"
 """Where pylibjpeg-rle's errors on damaged frames come from: they are no Exception, and cannot be imported."""

@@ -1,7 +1,5 @@
 """From bytes to DICOM objects, sorted by what they are; a damaged file rejects the study, it is never dropped."""
 
-from __future__ import annotations
-
 import hashlib
 import struct
 import warnings
@@ -27,18 +25,13 @@ CT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image
 }
 
-
 SEG_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation
     "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation
 }
 
-
 RTSTRUCT_CLASSES = {"1.2.840.10008.5.1.4.1.1.481.3"}
-
-
 _MEASURED = CT_CLASSES | SEG_CLASSES | RTSTRUCT_CLASSES
-
 
 PARSER_ERRORS = (
     ArithmeticError,
@@ -62,25 +55,19 @@ PARSER_ERRORS = (
 UnicodeError a ValueError. UserWarning, because a sequence that ends too early is a mere warning to pydicom, while a
 shorter list of contours is a wrong mask. Not among them is MemoryError: it is the memory limit's business."""
 
-
 _UNDEFINED_LENGTH = 0xFFFFFFFF
-
 
 _ITEM_MARKS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 """The tag that begins a sequence item, in little and in big endian."""
 
-
 _SMALLEST_ITEM = 8
 """Bytes of an empty item: pydicom makes a data set of each, a hundred times as large."""
-
 
 _SEPARATOR = b"\\"
 """Between the values of a text element."""
 
-
 _INFLATED_PIECE = 16 * MEBIBYTE
 """Bytes that are inflated at a time to learn the size of a deflated file."""
-
 
 _NEEDED = [
     # identity

@@ -1,7 +1,5 @@
 """CT slices into series: grouping, sorting by position, gap checks and the affine."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

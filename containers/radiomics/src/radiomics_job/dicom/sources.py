@@ -1,7 +1,5 @@
 """Where a study's bytes come from: a folder or a zip archive, every file read at most once."""
 
-from __future__ import annotations
-
 import errno
 import lzma
 import os
@@ -20,14 +18,10 @@ from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
 
 PREAMBLE_BYTES = 132
-
-
 DICOM_MARK = b"DICM"
-
 
 _BOUNDED_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """What zipfile unpacks piece by piece. It unpacks bzip2 and LZMA without any bound: 400 bytes become 400 MB at once."""
-
 
 _ZIP_ERRORS = (
     AssertionError,

@@ -5,8 +5,6 @@ before (`radiomics_job.dicom.series`). It is given prepared slices: Hounsfield u
 metadata that stacking needs, because its default metadata extraction costs seconds.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

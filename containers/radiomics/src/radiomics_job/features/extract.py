@@ -34,23 +34,18 @@ SHEAR_TOLERANCE_DEGREES: Final = 0.1
 right.
 """
 
-
 MOST_BINS: Final = 1_000_000
 """First order makes an array of bin edges: beyond this the parameter file or the image is wrong."""
-
 
 _KEPT_WHEN_FLAT: Final = {"shape": {"VoxelVolume"}, "shape2D": {"PixelSurface"}}
 """Sizes by counting, true for any ROI; everything else of a shape class comes from a mesh or from principal
 axes.
 """
 
-
 _KEPT_WHEN_SHEARED: Final = {"VoxelVolume", "MeshVolume"}
 """Shear keeps volumes, given a spacing whose product is the true volume of a voxel."""
 
-
 _KINDS: Final = ("a single voxel", "a line of voxels", "a flat layer of voxels")
-
 
 # What pyradiomics raises on input that a class cannot digest. MemoryError is left to the caller.
 _PYRADIOMICS_ERRORS: Final = (ValueError, IndexError, KeyError, RuntimeError, ArithmeticError, AssertionError)

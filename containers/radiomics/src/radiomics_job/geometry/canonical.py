@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0])
 """NIfTI counts towards right and anterior, DICOM and this module towards left and posterior."""
 
-
 TIE_DECIMALS: Final = 6
 """Cosines are compared to this many decimals, so that rounding cannot decide between the axes of a 45°
 volume.

@@ -9,8 +9,6 @@ Conventions used throughout the package
 * The position of a voxel is its centre.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,28 +19,22 @@ from numpy.typing import NDArray
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """Sign change from DICOM patient coordinates to NIfTI world coordinates; its own inverse."""
 
-
 ORIENTATION_TOLERANCE = 1e-4
 """Largest difference of direction cosines that still counts as one orientation: about 0.03 mm across 300 mm.
 DICOM decimal strings carry at least six significant digits, so writers stay far below it."""
-
 
 SPACING_TOLERANCE_MM = 1e-3
 """Largest difference of in-plane pixel spacing within one series. For a segmentation's frames the bound is tighter: all
 four corners of the frame must meet the CT's pixel grid within `FRAME_TOLERANCE_FRACTION`."""
 
-
 DUPLICATE_TOLERANCE_MM = 1e-3
 """Two slices closer than this along the normal have the same position."""
-
 
 GRID_TOLERANCE_MM = 0.01
 """Smallest residual that is allowed between a slice's own position and the affine's."""
 
-
 GRID_TOLERANCE_FRACTION = 0.01
 """Residual allowed as a share of the slice spacing; the larger of the two tolerances holds."""
-
 
 FRAME_TOLERANCE_FRACTION = 0.05
 """How far, in voxels, a segmentation frame may lie from a CT plane or pixel grid and still be *the same* plane or grid.
@@ -179,7 +171,6 @@ __all__ = [
     "source_planes",
     "with_holes_drawn_on",
 ]
-
 
 _HOLE = 0.75
 """In slices: a position farther than this from every acquired slice is one at which a slice is missing."""

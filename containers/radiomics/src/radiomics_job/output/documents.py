@@ -1,7 +1,5 @@
 """From what and with which software a result was made."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,7 +65,6 @@ def _version(distribution: str) -> str:
 
 RESULT_NAMES = ("ct.nii.gz", "seg.nii.gz", "overlay.png", "qc.json", "features.json", "rejection.json")
 """Everything a study's result folder may hold, in the order in which it is moved into place: the verdict comes last."""
-
 
 SCHEMA = 1
 

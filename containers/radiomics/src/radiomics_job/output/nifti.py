@@ -1,7 +1,5 @@
 """NIfTI files whose bytes depend on nothing but the voxels and the affine."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +13,8 @@ from radiomics_job.geometry.grid import Grid
 _GZIP_WINDOW = 31
 """Deflate window of 2^15 with a gzip header, whose time stamp zlib leaves 0."""
 
-
 _SCANNER = 1
 """NIfTI transform code: coordinates of the scanner."""
-
 
 _SHEAR_LIMIT_DEGREES = 1e-3
 """A quaternion cannot express shear: beyond this angle the qform is marked unknown, and the sform alone is right."""

@@ -17,18 +17,14 @@ if TYPE_CHECKING:
 PLANE_NAMES: Final = ("Sagittal", "Coronal", "Axial")
 """By the canonical axis (left, posterior, superior) that points out of the plane."""
 
-
 OBLIQUE_DEGREES: Final = 10.0
 """A plane tilted more than this from the patient's is called oblique."""
-
 
 SECOND_LETTER_COSINE: Final = 0.35
 """An edge also names the second direction it points to when that cosine is at least this (about 20 degrees).
 """
 
-
 _LETTERS: Final = (("L", "R"), ("P", "A"), ("S", "I"))
-
 
 _DISPLAY_AXES: Final = {2: (0, 1), 1: (0, 2), 0: (1, 2)}
 """Out-of-plane axis to the axes shown (rightwards, up-down)."""
@@ -148,27 +144,16 @@ if TYPE_CHECKING:
 PANEL_HEIGHT: Final = 520
 """Most pixels a panel may be high."""
 
-
 PICTURE_WIDTH: Final = 1600
 """Most pixels the picture may be wide."""
-
 
 SHELL_MM: Final = 12.0
 """How far around the mask the tissue is looked at to choose the window."""
 
-
 _GAP, _TITLE, _FOOT = 14, 30, 30
-
-
 _BACKGROUND, _TEXT, _DIM = (13, 15, 18), (232, 234, 237), (150, 156, 164)
-
-
 _YELLOW: Final = np.array([255, 214, 10], dtype=np.float64)
-
-
 _FILL_OPACITY, _OUTLINE_OPACITY = 0.4, 0.95
-
-
 _MOST_PIXELS_PER_MM = 4.0
 
 
@@ -182,8 +167,6 @@ class Window:
 
 
 LUNG_WINDOW: Final = Window("Lung", -600, 1500)
-
-
 SOFT_TISSUE_WINDOW: Final = Window("Soft tissue", 40, 400)
 
 

@@ -1,7 +1,5 @@
 """Quality of a study in numbers; `radiomics_job.quality.checks` judges them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

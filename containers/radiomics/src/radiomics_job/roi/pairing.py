@@ -1,7 +1,5 @@
 """The regions that a study offers, whatever kind of object they come from."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Segmentation frames onto the CT's grid: every frame by its own position, or nearest neighbour for a foreign grid."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product

@@ -23,33 +23,24 @@ if TYPE_CHECKING:
 
 
 Box = tuple[slice, slice, slice]
-
-
 Spacing = tuple[float, float, float]
-
-
 SitkImage = Any  # SimpleITK ships no types
-
 
 LOG_REACH_SIGMAS: Final = 20.0
 """Voxels farther than this many widths change a Laplacian of Gaussian by less than its float32 result can
 hold.
 """
 
-
 WAVELET_REACH_VOXELS: Final = 8
 """coif1 has six taps; one level of the wavelet looks at most this far."""
-
 
 SPLINE_REACH_VOXELS: Final = 40
 """A cubic B-spline's pre-filter fades by 0.27 per voxel: beyond this distance it is below float64's
 resolution.
 """
 
-
 SPLINE_SUPPORT_VOXELS: Final = 4
 """Along an axis shorter than a cubic B-spline's support ITK reads memory outside the image."""
-
 
 _ITK_INTERPOLATORS: Final = {
     "bspline": sitk.sitkBSpline,

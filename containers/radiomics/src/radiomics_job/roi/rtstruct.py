@@ -4,8 +4,6 @@ Rule: a voxel belongs to the region when its centre is inside an odd number of t
 gives holes and keyholes their meaning. Contours lie on CT planes; slices between contours stay empty.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,10 +21,7 @@ from radiomics_job.roi.placement import PlacedMask, empty_mask
 CONTOUR_PLANE_TOLERANCE = 0.1
 """How far, in slices, a contour point may lie from a CT plane. Planning systems write millimetres with two decimals."""
 
-
 _AREA_TYPES = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
-
-
 _OTHER_TYPES = {"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR"}
 
 

@@ -1,7 +1,5 @@
 """Which regions are measured: by label or property code, never by guessing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

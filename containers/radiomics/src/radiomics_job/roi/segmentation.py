@@ -1,8 +1,6 @@
 """What a DICOM SEG holds: its segments, and where each frame lies. Tolerant of absent optional attributes (files of the
 target cohort lack some), strict about geometry."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +16,6 @@ from radiomics_job.geometry.grid import is_orthonormal
 from radiomics_job.limits import Limits
 
 LABELMAP_CLASS = "1.2.840.10008.5.1.4.1.1.66.7"
-
 
 FRACTIONAL_THRESHOLD = 0.5
 """Share of MaximumFractionalValue from which a FRACTIONAL pixel belongs to the segment, when nothing else is said."""

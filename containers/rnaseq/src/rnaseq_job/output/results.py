@@ -1,7 +1,5 @@
 """An engine's results under DRAGEN's names and columns, whichever engine made them."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil
@@ -17,8 +15,6 @@ from rnaseq_job.runtime import log
 from rnaseq_job.storage import Storage
 
 _SECTION = "RNA QUANTIFICATION SUMMARY"
-
-
 _ENGINES_OWN_METRICS = ("*.quant.metrics.csv", "*.quant_metrics.csv")
 
 
@@ -94,14 +90,8 @@ def _write_metrics(quantification: Quantification, tables: Tables) -> None:
 
 
 SCHEMA: Final = 1
-
-
 RUN_FILE: Final = "run.json"
-
-
 REJECTION_FILE: Final = "rejection.json"
-
-
 LOG_FOLDER: Final = "logs"
 
 

@@ -5,8 +5,6 @@ versions dropped (``--alt-aware``) or have as a default is gone; the delimiter o
 names need it; and a licence, where there is one, is a file and never a part of the command.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import re
@@ -19,17 +17,9 @@ from rnaseq_job.quantifiers.quantifier import BuiltReference, EngineOptions, Qua
 from rnaseq_job.reads.lanes import Lane, Sample
 
 LIBRARY_TYPES = ("A", "IU", "ISR", "ISF", "U", "SR", "SF")
-
-
 _COLUMNS = ("RGID", "RGSM", "RGLB", "Lane", "Read1File", "Read2File")
-
-
 _MATE_SUFFIX = re.compile(rb"@(\S+[._])([12])(?:\s|$)")
-
-
 _GZIP_MAGIC = b"\x1f\x8b"
-
-
 _ALL_READS = "MAPPING/ALIGNING SUMMARY"
 
 

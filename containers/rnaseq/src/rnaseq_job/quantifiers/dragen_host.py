@@ -22,31 +22,22 @@ from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobErro
 LICENCE_VARIABLE = "DRAGEN_LICENSE"
 """Holds the content of DRAGEN's licence credentials file; AWS Batch injects it from Secrets Manager."""
 
-
 ROOT_VARIABLE = "DRAGEN_ROOT"
 """Another root folder than ``/``, for an installation elsewhere and for tests."""
 
-
 _SHARED_MEMORY = "dev/shm"
-
 
 _OPEN_FILES = 65_535
 """What DRAGEN's own quick start sets; its documentation asks for 720,000."""
 
-
 _OWNER_ONLY = 0o600
-
-
 _TAIL = 2_000
-
 
 _COMMAND_ECHO = "--output-directory"
 """Marks the lines in which DRAGEN repeats its command: names of files must not be read as complaints."""
 
-
 _SHELL_SIGNALS = tuple(128 + number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR2))
 """A temperature alarm ends DRAGEN with SIGUSR2; its launcher passes signals on as a shell does."""
-
 
 _HOST_FAULTS = re.compile(
     r"Received external signal -- aborting dragen"
@@ -58,9 +49,7 @@ _HOST_FAULTS = re.compile(
     re.IGNORECASE,
 )
 
-
 _DISK_FULL = "No space left on device"
-
 
 _LICENCE_FAULTS = re.compile(
     r"licen[cs]e[^\n]*(expired|invalid|denied|fail|not found|not valid|no valid|exceeded|unauthori[sz]ed|unreachable)"

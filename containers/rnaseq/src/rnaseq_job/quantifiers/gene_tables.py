@@ -1,7 +1,5 @@
 """Tables of expression (``Name Length EffectiveLength TPM NumReads``) and of transcripts and their genes."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +8,6 @@ from rnaseq_job.errors import InputRejectedError, ReasonCode
 
 HEADER = "Name\tLength\tEffectiveLength\tTPM\tNumReads"
 """First line of every expression table, DRAGEN's and salmon's."""
-
 
 _SHOWN_NAMES = 5
 

@@ -1,7 +1,5 @@
 """What every engine offers, so that nothing but its own module knows which one runs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol

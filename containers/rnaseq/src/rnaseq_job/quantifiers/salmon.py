@@ -1,7 +1,5 @@
 """salmon: selective alignment to a transcriptome, on any processor."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,10 +21,8 @@ from rnaseq_job.runtime import Ended, run
 PROBE_FRAGMENTS: Final = 100_000
 """Fragments from which strands are told when a library type is declared."""
 
-
 PROBE_BYTES: Final = 1 << 27
 """No more than that is written of them: reads may be 64 KiB long, and disks are small."""
-
 
 _UNMAPPED = "insufficient_assigned_fragments"
 
@@ -240,27 +236,16 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 DETECT: Final = "A"
-
-
 PAIRED_TYPES: Final = ("IU", "ISR", "ISF")
-
-
 SINGLE_TYPES: Final = ("U", "SR", "SF")
-
-
 LIBRARY_TYPES: Final = (DETECT, *PAIRED_TYPES, *SINGLE_TYPES)
-
-
 STRANDEDNESSES: Final = ("auto", "forward", "reverse", "unstranded")
-
 
 STRANDED_SHARE: Final = 0.7
 """From this share of one strand on, a library counts as stranded; the border that salmon's own detection uses."""
 
-
 LOW_COMPATIBLE_RATIO: Final = 0.8
 """Below, a library's type is in doubt: other cDNA (contamination, genomic DNA) or a wrong declaration."""
-
 
 _STRANDS = {"forward": "SF", "reverse": "SR", "unstranded": "U"}
 

@@ -202,21 +202,14 @@ if TYPE_CHECKING:
 _SPOT = re.compile(rb"[^.]+\.[0-9]+\.[12]")
 """``@SRR1.7`` has a spot but no mate: spots 1 and 2 must not pass for mates."""
 
-
 _COORDINATES = re.compile(rb"[^:]+(?::[^:]+){4,}[._][12]")
 """At least instrument, lane, tile, x and y."""
-
 
 _FIELDS: Final = 4
 """So many colons have coordinates, at least."""
 
-
 _COMMENT = re.compile(rb"[^ \t]+[ \t]+([12]):[YN]:")
-
-
 _SPACE, _TAB, _SLASH, _DOT, _UNDERSCORE, _COLON, _ZERO, _ONE, _TWO, _NINE = b" \t/._:0129"
-
-
 _NAME_ENDS = b" \t\n"
 
 

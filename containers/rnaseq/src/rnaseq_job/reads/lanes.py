@@ -1,7 +1,5 @@
 """The list of reads of a sample: DRAGEN's fastq list, of which every cell is checked before anything is fetched."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -11,27 +9,15 @@ from pathlib import Path
 from rnaseq_job.errors import Detail, InputRejectedError, ReasonCode
 
 COLUMNS = ("RGID", "RGSM", "RGLB", "Lane", "Read1File", "Read2File")
-
-
 MAX_LIST_BYTES = 1 << 20
-
-
 MAX_LANES = 512
-
-
 _SAMPLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
-
 
 _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,127}")
 """Read groups and libraries go into the header of a BAM file: no tab, and nothing that reads like an option."""
 
-
 _LANE_NUMBER = re.compile(r"[1-9][0-9]{0,3}")
-
-
 _SRA_RUN = re.compile(r"[SED]RR[0-9]{6,9}(\.sra|\.sralite)?")
-
-
 _SHOWN_CHARACTERS = 60
 
 

@@ -28,17 +28,12 @@ if TYPE_CHECKING:
 LINES: Final = 4
 """Lines of a record: header, bases, plus, qualities."""
 
-
 _WORD: Final = np.dtype("<u8")  # the first of eight bytes is the lowest
-
 
 REACH: Final = 256
 """Bytes of a header that can be compared at once; rarely is one longer."""
 
-
 _FIRST: Final = np.zeros(1, np.int64)  # the first line begins where the text does
-
-
 _NEWLINE, _AT, _PLUS = b"\n@+"
 
 
@@ -196,26 +191,19 @@ def _masks(width: int) -> NDArray[np.uint64]:
 MAX_LINE: Final = 1 << 16
 """Longest header or read in bytes: both engines map short reads, and one endless line must not fill the memory."""
 
-
 MAX_REST: Final = LINES * (MAX_LINE + 1)
 """No record that is still incomplete is longer, unless one of its lines is too long."""
-
 
 PART: Final = 1 << 18
 """Bytes inflated at a time: what a damaged file loses before the damage."""
 
-
 PARTS: Final = 4
 """Parts of a block: enough to spread the cost of a step, few enough for the processor's cache."""
-
 
 _BEGINNING = 1 << 16
 """Bytes that tell texts of one length apart: reads of two lanes differ in their first name."""
 
-
 _GZIP_MAGIC = b"\x1f\x8b"
-
-
 _T = TypeVar("_T")
 
 

@@ -1,7 +1,5 @@
 """SRA objects: reads as NCBI stores them, turned into FASTQ with fasterq-dump."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys
@@ -12,23 +10,11 @@ from rnaseq_job.errors import HostFaultError, InputRejectedError, ReasonCode, di
 from rnaseq_job.runtime import log
 
 PROGRAM = "fasterq-dump"
-
-
 _BUCKET = "sra-pub-run-odp"
-
-
 _ACCESSION = re.compile(r"[SED]RR[0-9]{6,9}")
-
-
 _DISK_FULL = re.compile(r"No space left|storage exhausted|disk-limit exceeded", re.IGNORECASE)
-
-
 _OUT_OF_MEMORY = re.compile(r"out of memory", re.IGNORECASE)
-
-
 _TAIL = 2_000
-
-
 _STEM = "reads"
 
 

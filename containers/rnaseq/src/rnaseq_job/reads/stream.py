@@ -4,8 +4,6 @@ Blocks are proved with whole-array operations, which cost a fiftieth of a loop o
 through record by record, to say where.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +15,6 @@ from rnaseq_job.reads.records import LINES, MAX_LINE, Block, BlockReader, Record
 
 _FIRST_RECORDS: Final = 1_000
 """Records at the start of a file whose letters are looked at: they show what kind of file it is."""
-
 
 _BASES = b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv.-"
 

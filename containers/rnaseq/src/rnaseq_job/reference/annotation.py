@@ -1,7 +1,5 @@
 """GENCODE's ids of pseudo-autosomal copies on chromosome Y: ``ENST…_PAR_Y``, until release 24 ``ENSTR…``."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -10,8 +8,6 @@ from pathlib import Path
 from rnaseq_job.reference.source import examples, invalid, lines_of
 
 _SUFFIX = "_PAR_Y"
-
-
 _OLD = re.compile(r"ENS([TG])R(?=\d{10})")
 
 
@@ -46,10 +42,8 @@ def _attribute(name: str) -> re.Pattern[str]:
 
 _TRANSCRIPT_ID, _GENE_ID = _attribute("transcript_id"), _attribute("gene_id")
 
-
 _GENE_NAME, _SYMBOL = _attribute("gene_name"), _attribute("gene")
 """Ensembl and GENCODE write ``gene_name``, RefSeq ``gene``."""
-
 
 _VERSION = _attribute("transcript_version")
 

@@ -1,7 +1,5 @@
 """Builds a reference: recognise the source, build the engine's index, upload it, and the manifest last."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Exit codes: 0 when the reference is ready; a reason's own code when the source w
 for a fault of the machine; 2 for a job that is described wrongly.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """FASTA files, one sequence in memory at a time: a human chromosome is up to 250 MB, the genome 3 GB."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """DRAGEN's hash table of a genome; the annotation is read anew by every run and so stays a file."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

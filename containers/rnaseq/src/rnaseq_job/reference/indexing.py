@@ -1,7 +1,5 @@
 """What every index builder offers; salmon's and DRAGEN's are in modules of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``<engine>.manifest.json``: written last, so that its presence means that the reference is ready."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ A decoy catches reads that come from unspliced or unannotated sequence and would
 that resembles it most. Sequence-identical transcripts are kept, so that the result has every transcript of the table.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import tempfile

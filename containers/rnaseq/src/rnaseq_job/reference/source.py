@@ -1,7 +1,5 @@
 """How a part of a reference is refused: always REFERENCE_INVALID, always with numbers and a few examples."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
@@ -81,17 +79,9 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
 
 
 _FASTA = re.compile(r".+\.(fa|fasta|fna)(\.gz)?", re.IGNORECASE)
-
-
 _GTF = re.compile(r".+\.gtf(\.gz)?", re.IGNORECASE)
-
-
 _TABLE = re.compile(r"transcripts\.tsv(\.gz)?", re.IGNORECASE)
-
-
 _TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)([._-]|$)", re.IGNORECASE)
-
-
 _HASH_BLOCK = 1 << 20
 
 

@@ -1,7 +1,5 @@
 """Cuts transcripts out of a genome: exons joined in the order in which they are transcribed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Brings a built reference to the machine, with only what one engine needs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from rnaseq_job.errors import InputRejectedError, ReasonCode

@@ -5,8 +5,6 @@ only makes each transcript a gene of its own. A GENCODE FASTA header is cut at i
 ``ENST0001.5`` and the annotation ``transcript_id "ENST0001"; transcript_version "5"`` (Ensembl), the two are one id.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

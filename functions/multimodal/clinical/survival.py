@@ -9,14 +9,10 @@ from typing import Any
 from multimodal.clinical.profile import ProfileSummary
 
 NORMAL_95 = 1.959964
-
-
 MAX_POINTS = 48
-
 
 STEP_DAYS = 30
 """The curve is given on a grid of this many days, or a multiple: its own steps would be single patients' days."""
-
 
 Step = tuple[float, int, float, float]
 """Day, cases at risk just before it, survival and Greenwood's sum just after it."""

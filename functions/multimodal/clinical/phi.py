@@ -1,4 +1,4 @@
-"""What could name or reach a person, in cells that should hold none of it.
+"""PHI detection: find cells that identify a person.
 
 Only cells that the configuration cannot explain are looked at: a declared level, a missing value, a well-formed number
 or date and an id of the right pattern are not suspicious. A clean table therefore costs next to nothing.
@@ -19,10 +19,7 @@ MAX_AGE = 89
 Source: HIPAA Privacy Rule, 45 CFR 164.514(b)(2)(i)(C).
 """
 
-
 _FEW_NAMES, _MANY_DISTINCT = 10, 1_000
-
-
 _MOSTLY = 0.5
 
 
@@ -47,15 +44,9 @@ _EMAIL = re.compile(
     re.IGNORECASE,
 )
 
-
 _AT = re.compile(r"@|\bat\b", re.IGNORECASE)
-
-
 _WEB = re.compile(r"\bhttps?://", re.IGNORECASE)
-
-
 _SSN = re.compile(r"(?<![\d-])\d{3}([ .-])\d{2}\1\d{4}(?![\d-])|\bSSN\b\D{0,5}\d{3}", re.IGNORECASE)
-
 
 _PHONE = re.compile(
     r"(?<![\d.-])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\d.-])"
@@ -64,12 +55,8 @@ _PHONE = re.compile(
     re.IGNORECASE,
 )
 
-
 _PHONE_ALONE = re.compile(r"[+(]?\d[\d ()/+-]{7,24}\d")
-
-
 _PHONE_DIGITS = range(9, 16)
-
 
 _MRN = re.compile(
     r"\bMRN\D{0,10}\d"
@@ -79,7 +66,6 @@ _MRN = re.compile(
     r"|^\d{7,12}$",
     re.IGNORECASE,
 )
-
 
 _ADDRESS = re.compile(
     r"\b\d{1,5}[A-Za-z]? (?:[\w'.]{1,30} ){1,3}"
@@ -93,16 +79,13 @@ _ADDRESS = re.compile(
     r"|^\d{5}-\d{4}$"
 )
 
-
 _BIRTH_DATE = re.compile(r"\b(?:DOB|D\.O\.B\.|born|birth ?date|date of birth)\b\D{0,6}\d", re.IGNORECASE)
-
 
 _AGED = re.compile(
     r"\b(?:age|aged|over)\b\W{0,3}(?:9\d|1[0-2]\d)\b(?![.,/-]?\d|%)"
     r"|(?<![\d.,/-])(?:9\d|1[0-2]\d)(?:[ -]?years?[ -]old\b| ?y/?o\b)",
     re.IGNORECASE,
 )
-
 
 _WITH_DIGITS = (
     (3, Kind.SSN, _SSN),
@@ -148,7 +131,7 @@ class IdentifierGate:
 
     def __init__(self) -> None:
         self._found: dict[str, Counter[str]] = {}
-        self._looked_at: Counter[str] = Counter()
+        self._scanned: Counter[str] = Counter()
         self._shapes: Counter[str] = Counter()
         self._distinct: dict[str, set[int]] = {}
 
@@ -161,12 +144,12 @@ class IdentifierGate:
         """Count suspicious cells of a column."""
         self._found.setdefault(column, Counter())[kind] += times
 
-    def pass_by(self, column: str, times: int) -> None:
-        """Count cells of a column that could hold anything: the whole of which names would be a part."""
-        self._looked_at[column] += times
+    def count_scanned(self, column: str, times: int) -> None:
+        """Count cells of a column that may hold any text: names are reported as a share of them."""
+        self._scanned[column] += times
 
-    def look(self, column: str, cell: str, times: int) -> None:
-        """Look at a cell that could not be explained and has no kind of its own: many different titles are names."""
+    def scan(self, column: str, cell: str, times: int) -> None:
+        """Scan a cell that the configuration does not explain: many different name-like ones are names."""
         if has_shape_of_name(cell):
             self._shapes[column] += times
             distinct = self._distinct.setdefault(column, set())
@@ -179,12 +162,12 @@ class IdentifierGate:
         Raises
         ------
         BadInputError
-            ``IDENTIFIERS_FOUND``, with columns, kinds and counts.
+            `IDENTIFIERS_FOUND`, with columns, kinds and counts.
         """
         for column, distinct in self._distinct.items():
             shapes = self._shapes[column]
             different = len(distinct) >= _MANY_DISTINCT or len(distinct) > shapes * _MOSTLY
-            if len(distinct) >= _FEW_NAMES and different and shapes > self._looked_at[column] * _MOSTLY:
+            if len(distinct) >= _FEW_NAMES and different and shapes > self._scanned[column] * _MOSTLY:
                 self.count(column, Kind.NAME, shapes)
         if self._found:
             raise BadInputError(Reason.IDENTIFIERS_FOUND, _message(self._found), {"columns": _counts(self._found)})
@@ -197,6 +180,6 @@ def _counts(found: Mapping[str, Counter[str]]) -> dict[str, dict[str, int]]:
 def _message(found: Mapping[str, Counter[str]]) -> str:
     parts = [f"{column!r} ({', '.join(f'{n} × {k}' for k, n in kinds.items())})" for column, kinds in found.items()]
     return (
-        f"cells that could name or reach a person: {'; '.join(parts)}. Nothing was taken; delete this upload, remove "
-        "them from the table and upload it again"
+        f"cells that look like protected health information (PHI): {'; '.join(parts)}. Nothing was "
+        "taken; delete this upload, remove them from the table and upload it again"
     )

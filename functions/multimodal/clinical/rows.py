@@ -1,0 +1,322 @@
+"""Match the header, turn rows into batches of columns, and apply the row filters."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from multimodal.clinical.cells import Fault, Memo, RowCode, is_formula
+from multimodal.clinical.config import ClinicalConfig, Condition
+from multimodal.clinical.phi import IdentifierGate, kind_of
+from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.tables.table import RowProblem
+
+MAX_COLUMNS = 2_000
+_SHOWN, _NAME_LENGTH = 10, 60
+
+
+def known_names(config: ClinicalConfig) -> dict[str, str]:
+    """Return every name that a column may have in a header, with the name that the configuration gives it."""
+    described = (config.id, *config.columns)
+    return {name: column.source for column in described for name in (column.source, *column.aliases)}
+
+
+def match_header(header: Sequence[str], config: ClinicalConfig) -> dict[str, int]:
+    """Return the position of every configured column; their order in the file does not matter.
+
+    Raises
+    ------
+    BadInputError
+        `HEADER_NOT_RECOGNISED`, `COLUMNS_NOT_DECLARED`, `COLUMNS_DUPLICATED` or `COLUMNS_MISSING`. The message
+        names columns, and none that looks like personal data.
+    """
+    names = known_names(config)
+    if not any(name in names for name in header):
+        raise BadInputError(Reason.HEADER_NOT_RECOGNISED, _NOT_RECOGNISED)
+    found: dict[str, int] = {}
+    twice = [name for name in dict.fromkeys(header) if header.count(name) > 1 and name]
+    for position, name in enumerate(header):
+        source = names.get(name)
+        if source in found:
+            twice.append(name)
+        elif source is not None:
+            found[source] = position
+    missing = [column.source for column in (config.id, *config.columns) if column.source not in found]
+    _refuse(_undeclared(header, names), twice, missing)
+    return found
+
+
+_NOT_RECOGNISED = (
+    "the first row has none of the columns that the dataset's file describes: the table must be of this dataset and "
+    "begin with its header, with commas, semicolons or tabs between the columns"
+)
+
+
+def _undeclared(header: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    return [_printable(position, name) for position, name in enumerate(header, 1) if name not in names]
+
+
+def _printable(position: int, name: str) -> str:
+    if not name:
+        return f"column {position} (without a name)"
+    if kind_of(name) is not None:
+        return f"column {position} (its name looks like personal data)"
+    return repr(name if len(name) <= _NAME_LENGTH else name[:_NAME_LENGTH] + "…")
+
+
+def _refuse(undeclared: Sequence[str], twice: Sequence[str], missing: Sequence[str]) -> None:
+    lacking = f"; and these are missing: {_listed(list(map(repr, missing)))}" if missing else ""
+    if undeclared:
+        message = (
+            f"columns that the dataset's file does not describe: {_listed(undeclared)}{lacking}. They might name a "
+            "person, so nothing was taken. Describe them (kind: drop, with a reason, if nothing is made of them), list "
+            "new names under aliases, or remove them from the table"
+        )
+        raise BadInputError(Reason.COLUMNS_NOT_DECLARED, message, {"columns": list(undeclared[:_SHOWN])})
+    if twice:
+        message = f"columns that are there more than once: {_listed([repr(n) for n in dict.fromkeys(twice)])}; keep one"
+        raise BadInputError(Reason.COLUMNS_DUPLICATED, message)
+    if missing:
+        message = (
+            f"columns that are missing: {_listed(list(map(repr, missing)))}; export the table with all its columns"
+        )
+        raise BadInputError(Reason.COLUMNS_MISSING, message, {"columns": list(missing[:_SHOWN])})
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+Numbers = list[float | None]
+
+
+@dataclass
+class Batch:
+    """Rows by columns; all sequences have one element per row.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        Number of each row in the file.
+    raw : mapping
+        Source column → cells as they are written.
+    case_ids : sequence of str
+        Ids without surrounding blanks; empty where there is none that may be shown.
+
+    Attributes
+    ----------
+    cells : dict
+        Source column → cells without blanks; None is missing.
+    values : dict
+        Source column → what the cells say in numbers: numbers, days, levels of ordinal columns, flags.
+    rejected : dict
+        Index → problems that cost the row.
+    dropped : dict
+        Index → index of the row filter that leaves it out.
+    unlabelled : set of int
+        Indices of rows whose label is held back already.
+    remarks : list
+        Index and problem, of those that cost less than the row.
+    """
+
+    rows: Sequence[int]
+    raw: Mapping[str, Sequence[str]]
+    case_ids: Sequence[str]
+    cells: dict[str, list[str | None]] = field(default_factory=dict)
+    values: dict[str, Numbers] = field(default_factory=dict)
+    rejected: dict[int, list[RowProblem]] = field(default_factory=dict)
+    dropped: dict[int, int] = field(default_factory=dict)
+    unlabelled: set[int] = field(default_factory=set)
+    remarks: list[tuple[int, RowProblem]] = field(default_factory=list)
+
+    def note(self, index: int, column: str, fault: Fault) -> None:
+        """Note what is wrong with a row."""
+        if fault.code is None:
+            return
+        case = self.case_ids[index] or None
+        problem = RowProblem(self.rows[index], case, column, fault.code.value, fault.message, fault.scope)
+        if fault.scope == "row":
+            self.rejected.setdefault(index, []).append(problem)
+            return
+        if fault.scope == "label":
+            self.unlabelled.add(index)
+        self.remarks.append((index, problem))
+
+    def note_faults(
+        self,
+        column: str,
+        cells: Sequence[str | None],
+        faults: Mapping[str | None, Fault],
+        ignored: Sequence[bool] | None,
+    ) -> None:
+        """Note the cells of a column that have a fault, but for the rows that are ignored."""
+        if not faults or faults.keys().isdisjoint(cells):
+            return
+        for index, cell in enumerate(cells):
+            fault = faults.get(cell)
+            if fault is not None and not (ignored and ignored[index]):
+                self.note(index, column, fault)
+
+    @property
+    def kept(self) -> list[bool] | None:
+        """Whether each row is taken (neither rejected nor left out); None when all are."""
+        rejected, dropped = self.rejected, self.dropped
+        if not rejected and not dropped:
+            return None
+        return [index not in rejected and index not in dropped for index in range(len(self.rows))]
+
+
+def count_suspicious(
+    gate: IdentifierGate, column: str, cells: Sequence[str | None], faults: Mapping[str | None, Fault]
+) -> None:
+    """Tell the gate of a column's cells that the configuration does not explain."""
+    if not faults or faults.keys().isdisjoint(cells):
+        return
+    for cell, times in Counter(cells).items():
+        fault = faults.get(cell)
+        if fault is None or cell is None:
+            continue
+        if fault.code is not None:
+            gate.count_scanned(column, times)
+        if fault.kind is not None:
+            gate.count(column, fault.kind, times)
+        else:
+            gate.scan(column, cell, times)
+
+
+class Conditions:
+    """Answers, for each row of a batch, whether a condition holds; each distinct cell is compared once."""
+
+    def __init__(self) -> None:
+        self._memos: dict[tuple[str, ...], Memo[bool]] = {}
+
+    def holds(self, condition: Condition, batch: Batch) -> list[bool] | None:
+        """Return whether the condition holds for each row; None when it holds for none."""
+        key = (condition.column, *condition.values)
+        memo = self._memos.get(key)
+        if memo is None:
+            values = frozenset(condition.values)
+            memo = self._memos[key] = Memo(lambda raw: (raw.strip() in values, None))
+        memo.shrink()
+        held = [bool(h) for h in map(memo.__getitem__, batch.raw[condition.column])]
+        return held if True in held else None
+
+
+_NO_IDS = ("Doe, Jane", "Jane Doe", "DOE^JANE", "Doe", "jane.doe@example.org", "123-45-6789", "555-123-4567")
+"""What no pattern of an id should take; one that does explains nothing, and its ids are looked at."""
+
+
+class RowsByColumn:
+    """Turns rows into columns; rows of another length and empty ones do not get that far.
+
+    Parameters
+    ----------
+    config : ClinicalConfig
+    positions : mapping
+        Source column → its position in the file.
+    gate : IdentifierGate
+        Looks at ids that are not of the right form.
+    """
+
+    def __init__(self, config: ClinicalConfig, positions: Mapping[str, int], gate: IdentifierGate) -> None:
+        self._id, self._positions, self._gate = config.id, positions, gate
+        self._pattern = re.compile(config.id.pattern, re.ASCII)
+        self._takes_names = any(map(self._pattern.fullmatch, _NO_IDS))
+
+    def batch(self, first: int, rows: Sequence[Sequence[str]]) -> tuple[Batch, list[RowProblem]]:
+        """Return the rows that have a cell for each column of the header, and what is wrong with the others."""
+        width, wrong = len(self._positions), list[RowProblem]()
+        numbers: Sequence[int] = range(first, first + len(rows))
+        if set(map(len, rows)) != {width} or not all(map(any, rows)):
+            pairs = [(n, row) for n, row in zip(numbers, rows, strict=True) if any(row)]
+            wrong = [_wrong_field_count(n, len(row), width) for n, row in pairs if len(row) != width]
+            whole = [(n, row) for n, row in pairs if len(row) == width]
+            numbers, rows = [n for n, _ in whole], [row for _, row in whole]
+        columns: Sequence[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * width
+        raw = {source: columns[position] for source, position in self._positions.items()}
+        return self._identified(numbers, raw), wrong
+
+    def _identified(self, numbers: Sequence[int], raw: Mapping[str, Sequence[str]]) -> Batch:
+        source = self._id.source
+        ids = [cell.strip() for cell in raw[source]]
+        fits = list(map(self._pattern.fullmatch, ids))
+        if self._takes_names:
+            self._scan_ids(case for case, fit in zip(ids, fits, strict=True) if fit)
+        if None not in fits:
+            return Batch(numbers, raw, ids)
+        batch = Batch(numbers, raw, [case if fit else "" for case, fit in zip(ids, fits, strict=True)])
+        for index, (case, fit) in enumerate(zip(ids, fits, strict=True)):
+            if fit is None:
+                batch.note(index, source, self._wrong(case))
+        return batch
+
+    def _scan_ids(self, ids: Iterable[str]) -> None:
+        """Look at ids whose pattern says so little that a name would fit it."""
+        for case in ids:
+            kind = kind_of(case)
+            self._gate.count_scanned(self._id.source, 1)
+            if kind is not None and not case.isdigit():
+                self._gate.count(self._id.source, kind, 1)
+            elif kind is None:
+                self._gate.scan(self._id.source, case, 1)
+
+    def _wrong(self, case: str) -> Fault:
+        if not case:
+            return Fault(RowCode.ID_MISSING, "the row has no id, so nobody knows whose it is; complete it")
+        if is_formula(case):
+            return Fault(RowCode.FORMULA_CELL, "the id is a formula; paste its value in its place and export again")
+        kind = kind_of(case)
+        self._gate.count_scanned(self._id.source, 1)
+        if kind is None:
+            self._gate.scan(self._id.source, case, 1)
+        else:
+            self._gate.count(self._id.source, kind, 1)
+        message = f"the id is not of the form {self._id.pattern}; correct it, or the pattern in the dataset's file"
+        return Fault(RowCode.ID_INVALID, message)
+
+
+def _wrong_field_count(number: int, found: int, width: int) -> RowProblem:
+    message = (
+        f"the row has {found} cells and the header {width}: a delimiter stands in a cell without quotes, or a line "
+        "break is missing or too many; fix it"
+    )
+    return RowProblem(number, None, "", RowCode.ROW_LENGTH.value, message)
+
+
+class RowFilters:
+    """Row filters of a configuration; the first one that fits a row counts."""
+
+    def __init__(self, config: ClinicalConfig, conditions: Conditions) -> None:
+        self._id, self._filters, self._conditions = config.id.source, config.rows, conditions
+        self._patterns = [re.compile(f.drop_ids, re.ASCII) if f.drop_ids else None for f in config.rows]
+
+    def apply(self, batch: Batch) -> None:
+        """Note in the batch which rows are left out."""
+        for number in range(len(self._filters)):
+            for index in self._matching(batch, number):
+                batch.dropped.setdefault(index, number)
+
+    def _matching(self, batch: Batch, number: int) -> Iterator[int]:
+        condition, pattern = self._filters[number].drop_when, self._patterns[number]
+        if pattern is not None:
+            match = pattern.match
+            return (index for index, cell in enumerate(batch.raw[self._id]) if match(cell.strip()))
+        held = self._conditions.holds(condition, batch) if condition else None
+        return (index for index, holds in enumerate(held or ()) if holds)
+
+    def problems(self, batch: Batch) -> list[RowProblem]:
+        """Return what is wrong with the rows, in their order; of a row that is left out nothing else is told."""
+        found = [(index, self._left_out(batch, index)) for index in batch.dropped]
+        for index, problems in batch.rejected.items():
+            if index not in batch.dropped:
+                found.extend((index, problem) for problem in problems)
+        taken = ((i, p) for i, p in batch.remarks if i not in batch.rejected and i not in batch.dropped)
+        return [problem for _, problem in sorted([*found, *taken], key=lambda pair: pair[0])]
+
+    def _left_out(self, batch: Batch, index: int) -> RowProblem:
+        row_filter = self._filters[batch.dropped[index]]
+        column = row_filter.drop_when.column if row_filter.drop_when else self._id
+        message = f"left out by the dataset's file: {row_filter.reason}"
+        case = batch.case_ids[index] or None
+        return RowProblem(batch.rows[index], case, column, RowCode.DROPPED_BY_FILTER.value, message, "dropped")
