@@ -113,7 +113,7 @@ def rna_specs(cases: Sequence[str], seed: int = 7) -> list[RnaSpec]:
 
 
 def write_case(folder: Path, genome: Genome, spec: RnaSpec, *, truncated: bool = False) -> RnaTruth:
-    """Write the reads of one case to `<folder>/<case>/`; `truncated` cuts the last file, as an interrupted copy does."""
+    """Write the reads of one case to `<folder>/<case>/`; `truncated` cuts the last file as an interrupted copy does."""
     random = np.random.default_rng([spec.seed, 2])
     shares = random.lognormal(0.0, 1.2, len(genome.transcripts))
     tpm = shares / shares.sum() * 1e6
