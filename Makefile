@@ -27,7 +27,7 @@ PROGRESS := awk -f requirements/progress.awk -v file=
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz e2e bench smoke dataset build deploy ready-to-deploy images contracts lock docs clean
+.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz e2e bench smoke dataset build deploy ready-to-deploy images contracts reference lock docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 20
@@ -160,6 +160,9 @@ images: ## build the jobs' images; IMAGES="radiomics salmon dragen" picks; RADIO
 
 contracts: setup ## write what the radiomics parameter files promise to the functions
 	@PYTHONPATH=functions:containers/radiomics/src:. $(PY) -m local.contracts
+
+reference: setup ## write the tables of reason codes into the documents
+	@$(PY) -m local.reference
 
 lock: setup ## pin the requirements anew (needs uv)
 	@$(PY) $(PIP) install uv

@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from benchmarks.errors import BenchmarkError
 
 SAMPLE_SECONDS = 0.02
 
-_PROC = Path("/proc")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _MAXRSS_UNIT = 1024
 
 
@@ -110,29 +110,16 @@ class _Sampler:
 
 def tree(root: int) -> list[int]:
     """List a process and its descendants."""
-    found, waiting = [], [root]
-    while waiting:
-        pid = waiting.pop()
-        found.append(pid)
-        waiting += _children(pid)
-    return found
+    with suppress(psutil.NoSuchProcess):
+        return [root, *(child.pid for child in psutil.Process(root).children(recursive=True))]
+    return [root]
 
 
 def resident_bytes(pid: int) -> int:
     """Resident memory of a process; 0 when it has ended."""
-    with suppress(OSError, IndexError, ValueError):
-        return int((_PROC / str(pid) / "statm").read_text().split()[1]) * _PAGE_BYTES
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return psutil.Process(pid).memory_info().rss
     return 0
-
-
-def _children(pid: int) -> list[int]:
-    """Direct children, whichever thread started them."""
-    children: list[int] = []
-    with suppress(OSError):
-        for thread in (_PROC / str(pid) / "task").iterdir():
-            with suppress(OSError):
-                children += map(int, (thread / "children").read_text().split())
-    return children
 
 
 def _tail(log: Path, lines: int = 15) -> str:

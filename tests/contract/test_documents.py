@@ -9,11 +9,12 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from local.contracts import CONTRACTS, MODELS, PARAMS, contract_of, schema_of
+from local.reference import PAGE, differences, read_catalogue, render
 from multimodal.clinical.report import build_refusal_report
 from multimodal.features.group import parse_document
 from multimodal.genomics.records import RunDocument
 from multimodal.imaging.documents import FeaturesDocument
-from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.ledger.errors import BadInputError
 from tests.unit.functions.clinical_tables import config, profiled
 from tests.unit.functions.test_clinical_report import COLUMNS, MORE, UPLOAD, report_of, rows_of
 from tests.unit.functions.world import World, features_document, rejection_document, run_document, slices
@@ -91,12 +92,13 @@ def test_functions_refuse_a_run_that_the_schema_refuses(part: str, name: str, va
         RunDocument.parse(json.dumps(document))
 
 
-def test_every_reason_code_is_documented() -> None:
-    from radiomics_job.errors import ReasonCode
+def test_every_reason_code_is_explained_and_nothing_else() -> None:
+    assert differences(read_catalogue()) == {}, "explain them in docs/reference/reason-codes.yaml, then: make reference"
 
-    text = (ROOT / "docs" / "reference" / "reason-codes.md").read_text()
-    undocumented = [code.value for code in (*Reason, *ReasonCode) if f"`{code.value}`" not in text]
-    assert undocumented == [], "explain them in docs/reference/reason-codes.md"
+
+def test_the_page_of_reason_codes_is_made_of_the_code() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert render(page, read_catalogue()) == page, "make reference"
 
 
 @pytest.mark.parametrize("cases", [0, 5, 120])

@@ -10,7 +10,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from multimodal.aws.errors import code_of, translated
-from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import OpenObject, StoredObject
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
@@ -62,7 +62,10 @@ class S3Objects:
                     return None
                 raise
             if answer["ContentLength"] > MAX_DOCUMENT_BYTES:
-                raise BadInputError("DOCUMENT_TOO_LARGE", f"a document is larger than {MAX_DOCUMENT_BYTES} bytes")
+                raise BadInputError(
+                    Reason.DOCUMENT_TOO_LARGE,
+                    f"{key.rpartition('/')[2]} has more than {MAX_DOCUMENT_BYTES // 1024**2} MiB; replace it",
+                )
             body = answer["Body"].read()
         return body.decode("utf-8-sig", errors="replace")
 

@@ -69,8 +69,8 @@ FEW = 5
 
 DAYS_OF_YEAR = 365.25
 
-BETWEEN = 11
-"""Half of the space between two rows' plots."""
+REACH = 400
+"""How far guide lines reach beyond a plot; its cell cuts them off, however high its row is."""
 
 
 def _percent(share: float) -> str:
@@ -192,13 +192,13 @@ def intervals(scale: Scale, marks: Sequence[Mark], label: str) -> Markup:
 
 
 def _grid(scale: Scale, height: float) -> Iterator[Markup]:
-    """Yield zone and lines, long enough to meet those of the rows above and below."""
+    """Yield zone and lines, which meet those of the rows above and below."""
     if scale.zone is not None:
         start = (scale.zone - scale.low) / (scale.high - scale.low)
         width = _percent(1 - start)
-        yield tag("rect", class_="zone", x=_percent(start), width=width, y=-BETWEEN, height=height + 2 * BETWEEN)
+        yield tag("rect", class_="zone", x=_percent(start), width=width, y=-REACH, height=height + 2 * REACH)
     for line in scale.lines:
-        yield _line("grid", scale.place(line), -BETWEEN, height + BETWEEN)
+        yield _line("grid", scale.place(line), -REACH, height + REACH)
 
 
 def psi_bar(psi: float, by_chance: float, tone: str) -> Markup:

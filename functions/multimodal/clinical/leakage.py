@@ -10,7 +10,7 @@ from typing import Any
 from multimodal.clinical.cohorts import OTHER
 from multimodal.clinical.config import LATE_TIMEPOINTS, ClinicalConfig, Column
 from multimodal.clinical.profile import ProfileSummary, Sample
-from multimodal.clinical.tallies import quantile
+from multimodal.clinical.tallies import deciles
 
 FOLDS = 5
 
@@ -246,7 +246,7 @@ def _intervals(values: Sequence[float | None]) -> list[int | None]:
     """Return for each number which tenth of all it is in; few different numbers are told apart as they are."""
     ordered = sorted(value for value in values if value is not None)
     distinct = sorted(set(ordered))
-    ends = distinct if len(distinct) <= TENTHS else sorted({quantile(ordered, n / TENTHS) for n in range(1, TENTHS)})
+    ends = distinct if len(distinct) <= TENTHS else deciles(ordered)
     return [None if value is None else bisect_left(ends, value) for value in values]
 
 

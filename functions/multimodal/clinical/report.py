@@ -59,6 +59,12 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 """What a problem may cost, the most first."""
 
 FIRST_ROWS = 5
+MOST_MESSAGES, OTHER_MESSAGES = 20, "other messages; see rejected.csv"
+"""Different messages of one column and code that are told apart."""
+
+Finding = tuple[Scope, str, str, str]
+"""Scope, code, column and message."""
+
 MOST_NAMES, LONGEST_NAME = 50, 300
 
 
@@ -82,42 +88,44 @@ class Upload:
 
 
 class ProblemTally:
-    """Problems by scope, code and column: how many, the first few row numbers, and the first message."""
+    """Problems by scope, code, column and message: how many, and the first few row numbers."""
 
     def __init__(self) -> None:
-        self.counts: Counter[tuple[Scope, str, str]] = Counter()
-        self.rows: dict[tuple[Scope, str, str], list[int]] = {}
-        self.messages: dict[tuple[Scope, str, str], str] = {}
+        self.rows: dict[Finding, list[int]] = {}
+        self.counts: Counter[Finding] = Counter()
+        self._messages: Counter[tuple[Scope, str, str]] = Counter()
 
     def add(self, problem: RowProblem) -> None:
-        """Count a problem."""
-        key = (problem.scope, problem.code, problem.column)
-        self.counts[key] += 1
-        rows = self.rows.setdefault(key, [])
-        if len(rows) < FIRST_ROWS:
-            rows.append(problem.row)
-        self.messages.setdefault(key, problem.message)
+        """Count a problem; of a column with very many different messages the last ones are not told apart."""
+        place = (problem.scope, problem.code, problem.column)
+        finding = (*place, problem.message)
+        if finding not in self.rows and self._messages[place] >= MOST_MESSAGES:
+            finding = (*place, OTHER_MESSAGES)
+        if finding not in self.rows:
+            self.rows[finding] = []
+            self._messages[place] += 1
+        self.counts[finding] += 1
+        if len(self.rows[finding]) < FIRST_ROWS:
+            self.rows[finding].append(problem.row)
 
     def by_code(self, scope: str) -> dict[str, int]:
         """Return how many problems of a scope each code has."""
         total: Counter[str] = Counter()
-        for (of, code, _), n in self.counts.items():
+        for (of, code, *_), n in self.counts.items():
             total[code] += n if of == scope else 0
         return {code: n for code, n in sorted(total.items()) if n}
 
     def document(self) -> list[dict[str, Any]]:
         """Return the problems as JSON, the costliest scope first, the most frequent of each first."""
-        order = sorted(self.counts.items(), key=lambda item: (SCOPES.index(item[0][0]), -item[1], item[0]))
+        order = sorted(self.counts, key=lambda finding: (SCOPES.index(finding[0]), -self.counts[finding], finding))
+        names = ("scope", "code", "column", "message")
         return [
             {
-                "scope": scope,
-                "code": code,
-                "column": column,
-                "count": n,
-                "first_rows": self.rows[scope, code, column],
-                "message": self.messages[scope, code, column],
+                **dict(zip(names, finding, strict=True)),
+                "count": self.counts[finding],
+                "first_rows": self.rows[finding],
             }
-            for (scope, code, column), n in order
+            for finding in order
         ]
 
 

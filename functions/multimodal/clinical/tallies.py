@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import floor, log10
 from operator import itemgetter
+from statistics import quantiles
 from typing import Any, Protocol
 
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+QUANTILES = (5, 25, 50, 75, 95)
 
 MAX_BARS = 20
 """Bars of a histogram; of small tables fewer, twice the cube root of the numbers (the rule of Rice)."""
@@ -41,19 +42,22 @@ class NumberShape:
     def document(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {
-            "quantiles": {f"p{100 * q:g}": value for q, value in zip(QUANTILES, self.quantiles, strict=True)},
+            "quantiles": {f"p{q}": value for q, value in zip(QUANTILES, self.quantiles, strict=True)},
             "tenths": list(self.tenths),
             "shares": list(self.shares),
             "histogram": {"edges": list(self.edges), "counts": list(self.counts)},
         }
 
 
-def quantile(ordered: Sequence[float], q: float) -> float:
-    """Return a quantile of sorted numbers by linear interpolation (type 7 of Hyndman and Fan, 1996)."""
-    position = q * (len(ordered) - 1)
-    below = floor(position)
-    above = min(below + 1, len(ordered) - 1)
-    return round(ordered[below] + (ordered[above] - ordered[below]) * (position - below), 6)
+def percentiles(values: Sequence[float]) -> list[float]:
+    """Return the 1st to the 99th percentile by linear interpolation (type 7 of Hyndman and Fan, 1996)."""
+    at_least_two = values if len(values) > 1 else [*values, *values]
+    return [round(value, 6) for value in quantiles(at_least_two, n=100, method="inclusive")]
+
+
+def deciles(values: Sequence[float]) -> list[float]:
+    """Return the distinct deciles."""
+    return sorted(set(percentiles(values)[9::10]))
 
 
 def bin_counts(values: Sequence[float], tenths: Sequence[float]) -> tuple[int, ...]:
@@ -67,14 +71,13 @@ def bin_counts(values: Sequence[float], tenths: Sequence[float]) -> tuple[int, .
 def shape_of(values: Sequence[float]) -> NumberShape:
     """Return the shape of some numbers, at least one."""
     ordered = sorted(values)
-    tenths = tuple(sorted({quantile(ordered, tenth / 10) for tenth in range(1, 10)}))
+    at, tenths = percentiles(ordered), tuple(deciles(ordered))
     bars = min(MAX_BARS, max(4, round(2 * len(ordered) ** (1 / 3))))
-    edges = _edges(quantile(ordered, 0.01), quantile(ordered, 0.99), bars)
+    edges = _edges(at[0], at[-1], bars)
     counts = [0] * (len(edges) - 1)
     for value in ordered:
         counts[min(max(bisect_right(edges, value) - 1, 0), len(counts) - 1)] += 1
-    quantiles = tuple(quantile(ordered, q) for q in QUANTILES)
-    return NumberShape(quantiles, tenths, bin_counts(ordered, tenths), edges, tuple(counts))
+    return NumberShape(tuple(at[q - 1] for q in QUANTILES), tenths, bin_counts(ordered, tenths), edges, tuple(counts))
 
 
 def _edges(low: float, high: float, bars: int) -> tuple[float, ...]:

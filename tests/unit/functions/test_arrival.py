@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.listing import MAX_OBJECTS
 from multimodal.ledger.unit import Status, Unit
 from multimodal.ledger.upload_key import KeyKind
@@ -146,6 +147,18 @@ def test_marker_that_declares_nothing_is_quarantined(world: World, body: bytes) 
     world.upload(f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json", body=body)
     world.tick()
     assert world.item().reason_code == "MARKER_INVALID"
+
+
+def test_a_marker_that_is_too_large_to_be_read_is_quarantined(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.upload(*slices(1), f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json")
+
+    def refuse(_key: str) -> str:
+        raise BadInputError(Reason.DOCUMENT_TOO_LARGE, "_COMPLETE.json has more than 64 MiB; replace it")
+
+    monkeypatch.setattr(world.raw, "read_text", refuse)
+    world.tick()
+    assert (world.item().status, world.item().reason_code) == (Status.QUARANTINED, "DOCUMENT_TOO_LARGE")
+    assert "EvaluationsFailed" not in world.metrics.values
 
 
 def test_folder_and_zip_of_one_study_are_quarantined(world: World) -> None:

@@ -13,7 +13,7 @@ from multimodal.clinical import profile as profile_module
 from multimodal.clinical.cohorts import selection_section
 from multimodal.clinical.profile import Profile
 from multimodal.clinical.survival import kaplan_meier, labels_section, median_of
-from multimodal.clinical.tallies import BottomSample, case_hash, quantile, shape_of
+from multimodal.clinical.tallies import BottomSample, case_hash, percentiles, shape_of
 from tests.unit.functions.clinical_tables import (
     Row,
     batch,
@@ -128,7 +128,7 @@ def test_an_empty_table_has_a_profile() -> None:
 
 
 def test_quantiles_interpolate_and_histograms_hold_every_value() -> None:
-    assert quantile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.5
+    assert percentiles([1.0, 2.0, 3.0, 4.0])[49] == 2.5
     shape = shape_of([float(i) for i in range(101)] + [1e6])
     assert sum(shape.counts) == 102
     assert len(shape.counts) <= 22

@@ -6,7 +6,15 @@ from typing import Any, get_args
 
 import pytest
 
-from multimodal.clinical.report import Counts, ProblemTally, Upload, build_refusal_report, build_report
+from multimodal.clinical.report import (
+    MOST_MESSAGES,
+    OTHER_MESSAGES,
+    Counts,
+    ProblemTally,
+    Upload,
+    build_refusal_report,
+    build_report,
+)
 from multimodal.clinical.report_html import render_html
 from multimodal.tables.table import RowProblem, Scope
 from tests.unit.functions.clinical_tables import batch, config, date, flag, number, one_hot, profiled
@@ -98,6 +106,26 @@ def test_problems_are_counted_with_their_first_rows() -> None:
     assert first["first_rows"] == [2, 3, 4, 5, 6]
     assert (second["scope"], second["count"]) == ("label", 1)
     assert report_of()["labels"]["held"] == {"DATES_CONTRADICT": 1}
+
+
+def test_a_row_is_listed_with_its_own_message() -> None:
+    tally = ProblemTally()
+    for row, message in ((45, "the row has 3 cells"), (172, "the row has 9 cells"), (200, "the row has 3 cells")):
+        tally.add(RowProblem(row, None, "", "ROW_LENGTH", message))
+    assert [(p["first_rows"], p["message"]) for p in tally.document()] == [
+        ([45, 200], "the row has 3 cells"),
+        ([172], "the row has 9 cells"),
+    ]
+    assert tally.by_code("row") == {"ROW_LENGTH": 3}
+
+
+def test_very_many_different_messages_are_counted_together() -> None:
+    tally = ProblemTally()
+    for row in range(1_000):
+        tally.add(RowProblem(row, None, "", "ROW_LENGTH", f"the row has {row} cells"))
+    assert len(tally.document()) == MOST_MESSAGES + 1
+    assert tally.document()[0]["message"] == OTHER_MESSAGES
+    assert sum(problem["count"] for problem in tally.document()) == 1_000
 
 
 def test_problems_are_listed_by_what_they_cost() -> None:
