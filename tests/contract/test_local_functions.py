@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.local_cloud import ACCOUNT, Account, account_fixture, allow, wait_for
+from tests.contract.local_cloud import ACCOUNT, Account, account_fixture, allow, wait_for, wait_until
 
 account = account_fixture(extra_env={"HOST_SECRET": "leaked"})
 
@@ -120,11 +120,11 @@ def test_a_failed_execution_is_counted_and_raises_its_alarm(account: Account) ->
     definition = {"StartAt": "Fail", "States": {"Fail": {"Type": "Fail", "Error": "RunIncomplete"}}}
     assert account.run(definition, role, "fails")["error"] == "RunIncomplete"
 
-    def _alarmed() -> bool | None:
+    def _is_alarmed() -> bool:
         [alarm] = account.client("cloudwatch").describe_alarms(AlarmNames=["failed"])["MetricAlarms"]
-        return True if alarm["StateValue"] == "ALARM" else None
+        return bool(alarm["StateValue"] == "ALARM")
 
-    assert wait_for(_alarmed)
+    wait_until(_is_alarmed)
 
 
 def test_a_queue_delivers_batches_above_ten(account: Account, role: str) -> None:
@@ -145,36 +145,27 @@ def test_a_queue_delivers_batches_above_ten(account: Account, role: str) -> None
         return sizes if sum(sizes) == 60 else None
 
     account_logs = account.client("logs")
-    wait_for(lambda: account_logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/counts")["logGroups"] or None)
+    wait_until(lambda: account_logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/counts")["logGroups"])
     assert max(wait_for(_batches)) > 10
 
 
 def test_reserved_concurrency_of_a_template_is_kept(account: Account, role: str) -> None:
-    template = {
-        "Resources": {
-            "Sweep": {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "FunctionName": "reserved",
-                    "Runtime": "python3.11",
-                    "Handler": "index.handler",
-                    "Role": role,
-                    "Code": {"ZipFile": "def handler(event, context): return 1"},
-                    "ReservedConcurrentExecutions": 1,
-                },
-            }
-        }
+    properties: dict[str, Any] = {
+        "FunctionName": "reserved",
+        "Runtime": "python3.11",
+        "Handler": "index.handler",
+        "Role": role,
+        "Code": {"ZipFile": "def handler(event, context): return 1"},
     }
+    template = {"Resources": {"Sweep": {"Type": "AWS::Lambda::Function", "Properties": properties}}}
     cloudformation = account.client("cloudformation")
-    cloudformation.create_stack(StackName="reserved", TemplateBody=json.dumps(template))
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="reserved", WaiterConfig={"Delay": 1})
-    kept = account.client("lambda").get_function_concurrency(FunctionName="reserved")
-    assert kept["ReservedConcurrentExecutions"] == 1
-    template["Resources"]["Sweep"]["Properties"]["ReservedConcurrentExecutions"] = 2  # type: ignore[index]
-    cloudformation.update_stack(StackName="reserved", TemplateBody=json.dumps(template))
-    cloudformation.get_waiter("stack_update_complete").wait(StackName="reserved", WaiterConfig={"Delay": 1})
-    kept = account.client("lambda").get_function_concurrency(FunctionName="reserved")
-    assert kept["ReservedConcurrentExecutions"] == 2
+    for number, verb in enumerate(("create", "update"), start=1):
+        properties["ReservedConcurrentExecutions"] = number
+        getattr(cloudformation, f"{verb}_stack")(StackName="reserved", TemplateBody=json.dumps(template))
+        waiter = cloudformation.get_waiter(f"stack_{verb}_complete")
+        waiter.wait(StackName="reserved", WaiterConfig={"Delay": 1})
+        kept = account.client("lambda").get_function_concurrency(FunctionName="reserved")
+        assert kept["ReservedConcurrentExecutions"] == number
 
 
 _CALLS_SAGEMAKER = """
