@@ -33,6 +33,13 @@ JOB_COMMANDS = {
 }
 
 
+_KEYS = """
+import os
+def handler(event, context):
+    return [os.environ[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")]
+"""
+
+
 class Account:
     """Clients of a cloud and what tests do with them again and again."""
 
@@ -98,6 +105,13 @@ class Account:
             **settings,
         )
         return str(created["FunctionArn"])
+
+    def client_of_function(self, service: str, name: str, *statements: dict[str, Any]) -> Any:
+        """Return a client with the keys that a new function of this name and policy gets."""
+        self.function(name, _KEYS, self.role(name, "lambda", *statements))
+        access, secret, token = json.loads(self.client("lambda").invoke(FunctionName=name)["Payload"].read())
+        session = boto3.Session(access, secret, token, region_name=REGION)
+        return session.client(service, endpoint_url=self.cloud.endpoint)  # type: ignore[call-overload]
 
     def log_lines(self, group: str, stream: str) -> list[str]:
         """Return the messages of a log stream."""

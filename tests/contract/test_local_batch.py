@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -26,6 +25,7 @@ _HOST_FAULTS_ONLY: list[dict[str, str]] = [
     {"onExitCode": "1", "action": "RETRY"},
     {"onReason": "*", "action": "EXIT"},
 ]
+_FARGATE = {"type": "FARGATE", "maxvCpus": 8, "subnets": ["subnet-1"], "securityGroupIds": ["sg-1"]}
 
 account = account_fixture(extra_env={**JOB_COMMANDS, "MULTIMODAL_BATCH_SECOND": "0.01"})
 
@@ -48,12 +48,7 @@ def queue(account: Account) -> str:
     environment = batch.create_compute_environment(
         computeEnvironmentName="fargate",
         type="MANAGED",
-        computeResources={
-            "type": "FARGATE",
-            "maxvCpus": 8,
-            "subnets": ["subnet-1"],
-            "securityGroupIds": ["sg-1"],
-        },
+        computeResources=_FARGATE,
     )["computeEnvironmentArn"]
     order = [{"order": 1, "computeEnvironment": environment}]
     created = batch.create_job_queue(jobQueueName="cpu", priority=1, computeEnvironmentOrder=order)
@@ -364,22 +359,6 @@ def test_a_new_revision_is_used_by_name_and_an_inactive_one_is_not(account: Acco
     assert [(item["revision"], item["status"]) for item in found] == [(2, "INACTIVE"), (1, "ACTIVE")]
 
 
-_KEYS = """
-import os
-def handler(event, context):
-    return [os.environ[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")]
-"""
-
-
-def _client_of_a_function(account: Account, name: str, *statements: dict[str, Any]) -> Any:
-    """Return a client of Batch with the keys that a function gets."""
-    account.function(name, _KEYS, account.role(name, "lambda", *statements))
-    keys = json.loads(account.client("lambda").invoke(FunctionName=name)["Payload"].read())
-    access_key, secret_key, token = keys
-    session = boto3.Session(access_key, secret_key, token, region_name="us-east-1")
-    return session.client("batch", endpoint_url=account.cloud.endpoint)
-
-
 @pytest.mark.parametrize(
     ("name", "queues", "definitions"),
     [("both", ["cpu"], ["standin:*"]), ("queue-only", ["cpu"], []), ("definition-only", [], ["standin:*"])],
@@ -390,7 +369,7 @@ def test_a_function_needs_both_queue_and_definition(
     here = f"arn:aws:batch:us-east-1:{ACCOUNT}"
     resources = [f"{here}:job-queue/{text}" for text in queues]
     resources += [f"{here}:job-definition/{text}" for text in definitions]
-    batch = _client_of_a_function(account, name, allow("batch:SubmitJob", resources))
+    batch = account.client_of_function("batch", name, allow("batch:SubmitJob", resources))
     overrides = {"command": ["sleep", "0"]}
     request: dict[str, Any] = {"jobName": name, "jobQueue": runner.queue, "containerOverrides": overrides}
     request["jobDefinition"] = runner.definition
@@ -403,78 +382,65 @@ def test_a_function_needs_both_queue_and_definition(
         batch.list_jobs(jobQueue=runner.queue)
 
 
-_TEMPLATE: dict[str, Any] = {
-    "Parameters": {"Limit": {"Type": "Number", "Default": 600}},
-    "Resources": {
-        "Environment": {
-            "Type": "AWS::Batch::ComputeEnvironment",
-            "Properties": {
-                "Type": "MANAGED",
-                "ReplaceComputeEnvironment": False,
-                "ComputeResources": {
-                    "Type": "FARGATE_SPOT",
-                    "MaxvCpus": 4,
-                    "Subnets": ["subnet-1"],
-                    "SecurityGroupIds": ["sg-1"],
-                },
-            },
+def _capitalised(value: Any) -> Any:
+    """Return a request as a template has it: each member's first letter is a capital, numbers are numbers."""
+    if isinstance(value, dict):
+        kept = {"awslogs-group", "awslogs-stream-prefix"}
+        return {key if key in kept else key[0].upper() + key[1:]: _capitalised(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_capitalised(item) for item in value]
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def _template(roles: dict[str, str], **more: Any) -> str:
+    environment = {**_FARGATE, "type": "FARGATE_SPOT"}
+    definition = _definition(
+        roles, jobDefinitionName="of-a-stack", timeout={"attemptDurationSeconds": {"Ref": "Limit"}}
+    )
+    resources = {
+        "ComputeEnvironment": {"Type": "MANAGED", "ReplaceComputeEnvironment": False}
+        | _capitalised({"computeResources": environment}),
+        "JobQueue": {
+            "JobQueueName": "of-a-stack",
+            "Priority": 1,
+            "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": {"Ref": "ComputeEnvironment"}}],
         },
-        "Queue": {
-            "Type": "AWS::Batch::JobQueue",
-            "Properties": {
-                "JobQueueName": "of-a-stack",
-                "Priority": 1,
-                "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": {"Ref": "Environment"}}],
-            },
+        "JobDefinition": {**_capitalised(definition), **more},
+    }
+    template = {
+        "Parameters": {"Limit": {"Type": "Number", "Default": 600}},
+        "Resources": {
+            name: {"Type": f"AWS::Batch::{name}", "Properties": properties} for name, properties in resources.items()
         },
-        "Definition": {
-            "Type": "AWS::Batch::JobDefinition",
-            "Properties": {
-                "JobDefinitionName": "of-a-stack",
-                "Type": "container",
-                "PlatformCapabilities": ["FARGATE"],
-                "Timeout": {"AttemptDurationSeconds": {"Ref": "Limit"}},
-                "RetryStrategy": {"Attempts": 2, "EvaluateOnExit": [{"OnReason": "*", "Action": "EXIT"}]},
-                "ContainerProperties": {
-                    "Image": STAND_IN,
-                    "ResourceRequirements": [{"Type": "VCPU", "Value": 1}, {"Type": "MEMORY", "Value": 2048}],
-                    "LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-group": "/aws/batch/test"}},
-                },
-            },
-        },
-    },
-    "Outputs": {"Queue": {"Value": {"Ref": "Queue"}}, "Definition": {"Value": {"Ref": "Definition"}}},
-}
+        "Outputs": {name: {"Value": {"Ref": name}} for name in ("JobQueue", "JobDefinition")},
+    }
+    return json.dumps(template)
 
 
 def test_cloudformation_makes_changes_and_removes_them(account: Account, runner: Runner, roles: dict[str, str]) -> None:
-    template = json.loads(json.dumps(_TEMPLATE))
-    template["Resources"]["Definition"]["Properties"]["ContainerProperties"].update(
-        {name[0].upper() + name[1:]: arn for name, arn in roles.items()}
-    )
+    template = _template(roles)
     stacks = account.client("cloudformation")
-    stacks.create_stack(StackName="batch", TemplateBody=json.dumps(template))
+    stacks.create_stack(StackName="batch", TemplateBody=template)
     first = _outputs(account, "CREATE_COMPLETE")
-    assert first["Definition"].endswith("job-definition/of-a-stack:1")
-    job = runner.run("of-a-stack", "sleep", "0", jobQueue=first["Queue"], jobDefinition=first["Definition"])
+    assert first["JobDefinition"].endswith("job-definition/of-a-stack:1")
+    job = runner.run("of-a-stack", "sleep", "0", jobQueue=first["JobQueue"], jobDefinition=first["JobDefinition"])
     assert (job["status"], job["timeout"]) == ("SUCCEEDED", {"attemptDurationSeconds": 600})
     stacks.update_stack(
         StackName="batch",
-        TemplateBody=json.dumps(template),
+        TemplateBody=template,
         Parameters=[{"ParameterKey": "Limit", "ParameterValue": "900"}],
     )
-    assert _outputs(account, "UPDATE_COMPLETE")["Definition"].endswith(":2")
+    assert _outputs(account, "UPDATE_COMPLETE")["JobDefinition"].endswith(":2")
     stacks.delete_stack(StackName="batch")
     wait_until(lambda: not account.client("batch").describe_job_queues(jobQueues=["of-a-stack"])["jobQueues"])
     with pytest.raises(ClientError, match="not found"):
         runner.submit("too-late", "sleep", "0", jobQueue="of-a-stack")
 
 
-def test_cloudformation_refuses_what_batch_refuses(account: Account) -> None:
-    template = json.loads(json.dumps(_TEMPLATE))
-    template["Resources"]["Definition"]["Properties"]["Colour"] = "blue"
+def test_cloudformation_refuses_what_batch_refuses(account: Account, roles: dict[str, str]) -> None:
+    template = _template(roles, Colour="blue")
     stacks = account.client("cloudformation")
-    stacks.create_stack(StackName="wrong", TemplateBody=json.dumps(template))
+    stacks.create_stack(StackName="wrong", TemplateBody=template)
 
     def _reason() -> str | None:
         events = stacks.describe_stack_events(StackName="wrong")["StackEvents"]

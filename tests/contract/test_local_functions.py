@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.contract.local_cloud import ACCOUNT, Account, account_fixture, allow, wait_for, wait_until
 
@@ -168,59 +169,16 @@ def test_reserved_concurrency_of_a_template_is_kept(account: Account, role: str)
         assert kept["ReservedConcurrentExecutions"] == number
 
 
-_CALLS_SAGEMAKER = """
-import datetime, hashlib, hmac, json, os, urllib.error, urllib.request
-
-def sign(key, text):
-    return hmac.new(key, text.encode(), hashlib.sha256).digest()
-
-def call(target, document):
-    body = json.dumps(document)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
-    host = os.environ["AWS_ENDPOINT_URL"].split("//")[1]
-    headers = {"content-type": "application/x-amz-json-1.1", "host": host, "x-amz-date": stamp,
-               "x-amz-security-token": os.environ["AWS_SESSION_TOKEN"], "x-amz-target": "SageMaker." + target}
-    names = ";".join(sorted(headers))
-    canonical = "\\n".join(["POST", "/", "", *(f"{n}:{headers[n]}" for n in sorted(headers)), "", names,
-                           hashlib.sha256(body.encode()).hexdigest()])
-    scope = f"{day}/us-east-1/sagemaker/aws4_request"
-    text = "\\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-    key = ("AWS4" + os.environ["AWS_SECRET_ACCESS_KEY"]).encode()
-    for part in scope.split("/"):
-        key = sign(key, part)
-    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    headers["authorization"] = (f"AWS4-HMAC-SHA256 Credential={os.environ['AWS_ACCESS_KEY_ID']}/{scope}, "
-                                f"SignedHeaders={names}, Signature={signature}")
-    request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], body.encode(), headers)
-    try:
-        return urllib.request.urlopen(request).status, ""
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-def handler(event, context):
-    return call(event["target"], event["document"])
-"""
-
-
 def test_a_functions_calls_of_sagemaker_are_checked(account: Account) -> None:
     allowed = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:feature-group/stack-*"
-    role = account.role("caller", "lambda", _LOGS, allow(["sagemaker:CreateFeatureGroup"], allowed))
-    account.function("caller", _CALLS_SAGEMAKER, role)
-
-    def _create(name: str) -> tuple[int, str]:
-        document = {
-            "FeatureGroupName": name,
-            "RecordIdentifierFeatureName": "case_id",
-            "EventTimeFeatureName": "event_time",
-            "FeatureDefinitions": [],
-            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/store",
-        }
-        status, text = _invoke(account, "caller", {"target": "CreateFeatureGroup", "document": document})
-        return int(status), str(text)
-
-    status, text = _create("other-group")
-    assert status == 403, text
-    assert "sagemaker:CreateFeatureGroup" in text
-    status, text = _create("stack-group")
-    assert "iam:PassRole" in text
+    sagemaker = account.client_of_function("sagemaker", "caller", allow(["sagemaker:CreateFeatureGroup"], allowed))
+    for name, action in (("other-group", "sagemaker:CreateFeatureGroup"), ("stack-group", "iam:PassRole")):
+        with pytest.raises(ClientError, match=action) as refused:
+            sagemaker.create_feature_group(
+                FeatureGroupName=name,
+                RecordIdentifierFeatureName="case_id",
+                EventTimeFeatureName="event_time",
+                FeatureDefinitions=[{"FeatureName": "case_id", "FeatureType": "String"}],
+                RoleArn=f"arn:aws:iam::{ACCOUNT}:role/store",
+            )
+        assert refused.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")

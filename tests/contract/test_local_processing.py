@@ -50,6 +50,12 @@ def _input(name: str, uri: str, kind: str, path: str) -> dict[str, Any]:
 
 
 def _request(name: str, role: str, *arguments: str, **changes: Any) -> dict[str, Any]:
+    output = {
+        "S3Uri": f"s3://processed/imaging/{name}",
+        "LocalPath": "/opt/ml/processing/output",
+        "S3UploadMode": "EndOfJob",
+    }
+    cluster = {"InstanceCount": 1, "InstanceType": "ml.r5.large", "VolumeSizeInGB": 5, "VolumeKmsKeyId": KEY}
     return {
         "ProcessingJobName": name,
         "RoleArn": role,
@@ -63,25 +69,9 @@ def _request(name: str, role: str, *arguments: str, **changes: Any) -> dict[str,
         ],
         "ProcessingOutputConfig": {
             "KmsKeyId": KEY,
-            "Outputs": [
-                {
-                    "OutputName": "results",
-                    "S3Output": {
-                        "S3Uri": f"s3://processed/imaging/{name}",
-                        "LocalPath": "/opt/ml/processing/output",
-                        "S3UploadMode": "EndOfJob",
-                    },
-                }
-            ],
+            "Outputs": [{"OutputName": "results", "S3Output": output}],
         },
-        "ProcessingResources": {
-            "ClusterConfig": {
-                "InstanceCount": 1,
-                "InstanceType": "ml.r5.large",
-                "VolumeSizeInGB": 5,
-                "VolumeKmsKeyId": KEY,
-            }
-        },
+        "ProcessingResources": {"ClusterConfig": cluster},
         "StoppingCondition": {"MaxRuntimeInSeconds": 60},
         "NetworkConfig": {"EnableNetworkIsolation": True, "EnableInterContainerTrafficEncryption": True},
         **changes,
@@ -300,31 +290,27 @@ def test_a_map_honours_its_concurrency_path_and_writes_its_results(
         "Parameters": {f"{key}.$": f"$.{key}" for key in items[0]},
         "End": True,
     }
-    definition = {
-        "StartAt": "Map",
-        "States": {
-            "Map": {
-                "Type": "Map",
-                "MaxConcurrencyPath": "$.concurrency",
-                "ItemReader": {
-                    "Resource": "arn:aws:states:::s3:getObject",
-                    "ReaderConfig": {"InputType": "JSON"},
-                    "Parameters": {"Bucket": "processed", "Key.$": "$.key"},
-                },
-                "ResultWriter": {
-                    "Resource": "arn:aws:states:::s3:putObject",
-                    "Parameters": {"Bucket": "processed", "Prefix": "runs/m/results"},
-                },
-                "ResultPath": "$.written",
-                "ItemProcessor": {
-                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-                    "StartAt": "Create",
-                    "States": {"Create": create},
-                },
-                "End": True,
-            }
+    state = {
+        "Type": "Map",
+        "MaxConcurrencyPath": "$.concurrency",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSON"},
+            "Parameters": {"Bucket": "processed", "Key.$": "$.key"},
         },
+        "ResultWriter": {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": "processed", "Prefix": "runs/m/results"},
+        },
+        "ResultPath": "$.written",
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Create",
+            "States": {"Create": create},
+        },
+        "End": True,
     }
+    definition = {"StartAt": "Map", "States": {"Map": state}}
     missing = policy(
         allow(["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::processed/runs/*"), allow("states:StartExecution")
     )
