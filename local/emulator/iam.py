@@ -91,13 +91,7 @@ def second_batch_resource(operation: str, request: Mapping[str, Any]) -> str | N
 
 
 def require_pass_role(headers: Mapping[str, str], query: Mapping[str, Any], role_arn: str) -> None:
-    """Refuse a caller that may not pass a role to SageMaker.
-
-    Raises
-    ------
-    AwsError
-        AccessDeniedException, as AWS answers.
-    """
+    """Refuse a caller that may not pass a role to SageMaker, as `require_caller_allows` does."""
     context = {"iam:PassedToService": "sagemaker.amazonaws.com"}
     require_caller_allows(headers, query, "iam:PassRole", role_arn, context)
 
@@ -135,16 +129,7 @@ def require_caller_allows(
 
 
 def require_role_allows(role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
-    """Refuse what a role's own policies do not allow.
-
-    Parameters
-    ----------
-    role_arn : str
-        Role that a service acts with, such as a state machine's.
-    action, resource : str
-        What it does, to what.
-    context : mapping, optional
-        Condition keys of the request.
+    """Refuse what the policies of a role that a service acts with, such as a state machine's, do not allow.
 
     Raises
     ------
@@ -198,15 +183,7 @@ def is_assumable(role_arn: str, service: str = TASKS) -> bool:
 
 
 def role_credentials(role_arn: str, session_name: str) -> Credentials:
-    """Return temporary credentials of a role, registered with the emulator.
-
-    Parameters
-    ----------
-    role_arn : str
-        The role.
-    session_name : str
-        Name of the session, part of the caller's identity.
-    """
+    """Return temporary credentials of a role, registered with the emulator under the name of a session."""
     from ministack import app
     from ministack.services import sts
 

@@ -71,19 +71,10 @@ def service_model(service: str) -> Any:  # noqa: ANN401 -- botocore's model has 
 def check_request(operation: OperationModel, request: Mapping[str, Any], code: str) -> None:
     """Refuse a request that breaks the constraints of its operation's input shape.
 
-    Parameters
-    ----------
-    operation : OperationModel
-        The operation of botocore's service model.
-    request : mapping
-        Members of the request by name.
-    code : str
-        Error code of the refusal.
-
     Raises
     ------
     AwsError
-        With every violation, in the words AWS uses.
+        With the given code and every violation, in the words AWS uses.
     """
     shape = operation.input_shape
     problems = list(_problems(shape, request, "")) if shape is not None else []

@@ -16,7 +16,7 @@ def _definitions(features: dict[str, str]) -> list[dict[str, str]]:
     return [{"FeatureName": name, "FeatureType": kind} for name, kind in features.items()]
 
 
-def _create(account: Account, name: str, role: str, **changes: Any) -> dict[str, Any]:
+def _create(account: Account, name: str, role: str, *, wait: bool = True, **changes: Any) -> dict[str, Any]:
     request = {
         "FeatureGroupName": name,
         "RecordIdentifierFeatureName": "case_id",
@@ -27,7 +27,7 @@ def _create(account: Account, name: str, role: str, **changes: Any) -> dict[str,
         **changes,
     }
     account.client("sagemaker").create_feature_group(**request)
-    return _settled(account, name)
+    return _settled(account, name) if wait else {}
 
 
 def _describe(account: Account, name: str) -> dict[str, Any]:
@@ -65,15 +65,7 @@ def role(account: Account) -> str:
 
 
 def test_creating_a_group_takes_a_moment(account: Account, role: str) -> None:
-    client = account.client("sagemaker")
-    client.create_feature_group(
-        FeatureGroupName="pending",
-        RecordIdentifierFeatureName="case_id",
-        EventTimeFeatureName="event_time",
-        FeatureDefinitions=_definitions(_FEATURES),
-        OfflineStoreConfig={"S3StorageConfig": {"S3Uri": "s3://feature-store/offline"}},
-        RoleArn=role,
-    )
+    _create(account, "pending", role, wait=False)
     assert _describe(account, "pending")["FeatureGroupStatus"] == "Creating"
     with pytest.raises(ClientError, match="not in status Created"):
         _put(account, "pending", case_id="c", event_time="2020-01-01T00:00:00Z")

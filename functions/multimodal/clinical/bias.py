@@ -71,10 +71,6 @@ class Measured:
 def measure(table: Table) -> Measured:
     """Return the eight metrics of a table of cases.
 
-    Parameters
-    ----------
-    table : Table
-
     Returns
     -------
     Measured

@@ -27,7 +27,6 @@ def drift_section(
 
     Parameters
     ----------
-    config : ClinicalConfig
     summary : ProfileSummary
         Of this upload.
     previous : mapping, optional

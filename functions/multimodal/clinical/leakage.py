@@ -31,7 +31,6 @@ class Auc:
 
     Parameters
     ----------
-    value, low, high : float
     positives, negatives : int
         Cases that it rests on.
     """

@@ -36,7 +36,6 @@ class DroppedRows:
     ----------
     filters : sequence of int
         For each row, the index in `config.rows` of the first filter that matched; a row is here once.
-    case_ids : sequence of str
     cells : mapping
         As in `ProfiledBatch`; the columns of bias and target are enough.
     """
@@ -61,7 +60,6 @@ class ProfiledBatch:
         `fill_when` and before `when_missing` (a missing value is None here, whatever the feature makes of it).
     labels : mapping
         Label name (`os_event`, `os_days`, …) → values; None where there is no label. Names that are absent: none.
-    dropped : DroppedRows, optional
     """
 
     case_ids: Sequence[str]
@@ -103,7 +101,6 @@ class ProfileSummary:
         Rows by target, facets, strata and cohort, of the rows taken and of those dropped.
     labels : mapping
         Label name → how many rows have each value (events, horizons), or none for days.
-    sample : Sample
     """
 
     rows: int
@@ -131,10 +128,6 @@ def _tally(column: Column) -> Tally:
 
 class Profile:
     """Counts a table's rows batch by batch.
-
-    Parameters
-    ----------
-    config : ClinicalConfig
 
     Examples
     --------

@@ -70,14 +70,7 @@ MOST_NAMES, LONGEST_NAME = 50, 300
 
 @dataclass(frozen=True)
 class Upload:
-    """Which file the report is about.
-
-    Parameters
-    ----------
-    dataset, source_uri, upload_id, uploaded_at : str
-    encoding, delimiter : str
-        As they were recognised; empty when the file was refused before.
-    """
+    """Which file the report is about; encoding and delimiter are empty when it was refused before."""
 
     dataset: str
     source_uri: str
@@ -120,11 +113,7 @@ class ProblemTally:
         order = sorted(self.counts, key=lambda finding: (SCOPES.index(finding[0]), -self.counts[finding], finding))
         names = ("scope", "code", "column", "message")
         return [
-            {
-                **dict(zip(names, finding, strict=True)),
-                "count": self.counts[finding],
-                "first_rows": self.rows[finding],
-            }
+            dict(zip(names, finding, strict=True), count=self.counts[finding], first_rows=self.rows[finding])
             for finding in order
         ]
 
@@ -170,11 +159,6 @@ def build_report(
 
     Parameters
     ----------
-    config : ClinicalConfig
-    upload : Upload
-    summary : ProfileSummary
-    counts : Counts
-    problems : ProblemTally
     previous : mapping, optional
         `profile.json` of the previous accepted upload.
 
@@ -211,7 +195,6 @@ def build_refusal_report(
 
     Parameters
     ----------
-    upload : Upload
     code, message : str
         Why, and what to do.
     details : mapping, optional

@@ -212,7 +212,6 @@ class RowsByColumn:
 
     Parameters
     ----------
-    config : ClinicalConfig
     positions : mapping
         Source column → its position in the file.
     gate : IdentifierGate

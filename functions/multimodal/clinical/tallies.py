@@ -155,7 +155,6 @@ class NumberProfile:
 
     Parameters
     ----------
-    count : int
     minimum, maximum, mean : float
         Of all rows.
     shape : NumberShape
@@ -180,12 +179,10 @@ class ColumnProfile:
 
     Parameters
     ----------
-    missing : int
     levels : mapping
         Declared level → rows; empty for columns without levels.
     other : int
         Rows with a value that is no declared level. The values themselves are not kept.
-    number : NumberProfile, optional
     """
 
     missing: int

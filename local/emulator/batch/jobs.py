@@ -48,26 +48,9 @@ _lock = threading.RLock()
 class Job:
     """One job.
 
-    Parameters
-    ----------
-    job_id, name : str
-        Its id, and its name, which other jobs may have too.
-    queue, definition : dict
-        As they were when it was submitted.
-    request : dict
-        The SubmitJob request.
-    status, status_reason : str
-        Where it stands, and why it ended.
-    created : int
-        Epoch milliseconds.
-    started, stopped : int or None
-        Epoch milliseconds of the last attempt's start and of the job's end.
-    attempts : list of dict
-        As DescribeJobs returns them.
-    last : dict
-        `exitCode`, `reason` and `logStreamName` of the last attempt.
-    stop : threading.Event
-        Set when it is terminated.
+    Its times are epoch milliseconds, those of `started` and `stopped` of the last attempt's start and the job's end;
+    `attempts` and `last` (exit code, reason and log stream of the last attempt) are as DescribeJobs returns them, and
+    `stop` is set when it is terminated.
     """
 
     name: str

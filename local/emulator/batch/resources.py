@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from local.emulator.aws import AwsError, arn
@@ -38,14 +39,12 @@ def create_compute_environment(request: dict[str, Any]) -> dict[str, Any]:
     """Make a compute environment; the laptop runs its jobs whatever it says, within its own slots."""
     name = request["computeEnvironmentName"]
     with _lock:
-        if name in _environments:
-            raise refusal(f"Object already exists: {name}")
-        put_compute_environment(request)
-    return {"computeEnvironmentName": name, "computeEnvironmentArn": arn("batch", "compute-environment", name)}
+        _refuse_taken(name, _environments)
+        return {"computeEnvironmentName": name, "computeEnvironmentArn": put_compute_environment(request)}
 
 
-def put_compute_environment(request: dict[str, Any]) -> None:
-    """Make a compute environment, or change it."""
+def put_compute_environment(request: dict[str, Any]) -> str:
+    """Make a compute environment, or change it; return its ARN."""
     resources = request.get("computeResources", {})
     if request["type"] == "MANAGED" and not resources.get("subnets"):
         raise refusal("subnets is required for managed compute environments")
@@ -54,14 +53,7 @@ def put_compute_environment(request: dict[str, Any]) -> None:
     if resources.get("type") in _FARGATE and {"instanceTypes", "instanceRole", "minvCpus"} & set(resources):
         raise refusal("Fargate compute environments take no instance settings")
     name = request["computeEnvironmentName"]
-    with _lock:
-        _environments[name] = {
-            **request,
-            "computeEnvironmentArn": arn("batch", "compute-environment", name),
-            "state": request.get("state", "ENABLED"),
-            "status": "VALID",
-            "statusReason": "ComputeEnvironment Healthy",
-        }
+    return _put(_environments, name, request, "compute-environment", "ComputeEnvironment")
 
 
 def describe_compute_environments(request: dict[str, Any]) -> dict[str, Any]:
@@ -73,14 +65,12 @@ def create_job_queue(request: dict[str, Any]) -> dict[str, Any]:
     """Make a queue of compute environments that exist."""
     name = request["jobQueueName"]
     with _lock:
-        if name in _queues:
-            raise refusal(f"Object already exists: {name}")
-        put_job_queue(request)
-    return {"jobQueueName": name, "jobQueueArn": arn("batch", "job-queue", name)}
+        _refuse_taken(name, _queues)
+        return {"jobQueueName": name, "jobQueueArn": put_job_queue(request)}
 
 
-def put_job_queue(request: dict[str, Any]) -> None:
-    """Make a queue, or change it."""
+def put_job_queue(request: dict[str, Any]) -> str:
+    """Make a queue, or change it; return its ARN."""
     order = request.get("computeEnvironmentOrder", [])
     kinds = {_environment(entry["computeEnvironment"])["computeResources"]["type"] in _FARGATE for entry in order}
     if len(kinds) != 1:
@@ -89,14 +79,7 @@ def put_job_queue(request: dict[str, Any]) -> None:
         if not 600 <= action["maxTimeSeconds"] <= 86400:
             raise refusal("maxTimeSeconds must be between 600 and 86400")
     name = request["jobQueueName"]
-    with _lock:
-        _queues[name] = {
-            **request,
-            "jobQueueArn": arn("batch", "job-queue", name),
-            "state": request.get("state", "ENABLED"),
-            "status": "VALID",
-            "statusReason": "JobQueue Healthy",
-        }
+    return _put(_queues, name, request, "job-queue", "JobQueue")
 
 
 def describe_job_queues(request: dict[str, Any]) -> dict[str, Any]:
@@ -177,10 +160,35 @@ def find_definition(reference: str) -> dict[str, Any]:
     return found[-1]
 
 
-def remove(kind: str, reference: str) -> None:
-    """Forget a compute environment or a queue; what is not there stays so."""
+def deactivate(reference: str) -> None:
+    """Let no more jobs be submitted with a revision that may be inactive already."""
+    with suppress(AwsError):
+        deregister_job_definition({"jobDefinition": reference})
+
+
+def remove_compute_environment(reference: str) -> None:
+    """Forget a compute environment; what is not there stays so."""
     with _lock:
-        {"compute-environment": _environments, "job-queue": _queues}[kind].pop(_name(reference), None)
+        _environments.pop(_name(reference), None)
+
+
+def remove_job_queue(reference: str) -> None:
+    """Forget a queue; what is not there stays so."""
+    with _lock:
+        _queues.pop(_name(reference), None)
+
+
+def _put(table: dict[str, dict[str, Any]], name: str, request: dict[str, Any], kind: str, word: str) -> str:
+    made = arn("batch", kind, name)
+    state = {"state": request.get("state", "ENABLED"), "status": "VALID", "statusReason": f"{word} Healthy"}
+    with _lock:
+        table[name] = {**request, f"{word[0].lower()}{word[1:]}Arn": made, **state}
+    return made
+
+
+def _refuse_taken(name: str, table: Mapping[str, Any]) -> None:
+    if name in table:
+        raise refusal(f"Object already exists: {name}")
 
 
 def _environment(reference: str) -> dict[str, Any]:

@@ -32,22 +32,9 @@ _lock = threading.RLock()
 
 @dataclass
 class FeatureGroup:
-    """One feature group.
+    """One feature group; its times are epoch seconds.
 
-    Parameters
-    ----------
-    request : dict
-        The request that created it.
-    definitions : list of dict
-        Its features, in order, without those of an update under way.
-    additions : list of dict
-        Features of an update under way.
-    created, modified : float
-        Epoch seconds.
-    updating_since : float or None
-        When the last update was asked for.
-    table : OfflineTable
-        Where its offline store is.
+    `definitions` are its features in order; `additions`, those of an update, join them a moment after `updating_since`.
     """
 
     request: dict[str, Any]

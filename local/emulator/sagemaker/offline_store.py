@@ -56,11 +56,6 @@ def check_record(
     record : mapping
         Text of each feature by name; features that are left out have no value.
 
-    Returns
-    -------
-    dict
-        Value of each given feature by name.
-
     Raises
     ------
     AwsError
@@ -140,19 +135,7 @@ def _refusal(message: str) -> AwsError:
 
 @dataclass(frozen=True)
 class OfflineTable:
-    """Where a group's offline data is.
-
-    Parameters
-    ----------
-    database, name : str
-        Of the Glue table.
-    uri : str
-        S3 URI of the data folder, without a slash at the end.
-    role_arn : str
-        Role that writes.
-    key_id : str or None
-        KMS key of the objects.
-    """
+    """Where a group's offline data is: Glue table, S3 URI of the folder, role that writes, KMS key."""
 
     database: str
     name: str
@@ -197,8 +180,7 @@ def append_record(
 ) -> Future[dict[str, Any]]:
     """Append one record, with the permissions of the group's role.
 
-    Records that come side by side share a file, as far as their partition is the same; each is readable when its future
-    is done.
+    Records that come side by side share a file, as far as their partition is the same.
 
     Parameters
     ----------
@@ -214,7 +196,7 @@ def append_record(
     Returns
     -------
     Future
-        The empty answer, or AccessForbidden when the role may not write there.
+        The empty answer once the record is readable, or AccessForbidden when the role may not write there.
     """
     when = parse_event_time(event_time, "String" if "T" in event_time else "Fractional")
     columns = tuple((item["FeatureName"], _DUCKDB_TYPES[item["FeatureType"]]) for item in definitions)
