@@ -69,7 +69,7 @@ _NUMBER = re.compile(r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$")
 
 @dataclass
 class Facts:
-    """What one column holds.
+    """Counts and values of one column.
 
     Parameters
     ----------

@@ -91,17 +91,7 @@ def memory_bound(limits: Limits) -> int:
 
 
 def judge(case: Case, place: Path, truth: Truth | None) -> Verdict:
-    """Run a case in a folder of its own, which is removed again.
-
-    Parameters
-    ----------
-    case : Case
-        The study.
-    place : Path
-        A folder that does not exist yet.
-    truth : Truth or None
-        What the study gives without damage.
-    """
+    """Run a case in a folder of its own, which is removed again."""
     place.mkdir(parents=True)
     source = case.save(place)
     before = _contents(place)

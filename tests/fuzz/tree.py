@@ -36,7 +36,7 @@ Item: TypeAlias = "list[Element]"
 
 @dataclass
 class Element:
-    """One element; ``stated`` replaces the length that is written."""
+    """One element; `stated` replaces the length that is written."""
 
     tag: int
     vr: bytes

@@ -39,7 +39,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run: cases ``first``, ``first + 1``, … until the time or their number is up."""
+    """What to run: cases `first`, `first + 1`, … until the time or their number is up."""
 
     parser: str
     seed: int

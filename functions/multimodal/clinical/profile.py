@@ -1,4 +1,4 @@
-"""What a table holds, counted while it is read: memory is the same for a hundred rows and for a million.
+"""Profile a table while it is read: memory is the same for a hundred rows and for a million.
 
 The reader of a table gives every batch to `add`, every problem to
 `ProblemTally`, and at the end writes three files beside the results:

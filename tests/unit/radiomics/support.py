@@ -74,7 +74,7 @@ class Result:
     def assert_near_truth(self, inside: Inside, coarse_mm: tuple[float, float, float]) -> None:
         """A resampled mask: its centroid within half a voxel of the region's, its surface within one coarse voxel.
 
-        ``coarse_mm`` are the sides of the coarsest voxel that was involved.
+        `coarse_mm` are the sides of the coarsest voxel that was involved.
         """
         seg, affine = self.volume("seg.nii.gz")
         spacing = np.linalg.norm(affine[:3, :3], axis=0)

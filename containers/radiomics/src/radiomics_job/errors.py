@@ -1,6 +1,6 @@
 """The errors of the job: a study that is refused, and a fault of the machine or the program.
 
-The split decides the exit code. A refused study is a result (``rejection.json``, exit code 0) because running it again
+The split decides the exit code. A refused study is a result (`rejection.json`, exit code 0) because running it again
 changes nothing; a fault ends the job with a non-zero code because running it again may help.
 """
 
@@ -71,7 +71,7 @@ class StudyRejectedError(RadiomicsJobError):
 
 
 class InvalidJobError(RadiomicsJobError):
-    """The job itself is described wrongly: a bad ``job.json``, an unknown parameter file, a missing folder."""
+    """The job itself is described wrongly: a bad `job.json`, an unknown parameter file, a missing folder."""
 
 
 class HostFaultError(RadiomicsJobError):

@@ -44,55 +44,37 @@ _HOST_FAULTS = {
 
 @dataclass(frozen=True)
 class StudyTask:
-    """What to do with one study.
-
-    Parameters
-    ----------
-    subject : str
-        Subject key for results and log lines.
-    source : Path
-        The study's folder or zip archive.
-    folder : Path
-        Where its results go.
-    scratch : Path
-        A folder of its own on the same file system as ``folder``.
-    params : Params
-        The loaded parameter file.
-    rule : RoiRule
-        Which region to measure.
-    run : mapping
-        ``run_id``, ``job_id`` and ``content_version``, repeated in the results.
-    surgery_date : datetime.date or None
-        When the tumour was resected, where the job description knows.
-    limits : Limits
-        Budgets.
-    """
+    """What to do with one study."""
 
     subject: str
+    """Subject key for results and log lines."""
     source: Path
+    """The study's folder or zip archive."""
     folder: Path
+    """Where its results go."""
     scratch: Path
+    """A folder of its own on the same file system as `folder`."""
     params: Params
+    """The loaded parameter file."""
     rule: RoiRule = field(default_factory=RoiRule)
+    """Which region to measure."""
     run: Mapping[str, str | None] = field(
         default_factory=lambda: {"run_id": None, "job_id": None, "content_version": None}
     )
+    """`run_id`, `job_id` and `content_version`, repeated in the results."""
     surgery_date: date | None = None
+    """When the tumour was resected, where the job description knows."""
     limits: Limits = field(default_factory=Limits)
+    """Budgets."""
 
 
 def process_study(task: StudyTask) -> str:
     """Process one study and write its results or its rejection.
 
-    Parameters
-    ----------
-    task : StudyTask
-        What to do.
-
     Returns
     -------
     str
-        ``accept``, ``warn``, or the reason code of the rejection.
+        `accept`, `warn`, or the reason code of the rejection.
 
     Raises
     ------
@@ -112,7 +94,7 @@ def process_study(task: StudyTask) -> str:
 
 
 def write_rejection(task: StudyTask, error: StudyRejectedError) -> None:
-    """Write ``rejection.json`` as the study's only result."""
+    """Write `rejection.json` as the study's only result."""
     with publishing(task.folder, task.scratch) as scratch:
         write_json(scratch / "rejection.json", rejection(task.subject, task.run, error))
 
@@ -162,8 +144,8 @@ def _choose(
     usable = [c for c in candidates if pairings[id(c.references)] not in foreign]
     if not usable:
         raise foreign[0]
-    choice = choose(usable, task.rule)
-    found = [pairings[id(candidate.references)] for candidate in choice.chosen]
+    chosen, policy = choose(usable, task.rule)
+    found = [pairings[id(candidate.references)] for candidate in chosen]
     for result in found:
         if isinstance(result, StudyRejectedError):
             raise result
@@ -173,9 +155,9 @@ def _choose(
             ReasonCode.CT_AMBIGUOUS,
             "The matching regions were drawn on different CT series. Narrow the dataset's ROI pattern, or upload one "
             "CT series per study.",
-            {"regions": len(choice.chosen), "ct_series": len({id(result.ct) for result in paired})},
+            {"regions": len(chosen), "ct_series": len({id(result.ct) for result in paired})},
         )
-    return choice.chosen, choice.policy, paired[0]
+    return chosen, policy, paired[0]
 
 
 def _pair_objects(

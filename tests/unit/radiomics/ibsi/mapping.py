@@ -18,24 +18,16 @@ PHANTOM_VOXELS: Final = 74
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A known difference from the published definition.
-
-    Attributes
-    ----------
-    code
-        IBSI code of the feature it differs from.
-    note
-        The difference as the documentation writes it.
-    reason
-        Why there is one.
-    expected
-        What ours must be, given the published value.
-    """
+    """A known difference from the published definition."""
 
     code: str
+    """IBSI code of the feature it differs from."""
     note: str
+    """The difference as the documentation writes it."""
     reason: str
+    """Why there is one."""
     expected: Callable[[float], float]
+    """What ours must be, given the published value."""
 
 
 def _divided_by_n(published: float) -> float:

@@ -21,50 +21,35 @@ _FLOAT_KEYWORDS = {"FloatPixelData", "DoubleFloatPixelData"}
 
 @dataclass(frozen=True, eq=False)
 class CtSlice:
-    """One CT slice (or one frame of a multi-frame CT).
-
-    Parameters
-    ----------
-    name : str
-        File name relative to the study.
-    dataset : pydicom.Dataset
-        The object that holds the pixels.
-    frame : int
-        Index of the frame within the object; 0 for single-frame objects.
-    instance_uid, series_uid, study_uid, frame_of_reference_uid : str
-        Identifiers; empty when absent.
-    localizer : bool
-        The image type says that this is a scout view.
-    orientation : ndarray, shape (6,)
-        Direction cosines of a row and of a column, LPS.
-    position : ndarray, shape (3,)
-        Centre of the first pixel, LPS millimetres.
-    spacing : tuple of float
-        Between rows, between columns, in millimetres.
-    rows, columns : int
-        Matrix size.
-    slope, intercept : float
-        From stored values to Hounsfield units.
-    kernel : str
-        Reconstruction kernel; empty when absent.
-    """
+    """One CT slice (or one frame of a multi-frame CT)."""
 
     name: str
+    """File name relative to the study."""
     dataset: Dataset
+    """The object that holds the pixels."""
     frame: int
+    """Index of the frame within the object; 0 for single-frame objects."""
     instance_uid: str
     series_uid: str
     study_uid: str
     frame_of_reference_uid: str
+    """Identifiers; empty when absent."""
     localizer: bool
+    """The image type says that this is a scout view."""
     orientation: NDArray[np.float64]
+    """Direction cosines of a row and of a column, LPS; shape (6,)."""
     position: NDArray[np.float64]
+    """Centre of the first pixel, LPS millimetres; shape (3,)."""
     spacing: tuple[float, float]
+    """Between rows, between columns, in millimetres."""
     rows: int
     columns: int
+    """Matrix size."""
     slope: float
     intercept: float
+    """From stored values to Hounsfield units."""
     kernel: str = ""
+    """Reconstruction kernel; empty when absent."""
 
 
 def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSlice]:
@@ -73,7 +58,7 @@ def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSl
     Raises
     ------
     StudyRejectedError
-        ``UNSUPPORTED_DICOM`` when an attribute that the geometry needs is absent; ``INPUT_TOO_LARGE``.
+        `UNSUPPORTED_DICOM` when an attribute that the geometry needs is absent; `INPUT_TOO_LARGE`.
     AttributeError, ValueError
         When an element cannot be decoded; the caller counts the file as unreadable.
     """

@@ -29,22 +29,15 @@ MaskedFrame = tuple[Frame, NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class PlacedMask:
-    """A region on the CT's grid.
-
-    Parameters
-    ----------
-    mask : ndarray of bool, shape (columns, rows, slices), Fortran order
-        True inside.
-    method : str
-        ``frames`` (every frame met a CT plane and its pixel grid), ``nearest_neighbour`` (a foreign grid was resampled)
-        or ``contours``.
-    residual_mm : float
-        Largest distance between a frame's own position and the voxels it was given.
-    """
+    """A region on the CT's grid."""
 
     mask: NDArray[np.bool_]
+    """True inside; shape (columns, rows, slices), Fortran order."""
     method: str
+    """`frames` (every frame met a CT plane and its pixel grid), `nearest_neighbour` (a foreign grid was resampled)
+    or `contours`."""
     residual_mm: float
+    """Largest distance between a frame's own position and the voxels it was given."""
 
 
 def place_segment(
@@ -58,22 +51,14 @@ def place_segment(
 
     Parameters
     ----------
-    segmentation : Segmentation
-        The SEG object.
-    segment : int
-        SegmentNumber.
-    grid : Grid
-        The CT's grid.
-    limits : Limits
-        The voxel budget of a resampling grid.
     threshold : float
         For FRACTIONAL: share of MaximumFractionalValue.
 
     Raises
     ------
     StudyRejectedError
-        ``EMPTY_MASK``; ``GEOMETRY_MISMATCH`` when part of the region lies outside the CT or the frames make no regular
-        grid; ``DUPLICATE_SLICES`` when two frames of the segment contradict each other.
+        `EMPTY_MASK`; `GEOMETRY_MISMATCH` when part of the region lies outside the CT or the frames make no regular
+        grid; `DUPLICATE_SLICES` when two frames of the segment contradict each other.
     """
     keyed = ((_micrometres(frame), (frame, mask)) for frame, mask in segmentation.masks(segment, threshold))
     frames = _without_duplicates(keyed)
@@ -179,7 +164,7 @@ def _nearest_place(corners: NDArray[np.float64], planes: NDArray[np.float64]) ->
 def _meets_grid(corners: NDArray[np.float64], shape: tuple[int, ...]) -> bool:
     """Tell whether a frame's pixels are CT voxels: same axes, same spacing, whole offsets, one plane.
 
-    ``corners`` are relative to the place of the first pixel.
+    `corners` are relative to the place of the first pixel.
     """
     ideal = np.array([[0, 0, 0], [shape[1] - 1, 0, 0], [0, shape[0] - 1, 0]])
     return bool(np.abs(corners - ideal).max() <= FRAME_TOLERANCE_FRACTION)
