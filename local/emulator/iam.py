@@ -14,7 +14,7 @@ Seams:
 - `ministack.core.iam_evaluator.evaluate`, `EvalContext`, `_gather_role_policies`: check what a service does
   with a role that was given to it;
 - `ministack.app.pin_request_origin`: calls count as made over TLS. They never leave the computer, the endpoint
-  is plain HTTP, and the buckets' policies refuse what is not TLS.
+  is plain HTTP, and the buckets' policies reject what is not TLS.
 """
 
 import hashlib
@@ -91,7 +91,7 @@ def second_batch_resource(operation: str, request: Mapping[str, Any]) -> str | N
 
 
 def require_pass_role(headers: Mapping[str, str], query: Mapping[str, Any], role_arn: str) -> None:
-    """Refuse a caller that may not pass a role to SageMaker, as `require_caller_allows` does."""
+    """Reject a caller that may not pass a role to SageMaker, as `require_caller_allows` does."""
     context = {"iam:PassedToService": "sagemaker.amazonaws.com"}
     require_caller_allows(headers, query, "iam:PassRole", role_arn, context)
 
@@ -103,7 +103,7 @@ def require_caller_allows(
     resource: str,
     context: Mapping[str, str] | None = None,
 ) -> None:
-    """Refuse a caller whose policies do not allow something beyond what the emulator checks itself.
+    """Reject a caller whose policies do not allow something beyond what the emulator checks itself.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def require_caller_allows(
 
 
 def require_role_allows(role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
-    """Refuse what the policies of a role that a service acts with, such as a state machine's, do not allow.
+    """Reject what the policies of a role that a service acts with, such as a state machine's, do not allow.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def _denied(principal: str, action: str, resource: str) -> AwsError:
 
 
 def require_assumable(role_arn: str) -> None:
-    """Refuse a role that does not exist or does not trust SageMaker.
+    """Reject a role that does not exist or does not trust SageMaker.
 
     Raises
     ------

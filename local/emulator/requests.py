@@ -1,7 +1,7 @@
 """Operations of services that the emulator lacks, and checks of their requests against botocore's service models.
 
 botocore itself only checks types and required members before it sends; lengths, patterns, ranges and
-enumerations are checked by the service. What passes here is not refused by AWS for its shape.
+enumerations are checked by the service. What passes here is not rejected by AWS for its shape.
 """
 
 import re
@@ -37,14 +37,14 @@ class Api(Generic[_Answer]):
     ----------
     service : str
         Name of botocore's model.
-    refusal : str
+    error_code : str
         Error code of a request that breaks the model's constraints.
     operations : mapping
         Function of each operation by name; it takes the checked request and returns the response.
     """
 
     service: str
-    refusal: str
+    error_code: str
     operations: Mapping[str, Callable[[dict[str, Any]], _Answer]]
 
     def call(self, name: str, request: dict[str, Any]) -> _Answer:
@@ -53,12 +53,12 @@ class Api(Generic[_Answer]):
         Raises
         ------
         AwsError
-            When the request is refused.
+            When the request is rejected.
         """
         operation = self.operations.get(name)
         if operation is None:
             raise AwsError("UnknownOperationException", f"{name or 'this request'} is not part of the laptop cloud")
-        check_request(service_model(self.service).operation_model(name), request, self.refusal)
+        check_request(service_model(self.service).operation_model(name), request, self.error_code)
         return operation(request)
 
 
@@ -69,7 +69,7 @@ def service_model(service: str) -> Any:  # noqa: ANN401 -- botocore's model has 
 
 
 def check_request(operation: OperationModel, request: Mapping[str, Any], code: str) -> None:
-    """Refuse a request that breaks the constraints of its operation's input shape.
+    """Reject a request that breaks the constraints of its operation's input shape.
 
     Raises
     ------

@@ -4,7 +4,7 @@ Seams, all in `ministack.services.stepfunctions`:
 
 - `_SERVICE_DISPATCH`: `sagemaker:createProcessingJob`, with and without `.sync`;
 - `_AWS_SDK_SERVICE_MAP`, `_AWS_SDK_ERROR_PREFIX`, `_AWS_SDK_ERROR_CODE_OVERRIDES`: `aws-sdk:sagemaker:*`;
-- `_execute_task`: tells which execution a task belongs to;
+- `_execute_task`: records which execution a task belongs to;
 - `_invoke_resource`: checks the state machine's role before each task, which the emulator does not;
 - `_run_distributed_map`: honours `MaxConcurrencyPath` and `ResultWriter`, and checks the role for what the Map
   itself does.
