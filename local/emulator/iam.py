@@ -61,26 +61,22 @@ def sagemaker_resource(path: str, body: bytes) -> str:
     parts = path.strip("/").split("/")
     if parts[0] == "FeatureGroup" and len(parts) > 1:
         return arn("sagemaker", "feature-group", parts[1])
-    try:
-        document = json.loads(body or b"{}")
-    except ValueError:
-        return "*"
-    for member, kind in _SAGEMAKER_KINDS.items():
-        if isinstance(document.get(member), str):
-            return arn("sagemaker", kind, document[member])
-    return "*"
+    return _named_resource("sagemaker", body, _SAGEMAKER_KINDS)
 
 
 def batch_resource(path: str, body: bytes) -> str:
     """Return the ARN of the queue, job or definition that a request names first; `*` when it names none."""
+    is_general = path.rstrip("/").lower() in _BATCH_WITHOUT_RESOURCE
+    return "*" if is_general else _named_resource("batch", body, _BATCH_KINDS)
+
+
+def _named_resource(service: str, body: bytes, kinds: Mapping[str, str]) -> str:
     try:
         request = json.loads(body or b"{}")
     except ValueError:
         return "*"
-    if path.rstrip("/").lower() in _BATCH_WITHOUT_RESOURCE:
-        return "*"
-    named = [(kind, request[member]) for member, kind in _BATCH_KINDS.items() if isinstance(request.get(member), str)]
-    return arn("batch", *named[0]) if named else "*"
+    named = (arn(service, kind, request[key]) for key, kind in kinds.items() if isinstance(request.get(key), str))
+    return next(named, "*")
 
 
 def second_batch_resource(operation: str, request: Mapping[str, Any]) -> str | None:
@@ -92,7 +88,7 @@ def second_batch_resource(operation: str, request: Mapping[str, Any]) -> str | N
 
 def require_pass_role(headers: Mapping[str, str], query: Mapping[str, Any], role_arn: str) -> None:
     """Reject a caller that may not pass a role to SageMaker, as `require_caller_allows` does."""
-    context = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    context = {"iam:PassedToService": SAGEMAKER}
     require_caller_allows(headers, query, "iam:PassRole", role_arn, context)
 
 

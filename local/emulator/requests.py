@@ -94,18 +94,18 @@ def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         yield from _structure_problems(shape, value, path)
     elif isinstance(shape, ListShape) and isinstance(value, list):
-        yield from _size_problems(shape, len(value), value, path)
+        yield from _bound_problems(shape, len(value), value, path, "length")
         for index, item in enumerate(value, start=1):
             yield from _problems(shape.member, item, f"{path}.{index}.member")
     elif isinstance(shape, MapShape) and isinstance(value, dict):
-        yield from _size_problems(shape, len(value), value, path)
+        yield from _bound_problems(shape, len(value), value, path, "length")
         for key, item in value.items():
             yield from _problems(shape.key, key, f"{path}.key")
             yield from _problems(shape.value, item, f"{path}.{key}.member")
     elif isinstance(value, str):
         yield from _string_problems(shape, value, path)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield from _range_problems(shape, value, path)
+        yield from _bound_problems(shape, value, value, path, "value")
 
 
 def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: s
 
 
 def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
-    yield from _size_problems(shape, len(value), value, path)
+    yield from _bound_problems(shape, len(value), value, path, "length")
     pattern = shape.metadata.get("pattern")
     if pattern and not _matches(pattern, value):
         yield _violation(value, path, f"satisfy regular expression pattern: {pattern}")
@@ -129,20 +129,13 @@ def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
         yield _violation(value, path, f"satisfy enum value set: [{', '.join(enum)}]")
 
 
-def _size_problems(shape: Shape, size: int, value: object, path: str) -> Iterator[str]:
+def _bound_problems(shape: Shape, size: float, value: object, path: str, word: str) -> Iterator[str]:
+    """Yield what breaks a shape's bounds, of a length or of a value itself."""
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and size < low:
-        yield _violation(value, path, f"have length greater than or equal to {low}")
+        yield _violation(value, path, f"have {word} greater than or equal to {low}")
     if high is not None and size > high:
-        yield _violation(value, path, f"have length less than or equal to {high}")
-
-
-def _range_problems(shape: Shape, value: float, path: str) -> Iterator[str]:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and value < low:
-        yield _violation(value, path, f"have value greater than or equal to {low}")
-    if high is not None and value > high:
-        yield _violation(value, path, f"have value less than or equal to {high}")
+        yield _violation(value, path, f"have {word} less than or equal to {high}")
 
 
 def _matches(pattern: str, value: str) -> bool:

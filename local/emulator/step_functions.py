@@ -27,19 +27,8 @@ _EPOCH_MEMBERS = ("CreationTime", "LastModifiedTime", "ProcessingStartTime", "Pr
 _MODELLED = ("ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound")
 _execution: ContextVar[dict[str, Any] | None] = ContextVar("execution", default=None)
 
-_FIELDS = (
-    "executionArn",
-    "input",
-    "name",
-    "output",
-    "startDate",
-    "stateMachineArn",
-    "status",
-    "stopDate",
-    "error",
-    "cause",
-)
-
+_FIELDS = ("executionArn", "input", "name", "output", "startDate", "stateMachineArn", "status", "stopDate", "error",
+           "cause")  # fmt: skip
 _RESULT_FIELDS = ("ResultSelector", "ResultPath", "OutputPath")
 Permission = tuple[str, str, dict[str, str]]
 """An action, the resource it is done to, and the request's condition keys."""

@@ -30,16 +30,8 @@ SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
 WAITING = frozenset({SUBMITTED, PENDING, RUNNABLE})
 ENDED = frozenset({SUCCEEDED, FAILED})
 
-_NOT_ON_THE_LAPTOP = (
-    "arrayProperties",
-    "nodeOverrides",
-    "parameters",
-    "shareIdentifier",
-    "eksPropertiesOverride",
-    "ecsPropertiesOverride",
-    "consumableResourcePropertiesOverride",
-)
-
+_NOT_ON_THE_LAPTOP = ("arrayProperties", "nodeOverrides", "parameters", "shareIdentifier", "eksPropertiesOverride",
+                      "ecsPropertiesOverride", "consumableResourcePropertiesOverride")  # fmt: skip
 _OVERRIDES_NOT_ON_THE_LAPTOP = ("instanceType",)
 _lock = threading.RLock()
 
