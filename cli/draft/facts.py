@@ -14,11 +14,7 @@ from multimodal.ledger.errors import BadInputError
 from multimodal.tables.rows import TableRows
 
 _CHUNK = 1 << 20
-
-
 _MAX_COLUMNS = 10_000
-
-
 _ROWS, _CHARACTERS = 1_000, 1_000_000
 
 
@@ -55,21 +51,18 @@ def _rows(path: Path, table: TableRows) -> Iterator[list[str]]:
 MAX_ROWS = 100_000
 """Rows that are looked at; a draft is a guess, and more rows make it no better."""
 
-
 MAX_VALUES = 2_000
 """Different values of a column that are remembered."""
 
-
 ENOUGH = 0.95
 """Share of the different values that must be dates for a column to be one of dates."""
-
 
 _NUMBER = re.compile(r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$")
 
 
 @dataclass
 class Facts:
-    """What one column holds.
+    """Counts and values of one column.
 
     Parameters
     ----------

@@ -26,10 +26,8 @@ from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
 
 _TAKEN = frozenset({RECORD_ID, EVENT_TIME, "event_time_source", "source_uri", "upload_id", "correlation_id"}) | RESERVED
 
-
 MAX_NAME = 40
 """Leaves room for a level's name within Feature Store's 64 characters."""
-
 
 _MAX_LEVEL = 20
 
@@ -73,21 +71,14 @@ class Names:
 
 MAX_LEVELS = 20
 
-
 MAX_NUMBERED_LEVELS = 10
 """Whole numbers of a stage or grade up to this are levels."""
-
 
 ROWS_PER_LEVEL = 3
 """A text that has fewer rows for each different value is no category: the values would be those of single persons."""
 
-
 LATE = ("post_treatment", "outcome")
-
-
 _YEARS = range(1900, 2101)
-
-
 _MAX_AGE = 89
 
 

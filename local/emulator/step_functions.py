@@ -4,7 +4,7 @@ Seams, all in `ministack.services.stepfunctions`:
 
 - `_SERVICE_DISPATCH`: `sagemaker:createProcessingJob`, with and without `.sync`;
 - `_AWS_SDK_SERVICE_MAP`, `_AWS_SDK_ERROR_PREFIX`, `_AWS_SDK_ERROR_CODE_OVERRIDES`: `aws-sdk:sagemaker:*`;
-- `_execute_task`: tells which execution a task belongs to;
+- `_execute_task`: records which execution a task belongs to;
 - `_invoke_resource`: checks the state machine's role before each task, which the emulator does not;
 - `_run_distributed_map`: honours `MaxConcurrencyPath` and `ResultWriter`, and checks the role for what the Map
   itself does.
@@ -27,19 +27,8 @@ _EPOCH_MEMBERS = ("CreationTime", "LastModifiedTime", "ProcessingStartTime", "Pr
 _MODELLED = ("ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound")
 _execution: ContextVar[dict[str, Any] | None] = ContextVar("execution", default=None)
 
-_FIELDS = (
-    "executionArn",
-    "input",
-    "name",
-    "output",
-    "startDate",
-    "stateMachineArn",
-    "status",
-    "stopDate",
-    "error",
-    "cause",
-)
-
+_FIELDS = ("executionArn", "input", "name", "output", "startDate", "stateMachineArn", "status", "stopDate", "error",
+           "cause")  # fmt: skip
 _RESULT_FIELDS = ("ResultSelector", "ResultPath", "OutputPath")
 Permission = tuple[str, str, dict[str, str]]
 """An action, the resource it is done to, and the request's condition keys."""

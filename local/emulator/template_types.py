@@ -1,4 +1,4 @@
-"""CloudFormation: resource types and properties of the template that the emulator refuses or drops.
+"""CloudFormation: resource types and properties of the template that the emulator rejects or drops.
 
 Seam: `ministack.services.cloudformation.provisioners._RESOURCE_HANDLERS`, functions by resource type and verb.
 """
@@ -10,7 +10,7 @@ _RESERVED = "ReservedConcurrentExecutions"
 
 
 def install() -> None:
-    """Take over the properties that are dropped."""
+    """Apply the properties that are dropped."""
     from ministack.services.cloudformation import provisioners
 
     handlers = provisioners._RESOURCE_HANDLERS[_FUNCTION]

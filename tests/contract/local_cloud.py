@@ -77,7 +77,7 @@ class Account:
         return str(arn)
 
     def bucket(self, name: str) -> str:
-        """Create a bucket whose policy refuses what does not come over TLS."""
+        """Create a bucket whose policy rejects what does not come over TLS."""
         s3 = self.client("s3")
         s3.create_bucket(Bucket=name)
         statement = {

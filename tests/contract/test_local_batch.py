@@ -248,8 +248,8 @@ def test_a_job_waits_for_those_it_depends_on(runner: Runner) -> None:
     assert runner.job(second)["startedAt"] >= runner.job(first)["stoppedAt"]
 
 
-def test_a_job_falls_with_those_it_depends_on(runner: Runner) -> None:
-    first = runner.submit("falls", "exit", "70")
+def test_a_job_fails_with_those_it_depends_on(runner: Runner) -> None:
+    first = runner.submit("fails", "exit", "70")
     job = runner.run("follows", "sleep", "0", dependsOn=[{"jobId": first}])
     assert (job["status"], job["statusReason"], job["attempts"]) == ("FAILED", "Dependent Job failed", [])
 
@@ -326,10 +326,10 @@ def test_state_changes_are_published_with_the_job(account: Account, runner: Runn
         ({"arrayProperties": {"size": 2}}, "laptop cloud runs no jobs"),
     ],
 )
-def test_submissions_that_aws_refuses_are_refused(runner: Runner, changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(ClientError, match=words) as refused:
-        runner.submit("refused", "sleep", "0", **changes)
-    assert refused.value.response["Error"]["Code"] == "ClientException"
+def test_submissions_that_aws_rejects_are_rejected(runner: Runner, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ClientError, match=words) as rejected:
+        runner.submit("rejected", "sleep", "0", **changes)
+    assert rejected.value.response["Error"]["Code"] == "ClientException"
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_submissions_that_aws_refuses_are_refused(runner: Runner, changes: dict[
         ({"mountPoints": [{"sourceVolume": "nothing", "containerPath": "/x"}]}, "is no volume"),
     ],
 )
-def test_definitions_that_aws_refuses_are_refused(
+def test_definitions_that_aws_rejects_are_rejected(
     account: Account, roles: dict[str, str], changes: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ClientError, match=words):
@@ -437,7 +437,7 @@ def test_cloudformation_makes_changes_and_removes_them(account: Account, runner:
         runner.submit("too-late", "sleep", "0", jobQueue="of-a-stack")
 
 
-def test_cloudformation_refuses_what_batch_refuses(account: Account, roles: dict[str, str]) -> None:
+def test_cloudformation_rejects_what_batch_rejects(account: Account, roles: dict[str, str]) -> None:
     template = _template(roles, Colour="blue")
     stacks = account.client("cloudformation")
     stacks.create_stack(StackName="wrong", TemplateBody=template)

@@ -173,7 +173,7 @@ def test_a_functions_calls_of_sagemaker_are_checked(account: Account) -> None:
     allowed = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:feature-group/stack-*"
     sagemaker = account.client_of_function("sagemaker", "caller", allow(["sagemaker:CreateFeatureGroup"], allowed))
     for name, action in (("other-group", "sagemaker:CreateFeatureGroup"), ("stack-group", "iam:PassRole")):
-        with pytest.raises(ClientError, match=action) as refused:
+        with pytest.raises(ClientError, match=action) as rejected:
             sagemaker.create_feature_group(
                 FeatureGroupName=name,
                 RecordIdentifierFeatureName="case_id",
@@ -181,4 +181,4 @@ def test_a_functions_calls_of_sagemaker_are_checked(account: Account) -> None:
                 FeatureDefinitions=[{"FeatureName": "case_id", "FeatureType": "String"}],
                 RoleArn=f"arn:aws:iam::{ACCOUNT}:role/store",
             )
-        assert refused.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
+        assert rejected.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")

@@ -171,9 +171,9 @@ def test_no_more_jobs_run_at_once_than_there_are_slots(account: Account, job_rol
 
 def test_a_name_is_taken_for_ever(account: Account, job_role: str) -> None:
     _run(account, "once", job_role)
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         _create(account, "once", job_role)
-    assert refused.value.response["Error"]["Code"] == "ResourceInUse"
+    assert rejected.value.response["Error"]["Code"] == "ResourceInUse"
 
 
 @pytest.mark.parametrize(
@@ -185,12 +185,12 @@ def test_a_name_is_taken_for_ever(account: Account, job_role: str) -> None:
         ({"RoleArn": "arn:aws:iam::000000000000:role/nobody"}, "Could not assume role"),
     ],
 )
-def test_requests_that_aws_refuses_are_refused(
+def test_requests_that_aws_rejects_are_rejected(
     account: Account, job_role: str, changes: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(ClientError, match=words) as refused:
-        _create(account, "refused", job_role, **changes)
-    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    with pytest.raises(ClientError, match=words) as rejected:
+        _create(account, "rejected", job_role, **changes)
+    assert rejected.value.response["Error"]["Code"] == "ValidationException"
 
 
 def test_an_unknown_image_fails_the_job(account: Account, job_role: str) -> None:

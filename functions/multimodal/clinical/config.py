@@ -1,4 +1,4 @@
-"""What a dataset's file says of its clinical table: every column, when it is known, and what becomes of it."""
+"""The clinical section of a dataset file: columns, their timepoints and encodings, filters, labels and bias."""
 
 import re
 from collections.abc import Mapping
@@ -88,7 +88,7 @@ _DATE_PARTS = re.compile(r"%([dmY])")
 
 
 def _is_date_format(text: str) -> str:
-    """Day, month and a year of four digits, each once: what else a date could mean, nobody has to guess."""
+    """Day, month and a year of four digits, each once: no date is ambiguous."""
     if sorted(_DATE_PARTS.findall(text)) != ["Y", "d", "m"] or "%" in _DATE_PARTS.sub("", text):
         raise ValueError(f"{text!r}: write %d, %m and %Y (a year of four digits) each once, as in '%m/%d/%Y'")
     if re.search(r"\d", text) or "%%" in text or not re.search(r"%.[^%]+%.[^%]+%.|%Y%m%d", text):
@@ -119,7 +119,7 @@ class FillWhen(Condition):
 
 
 class RowFilter(StrictModel):
-    """Rows that are left out, with the reason; the report tells how many and what that selects.
+    """Rows that are filtered out, with the reason; the report shows how many and whom that selects.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class IdColumn(StrictModel):
 
 
 class _Column(StrictModel):
-    """What all columns have.
+    """Settings of every column.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ class _Column(StrictModel):
 
 
 class FeatureColumn(_Column):
-    """What columns have that can be features.
+    """Settings of columns that can be features.
 
     Parameters
     ----------
@@ -373,7 +373,7 @@ class TimepointConfig(StrictModel):
 
 
 class Target(StrictModel):
-    """What models will predict: the measure of leakage and of bias. `positive` are the favourable values."""
+    """The prediction target, against which leakage and bias are measured. `positive` are the favourable values."""
 
     column: Source
     positive: Cells
@@ -482,7 +482,7 @@ class ClinicalConfig(StrictModel):
         return {c.source: c for c in self.columns}
 
     def is_feature(self, column: Column) -> bool:
-        """Whether a column becomes features: known early, or allowed by name."""
+        """Return whether a column becomes features: known early, or allowed by name."""
         early = column.available_at not in LATE_TIMEPOINTS
         return column.feature and column.available_at in self.timepoints and (early or column.allow is not None)
 

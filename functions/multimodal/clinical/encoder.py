@@ -25,7 +25,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Encoded:
-    """What became of some rows.
+    """Records and problems of some rows.
 
     Parameters
     ----------

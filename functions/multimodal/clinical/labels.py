@@ -159,7 +159,7 @@ class SurvivalLabels:
 
 
 def _agree(origin: float, died: float, death: Fact, seen: Fact) -> bool:
-    """Return whether nobody dies or is seen before day 0, is seen after death, or has a date of death alive."""
+    """Return whether dates agree: no death or contact before day 0, no contact after death, no death of the living."""
     if not died:
         return death is None and seen is not None and seen >= origin
     return death is not None and death >= origin and (seen is None or origin <= seen <= death)

@@ -1,4 +1,4 @@
-"""What can be wrong with a clinical configuration beyond a single field, in words a data manager understands."""
+"""Validate a clinical configuration beyond single fields, with messages for a data manager."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

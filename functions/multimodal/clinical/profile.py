@@ -1,11 +1,6 @@
-"""What a table holds, counted while it is read: memory is the same for a hundred rows and for a million.
+"""Profile a table while it is read: memory is the same for a hundred rows and for a million.
 
-The reader of a table gives every batch to `add`, every problem to
-`ProblemTally`, and at the end writes three files beside the results:
-`report.json` (`build_report`), `report.html`
-(`render_html`) and `profile.json`
-(`document`), which the next upload of the dataset is compared with. The upload is held when
-`leakage_hold` says so.
+`table.ClinicalTable` gives it every batch; `profile.json` is what the next upload of the dataset is compared with.
 """
 
 from collections import Counter
@@ -127,14 +122,7 @@ def _tally(column: Column) -> Tally:
 
 
 class Profile:
-    """Counts a table's rows batch by batch.
-
-    Examples
-    --------
-    >>> profile = Profile(config)                                  # doctest: +SKIP
-    >>> for batch in batches: profile.add(batch)                   # doctest: +SKIP
-    >>> report = build_report(config, profile.finish(), …)         # doctest: +SKIP
-    """
+    """Counts a table's rows batch by batch."""
 
     def __init__(self, config: ClinicalConfig) -> None:
         self._rows = 0

@@ -179,7 +179,7 @@ def timepoint_dates(config: ClinicalConfig, today: date) -> dict[Timepoint, Time
 
 
 class GroupRecords:
-    """Makes records of one feature group, for all rows of a batch at once and at C speed."""
+    """Makes records of one feature group, for all rows of a batch at once, without a loop in Python."""
 
     def __init__(self, spec: FeatureGroupSpec, upload: UploadContext) -> None:
         self._name = spec.name

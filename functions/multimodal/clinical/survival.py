@@ -7,8 +7,8 @@ from math import ceil, exp, log, sqrt
 from typing import Any
 
 from multimodal.clinical.profile import ProfileSummary
+from multimodal.clinical.tallies import NORMAL_95
 
-NORMAL_95 = 1.959964
 MAX_POINTS = 48
 
 STEP_DAYS = 30

@@ -10,6 +10,9 @@ from operator import itemgetter
 from statistics import quantiles
 from typing import Any, Protocol
 
+NORMAL_95 = 1.959964
+"""Quantile of the standard normal distribution that bounds 95 % intervals."""
+
 QUANTILES = (5, 25, 50, 75, 95)
 
 MAX_BARS = 20

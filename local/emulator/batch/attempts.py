@@ -59,7 +59,7 @@ def is_retried(strategy: Mapping[str, Any], failure: Failure, attempts_made: int
         return False
     matching = (rule for rule in strategy.get("evaluateOnExit", []) if _matches(rule, failure))
     rule = next(matching, None)
-    # What no rule knows is retried: that is why a strategy ends with EXIT for everything.
+    # An exit that no rule matches is retried: that is why a strategy ends with EXIT for everything.
     return rule is None or str(rule["action"]).upper() == "RETRY"
 
 
@@ -77,7 +77,7 @@ def _is_like(value: str, pattern: str) -> bool:
 
 
 def strategy_problems(strategy: Mapping[str, Any]) -> list[str]:
-    """Return what Batch refuses in a retry strategy beyond its shape."""
+    """Return what Batch rejects in a retry strategy beyond its shape."""
     rules = strategy.get("evaluateOnExit", [])
     problems = []
     if not 1 <= int(strategy.get("attempts", 1)) <= 10:

@@ -43,14 +43,14 @@ class _Type:
     def update(
         self, physical_id: str, _old: dict[str, Any], properties: dict[str, Any], stack_name: str, logical_id: str
     ) -> Made:
-        """Change a resource; one that is another by then, such as a new revision, takes the old one's place."""
+        """Update a resource; a replacement, such as a new revision, deletes the old one."""
         made = self.create(logical_id, properties, stack_name)
         if made[0] != physical_id:
             self.remove(physical_id)
         return made
 
     def delete(self, physical_id: str, _properties: dict[str, Any]) -> None:
-        """Remove a resource; one that is gone already stays so."""
+        """Delete a resource, if it exists."""
         self.remove(physical_id)
 
 

@@ -15,7 +15,7 @@ IN_PROGRESS = "InProgress"
 STOPPING = "Stopping"
 _DAY_SECONDS = 86400
 _LOCAL_STORAGE = re.compile(r"ml\.(g4dn|g5|g6|g6e|gr6|p3dn|p4d|p4de|p5|p5e|p5en|trn1|trn2|inf2|\w+d)\.")
-"""Instance families whose volume is a local disk: they refuse a volume key."""
+"""Instance families whose volume is a local disk: they reject a volume key."""
 
 _lock = threading.Lock()
 
@@ -99,7 +99,7 @@ def list_processing_jobs(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def stop_processing_job(request: dict[str, Any]) -> dict[str, Any]:
-    """Ask a job to stop; one that has ended is refused, as AWS does."""
+    """Ask a job to stop; one that has ended is rejected, as AWS does."""
     job = _find(request["ProcessingJobName"])
     if job.status not in (IN_PROGRESS, STOPPING):
         raise AwsError("ValidationException", f"The job {job.name} is in status {job.status}: cannot be stopped")
@@ -123,7 +123,7 @@ def _run(job: Job) -> None:
     job.started = time.time()
     try:
         outcome = run_job(job.request, job.stop)
-    except Exception as error:  # noqa: BLE001 -- whatever breaks here, the job must not stay InProgress for ever
+    except Exception as error:  # noqa: BLE001 -- whatever breaks here, the job must not stay InProgress forever
         outcome = Outcome("Failed", f"InternalServerError: {error!r}")
     _finish(job, outcome)
 
@@ -149,7 +149,7 @@ def _publish(job: Job) -> None:
 
 
 def _check(request: dict[str, Any]) -> None:
-    """Refuse what the shapes allow and the service does not."""
+    """Reject what the shapes allow and the service does not."""
     inputs = request.get("ProcessingInputs", [])
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     paths = [item["S3Input"]["LocalPath"] for item in inputs if "S3Input" in item]

@@ -12,321 +12,85 @@ from multimodal.clinical.phi import IdentifierGate, Kind, kind_of
 from multimodal.ledger.errors import BadInputError
 from tests.unit.functions.clinical_small import csv_text, encoded, raw, read, refused, rows, with_column
 
+
+def _cells(lines: str) -> list[str]:
+    """Return the cells of a list: one line or more, with bars between the cells."""
+    return [cell for line in lines.strip().splitlines() for cell in line.split(" | ")]
+
+
 IDENTIFYING = [
-    (Kind.NAME, "Nguyen Van An"),
-    (Kind.NAME, "Nguyễn Thị Minh"),
-    (Kind.NAME, "Müller, Jürgen"),
-    (Kind.NAME, "Agnieszka Kowalska"),
-    (Kind.NAME, "Yamamoto Hiroshi"),
-    (Kind.NAME, "Singh, Gurpreet"),
-    (Kind.NAME, "Siobhán O'Brien"),
-    (Kind.NAME, "SMITH JOHN"),
-    (Kind.NAME, "john smith"),
-    (Kind.NAME, "Smith J"),
-    (Kind.NAME, "Smith, J. R."),
-    (Kind.NAME, "María José García"),
-    (Kind.NAME, "van der Berg, Pieter"),
-    (Kind.NAME, "Anna-Maria Schmidt"),
-    (Kind.NAME, "Frau Schneider"),
-    (Kind.NAME, "Prof. Dr. Weber"),
-    (Kind.NAME, "Wang, Xiaoming"),
-    (Kind.NAME, "Kim Min-jun"),
-    (Kind.NAME, "Ivanov Ivan Ivanovich"),
-    (Kind.NAME, "Иванова, Мария"),
-    (Kind.NAME, "Παπαδόπουλος Γιώργος"),
-    (Kind.NAME, "Oluwaseun Adeyemi"),
-    (Kind.NAME, "da Silva, João"),
-    (Kind.NAME, "Dvořák, Jan"),
-    (Kind.NAME, "Mehmet Yılmaz"),
-    (Kind.NAME, "Rajesh Kumar"),
-    (Kind.NAME, "Smith, John, Jr."),
-    (Kind.NAME, "patient name: John Smith"),
-    (Kind.NAME, "seen by Dr. Patel"),
-    (Kind.NAME, "DOE^JANE"),
-    (Kind.NAME, "A. B. Clark"),
-    (Kind.NAME, "Jo\u200bhn Smith"),
-    (Kind.PHONE, "(555) 123-4567"),
-    (Kind.PHONE, "1-555-123-4567"),
-    (Kind.PHONE, "020 7946 0958"),
-    (Kind.PHONE, "+49 30 901820"),
-    (Kind.PHONE, "0171 1234567"),
-    (Kind.PHONE, "01 42 68 53 00"),
-    (Kind.PHONE, "03-1234-5678"),
-    (Kind.MRN, "13800138000"),
-    (Kind.PHONE, "98765-43210"),
-    (Kind.PHONE, "(11) 91234-5678"),
-    (Kind.PHONE, "Tel.: 089/123456"),
-    (Kind.PHONE, "phone: 555-1234"),
-    (Kind.PHONE, "0049 30 901820"),
-    (Kind.PHONE, "５５５-１２３-４５６７"),
-    (Kind.EMAIL, "JANE_DOE@EXAMPLE.CO.UK"),
-    (Kind.EMAIL, "jane.doe (at) example.org"),
-    (Kind.EMAIL, "jane doe at example dot org"),
-    (Kind.EMAIL, "j@localhost"),
-    (Kind.SSN, "123-45-6789"),
-    (Kind.SSN, "123 45 6789"),
-    (Kind.SSN, "SSN 123456789"),
-    (Kind.MRN, "MRN1234567"),
-    (Kind.MRN, "Med Rec No 123456"),
-    (Kind.MRN, "Patient ID: 4451234"),
-    (Kind.MRN, "NHS 9434765919"),
-    (Kind.MRN, "00123456"),
-    (Kind.ADDRESS, "123 Main Street"),
-    (Kind.ADDRESS, "12 Elm Ave, Springfield"),
-    (Kind.ADDRESS, "Hauptstraße 5"),
-    (Kind.ADDRESS, "Hauptstr. 12, 10115 Berlin"),
-    (Kind.ADDRESS, "5 rue de la Paix"),
-    (Kind.ADDRESS, "PO Box 1234"),
-    (Kind.ADDRESS, "Via Roma 1"),
-    (Kind.ADDRESS, "SW1A 2AA"),
-    (Kind.ADDRESS, "Palo Alto, CA 94305"),
-    (Kind.ADDRESS, "https://hospital.example/patients/123"),
-    (Kind.BIRTH_DATE, "DOB 01/02/1950"),
-    (Kind.BIRTH_DATE, "date of birth: 1950-01-02"),
-    (Kind.AGE_ABOVE_89, "aged 92"),
-    (Kind.AGE_ABOVE_89, "Age: 95"),
-    (Kind.AGE_ABOVE_89, "92-year-old"),
-    (Kind.AGE_ABOVE_89, "93 y/o"),
+    (kind, cell)
+    for kind, lines in {
+        Kind.NAME: """
+Nguyen Van An | Nguyễn Thị Minh | Müller, Jürgen | Agnieszka Kowalska | Yamamoto Hiroshi | Singh, Gurpreet
+Siobhán O'Brien | SMITH JOHN | john smith | Smith J | Smith, J. R. | María José García | van der Berg, Pieter
+Anna-Maria Schmidt | Frau Schneider | Prof. Dr. Weber | Wang, Xiaoming | Kim Min-jun | Ivanov Ivan Ivanovich
+Иванова, Мария | Παπαδόπουλος Γιώργος | Oluwaseun Adeyemi | da Silva, João | Dvořák, Jan | Mehmet Yılmaz
+Rajesh Kumar | Smith, John, Jr. | patient name: John Smith | seen by Dr. Patel | DOE^JANE | A. B. Clark
+Jo\u200bhn Smith
+""",
+        Kind.PHONE: """
+(555) 123-4567 | 1-555-123-4567 | 020 7946 0958 | +49 30 901820 | 0171 1234567 | 01 42 68 53 00 | 03-1234-5678
+98765-43210 | (11) 91234-5678 | Tel.: 089/123456 | phone: 555-1234 | 0049 30 901820 | ５５５-１２３-４５６７
+""",
+        Kind.MRN: """
+13800138000 | MRN1234567 | Med Rec No 123456 | Patient ID: 4451234 | NHS 9434765919 | 00123456
+""",
+        Kind.EMAIL: """
+JANE_DOE@EXAMPLE.CO.UK | jane.doe (at) example.org | jane doe at example dot org | j@localhost
+""",
+        Kind.SSN: """
+123-45-6789 | 123 45 6789 | SSN 123456789
+""",
+        Kind.ADDRESS: """
+123 Main Street | 12 Elm Ave, Springfield | Hauptstraße 5 | Hauptstr. 12, 10115 Berlin | 5 rue de la Paix
+PO Box 1234 | Via Roma 1 | SW1A 2AA | Palo Alto, CA 94305 | https://hospital.example/patients/123
+""",
+        Kind.BIRTH_DATE: """
+DOB 01/02/1950 | date of birth: 1950-01-02
+""",
+        Kind.AGE_ABOVE_89: """
+aged 92 | Age: 95 | 92-year-old | 93 y/o
+""",
+    }.items()
+    for cell in _cells(lines)
 ]
-HARMLESS = """
-Adenocarcinoma
-Squamous cell carcinoma
-Adenosquamous carcinoma
-Large cell neuroendocrine carcinoma
-Small Cell Carcinoma
-Invasive Ductal Carcinoma
-Invasive Mucinous Adenocarcinoma
-NSCLC NOS (not otherwise specified)
-Adenocarcinoma, mucinous
-Carcinoma, Squamous Cell
-Ewing Sarcoma
-Wilms Tumor
-Hodgkin Lymphoma
-Hodgkin lymphoma, nodular sclerosis
-Non-Hodgkin Lymphoma
-Burkitt Lymphoma
-Kaposi Sarcoma
-Merkel Cell Carcinoma
-Paget Disease
-Barrett Esophagus
-Crohn Disease
-Graves Disease
-Hashimoto Thyroiditis
-Wilson Disease
-Parkinson Disease
-Alzheimer Disease
-Lynch Syndrome
-Li-Fraumeni Syndrome
-Cushing Syndrome
-Marfan Syndrome
-Down Syndrome
-Turner Syndrome
-Brenner Tumor
-Krukenberg Tumor
-Warthin Tumor
-Gleason 3+4
-Gleason Score 7
-Karnofsky 90
-ECOG 1
-Child-Pugh A
-Clark Level IV
-Breslow 1.2 mm
-Ann Arbor Stage II
-Ann Arbor
-T1a
-T2b N1 M0
-pT2aN0M0
-cT3 N2 M1b
-Stage IIIA
-Stage IV
-G2 Moderately differentiated
-Other, Type I: Well to moderately differentiated
-R0
-Grade 3
-EGFR L858R
-EGFR exon 19 deletion
-KRAS G12C
-KRAS p.Gly12Cys
-BRAF V600E
-TP53 R175H
-c.2573T>G
-p.Leu858Arg
-NM_005228.5:c.2573T>G
-chr7:55259515
-rs121434568
-EML4-ALK
-ROS1 fusion
-MET exon 14 skipping
-PD-L1 50%
-PD-L1 TPS 1-49%
-Ki-67 20%
-HER2 3+
-ER positive
-Carboplatin
-Cisplatin + Pemetrexed
-Carboplatin/Paclitaxel
-Pembrolizumab 200 mg
-Pembrolizumab
-Nivolumab
-Osimertinib 80 mg
-FOLFOX
-R-CHOP
-Docetaxel 75 mg/m2
-Paclitaxel weekly
-5-FU
-Dexamethasone 4 mg
-Vitamin D
-Aspirin 81 mg
-Right Upper Lobe
-Left Lower Lobe
-Right Middle Lobe
-Left Lingula
-Lung, NOS
-Upper lobe, lung
-Head of pancreas
-Wedge Resection
-Lobectomy
-VATS Lobectomy
-Pneumonectomy
-Sublobar Resection
-Open Biopsy
-Core Needle Biopsy
-Chemotherapy
-Radiation Therapy
-Stereotactic Body Radiotherapy
-60 Gy in 30 fractions
-2 x 30 Gy
-Former Smoker
-Never Smoker
-Current Smoker
-Native Hawaiian/Pacific Islander
-African-American
-Hispanic/Latino
-Caucasian
-Asian
-White
-Not Collected
-Not Recorded In Database
-N/A
-Unknown
-Not Applicable
-Complete Response
-Partial Response
-Stable Disease
-Progressive Disease
-Lost to Follow Up
-Alive With Disease
-Alive
-Dead
-Died of disease
-Distant
-Regional
-Local
-Yes
-No
-Present
-Absent
-Checked
-Positive
-Negative
-Wildtype
-Mutant
-Stanford
-Palo Alto VA
-Palo Alto
-Stanford Hospital
-Massachusetts General Hospital
-Mayo Clinic
-Mount Sinai
-Johns Hopkins
-Site 03
-Center A
-C34.1
-C34.11
-8140/3
-8070/3
-ICD-10 C34.9
-R01-001
-AMC-038
-TCGA-05-4244
-GSM3405678
-LOT-12345
-A1B2C3
-1.2.840.113619.2.55.3
-0.5-1.0
-10-20
-1-2
-65-74
-2019-2021
-12/31/1999
-1994-01-31
-1990
-0%
->0 - 25%
-75 - < 100%
-<1 cm
-> 3 cm
-2.5 x 3.1 cm
-12 mm
-120 kVp
-1.25 mm
-Siemens Sensation 64
-GE LightSpeed VCT
-GE Medical Systems
-Philips Brilliance
-Toshiba Aquilion
-B31f
-STANDARD
-Lung kernel
-CT Chest With Contrast
-PET CT
-Supine
-HFS
-Family history: mother, breast
-No evidence of disease
-Bilateral pleural effusion
-Mediastinal lymphadenopathy
-COPD
-Diabetes Mellitus
-Type 2 Diabetes
-Hypertension
-Coronary Artery Disease
-Atrial Fibrillation
-Asbestos
-Grade II, WHO
-WHO 2015
-AJCC 7th Edition
-AJCC 8
-RECIST 1.1
-Cycle 3 Day 1
-Week 12
-Month 6
-120/80
-36.6
-98
-1,234
-3.4e5
-Solid
-Part-solid
-Ground glass
-Peripheral, spiculated
-Central
-Tis
-Nx
-M1a
-VA
-Male
-Female
-Cox Maze
-Mary Bird Perkins Cancer Center
-Dana Farber
-May
-Rose Bengal
-Jewish
-Roman Catholic
-Penicillin allergy
+HARMLESS = _cells("""
+Adenocarcinoma | Squamous cell carcinoma | Adenosquamous carcinoma | Large cell neuroendocrine carcinoma
+Small Cell Carcinoma | Invasive Ductal Carcinoma | Invasive Mucinous Adenocarcinoma
+NSCLC NOS (not otherwise specified) | Adenocarcinoma, mucinous | Carcinoma, Squamous Cell | Ewing Sarcoma
+Wilms Tumor | Hodgkin Lymphoma | Hodgkin lymphoma, nodular sclerosis | Non-Hodgkin Lymphoma | Burkitt Lymphoma
+Kaposi Sarcoma | Merkel Cell Carcinoma | Paget Disease | Barrett Esophagus | Crohn Disease | Graves Disease
+Hashimoto Thyroiditis | Wilson Disease | Parkinson Disease | Alzheimer Disease | Lynch Syndrome | Li-Fraumeni Syndrome
+Cushing Syndrome | Marfan Syndrome | Down Syndrome | Turner Syndrome | Brenner Tumor | Krukenberg Tumor
+Warthin Tumor | Gleason 3+4 | Gleason Score 7 | Karnofsky 90 | ECOG 1 | Child-Pugh A | Clark Level IV | Breslow 1.2 mm
+Ann Arbor Stage II | Ann Arbor | T1a | T2b N1 M0 | pT2aN0M0 | cT3 N2 M1b | Stage IIIA | Stage IV
+G2 Moderately differentiated | Other, Type I: Well to moderately differentiated | R0 | Grade 3 | EGFR L858R
+EGFR exon 19 deletion | KRAS G12C | KRAS p.Gly12Cys | BRAF V600E | TP53 R175H | c.2573T>G | p.Leu858Arg
+NM_005228.5:c.2573T>G | chr7:55259515 | rs121434568 | EML4-ALK | ROS1 fusion | MET exon 14 skipping | PD-L1 50%
+PD-L1 TPS 1-49% | Ki-67 20% | HER2 3+ | ER positive | Carboplatin | Cisplatin + Pemetrexed | Carboplatin/Paclitaxel
+Pembrolizumab 200 mg | Pembrolizumab | Nivolumab | Osimertinib 80 mg | FOLFOX | R-CHOP | Docetaxel 75 mg/m2
+Paclitaxel weekly | 5-FU | Dexamethasone 4 mg | Vitamin D | Aspirin 81 mg | Right Upper Lobe | Left Lower Lobe
+Right Middle Lobe | Left Lingula | Lung, NOS | Upper lobe, lung | Head of pancreas | Wedge Resection | Lobectomy
+VATS Lobectomy | Pneumonectomy | Sublobar Resection | Open Biopsy | Core Needle Biopsy | Chemotherapy
+Radiation Therapy | Stereotactic Body Radiotherapy | 60 Gy in 30 fractions | 2 x 30 Gy | Former Smoker | Never Smoker
+Current Smoker | Native Hawaiian/Pacific Islander | African-American | Hispanic/Latino | Caucasian | Asian | White
+Not Collected | Not Recorded In Database | N/A | Unknown | Not Applicable | Complete Response | Partial Response
+Stable Disease | Progressive Disease | Lost to Follow Up | Alive With Disease | Alive | Dead | Died of disease
+Distant | Regional | Local | Yes | No | Present | Absent | Checked | Positive | Negative | Wildtype | Mutant
+Stanford | Palo Alto VA | Palo Alto | Stanford Hospital | Massachusetts General Hospital | Mayo Clinic | Mount Sinai
+Johns Hopkins | Site 03 | Center A | C34.1 | C34.11 | 8140/3 | 8070/3 | ICD-10 C34.9 | R01-001 | AMC-038
+TCGA-05-4244 | GSM3405678 | LOT-12345 | A1B2C3 | 1.2.840.113619.2.55.3 | 0.5-1.0 | 10-20 | 1-2 | 65-74 | 2019-2021
+12/31/1999 | 1994-01-31 | 1990 | 0% | >0 - 25% | 75 - < 100% | <1 cm | > 3 cm | 2.5 x 3.1 cm | 12 mm | 120 kVp
+1.25 mm | Siemens Sensation 64 | GE LightSpeed VCT | GE Medical Systems | Philips Brilliance | Toshiba Aquilion | B31f
+STANDARD | Lung kernel | CT Chest With Contrast | PET CT | Supine | HFS | Family history: mother, breast
+No evidence of disease | Bilateral pleural effusion | Mediastinal lymphadenopathy | COPD | Diabetes Mellitus
+Type 2 Diabetes | Hypertension | Coronary Artery Disease | Atrial Fibrillation | Asbestos | Grade II, WHO | WHO 2015
+AJCC 7th Edition | AJCC 8 | RECIST 1.1 | Cycle 3 Day 1 | Week 12 | Month 6 | 120/80 | 36.6 | 98 | 1,234 | 3.4e5
+Solid | Part-solid | Ground glass | Peripheral, spiculated | Central | Tis | Nx | M1a | VA | Male | Female | Cox Maze
+Mary Bird Perkins Cancer Center | Dana Farber | May | Rose Bengal | Jewish | Roman Catholic | Penicillin allergy
 Grover Disease
-""".strip().splitlines()
+""")
 
 
 @pytest.mark.parametrize(("kind", "cell"), IDENTIFYING)

@@ -56,9 +56,9 @@ def test_a_good_request_passes() -> None:
     ],
 )
 def test_each_kind_of_constraint_is_checked(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(AwsError, match=words) as refused:
+    with pytest.raises(AwsError, match=words) as rejected:
         _check(**changes)
-    assert refused.value.code == "ValidationException"
+    assert rejected.value.code == "ValidationException"
 
 
 def test_all_violations_are_named_at_once() -> None:
@@ -101,7 +101,7 @@ def test_the_two_formats_of_an_event_time(text: str) -> None:
         "1577934245",
     ],
 )
-def test_every_other_event_time_is_refused(text: str) -> None:
+def test_every_other_event_time_is_rejected(text: str) -> None:
     with pytest.raises(AwsError, match="must be in the format"):
         parse_event_time(text)
 
