@@ -33,7 +33,7 @@ class Case:
     changes: tuple[str, ...]
     """Names of the changes, in order."""
     expected: Expected
-    """What the job owes."""
+    """What the job must give."""
 
     @property
     def name(self) -> str:

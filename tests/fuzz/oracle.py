@@ -138,7 +138,7 @@ def _describe(error: BaseException) -> str:
     return "\n".join([f"{type(error).__name__}: {str(error)[:200]}", *lines])
 
 
-# -- what a result promises -------------------------------------------------------------------------------------------
+# -- what every result must hold --------------------------------------------------------------------------------------
 
 
 def _check(

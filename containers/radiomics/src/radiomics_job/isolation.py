@@ -68,7 +68,7 @@ def log(event: str, **fields: object) -> None:
 
 
 def process_all(tasks: Sequence[StudyTask], workers: int, work: Work = process_study) -> Iterator[Outcome]:
-    """Process studies side by side, each in a child process."""
+    """Process studies side by side, each in a child process, and yield their outcomes as they end."""
     # The children inherit the parent's imported libraries, which are the larger part of a start-up.
     context = multiprocessing.get_context("fork")
     waiting, running = list(tasks), list[_Running]()
@@ -93,8 +93,8 @@ def _start(context: multiprocessing.context.ForkContext, task: StudyTask, work: 
 
 def _ended(running: Sequence[_Running]) -> list[_Running]:
     """Wait for the next process to end or for the next deadline to pass."""
-    patience = max(0.0, min(study.deadline for study in running) - time.monotonic())
-    wait([study.process.sentinel for study in running], timeout=patience)
+    timeout = max(0.0, min(study.deadline for study in running) - time.monotonic())
+    wait([study.process.sentinel for study in running], timeout=timeout)
     now = time.monotonic()
     return [study for study in running if study.process.exitcode is not None or now >= study.deadline]
 

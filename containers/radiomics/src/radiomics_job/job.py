@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from radiomics_job.dicom.sources import printable
 from radiomics_job.errors import InvalidJobError
 from radiomics_job.limits import Limits
-from radiomics_job.parameters import Params, explain, load_params, must, whole
+from radiomics_job.parameters import Params, explain, load_params, must, shown, whole, wrong
 from radiomics_job.roi.rule import RoiRule
 from radiomics_job.study import StudyTask
 
@@ -40,22 +40,17 @@ def _stays_inside(value: object) -> bool:
 def _day(value: object) -> date | None:
     if value is None:
         return None
-    if not _DATE.fullmatch(str(value)):
-        raise ValueError("not of the form yyyy-mm-dd")
-    return date.fromisoformat(str(value))
-
-
-def _is_day(value: object) -> bool:
     try:
-        _day(value)
+        if _DATE.fullmatch(str(value)):  # fromisoformat alone would take other forms too
+            return date.fromisoformat(str(value))
     except ValueError:
-        return False
-    return True
+        pass
+    raise wrong(f"expected a date as yyyy-mm-dd, found {shown(value)}")
 
 
 Name = Annotated[str, must(lambda v: isinstance(v, str) and bool(_NAME.fullmatch(v)), "a plain name")]
 InnerPath = Annotated[PurePosixPath, must(_stays_inside, "a path inside the input folder", PurePosixPath)]
-Day = Annotated[date | None, must(_is_day, "a date as yyyy-mm-dd", _day)]
+Day = Annotated[date | None, BeforeValidator(_day)]
 Text = Annotated[str | None, BeforeValidator(lambda v: None if v is None else str(v))]
 
 
@@ -91,12 +86,7 @@ class _Job:
 
 
 def plan_tasks(
-    input_dir: Path,
-    output_dir: Path,
-    job_file: Path | None,
-    params: str | None,
-    rule: RoiRule,
-    limits: Limits,
+    input_dir: Path, output_dir: Path, job_file: Path | None, params: str | None, rule: RoiRule, limits: Limits
 ) -> list[StudyTask]:
     """List the studies of a job.
 
@@ -137,6 +127,8 @@ def _read_job(path: Path) -> _Job:
         raise InvalidJobError(f"{path}: {explain(error)}") from error
     except (OSError, ValueError) as error:
         raise InvalidJobError(f"{path}: not a readable job description: {error}") from error
+    for missing in {unit.dataset for unit in job.units} - set(job.datasets):
+        raise InvalidJobError(f"{path}: datasets.{missing}: missing; describe every dataset that a unit names")
     return job
 
 
@@ -144,8 +136,6 @@ def _described(
     job: _Job, input_dir: Path, output_dir: Path, params: str | None, limits: Limits, load: Callable[[str], Params]
 ) -> Iterator[StudyTask]:
     for number, unit in enumerate(job.units):
-        if unit.dataset not in job.datasets:
-            raise InvalidJobError(f"datasets.{unit.dataset}: missing; every dataset of the units has to be described")
         dataset = job.datasets[unit.dataset]
         yield StudyTask(
             subject=unit.subject,

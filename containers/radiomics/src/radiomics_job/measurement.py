@@ -1,4 +1,4 @@
-"""The chosen regions on the CT's grid, each with its numbers, its verdict and its features."""
+"""The chosen regions on the CT's grid, each with its numbers, its QC findings and its features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,8 +55,8 @@ class MeasuredRoi:
         """The codes of the findings."""
         return [str(finding.warning) for finding in self.findings]
 
-    def judged(self, findings: Sequence[Finding]) -> Self:
-        """Give the region with its verdict; a refused region has no features."""
+    def with_findings(self, findings: Sequence[Finding]) -> Self:
+        """Return the region with its findings; a refused region has no features."""
         refused = refusal(findings)
         if refused is None:
             return replace(self, findings=tuple(findings))

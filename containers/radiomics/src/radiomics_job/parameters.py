@@ -35,11 +35,13 @@ class ParamsError(InvalidJobError):
     """A parameter file cannot be used; the message names the key and says what is expected there."""
 
 
-def _wrong(message: str) -> PydanticCustomError:
+def wrong(message: str) -> PydanticCustomError:
+    """Return the error of a setting, for validators to raise."""
     return PydanticCustomError("setting", "{message}", {"message": message})
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a value as a message shows it, not longer than 80 characters."""
     text = "null" if value is None else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
@@ -51,7 +53,7 @@ def must(
 
     def check(value: object) -> object:
         if not holds(value):
-            raise _wrong(f"expected {wanted}, found {_shown(value)}")
+            raise wrong(f"expected {wanted}, found {shown(value)}")
         return convert(value)
 
     return BeforeValidator(check)
@@ -133,7 +135,7 @@ class Resegmentation:
     @classmethod
     def _lower_first(cls, value: tuple[float, float]) -> tuple[float, float]:
         if value[0] >= value[1]:
-            raise _wrong(f"expected the lower HU first, found [{value[0]:g}, {value[1]:g}]")
+            raise wrong(f"expected the lower HU first, found [{value[0]:g}, {value[1]:g}]")
         return value
 
 
@@ -161,7 +163,7 @@ class ExtractionSettings:
     @classmethod
     def _different(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if len(set(value)) != len(value) or len(value) > _MAX_LOG_WIDTHS:
-            raise _wrong(f"expected at most {_MAX_LOG_WIDTHS} different widths")
+            raise wrong(f"expected at most {_MAX_LOG_WIDTHS} different widths")
         return value
 
     @property
@@ -236,9 +238,9 @@ class QcLimits:
             return value
         name, (warn, refuse) = str(info.field_name), (value.warn, value.refuse)
         if name.endswith("_fraction") and max(warn or 0, refuse or 0) > 1:
-            raise _wrong("expected shares from 0 to 1")
+            raise wrong("expected shares from 0 to 1")
         if warn is not None and refuse is not None and (refuse > warn if name.startswith("min_") else refuse < warn):
-            raise _wrong("refuse would come before warn; swap the two limits")
+            raise wrong("refuse would come before warn; swap the two limits")
         return value
 
 
@@ -330,7 +332,7 @@ def explain(error: ValidationError) -> str:
         place[-1] = "lowest"
     message = _MESSAGES.get(first["type"], first["msg"])
     if first["type"] == "dataclass_type":
-        message = f"expected a mapping of keys, found {_shown(first['input'])}"
+        message = f"expected a mapping of keys, found {shown(first['input'])}"
     return f"{'.'.join(place) or 'the file'}: {message}"
 
 

@@ -26,7 +26,7 @@ from radiomics_job.output.documents import (
 from radiomics_job.output.nifti import write_nifti
 from radiomics_job.output.overlay import render_overlay
 from radiomics_job.parameters import Params
-from radiomics_job.quality.checks import judge, refusal
+from radiomics_job.quality.checks import check_limits, refusal
 from radiomics_job.roi.pairing import Candidate, Pairing, list_candidates, pair
 from radiomics_job.roi.rule import RoiPolicy, RoiRule, choose
 
@@ -108,7 +108,7 @@ def _measure(task: StudyTask) -> str:
         release(unused)
     stack, volume = stack_series(pairing.ct, task.limits, task.params.geometry)
     ct = StudyCt(stack, volume, pairing, len({each.uid for each in series}), task.surgery_date)
-    rois = [_judged_region(region, ct, task.params) for region in place_regions(chosen, policy, stack, pairing)]
+    rois = [_checked_region(region, ct, task.params) for region in place_regions(chosen, policy, stack, pairing)]
     refused = refusal(rois[0].findings)
     if refused is not None:
         raise refused
@@ -124,9 +124,9 @@ def _measure(task: StudyTask) -> str:
     return rois[0].status
 
 
-def _judged_region(region: PlacedRegion, ct: StudyCt, params: Params) -> MeasuredRoi:
+def _checked_region(region: PlacedRegion, ct: StudyCt, params: Params) -> MeasuredRoi:
     roi = measure_region(region, ct.volume, ct.stack, params)
-    return roi.judged(judge(ct.numbers, roi.numbers, ct.pairing, ct.days_to_surgery, params.qc))
+    return roi.with_findings(check_limits(ct.numbers, roi.numbers, ct.pairing, ct.days_to_surgery, params.qc))
 
 
 def _choose(

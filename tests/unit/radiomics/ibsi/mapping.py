@@ -126,13 +126,7 @@ _BASELINE_CODES: Final[dict[str, dict[str, str]]] = {
         "ZonePercentage": "P30P",
         "ZoneVariance": "3NSA",
     },
-    "ngtdm": {
-        "Busyness": "NQ30",
-        "Coarseness": "QCDE",
-        "Complexity": "HDEZ",
-        "Contrast": "65HE",
-        "Strength": "1X9X",
-    },
+    "ngtdm": {"Busyness": "NQ30", "Coarseness": "QCDE", "Complexity": "HDEZ", "Contrast": "65HE", "Strength": "1X9X"},
     "gldm": {  # IBSI's NGLDM, which says low and high dependence for small and large
         "DependenceEntropy": "FCBV",
         "DependenceNonUniformity": "Z87G",

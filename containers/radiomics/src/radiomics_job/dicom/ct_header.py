@@ -172,13 +172,13 @@ def _missing(keyword: str) -> StudyRejectedError:
 
 
 def _check_pixel_length(dataset: Dataset, frames: int) -> None:
-    """Notice a file that was cut short: fewer pixel bytes than its own header promises."""
+    """Notice a file that was cut short: fewer pixel bytes than its own header states."""
     if any(keyword in dataset for keyword in _FLOAT_KEYWORDS) or "PixelData" not in dataset:
         raise ValueError("no integer pixel data")
     pixels = dataset.PixelData
     if not pixels:
         raise ValueError("empty pixel data")
-    if dataset.file_meta.TransferSyntaxUID.is_compressed and not _is_native(dataset):
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     samples = int(dataset.get("SamplesPerPixel") or 1)
     expected = int(dataset.Rows) * int(dataset.Columns) * samples * frames * int(dataset.BitsAllocated) // 8
@@ -196,7 +196,3 @@ def check_length(actual: int, expected: int) -> None:
     """
     if not expected <= actual <= expected + 1:
         raise ValueError("pixel data does not have the length that its header says")
-
-
-def _is_native(dataset: Dataset) -> bool:
-    return bool(not dataset.file_meta.TransferSyntaxUID.is_encapsulated)

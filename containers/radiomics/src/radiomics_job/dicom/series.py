@@ -228,7 +228,8 @@ def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
             {"slices": len(slices)},
         )
     positions, gaps = np.array([ct.position for ct in slices]), _gaps(slices)
-    check_gaps(gaps)
+    if faults := gap_faults(gaps):
+        raise faults[-1]
     first = slices[0]
     step = (positions[-1] - positions[0]) / (len(slices) - 1)
     affine = plane_affine(first.orientation, first.spacing, positions[0], step)
@@ -238,13 +239,6 @@ def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
         raise _uneven(gaps, residual, tolerance)
     grid = Grid((first.columns, first.rows, len(slices)), affine)
     return SliceStack(tuple(slices), grid, gaps, residual, duplicates)
-
-
-def check_gaps(gaps: NDArray[np.float64]) -> None:
-    """Refuse gaps that are not all equal within the named tolerance."""
-    faults = gap_faults(gaps)
-    if faults:
-        raise faults[-1]
 
 
 def gap_faults(gaps: NDArray[np.float64]) -> list[StudyRejectedError]:

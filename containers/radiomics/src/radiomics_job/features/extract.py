@@ -1,7 +1,7 @@
 """Radiomic features of one ROI.
 
 pyradiomics' feature classes are run one by one, so that a region too small for one class still gets the
-values of the others; what has no honest value is null and carries its reason.
+values of the others; a feature that is not defined there is null and carries its reason.
 """
 
 import logging
@@ -48,18 +48,13 @@ class FeatureResult:
     """The features of one ROI."""
 
     values: dict[str, float | None]
-    """Every name of `feature_names(params)`, in that order; null where there is no honest value."""
+    """Every name of `feature_names(params)`, in that order; null where it is not defined."""
     missing: dict[str, str]
     """For each null, why."""
 
 
 def extract_features(
-    ct: NDArray[np.int16],
-    mask: NDArray[np.bool_],
-    affine: NDArray[np.float64],
-    params: Params,
-    *,
-    slice_axis: int = 2,
+    ct: NDArray[np.int16], mask: NDArray[np.bool_], affine: NDArray[np.float64], params: Params, *, slice_axis: int = 2
 ) -> FeatureResult:
     """Compute every feature of a parameter set for one ROI.
 
@@ -307,12 +302,7 @@ def _shifted(mask: NDArray[np.bool_], offset: tuple[int, ...], sign: int) -> NDA
 
 # --- pyradiomics --------------------------------------------------------------------------------------------
 def _run_class(
-    image_name: str,
-    class_name: str,
-    image: SitkImage,
-    mask: SitkImage,
-    options: dict[str, Any],
-    results: _Results,
+    image_name: str, class_name: str, image: SitkImage, mask: SitkImage, options: dict[str, Any], results: _Results
 ) -> None:
     try:
         calculator = getFeatureClasses()[class_name](image, mask, label=1, **options)

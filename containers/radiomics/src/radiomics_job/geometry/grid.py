@@ -40,6 +40,9 @@ FRAME_TOLERANCE_FRACTION = 0.05
 """How far, in voxels, a segmentation frame may lie from a CT plane or pixel grid and still be *the same* plane or grid.
 Beyond it the frame stack is a grid of its own and is resampled by nearest neighbour."""
 
+_HOLE = 0.75
+"""In slices: a position farther than this from every acquired slice is one at which a slice is missing."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -154,19 +157,6 @@ def lps_to_voxels(grid_affine: NDArray[np.float64], points: NDArray[np.float64])
     """
     to_voxel = np.linalg.inv(grid_affine) @ LPS_TO_RAS
     return np.asarray(points @ to_voxel[:3, :3].T + to_voxel[:3, 3], dtype=np.float64)
-
-
-__all__ = [
-    "fill_planes",
-    "interpolate_planes",
-    "interpolated_slices",
-    "nearest_planes",
-    "source_planes",
-    "with_holes_drawn_on",
-]
-
-_HOLE = 0.75
-"""In slices: a position farther than this from every acquired slice is one at which a slice is missing."""
 
 
 def source_planes(grid: Grid, drawn_k: Iterable[float], tolerance: float) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ def _version(distribution: str) -> str:
 
 
 RESULT_NAMES = ("ct.nii.gz", "seg.nii.gz", "overlay.png", "qc.json", "features.json", "rejection.json")
-"""Everything a study's result folder may hold, in the order in which it is moved into place: the verdict comes last."""
+"""Everything a result folder may hold, in the order in which it is moved into place: the outcome comes last."""
 
 SCHEMA = 1
 
@@ -154,7 +154,7 @@ class StudyCt:
 def qc_document(
     subject: str, run: Mapping[str, str | None], ct: StudyCt, rois: Sequence[MeasuredRoi]
 ) -> dict[str, object]:
-    """Give the content of `qc.json`: the primary region's verdict and numbers, then every region's."""
+    """Give the content of `qc.json`: the primary region's status and numbers, then every region's."""
     return {
         "schema": SCHEMA,
         "subject": subject,

@@ -152,12 +152,7 @@ SOFT_TISSUE_WINDOW: Final = Window("Soft tissue", 40, 400)
 
 
 def render_overlay(
-    ct: NDArray[np.int16],
-    mask: NDArray[np.bool_],
-    affine: NDArray[np.float64],
-    path: Path,
-    *,
-    slice_axis: int = 2,
+    ct: NDArray[np.int16], mask: NDArray[np.bool_], affine: NDArray[np.float64], path: Path, *, slice_axis: int = 2
 ) -> None:
     """Draw a region over its CT in three planes and write a PNG.
 

@@ -1,4 +1,4 @@
-"""Quality of a study in numbers; `radiomics_job.quality.checks` judges them."""
+"""Quality of a study in numbers, and the comparison of these with the parameter file's limits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -116,7 +116,7 @@ def _open_to_edge(air: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 class QcWarning(StrEnum):
-    """What deserves a look although the study was processed."""
+    """A finding on a study; it warns or refuses by the limits of the parameter file."""
 
     FRAME_POSITION_RESIDUAL = "FRAME_POSITION_RESIDUAL"  # segmentation frames are not exactly on the CT's planes
     FRAME_OF_REFERENCE_DIFFERS = "FRAME_OF_REFERENCE_DIFFERS"  # referenced, but in another frame of reference
@@ -148,10 +148,10 @@ class Finding:
         return {"check": str(self.warning), "value": rounded(self.value), "limit": rounded(self.limit)}
 
 
-def judge(
+def check_limits(
     ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: Pairing, days: int | None, limits: QcLimits
 ) -> list[Finding]:
-    """Compare the numbers of a region with the parameter file's limits."""
+    """Compare the numbers of a region with the parameter file's limits; `days` are from the CT to surgery."""
     return [*_numbers(ct, mask, pairing, days, limits), *_facts(ct, mask, pairing, days, limits)]
 
 

@@ -158,10 +158,7 @@ class Pairing:
 
 
 def pair(
-    references: References,
-    candidates: Sequence[CtSeries],
-    fits: Callable[[CtSeries], bool],
-    least_found: float = 1.0,
+    references: References, candidates: Sequence[CtSeries], fits: Callable[[CtSeries], bool], least_found: float = 1.0
 ) -> Pairing:
     """Choose the CT series of a segmentation.
 

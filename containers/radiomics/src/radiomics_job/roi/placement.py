@@ -41,11 +41,7 @@ class PlacedMask:
 
 
 def place_segment(
-    segmentation: Segmentation,
-    segment: int,
-    grid: Grid,
-    limits: Limits,
-    threshold: float = FRACTIONAL_THRESHOLD,
+    segmentation: Segmentation, segment: int, grid: Grid, limits: Limits, threshold: float = FRACTIONAL_THRESHOLD
 ) -> PlacedMask:
     """Put one segment on the CT's grid.
 
@@ -190,16 +186,16 @@ def _place_frames(
         if on_plane:
             drawn[i[inside], j[inside], plane] = True
         residual = max(residual, float(np.linalg.norm(grid.affine[:3, :3] @ (corner[0] - place))))
-    _check_outside(outside, drawn)
+    _check_outside(outside, int(drawn.sum()))
     return PlacedMask(fill_planes(drawn, planes, grid), "frames", residual)
 
 
-def _check_outside(outside: int, volume: NDArray[np.bool_]) -> None:
+def _check_outside(outside: int, inside: int) -> None:
     if outside:
         raise StudyRejectedError(
             ReasonCode.GEOMETRY_MISMATCH,
             "Part of the segmented region is outside the CT volume. Upload the whole CT series it was drawn on.",
-            {"voxels_outside": outside, "voxels_inside": int(volume.sum())},
+            {"voxels_outside": outside, "voxels_inside": inside},
         )
 
 
@@ -265,12 +261,7 @@ def _check_inside(filled: NDArray[np.int64], to_grid: NDArray[np.float64], grid:
     centres = filled @ to_grid[:3, :3].T + to_grid[:3, 3]
     edge = np.asarray(grid.shape) - 0.5
     outside = ((centres < -0.5 - FRAME_TOLERANCE_FRACTION) | (centres > edge + FRAME_TOLERANCE_FRACTION)).any(axis=1)
-    if outside.any():
-        raise StudyRejectedError(
-            ReasonCode.GEOMETRY_MISMATCH,
-            "Part of the segmented region is outside the CT volume. Upload the whole CT series it was drawn on.",
-            {"voxels_outside": int(outside.sum()), "voxels_inside": int((~outside).sum())},
-        )
+    _check_outside(int(outside.sum()), int((~outside).sum()))
 
 
 def _frame_grid(

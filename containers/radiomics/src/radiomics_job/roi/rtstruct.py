@@ -37,8 +37,6 @@ class ContourSet:
     """RT ROI interpreted type (for instance `GTV`) when stated."""
     contours: tuple[NDArray[np.float64], ...]
     """Closed planar contours, LPS millimetres; shape (n, 3)."""
-    ignored: int
-    """Points and open lines, which enclose nothing."""
 
 
 def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
@@ -63,8 +61,7 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
         contours = tuple(_contours(item))
         points += sum(len(contour) for contour in contours)
         _check_points(points, limits)
-        ignored = len(item.get("ContourSequence") or []) - len(contours)
-        regions.append(ContourSet(number, names.get(number, ""), types.get(number, ""), contours, ignored))
+        regions.append(ContourSet(number, names.get(number, ""), types.get(number, ""), contours))
     return regions
 
 

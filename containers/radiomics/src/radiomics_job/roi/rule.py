@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from radiomics_job.errors import Detail, InvalidJobError, ReasonCode, StudyRejectedError
-from radiomics_job.parameters import explain, must
+from radiomics_job.parameters import explain, must, shown, wrong
 from radiomics_job.roi.pairing import Candidate
 
 
@@ -22,17 +22,14 @@ class RoiPolicy(StrEnum):
     LARGEST = "largest"  # the largest among those that match a pattern
 
 
-def _is_pattern(value: object) -> bool:
+def _pattern(value: object) -> str | None:
     try:
-        re.compile(str(value))
-    except re.error:
-        return False
-    return True
+        return None if value is None else re.compile(str(value)).pattern
+    except re.error as error:
+        raise wrong(f"expected a regular expression, found {shown(value)}: {error}") from error
 
 
-Pattern = Annotated[
-    str | None, must(_is_pattern, "a regular expression", lambda value: None if value is None else str(value))
-]
+Pattern = Annotated[str | None, BeforeValidator(_pattern)]
 Policy = Annotated[
     RoiPolicy,
     must(lambda value: value in [*RoiPolicy], f"one of {', '.join(RoiPolicy)}"),

@@ -1,5 +1,8 @@
 """What a DICOM SEG holds: its segments, and where each frame lies. Tolerant of absent optional attributes (files of the
-target cohort lack some), strict about geometry."""
+target cohort lack some), strict about geometry.
+
+Decoding is our own: highdicom refuses real files of the target cohort (its issue 344 ends in a KeyError).
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -68,8 +71,6 @@ class Segmentation:
     rows: int
     columns: int
     """Matrix size of every frame."""
-    frame_of_reference_uid: str
-    """Empty when absent."""
     spacing_between_slices: float | None
     """From the pixel measures; None when absent."""
 
@@ -153,7 +154,6 @@ def read_segmentation(dataset: Dataset, limits: Limits) -> Segmentation:
         frames=frames,
         rows=rows,
         columns=columns,
-        frame_of_reference_uid=str(dataset.get("FrameOfReferenceUID") or ""),
         spacing_between_slices=_spacing_between_slices(dataset),
     )
 
