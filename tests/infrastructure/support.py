@@ -68,13 +68,23 @@ def template() -> dict[str, Any]:
         stack = read(ROOT / resource["Properties"]["TemplateURL"])
         given = resource["Properties"].get("Parameters", {})
         assert set(given) == set(stack["Parameters"]), f"{name} and the root disagree about parameters"
-        own = replace(stack, given)
-        condition = {"Condition": resource["Condition"]} if "Condition" in resource else {}
-        root["Resources"] |= {key: condition | r for key, r in own["Resources"].items()}
+        own = replace(stack, {key: _as_list(value, stack["Parameters"][key]["Type"]) for key, value in given.items()})
+        for key, condition in own.get("Conditions", {}).items():
+            assert root["Conditions"].setdefault(key, condition) == condition, f"{key} of {name} is not the root's"
+        guard = {key: resource[key] for key in ("Condition", "Metadata") if key in resource}
+        root["Resources"] |= {key: guard | r for key, r in own["Resources"].items()}
         outputs |= {f"{name}.Outputs.{key}": output["Value"] for key, output in own.get("Outputs", {}).items()}
     root["Resources"] = {name: r for name, r in root["Resources"].items() if name not in nested}
     merged: dict[str, Any] = replace(root, outputs)
     return merged
+
+
+def _as_list(value: Any, kind: str) -> Any:
+    """Return what the root joins for a parameter that is a list: only text can be passed to a nested stack."""
+    match value:
+        case {"Fn::Join": [",", inner]} if kind == "CommaDelimitedList":
+            return inner
+    return value
 
 
 def replace(value: Any, known: dict[str, Any]) -> Any:
