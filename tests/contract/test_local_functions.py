@@ -182,3 +182,32 @@ def test_a_functions_calls_of_sagemaker_are_checked(account: Account) -> None:
                 RoleArn=f"arn:aws:iam::{ACCOUNT}:role/store",
             )
         assert rejected.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
+
+
+def test_an_update_of_a_nested_stack_keeps_the_attributes_of_what_does_not_change(account: Account) -> None:
+    changed = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": {"Ref": "Seconds"}}}
+    child = {
+        "Parameters": {"Seconds": {"Type": "Number"}},
+        "Resources": {"Kept": {"Type": "AWS::SQS::Queue"}, "Changed": changed},
+        "Outputs": {"Kept": {"Value": {"Fn::GetAtt": ["Kept", "Arn"]}}},
+    }
+    account.client("s3").create_bucket(Bucket="templates")
+    account.client("s3").put_object(Bucket="templates", Key="child.json", Body=json.dumps(child).encode())
+    nested = {
+        "TemplateURL": f"{account.cloud.endpoint}/templates/child.json",
+        "Parameters": {"Seconds": {"Ref": "Seconds"}},
+    }
+    root = {
+        "Parameters": {"Seconds": {"Type": "Number"}},
+        "Resources": {"Child": {"Type": "AWS::CloudFormation::Stack", "Properties": nested}},
+        "Outputs": {"Kept": {"Value": {"Fn::GetAtt": ["Child", "Outputs.Kept"]}}},
+    }
+    cloudformation = account.client("cloudformation")
+    for seconds, verb in (("30", "create"), ("60", "update")):
+        parameters = [{"ParameterKey": "Seconds", "ParameterValue": seconds}]
+        deploy = getattr(cloudformation, f"{verb}_stack")
+        deploy(StackName="nesting", TemplateBody=json.dumps(root), Parameters=parameters)
+        waiter = cloudformation.get_waiter(f"stack_{verb}_complete")
+        waiter.wait(StackName="nesting", WaiterConfig={"Delay": 1})
+        (stack,) = cloudformation.describe_stacks(StackName="nesting")["Stacks"]
+        assert stack["Outputs"][0]["OutputValue"].startswith("arn:aws:sqs:")
