@@ -28,7 +28,7 @@ TIMED = {
     "measurement.place_regions": SEGMENTATION,
     "quality.checks.describe_ct": QUALITY,
     "quality.checks.describe_mask": QUALITY,
-    "quality.checks.judge": QUALITY,
+    "quality.checks.check_limits": QUALITY,
     "output.nifti.write_nifti": NIFTI,
     "output.overlay.render_overlay": OVERLAY,
     "features.extract.extract_features": FEATURES,

@@ -282,7 +282,7 @@ def describe_counts(counts: Mapping[str, int]) -> str:
         ("unchanged", "record", "unchanged"),
         ("records_refused", "record", "refused"),
         ("rejected_rows", "row", "rejected"),
-        ("dropped_rows", "row", "left out by a filter"),
+        ("dropped_rows", "row", "filtered out"),
         ("labels_held", "label", "held back"),
     )
     parts += [f"{plural(counts[name], noun)} {what}" for name, noun, what in words if counts.get(name)]

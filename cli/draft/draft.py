@@ -7,8 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cli.draft.document import render
-from cli.draft.facts import read_facts
-from cli.draft.source import read_rows
+from cli.draft.facts import read_facts, read_rows
 from cli.draft.table import TableDraft, draft_table
 from cli.errors import CommandError, UsageError
 from cli.project import DATASET, DATASET_FILES, PROGRAM, shown

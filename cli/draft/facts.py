@@ -1,12 +1,52 @@
-"""What the columns of a table hold, counted in one pass."""
+"""Read the table that a draft is made from, and count what its columns hold."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
+from pathlib import Path
 
 from cli.draft.words import DATE_FORMATS, NOT_KNOWN, NOT_KNOWN_HERE
+from cli.errors import CommandError, UsageError
+from multimodal.ledger.errors import BadInputError
+from multimodal.tables.rows import TableRows
+
+_CHUNK = 1 << 20
+_MAX_COLUMNS = 10_000
+_ROWS, _CHARACTERS = 1_000, 1_000_000
+
+
+def read_rows(path: Path) -> tuple[list[str], Iterator[list[str]]]:
+    """Return a table's header and its rows.
+
+    Raises
+    ------
+    CommandError
+        When there is no such file, or it is no table; the rows raise it as well.
+    """
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}.", hint="make dataset CSV=path/to/table.csv")
+    try:
+        table = TableRows(_chunks(path), len, max_columns=_MAX_COLUMNS)
+    except BadInputError as error:
+        raise CommandError(f"{path.name} cannot be read: {error.message}.") from error
+    return table.header, _rows(path, table)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _rows(path: Path, table: TableRows) -> Iterator[list[str]]:
+    try:
+        yield from chain.from_iterable(batch for _, batch in table.batches(_ROWS, _CHARACTERS))
+    except BadInputError as error:
+        raise CommandError(f"{path.name} cannot be read: {error.message}.") from error
+
 
 MAX_ROWS = 100_000
 """Rows that are looked at; a draft is a guess, and more rows make it no better."""
@@ -22,7 +62,7 @@ _NUMBER = re.compile(r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$")
 
 @dataclass
 class Facts:
-    """What one column holds.
+    """Counts and values of one column.
 
     Parameters
     ----------

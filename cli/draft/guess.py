@@ -1,13 +1,13 @@
-"""What a column probably is: its kind, when its value is known, and what a person must decide."""
+"""Guess the kind, the timepoint and the features of a column from its facts; the draft says that all is a guess."""
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cli.draft.facts import ENOUGH, Facts
-from cli.draft.names import Names
 from cli.draft.words import (
     DIAGNOSIS,
     ID_NAME,
@@ -22,6 +22,52 @@ from cli.draft.words import (
     SURGERY,
     UNITS,
 )
+from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
+
+_TAKEN = frozenset({RECORD_ID, EVENT_TIME, "event_time_source", "source_uri", "upload_id", "correlation_id"}) | RESERVED
+
+MAX_NAME = 40
+"""Leaves room for a level's name within Feature Store's 64 characters."""
+
+_MAX_LEVEL = 20
+
+
+def slug(text: str, longest: int = MAX_NAME) -> str:
+    """Return a text as small letters, digits and single underscores; perhaps empty."""
+    spelled = text.replace("%", " percent ").replace("+", " plus ").replace("<", " below ").replace(">", " above ")
+    ascii_text = unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode()
+    whole = re.sub(r"[^a-z0-9]+", "_", ascii_text.lower()).strip("_")
+    if len(whole) <= longest:
+        return whole
+    words = whole[: longest + 1].rpartition("_")[0]
+    return words or whole[:longest]
+
+
+class Names:
+    """Gives every feature a name of its own."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set(_TAKEN)
+
+    def of_column(self, header: str, place: int) -> str:
+        """Return a name for a column; `place` names it when its header has no letters."""
+        plain = re.sub(r"\((choice\s*=)?([^)]*)\)", r" \2 ", header)
+        return self._free(slug(plain), f"column_{place}")
+
+    def of_level(self, column: str, level: str) -> str:
+        """Return a name for a level of a column."""
+        return self._free(f"{column}_{slug(level, _MAX_LEVEL)}", f"{column}_level")
+
+    def _free(self, wish: str, otherwise: str) -> str:
+        name = wish.strip("_") if re.match(r"^[a-z]", wish) else f"x_{wish}" if wish else otherwise
+        name = name if len(name) > 1 else f"x_{name}"
+        free, number = name, 1
+        while free in self._given or f"{free}_missing" in self._given:
+            number += 1
+            free = f"{name}_{number}"
+        self._given.add(free)
+        return free
+
 
 MAX_LEVELS = 20
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli.draft.facts import Facts, date_format_of
-from cli.draft.guess import Draft, draft_column, is_dated, sounds_identifying, timepoint_of
-from cli.draft.names import Names
+from cli.draft.guess import Draft, Names, draft_column, is_dated, sounds_identifying, timepoint_of
 from cli.draft.words import BEGINNING, DAYS_TO_SURGERY, DEATH_PAIRS, ID_NAME
 from cli.errors import CommandError
 

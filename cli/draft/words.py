@@ -1,4 +1,4 @@
-"""What the names and values of clinical columns usually mean. All of it is a guess, and the draft says so."""
+"""Vocabulary of clinical columns: what their names and values usually mean. The draft marks it as a guess."""
 
 import re
 

@@ -64,7 +64,7 @@ def start_cloud(
     extra_env : mapping, optional
         More variables for the emulator.
     die_with_parent : bool
-        Whether the cloud also ends when the calling process does, however that happens.
+        Whether the cloud also ends when the calling process does, for whatever reason.
 
     Raises
     ------

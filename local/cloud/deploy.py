@@ -130,7 +130,7 @@ def run_sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path,
         try:
             code: int | None = process.wait(SAM_SECONDS)
         except subprocess.TimeoutExpired:
-            # A custom resource whose function cannot even start never answers, and sam would wait for ever.
+            # A custom resource whose function cannot even start never answers, and sam would wait forever.
             code = None
     if code != 0:
         lines = log.read_text(errors="replace").splitlines()

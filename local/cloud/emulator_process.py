@@ -1,6 +1,6 @@
 """The emulator's process: `python -m local.cloud.emulator_process ROOT`, run inside `.venv-emulator` by the cloud.
 
-It installs the plug-ins, serves until it is told to stop, and ends with everything it started: functions and
+It installs the plug-ins, serves until it is stopped, and ends with everything it started: functions and
 processing jobs belong to the session that this process leads.
 """
 
@@ -18,7 +18,7 @@ _WATCH_SECONDS = 0.5
 
 
 def main() -> int:
-    """Run the emulator until it is told to stop."""
+    """Run the emulator until it is stopped."""
     broken = broken_seams()
     if broken:
         print("The emulator was changed and plug-ins no longer fit:", *broken, sep="\n", file=sys.stderr)
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _follow(parent: int) -> None:
-    """End this process soon after its parent has ended, however that happened."""
+    """End this process soon after its parent has ended, for whatever reason."""
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

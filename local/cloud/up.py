@@ -35,7 +35,7 @@ def launch(
     root : Path
         Folder of the cloud's state.
     die_with_parent : bool
-        Whether the cloud ends with this process, however that ends.
+        Whether the cloud ends with this process, for whatever reason.
     parameters : mapping, optional
         Template parameters beyond those of the laptop; one that is not given keeps the value of the last deployment.
 
@@ -96,7 +96,7 @@ def _describe(deployment: Deployment) -> str:
 
 
 def check_datasets(names: Sequence[str], folder: Path = DATASET_FILES) -> None:
-    """Refuse datasets without a file before half a minute of work.
+    """Reject datasets without a file before half a minute of work.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def bring_up(console: Console, datasets: Sequence[str] = ()) -> None:
     Parameters
     ----------
     console : Console
-        Where it is told.
+        Where progress is printed.
     datasets : sequence of str
         Datasets to deploy; none for those of the last deployment, or the template's own.
     """

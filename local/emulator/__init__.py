@@ -5,10 +5,20 @@ when one is missing. All modules run inside the emulator's process (`.venv-emula
 patched and why, and how to move to another version.
 """
 
-from local.emulator import athena, batch, functions, iam, metrics, sagemaker, step_functions, template_types
+from local.emulator import (
+    athena,
+    batch,
+    functions,
+    iam,
+    metrics,
+    nested_stacks,
+    sagemaker,
+    step_functions,
+    template_types,
+)
 
 
 def install_all() -> None:
     """Install every plug-in; ministack must be imported already and not be serving yet."""
-    for plugin in (sagemaker, batch, iam, step_functions, functions, template_types, metrics, athena):
+    for plugin in (sagemaker, batch, iam, step_functions, functions, template_types, nested_stacks, metrics, athena):
         plugin.install()

@@ -23,15 +23,7 @@ _session_lock = threading.Lock()  # making a client from a shared session is not
 
 @dataclass(frozen=True)
 class Credentials:
-    """Keys with which a client signs.
-
-    Parameters
-    ----------
-    access_key, secret_key : str
-        The key pair.
-    token : str or None
-        Session token of temporary credentials.
-    """
+    """Keys with which a client signs; those of a role come with a session token."""
 
     access_key: str = "test"
     secret_key: str = "test"  # noqa: S105 -- the emulator's account root
@@ -50,17 +42,7 @@ def arn(service: str, kind: str, name: str) -> str:
 
 
 class AwsError(Exception):
-    """An error response of a service.
-
-    Parameters
-    ----------
-    code : str
-        Error code as in the service model, for example `ResourceInUse`.
-    message : str
-        What the caller is told.
-    status : int
-        HTTP status.
-    """
+    """An error response of a service: its code, as in the service model, message and HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -76,7 +58,7 @@ def client(service: str, credentials: Credentials = Credentials()) -> Any:  # no
     Parameters
     ----------
     service : str
-        Service name, as boto3 has it.
+        As boto3 names it.
     credentials : Credentials
         Who calls; the account root when left out.
     """

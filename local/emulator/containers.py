@@ -171,7 +171,7 @@ def _wait(process: subprocess.Popen[bytes], stop: threading.Event, limit: float 
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Stop whatever is left of the command's process group, first politely."""
+    """Stop what is left of the command's process group: SIGTERM, then SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)

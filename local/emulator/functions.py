@@ -67,13 +67,7 @@ def _patch_runtime() -> None:
 
 
 def make_interpreter(folder: Path) -> Path:
-    """Make an environment without packages and return its interpreter.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to make it.
-    """
+    """Make an environment without packages in a folder and return its interpreter."""
     venv.create(folder, clear=True, symlinks=True, with_pip=False)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     (folder / "lib" / version / "site-packages" / "sitecustomize.py").write_text(_CLEAN_ENVIRONMENT)
@@ -81,17 +75,7 @@ def make_interpreter(folder: Path) -> Path:
 
 
 def exception_name(log: str) -> str | None:
-    """Return the class name of the exception of the last traceback in a text.
-
-    Parameters
-    ----------
-    log : str
-        What a function wrote, its traceback at the end.
-
-    Returns
-    -------
-    str or None
-        Without its module, as Lambda reports it; None when there is no traceback.
+    """Return the class name, without its module, of the last traceback's exception; None when there is no traceback.
 
     Examples
     --------
@@ -128,16 +112,6 @@ def _patch_batch_size() -> None:
 
 
 def window_passed(messages: list[dict[str, Any]], wanted: int, now: float) -> bool:
-    """Whether a batch is full, or its oldest message has waited long enough.
-
-    Parameters
-    ----------
-    messages : list of dict
-        What is in the queue, hidden messages included.
-    wanted : int
-        Size of a full batch.
-    now : float
-        Epoch seconds.
-    """
+    """Return whether a batch is full, or its oldest visible message has waited long enough."""
     waiting = [message for message in list(messages) if message.get("visible_at", 0) <= now]
     return len(waiting) >= wanted or any(now - message["sent_at"] >= _WINDOW_SECONDS for message in waiting)

@@ -14,7 +14,7 @@ Seams:
 - `ministack.core.iam_evaluator.evaluate`, `EvalContext`, `_gather_role_policies`: check what a service does
   with a role that was given to it;
 - `ministack.app.pin_request_origin`: calls count as made over TLS. They never leave the computer, the endpoint
-  is plain HTTP, and the buckets' policies refuse what is not TLS.
+  is plain HTTP, and the buckets' policies reject what is not TLS.
 """
 
 import hashlib
@@ -61,26 +61,22 @@ def sagemaker_resource(path: str, body: bytes) -> str:
     parts = path.strip("/").split("/")
     if parts[0] == "FeatureGroup" and len(parts) > 1:
         return arn("sagemaker", "feature-group", parts[1])
-    try:
-        document = json.loads(body or b"{}")
-    except ValueError:
-        return "*"
-    for member, kind in _SAGEMAKER_KINDS.items():
-        if isinstance(document.get(member), str):
-            return arn("sagemaker", kind, document[member])
-    return "*"
+    return _named_resource("sagemaker", body, _SAGEMAKER_KINDS)
 
 
 def batch_resource(path: str, body: bytes) -> str:
     """Return the ARN of the queue, job or definition that a request names first; `*` when it names none."""
+    is_general = path.rstrip("/").lower() in _BATCH_WITHOUT_RESOURCE
+    return "*" if is_general else _named_resource("batch", body, _BATCH_KINDS)
+
+
+def _named_resource(service: str, body: bytes, kinds: Mapping[str, str]) -> str:
     try:
         request = json.loads(body or b"{}")
     except ValueError:
         return "*"
-    if path.rstrip("/").lower() in _BATCH_WITHOUT_RESOURCE:
-        return "*"
-    named = [(kind, request[member]) for member, kind in _BATCH_KINDS.items() if isinstance(request.get(member), str)]
-    return arn("batch", *named[0]) if named else "*"
+    named = (arn(service, kind, request[key]) for key, kind in kinds.items() if isinstance(request.get(key), str))
+    return next(named, "*")
 
 
 def second_batch_resource(operation: str, request: Mapping[str, Any]) -> str | None:
@@ -91,14 +87,8 @@ def second_batch_resource(operation: str, request: Mapping[str, Any]) -> str | N
 
 
 def require_pass_role(headers: Mapping[str, str], query: Mapping[str, Any], role_arn: str) -> None:
-    """Refuse a caller that may not pass a role to SageMaker.
-
-    Raises
-    ------
-    AwsError
-        AccessDeniedException, as AWS answers.
-    """
-    context = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    """Reject a caller that may not pass a role to SageMaker, as `require_caller_allows` does."""
+    context = {"iam:PassedToService": SAGEMAKER}
     require_caller_allows(headers, query, "iam:PassRole", role_arn, context)
 
 
@@ -109,7 +99,7 @@ def require_caller_allows(
     resource: str,
     context: Mapping[str, str] | None = None,
 ) -> None:
-    """Refuse a caller whose policies do not allow something beyond what the emulator checks itself.
+    """Reject a caller whose policies do not allow something beyond what the emulator checks itself.
 
     Raises
     ------
@@ -135,16 +125,7 @@ def require_caller_allows(
 
 
 def require_role_allows(role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
-    """Refuse what a role's own policies do not allow.
-
-    Parameters
-    ----------
-    role_arn : str
-        Role that a service acts with, such as a state machine's.
-    action, resource : str
-        What it does, to what.
-    context : mapping, optional
-        Condition keys of the request.
+    """Reject what the policies of a role that a service acts with, such as a state machine's, do not allow.
 
     Raises
     ------
@@ -177,7 +158,7 @@ def _denied(principal: str, action: str, resource: str) -> AwsError:
 
 
 def require_assumable(role_arn: str) -> None:
-    """Refuse a role that does not exist or does not trust SageMaker.
+    """Reject a role that does not exist or does not trust SageMaker.
 
     Raises
     ------
@@ -198,15 +179,7 @@ def is_assumable(role_arn: str, service: str = TASKS) -> bool:
 
 
 def role_credentials(role_arn: str, session_name: str) -> Credentials:
-    """Return temporary credentials of a role, registered with the emulator.
-
-    Parameters
-    ----------
-    role_arn : str
-        The role.
-    session_name : str
-        Name of the session, part of the caller's identity.
-    """
+    """Return temporary credentials of a role, registered with the emulator under the name of a session."""
     from ministack import app
     from ministack.services import sts
 

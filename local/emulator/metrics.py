@@ -48,13 +48,7 @@ def _patch_logs() -> None:
 
 
 def metrics_of(line: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yield each namespace of a log line with its data, as PutMetricData takes them.
-
-    Parameters
-    ----------
-    line : str
-        A log line; one that is not in the format yields nothing.
-    """
+    """Yield each namespace of a log line with its data, as PutMetricData takes them; nothing for other lines."""
     if '"_aws"' not in line:
         return
     try:

@@ -1,7 +1,7 @@
 """Operations of services that the emulator lacks, and checks of their requests against botocore's service models.
 
 botocore itself only checks types and required members before it sends; lengths, patterns, ranges and
-enumerations are checked by the service. What passes here is not refused by AWS for its shape.
+enumerations are checked by the service. What passes here is not rejected by AWS for its shape.
 """
 
 import re
@@ -37,14 +37,14 @@ class Api(Generic[_Answer]):
     ----------
     service : str
         Name of botocore's model.
-    refusal : str
+    error_code : str
         Error code of a request that breaks the model's constraints.
     operations : mapping
         Function of each operation by name; it takes the checked request and returns the response.
     """
 
     service: str
-    refusal: str
+    error_code: str
     operations: Mapping[str, Callable[[dict[str, Any]], _Answer]]
 
     def call(self, name: str, request: dict[str, Any]) -> _Answer:
@@ -53,12 +53,12 @@ class Api(Generic[_Answer]):
         Raises
         ------
         AwsError
-            When the request is refused.
+            When the request is rejected.
         """
         operation = self.operations.get(name)
         if operation is None:
             raise AwsError("UnknownOperationException", f"{name or 'this request'} is not part of the laptop cloud")
-        check_request(service_model(self.service).operation_model(name), request, self.refusal)
+        check_request(service_model(self.service).operation_model(name), request, self.error_code)
         return operation(request)
 
 
@@ -69,21 +69,12 @@ def service_model(service: str) -> Any:  # noqa: ANN401 -- botocore's model has 
 
 
 def check_request(operation: OperationModel, request: Mapping[str, Any], code: str) -> None:
-    """Refuse a request that breaks the constraints of its operation's input shape.
-
-    Parameters
-    ----------
-    operation : OperationModel
-        The operation of botocore's service model.
-    request : mapping
-        Members of the request by name.
-    code : str
-        Error code of the refusal.
+    """Reject a request that breaks the constraints of its operation's input shape.
 
     Raises
     ------
     AwsError
-        With every violation, in the words AWS uses.
+        With the given code and every violation, in the words AWS uses.
     """
     shape = operation.input_shape
     problems = list(_problems(shape, request, "")) if shape is not None else []
@@ -103,18 +94,18 @@ def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         yield from _structure_problems(shape, value, path)
     elif isinstance(shape, ListShape) and isinstance(value, list):
-        yield from _size_problems(shape, len(value), value, path)
+        yield from _bound_problems(shape, len(value), value, path, "length")
         for index, item in enumerate(value, start=1):
             yield from _problems(shape.member, item, f"{path}.{index}.member")
     elif isinstance(shape, MapShape) and isinstance(value, dict):
-        yield from _size_problems(shape, len(value), value, path)
+        yield from _bound_problems(shape, len(value), value, path, "length")
         for key, item in value.items():
             yield from _problems(shape.key, key, f"{path}.key")
             yield from _problems(shape.value, item, f"{path}.{key}.member")
     elif isinstance(value, str):
         yield from _string_problems(shape, value, path)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield from _range_problems(shape, value, path)
+        yield from _bound_problems(shape, value, value, path, "value")
 
 
 def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -129,7 +120,7 @@ def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: s
 
 
 def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
-    yield from _size_problems(shape, len(value), value, path)
+    yield from _bound_problems(shape, len(value), value, path, "length")
     pattern = shape.metadata.get("pattern")
     if pattern and not _matches(pattern, value):
         yield _violation(value, path, f"satisfy regular expression pattern: {pattern}")
@@ -138,20 +129,13 @@ def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
         yield _violation(value, path, f"satisfy enum value set: [{', '.join(enum)}]")
 
 
-def _size_problems(shape: Shape, size: int, value: object, path: str) -> Iterator[str]:
+def _bound_problems(shape: Shape, size: float, value: object, path: str, word: str) -> Iterator[str]:
+    """Yield what breaks a shape's bounds, of a length or of a value itself."""
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and size < low:
-        yield _violation(value, path, f"have length greater than or equal to {low}")
+        yield _violation(value, path, f"have {word} greater than or equal to {low}")
     if high is not None and size > high:
-        yield _violation(value, path, f"have length less than or equal to {high}")
-
-
-def _range_problems(shape: Shape, value: float, path: str) -> Iterator[str]:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and value < low:
-        yield _violation(value, path, f"have value greater than or equal to {low}")
-    if high is not None and value > high:
-        yield _violation(value, path, f"have value less than or equal to {high}")
+        yield _violation(value, path, f"have {word} less than or equal to {high}")
 
 
 def _matches(pattern: str, value: str) -> bool:

@@ -76,6 +76,12 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.services.athena._table_relation": ("table_data", "files"),
         "ministack.services.athena._empty_relation": ("table_data",),
     },
+    "nested_stacks": {
+        "ministack.services.cloudformation._stacks": None,
+        f"{_PROVISIONERS}._update_resource": (
+            "resource_type", "physical_id", "old_props", "new_props", "stack_name", "logical_id", "old_attrs",
+        ),
+    },
     "template_types": {
         f"{_PROVISIONERS}._RESOURCE_HANDLERS": None,
         "ministack.services.lambda_svc._put_function_concurrency": ("func_name", "data"),

@@ -4,7 +4,7 @@ Seams, all in `ministack.services.stepfunctions`:
 
 - `_SERVICE_DISPATCH`: `sagemaker:createProcessingJob`, with and without `.sync`;
 - `_AWS_SDK_SERVICE_MAP`, `_AWS_SDK_ERROR_PREFIX`, `_AWS_SDK_ERROR_CODE_OVERRIDES`: `aws-sdk:sagemaker:*`;
-- `_execute_task`: tells which execution a task belongs to;
+- `_execute_task`: records which execution a task belongs to;
 - `_invoke_resource`: checks the state machine's role before each task, which the emulator does not;
 - `_run_distributed_map`: honours `MaxConcurrencyPath` and `ResultWriter`, and checks the role for what the Map
   itself does.
@@ -27,19 +27,8 @@ _EPOCH_MEMBERS = ("CreationTime", "LastModifiedTime", "ProcessingStartTime", "Pr
 _MODELLED = ("ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound")
 _execution: ContextVar[dict[str, Any] | None] = ContextVar("execution", default=None)
 
-_FIELDS = (
-    "executionArn",
-    "input",
-    "name",
-    "output",
-    "startDate",
-    "stateMachineArn",
-    "status",
-    "stopDate",
-    "error",
-    "cause",
-)
-
+_FIELDS = ("executionArn", "input", "name", "output", "startDate", "stateMachineArn", "status", "stopDate", "error",
+           "cause")  # fmt: skip
 _RESULT_FIELDS = ("ResultSelector", "ResultPath", "OutputPath")
 Permission = tuple[str, str, dict[str, str]]
 """An action, the resource it is done to, and the request's condition keys."""
@@ -63,20 +52,7 @@ def install() -> None:
 
 
 def create_processing_job(resource: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Run the optimized integration: create a job and, for `.sync`, wait until it ends.
-
-    Parameters
-    ----------
-    resource : str
-        ARN of the integration.
-    request : dict
-        The CreateProcessingJob request.
-
-    Returns
-    -------
-    dict
-        The answer of CreateProcessingJob, or for `.sync` of DescribeProcessingJob.
-    """
+    """Run the optimized integration: create a job and, for `.sync`, wait and return its description."""
     try:
         created = CONTROL_PLANE.call("CreateProcessingJob", request)
     except AwsError as error:
@@ -194,20 +170,7 @@ def apply_result_fields(state: Mapping[str, Any], raw_input: object, result: obj
 
 
 def write_results(execution_arn: str, writer: Mapping[str, str]) -> dict[str, Any] | None:
-    """Write the results of an execution's newest Map run.
-
-    Parameters
-    ----------
-    execution_arn : str
-        The execution whose Map ran.
-    writer : mapping
-        Bucket and prefix of its `ResultWriter`.
-
-    Returns
-    -------
-    dict or None
-        What the Map state returns; None when the Map did not come to run.
-    """
+    """Write the results of an execution's newest Map run; return the Map's own, None when none came to run."""
     from ministack.services import stepfunctions
 
     runs = [run for run in stepfunctions._map_runs.values() if run["executionArn"] == execution_arn]
@@ -237,15 +200,7 @@ def _store(bucket: str, key: str, document: object) -> dict[str, Any]:
 
 
 def task_permissions(resource: str, request: Mapping[str, Any]) -> Iterator[Permission]:
-    """Yield what a Task state needs; nothing for an integration that is not known here.
-
-    Parameters
-    ----------
-    resource : str
-        ARN of the integration, or of a function.
-    request : mapping
-        The task's input.
-    """
+    """Yield what a Task state needs for a request; nothing for an integration that is not known here."""
     if ":states:::lambda:invoke" in resource:
         yield "lambda:InvokeFunction", str(request.get("FunctionName", "")), {}
     elif ":lambda:" in resource:
@@ -260,12 +215,7 @@ def task_permissions(resource: str, request: Mapping[str, Any]) -> Iterator[Perm
 def map_permissions(state_machine_arn: str, resolved: Mapping[str, Mapping[str, str]]) -> Iterator[Permission]:
     """Yield what a DISTRIBUTED Map needs to start its children, read its items and write its results.
 
-    Parameters
-    ----------
-    state_machine_arn : str
-        The state machine the Map is part of.
-    resolved : mapping
-        Parameters of its `ItemReader` and `ResultWriter`, as far as it has them.
+    `resolved` holds the parameters of its `ItemReader` and `ResultWriter`, as far as it has them.
     """
     yield "states:StartExecution", state_machine_arn, {}
     if "ItemReader" in resolved:

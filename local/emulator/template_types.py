@@ -1,4 +1,4 @@
-"""CloudFormation: resource types and properties of the template that the emulator refuses or drops.
+"""CloudFormation: resource types and properties of the template that the emulator rejects or drops.
 
 Seam: `ministack.services.cloudformation.provisioners._RESOURCE_HANDLERS`, functions by resource type and verb.
 """
@@ -10,13 +10,10 @@ _RESERVED = "ReservedConcurrentExecutions"
 
 
 def install() -> None:
-    """Take over the properties that are dropped."""
+    """Apply the properties that are dropped."""
     from ministack.services.cloudformation import provisioners
 
-    _keep_reserved_concurrency(provisioners._RESOURCE_HANDLERS[_FUNCTION])
-
-
-def _keep_reserved_concurrency(handlers: dict[str, Any]) -> None:
+    handlers = provisioners._RESOURCE_HANDLERS[_FUNCTION]
     create, update = handlers["create"], handlers["update"]
 
     def _create(logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
@@ -25,10 +22,7 @@ def _keep_reserved_concurrency(handlers: dict[str, Any]) -> None:
         return made
 
     def _update(
-        physical_id: str,
-        old_props: dict[str, Any],
-        new_props: dict[str, Any],
-        *rest: Any,  # noqa: ANN401
+        physical_id: str, old_props: dict[str, Any], new_props: dict[str, Any], *rest: object
     ) -> tuple[str, dict[str, Any]]:
         made: tuple[str, dict[str, Any]] = update(physical_id, old_props, new_props, *rest)
         _reserve(made[0], new_props)

@@ -12,28 +12,9 @@ import numpy as np
 CHROMOSOME: Final = "chr1"
 
 PANEL: Final = [
-    "LRIG1",
-    "HPGD",
-    "GDF15",
-    "CDH2",
-    "POSTN",
-    "VCAN",
-    "PDGFRA",
-    "VCAM1",
-    "CD44",
-    "CD48",
-    "CD4",
-    "LYL1",
-    "SPI1",
-    "CD37",
-    "VIM",
-    "LMO2",
-    "EGR2",
-    "BGN",
-    "COL4A1",
-    "COL5A1",
-    "COL5A2",
-]
+    "LRIG1", "HPGD", "GDF15", "CDH2", "POSTN", "VCAN", "PDGFRA", "VCAM1", "CD44", "CD48", "CD4", "LYL1",
+    "SPI1", "CD37", "VIM", "LMO2", "EGR2", "BGN", "COL4A1", "COL5A1", "COL5A2",
+]  # fmt: skip
 """The genes of the published NSCLC panel; their sequences here are random."""
 
 OTHERS: Final = ("ACTB", "GAPDH", "TP53")

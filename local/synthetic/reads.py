@@ -1,6 +1,6 @@
 """RNA-seq reads of patients whose expression is known: a truth to hold the pipeline against."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,27 +51,50 @@ class RnaSpec:
 
 @dataclass(frozen=True)
 class RnaTruth:
-    """What is known of a case.
-
-    Parameters
-    ----------
-    case : str
-        Its name.
-    tpm : dict
-        Transcripts per million by gene id, of which the reads are a sample.
-    library_type : str
-        As salmon calls it.
-    fragments : int
-        How many were sequenced.
-    files : tuple of Path
-        The reads.
-    """
+    """What is known of a case: its reads are a sample of `tpm` (by gene id); the library type is as salmon calls it."""
 
     case: str
     tpm: dict[str, float]
     library_type: str
     fragments: int
     files: tuple[Path, ...]
+
+
+def write_rna_cohort(
+    folder: Path,
+    cases: Sequence[str],
+    *,
+    reference: str,
+    truncated: Collection[str] = (),
+    genome: bool = False,
+    seed: int = 7,
+) -> list[RnaTruth]:
+    """Write reads of cases and the reference that they are of.
+
+    Parameters
+    ----------
+    folder : Path
+        Receives `<case>/…` and `_references/<reference>/…`.
+    cases : sequence of str
+        Names of the cases, such as the subjects of the CT cohort.
+    reference : str
+        Name of the reference, which the dataset's configuration asks for.
+    truncated : collection of str
+        Cases whose last file is cut short.
+    genome : bool
+        Give the reference as genome and annotation; else as transcriptome and table.
+    seed : int
+        The same seed gives the same bytes.
+
+    Returns
+    -------
+    list of RnaTruth
+        In the cases' order.
+    """
+    made = make_genome(seed)
+    write = write_annotated_genome if genome else write_transcriptome
+    write(made, folder / "_references" / reference)
+    return [write_case(folder, made, spec, truncated=spec.case in truncated) for spec in rna_specs(cases, seed)]
 
 
 def rna_specs(cases: Sequence[str], seed: int = 7) -> list[RnaSpec]:
@@ -90,26 +113,17 @@ def rna_specs(cases: Sequence[str], seed: int = 7) -> list[RnaSpec]:
 
 
 def write_case(folder: Path, genome: Genome, spec: RnaSpec, *, truncated: bool = False) -> RnaTruth:
-    """Write the reads of one case to `<folder>/<case>/`.
-
-    Parameters
-    ----------
-    folder : Path
-        The dataset's folder.
-    genome : Genome
-        What is transcribed.
-    spec : RnaSpec
-        The case.
-    truncated : bool
-        Cut its last file short, as an interrupted copy leaves it.
-    """
+    """Write the reads of one case to `<folder>/<case>/`; `truncated` cuts the last file as an interrupted copy does."""
     random = np.random.default_rng([spec.seed, 2])
     shares = random.lognormal(0.0, 1.2, len(genome.transcripts))
     tpm = shares / shares.sum() * 1e6
     pairs = _sequence(random, genome, tpm, spec)
     place = folder / spec.case
     place.mkdir(parents=True, exist_ok=True)
-    files = tuple(_WRITERS[spec.layout](place, spec.case, pairs))
+    files = tuple(
+        _write(place / name, [pair[mate - 1] for pair in pairs[own]], pattern)
+        for name, mate, own, pattern in _files(spec.layout, spec.case)
+    )
     if truncated:
         content = files[-1].read_bytes()
         files[-1].write_bytes(content[: len(content) * 2 // 3])
@@ -154,92 +168,26 @@ def _with_errors(random: np.random.Generator, read: bytes) -> bytes:
     return read[:place] + bytes([_SUBSTITUTE[read[place]]]) + read[place + 1 :]
 
 
-def _write_lanes(place: Path, case: str, pairs: Sequence[Pair]) -> list[Path]:
-    """Two lanes as bcl2fastq names them."""
-    files = []
-    for lane in (1, 2):
-        own = pairs[lane - 1 :: 2]
-        for mate in (1, 2):
-
-            def _name(number: int, lane: int = lane, mate: int = mate) -> str:
-                return f"SIM:1:SIMFLOW:{lane}:1101:{1000 + number}:{2000 + number} {mate}:N:0:ACGTACGT"
-
-            path = place / f"{case}_S1_L00{lane}_R{mate}_001.fastq.gz"
-            files.append(_write(path, [pair[mate - 1] for pair in own], _name))
-    return files
-
-
-def _write_sra(place: Path, case: str, pairs: Sequence[Pair]) -> list[Path]:
-    def _name(number: int) -> str:
-        return f"SRR900001.{number + 1} {number + 1} length={READ_LENGTH}"
-
-    mates = ([pair[mate] for pair in pairs] for mate in (0, 1))
-    return [_write(place / f"{case}_{mate}.fastq.gz", reads, _name) for mate, reads in enumerate(mates, start=1)]
+def _files(layout: str, case: str) -> Iterator[tuple[str, int, slice, str]]:
+    """Yield the files of a case: name, mate, which of its pairs, and the pattern of a read's name."""
+    mates = (1,) if layout == "single" else (1, 2)
+    for lane in (1, 2) if layout == "lanes" else (1,):
+        for mate in mates:
+            if layout == "lanes":  # as bcl2fastq names them
+                pattern = f"SIM:1:SIMFLOW:{lane}:1101:{{x}}:{{y}} {mate}:N:0:ACGTACGT"
+                yield f"{case}_S1_L00{lane}_R{mate}_001.fastq.gz", mate, slice(lane - 1, None, 2), pattern
+            elif layout == "sra":
+                pattern = f"SRR900001.{{number}} {{number}} length={READ_LENGTH}"
+                yield f"{case}_{mate}.fastq.gz", mate, slice(None), pattern
+            elif layout == "dots":
+                yield f"{case}.R{mate}.fq.gz", mate, slice(None), f"read{{number}}/{mate}"
+            else:
+                yield f"{case}.fastq.gz", mate, slice(None), "read{number}"
 
 
-def _write_dots(place: Path, case: str, pairs: Sequence[Pair]) -> list[Path]:
-    files = []
-    for mate in (1, 2):
-
-        def _name(number: int, mate: int = mate) -> str:
-            return f"read{number + 1}/{mate}"
-
-        files.append(_write(place / f"{case}.R{mate}.fq.gz", [pair[mate - 1] for pair in pairs], _name))
-    return files
-
-
-def _write_single(place: Path, case: str, pairs: Sequence[Pair]) -> list[Path]:
-    path = place / f"{case}.fastq.gz"
-    return [_write(path, [pair[0] for pair in pairs], lambda number: f"read{number + 1}")]
-
-
-def _write(path: Path, reads: Sequence[bytes], name: Callable[[int], str]) -> Path:
+def _write(path: Path, reads: Sequence[bytes], pattern: str) -> Path:
     quality = b"I" * READ_LENGTH
-    records = (b"@%s\n%s\n+\n%s\n" % (name(number).encode(), read, quality) for number, read in enumerate(reads))
+    names = (pattern.format(number=n + 1, x=1000 + n, y=2000 + n).encode() for n in range(len(reads)))
+    records = (b"@%s\n%s\n+\n%s\n" % (name, read, quality) for name, read in zip(names, reads, strict=True))
     path.write_bytes(compressed(b"".join(records)))
     return path
-
-
-_WRITERS: Final[dict[str, Callable[[Path, str, Sequence[Pair]], list[Path]]]] = {
-    "lanes": _write_lanes,
-    "sra": _write_sra,
-    "dots": _write_dots,
-    "single": _write_single,
-}
-
-
-def write_rna_cohort(
-    folder: Path,
-    cases: Sequence[str],
-    *,
-    reference: str,
-    truncated: Collection[str] = (),
-    genome: bool = False,
-    seed: int = 7,
-) -> list[RnaTruth]:
-    """Write reads of cases and the reference that they are of.
-
-    Parameters
-    ----------
-    folder : Path
-        Receives `<case>/…` and `_references/<reference>/…`.
-    cases : sequence of str
-        Names of the cases, such as the subjects of the CT cohort.
-    reference : str
-        Name of the reference, which the dataset's configuration asks for.
-    truncated : collection of str
-        Cases whose last file is cut short.
-    genome : bool
-        Give the reference as genome and annotation; else as transcriptome and table.
-    seed : int
-        The same seed gives the same bytes.
-
-    Returns
-    -------
-    list of RnaTruth
-        In the cases' order.
-    """
-    made = make_genome(seed)
-    write = write_annotated_genome if genome else write_transcriptome
-    write(made, folder / "_references" / reference)
-    return [write_case(folder, made, spec, truncated=spec.case in truncated) for spec in rna_specs(cases, seed)]

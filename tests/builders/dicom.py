@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.sequence import Sequence as DicomSequence
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from local.synthetic.dicom import code, ct_reference, item, segment_reference, set_bits, set_pixels, start_file
 
 CT_IMAGE = UID("1.2.840.10008.5.1.4.1.1.2")
 ENHANCED_CT = UID("1.2.840.10008.5.1.4.1.1.2.1")
@@ -80,7 +81,7 @@ class Scan:
     name : str
         Makes its UIDs different from another scan's.
     places : tuple of float or None
-        Where the slices lie, in steps: uneven, or with holes. As many as ``slices``; None for 0, 1, 2, …
+        Where the slices lie, in steps: uneven, or with holes. As many as `slices`; None for 0, 1, 2, …
     """
 
     columns: int = 48
@@ -130,39 +131,20 @@ class Scan:
         return np.array([inside(self.points(k)) for k in range(self.slices)])
 
 
-def _file(dataset: Dataset, sop_class: UID, instance: str, syntax: UID = ExplicitVRLittleEndian) -> Dataset:
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.MediaStorageSOPClassUID = sop_class
-    dataset.file_meta.MediaStorageSOPInstanceUID = UID(instance)
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, instance
-    return dataset
-
-
-def _study(dataset: Dataset, patient: str) -> None:
+def _new_dataset(sop_class: UID, instance: str, modality: str, series: str, patient: str) -> Dataset:
+    dataset = start_file(sop_class, instance)
     dataset.PatientID = patient
     dataset.PatientName = "Built^Phantom"
     dataset.StudyInstanceUID = uid("study")
     dataset.StudyDate, dataset.StudyTime = "20200102", "030405"
     dataset.FrameOfReferenceUID = uid("frame")
-
-
-def _pixels(dataset: Dataset, stored: NDArray[np.integer]) -> None:
-    dataset.Rows, dataset.Columns = stored.shape[-2:]
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.BitsAllocated = stored.dtype.itemsize * 8
-    dataset.BitsStored, dataset.HighBit = dataset.BitsAllocated, dataset.BitsAllocated - 1
-    dataset.PixelRepresentation = int(stored.dtype.kind == "i")
-    data = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
-    dataset.PixelData = data + b"\0" * (len(data) % 2)
-    dataset["PixelData"].VR = "OW" if stored.dtype.itemsize > 1 else "OB"
+    dataset.Modality, dataset.SeriesInstanceUID = modality, series
+    return dataset
 
 
 def ct_slice(scan: Scan, k: int, patient: str = "P1", intercept: float = -1024.0, slope: float = 1.0) -> Dataset:
     """One CT image."""
-    dataset = _file(Dataset(), CT_IMAGE, scan.instance_uid(k))
-    _study(dataset, patient)
-    dataset.Modality, dataset.SeriesInstanceUID = "CT", scan.series_uid
+    dataset = _new_dataset(CT_IMAGE, scan.instance_uid(k), "CT", scan.series_uid, patient)
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     dataset.InstanceNumber = (k * 7) % scan.slices + 1  # no order to rely on
     dataset.AcquisitionDate, dataset.AcquisitionTime = "20200103", f"0405{k % 60:02d}.25"
@@ -173,36 +155,27 @@ def ct_slice(scan: Scan, k: int, patient: str = "P1", intercept: float = -1024.0
     dataset.PixelSpacing = [*scan.spacing]
     dataset.RescaleSlope, dataset.RescaleIntercept = slope, intercept
     stored = np.rint((hounsfield(scan.points(k)) - intercept) / slope)
-    _pixels(dataset, stored.astype(np.int16 if stored.min() < 0 else np.uint16))
+    set_pixels(dataset, stored.astype(np.int16 if stored.min() < 0 else np.uint16))
     return dataset
 
 
 def enhanced_ct(scan: Scan, order: Sequence[int]) -> Dataset:
     """A multi-frame CT whose frames are stored in any order."""
-    dataset = _file(Dataset(), ENHANCED_CT, scan.instance_uid(0))
-    _study(dataset, "P1")
-    dataset.Modality, dataset.SeriesInstanceUID = "CT", scan.series_uid
+    dataset = _new_dataset(ENHANCED_CT, scan.instance_uid(0), "CT", scan.series_uid, "P1")
     dataset.NumberOfFrames = len(order)
-    orientation, measures, rescale = Dataset(), Dataset(), Dataset()
-    orientation.ImageOrientationPatient = [*scan.orientation]
-    measures.PixelSpacing = [*scan.spacing]
-    rescale.RescaleIntercept, rescale.RescaleSlope = -1024, 1
-    shared = Dataset()
-    shared.PlaneOrientationSequence = DicomSequence([orientation])
-    shared.PixelMeasuresSequence = DicomSequence([measures])
-    shared.PixelValueTransformationSequence = DicomSequence([rescale])
-    dataset.SharedFunctionalGroupsSequence = DicomSequence([shared])
-    dataset.PerFrameFunctionalGroupsSequence = DicomSequence([_position_group(scan.position(k)) for k in order])
-    stored = np.array([hounsfield(scan.points(k)) + 1024 for k in order]).astype(np.uint16)
-    _pixels(dataset, stored)
+    shared = item(
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[*scan.orientation])],
+        PixelMeasuresSequence=[item(PixelSpacing=[*scan.spacing])],
+        PixelValueTransformationSequence=[item(RescaleIntercept=-1024, RescaleSlope=1)],
+    )
+    dataset.SharedFunctionalGroupsSequence = [shared]
+    dataset.PerFrameFunctionalGroupsSequence = [_position_group(scan.position(k)) for k in order]
+    set_pixels(dataset, np.array([hounsfield(scan.points(k)) + 1024 for k in order]).astype(np.uint16))
     return dataset
 
 
 def _position_group(position: Points) -> Dataset:
-    group, plane = Dataset(), Dataset()
-    plane.ImagePositionPatient = [f"{v:.10g}" for v in position]
-    group.PlanePositionSequence = DicomSequence([plane])
-    return group
+    return item(PlanePositionSequence=[item(ImagePositionPatient=[f"{v:.10g}" for v in position])])
 
 
 @dataclass(frozen=True)
@@ -214,9 +187,9 @@ class SegOptions:
     regions : dict
         Segment label to region.
     kind : str
-        ``BINARY``, ``FRACTIONAL`` or ``LABELMAP``.
+        `BINARY`, `FRACTIONAL` or `LABELMAP`.
     order : str
-        ``ascending``, ``descending`` or ``shuffled`` frames.
+        `ascending`, `descending` or `shuffled` frames.
     skip_empty : bool
         Leave empty frames out.
     skip_slices : tuple of int
@@ -226,7 +199,7 @@ class SegOptions:
     shared_segment : bool
         Put the segment identification into the shared groups.
     references : str
-        ``series``, ``instances`` (in the frames only) or ``none``.
+        `series`, `instances` (in the frames only) or `none`.
     jitter : float
         Millimetres added to each frame's position along x.
     frame_uid : str
@@ -249,33 +222,29 @@ class SegOptions:
 
 
 def segmentation(scan: Scan, options: SegOptions | None = None, on: Scan | None = None, patient: str = "P1") -> Dataset:
-    """A DICOM SEG of regions drawn on ``scan``; with ``on``, stored on that other grid."""
+    """A DICOM SEG of regions drawn on `scan`; with `on`, stored on that other grid."""
     options, grid = options or SegOptions(), on or scan
-    dataset = _file(Dataset(), LABEL_MAP if options.kind == "LABELMAP" else SEGMENTATION, uid("seg", options.name))
-    _study(dataset, patient)
-    dataset.Modality, dataset.SeriesInstanceUID = "SEG", uid("segseries", options.name)
+    sop_class = LABEL_MAP if options.kind == "LABELMAP" else SEGMENTATION
+    dataset = _new_dataset(sop_class, uid("seg", options.name), "SEG", uid("segseries", options.name), patient)
     dataset.FrameOfReferenceUID = options.frame_uid
     dataset.SegmentationType = options.kind
-    dataset.SegmentSequence = DicomSequence(_segments(options))
+    dataset.SegmentSequence = list(_segments(options))
     frames = _ordered(list(_seg_frames(grid, options)), options.order)
     dataset.NumberOfFrames = len(frames)
-    dataset.SharedFunctionalGroupsSequence = DicomSequence([_shared_group(grid, options)])
-    dataset.PerFrameFunctionalGroupsSequence = DicomSequence(
-        [_frame_group(scan, grid, number, k, options) for number, k, _ in frames]
-    )
+    dataset.SharedFunctionalGroupsSequence = [_shared_group(grid, options)]
+    dataset.PerFrameFunctionalGroupsSequence = [_frame_group(scan, grid, n, k, options) for n, k, _ in frames]
     _seg_pixels(dataset, np.array([pixels for _, _, pixels in frames]), options.kind)
     if options.references == "series":
-        dataset.ReferencedSeriesSequence = DicomSequence([_series_reference(scan)])
+        dataset.ReferencedSeriesSequence = [
+            item(SeriesInstanceUID=scan.series_uid, ReferencedInstanceSequence=_image_references(scan))
+        ]
     return dataset
 
 
 def _segments(options: SegOptions) -> Iterable[Dataset]:
     for number, label in enumerate(options.regions, 1):
-        code, item = Dataset(), Dataset()
-        code.CodingSchemeDesignator, code.CodeValue, code.CodeMeaning = "SCT", f"10836900{number}", label
-        item.SegmentNumber, item.SegmentLabel = number, label
-        item.SegmentedPropertyTypeCodeSequence = DicomSequence([code])
-        yield item
+        kind = code(f"10836900{number}", label)
+        yield item(SegmentNumber=number, SegmentLabel=label, SegmentedPropertyTypeCodeSequence=[kind])
 
 
 def _seg_frames(grid: Scan, options: SegOptions) -> Iterable[tuple[int, int, NDArray[np.uint8]]]:
@@ -302,20 +271,13 @@ def _ordered(frames: list[tuple[int, int, NDArray[np.uint8]]], order: str) -> li
 
 
 def _shared_group(grid: Scan, options: SegOptions) -> Dataset:
-    orientation, measures, shared = Dataset(), Dataset(), Dataset()
-    orientation.ImageOrientationPatient = [f"{v:.10g}" for v in grid.orientation]
-    measures.PixelSpacing, measures.SpacingBetweenSlices = [*grid.spacing], grid.step
-    shared.PlaneOrientationSequence = DicomSequence([orientation])
-    shared.PixelMeasuresSequence = DicomSequence([measures])
+    shared = item(
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[f"{v:.10g}" for v in grid.orientation])],
+        PixelMeasuresSequence=[item(PixelSpacing=[*grid.spacing], SpacingBetweenSlices=grid.step)],
+    )
     if options.shared_segment:
-        shared.SegmentIdentificationSequence = DicomSequence([_identification(1)])
+        shared.SegmentIdentificationSequence = [segment_reference()]
     return shared
-
-
-def _identification(number: int) -> Dataset:
-    item = Dataset()
-    item.ReferencedSegmentNumber = number
-    return item
 
 
 def _frame_group(scan: Scan, grid: Scan, number: int, k: int, options: SegOptions) -> Dataset:
@@ -324,71 +286,48 @@ def _frame_group(scan: Scan, grid: Scan, number: int, k: int, options: SegOption
     corner = grid.position(k) + row * grid.spacing[1] * c0 + column * grid.spacing[0] * r0
     group = _position_group(corner + np.array([options.jitter * (-1) ** k, 0, 0]))
     if options.kind != "LABELMAP" and not options.shared_segment:
-        group.SegmentIdentificationSequence = DicomSequence([_identification(number)])
+        group.SegmentIdentificationSequence = [segment_reference(number)]
     if options.references == "instances":
-        derivation, source = Dataset(), Dataset()
-        source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = CT_IMAGE, scan.instance_uid(k)
-        derivation.SourceImageSequence = DicomSequence([source])
-        group.DerivationImageSequence = DicomSequence([derivation])
+        group.DerivationImageSequence = [item(SourceImageSequence=[ct_reference(scan.instance_uid(k))])]
     return group
 
 
 def _seg_pixels(dataset: Dataset, frames: NDArray[np.uint8], kind: str) -> None:
-    _pixels(dataset, frames)
+    if kind == "BINARY":
+        set_bits(dataset, frames)
+        return
+    set_pixels(dataset, frames)
     if kind == "FRACTIONAL":
         dataset.SegmentationFractionalType, dataset.MaximumFractionalValue = "OCCUPANCY", 255
-    elif kind == "BINARY":
-        dataset.BitsAllocated = dataset.BitsStored = 1
-        dataset.HighBit = 0
-        packed = np.packbits(frames.ravel(), bitorder="little").tobytes()
-        dataset.PixelData = packed + b"\0" * (len(packed) % 2)
 
 
-def _series_reference(scan: Scan) -> Dataset:
-    reference = Dataset()
-    reference.SeriesInstanceUID = scan.series_uid
-    reference.ReferencedInstanceSequence = DicomSequence(_image_references(scan))
-    return reference
-
-
-def _image_references(scan: Scan) -> Iterable[Dataset]:
-    for k in range(scan.slices):
-        item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = CT_IMAGE, scan.instance_uid(k)
-        yield item
+def _image_references(scan: Scan) -> list[Dataset]:
+    return [ct_reference(scan.instance_uid(k)) for k in range(scan.slices)]
 
 
 def structure_set(scan: Scan, contours: dict[str, list[Points]]) -> Dataset:
     """An RTSTRUCT: region name to closed contours, each of shape (n, 3) in LPS millimetres."""
-    dataset = _file(Dataset(), STRUCTURE_SET, uid("rtstruct"))
-    _study(dataset, "P1")
+    dataset = _new_dataset(STRUCTURE_SET, uid("rtstruct"), "RTSTRUCT", uid("rtseries"), "P1")
     del dataset.FrameOfReferenceUID
-    dataset.Modality, dataset.SeriesInstanceUID = "RTSTRUCT", uid("rtseries")
-    series = Dataset()
-    series.SeriesInstanceUID = scan.series_uid
-    series.ContourImageSequence = DicomSequence(_image_references(scan))
-    study, frame = Dataset(), Dataset()
-    study.RTReferencedSeriesSequence = DicomSequence([series])
-    frame.FrameOfReferenceUID = uid("frame")
-    frame.RTReferencedStudySequence = DicomSequence([study])
-    dataset.ReferencedFrameOfReferenceSequence = DicomSequence([frame])
-    names, regions = [], []
-    for number, (name, polygons) in enumerate(contours.items(), 1):
-        names.append(Dataset())
-        names[-1].ROINumber, names[-1].ROIName = number, name
-        regions.append(Dataset())
-        regions[-1].ReferencedROINumber = number
-        regions[-1].ContourSequence = DicomSequence(_contour(polygon) for polygon in polygons)
-    dataset.StructureSetROISequence = DicomSequence(names)
-    dataset.ROIContourSequence = DicomSequence(regions)
+    series = item(SeriesInstanceUID=scan.series_uid, ContourImageSequence=_image_references(scan))
+    study = item(RTReferencedSeriesSequence=[series])
+    frame = item(FrameOfReferenceUID=uid("frame"), RTReferencedStudySequence=[study])
+    dataset.ReferencedFrameOfReferenceSequence = [frame]
+    numbered = list(enumerate(contours.items(), 1))
+    dataset.StructureSetROISequence = [item(ROINumber=number, ROIName=name) for number, (name, _) in numbered]
+    dataset.ROIContourSequence = [
+        item(ReferencedROINumber=number, ContourSequence=[_contour(polygon) for polygon in polygons])
+        for number, (_, polygons) in numbered
+    ]
     return dataset
 
 
 def _contour(polygon: Points) -> Dataset:
-    item = Dataset()
-    item.ContourGeometricType, item.NumberOfContourPoints = "CLOSED_PLANAR", len(polygon)
-    item.ContourData = [f"{v:.8g}" for v in polygon.ravel()]
-    return item
+    return item(
+        ContourGeometricType="CLOSED_PLANAR",
+        NumberOfContourPoints=len(polygon),
+        ContourData=[f"{v:.8g}" for v in polygon.ravel()],
+    )
 
 
 def save(dataset: Dataset, path: Path) -> Path:

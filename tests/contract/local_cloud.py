@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -19,6 +21,23 @@ ACCOUNT = "000000000000"
 REGION = "us-east-1"
 _Found = TypeVar("_Found")
 KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+
+
+STAND_IN = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/standin:local"
+"""Image of `stand_in_job`."""
+
+JOB_COMMANDS = {
+    "MULTIMODAL_JOB_COMMANDS": json.dumps(
+        {"standin": [sys.executable, str(Path(__file__).with_name("stand_in_job.py"))]}
+    )
+}
+
+
+_KEYS = """
+import os
+def handler(event, context):
+    return [os.environ[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")]
+"""
 
 
 class Account:
@@ -48,24 +67,17 @@ class Account:
     def role(self, name: str, service: str, *statements: dict[str, Any]) -> str:
         """Create a role that a service may assume, with these statements as its policy."""
         trust = {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": f"{service}.amazonaws.com"},
-                    "Action": "sts:AssumeRole",
-                    "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
-                }
-            ],
+            **allow("sts:AssumeRole", "", StringEquals={"aws:SourceAccount": ACCOUNT}),
+            "Principal": {"Service": f"{service}.amazonaws.com"},
         }
+        del trust["Resource"]
         iam = self.client("iam")
-        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-        policy = {"Version": "2012-10-17", "Statement": list(statements)}
-        iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=policy(*statements))
         return str(arn)
 
     def bucket(self, name: str) -> str:
-        """Create a bucket whose policy refuses what does not come over TLS."""
+        """Create a bucket whose policy rejects what does not come over TLS."""
         s3 = self.client("s3")
         s3.create_bucket(Bucket=name)
         statement = {
@@ -75,8 +87,7 @@ class Account:
             "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
-        policy = {"Version": "2012-10-17", "Statement": [statement]}
-        s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+        s3.put_bucket_policy(Bucket=name, Policy=policy(statement))
         return name
 
     def function(self, name: str, code: str, role: str, **settings: Any) -> str:
@@ -94,6 +105,31 @@ class Account:
             **settings,
         )
         return str(created["FunctionArn"])
+
+    def client_of_function(self, service: str, name: str, *statements: dict[str, Any]) -> Any:
+        """Return a client with the keys that a new function of this name and policy gets."""
+        self.function(name, _KEYS, self.role(name, "lambda", *statements))
+        access, secret, token = json.loads(self.client("lambda").invoke(FunctionName=name)["Payload"].read())
+        session = boto3.Session(access, secret, token, region_name=REGION)
+        return session.client(service, endpoint_url=self.cloud.endpoint)  # type: ignore[call-overload]
+
+    def log_lines(self, group: str, stream: str) -> list[str]:
+        """Return the messages of a log stream."""
+        events = self.client("logs").get_log_events(logGroupName=group, logStreamName=stream)["events"]
+        return [event["message"] for event in events]
+
+    def subscribe(self, **pattern: Any) -> Callable[[], list[dict[str, Any]]]:
+        """Send events of a pattern to a queue; return a function that takes those which came since."""
+        url = self.client("sqs").create_queue(QueueName="changes")["QueueUrl"]
+        events = self.client("events")
+        events.put_rule(Name="changes", EventPattern=json.dumps(pattern))
+        events.put_targets(Rule="changes", Targets=[{"Id": "q", "Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:changes"}])
+
+        def _take() -> list[dict[str, Any]]:
+            answer = self.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=2)
+            return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+        return _take
 
     def run(self, definition: dict[str, Any], role: str, name: str, payload: object = None) -> dict[str, Any]:
         """Run a state machine to its end and return the execution."""
@@ -137,10 +173,30 @@ def wait_for(read: Callable[[], _Found | None], seconds: float = 20.0) -> _Found
     raise AssertionError(f"nothing within {seconds} s")
 
 
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and ") Z " in stat.read_text()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until something is true."""
+    wait_for(lambda: condition() or None)
+
+
 def allow(actions: str | list[str], resources: str | list[str] = "*", **conditions: Any) -> dict[str, Any]:
     """Return a statement of a policy."""
     statement: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": resources}
     return {**statement, "Condition": conditions} if conditions else statement
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    """Return a policy of these statements."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def account_fixture(**settings: Any) -> Callable[..., Iterator[Account]]:

@@ -2,30 +2,32 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.local_cloud import ACCOUNT, Account, account_fixture, allow, wait_for
+from tests.contract.local_cloud import (
+    ACCOUNT,
+    JOB_COMMANDS,
+    STAND_IN,
+    Account,
+    account_fixture,
+    allow,
+    is_gone,
+    wait_for,
+    wait_until,
+)
 
-_PROGRAM = Path(__file__).with_name("local_batch_program.py")
-_IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/standin:local"
 _HOST_FAULTS_ONLY: list[dict[str, str]] = [
     {"onStatusReason": "Host EC2*", "action": "RETRY"},
     {"onExitCode": "1", "action": "RETRY"},
     {"onReason": "*", "action": "EXIT"},
 ]
+_FARGATE = {"type": "FARGATE", "maxvCpus": 8, "subnets": ["subnet-1"], "securityGroupIds": ["sg-1"]}
 
-account = account_fixture(
-    extra_env={
-        "MULTIMODAL_JOB_COMMANDS": json.dumps({"standin": [sys.executable, str(_PROGRAM)]}),
-        "MULTIMODAL_BATCH_SECOND": "0.01",
-    }
-)
+account = account_fixture(extra_env={**JOB_COMMANDS, "MULTIMODAL_BATCH_SECOND": "0.01"})
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +48,7 @@ def queue(account: Account) -> str:
     environment = batch.create_compute_environment(
         computeEnvironmentName="fargate",
         type="MANAGED",
-        computeResources={
-            "type": "FARGATE",
-            "maxvCpus": 8,
-            "subnets": ["subnet-1"],
-            "securityGroupIds": ["sg-1"],
-        },
+        computeResources=_FARGATE,
     )["computeEnvironmentArn"]
     order = [{"order": 1, "computeEnvironment": environment}]
     created = batch.create_job_queue(jobQueueName="cpu", priority=1, computeEnvironmentOrder=order)
@@ -60,7 +57,7 @@ def queue(account: Account) -> str:
 
 def _definition(roles: dict[str, str], **changes: Any) -> dict[str, Any]:
     container = {
-        "image": _IMAGE,
+        "image": STAND_IN,
         "resourceRequirements": [{"type": "VCPU", "value": "2"}, {"type": "MEMORY", "value": "8192"}],
         "volumes": [{"name": "scratch"}],
         "mountPoints": [{"sourceVolume": "scratch", "containerPath": "/scratch", "readOnly": False}],
@@ -181,33 +178,29 @@ def test_the_log_is_kept(account: Account, runner: Runner) -> None:
     job = runner.run("logged", "exit", "70")
     stream = job["attempts"][0]["container"]["logStreamName"]
     assert stream.startswith("job/default/")
-    events = account.client("logs").get_log_events(logGroupName="/aws/batch/test", logStreamName=stream)["events"]
-    assert [event["message"] for event in events] == ["leaving with 70"]
+    assert account.log_lines("/aws/batch/test", stream) == ["leaving with 70"]
 
 
-def test_a_reason_of_its_own_ends_a_job_at_once(runner: Runner) -> None:
-    job = runner.run("refused", "exit", "70")
-    assert job["status"] == "FAILED"
-    assert job["statusReason"] == "Essential container in task exited"
-    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [70]
+_EXIT_ON_1 = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "1", "action": "EXIT"}]}
 
 
-def test_a_fault_of_the_host_is_retried(runner: Runner) -> None:
-    job = runner.run("again", "exit-before", "2", "1")
-    assert job["status"] == "SUCCEEDED"
-    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [1, 1, 0]
-
-
-def test_attempts_come_to_an_end(runner: Runner) -> None:
-    job = runner.run("never", "exit", "1")
-    assert job["status"] == "FAILED"
-    assert len(job["attempts"]) == 3
-
-
-def test_what_no_rule_knows_is_retried(runner: Runner) -> None:
-    rules = [{"onExitCode": "1", "action": "EXIT"}]
-    job = runner.run("unknown", "exit", "70", retryStrategy={"attempts": 2, "evaluateOnExit": rules})
-    assert len(job["attempts"]) == 2
+@pytest.mark.parametrize(
+    ("command", "changes", "status", "codes"),
+    [
+        pytest.param(("exit", "70"), {}, "FAILED", [70], id="a reason of its own ends it at once"),
+        pytest.param(("exit-before", "2", "1"), {}, "SUCCEEDED", [1, 1, 0], id="a fault of the host is retried"),
+        pytest.param(("exit", "1"), {}, "FAILED", [1, 1, 1], id="attempts come to an end"),
+        pytest.param(
+            ("exit", "70"), {"retryStrategy": _EXIT_ON_1}, "FAILED", [70, 70], id="what no rule knows is retried"
+        ),
+    ],
+)
+def test_attempts_by_the_retry_strategy(
+    runner: Runner, command: tuple[str, ...], changes: dict[str, Any], status: str, codes: list[int]
+) -> None:
+    job = runner.run("tried", *command, **changes)
+    assert (job["status"], job["statusReason"]) == (status, "Essential container in task exited")
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == codes
 
 
 def test_the_time_limit_ends_an_attempt_with_its_workers(runner: Runner, tmp_path: Path) -> None:
@@ -215,20 +208,20 @@ def test_the_time_limit_ends_an_attempt_with_its_workers(runner: Runner, tmp_pat
     job = runner.run("slow", "hang", str(pid_file), timeout={"attemptDurationSeconds": 300})
     assert (job["status"], job["statusReason"]) == ("FAILED", "Job attempt duration exceeded timeout"), job
     assert len(job["attempts"]) == 1, "it would take as long again"
-    wait_for(lambda: True if _is_gone(int(pid_file.read_text())) else None)
+    wait_until(lambda: is_gone(int(pid_file.read_text())))
 
 
 def test_a_running_job_can_be_terminated_and_not_cancelled(runner: Runner, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     job_id = runner.submit("stopped", "hang", str(pid_file))
-    wait_for(lambda: True if pid_file.exists() else None)
+    wait_until(pid_file.exists)
     runner.batch.cancel_job(jobId=job_id, reason="not wanted")
     assert runner.job(job_id)["status"] == "RUNNING"
     runner.batch.terminate_job(jobId=job_id, reason="not wanted")
     job = runner.ended(job_id)
     assert (job["status"], job["statusReason"], job["isTerminated"]) == ("FAILED", "not wanted", True)
     assert len(job["attempts"]) == 1
-    wait_for(lambda: True if _is_gone(int(pid_file.read_text())) else None)
+    wait_until(lambda: is_gone(int(pid_file.read_text())))
 
 
 def test_no_more_jobs_run_at_once_than_there_are_slots(runner: Runner) -> None:
@@ -255,8 +248,8 @@ def test_a_job_waits_for_those_it_depends_on(runner: Runner) -> None:
     assert runner.job(second)["startedAt"] >= runner.job(first)["stoppedAt"]
 
 
-def test_a_job_falls_with_those_it_depends_on(runner: Runner) -> None:
-    first = runner.submit("falls", "exit", "70")
+def test_a_job_fails_with_those_it_depends_on(runner: Runner) -> None:
+    first = runner.submit("fails", "exit", "70")
     job = runner.run("follows", "sleep", "0", dependsOn=[{"jobId": first}])
     assert (job["status"], job["statusReason"], job["attempts"]) == ("FAILED", "Dependent Job failed", [])
 
@@ -289,7 +282,7 @@ def test_jobs_are_found_by_name_in_any_status(runner: Runner) -> None:
 
 def test_without_a_filter_running_jobs_are_listed(runner: Runner) -> None:
     job_id = runner.submit("running-now", "sleep", "1")
-    wait_for(lambda: True if runner.job(job_id)["status"] == "RUNNING" else None)
+    wait_until(lambda: runner.job(job_id)["status"] == "RUNNING")
     assert job_id in [job["jobId"] for job in runner.batch.list_jobs(jobQueue="cpu")["jobSummaryList"]]
     runner.ended(job_id)
     succeeded = runner.batch.list_jobs(jobQueue="cpu", jobStatus="SUCCEEDED")["jobSummaryList"]
@@ -297,24 +290,19 @@ def test_without_a_filter_running_jobs_are_listed(runner: Runner) -> None:
 
 
 def test_state_changes_are_published_with_the_job(account: Account, runner: Runner) -> None:
-    queue_url = account.client("sqs").create_queue(QueueName="changes")["QueueUrl"]
-    events = account.client("events")
-    pattern = {"source": ["aws.batch"], "detail-type": ["Batch Job State Change"], "detail": {"jobName": ["told"]}}
-    events.put_rule(Name="changes", EventPattern=json.dumps(pattern))
-    events.put_targets(Rule="changes", Targets=[{"Id": "q", "Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:changes"}])
+    kind = {"source": ["aws.batch"], "detail-type": ["Batch Job State Change"]}
+    take = account.subscribe(**kind, detail={"jobName": ["told"]})
     job = runner.run("told", "exit-before", "1", "1")
     told: list[dict[str, Any]] = []
 
-    def _all() -> bool | None:
-        messages = account.client("sqs").receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
-        told.extend(json.loads(message["Body"]) for message in messages.get("Messages", []))
-        return True if any(event["detail"]["status"] == "SUCCEEDED" for event in told) else None
+    def _all() -> bool:
+        told.extend(take())
+        return any(event["detail"]["status"] == "SUCCEEDED" for event in told)
 
-    wait_for(_all)
+    wait_until(_all)
     statuses = [event["detail"]["status"] for event in told]
-    assert sorted(statuses) == sorted(
-        ["SUBMITTED", "RUNNABLE", "STARTING", "RUNNING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
-    )
+    twice = ["RUNNABLE", "STARTING", "RUNNING"] * 2
+    assert sorted(statuses) == sorted(["SUBMITTED", *twice, "SUCCEEDED"])
     (last,) = [event for event in told if event["detail"]["status"] == "SUCCEEDED"]
     assert last["resources"] == [job["jobArn"]]
     detail = last["detail"]
@@ -338,10 +326,10 @@ def test_state_changes_are_published_with_the_job(account: Account, runner: Runn
         ({"arrayProperties": {"size": 2}}, "laptop cloud runs no jobs"),
     ],
 )
-def test_submissions_that_aws_refuses_are_refused(runner: Runner, changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(ClientError, match=words) as refused:
-        runner.submit("refused", "sleep", "0", **changes)
-    assert refused.value.response["Error"]["Code"] == "ClientException"
+def test_submissions_that_aws_rejects_are_rejected(runner: Runner, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ClientError, match=words) as rejected:
+        runner.submit("rejected", "sleep", "0", **changes)
+    assert rejected.value.response["Error"]["Code"] == "ClientException"
 
 
 @pytest.mark.parametrize(
@@ -354,7 +342,7 @@ def test_submissions_that_aws_refuses_are_refused(runner: Runner, changes: dict[
         ({"mountPoints": [{"sourceVolume": "nothing", "containerPath": "/x"}]}, "is no volume"),
     ],
 )
-def test_definitions_that_aws_refuses_are_refused(
+def test_definitions_that_aws_rejects_are_rejected(
     account: Account, roles: dict[str, str], changes: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ClientError, match=words):
@@ -371,22 +359,6 @@ def test_a_new_revision_is_used_by_name_and_an_inactive_one_is_not(account: Acco
     assert [(item["revision"], item["status"]) for item in found] == [(2, "INACTIVE"), (1, "ACTIVE")]
 
 
-_KEYS = """
-import os
-def handler(event, context):
-    return [os.environ[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")]
-"""
-
-
-def _client_of_a_function(account: Account, name: str, *statements: dict[str, Any]) -> Any:
-    """Return a client of Batch with the keys that a function gets."""
-    account.function(name, _KEYS, account.role(name, "lambda", *statements))
-    keys = json.loads(account.client("lambda").invoke(FunctionName=name)["Payload"].read())
-    access_key, secret_key, token = keys
-    session = boto3.Session(access_key, secret_key, token, region_name="us-east-1")
-    return session.client("batch", endpoint_url=account.cloud.endpoint)
-
-
 @pytest.mark.parametrize(
     ("name", "queues", "definitions"),
     [("both", ["cpu"], ["standin:*"]), ("queue-only", ["cpu"], []), ("definition-only", [], ["standin:*"])],
@@ -397,7 +369,7 @@ def test_a_function_needs_both_queue_and_definition(
     here = f"arn:aws:batch:us-east-1:{ACCOUNT}"
     resources = [f"{here}:job-queue/{text}" for text in queues]
     resources += [f"{here}:job-definition/{text}" for text in definitions]
-    batch = _client_of_a_function(account, name, allow("batch:SubmitJob", resources))
+    batch = account.client_of_function("batch", name, allow("batch:SubmitJob", resources))
     overrides = {"command": ["sleep", "0"]}
     request: dict[str, Any] = {"jobName": name, "jobQueue": runner.queue, "containerOverrides": overrides}
     request["jobDefinition"] = runner.definition
@@ -410,78 +382,65 @@ def test_a_function_needs_both_queue_and_definition(
         batch.list_jobs(jobQueue=runner.queue)
 
 
-_TEMPLATE: dict[str, Any] = {
-    "Parameters": {"Limit": {"Type": "Number", "Default": 600}},
-    "Resources": {
-        "Environment": {
-            "Type": "AWS::Batch::ComputeEnvironment",
-            "Properties": {
-                "Type": "MANAGED",
-                "ReplaceComputeEnvironment": False,
-                "ComputeResources": {
-                    "Type": "FARGATE_SPOT",
-                    "MaxvCpus": 4,
-                    "Subnets": ["subnet-1"],
-                    "SecurityGroupIds": ["sg-1"],
-                },
-            },
+def _capitalised(value: Any) -> Any:
+    """Return a request as a template has it: each member's first letter is a capital, numbers are numbers."""
+    if isinstance(value, dict):
+        kept = {"awslogs-group", "awslogs-stream-prefix"}
+        return {key if key in kept else key[0].upper() + key[1:]: _capitalised(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_capitalised(item) for item in value]
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def _template(roles: dict[str, str], **more: Any) -> str:
+    environment = {**_FARGATE, "type": "FARGATE_SPOT"}
+    definition = _definition(
+        roles, jobDefinitionName="of-a-stack", timeout={"attemptDurationSeconds": {"Ref": "Limit"}}
+    )
+    resources = {
+        "ComputeEnvironment": {"Type": "MANAGED", "ReplaceComputeEnvironment": False}
+        | _capitalised({"computeResources": environment}),
+        "JobQueue": {
+            "JobQueueName": "of-a-stack",
+            "Priority": 1,
+            "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": {"Ref": "ComputeEnvironment"}}],
         },
-        "Queue": {
-            "Type": "AWS::Batch::JobQueue",
-            "Properties": {
-                "JobQueueName": "of-a-stack",
-                "Priority": 1,
-                "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": {"Ref": "Environment"}}],
-            },
+        "JobDefinition": {**_capitalised(definition), **more},
+    }
+    template = {
+        "Parameters": {"Limit": {"Type": "Number", "Default": 600}},
+        "Resources": {
+            name: {"Type": f"AWS::Batch::{name}", "Properties": properties} for name, properties in resources.items()
         },
-        "Definition": {
-            "Type": "AWS::Batch::JobDefinition",
-            "Properties": {
-                "JobDefinitionName": "of-a-stack",
-                "Type": "container",
-                "PlatformCapabilities": ["FARGATE"],
-                "Timeout": {"AttemptDurationSeconds": {"Ref": "Limit"}},
-                "RetryStrategy": {"Attempts": 2, "EvaluateOnExit": [{"OnReason": "*", "Action": "EXIT"}]},
-                "ContainerProperties": {
-                    "Image": _IMAGE,
-                    "ResourceRequirements": [{"Type": "VCPU", "Value": 1}, {"Type": "MEMORY", "Value": 2048}],
-                    "LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-group": "/aws/batch/test"}},
-                },
-            },
-        },
-    },
-    "Outputs": {"Queue": {"Value": {"Ref": "Queue"}}, "Definition": {"Value": {"Ref": "Definition"}}},
-}
+        "Outputs": {name: {"Value": {"Ref": name}} for name in ("JobQueue", "JobDefinition")},
+    }
+    return json.dumps(template)
 
 
 def test_cloudformation_makes_changes_and_removes_them(account: Account, runner: Runner, roles: dict[str, str]) -> None:
-    template = json.loads(json.dumps(_TEMPLATE))
-    template["Resources"]["Definition"]["Properties"]["ContainerProperties"].update(
-        {name[0].upper() + name[1:]: arn for name, arn in roles.items()}
-    )
+    template = _template(roles)
     stacks = account.client("cloudformation")
-    stacks.create_stack(StackName="batch", TemplateBody=json.dumps(template))
+    stacks.create_stack(StackName="batch", TemplateBody=template)
     first = _outputs(account, "CREATE_COMPLETE")
-    assert first["Definition"].endswith("job-definition/of-a-stack:1")
-    job = runner.run("of-a-stack", "sleep", "0", jobQueue=first["Queue"], jobDefinition=first["Definition"])
+    assert first["JobDefinition"].endswith("job-definition/of-a-stack:1")
+    job = runner.run("of-a-stack", "sleep", "0", jobQueue=first["JobQueue"], jobDefinition=first["JobDefinition"])
     assert (job["status"], job["timeout"]) == ("SUCCEEDED", {"attemptDurationSeconds": 600})
     stacks.update_stack(
         StackName="batch",
-        TemplateBody=json.dumps(template),
+        TemplateBody=template,
         Parameters=[{"ParameterKey": "Limit", "ParameterValue": "900"}],
     )
-    assert _outputs(account, "UPDATE_COMPLETE")["Definition"].endswith(":2")
+    assert _outputs(account, "UPDATE_COMPLETE")["JobDefinition"].endswith(":2")
     stacks.delete_stack(StackName="batch")
-    wait_for(lambda: None if _queues(account, "of-a-stack") else True)
+    wait_until(lambda: not account.client("batch").describe_job_queues(jobQueues=["of-a-stack"])["jobQueues"])
     with pytest.raises(ClientError, match="not found"):
         runner.submit("too-late", "sleep", "0", jobQueue="of-a-stack")
 
 
-def test_cloudformation_refuses_what_batch_refuses(account: Account) -> None:
-    template = json.loads(json.dumps(_TEMPLATE))
-    template["Resources"]["Definition"]["Properties"]["Colour"] = "blue"
+def test_cloudformation_rejects_what_batch_rejects(account: Account, roles: dict[str, str]) -> None:
+    template = _template(roles, Colour="blue")
     stacks = account.client("cloudformation")
-    stacks.create_stack(StackName="wrong", TemplateBody=json.dumps(template))
+    stacks.create_stack(StackName="wrong", TemplateBody=template)
 
     def _reason() -> str | None:
         events = stacks.describe_stack_events(StackName="wrong")["StackEvents"]
@@ -500,15 +459,3 @@ def _outputs(account: Account, status: str) -> dict[str, str]:
         return outputs if stack["StackStatus"] == status else None
 
     return wait_for(_read)
-
-
-def _queues(account: Account, name: str) -> list[Any]:
-    return list(account.client("batch").describe_job_queues(jobQueues=[name])["jobQueues"])
-
-
-def _is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").exists() and ") Z " in Path(f"/proc/{pid}/stat").read_text()

@@ -5,8 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,25 @@ from cli.laptop import Cloud, read_cloud
 from cli.processes import session_members
 from local.cloud import cloud as cloud_module
 from local.cloud.cloud import REPOSITORY, CloudError, start_cloud, stop_cloud
-from tests.contract.local_cloud import Account, allow, wait_for
+from tests.contract.local_cloud import ACCOUNT, Account, allow, is_gone, wait_until
+
+_ROLE = f"arn:aws:iam::{ACCOUNT}:role/function"
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """A cloud of a test's own."""
+    started = start_cloud(tmp_path, die_with_parent=True)
+    yield started
+    stop_cloud(started)
+
+
+@pytest.fixture
+def account(cloud: Cloud) -> Account:
+    """Its account, with a role for functions."""
+    account = Account(cloud)
+    account.role("function", "lambda", allow("logs:PutLogEvents"))
+    return account
 
 
 def test_a_cloud_comes_up_and_goes_away(tmp_path: Path) -> None:
@@ -29,31 +47,21 @@ def test_a_cloud_comes_up_and_goes_away(tmp_path: Path) -> None:
         urllib.request.urlopen(f"{cloud.endpoint}/_ministack/health", timeout=2)
 
 
-def test_it_listens_on_the_loopback_interface_only(tmp_path: Path) -> None:
-    cloud = start_cloud(tmp_path, die_with_parent=True)
-    try:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.2", cloud.port))  # free, so the cloud is not bound to every interface
-    finally:
-        stop_cloud(cloud)
+def test_it_listens_on_the_loopback_interface_only(cloud: Cloud) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.2", cloud.port))  # free, so the cloud is not bound to every interface
 
 
-def test_stopping_ends_functions_and_jobs(tmp_path: Path) -> None:
-    cloud = start_cloud(tmp_path, die_with_parent=True)
-    account = Account(cloud)
-    role = account.role("function", "lambda", allow("logs:PutLogEvents"))
-    account.function("warm", "def handler(event, context): return 1", role)
+def test_stopping_ends_functions_and_jobs(cloud: Cloud, account: Account) -> None:
+    account.function("warm", "def handler(event, context): return 1", _ROLE)
     account.client("lambda").invoke(FunctionName="warm")
     workers = session_members(cloud.pid)
     assert workers
     stop_cloud(cloud)
-    assert not [pid for pid in workers if _is_running(pid)]
+    assert all(map(is_gone, workers))
 
 
-def test_a_killed_emulators_workers_are_stopped_too(tmp_path: Path) -> None:
-    cloud = start_cloud(tmp_path, die_with_parent=True)
-    account = Account(cloud)
-    role = account.role("function", "lambda", allow("logs:PutLogEvents"))
+def test_a_killed_emulators_workers_are_stopped_too(cloud: Cloud, account: Account, tmp_path: Path) -> None:
     marker = tmp_path / "running"
     code = f"""
 import pathlib, time
@@ -61,15 +69,15 @@ def handler(event, context):
     pathlib.Path({str(marker)!r}).touch()
     time.sleep(600)
 """
-    account.function("hangs", code, role)
+    account.function("hangs", code, _ROLE)
     account.client("lambda").invoke(FunctionName="hangs", InvocationType="Event")
-    wait_for(lambda: True if marker.exists() else None)
+    wait_until(marker.exists)
     workers = session_members(cloud.pid)
     assert workers
     os.kill(cloud.pid, signal.SIGKILL)
-    wait_for(lambda: True if read_cloud(tmp_path) is None else None)
+    wait_until(lambda: read_cloud(tmp_path) is None)
     assert stop_cloud(tmp_path)
-    assert not [pid for pid in workers if _is_running(pid)]
+    assert all(map(is_gone, workers))
 
 
 def test_it_can_end_with_its_parent(tmp_path: Path) -> None:
@@ -86,7 +94,7 @@ time.sleep(600)
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    wait_for(lambda: None if _is_running(pid) else True)
+    wait_until(lambda: is_gone(pid))
     assert read_cloud(tmp_path) is None
 
 
@@ -120,9 +128,7 @@ def test_an_interrupted_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "state.json").exists()
 
 
-def test_data_goes_with_the_cloud_and_the_log_stays(tmp_path: Path) -> None:
-    cloud = start_cloud(tmp_path, die_with_parent=True)
-    account = Account(cloud)
+def test_data_goes_with_the_cloud_and_the_log_stays(cloud: Cloud, account: Account, tmp_path: Path) -> None:
     account.bucket("raw")
     account.client("s3").put_object(Bucket="raw", Key="scan", Body=b"pixels")
     stop_cloud(cloud)
@@ -140,13 +146,3 @@ def test_the_environment_reaches_this_cloud_only(tmp_path: Path) -> None:
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4"
     assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
     assert environment["AWS_CONFIG_FILE"] == os.devnull
-
-
-def _is_running(pid: int) -> bool:
-    time.sleep(0.05)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not (stat.exists() and ") Z " in stat.read_text())

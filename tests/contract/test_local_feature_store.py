@@ -16,7 +16,7 @@ def _definitions(features: dict[str, str]) -> list[dict[str, str]]:
     return [{"FeatureName": name, "FeatureType": kind} for name, kind in features.items()]
 
 
-def _create(account: Account, name: str, role: str, **changes: Any) -> dict[str, Any]:
+def _create(account: Account, name: str, role: str, *, wait: bool = True, **changes: Any) -> dict[str, Any]:
     request = {
         "FeatureGroupName": name,
         "RecordIdentifierFeatureName": "case_id",
@@ -27,7 +27,7 @@ def _create(account: Account, name: str, role: str, **changes: Any) -> dict[str,
         **changes,
     }
     account.client("sagemaker").create_feature_group(**request)
-    return _settled(account, name)
+    return _ready(account, name) if wait else {}
 
 
 def _describe(account: Account, name: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def _describe(account: Account, name: str) -> dict[str, Any]:
     return group
 
 
-def _settled(account: Account, name: str) -> dict[str, Any]:
+def _ready(account: Account, name: str) -> dict[str, Any]:
     def _read() -> dict[str, Any] | None:
         group = _describe(account, name)
         pending = group["FeatureGroupStatus"] == "Creating"
@@ -65,19 +65,11 @@ def role(account: Account) -> str:
 
 
 def test_creating_a_group_takes_a_moment(account: Account, role: str) -> None:
-    client = account.client("sagemaker")
-    client.create_feature_group(
-        FeatureGroupName="pending",
-        RecordIdentifierFeatureName="case_id",
-        EventTimeFeatureName="event_time",
-        FeatureDefinitions=_definitions(_FEATURES),
-        OfflineStoreConfig={"S3StorageConfig": {"S3Uri": "s3://feature-store/offline"}},
-        RoleArn=role,
-    )
+    _create(account, "pending", role, wait=False)
     assert _describe(account, "pending")["FeatureGroupStatus"] == "Creating"
     with pytest.raises(ClientError, match="not in status Created"):
         _put(account, "pending", case_id="c", event_time="2020-01-01T00:00:00Z")
-    assert _settled(account, "pending")["FeatureGroupStatus"] == "Created"
+    assert _ready(account, "pending")["FeatureGroupStatus"] == "Created"
 
 
 def test_a_record_is_read_back_through_athena(account: Account, role: str) -> None:
@@ -114,7 +106,7 @@ def test_an_added_feature_is_null_in_older_records(account: Account, role: str) 
         _put(account, "grown", case_id="b", event_time="2020-01-01T00:00:00Z", Kernel="B30f")
     with pytest.raises(ClientError, match="try again later"):
         client.update_feature_group(FeatureGroupName="grown", FeatureAdditions=_definitions({"x": "String"}))
-    group = _settled(account, "grown")
+    group = _ready(account, "grown")
     assert group["LastUpdateStatus"]["Status"] == "Successful"
     assert _rows(account, "grown", "case_id, kernel")[1:] == [["a", None]]
     _put(account, "grown", case_id="b", event_time="2020-01-01T00:00:00Z", Kernel="B30f")
@@ -133,12 +125,12 @@ def test_an_added_feature_is_null_in_older_records(account: Account, role: str) 
         ({"case_id": "c", "event_time": "2020-01-01T00:00:00Z", "slices": "2.0"}, "not of type Integral"),
     ],
 )
-def test_records_that_do_not_fit_are_refused(account: Account, role: str, record: dict[str, str], words: str) -> None:
+def test_records_that_do_not_fit_are_rejected(account: Account, role: str, record: dict[str, str], words: str) -> None:
     if not account.client("sagemaker").list_feature_groups(NameContains="strict")["FeatureGroupSummaries"]:
         _create(account, "strict", role)
-    with pytest.raises(ClientError, match=words) as refused:
+    with pytest.raises(ClientError, match=words) as rejected:
         _put(account, "strict", **record)
-    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    assert rejected.value.response["Error"]["Code"] == "ValidationError"
 
 
 @pytest.mark.parametrize(
@@ -152,17 +144,17 @@ def test_records_that_do_not_fit_are_refused(account: Account, role: str, record
         ({"RoleArn": "arn:aws:iam::000000000000:role/nobody"}, "Could not assume role"),
     ],
 )
-def test_groups_that_aws_refuses_are_refused(account: Account, role: str, changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(ClientError, match=words) as refused:
-        _create(account, "refused", role, **changes)
-    assert refused.value.response["Error"]["Code"] == "ValidationException"
+def test_groups_that_aws_rejects_are_rejected(account: Account, role: str, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ClientError, match=words) as rejected:
+        _create(account, "rejected", role, **changes)
+    assert rejected.value.response["Error"]["Code"] == "ValidationException"
 
 
 def test_a_group_exists_once(account: Account, role: str) -> None:
     _create(account, "once", role)
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         _create(account, "once", role)
-    assert refused.value.response["Error"]["Code"] == "ResourceInUse"
+    assert rejected.value.response["Error"]["Code"] == "ResourceInUse"
     account.client("sagemaker").delete_feature_group(FeatureGroupName="once")
     with pytest.raises(ClientError) as missing:
         _describe(account, "once")
@@ -183,6 +175,6 @@ def test_there_is_no_online_store(account: Account, role: str) -> None:
 def test_the_groups_role_writes(account: Account, role: str) -> None:
     weak = account.role("weak", "sagemaker", allow("s3:GetObject"))
     _create(account, "weak", weak)
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         _put(account, "weak", case_id="c", event_time="2020-01-01T00:00:00Z")
-    assert refused.value.response["Error"]["Code"] == "AccessForbidden"
+    assert rejected.value.response["Error"]["Code"] == "AccessForbidden"

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from tests.contract.local_cloud import ACCOUNT, Account, account_fixture, allow, wait_for
+from tests.contract.local_cloud import ACCOUNT, Account, account_fixture, allow, wait_for, wait_until
 
 account = account_fixture(extra_env={"HOST_SECRET": "leaked"})
 
@@ -120,11 +121,11 @@ def test_a_failed_execution_is_counted_and_raises_its_alarm(account: Account) ->
     definition = {"StartAt": "Fail", "States": {"Fail": {"Type": "Fail", "Error": "RunIncomplete"}}}
     assert account.run(definition, role, "fails")["error"] == "RunIncomplete"
 
-    def _alarmed() -> bool | None:
+    def _is_alarmed() -> bool:
         [alarm] = account.client("cloudwatch").describe_alarms(AlarmNames=["failed"])["MetricAlarms"]
-        return True if alarm["StateValue"] == "ALARM" else None
+        return bool(alarm["StateValue"] == "ALARM")
 
-    assert wait_for(_alarmed)
+    wait_until(_is_alarmed)
 
 
 def test_a_queue_delivers_batches_above_ten(account: Account, role: str) -> None:
@@ -145,91 +146,68 @@ def test_a_queue_delivers_batches_above_ten(account: Account, role: str) -> None
         return sizes if sum(sizes) == 60 else None
 
     account_logs = account.client("logs")
-    wait_for(lambda: account_logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/counts")["logGroups"] or None)
+    wait_until(lambda: account_logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/counts")["logGroups"])
     assert max(wait_for(_batches)) > 10
 
 
 def test_reserved_concurrency_of_a_template_is_kept(account: Account, role: str) -> None:
-    template = {
-        "Resources": {
-            "Sweep": {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "FunctionName": "reserved",
-                    "Runtime": "python3.11",
-                    "Handler": "index.handler",
-                    "Role": role,
-                    "Code": {"ZipFile": "def handler(event, context): return 1"},
-                    "ReservedConcurrentExecutions": 1,
-                },
-            }
-        }
+    properties: dict[str, Any] = {
+        "FunctionName": "reserved",
+        "Runtime": "python3.11",
+        "Handler": "index.handler",
+        "Role": role,
+        "Code": {"ZipFile": "def handler(event, context): return 1"},
     }
+    template = {"Resources": {"Sweep": {"Type": "AWS::Lambda::Function", "Properties": properties}}}
     cloudformation = account.client("cloudformation")
-    cloudformation.create_stack(StackName="reserved", TemplateBody=json.dumps(template))
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="reserved", WaiterConfig={"Delay": 1})
-    kept = account.client("lambda").get_function_concurrency(FunctionName="reserved")
-    assert kept["ReservedConcurrentExecutions"] == 1
-    template["Resources"]["Sweep"]["Properties"]["ReservedConcurrentExecutions"] = 2  # type: ignore[index]
-    cloudformation.update_stack(StackName="reserved", TemplateBody=json.dumps(template))
-    cloudformation.get_waiter("stack_update_complete").wait(StackName="reserved", WaiterConfig={"Delay": 1})
-    kept = account.client("lambda").get_function_concurrency(FunctionName="reserved")
-    assert kept["ReservedConcurrentExecutions"] == 2
-
-
-_CALLS_SAGEMAKER = """
-import datetime, hashlib, hmac, json, os, urllib.error, urllib.request
-
-def sign(key, text):
-    return hmac.new(key, text.encode(), hashlib.sha256).digest()
-
-def call(target, document):
-    body = json.dumps(document)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
-    host = os.environ["AWS_ENDPOINT_URL"].split("//")[1]
-    headers = {"content-type": "application/x-amz-json-1.1", "host": host, "x-amz-date": stamp,
-               "x-amz-security-token": os.environ["AWS_SESSION_TOKEN"], "x-amz-target": "SageMaker." + target}
-    names = ";".join(sorted(headers))
-    canonical = "\\n".join(["POST", "/", "", *(f"{n}:{headers[n]}" for n in sorted(headers)), "", names,
-                           hashlib.sha256(body.encode()).hexdigest()])
-    scope = f"{day}/us-east-1/sagemaker/aws4_request"
-    text = "\\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-    key = ("AWS4" + os.environ["AWS_SECRET_ACCESS_KEY"]).encode()
-    for part in scope.split("/"):
-        key = sign(key, part)
-    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    headers["authorization"] = (f"AWS4-HMAC-SHA256 Credential={os.environ['AWS_ACCESS_KEY_ID']}/{scope}, "
-                                f"SignedHeaders={names}, Signature={signature}")
-    request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], body.encode(), headers)
-    try:
-        return urllib.request.urlopen(request).status, ""
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-def handler(event, context):
-    return call(event["target"], event["document"])
-"""
+    for number, verb in enumerate(("create", "update"), start=1):
+        properties["ReservedConcurrentExecutions"] = number
+        getattr(cloudformation, f"{verb}_stack")(StackName="reserved", TemplateBody=json.dumps(template))
+        waiter = cloudformation.get_waiter(f"stack_{verb}_complete")
+        waiter.wait(StackName="reserved", WaiterConfig={"Delay": 1})
+        kept = account.client("lambda").get_function_concurrency(FunctionName="reserved")
+        assert kept["ReservedConcurrentExecutions"] == number
 
 
 def test_a_functions_calls_of_sagemaker_are_checked(account: Account) -> None:
     allowed = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:feature-group/stack-*"
-    role = account.role("caller", "lambda", _LOGS, allow(["sagemaker:CreateFeatureGroup"], allowed))
-    account.function("caller", _CALLS_SAGEMAKER, role)
+    sagemaker = account.client_of_function("sagemaker", "caller", allow(["sagemaker:CreateFeatureGroup"], allowed))
+    for name, action in (("other-group", "sagemaker:CreateFeatureGroup"), ("stack-group", "iam:PassRole")):
+        with pytest.raises(ClientError, match=action) as rejected:
+            sagemaker.create_feature_group(
+                FeatureGroupName=name,
+                RecordIdentifierFeatureName="case_id",
+                EventTimeFeatureName="event_time",
+                FeatureDefinitions=[{"FeatureName": "case_id", "FeatureType": "String"}],
+                RoleArn=f"arn:aws:iam::{ACCOUNT}:role/store",
+            )
+        assert rejected.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
 
-    def _create(name: str) -> tuple[int, str]:
-        document = {
-            "FeatureGroupName": name,
-            "RecordIdentifierFeatureName": "case_id",
-            "EventTimeFeatureName": "event_time",
-            "FeatureDefinitions": [],
-            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/store",
-        }
-        status, text = _invoke(account, "caller", {"target": "CreateFeatureGroup", "document": document})
-        return int(status), str(text)
 
-    status, text = _create("other-group")
-    assert status == 403, text
-    assert "sagemaker:CreateFeatureGroup" in text
-    status, text = _create("stack-group")
-    assert "iam:PassRole" in text
+def test_an_update_of_a_nested_stack_keeps_the_attributes_of_what_does_not_change(account: Account) -> None:
+    changed = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": {"Ref": "Seconds"}}}
+    child = {
+        "Parameters": {"Seconds": {"Type": "Number"}},
+        "Resources": {"Kept": {"Type": "AWS::SQS::Queue"}, "Changed": changed},
+        "Outputs": {"Kept": {"Value": {"Fn::GetAtt": ["Kept", "Arn"]}}},
+    }
+    account.client("s3").create_bucket(Bucket="templates")
+    account.client("s3").put_object(Bucket="templates", Key="child.json", Body=json.dumps(child).encode())
+    nested = {
+        "TemplateURL": f"{account.cloud.endpoint}/templates/child.json",
+        "Parameters": {"Seconds": {"Ref": "Seconds"}},
+    }
+    root = {
+        "Parameters": {"Seconds": {"Type": "Number"}},
+        "Resources": {"Child": {"Type": "AWS::CloudFormation::Stack", "Properties": nested}},
+        "Outputs": {"Kept": {"Value": {"Fn::GetAtt": ["Child", "Outputs.Kept"]}}},
+    }
+    cloudformation = account.client("cloudformation")
+    for seconds, verb in (("30", "create"), ("60", "update")):
+        parameters = [{"ParameterKey": "Seconds", "ParameterValue": seconds}]
+        deploy = getattr(cloudformation, f"{verb}_stack")
+        deploy(StackName="nesting", TemplateBody=json.dumps(root), Parameters=parameters)
+        waiter = cloudformation.get_waiter(f"stack_{verb}_complete")
+        waiter.wait(StackName="nesting", WaiterConfig={"Delay": 1})
+        (stack,) = cloudformation.describe_stacks(StackName="nesting")["Stacks"]
+        assert stack["Outputs"][0]["OutputValue"].startswith("arn:aws:sqs:")

@@ -1,23 +1,27 @@
 """Processing jobs on the laptop cloud: requests, transfers, runs and how Step Functions sees them."""
 
 import json
-import os
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.local_cloud import ACCOUNT, KEY, Account, account_fixture, allow, wait_for
-
-_PROGRAM = Path(__file__).with_name("local_job_program.py")
-_IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/standin:local"
-
-account = account_fixture(
-    extra_env={"MULTIMODAL_JOB_COMMANDS": json.dumps({"standin": [sys.executable, str(_PROGRAM)]})}
+from tests.contract.local_cloud import (
+    ACCOUNT,
+    JOB_COMMANDS,
+    KEY,
+    STAND_IN,
+    Account,
+    account_fixture,
+    allow,
+    is_gone,
+    policy,
+    wait_for,
+    wait_until,
 )
+
+account = account_fixture(extra_env=JOB_COMMANDS)
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +50,17 @@ def _input(name: str, uri: str, kind: str, path: str) -> dict[str, Any]:
 
 
 def _request(name: str, role: str, *arguments: str, **changes: Any) -> dict[str, Any]:
+    output = {
+        "S3Uri": f"s3://processed/imaging/{name}",
+        "LocalPath": "/opt/ml/processing/output",
+        "S3UploadMode": "EndOfJob",
+    }
+    cluster = {"InstanceCount": 1, "InstanceType": "ml.r5.large", "VolumeSizeInGB": 5, "VolumeKmsKeyId": KEY}
     return {
         "ProcessingJobName": name,
         "RoleArn": role,
         "AppSpecification": {
-            "ImageUri": _IMAGE,
+            "ImageUri": STAND_IN,
             "ContainerArguments": ["/opt/ml/processing/input", "/opt/ml/processing/output", *arguments],
         },
         "ProcessingInputs": [
@@ -59,29 +69,23 @@ def _request(name: str, role: str, *arguments: str, **changes: Any) -> dict[str,
         ],
         "ProcessingOutputConfig": {
             "KmsKeyId": KEY,
-            "Outputs": [
-                {
-                    "OutputName": "results",
-                    "S3Output": {
-                        "S3Uri": f"s3://processed/imaging/{name}",
-                        "LocalPath": "/opt/ml/processing/output",
-                        "S3UploadMode": "EndOfJob",
-                    },
-                }
-            ],
+            "Outputs": [{"OutputName": "results", "S3Output": output}],
         },
-        "ProcessingResources": {
-            "ClusterConfig": {
-                "InstanceCount": 1,
-                "InstanceType": "ml.r5.large",
-                "VolumeSizeInGB": 5,
-                "VolumeKmsKeyId": KEY,
-            }
-        },
+        "ProcessingResources": {"ClusterConfig": cluster},
         "StoppingCondition": {"MaxRuntimeInSeconds": 60},
         "NetworkConfig": {"EnableNetworkIsolation": True, "EnableInterContainerTrafficEncryption": True},
         **changes,
     }
+
+
+def _create(account: Account, name: str, role: str, *arguments: str, **changes: Any) -> None:
+    account.client("sagemaker").create_processing_job(**_request(name, role, *arguments, **changes))
+
+
+def _run(account: Account, name: str, role: str, *arguments: str, **changes: Any) -> dict[str, Any]:
+    """Run a job to its end."""
+    _create(account, name, role, *arguments, **changes)
+    return _ended(account, name)
 
 
 def _ended(account: Account, name: str) -> dict[str, Any]:
@@ -99,16 +103,14 @@ def _report(account: Account, name: str) -> dict[str, Any]:
 
 
 def test_a_job_gets_exactly_the_objects_of_its_manifest(account: Account, job_role: str) -> None:
-    account.client("sagemaker").create_processing_job(**_request("exact", job_role))
-    assert _ended(account, "exact")["ProcessingJobStatus"] == "Completed"
+    assert _run(account, "exact", job_role)["ProcessingJobStatus"] == "Completed"
     report = _report(account, "exact")
     assert report["files"] == {"d/R01-1/t/a": "imaging/d/R01-1/t/a", "d/R01-1/t/b": "imaging/d/R01-1/t/b"}
     assert report["job_files"] == ["job.json"]
 
 
 def test_a_job_has_no_credentials_and_no_endpoint(account: Account, job_role: str) -> None:
-    account.client("sagemaker").create_processing_job(**_request("isolated", job_role))
-    _ended(account, "isolated")
+    _run(account, "isolated", job_role)
     names = set(_report(account, "isolated")["environment"])
     assert not {name for name in names if name.startswith(("AWS_", "S3_", "MULTIMODAL_", "GATEWAY"))}
 
@@ -119,47 +121,39 @@ def test_a_missing_object_fails_the_job_with_its_name(account: Account, job_role
         Bucket="processed", Key="runs/gone/inputs.manifest", Body=json.dumps(entries).encode()
     )
     inputs = [_input("study", "s3://processed/runs/gone/inputs.manifest", "ManifestFile", "/opt/ml/processing/input")]
-    account.client("sagemaker").create_processing_job(**_request("gone", job_role, ProcessingInputs=inputs))
-    job = _ended(account, "gone")
+    job = _run(account, "gone", job_role, ProcessingInputs=inputs)
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: Data download failed")
 
 
 def test_a_role_that_may_not_write_fails_the_job(account: Account, job_role: str) -> None:
     reader = account.role("reader", "sagemaker", allow(["s3:GetObject", "s3:ListBucket"]))
-    account.client("sagemaker").create_processing_job(**_request("denied", reader))
-    job = _ended(account, "denied")
+    job = _run(account, "denied", reader)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "Data upload failed" in job["FailureReason"]
     assert "AccessDenied" in job["FailureReason"]
 
 
 def test_a_failing_command_fails_the_job_and_keeps_its_log(account: Account, job_role: str) -> None:
-    account.client("sagemaker").create_processing_job(**_request("broken", job_role, "exit", "3"))
-    job = _ended(account, "broken")
+    job = _run(account, "broken", job_role, "exit", "3")
     assert (job["ProcessingJobStatus"], job["ExitMessage"]) == ("Failed", "exit code 3")
     assert job["FailureReason"].startswith("AlgorithmError")
-    events = account.client("logs").get_log_events(
-        logGroupName="/aws/sagemaker/ProcessingJobs", logStreamName="broken/algo-1"
-    )["events"]
-    assert [event["message"] for event in events] == ["leaving with 3"]
+    assert account.log_lines("/aws/sagemaker/ProcessingJobs", "broken/algo-1") == ["leaving with 3"]
 
 
 def test_the_time_limit_ends_a_job_with_its_workers(account: Account, job_role: str, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    request = _request("slow", job_role, "hang", str(pid_file), StoppingCondition={"MaxRuntimeInSeconds": 1})
-    account.client("sagemaker").create_processing_job(**request)
-    job = _ended(account, "slow")
+    job = _run(account, "slow", job_role, "hang", str(pid_file), StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "MaxRuntimeExceeded" in job["FailureReason"]
-    wait_for(lambda: True if _is_gone(int(pid_file.read_text())) else None)
+    wait_until(lambda: is_gone(int(pid_file.read_text())))
 
 
 def test_a_job_can_be_stopped(account: Account, job_role: str, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     sagemaker = account.client("sagemaker")
-    sagemaker.create_processing_job(**_request("stopped", job_role, "hang", str(pid_file)))
-    wait_for(lambda: True if pid_file.exists() else None)
+    _create(account, "stopped", job_role, "hang", str(pid_file))
+    wait_until(pid_file.exists)
     sagemaker.stop_processing_job(ProcessingJobName="stopped")
     assert _ended(account, "stopped")["ProcessingJobStatus"] == "Stopped"
     with pytest.raises(ClientError, match="cannot be stopped"):
@@ -167,9 +161,8 @@ def test_a_job_can_be_stopped(account: Account, job_role: str, tmp_path: Path) -
 
 
 def test_no_more_jobs_run_at_once_than_there_are_slots(account: Account, job_role: str) -> None:
-    sagemaker = account.client("sagemaker")
     for number in range(4):
-        sagemaker.create_processing_job(**_request(f"many-{number}", job_role, "sleep", "0.3"))
+        _create(account, f"many-{number}", job_role, "sleep", "0.3")
     jobs = [_ended(account, f"many-{number}") for number in range(4)]
     for moment in [job["ProcessingStartTime"] for job in jobs]:
         running = [job for job in jobs if job["ProcessingStartTime"] <= moment < job["ProcessingEndTime"]]
@@ -177,12 +170,10 @@ def test_no_more_jobs_run_at_once_than_there_are_slots(account: Account, job_rol
 
 
 def test_a_name_is_taken_for_ever(account: Account, job_role: str) -> None:
-    sagemaker = account.client("sagemaker")
-    sagemaker.create_processing_job(**_request("once", job_role))
-    _ended(account, "once")
-    with pytest.raises(ClientError) as refused:
-        sagemaker.create_processing_job(**_request("once", job_role))
-    assert refused.value.response["Error"]["Code"] == "ResourceInUse"
+    _run(account, "once", job_role)
+    with pytest.raises(ClientError) as rejected:
+        _create(account, "once", job_role)
+    assert rejected.value.response["Error"]["Code"] == "ResourceInUse"
 
 
 @pytest.mark.parametrize(
@@ -190,39 +181,28 @@ def test_a_name_is_taken_for_ever(account: Account, job_role: str) -> None:
     [
         ({"ProcessingJobName": "img_1"}, "regular expression"),
         ({"ProcessingJobName": "a" * 64}, "less than or equal to 63"),
-        ({"AppSpecification": {"ImageUri": _IMAGE, "ContainerArguments": ["a" * 257]}}, "less than or equal to 256"),
+        ({"AppSpecification": {"ImageUri": STAND_IN, "ContainerArguments": ["a" * 257]}}, "less than or equal to 256"),
         ({"RoleArn": "arn:aws:iam::000000000000:role/nobody"}, "Could not assume role"),
     ],
 )
-def test_requests_that_aws_refuses_are_refused(
+def test_requests_that_aws_rejects_are_rejected(
     account: Account, job_role: str, changes: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(ClientError, match=words) as refused:
-        account.client("sagemaker").create_processing_job(**{**_request("refused", job_role), **changes})
-    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    with pytest.raises(ClientError, match=words) as rejected:
+        _create(account, "rejected", job_role, **changes)
+    assert rejected.value.response["Error"]["Code"] == "ValidationException"
 
 
 def test_an_unknown_image_fails_the_job(account: Account, job_role: str) -> None:
-    request = _request("unknown", job_role)
-    request["AppSpecification"]["ImageUri"] = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/nobody:1"
-    account.client("sagemaker").create_processing_job(**request)
-    assert "Cannot pull" in _ended(account, "unknown")["FailureReason"]
+    image = {"ImageUri": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/nobody:1"}
+    assert "Cannot pull" in _run(account, "unknown", job_role, AppSpecification=image)["FailureReason"]
 
 
 def test_state_changes_are_published(account: Account, job_role: str) -> None:
-    queue = account.client("sqs").create_queue(QueueName="changes")["QueueUrl"]
-    events = account.client("events")
-    events.put_rule(
-        Name="changes",
-        EventPattern=json.dumps(
-            {"detail-type": ["SageMaker Processing Job State Change"], "source": ["aws.sagemaker"]}
-        ),
-    )
-    events.put_targets(Rule="changes", Targets=[{"Id": "q", "Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:changes"}])
-    account.client("sagemaker").create_processing_job(**_request("told", job_role))
-    _ended(account, "told")
-    messages = account.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=2)
-    details = [json.loads(message["Body"])["detail"] for message in messages["Messages"]]
+    kind = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Processing Job State Change"]}
+    take = account.subscribe(**kind)
+    _run(account, "told", job_role)
+    details = [event["detail"] for event in take()]
     told = [item["ProcessingJobStatus"] for item in details if item["ProcessingJobName"] == "told"]
     assert told == ["InProgress", "Completed"]
 
@@ -230,8 +210,7 @@ def test_state_changes_are_published(account: Account, job_role: str) -> None:
 def test_jobs_are_listed_newest_first(account: Account, job_role: str) -> None:
     sagemaker = account.client("sagemaker")
     for name in ("listed-1", "listed-2"):
-        sagemaker.create_processing_job(**_request(name, job_role))
-        _ended(account, name)
+        _run(account, name, job_role)
     found = sagemaker.list_processing_jobs(NameContains="listed", StatusEquals="Completed", MaxResults=1)
     assert [job["ProcessingJobName"] for job in found["ProcessingJobSummaries"]] == ["listed-2"]
     assert found["NextToken"]
@@ -282,7 +261,7 @@ def test_a_failed_job_fails_the_task_with_the_job_as_cause(account: Account, job
 
 
 def test_service_errors_have_their_names_in_a_state_machine(account: Account, job_role: str, machine_role: str) -> None:
-    account.client("sagemaker").create_processing_job(**_request("used", job_role))
+    _create(account, "used", job_role)
     execution = account.run(_machine(_request("used", job_role)), machine_role, "used")
     assert execution["error"] == "SageMaker.ResourceInUseException"
     execution = account.run(_machine(_request("not_a_name", job_role)), machine_role, "invalid")
@@ -311,43 +290,34 @@ def test_a_map_honours_its_concurrency_path_and_writes_its_results(
         "Parameters": {f"{key}.$": f"$.{key}" for key in items[0]},
         "End": True,
     }
-    definition = {
-        "StartAt": "Map",
-        "States": {
-            "Map": {
-                "Type": "Map",
-                "MaxConcurrencyPath": "$.concurrency",
-                "ItemReader": {
-                    "Resource": "arn:aws:states:::s3:getObject",
-                    "ReaderConfig": {"InputType": "JSON"},
-                    "Parameters": {"Bucket": "processed", "Key.$": "$.key"},
-                },
-                "ResultWriter": {
-                    "Resource": "arn:aws:states:::s3:putObject",
-                    "Parameters": {"Bucket": "processed", "Prefix": "runs/m/results"},
-                },
-                "ResultPath": "$.written",
-                "ItemProcessor": {
-                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-                    "StartAt": "Create",
-                    "States": {"Create": create},
-                },
-                "End": True,
-            }
+    state = {
+        "Type": "Map",
+        "MaxConcurrencyPath": "$.concurrency",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSON"},
+            "Parameters": {"Bucket": "processed", "Key.$": "$.key"},
         },
+        "ResultWriter": {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": "processed", "Prefix": "runs/m/results"},
+        },
+        "ResultPath": "$.written",
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Create",
+            "States": {"Create": create},
+        },
+        "End": True,
     }
-    iam = account.client("iam")
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            allow(["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::processed/runs/*"),
-            allow("states:StartExecution"),
-        ],
-    }
+    definition = {"StartAt": "Map", "States": {"Map": state}}
+    missing = policy(
+        allow(["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::processed/runs/*"), allow("states:StartExecution")
+    )
     payload = {"concurrency": 1, "key": "runs/m/jobs.json"}
     execution = account.run(definition, machine_role, "map-denied", payload)
     assert execution["error"] == "States.Permissions"
-    iam.put_role_policy(RoleName="machine", PolicyName="map", PolicyDocument=json.dumps(policy))
+    account.client("iam").put_role_policy(RoleName="machine", PolicyName="map", PolicyDocument=missing)
     execution = account.run(definition, machine_role, "map", payload)
     assert execution["status"] == "SUCCEEDED", execution
     key = json.loads(execution["output"])["written"]["ResultWriterDetails"]["Key"]
@@ -357,13 +327,3 @@ def test_a_map_honours_its_concurrency_path_and_writes_its_results(
     assert max(first["CreationTime"], second["CreationTime"]) >= min(
         first["ProcessingEndTime"], second["ProcessingEndTime"]
     )
-
-
-def _is_gone(pid: int) -> bool:
-    deadline = time.monotonic() + 0.01
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-    return Path(f"/proc/{pid}/stat").exists() and ") Z " in Path(f"/proc/{pid}/stat").read_text()

@@ -59,41 +59,32 @@ def machine(account: Account) -> tuple[dict[str, Any], str]:
     return definition, account.role("tables", "states", allow("lambda:InvokeFunction", function))
 
 
-def execute(account: Account, machine: tuple[dict[str, Any], str], name: str) -> dict[str, Any]:
-    """Run it to its end."""
+@pytest.mark.parametrize(
+    ("name", "output", "error"),
+    [
+        pytest.param("ingest", {"counts": {"calls": 7 * 3}}, None, id="every part is written until there is no more"),
+        pytest.param("finish", {"counts": {"calls": 0}}, None, id="nothing to write is a success too"),
+        pytest.param("busy", {}, None, id="a passing fault is repeated"),
+        pytest.param("refused", {}, ("TableRefused", "CODE: why"), id="a refused table fails with its cause"),
+        pytest.param("replaced", {}, None, id="a replaced table is no failure"),
+        pytest.param("broken", {}, ("TableFailed", "TABLE_FAILED: ValueError"), id="a part that breaks is recorded"),
+    ],
+)
+def test_a_run_ends_as_its_parts_do(
+    account: Account,
+    machine: tuple[dict[str, Any], str],
+    name: str,
+    output: dict[str, Any],
+    error: tuple[str, str] | None,
+) -> None:
     definition, role = machine
-    execution: dict[str, Any] = account.run(definition, role, name, {"run_id": f"run-{name}"})
-    return execution
-
-
-def test_every_part_is_written_until_there_is_no_more(account: Account, machine: tuple[dict[str, Any], str]) -> None:
-    execution = execute(account, machine, "ingest")
+    execution = account.run(definition, role, name, {"run_id": f"run-{name}"})
+    if error:
+        assert (execution["status"], execution["error"], execution["cause"]) == ("FAILED", *error)
+        return
     assert execution["status"] == "SUCCEEDED", execution
-    assert json.loads(execution["output"]) == {"run_id": "run-ingest", "counts": {"calls": 7 * 3}}
-
-
-def test_nothing_to_write_is_a_success_too(account: Account, machine: tuple[dict[str, Any], str]) -> None:
-    execution = execute(account, machine, "finish")
-    assert (execution["status"], json.loads(execution["output"])["counts"]) == ("SUCCEEDED", {"calls": 0})
-
-
-def test_a_passing_fault_is_repeated(account: Account, machine: tuple[dict[str, Any], str]) -> None:
-    assert execute(account, machine, "busy")["status"] == "SUCCEEDED"
-
-
-def test_a_refused_table_fails_with_its_cause(account: Account, machine: tuple[dict[str, Any], str]) -> None:
-    execution = execute(account, machine, "refused")
-    assert (execution["status"], execution["error"], execution["cause"]) == ("FAILED", "TableRefused", "CODE: why")
-
-
-def test_a_replaced_table_is_no_failure(account: Account, machine: tuple[dict[str, Any], str]) -> None:
-    assert execute(account, machine, "replaced")["status"] == "SUCCEEDED"
-
-
-def test_a_part_that_breaks_is_recorded_as_a_failure(account: Account, machine: tuple[dict[str, Any], str]) -> None:
-    execution = execute(account, machine, "broken")
-    assert (execution["status"], execution["error"]) == ("FAILED", "TableFailed")
-    assert execution["cause"] == "TABLE_FAILED: ValueError"
+    if output:
+        assert json.loads(execution["output"]) == {"run_id": f"run-{name}", **output}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 from cli.project import DATASET, ROOT
 
 _DATASETS = Path(__file__).parent / "datasets"
-_COPIED = ("functions", "statemachines")
+_COPIED = ("functions", "stacks", "statemachines")
 MATRIX_DATASET = "nsclc_radiogenomics_matrix"
 """The project's example of a dataset that takes a ready expression matrix."""
 DATASET_NAMES = [DATASET, MATRIX_DATASET, *sorted(path.stem for path in _DATASETS.glob("*.yaml"))]

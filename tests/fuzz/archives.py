@@ -32,7 +32,7 @@ _NAMES = [
 
 @dataclass
 class Member:
-    """One member; ``local`` and ``central`` replace fields in its two headers by name."""
+    """One member; `local` and `central` replace fields in its two headers by name."""
 
     name: bytes
     packed: bytes
@@ -53,7 +53,7 @@ class Member:
 
 @dataclass
 class Archive:
-    """A zip archive; ``end`` replaces fields of its end record by name."""
+    """A zip archive; `end` replaces fields of its end record by name."""
 
     members: list[Member]
     prefix: bytes = b""

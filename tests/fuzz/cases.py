@@ -19,31 +19,21 @@ _GROUP_WEIGHTS = (2, 3, 6)
 
 @dataclass(frozen=True)
 class Case:
-    """A study with damage.
-
-    Parameters
-    ----------
-    parser : str
-        One of `PARSERS`.
-    seed, number : int
-        What it was made from.
-    study : Seed
-        The study before.
-    content : bytes or dict of str to bytes
-        An archive, or the files of a folder.
-    changes : tuple of str
-        Names of the changes, in order.
-    expected : Expected
-        What the job owes.
-    """
+    """A study with damage."""
 
     parser: str
+    """One of `PARSERS`."""
     seed: int
     number: int
+    """What it was made from."""
     study: Seed
+    """The study before."""
     content: bytes | dict[str, bytes]
+    """An archive, or the files of a folder."""
     changes: tuple[str, ...]
+    """Names of the changes, in order."""
     expected: Expected
+    """What the job must give."""
 
     @property
     def name(self) -> str:

@@ -1,6 +1,6 @@
 """What can be wrong with a DICOM file: changes of its tree and changes of its bytes.
 
-Every change states what the job owes to a study that has it: `Expected`.
+Every change states what the job must give for a study that has it: `Expected`.
 """
 
 import random

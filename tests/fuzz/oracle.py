@@ -91,17 +91,7 @@ def memory_bound(limits: Limits) -> int:
 
 
 def judge(case: Case, place: Path, truth: Truth | None) -> Verdict:
-    """Run a case in a folder of its own, which is removed again.
-
-    Parameters
-    ----------
-    case : Case
-        The study.
-    place : Path
-        A folder that does not exist yet.
-    truth : Truth or None
-        What the study gives without damage.
-    """
+    """Run a case in a folder of its own, which is removed again."""
     place.mkdir(parents=True)
     source = case.save(place)
     before = _contents(place)
@@ -148,7 +138,7 @@ def _describe(error: BaseException) -> str:
     return "\n".join([f"{type(error).__name__}: {str(error)[:200]}", *lines])
 
 
-# -- what a result promises -------------------------------------------------------------------------------------------
+# -- what every result must hold --------------------------------------------------------------------------------------
 
 
 def _check(

@@ -49,27 +49,18 @@ Edit = Callable[[tree.File], None]
 
 @dataclass(frozen=True)
 class Seed:
-    """A study in memory.
-
-    Parameters
-    ----------
-    name : str
-        What is special about it.
-    files : dict of str to bytes
-        By name, all in explicit VR little endian or encapsulated.
-    victims : tuple of str
-        The files that mutations change.
-    syntax : str or None
-        Transfer syntax that the victims are written in, when it is another native one.
-    rule : RoiRule
-        Which regions to measure.
-    """
+    """A study in memory."""
 
     name: str
+    """What is special about it."""
     files: dict[str, bytes]
+    """By name, all in explicit VR little endian or encapsulated."""
     victims: tuple[str, ...]
+    """The files that mutations change."""
     syntax: str | None = None
+    """Transfer syntax that the victims are written in, when it is another native one."""
     rule: RoiRule = field(default_factory=RoiRule)
+    """Which regions to measure."""
 
     def content(self) -> dict[str, bytes]:
         """The study as it is stored, without any damage."""

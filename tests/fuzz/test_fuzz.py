@@ -101,7 +101,7 @@ def _hides_memory(*_: object) -> Any:
 )
 def test_a_planted_defect_is_found(monkeypatch: pytest.MonkeyPatch, planted: Planted, outcome: str, words: str) -> None:
     if planted is _sleepy:
-        monkeypatch.setattr(worker, "PATIENCE_SECONDS", 1.5)
+        monkeypatch.setattr(worker, "TIMEOUT_SECONDS", 1.5)
     found = _fuzz_with(monkeypatch, "list_candidates", planted)
     caught = [case for case in found if case.verdict.outcome == outcome]
     assert caught

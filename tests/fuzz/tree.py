@@ -4,21 +4,15 @@ Pydicom checks what it writes and repairs much of it. The fuzzer must write wron
 unsorted elements, so it has an encoder of its own. A tree is read from a valid file in explicit VR little endian.
 """
 
-from __future__ import annotations
-
 import copy
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
-from pydicom.uid import (
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ImplicitVRLittleEndian,
-)
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 PREAMBLE = bytes(128) + b"DICM"
 UNDEFINED = 0xFFFFFFFF
@@ -36,7 +30,7 @@ Item: TypeAlias = "list[Element]"
 
 @dataclass
 class Element:
-    """One element; ``stated`` replaces the length that is written."""
+    """One element; `stated` replaces the length that is written."""
 
     tag: int
     vr: bytes
@@ -69,7 +63,7 @@ class File:
         if found:
             found.value = padded(value.encode())
 
-    def clone(self) -> File:
+    def clone(self) -> Self:
         return copy.deepcopy(self)
 
 

@@ -21,7 +21,7 @@ from tests.fuzz.oracle import LIMITS, Truth, Verdict, judge, memory_bound, truth
 CASES_PER_WORKER = 500
 """A fresh process now and then: what a case leaves behind in libraries must not be another one's failure."""
 
-PATIENCE_SECONDS = LIMITS.seconds
+TIMEOUT_SECONDS = LIMITS.seconds
 """Wall clock of one case."""
 
 _ONE_ARENA = (-8, 1)
@@ -39,7 +39,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run: cases ``first``, ``first + 1``, … until the time or their number is up."""
+    """What to run: cases `first`, `first + 1`, … until the time or their number is up."""
 
     parser: str
     seed: int
@@ -74,8 +74,8 @@ def _one_worker(
     number, peak = numbers.start, 0
     try:
         while True:
-            if not ours.poll(PATIENCE_SECONDS):
-                yield Ended(number, Verdict("hung", f"no end after {PATIENCE_SECONDS:g} s", PATIENCE_SECONDS), peak)
+            if not ours.poll(TIMEOUT_SECONDS):
+                yield Ended(number, Verdict("hung", f"no end after {TIMEOUT_SECONDS:g} s", TIMEOUT_SECONDS), peak)
                 return
             try:
                 ended: Ended | None = ours.recv()

@@ -23,11 +23,11 @@ DELIVER_LOGS_AND_TRACE = {
     "xray:GetSamplingRules",
     "xray:GetSamplingTargets",
 }
-TAKE_MESSAGES = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+CONSUME_QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 
 ROLES: dict[str, set[str]] = {
     "ArrivalsRole": LOG_AND_TRACE
-    | TAKE_MESSAGES
+    | CONSUME_QUEUE
     | {"dynamodb:UpdateItem", "s3:ListBucket", "s3:GetObject", "kms:Decrypt"},
     "SweepRole": LOG_AND_TRACE
     | {
@@ -66,7 +66,7 @@ ROLES: dict[str, set[str]] = {
         "kms:Decrypt",
     },
     "FeatureIngestRole": LOG_AND_TRACE
-    | TAKE_MESSAGES
+    | CONSUME_QUEUE
     | {
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",

@@ -13,6 +13,8 @@ from samtranslator.translator.transform import transform
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
+STACKS = sorted((ROOT / "stacks").glob("*.yaml"))
+NESTED_STACK = "AWS::CloudFormation::Stack"
 STATEMACHINES = ROOT / "statemachines"
 DEFINITION = STATEMACHINES / "imaging.asl.json"
 REGION, ACCOUNT, STACK = "us-east-1", "111122223333", "stack"
@@ -46,11 +48,70 @@ def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
+def read(path: Path) -> dict[str, Any]:
+    """Return a template's file as it is written."""
+    document: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    return document
+
+
 @lru_cache(maxsize=1)
 def template() -> dict[str, Any]:
-    """Return the template as it is written."""
-    document: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)
-    return document
+    """Return the template with its nested stacks put in place of the resources that deploy them.
+
+    What the root passes to a nested stack stands where the stack names its parameter, and what a stack puts out where
+    the root reads it, so that the whole reads as if it were one file.
+    """
+    root = read(TEMPLATE)
+    nested = {name: r for name, r in root["Resources"].items() if r["Type"] == NESTED_STACK}
+    outputs: dict[str, Any] = {}
+    for name, resource in nested.items():
+        stack = read(ROOT / resource["Properties"]["TemplateURL"])
+        given = resource["Properties"].get("Parameters", {})
+        assert set(given) == set(stack["Parameters"]), f"{name} and the root disagree about parameters"
+        own = replace(stack, {key: _as_list(value, stack["Parameters"][key]["Type"]) for key, value in given.items()})
+        for key, condition in own.get("Conditions", {}).items():
+            assert root["Conditions"].setdefault(key, condition) == condition, f"{key} of {name} is not the root's"
+        guard = {key: resource[key] for key in ("Condition", "Metadata") if key in resource}
+        root["Resources"] |= {key: guard | r for key, r in own["Resources"].items()}
+        outputs |= {f"{name}.Outputs.{key}": output["Value"] for key, output in own.get("Outputs", {}).items()}
+    root["Resources"] = {name: r for name, r in root["Resources"].items() if name not in nested}
+    merged: dict[str, Any] = replace(root, outputs)
+    return merged
+
+
+def _as_list(value: Any, kind: str) -> Any:
+    """Return what the root joins for a parameter that is a list: only text can be passed to a nested stack."""
+    match value:
+        case {"Fn::Join": [",", inner]} if kind == "CommaDelimitedList":
+            return inner
+    return value
+
+
+def replace(value: Any, known: dict[str, Any]) -> Any:
+    """Replace references and attributes that have another name by what they stand for, also inside of `Fn::Sub`."""
+    match value:
+        case {"Ref": str(name)} if name in known:
+            return known[name]
+        case {"Fn::GetAtt": [*parts]} if ".".join(parts) in known:
+            return known[".".join(parts)]
+        case {"Fn::Sub": str(text)}:
+            return {"Fn::Sub": re.sub(r"\$\{([^!}]+)\}", lambda m: _in_text(known.get(m[1], {"Ref": m[1]})), text)}
+        case dict():
+            return {key: replace(v, known) for key, v in value.items()}
+        case list():
+            return [replace(v, known) for v in value]
+    return value
+
+
+def _in_text(value: Any) -> str:
+    match value:
+        case {"Ref": str(name)}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [*parts]}:
+            return f"${{{'.'.join(parts)}}}"
+        case {"Fn::Sub": str(text)}:
+            return text
+    return str(value)
 
 
 class _NoManagedPolicies:

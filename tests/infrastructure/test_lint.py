@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.infrastructure.support import REGION, ROOT, TEMPLATE, expanded
+import pytest
+
+from tests.infrastructure.support import REGION, ROOT, STACKS, TEMPLATE, expanded
 
 TOOLS = Path(sys.executable).parent
 
@@ -26,8 +28,9 @@ def cfn_lint(path: Path) -> subprocess.CompletedProcess[str]:
     return run_tool("cfn-lint", "--include-checks", "I", "--regions", REGION, "--template", str(path))
 
 
-def test_the_template_has_no_finding() -> None:
-    result = cfn_lint(TEMPLATE)
+@pytest.mark.parametrize("path", [TEMPLATE, *STACKS], ids=lambda path: path.name)
+def test_the_template_has_no_finding(path: Path) -> None:
+    result = cfn_lint(path)
     assert result.returncode == 0, f"cfn-lint found:\n{result.stdout}{result.stderr}"
 
 
@@ -46,6 +49,7 @@ def test_an_error_that_only_expansion_shows_is_found(tmp_path: Path) -> None:
     assert cfn_lint(path).returncode != 0
 
 
-def test_sam_takes_the_template() -> None:
-    result = run_tool("sam", "validate", "--lint", "--region", REGION, "--template-file", str(TEMPLATE))
+@pytest.mark.parametrize("path", [TEMPLATE, *STACKS], ids=lambda path: path.name)
+def test_sam_takes_the_template(path: Path) -> None:
+    result = run_tool("sam", "validate", "--lint", "--region", REGION, "--template-file", str(path))
     assert result.returncode == 0, f"sam validate --lint:\n{result.stdout}{result.stderr}"

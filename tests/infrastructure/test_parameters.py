@@ -2,12 +2,13 @@
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from multimodal.pipeline.dataset import load_dataset
-from tests.infrastructure.support import ROOT, properties, resolve, resources, template
+from tests.infrastructure.support import ROOT, STACKS, TEMPLATE, properties, read, resolve, resources, template
 
 PARAMETERS: dict[str, dict[str, Any]] = template()["Parameters"]
 OUTPUTS = template()["Outputs"]
@@ -179,8 +180,17 @@ def test_samconfig_holds_nothing_of_one_account() -> None:
     assert not re.search(r"\d{12}|arn:aws|vpc-|subnet-|s3_bucket|profile", text)
 
 
-def test_the_template_holds_nothing_of_one_account() -> None:
-    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", [TEMPLATE, *STACKS], ids=lambda path: path.name)
+def test_the_template_holds_nothing_of_one_account(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
     assert not re.search(r"\b\d{12}\b(?!\})|vpc-0|subnet-0|us-east-1|arn:aws:", text), (
         "use AWS::Region, AWS::AccountId and AWS::Partition"
     )
+
+
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.name)
+def test_nested_stacks_name_the_whole_stack(path: Path) -> None:
+    assert "AWS::StackName" not in path.read_text(encoding="utf-8"), (
+        "inside it is the nested stack's name; pass StackName"
+    )
+    assert "Transform" not in read(path), "a nested stack with a macro needs CAPABILITY_AUTO_EXPAND"

@@ -13,6 +13,7 @@ from typing import Any
 
 from multimodal.clinical.cohorts import COHORT, Breakdown
 from multimodal.clinical.config import ClinicalConfig, Facet
+from multimodal.clinical.tallies import NORMAL_95
 
 METRICS = ("CI", "DPL", "KL", "JS", "LP", "TVD", "KS", "CDDL")
 
@@ -21,8 +22,6 @@ SMALL_FACET = 30
 
 SMALL_CELL = 5
 """Fewer cases than this of a facet with one outcome, and the page warns."""
-
-NORMAL_95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -70,10 +69,6 @@ class Measured:
 
 def measure(table: Table) -> Measured:
     """Return the eight metrics of a table of cases.
-
-    Parameters
-    ----------
-    table : Table
 
     Returns
     -------

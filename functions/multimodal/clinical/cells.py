@@ -63,7 +63,6 @@ class Fault:
     ----------
     code : RowCode or None
         None when the cell is fine by the configuration and only not explained by it.
-    message : str
     scope : str
         What it costs.
     kind : Kind, optional

@@ -41,7 +41,6 @@ def tag(name: str, /, *content: Content, **attributes: str | float | None) -> Ma
 
     Parameters
     ----------
-    name : str
     content : str or iterable of str
         Markup, or text to escape.
     attributes : str or float, optional

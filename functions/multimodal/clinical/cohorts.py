@@ -33,7 +33,7 @@ class Breakdown:
     """
 
     def __init__(self, config: ClinicalConfig) -> None:
-        self.columns = tuple(dict.fromkeys(_columns(config)))
+        self.columns = (*compared_columns(config), *([COHORT] if config.id.cohort else []))
         self.kept: Counter[Key] = Counter()
         self.dropped: dict[int, Counter[Key]] = {}
         self._known = {source: _declared(config, source) for source in self.columns}
@@ -83,15 +83,14 @@ class Breakdown:
         return value
 
 
-def _columns(config: ClinicalConfig) -> Iterator[str]:
-    if config.target:
-        yield config.target.column
+def compared_columns(config: ClinicalConfig) -> tuple[str, ...]:
+    """Return the columns by which groups of rows are compared."""
+    names = [config.target.column] if config.target else []
     if config.bias:
-        yield from (facet.column for facet in config.bias.facets)
-        yield from [config.bias.group] if config.bias.group else []
-        yield from config.bias.strata
-    if config.id.cohort:
-        yield COHORT
+        names += [facet.column for facet in config.bias.facets]
+        names += [config.bias.group] if config.bias.group else []
+        names += config.bias.strata
+    return tuple(dict.fromkeys(names))
 
 
 def _has_levels(config: ClinicalConfig, source: str) -> bool:

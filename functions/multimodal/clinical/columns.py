@@ -18,7 +18,18 @@ from multimodal.clinical.cells import (
     range_message,
     year_reading,
 )
-from multimodal.clinical.config import ClinicalConfig, Column, Date, DateDifference, Drop, Flag, Number, OneHot, Ordinal
+from multimodal.clinical.config import (
+    ClinicalConfig,
+    Column,
+    Date,
+    DateDifference,
+    Drop,
+    FeatureColumn,
+    Flag,
+    Number,
+    OneHot,
+    Ordinal,
+)
 from multimodal.clinical.phi import IdentifierGate
 from multimodal.clinical.rows import Batch, Conditions, Numbers, count_suspicious
 from multimodal.features.group import as_text
@@ -56,12 +67,8 @@ class ColumnReader:
 
     Parameters
     ----------
-    config : ClinicalConfig
-    column : Column
     today : date
         Day of the upload: later dates are wrong.
-    conditions : Conditions
-    gate : IdentifierGate
     """
 
     def __init__(
@@ -182,17 +189,10 @@ class _YearOf(dict[float | None, float | None]):
 
 
 class FeaturePairs(dict[object, Pairs]):
-    """Features of a column for each of its values, made when first asked for.
+    """Features of a column for each of its values, made when first asked for."""
 
-    Parameters
-    ----------
-    column : Column
-        One that becomes features.
-    """
-
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: FeatureColumn) -> None:
         super().__init__()
-        assert isinstance(column, Closed | Number | DateDifference)  # noqa: S101 – dates and drops are no features
         self._column, self._features = column, column.features
 
     def of(self, batch: Batch) -> list[Pairs]:
@@ -203,7 +203,7 @@ class FeaturePairs(dict[object, Pairs]):
         known: Sequence[object] = (batch.cells if by_cell else batch.values)[self._column.source]
         return list(map(self.__getitem__, known))
 
-    def __missing__(self, value: object) -> Pairs:
+    def __missing__(self, value: str | float | None) -> Pairs:
         numbers = self._absent() if value is None else self._present(value)
         known = ((f, n) for f, n in zip(self._features, numbers, strict=True) if n is not None)
         made = tuple((name, as_text(name, n, kind, "the table")) for (name, kind), n in known)
@@ -216,11 +216,11 @@ class FeaturePairs(dict[object, Pairs]):
         values: list[float | None] = [0.0 if policy == "zero" else None] * own
         return [*values, 1.0] if policy == "indicator" else values
 
-    def _present(self, value: object) -> list[float]:
+    def _present(self, value: str | float) -> list[float]:
         own = self._own(value)
         return [*own, 0.0] if self._column.when_missing == "indicator" else own
 
-    def _own(self, value: object) -> list[float]:
+    def _own(self, value: str | float) -> list[float]:
         column = self._column
         if isinstance(column, OneHot):
             own = len(self._features) - (column.when_missing == "indicator")
@@ -230,5 +230,4 @@ class FeaturePairs(dict[object, Pairs]):
             return [column.levels[str(value)]]
         if isinstance(column, Flag):
             return [float(value in column.true)]
-        assert isinstance(value, float | int)  # noqa: S101 – what numbers and differences are
         return [float(value)]

@@ -1,4 +1,4 @@
-"""What a dataset's file says of its clinical table: every column, when it is known, and what becomes of it."""
+"""The clinical section of a dataset file: columns, their timepoints and encodings, filters, labels and bias."""
 
 import re
 from collections.abc import Mapping
@@ -88,7 +88,7 @@ _DATE_PARTS = re.compile(r"%([dmY])")
 
 
 def _is_date_format(text: str) -> str:
-    """Day, month and a year of four digits, each once: what else a date could mean, nobody has to guess."""
+    """Day, month and a year of four digits, each once: no date is ambiguous."""
     if sorted(_DATE_PARTS.findall(text)) != ["Y", "d", "m"] or "%" in _DATE_PARTS.sub("", text):
         raise ValueError(f"{text!r}: write %d, %m and %Y (a year of four digits) each once, as in '%m/%d/%Y'")
     if re.search(r"\d", text) or "%%" in text or not re.search(r"%.[^%]+%.[^%]+%.|%Y%m%d", text):
@@ -119,7 +119,7 @@ class FillWhen(Condition):
 
 
 class RowFilter(StrictModel):
-    """Rows that are left out, with the reason; the report tells how many and what that selects.
+    """Rows that are filtered out, with the reason; the report shows how many and whom that selects.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class IdColumn(StrictModel):
 
 
 class _Column(StrictModel):
-    """What all columns have.
+    """Settings of every column.
 
     Parameters
     ----------
@@ -197,8 +197,8 @@ class _Column(StrictModel):
         return ()
 
 
-class _Encoded(_Column):
-    """What columns have that can be features.
+class FeatureColumn(_Column):
+    """Settings of columns that can be features.
 
     Parameters
     ----------
@@ -213,6 +213,7 @@ class _Encoded(_Column):
 
     @property
     def features(self) -> tuple[Feature, ...]:
+        """Features that it becomes, in order; a flag of missing values comes last."""
         indicator = ((f"{self.name}_missing", FeatureType.INTEGRAL),) if self.when_missing == "indicator" else ()
         return (*self._own_features, *indicator)
 
@@ -221,7 +222,7 @@ class _Encoded(_Column):
         return ((self.name, FeatureType.INTEGRAL),)
 
 
-class OneHot(_Encoded):
+class OneHot(FeatureColumn):
     """A category: one 0/1 feature for each level, named in the file; with `other`, one for all the rest.
 
     Levels that mean the same have the same feature name.
@@ -242,7 +243,7 @@ class OneHot(_Encoded):
         return tuple((name, FeatureType.INTEGRAL) for name in (*dict.fromkeys(self.levels.values()), *other))
 
 
-class Ordinal(_Encoded):
+class Ordinal(FeatureColumn):
     """Ordered levels, each with its number."""
 
     kind: Literal["ordinal"]
@@ -260,7 +261,7 @@ class Ordinal(_Encoded):
         return ((self.name, FeatureType.FRACTIONAL),)
 
 
-class Flag(_Encoded):
+class Flag(FeatureColumn):
     """Yes or no, as 1 or 0."""
 
     kind: Literal["flag"]
@@ -282,7 +283,7 @@ class Flag(_Encoded):
         return {{True: "true", False: "false"}.get(k, k) if isinstance(k, bool) else k: v for k, v in given.items()}
 
 
-class Number(_Encoded):
+class Number(FeatureColumn):
     """A number, in the feature's unit.
 
     Parameters
@@ -314,7 +315,7 @@ class Number(_Encoded):
         return ((self.name, FeatureType.INTEGRAL if self.integral else FeatureType.FRACTIONAL),)
 
 
-class DateDifference(_Encoded):
+class DateDifference(FeatureColumn):
     """Time from this column's date (or year) to another column's date.
 
     Parameters
@@ -372,7 +373,7 @@ class TimepointConfig(StrictModel):
 
 
 class Target(StrictModel):
-    """What models will predict: the measure of leakage and of bias. `positive` are the favourable values."""
+    """The prediction target, against which leakage and bias are measured. `positive` are the favourable values."""
 
     column: Source
     positive: Cells
@@ -481,13 +482,14 @@ class ClinicalConfig(StrictModel):
         return {c.source: c for c in self.columns}
 
     def is_feature(self, column: Column) -> bool:
-        """Whether a column becomes features: known early, or allowed by name."""
+        """Return whether a column becomes features: known early, or allowed by name."""
         early = column.available_at not in LATE_TIMEPOINTS
         return column.feature and column.available_at in self.timepoints and (early or column.allow is not None)
 
-    def features_of(self, timepoint: Timepoint) -> list[Column]:
+    def features_of(self, timepoint: Timepoint) -> list[FeatureColumn]:
         """Return the columns that become features of a timepoint's group, in the file's order."""
-        return [c for c in self.columns if c.available_at == timepoint and self.is_feature(c)]
+        known = (c for c in self.columns if c.available_at == timepoint and self.is_feature(c))
+        return [column for column in known if isinstance(column, FeatureColumn)]
 
     @property
     def feature_timepoints(self) -> list[Timepoint]:

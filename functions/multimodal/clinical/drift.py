@@ -1,4 +1,4 @@
-"""What changed since the dataset's previous accepted upload."""
+"""Drift: what changed since the dataset's previous accepted upload."""
 
 from collections.abc import Mapping, Sequence
 from math import log, sqrt
@@ -27,7 +27,6 @@ def drift_section(
 
     Parameters
     ----------
-    config : ClinicalConfig
     summary : ProfileSummary
         Of this upload.
     previous : mapping, optional

@@ -9,6 +9,7 @@ from itertools import compress
 from typing import TypeVar
 
 from multimodal.clinical.cells import Fault, RowCode
+from multimodal.clinical.cohorts import compared_columns
 from multimodal.clinical.columns import ColumnReader, Differences
 from multimodal.clinical.config import ClinicalConfig, DateDifference, ExactlyOne, Number, Ordinal, Timepoint
 from multimodal.clinical.labels import MadeLabels, SurvivalLabels
@@ -24,14 +25,12 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Encoded:
-    """What became of some rows.
+    """Records and problems of some rows.
 
     Parameters
     ----------
     rows : int
         Rows that were read; empty ones do not count.
-    records : sequence of TableRecord
-    problems : sequence of RowProblem
     rejected, dropped : int
         Rows that are not taken.
     profiled : ProfiledBatch, optional
@@ -51,10 +50,8 @@ class Encoder:
 
     Parameters
     ----------
-    config : ClinicalConfig
     stack, dataset : str
         The first parts of the groups' names.
-    upload : UploadContext
     positions : mapping
         Source column → its position in the file.
     gate : IdentifierGate
@@ -85,21 +82,13 @@ class Encoder:
             )
             for timepoint in config.feature_timepoints
         }
-        self._labels = SurvivalLabels(config) if config.labels else None
+        self._labels = SurvivalLabels(config.labels) if config.labels else None
         self._label_records = LabelRecords(config.labels, specs[LABELS], upload) if config.labels else None
-        self._compared = _compared(config)
+        self._compared = compared_columns(config)
         self._measured = [c.source for c in config.columns if isinstance(c, Number | DateDifference | Ordinal)]
 
     def encode(self, first: int, rows: Sequence[Sequence[str]]) -> Encoded:
-        """Encode rows.
-
-        Parameters
-        ----------
-        first : int
-            Number of the first of the rows in the file.
-        rows : sequence of sequence of str
-            Cells.
-        """
+        """Encode the cells of rows; `first` is the number of the first of them in the file."""
         with collector_paused():
             return self._encode(first, rows)
 
@@ -179,15 +168,6 @@ def collector_paused() -> Iterator[None]:
 
 def _taken(column: Sequence[V], kept: Sequence[bool] | None) -> Sequence[V]:
     return column if kept is None else list(compress(column, kept))
-
-
-def _compared(config: ClinicalConfig) -> tuple[str, ...]:
-    """Return the columns by which rows that are left out are compared with the others."""
-    names = [config.target.column] if config.target else []
-    if config.bias:
-        names += [*(facet.column for facet in config.bias.facets), *config.bias.strata]
-        names += [config.bias.group] if config.bias.group else []
-    return tuple(dict.fromkeys(names))
 
 
 def _check(check: ExactlyOne, batch: Batch) -> None:

@@ -1,4 +1,4 @@
-"""What an object key under `clinical/` means."""
+"""Parse object keys under `clinical/`."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -50,7 +50,7 @@ def _key(kind: KeyKind, dataset: str, unit: Unit | None = None, problem: str = "
 
 
 def _lies_beside(name: str, suffix: str) -> bool:
-    """Whether a file only accompanies tables: a notice, a document, or what a desktop leaves behind."""
+    """Return whether a file only accompanies tables: a notice, a document, or a desktop's leftover."""
     if name.startswith((".", "~$")) or (name.lower().startswith(_NOTICES) and suffix not in TABLE_SUFFIXES):
         return True
     return is_companion(name) and suffix not in _NOT_JUST_BESIDE

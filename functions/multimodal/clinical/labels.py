@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from multimodal.clinical.cells import Fault, RowCode
 from multimodal.clinical.columns import Pairs
-from multimodal.clinical.config import ClinicalConfig, Survival
+from multimodal.clinical.config import Survival
 from multimodal.clinical.rows import Batch
 
 Values = tuple[int | None, ...]
@@ -75,22 +75,16 @@ class MadeLabels:
 
 
 class SurvivalLabels:
-    """Makes the labels of rows.
+    """Makes the labels of rows."""
 
-    Parameters
-    ----------
-    config : ClinicalConfig
-        One that has labels.
-    """
-
-    def __init__(self, config: ClinicalConfig) -> None:
-        assert config.labels is not None  # noqa: S101 – callers select configurations with labels
-        self._labels: Survival = config.labels
-        names = [name for name, _ in config.labels.features]
-        first = len(names) - 2 * (config.labels.recurrence is not None)
-        self._survival = _Labels(names[:first], config.labels.horizons_days)
+    def __init__(self, labels: Survival) -> None:
+        self._labels = labels
+        names = [name for name, _ in labels.features]
+        first = len(names) - 2 * (labels.recurrence is not None)
+        self._survival = _Labels(names[:first], labels.horizons_days)
         self._recurrence_free = _Labels(names[first:], None)
-        check = config.labels.cross_check
+        check = labels.cross_check
+        self._stated = check.column if check else None
         self._tolerance = check.tolerance_days if check else 0
         held = check is not None and check.policy == "quarantine"
         consequence = "the label is held back" if held else "the label follows the dates"
@@ -98,15 +92,7 @@ class SurvivalLabels:
         self._mismatch = Fault(RowCode.LABEL_MISMATCH, message, "label" if held else "warning")
 
     def of(self, batch: Batch, origins: Sequence[Fact]) -> MadeLabels:
-        """Return the labels of each row. What is wrong with them is noted in the batch.
-
-        Parameters
-        ----------
-        batch : Batch
-            With the values of the columns that labels are made of.
-        origins : sequence
-            Day 0 of each row.
-        """
+        """Return the labels of each row, whose day 0 is in `origins`; note in the batch what is wrong with them."""
         rows = zip(origins, *self._facts(batch), strict=True)
         if self._labels.origin is None:
             keys = [self._undated(batch, index, died) for index, (_, died, *_rest) in enumerate(rows)]
@@ -126,9 +112,8 @@ class SurvivalLabels:
 
     def _facts(self, batch: Batch) -> list[Sequence[Fact]]:
         labels = self._labels
-        check = labels.cross_check.column if labels.cross_check else None
-        names = (labels.died, labels.death, labels.last_alive, labels.recurrence, labels.recurrence_date, check)
-        return self._of(batch, *names)
+        dates = (labels.death, labels.last_alive, labels.recurrence, labels.recurrence_date)
+        return self._of(batch, labels.died, *dates, self._stated)
 
     @staticmethod
     def _of(batch: Batch, *names: str | None) -> list[Sequence[Fact]]:
@@ -146,8 +131,7 @@ class SurvivalLabels:
             return _NO_LABEL
         days = end - origin
         if stated is not None and not (died and abs(stated - days) <= self._tolerance):
-            assert self._labels.cross_check  # noqa: S101 – without it nothing is stated
-            batch.note(index, self._labels.cross_check.column, self._mismatch)
+            batch.note(index, self._stated or "", self._mismatch)
         if recurred is None:
             return (died, days), None
         fault = _recurrence_fault(origin, end, recurred, recurrence)
@@ -175,7 +159,7 @@ class SurvivalLabels:
 
 
 def _agree(origin: float, died: float, death: Fact, seen: Fact) -> bool:
-    """Return whether nobody dies or is seen before day 0, is seen after death, or has a date of death alive."""
+    """Return whether dates agree: no death or contact before day 0, no contact after death, no death of the living."""
     if not died:
         return death is None and seen is not None and seen >= origin
     return death is not None and death >= origin and (seen is None or origin <= seen <= death)

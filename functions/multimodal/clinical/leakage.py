@@ -10,14 +10,12 @@ from typing import Any
 from multimodal.clinical.cohorts import OTHER
 from multimodal.clinical.config import LATE_TIMEPOINTS, ClinicalConfig, Column
 from multimodal.clinical.profile import ProfileSummary, Sample
-from multimodal.clinical.tallies import deciles
+from multimodal.clinical.tallies import NORMAL_95, deciles
 
 FOLDS = 5
 
 SMOOTHING = 5.0
 """Cases of the average rate that are added to every category's."""
-
-NORMAL_95 = 1.959964
 
 Counts = list[list[int]]
 """For each fold, [negatives, positives]."""
@@ -31,7 +29,6 @@ class Auc:
 
     Parameters
     ----------
-    value, low, high : float
     positives, negatives : int
         Cases that it rests on.
     """

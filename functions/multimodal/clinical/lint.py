@@ -1,4 +1,4 @@
-"""What can be wrong with a clinical configuration beyond a single field, in words a data manager understands."""
+"""Validate a clinical configuration beyond single fields, with messages for a data manager."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,7 +6,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, TypeAdapter
 
-from multimodal.clinical.config import TIMEPOINTS, ClinicalConfig, Column, Condition, DatedBy, Timepoint
+from multimodal.clinical.config import (
+    TIMEPOINTS,
+    ClinicalConfig,
+    Column,
+    Condition,
+    DatedBy,
+    DateDifference,
+    Number,
+    Survival,
+    Timepoint,
+)
 from multimodal.features.group import FeatureGroupSpec, check_group
 from multimodal.ledger.dataset_file import load_section
 from multimodal.ledger.errors import ConfigurationError
@@ -84,11 +94,11 @@ def _of_column(config: ClinicalConfig, column: Column) -> Iterator[str]:
         yield from _prefixed("missing_when", _own_condition(config, column, column.missing_when))
     if column.kind == "number" and column.unit == "years" and _AGE.search(column.source) and not column.age:
         yield "is an age in years; add age: true, so that a table with an age above 89 is refused"
-    if column.kind in ("number", "date_difference"):
+    if isinstance(column, Number | DateDifference):
         yield from _range(column)
         if column.fill_when:
             yield from _prefixed("fill_when", _own_condition(config, column, column.fill_when))
-    if column.kind == "date_difference":
+    if isinstance(column, DateDifference):
         yield from _difference(config, column)
 
 
@@ -122,8 +132,7 @@ def _values(config: ClinicalConfig, column: Column) -> Iterator[str]:
         yield "when_missing: indicator makes a feature, and feature: false says there is none"
 
 
-def _range(column: Column) -> Iterator[str]:
-    assert column.kind in ("number", "date_difference")  # noqa: S101 – the caller selects these
+def _range(column: Number | DateDifference) -> Iterator[str]:
     low, high = column.min, column.max
     if low is not None and high is not None and low > high:
         yield f"min {low:g} is above max {high:g}"
@@ -139,8 +148,7 @@ def _range(column: Column) -> Iterator[str]:
         yield f"fill_when puts in {fill:g}, and the feature is a whole number"
 
 
-def _difference(config: ClinicalConfig, column: Column) -> Iterator[str]:
-    assert column.kind == "date_difference"  # noqa: S101 – the caller selects these
+def _difference(config: ClinicalConfig, column: DateDifference) -> Iterator[str]:
     if column.format == "year" and column.unit == "days":
         yield "a year has no day to count from; use unit: years"
     if column.floor is not None and column.max is not None and column.floor > column.max:
@@ -267,7 +275,7 @@ def _labels(config: ClinicalConfig) -> Iterator[str]:
         yield from _prefixed("cross_check", _kinds(config, [labels.cross_check.column], ("number",)))
     yield from _twice(map(str, labels.horizons_days), "the horizon {} is listed more than once")
     yield from _origin(config)
-    yield from _label_features(config)
+    yield from _label_features(config, labels)
 
 
 def _died(config: ClinicalConfig, source: str) -> Iterator[str]:
@@ -287,9 +295,8 @@ def _origin(config: ClinicalConfig) -> Iterator[str]:
         yield f"origin: the timepoint {origin!r} is dated by the upload; days are counted from a date of the table"
 
 
-def _label_features(config: ClinicalConfig) -> Iterator[str]:
-    assert config.labels is not None  # noqa: S101 – the caller has labels
-    for source in config.labels.columns:
+def _label_features(config: ClinicalConfig, labels: Survival) -> Iterator[str]:
+    for source in labels.columns:
         column = config.by_source.get(source)
         if column is not None and column.kind != "date" and config.is_feature(column) and not column.allow:
             yield f"the column {source!r} makes the label and would be a feature too; give it feature: false"

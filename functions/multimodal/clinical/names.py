@@ -1,4 +1,4 @@
-"""Names of people: what looks like one, in cells that should hold none.
+"""Detect names of people in cells that should hold none.
 
 Lists of names are never complete, and every list holds words of medicine too (Hodgkin, Graves, Burkitt). So a word of
 the lists counts only among words that could be the rest of a name, and none of those that stand beside an eponym.
@@ -152,7 +152,7 @@ def _plain(word: str) -> str:
 
 
 def _is_whole(words: list[str], plain: list[str]) -> bool:
-    """Whether the words are a name and nothing else."""
+    """Return whether the words are a name and nothing else."""
     pairs = [(word, name) for word, name in zip(words, plain, strict=True) if word != "," and name not in _SUFFIXES]
     if not 2 <= len(pairs) <= _MOST_WORDS or not all(_WORD.fullmatch(word) for word, _ in pairs):
         return False
@@ -167,7 +167,7 @@ def _is_whole(words: list[str], plain: list[str]) -> bool:
 
 
 def _holds(words: list[str], plain: list[str]) -> bool:
-    """Whether a given name is followed by a capitalised word, somewhere in a text."""
+    """Return whether a given name is followed by a capitalised word, somewhere in a text."""
     return any(
         name in _GIVEN
         and word[0].isupper()

@@ -107,7 +107,7 @@ def kind_of(cell: str) -> Kind | None:
     (<Kind.SSN: 'SSN'>, None)
     """
     if not cell.isascii():
-        cell = _told(cell)
+        cell = _as_seen(cell)
     if _AT.search(cell) and _EMAIL.search(cell):
         return Kind.EMAIL
     digits = sum(map(str.isdigit, cell))
@@ -121,7 +121,7 @@ def kind_of(cell: str) -> Kind | None:
     return Kind.NAME if is_name(cell) else None
 
 
-def _told(cell: str) -> str:
+def _as_seen(cell: str) -> str:
     """Return a cell as a reader sees it: digits of full width are digits, and what has no width is not there."""
     return "".join(c for c in unicodedata.normalize("NFKC", cell) if unicodedata.category(c) != "Cf")
 

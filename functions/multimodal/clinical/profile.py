@@ -1,11 +1,6 @@
-"""What a table holds, counted while it is read: memory is the same for a hundred rows and for a million.
+"""Profile a table while it is read: memory is the same for a hundred rows and for a million.
 
-The reader of a table gives every batch to `add`, every problem to
-`ProblemTally`, and at the end writes three files beside the results:
-`report.json` (`build_report`), `report.html`
-(`render_html`) and `profile.json`
-(`document`), which the next upload of the dataset is compared with. The upload is held when
-`leakage_hold` says so.
+`table.ClinicalTable` gives it every batch; `profile.json` is what the next upload of the dataset is compared with.
 """
 
 from collections import Counter
@@ -36,7 +31,6 @@ class DroppedRows:
     ----------
     filters : sequence of int
         For each row, the index in `config.rows` of the first filter that matched; a row is here once.
-    case_ids : sequence of str
     cells : mapping
         As in `ProfiledBatch`; the columns of bias and target are enough.
     """
@@ -61,7 +55,6 @@ class ProfiledBatch:
         `fill_when` and before `when_missing` (a missing value is None here, whatever the feature makes of it).
     labels : mapping
         Label name (`os_event`, `os_days`, …) → values; None where there is no label. Names that are absent: none.
-    dropped : DroppedRows, optional
     """
 
     case_ids: Sequence[str]
@@ -103,7 +96,6 @@ class ProfileSummary:
         Rows by target, facets, strata and cohort, of the rows taken and of those dropped.
     labels : mapping
         Label name → how many rows have each value (events, horizons), or none for days.
-    sample : Sample
     """
 
     rows: int
@@ -130,18 +122,7 @@ def _tally(column: Column) -> Tally:
 
 
 class Profile:
-    """Counts a table's rows batch by batch.
-
-    Parameters
-    ----------
-    config : ClinicalConfig
-
-    Examples
-    --------
-    >>> profile = Profile(config)                                  # doctest: +SKIP
-    >>> for batch in batches: profile.add(batch)                   # doctest: +SKIP
-    >>> report = build_report(config, profile.finish(), …)         # doctest: +SKIP
-    """
+    """Counts a table's rows batch by batch."""
 
     def __init__(self, config: ClinicalConfig) -> None:
         self._rows = 0

@@ -8,6 +8,7 @@ from itertools import chain, compress, repeat
 from multimodal.clinical.cells import FIRST_YEAR, Fault, RowCode
 from multimodal.clinical.columns import FeaturePairs, Pairs
 from multimodal.clinical.config import (
+    TRAILING,
     ClinicalConfig,
     Column,
     DatedBy,
@@ -133,8 +134,7 @@ class EventTimes(dict[float | None, Pairs]):
         super().__init__({None: ((EVENT_TIME, uploaded_at), (EVENT_TIME_SOURCE, UPLOAD_TIME))})
         self._source = source
 
-    def __missing__(self, day: float | None) -> Pairs:
-        assert day is not None  # noqa: S101 – None is there from the beginning
+    def __missing__(self, day: float) -> Pairs:
         text = f"{date.fromordinal(int(day)).isoformat()}T00:00:00Z"
         pairs = self[day] = ((EVENT_TIME, text), (EVENT_TIME_SOURCE, self._source))
         return pairs
@@ -146,14 +146,7 @@ _NO_EVENT_TIME = Fault(
 
 
 class TimepointDates:
-    """Days on which the facts of a timepoint were true.
-
-    Parameters
-    ----------
-    dated : DatedBy
-    today : date
-        Day of the upload.
-    """
+    """Days on which the facts of a timepoint were true; none is after the day of the upload."""
 
     def __init__(self, dated: DatedBy, today: date) -> None:
         self._dated, self._latest = dated, today.toordinal()
@@ -186,37 +179,16 @@ def timepoint_dates(config: ClinicalConfig, today: date) -> dict[Timepoint, Time
 
 
 class GroupRecords:
-    """Makes records of one feature group, for all rows of a batch at once and at C speed.
-
-    Parameters
-    ----------
-    spec : FeatureGroupSpec
-    upload : UploadContext
-    """
+    """Makes records of one feature group, for all rows of a batch at once, without a loop in Python."""
 
     def __init__(self, spec: FeatureGroupSpec, upload: UploadContext) -> None:
         self._name = spec.name
-        origin = zip(("source_uri", "upload_id", "correlation_id"), _origin(upload), strict=True)
-        self._origin: Pairs = tuple(origin)
+        self._origin: Pairs = tuple((name, getattr(upload, name)) for name, _ in TRAILING)
 
     def of(
-        self,
-        batch: Batch,
-        kept: Sequence[bool] | None,
-        times: Iterable[Pairs],
-        columns: Iterable[Sequence[Pairs]],
+        self, batch: Batch, kept: Sequence[bool] | None, times: Iterable[Pairs], columns: Iterable[Sequence[Pairs]]
     ) -> Iterator[TableRecord]:
-        """Return a record for each row that is kept, or for all of them.
-
-        Parameters
-        ----------
-        batch : Batch
-        kept : sequence of bool or None
-        times : iterable
-            Each row's event time.
-        columns : iterable
-            The features of each column, one element per row.
-        """
+        """Return a record for each row that is kept, or for all: its event time and the features of each column."""
         cases = zip(zip(repeat(RECORD_ID), batch.case_ids), strict=False)
         # The cases end; what is the same in every row repeats without end.
         rows: Iterable[tuple[Pairs, ...]] = zip(cases, times, *columns, repeat(self._origin))
@@ -227,22 +199,8 @@ class GroupRecords:
         return map(TableRecord, repeat(self._name), records, numbers)
 
 
-def _origin(upload: UploadContext) -> tuple[str, str, str]:
-    return upload.source_uri, upload.upload_id, upload.correlation_id
-
-
 class TimepointRecords:
-    """Makes records of a timepoint.
-
-    Parameters
-    ----------
-    config : ClinicalConfig
-    timepoint : str
-    source : str
-        What dates the timepoint, as the records say it.
-    spec : FeatureGroupSpec
-    upload : UploadContext
-    """
+    """Makes records of a timepoint; `source` is what dates it, as the records say it."""
 
     def __init__(
         self, config: ClinicalConfig, timepoint: Timepoint, source: str, spec: FeatureGroupSpec, upload: UploadContext

@@ -56,7 +56,7 @@ def _why(config: ClinicalConfig, column: Column) -> str:
 SCHEMA = 1
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-"""What a problem may cost, the most first."""
+"""Impacts of a problem, the largest first."""
 
 FIRST_ROWS = 5
 MOST_MESSAGES, OTHER_MESSAGES = 20, "other messages; see rejected.csv"
@@ -70,14 +70,7 @@ MOST_NAMES, LONGEST_NAME = 50, 300
 
 @dataclass(frozen=True)
 class Upload:
-    """Which file the report is about.
-
-    Parameters
-    ----------
-    dataset, source_uri, upload_id, uploaded_at : str
-    encoding, delimiter : str
-        As they were recognised; empty when the file was refused before.
-    """
+    """Which file the report is about; encoding and delimiter are empty when it was refused before."""
 
     dataset: str
     source_uri: str
@@ -120,18 +113,14 @@ class ProblemTally:
         order = sorted(self.counts, key=lambda finding: (SCOPES.index(finding[0]), -self.counts[finding], finding))
         names = ("scope", "code", "column", "message")
         return [
-            {
-                **dict(zip(names, finding, strict=True)),
-                "count": self.counts[finding],
-                "first_rows": self.rows[finding],
-            }
+            dict(zip(names, finding, strict=True), count=self.counts[finding], first_rows=self.rows[finding])
             for finding in order
         ]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What was read and what becomes of it.
+    """Counts of rows and records.
 
     Parameters
     ----------
@@ -170,11 +159,6 @@ def build_report(
 
     Parameters
     ----------
-    config : ClinicalConfig
-    upload : Upload
-    summary : ProfileSummary
-    counts : Counts
-    problems : ProblemTally
     previous : mapping, optional
         `profile.json` of the previous accepted upload.
 
@@ -211,7 +195,6 @@ def build_refusal_report(
 
     Parameters
     ----------
-    upload : Upload
     code, message : str
         Why, and what to do.
     details : mapping, optional
@@ -238,18 +221,18 @@ def _verdict(counts: Counts, hold: tuple[str, str] | None) -> dict[str, Any]:
     if hold:
         return {"status": "held", "code": hold[0], "message": hold[1], "details": {}}
     status = "accepted" if counts.taken else "empty"
-    return {"status": status, "code": "", "message": ". ".join(_told(counts)), "details": {}}
+    return {"status": status, "code": "", "message": ". ".join(_sentences(counts)), "details": {}}
 
 
-def _told(counts: Counts) -> Iterator[str]:
+def _sentences(counts: Counts) -> Iterator[str]:
     if counts.taken:
         yield f"{counts.taken:,} of {counts.rows:,} rows become {sum(counts.records.values()):,} records"
     else:
-        yield f"none of {counts.rows:,} rows can be taken"
+        yield f"none of {counts.rows:,} rows accepted"
     if counts.dropped:
-        yield f"{_rows(counts.dropped)} left out by filters of the configuration"
+        yield f"{_rows(counts.dropped)} filtered out by the configuration"
     if counts.rejected:
-        yield f"{_rows(counts.rejected)} rejected: correct what rejected.csv names, then upload the file again"
+        yield f"{_rows(counts.rejected)} rejected: fix what rejected.csv lists, then upload the file again"
     if counts.repeated:
         yield (
             f"{_rows(counts.repeated)} of a case that is in several rows, of which none is taken; the figures of this "

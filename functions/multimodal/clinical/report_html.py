@@ -1,6 +1,6 @@
 """The report as one page, by the templates in `templates/`; what they show is prepared here."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,20 +17,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 Part = Mapping[str, Any]
 
-_STATES = {"accepted": "Accepted", "empty": "Nothing accepted", "held": "Held for review", "refused": "Refused"}
-_STATUS = {
-    "feature": "feature",
-    "allowed": "allowed by name",
-    "blocked": "blocked: known too late",
-    "off": "no feature",
-    "dropped": "not used",
-}
-_TIMEPOINTS = {
-    "baseline": "before any treatment",
-    "surgery": "at the operation",
-    "post_treatment": "after treatment began",
-    "outcome": "what happened in the end",
-}
 _IMPACT: dict[Scope, str] = {
     "row": "row rejected",
     "record": "record left out",
@@ -38,22 +24,6 @@ _IMPACT: dict[Scope, str] = {
     "value": "value left out",
     "warning": "none: please check",
     "dropped": "row filtered out, as configured",
-}
-_TERMS = {
-    "CI": ("class imbalance", "how much larger one facet is than the other: 0 equal, ±1 only one"),
-    "DPL": ("difference in proportions of labels", "favourable share of the others less that of the disadvantaged"),
-    "KL": (
-        "Kullback–Leibler divergence",
-        "how far the outcomes of the others are from those of the disadvantaged, nats",
-    ),
-    "JS": ("Jensen–Shannon divergence", "the same, symmetric and bounded by ln 2"),
-    "LP": ("L2 norm", "distance of the two facets' shares of outcomes"),
-    "TVD": ("total variation distance", "half the sum of the absolute differences"),
-    "KS": ("Kolmogorov–Smirnov", "the largest difference of a share"),
-    "CDDL": (
-        "conditional demographic disparity",
-        "whether the disadvantaged have more of the unfavourable than of the favourable outcomes, within groups",
-    ),
 }
 _LABELS = {
     "survival_status": ("alive", "dead"),
@@ -89,9 +59,9 @@ def _environment() -> Environment:
     drawings = (charts.axis, charts.bar, charts.histogram, charts.pair, charts.psi_bar, charts.stacked)
     environment.globals |= {drawing.__name__: drawing for drawing in (*drawings, charts.survival_curve)}
     environment.globals |= {"AUC_SCALE": AUC_SCALE, "DPL_SCALE": DPL_SCALE, "PSI_SCALE": PSI_SCALE, "FEW": FEW}
-    environment.globals |= {"METRICS": list(METRICS), "terms": _TERMS, "states": _STATES, "status": _STATUS}
+    environment.globals |= {"METRICS": list(METRICS)}
     style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 – the project's own style sheet
-    environment.globals |= {"impact": _IMPACT, "timepoints": _TIMEPOINTS, "style": style}
+    environment.globals |= {"impact": _IMPACT, "style": style}
     return environment
 
 
@@ -420,37 +390,18 @@ def _missing(part: Part) -> dict[str, Any]:
     return {"share": None, "drawn": None, "told": told}
 
 
-_FILTERS = {
-    "amount": amount,
+_FILTERS: dict[str, Callable[..., Any]] = {
+    function.__name__.lstrip("_"): function
+    for function in (
+        *(amount, _auc_plot, _bias_notes, _by_use, _changes, _delimiter, _dpl, _drift_summary, _evidence),
+        *(_facet_summary, few, _informative, _label_meaning, _level_bars, _level_shares, _listed, _metric),
+        *(_missing, _not_notable, _notable, _number_summary, _outcomes, percent, _selection_rows, _sentence),
+        *(_stratum_name, _survival),
+    )
+} | {
     "as_number_head": lambda name: (name, "n"),
-    "auc_plot": _auc_plot,
-    "bias_notes": _bias_notes,
-    "by_use": _by_use,
-    "changes": _changes,
     "count": lambda number: f"{number:,}",
-    "delimiter": _delimiter,
-    "dpl": _dpl,
-    "drift_summary": _drift_summary,
-    "evidence": _evidence,
-    "facet_summary": _facet_summary,
-    "few": few,
-    "informative": _informative,
-    "label_meaning": _label_meaning,
-    "level_bars": _level_bars,
-    "level_shares": _level_shares,
-    "listed": _listed,
-    "metric": _metric,
-    "missing": _missing,
-    "not_notable": _not_notable,
-    "notable": _notable,
-    "number_summary": _number_summary,
-    "outcomes": _outcomes,
-    "percent": percent,
     "quoted": repr,
-    "selection_rows": _selection_rows,
-    "sentence": _sentence,
     "shortest": lambda number: f"{number:g}",
-    "stratum_name": _stratum_name,
-    "survival": _survival,
 }
 """What the templates call on the parts of a report."""

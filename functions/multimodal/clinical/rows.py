@@ -204,7 +204,7 @@ class Conditions:
 
 
 _NO_IDS = ("Doe, Jane", "Jane Doe", "DOE^JANE", "Doe", "jane.doe@example.org", "123-45-6789", "555-123-4567")
-"""What no pattern of an id should take; one that does explains nothing, and its ids are looked at."""
+"""Ids that no pattern should accept; where one does, its ids are scanned."""
 
 
 class RowsByColumn:
@@ -212,7 +212,6 @@ class RowsByColumn:
 
     Parameters
     ----------
-    config : ClinicalConfig
     positions : mapping
         Source column → its position in the file.
     gate : IdentifierGate
@@ -263,7 +262,7 @@ class RowsByColumn:
 
     def _wrong(self, case: str) -> Fault:
         if not case:
-            return Fault(RowCode.ID_MISSING, "the row has no id, so nobody knows whose it is; complete it")
+            return Fault(RowCode.ID_MISSING, "the row has no id; complete it")
         if is_formula(case):
             return Fault(RowCode.FORMULA_CELL, "the id is a formula; paste its value in its place and export again")
         kind = kind_of(case)
@@ -292,7 +291,7 @@ class RowFilters:
         self._patterns = [re.compile(f.drop_ids, re.ASCII) if f.drop_ids else None for f in config.rows]
 
     def apply(self, batch: Batch) -> None:
-        """Note in the batch which rows are left out."""
+        """Note in the batch which rows are filtered out."""
         for number in range(len(self._filters)):
             for index in self._matching(batch, number):
                 batch.dropped.setdefault(index, number)
@@ -306,7 +305,7 @@ class RowFilters:
         return (index for index, holds in enumerate(held or ()) if holds)
 
     def problems(self, batch: Batch) -> list[RowProblem]:
-        """Return what is wrong with the rows, in their order; of a row that is left out nothing else is told."""
+        """Return what is wrong with the rows, in their order; of a row that is filtered out nothing else is listed."""
         found = [(index, self._left_out(batch, index)) for index in batch.dropped]
         for index, problems in batch.rejected.items():
             if index not in batch.dropped:
@@ -317,6 +316,6 @@ class RowFilters:
     def _left_out(self, batch: Batch, index: int) -> RowProblem:
         row_filter = self._filters[batch.dropped[index]]
         column = row_filter.drop_when.column if row_filter.drop_when else self._id
-        message = f"left out by the dataset's file: {row_filter.reason}"
+        message = f"filtered out by the dataset file: {row_filter.reason}"
         case = batch.case_ids[index] or None
         return RowProblem(batch.rows[index], case, column, RowCode.DROPPED_BY_FILTER.value, message, "dropped")

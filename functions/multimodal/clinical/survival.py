@@ -7,8 +7,8 @@ from math import ceil, exp, log, sqrt
 from typing import Any
 
 from multimodal.clinical.profile import ProfileSummary
+from multimodal.clinical.tallies import NORMAL_95
 
-NORMAL_95 = 1.959964
 MAX_POINTS = 48
 
 STEP_DAYS = 30
@@ -25,7 +25,6 @@ def kaplan_meier(days: Sequence[float], events: Sequence[bool]) -> list[Step]:
     ----------
     days : sequence of float
         Time to the event, or to the end of follow-up.
-    events : sequence of bool
 
     Examples
     --------
@@ -55,7 +54,6 @@ def labels_section(summary: ProfileSummary, held: Mapping[str, int]) -> dict[str
 
     Parameters
     ----------
-    summary : ProfileSummary
     held : mapping
         Code → labels held back, of rows whose features are taken.
     """

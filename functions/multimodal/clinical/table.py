@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from multimodal.clinical.config import ClinicalConfig
@@ -25,18 +26,7 @@ BATCH_ROWS, BATCH_CHARACTERS = 1_000, 2_000_000
 class ClinicalTable:
     """Reads a clinical table once; implements `TableReader`.
 
-    Parameters
-    ----------
-    config : ClinicalConfig
-        Clinical part of the dataset's file.
-    stack, dataset : str
-        Stack and dataset, the first parts of the groups' names.
-    chunks : iterable of bytes
-        The table's content.
-    upload : UploadContext
-        Where it came from.
-    previous : mapping, optional
-        `profile.json` of the last upload that was taken.
+    `chunks` are the table's content, `previous` the `profile.json` of the last upload that was taken.
 
     Examples
     --------
@@ -79,14 +69,7 @@ class ClinicalTable:
         gate.check()
         if not self._counts["rows"]:
             raise BadInputError(Reason.TABLE_EMPTY, "the table has a header and no rows; upload it again")
-        self._source = Upload(
-            self._dataset,
-            self._upload.source_uri,
-            self._upload.upload_id,
-            self._upload.uploaded_at,
-            rows.encoding,
-            rows.delimiter,
-        )
+        self._source = replace(self._source, encoding=rows.encoding, delimiter=rows.delimiter)
 
     def _counted(self, encoded: Encoded) -> TableBatch:
         self._counts.update(rows=encoded.rows, rejected=encoded.rejected, dropped=encoded.dropped)
@@ -99,10 +82,10 @@ class ClinicalTable:
 
     def verdict(self, repeated: Iterable[RowProblem] = (), records: Mapping[str, int] | None = None) -> TableVerdict:
         """Return the reports, and whether the table must be looked at before anything of it is written."""
-        again = 0
+        before = self._problems.counts.total()
         for problem in repeated:
             self._problems.add(problem)
-            again += 1
+        again = self._problems.counts.total() - before
         self._counts["rejected"] += again
         if records is not None:
             self._records = Counter(records)
@@ -128,33 +111,26 @@ def _json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
 
 
+@dataclass(frozen=True)
 class ClinicalTables:
-    """`TableKind` of clinical tables.
+    """`TableKind` of clinical tables: of a stack's datasets, each with the clinical section of its file."""
 
-    Parameters
-    ----------
-    stack : str
-        Stack name, the first part of a group's name.
-    configs : mapping
-        Dataset → clinical part of its file.
-    """
-
-    def __init__(self, stack: str, configs: Mapping[str, ClinicalConfig]) -> None:
-        self._stack, self._configs = stack, configs
+    stack: str
+    configs: Mapping[str, ClinicalConfig]
 
     def takes(self, dataset: str) -> bool:
         """Return whether the dataset has a clinical part."""
-        return dataset in self._configs
+        return dataset in self.configs
 
     def definitions(self, dataset: str) -> Definitions:
         """Return what the features of the dataset's groups mean."""
-        return definitions(self._stack, dataset, self._configs[dataset])
+        return definitions(self.stack, dataset, self.configs[dataset])
 
     def open(
         self, dataset: str, chunks: Iterable[bytes], upload: UploadContext, previous: Mapping[str, Any] | None
     ) -> ClinicalTable:
         """Return the reader of a table."""
-        return ClinicalTable(self._configs[dataset], self._stack, dataset, chunks, upload, previous)
+        return ClinicalTable(self.configs[dataset], self.stack, dataset, chunks, upload, previous)
 
     def admit(self, dataset: str) -> None:
         """Do nothing: the groups' definitions say all."""

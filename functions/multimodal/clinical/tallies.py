@@ -10,6 +10,9 @@ from operator import itemgetter
 from statistics import quantiles
 from typing import Any, Protocol
 
+NORMAL_95 = 1.959964
+"""Quantile of the standard normal distribution that bounds 95 % intervals."""
+
 QUANTILES = (5, 25, 50, 75, 95)
 
 MAX_BARS = 20
@@ -155,7 +158,6 @@ class NumberProfile:
 
     Parameters
     ----------
-    count : int
     minimum, maximum, mean : float
         Of all rows.
     shape : NumberShape
@@ -180,12 +182,10 @@ class ColumnProfile:
 
     Parameters
     ----------
-    missing : int
     levels : mapping
         Declared level → rows; empty for columns without levels.
     other : int
         Rows with a value that is no declared level. The values themselves are not kept.
-    number : NumberProfile, optional
     """
 
     missing: int

@@ -34,8 +34,8 @@ from multimodal.tables.table import PROFILE_NAME, TableReader, TableVerdict, Upl
 R = TypeVar("R")
 Counts = dict[str, int]
 
-_OF_USE = ("written", "unchanged", "records_refused")
-"""Counts of records that a file has when any of its rows can be taken."""
+ACCEPTED_COUNTS = ("written", "unchanged", "records_refused")
+"""Counts of records that a file has when any of its rows is accepted."""
 
 _MEDIA_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8"}
 """A report opens in the browser when it is opened from the console."""
@@ -118,17 +118,17 @@ class CheckTable:
         previous = self.ports.processed.read_json(state.profile) if state.profile else None
         reader = kind.open(dataset, content.chunks, upload, previous)
         try:
-            rows = _privately(lambda: _read(reader, spool, time_is_left))
+            rows = redacting_errors(lambda: _read(reader, spool, time_is_left))
         except BadInputError as error:
             return self._refuse(found, error, reader.refusal(error))
         self._remember(spool, state)
         counts = {"rows": rows, **spool.judge(uploaded_at)}
-        verdict = _privately(lambda: reader.verdict(spool.repeated(), spool.counts_by_group()))
+        verdict = redacting_errors(lambda: reader.verdict(spool.repeated(), spool.counts_by_group()))
         self._report(found, verdict, spool)
         if verdict.hold is not None:
             return self._hold(found, *verdict.hold, counts)
-        if not any(counts[name] for name in _OF_USE):
-            return self._quarantine(found, Reason.NO_ROW_TAKEN, _nothing(counts), {}, counts)
+        if not any(counts[name] for name in ACCEPTED_COUNTS):
+            return self._quarantine(found, Reason.NO_ROW_TAKEN, no_rows_message(counts), {}, counts)
         _refuse_too_many(counts["written"], self._part_records)
         return self._prepare(
             found,
@@ -239,10 +239,11 @@ def _refuse_too_many(records: int, part_records: int) -> None:
         raise BadInputError(Reason.INPUT_TOO_LARGE, message, {"records": records})
 
 
-def _nothing(counts: Counts) -> str:
+def no_rows_message(counts: Counts) -> str:
+    """Return why nothing of a table is written, and what to do."""
     return (
-        f"of {counts['rows']} rows none can be taken: {counts['rejected_rows']} are rejected and "
-        f"{counts['dropped_rows']} left out by the dataset's file; rejected.csv says why. Correct the table and upload "
+        f"no rows accepted of {counts['rows']}: {counts['rejected_rows']} rejected, {counts['dropped_rows']} filtered "
+        "out by the dataset's file; see rejected.csv. Correct the table and upload "
         "it again, or correct the dataset's file, deploy, then retry"
     )
 
@@ -261,8 +262,8 @@ def _read(reader: TableReader, spool: TableSpool, time_is_left: Callable[[], boo
     return rows
 
 
-def _privately(read: Callable[[], R]) -> R:
-    """Read; an error that nobody meant says where it came from and not its text, which may hold a cell."""
+def redacting_errors(read: Callable[[], R]) -> R:
+    """Read; replace an unexpected error by its place, without its text, which may hold a cell."""
     try:
         return read()
     except MultimodalError:

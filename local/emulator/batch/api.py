@@ -14,7 +14,7 @@ from typing import Any
 from local.emulator.aws import AwsError, Response, error_response
 from local.emulator.batch import jobs, resources, template_types
 from local.emulator.batch.jobs import Job, describe
-from local.emulator.batch.resources import find_queue, refusal
+from local.emulator.batch.resources import client_error, find_queue
 from local.emulator.iam import require_caller_allows, second_batch_resource
 from local.emulator.requests import Api, service_model
 
@@ -56,14 +56,14 @@ def describe_jobs(request: dict[str, Any]) -> dict[str, Any]:
     """Describe jobs by id or ARN; those that are not there are left out."""
     wanted = [reference.rpartition("/")[2] for reference in request["jobs"]]
     if len(wanted) > _MOST_DESCRIBED:
-        raise refusal(f"At most {_MOST_DESCRIBED} jobs can be described at once")
+        raise client_error(f"At most {_MOST_DESCRIBED} jobs can be described at once")
     return {"jobs": [describe(job) for job in jobs.all_jobs() if job.job_id in wanted]}
 
 
 def list_jobs(request: dict[str, Any]) -> dict[str, Any]:
     """List jobs of a queue by name, in any status, or else by status, newest first."""
     if "jobQueue" not in request:
-        raise refusal("The laptop cloud lists the jobs of a job queue only")
+        raise client_error("The laptop cloud lists the jobs of a job queue only")
     queue = find_queue(request["jobQueue"])["jobQueueArn"]
     selected = _selection(request)
     found = [job for job in jobs.all_jobs() if job.queue["jobQueueArn"] == queue and selected(job)]
@@ -78,7 +78,7 @@ def _selection(request: dict[str, Any]) -> Callable[[Job], bool]:
         status = request.get("jobStatus", jobs.RUNNING)
         return lambda job: job.status == status
     if len(filters) > 1 or filters[0].get("name") != "JOB_NAME":
-        raise refusal("The laptop cloud filters jobs by JOB_NAME only, and one filter at a time is allowed")
+        raise client_error("The laptop cloud filters jobs by JOB_NAME only, and one filter at a time is allowed")
     names = [value.lower() for value in filters[0].get("values", [])]
     starts = tuple(name[:-1] for name in names if name.endswith("*"))
     return lambda job: job.name.lower() in names or job.name.lower().startswith(starts)

@@ -45,16 +45,7 @@ class Failure:
 
 
 def is_retried(strategy: Mapping[str, Any], failure: Failure, attempts_made: int) -> bool:
-    """Return whether a job gets another attempt.
-
-    Parameters
-    ----------
-    strategy : mapping
-        `retryStrategy` of the job: `attempts` and `evaluateOnExit`.
-    failure : Failure
-        Of the last attempt.
-    attempts_made : int
-        The failed one included.
+    """Return whether a job gets another attempt, by its retry strategy and the attempts made, the failed one included.
 
     Examples
     --------
@@ -68,7 +59,7 @@ def is_retried(strategy: Mapping[str, Any], failure: Failure, attempts_made: int
         return False
     matching = (rule for rule in strategy.get("evaluateOnExit", []) if _matches(rule, failure))
     rule = next(matching, None)
-    # What no rule knows is retried: that is why a strategy ends with EXIT for everything.
+    # An exit that no rule matches is retried: that is why a strategy ends with EXIT for everything.
     return rule is None or str(rule["action"]).upper() == "RETRY"
 
 
@@ -86,7 +77,7 @@ def _is_like(value: str, pattern: str) -> bool:
 
 
 def strategy_problems(strategy: Mapping[str, Any]) -> list[str]:
-    """Return what Batch refuses in a retry strategy beyond its shape."""
+    """Return what Batch rejects in a retry strategy beyond its shape."""
     rules = strategy.get("evaluateOnExit", [])
     problems = []
     if not 1 <= int(strategy.get("attempts", 1)) <= 10:
@@ -102,25 +93,7 @@ def strategy_problems(strategy: Mapping[str, Any]) -> list[str]:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one attempt runs.
-
-    Parameters
-    ----------
-    name : str
-        Unique among all attempts; names its folder.
-    image : str
-        URI of the image.
-    command : sequence of str
-        Arguments of the image's entry point.
-    environment : mapping
-        Variables of the container.
-    mounts : sequence of str
-        Paths of the container that are volumes.
-    credentials : Credentials
-        Of the job's role.
-    limit_seconds : float or None
-        Time after which it is stopped.
-    """
+    """What one attempt runs: the arguments of an image's entry point, with the paths of its volumes as `mounts`."""
 
     name: str
     image: str
@@ -141,16 +114,16 @@ def run_attempt(
     attempt : Attempt
         What is run.
     stop : threading.Event
-        Set when the job was terminated.
+        Set when the job was terminated; `stop_reason` then says why.
     stop_reason : callable
-        Why it was.
+        Returns the reason.
 
     Returns
     -------
     failure : Failure or None
         None when the program ended with 0.
     exit_code : int or None
-        The program's exit code; None when it did not start.
+        None when the program did not start.
     log : str
         What it wrote.
     """

@@ -21,7 +21,7 @@ from local.emulator.batch.attempts import (
     run_attempt,
     strategy_problems,
 )
-from local.emulator.batch.resources import MINIMUM_TIMEOUT_SECONDS, find_definition, find_queue, refusal
+from local.emulator.batch.resources import MINIMUM_TIMEOUT_SECONDS, client_error, find_definition, find_queue
 from local.emulator.containers import job_pool, write_log
 from local.emulator.iam import role_credentials
 
@@ -30,16 +30,8 @@ SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
 WAITING = frozenset({SUBMITTED, PENDING, RUNNABLE})
 ENDED = frozenset({SUCCEEDED, FAILED})
 
-_NOT_ON_THE_LAPTOP = (
-    "arrayProperties",
-    "nodeOverrides",
-    "parameters",
-    "shareIdentifier",
-    "eksPropertiesOverride",
-    "ecsPropertiesOverride",
-    "consumableResourcePropertiesOverride",
-)
-
+_NOT_ON_THE_LAPTOP = ("arrayProperties", "nodeOverrides", "parameters", "shareIdentifier", "eksPropertiesOverride",
+                      "ecsPropertiesOverride", "consumableResourcePropertiesOverride")  # fmt: skip
 _OVERRIDES_NOT_ON_THE_LAPTOP = ("instanceType",)
 _lock = threading.RLock()
 
@@ -48,26 +40,9 @@ _lock = threading.RLock()
 class Job:
     """One job.
 
-    Parameters
-    ----------
-    job_id, name : str
-        Its id, and its name, which other jobs may have too.
-    queue, definition : dict
-        As they were when it was submitted.
-    request : dict
-        The SubmitJob request.
-    status, status_reason : str
-        Where it stands, and why it ended.
-    created : int
-        Epoch milliseconds.
-    started, stopped : int or None
-        Epoch milliseconds of the last attempt's start and of the job's end.
-    attempts : list of dict
-        As DescribeJobs returns them.
-    last : dict
-        `exitCode`, `reason` and `logStreamName` of the last attempt.
-    stop : threading.Event
-        Set when it is terminated.
+    Its times are epoch milliseconds, those of `started` and `stopped` of the last attempt's start and the job's end;
+    `attempts` and `last` (exit code, reason and log stream of the last attempt) are as DescribeJobs returns them, and
+    `stop` is set when it is terminated.
     """
 
     name: str
@@ -153,7 +128,7 @@ def find_job(reference: str) -> Job:
     with _lock:
         job = _jobs.get(reference.rpartition("/")[2])
     if job is None:
-        raise refusal(f"Job {reference} does not exist")
+        raise client_error(f"Job {reference} does not exist")
     return job
 
 
@@ -226,7 +201,7 @@ def _check(request: dict[str, Any]) -> None:
     foreign = [name for name in _NOT_ON_THE_LAPTOP if request.get(name)]
     foreign += [name for name in _OVERRIDES_NOT_ON_THE_LAPTOP if request.get("containerOverrides", {}).get(name)]
     if foreign:
-        raise refusal(f"The laptop cloud runs no jobs with {', '.join(foreign)}")
+        raise client_error(f"The laptop cloud runs no jobs with {', '.join(foreign)}")
     problems = strategy_problems(request.get("retryStrategy", {}))
     limit = request.get("timeout", {}).get("attemptDurationSeconds", MINIMUM_TIMEOUT_SECONDS)
     if limit < MINIMUM_TIMEOUT_SECONDS:
@@ -234,7 +209,7 @@ def _check(request: dict[str, Any]) -> None:
     if len(request.get("dependsOn", [])) > 20:
         problems.append("a job depends on at most 20 jobs")
     if problems:
-        raise refusal(f"Error executing request: {'; '.join(problems)}")
+        raise client_error(f"Error executing request: {'; '.join(problems)}")
 
 
 def _queue(job: Job) -> None:
@@ -250,7 +225,7 @@ def _queue(job: Job) -> None:
 
 
 def _change(job: Job, status: str, status_reason: str = "", only_from: Container[str] | None = None) -> bool:
-    """Bring a job into a state and tell so; False when it has ended, stands there already or is in no state for it."""
+    """Change a job's state and publish it; return False when the job has ended or the change does not apply."""
     with _lock:
         if job.status in ENDED or job.status == status or (only_from is not None and job.status not in only_from):
             return False
@@ -269,7 +244,7 @@ def _run(job: Job) -> None:
     except ClientError as error:  # before the program started: only its secrets are fetched with calls of AWS
         reason = f"ResourceInitializationError: unable to pull secrets or registry auth: {error}"
         failure, exit_code, log = Failure(NOT_STARTED, reason), None, ""
-    except Exception as error:  # noqa: BLE001 -- whatever breaks here, the job must not stay RUNNING for ever
+    except Exception as error:  # noqa: BLE001 -- whatever breaks here, the job must not stay RUNNING forever
         failure, exit_code, log = Failure(f"Host EC2 (the laptop) failed: {error!r}", final=True), None, ""
     _record(job, failure, exit_code, log)
     if failure is None:
@@ -322,7 +297,7 @@ def _record(job: Job, failure: Failure | None, exit_code: int | None, log: str) 
     options = job.container.get("logConfiguration", {}).get("options", {})
     prefix = options.get("awslogs-stream-prefix", job.definition["jobDefinitionName"])
     stream = f"{prefix}/default/{uuid.uuid4().hex}"
-    with suppress(ClientError, BotoCoreError):  # a job does not fall with its log
+    with suppress(ClientError, BotoCoreError):  # a log that cannot be written does not fail the job
         write_log(options.get("awslogs-group", "/aws/batch/job"), stream, log)
     known = {
         "exitCode": exit_code,

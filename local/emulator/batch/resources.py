@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from local.emulator.aws import AwsError, arn
@@ -29,8 +30,8 @@ _definitions: dict[str, list[dict[str, Any]]] = {}
 _lock = threading.RLock()
 
 
-def refusal(message: str) -> AwsError:
-    """Return the error with which Batch refuses a request."""
+def client_error(message: str) -> AwsError:
+    """Return the error with which Batch rejects a request."""
     return AwsError("ClientException", message)
 
 
@@ -38,30 +39,21 @@ def create_compute_environment(request: dict[str, Any]) -> dict[str, Any]:
     """Make a compute environment; the laptop runs its jobs whatever it says, within its own slots."""
     name = request["computeEnvironmentName"]
     with _lock:
-        if name in _environments:
-            raise refusal(f"Object already exists: {name}")
-        put_compute_environment(request)
-    return {"computeEnvironmentName": name, "computeEnvironmentArn": arn("batch", "compute-environment", name)}
+        _reject_taken(name, _environments)
+        return {"computeEnvironmentName": name, "computeEnvironmentArn": put_compute_environment(request)}
 
 
-def put_compute_environment(request: dict[str, Any]) -> None:
-    """Make a compute environment, or change it."""
+def put_compute_environment(request: dict[str, Any]) -> str:
+    """Make a compute environment, or change it; return its ARN."""
     resources = request.get("computeResources", {})
     if request["type"] == "MANAGED" and not resources.get("subnets"):
-        raise refusal("subnets is required for managed compute environments")
+        raise client_error("subnets is required for managed compute environments")
     if resources.get("type") in _FARGATE and not resources.get("securityGroupIds"):
-        raise refusal("securityGroupIds is required for Fargate compute environments")
+        raise client_error("securityGroupIds is required for Fargate compute environments")
     if resources.get("type") in _FARGATE and {"instanceTypes", "instanceRole", "minvCpus"} & set(resources):
-        raise refusal("Fargate compute environments take no instance settings")
+        raise client_error("Fargate compute environments take no instance settings")
     name = request["computeEnvironmentName"]
-    with _lock:
-        _environments[name] = {
-            **request,
-            "computeEnvironmentArn": arn("batch", "compute-environment", name),
-            "state": request.get("state", "ENABLED"),
-            "status": "VALID",
-            "statusReason": "ComputeEnvironment Healthy",
-        }
+    return _put(_environments, name, request, "compute-environment", "ComputeEnvironment")
 
 
 def describe_compute_environments(request: dict[str, Any]) -> dict[str, Any]:
@@ -73,30 +65,21 @@ def create_job_queue(request: dict[str, Any]) -> dict[str, Any]:
     """Make a queue of compute environments that exist."""
     name = request["jobQueueName"]
     with _lock:
-        if name in _queues:
-            raise refusal(f"Object already exists: {name}")
-        put_job_queue(request)
-    return {"jobQueueName": name, "jobQueueArn": arn("batch", "job-queue", name)}
+        _reject_taken(name, _queues)
+        return {"jobQueueName": name, "jobQueueArn": put_job_queue(request)}
 
 
-def put_job_queue(request: dict[str, Any]) -> None:
-    """Make a queue, or change it."""
+def put_job_queue(request: dict[str, Any]) -> str:
+    """Make a queue, or change it; return its ARN."""
     order = request.get("computeEnvironmentOrder", [])
     kinds = {_environment(entry["computeEnvironment"])["computeResources"]["type"] in _FARGATE for entry in order}
     if len(kinds) != 1:
-        raise refusal("A job queue takes compute environments of Fargate or of EC2, not both and not none")
+        raise client_error("A job queue takes compute environments of Fargate or of EC2, not both and not none")
     for action in request.get("jobStateTimeLimitActions", []):
         if not 600 <= action["maxTimeSeconds"] <= 86400:
-            raise refusal("maxTimeSeconds must be between 600 and 86400")
+            raise client_error("maxTimeSeconds must be between 600 and 86400")
     name = request["jobQueueName"]
-    with _lock:
-        _queues[name] = {
-            **request,
-            "jobQueueArn": arn("batch", "job-queue", name),
-            "state": request.get("state", "ENABLED"),
-            "status": "VALID",
-            "statusReason": "JobQueue Healthy",
-        }
+    return _put(_queues, name, request, "job-queue", "JobQueue")
 
 
 def describe_job_queues(request: dict[str, Any]) -> dict[str, Any]:
@@ -115,9 +98,9 @@ def find_queue(reference: str) -> dict[str, Any]:
     with _lock:
         queue = _queues.get(_name(reference))
     if queue is None:
-        raise refusal(f"JobQueue {reference} not found")
+        raise client_error(f"JobQueue {reference} not found")
     if queue["state"] != "ENABLED":
-        raise refusal(f"JobQueue {reference} is disabled and takes no jobs")
+        raise client_error(f"JobQueue {reference} is disabled and takes no jobs")
     return queue
 
 
@@ -173,21 +156,46 @@ def find_definition(reference: str) -> dict[str, Any]:
         active = [document for document in _definitions.get(name, []) if document["status"] == "ACTIVE"]
     found = [document for document in active if not revision or str(document["revision"]) == revision]
     if not found:
-        raise refusal(f"Job definition {reference} does not exist or is inactive")
+        raise client_error(f"Job definition {reference} does not exist or is inactive")
     return found[-1]
 
 
-def remove(kind: str, reference: str) -> None:
-    """Forget a compute environment or a queue; what is not there stays so."""
+def deactivate(reference: str) -> None:
+    """Let no more jobs be submitted with a revision that may be inactive already."""
+    with suppress(AwsError):
+        deregister_job_definition({"jobDefinition": reference})
+
+
+def remove_compute_environment(reference: str) -> None:
+    """Delete a compute environment, if it exists."""
     with _lock:
-        {"compute-environment": _environments, "job-queue": _queues}[kind].pop(_name(reference), None)
+        _environments.pop(_name(reference), None)
+
+
+def remove_job_queue(reference: str) -> None:
+    """Delete a queue, if it exists."""
+    with _lock:
+        _queues.pop(_name(reference), None)
+
+
+def _put(table: dict[str, dict[str, Any]], name: str, request: dict[str, Any], kind: str, word: str) -> str:
+    made = arn("batch", kind, name)
+    state = {"state": request.get("state", "ENABLED"), "status": "VALID", "statusReason": f"{word} Healthy"}
+    with _lock:
+        table[name] = {**request, f"{word[0].lower()}{word[1:]}Arn": made, **state}
+    return made
+
+
+def _reject_taken(name: str, table: Mapping[str, Any]) -> None:
+    if name in table:
+        raise client_error(f"Object already exists: {name}")
 
 
 def _environment(reference: str) -> dict[str, Any]:
     with _lock:
         found = _environments.get(_name(reference))
     if found is None:
-        raise refusal(f"Compute environment {reference} does not exist")
+        raise client_error(f"Compute environment {reference} does not exist")
     return found
 
 
@@ -204,7 +212,7 @@ def _described(table: Mapping[str, dict[str, Any]], wanted: list[str] | None) ->
 
 def _check_definition(request: Mapping[str, Any]) -> None:
     if request["type"] != "container" or "containerProperties" not in request:
-        raise refusal("The laptop cloud runs job definitions of the type container only")
+        raise client_error("The laptop cloud runs job definitions of the type container only")
     container = request["containerProperties"]
     problems = strategy_problems(request.get("retryStrategy", {}))
     if request.get("timeout", {}).get("attemptDurationSeconds", MINIMUM_TIMEOUT_SECONDS) < MINIMUM_TIMEOUT_SECONDS:
@@ -219,7 +227,7 @@ def _check_definition(request: Mapping[str, Any]) -> None:
         if mount["sourceVolume"] not in names
     ]
     if problems:
-        raise refusal(f"Error executing request: {'; '.join(problems)}")
+        raise client_error(f"Error executing request: {'; '.join(problems)}")
 
 
 def _fargate_problems(container: Mapping[str, Any]) -> list[str]:

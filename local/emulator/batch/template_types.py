@@ -5,42 +5,62 @@ of a template are the members of the API's requests, capitalised, and numbers ma
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from local.emulator.aws import AwsError, arn
+from local.emulator.aws import AwsError
 from local.emulator.batch import resources
 from local.emulator.requests import check_request, service_model
 
 Made = tuple[str, dict[str, Any]]
 _CLOUDFORMATION_ONLY = frozenset({"ReplaceComputeEnvironment"})
 
-_NAMES = {
-    "CreateComputeEnvironment": "computeEnvironmentName",
-    "CreateJobQueue": "jobQueueName",
-    "RegisterJobDefinition": "jobDefinitionName",
-}
+
+@dataclass(frozen=True)
+class _Type:
+    """One resource type: the operation that makes it, its name's member, its attribute, and how it is made and gone."""
+
+    operation: str
+    name: str
+    attribute: str
+    make: Callable[[dict[str, Any]], str]
+    remove: Callable[[str], None]
+
+    def create(self, logical_id: str, properties: dict[str, Any], stack_name: str) -> Made:
+        """Make a resource, named as CloudFormation names what has no name of its own."""
+        from ministack.services.cloudformation import provisioners
+
+        key = self.name[0].upper() + self.name[1:]
+        own = {**properties, key: properties.get(key) or provisioners._physical_name(stack_name, logical_id)}
+        try:
+            made = self.make(as_request(self.operation, own))
+        except AwsError as error:
+            raise ValueError(error.message) from error
+        return made, {self.attribute: made}
+
+    def update(
+        self, physical_id: str, _old: dict[str, Any], properties: dict[str, Any], stack_name: str, logical_id: str
+    ) -> Made:
+        """Update a resource; a replacement, such as a new revision, deletes the old one."""
+        made = self.create(logical_id, properties, stack_name)
+        if made[0] != physical_id:
+            self.remove(physical_id)
+        return made
+
+    def delete(self, physical_id: str, _properties: dict[str, Any]) -> None:
+        """Delete a resource, if it exists."""
+        self.remove(physical_id)
 
 
 def install() -> None:
     """Let CloudFormation make compute environments, queues and job definitions."""
     from ministack.services.cloudformation import provisioners
 
-    provisioners._RESOURCE_HANDLERS.update(
-        {
-            "AWS::Batch::ComputeEnvironment": _handlers(
-                "CreateComputeEnvironment", resources.put_compute_environment, "compute-environment"
-            ),
-            "AWS::Batch::JobQueue": _handlers("CreateJobQueue", resources.put_job_queue, "job-queue"),
-            "AWS::Batch::JobDefinition": {
-                "create": _create_definition,
-                "update": _update_definition,
-                "update_with_logical_id": True,
-                "delete": _delete_definition,
-            },
-        }
-    )
+    for name, kind in _TYPES.items():
+        handlers = {"create": kind.create, "update": kind.update, "delete": kind.delete}
+        provisioners._RESOURCE_HANDLERS[f"AWS::Batch::{name}"] = {**handlers, "update_with_logical_id": True}
 
 
 def as_request(operation: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -80,58 +100,22 @@ def _scalar(kind: str, value: Any) -> Any:  # noqa: ANN401 -- any JSON
     return str(value) if kind == "string" and isinstance(value, (int, float)) else value
 
 
-def _request(operation: str, logical_id: str, properties: dict[str, Any], stack_name: str) -> dict[str, Any]:
-    """Return the request for a resource, named as CloudFormation names what has no name of its own."""
-    from ministack.services.cloudformation import provisioners
-
-    member = _NAMES[operation]
-    key = member[0].upper() + member[1:]
-    own = {**properties, key: properties.get(key) or provisioners._physical_name(stack_name, logical_id)}
-    return as_request(operation, own)
+def _register(request: dict[str, Any]) -> str:
+    return str(resources.register_job_definition(request)["jobDefinitionArn"])
 
 
-def _handlers(operation: str, put: Callable[[dict[str, Any]], None], kind: str) -> dict[str, Any]:
-    attribute = "ComputeEnvironmentArn" if kind == "compute-environment" else "JobQueueArn"
-
-    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Made:
-        try:
-            request = _request(operation, logical_id, properties, stack_name)
-            put(request)
-        except AwsError as error:
-            raise ValueError(error.message) from error
-        made = arn("batch", kind, request[_NAMES[operation]])
-        return made, {attribute: made}
-
-    def update(
-        _physical_id: str, _old: dict[str, Any], properties: dict[str, Any], stack_name: str, logical_id: str
-    ) -> Made:
-        return create(logical_id, properties, stack_name)
-
-    def delete(physical_id: str, _properties: dict[str, Any]) -> None:
-        resources.remove(kind, physical_id)
-
-    return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
-
-
-def _create_definition(logical_id: str, properties: dict[str, Any], stack_name: str) -> Made:
-    try:
-        request = _request("RegisterJobDefinition", logical_id, properties, stack_name)
-        made = resources.register_job_definition(request)["jobDefinitionArn"]
-    except AwsError as error:
-        raise ValueError(error.message) from error
-    return made, {"JobDefinitionArn": made}
-
-
-def _update_definition(
-    physical_id: str, _old: dict[str, Any], properties: dict[str, Any], stack_name: str, logical_id: str
-) -> Made:
-    made = _create_definition(logical_id, properties, stack_name)
-    _delete_definition(physical_id, {})
-    return made
-
-
-def _delete_definition(physical_id: str, _properties: dict[str, Any]) -> None:
-    try:
-        resources.deregister_job_definition({"jobDefinition": physical_id})
-    except AwsError:  # it is inactive already
-        return
+_TYPES = {
+    "ComputeEnvironment": _Type(
+        "CreateComputeEnvironment",
+        "computeEnvironmentName",
+        "ComputeEnvironmentArn",
+        resources.put_compute_environment,
+        resources.remove_compute_environment,
+    ),
+    "JobQueue": _Type(
+        "CreateJobQueue", "jobQueueName", "JobQueueArn", resources.put_job_queue, resources.remove_job_queue
+    ),
+    "JobDefinition": _Type(
+        "RegisterJobDefinition", "jobDefinitionName", "JobDefinitionArn", _register, resources.deactivate
+    ),
+}

@@ -32,22 +32,9 @@ _lock = threading.RLock()
 
 @dataclass
 class FeatureGroup:
-    """One feature group.
+    """One feature group; its times are epoch seconds.
 
-    Parameters
-    ----------
-    request : dict
-        The request that created it.
-    definitions : list of dict
-        Its features, in order, without those of an update under way.
-    additions : list of dict
-        Features of an update under way.
-    created, modified : float
-        Epoch seconds.
-    updating_since : float or None
-        When the last update was asked for.
-    table : OfflineTable
-        Where its offline store is.
+    `definitions` are its features in order; `additions`, those of an update, join them a moment after `updating_since`.
     """
 
     request: dict[str, Any]
@@ -80,8 +67,8 @@ class FeatureGroup:
             return None
         return "InProgress" if time.time() < self.updating_since + PENDING_SECONDS else "Successful"
 
-    def settle(self) -> None:
-        """Take over the features of an update whose time has come."""
+    def apply_update(self) -> None:
+        """Add the features of an update that is due."""
         if self.additions and self.update_status == "Successful":
             self.definitions = [*self.definitions, *self.additions]
             self.additions = []
@@ -167,7 +154,7 @@ def update_feature_group(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def delete_feature_group(request: dict[str, Any]) -> dict[str, Any]:
-    """Forget a group; as in AWS its data in S3 and its Glue table stay."""
+    """Delete a group; as in AWS its data in S3 and its Glue table stay."""
     with _lock:
         del _groups[_find(request["FeatureGroupName"]).name]
     return {}
@@ -216,7 +203,7 @@ def put_record(request: dict[str, Any]) -> Future[dict[str, Any]]:
 
 
 def get_record(request: dict[str, Any]) -> dict[str, Any]:
-    """Refuse: records are read from the online store, which no group here has."""
+    """Reject the call: records are read from the online store, which no group here has."""
     group = _find(request["FeatureGroupName"])
     raise AwsError("ValidationError", f"Online store is not enabled for feature group {group.name}")
 
@@ -260,7 +247,7 @@ def _find(name: str) -> FeatureGroup:
         group = _groups.get(name.rpartition("/")[2])
         if group is None:
             raise AwsError("ResourceNotFound", f"Resource Not Found: FeatureGroup with name {name} does not exist", 404)
-        group.settle()
+        group.apply_update()
         return group
 
 

@@ -45,7 +45,7 @@ _ROWS_PER_FILE = 200
 def check_record(
     group: Mapping[str, Any], definitions: Sequence[Mapping[str, str]], record: Mapping[str, str | None]
 ) -> dict[str, Value]:
-    """Convert a record's texts to values, or refuse the record.
+    """Convert a record's texts to values, or reject the record.
 
     Parameters
     ----------
@@ -56,11 +56,6 @@ def check_record(
     record : mapping
         Text of each feature by name; features that are left out have no value.
 
-    Returns
-    -------
-    dict
-        Value of each given feature by name.
-
     Raises
     ------
     AwsError
@@ -69,10 +64,10 @@ def check_record(
     types = {item["FeatureName"]: item["FeatureType"] for item in definitions}
     unknown = sorted(set(record) - set(types))
     if unknown:
-        raise _refusal(f"Feature names {unknown} do not exist in feature group {group['FeatureGroupName']}")
+        raise _validation_error(f"Feature names {unknown} do not exist in feature group {group['FeatureGroupName']}")
     for member in ("RecordIdentifierFeatureName", "EventTimeFeatureName"):
         if not record.get(group[member]):
-            raise _refusal(f"The record has no value for {member} {group[member]}")
+            raise _validation_error(f"The record has no value for {member} {group[member]}")
     _check_sizes(record, str(record[group["RecordIdentifierFeatureName"]]))
     parse_event_time(str(record[group["EventTimeFeatureName"]]), types[group["EventTimeFeatureName"]])
     return {name: _convert(name, types[name], text) for name, text in record.items() if text is not None}
@@ -100,21 +95,22 @@ def parse_event_time(text: str, feature_type: str = "String") -> datetime:
             return datetime.fromisoformat(text)
     except (ValueError, OverflowError):  # not a number, or not a day of the calendar
         pass
-    raise _refusal(f"Event time '{text}' must be in the format yyyy-MM-dd'T'HH:mm:ssZ or yyyy-MM-dd'T'HH:mm:ss.SSSZ")
+    formats = "yyyy-MM-dd'T'HH:mm:ssZ or yyyy-MM-dd'T'HH:mm:ss.SSSZ"
+    raise _validation_error(f"Event time '{text}' must be in the format {formats}")
 
 
 def _check_sizes(record: Mapping[str, str | None], identifier: str) -> None:
     if len(identifier.encode()) > _IDENTIFIER_BYTES:
-        raise _refusal(f"The record identifier is longer than {_IDENTIFIER_BYTES} bytes")
+        raise _validation_error(f"The record identifier is longer than {_IDENTIFIER_BYTES} bytes")
     if sum(len(name) + len((text or "").encode()) for name, text in record.items()) > _RECORD_BYTES:
-        raise _refusal(f"The record is larger than {_RECORD_BYTES} bytes")
+        raise _validation_error(f"The record is larger than {_RECORD_BYTES} bytes")
 
 
 def _convert(name: str, feature_type: str, text: str) -> Value:
     try:
         return _CONVERTERS[feature_type](text)
     except ValueError:
-        raise _refusal(f"Value '{text}' of feature {name} is not of type {feature_type}") from None
+        raise _validation_error(f"Value '{text}' of feature {name} is not of type {feature_type}") from None
 
 
 def _integral(text: str) -> int:
@@ -134,25 +130,13 @@ def _fractional(text: str) -> float:
 _CONVERTERS: dict[str, Callable[[str], Value]] = {"String": str, "Integral": _integral, "Fractional": _fractional}
 
 
-def _refusal(message: str) -> AwsError:
+def _validation_error(message: str) -> AwsError:
     return AwsError("ValidationError", f"Validation Error: {message}")
 
 
 @dataclass(frozen=True)
 class OfflineTable:
-    """Where a group's offline data is.
-
-    Parameters
-    ----------
-    database, name : str
-        Of the Glue table.
-    uri : str
-        S3 URI of the data folder, without a slash at the end.
-    role_arn : str
-        Role that writes.
-    key_id : str or None
-        KMS key of the objects.
-    """
+    """Where a group's offline data is: Glue table, S3 URI of the folder, role that writes, KMS key."""
 
     database: str
     name: str
@@ -197,8 +181,7 @@ def append_record(
 ) -> Future[dict[str, Any]]:
     """Append one record, with the permissions of the group's role.
 
-    Records that come side by side share a file, as far as their partition is the same; each is readable when its future
-    is done.
+    Records that come side by side share a file, as far as their partition is the same.
 
     Parameters
     ----------
@@ -214,7 +197,7 @@ def append_record(
     Returns
     -------
     Future
-        The empty answer, or AccessForbidden when the role may not write there.
+        The empty answer once the record is readable, or AccessForbidden when the role may not write there.
     """
     when = parse_event_time(event_time, "String" if "T" in event_time else "Fractional")
     columns = tuple((item["FeatureName"], _DUCKDB_TYPES[item["FeatureType"]]) for item in definitions)
@@ -278,10 +261,10 @@ def _write_file(connection: Any, rows: Sequence[_Row]) -> None:  # noqa: ANN401 
         body = _parquet(connection, first.columns, [row.values for row in rows])
         s3 = client("s3", role_credentials(first.table.role_arn, "SageMaker"))
         s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
-    except Exception as error:  # noqa: BLE001 - whoever waits is told, and the thread goes on
-        told = AwsError("AccessForbidden", f"The role of the feature group cannot write: {error}", 403)
+    except Exception as error:  # noqa: BLE001 - callers get the error, and the thread goes on
+        failure = AwsError("AccessForbidden", f"The role of the feature group cannot write: {error}", 403)
         for row in rows:
-            row.written.set_exception(told if isinstance(error, ClientError) else error)
+            row.written.set_exception(failure if isinstance(error, ClientError) else error)
         return
     for row in rows:
         row.written.set_result({})

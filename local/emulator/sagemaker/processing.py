@@ -15,30 +15,14 @@ IN_PROGRESS = "InProgress"
 STOPPING = "Stopping"
 _DAY_SECONDS = 86400
 _LOCAL_STORAGE = re.compile(r"ml\.(g4dn|g5|g6|g6e|gr6|p3dn|p4d|p4de|p5|p5e|p5en|trn1|trn2|inf2|\w+d)\.")
-"""Instance families whose volume is a local disk: they refuse a volume key."""
+"""Instance families whose volume is a local disk: they reject a volume key."""
 
 _lock = threading.Lock()
 
 
 @dataclass
 class Job:
-    """One processing job.
-
-    Parameters
-    ----------
-    request : dict
-        The request that created it.
-    status : str
-        ProcessingJobStatus.
-    created, modified : float
-        Epoch seconds.
-    started, ended : float or None
-        Epoch seconds of the container's start and of the job's end.
-    failure_reason, exit_message : str
-        Why it failed, and what the container said; may be empty.
-    stop : threading.Event
-        Set when the job is to stop.
-    """
+    """One processing job; its times are epoch seconds, and `stop` is set when it is to stop."""
 
     request: dict[str, Any]
     status: str = IN_PROGRESS
@@ -115,7 +99,7 @@ def list_processing_jobs(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def stop_processing_job(request: dict[str, Any]) -> dict[str, Any]:
-    """Ask a job to stop; one that has ended is refused, as AWS does."""
+    """Ask a job to stop; one that has ended is rejected, as AWS does."""
     job = _find(request["ProcessingJobName"])
     if job.status not in (IN_PROGRESS, STOPPING):
         raise AwsError("ValidationException", f"The job {job.name} is in status {job.status}: cannot be stopped")
@@ -139,7 +123,7 @@ def _run(job: Job) -> None:
     job.started = time.time()
     try:
         outcome = run_job(job.request, job.stop)
-    except Exception as error:  # noqa: BLE001 -- whatever breaks here, the job must not stay InProgress for ever
+    except Exception as error:  # noqa: BLE001 -- whatever breaks here, the job must not stay InProgress forever
         outcome = Outcome("Failed", f"InternalServerError: {error!r}")
     _finish(job, outcome)
 
@@ -165,21 +149,17 @@ def _publish(job: Job) -> None:
 
 
 def _check(request: dict[str, Any]) -> None:
-    """Refuse what the shapes allow and the service does not."""
-    paths = [
-        *(item["S3Input"]["LocalPath"] for item in request.get("ProcessingInputs", []) if "S3Input" in item),
-        *(
-            item["S3Output"]["LocalPath"]
-            for item in request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-            if "S3Output" in item
-        ),
-    ]
+    """Reject what the shapes allow and the service does not."""
+    inputs = request.get("ProcessingInputs", [])
+    outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    paths = [item["S3Input"]["LocalPath"] for item in inputs if "S3Input" in item]
+    paths += [item["S3Output"]["LocalPath"] for item in outputs if "S3Output" in item]
     for path in paths:
         if not path.startswith(f"{CONTAINER_ROOT}/") or ".." in path.split("/"):
             raise _invalid(f"LocalPath {path} must be a folder inside {CONTAINER_ROOT}")
     if len(set(paths)) != len(paths):
         raise _invalid("The LocalPath of every input and output must be unique")
-    names = [item["InputName"] for item in request.get("ProcessingInputs", [])]
+    names = [item["InputName"] for item in inputs]
     if len(set(names)) != len(names):
         raise _invalid("Input names must be unique")
     cluster = request["ProcessingResources"]["ClusterConfig"]
@@ -205,13 +185,9 @@ def _selected(job: Job, request: dict[str, Any]) -> bool:
     return (
         request.get("NameContains", "") in job.name
         and request.get("StatusEquals", job.status) == job.status
-        and job.created >= _epoch(request.get("CreationTimeAfter", 0))
-        and job.created <= _epoch(request.get("CreationTimeBefore", time.time() + _DAY_SECONDS))
+        and job.created >= float(request.get("CreationTimeAfter", 0))
+        and job.created <= float(request.get("CreationTimeBefore", time.time() + _DAY_SECONDS))
     )
-
-
-def _epoch(value: float | str) -> float:
-    return float(value)
 
 
 def _sort_key(job: Job, by: str) -> tuple[float, str]:

@@ -39,15 +39,7 @@ _DEFAULT_LIMIT_SECONDS = 86400
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended.
-
-    Parameters
-    ----------
-    status : str
-        Completed, Failed or Stopped.
-    failure_reason, exit_message : str
-        As DescribeProcessingJob returns them; empty when there is nothing to say.
-    """
+    """How a job ended: Completed, Failed or Stopped, and why, as DescribeProcessingJob says it."""
 
     status: str
     failure_reason: str = ""
@@ -55,15 +47,7 @@ class Outcome:
 
 
 def run_job(request: dict[str, Any], stop: threading.Event) -> Outcome:
-    """Run one job to its end.
-
-    Parameters
-    ----------
-    request : dict
-        The CreateProcessingJob request.
-    stop : threading.Event
-        Set when the job is to stop.
-    """
+    """Run the job of a CreateProcessingJob request to its end, which `stop` hastens."""
     credentials = role_credentials(request["RoleArn"], "SageMaker")
     with job_folder(request["ProcessingJobName"]) as work:
         try:
@@ -109,16 +93,7 @@ class TransferError(Exception):
 
 
 def download_inputs(request: dict[str, Any], work: Path, credentials: Credentials) -> None:
-    """Fetch every input of a job into its folder.
-
-    Parameters
-    ----------
-    request : dict
-        The CreateProcessingJob request.
-    work : Path
-        The job's folder, which stands for /opt/ml/processing.
-    credentials : Credentials
-        Of the job's role.
+    """Fetch every input of a job into its folder, which stands for /opt/ml/processing.
 
     Raises
     ------

@@ -92,7 +92,7 @@ def test_the_verdict_comes_first_and_says_what_to_do() -> None:
     assert "retry" in pages["held"]
     assert "Refused COLUMNS_NOT_DECLARED Nothing of this file was used. Undeclared columns." in pages["refused"]
     assert "columns x, y" in pages["refused"]
-    assert "None of 8 rows can be taken." in pages["empty"]
+    assert "None of 8 rows accepted." in pages["empty"]
     for page in pages.values():
         assert page.index("Clinical table of") < 60
 

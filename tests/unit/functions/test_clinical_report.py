@@ -84,7 +84,7 @@ def report_of(cases: int = 120, previous: Any = None, **changes: Any) -> dict[st
 def test_an_accepted_table_says_what_becomes_of_its_rows() -> None:
     verdict = report_of()["verdict"]
     assert verdict["status"] == "accepted"
-    assert verdict["message"].startswith("120 of 128 rows become 120 records. 1 row is left out")
+    assert verdict["message"].startswith("120 of 128 rows become 120 records. 1 row is filtered out")
     assert "7 rows are rejected" in verdict["message"]
 
 

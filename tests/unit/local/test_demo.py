@@ -12,6 +12,7 @@ from cli.ledger import Unit
 from cli.project import DEMO_OUTPUT
 from cli.study_folders import SourceFolder
 from cli.wait import Outcome
+from local.__main__ import main
 from local.demo import demo
 
 OWN = demo.Cohort(SourceFolder(), None, "")
@@ -102,3 +103,9 @@ def test_a_folder_of_all_three_modalities_is_taken_whole(
 def test_a_table_alone_is_enough(tmp_path: Path) -> None:
     cohort = demo._read(put(tmp_path, "a.csv"))
     assert (cohort.source.studies, cohort.reads, cohort.detail) == ([], None, "1 clinical table")
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_command_ends_with_the_demos_exit_code(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "run_demo", lambda *_: code)
+    assert main(["demo"]) == code

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from cli.draft.document import render
 from cli.draft.draft import default_name, write_draft
 from cli.draft.facts import read_facts
-from cli.draft.guess import timepoint_of
-from cli.draft.names import Names, slug
+from cli.draft.guess import Names, slug, timepoint_of
 from cli.draft.table import draft_table, id_pattern
 from cli.errors import CommandError
 from cli.main import main

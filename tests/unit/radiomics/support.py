@@ -74,7 +74,7 @@ class Result:
     def assert_near_truth(self, inside: Inside, coarse_mm: tuple[float, float, float]) -> None:
         """A resampled mask: its centroid within half a voxel of the region's, its surface within one coarse voxel.
 
-        ``coarse_mm`` are the sides of the coarsest voxel that was involved.
+        `coarse_mm` are the sides of the coarsest voxel that was involved.
         """
         seg, affine = self.volume("seg.nii.gz")
         spacing = np.linalg.norm(affine[:3, :3], axis=0)
@@ -109,6 +109,20 @@ def _nearest(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArra
     return np.concatenate([np.linalg.norm(part[:, None] - others[None], axis=-1).min(axis=1) for part in parts])
 
 
+def store(
+    volume: NDArray[Any], affine: NDArray[np.float64], axes: tuple[int, ...], flips: tuple[bool, ...]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Store a volume with its axes permuted and some reversed, and give the affine that still places it."""
+    stored = volume.transpose(axes)
+    placed = affine[:, [*axes, 3]].copy()
+    for axis, flip in enumerate(flips):
+        if flip:
+            stored = np.flip(stored, axis)
+            placed[:3, 3] += placed[:3, axis] * (stored.shape[axis] - 1)
+            placed[:3, axis] *= -1
+    return np.ascontiguousarray(stored), placed
+
+
 def task_for(
     source: Path, folder: Path, params: Params | None = None, rule: RoiRule | None = None, limits: Limits | None = None
 ) -> StudyTask:
@@ -124,11 +138,7 @@ def task_for(
 
 
 def run_study(
-    source: Path,
-    out: Path,
-    params: Params | None = None,
-    rule: RoiRule | None = None,
-    limits: Limits | None = None,
+    source: Path, out: Path, params: Params | None = None, rule: RoiRule | None = None, limits: Limits | None = None
 ) -> Result:
     """Process a study in this process."""
     return Result(out, process_study(task_for(source, out, params, rule, limits)))

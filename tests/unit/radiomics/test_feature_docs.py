@@ -1,22 +1,18 @@
 """docs/features.md says what the job does: names, IBSI codes, units and null conditions are compared with it."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from radiomics_job.feature_names import FEATURES_BY_CLASS, ORIGINAL_FEATURES, REDUNDANT_FEATURES
 from radiomics_job.features.extract import FeatureResult, extract_features
 from radiomics_job.parameters import Params, Resegmentation, load_params
 from tests.unit.radiomics.ibsi.mapping import BASELINES, SHIFTED, WITHOUT_BASELINE
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TEXT: Final = (Path(__file__).parents[3] / "docs" / "features.md").read_text(encoding="utf-8")
 COLUMNS: Final = ("Feature", "Class", "IBSI", "Compared with IBSI", "Unit", "Redundant", "Null when")

@@ -1,24 +1,21 @@
 """Feature values: equal to whole-volume extraction, independent of storage, and null with a reason where undefined."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 from itertools import permutations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
 from radiomics import imageoperations
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 from radiomics_job.feature_names import FEATURES_BY_CLASS, TEXTURE_CLASSES
 from radiomics_job.features.extract import FeatureResult, extract_features
 from radiomics_job.parameters import Params, Resegmentation, feature_names, load_params
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from tests.unit.radiomics.support import store
 
 SHAPE = (70, 64, 40)
 SPACING = (0.9765625, 0.8, 2.5)
@@ -170,20 +167,6 @@ class TestOrientation:
         assert result.values["original_shape2D_Perimeter"] is not None
         assert "sheared by 15.0 degrees" in result.missing["original_shape_Maximum3DDiameter"]
         assert {name.split("_")[1] for name in result.missing} == {"shape"}
-
-
-def store(
-    volume: NDArray[Any], affine: NDArray[np.float64], axes: tuple[int, ...], flips: tuple[bool, ...]
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Store a volume with its axes permuted and some reversed, and give the affine that still places it."""
-    stored = volume.transpose(axes)
-    placed = affine[:, [*axes, 3]].copy()
-    for axis, flip in enumerate(flips):
-        if flip:
-            stored = np.flip(stored, axis)
-            placed[:3, 3] += placed[:3, axis] * (stored.shape[axis] - 1)
-            placed[:3, axis] *= -1
-    return np.ascontiguousarray(stored), placed
 
 
 def rotation(angle: float) -> NDArray[np.float64]:

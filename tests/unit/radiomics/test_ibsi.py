@@ -3,28 +3,23 @@
 Sources of the phantom, the values and the codes: tests/unit/radiomics/ibsi/README.md.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from radiomics_job.feature_names import ORIGINAL_FEATURES, SHAPE2D
 from radiomics_job.features.extract import extract_features
 from radiomics_job.parameters import load_params
 from tests.unit.radiomics.ibsi.mapping import BASELINES, PHANTOM_VOXELS, SHIFTED, WITHOUT_BASELINE, unaccounted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
 VOXEL_MM: Final = 2.0
 PUBLISHED_DIGITS: Final = 3

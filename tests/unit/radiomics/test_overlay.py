@@ -1,12 +1,11 @@
 """The overlay: yellow where the mask is, true proportions, and letters that hold for any way of storing a volume."""
 
-from __future__ import annotations
-
 from itertools import permutations, product
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from radiomics_job.output.overlay import (
@@ -20,11 +19,7 @@ from radiomics_job.output.overlay import (
     render_overlay,
     three_views,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
+from tests.unit.radiomics.support import store
 
 SPACING = (1.0, 1.0, 3.0)
 AXIAL_LETTERS = ("R", "L", "A", "P")
@@ -41,17 +36,6 @@ def chest(background: int = -850) -> tuple[NDArray[np.int16], NDArray[np.bool_],
     mask[60:80, 20:45, 15] = True
     affine = np.diag([-SPACING[0], -SPACING[1], SPACING[2], 1.0])
     return ct, mask, affine
-
-
-def stored_otherwise(
-    volume: NDArray[Any], affine: NDArray[np.float64], axes: tuple[int, ...], flips: tuple[bool, ...]
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    stored, placed = volume.transpose(axes), affine[:, [*axes, 3]].copy()
-    for axis in (number for number, flip in enumerate(flips) if flip):
-        stored = np.flip(stored, axis)
-        placed[:3, 3] += placed[:3, axis] * (stored.shape[axis] - 1)
-        placed[:3, axis] *= -1
-    return stored, placed
 
 
 def turned(affine: NDArray[np.float64], degrees: float, axis: int) -> NDArray[np.float64]:
@@ -100,8 +84,8 @@ class TestViews:
         ct, mask, affine = chest()
         expected = three_views(ct, mask, affine)
         for flips in product((False, True), repeat=3):
-            stored_ct, placed = stored_otherwise(ct, affine, axes, flips)
-            stored_mask, _ = stored_otherwise(mask, affine, axes, flips)
+            stored_ct, placed = store(ct, affine, axes, flips)
+            stored_mask, _ = store(mask, affine, axes, flips)
 
             views = three_views(stored_ct, stored_mask, placed, slice_axis=axes.index(2))
 

@@ -1,13 +1,15 @@
 """Each reason code, with its numbers, and never a result beside it."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from radiomics_job.dicom.reading import read_study
@@ -32,10 +34,88 @@ from tests.unit.radiomics.support import Result, run_study
 
 SCAN = Scan(slices=12, step=3.1)
 FAR_AWAY = replace(SCAN, centre=(500.0, 0.0, 0.0))
+OTHER = replace(SCAN, name="b")
 
 
-def _no_ct(folder: Path) -> None:
-    save(segmentation(SCAN), folder / "seg")
+Build = Callable[[Path], None]
+
+
+def _apart(
+    ct: Scan | None = SCAN,
+    seg: Scan | None = SCAN,
+    skip: Iterable[int] = (),
+    edit: Callable[[Dataset], object] | None = None,
+    **options: Any,
+) -> Build:
+    """Save a CT without some slices and an edited segmentation: each may be absent, or of another scan."""
+
+    def build(folder: Path) -> None:
+        if ct is not None:
+            save_ct(folder, ct, skip=[*skip])
+        if seg is not None:
+            dataset = segmentation(seg, SegOptions(**options))
+            if edit is not None:
+                edit(dataset)
+            save(dataset, folder / "seg")
+
+    return build
+
+
+def _without(keyword: str) -> Callable[[Dataset], None]:
+    return lambda dataset: delattr(dataset, keyword)
+
+
+def _added(k: int, edit: Callable[[Dataset], object], **changes: Any) -> Build:
+    """Save a whole study and one edited CT slice beside it."""
+
+    def build(folder: Path) -> None:
+        save_study(folder, SCAN)
+        dataset = ct_slice(SCAN, k, **changes)
+        edit(dataset)
+        save(dataset, folder / "added")
+
+    return build
+
+
+def _replaced(edit: Callable[[Dataset], object]) -> Build:
+    """Save a whole study with one edited CT slice."""
+
+    def build(folder: Path) -> None:
+        save_study(folder, SCAN)
+        dataset = ct_slice(SCAN, 4)
+        edit(dataset)
+        for file in (folder / "ct-a").iterdir():
+            if file.name.endswith("004"):
+                save(dataset, file)
+
+    return build
+
+
+def _moved(axis: int) -> Build:
+    def move(dataset: Dataset) -> None:
+        dataset.ImagePositionPatient[axis] += 0.4
+
+    return _replaced(move)
+
+
+def _shortened(place: str) -> Build:
+    def build(folder: Path) -> None:
+        save_study(folder, SCAN)
+        victim = next(path for path in sorted((folder / place).iterdir()))
+        victim.write_bytes(victim.read_bytes()[:-500])
+
+    return build
+
+
+def _file(name: str | None, content: bytes = b"") -> Build:
+    """Save a folder that holds one file, or none."""
+
+    def build(folder: Path) -> None:
+        folder.mkdir()
+        if name is not None:
+            (folder / name).write_bytes(content)
+
+    return build
 
 
 def _only_localizers(folder: Path) -> None:
@@ -45,199 +125,78 @@ def _only_localizers(folder: Path) -> None:
     save(segmentation(SCAN), folder / "seg")
 
 
-def _no_segmentation(folder: Path) -> None:
-    save_ct(folder, SCAN)
-
-
 def _damaged_file(folder: Path) -> None:
     save_study(folder, SCAN)
     (folder / "bad.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 400)
-
-
-def _truncated_pixels(folder: Path) -> None:
-    save_study(folder, SCAN)
-    victim = next((folder / "ct-a").iterdir())
-    victim.write_bytes(victim.read_bytes()[:-500])
-
-
-def _truncated_segmentation(folder: Path) -> None:
-    save_study(folder, SCAN)
-    seg = folder / "seg" / "1-1.dcm"
-    seg.write_bytes(seg.read_bytes()[:-500])
-
-
-def _other_series(folder: Path) -> None:
-    save_ct(folder, SCAN)
-    save(segmentation(replace(SCAN, name="b")), folder / "seg")
-
-
-def _empty_mask(folder: Path) -> None:
-    save_study(folder, SCAN, SegOptions(regions={"Tumour": _nowhere}, skip_empty=False))
 
 
 def _nowhere(points: Points) -> NDArray[np.bool_]:
     return np.zeros(points.shape[:-1], np.bool_)
 
 
-def _no_segment(folder: Path) -> None:
-    save_ct(folder, SCAN)
-    seg = segmentation(SCAN)
-    del seg.SegmentSequence
-    save(seg, folder / "seg")
+def _in_air(points: Points) -> NDArray[np.bool_]:
+    return np.asarray(points[..., 0] > 18.5)
 
 
-def _outside_the_ct(folder: Path) -> None:
-    save_ct(folder, FAR_AWAY)
-    save(segmentation(SCAN), folder / "seg")
+def _blackened_twin(dataset: Dataset) -> None:
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(uid("twin"))
+    dataset.PixelData = bytes(len(dataset.PixelData))
 
 
-def _partly_outside_the_ct(folder: Path) -> None:
-    save_ct(folder, replace(SCAN, centre=(1.03, -0.91, 17.0)))
-    save(segmentation(SCAN), folder / "seg")
+def _brightened(dataset: Dataset) -> None:
+    dataset.PixelData = b"\xff\xff" * (len(dataset.PixelData) // 2)
 
 
-def _half_uploaded(folder: Path) -> None:
-    save_ct(folder, SCAN, skip=(0, 1, 2))
-    save(segmentation(SCAN), folder / "seg")
-
-
-def _missing_slice(folder: Path) -> None:
-    save_ct(folder, SCAN, skip=(4,))
-    save(segmentation(SCAN, SegOptions(references="none")), folder / "seg")
-
-
-def _single_slice(folder: Path) -> None:
-    save_ct(folder, SCAN, skip=range(1, SCAN.slices))
-    save(segmentation(SCAN, SegOptions(references="none")), folder / "seg")
-
-
-def _uneven_slice(folder: Path) -> None:
-    save_study(folder, SCAN)
-    moved = ct_slice(SCAN, 4)
-    moved.ImagePositionPatient[2] += 0.4
-    for file in (folder / "ct-a").iterdir():
-        if file.name.endswith("004"):
-            save(moved, file)
-
-
-def _sideways_slice(folder: Path) -> None:
-    save_study(folder, SCAN)
-    moved = ct_slice(SCAN, 4)
-    moved.ImagePositionPatient[0] += 0.4
-    for file in (folder / "ct-a").iterdir():
-        if file.name.endswith("004"):
-            save(moved, file)
-
-
-def _contradicting_slices(folder: Path) -> None:
-    save_study(folder, SCAN)
-    twin = ct_slice(SCAN, 4)
-    twin.SOPInstanceUID = twin.file_meta.MediaStorageSOPInstanceUID = UID(uid("twin"))
-    twin.PixelData = bytes(len(twin.PixelData))
-    save(twin, folder / "twin")
-
-
-def _contradicting_frames(folder: Path) -> None:
-    save_ct(folder, SCAN)
-    seg = segmentation(SCAN)
+def _two_frames_at_one_place(seg: Dataset) -> None:
     groups = seg.PerFrameFunctionalGroupsSequence
     groups[1].PlanePositionSequence = groups[0].PlanePositionSequence
-    save(seg, folder / "seg")
 
 
-def _mixed_patients(folder: Path) -> None:
-    save_study(folder, SCAN)
-    save(ct_slice(SCAN, 0, patient="P2"), folder / "other")
+def _first_frame_unplaced(seg: Dataset) -> None:
+    del seg.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence
 
 
 def _two_equal_series(folder: Path) -> None:
-    save_ct(folder, replace(SCAN, name="b"))
+    save_ct(folder, OTHER)
     save_study(folder, SCAN, SegOptions(references="none"))
 
 
 def _regions_on_two_series(folder: Path) -> None:
-    other = replace(SCAN, name="b")
-    save_ct(folder, other)
+    save_ct(folder, OTHER)
     save_study(folder, SCAN)
-    save(segmentation(other, SegOptions(name="t")), folder / "seg2")
+    save(segmentation(OTHER, SegOptions(name="t")), folder / "seg2")
 
 
-def _two_segments(folder: Path) -> None:
-    save_study(folder, SCAN, SegOptions(regions={"Tumour": tumour, "Vessel": vessel}))
-
-
-def _no_position(folder: Path) -> None:
-    save_study(folder, SCAN)
-    unplaced = ct_slice(SCAN, 0)
-    del unplaced.ImagePositionPatient
-    save(unplaced, folder / "unplaced")
-
-
-def _unplaced_frames(folder: Path) -> None:
-    save_ct(folder, SCAN)
-    seg = segmentation(SCAN)
-    del seg.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence
-    save(seg, folder / "seg")
-
-
-def _no_rescale(folder: Path) -> None:
-    save_study(folder, SCAN)
-    raw = ct_slice(SCAN, 0)
-    del raw.RescaleIntercept
-    save(raw, folder / "raw")
-
-
-def _beyond_int16(folder: Path) -> None:
-    save_study(folder, SCAN)
-    for file in (folder / "ct-a").iterdir():
-        if file.name.endswith("004"):
-            bright = ct_slice(SCAN, 4)
-            bright.PixelData = b"\xff\xff" * (len(bright.PixelData) // 2)
-            save(bright, file)
-
-
-def _mask_in_air(folder: Path) -> None:
-    save_study(folder, SCAN, SegOptions(regions={"Air": lambda points: np.asarray(points[..., 0] > 18.5)}))
-
-
-def _nothing(folder: Path) -> None:
-    folder.mkdir()
-
-
-def _nothing_dicom(folder: Path) -> None:
-    folder.mkdir()
-    (folder / "readme.dcm").write_text("not DICOM")
-
-
-CASES: dict[str, tuple[Callable[[Path], None], str]] = {
-    "no_ct": (_no_ct, "NO_CT"),
+HALF_UPLOADED = _apart(skip=(0, 1, 2))
+CASES: dict[str, tuple[Build, str]] = {
+    "no_ct": (_apart(ct=None), "NO_CT"),
     "only_localizers": (_only_localizers, "NO_CT"),
-    "no_segmentation": (_no_segmentation, "NO_SEGMENTATION"),
+    "no_segmentation": (_apart(seg=None), "NO_SEGMENTATION"),
     "damaged_file": (_damaged_file, "UNREADABLE_DICOM"),
-    "truncated_pixels": (_truncated_pixels, "UNREADABLE_DICOM"),
-    "truncated_segmentation": (_truncated_segmentation, "UNREADABLE_DICOM"),
-    "other_series": (_other_series, "SEG_REFERENCES_OTHER_SERIES"),
-    "empty_mask": (_empty_mask, "EMPTY_MASK"),
-    "no_segment": (_no_segment, "EMPTY_MASK"),
-    "outside_the_ct": (_outside_the_ct, "GEOMETRY_MISMATCH"),
-    "partly_outside_the_ct": (_partly_outside_the_ct, "GEOMETRY_MISMATCH"),
-    "half_uploaded": (_half_uploaded, "INCOMPLETE_STUDY"),
-    "missing_slice": (_missing_slice, "MISSING_SLICES"),
-    "single_slice": (_single_slice, "MISSING_SLICES"),
-    "uneven_slice": (_uneven_slice, "UNEVEN_SLICES"),
-    "sideways_slice": (_sideways_slice, "UNEVEN_SLICES"),
-    "contradicting_slices": (_contradicting_slices, "DUPLICATE_SLICES"),
-    "contradicting_frames": (_contradicting_frames, "DUPLICATE_SLICES"),
-    "mixed_patients": (_mixed_patients, "MIXED_PATIENTS"),
+    "truncated_pixels": (_shortened("ct-a"), "UNREADABLE_DICOM"),
+    "truncated_segmentation": (_shortened("seg"), "UNREADABLE_DICOM"),
+    "other_series": (_apart(seg=OTHER), "SEG_REFERENCES_OTHER_SERIES"),
+    "empty_mask": (_apart(regions={"Tumour": _nowhere}, skip_empty=False), "EMPTY_MASK"),
+    "no_segment": (_apart(edit=_without("SegmentSequence")), "EMPTY_MASK"),
+    "outside_the_ct": (_apart(ct=FAR_AWAY), "GEOMETRY_MISMATCH"),
+    "partly_outside_the_ct": (_apart(ct=replace(SCAN, centre=(1.03, -0.91, 17.0))), "GEOMETRY_MISMATCH"),
+    "half_uploaded": (HALF_UPLOADED, "INCOMPLETE_STUDY"),
+    "missing_slice": (_apart(skip=(4,), references="none"), "MISSING_SLICES"),
+    "single_slice": (_apart(skip=range(1, SCAN.slices), references="none"), "MISSING_SLICES"),
+    "uneven_slice": (_moved(axis=2), "UNEVEN_SLICES"),
+    "sideways_slice": (_moved(axis=0), "UNEVEN_SLICES"),
+    "contradicting_slices": (_added(4, _blackened_twin), "DUPLICATE_SLICES"),
+    "contradicting_frames": (_apart(edit=_two_frames_at_one_place), "DUPLICATE_SLICES"),
+    "mixed_patients": (_added(0, lambda dataset: None, patient="P2"), "MIXED_PATIENTS"),
     "two_equal_series": (_two_equal_series, "CT_AMBIGUOUS"),
-    "two_segments": (_two_segments, "ROI_AMBIGUOUS"),
-    "no_position": (_no_position, "UNSUPPORTED_DICOM"),
-    "unplaced_frames": (_unplaced_frames, "UNSUPPORTED_DICOM"),
-    "no_rescale": (_no_rescale, "UNSUPPORTED_DICOM"),
-    "beyond_int16": (_beyond_int16, "UNSUPPORTED_DICOM"),
-    "mask_in_air": (_mask_in_air, "QC_REFUSED"),
-    "nothing": (_nothing, "EMPTY_STUDY"),
-    "nothing_dicom": (_nothing_dicom, "EMPTY_STUDY"),
+    "two_segments": (_apart(regions={"Tumour": tumour, "Vessel": vessel}), "ROI_AMBIGUOUS"),
+    "no_position": (_added(0, _without("ImagePositionPatient")), "UNSUPPORTED_DICOM"),
+    "unplaced_frames": (_apart(edit=_first_frame_unplaced), "UNSUPPORTED_DICOM"),
+    "no_rescale": (_added(0, _without("RescaleIntercept")), "UNSUPPORTED_DICOM"),
+    "beyond_int16": (_replaced(_brightened), "UNSUPPORTED_DICOM"),
+    "mask_in_air": (_apart(regions={"Air": _in_air}), "QC_REFUSED"),
+    "nothing": (_file(None), "EMPTY_STUDY"),
+    "nothing_dicom": (_file("readme.dcm", b"not DICOM"), "EMPTY_STUDY"),
 }
 
 
@@ -251,9 +210,7 @@ def _assert_rejected(result: Result, code: str) -> None:
 
 
 @pytest.mark.parametrize(("build", "code"), CASES.values(), ids=CASES.keys())
-def test_a_study_that_cannot_be_processed_honestly_is_refused(
-    tmp_path: Path, build: Callable[[Path], None], code: str
-) -> None:
+def test_a_study_that_is_not_supported_is_rejected(tmp_path: Path, build: Build, code: str) -> None:
     build(tmp_path / "in")
     _assert_rejected(run_study(tmp_path / "in", tmp_path / "out"), code)
 
@@ -265,7 +222,7 @@ def test_a_damaged_file_is_named_and_counted(tmp_path: Path) -> None:
 
 
 def test_an_incomplete_study_says_how_much_is_here(tmp_path: Path) -> None:
-    _half_uploaded(tmp_path / "in")
+    HALF_UPLOADED(tmp_path / "in")
     details = run_study(tmp_path / "in", tmp_path / "out").rejection["details"]
     assert details == {"referenced": 12, "found": 9}
 

@@ -1,4 +1,4 @@
-"""Missing and uneven slices under the policy ``resample``: against an independent reference in patient coordinates."""
+"""Missing and uneven slices under the policy `resample`: against an independent reference in patient coordinates."""
 
 from dataclasses import replace
 from pathlib import Path

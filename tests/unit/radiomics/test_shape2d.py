@@ -4,21 +4,16 @@ The outline is that of marching squares: straight between the midpoints of neigh
 so it cuts every corner of a pixel by half a pixel along both axes.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from radiomics_job.feature_names import SHAPE2D
 from radiomics_job.features.extract import FeatureResult, extract_features
 from radiomics_job.parameters import load_params
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 CT_PARAMS = load_params("ct")
 PARAMS = replace(CT_PARAMS, extraction=replace(CT_PARAMS.extraction, classes=("shape2D",)))

@@ -16,10 +16,9 @@ from typing import NoReturn
 
 from radiomics_job import __version__
 from radiomics_job.errors import InvalidJobError
-from radiomics_job.isolation import Outcome, process_all
+from radiomics_job.isolation import Outcome, log, process_all
 from radiomics_job.job import SCRATCH, plan_tasks
 from radiomics_job.limits import MEBIBYTE, Limits
-from radiomics_job.logs import log
 from radiomics_job.roi.rule import RoiPolicy, read_rule
 
 EXIT_OK, EXIT_HOST_FAULT, EXIT_INVALID_JOB = 0, 1, 2

@@ -1,6 +1,6 @@
-"""The errors of the job: a study that is refused, and a fault of the machine or the program.
+"""The errors of the job: a rejected study, and a fault of the machine or the program.
 
-The split decides the exit code. A refused study is a result (``rejection.json``, exit code 0) because running it again
+The split decides the exit code. A rejected study is a result (`rejection.json`, exit code 0) because running it again
 changes nothing; a fault ends the job with a non-zero code because running it again may help.
 """
 
@@ -13,12 +13,12 @@ Detail: TypeAlias = "str | int | float | bool | list[Detail] | dict[str, Detail]
 
 
 class ReasonCode(StrEnum):
-    """Why a study was refused. The comment beside each value says when it is used."""
+    """Why a study was rejected. The comment beside each value says when it is used."""
 
     NO_CT = "NO_CT"  # no CT image (or only localizers) among the files
     NO_SEGMENTATION = "NO_SEGMENTATION"  # neither a DICOM SEG nor an RTSTRUCT
     UNREADABLE_DICOM = "UNREADABLE_DICOM"  # a DICOM file is damaged or cut short
-    UNSUPPORTED_DICOM = "UNSUPPORTED_DICOM"  # valid DICOM of a kind that has no honest reading here
+    UNSUPPORTED_DICOM = "UNSUPPORTED_DICOM"  # valid DICOM of a kind that is not supported
     SEG_REFERENCES_OTHER_SERIES = "SEG_REFERENCES_OTHER_SERIES"  # drawn on a CT series that is not in the study
     EMPTY_MASK = "EMPTY_MASK"  # the chosen region has no voxel
     GEOMETRY_MISMATCH = "GEOMETRY_MISMATCH"  # segmentation and CT do not share one space
@@ -71,7 +71,7 @@ class StudyRejectedError(RadiomicsJobError):
 
 
 class InvalidJobError(RadiomicsJobError):
-    """The job itself is described wrongly: a bad ``job.json``, an unknown parameter file, a missing folder."""
+    """The job itself is described wrongly: a bad `job.json`, an unknown parameter file, a missing folder."""
 
 
 class HostFaultError(RadiomicsJobError):

@@ -4,13 +4,7 @@ The lists are written out rather than asked of pyradiomics, so that an update of
 or rename a column of a feature group unnoticed: a test compares both sides.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Final
 
 FIRSTORDER: Final = (
     "10Percentile", "90Percentile", "Energy", "Entropy", "InterquartileRange", "Kurtosis", "Maximum", "Mean",

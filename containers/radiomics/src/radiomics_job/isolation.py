@@ -5,6 +5,7 @@ study's rejection; the other studies never notice. Only a fault of the machine e
 """
 
 import ctypes
+import json
 import logging
 import multiprocessing
 import os
@@ -21,7 +22,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from radiomics_job.errors import Detail, HostFaultError, ReasonCode, StudyRejectedError
-from radiomics_job.logs import log
 from radiomics_job.study import StudyTask, process_study, write_rejection
 
 EXIT_CODES = {"accept": 0, "warn": 10, "rejected": 11, "memory": 12, "crashed": 13, "host": 14}
@@ -38,7 +38,7 @@ Work = Callable[[StudyTask], str]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one study ended: ``accept``, ``warn``, ``rejected`` or ``host_fault``."""
+    """How one study ended: `accept`, `warn`, `rejected` or `host_fault`."""
 
     task: StudyTask
     status: str
@@ -56,23 +56,19 @@ class _Running:
         return self.started + self.task.limits.seconds
 
 
-def process_all(tasks: Sequence[StudyTask], workers: int, work: Work = process_study) -> Iterator[Outcome]:
-    """Process studies side by side, each in a child process.
+def log(event: str, **fields: object) -> None:
+    """Write one JSON line to standard error; no patient identifier but the subject key may be among the fields.
 
-    Parameters
-    ----------
-    tasks : sequence of StudyTask
-        The studies.
-    workers : int
-        How many at a time.
-    work : callable
-        What the child does with its task.
-
-    Yields
-    ------
-    Outcome
-        As studies end.
+    Examples
+    --------
+    >>> log("study_done", subject="R01-001", status="accept")
     """
+    sys.stderr.write(json.dumps({"event": event, **fields}, sort_keys=False, default=str) + "\n")
+    sys.stderr.flush()
+
+
+def process_all(tasks: Sequence[StudyTask], workers: int, work: Work = process_study) -> Iterator[Outcome]:
+    """Process studies side by side, each in a child process, and yield their outcomes as they end."""
     # The children inherit the parent's imported libraries, which are the larger part of a start-up.
     context = multiprocessing.get_context("fork")
     waiting, running = list(tasks), list[_Running]()
@@ -97,8 +93,8 @@ def _start(context: multiprocessing.context.ForkContext, task: StudyTask, work: 
 
 def _ended(running: Sequence[_Running]) -> list[_Running]:
     """Wait for the next process to end or for the next deadline to pass."""
-    patience = max(0.0, min(study.deadline for study in running) - time.monotonic())
-    wait([study.process.sentinel for study in running], timeout=patience)
+    timeout = max(0.0, min(study.deadline for study in running) - time.monotonic())
+    wait([study.process.sentinel for study in running], timeout=timeout)
     now = time.monotonic()
     return [study for study in running if study.process.exitcode is not None or now >= study.deadline]
 

@@ -1,10 +1,8 @@
-"""The chosen regions on the CT's grid, each with its numbers, its verdict and its features."""
-
-from __future__ import annotations
+"""The chosen regions on the CT's grid, each with its numbers, its QC findings and its features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,36 +26,26 @@ PlacedRegion: TypeAlias = tuple[tuple[Candidate, ...], PlacedMask]
 
 @dataclass(frozen=True, eq=False)
 class MeasuredRoi:
-    """A region on the CT's grid with its numbers and features.
-
-    Parameters
-    ----------
-    label, source, source_uid : str
-        Of the segment, or of the first when several were united.
-    segment_number : int or None
-        None for a union.
-    placed : PlacedMask
-        The mask.
-    numbers : dict
-        From `radiomics_job.quality.checks.describe_mask`.
-    features : FeatureResult
-        Every feature, or its reason.
-    findings : tuple of Finding
-        The limits that this region passed.
-    """
+    """A region on the CT's grid with its numbers and features."""
 
     label: str
     source: str
     source_uid: str
+    """Of the segment, or of the first when several were united."""
     segment_number: int | None
+    """None for a union."""
     placed: PlacedMask
+    """The mask."""
     numbers: dict[str, Detail]
+    """From `radiomics_job.quality.checks.describe_mask`."""
     features: FeatureResult
+    """Every feature, or its reason."""
     findings: tuple[Finding, ...] = ()
+    """The limits that this region passed."""
 
     @property
     def status(self) -> str:
-        """``accept``, ``warn`` or ``refuse``."""
+        """`accept`, `warn` or `refuse`."""
         if refusal(self.findings) is not None:
             return "refuse"
         return "warn" if self.findings else "accept"
@@ -67,8 +55,8 @@ class MeasuredRoi:
         """The codes of the findings."""
         return [str(finding.warning) for finding in self.findings]
 
-    def judged(self, findings: Sequence[Finding]) -> MeasuredRoi:
-        """Give the region with its verdict; a refused region has no features."""
+    def with_findings(self, findings: Sequence[Finding]) -> Self:
+        """Return the region with its findings; a refused region has no features."""
         refused = refusal(findings)
         if refused is None:
             return replace(self, findings=tuple(findings))
@@ -85,7 +73,7 @@ def place_regions(
     Raises
     ------
     StudyRejectedError
-        When a region cannot be placed; ``CT_AMBIGUOUS`` when an uneven stack holds slices that it was not drawn on.
+        When a region cannot be placed; `CT_AMBIGUOUS` when an uneven stack holds slices that it was not drawn on.
     """
     placed: list[PlacedRegion] = [((candidate,), _placed(candidate, stack, pairing)) for candidate in chosen]
     if policy is RoiPolicy.UNION:
@@ -159,7 +147,7 @@ def measure_region(region: PlacedRegion, volume: NDArray[np.int16], stack: Slice
     Raises
     ------
     StudyRejectedError
-        ``FEATURES_FAILED`` when the extractor refuses the region as a whole.
+        `FEATURES_FAILED` when the extractor refuses the region as a whole.
     """
     members, placed = region
     try:

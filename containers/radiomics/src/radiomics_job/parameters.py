@@ -35,23 +35,25 @@ class ParamsError(InvalidJobError):
     """A parameter file cannot be used; the message names the key and says what is expected there."""
 
 
-def _wrong(message: str) -> PydanticCustomError:
+def wrong(message: str) -> PydanticCustomError:
+    """Return the error of a setting, for validators to raise."""
     return PydanticCustomError("setting", "{message}", {"message": message})
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a value as a message shows it, not longer than 80 characters."""
     text = "null" if value is None else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _must(
+def must(
     holds: Callable[[Any], bool], wanted: str, convert: Callable[[Any], Any] = lambda value: value
 ) -> BeforeValidator:
     """Return a validator that says what is expected when a value does not hold."""
 
     def check(value: object) -> object:
         if not holds(value):
-            raise _wrong(f"expected {wanted}, found {_shown(value)}")
+            raise wrong(f"expected {wanted}, found {shown(value)}")
         return convert(value)
 
     return BeforeValidator(check)
@@ -65,14 +67,16 @@ def _is_number(value: object) -> bool:
 def _number(above: float = -math.inf, up_to: float = math.inf) -> BeforeValidator:
     lower = "" if math.isinf(above) else f" above {above:g}"
     upper = "" if math.isinf(up_to) else f"{' and' if lower else ''} up to {up_to:g}"
-    return _must(lambda v: _is_number(v) and above < v <= up_to, f"a number{lower}{upper}", float)
+    return must(lambda v: _is_number(v) and above < v <= up_to, f"a number{lower}{upper}", float)
 
 
-def _whole(lowest: int, highest: int) -> BeforeValidator:
+def whole(lowest: int, highest: int) -> BeforeValidator:
+    """Return a validator of whole numbers within closed bounds."""
+
     def holds(value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
 
-    return _must(holds, f"a whole number from {lowest} to {highest}")
+    return must(holds, f"a whole number from {lowest} to {highest}")
 
 
 def _numbers(length: int | None = None, above: float = -math.inf) -> BeforeValidator:
@@ -81,7 +85,7 @@ def _numbers(length: int | None = None, above: float = -math.inf) -> BeforeValid
         return fits and all(_is_number(item) and item > above for item in value)  # type: ignore[attr-defined]
 
     count, bound = "" if length is None else f"{length} ", "" if math.isinf(above) else f" above {above:g}"
-    return _must(holds, f"a list of {count}numbers{bound}", lambda value: tuple(map(float, value)))
+    return must(holds, f"a list of {count}numbers{bound}", lambda value: tuple(map(float, value)))
 
 
 def _words(*allowed: str) -> BeforeValidator:
@@ -89,18 +93,18 @@ def _words(*allowed: str) -> BeforeValidator:
         listed = isinstance(value, list | tuple) and bool(value) and all(word in allowed for word in value)
         return listed and len(set(value)) == len(value)
 
-    return _must(holds, f"a list of one or more different words out of {', '.join(allowed)}", tuple)
+    return must(holds, f"a list of one or more different words out of {', '.join(allowed)}", tuple)
 
 
 def _one_of(*allowed: str) -> BeforeValidator:
-    return _must(lambda v: isinstance(v, str) and v in allowed, f"one of {', '.join(allowed)}")
+    return must(lambda v: isinstance(v, str) and v in allowed, f"one of {', '.join(allowed)}")
 
 
-Text = Annotated[str, _must(lambda v: isinstance(v, str) and bool(v.strip()), "a text")]
-Flag = Annotated[bool, _must(lambda v: isinstance(v, bool), "true or false")]
+Text = Annotated[str, must(lambda v: isinstance(v, str) and bool(v.strip()), "a text")]
+Flag = Annotated[bool, must(lambda v: isinstance(v, bool), "true or false")]
 Limit = Annotated[
     float | None,
-    _must(
+    must(
         lambda v: v is None or (_is_number(v) and v >= 0),
         "a number of zero or more, or null",
         lambda v: None if v is None else float(v),
@@ -131,7 +135,7 @@ class Resegmentation:
     @classmethod
     def _lower_first(cls, value: tuple[float, float]) -> tuple[float, float]:
         if value[0] >= value[1]:
-            raise _wrong(f"expected the lower HU first, found [{value[0]:g}, {value[1]:g}]")
+            raise wrong(f"expected the lower HU first, found [{value[0]:g}, {value[1]:g}]")
         return value
 
 
@@ -143,12 +147,12 @@ class ExtractionSettings:
     """
 
     bin_width: Positive
-    max_gray_levels: Annotated[int, _whole(2, 5000)]
+    max_gray_levels: Annotated[int, whole(2, 5000)]
     resampling: Resampling | None
     resegmentation: Resegmentation | None
     classes: Annotated[tuple[str, ...], _words(*FEATURES_BY_CLASS)]
     log_sigma_mm: Annotated[tuple[float, ...], _numbers(above=0)]
-    wavelet_levels: Annotated[int, _whole(0, 3)]
+    wavelet_levels: Annotated[int, whole(0, 3)]
 
     @field_validator("classes")
     @classmethod
@@ -159,7 +163,7 @@ class ExtractionSettings:
     @classmethod
     def _different(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if len(set(value)) != len(value) or len(value) > _MAX_LOG_WIDTHS:
-            raise _wrong(f"expected at most {_MAX_LOG_WIDTHS} different widths")
+            raise wrong(f"expected at most {_MAX_LOG_WIDTHS} different widths")
         return value
 
     @property
@@ -234,9 +238,9 @@ class QcLimits:
             return value
         name, (warn, refuse) = str(info.field_name), (value.warn, value.refuse)
         if name.endswith("_fraction") and max(warn or 0, refuse or 0) > 1:
-            raise _wrong("expected shares from 0 to 1")
+            raise wrong("expected shares from 0 to 1")
         if warn is not None and refuse is not None and (refuse > warn if name.startswith("min_") else refuse < warn):
-            raise _wrong("refuse would come before warn; swap the two limits")
+            raise wrong("refuse would come before warn; swap the two limits")
         return value
 
 
@@ -247,7 +251,7 @@ class _Roi:
 
 @dataclass(frozen=True, config=_STRICT)
 class _File:
-    schema: Annotated[int, _whole(1, 1)]
+    schema: Annotated[int, whole(1, 1)]
     description: Text
     extraction: ExtractionSettings
     geometry: GeometryPolicies
@@ -257,25 +261,18 @@ class _File:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Params:
-    """A whole parameter set.
-
-    Attributes
-    ----------
-    name
-        File name without its ending; part of every result.
-    hash
-        SHA-256, hexadecimal, of the canonical JSON of the settings (not of the file: comments do not count).
-    roi_source
-        Sources of the mask, the preferred first.
-    """
+    """A whole parameter set."""
 
     name: str
+    """File name without its ending; part of every result."""
     description: str
     hash: str
+    """SHA-256, hexadecimal, of the canonical JSON of the settings (not of the file: comments do not count)."""
     extraction: ExtractionSettings
     geometry: GeometryPolicies
     qc: QcLimits
     roi_source: tuple[RoiSource, ...]
+    """Sources of the mask, the preferred first."""
 
     def settings(self) -> dict[str, object]:
         """Everything that can change a result, as plain JSON values: what the hash is made of."""
@@ -293,11 +290,6 @@ def load_params(name_or_path: str) -> Params:
     name_or_path
         `"ct"`, `"ct_resampled"`, or the path of a YAML file (anything with a separator or a `.yaml`/`.yml` ending).
 
-    Returns
-    -------
-    Params
-        The checked settings.
-
     Raises
     ------
     ParamsError
@@ -312,8 +304,6 @@ def load_params(name_or_path: str) -> Params:
         document = yaml.safe_load(_read(name_or_path))
     except yaml.YAMLError as error:
         raise ParamsError(f"{name_or_path}: not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict):
-        raise ParamsError(f"{name_or_path}: the file: expected a mapping of keys, found {_shown(document)}")
     try:
         file: _File = TypeAdapter(_File).validate_python(document)
     except ValidationError as error:
@@ -342,8 +332,8 @@ def explain(error: ValidationError) -> str:
         place[-1] = "lowest"
     message = _MESSAGES.get(first["type"], first["msg"])
     if first["type"] == "dataclass_type":
-        message = f"expected a mapping of keys, found {_shown(first['input'])}"
-    return f"{'.'.join(place)}: {message}"
+        message = f"expected a mapping of keys, found {shown(first['input'])}"
+    return f"{'.'.join(place) or 'the file'}: {message}"
 
 
 def _read(name_or_path: str) -> str:
@@ -370,11 +360,6 @@ def _packaged_names() -> list[str]:
 
 def feature_names(params: Params) -> tuple[str, ...]:
     """Every feature name that a parameter set writes, in writing order.
-
-    Parameters
-    ----------
-    params
-        The loaded parameter set.
 
     Returns
     -------

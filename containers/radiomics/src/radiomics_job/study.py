@@ -26,7 +26,7 @@ from radiomics_job.output.documents import (
 from radiomics_job.output.nifti import write_nifti
 from radiomics_job.output.overlay import render_overlay
 from radiomics_job.parameters import Params
-from radiomics_job.quality.checks import judge, refusal
+from radiomics_job.quality.checks import check_limits, refusal
 from radiomics_job.roi.pairing import Candidate, Pairing, list_candidates, pair
 from radiomics_job.roi.rule import RoiPolicy, RoiRule, choose
 
@@ -44,55 +44,37 @@ _HOST_FAULTS = {
 
 @dataclass(frozen=True)
 class StudyTask:
-    """What to do with one study.
-
-    Parameters
-    ----------
-    subject : str
-        Subject key for results and log lines.
-    source : Path
-        The study's folder or zip archive.
-    folder : Path
-        Where its results go.
-    scratch : Path
-        A folder of its own on the same file system as ``folder``.
-    params : Params
-        The loaded parameter file.
-    rule : RoiRule
-        Which region to measure.
-    run : mapping
-        ``run_id``, ``job_id`` and ``content_version``, repeated in the results.
-    surgery_date : datetime.date or None
-        When the tumour was resected, where the job description knows.
-    limits : Limits
-        Budgets.
-    """
+    """What to do with one study."""
 
     subject: str
+    """Subject key for results and log lines."""
     source: Path
+    """The study's folder or zip archive."""
     folder: Path
+    """Where its results go."""
     scratch: Path
+    """A folder of its own on the same file system as `folder`."""
     params: Params
+    """The loaded parameter file."""
     rule: RoiRule = field(default_factory=RoiRule)
+    """Which region to measure."""
     run: Mapping[str, str | None] = field(
         default_factory=lambda: {"run_id": None, "job_id": None, "content_version": None}
     )
+    """`run_id`, `job_id` and `content_version`, repeated in the results."""
     surgery_date: date | None = None
+    """When the tumour was resected, where the job description knows."""
     limits: Limits = field(default_factory=Limits)
+    """Budgets."""
 
 
 def process_study(task: StudyTask) -> str:
     """Process one study and write its results or its rejection.
 
-    Parameters
-    ----------
-    task : StudyTask
-        What to do.
-
     Returns
     -------
     str
-        ``accept``, ``warn``, or the reason code of the rejection.
+        `accept`, `warn`, or the reason code of the rejection.
 
     Raises
     ------
@@ -112,7 +94,7 @@ def process_study(task: StudyTask) -> str:
 
 
 def write_rejection(task: StudyTask, error: StudyRejectedError) -> None:
-    """Write ``rejection.json`` as the study's only result."""
+    """Write `rejection.json` as the study's only result."""
     with publishing(task.folder, task.scratch) as scratch:
         write_json(scratch / "rejection.json", rejection(task.subject, task.run, error))
 
@@ -126,7 +108,7 @@ def _measure(task: StudyTask) -> str:
         release(unused)
     stack, volume = stack_series(pairing.ct, task.limits, task.params.geometry)
     ct = StudyCt(stack, volume, pairing, len({each.uid for each in series}), task.surgery_date)
-    rois = [_judged_region(region, ct, task.params) for region in place_regions(chosen, policy, stack, pairing)]
+    rois = [_checked_region(region, ct, task.params) for region in place_regions(chosen, policy, stack, pairing)]
     refused = refusal(rois[0].findings)
     if refused is not None:
         raise refused
@@ -142,9 +124,9 @@ def _measure(task: StudyTask) -> str:
     return rois[0].status
 
 
-def _judged_region(region: PlacedRegion, ct: StudyCt, params: Params) -> MeasuredRoi:
+def _checked_region(region: PlacedRegion, ct: StudyCt, params: Params) -> MeasuredRoi:
     roi = measure_region(region, ct.volume, ct.stack, params)
-    return roi.judged(judge(ct.numbers, roi.numbers, ct.pairing, ct.days_to_surgery, params.qc))
+    return roi.with_findings(check_limits(ct.numbers, roi.numbers, ct.pairing, ct.days_to_surgery, params.qc))
 
 
 def _choose(
@@ -162,8 +144,8 @@ def _choose(
     usable = [c for c in candidates if pairings[id(c.references)] not in foreign]
     if not usable:
         raise foreign[0]
-    choice = choose(usable, task.rule)
-    found = [pairings[id(candidate.references)] for candidate in choice.chosen]
+    chosen, policy = choose(usable, task.rule)
+    found = [pairings[id(candidate.references)] for candidate in chosen]
     for result in found:
         if isinstance(result, StudyRejectedError):
             raise result
@@ -173,9 +155,9 @@ def _choose(
             ReasonCode.CT_AMBIGUOUS,
             "The matching regions were drawn on different CT series. Narrow the dataset's ROI pattern, or upload one "
             "CT series per study.",
-            {"regions": len(choice.chosen), "ct_series": len({id(result.ct) for result in paired})},
+            {"regions": len(chosen), "ct_series": len({id(result.ct) for result in paired})},
         )
-    return choice.chosen, choice.policy, paired[0]
+    return chosen, policy, paired[0]
 
 
 def _pair_objects(

@@ -18,24 +18,16 @@ PHANTOM_VOXELS: Final = 74
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A known difference from the published definition.
-
-    Attributes
-    ----------
-    code
-        IBSI code of the feature it differs from.
-    note
-        The difference as the documentation writes it.
-    reason
-        Why there is one.
-    expected
-        What ours must be, given the published value.
-    """
+    """A known difference from the published definition."""
 
     code: str
+    """IBSI code of the feature it differs from."""
     note: str
+    """The difference as the documentation writes it."""
     reason: str
+    """Why there is one."""
     expected: Callable[[float], float]
+    """What ours must be, given the published value."""
 
 
 def _divided_by_n(published: float) -> float:
@@ -134,13 +126,7 @@ _BASELINE_CODES: Final[dict[str, dict[str, str]]] = {
         "ZonePercentage": "P30P",
         "ZoneVariance": "3NSA",
     },
-    "ngtdm": {
-        "Busyness": "NQ30",
-        "Coarseness": "QCDE",
-        "Complexity": "HDEZ",
-        "Contrast": "65HE",
-        "Strength": "1X9X",
-    },
+    "ngtdm": {"Busyness": "NQ30", "Coarseness": "QCDE", "Complexity": "HDEZ", "Contrast": "65HE", "Strength": "1X9X"},
     "gldm": {  # IBSI's NGLDM, which says low and high dependence for small and large
         "DependenceEntropy": "FCBV",
         "DependenceNonUniformity": "Z87G",

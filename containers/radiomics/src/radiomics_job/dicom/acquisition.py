@@ -36,7 +36,7 @@ def acquired_at(datasets: Iterable[Dataset]) -> tuple[str | None, str | None]:
     Returns
     -------
     time : str or None
-        ``yyyy-MM-ddTHH:mm:ssZ``. Without a stated offset the scanner's clock is taken as UTC.
+        `yyyy-MM-ddTHH:mm:ssZ`. Without a stated offset the scanner's clock is taken as UTC.
     source : str or None
         The attribute the date came from.
     """

@@ -21,50 +21,35 @@ _FLOAT_KEYWORDS = {"FloatPixelData", "DoubleFloatPixelData"}
 
 @dataclass(frozen=True, eq=False)
 class CtSlice:
-    """One CT slice (or one frame of a multi-frame CT).
-
-    Parameters
-    ----------
-    name : str
-        File name relative to the study.
-    dataset : pydicom.Dataset
-        The object that holds the pixels.
-    frame : int
-        Index of the frame within the object; 0 for single-frame objects.
-    instance_uid, series_uid, study_uid, frame_of_reference_uid : str
-        Identifiers; empty when absent.
-    localizer : bool
-        The image type says that this is a scout view.
-    orientation : ndarray, shape (6,)
-        Direction cosines of a row and of a column, LPS.
-    position : ndarray, shape (3,)
-        Centre of the first pixel, LPS millimetres.
-    spacing : tuple of float
-        Between rows, between columns, in millimetres.
-    rows, columns : int
-        Matrix size.
-    slope, intercept : float
-        From stored values to Hounsfield units.
-    kernel : str
-        Reconstruction kernel; empty when absent.
-    """
+    """One CT slice (or one frame of a multi-frame CT)."""
 
     name: str
+    """File name relative to the study."""
     dataset: Dataset
+    """The object that holds the pixels."""
     frame: int
+    """Index of the frame within the object; 0 for single-frame objects."""
     instance_uid: str
     series_uid: str
     study_uid: str
     frame_of_reference_uid: str
+    """Identifiers; empty when absent."""
     localizer: bool
+    """The image type says that this is a scout view."""
     orientation: NDArray[np.float64]
+    """Direction cosines of a row and of a column, LPS; shape (6,)."""
     position: NDArray[np.float64]
+    """Centre of the first pixel, LPS millimetres; shape (3,)."""
     spacing: tuple[float, float]
+    """Between rows, between columns, in millimetres."""
     rows: int
     columns: int
+    """Matrix size."""
     slope: float
     intercept: float
+    """From stored values to Hounsfield units."""
     kernel: str = ""
+    """Reconstruction kernel; empty when absent."""
 
 
 def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSlice]:
@@ -73,7 +58,7 @@ def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSl
     Raises
     ------
     StudyRejectedError
-        ``UNSUPPORTED_DICOM`` when an attribute that the geometry needs is absent; ``INPUT_TOO_LARGE``.
+        `UNSUPPORTED_DICOM` when an attribute that the geometry needs is absent; `INPUT_TOO_LARGE`.
     AttributeError, ValueError
         When an element cannot be decoded; the caller counts the file as unreadable.
     """
@@ -187,13 +172,13 @@ def _missing(keyword: str) -> StudyRejectedError:
 
 
 def _check_pixel_length(dataset: Dataset, frames: int) -> None:
-    """Notice a file that was cut short: fewer pixel bytes than its own header promises."""
+    """Notice a file that was cut short: fewer pixel bytes than its own header states."""
     if any(keyword in dataset for keyword in _FLOAT_KEYWORDS) or "PixelData" not in dataset:
         raise ValueError("no integer pixel data")
     pixels = dataset.PixelData
     if not pixels:
         raise ValueError("empty pixel data")
-    if dataset.file_meta.TransferSyntaxUID.is_compressed and not _is_native(dataset):
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     samples = int(dataset.get("SamplesPerPixel") or 1)
     expected = int(dataset.Rows) * int(dataset.Columns) * samples * frames * int(dataset.BitsAllocated) // 8
@@ -211,7 +196,3 @@ def check_length(actual: int, expected: int) -> None:
     """
     if not expected <= actual <= expected + 1:
         raise ValueError("pixel data does not have the length that its header says")
-
-
-def _is_native(dataset: Dataset) -> bool:
-    return bool(not dataset.file_meta.TransferSyntaxUID.is_encapsulated)

@@ -28,11 +28,6 @@ _PANIC_MODULE = "pyo3_runtime"
 def hounsfield(ct: CtSlice) -> NDArray[np.int16]:
     """Decode one slice and apply its own rescale slope and intercept.
 
-    Parameters
-    ----------
-    ct : CtSlice
-        The slice; compressed transfer syntaxes go through pydicom's decoders.
-
     Returns
     -------
     ndarray of int16, shape (rows, columns)
@@ -41,7 +36,7 @@ def hounsfield(ct: CtSlice) -> NDArray[np.int16]:
     Raises
     ------
     StudyRejectedError
-        ``UNSUPPORTED_DICOM`` for colour images, or values beyond int16 that are not padding.
+        `UNSUPPORTED_DICOM` for colour images, or values beyond int16 that are not padding.
     ValueError, RuntimeError
         When the pixel data cannot be decoded.
     """

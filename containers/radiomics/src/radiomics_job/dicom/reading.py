@@ -94,44 +94,28 @@ _NEEDED = [
 
 @dataclass
 class StudyFiles:
-    """What a study holds.
-
-    Parameters
-    ----------
-    ct : list of CtSlice
-        One entry per CT slice; a multi-frame object gives one per frame.
-    segmentations, structure_sets : list of pydicom.Dataset
-        SEG and RTSTRUCT objects.
-    other : int
-        Readable DICOM files of other kinds.
-    patients : set of str
-        Patient identifiers that are not empty.
-    input_hash : str
-        SHA-256 over the sorted hashes of all DICOM files: independent of names and order.
-    """
+    """What a study holds."""
 
     ct: list[CtSlice] = field(default_factory=list)
+    """One entry per CT slice; a multi-frame object gives one per frame."""
     segmentations: list[Dataset] = field(default_factory=list)
     structure_sets: list[Dataset] = field(default_factory=list)
+    """SEG and RTSTRUCT objects."""
     other: int = 0
+    """Readable DICOM files of other kinds."""
     patients: set[str] = field(default_factory=set)
+    """Patient identifiers that are not empty."""
     input_hash: str = ""
+    """SHA-256 over the sorted hashes of all DICOM files: independent of names and order."""
 
 
 def read_study(files: Iterable[SourceFile], limits: Limits) -> StudyFiles:
     """Parse every DICOM file of a study once.
 
-    Parameters
-    ----------
-    files : iterable of SourceFile
-        Files with a DICOM preamble.
-    limits : Limits
-        Budgets checked before anything is inflated or allocated.
-
     Raises
     ------
     StudyRejectedError
-        ``UNREADABLE_DICOM`` naming the files, ``MIXED_PATIENTS``, ``EMPTY_STUDY`` or ``INPUT_TOO_LARGE``.
+        `UNREADABLE_DICOM` naming the files, `MIXED_PATIENTS`, `EMPTY_STUDY` or `INPUT_TOO_LARGE`.
     """
     study, hashes, unreadable = StudyFiles(), [], []
     for file in files:

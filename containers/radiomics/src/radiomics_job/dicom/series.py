@@ -31,18 +31,12 @@ interleaved, a block of thin slices in a thick series)."""
 
 @dataclass(frozen=True, eq=False)
 class CtSeries:
-    """Parallel CT slices of one series with one matrix.
-
-    Parameters
-    ----------
-    slices : tuple of CtSlice
-        In file order.
-    instance_uids : frozenset of str
-        Every instance of the *series*, also those that this group leaves out (localizers).
-    """
+    """Parallel CT slices of one series with one matrix."""
 
     slices: tuple[CtSlice, ...]
+    """In file order."""
     instance_uids: frozenset[str]
+    """Every instance of the *series*, also those that this group leaves out (localizers)."""
 
     @property
     def uid(self) -> str:
@@ -57,27 +51,18 @@ class CtSeries:
 
 @dataclass(frozen=True, eq=False)
 class SliceStack:
-    """Sorted slices and the grid they lie on.
-
-    Parameters
-    ----------
-    slices : tuple of CtSlice
-        By increasing position along row × column direction.
-    grid : Grid
-        Affine from the first and last position. Its slices are these slices, unless they were resampled.
-    gaps_mm : ndarray, shape (n - 1,)
-        Distance between neighbouring slices along the normal.
-    residual_mm : float
-        Largest distance between a slice's own position and the affine's.
-    duplicates : int
-        Slices that were left out because an identical one is at the same position.
-    """
+    """Sorted slices and the grid they lie on."""
 
     slices: tuple[CtSlice, ...]
+    """By increasing position along row × column direction."""
     grid: Grid
+    """Affine from the first and last position. Its slices are these slices, unless they were resampled."""
     gaps_mm: NDArray[np.float64]
+    """Distance between neighbouring slices along the normal; shape (n - 1,)."""
     residual_mm: float
+    """Largest distance between a slice's own position and the affine's."""
     duplicates: int
+    """Slices that were left out because an identical one is at the same position."""
 
 
 def group_series(slices: Sequence[CtSlice]) -> list[CtSeries]:
@@ -88,7 +73,7 @@ def group_series(slices: Sequence[CtSlice]) -> list[CtSeries]:
     Raises
     ------
     StudyRejectedError
-        ``NO_CT`` when nothing but localizers remains.
+        `NO_CT` when nothing but localizers remains.
     """
     images = [ct for ct in slices if not ct.localizer]
     if not images:
@@ -126,7 +111,7 @@ def sort_slices(series: CtSeries) -> list[CtSlice]:
     Raises
     ------
     StudyRejectedError
-        ``GEOMETRY_MISMATCH`` when the direction cosines are not two perpendicular unit vectors.
+        `GEOMETRY_MISMATCH` when the direction cosines are not two perpendicular unit vectors.
     """
     orientation = series.slices[0].orientation
     if not is_orthonormal(orientation):
@@ -147,19 +132,10 @@ def same_position(first: CtSlice, second: CtSlice) -> bool:
 def fit_stack(slices: Sequence[CtSlice], policies: GeometryPolicies, duplicates: int = 0) -> SliceStack:
     """Fit one grid to sorted slices without duplicates.
 
-    Parameters
-    ----------
-    slices : sequence of CtSlice
-        From `sort_slices`.
-    policies : GeometryPolicies
-        Whether missing or uneven slices may be resampled onto even positions.
-    duplicates : int
-        Slices that were left out before.
-
     Raises
     ------
     StudyRejectedError
-        ``MISSING_SLICES`` or ``UNEVEN_SLICES`` with the gaps in millimetres.
+        `MISSING_SLICES` or `UNEVEN_SLICES` with the gaps in millimetres.
     """
     try:
         return regular_stack(slices, duplicates)
@@ -183,24 +159,18 @@ def even_stack(
 
     Parameters
     ----------
-    slices : sequence of CtSlice
-        Two or more, without duplicates.
-    largest_gap_mm : float
-        No wider gap is bridged.
     fault : StudyRejectedError
         Why the slices are no regular stack; raised again when they cannot be resampled either.
-    duplicates : int
-        Slices that were left out before.
 
     Returns
     -------
     SliceStack
-        ``grid.acquired_k`` says where the slices lie on the grid.
+        `grid.acquired_k` says where the slices lie on the grid.
 
     Raises
     ------
     StudyRejectedError
-        ``fault``, with the limits, when a gap is too wide or gaps are too different, or when the slices are not stacked
+        `fault`, with the limits, when a gap is too wide or gaps are too different, or when the slices are not stacked
         along one line.
     """
     first, gaps = slices[0], _gaps(slices)
@@ -249,7 +219,7 @@ def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
     Raises
     ------
     StudyRejectedError
-        ``MISSING_SLICES`` or ``UNEVEN_SLICES`` with the gaps in millimetres.
+        `MISSING_SLICES` or `UNEVEN_SLICES` with the gaps in millimetres.
     """
     if len(slices) < 2:
         raise StudyRejectedError(
@@ -258,7 +228,8 @@ def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
             {"slices": len(slices)},
         )
     positions, gaps = np.array([ct.position for ct in slices]), _gaps(slices)
-    check_gaps(gaps)
+    if faults := gap_faults(gaps):
+        raise faults[-1]
     first = slices[0]
     step = (positions[-1] - positions[0]) / (len(slices) - 1)
     affine = plane_affine(first.orientation, first.spacing, positions[0], step)
@@ -270,26 +241,13 @@ def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
     return SliceStack(tuple(slices), grid, gaps, residual, duplicates)
 
 
-def check_gaps(gaps: NDArray[np.float64]) -> None:
-    """Refuse gaps that are not all equal within the named tolerance.
-
-    Parameters
-    ----------
-    gaps : ndarray, shape (n - 1,)
-        Distances between neighbouring slices in millimetres.
-    """
-    faults = gap_faults(gaps)
-    if faults:
-        raise faults[-1]
-
-
 def gap_faults(gaps: NDArray[np.float64]) -> list[StudyRejectedError]:
     """Say what is wrong with a stack's gaps.
 
     Returns
     -------
     list of StudyRejectedError
-        ``MISSING_SLICES`` when a gap is nearer to two usual gaps than to one, ``UNEVEN_SLICES`` when gaps are no
+        `MISSING_SLICES` when a gap is nearer to two usual gaps than to one, `UNEVEN_SLICES` when gaps are no
         multiples of the usual one; both, or none.
     """
     usual = float(np.median(gaps))

@@ -60,21 +60,19 @@ class SourceCounts:
 def read_source(path: Path, limits: Limits, counts: SourceCounts) -> Iterator[SourceFile]:
     """Yield the DICOM files of a study in the order of their names.
 
-    A file is DICOM when it carries the ``DICM`` mark after the 128-byte preamble, whatever its name.
+    A file is DICOM when it carries the `DICM` mark after the 128-byte preamble, whatever its name.
 
     Parameters
     ----------
     path : Path
         A folder, or a file with a zip archive.
-    limits : Limits
-        Budgets; exceeding one rejects the study.
     counts : SourceCounts
         Filled while iterating.
 
     Raises
     ------
     StudyRejectedError
-        ``EMPTY_STUDY``, ``ZIP_INVALID`` or ``INPUT_TOO_LARGE``.
+        `EMPTY_STUDY`, `ZIP_INVALID` or `INPUT_TOO_LARGE`.
     """
     if path.is_dir():
         yield from _read_folder(path, limits, counts)
@@ -200,27 +198,20 @@ def _bad_zip(message: str, **details: str | int) -> StudyRejectedError:
 
 
 def printable(name: str) -> str:
-    """Give a file name as text that UTF-8 can write; other bytes become ``?``."""
+    """Give a file name as text that UTF-8 can write; other bytes become `?`."""
     return name.encode("utf-8", "replace").decode("utf-8")
 
 
 @dataclass(frozen=True)
 class References:
-    """The images that an object was drawn on, as far as it says so.
-
-    Parameters
-    ----------
-    series : frozenset of str
-        SeriesInstanceUIDs.
-    instances : frozenset of str
-        SOPInstanceUIDs, duplicates folded (real files repeat them).
-    frame_of_reference_uid : str
-        Empty when absent.
-    """
+    """The images that an object was drawn on, as far as it says so."""
 
     series: frozenset[str]
+    """SeriesInstanceUIDs."""
     instances: frozenset[str]
+    """SOPInstanceUIDs, duplicates folded (real files repeat them)."""
     frame_of_reference_uid: str
+    """Empty when absent."""
 
 
 def segmentation_references(dataset: Dataset) -> References:

@@ -64,27 +64,18 @@ class _PreparedSlice(Dataset):
 def stack_series(series: CtSeries, limits: Limits, policies: GeometryPolicies) -> tuple[SliceStack, NDArray[np.int16]]:
     """Decode, sort and stack a CT series.
 
-    Parameters
-    ----------
-    series : CtSeries
-        Parallel slices of one matrix.
-    limits : Limits
-        The voxel budget is checked before pixels are decoded.
-    policies : GeometryPolicies
-        What to do with missing and uneven slices.
-
     Returns
     -------
     stack : SliceStack
         The slices in order and their grid.
     volume : ndarray of int16, shape (columns, rows, slices), Fortran order
-        Hounsfield units on ``stack.grid``.
+        Hounsfield units on `stack.grid`.
 
     Raises
     ------
     StudyRejectedError
-        ``MISSING_SLICES``, ``UNEVEN_SLICES``, ``DUPLICATE_SLICES``, ``UNREADABLE_DICOM``, ``GEOMETRY_MISMATCH`` or
-        ``INPUT_TOO_LARGE``.
+        `MISSING_SLICES`, `UNEVEN_SLICES`, `DUPLICATE_SLICES`, `UNREADABLE_DICOM`, `GEOMETRY_MISMATCH` or
+        `INPUT_TOO_LARGE`.
     """
     ordered = sort_slices(series)
     check_voxels(ordered[0].columns * ordered[0].rows * len(ordered), limits)
@@ -163,10 +154,8 @@ def stack_volume(stack: SliceStack, pixels: list[NDArray[np.int16]]) -> NDArray[
 
     Parameters
     ----------
-    stack : SliceStack
-        Sorted slices and their grid.
     pixels : list of ndarray, each of shape (rows, columns)
-        Hounsfield units, in the order of ``stack.slices``.
+        Hounsfield units, in the order of `stack.slices`.
 
     Raises
     ------

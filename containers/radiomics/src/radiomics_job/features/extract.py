@@ -1,33 +1,25 @@
 """Radiomic features of one ROI.
 
 pyradiomics' feature classes are run one by one, so that a region too small for one class still gets the
-values of the others; what has no honest value is null and carries its reason.
+values of the others; a feature that is not defined there is null and carries its reason.
 """
-
-from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from radiomics import getFeatureClasses, imageoperations
 
 from radiomics_job.feature_names import FEATURES_BY_CLASS, SHAPE_CLASSES, TEXTURE_CLASSES
 from radiomics_job.geometry.canonical import Canonical, canonical_orientation, largest_slice
-from radiomics_job.parameters import feature_names, image_names
+from radiomics_job.parameters import ExtractionSettings, Params, feature_names, image_names
 from radiomics_job.roi.regions import Region, SitkImage, Volume, crop_to_mask, cut_region, one_slice
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from radiomics_job.parameters import ExtractionSettings, Params
-
 
 SHEAR_TOLERANCE_DEGREES: Final = 0.1
 """Axes farther from right angles than this make lengths and surfaces wrong, since pyradiomics takes them for
@@ -53,27 +45,16 @@ _PYRADIOMICS_ERRORS: Final = (ValueError, IndexError, KeyError, RuntimeError, Ar
 
 @dataclass(frozen=True, slots=True)
 class FeatureResult:
-    """The features of one ROI.
-
-    Attributes
-    ----------
-    values
-        Every name of `feature_names(params)`, in that order; null where there is no honest value.
-    missing
-        For each null, why.
-    """
+    """The features of one ROI."""
 
     values: dict[str, float | None]
+    """Every name of `feature_names(params)`, in that order; null where it is not defined."""
     missing: dict[str, str]
+    """For each null, why."""
 
 
 def extract_features(
-    ct: NDArray[np.int16],
-    mask: NDArray[np.bool_],
-    affine: NDArray[np.float64],
-    params: Params,
-    *,
-    slice_axis: int = 2,
+    ct: NDArray[np.int16], mask: NDArray[np.bool_], affine: NDArray[np.float64], params: Params, *, slice_axis: int = 2
 ) -> FeatureResult:
     """Compute every feature of a parameter set for one ROI.
 
@@ -85,8 +66,6 @@ def extract_features(
         The ROI on the same grid.
     affine
         4×4, (i, j, k) to RAS mm.
-    params
-        The loaded parameter set.
     slice_axis
         Axis of the arrays that counts the acquired slices; shape2D looks at the slice with the largest area
         across it (of equals, the most inferior, anterior or right one).
@@ -323,12 +302,7 @@ def _shifted(mask: NDArray[np.bool_], offset: tuple[int, ...], sign: int) -> NDA
 
 # --- pyradiomics --------------------------------------------------------------------------------------------
 def _run_class(
-    image_name: str,
-    class_name: str,
-    image: SitkImage,
-    mask: SitkImage,
-    options: dict[str, Any],
-    results: _Results,
+    image_name: str, class_name: str, image: SitkImage, mask: SitkImage, options: dict[str, Any], results: _Results
 ) -> None:
     try:
         calculator = getFeatureClasses()[class_name](image, mask, label=1, **options)

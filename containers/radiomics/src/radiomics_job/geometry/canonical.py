@@ -6,17 +6,12 @@ therefore turned, without interpolation, so that its axes run as nearly as possi
 posterior and superior (LPS).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import permutations
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+from numpy.typing import NDArray
 
 RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0])
 """NIfTI counts towards right and anterior, DICOM and this module towards left and posterior."""
@@ -29,24 +24,16 @@ volume.
 
 @dataclass(frozen=True, slots=True)
 class Canonical:
-    """How a stored volume maps to the canonical axes.
-
-    Attributes
-    ----------
-    source_axes
-        For each canonical axis (left, posterior, superior) the stored axis that becomes it.
-    flips
-        For each canonical axis, whether the stored axis runs against it.
-    directions
-        3×3; column a is the unit vector (LPS) along which canonical axis a runs in the patient.
-    spacing
-        Distance in mm between neighbouring voxels along each canonical axis.
-    """
+    """How a stored volume maps to the canonical axes."""
 
     source_axes: tuple[int, int, int]
+    """For each canonical axis (left, posterior, superior) the stored axis that becomes it."""
     flips: tuple[bool, bool, bool]
+    """For each canonical axis, whether the stored axis runs against it."""
     directions: NDArray[np.float64]
+    """3×3; column a is the unit vector (LPS) along which canonical axis a runs in the patient."""
     spacing: tuple[float, float, float]
+    """Distance in mm between neighbouring voxels along each canonical axis."""
 
     def apply(self, volume: NDArray[Any]) -> NDArray[Any]:
         """Return the volume in canonical orientation, as a view of the same memory."""

@@ -2,10 +2,10 @@
 
 Conventions used throughout the package
 ---------------------------------------
-* Arrays are indexed ``(i, j, k)`` = (column, row, slice).
-* An affine is 4×4 and maps ``(i, j, k, 1)`` to millimetres in RAS, NIfTI's coordinates: +x right, +y anterior,
+* Arrays are indexed `(i, j, k)` = (column, row, slice).
+* An affine is 4×4 and maps `(i, j, k, 1)` to millimetres in RAS, NIfTI's coordinates: +x right, +y anterior,
   +z superior. DICOM's own coordinates are LPS: +x left, +y posterior, +z superior.
-* ``PixelSpacing`` is (between rows, between columns): its second value belongs to ``i``, its first to ``j``.
+* `PixelSpacing` is (between rows, between columns): its second value belongs to `i`, its first to `j`.
 * The position of a voxel is its centre.
 """
 
@@ -40,24 +40,20 @@ FRAME_TOLERANCE_FRACTION = 0.05
 """How far, in voxels, a segmentation frame may lie from a CT plane or pixel grid and still be *the same* plane or grid.
 Beyond it the frame stack is a grid of its own and is resampled by nearest neighbour."""
 
+_HOLE = 0.75
+"""In slices: a position farther than this from every acquired slice is one at which a slice is missing."""
+
 
 @dataclass(frozen=True)
 class Grid:
-    """A regular voxel grid in patient space.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Number of columns, rows and slices.
-    affine : ndarray of float, shape (4, 4)
-        Voxel index (i, j, k) to RAS millimetres.
-    acquired_k : tuple of float or None
-        Where the acquired slices lie, in units of k, when they are not the grid's own slices; None when they are.
-    """
+    """A regular voxel grid in patient space."""
 
     shape: tuple[int, int, int]
+    """Number of columns, rows and slices."""
     affine: NDArray[np.float64]
+    """Voxel index (i, j, k) to RAS millimetres; shape (4, 4)."""
     acquired_k: tuple[float, ...] | None = None
+    """Where the acquired slices lie, in units of k, when they are not the grid's own slices; None when they are."""
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -85,7 +81,7 @@ def slice_normal(orientation: NDArray[np.float64]) -> NDArray[np.float64]:
     Parameters
     ----------
     orientation : ndarray, shape (6,)
-        ``ImageOrientationPatient``: direction of a row (increasing column), then of a column (increasing row), LPS.
+        `ImageOrientationPatient`: direction of a row (increasing column), then of a column (increasing row), LPS.
 
     Returns
     -------
@@ -103,7 +99,7 @@ def is_orthonormal(orientation: NDArray[np.float64]) -> bool:
 
 
 def same_orientation(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    """Tell whether two ``ImageOrientationPatient`` agree within `ORIENTATION_TOLERANCE`."""
+    """Tell whether two `ImageOrientationPatient` agree within `ORIENTATION_TOLERANCE`."""
     return bool(np.abs(first - second).max() <= ORIENTATION_TOLERANCE)
 
 
@@ -123,11 +119,11 @@ def plane_affine(
     Parameters
     ----------
     orientation : ndarray, shape (6,)
-        ``ImageOrientationPatient``, LPS.
+        `ImageOrientationPatient`, LPS.
     spacing : tuple of float
-        ``PixelSpacing``: between rows, between columns, in millimetres.
+        `PixelSpacing`: between rows, between columns, in millimetres.
     origin : ndarray, shape (3,)
-        ``ImagePositionPatient`` of the first slice, LPS millimetres.
+        `ImagePositionPatient` of the first slice, LPS millimetres.
     step : ndarray, shape (3,)
         From one slice's position to the next one's, LPS millimetres. It need not be along the normal.
 
@@ -163,26 +159,11 @@ def lps_to_voxels(grid_affine: NDArray[np.float64], points: NDArray[np.float64])
     return np.asarray(points @ to_voxel[:3, :3].T + to_voxel[:3, 3], dtype=np.float64)
 
 
-__all__ = [
-    "fill_planes",
-    "interpolate_planes",
-    "interpolated_slices",
-    "nearest_planes",
-    "source_planes",
-    "with_holes_drawn_on",
-]
-
-_HOLE = 0.75
-"""In slices: a position farther than this from every acquired slice is one at which a slice is missing."""
-
-
 def source_planes(grid: Grid, drawn_k: Iterable[float], tolerance: float) -> NDArray[np.float64]:
     """List the planes that a mask may be drawn on.
 
     Parameters
     ----------
-    grid : Grid
-        The CT's grid.
     drawn_k : iterable of float
         Where frames or contours lie.
     tolerance : float
@@ -224,15 +205,11 @@ def fill_planes(drawn: NDArray[np.bool_], planes: NDArray[np.float64], grid: Gri
     ----------
     drawn : ndarray of bool, shape (columns, rows, planes)
         The mask as it was drawn.
-    planes : ndarray
-        From `source_planes`.
-    grid : Grid
-        The CT's grid.
 
     Returns
     -------
-    ndarray of bool, shape ``grid.shape``, Fortran order
-        ``drawn`` itself for a regular grid.
+    ndarray of bool, shape `grid.shape`, Fortran order
+        `drawn` itself for a regular grid.
     """
     if grid.acquired_k is None:
         return drawn
@@ -252,13 +229,11 @@ def interpolate_planes(acquired: NDArray[np.int16], grid: Grid) -> NDArray[np.in
     Parameters
     ----------
     acquired : ndarray of int16, shape (columns, rows, slices)
-        The slices at ``grid.acquired_k``.
-    grid : Grid
-        The even grid.
+        The slices at `grid.acquired_k`.
 
     Returns
     -------
-    ndarray of int16, shape ``grid.shape``, Fortran order
+    ndarray of int16, shape `grid.shape`, Fortran order
         An acquired slice is copied where it lies on a slice of the grid.
     """
     planes = np.array(grid.acquired_k)

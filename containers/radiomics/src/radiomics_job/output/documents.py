@@ -64,7 +64,7 @@ def _version(distribution: str) -> str:
 
 
 RESULT_NAMES = ("ct.nii.gz", "seg.nii.gz", "overlay.png", "qc.json", "features.json", "rejection.json")
-"""Everything a study's result folder may hold, in the order in which it is moved into place: the verdict comes last."""
+"""Everything a result folder may hold, in the order in which it is moved into place: the outcome comes last."""
 
 SCHEMA = 1
 
@@ -106,7 +106,7 @@ def publishing(folder: Path, scratch: Path) -> Iterator[Path]:
 
 
 def rejection(subject: str, run: Mapping[str, object], error: StudyRejectedError) -> dict[str, object]:
-    """Give the content of ``rejection.json``."""
+    """Give the content of `rejection.json`."""
     return {
         "schema": SCHEMA,
         "subject": subject,
@@ -119,27 +119,18 @@ def rejection(subject: str, run: Mapping[str, object], error: StudyRejectedError
 
 @dataclass(frozen=True, eq=False)
 class StudyCt:
-    """The CT that was measured.
-
-    Parameters
-    ----------
-    stack : SliceStack
-        Its slices and grid.
-    volume : ndarray of int16, shape (columns, rows, slices)
-        Hounsfield units.
-    pairing : Pairing
-        Why this series was taken.
-    candidates : int
-        CT series in the study.
-    surgery_date : datetime.date or None
-        Where the job description knows.
-    """
+    """The CT that was measured."""
 
     stack: SliceStack
+    """Its slices and grid."""
     volume: NDArray[np.int16]
+    """Hounsfield units; shape (columns, rows, slices)."""
     pairing: Pairing
+    """Why this series was taken."""
     candidates: int
+    """CT series in the study."""
     surgery_date: date | None = None
+    """Where the job description knows."""
 
     @cached_property
     def acquired(self) -> tuple[str | None, str | None]:
@@ -163,7 +154,7 @@ class StudyCt:
 def qc_document(
     subject: str, run: Mapping[str, str | None], ct: StudyCt, rois: Sequence[MeasuredRoi]
 ) -> dict[str, object]:
-    """Give the content of ``qc.json``: the primary region's verdict and numbers, then every region's."""
+    """Give the content of `qc.json`: the primary region's status and numbers, then every region's."""
     return {
         "schema": SCHEMA,
         "subject": subject,
@@ -202,7 +193,7 @@ def features_document(
     rois: Sequence[MeasuredRoi],
     provenance: Mapping[str, object],
 ) -> dict[str, object]:
-    """Give the content of ``features.json``; the primary region comes first."""
+    """Give the content of `features.json`; the primary region comes first."""
     time, source = ct.acquired
     first = ct.stack.slices[0]
     return {

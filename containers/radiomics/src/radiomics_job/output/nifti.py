@@ -25,8 +25,6 @@ def write_nifti(path: Path, voxels: NDArray[np.int16] | NDArray[np.uint8], grid:
 
     Parameters
     ----------
-    path : Path
-        Ends in ``.nii.gz``.
     voxels : ndarray of int16 or uint8, shape (columns, rows, slices)
         Best in Fortran order, which is NIfTI's own.
     grid : Grid

@@ -1,18 +1,14 @@
-"""Chooses the three planes that show a region, and turns each as a radiologist expects to see it."""
-
-from __future__ import annotations
+"""A picture of a region over its CT in three planes, each turned as a radiologist expects to see it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from radiomics_job.geometry.canonical import Canonical, canonical_orientation, largest_slice, slice_areas
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 
 PLANE_NAMES: Final = ("Sagittal", "Coronal", "Axial")
 """By the canonical axis (left, posterior, superior) that points out of the plane."""
@@ -29,28 +25,35 @@ _LETTERS: Final = (("L", "R"), ("P", "A"), ("S", "I"))
 _DISPLAY_AXES: Final = {2: (0, 1), 1: (0, 2), 0: (1, 2)}
 """Out-of-plane axis to the axes shown (rightwards, up-down)."""
 
+PANEL_HEIGHT: Final = 520
+"""Most pixels a panel may be high."""
+
+PICTURE_WIDTH: Final = 1600
+"""Most pixels the picture may be wide."""
+
+SHELL_MM: Final = 12.0
+"""How far around the mask the tissue is looked at to choose the window."""
+
+_GAP, _TITLE, _FOOT = 14, 30, 30
+_BACKGROUND, _TEXT, _DIM = (13, 15, 18), (232, 234, 237), (150, 156, 164)
+_YELLOW: Final = np.array([255, 214, 10], dtype=np.float64)
+_FILL_OPACITY, _OUTLINE_OPACITY = 0.4, 0.95
+_MOST_PIXELS_PER_MM = 4.0
+
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One plane, rows from top to bottom and columns from left to right as they are to be drawn.
-
-    Attributes
-    ----------
-    title
-        Name of the plane and why this slice.
-    hu, mask
-        Pixels.
-    pixel_mm
-        Height and width of a pixel.
-    letters
-        Anatomical direction of the left, right, top and bottom edge.
-    """
+    """One plane, rows from top to bottom and columns from left to right as they are to be drawn."""
 
     title: str
+    """Name of the plane and why this slice."""
     hu: NDArray[np.int16]
     mask: NDArray[np.bool_]
+    """Pixels."""
     pixel_mm: tuple[float, float]
+    """Height and width of a pixel."""
     letters: tuple[str, str, str, str]
+    """Anatomical direction of the left, right, top and bottom edge."""
 
 
 def three_views(
@@ -135,28 +138,6 @@ def _plane_name(orientation: Canonical, out: int) -> str:
     return f"Oblique {PLANE_NAMES[out].lower()}" if tilted else PLANE_NAMES[out]
 
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-
-PANEL_HEIGHT: Final = 520
-"""Most pixels a panel may be high."""
-
-PICTURE_WIDTH: Final = 1600
-"""Most pixels the picture may be wide."""
-
-SHELL_MM: Final = 12.0
-"""How far around the mask the tissue is looked at to choose the window."""
-
-_GAP, _TITLE, _FOOT = 14, 30, 30
-_BACKGROUND, _TEXT, _DIM = (13, 15, 18), (232, 234, 237), (150, 156, 164)
-_YELLOW: Final = np.array([255, 214, 10], dtype=np.float64)
-_FILL_OPACITY, _OUTLINE_OPACITY = 0.4, 0.95
-_MOST_PIXELS_PER_MM = 4.0
-
-
 @dataclass(frozen=True, slots=True)
 class Window:
     """The range of HU that is drawn from black to white."""
@@ -171,12 +152,7 @@ SOFT_TISSUE_WINDOW: Final = Window("Soft tissue", 40, 400)
 
 
 def render_overlay(
-    ct: NDArray[np.int16],
-    mask: NDArray[np.bool_],
-    affine: NDArray[np.float64],
-    path: Path,
-    *,
-    slice_axis: int = 2,
+    ct: NDArray[np.int16], mask: NDArray[np.bool_], affine: NDArray[np.float64], path: Path, *, slice_axis: int = 2
 ) -> None:
     """Draw a region over its CT in three planes and write a PNG.
 
@@ -191,8 +167,6 @@ def render_overlay(
         The region on the same grid, not empty.
     affine
         4×4, (i, j, k) to RAS mm.
-    path
-        Where to write.
     slice_axis
         Axis of the arrays that counts the acquired slices; its plane comes first.
 

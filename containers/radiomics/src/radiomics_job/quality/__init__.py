@@ -1,1 +1,1 @@
-"""Quality checks, their limits, and the verdict."""
+"""Quality checks and their findings."""

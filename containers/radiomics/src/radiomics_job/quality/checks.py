@@ -1,4 +1,4 @@
-"""Quality of a study in numbers; `radiomics_job.quality.checks` judges them."""
+"""Quality of a study in numbers, and the comparison of these with the parameter file's limits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +26,6 @@ def describe_ct(stack: SliceStack, volume: NDArray[np.int16]) -> dict[str, Detai
 
     Parameters
     ----------
-    stack : SliceStack
-        The sorted slices.
     volume : ndarray of int16, shape (columns, rows, slices)
         Hounsfield units.
     """
@@ -57,8 +55,8 @@ def describe_mask(placed: PlacedMask, volume: NDArray[np.int16], stack: SliceSta
     Returns
     -------
     dict
-        ``voxels``, ``slices``, ``slices_interpolated``, ``volume_ml``, ``connected_parts`` (26-neighbourhood),
-        ``touches_volume_edge``, ``mask_outside_body_fraction``, ``placement`` and ``frame_position_residual_mm``.
+        `voxels`, `slices`, `slices_interpolated`, `volume_ml`, `connected_parts` (26-neighbourhood),
+        `touches_volume_edge`, `mask_outside_body_fraction`, `placement` and `frame_position_residual_mm`.
     """
     mask = placed.mask
     box = bounding_box(mask)
@@ -118,7 +116,7 @@ def _open_to_edge(air: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 class QcWarning(StrEnum):
-    """What deserves a look although the study was processed."""
+    """A finding on a study; it warns or refuses by the limits of the parameter file."""
 
     FRAME_POSITION_RESIDUAL = "FRAME_POSITION_RESIDUAL"  # segmentation frames are not exactly on the CT's planes
     FRAME_OF_REFERENCE_DIFFERS = "FRAME_OF_REFERENCE_DIFFERS"  # referenced, but in another frame of reference
@@ -150,27 +148,10 @@ class Finding:
         return {"check": str(self.warning), "value": rounded(self.value), "limit": rounded(self.limit)}
 
 
-def judge(
+def check_limits(
     ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: Pairing, days: int | None, limits: QcLimits
 ) -> list[Finding]:
-    """Compare the numbers of a region with the parameter file's limits.
-
-    Parameters
-    ----------
-    ct, mask : mapping
-        From `radiomics_job.quality.checks.describe_ct` and `radiomics_job.quality.checks.describe_mask`.
-    pairing : Pairing
-        How the CT was chosen.
-    days : int or None
-        From the CT to surgery, where known.
-    limits : QcLimits
-        Limits of the parameter file.
-
-    Returns
-    -------
-    list of Finding
-        Empty when nothing is remarkable.
-    """
+    """Compare the numbers of a region with the parameter file's limits; `days` are from the CT to surgery."""
     return [*_numbers(ct, mask, pairing, days, limits), *_facts(ct, mask, pairing, days, limits)]
 
 
@@ -199,7 +180,7 @@ def _numbers(
 
 
 def _compare(warning: QcWarning, value: Detail, threshold: Threshold, sign: int) -> Iterator[Finding]:
-    """Give a finding when the value is beyond a limit; ``sign`` −1 means below it."""
+    """Give a finding when the value is beyond a limit; `sign` −1 means below it."""
     if value is None:
         return
     number = _number(value)
@@ -235,13 +216,7 @@ def _number(value: Any) -> float:  # noqa: ANN401  # a JSON value that is expect
 
 
 def refusal(findings: Sequence[Finding]) -> StudyRejectedError | None:
-    """Turn the first finding beyond its refusal limit into a rejection.
-
-    Returns
-    -------
-    StudyRejectedError or None
-        ``QC_REFUSED`` naming the check, the value and the limit.
-    """
+    """Turn the first finding beyond its refusal limit into a rejection."""
     for finding in findings:
         if finding.refused:
             return StudyRejectedError(

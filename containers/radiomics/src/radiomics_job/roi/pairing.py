@@ -22,34 +22,23 @@ LABEL_LENGTH = 256
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A region that can be chosen and then placed on a CT's grid.
-
-    Parameters
-    ----------
-    label, property_code : str
-        What the choice goes by.
-    source : str
-        ``SEG`` or ``RTSTRUCT``.
-    source_uid : str
-        SOPInstanceUID of the object.
-    number : int
-        Segment or ROI number.
-    references : References
-        What the object was drawn on.
-    fits : callable
-        Tells whether the object's own geometry lies on a CT series.
-    place : callable
-        Puts the region on a grid.
-    """
+    """A region that can be chosen and then placed on a CT's grid."""
 
     label: str
     property_code: str
+    """What the choice goes by."""
     source: str
+    """`SEG` or `RTSTRUCT`."""
     source_uid: str
+    """SOPInstanceUID of the object."""
     number: int
+    """Segment or ROI number."""
     references: References
+    """What the object was drawn on."""
     fits: Callable[[CtSeries], bool]
+    """Tells whether the object's own geometry lies on a CT series."""
     place: Callable[[Grid], PlacedMask]
+    """Puts the region on a grid."""
 
 
 def list_candidates(
@@ -59,19 +48,15 @@ def list_candidates(
 
     Parameters
     ----------
-    files : StudyFiles
-        The study.
     sources : sequence of str
-        ``SEG`` and ``RTSTRUCT`` in order of preference.
-    limits : Limits
-        Frame, voxel and contour budgets.
+        `SEG` and `RTSTRUCT` in order of preference.
     fractional_threshold : float
         Share of MaximumFractionalValue from which a pixel of a FRACTIONAL segmentation belongs to the region.
 
     Raises
     ------
     StudyRejectedError
-        ``NO_SEGMENTATION``, ``EMPTY_MASK`` when the objects describe no region, ``UNREADABLE_DICOM``.
+        `NO_SEGMENTATION`, `EMPTY_MASK` when the objects describe no region, `UNREADABLE_DICOM`.
     """
     for source in sources:
         datasets = files.segmentations if source == "SEG" else files.structure_sets
@@ -149,28 +134,20 @@ def _of_structure_set(dataset: Dataset, regions: Sequence[ContourSet]) -> Iterat
 
 @dataclass(frozen=True, eq=False)
 class Pairing:
-    """The CT that was chosen for a segmentation, and why.
-
-    Parameters
-    ----------
-    ct : CtSeries
-        The chosen series.
-    method : str
-        ``referenced_series``, ``referenced_instances``, ``frame_of_reference``, ``geometry``.
-    referenced, found : int
-        CT instances that the segmentation references, and how many of them are in the study. Both 0 without references.
-    frame_of_reference_matches : bool or None
-        None when either side does not state one.
-    """
+    """The CT that was chosen for a segmentation, and why."""
 
     ct: CtSeries
+    """The chosen series."""
     method: str
+    """`referenced_series`, `referenced_instances`, `frame_of_reference`, `geometry`."""
     referenced: int
     found: int
+    """CT instances that the segmentation references, and how many of them are here; both 0 without references."""
     frame_of_reference_matches: bool | None
+    """None when either side does not state one."""
 
     def describe(self, candidates: int) -> dict[str, Detail]:
-        """Say what was taken and why, for ``qc.json``."""
+        """Say what was taken and why, for `qc.json`."""
         return {
             "method": self.method,
             "ct_series_candidates": candidates,
@@ -181,32 +158,21 @@ class Pairing:
 
 
 def pair(
-    references: References,
-    candidates: Sequence[CtSeries],
-    fits: Callable[[CtSeries], bool],
-    least_found: float = 1.0,
+    references: References, candidates: Sequence[CtSeries], fits: Callable[[CtSeries], bool], least_found: float = 1.0
 ) -> Pairing:
     """Choose the CT series of a segmentation.
 
     Parameters
     ----------
-    references : References
-        What the segmentation says.
-    candidates : sequence of CtSeries
-        CT series of the study.
     fits : callable
         Tells whether the segmentation's own geometry lies on a series' slices; asked last.
     least_found : float
         Share of the referenced CT instances that must be present.
 
-    Returns
-    -------
-    Pairing
-
     Raises
     ------
     StudyRejectedError
-        ``SEG_REFERENCES_OTHER_SERIES``, ``INCOMPLETE_STUDY``, ``CT_AMBIGUOUS`` or ``GEOMETRY_MISMATCH``.
+        `SEG_REFERENCES_OTHER_SERIES`, `INCOMPLETE_STUDY`, `CT_AMBIGUOUS` or `GEOMETRY_MISMATCH`.
     """
     if references.series or references.instances:
         ct, method = _by_reference(references, candidates)

@@ -29,51 +29,32 @@ MaskedFrame = tuple[Frame, NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class PlacedMask:
-    """A region on the CT's grid.
-
-    Parameters
-    ----------
-    mask : ndarray of bool, shape (columns, rows, slices), Fortran order
-        True inside.
-    method : str
-        ``frames`` (every frame met a CT plane and its pixel grid), ``nearest_neighbour`` (a foreign grid was resampled)
-        or ``contours``.
-    residual_mm : float
-        Largest distance between a frame's own position and the voxels it was given.
-    """
+    """A region on the CT's grid."""
 
     mask: NDArray[np.bool_]
+    """True inside; shape (columns, rows, slices), Fortran order."""
     method: str
+    """`frames` (every frame met a CT plane and its pixel grid), `nearest_neighbour` (a foreign grid was resampled)
+    or `contours`."""
     residual_mm: float
+    """Largest distance between a frame's own position and the voxels it was given."""
 
 
 def place_segment(
-    segmentation: Segmentation,
-    segment: int,
-    grid: Grid,
-    limits: Limits,
-    threshold: float = FRACTIONAL_THRESHOLD,
+    segmentation: Segmentation, segment: int, grid: Grid, limits: Limits, threshold: float = FRACTIONAL_THRESHOLD
 ) -> PlacedMask:
     """Put one segment on the CT's grid.
 
     Parameters
     ----------
-    segmentation : Segmentation
-        The SEG object.
-    segment : int
-        SegmentNumber.
-    grid : Grid
-        The CT's grid.
-    limits : Limits
-        The voxel budget of a resampling grid.
     threshold : float
         For FRACTIONAL: share of MaximumFractionalValue.
 
     Raises
     ------
     StudyRejectedError
-        ``EMPTY_MASK``; ``GEOMETRY_MISMATCH`` when part of the region lies outside the CT or the frames make no regular
-        grid; ``DUPLICATE_SLICES`` when two frames of the segment contradict each other.
+        `EMPTY_MASK`; `GEOMETRY_MISMATCH` when part of the region lies outside the CT or the frames make no regular
+        grid; `DUPLICATE_SLICES` when two frames of the segment contradict each other.
     """
     keyed = ((_micrometres(frame), (frame, mask)) for frame, mask in segmentation.masks(segment, threshold))
     frames = _without_duplicates(keyed)
@@ -179,7 +160,7 @@ def _nearest_place(corners: NDArray[np.float64], planes: NDArray[np.float64]) ->
 def _meets_grid(corners: NDArray[np.float64], shape: tuple[int, ...]) -> bool:
     """Tell whether a frame's pixels are CT voxels: same axes, same spacing, whole offsets, one plane.
 
-    ``corners`` are relative to the place of the first pixel.
+    `corners` are relative to the place of the first pixel.
     """
     ideal = np.array([[0, 0, 0], [shape[1] - 1, 0, 0], [0, shape[0] - 1, 0]])
     return bool(np.abs(corners - ideal).max() <= FRAME_TOLERANCE_FRACTION)
@@ -205,16 +186,16 @@ def _place_frames(
         if on_plane:
             drawn[i[inside], j[inside], plane] = True
         residual = max(residual, float(np.linalg.norm(grid.affine[:3, :3] @ (corner[0] - place))))
-    _check_outside(outside, drawn)
+    _check_outside(outside, int(drawn.sum()))
     return PlacedMask(fill_planes(drawn, planes, grid), "frames", residual)
 
 
-def _check_outside(outside: int, volume: NDArray[np.bool_]) -> None:
+def _check_outside(outside: int, inside: int) -> None:
     if outside:
         raise StudyRejectedError(
             ReasonCode.GEOMETRY_MISMATCH,
             "Part of the segmented region is outside the CT volume. Upload the whole CT series it was drawn on.",
-            {"voxels_outside": outside, "voxels_inside": int(volume.sum())},
+            {"voxels_outside": outside, "voxels_inside": inside},
         )
 
 
@@ -280,12 +261,7 @@ def _check_inside(filled: NDArray[np.int64], to_grid: NDArray[np.float64], grid:
     centres = filled @ to_grid[:3, :3].T + to_grid[:3, 3]
     edge = np.asarray(grid.shape) - 0.5
     outside = ((centres < -0.5 - FRAME_TOLERANCE_FRACTION) | (centres > edge + FRAME_TOLERANCE_FRACTION)).any(axis=1)
-    if outside.any():
-        raise StudyRejectedError(
-            ReasonCode.GEOMETRY_MISMATCH,
-            "Part of the segmented region is outside the CT volume. Upload the whole CT series it was drawn on.",
-            {"voxels_outside": int(outside.sum()), "voxels_inside": int((~outside).sum())},
-        )
+    _check_outside(int(outside.sum()), int((~outside).sum()))
 
 
 def _frame_grid(

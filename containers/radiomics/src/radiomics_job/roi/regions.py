@@ -4,23 +4,17 @@ Extraction on the cut equals extraction on the whole volume, value for value; ho
 kept depends on the filters that will run over it.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - the name everybody knows it by
+from numpy.typing import NDArray
 from radiomics import imageoperations
 
 from radiomics_job.geometry.canonical import bounding_box
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from radiomics_job.parameters import ExtractionSettings, Resampling
-
+from radiomics_job.parameters import ExtractionSettings, Resampling
 
 Box = tuple[slice, slice, slice]
 Spacing = tuple[float, float, float]

@@ -27,43 +27,25 @@ _OTHER_TYPES = {"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR"}
 
 @dataclass(frozen=True, eq=False)
 class ContourSet:
-    """One region of an RTSTRUCT.
-
-    Parameters
-    ----------
-    number : int
-        ROINumber.
-    label : str
-        ROIName.
-    property_code : str
-        RT ROI interpreted type (for instance ``GTV``) when stated.
-    contours : tuple of ndarray, each of shape (n, 3)
-        Closed planar contours, LPS millimetres.
-    ignored : int
-        Points and open lines, which enclose nothing.
-    """
+    """One region of an RTSTRUCT."""
 
     number: int
+    """ROINumber."""
     label: str
+    """ROIName."""
     property_code: str
+    """RT ROI interpreted type (for instance `GTV`) when stated."""
     contours: tuple[NDArray[np.float64], ...]
-    ignored: int
+    """Closed planar contours, LPS millimetres; shape (n, 3)."""
 
 
 def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
     """Read the regions of an RTSTRUCT.
 
-    Parameters
-    ----------
-    dataset : pydicom.Dataset
-        RT Structure Set.
-    limits : Limits
-        The budget of contour points.
-
     Raises
     ------
     StudyRejectedError
-        ``INPUT_TOO_LARGE``.
+        `INPUT_TOO_LARGE`.
     ValueError, AttributeError, …
         When the object is damaged.
     """
@@ -79,8 +61,7 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
         contours = tuple(_contours(item))
         points += sum(len(contour) for contour in contours)
         _check_points(points, limits)
-        ignored = len(item.get("ContourSequence") or []) - len(contours)
-        regions.append(ContourSet(number, names.get(number, ""), types.get(number, ""), contours, ignored))
+        regions.append(ContourSet(number, names.get(number, ""), types.get(number, ""), contours))
     return regions
 
 
@@ -124,17 +105,10 @@ def _check_points(points: int, limits: Limits) -> None:
 def rasterise(region: ContourSet, grid: Grid) -> PlacedMask:
     """Fill a region's contours on the CT's grid.
 
-    Parameters
-    ----------
-    region : ContourSet
-        Closed planar contours in LPS millimetres.
-    grid : Grid
-        The CT's grid.
-
     Raises
     ------
     StudyRejectedError
-        ``EMPTY_MASK``; ``GEOMETRY_MISMATCH`` when a contour is not on a CT plane or leaves the volume.
+        `EMPTY_MASK`; `GEOMETRY_MISMATCH` when a contour is not on a CT plane or leaves the volume.
     """
     # The same contour twice would cancel itself out.
     contours = {contour.tobytes(): contour for contour in region.contours}.values()

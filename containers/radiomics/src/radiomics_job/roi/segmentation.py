@@ -1,5 +1,8 @@
 """What a DICOM SEG holds: its segments, and where each frame lies. Tolerant of absent optional attributes (files of the
-target cohort lack some), strict about geometry."""
+target cohort lack some), strict about geometry.
+
+Decoding is our own: highdicom refuses real files of the target cohort (its issue 344 ends in a KeyError).
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,84 +26,53 @@ FRACTIONAL_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment as its object describes it.
-
-    Parameters
-    ----------
-    number : int
-        SegmentNumber.
-    label : str
-        SegmentLabel; empty when absent.
-    property_code : str
-        Segmented property type as ``<scheme>:<value> <meaning>``; empty when absent.
-    """
+    """One segment as its object describes it."""
 
     number: int
+    """SegmentNumber."""
     label: str
+    """SegmentLabel; empty when absent."""
     property_code: str
+    """Segmented property type as `<scheme>:<value> <meaning>`; empty when absent."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Geometry of one SEG frame.
-
-    Parameters
-    ----------
-    index : int
-        Index within the object's pixel data.
-    segment : int or None
-        Segment number; None in a label map, where a frame holds every segment.
-    orientation : ndarray, shape (6,)
-        Direction cosines, LPS.
-    position : ndarray, shape (3,)
-        Centre of the first pixel, LPS millimetres.
-    spacing : tuple of float
-        Between rows, between columns, in millimetres.
-    """
+    """Geometry of one SEG frame."""
 
     index: int
+    """Index within the object's pixel data."""
     segment: int | None
+    """Segment number; None in a label map, where a frame holds every segment."""
     orientation: NDArray[np.float64]
+    """Direction cosines, LPS; shape (6,)."""
     position: NDArray[np.float64]
+    """Centre of the first pixel, LPS millimetres; shape (3,)."""
     spacing: tuple[float, float]
+    """Between rows, between columns, in millimetres."""
 
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """A DICOM SEG object, its pixels not yet decoded.
-
-    Parameters
-    ----------
-    dataset : pydicom.Dataset
-        The object.
-    name : str
-        File name relative to the study.
-    uid : str
-        SOPInstanceUID.
-    kind : str
-        ``BINARY``, ``FRACTIONAL`` or ``LABELMAP``.
-    segments : tuple of Segment
-        As listed in SegmentSequence.
-    frames : tuple of Frame
-        In stored order.
-    rows, columns : int
-        Matrix size of every frame.
-    frame_of_reference_uid : str
-        Empty when absent.
-    spacing_between_slices : float or None
-        From the pixel measures; None when absent.
-    """
+    """A DICOM SEG object, its pixels not yet decoded."""
 
     dataset: Dataset
+    """The object."""
     name: str
+    """File name relative to the study."""
     uid: str
+    """SOPInstanceUID."""
     kind: str
+    """`BINARY`, `FRACTIONAL` or `LABELMAP`."""
     segments: tuple[Segment, ...]
+    """As listed in SegmentSequence."""
     frames: tuple[Frame, ...]
+    """In stored order."""
     rows: int
     columns: int
-    frame_of_reference_uid: str
+    """Matrix size of every frame."""
     spacing_between_slices: float | None
+    """From the pixel measures; None when absent."""
 
     def frames_of(self, segment: int) -> list[Frame]:
         """List the frames that may hold a segment."""
@@ -111,8 +83,6 @@ class Segmentation:
 
         Parameters
         ----------
-        segment : int
-            SegmentNumber.
         threshold : float
             For FRACTIONAL: share of MaximumFractionalValue from which a pixel belongs.
 
@@ -159,14 +129,12 @@ def read_segmentation(dataset: Dataset, limits: Limits) -> Segmentation:
     Parameters
     ----------
     dataset : pydicom.Dataset
-        Of a Segmentation or Label Map Segmentation class; ``filename`` is its name within the study.
-    limits : Limits
-        Frame and voxel budgets.
+        Of a Segmentation or Label Map Segmentation class; `filename` is its name within the study.
 
     Raises
     ------
     StudyRejectedError
-        ``UNSUPPORTED_DICOM`` when a frame cannot be placed or identified; ``INPUT_TOO_LARGE``.
+        `UNSUPPORTED_DICOM` when a frame cannot be placed or identified; `INPUT_TOO_LARGE`.
     ValueError, AttributeError, …
         When the object is damaged; see `radiomics_job.dicom.reading.PARSER_ERRORS`.
     """
@@ -186,7 +154,6 @@ def read_segmentation(dataset: Dataset, limits: Limits) -> Segmentation:
         frames=frames,
         rows=rows,
         columns=columns,
-        frame_of_reference_uid=str(dataset.get("FrameOfReferenceUID") or ""),
         spacing_between_slices=_spacing_between_slices(dataset),
     )
 

@@ -1,25 +1,19 @@
 """The generated cohort: what is on disk, read back by independent readers, is what the truth says."""
 
-from __future__ import annotations
-
 import zipfile
 from dataclasses import replace
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import highdicom
 import numpy as np
 import pydicom
 import pytest
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, SegmentationStorage
 
 from local.synthetic import StudySpec, StudyTruth, cohort_specs, write_cohort, write_corrupt_study, write_study
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 SMALL = replace(cohort_specs()[0], matrix=64, slices=24, slice_spacing_mm=4.0)
 
