@@ -87,20 +87,6 @@ def test_wrong_sql_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nowhere" in capsys.readouterr().err
 
 
-def test_retry_runs_through_the_sweep_function(
-    first_upload: Pipeline, studies: Studies, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = first_upload.unit(studies.unsegmented.subject)
-    code, out = run(
-        capsys, "retry", "--unit", studies.unsegmented.subject, "--json", "--stack", first_upload.deployment.stack
-    )
-    assert code == 0
-    assert json.loads(out)["requested"] == [before.unit_id]
-    after = first_upload.wait_for_run(before)
-    assert after.number("attempt") == before.number("attempt") + 1
-    assert (after.status, after.text("reason_code")) == (before.status, before.text("reason_code"))
-
-
 def test_a_stack_that_is_not_there_is_said_to_be_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--stack", "nowhere"]) == 1
     error = capsys.readouterr().err
