@@ -89,7 +89,7 @@ def process(study: Path, results: Path, clock: StageClock) -> None:
 
 
 def find_files(study: Path) -> tuple[list[str], str]:
-    """Tell the CT slices from the segmentation: a series of one file is the segmentation."""
+    """Separate the CT slices from the segmentation: a series of one file is the segmentation."""
     (seg_file,), ct_files = sorted((sorted(map(str, series.glob("*.dcm"))) for series in study.iterdir()), key=len)
     return ct_files, seg_file
 

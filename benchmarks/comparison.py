@@ -11,19 +11,6 @@ from rich.console import Console
 class Bar:
     """Something that a measurement has to meet.
 
-    Attributes
-    ----------
-    name
-        What is judged.
-    measured, limit
-        The measurement and where the bar lies; a measurement that is not a number misses.
-    shown, demand
-        Both in words, for the reader.
-    at_least
-        The measurement has to reach the limit rather than stay below it.
-    required
-        Missing it fails the benchmark; otherwise it is an aim.
-
     Examples
     --------
     >>> Bar("CPU time", 0.2, 1 / 8, "1/5", "at most 1/8").met
@@ -31,16 +18,21 @@ class Bar:
     """
 
     name: str
+    """What is judged."""
     measured: float
     limit: float
+    """The measurement and where the bar lies; a measurement that is not a number misses."""
     shown: str
     demand: str
+    """Both in words, for the reader."""
     at_least: bool = False
+    """The measurement has to reach the limit rather than stay below it."""
     required: bool = True
+    """Missing it fails the benchmark; otherwise it is an aim."""
 
     @property
     def met(self) -> bool:
-        """Whether the measurement meets the bar."""
+        """Return whether the measurement meets the bar."""
         return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
 
@@ -63,53 +55,37 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One benchmark's result.
-
-    Attributes
-    ----------
-    title
-        What was done, on what.
-    sides
-        Names of the two sides: the plain way, and this project.
-    stages, total
-        Medians over the runs.
-    bars
-        What they are judged by.
-    notes
-        How it was measured, a sentence each.
-    """
+    """One benchmark's result."""
 
     title: str
+    """What was done, on what."""
     sides: tuple[str, str]
+    """Names of the two sides: the plain way, and this project."""
     stages: tuple[Row, ...]
     total: Row
+    """Medians over the runs."""
     wall_s: tuple[float, float]
     bars: tuple[Bar, ...]
+    """What they are judged by."""
     notes: tuple[str, ...] = ()
+    """How it was measured, a sentence each."""
 
     @property
     def passed(self) -> bool:
-        """Whether every required bar is met."""
+        """Return whether every required bar is met."""
         return all(bar.met for bar in self.bars if bar.required)
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How to run a benchmark.
-
-    Attributes
-    ----------
-    console
-        Where progress is shown.
-    runs
-        How often each side runs, in turns.
-    folder
-        For everything that is written.
-    """
+    """How to run a benchmark."""
 
     console: Console
+    """Where progress is shown."""
     runs: int
+    """How often each side runs, in turns."""
     folder: Path
+    """For everything that is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.reads_data import GENES, ISOFORMS
 from benchmarks.runs import Runs, helper, measured
 from cli.terminal import Steps, plural
-from rnaseq_job.quantifiers.gene_tables import read_genes, write_gene_map
-from rnaseq_job.quantifiers.quantifier import EngineOptions
+from rnaseq_job.quantifiers.quantifier import EngineOptions, read_genes, write_gene_map
 from rnaseq_job.quantifiers.salmon import DETECT, quant_arguments
 from rnaseq_job.reads.lanes import Lane, Sample
 
@@ -79,7 +78,7 @@ def mapped_bar(theirs: int, ours: int) -> Bar:
 
 
 def found_counts(folder: Path) -> tuple[int, int]:
-    """Give how many fragments the job and bare salmon mapped in their last run."""
+    """Return how many fragments the job and bare salmon mapped in their last run."""
     ours = _read(folder / "job" / "run.json")["metrics"]["mapped_reads"]
     return int(ours), int(_read(folder / "bare" / "aux_info" / "meta_info.json")["num_mapped"])
 

@@ -1,4 +1,4 @@
-"""Whether both sides of the imaging benchmark made the same thing: a fast job that is wrong must not pass.
+"""Return whether both sides of the imaging benchmark made the same thing: a fast job that is wrong must not pass.
 
 A process of its own (`python -m benchmarks.imaging_agreement THEIRS OURS`), because it holds whole volumes.
 """
@@ -26,28 +26,19 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What was compared.
-
-    Attributes
-    ----------
-    features
-        How many features there have to be.
-    agreeing
-        How many of them both sides have, with the same value.
-    differing
-        The others by name: theirs and ours, null where a side has no number.
-    results
-        Result files of this job that are there and whole.
-    same_ct, same_mask
-        Every voxel is the same at the same place in the patient.
-    """
+    """What was compared."""
 
     features: int
+    """How many features there have to be."""
     agreeing: int
+    """How many of them both sides have, with the same value."""
     differing: dict[str, tuple[float | None, float | None]]
+    """The others by name: theirs and ours, null where a side has no number."""
     results: tuple[str, ...]
+    """Result files of this job that are there and whole."""
     same_ct: bool
     same_mask: bool
+    """Every voxel is the same at the same place in the patient."""
 
 
 def compare(theirs: Path, ours: Path) -> Agreement:
@@ -68,7 +59,7 @@ def compare(theirs: Path, ours: Path) -> Agreement:
 def different_features(
     theirs: Mapping[str, float | None], ours: Mapping[str, float | None]
 ) -> dict[str, tuple[float | None, float | None]]:
-    """Give the documented features that differ or that a side lacks.
+    """Return the documented features that differ or that a side lacks.
 
     Examples
     --------
@@ -85,7 +76,7 @@ def _same(first: float | None, second: float | None) -> bool:
 
 
 def same_volume(first: Path, second: Path) -> bool:
-    """Tell whether two NIfTI volumes hold the same voxels at the same places, whatever the order of their axes."""
+    """Return whether two NIfTI volumes hold the same voxels at the same places, whatever the order of their axes."""
     one, other = (_canonical(path) for path in (first, second))
     return (
         one.shape == other.shape

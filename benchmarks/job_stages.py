@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def instrument(clock: StageClock) -> None:
-    """Put the clock around the job's functions, in every module that has imported them."""
+    """Wrap the clock around the job's functions, in every module that has imported them."""
     for name, stage in TIMED.items():
         function = find(name)
         replace(function, clock.timed(stage, function))

@@ -21,25 +21,17 @@ _MAXRSS_UNIT = 1024
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What one run of a command cost.
-
-    Attributes
-    ----------
-    cpu_s
-        User and system time of the process and of every descendant that was waited for.
-    wall_s
-        From start to end.
-    peak_bytes
-        The highest sum of resident memory over the tree, seen every `SAMPLE_SECONDS`; at least the largest
-        single process, which the kernel knows exactly. Pages that parent and child share count in both.
-    processes
-        The most processes that were alive at once.
-    """
+    """What one run of a command cost."""
 
     cpu_s: float
+    """User and system time of the process and of every descendant that was waited for."""
     wall_s: float
+    """From start to end."""
     peak_bytes: int
+    """The highest sum of resident memory over the tree, seen every `SAMPLE_SECONDS`; at least the largest single
+    process, which the kernel knows exactly. Pages that parent and child share count in both."""
     processes: int
+    """The most processes that were alive at once."""
 
 
 def measure(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> Measurement:
@@ -86,7 +78,7 @@ def measure(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: P
 
 
 class _Sampler:
-    """Looks at a process tree until it is told to stop."""
+    """Sample a process tree until it is told to stop."""
 
     def __init__(self, root: int) -> None:
         self.peak_bytes = 0

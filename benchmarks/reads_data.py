@@ -101,7 +101,7 @@ def _chunks(sequences: list[bytes], fragments: int) -> Iterator[Chunk]:
 
 
 def _heads(random: np.random.Generator, start: int, fragments: int, count: int) -> list[bytes]:
-    """Give names as a sequencer does: tile by tile, with the cluster's place on it."""
+    """Return names as a sequencer does: tile by tile, with the cluster's place on it."""
     tiles = 1101 + (start + np.arange(count)) * 378 // fragments
     places = random.integers(1_000, 37_000, (count, 2))
     return [b"%d:%d:%d" % (tile, x, y) for tile, (x, y) in zip(tiles, places, strict=True)]

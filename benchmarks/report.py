@@ -52,7 +52,7 @@ def print_end(console: Console, results: dict[str, Comparison], where: dict[str,
 
 
 def as_json(results: dict[str, Comparison], where: dict[str, str | int | float]) -> dict[str, object]:
-    """Give everything that was found, for scripts."""
+    """Return everything that was found, for scripts."""
     found = {
         name: asdict(result)
         | {"passed": result.passed, "bars": [asdict(bar) | {"met": bar.met} for bar in result.bars]}
@@ -94,7 +94,7 @@ def _megabytes(cost: Cost) -> str:
 
 
 def _ratio(theirs: float | None, ours: float | None) -> str:
-    """Say how many times faster this project is, or slower."""
+    """Return how many times faster this project is, or slower."""
     least = 0.005  # what is printed as 0.00 has no ratio
     if theirs is None or ours is None or theirs < least or ours < least:
         return _NOTHING

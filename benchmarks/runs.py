@@ -45,18 +45,18 @@ class Runs:
         return Cost(self.cpu_s, self.peak_bytes)
 
     def spread(self) -> str:
-        """Give the CPU seconds run by run."""
+        """Return the CPU seconds run by run."""
         return ", ".join(f"{run.cpu_s:.2f}" for run in self.totals)
 
 
 def environment() -> dict[str, str]:
-    """Give the environment of both sides: this one without what would make Python or the libraries differ."""
+    """Return the environment of both sides: this one without what would make Python or the libraries differ."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return kept | THREADS
 
 
 def measured(command: Sequence[str], folder: Path, also: Mapping[str, str] | None = None) -> Measurement:
-    """Run and measure a command; what it prints goes to ``output.txt`` in a folder.
+    """Run and measure a command; what it prints goes to `output.txt` in a folder.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ class StageClock:
             self._open.pop()
 
     def timed(self, name: str, function: Callable[_P, _R]) -> Callable[_P, _R]:
-        """Give the same function, charged to a stage."""
+        """Return the same function, charged to a stage."""
 
         @wraps(function)
         def charged(*args: _P.args, **kwargs: _P.kwargs) -> _R:

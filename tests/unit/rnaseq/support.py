@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnaseq_job.job import JobOptions, Ports, run_job
-from rnaseq_job.quantifiers.gene_tables import HEADER
-from rnaseq_job.quantifiers.quantifier import BuiltReference, Engine, EngineOptions, Quantification
+from rnaseq_job.quantifiers.quantifier import HEADER, BuiltReference, Engine, EngineOptions, Quantification
 from rnaseq_job.reads.lanes import Sample
 from rnaseq_job.storage import FolderStorage, Storage
 
@@ -206,7 +205,7 @@ def run_sample(
     scratch = root / f"scratch{number}"
     scratch.mkdir()
     folder = root / "results"
-    built = reference or BuiltReference(root, root, root / "transcripts.tsv", None, "tiny", "none", "simulated")
+    built = reference or BuiltReference(root, root / "transcripts.tsv", None, "tiny", "none", "simulated")
     job = JobOptions(
         **{
             "engine": engine.name,

@@ -16,7 +16,7 @@ from rnaseq_job.quantifiers.dragen import DragenEngine, Run, hash_table_argument
 from rnaseq_job.quantifiers.dragen_host import DragenHost
 from rnaseq_job.quantifiers.quantifier import BuiltReference, EngineOptions
 from rnaseq_job.reads.lanes import Lane, Sample
-from rnaseq_job.reference.stage import stage_reference
+from rnaseq_job.reference.manifest import stage_reference
 from tests.unit.rnaseq.reference_support import (
     STAND_INS,
     big_source,
@@ -322,7 +322,7 @@ def test_without_a_licence_the_command_names_none(reference: BuiltReference, tmp
 def test_reference_without_gtf_and_unknown_library_types_are_invalid_jobs(
     reference: BuiltReference, tmp_path: Path
 ) -> None:
-    without = BuiltReference(tmp_path, tmp_path, tmp_path, None, "tiny", "g", "a")
+    without = BuiltReference(tmp_path, tmp_path, None, "tiny", "g", "a")
     with pytest.raises(InvalidJobError, match="no GTF"):
         DragenEngine().quantify(sample_of(tmp_path), without, options_for(tmp_path))
     with pytest.raises(InvalidJobError, match="library type MU"):

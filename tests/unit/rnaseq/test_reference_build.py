@@ -10,10 +10,11 @@ import pytest
 
 from rnaseq_job import runtime as process
 from rnaseq_job.errors import EXIT_CODES, InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.reference import stage
+from rnaseq_job.quantifiers.salmon import salmon_version
+from rnaseq_job.reference import manifest
 from rnaseq_job.reference.cli import build
-from rnaseq_job.reference.salmon_index import index_arguments, salmon_version
-from rnaseq_job.reference.stage import stage_reference
+from rnaseq_job.reference.indexes import index_arguments
+from rnaseq_job.reference.manifest import stage_reference
 from rnaseq_job.storage import FolderStorage, StoredFile
 from tests.unit.rnaseq.reference_support import big_source, build_it, manifest_of, write_source
 
@@ -165,7 +166,7 @@ class FakeS3(FolderStorage):
 @needs_salmon
 def test_addresses_in_s3_work_and_their_tags_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     big_source(tmp_path / "s3/raw/genomics/_references/tiny")
-    for module in ("build", "stage", "cli"):
+    for module in ("build", "manifest", "cli"):
         monkeypatch.setattr(f"rnaseq_job.reference.{module}.open_storage", lambda _: FakeS3(tmp_path / "s3"))
     places = ["--source", "s3://raw/genomics/_references/tiny/", "--output", "s3://processed/references/tiny"]
     assert build(["--engine", "salmon", "--name", "tiny", *places, "--scratch", str(tmp_path / "scratch")]) == 0
@@ -300,7 +301,7 @@ def test_missing_files_of_a_reference_are_named(built: Path, tmp_path: Path) -> 
 
 @needs_salmon
 def test_index_of_another_salmon_is_refused(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "salmon_version", lambda: "1.11.0")
+    monkeypatch.setattr(manifest, "salmon_version", lambda: "1.11.0")
     with pytest.raises(InputRejectedError, match=r"1\.11\.0 is installed") as caught:
         stage_reference(str(built), tmp_path, "salmon")
     assert caught.value.code == ReasonCode.REFERENCE_NOT_READY

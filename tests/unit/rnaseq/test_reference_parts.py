@@ -7,10 +7,9 @@ import pytest
 
 from rnaseq_job.errors import InputRejectedError, ReasonCode
 from rnaseq_job.reference.annotation import read_annotation
-from rnaseq_job.reference.fasta import records_of
 from rnaseq_job.reference.manifest import parse
+from rnaseq_job.reference.sequences import copy_genome, copy_transcripts, cut_transcripts, records_of
 from rnaseq_job.reference.source import find_source, part_of, source_hash
-from rnaseq_job.reference.splicing import copy_genome, copy_transcripts, cut_transcripts
 from rnaseq_job.reference.table import Row, ambiguous_symbols, choose, read_table, rows_for_fasta, rows_of
 from rnaseq_job.storage import FolderStorage
 from tests.unit.rnaseq.reference_support import AMBIGUOUS, CHROMOSOME, FORWARD, GENOME, GTF, REVERSE, exon, text

@@ -42,7 +42,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def _install(monkeypatch: pytest.MonkeyPatch, engine: FakeEngine) -> None:
     def ports(_: str) -> Ports:
-        built = BuiltReference(Path(), Path(), Path(), None, "tiny", "none", "simulated")
+        built = BuiltReference(Path(), Path(), None, "tiny", "none", "simulated")
         return Ports(open_storage, engine, lambda *_: built)
 
     monkeypatch.setattr(cli, "default_ports", ports)
@@ -158,7 +158,7 @@ def test_a_job_that_is_stopped_ends_its_engine_and_cleans_up(tmp_path: Path) -> 
         "from rnaseq_job.quantifiers.salmon import SalmonEngine\n"
         "from rnaseq_job.quantifiers.quantifier import BuiltReference\n"
         f"root = Path({str(tmp_path)!r})\n"
-        "built = BuiltReference(root, root, root / 'transcripts.tsv', None, '', '', '')\n"
+        "built = BuiltReference(root, root / 'transcripts.tsv', None, '', '', '')\n"
         "cli.default_ports = lambda _: Ports(open_storage, SalmonEngine(), lambda *_: built)\n"
         "sys.exit(cli.main(sys.argv[1:]))\n"
     )

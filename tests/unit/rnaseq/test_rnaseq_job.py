@@ -10,8 +10,7 @@ import jsonschema
 import pytest
 
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.job import LICENCE_VARIABLE
-from rnaseq_job.quantifiers.quantifier import BuiltReference, EngineOptions, Quantification
+from rnaseq_job.quantifiers.quantifier import LICENCE_VARIABLE, BuiltReference, EngineOptions, Quantification
 from rnaseq_job.reads.lanes import Sample
 from rnaseq_job.storage import FolderStorage, StoredFile
 from tests.unit.rnaseq.support import FakeEngine, Ran, run_sample, some_reads, write_list, write_reads

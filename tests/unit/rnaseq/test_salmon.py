@@ -12,8 +12,7 @@ import pytest
 
 from rnaseq_job.cli import main
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.quantifiers.gene_tables import HEADER, check_genes
-from rnaseq_job.quantifiers.quantifier import BuiltReference, EngineOptions
+from rnaseq_job.quantifiers.quantifier import HEADER, BuiltReference, EngineOptions, check_genes
 from rnaseq_job.quantifiers.salmon import PROBE_BYTES, SalmonEngine, _first_fragments, probe_arguments, quant_arguments
 from rnaseq_job.reads.lanes import Lane, Sample
 from tests.unit.rnaseq.support import (
@@ -109,7 +108,7 @@ def built(source: Transcriptome, tmp_path_factory: pytest.TempPathFactory) -> Bu
     fasta = source.write(folder)
     command = ["salmon", "index", "-t", str(fasta), "-i", str(folder / "index"), "-k", "31", "-p", "1"]
     subprocess.run(command, check=True, capture_output=True)
-    return BuiltReference(folder, folder / "index", folder / "transcripts.tsv", None, "tiny", "none", "simulated")
+    return BuiltReference(folder / "index", folder / "transcripts.tsv", None, "tiny", "none", "simulated")
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +260,7 @@ def test_transcripts_without_a_gene_are_no_genes(
         rows[-1:] = [] if change == "without the last" else [rows[-1].split("\t")[0] + "\t\t"]
     table = tmp_path / "transcripts.tsv"
     table.write_text("\n".join(rows) + "\n")
-    other = BuiltReference(tmp_path, built.index, table, None, "tiny", "none", "simulated")
+    other = BuiltReference(built.index, table, None, "tiny", "none", "simulated")
     lanes = write_list(tmp_path, [write_reads(tmp_path, reads.first, reads.second)])
     ran = run_sample(tmp_path, lanes, SalmonEngine(), other)
     assert ran.code == EXIT_CODES[ReasonCode.REFERENCE_INVALID]
@@ -270,7 +269,7 @@ def test_transcripts_without_a_gene_are_no_genes(
 
 @needs_salmon
 def test_a_refusal_of_salmon_shows_the_end_of_its_log(tmp_path: Path, built: BuiltReference) -> None:
-    other = BuiltReference(tmp_path, tmp_path, built.transcripts, None, "tiny", "none", "simulated")
+    other = BuiltReference(tmp_path, built.transcripts, None, "tiny", "none", "simulated")
     lanes = write_list(tmp_path, [write_reads(tmp_path, some_reads(50, 1), some_reads(50, 2))])
     ran = run_sample(tmp_path, lanes, SalmonEngine(), other)
     assert ran.code == EXIT_CODES[ReasonCode.ENGINE_FAILED]
@@ -314,7 +313,7 @@ def program(folder: Path, body: str) -> str:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS])
 def test_death_by_a_signal_is_the_machines_fault(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "transcripts.tsv").write_text("transcript_id\tgene_id\n")
-    built = BuiltReference(tmp_path, tmp_path, tmp_path / "transcripts.tsv", None, "", "", "")
+    built = BuiltReference(tmp_path, tmp_path / "transcripts.tsv", None, "", "", "")
     with pytest.raises(HostFaultError, match=f"signal {int(number)}"):
         SalmonEngine(program(tmp_path, f"kill -{int(number)} $$")).quantify(
             paired(), built, EngineOptions("A", 1, tmp_path / "work")
@@ -323,7 +322,7 @@ def test_death_by_a_signal_is_the_machines_fault(tmp_path: Path, number: signal.
 
 def test_a_table_without_its_columns_is_refused(tmp_path: Path) -> None:
     (tmp_path / "transcripts.tsv").write_text("tx\tgene\n")
-    built = BuiltReference(tmp_path, tmp_path, tmp_path / "transcripts.tsv", None, "", "", "")
+    built = BuiltReference(tmp_path, tmp_path / "transcripts.tsv", None, "", "", "")
     with pytest.raises(InputRejectedError, match="REFERENCE_INVALID"):
         SalmonEngine().quantify(paired(), built, EngineOptions("A", 1, tmp_path / "work"))
 

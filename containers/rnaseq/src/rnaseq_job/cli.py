@@ -17,7 +17,7 @@ from rnaseq_job import __version__
 from rnaseq_job.errors import EXIT_HOST_FAULT, EXIT_INVALID_JOB, HostFaultError, InvalidJobError
 from rnaseq_job.job import JobOptions, default_ports, run_job
 from rnaseq_job.quantifiers.salmon import LIBRARY_TYPES, STRANDEDNESSES
-from rnaseq_job.runtime import log
+from rnaseq_job.runtime import available_cpus, log
 
 BUILD_REFERENCE = "build-reference"
 
@@ -77,7 +77,7 @@ def _quantify(given: argparse.Namespace) -> int:
 
 
 def _bound(arguments: Sequence[str]) -> Iterator[str]:
-    """Tie the sample's name to its option, so that a name such as ``--help`` is refused as a name, not obeyed."""
+    """Tie the sample's name to its option, so that a name such as `--help` is refused as a name, not obeyed."""
     rest = iter(arguments)
     for argument in rest:
         value = next(rest, None) if argument == _NAMING_OPTION else None
@@ -103,7 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--run-id", help="recorded in the results")
     add("--job-id", default=os.environ.get("AWS_BATCH_JOB_ID"), help="recorded in the results")
     add("--content-version", help="recorded in the results")
-    add("--threads", type=_positive, default=_cpus(), help="of the engine (default: the processors of the machine)")
+    add(
+        "--threads",
+        type=_positive,
+        default=available_cpus(),
+        help="of the engine (default: the processors of the machine)",
+    )
     add("--scratch", type=Path, help="folder with room for the reads (default: the machine's temporary folder)")
     add("--version", action="version", version=__version__)
     return parser
@@ -114,12 +119,6 @@ def _positive(text: str) -> int:
     if number < 1:
         raise ValueError(f"{number} is not positive")
     return number
-
-
-def _cpus() -> int:
-    if sys.platform == "linux":  # what this process may use, not what the machine has
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _stop(*_: object) -> NoReturn:

@@ -80,7 +80,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def disk_is_full() -> InputRejectedError:
-    """Give the rejection for an input that needs more room than the job's disk has: it would need it again."""
+    """Return the rejection for an input that needs more room than the job's disk has: it would need it again."""
     return InputRejectedError(
         ReasonCode.INPUT_TOO_LARGE,
         "The job's disk is full: the input and what is made of it need more room. Give the job a larger one "

@@ -20,15 +20,12 @@ from rnaseq_job.errors import (
     full_disk_is_refused,
 )
 from rnaseq_job.output.results import SCHEMA, Publisher, Tables, mapped_percent, normalise, rejection
-from rnaseq_job.quantifiers.quantifier import BuiltReference, Engine, EngineOptions, Quantification
+from rnaseq_job.quantifiers.quantifier import LICENCE_VARIABLE, BuiltReference, Engine, EngineOptions, Quantification
 from rnaseq_job.quantifiers.salmon import as_json, declared_type, library_report
 from rnaseq_job.reads.checks import ReadsReport, check_reads
 from rnaseq_job.reads.lanes import check_sample_name, shown
 from rnaseq_job.runtime import log
 from rnaseq_job.storage import Opener, StagedSample, fetch_list, open_storage, stage_sample
-
-LICENCE_VARIABLE: Final = "DRAGEN_LICENSE"
-"""Environment variable that holds DRAGEN's licence, as AWS Batch hands over a secret."""
 
 UNIT: Final = "TPM"
 
@@ -40,36 +37,25 @@ ReferenceStager: TypeAlias = Callable[[str, Path, str], BuiltReference]
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What the command line says.
-
-    Parameters
-    ----------
-    engine : str
-        ``salmon`` or ``dragen``.
-    sample : str
-        The case; not yet checked.
-    fastq_list, reference, output : str
-        Addresses: s3://bucket/key or paths.
-    library_type, strandedness : str or None
-        Two ways to declare the library; None to detect it.
-    run : mapping
-        run_id, job_id and content_version.
-    threads : int
-        For the engine.
-    buckets : tuple of str
-        The only buckets that reads may come from; empty for no limit.
-    """
+    """What the command line says."""
 
     engine: str
+    """`salmon` or `dragen`."""
     sample: str
+    """The case; not yet checked."""
     fastq_list: str
     reference: str
     output: str
+    """Addresses: s3://bucket/key or paths."""
     library_type: str | None = None
     strandedness: str | None = None
+    """Two ways to declare the library; None to detect it."""
     run: Mapping[str, str | None] = field(default_factory=dict)
+    """run_id, job_id and content_version."""
     threads: int = 1
+    """For the engine."""
     buckets: tuple[str, ...] = ()
+    """The only buckets that reads may come from; empty for no limit."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +120,7 @@ def run_job(options: JobOptions, ports: Ports, scratch: Path) -> int:
 
 
 def open_engine(name: str) -> Engine:
-    """Give the engine of a name.
+    """Return the engine of a name.
 
     Raises
     ------
@@ -154,7 +140,7 @@ def open_engine(name: str) -> Engine:
 
 def default_ports(engine: str) -> Ports:
     """Wire the job as it runs in its image."""
-    from rnaseq_job.reference.stage import stage_reference
+    from rnaseq_job.reference.manifest import stage_reference
 
     return Ports(open_storage, open_engine(engine), stage_reference)
 
@@ -196,7 +182,7 @@ class _Clock:
 
 
 def licence_file(scratch: Path) -> Path | None:
-    """Put DRAGEN's licence from the environment into a file that no one else can read, and forget the variable.
+    """Write DRAGEN's licence from the environment into a file that no one else can read, and forget the variable.
 
     Returns
     -------
@@ -213,7 +199,7 @@ def licence_file(scratch: Path) -> Path | None:
 
 
 def _check_counts(quantification: Quantification, reads: ReadsReport) -> None:
-    """Trust no engine that ends with success after a part of the reads."""
+    """Reject the result of a quantifier that ends with success after a part of the reads."""
     if quantification.total is not None and quantification.total < reads.fragments:
         raise HostFaultError(f"the engine read {quantification.total} of {reads.fragments} fragments")
     if quantification.mapped == 0:
@@ -225,7 +211,7 @@ def _check_counts(quantification: Quantification, reads: ReadsReport) -> None:
 
 
 def _run_document(options: JobOptions, engine: Engine, work: Work, tables: Tables, scratch: Path) -> dict[str, Detail]:
-    """Give the content of ``run.json``; the same input and versions give the same bytes, but for ``run``."""
+    """Return the content of `run.json`; the same input and versions give the same bytes, but for `run`."""
     found = work.quantification
     report = library_report(work.declared, found.detected_library_type, found.compatible_fragment_ratio)
     return {

@@ -77,8 +77,13 @@ def run(arguments: Sequence[str], log: Path, environment: Mapping[str, str] | No
     return ended
 
 
+def available_cpus() -> int:
+    """Return the processors that this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 def tail_of(log: Path) -> str:
-    """Give the end of a log as text."""
+    """Return the end of a log as text."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
         return file.read().decode("utf-8", "replace")

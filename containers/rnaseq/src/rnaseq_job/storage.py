@@ -56,7 +56,7 @@ class Storage(Protocol):
 
 
 def open_storage(uri: str) -> Storage:
-    """Give the storage of an address: ``s3://bucket/key``, or a path.
+    """Return the storage of an address: `s3://bucket/key`, or a path.
 
     Raises
     ------
@@ -163,7 +163,7 @@ class S3Storage:
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Split ``s3://bucket/key``.
+    """Split `s3://bucket/key`.
 
     Examples
     --------
@@ -177,7 +177,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 Opener: TypeAlias = Callable[[str], Storage]
-"""Gives the storage of an address."""
+"""Return the storage of an address."""
 
 WORKING_ROOM = 1.25
 """Scratch space that a sample needs, in multiples of its reads: the reads, and the engine's own files."""
@@ -212,7 +212,7 @@ def fetch_list(uri: str, sample: str, buckets: Sequence[str], folder: Path, open
 
 
 def stage_sample(name: str, listed: Sequence[ListedLane], folder: Path, opener: Opener) -> StagedSample:
-    """Bring every file of a sample to a folder.
+    """Download every file of a sample into a folder.
 
     Files on this machine are linked, not copied. An SRA object becomes FASTQ.
 
@@ -223,7 +223,7 @@ def stage_sample(name: str, listed: Sequence[ListedLane], folder: Path, opener: 
     listed : sequence of ListedLane
         Its lanes; their order stays.
     folder : Path
-        Receives ``lane001_R1.fastq.gz`` and so on.
+        Receives `lane001_R1.fastq.gz` and so on.
     opener : callable
         Gives the storage of an address.
 

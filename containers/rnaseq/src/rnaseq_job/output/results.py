@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from rnaseq_job.errors import Detail, InputRejectedError, InvalidJobError
-from rnaseq_job.quantifiers.gene_tables import names_of, write_checked, write_sorted
-from rnaseq_job.quantifiers.quantifier import Quantification
+from rnaseq_job.quantifiers.quantifier import Quantification, names_of, write_checked, write_sorted
 from rnaseq_job.runtime import log
 from rnaseq_job.storage import Storage
 
@@ -20,7 +19,7 @@ _ENGINES_OWN_METRICS = ("*.quant.metrics.csv", "*.quant_metrics.csv")
 
 @dataclass(frozen=True)
 class Tables:
-    """The three tables of a sample: ``<case>.quant.sf``, ``.quant.genes.sf`` and ``.quant.metrics.csv``."""
+    """The three tables of a sample: `<case>.quant.sf`, `.quant.genes.sf` and `.quant.metrics.csv`."""
 
     transcripts: Path
     genes: Path
@@ -62,7 +61,7 @@ def normalise(sample: str, quantification: Quantification, folder: Path) -> Tabl
 
 
 def mapped_percent(quantification: Quantification) -> float | None:
-    """Give the share of fragments that belong to a transcript, in percent with three digits."""
+    """Return the share of fragments that belong to a transcript, in percent with three digits."""
     if quantification.mapped is None or not quantification.total:
         return None
     return round(100 * quantification.mapped / quantification.total, 3)
@@ -97,36 +96,29 @@ LOG_FOLDER: Final = "logs"
 
 @dataclass(frozen=True)
 class Publisher:
-    """Puts results below the output prefix.
-
-    Parameters
-    ----------
-    storage : Storage
-        Of the output.
-    prefix : str
-        Address without a slash at its end.
-    scratch : Path
-        Where documents are written before they go.
-    """
+    """Upload results below the output prefix."""
 
     storage: Storage
+    """Of the output."""
     prefix: str
+    """Address without a slash at its end."""
     scratch: Path
+    """Where documents are written before they go."""
 
     def success(self, tables: Tables, document: Mapping[str, Detail]) -> None:
-        """Publish tables and, last, ``run.json``.
+        """Publish tables and, last, `run.json`.
 
         The verdicts of an earlier run go first: at no time does a verdict stand beside tables that are not its own,
         and an interrupted job leaves none.
         """
-        self._remove_verdicts()
+        self.remove_outcome(RUN_FILE, REJECTION_FILE)
         for table in (tables.metrics, tables.transcripts, tables.genes):
             self.storage.upload(table, f"{self.prefix}/{table.name}")
         self._document(RUN_FILE, document)
 
     def rejection(self, document: Mapping[str, Detail]) -> None:
-        """Publish ``rejection.json`` in place of an earlier run's verdict; its tables stay, as without a verdict."""
-        self._remove_verdicts()
+        """Publish `rejection.json` in place of an earlier run's verdict; its tables stay, as without a verdict."""
+        self.remove_outcome(RUN_FILE, REJECTION_FILE)
         self._document(REJECTION_FILE, document)
 
     def logs(self, logs: Iterable[Path], folder: Path) -> None:
@@ -135,11 +127,12 @@ class Publisher:
             name = "-".join(part for part in path.relative_to(folder).parts if part != LOG_FOLDER)
             self.storage.upload(path, f"{self.prefix}/{LOG_FOLDER}/{name}")
 
-    def _remove_verdicts(self) -> None:
-        for name in (RUN_FILE, REJECTION_FILE):
+    def remove_outcome(self, *names: str) -> None:
+        """Remove documents of an earlier run."""
+        for name in names:
             try:
                 self.storage.remove(f"{self.prefix}/{name}")
-            except InvalidJobError as error:  # a role that may not delete: run ids still tell the verdicts apart
+            except InvalidJobError as error:  # a role that may not delete: run ids still tell the outcomes apart
                 log("earlier_verdict_stays", file=name, reason=str(error))
 
     def _document(self, name: str, content: Mapping[str, Detail]) -> None:
@@ -149,7 +142,7 @@ class Publisher:
 
 
 def rejection(subject: str, run: Mapping[str, str | None], error: InputRejectedError) -> dict[str, Detail]:
-    """Give the content of ``rejection.json``; the same schema as the radiomics job's."""
+    """Return the content of `rejection.json`; the same schema as the radiomics job's."""
     return {
         "schema": SCHEMA,
         "subject": subject,

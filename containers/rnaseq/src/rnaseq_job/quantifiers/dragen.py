@@ -1,7 +1,7 @@
 """The DRAGEN engine: the RNA command of the article this project follows, on several lanes and with current options.
 
 Against the article's command: lanes are named in a fastq list; the library type is detected or declared; what later
-versions dropped (``--alt-aware``) or have as a default is gone; the delimiter of read names is given only when the
+versions dropped (`--alt-aware`) or have as a default is gone; the delimiter of read names is given only when the
 names need it; and a licence, where there is one, is a file and never a part of the command.
 """
 
@@ -24,7 +24,7 @@ _ALL_READS = "MAPPING/ALIGNING SUMMARY"
 
 
 def hash_table_arguments(genome: Path, folder: Path) -> list[str]:
-    """Give the options that build the hash table of a genome, with DRAGEN's second table for RNA.
+    """Return the options that build the hash table of a genome, with DRAGEN's second table for RNA.
 
     Examples
     --------
@@ -39,36 +39,26 @@ def hash_table_arguments(genome: Path, folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Run:
-    """The files of one run.
-
-    Parameters
-    ----------
-    sample : str
-        Sample of the list, and the prefix of every result.
-    fastq_list : Path
-        DRAGEN's list of lanes.
-    reference, annotation : Path
-        Hash table folder and GTF.
-    library_type : str
-        One of `LIBRARY_TYPES`.
-    output, intermediate : Path
-        Folders that exist.
-    mate_suffix : bool
-        Whether names end in ``.1`` and ``.2``.
-    """
+    """The files of one run."""
 
     sample: str
+    """Sample of the list, and the prefix of every result."""
     fastq_list: Path
+    """DRAGEN's list of lanes."""
     reference: Path
     annotation: Path
+    """Hash table folder and GTF."""
     library_type: str
+    """One of `LIBRARY_TYPES`."""
     output: Path
     intermediate: Path
+    """Folders that exist."""
     mate_suffix: bool = False
+    """Whether names end in `.1` and `.2`."""
 
 
 def rna_arguments(run: Run) -> list[str]:
-    """Give the options of the RNA pipeline; pure, so that a test can hold it against the article."""
+    """Return the options of the RNA pipeline; pure, so that a test can hold it against the article."""
     return [
         *("--enable-rna", "true", "--enable-rna-quantification", "true", "--annotation-file", str(run.annotation)),
         *("--enable-map-align", "true", "--enable-map-align-output", "true"),
@@ -86,23 +76,19 @@ def rna_arguments(run: Run) -> list[str]:
 class DragenEngine:
     """DRAGEN of this host.
 
-    Its log is ``dragen.log`` in `EngineOptions.work`, also after a failure.
-
-    Parameters
-    ----------
-    host : DragenHost
-        The machine; by default this one.
+    Its log is `dragen.log` in `EngineOptions.work`, also after a failure.
     """
 
     host: DragenHost = field(default_factory=DragenHost.here)
+    """The machine; by default this one."""
 
     @property
     def name(self) -> str:
-        """``dragen``."""
+        """`dragen`."""
         return "dragen"
 
     def version(self) -> str:
-        """Give the installed version."""
+        """Return the installed version."""
         return self.host.version()
 
     def quantify(self, sample: Sample, reference: BuiltReference, options: EngineOptions) -> Quantification:
@@ -146,14 +132,14 @@ def write_fastq_list(path: Path, sample: Sample) -> None:
 
 
 def needs_mate_suffix(sample: Sample) -> bool:
-    """Tell whether mates are named ``@SRR1.7.1`` and ``@SRR1.7.2``, as fastq-dump with read ids writes them.
+    """Return whether mates are named `@SRR1.7.1` and `@SRR1.7.2`, as fastq-dump with read ids writes them.
 
-    Without ids both mates are ``@SRR1.7``: cutting at the dot would then give every read of the run one name.
+    Without ids both mates are `@SRR1.7`: cutting at the dot would then give every read of the run one name.
 
     Raises
     ------
     InputRejectedError
-        READS_INVALID when lanes differ in it: the option holds for all of them; or when ``_`` stands before the mate,
+        READS_INVALID when lanes differ in it: the option holds for all of them; or when `_` stands before the mate,
         which is none of the delimiters that DRAGEN knows (/ . :).
     """
     answers = {_mate_mark(lane) for lane in sample.lanes}
@@ -173,7 +159,7 @@ def needs_mate_suffix(sample: Sample) -> bool:
 
 
 def _mate_mark(lane: Lane) -> bytes:
-    """Give what stands before the mate's number at the end of a read's name; nothing where names are alike."""
+    """Return what stands before the mate's number at the end of a read's name; nothing where names are alike."""
     if lane.read2 is None:
         return b""
     first, second = (_MATE_SUFFIX.match(_first_line(path)) for path in (lane.read1, lane.read2))
@@ -221,7 +207,7 @@ def _result(run: Run, *endings: str) -> Path:
 
 
 def _metrics(path: Path, section: str | None = None) -> dict[str, str]:
-    """Read ``section,read group,metric,value[,percent]``; rows of other sections are left out."""
+    """Read `section,read group,metric,value[,percent]`; rows of other sections are left out."""
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         rows = [row for row in csv.reader(file) if len(row) > 3 and section in (None, row[0])]
     return {row[2]: row[3] for row in rows}
@@ -233,7 +219,7 @@ def _number(metrics: dict[str, str], name: str) -> int | None:
 
 
 def _fragments(metrics: dict[str, str], name: str, paired: bool) -> int | None:
-    """Give fragments: DRAGEN counts the two reads of a pair as two."""
+    """Return fragments: DRAGEN counts the two reads of a pair as two."""
     reads = _number(metrics, name)
     return reads // 2 if paired and reads is not None else reads
 
@@ -244,7 +230,7 @@ def _library_type(metrics: dict[str, str]) -> str | None:
 
 
 def _compatible_ratio(metrics: dict[str, str]) -> float | None:
-    """Give the share of fragments on the transcript's strand among those on either: salmon's measure."""
+    """Return the share of fragments on the transcript's strand among those on either: salmon's measure."""
     fit, mismatched = _number(metrics, "Transcript fragments"), _number(metrics, "Strand mismatched fragments")
     if fit is None or mismatched is None or fit + mismatched == 0:
         return None

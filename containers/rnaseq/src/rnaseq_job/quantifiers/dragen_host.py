@@ -16,14 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnaseq_job import runtime as process
+from rnaseq_job import runtime
 from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode, disk_is_full
-
-LICENCE_VARIABLE = "DRAGEN_LICENSE"
-"""Holds the content of DRAGEN's licence credentials file; AWS Batch injects it from Secrets Manager."""
+from rnaseq_job.quantifiers.quantifier import LICENCE_VARIABLE
 
 ROOT_VARIABLE = "DRAGEN_ROOT"
-"""Another root folder than ``/``, for an installation elsewhere and for tests."""
+"""Another root folder than `/`, for an installation elsewhere and for tests."""
 
 _SHARED_MEMORY = "dev/shm"
 
@@ -50,7 +48,6 @@ _HOST_FAULTS = re.compile(
 )
 
 _DISK_FULL = "No space left on device"
-
 _LICENCE_FAULTS = re.compile(
     r"licen[cs]e[^\n]*(expired|invalid|denied|fail|not found|not valid|no valid|exceeded|unauthori[sz]ed|unreachable)"
     r"|(could not|unable to|fail\w*|invalid|no valid|expired)[^\n]*licen[cs]e",
@@ -60,19 +57,14 @@ _LICENCE_FAULTS = re.compile(
 
 @dataclass(frozen=True)
 class DragenHost:
-    """A machine with DRAGEN.
-
-    Parameters
-    ----------
-    root : Path
-        ``/``; other folders are for installations elsewhere and for tests.
-    """
+    """A machine with DRAGEN."""
 
     root: Path = Path("/")
+    """`/`; other folders are for installations elsewhere and for tests."""
 
     @classmethod
     def here(cls) -> DragenHost:
-        """Give this machine, or what ``DRAGEN_ROOT`` names."""
+        """Return this machine, or what `DRAGEN_ROOT` names."""
         return cls(Path(os.environ.get(ROOT_VARIABLE) or "/"))
 
     def program(self) -> Path:
@@ -93,7 +85,7 @@ class DragenHost:
         )
 
     def check(self) -> None:
-        """Refuse to start where DRAGEN cannot run, and say everything that is missing at once.
+        """Reject to start where DRAGEN cannot run, and say everything that is missing at once.
 
         Raises
         ------
@@ -112,9 +104,9 @@ class DragenHost:
             raise InvalidJobError(f"DRAGEN cannot run in this container: {'; '.join(missing)}")
 
     def version(self) -> str:
-        """Give DRAGEN's version, as it writes it."""
+        """Return DRAGEN's version, as it writes it."""
         with tempfile.TemporaryDirectory() as folder:
-            tail = process.run([str(self.program()), "--version"], Path(folder) / "version.log", _NO_SECRET).tail
+            tail = runtime.run([str(self.program()), "--version"], Path(folder) / "version.log", _NO_SECRET).tail
         found = re.search(r"dragen version (\S+)", tail, re.IGNORECASE)
         if not found:
             raise InvalidJobError(f"dragen --version answers {tail.strip()!r}")
@@ -130,7 +122,7 @@ class DragenHost:
         log : Path
             Receives its output, without the licence's content; stays also after a failure.
         licence : Path, optional
-            A licence file; by default one is made of ``DRAGEN_LICENSE`` and removed afterwards.
+            A licence file; by default one is made of `DRAGEN_LICENSE` and removed afterwards.
 
         Returns
         -------
@@ -151,14 +143,14 @@ class DragenHost:
             options = ["--lic-credentials", str(file)] if file else []
             command = [str(self.program()), *arguments, *options]
             try:
-                ended = process.run(command, log, _NO_SECRET)
+                ended = runtime.run(command, log, _NO_SECRET)
             finally:
                 _remove_secrets(log, file)
         _judge(ended.code, log)
         return tuple(command)
 
     def _open_files(self) -> int:
-        """Give the hard limit of this process."""
+        """Return the hard limit of this process."""
         limits = (self.root / "proc/self/limits").read_text(encoding="ascii")
         found = re.search(r"^Max open files +\S+ +(\d+|unlimited)", limits, re.MULTILINE)
         return _OPEN_FILES if found is None or found[1] == "unlimited" else int(found[1])
@@ -170,7 +162,7 @@ _NO_SECRET = {LICENCE_VARIABLE: ""}
 
 @contextmanager
 def _licence(given: Path | None) -> Iterator[Path | None]:
-    """Give a licence file that only this user can read, for as long as DRAGEN runs."""
+    """Yield a licence file that only this user can read, for as long as DRAGEN runs."""
     text = os.environ.get(LICENCE_VARIABLE, "")
     if given is not None or not text.strip():
         _check_mode(given)
@@ -203,7 +195,7 @@ def _remove_secrets(log: Path, licence: Path | None) -> None:
 
 
 def _secrets(licence: bytes) -> list[bytes]:
-    """Give every line and every value of the file, longest first, so that no value leaves a part of itself."""
+    """Return every line and every value of the file, longest first, so that no value leaves a part of itself."""
     lines = [line.strip() for line in licence.splitlines()]
     values = [line.partition(b"=")[2].strip() for line in lines]
     return sorted({item for item in (*lines, *values) if len(item) > 2}, key=len, reverse=True)

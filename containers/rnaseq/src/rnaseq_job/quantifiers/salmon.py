@@ -1,6 +1,7 @@
 """salmon: selective alignment to a transcriptome, on any processor."""
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -12,11 +13,21 @@ from typing import Any, Final
 from isal import igzip
 
 from rnaseq_job.errors import Detail, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.quantifiers.gene_tables import check_covered, check_genes, read_genes, write_gene_map
-from rnaseq_job.quantifiers.quantifier import BuiltReference, EngineOptions, Quantification
+from rnaseq_job.quantifiers.quantifier import (
+    BuiltReference,
+    EngineOptions,
+    Quantification,
+    check_covered,
+    check_genes,
+    read_genes,
+    write_gene_map,
+)
 from rnaseq_job.reads.lanes import Lane, Sample
 from rnaseq_job.reads.records import LINES
 from rnaseq_job.runtime import Ended, run
+
+PROGRAM: Final = "salmon"
+_VERSION = re.compile(r"salmon (\d\S*)")
 
 PROBE_FRAGMENTS: Final = 100_000
 """Fragments from which strands are told when a library type is declared."""
@@ -29,15 +40,10 @@ _UNMAPPED = "insufficient_assigned_fragments"
 
 @dataclass(frozen=True)
 class SalmonEngine:
-    """Runs salmon.
+    """Runs salmon."""
 
-    Parameters
-    ----------
-    program : str
-        Its name or path.
-    """
-
-    program: str = "salmon"
+    program: str = PROGRAM
+    """Its name or path."""
 
     @property
     def name(self) -> str:
@@ -45,19 +51,8 @@ class SalmonEngine:
         return "salmon"
 
     def version(self) -> str:
-        """Give the installed version, as ``salmon --version`` prints it after its name.
-
-        Raises
-        ------
-        InvalidJobError
-            When salmon is not installed or does not start.
-        """
-        with tempfile.TemporaryDirectory() as folder:
-            ended = run([self.program, "--version"], Path(folder) / "version.log")
-        words = ended.tail.split()
-        if ended.code != 0 or not words:
-            raise InvalidJobError(f"{self.program} --version failed: {ended.tail.strip()[:200]}")
-        return words[-1]
+        """Return the installed version."""
+        return salmon_version(self.program)
 
     def quantify(self, sample: Sample, reference: BuiltReference, options: EngineOptions) -> Quantification:
         """Run salmon on a checked sample.
@@ -93,7 +88,7 @@ class SalmonEngine:
     def _library(
         self, sample: Sample, reference: BuiltReference, options: EngineOptions, output: Path
     ) -> tuple[str | None, float | None]:
-        """Tell the library type.
+        """Detect the library type.
 
         Left to detect it, salmon takes small samples for unstranded without a look; its counts tell. With a declared
         type it drops the fragments that do not fit *before* it counts them, and reports that all fit: so the first
@@ -110,6 +105,22 @@ class SalmonEngine:
             return None, None
         detected, forward = detect(_read(folder / "salmon" / "lib_format_counts.json"), sample.paired)
         return detected, None if forward is None else compatible_share(options.library_type, forward)
+
+
+def salmon_version(program: str = PROGRAM) -> str:
+    """Return the installed version, as `salmon --version` prints it after its name.
+
+    Raises
+    ------
+    InvalidJobError
+        When salmon is not installed, does not start or does not say.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        ended = run([program, "--version"], Path(folder) / "version.log")
+    found = _VERSION.search(ended.tail)
+    if ended.code != 0 or not found:
+        raise InvalidJobError(f"{program} --version answers {ended.tail.strip()[:200]!r}; install salmon again")
+    return found[1]
 
 
 def quant_arguments(
@@ -166,7 +177,7 @@ def _mapping_arguments(program: str, sample: Sample, index: Path, library_type: 
 
 
 def _judge(ended: Ended, output: Path) -> None:
-    """Tell reads that do not belong to the reference from other failures, by what salmon left rather than its words."""
+    """Distinguish unmapped reads from other failures, by what salmon left rather than by its words."""
     if ended.code == 0:
         return
     if ended.code < 0:
@@ -252,31 +263,22 @@ _STRANDS = {"forward": "SF", "reverse": "SR", "unstranded": "U"}
 
 @dataclass(frozen=True)
 class LibraryReport:
-    """What run.json says about the library.
-
-    Parameters
-    ----------
-    declared : str
-        As given; ``A`` for none.
-    detected : str or None
-        None when the engine does not say.
-    compatible_fragment_ratio : float or None
-        Share of mapped fragments that fit the type in use.
-    conflict : bool
-        Whether declared and detected differ.
-    warnings : tuple of str
-        Sentences for people.
-    """
+    """What run.json says about the library."""
 
     declared: str
+    """As given; `A` for none."""
     detected: str | None
+    """None when the engine does not say."""
     compatible_fragment_ratio: float | None
+    """Share of mapped fragments that fit the type in use."""
     conflict: bool
+    """Whether declared and detected differ."""
     warnings: tuple[str, ...] = field(default=())
+    """Sentences for people."""
 
 
 def declared_type(library_type: str | None, strandedness: str | None, paired: bool) -> str:
-    """Give the engine's library type from the two ways to declare it.
+    """Return the engine's library type from the two ways to declare it.
 
     Raises
     ------
@@ -306,12 +308,12 @@ def _of_strandedness(strandedness: str | None, paired: bool) -> str | None:
 
 
 def detect(counts: Mapping[str, int], paired: bool) -> tuple[str | None, float | None]:
-    """Tell the library type from counts of mapped fragments by strand, and the share of the forward strand.
+    """Detect the library type from counts of mapped fragments by strand, and the share of the forward strand.
 
     Parameters
     ----------
     counts : mapping
-        salmon's, of a run that took fragments of either strand: ``ISF``, ``ISR`` or ``SF``, ``SR``.
+        salmon's, of a run that took fragments of either strand: `ISF`, `ISR` or `SF`, `SR`.
     paired : bool
         Whether the reads have mates; orphans (one mate mapped) are then left out.
 
@@ -338,7 +340,7 @@ def detect(counts: Mapping[str, int], paired: bool) -> tuple[str | None, float |
 
 
 def compatible_share(declared: str, forward_share: float) -> float:
-    """Give the share of fragments that a declared type lets pass.
+    """Return the share of fragments that a declared type lets pass.
 
     Examples
     --------
@@ -367,7 +369,7 @@ def library_report(declared: str, detected: str | None, ratio: float | None) -> 
 
 
 def as_json(report: LibraryReport) -> dict[str, Detail]:
-    """Give the report as run.json holds it."""
+    """Return the report as run.json holds it."""
     ratio = report.compatible_fragment_ratio
     return {
         "declared": report.declared,

@@ -24,7 +24,7 @@ from rnaseq_job.reads.stream import FastqReader, ReadsFile
 
 @dataclass(frozen=True)
 class LaneFiles:
-    """The files of one lane; ``second`` is None for single-end reads."""
+    """The files of one lane; `second` is None for single-end reads."""
 
     first: ReadsFile
     second: ReadsFile | None
@@ -32,21 +32,14 @@ class LaneFiles:
 
 @dataclass(frozen=True)
 class ReadsReport:
-    """What the checks counted.
-
-    Parameters
-    ----------
-    fragments : int
-        Pairs, or single reads.
-    stored_bytes : int
-        Size of all files as they are stored.
-    input_hash : str
-        SHA-256 over the SHA-256 of every file, in the order of the list.
-    """
+    """What the checks counted."""
 
     fragments: int
+    """Pairs, or single reads."""
     stored_bytes: int
+    """Size of all files as they are stored."""
     input_hash: str
+    """SHA-256 over the SHA-256 of every file, in the order of the list."""
 
 
 def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
@@ -127,7 +120,7 @@ def _side_by_side(ones: Iterator[Records], twos: Iterator[Records]) -> Iterator[
 
 
 def _check_roles(first: FastqReader, second: FastqReader, one: bytes, two: bytes, position: int) -> None:
-    """Look at one header a block: files are swapped whole, or joined from parts that are."""
+    """Check one header per block: files are swapped whole, or joined from parts that are."""
     says = mates_of(one, two)
     if says[0] == 2 or says[1] == 1:
         raise _pair_fault(
@@ -168,7 +161,7 @@ def _pair_fault(
 
 
 def _check_distinct(readers: Sequence[FastqReader]) -> None:
-    """Refuse a lane that is there twice under two names, even when it was packed anew."""
+    """Reject a lane that is there twice under two names, even when it was packed anew."""
     seen: dict[tuple[str, int], str] = {}
     for reader in readers:
         if reader.content in seen:
@@ -182,7 +175,7 @@ def _check_distinct(readers: Sequence[FastqReader]) -> None:
 
 
 def _check_single(readers: Sequence[FastqReader]) -> None:
-    """Refuse mates that are listed as single-end reads of two lanes: each fragment would count twice."""
+    """Reject mates that are listed as single-end reads of two lanes: each fragment would count twice."""
     for one, two in combinations(readers, 2):
         ends = ((one.first_header, two.first_header), (one.last_header, two.last_header))
         if one.records == two.records and all(names_match(*pair) for pair in ends):
@@ -200,7 +193,7 @@ if TYPE_CHECKING:
 
 
 _SPOT = re.compile(rb"[^.]+\.[0-9]+\.[12]")
-"""``@SRR1.7`` has a spot but no mate: spots 1 and 2 must not pass for mates."""
+"""`@SRR1.7` has a spot but no mate: spots 1 and 2 must not pass for mates."""
 
 _COORDINATES = re.compile(rb"[^:]+(?::[^:]+){4,}[._][12]")
 """At least instrument, lane, tile, x and y."""
@@ -254,7 +247,7 @@ def _match_alike(firsts: Records, seconds: Records) -> bool:
 
 
 def _are_coordinates(records: Records, marks: NDArray[np.int64]) -> bool:
-    """Whether at least five fields with something in them, parted by colons, stand before a place in each header."""
+    """Return whether at least five non-empty fields, separated by colons, precede a place in each header."""
     letters, starts = records.block.letters, records.starts[:, 0]
     colons, previous = np.zeros(len(records), np.int64), np.ones(len(records), bool)
     for place in range(1, int(marks.max()) + 1):
@@ -267,7 +260,7 @@ def _are_coordinates(records: Records, marks: NDArray[np.int64]) -> bool:
 
 
 def _are_spots(records: Records, dots: NDArray[np.int64]) -> bool:
-    """Whether what stands before the last dot is an accession, the same for all, a dot and a number."""
+    """Return whether what stands before the last dot is an accession, the same for all, a dot and a number."""
     head = records.line(0, 0)
     spot = head.index(b".") + 1
     if spot < len(b"@A.") or dots.min() <= spot:
@@ -288,7 +281,7 @@ def _end_in_mate(letters: NDArray[np.uint8], places: NDArray[np.int64]) -> bool:
 
 
 def _are(letters: NDArray[np.uint8], *allowed: int) -> bool:
-    """Whether each is one of a few."""
+    """Return whether each is one of a few."""
     return bool(np.logical_or.reduce([letters == letter for letter in allowed]).all())
 
 
@@ -311,7 +304,7 @@ def names_match(first: bytes, second: bytes) -> bool:
 
 
 def mates_of(first: bytes, second: bytes) -> tuple[int | None, int | None]:
-    """Give the mates that two headers of one fragment say they are.
+    """Return the mates that two headers of one fragment say they are.
 
     Examples
     --------
@@ -325,7 +318,7 @@ def mates_of(first: bytes, second: bytes) -> tuple[int | None, int | None]:
 
 
 def mate_of(head: bytes) -> int | None:
-    """Give the mate that a header says it is; None when it does not say.
+    """Return the mate that a header says it is; None when it does not say.
 
     Examples
     --------
@@ -342,5 +335,5 @@ def mate_of(head: bytes) -> int | None:
 
 
 def _name(head: bytes) -> bytes:
-    """Give what stands between the at sign and the first white space."""
+    """Return what stands between the at sign and the first white space."""
     return head[1:].replace(b"\t", b" ").partition(b" ")[0]

@@ -23,29 +23,21 @@ _SHOWN_CHARACTERS = 60
 
 @dataclass(frozen=True)
 class ListedLane:
-    """One row of the list.
-
-    Parameters
-    ----------
-    read_group, library : str
-        RGID and RGLB.
-    lane : int
-        Lane of the flow cell.
-    read1 : str
-        Address of the first reads, or of an SRA object.
-    read2 : str or None
-        Address of the second reads.
-    """
+    """One row of the list."""
 
     read_group: str
     library: str
+    """RGID and RGLB."""
     lane: int
+    """Lane of the flow cell."""
     read1: str
+    """Address of the first reads, or of an SRA object."""
     read2: str | None
+    """Address of the second reads."""
 
 
 def check_sample_name(name: str) -> None:
-    """Refuse a name that could be an option, a path or a shell's word.
+    """Reject a name that could be an option, a path or a shell's word.
 
     Raises
     ------
@@ -96,7 +88,7 @@ def read_list(path: Path, sample: str, base: str, buckets: Collection[str] = ())
 
 
 def is_sra(address: str) -> bool:
-    """Tell an SRA object by its name; those of the public bucket are named by their accession alone.
+    """Recognise an SRA object by its name; those of the public bucket are named by their accession alone.
 
     Examples
     --------
@@ -107,7 +99,7 @@ def is_sra(address: str) -> bool:
 
 
 def check_layout(paired: Sequence[bool]) -> None:
-    """Refuse a sample of which some lanes have mates and some have none.
+    """Reject a sample of which some lanes have mates and some have none.
 
     Raises
     ------
@@ -123,7 +115,7 @@ def check_layout(paired: Sequence[bool]) -> None:
 
 
 def shown(text: str) -> str:
-    """Make text of unknown origin fit for a message.
+    """Escape text of unknown origin for a message.
 
     Examples
     --------
@@ -202,7 +194,7 @@ def _check_distinct(lanes: Sequence[ListedLane]) -> None:
 
 
 def file_name(address: str) -> str:
-    """Give the last part of an address."""
+    """Return the last part of an address."""
     return address.rstrip("/").rpartition("/")[2]
 
 
@@ -217,43 +209,29 @@ def _invalid(message: str, **details: Detail) -> InputRejectedError:
 
 @dataclass(frozen=True)
 class Lane:
-    """One read group: a pair of files, or a single one.
-
-    Parameters
-    ----------
-    read_group : str
-        RGID of the fastq list.
-    library : str
-        RGLB.
-    lane : int
-        Lane of the flow cell; 1 where unknown.
-    read1, read2 : Path
-        Staged files; ``read2`` is None for single-end reads.
-    """
+    """One read group: a pair of files, or a single one."""
 
     read_group: str
+    """RGID of the fastq list."""
     library: str
+    """RGLB."""
     lane: int
+    """Lane of the flow cell; 1 where unknown."""
     read1: Path
     read2: Path | None
+    """Staged files; `read2` is None for single-end reads."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """All lanes of a case; paired or single-end throughout.
-
-    Parameters
-    ----------
-    name : str
-        Case key, the first part of every result's name.
-    lanes : tuple of Lane
-        In the order of the list.
-    """
+    """All lanes of a case; paired or single-end throughout."""
 
     name: str
+    """Case key, the first part of every result's name."""
     lanes: tuple[Lane, ...]
+    """In the order of the list."""
 
     @property
     def paired(self) -> bool:
-        """Whether the reads have mates."""
+        """Return whether the reads have mates."""
         return self.lanes[0].read2 is not None

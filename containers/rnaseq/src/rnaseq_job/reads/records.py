@@ -1,4 +1,4 @@
-"""How a damaged gzip file shows."""
+"""FASTQ text in blocks: inflated and hashed in a thread, cut into records as arrays of places, in bounded memory."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Block:
         self.fill(())
 
     def fill(self, parts: Iterable[bytes]) -> None:
-        """Take a text that comes in parts, and find its lines; records of the text before are lost.
+        """Copy in a text that comes in parts, and find its lines; records of the text before are lost.
 
         Examples
         --------
@@ -85,51 +85,45 @@ class Block:
         return np.flatnonzero(is_end) + (start + 1)
 
     def text(self, start: int, end: int) -> bytes:
-        """Give the bytes between two places."""
+        """Return the bytes between two places."""
         return self.letters[start:end].tobytes()
 
     def pieces(self, starts: NDArray[np.int64], width: int) -> NDArray[np.uint64]:
-        """Give some bytes (a multiple of eight) from each place on, as an (n, width / 8) array."""
+        """Return some bytes (a multiple of eight) from each place on, as an (n, width / 8) array."""
         places = len(self._content) - width + 1
         view: NDArray[np.void] = np.ndarray((places,), np.dtype((np.void, width)), self._content, strides=(1,))
         return view[starts].view(_WORD).reshape(len(starts), -1)
 
     def records(self) -> Records:
-        """Give the complete records."""
+        """Return the complete records."""
         count = (len(self.bounds) - 1) // LINES
         return Records(self, self.bounds[: count * LINES + 1])
 
     def rest(self) -> bytes:
-        """Give what follows the last complete record."""
+        """Return what follows the last complete record."""
         count = (len(self.bounds) - 1) // LINES
         return self.text(int(self.bounds[count * LINES]), self.size)
 
 
 @dataclass(frozen=True)
 class Records:
-    """Some whole records of a block, in the order of the file.
-
-    Parameters
-    ----------
-    block : Block
-        Which bytes they lie in.
-    bounds : (4 n + 1,) array of int
-        Where each of their lines begins, and where the record after the last one would.
-    """
+    """Some whole records of a block, in the order of the file."""
 
     block: Block
+    """Which bytes they lie in."""
     bounds: NDArray[np.int64]
+    """Where each of their lines begins, and where the record after the last one would."""
 
     def __len__(self) -> int:
         return len(self.bounds) // LINES
 
     def split(self, count: int) -> tuple[Records, Records]:
-        """Give the first ``count`` records and the others."""
+        """Return the first `count` records and the others."""
         here = count * LINES
         return Records(self.block, self.bounds[: here + 1]), Records(self.block, self.bounds[here:])
 
     def filled(self) -> int:
-        """Give how many records there are up to the last one that is not four blank lines."""
+        """Return how many records there are up to the last one that is not four blank lines."""
         if not len(self) or self.bounds[-1] - self.bounds[-1 - LINES] > LINES:  # as nearly always
             return len(self)
         content = np.flatnonzero(self.lengths.any(axis=1))
@@ -146,16 +140,16 @@ class Records:
         return (np.diff(self.bounds) - 1).reshape(-1, LINES)
 
     def line(self, record: int, line: int) -> bytes:
-        """Give one line of one record, both counted from 0."""
+        """Return one line of one record, both counted from 0."""
         start = int(self.starts[record, line])
         return self.block.text(start, start + int(self.lengths[record, line]))
 
     def lines(self, line: int) -> Iterator[bytes]:
-        """Give one line of each record, such as 1 for the bases."""
+        """Return one line of each record, such as 1 for the bases."""
         return (self.line(record, line) for record in range(len(self)))
 
     def is_sound(self, longest: int) -> bool:
-        """Whether every record is one: marks in their places, some bases, as many qualities, no line too long."""
+        """Return whether every record is valid: marks in place, some bases, as many qualities, no line too long."""
         letters, starts, lengths = self.block.letters, self.starts, self.lengths
         return bool(
             (letters[starts[:, 0]] == _AT).all()
@@ -167,7 +161,7 @@ class Records:
 
 
 def headers_agree(one: Records, two: Records, ends: NDArray[np.int64]) -> bool:
-    """Whether the headers of equally many records of two files begin with the same bytes.
+    """Return whether the headers of equally many records of two files begin with the same bytes.
 
     Parameters
     ----------
@@ -184,7 +178,7 @@ def headers_agree(one: Records, two: Records, ends: NDArray[np.int64]) -> bool:
 
 @lru_cache
 def _masks(width: int) -> NDArray[np.uint64]:
-    """Give, for 0 up to ``width`` bytes, the words in which so many bytes have all bits set."""
+    """Give, for 0 up to `width` bytes, the words in which so many bytes have all bits set."""
     return (np.tri(width + 1, width, -1, np.uint8) * np.uint8(255)).view(_WORD)
 
 
@@ -208,12 +202,12 @@ _T = TypeVar("_T")
 
 
 class BlockReader:
-    """Gives the text of one file as blocks; each is lost when the one after the next is asked for.
+    """Yield the text of one file as blocks; each is lost when the one after the next is asked for.
 
     Parameters
     ----------
     path : Path
-        gzip (also of several members, as ``cat`` and bgzip write it) or plain text.
+        gzip (also of several members, as `cat` and bgzip write it) or plain text.
 
     Attributes
     ----------
@@ -234,14 +228,14 @@ class BlockReader:
 
     @property
     def digest(self) -> str:
-        """Give the SHA-256 of what was read, as it is stored."""
+        """Return the SHA-256 of what was read, as it is stored."""
         return self._hash.hexdigest()
 
     def __iter__(self) -> Generator[Block, None, None]:
         return _ahead(self._blocks())
 
     def _blocks(self) -> Iterator[Block]:
-        """Give blocks that begin with a record; the last one ends with the file, or with a line that is too long."""
+        """Yield blocks that begin with a record; the last one ends with the file, or with a line that is too long."""
         parts, rest = self._parts(), b""
         for block in cycle([Block(MAX_REST + PARTS * PART) for _ in range(2)]):
             block.fill(chain([rest], islice(parts, PARTS)))
@@ -271,7 +265,7 @@ class BlockReader:
 
 
 def is_text(content: bytes) -> bool:
-    """Whether bytes are free of those that no FASTQ has (``in`` and isascii run at the speed of memory)."""
+    """Return whether bytes are free of those that no FASTQ has (`in` and isascii run at the speed of memory)."""
     return content.isascii() and b"\0" not in content and b"\r" not in content
 
 
@@ -295,7 +289,7 @@ class _Digest(Protocol):
 
 
 def _ahead(items: Iterator[_T]) -> Generator[_T, None, None]:
-    """Make each item in a thread, beside what is done with the one before."""
+    """Prefetch: compute each item in a thread while its predecessor is in use."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, items, None)
         while (item := coming.result()) is not None:

@@ -1,11 +1,9 @@
 """SRA objects: reads as NCBI stores them, turned into FASTQ with fasterq-dump."""
 
-import os
 import re
-import sys
 from pathlib import Path
 
-from rnaseq_job import runtime as process
+from rnaseq_job import runtime
 from rnaseq_job.errors import HostFaultError, InputRejectedError, ReasonCode, disk_is_full
 from rnaseq_job.runtime import log
 
@@ -19,7 +17,7 @@ _STEM = "reads"
 
 
 def open_data_uri(accession: str) -> str:
-    """Give the address of a run in the public bucket of the Registry of Open Data.
+    """Return the address of a run in the public bucket of the Registry of Open Data.
 
     Raises
     ------
@@ -42,7 +40,7 @@ def open_data_uri(accession: str) -> str:
 
 
 def dump_arguments(path: Path, folder: Path, threads: int) -> list[str]:
-    """Give the command line: mates in two files, reads without a mate in a third."""
+    """Return the command line: mates in two files, reads without a mate in a third."""
     return [
         *(PROGRAM, "--split-3", "--skip-technical", "--threads", str(threads)),
         *("--temp", str(folder), "--outdir", str(folder), "--outfile", f"{_STEM}.fastq", str(path)),
@@ -74,8 +72,8 @@ def to_fastq(path: Path, folder: Path) -> tuple[Path, Path | None]:
         When memory ran out.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arguments = dump_arguments(path.resolve(), folder.resolve(), _threads())
-    ended = process.run(arguments, folder / f"{PROGRAM}.log", {"HOME": str(folder.resolve())})  # it writes settings
+    arguments = dump_arguments(path.resolve(), folder.resolve(), runtime.available_cpus())
+    ended = runtime.run(arguments, folder / f"{PROGRAM}.log", {"HOME": str(folder.resolve())})  # it writes settings
     if ended.code != 0:
         if _DISK_FULL.search(ended.tail):
             raise disk_is_full()
@@ -85,7 +83,7 @@ def to_fastq(path: Path, folder: Path) -> tuple[Path, Path | None]:
     return _reads(path, folder, ended)
 
 
-def _reads(path: Path, folder: Path, ended: process.Ended) -> tuple[Path, Path | None]:
+def _reads(path: Path, folder: Path, ended: runtime.Ended) -> tuple[Path, Path | None]:
     single, first, second = (folder / f"{_STEM}{part}.fastq" for part in ("", "_1", "_2"))
     if _has_content(first) and _has_content(second):
         if _has_content(single):  # DRAGEN and salmon take either pairs or single reads
@@ -98,7 +96,7 @@ def _reads(path: Path, folder: Path, ended: process.Ended) -> tuple[Path, Path |
     raise _refused(path, "it holds no read", ended)
 
 
-def _refused(path: Path, problem: str, ended: process.Ended) -> InputRejectedError:
+def _refused(path: Path, problem: str, ended: runtime.Ended) -> InputRejectedError:
     return InputRejectedError(
         ReasonCode.SRA_INVALID,
         f"{path.name} cannot be turned into FASTQ: {problem}. Upload the run's .sra object again, or its FASTQ files.",
@@ -108,7 +106,3 @@ def _refused(path: Path, problem: str, ended: process.Ended) -> InputRejectedErr
 
 def _has_content(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

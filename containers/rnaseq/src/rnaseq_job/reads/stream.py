@@ -33,7 +33,7 @@ class FastqReader:
     Parameters
     ----------
     file : ReadsFile
-        gzip (also of several members, as ``cat`` and bgzip write it) or plain text.
+        gzip (also of several members, as `cat` and bgzip write it) or plain text.
 
     Attributes
     ----------
@@ -52,12 +52,12 @@ class FastqReader:
 
     @property
     def digest(self) -> str:
-        """Give the SHA-256 of what was read."""
+        """Return the SHA-256 of what was read."""
         return self._blocks.digest
 
     @property
     def content(self) -> tuple[str, int]:
-        """Give what identifies the reads, however they are packed; see `BlockReader`."""
+        """Return what identifies the reads, however they are packed; see `BlockReader`."""
         return self._blocks.content
 
     def __iter__(self) -> Generator[Records, None, None]:
@@ -76,7 +76,7 @@ class FastqReader:
             raise self.fault(ReasonCode.READS_EMPTY, f"{self.file.name} holds no read. Upload the file again.")
 
     def _filled(self, records: Records) -> Records:
-        """Leave out the blank lines at the end of the file, which four at a time look like records without content."""
+        """Drop the blank lines at the end of the file, which four at a time look like records without content."""
         count = records.filled()
         if self._ended and count:
             raise self._broken(0, 0, "blank lines stand between the reads")
@@ -84,13 +84,13 @@ class FastqReader:
         return records if count == len(records) else records.split(count)[0]
 
     def _check_length(self, rest: bytes) -> None:
-        """Refuse a record that is not complete yet for a line that does not end."""
+        """Reject a record that is not complete yet for a line that does not end."""
         for number, line in enumerate(rest.split(b"\n") if len(rest) > MAX_LINE else []):
             if len(line) > MAX_LINE:
                 raise self._too_long(0, number, len(line))
 
     def _last(self, rest: bytes) -> Iterator[Records]:
-        """Give the record that no newline ends; blank lines after it are nobody's fault."""
+        """Return the record that no newline ends; blank lines after it are nobody's fault."""
         text = rest.rstrip(b"\n")
         lines = text.count(b"\n") + 1
         if text and self._ended:
@@ -134,14 +134,14 @@ class FastqReader:
         return self._at(ReasonCode.READS_INVALID, record, line, problem)
 
     def _at(self, code: ReasonCode, record: int, line: int, problem: str, **details: Detail) -> InputRejectedError:
-        """Name a place, counted from 1 as editors do; ``record`` counts from the records already yielded."""
+        """Name a place, counted from 1 as editors do; `record` counts from the records already yielded."""
         record += self.records
         place: dict[str, Detail] = {"record": record + 1, "line": record * LINES + line + 1}
         where = f"{self.file.name}, record {place['record']} (line {place['line']})"
         return self.fault(code, f"{where}: {problem}. Export the FASTQ file again.", **place, **details)
 
     def fault(self, code: ReasonCode, message: str, **details: Detail) -> InputRejectedError:
-        """Make a rejection that names this file."""
+        """Return a rejection that names this file."""
         return InputRejectedError(code, message, {"file": self.file.name, **details})
 
     def _truncated(self, error: Exception) -> InputRejectedError:
@@ -159,7 +159,7 @@ def _are_bases(records: Records) -> bool:
 
 
 def _problem(head: bytes, sequence: bytes, plus: bytes, quality: bytes) -> tuple[int, str] | None:
-    """Say what is wrong with a record, and in which of its lines; never its content, which is a person's genome."""
+    """Return what is wrong with a record, and in which of its lines; never its content, which is a person's genome."""
     lines = (head, sequence, plus, quality)
     for number, line in enumerate(lines):
         if line.endswith(b"\r"):

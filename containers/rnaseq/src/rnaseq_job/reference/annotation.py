@@ -1,4 +1,4 @@
-"""GENCODE's ids of pseudo-autosomal copies on chromosome Y: ``ENST…_PAR_Y``, until release 24 ``ENSTR…``."""
+"""Annotations (GTF), and GENCODE's ids of pseudo-autosomal copies on Y: `ENST…_PAR_Y`, until release 24 `ENSTR…`."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ _OLD = re.compile(r"ENS([TG])R(?=\d{10})")
 
 
 def is_copy(name: str) -> bool:
-    """Tell whether a transcript or gene id is that of the copy on Y.
+    """Return whether a transcript or gene id is that of the copy on Y.
 
     Examples
     --------
@@ -23,7 +23,7 @@ def is_copy(name: str) -> bool:
 
 
 def original(name: str) -> str:
-    """Give the id of the copy on X.
+    """Return the id of the copy on X.
 
     Examples
     --------
@@ -43,56 +43,40 @@ def _attribute(name: str) -> re.Pattern[str]:
 _TRANSCRIPT_ID, _GENE_ID = _attribute("transcript_id"), _attribute("gene_id")
 
 _GENE_NAME, _SYMBOL = _attribute("gene_name"), _attribute("gene")
-"""Ensembl and GENCODE write ``gene_name``, RefSeq ``gene``."""
+"""Ensembl and GENCODE write `gene_name`, RefSeq `gene`."""
 
 _VERSION = _attribute("transcript_version")
 
 
 @dataclass(slots=True)
 class Transcript:
-    """One transcript of the annotation.
-
-    Parameters
-    ----------
-    gene_id : str
-        As in the annotation.
-    version : str
-        Ensembl's ``transcript_version``; empty where the annotation has none or keeps it in the id.
-    chromosome : str
-        As in the annotation.
-    strand : str
-        ``+`` or ``-``.
-    exons : list of (int, int)
-        First and last base, counted from 1, both included; in the order of the file.
-    """
+    """One transcript of the annotation."""
 
     gene_id: str
+    """As in the annotation."""
     version: str
+    """Ensembl's `transcript_version`; empty where the annotation has none or keeps it in the id."""
     chromosome: str
+    """As in the annotation."""
     strand: str
+    """`+` or `-`."""
     exons: list[tuple[int, int]]
+    """First and last base, counted from 1, both included; in the order of the file."""
 
 
 @dataclass
 class Annotation:
-    """What a GTF file says.
-
-    Parameters
-    ----------
-    file : str
-        Its name, for messages.
-    transcripts : dict of str to Transcript
-        By id, in the order of the file.
-    gene_names : dict of str to str
-        Symbols by gene id; genes without one are absent.
-    """
+    """What a GTF file says."""
 
     file: str
+    """Its name, for messages."""
     transcripts: dict[str, Transcript] = field(default_factory=dict)
+    """By id, in the order of the file."""
     gene_names: dict[str, str] = field(default_factory=dict)
+    """Symbols by gene id; genes without one are absent."""
 
     def by_chromosome(self) -> dict[str, list[str]]:
-        """Give transcript ids by chromosome."""
+        """Return transcript ids by chromosome."""
         grouped: dict[str, list[str]] = {}
         for name, transcript in self.transcripts.items():
             grouped.setdefault(transcript.chromosome, []).append(name)

@@ -9,10 +9,8 @@ from typing import Final
 from rnaseq_job import __version__
 from rnaseq_job.quantifiers.dragen_host import DragenHost
 from rnaseq_job.reference import manifest as manifests
-from rnaseq_job.reference.hash_table import DragenHashTable
-from rnaseq_job.reference.indexing import Index, IndexBuilder, Workplace
+from rnaseq_job.reference.indexes import DragenHashTable, Index, IndexBuilder, SalmonIndex, Workplace
 from rnaseq_job.reference.manifest import Files, Manifest
-from rnaseq_job.reference.salmon_index import SalmonIndex
 from rnaseq_job.reference.source import Part, Source, fetch, find_source, read_description, source_hash
 from rnaseq_job.reference.table import ambiguous_symbols, write_table
 from rnaseq_job.runtime import log
@@ -26,25 +24,17 @@ BUILDERS: Final[Mapping[str, Callable[[], IndexBuilder]]] = {
 
 @dataclass(frozen=True)
 class Request:
-    """What to build.
-
-    Parameters
-    ----------
-    name : str
-        Of the reference.
-    source, output : str
-        Prefixes that end with a slash.
-    threads : int
-        Processor threads.
-    scratch : Path
-        An empty folder.
-    """
+    """What to build."""
 
     name: str
+    """Of the reference."""
     source: str
     output: str
+    """Prefixes that end with a slash."""
     threads: int
+    """Processor threads."""
     scratch: Path
+    """An empty folder."""
 
 
 def build_reference(request: Request, builder: IndexBuilder) -> Manifest:
@@ -73,7 +63,7 @@ def build_reference(request: Request, builder: IndexBuilder) -> Manifest:
 
 
 def _ready(request: Request, engine: str, version: str, digest: str) -> Manifest | None:
-    """Give the present manifest if it is of the same build, and all its files are there."""
+    """Return the present manifest if it is of the same build, and all its files are there."""
     storage = open_storage(request.output)
     present = manifests.load(storage, request.output, engine, request.scratch / "present")
     if present is None or not present.same_build(version, digest, __version__):

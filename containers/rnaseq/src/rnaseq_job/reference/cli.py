@@ -5,11 +5,9 @@ for a fault of the machine; 2 for a job that is described wrongly.
 """
 
 import argparse
-import json
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,10 +22,10 @@ from rnaseq_job.errors import (
     InvalidJobError,
     full_disk_is_refused,
 )
-from rnaseq_job.output.results import REJECTION_FILE
+from rnaseq_job.output.results import REJECTION_FILE, Publisher, rejection
 from rnaseq_job.reference.build import BUILDERS, Request, build_reference
 from rnaseq_job.reference.source import as_prefix
-from rnaseq_job.runtime import log
+from rnaseq_job.runtime import available_cpus, log
 from rnaseq_job.storage import open_storage
 
 COMMAND = "build-reference"
@@ -40,7 +38,7 @@ def build(arguments: Sequence[str]) -> int:
     Parameters
     ----------
     arguments : sequence of str
-        Options, with or without the word ``build-reference`` before them.
+        Options, with or without the word `build-reference` before them.
 
     Examples
     --------
@@ -65,41 +63,20 @@ def _run(options: argparse.Namespace) -> int:
         options.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="reference-", dir=options.scratch) as folder:
         output = as_prefix(options.output)
+        publisher = Publisher(open_storage(output), output.rstrip("/"), Path(folder))
+        run = {"run_id": options.run_id, "job_id": options.job_id, "content_version": options.content_version}
         request = Request(options.name, as_prefix(options.source), output, options.threads, Path(folder))
         try:
             with full_disk_is_refused():
                 build_reference(request, BUILDERS[options.engine]())
         except InputRejectedError as error:
             log("reference_rejected", name=options.name, reason=str(error.code), message=error.message)
-            _write_rejection(options, error, Path(folder), output)
+            for used in (path for path in Path(folder).iterdir() if path.is_dir()):  # the disk may be full
+                shutil.rmtree(used, ignore_errors=True)
+            publisher.rejection(rejection(options.name, run, error))
             return EXIT_CODES[error.code]
-    _remove_rejection(output)
+    publisher.remove_outcome(REJECTION_FILE)  # of an earlier build: the manifest stands for this one
     return EXIT_OK
-
-
-def _remove_rejection(output: str) -> None:
-    """Take away the verdict of an earlier build: the manifest stands for this one."""
-    try:
-        open_storage(output).remove(output + REJECTION_FILE)
-    except InvalidJobError as error:  # a role that may not delete: run ids still tell the verdicts apart
-        log("earlier_verdict_stays", file=REJECTION_FILE, reason=str(error))
-
-
-def _write_rejection(options: argparse.Namespace, error: InputRejectedError, folder: Path, output: str) -> None:
-    run = {"run_id": options.run_id, "job_id": options.job_id, "content_version": options.content_version}
-    content = {
-        "schema": 1,
-        "subject": options.name,
-        "run": run,
-        "reason_code": str(error.code),
-        "message": error.message,
-        "details": error.details,
-    }
-    for used in (path for path in folder.iterdir() if path.is_dir()):  # the disk may be full
-        shutil.rmtree(used, ignore_errors=True)
-    path = folder / REJECTION_FILE
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    open_storage(output).upload(path, output + path.name)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,15 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--name", required=True, help="name of the reference")
     add("--source", required=True, help="s3://bucket/prefix or folder with genome and annotation")
     add("--output", required=True, help="s3://bucket/references/<name> or folder for the result")
-    add("--threads", type=int, default=_cpus(), help="processor threads (default: those this process may use)")
+    add("--threads", type=int, default=available_cpus(), help="processor threads (default: those this process may use)")
     add("--scratch", type=Path, help="folder for intermediate files (default: the system's temporary folder)")
     add("--run-id", help="recorded in rejection.json")
     add("--job-id", default=os.environ.get("AWS_BATCH_JOB_ID"), help="recorded in rejection.json")
     add("--content-version", help="recorded in rejection.json")
     return parser
-
-
-def _cpus() -> int:
-    if sys.platform == "linux":  # what this process may use, not what the machine has
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""How a part of a reference is refused: always REFERENCE_INVALID, always with numbers and a few examples."""
+"""The files that a reference is made of: recognised, fetched, opened; a rejection always has numbers and examples."""
 
 import hashlib
 import io
@@ -22,7 +22,7 @@ _EXAMPLES = 5
 
 
 def invalid(message: str, **details: Detail) -> InputRejectedError:
-    """Give the error to raise.
+    """Return the error to raise.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def invalid(message: str, **details: Detail) -> InputRejectedError:
 
 
 def examples(names: Iterable[str]) -> list[Detail]:
-    """Give the first few names in their order, enough to recognise the naming."""
+    """Return the first few names in their order, enough to recognise the naming."""
     return list(islice(names, _EXAMPLES))
 
 
@@ -97,27 +97,19 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file of the source.
-
-    Parameters
-    ----------
-    key : str
-        Name below the prefix.
-    size : int
-        Bytes.
-    etag : str
-        Entity tag; SHA-256 for a plain file, which has none.
-    uri : str
-        Address.
-    """
+    """A file of the source."""
 
     key: str
+    """Name below the prefix."""
     size: int
+    """Bytes."""
     etag: str
+    """Entity tag; SHA-256 for a plain file, which has none."""
     uri: str
+    """Address."""
 
     def described(self) -> dict[str, Detail]:
-        """Give what the manifest says of the file."""
+        """Return what the manifest says of the file."""
         return {"key": self.key, "size": self.size, "etag": self.etag}
 
 
@@ -125,7 +117,7 @@ Source = Mapping[Part, SourceFile]
 
 
 def as_prefix(uri: str) -> str:
-    """Give an address with one slash at its end, as everything that is listed below it begins.
+    """Return an address with one slash at its end, as everything that is listed below it begins.
 
     Examples
     --------
@@ -160,7 +152,7 @@ def find_source(storage: Storage, prefix: str) -> Source:
 
 
 def part_of(key: str) -> Part | None:
-    """Tell a file's part by its name.
+    """Return a file's part by its name.
 
     Examples
     --------
@@ -181,7 +173,7 @@ def part_of(key: str) -> Part | None:
 
 
 def source_hash(source: Source) -> str:
-    """Give one hash of all files: their parts, names, sizes and tags."""
+    """Return one hash of all files: their parts, names, sizes and tags."""
     described = {str(part): source[part].described() for part in sorted(source)}
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
@@ -205,12 +197,12 @@ def fetch(storage: Storage, source: Source, parts: set[Part], folder: Path) -> d
 
 
 def read_description(path: Path | None) -> tuple[str, str]:
-    """Give genome and annotation by name, ``unknown`` where ``reference.json`` does not say.
+    """Return genome and annotation by name, `unknown` where `reference.json` does not say.
 
     Raises
     ------
     InputRejectedError
-        REFERENCE_INVALID for what is not ``{"genome": "…", "annotation": "…"}``.
+        REFERENCE_INVALID for what is not `{"genome": "…", "annotation": "…"}`.
     """
     if path is None:
         return "unknown", "unknown"

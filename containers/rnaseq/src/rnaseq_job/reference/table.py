@@ -2,7 +2,7 @@
 
 Ids are kept exactly as the annotation has them, version included, in both columns: an id that was shortened on one side
 only makes each transcript a gene of its own. A GENCODE FASTA header is cut at its first bar. Where a FASTA file has
-``ENST0001.5`` and the annotation ``transcript_id "ENST0001"; transcript_version "5"`` (Ensembl), the two are one id.
+`ENST0001.5` and the annotation `transcript_id "ENST0001"; transcript_version "5"` (Ensembl), the two are one id.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,12 +26,12 @@ class Row:
 
 
 def rows_of(annotation: Annotation, ids: Sequence[str]) -> list[Row]:
-    """Give the rows of transcripts that were cut with this annotation."""
+    """Return the rows of transcripts that were cut with this annotation."""
     return [_row(annotation, name, name) for name in ids]
 
 
 def rows_for_fasta(annotation: Annotation, ids: Sequence[str], fasta: str) -> list[Row]:
-    """Give the rows of a transcriptome.
+    """Return the rows of a transcriptome.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def rows_for_fasta(annotation: Annotation, ids: Sequence[str], fasta: str) -> li
 
 
 def read_table(path: Path) -> dict[str, Row]:
-    """Read ``transcripts.tsv``.
+    """Read `transcripts.tsv`.
 
     Raises
     ------
@@ -69,13 +69,13 @@ def read_table(path: Path) -> dict[str, Row]:
 
 
 def choose(table: dict[str, Row], ids: Sequence[str], fasta: str, name: str) -> list[Row]:
-    """Give the rows of a transcriptome from its table; otherwise as `rows_for_fasta`."""
+    """Return the rows of a transcriptome from its table; otherwise as `rows_for_fasta`."""
     _check_cover(table, ids, fasta, name)
     return [table[transcript] for transcript in ids]
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> None:
-    """Write ``transcripts.tsv``."""
+    """Write `transcripts.tsv`."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("\t".join(HEADER) + "\n")
         for row in rows:
@@ -83,7 +83,7 @@ def write_table(path: Path, rows: Iterable[Row]) -> None:
 
 
 def ambiguous_symbols(rows: Iterable[Row]) -> list[str]:
-    """Give the symbols that several genes carry, sorted.
+    """Return the symbols that several genes carry, sorted.
 
     The two copies of a pseudo-autosomal gene are one gene.
     """
