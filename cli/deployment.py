@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _PARALLEL_REQUESTS = 16
+_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,6 @@ class Deployment:
     def s3(self) -> S3Client:
         """Client of S3."""
         return self.session.client("s3", endpoint_url=self.endpoint, config=self.config)
-
-    @cached_property
-    def dynamodb(self) -> DynamoDBClient:
-        """Client of DynamoDB."""
-        return self.session.client("dynamodb", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
     def lambda_(self) -> LambdaClient:
@@ -152,6 +148,26 @@ class Deployment:
             "StackResourceDetail"
         ]
         return detail["PhysicalResourceId"]
+
+    def invoke_sweep(self, event: Mapping[str, object]) -> str | None:
+        """Invoke the sweep function and return its answer, or None while it is busy: it runs alone.
+
+        Raises
+        ------
+        CommandError
+            When the function failed; the details are its answer.
+        """
+        name, payload = self.output("SweepFunctionName"), json.dumps(event).encode()
+        try:
+            answer = self.lambda_.invoke(FunctionName=name, Payload=payload)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _THROTTLED:
+                return None
+            raise
+        text = answer["Payload"].read().decode(errors="replace")
+        if answer.get("FunctionError"):
+            raise CommandError("The sweep function failed; nothing more was requested.", details=text[:500])
+        return text
 
     @property
     def feature_groups(self) -> list[str]:

@@ -28,7 +28,6 @@ _NUDGE_SECONDS = 2.0
 _SETTLE_SECONDS = 3.0
 _STAGES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED")
 _LIVE_MARGIN_LINES = 12
-_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,11 @@ def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
     """
     problems: list[str] = []
     stop = threading.Event()
-    function = deployment.output("SweepFunctionName")
+    deployment.output("SweepFunctionName")  # a stack without it is told here, not in the thread
 
     def nudge() -> None:
         while not stop.is_set():
-            problem = _invoke_sweep(deployment, function)
+            problem = _problem_of_sweep(deployment)
             if problem and problem not in problems:
                 problems.append(problem)
             stop.wait(_NUDGE_SECONDS)
@@ -92,15 +91,14 @@ def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
         thread.join(timeout=5)
 
 
-def _invoke_sweep(deployment: Deployment, function: str) -> str:
+def _problem_of_sweep(deployment: Deployment) -> str:
     try:
-        answer = deployment.lambda_.invoke(FunctionName=function, Payload=b"{}")
-    except ClientError as error:
-        # A sweep is running already: that is as good.
-        return "" if error.response["Error"]["Code"] in _THROTTLED else str(error)
-    except BotoCoreError as error:
+        deployment.invoke_sweep({})  # a sweep that is running already is as good
+    except CommandError as error:
+        return error.details or error.message
+    except (ClientError, BotoCoreError) as error:
         return str(error)
-    return answer["Payload"].read().decode(errors="replace")[:500] if answer.get("FunctionError") else ""
+    return ""
 
 
 def wait_for_units(

@@ -1,19 +1,21 @@
 """The ledger as it is printed, counted and handed to scripts."""
 
 import json
+import time
 from decimal import Decimal
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.ledger import Unit, count_statuses, plain, print_units, read_units
-from cli.retry import select_units
+from cli.retry import request_reruns, select_units
 
 
 def make_unit(subject: str, status: str, **attributes: Any) -> Unit:
@@ -145,3 +147,48 @@ def test_a_table_is_told_in_rows_and_records() -> None:
     told = console.file.getvalue()
     assert "clinical table" in told
     assert "10 rows: 1 record written, 19 records unchanged, 2 rows rejected, 1 label held back" in told
+
+
+class Sweep:
+    """A sweep function that is busy at first, then answers or fails."""
+
+    def __init__(self, *, busy: int, fails: bool) -> None:
+        self.busy, self.fails, self.events = busy, fails, list[dict[str, Any]]()
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - as Lambda calls them
+        assert FunctionName == "sweep"
+        if self.busy:
+            self.busy -= 1
+            raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+        self.events.append(json.loads(Payload))
+        answer = {"requested": self.events[-1]["unit_ids"], "unknown": []}
+        return {
+            "Payload": BytesIO(json.dumps(answer).encode()),
+            **({"FunctionError": "Unhandled"} if self.fails else {}),
+        }
+
+
+def deployment_with(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    deployment = Deployment("stack", boto3.Session(region_name="us-east-1"))
+    vars(deployment).update(outputs={"SweepFunctionName": "sweep"}, lambda_=sweep)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    return deployment
+
+
+@pytest.mark.parametrize("busy", [0, 2])
+def test_reruns_are_requested_in_parts_and_again_while_a_sweep_runs(busy: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep, ids = Sweep(busy=busy, fails=False), [str(number) for number in range(201)]
+    assert request_reruns(deployment_with(sweep, monkeypatch), ids) == {"requested": ids, "unknown": []}
+    assert [(event["action"], event["unit_ids"]) for event in sweep.events] == [
+        ("rerun", ids[:200]),
+        ("rerun", ids[200:]),
+    ]
+
+
+@pytest.mark.parametrize(("busy", "fails", "message"), [(99, False, "busy"), (0, True, "failed")])
+def test_a_sweep_that_stays_busy_or_fails_is_told(
+    busy: int, fails: bool, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(busy=busy, fails=fails)
+    with pytest.raises(CommandError, match=message):
+        request_reruns(deployment_with(sweep, monkeypatch), ["a"])
