@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from cli.errors import CommandError
 from cli.laptop import Cloud, read_cloud
-from cli.project import PROGRAM, STACK, STATE
+from cli.project import STACK, STATE
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _PARALLEL_REQUESTS = 16
+_DEPLOY = "`make deploy` (to the laptop cloud: `make up`)"
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
 
@@ -113,7 +114,9 @@ class Deployment:
         try:
             return self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
         except ClientError as error:
-            raise CommandError(f"There is no stack named {self.stack}.", hint=f"`{PROGRAM} up` deploys it.") from error
+            if error.response["Error"]["Code"] != "ValidationError":  # such as an expired token
+                raise
+            raise CommandError(f"There is no stack named {self.stack}.", hint=f"{_DEPLOY} deploys it.") from error
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -139,7 +142,7 @@ class Deployment:
         except KeyError:
             raise CommandError(
                 f"The stack {self.stack} has no output {key}.",
-                hint=f"It may be of another version: `{PROGRAM} up` deploys it again.",
+                hint=f"It may be of another version: {_DEPLOY} deploys it again.",
             ) from None
 
     def resource(self, logical_id: str) -> str:
