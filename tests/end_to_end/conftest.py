@@ -82,3 +82,13 @@ def first_upload(pipeline: Pipeline, studies: Studies) -> Pipeline:
     pipeline.wait_for(studies.unit_ids)
     pipeline.features(study.subject for study in studies.good)
     return pipeline
+
+
+@pytest.fixture
+def shell(request: pytest.FixtureRequest, first_upload: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell in which the command `multimodal` means the stack under test, as for somebody with an account."""
+    if "SMOKE_STACK" not in os.environ:
+        environment: dict[str, str] = request.getfixturevalue("cloud_environment")
+        for name in (name for name in environment if name.startswith("AWS_")):
+            monkeypatch.setenv(name, environment[name])
+    monkeypatch.setenv("MULTIMODAL_STACK", first_upload.deployment.stack)

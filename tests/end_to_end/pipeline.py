@@ -147,6 +147,14 @@ class Pipeline:
                 time.sleep(0.5)
         raise AssertionError(f"{unit.name} is {unit.status} in run {unit.text('run_id')}; {problems}")
 
+    def wait_for_arrivals(self, before: Iterable[Unit]) -> None:
+        """Wait until each unit has had an event later than the last one it had; how long one takes, nobody promises."""
+        deadline = time.monotonic() + self.timeout
+        for unit in before:
+            while self.unit(unit.text("subject")).number("last_arrival") <= unit.number("last_arrival"):
+                assert time.monotonic() < deadline, f"no event of {unit.name} arrived"
+                time.sleep(0.5)
+
     def settle(self, seconds: float) -> None:
         """Let the sweep look around for a while when nothing should happen."""
         with nudged_sweep(self.deployment) as problems:

@@ -12,15 +12,7 @@ from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.studies import Studies
 
 
-@pytest.fixture(autouse=True)
-def the_stack_under_test(
-    first_upload: Pipeline, cloud_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A shell in which AWS is the stack's cloud, as for somebody with an account."""
-    for name, value in cloud_environment.items():
-        if name.startswith("AWS_"):
-            monkeypatch.setenv(name, value)
-    monkeypatch.setenv("MULTIMODAL_STACK", first_upload.deployment.stack)
+pytestmark = pytest.mark.usefixtures("shell")
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:

@@ -3,6 +3,9 @@
 import json
 import random
 
+import pytest
+
+from cli.main import main
 from cli.project import DATASET
 from cli.retry import request_reruns
 from tests.end_to_end.pipeline import Pipeline
@@ -18,6 +21,7 @@ def test_the_same_upload_again_shuffled_and_with_duplicates_changes_nothing(
     keys = [f"imaging/{DATASET}/{file.key}" for study in studies.folders for file in study.files]
     first_upload.upload(studies.folders)
     first_upload.announce(random.choices(keys, k=2 * len(keys)))
+    first_upload.wait_for_arrivals(units.values())
     # The quiet period has to pass before the units are listed again and found unchanged.
     first_upload.settle(8)
     first_upload.wait_for(unit_id(study) for study in studies.folders)
@@ -73,3 +77,16 @@ def test_a_refused_unit_runs_again_alone_when_asked(first_upload: Pipeline, stud
     assert (after.status, after.text("reason_code")) == ("QUARANTINED", "NO_SEGMENTATION")
     for subject, run_id in others.items():
         assert first_upload.unit(subject).text("run_id") == run_id
+
+
+@pytest.mark.usefixtures("shell")
+def test_the_command_retries_by_subject(
+    first_upload: Pipeline, studies: Studies, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = first_upload.unit(studies.unsegmented.subject)
+    code = main(["retry", "--unit", studies.unsegmented.subject, "--json", "--stack", first_upload.deployment.stack])
+    assert code == 0
+    assert json.loads(capsys.readouterr().out)["requested"] == [before.unit_id]
+    after = first_upload.wait_for_run(before)
+    assert after.number("attempt") == before.number("attempt") + 1
+    assert (after.status, after.text("reason_code")) == (before.status, before.text("reason_code"))
