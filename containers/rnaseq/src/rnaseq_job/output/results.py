@@ -114,12 +114,12 @@ class Publisher:
         self.remove_outcome(RUN_FILE, REJECTION_FILE)
         for table in (tables.metrics, tables.transcripts, tables.genes):
             self.storage.upload(table, f"{self.prefix}/{table.name}")
-        self._document(RUN_FILE, document)
+        self.document(RUN_FILE, document)
 
     def rejection(self, document: Mapping[str, Detail]) -> None:
         """Publish `rejection.json` in place of an earlier run's verdict; its tables stay, as without a verdict."""
         self.remove_outcome(RUN_FILE, REJECTION_FILE)
-        self._document(REJECTION_FILE, document)
+        self.document(REJECTION_FILE, document)
 
     def logs(self, logs: Iterable[Path], folder: Path) -> None:
         """Publish logs that lie below a folder, named by their place in it."""
@@ -135,7 +135,8 @@ class Publisher:
             except InvalidJobError as error:  # a role that may not delete: run ids still tell the outcomes apart
                 log("earlier_verdict_stays", file=name, reason=str(error))
 
-    def _document(self, name: str, content: Mapping[str, Detail]) -> None:
+    def document(self, name: str, content: Mapping[str, Detail]) -> None:
+        """Publish one document, in place of one of its name."""
         path = self.scratch / name
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
         self.storage.upload(path, f"{self.prefix}/{name}")

@@ -73,7 +73,7 @@ def _run(options: argparse.Namespace) -> int:
             log("reference_rejected", name=options.name, reason=str(error.code), message=error.message)
             for used in (path for path in Path(folder).iterdir() if path.is_dir()):  # the disk may be full
                 shutil.rmtree(used, ignore_errors=True)
-            publisher.rejection(rejection(options.name, run, error))
+            publisher.document(REJECTION_FILE, rejection(options.name, run, error))
             return EXIT_CODES[error.code]
     publisher.remove_outcome(REJECTION_FILE)  # of an earlier build: the manifest stands for this one
     return EXIT_OK
