@@ -11,7 +11,6 @@ from cli.project import DATASET
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.studies import Studies
 
-
 pytestmark = pytest.mark.usefixtures("shell")
 
 
