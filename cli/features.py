@@ -105,6 +105,8 @@ def describe_group(deployment: Deployment, group: str) -> GroupTable:
     try:
         answer = deployment.sagemaker.describe_feature_group(FeatureGroupName=group)
     except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFound":  # such as an expired token
+            raise
         raise CommandError(f"The feature group {group} does not exist.") from error
     definitions = list(answer["FeatureDefinitions"])
     while token := answer.get("NextToken"):

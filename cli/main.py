@@ -177,12 +177,13 @@ def query(
     deployment = reach(stack)
     if not sql.strip():
         raise UsageError("There is no SQL.")
-    groups = [describe_group(deployment, name) for name in deployment.feature_groups]
-    statement = with_tables(sql, lambda name: describe_group(deployment, find_group(deployment, name)))
+    groups = {name: describe_group(deployment, name) for name in deployment.feature_groups}
+    statement = with_tables(sql, lambda name: groups[find_group(deployment, name)])
+    database = next((group.database for group in groups.values()), "default")
     try:
-        rows = run_query(deployment, statement, database=groups[0].database if groups else "default")
+        rows = run_query(deployment, statement, database=database)
     except CommandError as error:
-        error.hint = error.hint or "Tables: " + ", ".join(group.qualified_table for group in groups)
+        error.hint = error.hint or "Tables: " + ", ".join(group.qualified_table for group in groups.values())
         raise
     if as_json:
         _print_json(rows)

@@ -8,13 +8,14 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from rich.console import Console
 
 from cli.athena import Row, run_query
 from cli.deployment import Deployment
 from cli.errors import CommandError
-from cli.features import GroupTable, find_group, print_features, read_features, with_tables
+from cli.features import GroupTable, describe_group, find_group, print_features, read_features, with_tables
 
 
 def make_deployment(**clients: object) -> Deployment:
@@ -114,3 +115,15 @@ def test_the_table_of_features_is_never_cut(width: int) -> None:
     text = console.file.getvalue()
     assert "2001-03-02T08:15:30Z" in text
     assert "…" not in text.replace("`features … --json`", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("ResourceNotFound", CommandError), ("ExpiredTokenException", ClientError)]
+)
+def test_only_a_group_that_is_not_there_is_said_to_be_so(code: str, error: type[Exception]) -> None:
+    client = boto3.client("sagemaker", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    deployment = make_deployment(sagemaker=client)
+    with Stubber(client) as stubber:
+        stubber.add_client_error("describe_feature_group", code)
+        with pytest.raises(error):
+            describe_group(deployment, "s-d-imaging-v1")
