@@ -48,8 +48,7 @@ from nilearn import plotting
 from numpy.typing import NDArray
 from radiomics import featureextractor, getFeatureClasses
 
-from benchmarks.imaging_stages import FEATURES, NIFTI, OVERLAY, READ, SEGMENTATION
-from benchmarks.stage_clock import StageClock
+from benchmarks.stage_clock import FEATURES, NIFTI, OVERLAY, READ, SEGMENTATION, StageClock
 
 pydicom.read_file = pydicom.dcmread  # type: ignore[attr-defined]
 

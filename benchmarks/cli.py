@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import clinical, genomics, imaging, reads
-from benchmarks.comparison import Benchmark, Comparison, Setup
-from benchmarks.errors import BenchmarkError
+from benchmarks.comparison import Benchmark, BenchmarkError, Comparison, Setup
 from benchmarks.report import as_json, machine, print_comparison, print_end
 from cli.terminal import make_console, print_error, print_line
 

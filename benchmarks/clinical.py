@@ -1,13 +1,10 @@
 """The transform of clinical tables: its speed on one core, and that its memory does not grow with the table."""
 
-import sys
-from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 
-from benchmarks.comparison import Bar, Comparison, Cost, Row, Setup
-from benchmarks.errors import BenchmarkError
-from benchmarks.runs import ROOT, Runs, measured
+from benchmarks.comparison import Bar, BenchmarkError, Comparison, Cost, Row, Setup
+from benchmarks.runs import ROOT, Runs, work
 from cli.terminal import Steps, plural
 from local.synthetic.clinical import write_clinical_table
 
@@ -87,12 +84,12 @@ def write_table(path: Path, rows: int) -> Path:
     return path
 
 
-def _work(work: str, folder: Path, path: Path, rows: int, into: Runs) -> float:
-    """Measure a process whose CPU time is what it says that the work took; return that of the reports."""
-    command = [sys.executable, "-m", "benchmarks.clinical_work", work, str(path)]
-    result = measured(command, folder, {"PYTHONPATH": str(ROOT / "functions")})
-    found, seconds, reports = (folder / "output.txt").read_text(encoding="utf-8").split()[-3:]
+def _work(kind: str, folder: Path, path: Path, rows: int, into: Runs) -> float:
+    """Measure the reading of a table; return the CPU seconds of its reports."""
+    found, measurement, reports = work(
+        "clinical_work", kind, path, folder=folder, also={"PYTHONPATH": str(ROOT / "functions")}
+    )
     if int(found) != rows:
-        raise BenchmarkError(f"{work} read {found} rows of {rows}.")
-    into.totals.append(replace(result, cpu_s=float(seconds)))
-    return float(reports)
+        raise BenchmarkError(f"{kind} read {found} rows of {rows}.")
+    into.totals.append(measurement)
+    return reports[0]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cli.errors import CommandError
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -95,3 +97,14 @@ class Benchmark:
     about: str
     run: Callable[[Setup], Comparison]
     runs: int = 3
+
+
+FAILED = 3
+"""Exit code of a benchmark that could not be measured: neither met nor missed."""
+
+
+class BenchmarkError(CommandError):
+    """A benchmark could not be measured."""
+
+    def __init__(self, message: str, *, hint: str = "", details: str = "") -> None:
+        super().__init__(message, hint=hint, details=details, exit_code=FAILED)

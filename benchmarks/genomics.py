@@ -1,6 +1,6 @@
 """The RNA-seq job against bare salmon, on the same reads, with the same index, options and threads.
 
-What the job does beside running salmon is its overhead: staging, checks of all reads, tables, verdict. Both sides run
+What the job does beside running salmon is its overhead: staging, checks of all reads, tables, outcome. Both sides run
 as whole processes in turns.
 """
 
@@ -11,12 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.comparison import Bar, Comparison, Row, Setup
-from benchmarks.errors import BenchmarkError
+from benchmarks.comparison import Bar, BenchmarkError, Comparison, Row, Setup
 from benchmarks.reads_data import GENES, ISOFORMS
 from benchmarks.runs import Runs, helper, measured
 from cli.terminal import Steps, plural
-from rnaseq_job.quantifiers.quantifier import EngineOptions, read_genes, write_gene_map
+from rnaseq_job.quantifiers.quantifier import QuantifierOptions, read_genes, write_gene_map
 from rnaseq_job.quantifiers.salmon import DETECT, quant_arguments
 from rnaseq_job.reads.lanes import Lane, Sample
 
@@ -109,7 +108,7 @@ def _bare(folder: Path, reference: Path) -> list[str]:
     gene_map = folder / "genes.tsv"
     write_gene_map(read_genes(_only(reference, "transcripts.tsv")), gene_map)
     lane = Lane("rg1", "lib1", 1, folder / "reads_R1.fastq.gz", folder / "reads_R2.fastq.gz")
-    options = EngineOptions(DETECT, _threads(), folder)
+    options = QuantifierOptions(DETECT, _threads(), folder)
     index = _only(reference, "info.json").parent
     return quant_arguments("salmon", Sample(CASE, (lane,)), index, gene_map, options, folder / "bare")
 

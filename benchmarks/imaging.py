@@ -12,11 +12,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.comparison import Bar, Comparison, Cost, Row, Setup
-from benchmarks.errors import BenchmarkError
-from benchmarks.imaging_stages import STAGES
+from benchmarks.comparison import Bar, BenchmarkError, Comparison, Cost, Row, Setup
 from benchmarks.runs import ROOT, Runs, helper, measured
-from benchmarks.stage_clock import REST
+from benchmarks.stage_clock import REST, STAGES
 from cli.terminal import Steps, plural
 
 CPU_LIMIT, CPU_AIM, MEMORY_LIMIT = 1 / 8, 1 / 10, 1 / 4

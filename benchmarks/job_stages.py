@@ -13,8 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.imaging_stages import FEATURES, NIFTI, OVERLAY, QUALITY, READ, SEGMENTATION
-from benchmarks.stage_clock import StageClock
+from benchmarks.stage_clock import FEATURES, NIFTI, OVERLAY, QUALITY, READ, SEGMENTATION, StageClock
 from radiomics_job import cli, isolation, study
 
 PACKAGE = "radiomics_job"

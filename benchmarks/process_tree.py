@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.errors import BenchmarkError
+from benchmarks.comparison import BenchmarkError
 
 SAMPLE_SECONDS = 0.02
 

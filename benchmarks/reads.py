@@ -2,14 +2,11 @@
 
 import gzip
 import shutil
-import sys
-from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.comparison import Bar, Comparison, Cost, Row, Setup
-from benchmarks.errors import BenchmarkError
+from benchmarks.comparison import Bar, BenchmarkError, Comparison, Cost, Row, Setup
 from benchmarks.process_tree import Measurement
-from benchmarks.runs import Runs, helper, measured
+from benchmarks.runs import Runs, helper, measured, work
 from cli.terminal import Steps, plural
 
 FRAGMENTS = 1_000_000
@@ -40,7 +37,7 @@ def run(setup: Setup) -> Comparison:
     with steps.step("One line of 300 MB") as step:
         line = _long_line(setup.folder / "line.fastq.gz")
         long_line = _work("checks", setup.folder, line, finds=LONG_LINE_REFUSED)
-        step.detail = f"refused, {long_line.peak_bytes / 1e6:.0f} MB of memory"
+        step.detail = f"rejected, {long_line.peak_bytes / 1e6:.0f} MB of memory"
     return Comparison(
         title=f"Reads: checks of {FRAGMENTS:,} pairs, {megabytes:.0f} MB as they are stored",
         sides=("gzip -t", "this job"),
@@ -76,13 +73,11 @@ def memory_bar(name: str, peak: float) -> Bar:
     return Bar(name, peak, MEMORY_LIMIT_BYTES, f"{peak / 1e6:.0f} MB", "at most 300 MB")
 
 
-def _work(work: str, folder: Path, *paths: Path, finds: str = "") -> Measurement:
-    """Measure a process whose CPU time is what it says that the work took."""
-    result = measured([sys.executable, "-m", "benchmarks.reads_work", work, *map(str, paths)], folder)
-    found, seconds = (folder / "output.txt").read_text(encoding="utf-8").split()
+def _work(kind: str, folder: Path, *paths: Path, finds: str = "") -> Measurement:
+    found, measurement, _ = work("reads_work", kind, *paths, folder=folder)
     if finds and found != finds:
         raise BenchmarkError(f"The checks found {found}, not {finds}.")
-    return replace(result, cpu_s=float(seconds))
+    return measurement
 
 
 def _long_line(path: Path) -> Path:

@@ -19,7 +19,7 @@ from rnaseq_job.reads.stream import ReadsFile
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do the work; a refusal is a result, and is printed."""
+    """Do the work; a rejection is a result, and is printed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("work", choices=["checks", "inflate"])
     parser.add_argument("files", type=Path, nargs="+")

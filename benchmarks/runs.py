@@ -4,12 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.comparison import Cost
-from benchmarks.errors import BenchmarkError
+from benchmarks.comparison import BenchmarkError, Cost
 from benchmarks.process_tree import Measurement, measure
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +67,21 @@ def measured(command: Sequence[str], folder: Path, also: Mapping[str, str] | Non
         What its environment has besides.
     """
     return measure(command, env=environment() | dict(also or {}), cwd=ROOT, log=folder / "output.txt")
+
+
+def work(
+    name: str, *arguments: str | Path, folder: Path, also: Mapping[str, str] | None = None
+) -> tuple[str, Measurement, list[float]]:
+    """Measure a process of this package that prints what it found and the CPU seconds of the work, then of other parts.
+
+    Returns
+    -------
+    tuple of str, Measurement and list of float
+        What was found; the measurement, whose CPU time is that of the work alone; CPU seconds of other parts.
+    """
+    result = measured([sys.executable, "-m", f"benchmarks.{name}", *map(str, arguments)], folder, also)
+    found, seconds, *others = (folder / "output.txt").read_text(encoding="utf-8").splitlines()[-1].split()
+    return found, replace(result, cpu_s=float(seconds)), [float(other) for other in others]
 
 
 def helper(module: str, *arguments: str) -> str:

@@ -12,11 +12,23 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 START_UP = "Start-up and imports"
+READ = "Read and stack CT"
+SEGMENTATION = "Segmentation onto CT"
+QUALITY = "Quality control"
+NIFTI = "NIfTI files"
+OVERLAY = "Overlay"
+FEATURES = "120 features"
 REST = "Everything else"
+STAGES = (START_UP, READ, SEGMENTATION, QUALITY, NIFTI, OVERLAY, FEATURES, REST)
+"""Of the imaging benchmark's sides, in the order of the table."""
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+
 _STATUS, _CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
 _RESET_PEAK = "5"
 """What Linux takes as the order to start the peak of resident memory anew."""
 

@@ -9,8 +9,7 @@ import pytest
 
 from benchmarks import comparison, imaging_agreement, stage_clock
 from benchmarks.cli import INTERRUPTED, MET, MISSED, main
-from benchmarks.comparison import Bar, Benchmark, Comparison, Cost, Row, Setup
-from benchmarks.errors import FAILED, BenchmarkError
+from benchmarks.comparison import FAILED, Bar, Benchmark, BenchmarkError, Comparison, Cost, Row, Setup
 from benchmarks.imaging import MEMORY_LIMIT_BYTES, agreement_bars, cost_bars
 
 MB = 1e6

@@ -14,11 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.imaging_agreement import RESULTS, compare, different_features, same_volume
-from benchmarks.imaging_stages import STAGES
 from benchmarks.imaging_study import TUMOUR_DIAMETER_MM, fine_phantom, study_spec, write_study
 from benchmarks.job_stages import TIMED, find
 from benchmarks.runs import ROOT, THREADS, environment
-from benchmarks.stage_clock import REST
+from benchmarks.stage_clock import REST, STAGES
 from radiomics_job.feature_names import ORIGINAL_FEATURES
 
 

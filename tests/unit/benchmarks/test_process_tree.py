@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import FAILED, BenchmarkError
+from benchmarks.comparison import FAILED, BenchmarkError
 from benchmarks.process_tree import Measurement, measure, resident_bytes, tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="process trees are measured through /proc")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnaseq_job.job import JobOptions, Ports, run_job
-from rnaseq_job.quantifiers.quantifier import HEADER, BuiltReference, Engine, EngineOptions, Quantification
+from rnaseq_job.quantifiers.quantifier import HEADER, BuiltReference, Quantification, Quantifier, QuantifierOptions
 from rnaseq_job.reads.lanes import Sample
 from rnaseq_job.storage import FolderStorage, Storage
 
@@ -132,7 +132,7 @@ def write_list(folder: Path, lanes: Sequence[tuple[str, str]], sample: str = "R0
 
 
 @dataclass
-class FakeEngine:
+class FakeQuantifier:
     """Leaves tables without reading anything; ``failure`` is raised after the log is written."""
 
     total: int
@@ -140,7 +140,7 @@ class FakeEngine:
     failure: Exception | None = None
     detected: str | None = "IU"
     genes: tuple[str, ...] = ("ENSG2.1", "ENSG1.1")
-    seen: list[tuple[Sample, EngineOptions]] = field(default_factory=list)
+    seen: list[tuple[Sample, QuantifierOptions]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -149,7 +149,7 @@ class FakeEngine:
     def version(self) -> str:
         return "1.2.3"
 
-    def quantify(self, sample: Sample, reference: BuiltReference, options: EngineOptions) -> Quantification:
+    def quantify(self, sample: Sample, reference: BuiltReference, options: QuantifierOptions) -> Quantification:
         self.seen.append((sample, options))
         options.work.mkdir(parents=True)
         (options.work / "fake.log").write_text("what the engine said", encoding="utf-8")
@@ -194,7 +194,7 @@ class Ran:
 def run_sample(
     root: Path,
     lanes: Path | str,
-    engine: Engine,
+    engine: Quantifier,
     reference: BuiltReference | None = None,
     opener: Callable[[str], Storage] = lambda _: FolderStorage(),
     output: str | None = None,

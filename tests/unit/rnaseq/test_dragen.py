@@ -12,9 +12,9 @@ import pytest
 from rnaseq_job.cli import main
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.quantifiers import dragen_host
-from rnaseq_job.quantifiers.dragen import DragenEngine, Run, hash_table_arguments, needs_mate_suffix, rna_arguments
+from rnaseq_job.quantifiers.dragen import DragenQuantifier, Run, hash_table_arguments, needs_mate_suffix, rna_arguments
 from rnaseq_job.quantifiers.dragen_host import DragenHost
-from rnaseq_job.quantifiers.quantifier import BuiltReference, EngineOptions
+from rnaseq_job.quantifiers.quantifier import BuiltReference, QuantifierOptions
 from rnaseq_job.reads.lanes import Lane, Sample
 from rnaseq_job.reference.manifest import stage_reference
 from tests.unit.rnaseq.reference_support import (
@@ -78,8 +78,8 @@ def sample_of(folder: Path, lanes: int = 1, paired: bool = True, mates: tuple[st
     return Sample("R01-023", tuple(made))
 
 
-def options_for(folder: Path, library_type: str = "A") -> EngineOptions:
-    return EngineOptions(library_type, 2, folder / "work")
+def options_for(folder: Path, library_type: str = "A") -> QuantifierOptions:
+    return QuantifierOptions(library_type, 2, folder / "work")
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def test_hash_table_needs_genome_and_annotation(machine: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("mates", [("", ""), (".1", ".2"), ("/1", "/2")])
 def test_lanes_become_tables(reference: BuiltReference, tmp_path: Path, mates: tuple[str, str]) -> None:
-    found = DragenEngine().quantify(sample_of(tmp_path, lanes=3, mates=mates), reference, options_for(tmp_path))
+    found = DragenQuantifier().quantify(sample_of(tmp_path, lanes=3, mates=mates), reference, options_for(tmp_path))
     assert (found.total, found.mapped, found.detected_library_type) == (30, 30, "IU")
     assert found.compatible_fragment_ratio == 1.0
     assert [len(path.read_text().splitlines()) for path in (found.transcripts, found.genes)] == [5, 4]
@@ -212,7 +212,7 @@ def test_lanes_become_tables(reference: BuiltReference, tmp_path: Path, mates: t
 
 
 def test_single_end_reads_and_a_declared_library(reference: BuiltReference, tmp_path: Path) -> None:
-    found = DragenEngine().quantify(
+    found = DragenQuantifier().quantify(
         sample_of(tmp_path, 2, paired=False, mates=("", "")), reference, options_for(tmp_path, "SR")
     )
     assert (found.total, found.detected_library_type) == (20, "SR")
@@ -222,7 +222,7 @@ def test_older_name_of_the_metrics_is_read(
     reference: BuiltReference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRAGEN_STAND_IN", "old-names")
-    found = DragenEngine().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
+    found = DragenQuantifier().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
     assert found.detected_library_type == "IU"
 
 
@@ -232,7 +232,7 @@ def test_missing_results_are_a_failure_of_the_engine(
 ) -> None:
     monkeypatch.setenv("DRAGEN_STAND_IN", f"without={lost}")
     with pytest.raises(InputRejectedError, match=re.escape(lost)) as caught:
-        DragenEngine().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
+        DragenQuantifier().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
     assert caught.value.code == ReasonCode.ENGINE_FAILED
 
 
@@ -249,7 +249,7 @@ def test_metrics_that_are_not_there_are_not_invented(
         return command
 
     monkeypatch.setattr(DragenHost, "run", without_numbers)
-    found = DragenEngine().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
+    found = DragenQuantifier().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
     assert (found.total, found.mapped, found.detected_library_type, found.compatible_fragment_ratio) == (None,) * 4
 
 
@@ -282,7 +282,7 @@ def test_failures_are_told_apart_and_leave_a_log(
     monkeypatch.setenv("DRAGEN_STAND_IN", mode)
     monkeypatch.setenv("DRAGEN_LICENSE", LICENCE)
     with pytest.raises(kind, match=said):
-        DragenEngine().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
+        DragenQuantifier().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
     assert "STAND-IN, not DRAGEN" in (tmp_path / "work/dragen.log").read_text()
     assert not list((tmp_path / "tmp").iterdir())  # the licence is gone
 
@@ -293,7 +293,7 @@ def test_licence_is_a_private_file_while_dragen_runs_and_nowhere_else(
     monkeypatch.setenv("DRAGEN_LICENSE", LICENCE)
     monkeypatch.setenv("DRAGEN_STAND_IN", "repeat-licence,exit=1")
     with pytest.raises(InputRejectedError) as caught:
-        DragenEngine().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
+        DragenQuantifier().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
     log = (tmp_path / "work/dragen.log").read_text()
     assert "***" in log  # it was repeated, and blanked
     for secret in ("a-user", "s3cr3t-w0rd", "credentials-2"):
@@ -305,17 +305,17 @@ def test_licence_file_of_the_job_is_used_and_must_be_private(reference: BuiltRef
     licence = tmp_path / "licence"
     licence.write_text(LICENCE)
     licence.chmod(0o644)
-    options = EngineOptions("A", 1, tmp_path / "work", licence)
+    options = QuantifierOptions("A", 1, tmp_path / "work", licence)
     with pytest.raises(InvalidJobError, match="owner only"):
-        DragenEngine().quantify(sample_of(tmp_path), reference, options)
+        DragenQuantifier().quantify(sample_of(tmp_path), reference, options)
     licence.chmod(0o600)
-    found = DragenEngine().quantify(sample_of(tmp_path), reference, options)
+    found = DragenQuantifier().quantify(sample_of(tmp_path), reference, options)
     assert found.command[-2:] == ("--lic-credentials", str(licence))
     assert stat.S_IMODE(licence.stat().st_mode) == 0o600
 
 
 def test_without_a_licence_the_command_names_none(reference: BuiltReference, tmp_path: Path) -> None:
-    found = DragenEngine().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
+    found = DragenQuantifier().quantify(sample_of(tmp_path), reference, options_for(tmp_path))
     assert not [word for word in found.command if word.startswith("--lic")]
 
 
@@ -324,16 +324,16 @@ def test_reference_without_gtf_and_unknown_library_types_are_invalid_jobs(
 ) -> None:
     without = BuiltReference(tmp_path, tmp_path, None, "tiny", "g", "a")
     with pytest.raises(InvalidJobError, match="no GTF"):
-        DragenEngine().quantify(sample_of(tmp_path), without, options_for(tmp_path))
+        DragenQuantifier().quantify(sample_of(tmp_path), without, options_for(tmp_path))
     with pytest.raises(InvalidJobError, match="library type MU"):
-        DragenEngine().quantify(sample_of(tmp_path), reference, options_for(tmp_path, "MU"))
+        DragenQuantifier().quantify(sample_of(tmp_path), reference, options_for(tmp_path, "MU"))
 
 
 # --- the machine ------------------------------------------------------------------------------------------------------
 
 
 def test_version_and_both_places_of_the_program(machine: Path) -> None:
-    assert DragenEngine().version() == "00.000.000.0.0.0-stand-in"
+    assert DragenQuantifier().version() == "00.000.000.0.0.0-stand-in"
     newer = machine / "opt/dragen/4.4.4/bin/dragen"
     newer.parent.mkdir(parents=True)
     (machine / "opt/edico/bin/dragen").rename(newer)
@@ -356,7 +356,7 @@ def test_a_machine_without_dragen_is_an_invalid_job(tmp_path: Path) -> None:
 
 def test_this_machine_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(dragen_host.ROOT_VARIABLE, raising=False)
-    assert DragenEngine().host.root == Path("/")
+    assert DragenQuantifier().host.root == Path("/")
 
 
 # --- the whole job ----------------------------------------------------------------------------------------------------

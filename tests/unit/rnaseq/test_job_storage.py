@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from rnaseq_job.errors import HostFaultError, InvalidJobError
 from rnaseq_job.storage import FolderStorage, S3Storage, Storage, open_storage, split_uri
-from tests.unit.rnaseq.support import FakeEngine, run_sample, some_reads, write_list, write_reads
+from tests.unit.rnaseq.support import FakeQuantifier, run_sample, some_reads, write_list, write_reads
 
 
 class FakeS3:
@@ -139,7 +139,7 @@ def test_a_sample_from_and_to_s3(tmp_path: Path, s3: FakeS3) -> None:
     ran = run_sample(
         tmp_path,
         "s3://processed/runs/1/list.csv",
-        FakeEngine(20),
+        FakeQuantifier(20),
         opener=lambda _: S3Storage(s3),  # type: ignore[arg-type]
         output="s3://processed/genomics/a/R01-023/",
         buckets=("raw",),

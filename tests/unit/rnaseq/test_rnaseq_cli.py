@@ -18,7 +18,7 @@ from rnaseq_job.errors import EXIT_CODES, HostFaultError, ReasonCode
 from rnaseq_job.job import Ports
 from rnaseq_job.quantifiers.quantifier import BuiltReference
 from rnaseq_job.storage import open_storage
-from tests.unit.rnaseq.support import FakeEngine, some_reads, write_list, write_reads
+from tests.unit.rnaseq.support import FakeQuantifier, some_reads, write_list, write_reads
 
 COUNT = 30
 
@@ -27,7 +27,7 @@ COUNT = 30
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give a good command line, for an engine without an engine."""
     lanes = write_list(tmp_path, [write_reads(tmp_path, some_reads(COUNT, 1), some_reads(COUNT, 2))])
-    _install(monkeypatch, FakeEngine(COUNT))
+    _install(monkeypatch, FakeQuantifier(COUNT))
     options = {
         "--engine": "salmon",
         "--sample": "R01-023",
@@ -40,7 +40,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [word for option in options.items() for word in option]
 
 
-def _install(monkeypatch: pytest.MonkeyPatch, engine: FakeEngine) -> None:
+def _install(monkeypatch: pytest.MonkeyPatch, engine: FakeQuantifier) -> None:
     def ports(_: str) -> Ports:
         built = BuiltReference(Path(), Path(), None, "tiny", "none", "simulated")
         return Ports(open_storage, engine, lambda *_: built)
@@ -97,7 +97,7 @@ def test_threads_are_a_number(command: list[str], threads: str) -> None:
 def test_faults_of_the_machine_are_the_only_ones_worth_a_retry(
     command: list[str], monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    _install(monkeypatch, FakeEngine(COUNT, failure=failure))
+    _install(monkeypatch, FakeQuantifier(COUNT, failure=failure))
     assert cli.main(command) == 1
 
 
@@ -105,7 +105,7 @@ def test_faults_of_the_machine_are_the_only_ones_worth_a_retry(
 def test_an_input_that_fills_the_disk_is_refused_and_not_tried_again(
     tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch, full: int
 ) -> None:
-    _install(monkeypatch, FakeEngine(COUNT, failure=OSError(full, "full")))
+    _install(monkeypatch, FakeQuantifier(COUNT, failure=OSError(full, "full")))
     assert cli.main(command) == EXIT_CODES[ReasonCode.INPUT_TOO_LARGE]
     verdict = json.loads((tmp_path / "results" / "rejection.json").read_text())
     assert verdict["reason_code"] == "INPUT_TOO_LARGE"
@@ -155,11 +155,11 @@ def test_a_job_that_is_stopped_ends_its_engine_and_cleans_up(tmp_path: Path) -> 
     program = (
         "import sys; from pathlib import Path\n"
         "from rnaseq_job import cli; from rnaseq_job.job import Ports; from rnaseq_job.storage import open_storage\n"
-        "from rnaseq_job.quantifiers.salmon import SalmonEngine\n"
+        "from rnaseq_job.quantifiers.salmon import SalmonQuantifier\n"
         "from rnaseq_job.quantifiers.quantifier import BuiltReference\n"
         f"root = Path({str(tmp_path)!r})\n"
         "built = BuiltReference(root, root / 'transcripts.tsv', None, '', '', '')\n"
-        "cli.default_ports = lambda _: Ports(open_storage, SalmonEngine(), lambda *_: built)\n"
+        "cli.default_ports = lambda _: Ports(open_storage, SalmonQuantifier(), lambda *_: built)\n"
         "sys.exit(cli.main(sys.argv[1:]))\n"
     )
     source = str(Path(rnaseq_job.__file__).parents[1])

@@ -10,10 +10,10 @@ import jsonschema
 import pytest
 
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.quantifiers.quantifier import LICENCE_VARIABLE, BuiltReference, EngineOptions, Quantification
+from rnaseq_job.quantifiers.quantifier import LICENCE_VARIABLE, BuiltReference, Quantification, QuantifierOptions
 from rnaseq_job.reads.lanes import Sample
 from rnaseq_job.storage import FolderStorage, StoredFile
-from tests.unit.rnaseq.support import FakeEngine, Ran, run_sample, some_reads, write_list, write_reads
+from tests.unit.rnaseq.support import FakeQuantifier, Ran, run_sample, some_reads, write_list, write_reads
 
 COUNT = 60
 CONTRACTS = Path(__file__).parents[3] / "functions" / "multimodal" / "contracts"
@@ -53,7 +53,7 @@ def single_lane(tmp_path: Path) -> Path:
 
 
 def test_a_sample_is_published_under_dragens_names(tmp_path: Path, lanes: Path) -> None:
-    ran = run_sample(tmp_path, lanes, FakeEngine(2 * COUNT, mapped=90))
+    ran = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT, mapped=90))
     assert ran.code == 0
     assert ran.files == {
         "R01-023.quant.sf",
@@ -67,7 +67,7 @@ def test_a_sample_is_published_under_dragens_names(tmp_path: Path, lanes: Path) 
 
 
 def test_run_json_says_what_was_done(tmp_path: Path, lanes: Path) -> None:
-    run = run_sample(tmp_path, lanes, FakeEngine(2 * COUNT, mapped=90)).run
+    run = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT, mapped=90)).run
     assert len(run["provenance"].pop("input_hash")) == 64
     assert run.pop("reads").pop("bytes") > 0
     assert run == {
@@ -102,22 +102,22 @@ def test_run_json_says_what_was_done(tmp_path: Path, lanes: Path) -> None:
 
 def test_the_same_sample_gives_the_same_bytes(tmp_path: Path, lanes: Path) -> None:
     def published() -> dict[str, bytes]:
-        ran = run_sample(tmp_path, lanes, FakeEngine(2 * COUNT))
+        ran = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT))
         return {name: (ran.folder / name).read_bytes() for name in ran.files}
 
     assert published() == published()
 
 
 def test_counts_of_pairs_and_of_single_reads(tmp_path: Path, lanes: Path) -> None:
-    reads = run_sample(tmp_path, lanes, FakeEngine(2 * COUNT)).run["reads"]
+    reads = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT)).run["reads"]
     assert (reads["pairs"], reads["lanes"]) == (2 * COUNT, 2)
     single = write_list(tmp_path, [write_reads(tmp_path, some_reads(COUNT, 1), None, "single")])
-    reads = run_sample(tmp_path, single, FakeEngine(COUNT)).run["reads"]
+    reads = run_sample(tmp_path, single, FakeQuantifier(COUNT)).run["reads"]
     assert (reads["reads"], reads["lanes"], "pairs" in reads) == (COUNT, 1, False)
 
 
 def test_metrics_have_dragens_rows(tmp_path: Path, lanes: Path) -> None:
-    ran = run_sample(tmp_path, lanes, FakeEngine(2 * COUNT, mapped=90))
+    ran = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT, mapped=90))
     assert (ran.folder / "R01-023.quant.metrics.csv").read_text().splitlines() == [
         "RNA QUANTIFICATION SUMMARY,,Library orientation,IU",
         "RNA QUANTIFICATION SUMMARY,,Total Genes,2",
@@ -131,8 +131,8 @@ def test_metrics_have_dragens_rows(tmp_path: Path, lanes: Path) -> None:
 
 @pytest.mark.parametrize("name", ["R01-023.quant.metrics.csv", "R01-023.quant_metrics.csv"])
 def test_an_engines_own_metrics_are_kept(tmp_path: Path, lanes: Path, name: str) -> None:
-    class WithMetrics(FakeEngine):
-        def quantify(self, sample: Sample, reference: BuiltReference, options: EngineOptions) -> Quantification:
+    class WithMetrics(FakeQuantifier):
+        def quantify(self, sample: Sample, reference: BuiltReference, options: QuantifierOptions) -> Quantification:
             found = super().quantify(sample, reference, options)
             (found.transcripts.parent / name).write_text("RNA QUANTIFICATION SUMMARY,,Library orientation,ISR\n")
             return found
@@ -145,7 +145,7 @@ def test_staged_files_have_the_jobs_own_names(tmp_path: Path) -> None:
     """Whatever users call their files, an engine sees neither options nor wrong endings."""
     (tmp_path / "--help.fastq.gz").write_bytes(some_reads(COUNT, 1))  # plain text, whatever it is called
     (tmp_path / "$(id).txt").write_bytes(some_reads(COUNT, 2))
-    engine = FakeEngine(COUNT)
+    engine = FakeQuantifier(COUNT)
     assert run_sample(tmp_path, write_list(tmp_path, [("--help.fastq.gz", "$(id).txt")]), engine).code == 0
     lane = engine.seen[0][0].lanes[0]
     assert lane.read2 is not None
@@ -154,7 +154,7 @@ def test_staged_files_have_the_jobs_own_names(tmp_path: Path) -> None:
 
 def test_uploads_end_with_the_verdict_and_begin_by_removing_the_last_one(tmp_path: Path, lanes: Path) -> None:
     storage = WatchedStorage()
-    run_sample(tmp_path, lanes, FakeEngine(2 * COUNT), opener=lambda _: storage)
+    run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT), opener=lambda _: storage)
     assert storage.steps == [
         "remove run.json",
         "remove rejection.json",
@@ -168,11 +168,11 @@ def test_uploads_end_with_the_verdict_and_begin_by_removing_the_last_one(tmp_pat
 
 def test_a_verdict_replaces_the_other(tmp_path: Path, lanes: Path) -> None:
     refusal = InputRejectedError(ReasonCode.ENGINE_FAILED, "no", {})
-    assert "run.json" in run_sample(tmp_path, lanes, FakeEngine(2 * COUNT)).files
-    refused = run_sample(tmp_path, lanes, FakeEngine(2 * COUNT, failure=refusal))
+    assert "run.json" in run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT)).files
+    refused = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT, failure=refusal))
     assert "rejection.json" in refused.files
     assert "run.json" not in refused.files
-    accepted = run_sample(tmp_path, lanes, FakeEngine(2 * COUNT))
+    accepted = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT))
     assert "rejection.json" not in accepted.files
     assert "run.json" in accepted.files
 
@@ -181,16 +181,16 @@ def test_a_role_that_may_not_delete_still_publishes(
     tmp_path: Path, lanes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     storage = WatchedStorage(refuse_removal=True)
-    ran = run_sample(tmp_path, lanes, FakeEngine(2 * COUNT), opener=lambda _: storage)
+    ran = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT), opener=lambda _: storage)
     assert ran.code == 0
     assert "earlier_verdict_stays" in capsys.readouterr().err
 
 
 def test_an_interrupted_upload_leaves_no_verdict(tmp_path: Path, lanes: Path) -> None:
-    run_sample(tmp_path, lanes, FakeEngine(2 * COUNT))
+    run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT))
     storage = WatchedStorage(failing=".quant.genes.sf")
     with pytest.raises(HostFaultError):
-        run_sample(tmp_path, lanes, FakeEngine(2 * COUNT), opener=lambda _: storage)
+        run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT), opener=lambda _: storage)
     assert not {"run.json", "rejection.json"} & Ran(0, tmp_path / "results").files
 
 
@@ -199,7 +199,7 @@ def test_an_interrupted_upload_leaves_no_verdict(tmp_path: Path, lanes: Path) ->
     [InputRejectedError(ReasonCode.ENGINE_FAILED, "It refused the reads.", {"exit_code": 3}), HostFaultError("killed")],
 )
 def test_logs_are_published_after_a_failure(tmp_path: Path, lanes: Path, failure: Exception) -> None:
-    engine = FakeEngine(2 * COUNT, failure=failure)
+    engine = FakeQuantifier(2 * COUNT, failure=failure)
     if isinstance(failure, HostFaultError):
         with pytest.raises(HostFaultError):
             run_sample(tmp_path, lanes, engine)
@@ -209,7 +209,7 @@ def test_logs_are_published_after_a_failure(tmp_path: Path, lanes: Path, failure
 
 
 def test_a_lost_log_does_not_hide_the_result(tmp_path: Path, lanes: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ran = run_sample(tmp_path, lanes, FakeEngine(2 * COUNT), opener=lambda _: WatchedStorage(failing=".log"))
+    ran = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT), opener=lambda _: WatchedStorage(failing=".log"))
     assert ran.code == 0
     assert "logs_not_published" in capsys.readouterr().err
 
@@ -253,7 +253,7 @@ def test_bad_reads_are_refused_before_the_engine_runs(
     tmp_path: Path, lanes: Path, spoil: Callable[[Path], None], reason: ReasonCode
 ) -> None:
     spoil(tmp_path)
-    engine = FakeEngine(2 * COUNT)
+    engine = FakeQuantifier(2 * COUNT)
     ran = run_sample(tmp_path, lanes, engine)
     assert ran.code == EXIT_CODES[reason]
     assert ran.files == {"rejection.json"}
@@ -270,7 +270,7 @@ def _validate(rejection: object) -> None:
 
 @pytest.mark.parametrize("name", ["--help", ";rm -rf /", "../../x", "", "ä", "a" * 300])
 def test_a_hostile_sample_name_is_refused_without_being_used(tmp_path: Path, lanes: Path, name: str) -> None:
-    ran = run_sample(tmp_path, lanes, FakeEngine(COUNT), sample=name)
+    ran = run_sample(tmp_path, lanes, FakeQuantifier(COUNT), sample=name)
     assert ran.code == EXIT_CODES[ReasonCode.SAMPLE_NAME_INVALID]
     assert ran.files == {"rejection.json"}
     assert ran.rejection["subject"].isascii()
@@ -285,13 +285,13 @@ def test_reads_of_other_buckets_are_refused_unread(tmp_path: Path) -> None:
         return FolderStorage()
 
     lanes = write_list(tmp_path, [("s3://foreign/a_R1.fastq.gz", "s3://foreign/a_R2.fastq.gz")])
-    ran = run_sample(tmp_path, lanes, FakeEngine(COUNT), opener=opener, buckets=("raw",))
+    ran = run_sample(tmp_path, lanes, FakeQuantifier(COUNT), opener=opener, buckets=("raw",))
     assert ran.rejection["reason_code"] == ReasonCode.FASTQ_LIST_INVALID
     assert not any(uri.startswith("s3://") for uri in asked)
 
 
 def test_a_list_that_is_not_there(tmp_path: Path) -> None:
-    ran = run_sample(tmp_path, tmp_path / "none.csv", FakeEngine(COUNT))
+    ran = run_sample(tmp_path, tmp_path / "none.csv", FakeQuantifier(COUNT))
     assert ran.rejection["reason_code"] == ReasonCode.FASTQ_LIST_INVALID
 
 
@@ -301,29 +301,29 @@ def test_reads_that_do_not_fit_on_the_disk(tmp_path: Path) -> None:
             return StoredFile(uri, 1 << 60) if uri.startswith("s3://") else super().stat(uri)
 
     lanes = write_list(tmp_path, [("s3://raw/a_R1.fastq.gz", "s3://raw/a_R2.fastq.gz")])
-    ran = run_sample(tmp_path, lanes, FakeEngine(COUNT), opener=lambda _: Huge())
+    ran = run_sample(tmp_path, lanes, FakeQuantifier(COUNT), opener=lambda _: Huge())
     assert ran.rejection["reason_code"] == ReasonCode.INPUT_TOO_LARGE
     assert ran.rejection["details"]["bytes"] == 2 << 60
 
 
 def test_an_engine_that_read_less_is_not_believed(tmp_path: Path, lanes: Path) -> None:
     with pytest.raises(HostFaultError, match="119 of 120"):
-        run_sample(tmp_path, lanes, FakeEngine(2 * COUNT - 1))
+        run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT - 1))
     assert not (tmp_path / "results" / "run.json").exists()
 
 
 def test_nothing_mapped(tmp_path: Path, lanes: Path) -> None:
-    ran = run_sample(tmp_path, lanes, FakeEngine(2 * COUNT, mapped=0))
+    ran = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT, mapped=0))
     assert ran.code == EXIT_CODES[ReasonCode.NOTHING_MAPPED]
 
 
 def test_a_table_with_other_columns_is_refused(tmp_path: Path, lanes: Path) -> None:
-    ran = run_sample(tmp_path, lanes, FakeEngine(2 * COUNT, genes=("ENSG1\textra",)))
+    ran = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT, genes=("ENSG1\textra",)))
     assert ran.rejection["reason_code"] == ReasonCode.ENGINE_FAILED
 
 
 def test_the_declared_library_type_reaches_the_engine_and_the_assay(tmp_path: Path, lanes: Path) -> None:
-    engine = FakeEngine(2 * COUNT, detected="ISR")
+    engine = FakeQuantifier(2 * COUNT, detected="ISR")
     ran = run_sample(tmp_path, lanes, engine, strandedness="forward")
     assert engine.seen[0][1].library_type == "ISF"
     assert ran.run["assay"]["library_type"] == "ISF"
@@ -332,7 +332,7 @@ def test_the_declared_library_type_reaches_the_engine_and_the_assay(tmp_path: Pa
 
 
 def test_a_paired_type_for_single_reads_is_refused(tmp_path: Path, single_lane: Path) -> None:
-    ran = run_sample(tmp_path, single_lane, FakeEngine(COUNT), library_type="ISR")
+    ran = run_sample(tmp_path, single_lane, FakeQuantifier(COUNT), library_type="ISR")
     assert ran.rejection["reason_code"] == ReasonCode.FASTQ_LIST_INVALID
 
 
@@ -340,7 +340,7 @@ def test_the_licence_goes_into_a_private_file_only(
     tmp_path: Path, lanes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(LICENCE_VARIABLE, "user:secret-word")
-    engine = FakeEngine(2 * COUNT)
+    engine = FakeQuantifier(2 * COUNT)
     ran = run_sample(tmp_path, lanes, engine)
     licence = engine.seen[0][1].licence
     assert licence is not None
@@ -361,7 +361,7 @@ def test_an_sra_object_becomes_reads(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("rnaseq_job.reads.sra.to_fastq", to_fastq)
     (tmp_path / "SRR7938741.sra").write_bytes(b"an SRA object")
-    ran = run_sample(tmp_path, write_list(tmp_path, [("SRR7938741.sra", "")]), FakeEngine(COUNT))
+    ran = run_sample(tmp_path, write_list(tmp_path, [("SRR7938741.sra", "")]), FakeQuantifier(COUNT))
     assert ran.run["reads"]["pairs"] == COUNT
     assert (tmp_path / "SRR7938741.sra").exists(), "the user's own file was removed"
 
@@ -369,7 +369,7 @@ def test_an_sra_object_becomes_reads(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_log_lines_are_json_and_name_nothing_but_the_sample(
     tmp_path: Path, lanes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_sample(tmp_path, lanes, FakeEngine(2 * COUNT))
+    run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT))
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["event"] for line in lines] == [
         "reads_staged",

@@ -12,8 +12,14 @@ import pytest
 
 from rnaseq_job.cli import main
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.quantifiers.quantifier import HEADER, BuiltReference, EngineOptions, check_genes
-from rnaseq_job.quantifiers.salmon import PROBE_BYTES, SalmonEngine, _first_fragments, probe_arguments, quant_arguments
+from rnaseq_job.quantifiers.quantifier import HEADER, BuiltReference, QuantifierOptions, check_genes
+from rnaseq_job.quantifiers.salmon import (
+    PROBE_BYTES,
+    SalmonQuantifier,
+    _first_fragments,
+    probe_arguments,
+    quant_arguments,
+)
 from rnaseq_job.reads.lanes import Lane, Sample
 from tests.unit.rnaseq.support import (
     SALMON_MISSING,
@@ -46,7 +52,7 @@ def paired(folder: str = "") -> Sample:
     return Sample("R01", tuple(lanes))
 
 
-OPTIONS = EngineOptions("ISR", 3, Path("work"))
+OPTIONS = QuantifierOptions("ISR", 3, Path("work"))
 
 
 def test_a_table_of_genes_that_are_not_the_references_is_refused(tmp_path: Path) -> None:
@@ -121,7 +127,7 @@ def sample(built: BuiltReference, reads: Reads, tmp_path_factory: pytest.TempPat
     """Quantify the unstranded pairs once for several tests."""
     root = tmp_path_factory.mktemp("sample")
     return run_sample(
-        root, write_list(root, [write_reads(root, reads.first, reads.second)]), SalmonEngine(), built, threads=2
+        root, write_list(root, [write_reads(root, reads.first, reads.second)]), SalmonQuantifier(), built, threads=2
     )
 
 
@@ -184,7 +190,7 @@ def test_two_lanes_equal_the_joined_sample(tmp_path: Path, sample: Ran, built: B
     cut = 4 * (FRAGMENTS // 3)
     firsts, seconds = _split(reads.first, cut), _split(reads.second, cut)
     lanes = [write_reads(tmp_path, firsts[n], seconds[n], f"S_L00{n + 1}") for n in (0, 1)]
-    ran = run_sample(tmp_path, write_list(tmp_path, lanes), SalmonEngine(), built, threads=2)
+    ran = run_sample(tmp_path, write_list(tmp_path, lanes), SalmonQuantifier(), built, threads=2)
     assert (ran.run["reads"]["lanes"], ran.run["reads"]["pairs"]) == (2, FRAGMENTS)
     joined, split = (one.column("R01-023.quant.genes.sf", "NumReads") for one in (sample, ran))
     assert joined.keys() == split.keys()
@@ -200,7 +206,7 @@ def _split(text: bytes, cut: int) -> tuple[bytes, bytes]:
 @needs_salmon
 def test_single_end_reads(tmp_path: Path, built: BuiltReference, source: Transcriptome, reads: Reads) -> None:
     lanes = write_list(tmp_path, [write_reads(tmp_path, reads.first, None)])
-    ran = run_sample(tmp_path, lanes, SalmonEngine(), built)
+    ran = run_sample(tmp_path, lanes, SalmonQuantifier(), built)
     assert ran.run["library"]["detected"] == "U"
     assert "--gcBias" not in ran.run["provenance"]["command"]
     expressed = {gene: count for gene, count in by_gene(source, reads).items() if count >= EXPRESSED}
@@ -211,7 +217,7 @@ def test_single_end_reads(tmp_path: Path, built: BuiltReference, source: Transcr
 def test_a_stranded_library_is_detected(tmp_path: Path, built: BuiltReference, source: Transcriptome) -> None:
     reads = simulate(source, FRAGMENTS, reverse_share=1)
     lanes = write_list(tmp_path, [write_reads(tmp_path, reads.first, reads.second)])
-    assert run_sample(tmp_path, lanes, SalmonEngine(), built).run["library"]["detected"] == "ISR"
+    assert run_sample(tmp_path, lanes, SalmonQuantifier(), built).run["library"]["detected"] == "ISR"
 
 
 @needs_salmon
@@ -222,7 +228,7 @@ def test_a_strandedness_conflict_warns(
     """salmon calls every fragment compatible here, having dropped the others: the job must not believe it."""
     reads = simulate(source, 4_000, reverse_share=0.97)
     lanes = write_list(tmp_path, [write_reads(tmp_path, reads.first, reads.second if mates else None)])
-    run = run_sample(tmp_path, lanes, SalmonEngine(), built, strandedness="forward").run
+    run = run_sample(tmp_path, lanes, SalmonQuantifier(), built, strandedness="forward").run
     assert run["library"]["declared"] == ("ISF" if mates else "SF")
     assert run["library"]["detected"] == ("ISR" if mates else "SR")
     assert run["library"]["conflict"]
@@ -234,7 +240,7 @@ def test_a_strandedness_conflict_warns(
 def test_a_true_declaration_is_confirmed(tmp_path: Path, built: BuiltReference, source: Transcriptome) -> None:
     reads = simulate(source, 4_000, reverse_share=0.97)
     lanes = write_list(tmp_path, [write_reads(tmp_path, reads.first, reads.second)])
-    library = run_sample(tmp_path, lanes, SalmonEngine(), built, strandedness="reverse").run["library"]
+    library = run_sample(tmp_path, lanes, SalmonQuantifier(), built, strandedness="reverse").run["library"]
     assert (library["detected"], library["conflict"], library["warnings"]) == ("ISR", False, [])
     assert library["compatible_fragment_ratio"] == pytest.approx(0.97, abs=0.02)
 
@@ -242,7 +248,7 @@ def test_a_true_declaration_is_confirmed(tmp_path: Path, built: BuiltReference, 
 @needs_salmon
 def test_reads_of_another_species(tmp_path: Path, built: BuiltReference) -> None:
     lanes = write_list(tmp_path, [write_reads(tmp_path, some_reads(500, 1), some_reads(500, 2))])
-    ran = run_sample(tmp_path, lanes, SalmonEngine(), built)
+    ran = run_sample(tmp_path, lanes, SalmonQuantifier(), built)
     assert ran.code == EXIT_CODES[ReasonCode.NOTHING_MAPPED]
     assert ran.rejection["details"] == {"total": 500, "mapped": 0}
     assert "logs/salmon.log" in ran.files
@@ -262,7 +268,7 @@ def test_transcripts_without_a_gene_are_no_genes(
     table.write_text("\n".join(rows) + "\n")
     other = BuiltReference(built.index, table, None, "tiny", "none", "simulated")
     lanes = write_list(tmp_path, [write_reads(tmp_path, reads.first, reads.second)])
-    ran = run_sample(tmp_path, lanes, SalmonEngine(), other)
+    ran = run_sample(tmp_path, lanes, SalmonQuantifier(), other)
     assert ran.code == EXIT_CODES[ReasonCode.REFERENCE_INVALID]
     assert ran.rejection["details"]["missing"] == (80 - 1 if change == "unversioned" else 1)
 
@@ -271,7 +277,7 @@ def test_transcripts_without_a_gene_are_no_genes(
 def test_a_refusal_of_salmon_shows_the_end_of_its_log(tmp_path: Path, built: BuiltReference) -> None:
     other = BuiltReference(tmp_path, built.transcripts, None, "tiny", "none", "simulated")
     lanes = write_list(tmp_path, [write_reads(tmp_path, some_reads(50, 1), some_reads(50, 2))])
-    ran = run_sample(tmp_path, lanes, SalmonEngine(), other)
+    ran = run_sample(tmp_path, lanes, SalmonQuantifier(), other)
     assert ran.code == EXIT_CODES[ReasonCode.ENGINE_FAILED]
     assert ran.rejection["details"]["exit_code"] > 0
     assert ran.rejection["details"]["log"]
@@ -315,8 +321,8 @@ def test_death_by_a_signal_is_the_machines_fault(tmp_path: Path, number: signal.
     (tmp_path / "transcripts.tsv").write_text("transcript_id\tgene_id\n")
     built = BuiltReference(tmp_path, tmp_path / "transcripts.tsv", None, "", "", "")
     with pytest.raises(HostFaultError, match=f"signal {int(number)}"):
-        SalmonEngine(program(tmp_path, f"kill -{int(number)} $$")).quantify(
-            paired(), built, EngineOptions("A", 1, tmp_path / "work")
+        SalmonQuantifier(program(tmp_path, f"kill -{int(number)} $$")).quantify(
+            paired(), built, QuantifierOptions("A", 1, tmp_path / "work")
         )
 
 
@@ -324,15 +330,15 @@ def test_a_table_without_its_columns_is_refused(tmp_path: Path) -> None:
     (tmp_path / "transcripts.tsv").write_text("tx\tgene\n")
     built = BuiltReference(tmp_path, tmp_path / "transcripts.tsv", None, "", "", "")
     with pytest.raises(InputRejectedError, match="REFERENCE_INVALID"):
-        SalmonEngine().quantify(paired(), built, EngineOptions("A", 1, tmp_path / "work"))
+        SalmonQuantifier().quantify(paired(), built, QuantifierOptions("A", 1, tmp_path / "work"))
 
 
 def test_the_version(tmp_path: Path) -> None:
-    assert SalmonEngine(program(tmp_path, "echo salmon 1.2.3")).version() == "1.2.3"
+    assert SalmonQuantifier(program(tmp_path, "echo salmon 1.2.3")).version() == "1.2.3"
 
 
 def test_an_engine_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InvalidJobError, match="not installed"):
-        SalmonEngine(str(tmp_path / "none")).version()
+        SalmonQuantifier(str(tmp_path / "none")).version()
     with pytest.raises(InvalidJobError):
-        SalmonEngine(program(tmp_path, "exit 127")).version()
+        SalmonQuantifier(program(tmp_path, "exit 127")).version()

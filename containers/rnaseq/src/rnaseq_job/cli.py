@@ -1,7 +1,7 @@
 """Command line of the job.
 
 Exit codes: 0 when the sample has results; 1 for a fault of the machine, the only one worth a retry; 2 for a job that is
-described wrongly; 64 and up for a sample that is refused, one code a reason (`rnaseq_job.errors.EXIT_CODES`).
+described wrongly; 64 and up for a sample that is rejected, one code a reason (`rnaseq_job.errors.EXIT_CODES`).
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    previous = signal.signal(signal.SIGTERM, _stop)  # so that the engine is ended and the scratch folder removed
+    previous = signal.signal(signal.SIGTERM, _stop)  # so that the quantifier is ended and the scratch folder removed
     try:
         if given[:1] == [BUILD_REFERENCE]:
             return _build_reference(given[1:])
@@ -69,7 +69,7 @@ def _quantify(given: argparse.Namespace) -> int:
         buckets=tuple(given.allowed_bucket),
     )
     ports = default_ports(options.engine)
-    log("job_started", engine=options.engine, engine_version=ports.engine.version(), version=__version__)
+    log("job_started", engine=options.engine, engine_version=ports.quantifier.version(), version=__version__)
     if given.scratch is not None:
         given.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rnaseq-job-", dir=given.scratch) as scratch:
@@ -77,7 +77,7 @@ def _quantify(given: argparse.Namespace) -> int:
 
 
 def _bound(arguments: Sequence[str]) -> Iterator[str]:
-    """Tie the sample's name to its option, so that a name such as `--help` is refused as a name, not obeyed."""
+    """Tie the sample's name to its option, so that a name such as `--help` is rejected as a name, not obeyed."""
     rest = iter(arguments)
     for argument in rest:
         value = next(rest, None) if argument == _NAMING_OPTION else None
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", required=True, help="prefix for the results")
     add("--library-type", choices=LIBRARY_TYPES, help="as salmon and DRAGEN name it (default: A, detect)")
     add("--strandedness", choices=STRANDEDNESSES, help="the same as a sample sheet says it")
-    add("--allowed-bucket", action="append", default=[], help="refuse reads from other buckets; may be repeated")
+    add("--allowed-bucket", action="append", default=[], help="reject reads from other buckets; may be repeated")
     add("--run-id", help="recorded in the results")
     add("--job-id", default=os.environ.get("AWS_BATCH_JOB_ID"), help="recorded in the results")
     add("--content-version", help="recorded in the results")
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         "--threads",
         type=_positive,
         default=available_cpus(),
-        help="of the engine (default: the processors of the machine)",
+        help="of the quantifier (default: the processors of the machine)",
     )
     add("--scratch", type=Path, help="folder with room for the reads (default: the machine's temporary folder)")
     add("--version", action="version", version=__version__)

@@ -19,7 +19,7 @@ EXIT_INVALID_JOB: Final = 2
 
 
 class ReasonCode(StrEnum):
-    """Why a sample or a reference was refused. The comment beside each value says when it is used."""
+    """Why a sample or a reference was rejected. The comment beside each value says when it is used."""
 
     READS_NOT_FOUND = "READS_NOT_FOUND"  # a file of the list is not there
     READS_EMPTY = "READS_EMPTY"  # a file without a read
@@ -32,16 +32,16 @@ class ReasonCode(StrEnum):
     MATES_SWAPPED = "MATES_SWAPPED"  # the file named R1 says that it holds second reads
     SAMPLE_NAME_INVALID = "SAMPLE_NAME_INVALID"  # a name that could be an option or a path
     FASTQ_LIST_INVALID = "FASTQ_LIST_INVALID"  # the list of reads cannot be used, or names the same reads twice
-    REFERENCE_NOT_READY = "REFERENCE_NOT_READY"  # no manifest, or not one for this engine
+    REFERENCE_NOT_READY = "REFERENCE_NOT_READY"  # no manifest, or not one for this quantifier
     REFERENCE_INVALID = "REFERENCE_INVALID"  # FASTA, GTF or table do not fit each other
     SRA_INVALID = "SRA_INVALID"  # not an SRA object that fasterq-dump can read
     NOTHING_MAPPED = "NOTHING_MAPPED"  # no read belongs to the reference: probably another species
-    ENGINE_FAILED = "ENGINE_FAILED"  # the engine refused the input
+    ENGINE_FAILED = "ENGINE_FAILED"  # the quantifier rejected the input
     INPUT_TOO_LARGE = "INPUT_TOO_LARGE"  # a budget was exceeded
 
 
 EXIT_CODES: Final[Mapping[ReasonCode, int]] = {reason: 64 + number for number, reason in enumerate(ReasonCode)}
-"""64 and up: below are the shell's and the engines' own, 128 and up are signals (docs/reference/reason-codes.md)."""
+"""64 and up: below are the shell's and the programs' own, 128 and up are signals (docs/reference/reason-codes.md)."""
 
 
 class RnaseqJobError(Exception):
@@ -69,7 +69,7 @@ class InputRejectedError(RnaseqJobError):
 
 
 class InvalidJobError(RnaseqJobError):
-    """The job itself is described wrongly: an option, an address, an engine that is not there."""
+    """The job itself is described wrongly: an option, an address, a quantifier that is not there."""
 
 
 class HostFaultError(RnaseqJobError):
@@ -89,7 +89,7 @@ def disk_is_full() -> InputRejectedError:
 
 
 @contextmanager
-def full_disk_is_refused() -> Iterator[None]:
+def rejecting_full_disk() -> Iterator[None]:
     """Turn the error of a full disk into a rejection; any other is the machine's.
 
     Raises

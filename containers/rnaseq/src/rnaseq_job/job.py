@@ -17,10 +17,16 @@ from rnaseq_job.errors import (
     InputRejectedError,
     InvalidJobError,
     ReasonCode,
-    full_disk_is_refused,
+    rejecting_full_disk,
 )
 from rnaseq_job.output.results import SCHEMA, Publisher, Tables, mapped_percent, normalise, rejection
-from rnaseq_job.quantifiers.quantifier import LICENCE_VARIABLE, BuiltReference, Engine, EngineOptions, Quantification
+from rnaseq_job.quantifiers.quantifier import (
+    LICENCE_VARIABLE,
+    BuiltReference,
+    Quantification,
+    Quantifier,
+    QuantifierOptions,
+)
 from rnaseq_job.quantifiers.salmon import as_json, declared_type, library_report
 from rnaseq_job.reads.checks import ReadsReport, check_reads
 from rnaseq_job.reads.lanes import check_sample_name, shown
@@ -53,7 +59,7 @@ class JobOptions:
     run: Mapping[str, str | None] = field(default_factory=dict)
     """run_id, job_id and content_version."""
     threads: int = 1
-    """For the engine."""
+    """For the quantifier."""
     buckets: tuple[str, ...] = ()
     """The only buckets that reads may come from; empty for no limit."""
 
@@ -63,7 +69,7 @@ class Ports:
     """What the job needs from outside; tests put their own in."""
 
     opener: Opener
-    engine: Engine
+    quantifier: Quantifier
     stage_reference: ReferenceStager
 
 
@@ -83,17 +89,13 @@ def run_job(options: JobOptions, ports: Ports, scratch: Path) -> int:
 
     Parameters
     ----------
-    options : JobOptions
-        What to do.
-    ports : Ports
-        With what.
     scratch : Path
         A folder of this job's own; the caller removes it.
 
     Returns
     -------
     int
-        0, or the exit code of the reason for which the sample was refused.
+        0, or the exit code of the reason for which the sample was rejected.
 
     Raises
     ------
@@ -104,10 +106,10 @@ def run_job(options: JobOptions, ports: Ports, scratch: Path) -> int:
     """
     publisher = Publisher(ports.opener(options.output), options.output.rstrip("/"), scratch)
     try:
-        with full_disk_is_refused():
+        with rejecting_full_disk():
             work = _process(options, ports, scratch)
             tables = normalise(options.sample, work.quantification, scratch / "tables")
-        publisher.success(tables, _run_document(options, ports.engine, work, tables, scratch))
+        publisher.success(tables, _run_document(options, ports.quantifier, work, tables, scratch))
     except InputRejectedError as error:
         log("sample_rejected", sample=shown(options.sample), reason=error.code, message=error.message)
         _make_room(scratch)
@@ -119,8 +121,8 @@ def run_job(options: JobOptions, ports: Ports, scratch: Path) -> int:
     return EXIT_OK
 
 
-def open_engine(name: str) -> Engine:
-    """Return the engine of a name.
+def open_quantifier(name: str) -> Quantifier:
+    """Return the quantifier of a name.
 
     Raises
     ------
@@ -128,13 +130,13 @@ def open_engine(name: str) -> Engine:
         When there is none.
     """
     if name == "dragen":
-        from rnaseq_job.quantifiers.dragen import DragenEngine
+        from rnaseq_job.quantifiers.dragen import DragenQuantifier
 
-        return DragenEngine()
+        return DragenQuantifier()
     if name == "salmon":
-        from rnaseq_job.quantifiers.salmon import SalmonEngine
+        from rnaseq_job.quantifiers.salmon import SalmonQuantifier
 
-        return SalmonEngine()
+        return SalmonQuantifier()
     raise InvalidJobError(f"--engine {name}: expected salmon or dragen")
 
 
@@ -142,7 +144,7 @@ def default_ports(engine: str) -> Ports:
     """Wire the job as it runs in its image."""
     from rnaseq_job.reference.manifest import stage_reference
 
-    return Ports(open_storage, open_engine(engine), stage_reference)
+    return Ports(open_storage, open_quantifier(engine), stage_reference)
 
 
 def _process(options: JobOptions, ports: Ports, scratch: Path) -> Work:
@@ -156,15 +158,15 @@ def _process(options: JobOptions, ports: Ports, scratch: Path) -> Work:
     clock.log("reads_checked", fragments=reads.fragments, stored_bytes=reads.stored_bytes)
     reference = ports.stage_reference(options.reference, scratch / "reference", options.engine)
     clock.log("reference_staged", reference=reference.name)
-    engine_options = EngineOptions(declared, options.threads, scratch / "engine", licence_file(scratch))
-    quantification = ports.engine.quantify(staged.sample, reference, engine_options)
+    quantifier_options = QuantifierOptions(declared, options.threads, scratch / "engine", licence_file(scratch))
+    quantification = ports.quantifier.quantify(staged.sample, reference, quantifier_options)
     clock.log("quantified", total=quantification.total, mapped=quantification.mapped)
     _check_counts(quantification, reads)
     return Work(staged, reads, declared, reference, quantification)
 
 
 def _make_room(scratch: Path) -> None:
-    """Remove what is of no more use: a verdict has to be written first, also to a disk that is full."""
+    """Remove what is of no more use: an outcome has to be written first, also to a disk that is full."""
     for folder in ("reads", "reference"):
         shutil.rmtree(scratch / folder, ignore_errors=True)
 
@@ -201,7 +203,7 @@ def licence_file(scratch: Path) -> Path | None:
 def _check_counts(quantification: Quantification, reads: ReadsReport) -> None:
     """Reject the result of a quantifier that ends with success after a part of the reads."""
     if quantification.total is not None and quantification.total < reads.fragments:
-        raise HostFaultError(f"the engine read {quantification.total} of {reads.fragments} fragments")
+        raise HostFaultError(f"the quantifier read {quantification.total} of {reads.fragments} fragments")
     if quantification.mapped == 0:
         raise InputRejectedError(
             ReasonCode.NOTHING_MAPPED,
@@ -210,7 +212,9 @@ def _check_counts(quantification: Quantification, reads: ReadsReport) -> None:
         )
 
 
-def _run_document(options: JobOptions, engine: Engine, work: Work, tables: Tables, scratch: Path) -> dict[str, Detail]:
+def _run_document(
+    options: JobOptions, quantifier: Quantifier, work: Work, tables: Tables, scratch: Path
+) -> dict[str, Detail]:
     """Return the content of `run.json`; the same input and versions give the same bytes, but for `run`."""
     found = work.quantification
     report = library_report(work.declared, found.detected_library_type, found.compatible_fragment_ratio)
@@ -219,8 +223,8 @@ def _run_document(options: JobOptions, engine: Engine, work: Work, tables: Table
         "subject": options.sample,
         "run": dict(options.run),
         "assay": {
-            "engine": engine.name,
-            "engine_version": engine.version(),
+            "engine": quantifier.name,
+            "engine_version": quantifier.version(),
             "reference": work.reference.name,
             "genome": work.reference.genome,
             "annotation": work.reference.annotation_name,
@@ -257,7 +261,7 @@ def _reads_section(work: Work) -> dict[str, Detail]:
 
 
 def _publish_logs(publisher: Publisher, folder: Path) -> None:
-    """Publish the engine's logs also after a failure, whose own error must not be hidden by another."""
+    """Publish the quantifier's logs also after a failure, whose own error must not be hidden by another."""
     try:
         publisher.logs(_log_files(folder), folder)
     except (HostFaultError, InvalidJobError, OSError) as error:

@@ -156,7 +156,7 @@ class S3Storage:
             if code in _MISSING:
                 raise FileNotFoundError(errno.ENOENT, "no such object", uri) from error
             if code in _REFUSED:
-                raise InvalidJobError(f"{uri}: S3 refuses access ({code}); check bucket, key and role") from error
+                raise InvalidJobError(f"{uri}: S3 denies access ({code}); check bucket, key and role") from error
             raise HostFaultError(f"{uri}: S3 failed ({code})") from error
         except BotoCoreError as error:
             raise HostFaultError(f"{uri}: S3 failed ({type(error).__name__})") from error
@@ -180,7 +180,7 @@ Opener: TypeAlias = Callable[[str], Storage]
 """Return the storage of an address."""
 
 WORKING_ROOM = 1.25
-"""Scratch space that a sample needs, in multiples of its reads: the reads, and the engine's own files."""
+"""Scratch space that a sample needs, in multiples of its reads: the reads, and the quantifier's own files."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -218,14 +218,10 @@ def stage_sample(name: str, listed: Sequence[ListedLane], folder: Path, opener: 
 
     Parameters
     ----------
-    name : str
-        The sample.
     listed : sequence of ListedLane
-        Its lanes; their order stays.
+        The sample's lanes; their order stays.
     folder : Path
         Receives `lane001_R1.fastq.gz` and so on.
-    opener : callable
-        Gives the storage of an address.
 
     Raises
     ------
@@ -281,7 +277,7 @@ def _from_sra(address: str, stem: Path, opener: Opener) -> tuple[Path, Path | No
     from rnaseq_job.reads.sra import to_fastq
 
     path = stem.with_suffix(".sra")
-    _bring(address, path, opener)
+    _download(address, path, opener)
     try:
         return to_fastq(path, stem.with_name(f"{stem.name}_sra"))
     finally:
@@ -289,15 +285,15 @@ def _from_sra(address: str, stem: Path, opener: Opener) -> tuple[Path, Path | No
 
 
 def _fetch(address: str, stem: Path, opener: Opener) -> Path:
-    """Stage a file and name it by what it is: engines go by the name, users' names are not always true."""
+    """Stage a file and name it by what it is: quantifiers go by the name, users' names are not always true."""
     path = stem.with_suffix(".part")
-    _bring(address, path, opener)
+    _download(address, path, opener)
     with path.open("rb") as file:
         compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     return path.replace(stem.with_suffix(".fastq.gz" if compressed else ".fastq"))
 
 
-def _bring(address: str, path: Path, opener: Opener) -> None:
+def _download(address: str, path: Path, opener: Opener) -> None:
     if _is_here(address):
         path.symlink_to(Path(address).resolve())
         return

@@ -1,4 +1,4 @@
-"""An engine's results under DRAGEN's names and columns, whichever engine made them."""
+"""A quantifier's results under DRAGEN's names and columns, whichever quantifier made them."""
 
 import csv
 import json
@@ -29,19 +29,10 @@ class Tables:
 def normalise(sample: str, quantification: Quantification, folder: Path) -> Tables:
     """Write a sample's tables.
 
-    Parameters
-    ----------
-    sample : str
-        First part of the names.
-    quantification : Quantification
-        What the engine left.
-    folder : Path
-        Receives the tables.
-
     Returns
     -------
     Tables
-        Transcripts in the engine's order, genes sorted by name.
+        Transcripts in the quantifier's order, genes sorted by name.
 
     Raises
     ------
@@ -68,12 +59,12 @@ def mapped_percent(quantification: Quantification) -> float | None:
 
 
 def _own_metrics(folder: Path) -> Path | None:
-    """Find the metrics of an engine that writes them; the name depends on DRAGEN's version."""
+    """Find the metrics of a quantifier that writes them; the name depends on DRAGEN's version."""
     return next((path for pattern in _ENGINES_OWN_METRICS for path in sorted(folder.glob(pattern))), None)
 
 
 def _write_metrics(quantification: Quantification, tables: Tables) -> None:
-    """Write DRAGEN's rows as far as the engine gives their values."""
+    """Write DRAGEN's rows as far as the quantifier gives their values."""
     values = {
         "Library orientation": quantification.detected_library_type,
         "Total Genes": len(names_of(tables.genes)),
@@ -108,7 +99,7 @@ class Publisher:
     def success(self, tables: Tables, document: Mapping[str, Detail]) -> None:
         """Publish tables and, last, `run.json`.
 
-        The verdicts of an earlier run go first: at no time does a verdict stand beside tables that are not its own,
+        The outcomes of an earlier run go first: at no time does an outcome stand beside tables that are not its own,
         and an interrupted job leaves none.
         """
         self.remove_outcome(RUN_FILE, REJECTION_FILE)
@@ -117,7 +108,7 @@ class Publisher:
         self.document(RUN_FILE, document)
 
     def rejection(self, document: Mapping[str, Detail]) -> None:
-        """Publish `rejection.json` in place of an earlier run's verdict; its tables stay, as without a verdict."""
+        """Publish `rejection.json` in place of an earlier run's outcome; its tables stay, as without an outcome."""
         self.remove_outcome(RUN_FILE, REJECTION_FILE)
         self.document(REJECTION_FILE, document)
 

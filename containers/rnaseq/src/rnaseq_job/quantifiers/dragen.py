@@ -13,11 +13,10 @@ from pathlib import Path
 
 from rnaseq_job.errors import InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.quantifiers.dragen_host import DragenHost
-from rnaseq_job.quantifiers.quantifier import BuiltReference, EngineOptions, Quantification
-from rnaseq_job.reads.lanes import Lane, Sample
+from rnaseq_job.quantifiers.quantifier import BuiltReference, Quantification, QuantifierOptions
+from rnaseq_job.reads.lanes import COLUMNS, Lane, Sample
 
 LIBRARY_TYPES = ("A", "IU", "ISR", "ISF", "U", "SR", "SF")
-_COLUMNS = ("RGID", "RGSM", "RGLB", "Lane", "Read1File", "Read2File")
 _MATE_SUFFIX = re.compile(rb"@(\S+[._])([12])(?:\s|$)")
 _GZIP_MAGIC = b"\x1f\x8b"
 _ALL_READS = "MAPPING/ALIGNING SUMMARY"
@@ -73,10 +72,10 @@ def rna_arguments(run: Run) -> list[str]:
 
 
 @dataclass(frozen=True)
-class DragenEngine:
+class DragenQuantifier:
     """DRAGEN of this host.
 
-    Its log is `dragen.log` in `EngineOptions.work`, also after a failure.
+    Its log is `dragen.log` in `QuantifierOptions.work`, also after a failure.
     """
 
     host: DragenHost = field(default_factory=DragenHost.here)
@@ -91,15 +90,15 @@ class DragenEngine:
         """Return the installed version."""
         return self.host.version()
 
-    def quantify(self, sample: Sample, reference: BuiltReference, options: EngineOptions) -> Quantification:
-        """Map and quantify a sample; see `rnaseq_job.quantifiers.quantifier.Engine`."""
+    def quantify(self, sample: Sample, reference: BuiltReference, options: QuantifierOptions) -> Quantification:
+        """Map and quantify a sample; see `rnaseq_job.quantifiers.quantifier.Quantifier`."""
         run = _prepare(sample, reference, options)
         log = options.work / "dragen.log"
         command = self.host.run(rna_arguments(run), log, options.licence)
         return _collect(run, sample.paired, log, command)
 
 
-def _prepare(sample: Sample, reference: BuiltReference, options: EngineOptions) -> Run:
+def _prepare(sample: Sample, reference: BuiltReference, options: QuantifierOptions) -> Run:
     if reference.annotation is None:
         raise InvalidJobError(f"reference {reference.name} has no GTF, which DRAGEN needs: build it for DRAGEN")
     if options.library_type not in LIBRARY_TYPES:
@@ -125,7 +124,7 @@ def write_fastq_list(path: Path, sample: Sample) -> None:
     """Write DRAGEN's list of lanes, with the staged files."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
+        writer.writerow(COLUMNS)
         for lane in sample.lanes:
             second = str(lane.read2) if lane.read2 else ""
             writer.writerow([lane.read_group, sample.name, lane.library, lane.lane, str(lane.read1), second])

@@ -146,7 +146,7 @@ class DragenHost:
                 ended = runtime.run(command, log, _NO_SECRET)
             finally:
                 _remove_secrets(log, file)
-        _judge(ended.code, log)
+        _check_ended(ended.code, log)
         return tuple(command)
 
     def _open_files(self) -> int:
@@ -201,7 +201,7 @@ def _secrets(licence: bytes) -> list[bytes]:
     return sorted({item for item in (*lines, *values) if len(item) > 2}, key=len, reverse=True)
 
 
-def _judge(code: int, log: Path) -> None:
+def _check_ended(code: int, log: Path) -> None:
     if code == 0:
         return
     output = log.read_text(encoding="utf-8", errors="replace")
@@ -213,7 +213,7 @@ def _judge(code: int, log: Path) -> None:
         raise disk_is_full()
     refused = _LICENCE_FAULTS.search(said)
     if refused:
-        raise InvalidJobError(f"DRAGEN refuses its licence ({refused[0]}): check the secret behind {LICENCE_VARIABLE}")
+        raise InvalidJobError(f"DRAGEN rejects its licence ({refused[0]}): check the secret behind {LICENCE_VARIABLE}")
     raise InputRejectedError(
         ReasonCode.ENGINE_FAILED,
         f"DRAGEN ended with exit code {code}. Its last lines are in the details, all of them in its log.",

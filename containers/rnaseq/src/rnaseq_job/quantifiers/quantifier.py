@@ -16,20 +16,20 @@ from rnaseq_job.reads.lanes import Sample
 
 @dataclass(frozen=True)
 class Quantification:
-    """What an engine left."""
+    """What a quantifier left."""
 
     transcripts: Path
     genes: Path
     """Tab-separated tables with the columns `Name Length EffectiveLength TPM NumReads`."""
     detected_library_type: str | None
-    """As salmon writes it (`IU`, `ISR`, …); None when the engine does not say."""
+    """As salmon writes it (`IU`, `ISR`, …); None when the quantifier does not say."""
     compatible_fragment_ratio: float | None
     """Share of mapped fragments that fit the library type."""
     total: int | None
     mapped: int | None
     """Fragments (pairs, or single reads)."""
     logs: tuple[Path, ...] = ()
-    """Uploaded also when the engine failed."""
+    """Uploaded also when the quantifier failed."""
     command: tuple[str, ...] = ()
     """The argument list that ran, without secrets."""
 
@@ -39,11 +39,11 @@ class BuiltReference:
     """A staged reference."""
 
     index: Path
-    """The engine's own index folder."""
+    """The quantifier's own index folder."""
     transcripts: Path
     """`transcripts.tsv`: transcript_id, gene_id, gene_name."""
     annotation: Path | None
-    """GTF, where the engine needs it."""
+    """GTF, where the quantifier needs it."""
     name: str
     genome: str
     annotation_name: str
@@ -51,7 +51,7 @@ class BuiltReference:
 
 
 @dataclass(frozen=True)
-class EngineOptions:
+class QuantifierOptions:
     """How to run."""
 
     library_type: str
@@ -64,7 +64,7 @@ class EngineOptions:
     """DRAGEN's licence file, mode 0600."""
 
 
-class Engine(Protocol):
+class Quantifier(Protocol):
     """DRAGEN or salmon."""
 
     @property
@@ -78,17 +78,17 @@ class Engine(Protocol):
         Raises
         ------
         InvalidJobError
-            When the engine is not installed.
+            When the quantifier is not installed.
         """
         ...
 
-    def quantify(self, sample: Sample, reference: BuiltReference, options: EngineOptions) -> Quantification:
-        """Run the engine.
+    def quantify(self, sample: Sample, reference: BuiltReference, options: QuantifierOptions) -> Quantification:
+        """Run the quantifier.
 
         Raises
         ------
         InputRejectedError
-            When it refuses the reads or the reference.
+            When it rejects the reads or the reference.
         HostFaultError
             When the machine failed (signal, FPGA, disk).
         """
@@ -105,7 +105,7 @@ _SHOWN_NAMES = 5
 
 
 def write_sorted(source: Path, target: Path) -> None:
-    """Copy an expression table with its rows sorted by name: engines leave the order of genes to chance.
+    """Copy an expression table with its rows sorted by name: quantifiers leave the order of genes to chance.
 
     Raises
     ------
@@ -134,12 +134,7 @@ def names_of(table: Path) -> list[str]:
 
 
 def read_genes(path: Path) -> dict[str, str]:
-    """Read which gene each transcript belongs to.
-
-    Parameters
-    ----------
-    path : Path
-        `transcripts.tsv` of a reference, with the columns `transcript_id` and `gene_id`.
+    """Read which gene each transcript belongs to, from `transcripts.tsv` of a reference.
 
     Raises
     ------
@@ -182,7 +177,7 @@ def check_covered(transcripts: Path, genes: Mapping[str, str]) -> None:
 
 
 def check_genes(table: Path, genes: Mapping[str, str]) -> None:
-    """Reject a table of genes that are not the reference's: an id that the engine cut makes others of all that follow.
+    """Reject a table of genes that are not the reference's: an id cut short makes others of all that follow.
 
     Raises
     ------
@@ -206,7 +201,7 @@ def _parts(table: Path) -> tuple[str, list[str]]:
     if not lines or lines[0] != HEADER or any(line.count("\t") != columns for line in lines):
         raise InputRejectedError(
             ReasonCode.ENGINE_FAILED,
-            f"The engine's table {table.name} is absent or has other columns than {HEADER.split()}. See its log.",
+            f"The quantifier's table {table.name} is absent or has other columns than {HEADER.split()}. See its log.",
             {"table": table.name},
         )
     return lines[0], lines[1:]

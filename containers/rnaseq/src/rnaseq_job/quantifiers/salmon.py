@@ -15,8 +15,8 @@ from isal import igzip
 from rnaseq_job.errors import Detail, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.quantifiers.quantifier import (
     BuiltReference,
-    EngineOptions,
     Quantification,
+    QuantifierOptions,
     check_covered,
     check_genes,
     read_genes,
@@ -39,7 +39,7 @@ _UNMAPPED = "insufficient_assigned_fragments"
 
 
 @dataclass(frozen=True)
-class SalmonEngine:
+class SalmonQuantifier:
     """Runs salmon."""
 
     program: str = PROGRAM
@@ -54,7 +54,7 @@ class SalmonEngine:
         """Return the installed version."""
         return salmon_version(self.program)
 
-    def quantify(self, sample: Sample, reference: BuiltReference, options: EngineOptions) -> Quantification:
+    def quantify(self, sample: Sample, reference: BuiltReference, options: QuantifierOptions) -> Quantification:
         """Run salmon on a checked sample.
 
         Raises
@@ -69,7 +69,7 @@ class SalmonEngine:
         gene_map = options.work / "genes_of_transcripts.tsv"
         write_gene_map(genes, gene_map)
         command = quant_arguments(self.program, sample, reference.index, gene_map, options, output)
-        _judge(run(command, options.work / "salmon.log"), output)
+        _check_ended(run(command, options.work / "salmon.log"), output)
         check_covered(output / "quant.sf", genes)
         check_genes(output / "quant.genes.sf", genes)
         detected, ratio = self._library(sample, reference, options, output)
@@ -86,7 +86,7 @@ class SalmonEngine:
         )
 
     def _library(
-        self, sample: Sample, reference: BuiltReference, options: EngineOptions, output: Path
+        self, sample: Sample, reference: BuiltReference, options: QuantifierOptions, output: Path
     ) -> tuple[str | None, float | None]:
         """Detect the library type.
 
@@ -124,32 +124,14 @@ def salmon_version(program: str = PROGRAM) -> str:
 
 
 def quant_arguments(
-    program: str, sample: Sample, index: Path, gene_map: Path, options: EngineOptions, output: Path
+    program: str, sample: Sample, index: Path, gene_map: Path, options: QuantifierOptions, output: Path
 ) -> list[str]:
-    """Build salmon's argument list.
-
-    Parameters
-    ----------
-    program : str
-        salmon.
-    sample : Sample
-        Its lanes are mapped one after the other.
-    index, gene_map : Path
-        From the reference.
-    options : EngineOptions
-        Library type and threads.
-    output : Path
-        Folder for the results.
-
-    Returns
-    -------
-    list of str
-        GC bias is modelled for pairs only: it takes the fragment's ends.
+    """Build salmon's argument list; GC bias is modelled for pairs only, as it takes the fragment's ends.
 
     Examples
     --------
     >>> lane = Lane("1", "lib", 1, Path("a.fastq"), None)
-    >>> options = EngineOptions("A", 2, Path("work"))
+    >>> options = QuantifierOptions("A", 2, Path("work"))
     >>> quant_arguments("salmon", Sample("R01", (lane,)), Path("index"), Path("map.tsv"), options, Path("out"))[4:8]
     ['-l', 'A', '-r', 'a.fastq']
     """
@@ -162,7 +144,7 @@ def quant_arguments(
     ]
 
 
-def probe_arguments(program: str, sample: Sample, index: Path, options: EngineOptions, folder: Path) -> list[str]:
+def probe_arguments(program: str, sample: Sample, index: Path, options: QuantifierOptions, folder: Path) -> list[str]:
     """Build the argument list of the run that only tells the strands."""
     either = "IU" if sample.paired else "U"
     mapping = _mapping_arguments(program, sample, index, either)
@@ -176,7 +158,7 @@ def _mapping_arguments(program: str, sample: Sample, index: Path, library_type: 
     return [program, "quant", "-i", str(index), "-l", library_type, *reads]
 
 
-def _judge(ended: Ended, output: Path) -> None:
+def _check_ended(ended: Ended, output: Path) -> None:
     """Distinguish unmapped reads from other failures, by what salmon left rather than by its words."""
     if ended.code == 0:
         return
@@ -268,7 +250,7 @@ class LibraryReport:
     declared: str
     """As given; `A` for none."""
     detected: str | None
-    """None when the engine does not say."""
+    """None when the quantifier does not say."""
     compatible_fragment_ratio: float | None
     """Share of mapped fragments that fit the type in use."""
     conflict: bool
@@ -278,7 +260,7 @@ class LibraryReport:
 
 
 def declared_type(library_type: str | None, strandedness: str | None, paired: bool) -> str:
-    """Return the engine's library type from the two ways to declare it.
+    """Return the quantifier's library type from the two ways to declare it.
 
     Raises
     ------

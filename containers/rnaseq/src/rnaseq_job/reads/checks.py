@@ -1,6 +1,6 @@
-"""Checks the reads of a sample before an engine sees them: both mates of a lane together, in one pass.
+"""Checks the reads of a sample before a quantifier sees them: both mates of a lane together, in one pass.
 
-Engines do not: salmon ends with success after a truncated file or after mates of which one has fewer reads, and its
+Quantifiers do not: salmon ends with success after a truncated file or after mates of which one has fewer reads, and its
 numbers are then those of a part of the sample.
 """
 
@@ -43,17 +43,7 @@ class ReadsReport:
 
 
 def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
-    """Check every lane.
-
-    Parameters
-    ----------
-    lanes : sequence of LaneFiles
-        In the order of the list.
-
-    Returns
-    -------
-    ReadsReport
-        Counts and the identity of the input.
+    """Check every lane, in the order of the list.
 
     Raises
     ------
@@ -87,7 +77,7 @@ def _check_mates(first: FastqReader, second: FastqReader) -> None:
     identical = True
     position = 0
     with closing(iter(first)) as ones, closing(iter(second)) as twos:  # a thread of each ends here, also after a fault
-        for one, two in _side_by_side(ones, twos):
+        for one, two in _aligned_batches(ones, twos):
             identical = identical and all(map(eq, one.lines(1), two.lines(1)))
             if not identical:
                 _check_roles(first, second, one.line(0, 0), two.line(0, 0), position)
@@ -98,12 +88,12 @@ def _check_mates(first: FastqReader, second: FastqReader) -> None:
     if first.records != second.records:
         raise _unequal(first, second)
     if identical:
-        raise _pair_fault(
+        raise _pair_rejection(
             ReasonCode.MATES_IDENTICAL, "R1 and R2 hold the same reads. Upload the second reads", first, second, {}
         )
 
 
-def _side_by_side(ones: Iterator[Records], twos: Iterator[Records]) -> Iterator[tuple[Records, Records]]:
+def _aligned_batches(ones: Iterator[Records], twos: Iterator[Records]) -> Iterator[tuple[Records, Records]]:
     """Yield equally many records of both; when one file ends, the other is read to its end, to be proved and counted.
 
     The files run block by block, and blocks hold different numbers of records, so that a part of one waits.
@@ -123,7 +113,7 @@ def _check_roles(first: FastqReader, second: FastqReader, one: bytes, two: bytes
     """Check one header per block: files are swapped whole, or joined from parts that are."""
     says = mates_of(one, two)
     if says[0] == 2 or says[1] == 1:
-        raise _pair_fault(
+        raise _pair_rejection(
             ReasonCode.MATES_SWAPPED,
             "By the names of the reads, R1 does not hold first reads and R2 second ones. Exchange the files",
             first,
@@ -133,7 +123,7 @@ def _check_roles(first: FastqReader, second: FastqReader, one: bytes, two: bytes
 
 
 def _mismatched(first: FastqReader, second: FastqReader, record: int) -> InputRejectedError:
-    return _pair_fault(
+    return _pair_rejection(
         ReasonCode.MATES_MISMATCHED,
         f"Record {record + 1} of R1 and of R2 are not the two ends of one fragment: the files are of different samples "
         "or lanes, or were filtered or sorted apart. Upload the files that belong together",
@@ -144,7 +134,7 @@ def _mismatched(first: FastqReader, second: FastqReader, record: int) -> InputRe
 
 
 def _unequal(first: FastqReader, second: FastqReader) -> InputRejectedError:
-    return _pair_fault(
+    return _pair_rejection(
         ReasonCode.MATES_UNEQUAL,
         f"R1 has {first.records} reads and R2 {second.records}: one of them is incomplete. Upload both again",
         first,
@@ -153,7 +143,7 @@ def _unequal(first: FastqReader, second: FastqReader) -> InputRejectedError:
     )
 
 
-def _pair_fault(
+def _pair_rejection(
     code: ReasonCode, message: str, first: FastqReader, second: FastqReader, numbers: dict[str, int | None]
 ) -> InputRejectedError:
     names = {"r1": first.file.name, "r2": second.file.name}

@@ -183,7 +183,7 @@ def _masks(width: int) -> NDArray[np.uint64]:
 
 
 MAX_LINE: Final = 1 << 16
-"""Longest header or read in bytes: both engines map short reads, and one endless line must not fill the memory."""
+"""Longest header or read in bytes: both quantifiers map short reads, and one endless line must not fill the memory."""
 
 MAX_REST: Final = LINES * (MAX_LINE + 1)
 """No record that is still incomplete is longer, unless one of its lines is too long."""
@@ -232,7 +232,7 @@ class BlockReader:
         return self._hash.hexdigest()
 
     def __iter__(self) -> Generator[Block, None, None]:
-        return _ahead(self._blocks())
+        return _prefetch(self._blocks())
 
     def _blocks(self) -> Iterator[Block]:
         """Yield blocks that begin with a record; the last one ends with the file, or with a line that is too long."""
@@ -253,12 +253,12 @@ class BlockReader:
             content = igzip.open(hashed, "rb") if compressed else io.BufferedReader(hashed, PART)  # type: ignore[no-untyped-call]
             try:
                 while text := content.read1(PART):
-                    self._look_at(text)
+                    self._inspect(text)
                     yield text
             except GZIP_DAMAGE as error:
                 self.damage = error
 
-    def _look_at(self, text: bytes) -> None:
+    def _inspect(self, text: bytes) -> None:
         self.dirty = self.dirty or not is_text(text)
         beginning, length = self.content
         self.content = (beginning or hashlib.sha256(text[:_BEGINNING]).hexdigest(), length + len(text))
@@ -288,7 +288,7 @@ class _Digest(Protocol):
     def update(self, data: memoryview, /) -> None: ...
 
 
-def _ahead(items: Iterator[_T]) -> Generator[_T, None, None]:
+def _prefetch(items: Iterator[_T]) -> Generator[_T, None, None]:
     """Prefetch: compute each item in a thread while its predecessor is in use."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, items, None)

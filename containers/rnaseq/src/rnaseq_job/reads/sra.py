@@ -79,7 +79,7 @@ def to_fastq(path: Path, folder: Path) -> tuple[Path, Path | None]:
             raise disk_is_full()
         if _OUT_OF_MEMORY.search(ended.tail):
             raise HostFaultError(f"{PROGRAM} ran out of memory: {ended.tail[-200:]}")
-        raise _refused(path, f"{PROGRAM} ended with exit code {ended.code}", ended)
+        raise _rejected(path, f"{PROGRAM} ended with exit code {ended.code}", ended)
     return _reads(path, folder, ended)
 
 
@@ -93,10 +93,10 @@ def _reads(path: Path, folder: Path, ended: runtime.Ended) -> tuple[Path, Path |
     for alone in (single, first):
         if _has_content(alone):
             return alone, None
-    raise _refused(path, "it holds no read", ended)
+    raise _rejected(path, "it holds no read", ended)
 
 
-def _refused(path: Path, problem: str, ended: runtime.Ended) -> InputRejectedError:
+def _rejected(path: Path, problem: str, ended: runtime.Ended) -> InputRejectedError:
     return InputRejectedError(
         ReasonCode.SRA_INVALID,
         f"{path.name} cannot be turned into FASTQ: {problem}. Upload the run's .sra object again, or its FASTQ files.",

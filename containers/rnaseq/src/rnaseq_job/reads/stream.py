@@ -66,7 +66,7 @@ class FastqReader:
             for block in blocks:
                 records = self._filled(block.records())
                 if len(records):
-                    yield self._proved(records)
+                    yield self._validated(records)
                 rest = block.rest()
                 self._check_length(rest)
         if self._blocks.damage:
@@ -100,9 +100,9 @@ class FastqReader:
         if text:
             block = Block(len(text) + 1)
             block.fill([text, b"\n"])
-            yield self._proved(block.records())
+            yield self._validated(block.records())
 
-    def _proved(self, records: Records) -> Records:
+    def _validated(self, records: Records) -> Records:
         strange = self.records == 0 and not _are_bases(records.split(_FIRST_RECORDS)[0])
         if self._blocks.dirty or strange or not records.is_sound(MAX_LINE):
             self._find_fault(records)

@@ -1,4 +1,4 @@
-"""Builds a reference: recognise the source, build the engine's index, upload it, and the manifest last."""
+"""Builds a reference: recognise the source, build the quantifier's index, upload it, and the manifest last."""
 
 import hashlib
 from collections.abc import Callable, Mapping

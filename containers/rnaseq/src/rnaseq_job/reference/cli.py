@@ -20,7 +20,7 @@ from rnaseq_job.errors import (
     HostFaultError,
     InputRejectedError,
     InvalidJobError,
-    full_disk_is_refused,
+    rejecting_full_disk,
 )
 from rnaseq_job.output.results import REJECTION_FILE, Publisher, rejection
 from rnaseq_job.reference.build import BUILDERS, Request, build_reference
@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         run = {"run_id": options.run_id, "job_id": options.job_id, "content_version": options.content_version}
         request = Request(options.name, as_prefix(options.source), output, options.threads, Path(folder))
         try:
-            with full_disk_is_refused():
+            with rejecting_full_disk():
                 build_reference(request, BUILDERS[options.engine]())
         except InputRejectedError as error:
             log("reference_rejected", name=options.name, reason=str(error.code), message=error.message)

@@ -31,9 +31,9 @@ class Workplace:
     work: Path
     """For intermediate files."""
     index: Path
-    """Receives the engine's files; does not exist yet."""
+    """Receives the quantifier's files; does not exist yet."""
     log: Path
-    """Receives the engine's output."""
+    """Receives the quantifier's output."""
     threads: int
     """Processor threads."""
 
@@ -50,7 +50,7 @@ class Index:
 
 
 class IndexBuilder(Protocol):
-    """Builds the index of one engine."""
+    """Builds the index of one quantifier."""
 
     @property
     def engine(self) -> str:
@@ -63,7 +63,7 @@ class IndexBuilder(Protocol):
         ...
 
     def version(self) -> str:
-        """Return the engine's version."""
+        """Return the quantifier's version."""
         ...
 
     def build(self, files: Mapping[Part, Path], place: Workplace) -> Index:
@@ -72,7 +72,7 @@ class IndexBuilder(Protocol):
         Raises
         ------
         InputRejectedError
-            REFERENCE_INVALID when the files do not fit each other, ENGINE_FAILED when the engine refuses them.
+            REFERENCE_INVALID when the files do not fit each other, ENGINE_FAILED when the quantifier rejects them.
         HostFaultError
             When the machine failed.
         """

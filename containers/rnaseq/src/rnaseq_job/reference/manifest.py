@@ -16,7 +16,7 @@ from rnaseq_job.storage import Storage, open_storage
 SCHEMA = 1
 
 INDEX = "index"
-"""The folder of the engine's own files within a build."""
+"""The folder of the quantifier's own files within a build."""
 
 _BUILD = re.compile(r"(salmon|dragen)/[0-9a-f]{12}")
 
@@ -32,7 +32,7 @@ class Files:
     annotation: str | None
     """Uncompressed GTF, for DRAGEN."""
     index: tuple[str, ...]
-    """The engine's files."""
+    """The quantifier's files."""
 
     def all(self) -> list[str]:
         """Return every name."""
@@ -83,7 +83,7 @@ def file_name(engine: str) -> str:
 
 
 def load(storage: Storage, prefix: str, engine: str, folder: Path) -> Manifest | None:
-    """Fetch and read an engine's manifest; None when there is none.
+    """Fetch and read a quantifier's manifest; None when there is none.
 
     Raises
     ------
@@ -141,8 +141,8 @@ def stage_reference(uri: str, folder: Path, engine: str) -> BuiltReference:
     Raises
     ------
     InputRejectedError
-        REFERENCE_NOT_READY when it has not been built for this engine and version, REFERENCE_INVALID when files that
-        its manifest lists are gone.
+        REFERENCE_NOT_READY when it has not been built for this quantifier and version, REFERENCE_INVALID when files
+        that its manifest lists are gone.
 
     Examples
     --------

@@ -27,7 +27,7 @@ class Record:
     name: str
     """Header up to the first white space."""
     sequence: bytes
-    """Upper-case letters of `BASES`: soft masking does not matter to any engine here."""
+    """Upper-case letters of `BASES`: soft masking does not matter to any quantifier here."""
 
 
 def records_of(path: Path) -> Iterator[Record]:
@@ -179,7 +179,7 @@ def _cut_one(record: Record, name: str, annotation: Annotation, joined: BinaryIO
 
 
 def copy_genome(genome: Path, annotation: Annotation, plain: Path) -> Cut:
-    """Write the genome uncompressed, for an engine that cuts transcripts itself; otherwise as `cut_transcripts`."""
+    """Write the genome uncompressed, for a quantifier that cuts transcripts itself; otherwise as `cut_transcripts`."""
     cut = Cut()
     with plain.open("wb") as all_bases:
         for record in records_of(genome):
