@@ -12,7 +12,7 @@ from local.contracts import CONTRACTS, MODELS, PARAMS, contract_of, schema_of
 from local.reference import PAGE, differences, read_catalogue, render
 from multimodal.clinical.report import build_refusal_report
 from multimodal.features.group import parse_document
-from multimodal.genomics.records import RunDocument
+from multimodal.genomics.documents import RunDocument
 from multimodal.imaging.documents import FeaturesDocument
 from multimodal.ledger.errors import BadInputError
 from tests.unit.functions.clinical_tables import config, profiled

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass
 from typing import TypeVar
 
-from multimodal.genomics.schema import gene_feature
+from multimodal.genomics.groups import gene_feature
 from multimodal.ledger.errors import BadInputError, Reason
 
 Id = TypeVar("Id", bound=Hashable)

@@ -2,16 +2,19 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from multimodal.genomics.config import GenomicsConfig
-from multimodal.genomics.lanes import fastq_list
+from multimodal.genomics.reads import fastq_list
 from multimodal.genomics.samples import SampleListing
 from multimodal.genomics.samplesheet import OPEN_DATA_BUCKET
-from multimodal.ledger.claim import UnitClaims
+from multimodal.ledger.claim import RunPaths, UnitClaims
 from multimodal.ledger.errors import MultimodalError
 from multimodal.ledger.evaluate import ReadyUnit
+from multimodal.ledger.outcome import Outcome, OutcomeRecorder, outcome_line, outcome_without_result
 from multimodal.ledger.ports import BatchJobs, Ports
 from multimodal.ledger.unit import Status, Unit, schedule_check
 from multimodal.observability import Metric, logger
@@ -153,3 +156,45 @@ class JobStarter:
         if item is not None and item.run_id == run and item.status is Status.PROCESSING:
             changes = {"status": Status.READY.value, "attempt": ready.item.attempt, "lease_until": None}
             self.ports.ledger.update(item, changes | schedule_check(unit, self.ports.clock() + RESUBMIT_SECONDS))
+
+
+@dataclass(frozen=True)
+class BatchJobRecorder:
+    """Records the outcome of the unit of a Batch job that ended."""
+
+    ports: Ports
+    recorder: OutcomeRecorder
+
+    def record_job(self, detail: Mapping[str, Any]) -> dict[str, Any]:
+        """Record a job's end.
+
+        Parameters
+        ----------
+        detail : mapping
+            ``detail`` of a ``Batch Job State Change``. Jobs of others on the queues and states that end nothing are
+            left alone.
+
+        Returns
+        -------
+        dict
+            ``line`` says in one line what became of the job.
+        """
+        name, status = str(detail.get("jobName", "")), detail.get("status")
+        if not JOB_NAME.fullmatch(name) or status not in {"SUCCEEDED", "FAILED"}:
+            return {"decision": "ignored", "line": f"{name[:128]} {status} is not the end of a job of this stack"}
+        plan = self.ports.processed.read_json(RunPaths(name).plan) or {"units": []}
+        outcomes = Counter(
+            self.recorder.record_outcome(u["unit_id"], name, _batch_outcome(name, detail)) for u in plan["units"]
+        )
+        return {"decision": "done", "line": outcome_line(name, outcomes)}
+
+
+def _batch_outcome(name: str, detail: Mapping[str, Any]) -> Outcome:
+    """Return what a job's end means when it left no result of its run."""
+    if detail["status"] == "SUCCEEDED" and name.startswith("ref-"):
+        return Outcome(Status.COMPLETED)
+    container = detail.get("container") or {}
+    parts = [detail.get("statusReason") or "no reason given", container.get("reason")]
+    if container.get("exitCode") is not None:
+        parts.append(f"exit code {container['exitCode']}")
+    return outcome_without_result(detail["status"] == "SUCCEEDED", "; ".join(str(part) for part in parts if part))

@@ -1,36 +1,49 @@
 """What an object key under ``genomics/`` means."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
-from multimodal.genomics.fastq_names import has_safe_parts, is_ignorable, is_reads
+from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.unit import MATRIX_CASE, MATRIX_NAME, REFERENCES, Modality, Unit, case_unit
 from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, parse_segments, safe_dataset
 
 CASE_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
 
+
 SHEETS = {"samplesheet.csv": "-samplesheet", "accessions.csv": "-accessions"}
 """File name → what stands for the case in the unit of a dataset's sheet of samples; no case can be called so."""
 
+
 SHEET_CASE, ACCESSIONS_CASE = SHEETS.values()
+
+
 REFUSED_CASE = "-refused-keys"
+
 
 _REFERENCE_FILE = re.compile(
     r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv(?:\.gz)?|reference\.json)$", re.IGNORECASE
 )
+
 
 _LAYOUT_RULE = (
     "the object is not inside a case; expected genomics/<dataset>/<case>/….fastq.gz, or samplesheet.csv, "
     "accessions.csv or expression.csv directly under genomics/<dataset>/"
 )
 
+
 _CASE_RULE = (
     "a case's name must be letters, digits, - and _, at most 41, and begin with a letter or digit; rename the folder"
 )
 
+
 _NAME_RULE = "names of reads and of their folders must be letters, digits and . _ + = -; rename the file"
+
+
 _READS_RULE = "not reads that can be used; upload .fastq.gz, .fq.gz or .sra (compress plain FASTQ with gzip)"
+
 
 _REFERENCE_RULE = (
     "not a file of a reference; expected *.fa(.gz) and *.gtf(.gz), transcripts.tsv or reference.json directly under "
@@ -120,3 +133,25 @@ def _parse_reference(rest: list[str]) -> UploadKey:
 def parse_key(key: str) -> UploadKey:
     """Say what an uploaded key under `genomics/` is."""
     return parse_segments(key, parse_genomics_key)
+
+
+def reference_unit(name: str) -> Unit:
+    """Return the unit of a reference."""
+    return case_unit(REFERENCES, name)
+
+
+def manifest_key(name: str, engine: str) -> str:
+    """Return the key of what is written last when a reference was built for an engine: its presence means ready."""
+    return reference_unit(name).result_key(f"{engine}.manifest.json")
+
+
+def transcripts_key(name: str, manifest: Mapping[str, Any]) -> str:
+    """Return the key of a built reference's table of transcripts, gene ids and symbols.
+
+    Each build has a folder of its own; the manifest says which file of it is the table.
+    """
+    path = str((manifest.get("files") or {}).get("transcripts") or "transcripts.tsv")
+    if not has_safe_parts(path):
+        message = "the reference's manifest names no table; build the reference again"
+        raise BadInputError(Reason.FEATURES_INVALID, message)
+    return reference_unit(name).result_key(path)

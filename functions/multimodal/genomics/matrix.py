@@ -7,14 +7,11 @@ from itertools import compress
 from typing import Any
 
 from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, Record, fit
-from multimodal.genomics.assays import pin_assay
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.expression import PanelValues, panel_values
+from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
 from multimodal.genomics.keys import is_case_name
-from multimodal.genomics.matrix_header import MAX_COLUMNS, MatrixHeader, read_header
-from multimodal.genomics.matrix_values import CellError, combine_of, read_values
-from multimodal.genomics.records import matrix_assay
-from multimodal.genomics.schema import gene_feature, rna_group
+from multimodal.genomics.matrix_format import MAX_COLUMNS, CellError, MatrixHeader, combine_of, read_header, read_values
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ledger
 from multimodal.tables.rows import TableRows
@@ -87,7 +84,7 @@ class ExpressionMatrix:
         Raises
         ------
         BadInputError
-            When the header cannot be used (:func:`multimodal.genomics.matrix_header.read_header`), or there is no row.
+            When the header cannot be used (:func:`multimodal.genomics.matrix_format.read_header`), or there is no row.
         """
         self._header = read_header(self._first_row, self._genomics, (cells for _, cells in self._rows))
         read: list[TableRecord | RowProblem] = []

@@ -1,13 +1,21 @@
 """When a case may be quantified, when a reference can be built, and what a sample sheet sets going."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.jobs import job_name
-from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE, is_sheet, parse_key, sheet_key
-from multimodal.genomics.references import decide_reference, manifest_key, reference_unit
+from multimodal.genomics.keys import (
+    ACCESSIONS_CASE,
+    SHEET_CASE,
+    is_sheet,
+    manifest_key,
+    parse_key,
+    reference_unit,
+    sheet_key,
+)
 from multimodal.genomics.samples import SampleListing, decide_sample, folder_listing, sheet_listing
 from multimodal.genomics.samplesheet import SampleSheet, parse_accessions, parse_samplesheet
 from multimodal.ledger.errors import Reason
@@ -15,6 +23,7 @@ from multimodal.ledger.evaluate import Rules
 from multimodal.ledger.listing import (
     MAX_OBJECTS,
     Blocked,
+    Complete,
     CompletionTimeouts,
     Decision,
     FanOut,
@@ -22,6 +31,7 @@ from multimodal.ledger.listing import (
     Quarantine,
     Wait,
     deadlines,
+    decide_by_marker,
     expected_object_count,
     find,
     list_folder,
@@ -246,3 +256,54 @@ def genomics_rules(ports: Ports, readiness: GenomicsReadiness) -> Callable[[Unit
         return references if unit.is_reference else sheets if is_sheet(unit) else samples
 
     return rules_of
+
+
+_TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)[._-]", re.IGNORECASE)
+
+
+_TABLE = re.compile(r"transcripts\.tsv(\.gz)?$", re.IGNORECASE)
+
+
+_FASTA = re.compile(r"\.(fa|fasta|fna)(\.gz)?$", re.IGNORECASE)
+
+
+_GTF = re.compile(r"\.gtf(\.gz)?$", re.IGNORECASE)
+
+
+def decide_reference(
+    item: LedgerItem, listing: Listing, promised: int | None, timeouts: CompletionTimeouts, now: int
+) -> Decision:
+    """Decide whether a reference can be built: genome and annotation, or transcriptome and transcript table.
+
+    Parameters
+    ----------
+    item, listing, promised, timeouts, now
+        As for :func:`multimodal.imaging.uploads.decide`.
+    """
+    limit, quiet_at = deadlines(item, timeouts)
+    if not listing.objects:
+        return Wait(limit) if listing.marker and now < limit else quarantine_removed()
+    if promised is not None and not item.rerun_requested:
+        decision = decide_by_marker(len(listing.objects), promised, limit, now)
+        if not isinstance(decision, Complete):
+            return decision
+    elif now < quiet_at:
+        return Wait(quiet_at)
+    lacking = _lacking([o.key.rsplit("/", 1)[-1] for o in listing.objects])
+    if not lacking:
+        return Complete()
+    message = f"the reference lacks {lacking}; upload it to {item.unit.folder}"
+    return Wait(limit) if now < limit else Quarantine(Reason.REFERENCE_INCOMPLETE, message, {})
+
+
+def _lacking(names: list[str]) -> str:
+    has_gtf = any(_GTF.search(n) for n in names)
+    sequences = [n for n in names if _FASTA.search(n)]
+    has_transcripts = any(_TRANSCRIPTOME.search(n) for n in sequences)
+    has_genome = any(not _TRANSCRIPTOME.search(n) for n in sequences)
+    if has_gtf and (has_genome or has_transcripts):
+        return ""
+    if has_transcripts:
+        has_table = any(_TABLE.fullmatch(n) for n in names)
+        return "" if has_table else "transcripts.tsv (transcript_id, gene_id, gene_name) or a *.gtf"
+    return "the annotation (*.gtf)" if has_genome else "the genome (*.fa) or the transcriptome (transcripts.fa)"

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from multimodal.features.group import (
     EVENT_TIME,
@@ -14,34 +12,16 @@ from multimodal.features.group import (
     FeatureGroupSpec,
     Record,
     fit,
-    parse_document,
     uploaded_at,
 )
-from multimodal.genomics.assays import pin_assay
-from multimodal.genomics.config import GenomicsConfig, MatrixConfig, genomics_config
+from multimodal.genomics.config import GenomicsConfig, genomics_config
+from multimodal.genomics.documents import RunDocument
 from multimodal.genomics.expression import PanelValues, gene_ids, panel_values, read_tpm
-from multimodal.genomics.references import manifest_key, transcripts_key
-from multimodal.genomics.schema import ASSAY, rna_group
+from multimodal.genomics.groups import assay_of, pin_assay, rna_group
+from multimodal.genomics.keys import manifest_key, transcripts_key
 from multimodal.ledger.errors import BadInputError, Reason, RetryableError
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Unit
-
-
-def assay_of(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the assay's identity. The detected library type is the sample's own and not part of it."""
-    return {name: str(document["assay"][name]) for name in ASSAY}
-
-
-def matrix_assay(matrix: MatrixConfig) -> dict[str, str]:
-    """Return the assay's identity of a ready matrix, as the dataset's file states it."""
-    return {
-        "engine": matrix.engine,
-        "engine_version": matrix.engine_version,
-        "reference": "matrix",
-        "genome": matrix.genome,
-        "annotation": matrix.annotation,
-        "unit": matrix.unit,
-    }
 
 
 def build_rna_record(
@@ -100,68 +80,6 @@ def _quality(document: Mapping[str, Any]) -> dict[str, Any]:
         "library_conflict": int(library["conflict"]),
         "compatible_fragment_ratio": library["compatible_fragment_ratio"],
     }
-
-
-Number = float | int | None
-
-
-class _Open(BaseModel):
-    """A newer job may say more; what is read here must be right."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class _Assay(_Open):
-    engine: Literal["salmon", "dragen"]
-    engine_version: str
-    reference: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]
-    genome: str
-    annotation: str
-    unit: Annotated[str, Field(pattern="^TPM$")]
-
-
-class _Files(_Open):
-    genes: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-
-
-class _Library(_Open):
-    declared: str
-    detected: str | None
-    compatible_fragment_ratio: Number
-    conflict: bool
-
-
-class _Metrics(_Open):
-    total_reads: int | None
-    mapped_percent: Number
-
-
-class _Provenance(_Open):
-    input_hash: str
-    rnaseq_job_version: str
-
-
-class RunDocument(_Open):
-    """The parts of ``run.json`` that the record is made from."""
-
-    schema_version: Annotated[Literal[1], Field(alias="schema")]
-    subject: str
-    assay: _Assay
-    files: _Files
-    library: _Library
-    metrics: _Metrics
-    provenance: _Provenance
-
-    @classmethod
-    def parse(cls, text: str | None) -> Mapping[str, Any]:
-        """Return the parsed document.
-
-        Raises
-        ------
-        BadInputError
-            ``FEATURES_INVALID``, naming the first field that is wrong.
-        """
-        return parse_document(cls, text, "run.json")
 
 
 @dataclass(frozen=True)

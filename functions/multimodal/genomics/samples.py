@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from multimodal.genomics.keys import parse_key
-from multimodal.genomics.lanes import Lane, Pairing, pair_files
+from multimodal.genomics.reads import Lane, Pairing, pair_files
 from multimodal.genomics.samplesheet import ReadFiles, SheetSample
 from multimodal.ledger.errors import Reason
 from multimodal.ledger.listing import (

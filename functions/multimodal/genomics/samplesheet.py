@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from multimodal.genomics.fastq_names import has_safe_parts, is_ignorable, is_reads, read_name
 from multimodal.genomics.keys import is_case_name
+from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads, read_name
 from multimodal.ledger.errors import BadInputError, Reason
 
 STRANDEDNESS = ("auto", "forward", "reverse", "unstranded")

@@ -22,7 +22,7 @@ from multimodal.ledger.listing import (
 from multimodal.ledger.ports import ObjectStore, Ports, Runs
 from multimodal.ledger.unit import LedgerItem, Modality, Status, Unit, schedule_check
 from multimodal.observability import logger
-from multimodal.tables.limits import MAX_TABLE_BYTES
+from multimodal.tables.run import MAX_TABLE_BYTES
 from multimodal.tables.table import TableKind
 
 

@@ -140,6 +140,11 @@ class TableReader(Protocol):
         """Return the reports of a table that ``batches`` refused, or that could not be read to its end."""
 
 
+def refused_part(error: BadInputError) -> dict[str, Any]:
+    """Return what a report says of a table that was rejected as a whole."""
+    return {"reason_code": str(error.reason_code), "message": error.message, "details": error.details}
+
+
 Definitions = Mapping[str, Mapping[str, str]]
 """Feature group → feature → a text that changes when the feature's values change their meaning."""
 

@@ -13,11 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from multimodal.genomics.assays import pin_assay
 from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.groups import pin_assay, rna_group
 from multimodal.genomics.matrix import ExpressionMatrix
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
-from multimodal.genomics.schema import rna_group
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.listing import CompletionTimeouts, Quarantine
 from multimodal.ledger.ports import Ports

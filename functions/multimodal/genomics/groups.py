@@ -1,5 +1,8 @@
 """Definitions of the feature groups: a pure function of a dataset's configuration and of a parameter file."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from multimodal.features.group import (
     EVENT_TIME,
     EVENT_TIME_SOURCE,
@@ -8,7 +11,9 @@ from multimodal.features.group import (
     FeatureType,
     check_group,
 )
-from multimodal.genomics.config import ExpressionUnit, GenomicsConfig
+from multimodal.genomics.config import ExpressionUnit, GenomicsConfig, MatrixConfig
+from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.ledger.ports import Ledger
 
 RNA_LEADING: tuple[tuple[str, FeatureType], ...] = (
     (RECORD_ID, FeatureType.STRING),
@@ -16,10 +21,12 @@ RNA_LEADING: tuple[tuple[str, FeatureType], ...] = (
     (EVENT_TIME_SOURCE, FeatureType.STRING),
 )
 
+
 _PANEL: tuple[tuple[str, FeatureType], ...] = (
     ("genes_missing", FeatureType.INTEGRAL),
     ("genes_ambiguous", FeatureType.INTEGRAL),
 )
+
 
 _ASSAY: tuple[tuple[str, FeatureType], ...] = (
     ("engine", FeatureType.STRING),
@@ -30,8 +37,10 @@ _ASSAY: tuple[tuple[str, FeatureType], ...] = (
     ("unit", FeatureType.STRING),
 )
 
+
 ASSAY = tuple(name for name, _ in _ASSAY)
 """What makes values of two cases comparable; one group version holds one of each."""
+
 
 RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     *_PANEL,
@@ -47,6 +56,7 @@ RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     ("source_uri", FeatureType.STRING),
     ("correlation_id", FeatureType.STRING),
 )
+
 
 MATRIX_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     *_PANEL,
@@ -85,3 +95,47 @@ def rna_group(stack: str, dataset: str, config: GenomicsConfig) -> FeatureGroupS
     spec = FeatureGroupSpec(name, (*RNA_LEADING, *genes, *(MATRIX_TRAILING if config.matrix else RNA_TRAILING)))
     check_group(spec)
     return spec
+
+
+def pin_assay(ledger: Ledger, group: str, assay: Mapping[str, str]) -> None:
+    """Make the assay the group's own, unless it has one already.
+
+    Parameters
+    ----------
+    ledger
+        Port; it keeps the assay of each group.
+    group : str
+        Name of the feature group. Call this when a record is about to be written to it, not before.
+    assay : mapping
+        What makes values comparable.
+
+    Raises
+    ------
+    BadInputError
+        ``ASSAY_MISMATCH`` when the group holds values of another assay.
+    """
+    kept = ledger.put_if_absent(f"assay#{group}", assay)
+    different = {n: [kept.get(n), assay[n]] for n in assay if kept.get(n) != assay[n]}
+    if different:
+        message = (
+            f"values of another assay ({', '.join(different)}) are not mixed into {group}; raise group_version in "
+            "the dataset's file, deploy, then retry everything that belongs to it"
+        )
+        raise BadInputError(Reason.ASSAY_MISMATCH, message, dict(different))
+
+
+def assay_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the assay's identity. The detected library type is the sample's own and not part of it."""
+    return {name: str(document["assay"][name]) for name in ASSAY}
+
+
+def matrix_assay(matrix: MatrixConfig) -> dict[str, str]:
+    """Return the assay's identity of a ready matrix, as the dataset's file states it."""
+    return {
+        "engine": matrix.engine,
+        "engine_version": matrix.engine_version,
+        "reference": "matrix",
+        "genome": matrix.genome,
+        "annotation": matrix.annotation,
+        "unit": matrix.unit,
+    }

@@ -4,30 +4,51 @@ Sources: Illumina bcl2fastq2 Conversion Software Guide ("FASTQ files": ``<sample
 NCBI SRA Toolkit (``<run>_1``, ``<run>_2``), Trim Galore (``…_val_1``, ``…_val_2``), Trimmomatic (``…_1P``, ``…_2P``).
 """
 
+import csv
+import io
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 _ENDING = re.compile(r"\.(fastq|fq)\.gz$", re.IGNORECASE)
+
+
 _SRA_ENDING = re.compile(r"\.sra$", re.IGNORECASE)
+
+
 _IGNORABLE_ENDING = re.compile(r"\.(md5|md5sum|md5sums|sha1|sha256|crc32|crc|sfv)$|(_fastqc\.zip)$", re.IGNORECASE)
+
 
 _INDEX_READ = re.compile(r"[._-]I[12](?:[._]\d{3})?$", re.IGNORECASE)
 """Only where the mate would stand: ``I1`` may be a part of a sample's name."""
 
+
 _UNDETERMINED = re.compile(r"^Undetermined(?=[._-]|$)", re.IGNORECASE)
+
+
 _SAFE_PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._+=-]*$")
+
+
 _LANE = re.compile(r"[._-]L0{0,2}([1-9]\d{0,2})(?=[._-]|$)", re.IGNORECASE)
+
+
 _SAMPLE_NUMBER = re.compile(r"_S\d+$")
+
+
 _DONE = "clean|cleaned|trimmed|trim|paired|filtered|filt|sequence|sequences|seq|qc|fastp|cutadapt|sorted|dedup"
+
+
 _MATE_WORDS = {"forward": 1, "reverse": 2}
+
 
 _FIRST_MATE = re.compile(
     r"(?<![A-Za-z0-9])(?:(?:read|mate|pair|pe|end)?1|f|fw|fwd|forward)(?![A-Za-z0-9])", re.IGNORECASE
 )
 """What a first mate may be called by, somewhere in its path, when nothing that is known says so."""
 
+
 _SECOND_MATES = {"f": "r", "fw": "rv", "fwd": "rev", "forward": "reverse"}
+
 
 _MATES = (
     # Trimmed by Trim Galore: the last number repeats the mate.
@@ -158,3 +179,131 @@ def _from_stem(stem: str) -> FastqName:
 def _search_last_part(pattern: re.Pattern[str], stem: str) -> re.Match[str] | None:
     """Search the file's own name; only the last pattern looks at folders."""
     return pattern.search(stem) if pattern is _MATES[-1] else pattern.search(stem, stem.rfind("/") + 1)
+
+
+FASTQ_LIST_COLUMNS = ("RGID", "RGSM", "RGLB", "Lane", "Read1File", "Read2File")
+"""Columns of DRAGEN's ``--fastq-list``."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One read group.
+
+    Parameters
+    ----------
+    number : int
+        Lane of the flow cell.
+    read1, read2 : str
+        S3 URIs; ``read2`` is empty for single-end reads.
+    """
+
+    number: int
+    read1: str
+    read2: str = ""
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """What became of a case's files.
+
+    Parameters
+    ----------
+    lanes : tuple of Lane
+        Complete lanes, with paths where :class:`Lane` has URIs.
+    unpaired : tuple of str
+        Files whose mate is not there.
+    clashes : tuple of str
+        Files that cannot be told apart or used: two of one mate, a third read, or what may be mates and says nowhere
+        that it is.
+    mixed : bool
+        Whether some reads are paired and others are not.
+    """
+
+    lanes: tuple[Lane, ...] = ()
+    unpaired: tuple[str, ...] = ()
+    clashes: tuple[str, ...] = ()
+    mixed: bool = False
+
+    @property
+    def only_first_mates(self) -> bool:
+        """Whether every file is a first mate without its second: single-end reads, or an upload that goes on."""
+        names = [read_name(path) for path in self.unpaired]
+        first = bool(names) and all(n is not None and n.mate == 1 for n in names)
+        return first and not self.lanes and not may_be_mates(self.unpaired)
+
+    def as_single_end(self) -> "Pairing":
+        """Return the same files as lanes of single-end reads."""
+        return Pairing(tuple(Lane(_named(path).lane, path) for path in self.unpaired))
+
+
+@dataclass
+class _Group:
+    mates: dict[int | None, list[str]] = field(default_factory=dict)
+
+    def add(self, mate: int | None, path: str) -> None:
+        self.mates.setdefault(mate, []).append(path)
+
+
+def pair_files(paths: Iterable[str]) -> Pairing:
+    """Find the mates among a case's files.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Paths below the case's folder, each a file of reads. What matches are whole names, so that ``S1`` never
+        meets ``S10``.
+
+    Returns
+    -------
+    Pairing
+        Lanes in the order of their names.
+    """
+    groups: dict[str, _Group] = {}
+    for path in sorted(paths):
+        name = _named(path)
+        groups.setdefault(name.pair, _Group()).add(name.mate, path)
+    usable = {pair: g.mates for pair, g in groups.items() if not _is_orphan(pair, groups)}
+    clashes = [p for m in usable.values() for mate, ps in m.items() if mate == 3 or len(ps) > 1 for p in ps]
+    clashes += [p for m in usable.values() if None in m and len(m) > 1 for ps in m.values() for p in ps]
+    clashes += may_be_mates([m[None][0] for m in usable.values() if None in m and not _named(m[None][0]).sra])
+    if clashes:
+        return Pairing(clashes=tuple(sorted(set(clashes))))
+    return _from_groups({pair: {mate: ps[0] for mate, ps in m.items()} for pair, m in usable.items()})
+
+
+def _named(path: str) -> FastqName:
+    name = read_name(path)
+    if name is None:
+        raise ValueError(f"not a file of reads: {path}")
+    return name
+
+
+def _is_orphan(pair: str, groups: Mapping[str, _Group]) -> bool:
+    """Whether the file is what fasterq-dump leaves over beside a pair: reads whose mates were dropped."""
+    return set(groups[pair].mates) == {None} and set(getattr(groups.get(f"{pair}@"), "mates", ())) == {1, 2}
+
+
+def _from_groups(groups: Mapping[str, Mapping[int | None, str]]) -> Pairing:
+    single = [Lane(_named(g[None]).lane, g[None]) for g in groups.values() if None in g]
+    paired = [Lane(_named(g[1]).lane, g[1], g[2]) for g in groups.values() if {1, 2} <= set(g)]
+    unpaired = [path for g in groups.values() if len(g) == 1 and None not in g for path in g.values()]
+    several_kinds = bool(single) and bool(paired or unpaired)
+    return Pairing(tuple(sorted([*single, *paired], key=lambda x: x.read1)), tuple(unpaired), mixed=several_kinds)
+
+
+def fastq_list(case: str, lanes: Sequence[Lane]) -> str:
+    """Return DRAGEN's table of a case's lanes.
+
+    Parameters
+    ----------
+    case : str
+        Name of the case; RGSM and RGLB of every lane.
+    lanes : sequence of Lane
+        With URIs. Each is a read group of its own, numbered from 1.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(FASTQ_LIST_COLUMNS)
+    for number, lane in enumerate(lanes, start=1):
+        writer.writerow([f"{case}.{number}", case, case, lane.number, lane.read1, lane.read2])
+    return out.getvalue()
