@@ -89,7 +89,7 @@ def test_functions_refuse_a_run_that_the_schema_refuses(part: str, name: str, va
     document[part][name] = value
     assert list(validator("run.schema.json").iter_errors(document))
     with pytest.raises(BadInputError):
-        RunDocument.parse(json.dumps(document))
+        parse_document(RunDocument, json.dumps(document), "run.json")
 
 
 def test_every_reason_code_is_explained_and_nothing_else() -> None:

@@ -1,4 +1,4 @@
-"""What a dataset's configuration file says (``functions/datasets/<name>.yaml``)."""
+"""What a dataset's configuration file says (`functions/datasets/<name>.yaml`)."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 from multimodal.ledger.dataset_file import StrictModel, load_section, require_section
 
 LibraryType = Literal["A", "IU", "ISR", "ISF", "U", "SR", "SF"]
-"""Salmon's and DRAGEN's names; ``A`` lets the engine detect it."""
+"""Salmon's and DRAGEN's names; `A` lets the engine detect it."""
 
 Gene = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
 
@@ -22,7 +22,7 @@ ENSEMBL_GENE = re.compile(r"^ENS[A-Z]{0,6}G\d{11}(\.\d+)?(_PAR_Y)?$")
 
 
 class MatrixConfig(StrictModel):
-    """A ready matrix (``expression.csv``): a row per case, a column per gene.
+    """A ready matrix (`expression.csv`): a row per case, a column per gene.
 
     Parameters
     ----------
@@ -31,17 +31,17 @@ class MatrixConfig(StrictModel):
     ignore : list of str
         Columns that are neither the case nor a gene.
     unit : str
-        One of :data:`ExpressionUnit`.
+        One of `ExpressionUnit`.
     scale : str
-        ``linear``, or ``log2_plus_1`` when the cells are log2(value + 1) already.
+        `linear`, or `log2_plus_1` when the cells are log2(value + 1) already.
     gene_ids : str
-        What the columns are called: ``symbol``, or ``ensembl`` (gene ids).
+        What the columns are called: `symbol`, or `ensembl` (gene ids).
     gene_versions : str
-        ``exact``, or ``ignore``: ENSG00000026025.16 and ENSG00000026025 are the same gene.
+        `exact`, or `ignore`: ENSG00000026025.16 and ENSG00000026025 are the same gene.
     missing : list of str
         Cells that mean "no value", beside empty ones.
     when_missing : str
-        ``absent``, or ``zero`` when whoever made the matrix left out what was not expressed.
+        `absent`, or `zero` when whoever made the matrix left out what was not expressed.
     engine, engine_version, genome, annotation : str
         How the values were made: with the unit, the assay's identity. Nobody but the matrix's maker knows.
     """
@@ -69,17 +69,17 @@ class MatrixConfig(StrictModel):
 class GenomicsConfig(StrictModel):
     """RNA-seq part: where expression values come from and which genes become features.
 
-    A dataset takes either reads (``reference``) or a ready matrix (``matrix``): what comes from both would be values of
+    A dataset takes either reads (`reference`) or a ready matrix (`matrix`): what comes from both would be values of
     two assays, and a group version holds one.
 
     Parameters
     ----------
     reference : str
-        Name of a reference under ``genomics/_references/``; empty for a dataset that takes a matrix.
+        Name of a reference under `genomics/_references/`; empty for a dataset that takes a matrix.
     library_type : str
         Where the sample sheet does not say more.
     matrix : MatrixConfig, optional
-        What ``expression.csv`` holds.
+        What `expression.csv` holds.
     panel : list of str
         Gene symbols, or gene ids exactly as the annotation (or the matrix) writes them.
     """

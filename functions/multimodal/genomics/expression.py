@@ -11,7 +11,7 @@ from multimodal.ledger.errors import BadInputError, Reason
 Id = TypeVar("Id", bound=Hashable)
 
 GENES_HEADER = ("Name", "Length", "EffectiveLength", "TPM", "NumReads")
-"""Columns of ``quant.genes.sf``, DRAGEN's and salmon's alike."""
+"""Columns of `quant.genes.sf`, DRAGEN's and salmon's alike."""
 
 TRANSCRIPTS_HEADER = ("transcript_id", "gene_id", "gene_name")
 
@@ -32,6 +32,10 @@ class PanelValues:
     missing: tuple[str, ...]
     ambiguous: tuple[str, ...]
 
+    def features(self) -> dict[str, float | int]:
+        """Return the record's features of the panel."""
+        return {**self.values, "genes_missing": len(self.missing), "genes_ambiguous": len(self.ambiguous)}
+
 
 def gene_ids(panel: Collection[str], transcripts: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Find the gene ids of a panel's entries in a reference's table of transcripts.
@@ -41,7 +45,7 @@ def gene_ids(panel: Collection[str], transcripts: Iterable[str]) -> dict[str, tu
     panel : collection of str
         Gene ids exactly as the annotation writes them, or symbols. An entry that is an id is never read as a symbol.
     transcripts : iterable of str
-        Lines ``transcript_id, gene_id, gene_name``, tab separated.
+        Lines `transcript_id, gene_id, gene_name`, tab separated.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def gene_ids(panel: Collection[str], transcripts: Iterable[str]) -> dict[str, tu
 
 
 def read_tpm(table: Iterable[str], wanted: Collection[str]) -> dict[str, float]:
-    """Read the TPM of some genes from ``quant.genes.sf``.
+    """Read the TPM of some genes from `quant.genes.sf`.
 
     Parameters
     ----------
@@ -73,7 +77,7 @@ def read_tpm(table: Iterable[str], wanted: Collection[str]) -> dict[str, float]:
     Raises
     ------
     BadInputError
-        ``FEATURES_INVALID`` when it is another table, or a value is no number of at least zero.
+        `FEATURES_INVALID` when it is another table, or a value is no number of at least zero.
     """
     lines = iter(table)
     if tuple(next(lines, "").rstrip("\r\n").split("\t")) != GENES_HEADER:
@@ -120,7 +124,7 @@ def panel_values(
     panel : sequence of str
         Genes.
     ids : mapping
-        Gene → what its values are found by in ``values``.
+        Gene → what its values are found by in `values`.
     values : mapping
         What was measured; an id without a value is not in it.
     feature : callable

@@ -1,7 +1,6 @@
-"""Definitions of the feature groups: a pure function of a dataset's configuration and of a parameter file."""
+"""The RNA feature group of a dataset, and the one assay whose values it holds."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from multimodal.features.group import (
     EVENT_TIME,
@@ -15,18 +14,16 @@ from multimodal.genomics.config import ExpressionUnit, GenomicsConfig, MatrixCon
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ledger
 
-RNA_LEADING: tuple[tuple[str, FeatureType], ...] = (
+_LEADING: tuple[tuple[str, FeatureType], ...] = (
     (RECORD_ID, FeatureType.STRING),
     (EVENT_TIME, FeatureType.STRING),
     (EVENT_TIME_SOURCE, FeatureType.STRING),
 )
 
-
 _PANEL: tuple[tuple[str, FeatureType], ...] = (
     ("genes_missing", FeatureType.INTEGRAL),
     ("genes_ambiguous", FeatureType.INTEGRAL),
 )
-
 
 _ASSAY: tuple[tuple[str, FeatureType], ...] = (
     ("engine", FeatureType.STRING),
@@ -37,12 +34,10 @@ _ASSAY: tuple[tuple[str, FeatureType], ...] = (
     ("unit", FeatureType.STRING),
 )
 
-
 ASSAY = tuple(name for name, _ in _ASSAY)
 """What makes values of two cases comparable; one group version holds one of each."""
 
-
-RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
+_RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     *_PANEL,
     ("reads_total", FeatureType.INTEGRAL),
     ("mapped_percent", FeatureType.FRACTIONAL),
@@ -57,8 +52,7 @@ RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     ("correlation_id", FeatureType.STRING),
 )
 
-
-MATRIX_TRAILING: tuple[tuple[str, FeatureType], ...] = (
+_MATRIX_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     *_PANEL,
     ("genes_measured", FeatureType.INTEGRAL),
     ("genes_detected", FeatureType.INTEGRAL),
@@ -92,27 +86,18 @@ def rna_group(stack: str, dataset: str, config: GenomicsConfig) -> FeatureGroupS
     """
     name = f"{stack}-{dataset}-rna-v{config.group_version}"
     genes = tuple((gene_feature(gene, config.unit), FeatureType.FRACTIONAL) for gene in config.panel)
-    spec = FeatureGroupSpec(name, (*RNA_LEADING, *genes, *(MATRIX_TRAILING if config.matrix else RNA_TRAILING)))
+    spec = FeatureGroupSpec(name, (*_LEADING, *genes, *(_MATRIX_TRAILING if config.matrix else _RNA_TRAILING)))
     check_group(spec)
     return spec
 
 
 def pin_assay(ledger: Ledger, group: str, assay: Mapping[str, str]) -> None:
-    """Make the assay the group's own, unless it has one already.
-
-    Parameters
-    ----------
-    ledger
-        Port; it keeps the assay of each group.
-    group : str
-        Name of the feature group. Call this when a record is about to be written to it, not before.
-    assay : mapping
-        What makes values comparable.
+    """Make the assay the group's own, unless it has one already; call it when a record is about to be written.
 
     Raises
     ------
     BadInputError
-        ``ASSAY_MISMATCH`` when the group holds values of another assay.
+        `ASSAY_MISMATCH` when the group holds values of another assay.
     """
     kept = ledger.put_if_absent(f"assay#{group}", assay)
     different = {n: [kept.get(n), assay[n]] for n in assay if kept.get(n) != assay[n]}
@@ -124,18 +109,7 @@ def pin_assay(ledger: Ledger, group: str, assay: Mapping[str, str]) -> None:
         raise BadInputError(Reason.ASSAY_MISMATCH, message, dict(different))
 
 
-def assay_of(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the assay's identity. The detected library type is the sample's own and not part of it."""
-    return {name: str(document["assay"][name]) for name in ASSAY}
-
-
 def matrix_assay(matrix: MatrixConfig) -> dict[str, str]:
-    """Return the assay's identity of a ready matrix, as the dataset's file states it."""
-    return {
-        "engine": matrix.engine,
-        "engine_version": matrix.engine_version,
-        "reference": "matrix",
-        "genome": matrix.genome,
-        "annotation": matrix.annotation,
-        "unit": matrix.unit,
-    }
+    """Return the identity of a matrix's assay, as the dataset's file states it."""
+    stated = {**matrix.model_dump(), "reference": "matrix"}
+    return {name: str(stated[name]) for name in ASSAY}

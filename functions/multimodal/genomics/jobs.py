@@ -35,7 +35,7 @@ class RnaJobSettings:
 def job_name(unit: Unit, content_version: str, attempt: int, image: str, reference: str = "") -> str:
     """Return the name of a job's content: the same case, reads, image, reference and attempt give the same name.
 
-    It is the run's id as well, keeps to Batch's ``[A-Za-z0-9][A-Za-z0-9_-]{0,127}`` and holds nothing of the patient.
+    It is the run's id as well, keeps to Batch's `[A-Za-z0-9][A-Za-z0-9_-]{0,127}` and holds nothing of the patient.
     """
     content = "\n".join([unit.unit_id, content_version, image, reference])
     digest = hashlib.sha256(content.encode()).hexdigest()[:12]
@@ -171,13 +171,13 @@ class BatchJobRecorder:
         Parameters
         ----------
         detail : mapping
-            ``detail`` of a ``Batch Job State Change``. Jobs of others on the queues and states that end nothing are
+            `detail` of a `Batch Job State Change`. Jobs of others on the queues and states that end nothing are
             left alone.
 
         Returns
         -------
         dict
-            ``line`` says in one line what became of the job.
+            `line` says in one line what became of the job.
         """
         name, status = str(detail.get("jobName", "")), detail.get("status")
         if not JOB_NAME.fullmatch(name) or status not in {"SUCCEEDED", "FAILED"}:

@@ -1,4 +1,4 @@
-"""What an object key under ``genomics/`` means."""
+"""What an object key under `genomics/` means."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,40 +11,27 @@ from multimodal.ledger.unit import MATRIX_CASE, MATRIX_NAME, REFERENCES, Modalit
 from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, parse_segments, safe_dataset
 
 CASE_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
-
-
 SHEETS = {"samplesheet.csv": "-samplesheet", "accessions.csv": "-accessions"}
 """File name → what stands for the case in the unit of a dataset's sheet of samples; no case can be called so."""
 
-
 SHEET_CASE, ACCESSIONS_CASE = SHEETS.values()
 
-
 REFUSED_CASE = "-refused-keys"
-
-
 _REFERENCE_FILE = re.compile(
     r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv(?:\.gz)?|reference\.json)$", re.IGNORECASE
 )
-
 
 _LAYOUT_RULE = (
     "the object is not inside a case; expected genomics/<dataset>/<case>/….fastq.gz, or samplesheet.csv, "
     "accessions.csv or expression.csv directly under genomics/<dataset>/"
 )
 
-
 _CASE_RULE = (
     "a case's name must be letters, digits, - and _, at most 41, and begin with a letter or digit; rename the folder"
 )
 
-
 _NAME_RULE = "names of reads and of their folders must be letters, digits and . _ + = -; rename the file"
-
-
 _READS_RULE = "not reads that can be used; upload .fastq.gz, .fq.gz or .sra (compress plain FASTQ with gzip)"
-
-
 _REFERENCE_RULE = (
     "not a file of a reference; expected *.fa(.gz) and *.gtf(.gz), transcripts.tsv or reference.json directly under "
     "genomics/_references/<name>/"
@@ -73,7 +60,7 @@ def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
     Parameters
     ----------
     segments : sequence of str
-        The key's parts, the first of which is ``genomics``; none is unsafe.
+        The key's parts, the first of which is `genomics`; none is unsafe.
     """
     dataset, rest = safe_dataset(list(segments)), list(segments[2:])
     match rest:

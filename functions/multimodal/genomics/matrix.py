@@ -1,4 +1,4 @@
-"""A ready expression matrix (``expression.csv``) as records of the dataset's RNA group."""
+"""A ready expression matrix (`expression.csv`) as records of the dataset's RNA group."""
 
 import json
 from collections import Counter
@@ -35,7 +35,7 @@ STRONG = 25.0
 
 
 class ExpressionMatrix:
-    """Reads a matrix once, a row at a time; implements :class:`multimodal.tables.table.TableReader`.
+    """Reads a matrix once, a row at a time; implements `TableReader`.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class ExpressionMatrix:
         Raises
         ------
         BadInputError
-            When the header cannot be used (:func:`multimodal.genomics.matrix_format.read_header`), or there is no row.
+            When the header cannot be used (`read_header`), or there is no row.
         """
         self._header = read_header(self._first_row, self._genomics, (cells for _, cells in self._rows))
         read: list[TableRecord | RowProblem] = []
@@ -245,7 +245,7 @@ _ROWS, _CHARACTERS = 16, 1_000_000
 
 
 class MatrixTables:
-    """:class:`multimodal.tables.table.TableKind` of ``expression.csv``.
+    """`TableKind` of `expression.csv`.
 
     Parameters
     ----------
@@ -278,7 +278,7 @@ class MatrixTables:
         return ExpressionMatrix(dataset, config, self._stack, rows.header, _numbered(rows), upload)
 
     def admit(self, dataset: str) -> None:
-        """Refuse a matrix whose assay is not the group's (``ASSAY_MISMATCH``)."""
+        """Refuse a matrix whose assay is not the group's (`ASSAY_MISMATCH`)."""
         config = self._datasets[dataset]
         assert config.matrix is not None  # noqa: S101 – it takes one
         pin_assay(self._ledger, rna_group(self._stack, dataset, config).name, matrix_assay(config.matrix))

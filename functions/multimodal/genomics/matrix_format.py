@@ -13,10 +13,8 @@ from multimodal.ledger.errors import BadInputError, Reason
 MAX_COLUMNS = 200_000
 """More than any annotation has genes."""
 
-
 _ROWS_LOOKED_AT = 200_000
 """So many first cells are looked at to tell a transposed matrix from one of other genes."""
-
 
 _SPREADSHEET_DATE = re.compile(
     r"^(\d{1,2}-(Mar|Sep|Sept|Dec)|(Mar|Sep|Sept|Dec)-\d{1,2}|\d{4}-(03|09|12)-\d\d( 00:00:00)?)$", re.IGNORECASE
@@ -39,12 +37,12 @@ class MatrixHeader:
     is_gene : tuple of bool
         For each column of the file, whether it is one of them.
     columns_of : mapping of str to tuple of int
-        Gene of the panel → its positions in ``genes``; several when several genes have the symbol, none when the
+        Gene of the panel → its positions in `genes`; several when several genes have the symbol, none when the
         matrix lacks it.
     repeated : int
         Number of symbols, in the panel or not, that several columns have.
     renamed : tuple of str
-        Columns that look as if a program had renamed a repeated gene of the panel (``CD44.1``).
+        Columns that look as if a program had renamed a repeated gene of the panel (`CD44.1`).
     dates : tuple of str
         Columns that were a gene before a spreadsheet made a date of it.
     """
@@ -85,7 +83,7 @@ def read_header(cells: Sequence[str], config: GenomicsConfig, rows: Iterable[Seq
     Raises
     ------
     BadInputError
-        ``MATRIX_INVALID``, ``MATRIX_TRANSPOSED`` or ``GENES_NOT_FOUND``; the message says what to change.
+        `MATRIX_INVALID`, `MATRIX_TRANSPOSED` or `GENES_NOT_FOUND`; the message says what to change.
     """
     assert config.matrix is not None  # noqa: S101 – callers select datasets that take a matrix
     matrix, names = config.matrix, [cell.strip() for cell in cells]
@@ -173,10 +171,8 @@ def _without_panel(
 MAX_LOG2 = 40.0
 """log2(value + 1) of a million million: no unit goes that far, so such cells are no logarithms."""
 
-
 PER_MILLION: frozenset[ExpressionUnit] = frozenset({"TPM", "CPM"})
 """Units whose values, over all genes of a case, add up to a million (to less when genes are left out)."""
-
 
 MILLION = 1e6 * 1.01
 """With room for values that were rounded before they were written."""
@@ -188,7 +184,7 @@ class CellError(ValueError):
     Parameters
     ----------
     code : str
-        ``VALUE_INVALID`` or ``VALUE_IMPLAUSIBLE``.
+        `VALUE_INVALID` or `VALUE_IMPLAUSIBLE`.
     message : str
         What is wrong and what to do, without the value.
     at : int, optional

@@ -53,7 +53,7 @@ class GenomicsReadiness:
     Parameters
     ----------
     engine : str
-        ``salmon`` or ``dragen``.
+        `salmon` or `dragen`.
     image_uri : str
         Image of the engine; empty while none was given.
     raw_bucket : str
@@ -80,7 +80,7 @@ class SampleSheets:
         Raises
         ------
         BadInputError
-            ``SAMPLESHEET_INVALID`` when no row can be used.
+            `SAMPLESHEET_INVALID` when no row can be used.
         """
         text = self._raw.read_text(sheet_key(dataset, sheet_case))
         if text is None:
@@ -92,7 +92,7 @@ class SampleSheets:
 
 
 class SampleRules:
-    """:class:`multimodal.ledger.evaluate.Rules` of sequenced cases."""
+    """`Rules` of sequenced cases."""
 
     def __init__(self, ports: Ports, readiness: GenomicsReadiness) -> None:
         self.ports, self._readiness = ports, readiness
@@ -183,7 +183,7 @@ def _no_image(readiness: GenomicsReadiness) -> Blocked | None:
 
 
 class ReferenceRules:
-    """:class:`multimodal.ledger.evaluate.Rules` of references."""
+    """`Rules` of references."""
 
     def __init__(self, ports: Ports, readiness: GenomicsReadiness) -> None:
         self.ports, self._readiness = ports, readiness
@@ -202,7 +202,7 @@ class ReferenceRules:
 
 
 class SheetRules:
-    """:class:`multimodal.ledger.evaluate.Rules` of a dataset's tables and of reads that only a sheet places."""
+    """`Rules` of a dataset's tables and of reads that only a sheet places."""
 
     def __init__(self, ports: Ports, readiness: GenomicsReadiness) -> None:
         self.ports, self._readiness = ports, readiness
@@ -259,14 +259,8 @@ def genomics_rules(ports: Ports, readiness: GenomicsReadiness) -> Callable[[Unit
 
 
 _TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)[._-]", re.IGNORECASE)
-
-
 _TABLE = re.compile(r"transcripts\.tsv(\.gz)?$", re.IGNORECASE)
-
-
 _FASTA = re.compile(r"\.(fa|fasta|fna)(\.gz)?$", re.IGNORECASE)
-
-
 _GTF = re.compile(r"\.gtf(\.gz)?$", re.IGNORECASE)
 
 
@@ -278,7 +272,7 @@ def decide_reference(
     Parameters
     ----------
     item, listing, promised, timeouts, now
-        As for :func:`multimodal.imaging.uploads.decide`.
+        As for `decide`.
     """
     limit, quiet_at = deadlines(item, timeouts)
     if not listing.objects:

@@ -1,59 +1,39 @@
-"""What the name of a file of reads says: which mate it holds, of which lane, and which file is its partner.
+"""Files of reads: what their names say, which file is whose mate, and the list of a sample's lanes.
 
-Sources: Illumina bcl2fastq2 Conversion Software Guide ("FASTQ files": ``<sample>_S<n>_L<lane>_R<read>_<segment>``),
-NCBI SRA Toolkit (``<run>_1``, ``<run>_2``), Trim Galore (``…_val_1``, ``…_val_2``), Trimmomatic (``…_1P``, ``…_2P``).
+Sources: Illumina bcl2fastq2 Conversion Software Guide ("FASTQ files": `<sample>_S<n>_L<lane>_R<read>_<segment>`),
+NCBI SRA Toolkit (`<run>_1`, `<run>_2`), Trim Galore (`…_val_1`, `…_val_2`), Trimmomatic (`…_1P`, `…_2P`).
 """
 
 import csv
 import io
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _ENDING = re.compile(r"\.(fastq|fq)\.gz$", re.IGNORECASE)
-
-
 _SRA_ENDING = re.compile(r"\.sra$", re.IGNORECASE)
-
-
 _IGNORABLE_ENDING = re.compile(r"\.(md5|md5sum|md5sums|sha1|sha256|crc32|crc|sfv)$|(_fastqc\.zip)$", re.IGNORECASE)
-
-
 _INDEX_READ = re.compile(r"[._-]I[12](?:[._]\d{3})?$", re.IGNORECASE)
-"""Only where the mate would stand: ``I1`` may be a part of a sample's name."""
-
+"""Only where the mate would stand: `I1` may be a part of a sample's name."""
 
 _UNDETERMINED = re.compile(r"^Undetermined(?=[._-]|$)", re.IGNORECASE)
-
-
 _SAFE_PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._+=-]*$")
-
-
 _LANE = re.compile(r"[._-]L0{0,2}([1-9]\d{0,2})(?=[._-]|$)", re.IGNORECASE)
-
-
 _SAMPLE_NUMBER = re.compile(r"_S\d+$")
-
-
 _DONE = "clean|cleaned|trimmed|trim|paired|filtered|filt|sequence|sequences|seq|qc|fastp|cutadapt|sorted|dedup"
-
-
 _MATE_WORDS = {"forward": 1, "reverse": 2}
-
 
 _FIRST_MATE = re.compile(
     r"(?<![A-Za-z0-9])(?:(?:read|mate|pair|pe|end)?1|f|fw|fwd|forward)(?![A-Za-z0-9])", re.IGNORECASE
 )
 """What a first mate may be called by, somewhere in its path, when nothing that is known says so."""
 
-
 _SECOND_MATES = {"f": "r", "fw": "rv", "fwd": "rev", "forward": "reverse"}
-
 
 _MATES = (
     # Trimmed by Trim Galore: the last number repeats the mate.
     re.compile(r"[._-]R?(?P<mate>[12])(?P<rest>(?:_\d{3})?)_val_(?P=mate)$", re.IGNORECASE),
-    # Illumina: _R1_001, _R1, .R1, -R1. A third read is told apart here and refused by whoever pairs.
+    # Illumina: _R1_001, _R1, .R1, -R1. A third read is told apart here and rejected when files are paired.
     re.compile(r"[._-]R(?P<mate>[123])(?P<rest>(?:[._]\d{3})?)$", re.IGNORECASE),
     # SRA and others: _1, .1; never -1, which ends sample names. Trimmomatic: _1P.
     re.compile(r"[._](?P<mate>[12])(?P<rest>P?)$"),
@@ -66,6 +46,9 @@ _MATES = (
     re.compile(r"(?:^|(?<=/))R(?P<mate>[12])(?P<rest>/.*)$", re.IGNORECASE),
 )
 
+FASTQ_LIST_COLUMNS = ("RGID", "RGSM", "RGLB", "Lane", "Read1File", "Read2File")
+"""Columns of DRAGEN's `--fastq-list`."""
+
 
 @dataclass(frozen=True)
 class FastqName:
@@ -74,7 +57,7 @@ class FastqName:
     Parameters
     ----------
     pair : str
-        The name without what tells mates apart: two files are mates when this is equal and ``mate`` is not.
+        The name without what tells mates apart: two files are mates when this is equal and `mate` is not.
     mate : int or None
         1, 2 or (never usable) 3; None when nothing says that the file has a mate.
     sample : str
@@ -82,7 +65,7 @@ class FastqName:
     lane : int
         Lane of the flow cell; 1 where the name has none.
     segment : str
-        bcl2fastq's segment (``001``), or nothing.
+        bcl2fastq's segment (`001`), or nothing.
     sra : bool
         Whether it is an SRA object, which holds all mates in one file.
     """
@@ -96,7 +79,7 @@ class FastqName:
 
 
 def is_ignorable(name: str) -> bool:
-    """Whether a file beside reads is none that is wanted: an index read, undetermined reads, a checksum, a report."""
+    """Whether a file beside reads is ignored: an index read, undetermined reads, a checksum, a report."""
     if _IGNORABLE_ENDING.search(name):
         return True
     stem = _ENDING.sub("", name)
@@ -116,8 +99,8 @@ def has_safe_parts(path: str) -> bool:
 def may_be_mates(paths: Collection[str]) -> list[str]:
     """Return those of some files without a mate in their names that look like the two mates of a pair all the same.
 
-    Two names that differ only in ``1`` and ``2`` (or ``f`` and ``r``) may be mates in an unknown naming, or single-end
-    reads of two runs; where a third follows (``3``) they are counted.
+    Two names that differ only in `1` and `2` (or `f` and `r`) may be mates in an unknown naming, or single-end
+    reads of two runs; where a third follows (`3`) they are counted.
 
     Examples
     --------
@@ -136,17 +119,7 @@ def may_be_mates(paths: Collection[str]) -> list[str]:
 
 
 def read_name(path: str) -> FastqName | None:
-    """Say what the name of a file of reads means.
-
-    Parameters
-    ----------
-    path : str
-        Path below the case's folder.
-
-    Returns
-    -------
-    FastqName or None
-        None when it is no file of reads, or one to ignore.
+    """Parse the name of a file of reads (a path below the sample's folder); None for other files and ignored ones.
 
     Examples
     --------
@@ -181,10 +154,6 @@ def _search_last_part(pattern: re.Pattern[str], stem: str) -> re.Match[str] | No
     return pattern.search(stem) if pattern is _MATES[-1] else pattern.search(stem, stem.rfind("/") + 1)
 
 
-FASTQ_LIST_COLUMNS = ("RGID", "RGSM", "RGLB", "Lane", "Read1File", "Read2File")
-"""Columns of DRAGEN's ``--fastq-list``."""
-
-
 @dataclass(frozen=True)
 class Lane:
     """One read group.
@@ -194,7 +163,7 @@ class Lane:
     number : int
         Lane of the flow cell.
     read1, read2 : str
-        S3 URIs; ``read2`` is empty for single-end reads.
+        S3 URIs; `read2` is empty for single-end reads.
     """
 
     number: int
@@ -204,12 +173,12 @@ class Lane:
 
 @dataclass(frozen=True)
 class Pairing:
-    """What became of a case's files.
+    """How a sample's files were paired.
 
     Parameters
     ----------
     lanes : tuple of Lane
-        Complete lanes, with paths where :class:`Lane` has URIs.
+        Complete lanes, with paths where `Lane` has URIs.
     unpaired : tuple of str
         Files whose mate is not there.
     clashes : tuple of str
@@ -236,33 +205,20 @@ class Pairing:
         return Pairing(tuple(Lane(_named(path).lane, path) for path in self.unpaired))
 
 
-@dataclass
-class _Group:
-    mates: dict[int | None, list[str]] = field(default_factory=dict)
-
-    def add(self, mate: int | None, path: str) -> None:
-        self.mates.setdefault(mate, []).append(path)
+_Mates = dict[int | None, list[str]]
+"""Mate → its files."""
 
 
 def pair_files(paths: Iterable[str]) -> Pairing:
-    """Find the mates among a case's files.
+    """Pair a sample's files (paths below its folder) by whole names, so that `S1` never meets `S10`.
 
-    Parameters
-    ----------
-    paths : iterable of str
-        Paths below the case's folder, each a file of reads. What matches are whole names, so that ``S1`` never
-        meets ``S10``.
-
-    Returns
-    -------
-    Pairing
-        Lanes in the order of their names.
+    Lanes are in the order of their names.
     """
-    groups: dict[str, _Group] = {}
+    groups: dict[str, _Mates] = {}
     for path in sorted(paths):
         name = _named(path)
-        groups.setdefault(name.pair, _Group()).add(name.mate, path)
-    usable = {pair: g.mates for pair, g in groups.items() if not _is_orphan(pair, groups)}
+        groups.setdefault(name.pair, {}).setdefault(name.mate, []).append(path)
+    usable = {pair: mates for pair, mates in groups.items() if not _is_orphan(pair, groups)}
     clashes = [p for m in usable.values() for mate, ps in m.items() if mate == 3 or len(ps) > 1 for p in ps]
     clashes += [p for m in usable.values() if None in m and len(m) > 1 for ps in m.values() for p in ps]
     clashes += may_be_mates([m[None][0] for m in usable.values() if None in m and not _named(m[None][0]).sra])
@@ -278,9 +234,9 @@ def _named(path: str) -> FastqName:
     return name
 
 
-def _is_orphan(pair: str, groups: Mapping[str, _Group]) -> bool:
-    """Whether the file is what fasterq-dump leaves over beside a pair: reads whose mates were dropped."""
-    return set(groups[pair].mates) == {None} and set(getattr(groups.get(f"{pair}@"), "mates", ())) == {1, 2}
+def _is_orphan(pair: str, groups: Mapping[str, _Mates]) -> bool:
+    """Whether the file is what fasterq-dump writes beside a pair: reads whose mates were filtered out."""
+    return set(groups[pair]) == {None} and set(groups.get(f"{pair}@", ())) == {1, 2}
 
 
 def _from_groups(groups: Mapping[str, Mapping[int | None, str]]) -> Pairing:
@@ -292,15 +248,7 @@ def _from_groups(groups: Mapping[str, Mapping[int | None, str]]) -> Pairing:
 
 
 def fastq_list(case: str, lanes: Sequence[Lane]) -> str:
-    """Return DRAGEN's table of a case's lanes.
-
-    Parameters
-    ----------
-    case : str
-        Name of the case; RGSM and RGLB of every lane.
-    lanes : sequence of Lane
-        With URIs. Each is a read group of its own, numbered from 1.
-    """
+    """Return DRAGEN's list of lanes (with URIs): each is a read group, numbered from 1; RGSM and RGLB are `case`."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(FASTQ_LIST_COLUMNS)

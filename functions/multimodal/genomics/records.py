@@ -1,4 +1,4 @@
-"""``run.json`` and the panel's values into a Feature Store record."""
+"""Records of the RNA group from `run.json` and the gene table beside it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,102 +12,58 @@ from multimodal.features.group import (
     FeatureGroupSpec,
     Record,
     fit,
+    parse_document,
     uploaded_at,
 )
 from multimodal.genomics.config import GenomicsConfig, genomics_config
 from multimodal.genomics.documents import RunDocument
 from multimodal.genomics.expression import PanelValues, gene_ids, panel_values, read_tpm
-from multimodal.genomics.groups import assay_of, pin_assay, rna_group
+from multimodal.genomics.groups import ASSAY, pin_assay, rna_group
 from multimodal.genomics.keys import manifest_key, transcripts_key
 from multimodal.ledger.errors import BadInputError, Reason, RetryableError
 from multimodal.ledger.ports import Ports
-from multimodal.ledger.unit import LedgerItem, Unit
-
-
-def build_rna_record(
-    document: Mapping[str, Any],
-    unit: Unit,
-    spec: FeatureGroupSpec,
-    panel: PanelValues,
-    uris: Mapping[str, str],
-    uploaded_at: str,
-) -> Record:
-    """Return the case's record: the panel, how well the reads fit the reference, the assay, and where all came from.
-
-    Parameters
-    ----------
-    document : mapping
-        A valid ``run.json``.
-    unit : Unit
-        The case; its name is the record id.
-    spec : FeatureGroupSpec
-        The group the record must fit.
-    panel : PanelValues
-        log2(TPM + 1) of the dataset's genes.
-    uris : mapping
-        ``genes_uri`` and ``source_uri``.
-    uploaded_at : str
-        Event time: when the first of the reads arrived. Reads carry no date of their own.
-
-    Raises
-    ------
-    BadInputError
-        ``FEATURES_INVALID`` when a value does not fit the group.
-    """
-    values = {
-        RECORD_ID: unit.subject,
-        EVENT_TIME: uploaded_at,
-        EVENT_TIME_SOURCE: UPLOAD_TIME,
-        **panel.values,
-        "genes_missing": len(panel.missing),
-        "genes_ambiguous": len(panel.ambiguous),
-        **_quality(document),
-        **assay_of(document),
-        "input_hash": document["provenance"]["input_hash"],
-        "rnaseq_job_version": document["provenance"]["rnaseq_job_version"],
-        **uris,
-        "correlation_id": unit.correlation_id,
-    }
-    return fit(values, spec, "run.json")
-
-
-def _quality(document: Mapping[str, Any]) -> dict[str, Any]:
-    library, metrics = document["library"], document["metrics"]
-    return {
-        "reads_total": metrics["total_reads"],
-        "mapped_percent": metrics["mapped_percent"],
-        "library_type": library["detected"] or library["declared"],
-        "library_conflict": int(library["conflict"]),
-        "compatible_fragment_ratio": library["compatible_fragment_ratio"],
-    }
+from multimodal.ledger.unit import LedgerItem
 
 
 @dataclass(frozen=True)
 class RnaRecords:
-    """Records of `run.json` and the gene table beside it.
-
-    Parameters
-    ----------
-    ports : Ports
-    stack : str
-        Stack name, the first part of a group's name.
-    """
+    """Makes the record of a sequenced case; `stack` is the first part of a group's name."""
 
     ports: Ports
     stack: str
 
     def parse(self, text: str | None) -> Mapping[str, Any]:
-        """Return the parsed ``run.json``."""
-        return RunDocument.parse(text)
+        """Return the parsed `run.json`."""
+        return parse_document(RunDocument, text, "run.json")
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
-        """Return the RNA-seq group and the case's record."""
+        """Return the RNA group and the case's record: log2(TPM + 1) of the panel, quality, assay and origin.
+
+        The event time is when the first of the reads arrived: reads carry no date of their own.
+
+        Raises
+        ------
+        BadInputError
+            `FEATURES_INVALID` when a value does not fit the group, `GENES_NOT_FOUND` or `ASSAY_MISMATCH`.
+        """
         unit, config = item.unit, genomics_config(item.unit.dataset)
         spec, genes_key = rna_group(self.stack, unit.dataset, config), unit.result_key(document["files"]["genes"])
-        panel = self._panel(config, document, genes_key)
-        uris = {"genes_uri": self.ports.processed.uri(genes_key), "source_uri": self.ports.processed.uri(key)}
-        record = build_rna_record(document, unit, spec, panel, uris, uploaded_at(item))
-        pin_assay(self.ports.ledger, spec.name, assay_of(document))
+        assay = {name: str(document["assay"][name]) for name in ASSAY}
+        values = {
+            RECORD_ID: unit.subject,
+            EVENT_TIME: uploaded_at(item),
+            EVENT_TIME_SOURCE: UPLOAD_TIME,
+            **self._panel(config, document, genes_key).features(),
+            **_quality(document),
+            **assay,
+            "input_hash": document["provenance"]["input_hash"],
+            "rnaseq_job_version": document["provenance"]["rnaseq_job_version"],
+            "genes_uri": self.ports.processed.uri(genes_key),
+            "source_uri": self.ports.processed.uri(key),
+            "correlation_id": unit.correlation_id,
+        }
+        record = fit(values, spec, "run.json")
+        pin_assay(self.ports.ledger, spec.name, assay)
         return spec, record
 
     def _panel(self, config: GenomicsConfig, document: Mapping[str, Any], genes_key: str) -> PanelValues:
@@ -136,3 +92,14 @@ class RnaRecords:
             message = f"the reference's {' and '.join(replaced)} changed while the case was quantified; retry the case"
             raise BadInputError(Reason.FEATURES_INVALID, message)
         return self.ports.processed.lines(transcripts_key(assay["reference"], manifest))
+
+
+def _quality(document: Mapping[str, Any]) -> dict[str, Any]:
+    library, metrics = document["library"], document["metrics"]
+    return {
+        "reads_total": metrics["total_reads"],
+        "mapped_percent": metrics["mapped_percent"],
+        "library_type": library["detected"] or library["declared"],
+        "library_conflict": int(library["conflict"]),
+        "compatible_fragment_ratio": library["compatible_fragment_ratio"],
+    }

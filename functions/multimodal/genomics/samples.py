@@ -43,7 +43,7 @@ class SampleListing(Listing):
     lanes : tuple of Lane
         Complete lanes, with URIs.
     strandedness : str
-        As the sample sheet says; ``auto`` without one.
+        As the sample sheet says; `auto` without one.
     sheet : SheetSample or None
         The case's rows of the sample sheet; without one the files' names say what belongs together.
     missing : tuple of str
@@ -154,7 +154,7 @@ def decide_sample(
     Parameters
     ----------
     item, listing, promised, timeouts, now
-        As for :func:`multimodal.imaging.uploads.decide`.
+        As for `decide`.
     """
     limit, quiet_at = deadlines(item, timeouts)
     if listing.sheet is not None:

@@ -1,4 +1,4 @@
-"""``samplesheet.csv`` and ``accessions.csv``: which reads belong to which sample, when the user says so."""
+"""`samplesheet.csv` and `accessions.csv`: which reads belong to which sample, when the user says so."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ _ACCESSION = re.compile(r"^[SED]RR[0-9]{6,9}$")
 
 @dataclass(frozen=True)
 class ReadFiles:
-    """One row: a lane. ``fastq_1`` and ``fastq_2`` are keys in RawBucket, or the address of a public object."""
+    """One row: a lane. `fastq_1` and `fastq_2` are keys in RawBucket, or the address of a public object."""
 
     row: int
     fastq_1: str
@@ -44,7 +44,7 @@ class SheetSample:
     rows : list of ReadFiles
         Its lanes, in the sheet's order.
     strandedness : str
-        One of :data:`STRANDEDNESS`.
+        One of `STRANDEDNESS`.
     problems : list of str
         What is wrong with its rows, each with row and column.
     """
@@ -76,21 +76,21 @@ class SampleSheet:
 
 
 def parse_samplesheet(text: str, dataset: str, raw_bucket: str) -> SampleSheet:
-    """Read ``samplesheet.csv``.
+    """Read `samplesheet.csv`.
 
     Parameters
     ----------
     text : str
         The file; a byte-order mark, any line ends, and semicolons or tabs instead of commas are fine.
     dataset : str
-        Relative paths start at ``genomics/<dataset>/``.
+        Relative paths start at `genomics/<dataset>/`.
     raw_bucket : str
-        The only bucket that an ``s3://`` address may name.
+        The only bucket that an `s3://` address may name.
 
     Raises
     ------
     BadInputError
-        ``SAMPLESHEET_INVALID`` when no row can be used: the message says what to change.
+        `SAMPLESHEET_INVALID` when no row can be used: the message says what to change.
     """
 
     def add(row: int, values: Mapping[str, str], sample: SheetSample) -> None:
@@ -100,12 +100,12 @@ def parse_samplesheet(text: str, dataset: str, raw_bucket: str) -> SampleSheet:
 
 
 def parse_accessions(text: str) -> SampleSheet:
-    """Read ``accessions.csv``; each row is a run of the Sequence Read Archive, read from its public bucket.
+    """Read `accessions.csv`; each row is a run of the Sequence Read Archive, read from its public bucket.
 
     Raises
     ------
     BadInputError
-        ``SAMPLESHEET_INVALID`` when no row can be used.
+        `SAMPLESHEET_INVALID` when no row can be used.
     """
     return _parse(text, "accessions.csv", ACCESSION_COLUMNS, ACCESSION_COLUMNS, _add_accession)
 

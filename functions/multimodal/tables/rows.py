@@ -36,7 +36,7 @@ _HEAD_BYTES = 8
 
 
 class TableText:
-    """Text of a table, piece by piece, with ``\\n`` as its only line end.
+    """Text of a table, piece by piece, with `\\n` as its only line end.
 
     With a byte-order mark the text is what the mark says. Else it is UTF-8, or Windows-1252 (of which Latin-1's letters
     are a part) from its first byte on that is not UTF-8, provided that all before is ASCII and so reads alike in both.
@@ -62,7 +62,7 @@ class TableText:
         Raises
         ------
         BadInputError
-            ``NOT_CSV`` when it is another kind of file, ``ENCODING_UNKNOWN`` when bytes are not in its encoding.
+            `NOT_CSV` when it is another kind of file, `ENCODING_UNKNOWN` when bytes are not in its encoding.
         """
         newlines = io.IncrementalNewlineDecoder(None, translate=True)
         for text in self._decoded():
@@ -217,7 +217,7 @@ class TableRows:
         Raises
         ------
         BadInputError
-            ``ROW_TOO_LONG``, ``QUOTES_UNBALANCED``, or what :class:`multimodal.tables.rows.TableText` raises.
+            `ROW_TOO_LONG`, `QUOTES_UNBALANCED`, or what `TableText` raises.
         """
         first, batch, size, lines = 2, list[list[str]](), 0, self._lines
         try:
@@ -304,7 +304,7 @@ class _TooLongError(Exception):
 
 
 class _Lines:
-    """Lines of a text; ``held`` counts the characters handed out since it was last set to zero."""
+    """Lines of a text; `held` counts the characters handed out since it was last set to zero."""
 
     def __init__(self, texts: Iterable[str], limit: int) -> None:
         self.held = 0

@@ -122,7 +122,7 @@ from held h join groups g on g.id = h.grp order by h.grp, h.case_id
 
 
 class SqliteSpool:
-    """:class:`multimodal.tables.ports.TableSpool` on a database file.
+    """`TableSpool` on a database file.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def sqlite_spool() -> Iterator[SqliteSpool]:
     Raises
     ------
     BadInputError
-        ``INPUT_TOO_LARGE`` when the disk is full.
+        `INPUT_TOO_LARGE` when the disk is full.
     """
     with tempfile.TemporaryDirectory(prefix="table-") as folder:
         path = Path(folder) / "spool.sqlite"

@@ -27,7 +27,7 @@ from multimodal.tables.table import TableKind
 
 
 class TableRules:
-    """:class:`multimodal.ledger.evaluate.Rules` of clinical tables and expression matrices.
+    """`Rules` of clinical tables and expression matrices.
 
     Parameters
     ----------

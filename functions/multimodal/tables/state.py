@@ -41,7 +41,7 @@ def _json(value: object) -> str:
 
 
 class SpooledRecord(NamedTuple):
-    """A record with what decides about it; ``line`` is the whole of it."""
+    """A record with what decides about it; `line` is the whole of it."""
 
     group: str
     case_id: str
@@ -75,7 +75,7 @@ class StateEntry:
     ----------
     group, case_id : str
     fingerprint : str
-        See :func:`fingerprint`; :data:`UNKNOWN` when nobody knows which content was written last.
+        See `fingerprint`; `UNKNOWN` when nobody knows which content was written last.
     event_time : str
         Latest event time that was written for the case.
     uploaded_at : str
@@ -117,7 +117,7 @@ class DatasetState:
     run : str
         The run that made it; empty before the first.
     records : str
-        Key of the file of :class:`StateEntry`; empty before the first.
+        Key of the file of `StateEntry`; empty before the first.
     profile : str
         Key of the profile of the upload that was taken last; empty without one.
     definitions : mapping
@@ -146,7 +146,7 @@ class DatasetState:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any] | None) -> "DatasetState":
-        """Return the state that :meth:`document` made, or that of a dataset without any."""
+        """Return the state that `document` made, or that of a dataset without any."""
         if document is None:
             return cls()
         pending = tuple(Pending(**each) for each in document["pending"])
@@ -160,7 +160,7 @@ def check_definitions(kept: Definitions, now: Definitions) -> None:
     Raises
     ------
     BadInputError
-        ``DEFINITION_CHANGED``, naming the features. New features, and features that are gone, are fine.
+        `DEFINITION_CHANGED`, naming the features. New features, and features that are gone, are fine.
     """
     changed = [
         f"{group}: {feature}"

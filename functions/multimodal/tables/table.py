@@ -14,7 +14,7 @@ PROFILE_NAME = "profile.json"
 
 Scope = Literal["row", "record", "label", "value", "warning", "dropped"]
 """What a problem costs: the row's records, one of them, its label only, one value of them, nothing (worth a look all
-the same), or nothing that was wanted (a row filter). Only ``row`` rejects a row."""
+the same), or nothing that was wanted (a row filter). Only `row` rejects a row."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class UploadContext:
     Parameters
     ----------
     source_uri : str
-        ``s3://`` address of the uploaded object.
+        `s3://` address of the uploaded object.
     upload_id : str
         Name of exactly this content.
     correlation_id : str
         Of the table's unit.
     uploaded_at : str
-        When the object arrived, as an event time (``yyyy-MM-ddTHH:mm:ssZ``): the event time of rows without a date.
+        When the object arrived, as an event time (`yyyy-MM-ddTHH:mm:ssZ`): the event time of rows without a date.
     """
 
     source_uri: str
@@ -70,11 +70,11 @@ class RowProblem:
     column : str
         Name of the column in the header, or empty.
     code : str
-        One of the codes in ``docs/reference/reason-codes.md``.
+        One of the codes in `docs/reference/reason-codes.md`.
     message : str
         What is wrong and what to do. No value that could identify a person.
     scope : str
-        One of :data:`Scope`.
+        One of `Scope`.
     """
 
     row: int
@@ -87,7 +87,7 @@ class RowProblem:
 
 @dataclass(frozen=True)
 class TableBatch:
-    """Some rows' worth of records and problems; ``rows`` is how many rows were read for it."""
+    """Some rows' worth of records and problems; `rows` is how many rows were read for it."""
 
     rows: int
     records: Sequence[TableRecord] = ()
@@ -103,7 +103,7 @@ class TableVerdict:
     hold : tuple of (str, str) or None
         Reason code and message when nothing of the table may be written before a person has looked at it.
     reports : dict
-        File name → content of what is written beside the results. What is called :data:`PROFILE_NAME` is handed to the
+        File name → content of what is written beside the results. What is called `PROFILE_NAME` is handed to the
         reader of the next upload.
     summary : dict
         Small numbers for the ledger and the log.
@@ -117,8 +117,8 @@ class TableVerdict:
 class TableReader(Protocol):
     """Reads one table, once, from beginning to end, in bounded memory.
 
-    ``batches`` raises :class:`multimodal.ledger.errors.BadInputError` when the table as a whole cannot be used (its
-    header, its encoding, columns that nobody declared); nothing of it is written then. ``verdict`` may be asked for
+    `batches` raises `BadInputError` when the table as a whole cannot be used (its
+    header, its encoding, columns that nobody declared); nothing of it is written then. `verdict` may be asked for
     after the last batch.
     """
 
@@ -137,7 +137,7 @@ class TableReader(Protocol):
         """
 
     def refusal(self, error: BadInputError) -> Mapping[str, str]:
-        """Return the reports of a table that ``batches`` refused, or that could not be read to its end."""
+        """Return the reports of a table that `batches` refused, or that could not be read to its end."""
 
 
 def refused_part(error: BadInputError) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class TableKind(Protocol):
         upload : UploadContext
             Where it comes from.
         previous : mapping or None
-            :data:`PROFILE_NAME` of the last upload that was taken.
+            `PROFILE_NAME` of the last upload that was taken.
         """
 
     def admit(self, dataset: str) -> None:

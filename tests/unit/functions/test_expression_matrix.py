@@ -224,7 +224,7 @@ def test_row_that_is_no_record_is_told_and_harms_no_other(row: str, code: str) -
 
 
 def test_header_that_lacks_the_name_of_the_first_column_is_recognised() -> None:
-    """As R's ``write.table`` writes it."""
+    """As R's `write.table` writes it."""
     read = Read("A1BG,VIM,CD44,BGN\nA,0,1,2,3\n")
     assert "lack the name of the first column" in read.problems[0].message
 

@@ -1,4 +1,4 @@
-"""From ``run.json`` and the gene table to a record: genes, assay, and what is never guessed."""
+"""From `run.json` and the gene table to a record: genes, assay, and what is never guessed."""
 
 import json
 import math
