@@ -1,4 +1,4 @@
-"""What a dataset's configuration file says (`functions/datasets/<name>.yaml`)."""
+"""The genomics section of a dataset's file (`functions/datasets/<name>.yaml`)."""
 
 import re
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
 from multimodal.ledger.dataset_file import StrictModel, load_section, require_section
+from multimodal.ledger.errors import ConfigurationError
 
 LibraryType = Literal["A", "IU", "ISR", "ISF", "U", "SR", "SF"]
 """Salmon's and DRAGEN's names; `A` lets the engine detect it."""
@@ -94,6 +95,12 @@ class GenomicsConfig(StrictModel):
     def unit(self) -> ExpressionUnit:
         """Unit of the values before their logarithm; what quantifies reads here gives TPM."""
         return self.matrix.unit if self.matrix else "TPM"
+
+    def require_matrix(self) -> MatrixConfig:
+        """Return the section `matrix`; `ConfigurationError` for a dataset that takes reads."""
+        if self.matrix is None:
+            raise ConfigurationError("the dataset takes reads: its file has no section genomics.matrix")
+        return self.matrix
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:

@@ -1,4 +1,4 @@
-"""Gene tables into the values of a panel of genes."""
+"""The values of a panel of genes, from the tables of a quantified case."""
 
 import math
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -38,19 +38,14 @@ class PanelValues:
 
 
 def gene_ids(panel: Collection[str], transcripts: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Find the gene ids of a panel's entries in a reference's table of transcripts.
+    """Return the sorted gene ids of each of a panel's entries, none for those that the annotation lacks.
 
     Parameters
     ----------
     panel : collection of str
         Gene ids exactly as the annotation writes them, or symbols. An entry that is an id is never read as a symbol.
     transcripts : iterable of str
-        Lines `transcript_id, gene_id, gene_name`, tab separated.
-
-    Returns
-    -------
-    dict
-        Entry → its gene ids, sorted; none when the annotation does not know it.
+        Lines `transcript_id, gene_id, gene_name` of the reference, tab separated.
     """
     wanted, ids, by_symbol = set(panel), set[str](), dict[str, set[str]]()
     for line in transcripts:
@@ -65,14 +60,7 @@ def gene_ids(panel: Collection[str], transcripts: Iterable[str]) -> dict[str, tu
 
 
 def read_tpm(table: Iterable[str], wanted: Collection[str]) -> dict[str, float]:
-    """Read the TPM of some genes from `quant.genes.sf`.
-
-    Parameters
-    ----------
-    table : iterable of str
-        Lines; the table is read once and never held.
-    wanted : collection of str
-        Gene ids, exactly as in the table.
+    """Read the TPM of some gene ids from the lines of `quant.genes.sf`, which are never held.
 
     Raises
     ------
@@ -117,12 +105,11 @@ def panel_values(
 ) -> PanelValues:
     """Return the panel's values as log2(value + 1).
 
-    Several ids of one symbol are summed and told; a gene without any value is told and never zero.
+    Several ids of one symbol are summed and reported; a gene without any value is reported and never zero.
 
     Parameters
     ----------
     panel : sequence of str
-        Genes.
     ids : mapping
         Gene → what its values are found by in `values`.
     values : mapping

@@ -1,4 +1,4 @@
-"""The first row of a ready expression matrix: which column is the case, and which are the panel's genes."""
+"""The format of an expression matrix: which column is the case, which are genes, and what cells hold."""
 
 import math
 import re
@@ -13,8 +13,8 @@ from multimodal.ledger.errors import BadInputError, Reason
 MAX_COLUMNS = 200_000
 """More than any annotation has genes."""
 
-_ROWS_LOOKED_AT = 200_000
-"""So many first cells are looked at to tell a transposed matrix from one of other genes."""
+_ROWS_SCANNED = 200_000
+"""So many first cells are read to tell a transposed matrix from one of other genes."""
 
 _SPREADSHEET_DATE = re.compile(
     r"^(\d{1,2}-(Mar|Sep|Sept|Dec)|(Mar|Sep|Sept|Dec)-\d{1,2}|\d{4}-(03|09|12)-\d\d( 00:00:00)?)$", re.IGNORECASE
@@ -22,9 +22,19 @@ _SPREADSHEET_DATE = re.compile(
 """What spreadsheets make of MARCH1, SEPT2 and DEC1."""
 
 
+MAX_LOG2 = 40.0
+"""log2(value + 1) of a million million: no unit goes that far, so such cells are no logarithms."""
+
+PER_MILLION: frozenset[ExpressionUnit] = frozenset({"TPM", "CPM"})
+"""Units whose values, over all genes of a case, add up to a million (to less when genes are left out)."""
+
+MILLION = 1e6 * 1.01
+"""With room for values that were rounded before they were written."""
+
+
 @dataclass(frozen=True)
 class MatrixHeader:
-    """A header that can be used.
+    """A valid header.
 
     Parameters
     ----------
@@ -69,24 +79,14 @@ class MatrixHeader:
 
 
 def read_header(cells: Sequence[str], config: GenomicsConfig, rows: Iterable[Sequence[str]]) -> MatrixHeader:
-    """Understand a header.
-
-    Parameters
-    ----------
-    cells : sequence of str
-        The first row.
-    config : GenomicsConfig
-        Genomics part of a dataset that takes a matrix.
-    rows : iterable of sequence of str
-        The rows below. They are looked at only when the header has none of the panel's genes, to say why.
+    """Parse the first row of a matrix; the rows below are read only when it has none of the panel's genes, to say why.
 
     Raises
     ------
     BadInputError
         `MATRIX_INVALID`, `MATRIX_TRANSPOSED` or `GENES_NOT_FOUND`; the message says what to change.
     """
-    assert config.matrix is not None  # noqa: S101 – callers select datasets that take a matrix
-    matrix, names = config.matrix, [cell.strip() for cell in cells]
+    matrix, names = config.require_matrix(), [cell.strip() for cell in cells]
     if len(names) < 2:
         raise _invalid("it has one column; a case and genes are expected, separated by commas")
     if len(names) > MAX_COLUMNS:
@@ -151,10 +151,9 @@ def _without_panel(
     names: Sequence[str], genes: Sequence[str], config: GenomicsConfig, rows: Iterable[Sequence[str]]
 ) -> BadInputError:
     """Say why the header has none of the panel's genes."""
-    assert config.matrix is not None  # noqa: S101 – read_header's own
-    matrix = config.matrix
+    matrix = config.require_matrix()
     wanted = {matrix.key_of(gene) for gene in config.panel}
-    first_cells = (row[0].strip() for row in islice(rows, _ROWS_LOOKED_AT) if row)
+    first_cells = (row[0].strip() for row in islice(rows, _ROWS_SCANNED) if row)
     if any(matrix.key_of(cell) in wanted for cell in chain(names[:1], first_cells)):
         message = "the rows of the matrix are genes; it must have a row per case and a column per gene: transpose it"
         return BadInputError(Reason.MATRIX_TRANSPOSED, message)
@@ -168,27 +167,10 @@ def _without_panel(
     return BadInputError(Reason.GENES_NOT_FOUND, message, {"columns": len(genes), "panel": len(config.panel)})
 
 
-MAX_LOG2 = 40.0
-"""log2(value + 1) of a million million: no unit goes that far, so such cells are no logarithms."""
-
-PER_MILLION: frozenset[ExpressionUnit] = frozenset({"TPM", "CPM"})
-"""Units whose values, over all genes of a case, add up to a million (to less when genes are left out)."""
-
-MILLION = 1e6 * 1.01
-"""With room for values that were rounded before they were written."""
-
-
 class CellError(ValueError):
-    """A row whose cells are not what the configuration says.
+    """A row whose cells are not what the configuration says: `VALUE_INVALID` or `VALUE_IMPLAUSIBLE`.
 
-    Parameters
-    ----------
-    code : str
-        `VALUE_INVALID` or `VALUE_IMPLAUSIBLE`.
-    message : str
-        What is wrong and what to do, without the value.
-    at : int, optional
-        Position of the first gene that is wrong, when it is one gene's fault.
+    The message says what to do, without the value; `at` is the position of the gene, if it is one gene's fault.
     """
 
     def __init__(self, code: str, message: str, at: int | None = None) -> None:
@@ -197,18 +179,9 @@ class CellError(ValueError):
 
 
 def read_values(cells: Sequence[str], matrix: MatrixConfig, missing: frozenset[str]) -> list[float | None]:
-    """Return a row's values as they are written; None where there is none.
+    """Parse the cells of a row's gene columns; None for those in `missing`.
 
     Every gene is read, not only the panel: text in any of them means that the row has slipped or was mangled.
-
-    Parameters
-    ----------
-    cells : sequence of str
-        The cells of the gene columns.
-    matrix : MatrixConfig
-        Unit and scale.
-    missing : frozenset of str
-        What stands for "no value", the empty text among it.
 
     Raises
     ------
@@ -223,7 +196,7 @@ def read_values(cells: Sequence[str], matrix: MatrixConfig, missing: frozenset[s
     present = [v for v in values if v is not None]
     total = sum(present)
     if not math.isfinite(total) or "_" in "".join(cells) or (present and min(present) < 0):
-        raise _first_fault(cells, values)
+        raise _first_error(cells, values)
     _check_scale(present, total, matrix)
     return values
 
@@ -238,7 +211,7 @@ def _value(at: int, cell: str, missing: frozenset[str]) -> float | None:
         raise CellError("VALUE_INVALID", message, at) from None
 
 
-def _first_fault(cells: Sequence[str], values: Sequence[float | None]) -> CellError:
+def _first_error(cells: Sequence[str], values: Sequence[float | None]) -> CellError:
     for at, (cell, value) in enumerate(zip(cells, values, strict=True)):
         if value is not None and not math.isfinite(value):
             message = "NaN and infinity are not measurements; leave the cell empty, or list it under matrix.missing"
