@@ -1,4 +1,4 @@
-"""What an object key under `genomics/` means."""
+"""Keys under `genomics/` and `references/`: what an upload is, and where sheets and built references are."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ def is_case_name(name: str) -> bool:
 
 
 def is_sheet(unit: Unit) -> bool:
-    """Whether the unit is a sheet that says whose reads are whose, and not a case."""
+    """Whether the unit is a sheet that assigns reads to samples, and not a case."""
     return unit.modality == Modality.GENOMICS and unit.subject in SHEETS.values()
 
 
@@ -55,13 +55,7 @@ def sheet_key(dataset: str, sheet_case: str) -> str:
 
 
 def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
-    """Say what an uploaded key is.
-
-    Parameters
-    ----------
-    segments : sequence of str
-        The key's parts, the first of which is `genomics`; none is unsafe.
-    """
+    """Classify an uploaded key, of which `segments` are the parts; the first is `genomics`, none is unsafe."""
     dataset, rest = safe_dataset(list(segments)), list(segments[2:])
     match rest:
         case [_, *_] if dataset == REFERENCES:
@@ -75,14 +69,14 @@ def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
             return _checked_reads(dataset, case_unit(dataset, SHEET_CASE), rest)
         case [case, *path] if path:
             return _parse_case(dataset, case, path)
-    return _ignored_or_refused(dataset, segments[-1], _LAYOUT_RULE)
+    return _ignored_or_rejected(dataset, segments[-1], _LAYOUT_RULE)
 
 
 def _key(kind: KeyKind, dataset: str, unit: Unit | None = None, problem: str = "") -> UploadKey:
     return UploadKey(kind, dataset, unit, problem, Modality.GENOMICS.value)
 
 
-def _ignored_or_refused(dataset: str, name: str, rule: str) -> UploadKey:
+def _ignored_or_rejected(dataset: str, name: str, rule: str) -> UploadKey:
     if is_companion(name) or is_ignorable(name):
         return _key(KeyKind.IGNORED, dataset)
     return _key(KeyKind.REJECTED, dataset, problem=rule)
@@ -96,7 +90,7 @@ def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
         return _key(KeyKind.MARKER, dataset, unit)
     if is_reads(path[-1]) and not is_ignorable(path[-1]):
         return _checked_reads(dataset, unit, path)
-    return _ignored_or_refused(dataset, path[-1], _READS_RULE)
+    return _ignored_or_rejected(dataset, path[-1], _READS_RULE)
 
 
 def _checked_reads(dataset: str, unit: Unit, path: list[str]) -> UploadKey:
@@ -108,17 +102,17 @@ def _checked_reads(dataset: str, unit: Unit, path: list[str]) -> UploadKey:
 def _parse_reference(rest: list[str]) -> UploadKey:
     name, path = rest[0], rest[1:]
     if not path or not is_case_name(name):
-        return _ignored_or_refused(REFERENCES, PurePosixPath(rest[-1]).name, _REFERENCE_RULE)
+        return _ignored_or_rejected(REFERENCES, PurePosixPath(rest[-1]).name, _REFERENCE_RULE)
     unit = case_unit(REFERENCES, name)
     if path == [MARKER_NAME]:
         return _key(KeyKind.MARKER, REFERENCES, unit)
     if _REFERENCE_FILE.fullmatch("/".join(path)) and has_safe_parts(path[0]):
         return _key(KeyKind.OBJECT, REFERENCES, unit)
-    return _ignored_or_refused(REFERENCES, path[-1], _REFERENCE_RULE)
+    return _ignored_or_rejected(REFERENCES, path[-1], _REFERENCE_RULE)
 
 
 def parse_key(key: str) -> UploadKey:
-    """Say what an uploaded key under `genomics/` is."""
+    """Classify an uploaded key under `genomics/`."""
     return parse_segments(key, parse_genomics_key)
 
 

@@ -1,4 +1,4 @@
-"""`samplesheet.csv` and `accessions.csv`: which reads belong to which sample, when the user says so."""
+"""`samplesheet.csv` and `accessions.csv`: which reads belong to which sample."""
 
 import csv
 import io
