@@ -23,42 +23,28 @@ ENSEMBL_GENE = re.compile(r"^ENS[A-Z]{0,6}G\d{11}(\.\d+)?(_PAR_Y)?$")
 
 
 class MatrixConfig(StrictModel):
-    """A ready matrix (`expression.csv`): a row per case, a column per gene.
-
-    Parameters
-    ----------
-    id_column : str, optional
-        Header of the column that names the case; without it, the first column.
-    ignore : list of str
-        Columns that are neither the case nor a gene.
-    unit : str
-        One of `ExpressionUnit`.
-    scale : str
-        `linear`, or `log2_plus_1` when the cells are log2(value + 1) already.
-    gene_ids : str
-        What the columns are called: `symbol`, or `ensembl` (gene ids).
-    gene_versions : str
-        `exact`, or `ignore`: ENSG00000026025.16 and ENSG00000026025 are the same gene.
-    missing : list of str
-        Cells that mean "no value", beside empty ones.
-    when_missing : str
-        `absent`, or `zero` when whoever made the matrix left out what was not expressed.
-    engine, engine_version, genome, annotation : str
-        How the values were made: with the unit, the assay's identity. Nobody but the matrix's maker knows.
-    """
+    """A ready matrix (`expression.csv`): a row per case, a column per gene."""
 
     id_column: Header | None = None
+    """Header of the column that names the case; without it, the first column."""
     ignore: list[Header] = Field(default=[])
+    """Columns that are neither the case nor a gene."""
     unit: ExpressionUnit
     scale: Literal["linear", "log2_plus_1"]
+    """`linear`, or `log2_plus_1` when the cells are log2(value + 1) already."""
     gene_ids: Literal["symbol", "ensembl"]
+    """What the columns are called: `symbol`, or `ensembl` (gene ids)."""
     gene_versions: Literal["exact", "ignore"] = "exact"
+    """`exact`, or `ignore`: ENSG00000026025.16 and ENSG00000026025 are the same gene."""
     missing: list[Label] = Field(default=["NA", "N/A"])
+    """Cells that mean "no value", beside empty ones."""
     when_missing: Literal["absent", "zero"] = "absent"
+    """`absent`, or `zero` when whoever made the matrix left out what was not expressed."""
     engine: Label
     engine_version: Label = "unknown"
     genome: Label
     annotation: Label
+    """How the values were made: with the unit, the assay's identity. Nobody but the matrix's maker knows."""
 
     def key_of(self, gene: str) -> str:
         """Return what a gene's name is compared by, in the panel and in the header."""
@@ -72,24 +58,16 @@ class GenomicsConfig(StrictModel):
 
     A dataset takes either reads (`reference`) or a ready matrix (`matrix`): what comes from both would be values of
     two assays, and a group version holds one.
-
-    Parameters
-    ----------
-    reference : str
-        Name of a reference under `genomics/_references/`; empty for a dataset that takes a matrix.
-    library_type : str
-        Where the sample sheet does not say more.
-    matrix : MatrixConfig, optional
-        What `expression.csv` holds.
-    panel : list of str
-        Gene symbols, or gene ids exactly as the annotation (or the matrix) writes them.
     """
 
     group_version: Annotated[int, Field(ge=1)] = 1
     reference: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")] = ""
+    """Name of a reference under `genomics/_references/`; empty for a dataset that takes a matrix."""
     library_type: LibraryType = "A"
+    """Where the sample sheet does not say more."""
     matrix: MatrixConfig | None = None
     panel: Annotated[list[Gene], Field(min_length=1)]
+    """Gene symbols, or gene ids exactly as the annotation (or the matrix) writes them."""
 
     @property
     def unit(self) -> ExpressionUnit:

@@ -18,19 +18,13 @@ TRANSCRIPTS_HEADER = ("transcript_id", "gene_id", "gene_name")
 
 @dataclass(frozen=True)
 class PanelValues:
-    """Values of a panel.
-
-    Parameters
-    ----------
-    values : mapping of str to float
-        Feature name → log2(value + 1); a gene that is not in the table has none.
-    missing, ambiguous : tuple of str
-        Genes that the annotation or the table lacks, and symbols of several genes (whose values were summed).
-    """
+    """Values of a panel."""
 
     values: Mapping[str, float]
+    """Feature name → log2(value + 1); a gene that is not in the table has none."""
     missing: tuple[str, ...]
     ambiguous: tuple[str, ...]
+    """Genes that the annotation or the table lacks, and symbols of several genes (whose values were summed)."""
 
     def features(self) -> dict[str, float | int]:
         """Return the record's features of the panel."""

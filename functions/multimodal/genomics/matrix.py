@@ -228,21 +228,14 @@ _ROWS, _CHARACTERS = 16, 1_000_000
 
 @dataclass(frozen=True)
 class MatrixTables:
-    """`TableKind` of `expression.csv`.
-
-    Parameters
-    ----------
-    ledger : Ledger
-        Keeps the assay of each group.
-    stack : str
-        Stack name, the first part of a group's name.
-    datasets : mapping
-        Name → configuration, for those datasets that take a matrix.
-    """
+    """`TableKind` of `expression.csv`."""
 
     ledger: Ledger
+    """Keeps the assay of each group."""
     stack: str
+    """Stack name, the first part of a group's name."""
     datasets: Mapping[str, GenomicsConfig]
+    """Name → configuration, for those datasets that take a matrix."""
 
     def takes(self, dataset: str) -> bool:
         """Return whether the dataset takes a matrix."""

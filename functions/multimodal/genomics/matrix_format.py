@@ -34,38 +34,26 @@ MILLION = 1e6 * 1.01
 
 @dataclass(frozen=True)
 class MatrixHeader:
-    """A valid header.
-
-    Parameters
-    ----------
-    width : int
-        Number of columns.
-    id_at, id_name : int, str
-        Position and name of the column that names the case.
-    genes : tuple of str
-        Names of the gene columns, in the file's order.
-    is_gene : tuple of bool
-        For each column of the file, whether it is one of them.
-    columns_of : mapping of str to tuple of int
-        Gene of the panel → its positions in `genes`; several when several genes have the symbol, none when the
-        matrix lacks it.
-    repeated : int
-        Number of symbols, in the panel or not, that several columns have.
-    renamed : tuple of str
-        Columns that look as if a program had renamed a repeated gene of the panel (`CD44.1`).
-    dates : tuple of str
-        Columns that were a gene before a spreadsheet made a date of it.
-    """
+    """A valid header."""
 
     width: int
+    """Number of columns."""
     id_at: int
     id_name: str
+    """Position and name of the column that names the case."""
     genes: tuple[str, ...]
+    """Names of the gene columns, in the file's order."""
     is_gene: tuple[bool, ...]
+    """For each column of the file, whether it is one of them."""
     columns_of: Mapping[str, tuple[int, ...]]
+    """Gene of the panel → its positions in `genes`; several when several genes have the symbol, none when the matrix
+    lacks it."""
     repeated: int
+    """Number of symbols, in the panel or not, that several columns have."""
     renamed: tuple[str, ...]
+    """Columns that look as if a program had renamed a repeated gene of the panel (`CD44.1`)."""
     dates: tuple[str, ...]
+    """Columns that were a gene before a spreadsheet made a date of it."""
 
     @property
     def missing(self) -> tuple[str, ...]:

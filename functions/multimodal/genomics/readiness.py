@@ -53,24 +53,16 @@ _GTF = re.compile(r"\.gtf(\.gz)?$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class GenomicsReadiness:
-    """What the deployment can process.
-
-    Parameters
-    ----------
-    engine : str
-        `salmon` or `dragen`.
-    image_uri : str
-        Image of the engine; empty while none was given.
-    raw_bucket : str
-        Name of the bucket of uploads.
-    datasets : mapping
-        Name → genomics configuration, for those datasets that have one.
-    """
+    """What the deployment can process."""
 
     engine: str
+    """`salmon` or `dragen`."""
     image_uri: str
+    """Image of the engine; empty while none was given."""
     raw_bucket: str
+    """Name of the bucket of uploads."""
     datasets: Mapping[str, GenomicsConfig]
+    """Name → genomics configuration, for those datasets that have one."""
 
 
 @dataclass(frozen=True)

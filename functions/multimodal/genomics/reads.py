@@ -52,30 +52,20 @@ FASTQ_LIST_COLUMNS = ("RGID", "RGSM", "RGLB", "Lane", "Read1File", "Read2File")
 
 @dataclass(frozen=True)
 class FastqName:
-    """What a name says.
-
-    Parameters
-    ----------
-    pair : str
-        The name without what tells mates apart: two files are mates when this is equal and `mate` is not.
-    mate : int or None
-        1, 2 or (never usable) 3; None when nothing says that the file has a mate.
-    sample : str
-        What precedes sample number, lane and mate; empty when nothing does.
-    lane : int
-        Lane of the flow cell; 1 where the name has none.
-    segment : str
-        bcl2fastq's segment (`001`), or nothing.
-    sra : bool
-        Whether it is an SRA object, which holds all mates in one file.
-    """
+    """What a name says."""
 
     pair: str
+    """The name without what tells mates apart: two files are mates when this is equal and `mate` is not."""
     mate: int | None
+    """1, 2 or (never usable) 3; None when nothing says that the file has a mate."""
     sample: str
+    """What precedes sample number, lane and mate; empty when nothing does."""
     lane: int = 1
+    """Lane of the flow cell; 1 where the name has none."""
     segment: str = ""
+    """bcl2fastq's segment (`001`), or nothing."""
     sra: bool = False
+    """Whether it is an SRA object, which holds all mates in one file."""
 
 
 def is_ignorable(name: str) -> bool:
@@ -156,42 +146,27 @@ def _search_last_part(pattern: re.Pattern[str], stem: str) -> re.Match[str] | No
 
 @dataclass(frozen=True)
 class Lane:
-    """One read group.
-
-    Parameters
-    ----------
-    number : int
-        Lane of the flow cell.
-    read1, read2 : str
-        S3 URIs; `read2` is empty for single-end reads.
-    """
+    """One read group."""
 
     number: int
     read1: str
     read2: str = ""
+    """S3 URIs; `read2` is empty for single-end reads."""
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """How a sample's files were paired.
-
-    Parameters
-    ----------
-    lanes : tuple of Lane
-        Complete lanes, with paths where `Lane` has URIs.
-    unpaired : tuple of str
-        Files whose mate is not there.
-    clashes : tuple of str
-        Files that cannot be told apart or used: two of one mate, a third read, or what may be mates and says nowhere
-        that it is.
-    mixed : bool
-        Whether some reads are paired and others are not.
-    """
+    """How a sample's files were paired."""
 
     lanes: tuple[Lane, ...] = ()
+    """Complete lanes, with paths where `Lane` has URIs."""
     unpaired: tuple[str, ...] = ()
+    """Files whose mate is not there."""
     clashes: tuple[str, ...] = ()
+    """Files that cannot be told apart or used: two of one mate, a third read, or what may be mates and says nowhere
+    that it is."""
     mixed: bool = False
+    """Whether some reads are paired and others are not."""
 
     @property
     def only_first_mates(self) -> bool:

@@ -36,39 +36,26 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class SampleListing(Listing):
-    """The reads of a case.
-
-    Parameters
-    ----------
-    lanes : tuple of Lane
-        Complete lanes, with URIs.
-    strandedness : str
-        As the sample sheet says; `auto` without one.
-    sheet : SheetSample or None
-        The case's rows of the sample sheet; without one the files' names say what belongs together.
-    missing : tuple of str
-        Files that the sheet names and that are not there.
-    pairing : Pairing
-        What the names of the files said.
-    others : int
-        Objects in the folder that are no reads.
-    rejected : tuple of str
-        Keys in the folder that are not accepted.
-    listed_for : tuple of str
-        Samples for which the sheet names files of this folder, when the folder itself is none.
-    unlisted : bool
-        Whether there is a sheet that says nothing of the case.
-    """
+    """The reads of a case."""
 
     lanes: tuple[Lane, ...] = ()
+    """Complete lanes, with URIs."""
     strandedness: str = "auto"
+    """As the sample sheet says; `auto` without one."""
     sheet: SheetSample | None = None
+    """The case's rows of the sample sheet; without one the files' names say what belongs together."""
     missing: tuple[str, ...] = ()
+    """Files that the sheet names and that are not there."""
     pairing: Pairing = field(default_factory=Pairing)
+    """What the names of the files said."""
     others: int = 0
+    """Objects in the folder that are no reads."""
     rejected: tuple[str, ...] = ()
+    """Keys in the folder that are not accepted."""
     listed_for: tuple[str, ...] = ()
+    """Samples for which the sheet names files of this folder, when the folder itself is none."""
     unlisted: bool = False
+    """Whether there is a sheet that says nothing of the case."""
 
     @property
     def content_version(self) -> str:

@@ -37,21 +37,13 @@ class ReadFiles:
 
 @dataclass
 class SheetSample:
-    """What a sheet says of one sample.
-
-    Parameters
-    ----------
-    rows : list of ReadFiles
-        Its lanes, in the sheet's order.
-    strandedness : str
-        One of `STRANDEDNESS`.
-    problems : list of str
-        What is wrong with its rows, each with row and column.
-    """
+    """What a sheet says of one sample."""
 
     rows: list[ReadFiles] = field(default_factory=list)
+    """Its lanes, in the sheet's order."""
     strandedness: str = "auto"
     problems: list[str] = field(default_factory=list)
+    """What is wrong with its rows, each with row and column."""
 
     @property
     def keys(self) -> list[str]:
@@ -61,18 +53,12 @@ class SheetSample:
 
 @dataclass(frozen=True)
 class SampleSheet:
-    """A parsed table.
-
-    Parameters
-    ----------
-    samples : mapping of str to SheetSample
-        By name. A sample with problems harms no other.
-    problems : tuple of str
-        Rows that belong to no sample.
-    """
+    """A parsed table."""
 
     samples: Mapping[str, SheetSample]
+    """By name. A sample with problems harms no other."""
     problems: tuple[str, ...] = ()
+    """Rows that belong to no sample."""
 
 
 def parse_samplesheet(text: str, dataset: str, raw_bucket: str) -> SampleSheet:

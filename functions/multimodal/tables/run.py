@@ -40,24 +40,14 @@ KindOf = Callable[[Unit], TableKind]
 
 @dataclass(frozen=True)
 class TableRun:
-    """A run and its table; properties and methods give the keys of its results in ProcessedBucket.
-
-    Parameters
-    ----------
-    run : str
-        Name of the run.
-    unit : Unit
-        The table.
-    source : StoredObject
-        Exactly the content that was claimed.
-    upload_id : str
-        Name of that content.
-    """
+    """A run and its table; properties and methods give the keys of its results in ProcessedBucket."""
 
     run: str
     unit: Unit
     source: StoredObject
+    """Exactly the content that was claimed."""
     upload_id: str
+    """Name of that content."""
 
     @property
     def state_key(self) -> str:
