@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from cli.project import ROOT
 from multimodal.clinical.documents import ClinicalReport
+from multimodal.genomics.documents import RunDocument
 from multimodal.imaging.documents import FeaturesDocument, JobDocument, RejectionDocument
 from radiomics_job.parameters import feature_names, load_params
 
@@ -23,6 +24,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "features": FeaturesDocument,
     "job": JobDocument,
     "rejection": RejectionDocument,
+    "run": RunDocument,
 }
 """Name of a schema in `contracts/` → the model of the document."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal.aws.ports import connect, metrics
-from multimodal.genomics.record_outcome import BatchJobRecorder
+from multimodal.genomics.jobs import BatchJobRecorder
 from multimodal.imaging.runs import JobRecorder, RunSummarizer
 from multimodal.ledger.errors import InvalidRequestError
 from multimodal.ledger.outcome import OutcomeRecorder

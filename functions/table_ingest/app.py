@@ -8,17 +8,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from multimodal.aws.feature_store import SageMakerRecords
 from multimodal.aws.ports import connect, metrics
 from multimodal.ledger.errors import InvalidRequestError
-from multimodal.ledger.outcome import OutcomeRecorder
 from multimodal.ledger.ports import Ports
 from multimodal.pipeline.messages import time_is_left
 from multimodal.pipeline.rules import table_kinds
 from multimodal.settings import Name, Names, Settings
 from multimodal.tables.check import CheckTable
-from multimodal.tables.finish import FailTable, FinishTable
-from multimodal.tables.ingest import IngestPart
-from multimodal.tables.limits import READ_RESERVE_MS, WRITE_RESERVE_MS
-from multimodal.tables.run import TableRuns
-from multimodal.tables.spool import sqlite_spool
+from multimodal.tables.run import READ_RESERVE_MS, WRITE_RESERVE_MS
+from multimodal.tables.write import FailTable, FinishTable, IngestPart
 
 
 class TableIngestSettings(Settings):
@@ -40,27 +36,26 @@ def ports() -> Ports:
 @lru_cache(maxsize=1)
 def check_table() -> CheckTable:
     """Return the service that reads a table."""
-    s = TableIngestSettings.from_environment()
-    kind_of = table_kinds(ports(), s.STACK_NAME, s.DATASET_NAMES)
-    return CheckTable(TableRuns(ports()), OutcomeRecorder(ports()), ports(), sqlite_spool, kind_of)
+    settings = TableIngestSettings.from_environment()
+    return CheckTable(ports(), table_kinds(ports(), settings.STACK_NAME, settings.DATASET_NAMES))
 
 
 @lru_cache(maxsize=1)
 def ingest_part() -> IngestPart:
     """Return the service that writes records."""
-    return IngestPart(TableRuns(ports()), ports(), SageMakerRecords())
+    return IngestPart(ports(), SageMakerRecords())
 
 
 @lru_cache(maxsize=1)
 def finish_table() -> FinishTable:
     """Return the service that ends a run."""
-    return FinishTable(TableRuns(ports()), OutcomeRecorder(ports()), ports())
+    return FinishTable(ports())
 
 
 @lru_cache(maxsize=1)
 def fail_table() -> FailTable:
     """Return the service that ends a run that broke off."""
-    return FailTable(TableRuns(ports()), OutcomeRecorder(ports()))
+    return FailTable(ports())
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from local.contracts import CONTRACTS, MODELS, PARAMS, contract_of, schema_of
 from local.reference import PAGE, differences, read_catalogue, render
 from multimodal.clinical.report import build_refusal_report
 from multimodal.features.group import parse_document
-from multimodal.genomics.records import RunDocument
+from multimodal.genomics.documents import RunDocument
 from multimodal.imaging.documents import FeaturesDocument
 from multimodal.ledger.errors import BadInputError
 from tests.unit.functions.clinical_tables import config, profiled
@@ -89,7 +89,7 @@ def test_functions_refuse_a_run_that_the_schema_refuses(part: str, name: str, va
     document[part][name] = value
     assert list(validator("run.schema.json").iter_errors(document))
     with pytest.raises(BadInputError):
-        RunDocument.parse(json.dumps(document))
+        parse_document(RunDocument, json.dumps(document), "run.json")
 
 
 def test_every_reason_code_is_explained_and_nothing_else() -> None:

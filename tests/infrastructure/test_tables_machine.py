@@ -8,7 +8,7 @@ import pytest
 from statelint.linter import Linter
 
 from multimodal.ledger import errors
-from multimodal.tables.limits import MAX_TABLE_BYTES, PART_RECORDS, READ_RESERVE_MS, WRITE_RESERVE_MS
+from multimodal.tables.run import MAX_TABLE_BYTES, PART_RECORDS, READ_RESERVE_MS, WRITE_RESERVE_MS
 from tests.infrastructure.support import ACCOUNT, REGION, STATEMACHINES, all_states, properties, resolve
 
 DEFINITION = STATEMACHINES / "tables.asl.json"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason
 from multimodal.ledger.unit import LedgerItem
@@ -197,6 +197,20 @@ def uploaded_at(item: LedgerItem) -> str:
     """Return when the unit's first object arrived, as an event time."""
     moment = datetime.fromtimestamp(item.times.get("received_at", 0), UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Document(BaseModel):
+    """A document, or a part of one: no conversions, additional properties are allowed."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class RunIdentity(Document):
+    """Null outside the pipeline. The only part that differs between two runs over the same input."""
+
+    run_id: str | None
+    job_id: str | None
+    content_version: str | None
 
 
 def parse_document(model: type[BaseModel], text: str | None, name: str) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What a dataset's configuration file says (``functions/datasets/<name>.yaml``)."""
+"""The genomics section of a dataset's file (`functions/datasets/<name>.yaml`)."""
 
 import re
 from collections.abc import Iterable
@@ -7,9 +7,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
 from multimodal.ledger.dataset_file import StrictModel, load_section, require_section
+from multimodal.ledger.errors import ConfigurationError
 
 LibraryType = Literal["A", "IU", "ISR", "ISF", "U", "SR", "SF"]
-"""Salmon's and DRAGEN's names; ``A`` lets the engine detect it."""
+"""Salmon's and DRAGEN's names; `A` lets the engine detect it."""
 
 Gene = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
 
@@ -22,42 +23,28 @@ ENSEMBL_GENE = re.compile(r"^ENS[A-Z]{0,6}G\d{11}(\.\d+)?(_PAR_Y)?$")
 
 
 class MatrixConfig(StrictModel):
-    """A ready matrix (``expression.csv``): a row per case, a column per gene.
-
-    Parameters
-    ----------
-    id_column : str, optional
-        Header of the column that names the case; without it, the first column.
-    ignore : list of str
-        Columns that are neither the case nor a gene.
-    unit : str
-        One of :data:`ExpressionUnit`.
-    scale : str
-        ``linear``, or ``log2_plus_1`` when the cells are log2(value + 1) already.
-    gene_ids : str
-        What the columns are called: ``symbol``, or ``ensembl`` (gene ids).
-    gene_versions : str
-        ``exact``, or ``ignore``: ENSG00000026025.16 and ENSG00000026025 are the same gene.
-    missing : list of str
-        Cells that mean "no value", beside empty ones.
-    when_missing : str
-        ``absent``, or ``zero`` when whoever made the matrix left out what was not expressed.
-    engine, engine_version, genome, annotation : str
-        How the values were made: with the unit, the assay's identity. Nobody but the matrix's maker knows.
-    """
+    """A ready matrix (`expression.csv`): a row per case, a column per gene."""
 
     id_column: Header | None = None
+    """Header of the column that names the case; without it, the first column."""
     ignore: list[Header] = Field(default=[])
+    """Columns that are neither the case nor a gene."""
     unit: ExpressionUnit
     scale: Literal["linear", "log2_plus_1"]
+    """`linear`, or `log2_plus_1` when the cells are log2(value + 1) already."""
     gene_ids: Literal["symbol", "ensembl"]
+    """What the columns are called: `symbol`, or `ensembl` (gene ids)."""
     gene_versions: Literal["exact", "ignore"] = "exact"
+    """`exact`, or `ignore`: ENSG00000026025.16 and ENSG00000026025 are the same gene."""
     missing: list[Label] = Field(default=["NA", "N/A"])
+    """Cells that mean "no value", beside empty ones."""
     when_missing: Literal["absent", "zero"] = "absent"
+    """`absent`, or `zero` when whoever made the matrix left out what was not expressed."""
     engine: Label
     engine_version: Label = "unknown"
     genome: Label
     annotation: Label
+    """How the values were made: with the unit, the assay's identity. Nobody but the matrix's maker knows."""
 
     def key_of(self, gene: str) -> str:
         """Return what a gene's name is compared by, in the panel and in the header."""
@@ -69,31 +56,29 @@ class MatrixConfig(StrictModel):
 class GenomicsConfig(StrictModel):
     """RNA-seq part: where expression values come from and which genes become features.
 
-    A dataset takes either reads (``reference``) or a ready matrix (``matrix``): what comes from both would be values of
+    A dataset takes either reads (`reference`) or a ready matrix (`matrix`): what comes from both would be values of
     two assays, and a group version holds one.
-
-    Parameters
-    ----------
-    reference : str
-        Name of a reference under ``genomics/_references/``; empty for a dataset that takes a matrix.
-    library_type : str
-        Where the sample sheet does not say more.
-    matrix : MatrixConfig, optional
-        What ``expression.csv`` holds.
-    panel : list of str
-        Gene symbols, or gene ids exactly as the annotation (or the matrix) writes them.
     """
 
     group_version: Annotated[int, Field(ge=1)] = 1
     reference: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")] = ""
+    """Name of a reference under `genomics/_references/`; empty for a dataset that takes a matrix."""
     library_type: LibraryType = "A"
+    """Where the sample sheet does not say more."""
     matrix: MatrixConfig | None = None
     panel: Annotated[list[Gene], Field(min_length=1)]
+    """Gene symbols, or gene ids exactly as the annotation (or the matrix) writes them."""
 
     @property
     def unit(self) -> ExpressionUnit:
         """Unit of the values before their logarithm; what quantifies reads here gives TPM."""
         return self.matrix.unit if self.matrix else "TPM"
+
+    def require_matrix(self) -> MatrixConfig:
+        """Return the section `matrix`; `ConfigurationError` for a dataset that takes reads."""
+        if self.matrix is None:
+            raise ConfigurationError("the dataset takes reads: its file has no section genomics.matrix")
+        return self.matrix
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:

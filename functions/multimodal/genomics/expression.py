@@ -1,52 +1,45 @@
-"""Gene tables into the values of a panel of genes."""
+"""The values of a panel of genes, from the tables of a quantified case."""
 
 import math
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from multimodal.genomics.schema import gene_feature
+from multimodal.genomics.groups import gene_feature
 from multimodal.ledger.errors import BadInputError, Reason
 
 Id = TypeVar("Id", bound=Hashable)
 
 GENES_HEADER = ("Name", "Length", "EffectiveLength", "TPM", "NumReads")
-"""Columns of ``quant.genes.sf``, DRAGEN's and salmon's alike."""
+"""Columns of `quant.genes.sf`, DRAGEN's and salmon's alike."""
 
 TRANSCRIPTS_HEADER = ("transcript_id", "gene_id", "gene_name")
 
 
 @dataclass(frozen=True)
 class PanelValues:
-    """Values of a panel.
-
-    Parameters
-    ----------
-    values : mapping of str to float
-        Feature name → log2(value + 1); a gene that is not in the table has none.
-    missing, ambiguous : tuple of str
-        Genes that the annotation or the table lacks, and symbols of several genes (whose values were summed).
-    """
+    """Values of a panel."""
 
     values: Mapping[str, float]
+    """Feature name → log2(value + 1); a gene that is not in the table has none."""
     missing: tuple[str, ...]
     ambiguous: tuple[str, ...]
+    """Genes that the annotation or the table lacks, and symbols of several genes (whose values were summed)."""
+
+    def features(self) -> dict[str, float | int]:
+        """Return the record's features of the panel."""
+        return {**self.values, "genes_missing": len(self.missing), "genes_ambiguous": len(self.ambiguous)}
 
 
 def gene_ids(panel: Collection[str], transcripts: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Find the gene ids of a panel's entries in a reference's table of transcripts.
+    """Return the sorted gene ids of each of a panel's entries, none for those that the annotation lacks.
 
     Parameters
     ----------
     panel : collection of str
         Gene ids exactly as the annotation writes them, or symbols. An entry that is an id is never read as a symbol.
     transcripts : iterable of str
-        Lines ``transcript_id, gene_id, gene_name``, tab separated.
-
-    Returns
-    -------
-    dict
-        Entry → its gene ids, sorted; none when the annotation does not know it.
+        Lines `transcript_id, gene_id, gene_name` of the reference, tab separated.
     """
     wanted, ids, by_symbol = set(panel), set[str](), dict[str, set[str]]()
     for line in transcripts:
@@ -61,19 +54,12 @@ def gene_ids(panel: Collection[str], transcripts: Iterable[str]) -> dict[str, tu
 
 
 def read_tpm(table: Iterable[str], wanted: Collection[str]) -> dict[str, float]:
-    """Read the TPM of some genes from ``quant.genes.sf``.
-
-    Parameters
-    ----------
-    table : iterable of str
-        Lines; the table is read once and never held.
-    wanted : collection of str
-        Gene ids, exactly as in the table.
+    """Read the TPM of some gene ids from the lines of `quant.genes.sf`, which are never held.
 
     Raises
     ------
     BadInputError
-        ``FEATURES_INVALID`` when it is another table, or a value is no number of at least zero.
+        `FEATURES_INVALID` when it is another table, or a value is no number of at least zero.
     """
     lines = iter(table)
     if tuple(next(lines, "").rstrip("\r\n").split("\t")) != GENES_HEADER:
@@ -113,14 +99,13 @@ def panel_values(
 ) -> PanelValues:
     """Return the panel's values as log2(value + 1).
 
-    Several ids of one symbol are summed and told; a gene without any value is told and never zero.
+    Several ids of one symbol are summed and reported; a gene without any value is reported and never zero.
 
     Parameters
     ----------
     panel : sequence of str
-        Genes.
     ids : mapping
-        Gene → what its values are found by in ``values``.
+        Gene → what its values are found by in `values`.
     values : mapping
         What was measured; an id without a value is not in it.
     feature : callable

@@ -1,21 +1,22 @@
-"""What an object key under ``genomics/`` means."""
+"""Keys under `genomics/` and `references/`: what an upload is, and where sheets and built references are."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
-from multimodal.genomics.fastq_names import has_safe_parts, is_ignorable, is_reads
+from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.unit import MATRIX_CASE, MATRIX_NAME, REFERENCES, Modality, Unit, case_unit
 from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, parse_segments, safe_dataset
 
 CASE_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
-
 SHEETS = {"samplesheet.csv": "-samplesheet", "accessions.csv": "-accessions"}
 """File name → what stands for the case in the unit of a dataset's sheet of samples; no case can be called so."""
 
 SHEET_CASE, ACCESSIONS_CASE = SHEETS.values()
-REFUSED_CASE = "-refused-keys"
 
+REFUSED_CASE = "-refused-keys"
 _REFERENCE_FILE = re.compile(
     r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv(?:\.gz)?|reference\.json)$", re.IGNORECASE
 )
@@ -31,7 +32,6 @@ _CASE_RULE = (
 
 _NAME_RULE = "names of reads and of their folders must be letters, digits and . _ + = -; rename the file"
 _READS_RULE = "not reads that can be used; upload .fastq.gz, .fq.gz or .sra (compress plain FASTQ with gzip)"
-
 _REFERENCE_RULE = (
     "not a file of a reference; expected *.fa(.gz) and *.gtf(.gz), transcripts.tsv or reference.json directly under "
     "genomics/_references/<name>/"
@@ -44,7 +44,7 @@ def is_case_name(name: str) -> bool:
 
 
 def is_sheet(unit: Unit) -> bool:
-    """Whether the unit is a sheet that says whose reads are whose, and not a case."""
+    """Whether the unit is a sheet that assigns reads to samples, and not a case."""
     return unit.modality == Modality.GENOMICS and unit.subject in SHEETS.values()
 
 
@@ -55,13 +55,7 @@ def sheet_key(dataset: str, sheet_case: str) -> str:
 
 
 def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
-    """Say what an uploaded key is.
-
-    Parameters
-    ----------
-    segments : sequence of str
-        The key's parts, the first of which is ``genomics``; none is unsafe.
-    """
+    """Classify an uploaded key, of which `segments` are the parts; the first is `genomics`, none is unsafe."""
     dataset, rest = safe_dataset(list(segments)), list(segments[2:])
     match rest:
         case [_, *_] if dataset == REFERENCES:
@@ -75,14 +69,14 @@ def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
             return _checked_reads(dataset, case_unit(dataset, SHEET_CASE), rest)
         case [case, *path] if path:
             return _parse_case(dataset, case, path)
-    return _ignored_or_refused(dataset, segments[-1], _LAYOUT_RULE)
+    return _ignored_or_rejected(dataset, segments[-1], _LAYOUT_RULE)
 
 
 def _key(kind: KeyKind, dataset: str, unit: Unit | None = None, problem: str = "") -> UploadKey:
     return UploadKey(kind, dataset, unit, problem, Modality.GENOMICS.value)
 
 
-def _ignored_or_refused(dataset: str, name: str, rule: str) -> UploadKey:
+def _ignored_or_rejected(dataset: str, name: str, rule: str) -> UploadKey:
     if is_companion(name) or is_ignorable(name):
         return _key(KeyKind.IGNORED, dataset)
     return _key(KeyKind.REJECTED, dataset, problem=rule)
@@ -96,7 +90,7 @@ def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
         return _key(KeyKind.MARKER, dataset, unit)
     if is_reads(path[-1]) and not is_ignorable(path[-1]):
         return _checked_reads(dataset, unit, path)
-    return _ignored_or_refused(dataset, path[-1], _READS_RULE)
+    return _ignored_or_rejected(dataset, path[-1], _READS_RULE)
 
 
 def _checked_reads(dataset: str, unit: Unit, path: list[str]) -> UploadKey:
@@ -108,15 +102,37 @@ def _checked_reads(dataset: str, unit: Unit, path: list[str]) -> UploadKey:
 def _parse_reference(rest: list[str]) -> UploadKey:
     name, path = rest[0], rest[1:]
     if not path or not is_case_name(name):
-        return _ignored_or_refused(REFERENCES, PurePosixPath(rest[-1]).name, _REFERENCE_RULE)
+        return _ignored_or_rejected(REFERENCES, PurePosixPath(rest[-1]).name, _REFERENCE_RULE)
     unit = case_unit(REFERENCES, name)
     if path == [MARKER_NAME]:
         return _key(KeyKind.MARKER, REFERENCES, unit)
     if _REFERENCE_FILE.fullmatch("/".join(path)) and has_safe_parts(path[0]):
         return _key(KeyKind.OBJECT, REFERENCES, unit)
-    return _ignored_or_refused(REFERENCES, path[-1], _REFERENCE_RULE)
+    return _ignored_or_rejected(REFERENCES, path[-1], _REFERENCE_RULE)
 
 
 def parse_key(key: str) -> UploadKey:
-    """Say what an uploaded key under `genomics/` is."""
+    """Classify an uploaded key under `genomics/`."""
     return parse_segments(key, parse_genomics_key)
+
+
+def reference_unit(name: str) -> Unit:
+    """Return the unit of a reference."""
+    return case_unit(REFERENCES, name)
+
+
+def manifest_key(name: str, engine: str) -> str:
+    """Return the key of what is written last when a reference was built for an engine: its presence means ready."""
+    return reference_unit(name).result_key(f"{engine}.manifest.json")
+
+
+def transcripts_key(name: str, manifest: Mapping[str, Any]) -> str:
+    """Return the key of a built reference's table of transcripts, gene ids and symbols.
+
+    Each build has a folder of its own; the manifest says which file of it is the table.
+    """
+    path = str((manifest.get("files") or {}).get("transcripts") or "transcripts.tsv")
+    if not has_safe_parts(path):
+        message = "the reference's manifest names no table; build the reference again"
+        raise BadInputError(Reason.FEATURES_INVALID, message)
+    return reference_unit(name).result_key(path)

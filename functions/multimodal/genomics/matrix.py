@@ -1,20 +1,19 @@
-"""A ready expression matrix (``expression.csv``) as records of the dataset's RNA group."""
+"""A ready expression matrix (`expression.csv`) as records of the dataset's RNA group."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import compress
 from typing import Any
 
 from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, Record, fit
-from multimodal.genomics.assays import pin_assay
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.expression import PanelValues, panel_values
+from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
 from multimodal.genomics.keys import is_case_name
-from multimodal.genomics.matrix_header import MAX_COLUMNS, MatrixHeader, read_header
-from multimodal.genomics.matrix_values import CellError, combine_of, read_values
-from multimodal.genomics.records import matrix_assay
-from multimodal.genomics.schema import gene_feature, rna_group
+from multimodal.genomics.matrix_format import MAX_COLUMNS, CellError, MatrixHeader, combine_of, read_header, read_values
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ledger
 from multimodal.tables.rows import TableRows
@@ -26,6 +25,7 @@ from multimodal.tables.table import (
     TableRecord,
     TableVerdict,
     UploadContext,
+    refused_part,
 )
 
 ROWS_PER_BATCH = 20
@@ -38,17 +38,16 @@ STRONG = 25.0
 
 
 class ExpressionMatrix:
-    """Reads a matrix once, a row at a time; implements :class:`multimodal.tables.table.TableReader`.
+    """Reads a matrix once, a row at a time; implements `TableReader`.
 
     Parameters
     ----------
-    dataset : str
-    config : GenomicsConfig
-        The dataset's genomics section, which takes a matrix.
+    dataset, config : str, GenomicsConfig
+        Name and genomics section of a dataset that takes a matrix.
     stack : str
         Stack name, the first part of a group's name.
-    header : sequence of str
-        The first row.
+    first_row : sequence of str
+        The header.
     rows : iterable of (int, list of str)
         The rows below: their number as a spreadsheet shows it, and their cells.
     upload : UploadContext
@@ -66,20 +65,22 @@ class ExpressionMatrix:
         dataset: str,
         config: GenomicsConfig,
         stack: str,
-        header: Sequence[str],
+        first_row: Sequence[str],
         rows: Iterable[tuple[int, Sequence[str]]],
         upload: UploadContext,
     ) -> None:
-        assert config.matrix is not None  # noqa: S101 – see above
-        self._genomics, self._matrix = config, config.matrix
-        self._spec, self._rows, self._upload = rna_group(stack, dataset, config), iter(rows), upload
+        self._genomics, self._matrix = config, config.require_matrix()
+        self._spec, self._upload = rna_group(stack, dataset, config), upload
+        self._first_row, self._rows = first_row, iter(rows)
         self._missing = frozenset({"", *self._matrix.missing})
         self._combine = combine_of(self._matrix)
-        self._first_row = header
-        self._header: MatrixHeader | None = None
         self._counts: Counter[str] = Counter()
         self._highest = 0.0
         self._first_problem: RowProblem | None = None
+
+    @cached_property
+    def _header(self) -> MatrixHeader:
+        return read_header(self._first_row, self._genomics, (cells for _, cells in self._rows))
 
     def batches(self) -> Iterator[TableBatch]:
         """Yield the rows as records and problems.
@@ -87,9 +88,9 @@ class ExpressionMatrix:
         Raises
         ------
         BadInputError
-            When the header cannot be used (:func:`multimodal.genomics.matrix_header.read_header`), or there is no row.
+            When the header is not valid (`read_header`), or there is no row.
         """
-        self._header = read_header(self._first_row, self._genomics, (cells for _, cells in self._rows))
+        self._header  # noqa: B018 – a header that is not valid ends the reading before the first row
         read: list[TableRecord | RowProblem] = []
         for number, cells in self._rows:
             if any(map(str.strip, cells)):
@@ -102,46 +103,40 @@ class ExpressionMatrix:
             raise BadInputError(Reason.MATRIX_INVALID, "the matrix has a header and no rows; upload it again")
 
     def verdict(self, repeated: Iterable[RowProblem] = (), records: Mapping[str, int] | None = None) -> TableVerdict:
-        """Say what the matrix is like as a whole.
-
-        Held when no row of it can be taken, or when its values look like logarithms and are said not to be.
-        """
+        """Return the report, and why the matrix is held: no row accepted, or values that look like logarithms."""
         self._counts["rejected"] += sum(1 for _ in repeated)
         if records is not None:
             self._counts["records"] = sum(records.values())
-        hold = None
-        if not self._counts["records"] and self._first_problem is not None:
-            first = self._first_problem
-            where = f", column {first.column}" if first.column else ""
-            message = (
-                f"none of its {self._counts['rows']} rows can be taken; the first (row {first.row}{where}): "
-                f"{first.message}. rejected.csv names the others; upload the matrix corrected"
-            )
-            hold = (Reason.MATRIX_INVALID.value, message)
-        if self._seems_logarithmic:
-            message = (
-                f"no value of {len(self._header_read.genes)} genes is above {STRONG:g}, so the cells look like "
-                "logarithms; set genomics.matrix.scale: log2_plus_1, raise group_version, deploy, then retry"
-            )
-            hold = (Reason.SCALE_SUSPECTED.value, message)
+        hold = self._scale_suspected() or self._no_row_accepted()
         report = json.dumps(self._report(hold), indent=2, ensure_ascii=False)
         return TableVerdict(hold, {"report.json": report}, dict(self._counts))
 
     def refusal(self, error: BadInputError) -> Mapping[str, str]:
-        """Return the report of a matrix that cannot be used."""
-        refused = {"reason_code": str(error.reason_code), "message": error.message, "details": error.details}
-        report = {"schema": 1, "kind": "expression_matrix", "group": self._spec.name, "refused": refused}
-        return {"report.json": json.dumps(report, indent=2, ensure_ascii=False)}
+        """Return the report of a matrix that is rejected as a whole."""
+        head = {"schema": 1, "kind": "expression_matrix", "group": self._spec.name}
+        return {"report.json": json.dumps({**head, "refused": refused_part(error)}, indent=2, ensure_ascii=False)}
 
-    @property
-    def _header_read(self) -> MatrixHeader:
-        assert self._header is not None  # noqa: S101 – the verdict comes after the batches
-        return self._header
+    def _no_row_accepted(self) -> tuple[str, str] | None:
+        first = self._first_problem
+        if self._counts["records"] or first is None:
+            return None
+        where = f", column {first.column}" if first.column else ""
+        message = (
+            f"no rows accepted of {self._counts['rows']}; the first (row {first.row}{where}): {first.message}. "
+            "rejected.csv names the others; upload the matrix corrected"
+        )
+        return Reason.MATRIX_INVALID.value, message
 
-    @property
-    def _seems_logarithmic(self) -> bool:
-        whole = len(self._header_read.genes) >= WHOLE_TRANSCRIPTOME and self._counts["records"] > 0
-        return whole and self._matrix.scale == "linear" and self._highest <= STRONG
+    def _scale_suspected(self) -> tuple[str, str] | None:
+        genes = len(self._header.genes)
+        whole = genes >= WHOLE_TRANSCRIPTOME and self._counts["records"] > 0
+        if not whole or self._matrix.scale != "linear" or self._highest > STRONG:
+            return None
+        message = (
+            f"no value of {genes} genes is above {STRONG:g}, so the cells look like logarithms; set "
+            "genomics.matrix.scale: log2_plus_1, raise group_version, deploy, then retry"
+        )
+        return Reason.SCALE_SUSPECTED.value, message
 
     def _batch(self, read: Sequence[TableRecord | RowProblem]) -> TableBatch:
         records = [r for r in read if isinstance(r, TableRecord)]
@@ -151,7 +146,7 @@ class ExpressionMatrix:
         return TableBatch(len(read), records, problems)
 
     def _read(self, number: int, cells: Sequence[str]) -> TableRecord | RowProblem:
-        header = self._header_read
+        header = self._header
         if len(cells) != header.width:
             return _wrong_length(number, len(cells), header.width)
         case = cells[header.id_at].strip()
@@ -170,7 +165,7 @@ class ExpressionMatrix:
         return TableRecord(self._spec.name, self._record(case, panel, values), number)
 
     def _panel(self, values: Sequence[float | None]) -> PanelValues:
-        columns_of = self._header_read.columns_of
+        columns_of = self._header.columns_of
         fill = 0.0 if self._matrix.when_missing == "zero" else None
         read = {at: values[at] if values[at] is not None else fill for ats in columns_of.values() for at in ats}
         # The sum of several columns is not known when one of them is not.
@@ -185,9 +180,7 @@ class ExpressionMatrix:
             RECORD_ID: case,
             EVENT_TIME: self._upload.uploaded_at,
             EVENT_TIME_SOURCE: UPLOAD_TIME,
-            **panel.values,
-            "genes_missing": len(panel.missing),
-            "genes_ambiguous": len(panel.ambiguous),
+            **panel.features(),
             "genes_measured": len(values) - without,
             "genes_detected": len(values) - without - values.count(0.0),
             "genes_without_value": without,
@@ -199,7 +192,7 @@ class ExpressionMatrix:
         return fit(content, self._spec, "expression.csv")
 
     def _report(self, hold: tuple[str, str] | None) -> Mapping[str, Any]:
-        header = self._header_read
+        header = self._header
         return {
             "schema": 1,
             "kind": "expression_matrix",
@@ -226,20 +219,6 @@ def _wrong_length(number: int, found: int, expected: int) -> RowProblem:
     return RowProblem(number, None, "", "ROW_LENGTH", message)
 
 
-def matrix_definitions(stack: str, dataset: str, config: GenomicsConfig) -> dict[str, dict[str, str]]:
-    """Return what the features of a dataset's matrix mean: group → feature → a text that changes with the meaning.
-
-    The unit is in the features' names, and the assay is kept beside the group.
-    """
-    assert config.matrix is not None  # noqa: S101 – callers select such datasets
-    meaning = {"scale": config.matrix.scale, "when_missing": config.matrix.when_missing}
-    genes = {
-        gene_feature(gene, config.unit): json.dumps({"gene": config.matrix.key_of(gene), **meaning}, sort_keys=True)
-        for gene in config.panel
-    }
-    return {rna_group(stack, dataset, config).name: genes}
-
-
 MAX_ROW = 8_000_000
 """Characters of the longest row: the widest header with names of forty."""
 
@@ -247,44 +226,45 @@ _ROWS, _CHARACTERS = 16, 1_000_000
 """What is read at once."""
 
 
+@dataclass(frozen=True)
 class MatrixTables:
-    """:class:`multimodal.tables.table.TableKind` of ``expression.csv``.
+    """`TableKind` of `expression.csv`."""
 
-    Parameters
-    ----------
-    ledger
-        Port; it keeps the assay of each group.
-    stack : str
-        Stack name, the first part of a group's name.
-    datasets : mapping
-        Name → configuration, for those datasets that take a matrix.
-    """
-
-    def __init__(self, ledger: Ledger, stack: str, datasets: Mapping[str, GenomicsConfig]) -> None:
-        self._ledger, self._stack, self._datasets = ledger, stack, datasets
+    ledger: Ledger
+    """Keeps the assay of each group."""
+    stack: str
+    """Stack name, the first part of a group's name."""
+    datasets: Mapping[str, GenomicsConfig]
+    """Name → configuration, for those datasets that take a matrix."""
 
     def takes(self, dataset: str) -> bool:
         """Return whether the dataset takes a matrix."""
-        return dataset in self._datasets
+        return dataset in self.datasets
 
     def definitions(self, dataset: str) -> Definitions:
-        """Return what the panel's features mean."""
-        return matrix_definitions(self._stack, dataset, self._datasets[dataset])
+        """Return what the panel's features mean; the unit is in their names, the assay is kept beside the group."""
+        config = self.datasets[dataset]
+        matrix = config.require_matrix()
+        meaning = {"scale": matrix.scale, "when_missing": matrix.when_missing}
+        genes = {
+            gene_feature(gene, config.unit): json.dumps({"gene": matrix.key_of(gene), **meaning}, sort_keys=True)
+            for gene in config.panel
+        }
+        return {rna_group(self.stack, dataset, config).name: genes}
 
     def open(
         self, dataset: str, chunks: Iterable[bytes], upload: UploadContext, previous: Mapping[str, Any] | None
     ) -> TableReader:
         """Return the reader of a matrix; it is compared with no earlier one."""
-        config = self._datasets[dataset]
+        config = self.datasets[dataset]
         panel = frozenset(config.panel)
         rows = TableRows(chunks, lambda cells: _score(cells, panel), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
-        return ExpressionMatrix(dataset, config, self._stack, rows.header, _numbered(rows), upload)
+        return ExpressionMatrix(dataset, config, self.stack, rows.header, _numbered(rows), upload)
 
     def admit(self, dataset: str) -> None:
-        """Refuse a matrix whose assay is not the group's (``ASSAY_MISMATCH``)."""
-        config = self._datasets[dataset]
-        assert config.matrix is not None  # noqa: S101 – it takes one
-        pin_assay(self._ledger, rna_group(self._stack, dataset, config).name, matrix_assay(config.matrix))
+        """Reject a matrix whose assay is not the group's (`ASSAY_MISMATCH`)."""
+        config = self.datasets[dataset]
+        pin_assay(self.ledger, rna_group(self.stack, dataset, config).name, matrix_assay(config.require_matrix()))
 
 
 def _score(cells: Sequence[str], panel: frozenset[str]) -> int:

@@ -1,13 +1,21 @@
-"""When a case may be quantified, when a reference can be built, and what a sample sheet sets going."""
+"""When a sample can be quantified, when a reference can be built, and which samples a sheet has evaluated."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.jobs import job_name
-from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE, is_sheet, parse_key, sheet_key
-from multimodal.genomics.references import decide_reference, manifest_key, reference_unit
+from multimodal.genomics.keys import (
+    ACCESSIONS_CASE,
+    SHEET_CASE,
+    is_sheet,
+    manifest_key,
+    parse_key,
+    reference_unit,
+    sheet_key,
+)
 from multimodal.genomics.samples import SampleListing, decide_sample, folder_listing, sheet_listing
 from multimodal.genomics.samplesheet import SampleSheet, parse_accessions, parse_samplesheet
 from multimodal.ledger.errors import Reason
@@ -15,6 +23,7 @@ from multimodal.ledger.evaluate import Rules
 from multimodal.ledger.listing import (
     MAX_OBJECTS,
     Blocked,
+    Complete,
     CompletionTimeouts,
     Decision,
     FanOut,
@@ -22,6 +31,7 @@ from multimodal.ledger.listing import (
     Quarantine,
     Wait,
     deadlines,
+    decide_by_marker,
     expected_object_count,
     find,
     list_folder,
@@ -29,79 +39,66 @@ from multimodal.ledger.listing import (
     quarantine_removed,
     quarantine_unknown_dataset,
 )
-from multimodal.ledger.ports import ObjectStore, Ports
+from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Status, Unit, case_unit
 
-_IN_THE_MAKING = frozenset({Status.RECEIVING, Status.READY, Status.PROCESSING})
-"""Where a reference stands while it is built, perhaps again: cases wait for what it will be."""
+_BUILDING = frozenset({Status.RECEIVING, Status.READY, Status.PROCESSING})
+"""Status of a reference that is built, perhaps again: cases wait for the outcome."""
+
+_TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)[._-]", re.IGNORECASE)
+_TABLE = re.compile(r"transcripts\.tsv(\.gz)?$", re.IGNORECASE)
+_FASTA = re.compile(r"\.(fa|fasta|fna)(\.gz)?$", re.IGNORECASE)
+_GTF = re.compile(r"\.gtf(\.gz)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class GenomicsReadiness:
-    """What the deployment can process.
-
-    Parameters
-    ----------
-    engine : str
-        ``salmon`` or ``dragen``.
-    image_uri : str
-        Image of the engine; empty while none was given.
-    raw_bucket : str
-        Name of the bucket of uploads.
-    datasets : mapping
-        Name → genomics configuration, for those datasets that have one.
-    """
+    """What the deployment can process."""
 
     engine: str
+    """`salmon` or `dragen`."""
     image_uri: str
+    """Image of the engine; empty while none was given."""
     raw_bucket: str
+    """Name of the bucket of uploads."""
     datasets: Mapping[str, GenomicsConfig]
+    """Name → genomics configuration, for those datasets that have one."""
 
 
-class SampleSheets:
-    """The tables of a dataset that say whose reads are whose."""
+@dataclass(frozen=True)
+class _GenomicsRules:
+    """What the rules of samples, references and sheets share; `Rules` of `multimodal.ledger.evaluate`."""
 
-    def __init__(self, raw: ObjectStore, raw_bucket: str) -> None:
-        self._raw, self._bucket = raw, raw_bucket
+    ports: Ports
+    readiness: GenomicsReadiness
 
-    def read(self, dataset: str, sheet_case: str) -> SampleSheet | None:
-        """Return a table, or None when there is none.
-
-        Raises
-        ------
-        BadInputError
-            ``SAMPLESHEET_INVALID`` when no row can be used.
-        """
-        text = self._raw.read_text(sheet_key(dataset, sheet_case))
+    def read_sheet(self, dataset: str, sheet_case: str) -> SampleSheet | None:
+        """Return a dataset's sheet or None; `SAMPLESHEET_INVALID` when no row of it is valid."""
+        text = self.ports.raw.read_text(sheet_key(dataset, sheet_case))
         if text is None:
             return None
-        return parse_accessions(text) if sheet_case == ACCESSIONS_CASE else self._parse(text, dataset)
+        if sheet_case == ACCESSIONS_CASE:
+            return parse_accessions(text)
+        return parse_samplesheet(text, dataset, self.readiness.raw_bucket)
 
-    def _parse(self, text: str, dataset: str) -> SampleSheet:
-        return parse_samplesheet(text, dataset, self._bucket)
 
-
-class SampleRules:
-    """:class:`multimodal.ledger.evaluate.Rules` of sequenced cases."""
-
-    def __init__(self, ports: Ports, readiness: GenomicsReadiness) -> None:
-        self.ports, self._readiness = ports, readiness
-        self._sheets = SampleSheets(ports.raw, readiness.raw_bucket)
+class SampleRules(_GenomicsRules):
+    """Rules of sequenced cases."""
 
     def list_objects(self, unit: Unit) -> Listing:
         """List what a sheet names for the case, the user's own before the archive's; without one, the case's folder."""
         for table in (SHEET_CASE, ACCESSIONS_CASE):
-            sheet = self._sheets.read(unit.dataset, table)
+            sheet = self.read_sheet(unit.dataset, table)
             sample = sheet.samples.get(unit.subject) if sheet else None
             if sample is not None:
                 found = (find(self.ports.raw, key) for key in sample.keys if "://" not in key)
-                return sheet_listing(sample, [o for o in found if o is not None], self._readiness.raw_bucket)
-        listing = folder_listing(unit, list_folder(self.ports.raw, unit), self._readiness.raw_bucket)
+                return sheet_listing(sample, [o for o in found if o is not None], self.readiness.raw_bucket)
+        listing = folder_listing(unit, list_folder(self.ports.raw, unit), self.readiness.raw_bucket)
         return self._elsewhere(unit, listing)
 
     def _elsewhere(self, unit: Unit, listing: SampleListing) -> SampleListing:
         """A sheet speaks for its whole dataset: a folder that is no sample of it holds the reads of others."""
-        sheet = self._sheets.read(unit.dataset, SHEET_CASE)
+        sheet = self.read_sheet(unit.dataset, SHEET_CASE)
         if sheet is None:
             return listing
         users = [name for name, s in sheet.samples.items() if any(k.startswith(unit.folder) for k in s.keys)]
@@ -110,40 +107,40 @@ class SampleRules:
     def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
         """Decide by sheet, marker, or mates and quiet period."""
         assert isinstance(listing, SampleListing)  # noqa: S101 – it is what list_objects returned
-        refusal = _takes_no_reads(item.unit, self._readiness)
-        if refusal is not None:
-            return refusal
+        rejection = _reject_reads(item.unit, self.readiness)
+        if rejection is not None:
+            return rejection
         return decide_sample(item, listing, expected_object_count(self.ports.raw, listing), timeouts, now)
 
     def blocked(self, unit: Unit) -> Blocked | None:
-        """Say that there is no image, or no reference that was built with it."""
-        without_image = _no_image(self._readiness)
+        """Report that there is no image, or no reference that was built with it."""
+        without_image = _no_image(self.readiness)
         if without_image is not None:
             return without_image
-        reference = reference_unit(self._readiness.datasets[unit.dataset].reference)
+        reference = reference_unit(self.readiness.datasets[unit.dataset].reference)
         item = self.ports.ledger.get(reference.unit_id)
         if item is not None and item.status is Status.COMPLETED and not self._is_of_this_image(item):
             return self._outdated(reference)
-        in_the_making = item is not None and item.status in _IN_THE_MAKING
-        if not in_the_making and find(self.ports.processed, self._manifest_key(reference)) is not None:
+        building = item is not None and item.status in _BUILDING
+        if not building and find(self.ports.processed, self._manifest_key(reference)) is not None:
             return None
         message = (
-            f"the reference {reference.subject!r} is not built for {self._readiness.engine}; upload it to "
+            f"the reference {reference.subject!r} is not built for {self.readiness.engine}; upload it to "
             f"{reference.folder} or see its own entry in the ledger; the case starts by itself"
         )
         return Blocked(Reason.REFERENCE_NOT_READY, message)
 
     def _manifest_key(self, reference: Unit) -> str:
-        return manifest_key(reference.subject, self._readiness.engine)
+        return manifest_key(reference.subject, self.readiness.engine)
 
     def _is_of_this_image(self, item: LedgerItem) -> bool:
         """Whether the last build was this image's: an index belongs to the version of the engine that wrote it."""
-        return item.run_id == job_name(item.unit, item.content_version or "", item.attempt, self._readiness.image_uri)
+        return item.run_id == job_name(item.unit, item.content_version or "", item.attempt, self.readiness.image_uri)
 
     def _outdated(self, reference: Unit) -> Blocked:
         manifest = self.ports.processed.read_json(self._manifest_key(reference)) or {}
         version = manifest.get("engine_version")
-        built = f" with {self._readiness.engine} {version}" if version else ""
+        built = f" with {self.readiness.engine} {version}" if version else ""
         message = (
             f"the reference {reference.subject!r} was built{built} by another image than the one deployed now; it is "
             "built again, and the case starts by itself"
@@ -151,7 +148,64 @@ class SampleRules:
         return Blocked(Reason.REFERENCE_NOT_READY, message, depends_on=reference)
 
 
-def _takes_no_reads(unit: Unit, readiness: GenomicsReadiness) -> Quarantine | None:
+class ReferenceRules(_GenomicsRules):
+    """Rules of references."""
+
+    def list_objects(self, unit: Unit) -> Listing:
+        """List the reference's folder."""
+        return make_listing(unit, list_folder(self.ports.raw, unit))
+
+    def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
+        """Decide whether it can be built."""
+        return decide_reference(item, listing, expected_object_count(self.ports.raw, listing), timeouts, now)
+
+    def blocked(self, unit: Unit) -> Blocked | None:
+        """Report that there is no image."""
+        return _no_image(self.readiness)
+
+
+class SheetRules(_GenomicsRules):
+    """Rules of a dataset's sheets and of reads that only a sheet assigns to samples."""
+
+    def list_objects(self, unit: Unit) -> Listing:
+        """List the sheet and, for a sample sheet, the reads directly beside it."""
+        if unit.subject != SHEET_CASE:
+            sheet = find(self.ports.raw, sheet_key(unit.dataset, unit.subject))
+            return Listing((sheet,) if sheet else ())
+        beside = self.ports.raw.objects_under(f"genomics/{unit.dataset}/")
+        return Listing(tuple(o for o in islice(beside, MAX_OBJECTS) if parse_key(o.key).unit == unit))
+
+    def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
+        """Have every sample of the sheet evaluated."""
+        unit, rejection = item.unit, _reject_reads(item.unit, self.readiness)
+        if rejection is not None:
+            return rejection
+        sheet = self.read_sheet(unit.dataset, unit.subject)
+        if sheet is None:
+            return _without_sheet(listing, deadlines(item, timeouts)[0], now)
+        problem = None
+        if sheet.problems:
+            message = f"rows of the table belong to no sample: {'; '.join(sheet.problems[:3])}; upload it corrected"
+            problem = Quarantine(Reason.SAMPLESHEET_INVALID, message, {"problems": list(sheet.problems)})
+        return FanOut(tuple(case_unit(unit.dataset, name) for name in sheet.samples), problem)
+
+    def blocked(self, unit: Unit) -> Blocked | None:
+        """Return None: a sheet is not run."""
+        return None
+
+
+def genomics_rules(ports: Ports, readiness: GenomicsReadiness) -> Callable[[Unit], Rules]:
+    """Return the choice of rules for units of the genomics path."""
+    samples, references = SampleRules(ports, readiness), ReferenceRules(ports, readiness)
+    sheets = SheetRules(ports, readiness)
+
+    def rules_of(unit: Unit) -> Rules:
+        return references if unit.is_reference else sheets if is_sheet(unit) else samples
+
+    return rules_of
+
+
+def _reject_reads(unit: Unit, readiness: GenomicsReadiness) -> Quarantine | None:
     config = readiness.datasets.get(unit.dataset)
     if config is None:
         return quarantine_unknown_dataset(unit)
@@ -172,59 +226,6 @@ def _no_image(readiness: GenomicsReadiness) -> Blocked | None:
     return Blocked(Reason.IMAGE_NOT_SET, message)
 
 
-class ReferenceRules:
-    """:class:`multimodal.ledger.evaluate.Rules` of references."""
-
-    def __init__(self, ports: Ports, readiness: GenomicsReadiness) -> None:
-        self.ports, self._readiness = ports, readiness
-
-    def list_objects(self, unit: Unit) -> Listing:
-        """List the reference's folder."""
-        return make_listing(unit, list_folder(self.ports.raw, unit))
-
-    def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
-        """Decide whether it can be built."""
-        return decide_reference(item, listing, expected_object_count(self.ports.raw, listing), timeouts, now)
-
-    def blocked(self, unit: Unit) -> Blocked | None:
-        """Say that there is no image."""
-        return _no_image(self._readiness)
-
-
-class SheetRules:
-    """:class:`multimodal.ledger.evaluate.Rules` of a dataset's tables and of reads that only a sheet places."""
-
-    def __init__(self, ports: Ports, readiness: GenomicsReadiness) -> None:
-        self.ports, self._readiness = ports, readiness
-        self._sheets = SampleSheets(ports.raw, readiness.raw_bucket)
-
-    def list_objects(self, unit: Unit) -> Listing:
-        """List the table and, for a sheet, the reads directly beside it."""
-        if unit.subject != SHEET_CASE:
-            table = find(self.ports.raw, sheet_key(unit.dataset, unit.subject))
-            return Listing((table,) if table else ())
-        beside = self.ports.raw.objects_under(f"genomics/{unit.dataset}/")
-        return Listing(tuple(o for o in islice(beside, MAX_OBJECTS) if parse_key(o.key).unit == unit))
-
-    def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
-        """Have every sample that the table names looked at."""
-        unit, refusal = item.unit, _takes_no_reads(item.unit, self._readiness)
-        if refusal is not None:
-            return refusal
-        sheet = self._sheets.read(unit.dataset, unit.subject)
-        if sheet is None:
-            return _without_sheet(listing, deadlines(item, timeouts)[0], now)
-        problem = None
-        if sheet.problems:
-            message = f"rows of the table belong to no sample: {'; '.join(sheet.problems[:3])}; upload it corrected"
-            problem = Quarantine(Reason.SAMPLESHEET_INVALID, message, {"problems": list(sheet.problems)})
-        return FanOut(tuple(case_unit(unit.dataset, name) for name in sheet.samples), problem)
-
-    def blocked(self, unit: Unit) -> Blocked | None:
-        """Nothing blocks what is not run."""
-        return None
-
-
 def _without_sheet(listing: Listing, limit: int, now: int) -> Decision:
     if not listing.objects:
         return quarantine_removed()
@@ -237,12 +238,37 @@ def _without_sheet(listing: Listing, limit: int, now: int) -> Decision:
     return Quarantine(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(listing.objects)})
 
 
-def genomics_rules(ports: Ports, readiness: GenomicsReadiness) -> Callable[[Unit], Rules]:
-    """Return the choice of rules for units of the genomics path."""
-    samples, references = SampleRules(ports, readiness), ReferenceRules(ports, readiness)
-    sheets = SheetRules(ports, readiness)
+def decide_reference(
+    item: LedgerItem, listing: Listing, declared: int | None, timeouts: CompletionTimeouts, now: int
+) -> Decision:
+    """Decide whether a reference can be built: genome and annotation, or transcriptome and transcript table.
 
-    def rules_of(unit: Unit) -> Rules:
-        return references if unit.is_reference else sheets if is_sheet(unit) else samples
+    `declared` is the number of objects in its marker, None without one.
+    """
+    limit, quiet_at = deadlines(item, timeouts)
+    if not listing.objects:
+        return Wait(limit) if listing.marker and now < limit else quarantine_removed()
+    if declared is not None and not item.rerun_requested:
+        decision = decide_by_marker(len(listing.objects), declared, limit, now)
+        if not isinstance(decision, Complete):
+            return decision
+    elif now < quiet_at:
+        return Wait(quiet_at)
+    lacking = _lacking([o.key.rsplit("/", 1)[-1] for o in listing.objects])
+    if not lacking:
+        return Complete()
+    message = f"the reference lacks {lacking}; upload it to {item.unit.folder}"
+    return Wait(limit) if now < limit else Quarantine(Reason.REFERENCE_INCOMPLETE, message, {})
 
-    return rules_of
+
+def _lacking(names: list[str]) -> str:
+    has_gtf = any(_GTF.search(n) for n in names)
+    sequences = [n for n in names if _FASTA.search(n)]
+    has_transcripts = any(_TRANSCRIPTOME.search(n) for n in sequences)
+    has_genome = any(not _TRANSCRIPTOME.search(n) for n in sequences)
+    if has_gtf and (has_genome or has_transcripts):
+        return ""
+    if has_transcripts:
+        has_table = any(_TABLE.fullmatch(n) for n in names)
+        return "" if has_table else "transcripts.tsv (transcript_id, gene_id, gene_name) or a *.gtf"
+    return "the annotation (*.gtf)" if has_genome else "the genome (*.fa) or the transcriptome (transcripts.fa)"

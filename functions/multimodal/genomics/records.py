@@ -1,10 +1,8 @@
-"""``run.json`` and the panel's values into a Feature Store record."""
+"""Records of the RNA group from `run.json` and the gene table beside it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from multimodal.features.group import (
     EVENT_TIME,
@@ -17,179 +15,55 @@ from multimodal.features.group import (
     parse_document,
     uploaded_at,
 )
-from multimodal.genomics.assays import pin_assay
-from multimodal.genomics.config import GenomicsConfig, MatrixConfig, genomics_config
+from multimodal.genomics.config import GenomicsConfig, genomics_config
+from multimodal.genomics.documents import RunDocument
 from multimodal.genomics.expression import PanelValues, gene_ids, panel_values, read_tpm
-from multimodal.genomics.references import manifest_key, transcripts_key
-from multimodal.genomics.schema import ASSAY, rna_group
+from multimodal.genomics.groups import ASSAY, pin_assay, rna_group
+from multimodal.genomics.keys import manifest_key, transcripts_key
 from multimodal.ledger.errors import BadInputError, Reason, RetryableError
 from multimodal.ledger.ports import Ports
-from multimodal.ledger.unit import LedgerItem, Unit
-
-
-def assay_of(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the assay's identity. The detected library type is the sample's own and not part of it."""
-    return {name: str(document["assay"][name]) for name in ASSAY}
-
-
-def matrix_assay(matrix: MatrixConfig) -> dict[str, str]:
-    """Return the assay's identity of a ready matrix, as the dataset's file states it."""
-    return {
-        "engine": matrix.engine,
-        "engine_version": matrix.engine_version,
-        "reference": "matrix",
-        "genome": matrix.genome,
-        "annotation": matrix.annotation,
-        "unit": matrix.unit,
-    }
-
-
-def build_rna_record(
-    document: Mapping[str, Any],
-    unit: Unit,
-    spec: FeatureGroupSpec,
-    panel: PanelValues,
-    uris: Mapping[str, str],
-    uploaded_at: str,
-) -> Record:
-    """Return the case's record: the panel, how well the reads fit the reference, the assay, and where all came from.
-
-    Parameters
-    ----------
-    document : mapping
-        A valid ``run.json``.
-    unit : Unit
-        The case; its name is the record id.
-    spec : FeatureGroupSpec
-        The group the record must fit.
-    panel : PanelValues
-        log2(TPM + 1) of the dataset's genes.
-    uris : mapping
-        ``genes_uri`` and ``source_uri``.
-    uploaded_at : str
-        Event time: when the first of the reads arrived. Reads carry no date of their own.
-
-    Raises
-    ------
-    BadInputError
-        ``FEATURES_INVALID`` when a value does not fit the group.
-    """
-    values = {
-        RECORD_ID: unit.subject,
-        EVENT_TIME: uploaded_at,
-        EVENT_TIME_SOURCE: UPLOAD_TIME,
-        **panel.values,
-        "genes_missing": len(panel.missing),
-        "genes_ambiguous": len(panel.ambiguous),
-        **_quality(document),
-        **assay_of(document),
-        "input_hash": document["provenance"]["input_hash"],
-        "rnaseq_job_version": document["provenance"]["rnaseq_job_version"],
-        **uris,
-        "correlation_id": unit.correlation_id,
-    }
-    return fit(values, spec, "run.json")
-
-
-def _quality(document: Mapping[str, Any]) -> dict[str, Any]:
-    library, metrics = document["library"], document["metrics"]
-    return {
-        "reads_total": metrics["total_reads"],
-        "mapped_percent": metrics["mapped_percent"],
-        "library_type": library["detected"] or library["declared"],
-        "library_conflict": int(library["conflict"]),
-        "compatible_fragment_ratio": library["compatible_fragment_ratio"],
-    }
-
-
-Number = float | int | None
-
-
-class _Open(BaseModel):
-    """A newer job may say more; what is read here must be right."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class _Assay(_Open):
-    engine: Literal["salmon", "dragen"]
-    engine_version: str
-    reference: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]
-    genome: str
-    annotation: str
-    unit: Annotated[str, Field(pattern="^TPM$")]
-
-
-class _Files(_Open):
-    genes: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-
-
-class _Library(_Open):
-    declared: str
-    detected: str | None
-    compatible_fragment_ratio: Number
-    conflict: bool
-
-
-class _Metrics(_Open):
-    total_reads: int | None
-    mapped_percent: Number
-
-
-class _Provenance(_Open):
-    input_hash: str
-    rnaseq_job_version: str
-
-
-class RunDocument(_Open):
-    """The parts of ``run.json`` that the record is made from."""
-
-    schema_version: Annotated[Literal[1], Field(alias="schema")]
-    subject: str
-    assay: _Assay
-    files: _Files
-    library: _Library
-    metrics: _Metrics
-    provenance: _Provenance
-
-    @classmethod
-    def parse(cls, text: str | None) -> Mapping[str, Any]:
-        """Return the parsed document.
-
-        Raises
-        ------
-        BadInputError
-            ``FEATURES_INVALID``, naming the first field that is wrong.
-        """
-        return parse_document(cls, text, "run.json")
+from multimodal.ledger.unit import LedgerItem
 
 
 @dataclass(frozen=True)
 class RnaRecords:
-    """Records of `run.json` and the gene table beside it.
-
-    Parameters
-    ----------
-    ports : Ports
-    stack : str
-        Stack name, the first part of a group's name.
-    """
+    """Makes the record of a sequenced case; `stack` is the first part of a group's name."""
 
     ports: Ports
     stack: str
 
     def parse(self, text: str | None) -> Mapping[str, Any]:
-        """Return the parsed ``run.json``."""
-        return RunDocument.parse(text)
+        """Return the parsed `run.json`."""
+        return parse_document(RunDocument, text, "run.json")
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
-        """Return the RNA-seq group and the case's record."""
+        """Return the RNA group and the case's record: log2(TPM + 1) of the panel, quality, assay and origin.
+
+        The event time is when the first of the reads arrived: reads carry no date of their own.
+
+        Raises
+        ------
+        BadInputError
+            `FEATURES_INVALID` when a value does not fit the group, `GENES_NOT_FOUND` or `ASSAY_MISMATCH`.
+        """
         unit, config = item.unit, genomics_config(item.unit.dataset)
         spec, genes_key = rna_group(self.stack, unit.dataset, config), unit.result_key(document["files"]["genes"])
-        panel = self._panel(config, document, genes_key)
-        uris = {"genes_uri": self.ports.processed.uri(genes_key), "source_uri": self.ports.processed.uri(key)}
-        record = build_rna_record(document, unit, spec, panel, uris, uploaded_at(item))
-        pin_assay(self.ports.ledger, spec.name, assay_of(document))
+        assay = {name: str(document["assay"][name]) for name in ASSAY}
+        values = {
+            RECORD_ID: unit.subject,
+            EVENT_TIME: uploaded_at(item),
+            EVENT_TIME_SOURCE: UPLOAD_TIME,
+            **self._panel(config, document, genes_key).features(),
+            **_quality(document),
+            **assay,
+            "input_hash": document["provenance"]["input_hash"],
+            "rnaseq_job_version": document["provenance"]["rnaseq_job_version"],
+            "genes_uri": self.ports.processed.uri(genes_key),
+            "source_uri": self.ports.processed.uri(key),
+            "correlation_id": unit.correlation_id,
+        }
+        record = fit(values, spec, "run.json")
+        pin_assay(self.ports.ledger, spec.name, assay)
         return spec, record
 
     def _panel(self, config: GenomicsConfig, document: Mapping[str, Any], genes_key: str) -> PanelValues:
@@ -218,3 +92,14 @@ class RnaRecords:
             message = f"the reference's {' and '.join(replaced)} changed while the case was quantified; retry the case"
             raise BadInputError(Reason.FEATURES_INVALID, message)
         return self.ports.processed.lines(transcripts_key(assay["reference"], manifest))
+
+
+def _quality(document: Mapping[str, Any]) -> dict[str, Any]:
+    library, metrics = document["library"], document["metrics"]
+    return {
+        "reads_total": metrics["total_reads"],
+        "mapped_percent": metrics["mapped_percent"],
+        "library_type": library["detected"] or library["declared"],
+        "library_conflict": int(library["conflict"]),
+        "compatible_fragment_ratio": library["compatible_fragment_ratio"],
+    }

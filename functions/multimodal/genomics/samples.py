@@ -1,11 +1,11 @@
-"""What lies there of a sequenced case, and whether that is all of it. Decided from a listing and a clock."""
+"""List a sample's FASTQ files and decide whether the set is complete, from a listing and a clock."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from multimodal.genomics.keys import parse_key
-from multimodal.genomics.lanes import Lane, Pairing, pair_files
+from multimodal.genomics.reads import Lane, Pairing, pair_files
 from multimodal.genomics.samplesheet import ReadFiles, SheetSample
 from multimodal.ledger.errors import Reason
 from multimodal.ledger.listing import (
@@ -36,39 +36,26 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class SampleListing(Listing):
-    """The reads of a case.
-
-    Parameters
-    ----------
-    lanes : tuple of Lane
-        Complete lanes, with URIs.
-    strandedness : str
-        As the sample sheet says; ``auto`` without one.
-    sheet : SheetSample or None
-        The case's rows of the sample sheet; without one the files' names say what belongs together.
-    missing : tuple of str
-        Files that the sheet names and that are not there.
-    pairing : Pairing
-        What the names of the files said.
-    others : int
-        Objects in the folder that are no reads.
-    refused : tuple of str
-        Keys in the folder that are not accepted.
-    listed_for : tuple of str
-        Samples for which the sheet names files of this folder, when the folder itself is none.
-    unlisted : bool
-        Whether there is a sheet that says nothing of the case.
-    """
+    """The reads of a case."""
 
     lanes: tuple[Lane, ...] = ()
+    """Complete lanes, with URIs."""
     strandedness: str = "auto"
+    """As the sample sheet says; `auto` without one."""
     sheet: SheetSample | None = None
+    """The case's rows of the sample sheet; without one the files' names say what belongs together."""
     missing: tuple[str, ...] = ()
+    """Files that the sheet names and that are not there."""
     pairing: Pairing = field(default_factory=Pairing)
+    """What the names of the files said."""
     others: int = 0
-    refused: tuple[str, ...] = ()
+    """Objects in the folder that are no reads."""
+    rejected: tuple[str, ...] = ()
+    """Keys in the folder that are not accepted."""
     listed_for: tuple[str, ...] = ()
+    """Samples for which the sheet names files of this folder, when the folder itself is none."""
     unlisted: bool = False
+    """Whether there is a sheet that says nothing of the case."""
 
     @property
     def content_version(self) -> str:
@@ -81,17 +68,7 @@ class SampleListing(Listing):
 
 
 def folder_listing(unit: Unit, found: Iterable[StoredObject], raw_bucket: str) -> SampleListing:
-    """Return the reads of a case's folder, paired by their names.
-
-    Parameters
-    ----------
-    unit : Unit
-        The case.
-    found : iterable of StoredObject
-        Whatever lies under the case's folder.
-    raw_bucket : str
-        Where that is.
-    """
+    """Return the reads of a case's folder in `raw_bucket`, paired by their names; `found` is whatever is under it."""
     everything = make_listing(unit, found)
     kinds = {o.key: parse_key(o.key).kind for o in everything.objects}
     reads = tuple(o for o in everything.objects if kinds[o.key] is KeyKind.OBJECT)
@@ -105,7 +82,7 @@ def folder_listing(unit: Unit, found: Iterable[StoredObject], raw_bucket: str) -
         lanes=tuple(_with_uris(pairing.lanes, f"s3://{raw_bucket}/{unit.folder}")),
         pairing=pairing,
         others=len(everything.objects) - len(reads),
-        refused=tuple(key for key, kind in kinds.items() if kind is KeyKind.REJECTED),
+        rejected=tuple(key for key, kind in kinds.items() if kind is KeyKind.REJECTED),
     )
 
 
@@ -114,16 +91,9 @@ def _with_uris(lanes: Iterable[Lane], prefix: str) -> Iterable[Lane]:
 
 
 def sheet_listing(sample: SheetSample, found: Sequence[StoredObject], raw_bucket: str) -> SampleListing:
-    """Return the reads that a sheet's rows name.
+    """Return the reads that a sheet's rows name, `found` being those that exist in `raw_bucket`.
 
-    Parameters
-    ----------
-    sample : SheetSample
-        The case's rows.
-    found : sequence of StoredObject
-        Those of the named objects that exist.
-    raw_bucket : str
-        Where they are. Addresses of public archives are taken as they are.
+    Addresses of public archives are taken as they are.
     """
     there = {o.key for o in found}
     missing = [key for key in sample.keys if key not in there and "://" not in key]
@@ -144,17 +114,13 @@ def sheet_listing(sample: SheetSample, found: Sequence[StoredObject], raw_bucket
 
 
 def decide_sample(
-    item: LedgerItem, listing: SampleListing, promised: int | None, timeouts: CompletionTimeouts, now: int
+    item: LedgerItem, listing: SampleListing, declared: int | None, timeouts: CompletionTimeouts, now: int
 ) -> Decision:
     """Decide whether the listed reads are all of the case.
 
     With a sheet they are when every named file exists. Without one a marker's number decides, else the names (every
     first mate has its second) together with the quiet period.
-
-    Parameters
-    ----------
-    item, listing, promised, timeouts, now
-        As for :func:`multimodal.imaging.uploads.decide`.
+    `declared` is the number of objects in the case's marker.
     """
     limit, quiet_at = deadlines(item, timeouts)
     if listing.sheet is not None:
@@ -164,13 +130,13 @@ def decide_sample(
     if listing.unlisted:
         message = "the sample sheet of the dataset does not name this case; add a row for it and upload the sheet again"
         return Quarantine(Reason.NOT_IN_SAMPLESHEET, message, {})
-    refusal = _refuse(listing)
-    if refusal is not None:
-        return refusal
+    quarantine = _quarantine(listing)
+    if quarantine is not None:
+        return quarantine
     if not listing.objects:
         return Wait(limit) if listing.marker and now < limit else quarantine_removed()
-    if promised is not None and not item.rerun_requested:
-        decision = decide_by_marker(len(listing.objects) + listing.others, promised, limit, now)
+    if declared is not None and not item.rerun_requested:
+        decision = decide_by_marker(len(listing.objects) + listing.others, declared, limit, now)
         if not isinstance(decision, Complete):
             return decision
     elif now < quiet_at:
@@ -192,11 +158,11 @@ def _decide_by_sheet(listing: SampleListing, sheet: SheetSample, limit: int, now
     return Quarantine(Reason.INCOMPLETE_UPLOAD, message, {"missing": list(listing.missing[:20])})
 
 
-def _refuse(listing: SampleListing) -> Quarantine | None:
-    """Refuse files of which one left out, or taken twice, would give wrong values in silence."""
-    if listing.refused:
-        problem = parse_key(listing.refused[0]).problem
-        details: dict[str, object] = {"objects": len(listing.refused), "example_key": listing.refused[0][:300]}
+def _quarantine(listing: SampleListing) -> Quarantine | None:
+    """Quarantine files of which one omitted, or counted twice, would silently give wrong values."""
+    if listing.rejected:
+        problem = parse_key(listing.rejected[0]).problem
+        details: dict[str, object] = {"objects": len(listing.rejected), "example_key": listing.rejected[0][:300]}
         return Quarantine(Reason.KEY_NOT_ACCEPTED, f"a file in the case's folder is not accepted: {problem}", details)
     if listing.pairing.clashes:
         message = (

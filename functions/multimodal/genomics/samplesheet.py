@@ -1,4 +1,4 @@
-"""``samplesheet.csv`` and ``accessions.csv``: which reads belong to which sample, when the user says so."""
+"""`samplesheet.csv` and `accessions.csv`: which reads belong to which sample."""
 
 import csv
 import io
@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from multimodal.genomics.fastq_names import has_safe_parts, is_ignorable, is_reads, read_name
 from multimodal.genomics.keys import is_case_name
+from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads, read_name
 from multimodal.ledger.errors import BadInputError, Reason
 
 STRANDEDNESS = ("auto", "forward", "reverse", "unstranded")
@@ -28,7 +28,7 @@ _ACCESSION = re.compile(r"^[SED]RR[0-9]{6,9}$")
 
 @dataclass(frozen=True)
 class ReadFiles:
-    """One row: a lane. ``fastq_1`` and ``fastq_2`` are keys in RawBucket, or the address of a public object."""
+    """One row: a lane. `fastq_1` and `fastq_2` are keys in RawBucket, or the address of a public object."""
 
     row: int
     fastq_1: str
@@ -37,21 +37,13 @@ class ReadFiles:
 
 @dataclass
 class SheetSample:
-    """What a sheet says of one sample.
-
-    Parameters
-    ----------
-    rows : list of ReadFiles
-        Its lanes, in the sheet's order.
-    strandedness : str
-        One of :data:`STRANDEDNESS`.
-    problems : list of str
-        What is wrong with its rows, each with row and column.
-    """
+    """What a sheet says of one sample."""
 
     rows: list[ReadFiles] = field(default_factory=list)
+    """Its lanes, in the sheet's order."""
     strandedness: str = "auto"
     problems: list[str] = field(default_factory=list)
+    """What is wrong with its rows, each with row and column."""
 
     @property
     def keys(self) -> list[str]:
@@ -61,36 +53,30 @@ class SheetSample:
 
 @dataclass(frozen=True)
 class SampleSheet:
-    """A parsed table.
-
-    Parameters
-    ----------
-    samples : mapping of str to SheetSample
-        By name. A sample with problems harms no other.
-    problems : tuple of str
-        Rows that belong to no sample.
-    """
+    """A parsed table."""
 
     samples: Mapping[str, SheetSample]
+    """By name. A sample with problems harms no other."""
     problems: tuple[str, ...] = ()
+    """Rows that belong to no sample."""
 
 
 def parse_samplesheet(text: str, dataset: str, raw_bucket: str) -> SampleSheet:
-    """Read ``samplesheet.csv``.
+    """Read `samplesheet.csv`.
 
     Parameters
     ----------
     text : str
         The file; a byte-order mark, any line ends, and semicolons or tabs instead of commas are fine.
     dataset : str
-        Relative paths start at ``genomics/<dataset>/``.
+        Relative paths start at `genomics/<dataset>/`.
     raw_bucket : str
-        The only bucket that an ``s3://`` address may name.
+        The only bucket that an `s3://` address may name.
 
     Raises
     ------
     BadInputError
-        ``SAMPLESHEET_INVALID`` when no row can be used: the message says what to change.
+        `SAMPLESHEET_INVALID` when no row can be used: the message says what to change.
     """
 
     def add(row: int, values: Mapping[str, str], sample: SheetSample) -> None:
@@ -100,12 +86,12 @@ def parse_samplesheet(text: str, dataset: str, raw_bucket: str) -> SampleSheet:
 
 
 def parse_accessions(text: str) -> SampleSheet:
-    """Read ``accessions.csv``; each row is a run of the Sequence Read Archive, read from its public bucket.
+    """Read `accessions.csv`; each row is a run of the Sequence Read Archive, read from its public bucket.
 
     Raises
     ------
     BadInputError
-        ``SAMPLESHEET_INVALID`` when no row can be used.
+        `SAMPLESHEET_INVALID` when no row can be used.
     """
     return _parse(text, "accessions.csv", ACCESSION_COLUMNS, ACCESSION_COLUMNS, _add_accession)
 

@@ -7,22 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from multimodal.features.group import Document, RunIdentity
+
 Text = Annotated[str, StringConstraints(min_length=1)]
 PositiveInt = Annotated[int, Field(ge=1)]
-
-
-class Document(BaseModel):
-    """A document, or a part of one: no conversions, additional properties are allowed."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class RunIdentity(Document):
-    """Null outside the pipeline. The only part that differs between two runs over the same input."""
-
-    run_id: str | None
-    job_id: str | None
-    content_version: str | None
 
 
 class Acquisition(Document):

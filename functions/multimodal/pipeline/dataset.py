@@ -11,7 +11,7 @@ from multimodal.clinical.lint import UsableConfig
 from multimodal.clinical.records import clinical_groups
 from multimodal.features.group import FeatureGroups, FeatureGroupSpec, plan_additions
 from multimodal.genomics.config import GenomicsConfig
-from multimodal.genomics.schema import rna_group
+from multimodal.genomics.groups import rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract
 from multimodal.imaging.records import imaging_group
 from multimodal.ledger.dataset_file import DATASETS, DatasetHeader, check_name, parse_file, stamp_of, validated

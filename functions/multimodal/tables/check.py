@@ -2,7 +2,8 @@
 
 import json
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import PurePath
@@ -15,10 +16,17 @@ from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
 from multimodal.ledger.ports import OpenObject, Ports
 from multimodal.ledger.unit import Status
 from multimodal.observability import logger
-from multimodal.tables.limits import MAX_PARTS, PART_RECORDS
-from multimodal.tables.paths import INGEST_NAME, REJECTED_NAME, REPORT_NAME
-from multimodal.tables.ports import TableSpool, TableSpools
-from multimodal.tables.run import KindOf, TableRun, TableRuns
+from multimodal.tables.run import (
+    INGEST_NAME,
+    MAX_PARTS,
+    PART_RECORDS,
+    REJECTED_NAME,
+    REPORT_NAME,
+    KindOf,
+    TableRun,
+    TableRuns,
+)
+from multimodal.tables.spool import SqliteSpool, sqlite_spool
 from multimodal.tables.state import (
     DatasetState,
     Pending,
@@ -29,7 +37,7 @@ from multimodal.tables.state import (
     part_hash,
     spooled,
 )
-from multimodal.tables.table import PROFILE_NAME, TableReader, TableVerdict, UploadContext, rejected_lines
+from multimodal.tables.table import PROFILE_NAME, TableReader, UploadContext, refused_part, rejected_lines
 
 R = TypeVar("R")
 Counts = dict[str, int]
@@ -41,35 +49,16 @@ _MEDIA_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8"
 """A report opens in the browser when it is opened from the console."""
 
 
+@dataclass(frozen=True)
 class CheckTable:
-    """The first step of a table's run.
+    """The first step of a table's run; `part_records` is the most records of a part."""
 
-    Parameters
-    ----------
-    runs, recorder
-        Services.
-    ports, spools
-        Ports.
-    kind_of : callable
-        Unit → the kind of table it is.
-    part_records : int
-        Most records of a part.
-    """
-
-    def __init__(
-        self,
-        runs: TableRuns,
-        recorder: OutcomeRecorder,
-        ports: Ports,
-        spools: TableSpools,
-        kind_of: KindOf,
-        part_records: int = PART_RECORDS,
-    ) -> None:
-        self._runs, self._recorder, self.ports = runs, recorder, ports
-        self._spools, self._kind_of, self._part_records = spools, kind_of, part_records
+    ports: Ports
+    kind_of: KindOf
+    part_records: int = PART_RECORDS
 
     def check(self, run: str, time_is_left: Callable[[], bool]) -> dict[str, Any]:
-        """Read, judge and write down what is to be written.
+        """Read and judge the table, and store the records that are to be written.
 
         Parameters
         ----------
@@ -81,35 +70,33 @@ class CheckTable:
         Returns
         -------
         dict
-            ``decision``: ``ingest`` (with the numbers of the ``parts``), ``finish`` when nothing changed, ``refused``
-            (with the ``cause``), or ``replaced`` when the object is no longer what was claimed.
+            `decision`: `ingest` (with the numbers of the `parts`), `finish` when nothing changed, `refused` (with the
+            `cause`), or `replaced` when the object is no longer what was claimed.
 
         Raises
         ------
         RetryableError
             When a service is busy.
         """
-        found = self._runs.find(run)
-        if self._runs.holds(found) is None:
-            return self._end(found, "replaced", "another run holds the table")
+        runs = TableRuns(self.ports)
+        found = runs.find(run)
+        if not runs.holds(found):
+            return _end(found, "replaced", "another run holds the table")
         content = self.ports.raw.open(found.source.key, found.source.etag)
         if content is None:
-            self._recorder.record_outcome(found.unit.unit_id, run, Outcome(Status.READY))
-            return self._end(
-                found, "replaced", "the object was replaced or removed; what is there now is taken instead"
-            )
+            OutcomeRecorder(self.ports).record_outcome(found.unit.unit_id, run, Outcome(Status.READY))
+            return _end(found, "replaced", "the object was replaced or removed; what is there now is taken instead")
         try:
-            with self._spools() as spool:
+            with sqlite_spool() as spool:
                 return self._check(found, content, spool, time_is_left)
         except BadInputError as error:
-            refused = {"reason_code": str(error.reason_code), "message": error.message, "details": error.details}
-            document = {"schema": 1, "refused": refused}
-            return self._refuse(found, error, {REPORT_NAME: json.dumps(document, ensure_ascii=False)})
+            document = {"schema": 1, "refused": refused_part(error)}
+            return self._reject(found, error, {REPORT_NAME: json.dumps(document, ensure_ascii=False)})
 
     def _check(
-        self, found: TableRun, content: OpenObject, spool: TableSpool, time_is_left: Callable[[], bool]
+        self, found: TableRun, content: OpenObject, spool: SqliteSpool, time_is_left: Callable[[], bool]
     ) -> dict[str, Any]:
-        kind, dataset, state = self._kind_of(found.unit), found.unit.dataset, self._runs.state(found)
+        kind, dataset, state = self.kind_of(found.unit), found.unit.dataset, TableRuns(self.ports).state(found)
         definitions = kind.definitions(dataset)
         check_definitions(state.definitions, definitions)
         uploaded_at = datetime.fromtimestamp(content.modified_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -120,52 +107,46 @@ class CheckTable:
         try:
             rows = redacting_errors(lambda: _read(reader, spool, time_is_left))
         except BadInputError as error:
-            return self._refuse(found, error, reader.refusal(error))
+            return self._reject(found, error, reader.refusal(error))
         self._remember(spool, state)
         counts = {"rows": rows, **spool.judge(uploaded_at)}
         verdict = redacting_errors(lambda: reader.verdict(spool.repeated(), spool.counts_by_group()))
-        self._report(found, verdict, spool)
-        if verdict.hold is not None:
-            return self._hold(found, *verdict.hold, counts)
-        if not any(counts[name] for name in ACCEPTED_COUNTS):
-            return self._quarantine(found, Reason.NO_ROW_TAKEN, no_rows_message(counts), {}, counts)
-        _refuse_too_many(counts["written"], self._part_records)
-        return self._prepare(
-            found,
-            spool,
-            state,
-            counts,
-            DatasetState(
-                run=found.run,
-                records=found.paths.records(found.run),
-                profile=found.report_key(PROFILE_NAME) if PROFILE_NAME in verdict.reports else state.profile,
-                definitions=merged_definitions(state.definitions, definitions),
-            ),
-            uploaded_at,
-        )
-
-    def _remember(self, spool: TableSpool, state: DatasetState) -> None:
-        if state.records:
-            spool.remember(StateEntry.from_line(line) for line in self._runs.lines(state.records))
-        for pending in state.pending:
-            keys = (RunPaths(pending.run).part(number) for number in range(pending.parts))
-            lines = chain.from_iterable(self._runs.lines(key) for key in keys)
-            spool.forget(pending, ((g, r[RECORD_ID], r[EVENT_TIME]) for g, r in map(from_line, lines)))
-
-    def _report(self, found: TableRun, verdict: TableVerdict, spool: TableSpool) -> None:
         self._write_reports(found, verdict.reports)
         self.ports.processed.write_lines(found.report_key(REJECTED_NAME), rejected_lines(spool.problems()))
+        if verdict.hold is not None:
+            return self._quarantine(found, *verdict.hold, {}, {**counts, "written": 0, "unchanged": 0, "held": 1})
+        if not any(counts[name] for name in ACCEPTED_COUNTS):
+            return self._quarantine(found, Reason.NO_ROW_TAKEN, no_rows_message(counts), {}, counts)
+        _check_size(counts["written"], self.part_records)
+        profile = found.report_key(PROFILE_NAME) if PROFILE_NAME in verdict.reports else state.profile
+        merged = merged_definitions(state.definitions, definitions)
+        following = DatasetState(found.run, found.records_key, profile, merged)
+        return self._prepare(found, spool, state, counts, following, uploaded_at)
+
+    def _remember(self, spool: SqliteSpool, state: DatasetState) -> None:
+        runs = TableRuns(self.ports)
+        if state.records:
+            spool.remember(StateEntry.from_line(line) for line in runs.lines(state.records))
+        for pending in state.pending:
+            keys = (RunPaths(pending.run).part(number) for number in range(pending.parts))
+            lines = chain.from_iterable(map(runs.lines, keys))
+            spool.forget(pending, ((g, r[RECORD_ID], r[EVENT_TIME]) for g, r in map(from_line, lines)))
 
     def _write_reports(self, found: TableRun, reports: Mapping[str, str]) -> None:
         for name, text in reports.items():
             self.ports.processed.write_text(found.report_key(name), text, _MEDIA_TYPES.get(PurePath(name).suffix))
 
     def _prepare(
-        self, found: TableRun, spool: TableSpool, state: DatasetState, counts: Counts, following: DatasetState, now: str
+        self,
+        found: TableRun,
+        spool: SqliteSpool,
+        state: DatasetState,
+        counts: Counts,
+        following: DatasetState,
+        uploaded_at: str,
     ) -> dict[str, Any]:
-        """Write parts and the state that will be; say beforehand that this run may have written its parts."""
-        paths = RunPaths(found.run)
-        parts = [self._write_part(found, state, n, part) for n, part in self._parts(spool)]
+        """Write parts and the state that will be; record beforehand that this run may have written its parts."""
+        parts = self._write_parts(found, state.base_of(found.upload_id), spool.lines())
         self.ports.processed.write_lines(following.records, (entry.line() for entry in spool.entries()))
         check = {
             "schema": 1,
@@ -176,40 +157,26 @@ class CheckTable:
             "parts": parts,
             "state": following.document(),
         }
-        self.ports.processed.write_json(paths.check, check)
+        self.ports.processed.write_json(RunPaths(found.run).check, check)
         if parts:
-            self._kind_of(found.unit).admit(found.unit.dataset)
-            pending = (
-                *(p for p in state.pending if p.run != found.run),
-                Pending(found.run, len(parts), now, found.upload_id),
-            )
-            self.ports.processed.write_json(
-                found.paths.state, {**state.document(), "pending": [vars(p) for p in pending]}
-            )
+            self.kind_of(found.unit).admit(found.unit.dataset)
+            others = (p for p in state.pending if p.run != found.run)
+            pending = (*others, Pending(found.run, len(parts), uploaded_at, found.upload_id))
+            self.ports.processed.write_json(found.state_key, replace(state, pending=pending).document())
         logger().info(
             "table checked", correlation_id=found.unit.correlation_id, run_id=found.run, parts=len(parts), counts=counts
         )
-        return {
-            "run_id": found.run,
-            "decision": "ingest" if parts else "finish",
-            "cause": "",
-            "parts": list(range(len(parts))),
-        }
+        decision = "ingest" if parts else "finish"
+        return {"run_id": found.run, "decision": decision, "cause": "", "parts": list(range(len(parts)))}
 
-    def _parts(self, spool: TableSpool) -> Iterator[tuple[int, list[str]]]:
-        lines, number = iter(spool.lines()), 0
-        while part := list(islice(lines, self._part_records)):
-            yield number, part
-            number += 1
+    def _write_parts(self, found: TableRun, base: str, lines: Iterable[str]) -> list[dict[str, Any]]:
+        left, parts = iter(lines), list[dict[str, Any]]()
+        while part := list(islice(left, self.part_records)):
+            self.ports.processed.write_lines(RunPaths(found.run).part(len(parts)), part)
+            parts.append({"hash": part_hash(base, found.upload_id, part), "records": len(part)})
+        return parts
 
-    def _write_part(self, found: TableRun, state: DatasetState, number: int, lines: list[str]) -> dict[str, Any]:
-        self.ports.processed.write_lines(RunPaths(found.run).part(number), lines)
-        return {"hash": part_hash(state.base_of(found.upload_id), found.upload_id, lines), "records": len(lines)}
-
-    def _hold(self, found: TableRun, code: str, message: str, counts: Counts) -> dict[str, Any]:
-        return self._quarantine(found, code, message, {}, {**counts, "written": 0, "unchanged": 0, "held": 1})
-
-    def _refuse(self, found: TableRun, error: BadInputError, reports: Mapping[str, str]) -> dict[str, Any]:
+    def _reject(self, found: TableRun, error: BadInputError, reports: Mapping[str, str]) -> dict[str, Any]:
         self._write_reports(found, reports)
         return self._quarantine(found, str(error.reason_code), error.message, error.details, {})
 
@@ -221,15 +188,16 @@ class CheckTable:
         self.ports.processed.write_json(
             found.report_key(INGEST_NAME), {**document, "reason_message": message, "counts": counts}
         )
-        self._recorder.record_outcome(found.unit.unit_id, found.run, outcome)
-        return self._end(found, "refused", f"{code}: {outcome.message}")
-
-    def _end(self, found: TableRun, decision: str, cause: str) -> dict[str, Any]:
-        logger().info("table not taken", correlation_id=found.unit.correlation_id, run_id=found.run, decision=decision)
-        return {"run_id": found.run, "decision": decision, "cause": cause, "parts": []}
+        OutcomeRecorder(self.ports).record_outcome(found.unit.unit_id, found.run, outcome)
+        return _end(found, "refused", f"{code}: {outcome.message}")
 
 
-def _refuse_too_many(records: int, part_records: int) -> None:
+def _end(found: TableRun, decision: str, cause: str) -> dict[str, Any]:
+    logger().info("table not taken", correlation_id=found.unit.correlation_id, run_id=found.run, decision=decision)
+    return {"run_id": found.run, "decision": decision, "cause": cause, "parts": []}
+
+
+def _check_size(records: int, part_records: int) -> None:
     most = MAX_PARTS * part_records
     if records > most:
         message = (
@@ -248,7 +216,7 @@ def no_rows_message(counts: Counts) -> str:
     )
 
 
-def _read(reader: TableReader, spool: TableSpool, time_is_left: Callable[[], bool]) -> int:
+def _read(reader: TableReader, spool: SqliteSpool, time_is_left: Callable[[], bool]) -> int:
     rows = 0
     for batch in reader.batches():
         rows += batch.rows

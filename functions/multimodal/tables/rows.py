@@ -1,4 +1,4 @@
-"""Bytes of a table into text, decoded while it is read and never held as a whole."""
+"""Bytes of a table into rows, decoded and split while they are read and never held as a whole."""
 
 import codecs
 import csv
@@ -36,7 +36,7 @@ _HEAD_BYTES = 8
 
 
 class TableText:
-    """Text of a table, piece by piece, with ``\\n`` as its only line end.
+    """Text of a table, piece by piece, with `\\n` as its only line end.
 
     With a byte-order mark the text is what the mark says. Else it is UTF-8, or Windows-1252 (of which Latin-1's letters
     are a part) from its first byte on that is not UTF-8, provided that all before is ASCII and so reads alike in both.
@@ -62,12 +62,12 @@ class TableText:
         Raises
         ------
         BadInputError
-            ``NOT_CSV`` when it is another kind of file, ``ENCODING_UNKNOWN`` when bytes are not in its encoding.
+            `NOT_CSV` when it is another kind of file, `ENCODING_UNKNOWN` when bytes are not in its encoding.
         """
         newlines = io.IncrementalNewlineDecoder(None, translate=True)
         for text in self._decoded():
             if "\0" in text:
-                raise _refused(Reason.NOT_CSV, "it holds NUL bytes, so it is no text or was damaged", _EXPORT)
+                raise _unreadable(Reason.NOT_CSV, "it holds NUL bytes, so it is no text or was damaged", _EXPORT)
             yield newlines.decode(text)
         yield newlines.decode("", final=True)
 
@@ -84,13 +84,13 @@ class TableText:
             head += more
         for start, what in _OTHER_FORMATS:
             if head.lstrip(codecs.BOM_UTF8).startswith(start):
-                raise _refused(Reason.NOT_CSV, f"it is {what}", _EXPORT)
+                raise _unreadable(Reason.NOT_CSV, f"it is {what}", _EXPORT)
         for mark, encoding in _MARKS:
             if head.startswith(mark):
                 self.encoding = encoding
                 return head, mark
         if b"\0" in head[:_HEAD_BYTES]:
-            raise _refused(Reason.ENCODING_UNKNOWN, "it is no text, or UTF-16 without a byte-order mark", _EXPORT)
+            raise _unreadable(Reason.ENCODING_UNKNOWN, "it is no text, or UTF-16 without a byte-order mark", _EXPORT)
         return head, b""
 
     def _utf16(self, head: bytes) -> Iterator[str]:
@@ -102,7 +102,7 @@ class TableText:
             yield decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             problem = f"it begins as {self.encoding.upper()} and holds bytes that are not"
-            raise _refused(Reason.ENCODING_UNKNOWN, problem, _EXPORT) from error
+            raise _unreadable(Reason.ENCODING_UNKNOWN, problem, _EXPORT) from error
 
     def _utf8_or_1252(self, head: bytes) -> Iterator[str]:
         rest, only_ascii = b"", True
@@ -114,7 +114,7 @@ class TableText:
             except UnicodeDecodeError as error:
                 if not (only_ascii and data[: error.start].isascii()):
                     problem = "it holds UTF-8 and bytes that are not UTF-8"
-                    raise _refused(Reason.ENCODING_UNKNOWN, problem, _EXPORT) from error
+                    raise _unreadable(Reason.ENCODING_UNKNOWN, problem, _EXPORT) from error
                 self.encoding = "windows-1252"
                 yield _windows(data)
                 yield from (_windows(later) for later, _ in pieces)
@@ -128,13 +128,13 @@ def _windows(data: bytes) -> str:
         return data.decode("windows-1252")
     except UnicodeDecodeError as error:
         problem = "it is neither UTF-8 nor Windows-1252 text"
-        raise _refused(Reason.ENCODING_UNKNOWN, problem, _EXPORT) from error
+        raise _unreadable(Reason.ENCODING_UNKNOWN, problem, _EXPORT) from error
 
 
 _EXPORT = "export the table as CSV (UTF-8) and upload that"
 
 
-def _refused(reason: Reason, problem: str, advice: str) -> BadInputError:
+def _unreadable(reason: Reason, problem: str, advice: str) -> BadInputError:
     return BadInputError(reason, f"the table cannot be read: {problem}; {advice}")
 
 
@@ -217,7 +217,7 @@ class TableRows:
         Raises
         ------
         BadInputError
-            ``ROW_TOO_LONG``, ``QUOTES_UNBALANCED``, or what :class:`multimodal.tables.rows.TableText` raises.
+            `ROW_TOO_LONG`, `QUOTES_UNBALANCED`, or what `TableText` raises.
         """
         first, batch, size, lines = 2, list[list[str]](), 0, self._lines
         try:
@@ -304,7 +304,7 @@ class _TooLongError(Exception):
 
 
 class _Lines:
-    """Lines of a text; ``held`` counts the characters handed out since it was last set to zero."""
+    """Lines of a text; `held` counts the characters handed out since it was last set to zero."""
 
     def __init__(self, texts: Iterable[str], limit: int) -> None:
         self.held = 0

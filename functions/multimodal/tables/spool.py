@@ -1,4 +1,7 @@
-"""A table's records aside, in an SQLite file: memory stays the same however many there are."""
+"""Keep a table's records in an SQLite file until all of it is read, and compare them with what the groups hold.
+
+Memory stays the same however many records there are.
+"""
 
 import sqlite3
 import tempfile
@@ -20,7 +23,7 @@ _WORDS = {
     "uploaded_message": MESSAGES[UPLOADED_EARLIER],
     "event_time_message": MESSAGES[EVENT_TIME_EARLIER],
 }
-"""What the statements below name."""
+"""Parameters of the statements below."""
 
 _CACHE_KIB = 64 * 1024
 
@@ -122,13 +125,7 @@ from held h join groups g on g.id = h.grp order by h.grp, h.case_id
 
 
 class SqliteSpool:
-    """:class:`multimodal.tables.ports.TableSpool` on a database file.
-
-    Parameters
-    ----------
-    database : sqlite3.Connection
-        To an empty file that nobody else has.
-    """
+    """A spool on `database`, an empty file that nothing else uses."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -156,12 +153,12 @@ class SqliteSpool:
         )
 
     def forget(self, pending: Pending, written: Iterable[tuple[str, str, str]]) -> None:
-        """Take over what a run may have written before it broke off."""
+        """Take over group, case and event time of what a run may have written before it broke off."""
         rows = ((self._group(group), case, when, pending.uploaded_at) for group, case, when in written)
         self._database.executemany(_FORGET, rows)
 
     def judge(self, uploaded_at: str) -> Mapping[str, int]:
-        """Decide about every record, once; return how many there are of each kind."""
+        """Decide about every record, once; return the counts of `_COUNT`."""
         words = {**_WORDS, "uploaded_at": uploaded_at}
         for statement in (*_statements(_FIND_REPEATED), *_statements(_DECIDE), _NAME_THE_LATE):
             self._database.execute(statement, words)
@@ -171,7 +168,7 @@ class SqliteSpool:
         return counts
 
     def repeated(self) -> Iterator[RowProblem]:
-        """Yield a problem for each row whose records are not taken because its case is in other rows too."""
+        """Yield a problem for each row whose records are rejected because its case is in other rows too."""
         return (RowProblem(*row) for row in self._database.execute(_REPEATED, _WORDS))
 
     def counts_by_group(self) -> Mapping[str, int]:
@@ -204,7 +201,7 @@ def sqlite_spool() -> Iterator[SqliteSpool]:
     Raises
     ------
     BadInputError
-        ``INPUT_TOO_LARGE`` when the disk is full.
+        `INPUT_TOO_LARGE` when the disk is full.
     """
     with tempfile.TemporaryDirectory(prefix="table-") as folder:
         path = Path(folder) / "spool.sqlite"

@@ -1,6 +1,6 @@
-"""When a table may be taken."""
+"""When a table is ready, and the start of its run."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -22,39 +22,34 @@ from multimodal.ledger.listing import (
 from multimodal.ledger.ports import ObjectStore, Ports, Runs
 from multimodal.ledger.unit import LedgerItem, Modality, Status, Unit, schedule_check
 from multimodal.observability import logger
-from multimodal.tables.limits import MAX_TABLE_BYTES
-from multimodal.tables.table import TableKind
+from multimodal.tables.run import MAX_TABLE_BYTES, KindOf
+
+NEXT_ROUND_SECONDS = 2
+"""A table that has to wait for another is checked again by the next run of the sweep."""
 
 
+@dataclass(frozen=True)
 class TableRules:
-    """:class:`multimodal.ledger.evaluate.Rules` of clinical tables and expression matrices.
+    """`Rules` of clinical tables and expression matrices."""
 
-    Parameters
-    ----------
-    raw : ObjectStore
-        The bucket of uploads.
-    kind_of : callable
-        Unit → the kind of table it is.
-    """
-
-    def __init__(self, raw: ObjectStore, kind_of: Callable[[Unit], TableKind]) -> None:
-        self._raw, self._kind_of = raw, kind_of
+    raw: ObjectStore
+    kind_of: KindOf
 
     def list_objects(self, unit: Unit) -> Listing:
         """List the one object."""
-        table = find(self._raw, unit.table_key)
+        table = find(self.raw, unit.table_key)
         return Listing((table,) if table else ())
 
     def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
-        """Take what is there: an object is complete when it is listed."""
-        if not self._kind_of(item.unit).takes(item.unit.dataset):
+        """Return `Complete` for what is there: an object is complete when it is listed."""
+        if not self.kind_of(item.unit).takes(item.unit.dataset):
             return _not_configured(item.unit)
         if not listing.objects:
             return quarantine_removed()
-        return quarantine_archived(listing) or _refuse_large(listing) or Complete()
+        return quarantine_archived(listing) or _too_large(listing) or Complete()
 
     def blocked(self, unit: Unit) -> Blocked | None:
-        """Say nothing: no image is needed."""
+        """Return None: no image is needed."""
         return None
 
 
@@ -68,7 +63,7 @@ def _not_configured(unit: Unit) -> Quarantine:
     return Quarantine(Reason.ROUTE_NOT_CONFIGURED, message, {})
 
 
-def _refuse_large(listing: Listing) -> Quarantine | None:
+def _too_large(listing: Listing) -> Quarantine | None:
     if listing.bytes <= MAX_TABLE_BYTES:
         return None
     message = (
@@ -78,22 +73,12 @@ def _refuse_large(listing: Listing) -> Quarantine | None:
     return Quarantine(Reason.INPUT_TOO_LARGE, message, {"bytes": listing.bytes})
 
 
-NEXT_ROUND_SECONDS = 2
-"""A table that has to wait for another is looked at again in the next round."""
-
-
 @dataclass(frozen=True)
 class TableStarter:
-    """An execution of the state machine for tables for one table of each dataset.
+    """Starts an execution of the state machine for one table of each dataset.
 
     Two tables of a dataset at once would compare themselves with the same state, and the later one would undo the
     other. Only the sweep starts tables, and it runs alone, so that it can decide.
-
-    Parameters
-    ----------
-    ports : Ports
-    runs : Runs
-    claims : UnitClaims
     """
 
     ports: Ports

@@ -41,7 +41,7 @@ def _json(value: object) -> str:
 
 
 class SpooledRecord(NamedTuple):
-    """A record with what decides about it; ``line`` is the whole of it."""
+    """A record with what decides about it; `line` is the whole of it."""
 
     group: str
     case_id: str
@@ -69,24 +69,16 @@ def from_line(line: str) -> tuple[str, Record]:
 
 @dataclass(frozen=True)
 class StateEntry:
-    """A record that a group holds.
-
-    Parameters
-    ----------
-    group, case_id : str
-    fingerprint : str
-        See :func:`fingerprint`; :data:`UNKNOWN` when nobody knows which content was written last.
-    event_time : str
-        Latest event time that was written for the case.
-    uploaded_at : str
-        When the file came that last said so. A file that came earlier does not change it, whenever it is processed.
-    """
+    """A record that a group holds."""
 
     group: str
     case_id: str
     fingerprint: str
+    """See `fingerprint`; `UNKNOWN` when nobody knows which content was written last."""
     event_time: str
+    """Latest event time that was written for the case."""
     uploaded_at: str
+    """When the file came that last said so. A file that came earlier does not change it, whenever it is processed."""
 
     def line(self) -> str:
         """Return the entry as a line of the state's file."""
@@ -110,27 +102,18 @@ class Pending:
 
 @dataclass(frozen=True)
 class DatasetState:
-    """The small part of the state.
-
-    Parameters
-    ----------
-    run : str
-        The run that made it; empty before the first.
-    records : str
-        Key of the file of :class:`StateEntry`; empty before the first.
-    profile : str
-        Key of the profile of the upload that was taken last; empty without one.
-    definitions : mapping
-        What each feature meant when it was last written.
-    pending : tuple of Pending
-        Runs that broke off.
-    """
+    """The small part of the state."""
 
     run: str = ""
+    """The run that made it; empty before the first."""
     records: str = ""
+    """Key of the file of `StateEntry`; empty before the first."""
     profile: str = ""
+    """Key of the profile of the upload that was taken last; empty without one."""
     definitions: Definitions = field(default_factory=dict)
+    """What each feature meant when it was last written."""
     pending: tuple[Pending, ...] = ()
+    """Runs that broke off."""
 
     def base_of(self, upload_id: str) -> str:
         """Name what an upload's records are written on top of: the state, and runs of others that broke off.
@@ -146,7 +129,7 @@ class DatasetState:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any] | None) -> "DatasetState":
-        """Return the state that :meth:`document` made, or that of a dataset without any."""
+        """Return the state that `document` made, or that of a dataset without any."""
         if document is None:
             return cls()
         pending = tuple(Pending(**each) for each in document["pending"])
@@ -155,12 +138,12 @@ class DatasetState:
 
 
 def check_definitions(kept: Definitions, now: Definitions) -> None:
-    """Refuse a configuration under which features of a group that has records would mean something else.
+    """Reject a configuration under which features of a group that has records would mean something else.
 
     Raises
     ------
     BadInputError
-        ``DEFINITION_CHANGED``, naming the features. New features, and features that are gone, are fine.
+        `DEFINITION_CHANGED`, naming the features. New features, and features that are gone, are fine.
     """
     changed = [
         f"{group}: {feature}"

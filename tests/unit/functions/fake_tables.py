@@ -1,4 +1,4 @@
-"""A kind of table for tests: two groups, ``case_id`` first, one feature a column."""
+"""A kind of table for tests: two groups, `case_id` first, one feature a column."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ FEATURES, LABELS = "stack-d-clinical-baseline-v1", "stack-d-labels-v1"
 
 @dataclass
 class FakeKind:
-    """:class:`multimodal.tables.table.TableKind` of lines ``case,value[,date]`` after a header.
+    """`TableKind` of lines `case,value[,date]` after a header.
 
-    A value ``bad`` makes the row a problem, ``nolabel`` its label only, ``boom`` is a bug; a column ``who`` is refused.
+    A value `bad` makes the row a problem, `nolabel` its label only, `boom` is a bug; a column `who` is refused.
     """
 
     dataset: str
@@ -50,7 +50,7 @@ class FakeKind:
 
 
 class FakeReader:
-    """:class:`multimodal.tables.table.TableReader` of one such table."""
+    """`TableReader` of one such table."""
 
     def __init__(self, kind: FakeKind, text: str, upload: UploadContext) -> None:
         self._kind, self._upload = kind, upload

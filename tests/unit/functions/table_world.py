@@ -7,10 +7,7 @@ from typing import Any
 from multimodal.ledger.unit import LedgerItem, Unit
 from multimodal.pipeline.retry import rerun
 from multimodal.tables.check import CheckTable
-from multimodal.tables.finish import FailTable, FinishTable
-from multimodal.tables.ingest import IngestPart
-from multimodal.tables.run import TableRuns
-from multimodal.tables.spool import sqlite_spool
+from multimodal.tables.write import FailTable, FinishTable, IngestPart
 from tests.unit.functions.world import DATASET, World
 
 
@@ -23,11 +20,10 @@ class TableWorld(World):
 
     def __init__(self) -> None:
         super().__init__()
-        runs = TableRuns(self.ports)
-        self.check = CheckTable(runs, self.recorder, self.ports, sqlite_spool, self.kind_of, part_records=4).check
-        self.ingest_part = IngestPart(runs, self.ports, self.features, chunk_records=2).ingest
-        self.finish = FinishTable(runs, self.recorder, self.ports).finish
-        self.fail = FailTable(runs, self.recorder).fail
+        self.check = CheckTable(self.ports, self.kind_of, part_records=4).check
+        self.ingest_part = IngestPart(self.ports, self.features, chunk_records=2).ingest
+        self.finish = FinishTable(self.ports).finish
+        self.fail = FailTable(self.ports).fail
 
     def put_table(self, rows: str, name: str = "a.csv", header: str = "case_id,x") -> None:
         """Upload a table a second later than the one before."""

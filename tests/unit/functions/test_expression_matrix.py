@@ -13,11 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from multimodal.genomics.assays import pin_assay
 from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.groups import pin_assay, rna_group
 from multimodal.genomics.matrix import ExpressionMatrix
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
-from multimodal.genomics.schema import rna_group
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.listing import CompletionTimeouts, Quarantine
 from multimodal.ledger.ports import Ports
@@ -225,7 +224,7 @@ def test_row_that_is_no_record_is_told_and_harms_no_other(row: str, code: str) -
 
 
 def test_header_that_lacks_the_name_of_the_first_column_is_recognised() -> None:
-    """As R's ``write.table`` writes it."""
+    """As R's `write.table` writes it."""
     read = Read("A1BG,VIM,CD44,BGN\nA,0,1,2,3\n")
     assert "lack the name of the first column" in read.problems[0].message
 
@@ -249,7 +248,7 @@ def test_matrix_of_which_no_row_can_be_taken_is_held() -> None:
     read = Read("case,VIM,CD44\nA,x,1\nB,1\n")
     assert read.verdict.hold is not None
     assert read.verdict.hold[0] == "MATRIX_INVALID"
-    assert "none of its 2 rows can be taken; the first (row 2, column VIM): not a number" in read.verdict.hold[1]
+    assert "no rows accepted of 2; the first (row 2, column VIM): not a number" in read.verdict.hold[1]
     assert Read("case,VIM,CD44\nA,x,1\nB,1,2\n").verdict.hold is None
 
 

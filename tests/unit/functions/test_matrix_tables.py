@@ -18,7 +18,7 @@ UNIT = Unit("d", "-expression", "", "genomics")
 
 
 class MatrixWorld(TableWorld):
-    """A stack whose dataset ``d`` takes a matrix."""
+    """A stack whose dataset `d` takes a matrix."""
 
     def __init__(self, **matrix: Any) -> None:
         super().__init__()

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multimodal.genomics.fastq_names import is_ignorable, read_name
 from multimodal.genomics.keys import is_case_name
-from multimodal.genomics.lanes import Lane, fastq_list, pair_files
+from multimodal.genomics.reads import Lane, fastq_list, is_ignorable, pair_files, read_name
 from multimodal.genomics.samplesheet import SampleSheet, parse_accessions, parse_samplesheet
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.unit import Unit, case_unit

@@ -1,4 +1,4 @@
-"""From ``run.json`` and the gene table to a record: genes, assay, and what is never guessed."""
+"""From `run.json` and the gene table to a record: genes, assay, and what is never guessed."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from multimodal.genomics.config import GenomicsConfig, genomics_config
 from multimodal.genomics.expression import gene_ids, panel_values, read_tpm
-from multimodal.genomics.schema import rna_group
+from multimodal.genomics.groups import rna_group
 from multimodal.imaging.config import load_contract
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.ledger.outcome import INGEST_RECHECK_SECONDS

@@ -12,7 +12,7 @@ import pytest
 from multimodal.ledger.claim import LEASE_SECONDS, RunPaths
 from multimodal.ledger.errors import BadInputError, MultimodalError, RetryableError
 from multimodal.ledger.unit import Status, Unit
-from multimodal.tables.limits import MAX_TABLE_BYTES
+from multimodal.tables.run import MAX_TABLE_BYTES
 from multimodal.tables.state import DatasetState
 from multimodal.tables.table import safe_cell
 from tests.unit.functions.table_world import CrashError, TableWorld

@@ -7,10 +7,9 @@ from typing import Any
 from multimodal.features.group import RecordMaker
 from multimodal.features.ingest import FeatureIngest
 from multimodal.genomics.config import genomics_config
-from multimodal.genomics.jobs import JobStarter, RnaJobSettings
+from multimodal.genomics.jobs import BatchJobRecorder, JobStarter, RnaJobSettings
 from multimodal.genomics.matrix import MatrixTables
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
-from multimodal.genomics.record_outcome import BatchJobRecorder
 from multimodal.genomics.records import RnaRecords
 from multimodal.imaging.config import load_contract
 from multimodal.imaging.jobs import JobSettings

@@ -1,4 +1,6 @@
-"""Definitions of the feature groups: a pure function of a dataset's configuration and of a parameter file."""
+"""The RNA feature group of a dataset, and the one assay whose values it holds."""
+
+from collections.abc import Mapping
 
 from multimodal.features.group import (
     EVENT_TIME,
@@ -8,9 +10,11 @@ from multimodal.features.group import (
     FeatureType,
     check_group,
 )
-from multimodal.genomics.config import ExpressionUnit, GenomicsConfig
+from multimodal.genomics.config import ExpressionUnit, GenomicsConfig, MatrixConfig
+from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.ledger.ports import Ledger
 
-RNA_LEADING: tuple[tuple[str, FeatureType], ...] = (
+_LEADING: tuple[tuple[str, FeatureType], ...] = (
     (RECORD_ID, FeatureType.STRING),
     (EVENT_TIME, FeatureType.STRING),
     (EVENT_TIME_SOURCE, FeatureType.STRING),
@@ -33,7 +37,7 @@ _ASSAY: tuple[tuple[str, FeatureType], ...] = (
 ASSAY = tuple(name for name, _ in _ASSAY)
 """What makes values of two cases comparable; one group version holds one of each."""
 
-RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
+_RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     *_PANEL,
     ("reads_total", FeatureType.INTEGRAL),
     ("mapped_percent", FeatureType.FRACTIONAL),
@@ -48,7 +52,7 @@ RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     ("correlation_id", FeatureType.STRING),
 )
 
-MATRIX_TRAILING: tuple[tuple[str, FeatureType], ...] = (
+_MATRIX_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     *_PANEL,
     ("genes_measured", FeatureType.INTEGRAL),
     ("genes_detected", FeatureType.INTEGRAL),
@@ -82,6 +86,30 @@ def rna_group(stack: str, dataset: str, config: GenomicsConfig) -> FeatureGroupS
     """
     name = f"{stack}-{dataset}-rna-v{config.group_version}"
     genes = tuple((gene_feature(gene, config.unit), FeatureType.FRACTIONAL) for gene in config.panel)
-    spec = FeatureGroupSpec(name, (*RNA_LEADING, *genes, *(MATRIX_TRAILING if config.matrix else RNA_TRAILING)))
+    spec = FeatureGroupSpec(name, (*_LEADING, *genes, *(_MATRIX_TRAILING if config.matrix else _RNA_TRAILING)))
     check_group(spec)
     return spec
+
+
+def pin_assay(ledger: Ledger, group: str, assay: Mapping[str, str]) -> None:
+    """Make the assay the group's own, unless it has one already; call it when a record is about to be written.
+
+    Raises
+    ------
+    BadInputError
+        `ASSAY_MISMATCH` when the group holds values of another assay.
+    """
+    kept = ledger.put_if_absent(f"assay#{group}", assay)
+    different = {n: [kept.get(n), assay[n]] for n in assay if kept.get(n) != assay[n]}
+    if different:
+        message = (
+            f"values of another assay ({', '.join(different)}) are not mixed into {group}; raise group_version in "
+            "the dataset's file, deploy, then retry everything that belongs to it"
+        )
+        raise BadInputError(Reason.ASSAY_MISMATCH, message, dict(different))
+
+
+def matrix_assay(matrix: MatrixConfig) -> dict[str, str]:
+    """Return the identity of a matrix's assay, as the dataset's file states it."""
+    stated = {**matrix.model_dump(), "reference": "matrix"}
+    return {name: str(stated[name]) for name in ASSAY}
