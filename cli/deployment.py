@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from cli.errors import CommandError
 from cli.laptop import Cloud, read_cloud
-from cli.project import PROGRAM, STACK, STATE
+from cli.project import STACK, STATE
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -117,7 +117,14 @@ class Deployment:
         try:
             return self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
         except ClientError as error:
-            raise CommandError(f"There is no stack named {self.stack}.", hint=f"`{PROGRAM} up` deploys it.") from error
+            if error.response["Error"]["Code"] != "ValidationError":  # such as an expired token
+                raise
+            hint = f"`{self._deploy}` deploys one; --stack NAME, AWS_PROFILE and AWS_DEFAULT_REGION say which is meant."
+            raise CommandError(f"There is no stack named {self.stack}.", hint=hint) from error
+
+    @property
+    def _deploy(self) -> str:
+        return "make up" if self.endpoint else "make deploy"
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -143,7 +150,7 @@ class Deployment:
         except KeyError:
             raise CommandError(
                 f"The stack {self.stack} has no output {key}.",
-                hint=f"It may be of another version: `{PROGRAM} up` deploys it again.",
+                hint=f"It may be of another version: `{self._deploy}` deploys it again.",
             ) from None
 
     def resource(self, logical_id: str) -> str:

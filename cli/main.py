@@ -7,24 +7,25 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
 from typer.exceptions import TyperException
 
-from cli.athena import Row, run_query
 from cli.deployment import reach, running_cloud
 from cli.errors import CommandError, UsageError
-from cli.features import describe_group, find_group, print_features, read_features, with_tables
+from cli.features import Row, describe_group, find_group, read_features, run_query, with_tables
 from cli.ledger import as_document, print_reasons, print_units, read_units
 from cli.project import shown
 from cli.results import save_dataset
 from cli.retry import request_reruns, select_units
-from cli.rows import print_rows
+from cli.rows import print_features, print_rows
+from cli.sources import Modality
 from cli.terminal import make_console, megabytes, plural, print_error, print_line
-from cli.upload import UNIT_WORDS, upload_path
-from cli.wait import print_outcome, wait_for_units
+from cli.upload import upload_path
+from cli.wait import Outcome, print_outcome, wait_for_units
 
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 
@@ -36,9 +37,7 @@ account that your credentials belong to.
 _EXAMPLES = """\
 Examples:
 
-  multimodal upload ~/Downloads/studies --dataset nsclc_radiogenomics
-
-  multimodal wait
+  multimodal upload ~/Downloads/studies --dataset nsclc_radiogenomics --wait
 
   multimodal status --stack multimodal
 
@@ -55,6 +54,7 @@ Stack = Annotated[
         "--stack", envvar="MULTIMODAL_STACK", help="A deployed stack; not given: the laptop cloud.", metavar="NAME"
     ),
 ]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -65,30 +65,39 @@ def upload(
     ],
     dataset: Annotated[str, typer.Option(help="Such as nsclc_radiogenomics.", metavar="NAME")],
     modality: Annotated[
-        Literal["imaging", "genomics", "clinical"] | None,
+        Modality | None,
         typer.Option(help="What it is, where its files do not say it."),
     ] = None,
+    then_wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for what was uploaded, and for nothing else.")
+    ] = False,
+    timeout: Timeout = 600.0,
     stack: Stack = "",
 ) -> None:
-    """Upload a folder or a table to the raw bucket; processing starts by itself."""
+    """Upload a folder or a table to the raw bucket; what is new or changed is processed by itself."""
     console, deployment = make_console(), reach(stack)
+    unit_ids: list[str] = []
     for kind, uploaded in upload_path(console, deployment, path, dataset, modality):
+        unit_ids += uploaded.unit_ids
         print_line(
             console,
-            f"Uploaded {plural(uploaded.files, 'file')} ({megabytes(uploaded.size)} MB), "
-            f"{plural(len(uploaded.unit_ids), *UNIT_WORDS[kind])}, "
+            f"Uploaded {plural(uploaded.files, 'file')} ({megabytes(uploaded.size)} MB), {uploaded.units}, "
             f"to s3://{deployment.output('RawBucketName')}/{kind}/{dataset}/",
         )
-    print_line(console, "Processing starts by itself; `multimodal wait` shows it.", style="dim")
+    if then_wait:
+        _end(console, wait_for_units(console, deployment, unit_ids=unit_ids, arriving=True, timeout=timeout))
+    print_line(console, "What is new or changed is processed by itself; `multimodal wait` shows it.", style="dim")
 
 
 @app.command()
-def wait(
-    timeout: Annotated[float, typer.Option(help="Seconds.", min=0.001, metavar="S")] = 600.0, stack: Stack = ""
-) -> None:
-    """Watch the units until all have ended; exit 1 when any was quarantined or failed."""
+def wait(timeout: Timeout = 600.0, stack: Stack = "") -> None:
+    """Watch all units until they have ended; exit 1 when any was quarantined or failed."""
     console = make_console()
-    outcome = wait_for_units(console, reach(stack), timeout=timeout)
+    _end(console, wait_for_units(console, reach(stack), timeout=timeout))
+
+
+def _end(console: Console, outcome: Outcome) -> NoReturn:
+    """Print how waiting ended and exit."""
     if not outcome.units:
         print_line(console, "Nothing to wait for: the ledger is empty.")
         raise typer.Exit(FAILURE)
@@ -116,13 +125,17 @@ def status(stack: Stack = "", as_json: Json = False) -> None:
 def retry(
     reason: Annotated[str, typer.Option(help="Those with this reason code, such as NO_CT.", metavar="CODE")] = "",
     unit: Annotated[str, typer.Option(help="This unit, or all units of this subject.", metavar="U")] = "",
+    unit_status: Annotated[str, typer.Option("--status", help="QUARANTINED or FAILED.", metavar="STATUS")] = "",
+    dataset: Annotated[str, typer.Option(help="Those of this dataset.", metavar="NAME")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All that are quarantined or failed.")] = False,
     stack: Stack = "",
     as_json: Json = False,
 ) -> None:
     """Run quarantined or failed units again, through the sweep function; nothing else runs."""
     console, deployment = make_console(), reach(stack)
-    chosen = select_units(read_units(deployment), reason=reason or None, unit=unit or None, everything=everything)
+    chosen = select_units(
+        read_units(deployment), reason=reason, unit=unit, status=unit_status, dataset=dataset, everything=everything
+    )
     answers = request_reruns(deployment, [each.unit_id for each in chosen])
     if as_json:
         _print_json(answers)

@@ -17,7 +17,7 @@ from cli.retry import select_units
 
 
 def make_unit(subject: str, status: str, **attributes: Any) -> Unit:
-    names = {"unit_id": f"imaging#d#{subject}#ct", "subject": subject, "study": "ct", "status": status}
+    names = {"unit_id": f"imaging#d#{subject}#ct", "dataset": "d", "subject": subject, "study": "ct", "status": status}
     return Unit({**names, **attributes})
 
 
@@ -60,7 +60,7 @@ def test_counts_come_in_the_order_of_the_pipeline() -> None:
         (make_unit("a", "PROCESSED"), False),
     ],
 )
-def test_a_unit_is_settled_when_it_has_ended_and_no_look_is_owed(unit: Unit, settled: bool) -> None:
+def test_a_unit_is_settled_when_it_has_ended_and_no_check_is_scheduled(unit: Unit, settled: bool) -> None:
     assert unit.is_settled is settled
 
 
@@ -82,11 +82,12 @@ def test_the_table_names_every_unit_reason_and_total(width: int) -> None:
         ({"reason": "no_segmentation"}, ["R01-002"]),
         ({"unit": "R01-003"}, ["R01-003"]),
         ({"unit": "imaging#d#R01-002#ct"}, ["R01-002"]),
+        ({"status": "failed"}, ["R01-003"]),
+        ({"dataset": "d"}, ["R01-002", "R01-003"]),
     ],
 )
 def test_retry_takes_refused_units_only(choice: dict[str, Any], subjects: list[str]) -> None:
-    arguments = {"reason": None, "unit": None, "everything": False, **choice}
-    assert [unit.text("subject") for unit in select_units([*UNITS, NOTE], **arguments)] == subjects
+    assert [unit.text("subject") for unit in select_units([*UNITS, NOTE], **choice)] == subjects
 
 
 @pytest.mark.parametrize(
@@ -96,19 +97,19 @@ def test_retry_takes_refused_units_only(choice: dict[str, Any], subjects: list[s
         ({"reason": "no_ct"}, "No unit has the reason NO_CT", "JOB_FAILED, KEY_NOT_ACCEPTED, NO_SEGMENTATION"),
         ({"unit": "R01-002", "reason": "JOB_FAILED"}, "No unit has the reason JOB_FAILED", ": NO_SEGMENTATION"),
         ({"unit": "R01-001"}, "nothing to retry", "1 COMPLETED"),
+        ({"dataset": "other"}, "nothing to retry", "no unit at all"),
         ({"reason": "KEY_NOT_ACCEPTED"}, "belongs to no study", "status"),
     ],
 )
 def test_retry_of_nothing_says_what_was_wrong_with_the_choice(choice: dict[str, Any], message: str, hint: str) -> None:
-    arguments = {"reason": None, "unit": None, "everything": False, **choice}
     with pytest.raises(CommandError, match=message) as refusal:
-        select_units([*UNITS, NOTE], **arguments)
+        select_units([*UNITS, NOTE], **choice)
     assert hint in refusal.value.hint
 
 
 def test_retry_of_an_empty_ledger_is_told() -> None:
     with pytest.raises(CommandError, match="nothing to retry"):
-        select_units([], reason=None, unit=None, everything=True)
+        select_units([], everything=True)
 
 
 @pytest.mark.parametrize("width", [80, 140])
@@ -133,7 +134,7 @@ def printed(units: list[Unit], width: int) -> str:
 
 def test_retry_wants_to_be_told_which() -> None:
     with pytest.raises(UsageError):
-        select_units(UNITS, reason=None, unit=None, everything=False)
+        select_units(UNITS)
 
 
 def test_a_table_is_told_in_rows_and_records() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from cli.deployment import Deployment
@@ -75,6 +76,19 @@ def test_the_reason_is_cloudformations_or_else_sams(
     with pytest.raises(CommandError) as failure:
         up._deploy(deployment, {}, None)
     assert failure.value.details == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "message"),
+    [("ValidationError", CommandError, "no stack named s"), ("ExpiredToken", ClientError, "ExpiredToken")],
+)
+def test_only_a_stack_that_is_not_there_is_said_to_be_so(
+    code: str, error: type[Exception], message: str, deployment: Deployment
+) -> None:
+    with Stubber(deployment.cloudformation) as stubber:
+        stubber.add_client_error("describe_stacks", code)
+        with pytest.raises(error, match=message):
+            _ = deployment.outputs
 
 
 class FrozenClock:
