@@ -1,7 +1,6 @@
 """A deployed stack, on the laptop cloud or in a real account: its clients and its outputs."""
 
-from __future__ import annotations
-
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _PARALLEL_REQUESTS = 16
+_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
 
 @dataclass(frozen=True)
@@ -59,54 +58,49 @@ class Deployment:
         )
 
     @cached_property
-    def s3(self) -> S3Client:
+    def s3(self) -> "S3Client":
         """Client of S3."""
         return self.session.client("s3", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def dynamodb(self) -> DynamoDBClient:
-        """Client of DynamoDB."""
-        return self.session.client("dynamodb", endpoint_url=self.endpoint, config=self.config)
-
-    @cached_property
-    def lambda_(self) -> LambdaClient:
+    def lambda_(self) -> "LambdaClient":
         """Client of Lambda; one attempt, because a throttled sweep is asked again anyway."""
         config = self.config.merge(Config(retries={"mode": "standard", "max_attempts": 1}, read_timeout=130))
         return self.session.client("lambda", endpoint_url=self.endpoint, config=config)
 
     @cached_property
-    def cloudformation(self) -> CloudFormationClient:
+    def cloudformation(self) -> "CloudFormationClient":
         """Client of CloudFormation."""
         return self.session.client("cloudformation", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def athena(self) -> AthenaClient:
+    def athena(self) -> "AthenaClient":
         """Client of Athena."""
         return self.session.client("athena", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def sagemaker(self) -> SageMakerClient:
+    def sagemaker(self) -> "SageMakerClient":
         """Client of SageMaker."""
         return self.session.client("sagemaker", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def states(self) -> SFNClient:
+    def states(self) -> "SFNClient":
         """Client of Step Functions."""
         return self.session.client("stepfunctions", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def sqs(self) -> SQSClient:
+    def sqs(self) -> "SQSClient":
         """Client of SQS."""
         return self.session.client("sqs", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def ledger(self) -> Table:
+    def ledger(self) -> "Table":
         """The ledger table."""
         resource = self.session.resource("dynamodb", endpoint_url=self.endpoint, config=self.config)
         return resource.Table(self.output("LedgerTableName"))
 
     @cached_property
-    def description(self) -> StackTypeDef:
+    def description(self) -> "StackTypeDef":
         """The stack as CloudFormation describes it.
 
         Raises
@@ -159,6 +153,26 @@ class Deployment:
             "StackResourceDetail"
         ]
         return detail["PhysicalResourceId"]
+
+    def invoke_sweep(self, event: Mapping[str, object]) -> str | None:
+        """Invoke the sweep function and return its answer, or None while it is busy: it runs alone.
+
+        Raises
+        ------
+        CommandError
+            When the function failed; its answer is the details.
+        """
+        name, payload = self.output("SweepFunctionName"), json.dumps(event).encode()
+        try:
+            answer = self.lambda_.invoke(FunctionName=name, Payload=payload)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _THROTTLED:
+                return None
+            raise
+        text = answer["Payload"].read().decode(errors="replace")
+        if answer.get("FunctionError"):
+            raise CommandError("The sweep function failed; nothing more was requested.", details=text[:500])
+        return text
 
     @property
     def feature_groups(self) -> list[str]:

@@ -4,15 +4,12 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-from botocore.exceptions import ClientError
-
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.ledger import REFUSED_STATUSES, Unit, count_statuses
 from cli.project import PROGRAM
 
 _UNITS_PER_REQUEST = 200
-_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 _BUSY_WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
 """Seconds between tries: a sweep takes up to four minutes."""
 
@@ -93,18 +90,10 @@ def request_reruns(deployment: Deployment, unit_ids: Sequence[str]) -> dict[str,
 
 
 def _invoke(deployment: Deployment, event: Mapping[str, object]) -> dict[str, list[str]]:
-    """Invoke the sweep function; it runs alone, so it may be busy for some minutes."""
-    name, payload = deployment.output("SweepFunctionName"), json.dumps(event).encode()
-    for wait in (*_BUSY_WAITS, None):
-        try:
-            answer = deployment.lambda_.invoke(FunctionName=name, Payload=payload)
-            break
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _THROTTLED or wait is None:
-                raise
-            time.sleep(wait)
-    text = answer["Payload"].read().decode(errors="replace")
-    if answer.get("FunctionError"):
-        raise CommandError("The sweep function failed; nothing more was requested.", details=text[:500])
-    found: dict[str, list[str]] = json.loads(text)
-    return found
+    for seconds in (*_BUSY_WAITS, 0):
+        text = deployment.invoke_sweep(event)
+        if text is not None:
+            answers: dict[str, list[str]] = json.loads(text)
+            return answers
+        time.sleep(seconds)
+    raise CommandError("The sweep function is busy.", hint="Run the same command again in some minutes.")

@@ -1,12 +1,11 @@
 """Watches units move through the pipeline until all have ended."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console, Group
@@ -29,7 +28,6 @@ _NUDGE_SECONDS = 2.0
 _SETTLE_SECONDS = 3.0
 _STAGES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED")
 _LIVE_MARGIN_LINES = 12
-_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
 
 @dataclass(frozen=True)
@@ -82,11 +80,11 @@ def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
     """
     problems: list[str] = []
     stop = threading.Event()
-    function = deployment.output("SweepFunctionName")
+    deployment.output("SweepFunctionName")  # a stack without it is told at once, and not by the thread
 
     def nudge() -> None:
         while not stop.is_set():
-            problem = _invoke_sweep(deployment, function)
+            problem = _nudge(deployment)
             if problem and problem not in problems:
                 problems.append(problem)
             stop.wait(_NUDGE_SECONDS)
@@ -100,15 +98,15 @@ def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
         thread.join(timeout=5)
 
 
-def _invoke_sweep(deployment: Deployment, function: str) -> str:
+def _nudge(deployment: Deployment) -> str:
+    """Invoke the sweep once and return its problem; a sweep that is running already is as good."""
     try:
-        answer = deployment.lambda_.invoke(FunctionName=function, Payload=b"{}")
-    except ClientError as error:
-        # A sweep is running already: that is as good.
-        return "" if error.response["Error"]["Code"] in _THROTTLED else str(error)
-    except BotoCoreError as error:
+        deployment.invoke_sweep({})
+    except CommandError as error:
+        return error.details or error.message
+    except (ClientError, BotoCoreError) as error:
         return str(error)
-    return answer["Payload"].read().decode(errors="replace")[:500] if answer.get("FunctionError") else ""
+    return ""
 
 
 def wait_for_units(
@@ -197,7 +195,7 @@ class _LiveView:
         self._spinner = Spinner("dots")
         self._live = Live(console=console, transient=True, refresh_per_second=8)
 
-    def __enter__(self) -> _LiveView:
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 
@@ -241,7 +239,7 @@ class _LogView:
         self._console = console
         self._last: dict[str, int] | None = None
 
-    def __enter__(self) -> _LogView:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

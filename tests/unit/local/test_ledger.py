@@ -1,19 +1,21 @@
 """The ledger as it is printed, counted and handed to scripts."""
 
 import json
+import time
 from decimal import Decimal
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.ledger import Unit, count_statuses, plain, print_units, read_units
-from cli.retry import select_units
+from cli.retry import request_reruns, select_units
 
 
 def make_unit(subject: str, status: str, **attributes: Any) -> Unit:
@@ -146,3 +148,38 @@ def test_a_table_is_told_in_rows_and_records() -> None:
     told = console.file.getvalue()
     assert "clinical table" in told
     assert "10 rows: 1 record written, 19 records unchanged, 2 rows rejected, 1 label held back" in told
+
+
+class Sweep:
+    """A sweep function that is busy at first, and then answers or fails."""
+
+    def __init__(self, busy: int, error: bool) -> None:
+        self.busy, self.error, self.events = busy, error, list[dict[str, Any]]()
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - as Lambda calls them
+        assert FunctionName == "sweep"
+        if self.busy:
+            self.busy -= 1
+            raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+        self.events.append(json.loads(Payload))
+        answer = {"requested": self.events[-1]["unit_ids"], "unknown": []}
+        failure = {"FunctionError": "Unhandled"} if self.error else {}
+        return {"Payload": BytesIO(json.dumps(answer).encode()), **failure}
+
+
+@pytest.mark.parametrize(
+    ("busy", "error", "failure"), [(0, False, ""), (2, False, ""), (99, False, "busy"), (0, True, "failed")]
+)
+def test_reruns_are_requested_of_the_sweep_function_in_parts(
+    busy: int, error: bool, failure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment, sweep = Deployment("stack", boto3.Session(region_name="us-east-1")), Sweep(busy, error)
+    ids = [str(number) for number in range(201)]
+    vars(deployment).update(outputs={"SweepFunctionName": "sweep"}, lambda_=sweep)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    if failure:
+        with pytest.raises(CommandError, match=failure):
+            request_reruns(deployment, ids)
+    else:
+        assert request_reruns(deployment, ids) == {"requested": ids, "unknown": []}
+        assert [(e["action"], len(e["unit_ids"])) for e in sweep.events] == [("rerun", 200), ("rerun", 1)]
