@@ -58,7 +58,7 @@ Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.0
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal upload ~/Downloads/studies --dataset nsclc_radiogenomics --wait`")
 def upload(
     path: Annotated[
         Path, typer.Argument(help="Studies, reads, a table, or a folder with imaging/, genomics/, clinical/.")
@@ -89,7 +89,7 @@ def upload(
     print_line(console, "What is new or changed is processed by itself; `multimodal wait` shows it.", style="dim")
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal wait --timeout 1800`")
 def wait(timeout: Timeout = 600.0, stack: Stack = "") -> None:
     """Watch all units until they have ended; exit 1 when any was quarantined or failed."""
     console = make_console()
@@ -106,7 +106,7 @@ def _end(console: Console, outcome: Outcome) -> NoReturn:
     raise typer.Exit(SUCCESS if outcome.succeeded else FAILURE)
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal status --json --stack multimodal`")
 def status(stack: Stack = "", as_json: Json = False) -> None:
     """Show every unit that was ever uploaded, where it stands, and why."""
     console, deployment = make_console(), reach(stack)
@@ -121,7 +121,7 @@ def status(stack: Stack = "", as_json: Json = False) -> None:
         print_line(console, f"multimodal upload DIR --dataset {example}", style="dim")
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal retry --reason NO_SEGMENTATION --dataset nsclc_radiogenomics`")
 def retry(
     reason: Annotated[str, typer.Option(help="Those with this reason code, such as NO_CT.", metavar="CODE")] = "",
     unit: Annotated[str, typer.Option(help="This unit, or all units of this subject.", metavar="U")] = "",
@@ -149,7 +149,7 @@ def retry(
         print_line(console, f"{plural(left, 'unit')} moved meanwhile and will run by itself.", style="dim")
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal features imaging --json`")
 def features(
     group: Annotated[str, typer.Argument(help="Its name, or its content such as `imaging`.")],
     stack: Stack = "",
@@ -165,7 +165,7 @@ def features(
         print_features(make_console(), table, rows)
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal results my-results --stack multimodal`")
 def results(
     folder: Annotated[Path, typer.Argument(help="Each dataset has a folder in it; files are replaced.")],
     stack: Stack = "",
@@ -180,7 +180,7 @@ def results(
         print_line(console, f"{shown(place)}/: {plural(len(saved), 'file')}{f', with {tables}' if tables else ''}")
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal query 'select count(*) from {labels}'`")
 def query(
     sql: Annotated[str, typer.Argument(help="One statement; {imaging} stands for that group's latest records.")],
     stack: Stack = "",
@@ -203,7 +203,7 @@ def query(
         _print_rows(rows)
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal dataset table.csv --name my_study`")
 def dataset(
     csv: Annotated[Path, typer.Argument(help="A clinical table, as CSV (UTF-8).")],
     name: Annotated[str, typer.Option(help="Name of the dataset; not given: made of the file's.", metavar="NAME")] = "",
@@ -214,9 +214,9 @@ def dataset(
     draft(make_console(), csv, name)
 
 
-@app.command("env")
+@app.command("env", epilog='Example: `eval "$(multimodal env)"`')
 def environment() -> None:
-    """Print the variables that point other programs at the laptop cloud: eval "$(multimodal env)"."""
+    """Print the variables that point other programs at the laptop cloud."""
     for name, value in running_cloud().environment().items():
         print(f"export {name}={value}")
     print("unset AWS_PROFILE")

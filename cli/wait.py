@@ -270,6 +270,6 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         print_line(console, f"Still on their way when time ran out: {len(waiting)}.", style="red")
     if outcome.blocked:
         count = plural(len(outcome.blocked), "unit waits", "units wait")
-        print_line(console, f"{count} for a reference that failed: mend it, then `{PROGRAM} retry` it.", style="red")
+        print_line(console, f"{count} for a reference that failed: fix it, then `{PROGRAM} retry` it.", style="red")
     for problem in outcome.problems:
         print_line(console, f"The sweep function failed: {problem}", style="red")
