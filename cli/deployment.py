@@ -1,7 +1,5 @@
 """A deployed stack, on the laptop cloud or in a real account: its clients and its outputs."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 
 _PARALLEL_REQUESTS = 16
-_DEPLOY = "`make deploy` (to the laptop cloud: `make up`)"
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
 
@@ -61,49 +58,49 @@ class Deployment:
         )
 
     @cached_property
-    def s3(self) -> S3Client:
+    def s3(self) -> "S3Client":
         """Client of S3."""
         return self.session.client("s3", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def lambda_(self) -> LambdaClient:
+    def lambda_(self) -> "LambdaClient":
         """Client of Lambda; one attempt, because a throttled sweep is asked again anyway."""
         config = self.config.merge(Config(retries={"mode": "standard", "max_attempts": 1}, read_timeout=130))
         return self.session.client("lambda", endpoint_url=self.endpoint, config=config)
 
     @cached_property
-    def cloudformation(self) -> CloudFormationClient:
+    def cloudformation(self) -> "CloudFormationClient":
         """Client of CloudFormation."""
         return self.session.client("cloudformation", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def athena(self) -> AthenaClient:
+    def athena(self) -> "AthenaClient":
         """Client of Athena."""
         return self.session.client("athena", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def sagemaker(self) -> SageMakerClient:
+    def sagemaker(self) -> "SageMakerClient":
         """Client of SageMaker."""
         return self.session.client("sagemaker", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def states(self) -> SFNClient:
+    def states(self) -> "SFNClient":
         """Client of Step Functions."""
         return self.session.client("stepfunctions", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def sqs(self) -> SQSClient:
+    def sqs(self) -> "SQSClient":
         """Client of SQS."""
         return self.session.client("sqs", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
-    def ledger(self) -> Table:
+    def ledger(self) -> "Table":
         """The ledger table."""
         resource = self.session.resource("dynamodb", endpoint_url=self.endpoint, config=self.config)
         return resource.Table(self.output("LedgerTableName"))
 
     @cached_property
-    def description(self) -> StackTypeDef:
+    def description(self) -> "StackTypeDef":
         """The stack as CloudFormation describes it.
 
         Raises
@@ -116,7 +113,12 @@ class Deployment:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ValidationError":  # such as an expired token
                 raise
-            raise CommandError(f"There is no stack named {self.stack}.", hint=f"{_DEPLOY} deploys it.") from error
+            hint = f"`{self._deploy}` deploys one; --stack NAME, AWS_PROFILE and AWS_DEFAULT_REGION say which is meant."
+            raise CommandError(f"There is no stack named {self.stack}.", hint=hint) from error
+
+    @property
+    def _deploy(self) -> str:
+        return "make up" if self.endpoint else "make deploy"
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -142,7 +144,7 @@ class Deployment:
         except KeyError:
             raise CommandError(
                 f"The stack {self.stack} has no output {key}.",
-                hint=f"It may be of another version: {_DEPLOY} deploys it again.",
+                hint=f"It may be of another version: `{self._deploy}` deploys it again.",
             ) from None
 
     def resource(self, logical_id: str) -> str:
@@ -158,7 +160,7 @@ class Deployment:
         Raises
         ------
         CommandError
-            When the function failed; the details are its answer.
+            When the function failed; its answer is the details.
         """
         name, payload = self.output("SweepFunctionName"), json.dumps(event).encode()
         try:

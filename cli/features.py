@@ -1,38 +1,116 @@
-"""Reads a feature group back: the newest record of each id, as a training job would see it."""
+"""Runs SQL on Athena, and reads a feature group back: the newest record of each id, as a training job would see it."""
 
 import re
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
-from rich.console import Console
-from rich.text import Text
 
-from cli.athena import Row, run_query
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
-from cli.rows import print_rows
-from cli.terminal import plural, print_block
 
-_SHOWN_COLUMNS = (
-    "case_id",
-    "event_time",
-    "volume_ml",
-    "original_shape_Sphericity",
-    "original_firstorder_Mean",
-    "original_glcm_JointEntropy",
-    "manufacturer",
-    "original_shape_Maximum3DDiameter",
-    "mapped_percent",
-    "library_type",
-)
+Value = str | int | float | bool | None
+Row = dict[str, Value]
 
-_ORIGIN = frozenset({"event_time_source", "source_uri", "upload_id", "correlation_id"})
-_GENE = "log2tpm_"
+_POLL_SECONDS = 0.2
+_RESULTS_PREFIX = "queries/"
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_PARSERS: dict[str, Callable[[str], Value]] = {
+    **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), int),
+    **dict.fromkeys(("float", "real", "double", "decimal"), float),
+    "boolean": lambda text: text.lower() == "true",
+}
 
-# pyradiomics' names: image type, feature class, feature.
-_RADIOMIC = re.compile(r"[a-z][\w.-]*_(firstorder|shape|shape2D|glcm|glrlm|glszm|gldm|ngtdm)_\w+")
+
+def run_query(deployment: Deployment, sql: str, *, database: str, timeout: float = 300.0) -> list[Row]:
+    """Run one statement on Athena and return its rows.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        The stack; query results are kept in its processed bucket under `queries/`.
+    sql : str
+        The statement; table names are those of the Glue catalogue.
+    database : str
+        Glue database in which unqualified table names are looked up.
+    timeout : float
+        Seconds to wait for the answer.
+
+    Returns
+    -------
+    list of dict
+        Values by column; of columns of equal name, the second is called `name_2`.
+
+    Raises
+    ------
+    UsageError
+        When there are several statements: Athena would answer one.
+    CommandError
+        When Athena rejects the statement or fails, with its reason.
+    """
+    if ";" in _QUOTED.sub("", sql).rstrip().rstrip(";"):
+        raise UsageError("There are several statements.", hint="Give one at a time.")
+    location = f"s3://{deployment.output('ProcessedBucketName')}/{_RESULTS_PREFIX}"
+    try:
+        query_id = deployment.athena.start_query_execution(
+            QueryString=sql,
+            QueryExecutionContext={"Database": database},
+            ResultConfiguration={"OutputLocation": location},
+        )["QueryExecutionId"]
+        _wait(deployment, query_id, timeout)
+    except ClientError as error:
+        raise _query_error(error.response["Error"]["Message"]) from error
+    return _read_rows(deployment, query_id)
+
+
+def _wait(deployment: Deployment, query_id: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        answer = deployment.athena.get_query_execution(QueryExecutionId=query_id)
+        status = answer["QueryExecution"].get("Status", {})
+        if status.get("State") == "SUCCEEDED":
+            return
+        if status.get("State") in ("FAILED", "CANCELLED"):
+            raise _query_error(status.get("StateChangeReason", "no reason given"))
+        time.sleep(_POLL_SECONDS)
+    raise CommandError(f"Athena did not answer within {timeout:.0f} s.")
+
+
+def _query_error(reason: str) -> CommandError:
+    return CommandError("Athena could not run the query.", details=reason.strip())
+
+
+def _read_rows(deployment: Deployment, query_id: str) -> list[Row]:
+    rows: list[Row] = []
+    pages = deployment.athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
+    for number, page in enumerate(pages):
+        result = page["ResultSet"]
+        columns = result["ResultSetMetadata"]["ColumnInfo"]
+        names, kinds = [column["Name"] for column in columns], [column["Type"] for column in columns]
+        lines = [[cell.get("VarCharValue") for cell in line.get("Data", [])] for line in result["Rows"]]
+        has_header = number == 0 and lines[:1] == [names]  # the first line of a SELECT repeats the column names
+        unique = _numbered(names)
+        rows.extend(dict(zip(unique, map(_typed, kinds, line), strict=True)) for line in lines[has_header:])
+    return rows
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Return column names of which no two are equal: a join has the columns of both its sides."""
+    seen, unique = Counter[str](), list[str]()
+    for name in names:
+        seen[name] += 1
+        while seen[name] > 1 and f"{name}_{seen[name]}" in names:
+            seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return unique
+
+
+def _typed(kind: str, text: str | None) -> Value:
+    # "decimal" may carry its precision, as in decimal(10,2).
+    parser = _PARSERS.get(kind.lower().partition("(")[0], str)
+    return None if text is None else parser(text)
 
 
 @dataclass(frozen=True)
@@ -96,8 +174,12 @@ def find_group(deployment: Deployment, name: str) -> str:
     matches = [group for group in groups if group == name] or [group for group in groups if f"-{name}-v" in group]
     if len(matches) == 1:
         return matches[0]
-    problem = f"{len(matches)} feature groups are" if matches else "No feature group is"
-    raise UsageError(f"{problem} called {name}.", hint="There are: " + ", ".join(matches or groups))
+    there = "There are: " + ", ".join(matches or groups)
+    if not matches:
+        raise UsageError(f"No feature group is called {name}.", hint=there)
+    short = matches[0].removeprefix(f"{deployment.stack}-").rpartition("-v")[0]
+    problem = f"{len(matches)} feature groups are called {name}."
+    raise UsageError(problem, hint=f"Put the dataset before it, such as {short}. {there}")
 
 
 def describe_group(deployment: Deployment, group: str) -> GroupTable:
@@ -128,52 +210,10 @@ def read_features(deployment: Deployment, group: GroupTable) -> list[Row]:
 
     Athena lower-cases column names; the feature definitions say how they were written.
     """
-    spelling = {name.lower(): name for name in group.features}
     sql = f'{group.newest_features_sql} ORDER BY "{group.record_id}"'
-    rows = run_query(deployment, sql, database=group.database)
-    return [{spelling[name.lower()]: value for name, value in row.items() if name.lower() in spelling} for row in rows]
+    spelling = {name.lower(): name for name in group.features}
+    return [_respelt(row, spelling) for row in run_query(deployment, sql, database=group.database)]
 
 
-def print_features(
-    console: Console,
-    group: GroupTable,
-    rows: list[Row],
-    *,
-    whole: str = "`features … --json`",
-    total: int | None = None,
-) -> None:
-    """Print the columns a person looks at first, as many as there is room for, and how many more `whole` has.
-
-    Of more records than are given, `total` says how many there are.
-    """
-    if not rows:
-        print_block(console, Text(f"{group.group} has no records yet."))
-        return
-    first = [name for name in _SHOWN_COLUMNS if name in group.features] or list(group.features[:6])
-    first += [name for name in group.features if name.startswith(_GENE)]
-    if set(first) <= {group.record_id, group.event_time}:
-        first += [name for name in group.features if name not in first and name not in _ORIGIN]
-    columns = print_rows(console, rows, first, _label)
-    console.print()
-    more = len(group.features) - len(columns)
-    shown = f"{len(rows)} of " if total is not None and total > len(rows) else ""
-    text = f"{shown}{plural(total or len(rows), 'record')} in {group.group}; {more} more columns ({whole} has all)."
-    print_block(console, Text(text, style="dim"))
-
-
-def _label(name: str) -> str:
-    return (
-        name.removeprefix("original_").split("_", 1)[-1] if name.startswith("original_") else name.removeprefix(_GENE)
-    )
-
-
-def describe_features(names: Iterable[str]) -> str:
-    """Say how many features are radiomic and how many tell of the study, the scan and the program.
-
-    Examples
-    --------
-    >>> describe_features(["case_id", "volume_ml", "original_glcm_Contrast"])
-    '1 radiomic feature and 2 others'
-    """
-    kinds = Counter(bool(_RADIOMIC.fullmatch(name)) for name in names)
-    return f"{plural(kinds[True], 'radiomic feature')} and {plural(kinds[False], 'other')}"
+def _respelt(row: Row, spelling: Mapping[str, str]) -> Row:
+    return {spelling[name.lower()]: value for name, value in row.items() if name.lower() in spelling}

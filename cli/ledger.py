@@ -1,7 +1,5 @@
 """The ledger as a person or a script reads it: every unit ever uploaded and where it stands."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -191,32 +189,6 @@ def as_document(deployment: Deployment, units: list[Unit]) -> dict[str, Any]:
     }
 
 
-def print_units(console: Console, units: list[Unit]) -> None:
-    """Print the ledger as a table, the reasons of what was refused below it, and a line of totals."""
-    columns = _columns(units, console.width)
-    table = make_table(*(c.title for c in columns), right=tuple(c.title for c in columns if c.is_number))
-    now = time.time()
-    for unit in units:
-        table.add_row(*(column.cell(unit, now) for column in columns))
-    print_block(console, table)
-    print_tables(console, units)
-    print_reasons(console, units)
-    print_totals(console, units)
-
-
-def _columns(units: list[Unit], width: int) -> list[_Column]:
-    """Return the columns that there is room for; the dataset is one of them when there are several."""
-    if not _has_several_datasets(units):
-        return [column for column in _COLUMNS if width >= column.from_width]
-    left = width - COLUMN_GAP - max(len(unit.text("dataset")) for unit in units)
-    dataset = _Column("Dataset", lambda unit, _: unit.text("dataset"))
-    return [dataset, *(column for column in _COLUMNS if left >= column.from_width)]
-
-
-def _has_several_datasets(units: list[Unit]) -> bool:
-    return len({unit.text("dataset") for unit in units}) > 1
-
-
 @dataclass(frozen=True)
 class _Column:
     """A column of the table, and the width of a terminal from which on there is room for it."""
@@ -241,6 +213,32 @@ _COLUMNS = (
     _Column("Arrived", lambda unit, now: _ago(now, unit.number("received_at")), from_width=125),
     _Column("Changed", lambda unit, now: _ago(now, unit.changed_at), from_width=80),
 )
+
+
+def print_units(console: Console, units: list[Unit]) -> None:
+    """Print the ledger as a table, the reasons of what was refused below it, and a line of totals."""
+    columns = _columns(units, console.width)
+    table = make_table(*(c.title for c in columns), right=tuple(c.title for c in columns if c.is_number))
+    now = time.time()
+    for unit in units:
+        table.add_row(*(column.cell(unit, now) for column in columns))
+    print_block(console, table)
+    print_tables(console, units)
+    print_reasons(console, units)
+    print_totals(console, units)
+
+
+def _columns(units: list[Unit], width: int) -> list[_Column]:
+    """Return the columns that there is room for; the dataset is one of them when there are several."""
+    if not _has_several_datasets(units):
+        return [column for column in _COLUMNS if width >= column.from_width]
+    left = width - COLUMN_GAP - max(len(unit.text("dataset")) for unit in units)
+    dataset = _Column("Dataset", lambda unit, _: unit.text("dataset"))
+    return [dataset, *(column for column in _COLUMNS if left >= column.from_width)]
+
+
+def _has_several_datasets(units: list[Unit]) -> bool:
+    return len({unit.text("dataset") for unit in units}) > 1
 
 
 def print_reasons(console: Console, units: list[Unit]) -> None:

@@ -7,24 +7,25 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
 from typer.exceptions import TyperException
 
-from cli.athena import Row, run_query
 from cli.deployment import reach, running_cloud
 from cli.errors import CommandError, UsageError
-from cli.features import describe_group, find_group, print_features, read_features, with_tables
+from cli.features import Row, describe_group, find_group, read_features, run_query, with_tables
 from cli.ledger import as_document, print_reasons, print_units, read_units
 from cli.project import shown
 from cli.results import save_dataset
 from cli.retry import request_reruns, select_units
-from cli.rows import print_rows
+from cli.rows import print_features, print_rows
+from cli.sources import Modality
 from cli.terminal import make_console, megabytes, plural, print_error, print_line
-from cli.upload import UNIT_WORDS, upload_path
-from cli.wait import print_outcome, wait_for_units
+from cli.upload import upload_path
+from cli.wait import Outcome, print_outcome, wait_for_units
 
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 
@@ -36,9 +37,7 @@ account that your credentials belong to.
 _EXAMPLES = """\
 Examples:
 
-  multimodal upload ~/Downloads/studies --dataset nsclc_radiogenomics
-
-  multimodal wait
+  multimodal upload ~/Downloads/studies --dataset nsclc_radiogenomics --wait
 
   multimodal status --stack multimodal
 
@@ -55,40 +54,50 @@ Stack = Annotated[
         "--stack", envvar="MULTIMODAL_STACK", help="A deployed stack; not given: the laptop cloud.", metavar="NAME"
     ),
 ]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal upload ~/Downloads/studies --dataset nsclc_radiogenomics --wait`")
 def upload(
     path: Annotated[
         Path, typer.Argument(help="Studies, reads, a table, or a folder with imaging/, genomics/, clinical/.")
     ],
     dataset: Annotated[str, typer.Option(help="Such as nsclc_radiogenomics.", metavar="NAME")],
     modality: Annotated[
-        Literal["imaging", "genomics", "clinical"] | None,
+        Modality | None,
         typer.Option(help="What it is, where its files do not say it."),
     ] = None,
+    then_wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for what was uploaded, and for nothing else.")
+    ] = False,
+    timeout: Timeout = 600.0,
     stack: Stack = "",
 ) -> None:
-    """Upload a folder or a table to the raw bucket; processing starts by itself."""
+    """Upload a folder or a table to the raw bucket; what is new or changed is processed by itself."""
     console, deployment = make_console(), reach(stack)
+    unit_ids: list[str] = []
     for kind, uploaded in upload_path(console, deployment, path, dataset, modality):
+        unit_ids += uploaded.unit_ids
         print_line(
             console,
-            f"Uploaded {plural(uploaded.files, 'file')} ({megabytes(uploaded.size)} MB), "
-            f"{plural(len(uploaded.unit_ids), *UNIT_WORDS[kind])}, "
+            f"Uploaded {plural(uploaded.files, 'file')} ({megabytes(uploaded.size)} MB), {uploaded.units}, "
             f"to s3://{deployment.output('RawBucketName')}/{kind}/{dataset}/",
         )
-    print_line(console, "Processing starts by itself; `multimodal wait` shows it.", style="dim")
+    if then_wait:
+        _end(console, wait_for_units(console, deployment, unit_ids=unit_ids, arriving=True, timeout=timeout))
+    print_line(console, "What is new or changed is processed by itself; `multimodal wait` shows it.", style="dim")
 
 
-@app.command()
-def wait(
-    timeout: Annotated[float, typer.Option(help="Seconds.", min=0.001, metavar="S")] = 600.0, stack: Stack = ""
-) -> None:
-    """Watch the units until all have ended; exit 1 when any was quarantined or failed."""
+@app.command(epilog="Example: `multimodal wait --timeout 1800`")
+def wait(timeout: Timeout = 600.0, stack: Stack = "") -> None:
+    """Watch all units until they have ended; exit 1 when any was quarantined or failed."""
     console = make_console()
-    outcome = wait_for_units(console, reach(stack), timeout=timeout)
+    _end(console, wait_for_units(console, reach(stack), timeout=timeout))
+
+
+def _end(console: Console, outcome: Outcome) -> NoReturn:
+    """Print how waiting ended and exit."""
     if not outcome.units:
         print_line(console, "Nothing to wait for: the ledger is empty.")
         raise typer.Exit(FAILURE)
@@ -97,7 +106,7 @@ def wait(
     raise typer.Exit(SUCCESS if outcome.succeeded else FAILURE)
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal status --json --stack multimodal`")
 def status(stack: Stack = "", as_json: Json = False) -> None:
     """Show every unit that was ever uploaded, where it stands, and why."""
     console, deployment = make_console(), reach(stack)
@@ -112,17 +121,21 @@ def status(stack: Stack = "", as_json: Json = False) -> None:
         print_line(console, f"multimodal upload DIR --dataset {example}", style="dim")
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal retry --reason NO_SEGMENTATION --dataset nsclc_radiogenomics`")
 def retry(
     reason: Annotated[str, typer.Option(help="Those with this reason code, such as NO_CT.", metavar="CODE")] = "",
     unit: Annotated[str, typer.Option(help="This unit, or all units of this subject.", metavar="U")] = "",
+    unit_status: Annotated[str, typer.Option("--status", help="QUARANTINED or FAILED.", metavar="STATUS")] = "",
+    dataset: Annotated[str, typer.Option(help="Those of this dataset.", metavar="NAME")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All that are quarantined or failed.")] = False,
     stack: Stack = "",
     as_json: Json = False,
 ) -> None:
     """Run quarantined or failed units again, through the sweep function; nothing else runs."""
     console, deployment = make_console(), reach(stack)
-    chosen = select_units(read_units(deployment), reason=reason or None, unit=unit or None, everything=everything)
+    chosen = select_units(
+        read_units(deployment), reason=reason, unit=unit, status=unit_status, dataset=dataset, everything=everything
+    )
     answers = request_reruns(deployment, [each.unit_id for each in chosen])
     if as_json:
         _print_json(answers)
@@ -136,7 +149,7 @@ def retry(
         print_line(console, f"{plural(left, 'unit')} moved meanwhile and will run by itself.", style="dim")
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal features imaging --json`")
 def features(
     group: Annotated[str, typer.Argument(help="Its name, or its content such as `imaging`.")],
     stack: Stack = "",
@@ -152,7 +165,7 @@ def features(
         print_features(make_console(), table, rows)
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal results my-results --stack multimodal`")
 def results(
     folder: Annotated[Path, typer.Argument(help="Each dataset has a folder in it; files are replaced.")],
     stack: Stack = "",
@@ -167,7 +180,7 @@ def results(
         print_line(console, f"{shown(place)}/: {plural(len(saved), 'file')}{f', with {tables}' if tables else ''}")
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal query 'select count(*) from {labels}'`")
 def query(
     sql: Annotated[str, typer.Argument(help="One statement; {imaging} stands for that group's latest records.")],
     stack: Stack = "",
@@ -191,7 +204,7 @@ def query(
         _print_rows(rows)
 
 
-@app.command()
+@app.command(epilog="Example: `multimodal dataset table.csv --name my_study`")
 def dataset(
     csv: Annotated[Path, typer.Argument(help="A clinical table, as CSV (UTF-8).")],
     name: Annotated[str, typer.Option(help="Name of the dataset; not given: made of the file's.", metavar="NAME")] = "",
@@ -202,9 +215,9 @@ def dataset(
     draft(make_console(), csv, name)
 
 
-@app.command("env")
+@app.command("env", epilog='Example: `eval "$(multimodal env)"`')
 def environment() -> None:
-    """Print the variables that point other programs at the laptop cloud: eval "$(multimodal env)"."""
+    """Print the variables that point other programs at the laptop cloud."""
     for name, value in running_cloud().environment().items():
         print(f"export {name}={value}")
     print("unset AWS_PROFILE")

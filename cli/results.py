@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 
 from cli.deployment import Deployment
 from cli.features import describe_group, read_features
-from cli.genomics_folders import REFERENCES
 from cli.ledger import Unit
 from cli.rows import write_csv
+from cli.sources import REFERENCES
 
 RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "rejection.json")
 TABLE_RESULT_NAMES = ("report.html", "report.json", "rejected.csv", "ingest.json")

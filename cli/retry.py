@@ -14,53 +14,54 @@ _BUSY_WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
 """Seconds between tries: a sweep takes up to four minutes."""
 
 
-def select_units(units: Iterable[Unit], *, reason: str | None, unit: str | None, everything: bool) -> list[Unit]:
-    """Return the refused units that the user means; at least one.
+def select_units(
+    units: Iterable[Unit],
+    *,
+    reason: str = "",
+    unit: str = "",
+    status: str = "",
+    dataset: str = "",
+    everything: bool = False,
+) -> list[Unit]:
+    """Return the quarantined and failed units that every given condition means; at least one.
 
     Parameters
     ----------
     units : iterable of Unit
         The ledger.
-    reason : str or None
+    reason : str
         Reason code, such as `NO_SEGMENTATION`.
-    unit : str or None
+    unit : str
         A unit's id, or a subject, which means all of its studies.
+    status, dataset : str
+        Status and dataset of the units.
     everything : bool
-        All refused units.
+        All quarantined and failed units.
 
     Raises
     ------
     UsageError
         When nothing says which units are meant.
     CommandError
-        When there is no such unit or reason, or none of those meant was refused.
+        When there is no such unit or reason, or none of those meant was quarantined or failed.
     """
-    if not (reason or unit or everything):
+    if not (reason or unit or status or dataset or everything):
         raise UsageError(
-            "Which units? Name a reason, a unit or all of them.",
+            "Which units? Name a reason, a unit, a status, a dataset or all of them.",
             hint="retry --reason NO_SEGMENTATION | retry --unit R01-001 | retry --all",
         )
-    named = _named(units, unit)
-    meant = _with_reason(named, reason)
-    refused = [each for each in meant if each.status in REFUSED_STATUSES and not each.is_note]
-    if not refused:
-        raise _nothing_to_retry(meant)
-    return refused
-
-
-def _named(units: Iterable[Unit], name: str | None) -> list[Unit]:
-    named = [each for each in units if name is None or name in (each.unit_id, each.text("subject"))]
-    if name is not None and not named:
-        raise CommandError(f"There is no unit or subject {name}.", hint=f"`{PROGRAM} status` shows those there are.")
-    return named
-
-
-def _with_reason(units: list[Unit], reason: str | None) -> list[Unit]:
-    meant = [each for each in units if reason is None or each.text("reason_code") == reason.upper()]
-    if reason is not None and not meant:
-        there = ", ".join(sorted({each.text("reason_code") for each in units} - {""})) or "none"
+    named = [each for each in units if unit in ("", each.unit_id, each.text("subject"))]
+    if unit and not named:
+        raise CommandError(f"There is no unit or subject {unit}.", hint=f"`{PROGRAM} status` shows those there are.")
+    meant = [each for each in named if reason.upper() in ("", each.text("reason_code"))]
+    if reason and not meant:
+        there = ", ".join(sorted({each.text("reason_code") for each in named} - {""})) or "none"
         raise CommandError(f"No unit has the reason {reason.upper()}.", hint=f"Reasons there are: {there}")
-    return meant
+    meant = [e for e in meant if status.upper() in ("", e.status) and dataset in ("", e.text("dataset"))]
+    chosen = [each for each in meant if each.status in REFUSED_STATUSES and not each.is_note]
+    if not chosen:
+        raise _nothing_to_retry(meant)
+    return chosen
 
 
 def _nothing_to_retry(units: list[Unit]) -> CommandError:
@@ -68,7 +69,7 @@ def _nothing_to_retry(units: list[Unit]) -> CommandError:
         hint = f"`{PROGRAM} status` says what is wrong with the upload."
         return CommandError("No run can take what was refused here: it belongs to no study.", hint=hint)
     counts = ", ".join(f"{count} {status}" for status, count in count_statuses(units).items()) or "no unit at all"
-    hint = f"Only QUARANTINED and FAILED units can be; there is {counts}."
+    hint = f"Only QUARANTINED and FAILED units can be; there are: {counts}."
     return CommandError("There is nothing to retry.", hint=hint)
 
 
@@ -89,10 +90,10 @@ def request_reruns(deployment: Deployment, unit_ids: Sequence[str]) -> dict[str,
 
 
 def _invoke(deployment: Deployment, event: Mapping[str, object]) -> dict[str, list[str]]:
-    for seconds in (0, *_BUSY_WAITS):
-        time.sleep(seconds)
+    for seconds in (*_BUSY_WAITS, 0):
         text = deployment.invoke_sweep(event)
         if text is not None:
             answers: dict[str, list[str]] = json.loads(text)
             return answers
+        time.sleep(seconds)
     raise CommandError("The sweep function is busy.", hint="Run the same command again in some minutes.")

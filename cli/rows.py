@@ -1,14 +1,35 @@
-"""Rows of Athena as a table that is never wider than the terminal: whole columns, and a word on the others."""
+"""Rows as a CSV, or as a table that is never wider than the terminal: whole columns, and a word on the others."""
 
 import csv
-from collections.abc import Callable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from cli.athena import Row, Value
-from cli.terminal import COLUMN_GAP, INDENT, make_table, print_block
+from cli.features import GroupTable, Row, Value
+from cli.terminal import COLUMN_GAP, INDENT, make_table, plural, print_block
+
+_SHOWN_COLUMNS = (
+    "case_id",
+    "event_time",
+    "volume_ml",
+    "original_shape_Sphericity",
+    "original_firstorder_Mean",
+    "original_glcm_JointEntropy",
+    "manufacturer",
+    "original_shape_Maximum3DDiameter",
+    "mapped_percent",
+    "library_type",
+)
+
+_ORIGIN = frozenset({"event_time_source", "source_uri", "upload_id", "correlation_id"})
+_GENE = "log2tpm_"
+
+# pyradiomics' names: image type, feature class, feature.
+_RADIOMIC = re.compile(r"[a-z][\w.-]*_(firstorder|shape|shape2D|glcm|glrlm|glszm|gldm|ngtdm)_\w+")
 
 
 def print_rows(
@@ -75,3 +96,48 @@ def format_value(value: Value) -> str:
     if value is None:
         return "–"
     return f"{value:,.4g}" if isinstance(value, float) else str(value)
+
+
+def print_features(
+    console: Console,
+    group: GroupTable,
+    rows: list[Row],
+    *,
+    whole: str = "`features … --json`",
+    total: int | None = None,
+) -> None:
+    """Print the columns a person looks at first, as many as there is room for, and how many more `whole` has.
+
+    Of more records than are given, `total` says how many there are.
+    """
+    if not rows:
+        print_block(console, Text(f"{group.group} has no records yet."))
+        return
+    first = [name for name in _SHOWN_COLUMNS if name in group.features] or list(group.features[:6])
+    first += [name for name in group.features if name.startswith(_GENE)]
+    if set(first) <= {group.record_id, group.event_time}:
+        first += [name for name in group.features if name not in first and name not in _ORIGIN]
+    columns = print_rows(console, rows, first, _label)
+    console.print()
+    more = len(group.features) - len(columns)
+    shown = f"{len(rows)} of " if total is not None and total > len(rows) else ""
+    text = f"{shown}{plural(total or len(rows), 'record')} in {group.group}; {more} more columns ({whole} has all)."
+    print_block(console, Text(text, style="dim"))
+
+
+def _label(name: str) -> str:
+    return (
+        name.removeprefix("original_").split("_", 1)[-1] if name.startswith("original_") else name.removeprefix(_GENE)
+    )
+
+
+def describe_features(names: Iterable[str]) -> str:
+    """Say how many features are radiomic and how many tell of the study, the scan and the program.
+
+    Examples
+    --------
+    >>> describe_features(["case_id", "volume_ml", "original_glcm_Contrast"])
+    '1 radiomic feature and 2 others'
+    """
+    kinds = Counter(bool(_RADIOMIC.fullmatch(name)) for name in names)
+    return f"{plural(kinds[True], 'radiomic feature')} and {plural(kinds[False], 'other')}"

@@ -1,6 +1,7 @@
 """Copies files into the raw bucket, several at a time, with progress."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,116 +11,101 @@ from boto3.s3.transfer import TransferConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from cli.clinical_files import ClinicalFiles, read_clinical_files
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
-from cli.genomics_folders import GenomicsFolder, read_genomics_folder
-from cli.modalities import find_modalities
-from cli.study_folders import SourceFile, SourceFolder, read_study_folders
+from cli.sources import (
+    REFERENCES,
+    Modality,
+    Source,
+    SourceFile,
+    Studies,
+    find_modalities,
+    read_reads,
+    read_studies,
+    read_tables,
+)
 from cli.terminal import megabytes, plural, print_line
 
-UNIT_WORDS = {
-    "imaging": ("study", "studies"),
-    "genomics": ("case, matrix or reference", "cases, matrices and references"),
-    "clinical": ("table", "tables"),
+_READERS: dict[Modality, Callable[[Path], Source]] = {
+    "imaging": read_studies,
+    "genomics": read_reads,
+    "clinical": read_tables,
 }
-
+_NOUNS = {"imaging": ("study", "studies"), "genomics": ("case", "cases"), "clinical": ("table", "tables")}
 _THREADS = 8
 _EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class Uploaded:
-    """What was uploaded.
-
-    Parameters
-    ----------
-    unit_ids : tuple of str
-        Units of the ledger to expect.
-    files, size : int
-        Number of files and their bytes.
-    """
+    """What was uploaded: the units of the ledger to expect, the number of files and their bytes."""
 
     unit_ids: tuple[str, ...]
     files: int
     size: int
 
+    @property
+    def units(self) -> str:
+        """The units in words.
 
-def check_dataset(deployment: Deployment, name: str) -> None:
-    """Refuse a dataset that the stack was not deployed for: nothing would process its studies."""
-    if name not in deployment.datasets:
-        raise UsageError(
-            f"No dataset {name!r} is deployed.",
-            hint=f"There are: {', '.join(deployment.datasets)}. `make up DATASETS=one,another` deploys others.",
-        )
+        Examples
+        --------
+        >>> Uploaded(("genomics#d#R01-001", "genomics#d#-expression"), 2, 9).units
+        '1 case, 1 matrix'
+        """
+        counts = Counter(_nouns(unit_id) for unit_id in self.unit_ids)
+        return ", ".join(plural(count, *nouns) for nouns, count in counts.items())
+
+
+def _nouns(unit_id: str) -> tuple[str, str]:
+    modality, dataset, *rest = unit_id.split("#")
+    if dataset == REFERENCES:
+        return ("reference", "references")
+    return ("matrix", "matrices") if modality == "genomics" and rest == ["-expression"] else _NOUNS[modality]
 
 
 def upload_path(
-    console: Console, deployment: Deployment, path: Path, dataset: str, modality: str | None = None
-) -> Iterator[tuple[str, Uploaded]]:
+    console: Console, deployment: Deployment, path: Path, dataset: str, modality: Modality | None = None
+) -> Iterator[tuple[Modality, Uploaded]]:
     """Upload a table or a folder, of whichever modality or modalities it is.
 
     Yields
     ------
     tuple of (str, Uploaded)
         A modality, and what was uploaded of it.
+
+    Raises
+    ------
+    UsageError
+        When it holds nothing to upload, or the stack was not deployed for the dataset: nothing would process it.
     """
-    upload = {"imaging": upload_imaging, "genomics": upload_genomics, "clinical": upload_clinical}
     for name in [modality] if modality else find_modalities(path):
-        yield name, upload[name](console, deployment, path, dataset)
+        source = _READERS[name](path)
+        if dataset not in deployment.datasets:
+            raise UsageError(
+                f"No dataset {dataset!r} is deployed.",
+                hint=f"There are: {', '.join(deployment.datasets)}. `make up DATASETS=one,another` deploys others; "
+                "on AWS the parameter DatasetNames does.",
+            )
+        warn_of_left_files(console, source)
+        yield name, upload_source(console, deployment, source, dataset)
 
 
-def upload_imaging(console: Console, deployment: Deployment, folder: Path, dataset: str) -> Uploaded:
-    """Upload a folder of studies under `imaging/<dataset>/`."""
-    source = read_study_folders(folder)
-    check_dataset(deployment, dataset)
-    warn_of_stray_files(console, source)
-    return upload_studies(console, deployment, source, dataset)
+def upload_source(console: Console, deployment: Deployment, source: Source, dataset: str) -> Uploaded:
+    """Upload what was found before below `<modality>/<dataset>/`."""
+    files = [SourceFile(file.path, source.object_key(dataset, file.key), file.size) for file in source.files]
+    put_files(console, deployment, files)
+    return Uploaded(source.unit_ids(dataset), len(files), source.size)
 
 
-def upload_studies(console: Console, deployment: Deployment, source: SourceFolder, dataset: str) -> Uploaded:
-    """Upload studies that were found before."""
-    files = [file for study in source.studies for file in study.files]
-    put_files(console, deployment, files, f"imaging/{dataset}/")
-    unit_ids = tuple(f"imaging#{dataset}#{study.subject}#{study.study}" for study in source.studies)
-    return Uploaded(unit_ids, len(files), sum(file.size for file in files))
-
-
-def upload_genomics(console: Console, deployment: Deployment, folder: Path, dataset: str) -> Uploaded:
-    """Upload reads, tables and references under `genomics/`."""
-    source = read_genomics_folder(folder, dataset)
-    check_dataset(deployment, dataset)
-    return upload_reads(console, deployment, source, dataset)
-
-
-def upload_reads(console: Console, deployment: Deployment, source: GenomicsFolder, dataset: str) -> Uploaded:
-    """Upload reads, tables and references that were found before."""
-    put_files(console, deployment, source.files, "genomics/")
-    return Uploaded(source.unit_ids(dataset), len(source.files), source.size)
-
-
-def upload_clinical(console: Console, deployment: Deployment, path: Path, dataset: str) -> Uploaded:
-    """Upload a table, or the tables of a folder, under `clinical/<dataset>/`."""
-    source = read_clinical_files(path)
-    check_dataset(deployment, dataset)
-    if source.beside:
-        print_line(console, f"! not uploaded, no table: {_examples(source.beside)}", style="yellow")
-    return upload_tables(console, deployment, source, dataset)
-
-
-def upload_tables(console: Console, deployment: Deployment, source: ClinicalFiles, dataset: str) -> Uploaded:
-    """Upload tables that were found before."""
-    put_files(console, deployment, source.files, f"clinical/{dataset}/")
-    return Uploaded(source.unit_ids(dataset), len(source.files), source.size)
-
-
-def warn_of_stray_files(console: Console, source: SourceFolder) -> None:
-    """Say which files are left behind because they are in no study's folder."""
-    if source.beside:
+def warn_of_left_files(console: Console, source: Source) -> None:
+    """Say which files are not uploaded: those of no subject, of no study, or that are no tables."""
+    if source.beside and isinstance(source, Studies):
         print_line(console, f"     not uploaded, no subject's: {_examples(source.beside)}", style="dim")
-    if source.stray:
-        text = f"! not uploaded, in no study: {_examples(source.stray)}"
-        print_line(console, text, style="yellow")
+    elif source.beside:
+        print_line(console, f"! not uploaded, no table: {_examples(source.beside)}", style="yellow")
+    if isinstance(source, Studies) and source.stray:
+        print_line(console, f"! not uploaded, in no study: {_examples(source.stray)}", style="yellow")
         print_line(console, "  A study is a folder or a zip inside its subject's folder.", style="yellow")
 
 
@@ -129,7 +115,7 @@ def _examples(paths: list[Path]) -> str:
     return f"{plural(len(paths), 'file')} ({names}{f' and {more} more' if more > 0 else ''})"
 
 
-def put_files(console: Console, deployment: Deployment, files: Iterable[SourceFile], prefix: str) -> None:
+def put_files(console: Console, deployment: Deployment, files: Iterable[SourceFile], prefix: str = "") -> None:
     """Put files into the raw bucket.
 
     Raises

@@ -1,12 +1,11 @@
 """Watches units move through the pipeline until all have ended."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console, Group
@@ -19,6 +18,7 @@ from rich.text import Text
 from cli.deployment import Deployment
 from cli.errors import CommandError
 from cli.ledger import REFUSED_STATUSES, Unit, count_statuses, read_units
+from cli.project import PROGRAM
 from cli.terminal import INDENT, STATUS_STYLES, duration, make_table, plural, print_line, shorten
 
 _POLL_SECONDS = 0.5
@@ -44,17 +44,24 @@ class Outcome:
         Whether some had not ended.
     problems : tuple of str
         What went wrong with the sweep meanwhile.
+    blocked : frozenset of str
+        Ids of units that wait for a reference whose build was quarantined or failed.
     """
 
     units: list[Unit]
     seconds: float
     timed_out: bool
     problems: tuple[str, ...] = ()
+    blocked: frozenset[str] = frozenset()
 
     @property
     def refused(self) -> list[Unit]:
         """Units without features that nothing but a person or a further upload will move."""
-        return [unit for unit in self.units if unit.status in REFUSED_STATUSES or unit.waits_for_rest]
+        return [unit for unit in self.units if unit.status in REFUSED_STATUSES or self.is_stuck(unit)]
+
+    def is_stuck(self, unit: Unit) -> bool:
+        """Whether an open unit waits for what does not come by itself: the rest of its objects, or a reference."""
+        return unit.waits_for_rest or unit.unit_id in self.blocked
 
     @property
     def succeeded(self) -> bool:
@@ -73,11 +80,11 @@ def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
     """
     problems: list[str] = []
     stop = threading.Event()
-    deployment.output("SweepFunctionName")  # a stack without it is told here, not in the thread
+    deployment.output("SweepFunctionName")  # a stack without it is told at once, and not by the thread
 
     def nudge() -> None:
         while not stop.is_set():
-            problem = _problem_of_sweep(deployment)
+            problem = _nudge(deployment)
             if problem and problem not in problems:
                 problems.append(problem)
             stop.wait(_NUDGE_SECONDS)
@@ -91,9 +98,10 @@ def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
         thread.join(timeout=5)
 
 
-def _problem_of_sweep(deployment: Deployment) -> str:
+def _nudge(deployment: Deployment) -> str:
+    """Invoke the sweep once and return its problem; a sweep that is running already is as good."""
     try:
-        deployment.invoke_sweep({})  # a sweep that is running already is as good
+        deployment.invoke_sweep({})
     except CommandError as error:
         return error.details or error.message
     except (ClientError, BotoCoreError) as error:
@@ -106,6 +114,7 @@ def wait_for_units(
     deployment: Deployment,
     *,
     unit_ids: Sequence[str] = (),
+    arriving: bool = False,
     timeout: float = 600.0,
 ) -> Outcome:
     """Show units on their way until all have ended.
@@ -118,6 +127,8 @@ def wait_for_units(
         The stack.
     unit_ids : sequence of str
         Units to wait for; without any, all that the ledger has or is about to have.
+    arriving : bool
+        Whether objects of those units, which may have ended before, were uploaded a moment ago.
     timeout : float
         Seconds after which waiting ends.
 
@@ -130,25 +141,29 @@ def wait_for_units(
     view = _LiveView(console) if console.is_terminal else _LogView(console)
     with nudged_sweep(deployment) as problems, view:
         while True:
-            units = _select(read_units(deployment), unit_ids)
-            seconds = time.monotonic() - started
-            view.show(units, seconds)
-            if _have_ended(deployment, units, unit_ids, seconds):
-                return Outcome(units, seconds, timed_out=False)
-            if seconds > timeout:
-                return Outcome(units, seconds, timed_out=True, problems=tuple(problems))
+            known = read_units(deployment)
+            units = [unit for unit in known if unit.unit_id in unit_ids] if unit_ids else known
+            outcome = Outcome(units, time.monotonic() - started, timed_out=False, blocked=_blocked(units, known))
+            view.show(units, outcome.seconds)
+            ended = len(units) >= len(unit_ids) and all(u.is_settled or outcome.is_stuck(u) for u in units)
+            if ended and (_have_arrived(deployment, outcome.seconds) if arriving or not unit_ids else True):
+                return outcome
+            if outcome.seconds > timeout:
+                return replace(outcome, timed_out=True, problems=tuple(problems))
             _check_image(units)
             time.sleep(_POLL_SECONDS)
 
 
-def _select(units: list[Unit], unit_ids: Sequence[str]) -> list[Unit]:
-    return [unit for unit in units if unit.unit_id in unit_ids] if unit_ids else units
+def _blocked(units: list[Unit], known: list[Unit]) -> frozenset[str]:
+    """Return the ids of units whose reference was quarantined or failed; the reason's message names it."""
+    bad = [u for u in known if u.what == "reference" and u.is_settled and u.status in REFUSED_STATUSES]
+    names = [f"the reference {unit.unit_id.rpartition('#')[2]!r} " for unit in bad]
+    waiting = [u for u in units if u.status == "READY" and u.text("reason_code") == "REFERENCE_NOT_READY"]
+    return frozenset(u.unit_id for u in waiting if any(name in u.text("reason_message") for name in names))
 
 
-def _have_ended(deployment: Deployment, units: list[Unit], unit_ids: Sequence[str], seconds: float) -> bool:
-    if len(units) < len(unit_ids) or not all(unit.is_settled or unit.waits_for_rest for unit in units):
-        return False
-    return bool(unit_ids) or (seconds > _SETTLE_SECONDS and not _messages(deployment))
+def _have_arrived(deployment: Deployment, seconds: float) -> bool:
+    return seconds > _SETTLE_SECONDS and not _messages(deployment)
 
 
 def _messages(deployment: Deployment) -> int:
@@ -180,7 +195,7 @@ class _LiveView:
         self._spinner = Spinner("dots")
         self._live = Live(console=console, transient=True, refresh_per_second=8)
 
-    def __enter__(self) -> _LiveView:
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 
@@ -224,7 +239,7 @@ class _LogView:
         self._console = console
         self._last: dict[str, int] | None = None
 
-    def __enter__(self) -> _LogView:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -251,7 +266,10 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     text = f"{completed} of {plural(len(outcome.units), 'unit')} COMPLETED in {duration(outcome.seconds)}."
     print_line(console, text, style="green" if outcome.succeeded else "")
     if outcome.timed_out:
-        waiting = [unit for unit in outcome.units if not unit.is_settled]
+        waiting = [unit for unit in outcome.units if not (unit.is_settled or outcome.is_stuck(unit))]
         print_line(console, f"Still on their way when time ran out: {len(waiting)}.", style="red")
+    if outcome.blocked:
+        count = plural(len(outcome.blocked), "unit waits", "units wait")
+        print_line(console, f"{count} for a reference that failed: fix it, then `{PROGRAM} retry` it.", style="red")
     for problem in outcome.problems:
         print_line(console, f"The sweep function failed: {problem}", style="red")

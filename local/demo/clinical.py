@@ -6,9 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.clinical_files import ClinicalFiles, read_clinical_files
 from cli.deployment import Deployment
-from cli.features import describe_group, find_group, print_features, read_features
+from cli.features import describe_group, find_group, read_features
+from cli.rows import print_features
+from cli.sources import Tables, read_tables
 from cli.terminal import print_heading
 from local.synthetic.clinical import write_clinical_table
 
@@ -21,12 +22,12 @@ _GROUPS = {
 }
 
 
-def write_table(folder: Path, ct_dates: Mapping[str, date]) -> ClinicalFiles:
+def write_table(folder: Path, ct_dates: Mapping[str, date]) -> Tables:
     """Make up a table of patients, whose CT is of the day that their study says, and of others."""
     folder.mkdir(parents=True)
     path = folder / "patients.csv"
     write_clinical_table(path, list(ct_dates), rows=_ROWS, bad=_WRONG, ct_dates=ct_dates)
-    return read_clinical_files(path)
+    return read_tables(path)
 
 
 def show_clinical(console: Console, deployment: Deployment, patients: Collection[str]) -> None:

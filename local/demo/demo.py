@@ -11,17 +11,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.clinical_files import ClinicalFiles, read_clinical_files
 from cli.deployment import Deployment
-from cli.features import describe_features, describe_group, find_group, print_features, read_features
-from cli.genomics_folders import GenomicsFolder, read_genomics_folder
+from cli.features import describe_group, find_group, read_features
 from cli.ledger import Unit, count_statuses, print_units
-from cli.modalities import find_modalities
 from cli.project import DATASET, DEMO_OUTPUT, STATE, shown
 from cli.results import save_dataset
-from cli.study_folders import SourceFolder, read_study_folders
+from cli.rows import describe_features, print_features
+from cli.sources import Reads, Studies, Tables, find_modalities, read_reads, read_studies, read_tables
 from cli.terminal import Steps, duration, megabytes, plural, print_heading, print_line
-from cli.upload import Uploaded, upload_reads, upload_studies, upload_tables, warn_of_stray_files
+from cli.upload import Uploaded, upload_source, warn_of_left_files
 from cli.wait import Outcome, print_outcome, wait_for_units
 from local.cloud.cloud import remove_folder, stop_cloud
 from local.cloud.up import LAUNCH_STEPS, launch, stop_interrupted
@@ -45,24 +43,24 @@ class Cohort:
 
     Parameters
     ----------
-    source : SourceFolder
+    source : Studies
         The studies.
     corrupt : frozenset of str or None
         Subjects whose study and reads are broken on purpose and must be quarantined; None for a user's own studies, of
         which nobody knows beforehand.
     detail : str
         The cohort in a few words.
-    reads : GenomicsFolder or None
+    reads : Reads or None
         RNA-seq reads of the same patients.
-    tables : ClinicalFiles or None
+    tables : Tables or None
         Clinical tables.
     """
 
-    source: SourceFolder
+    source: Studies
     corrupt: frozenset[str] | None
     detail: str
-    reads: GenomicsFolder | None = None
-    tables: ClinicalFiles | None = None
+    reads: Reads | None = None
+    tables: Tables | None = None
 
 
 def run_demo(console: Console, data: Path | None) -> int:
@@ -114,7 +112,7 @@ def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
         with steps.step("Read your studies" if data else "Make up a cohort of patients") as step:
             cohort = coming.result()
             step.detail = cohort.detail
-    warn_of_stray_files(console, cohort.source)
+    warn_of_left_files(console, cohort.source)
     with steps.step("Upload to the raw bucket", live=True) as step:
         uploaded = _upload(console, deployment, cohort)
         step.detail = f"{plural(uploaded.files, 'file')}, {megabytes(uploaded.size)} MB"
@@ -131,7 +129,7 @@ def _generate(folder: Path) -> Cohort:
     studies = folder / "imaging"
     good = write_cohort(studies, studies=_GOOD_STUDIES, zip_last=True)
     corrupt = write_corrupt_study(studies)
-    source, refused = read_study_folders(studies), frozenset({corrupt.subject})
+    source, refused = read_studies(studies), frozenset({corrupt.subject})
     ct_dates = {truth.subject: datetime.fromisoformat(truth.acquired_at).date() for truth in good}
     tables = write_table(folder / "clinical", ct_dates)
     if not has_salmon():
@@ -143,29 +141,25 @@ def _generate(folder: Path) -> Cohort:
 
 
 def _upload(console: Console, deployment: Deployment, cohort: Cohort) -> Uploaded:
-    parts = [upload_studies(console, deployment, cohort.source, DATASET)]
-    if cohort.reads is not None:
-        parts.append(upload_reads(console, deployment, cohort.reads, DATASET))
-    if cohort.tables is not None:
-        parts.append(upload_tables(console, deployment, cohort.tables, DATASET))
+    sources = [source for source in (cohort.source, cohort.reads, cohort.tables) if source is not None]
+    parts = [upload_source(console, deployment, source, DATASET) for source in sources]
     unit_ids = tuple(unit_id for part in parts for unit_id in part.unit_ids)
     return Uploaded(unit_ids, sum(part.files for part in parts), sum(part.size for part in parts))
 
 
 def _read(data: Path) -> Cohort:
     found = find_modalities(data)
-    source = read_study_folders(data) if "imaging" in found else SourceFolder()
-    reads = read_genomics_folder(data, DATASET) if "genomics" in found and has_salmon() else None
-    tables = read_clinical_files(data) if "clinical" in found else None
+    source = read_studies(data) if "imaging" in found else Studies()
+    reads = read_reads(data) if "genomics" in found and has_salmon() else None
+    tables = read_tables(data) if "clinical" in found else None
     details = [_count(source)] if source.studies else []
     details += [f"{plural(len(reads.cases), 'case')} with reads, {megabytes(reads.size)} MB"] if reads else []
     details += [plural(len(tables.files), "clinical table")] if tables else []
     return Cohort(source, None, "; ".join(details), reads, tables)
 
 
-def _count(source: SourceFolder) -> str:
-    size = megabytes(sum(study.size for study in source.studies))
-    return f"{plural(len(source.studies), 'study', 'studies')}, {size} MB"
+def _count(source: Studies) -> str:
+    return f"{plural(len(source.studies), 'study', 'studies')}, {megabytes(source.size)} MB"
 
 
 def _process(console: Console, steps: Steps, deployment: Deployment, uploaded: Uploaded) -> Outcome:

@@ -8,9 +8,10 @@ import yaml
 from rich.console import Console
 
 from cli.deployment import Deployment
-from cli.features import describe_group, find_group, print_features, read_features
-from cli.genomics_folders import GenomicsFolder, read_genomics_folder
+from cli.features import describe_group, find_group, read_features
 from cli.project import DATASET, DATASET_FILES
+from cli.rows import print_features
+from cli.sources import Reads, read_reads
 from cli.terminal import print_heading
 from local.synthetic.reads import write_rna_cohort
 
@@ -23,11 +24,11 @@ def has_salmon() -> bool:
     return shutil.which("salmon") is not None
 
 
-def write_reads(folder: Path, subjects: Sequence[str], truncated: Collection[str]) -> GenomicsFolder:
+def write_reads(folder: Path, subjects: Sequence[str], truncated: Collection[str]) -> Reads:
     """Make up reads of patients and the reference that the dataset's configuration names."""
     config = yaml.safe_load((DATASET_FILES / f"{DATASET}.yaml").read_text(encoding="utf-8"))
     write_rna_cohort(folder, subjects, reference=config["genomics"]["reference"], truncated=truncated)
-    return read_genomics_folder(folder, DATASET)
+    return read_reads(folder)
 
 
 def show_expression(console: Console, deployment: Deployment) -> None:

@@ -12,13 +12,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from cli.athena import Row
 from cli.deployment import Deployment
-from cli.features import GroupTable, describe_group, find_group, read_features
+from cli.features import GroupTable, Row, describe_group, find_group, read_features
 from cli.ledger import Unit, read_units
 from cli.project import DATASET
 from cli.results import results_prefix
-from cli.study_folders import Study
+from cli.sources import Study
 from cli.upload import put_files
 from cli.wait import nudged_sweep, wait_for_units
 

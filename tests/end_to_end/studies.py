@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cli.project import DATASET
-from cli.study_folders import Study, read_study_folders
+from cli.sources import Study, read_studies
 from local.synthetic import StudySpec, cohort_specs, write_corrupt_study, write_study
 
 _MATRIX = 96
@@ -63,7 +63,7 @@ def write_studies(folder: Path, prefix: str) -> Studies:
         truth = write_study(folder, small, zipped=name == "ZIP", without_seg=name == "NOSEG")
         volumes[truth.subject] = truth.volume_ml
     write_corrupt_study(folder, subject=f"{prefix}-CORRUPT")
-    by_name = {study.subject.removeprefix(f"{prefix}-"): study for study in read_study_folders(folder).studies}
+    by_name = {study.subject.removeprefix(f"{prefix}-"): study for study in read_studies(folder).studies}
     return Studies(
         folders=[by_name["FOLDER-1"], by_name["FOLDER-2"]],
         zipped=by_name["ZIP"],

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from cli import main as command
-from cli.athena import Row
+from cli.features import Row
 from cli.ledger import Unit
 from cli.main import main
 from cli.results import results_prefix

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
-from cli.athena import Row
-from cli.features import describe_group, find_group, read_features
+from cli.features import Row, describe_group, find_group, read_features
 from cli.ledger import Unit
 from cli.project import ROOT
 from tests.end_to_end.pipeline import Pipeline

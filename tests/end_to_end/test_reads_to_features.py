@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 import yaml
 
-from cli.athena import Row
-from cli.features import describe_group, find_group, read_features
-from cli.genomics_folders import read_genomics_folder
+from cli.features import Row, describe_group, find_group, read_features
 from cli.ledger import Unit
 from cli.project import DATASET, ROOT
-from cli.upload import upload_reads
+from cli.sources import read_reads
+from cli.upload import upload_source
 from local.synthetic.genome import PANEL, make_genome
 from local.synthetic.reads import RnaTruth, write_rna_cohort
 from tests.end_to_end.pipeline import Pipeline, silent_console
@@ -63,7 +62,7 @@ def reads(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Reads
     reference, mark = config["genomics"]["reference"], uuid.uuid4().hex[:6]
     cases = [f"T{mark}-{number}" for number in range(1, LAYOUTS + 2)]
     truths = write_rna_cohort(folder, cases, reference=reference, truncated=cases[-1:])
-    uploaded = upload_reads(silent_console(), pipeline.deployment, read_genomics_folder(folder, DATASET), DATASET)
+    uploaded = upload_source(silent_console(), pipeline.deployment, read_reads(folder), DATASET)
     units = pipeline.wait_for(uploaded.unit_ids)
     return Reads({truth.case: truth for truth in truths}, cases[-1], reference, units)
 

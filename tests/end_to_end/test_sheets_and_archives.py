@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.athena import Row
+from cli.features import Row
 from cli.ledger import Unit
 from local.synthetic.genome import Genome, compressed, make_genome, write_annotated_genome
 from local.synthetic.reads import RnaSpec, RnaTruth, write_case

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.athena import Row, run_query
-from cli.features import GroupTable, describe_group, find_group, read_features
+from cli.features import GroupTable, Row, describe_group, find_group, read_features, run_query
 from cli.ledger import Unit
 from cli.project import DATASET
 from cli.results import results_prefix

@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from rich.console import Console
 
-from cli.athena import Row, run_query
 from cli.deployment import Deployment
-from cli.errors import CommandError
-from cli.features import GroupTable, describe_group, find_group, print_features, read_features, with_tables
+from cli.errors import CommandError, UsageError
+from cli.features import GroupTable, Row, describe_group, find_group, read_features, run_query, with_tables
+from cli.rows import print_features
 
 
 def make_deployment(**clients: object) -> Deployment:
@@ -25,7 +25,7 @@ def make_deployment(**clients: object) -> Deployment:
         "FeatureGroupNames": "s-d-imaging-v1,s-d-lesions-v1,s-e-lesions-v1",
     }
     double = SimpleNamespace(
-        output=outputs.__getitem__, feature_groups=outputs["FeatureGroupNames"].split(","), **clients
+        stack="s", output=outputs.__getitem__, feature_groups=outputs["FeatureGroupNames"].split(","), **clients
     )
     return cast(Deployment, double)
 
@@ -34,15 +34,18 @@ def cells(*texts: str | None) -> dict[str, Any]:
     return {"Data": [{} if text is None else {"VarCharValue": text} for text in texts]}
 
 
-def stub_query(columns: dict[str, str], *lines: dict[str, Any], state: str = "SUCCEEDED") -> Deployment:
+def stub_query(
+    columns: dict[str, str] | list[tuple[str, str]], *lines: dict[str, Any], state: str = "SUCCEEDED"
+) -> Deployment:
     client = boto3.client("athena", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     stubber = Stubber(client)
     query = {"QueryExecutionId": "1" * 8}
     stubber.add_response("start_query_execution", query)
     status = {"State": state, "StateChangeReason": "line 1:8: Column 'x' cannot be resolved"}
     stubber.add_response("get_query_execution", {"QueryExecution": {"Status": status}}, query)
-    info = [{"Name": name, "Type": kind} for name, kind in columns.items()]
-    result = {"Rows": [cells(*columns), *lines], "ResultSetMetadata": {"ColumnInfo": info}}
+    pairs = list(columns.items()) if isinstance(columns, dict) else columns
+    info = [{"Name": name, "Type": kind} for name, kind in pairs]
+    result = {"Rows": [cells(*(name for name, _ in pairs)), *lines], "ResultSetMetadata": {"ColumnInfo": info}}
     stubber.add_response("get_query_results", {"ResultSet": result})
     stubber.activate()
     return make_deployment(athena=client)
@@ -64,6 +67,22 @@ def test_a_failed_query_gives_athenas_reason() -> None:
     with pytest.raises(CommandError) as failure:
         run_query(stub_query({"x": "bigint"}, state="FAILED"), "SELECT x", database="db")
     assert "Column 'x' cannot be resolved" in failure.value.details
+
+
+def test_columns_of_equal_name_are_numbered() -> None:
+    columns = [(name, "bigint") for name in ("t", "t", "t_2", "t")]
+    rows = run_query(stub_query(columns, cells("1", "2", "3", "4")), "SELECT 1", database="db")
+    assert rows == [{"t": 1, "t_3": 2, "t_2": 3, "t_4": 4}]
+
+
+@pytest.mark.parametrize(("sql", "count"), [("select ';' as x; -- a; b\n", 1), ("select 1; select 2", 2)])
+def test_several_statements_are_rejected(sql: str, count: int) -> None:
+    deployment = stub_query({"x": "bigint"}, cells("1"))
+    if count == 1:
+        assert run_query(deployment, sql, database="db") == [{"x": 1}]
+        return
+    with pytest.raises(UsageError, match="several statements"):
+        run_query(deployment, sql, database="db")
 
 
 def test_features_come_in_their_own_spelling_without_the_stores_columns() -> None:
@@ -101,6 +120,7 @@ def test_an_unknown_or_ambiguous_group_lists_the_choices(name: str) -> None:
     with pytest.raises(CommandError) as refusal:
         find_group(make_deployment(), name)
     assert "s-d-lesions-v1" in refusal.value.hint
+    assert ("Put the dataset before it, such as d-lesions." in refusal.value.hint) is (name == "lesions")
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])

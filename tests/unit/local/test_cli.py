@@ -14,6 +14,7 @@ from cli.errors import CommandError
 from cli.ledger import Unit
 from cli.main import main
 from cli.project import PROGRAM
+from cli.upload import Uploaded
 from cli.wait import Outcome
 from local.__main__ import main as local_main
 from local.cloud import cloud, up
@@ -197,6 +198,26 @@ def test_results_have_a_folder_for_each_dataset(
     assert [line.strip() for line in out.splitlines()] == [
         f"{tmp_path / name}/: 2 files, with imaging.csv" for name in ("d", "e")
     ]
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize(("waited_for", "expected"), [([UNIT], 0), ([REFUSED], 1)])
+def test_upload_can_wait_for_what_it_uploaded_and_nothing_else(
+    waited_for: list[Unit], expected: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = tuple(unit.unit_id for unit in waited_for)
+    asked: list[Any] = []
+
+    def wait(*_: Any, **options: Any) -> Outcome:
+        asked.append(options)
+        return Outcome(waited_for, 3.0, timed_out=False)
+
+    monkeypatch.setattr(StandIn, "output", lambda _self, _name: "raw", raising=False)
+    monkeypatch.setattr(commands, "upload_path", lambda *_: [("imaging", Uploaded(ids, 2, 9))])
+    monkeypatch.setattr(commands, "wait_for_units", wait)
+    code, out, _ = run(capsys, "upload", ".", "--dataset", "d", "--wait", "--timeout", "9")
+    assert (code, asked) == (expected, [{"unit_ids": list(ids), "arriving": True, "timeout": 9.0}])
+    assert "1 study, to s3://raw/imaging/d/" in out
 
 
 @pytest.mark.usefixtures("running")

@@ -10,13 +10,13 @@ from rich.console import Console
 
 from cli.ledger import Unit
 from cli.project import DEMO_OUTPUT
-from cli.study_folders import SourceFolder
+from cli.sources import Studies
 from cli.wait import Outcome
 from local.__main__ import main
 from local.demo import demo
 
-OWN = demo.Cohort(SourceFolder(), None, "")
-MADE_UP = demo.Cohort(SourceFolder(), frozenset({"R01-002"}), "")
+OWN = demo.Cohort(Studies(), None, "")
+MADE_UP = demo.Cohort(Studies(), frozenset({"R01-002"}), "")
 
 
 def make_unit(subject: str, status: str, **attributes: Any) -> Unit:

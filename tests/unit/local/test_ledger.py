@@ -19,7 +19,7 @@ from cli.retry import request_reruns, select_units
 
 
 def make_unit(subject: str, status: str, **attributes: Any) -> Unit:
-    names = {"unit_id": f"imaging#d#{subject}#ct", "subject": subject, "study": "ct", "status": status}
+    names = {"unit_id": f"imaging#d#{subject}#ct", "dataset": "d", "subject": subject, "study": "ct", "status": status}
     return Unit({**names, **attributes})
 
 
@@ -62,7 +62,7 @@ def test_counts_come_in_the_order_of_the_pipeline() -> None:
         (make_unit("a", "PROCESSED"), False),
     ],
 )
-def test_a_unit_is_settled_when_it_has_ended_and_no_look_is_owed(unit: Unit, settled: bool) -> None:
+def test_a_unit_is_settled_when_it_has_ended_and_no_check_is_scheduled(unit: Unit, settled: bool) -> None:
     assert unit.is_settled is settled
 
 
@@ -84,11 +84,12 @@ def test_the_table_names_every_unit_reason_and_total(width: int) -> None:
         ({"reason": "no_segmentation"}, ["R01-002"]),
         ({"unit": "R01-003"}, ["R01-003"]),
         ({"unit": "imaging#d#R01-002#ct"}, ["R01-002"]),
+        ({"status": "failed"}, ["R01-003"]),
+        ({"dataset": "d"}, ["R01-002", "R01-003"]),
     ],
 )
 def test_retry_takes_refused_units_only(choice: dict[str, Any], subjects: list[str]) -> None:
-    arguments = {"reason": None, "unit": None, "everything": False, **choice}
-    assert [unit.text("subject") for unit in select_units([*UNITS, NOTE], **arguments)] == subjects
+    assert [unit.text("subject") for unit in select_units([*UNITS, NOTE], **choice)] == subjects
 
 
 @pytest.mark.parametrize(
@@ -98,19 +99,19 @@ def test_retry_takes_refused_units_only(choice: dict[str, Any], subjects: list[s
         ({"reason": "no_ct"}, "No unit has the reason NO_CT", "JOB_FAILED, KEY_NOT_ACCEPTED, NO_SEGMENTATION"),
         ({"unit": "R01-002", "reason": "JOB_FAILED"}, "No unit has the reason JOB_FAILED", ": NO_SEGMENTATION"),
         ({"unit": "R01-001"}, "nothing to retry", "1 COMPLETED"),
+        ({"dataset": "other"}, "nothing to retry", "no unit at all"),
         ({"reason": "KEY_NOT_ACCEPTED"}, "belongs to no study", "status"),
     ],
 )
 def test_retry_of_nothing_says_what_was_wrong_with_the_choice(choice: dict[str, Any], message: str, hint: str) -> None:
-    arguments = {"reason": None, "unit": None, "everything": False, **choice}
     with pytest.raises(CommandError, match=message) as refusal:
-        select_units([*UNITS, NOTE], **arguments)
+        select_units([*UNITS, NOTE], **choice)
     assert hint in refusal.value.hint
 
 
 def test_retry_of_an_empty_ledger_is_told() -> None:
     with pytest.raises(CommandError, match="nothing to retry"):
-        select_units([], reason=None, unit=None, everything=True)
+        select_units([], everything=True)
 
 
 @pytest.mark.parametrize("width", [80, 140])
@@ -135,7 +136,7 @@ def printed(units: list[Unit], width: int) -> str:
 
 def test_retry_wants_to_be_told_which() -> None:
     with pytest.raises(UsageError):
-        select_units(UNITS, reason=None, unit=None, everything=False)
+        select_units(UNITS)
 
 
 def test_a_table_is_told_in_rows_and_records() -> None:
@@ -150,10 +151,10 @@ def test_a_table_is_told_in_rows_and_records() -> None:
 
 
 class Sweep:
-    """A sweep function that is busy at first, then answers or fails."""
+    """A sweep function that is busy at first, and then answers or fails."""
 
-    def __init__(self, *, busy: int, fails: bool) -> None:
-        self.busy, self.fails, self.events = busy, fails, list[dict[str, Any]]()
+    def __init__(self, busy: int, error: bool) -> None:
+        self.busy, self.error, self.events = busy, error, list[dict[str, Any]]()
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - as Lambda calls them
         assert FunctionName == "sweep"
@@ -162,33 +163,23 @@ class Sweep:
             raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
         self.events.append(json.loads(Payload))
         answer = {"requested": self.events[-1]["unit_ids"], "unknown": []}
-        return {
-            "Payload": BytesIO(json.dumps(answer).encode()),
-            **({"FunctionError": "Unhandled"} if self.fails else {}),
-        }
+        failure = {"FunctionError": "Unhandled"} if self.error else {}
+        return {"Payload": BytesIO(json.dumps(answer).encode()), **failure}
 
 
-def deployment_with(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    deployment = Deployment("stack", boto3.Session(region_name="us-east-1"))
+@pytest.mark.parametrize(
+    ("busy", "error", "failure"), [(0, False, ""), (2, False, ""), (99, False, "busy"), (0, True, "failed")]
+)
+def test_reruns_are_requested_of_the_sweep_function_in_parts(
+    busy: int, error: bool, failure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment, sweep = Deployment("stack", boto3.Session(region_name="us-east-1")), Sweep(busy, error)
+    ids = [str(number) for number in range(201)]
     vars(deployment).update(outputs={"SweepFunctionName": "sweep"}, lambda_=sweep)
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
-    return deployment
-
-
-@pytest.mark.parametrize("busy", [0, 2])
-def test_reruns_are_requested_in_parts_and_again_while_a_sweep_runs(busy: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweep, ids = Sweep(busy=busy, fails=False), [str(number) for number in range(201)]
-    assert request_reruns(deployment_with(sweep, monkeypatch), ids) == {"requested": ids, "unknown": []}
-    assert [(event["action"], event["unit_ids"]) for event in sweep.events] == [
-        ("rerun", ids[:200]),
-        ("rerun", ids[200:]),
-    ]
-
-
-@pytest.mark.parametrize(("busy", "fails", "message"), [(99, False, "busy"), (0, True, "failed")])
-def test_a_sweep_that_stays_busy_or_fails_is_told(
-    busy: int, fails: bool, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sweep = Sweep(busy=busy, fails=fails)
-    with pytest.raises(CommandError, match=message):
-        request_reruns(deployment_with(sweep, monkeypatch), ["a"])
+    if failure:
+        with pytest.raises(CommandError, match=failure):
+            request_reruns(deployment, ids)
+    else:
+        assert request_reruns(deployment, ids) == {"requested": ids, "unknown": []}
+        assert [(e["action"], len(e["unit_ids"])) for e in sweep.events] == [("rerun", 200), ("rerun", 1)]

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli.athena import Row
-from cli.features import GroupTable, describe_features, print_features
-from cli.rows import print_rows, write_csv
+from cli.features import GroupTable, Row
+from cli.rows import describe_features, print_features, print_rows, write_csv
 from local.contracts import CONTRACTS
 
 ROWS: list[Row] = [

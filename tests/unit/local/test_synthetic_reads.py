@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.genomics_folders import read_genomics_folder
+from cli.sources import read_reads
 from local.synthetic.genome import (
     PANEL,
     Genome,
@@ -101,7 +101,7 @@ def test_a_cohort_has_every_layout_and_both_kinds_of_library() -> None:
 def test_a_cohort_is_a_folder_that_can_be_uploaded(tmp_path: Path, genome: bool) -> None:
     cases = ["R01-901", "R01-902", "R01-999"]
     truths = write_rna_cohort(tmp_path, cases, reference="human", truncated=["R01-999"], genome=genome)
-    found = read_genomics_folder(tmp_path, "nsclc")
+    found = read_reads(tmp_path)
     assert (found.cases, found.references) == (cases, ["human"])
     assert len(found.files) == sum(len(truth.files) for truth in truths) + 3
     with pytest.raises(EOFError):

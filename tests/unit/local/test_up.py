@@ -80,7 +80,7 @@ def test_the_reason_is_cloudformations_or_else_sams(
 
 @pytest.mark.parametrize(
     ("code", "error", "message"),
-    [("ValidationError", CommandError, "no stack named"), ("ExpiredToken", ClientError, "ExpiredToken")],
+    [("ValidationError", CommandError, "no stack named s"), ("ExpiredToken", ClientError, "ExpiredToken")],
 )
 def test_only_a_stack_that_is_not_there_is_said_to_be_so(
     code: str, error: type[Exception], message: str, deployment: Deployment

@@ -12,8 +12,7 @@ from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
-from cli.study_folders import read_study_folders
-from cli.upload import upload_clinical, upload_imaging, upload_studies
+from cli.upload import upload_path
 
 
 def make_deployment(upload_file: Callable[..., None]) -> Deployment:
@@ -22,84 +21,83 @@ def make_deployment(upload_file: Callable[..., None]) -> Deployment:
     return cast(Deployment, double)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name in ("R01-001/ct/1.dcm", "R01-001/ct/2", "R01-001/stray.txt", "R01-002/ct/1.dcm"):
-        path = tmp_path / name
+@pytest.fixture(params=[True, False])
+def console(request: pytest.FixtureRequest) -> Console:
+    """A terminal, and a log."""
+    return Console(file=StringIO(), width=100, force_terminal=request.param)
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def put(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x" * 10)
-    return tmp_path
+    return folder
 
 
-@pytest.mark.parametrize("is_terminal", [True, False])
-def test_every_file_of_a_study_is_put_under_its_dataset(folder: Path, is_terminal: bool) -> None:
-    console = Console(file=StringIO(), width=100, force_terminal=is_terminal)
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return put(tmp_path, "R01-001/ct/1.dcm", "R01-001/ct/2", "R01-001/stray.txt", "R01-002/ct/1.dcm")
+
+
+def test_every_file_of_a_study_is_put_under_its_dataset(folder: Path, console: Console) -> None:
     keys: list[str] = []
 
     def upload_file(_path: str, bucket: str, key: str, **_: Any) -> None:
         assert bucket == "raw"
         keys.append(key)
 
-    uploaded = upload_imaging(console, make_deployment(upload_file), folder, "d")
-
+    [(modality, uploaded)] = upload_path(console, make_deployment(upload_file), folder, "d")
     assert sorted(keys) == [f"imaging/d/{name}" for name in ("R01-001/ct/1.dcm", "R01-001/ct/2", "R01-002/ct/1.dcm")]
     assert uploaded.unit_ids == ("imaging#d#R01-001#ct", "imaging#d#R01-002#ct")
-    assert (uploaded.files, uploaded.size) == (3, 30)
-    assert isinstance(console.file, StringIO)
-    assert "stray.txt" in console.file.getvalue()
+    assert (modality, uploaded.files, uploaded.size, uploaded.units) == ("imaging", 3, 30, "2 studies")
+    assert "stray.txt" in printed(console)
 
 
-@pytest.mark.parametrize("is_terminal", [True, False])
-def test_a_refusal_of_s3_is_told_without_a_stack_trace(folder: Path, is_terminal: bool) -> None:
+def test_a_refusal_of_s3_is_told_without_a_stack_trace(folder: Path, console: Console) -> None:
     def upload_file(path: str, *_: Any, **__: Any) -> None:
         raise S3UploadFailedError(f"Failed to upload {path}: AccessDenied")
 
-    console = Console(file=StringIO(), width=100, force_terminal=is_terminal)
     with pytest.raises(CommandError) as failure:
-        upload_studies(console, make_deployment(upload_file), read_study_folders(folder), "d")
+        list(upload_path(console, make_deployment(upload_file), folder, "d"))
     assert "AccessDenied" in failure.value.details
 
 
 @pytest.mark.parametrize("name", ["nsclc_radiogenomic", "", "../a"])
-def test_a_dataset_that_is_not_deployed_is_refused_with_those_that_are(folder: Path, name: str) -> None:
-    console = Console(file=StringIO(), width=100)
+@pytest.mark.parametrize("given", ["", "clinical/a.csv"])
+def test_a_dataset_that_is_not_deployed_is_rejected_with_those_that_are(
+    folder: Path, given: str, name: str, console: Console
+) -> None:
     keys: list[str] = []
     deployment = make_deployment(lambda _path, _bucket, key, **_: keys.append(key))
-    with pytest.raises(UsageError) as refusal:
-        upload_imaging(console, deployment, folder, name)
-    assert "d, nsclc_radiogenomics" in refusal.value.hint
-    with pytest.raises(UsageError):
-        upload_clinical(console, deployment, write_table(folder / "clinical" / "a.csv"), name)
+    with pytest.raises(UsageError) as rejection:
+        list(
+            upload_path(console, deployment, put(folder, "clinical/a.csv") / given, name, None if given else "imaging")
+        )
+    assert "d, nsclc_radiogenomics" in rejection.value.hint
     assert keys == []
 
 
-def write_table(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("Case ID\nR01-001\n")
-    return path
-
-
-def test_tables_of_a_folder_are_put_with_their_folders_and_the_rest_is_named(tmp_path: Path) -> None:
-    for name in ("a.csv", "site 2/b.TSV", ".hidden.csv", "dictionary.xlsx"):
-        write_table(tmp_path / "clinical" / name)
-    console, keys = Console(file=StringIO(), width=100), list[str]()
+def test_tables_of_a_folder_are_put_with_their_folders_and_the_rest_is_named(tmp_path: Path, console: Console) -> None:
+    put(tmp_path / "clinical", "a.csv", "site 2/b.TSV", ".hidden.csv", "dictionary.xlsx")
+    keys: list[str] = []
     deployment = make_deployment(lambda _path, _bucket, key, **_: keys.append(key))
-    uploaded = upload_clinical(console, deployment, tmp_path, "d")
+    [(_, uploaded)] = upload_path(console, deployment, tmp_path, "d")
     assert sorted(keys) == ["clinical/d/a.csv", "clinical/d/site 2/b.TSV"]
     assert sorted(uploaded.unit_ids) == ["clinical#d#a.csv", "clinical#d#site 2/b.TSV"]
-    assert isinstance(console.file, StringIO)
-    assert "dictionary.xlsx" in console.file.getvalue()
+    assert "dictionary.xlsx" in printed(console)
 
 
-def test_one_table_is_enough(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "unit_id", "units"),
+    [("a.csv", "clinical#d#a.csv", "1 table"), ("expression.csv", "genomics#d#-expression", "1 matrix")],
+)
+def test_one_file_is_enough(name: str, unit_id: str, units: str, tmp_path: Path, console: Console) -> None:
     deployment = make_deployment(lambda *_, **__: None)
-    uploaded = upload_clinical(Console(file=StringIO()), deployment, write_table(tmp_path / "a.csv"), "d")
-    assert uploaded.unit_ids == ("clinical#d#a.csv",)
-
-
-@pytest.mark.parametrize("name", ["a.xlsx", "nowhere", ""])
-def test_what_is_no_table_is_refused_with_what_one_is(tmp_path: Path, name: str) -> None:
-    write_table(tmp_path / "a.xlsx")
-    with pytest.raises(UsageError) as refusal:
-        upload_clinical(Console(file=StringIO()), make_deployment(lambda *_, **__: None), tmp_path / name, "d")
-    assert "save a spreadsheet as CSV" in refusal.value.hint
+    [(_, uploaded)] = upload_path(console, deployment, put(tmp_path, name) / name, "d")
+    assert (uploaded.unit_ids, uploaded.units) == ((unit_id,), units)

@@ -89,9 +89,29 @@ def test_a_unit_that_lacks_objects_is_not_waited_for(monkeypatch: pytest.MonkeyP
     assert not outcome.succeeded
 
 
-def test_messages_on_the_way_are_waited_for(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
-    outcome = run(monkeypatch, console, Ledger([make_unit("a", "COMPLETED")], messages=3), timeout=0.01)
+@pytest.mark.parametrize("options", [{}, {"unit_ids": ["a"], "arriving": True}])
+def test_messages_on_the_way_are_waited_for(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, console: Console
+) -> None:
+    outcome = run(monkeypatch, console, Ledger([make_unit("a", "COMPLETED")], messages=3), timeout=0.01, **options)
     assert outcome.timed_out
+
+
+@pytest.mark.parametrize(
+    ("status", "attributes", "is_waited_for"),
+    [("FAILED", {}, False), ("QUARANTINED", {}, False), ("FAILED", {"due_at": 1}, True), ("COMPLETED", {}, True)],
+)
+def test_a_case_whose_reference_failed_is_not_waited_for(
+    status: str, attributes: dict[str, Any], is_waited_for: bool, monkeypatch: pytest.MonkeyPatch, console: Console
+) -> None:
+    reason = {"reason_code": "REFERENCE_NOT_READY", "reason_message": "the reference 'human' is not built for salmon"}
+    case = make_unit("genomics#d#R01-1", "READY", **reason)
+    reference = make_unit("genomics#_references#human", status, **attributes)
+    outcome = run(monkeypatch, console, Ledger([case, reference]), unit_ids=[case.unit_id], timeout=0.01)
+    assert (outcome.timed_out, bool(outcome.refused)) == (is_waited_for, not is_waited_for)
+    wait.print_outcome(console, outcome)
+    assert isinstance(console.file, StringIO)
+    assert ("1 unit waits for a reference that failed" in console.file.getvalue()) is not is_waited_for
 
 
 def test_without_an_image_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:

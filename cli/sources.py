@@ -1,0 +1,342 @@
+"""Finds what a folder or a file holds to upload: studies, RNA-seq reads and references, clinical tables."""
+
+import csv
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from cli.errors import UsageError
+
+Modality = Literal["imaging", "genomics", "clinical"]
+MODALITIES: tuple[Modality, ...] = ("imaging", "genomics", "clinical")
+REFERENCES = "_references"
+MATRIX = "expression.csv"
+
+_SAMPLE_TABLES = ("samplesheet.csv", "accessions.csv")
+_READS = re.compile(r"\.(fastq|fq)\.gz$|\.sra$", re.IGNORECASE)
+_TABLE_SUFFIXES = (".csv", ".tsv")
+_SPREADSHEET_SUFFIXES = (".xlsx", ".xls", ".ods", ".numbers")
+
+# How TCIA names a study folder: by its UID, or by date and description (classic directory names).
+_STUDY_DATE = re.compile(r"\d{2}-\d{2}-\d{4}-.*")
+_STUDY_NAME = re.compile(rf"(\d+\.){{3,}}\d+|{_STUDY_DATE.pattern}")
+
+_STUDIES_HINT = "Expected <subject>/<study>/… or <subject>/<study>.zip, as TCIA downloads are laid out."
+_READS_HINT = (
+    "Expected <case>/….fastq.gz, or reads together with samplesheet.csv (sample,fastq_1,fastq_2,strandedness), "
+    f"and, to bring a reference, {REFERENCES}/<name>/."
+)
+_TABLES_HINT = "A clinical table is a .csv or .tsv file; save a spreadsheet as CSV (UTF-8) first."
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file and its key below the prefix that it is uploaded to."""
+
+    path: Path
+    key: str
+    size: int
+
+
+@dataclass
+class Source(ABC):
+    """What is uploaded of one modality.
+
+    Parameters
+    ----------
+    files : list of SourceFile
+        The files, keyed by their place in the folder.
+    beside : list of Path
+        Files that are not uploaded: beside the subjects' folders, such as a download's licence, or no tables.
+    """
+
+    modality: ClassVar[Modality]
+    files: list[SourceFile] = field(default_factory=list)
+    beside: list[Path] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files to upload."""
+        return sum(file.size for file in self.files)
+
+    def object_key(self, dataset: str, key: str) -> str:
+        """Return the key in the raw bucket of a file."""
+        return f"{self.modality}/{dataset}/{key}"
+
+    @abstractmethod
+    def unit_ids(self, dataset: str) -> tuple[str, ...]:
+        """Return the units of the ledger to expect."""
+
+
+@dataclass
+class Study:
+    """One study of one subject: the files of a folder, or one zip."""
+
+    subject: str
+    study: str
+    files: list[SourceFile]
+
+
+@dataclass
+class Studies(Source):
+    """Imaging studies in the order of their names; `stray` files lie directly in a subject's folder, in no study."""
+
+    modality = "imaging"
+    studies: list[Study] = field(default_factory=list)
+    stray: list[Path] = field(default_factory=list)
+
+    def unit_ids(self, dataset: str) -> tuple[str, ...]:  # noqa: D102 - as the base says
+        return tuple(f"imaging#{dataset}#{study.subject}#{study.study}" for study in self.studies)
+
+
+@dataclass
+class Reads(Source):
+    """RNA-seq: `cases` with reads (folders, and samples of the tables), names of `references`, a ready `matrix`."""
+
+    modality = "genomics"
+    cases: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
+    matrix: bool = False
+
+    def object_key(self, dataset: str, key: str) -> str:
+        """Return the key in the raw bucket of a file; references are there for all datasets."""
+        return f"genomics/{key}" if key.startswith(f"{REFERENCES}/") else super().object_key(dataset, key)
+
+    def unit_ids(self, dataset: str) -> tuple[str, ...]:  # noqa: D102 - as the base says
+        references = (f"genomics#{REFERENCES}#{name}" for name in self.references)
+        cases = [*self.cases, "-expression"] if self.matrix else self.cases
+        return (*references, *(f"genomics#{dataset}#{case}" for case in cases))
+
+
+class Tables(Source):
+    """Clinical tables."""
+
+    modality = "clinical"
+
+    def unit_ids(self, dataset: str) -> tuple[str, ...]:  # noqa: D102 - as the base says
+        return tuple(f"clinical#{dataset}#{file.key}" for file in self.files)
+
+
+def find_modalities(path: Path) -> tuple[Modality, ...]:
+    """Return what a file or a folder holds, by the names of its files; imaging where nothing says otherwise.
+
+    Parameters
+    ----------
+    path : Path
+        A table; or a folder of one modality; or one that has a folder for each, named as in `MODALITIES`.
+    """
+    if not path.is_dir():
+        return (_modality_of_file(path),)
+    # A subject may be called "clinical": what such a folder holds must be what its name says.
+    named = (name for name in MODALITIES if (path / name).is_dir())
+    inside = tuple(name for name in named if name == "imaging" or _modality_of_folder(path / name) == name)
+    return inside or (_modality_of_folder(path),)
+
+
+def _modality_of_file(path: Path) -> Modality:
+    if path.name == MATRIX or _READS.search(path.name):
+        return "genomics"
+    return "clinical" if _is_table(path) or path.suffix.lower() in _SPREADSHEET_SUFFIXES else "imaging"
+
+
+def _modality_of_folder(folder: Path) -> Modality:
+    files = [file for file in _files_below(folder) if not file.path.name.startswith(".")]
+    if any(_is_genomics(file.key) for file in files):
+        return "genomics"
+    # Downloads of images have tables beside the subjects, so it is one of tables only if no file can be a study's.
+    is_of_studies = any(_may_be_of_study(file) for file in files)
+    return "clinical" if not is_of_studies and any(_is_table(file.path) for file in files) else "imaging"
+
+
+def _is_genomics(key: str) -> bool:
+    """Whether a file is of RNA-seq, by its place in the folder: reads, a table beside the cases, or a reference's."""
+    return key in (*_SAMPLE_TABLES, MATRIX) or _is_of_reference(key) or bool(_READS.search(key))
+
+
+def _is_of_reference(key: str) -> bool:
+    return key.startswith(f"{REFERENCES}/") and key.count("/") > 1
+
+
+def _may_be_of_study(file: SourceFile) -> bool:
+    is_deep = file.key.count("/") > 1 and not _is_table(file.path)
+    return is_deep or _is_zip(file.path)
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in _TABLE_SUFFIXES and not path.name.startswith(".")
+
+
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+def _files_below(folder: Path, prefix: str = "") -> Iterator[SourceFile]:
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(parent, name)
+            yield SourceFile(path, prefix + path.relative_to(folder).as_posix(), path.stat().st_size)
+
+
+def _folder_of(path: Path, modality: Modality, hint: str) -> Path:
+    """Return the folder that is looked into: the modality's own, where the given one has such."""
+    if not path.is_dir():
+        raise UsageError(f"{path} is not a folder.", hint=hint)
+    folder = path.resolve()
+    return folder / modality if (folder / modality).is_dir() else folder
+
+
+def read_studies(folder: Path) -> Studies:
+    """Find the studies of a folder, laid out as in TCIA downloads.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder of subjects; or one subject, when everything in it is named as TCIA names studies; or a folder that
+        has an `imaging` folder of subjects.
+
+    Raises
+    ------
+    UsageError
+        When it is no folder, holds no study, or is one level too low or too high.
+    """
+    if _is_zip(folder):
+        raise UsageError(f"{folder} is one file.", hint=f"Give the folder of subjects. {_STUDIES_HINT}")
+    folder = _folder_of(folder, "imaging", _STUDIES_HINT)
+    if _STUDY_NAME.fullmatch(folder.name):  # its series would be taken for studies
+        raise UsageError(
+            f"{folder} is named as TCIA names a study, not as a folder of subjects.",
+            hint=f"Give the folder of subjects above it, such as {folder.parent.parent}. {_STUDIES_HINT}",
+        )
+    subjects = [folder] if _is_subject(folder) else [path for path in _entries(folder) if path.is_dir()]
+    found = Studies()
+    if subjects != [folder]:
+        found.beside += [path for path in _entries(folder) if path.is_file()]
+        _reject_collections(folder, subjects)
+    for subject in subjects:
+        _read_subject(subject, found)
+    found.files = [file for study in found.studies for file in study.files]
+    if not found.studies:
+        # Files one level below mean that this is one subject, with studies in it.
+        hint = f"If it is one subject's folder, give the folder above it: {folder.parent}. " if found.stray else ""
+        raise UsageError(f"There is no study in {folder}.", hint=hint + _STUDIES_HINT)
+    return found
+
+
+def _reject_collections(folder: Path, subjects: Iterable[Path]) -> None:
+    """Reject a folder one level too high: its subjects' folders hold subjects, all of which would become one case."""
+    for collection in subjects:
+        for subject in (path for path in _entries(collection) if path.is_dir()):
+            if not _STUDY_NAME.fullmatch(subject.name) and any(_is_study(path) for path in _entries(subject)):
+                raise UsageError(
+                    f"{collection.name} looks like a folder of subjects: {subject.name} in it has studies.",
+                    hint=f"Give {folder / collection.name}. {_STUDIES_HINT}",
+                )
+
+
+def _is_study(folder: Path) -> bool:
+    """Whether a folder is surely a study's; series are named by UIDs as well, but have no folders in them."""
+    if not folder.is_dir() or not _STUDY_NAME.fullmatch(folder.name):
+        return False
+    return bool(_STUDY_DATE.fullmatch(folder.name)) or any(path.is_dir() for path in _entries(folder))
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _is_subject(folder: Path) -> bool:
+    studies = [path for path in _entries(folder) if path.is_dir() or _is_zip(path)]
+    names = [path.stem if _is_zip(path) else path.name for path in studies]
+    return bool(names) and all(_STUDY_NAME.fullmatch(name) for name in names)
+
+
+def _read_subject(subject: Path, found: Studies) -> None:
+    for path in _entries(subject):
+        if path.is_dir():
+            files = list(_files_below(path, f"{subject.name}/{path.name}/"))
+            if files:
+                found.studies.append(Study(subject.name, path.name, files))
+        elif _is_zip(path):
+            file = SourceFile(path, f"{subject.name}/{path.name}", path.stat().st_size)
+            found.studies.append(Study(subject.name, path.stem, [file]))
+        else:
+            found.stray.append(path)
+
+
+def read_reads(path: Path) -> Reads:
+    """Find cases, tables and references of a folder.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; or one that has a `genomics` folder; or a ready matrix, called `expression.csv`.
+
+    Raises
+    ------
+    UsageError
+        When it is not a folder, or holds neither reads nor a table nor a reference.
+    """
+    if path.is_file() and path.name == MATRIX:
+        return Reads([SourceFile(path.resolve(), MATRIX, path.stat().st_size)], matrix=True)
+    if path.is_file():
+        raise UsageError(f"{path} is one file.", hint=f"Give the folder of cases. {_READS_HINT}")
+    folder = _folder_of(path, "genomics", _READS_HINT)
+    files = [file for file in _files_below(folder) if not any(part.startswith(".") for part in file.key.split("/"))]
+    loose = [file.path.name for file in files if "/" not in file.key and _READS.search(file.key)]
+    if loose and not (folder / "samplesheet.csv").is_file():
+        message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
+        raise UsageError(message, hint=_READS_HINT)
+    found = Reads(
+        files,
+        cases=sorted({*_cases(files), *_samples(folder)}),
+        references=sorted({file.key.split("/")[1] for file in files if _is_of_reference(file.key)}),
+        matrix=any(file.key == MATRIX for file in files),
+    )
+    if not (found.cases or found.references or any(file.key in (*_SAMPLE_TABLES, MATRIX) for file in files)):
+        raise UsageError(f"There are no reads in {folder}.", hint=_READS_HINT)
+    return found
+
+
+def _cases(files: Iterable[SourceFile]) -> Iterator[str]:
+    for file in files:
+        case, inside, _ = file.key.partition("/")
+        if inside and case != REFERENCES and _READS.search(file.key):
+            yield case
+
+
+def _samples(folder: Path) -> Iterator[str]:
+    """Yield the samples that a table names; what is wrong with a table is for the pipeline to say."""
+    for table in (folder / name for name in _SAMPLE_TABLES):
+        if table.is_file():
+            rows = csv.DictReader(table.read_text(encoding="utf-8-sig", errors="replace").splitlines())
+            yield from (str(row["sample"]).strip() for row in rows if row.get("sample"))
+
+
+def read_tables(path: Path) -> Tables:
+    """Find clinical tables.
+
+    Parameters
+    ----------
+    path : Path
+        A table; or a folder of tables, with folders in it as deep as one likes; or one that has a `clinical` folder.
+
+    Raises
+    ------
+    UsageError
+        When there is no table.
+    """
+    if path.is_file():
+        if not _is_table(path):
+            raise UsageError(f"{path} is no table.", hint=_TABLES_HINT)
+        return Tables([SourceFile(path.resolve(), path.name, path.stat().st_size)])
+    files = list(_files_below(_folder_of(path, "clinical", _TABLES_HINT)))
+    beside = [file.path for file in files if not _is_table(file.path) and not file.path.name.startswith(".")]
+    found = Tables([file for file in files if _is_table(file.path)], beside)
+    if not found.files:
+        raise UsageError(f"There is no table in {path}.", hint=_TABLES_HINT)
+    return found

@@ -1,0 +1,198 @@
+"""What a folder or a file holds to upload, by the names of its files: studies, reads, tables."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.errors import UsageError
+from cli.sources import find_modalities, read_reads, read_studies, read_tables
+
+UID = "1.3.6.1.4.1.32722.99.99.1"
+DATED = "09-06-1990-NA-CT SIM-54601"
+
+
+def put(root: Path, *names: str, text: str = "x" * 10) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["R01-001/ct/1.dcm"], ("imaging",)),
+        (["R01-001/ct/1-01"], ("imaging",)),
+        (["R01-001/ct.zip", "metadata.csv"], ("imaging",)),
+        (["metadata.csv", "LICENSE", "R01-001/ct/series/1-01"], ("imaging",)),
+        (["R01-001/a_R1.fastq.gz"], ("genomics",)),
+        (["samplesheet.csv"], ("genomics",)),
+        (["_references/human/genome.fa.gz"], ("genomics",)),
+        (["expression.csv"], ("genomics",)),
+        (["a.csv", "dictionary.pdf"], ("clinical",)),
+        (["site 2/2024/b.TSV", ".hidden"], ("clinical",)),
+        ([], ("imaging",)),
+        (["imaging/1/ct/1.dcm", "genomics/1/a.fq.gz", "clinical/a.csv"], ("imaging", "genomics", "clinical")),
+        (["clinical/ct/series/1.dcm", "R01-001/ct/series/1.dcm"], ("imaging",)),  # a subject called "clinical"
+    ],
+)
+def test_a_folder_is_of_the_modalities_that_its_files_are_of(
+    names: list[str], expected: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert find_modalities(put(tmp_path, *names)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.csv", "clinical"),
+        ("a.xlsx", "clinical"),
+        ("expression.csv", "genomics"),
+        ("a_1.fastq.gz", "genomics"),
+        ("ct.zip", "imaging"),
+    ],
+)
+def test_a_file_is_of_one_modality(name: str, expected: str, tmp_path: Path) -> None:
+    assert find_modalities(put(tmp_path, name) / name) == (expected,)
+
+
+def found_studies(folder: Path) -> list[tuple[str, str, int]]:
+    return [(study.subject, study.study, len(study.files)) for study in read_studies(folder).studies]
+
+
+def test_subjects_with_study_folders_and_zips(tmp_path: Path) -> None:
+    put(tmp_path, "R01-001/ct/a/1.dcm", "R01-001/ct/b/2", "R01-002/scan.zip")
+    assert found_studies(tmp_path) == [("R01-001", "ct", 2), ("R01-002", "scan", 1)]
+
+
+def test_keys_repeat_the_folders_and_no_file_is_left_out_for_its_extension(tmp_path: Path) -> None:
+    names = ["R01-001/ct/notes.txt", "R01-001/ct/series/1-001", "R01-002/scan.ZIP"]
+    files = read_studies(put(tmp_path, *names)).files
+    assert sorted(file.key for file in files) == names
+    assert {file.size for file in files} == {10}
+
+
+@pytest.mark.parametrize("study", [UID, DATED])
+def test_a_folder_of_studies_is_one_subject_when_tcia_named_them(tmp_path: Path, study: str) -> None:
+    subject = put(tmp_path / "LUNG1-001", f"{study}/series/1.dcm")
+    assert found_studies(subject) == [("LUNG1-001", study, 1)]
+
+
+def test_a_subject_may_consist_of_zips_named_by_uid(tmp_path: Path) -> None:
+    subject = put(tmp_path / "LUNG1-001", f"{UID}.zip")
+    assert found_studies(subject) == [("LUNG1-001", UID, 1)]
+
+
+def test_an_imaging_folder_inside_is_looked_into(tmp_path: Path) -> None:
+    put(tmp_path, f"imaging/LUNG1-001/{UID}/1.dcm", "clinical/table.csv", "README.md")
+    assert found_studies(tmp_path) == [("LUNG1-001", UID, 1)]
+
+
+def test_files_outside_studies_are_named_and_hidden_ones_ignored(tmp_path: Path) -> None:
+    source = read_studies(put(tmp_path, "R01-001/ct/1.dcm", "R01-001/LICENSE", "R01-001/.DS_Store", "list.csv"))
+    assert [path.name for path in source.stray] == ["LICENSE"]
+    assert [path.name for path in source.beside] == ["list.csv"]
+
+
+@pytest.mark.parametrize("names", [(), ("1.dcm", "2.dcm"), ("R01-001/1.dcm",)])
+def test_a_folder_without_a_study_is_rejected_with_the_expected_layout(tmp_path: Path, names: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError) as rejection:
+        read_studies(put(tmp_path, *names))
+    assert "<subject>/<study>" in rejection.value.hint
+
+
+def test_one_subject_instead_of_all_is_told_to_give_the_folder_above(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as rejection:
+        read_studies(put(tmp_path / "R01-001", "ct/1.dcm", "ct/2.dcm"))
+    assert f"give the folder above it: {tmp_path}" in rejection.value.hint
+
+
+@pytest.mark.parametrize("study", [UID, DATED])
+def test_the_series_of_one_study_are_not_taken_for_studies(tmp_path: Path, study: str) -> None:
+    put(tmp_path, f"R01-001/{study}/{UID}.7/1.dcm")
+    with pytest.raises(UsageError) as rejection:
+        read_studies(tmp_path / "R01-001" / study)
+    assert str(tmp_path) in rejection.value.hint
+
+
+@pytest.mark.parametrize("study", [UID, DATED])
+def test_a_folder_one_level_too_high_is_rejected_with_the_right_one(tmp_path: Path, study: str) -> None:
+    put(tmp_path, *(f"NSCLC Radiogenomics/R01-00{number}/{study}/{UID}.7/1.dcm" for number in (1, 2)))
+    with pytest.raises(UsageError, match="R01-001 in it has studies") as rejection:
+        read_studies(tmp_path)
+    assert f"Give {tmp_path / 'NSCLC Radiogenomics'}." in rejection.value.hint
+
+
+@pytest.mark.parametrize("study", ["ct", UID, DATED])
+def test_series_named_by_their_uids_are_no_studies(tmp_path: Path, study: str) -> None:
+    put(tmp_path, f"R01-001/{study}/{UID}.7/1.dcm", f"R01-001/{study}/{UID}.8/1.dcm")
+    assert found_studies(tmp_path) == [("R01-001", study, 2)]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "one.zip"])
+def test_what_is_no_folder_of_subjects_is_rejected(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"is not a folder|is one file") as rejection:
+        read_studies(put(tmp_path, "one.zip") / name)
+    assert "<subject>/<study>" in rejection.value.hint
+
+
+def test_folders_with_reads_are_cases(tmp_path: Path) -> None:
+    put(tmp_path, "R01-001/a_R1.fastq.gz", "R01-001/a_R2.fastq.gz", "R01-002/SRR1.sra", "notes/readme.txt")
+    found = read_reads(tmp_path)
+    assert found.cases == ["R01-001", "R01-002"]
+    assert found.unit_ids("nsclc") == ("genomics#nsclc#R01-001", "genomics#nsclc#R01-002")
+    assert "genomics/nsclc/R01-001/a_R1.fastq.gz" in object_keys(tmp_path)
+
+
+def object_keys(folder: Path) -> list[str]:
+    found = read_reads(folder)
+    return [found.object_key("nsclc", file.key) for file in found.files]
+
+
+def test_references_belong_to_no_dataset(tmp_path: Path) -> None:
+    put(tmp_path, "_references/grch38/genome.fa.gz", "_references/grch38/genes.gtf.gz", "A/a.fq.gz")
+    assert read_reads(tmp_path).unit_ids("nsclc") == ("genomics#_references#grch38", "genomics#nsclc#A")
+    assert "genomics/_references/grch38/genome.fa.gz" in object_keys(tmp_path)
+
+
+def test_a_sheet_says_whose_reads_lie_together(tmp_path: Path) -> None:
+    put(tmp_path, "reads/a_1.fq.gz", "b_1.fq.gz")
+    sheet = "\ufeffsample,fastq_1,fastq_2,strandedness\nB,b_1.fq.gz,,\nB,b_2.fq.gz,,\n"
+    assert read_reads(put(tmp_path, "samplesheet.csv", text=sheet)).cases == ["B", "reads"]
+
+
+@pytest.mark.parametrize("name", ["expression.csv", ""])
+def test_a_matrix_is_a_unit_of_its_own(tmp_path: Path, name: str) -> None:
+    path = put(tmp_path, "expression.csv") / name
+    assert read_reads(path).unit_ids("nsclc") == ("genomics#nsclc#-expression",)
+    assert object_keys(path) == ["genomics/nsclc/expression.csv"]
+
+
+def test_a_download_inside_a_folder_is_found(tmp_path: Path) -> None:
+    put(tmp_path, "genomics/A/a.fq.gz", "imaging/A/x.dcm", "genomics/A/.DS_Store")
+    assert object_keys(tmp_path) == ["genomics/nsclc/A/a.fq.gz"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("a_R1.fastq.gz", "", "Whose reads are these"),
+        ("a_R1.fastq.gz", "a_R1.fastq.gz", "is one file"),
+        ("A/readme.txt", "", "no reads"),
+        ("A/readme.txt", "nothing", "not a folder"),
+    ],
+)
+def test_reads_of_nobody_are_rejected_with_the_expected_layout(
+    name: str, given: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message) as rejection:
+        read_reads(put(tmp_path, name) / given)
+    assert "<case>/" in rejection.value.hint
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "nowhere", ""])
+def test_what_is_no_table_is_rejected_with_what_one_is(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError) as rejection:
+        read_tables(put(tmp_path, "a.xlsx") / name)
+    assert "save a spreadsheet as CSV" in rejection.value.hint
