@@ -1,5 +1,6 @@
 """What the end-to-end tests deploy: the project as it is, with datasets of the tests beside its own."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def copy_sources(folder: Path) -> Path:
     shutil.copy(ROOT / "template.yaml", folder)
     for path in _DATASETS.glob("*.yaml"):
         shutil.copy(path, folder / "functions" / "datasets")
-    with (folder / "functions" / "multimodal" / "tables" / "limits.py").open("a") as limits:
-        limits.write(f"PART_RECORDS = {PART_RECORDS}\n")
+    run = folder / "functions" / "multimodal" / "tables" / "run.py"
+    text, replaced = re.subn(r"^PART_RECORDS = .*$", f"PART_RECORDS = {PART_RECORDS}", run.read_text(), flags=re.M)
+    assert replaced == 1, f"PART_RECORDS stands no longer in {run}"
+    run.write_text(text)
     return folder
