@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import clinical, genomics, imaging, reads
+from benchmarks import clinical, genomics, imaging, reads, shape
 from benchmarks.comparison import Benchmark, BenchmarkError, Comparison, Setup
 from benchmarks.report import as_json, machine, print_comparison, print_end
 from cli.terminal import make_console, print_error, print_line
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "imaging": Benchmark("the radiomics job against the article's imaging pipeline, on one large study", imaging.run),
+    "shape": Benchmark("shape features of large regions against pyradiomics' own class", shape.run),
     "genomics": Benchmark("the RNA-seq job against bare salmon, on the same reads", genomics.run),
     "clinical": Benchmark("the transform of clinical tables of up to 1,000,000 rows", clinical.run),
     "reads": Benchmark("the checks of reads against gzip -t and inflating alone", reads.run),

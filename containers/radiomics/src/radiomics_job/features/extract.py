@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from radiomics import getFeatureClasses, imageoperations
 
 from radiomics_job.feature_names import FEATURES_BY_CLASS, SHAPE_CLASSES, TEXTURE_CLASSES
+from radiomics_job.features.shape import MeshShape
 from radiomics_job.geometry.canonical import Canonical, canonical_orientation, largest_slice
 from radiomics_job.parameters import ExtractionSettings, Params, feature_names, image_names
 from radiomics_job.roi.regions import Region, SitkImage, Volume, crop_to_mask, cut_region, one_slice
@@ -305,7 +306,8 @@ def _run_class(
     image_name: str, class_name: str, image: SitkImage, mask: SitkImage, options: dict[str, Any], results: _Results
 ) -> None:
     try:
-        calculator = getFeatureClasses()[class_name](image, mask, label=1, **options)
+        of_name = MeshShape if class_name == "shape" else getFeatureClasses()[class_name]
+        calculator = of_name(image, mask, label=1, **options)
         for feature in FEATURES_BY_CLASS[class_name]:
             calculator.enableFeatureByName(feature)
         computed = calculator.execute()
