@@ -26,37 +26,68 @@ ANSWERS: list[tuple[str, list[str | None]]] = [
     ("2 / 3, -7 / 2, 7e0 / 2, 5 % 3, -5 % 3", ["0", "-3", "3.5", "2", "-2"]),
     ("avg(n) / 4, sum(n) / count(*), max(n) / 2 FROM {rows}", ["0.5", "2", "1"]),
     ("9007199254740993 / 1", ["9007199254740993"]),
-    ("round(2.5e0), round(-2.5e0), sqrt(4), log10(100), log(2, 8), power(2, 3)", ["3.0", "-3.0", "2.0", "2.0", "3.0", "8.0"]),
+    (
+        "round(2.5e0), round(-2.5e0), sqrt(4), log10(100), log(2, 8), power(2, 3)",
+        ["3.0", "-3.0", "2.0", "2.0", "3.0", "8.0"],
+    ),
     # conditional: NULL where one argument is NULL
     ("concat('a', NULL), 'a' || NULL, greatest(1, NULL), least(1, NULL)", [None, None, None, None]),
+    ("NULL = 1, NULL IS DISTINCT FROM 1", [None, "true"]),
     ("coalesce(NULL, 1), nullif(1, 1), if(1 > 2, 'a', 'b')", ["1", None, "b"]),
     # conversion: half away from zero, texts as they are written
     ("CAST(2.5e0 AS bigint), CAST(-2.5e0 AS integer), CAST(2.5 AS integer)", ["3", "-3", "3"]),
     ("try_cast('2.5' AS integer), try_cast(' 2' AS integer), try_cast('abc' AS double)", [None, None, None]),
     ("try_cast('inf' AS double), try_cast('yes' AS boolean), try_cast('2020/01/02' AS date)", [None, None, None]),
     ("CAST('1.5e3' AS double), CAST('25' AS smallint), CAST('T' AS boolean)", ["1500.0", "25", "true"]),
+    ("CAST(CAST(1.5 AS decimal(3, 2)) AS varchar), CAST(true AS varchar)", ["1.50", "true"]),
     ("CAST(TIMESTAMP '2020-01-02 03:04:05' AS varchar), CAST(7 AS varchar)", ["2020-01-02 03:04:05.000", "7"]),
     # date and time: whole units that have passed; a date stays a date
     ("date_diff('day', TIMESTAMP '2020-01-01 23:00:00', TIMESTAMP '2020-01-02 01:00:00')", ["0"]),
     ("date_add('month', 1, DATE '2020-01-31'), DATE '2020-01-31' + INTERVAL '1' DAY", ["2020-02-29", "2020-02-01"]),
     ("date_trunc('month', DATE '2020-01-31'), day_of_week(DATE '2020-01-05')", ["2020-01-01", "7"]),
+    ("from_iso8601_timestamp('2020-01-01T00:00:00Z') < TIMESTAMP '2020-01-01 00:00:01 UTC'", ["true"]),
     ("from_iso8601_timestamp('2020-01-02T03:04:05Z')", ["2020-01-02 03:04:05.000 UTC"]),
-    ("from_iso8601_date('2020-01-02'), to_unixtime(from_iso8601_timestamp('1970-01-01T00:01:00Z'))", ["2020-01-02", "60.0"]),
+    (
+        "from_iso8601_date('2020-01-02'), to_unixtime(from_iso8601_timestamp('1970-01-01T00:01:00Z'))",
+        ["2020-01-02", "60.0"],
+    ),
     ("date_format(TIMESTAMP '2020-01-02 03:04:05', '%Y-%m-%d %H:%i:%s')", ["2020-01-02 03:04:05"]),
     # string
-    ("regexp_like('R01-001', '^R01'), regexp_extract('abc', 'z'), regexp_extract('a1', '([a-z])([0-9])', 2)", ["true", None, "1"]),
-    ("substr('abc', 0), substr('abc', 2), strpos('abc', 'z'), length('é'), 'a' = 'A', 'a' < 'B'",
-     ["", "bc", "0", "1", "false", "false"]),
+    (
+        "regexp_like('R01-001', '^R01'), regexp_extract('abc', 'z'), regexp_extract('a1', '([a-z])([0-9])', 2)",
+        ["true", None, "1"],
+    ),
+    (
+        "substr('abc', 0), substr('abc', 2), strpos('abc', 'z'), length('é'), 'a' = 'A', 'a' < 'B'",
+        ["", "bc", "0", "1", "false", "false"],
+    ),
+    (
+        "split_part('a-b', '-', 2), split_part('a-b', '-', 3), lower(to_hex(md5(to_utf8('a'))))",
+        ["b", None, "0cc175b9c0f1b6a831c399e269772661"],
+    ),
     # arrays
-    ("transform(ARRAY[1, 2], x -> x + 1), cardinality(ARRAY[1]), element_at(ARRAY[1], 3), ARRAY[1, 2][2]", ["[2, 3]", "1", None, "2"]),
+    (
+        "array_join(array_agg(word ORDER BY word), ','), array_agg(word ORDER BY word DESC)[3] FROM {rows}",
+        ["a,c", None],
+    ),
+    (
+        "transform(ARRAY[1, 2], x -> x + 1), cardinality(ARRAY[1]), element_at(ARRAY[1], 3), ARRAY[1, 2][2]",
+        ["[2, 3]", "1", None, "2"],
+    ),
     # aggregates and windows
-    ("approx_percentile(n, 0.5), max_by(word, n), min_by(word, n), max_by(word, -n), count(word) FROM {rows}", ["2", "c", "a", "a", "2"]),
+    (
+        "approx_percentile(n, 0.5), max_by(word, n), min_by(word, n), max_by(word, -n), count(word) FROM {rows}",
+        ["2", "c", "a", "a", "2"],
+    ),
     ("max_by(word, n), count_if(n > 1) FROM (SELECT * FROM {rows}) AS s WHERE n < 3", [None, "1"]),
     ("word FROM {rows} ORDER BY word DESC, n LIMIT 1", ["c"]),
     ("word FROM {rows} ORDER BY word DESC OFFSET 2 LIMIT 1", [None]),
-    ("N, \"N\", T.n FROM {rows} ORDER BY 1 LIMIT 1", ["1", "1", "1"]),
-    ("n FROM (SELECT n, row_number() OVER (PARTITION BY 1 ORDER BY x DESC) AS place FROM {rows}) AS r WHERE place = 3", ["2"]),
-]  # fmt: skip
+    ('N, "N", T.n FROM {rows} ORDER BY 1 LIMIT 1', ["1", "1", "1"]),
+    (
+        "n FROM (SELECT n, row_number() OVER (ORDER BY x DESC) AS place FROM {rows}) AS r WHERE place = 3",
+        ["2"],
+    ),
+]
 
 REASONS = [
     ("1 / 0", "DIVISION_BY_ZERO"),
@@ -124,7 +155,10 @@ def test_what_is_no_statement_is_rejected_at_once(account: Account, sql: str) ->
 
 def test_the_result_is_an_object_named_after_the_query(account: Account) -> None:
     """As the SageMaker SDK reads it: `<location>/<id>.csv`, and nothing else of that name."""
-    sql = "SELECT 'a \"quoted\", one' AS word, NULL AS nothing, '' AS empty, 1.5e0 AS x, TIMESTAMP '2020-01-02 00:00:00' AS t"
+    sql = (
+        "SELECT 'a \"quoted\", one' AS word, NULL AS nothing, '' AS empty, 1.5e0 AS x, "
+        "TIMESTAMP '2020-01-02 00:00:00' AS t"
+    )
     execution = _run(account, sql)
     query_id = execution["QueryExecutionId"]
     assert execution["ResultConfiguration"]["OutputLocation"] == f"s3://query-results/some/where/{query_id}.csv"
@@ -151,8 +185,9 @@ def test_columns_have_athenas_types(account: Account) -> None:
 
 def test_results_come_in_pages_of_a_thousand_lines(account: Account) -> None:
     digits = "(VALUES 0, 1, 2, 3, 4, 5, 6, 7, 8, 9) AS"
-    sql = f"SELECT a.n * 1000 + b.n * 100 + c.n * 10 + d.n AS number FROM {digits} a(n), {digits} b(n), {digits} c(n), {digits} d(n)"
-    query_id = _run(account, f"{sql} WHERE a.n < 3 ORDER BY 1")["QueryExecutionId"]
+    tables = ", ".join(f"{digits} {name}(n)" for name in "abcd")
+    sql = f"SELECT a.n * 1000 + b.n * 100 + c.n * 10 + d.n AS number FROM {tables} WHERE a.n < 3 ORDER BY 1"
+    query_id = _run(account, sql)["QueryExecutionId"]
     athena = account.client("athena")
     pages = list(athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id))
     assert [len(page["ResultSet"]["Rows"]) for page in pages] == [1000, 1000, 1000, 1]

@@ -184,6 +184,10 @@ def _whole(name: str) -> Callable[[exp.Expr], exp.Expr]:
     return _rewrite_one
 
 
+def _split_part(node: exp.Expr) -> exp.Expr:
+    return _call("athena_split_part", node.this, node.args["delimiter"], node.args["part_index"])
+
+
 def _substring(node: exp.Expr) -> exp.Expr:
     length = node.args.get("length")
     if length is None:
@@ -207,6 +211,7 @@ _REWRITES: dict[type, Callable[[exp.Expr], exp.Expr]] = {
     exp.Bracket: _bracket,
     exp.RegexpExtract: _regexp_extract,
     exp.Substring: _substring,
+    exp.SplitPart: _split_part,
     exp.Floor: _whole("athena_floor"),
     exp.Ceil: _whole("athena_ceil"),
 }

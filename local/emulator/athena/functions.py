@@ -69,6 +69,7 @@ MACROS = (
     """CREATE MACRO athena_item(a, i) AS CASE WHEN i < 1 OR i > len(a)
         THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript must be within the bounds of the array')
         ELSE a[i] END""",
+    "CREATE MACRO athena_split_part(a, s, n) AS list_extract(string_split(a, s), n)",
     "CREATE MACRO athena_regexp_extract(a, p, g) AS CASE WHEN regexp_matches(a, p) THEN regexp_extract(a, p, g) END",
     "CREATE MACRO athena_substring(a, b, n) AS CASE WHEN b = 0 OR n <= 0 THEN '' ELSE substring(a, b, n) END",
     "CREATE MACRO athena_substring_from(a, b) AS CASE WHEN b = 0 THEN '' ELSE substring(a, b) END",
@@ -83,7 +84,7 @@ _SAME_OR_TRANSLATED = """
     DayOfWeekIso DayOfYear Quarter DateAdd DateDiff DateTrunc TimestampTrunc FromISO8601Timestamp
     FromISO8601Date DateStrToDate TsOrDsToDate Date TimeToUnix UnixToTime TimeToStr StrToTime CurrentDate
     CurrentTimestamp Transform Filter ArrayFilter ArraySize ArrayContains Array IsNan IsInf Unnest Explode
-    Between Values Extract
+    Between Values Extract Hex LowerHex MD5Digest MD5 SHA2Digest SHA2 Encode ArrayToString SplitPart Pi Trunc
 """
 
 ACCEPTED = frozenset(_SAME_OR_TRANSLATED.split())
