@@ -158,12 +158,12 @@ def _is_date(value: str, date_format: str) -> bool:
 
 
 def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Facts]:
-    """Look at a table's rows; those that do not have the header's length are left out."""
+    """Look at a table's rows; empty ones and those that do not have the header's length are left out."""
     facts = [Facts(name.strip(), place) for place, name in enumerate(header, start=1)]
     for number, row in enumerate(rows):
         if number == MAX_ROWS:
             break
-        if len(row) == len(facts):
+        if len(row) == len(facts) and any(cell.strip() for cell in row):
             for fact, cell in zip(facts, row, strict=True):
                 fact.add(cell)
     for fact in facts:
