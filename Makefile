@@ -11,10 +11,11 @@ PY := $(VENV)/bin/python
 PIP := -m pip --disable-pip-version-check -qq
 STACK ?=
 CONFIG ?= default
-IMAGES ?= radiomics salmon
+IMAGES ?= radiomics salmon survival
 TAG ?= local
 RADIOMICS ?=
 RNASEQ ?=
+SURVIVAL ?=
 # Parameters on sam's command line replace those of samconfig.toml, so both are given.
 SETTINGS = $(shell $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("samconfig.toml", "rb"))["$(CONFIG)"]["deploy"]["parameters"]["parameter_overrides"])')
 RUNTIME := $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
@@ -50,7 +51,7 @@ salmon:
 examples:
 	@$(call apt,ls /usr/share/doc/kallisto/test/reads_1.fastq.gz,kallisto-examples,the tests with its reads are left out)
 
-$(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproject.toml containers/rnaseq/pyproject.toml
+$(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproject.toml containers/rnaseq/pyproject.toml containers/survival/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …"; exit 1; }
 	@command -v cc gcc >/dev/null || { echo "A C compiler is needed (pyradiomics is compiled on installation)."; exit 1; }
@@ -58,7 +59,8 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) $(INSTALL) requirements/dev.txt 2>&1 | $(PROGRESS)requirements/dev.txt
 	@echo "  building pyradiomics' extension and linking the jobs"
-	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics --editable containers/rnaseq --editable .
+	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics --editable containers/rnaseq \
+	  --editable containers/survival --editable .
 	@touch $@
 
 .venv-emulator/.ready: requirements/emulator.txt
@@ -104,13 +106,13 @@ check: lint types
 
 lint: setup
 	@$(VENV)/bin/ruff check .
-	@found=$$(PYTHONPATH=functions:containers/radiomics/src:containers/rnaseq/src:. $(VENV)/bin/lint-imports --no-cache --no-logo) || \
+	@found=$$(PYTHONPATH=functions:containers/radiomics/src:containers/rnaseq/src:containers/survival/src:. $(VENV)/bin/lint-imports --no-cache --no-logo) || \
 	  { echo "$$found"; exit 1; }
 	@$(VENV)/bin/codespell -D - -D docs/vocabulary.txt -L nd,rearrang,siz,calle,te,adresse,direccion
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "Run: $(VENV)/bin/ruff format ."; exit 1; }
 
 types: setup
-	@$(VENV)/bin/mypy --no-error-summary functions containers/radiomics/src containers/rnaseq/src cli local benchmarks tests
+	@$(VENV)/bin/mypy --no-error-summary functions containers/radiomics/src containers/rnaseq/src containers/survival/src cli local benchmarks tests
 
 unit: setup
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/unit tests/contract tests/infrastructure tests/fuzz
@@ -139,18 +141,19 @@ deploy: ready-to-deploy build ## sam deploy; CONFIG=dev|prod picks a section of 
 	  --parameter-overrides $(SETTINGS) PythonRuntime=$(RUNTIME) $(PARAMETERS)
 
 # Tags are those of the build in the account (template.yaml, ImagesProject). Jobs run on x86-64 only.
-images: ## build the jobs' images; IMAGES="radiomics salmon dragen" picks; RADIOMICS=uri RNASEQ=uri TAG=1.0.0 pushes
+images: ## build the jobs' images; IMAGES="radiomics salmon dragen survival" picks; RADIOMICS=uri RNASEQ=uri SURVIVAL=uri TAG=1.0.0 pushes
 	@engine=""; for name in docker finch podman; do \
 	  if [ -z "$$engine" ] && $$name info >/dev/null 2>&1; then engine=$$name; fi; done; \
 	if [ -z "$$engine" ]; then \
 	  echo "make images needs Docker, Finch or Podman, and none is running here; README.md says how AWS builds them."; exit 1; fi; \
-	if [ "$(TAG)" = local ] && [ -n "$(RADIOMICS)$(RNASEQ)" ]; then \
+	if [ "$(TAG)" = local ] && [ -n "$(RADIOMICS)$(RNASEQ)$(SURVIVAL)" ]; then \
 	  echo "Name the version to push: TAG=1.0.0 (a tag is never replaced)."; exit 1; fi; \
 	for image in $(IMAGES); do \
 	  case $$image in \
 	    radiomics) folder=radiomics; file=Dockerfile; repository="$(RADIOMICS)"; tag="$(TAG)" ;; \
+	    survival) folder=survival; file=Dockerfile; repository="$(SURVIVAL)"; tag="$(TAG)" ;; \
 	    salmon|dragen) folder=rnaseq; file=$$image.Dockerfile; repository="$(RNASEQ)"; tag="$$image-$(TAG)" ;; \
-	    *) echo "IMAGES may name radiomics, salmon and dragen, not $$image."; exit 1 ;; \
+	    *) echo "IMAGES may name radiomics, salmon, dragen and survival, not $$image."; exit 1 ;; \
 	  esac; \
 	  uri="$${repository:-multimodal-$$folder}:$$tag"; \
 	  echo "Building $$uri with $$engine…"; \
@@ -175,7 +178,7 @@ lock: setup ## pin the requirements anew (needs uv)
 	    --no-header --constraint requirements/dev.txt requirements/docs.in --output-file requirements/docs.txt
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header requirements/functions.in --output-file functions/requirements.txt
-	@for name in radiomics rnaseq; do \
+	@for name in radiomics rnaseq survival; do \
 	  $(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --no-annotate --constraint requirements/dev.txt containers/$$name/pyproject.toml \
 	    --output-file containers/$$name/requirements.txt; \

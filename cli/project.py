@@ -16,6 +16,7 @@ STACK = "laptop"
 DATASET = "nsclc_radiogenomics"
 RADIOMICS_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-radiomics:local"
 RNASEQ_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-rnaseq:local"
+SURVIVAL_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-survival:local"
 PYTHON_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 QUIET_PERIOD_SECONDS = 5
 

@@ -20,6 +20,7 @@ from cli.project import (
     ROOT,
     STACK,
     STATE,
+    SURVIVAL_IMAGE,
     shown,
 )
 
@@ -28,6 +29,7 @@ PARAMETERS = {
     "QuietPeriodSeconds": str(QUIET_PERIOD_SECONDS),
     "RadiomicsImageUri": RADIOMICS_IMAGE,
     "RnaseqImageUri": RNASEQ_IMAGE,
+    "SurvivalImageUri": SURVIVAL_IMAGE,
 }
 
 SAM_SECONDS = 600

@@ -45,7 +45,7 @@ def image_command(image_uri: str) -> list[str] | None:
     configured: dict[str, list[str]] = json.loads(os.environ.get("MULTIMODAL_JOB_COMMANDS", "{}"))
     python = str(REPOSITORY / ".venv" / "bin" / "python")
     repository = image_uri.partition("/")[2]
-    own = {name: [python, "-m", f"{name}_job"] for name in ("radiomics", "rnaseq")}
+    own = {name: [python, "-m", f"{name}_job"] for name in ("radiomics", "rnaseq", "survival")}
     for part, command in [*configured.items(), *own.items()]:
         if part in repository:
             return command

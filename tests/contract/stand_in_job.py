@@ -20,6 +20,8 @@ def main(*arguments: str) -> int:
     action, *details = arguments[len(folders) :] or ["nothing"]
     if action == "exit":
         print(f"leaving with {details[0]}")  # noqa: T201
+        for file in details[1:]:  # the file whose text is the job's last word
+            Path(file).write_text(f"because of {details[0]}")
         return int(details[0])
     if action == "exit-before":  # the last attempt that fails, and how
         return int(details[1]) if int(os.environ["AWS_BATCH_JOB_ATTEMPT"]) <= int(details[0]) else 0

@@ -136,9 +136,15 @@ def test_a_role_that_may_not_write_fails_the_job(account: Account, job_role: str
 
 def test_a_failing_command_fails_the_job_and_keeps_its_log(account: Account, job_role: str) -> None:
     job = _run(account, "broken", job_role, "exit", "3")
-    assert (job["ProcessingJobStatus"], job["ExitMessage"]) == ("Failed", "exit code 3")
-    assert job["FailureReason"].startswith("AlgorithmError")
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "AlgorithmError: See job logs for more information (exit code 3)"
+    assert "ExitMessage" not in job
     assert account.log_lines("/aws/sagemaker/ProcessingJobs", "broken/algo-1") == ["leaving with 3"]
+
+
+def test_what_a_container_leaves_in_its_message_file_is_the_exit_message(account: Account, job_role: str) -> None:
+    job = _run(account, "told", job_role, "exit", "2", "/opt/ml/output/message")
+    assert (job["ProcessingJobStatus"], job["ExitMessage"]) == ("Failed", "because of 2")
 
 
 def test_the_time_limit_ends_a_job_with_its_workers(account: Account, job_role: str, tmp_path: Path) -> None:
@@ -257,7 +263,7 @@ def test_a_state_machine_waits_for_the_job(account: Account, job_role: str, mach
 def test_a_failed_job_fails_the_task_with_the_job_as_cause(account: Account, job_role: str, machine_role: str) -> None:
     execution = account.run(_machine(_request("sync-broken", job_role, "exit", "4")), machine_role, "broken")
     assert execution["error"] == "States.TaskFailed"
-    assert json.loads(execution["cause"])["ExitMessage"] == "exit code 4"
+    assert json.loads(execution["cause"])["FailureReason"].endswith("(exit code 4)")
 
 
 def test_service_errors_have_their_names_in_a_state_machine(account: Account, job_role: str, machine_role: str) -> None:

@@ -25,6 +25,36 @@ DELIVER_LOGS_AND_TRACE = {
 }
 CONSUME_QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 
+PROCESSING_JOB = {
+    "s3:GetObject",
+    "s3:ListBucket",
+    "s3:PutObject",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
+    "kms:DescribeKey",
+    "kms:CreateGrant",
+    "ecr:GetAuthorizationToken",
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:GetDownloadUrlForLayer",
+    "ecr:BatchGetImage",
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:DescribeLogStreams",
+    "logs:PutLogEvents",
+    "cloudwatch:PutMetricData",
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeVpcs",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeSecurityGroups",
+}
+
 ROLES: dict[str, set[str]] = {
     "ArrivalsRole": LOG_AND_TRACE
     | CONSUME_QUEUE
@@ -90,6 +120,21 @@ ROLES: dict[str, set[str]] = {
         "kms:GenerateDataKey",
     },
     "TablesStateMachineRole": {"lambda:InvokeFunction"} | DELIVER_LOGS_AND_TRACE,
+    "ScoreIngestRole": LOG_AND_TRACE
+    | {"s3:GetObject", "s3:ListBucket", "sagemaker:BatchWriteRecord", "sagemaker:PutRecord", "kms:Decrypt"},
+    "ModelsStateMachineRole": DELIVER_LOGS_AND_TRACE
+    | {
+        "lambda:InvokeFunction",
+        "sagemaker:CreateProcessingJob",
+        "sagemaker:DescribeProcessingJob",
+        "sagemaker:StopProcessingJob",
+        "sagemaker:AddTags",
+        "sagemaker:ListTags",
+        "events:PutTargets",
+        "events:PutRule",
+        "events:DescribeRule",
+        "iam:PassRole",
+    },
     "FeatureGroupsRole": LOG_AND_TRACE
     | {
         "sagemaker:CreateFeatureGroup",
@@ -118,35 +163,8 @@ ROLES: dict[str, set[str]] = {
         "kms:Decrypt",
         "kms:GenerateDataKey",
     },
-    "ProcessingRole": {
-        "s3:GetObject",
-        "s3:ListBucket",
-        "s3:PutObject",
-        "s3:AbortMultipartUpload",
-        "s3:ListMultipartUploadParts",
-        "kms:Decrypt",
-        "kms:GenerateDataKey",
-        "kms:DescribeKey",
-        "kms:CreateGrant",
-        "ecr:GetAuthorizationToken",
-        "ecr:BatchCheckLayerAvailability",
-        "ecr:GetDownloadUrlForLayer",
-        "ecr:BatchGetImage",
-        "logs:CreateLogGroup",
-        "logs:CreateLogStream",
-        "logs:DescribeLogStreams",
-        "logs:PutLogEvents",
-        "cloudwatch:PutMetricData",
-        "ec2:CreateNetworkInterface",
-        "ec2:CreateNetworkInterfacePermission",
-        "ec2:DeleteNetworkInterface",
-        "ec2:DeleteNetworkInterfacePermission",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeVpcs",
-        "ec2:DescribeDhcpOptions",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeSecurityGroups",
-    },
+    "ProcessingRole": PROCESSING_JOB,
+    "ModelsRole": PROCESSING_JOB,
     "GenomicsJobRole": {
         "s3:GetObject",
         "s3:ListBucket",

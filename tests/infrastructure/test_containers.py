@@ -34,9 +34,9 @@ class Image:
         return found
 
 
-RADIOMICS = Image("radiomics", "Dockerfile")
+RADIOMICS, SURVIVAL = Image("radiomics", "Dockerfile"), Image("survival", "Dockerfile")
 SALMON, DRAGEN = Image("rnaseq", "salmon.Dockerfile"), Image("rnaseq", "dragen.Dockerfile")
-IMAGES = [RADIOMICS, SALMON, DRAGEN]
+IMAGES = [RADIOMICS, SALMON, DRAGEN, SURVIVAL]
 every_image = pytest.mark.parametrize("image", IMAGES, ids=lambda image: f"{image.folder}/{image.file}")
 
 
@@ -50,7 +50,7 @@ def test_every_dockerfile_is_looked_at() -> None:
     assert {str(path) for path in found} == {f"{image.folder}/{image.file}" for image in IMAGES}
 
 
-@pytest.mark.parametrize("image", [RADIOMICS, SALMON], ids=["radiomics", "salmon"])
+@pytest.mark.parametrize("image", [RADIOMICS, SALMON, SURVIVAL], ids=["radiomics", "salmon", "survival"])
 def test_the_image_is_not_run_by_root(image: Image) -> None:
     users = instructions("USER", image.last_stage)
     assert users, "add a USER instruction to the last stage"
@@ -124,7 +124,7 @@ def test_dragen_itself_is_not_in_its_image() -> None:
     assert not [line for line in instructions("(?:COPY|ADD|RUN)", DRAGEN.text) if "edico" in line or "dragen" in line]
 
 
-@pytest.mark.parametrize("image", ["radiomics", "rnaseq"])
+@pytest.mark.parametrize("image", ["radiomics", "rnaseq", "survival"])
 def test_an_image_holds_what_the_tests_run_with(image: str) -> None:
     folder = ROOT / "containers" / image
     packages, tested = (pins(path) for path in (folder / "requirements.txt", ROOT / "requirements" / "dev.txt"))

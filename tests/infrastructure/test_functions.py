@@ -12,6 +12,7 @@ from feature_groups.app import FeatureGroupsSettings
 from feature_ingest.app import FeatureIngestSettings
 from plan_jobs.app import PlanJobsSettings
 from record_outcome.app import RecordOutcomeSettings
+from score_ingest.app import ScoreIngestSettings
 from sweep.app import SweepSettings
 from table_ingest.app import TableIngestSettings
 from tests.infrastructure.support import ROOT, expanded, properties, resolve, resources, template
@@ -24,6 +25,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "PlanJobsFunction": PlanJobsSettings,
     "RecordOutcomeFunction": RecordOutcomeSettings,
     "TableIngestFunction": TableIngestSettings,
+    "ScoreIngestFunction": ScoreIngestSettings,
     "FeatureIngestFunction": FeatureIngestSettings,
     "FeatureGroupsFunction": FeatureGroupsSettings,
 }

@@ -29,7 +29,8 @@ def commands() -> list[str]:
 def choose(tmp_path: Path, image: str, tag: str) -> subprocess.CompletedProcess[str]:
     """Run the first command, which chooses folder, file and address of an image."""
     script = commands()[0].replace("/tmp/image", str(tmp_path / "image"))
-    environment = {"IMAGE": image, "TAG": tag, "RADIOMICS_REPOSITORY": "r/radiomics", "RNASEQ_REPOSITORY": "r/rnaseq"}
+    repositories = {f"{name.upper()}_REPOSITORY": f"r/{name}" for name in ("radiomics", "rnaseq", "survival")}
+    environment = {"IMAGE": image, "TAG": tag, **repositories}
     return subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
 
 
@@ -40,6 +41,7 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is no
     ("image", "lines"),
     [
         ("radiomics", ["FOLDER=radiomics", "FILE=Dockerfile", "URI=r/radiomics:1.0.0"]),
+        ("survival", ["FOLDER=survival", "FILE=Dockerfile", "URI=r/survival:1.0.0"]),
         ("salmon", ["FOLDER=rnaseq", "FILE=salmon.Dockerfile", "URI=r/rnaseq:salmon-1.0.0"]),
         ("dragen", ["FOLDER=rnaseq", "FILE=dragen.Dockerfile", "URI=r/rnaseq:dragen-1.0.0"]),
     ],
@@ -115,6 +117,7 @@ def test_whichever_engine_runs_builds_the_images_of_both_jobs(
     assert calls == [
         f"{used} {BUILD}radiomics/Dockerfile --tag multimodal-radiomics:local containers/radiomics",
         f"{used} {BUILD}rnaseq/salmon.Dockerfile --tag multimodal-rnaseq:salmon-local containers/rnaseq",
+        f"{used} {BUILD}survival/Dockerfile --tag multimodal-survival:local containers/survival",
     ]
 
 
@@ -128,11 +131,12 @@ def test_without_an_engine_one_sentence_says_what_else_there_is(tmp_path: Path) 
 
 @needs_make
 def test_repositories_get_the_tags_that_the_account_would_give(tmp_path: Path) -> None:
-    repositories = ["RADIOMICS=r/radiomics", "RNASEQ=r/rnaseq", "TAG=1.0.0"]
-    calls, _, code = make_images(tmp_path, "IMAGES=radiomics salmon dragen", *repositories, engines=("docker",))
+    repositories = ["RADIOMICS=r/radiomics", "RNASEQ=r/rnaseq", "SURVIVAL=r/survival", "TAG=1.0.0"]
+    every = "IMAGES=radiomics salmon dragen survival"
+    calls, _, code = make_images(tmp_path, every, *repositories, engines=("docker",))
     assert code == 0
     pushed = [call.split()[-1] for call in calls if call.startswith("docker push")]
-    for number, image in enumerate(("radiomics", "salmon", "dragen")):
+    for number, image in enumerate(("radiomics", "salmon", "dragen", "survival")):
         place = tmp_path / image
         place.mkdir()
         choose(place, image, "1.0.0")

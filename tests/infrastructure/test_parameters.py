@@ -134,6 +134,8 @@ def test_outputs() -> None:
         "CpuQueueArn",
         "FpgaQueueArn",
         "TablesStateMachineArn",
+        "ModelsStateMachineArn",
+        "SurvivalRepositoryUri",
         "StudioDomainId",
     }
     assert all(len(output["Description"]) > 20 for output in OUTPUTS.values())

@@ -66,7 +66,7 @@ def test_objects_are_named_by_prefix(role: str) -> None:
 def test_roles_pass_roles_to_sagemaker_only(role: str) -> None:
     passing = [s for s in role_statements(role) if "iam:PassRole" in listed(s["Action"])]
     for statement in passing:
-        assert listed(statement["Resource"]) in (["ProcessingRole.Arn"], ["FeatureStoreRole.Arn"])
+        assert listed(statement["Resource"]) in (["ProcessingRole.Arn"], ["ModelsRole.Arn"], ["FeatureStoreRole.Arn"])
         assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
 
 

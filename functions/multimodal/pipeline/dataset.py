@@ -10,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, model_validator
 from multimodal.clinical.lint import UsableConfig
 from multimodal.clinical.records import clinical_groups
 from multimodal.features.group import FeatureGroups, FeatureGroupSpec, plan_additions
+from multimodal.features.scores import scores_group
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.groups import rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract
@@ -90,4 +91,5 @@ class FeatureGroupDeployer:
             specs.append(rna_group(stack, dataset, config.genomics))
         if config.clinical is not None:
             specs.extend(clinical_groups(stack, dataset, config.clinical))
+            specs.append(scores_group(stack, dataset))  # models are trained on the labels of a clinical table
         return specs

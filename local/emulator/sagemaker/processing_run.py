@@ -31,6 +31,10 @@ from local.emulator.containers import (
 from local.emulator.iam import role_credentials
 
 CONTAINER_ROOT = "/opt/ml/processing"
+_MESSAGE_FOLDER, _MESSAGE_FILE, _MESSAGE_LENGTH = "/opt/ml/output", "message", 1024
+"""What a container writes there at its end is the job's ExitMessage (Amazon SageMaker developer guide, Build Your Own
+Processing Container; API reference, DescribeProcessingJob)."""
+
 _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 _PARALLEL = 8
 _Item = TypeVar("_Item")
@@ -66,9 +70,14 @@ def _run_command(request: dict[str, Any], work: Path, stop: threading.Event) -> 
     if entry is None:
         return Outcome("Failed", f"ClientError: Cannot pull {specification['ImageUri']}: the laptop knows no "
                        "command for it")  # fmt: skip
-    arguments = [text.replace(CONTAINER_ROOT, str(work)) for text in specification.get("ContainerArguments", [])]
+    said = work / "exit"
+    said.mkdir()
+    arguments = [
+        text.replace(CONTAINER_ROOT, str(work)).replace(_MESSAGE_FOLDER, str(said))
+        for text in specification.get("ContainerArguments", [])
+    ]
     _make_output_folders(request, work)
-    environment = {**job_environment(work, "radiomics"), **request.get("Environment", {})}
+    environment = {**job_environment(work, "radiomics", "survival"), **request.get("Environment", {})}
     limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_LIMIT_SECONDS)
     code, ended_by, log = run_program([*entry, *arguments], work, environment, stop, limit)
     write_log(_LOG_GROUP, f"{request['ProcessingJobName']}/algo-1", log)
@@ -76,10 +85,14 @@ def _run_command(request: dict[str, Any], work: Path, stop: threading.Event) -> 
         return Outcome("Stopped", "MaxRuntimeExceeded: the job ran longer than MaxRuntimeInSeconds")
     if ended_by == STOPPED:
         return Outcome("Stopped")
+    message = _exit_message(said / _MESSAGE_FILE)
     if code == 0:
-        return Outcome("Completed")
-    reason = f"AlgorithmError: See job logs for more information (exit code {code})"
-    return Outcome("Failed", reason, f"exit code {code}")
+        return Outcome("Completed", "", message)
+    return Outcome("Failed", f"AlgorithmError: See job logs for more information (exit code {code})", message)
+
+
+def _exit_message(path: Path) -> str:
+    return path.read_text(errors="replace")[:_MESSAGE_LENGTH] if path.is_file() else ""
 
 
 def _make_output_folders(request: dict[str, Any], work: Path) -> None:

@@ -1,0 +1,1 @@
+"""Lambda function: see app.py."""
