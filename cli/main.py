@@ -18,6 +18,7 @@ from cli.deployment import reach, running_cloud
 from cli.errors import CommandError, UsageError
 from cli.features import Row, describe_group, find_group, read_features, run_query, with_tables
 from cli.ledger import as_document, print_reasons, print_units, read_units
+from cli.models import app as models_app
 from cli.project import shown
 from cli.results import save_dataset
 from cli.retry import request_reruns, select_units
@@ -47,6 +48,7 @@ Examples:
 """
 
 app = typer.Typer(help=_HELP, epilog=_EXAMPLES, no_args_is_help=True, rich_markup_mode="markdown")
+app.add_typer(models_app, name="models")
 
 Stack = Annotated[
     str,

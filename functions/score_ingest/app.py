@@ -30,6 +30,6 @@ def score_ingest() -> ScoreIngest:
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Write the scores of one run."""
     match event:
-        case {"dataset": str(dataset), "run": str(run), "scored_at": str(scored_at)}:
-            return score_ingest().ingest(dataset, run, scored_at)
-    raise InvalidRequestError("dataset, run and scored_at must be given")
+        case {"dataset": str(dataset), "run": str(run), "model": str(model), "scored_at": str(scored_at)}:
+            return score_ingest().ingest(dataset, run, model, scored_at)
+    raise InvalidRequestError("dataset, run, model and scored_at must be given")

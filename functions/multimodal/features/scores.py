@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from pydantic import Field
+
 from multimodal.features.group import (
     EVENT_TIME,
     EVENT_TIME_SOURCE,
@@ -41,12 +43,11 @@ class _Score(Document):
 
 
 class ScoresDocument(Document):
-    """`scores.json` as the survival job writes it; `model` is `<build>/<run>` of the saved model."""
+    """`scores.json` as the survival job writes it; `build` is the one that was scored."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[1] = Field(alias="schema")
     dataset: str
     build: str
-    model: str
     modalities: list[str]
     scores: list[_Score]
 
@@ -88,13 +89,15 @@ class ScoreIngest:
     stack: str
     dataset_names: Sequence[str]
 
-    def ingest(self, dataset: str, run: str, scored_at: str) -> dict[str, Any]:
+    def ingest(self, dataset: str, run: str, model: str, scored_at: str) -> dict[str, Any]:
         """Write all scores of a run; writing them again changes nothing that a reader sees.
 
         Parameters
         ----------
         dataset, run : str
             They name `scores.json`.
+        model : str
+            `<build>/<run>` of the saved model.
         scored_at : str
             When the run started, in ISO 8601: the event time of its records.
 
@@ -121,7 +124,15 @@ class ScoreIngest:
         document = parse_document(ScoresDocument, text, key)
         spec = scores_group(self.stack, dataset)
         _check(document, dataset, key)
-        records = [_record(each, document, spec, moment, self.processed.uri(key)) for each in document["scores"]]
+        origin = {
+            EVENT_TIME: moment,
+            EVENT_TIME_SOURCE: "ScoringTime",
+            "model": model,
+            "modalities": ",".join(document["modalities"]),
+            "dataset_build": document["build"],
+            "source_uri": self.processed.uri(key),
+        }
+        records = [_record(each, origin, spec, key) for each in document["scores"]]
         self.features.write([(spec.name, record) for record in records])
         logger().info("scores written", group=spec.name, records=len(records), run_id=run)
         return {"group": spec.name, "records": len(records)}
@@ -135,21 +146,9 @@ def _check(document: Mapping[str, Any], dataset: str, key: str) -> None:
         raise BadInputError(Reason.FEATURES_INVALID, f"{key} scores cases twice", {"count": len(twice)})
 
 
-def _record(
-    score: Mapping[str, Any], document: Mapping[str, Any], spec: FeatureGroupSpec, moment: str, source_uri: str
-) -> Record:
-    values = {
-        RECORD_ID: score["case_id"],
-        EVENT_TIME: moment,
-        EVENT_TIME_SOURCE: "ScoringTime",
-        "risk_score": score["risk_score"],
-        "risk_percentile": score.get("risk_percentile"),
-        "model": document["model"],
-        "modalities": ",".join(document["modalities"]),
-        "dataset_build": document["build"],
-        "source_uri": source_uri,
-    }
-    return fit(values, spec, "scores.json")
+def _record(score: Mapping[str, Any], origin: Mapping[str, str], spec: FeatureGroupSpec, key: str) -> Record:
+    values = {name: score.get(name) for name in (RECORD_ID, "risk_score", "risk_percentile")}
+    return fit({**values, **origin}, spec, key)
 
 
 def _event_time(moment: str) -> str:
