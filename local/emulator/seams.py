@@ -75,6 +75,13 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
     "athena": {
         "ministack.services.athena._table_relation": ("table_data", "files"),
         "ministack.services.athena._empty_relation": ("table_data",),
+        "ministack.services.athena._run_duckdb": ("query", "database", "catalog"),
+        "ministack.services.athena._rewrite_data_paths": ("query", "database", "catalog"),
+        "ministack.services.athena._save_query_results": ("query_id",),
+        "ministack.services.athena._executions": None,
+        "ministack.services.athena._DUCKDB_TYPE_MAP": None,
+        "ministack.services.s3._put_object": None,
+        "ministack.services.s3._buckets": None,
     },
     "nested_stacks": {
         "ministack.services.cloudformation._stacks": None,

@@ -4,14 +4,18 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from multimodal.aws.errors import code_of, translated
-from multimodal.features.group import Entry, FeatureGroupSpec, FeatureType, Record
+from multimodal.features.group import EVENT_TIME, RECORD_ID, Entry, FeatureGroupSpec, FeatureType, Record
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, RetryableError
+
+TableFormat = Literal["Iceberg", "Glue"]
+"""Only Iceberg lets one patient's history be erased; the format of a group cannot be changed later."""
 
 MAX_ADDITIONS = 100
 """Features one UpdateFeatureGroup call takes (Amazon SageMaker API reference)."""
@@ -31,8 +35,10 @@ class SageMakerRecords:
     """Writes records, in batches where the endpoint has BatchWriteRecord and one by one where it has not."""
 
     def __init__(self) -> None:
-        # Unprocessed entries are repeated below; botocore's own retries are for whole requests.
-        self._runtime = boto3.client("sagemaker-featurestore-runtime")
+        # Without botocore's own look at each of a batch's thousands of values, a third of a request's CPU time: Feature
+        # Store looks at them too, and names what is wrong.
+        config = Config(parameter_validation=False)
+        self._runtime = boto3.client("sagemaker-featurestore-runtime", config=config)
         self._has_batches = True
 
     def write(self, entries: Sequence[Entry]) -> None:
@@ -131,11 +137,17 @@ def _raise_if_lasting(code: str, message: str, cause: Exception | None = None) -
 
 @dataclass(frozen=True)
 class GroupSettings:
-    """Where and how offline stores are kept."""
+    """Where and how offline stores are kept; `table_format` is that of new groups, `Iceberg` or `Glue`."""
 
     bucket: str
     role_arn: str
     key_arn: str
+    table_format: TableFormat = "Iceberg"
+
+    @property
+    def uri(self) -> str:
+        """Where offline stores begin."""
+        return f"s3://{self.bucket}/feature-store"
 
 
 class SageMakerGroups:
@@ -152,6 +164,7 @@ class SageMakerGroups:
             return None
         if first.get("FeatureGroupStatus") != "Created":
             self._wait(group)
+        self._require_own(group, first)
         found = list(first["FeatureDefinitions"])
         while token := first.get("NextToken"):
             first = self._describe(group, token) or {}
@@ -168,10 +181,11 @@ class SageMakerGroups:
                 FeatureDefinitions=_definitions(spec.features),
                 OfflineStoreConfig={
                     "S3StorageConfig": {
-                        "S3Uri": f"s3://{self._settings.bucket}/feature-store",
+                        "S3Uri": self._settings.uri,
                         "KmsKeyId": self._settings.key_arn,
                     },
                     "DisableGlueTableCreation": False,
+                    "TableFormat": self._settings.table_format,
                 },
                 RoleArn=self._settings.role_arn,
             )
@@ -184,6 +198,29 @@ class SageMakerGroups:
             with translated(f"add features to {group}"):
                 self._sagemaker.update_feature_group(FeatureGroupName=group, FeatureAdditions=part)
             self._wait(group)
+
+    def _require_own(self, group: str, found: Mapping[str, Any]) -> None:
+        """Reject a group that another stack made, or whose offline store takes no records.
+
+        Its table format is not compared: it cannot be changed, and older groups keep theirs.
+        """
+        store = found.get("OfflineStoreConfig", {})
+        storage = store.get("S3StorageConfig", {})
+        here = {
+            "role": (found.get("RoleArn"), self._settings.role_arn),
+            "S3 URI": (str(storage.get("S3Uri", "")).rstrip("/"), self._settings.uri),
+            "KMS key": (storage.get("KmsKeyId"), self._settings.key_arn),
+            "record identifier": (found.get("RecordIdentifierFeatureName"), RECORD_ID),
+            "event time": (found.get("EventTimeFeatureName"), EVENT_TIME),
+            "offline store's status": (found.get("OfflineStoreStatus", {}).get("Status", "Active"), "Active"),
+        }
+        other = [f"{name} is {is_now}, not {wanted}" for name, (is_now, wanted) in here.items() if is_now != wanted]
+        if other:
+            message = (
+                f"the feature group {group} exists and is not this stack's: {'; '.join(other)}. Delete it (its data "
+                "in S3 stays), raise group_version in the dataset's file or give the stack another name; then deploy"
+            )
+            raise ConfigurationError(message)
 
     def _describe(self, group: str, token: str | None = None) -> Mapping[str, Any] | None:
         request = {"FeatureGroupName": group} | ({"NextToken": token} if token else {})

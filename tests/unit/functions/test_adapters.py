@@ -7,7 +7,7 @@ import pytest
 from botocore.stub import Stubber
 
 from multimodal.aws import feature_store
-from multimodal.aws.feature_store import SageMakerRecords
+from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.aws.jobs import QueueJobs
 from multimodal.aws.ledger import DynamoDbLedger
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
@@ -181,3 +181,51 @@ def test_an_endpoint_without_batches_gets_records_one_by_one(records: SageMakerR
     runtime.add_client_error("put_record", *GONE)
     runtime.add_response("put_record", {}, _entry(1))
     _write(records, 2)
+
+
+# Feature groups that are there already
+
+ROLE, KEY = "arn:aws:iam::111122223333:role/store", "arn:aws:kms:us-east-1:111122223333:key/k"
+GROUP: dict[str, Any] = {
+    "FeatureGroupArn": "arn:aws:sagemaker:us-east-1:111122223333:feature-group/g",
+    "FeatureGroupName": "g",
+    "RecordIdentifierFeatureName": "case_id",
+    "EventTimeFeatureName": "event_time",
+    "FeatureDefinitions": [{"FeatureName": "case_id", "FeatureType": "String"}],
+    "CreationTime": 0,
+    "NextToken": "",
+    "FeatureGroupStatus": "Created",
+    "OfflineStoreStatus": {"Status": "Active"},
+    "RoleArn": ROLE,
+    "OfflineStoreConfig": {
+        "S3StorageConfig": {"S3Uri": "s3://b/feature-store", "KmsKeyId": KEY},
+        "TableFormat": "Glue",
+    },
+}
+
+
+def _definitions(**changes: Any) -> Any:
+    groups = SageMakerGroups(GroupSettings("b", ROLE, KEY))
+    with Stubber(groups._sagemaker) as stubber:
+        stubber.add_response("describe_feature_group", {**GROUP, **changes}, {"FeatureGroupName": "g"})
+        return groups.definitions("g")
+
+
+def test_a_group_of_this_stack_is_taken_as_it_is() -> None:
+    assert _definitions() == GROUP["FeatureDefinitions"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"RoleArn": ROLE + "2"}, "role"),
+        ({"OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://c/feature-store", "KmsKeyId": KEY}}}, "S3 URI"),
+        ({"OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://b/feature-store"}}}, "KMS key"),
+        ({"OfflineStoreStatus": {"Status": "Blocked"}}, "status is Blocked"),
+        ({"RecordIdentifierFeatureName": "patient"}, "record identifier is patient"),
+        ({"EventTimeFeatureName": "when"}, "event time is when"),
+    ],
+)
+def test_a_group_of_another_is_not(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        _definitions(**changes)
