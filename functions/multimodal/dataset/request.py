@@ -9,10 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from multimodal.ledger.dataset_file import StrictModel
-from multimodal.ledger.errors import BadInputError
-
-BUILD_INVALID = "BUILD_INVALID"
-"""Reason code of a request that cannot be met."""
+from multimodal.ledger.errors import BadInputError, Reason
 
 Timepoint = Literal["baseline", "surgery", "post_treatment"]
 """The latest moment whose facts may be features. What is known at the outcome is never one."""
@@ -133,7 +130,7 @@ def parse_request(document: object) -> BuildRequest:
     except ValidationError as error:
         wrong = [(".".join(map(str, e["loc"])) or "file", e["msg"]) for e in error.errors(include_input=False)[:5]]
         message = "; ".join(f"{where}: {what.removeprefix('Value error, ')}" for where, what in wrong)
-        raise BadInputError(BUILD_INVALID, f"the request for a build is not valid: {message}") from error
+        raise BadInputError(Reason.BUILD_INVALID, f"the request for a build is not valid: {message}") from error
 
 
 def parse_build_file(text: str | None, dataset: str) -> BuildRequest:
@@ -141,10 +138,14 @@ def parse_build_file(text: str | None, dataset: str) -> BuildRequest:
     try:
         document = json.loads(text or "")
     except (ValueError, RecursionError) as error:
-        raise BadInputError(BUILD_INVALID, "_build.json is not JSON; {} asks for a build with all defaults") from error
+        raise BadInputError(
+            Reason.BUILD_INVALID, "_build.json is not JSON; {} asks for a build with all defaults"
+        ) from error
     if not isinstance(document, Mapping):
-        raise BadInputError(BUILD_INVALID, "_build.json must be an object; {} asks for a build with all defaults")
+        raise BadInputError(
+            Reason.BUILD_INVALID, "_build.json must be an object; {} asks for a build with all defaults"
+        )
     stated: dict[str, Any] = {"dataset": dataset, **document}
     if stated["dataset"] != dataset:
-        raise BadInputError(BUILD_INVALID, f"_build.json names another dataset than its folder, {dataset}")
+        raise BadInputError(Reason.BUILD_INVALID, f"_build.json names another dataset than its folder, {dataset}")
     return parse_request(stated)

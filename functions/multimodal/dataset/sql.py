@@ -15,7 +15,7 @@ MAX_STATEMENT = 262_144
 
 TYPES = {FeatureType.STRING: "VARCHAR", FeatureType.FRACTIONAL: "DOUBLE", FeatureType.INTEGRAL: "BIGINT"}
 
-KEPT = ("days_from_t0", "dated_by_upload", "event_times")
+KEPT_TYPES = (("days_from_t0", "BIGINT"), ("dated_by_upload", "BOOLEAN"), ("event_times", "BIGINT"))
 """Columns of a snapshot beside the case and its features: distance to day 0, whether only the upload dates the
 record, and how many event times the case had to choose from."""
 
@@ -97,7 +97,7 @@ def snapshot(table: Table, columns: Sequence[tuple[str, FeatureType]], cut: Cut)
     Returns
     -------
     str
-        A SELECT with the columns `case_id`, `KEPT` and the features.
+        A SELECT with the columns `case_id`, `KEPT_TYPES` and the features.
     """
     steps = _index_time(cut) + _choice("", table, cut, "t0" if cut.t0 else None)
     values = ",\n  ".join(f"CAST(s.{quoted(n)} AS {TYPES[kind]}) AS {quoted(n)}" for n, kind in columns)
