@@ -90,6 +90,37 @@ ROLES: dict[str, set[str]] = {
         "kms:GenerateDataKey",
     },
     "TablesStateMachineRole": {"lambda:InvokeFunction"} | DELIVER_LOGS_AND_TRACE,
+    "DatasetBuildRole": LOG_AND_TRACE
+    | {
+        "s3:ListBucket",
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:AbortMultipartUpload",
+        "sagemaker:DescribeFeatureGroup",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+    },
+    "DatasetStateMachineRole": {
+        "lambda:InvokeFunction",
+        "athena:StartQueryExecution",
+        "athena:StopQueryExecution",
+        "athena:GetQueryExecution",
+        "athena:GetDataCatalog",
+        "glue:GetDatabase",
+        "glue:GetTable",
+        "glue:GetPartitions",
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:GetBucketLocation",
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+        "s3:AbortMultipartUpload",
+        "s3:ListMultipartUploadParts",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+    }
+    | DELIVER_LOGS_AND_TRACE,
+    "DatasetRequestRole": {"states:StartExecution"},
     "FeatureGroupsRole": LOG_AND_TRACE
     | {
         "sagemaker:CreateFeatureGroup",

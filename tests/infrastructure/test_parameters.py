@@ -133,6 +133,8 @@ def test_outputs() -> None:
         "CpuQueueArn",
         "FpgaQueueArn",
         "TablesStateMachineArn",
+        "DatasetStateMachineArn",
+        "DatasetWorkGroupName",
     }
     assert all(len(output["Description"]) > 20 for output in OUTPUTS.values())
 
