@@ -39,7 +39,7 @@ class SageMakerCatalogue:
     def _describe(self, **request: str) -> dict[str, Any] | None:
         with translated(f"describe feature group {request['FeatureGroupName']}"):
             try:
-                return dict(self._sagemaker.describe_feature_group(**request))  # type: ignore[arg-type]
+                return dict(self._sagemaker.describe_feature_group(**request))
             except ClientError as error:
                 if code_of(error) == "ResourceNotFound":
                     return None
