@@ -184,7 +184,7 @@ class DatasetBuild:
 
     def _store(self, request: BuildRequest, manifest: Mapping[str, Any], folder: Path) -> None:
         key = f"{_folder(request.dataset)}{manifest['build']}/"
-        text = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
         before = self.processed.read_text(f"{key}{MANIFEST}")
         if before is not None and before != text:
             message = f"the build {manifest['build']} exists and holds something else; give this one another name"
