@@ -179,13 +179,13 @@ def fill(store: Store) -> None:
         case = f"R01-{number:03d}"
         day = f"200{number}-01-0{number}"
         if case != "R01-004":
-            volume = {"volume_ml": 10.0 * number, "original_shape_Sphericity": 0.1 * number, "manufacturer": "A"}
+            volume: Row = {"volume_ml": 10.0 * number, "original_shape_Sphericity": 0.1 * number, "manufacturer": "A"}
             store.write(IMAGING, case, f"{day}T08:00:00Z", **volume)
         if case != "R01-003":
-            uploaded = {"event_time_source": "UploadTime", "log2tpm_CD4": 1.5 * number}
+            uploaded: Row = {"event_time_source": "UploadTime", "log2tpm_CD4": 1.5 * number}
             store.write(RNA, case, "2026-01-01T00:00:00Z", **uploaded)
         store.write(BASELINE, case, f"{day}T00:00:00Z", age_years=60 + number, sex_female=number % 2)
         store.write(SURGERY, case, f"200{number}-02-0{number}T00:00:00Z", pathological_t=float(number))
         died = int(case != "R01-005")
-        labels = {"survival_status": died, "os_event": died, "os_days": 100 * number}
+        labels: Row = {"survival_status": died, "os_event": died, "os_days": 100 * number}
         store.write(LABELS, case, f"200{number + 2}-01-01T00:00:00Z", **labels)
