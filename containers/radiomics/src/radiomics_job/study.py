@@ -1,6 +1,7 @@
 """One study from files to results."""
 
 import errno
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -124,6 +125,7 @@ def _measure(task: StudyTask) -> str:
     counts = SourceCounts()
     try:
         files = read_study(read_source(task.source, task.limits, counts), task.limits)
+        _note_patient(files, task)
         series = _ct_series(files)
         chosen, policy, pairing = _choose(files, series, task)
     except StudyRejectedError as error:
@@ -172,6 +174,19 @@ def _write_masks(folder: Path, masks: Sequence[NDArray[np.bool_]], grid: Grid) -
     if overlap(masks):
         for number, mask in enumerate(masks, 1):
             write_nifti(folder / region_name(number), mask.view(np.uint8), grid)
+
+
+def patient_note(task: StudyTask) -> Path:
+    """Name the file in which a study leaves a hash of its PatientID, for `radiomics_job.patients`."""
+    return task.scratch.with_name(f"{task.scratch.name}.patient")
+
+
+def _note_patient(files: StudyFiles, task: StudyTask) -> None:
+    if task.subject_is_patient:
+        task.scratch.parent.mkdir(parents=True, exist_ok=True)
+        for patient in files.patients:  # one: more have been rejected
+            digest = hashlib.sha256(f"{task.scratch.parent} {_bare(patient)}".encode())
+            patient_note(task).write_text(digest.hexdigest(), encoding="ascii")
 
 
 def _patient_differs(files: StudyFiles, task: StudyTask) -> bool:

@@ -32,6 +32,11 @@ ROUNDED_TOLERANCE_FRACTION = 0.05
 """Residual, as a share of the slice spacing, that rounding of positions to a tenth of a millimetre explains. Up to it a
 stack is taken as even, with a warning; the same share as a segmentation's frames are allowed."""
 
+_GAPS_OF_A_PROTOCOL = 3
+"""Wide gaps in a row from which a second slice spacing is the reason."""
+
+_TWO_SPACINGS = "The CT series has two slice spacings, one after the other"
+
 NO_COMMON_FRAME = "one for each image"
 """Stands for the frame of reference of a series whose images share none; equal to no UID."""
 
@@ -311,12 +316,21 @@ def gap_faults(gaps: NDArray[np.float64]) -> list[StudyRejectedError]:
     multiples = np.rint(gaps / usual)
     off = np.abs(gaps - np.maximum(multiples, 1) * usual)
     faults = []
-    if (multiples > 1).any():
+    if _has_two_spacings(multiples):
+        faults.append(_uneven(gaps, float(np.abs(gaps - usual).max()), tolerance, _TWO_SPACINGS))
+    elif (multiples > 1).any():
         faults.append(_missing(gaps, usual, int(np.maximum(multiples - 1, 0).sum())))
     # Both ends of a gap may be rounded; whether the positions are near enough to one grid is judged by the residual.
     if (off > 2 * max(tolerance, ROUNDED_TOLERANCE_FRACTION * usual) * np.maximum(multiples, 1)).any():
         faults.append(_uneven(gaps, float(np.abs(gaps - usual).max()), tolerance))
     return faults
+
+
+def _has_two_spacings(multiples: NDArray[np.float64]) -> bool:
+    """Tell whether wide gaps follow one another: a protocol with two spacings rather than slices that were lost."""
+    changes = np.flatnonzero(np.diff(multiples)) + 1
+    blocks = np.split(multiples, changes)
+    return any(block[0] > 1 and len(block) >= _GAPS_OF_A_PROTOCOL for block in blocks)
 
 
 def _missing(gaps: NDArray[np.float64], usual: float, missing: int) -> StudyRejectedError:
@@ -335,10 +349,12 @@ def _residual(
     return float(np.linalg.norm(actual - predicted, axis=1).max())
 
 
-def _uneven(gaps: NDArray[np.float64], residual: float, tolerance: float) -> StudyRejectedError:
+def _uneven(
+    gaps: NDArray[np.float64], residual: float, tolerance: float, what: str = "The CT slices are not evenly spaced"
+) -> StudyRejectedError:
     return StudyRejectedError(
         ReasonCode.UNEVEN_SLICES,
-        "The CT slices are not evenly spaced, so that one affine would misplace them. Upload an evenly spaced series.",
+        f"{what}, so that one affine would misplace them. Upload an evenly spaced series.",
         {
             "slices": len(gaps) + 1,
             "smallest_gap_mm": _mm(gaps.min()),

@@ -171,7 +171,7 @@ def check_limits(
 
 
 def _always_told(ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: Pairing) -> Iterator[Finding]:
-    """Warn of what made the region other than it is written; no limit turns these off (`findings-1`)."""
+    """Warn of what made the region other than it is written; no limit turns these off (`features-14`)."""
     every = mask.get("contours_every_slices") or 1
     rounded_mm = ct["slice_position_residual_mm"] if ct["slice_positions_rounded"] else None
     told: tuple[tuple[QcWarning, Detail, float], ...] = (
@@ -202,7 +202,7 @@ def _numbers(
         (QcWarning.GANTRY_TILT, ct["gantry_tilt_degrees"], limits.gantry_tilt_degrees),
         (QcWarning.LONG_BEFORE_SURGERY, days, limits.days_ct_to_surgery),
     )
-    found = pairing.found / pairing.referenced if pairing.referenced else None
+    found = pairing.found / pairing.referenced if pairing.referenced and not pairing.rewritten else None
     below = (
         (QcWarning.FEW_VOXELS, mask["voxels"], limits.min_voxels),
         (QcWarning.REFERENCED_SLICES_MISSING, found, _least_referenced(pairing, limits)),
@@ -214,9 +214,9 @@ def _numbers(
 
 
 def _least_referenced(pairing: Pairing, limits: QcLimits) -> Threshold:
-    """Give the limits of absent images: never a reason to refuse when the region's own are here, or under new UIDs."""
+    """Give the limits of absent images: they are never a reason to refuse when the region's own are here."""
     limit = limits.min_referenced_slices_fraction
-    return Threshold(limit.warn, None) if pairing.own_images_here or pairing.rewritten else limit
+    return Threshold(limit.warn, None) if pairing.own_images_here else limit
 
 
 def _compare(warning: QcWarning, value: Detail, threshold: Threshold, sign: int) -> Iterator[Finding]:

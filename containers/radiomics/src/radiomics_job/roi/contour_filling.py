@@ -1,6 +1,6 @@
 """Polygons of one CT slice to a mask, in voxel coordinates: (column, row), whole numbers are voxel centres.
 
-Two readings of a contour exist, and each is wrong for the other's files (`contours-2`):
+Two readings of a contour exist, and each is wrong for the other's files (`features-12`):
 
 * Drawn *around* voxels (planning systems, drawing programs): a voxel belongs when its centre is inside.
 * Drawn *through the centres* of the region's outermost voxels (rt-utils and others that trace masks with OpenCV):

@@ -1,11 +1,16 @@
-"""Which CT series a region was drawn on: by what its frames name, by what its object lists, else by space."""
+"""Which CT series a region was drawn on: by what its frames name, by what its object lists, else by space.
+
+Decision record: `features-13`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from radiomics_job.dicom.ct_header import CtSlice
 from radiomics_job.dicom.references import References
 from radiomics_job.dicom.series import CtSeries, is_one_stack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
+from radiomics_job.geometry.grid import slice_normal
 
 MOST_LOCALIZERS = 4
 """Listed images that may be absent beside a region whose own images are all here: archives keep back the scouts that
@@ -231,9 +236,9 @@ def _narrowed(pairing: Pairing, references: References) -> Pairing:
     those that the frames name.
     """
     images = pairing.ct.slices
-    if is_one_stack(images):
-        return pairing
     named = [image for image in images if image.uids & references.instances]
+    if is_one_stack(images) and not _interleaved(images, named):
+        return pairing
     acquisitions = {image.acquisition for image in named} - {""}
     objects = {image.instance_uid for image in named}
     ways = {
@@ -248,3 +253,16 @@ def _narrowed(pairing: Pairing, references: References) -> Pairing:
             ct = replace(pairing.ct, slices=tuple(taken))
             return replace(pairing, ct=ct, taken_by=way, set_aside=len(images) - len(taken))
     return pairing
+
+
+def _interleaved(images: Sequence[CtSlice], named: Sequence[CtSlice]) -> bool:
+    """Tell whether images of another acquisition lie between those named: two phases half a step apart look even."""
+    first = {image.acquisition for image in named}
+    if len(first) != 1 or first == {""}:
+        return False
+    normal = slice_normal(named[0].orientation)
+    along = [float(image.position @ normal) for image in named]
+    between = {
+        image.acquisition for image in images if min(along) < float(image.position @ normal) < max(along)
+    } - first
+    return len(between) == 1 and between != {""}

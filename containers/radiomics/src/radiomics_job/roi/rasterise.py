@@ -1,5 +1,6 @@
 """RTSTRUCT contours onto the CT's grid, slice by slice; `radiomics_job.roi.contour_filling` fills each slice."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -66,7 +67,7 @@ def rasterise(region: ContourSet, grid: Grid) -> PlacedMask:
 
 
 def _contour(contour: ClosedContour, voxels: NDArray[np.float64], grid: Grid) -> Contour:
-    rounding = contour.rounding_mm / min(grid.spacing[:2])
+    rounding = contour.rounding_mm * math.sqrt(3) / min(grid.spacing[:2])  # all three coordinates were rounded
     return Contour(open_polygon(voxels[:, :2]), centre_tolerance(rounding), contour.exclusive)
 
 
