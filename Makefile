@@ -106,7 +106,7 @@ lint: setup
 	@$(VENV)/bin/ruff check .
 	@found=$$(PYTHONPATH=functions:containers/radiomics/src:containers/rnaseq/src:. $(VENV)/bin/lint-imports --no-cache --no-logo) || \
 	  { echo "$$found"; exit 1; }
-	@$(VENV)/bin/codespell -D - -D docs/vocabulary.txt -L nd,rearrang,siz,calle,te
+	@$(VENV)/bin/codespell -D - -D docs/vocabulary.txt -L nd,rearrang,siz,calle,te,adresse,direccion
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "Run: $(VENV)/bin/ruff format ."; exit 1; }
 
 types: setup

@@ -83,7 +83,8 @@ def _rest(table: TableDraft) -> Iterator[str]:
         yield f"  {CHECK} labels have a group of their own; days count from the timepoint named origin."
         yield from _section("labels", table.labels)
     else:
-        yield "  # No labels: the table has no column that says who died. See nsclc_radiogenomics.yaml for an example."
+        yield f"  {CHECK} no outcome found, so nothing is checked for leakage: which column says who died or relapsed?"
+        yield "  # Name it under target: and labels:, or say that the table has none. See nsclc_radiogenomics.yaml."
     yield "  # Also possible: bias: (groups to compare), checks: (flags that exclude others), rows: (to leave out)."
 
 

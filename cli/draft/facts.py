@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
-from cli.draft.words import DATE_FORMATS, NOT_KNOWN, NOT_KNOWN_HERE
+from cli.draft.words import DATE_FORMATS, NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, TNM
 from cli.errors import CommandError, UsageError
 from multimodal.ledger.errors import BadInputError
 from multimodal.tables.rows import TableRows
@@ -57,7 +57,7 @@ MAX_VALUES = 2_000
 ENOUGH = 0.95
 """Share of the different values that must be dates for a column to be one of dates."""
 
-_NUMBER = re.compile(r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$")
+_NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$")
 
 
 @dataclass
@@ -120,6 +120,15 @@ class Facts:
         else:
             self.many = True
 
+    def set_aside_not_assessed(self) -> None:
+        """In a column of TNM, NX is "not known"."""
+        stages = [value for value in self.values if TNM.match(value)]
+        if len(stages) < len(self.values) or all(map(NOT_ASSESSED.match, stages)):
+            return
+        for value in filter(NOT_ASSESSED.match, stages):
+            self.filled -= self.values.pop(value)
+            self.not_known_here.add(value)
+
     @property
     def numbers(self) -> list[float]:
         """The different values that are numbers."""
@@ -149,14 +158,16 @@ def _is_date(value: str, date_format: str) -> bool:
 
 
 def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Facts]:
-    """Look at a table's rows; those that do not have the header's length are left out."""
+    """Look at a table's rows; empty ones and those that do not have the header's length are left out."""
     facts = [Facts(name.strip(), place) for place, name in enumerate(header, start=1)]
     for number, row in enumerate(rows):
         if number == MAX_ROWS:
             break
-        if len(row) == len(facts):
+        if len(row) == len(facts) and any(cell.strip() for cell in row):
             for fact, cell in zip(facts, row, strict=True):
                 fact.add(cell)
+    for fact in facts:
+        fact.set_aside_not_assessed()
     return facts
 
 

@@ -13,6 +13,7 @@ from cli.draft.words import (
     ID_NAME,
     IDENTIFYING,
     IDENTIFYING_VALUE,
+    NAMES_A_THING,
     OUTCOME,
     PAIRS,
     POST_TREATMENT,
@@ -22,6 +23,7 @@ from cli.draft.words import (
     SURGERY,
     UNITS,
 )
+from multimodal.clinical.headers import in_words
 from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
 
 _TAKEN = frozenset({RECORD_ID, EVENT_TIME, "event_time_source", "source_uri", "upload_id", "correlation_id"}) | RESERVED
@@ -111,16 +113,19 @@ class Draft:
 
 def timepoint_of(header: str) -> str:
     """Guess from its name when a column's value is known; what sounds like an outcome never passes for early."""
-    if OUTCOME.search(header):
+    words = in_words(header)
+    if OUTCOME.search(words):
         return "outcome"
-    if POST_TREATMENT.search(header):
+    if POST_TREATMENT.search(words):
         return "post_treatment"
-    return "surgery" if SURGERY.search(header) and not DIAGNOSIS.search(header) else "baseline"
+    return "surgery" if SURGERY.search(words) and not DIAGNOSIS.search(words) else "baseline"
 
 
 def sounds_identifying(facts: Facts) -> bool:
     """Whether a column's name or one of its values sounds like a person."""
-    return bool(IDENTIFYING.search(facts.source)) or any(map(IDENTIFYING_VALUE.search, facts.values))
+    words = in_words(facts.source)
+    named = IDENTIFYING.search(words) and not NAMES_A_THING.search(words)
+    return bool(named) or any(map(IDENTIFYING_VALUE.search, facts.values))
 
 
 def is_dated(facts: Facts, date_format: str) -> bool:
@@ -162,7 +167,7 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
         reason = "may identify a person, or is free text that may"
         warning = "remove the column from the table before you upload it, unless it is harmless"
         return Draft(facts.source, "drop", timepoint, {"reason": reason}, checks=[warning], identifying=True)
-    if facts.distinct and facts.filled > MAX_LEVELS and ID_NAME.search(facts.source):
+    if facts.distinct and facts.filled > MAX_LEVELS and ID_NAME.search(in_words(facts.source)):
         return Draft(facts.source, "drop", timepoint, {"reason": "names a person or a sample"}, identifying=True)
     if not facts.values:
         return _dropped(facts, timepoint, "has no value in any row of the table that this was drafted from")
@@ -194,10 +199,12 @@ def _date(facts: Facts, timepoint: str, date_format: str) -> Draft:
 def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
     lowered = {value.lower() for value in facts.values}
     pair = next((pair for pair in PAIRS if lowered <= set(pair)), None)
-    if pair is None:
+    coded = timepoint == "outcome" and lowered == {"1", "2"}
+    if pair is None and not coded:
         return None
+    pair = pair or ("2", "1")
     sides = [[value for value in facts.values if value.lower() == side] for side in pair]
-    checks = []
+    checks = ["is 2 the event, as in R's survival package, and 1 none?"] if coded else []
     for side, word, other in ((0, pair[0], 1), (1, pair[1], 0)):
         if not sides[side]:
             sides[side] = [_spelled_like(word, sides[other][0])]
@@ -218,7 +225,7 @@ def _year(facts: Facts, names: Names, timepoint: str, day_zero: str | None) -> D
         return None
     if day_zero is None:
         return _dropped(facts, timepoint, "a year by itself is no feature, and there is no date to count from")
-    event = re.sub(r"\byears?\b", "", facts.source, flags=re.IGNORECASE)
+    event = re.sub(r"\byears?\b", "", in_words(facts.source))
     settings = {"name": names.of_column(f"years since {event}", facts.place), "format": "year"}
     check = f"counted to the year of {day_zero}; is that the right date?"
     return Draft(
@@ -231,9 +238,11 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     if not numbers or len(others) > min(3, len(numbers) // 10):
         return None
     whole = all(n == int(n) for n in numbers)
-    pattern, unit, factor = next(((p, u, f) for p, u, f in UNITS if p.search(facts.source)), (None, "unknown", 1.0))
-    plain = pattern.sub("", facts.source) + f" {unit}" if pattern and factor != 1 else facts.source
-    age = bool(DIAGNOSIS.search(facts.source)) and unit == "years"
+    words = in_words(facts.source)
+    spelled = f"{facts.source} | {words}"  # some units are told by brackets or signs
+    pattern, unit, factor = next(((p, u, f) for p, u, f in UNITS if p.search(spelled)), (None, "unknown", 1.0))
+    plain = pattern.sub("", words) + f" {unit}" if pattern and factor != 1 else facts.source
+    age = bool(DIAGNOSIS.search(words)) and unit == "years"
     settings: dict[str, Any] = {"name": names.of_column(plain, facts.place), "unit": unit}
     settings |= {"factor": factor} if factor != 1 else {}
     settings |= _range(numbers, factor, _MAX_AGE if age else None)
@@ -270,10 +279,10 @@ def _ordinal(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) 
         return None
     numbered = not facts.no_numbers
     if numbered and not (
-        RANKED_NAME.search(facts.source) and all(0 <= n <= MAX_NUMBERED_LEVELS for n in facts.numbers)
+        RANKED_NAME.search(in_words(facts.source)) and all(0 <= n <= MAX_NUMBERED_LEVELS for n in facts.numbers)
     ):
         return None
-    order = _order_of(values, named_so=bool(RANKED_NAME.search(facts.source)))
+    order = _order_of(values, named_so=bool(RANKED_NAME.search(in_words(facts.source))))
     if order is None:
         return None
     levels = {value: (float(value) if numbered else place) for place, value in enumerate(order)}

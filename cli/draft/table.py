@@ -9,7 +9,11 @@ from cli.draft.facts import Facts, date_format_of
 from cli.draft.guess import Draft, Names, draft_column, is_dated, sounds_identifying, timepoint_of
 from cli.draft.words import BEGINNING, DAYS_TO_SURGERY, DEATH_PAIRS, ID_NAME
 from cli.errors import CommandError
+from multimodal.clinical.headers import in_words
 
+_DEATH = re.compile(
+    r"\b(death|dead|deadstatus|died|deceased|vital|os|survival|status|fustat|tod|verstorben|deces|muerte)\b"
+)
 _MAX_SHAPES = 5
 _HORIZONS = [365, 1095, 1825]
 
@@ -90,7 +94,7 @@ def _id_column(facts: Sequence[Facts]) -> Facts:
     if not facts or not facts[0].rows:
         raise CommandError("The table has no rows.", hint="A draft needs a header and some rows.")
     unique = [fact for fact in facts if fact.distinct and fact.filled == fact.rows and not fact.is_date]
-    named = [fact for fact in unique if ID_NAME.search(fact.source)]
+    named = [fact for fact in unique if ID_NAME.search(in_words(fact.source))]
     if not unique:
         raise CommandError(
             "No column has another value in every row, so none names the case.",
@@ -123,7 +127,7 @@ def _shape(value: str) -> str:
 def _day_zero(facts: Sequence[Facts], date_format: str) -> str | None:
     """Return the date that most probably begins a case: known early, and known of most cases."""
     dates = [f for f in facts if is_dated(f, date_format) and timepoint_of(f.source) == "baseline"]
-    best = max(dates, key=lambda f: (f.filled, bool(BEGINNING.search(f.source))), default=None)
+    best = max(dates, key=lambda f: (f.filled, bool(BEGINNING.search(in_words(f.source)))), default=None)
     return best.source if best else None
 
 
@@ -133,7 +137,7 @@ def _add_event_times(table: TableDraft, day_zero: str | None) -> None:
     if "surgery" not in timed:
         return
     surgery = _first(table, lambda c: c.kind == "date" and c.timepoint == "surgery")
-    days = _first(table, lambda c: c.kind == "number" and bool(DAYS_TO_SURGERY.search(c.source)))
+    days = _first(table, lambda c: c.kind == "number" and bool(DAYS_TO_SURGERY.search(in_words(c.source))))
     if surgery:
         table.event_times["surgery"] = {"column": surgery.source}
     elif day_zero and days and days.settings["unit"] == "days" and days.settings.get("integral"):
@@ -158,7 +162,7 @@ def _add_labels(table: TableDraft) -> None:
     if not (death and alive and dated):
         return
     table.labels |= {"origin": dated[0], "death": death.source, "last_alive": alive.source}
-    recurred = _first(table, lambda c: c.kind == "flag" and bool(re.search("recur|relaps", c.source, re.IGNORECASE)))
+    recurred = _first(table, lambda c: c.kind == "flag" and bool(re.search("recur|relaps", in_words(c.source))))
     recurred_at = _first(table, _late_date(r"recur|relaps"))
     if recurred and recurred_at:
         table.labels |= {"recurrence": recurred.source, "recurrence_date": recurred_at.source}
@@ -167,9 +171,9 @@ def _add_labels(table: TableDraft) -> None:
 
 def _is_death(column: Draft) -> bool:
     pair = tuple(column.settings[side][0].lower() for side in ("true", "false"))
-    return pair in DEATH_PAIRS or bool(re.search(r"\b(death|dead|died|deceased)\b", column.source, re.IGNORECASE))
+    return pair in DEATH_PAIRS or bool(_DEATH.search(in_words(column.source)))
 
 
 def _late_date(pattern: str) -> Callable[[Draft], bool]:
     found = re.compile(pattern, re.IGNORECASE)
-    return lambda c: c.kind == "date" and c.timepoint == "outcome" and bool(found.search(c.source))
+    return lambda c: c.kind == "date" and c.timepoint == "outcome" and bool(found.search(in_words(c.source)))

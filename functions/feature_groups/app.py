@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal.aws.cloudformation import respond
-from multimodal.aws.feature_store import GroupSettings, SageMakerGroups
+from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, TableFormat
 from multimodal.imaging.config import load_contract
 from multimodal.ledger.errors import MultimodalError
 from multimodal.observability import logger
@@ -20,14 +20,15 @@ class FeatureGroupsSettings(Settings):
     FEATURE_STORE_BUCKET: Name
     FEATURE_STORE_ROLE_ARN: Name
     DATA_KEY_ARN: Name
+    OFFLINE_STORE_FORMAT: TableFormat = "Iceberg"
 
 
 @lru_cache(maxsize=1)
 def deployer() -> FeatureGroupDeployer:
     """Return the service, wired once per execution environment."""
     s = FeatureGroupsSettings.from_environment()
-    groups = SageMakerGroups(GroupSettings(s.FEATURE_STORE_BUCKET, s.FEATURE_STORE_ROLE_ARN, s.DATA_KEY_ARN))
-    return FeatureGroupDeployer(groups, load_dataset, load_contract)
+    settings = GroupSettings(s.FEATURE_STORE_BUCKET, s.FEATURE_STORE_ROLE_ARN, s.DATA_KEY_ARN, s.OFFLINE_STORE_FORMAT)
+    return FeatureGroupDeployer(SageMakerGroups(settings), load_dataset, load_contract)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> None:

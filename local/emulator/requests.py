@@ -4,10 +4,11 @@ botocore itself only checks types and required members before it sends; lengths,
 enumerations are checked by the service. What passes here is not rejected by AWS for its shape.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Generic, TypeVar
 
 import botocore.session
@@ -77,11 +78,51 @@ def check_request(operation: OperationModel, request: Mapping[str, Any], code: s
         With the given code and every violation, in the words AWS uses.
     """
     shape = operation.input_shape
-    problems = list(_problems(shape, request, "")) if shape is not None else []
+    if shape is None or _checker(shape)(request):
+        return
+    problems = list(_problems(shape, request, ""))
     if problems:
         count = len(problems)
         heading = f"{count} validation error{'s' if count > 1 else ''} detected"
         raise AwsError(code, f"{heading}: {'; '.join(problems)}")
+
+
+@cache
+def _checker(shape: Shape) -> Callable[[Any], bool]:
+    """Return a function that tells whether a value has no problem, several times as fast as `_problems` names them.
+
+    A batch of records has ten thousand values. Kinds of values that are rare in one go the long way.
+    """
+    kind, low, high = shape.type_name, shape.metadata.get("min", 0), shape.metadata.get("max", math.inf)
+    if isinstance(shape, StructureShape):
+        members = {name: _Lazy(member) for name, member in shape.members.items()}
+        required = tuple(shape.required_members)
+        return lambda value: (
+            isinstance(value, dict)
+            and all(value.get(name) is not None for name in required)
+            and all(name in members and (item is None or members[name](item)) for name, item in value.items())
+        )
+    if isinstance(shape, ListShape):
+        member = _Lazy(shape.member)
+        return lambda value: isinstance(value, list) and low <= len(value) <= high and all(map(member, value))
+    if kind == "string" and not getattr(shape, "enum", None):
+        pattern = _compile(shape.metadata["pattern"]) if shape.metadata.get("pattern") else None
+        return lambda value: (
+            isinstance(value, str)
+            and low <= len(value) <= high
+            and (pattern is None or pattern.fullmatch(value) is not None)
+        )
+    return lambda value: not any(_problems(shape, value, ""))
+
+
+class _Lazy:
+    """The checker of a shape, made when it is first needed: shapes may hold themselves."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+
+    def __call__(self, value: object) -> bool:
+        return _checker(self._shape)(value)
 
 
 def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:

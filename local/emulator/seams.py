@@ -72,10 +72,24 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         f"{_SFN}._emit_execution_status_event": ("execution",),
         "ministack.services.cloudwatch._put_metric_data": ("params", "cbor_data", "is_cbor", "is_json"),
     },
-    "athena": {
+    "athena/execution": {
+        "ministack.services.athena._start_query_execution": ("data",),
+        "ministack.services.athena._execute_query": ("query_id", "query", "database", "ddl", "catalog"),
+        "ministack.services.athena._get_query_results": ("data",),
+        "ministack.services.athena._executions": None,
+        "ministack.services.athena._workgroups": None,
+        "ministack.services.athena._parse_ddl": ("query",),
+        "ministack.services.athena._run_ddl": ("ddl", "database"),
+    },
+    "athena/tables": {
+        "ministack.services.athena._hidden": ("relative_key",),
         "ministack.services.athena._table_relation": ("table_data", "files"),
         "ministack.services.athena._empty_relation": ("table_data",),
+        "ministack.services.glue._tables": None,
+        "ministack.services.s3._buckets": None,
+        "ministack.services.s3._object_disk_path": ("bucket", "key", "account_id"),
     },
+    "athena/results": {"ministack.services.s3._get_object_data": ("bucket_name", "key", "version_id")},
     "nested_stacks": {
         "ministack.services.cloudformation._stacks": None,
         f"{_PROVISIONERS}._update_resource": (

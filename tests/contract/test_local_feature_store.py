@@ -178,3 +178,68 @@ def test_the_groups_role_writes(account: Account, role: str) -> None:
     with pytest.raises(ClientError) as rejected:
         _put(account, "weak", case_id="c", event_time="2020-01-01T00:00:00Z")
     assert rejected.value.response["Error"]["Code"] == "AccessForbidden"
+
+
+def _entry(name: str, **values: str) -> dict[str, Any]:
+    return {
+        "FeatureGroupName": name,
+        "Record": [{"FeatureName": key, "ValueAsString": value} for key, value in values.items()],
+    }
+
+
+@pytest.mark.parametrize("table_format", ["Glue", "Iceberg"])
+def test_a_batch_is_written_but_for_the_entries_that_are_rejected(
+    account: Account, role: str, table_format: str
+) -> None:
+    name = f"batch-{table_format.lower()}"
+    store = {"S3StorageConfig": {"S3Uri": "s3://feature-store/offline"}, "TableFormat": table_format}
+    _create(account, name, role, OfflineStoreConfig=store)
+    good = [_entry(name, case_id=f"c{n}", event_time=f"20{n:02}-01-01T00:00:00Z", slices=str(n)) for n in range(22)]
+    bad = [
+        _entry(name, case_id="c", event_time="2020-01-01T00:00:00Z", slices="many"),
+        _entry("nowhere", case_id="c", event_time="2020-01-01T00:00:00Z"),
+    ]
+    answer = account.client("sagemaker-featurestore-runtime").batch_write_record(Entries=[*bad, *good])
+    assert [error["ErrorCode"] for error in answer["Errors"]] == ["ValidationError", "ResourceNotFound"]
+    assert [error["Entry"] for error in answer["Errors"]] == bad
+    assert answer["UnprocessedEntries"] == []
+    assert sorted(row[1] or "" for row in _rows(account, name, "case_id, slices")[1:]) == sorted(
+        str(n) for n in range(22)
+    )
+    assert _describe(account, name)["OfflineStoreConfig"]["TableFormat"] == table_format
+
+
+def test_a_batch_takes_twenty_five(account: Account, role: str) -> None:
+    entries = [_entry("g", case_id="c")] * 26
+    with pytest.raises(ClientError) as rejected:
+        account.client("sagemaker-featurestore-runtime").batch_write_record(Entries=entries)
+    assert rejected.value.response["Error"]["Code"] == "ValidationError"
+
+
+@pytest.mark.parametrize("mode", ["SoftDelete", "HardDelete"])
+def test_a_deleted_record_leaves_a_tombstone(account: Account, role: str, mode: str) -> None:
+    name = f"deleted-{mode.lower()}"
+    _create(account, name, role)
+    _put(account, name, case_id="c", event_time="2020-01-01T00:00:00Z", slices="3")
+    account.client("sagemaker-featurestore-runtime").delete_record(
+        FeatureGroupName=name,
+        RecordIdentifierValueAsString="c",
+        EventTime="2020-01-02T00:00:00Z",
+        DeletionMode=mode,
+    )
+    rows = _rows(account, name, "case_id, slices, is_deleted")[1:]
+    assert sorted(rows, key=str) == [["c", "3", "false"], ["c", None, "true"]]
+
+
+def test_a_batch_needs_permission_for_each_of_its_groups(account: Account, role: str) -> None:
+    for name in ("allowed", "denied"):
+        _create(account, name, role)
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:feature-group/allowed"
+    may_write = allow("sagemaker:BatchWriteRecord", arn)
+    runtime = account.client_of_function("sagemaker-featurestore-runtime", "writer", may_write)
+    good, bad = (_entry(name, case_id="c", event_time="2020-01-01T00:00:00Z") for name in ("allowed", "denied"))
+    assert runtime.batch_write_record(Entries=[good, good])["Errors"] == []
+    for entries in ([bad], [good, bad]):
+        with pytest.raises(ClientError) as rejected:
+            runtime.batch_write_record(Entries=entries)
+        assert rejected.value.response["Error"]["Code"] == "AccessDeniedException"

@@ -60,6 +60,7 @@ def test_parameters_are_shown_in_groups() -> None:
         ("FpgaInstanceTypes", "f2.6xlarge"),
         ("VpcId", ""),
         ("SubnetIds", ""),
+        ("StudioVpcOnly", "false"),
     ],
 )
 def test_defaults(name: str, default: object) -> None:
@@ -133,6 +134,7 @@ def test_outputs() -> None:
         "CpuQueueArn",
         "FpgaQueueArn",
         "TablesStateMachineArn",
+        "StudioDomainId",
     }
     assert all(len(output["Description"]) > 20 for output in OUTPUTS.values())
 

@@ -1,16 +1,21 @@
 """Feature groups and their records in SageMaker Feature Store (offline store only)."""
 
+import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from multimodal.aws.errors import code_of, translated
-from multimodal.features.group import FeatureGroupSpec, FeatureType, Record
+from multimodal.features.group import EVENT_TIME, RECORD_ID, Entry, FeatureGroupSpec, FeatureType, Record
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, RetryableError
+
+TableFormat = Literal["Iceberg", "Glue"]
+"""Only Iceberg lets one patient's history be erased; the format of a group cannot be changed later."""
 
 MAX_ADDITIONS = 100
 """Features one UpdateFeatureGroup call takes (Amazon SageMaker API reference)."""
@@ -19,42 +24,133 @@ POLL_SECONDS = 2.0
 
 PATIENCE_SECONDS = 600.0
 
+MAX_BATCH = 25
+"""Entries one BatchWriteRecord takes (Amazon SageMaker Feature Store Runtime API reference)."""
+
+WRITE_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)
+"""Longest pauses in seconds before unprocessed entries are sent again."""
+
 
 class SageMakerRecords:
-    """Writes records."""
+    """Writes records, in batches where the endpoint has BatchWriteRecord and one by one where it has not."""
 
     def __init__(self) -> None:
-        self._runtime = boto3.client("sagemaker-featurestore-runtime")
+        # Without botocore's own look at each of a batch's thousands of values, a third of a request's CPU time: Feature
+        # Store looks at them too, and names what is wrong.
+        config = Config(parameter_validation=False)
+        self._runtime = boto3.client("sagemaker-featurestore-runtime", config=config)
+        self._has_batches = True
 
-    def put(self, group: str, record: Record) -> None:
-        """Write one record.
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Write records; those that were not taken for a passing reason are sent again, with growing pauses.
+
+        Parameters
+        ----------
+        entries : sequence of (str, dict)
+            Group and record, any number: they are sent 25 at a time (Feature Store runtime API, BatchWriteRecord).
 
         Raises
         ------
         BadInputError
-            `FEATURES_INVALID` when Feature Store refuses the record itself.
+            `FEATURES_INVALID` when Feature Store rejects a record itself; the other records of its batch are written.
+        RetryableError
+            When Feature Store is busy, or does not know the group at this moment. Writing again is safe.
         """
-        values: list[Any] = [{"FeatureName": name, "ValueAsString": value} for name, value in record.items()]
-        with translated(f"write a record to {group}"):
+        for start in range(0, len(entries), MAX_BATCH):
+            waiting: list[Any] = [_as_entry(group, record) for group, record in entries[start : start + MAX_BATCH]]
+            for pause in (*WRITE_PAUSES, None):
+                waiting = self._send(waiting)
+                if not waiting:
+                    break
+                if pause is None:
+                    raise RetryableError(_left(waiting))
+                time.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, so that callers do not meet again
+
+    def _send(self, entries: Sequence[Any]) -> list[Any]:
+        """Send a batch; return what is to be sent again."""
+        if not self._has_batches:
+            return [entry for entry in entries if not self._put(entry)]
+        names = ", ".join(sorted({str(entry["FeatureGroupName"]) for entry in entries}))
+        with translated(f"write records to {names}"):
             try:
-                self._runtime.put_record(FeatureGroupName=group, Record=values)
+                answer = self._runtime.batch_write_record(Entries=entries)
             except ClientError as error:
-                if code_of(error) in {"ValidationError", "ValidationException"}:
-                    message = f"Feature Store refused the record: {error.response['Error'].get('Message', '')}"
-                    raise BadInputError(Reason.FEATURES_INVALID, message) from error
-                if code_of(error) == "ResourceNotFound":
-                    # The group is made at deploy time; a moment after that a record may still find none.
-                    raise RetryableError(f"there is no feature group {group} (yet); deploy the stack") from error
+                if code_of(error) in _NO_SUCH_OPERATION:
+                    self._has_batches = False
+                    return self._send(entries)
+                _raise_if_lasting(code_of(error), _message_of(error), error)
+                if code_of(error) in _MAY_PASS:
+                    return list(entries)
                 raise
+        for failed in answer["Errors"]:
+            _raise_if_lasting(failed["ErrorCode"], failed["ErrorMessage"])
+        return [*answer["UnprocessedEntries"], *(failed["Entry"] for failed in answer["Errors"])]
+
+    def _put(self, entry: Mapping[str, Any]) -> bool:
+        """Write one record; False when it is to be sent again."""
+        with translated(f"write a record to {entry['FeatureGroupName']}"):
+            try:
+                self._runtime.put_record(**entry)
+            except ClientError as error:
+                _raise_if_lasting(code_of(error), _message_of(error), error)
+                if code_of(error) in _MAY_PASS:
+                    return False
+                raise
+        return True
+
+
+_REJECTED = frozenset({"ValidationError", "ValidationException"})
+
+_MAY_PASS = _REJECTED | {"ResourceNotFound"}
+"""Once the record itself is not at fault: the group is made at deploy time, and a moment later it may not be seen."""
+
+_NO_SUCH_OPERATION = frozenset(
+    {"UnknownOperationException", "UnknownOperation", "404", "405", "AccessDenied", "AccessDeniedException"}
+)
+"""An endpoint without batches, or an account whose policies do not know them: PutRecord says the same, or works."""
+
+
+def _as_entry(group: str, record: Record) -> dict[str, Any]:
+    values = [{"FeatureName": name, "ValueAsString": value} for name, value in record.items()]
+    return {"FeatureGroupName": group, "Record": values}
+
+
+def _left(entries: Sequence[Mapping[str, Any]]) -> str:
+    groups = ", ".join(sorted({str(entry["FeatureGroupName"]) for entry in entries}))
+    return f"Feature Store did not take {len(entries)} records of {groups}; they are sent again, or deploy the stack"
+
+
+def _message_of(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Message", ""))
+
+
+def _is_records_fault(code: str, message: str) -> bool:
+    """Whether Feature Store rejects the record itself.
+
+    "Resource Not Found" comes as a validation error too, now and then also for a group that is there
+    (sagemaker-python-sdk#2606): that passes, or the stack is to be deployed; the record is not at fault.
+    """
+    return code in _REJECTED and "resource not found" not in message.lower()
+
+
+def _raise_if_lasting(code: str, message: str, cause: Exception | None = None) -> None:
+    if _is_records_fault(code, message):
+        raise BadInputError(Reason.FEATURES_INVALID, f"Feature Store rejected the record: {message}") from cause
 
 
 @dataclass(frozen=True)
 class GroupSettings:
-    """Where and how offline stores are kept."""
+    """Where and how offline stores are kept; `table_format` is that of new groups, `Iceberg` or `Glue`."""
 
     bucket: str
     role_arn: str
     key_arn: str
+    table_format: TableFormat = "Iceberg"
+
+    @property
+    def uri(self) -> str:
+        """Where offline stores begin."""
+        return f"s3://{self.bucket}/feature-store"
 
 
 class SageMakerGroups:
@@ -71,6 +167,7 @@ class SageMakerGroups:
             return None
         if first.get("FeatureGroupStatus") != "Created":
             self._wait(group)
+        self._require_own(group, first)
         found = list(first["FeatureDefinitions"])
         while token := first.get("NextToken"):
             first = self._describe(group, token) or {}
@@ -87,10 +184,11 @@ class SageMakerGroups:
                 FeatureDefinitions=_definitions(spec.features),
                 OfflineStoreConfig={
                     "S3StorageConfig": {
-                        "S3Uri": f"s3://{self._settings.bucket}/feature-store",
+                        "S3Uri": self._settings.uri,
                         "KmsKeyId": self._settings.key_arn,
                     },
                     "DisableGlueTableCreation": False,
+                    "TableFormat": self._settings.table_format,
                 },
                 RoleArn=self._settings.role_arn,
             )
@@ -103,6 +201,29 @@ class SageMakerGroups:
             with translated(f"add features to {group}"):
                 self._sagemaker.update_feature_group(FeatureGroupName=group, FeatureAdditions=part)
             self._wait(group)
+
+    def _require_own(self, group: str, found: Mapping[str, Any]) -> None:
+        """Reject a group that another stack made, or whose offline store takes no records.
+
+        Its table format is not compared: it cannot be changed, and older groups keep theirs.
+        """
+        store = found.get("OfflineStoreConfig", {})
+        storage = store.get("S3StorageConfig", {})
+        here = {
+            "role": (found.get("RoleArn"), self._settings.role_arn),
+            "S3 URI": (str(storage.get("S3Uri", "")).rstrip("/"), self._settings.uri),
+            "KMS key": (storage.get("KmsKeyId"), self._settings.key_arn),
+            "record identifier": (found.get("RecordIdentifierFeatureName"), RECORD_ID),
+            "event time": (found.get("EventTimeFeatureName"), EVENT_TIME),
+            "offline store's status": (found.get("OfflineStoreStatus", {}).get("Status", "Active"), "Active"),
+        }
+        other = [f"{name} is {is_now}, not {wanted}" for name, (is_now, wanted) in here.items() if is_now != wanted]
+        if other:
+            message = (
+                f"the feature group {group} exists and is not this stack's: {'; '.join(other)}. Delete it (its data "
+                "in S3 stays), raise group_version in the dataset's file or give the stack another name; then deploy"
+            )
+            raise ConfigurationError(message)
 
     def _describe(self, group: str, token: str | None = None) -> Mapping[str, Any] | None:
         request = {"FeatureGroupName": group} | ({"NextToken": token} if token else {})

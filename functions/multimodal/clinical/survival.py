@@ -3,19 +3,29 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import ceil, exp, log, sqrt
-from typing import Any
+from math import ceil, exp, log, prod, sqrt
+from typing import Any, NamedTuple
 
 from multimodal.clinical.profile import ProfileSummary
 from multimodal.clinical.tallies import NORMAL_95
 
 MAX_POINTS = 48
 
+NEAR_HALF = 1e-6
+"""More than rounding can add up to over millions of events."""
+
 STEP_DAYS = 30
 """The curve is given on a grid of this many days, or a multiple: its own steps would be single patients' days."""
 
-Step = tuple[float, int, float, float]
-"""Day, cases at risk just before it, survival and Greenwood's sum just after it."""
+
+class Step(NamedTuple):
+    """A day with events: cases at risk just before it and events on it, survival and Greenwood's sum just after it."""
+
+    day: float
+    at_risk: int
+    died: int
+    share: float
+    greenwood: float
 
 
 def kaplan_meier(days: Sequence[float], events: Sequence[bool]) -> list[Step]:
@@ -28,7 +38,7 @@ def kaplan_meier(days: Sequence[float], events: Sequence[bool]) -> list[Step]:
 
     Examples
     --------
-    >>> [(day, round(share, 3)) for day, _, share, _ in kaplan_meier([1, 2, 3], [True, False, True])]
+    >>> [(step.day, round(step.share, 3)) for step in kaplan_meier([1, 2, 3], [True, False, True])]
     [(1, 0.667), (3, 0.0)]
     """
     died = Counter(day for day, event in zip(days, events, strict=True) if event)
@@ -39,14 +49,32 @@ def kaplan_meier(days: Sequence[float], events: Sequence[bool]) -> list[Step]:
         if died[day]:
             share *= 1 - died[day] / at_risk
             greenwood += died[day] / (at_risk * (at_risk - died[day])) if at_risk > died[day] else 0.0
-            steps.append((day, at_risk, share, greenwood))
+            steps.append(Step(day, at_risk, died[day], share, greenwood))
         at_risk -= left[day]
     return steps
 
 
 def median_of(steps: Sequence[Step]) -> float | None:
-    """Return the first day at which survival is at most one half, or None when it stays above."""
-    return next((day for day, _, share, _ in steps if share <= 0.5), None)
+    """Return the first day at which survival is at most one half, or None when it stays above.
+
+    Where the product of shares comes near one half it is compared in whole numbers: as floating-point numbers,
+    23/24 · 22/23 · … · 12/13 is more than 12/24, and the median would be one event late.
+
+    Examples
+    --------
+    >>> median_of(kaplan_meier(range(10, 250, 10), [True] * 24))
+    120
+    """
+    return next((step.day for number, step in enumerate(steps) if _is_half(steps, number)), None)
+
+
+def _is_half(steps: Sequence[Step], number: int) -> bool:
+    """Whether survival after a step is at most one half."""
+    share = steps[number].share
+    if abs(share - 0.5) > NEAR_HALF:
+        return share < 0.5
+    until = steps[: number + 1]
+    return 2 * prod(step.at_risk - step.died for step in until) <= prod(step.at_risk for step in until)
 
 
 def labels_section(summary: ProfileSummary, held: Mapping[str, int]) -> dict[str, Any]:
@@ -87,16 +115,16 @@ def _curve(days: Sequence[float], events: Sequence[bool]) -> Iterator[dict[str, 
     """Yield the curve on its grid, with the 95 % interval on the scale of log(−log S)."""
     step = STEP_DAYS * max(1, ceil(max(days) / STEP_DAYS / MAX_POINTS))
     grid = [n * step for n in range(ceil(max(days) / step) + 1)]
-    steps: list[Step] = [(-1.0, len(days), 1.0, 0.0), *kaplan_meier(days, events)]
+    steps = [Step(-1.0, len(days), 0, 1.0, 0.0), *kaplan_meier(days, events)]
     for day in grid:
-        _, _, share, greenwood = _last_before(steps, day)
-        low, high = _log_log(share, greenwood)
+        last = _last_before(steps, day)
+        low, high = _log_log(last.share, last.greenwood)
         at_risk = sum(d >= day for d in days)
-        yield {"day": day, "survival": round(share, 4), "low": low, "high": high, "at_risk": at_risk}
+        yield {"day": day, "survival": round(last.share, 4), "low": low, "high": high, "at_risk": at_risk}
 
 
 def _last_before(steps: Sequence[Step], day: float) -> Step:
-    return next((step for step, after in pairwise(steps) if after[0] > day), steps[-1])
+    return next((step for step, after in pairwise(steps) if after.day > day), steps[-1])
 
 
 def _log_log(share: float, greenwood: float) -> tuple[float, float]:

@@ -22,6 +22,9 @@ EVENT_TIME_PATTERN = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
 Record = dict[str, str]
 """Feature name → value, as Feature Store takes them."""
 
+Entry = tuple[str, Record]
+"""A feature group's name and a record for it."""
+
 RECORD_ID = "case_id"
 
 EVENT_TIME = "event_time"
@@ -121,8 +124,8 @@ def plan_additions(spec: FeatureGroupSpec, current: Sequence[Mapping[str, Any]])
 class FeatureRecords(Protocol):
     """Records of feature groups."""
 
-    def put(self, group: str, record: Record) -> None:
-        """Write one record."""
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Write records; writing one again changes nothing that a reader sees."""
 
 
 class FeatureGroups(Protocol):

@@ -56,7 +56,7 @@ class FeatureIngest:
         self._complete(unit, document, digest, spec.name)
 
     def _write(self, unit: Unit, spec: FeatureGroupSpec, record: Record) -> None:
-        self.features.put(spec.name, record)
+        self.features.write([(spec.name, record)])
         self.ports.metrics.count(Metric.FEATURE_RECORDS_WRITTEN, modality=unit.modality)
         logger().info("record written", correlation_id=unit.correlation_id, features=len(record), group=spec.name)
 

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from multimodal.ledger.errors import BadInputError, Reason
@@ -168,8 +169,9 @@ Score = Callable[[Sequence[str]], int]
 class TableRows:
     """Rows of a table: the header first, then the others, each once.
 
-    Rows are counted as a spreadsheet counts them: the header is row 1, an empty row counts, and a row stays one row
-    when a quoted cell of it has line breaks.
+    Rows are counted as a spreadsheet counts them: an empty row counts, and a row stays one row when a quoted cell of it
+    has line breaks. Above the header, empty rows, Excel's `sep=` and comments are passed over: cBioPortal writes four
+    lines with `#` there. A header that begins with `#` itself is none.
 
     Parameters
     ----------
@@ -199,6 +201,7 @@ class TableRows:
     ) -> None:
         self._text = TableText(chunks)
         self._lines = _Lines(self._text, max_record)
+        self._above = 0
         self.delimiter, self.header = self._read_header(score, max_columns)
 
     @property
@@ -219,7 +222,7 @@ class TableRows:
         BadInputError
             `ROW_TOO_LONG`, `QUOTES_UNBALANCED`, or what `TableText` raises.
         """
-        first, batch, size, lines = 2, list[list[str]](), 0, self._lines
+        first, batch, size, lines = self._above + 2, list[list[str]](), 0, self._lines
         try:
             for row in csv.reader(lines, delimiter=self.delimiter, strict=True):
                 batch.append(row)
@@ -259,6 +262,9 @@ class TableRows:
         head: list[str] = []
         quotes = 0
         for line in self._lines:
+            if not head and _is_above_header(line):
+                self._above += 1
+                continue
             head.append(line)
             quotes += line.count('"')
             if quotes % 2 == 0:
@@ -268,6 +274,14 @@ class TableRows:
         if head:
             raise _malformed("unexpected end of data", 1)
         raise BadInputError(Reason.TABLE_EMPTY, "the file is empty; upload the table again")
+
+
+def _is_above_header(line: str) -> bool:
+    """Whether a line is empty, Excel's word for the delimiter, or a comment."""
+    return not line.strip(' \t\r\n,;"') or bool(_SEP.match(line)) or line.lstrip('"').startswith("#")
+
+
+_SEP = re.compile(r"\"?sep=.\"?\s*$", re.IGNORECASE)
 
 
 _TOO_LONG = "is longer than a row can be: a quote may be open that is never closed, or the file is no table; fix it"

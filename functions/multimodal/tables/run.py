@@ -25,6 +25,9 @@ MAX_PARTS = 1_500
 CHUNK_RECORDS = 500
 """Records after which progress is saved: what a crash may write twice."""
 
+BATCH_RECORDS = 25
+"""Records of one request (BatchWriteRecord takes no more)."""
+
 READ_RESERVE_MS = 360_000
 """Time that is kept for what follows the reading of a table."""
 

@@ -1,7 +1,7 @@
 """Write the records of a table that was checked, and record how its run ended."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -14,7 +14,7 @@ from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import Status
 from multimodal.observability import Metric, logger
-from multimodal.tables.run import CHUNK_RECORDS, INGEST_NAME, TableRun, TableRuns
+from multimodal.tables.run import BATCH_RECORDS, CHUNK_RECORDS, INGEST_NAME, TableRun, TableRuns
 from multimodal.tables.state import DatasetState, from_line
 
 
@@ -61,7 +61,7 @@ class IngestPart:
         done = runs.written(found, part_hash)
         lines = islice(runs.lines(RunPaths(found.run).part(number)), done, None)
         while chunk := list(islice(lines, self.chunk_records)):
-            list(self.ports.parallel_map(self._put, chunk))
+            list(self.ports.parallel_map(self._write_batch, batched(chunk)))
             done += len(chunk)
             self.ports.processed.write_json(found.progress_key(part_hash), {"done": done})
             self.ports.metrics.count(Metric.FEATURE_RECORDS_WRITTEN, len(chunk), unit.modality)
@@ -70,18 +70,24 @@ class IngestPart:
         logger().info("records written", correlation_id=unit.correlation_id, run_id=found.run, part=number, done=done)
         return done
 
-    def _put(self, line: str) -> None:
-        group, record = from_line(line)
+    def _write_batch(self, lines: Sequence[str]) -> None:
+        entries = [from_line(line) for line in lines]
         try:
-            self.features.put(group, record)
+            self.features.write(entries)
             return
         except BadInputError as error:
             code = error.reason_code
+        groups = ", ".join(sorted({group for group, _ in entries}))
         # Without Feature Store's own words, which quote the value.
         message = (
-            f"Feature Store rejected a record of {group}; deploy the stack again, so that the group fits it, and retry"
+            f"Feature Store rejected a record of {groups}; deploy the stack again, so that the group fits it, and retry"
         )
         raise BadInputError(code, message)
+
+
+def batched(lines: Sequence[str]) -> list[Sequence[str]]:
+    """Return lines in batches that one request takes."""
+    return [lines[start : start + BATCH_RECORDS] for start in range(0, len(lines), BATCH_RECORDS)]
 
 
 @dataclass(frozen=True)

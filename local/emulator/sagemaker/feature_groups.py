@@ -16,14 +16,14 @@ from local.emulator.iam import require_assumable
 from local.emulator.sagemaker.offline_store import (
     RESERVED_NAMES,
     OfflineTable,
-    append_record,
+    append_row,
     check_record,
     create_table,
     extend_table,
 )
 
 Answer = dict[str, Any] | Future[dict[str, Any]]
-"""Of an operation on records: that of PutRecord comes when the record is written."""
+"""Of an operation on records: that of a write comes when the record is there."""
 
 PENDING_SECONDS = 1.0
 _MAX_FEATURES = 2500
@@ -187,19 +187,87 @@ def put_record(request: dict[str, Any]) -> Future[dict[str, Any]]:
     AwsError
         ValidationError when the record does not fit the group, ResourceNotFound when there is no group.
     """
-    group = _find(request["FeatureGroupName"])
-    if group.status != "Created":
-        raise AwsError("ValidationError", f"Feature group {group.name} is not in status Created")
-    if "OnlineStore" in request.get("TargetStores", []):
-        raise AwsError("ValidationError", f"Online store is not enabled for feature group {group.name}")
+    return append_row(*_checked(request))
+
+
+def batch_write_record(request: dict[str, Any]) -> Future[dict[str, Any]]:
+    """Append up to 25 records; an entry that is rejected is answered with its error, the others are written."""
+    lifetime = {"TtlDuration": request["TtlDuration"]} if "TtlDuration" in request else {}
+    answer: Future[dict[str, Any]] = Future()
+    written, errors = list[tuple[dict[str, Any], Future[dict[str, Any]]]](), list[dict[str, Any]]()
+    for entry in request["Entries"]:
+        try:
+            written.append((entry, append_row(*_checked({**lifetime, **entry}))))
+        except AwsError as error:
+            errors.append(_entry_error(entry, error))
+    waiting = _Countdown(len(written))
+
+    def _one_is_written(_: Future[dict[str, Any]]) -> None:
+        if waiting.is_last():
+            answer.set_result({"Errors": [*errors, *_failed(written)], "UnprocessedEntries": []})
+
+    for _, future in written:
+        future.add_done_callback(_one_is_written)
+    if not written:
+        answer.set_result({"Errors": errors, "UnprocessedEntries": []})
+    return answer
+
+
+class _Countdown:
+    """Tells the last of several threads that it is."""
+
+    def __init__(self, count: int) -> None:
+        self._left, self._lock = count, threading.Lock()
+
+    def is_last(self) -> bool:
+        """Count one down."""
+        with self._lock:
+            self._left -= 1
+            return self._left == 0
+
+
+def _failed(written: list[tuple[dict[str, Any], Future[dict[str, Any]]]]) -> list[dict[str, Any]]:
+    return [
+        _entry_error(entry, error) for entry, future in written if isinstance(error := future.exception(), AwsError)
+    ]
+
+
+def _entry_error(entry: dict[str, Any], error: AwsError) -> dict[str, Any]:
+    return {"Entry": entry, "ErrorCode": error.code, "ErrorMessage": error.message}
+
+
+def delete_record(request: dict[str, Any]) -> Future[dict[str, Any]]:
+    """Append a tombstone: the record's identifier, the event time of its deletion, and `is_deleted`.
+
+    Both modes do so in an offline store; what they differ in is the online store, which no group here has. Earlier
+    rows stay until they are erased (Amazon SageMaker developer guide, "Delete records from your feature groups").
+    """
+    group = _writable(request)
+    identifier, when = request["RecordIdentifierValueAsString"], request["EventTime"]
+    keys = (group.request["RecordIdentifierFeatureName"], group.request["EventTimeFeatureName"])
+    values = check_record(group.request, group.definitions, dict(zip(keys, (identifier, when), strict=True)))
+    return append_row(group.table, group.definitions, values, when, is_deleted=True)
+
+
+def _checked(request: dict[str, Any]) -> tuple[OfflineTable, list[dict[str, str]], dict[str, Any], str]:
+    """Return what a record becomes in its group's table."""
+    group = _writable(request)
     if "TtlDuration" in request:
         raise AwsError("ValidationError", "TtlDuration needs a group with an online store")
     record = {item["FeatureName"]: item.get("ValueAsString") for item in request["Record"]}
     if len(record) != len(request["Record"]):
         raise AwsError("ValidationError", "Validation Error: a feature occurs more than once in the record")
     values = check_record(group.request, group.definitions, record)
-    when = str(record[group.request["EventTimeFeatureName"]])
-    return append_record(group.table, group.definitions, values, when)
+    return group.table, group.definitions, values, str(record[group.request["EventTimeFeatureName"]])
+
+
+def _writable(request: dict[str, Any]) -> FeatureGroup:
+    group = _find(request["FeatureGroupName"])
+    if group.status != "Created":
+        raise AwsError("ValidationError", f"Feature group {group.name} is not in status Created")
+    if "OnlineStore" in request.get("TargetStores", []):
+        raise AwsError("ValidationError", f"Online store is not enabled for feature group {group.name}")
+    return group
 
 
 def get_record(request: dict[str, Any]) -> dict[str, Any]:
@@ -236,6 +304,8 @@ OPERATIONS = {
 }
 RECORD_OPERATIONS: dict[str, Callable[[dict[str, Any]], Answer]] = {
     "PutRecord": put_record,
+    "BatchWriteRecord": batch_write_record,
+    "DeleteRecord": delete_record,
     "GetRecord": get_record,
     "BatchGetRecord": batch_get_record,
 }

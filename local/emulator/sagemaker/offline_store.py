@@ -1,10 +1,13 @@
 """The offline store of feature groups: Parquet in SageMaker's own layout, and the Glue table over it.
 
-Files lie below `…/data/year=/month=/day=/hour=` of the event time and have the three columns that SageMaker adds.
+Files have the three columns that SageMaker adds. Of a group of the format Glue they lie below
+`…/data/year=/month=/day=/hour=` of the event time; of the format Iceberg, directly in `…/data`, and the table has no
+partition columns, as a query sees it in AWS. Iceberg's own metadata is not written: Athena's emulator reads the files.
 Features added later are new columns of the table; in older files they are null.
 """
 
 import contextlib
+import json
 import math
 import re
 import secrets
@@ -34,12 +37,13 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _INT64 = 2**63
 _RECORD_BYTES = 350 * 1024
 _IDENTIFIER_BYTES = 2 * 1024
+_LINE_BYTES = 16 * 1024 * 1024
 DATABASE = "sagemaker_featurestore"
 _GLUE_TYPES = {"String": "string", "Fractional": "double", "Integral": "bigint"}
 _DUCKDB_TYPES = {"String": "VARCHAR", "Fractional": "DOUBLE", "Integral": "BIGINT"}
 _ADDED_COLUMNS = (("write_time", "timestamp"), ("api_invocation_time", "timestamp"), ("is_deleted", "boolean"))
 _PARTITIONS = ("year", "month", "day", "hour")
-_ROWS_PER_FILE = 200
+_ROWS_PER_FILE = 5_000
 
 
 def check_record(
@@ -143,6 +147,7 @@ class OfflineTable:
     uri: str
     role_arn: str
     key_id: str | None = None
+    is_iceberg: bool = False
 
     @classmethod
     def for_request(cls, request: Mapping[str, Any]) -> "OfflineTable":
@@ -157,6 +162,7 @@ class OfflineTable:
             uri=f"{base}/{versioned}/data",
             role_arn=request["RoleArn"],
             key_id=storage.get("KmsKeyId"),
+            is_iceberg=request["OfflineStoreConfig"].get("TableFormat") == "Iceberg",
         )
 
 
@@ -173,15 +179,17 @@ def extend_table(table: OfflineTable, definitions: Sequence[Mapping[str, str]]) 
     client("glue").update_table(DatabaseName=table.database, TableInput=_table_input(table, definitions))
 
 
-def append_record(
+def append_row(
     table: OfflineTable,
     definitions: Sequence[Mapping[str, str]],
     values: Mapping[str, Value],
     event_time: str,
+    *,
+    is_deleted: bool = False,
 ) -> Future[dict[str, Any]]:
-    """Append one record, with the permissions of the group's role.
+    """Append one row, with the permissions of the group's role.
 
-    Records that come side by side share a file, as far as their partition is the same.
+    Rows that come side by side share a file, as far as their partition is the same.
 
     Parameters
     ----------
@@ -193,15 +201,17 @@ def append_record(
         Value of each feature that has one.
     event_time : str
         Event time of the record, which decides the partition.
+    is_deleted : bool
+        The row is a tombstone.
 
     Returns
     -------
     Future
-        The empty answer once the record is readable, or AccessForbidden when the role may not write there.
+        The empty answer once the row is readable, or AccessForbidden when the role may not write there.
     """
     when = parse_event_time(event_time, "String" if "T" in event_time else "Fractional")
     columns = tuple((item["FeatureName"], _DUCKDB_TYPES[item["FeatureType"]]) for item in definitions)
-    row = _Row(table, columns, [*(values.get(name) for name, _ in columns), _now()], when)
+    row = _Row(table, columns, [*(values.get(name) for name, _ in columns), _now(), is_deleted], when)
     _rows.put(row)
     _start_writer()
     return row.written
@@ -212,15 +222,17 @@ class _Row:
     table: OfflineTable
     columns: tuple[tuple[str, str], ...]
     values: list[Any]
-    """The features, then when the record came."""
+    """The features, then when the record came and whether it is a tombstone."""
     when: datetime
     written: Future[dict[str, Any]] = field(default_factory=Future)
 
     @property
     def folder(self) -> str:
-        """Partition of the record."""
+        """Partition of the record, ending in a slash; Iceberg has none."""
+        if self.table.is_iceberg:
+            return ""
         parts = zip(_PARTITIONS, self.when.strftime("%Y %m %d %H").split(), strict=True)
-        return "/".join(f"{part}={value}" for part, value in parts)
+        return "".join(f"{part}={value}/" for part, value in parts)
 
 
 _rows: SimpleQueue[_Row] = SimpleQueue()
@@ -255,7 +267,7 @@ def _write_file(connection: Any, rows: Sequence[_Row]) -> None:  # noqa: ANN401 
     first = rows[0]
     bucket, prefix = urlsplit(first.table.uri).netloc, urlsplit(first.table.uri).path.strip("/")
     token = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
-    key = f"{prefix}/{first.folder}/{first.when:%Y%m%dT%H%M%SZ}_{token}.parquet"
+    key = f"{prefix}/{first.folder}{first.when:%Y%m%dT%H%M%SZ}_{token}.parquet"
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": first.table.key_id} if first.table.key_id else {}
     try:
         body = _parquet(connection, first.columns, [row.values for row in rows])
@@ -272,18 +284,21 @@ def _write_file(connection: Any, rows: Sequence[_Row]) -> None:  # noqa: ANN401 
 
 def _parquet(connection: Any, features: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> bytes:  # noqa: ANN401
     """Return a Parquet file: the features, then the columns that SageMaker adds."""
+    types = [*(kind for _, kind in features), "TIMESTAMP", "BOOLEAN"]
+    given = ", ".join(f"c{n}: '{kind}'" for n, kind in enumerate(types))
     write_time, invocation, deleted = (f'"{name}"' for name, _ in _ADDED_COLUMNS)
-    columns = [f'CAST(c{n} AS {kind}) AS "{name}"' for n, (name, kind) in enumerate(features)]
-    columns += [f"CAST(? AS TIMESTAMP) AS {write_time}", f"CAST(c{len(features)} AS TIMESTAMP) AS {invocation}"]
-    columns += [f"false AS {deleted}"]
-    names = ", ".join(f"c{n}" for n in range(len(features) + 1))
-    holes = ", ".join(f"({', '.join('?' * (len(features) + 1))})" for _ in rows)
-    selected = f"SELECT {', '.join(columns)} FROM (VALUES {holes}) AS given({names})"  # noqa: S608 - no value in it
+    columns = [f'c{n} AS "{name}"' for n, (name, _) in enumerate(features)]
+    columns += [f"TIMESTAMP '{_now()}' AS {write_time}", f"c{len(features)} AS {invocation}"]
+    columns += [f"c{len(features) + 1} AS {deleted}"]
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "records.parquet"
-        connection.execute(
-            f"COPY ({selected}) TO '{target}' (FORMAT parquet)", [_now(), *(value for row in rows for value in row)]
+        source, target = Path(folder) / "rows.json", Path(folder) / "rows.parquet"
+        names = [f"c{n}" for n in range(len(types))]
+        lines = (json.dumps(dict(zip(names, row, strict=True)), default=str) for row in rows)
+        source.write_text("\n".join(lines), encoding="utf-8")
+        read = (
+            f"read_json('{source}', format='newline_delimited', columns={{{given}}}, maximum_object_size={_LINE_BYTES})"
         )
+        connection.execute(f"COPY (SELECT {', '.join(columns)} FROM {read}) TO '{target}' (FORMAT parquet)")  # noqa: S608
         return target.read_bytes()
 
 
@@ -298,7 +313,7 @@ def _table_input(table: OfflineTable, definitions: Sequence[Mapping[str, str]]) 
         "Name": table.name,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {"classification": "parquet", "EXTERNAL": "TRUE"},
-        "PartitionKeys": [{"Name": name, "Type": "string"} for name in _PARTITIONS],
+        "PartitionKeys": [] if table.is_iceberg else [{"Name": name, "Type": "string"} for name in _PARTITIONS],
         "StorageDescriptor": {
             "Columns": columns,
             "Location": table.uri,

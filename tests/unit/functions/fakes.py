@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from multimodal.features.group import FeatureGroupSpec, FeatureType, Record
+from multimodal.features.group import Entry, FeatureGroupSpec, FeatureType, Record
 from multimodal.ledger.errors import MultimodalError, RetryableError
 from multimodal.ledger.ports import OpenObject, StoredObject
 from multimodal.ledger.unit import LedgerItem, Status, Unit
@@ -223,8 +223,8 @@ class FakeFeatureStore:
         self.groups: dict[str, list[dict[str, str]]] = {}
         self.calls: list[str] = []
 
-    def put(self, group: str, record: Record) -> None:
-        self.records.append((group, record))
+    def write(self, entries: Sequence[Entry]) -> None:
+        self.records.extend(entries)
 
     def definitions(self, group: str) -> Sequence[Mapping[str, Any]] | None:
         return self.groups.get(group)

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
+from multimodal.aws import feature_store
+from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.aws.jobs import QueueJobs
 from multimodal.aws.ledger import DynamoDbLedger
-from multimodal.ledger.errors import ConfigurationError, RetryableError
+from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.ledger.unit import Status, Unit, case_unit
 
 QUEUE, DEFINITION = (
@@ -102,3 +104,131 @@ def test_pinned_value_is_the_first_ones() -> None:
     with Stubber(ledger._client) as stubber:
         stubber.add_response("update_item", {"Attributes": kept})
         assert ledger.put_if_absent("assay#g", {"engine": "salmon"}) == {"engine": "dragen"}
+
+
+# Records of Feature Store
+
+GONE = ("ValidationError", "Resource Not Found: Amazon SageMaker can't find a FeatureGroup with name g")
+
+
+@pytest.fixture
+def records(monkeypatch: pytest.MonkeyPatch) -> SageMakerRecords:
+    monkeypatch.setattr(feature_store, "WRITE_PAUSES", (0.0, 0.0))
+    return SageMakerRecords()
+
+
+@pytest.fixture
+def runtime(records: SageMakerRecords) -> Iterator[Stubber]:
+    with Stubber(records._runtime) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def _entry(number: int) -> dict[str, Any]:
+    return {"FeatureGroupName": "g", "Record": [{"FeatureName": "case_id", "ValueAsString": str(number)}]}
+
+
+def _answer(runtime: Stubber, numbers: range, errors: dict[int, tuple[str, str]], left: list[int]) -> None:
+    failed = [{"Entry": _entry(n), "ErrorCode": code, "ErrorMessage": text} for n, (code, text) in errors.items()]
+    answer = {"Errors": failed, "UnprocessedEntries": [_entry(n) for n in left]}
+    runtime.add_response("batch_write_record", answer, {"Entries": [_entry(n) for n in numbers]})
+
+
+def _write(records: SageMakerRecords, count: int) -> None:
+    records.write([("g", {"case_id": str(n)}) for n in range(count)])
+
+
+def test_records_are_sent_twenty_five_at_a_time(records: SageMakerRecords, runtime: Stubber) -> None:
+    for numbers in (range(25), range(25, 50), range(50, 51)):
+        _answer(runtime, numbers, {}, [])
+    _write(records, 51)
+
+
+@pytest.mark.parametrize("error", [GONE, ("ThrottlingException", "slow down"), ("InternalFailure", "")])
+def test_what_was_not_written_is_sent_again(
+    records: SageMakerRecords, runtime: Stubber, error: tuple[str, str]
+) -> None:
+    _answer(runtime, range(3), {2: error}, [1])
+    _answer(runtime, range(1, 3), {}, [])
+    _write(records, 3)
+
+
+def test_a_group_that_stays_unknown_is_asked_for_again_later(records: SageMakerRecords, runtime: Stubber) -> None:
+    for _ in range(3):
+        _answer(runtime, range(1), {0: GONE}, [])
+    with pytest.raises(RetryableError, match="records of g"):
+        _write(records, 1)
+
+
+@pytest.mark.parametrize("code", [GONE[0], "ResourceNotFound"])
+def test_a_whole_request_to_an_unknown_group_is_sent_again(
+    records: SageMakerRecords, runtime: Stubber, code: str
+) -> None:
+    runtime.add_client_error("batch_write_record", code, GONE[1], 404)
+    _answer(runtime, range(1), {}, [])
+    _write(records, 1)
+
+
+def test_a_record_that_does_not_fit_its_group_is_bad_input(records: SageMakerRecords, runtime: Stubber) -> None:
+    _answer(runtime, range(2), {1: ("ValidationError", "Value 'x' of feature y is not of type Integral")}, [])
+    with pytest.raises(BadInputError, match="not of type Integral"):
+        _write(records, 2)
+
+
+@pytest.mark.parametrize("code", ["UnknownOperationException", "AccessDeniedException"])
+def test_where_there_are_no_batches_records_are_written_one_by_one(
+    records: SageMakerRecords, runtime: Stubber, code: str
+) -> None:
+    runtime.add_client_error("batch_write_record", code, http_status_code=404)
+    runtime.add_response("put_record", {}, _entry(0))
+    runtime.add_client_error("put_record", *GONE)
+    runtime.add_response("put_record", {}, _entry(1))
+    _write(records, 2)
+
+
+# Feature groups that are there already
+
+ROLE, KEY = "arn:aws:iam::111122223333:role/store", "arn:aws:kms:us-east-1:111122223333:key/k"
+GROUP: dict[str, Any] = {
+    "FeatureGroupArn": "arn:aws:sagemaker:us-east-1:111122223333:feature-group/g",
+    "FeatureGroupName": "g",
+    "RecordIdentifierFeatureName": "case_id",
+    "EventTimeFeatureName": "event_time",
+    "FeatureDefinitions": [{"FeatureName": "case_id", "FeatureType": "String"}],
+    "CreationTime": 0,
+    "NextToken": "",
+    "FeatureGroupStatus": "Created",
+    "OfflineStoreStatus": {"Status": "Active"},
+    "RoleArn": ROLE,
+    "OfflineStoreConfig": {
+        "S3StorageConfig": {"S3Uri": "s3://b/feature-store", "KmsKeyId": KEY},
+        "TableFormat": "Glue",
+    },
+}
+
+
+def _definitions(**changes: Any) -> Any:
+    groups = SageMakerGroups(GroupSettings("b", ROLE, KEY))
+    with Stubber(groups._sagemaker) as stubber:
+        stubber.add_response("describe_feature_group", {**GROUP, **changes}, {"FeatureGroupName": "g"})
+        return groups.definitions("g")
+
+
+def test_a_group_of_this_stack_is_taken_as_it_is() -> None:
+    assert _definitions() == GROUP["FeatureDefinitions"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"RoleArn": ROLE + "2"}, "role"),
+        ({"OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://c/feature-store", "KmsKeyId": KEY}}}, "S3 URI"),
+        ({"OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://b/feature-store"}}}, "KMS key"),
+        ({"OfflineStoreStatus": {"Status": "Blocked"}}, "status is Blocked"),
+        ({"RecordIdentifierFeatureName": "patient"}, "record identifier is patient"),
+        ({"EventTimeFeatureName": "when"}, "event time is when"),
+    ],
+)
+def test_a_group_of_another_is_not(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        _definitions(**changes)

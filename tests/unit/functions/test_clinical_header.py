@@ -41,7 +41,7 @@ def test_an_alias_is_the_column() -> None:
         ("Sex", "COLUMNS_MISSING", "and 5 more"),
         ("a,b,c", "HEADER_NOT_RECOGNISED", "begin with its header"),
         (HEADER.lower(), "HEADER_NOT_RECOGNISED", "begin with its header"),
-        ("\n" + HEADER, "HEADER_NOT_RECOGNISED", "begin with its header"),
+        ("a title of the table\n" + HEADER, "HEADER_NOT_RECOGNISED", "begin with its header"),
         (HEADER, "TABLE_EMPTY", "no rows"),
         (HEADER + "\n\n" + "," * 15 + "\n", "TABLE_EMPTY", "no rows"),
     ],

@@ -5,6 +5,7 @@ import random
 import tracemalloc
 from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -163,7 +164,7 @@ FREIREICH_CENSORED = {3, 5, 7, 8, 11, 12, 13, 16, 17, 18, 19, 20}
 def test_survival_is_that_of_the_textbook() -> None:
     events = [i not in FREIREICH_CENSORED for i in range(21)]
     steps = kaplan_meier([float(d) for d in FREIREICH_DAYS], events)
-    assert [(day, n, round(share, 4)) for day, n, share, _ in steps] == [
+    assert [(step.day, step.at_risk, round(step.share, 4)) for step in steps] == [
         (6, 21, 0.8571),
         (7, 17, 0.8067),
         (10, 15, 0.7529),
@@ -173,8 +174,27 @@ def test_survival_is_that_of_the_textbook() -> None:
         (23, 6, 0.4482),
     ]
     assert median_of(steps) == 23
-    errors = [share * greenwood**0.5 for _, _, share, greenwood in steps]
+    errors = [step.share * step.greenwood**0.5 for step in steps]
     assert errors[-1] == pytest.approx(0.1346, abs=5e-5)
+
+
+@pytest.mark.parametrize("cases", range(2, 402, 2))
+def test_the_median_of_an_even_cohort_is_the_day_on_which_half_of_it_has_died(cases: int) -> None:
+    assert median_of(kaplan_meier([10.0 * n for n in range(1, cases + 1)], [True] * cases)) == 5 * cases
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_median_is_that_of_exact_fractions(seed: int) -> None:
+    rng = random.Random(seed)
+    days = [float(rng.randint(1, 15)) for _ in range(rng.randint(2, 40))]
+    died = [rng.random() < 0.6 for _ in days]
+    share, median = Fraction(1), None
+    for day in sorted(set(days)):
+        deaths = sum(d == day and event for d, event in zip(days, died, strict=True))
+        share *= 1 - Fraction(deaths, sum(d >= day for d in days))
+        if median is None and deaths and share <= Fraction(1, 2):
+            median = day
+    assert median_of(kaplan_meier(days, died)) == median
 
 
 def test_labels_are_counted_and_the_curve_has_no_day_of_a_single_case() -> None:

@@ -196,3 +196,21 @@ def test_pieces_of_any_size_are_cut_before_they_are_decoded() -> None:
     text = "Case ID,Note\n" + "C-1,x\n" * 400_000
     longest = max(map(len, TableText([text.encode()])))
     assert longest <= 256 * 1024
+
+
+@pytest.mark.parametrize(
+    ("above", "lines"),
+    [
+        ("", 0),
+        ("\n", 1),
+        (",,,\n\n", 2),
+        ("sep=,\n", 1),
+        ('"sep=;"\r\n', 1),
+        ("#Patient,Age\n#The patient,Age in years\n#STRING,NUMBER\n#1,1\n", 4),
+        ('"#a note, of an export"\n', 1),
+    ],
+)
+def test_what_stands_above_the_header_is_passed_over_and_counted(above: str, lines: int) -> None:
+    rows = TableRows([f"{above}id,age\nA,1\nB,2\n".encode()], len, max_columns=9)
+    assert rows.header == ["id", "age"]
+    assert list(rows.batches(10, 1000)) == [(lines + 2, [["A", "1"], ["B", "2"]])]

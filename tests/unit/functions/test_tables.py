@@ -1,7 +1,7 @@
 """From a table to records: all of it is judged first, only what changed is written, and a crash loses nothing."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from multimodal.features.group import Entry
 from multimodal.ledger.claim import LEASE_SECONDS, RunPaths
 from multimodal.ledger.errors import BadInputError, MultimodalError, RetryableError
 from multimodal.ledger.unit import Status, Unit
@@ -290,10 +291,10 @@ def test_a_failure_is_told_in_words_that_quote_no_cell(error: dict[str, str], sa
 def test_a_record_that_feature_store_refuses_is_not_quoted() -> None:
     world = TableWorld()
 
-    def refuse(group: str, record: dict[str, str]) -> None:
-        raise BadInputError("FEATURES_INVALID", f"Value '{record['x']}' is not a number")
+    def refuse(entries: Sequence[Entry]) -> None:
+        raise BadInputError("FEATURES_INVALID", f"Value '{entries[0][1]['x']}' is not a number")
 
-    world.features.put = refuse  # type: ignore[method-assign]
+    world.features.write = refuse  # type: ignore[method-assign]
     world.take("A,SECRET")
     item = world.table()
     assert item.status is Status.FAILED
@@ -390,17 +391,18 @@ def test_a_file_removed_before_it_was_read_is_told_to_be_gone() -> None:
 
 
 def _crash_after(world: TableWorld, records: int) -> None:
-    """Let the function be gone after so many records; the next ones are written as ever."""
-    put, left = world.features.put, [records]
+    """Let the function be gone after so many records, in the middle of a batch; the next ones are written as ever."""
+    write, left = world.features.write, [records]
 
-    def crashing(group: str, record: dict[str, str]) -> None:
-        if left[0] == 0:
-            world.features.put = put  # type: ignore[method-assign]
-            raise CrashError
-        left[0] -= 1
-        put(group, record)
+    def crashing(entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if left[0] == 0:
+                world.features.write = write  # type: ignore[method-assign]
+                raise CrashError
+            left[0] -= 1
+            write([entry])
 
-    world.features.put = crashing  # type: ignore[method-assign]
+    world.features.write = crashing  # type: ignore[method-assign]
 
 
 def _lose(world: TableWorld) -> None:
@@ -590,7 +592,7 @@ _PORTS = (
     ("ledger", ("get", "update")),
     ("raw", ("open",)),
     ("processed", ("read_json", "lines", "write_lines", "write_text", "write_json")),
-    ("features", ("put",)),
+    ("features", ("write",)),
 )
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from cli.draft.document import render
 from cli.draft.draft import default_name, write_draft
-from cli.draft.facts import read_facts
-from cli.draft.guess import Names, slug, timepoint_of
+from cli.draft.facts import Facts, read_facts
+from cli.draft.guess import Names, slug, sounds_identifying, timepoint_of
 from cli.draft.table import draft_table, id_pattern
 from cli.errors import CommandError
 from cli.main import main
@@ -370,3 +370,101 @@ def test_draft_of_the_real_table_is_nearly_what_was_written_by_hand(tmp_path: Pa
     assert drafted.labels is not None
     assert drafted.labels.features == by_hand.labels.features if by_hand.labels else False
     assert not re.search(r"R01-|AMC-|/19[89]\d", path.read_text())
+
+
+IDENTIFYING_HEADERS = """
+    patient_name, last_name, firstName, date_of_birth, BirthDate, zip_code, PLZ, home_phone, PhoneNumber,
+    email_address, street_address, patient_mrn, medical_record_number, nhs_number, accession_number,
+    ReferringPhysicianName, free_text_notes, Vorname, Nachname, Geburtsdatum, Straße, Wohnort, Telefonnummer,
+    Hausarzt, Bemerkungen, nom, prénom, date_naissance, code_postal, médecin, apellidos, fecha_nacimiento, teléfono,
+    dirección, ssn, SocialSecurityNumber, MRN, dob, DOB, patient.dob, Patient Name, surname, givenName,
+    mothersMaidenName, next_of_kin, faxNumber, eMail, cell_number, PatientAddress, city, Postcode, passport_no,
+    drivers_license, InsuranceID, PatientBirthDate, PatientTelephoneNumbers, OtherPatientNames, OperatorsName,
+    comments, clinical_notes, Remarks, year_of_birth, birth_place, Kommentar, Versichertennummer, KVNR, surgeon,
+    attending_physician, hospital_number, chart_number, web_url, ip_address, InstitutionAddress,
+    NameOfPhysiciansReadingStudy, AccessionNumber, account_number, MedicalRecordNumber, geb_dat, Anschrift
+"""
+"""As exports, DICOM and data dictionaries spell them, in four languages."""
+
+OUTCOME_HEADERS = """
+    OS_STATUS, OS_MONTHS, DFS_STATUS, PFS_MONTHS, Overall Survival (Months), Disease Free Status, OS.time, DSS,
+    vital_status, days_to_death, days_to_last_follow_up, Survival.time, deadstatus.event, Survival_Censor, fup_days,
+    time, status, futime, fustat, Survival months, deathtime, los, Todesdatum, Überlebenszeit, pCR, RFS,
+    DaysToDeath, VitalStatus, overallSurvival, relapse_date, RecurrenceFlag, ProgressionFree, lastFollowUp,
+    date_last_contact, cause_of_death, death_date, DeathDate, DateOfDeath, DSS_STATUS, PFI.time, DFI,
+    new_tumor_event, event, censored, time_to_event, survie_globale, décès, fecha_muerte, supervivencia_meses,
+    Rezidiv, survtime, surv_time, efs_months, TTP_days, DMFS, is_dead, died, alive
+"""
+"""Of cBioPortal, GDC, TCGA-CDR, R's packages and others."""
+
+HARMLESS_HEADERS = """
+    Time of CT, smoking_status, Event-related potential, marital_status, slice_time, age_at_diagnosis, sex, gender,
+    bmi, weight_kg, height_cm, ecog_score, T_stage, pN, histology, EGFR, KRAS_status, tumour_size_mm,
+    slice_thickness, kvp, manufacturer, scan_date, ct_date, hemoglobin, creatinine, eGFR, pack_years, ethnicity,
+    race, laterality, lobe, diabetes, copd, fev1, dlco, cea_level, ldh, platelet_count, wbc, albumin,
+    menopausal_status, parity, number_of_children, education_level, income_band, asbestos_exposure, family_history,
+    comorbidity_index, charlson, performance_status, grade, tumor_location, nodule_count, spiculation, SUVmax, mtv,
+    tlg, kernel, contrast_agent, phase, study_name, gene_name, filename, birth_weight, post_menopausal, er_status,
+    pr_status, her2, ki67, psa, gleason, psa_density, prostate_volume, bone_density, systolic_bp, heart_rate,
+    temperature, spo2, timepoint, visit, arm, site, center, scanner_model, field_strength, echo_time,
+    repetition_time, acquisition_time, exposure_time, platelets, neutrophils, cortisol, vitamin_d, alcohol,
+    exercise, diet, sleep_hours, status_of_smoking, mutation_status, method, batch, plate_id, well, lane,
+    report_type, body_site
+"""
+"""Which sound a little like one or the other."""
+
+
+def headers(text: str) -> list[str]:
+    return [header.strip() for header in text.replace("\n", " ").split(",")]
+
+
+@pytest.mark.parametrize("header", headers(IDENTIFYING_HEADERS))
+def test_a_column_that_names_a_person_is_seen_in_any_spelling(header: str) -> None:
+    assert sounds_identifying(Facts(header, 1))
+
+
+@pytest.mark.parametrize("header", headers(OUTCOME_HEADERS))
+def test_an_outcome_is_never_known_at_the_beginning(header: str) -> None:
+    assert timepoint_of(header) == "outcome"
+
+
+@pytest.mark.parametrize("header", headers(HARMLESS_HEADERS))
+def test_other_columns_are_left_alone(header: str) -> None:
+    assert not sounds_identifying(Facts(header, 1))
+    assert timepoint_of(header) in {"baseline", "surgery"}
+
+
+@pytest.mark.parametrize(("prefix", "header"), [("N", "ajcc_pathologic_n"), ("cT", "clinical T"), ("G", "Grade")])
+def test_what_could_not_be_assessed_is_no_level(prefix: str, header: str) -> None:
+    column = only(draft(**{header: cycled(f"{prefix}1", f"{prefix}X", f"{prefix}2")}))
+    assert list(column["levels"]) == [f"{prefix}1", f"{prefix}2"]
+    assert column["missing"] == [f"{prefix}X"]
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "true", "false"),
+    [
+        ("OS_STATUS", cycled("1:DECEASED", "0:LIVING"), ["1:DECEASED"], ["0:LIVING"]),
+        ("status", cycled("1", "2"), ["2"], ["1"]),
+        ("deadstatus.event", cycled("1", "0"), ["1"], ["0"]),
+        ("vital_status", cycled("Dead", "Alive"), ["Dead"], ["Alive"]),
+    ],
+)
+def test_who_died_becomes_the_target(header: str, values: list[Any], true: list[str], false: list[str]) -> None:
+    clinical = draft_of({"Case ID": CASES, "age": AGE["Age"], header: values})
+    column = next(c for c in clinical["columns"] if c["source"] == header)
+    assert (column["kind"], column["true"], column["false"], column["feature"]) == ("flag", true, false, False)
+    assert clinical["labels"]["died"] == clinical["target"]["column"] == header
+
+
+def test_a_table_without_an_outcome_asks_for_it() -> None:
+    assert "no outcome found" in text_of({"Case ID": CASES, **AGE})
+
+
+@pytest.mark.parametrize("header", ["age_at_diagnosis", "AgeAtDiagnosis", "Alter_Jahre", "patient.age"])
+def test_an_age_is_one_in_any_spelling(header: str) -> None:
+    assert only(draft_of({"Case ID": CASES, header: AGE["Age"]}))["age"] is True
+
+
+def test_numbers_may_begin_or_end_with_their_point() -> None:
+    assert only(draft(Ratio=[f".{n + 10}" for n in range(15)] + [f"{n}." for n in range(15)]))["kind"] == "number"

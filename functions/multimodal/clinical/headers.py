@@ -1,0 +1,23 @@
+"""A column's name in words, however it was spelled: snake_case, camelCase, dotted, with digits or accents."""
+
+import re
+import unicodedata
+
+_CAMEL = re.compile(r"(?<=[a-zß-ÿ]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-zß-ÿ]{2})")
+"""Between words that only a capital divides. `pCR`, `pT` and `eGFR` stay whole: one small letter is no word."""
+
+_DIGITS = re.compile(r"(?<=[a-z]{2})(?=\d)|(?<=\d)(?=[a-z]{2})")
+
+
+def in_words(header: str) -> str:
+    """Return a header as words in small letters without accents, a blank between each two.
+
+    Examples
+    --------
+    >>> [in_words(name) for name in ("date_of_birth", "ReferringPhysicianName", "OS.time", "Straße", "pCR", "age2")]
+    ['date of birth', 'referring physician name', 'os time', 'strasse', 'pcr', 'age 2']
+    """
+    divided = _CAMEL.sub(" ", header)
+    plain = unicodedata.normalize("NFKD", divided.casefold())
+    letters = "".join(c for c in plain if not unicodedata.combining(c))
+    return " ".join(re.findall(r"[^\W_]+|%", _DIGITS.sub(" ", letters)))

@@ -1,0 +1,117 @@
+"""Tables of the Glue catalogue as views of a DuckDB connection.
+
+Seams: `ministack.services.glue._tables`, `ministack.services.s3._buckets` and `_object_disk_path`,
+`ministack.services.athena._hidden`, `_table_relation` and `_empty_relation`. Files are not copied: a folder of hard
+links keeps what a query reads, also when an object is replaced while it runs.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlglot import exp
+
+from local.emulator.athena.dialect import QueryError
+
+
+def prepare_tables(connection: Any, tree: exp.Expr, database: str, work: Path) -> int:  # noqa: ANN401 - DuckDB's
+    """Make a view of every table that a query names, in a schema named as its database.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Where; its schema is the query's database afterwards.
+    tree : sqlglot expression
+        The query. Catalogues are taken off the tables' names.
+    database : str
+        Where unqualified names are looked up.
+    work : Path
+        Folder of this query for links to the tables' files.
+
+    Returns
+    -------
+    int
+        Bytes of all files of these tables: what Athena scans at most.
+
+    Raises
+    ------
+    QueryError
+        TABLE_NOT_FOUND or SCHEMA_NOT_FOUND, as Athena says it.
+    """
+    scanned = 0
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(database)}")
+    for schema, name in sorted(_named_tables(tree, database)):
+        definition = _definition(schema, name)
+        files = _link_files(definition, work / f"{schema}.{name}")
+        scanned += sum(path.stat().st_size for path in files)
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(schema)}")
+        view = f"{_quoted(schema)}.{_quoted(name)}"
+        connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {_relation(definition, files)}")  # noqa: S608
+    connection.execute(f"USE {_quoted(database)}")
+    return scanned
+
+
+def _named_tables(tree: exp.Expr, database: str) -> set[tuple[str, str]]:
+    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    found = set()
+    for table in tree.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier):  # a function that returns rows, such as unnest
+            continue
+        table.set("catalog", None)
+        if table.db or table.name.lower() not in ctes:
+            found.add(((table.db or database).lower(), table.name.lower()))
+    return found
+
+
+def _definition(schema: str, name: str) -> dict[str, Any]:
+    from ministack.services import glue
+
+    definition = glue._tables.get(f"{schema}/{name}")
+    if definition is None:
+        raise QueryError(f"TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.{schema}.{name}' does not exist")
+    return dict(definition)
+
+
+def _link_files(definition: dict[str, Any], folder: Path) -> list[Path]:
+    """Link every object of a table into a folder, partitions kept: Athena reads all below a table's location."""
+    from ministack.services import athena, s3
+
+    location = urlsplit((definition.get("StorageDescriptor") or {}).get("Location", ""), allow_fragments=False)
+    prefix = f"{location.path.strip('/')}/"
+    bucket = s3._buckets.get(location.netloc) or {"objects": {}}
+    linked = []
+    for key in sorted(bucket["objects"]):
+        relative = key[len(prefix) :]
+        if not key.startswith(prefix) or not relative or key.endswith("/") or athena._hidden(relative):
+            continue
+        target = folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(s3._object_disk_path(location.netloc, key), target)
+        except FileNotFoundError:  # deleted since it was listed
+            continue
+        linked.append(target)
+    return linked
+
+
+def _relation(definition: dict[str, Any], files: Iterable[Path]) -> str:
+    """Return DuckDB's relation of the files, with the columns of the Glue table and no others.
+
+    Columns that no file has yet, such as a feature that was added after the last record, are null instead of unknown.
+    """
+    from ministack.services import athena
+
+    paths = [str(path) for path in files]
+    empty = str(athena._empty_relation(definition))
+    if not paths:
+        return empty
+    relation = str(athena._table_relation(definition, paths))
+    if not relation.startswith("read_parquet("):
+        return relation
+    return f"(SELECT * FROM {empty} UNION ALL BY NAME SELECT * FROM {relation})"  # noqa: S608
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
