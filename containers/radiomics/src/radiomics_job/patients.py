@@ -1,7 +1,7 @@
 """One subject, one patient: the PatientIDs of a subject's studies are compared when all of a job are done.
 
-A folder that is uploaded one level too high makes one subject of many patients (`features-15`). Identifiers are compared
-and never kept: each study leaves a hash in the job's scratch folder, which is removed in the end.
+A folder that is uploaded one level too high makes one subject of many patients (`features-15`). Identifiers are
+compared and never kept: each study leaves a hash in the job's scratch folder, which is removed in the end.
 """
 
 from collections.abc import Iterable, Sequence

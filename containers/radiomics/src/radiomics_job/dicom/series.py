@@ -317,13 +317,19 @@ def gap_faults(gaps: NDArray[np.float64]) -> list[StudyRejectedError]:
     off = np.abs(gaps - np.maximum(multiples, 1) * usual)
     faults = []
     if _has_two_spacings(multiples):
-        faults.append(_uneven(gaps, float(np.abs(gaps - usual).max()), tolerance, _TWO_SPACINGS))
+        faults.append(_uneven(gaps, _uneven_by(gaps), tolerance, _TWO_SPACINGS))
     elif (multiples > 1).any():
         faults.append(_missing(gaps, usual, int(np.maximum(multiples - 1, 0).sum())))
     # Both ends of a gap may be rounded; whether the positions are near enough to one grid is judged by the residual.
     if (off > 2 * max(tolerance, ROUNDED_TOLERANCE_FRACTION * usual) * np.maximum(multiples, 1)).any():
-        faults.append(_uneven(gaps, float(np.abs(gaps - usual).max()), tolerance))
+        faults.append(_uneven(gaps, _uneven_by(gaps), tolerance))
     return faults
+
+
+def _uneven_by(gaps: NDArray[np.float64]) -> float:
+    """Return the largest distance, in millimetres, between a slice and the even grid from the first to the last."""
+    along = np.concatenate([[0.0], np.cumsum(gaps)])
+    return float(np.abs(along - np.linspace(0.0, along[-1], len(along))).max())
 
 
 def _has_two_spacings(multiples: NDArray[np.float64]) -> bool:

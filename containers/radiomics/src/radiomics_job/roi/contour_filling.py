@@ -23,6 +23,9 @@ LARGEST_CENTRE_TOLERANCE = 0.1
 _ON_EDGE = 1e-6
 """In voxels: distance at which a vertex lies on another contour's edge and not beyond it."""
 
+_MOST_STARTS = 8
+"""A path passes its smallest vertex once or twice; what passes it more often is compared from the first few passes."""
+
 Polygon = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -74,13 +77,16 @@ def open_polygon(points: Polygon) -> Polygon:
 
 def distinct(contours: Sequence[Contour]) -> list[Contour]:
     """Keep one of contours that are the same path, from whatever point and in whatever direction it was written."""
+    if len(contours) == 1:
+        return [*contours]
     return list({_signature(contour): contour for contour in contours}.values())
 
 
 def _signature(contour: Contour) -> bytes:
     """Describe the path: its vertices in units of the tolerance, from the smallest one on, in the smaller direction."""
     cells = [tuple(cell) for cell in np.rint(contour.points / contour.tolerance).astype(np.int64).tolist()]
-    starts = [n for n, cell in enumerate(cells) if cell == min(cells)]
+    smallest = min(cells)
+    starts = [n for n, cell in enumerate(cells) if cell == smallest][:_MOST_STARTS]
     ways = [cells[n:] + cells[:n] for n in starts]
     ways += [[way[0], *way[:0:-1]] for way in ways]
     return repr(min(ways)).encode()
@@ -163,17 +169,20 @@ def _side(point: Polygon, start: Polygon, end: Polygon) -> NDArray[np.float64]:
 
 def _filled(contour: Contour, shape: tuple[int, int], *, border: bool) -> Mask:
     """Fill one contour; its path belongs to it, or (a hole drawn through centres) does not."""
-    counts = np.zeros((shape[0] + 1, shape[1]), np.int32)
-    _count_crossings(contour.points, counts)
-    mask = np.asarray(np.cumsum(counts, axis=0)[:-1] % 2 == 1)
+    low = np.clip(np.floor(contour.points.min(axis=0)).astype(np.int64), 0, shape)
+    high = np.clip(np.ceil(contour.points.max(axis=0)).astype(np.int64) + 1, low, shape)
+    counts = np.zeros((high[0] - low[0] + 1, high[1] - low[1]), np.int32)
+    _count_crossings(contour.points, counts, low)
+    mask = np.zeros(shape, np.bool_)
+    mask[low[0] : high[0], low[1] : high[1]] = np.cumsum(counts, axis=0)[:-1] % 2 == 1
     if contour.through_centres:
         columns, rows = _on_path(contour, shape)
         mask[columns, rows] = border
     return mask
 
 
-def _count_crossings(polygon: Polygon, counts: NDArray[np.int32]) -> None:
-    """Count, for every row of voxel centres, where the polygon's edges cross it.
+def _count_crossings(polygon: Polygon, counts: NDArray[np.int32], first: NDArray[np.int64]) -> None:
+    """Count, for every row of voxel centres, where the polygon's edges cross it; `first` is the counts' first voxel.
 
     A crossing at x toggles every centre from ceil(x) on, so a running sum along the row gives the parity. Edges are
     half open in y, so that a vertex on a row counts once.
@@ -181,13 +190,13 @@ def _count_crossings(polygon: Polygon, counts: NDArray[np.int32]) -> None:
     start, end = polygon, np.roll(polygon, -1, axis=0)
     rows_low = np.ceil(np.minimum(start[:, 1], end[:, 1])).astype(np.int64)
     rows_high = np.ceil(np.maximum(start[:, 1], end[:, 1])).astype(np.int64)
-    rows_low, rows_high = np.maximum(rows_low, 0), np.minimum(rows_high, counts.shape[1])
+    rows_low, rows_high = np.maximum(rows_low, first[1]), np.minimum(rows_high, first[1] + counts.shape[1])
     for a, b, low, high in zip(start, end, rows_low, rows_high, strict=True):
         if low < high:
             rows = np.arange(low, high)
             x = a[0] + (rows - a[1]) * (b[0] - a[0]) / (b[1] - a[1])
-            columns = np.clip(np.ceil(x), 0, counts.shape[0] - 1).astype(np.int64)
-            np.add.at(counts, (columns, rows), 1)
+            columns = np.clip(np.ceil(x) - first[0], 0, counts.shape[0] - 1).astype(np.int64)
+            np.add.at(counts, (columns, rows - first[1]), 1)
 
 
 def _on_path(contour: Contour, shape: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
