@@ -12,7 +12,10 @@ from rnaseq_job.reference.sequences import copy_genome, copy_transcripts, cut_tr
 from rnaseq_job.reference.source import find_source, part_of, source_hash
 from rnaseq_job.reference.table import Row, ambiguous_symbols, choose, read_table, rows_for_fasta, rows_of
 from rnaseq_job.storage import FolderStorage
+from tests.cases import cases_of
 from tests.unit.rnaseq.reference_support import AMBIGUOUS, CHROMOSOME, FORWARD, GENOME, GTF, REVERSE, exon, text
+
+CASES = cases_of(__file__)
 
 
 def put(path: Path, content: str | bytes) -> Path:
@@ -188,23 +191,7 @@ def test_fasta_names_end_at_white_space_and_letters_become_upper_case(tmp_path: 
     assert [(record.name, record.sequence) for record in found] == [("1", b"ACGT"), ("2", b"NN")]
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("", "no sequence"),
-        ("\n\n", "no sequence"),
-        ("<Error>AccessDenied</Error>\n", "is not FASTA"),
-        ("ACGT\n>a\nACGT\n", "is not FASTA"),
-        (">a\n>b\nACGT\n", "a has no bases"),
-        (">a\nACGT\n>b\n", "b has no bases"),
-        (">a\nACGT\n>a x\nACGT\n", "holds a twice"),
-        (">a\nMKVLAAGIVGLCAKDE\n", "no DNA bases"),
-        (">a\nACGU\n", "no DNA bases"),
-        (">a\nAC-GT\n", "no DNA bases"),
-        ("> a\nACGT\n", "without a name"),
-        (">\xe4\nACGT\n", "not ASCII"),
-    ],
-)
+@pytest.mark.parametrize(("content", "said"), CASES["test_broken_fasta_is_refused"])
 def test_broken_fasta_is_refused(tmp_path: Path, content: str, said: str) -> None:
     assert said in refused(put(tmp_path / "g.fa", content))
 
@@ -349,24 +336,7 @@ def test_broken_table_is_refused(tmp_path: Path, content: str, said: str) -> Non
 # --- source and manifest ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "part"),
-    [
-        ("GRCh38.primary_assembly.genome.fa.gz", "genome"),
-        ("Homo_sapiens.GRCh38.dna.primary_assembly.fa", "genome"),
-        ("hg19.fasta", "genome"),
-        ("gencode.v44.transcripts.fa.gz", "transcriptome"),
-        ("Homo_sapiens.GRCh38.cdna.all.fa.gz", "transcriptome"),
-        ("transcripts.fna", "transcriptome"),
-        ("gencode.v44.annotation.gtf.gz", "annotation"),
-        ("transcripts.tsv", "table"),
-        ("reference.json", "description"),
-        ("MD5SUMS", None),
-        ("genes.gff3", None),
-        ("older/genome.fa", None),
-        (".fa", None),
-    ],
-)
+@pytest.mark.parametrize(("name", "part"), CASES["test_parts_are_told_by_name"])
 def test_parts_are_told_by_name(name: str, part: str | None) -> None:
     assert part_of(name) == part
 
