@@ -118,6 +118,8 @@ def test_outputs() -> None:
         "TablesStateMachineArn",
         "ModelsStateMachineArn",
         "SurvivalRepositoryUri",
+        "DatasetStateMachineArn",
+        "DatasetWorkGroupName",
         "StudioDomainId",
     }
     assert all(len(output["Description"]) > 20 for output in OUTPUTS.values())
