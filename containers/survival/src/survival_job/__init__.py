@@ -1,0 +1,3 @@
+"""Survival models of a joined dataset, compared by modality."""
+
+__version__ = "0.1.0"

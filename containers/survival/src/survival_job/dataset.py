@@ -1,0 +1,225 @@
+"""A dataset build as models need it: labels, features by modality, and who has what.
+
+Read from `dataset.csv`, `dictionary.csv` and `manifest.json` of one build. A feature that becomes known later than the
+timepoint asked for never gets into a model, whatever the build says of it.
+"""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from survival_job.errors import InputRejectedError, ReasonCode
+
+TIMEPOINTS: Final = ("baseline", "surgery", "post_treatment", "outcome")
+LEAST_EVENTS: Final = 10
+"""Fewer events tell no models apart (Peduzzi 1995, doi:10.1016/0895-4356(95)00048-8, has ten for each variable)."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Survival:
+    """Time to the event or to the end of follow-up, in days, and whether it was the event."""
+
+    time: Floats
+    event: NDArray[np.bool_]
+
+    def of(self, rows: NDArray[Any]) -> "Survival":
+        """Return some cases."""
+        return Survival(self.time[rows], self.event[rows])
+
+    def __len__(self) -> int:
+        """Return the number of cases."""
+        return len(self.time)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Cases with labels.
+
+    Parameters
+    ----------
+    name, build : str
+        As in the manifest.
+    cases : list of str
+    survival : Survival
+    features : DataFrame
+        A row per case; NaN where a value is missing.
+    modality_of : mapping
+        Modality by feature.
+    present : mapping
+        For each modality, which cases have it.
+    context : DataFrame
+        Columns that say how values were made, as text.
+    facts : mapping
+        What the report says of the build: counts of all kinds.
+    """
+
+    name: str
+    build: str
+    cases: list[str]
+    survival: Survival
+    features: pd.DataFrame
+    modality_of: Mapping[str, str]
+    present: Mapping[str, NDArray[np.bool_]]
+    context: pd.DataFrame
+    facts: Mapping[str, Any]
+
+    @property
+    def modalities(self) -> list[str]:
+        """Modalities that have a feature and a case."""
+        used = set(self.modality_of.values())
+        return [name for name, has in self.present.items() if name in used and has.any()]
+
+    def columns(self, modalities: Sequence[str]) -> list[str]:
+        """Return the features of some modalities."""
+        return [name for name, modality in self.modality_of.items() if modality in modalities]
+
+    def with_all(self, modalities: Sequence[str]) -> NDArray[np.int64]:
+        """Return the cases that have all of some modalities."""
+        return np.flatnonzero(np.logical_and.reduce([self.present[name] for name in modalities]))
+
+
+def read_dataset(folder: Path, timepoint: str) -> Dataset:
+    """Read a build.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the build.
+    timepoint : str
+        Latest timepoint whose features may be used.
+
+    Raises
+    ------
+    InputRejectedError
+        When the build is not whole, has no usable labels, or has a value that is no number.
+    """
+    manifest, dictionary, table = read_table(folder)
+    _check_columns(dictionary, table)
+    rows = _labelled(manifest, table)
+    table = table.loc[rows.index]
+    columns = [entry for entry in dictionary if entry["role"] == "feature"]
+    late = [entry["column"] for entry in columns if _is_late(entry["timepoint"], timepoint)]
+    if late:
+        message = (
+            f"{late[0]} and {len(late) - 1} other features are known after {timepoint}; build the dataset for that "
+            "timepoint, or train for a later one"
+        )
+        raise InputRejectedError(ReasonCode.TOO_LATE, message)
+    features = pd.DataFrame({entry["column"]: _numbers(table, entry["column"]) for entry in columns}, index=table.index)
+    names = [entry["modality"] for entry in dictionary if entry["role"] == "presence"]
+    present = {name: _numbers(table, f"has_{name}") == 1 for name in names}
+    context = [entry["column"] for entry in dictionary if entry["role"] in {"context", "acquisition"}]
+    survival = Survival(rows["time"].to_numpy(float), rows["event"].to_numpy(float) == 1)
+    _check_events(survival)
+    facts = {
+        key: manifest.get(key) for key in ("as_of", "written_before", "modalities", "complete_cases", "parameters")
+    }
+    return Dataset(
+        str(manifest.get("dataset", folder.parent.name)),
+        str(manifest.get("build", folder.name)),
+        table["case_id"].tolist(),
+        survival,
+        features,
+        {entry["column"]: entry["modality"] for entry in columns},
+        present,
+        table[context],
+        facts,
+    )
+
+
+def read_table(folder: Path) -> tuple[dict[str, Any], list[dict[str, str]], pd.DataFrame]:
+    """Return a build's manifest, dictionary and rows; every value is text, and nothing where it is missing.
+
+    Raises
+    ------
+    InputRejectedError
+        `DATASET_INCOMPLETE` when one of them is absent or damaged.
+    """
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        with (folder / "dictionary.csv").open(encoding="utf-8", newline="") as lines:
+            dictionary = list(csv.DictReader(lines))
+        table = pd.read_csv(folder / "dataset.csv", dtype=str, keep_default_na=False, na_values=[""])
+    except FileNotFoundError as error:
+        message = f"{Path(str(error.filename)).name} is not there; give the folder of a finished dataset build"
+        raise InputRejectedError(ReasonCode.DATASET_INCOMPLETE, message) from error
+    except (ValueError, csv.Error) as error:
+        message = f"a file of the build cannot be read ({str(error)[:200]}); build the dataset again"
+        raise InputRejectedError(ReasonCode.DATASET_INCOMPLETE, message) from error
+    if not isinstance(manifest, dict) or "case_id" not in table:
+        raise InputRejectedError(
+            ReasonCode.DATASET_INCOMPLETE, "the build has no manifest or no cases; build the dataset again"
+        )
+    return manifest, dictionary, table
+
+
+def _check_columns(dictionary: Sequence[Mapping[str, str]], table: pd.DataFrame) -> None:
+    needed = {"column", "role", "modality", "timepoint"}
+    if not dictionary or not needed <= set(dictionary[0]):
+        message = f"dictionary.csv has no columns {', '.join(sorted(needed))}; build the dataset again"
+        raise InputRejectedError(ReasonCode.DATASET_INCOMPLETE, message)
+    lacking = [entry["column"] for entry in dictionary if entry["column"] not in table]
+    if lacking or "case_id" not in table:
+        message = (
+            f"dataset.csv lacks the column {(lacking or ['case_id'])[0]} of dictionary.csv; build the dataset again"
+        )
+        raise InputRejectedError(ReasonCode.DATASET_INCOMPLETE, message)
+    twice = table["case_id"][table["case_id"].duplicated()].tolist()
+    if twice:
+        message = f"{len(twice)} cases have more than one row, {twice[0]} among them; a dataset has a row for each case"
+        raise InputRejectedError(ReasonCode.VALUES_INVALID, message)
+
+
+def _labelled(manifest: Mapping[str, Any], table: pd.DataFrame) -> pd.DataFrame:
+    """Return time and event of the cases that have both."""
+    named = manifest.get("survival") or {}
+    columns = {key: named.get(key) for key in ("time", "event")}
+    if not all(columns.values()):
+        message = "the build has no survival labels; the dataset's file needs labels: with dates, then build it again"
+        raise InputRejectedError(ReasonCode.NO_SURVIVAL_LABELS, message)
+    lacking = [name for name in columns.values() if name not in table]
+    if lacking:
+        message = f"dataset.csv lacks the label {lacking[0]} that manifest.json names; build the dataset again"
+        raise InputRejectedError(ReasonCode.NO_SURVIVAL_LABELS, message)
+    rows = pd.DataFrame({key: _numbers(table, str(name)) for key, name in columns.items()}, index=table.index).dropna()
+    if not rows["event"].isin([0, 1]).all() or (rows["time"] < 0).any():
+        message = (
+            f"{columns['event']} is 0 or 1 and {columns['time']} not negative; other values are no survival labels"
+        )
+        raise InputRejectedError(ReasonCode.VALUES_INVALID, message)
+    return rows
+
+
+def _numbers(table: pd.DataFrame, column: str) -> Floats:
+    """Return a column as numbers: rows of Athena's results are text, and text "0" counts as true somewhere."""
+    try:
+        values = pd.to_numeric(table[column], errors="raise").to_numpy(float)
+    except (ValueError, TypeError) as error:
+        message = f"{column} holds a value that is no number; only numbers can be features or labels"
+        raise InputRejectedError(ReasonCode.VALUES_INVALID, message) from error
+    if np.isinf(values).any():
+        raise InputRejectedError(ReasonCode.VALUES_INVALID, f"{column} holds infinity; correct the value at its source")
+    return np.asarray(values, float)
+
+
+def _is_late(timepoint: str, latest: str) -> bool:
+    return timepoint not in TIMEPOINTS or TIMEPOINTS.index(timepoint) > TIMEPOINTS.index(latest)
+
+
+def _check_events(survival: Survival) -> None:
+    events = int(survival.event.sum())
+    if len(survival) == 0 or events < LEAST_EVENTS:
+        message = (
+            f"{events} of {len(survival)} cases with labels have the event; a comparison needs {LEAST_EVENTS}. "
+            "Wait for more follow-up, or add cases"
+        )
+        raise InputRejectedError(ReasonCode.TOO_FEW_EVENTS, message)

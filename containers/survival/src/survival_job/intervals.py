@@ -1,0 +1,41 @@
+"""Intervals of what repeated folds gave. Folds share cases, so their values are no independent sample."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+from survival_job.dataset import Floats
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def document(self) -> dict[str, float | None]:
+        """Return it as JSON values."""
+        return {name: _number(getattr(self, name)) for name in ("estimate", "low", "high")}
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None
+
+
+def corrected_interval(values: Floats | list[Any], parts: int) -> Interval:
+    """Return the mean over folds with the corrected resampled t interval.
+
+    The variance of a mean of J folds is (1/J + 1/(parts − 1)) times theirs, since test and training cases are in the
+    ratio 1 : parts − 1 (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366).
+    """
+    found = np.asarray(values, float)
+    found = found[np.isfinite(found)]
+    if len(found) < 2:
+        return Interval(float(found.mean()) if len(found) else float("nan"), float("nan"), float("nan"))
+    mean, spread = float(found.mean()), float(found.std(ddof=1))
+    half = float(student.ppf(0.975, len(found) - 1)) * spread * float(np.sqrt(1 / len(found) + 1 / (parts - 1)))
+    return Interval(mean, mean - half, mean + half)

@@ -1,0 +1,201 @@
+"""The models: ridge and elastic-net Cox regression, and gradient boosting of Cox's likelihood.
+
+Each chooses its own strength of regularisation within the training cases, by cross-validated partial likelihood.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+import xgboost
+from sksurv.linear_model import CoxnetSurvivalAnalysis
+from sksurv.linear_model.coxph import BreslowEstimator
+
+from survival_job.cox import RidgeCox
+from survival_job.dataset import Floats, Survival
+from survival_job.folds import assign
+
+INNER_PARTS: Final = 5
+
+
+def outcome(survival: Survival) -> Any:  # noqa: ANN401 - NumPy's structured array
+    """Return labels as scikit-survival takes them; times of 0 are half a day, which its models need."""
+    found = np.empty(len(survival), dtype=[("event", bool), ("time", float)])
+    found["event"], found["time"] = survival.event, np.maximum(survival.time, 0.5)
+    return found
+
+
+def partial_likelihood(risk: Floats, survival: Survival) -> float:
+    """Return Cox's log partial likelihood by Breslow's approximation, for risks on the log scale."""
+    order = np.argsort(-survival.time, kind="stable")
+    risk, event, time = risk[order], survival.event[order], survival.time[order]
+    sums = np.logaddexp.accumulate(risk)
+    last = np.searchsorted(-time, -time, side="right") - 1  # of equal times all are at risk
+    return float((risk - sums[last])[event].sum())
+
+
+class Fitted(Protocol):
+    """A model that was fitted."""
+
+    def risk(self, values: Floats) -> Floats:
+        """Return the log of each case's relative hazard."""
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+
+
+Trainer = Callable[[Floats, Survival, Sequence[str], str], Fitted]
+"""Fits a model to prepared values, labels, case ids and a seed."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear predictor."""
+
+    weights: Floats
+    penalty: float
+
+    def risk(self, values: Floats) -> Floats:
+        """Return the linear predictor."""
+        return np.asarray(values @ self.weights, float)
+
+    def document(self) -> dict[str, Any]:
+        """Return weights and penalty."""
+        return {"kind": "linear", "weights": self.weights.tolist(), "penalty": self.penalty}
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """Trees."""
+
+    booster: xgboost.Booster
+    rounds: int
+
+    def risk(self, values: Floats) -> Floats:
+        """Return the margin."""
+        return np.asarray(_margin(self.booster, values, self.rounds), float)
+
+    def document(self) -> dict[str, Any]:
+        """Return XGBoost's own JSON."""
+        raw = self.booster[: self.rounds].save_raw("json")
+        return {"kind": "trees", "rounds": self.rounds, "xgboost": bytes(raw).decode("utf-8")}
+
+
+PENALTIES: Final = tuple(float(p) for p in np.logspace(1.5, -2.5, 9))
+"""Of ridge regression, strongest first."""
+
+
+def ridge(values: Floats, survival: Survival, cases: Sequence[str], seed: str) -> Fitted:
+    """Fit Cox regression with a quadratic penalty."""
+    fitted: dict[tuple[int, ...], RidgeCox] = {}
+
+    def weights(rows: Any, penalty: float) -> Floats:  # noqa: ANN401 - rows
+        key = tuple(rows.tolist())
+        if key not in fitted:
+            fitted[key] = RidgeCox(values[rows], survival.of(rows))
+        return fitted[key].weights(penalty)
+
+    penalty = _chosen(lambda rows, p: values @ weights(rows, p), PENALTIES, survival, cases, seed)
+    return Linear(weights(np.arange(len(values)), penalty), penalty)
+
+
+MIXTURE: Final = 0.5
+
+
+def elastic_net(values: Floats, survival: Survival, cases: Sequence[str], seed: str) -> Fitted:
+    """Fit Cox regression with a mixed penalty, which leaves features out."""
+    options = {"l1_ratio": MIXTURE, "max_iter": 20_000, "tol": 1e-5}
+    path = CoxnetSurvivalAnalysis(n_alphas=20, alpha_min_ratio=0.05, **options).fit(values, outcome(survival))
+    penalties = [float(p) for p in path.alphas_]
+    risks: dict[tuple[int, ...], Floats] = {}
+
+    def risk(rows: Any, penalty: float) -> Floats:  # noqa: ANN401 - rows
+        key = tuple(rows.tolist())
+        if key not in risks:
+            model = CoxnetSurvivalAnalysis(alphas=penalties, **options)
+            risks[key] = values @ model.fit(values[rows], outcome(survival.of(rows))).coef_
+        return risks[key][:, penalties.index(penalty)]
+
+    penalty = _chosen(risk, penalties, survival, cases, seed)
+    return Linear(np.asarray(path.coef_[:, penalties.index(penalty)], float), penalty)
+
+
+ROUNDS: Final = (100, 60, 30, 10)
+_TREES: Final = {
+    "objective": "survival:cox",
+    "max_depth": 2,
+    "eta": 0.05,
+    "subsample": 0.8,
+    "colsample_bytree": 0.3,
+    "tree_method": "hist",
+    "max_bin": 16,
+    "min_child_weight": 2,
+    "lambda": 5,
+    "nthread": 1,
+    "seed": 0,
+    "base_score": 1.0,
+}
+
+
+def boosting(values: Floats, survival: Survival, cases: Sequence[str], seed: str) -> Fitted:
+    """Fit small trees by gradient boosting of Cox's partial likelihood."""
+    labels = np.where(survival.event, 1.0, -1.0) * np.maximum(survival.time, 0.5)
+    fitted: dict[tuple[int, ...], xgboost.Booster] = {}
+
+    def fit(rows: Any) -> xgboost.Booster:  # noqa: ANN401 - rows
+        key = tuple(rows.tolist())
+        if key not in fitted:
+            fitted[key] = xgboost.train(_TREES, xgboost.DMatrix(values[rows], labels[rows]), max(ROUNDS))
+        return fitted[key]
+
+    def risk(rows: Any, rounds: float) -> Floats:  # noqa: ANN401 - rows
+        return _margin(fit(rows), values, int(rounds))
+
+    chosen = int(_chosen(risk, sorted(ROUNDS), survival, cases, seed))
+    return Boosted(fit(np.arange(len(values))), chosen)
+
+
+def _margin(booster: xgboost.Booster, values: Floats, rounds: int) -> Floats:
+    matrix = xgboost.DMatrix(values)
+    return np.asarray(booster.predict(matrix, output_margin=True, iteration_range=(0, rounds)), float)
+
+
+def _chosen(
+    risk: Callable[[Any, float], Floats],
+    strengths: Sequence[float],
+    survival: Survival,
+    cases: Sequence[str],
+    seed: str,
+) -> float:
+    """Return the strength with the best cross-validated partial likelihood; of equal ones the first.
+
+    A fold's share is the likelihood of all cases less that of its training cases (Verweij and van Houwelingen 1993,
+    doi:10.1002/sim.4780122407): folds of few events have no likelihood of their own.
+    """
+    parts = assign(cases, survival.event, INNER_PARTS, f"{seed}:inner")
+    scores = np.zeros(len(strengths))
+    for part in range(INNER_PARTS):
+        rows = np.flatnonzero(parts != part)
+        for place, strength in enumerate(strengths):
+            try:
+                found = risk(rows, strength)
+            except (
+                ArithmeticError,
+                ValueError,
+                np.linalg.LinAlgError,
+            ):  # so weak a penalty that the fit does not converge
+                scores[place] = -np.inf
+                continue
+            within = partial_likelihood(found[rows], survival.of(rows))
+            scores[place] += partial_likelihood(found, survival) - within
+    return strengths[int(np.argmax(np.where(np.isfinite(scores), scores, -np.inf)))]
+
+
+TRAINERS: Final[Mapping[str, Trainer]] = {"ridge": ridge, "elastic net": elastic_net, "boosting": boosting}
+
+
+def baseline_hazard(risk: Floats, survival: Survival) -> Any:  # noqa: ANN401 - scikit-survival has no types
+    """Return Breslow's estimator of the survival function at given risks."""
+    labels = outcome(survival)
+    return BreslowEstimator().fit(risk, labels["event"], labels["time"])

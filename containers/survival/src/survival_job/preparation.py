@@ -1,0 +1,124 @@
+"""Preparation of features, fitted on training cases alone: what is dropped, imputed, harmonised and scaled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from survival_job.dataset import Floats
+
+MOST_MISSING: Final = 0.5
+"""A feature that more of the training cases lack is left out."""
+
+CLIP: Final = 5.0
+"""Standard deviations beyond which a value counts as that many: one outlier must not carry a linear model."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What was learnt from training cases; arrays are by kept feature.
+
+    Parameters
+    ----------
+    kept : array of int
+        Columns that are used.
+    median, mean, scale : array of float
+        For missing values, and for scaling.
+    harmony : Harmony or None
+        Shifts between scanners.
+    """
+
+    kept: np.ndarray
+    median: Floats
+    mean: Floats
+    scale: Floats
+    harmony: "Harmony | None" = None
+
+    def apply(self, values: Floats, batches: Sequence[str] | None = None) -> Floats:
+        """Return values of any cases as a model takes them: no gaps, mean 0 and deviation 1 of the training cases."""
+        kept = values[:, self.kept]
+        filled = np.where(np.isnan(kept), self.median, kept)
+        if self.harmony is not None and batches is not None:
+            filled = self.harmony.apply(filled, batches)
+        return np.clip((filled - self.mean) / self.scale, -CLIP, CLIP)
+
+
+def prepare(values: Floats, batches: Sequence[str] | None = None) -> Preparation:
+    """Learn from training cases.
+
+    Parameters
+    ----------
+    values : array
+        Cases × features, NaN where missing.
+    batches : sequence of str, optional
+        Each case's scanner; given, features are harmonised between them.
+    """
+    missing = np.isnan(values).mean(axis=0)
+    with np.errstate(all="ignore"):
+        spread = np.nanmax(np.where(np.isnan(values), -np.inf, values), axis=0) - np.nanmin(
+            np.where(np.isnan(values), np.inf, values), axis=0
+        )
+    kept = np.flatnonzero((missing <= MOST_MISSING) & (spread > 0))
+    chosen = values[:, kept]
+    median = np.nanmedian(chosen, axis=0) if len(kept) else np.empty(0)
+    filled = np.where(np.isnan(chosen), median, chosen)
+    harmony = fit_harmony(filled, batches) if batches is not None else None
+    if harmony is not None and batches is not None:
+        filled = harmony.apply(filled, batches)
+    scale = filled.std(axis=0)
+    return Preparation(kept, median, filled.mean(axis=0), np.where(scale > 0, scale, 1.0), harmony)
+
+
+LEAST_OF_A_BATCH: Final = 5
+"""Fewer training cases of a scanner say too little of it; they are taken as they are."""
+
+
+@dataclass(frozen=True)
+class Harmony:
+    """ComBat's shift and width of each batch (Johnson 2007, doi:10.1093/biostatistics/kxj037), without covariates."""
+
+    mean: Floats
+    scale: Floats
+    shifts: dict[str, tuple[Floats, Floats]]
+    """Batch → additive and multiplicative effect, in pooled standard deviations."""
+
+    def apply(self, values: Floats, batches: Sequence[str]) -> Floats:
+        """Return values without the effects of batches that were learnt; others stay."""
+        found = values.copy()
+        names = np.asarray(batches)
+        for batch, (shift, width) in self.shifts.items():
+            rows = names == batch
+            found[rows] = ((values[rows] - self.mean) / self.scale - shift) / width * self.scale + self.mean
+        return found
+
+
+def fit_harmony(values: Floats, batches: Sequence[str]) -> Harmony | None:
+    """Estimate the batches' effects, shrunk over features by empirical Bayes; None with fewer than two batches."""
+    names = np.asarray(batches)
+    sizes = {name: int((names == name).sum()) for name in np.unique(names)}
+    usable = [name for name, size in sizes.items() if size >= LEAST_OF_A_BATCH]
+    if len(usable) < 2 or values.shape[1] < 2:
+        return None
+    mean = values.mean(axis=0)
+    residual = values - np.stack([values[names == name].mean(axis=0) for name in names])
+    scale = np.sqrt((residual**2).mean(axis=0))
+    scale = np.where(scale > 0, scale, 1.0)
+    standard = (values - mean) / scale
+    return Harmony(mean, scale, {str(name): _shrunk(standard[names == name]) for name in usable})
+
+
+def _shrunk(values: Floats) -> tuple[Floats, Floats]:
+    """Return a batch's shift and width for each feature, drawn towards what features have in common."""
+    size, shift, variance = len(values), values.mean(axis=0), values.var(axis=0, ddof=1)
+    centre, spread = shift.mean(), shift.var(ddof=1)
+    average, second = variance.mean(), variance.var(ddof=1)
+    if spread == 0 or second == 0:
+        return shift, np.sqrt(np.where(variance > 0, variance, 1.0))
+    shape = (2 * second + average**2) / second
+    rate = (average * second + average**3) / second
+    found, width = shift, variance
+    for _ in range(50):
+        found = (size * spread * shift + width * centre) / (size * spread + width)
+        width = (rate + ((values - found) ** 2).sum(axis=0) / 2) / (size / 2 + shape - 1)
+    return found, np.sqrt(width)

@@ -1,0 +1,197 @@
+"""What the comparison found, as `results.json`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from sksurv.metrics import brier_score, cumulative_dynamic_auc, integrated_brier_score
+from sksurv.nonparametric import kaplan_meier_estimator
+
+from survival_job import __version__
+from survival_job.comparison import COMMON, OWN, REFERENCE, Evaluation, Plan, difference, horizons_of
+from survival_job.dataset import Dataset, Survival
+from survival_job.intervals import Interval, corrected_interval
+from survival_job.models import outcome
+
+GROUPS: Final = 4
+"""Of equal size, into which cases are put by predicted survival to see whether it comes true."""
+
+
+def results_document(
+    dataset: Dataset,
+    evaluations: Sequence[Evaluation],
+    plan: Plan,
+    controls: Mapping[str, Any],
+    baseline: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return everything that the report, the card and the command show."""
+    sets = [_set(dataset, evaluation, evaluations, plan) for evaluation in evaluations]
+    common = dataset.with_all(dataset.modalities)
+    return {
+        "schema": 1,
+        "job_version": __version__,
+        "dataset": dataset.name,
+        "build": dataset.build,
+        "settings": dict(settings),
+        "facts": dict(dataset.facts),
+        "cases": len(dataset.cases),
+        "events": int(dataset.survival.event.sum()),
+        "follow_up_days": _median_follow_up(dataset.survival),
+        "modalities": {
+            name: {"cases": int(dataset.present[name].sum()), "features": len(dataset.columns([name]))}
+            for name in dataset.modalities
+        },
+        "common": {"cases": len(common), "events": int(dataset.survival.event[common].sum())},
+        "sets": sets,
+        "calibration": [found for evaluation in evaluations for found in _calibration(dataset, evaluation)],
+        "controls": dict(controls),
+        "baseline": dict(baseline),
+        "findings": findings(dataset, sets, controls, baseline),
+    }
+
+
+def _set(dataset: Dataset, evaluation: Evaluation, others: Sequence[Evaluation], plan: Plan) -> dict[str, Any]:
+    task, survival = evaluation.task, dataset.survival.of(evaluation.task.rows)
+    against = _reference_of(evaluation, others)
+    gain = difference(evaluation, against, plan) if against is not None else None
+    return {
+        "name": task.name,
+        "modalities": list(task.modalities),
+        "model": task.model,
+        "stratum": task.stratum,
+        "cases": len(survival),
+        "events": int(survival.event.sum()),
+        "features": len(dataset.columns(task.modalities)),
+        "c_index": corrected_interval(evaluation.c_index, plan.parts).document(),
+        "c_ipcw": corrected_interval(evaluation.c_ipcw, plan.parts).document(),
+        **_predictions(evaluation, survival),
+        "difference": gain.document() if gain is not None else None,
+        "compared_with": against.task.name if against is not None else None,
+        "importance": {
+            name: corrected_interval(values, plan.parts).document() for name, values in evaluation.importance.items()
+        },
+    }
+
+
+def _reference_of(evaluation: Evaluation, others: Sequence[Evaluation]) -> Evaluation | None:
+    """Return the same model of clinical data alone on the same cases."""
+    task = evaluation.task
+    if task.modalities == (REFERENCE,):
+        return None
+    strata = {COMMON} if task.stratum == COMMON else {f"{OWN}: {task.name}"}
+    found = (o for o in others if o.task.modalities == (REFERENCE,) and o.task.stratum in strata)
+    return next((o for o in found if o.task.model == task.model), None)
+
+
+def _predictions(evaluation: Evaluation, survival: Survival) -> dict[str, Any]:
+    """Return the area under the time-dependent ROC curve and the Brier score, of cases that were not trained with."""
+    labels, aucs, briers = outcome(survival), dict[str, float | None](), dict[str, float | None]()
+    days = [day for day in evaluation.survival_at if survival.time[survival.event].min() < day < survival.time.max()]
+    for day in days:
+        chances = evaluation.survival_at[day]
+        aucs[f"{day:.0f}"] = _mean(lambda s, d=day: cumulative_dynamic_auc(labels, labels, 1 - s, [d])[0][0], chances)
+        briers[f"{day:.0f}"] = _mean(lambda s, d=day: brier_score(labels, labels, s[:, None], [d])[1][0], chances)
+    whole = None
+    if len(days) > 1:
+        stacked = np.stack([evaluation.survival_at[day] for day in days], axis=2)
+        whole = _mean(lambda s: integrated_brier_score(labels, labels, s, days), stacked)
+    return {"auc": aucs, "brier": briers, "integrated_brier": whole}
+
+
+def _mean(measure: Any, by_repeat: np.ndarray) -> float | None:  # noqa: ANN401 - a function of an array
+    try:
+        found = [float(measure(values)) for values in by_repeat]
+    except ValueError:  # a horizon at which nobody is left, or none has died
+        return None
+    return round(float(np.mean(found)), 4) if np.isfinite(found).all() else None
+
+
+def _calibration(dataset: Dataset, evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return predicted and observed survival of groups of cases, for ridge regression."""
+    task, survival = evaluation.task, dataset.survival.of(evaluation.task.rows)
+    if task.model != "ridge" or task.stratum not in {COMMON, OWN}:
+        return []
+    found = []
+    for day in horizons_of(survival):
+        predicted = evaluation.survival_at[day].mean(axis=0)
+        groups = np.array_split(np.argsort(predicted, kind="stable"), GROUPS)
+        listed = [
+            {
+                "predicted": round(float(predicted[rows].mean()), 4),
+                "observed": _observed(survival.of(rows), day),
+                "cases": len(rows),
+            }
+            for rows in groups
+        ]
+        found.append({"set": task.name, "stratum": task.stratum, "horizon_days": day, "groups": listed})
+    return found
+
+
+def _observed(survival: Survival, day: float) -> float | None:
+    if survival.time.max() < day and not survival.event[np.argmax(survival.time)]:
+        return None  # nobody of the group was followed so long
+    days, share = kaplan_meier_estimator(survival.event, survival.time)
+    before = share[days <= day]
+    return round(float(before[-1]), 4) if len(before) else 1.0
+
+
+def _median_follow_up(survival: Survival) -> float | None:
+    days, share = kaplan_meier_estimator(~survival.event, survival.time)
+    below = days[share <= 0.5]
+    return float(below[0]) if len(below) else None
+
+
+def findings(
+    dataset: Dataset, sets: Sequence[Mapping[str, Any]], controls: Mapping[str, Any], baseline: Mapping[str, Any]
+) -> list[str]:
+    """Return plain sentences; the first one says whether pooling helps."""
+    return [
+        _pooling(dataset, sets),
+        *(_control(name, found) for name, found in controls.items()),
+        *([_one_split(baseline)] if baseline else []),
+    ]
+
+
+def _control(name: str, found: Mapping[str, Any]) -> str:
+    c = found["c_index"]
+    told = f"Control with {name.replace('_', ' ')}: concordance {c['estimate']:.3f} ({c['low']:.3f} to {c['high']:.3f})"
+    if found["holds_half"]:
+        return f"{told}, which holds 0.5 as it must."
+    return f"{told}, which does not hold 0.5: test cases leak into training. Do not use these results."
+
+
+def _one_split(baseline: Mapping[str, Any]) -> str:
+    auc = baseline["auc"]
+    return (
+        f"One 80/20 split, as it is often reported, gives an AUC between {auc['p5']:.2f} and {auc['p95']:.2f} "
+        f"(5 to 95 % of {baseline['seeds']} seeds) by chance of the split alone."
+    )
+
+
+def _pooling(dataset: Dataset, sets: Sequence[Mapping[str, Any]]) -> str:
+    """Say which pooled sets beat clinical data alone, and of the largest one whether it does."""
+    pooled = [s for s in sets if s["model"] == "ridge" and s["difference"] and len(s["modalities"]) > 1]
+    shared = [s for s in pooled if s["stratum"] == COMMON] or pooled
+    if not shared:
+        return "Nothing is pooled: too few cases have clinical data and another modality."
+    largest = max(shared, key=lambda s: len(s["modalities"]))
+    better = [s for s in shared if (s["difference"]["low"] or 0) > 0]
+    if better:
+        best = max(better, key=lambda s: float(s["difference"]["estimate"]))
+        told = f"Pooling {best['name']} helps: {_gain(best)}."
+        return told if largest in better else f"{told} Of {largest['name']} that cannot be said: {_gain(largest)}."
+    if (largest["difference"]["high"] or 0) < 0:
+        return f"Pooling {largest['name']} harms: {_gain(largest)}."
+    return f"Pooling {largest['name']} does not help as far as these cases can tell: {_gain(largest)}; that holds 0."
+
+
+def _gain(each: Mapping[str, Any]) -> str:
+    gain = each["difference"]
+    return (
+        f"concordance changes by {gain['estimate']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}) against clinical "
+        f"data alone, on {each['cases']} cases"
+    )
+
+
+__all__ = ["Interval", "findings", "results_document"]
