@@ -97,7 +97,7 @@ def _spread(values: list[float]) -> dict[str, float | None]:
 
 
 def _split_once(values: Floats, survival: Survival, seed: int) -> tuple[float, float]:
-    """Return the area under the curve and the share of right answers of one split; NaN where a part has one status only."""
+    """Return area under the curve and share of right answers of one split; NaN where a part has one status only."""
     rows = np.arange(len(values))
     train, test = train_test_split(rows, test_size=0.2, random_state=seed)
     if len(set(survival.event[test])) < 2 or len(set(survival.event[train])) < 2:

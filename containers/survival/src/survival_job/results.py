@@ -162,10 +162,12 @@ def _control(name: str, found: Mapping[str, Any]) -> str:
 
 
 def _one_split(baseline: Mapping[str, Any]) -> str:
-    auc = baseline["auc"]
+    right, auc = baseline["accuracy"], baseline["auc"]
+    if right["p5"] is None or auc["p5"] is None:
+        return "No single 80/20 split has both outcomes among its test cases."
     return (
-        f"One 80/20 split, as it is often reported, gives an AUC between {auc['p5']:.2f} and {auc['p95']:.2f} "
-        f"(5 to 95 % of {baseline['seeds']} seeds) by chance of the split alone."
+        f"One 80/20 split, as often reported, gives an accuracy between {right['p5']:.2f} and {right['p95']:.2f} and "
+        f"an AUC between {auc['p5']:.2f} and {auc['p95']:.2f} (5 to 95 % of {baseline['seeds']} seeds) by chance alone."
     )
 
 

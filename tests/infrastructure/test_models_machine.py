@@ -1,0 +1,142 @@
+"""The state machine for models: linted as it is deployed, its requests, and what a failed job's user is told."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from statelint.linter import Linter
+
+from local.emulator.requests import check_request, service_model
+from survival_job import cli
+from tests.infrastructure.support import ACCOUNT, REGION, STATEMACHINES, all_states, properties
+
+DEFINITION = STATEMACHINES / "models.asl.json"
+REALISTIC = {
+    "StackName": "stack",
+    "SurvivalImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/stack-survival:1.0.0",
+    "ScoreIngestFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:stack-score-ingest",
+    "ModelsRoleArn": f"arn:aws:iam::{ACCOUNT}:role/stack-ModelsRole-A1B2C3",
+    "DataKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-4000-8000-000000000000",
+    "ProcessedBucketName": "stack-processedbucket-a1b2c3",
+    "ProcessingInstanceType": "ml.r5.large",
+    "SecurityGroupId": "sg-0123456789abcdef0",
+    "SubnetIds": "subnet-0123456789abcdef0,subnet-0fedcba9876543210",
+}
+
+
+def deployed() -> dict[str, Any]:
+    """Return the definition with its substitutions made."""
+    text = DEFINITION.read_text(encoding="utf-8")
+    for name, value in REALISTIC.items():
+        text = text.replace(f"${{{name}}}", value)
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+STATES = dict(all_states(deployed()["States"]))
+JOBS = ["TrainModels", "ScoreCases"]
+
+
+def arguments(name: str) -> list[str]:
+    """Return what a job's container gets, with a made-up text for each path of the state."""
+    call = STATES[name]["Parameters"]["AppSpecification"]["ContainerArguments.$"]
+    assert call.startswith("States.Array(")
+    known = {"$.run": "run-1", "$.settings": '{"repeats": 3, "timepoint": "surgery"}'}
+    parts = [part.strip() for part in call.removeprefix("States.Array(").removesuffix(")").split(",")]
+    return [known.get(part, part.strip("'")) for part in parts]
+
+
+def request(name: str) -> dict[str, Any]:
+    """Return a job's request with its paths filled in."""
+    text = json.dumps(STATES[name]["Parameters"])
+    filled = {"$.job_name": "models-run-1", "$.image_uri": REALISTIC["SurvivalImageUri"]}
+    found = _filled(json.loads(text), filled, arguments(name))
+    return dict(found)
+
+
+def _filled(value: Any, known: dict[str, str], listed: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_filled(v, known, listed) for v in value]
+    if not isinstance(value, dict):
+        return value
+    made = {}
+    for key, inner in value.items():
+        if not key.endswith(".$"):
+            made[key] = _filled(inner, known, listed)
+        elif key == "ContainerArguments.$":
+            made["ContainerArguments"] = listed
+        elif key == "Subnets.$":
+            made["Subnets"] = REALISTIC["SubnetIds"].split(",")
+        else:
+            made[key[:-2]] = known.get(inner, "s3://bucket/folder/")
+    return made
+
+
+def test_every_placeholder_is_substituted_and_every_substitution_used() -> None:
+    used = set(re.findall(r"\$\{(\w+)\}", DEFINITION.read_text(encoding="utf-8")))
+    assert used == set(properties("ModelsStateMachine")["DefinitionSubstitutions"]) == set(REALISTIC)
+
+
+def test_the_linter_has_no_finding() -> None:
+    assert Linter.validate(deployed()) == []
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_request_is_one_that_sagemaker_takes(name: str) -> None:
+    operation = service_model("sagemaker").operation_model("CreateProcessingJob")
+    check_request(operation, request(name), "ValidationException")
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_job_takes_its_arguments_and_finds_its_inputs(name: str) -> None:
+    options = cli._parser().parse_args(arguments(name))
+    inputs = {i["S3Input"]["LocalPath"] for i in STATES[name]["Parameters"]["ProcessingInputs"]}
+    wanted = {str(options.input_dir), *([str(options.model_dir)] if name == "ScoreCases" else [])}
+    assert inputs == wanted
+    (output,) = STATES[name]["Parameters"]["ProcessingOutputConfig"]["Outputs"]
+    assert output["S3Output"]["LocalPath"] == str(options.output_dir)
+    assert str(options.message_file) == "/opt/ml/output/message"
+
+
+def test_settings_reach_the_job_as_options() -> None:
+    given = arguments("TrainModels")
+    settings = cli._settings(cli._parser().parse_args(given).settings)
+    options = cli._parser().parse_args([*given, *settings])
+    assert (options.repeats, options.timepoint) == (3, "surgery")
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_jobs_are_isolated_and_encrypted(name: str) -> None:
+    found = request(name)
+    assert found["NetworkConfig"]["EnableNetworkIsolation"] is True
+    assert found["ProcessingOutputConfig"]["KmsKeyId"] == REALISTIC["DataKeyArn"]
+    assert found["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == REALISTIC["DataKeyArn"]
+
+
+@pytest.mark.parametrize("name", [*JOBS, "IngestScores", "DescribeJob"])
+def test_tasks_are_bounded_retried_and_caught(name: str) -> None:
+    state = STATES[name]
+    assert state["TimeoutSeconds"] > 0
+    assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+    assert all(r.get("JitterStrategy") == "FULL" for r in state["Retry"] if r["MaxAttempts"])
+
+
+def test_a_failed_run_tells_what_the_job_said() -> None:
+    said, failed = STATES["WhatTheJobSaid"]["Choices"]
+    assert (said["Variable"], STATES[said["Next"]]["CausePath"]) == (
+        "$.described.ExitMessage",
+        "$.described.ExitMessage",
+    )
+    assert STATES[failed["Next"]]["CausePath"] == "$.described.FailureReason"
+    assert all(STATES[name]["Catch"][-1]["Next"] == "DescribeJob" for name in JOBS)
+
+
+def test_without_an_image_nothing_is_started() -> None:
+    first, *_ = STATES["HasImage"]["Choices"]
+    assert (first["StringEquals"], first["Next"]) == ("", "ImageNotSet")
+    assert "SurvivalImageUri" in STATES["ImageNotSet"]["Cause"]
+
+
+def test_the_state_machine_logs_no_data() -> None:
+    assert properties("ModelsStateMachine")["Logging"]["IncludeExecutionData"] is False

@@ -1,0 +1,178 @@
+"""The comparison on datasets of which it is known what helps."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from survival_job.cli import main
+from survival_job.comparison import COMMON, Plan, evaluate_all, sets_of, tasks_of
+from survival_job.controls import shuffled, single_split, widest
+from survival_job.dataset import read_dataset
+from survival_job.errors import InputRejectedError
+from survival_job.intervals import corrected_interval
+from survival_job.results import findings, results_document
+from tests.builders.builds import make_build
+
+PLAN = Plan(repeats=4, workers=1)
+
+
+def quiet(_done: int, _of: int) -> None:
+    """Show no progress."""
+
+
+def compare(folder: Path, plan: Plan = PLAN, models: tuple[str, ...] = ("ridge",)) -> dict[str, Any]:
+    dataset = read_dataset(folder, "surgery")
+    tasks = [task for task in tasks_of(dataset) if task.model in models]
+    return results_document(dataset, evaluate_all(dataset, tasks, plan, quiet), plan, {}, {}, {})
+
+
+def test_every_modality_each_pair_and_all_are_compared() -> None:
+    assert sets_of(["a", "b"]) == [("a",), ("b",), ("a", "b")]
+    assert len(sets_of(["a", "b", "c"])) == 7
+
+
+def test_a_signal_in_one_modality_raises_the_sets_that_have_it_and_only_those(tmp_path: Path) -> None:
+    results = compare(make_build(tmp_path / "b", cases=220, signal={"rna": 1.6, "clinical": 0.3}, censored=0.2))
+    for found in results["sets"]:
+        has = "rna" in found["modalities"]
+        assert (found["c_index"]["estimate"] > 0.68) == has, found["name"]
+        if found["difference"] is not None:
+            assert (found["difference"]["low"] > 0) == has, found["name"]
+    assert "helps" in results["findings"][0]
+    pooled = next(s for s in results["sets"] if len(s["modalities"]) == 3)
+    assert max(pooled["importance"], key=lambda m: pooled["importance"][m]["estimate"]) == "rna"
+    assert pooled["c_ipcw"]["estimate"] > 0.65
+    assert all(value > 0.65 for value in pooled["auc"].values())
+    assert 0 < pooled["integrated_brier"] < 0.25
+
+
+def test_without_a_signal_nothing_is_said_to_help(tmp_path: Path) -> None:
+    results = compare(make_build(tmp_path / "b", cases=150))
+    assert "does not help" in results["findings"][0]
+    assert all(s["c_index"]["low"] < 0.5 < s["c_index"]["high"] for s in results["sets"])
+
+
+def test_a_missing_modality_makes_a_stratum_and_is_never_a_value(tmp_path: Path) -> None:
+    absent = {"rna": range(30), "imaging": range(20, 50)}
+    dataset = read_dataset(make_build(tmp_path / "b", cases=160, absent=absent), "surgery")
+    tasks = {(task.name, task.stratum): len(task.rows) for task in tasks_of(dataset) if task.model == "ridge"}
+    assert {count for (_, stratum), count in tasks.items() if stratum == COMMON} == {110}
+    assert tasks["rna", "own"] == tasks["clinical", "own: rna"] == 130
+    assert tasks["clinical", "own"] == 160
+
+
+@pytest.mark.parametrize("what", ["labels", "features"])
+def test_shuffled_controls_hold_one_half(tmp_path: Path, what: str) -> None:
+    dataset = read_dataset(make_build(tmp_path / "b", signal={"rna": 2.0}, censored=0.2), "surgery")
+    found = shuffled(dataset, widest(tasks_of(dataset)), PLAN, what, quiet)
+    assert found["holds_half"]
+    assert abs(found["c_index"]["estimate"] - 0.5) < 0.08
+
+
+def test_a_leak_is_told() -> None:
+    leaking = {"shuffled_labels": {"c_index": {"estimate": 0.8, "low": 0.7, "high": 0.9}, "holds_half": False}}
+    dataset: Any = None
+    assert "Do not use" in " ".join(findings(dataset, [], leaking, {}))
+
+
+def test_one_split_says_anything(tmp_path: Path) -> None:
+    dataset = read_dataset(make_build(tmp_path / "b", cases=60), "surgery")
+    found = single_split(dataset, widest(tasks_of(dataset)), 1, quiet)
+    assert found["auc"]["p95"] - found["auc"]["p5"] > 0.15
+
+
+def test_calibration_compares_what_was_predicted_with_what_came(tmp_path: Path) -> None:
+    results = compare(
+        make_build(tmp_path / "b", cases=300, features={"clinical": 8}, signal={"clinical": 1.0}, censored=0.2)
+    )
+    groups = next(c for c in results["calibration"] if c["set"] == "clinical")["groups"]
+    assert [g["cases"] for g in groups] == [75] * 4
+    predicted, observed = ([g[key] for g in groups] for key in ("predicted", "observed"))
+    assert predicted == sorted(predicted)
+    assert np.corrcoef(predicted, observed)[0, 1] > 0.9
+
+
+# --- what cannot be compared ------------------------------------------------------------------------------------------
+
+
+def edited(folder: Path, change: Any) -> Path:
+    """Rewrite dataset.csv, row by row; a change returns None to leave a row out."""
+    path = folder / "dataset.csv"
+    with path.open(newline="") as lines:
+        rows = [change(number, row) for number, row in enumerate(csv.DictReader(lines))]
+    kept = [row for row in rows if row is not None]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, kept[0] if kept else ["case_id"])
+        writer.writeheader()
+        writer.writerows(kept)
+    return folder
+
+
+def set_to(column: str, value: str, number: int | None = None) -> Any:
+    return lambda n, row: row | ({column: value} if number in (None, n) else {})
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (set_to("label__os_event", "0"), "TOO_FEW_EVENTS"),
+        (lambda n, row: row if n < 12 else None, "TOO_FEW_EVENTS"),
+        (set_to("label__os_event", "2", 3), "VALUES_INVALID"),
+        (set_to("label__os_days", "-1", 3), "VALUES_INVALID"),
+        (set_to("clinical__f1", "high", 3), "VALUES_INVALID"),
+        (set_to("clinical__f1", "inf", 3), "VALUES_INVALID"),
+        (set_to("case_id", "S-0001", 3), "VALUES_INVALID"),
+        (lambda n, row: {k: v for k, v in row.items() if k != "rna__f2"}, "DATASET_INCOMPLETE"),
+        (lambda n, row: {k: v for k, v in row.items() if k != "label__os_days"}, "DATASET_INCOMPLETE"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_and_nothing_is_written(
+    tmp_path: Path, change: Any, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = edited(make_build(tmp_path / "b"), change)
+    out, message = tmp_path / "out", tmp_path / "message"
+    assert main(["train", "--input-dir", str(folder), "--output-dir", str(out), "--message-file", str(message)]) == 2
+    assert message.read_text().startswith(f"{code}: ")
+    assert list(out.iterdir()) == []
+    assert "Traceback" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["dataset.csv", "dictionary.csv", "manifest.json"])
+def test_a_build_that_is_not_whole_is_rejected(tmp_path: Path, name: str) -> None:
+    folder = make_build(tmp_path / "b")
+    (folder / name).unlink()
+    with pytest.raises(InputRejectedError, match=f"DATASET_INCOMPLETE: {name}"):
+        read_dataset(folder, "baseline")
+
+
+def test_a_dataset_without_survival_labels_is_told(tmp_path: Path) -> None:
+    folder = make_build(tmp_path / "b")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"survival": {"time": None, "event": None}}))
+    with pytest.raises(InputRejectedError, match="NO_SURVIVAL_LABELS"):
+        read_dataset(folder, "baseline")
+
+
+def test_a_feature_that_is_known_later_stops_the_training(tmp_path: Path) -> None:
+    folder = make_build(tmp_path / "b")
+    text = (folder / "dictionary.csv").read_text()
+    (folder / "dictionary.csv").write_text(text.replace(",baseline,", ",outcome,", 1))
+    with pytest.raises(InputRejectedError, match="TOO_LATE"):
+        read_dataset(folder, "surgery")
+
+
+def test_an_empty_modality_is_left_out_of_the_sets(tmp_path: Path) -> None:
+    dataset = read_dataset(make_build(tmp_path / "b", cases=80, absent={"rna": range(80)}), "surgery")
+    assert dataset.modalities == ["imaging", "clinical"]
+    assert {task.name for task in tasks_of(dataset)} == {"imaging", "clinical", "imaging + clinical"}
+
+
+def test_a_number_that_is_missing_is_no_zero(tmp_path: Path) -> None:
+    folder = edited(make_build(tmp_path / "b"), set_to("clinical__f1", "", 3))
+    dataset = read_dataset(folder, "surgery")
+    assert np.isnan(dataset.features["clinical__f1"].to_numpy()[3])
+    assert corrected_interval([0.5], 5).document() == {"estimate": 0.5, "low": None, "high": None}

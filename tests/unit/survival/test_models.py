@@ -1,0 +1,95 @@
+"""Models and intervals against other software and against truth that was planted."""
+
+import numpy as np
+import pytest
+from sksurv.linear_model import CoxPHSurvivalAnalysis
+
+from survival_job.cox import RidgeCox
+from survival_job.dataset import Survival
+from survival_job.folds import assign, repeated_folds
+from survival_job.intervals import corrected_interval
+from survival_job.models import TRAINERS, outcome, partial_likelihood
+from survival_job.preparation import prepare
+
+
+def made(cases: int, features: int, seed: int = 0, ties: int = 1) -> tuple[np.ndarray, Survival]:
+    generator = np.random.default_rng(seed)
+    values = generator.normal(size=(cases, features))
+    days = np.ceil(generator.exponential(900 * np.exp(-values[:, 0]) / ties)) * ties
+    return values, Survival(days, generator.random(cases) < 0.6)
+
+
+def ids(survival: Survival) -> list[str]:
+    return [f"c{n}" for n in range(len(survival))]
+
+
+@pytest.mark.parametrize("ties", [1, 200])
+@pytest.mark.parametrize("penalty", [0.01, 1.0])
+def test_ridge_regression_has_the_weights_of_scikit_survival(penalty: float, ties: int) -> None:
+    values, survival = made(80, 6, ties=ties)
+    theirs = CoxPHSurvivalAnalysis(alpha=penalty * 80, ties="breslow", tol=1e-12).fit(values, outcome(survival))
+    assert RidgeCox(values, survival).weights(penalty) == pytest.approx(theirs.coef_, abs=1e-6)
+
+
+def test_more_features_than_cases_have_the_same_solution() -> None:
+    values, survival = made(30, 50)
+    theirs = CoxPHSurvivalAnalysis(alpha=30 * 0.5, ties="breslow", tol=1e-12).fit(values, outcome(survival))
+    assert RidgeCox(values, survival).weights(0.5) == pytest.approx(theirs.coef_, abs=1e-6)
+
+
+def test_the_partial_likelihood_is_that_of_its_definition() -> None:
+    risk, survival = np.array([0.2, -1.0, 0.7]), Survival(np.array([5.0, 3.0, 5.0]), np.array([True, True, True]))
+    whole, late = np.exp(risk).sum(), np.exp(0.2) + np.exp(0.7)
+    assert partial_likelihood(risk, survival) == pytest.approx(risk.sum() - np.log(whole) - 2 * np.log(late))
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_every_model_finds_a_planted_signal_and_repeats_itself(name: str) -> None:
+    values, survival = made(150, 12)
+    models = [TRAINERS[name](values[:100], survival.of(np.arange(100)), ids(survival)[:100], "s") for _ in range(2)]
+    risks = [model.risk(values[100:]) for model in models]
+    assert np.array_equal(*risks)
+    assert np.corrcoef(risks[0], values[100:, 0])[0, 1] > (0.3 if name == "boosting" else 0.7)
+
+
+def test_folds_part_all_cases_evenly_and_do_not_depend_on_their_order() -> None:
+    _, survival = made(61, 1)
+    names = ids(survival)
+    found = dict(zip(names, assign(names, survival.event, 5, "s"), strict=True))
+    other = dict(zip(names[::-1], assign(names[::-1], survival.event[::-1], 5, "s"), strict=True))
+    assert found == other
+    for part in range(5):
+        deaths = sum(bool(e) for n, e in zip(names, survival.event, strict=True) if found[n] == part)
+        assert abs(deaths - survival.event.sum() / 5) < 1
+    folds = list(repeated_folds(names, survival.event, repeats=3, parts=5, seed="s"))
+    assert len(folds) == 15
+    for fold in folds:
+        assert sorted([*fold.train, *fold.test]) == list(range(61))
+
+
+def test_the_interval_is_that_of_nadeau_and_bengio() -> None:
+    found = corrected_interval([0.5, 0.6, 0.7, 0.6], 5)
+    spread = np.std([0.5, 0.6, 0.7, 0.6], ddof=1)
+    assert found.estimate == pytest.approx(0.6)
+    assert found.high - 0.6 == pytest.approx(3.182446 * spread * np.sqrt(1 / 4 + 1 / 4), rel=1e-5)
+
+
+def test_preparation_is_learnt_from_training_cases_alone() -> None:
+    train = np.array([[1.0, np.nan, 7.0, 1.0], [3.0, np.nan, 7.0, np.nan], [5.0, 2.0, 7.0, 4.0]])
+    preparation = prepare(train)
+    assert list(preparation.kept) == [0, 3], "mostly missing, and constant ones are left out"
+    unseen = preparation.apply(np.array([[np.nan, 0.0, 0.0, np.nan], [1e9, 0.0, 0.0, 2.5]]))
+    assert unseen[0] == pytest.approx([0.0, 0.0]), "a gap is the training cases' median"
+    assert unseen[1, 0] == 5.0, "no value counts for more than five deviations"
+
+
+def test_scanners_are_harmonised_without_looking_at_others() -> None:
+    generator = np.random.default_rng(0)
+    values, names = generator.normal(size=(80, 10)), ["a", "b"] * 40
+    shifted = values + np.where(np.array(names) == "b", 3.0, 0.0)[:, None]
+    preparation = prepare(shifted, names)
+    ready = preparation.apply(shifted, names)
+    gap = ready[::2].mean(axis=0) - ready[1::2].mean(axis=0)
+    assert np.abs(gap).max() < 0.5, "of 3.0; what features differ in by chance is shrunk, and stays in part"
+    assert abs(gap.mean()) < 0.1
+    assert np.isfinite(preparation.apply(shifted[:1], ["never seen"])).all()

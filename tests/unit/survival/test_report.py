@@ -1,0 +1,169 @@
+"""The report and the card: what they say of results, and that text cannot become markup."""
+
+from copy import deepcopy
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from survival_job.report import Scale, interval, write_card, write_report
+
+INTERVAL = {"estimate": 0.61, "low": 0.55, "high": 0.67}
+GAIN = {"estimate": 0.02, "low": -0.03, "high": 0.07}
+
+
+def one_set(name: str, stratum: str = "common", **changes: Any) -> dict[str, Any]:
+    """Return a set as `results.json` has it."""
+    modalities = name.split(" + ")
+    found = {
+        "name": name,
+        "modalities": modalities,
+        "model": "ridge",
+        "stratum": stratum,
+        "cases": 50,
+        "events": 20,
+        "features": 8,
+        "c_index": INTERVAL,
+        "c_ipcw": INTERVAL,
+        "auc": {"365": 0.6, "1096": None},
+        "brier": {"365": 0.2, "1096": None},
+        "integrated_brier": None,
+        "difference": None if name == "clinical" else GAIN,
+        "compared_with": None if name == "clinical" else "clinical",
+        "importance": dict.fromkeys(modalities, GAIN) if len(modalities) > 1 else {},
+    }
+    return found | changes
+
+
+RESULTS: dict[str, Any] = {
+    "schema": 1,
+    "job_version": "0.1.0",
+    "dataset": "made",
+    "build": "b1",
+    "settings": {"run": "r1", "timepoint": "baseline", "seed": "0", "repeats": 2, "folds": 5, "harmonised_by": None},
+    "facts": {"as_of": None, "complete_cases": "50 of 80 cases have all modalities"},
+    "cases": 80,
+    "events": 33,
+    "follow_up_days": 912.0,
+    "common": {"cases": 50, "events": 20},
+    "sets": [
+        one_set("clinical"),
+        one_set("rna"),
+        one_set("rna + clinical"),
+        one_set("rna + clinical", "own", cases=61),
+        one_set("clinical", "own: rna + clinical", cases=61),
+    ],
+    "calibration": [
+        {
+            "set": "rna + clinical",
+            "stratum": "common",
+            "horizon_days": 365.0,
+            "groups": [
+                {"predicted": 0.5, "observed": 0.4, "cases": 25},
+                {"predicted": 0.9, "observed": None, "cases": 25},
+            ],
+        }
+    ],
+    "controls": {"shuffled_labels": {"c_index": INTERVAL, "holds_half": False}},
+    "baseline": {
+        "set": "rna + clinical",
+        "cases": 50,
+        "seeds": 3,
+        "accuracy": {"p5": 0.4, "median": 0.5, "p95": 0.7},
+        "auc": {"p5": 0.5, "median": 0.6, "p95": 0.8},
+        "values": [0.5, 0.6, 0.8],
+    },
+    "findings": [
+        "Pooling rna + clinical does not help as far as these cases can tell: by +0.020; that holds 0.",
+        "Two.",
+    ],
+}
+MODEL = {
+    "kind": "ridge Cox regression",
+    "job_version": "0.1.0",
+    "dataset": "made",
+    "build": "b1",
+    "modalities": ["rna", "clinical"],
+    "cases": 50,
+    "events": 20,
+    "features": [{}] * 9,
+}
+
+
+class Page(HTMLParser):
+    """What a page holds."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+        self.said = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+
+
+def page_of(tmp_path: Path, **changes: Any) -> Page:
+    path = tmp_path / "report.html"
+    write_report({**deepcopy(RESULTS), **changes}, path)
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_the_page_says_plainly_that_pooling_does_not_help(tmp_path: Path) -> None:
+    page = page_of(tmp_path)
+    assert "Pooling rna + clinical does not help as far as these cases can tell." in page.said
+    assert "0.610 (0.550 to 0.670)" in page.said
+    assert "+0.020 (−0.030 to +0.070)" in page.said
+    assert "does not hold 0.5: do not use these results" in page.said
+    assert "5 to 95 % of them have an accuracy between 0.40 and 0.70" in page.said
+    assert "between 0.50 and 0.80" in page.said
+
+
+def test_own_cases_stand_beside_clinical_data_on_the_same_cases(tmp_path: Path) -> None:
+    page = page_of(tmp_path)
+    row = page.said.split("Clinical alone, same cases", 1)[1].split("What each modality", 1)[0]
+    assert row.count("0.610 (0.550 to 0.670)") == 2
+    assert "61" in row
+
+
+def test_the_page_loads_and_runs_nothing(tmp_path: Path) -> None:
+    page = page_of(tmp_path)
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert not [name for name in page.attributes if name.startswith("on") or name == "src"]
+
+
+def test_names_cannot_become_markup(tmp_path: Path) -> None:
+    page = page_of(tmp_path, dataset="<script>alert(1)</script>", findings=["<img src=x>: <b>"])
+    assert not {"script", "img"} & set(page.tags)
+    assert "<script>alert(1)</script>" in page.said
+
+
+def test_without_common_cases_the_page_says_so(tmp_path: Path) -> None:
+    own = [each for each in RESULTS["sets"] if each["stratum"] != "common"]
+    page = page_of(tmp_path, sets=own, calibration=[], common={"cases": 4, "events": 1})
+    assert "Too few cases have every modality" in page.said
+
+
+def test_the_card_tells_data_performance_and_limits(tmp_path: Path) -> None:
+    write_card(RESULTS, MODEL, tmp_path / "model-card.md")
+    card = (tmp_path / "model-card.md").read_text(encoding="utf-8")
+    assert "| cases, deaths | 50, 20 |" in card
+    assert "| C-index | 0.610 (0.550 to 0.670) |" in card
+    assert "not for decisions about a patient" in card
+    assert "50 of 80 cases have all modalities" in card
+
+
+@pytest.mark.parametrize(("value", "place"), [(0.0, 0.0), (0.25, 55.0), (1.0, 220.0), (7.0, 220.0), (-1.0, 0.0)])
+def test_places_stay_inside_a_drawing(value: float, place: float) -> None:
+    assert Scale(0.0, 1.0, 0.5).x(value) == place
+
+
+def test_an_interval_that_could_not_be_estimated_is_a_dash() -> None:
+    assert interval({"estimate": None, "low": None, "high": None}) == "–"
+    assert interval(None) == "–"

@@ -1,0 +1,89 @@
+"""A model is saved as JSON, and gives other cases the risk that it would have given them in its run."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from survival_job.cli import main
+from survival_job.comparison import tasks_of
+from survival_job.dataset import read_dataset
+from survival_job.saved import fit_final
+from tests.builders.builds import make_build
+
+
+def train(folder: Path, out: Path) -> dict[str, object]:
+    options = ["--repeats", "1", "--folds", "3", "--workers", "1", "--timepoint", "surgery"]
+    assert main(["train", "--input-dir", str(folder), "--output-dir", str(out), *options]) == 0
+    return dict(json.loads((out / "results.json").read_text()))
+
+
+def test_a_run_writes_report_results_model_and_card(tmp_path: Path) -> None:
+    results = train(make_build(tmp_path / "b", cases=90, signal={"rna": 1.5}, censored=0.1), tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "model-card.md",
+        "model.json",
+        "report.html",
+        "results.json",
+    ]
+    assert results["schema"] == 1
+
+
+def test_new_cases_get_their_risk_by_the_saved_model(tmp_path: Path) -> None:
+    train(make_build(tmp_path / "b", cases=90, signal={"clinical": 1.5}, censored=0.1), tmp_path / "model")
+    new = make_build(tmp_path / "new", cases=40, seed=9, absent={"clinical": [0, 1]})
+    command = [
+        "score",
+        "--input-dir",
+        str(new),
+        "--model-dir",
+        str(tmp_path / "model"),
+        "--output-dir",
+        str(tmp_path / "s"),
+    ]
+    assert main(command) == 0
+    document = json.loads((tmp_path / "s" / "scores.json").read_text())
+    assert "clinical" in document["modalities"]
+    found = {score["case_id"]: score for score in document["scores"]}
+    assert "S-0000" not in found, "a case without the modality has no score, rather than one of zeros"
+    dataset = read_dataset(new, "surgery")
+    signal = dataset.features[["clinical__f0", "clinical__f1", "clinical__f2"]].sum(axis=1).to_numpy()
+    pairs = [(found[case]["risk_score"], signal[row]) for row, case in enumerate(dataset.cases) if case in found]
+    assert np.corrcoef(*zip(*pairs, strict=True))[0, 1] > 0.7
+    assert all(1 <= score["risk_percentile"] <= 100 for score in found.values())
+
+
+def test_a_dataset_without_the_models_features_is_told(tmp_path: Path) -> None:
+    train(make_build(tmp_path / "b", cases=90), tmp_path / "model")
+    new = make_build(tmp_path / "new", features={"imaging": 3, "rna": 3})
+    out, message = tmp_path / "s", tmp_path / "m"
+    command = ["score", "--input-dir", str(new), "--model-dir", str(tmp_path / "model"), "--output-dir", str(out)]
+    assert main([*command, "--message-file", str(message)]) == 2
+    assert message.read_text().startswith("MODEL_MISMATCH")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"schema": 9}'])
+def test_a_file_that_is_no_model_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.json").write_text(content)
+    build = make_build(tmp_path / "b")
+    command = [
+        "score",
+        "--input-dir",
+        str(build),
+        "--model-dir",
+        str(tmp_path / "model"),
+        "--output-dir",
+        str(tmp_path / "o"),
+    ]
+    assert main(command) == 2
+
+
+def test_the_saved_survival_is_that_of_the_cohort(tmp_path: Path) -> None:
+    dataset = read_dataset(make_build(tmp_path / "b", cases=150), "surgery")
+    task = next(t for t in tasks_of(dataset) if t.name == "clinical" and t.model == "ridge")
+    model = fit_final(dataset, task, "0")
+    curve = model["baseline_survival"]
+    assert curve["survival"] == sorted(curve["survival"], reverse=True)
+    assert 0.0 <= curve["survival"][-1] < curve["survival"][0] <= 1.0
