@@ -12,6 +12,7 @@ from cli.project import DATASET, shown
 from cli.terminal import make_table, print_block, print_heading, print_line
 
 FOLDER = "dataset"
+_FULL = 6
 _SHOWN = ("case_id", "split", "has_imaging", "has_rna", "has_clinical", "label__os_days", "label__os_event")
 
 
@@ -47,11 +48,11 @@ def show_joined(console: Console, result: tuple[Build, list[Path]] | str) -> Non
     with next(path for path in paths if path.name == "dataset.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     names = [name for name in _SHOWN if name in rows[0]]
-    lacking = [row for row in rows if "0" in {row[name] for name in names if name.startswith("has_")}]
-    whole = [row for row in rows if row not in lacking]
+    # Those with most modalities, and two of those with fewest.
+    rows.sort(key=lambda row: -sum(row[name] == "1" for name in names if name.startswith("has_")))
     table = make_table(*names)
-    for row in sorted((*lacking[:4], *whole[:4]), key=lambda row: row["case_id"]):
-        table.add_row(*(row[name] for name in names))
+    for row in (*rows[:_FULL], *rows[max(_FULL, len(rows) - 2) :]):
+        table.add_row(*(row[name] for name in names if name.startswith("has_")))
     print_block(console, table)
     print_build(console, built)
     for path in paths:

@@ -215,7 +215,7 @@ def _show_results(
         shutil.rmtree(DEMO_OUTPUT, ignore_errors=True)
         saved = save_dataset(deployment, DATASET, units, DEMO_OUTPUT)
         step.detail = f"{plural(len(saved), 'file')} in {shown(DEMO_OUTPUT)}/"
-    with steps.step("Join all modalities: one row a patient") as step:
+    with steps.step("Join: one row a patient") as step:
         joined = build_joined(console, deployment, _modalities(cohort), DEMO_OUTPUT)
         step.detail = "not built" if isinstance(joined, str) else joined[0].manifest["complete_cases"]
     print_heading(console, "Ledger: everything that was uploaded, and where it stands")

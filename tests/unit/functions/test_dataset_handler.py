@@ -18,7 +18,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     made: list[tuple[Any, ...]] = []
 
     def step(name: str) -> Any:
-        return lambda *arguments: made.append((name, *arguments)) or {"step": name}
+        def take(*arguments: Any) -> dict[str, str]:
+            made.append((name, *arguments))
+            return {"step": name}
+
+        return take
 
     service = SimpleNamespace(**{name: step(name) for name in ("plan", "query", "write", "fail")})
     monkeypatch.setattr(app, "dataset_build", lambda _: service)
