@@ -61,7 +61,18 @@ def sagemaker_resource(path: str, body: bytes) -> str:
     parts = path.strip("/").split("/")
     if parts[0] == "FeatureGroup" and len(parts) > 1:
         return arn("sagemaker", "feature-group", parts[1])
+    if parts == ["BatchWriteRecord"]:
+        return next(iter(groups_of_batch(_document(body))), "*")
     return _named_resource("sagemaker", body, _SAGEMAKER_KINDS)
+
+
+def groups_of_batch(request: object) -> list[str]:
+    """Return the ARNs of the feature groups that the entries of a BatchWriteRecord name, each once."""
+    match request:
+        case {"Entries": list(entries)}:
+            names = [entry.get("FeatureGroupName") for entry in entries if isinstance(entry, dict)]
+            return list(dict.fromkeys(arn("sagemaker", "feature-group", str(n).rpartition("/")[2]) for n in names if n))
+    return []
 
 
 def batch_resource(path: str, body: bytes) -> str:
@@ -71,12 +82,17 @@ def batch_resource(path: str, body: bytes) -> str:
 
 
 def _named_resource(service: str, body: bytes, kinds: Mapping[str, str]) -> str:
+    request = _document(body)
+    named = (arn(service, kind, request[key]) for key, kind in kinds.items() if isinstance(request.get(key), str))
+    return next(named, "*")
+
+
+def _document(body: bytes) -> dict[str, Any]:
     try:
         request = json.loads(body or b"{}")
     except ValueError:
-        return "*"
-    named = (arn(service, kind, request[key]) for key, kind in kinds.items() if isinstance(request.get(key), str))
-    return next(named, "*")
+        return {}
+    return request if isinstance(request, dict) else {}
 
 
 def second_batch_resource(operation: str, request: Mapping[str, Any]) -> str | None:

@@ -237,6 +237,20 @@ def test_a_deleted_record_leaves_a_tombstone(account: Account, role: str, mode: 
     assert sorted(rows, key=str) == [["c", "3", "false"], ["c", None, "true"]]
 
 
+def test_a_batch_needs_permission_for_each_of_its_groups(account: Account, role: str) -> None:
+    for name in ("allowed", "denied"):
+        _create(account, name, role)
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:feature-group/allowed"
+    may_write = allow("sagemaker:BatchWriteRecord", arn)
+    runtime = account.client_of_function("sagemaker-featurestore-runtime", "writer", may_write)
+    good, bad = (_entry(name, case_id="c", event_time="2020-01-01T00:00:00Z") for name in ("allowed", "denied"))
+    assert runtime.batch_write_record(Entries=[good, good])["Errors"] == []
+    for entries in ([bad], [good, bad]):
+        with pytest.raises(ClientError) as rejected:
+            runtime.batch_write_record(Entries=entries)
+        assert rejected.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
 # Iceberg
 
 _ICEBERG = {"S3StorageConfig": {"S3Uri": "s3://feature-store/offline"}, "TableFormat": "Iceberg"}

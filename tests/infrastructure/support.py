@@ -169,6 +169,8 @@ def resolve(value: Any) -> Any:
             return _substitute(argument)
         if name == "Fn::Join":
             return str(argument[0]).join(resolve(argument[1]))
+        if name == "Fn::Split":
+            return str(resolve(argument[1])).split(argument[0])
         if name == "Fn::If":
             return resolve(argument[1])  # the network is made
     return {k: resolve(v) for k, v in value.items()}

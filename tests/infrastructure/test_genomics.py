@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.cases import cases_of
 from tests.infrastructure.support import (
     ROOT,
     allowed_actions,
@@ -21,6 +22,8 @@ from tests.infrastructure.support import (
     role_statements,
     template,
 )
+
+CASES = cases_of(__file__)
 
 DEFINITIONS = sorted(resources("AWS::Batch::JobDefinition"))
 ENVIRONMENTS = sorted(resources("AWS::Batch::ComputeEnvironment"))
@@ -412,21 +415,7 @@ def _boot(tmp_path: Path, disks: int, service: bool = True) -> tuple[list[str], 
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-@pytest.mark.parametrize(
-    ("disks", "calls"),
-    [
-        (0, []),
-        (1, ["mkfs.xfs -f /dev/nvme1n1", "mount -o noatime,nodev,nosuid /dev/nvme1n1 /scratch"]),
-        (
-            2,
-            [
-                "mdadm --create /dev/md0 --run --level=0 --raid-devices=2 /dev/nvme1n1 /dev/nvme2n1",
-                "mkfs.xfs -f /dev/md0",
-                "mount -o noatime,nodev,nosuid /dev/md0 /scratch",
-            ],
-        ),
-    ],
-)
+@pytest.mark.parametrize(("disks", "calls"), CASES["test_an_instance_boots_with_its_own_disks_as_scratch"])
 def test_an_instance_boots_with_its_own_disks_as_scratch(tmp_path: Path, disks: int, calls: list[str]) -> None:
     noted, settings = _boot(tmp_path, disks)
     assert noted == [*calls, "systemctl enable ecs", "systemctl restart --no-block ecs"]

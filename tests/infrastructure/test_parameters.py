@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from multimodal.pipeline.dataset import load_dataset
+from tests.cases import cases_of
 from tests.infrastructure.support import ROOT, STACKS, TEMPLATE, properties, read, resolve, resources, template
+
+CASES = cases_of(__file__)
 
 PARAMETERS: dict[str, dict[str, Any]] = template()["Parameters"]
 OUTPUTS = template()["Outputs"]
@@ -41,27 +44,7 @@ def test_parameters_are_shown_in_groups() -> None:
     assert sorted(p for g in groups for p in g["Parameters"]) == sorted(PARAMETERS)
 
 
-@pytest.mark.parametrize(
-    ("name", "default"),
-    [
-        ("EnvironmentName", "dev"),
-        ("LogLevel", "INFO"),
-        ("PythonRuntime", "python3.11"),
-        ("QuietPeriodSeconds", 300),
-        ("ForceAfterSeconds", 5400),
-        ("MaxConcurrency", 50),
-        ("ProcessingInstanceType", "ml.r5.large"),
-        ("ProcessingVolumeSizeGb", 5),
-        ("RadiomicsImageUri", ""),
-        ("RnaseqImageUri", ""),
-        ("DragenAmiId", ""),
-        ("DragenImageUri", ""),
-        ("DragenLicenseSecretArn", ""),
-        ("FpgaInstanceTypes", "f2.6xlarge"),
-        ("VpcId", ""),
-        ("SubnetIds", ""),
-    ],
-)
+@pytest.mark.parametrize(("name", "default"), CASES["test_defaults"])
 def test_defaults(name: str, default: object) -> None:
     assert PARAMETERS[name]["Default"] == default
 
@@ -133,6 +116,7 @@ def test_outputs() -> None:
         "CpuQueueArn",
         "FpgaQueueArn",
         "TablesStateMachineArn",
+        "StudioDomainId",
     }
     assert all(len(output["Description"]) > 20 for output in OUTPUTS.values())
 

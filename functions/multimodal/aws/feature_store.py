@@ -104,7 +104,10 @@ _REJECTED = frozenset({"ValidationError", "ValidationException"})
 _MAY_PASS = _REJECTED | {"ResourceNotFound"}
 """Once the record itself is not at fault: the group is made at deploy time, and a moment later it may not be seen."""
 
-_NO_SUCH_OPERATION = frozenset({"UnknownOperationException", "UnknownOperation", "404", "405"})
+_NO_SUCH_OPERATION = frozenset(
+    {"UnknownOperationException", "UnknownOperation", "404", "405", "AccessDenied", "AccessDeniedException"}
+)
+"""An endpoint without batches, or an account whose policies do not know them: PutRecord says the same, or works."""
 
 
 def _as_entry(group: str, record: Record) -> dict[str, Any]:

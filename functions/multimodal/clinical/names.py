@@ -6,92 +6,19 @@ the lists counts only among words that could be the rest of a name, and none of 
 
 import re
 import unicodedata
+from pathlib import Path
+
+import yaml
 
 _LONGEST, _MOST_WORDS = 80, 6
 
-_GIVEN_NAMES = """
-    aaron anh adam adebayo agnieszka ahmad ahmed aiko aisha akira alan albert alejandro aleksander aleksandra
-    alessandro alex alexander alexandra alfred ali alice alicia amanda amina amir amy ana andrea andreas andrew
-    andrzej angela anika anita anja anjali ankit ann anna anne annika anthony antje antoine anton antonio arjun
-    arthur arun asa ashley astrid axel ayse barbara barbora bartosz beatriz benjamin bernard bernd betty beverly
-    bill birgit bjorn bob bobby bogdan bonnie boris brandon brenda brian bruce bryan camille carl carla carlos
-    carmen carol caroline catherine charles cheryl chiara chidi chinedu chris christina christine christopher
-    chukwuemeka cindy claire clara claude claudia craig cristina cynthia dagmar daniel danielle david deborah debra
-    deepak denise dennis diane diego dieter dmitri dominik donald donna doris dorothy douglas dylan ebru edward
-    eileen ekaterina elena elif elizabeth ellen emeka emily emma emre enrique eric erica erik ernst esra esteban
-    ethan eugene eva evelyn fabian fatima fatma federico felipe fernando florian frances francesca francesco francis
-    francisco francois frank franz fred friedrich fritz gabriel gary george gerald gerhard gianluca giovanni gisela
-    giulia giuseppe gladys grazyna greg gregory guillaume gunther gurpreet hannah hans hans-peter harold harry hasan
-    hassan heather heidi heike heinrich heinz helen helga helmut henrik henry hiroshi holger horst howard hugh
-    hussein ian ibrahim ifeoma igor ilse inga ingrid irene isaac isabel isabella isabelle istvan ivan ivana jack
-    jacob jacqueline jadwiga jaime james jamie jan jana jane janet janice janos jaroslav jason javier jean jeffrey
-    jennifer jens jeremy jerry jesse jessica jesus ji-sung jianguo jill jim jin-woo joan joanna joao joe joel johann
-    johannes john johnny jonas jonathan jorge jose josef joseph joshua joyce jozef juan judith judy juha julia julie
-    jurgen justin jutta kamal karen karim karin karl katarina katarzyna katherine kathleen kathryn kathy kazuo keiko
-    keith kelly kenji kenneth kevin khadija khalid kimberly klaus krzysztof kumiko kyle larry lars laszlo laura
-    lauren lawrence lee leila lena leo leonard leszek linda lisa lois lori louis louise luca lucas lucia lucy
-    ludmila ludwig luis lynn maciej magdalena mahmoud malgorzata manfred manoj manuel marcin marco marcus margaret
-    maria mariam marie marie-claire marilyn mario mark markus marta martha martin martina marvin mary maryam massimo
-    mateusz matteo matthew meera megan mehmet melissa mia michael michel michelle miguel mike mikhail mildred
-    miroslav mohamed mohammed monica monika mustafa nadia nancy naoko natalia natalie natasha nathan neha ngozi
-    nicholas nicole nikolai nikos nkechi noah nora norman olaf olga olivia oluwaseun omar oscar osman otto pablo
-    pamela patricia patrick paul paula pavel pedro peggy peter petr petra philip philippe phillip phyllis pierre
-    pieter piotr priya rachel rahul raj rajesh ralph randy raul ravi raymond rebecca reinhard renate ricardo richard
-    robert roberta roberto robin rodney roger rolf ronald rosa rosario roy russell ruth ryan sabine salma samantha
-    samuel sandra sanjay santiago sara sarah satoshi scott sean sergei sergio shanti sharon shawn sheila shirley
-    sigrid silvia siobhan sofia sophia sophie soren stanislaw stanley stefan stefano stephanie stephen steven stuart
-    sunil sunita susan suzanne sven svetlana sylvia takeshi tammy tanja tatiana teresa terry thandiwe theodore
-    theresa thomas thorsten tiffany timothy todd tom tomasz tomoko tony tracy tyler ulrich ursula uwe vaclav
-    valentina valerie van-anh vanessa vasily veronica victor vikram vincent vladimir volker walter wanda warren
-    wayne wei wei-lin wendy werner wilhelm william willie wojciech wolfgang xiaoming yasmin yiannis yolanda yuki
-    yuko yusuf zachary min-jun seo-yeon ji-hoon minh lan hoa linh tuan zainab zbigniew zoltan zsuzsanna γιωργος
-    δημητρης ελενη κωνσταντινος μαρια νικος александр алексей андрей анна владимир дмитрий елена иван мария михаил
-    наталья николай ольга сергей татьяна דוד חיים יוסף משה רחל שרה احمد حسن علي فاطمة محمد مريم
-"""
-
-_SURNAMES = """
-    abdullah adams adeyemi ahmed al-fayed alvarez andersen anderson andersson bauer becker bennett berg bianchi
-    brooks campbell carter castillo castro chan chaudhary chavez chen choi chowdhury chung clark clarke collins
-    colombo cruz das davies davis demir diallo diaz dimitriou doe dubois dupont dvorak eriksson esposito evans
-    fernandez ferrari fischer fitzgerald flores foster fuchs gao garcia gomez gonzales gonzalez gonzalo gruber gupta
-    gutierrez guzman hall hansen harris hernandez herrera hoang hoffmann hofmann horvath huang huber hughes hussain
-    ibrahim ito ivanov ivanova iyer jackson jain jansen jensen jimenez johansen johansson johnson jones joshi kaiser
-    kang kapoor karlsson kaur kelly khan kim kimura klein kobayashi koch kovac kovacs kowalska kowalski krause kumar
-    larsen le lefebvre lehmann leroy lewis li lin lindstrom liu lopez maier marquez martinez mbeki mehta mendoza
-    mensah meyer mishra mitchell mohamed morales moreau moreno morris muller murphy murray nagy nair nakamura
-    navarro nelson neumann nguyen nielsen nkosi novak novakova nowak o'brien o'connor o'neill okafor okeke okonkwo
-    oliveira olsen olsson ortega ortiz owens ozturk papadopoulos park parker patel pedersen pereira perez peters
-    petersen petrov petrova pham phillips popescu popov powell qureshi rahman ramirez ramos rao reddy reyes ribeiro
-    richter rivera roberts robinson rodrigues rodriguez rogers romano romero rossi ruiz russo saito salazar sanchez
-    sanders santos sato schafer schmid schmidt schmitt schneider schroder schulz schwarz shah shapiro sharma silva
-    simmons singh smirnov smith sokolov soto souza stewart suzuki svensson szabo takahashi tanaka taylor thompson
-    toth tran traore turner vargas vasquez vu wagner walker wang watanabe weber williams winkler wong wu xu yamada
-    yamamoto yang yilmaz zhang zhao zhou zhu zimmermann παπαδοπουλος иванов иванова кузнецов петров петрова смирнов
-    כהן לוי كريم
-"""
-
-_BESIDE_EPONYMS = """
-    abscess adenocarcinoma adenoma anemia arteritis arbor bengal biopsy body brilliance cancer carcinoma catholic
-    cell cells center centre chart class classification clinic clinical college contrast count criteria cyst cycle
-    day department disease diverticulum edition esophagus exon farber fracture fusion gland grade hernia hopkins
-    hospital index institute kernel leukemia left level lobe lower lung lymphoma maze medical memorial method
-    mutation negative nodule operation phenomenon positive procedure protocol ratio reaction regimen repair
-    resection response right sarcoma scale scan score series sign sinai site smoker solution stage stain status
-    study syndrome system systems technique test therapy thyroiditis translocation trial tumor tumour type ulcer
-    university unknown upper vaccine variant virus week with without yes
-"""
-
-_PARTICLE_WORDS = "al bin bint ben da dal de del della der di do dos du el ibn la las le los te ten ter van von y zu"
-_SUFFIX_WORDS = "jr sr ii iii iv md phd dds rn"
-
-_GIVEN, _SUR = frozenset(_GIVEN_NAMES.split()), frozenset(_SURNAMES.split())
-_OTHERS = frozenset(_BESIDE_EPONYMS.split())
-_PARTICLES, _SUFFIXES = frozenset(_PARTICLE_WORDS.split()), frozenset(_SUFFIX_WORDS.split())
-
-_ENDS_OF_SURNAMES = (
-    *("ovich", "evich", "ovna", "evna", "owski", "owska", "ewicz", "enko", "opoulos", "shvili", "sson", "dottir"),
-    *("ович", "евич", "овна", "евна", "οπουλος"),
-)
+_WORDS = {
+    key: frozenset(words.split())
+    for key, words in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")).items()
+}
+_GIVEN, _SUR, _OTHERS = _WORDS["given_names"], _WORDS["surnames"], _WORDS["beside_eponyms"]
+_PARTICLES, _SUFFIXES = _WORDS["particles"], _WORDS["suffixes"]
+_ENDS_OF_SURNAMES = tuple(_WORDS["ends_of_surnames"])
 
 _LETTER = r"[^\W\d_]"
 _WORD = re.compile(rf"{_LETTER}+(?:['’.-]{_LETTER}+)*\.?")

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from local.emulator.aws import AwsError, Response, error_response, json_response
-from local.emulator.iam import require_pass_role
+from local.emulator.iam import groups_of_batch, require_caller_allows, require_pass_role
 from local.emulator.requests import Api, service_model
 from local.emulator.sagemaker import feature_groups, processing
 from local.emulator.sagemaker.feature_groups import Answer
@@ -45,6 +45,9 @@ async def handle_request(
         name, request = parse_request(method, path, headers, body, query)
         if isinstance(request.get("RoleArn"), str):
             require_pass_role(headers, query, request["RoleArn"])
+        if name == "BatchWriteRecord":  # the emulator itself checks the first of its groups only
+            for group in groups_of_batch(request)[1:]:
+                require_caller_allows(headers, query, "sagemaker:BatchWriteRecord", group)
         answer = await asyncio.to_thread(_call, name, request)
         return json_response(await asyncio.wrap_future(answer) if isinstance(answer, Future) else answer)
     except AwsError as error:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,65 +17,9 @@ from multimodal.tables.table import RowProblem, UploadContext
 UPLOADED_AT = "2020-01-31T12:00:00Z"
 UPLOAD = UploadContext("s3://raw/clinical/small/table.csv", "0123456789abcdef", "fedcba9876543210", UPLOADED_AT)
 
-SMALL: dict[str, Any] = yaml.safe_load(r"""
-id: {source: Case ID, pattern: 'C-\d{3}', cohort: C}
-missing: [N/A]
-timepoints:
-  baseline: {event_time: {column: CT Date}}
-  surgery: {event_time: {column: CT Date, plus_days: Days}}
-columns:
-  - {source: Sex, available_at: baseline, kind: flag, name: female, 'true': [Female], 'false': [Male]}
-  - {source: Age, available_at: baseline, kind: number, name: age, unit: years, age: true}
-  - {source: Smoking, available_at: baseline, kind: one_hot, name: smoking, levels: {Never: smoking_never,
-      Former: smoking_former, Current: smoking_current}}
-  - {source: Packs, available_at: baseline, kind: number, name: packs, unit: pack-years, min: 0, max: 200,
-      fill_when: {column: Smoking, values: [Never], value: 0}}
-  - {source: Quit, available_at: baseline, kind: date_difference, name: years_since_quit, format: year,
-      to: CT Date, unit: years, floor: 0}
-  - {source: CT Date, available_at: baseline, kind: date}
-  - {source: Grade, available_at: surgery, kind: ordinal, name: grade, levels: {G1: 1, G2: 2, G3: 3}}
-  - {source: Days, available_at: surgery, kind: number, name: days, unit: days, integral: true}
-  - {source: Status, available_at: outcome, kind: flag, name: dead, feature: false, 'true': [Dead],
-      'false': [Alive]}
-  - {source: Death, available_at: outcome, kind: date}
-  - {source: Seen, available_at: outcome, kind: date}
-  - {source: Recurrence, available_at: outcome, kind: flag, name: recurrence, feature: false, 'true': ['yes'],
-      'false': ['no']}
-  - {source: Recurred, available_at: outcome, kind: date}
-  - {source: Survived, available_at: outcome, kind: number, name: survived, feature: false, unit: days,
-      integral: true}
-  - {source: Note, available_at: baseline, kind: drop, reason: free text of the ward}
-target: {column: Status, positive: [Alive]}
-labels:
-  died: Status
-  origin: surgery
-  death: Death
-  last_alive: Seen
-  recurrence: Recurrence
-  recurrence_date: Recurred
-  horizons_days: [365]
-  cross_check: {column: Survived}
-bias: {facets: [{column: Sex, disadvantaged: [Female]}], group: Smoking, strata: [Sex]}
-""")
-
-ROW = {
-    "Case ID": "C-001",
-    "Sex": "Female",
-    "Age": "61",
-    "Smoking": "Former",
-    "Packs": "20.5",
-    "Quit": "1990",
-    "CT Date": "1/31/1995",
-    "Grade": "G2",
-    "Days": "10",
-    "Status": "Dead",
-    "Death": "2/20/1997",
-    "Seen": "2/1/1997",
-    "Recurrence": "no",
-    "Recurred": "N/A",
-    "Survived": "741",
-    "Note": "fine",
-}
+_PARTS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+SMALL: dict[str, Any] = _PARTS["config"]
+ROW: dict[str, str] = _PARTS["row"]
 
 
 def raw(**changes: Any) -> dict[str, Any]:

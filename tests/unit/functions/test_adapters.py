@@ -175,8 +175,11 @@ def test_a_record_that_does_not_fit_its_group_is_bad_input(records: SageMakerRec
         _write(records, 2)
 
 
-def test_an_endpoint_without_batches_gets_records_one_by_one(records: SageMakerRecords, runtime: Stubber) -> None:
-    runtime.add_client_error("batch_write_record", "UnknownOperationException", http_status_code=404)
+@pytest.mark.parametrize("code", ["UnknownOperationException", "AccessDeniedException"])
+def test_where_there_are_no_batches_records_are_written_one_by_one(
+    records: SageMakerRecords, runtime: Stubber, code: str
+) -> None:
+    runtime.add_client_error("batch_write_record", code, http_status_code=404)
     runtime.add_response("put_record", {}, _entry(0))
     runtime.add_client_error("put_record", *GONE)
     runtime.add_response("put_record", {}, _entry(1))

@@ -18,8 +18,7 @@ from tests.unit.functions.clinical_small import SMALL, raw, small, with_column
 from tests.unit.functions.fakes import FakeFeatureStore
 
 REAL, ARTICLE = "nsclc_radiogenomics", "nsclc_radiogenomics_article"
-LABELS = SMALL["labels"]
-NEVER = {"column": "Smoking", "values": ["Never"], "value": 0}
+WRONG = yaml.safe_load(Path(__file__).with_name("wrong_configs.yaml").read_text(encoding="utf-8"))
 REASON = "a reason that is long enough"
 
 
@@ -33,97 +32,13 @@ def test_the_small_configuration_has_no_problem() -> None:
     assert [c.source for c in small().features_of("surgery")] == ["Grade", "Days"]
 
 
-@pytest.mark.parametrize(
-    ("document", "message"),
-    [
-        (with_column("Sex", name="Female"), "small letters, digits and _ only"),
-        (with_column("Sex", name="f" * 65), "2 to 64 characters"),
-        (with_column("Sex", name="month"), "features of baseline: not a name Feature Store takes"),
-        (with_column("Age", name="event_time"), "features of baseline: feature names must differ"),
-        (with_column("Age", name="smoking_never"), "features of baseline: feature names must differ"),
-        (with_column("Sex", aliases=["Age"]), "'Age' is described more than once"),
-        (with_column("Sex", aliases=["Case ID"]), "'Case ID' is described more than once"),
-        (with_column("Sex", true=["Male"]), "'Male' is both true and false"),
-        (with_column("Sex", missing=["Male"]), "'Male' is a value of the column and also listed as missing"),
-        (with_column("Grade", levels={"N/A": 0, "G1": 1}), "'N/A' is a value of the column and also listed as missing"),
-        (with_column("Grade", levels={"": 0, "G1": 1}), "an empty cell is a value of the column and also"),
-        (with_column("Grade", levels={"G1": 1, "G2": float("nan")}), "finite number"),
-        (with_column("Packs", min=5, max=1), "min 5 is above max 1"),
-        (with_column("Packs", integral=True, factor=0.5), "a factor makes fractions"),
-        (with_column("Packs", factor=0), "greater than 0"),
-        (with_column("Packs", fill_when=NEVER | {"value": -1}), "outside min and max"),
-        (
-            with_column("Packs", integral=True, fill_when=NEVER | {"value": 0.5}),
-            "0.5, and the feature is a whole number",
-        ),
-        (with_column("Packs", fill_when=NEVER | {"values": ["never"]}), "no value of the column"),
-        (with_column("Packs", fill_when=NEVER | {"column": "Smoke"}), "no column 'Smoke'"),
-        (
-            with_column("Packs", fill_when={"column": "Recurrence", "values": ["yes"], "value": 0}),
-            "'Recurrence' is known only at outcome, later than baseline",
-        ),
-        (with_column("Sex", missing_when={"column": "Sex", "values": ["Male"]}), "names the column itself"),
-        (with_column("Sex", missing_when={"column": "Nothing", "values": ["x"]}), "no column 'Nothing'"),
-        (with_column("Quit", unit="days"), "a year has no day"),
-        (with_column("Quit", to="Age"), "'Age' is of kind number; it must be date"),
-        (with_column("Quit", to="Seen"), "'Seen' is known only at outcome, later than baseline"),
-        (with_column("Quit", to="Elsewhere"), "no column 'Elsewhere'"),
-        (with_column("Quit", floor=9, max=3), "floor 9 is above max 3"),
-        (with_column("Recurrence", feature=None), "known only at outcome, after what models predict from"),
-        (with_column("Recurrence", feature=None, allow=REASON), "give that timepoint an event_time"),
-        (with_column("Recurrence", allow=REASON), "keep one of the two"),
-        (with_column("Recurrence", when_missing="indicator"), "feature: false says there is none"),
-        (with_column("Days", unit="weeks"), "must have unit: days and integral: true"),
-        (with_column("Sex", true=[True]), "put the value in quotes, as in 'Yes'"),
-        (with_column("Grade", levels={1: 1, 2: 2}), "put the value in quotes, as in '1'"),
-        (with_column("Sex", false=["Male", "Male"]), "listed more than once: Male"),
-        (with_column("Note", reason="why"), "at least 10 characters"),
-        (raw(timepoints={"baseline": {"event_time": {"column": "Age"}}}), "'Age' is of kind number; it must be date"),
-        (raw(timepoints={"baseline": {"event_time": {"column": "Death"}}}), "only at outcome, later than baseline"),
-        (raw(timepoints={"baseline": {"event_time": {"column": "Scan"}}}), "no column 'Scan'"),
-        (
-            raw(timepoints={"surgery": {"event_time": {"column": "CT Date", "plus_days": "Grade"}}}),
-            "'Grade' is of kind ordinal; it must be number",
-        ),
-        (raw(rows=[{"reason": REASON}]), "either drop_when"),
-        (
-            raw(rows=[{"reason": REASON, "drop_ids": "C", "drop_when": {"column": "Sex", "values": ["Male"]}}]),
-            "either drop_when",
-        ),
-        (raw(rows=[{"reason": REASON, "drop_ids": "("}]), "not a regular expression"),
-        (raw(rows=[{"reason": REASON, "drop_when": {"column": "Sex", "values": ["M"]}}]), "'M' is no value of the"),
-        (raw(checks=[{"exactly_one": ["Sex", "Grade"]}]), "checks: the column 'Grade' is of kind ordinal"),
-        (raw(checks=[{"exactly_one": ["Sex", "Sex"]}]), "'Sex' is listed more than once"),
-        (raw(target={"column": "Age", "positive": ["61"]}), "target: the column 'Age' is of kind number"),
-        (raw(target={"column": "Status", "positive": ["alive"]}), "'alive' is no value of the column 'Status'"),
-        (raw(target={"column": "Gone", "positive": ["x"]}), "target: there is no column 'Gone'"),
-        (raw(target=None), "bias: is measured against a target"),
-        (raw(bias={"facets": [{"column": "Age", "disadvantaged": ["61"]}]}), "'Age' is of kind number"),
-        (raw(bias={"facets": [{"column": "Sex", "disadvantaged": ["F"]}]}), "'F' is no value of the column 'Sex'"),
-        (raw(bias={**SMALL["bias"], "group": "Packs"}), "bias: group: the column 'Packs' is of kind number"),
-        (raw(bias={**SMALL["bias"], "strata": ["Site"]}), "bias: strata: there is no column 'Site'"),
-        (raw(labels={**LABELS, "died": "Smoking"}), "labels: died: the column 'Smoking' is of kind one_hot"),
-        (raw(labels={**LABELS, "died": "Grade"}), "must be the numbers 0 (alive) and 1 (dead)"),
-        (raw(labels={**LABELS, "death": "Age"}), "labels: the column 'Age' is of kind number; it must be date"),
-        (raw(labels={**LABELS, "death": None}), "origin, death and last_alive go together"),
-        (raw(labels={**LABELS, "recurrence_date": None}), "recurrence and recurrence_date go together"),
-        (raw(labels={**LABELS, "recurrence": "Smoking"}), "'Smoking' is of kind one_hot; it must be flag"),
-        (raw(labels={**LABELS, "horizons_days": [365, 365]}), "the horizon 365 is listed more than once"),
-        (raw(labels={**LABELS, "cross_check": {"column": "Death"}}), "cross_check: the column 'Death' is of kind date"),
-        (raw(labels={**LABELS, "died": "Sex"}), "'Sex' makes the label and would be a feature too"),
-        (raw(labels={"died": "Status", "horizons_days": [3]}), "need origin, death and last_alive"),
-        (
-            raw(timepoints={**SMALL["timepoints"], "surgery": {"event_time": "upload"}}),
-            "the timepoint 'surgery' is dated by the upload",
-        ),
-        (raw(date_format="%m/%d/%y"), "a year of four digits"),
-        (raw(date_format="%d-%b-%Y"), "a year of four digits"),
-        (raw(date_format="%d%m/%Y"), "something that is no digit between"),
-        (raw(id={"source": "Case ID", "pattern": "("}), "not a regular expression"),
-    ],
-)  # fmt: skip
-def test_a_wrong_configuration_is_refused_in_words(document: dict[str, Any], message: str) -> None:
-    assert message in refusal(document)
+@pytest.mark.parametrize("case", WRONG, ids=[case["says"] for case in WRONG])
+def test_a_wrong_configuration_is_rejected_in_words(case: dict[str, Any]) -> None:
+    given = case.get("change", {})
+    document = with_column(case["column"], **given) if "column" in case else raw(**given)
+    for part, changes in case.get("merge", {}).items():
+        document[part].update(changes)
+    assert case["says"] in refusal(document)
 
 
 def test_every_problem_is_told_at_once() -> None:
@@ -210,7 +125,7 @@ def test_additions_leave_meanings_as_they_are() -> None:
         with_column("Packs", unit="packs a day"),
         with_column("Packs", when_missing="zero"),
         with_column("Quit", floor=None),
-        raw(labels={**LABELS, "death": "Seen"}),
+        raw(labels={**SMALL["labels"], "death": "Seen"}),
     ],
 )
 def test_another_meaning_of_a_feature_is_told(document: dict[str, Any]) -> None:

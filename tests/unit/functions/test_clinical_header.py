@@ -7,7 +7,10 @@ import pytest
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.phi import Kind, kind_of
 from multimodal.ledger.errors import BadInputError
+from tests.cases import cases_of
 from tests.unit.functions.clinical_small import ROW, Read, csv_text, encoded, read, refused, rows, small, with_column
+
+CASES = cases_of(__file__)
 
 
 def header_refused(header: str) -> BadInputError:
@@ -110,19 +113,7 @@ def test_kinds_of_identifier(cell: str, kind: Kind | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "column", "kind"),
-    [
-        ({"Note": "Mary Jones"}, "Note", "NAME"),
-        ({"Note": "call 650-555-0100"}, "Note", "PHONE"),
-        ({"Smoking": "Jones, Mary"}, "Smoking", "NAME"),
-        ({"Age": "123-45-6789"}, "Age", "SSN"),
-        ({"Age": "90"}, "Age", "AGE_ABOVE_89"),
-        ({"Age": "97 years"}, "Age", "AGE_ABOVE_89"),
-        ({"CT Date": "jane@example.org"}, "CT Date", "EMAIL"),
-        ({"Quit": "650-555-0100"}, "Quit", "PHONE"),
-        ({"Case ID": "00123456"}, "Case ID", "MRN"),
-        ({"Case ID": "Mary Jones"}, "Case ID", "NAME"),
-    ],
+    ("cells", "column", "kind"), CASES["test_cells_that_could_name_a_person_refuse_the_whole_table"]
 )
 def test_cells_that_could_name_a_person_refuse_the_whole_table(cells: dict[str, str], column: str, kind: str) -> None:
     table = csv_text(rows({}, {key: f'"{value}"' for key, value in cells.items()}, {}))

@@ -9,6 +9,7 @@ import pytest
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.labels import horizon_of
 from multimodal.tables.table import RowProblem
+from tests.cases import cases_of
 from tests.unit.functions.clinical_small import (
     ROW,
     SMALL,
@@ -23,6 +24,8 @@ from tests.unit.functions.clinical_small import (
     small,
     with_column,
 )
+
+CASES = cases_of(__file__)
 
 REASON = "a reason that is long enough"
 
@@ -155,27 +158,7 @@ def test_what_is_missing_is_absent(cell: str) -> None:
     assert found.problems == []
 
 
-@pytest.mark.parametrize(
-    ("source", "policy", "present", "missing"),
-    [
-        ("Sex", "indicator", {"female": "1", "female_missing": "0"}, {"female_missing": "1"}),
-        ("Sex", "zero", {"female": "1"}, {"female": "0"}),
-        ("Grade", "zero", {"grade": "2.0"}, {"grade": "0.0"}),
-        ("Packs", "zero", {"packs": "20.5"}, {"packs": "0.0"}),
-        (
-            "Smoking",
-            "indicator",
-            {"smoking_never": "0", "smoking_former": "1", "smoking_current": "0", "smoking_missing": "0"},
-            {"smoking_missing": "1"},
-        ),
-        (
-            "Smoking",
-            "zero",
-            {"smoking_never": "0", "smoking_former": "1", "smoking_current": "0"},
-            {"smoking_never": "0", "smoking_former": "0", "smoking_current": "0"},
-        ),
-    ],
-)
+@pytest.mark.parametrize(("source", "policy", "present", "missing"), CASES["test_policies_for_missing_values"])
 def test_policies_for_missing_values(
     source: str, policy: str, present: dict[str, str], missing: dict[str, str]
 ) -> None:

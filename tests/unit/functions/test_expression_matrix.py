@@ -23,7 +23,10 @@ from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Status, case_unit
 from multimodal.pipeline.dataset import DatasetConfig
 from multimodal.tables.table import RowProblem, TableVerdict, UploadContext
+from tests.cases import cases_of
 from tests.unit.functions.fakes import FakeClock, FakeLedger, FakeMetrics, FakeObjects
+
+CASES = cases_of(__file__)
 
 UPLOAD = UploadContext("s3://raw/genomics/d/expression.csv", "upload0123456789", "c" * 16, "2026-11-25T10:00:00Z")
 MATRIX = {
@@ -161,21 +164,7 @@ def test_ensembl_versions_are_compared_or_not_as_the_dataset_says() -> None:
 # What is refused
 
 
-@pytest.mark.parametrize(
-    ("cell", "code"),
-    [
-        ("-0.1", "VALUE_INVALID"),
-        ("nan", "VALUE_INVALID"),
-        ("NaN", "VALUE_INVALID"),
-        ("inf", "VALUE_INVALID"),
-        ("high", "VALUE_INVALID"),
-        ("1_000", "VALUE_INVALID"),
-        ("1,5", "VALUE_INVALID"),
-        ("=A1", "VALUE_INVALID"),
-        ("#DIV/0!", "VALUE_INVALID"),
-        ("3 TPM", "VALUE_INVALID"),
-    ],
-)
+@pytest.mark.parametrize(("cell", "code"), CASES["test_cell_that_is_no_measurement_costs_its_row_and_names_the_gene"])
 @pytest.mark.parametrize("gene", ["VIM", "OTHER"])
 def test_cell_that_is_no_measurement_costs_its_row_and_names_the_gene(gene: str, cell: str, code: str) -> None:
     cells = {"VIM": "1", "OTHER": "", "CD44": "2"} | {gene: f'"{cell}"'}
@@ -271,20 +260,7 @@ def test_genes_that_became_dates_are_why_none_is_found() -> None:
     assert refusal.value.reason_code == "GENES_NOT_FOUND"
 
 
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("gene,R01-003,R01-004\nA1BG,1,2\nCD44,3,4\n", "MATRIX_TRANSPOSED"),
-        ("VIM,1,2\nCD44,3,4\n", "MATRIX_TRANSPOSED"),
-        ("case,TP53,KRAS\nA,1,2\n", "GENES_NOT_FOUND"),
-        ("case,ENSG00000026025,ENSG00000026026\nA,1,2\n", "GENES_NOT_FOUND"),
-        ("case,vim,cd44\nA,1,2\n", "GENES_NOT_FOUND"),
-        ("case,VIM,\nA,1,2\n", "MATRIX_INVALID"),
-        ("case;VIM;CD44\nA;1;2\n", "MATRIX_INVALID"),
-        ("case\n", "MATRIX_INVALID"),
-        ("case,VIM\n", "MATRIX_INVALID"),
-    ],
-)
+@pytest.mark.parametrize(("text", "code"), CASES["test_matrix_that_cannot_be_used_is_refused_as_a_whole"])
 def test_matrix_that_cannot_be_used_is_refused_as_a_whole(text: str, code: str) -> None:
     with pytest.raises(BadInputError) as refusal:
         Read(text)

@@ -15,44 +15,14 @@ from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.unit import Unit, case_unit
 from multimodal.ledger.upload_key import KeyKind
 from multimodal.pipeline.arrivals import parse_key
+from tests.cases import cases_of
+
+CASES = cases_of(__file__)
 
 HEADER = "sample,fastq_1,fastq_2,strandedness\n"
 
 
-@pytest.mark.parametrize(
-    ("name", "sample", "lane", "mate", "segment"),
-    [
-        ("S_S1_L001_R1_001.fastq.gz", "S", 1, 1, "001"),
-        ("S_S12_L004_R2_002.fastq.gz", "S", 4, 2, "002"),
-        ("R01-023_S3_L002_R2_001.fastq.gz", "R01-023", 2, 2, "001"),
-        ("R01-023_S3_R1_001.fastq.gz", "R01-023", 1, 1, "001"),
-        ("R01-023_R1.fastq.gz", "R01-023", 1, 1, ""),
-        ("R01-023_L003_R1.fq.gz", "R01-023", 3, 1, ""),
-        ("R01-023.R1.fq.gz", "R01-023", 1, 1, ""),
-        ("R01-023-R2.fq.gz", "R01-023", 1, 2, ""),
-        ("R01-023_r2.FASTQ.GZ", "R01-023", 1, 2, ""),
-        ("SRR1039508_1.fastq.gz", "SRR1039508", 1, 1, ""),
-        ("SRR1039508_2.fastq.gz", "SRR1039508", 1, 2, ""),
-        ("SRR1039508.2.fq.gz", "SRR1039508", 1, 2, ""),
-        ("SRR1039508.fastq.gz", "SRR1039508", 1, None, ""),
-        ("V350_L01_12_2.fq.gz", "V350_12", 1, 2, ""),
-        ("S_R1_001_val_1.fq.gz", "S", 1, 1, "001"),
-        ("S_2_val_2.fq.gz", "S", 1, 2, ""),
-        ("S_R2_trimmed.fastq.gz", "S", 1, 2, ""),
-        ("S_L002_2.clean.fq.gz", "S", 2, 2, ""),
-        ("S_1_trimmed_paired.fastq.gz", "S", 1, 1, ""),
-        ("S_2P.fq.gz", "S", 1, 2, ""),
-        ("S_reverse.fastq.gz", "S", 1, 2, ""),
-        ("tumour_R2_R1_trimmed.fq.gz", "tumour_R2", 1, 1, ""),
-        ("P-I1_S3_L001_R2_001.fastq.gz", "P-I1", 1, 2, "001"),
-        ("flowcell/R2/S.fastq.gz", "", 1, 2, ""),
-        ("R1-005_R2.fastq.gz", "R1-005", 1, 2, ""),
-        ("R1-005_2.fastq.gz", "R1-005", 1, 2, ""),
-        ("tumour-1.fastq.gz", "tumour-1", 1, None, ""),
-        ("S_R3_001.fastq.gz", "S", 1, 3, "001"),
-        ("SRR1039508.sra", "SRR1039508", 1, None, ""),
-    ],
-)
+@pytest.mark.parametrize(("name", "sample", "lane", "mate", "segment"), CASES["test_every_naming_is_understood"])
 def test_every_naming_is_understood(name: str, sample: str, lane: int, mate: int | None, segment: str) -> None:
     found = read_name(name)
     assert found is not None
@@ -292,29 +262,7 @@ def test_sheet_of_any_spreadsheet_program_is_read(ends: str, delimiter: str) -> 
     assert parse_samplesheet(text, "d", "raw").samples["A"].keys == ["genomics/d/a.fq.gz"]
 
 
-@pytest.mark.parametrize(
-    ("row", "problem"),
-    [
-        ("A,a.bam,,", "row 2, column fastq_1: 'a.bam' is not a .fastq.gz"),
-        ("A,a.fq.gz,b.txt,", "row 2, column fastq_2: 'b.txt'"),
-        ("A,,b.fq.gz,", "row 2, column fastq_1: it is empty"),
-        ("A,s3://other/a.fq.gz,,", "row 2, column fastq_1: 's3://other/a.fq.gz' is not in the stack's bucket"),
-        ("A,https://x/a.fq.gz,,", "row 2, column fastq_1"),
-        ("A,s3://raw/imaging/a.fq.gz,,", "row 2, column fastq_1"),
-        ("A,../e/a.fq.gz,,", "row 2, column fastq_1"),
-        ("A,/etc/a.fq.gz,,", "row 2, column fastq_1"),
-        ("A,a_R2.fq.gz,a_R1.fq.gz,", "row 2: by its name, fastq_1 holds second reads"),
-        ("A,a.fq.gz,,\na,b.fq.gz,,", "A, a differ only in case"),
-        ("A,a.fq.gz,,stranded", "row 2, column strandedness: 'stranded' is none of auto"),
-        (
-            "A,a.fq.gz,,forward\nA,b.fq.gz,,reverse",
-            "row 3, column strandedness: another row of the sample says forward",
-        ),
-        ("A,a.fq.gz,,\nA,a.fq.gz,,", "rows 2, 3: a.fq.gz is listed more than once"),
-        ("A,a.fq.gz,a.fq.gz,", "rows 2, 2: a.fq.gz is listed more than once"),
-        ("A,a_1.fq.gz,a_2.fq.gz,\nA,b.fq.gz,,", "paired or single-end"),
-    ],
-)
+@pytest.mark.parametrize(("row", "problem"), CASES["test_bad_row_is_told_by_row_and_column_and_harms_no_other_sample"])
 def test_bad_row_is_told_by_row_and_column_and_harms_no_other_sample(row: str, problem: str) -> None:
     sheet = _sheet(f"{row}\nGOOD,good.fq.gz,,\n")
     assert problem in " ".join(sheet.samples["A"].problems)

@@ -16,8 +16,11 @@ from multimodal.ledger.errors import BadInputError, ConfigurationError, Retryabl
 from multimodal.ledger.outcome import INGEST_RECHECK_SECONDS
 from multimodal.ledger.unit import Status
 from multimodal.pipeline.dataset import FeatureGroupDeployer, load_dataset
+from tests.cases import cases_of
 from tests.unit.functions.fakes import FakeFeatureStore
 from tests.unit.functions.world import DATASET, RnaWorld, reads, run_document
+
+CASES = cases_of(__file__)
 
 GROUP = f"stack-{DATASET}-rna-v1"
 HEADER = "Name\tLength\tEffectiveLength\tTPM\tNumReads"
@@ -145,21 +148,7 @@ def test_a_refused_result_does_not_name_the_groups_assay() -> None:
     assert world.ledger.pinned == {}
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("schema", 2),
-        ("assay.unit", "FPKM"),
-        ("assay.reference", "../../secret"),
-        ("assay.engine_version", 1),
-        ("files.genes", "../other/x.quant.genes.sf"),
-        ("files", {}),
-        ("library.conflict", "no"),
-        ("metrics.total_reads", 1.5),
-        ("metrics", {}),
-        ("provenance", None),
-    ],
-)
+@pytest.mark.parametrize(("path", "value"), CASES["test_document_that_does_not_fit_is_quarantined"])
 def test_document_that_does_not_fit_is_quarantined(path: str, value: object) -> None:
     world, key = _processed(_with(path, value))
     world.ingest(key)

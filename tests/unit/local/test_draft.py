@@ -21,6 +21,9 @@ from cli.errors import CommandError
 from cli.main import main
 from cli.project import DATASET
 from multimodal.pipeline.dataset import DatasetConfig, load_dataset
+from tests.cases import cases_of
+
+TABLES = cases_of(__file__)
 
 CASES = [f"P-{n:03d}" for n in range(1, 31)]
 
@@ -91,29 +94,7 @@ def test_kind_is_guessed_from_name_and_values(
     assert {key: column[key] for key in expected} == expected
 
 
-@pytest.mark.parametrize(
-    ("header", "timepoint"),
-    [
-        ("Survival Status", "outcome"),
-        ("Time to Death (days)", "outcome"),
-        ("Date of Last Known Alive", "outcome"),
-        ("Recurrence Location", "outcome"),
-        ("Months of follow-up", "outcome"),
-        ("Last contact", "outcome"),
-        ("OS", "outcome"),
-        ("progression", "outcome"),
-        ("Age at death", "outcome"),
-        ("Adjuvant Treatment", "post_treatment"),
-        ("Chemo cycles", "post_treatment"),
-        ("Treatment after surgery", "post_treatment"),
-        ("Pathological T stage", "surgery"),
-        ("EGFR mutation status", "surgery"),
-        ("Histology", "surgery"),
-        ("Age at Histological Diagnosis", "baseline"),
-        ("Smoking status", "baseline"),
-        ("CT Date", "baseline"),
-    ],
-)
+@pytest.mark.parametrize(("header", "timepoint"), TABLES["test_what_sounds_like_the_future_is_late"])
 def test_what_sounds_like_the_future_is_late(header: str, timepoint: str) -> None:
     assert timepoint_of(header) == timepoint
 

@@ -13,6 +13,9 @@ from local.emulator.metrics import metrics_of
 from local.emulator.requests import check_request, service_model
 from local.emulator.sagemaker.offline_store import check_record, parse_event_time
 from local.emulator.step_functions import map_permissions, task_permissions
+from tests.cases import cases_of
+
+CASES = cases_of(__file__)
 
 _JOB: dict[str, Any] = {
     "ProcessingJobName": "img-0123-1",
@@ -87,20 +90,7 @@ def test_the_two_formats_of_an_event_time(text: str) -> None:
     assert parse_event_time(text).isoformat().startswith("2020-01-02T03:04:05")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "2020-01-02",
-        "2020-01-02T03:04:05",
-        "2020-01-02T03:04:05+00:00",
-        "2020-01-02T03:04:05.6Z",
-        "2020-01-02T03:04:05.678901Z",
-        "2020-01-02 03:04:05Z",
-        "2020-13-02T03:04:05Z",
-        "1577934245",
-    ],
-)
+@pytest.mark.parametrize("text", CASES["test_every_other_event_time_is_rejected"])
 def test_every_other_event_time_is_rejected(text: str) -> None:
     with pytest.raises(AwsError, match="must be in the format"):
         parse_event_time(text)
@@ -133,20 +123,7 @@ def test_size_limits() -> None:
 _SAGEMAKER = "arn:aws:sagemaker:us-east-1:000000000000"
 
 
-@pytest.mark.parametrize(
-    ("log", "name"),
-    [
-        ("Traceback (most recent call last):\n  File x, line 1\nValueError: no", "ValueError"),
-        ("Traceback (most recent call last):\n  File x\nmy.package.RetryableError: two\nlines: here", "RetryableError"),
-        ("Traceback (most recent call last):\n  File x\nKeyError\n", "KeyError"),
-        (
-            "Traceback (most recent call last):\n  File x\nKeyError: 1\n\nDuring handling …\n\n"
-            "Traceback (most recent call last):\n  File y\n    raise\n    ^^^^^\nInvalidRequestError: bad",
-            "InvalidRequestError",
-        ),
-        ("nothing was raised", None),
-    ],
-)
+@pytest.mark.parametrize(("log", "name"), CASES["test_exception_name"])
 def test_exception_name(log: str, name: str | None) -> None:
     assert exception_name(log) == name
 

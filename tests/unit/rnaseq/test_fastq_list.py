@@ -6,6 +6,9 @@ import pytest
 
 from rnaseq_job.errors import InputRejectedError, ReasonCode
 from rnaseq_job.reads.lanes import ListedLane, check_sample_name, is_sra, read_list
+from tests.cases import cases_of
+
+CASES = cases_of(__file__)
 
 HEADER = "RGID,RGSM,RGLB,Lane,Read1File,Read2File\n"
 ROW = "rg1,R01,lib,1,s3://raw/a_R1.fastq.gz,s3://raw/a_R2.fastq.gz\n"
@@ -44,29 +47,7 @@ def test_plain_paths_are_relative_to_a_plain_list(tmp_path: Path) -> None:
     assert (lanes[0].read1, lanes[0].read2) == ("/lists/a.fastq", "/data/b.fastq")
 
 
-@pytest.mark.parametrize(
-    ("row", "column"),
-    [
-        ("rg1,R02,lib,1,s3://raw/a,s3://raw/b", "RGSM"),
-        ("--rg,R01,lib,1,s3://raw/a,s3://raw/b", "RGID"),
-        ("rg\t1,R01,lib,1,s3://raw/a,s3://raw/b", "RGID"),
-        ("rg1,R01,,1,s3://raw/a,s3://raw/b", "RGLB"),
-        ("rg1,R01,lib,0,s3://raw/a,s3://raw/b", "Lane"),
-        ("rg1,R01,lib,one,s3://raw/a,s3://raw/b", "Lane"),
-        ("rg1,R01,lib,1,,s3://raw/b", "Read1File"),
-        ("rg1,R01,lib,1,/etc/passwd,s3://raw/b", "Read1File"),
-        ("rg1,R01,lib,1,s3://raw/a,../b", "Read2File"),
-        ("rg1,R01,lib,1,https://host/a,s3://raw/b", "Read1File"),
-        ("rg1,R01,lib,1,file:///etc/passwd,s3://raw/b", "Read1File"),
-        ("rg1,R01,lib,1,s3://raw,s3://raw/b", "Read1File"),
-        ("rg1,R01,lib,1,s3://raw/x/../../a,s3://raw/b", "Read1File"),
-        ("rg1,R01,lib,1,s3://other/a,s3://raw/b", "Read1File"),
-        ("rg1,R01,lib,1,s3://raw/a,s3://raw.evil/b", "Read2File"),
-        ("rg1,R01,lib,1,s3://raw/a\x00,s3://raw/b", "Read1File"),
-        ("rg1,R01,lib,1, s3://raw/a,s3://raw/b", "Read1File"),
-        ("rg1,R01,lib,1,s3://raw/a.sra,s3://raw/b", "Read2File"),
-    ],
-)
+@pytest.mark.parametrize(("row", "column"), CASES["test_a_bad_cell_is_named"])
 def test_a_bad_cell_is_named(tmp_path: Path, row: str, column: str) -> None:
     error = refused(tmp_path, HEADER + ROW + row + "\n", buckets=("raw",))
     assert error.code == ReasonCode.FASTQ_LIST_INVALID

@@ -4,24 +4,12 @@ import pytest
 
 from rnaseq_job.errors import InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.quantifiers.salmon import compatible_share, declared_type, detect, library_report
+from tests.cases import cases_of
+
+CASES = cases_of(__file__)
 
 
-@pytest.mark.parametrize(
-    ("library_type", "strandedness", "paired", "expected"),
-    [
-        (None, None, True, "A"),
-        (None, "auto", False, "A"),
-        ("A", None, True, "A"),
-        ("ISR", None, True, "ISR"),
-        (None, "reverse", True, "ISR"),
-        (None, "forward", True, "ISF"),
-        (None, "unstranded", True, "IU"),
-        (None, "reverse", False, "SR"),
-        (None, "unstranded", False, "U"),
-        ("SF", "forward", False, "SF"),
-        ("ISR", "auto", True, "ISR"),
-    ],
-)
+@pytest.mark.parametrize(("library_type", "strandedness", "paired", "expected"), CASES["test_two_ways_to_declare"])
 def test_two_ways_to_declare(library_type: str | None, strandedness: str | None, paired: bool, expected: str) -> None:
     assert declared_type(library_type, strandedness, paired) == expected
 

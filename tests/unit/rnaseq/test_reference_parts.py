@@ -12,7 +12,10 @@ from rnaseq_job.reference.sequences import copy_genome, copy_transcripts, cut_tr
 from rnaseq_job.reference.source import find_source, part_of, source_hash
 from rnaseq_job.reference.table import Row, ambiguous_symbols, choose, read_table, rows_for_fasta, rows_of
 from rnaseq_job.storage import FolderStorage
+from tests.cases import cases_of
 from tests.unit.rnaseq.reference_support import AMBIGUOUS, CHROMOSOME, FORWARD, GENOME, GTF, REVERSE, exon, text
+
+CASES = cases_of(__file__)
 
 
 def put(path: Path, content: str | bytes) -> Path:
@@ -73,6 +76,80 @@ def test_pseudo_autosomal_copies_are_left_out_and_counted(tmp_path: Path, copy: 
     assert (found.par_copies, copy in found.transcripts, len(found.transcripts)) == (1, False, 3)
 
 
+# One gene of two exons on X, and what may be its copy on Y; the last two columns: whether it is, and why.
+SEXES = ">X\n" + "ACGT" * 10 + "\n>Y\n" + "ACGT" * 10 + "\n"
+
+
+def twins(x: str, y: str, more: str = "", lengths: tuple[int, int] = (4, 4)) -> str:
+    def gene(chromosome: str, gene_id: str, transcript: str, second: int) -> str:
+        symbol = ' gene_name "CD99";' if not gene_id.startswith("CD99") else ""
+        lines = (
+            exon(chromosome, 1, 4, "+", transcript, gene_id),
+            exon(chromosome, 9, 8 + second, "+", transcript, gene_id),
+        )
+        return "".join(line.rstrip("\n") + symbol + (more if chromosome == "Y" else "") + "\n" for line in lines)
+
+    return gene("X", x, f"t.{x}", lengths[0]) + gene("Y", y, f"u.{y}", lengths[1])
+
+
+@pytest.mark.parametrize(
+    ("gtf", "is_copy"),
+    [
+        (twins("ENSG00000002586.20", "ENSG00000292348.1", ' tag "PAR";', (4, 7)), True),
+        (twins("ENSG00000002586.20", "ENSG00000292348.1"), True),
+        (twins("ENSG00000002586.20", "ENSG00000292348.1", lengths=(4, 7)), False),
+        (twins("CD99", "CD99_1", lengths=(4, 7)), True),
+        (twins("CD99", "CD99-2", lengths=(4, 7)), True),
+        (twins("CD99", "CD99", lengths=(4, 4)), True),
+        (twins("ENSG00000002586.20", "ENSG00000002586.20_PAR_Y", lengths=(4, 7)), True),
+    ],
+)
+def test_one_gene_on_both_sex_chromosomes_is_counted_on_x(tmp_path: Path, gtf: str, *, is_copy: bool) -> None:
+    annotation = read_annotation(put(tmp_path / "a.gtf", gtf))
+    found = cut_transcripts(put(tmp_path / "g.fa", SEXES), annotation, tmp_path / "p.fa", tmp_path / "t.fa")
+    assert (found.par_copies, len(found.transcripts)) == ((1, 1) if is_copy else (0, 2))
+    kept = copy_genome(tmp_path / "g.fa", annotation, tmp_path / "p.fa").transcripts
+    genes = {row.gene_id for row in rows_of(annotation, kept)}
+    assert len(genes) == (1 if is_copy else 2), "for a quantifier that cuts transcripts itself the two are summed"
+    fasta = put(tmp_path / "c.fa", "".join(f">{name}\nACGTACGT\n" for name in annotation.transcripts))
+    assert copy_transcripts(fasta, tmp_path / "t.fa", annotation).par_copies == int(is_copy)
+
+
+def test_small_rnas_that_share_a_name_stay_two_genes(tmp_path: Path) -> None:
+    gtf = "".join(
+        exon(c, 1, 8, "+", f"t{c}", f"ENSG0000000000{n}").rstrip("\n") + ' gene_name "Y_RNA";\n'
+        for n, c in enumerate("XY")
+    )
+    annotation = read_annotation(put(tmp_path / "a.gtf", gtf))
+    found = cut_transcripts(put(tmp_path / "g.fa", SEXES), annotation, tmp_path / "p.fa", tmp_path / "t.fa")
+    assert (found.par_copies, found.transcripts) == (0, ["tX", "tY"])
+    assert ambiguous_symbols(rows_of(annotation, found.transcripts)) == ["Y_RNA"]
+
+
+def numbered(chromosome: str, start: int, end: int, strand: str, number: int) -> str:
+    return exon(chromosome, start, end, strand, "NM_1", "G").rstrip("\n") + f" exon_number {number};\n"
+
+
+def test_a_transcript_id_at_several_places_is_a_transcript_for_each(tmp_path: Path) -> None:
+    gtf = (
+        numbered("X", 1, 3, "+", 1) + numbered("X", 5, 7, "+", 2) + numbered("X", 11, 14, "+", 1)
+        + numbered("X", 17, 18, "+", 2) + numbered("X", 21, 22, "+", 3) + numbered("Y", 21, 24, "-", 1)
+    )  # fmt: skip
+    assert cut(tmp_path, gtf, SEXES) == {"NM_1": "ACGACG", "NM_1_dup1": "GTACACAC", "NM_1_dup2": "ACGT"}
+
+
+@pytest.mark.parametrize("second", [("Y", "+"), ("X", "-")])
+def test_another_chromosome_or_strand_is_another_place(tmp_path: Path, second: tuple[str, str]) -> None:
+    gtf = exon("X", 1, 4, "+", "T", "G") + exon(second[0], 6, 9, second[1], "T", "G")
+    assert list(cut(tmp_path, gtf, SEXES)) == ["T", "T_dup1"]
+
+
+def test_places_far_apart_without_exon_numbers_are_no_transcript(tmp_path: Path) -> None:
+    gtf = exon("X", 1, 3, "+", "T", "G") + exon("X", 6_000_000, 6_000_003, "+", "T", "G")
+    with pytest.raises(InputRejectedError, match="exon_number"):
+        read_annotation(put(tmp_path / "a.gtf", gtf))
+
+
 def test_masked_transcripts_are_counted(tmp_path: Path) -> None:
     annotation = read_annotation(put(tmp_path / "a.gtf", exon("chrX", 5, 5, "+", "T", "G")))
     assert cut_transcripts(put(tmp_path / "g.fa", GENOME), annotation, tmp_path / "p", tmp_path / "t").masked == 1
@@ -114,23 +191,7 @@ def test_fasta_names_end_at_white_space_and_letters_become_upper_case(tmp_path: 
     assert [(record.name, record.sequence) for record in found] == [("1", b"ACGT"), ("2", b"NN")]
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("", "no sequence"),
-        ("\n\n", "no sequence"),
-        ("<Error>AccessDenied</Error>\n", "is not FASTA"),
-        ("ACGT\n>a\nACGT\n", "is not FASTA"),
-        (">a\n>b\nACGT\n", "a has no bases"),
-        (">a\nACGT\n>b\n", "b has no bases"),
-        (">a\nACGT\n>a x\nACGT\n", "holds a twice"),
-        (">a\nMKVLAAGIVGLCAKDE\n", "no DNA bases"),
-        (">a\nACGU\n", "no DNA bases"),
-        (">a\nAC-GT\n", "no DNA bases"),
-        ("> a\nACGT\n", "without a name"),
-        (">\xe4\nACGT\n", "not ASCII"),
-    ],
-)
+@pytest.mark.parametrize(("content", "said"), CASES["test_broken_fasta_is_refused"])
 def test_broken_fasta_is_refused(tmp_path: Path, content: str, said: str) -> None:
     assert said in refused(put(tmp_path / "g.fa", content))
 
@@ -171,9 +232,7 @@ def test_gzip_of_several_members_is_read_to_its_end(tmp_path: Path) -> None:
         (exon("c", 1, 4, "+", "", "G"), "transcript_id"),
         (exon("c", 1, 4, "+", "T", "G") * 2, "overlap"),
         (exon("c", 1, 4, "+", "T", "G") + exon("c", 4, 8, "+", "T", "G"), "overlap"),
-        (exon("X", 1, 4, "+", "T", "G") + exon("Y", 1, 4, "+", "T", "G"), "line 2: transcript T lies on two"),
-        (exon("c", 1, 4, "+", "T", "G") + exon("c", 6, 8, "-", "T", "G"), "lies on two"),
-        (exon("c", 1, 4, "+", "T", "G") + exon("c", 6, 8, "+", "T", "H"), "lies on two"),
+        (exon("c", 1, 4, "+", "T", "G") + exon("c", 6, 8, "+", "T", "H"), "line 2: transcript T lies in two genes"),
         (exon("c", 1, 4, "+", "T", "G").encode() + b"\xff\xfe\n", "not text"),
     ],
 )
@@ -277,24 +336,7 @@ def test_broken_table_is_refused(tmp_path: Path, content: str, said: str) -> Non
 # --- source and manifest ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "part"),
-    [
-        ("GRCh38.primary_assembly.genome.fa.gz", "genome"),
-        ("Homo_sapiens.GRCh38.dna.primary_assembly.fa", "genome"),
-        ("hg19.fasta", "genome"),
-        ("gencode.v44.transcripts.fa.gz", "transcriptome"),
-        ("Homo_sapiens.GRCh38.cdna.all.fa.gz", "transcriptome"),
-        ("transcripts.fna", "transcriptome"),
-        ("gencode.v44.annotation.gtf.gz", "annotation"),
-        ("transcripts.tsv", "table"),
-        ("reference.json", "description"),
-        ("MD5SUMS", None),
-        ("genes.gff3", None),
-        ("older/genome.fa", None),
-        (".fa", None),
-    ],
-)
+@pytest.mark.parametrize(("name", "part"), CASES["test_parts_are_told_by_name"])
 def test_parts_are_told_by_name(name: str, part: str | None) -> None:
     assert part_of(name) == part
 

@@ -1,4 +1,4 @@
-"""Annotations (GTF), and GENCODE's ids of pseudo-autosomal copies on Y: `ENST…_PAR_Y`, until release 24 `ENSTR…`."""
+"""Annotations (GTF)."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,33 +7,10 @@ from pathlib import Path
 
 from rnaseq_job.reference.source import examples, invalid, lines_of
 
-_SUFFIX = "_PAR_Y"
-_OLD = re.compile(r"ENS([TG])R(?=\d{10})")
-
-
-def is_copy(name: str) -> bool:
-    """Return whether a transcript or gene id is that of the copy on Y.
-
-    Examples
-    --------
-    >>> is_copy("ENST00000381192.10_PAR_Y"), is_copy("ENSTR0000381192.3"), is_copy("ENST00000381192.10")
-    (True, True, False)
-    """
-    return name.endswith(_SUFFIX) or _OLD.match(name) is not None
-
-
-def original(name: str) -> str:
-    """Return the id of the copy on X.
-
-    Examples
-    --------
-    >>> original("ENSG00000002586.20_PAR_Y"), original("ENSGR0000002586.13")
-    ('ENSG00000002586.20', 'ENSG00000002586.13')
-    """
-    return _OLD.sub(r"ENS\g<1>0", name.removesuffix(_SUFFIX), count=1)
-
-
 _COLUMNS = 9
+
+LONGEST_INTRON = 5_000_000
+"""The longest known ones of man have about 1.2 million bases."""
 
 
 def _attribute(name: str) -> re.Pattern[str]:
@@ -46,6 +23,7 @@ _GENE_NAME, _SYMBOL = _attribute("gene_name"), _attribute("gene")
 """Ensembl and GENCODE write `gene_name`, RefSeq `gene`."""
 
 _VERSION = _attribute("transcript_version")
+_EXON_NUMBER = re.compile(r'(?:^|[;\s])exon_number "?(\d+)')
 
 
 @dataclass(slots=True)
@@ -62,6 +40,8 @@ class Transcript:
     """`+` or `-`."""
     exons: list[tuple[int, int]]
     """First and last base, counted from 1, both included; in the order of the file."""
+    numbers: set[str] = field(default_factory=set)
+    """The exons' `exon_number`."""
 
 
 @dataclass
@@ -74,6 +54,10 @@ class Annotation:
     """By id, in the order of the file."""
     gene_names: dict[str, str] = field(default_factory=dict)
     """Symbols by gene id; genes without one are absent."""
+    tagged_par: set[str] = field(default_factory=set)
+    """Ids of genes with `tag "PAR"`."""
+    loci: dict[str, list[str]] = field(default_factory=dict)
+    """Ids given to the places of a transcript id that lies at several: `NM_1`, `NM_1_dup1`, …"""
 
     def by_chromosome(self) -> dict[str, list[str]]:
         """Return transcript ids by chromosome."""
@@ -117,6 +101,8 @@ def _add_line(annotation: Annotation, path: Path, number: int, columns: list[str
     symbol = _value(_GENE_NAME, attributes) or _value(_SYMBOL, attributes)
     if symbol:
         annotation.gene_names.setdefault(gene, symbol)
+    if 'tag "PAR"' in attributes:
+        annotation.tagged_par.add(gene)
     if columns[2] == "exon":
         _add_exon(annotation, path, number, columns, gene)
 
@@ -129,14 +115,33 @@ def _add_exon(annotation: Annotation, path: Path, number: int, columns: list[str
     if strand not in "+-":
         raise _broken(path, number, f"transcript {name} has no strand")
     exon = _interval(path, number, columns)
-    known = annotation.transcripts.get(name)
-    if known is None:
-        version = _value(_VERSION, attributes)
-        annotation.transcripts[name] = Transcript(gene, version, chromosome, strand, [exon])
-    elif (known.gene_id, known.chromosome, known.strand) != (gene, chromosome, strand):
-        raise _broken(path, number, f"transcript {name} lies on two chromosomes or strands, or in two genes")
+    place = (gene, chromosome, strand)
+    transcript = _at_its_place(annotation, name, place, _value(_EXON_NUMBER, attributes), _value(_VERSION, attributes))
+    if transcript.gene_id != gene:
+        raise _broken(path, number, f"transcript {name} lies in two genes")
+    transcript.exons.append(exon)
+
+
+def _at_its_place(
+    annotation: Annotation, name: str, place: tuple[str, str, str], exon_number: str, version: str
+) -> Transcript:
+    """Return the transcript that an exon belongs to; of a transcript id at several places, that of its place.
+
+    UCSC's tables have such ids: a gene's copies, and genes on X and Y. Another place begins on another chromosome or
+    strand, or where a number of an exon comes again.
+    """
+    known = annotation.transcripts.get(annotation.loci.get(name, [name])[-1])
+    is_there = known is not None and (known.chromosome, known.strand) == place[1:]
+    if known is not None and is_there and not (exon_number and exon_number in known.numbers):
+        found = known
     else:
-        known.exons.append(exon)
+        found = Transcript(place[0], version, place[1], place[2], [])
+        ids = annotation.loci.setdefault(name, [])
+        ids.append(name if not ids else f"{name}_dup{len(ids)}")
+        annotation.transcripts[ids[-1]] = found
+    if exon_number:
+        found.numbers.add(exon_number)
+    return found
 
 
 def _interval(path: Path, number: int, columns: list[str]) -> tuple[int, int]:
@@ -157,6 +162,13 @@ def _value(pattern: re.Pattern[str], attributes: str) -> str:
 
 def _check_exons(path: Path, name: str, transcript: Transcript) -> None:
     ordered = sorted(transcript.exons)
+    if any(after[0] - before[1] > LONGEST_INTRON for before, after in pairwise(ordered)):
+        raise invalid(
+            f"{path.name}: {name} lies at places more than {LONGEST_INTRON:,} bases apart, without exon_number. "
+            "Take the annotation with exon numbers, or give each place an id of its own.",
+            file=path.name,
+            transcript=name,
+        )
     if any(after[0] <= before[1] for before, after in pairwise(ordered)):
         raise invalid(
             f"{path.name}: exons of {name} overlap, so its sequence is not defined. Remove the repeated lines.",

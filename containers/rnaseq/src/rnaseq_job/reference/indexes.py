@@ -17,7 +17,7 @@ from rnaseq_job.errors import HostFaultError, InputRejectedError, ReasonCode
 from rnaseq_job.quantifiers.dragen import hash_table_arguments
 from rnaseq_job.quantifiers.dragen_host import DragenHost
 from rnaseq_job.quantifiers.salmon import PROGRAM, salmon_version
-from rnaseq_job.reference.annotation import read_annotation
+from rnaseq_job.reference.annotation import Annotation, read_annotation
 from rnaseq_job.reference.sequences import Cut, copy_genome, copy_transcripts, cut_transcripts, records_of, write_record
 from rnaseq_job.reference.source import Part, invalid, reading
 from rnaseq_job.reference.table import Row, choose, read_table, rows_for_fasta, rows_of
@@ -118,13 +118,14 @@ def _transcripts(files: Mapping[Part, Path], transcripts: Path, genome: Path) ->
     if Part.TRANSCRIPTOME not in files:
         return _cut(files, transcripts, genome)
     fasta = files[Part.TRANSCRIPTOME]
-    cut = copy_transcripts(fasta, transcripts)
+    annotation = read_annotation(files[Part.ANNOTATION]) if Part.ANNOTATION in files else None
+    cut = copy_transcripts(fasta, transcripts, annotation)
     if Part.GENOME in files:
         with genome.open("wb") as plain:
             for record in records_of(files[Part.GENOME]):
                 cut.lengths[record.name] = len(record.sequence)
                 write_record(plain, record)
-    return _rows(files, cut, fasta), cut
+    return _rows(files, cut, fasta, annotation), cut
 
 
 def _cut(files: Mapping[Part, Path], transcripts: Path, genome: Path) -> tuple[list[Row], Cut]:
@@ -139,11 +140,11 @@ def _cut(files: Mapping[Part, Path], transcripts: Path, genome: Path) -> tuple[l
     return rows_of(annotation, cut.transcripts), cut
 
 
-def _rows(files: Mapping[Part, Path], cut: Cut, fasta: Path) -> list[Row]:
+def _rows(files: Mapping[Part, Path], cut: Cut, fasta: Path, annotation: Annotation | None) -> list[Row]:
     if Part.TABLE in files:
         return choose(read_table(files[Part.TABLE]), cut.transcripts, fasta.name, files[Part.TABLE].name)
-    if Part.ANNOTATION in files:
-        return rows_for_fasta(read_annotation(files[Part.ANNOTATION]), cut.transcripts, fasta.name)
+    if annotation is not None:
+        return rows_for_fasta(annotation, cut.transcripts, fasta.name)
     raise invalid(f"{fasta.name} has neither transcripts.tsv nor a GTF beside it, so genes are unknown. Upload one.")
 
 

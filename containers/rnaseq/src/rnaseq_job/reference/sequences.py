@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rnaseq_job.errors import Detail
-from rnaseq_job.reference import annotation as par
+from rnaseq_job.reference import par
 from rnaseq_job.reference.annotation import Annotation, Transcript
 from rnaseq_job.reference.source import examples, invalid, reading
 
@@ -155,13 +155,16 @@ def cut_transcripts(genome: Path, annotation: Annotation, plain: Path, transcrip
     InputRejectedError
         REFERENCE_INVALID when the annotation was not made for this genome.
     """
-    grouped, cut = annotation.by_chromosome(), Cut()
+    grouped, copies, cut = annotation.by_chromosome(), par.copies_on_y(annotation), Cut()
     with plain.open("wb") as all_bases, transcripts.open("wb") as joined:
         for record in records_of(genome):
             cut.lengths[record.name] = len(record.sequence)
             write_record(all_bases, record)
             for name in grouped.get(record.name, ()):
-                _cut_one(record, name, annotation, joined, cut)
+                if name in copies or par.is_copy(name):
+                    cut.par_copies += 1
+                else:
+                    _cut_one(record, name, annotation, joined, cut)
     check_fit(genome.name, cut.lengths, annotation)
     return cut
 
@@ -169,9 +172,6 @@ def cut_transcripts(genome: Path, annotation: Annotation, plain: Path, transcrip
 def _cut_one(record: Record, name: str, annotation: Annotation, joined: BinaryIO, cut: Cut) -> None:
     transcript = annotation.transcripts[name]
     _check_inside(record.name, len(record.sequence), name, transcript, annotation)
-    if par.is_copy(name):
-        cut.par_copies += 1
-        return
     sequence = spliced(record.sequence, transcript)
     cut.masked += not sequence.strip(b"N")
     cut.transcripts.append(name)
@@ -242,14 +242,22 @@ def _check_inside(chromosome: str, length: int, name: str, transcript: Transcrip
         )
 
 
-def copy_transcripts(transcriptome: Path, transcripts: Path) -> Cut:
+def copy_transcripts(transcriptome: Path, transcripts: Path, annotation: Annotation | None = None) -> Cut:
     """Write a transcriptome uncompressed, with ids for headers; otherwise as `cut_transcripts`.
+
+    Parameters
+    ----------
+    transcriptome, transcripts : Path
+        From where to where.
+    annotation : Annotation, optional
+        Tells copies on Y whose ids do not say so.
 
     Returns
     -------
     Cut
         Without `lengths`: there is no genome.
     """
+    copies = par.copies_on_y(annotation) if annotation else {}
     cut, seen = Cut(), set[str]()
     with transcripts.open("wb") as joined:
         for record in records_of(transcriptome):
@@ -257,7 +265,7 @@ def copy_transcripts(transcriptome: Path, transcripts: Path) -> Cut:
             if name in seen:
                 raise invalid(f"{transcriptome.name} holds transcript {name} twice. Remove one of the two.", name=name)
             seen.add(name)
-            if par.is_copy(name):
+            if par.is_copy(name) or name in copies or name.rpartition(".")[0] in copies:
                 cut.par_copies += 1
                 continue
             cut.masked += not record.sequence.strip(b"N")

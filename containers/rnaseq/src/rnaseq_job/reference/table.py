@@ -5,11 +5,11 @@ only makes each transcript a gene of its own. A GENCODE FASTA header is cut at i
 `ENST0001.5` and the annotation `transcript_id "ENST0001"; transcript_version "5"` (Ensembl), the two are one id.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnaseq_job.reference import annotation as par
+from rnaseq_job.reference import par
 from rnaseq_job.reference.annotation import Annotation
 from rnaseq_job.reference.source import examples, invalid, lines_of
 
@@ -26,8 +26,9 @@ class Row:
 
 
 def rows_of(annotation: Annotation, ids: Sequence[str]) -> list[Row]:
-    """Return the rows of transcripts that were cut with this annotation."""
-    return [_row(annotation, name, name) for name in ids]
+    """Return the rows of transcripts of this annotation."""
+    copies = par.copies_on_y(annotation)
+    return [_row(annotation, name, name, copies) for name in ids]
 
 
 def rows_for_fasta(annotation: Annotation, ids: Sequence[str], fasta: str) -> list[Row]:
@@ -42,7 +43,8 @@ def rows_for_fasta(annotation: Annotation, ids: Sequence[str], fasta: str) -> li
     versioned = {f"{name}.{item.version}": name for name, item in annotation.transcripts.items() if item.version}
     names = versioned if _covered(versioned, ids) > _covered(plain, ids) else plain
     _check_cover(names, ids, fasta, annotation.file)
-    return [_row(annotation, names[name], name) for name in ids]
+    copies = par.copies_on_y(annotation)
+    return [_row(annotation, names[name], name, copies) for name in ids]
 
 
 def read_table(path: Path) -> dict[str, Row]:
@@ -93,8 +95,9 @@ def ambiguous_symbols(rows: Iterable[Row]) -> list[str]:
     return sorted(symbol for symbol, ids in genes.items() if len(ids) > 1)
 
 
-def _row(annotation: Annotation, name: str, shown: str) -> Row:
-    gene = annotation.transcripts[name].gene_id
+def _row(annotation: Annotation, name: str, shown: str, copies: Mapping[str, str]) -> Row:
+    """Return a transcript's row; a copy on Y belongs to the gene on X, so that its reads are counted there."""
+    gene = copies.get(name, annotation.transcripts[name].gene_id)
     return Row(shown, gene, annotation.gene_names.get(gene, gene))
 
 
