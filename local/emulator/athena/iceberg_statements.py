@@ -23,6 +23,8 @@ _NAME = r"((?:[\"`\w-]+\.)*[\"`\w-]+)"
 _OPTIMIZE = re.compile(rf"\s*OPTIMIZE\s+{_NAME}\s+REWRITE\s+DATA\s+USING\s+BIN_PACK\s*;?\s*", re.IGNORECASE)
 _VACUUM = re.compile(rf"\s*VACUUM\s+{_NAME}\s*;?\s*", re.IGNORECASE)
 _ALTER = re.compile(rf"\s*ALTER\s+TABLE\s+{_NAME}\s+SET\s+TBLPROPERTIES\s*\(([^()]*)\)\s*;?\s*", re.IGNORECASE)
+_PROPERTIES = frozenset({MAX_AGE, KEPT, "optimize_rewrite_delete_file_threshold"})
+"""The last is of no effect here: there are no delete files, as deleted rows' files are written anew at once."""
 _PROPERTY = re.compile(r"\s*'(\w+)'\s*=\s*'(\d+)'\s*")
 
 
@@ -54,10 +56,9 @@ def run_maintenance(sql: str, database: str) -> None:
 def _properties(text: str) -> dict[str, str]:
     pairs = [_PROPERTY.fullmatch(part) for part in text.split(",")]
     properties = {pair[1]: pair[2] for pair in pairs if pair}
-    if None in pairs or set(properties) - {MAX_AGE, KEPT}:
-        raise QueryError(
-            f"NOT_SUPPORTED: the laptop cloud knows the table properties '{MAX_AGE}' and '{KEPT}', numbers"
-        )
+    if None in pairs or set(properties) - _PROPERTIES:
+        known = ", ".join(sorted(_PROPERTIES))
+        raise QueryError(f"NOT_SUPPORTED: the laptop cloud knows these table properties, with numbers: {known}")
     return properties
 
 
