@@ -110,7 +110,7 @@ def test_reports_of_clinical_tables_keep_to_the_schema(cases: int, earlier: int 
         validator("clinical_report.schema.json").validate(report)
 
 
-def test_reports_of_refused_files_keep_to_the_schema() -> None:
+def test_reports_of_rejected_files_keep_to_the_schema() -> None:
     report = build_refusal_report(UPLOAD, "COLUMNS_NOT_DECLARED", "undeclared columns: x", {"columns": ["x"]})
     validator("clinical_report.schema.json").validate(report)
     report["verdict"]["status"] = "accepted"

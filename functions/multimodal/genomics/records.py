@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pydantic import BaseModel
+
 from multimodal.features.group import (
     EVENT_TIME,
     EVENT_TIME_SOURCE,
@@ -30,7 +32,7 @@ class RnaRecords:
 
     ports: Ports
     stack: str
-    document_model: ClassVar = RunDocument
+    document_model: ClassVar[type[BaseModel]] = RunDocument
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the RNA group and the case's record: log2(TPM + 1) of the panel, quality, assay and origin.

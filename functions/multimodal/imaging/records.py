@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pydantic import BaseModel
+
 from multimodal.features.group import (
     EVENT_TIME,
     EVENT_TIME_PATTERN,
@@ -149,7 +151,7 @@ class ImagingRecords:
 
     ports: Ports
     stack: str
-    document_model: ClassVar = FeaturesDocument
+    document_model: ClassVar[type[BaseModel]] = FeaturesDocument
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the imaging group and the study's record."""

@@ -58,7 +58,7 @@ def client_error(code: str) -> ClientError:
 
 
 @pytest.fixture
-def s3() -> Self:
+def s3() -> FakeS3:
     return FakeS3()
 
 
