@@ -96,7 +96,7 @@ status: setup ## what the ledger holds
 
 dataset: setup ## draft a dataset's file from a clinical table: CSV=path, and perhaps NAME=name
 	@test -n "$(CSV)" || { echo "Name the table: make dataset CSV=path/to/table.csv NAME=my_study"; exit 1; }
-	@$(VENV)/bin/multimodal dataset "$(CSV)" $(if $(NAME),--name "$(NAME)")
+	@$(VENV)/bin/multimodal dataset draft "$(CSV)" $(if $(NAME),--name "$(NAME)")
 
 test: check unit e2e ## everything CI runs
 

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from typer.exceptions import TyperException
 
+from cli.dataset import app as dataset_app
 from cli.deployment import reach, running_cloud
 from cli.errors import CommandError, UsageError
 from cli.features import Row, describe_group, find_group, read_features, run_query, with_tables
@@ -47,6 +48,8 @@ Examples:
 """
 
 app = typer.Typer(help=_HELP, epilog=_EXAMPLES, no_args_is_help=True, rich_markup_mode="markdown")
+
+app.add_typer(dataset_app, name="dataset")
 
 Stack = Annotated[
     str,
@@ -202,17 +205,6 @@ def query(
         _print_json(rows)
     else:
         _print_rows(rows)
-
-
-@app.command(epilog="Example: `multimodal dataset table.csv --name my_study`")
-def dataset(
-    csv: Annotated[Path, typer.Argument(help="A clinical table, as CSV (UTF-8).")],
-    name: Annotated[str, typer.Option(help="Name of the dataset; not given: made of the file's.", metavar="NAME")] = "",
-) -> None:
-    """Draft a dataset's file from a clinical table, with CHECK at every guess."""
-    from cli.draft.draft import draft  # the models of dataset files take a second to load
-
-    draft(make_console(), csv, name)
 
 
 @app.command("env", epilog='Example: `eval "$(multimodal env)"`')

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from cli.errors import UsageError
+from cli.patients import reject_mixed_patients
 
 Modality = Literal["imaging", "genomics", "clinical"]
 MODALITIES: tuple[Modality, ...] = ("imaging", "genomics", "clinical")
@@ -24,6 +25,14 @@ _SPREADSHEET_SUFFIXES = (".xlsx", ".xls", ".ods", ".numbers")
 # How TCIA names a study folder: by its UID, or by date and description (classic directory names).
 _STUDY_DATE = re.compile(r"\d{2}-\d{2}-\d{4}-.*")
 _STUDY_NAME = re.compile(rf"(\d+\.){{3,}}\d+|{_STUDY_DATE.pattern}")
+
+# How the Imaging Data Commons names a series folder in its buckets.
+_SERIES_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SERIES_HINT = (
+    "These are folders of series, as they lie in the buckets of the Imaging Data Commons; nothing says which belong to "
+    "one study. Download them with folders for patients and studies: idc download <what> --dir-template "
+    "%PatientID/%StudyInstanceUID/%Modality_%SeriesInstanceUID."
+)
 
 _STUDIES_HINT = "Expected <subject>/<study>/… or <subject>/<study>.zip, as TCIA downloads are laid out."
 _READS_HINT = (
@@ -175,8 +184,10 @@ def _is_zip(path: Path) -> bool:
 
 
 def _files_below(folder: Path, prefix: str = "") -> Iterator[SourceFile]:
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(parent))
+        folders[:] = sorted(name for name in folders if os.path.realpath(Path(parent, name)) not in seen)
         for name in sorted(names):
             path = Path(parent, name)
             yield SourceFile(path, prefix + path.relative_to(folder).as_posix(), path.stat().st_size)
@@ -202,7 +213,7 @@ def read_studies(folder: Path) -> Studies:
     Raises
     ------
     UsageError
-        When it is no folder, holds no study, or is one level too low or too high.
+        When it is no folder, holds no study, is one level too low or too high, or mixes patients.
     """
     if _is_zip(folder):
         raise UsageError(f"{folder} is one file.", hint=f"Give the folder of subjects. {_STUDIES_HINT}")
@@ -222,19 +233,26 @@ def read_studies(folder: Path) -> Studies:
     found.files = [file for study in found.studies for file in study.files]
     if not found.studies:
         # Files one level below mean that this is one subject, with studies in it.
+        if subjects and all(_SERIES_UUID.fullmatch(path.name) for path in subjects):
+            raise UsageError(f"There is no study in {folder}.", hint=_SERIES_HINT)
         hint = f"If it is one subject's folder, give the folder above it: {folder.parent}. " if found.stray else ""
         raise UsageError(f"There is no study in {folder}.", hint=hint + _STUDIES_HINT)
+    reject_mixed_patients(found.studies)
     return found
 
 
 def _reject_collections(folder: Path, subjects: Iterable[Path]) -> None:
-    """Reject a folder one level too high: its subjects' folders hold subjects, all of which would become one case."""
+    """Reject a folder that is too high: its subjects' folders hold subjects, all of which would become one case."""
     for collection in subjects:
-        for subject in (path for path in _entries(collection) if path.is_dir()):
-            if not _STUDY_NAME.fullmatch(subject.name) and any(_is_study(path) for path in _entries(subject)):
+        for parent, folders, _ in os.walk(collection):
+            folders.sort()
+            subject = Path(parent)
+            if subject == collection or _STUDY_NAME.fullmatch(subject.name):
+                continue
+            if any(_is_study(subject / name) for name in folders):
                 raise UsageError(
-                    f"{collection.name} looks like a folder of subjects: {subject.name} in it has studies.",
-                    hint=f"Give {folder / collection.name}. {_STUDIES_HINT}",
+                    f"{subject.parent.name} looks like a folder of subjects: {subject.name} in it has studies.",
+                    hint=f"Give {subject.parent}. {_STUDIES_HINT}",
                 )
 
 

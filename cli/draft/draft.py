@@ -1,4 +1,4 @@
-"""`multimodal dataset`: a first `functions/datasets/<name>.yaml` from a clinical table."""
+"""`multimodal dataset draft`: a first `functions/datasets/<name>.yaml` from a clinical table."""
 
 import re
 from collections.abc import Sequence

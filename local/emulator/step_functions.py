@@ -1,8 +1,8 @@
-"""Step Functions: SageMaker integrations, the state machine's own permissions, and the Map's missing fields.
+"""Step Functions: SageMaker and Athena integrations, the state machine's own permissions, and the Map's missing fields.
 
 Seams, all in `ministack.services.stepfunctions`:
 
-- `_SERVICE_DISPATCH`: `sagemaker:createProcessingJob`, with and without `.sync`;
+- `_SERVICE_DISPATCH`: `sagemaker:createProcessingJob` and `athena:startQueryExecution`, with and without `.sync`;
 - `_AWS_SDK_SERVICE_MAP`, `_AWS_SDK_ERROR_PREFIX`, `_AWS_SDK_ERROR_CODE_OVERRIDES`: `aws-sdk:sagemaker:*`;
 - `_execute_task`: records which execution a task belongs to;
 - `_invoke_resource`: checks the state machine's role before each task, which the emulator does not;
@@ -11,11 +11,14 @@ Seams, all in `ministack.services.stepfunctions`:
 """
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from local.emulator.aws import AwsError, arn, client
 from local.emulator.iam import require_role_allows
@@ -23,6 +26,7 @@ from local.emulator.sagemaker.api import CONTROL_PLANE
 
 _POLL_SECONDS = 0.2
 _RUNNING = ("InProgress", "Stopping")
+_QUERY_ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 _EPOCH_MEMBERS = ("CreationTime", "LastModifiedTime", "ProcessingStartTime", "ProcessingEndTime")
 _MODELLED = ("ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound")
 _execution: ContextVar[dict[str, Any] | None] = ContextVar("execution", default=None)
@@ -41,6 +45,7 @@ def install() -> None:
     from ministack.services import stepfunctions
 
     stepfunctions._SERVICE_DISPATCH["arn:aws:states:::sagemaker:createProcessingJob"] = create_processing_job
+    stepfunctions._SERVICE_DISPATCH["arn:aws:states:::athena:startQueryExecution"] = start_query_execution
     stepfunctions._AWS_SDK_SERVICE_MAP["sagemaker"] = {"target_prefix": "SageMaker", "protocol": "json"}
     stepfunctions._AWS_SDK_ERROR_PREFIX["sagemaker"] = "SageMaker"
     stepfunctions._AWS_SDK_ERROR_CODE_OVERRIDES["sagemaker"] = {
@@ -59,6 +64,34 @@ def create_processing_job(resource: str, request: dict[str, Any]) -> dict[str, A
         name = f"{error.code}Exception" if error.code in _MODELLED else "AmazonSageMakerException"
         raise _execution_error(f"SageMaker.{name}", error.message) from error
     return _wait(request["ProcessingJobName"]) if resource.endswith(".sync") else created
+
+
+def start_query_execution(resource: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Run the optimized integration: start a query and, for `.sync`, wait and return its description."""
+    athena = client("athena")
+    try:
+        started = athena.start_query_execution(**request)
+    except ClientError as error:
+        told = error.response["Error"]
+        raise _execution_error(f"Athena.{told['Code']}", told["Message"]) from error
+    if not resource.endswith(".sync"):
+        return {"QueryExecutionId": started["QueryExecutionId"]}
+    return _wait_for_query(athena, started["QueryExecutionId"])
+
+
+def _wait_for_query(athena: Any, query_id: str) -> dict[str, Any]:  # noqa: ANN401 -- boto3's
+    while True:
+        query = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+        state = query["Status"]["State"]
+        if state in _QUERY_ENDED:
+            description = json.loads(json.dumps({"QueryExecution": query}, default=str))
+            if state != "SUCCEEDED":
+                raise _execution_error("States.TaskFailed", json.dumps(description))
+            return dict(description)
+        execution = _execution.get()
+        if execution and execution["status"] != "RUNNING":
+            athena.stop_query_execution(QueryExecutionId=query_id)  # as AWS does for a stopped run
+        time.sleep(_POLL_SECONDS)
 
 
 def _wait(name: str) -> dict[str, Any]:
@@ -207,6 +240,8 @@ def task_permissions(resource: str, request: Mapping[str, Any]) -> Iterator[Perm
         yield "lambda:InvokeFunction", resource, {}
     elif ":sagemaker:createProcessingJob" in resource:
         yield from _processing_permissions(request, waits=resource.endswith(".sync"))
+    elif ":athena:startQueryExecution" in resource:
+        yield from _query_permissions(request)
     elif ":aws-sdk:sagemaker:" in resource:
         operation = resource.rpartition(":")[2]
         yield f"sagemaker:{operation[0].upper()}{operation[1:]}", _job_arn(request), {}
@@ -239,6 +274,21 @@ def _processing_permissions(request: Mapping[str, Any], *, waits: bool) -> Itera
         rule = arn("events", "rule", _MANAGED_RULE)
         for action in ("PutTargets", "PutRule", "DescribeRule"):
             yield f"events:{action}", rule, {}
+
+
+def _query_permissions(request: Mapping[str, Any]) -> Iterator[Permission]:
+    """Yield what a query needs of its caller: the workgroup, the catalogue, and the folder of an UNLOAD."""
+    group = arn("athena", "workgroup", str(request.get("WorkGroup", "primary")))
+    for action in ("StartQueryExecution", "GetQueryExecution", "StopQueryExecution"):
+        yield f"athena:{action}", group, {}
+    database = str(request.get("QueryExecutionContext", {}).get("Database", "default"))
+    yield "glue:GetDatabase", arn("glue", "database", database), {}
+    yield "glue:GetTable", arn("glue", "table", f"{database}/any"), {}
+    for bucket, key in _UNLOADED_TO.findall(str(request.get("QueryString", ""))):
+        yield "s3:PutObject", f"arn:aws:s3:::{bucket}/{key}part", {}
+
+
+_UNLOADED_TO = re.compile(r"(?is)\)\s*TO\s+'s3://([^/']+)/([^']*)'\s+WITH\b")
 
 
 def _job_arn(request: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from arrivals.app import ArrivalsSettings
+from dataset_build.app import DatasetBuildSettings
 from feature_groups.app import FeatureGroupsSettings
 from feature_ingest.app import FeatureIngestSettings
 from plan_jobs.app import PlanJobsSettings
@@ -26,6 +27,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "TableIngestFunction": TableIngestSettings,
     "FeatureIngestFunction": FeatureIngestSettings,
     "FeatureGroupsFunction": FeatureGroupsSettings,
+    "DatasetBuildFunction": DatasetBuildSettings,
 }
 ASYNCHRONOUS = ["SweepFunction", "RecordOutcomeFunction", "FeatureGroupsFunction"]
 """Invoked by rules and by CloudFormation; the others by a queue's poller or by the state machine."""

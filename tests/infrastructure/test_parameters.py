@@ -116,6 +116,8 @@ def test_outputs() -> None:
         "CpuQueueArn",
         "FpgaQueueArn",
         "TablesStateMachineArn",
+        "DatasetStateMachineArn",
+        "DatasetWorkGroupName",
         "StudioDomainId",
     }
     assert all(len(output["Description"]) > 20 for output in OUTPUTS.values())

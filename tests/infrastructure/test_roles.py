@@ -83,7 +83,7 @@ def test_roles_trust_one_service(role: str) -> None:
     trust = resolve(properties(role)["AssumeRolePolicyDocument"])["Statement"]
     assert len(trust) == 1
     service = trust[0]["Principal"]["Service"]
-    assert re.fullmatch(r"(lambda|states|sagemaker|ecs-tasks|ec2|codebuild)\.amazonaws\.com", service)
+    assert re.fullmatch(r"(lambda|states|sagemaker|ecs-tasks|ec2|codebuild|events)\.amazonaws\.com", service)
     if service not in {"lambda.amazonaws.com", "ec2.amazonaws.com"}:  # they do not set the key when they take a role
         assert trust[0]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}, (
             "a confused deputy could use it"
@@ -99,7 +99,15 @@ def test_logs_go_to_the_own_group_only(role: str) -> None:
 
 
 def test_key_use_of_functions_goes_through_services() -> None:
-    roles = ("ArrivalsRole", "SweepRole", "PlanJobsRole", "RecordOutcomeRole", "FeatureIngestRole", "TableIngestRole")
+    roles = (
+        "ArrivalsRole",
+        "SweepRole",
+        "PlanJobsRole",
+        "RecordOutcomeRole",
+        "FeatureIngestRole",
+        "TableIngestRole",
+        "DatasetBuildRole",
+    )
     for role in roles:
         uses = [s for s in role_statements(role) if any(a.startswith("kms:") for a in listed(s["Action"]))]
         assert uses

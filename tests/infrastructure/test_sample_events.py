@@ -70,6 +70,14 @@ def test_a_step_of_a_table_is_what_the_state_machine_sends(step: str) -> None:
     assert (set(sample), sample["step"]) == ({name.removesuffix(".$") for name in payload}, payload["step"])
 
 
+@pytest.mark.parametrize("step", ["PlanBuild", "NameQuery", "WriteDataset", "RecordFailure"])
+def test_a_step_of_a_dataset_is_what_the_state_machine_sends(step: str) -> None:
+    document = json.loads((STATEMACHINES / "dataset_build.asl.json").read_text(encoding="utf-8"))
+    payload = dict(all_states(document["States"]))[step]["Parameters"]["Payload"]
+    sample = load_event(f"dataset_build_{payload['step']}")
+    assert (set(sample), sample["step"]) == ({name.removesuffix(".$") for name in payload}, payload["step"])
+
+
 @pytest.mark.parametrize("name", event_names())
 def test_samples_hold_no_real_account(name: str) -> None:
     accounts = set(re.findall(r"(?<![\w.])\d{12}(?![\w.])", json.dumps(load_event(name))))

@@ -18,11 +18,13 @@ class RoiChoice(StrictModel):
     """Which region of interest of a study is measured.
 
     `label` and `property_code` are regular expressions searched in a segment's label and in its coded property
-    (`scheme:value:meaning`). A study with a lone region needs neither.
+    (`scheme:value:meaning`); `object` is searched in what tells several readers' objects apart: SeriesDescription,
+    ContentCreatorName, SeriesInstanceUID and SOPInstanceUID. A study with a lone drawn region needs none.
     """
 
     label: Pattern = None
     property_code: Pattern = None
+    object: Pattern = None
     policy: Literal["single", "union", "each", "largest"] = "single"
 
 

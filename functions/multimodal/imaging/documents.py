@@ -143,6 +143,7 @@ class RoiRule(Document):
 
     label: str | None
     property_code: str | None
+    object: str | None = None
     policy: Literal["single", "union", "each", "largest"]
 
 

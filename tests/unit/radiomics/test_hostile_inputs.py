@@ -360,7 +360,8 @@ def test_all_frames_of_one_segment_stay_within_the_voxel_budget(tmp_path: Path) 
     fine = replace(SCAN, slices=24, step=SCAN.step / 2)  # twice as many frames as the CT has slices
     save(segmentation(SCAN, SegOptions(skip_empty=False), on=fine), tmp_path / "in" / "seg")
     voxels = fine.slices * fine.rows * fine.columns
-    assert run_study(tmp_path / "in", tmp_path / "out", limits=Limits(voxels=voxels)).status == "accept"
+    result = run_study(tmp_path / "in", tmp_path / "out", limits=Limits(voxels=voxels))
+    assert (result.status, result.qc["warnings"]) == ("warn", ["MASK_RESAMPLED"])
     result = run_study(tmp_path / "in", tmp_path / "out", limits=Limits(voxels=voxels - 1))
     assert result.rejection["details"]["voxels"] == voxels
 

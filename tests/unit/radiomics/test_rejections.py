@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
+from local.synthetic.dicom import ct_reference
 from radiomics_job.dicom.reading import read_study
 from radiomics_job.dicom.sources import SourceFile
 from radiomics_job.errors import ReasonCode, StudyRejectedError
@@ -143,6 +144,14 @@ def _blackened_twin(dataset: Dataset) -> None:
     dataset.PixelData = bytes(len(dataset.PixelData))
 
 
+def _two_images_of_one_place(folder: Path) -> None:
+    """Both are named by the segmentation, so that it does not tell which is meant."""
+    _added(4, _blackened_twin)(folder)
+    seg = segmentation(SCAN)
+    seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence.append(ct_reference(uid("twin")))
+    save(seg, folder / "seg" / "1-1.dcm")
+
+
 def _brightened(dataset: Dataset) -> None:
     dataset.PixelData = b"\xff\xff" * (len(dataset.PixelData) // 2)
 
@@ -185,7 +194,7 @@ CASES: dict[str, tuple[Build, str]] = {
     "single_slice": (_apart(skip=range(1, SCAN.slices), references="none"), "MISSING_SLICES"),
     "uneven_slice": (_moved(axis=2), "UNEVEN_SLICES"),
     "sideways_slice": (_moved(axis=0), "UNEVEN_SLICES"),
-    "contradicting_slices": (_added(4, _blackened_twin), "DUPLICATE_SLICES"),
+    "contradicting_slices": (_two_images_of_one_place, "DUPLICATE_SLICES"),
     "contradicting_frames": (_apart(edit=_two_frames_at_one_place), "DUPLICATE_SLICES"),
     "mixed_patients": (_added(0, lambda dataset: None, patient="P2"), "MIXED_PATIENTS"),
     "two_equal_series": (_two_equal_series, "CT_AMBIGUOUS"),

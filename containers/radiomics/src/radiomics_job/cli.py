@@ -19,6 +19,7 @@ from radiomics_job.errors import InvalidJobError
 from radiomics_job.isolation import Outcome, log, process_all
 from radiomics_job.job import SCRATCH, plan_tasks
 from radiomics_job.limits import MEBIBYTE, Limits
+from radiomics_job.patients import reject_mixed_subjects
 from radiomics_job.roi.rule import RoiPolicy, read_rule
 
 EXIT_OK, EXIT_HOST_FAULT, EXIT_INVALID_JOB = 0, 1, 2
@@ -59,6 +60,8 @@ def _run(options: argparse.Namespace) -> int:
         for outcome in process_all(tasks, options.workers):
             counts[outcome.status] += 1
             _report(outcome, sum(counts.values()), len(tasks))
+        for task in reject_mixed_subjects(tasks):
+            log("mixed_patients", subject=task.subject)
     finally:
         shutil.rmtree(options.output_dir / SCRATCH, ignore_errors=True)
     log("job_ended", studies=len(tasks), **counts)

@@ -147,6 +147,7 @@ def _described(
             run={"run_id": job.run_id, "job_id": job.job_id, "content_version": unit.content_version},
             surgery_date=unit.surgery_date,
             limits=limits,
+            subject_is_patient=True,
         )
 
 

@@ -1,6 +1,6 @@
 """The chosen regions on the CT's grid, each with its numbers, its QC findings and its features."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from radiomics_job.dicom.series import SliceStack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.features.extract import FeatureResult, extract_features
-from radiomics_job.geometry.grid import with_holes_drawn_on
+from radiomics_job.geometry.grid import FRAME_TOLERANCE_FRACTION, rounded, slice_normal, with_holes_drawn_on
 from radiomics_job.parameters import Params
 from radiomics_job.quality.checks import Finding, describe_mask, refusal
-from radiomics_job.roi.pairing import Candidate, Pairing
+from radiomics_job.roi.candidates import Candidate
+from radiomics_job.roi.pairing import Pairing
 from radiomics_job.roi.placement import PlacedMask, empty_mask
 from radiomics_job.roi.rule import RoiPolicy
 
@@ -80,13 +81,44 @@ def place_regions(
         union = np.logical_or.reduce([mask.mask for _, mask in placed])
         methods = sorted({mask.method for _, mask in placed})
         residual = max(mask.residual_mm for _, mask in placed)
-        return [(tuple(chosen), PlacedMask(np.asfortranarray(union), "+".join(methods), residual))]
-    by_size = sorted(placed, key=lambda item: -int(np.count_nonzero(item[1].mask)))
+        facts = united_facts([mask.facts for _, mask in placed])
+        return [(tuple(chosen), PlacedMask(np.asfortranarray(union), "+".join(methods), residual, facts))]
+    by_size = sorted(_distinct(placed), key=lambda item: -int(np.count_nonzero(item[1].mask)))
     return by_size[:1] if policy is RoiPolicy.LARGEST else by_size
+
+
+def _distinct(placed: Sequence[PlacedRegion]) -> list[PlacedRegion]:
+    """Take one lesion once: the same region of two copies of an object that differ in bytes but not in voxels."""
+    kept: list[PlacedRegion] = []
+    for (candidate,), mask in placed:
+        identity = (candidate.source_uid, candidate.number)
+        if not any(
+            identity == (other.source_uid, other.number) and np.array_equal(mask.mask, theirs.mask)
+            for (other,), theirs in kept
+        ):
+            kept.append(((candidate,), mask))
+    return kept
+
+
+def united_facts(facts: Sequence[Mapping[str, Detail]]) -> dict[str, Detail]:
+    """Give the facts of a union: the largest of numbers, every differing text."""
+    united: dict[str, Detail] = {}
+    for name in dict.fromkeys(name for each in facts for name in each):
+        values = [each[name] for each in facts if each.get(name) is not None]
+        if values and all(isinstance(value, int | float) for value in values):
+            united[name] = max(values, key=float)  # type: ignore[arg-type]  # numbers, as just seen
+        elif values and all(isinstance(value, dict) for value in values):
+            united[name] = {key: value for each in values for key, value in each.items()}  # type: ignore[union-attr]
+        else:
+            united[name] = "+".join(sorted({str(value) for value in values})) or None
+    return united
 
 
 def _placed(candidate: Candidate, stack: SliceStack, pairing: Pairing) -> PlacedMask:
     placed = candidate.place(stack.grid)
+    beside = _beside_named_images(candidate, stack)
+    if beside is not None:
+        placed = replace(placed, facts={**placed.facts, "frame_reference_distance_mm": rounded(beside)})
     if not placed.mask.any():  # drawn on slices that are nearest to no slice of the resampled grid
         raise empty_mask(slices=len(stack.slices), grid_slices=stack.grid.shape[2])
     if stack.grid.acquired_k is not None:
@@ -97,6 +129,29 @@ def _placed(candidate: Candidate, stack: SliceStack, pairing: Pairing) -> Placed
     return placed
 
 
+def _beside_named_images(candidate: Candidate, stack: SliceStack) -> float | None:
+    """Give the largest distance between a frame's plane and the nearest CT image that it names.
+
+    Returns
+    -------
+    float or None
+        Millimetres, 0 when within tolerance; None when no frame names an image of this CT.
+    """
+    normal = slice_normal(stack.slices[0].orientation)
+    along: dict[str, list[float]] = {}
+    for ct in stack.slices:
+        for uid in ct.uids:
+            along.setdefault(uid, []).append(float(ct.position @ normal))
+    farthest = None
+    for frame in candidate.references.frames:
+        named = [place for uid in frame.images for place in along.get(uid, [])]
+        if named:
+            nearest = min(abs(float(frame.position @ normal) - place) for place in named)
+            farthest = max(farthest or 0.0, nearest)
+    tolerance = FRAME_TOLERANCE_FRACTION * float(np.median(stack.gaps_mm))
+    return farthest if farthest is None or farthest > tolerance else 0.0
+
+
 def _check_one_acquisition(candidate: Candidate, stack: SliceStack) -> None:
     """Refuse an uneven stack in which slices that the object's series does not list lie between those it does.
 
@@ -104,7 +159,7 @@ def _check_one_acquisition(candidate: Candidate, stack: SliceStack) -> None:
     """
     if not candidate.references.series:  # images named frame by frame: those without a frame are not named
         return
-    named = [ct.instance_uid in candidate.references.instances for ct in stack.slices]
+    named = [bool(ct.uids & candidate.references.instances) for ct in stack.slices]
     inside = named[named.index(True) : len(named) - named[::-1].index(True)] if any(named) else []
     if not all(inside):
         raise _two_acquisitions(slices=len(named), referenced=sum(named), unreferenced=len(inside) - sum(inside))
@@ -170,11 +225,21 @@ def measure_region(region: PlacedRegion, volume: NDArray[np.int16], stack: Slice
     )
 
 
-def label_volume(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.uint8]:
+def label_volume(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.uint8] | NDArray[np.int16]:
     """Number the regions 1..n; where they overlap, the one nearer to the primary wins."""
     if len(masks) == 1:
         return masks[0].view(np.uint8)
-    labels = np.zeros(masks[0].shape, np.uint8, order="F")
+    labels = np.zeros(masks[0].shape, np.uint8 if len(masks) <= np.iinfo(np.uint8).max else np.int16, order="F")
     for index in reversed(range(len(masks))):
-        labels[masks[index]] = min(index + 1, 255)
+        labels[masks[index]] = index + 1
     return labels
+
+
+def overlap(masks: Sequence[NDArray[np.bool_]]) -> bool:
+    """Tell whether any voxel belongs to two regions, so that one volume of numbers cannot show them all."""
+    seen = np.zeros_like(masks[0])
+    for mask in masks:
+        if (seen & mask).any():
+            return True
+        seen |= mask
+    return False

@@ -1,10 +1,14 @@
 """One study from files to results."""
 
 import errno
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from radiomics_job.dicom.pixels import release
 from radiomics_job.dicom.reading import StudyFiles, read_study
@@ -12,14 +16,23 @@ from radiomics_job.dicom.series import CtSeries, group_series
 from radiomics_job.dicom.sources import SourceCounts, read_source
 from radiomics_job.dicom.stacking import stack_series
 from radiomics_job.errors import HostFaultError, ReasonCode, StudyRejectedError
+from radiomics_job.geometry.grid import Grid
 from radiomics_job.limits import Limits
-from radiomics_job.measurement import MeasuredRoi, PlacedRegion, label_volume, measure_region, place_regions
+from radiomics_job.measurement import (
+    MeasuredRoi,
+    PlacedRegion,
+    label_volume,
+    measure_region,
+    overlap,
+    place_regions,
+)
 from radiomics_job.output.documents import (
     StudyCt,
     features_document,
     provenance,
     publishing,
     qc_document,
+    region_name,
     rejection,
     write_json,
 )
@@ -27,7 +40,8 @@ from radiomics_job.output.nifti import write_nifti
 from radiomics_job.output.overlay import render_overlay
 from radiomics_job.parameters import Params
 from radiomics_job.quality.checks import check_limits, refusal
-from radiomics_job.roi.pairing import Candidate, Pairing, list_candidates, pair
+from radiomics_job.roi.candidates import Candidate, list_candidates
+from radiomics_job.roi.pairing import Pairing, pair
 from radiomics_job.roi.rule import RoiPolicy, RoiRule, choose
 
 _HOST_FAULTS = {
@@ -40,6 +54,12 @@ _HOST_FAULTS = {
     errno.EACCES,
     errno.EPERM,
 }
+
+
+_NOTHING_FOUND = {ReasonCode.EMPTY_STUDY, ReasonCode.NO_CT, ReasonCode.NO_SEGMENTATION}
+
+_NOT_OF_THIS_KIND = {ReasonCode.ROI_NOT_FOUND, ReasonCode.EMPTY_MASK, ReasonCode.SEG_REFERENCES_OTHER_SERIES}
+"""Another kind of object may have what this one lacks: organs in a SEG beside the tumour in an RTSTRUCT."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +86,8 @@ class StudyTask:
     """When the tumour was resected, where the job description knows."""
     limits: Limits = field(default_factory=Limits)
     """Budgets."""
+    subject_is_patient: bool = False
+    """The subject is a key under which a patient was uploaded, not the name of any folder."""
 
 
 def process_study(task: StudyTask) -> str:
@@ -101,20 +123,36 @@ def write_rejection(task: StudyTask, error: StudyRejectedError) -> None:
 
 def _measure(task: StudyTask) -> str:
     counts = SourceCounts()
-    files = read_study(read_source(task.source, task.limits, counts), task.limits)
-    series = group_series(files.ct)
-    chosen, policy, pairing = _choose(files, series, task)
-    for unused in set(files.ct) - set(pairing.ct.slices):
-        release(unused)
+    try:
+        files = read_study(read_source(task.source, task.limits, counts), task.limits)
+        _note_patient(files, task)
+        series = _ct_series(files)
+        chosen, policy, pairing = _choose(files, series, task)
+    except StudyRejectedError as error:
+        if error.code in _NOTHING_FOUND:
+            error.details["ignored_files"] = dict(counts.reasons)
+        raise
+    needed = {id(image.dataset) for image in pairing.ct.slices}
+    for image in files.ct:
+        if id(image.dataset) not in needed:  # frames of one object share its pixels
+            release(image)
     stack, volume = stack_series(pairing.ct, task.limits, task.params.geometry)
-    ct = StudyCt(stack, volume, pairing, len({each.uid for each in series}), task.surgery_date)
+    ct = StudyCt(
+        stack,
+        volume,
+        pairing,
+        len({each.uid for each in series}),
+        task.surgery_date,
+        unusable=len(files.unusable),
+        patient_differs=_patient_differs(files, task),
+    )
     rois = [_checked_region(region, ct, task.params) for region in place_regions(chosen, policy, stack, pairing)]
     refused = refusal(rois[0].findings)
     if refused is not None:
         raise refused
     with publishing(task.folder, task.scratch) as scratch:
         write_nifti(scratch / "ct.nii.gz", volume, stack.grid)
-        write_nifti(scratch / "seg.nii.gz", label_volume([roi.placed.mask for roi in rois]), stack.grid)
+        _write_masks(scratch, [roi.placed.mask for roi in rois], stack.grid)
         render_overlay(volume, rois[0].placed.mask, stack.grid.affine, scratch / "overlay.png")
         write_json(scratch / "qc.json", qc_document(task.subject, task.run, ct, rois))
         write_json(
@@ -122,6 +160,44 @@ def _measure(task: StudyTask) -> str:
             features_document(task.subject, task.run, ct, rois, provenance(task.params, files.input_hash, counts)),
         )
     return rois[0].status
+
+
+def _ct_series(files: StudyFiles) -> list[CtSeries]:
+    if files.unusable and all(image.localizer for image in files.ct):
+        raise files.unusable[0].error
+    return group_series(files.ct)
+
+
+def _write_masks(folder: Path, masks: Sequence[NDArray[np.bool_]], grid: Grid) -> None:
+    """Write one volume of numbered regions and, where they overlap, one for each region as well."""
+    write_nifti(folder / "seg.nii.gz", label_volume(masks), grid)
+    if overlap(masks):
+        for number, mask in enumerate(masks, 1):
+            write_nifti(folder / region_name(number), mask.view(np.uint8), grid)
+
+
+def patient_note(task: StudyTask) -> Path:
+    """Name the file in which a study leaves a hash of its PatientID, for `radiomics_job.patients`."""
+    return task.scratch.with_name(f"{task.scratch.name}.patient")
+
+
+def _note_patient(files: StudyFiles, task: StudyTask) -> None:
+    if task.subject_is_patient:
+        task.scratch.parent.mkdir(parents=True, exist_ok=True)
+        for patient in files.patients:  # one: more have been rejected
+            digest = hashlib.sha256(f"{task.scratch.parent} {_bare(patient)}".encode())
+            patient_note(task).write_text(digest.hexdigest(), encoding="ascii")
+
+
+def _patient_differs(files: StudyFiles, task: StudyTask) -> bool:
+    """Tell whether the files are another patient's than the subject that they were uploaded as."""
+    if not task.subject_is_patient:
+        return False
+    return any(_bare(patient) != _bare(task.subject) for patient in files.patients)
+
+
+def _bare(identifier: str) -> str:
+    return "".join(filter(str.isalnum, identifier)).casefold()
 
 
 def _checked_region(region: PlacedRegion, ct: StudyCt, params: Params) -> MeasuredRoi:
@@ -132,44 +208,61 @@ def _checked_region(region: PlacedRegion, ct: StudyCt, params: Params) -> Measur
 def _choose(
     files: StudyFiles, series: Sequence[CtSeries], task: StudyTask
 ) -> tuple[tuple[Candidate, ...], RoiPolicy, Pairing]:
-    """Choose regions among the objects that belong to a CT of this study, and insist on one CT for all."""
-    params = task.params
-    candidates = list_candidates(files, params.roi_source, task.limits, params.geometry.fractional_threshold)
-    pairings = _pair_objects(candidates, series, params.qc.min_referenced_slices_fraction.refuse)
+    """Choose regions of the first kind of object that has what is asked for."""
+    params, errors = task.params, []
+    for candidates in list_candidates(files, params.roi_source, task.limits, params.geometry.fractional_threshold):
+        try:
+            return _choose_among(candidates, files, series, task)
+        except StudyRejectedError as error:
+            if error.code not in _NOT_OF_THIS_KIND:
+                raise
+            errors.append(error)
+    raise errors[0]
+
+
+def _choose_among(
+    candidates: Sequence[Candidate], files: StudyFiles, series: Sequence[CtSeries], task: StudyTask
+) -> tuple[tuple[Candidate, ...], RoiPolicy, Pairing]:
+    """Choose regions among those that belong to a CT of this study, and insist on one CT for all."""
+    least_found = task.params.qc.min_referenced_slices_fraction.refuse or 0.0
+    pairings = {id(each): _paired(each, series, least_found, files) for each in candidates}
     foreign = [
         error
         for error in pairings.values()
         if isinstance(error, StudyRejectedError) and error.code is ReasonCode.SEG_REFERENCES_OTHER_SERIES
     ]
-    usable = [c for c in candidates if pairings[id(c.references)] not in foreign]
-    if not usable:
+    usable = [candidate for candidate in candidates if pairings[id(candidate)] not in foreign]
+    if foreign and not usable:
         raise foreign[0]
     chosen, policy = choose(usable, task.rule)
-    found = [pairings[id(candidate.references)] for candidate in chosen]
+    found = [pairings[id(candidate)] for candidate in chosen]
     for result in found:
         if isinstance(result, StudyRejectedError):
             raise result
     paired = [result for result in found if isinstance(result, Pairing)]
-    if len({id(result.ct) for result in paired}) > 1:
+    if len({result.ct.slices for result in paired}) > 1:
         raise StudyRejectedError(
             ReasonCode.CT_AMBIGUOUS,
             "The matching regions were drawn on different CT series. Narrow the dataset's ROI pattern, or upload one "
             "CT series per study.",
-            {"regions": len(chosen), "ct_series": len({id(result.ct) for result in paired})},
+            {"regions": len(chosen), "ct_series": len({result.ct.slices for result in paired})},
         )
     return chosen, policy, paired[0]
 
 
-def _pair_objects(
-    candidates: Sequence[Candidate], series: Sequence[CtSeries], least_found: float | None
-) -> dict[int, Pairing | StudyRejectedError]:
-    """Pair each object once, by the identity of its references: two objects may share an instance UID."""
-    results: dict[int, Pairing | StudyRejectedError] = {}
-    for candidate in candidates:
-        key = id(candidate.references)
-        if key not in results:
-            try:
-                results[key] = pair(candidate.references, series, candidate.fits, least_found or 0.0)
-            except StudyRejectedError as error:
-                results[key] = error
-    return results
+def _paired(
+    candidate: Candidate, series: Sequence[CtSeries], least_found: float, files: StudyFiles
+) -> Pairing | StudyRejectedError:
+    references = candidate.references
+    try:
+        for image in files.unusable:
+            if image.instance_uid in references.instances:
+                raise image.error
+        pairing = pair(references, series, candidate.fits, least_found, files.other_series)
+        for image in files.unusable:
+            # Beside images that are named one by one it is none of them; a screen save never is.
+            if image.series_uid == pairing.ct.uid and not (references.instances or image.secondary):
+                raise image.error
+    except StudyRejectedError as error:
+        return error
+    return pairing

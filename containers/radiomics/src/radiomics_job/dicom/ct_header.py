@@ -50,6 +50,39 @@ class CtSlice:
     """From stored values to Hounsfield units."""
     kernel: str = ""
     """Reconstruction kernel; empty when absent."""
+    original_uid: str = ""
+    """Of a frame of a legacy converted CT: the SOPInstanceUID of the image that it was. Empty otherwise."""
+
+    @property
+    def uids(self) -> frozenset[str]:
+        """SOPInstanceUIDs that a segmentation may call this image by."""
+        return frozenset({self.instance_uid, self.original_uid} - {""})
+
+    @property
+    def acquisition(self) -> str:
+        """AcquisitionNumber (of the frame, in a multi-frame CT); empty when absent."""
+        content = functional_group(self.dataset, self.frame, "FrameContentSequence")
+        number = content.get("FrameAcquisitionNumber") if content is not None else None
+        return str(self.dataset.get("AcquisitionNumber") or "") if number is None else str(number)
+
+
+@dataclass(frozen=True, eq=False)
+class UnusableImage:
+    """An object of a CT class that is no slice: a screen save, a dose report, an image without place or scale."""
+
+    instance_uid: str
+    series_uid: str
+    secondary: bool
+    """Its image type says that it was made from other images."""
+    error: StudyRejectedError
+    """Why it cannot be used; it rejects the study only when the image is one of those that are measured."""
+
+
+def unusable_image(dataset: Dataset, error: StudyRejectedError) -> UnusableImage:
+    """Describe an object that cannot be used."""
+    instance, series, *_ = _identity(dataset)
+    kinds = {str(value).upper() for value in dataset.get("ImageType") or []}
+    return UnusableImage(instance, series, bool(kinds & {"DERIVED", "SECONDARY"}), error)
 
 
 def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSlice]:
@@ -128,7 +161,13 @@ def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
         float(slope[0]),
         float(intercept[0]),
         str(dataset.get("ConvolutionKernel") or ""),
+        _original_uid(dataset, frame),
     )
+
+
+def _original_uid(dataset: Dataset, frame: int) -> str:
+    source = functional_group(dataset, frame, "ConversionSourceAttributesSequence")
+    return str(source.get("ReferencedSOPInstanceUID") or "") if source is not None else ""
 
 
 def functional_group(dataset: Dataset, frame: int, sequence: str) -> Dataset | None:

@@ -4,9 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
 
 from radiomics_job.dicom.ct_header import CtSlice
+from radiomics_job.dicom.sources import printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import rounded
 
@@ -18,6 +20,14 @@ _HOUNSFIELD_TYPES = {"HU", "US", "HU_MOD"}
 
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 """Start of the transfer syntax UIDs of JPEG, JPEG-LS, JPEG 2000 and HTJ2K: all streams end in the same mark."""
+
+_NEWER_SYNTAXES = {
+    "1.2.840.10008.1.2.4.110": "JPEG XL Lossless",
+    "1.2.840.10008.1.2.4.111": "JPEG XL JPEG Recompression",
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+    "1.2.840.10008.1.2.8.1": "Deflated Image Frame Compression",
+}
+"""Names that pydicom 3.0 does not know (DICOM PS3.6 table A-1)."""
 
 _END_OF_IMAGE = b"\xff\xd9"
 
@@ -62,8 +72,33 @@ def _check_meaning(ct: CtSlice) -> None:
         raise StudyRejectedError(
             ReasonCode.UNSUPPORTED_DICOM,
             f"A CT image does not hold Hounsfield units in the usual way ({attribute}); upload the original CT series.",
-            {"attribute": attribute},
+            {"attribute": attribute, "file": printable(ct.name)},
         )
+
+
+def check_syntax(dataset: Dataset, name: str) -> None:
+    """Refuse pixels in a transfer syntax that cannot be decoded, by its name: such a file is not damaged.
+
+    Raises
+    ------
+    StudyRejectedError
+        `UNSUPPORTED_DICOM`, for instance for JPEG XL.
+    """
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax is None or (syntax.is_transfer_syntax and not syntax.is_encapsulated):
+        return
+    try:
+        if get_decoder(syntax).is_available:
+            return
+    except NotImplementedError:
+        pass
+    known = _NEWER_SYNTAXES.get(str(syntax), str(syntax.name))
+    raise StudyRejectedError(
+        ReasonCode.UNSUPPORTED_DICOM,
+        f"The pixels are in a transfer syntax that is not supported: {known}. Export the object uncompressed, or as "
+        "JPEG 2000 or RLE.",
+        {"transfer_syntax": str(syntax), "name": known, "file": printable(name)},
+    )
 
 
 def release(ct: CtSlice) -> None:

@@ -13,17 +13,15 @@ import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from radiomics_job.dicom.ct_header import CtSlice, read_ct_slices
-from radiomics_job.dicom.sources import SourceFile, printable
+from radiomics_job.dicom.ct_header import CtSlice, UnusableImage, read_ct_slices, unusable_image
+from radiomics_job.dicom.pixels import check_syntax
+from radiomics_job.dicom.references import CT_CLASSES
+from radiomics_job.dicom.sources import SourceFile, is_bare, printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import MEBIBYTE, Limits
-
-CT_CLASSES = {
-    "1.2.840.10008.5.1.4.1.1.2",  # CT Image
-    "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image
-    "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image
-}
 
 SEG_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation
@@ -73,7 +71,7 @@ _NEEDED = [
     # identity
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "PatientID",
     "Modality", "ImageType", "SpecificCharacterSet", "StudyDate", "StudyTime", "SeriesDate", "SeriesTime",
-    "AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "TimezoneOffsetFromUTC",
+    "AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "TimezoneOffsetFromUTC", "AcquisitionNumber",
     # acquisition
     "Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "KVP", "ContrastBolusAgent", "SliceThickness",
     # geometry
@@ -85,7 +83,7 @@ _NEEDED = [
     "PixelPaddingValue", "PixelPaddingRangeLimit", "PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
     # segmentation
     "SegmentationType", "SegmentationFractionalType", "MaximumFractionalValue", "SegmentSequence",
-    "ReferencedSeriesSequence", "SegmentsOverlap",
+    "ReferencedSeriesSequence", "SourceImageSequence", "SegmentsOverlap", "SeriesDescription", "ContentCreatorName",
     # structure set
     "ReferencedFrameOfReferenceSequence", "StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence",
 ]  # fmt: skip
@@ -98,13 +96,19 @@ class StudyFiles:
 
     ct: list[CtSlice] = field(default_factory=list)
     """One entry per CT slice; a multi-frame object gives one per frame."""
+    unusable: list[UnusableImage] = field(default_factory=list)
+    """Objects of a CT class that cannot be placed in space or in Hounsfield units: screen saves, dose reports, maps."""
     segmentations: list[Dataset] = field(default_factory=list)
     structure_sets: list[Dataset] = field(default_factory=list)
     """SEG and RTSTRUCT objects."""
     other: int = 0
     """Readable DICOM files of other kinds."""
+    other_series: dict[str, str] = field(default_factory=dict)
+    """Their series: SeriesInstanceUID to Modality."""
     patients: set[str] = field(default_factory=set)
     """Patient identifiers that are not empty."""
+    contents: set[bytes] = field(default_factory=set)
+    """Digests of the segmentations and structure sets: of what is used of them, instance UID included."""
     input_hash: str = ""
     """SHA-256 over the sorted hashes of all DICOM files: independent of names and order."""
 
@@ -117,7 +121,8 @@ def read_study(files: Iterable[SourceFile], limits: Limits) -> StudyFiles:
     StudyRejectedError
         `UNREADABLE_DICOM` naming the files, `MIXED_PATIENTS`, `EMPTY_STUDY` or `INPUT_TOO_LARGE`.
     """
-    study, hashes, unreadable = StudyFiles(), [], []
+    study, unreadable = StudyFiles(), []
+    hashes: list[str] = []
     for file in files:
         hashes.append(hashlib.sha256(file.content).hexdigest())
         try:
@@ -169,15 +174,45 @@ def _add(study: StudyFiles, file: SourceFile, limits: Limits) -> None:
         study.patients.add(patient)
     kind = _sop_class(dataset)
     if kind in CT_CLASSES:
-        study.ct.extend(read_ct_slices(dataset, file.name, limits))
-    elif kind in SEG_CLASSES:
+        _add_ct(study, dataset, file.name, limits)
+    elif kind in SEG_CLASSES | RTSTRUCT_CLASSES:
         dataset.filename = file.name
-        study.segmentations.append(dataset)
-    elif kind in RTSTRUCT_CLASSES:
-        dataset.filename = file.name
-        study.structure_sets.append(dataset)
+        if kind in SEG_CLASSES:
+            check_syntax(dataset, file.name)
+        content = _digest(dataset)
+        if content not in study.contents:  # one object in two downloads is not two readers'
+            study.contents.add(content)
+            (study.segmentations if kind in SEG_CLASSES else study.structure_sets).append(dataset)
     else:
         study.other += 1
+        study.other_series[str(dataset.get("SeriesInstanceUID") or "")] = str(dataset.get("Modality") or "")[:16]
+
+
+def _digest(dataset: Dataset) -> bytes:
+    """Hash the elements that were parsed, as they are stored: values are not decoded."""
+    digest = hashlib.sha256()
+    for tag in sorted(dataset.keys()):
+        element = dataset.get_item(tag)
+        digest.update(tag.to_bytes(4, "little"))
+        if isinstance(element, RawDataElement):
+            digest.update(element.value or b"")
+        elif isinstance(element.value, Sequence):
+            for item in element.value:
+                digest.update(_digest(item))
+        else:
+            digest.update(repr(element.value).encode())
+    return digest.digest()
+
+
+def _add_ct(study: StudyFiles, dataset: Dataset, name: str, limits: Limits) -> None:
+    try:
+        check_syntax(dataset, name)
+        study.ct.extend(read_ct_slices(dataset, name, limits))
+    except StudyRejectedError as error:
+        if error.code is not ReasonCode.UNSUPPORTED_DICOM:
+            raise
+        error.details["file"] = printable(name)
+        study.unusable.append(unusable_image(dataset, error))
 
 
 def _sop_class(dataset: Dataset) -> str:
@@ -195,7 +230,11 @@ def _sop_class(dataset: Dataset) -> str:
 
 def _parse(content: bytes, limits: Limits) -> Dataset:
     source = _Content(content, limits)
-    dataset = pydicom.dcmread(source, specific_tags=[*_NEEDED])
+    bare = is_bare(content)
+    dataset = pydicom.dcmread(source, specific_tags=[*_NEEDED], force=bare)
+    if bare and "TransferSyntaxUID" not in dataset.file_meta:  # pydicom has found out how the elements are written
+        implicit, _ = dataset.original_encoding
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
     for tag in dataset.keys():  # noqa: SIM118  # iterating the dataset itself would decode every element
         _check_whole(dataset.get_item(tag))
     pixels = dataset.get_item("PixelData") if "PixelData" in dataset else None

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,18 @@ from radiomics_job.parameters import GeometryPolicies
 LARGEST_GAP_RATIO = 4.0
 """Largest gap over smallest gap that resampling accepts: beyond it, the slices are hardly one acquisition (two phases
 interleaved, a block of thin slices in a thick series)."""
+
+ROUNDED_TOLERANCE_FRACTION = 0.05
+"""Residual, as a share of the slice spacing, that rounding of positions to a tenth of a millimetre explains. Up to it a
+stack is taken as even, with a warning; the same share as a segmentation's frames are allowed."""
+
+_GAPS_OF_A_PROTOCOL = 3
+"""Wide gaps in a row from which a second slice spacing is the reason."""
+
+_TWO_SPACINGS = "The CT series has two slice spacings, one after the other"
+
+NO_COMMON_FRAME = "one for each image"
+"""Stands for the frame of reference of a series whose images share none; equal to no UID."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +75,8 @@ class SliceStack:
     """Largest distance between a slice's own position and the affine's."""
     duplicates: int
     """Slices that were left out because an identical one is at the same position."""
+    rounded_positions: bool = False
+    """The positions lie farther from the grid than an exact writer's, but not farther than rounding explains."""
 
 
 def group_series(slices: Sequence[CtSlice]) -> list[CtSeries]:
@@ -83,7 +97,7 @@ def group_series(slices: Sequence[CtSlice]) -> list[CtSeries]:
             {"ct_images": 0, "localizers": len(slices)},
         )
     groups: list[list[CtSlice]] = []
-    for ct in images:
+    for ct in _with_common_frames(images):
         group = next((g for g in groups if _same_group(g[0], ct)), None)
         if group is None:
             groups.append([ct])
@@ -91,8 +105,17 @@ def group_series(slices: Sequence[CtSlice]) -> list[CtSeries]:
             group.append(ct)
     members: dict[str, set[str]] = {}
     for ct in slices:
-        members.setdefault(ct.series_uid, set()).add(ct.instance_uid)
+        members.setdefault(ct.series_uid, set()).update(ct.uids)
     return [CtSeries(tuple(group), frozenset(members[group[0].series_uid])) for group in groups]
+
+
+def _with_common_frames(images: Sequence[CtSlice]) -> list[CtSlice]:
+    """Ignore frames of reference that an anonymiser wrote anew for each image of a series: they tell nothing apart."""
+    frames: dict[str, list[str]] = {}
+    for ct in images:
+        frames.setdefault(ct.series_uid, []).append(ct.frame_of_reference_uid)
+    scattered = {uid for uid, found in frames.items() if 2 < len(found) == len({*found})}
+    return [replace(ct, frame_of_reference_uid=NO_COMMON_FRAME) if ct.series_uid in scattered else ct for ct in images]
 
 
 def _same_group(first: CtSlice, second: CtSlice) -> bool:
@@ -122,6 +145,27 @@ def sort_slices(series: CtSeries) -> list[CtSlice]:
         )
     normal = slice_normal(orientation)
     return sorted(series.slices, key=lambda ct: (float(ct.position @ normal), ct.instance_uid, ct.name))
+
+
+def is_one_stack(slices: Sequence[CtSlice]) -> bool:
+    """Tell whether slices make one regular stack in which no two different images lie at one position."""
+    if len(slices) < 2 or not is_orthonormal(slices[0].orientation):
+        return True  # judged where they are stacked
+    normal = slice_normal(slices[0].orientation)
+    ordered = sorted(slices, key=lambda ct: float(ct.position @ normal))
+    unique = ordered[:1]
+    for ct in ordered[1:]:
+        if not same_position(unique[-1], ct):
+            unique.append(ct)
+        elif (unique[-1].instance_uid, unique[-1].frame) != (ct.instance_uid, ct.frame):
+            return False
+    if len(unique) < 2:
+        return False
+    try:
+        regular_stack(unique)
+    except StudyRejectedError:
+        return False
+    return True
 
 
 def same_position(first: CtSlice, second: CtSlice) -> bool:
@@ -230,15 +274,30 @@ def regular_stack(slices: Sequence[CtSlice], duplicates: int = 0) -> SliceStack:
     positions, gaps = np.array([ct.position for ct in slices]), _gaps(slices)
     if faults := gap_faults(gaps):
         raise faults[-1]
+    spacing = float(np.median(gaps))
+    origin, step = positions[0], (positions[-1] - positions[0]) / (len(slices) - 1)
+    residual = _off_line(positions, origin, step)
+    rounded_off = residual > grid_tolerance_mm(spacing)
+    if rounded_off:  # the ends are rounded too: all slices together know better where the grid lies
+        origin, step = _fitted_line(positions)
+        residual = _off_line(positions, origin, step)
+        if residual > max(grid_tolerance_mm(spacing), ROUNDED_TOLERANCE_FRACTION * spacing):
+            raise _uneven(gaps, residual, grid_tolerance_mm(spacing))
     first = slices[0]
-    step = (positions[-1] - positions[0]) / (len(slices) - 1)
-    affine = plane_affine(first.orientation, first.spacing, positions[0], step)
-    residual = _residual(affine, positions, np.arange(len(slices)))
-    tolerance = grid_tolerance_mm(float(np.median(gaps)))
-    if residual > tolerance:
-        raise _uneven(gaps, residual, tolerance)
-    grid = Grid((first.columns, first.rows, len(slices)), affine)
-    return SliceStack(tuple(slices), grid, gaps, residual, duplicates)
+    grid = Grid((first.columns, first.rows, len(slices)), plane_affine(first.orientation, first.spacing, origin, step))
+    return SliceStack(tuple(slices), grid, gaps, residual, duplicates, rounded_off)
+
+
+def _fitted_line(positions: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit evenly spaced positions by least squares: the first one, and the step."""
+    k = np.arange(len(positions)) - (len(positions) - 1) / 2
+    step = k @ positions / (k @ k)
+    return np.asarray(positions.mean(axis=0) + k[0] * step), np.asarray(step)
+
+
+def _off_line(positions: NDArray[np.float64], origin: NDArray[np.float64], step: NDArray[np.float64]) -> float:
+    """Largest distance between a slice's own position and the grid's, in millimetres."""
+    return float(np.linalg.norm(positions - origin - np.arange(len(positions))[:, None] * step, axis=1).max())
 
 
 def gap_faults(gaps: NDArray[np.float64]) -> list[StudyRejectedError]:
@@ -257,11 +316,27 @@ def gap_faults(gaps: NDArray[np.float64]) -> list[StudyRejectedError]:
     multiples = np.rint(gaps / usual)
     off = np.abs(gaps - np.maximum(multiples, 1) * usual)
     faults = []
-    if (multiples > 1).any():
+    if _has_two_spacings(multiples):
+        faults.append(_uneven(gaps, _uneven_by(gaps), tolerance, _TWO_SPACINGS))
+    elif (multiples > 1).any():
         faults.append(_missing(gaps, usual, int(np.maximum(multiples - 1, 0).sum())))
-    if (off > tolerance * np.maximum(multiples, 1)).any():
-        faults.append(_uneven(gaps, float(np.abs(gaps - usual).max()), tolerance))
+    # Both ends of a gap may be rounded; whether the positions are near enough to one grid is judged by the residual.
+    if (off > 2 * max(tolerance, ROUNDED_TOLERANCE_FRACTION * usual) * np.maximum(multiples, 1)).any():
+        faults.append(_uneven(gaps, _uneven_by(gaps), tolerance))
     return faults
+
+
+def _uneven_by(gaps: NDArray[np.float64]) -> float:
+    """Return the largest distance, in millimetres, between a slice and the even grid from the first to the last."""
+    along = np.concatenate([[0.0], np.cumsum(gaps)])
+    return float(np.abs(along - np.linspace(0.0, along[-1], len(along))).max())
+
+
+def _has_two_spacings(multiples: NDArray[np.float64]) -> bool:
+    """Tell whether wide gaps follow one another: a protocol with two spacings rather than slices that were lost."""
+    changes = np.flatnonzero(np.diff(multiples)) + 1
+    blocks = np.split(multiples, changes)
+    return any(block[0] > 1 and len(block) >= _GAPS_OF_A_PROTOCOL for block in blocks)
 
 
 def _missing(gaps: NDArray[np.float64], usual: float, missing: int) -> StudyRejectedError:
@@ -280,10 +355,12 @@ def _residual(
     return float(np.linalg.norm(actual - predicted, axis=1).max())
 
 
-def _uneven(gaps: NDArray[np.float64], residual: float, tolerance: float) -> StudyRejectedError:
+def _uneven(
+    gaps: NDArray[np.float64], residual: float, tolerance: float, what: str = "The CT slices are not evenly spaced"
+) -> StudyRejectedError:
     return StudyRejectedError(
         ReasonCode.UNEVEN_SLICES,
-        "The CT slices are not evenly spaced, so that one affine would misplace them. Upload an evenly spaced series.",
+        f"{what}, so that one affine would misplace them. Upload an evenly spaced series.",
         {
             "slices": len(gaps) + 1,
             "smallest_gap_mm": _mm(gaps.min()),

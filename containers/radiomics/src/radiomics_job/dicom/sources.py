@@ -7,18 +7,24 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
-
-from pydicom.dataset import Dataset
 
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
 
 PREAMBLE_BYTES = 132
 DICOM_MARK = b"DICM"
+
+_ZIP_MARK, _GZIP_MARK = b"PK\x03\x04", b"\x1f\x8b"
+
+_FIRST_GROUPS = {b"\x02\x00", b"\x08\x00"}
+_FIRST_VRS = {b"UL", b"UI", b"CS", b"OB", b"DA", b"SH", b"LO"}
+_LAST_FIRST_ELEMENT, _LONGEST_FIRST_VALUE, _SHORTEST_BARE = 0x0020, 256, 12
+"""How a data set without a preamble begins: one of the lowest elements of its group, with a short value."""
 
 _BOUNDED_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """What zipfile unpacks piece by piece. It unpacks bzip2 and LZMA without any bound: 400 bytes become 400 MB at once."""
@@ -50,17 +56,25 @@ class SourceFile:
 
 @dataclass
 class SourceCounts:
-    """How many files were DICOM by content, and how many others were left aside."""
+    """How many files were DICOM by content, and how many others were left aside, by reason."""
 
     dicom: int = 0
-    ignored: int = 0
     bytes: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    """`not_dicom`, `zip_in_zip`, `other_archive`: files that were left aside."""
+
+    @property
+    def ignored(self) -> int:
+        """Files that were left aside."""
+        return self.reasons.total()
 
 
 def read_source(path: Path, limits: Limits, counts: SourceCounts) -> Iterator[SourceFile]:
     """Yield the DICOM files of a study in the order of their names.
 
-    A file is DICOM when it carries the `DICM` mark after the 128-byte preamble, whatever its name.
+    A file is DICOM by its content, whatever its name: it carries the `DICM` mark after the 128-byte preamble, or begins
+    with an element of group 0002 or 0008 as files without a preamble do. Such files are also found inside gzip files
+    and inside zip archives of a folder.
 
     Parameters
     ----------
@@ -90,13 +104,22 @@ def _read_folder(folder: Path, limits: Limits, counts: SourceCounts) -> Iterator
     for name in names:
         file = folder / name
         with file.open("rb") as stream:
-            content = _content_if_dicom(stream, file.stat().st_size, limits, counts)
+            if stream.read(len(_ZIP_MARK)) == _ZIP_MARK:
+                for member in _read_zip(file, limits, counts):
+                    yield SourceFile(f"{name}/{member.name}", member.content)
+                continue
+            stream.seek(0)
+            content = _content_if_dicom(stream, name, file.stat().st_size, limits, counts)
         if content is not None:
             yield SourceFile(name, content)
 
 
 def _files_below(folder: Path) -> Iterator[str]:
-    for parent, _, names in os.walk(folder, onerror=_unreadable, followlinks=False):
+    """List the files of a folder; linked folders are followed, each folder once."""
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, onerror=_unreadable, followlinks=True):
+        seen.add(os.path.realpath(parent))
+        folders[:] = [name for name in folders if os.path.realpath(Path(parent, name)) not in seen]
         for name in names:
             path = Path(parent, name)
             if path.is_file():
@@ -129,7 +152,8 @@ def _read_member(
 ) -> bytes | None:
     try:
         with archive.open(member) as stream:
-            return _content_if_dicom(stream, member.file_size, limits, counts)  # type: ignore[arg-type]
+            name = member.filename
+            return _content_if_dicom(stream, name, member.file_size, limits, counts)  # type: ignore[arg-type]
     except (*_ZIP_ERRORS, OSError) as error:
         _raise_host_fault(error)
         raise _bad_zip("A member of the archive is damaged; upload the zip again.", member=member.filename) from error
@@ -160,16 +184,61 @@ def _check_members(members: list[zipfile.ZipInfo], limits: Limits) -> None:
         raise _bad_zip("The archive expands too far to be a DICOM study.", bytes=size, compressed_bytes=packed)
 
 
-def _content_if_dicom(stream: BinaryIO, size: int, limits: Limits, counts: SourceCounts) -> bytes | None:
+def _content_if_dicom(stream: BinaryIO, name: str, size: int, limits: Limits, counts: SourceCounts) -> bytes | None:
     head = _read_exactly(stream.read, PREAMBLE_BYTES)
-    if head[128:] != DICOM_MARK:
-        counts.ignored += 1
+    packed = head.startswith(_GZIP_MARK)
+    if not packed and not _is_dicom(head):
+        counts.reasons["zip_in_zip" if head.startswith(_ZIP_MARK) else "not_dicom"] += 1
         return None
     _check_budget("file_bytes", size, limits.file_bytes)
     content = head + stream.read(max(0, size - len(head)))
+    if packed:
+        inflated = _inflated(content, name, limits)
+        if inflated is None:
+            counts.reasons["other_archive"] += 1
+            return None
+        content = inflated
     counts.dicom += 1
     counts.bytes += len(content)
     _check_budget("bytes", counts.bytes, limits.study_bytes)
+    return content
+
+
+def _is_dicom(head: bytes) -> bool:
+    return head[128:PREAMBLE_BYTES] == DICOM_MARK or is_bare(head)
+
+
+def is_bare(content: bytes) -> bool:
+    """Tell whether a file begins with its first element, without preamble and mark, as older exports do.
+
+    The first element of group 0002 or 0008 then has a value representation, or (implicit) a short length.
+    """
+    if len(content) < _SHORTEST_BARE or content[128:PREAMBLE_BYTES] == DICOM_MARK or content[:2] not in _FIRST_GROUPS:
+        return False
+    element, vr, length = struct.unpack_from("<H2sH", content, 2)
+    implicit = int.from_bytes(content[4:8], "little") <= _LONGEST_FIRST_VALUE
+    return bool(element <= _LAST_FIRST_ELEMENT and ((vr in _FIRST_VRS and length <= _LONGEST_FIRST_VALUE) or implicit))
+
+
+def _inflated(packed: bytes, name: str, limits: Limits) -> bytes | None:
+    """Unpack a gzip file that holds DICOM; None for one that holds something else.
+
+    Raises
+    ------
+    StudyRejectedError
+        `ZIP_INVALID` for a damaged one, `INPUT_TOO_LARGE`.
+    """
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        content = inflater.decompress(packed, PREAMBLE_BYTES)
+        if not _is_dicom(content):
+            return None
+        content += inflater.decompress(inflater.unconsumed_tail, limits.file_bytes + 1 - len(content))
+    except zlib.error as error:
+        raise _bad_zip("A gzip file is damaged; upload it again.", member=name) from error
+    _check_budget("file_bytes", len(content), limits.file_bytes)
+    if not inflater.eof:
+        raise _bad_zip("A gzip file is cut short; upload it again.", member=name)
     return content
 
 
@@ -200,52 +269,3 @@ def _bad_zip(message: str, **details: str | int) -> StudyRejectedError:
 def printable(name: str) -> str:
     """Give a file name as text that UTF-8 can write; other bytes become `?`."""
     return name.encode("utf-8", "replace").decode("utf-8")
-
-
-@dataclass(frozen=True)
-class References:
-    """The images that an object was drawn on, as far as it says so."""
-
-    series: frozenset[str]
-    """SeriesInstanceUIDs."""
-    instances: frozenset[str]
-    """SOPInstanceUIDs, duplicates folded (real files repeat them)."""
-    frame_of_reference_uid: str
-    """Empty when absent."""
-
-
-def segmentation_references(dataset: Dataset) -> References:
-    """Collect the references of a SEG: ReferencedSeriesSequence and the source images of each frame."""
-    series, instances = set(), set()
-    for item in dataset.get("ReferencedSeriesSequence") or []:
-        series.add(str(item.get("SeriesInstanceUID") or ""))
-        instances |= set(_instances(item, "ReferencedInstanceSequence"))
-    if not instances:
-        instances = set(_frame_sources(dataset))
-    return References(
-        frozenset(series - {""}), frozenset(instances - {""}), str(dataset.get("FrameOfReferenceUID") or "")
-    )
-
-
-def structure_set_references(dataset: Dataset) -> References:
-    """Collect the references of an RTSTRUCT from its ReferencedFrameOfReferenceSequence."""
-    series, instances, frame = set(), set(), ""
-    for reference in dataset.get("ReferencedFrameOfReferenceSequence") or []:
-        frame = frame or str(reference.get("FrameOfReferenceUID") or "")
-        for study in reference.get("RTReferencedStudySequence") or []:
-            for item in study.get("RTReferencedSeriesSequence") or []:
-                series.add(str(item.get("SeriesInstanceUID") or ""))
-                instances |= set(_instances(item, "ContourImageSequence"))
-    return References(frozenset(series - {""}), frozenset(instances - {""}), frame)
-
-
-def _frame_sources(dataset: Dataset) -> Iterator[str]:
-    shared = dataset.get("SharedFunctionalGroupsSequence") or []
-    for group in (*shared, *(dataset.get("PerFrameFunctionalGroupsSequence") or [])):
-        for derivation in group.get("DerivationImageSequence") or []:
-            yield from _instances(derivation, "SourceImageSequence")
-
-
-def _instances(item: Dataset, sequence: str) -> Iterator[str]:
-    for reference in item.get(sequence) or []:
-        yield str(reference.get("ReferencedSOPInstanceUID") or "")

@@ -56,6 +56,11 @@ def provenance(params: Params, input_hash: str, counts: SourceCounts) -> dict[st
     }
 
 
+def region_name(number: int | str) -> str:
+    """Name the file of one region's mask; it is written where regions overlap."""
+    return f"seg_region_{number}.nii.gz"
+
+
 def _version(distribution: str) -> str:
     try:
         return version(distribution)
@@ -98,7 +103,9 @@ def publishing(folder: Path, scratch: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for name in reversed(RESULT_NAMES):
             (folder / name).unlink(missing_ok=True)
-        for name in RESULT_NAMES:
+        for leftover in folder.glob(region_name("*")):
+            leftover.unlink()
+        for name in (*sorted(path.name for path in scratch.glob(region_name("*"))), *RESULT_NAMES):
             if (scratch / name).exists():
                 (scratch / name).replace(folder / name)
     finally:
@@ -131,6 +138,10 @@ class StudyCt:
     """CT series in the study."""
     surgery_date: date | None = None
     """Where the job description knows."""
+    unusable: int = 0
+    """CT objects that were set aside: screen saves and other images without place or scale."""
+    patient_differs: bool = False
+    """The files' PatientID is not the subject."""
 
     @cached_property
     def acquired(self) -> tuple[str | None, str | None]:
@@ -140,7 +151,11 @@ class StudyCt:
     @cached_property
     def numbers(self) -> dict[str, Detail]:
         """The quality numbers of the CT itself."""
-        return describe_ct(self.stack, self.volume)
+        beside: dict[str, Detail] = {
+            "ct_images_unusable": self.unusable,
+            "patient_id_differs": self.patient_differs,
+        }
+        return describe_ct(self.stack, self.volume) | beside
 
     @cached_property
     def days_to_surgery(self) -> int | None:
@@ -161,7 +176,7 @@ def qc_document(
         "run": dict(run),
         **_study_qc(ct, rois[0]),
         "findings": [finding.describe() for finding in rois[0].findings],
-        "rois": [_roi_qc(roi) for roi in rois],
+        "rois": [_roi_qc(roi, value) for value, roi in enumerate(rois, 1)],
     }
 
 
@@ -176,10 +191,13 @@ def _study_qc(ct: StudyCt, primary: MeasuredRoi) -> dict[str, Detail]:
     }
 
 
-def _roi_qc(roi: MeasuredRoi) -> dict[str, object]:
+def _roi_qc(roi: MeasuredRoi, value: int) -> dict[str, object]:
     return {
+        "seg_value": value,
         "label": roi.label,
         "source": roi.source,
+        "source_uid": roi.source_uid,
+        "segment_number": roi.segment_number,
         "status": roi.status,
         **roi.numbers,
         "findings": [finding.describe() for finding in roi.findings],

@@ -38,6 +38,7 @@ def describe_ct(stack: SliceStack, volume: NDArray[np.int16]) -> dict[str, Detai
         "slice_gap_max_mm": rounded(float(stack.gaps_mm.max())),
         "slice_gap_uniformity": rounded(float(stack.gaps_mm.min() / stack.gaps_mm.max())),
         "slice_position_residual_mm": rounded(stack.residual_mm),
+        "slice_positions_rounded": stack.rounded_positions,
         "gantry_tilt_degrees": rounded(stack.grid.shear_degrees, 3),
         "hu_min": int(volume.min()),
         "hu_max": int(volume.max()),
@@ -56,7 +57,8 @@ def describe_mask(placed: PlacedMask, volume: NDArray[np.int16], stack: SliceSta
     -------
     dict
         `voxels`, `slices`, `slices_interpolated`, `volume_ml`, `connected_parts` (26-neighbourhood),
-        `touches_volume_edge`, `mask_outside_body_fraction`, `placement` and `frame_position_residual_mm`.
+        `touches_volume_edge`, `mask_outside_body_fraction`, `placement`, `frame_position_residual_mm`, and the facts
+        of the placement.
     """
     mask = placed.mask
     box = bounding_box(mask)
@@ -74,6 +76,7 @@ def describe_mask(placed: PlacedMask, volume: NDArray[np.int16], stack: SliceSta
         "mask_outside_body_fraction": rounded(outside_body(volume[:, :, box[2]], mask[:, :, box[2]]) / voxels),
         "placement": placed.method,
         "frame_position_residual_mm": rounded(placed.residual_mm),
+        **placed.facts,
     }
 
 
@@ -130,6 +133,14 @@ class QcWarning(StrEnum):
     HU_RANGE = "HU_RANGE"  # values that no CT of a patient has
     GANTRY_TILT = "GANTRY_TILT"  # sheared slices: some shape features are null
     DUPLICATE_SLICES_DROPPED = "DUPLICATE_SLICES_DROPPED"  # identical slices were in the study twice
+    REFERENCES_REWRITTEN = "REFERENCES_REWRITTEN"  # the images named have other UIDs here; position and series agree
+    CONTOURS_LEFT_OUT = "CONTOURS_LEFT_OUT"  # open contours that would enclose an area, or closed ones of 1 or 2 points
+    CONTOURS_ON_THICKER_SLICES = "CONTOURS_ON_THICKER_SLICES"  # drawn on every second (third, …) slice, filled between
+    CONTOURS_SKIP_SLICES = "CONTOURS_SKIP_SLICES"  # slices without a contour between two that share pixels: left empty
+    MASK_RESAMPLED = "MASK_RESAMPLED"  # the segmentation is on a grid of its own: nearest neighbour, by this many mm
+    FRAME_POSITIONS_CONTRADICT = "FRAME_POSITIONS_CONTRADICT"  # a frame lies beside the CT image that it names
+    SLICE_POSITIONS_ROUNDED = "SLICE_POSITIONS_ROUNDED"  # slices up to 5 % of their spacing beside an even grid
+    PATIENT_ID_DIFFERS = "PATIENT_ID_DIFFERS"  # the files' PatientID is not the subject that they were uploaded as
     LONG_BEFORE_SURGERY = "LONG_BEFORE_SURGERY"  # the scan is older than the parameter file likes
     CT_AFTER_SURGERY = "CT_AFTER_SURGERY"  # the tumour may be gone
 
@@ -152,7 +163,30 @@ def check_limits(
     ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: Pairing, days: int | None, limits: QcLimits
 ) -> list[Finding]:
     """Compare the numbers of a region with the parameter file's limits; `days` are from the CT to surgery."""
-    return [*_numbers(ct, mask, pairing, days, limits), *_facts(ct, mask, pairing, days, limits)]
+    return [
+        *_numbers(ct, mask, pairing, days, limits),
+        *_facts(ct, mask, pairing, days, limits),
+        *_always_told(ct, mask, pairing),
+    ]
+
+
+def _always_told(ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: Pairing) -> Iterator[Finding]:
+    """Warn of what made the region other than it is written; no limit turns these off (`features-14`)."""
+    every = mask.get("contours_every_slices") or 1
+    rounded_mm = ct["slice_position_residual_mm"] if ct["slice_positions_rounded"] else None
+    told: tuple[tuple[QcWarning, Detail, float], ...] = (
+        (QcWarning.REFERENCES_REWRITTEN, pairing.rewritten, 0),
+        (QcWarning.CONTOURS_LEFT_OUT, mask.get("contours_left_out_with_area"), 0),
+        (QcWarning.CONTOURS_ON_THICKER_SLICES, every, 1),
+        (QcWarning.CONTOURS_SKIP_SLICES, mask.get("contour_skips"), 0),
+        (QcWarning.MASK_RESAMPLED, mask.get("resampled_distance_mm"), -1),
+        (QcWarning.FRAME_POSITIONS_CONTRADICT, mask.get("frame_reference_distance_mm"), 0),
+        (QcWarning.SLICE_POSITIONS_ROUNDED, rounded_mm, 0),
+        (QcWarning.PATIENT_ID_DIFFERS, ct.get("patient_id_differs"), 0),
+    )
+    for warning, value, limit in told:
+        if value is not None and _number(value) > limit:
+            yield Finding(warning, False, _number(value), max(limit, 0.0))
 
 
 def _numbers(
@@ -168,15 +202,21 @@ def _numbers(
         (QcWarning.GANTRY_TILT, ct["gantry_tilt_degrees"], limits.gantry_tilt_degrees),
         (QcWarning.LONG_BEFORE_SURGERY, days, limits.days_ct_to_surgery),
     )
-    found = pairing.found / pairing.referenced if pairing.referenced else None
+    found = pairing.found / pairing.referenced if pairing.referenced and not pairing.rewritten else None
     below = (
         (QcWarning.FEW_VOXELS, mask["voxels"], limits.min_voxels),
-        (QcWarning.REFERENCED_SLICES_MISSING, found, limits.min_referenced_slices_fraction),
+        (QcWarning.REFERENCED_SLICES_MISSING, found, _least_referenced(pairing, limits)),
     )
     for warning, value, threshold in above:
         yield from _compare(warning, value, threshold, sign=1)
     for warning, value, threshold in below:
         yield from _compare(warning, value, threshold, sign=-1)
+
+
+def _least_referenced(pairing: Pairing, limits: QcLimits) -> Threshold:
+    """Give the limits of absent images: they are never a reason to refuse when the region's own are here."""
+    limit = limits.min_referenced_slices_fraction
+    return Threshold(limit.warn, None) if pairing.own_images_here else limit
 
 
 def _compare(warning: QcWarning, value: Detail, threshold: Threshold, sign: int) -> Iterator[Finding]:

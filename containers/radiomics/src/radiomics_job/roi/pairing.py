@@ -1,135 +1,22 @@
-"""The regions that a study offers, whatever kind of object they come from."""
+"""Which CT series a region was drawn on: by what its frames name, by what its object lists, else by space.
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+Decision record: `features-13`.
+"""
 
-from pydicom.dataset import Dataset
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from radiomics_job.dicom.reading import PARSER_ERRORS, StudyFiles, strict_parsing, unreadable_files
-from radiomics_job.dicom.series import CtSeries
-from radiomics_job.dicom.sources import References, segmentation_references, structure_set_references
+from radiomics_job.dicom.ct_header import CtSlice
+from radiomics_job.dicom.references import References
+from radiomics_job.dicom.series import CtSeries, is_one_stack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
-from radiomics_job.geometry.grid import Grid
-from radiomics_job.limits import Limits
-from radiomics_job.roi.placement import PlacedMask, lies_on, place_segment
-from radiomics_job.roi.rtstruct import ContourSet, contours_lie_on, rasterise, read_structure_set
-from radiomics_job.roi.segmentation import Segmentation, read_segmentation
+from radiomics_job.geometry.grid import slice_normal
 
-LABEL_LENGTH = 256
-"""Characters of a label that are kept: DICOM allows 64, damaged files hold megabytes, and results repeat labels."""
+MOST_LOCALIZERS = 4
+"""Listed images that may be absent beside a region whose own images are all here: archives keep back the scouts that
+structure sets list. More are an upload that is under way."""
 
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A region that can be chosen and then placed on a CT's grid."""
-
-    label: str
-    property_code: str
-    """What the choice goes by."""
-    source: str
-    """`SEG` or `RTSTRUCT`."""
-    source_uid: str
-    """SOPInstanceUID of the object."""
-    number: int
-    """Segment or ROI number."""
-    references: References
-    """What the object was drawn on."""
-    fits: Callable[[CtSeries], bool]
-    """Tells whether the object's own geometry lies on a CT series."""
-    place: Callable[[Grid], PlacedMask]
-    """Puts the region on a grid."""
-
-
-def list_candidates(
-    files: StudyFiles, sources: Sequence[str], limits: Limits, fractional_threshold: float
-) -> list[Candidate]:
-    """List the regions of the first kind of object that the study has.
-
-    Parameters
-    ----------
-    sources : sequence of str
-        `SEG` and `RTSTRUCT` in order of preference.
-    fractional_threshold : float
-        Share of MaximumFractionalValue from which a pixel of a FRACTIONAL segmentation belongs to the region.
-
-    Raises
-    ------
-    StudyRejectedError
-        `NO_SEGMENTATION`, `EMPTY_MASK` when the objects describe no region, `UNREADABLE_DICOM`.
-    """
-    for source in sources:
-        datasets = files.segmentations if source == "SEG" else files.structure_sets
-        if datasets:
-            return _candidates(source, datasets, limits, fractional_threshold)
-    raise StudyRejectedError(
-        ReasonCode.NO_SEGMENTATION,
-        "The study has a CT but no DICOM segmentation. Upload the SEG (or RTSTRUCT) object with it.",
-        {"ct_images": len(files.ct), "segmentations": 0, "other_objects": files.other},
-    )
-
-
-def _candidates(source: str, datasets: Sequence[Dataset], limits: Limits, threshold: float) -> list[Candidate]:
-    found: list[Candidate] = []
-    unreadable = []
-    for dataset in datasets:
-        try:
-            with strict_parsing():
-                found += _of_object(source, dataset, limits, threshold)
-        except PARSER_ERRORS:
-            unreadable.append(str(dataset.filename))
-    if unreadable:
-        raise unreadable_files(unreadable)
-    if not found:
-        raise StudyRejectedError(
-            ReasonCode.EMPTY_MASK,
-            "The segmentation describes no region. Upload a segmentation with the region drawn.",
-            {"objects": len(datasets), "regions": 0, "voxels": 0},
-        )
-    return sorted(found, key=lambda candidate: (candidate.source_uid, candidate.number))
-
-
-def _of_object(source: str, dataset: Dataset, limits: Limits, threshold: float) -> list[Candidate]:
-    if source == "SEG":
-        return list(_of_segmentation(read_segmentation(dataset, limits), limits, threshold))
-    return list(_of_structure_set(dataset, read_structure_set(dataset, limits)))
-
-
-def _of_segmentation(segmentation: Segmentation, limits: Limits, threshold: float) -> Iterator[Candidate]:
-    references = segmentation_references(segmentation.dataset)
-    for segment in segmentation.segments:
-        yield Candidate(
-            label=segment.label[:LABEL_LENGTH],
-            property_code=segment.property_code[:LABEL_LENGTH],
-            source="SEG",
-            source_uid=segmentation.uid,
-            number=segment.number,
-            references=references,
-            fits=partial(lies_on, segmentation),
-            place=partial(_place, segmentation, segment.number, limits, threshold),
-        )
-
-
-def _place(segmentation: Segmentation, segment: int, limits: Limits, threshold: float, grid: Grid) -> PlacedMask:
-    try:
-        return place_segment(segmentation, segment, grid, limits, threshold)
-    except PARSER_ERRORS as error:
-        raise unreadable_files([segmentation.name]) from error
-
-
-def _of_structure_set(dataset: Dataset, regions: Sequence[ContourSet]) -> Iterator[Candidate]:
-    references = structure_set_references(dataset)
-    for region in regions:
-        yield Candidate(
-            label=region.label[:LABEL_LENGTH],
-            property_code=region.property_code[:LABEL_LENGTH],
-            source="RTSTRUCT",
-            source_uid=str(dataset.get("SOPInstanceUID") or ""),
-            number=region.number,
-            references=references,
-            fits=partial(contours_lie_on, region),
-            place=partial(rasterise, region),
-        )
+Fits = Callable[[CtSeries], bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,93 +29,165 @@ class Pairing:
     """`referenced_series`, `referenced_instances`, `frame_of_reference`, `geometry`."""
     referenced: int
     found: int
-    """CT instances that the segmentation references, and how many of them are here; both 0 without references."""
+    """Images of this CT that the segmentation references, and how many of them are here; both 0 without references."""
     frame_of_reference_matches: bool | None
     """None when either side does not state one."""
+    own_images_here: bool = False
+    """Every image that the region's own frames or contours name is here, though not all that are listed."""
+    rewritten: bool = False
+    """The series is here and none of the images named, yet every frame or contour lies on one of its slices."""
+    taken_by: str | None = None
+    """What told the region's images from others of the series: `instances`, `acquisition`, `object`; None for all."""
+    set_aside: int = 0
+    """Images of the series that were not taken for that reason."""
 
     def describe(self, candidates: int) -> dict[str, Detail]:
         """Say what was taken and why, for `qc.json`."""
-        return {
+        stated: dict[str, Detail] = {
             "method": self.method,
             "ct_series_candidates": candidates,
             "referenced_instances": self.referenced,
             "found_instances": self.found,
             "frame_of_reference_matches": self.frame_of_reference_matches,
         }
+        if self.rewritten:
+            stated["references_rewritten"] = True
+        if self.taken_by:
+            stated |= {"images_taken_by": self.taken_by, "images_set_aside": self.set_aside}
+        return stated
 
 
 def pair(
-    references: References, candidates: Sequence[CtSeries], fits: Callable[[CtSeries], bool], least_found: float = 1.0
+    references: References,
+    candidates: Sequence[CtSeries],
+    fits: Fits,
+    least_found: float = 1.0,
+    others: Mapping[str, str] | None = None,
 ) -> Pairing:
-    """Choose the CT series of a segmentation.
+    """Choose the CT series of a region.
 
     Parameters
     ----------
     fits : callable
-        Tells whether the segmentation's own geometry lies on a series' slices; asked last.
+        Tells whether the region's own geometry lies on a series' slices; asked last.
     least_found : float
         Share of the referenced CT instances that must be present.
+    others : mapping of str to str, optional
+        SeriesInstanceUID to Modality of the study's series that are no CT.
 
     Raises
     ------
     StudyRejectedError
         `SEG_REFERENCES_OTHER_SERIES`, `INCOMPLETE_STUDY`, `CT_AMBIGUOUS` or `GEOMETRY_MISMATCH`.
     """
-    if references.series or references.instances:
-        ct, method = _by_reference(references, candidates)
+    if references.series or references.instances or references.names_other_images:
+        ct, method = _by_reference(references, candidates, fits, others or {})
     else:
         ct, method = _by_space(references, candidates, fits)
-    found = len(references.instances & ct.instance_uids)
-    referenced = len(references.instances) if found or references.series else 0
-    if found < least_found * referenced:
-        raise incomplete(referenced, found)
-    return Pairing(ct, method, referenced, found, _same_frame(references, ct))
+    elsewhere = frozenset(uid for other in candidates if other.uid != ct.uid for uid in other.instance_uids)
+    wanted = references.of_series(ct.uid, elsewhere)
+    found = len(wanted & ct.instance_uids)
+    named = found > 0 or bool(references.series)
+    pairing = Pairing(ct, method, len(wanted) if named else 0, found, _same_frame(references, ct))
+    return _narrowed(_checked(pairing, references, wanted, fits, least_found), references)
+
+
+def _checked(
+    pairing: Pairing, references: References, wanted: frozenset[str], fits: Fits, least_found: float
+) -> Pairing:
+    """Judge images that are named and not here."""
+    ct, missing = pairing.ct, pairing.referenced - pairing.found
+    own = references.drawn_on & (wanted | ct.instance_uids)
+    if missing and own and own <= ct.instance_uids and missing <= MOST_LOCALIZERS:
+        return replace(pairing, own_images_here=True)
+    if missing and not pairing.found and pairing.frame_of_reference_matches and fits(ct):
+        return replace(pairing, rewritten=True)
+    if pairing.found < least_found * pairing.referenced:
+        raise incomplete(pairing.referenced, pairing.found)
+    return pairing
 
 
 def incomplete(referenced: int, found: int) -> StudyRejectedError:
     """Build the rejection for CT instances that are not there (yet)."""
-    return StudyRejectedError(
-        ReasonCode.INCOMPLETE_STUDY,
-        f"The segmentation references {referenced} CT images, {found} of them are here. Upload the rest.",
-        {"referenced": referenced, "found": found},
-    )
+    message = f"The segmentation references {referenced} CT images, {found} of them are here. Upload the rest."
+    if not found:
+        message = (
+            f"The segmentation references {referenced} images of this CT series by UIDs that none of its images here "
+            "has, and it does not lie on their slices in one frame of reference. Upload the images it was drawn on; if "
+            "an export gave them new UIDs, export the segmentation with them, or set "
+            "qc.min_referenced_slices_fraction.refuse to 0 in the parameter file."
+        )
+    return StudyRejectedError(ReasonCode.INCOMPLETE_STUDY, message, {"referenced": referenced, "found": found})
 
 
-def _by_reference(references: References, candidates: Sequence[CtSeries]) -> tuple[CtSeries, str]:
+def _by_reference(
+    references: References, candidates: Sequence[CtSeries], fits: Fits, others: Mapping[str, str]
+) -> tuple[CtSeries, str]:
     named = [ct for ct in candidates if ct.uid in references.series]
+    own = [ct for ct in candidates if references.drawn_on & _uids(ct)]
+    if own and named and not {ct.uid for ct in own} & {ct.uid for ct in named}:
+        raise _contradictory(own, named)
+    if own:  # the most specific statement
+        best = _most_referenced(references.drawn_on, own, references, fits)
+        return best, "referenced_series" if best in named else "referenced_instances"
     if named:
-        return _most_referenced(references, named), "referenced_series"
+        return _most_referenced(references.instances, named, references, fits), "referenced_series"
     sharing = [ct for ct in candidates if references.instances & ct.instance_uids]
     if sharing:
-        return _most_referenced(references, sharing), "referenced_instances"
-    raise StudyRejectedError(
-        ReasonCode.SEG_REFERENCES_OTHER_SERIES,
-        "The segmentation was drawn on a CT series that is not in this study. Upload that series with it.",
-        {
-            "referenced": len(references.instances),
-            "found": 0,
-            "referenced_series": len(references.series),
-            "ct_series": len({ct.uid for ct in candidates}),
-        },
-    )
+        return _most_referenced(references.instances, sharing, references, fits), "referenced_instances"
+    raise _foreign(references, candidates, others)
 
 
-def _most_referenced(references: References, candidates: Sequence[CtSeries]) -> CtSeries:
-    """Of several groups (a series may hold several orientations), the one that holds most referenced images."""
-    if len(candidates) == 1:
-        return candidates[0]
-    counts = [sum(ct.instance_uid in references.instances for ct in group.slices) for group in candidates]
-    if not any(counts):
-        counts = [len(group.slices) for group in candidates]
-    best = [group for group, count in zip(candidates, counts, strict=True) if count == max(counts)]
+def _uids(ct: CtSeries) -> frozenset[str]:
+    return frozenset(uid for image in ct.slices for uid in image.uids)
+
+
+def _most_referenced(
+    images: frozenset[str], candidates: Sequence[CtSeries], references: References, fits: Fits
+) -> CtSeries:
+    """Of several groups (a series may hold several orientations), the one that holds most referenced images.
+
+    Groups that hold equally many are told apart by what the whole object lists, then by where the region lies.
+    """
+    best = _largest(candidates, images)
+    if len(best) > 1:
+        best = _largest(best, references.instances)
+    if len(best) > 1:
+        best = [ct for ct in best if fits(ct)] or best
     if len(best) > 1:
         raise _ambiguous(best)
     return best[0]
 
 
-def _by_space(
-    references: References, candidates: Sequence[CtSeries], fits: Callable[[CtSeries], bool]
-) -> tuple[CtSeries, str]:
+def _largest(candidates: Sequence[CtSeries], images: frozenset[str]) -> list[CtSeries]:
+    counts = [sum(bool(image.uids & images) for image in ct.slices) for ct in candidates]
+    if not any(counts):
+        counts = [len(ct.slices) for ct in candidates]
+    return [ct for ct, count in zip(candidates, counts, strict=True) if count == max(counts)]
+
+
+def _foreign(references: References, candidates: Sequence[CtSeries], others: Mapping[str, str]) -> StudyRejectedError:
+    kinds = sorted({others[uid] for uid in references.series if uid in others})
+    message = "The segmentation was drawn on a CT series that is not in this study. Upload that series with it."
+    if kinds or (references.names_other_images and not references.instances):
+        message = (
+            f"The segmentation was drawn on images of another kind ({', '.join(kinds) or 'not CT'}), not on this "
+            "study's CT. Upload the segmentation that was drawn on the CT."
+        )
+    return StudyRejectedError(
+        ReasonCode.SEG_REFERENCES_OTHER_SERIES,
+        message,
+        {
+            "referenced": len(references.instances),
+            "found": 0,
+            "referenced_series": len(references.series),
+            "referenced_modalities": [*kinds],
+            "ct_series": len({ct.uid for ct in candidates}),
+        },
+    )
+
+
+def _by_space(references: References, candidates: Sequence[CtSeries], fits: Fits) -> tuple[CtSeries, str]:
     frame = references.frame_of_reference_uid
     same = [ct for ct in candidates if frame and ct.frame_of_reference_uid == frame]
     if len(same) == 1:
@@ -255,7 +214,55 @@ def _ambiguous(candidates: Sequence[CtSeries]) -> StudyRejectedError:
     )
 
 
+def _contradictory(own: Sequence[CtSeries], named: Sequence[CtSeries]) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.CT_AMBIGUOUS,
+        "The segmentation lists one CT series, and its frames or contours name images of another. Export it with "
+        "references to the series it was drawn on, or upload only that series.",
+        {"ct_series": len(own) + len(named)},
+    )
+
+
 def _same_frame(references: References, ct: CtSeries) -> bool | None:
     if not references.frame_of_reference_uid or not ct.frame_of_reference_uid:
         return None
     return references.frame_of_reference_uid == ct.frame_of_reference_uid
+
+
+def _narrowed(pairing: Pairing, references: References) -> Pairing:
+    """Of a series that is no single stack (phases, passes, time points), take the images that the region names.
+
+    By the images themselves where the object lists them; else by the acquisition, else by the multi-frame object, of
+    those that the frames name.
+    """
+    images = pairing.ct.slices
+    named = [image for image in images if image.uids & references.instances]
+    if is_one_stack(images) and not _interleaved(images, named):
+        return pairing
+    acquisitions = {image.acquisition for image in named} - {""}
+    objects = {image.instance_uid for image in named}
+    ways = {
+        "instances": named,
+        "acquisition": [image for image in images if image.acquisition in acquisitions],
+        "object": [image for image in images if image.instance_uid in objects],
+    }
+    if not references.listed:  # the frames of a region name only some of its CT
+        ways["instances"] = ways.pop("instances")
+    for way, taken in ways.items():
+        if len(taken) > 1 and len(taken) < len(images) and is_one_stack(taken):
+            ct = replace(pairing.ct, slices=tuple(taken))
+            return replace(pairing, ct=ct, taken_by=way, set_aside=len(images) - len(taken))
+    return pairing
+
+
+def _interleaved(images: Sequence[CtSlice], named: Sequence[CtSlice]) -> bool:
+    """Tell whether images of another acquisition lie between those named: two phases half a step apart look even."""
+    first = {image.acquisition for image in named}
+    if len(first) != 1 or first == {""}:
+        return False
+    normal = slice_normal(named[0].orientation)
+    along = [float(image.position @ normal) for image in named]
+    between = {
+        image.acquisition for image in images if min(along) < float(image.position @ normal) < max(along)
+    } - first
+    return len(between) == 1 and between != {""}

@@ -1,14 +1,14 @@
 """Segmentation frames onto the CT's grid: every frame by its own position, or nearest neighbour for a foreign grid."""
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiomics_job.dicom.series import CtSeries
-from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import (
     FRAME_TOLERANCE_FRACTION,
     LPS_TO_RAS,
@@ -38,6 +38,8 @@ class PlacedMask:
     or `contours`."""
     residual_mm: float
     """Largest distance between a frame's own position and the voxels it was given."""
+    facts: Mapping[str, Detail] = field(default_factory=dict)
+    """What else `qc.json` says about how the mask was made."""
 
 
 def place_segment(
@@ -210,11 +212,14 @@ def _resample(frames: Sequence[MaskedFrame], segmentation: Segmentation, grid: G
     low, high = _reach(source, np.linalg.inv(grid.affine) @ affine, grid)
     volume = np.zeros(grid.shape, np.bool_, order="F")
     j, i = np.meshgrid(np.arange(low[1], high[1]), np.arange(low[0], high[0]))
+    farthest = 0.0
     for k in range(low[2], high[2]):
-        volume[low[0] : high[0], low[1] : high[1], k] = _sample(source, to_source, i, j, k)
+        plane, distance = _sample(source, to_source, i, j, k, affine)
+        volume[low[0] : high[0], low[1] : high[1], k] = plane
+        farthest = max(farthest, distance)
     if not volume.any():
         raise empty_mask(method="nearest_neighbour")
-    return PlacedMask(volume, "nearest_neighbour", residual)
+    return PlacedMask(volume, "nearest_neighbour", residual, {"resampled_distance_mm": rounded(farthest)})
 
 
 def _bounded(indices: NDArray[np.int64], segmentation: Segmentation, limits: Limits) -> int:
@@ -230,17 +235,32 @@ def _bounded(indices: NDArray[np.int64], segmentation: Segmentation, limits: Lim
 
 
 def _sample(
-    source: NDArray[np.bool_], to_source: NDArray[np.float64], i: NDArray[np.int64], j: NDArray[np.int64], k: int
-) -> NDArray[np.bool_]:
-    """Read the source voxel whose centre is nearest to each CT voxel (half-way goes to the higher index)."""
+    source: NDArray[np.bool_],
+    to_source: NDArray[np.float64],
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    k: int,
+    affine: NDArray[np.float64],
+) -> tuple[NDArray[np.bool_], float]:
+    """Read the source voxel whose centre is nearest to each CT voxel (half-way goes to the higher index).
+
+    Returns
+    -------
+    mask : ndarray of bool, shape of `i`
+    distance : float
+        The largest one, in millimetres, from a voxel inside to the source voxel that it was read from.
+    """
     inside = np.ones(i.shape, np.bool_)
-    indices = []
+    indices, off = [], []
     for axis in range(3):
         place = to_source[axis, 0] * i + to_source[axis, 1] * j + (to_source[axis, 2] * k + to_source[axis, 3])
         index = np.floor(place + 0.5).astype(np.int64)
+        off.append(place - index)
         inside &= (index >= 0) & (index < source.shape[axis])
         indices.append(np.clip(index, 0, source.shape[axis] - 1))
-    return np.asarray(source[indices[0], indices[1], indices[2]] & inside, dtype=np.bool_)
+    mask = np.asarray(source[indices[0], indices[1], indices[2]] & inside, dtype=np.bool_)
+    distances = np.linalg.norm(np.stack(off, axis=-1)[mask] @ affine[:3, :3].T, axis=-1)
+    return mask, float(distances.max(initial=0.0))
 
 
 def _reach(

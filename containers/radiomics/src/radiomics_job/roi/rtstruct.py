@@ -1,11 +1,8 @@
-"""RTSTRUCT contours onto the CT's grid.
+"""What an RTSTRUCT holds: its regions with their contours, and what of them is no area."""
 
-Rule: a voxel belongs to the region when its centre is inside an odd number of the slice's contours (even-odd), which
-gives holes and keyholes their meaning. Contours lie on CT planes; slices between contours stay empty.
-"""
-
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +11,27 @@ from pydicom.dataset import Dataset
 
 from radiomics_job.dicom.series import CtSeries
 from radiomics_job.errors import ReasonCode, StudyRejectedError
-from radiomics_job.geometry.grid import Grid, fill_planes, lps_to_voxels, slice_normal, source_planes
+from radiomics_job.geometry.grid import slice_normal
 from radiomics_job.limits import Limits
-from radiomics_job.roi.placement import PlacedMask, empty_mask
 
 CONTOUR_PLANE_TOLERANCE = 0.1
 """How far, in slices, a contour point may lie from a CT plane. Planning systems write millimetres with two decimals."""
 
-_AREA_TYPES = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
+_XOR = "CLOSEDPLANAR_XOR"
+_AREA_TYPES = {"CLOSED_PLANAR", _XOR}
 _OTHER_TYPES = {"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR"}
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedContour:
+    """One closed planar contour as it is written."""
+
+    points: NDArray[np.float64]
+    """LPS millimetres; shape (n, 3). A lone voxel's contour may have one point."""
+    exclusive: bool
+    """CLOSEDPLANAR_XOR rather than CLOSED_PLANAR."""
+    rounding_mm: float
+    """Half a unit of the last decimal that was written; 0 when the text is not known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +44,16 @@ class ContourSet:
     """ROIName."""
     property_code: str
     """RT ROI interpreted type (for instance `GTV`) when stated."""
-    contours: tuple[NDArray[np.float64], ...]
-    """Closed planar contours, LPS millimetres; shape (n, 3)."""
+    contours: tuple[ClosedContour, ...]
+    """What encloses an area."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Number of contours of each type that encloses no area: `POINT`, `OPEN_PLANAR`, `OPEN_NONPLANAR`."""
+    open_areas_mm2: tuple[float, ...] = ()
+    """What each open contour would enclose if it were closed."""
+    images: frozenset[str] = frozenset()
+    """SOPInstanceUIDs that the contours name."""
+    neighbours: tuple[NDArray[np.float64], ...] = ()
+    """A point of each closed contour of the whole object: which slices its author drew on."""
 
 
 def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
@@ -55,42 +72,86 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
         for i in dataset.get("RTROIObservationsSequence") or []
         if i.get("ReferencedROINumber") is not None
     }
-    regions, points = [], 0
+    read: list[tuple[int, _Contours]] = []
+    points = 0
     for item in dataset.get("ROIContourSequence") or []:
-        number = int(item.ReferencedROINumber)
-        contours = tuple(_contours(item))
-        points += sum(len(contour) for contour in contours)
+        read.append((int(item.ReferencedROINumber), _Contours(item)))
+        points += sum(len(contour.points) for contour in read[-1][1].closed)
         _check_points(points, limits)
-        regions.append(ContourSet(number, names.get(number, ""), types.get(number, ""), contours))
-    return regions
+    drawn = tuple(contour.points[0] for _, contours in read for contour in contours.closed)
+    return [
+        ContourSet(
+            number,
+            names.get(number, ""),
+            types.get(number, ""),
+            tuple(found.closed),
+            dict(found.left_out),
+            tuple(found.open_areas),
+            frozenset(found.images),
+            drawn,
+        )
+        for number, found in read
+    ]
 
 
-def _contours(item: Dataset) -> Iterator[NDArray[np.float64]]:
-    for contour in item.get("ContourSequence") or []:
+class _Contours:
+    """The contours of one region, sorted by what they are."""
+
+    def __init__(self, item: Dataset) -> None:
+        self.closed: list[ClosedContour] = []
+        self.left_out: Counter[str] = Counter()
+        self.open_areas: list[float] = []
+        self.images: set[str] = set()
+        for contour in item.get("ContourSequence") or []:
+            self._add(contour)
+
+    def _add(self, contour: Dataset) -> None:
         kind = str(contour.get("ContourGeometricType") or "").strip().upper()
-        if kind in _AREA_TYPES:
-            points = _points(contour)
-            if len(points) >= 3:
-                yield points
-        elif kind not in _OTHER_TYPES:  # left out, an area would be lost
+        if kind not in _AREA_TYPES | _OTHER_TYPES:  # left out, an area would be lost
             raise ValueError("a contour of an unknown type")
+        if kind == "POINT":
+            self.left_out[kind] += 1
+            return
+        points, rounding = _points(contour)
+        if kind in _AREA_TYPES and len(points):
+            self.closed.append(ClosedContour(points, kind == _XOR, rounding))
+            named = contour.get("ContourImageSequence") or []
+            self.images |= {str(image.get("ReferencedSOPInstanceUID") or "") for image in named} - {""}
+        elif kind not in _AREA_TYPES:
+            self.left_out[kind] += 1
+            self.open_areas.append(_enclosed_mm2(points))
 
 
-def _points(contour: Dataset) -> NDArray[np.float64]:
-    points = _coordinates(contour).reshape(-1, 3)
+def _enclosed_mm2(points: NDArray[np.float64]) -> float:
+    if len(points) < 3:
+        return 0.0
+    around = points - points[0]
+    return float(np.linalg.norm(np.cross(around, np.roll(around, -1, axis=0)).sum(axis=0)) / 2)
+
+
+def _points(contour: Dataset) -> tuple[NDArray[np.float64], float]:
+    coordinates, rounding = _coordinates(contour)
+    points = coordinates.reshape(-1, 3)
     if not np.isfinite(points).all():
         raise ValueError("a contour point is not a number")
     if int(contour.get("NumberOfContourPoints") or len(points)) != len(points):
         raise ValueError("a contour does not have as many points as it says")
-    return points
+    return points, rounding
 
 
-def _coordinates(contour: Dataset) -> NDArray[np.float64]:
+def _coordinates(contour: Dataset) -> tuple[NDArray[np.float64], float]:
     """Read ContourData from its bytes: pydicom would make an object of a third of a kilobyte of each number."""
     raw = contour.get_item("ContourData") if "ContourData" in contour else None
     if isinstance(raw, RawDataElement) and raw.VR in {"DS", None} and raw.value:
-        return np.array(raw.value.rstrip(b" \0").split(b"\\"), dtype=np.float64)
-    return np.asarray(contour.ContourData, dtype=np.float64)
+        written = raw.value.rstrip(b" \0").split(b"\\")
+        return np.array(written, dtype=np.float64), 0.5 * 10.0 ** -max(map(_decimals, written))
+    return np.asarray(contour.ContourData, dtype=np.float64), 0.0
+
+
+def _decimals(number: bytes) -> int:
+    if b"e" in number.lower():  # 1.5e-05: as exact as one likes
+        return 9
+    return len(number.strip().partition(b".")[2])
 
 
 def _check_points(points: int, limits: Limits) -> None:
@@ -102,70 +163,12 @@ def _check_points(points: int, limits: Limits) -> None:
         )
 
 
-def rasterise(region: ContourSet, grid: Grid) -> PlacedMask:
-    """Fill a region's contours on the CT's grid.
-
-    Raises
-    ------
-    StudyRejectedError
-        `EMPTY_MASK`; `GEOMETRY_MISMATCH` when a contour is not on a CT plane or leaves the volume.
-    """
-    # The same contour twice would cancel itself out.
-    contours = {contour.tobytes(): contour for contour in region.contours}.values()
-    voxels = [lps_to_voxels(grid.affine, contour) for contour in contours]
-    planes = source_planes(grid, (float(np.median(v[:, 2])) for v in voxels), CONTOUR_PLANE_TOLERANCE)
-    crossings: dict[int, NDArray[np.int32]] = {}
-    residual = 0.0
-    for polygon in voxels:
-        plane = int(np.abs(planes - np.median(polygon[:, 2])).argmin())
-        offset = float(np.abs(polygon[:, 2] - planes[plane]).max())
-        _check_plane(float(planes[plane]), offset, polygon, grid)
-        residual = max(residual, offset * grid.spacing[2])
-        counts = crossings.setdefault(plane, np.zeros((grid.shape[0] + 1, grid.shape[1]), np.int32))
-        _count_crossings(polygon[:, :2], counts)
-    drawn = np.zeros((*grid.shape[:2], len(planes)), np.bool_, order="F")
-    for plane, counts in crossings.items():
-        drawn[:, :, plane] = np.cumsum(counts, axis=0)[:-1] % 2 == 1
-    if not drawn.any():
-        raise empty_mask(contours=len(region.contours))
-    return PlacedMask(fill_planes(drawn, planes, grid), "contours", residual)
-
-
-def _check_plane(k: float, offset: float, voxels: NDArray[np.float64], grid: Grid) -> None:
-    low, high = voxels[:, :2].min(axis=0), voxels[:, :2].max(axis=0)
-    beyond = bool((low < -0.5).any() or (high > np.asarray(grid.shape[:2]) - 0.5).any())
-    if beyond or offset > CONTOUR_PLANE_TOLERANCE:
-        raise StudyRejectedError(
-            ReasonCode.GEOMETRY_MISMATCH,
-            "A contour does not lie on a slice of the CT. Upload the CT series that the contours were drawn on.",
-            {"slice": round(k, 4), "slices": grid.shape[2], "offset_slices": round(offset, 4), "outside": beyond},
-        )
-
-
-def _count_crossings(polygon: NDArray[np.float64], counts: NDArray[np.int32]) -> None:
-    """Count, for every row of voxel centres, where the polygon's edges cross it.
-
-    A crossing at x toggles every centre from ceil(x) on, so a running sum along the row gives the parity. Edges are
-    half open in y, so that a vertex on a row counts once.
-    """
-    start, end = polygon, np.roll(polygon, -1, axis=0)
-    rows_low = np.ceil(np.minimum(start[:, 1], end[:, 1])).astype(np.int64)
-    rows_high = np.ceil(np.maximum(start[:, 1], end[:, 1])).astype(np.int64)
-    rows_low, rows_high = np.maximum(rows_low, 0), np.minimum(rows_high, counts.shape[1])
-    for a, b, low, high in zip(start, end, rows_low, rows_high, strict=True):
-        if low < high:
-            rows = np.arange(low, high)
-            x = a[0] + (rows - a[1]) * (b[0] - a[0]) / (b[1] - a[1])
-            columns = np.clip(np.ceil(x), 0, counts.shape[0] - 1).astype(np.int64)
-            np.add.at(counts, (columns, rows), 1)
-
-
 def contours_lie_on(region: ContourSet, ct: CtSeries) -> bool:
     """Tell whether every contour lies in the plane of a CT slice; asked only when nothing else names the series."""
     normal = slice_normal(ct.slices[0].orientation)
     planes = np.array([s.position @ normal for s in ct.slices])
     tolerance = CONTOUR_PLANE_TOLERANCE * (float(np.median(np.diff(np.unique(planes)))) if len(planes) > 1 else 1.0)
     return all(
-        bool(np.abs(contour @ normal - planes[np.abs(planes - contour[0] @ normal).argmin()]).max() <= tolerance)
-        for contour in region.contours
+        bool(np.abs(along - planes[np.abs(planes - along[0]).argmin()]).max() <= tolerance)
+        for along in (contour.points @ normal for contour in region.contours)
     )

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from radiomics_job.errors import Detail, InvalidJobError, ReasonCode, StudyRejectedError
 from radiomics_job.parameters import explain, must, shown, wrong
-from radiomics_job.roi.pairing import Candidate
+from radiomics_job.roi.candidates import Candidate
 
 
 class RoiPolicy(StrEnum):
@@ -47,17 +47,22 @@ class RoiRule:
     """Regular expression on `<scheme>:<value> <meaning>` of the segmented property type."""
     policy: Policy = RoiPolicy.SINGLE
     """What to do when several match."""
+    object: Pattern = None
+    """Regular expression on the object: SeriesDescription, ContentCreatorName, SeriesInstanceUID or SOPInstanceUID."""
 
     @property
     def has_pattern(self) -> bool:
         """Whether anything narrows the choice."""
-        return self.label is not None or self.property_code is not None
+        return any(pattern is not None for pattern in (self.label, self.property_code, self.object))
 
     def matches(self, candidate: Candidate) -> bool:
         """Tell whether a region satisfies every pattern that is set."""
-        return (self.label is None or bool(re.search(self.label, candidate.label))) and (
-            self.property_code is None or bool(re.search(self.property_code, candidate.property_code))
+        searched = (
+            (self.label, (candidate.label,)),
+            (self.property_code, (candidate.property_code,)),
+            (self.object, candidate.names),
         )
+        return all(pattern is None or any(re.search(pattern, text) for text in texts) for pattern, texts in searched)
 
 
 def read_rule(settings: Mapping[str, object]) -> RoiRule:
@@ -75,29 +80,38 @@ def read_rule(settings: Mapping[str, object]) -> RoiRule:
 
 
 def choose(candidates: Sequence[Candidate], rule: RoiRule) -> tuple[tuple[Candidate, ...], RoiPolicy]:
-    """Choose the regions to measure, and say what becomes of them; a lone region needs no rule.
+    """Choose the regions to measure, and say what becomes of them; a lone drawn region needs no rule.
 
     Raises
     ------
     StudyRejectedError
-        `ROI_NOT_FOUND` or `ROI_AMBIGUOUS`, with the counts and the labels.
+        `EMPTY_MASK` when nothing that matches was drawn, `ROI_NOT_FOUND` or `ROI_AMBIGUOUS`, with counts and labels.
     """
-    matching = tuple(candidate for candidate in candidates if rule.matches(candidate))
-    labels: list[Detail] = [*(candidate.label for candidate in candidates[:50])]
+    matching = [candidate for candidate in candidates if rule.matches(candidate)]
+    drawn = tuple(candidate for candidate in matching if candidate.is_drawn())
+    counts: dict[str, Detail] = {"regions": len(candidates), "matching": len(matching), "drawn": len(drawn)}
+    counts["labels"] = [*(candidate.label for candidate in candidates[:50])]
+    if len(drawn) == 1:
+        return drawn, RoiPolicy.SINGLE
+    if not candidates or (matching and not drawn):
+        raise StudyRejectedError(
+            ReasonCode.EMPTY_MASK,
+            "The segmentation describes no region that was drawn. Upload a segmentation with the region drawn.",
+            {**counts, "voxels": 0},
+        )
     if not matching:
         raise StudyRejectedError(
             ReasonCode.ROI_NOT_FOUND,
-            "No segmented region matches the dataset's pattern. Correct the pattern (roi.label, roi.property_code) or "
-            "the labels.",
-            {"regions": len(candidates), "matching": 0, "labels": labels},
+            "No segmented region matches the dataset's pattern. Correct the pattern (roi.label, roi.property_code, "
+            "roi.object) or the labels.",
+            counts,
         )
-    if len(matching) == 1:
-        return matching, RoiPolicy.SINGLE
     if rule.policy is RoiPolicy.SINGLE or (rule.policy is RoiPolicy.LARGEST and not rule.has_pattern):
         raise StudyRejectedError(
             ReasonCode.ROI_AMBIGUOUS,
-            "Several segmented regions match. Set roi.label or roi.property_code in the dataset's configuration, or "
-            "choose the policy union, each, or (with a pattern) largest.",
-            {"regions": len(candidates), "matching": len(matching), "labels": labels},
+            "Several segmented regions match. Set roi.label or roi.property_code (or, for several readers' objects, "
+            "roi.object) in the dataset's configuration, or choose the policy union, each, or (with a pattern) "
+            "largest.",
+            counts,
         )
-    return matching, rule.policy
+    return drawn, rule.policy

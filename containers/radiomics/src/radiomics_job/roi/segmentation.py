@@ -7,6 +7,7 @@ Decoding is our own: highdicom refuses real files of the target cohort (its issu
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,17 @@ class Segmentation:
     def frames_of(self, segment: int) -> list[Frame]:
         """List the frames that may hold a segment."""
         return [frame for frame in self.frames if frame.segment in (segment, None)]
+
+    @cached_property
+    def _labels_used(self) -> frozenset[int]:
+        """Every pixel value of a label map."""
+        return frozenset(int(v) for frame in self.frames for v in np.unique(self._pixels(frame.index)))
+
+    def is_drawn(self, segment: int, threshold: float = FRACTIONAL_THRESHOLD) -> bool:
+        """Tell whether a segment has a pixel in any frame."""
+        if self.kind == "LABELMAP":
+            return segment in self._labels_used
+        return any(bool(mask.any()) for _, mask in self.masks(segment, threshold))
 
     def masks(self, segment: int, threshold: float = FRACTIONAL_THRESHOLD) -> Iterator[tuple[Frame, NDArray[np.bool_]]]:
         """Decode the frames of one segment, empty ones included.
@@ -170,10 +182,11 @@ def _kind(dataset: Dataset) -> str:
 
 
 def _segments(dataset: Dataset, kind: str) -> Iterator[Segment]:
+    background = int(dataset.get("PixelPaddingValue") or 0) if kind == "LABELMAP" else None
     for item in dataset.get("SegmentSequence") or []:
         number = int(item.get("SegmentNumber") or 0)
-        if kind == "LABELMAP" and number == 0:
-            continue  # a label map may describe its background
+        if number == background:
+            continue  # a label map may describe its background, which PixelPaddingValue names
         yield Segment(number, str(item.get("SegmentLabel") or "").strip(), _property_code(item))
 
 

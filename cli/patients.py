@@ -1,0 +1,76 @@
+"""Whether the studies of one subject are of one patient, by the PatientID in their files."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from cli.sources import Study
+
+_HEAD_BYTES = 64 * 1024
+"""PatientID stands in the first few kilobytes of a file: the rest is not read."""
+
+_HINT = (
+    "Each subject's folder must hold the studies of one patient; the folder may be one level too high. PatientID says "
+    "whose a file is."
+)
+
+
+def reject_mixed_patients(studies: list["Study"]) -> None:
+    """Refuse to make one case of several patients; a file of each series is looked at.
+
+    Raises
+    ------
+    UsageError
+        When files of one subject state different PatientIDs. The message does not repeat them.
+    """
+    patients: dict[str, set[str]] = {}
+    for study in studies:
+        patients.setdefault(study.subject, set()).update(_patients(study))
+    for subject, found in patients.items():
+        if len(found) > 1:
+            raise UsageError(f"The files of subject {subject} belong to {len(found)} patients.", hint=_HINT)
+
+
+def _patients(study: "Study") -> Iterator[str]:
+    folders: set[Path] = set()
+    for file in study.files:
+        if file.path.parent not in folders:
+            patient = _patient_of(file.path)
+            if patient is not None:
+                folders.add(file.path.parent)
+                yield from {patient} - {""}
+
+
+def _patient_of(path: Path) -> str | None:
+    """Return the PatientID of a file, or of the first DICOM file of a zip; None when it is neither."""
+    try:
+        if path.suffix.lower() != ".zip":
+            with path.open("rb") as stream:
+                return _read_patient(stream)
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as stream:
+                    patient = _read_patient(stream)  # type: ignore[arg-type]
+                if patient is not None:
+                    return patient
+    except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
+        pass  # what is wrong with a file is for the pipeline to say
+    return None
+
+
+def _read_patient(stream: BinaryIO) -> str | None:
+    head = stream.read(_HEAD_BYTES)
+    if head[128:132] != b"DICM":
+        return None
+    import pydicom
+
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(head), specific_tags=["PatientID"], stop_before_pixels=True)
+        return str(dataset.get("PatientID") or "").strip()
+    except Exception:  # noqa: BLE001 - pydicom raises almost anything on damaged files, which the pipeline will name
+        return None

@@ -1,0 +1,147 @@
+"""Which images an object says that it was drawn on: listed by series, listed without one, named by each frame."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+CT_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.2",  # CT Image
+    "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image
+    "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image
+}
+
+
+@dataclass(frozen=True, eq=False)
+class FrameReference:
+    """Where a frame lies, and the images that it names."""
+
+    position: NDArray[np.float64]
+    """LPS millimetres; shape (3,)."""
+    images: frozenset[str]
+    """SOPInstanceUIDs."""
+
+
+@dataclass(frozen=True, eq=False)
+class References:
+    """The CT images that a region was drawn on, as far as its object says so.
+
+    References to images of another class (the PET that was shown beside the CT) are left out; those that state no
+    class count as CT.
+    """
+
+    by_series: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """SeriesInstanceUID to the images listed below it: none for a series of another kind of image."""
+    loose: frozenset[str] = frozenset()
+    """Images that are listed without their series."""
+    drawn_on: frozenset[str] = frozenset()
+    """Images that the region's own frames or contours name."""
+    frame_of_reference_uid: str = ""
+    """Empty when absent."""
+    frames: tuple[FrameReference, ...] = ()
+    """Frame by frame, for a SEG."""
+    names_other_images: bool = False
+    """Images that are no CT are among the references."""
+
+    @property
+    def series(self) -> frozenset[str]:
+        """SeriesInstanceUIDs."""
+        return frozenset(self.by_series)
+
+    @property
+    def listed(self) -> frozenset[str]:
+        """Images listed for the whole object, duplicates folded (real files repeat them)."""
+        return frozenset(chain(self.loose, *self.by_series.values()))
+
+    @property
+    def instances(self) -> frozenset[str]:
+        """Images listed for the whole object, or else those that the frames or contours name."""
+        return self.listed or self.drawn_on
+
+    def of_series(self, series_uid: str, elsewhere: frozenset[str]) -> frozenset[str]:
+        """Give the images that a series should have.
+
+        Parameters
+        ----------
+        elsewhere : frozenset of str
+            Images of the study's other series: references without a series are not counted as missing if there.
+        """
+        return self.by_series.get(series_uid) or (self.instances - elsewhere)
+
+
+@dataclass
+class _Found:
+    """References while they are collected."""
+
+    images: set[str] = field(default_factory=set)
+    others: bool = False
+
+    def add(self, items: Iterable[Dataset]) -> None:
+        for item in items:
+            kind = str(item.get("ReferencedSOPClassUID") or "")
+            if kind and kind not in CT_CLASSES:
+                self.others = True
+            elif instance := str(item.get("ReferencedSOPInstanceUID") or ""):
+                self.images.add(instance)
+
+
+def segmentation_references(
+    dataset: Dataset, frames: Sequence[tuple[int, NDArray[np.float64]]] | None = None
+) -> References:
+    """Collect the references of a SEG: ReferencedSeriesSequence, SourceImageSequence, the source images of each frame.
+
+    Parameters
+    ----------
+    frames : sequence of (int, ndarray)
+        Index and position of the frames that hold the segment; all frames when not given.
+    """
+    series, loose = _listed_series(dataset.get("ReferencedSeriesSequence") or [], "ReferencedInstanceSequence")
+    drawn = _Found()
+    loose.add(dataset.get("SourceImageSequence") or [])
+    drawn.add(_sources((dataset.get("SharedFunctionalGroupsSequence") or [])[:1]))
+    groups = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    named = []
+    for index, position in frames if frames is not None else [(n, np.zeros(3)) for n in range(len(groups))]:
+        found = _Found()
+        found.add(_sources(groups[index : index + 1]))
+        drawn.images |= found.images
+        drawn.others |= found.others
+        named.append(FrameReference(position, frozenset(found.images)))
+    return References(
+        series,
+        frozenset(loose.images),
+        frozenset(drawn.images),
+        str(dataset.get("FrameOfReferenceUID") or ""),
+        tuple(frame for frame in named if frame.images),
+        loose.others or drawn.others,
+    )
+
+
+def structure_set_references(dataset: Dataset, contour_images: frozenset[str] = frozenset()) -> References:
+    """Collect the references of an RTSTRUCT: its ReferencedFrameOfReferenceSequence, and the contours' images."""
+    frame, listed = "", []
+    for reference in dataset.get("ReferencedFrameOfReferenceSequence") or []:
+        frame = frame or str(reference.get("FrameOfReferenceUID") or "")
+        for study in reference.get("RTReferencedStudySequence") or []:
+            listed += [*(study.get("RTReferencedSeriesSequence") or [])]
+    series, loose = _listed_series(listed, "ContourImageSequence")
+    return References(series, frozenset(loose.images), contour_images, frame, (), loose.others)
+
+
+def _listed_series(items: Iterable[Dataset], sequence: str) -> tuple[dict[str, frozenset[str]], _Found]:
+    """Give the images by series, and those whose series is not stated."""
+    found: dict[str, _Found] = {}
+    for item in items:
+        found.setdefault(str(item.get("SeriesInstanceUID") or ""), _Found()).add(item.get(sequence) or [])
+    nameless = found.pop("", _Found())
+    nameless.others |= any(each.others for each in found.values())
+    return {uid: frozenset(each.images) for uid, each in found.items()}, nameless
+
+
+def _sources(groups: Iterable[Dataset]) -> Iterator[Dataset]:
+    for group in groups:
+        for derivation in group.get("DerivationImageSequence") or []:
+            yield from derivation.get("SourceImageSequence") or []

@@ -1,0 +1,73 @@
+"""Feature groups in their version, and objects as files: what a build of a dataset needs of AWS."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from multimodal.aws.errors import code_of, translated
+from multimodal.dataset.ports import GroupVersion
+from multimodal.dataset.sql import Table
+
+
+class SageMakerCatalogue:
+    """`Catalogue` over the feature groups of the account."""
+
+    def __init__(self) -> None:
+        self._sagemaker = boto3.client("sagemaker")
+
+    def version(self, group: str) -> GroupVersion | None:
+        """Return a group's version, or None when there is no such group."""
+        first = self._describe(FeatureGroupName=group)
+        if first is None:
+            return None
+        definitions, page = list(first["FeatureDefinitions"]), first
+        while token := page.get("NextToken"):
+            page = self._describe(FeatureGroupName=group, NextToken=token) or {}
+            definitions += page.get("FeatureDefinitions", [])
+        catalog = first["OfflineStoreConfig"]["DataCatalogConfig"]
+        return GroupVersion(
+            first["FeatureGroupArn"],
+            _as_text(first["CreationTime"]),
+            Table(catalog["Database"], catalog["TableName"]),
+            {d["FeatureName"]: d["FeatureType"] for d in definitions},
+        )
+
+    def _describe(self, **request: str) -> dict[str, Any] | None:
+        with translated(f"describe feature group {request['FeatureGroupName']}"):
+            try:
+                return dict(self._sagemaker.describe_feature_group(**request))
+            except ClientError as error:
+                if code_of(error) == "ResourceNotFound":
+                    return None
+                raise
+
+
+def _as_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class S3Files:
+    """`Files` of one bucket."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+        self._s3 = boto3.client("s3")
+
+    def download(self, prefix: str, folder: Path) -> Sequence[Path]:
+        """Store every object below a prefix in a folder, as `0.parquet`, `1.parquet` …; return the files."""
+        with translated("download snapshots"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            keys = [found["Key"] for page in pages for found in page.get("Contents", []) if found["Size"]]
+            files = [folder / f"{number}.parquet" for number in range(len(keys))]
+            for key, file in zip(keys, files, strict=True):
+                self._s3.download_file(self._bucket, key, str(file))
+        return files
+
+    def upload(self, path: Path, key: str, media_type: str) -> None:
+        """Store a file as an object."""
+        with translated("write an object"):
+            self._s3.upload_file(str(path), self._bucket, key, ExtraArgs={"ContentType": media_type})

@@ -1,0 +1,225 @@
+"""Columns of a joined dataset: which feature of which group each is, what it means, and when it is known.
+
+All of it follows from the dataset's file. A group's own definitions decide nothing: whatever somebody added to a group
+is left out, and named in the manifest. Decision: dataset-3.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from multimodal.clinical.config import (
+    TIMEPOINTS,
+    ClinicalConfig,
+    FeatureColumn,
+    OneHot,
+    Survival,
+    Timepoint,
+)
+from multimodal.clinical.records import LABELS, group_specs
+from multimodal.features.group import FeatureGroupSpec, FeatureType
+from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.groups import gene_feature, rna_group
+from multimodal.imaging.config import ImagingConfig, ParameterContract
+from multimodal.imaging.records import imaging_group
+
+IMAGING, RNA, CLINICAL = "imaging", "rna", "clinical"
+
+ACQUISITION = ("manufacturer", "model", "kernel", "kvp", "contrast", "slice_thickness_mm")
+"""How a scan was made: for the harmonisation of scanners, never a feature."""
+
+SURVIVAL = {"time": "os_days", "event": "os_event"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A feature of a group and the column that it becomes.
+
+    Parameters
+    ----------
+    feature : str
+        Name of the feature in its group.
+    kind : FeatureType
+    role : str
+        `feature`, `acquisition` or `label`.
+    unit, meaning, source : str
+        As the dictionary tells them; the source is a column of a table, a gene, or a document.
+    """
+
+    feature: str
+    kind: FeatureType
+    role: str
+    unit: str
+    meaning: str
+    source: str
+
+
+@dataclass(frozen=True)
+class GroupColumns:
+    """A feature group of a dataset and its columns; `modality` is empty for the labels."""
+
+    modality: str
+    spec: FeatureGroupSpec
+    timepoint: str
+    columns: tuple[Column, ...]
+
+    @property
+    def is_labels(self) -> bool:
+        """Whether these are what models predict."""
+        return not self.modality
+
+    def name_of(self, column: Column) -> str:
+        """Return the name of a column in the joined dataset."""
+        return f"{'label' if self.is_labels else self.modality}__{column.feature}"
+
+
+@dataclass(frozen=True)
+class DatasetColumns:
+    """The groups of a dataset, labels last, and why others are left out (group → reason)."""
+
+    groups: tuple[GroupColumns, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the order of the columns."""
+        return tuple(dict.fromkeys(group.modality for group in self.groups if not group.is_labels))
+
+    @property
+    def labels(self) -> GroupColumns | None:
+        """The labels' group."""
+        return next((group for group in self.groups if group.is_labels), None)
+
+
+def known_by(groups: DatasetColumns, latest: Timepoint, modalities: frozenset[str] | None) -> DatasetColumns:
+    """Return the groups whose facts are known at a timepoint, of some modalities or of all; labels always stay."""
+    kept, left_out = [], dict(groups.left_out)
+    for group in groups.groups:
+        if group.is_labels:
+            kept.append(group)
+        elif modalities is not None and group.modality not in modalities:
+            left_out[group.spec.name] = "its modality was not asked for"
+        elif TIMEPOINTS.index(group.timepoint) > TIMEPOINTS.index(latest):
+            left_out[group.spec.name] = f"known at {group.timepoint}, which is later than {latest}"
+        else:
+            kept.append(group)
+    return DatasetColumns(tuple(kept), left_out)
+
+
+def imaging_columns(stack: str, dataset: str, config: ImagingConfig, contract: ParameterContract) -> GroupColumns:
+    """Return the columns of the imaging group: the primary region's volume and radiomic features, and the scanner."""
+    spec = imaging_group(stack, dataset, config, contract)
+    features = [("volume_ml", "ml", "volume of the primary region of interest")]
+    features += [
+        (name, radiomic_unit(name), f"radiomic feature {name} of the primary region") for name in contract.features
+    ]
+    columns = [Column(n, FeatureType.FRACTIONAL, "feature", unit, text, "features.json") for n, unit, text in features]
+    columns += [
+        Column(n, spec.types[n], "acquisition", _ACQUISITION_UNITS.get(n, ""), f"{n} of the CT", "DICOM")
+        for n in ACQUISITION
+    ]
+    return GroupColumns(IMAGING, spec, "baseline", tuple(columns))
+
+
+_ACQUISITION_UNITS = {"kvp": "kV", "slice_thickness_mm": "mm"}
+
+_RADIOMIC_UNITS = {
+    "firstorder": {
+        **dict.fromkeys(("Kurtosis", "Skewness", "Uniformity"), "1"),
+        **dict.fromkeys(("Energy", "Variance"), "HU^2"),
+        "Entropy": "bit",
+        "TotalEnergy": "HU^2 mm^3",
+    },
+    "shape": {
+        **dict.fromkeys(("Compactness1", "Compactness2", "Elongation", "Flatness", "Sphericity"), "1"),
+        **dict.fromkeys(("MeshVolume", "VoxelVolume"), "mm^3"),
+        "SurfaceArea": "mm^2",
+        "SurfaceVolumeRatio": "1/mm",
+    },
+    "shape2D": {
+        **dict.fromkeys(("Elongation", "SphericalDisproportion", "Sphericity"), "1"),
+        **dict.fromkeys(("MeshSurface", "PixelSurface"), "mm^2"),
+        "PerimeterSurfaceRatio": "1/mm",
+    },
+}
+"""Units that are not those of their class."""
+
+_CLASS_UNITS = {"firstorder": "HU", "shape": "mm", "shape2D": "mm"}
+
+
+def radiomic_unit(name: str) -> str:
+    """Return the unit of `<image>_<class>_<Feature>`; docs/features.md has it for each texture feature."""
+    of_class, _, feature = name.partition("_")[2].partition("_")
+    return _RADIOMIC_UNITS.get(of_class, {}).get(feature) or _CLASS_UNITS.get(of_class, "see docs/features.md")
+
+
+def rna_columns(stack: str, dataset: str, config: GenomicsConfig) -> GroupColumns:
+    """Return the columns of the RNA group: the panel's genes. The tissue comes from the operation."""
+    unit = f"log2({config.unit} + 1)"
+    columns = tuple(
+        Column(gene_feature(g, config.unit), FeatureType.FRACTIONAL, "feature", unit, f"expression of the gene {g}", g)
+        for g in config.panel
+    )
+    return GroupColumns(RNA, rna_group(stack, dataset, config), "surgery", columns)
+
+
+def clinical_columns(stack: str, dataset: str, config: ClinicalConfig) -> list[GroupColumns]:
+    """Return the columns of each timepoint's group and, last, of the labels."""
+    specs = group_specs(stack, dataset, config)
+    groups = [
+        GroupColumns(CLINICAL, specs[t], t, tuple(c for own in config.features_of(t) for c in _of_column(own)))
+        for t in config.feature_timepoints
+    ]
+    if config.labels:
+        groups.append(GroupColumns("", specs[LABELS], "outcome", tuple(_of_labels(config.labels))))
+    return groups
+
+
+def _of_column(column: FeatureColumn) -> Iterator[Column]:
+    levels: dict[str, list[str]] = {}
+    if isinstance(column, OneHot):
+        for value, name in column.levels.items():
+            levels.setdefault(name, []).append(value)
+    for name, kind in column.features:
+        if name == f"{column.name}_missing":
+            meaning = f"1 where {column.source} is not known"
+        elif name == f"{column.name}_other":
+            meaning = f"1 where {column.source} is another value than those listed"
+        else:
+            meaning = f"{column.source} is {' or '.join(levels[name])}" if name in levels else column.source
+        yield Column(name, kind, "feature", getattr(column, "unit", ""), meaning, column.source)
+
+
+_LABELS = {
+    "survival_status": ("", "1 died, 0 alive when last seen, whenever that was"),
+    "os_event": ("", "1 died, 0 censored"),
+    "os_days": ("days", "days to death or last contact"),
+    "rfs_event": ("", "1 recurrence or death, 0 censored"),
+    "rfs_days": ("days", "days to recurrence, death or last contact"),
+}
+
+
+def _of_labels(labels: Survival) -> Iterator[Column]:
+    origin = f", counted from {labels.origin}" if labels.origin else ""
+    sources = ", ".join(dict.fromkeys(labels.columns))
+    for name, kind in labels.features:
+        unit, meaning = _LABELS.get(
+            name, ("", f"{name}: 1 died by then, 0 lived longer, null when lost sight of earlier")
+        )
+        yield Column(name, kind, "label", unit, f"{meaning}{origin if unit == 'days' else ''}", sources)
+
+
+def smuggled(group: GroupColumns, definitions: Mapping[str, str], clinical: ClinicalConfig | None) -> dict[str, str]:
+    """Return the features of a group in the store that the dataset's file does not give it, each with what it is.
+
+    Somebody may have added a column that is known too late. Whatever it is, it is not joined.
+    """
+    late = {name: c.available_at for c in clinical.columns for name in (_names(c))} if clinical else {}
+    extra = [name for name in definitions if name not in group.spec.types]
+    return {
+        name: f"known at {late[name]} by the dataset's file" if name in late else "not in the dataset's file"
+        for name in sorted(extra)
+    }
+
+
+def _names(column: object) -> tuple[str, ...]:
+    return tuple(name for name, _ in getattr(column, "features", ()))

@@ -1,0 +1,230 @@
+"""What a contour means: through voxel centres or around voxels, twice, overlapping, open, on every other slice."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from local.synthetic.dicom import item
+from radiomics_job.roi.rule import RoiRule
+from tests.builders.dicom import CORONAL, OBLIQUE, Points, Scan, save, save_ct, structure_set
+from tests.unit.radiomics.support import Result, run_study
+
+SCAN = Scan(columns=40, rows=36, slices=12, step=3.1)
+Mask = NDArray[np.bool_]
+Pixels = list[tuple[float, float]]
+
+
+def _place(scan: Scan, k: float, polygon: Points) -> Points:
+    row, column, _ = scan.axes()
+    return np.asarray(
+        scan.position(k) + polygon[:, :1] * row * scan.spacing[1] + polygon[:, 1:] * column * scan.spacing[0]
+    )
+
+
+def _box(low: float, high: float, top: float, bottom: float) -> Points:
+    return np.array([[low, top], [high, top], [high, bottom], [low, bottom]], dtype=float)
+
+
+def _digital_path(corners: Points) -> Points:
+    """Every pixel on the edges between corners, as a tracer of masks writes them (steps of at most one pixel)."""
+    path: Pixels = []
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        steps = int(np.abs(end - start).max())
+        path += [tuple(start + (end - start) * n / steps) for n in range(steps)]
+    return np.array(path)
+
+
+def _study(folder: Path, contours: list[tuple[float, Points]], scan: Scan = SCAN, decimals: int = 8) -> Dataset:
+    save_ct(folder, scan)
+    rt = structure_set(scan, {"GTV": [_place(scan, k, polygon) for k, polygon in contours]})
+    for contour in rt.ROIContourSequence[0].ContourSequence:
+        contour.ContourData = [f"{float(v):.{decimals}f}"[:16] for v in contour.ContourData]
+    return rt
+
+
+def _run(tmp_path: Path, rt: Dataset, rule: RoiRule | None = None) -> Result:
+    save(rt, tmp_path / "in" / "rt")
+    return run_study(tmp_path / "in", tmp_path / "out", rule=rule)
+
+
+def _slice(result: Result, k: int) -> Mask:
+    return np.asarray(result.volume("seg.nii.gz")[0][:, :, k] > 0)
+
+
+@pytest.mark.parametrize("decimals", [8, 4, 2])
+@pytest.mark.parametrize("orientation", [SCAN.orientation, CORONAL, OBLIQUE], ids=["axial", "coronal", "oblique"])
+def test_a_contour_through_voxel_centres_includes_them(
+    tmp_path: Path, orientation: tuple[float, ...], decimals: int
+) -> None:
+    scan = Scan(columns=40, rows=36, slices=12, step=3.1, orientation=orientation)
+    traced = _digital_path(np.array([[10, 9], [20, 9], [26, 15], [26, 24], [10, 24]]))
+    result = _run(tmp_path, _study(tmp_path / "in", [(k, traced) for k in (4, 5)], scan, decimals))
+    expected = np.zeros((40, 36), bool)
+    expected[10:27, 9:25] = True
+    for row in range(9, 15):
+        expected[20 + (row - 9) + 1 :, row] = False
+    assert np.array_equal(_slice(result, 4), expected)
+    assert result.qc["contour_rule"] == "centres_inside_or_on_contour"
+    assert result.qc["warnings"] == []
+
+
+def test_a_hole_through_voxel_centres_leaves_its_path_to_the_region(tmp_path: Path) -> None:
+    outer, hole = _digital_path(_box(8, 24, 8, 24)), _digital_path(_box(13, 18, 14, 19))
+    seg = _slice(_run(tmp_path, _study(tmp_path / "in", [(k, p) for k in (4, 5) for p in (outer, hole)])), 4)
+    assert int(seg.sum()) == 17 * 17 - 4 * 4
+    assert seg[13, 14]
+    assert not seg[14, 15]
+
+
+@pytest.mark.parametrize("shift", [0.5, 0.21, 0.02])
+def test_a_contour_around_voxels_keeps_to_those_inside(tmp_path: Path, shift: float) -> None:
+    around = _digital_path(_box(10, 20, 10, 22)) - shift
+    result = _run(tmp_path, _study(tmp_path / "in", [(4, around), (5, around)]))
+    assert int(_slice(result, 4).sum()) == 10 * 12
+    assert result.qc["contour_rule"] == "centres_inside"
+
+
+def test_a_lone_voxel_and_a_line_count_when_contours_pass_through_centres(tmp_path: Path) -> None:
+    body = _digital_path(_box(10, 20, 10, 20))
+    ends = [(3.0, np.array([[12.0, 13.0]])), (6.0, np.array([[14.0, 15.0], [17.0, 15.0]]))]
+    result = _run(tmp_path, _study(tmp_path / "in", [(4, body), (5, body), *ends]))
+    assert [int(_slice(result, k).sum()) for k in (3, 4, 6)] == [1, 121, 4]
+    assert result.qc["contours_left_out"] == {}
+
+
+def test_points_that_enclose_nothing_are_told(tmp_path: Path) -> None:
+    body = _box(10.4, 20.4, 10.4, 20.4)
+    ends = [(3.0, np.array([[12.3, 13.2]])), (6.0, np.array([[14.1, 15.3], [17.2, 15.3]]))]
+    result = _run(tmp_path, _study(tmp_path / "in", [(4, body), (5, body), *ends]))
+    assert result.qc["contours_left_out"] == {"CLOSED_PLANAR": 2}
+    assert result.qc["warnings"] == ["CONTOURS_LEFT_OUT"]
+
+
+def _from_another_point(polygon: Points) -> Points:
+    return np.roll(polygon, 2, axis=0)
+
+
+def _closed(polygon: Points) -> Points:
+    return np.concatenate([polygon, polygon[:1]])
+
+
+def _turned(polygon: Points) -> Points:
+    return polygon[::-1]
+
+
+def _with_middles(polygon: Points) -> Points:
+    return np.stack([polygon, (polygon + np.roll(polygon, -1, axis=0)) / 2], axis=1).reshape(-1, 2)
+
+
+@pytest.mark.parametrize("again", [_from_another_point, _closed, _turned, _with_middles])
+@pytest.mark.parametrize("through_centres", [False, True])
+def test_the_same_contour_twice_counts_once(
+    tmp_path: Path, again: Callable[[Points], Points], through_centres: bool
+) -> None:
+    box = _box(10, 20, 11, 21) if through_centres else _box(10.4, 20.4, 11.3, 21.3)
+    result = _run(tmp_path, _study(tmp_path / "in", [(4, box), (4, again(box)), (5, box)]))
+    assert np.array_equal(_slice(result, 4), _slice(result, 5))
+    assert int(_slice(result, 4).sum()) == (121 if through_centres else 100)
+
+
+def test_contours_that_overlap_in_part_are_united(tmp_path: Path) -> None:
+    both = [_box(10.4, 20.4, 10.4, 20.4), _box(15.4, 25.4, 12.4, 28.4)]
+    result = _run(tmp_path, _study(tmp_path / "in", [(k, polygon) for k in (4, 5) for polygon in both]))
+    expected = np.zeros((40, 36), bool)
+    expected[11:21, 11:21] = expected[16:26, 13:29] = True
+    assert np.array_equal(_slice(result, 4), expected)
+
+
+def test_nested_contours_are_holes_and_islands(tmp_path: Path) -> None:
+    nested = [_box(5.4, 30.4, 5.4, 30.4), _box(10.4, 25.4, 10.4, 25.4), _box(14.4, 20.4, 14.4, 20.4)]
+    result = _run(tmp_path, _study(tmp_path / "in", [(k, polygon) for k in (4, 5) for polygon in nested]))
+    assert int(_slice(result, 4).sum()) == 25 * 25 - 15 * 15 + 6 * 6
+
+
+def test_exclusive_contours_are_combined_as_their_type_says(tmp_path: Path) -> None:
+    both = [_box(10.4, 20.4, 10.4, 20.4), _box(15.4, 25.4, 10.4, 20.4)]
+    rt = _study(tmp_path / "in", [(k, polygon) for k in (4, 5) for polygon in both])
+    for contour in rt.ROIContourSequence[0].ContourSequence:
+        contour.ContourGeometricType = "CLOSEDPLANAR_XOR"
+    seg = _slice(_run(tmp_path, rt), 4)
+    assert int(seg.sum()) == 100
+    assert not seg[16:21].any()
+
+
+@pytest.mark.parametrize(("kind", "warnings"), [("OPEN_PLANAR", ["CONTOURS_LEFT_OUT"]), ("POINT", [])])
+def test_what_is_no_area_is_told(tmp_path: Path, kind: str, warnings: list[str]) -> None:
+    box = _box(10.4, 20.4, 10.4, 20.4)
+    rt = _study(tmp_path / "in", [(k, box) for k in (4, 5, 6)])
+    contour = rt.ROIContourSequence[0].ContourSequence[-1]
+    contour.ContourGeometricType = kind
+    if kind == "POINT":
+        contour.ContourData, contour.NumberOfContourPoints = contour.ContourData[:3], 1
+    result = _run(tmp_path, rt)
+    assert result.qc["contours_left_out"] == {kind: 1}
+    assert result.qc["warnings"] == warnings
+    assert not _slice(result, 6).any()
+
+
+@pytest.mark.parametrize("step", [2, 3])
+def test_contours_on_every_second_or_third_slice_are_filled_like_thick_slices(tmp_path: Path, step: int) -> None:
+    box = _box(10.4, 20.4, 10.4, 20.4)
+    result = _run(tmp_path, _study(tmp_path / "in", [(k, box) for k in (2, 2 + step, 2 + 2 * step)]))
+    drawn = [bool(_slice(result, k).any()) for k in range(12)]
+    first = 2 - step // 2
+    assert drawn == [first <= k < first + 3 * step for k in range(12)]
+    assert result.qc["warnings"] == ["CONTOURS_ON_THICKER_SLICES"]
+    assert result.qc["contours_every_slices"] == step
+
+
+def test_lesions_on_slices_apart_are_not_joined(tmp_path: Path) -> None:
+    boxes = [(2, _box(5.4, 9.4, 5.4, 9.4)), (5, _box(15.4, 19.4, 5.4, 9.4)), (8, _box(5.4, 9.4, 20.4, 25.4))]
+    result = _run(tmp_path, _study(tmp_path / "in", [*boxes]))
+    assert [k for k in range(12) if _slice(result, k).any()] == [2, 5, 8]
+
+
+def test_a_slice_that_was_forgotten_is_told(tmp_path: Path) -> None:
+    box = _box(10.4, 20.4, 10.4, 20.4)
+    result = _run(tmp_path, _study(tmp_path / "in", [(k, box) for k in (2, 3, 5, 6)]))
+    assert "CONTOURS_SKIP_SLICES" in result.qc["warnings"]
+    assert not _slice(result, 4).any()
+
+
+def test_contours_that_skip_slices_here_and_there_are_refused(tmp_path: Path) -> None:
+    box = _box(10.4, 20.4, 10.4, 20.4)
+    result = _run(tmp_path, _study(tmp_path / "in", [(k, box) for k in (0, 1, 3, 5, 7, 9)]))
+    assert result.status == "GEOMETRY_MISMATCH"
+    assert "stripes" in result.rejection["message"]
+
+
+def _roi(number: int, contours: list[Dataset] | None) -> Dataset:
+    roi = item(ReferencedROINumber=number)
+    if contours is not None:
+        roi.ContourSequence = contours
+    return roi
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [RoiRule(), RoiRule(label="GTV|Iso|Cord"), *(RoiRule(label=".", policy=p) for p in ("union", "largest", "each"))],  # type: ignore[arg-type]
+)
+def test_rois_without_an_area_are_no_candidates(tmp_path: Path, rule: RoiRule) -> None:
+    box = _box(10.4, 20.4, 10.4, 20.4)
+    rt = _study(tmp_path / "in", [(k, box) for k in (4, 5)])
+    point = item(ContourGeometricType="POINT", NumberOfContourPoints=1, ContourData=["1", "2", "3"])
+    for number, (name, contours) in enumerate({"Iso": [point], "Cord": None, "Lung": []}.items(), 2):
+        rt.StructureSetROISequence.append(item(ROINumber=number, ROIName=name))
+        rt.ROIContourSequence.append(_roi(number, contours))
+    result = _run(tmp_path, rt, rule)
+    assert [roi["label"] for roi in result.features["rois"]] == ["GTV"]
+    assert int(_slice(result, 4).sum()) == 100
+
+
+def test_without_any_area_the_study_says_what_there_is(tmp_path: Path) -> None:
+    rt = _study(tmp_path / "in", [(4, _box(10.4, 20.4, 10.4, 20.4))])
+    rt.ROIContourSequence[0].ContourSequence[0].ContourGeometricType = "OPEN_PLANAR"
+    result = _run(tmp_path, rt)
+    assert (result.status, result.rejection["details"]["drawn"]) == ("EMPTY_MASK", 0)

@@ -1,0 +1,307 @@
+"""Which CT a region was drawn on: what its object lists, what its frames name, and images that an export renamed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from local.synthetic.dicom import ct_reference, item
+from radiomics_job.parameters import Threshold, load_params
+from radiomics_job.roi.rule import RoiRule
+from tests.builders.dicom import (
+    Scan,
+    SegOptions,
+    ct_slice,
+    enhanced_ct,
+    save,
+    save_ct,
+    segmentation,
+    structure_set,
+    tumour,
+    uid,
+    vessel,
+)
+from tests.unit.radiomics.support import Result, run_study
+
+PET_IMAGE = UID("1.2.840.10008.5.1.4.1.1.128")
+SCAN = Scan(slices=12, step=3.1)
+OTHER = replace(SCAN, name="b")
+PET = replace(SCAN, name="pet", columns=20, rows=18, spacing=(2.4, 2.4))
+HALF = replace(SCAN, centre=(SCAN.centre[0], SCAN.centre[1], SCAN.centre[2] + SCAN.step / 2))
+
+
+def _save_pet(folder: Path) -> None:
+    for k in range(PET.slices):
+        image = ct_slice(PET, k)
+        image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = PET_IMAGE
+        image.Modality = "PT"
+        save(image, folder / "pet" / str(k))
+
+
+def _pet_reference(k: int) -> Dataset:
+    return item(ReferencedSOPClassUID=PET_IMAGE, ReferencedSOPInstanceUID=PET.instance_uid(k))
+
+
+def _contours(scan: Scan) -> list[np.ndarray]:
+    half = np.array([scan.spacing[1], scan.spacing[0], 0]) / 2
+    return [scan.points(k)[[20, 20, 30, 30], [15, 33, 33, 15]] - half for k in (5, 6)]
+
+
+def _named_by_contours(rt: Dataset, scan: Scan) -> None:
+    for contour, k in zip(rt.ROIContourSequence[0].ContourSequence, (5, 6), strict=True):
+        contour.ContourImageSequence = [ct_reference(scan.instance_uid(k))]
+
+
+def _run(tmp_path: Path, *objects: Dataset, rule: RoiRule | None = None) -> Result:
+    for number, dataset in enumerate(objects):
+        save(dataset, tmp_path / "in" / f"object-{number}")
+    return run_study(tmp_path / "in", tmp_path / "out", rule=rule)
+
+
+@pytest.mark.parametrize("uploaded", [True, False])
+def test_pet_images_listed_beside_the_ct_are_not_missing(tmp_path: Path, uploaded: bool) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    if uploaded:
+        _save_pet(tmp_path / "in")
+    seg = segmentation(SCAN)
+    pet = [_pet_reference(k) for k in range(PET.slices)]
+    seg.ReferencedSeriesSequence.append(item(SeriesInstanceUID=PET.series_uid, ReferencedInstanceSequence=pet))
+    result = _run(tmp_path, seg)
+    assert (result.status, result.qc["pairing"]["referenced_instances"]) == ("accept", SCAN.slices)
+    result.assert_right_in_patient_space()
+
+
+@pytest.mark.parametrize(("withheld", "status"), [(2, "warn"), (9, "INCOMPLETE_STUDY")])
+def test_localizers_that_an_archive_keeps_back_are_told(tmp_path: Path, withheld: int, status: str) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    rt = structure_set(SCAN, {"GTV": _contours(SCAN)})
+    listed = rt.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
+    listed.ContourImageSequence.extend(ct_reference(uid("scout", n)) for n in range(withheld))
+    _named_by_contours(rt, SCAN)
+    result = _run(tmp_path, rt)
+    assert result.status == status
+    if status == "warn":
+        assert result.qc["warnings"] == ["REFERENCED_SLICES_MISSING"]
+
+
+def _by_source_images(scan: Scan) -> Dataset:
+    seg = segmentation(scan, SegOptions(references="none"))
+    seg.SourceImageSequence = [ct_reference(scan.instance_uid(k)) for k in range(scan.slices)]
+    return seg
+
+
+def _by_frames(scan: Scan) -> Dataset:
+    return segmentation(scan, SegOptions(references="instances"))
+
+
+def _by_contours(scan: Scan) -> Dataset:
+    rt = structure_set(scan, {"GTV": _contours(scan)})
+    del rt.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence
+    _named_by_contours(rt, scan)
+    return rt
+
+
+def _by_frames_among_two_listed(scan: Scan) -> Dataset:
+    seg = _by_frames(scan)
+    seg.ReferencedSeriesSequence = [
+        item(
+            SeriesInstanceUID=each.series_uid,
+            ReferencedInstanceSequence=[ct_reference(each.instance_uid(k)) for k in range(each.slices)],
+        )
+        for each in (SCAN, OTHER)
+    ]
+    return seg
+
+
+@pytest.mark.parametrize("build", [_by_source_images, _by_frames, _by_contours, _by_frames_among_two_listed])
+@pytest.mark.parametrize("least_found", [1.0, None])
+def test_each_way_to_name_one_of_two_series_is_read(
+    tmp_path: Path, build: Callable[[Scan], Dataset], least_found: float | None
+) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    save_ct(tmp_path / "in", OTHER)
+    save(build(OTHER), tmp_path / "in" / "object")
+    params = load_params("ct")
+    limits = replace(params.qc, min_referenced_slices_fraction=Threshold(None, least_found))
+    result = run_study(tmp_path / "in", tmp_path / "out", replace(params, qc=limits))
+    assert (result.status, result.features["series_uid"]) == ("accept", OTHER.series_uid)
+
+
+def test_a_list_and_frames_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    save_ct(tmp_path / "in", OTHER)
+    seg = _by_frames(OTHER)
+    seg.ReferencedSeriesSequence = [item(SeriesInstanceUID=SCAN.series_uid)]
+    assert _run(tmp_path, seg).status == "CT_AMBIGUOUS"
+
+
+def test_a_region_on_the_pet_says_so(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    _save_pet(tmp_path / "in")
+    seg = segmentation(PET)
+    pet = [_pet_reference(k) for k in range(PET.slices)]
+    seg.ReferencedSeriesSequence = [item(SeriesInstanceUID=PET.series_uid, ReferencedInstanceSequence=pet)]
+    result = _run(tmp_path, seg)
+    assert (result.status, result.rejection["details"]["referenced_modalities"]) == (
+        "SEG_REFERENCES_OTHER_SERIES",
+        ["PT"],
+    )
+    assert "another kind (PT)" in result.rejection["message"]
+    both = _run(tmp_path, structure_set(SCAN, {"GTV": _contours(SCAN)}), seg)
+    assert [roi["source"] for roi in both.features["rois"]] == ["RTSTRUCT"]
+
+
+def test_the_kind_of_object_that_has_a_match_is_taken(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    organs = segmentation(SCAN, SegOptions(regions={"Lung": vessel}))
+    result = _run(tmp_path, organs, structure_set(SCAN, {"GTV": _contours(SCAN)}), rule=RoiRule(label="^GTV"))
+    assert [roi["label"] for roi in result.features["rois"]] == ["GTV"]
+
+
+def _renamed(folder: Path, scan: Scan, **changes: str) -> None:
+    """The CT as an export wrote it anew: every image with another UID."""
+    for k in range(scan.slices):
+        image = ct_slice(scan, k)
+        image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = UID(uid("renamed", k))
+        for keyword, value in changes.items():
+            setattr(image, keyword, value)
+        save(image, folder / "ct" / str(k))
+
+
+@pytest.mark.parametrize("build", [segmentation, lambda scan: structure_set(scan, {"GTV": _contours(scan)})])
+def test_images_with_new_uids_are_recognised_by_series_frame_and_place(
+    tmp_path: Path, build: Callable[[Scan], Dataset]
+) -> None:
+    _renamed(tmp_path / "in", SCAN)
+    result = _run(tmp_path, build(SCAN))
+    assert (result.status, result.qc["warnings"]) == ("warn", ["REFERENCES_REWRITTEN"])
+    if not isinstance(build, type(_contours)) or build is segmentation:
+        result.assert_right_in_patient_space()
+
+
+@pytest.mark.parametrize(
+    ("ct", "changes"), [(HALF, {}), (SCAN, {"FrameOfReferenceUID": uid("elsewhere")})], ids=["place", "frame"]
+)
+def test_images_with_new_uids_elsewhere_are_refused_with_what_to_do(
+    tmp_path: Path, ct: Scan, changes: dict[str, str]
+) -> None:
+    _renamed(tmp_path / "in", ct, **changes)
+    result = _run(tmp_path, segmentation(SCAN))
+    assert result.status == "INCOMPLETE_STUDY"
+    assert "min_referenced_slices_fraction" in result.rejection["message"]
+    assert "Upload the rest" not in result.rejection["message"]
+
+
+def _phase(scan: Scan, k: int, number: int) -> Dataset:
+    image = ct_slice(scan, k)
+    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = UID(uid("phase", number, k))
+    image.AcquisitionNumber = number
+    if number == 2:
+        image.PixelData = bytes(len(image.PixelData))
+    return image
+
+
+def _phases(scan: Scan, other: Scan) -> Iterator[Dataset]:
+    for k in range(scan.slices):
+        yield _phase(scan, k, 1)
+    for k in range(other.slices):
+        yield _phase(other, k, 2)
+
+
+def _on_phase_one(seg: Dataset, slices: Iterable[int]) -> Dataset:
+    images = [ct_reference(uid("phase", 1, k)) for k in slices]
+    seg.ReferencedSeriesSequence = [item(SeriesInstanceUID=SCAN.series_uid, ReferencedInstanceSequence=images)]
+    return seg
+
+
+@pytest.mark.parametrize("other", [SCAN, HALF, replace(SCAN, slices=5)], ids=["same", "between", "part"])
+def test_of_several_phases_in_a_series_the_named_one_is_measured(tmp_path: Path, other: Scan) -> None:
+    for number, image in enumerate(_phases(SCAN, other)):
+        save(image, tmp_path / "in" / str(number))
+    result = _run(tmp_path, _on_phase_one(segmentation(SCAN), range(SCAN.slices)))
+    result.assert_right_in_patient_space()
+    pairing = result.qc["pairing"]
+    assert (pairing["images_taken_by"], pairing["images_set_aside"]) == ("instances", other.slices)
+
+
+def test_frames_name_some_images_and_the_acquisition_gives_the_rest(tmp_path: Path) -> None:
+    for number, image in enumerate(_phases(SCAN, SCAN)):
+        save(image, tmp_path / "in" / str(number))
+    seg = segmentation(SCAN, SegOptions(references="instances"))
+    for group in seg.PerFrameFunctionalGroupsSequence:
+        source = group.DerivationImageSequence[0].SourceImageSequence[0]
+        k = next(k for k in range(SCAN.slices) if SCAN.instance_uid(k) == source.ReferencedSOPInstanceUID)
+        source.ReferencedSOPInstanceUID = uid("phase", 1, k)
+    result = _run(tmp_path, seg)
+    result.assert_right_in_patient_space()
+    assert result.qc["pairing"]["images_taken_by"] == "acquisition"
+    assert result.qc["ct_slices"] == SCAN.slices
+
+
+def test_phases_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None:
+    for number, image in enumerate(_phases(SCAN, SCAN)):
+        save(image, tmp_path / "in" / str(number))
+    assert _run(tmp_path, segmentation(SCAN, SegOptions(references="none"))).status == "DUPLICATE_SLICES"
+
+
+def test_a_frame_beside_the_image_that_it_names_is_told(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    result = _run(tmp_path, segmentation(SCAN, SegOptions(references="instances"), on=HALF))
+    assert result.qc["warnings"] == ["MASK_RESAMPLED", "FRAME_POSITIONS_CONTRADICT"]
+    distances = {finding["check"]: finding["value"] for finding in result.qc["findings"]}
+    assert distances["FRAME_POSITIONS_CONTRADICT"] == pytest.approx(SCAN.step / 2, abs=1e-3)
+    assert distances["MASK_RESAMPLED"] == pytest.approx(SCAN.step / 2, abs=1e-3)
+
+
+def test_half_a_pixel_off_is_told(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    shifted = replace(SCAN, centre=(SCAN.centre[0] + SCAN.spacing[1] / 2, *SCAN.centre[1:]))
+    result = _run(tmp_path, segmentation(SCAN, SegOptions(references="instances"), on=shifted))
+    assert result.qc["warnings"] == ["MASK_RESAMPLED"]
+    assert result.qc["resampled_distance_mm"] == pytest.approx(SCAN.spacing[1] / 2, abs=1e-3)
+
+
+def test_a_frame_on_another_plane_than_its_image_goes_by_its_position(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    seg = segmentation(SCAN, SegOptions(references="instances"))
+    for n, group in enumerate(seg.PerFrameFunctionalGroupsSequence):
+        group.DerivationImageSequence[0].SourceImageSequence = [ct_reference(SCAN.instance_uid(n))]
+    result = _run(tmp_path, seg)
+    result.assert_right_in_patient_space()
+    assert result.qc["warnings"] == ["FRAME_POSITIONS_CONTRADICT"]
+
+
+def test_a_converted_ct_is_known_by_its_original_images(tmp_path: Path) -> None:
+    ct = enhanced_ct(OTHER, range(OTHER.slices))
+    for k, group in enumerate(ct.PerFrameFunctionalGroupsSequence):
+        group.ConversionSourceAttributesSequence = [ct_reference(SCAN.instance_uid(k))]
+    save(ct, tmp_path / "in" / "converted")
+    result = _run(tmp_path, segmentation(SCAN))
+    assert result.qc["pairing"]["method"] == "referenced_instances"
+    result.assert_right_in_patient_space()
+
+
+def test_a_frame_of_reference_for_each_image_tells_nothing_apart(tmp_path: Path) -> None:
+    for k in range(SCAN.slices):
+        image = ct_slice(SCAN, k)
+        image.FrameOfReferenceUID = uid("frame", k)
+        save(image, tmp_path / "in" / str(k))
+    result = _run(tmp_path, segmentation(SCAN))
+    assert result.qc["warnings"] == ["FRAME_OF_REFERENCE_DIFFERS"]
+    result.assert_right_in_patient_space()
+
+
+def test_two_readers_are_told_apart_by_their_objects(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    readers = []
+    for name, inside in {"Reader 1": tumour, "Reader 2": vessel}.items():
+        seg = segmentation(SCAN, SegOptions(regions={"Tumour": inside}, name=name))
+        seg.ContentCreatorName = name
+        readers.append(seg)
+    assert _run(tmp_path, *readers).status == "ROI_AMBIGUOUS"
+    _run(tmp_path, *readers, rule=RoiRule(object="Reader 2$")).assert_right_in_patient_space(vessel)
+    _run(tmp_path, *readers, rule=RoiRule(object=readers[0].SOPInstanceUID)).assert_right_in_patient_space()
