@@ -77,7 +77,7 @@ def run_demo(console: Console, data: Path | None) -> int:
     Returns
     -------
     int
-        0 when the studies ended as they should have (the user's own may be refused: that is a result), otherwise 1.
+        0 when the studies ended as they should have (the user's own may be rejected: that is a result), otherwise 1.
     """
     if data is not None:
         _read(data)  # a wrong folder is told before half a minute of work
@@ -130,16 +130,16 @@ def _generate(folder: Path) -> Cohort:
     studies = folder / "imaging"
     good = write_cohort(studies, studies=_GOOD_STUDIES, zip_last=True)
     corrupt = write_corrupt_study(studies)
-    source, refused = read_studies(studies), frozenset({corrupt.subject})
+    source, rejected = read_studies(studies), frozenset({corrupt.subject})
     ct_dates = {truth.subject: datetime.fromisoformat(truth.acquired_at).date() for truth in good}
     tables = write_table(folder / "clinical", ct_dates)
     if not has_salmon():
-        return Cohort(source, refused, f"{_count(source)}, one corrupt; a clinical table", tables=tables)
+        return Cohort(source, rejected, f"{_count(source)}, one corrupt; a clinical table", tables=tables)
     # The last patient has a CT and no reads.
     subjects = [*(study.subject for study in good[:-1]), corrupt.subject]
-    reads = write_reads(folder / "genomics", subjects, refused)
+    reads = write_reads(folder / "genomics", subjects, rejected)
     detail = f"{_count(source)}, and reads of all but one, {megabytes(reads.size)} MB, one corrupt; a clinical table"
-    return Cohort(source, refused, detail, reads, tables)
+    return Cohort(source, rejected, detail, reads, tables)
 
 
 def _upload(console: Console, deployment: Deployment, cohort: Cohort) -> Uploaded:
@@ -175,7 +175,7 @@ def _process(console: Console, steps: Steps, deployment: Deployment, uploaded: U
 def _is_as_expected(outcome: Outcome, cohort: Cohort) -> bool:
     """Say whether each unit ended as it should: the broken ones QUARANTINED, all others COMPLETED.
 
-    Of a user's own studies a refused one is a result too; a fault of the machine or the program is none.
+    Of a user's own studies a rejected one is a result too; a fault of the machine or the program is none.
     """
     if outcome.timed_out:
         return False
@@ -190,18 +190,18 @@ def _is_as_expected(outcome: Outcome, cohort: Cohort) -> bool:
 def describe_end(outcome: Outcome, saved: Sequence[Path]) -> str:
     """Say how many studies did not get features and where the reasons are; empty when all did."""
     failed = [unit for unit in outcome.units if unit.status == "FAILED"]
-    refused = len(outcome.refused) - len(failed)
+    rejected = len(outcome.without_features) - len(failed)
     mixed = any(unit.is_rna or unit.is_table for unit in outcome.units)
     words = ("upload", "uploads") if mixed else ("study", "studies")
     total = plural(len(outcome.units), *words)
     if failed:
         return f"{len(failed)} of {total} FAILED, for a fault that is not the {words[0]}'s: see Why above."
-    if not refused:
+    if not rejected:
         return ""
     reasons = [shown(path) for path in saved if path.name == "rejection.json"]
     several = f"{shown(DEMO_OUTPUT)}/<subject>/…/rejection.json"
     where = (reasons[0] if len(reasons) == 1 else several) if reasons else "Why above"
-    return f"{refused} of {total} {'was' if refused == 1 else 'were'} refused; the reason is in {where}."
+    return f"{rejected} of {total} {'was' if rejected == 1 else 'were'} rejected; the reason is in {where}."
 
 
 def _show_results(
