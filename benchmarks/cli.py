@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import clinical, genomics, imaging, reads, shape
+from benchmarks import clinical, dataset_join, genomics, imaging, reads, shape
 from benchmarks.comparison import Benchmark, BenchmarkError, Comparison, Setup
 from benchmarks.report import as_json, machine, print_comparison, print_end
 from cli.terminal import make_console, print_error, print_line
@@ -17,6 +17,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "shape": Benchmark("shape features of large regions against pyradiomics' own class", shape.run),
     "genomics": Benchmark("the RNA-seq job against bare salmon, on the same reads", genomics.run),
     "clinical": Benchmark("the transform of clinical tables of up to 1,000,000 rows", clinical.run),
+    "dataset-join": Benchmark("the join of 100,000 cases into one row a patient", dataset_join.run),
     "reads": Benchmark("the checks of reads against gzip -t and inflating alone", reads.run),
 }
 """Every benchmark by name. A new one is a module with `run(setup) -> Comparison`, and an entry here."""

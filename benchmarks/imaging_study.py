@@ -4,20 +4,15 @@ A process of its own (`python -m benchmarks.imaging_study`): what it needs in me
 that starts and measures the two sides.
 """
 
-from __future__ import annotations
-
 import argparse
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from local.synthetic.dicom import ct_slices, seg_dataset
 from local.synthetic.phantom import FIELD_OF_VIEW_MM, Phantom, StudySpec, make_phantom
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TUMOUR_DIAMETER_MM = 35.0
 SCANNER_NOISE_HU = 13.0

@@ -5,22 +5,18 @@ starts and measures the two sides. Names and qualities are like those of a curre
 packed by gzip at level 6: about a fifth of their size, as such files are.
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from local.synthetic.genome import reverse_complement
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 GENES, ISOFORMS = 3_000, 4
 READ_LENGTH: Final = 100

@@ -28,7 +28,7 @@ from cli.terminal import (
 
 STATUSES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED", "QUARANTINED", "FAILED")
 END_STATUSES = frozenset({"COMPLETED", "QUARANTINED", "FAILED"})
-REFUSED_STATUSES = frozenset({"QUARANTINED", "FAILED"})
+STATUSES_WITHOUT_FEATURES = frozenset({"QUARANTINED", "FAILED"})
 
 _PIN = "assay#"
 """Begins the keys under which the ledger keeps the assay of a feature group: no unit."""
@@ -111,7 +111,7 @@ class Unit:
 
     @property
     def is_note(self) -> bool:
-        """Whether the item only tells of something that no run can take, such as a refused key."""
+        """Whether the item only tells of something that no run can take, such as a rejected key."""
         return self.text("kind") == "note"
 
     @property
@@ -216,7 +216,7 @@ _COLUMNS = (
 
 
 def print_units(console: Console, units: list[Unit]) -> None:
-    """Print the ledger as a table, the reasons of what was refused below it, and a line of totals."""
+    """Print the ledger as a table, the reasons of what has no features below it, and a line of totals."""
     columns = _columns(units, console.width)
     table = make_table(*(c.title for c in columns), right=tuple(c.title for c in columns if c.is_number))
     now = time.time()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
-from cli.ledger import REFUSED_STATUSES, Unit, count_statuses
+from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, count_statuses
 from cli.project import PROGRAM
 
 _UNITS_PER_REQUEST = 200
@@ -58,7 +58,7 @@ def select_units(
         there = ", ".join(sorted({each.text("reason_code") for each in named} - {""})) or "none"
         raise CommandError(f"No unit has the reason {reason.upper()}.", hint=f"Reasons there are: {there}")
     meant = [e for e in meant if status.upper() in ("", e.status) and dataset in ("", e.text("dataset"))]
-    chosen = [each for each in meant if each.status in REFUSED_STATUSES and not each.is_note]
+    chosen = [each for each in meant if each.status in STATUSES_WITHOUT_FEATURES and not each.is_note]
     if not chosen:
         raise _nothing_to_retry(meant)
     return chosen
@@ -67,7 +67,7 @@ def select_units(
 def _nothing_to_retry(units: list[Unit]) -> CommandError:
     if units and all(each.is_note for each in units):
         hint = f"`{PROGRAM} status` says what is wrong with the upload."
-        return CommandError("No run can take what was refused here: it belongs to no study.", hint=hint)
+        return CommandError("No run can take what was rejected here: it belongs to no study.", hint=hint)
     counts = ", ".join(f"{count} {status}" for status, count in count_statuses(units).items()) or "no unit at all"
     hint = f"Only QUARANTINED and FAILED units can be; there are: {counts}."
     return CommandError("There is nothing to retry.", hint=hint)

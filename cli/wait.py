@@ -17,7 +17,7 @@ from rich.text import Text
 
 from cli.deployment import Deployment
 from cli.errors import CommandError
-from cli.ledger import REFUSED_STATUSES, Unit, count_statuses, read_units
+from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, count_statuses, read_units
 from cli.project import PROGRAM
 from cli.terminal import INDENT, STATUS_STYLES, duration, make_table, plural, print_line, shorten
 
@@ -55,9 +55,9 @@ class Outcome:
     blocked: frozenset[str] = frozenset()
 
     @property
-    def refused(self) -> list[Unit]:
+    def without_features(self) -> list[Unit]:
         """Units without features that nothing but a person or a further upload will move."""
-        return [unit for unit in self.units if unit.status in REFUSED_STATUSES or self.is_stuck(unit)]
+        return [unit for unit in self.units if unit.status in STATUSES_WITHOUT_FEATURES or self.is_stuck(unit)]
 
     def is_stuck(self, unit: Unit) -> bool:
         """Whether an open unit waits for what does not come by itself: the rest of its objects, or a reference."""
@@ -66,7 +66,7 @@ class Outcome:
     @property
     def succeeded(self) -> bool:
         """Whether every unit has its features in the store."""
-        return bool(self.units) and not self.timed_out and not self.refused
+        return bool(self.units) and not self.timed_out and not self.without_features
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def wait_for_units(
 
 def _blocked(units: list[Unit], known: list[Unit]) -> frozenset[str]:
     """Return the ids of units whose reference was quarantined or failed; the reason's message names it."""
-    bad = [u for u in known if u.what == "reference" and u.is_settled and u.status in REFUSED_STATUSES]
+    bad = [u for u in known if u.what == "reference" and u.is_settled and u.status in STATUSES_WITHOUT_FEATURES]
     names = [f"the reference {unit.unit_id.rpartition('#')[2]!r} " for unit in bad]
     waiting = [u for u in units if u.status == "READY" and u.text("reason_code") == "REFERENCE_NOT_READY"]
     return frozenset(u.unit_id for u in waiting if any(name in u.text("reason_message") for name in names))
@@ -219,7 +219,7 @@ class _LiveView:
 
 
 def _bar(unit: Unit) -> Text:
-    if unit.status in REFUSED_STATUSES:
+    if unit.status in STATUSES_WITHOUT_FEATURES:
         return Text("■" * len(_STAGES), style="red")
     passed = _STAGES.index(unit.status) + 1 if unit.status in _STAGES else 0
     style = STATUS_STYLES.get(unit.status, "")

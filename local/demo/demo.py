@@ -24,6 +24,7 @@ from cli.wait import Outcome, print_outcome, wait_for_units
 from local.cloud.cloud import remove_folder, stop_cloud
 from local.cloud.up import LAUNCH_STEPS, launch, stop_interrupted
 from local.demo.clinical import show_clinical, write_table
+from local.demo.dataset import build_joined, show_joined
 from local.demo.rna import MADE_UP_REFERENCE, WITHOUT_SALMON, has_salmon, show_expression, write_reads
 from local.synthetic import write_cohort, write_corrupt_study
 
@@ -33,7 +34,7 @@ _TABLE = "imaging.csv"
 
 _WORTH_A_LOOK = (
     "report.html", "overlay.png", _TABLE, "rna.csv", "clinical-baseline.csv", "clinical-surgery.csv", "labels.csv",
-    "rejected.csv", "rejection.json",
+    "dataset.csv", "dictionary.csv", "rejected.csv", "rejection.json",
 )  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def run_demo(console: Console, data: Path | None) -> int:
     Returns
     -------
     int
-        0 when the studies ended as they should have (the user's own may be refused: that is a result), otherwise 1.
+        0 when the studies ended as they should have (the user's own may be rejected: that is a result), otherwise 1.
     """
     if data is not None:
         _read(data)  # a wrong folder is told before half a minute of work
@@ -104,7 +105,7 @@ def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
     if not has_salmon():
         print_line(console, WITHOUT_SALMON, "dim")
     console.print()
-    steps = Steps(console, LAUNCH_STEPS + 5)
+    steps = Steps(console, LAUNCH_STEPS + 6)
     with ThreadPoolExecutor(1) as pool:
         # Made while sam builds and deploys: that is another process.
         coming = pool.submit(_read, data) if data else pool.submit(_generate, root / "cohort")
@@ -129,15 +130,16 @@ def _generate(folder: Path) -> Cohort:
     studies = folder / "imaging"
     good = write_cohort(studies, studies=_GOOD_STUDIES, zip_last=True)
     corrupt = write_corrupt_study(studies)
-    source, refused = read_studies(studies), frozenset({corrupt.subject})
+    source, rejected = read_studies(studies), frozenset({corrupt.subject})
     ct_dates = {truth.subject: datetime.fromisoformat(truth.acquired_at).date() for truth in good}
     tables = write_table(folder / "clinical", ct_dates)
     if not has_salmon():
-        return Cohort(source, refused, f"{_count(source)}, one corrupt; a clinical table", tables=tables)
-    subjects = [*(study.subject for study in good), corrupt.subject]
-    reads = write_reads(folder / "genomics", subjects, refused)
-    detail = f"{_count(source)}, and reads of each, {megabytes(reads.size)} MB, one corrupt; a clinical table"
-    return Cohort(source, refused, detail, reads, tables)
+        return Cohort(source, rejected, f"{_count(source)}, one corrupt; a clinical table", tables=tables)
+    # The last patient has a CT and no reads.
+    subjects = [*(study.subject for study in good[:-1]), corrupt.subject]
+    reads = write_reads(folder / "genomics", subjects, rejected)
+    detail = f"{_count(source)}, and reads of all but one, {megabytes(reads.size)} MB, one corrupt; a clinical table"
+    return Cohort(source, rejected, detail, reads, tables)
 
 
 def _upload(console: Console, deployment: Deployment, cohort: Cohort) -> Uploaded:
@@ -173,7 +175,7 @@ def _process(console: Console, steps: Steps, deployment: Deployment, uploaded: U
 def _is_as_expected(outcome: Outcome, cohort: Cohort) -> bool:
     """Say whether each unit ended as it should: the broken ones QUARANTINED, all others COMPLETED.
 
-    Of a user's own studies a refused one is a result too; a fault of the machine or the program is none.
+    Of a user's own studies a rejected one is a result too; a fault of the machine or the program is none.
     """
     if outcome.timed_out:
         return False
@@ -188,18 +190,18 @@ def _is_as_expected(outcome: Outcome, cohort: Cohort) -> bool:
 def describe_end(outcome: Outcome, saved: Sequence[Path]) -> str:
     """Say how many studies did not get features and where the reasons are; empty when all did."""
     failed = [unit for unit in outcome.units if unit.status == "FAILED"]
-    refused = len(outcome.refused) - len(failed)
+    rejected = len(outcome.without_features) - len(failed)
     mixed = any(unit.is_rna or unit.is_table for unit in outcome.units)
     words = ("upload", "uploads") if mixed else ("study", "studies")
     total = plural(len(outcome.units), *words)
     if failed:
         return f"{len(failed)} of {total} FAILED, for a fault that is not the {words[0]}'s: see Why above."
-    if not refused:
+    if not rejected:
         return ""
     reasons = [shown(path) for path in saved if path.name == "rejection.json"]
     several = f"{shown(DEMO_OUTPUT)}/<subject>/…/rejection.json"
     where = (reasons[0] if len(reasons) == 1 else several) if reasons else "Why above"
-    return f"{refused} of {total} {'was' if refused == 1 else 'were'} refused; the reason is in {where}."
+    return f"{rejected} of {total} {'was' if rejected == 1 else 'were'} rejected; the reason is in {where}."
 
 
 def _show_results(
@@ -213,6 +215,9 @@ def _show_results(
         shutil.rmtree(DEMO_OUTPUT, ignore_errors=True)
         saved = save_dataset(deployment, DATASET, units, DEMO_OUTPUT)
         step.detail = f"{plural(len(saved), 'file')} in {shown(DEMO_OUTPUT)}/"
+    with steps.step("Join: one row a patient") as step:
+        joined = build_joined(console, deployment, _modalities(cohort), DEMO_OUTPUT)
+        step.detail = "not built" if isinstance(joined, str) else joined[0].manifest["complete_cases"]
     print_heading(console, "Ledger: everything that was uploaded, and where it stands")
     print_units(console, units)
     if cohort.source.studies:
@@ -224,8 +229,15 @@ def _show_results(
             print_line(console, MADE_UP_REFERENCE, "dim")
     if cohort.tables:
         show_clinical(console, deployment, {unit.text("subject") for unit in units})
-    _show_examples(console, saved)
+    show_joined(console, joined)
+    _show_examples(console, saved if isinstance(joined, str) else [*saved, *joined[1]])
     return saved
+
+
+def _modalities(cohort: Cohort) -> list[str]:
+    """Return the modalities of what was uploaded."""
+    there = {"imaging": cohort.source.studies, "rna": cohort.reads, "clinical": cohort.tables}
+    return [modality for modality, found in there.items() if found]
 
 
 def _show_examples(console: Console, saved: list[Path]) -> None:

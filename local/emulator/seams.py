@@ -87,8 +87,8 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.services.athena._empty_relation": ("table_data",),
         "ministack.services.glue._tables": None,
         "ministack.services.s3._buckets": None,
-        "ministack.services.s3._object_disk_path": ("bucket", "key", "account_id"),
     },
+    "iceberg/files": {"ministack.services.s3._object_disk_path": ("bucket", "key", "account_id")},
     "athena/results": {"ministack.services.s3._get_object_data": ("bucket_name", "key", "version_id")},
     "nested_stacks": {
         "ministack.services.cloudformation._stacks": None,

@@ -11,7 +11,7 @@ from referencing import Registry, Resource
 from local.contracts import CONTRACTS, MODELS, PARAMS, contract_of, schema_of
 from local.reference import PAGE, differences, read_catalogue, render
 from multimodal.clinical.report import build_refusal_report
-from multimodal.features.group import parse_document
+from multimodal.features.group import valid_document
 from multimodal.genomics.documents import RunDocument
 from multimodal.imaging.documents import FeaturesDocument
 from multimodal.ledger.errors import BadInputError
@@ -69,7 +69,7 @@ def test_functions_refuse_what_the_schema_refuses(missing: str) -> None:
     del document[missing]
     assert list(validator("features.schema.json").iter_errors(document))
     with pytest.raises(BadInputError):
-        parse_document(FeaturesDocument, json.dumps(document), "features.json")
+        valid_document(FeaturesDocument, document, "features.json")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_functions_refuse_a_run_that_the_schema_refuses(part: str, name: str, va
     document[part][name] = value
     assert list(validator("run.schema.json").iter_errors(document))
     with pytest.raises(BadInputError):
-        parse_document(RunDocument, json.dumps(document), "run.json")
+        valid_document(RunDocument, document, "run.json")
 
 
 def test_every_reason_code_is_explained_and_nothing_else() -> None:
@@ -110,7 +110,7 @@ def test_reports_of_clinical_tables_keep_to_the_schema(cases: int, earlier: int 
         validator("clinical_report.schema.json").validate(report)
 
 
-def test_reports_of_refused_files_keep_to_the_schema() -> None:
+def test_reports_of_rejected_files_keep_to_the_schema() -> None:
     report = build_refusal_report(UPLOAD, "COLUMNS_NOT_DECLARED", "undeclared columns: x", {"columns": ["x"]})
     validator("clinical_report.schema.json").validate(report)
     report["verdict"]["status"] = "accepted"

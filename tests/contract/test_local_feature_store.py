@@ -1,10 +1,16 @@
 """Feature Store on the laptop cloud: groups, records and what Athena reads of them."""
 
+import os
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from botocore.exceptions import ClientError
 
+from local.cloud.cloud import INTERPRETER, REPOSITORY
 from tests.contract.local_cloud import Account, account_fixture, allow, wait_for
 
 account = account_fixture()
@@ -243,3 +249,169 @@ def test_a_batch_needs_permission_for_each_of_its_groups(account: Account, role:
         with pytest.raises(ClientError) as rejected:
             runtime.batch_write_record(Entries=entries)
         assert rejected.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+# Iceberg
+
+_ICEBERG = {"S3StorageConfig": {"S3Uri": "s3://feature-store/offline"}, "TableFormat": "Iceberg"}
+
+
+def _table(account: Account, name: str) -> str:
+    catalog = _describe(account, name)["OfflineStoreConfig"]["DataCatalogConfig"]
+    return f'"{catalog["Database"]}"."{catalog["TableName"]}"'
+
+
+def _change(account: Account, sql: str) -> dict[str, Any]:
+    athena = account.client("athena")
+    location = {"OutputLocation": "s3://query-results/"}
+    started = athena.start_query_execution(QueryString=sql, ResultConfiguration=location)["QueryExecutionId"]
+
+    def _ended() -> dict[str, Any] | None:
+        execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
+        return execution if execution["Status"]["State"] in ("SUCCEEDED", "FAILED") else None
+
+    return {**wait_for(_ended)["Status"], "id": started}
+
+
+def _read_elsewhere(account: Account, name: str, tmp_path: Path) -> list[tuple[Any, ...]]:
+    """Read a table from its catalogue entry on: pyiceberg plans which files count, DuckDB reads those."""
+    catalog = _describe(account, name)["OfflineStoreConfig"]["DataCatalogConfig"]
+    code = (
+        "import sys; from pyiceberg.catalog.glue import GlueCatalog; from local.emulator.aws import client\n"
+        "glue = GlueCatalog('glue', client=client('glue'), **{'py-io-impl': 'local.emulator.iceberg.files.S3Files'})\n"
+        "for task in glue.load_table((sys.argv[1], sys.argv[2])).scan().plan_files(): print(task.file.file_path)\n"
+    )
+    planned = subprocess.run(
+        [INTERPRETER, "-c", code, catalog["Database"], catalog["TableName"]],
+        env={**os.environ, "GATEWAY_PORT": account.cloud.endpoint.rpartition(":")[2], "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    paths = []
+    for number, uri in enumerate(planned):
+        body = account.client("s3").get_object(Bucket="feature-store", Key=uri.removeprefix("s3://feature-store/"))
+        paths.append(tmp_path / f"{number}.parquet")
+        paths[-1].write_bytes(body["Body"].read())
+    names = [str(path) for path in paths]
+    return duckdb.read_parquet(names, union_by_name=True).project("case_id, slices").order("ALL").fetchall()
+
+
+def _bytes_with(account: Account, group: dict[str, Any], text: str) -> list[str]:
+    """Return the objects, in any version, that hold a text."""
+    s3 = account.client("s3")
+    prefix = group["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"].removeprefix("s3://feature-store/")
+    found = []
+    for version in s3.list_object_versions(Bucket="feature-store", Prefix=prefix.removesuffix("/data"))["Versions"]:
+        key, number = version["Key"], version["VersionId"]
+        body = s3.get_object(Bucket="feature-store", Key=key, VersionId=number)["Body"].read()
+        if text in str(_parquet_rows(body) if key.endswith(".parquet") else body):
+            found.append(key)
+    return found
+
+
+def _parquet_rows(body: bytes) -> list[tuple[Any, ...]]:
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        file.write(body)
+        file.flush()
+        return duckdb.read_parquet(file.name).fetchall()
+
+
+def test_an_iceberg_table_is_what_other_readers_of_iceberg_read(account: Account, role: str, tmp_path: Path) -> None:
+    group = _create(account, "ice", role, OfflineStoreConfig=_ICEBERG)
+    for n in range(5):
+        _put(account, "ice", case_id=f"c{n}", event_time="2020-01-01T00:00:00Z", slices=str(n))
+    client = account.client("sagemaker")
+    client.update_feature_group(FeatureGroupName="ice", FeatureAdditions=_definitions({"Kernel": "String"}))
+    _ready(account, "ice")
+    _put(account, "ice", case_id="c5", event_time="2020-01-01T00:00:00Z", Kernel="B30f")
+    assert [row[0] for row in _rows(account, "ice", "case_id, kernel")[1:]] == [f"c{n}" for n in range(6)]
+    assert _read_elsewhere(account, "ice", tmp_path) == [*((f"c{n}", n) for n in range(5)), ("c5", None)]
+    catalog = group["OfflineStoreConfig"]["DataCatalogConfig"]
+    table = account.client("glue").get_table(DatabaseName=catalog["Database"], Name=catalog["TableName"])["Table"]
+    location = group["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"].removesuffix("/data")
+    assert table["Parameters"]["table_type"] == "ICEBERG"
+    assert table["Parameters"]["metadata_location"].startswith(f"{location}/metadata/")
+    columns = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
+    assert columns[:4] == ["case_id", "event_time", "volume_ml", "slices"]
+
+
+def test_what_is_accepted_is_there_for_the_next_query(account: Account, role: str) -> None:
+    """Rows are gathered in memory; a query has them committed first."""
+    _create(account, "gathered", role, OfflineStoreConfig=_ICEBERG)
+    runtime = account.client("sagemaker-featurestore-runtime")
+    for batch in range(6):
+        entries = [
+            _entry("gathered", case_id=f"c{batch * 25 + n}", event_time="2020-01-01T00:00:00Z") for n in range(25)
+        ]
+        assert runtime.batch_write_record(Entries=entries)["Errors"] == []
+        counted = account.query(f"SELECT count(DISTINCT case_id) FROM {_table(account, 'gathered')}", "default")
+        assert counted[1] == [str(25 * (batch + 1))]
+    assert (
+        _change(account, f"OPTIMIZE {_table(account, 'gathered')} REWRITE DATA USING BIN_PACK")["State"] == "SUCCEEDED"
+    )
+    assert account.query(f"SELECT count(*) FROM {_table(account, 'gathered')}", "default")[1] == ["150"]
+
+
+def test_a_records_history_is_erased(account: Account, role: str, tmp_path: Path) -> None:
+    group = _create(account, "erased", role, OfflineStoreConfig=_ICEBERG)
+    table = _table(account, "erased")
+    for n in range(2):
+        for case in ("keep", "forget-me"):
+            _put(account, "erased", case_id=case, event_time=f"2020-01-0{n + 1}T00:00:00Z", slices=str(n))
+        _rows(account, "erased", "case_id")
+    deleted = _change(account, f"DELETE FROM {table} WHERE case_id = 'forget-me' AND event_time >= '2020'")
+    assert deleted["State"] == "SUCCEEDED", deleted
+    assert account.client("athena").get_query_results(QueryExecutionId=deleted["id"])["UpdateCount"] == 2
+    expected = [("keep", n) for n in range(2)]
+    assert _read_elsewhere(account, "erased", tmp_path) == expected
+    assert _bytes_with(account, group, "forget-me")
+    assert _change(account, f"VACUUM {table}")["State"] == "SUCCEEDED"
+    assert _bytes_with(account, group, "forget-me"), "snapshots stay for five days unless the table says otherwise"
+    settings = "'vacuum_max_snapshot_age_seconds' = '0'"
+    assert _change(account, f"ALTER TABLE {table} SET TBLPROPERTIES ({settings})")["State"] == "SUCCEEDED"
+    assert _change(account, f"VACUUM {table}")["State"] == "SUCCEEDED"
+    assert _bytes_with(account, group, "forget-me") == []
+    assert _read_elsewhere(account, "erased", tmp_path) == expected
+    _put(account, "erased", case_id="new", event_time="2020-01-01T00:00:00Z", slices="9")
+    assert len(_rows(account, "erased", "case_id")[1:]) == 3
+
+
+def test_rows_of_a_hive_table_stay(account: Account, role: str) -> None:
+    _create(account, "hive", role)
+    status = _change(account, f"DELETE FROM {_table(account, 'hive')} WHERE case_id = 'c'")
+    assert (status["State"], "transactional" in status["StateChangeReason"]) == ("FAILED", True)
+
+
+def test_a_role_that_may_not_write_is_known_before_anything_is_accepted(account: Account) -> None:
+    weak = account.role("weaker", "sagemaker", allow("s3:PutObject", "arn:aws:s3:::feature-store/*/metadata/*"))
+    _create(account, "refused", weak, OfflineStoreConfig=_ICEBERG)
+    for _ in range(2):
+        with pytest.raises(ClientError) as rejected:
+            _put(account, "refused", case_id="c", event_time="2020-01-01T00:00:00Z")
+        assert rejected.value.response["Error"]["Code"] == "AccessForbidden"
+    assert _rows(account, "refused", "case_id")[1:] == []
+
+
+# Metadata of features
+
+
+def test_a_feature_is_described_and_given_parameters(account: Account, role: str) -> None:
+    group = _create(account, "described", role)
+    client = account.client("sagemaker")
+    name = {"FeatureGroupName": "described", "FeatureName": "Volume_ML"}
+    parameters = [{"Key": "unit", "Value": "mL"}, {"Key": "ibsi", "Value": "RNU0"}]
+    client.update_feature_metadata(**name, Description="Volume of the mesh", ParameterAdditions=parameters)
+    client.update_feature_metadata(**name, ParameterRemovals=["ibsi"])
+    found = client.describe_feature_metadata(**name)
+    assert found["FeatureGroupArn"] == group["FeatureGroupArn"]
+    assert (found["FeatureType"], found["Description"]) == ("Fractional", "Volume of the mesh")
+    assert found["Parameters"] == [{"Key": "unit", "Value": "mL"}]
+    assert found["LastModifiedTime"] > found["CreationTime"]
+    with pytest.raises(ClientError) as missing:
+        client.describe_feature_metadata(FeatureGroupName="described", FeatureName="nothing")
+    assert missing.value.response["Error"]["Code"] == "ResourceNotFound"
+    with pytest.raises(ClientError, match="At least one"):
+        client.update_feature_metadata(**name)
+    with pytest.raises(ClientError, match="less than or equal to 255"):
+        client.update_feature_metadata(**name, Description="x" * 256)

@@ -26,7 +26,7 @@ def test_status_lists_every_unit(studies: Studies, capsys: pytest.CaptureFixture
     assert {study.subject for study in studies.all} <= subjects
 
 
-def test_wait_ends_at_once_and_tells_of_the_refused_ones(studies: Studies, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wait_ends_at_once_and_tells_of_the_rejected_ones(studies: Studies, capsys: pytest.CaptureFixture[str]) -> None:
     code, out = run(capsys, "wait", "--timeout", "60")
     assert code == 1
     assert studies.corrupt.subject in out

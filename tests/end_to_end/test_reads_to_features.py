@@ -84,7 +84,7 @@ def test_every_good_case_gets_features(reads: Reads, rows: dict[str, Row]) -> No
     assert set(reads.good) <= set(rows)
 
 
-def test_a_truncated_upload_is_refused_with_its_reason(reads: Reads, rows: dict[str, Row]) -> None:
+def test_a_truncated_upload_is_rejected_with_its_reason(reads: Reads, rows: dict[str, Row]) -> None:
     unit = reads.units[reads.truncated]
     assert (unit.status, unit.text("reason_code")) == ("QUARANTINED", "READS_TRUNCATED")
     assert reads.truncated not in rows

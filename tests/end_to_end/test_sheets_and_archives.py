@@ -144,8 +144,8 @@ def sheeted(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> She
     waiting = [sheet.name(sample) for sample in ("LANES", "SINGLE", "SRA", *BAD_READS)]
     pipeline.reach([f"genomics#{DATASET}#{n}" for n in (*waiting, archived)], "READY", "REFERENCE_NOT_READY")
     put_references(pipeline, genome, folder)
-    refused = [*(sheet.name(sample) for sample in BAD_ROWS), "-samplesheet"]
-    ids = [f"genomics#{DATASET}#{name}" for name in (*waiting, archived, *refused)]
+    rejected = [*(sheet.name(sample) for sample in BAD_ROWS), "-samplesheet"]
+    ids = [f"genomics#{DATASET}#{name}" for name in (*waiting, archived, *rejected)]
     units = pipeline.wait_for([*ids, f"genomics#_references#{REFERENCE}", "genomics#_references#mismatched"])
     return Sheeted(sheet, truth, units, pipeline.expression(DATASET))
 
@@ -249,7 +249,7 @@ def test_hostile_names_are_told_by_row(sheeted: Sheeted) -> None:
         assert any(each.startswith(f"row {number}, column sample: {name!r}") for each in problems), name
 
 
-def test_an_annotation_of_another_genome_is_refused(pipeline: Pipeline, sheeted: Sheeted) -> None:
+def test_an_annotation_of_another_genome_is_rejected(pipeline: Pipeline, sheeted: Sheeted) -> None:
     unit = sheeted.units["mismatched"]
     assert (unit.status, unit.text("reason_code")) == ("QUARANTINED", "REFERENCE_INVALID")
     assert "chr" in unit.text("reason_message")

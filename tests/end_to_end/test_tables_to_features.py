@@ -177,7 +177,7 @@ def test_a_corrected_file_writes_only_the_rows_that_changed(tables: Tables) -> N
 
 
 @pytest.fixture(scope="module")
-def refused(tables: Tables) -> dict[str, Unit]:
+def rejected(tables: Tables) -> dict[str, Unit]:
     """Files that cannot be taken, and how many rows the store held before and after."""
     before = tables.counts()
     named = [{**row, "Histology ": "call Jane Doe, 555-867-5309"} for row in tables.rows]
@@ -204,10 +204,10 @@ def refused(tables: Tables) -> dict[str, Unit]:
         ("empty.csv", "TABLE_EMPTY"),
     ],
 )
-def test_a_bad_file_is_refused_as_a_whole_with_its_reason(
-    tables: Tables, refused: dict[str, Unit], name: str, reason: str
+def test_a_bad_file_is_rejected_as_a_whole_with_its_reason(
+    tables: Tables, rejected: dict[str, Unit], name: str, reason: str
 ) -> None:
-    unit = refused[name]
+    unit = rejected[name]
     assert (unit.status, unit.text("reason_code")) == ("QUARANTINED", reason)
     told = unit.text("reason_message") + tables.report(unit, "report.json") + str(unit.item)
     assert "Doe" not in told

@@ -76,7 +76,7 @@ def test_a_refusal_is_visible_in_status(first_upload: Pipeline, studies: Studies
     assert unit.text("reason_message") in text
 
 
-def test_the_executions_end_tells_that_a_unit_was_refused(first_upload: Pipeline, studies: Studies) -> None:
+def test_the_executions_end_tells_that_a_unit_was_rejected(first_upload: Pipeline, studies: Studies) -> None:
     for study in (studies.corrupt, studies.unsegmented):
         execution = first_upload.execution(first_upload.unit(study.subject).text("run_id"))
         assert execution["status"] == "FAILED"
@@ -84,9 +84,9 @@ def test_the_executions_end_tells_that_a_unit_was_refused(first_upload: Pipeline
 
 
 def test_nothing_is_retried_for_ever(first_upload: Pipeline, studies: Studies) -> None:
-    refused = [first_upload.unit(study.subject) for study in (studies.corrupt, studies.unsegmented)]
+    rejected = [first_upload.unit(study.subject) for study in (studies.corrupt, studies.unsegmented)]
     first_upload.settle(6)
-    for unit in refused:
+    for unit in rejected:
         assert first_upload.unit(unit.text("subject")).item == unit.item
         assert len(first_upload.runs_of(unit)) == 1
 

@@ -65,7 +65,7 @@ def test_the_articles_input_starts_a_run(first_upload: Pipeline, studies: Studie
     assert first_upload.execution(after.text("run_id"))["status"] == "SUCCEEDED"
 
 
-def test_a_refused_unit_runs_again_alone_when_asked(first_upload: Pipeline, studies: Studies) -> None:
+def test_a_rejected_unit_runs_again_alone_when_asked(first_upload: Pipeline, studies: Studies) -> None:
     before = first_upload.unit(studies.unsegmented.subject)
     others = {study.subject: first_upload.unit(study.subject).text("run_id") for study in studies.good}
     answers = request_reruns(first_upload.deployment, [before.unit_id])

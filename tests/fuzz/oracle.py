@@ -158,7 +158,7 @@ def _check(
         document = _read_json(place / "out" / "rejection.json")
         _demand(document["reason_code"] == outcome, f"{outcome}, but rejection.json says {document['reason_code']}")
         _demand(bool(document["message"]), "a rejection without a message")
-        _demand(case.expected is not Expected.SAME, f"a harmless change is refused: {outcome} {document['details']}")
+        _demand(case.expected is not Expected.SAME, f"a harmless change is rejected: {outcome} {document['details']}")
 
 
 def _check_accepted(case: Case, folder: Path, truth: Truth | None) -> None:

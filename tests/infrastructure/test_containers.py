@@ -109,7 +109,7 @@ def test_salmon_and_the_toolkit_are_of_named_versions() -> None:
     for program, variable in (("salmon", "SALMON_VERSION"), ("sra-toolkit", "SRA_TOOLKIT_VERSION")):
         assert f'"{program}=${{{variable}}}"' in installed
         (version,) = [v for v in instructions("ARG", SALMON.last_stage) if v.startswith(f"{variable}=")]
-        assert re.fullmatch(rf"{variable}=\d+\.\d+\.\d+\*", version), "a value belongs to a version of its engine"
+        assert re.fullmatch(rf"{variable}=\d+\.\d+\.\d+\*", version), "a value belongs to a version of its quantifier"
 
 
 def test_the_salmon_image_keeps_to_its_scratch_volume() -> None:

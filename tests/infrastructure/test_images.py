@@ -147,7 +147,7 @@ def test_repositories_get_the_tags_that_the_account_would_give(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("argument", "words"), [("RNASEQ=r/rnaseq", "TAG=1.0.0"), ("IMAGES=salmon kallisto", "not kallisto")]
 )
-def test_what_cannot_be_meant_is_refused(tmp_path: Path, argument: str, words: str) -> None:
+def test_what_cannot_be_meant_is_rejected(tmp_path: Path, argument: str, words: str) -> None:
     calls, said, code = make_images(tmp_path, argument, engines=("docker",))
     assert code != 0
     assert words in said

@@ -84,7 +84,7 @@ def test_defaults(name: str, default: object) -> None:
         ("GenomicsTimeLimitSeconds", 60, False),
     ],
 )
-def test_wrong_values_are_refused_before_anything_is_made(name: str, value: object, taken: bool) -> None:
+def test_wrong_values_are_rejected_before_anything_is_made(name: str, value: object, taken: bool) -> None:
     assert accepted(name, value) is taken
 
 

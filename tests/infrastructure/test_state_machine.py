@@ -218,7 +218,7 @@ def test_throttling_and_quotas_are_waited_for() -> None:
     )
     assert limits["MaxAttempts"] * limits["MaxDelaySeconds"] / 2 >= 3600, "other jobs need their time"
     assert "SageMaker.AmazonSageMakerException" in service["ErrorEquals"]
-    assert service["MaxAttempts"] < limits["MaxAttempts"], "a request that is refused comes under this name too"
+    assert service["MaxAttempts"] < limits["MaxAttempts"], "a request that is rejected comes under this name too"
 
 
 def test_a_failed_job_gets_the_next_attempt_that_the_ledger_grants() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -189,8 +189,8 @@ def record_hash(record: Record) -> str:
 class RecordMaker(Protocol):
     """Makes a unit's record from its final result."""
 
-    def parse(self, text: str | None) -> Mapping[str, Any]:
-        """Return the result's document; `FEATURES_INVALID` when it is not one."""
+    document_model: ClassVar[type[BaseModel]]
+    """What the result must be."""
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the group and the record of the result at `key`."""
@@ -216,15 +216,14 @@ class RunIdentity(Document):
     content_version: str | None
 
 
-def parse_document(model: type[BaseModel], text: str | None, name: str) -> Mapping[str, Any]:
-    """Return a parsed document of which `model` names what must be right.
+def valid_document(model: type[BaseModel], document: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401 – any JSON
+    """Return a document of which `model` names what must be right.
 
     Raises
     ------
     BadInputError
         `FEATURES_INVALID`, naming the first field that is wrong.
     """
-    document = parse_json(text, name)
     try:
         model.model_validate(document)
     except ValidationError as error:

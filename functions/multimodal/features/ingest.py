@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from multimodal.features.group import FeatureGroupSpec, FeatureRecords, Record, RecordMaker, parse_json, record_hash
+from multimodal.features.group import (
+    FeatureGroupSpec,
+    FeatureRecords,
+    Record,
+    RecordMaker,
+    parse_json,
+    record_hash,
+    valid_document,
+)
 from multimodal.ledger.errors import BadInputError, RetryableError
 from multimodal.ledger.evaluate import NO_REASON
 from multimodal.ledger.outcome import belongs_to_run
@@ -42,9 +50,11 @@ class FeatureIngest:
             self._quarantine(item, error)
 
     def _ingest(self, unit: Unit, item: LedgerItem, key: str) -> None:
-        maker, text = self.makers[unit.modality], self.ports.processed.read_text(key)
-        found = parse_json(text, unit.result_name)
-        document = None if _is_of_another_run(item, found) else maker.parse(text)
+        maker = self.makers[unit.modality]
+        found = parse_json(self.ports.processed.read_text(key), unit.result_name)
+        document = (
+            None if _is_of_another_run(item, found) else valid_document(maker.document_model, found, unit.result_name)
+        )
         if document is None or not _is_awaited(item, document):
             # A second delivery, or the late result of a superseded run: the record in the store is newer.
             logger().info("features not awaited", correlation_id=unit.correlation_id, status=item.status.value)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
 
 from multimodal.features.group import (
     EVENT_TIME,
@@ -12,7 +14,6 @@ from multimodal.features.group import (
     FeatureGroupSpec,
     Record,
     fit,
-    parse_document,
     uploaded_at,
 )
 from multimodal.genomics.config import GenomicsConfig, genomics_config
@@ -31,10 +32,7 @@ class RnaRecords:
 
     ports: Ports
     stack: str
-
-    def parse(self, text: str | None) -> Mapping[str, Any]:
-        """Return the parsed `run.json`."""
-        return parse_document(RunDocument, text, "run.json")
+    document_model: ClassVar[type[BaseModel]] = RunDocument
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the RNA group and the case's record: log2(TPM + 1) of the panel, quality, assay and origin.

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
 
 from multimodal.features.group import (
     EVENT_TIME,
@@ -16,7 +18,6 @@ from multimodal.features.group import (
     check_group,
     fit,
     of_type,
-    parse_document,
     uploaded_at,
 )
 from multimodal.imaging.config import ImagingConfig, ParameterContract, imaging_config, load_contract
@@ -150,10 +151,7 @@ class ImagingRecords:
 
     ports: Ports
     stack: str
-
-    def parse(self, text: str | None) -> Mapping[str, Any]:
-        """Return the parsed `features.json`."""
-        return parse_document(FeaturesDocument, text, "features.json")
+    document_model: ClassVar[type[BaseModel]] = FeaturesDocument
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the imaging group and the study's record."""

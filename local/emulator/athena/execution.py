@@ -18,12 +18,17 @@ from sqlglot import exp
 
 from local.emulator.athena.dialect import QueryError, parse, split_unload, to_duckdb
 from local.emulator.athena.functions import MACROS
+from local.emulator.athena.iceberg_statements import is_maintenance, run_delete, run_maintenance
 from local.emulator.athena.results import athena_type, metadata, result_page, store, unload, write_csv
 from local.emulator.athena.tables import prepare_tables
 from local.emulator.aws import AwsError, Response, error_response, json_response
 
 _MEMORY = "1200MB"
 _REASON_LENGTH = 2000
+_STATEMENTS = (
+    "NOT_SUPPORTED: the laptop cloud runs SELECT, UNLOAD, CREATE EXTERNAL TABLE and DROP TABLE, and on Iceberg tables "
+    "DELETE, OPTIMIZE, VACUUM and ALTER TABLE SET TBLPROPERTIES"
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class _Outcome:
     columns: list[tuple[str, str]]
     scanned: int
     manifest: str = ""
+    deleted: int = 0
 
 
 def install() -> None:
@@ -79,7 +85,7 @@ def _checked(data: dict[str, Any], workgroups: Any) -> dict[str, Any]:  # noqa: 
         raise _invalid(f"WorkGroup {name} is disabled.")
     location = _output_location(name, group, data)
     sql = str(data.get("QueryString", ""))
-    if athena._parse_ddl(sql) is None:
+    if athena._parse_ddl(sql) is None and not is_maintenance(sql):
         try:
             unloaded = split_unload(sql)
             parse(unloaded[0] if unloaded else sql)
@@ -159,11 +165,16 @@ def _run(execution: dict[str, Any], query: str, database: str) -> _Outcome:
 
 
 def _run_in(connection: Any, execution: dict[str, Any], query: str, database: str, work: Path) -> _Outcome:  # noqa: ANN401
+    if is_maintenance(query):
+        run_maintenance(query, database)
+        return _Outcome([], 0)
     unloaded = split_unload(query)
     tree = parse(unloaded[0] if unloaded else query)
-    if not isinstance(tree, exp.Query):
-        raise QueryError("NOT_SUPPORTED: the laptop cloud runs SELECT, UNLOAD, CREATE EXTERNAL TABLE and DROP TABLE")
     _set_up(connection, work)
+    if isinstance(tree, exp.Delete):
+        return _Outcome([], 0, deleted=run_delete(connection, tree, database, work))
+    if not isinstance(tree, exp.Query):
+        raise QueryError(_STATEMENTS)
     scanned = prepare_tables(connection, tree, database, work)
     _check_limit(execution["WorkGroup"], scanned)
     sql = to_duckdb(tree)
@@ -207,7 +218,8 @@ def _check_limit(workgroup: str, scanned: int) -> None:
 
 def _record(execution: dict[str, Any], outcome: _Outcome) -> None:
     execution["_columns"] = outcome.columns
-    execution["_has_rows"] = not outcome.manifest
+    execution["_has_rows"] = bool(outcome.columns) and not outcome.manifest
+    execution["_update_count"] = outcome.deleted
     execution["Statistics"]["DataScannedInBytes"] = outcome.scanned
     if outcome.manifest:
         execution["Statistics"]["DataManifestLocation"] = outcome.manifest

@@ -184,7 +184,7 @@ def result_page(execution: dict[str, Any], request: dict[str, Any]) -> dict[str,
         {"Data": [{} if text is None else {"VarCharValue": text} for text in row]} for row in rows[start : start + size]
     ]
     answer: dict[str, Any] = {
-        "UpdateCount": 0,
+        "UpdateCount": execution.get("_update_count", 0),
         "ResultSet": {"Rows": page, "ResultSetMetadata": {"ColumnInfo": [_column(*column) for column in columns]}},
     }
     return {**answer, "NextToken": str(start + size)} if start + size < len(rows) else answer

@@ -1,11 +1,11 @@
 """Tables of the Glue catalogue as views of a DuckDB connection.
 
-Seams: `ministack.services.glue._tables`, `ministack.services.s3._buckets` and `_object_disk_path`,
+Seams: `ministack.services.glue._tables`, `ministack.services.s3._buckets`,
 `ministack.services.athena._hidden`, `_table_relation` and `_empty_relation`. Files are not copied: a folder of hard
 links keeps what a query reads, also when an object is replaced while it runs.
 """
 
-import os
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 from sqlglot import exp
 
 from local.emulator.athena.dialect import QueryError
+from local.emulator.iceberg.files import link
+from local.emulator.iceberg.rewrite import relation
+from local.emulator.iceberg.tables import opened
 
 
 def prepare_tables(connection: Any, tree: exp.Expr, database: str, work: Path) -> int:  # noqa: ANN401 - DuckDB's
@@ -41,19 +44,24 @@ def prepare_tables(connection: Any, tree: exp.Expr, database: str, work: Path) -
         TABLE_NOT_FOUND or SCHEMA_NOT_FOUND, as Athena says it.
     """
     scanned = 0
-    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(database)}")
-    for schema, name in sorted(_named_tables(tree, database)):
-        definition = _definition(schema, name)
-        files = _link_files(definition, work / f"{schema}.{name}")
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(database)}")
+    for schema, name in sorted(named_tables(tree, database)):
+        definition, folder = definition_of(schema, name), work / f"{schema}.{name}"
+        if is_iceberg(definition):
+            source, files = _iceberg_relation(schema, name, folder)
+        else:
+            files = _link_files(definition, folder)
+            source = _relation(definition, files)
         scanned += sum(path.stat().st_size for path in files)
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(schema)}")
-        view = f"{_quoted(schema)}.{_quoted(name)}"
-        connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {_relation(definition, files)}")  # noqa: S608
-    connection.execute(f"USE {_quoted(database)}")
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+        view = f"{quoted(schema)}.{quoted(name)}"
+        connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {source}")  # noqa: S608
+    connection.execute(f"USE {quoted(database)}")
     return scanned
 
 
-def _named_tables(tree: exp.Expr, database: str) -> set[tuple[str, str]]:
+def named_tables(tree: exp.Expr, database: str) -> set[tuple[str, str]]:
+    """Return schema and name of each table that a statement names, and take the catalogues off the names."""
     ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     found = set()
     for table in tree.find_all(exp.Table):
@@ -65,13 +73,32 @@ def _named_tables(tree: exp.Expr, database: str) -> set[tuple[str, str]]:
     return found
 
 
-def _definition(schema: str, name: str) -> dict[str, Any]:
+def definition_of(schema: str, name: str) -> dict[str, Any]:
+    """Return a table of the catalogue.
+
+    Raises
+    ------
+    QueryError
+        TABLE_NOT_FOUND when there is none.
+    """
     from ministack.services import glue
 
     definition = glue._tables.get(f"{schema}/{name}")
     if definition is None:
         raise QueryError(f"TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.{schema}.{name}' does not exist")
     return dict(definition)
+
+
+def is_iceberg(definition: dict[str, Any]) -> bool:
+    """Whether a table of the catalogue is an Iceberg table."""
+    return str((definition.get("Parameters") or {}).get("table_type", "")).upper() == "ICEBERG"
+
+
+def _iceberg_relation(schema: str, name: str, folder: Path) -> tuple[str, list[Path]]:
+    with opened(schema, name) as table:
+        files = table.data_files()
+        paths = [link(file.file_path, folder / f"{number}.parquet") for number, file in enumerate(files)]
+        return relation(table, paths), paths
 
 
 def _link_files(definition: dict[str, Any], folder: Path) -> list[Path]:
@@ -86,13 +113,8 @@ def _link_files(definition: dict[str, Any], folder: Path) -> list[Path]:
         relative = key[len(prefix) :]
         if not key.startswith(prefix) or not relative or key.endswith("/") or athena._hidden(relative):
             continue
-        target = folder / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(s3._object_disk_path(location.netloc, key), target)
-        except FileNotFoundError:  # deleted since it was listed
-            continue
-        linked.append(target)
+        with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
+            linked.append(link(f"s3://{location.netloc}/{key}", folder / relative))
     return linked
 
 
@@ -113,5 +135,6 @@ def _relation(definition: dict[str, Any], files: Iterable[Path]) -> str:
     return f"(SELECT * FROM {empty} UNION ALL BY NAME SELECT * FROM {relation})"  # noqa: S608
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a name as an identifier of SQL."""
     return '"' + name.replace('"', '""') + '"'

@@ -13,14 +13,10 @@ from typing import Any
 
 from local.emulator.aws import AwsError, arn
 from local.emulator.iam import require_assumable
-from local.emulator.sagemaker.offline_store import (
-    RESERVED_NAMES,
-    OfflineTable,
-    append_row,
-    check_record,
-    create_table,
-    extend_table,
-)
+from local.emulator.sagemaker.feature_metadata import describe_feature, update_feature
+from local.emulator.sagemaker.offline_store import append_row, create_table, extend_table
+from local.emulator.sagemaker.offline_table import RESERVED_NAMES, OfflineTable
+from local.emulator.sagemaker.record_values import check_record
 
 Answer = dict[str, Any] | Future[dict[str, Any]]
 """Of an operation on records: that of a write comes when the record is there."""
@@ -35,6 +31,7 @@ class FeatureGroup:
     """One feature group; its times are epoch seconds.
 
     `definitions` are its features in order; `additions`, those of an update, join them a moment after `updating_since`.
+    `metadata` is what is written about single features.
     """
 
     request: dict[str, Any]
@@ -44,6 +41,7 @@ class FeatureGroup:
     created: float = field(default_factory=time.time)
     modified: float = field(default_factory=time.time)
     updating_since: float | None = None
+    metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -151,6 +149,34 @@ def update_feature_group(request: dict[str, Any]) -> dict[str, Any]:
         group.additions, group.updating_since, group.modified = additions, time.time(), time.time()
         extend_table(group.table, [*group.definitions, *additions])
     return {"FeatureGroupArn": group.arn}
+
+
+def update_feature_metadata(request: dict[str, Any]) -> dict[str, Any]:
+    """Describe a feature, or give it parameters.
+
+    Raises
+    ------
+    AwsError
+        ResourceNotFound when there is no such group or feature.
+    """
+    with _lock:
+        describe_feature_metadata({key: request[key] for key in ("FeatureGroupName", "FeatureName")})
+        group = _find(request["FeatureGroupName"])
+        update_feature(group.metadata.setdefault(request["FeatureName"], {}), request)
+    return {}
+
+
+def describe_feature_metadata(request: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of a feature.
+
+    Raises
+    ------
+    AwsError
+        ResourceNotFound when there is no such group or feature.
+    """
+    group, name = _find(request["FeatureGroupName"]), request["FeatureName"]
+    described = describe_feature(name, group.definitions, group.metadata.get(name, {}), group.created)
+    return {"FeatureGroupArn": group.arn, "FeatureGroupName": group.name, **described}
 
 
 def delete_feature_group(request: dict[str, Any]) -> dict[str, Any]:
@@ -301,6 +327,8 @@ OPERATIONS = {
     "UpdateFeatureGroup": update_feature_group,
     "DeleteFeatureGroup": delete_feature_group,
     "ListFeatureGroups": list_feature_groups,
+    "UpdateFeatureMetadata": update_feature_metadata,
+    "DescribeFeatureMetadata": describe_feature_metadata,
 }
 RECORD_OPERATIONS: dict[str, Callable[[dict[str, Any]], Answer]] = {
     "PutRecord": put_record,

@@ -95,8 +95,8 @@ def read(*changes: Mapping[str, str], config: ClinicalConfig | None = None) -> R
     return Read(config or small(), encoded(csv_text(rows(*changes))))
 
 
-def refused(chunks: Iterable[bytes], config: ClinicalConfig | None = None) -> BadInputError:
-    """Return why a table is refused as a whole."""
+def rejected(chunks: Iterable[bytes], config: ClinicalConfig | None = None) -> BadInputError:
+    """Return why a table is rejected as a whole."""
     with pytest.raises(BadInputError) as caught:
         Read(config or small(), chunks)
     return caught.value

@@ -22,7 +22,7 @@ FEATURES, LABELS = "stack-d-clinical-baseline-v1", "stack-d-labels-v1"
 class FakeKind:
     """`TableKind` of lines `case,value[,date]` after a header.
 
-    A value `bad` makes the row a problem, `nolabel` its label only, `boom` is a bug; a column `who` is refused.
+    A value `bad` makes the row a problem, `nolabel` its label only, `boom` is a bug; a column `who` is rejected.
     """
 
     dataset: str

@@ -28,7 +28,7 @@ class FakeClock:
 
 
 class FakeLedger:
-    """Items in memory; a write is refused when the item is no longer as it was read."""
+    """Items in memory; a write is rejected when the item is no longer as it was read."""
 
     def __init__(self) -> None:
         self.items: dict[str, LedgerItem] = {}

@@ -8,13 +8,13 @@ from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.phi import Kind, kind_of
 from multimodal.ledger.errors import BadInputError
 from tests.cases import cases_of
-from tests.unit.functions.clinical_small import ROW, Read, csv_text, encoded, read, refused, rows, small, with_column
+from tests.unit.functions.clinical_small import ROW, Read, csv_text, encoded, read, rejected, rows, small, with_column
 
 CASES = cases_of(__file__)
 
 
-def header_refused(header: str) -> BadInputError:
-    return refused([header.encode()])
+def header_rejected(header: str) -> BadInputError:
+    return rejected([header.encode()])
 
 
 HEADER = ",".join(ROW)
@@ -49,26 +49,26 @@ def test_an_alias_is_the_column() -> None:
         (HEADER + "\n\n" + "," * 15 + "\n", "TABLE_EMPTY", "no rows"),
     ],
 )
-def test_a_header_that_does_not_fit_is_refused_before_any_row(header: str, code: str, words: str) -> None:
-    error = header_refused(header)
+def test_a_header_that_does_not_fit_is_rejected_before_any_row(header: str, code: str, words: str) -> None:
+    error = header_rejected(header)
     assert error.reason_code == code
     assert words in error.message
 
 
 def test_a_name_and_an_alias_of_one_column_are_a_duplicate() -> None:
     config = ClinicalConfig.model_validate(with_column("Sex", aliases=["Gender"]))
-    error = refused([(HEADER + ",Gender").encode()], config)
+    error = rejected([(HEADER + ",Gender").encode()], config)
     assert error.reason_code == "COLUMNS_DUPLICATED"
 
 
 def test_a_table_without_a_header_shows_none_of_its_cells() -> None:
-    error = header_refused("C-001,John Smith,61,Never\n")
+    error = header_rejected("C-001,John Smith,61,Never\n")
     assert error.reason_code == "HEADER_NOT_RECOGNISED"
     assert "Smith" not in error.message
 
 
 def test_a_column_named_like_a_person_is_told_by_its_place() -> None:
-    error = header_refused(HEADER + ",Mary Jones,jane@example.org")
+    error = header_rejected(HEADER + ",Mary Jones,jane@example.org")
     assert error.reason_code == "COLUMNS_NOT_DECLARED"
     assert "column 17 (its name looks like personal data), column 18" in error.message
     assert "Jones" not in repr(error.details) + error.message
@@ -117,7 +117,7 @@ def test_kinds_of_identifier(cell: str, kind: Kind | None) -> None:
 )
 def test_cells_that_could_name_a_person_refuse_the_whole_table(cells: dict[str, str], column: str, kind: str) -> None:
     table = csv_text(rows({}, {key: f'"{value}"' for key, value in cells.items()}, {}))
-    error = refused(encoded(table))
+    error = rejected(encoded(table))
     assert error.reason_code == "IDENTIFIERS_FOUND"
     assert error.details == {"columns": {column: {kind: 1}}}
     (value,) = cells.values()
@@ -127,19 +127,19 @@ def test_cells_that_could_name_a_person_refuse_the_whole_table(cells: dict[str, 
 def test_identifiers_in_rows_that_are_left_out_refuse_the_table_too() -> None:
     config = small(rows=[{"drop_ids": "C-002", "reason": "another study of the same ward"}])
     table = csv_text(rows({}, {"Note": "Mary Jones"}))
-    assert refused(encoded(table), config).reason_code == "IDENTIFIERS_FOUND"
+    assert rejected(encoded(table), config).reason_code == "IDENTIFIERS_FOUND"
 
 
 def test_cells_are_counted_to_the_end_and_nothing_is_encoded_any_more() -> None:
     lines = [{"Note": "Mary Jones" if i % 2 else "fine", "Case ID": f"C-{i % 1000:03}"} for i in range(3_000)]
     table = csv_text([{**ROW, **line} for line in lines])
-    assert refused(encoded(table)).details == {"columns": {"Note": {"NAME": 1_500}}}
+    assert rejected(encoded(table)).details == {"columns": {"Note": {"NAME": 1_500}}}
 
 
 def test_a_column_of_many_different_capitalised_words_is_taken_for_names() -> None:
     letters = "ABCDEFGHIJKLMNOP"
     table = csv_text(rows(*({"Note": f"{a}unar {b}osk"} for a, b in zip(letters, reversed(letters), strict=True))))
-    assert refused(encoded(table)).details == {"columns": {"Note": {"NAME": 16}}}
+    assert rejected(encoded(table)).details == {"columns": {"Note": {"NAME": 16}}}
     few = csv_text(rows(*({"Note": ("Large Cell", "Lower Lobe", "fine")[i % 3]} for i in range(60))))
     assert Read(small(), encoded(few)).rows == 60
 

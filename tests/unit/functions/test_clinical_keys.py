@@ -48,7 +48,7 @@ def test_spreadsheets_are_told_what_to_do() -> None:
     assert "save the sheet as CSV" in parse_key("clinical/d/a.xlsx").problem
 
 
-def test_a_refused_key_is_a_note_of_its_dataset_and_its_name_is_not_logged(
+def test_a_rejected_key_is_a_note_of_its_dataset_and_its_name_is_not_logged(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.upload(f"clinical/{DATASET}/Jane Doe.xlsx", f"clinical/{DATASET}/Jane Doe.csv")
@@ -60,7 +60,7 @@ def test_a_refused_key_is_a_note_of_its_dataset_and_its_name_is_not_logged(
     assert world.metrics.of["clinical"]["ObjectsRefused"] == 1
 
 
-def test_a_matrix_of_a_dataset_without_one_is_refused_with_what_to_add(world: World) -> None:
+def test_a_matrix_of_a_dataset_without_one_is_rejected_with_what_to_add(world: World) -> None:
     world.upload(f"genomics/{DATASET}/expression.csv", body=b"case,CD44\nA,1\n")
     world.tick(1)
     unit = Unit(DATASET, "-expression", "", "genomics")

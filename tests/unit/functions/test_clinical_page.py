@@ -142,8 +142,8 @@ def test_hostile_names_and_values_are_only_text(hostile: str) -> None:
     page = Page(render_html(report))
     assert report["verdict"]["status"] == "held"
     assert hostile in "".join(page.text)
-    refused = Page(render_html(build_refusal_report(UPLOAD, "HEADER", hostile, {hostile: [hostile, 1]})))
-    assert hostile in "".join(refused.text)
+    rejected = Page(render_html(build_refusal_report(UPLOAD, "HEADER", hostile, {hostile: [hostile, 1]})))
+    assert hostile in "".join(rejected.text)
 
 
 def test_a_header_of_a_megabyte_does_not_make_a_report_of_one() -> None:

@@ -10,7 +10,7 @@ from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.lint import problems
 from multimodal.clinical.phi import IdentifierGate, Kind, kind_of
 from multimodal.ledger.errors import BadInputError
-from tests.unit.functions.clinical_small import csv_text, encoded, raw, read, refused, rows, with_column
+from tests.unit.functions.clinical_small import csv_text, encoded, raw, read, rejected, rows, with_column
 
 
 def _cells(lines: str) -> list[str]:
@@ -107,8 +107,8 @@ def test_words_of_medicine_are_no_names() -> None:
 @pytest.mark.parametrize(
     "cell", ["Jürgen Müller", "020 7946 0958", "jane.doe@example.org", "123-45-6789", "MRN 1234567"]
 )
-def test_the_table_is_refused_in_whatever_column_it_is(column: str, cell: str) -> None:
-    error = refused(encoded(csv_text(rows({}, {column: cell}))))
+def test_the_table_is_rejected_in_whatever_column_it_is(column: str, cell: str) -> None:
+    error = rejected(encoded(csv_text(rows({}, {column: cell}))))
     assert error.reason_code == "IDENTIFIERS_FOUND"
     assert list(error.details["columns"]) == [column]  # type: ignore[call-overload]
     assert cell not in error.message + json.dumps(error.details, ensure_ascii=False)
@@ -116,7 +116,7 @@ def test_the_table_is_refused_in_whatever_column_it_is(column: str, cell: str) -
 
 @pytest.mark.parametrize("cell", [">90", "90+", "91", "92.5", "over 90", "94 yrs", "97 years", "between 85 and 95"])
 def test_an_age_above_89_is_seen_however_it_is_written(cell: str) -> None:
-    assert refused(encoded(csv_text(rows({"Age": cell})))).details == {"columns": {"Age": {"AGE_ABOVE_89": 1}}}
+    assert rejected(encoded(csv_text(rows({"Age": cell})))).details == {"columns": {"Age": {"AGE_ABOVE_89": 1}}}
 
 
 @pytest.mark.parametrize("cell", ["zz97", "R01-097", "1997-98", "12-95"])
@@ -171,7 +171,7 @@ def test_a_long_cell_takes_no_long_time(beginning: str, column: str) -> None:
 @pytest.mark.parametrize("case", ["Doe, Jane", "Müller Jürgen", "jane@x.org", "123-45-6789"])
 def test_an_id_pattern_that_says_nothing_explains_no_name(case: str) -> None:
     study = ClinicalConfig.model_validate(raw(id={"source": "Case ID", "pattern": r"[\x20-\x7e\u00fc]+"}))
-    error = refused(encoded(csv_text(rows({}, {"Case ID": f'"{case}"'}))), study)
+    error = rejected(encoded(csv_text(rows({}, {"Case ID": f'"{case}"'}))), study)
     assert error.details["columns"].keys() == {"Case ID"}  # type: ignore[attr-defined]
 
 

@@ -176,7 +176,7 @@ def test_the_same_table_gives_the_same_report() -> None:
     assert json.dumps(report_of()) == json.dumps(report_of())
 
 
-def test_a_refused_file_has_a_report() -> None:
+def test_a_rejected_file_has_a_report() -> None:
     report = build_refusal_report(UPLOAD, "COLUMNS_NOT_DECLARED", "undeclared columns: x", {"columns": ["x"]})
     assert report["verdict"] == {
         "status": "refused",

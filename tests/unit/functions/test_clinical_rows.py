@@ -19,7 +19,7 @@ from tests.unit.functions.clinical_small import (
     encoded,
     raw,
     read,
-    refused,
+    rejected,
     rows,
     small,
     with_column,
@@ -404,9 +404,9 @@ def test_a_formula_of_a_spreadsheet_never_reaches_a_record() -> None:
     assert {code for _, _, code, _ in found.found} == {"FORMULA_CELL"}
 
 
-def test_a_refused_table_has_a_report_that_says_why() -> None:
+def test_a_rejected_table_has_a_report_that_says_why() -> None:
     reader = Read(small(), encoded(csv_text(rows({})))).reader
-    error = refused([b"a,b\n"])
+    error = rejected([b"a,b\n"])
     reports = reader.refusal(error)
     assert error.message in reports["report.json"].replace("\\", "")
     assert "HEADER_NOT_RECOGNISED" in reports["report.html"]

@@ -161,7 +161,7 @@ def test_ensembl_versions_are_compared_or_not_as_the_dataset_says() -> None:
         Read(text, dataset(panel, gene_ids="ensembl"))
 
 
-# What is refused
+# What is rejected
 
 
 @pytest.mark.parametrize(("cell", "code"), CASES["test_cell_that_is_no_measurement_costs_its_row_and_names_the_gene"])
@@ -260,8 +260,8 @@ def test_genes_that_became_dates_are_why_none_is_found() -> None:
     assert refusal.value.reason_code == "GENES_NOT_FOUND"
 
 
-@pytest.mark.parametrize(("text", "code"), CASES["test_matrix_that_cannot_be_used_is_refused_as_a_whole"])
-def test_matrix_that_cannot_be_used_is_refused_as_a_whole(text: str, code: str) -> None:
+@pytest.mark.parametrize(("text", "code"), CASES["test_matrix_that_cannot_be_used_is_rejected_as_a_whole"])
+def test_matrix_that_cannot_be_used_is_rejected_as_a_whole(text: str, code: str) -> None:
     with pytest.raises(BadInputError) as refusal:
         Read(text)
     assert refusal.value.reason_code == code
@@ -269,12 +269,12 @@ def test_matrix_that_cannot_be_used_is_refused_as_a_whole(text: str, code: str) 
 
 
 @pytest.mark.parametrize("columns", [200_001, 1_000_000])
-def test_matrix_of_too_many_columns_is_refused(columns: int) -> None:
+def test_matrix_of_too_many_columns_is_rejected(columns: int) -> None:
     with pytest.raises(BadInputError, match="at most"):
         list(ExpressionMatrix("d", dataset(), "s", ["VIM"] * columns, [], UPLOAD).batches())
 
 
-def test_id_that_several_columns_have_is_refused() -> None:
+def test_id_that_several_columns_have_is_rejected() -> None:
     text = "case,ENSG00000026025.1,ENSG00000026025.2\nA,1,2\n"
     panel = ["ENSG00000026025"]
     with pytest.raises(BadInputError, match="more than one column"):
@@ -282,7 +282,7 @@ def test_id_that_several_columns_have_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("header", "named"), [("VIM,CD44", "0 columns"), ("case,VIM,case", "2 columns")])
-def test_id_column_that_is_not_there_once_is_refused(header: str, named: str) -> None:
+def test_id_column_that_is_not_there_once_is_rejected(header: str, named: str) -> None:
     with pytest.raises(BadInputError, match=named):
         Read(f"{header}\n1,2,3\n", dataset(id_column="case"))
 

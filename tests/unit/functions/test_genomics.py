@@ -496,7 +496,7 @@ def test_change_of_strandedness_is_another_content_version_and_an_equal_sheet_is
         assert len(world.batch.submitted) == jobs
 
 
-def test_reads_beside_no_sheet_are_waited_for_then_refused() -> None:
+def test_reads_beside_no_sheet_are_waited_for_then_rejected() -> None:
     world = RnaWorld()
     world.upload(f"{ROOT}/a_1.fq.gz", f"{ROOT}/a_2.fq.gz")
     world.tick(QUIET + 60)
@@ -530,7 +530,7 @@ def test_the_users_own_reads_come_before_the_archives() -> None:
     assert _buckets(command) == ["raw"], "the archive is out of reach of a job that does not need it"
 
 
-def test_refused_keys_of_both_modalities_are_told_apart() -> None:
+def test_rejected_keys_of_both_modalities_are_told_apart() -> None:
     world = RnaWorld()
     world.upload(f"{ROOT}/R01-023/S.bam", f"imaging/{DATASET}/R01-001/1.dcm")
     assert world.ledger.get(f"genomics#{DATASET}#-refused-keys") is not None

@@ -68,7 +68,7 @@ def test_batchs_events_reach_the_service(monkeypatch: pytest.MonkeyPatch, name: 
     assert name.endswith(seen[0]["status"].lower())
 
 
-def test_outcome_of_nothing_is_refused_by_name() -> None:
+def test_outcome_of_nothing_is_rejected_by_name() -> None:
     with pytest.raises(InvalidRequestError, match="action must be"):
         record_outcome.handler({"action": "dance"}, CONTEXT)
 
@@ -90,7 +90,7 @@ def test_each_step_of_a_table_reaches_its_service(
     assert metrics.flushed
 
 
-def test_a_step_of_nothing_is_refused_by_name() -> None:
+def test_a_step_of_nothing_is_rejected_by_name() -> None:
     with pytest.raises(InvalidRequestError, match="step must be"):
         table_ingest.handler({"step": "ingest", "run_id": "r"}, CONTEXT)
 

@@ -235,7 +235,7 @@ def test_units_of_both_modalities_have_addresses_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "-a", "_a", "a b", "a.b", "a/b", "a\n", "ä", "a" * 42])
-def test_case_names_that_could_be_options_or_paths_are_refused(name: str) -> None:
+def test_case_names_that_could_be_options_or_paths_are_rejected(name: str) -> None:
     assert not is_case_name(name)
 
 

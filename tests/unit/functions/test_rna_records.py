@@ -139,7 +139,7 @@ def test_detected_library_type_is_the_samples_own() -> None:
     assert world.features.records[1][1]["library_conflict"] == "1"
 
 
-def test_a_refused_result_does_not_name_the_groups_assay() -> None:
+def test_a_rejected_result_does_not_name_the_groups_assay() -> None:
     document = run_document()
     document["metrics"]["mapped_percent"] = float("inf")
     world, key = _processed(document)
@@ -175,16 +175,16 @@ def test_table_that_is_not_there_yet_comes_again(gone: str) -> None:
         world.ingest(key)
 
 
-@pytest.mark.parametrize(("name", "other", "refused"), [("annotation", True, True), ("genome", False, False)])
-def test_reference_that_was_replaced_meanwhile_makes_no_gene_missing(name: str, other: bool, refused: bool) -> None:
+@pytest.mark.parametrize(("name", "other", "rejected"), [("annotation", True, True), ("genome", False, False)])
+def test_reference_that_was_replaced_meanwhile_makes_no_gene_missing(name: str, other: bool, rejected: bool) -> None:
     world, key = _processed()
     manifest = world.processed.read_json("references/human/salmon.manifest.json")
     assert manifest is not None
     said = "GENCODE of next year" if other else run_document()["assay"][name]
     world.processed.write_json("references/human/salmon.manifest.json", {**manifest, name: said})
     world.ingest(key)
-    assert world.case().reason_code == ("FEATURES_INVALID" if refused else None)
-    assert (world.features.records == []) is refused
+    assert world.case().reason_code == ("FEATURES_INVALID" if rejected else None)
+    assert (world.features.records == []) is rejected
 
 
 def test_reference_without_any_gene_of_the_panel_makes_no_record() -> None:
@@ -197,7 +197,7 @@ def test_reference_without_any_gene_of_the_panel_makes_no_record() -> None:
     assert world.features.records == []
 
 
-def test_manifest_that_names_a_table_outside_of_the_reference_is_refused() -> None:
+def test_manifest_that_names_a_table_outside_of_the_reference_is_rejected() -> None:
     world, key = _processed()
     world.processed.write_json("references/human/salmon.manifest.json", {"files": {"transcripts": "../../x.tsv"}})
     world.ingest(key)
@@ -241,7 +241,7 @@ def test_ids_are_exact_and_symbols_go_through_the_annotation() -> None:
         [HEADER, "G\t1\t1\t1\t1", "G\t1\t1\t2\t1"],
     ],
 )
-def test_table_that_is_damaged_is_refused_and_never_read_as_zero(lines: list[str]) -> None:
+def test_table_that_is_damaged_is_rejected_and_never_read_as_zero(lines: list[str]) -> None:
     with pytest.raises(BadInputError):
         read_tpm(lines, {"G"})
 
@@ -289,7 +289,7 @@ def test_gene_names_become_names_that_feature_store_takes() -> None:
 
 
 @pytest.mark.parametrize("panel", [["VIM", "VIM"], ["VIM", "vim"], ["HLA-A", "HLA_A"]])
-def test_panel_whose_features_would_be_one_is_refused(panel: list[str]) -> None:
+def test_panel_whose_features_would_be_one_is_rejected(panel: list[str]) -> None:
     with pytest.raises(ConfigurationError):
         rna_group("s", "d", _dataset(panel))
 

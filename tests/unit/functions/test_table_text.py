@@ -169,7 +169,7 @@ def _endless(start: bytes, piece: bytes, megabytes: int) -> Iterator[bytes]:
         (b"Case ID,Note", b",c", "TOO_MANY_COLUMNS"),
     ],
 )
-def test_a_gigabyte_in_one_row_is_refused_early_and_in_little_memory(start: bytes, piece: bytes, code: str) -> None:
+def test_a_gigabyte_in_one_row_is_rejected_early_and_in_little_memory(start: bytes, piece: bytes, code: str) -> None:
     content = _endless(start, piece, 1_000)
     tracemalloc.start()
     try:
@@ -180,7 +180,7 @@ def test_a_gigabyte_in_one_row_is_refused_early_and_in_little_memory(start: byte
     assert sum(1 for _ in content) > 990, "the rest was never read"
 
 
-def test_a_million_columns_are_refused() -> None:
+def test_a_million_columns_are_rejected() -> None:
     header = ",".join(["Case ID", *(f"c{i}" for i in range(1_000_000))])
     code, message = refusal(pieces(header.encode(), 65_536))
     assert (code, "at most 50" in message) == ("TOO_MANY_COLUMNS", True)

@@ -115,7 +115,7 @@ def test_a_row_that_is_gone_from_the_file_keeps_its_record() -> None:
     assert world.written() == []
 
 
-def test_every_row_of_a_repeated_id_is_refused() -> None:
+def test_every_row_of_a_repeated_id_is_rejected() -> None:
     world = TableWorld()
     world.take("A,1 B,2 A,3 C,4 C,bad")
     assert world.values() == {"B": "2"}
@@ -128,7 +128,7 @@ def test_every_row_of_a_repeated_id_is_refused() -> None:
     assert world.counts()["rejected_rows"] == 4
 
 
-def test_a_correction_dated_earlier_is_refused_because_nobody_would_see_it() -> None:
+def test_a_correction_dated_earlier_is_rejected_because_nobody_would_see_it() -> None:
     world = TableWorld()
     world.take("A,1,2020-05-01 B,1,2020-05-01")
     world.take("A,2,2020-04-01 B,2,2020-06-01")
@@ -137,7 +137,7 @@ def test_a_correction_dated_earlier_is_refused_because_nobody_would_see_it() -> 
     assert world.counts()["records_refused"] == 2
     world.written()
     world.take("A,1,2020-05-01 B,2,2020-06-01", name="again.csv")
-    assert world.written() == [], "what was refused is not taken for written"
+    assert world.written() == [], "what was rejected is not taken for written"
 
 
 def test_the_file_that_was_uploaded_last_wins_in_whatever_order_they_are_taken() -> None:
@@ -166,10 +166,10 @@ def test_a_file_that_confirms_a_value_counts_as_its_latest() -> None:
     assert world.values() == {"A": "1"}
 
 
-# Whole tables that are refused or held
+# Whole tables that are rejected or held
 
 
-def test_a_refused_table_writes_nothing_and_says_why() -> None:
+def test_a_rejected_table_writes_nothing_and_says_why() -> None:
     world = TableWorld()
     answer = world.take(TEN, header="case_id,who")
     assert answer["decision"] == "refused"
@@ -237,7 +237,7 @@ def test_the_last_word_before_writing_refuses_the_table() -> None:
     assert world.values() == {"A": "1"}
 
 
-def test_what_takes_too_long_or_is_too_large_is_refused_with_advice() -> None:
+def test_what_takes_too_long_or_is_too_large_is_rejected_with_advice() -> None:
     world = TableWorld()
     world.put_table(TEN)
     answer = world.check(world.start(), lambda: False)
@@ -254,7 +254,7 @@ def test_what_takes_too_long_or_is_too_large_is_refused_with_advice() -> None:
     assert world.table("large.csv").reason_code == "INPUT_TOO_LARGE"
 
 
-def test_table_of_a_dataset_without_a_clinical_part_is_refused() -> None:
+def test_table_of_a_dataset_without_a_clinical_part_is_rejected() -> None:
     world = TableWorld()
     world.upload("clinical/other/a.csv")
     world.tick(1)
@@ -543,7 +543,7 @@ def test_a_run_at_work_keeps_its_lease() -> None:
     assert (world.table().status, world.table().run_id) == (Status.PROCESSING, run)
 
 
-def test_a_run_about_something_else_is_refused() -> None:
+def test_a_run_about_something_else_is_rejected() -> None:
     world = TableWorld()
     with pytest.raises(BadInputError, match="not about one table"):
         world.check("run-nothing", lambda: True)
@@ -580,7 +580,7 @@ def test_what_another_run_wrote_over_is_written_again() -> None:
     assert world.values()["A"] == {"1": "2", "2": "1"}[first]
 
 
-def test_more_parts_than_an_execution_can_tell_of_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_parts_than_an_execution_can_tell_of_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("multimodal.tables.check.MAX_PARTS", 2)
     world = TableWorld()
     assert world.take(TEN)["decision"] == "refused"

@@ -1,4 +1,4 @@
-"""What is refused before a deployment to a real account is built."""
+"""What is rejected before a deployment to a real account is built."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_credentials_and_a_region_are_enough(section: str, monkeypatch: pytest.M
     check_deployment(section, {})
 
 
-def test_a_shell_of_the_laptop_cloud_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shell_of_the_laptop_cloud_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, **KEYS, AWS_DEFAULT_REGION="eu-central-1")
     with pytest.raises(CommandError, match=r"AWS_ENDPOINT_URL is set to http://127\.0\.0\.1:1") as refusal:
         check_deployment("default", client_environment("http://127.0.0.1:1"))
@@ -45,7 +45,7 @@ def test_an_endpoint_of_one_service_counts_too() -> None:
 
 
 @pytest.mark.parametrize("section", ["prodd", "version", ""])
-def test_an_unknown_section_is_refused_with_those_there_are(section: str) -> None:
+def test_an_unknown_section_is_rejected_with_those_there_are(section: str) -> None:
     with pytest.raises(CommandError) as refusal:
         check_deployment(section, {})
     assert refusal.value.hint.endswith("default, dev, prod")

@@ -118,7 +118,7 @@ def test_status_as_a_table_shows_reasons(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.usefixtures("running")
-def test_retry_makes_refused_units_ready(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_retry_makes_rejected_units_ready(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     asked: list[str] = []
 
     def note(_deployment: Deployment, unit_ids: list[str]) -> dict[str, list[str]]:
@@ -155,7 +155,7 @@ def test_wait_exits_with_0_only_when_every_unit_succeeded(
     monkeypatch.setattr(commands, "wait_for_units", lambda *_, **__: outcome)
     code, out, _ = run(capsys, "wait")
     assert code == expected
-    assert ("NO_CT" in out) is bool(outcome.refused)
+    assert ("NO_CT" in out) is bool(outcome.without_features)
 
 
 @pytest.mark.parametrize(

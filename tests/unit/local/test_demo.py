@@ -42,7 +42,7 @@ FAILED = make_unit("R01-005", "FAILED", reason_code="JOB_FAILED")
         (MADE_UP, [make_unit("R01-001", "QUARANTINED"), REFUSED], False, False),
     ],
 )
-def test_a_refused_study_is_a_result_and_a_fault_is_not(
+def test_a_rejected_study_is_a_result_and_a_fault_is_not(
     cohort: demo.Cohort, units: list[Unit], timed_out: bool, expected: bool
 ) -> None:
     assert demo._is_as_expected(Outcome(units, 1.0, timed_out=timed_out), cohort) is expected
@@ -56,13 +56,13 @@ def rejection(subject: str) -> Path:
     ("units", "saved", "expected"),
     [
         ([GOOD, OTHER], [], ""),
-        ([GOOD, REFUSED], [rejection("R01-002")], "1 of 2 studies was refused; .*demo-output/R01-002/rejection.json"),
-        ([REFUSED, INCOMPLETE], [rejection("a"), rejection("b")], "2 of 2 studies were refused; .*<subject>"),
-        ([REFUSED], [], "1 of 1 study was refused; .*Why above"),
+        ([GOOD, REFUSED], [rejection("R01-002")], "1 of 2 studies was rejected; .*demo-output/R01-002/rejection.json"),
+        ([REFUSED, INCOMPLETE], [rejection("a"), rejection("b")], "2 of 2 studies were rejected; .*<subject>"),
+        ([REFUSED], [], "1 of 1 study was rejected; .*Why above"),
         ([GOOD, REFUSED, FAILED], [rejection("R01-002")], "1 of 3 studies FAILED"),
     ],
 )
-def test_the_last_line_says_how_many_were_refused_and_where_it_says_why(
+def test_the_last_line_says_how_many_were_rejected_and_where_it_says_why(
     units: list[Unit], saved: list[Path], expected: str
 ) -> None:
     line = demo.describe_end(Outcome(units, 1.0, timed_out=False), saved)
@@ -72,11 +72,11 @@ def test_the_last_line_says_how_many_were_refused_and_where_it_says_why(
 
 def test_it_is_the_last_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(demo, "STATE", tmp_path)
-    monkeypatch.setattr(demo, "_show", lambda *_: (True, "1 of 2 studies was refused."))
+    monkeypatch.setattr(demo, "_show", lambda *_: (True, "1 of 2 studies was rejected."))
     console = Console(file=StringIO(), width=100)
     assert demo.run_demo(console, None) == 0
     assert isinstance(console.file, StringIO)
-    assert console.file.getvalue().splitlines()[-1].strip() == "1 of 2 studies was refused."
+    assert console.file.getvalue().splitlines()[-1].strip() == "1 of 2 studies was rejected."
 
 
 def put(folder: Path, *names: str) -> Path:

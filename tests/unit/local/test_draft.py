@@ -306,7 +306,7 @@ def test_table_is_read_as_an_upload_of_it_would_be(tmp_path: Path, content: byte
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 workbook", b"Case ID|Age\nA|1\n", b'Case ID,Age\nA,"1\n', b""])
-def test_file_that_is_no_table_is_refused_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_no_table_is_rejected_with_what_to_do(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(CommandError, match="cannot be read"):
         write_draft(tmp_path / "t.csv", "mine", tmp_path)

@@ -11,7 +11,7 @@ from local.emulator.functions import exception_name, window_passed
 from local.emulator.iam import sagemaker_resource
 from local.emulator.metrics import metrics_of
 from local.emulator.requests import check_request, service_model
-from local.emulator.sagemaker.offline_store import check_record, parse_event_time
+from local.emulator.sagemaker.record_values import check_record, parse_event_time
 from local.emulator.step_functions import map_permissions, task_permissions
 from tests.cases import cases_of
 

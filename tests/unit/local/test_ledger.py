@@ -88,7 +88,7 @@ def test_the_table_names_every_unit_reason_and_total(width: int) -> None:
         ({"dataset": "d"}, ["R01-002", "R01-003"]),
     ],
 )
-def test_retry_takes_refused_units_only(choice: dict[str, Any], subjects: list[str]) -> None:
+def test_retry_takes_rejected_units_only(choice: dict[str, Any], subjects: list[str]) -> None:
     assert [unit.text("subject") for unit in select_units([*UNITS, NOTE], **choice)] == subjects
 
 

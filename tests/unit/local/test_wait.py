@@ -60,11 +60,11 @@ def test_it_ends_when_all_units_have_ended(monkeypatch: pytest.MonkeyPatch, cons
     assert ["1 READY" in lines[1], "1 PROCESSING" in lines[2], "1 COMPLETED" in lines[3]] == [True] * 3
 
 
-def test_a_refused_unit_is_not_a_success(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def test_a_rejected_unit_is_not_a_success(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     units = [make_unit("a", "COMPLETED"), make_unit("b", "QUARANTINED", reason_code="NO_CT")]
     outcome = run(monkeypatch, console, Ledger(units))
     assert not outcome.succeeded
-    assert [unit.unit_id for unit in outcome.refused] == ["b"]
+    assert [unit.unit_id for unit in outcome.without_features] == ["b"]
 
 
 def test_a_unit_that_is_to_come_is_waited_for(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
@@ -108,7 +108,7 @@ def test_a_case_whose_reference_failed_is_not_waited_for(
     case = make_unit("genomics#d#R01-1", "READY", **reason)
     reference = make_unit("genomics#_references#human", status, **attributes)
     outcome = run(monkeypatch, console, Ledger([case, reference]), unit_ids=[case.unit_id], timeout=0.01)
-    assert (outcome.timed_out, bool(outcome.refused)) == (is_waited_for, not is_waited_for)
+    assert (outcome.timed_out, bool(outcome.without_features)) == (is_waited_for, not is_waited_for)
     wait.print_outcome(console, outcome)
     assert isinstance(console.file, StringIO)
     assert ("1 unit waits for a reference that failed" in console.file.getvalue()) is not is_waited_for
@@ -137,8 +137,8 @@ def test_it_names_the_image_of_the_units_that_wait(monkeypatch: pytest.MonkeyPat
 def test_on_a_terminal_the_units_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=StringIO(), width=100, height=16, force_terminal=True)
     units = [make_unit(f"R01-{number}", "COMPLETED") for number in range(20)]
-    refused = make_unit("R01-99", "QUARANTINED", reason_code="NO_CT")
-    outcome = run(monkeypatch, screen, Ledger([*units, refused]))
-    assert [unit.unit_id for unit in outcome.refused] == ["R01-99"]
+    rejected = make_unit("R01-99", "QUARANTINED", reason_code="NO_CT")
+    outcome = run(monkeypatch, screen, Ledger([*units, rejected]))
+    assert [unit.unit_id for unit in outcome.without_features] == ["R01-99"]
     assert isinstance(screen.file, StringIO)
     assert "and 17 more" in screen.file.getvalue()

@@ -72,15 +72,15 @@ def big_source(folder: Path) -> Path:
     return write_source(folder, genome_fa_gz=fasta, genes_gtf_gz="".join(lines), reference_json=description)
 
 
-def build_it(source: Path, output: Path, engine: str = "salmon", *more: str) -> int:
+def build_it(source: Path, output: Path, quantifier: str = "salmon", *more: str) -> int:
     """Run the command line of the builder."""
     places = ["--source", str(source), "--output", str(output), "--scratch", str(output.parent / "scratch")]
-    return build(["--engine", engine, "--name", "tiny", *places, "--threads", "1", *more])
+    return build(["--engine", quantifier, "--name", "tiny", *places, "--threads", "1", *more])
 
 
-def manifest_of(output: Path, engine: str = "salmon") -> dict[str, object]:
-    """Read an engine's manifest."""
-    content = json.loads((output / f"{engine}.manifest.json").read_text(encoding="utf-8"))
+def manifest_of(output: Path, quantifier: str = "salmon") -> dict[str, object]:
+    """Read the manifest of a quantifier."""
+    content = json.loads((output / f"{quantifier}.manifest.json").read_text(encoding="utf-8"))
     assert isinstance(content, dict)
     return content
 

@@ -1,4 +1,4 @@
-"""Simulated transcriptomes and reads of known truth, an engine without an engine, and one call that runs the job."""
+"""Simulated transcriptomes and reads of known truth, a quantifier that counts nothing, and a call that runs the job."""
 
 import gzip
 import json
@@ -152,7 +152,7 @@ class FakeQuantifier:
     def quantify(self, sample: Sample, reference: BuiltReference, options: QuantifierOptions) -> Quantification:
         self.seen.append((sample, options))
         options.work.mkdir(parents=True)
-        (options.work / "fake.log").write_text("what the engine said", encoding="utf-8")
+        (options.work / "fake.log").write_text("what the quantifier said", encoding="utf-8")
         if self.failure is not None:
             raise self.failure
         tables = [options.work / name for name in ("quant.sf", "quant.genes.sf")]
@@ -194,7 +194,7 @@ class Ran:
 def run_sample(
     root: Path,
     lanes: Path | str,
-    engine: Quantifier,
+    quantifier: Quantifier,
     reference: BuiltReference | None = None,
     opener: Callable[[str], Storage] = lambda _: FolderStorage(),
     output: str | None = None,
@@ -208,7 +208,7 @@ def run_sample(
     built = reference or BuiltReference(root, root / "transcripts.tsv", None, "tiny", "none", "simulated")
     job = JobOptions(
         **{
-            "engine": engine.name,
+            "engine": quantifier.name,
             "sample": "R01-023",
             "fastq_list": str(lanes),
             "reference": "reference/",
@@ -217,7 +217,7 @@ def run_sample(
             **options,
         }
     )
-    return Ran(run_job(job, Ports(opener, engine, lambda *_: built), scratch), folder)
+    return Ran(run_job(job, Ports(opener, quantifier, lambda *_: built), scratch), folder)
 
 
 def spearman(one: Mapping[str, float], two: Mapping[str, float]) -> float:

@@ -109,7 +109,7 @@ def test_delimiter_is_given_only_for_names_of_fastq_dump(tmp_path: Path, mates: 
     assert needs_mate_suffix(sample_of(tmp_path, mates=mates)) is needed
 
 
-def test_a_mark_that_dragen_does_not_know_is_refused(tmp_path: Path) -> None:
+def test_a_mark_that_dragen_does_not_know_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(InputRejectedError, match="Write them with /1") as caught:
         needs_mate_suffix(sample_of(tmp_path, mates=("_1", "_2")))
     assert caught.value.code == ReasonCode.READS_INVALID
@@ -123,7 +123,7 @@ def test_spot_numbers_are_no_mates(tmp_path: Path) -> None:
     assert not needs_mate_suffix(Sample("s", (Lane("r", "l", 1, first, other),)))
 
 
-def test_lanes_of_two_namings_are_refused(tmp_path: Path) -> None:
+def test_lanes_of_two_namings_are_rejected(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     one, two = sample_of(tmp_path / "a", mates=(".1", ".2")), sample_of(tmp_path / "b")

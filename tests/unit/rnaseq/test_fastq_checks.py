@@ -33,7 +33,7 @@ def check(folder: Path, first: bytes, second: bytes | None = None) -> ReadsRepor
     return check_reads([LaneFiles(files[0], files[1] if second is not None else None)])
 
 
-def refused(folder: Path, first: bytes, second: bytes | None = None) -> InputRejectedError:
+def rejected(folder: Path, first: bytes, second: bytes | None = None) -> InputRejectedError:
     with pytest.raises(InputRejectedError) as caught:
         check(folder, first, second)
     return caught.value
@@ -86,7 +86,7 @@ def test_blank_lines_at_the_end_are_nobodys_fault(tmp_path: Path, blank: int, en
 @pytest.mark.parametrize("blank", [1, 3, 4, 5, 8, 2 * PART * PARTS + 1, 2 * PART * PARTS + 4])
 @pytest.mark.parametrize("after", [some_reads(1, 1), b"x", b"x\n"])
 def test_blank_lines_between_reads(tmp_path: Path, blank: int, after: bytes) -> None:
-    error = refused(tmp_path, packed(some_reads(COUNT, 1) + b"\n" * blank + after))
+    error = rejected(tmp_path, packed(some_reads(COUNT, 1) + b"\n" * blank + after))
     assert (error.code, error.details["record"]) == (ReasonCode.READS_INVALID, COUNT + 1)
 
 
@@ -123,15 +123,15 @@ def test_the_input_hash_is_that_of_the_stored_files_in_order(tmp_path: Path) -> 
 def test_damaged_gzip(tmp_path: Path, damage: object, mate: int) -> None:
     files = [packed(some_reads(COUNT, 1)), packed(some_reads(COUNT, 2))]
     files[mate - 1] = damage(files[mate - 1])  # type: ignore[operator]
-    error = refused(tmp_path, *files)
-    # A scrambled stream may show as text that is no FASTQ before its checksum fails: it is refused all the same.
+    error = rejected(tmp_path, *files)
+    # A scrambled stream may show as text that is no FASTQ before its checksum fails: it is rejected all the same.
     assert error.code in (ReasonCode.READS_TRUNCATED, ReasonCode.READS_INVALID)
     assert error.details["file"] == f"S_R{mate}.fastq.gz"
 
 
 def test_a_gzip_file_cut_short_says_how_far_it_went(tmp_path: Path) -> None:
     whole = packed(some_reads(COUNT, 1))
-    error = refused(tmp_path, whole[: len(whole) // 2])
+    error = rejected(tmp_path, whole[: len(whole) // 2])
     assert error.code == ReasonCode.READS_TRUNCATED
     assert 0 < int(str(error.details["reads_before"])) < COUNT
 
@@ -140,8 +140,8 @@ def test_a_gzip_file_cut_short_says_how_far_it_went(tmp_path: Path) -> None:
     "content", [b"", packed(b""), packed(b"") + packed(b""), b"\n", packed(b"\n\n"), packed(b"\n" * 9)]
 )
 def test_no_reads(tmp_path: Path, content: bytes) -> None:
-    assert refused(tmp_path, content).code == ReasonCode.READS_EMPTY
-    assert refused(tmp_path, some_reads(10, 1), content).code == ReasonCode.READS_EMPTY
+    assert rejected(tmp_path, content).code == ReasonCode.READS_EMPTY
+    assert rejected(tmp_path, some_reads(10, 1), content).code == ReasonCode.READS_EMPTY
 
 
 @pytest.mark.parametrize("number", [0, 1, COUNT // 2, COUNT - 1])
@@ -162,7 +162,7 @@ def test_no_reads(tmp_path: Path, content: bytes) -> None:
     ],
 )
 def test_a_broken_record_is_found_where_it_is(tmp_path: Path, number: int, line: int, text: bytes) -> None:
-    error = refused(tmp_path, packed(changed(some_reads(COUNT, 1), number, line, text)))
+    error = rejected(tmp_path, packed(changed(some_reads(COUNT, 1), number, line, text)))
     assert error.code == ReasonCode.READS_INVALID
     assert error.details["record"] == number + 1
     assert error.details["line"] in range(4 * number + 1, 4 * number + 5)
@@ -172,7 +172,7 @@ def test_a_broken_record_is_found_where_it_is(tmp_path: Path, number: int, line:
 @pytest.mark.parametrize("lines", [1, 2, 3])
 def test_a_file_that_ends_inside_a_record(tmp_path: Path, lines: int) -> None:
     reads = b"\n".join(some_reads(COUNT, 1).split(b"\n")[: 4 * (COUNT - 1) + lines]) + b"\n"
-    error = refused(tmp_path, packed(reads))
+    error = rejected(tmp_path, packed(reads))
     assert (error.code, error.details["record"]) == (ReasonCode.READS_INVALID, COUNT)
 
 
@@ -191,16 +191,16 @@ def test_a_file_that_ends_inside_a_record(tmp_path: Path, lines: int) -> None:
     ids=["FASTA", "zip", "bzip2", "Windows", "UTF-16", "byte order mark", "colour space", "protein"],
 )
 def test_other_kinds_of_file(tmp_path: Path, content: bytes) -> None:
-    assert refused(tmp_path, content).code == ReasonCode.READS_INVALID
+    assert rejected(tmp_path, content).code == ReasonCode.READS_INVALID
 
 
 def test_line_length_cap(tmp_path: Path) -> None:
     assert check(tmp_path, record(b"@a", b"A" * MAX_LINE)).fragments == 1
     for content in (record(b"@a", b"A" * (MAX_LINE + 1)), some_reads(COUNT, 1) + record(b"@a", b"C" * 10_000_000)):
-        error = refused(tmp_path, packed(content))
+        error = rejected(tmp_path, packed(content))
         assert error.code == ReasonCode.READS_TOO_LONG
         assert int(str(error.details["line"])) % 4 == 2
-    assert refused(tmp_path, packed(b"@" + b"x" * 1_000_000)).code == ReasonCode.READS_TOO_LONG
+    assert rejected(tmp_path, packed(b"@" + b"x" * 1_000_000)).code == ReasonCode.READS_TOO_LONG
 
 
 def test_one_line_of_300_megabytes_costs_no_memory(tmp_path: Path) -> None:
@@ -236,15 +236,15 @@ def test_one_line_of_300_megabytes_costs_no_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", [1, 100, COUNT - 1])
 def test_unequal_mates(tmp_path: Path, missing: int) -> None:
     whole, part = some_reads(COUNT, 1), some_reads(COUNT - missing, 2)
-    error = refused(tmp_path, packed(whole), packed(part))
+    error = rejected(tmp_path, packed(whole), packed(part))
     assert error.code == ReasonCode.MATES_UNEQUAL
     assert (error.details["r1_reads"], error.details["r2_reads"]) == (COUNT, COUNT - missing)
-    error = refused(tmp_path, packed(some_reads(COUNT - missing, 1)), packed(some_reads(COUNT, 2)))
+    error = rejected(tmp_path, packed(some_reads(COUNT - missing, 1)), packed(some_reads(COUNT, 2)))
     assert (error.details["r1_reads"], error.details["r2_reads"]) == (COUNT - missing, COUNT)
 
 
 def test_the_longer_mate_is_checked_to_its_end(tmp_path: Path) -> None:
-    error = refused(tmp_path, packed(some_reads(100, 1)), packed(some_reads(COUNT, 2))[:-4])
+    error = rejected(tmp_path, packed(some_reads(100, 1)), packed(some_reads(COUNT, 2))[:-4])
     assert (error.code, error.details["file"]) == (ReasonCode.READS_TRUNCATED, "S_R2.fastq.gz")
 
 
@@ -252,7 +252,7 @@ def test_the_longer_mate_is_checked_to_its_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", [illumina, slashed, sra_with_mates])
 def test_mismatched_mates(tmp_path: Path, number: int, names: Names) -> None:
     second = changed(some_reads(COUNT, 2, names), number, 0, names(COUNT + 5, 2))
-    error = refused(tmp_path, packed(some_reads(COUNT, 1, names)), packed(second))
+    error = rejected(tmp_path, packed(some_reads(COUNT, 1, names)), packed(second))
     assert (error.code, error.details["record"]) == (ReasonCode.MATES_MISMATCHED, number + 1)
 
 
@@ -260,32 +260,32 @@ def test_mates_that_are_shifted_by_one_read(tmp_path: Path) -> None:
     def shifted(number: int, mate: int) -> bytes:
         return sra_plain(number + 1, mate)
 
-    error = refused(tmp_path, some_reads(COUNT, 1, sra_plain), some_reads(COUNT, 2, shifted))
+    error = rejected(tmp_path, some_reads(COUNT, 1, sra_plain), some_reads(COUNT, 2, shifted))
     assert (error.code, error.details["record"]) == (ReasonCode.MATES_MISMATCHED, 1)
 
 
 def test_shuffled_mates(tmp_path: Path) -> None:
     records = [record(illumina(number, 2), b"ACGT") for number in range(COUNT)]
     random.Random(4).shuffle(records)
-    assert refused(tmp_path, some_reads(COUNT, 1), b"".join(records)).code == ReasonCode.MATES_MISMATCHED
+    assert rejected(tmp_path, some_reads(COUNT, 1), b"".join(records)).code == ReasonCode.MATES_MISMATCHED
 
 
 @pytest.mark.parametrize("names", [illumina, slashed, sra_with_mates, sra_plain])
 def test_the_same_reads_twice(tmp_path: Path, names: Names) -> None:
     reads = some_reads(COUNT, 1, names)
-    assert refused(tmp_path, packed(reads), packed(reads)).code == ReasonCode.MATES_IDENTICAL
-    assert refused(tmp_path, packed(reads), reads).code == ReasonCode.MATES_IDENTICAL
+    assert rejected(tmp_path, packed(reads), packed(reads)).code == ReasonCode.MATES_IDENTICAL
+    assert rejected(tmp_path, packed(reads), reads).code == ReasonCode.MATES_IDENTICAL
 
 
 def test_the_same_reads_under_the_names_of_second_ones(tmp_path: Path) -> None:
     reads = some_reads(COUNT, 1)
     renamed = reads.replace(b" 1:N:", b" 2:N:")
-    assert refused(tmp_path, packed(reads), packed(renamed)).code == ReasonCode.MATES_IDENTICAL
+    assert rejected(tmp_path, packed(reads), packed(renamed)).code == ReasonCode.MATES_IDENTICAL
 
 
 @pytest.mark.parametrize("names", [illumina, slashed, sra_with_mates])
 def test_swapped_mates(tmp_path: Path, names: Names) -> None:
-    error = refused(tmp_path, packed(some_reads(COUNT, 2, names)), packed(some_reads(COUNT, 1, names)))
+    error = rejected(tmp_path, packed(some_reads(COUNT, 2, names)), packed(some_reads(COUNT, 1, names)))
     assert error.code == ReasonCode.MATES_SWAPPED
     assert (error.details["r1_says"], error.details["r2_says"]) == (2, 1)
 
@@ -296,11 +296,11 @@ def test_swapped_mates_that_coordinates_and_a_mark_name(tmp_path: Path, mark: by
         return b"@A001:45:HXXYY:1:1101:%d:%d%s%d" % (number, number, mark, mate)
 
     assert check(tmp_path, some_reads(COUNT, 1, names), some_reads(COUNT, 2, names)).fragments == COUNT
-    assert refused(tmp_path, some_reads(COUNT, 2, names), some_reads(COUNT, 1, names)).code == ReasonCode.MATES_SWAPPED
+    assert rejected(tmp_path, some_reads(COUNT, 2, names), some_reads(COUNT, 1, names)).code == ReasonCode.MATES_SWAPPED
 
 
 def test_first_reads_in_both_files(tmp_path: Path) -> None:
-    error = refused(tmp_path, some_reads(COUNT, 1), some_reads(COUNT, 1, seed=8))
+    error = rejected(tmp_path, some_reads(COUNT, 1), some_reads(COUNT, 1, seed=8))
     assert (error.code, error.details["r2_says"]) == (ReasonCode.MATES_SWAPPED, 1)
 
 
@@ -340,14 +340,14 @@ def test_mates_that_are_listed_as_two_lanes(tmp_path: Path, names: Names) -> Non
 # --- every byte and bit -----------------------------------------------------------------------------------------------
 
 
-def test_a_gzip_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
+def test_a_gzip_file_cut_anywhere_is_rejected(tmp_path: Path) -> None:
     """In the header, in a block, in the trailer, in the second member; between two members it is whole but short."""
     reads, mates = some_reads(30, 1), packed(some_reads(30, 2))
     half = len(reads) // 2  # a border between records
     members = [packed(reads[:half]), packed(reads[half:])]
     whole, border = b"".join(members), len(members[0])
     for size in range(2, len(whole)):
-        code = refused(tmp_path, whole[:size], mates).code
+        code = rejected(tmp_path, whole[:size], mates).code
         assert code == ReasonCode.READS_TRUNCATED or (size == border and code == ReasonCode.MATES_UNEQUAL), size
 
 
@@ -358,7 +358,7 @@ def test_no_flipped_bit_of_the_content_passes(tmp_path: Path) -> None:
     for bit in [*flips, *range((len(whole) - 8) * 8, len(whole) * 8)]:
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
-        assert refused(tmp_path, bytes(damaged)).code in (
+        assert rejected(tmp_path, bytes(damaged)).code in (
             ReasonCode.READS_TRUNCATED,
             ReasonCode.READS_INVALID,
             ReasonCode.READS_EMPTY,
@@ -366,7 +366,7 @@ def test_no_flipped_bit_of_the_content_passes(tmp_path: Path) -> None:
 
 
 def test_ten_gigabytes_of_zeros_end_at_once(tmp_path: Path) -> None:
-    """A bomb: packed a thousandfold, refused at the first bytes."""
+    """A bomb: packed a thousandfold, rejected at the first bytes."""
     path, zeros = tmp_path / "zeros.gz", gzip.compress(bytes(50_000_000), 9, mtime=0)
     path.write_bytes(zeros * 200)
     started = time.monotonic()
@@ -386,5 +386,5 @@ def test_a_record_that_straddles_blocks_is_whole(tmp_path: Path) -> None:
 
 def test_a_fault_leaves_no_thread(tmp_path: Path) -> None:
     before = threading.active_count()
-    refused(tmp_path, packed(some_reads(COUNT * 4, 1)), packed(some_reads(COUNT * 4, 1, seed=9)))
+    rejected(tmp_path, packed(some_reads(COUNT * 4, 1)), packed(some_reads(COUNT * 4, 1, seed=9)))
     assert threading.active_count() == before

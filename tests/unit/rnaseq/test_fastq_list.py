@@ -20,7 +20,7 @@ def read(tmp_path: Path, content: str | bytes, base: str = "s3://jobs/list.csv",
     return read_list(path, "R01", base, **options)  # type: ignore[arg-type]
 
 
-def refused(tmp_path: Path, content: str | bytes, **options: object) -> InputRejectedError:
+def rejected(tmp_path: Path, content: str | bytes, **options: object) -> InputRejectedError:
     with pytest.raises(InputRejectedError) as caught:
         read(tmp_path, content, **options)  # type: ignore[arg-type]
     return caught.value
@@ -49,7 +49,7 @@ def test_plain_paths_are_relative_to_a_plain_list(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("row", "column"), CASES["test_a_bad_cell_is_named"])
 def test_a_bad_cell_is_named(tmp_path: Path, row: str, column: str) -> None:
-    error = refused(tmp_path, HEADER + ROW + row + "\n", buckets=("raw",))
+    error = rejected(tmp_path, HEADER + ROW + row + "\n", buckets=("raw",))
     assert error.code == ReasonCode.FASTQ_LIST_INVALID
     assert (error.details["row"], error.details["column"]) == (2, column)
 
@@ -78,11 +78,11 @@ def test_a_bad_cell_is_named(tmp_path: Path, row: str, column: str) -> None:
     ],
 )  # fmt: skip
 def test_a_list_that_cannot_be_used(tmp_path: Path, content: str | bytes) -> None:
-    assert refused(tmp_path, content).code == ReasonCode.FASTQ_LIST_INVALID
+    assert rejected(tmp_path, content).code == ReasonCode.FASTQ_LIST_INVALID
 
 
 def test_one_file_as_both_mates(tmp_path: Path) -> None:
-    assert refused(tmp_path, HEADER + "rg1,R01,lib,1,s3://raw/a,s3://raw/a\n").code == ReasonCode.MATES_IDENTICAL
+    assert rejected(tmp_path, HEADER + "rg1,R01,lib,1,s3://raw/a,s3://raw/a\n").code == ReasonCode.MATES_IDENTICAL
 
 
 def test_any_bucket_is_good_without_a_limit(tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 """The storage adapters: one behaviour in folders and in S3, and S3's errors in the job's words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -35,7 +33,7 @@ class FakeS3:
         self._fail()
         self.objects.pop((named["Bucket"], named["Key"]), None)
 
-    def get_paginator(self, _: str) -> FakeS3:
+    def get_paginator(self, _: str) -> Self:
         return self
 
     def paginate(self, **named: str) -> Iterator[dict[str, Any]]:

@@ -220,7 +220,7 @@ def test_truncated_genome_leaves_a_rejection(tmp_path: Path) -> None:
 
 @needs_salmon
 @pytest.mark.parametrize("missing", ["genes.gtf.gz", "genome.fa.gz"])
-def test_one_half_of_a_source_is_refused(tmp_path: Path, missing: str) -> None:
+def test_one_half_of_a_source_is_rejected(tmp_path: Path, missing: str) -> None:
     source = big_source(tmp_path / "s")
     (source / missing).unlink()
     assert build_it(source, tmp_path / "o") == INVALID
@@ -300,7 +300,7 @@ def test_missing_files_of_a_reference_are_named(built: Path, tmp_path: Path) -> 
 
 
 @needs_salmon
-def test_index_of_another_salmon_is_refused(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_index_of_another_salmon_is_rejected(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "salmon_version", lambda: "1.11.0")
     with pytest.raises(InputRejectedError, match=r"1\.11\.0 is installed") as caught:
         stage_reference(str(built), tmp_path, "salmon")

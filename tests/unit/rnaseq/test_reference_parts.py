@@ -23,8 +23,8 @@ def put(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def refused(path: Path) -> str:
-    """Read a FASTA file that must be refused."""
+def rejected(path: Path) -> str:
+    """Read a FASTA file that must be rejected."""
     with pytest.raises(InputRejectedError) as caught:
         list(records_of(path))
     assert caught.value.code == ReasonCode.REFERENCE_INVALID
@@ -156,7 +156,7 @@ def test_masked_transcripts_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("genome", "gtf"), [(GENOME.replace(">chr", ">"), GTF), (GENOME, GTF.replace("chr", ""))])
-def test_prefix_on_one_side_only_is_refused_with_numbers(tmp_path: Path, genome: str, gtf: str) -> None:
+def test_prefix_on_one_side_only_is_rejected_with_numbers(tmp_path: Path, genome: str, gtf: str) -> None:
     with pytest.raises(InputRejectedError, match="3 of 3 transcripts") as caught:
         cut(tmp_path, gtf, genome)
     assert caught.value.code == ReasonCode.REFERENCE_INVALID
@@ -191,21 +191,21 @@ def test_fasta_names_end_at_white_space_and_letters_become_upper_case(tmp_path: 
     assert [(record.name, record.sequence) for record in found] == [("1", b"ACGT"), ("2", b"NN")]
 
 
-@pytest.mark.parametrize(("content", "said"), CASES["test_broken_fasta_is_refused"])
-def test_broken_fasta_is_refused(tmp_path: Path, content: str, said: str) -> None:
-    assert said in refused(put(tmp_path / "g.fa", content))
+@pytest.mark.parametrize(("content", "said"), CASES["test_broken_fasta_is_rejected"])
+def test_broken_fasta_is_rejected(tmp_path: Path, content: str, said: str) -> None:
+    assert said in rejected(put(tmp_path / "g.fa", content))
 
 
 @pytest.mark.parametrize("kept", [20, 40, -9, -1])
-def test_truncated_gzip_is_refused(tmp_path: Path, kept: int) -> None:
+def test_truncated_gzip_is_rejected(tmp_path: Path, kept: int) -> None:
     packed = gzip.compress((">a\n" + "".join("ACGT"[n * n % 7 % 4] for n in range(9_000)) + "\n").encode())
-    assert "cut short" in refused(put(tmp_path / "g.fa.gz", packed[:kept]))
+    assert "cut short" in rejected(put(tmp_path / "g.fa.gz", packed[:kept]))
 
 
-def test_damaged_gzip_is_refused(tmp_path: Path) -> None:
+def test_damaged_gzip_is_rejected(tmp_path: Path) -> None:
     packed = bytearray(gzip.compress(b">a\n" + b"ACGT" * 999 + b"\n"))
     packed[-6] ^= 1  # in the checksum
-    assert "damaged" in refused(put(tmp_path / "g.fa.gz", bytes(packed)))
+    assert "damaged" in rejected(put(tmp_path / "g.fa.gz", bytes(packed)))
 
 
 def test_gzip_of_several_members_is_read_to_its_end(tmp_path: Path) -> None:
@@ -236,13 +236,13 @@ def test_gzip_of_several_members_is_read_to_its_end(tmp_path: Path) -> None:
         (exon("c", 1, 4, "+", "T", "G").encode() + b"\xff\xfe\n", "not text"),
     ],
 )
-def test_broken_gtf_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
+def test_broken_gtf_is_rejected(tmp_path: Path, content: str | bytes, said: str) -> None:
     with pytest.raises(InputRejectedError, match=said) as caught:
         read_annotation(put(tmp_path / "a.gtf", content))
     assert caught.value.code == ReasonCode.REFERENCE_INVALID
 
 
-def test_truncated_gtf_is_refused(tmp_path: Path) -> None:
+def test_truncated_gtf_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(InputRejectedError, match="cut short"):
         read_annotation(put(tmp_path / "a.gtf.gz", gzip.compress(GTF.encode())[:-12]))
 
@@ -278,7 +278,7 @@ def test_ensembl_version_of_its_own_attribute_is_part_of_the_id(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("ids", "said"), [(["ENST1.5", "ENST2.8"], "1 of 2.*ENST2.8.*versions differ"), (["NM_1"], "1 of 1.*one source")]
 )
-def test_transcripts_that_the_annotation_lacks_are_refused(tmp_path: Path, ids: list[str], said: str) -> None:
+def test_transcripts_that_the_annotation_lacks_are_rejected(tmp_path: Path, ids: list[str], said: str) -> None:
     with pytest.raises(InputRejectedError, match=said) as caught:
         rows_for_fasta(read_annotation(ensembl(tmp_path)), ids, "cdna.fa")
     assert caught.value.details["missing"] == 1
@@ -328,7 +328,7 @@ def test_table_must_cover_the_fasta(tmp_path: Path) -> None:
         ("transcript_id\tgene_id\tgene_name\nT1\tmy gene\tA\n", "line 2: an id holds a blank"),
     ],
 )
-def test_broken_table_is_refused(tmp_path: Path, content: str, said: str) -> None:
+def test_broken_table_is_rejected(tmp_path: Path, content: str, said: str) -> None:
     with pytest.raises(InputRejectedError, match=said):
         read_table(put(tmp_path / "transcripts.tsv", content))
 
@@ -341,14 +341,14 @@ def test_parts_are_told_by_name(name: str, part: str | None) -> None:
     assert part_of(name) == part
 
 
-def test_two_genomes_are_refused(tmp_path: Path) -> None:
+def test_two_genomes_are_rejected(tmp_path: Path) -> None:
     put(tmp_path / "a.fa", ">a\nA\n")
     put(tmp_path / "b.fa", ">a\nA\n")
     with pytest.raises(InputRejectedError, match=r"b\.fa and a\.fa are both a genome"):
         find_source(FolderStorage(), f"{tmp_path}/")
 
 
-def test_source_without_fasta_and_empty_files_are_refused(tmp_path: Path) -> None:
+def test_source_without_fasta_and_empty_files_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(InputRejectedError, match="holds no FASTA"):
         find_source(FolderStorage(), f"{tmp_path}/")
     put(tmp_path / "a.fa", "")
@@ -369,6 +369,6 @@ def test_source_hash_sees_content_of_the_same_size_and_ignores_notes(tmp_path: P
 
 
 @pytest.mark.parametrize("text_of", ["", "[]", "{}", '{"schema": 2}'])
-def test_manifest_of_another_kind_is_refused(text_of: str) -> None:
+def test_manifest_of_another_kind_is_rejected(text_of: str) -> None:
     with pytest.raises(InputRejectedError, match="Build the reference again"):
         parse(text_of.encode(), "salmon")

@@ -25,7 +25,7 @@ COUNT = 30
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Give a good command line, for an engine without an engine."""
+    """Give a good command line, for a quantifier that counts nothing."""
     lanes = write_list(tmp_path, [write_reads(tmp_path, some_reads(COUNT, 1), some_reads(COUNT, 2))])
     _install(monkeypatch, FakeQuantifier(COUNT))
     options = {
@@ -40,10 +40,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [word for option in options.items() for word in option]
 
 
-def _install(monkeypatch: pytest.MonkeyPatch, engine: FakeQuantifier) -> None:
+def _install(monkeypatch: pytest.MonkeyPatch, quantifier: FakeQuantifier) -> None:
     def ports(_: str) -> Ports:
         built = BuiltReference(Path(), Path(), None, "tiny", "none", "simulated")
-        return Ports(open_storage, engine, lambda *_: built)
+        return Ports(open_storage, quantifier, lambda *_: built)
 
     monkeypatch.setattr(cli, "default_ports", ports)
 
@@ -102,7 +102,7 @@ def test_faults_of_the_machine_are_the_only_ones_worth_a_retry(
 
 
 @pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT])
-def test_an_input_that_fills_the_disk_is_refused_and_not_tried_again(
+def test_an_input_that_fills_the_disk_is_rejected_and_not_tried_again(
     tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch, full: int
 ) -> None:
     _install(monkeypatch, FakeQuantifier(COUNT, failure=OSError(full, "full")))
@@ -146,10 +146,10 @@ def test_a_job_that_is_stopped_ends_its_engine_and_cleans_up(tmp_path: Path) -> 
     """Spot capacity that is taken back and time limits arrive as SIGTERM."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    engine = programs / "salmon"
-    engine.write_text(f'#!/bin/sh\nif [ "$1" = --version ]; then echo salmon 1; exit; fi\necho $$ > {tmp_path}/pid\n'
+    stand_in = programs / "salmon"
+    stand_in.write_text(f'#!/bin/sh\nif [ "$1" = --version ]; then echo salmon 1; exit; fi\necho $$ > {tmp_path}/pid\n'
                       "exec sleep 60\n")  # fmt: skip
-    engine.chmod(0o755)
+    stand_in.chmod(0o755)
     lanes = write_list(tmp_path, [write_reads(tmp_path, some_reads(COUNT, 1), some_reads(COUNT, 2))])
     (tmp_path / "transcripts.tsv").write_text("transcript_id\tgene_id\tgene_name\n")
     program = (

@@ -1,4 +1,4 @@
-"""The job around the engine: what is published, in which order, after success, refusal and failure."""
+"""The job around the quantifier: what is published, in which order, after success, rejection and failure."""
 
 import json
 import os
@@ -142,12 +142,12 @@ def test_an_engines_own_metrics_are_kept(tmp_path: Path, lanes: Path, name: str)
 
 
 def test_staged_files_have_the_jobs_own_names(tmp_path: Path) -> None:
-    """Whatever users call their files, an engine sees neither options nor wrong endings."""
+    """Whatever users call their files, a quantifier sees neither options nor wrong endings."""
     (tmp_path / "--help.fastq.gz").write_bytes(some_reads(COUNT, 1))  # plain text, whatever it is called
     (tmp_path / "$(id).txt").write_bytes(some_reads(COUNT, 2))
-    engine = FakeQuantifier(COUNT)
-    assert run_sample(tmp_path, write_list(tmp_path, [("--help.fastq.gz", "$(id).txt")]), engine).code == 0
-    lane = engine.seen[0][0].lanes[0]
+    quantifier = FakeQuantifier(COUNT)
+    assert run_sample(tmp_path, write_list(tmp_path, [("--help.fastq.gz", "$(id).txt")]), quantifier).code == 0
+    lane = quantifier.seen[0][0].lanes[0]
     assert lane.read2 is not None
     assert [path.name for path in (lane.read1, lane.read2)] == ["lane001_R1.fastq", "lane001_R2.fastq"]
 
@@ -169,9 +169,9 @@ def test_uploads_end_with_the_verdict_and_begin_by_removing_the_last_one(tmp_pat
 def test_a_verdict_replaces_the_other(tmp_path: Path, lanes: Path) -> None:
     refusal = InputRejectedError(ReasonCode.ENGINE_FAILED, "no", {})
     assert "run.json" in run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT)).files
-    refused = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT, failure=refusal))
-    assert "rejection.json" in refused.files
-    assert "run.json" not in refused.files
+    rejected = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT, failure=refusal))
+    assert "rejection.json" in rejected.files
+    assert "run.json" not in rejected.files
     accepted = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT))
     assert "rejection.json" not in accepted.files
     assert "run.json" in accepted.files
@@ -196,16 +196,19 @@ def test_an_interrupted_upload_leaves_no_verdict(tmp_path: Path, lanes: Path) ->
 
 @pytest.mark.parametrize(
     "failure",
-    [InputRejectedError(ReasonCode.ENGINE_FAILED, "It refused the reads.", {"exit_code": 3}), HostFaultError("killed")],
+    [
+        InputRejectedError(ReasonCode.ENGINE_FAILED, "It took none.", {"exit_code": 3}),
+        HostFaultError("killed"),
+    ],
 )
 def test_logs_are_published_after_a_failure(tmp_path: Path, lanes: Path, failure: Exception) -> None:
-    engine = FakeQuantifier(2 * COUNT, failure=failure)
+    quantifier = FakeQuantifier(2 * COUNT, failure=failure)
     if isinstance(failure, HostFaultError):
         with pytest.raises(HostFaultError):
-            run_sample(tmp_path, lanes, engine)
+            run_sample(tmp_path, lanes, quantifier)
     else:
-        assert run_sample(tmp_path, lanes, engine).code == EXIT_CODES[ReasonCode.ENGINE_FAILED]
-    assert (tmp_path / "results" / "logs" / "fake.log").read_text() == "what the engine said"
+        assert run_sample(tmp_path, lanes, quantifier).code == EXIT_CODES[ReasonCode.ENGINE_FAILED]
+    assert (tmp_path / "results" / "logs" / "fake.log").read_text() == "what the quantifier said"
 
 
 def test_a_lost_log_does_not_hide_the_result(tmp_path: Path, lanes: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -249,15 +252,15 @@ def swapped(folder: Path) -> None:
         (swapped, ReasonCode.MATES_SWAPPED),
     ],
 )
-def test_bad_reads_are_refused_before_the_engine_runs(
+def test_bad_reads_are_rejected_before_the_engine_runs(
     tmp_path: Path, lanes: Path, spoil: Callable[[Path], None], reason: ReasonCode
 ) -> None:
     spoil(tmp_path)
-    engine = FakeQuantifier(2 * COUNT)
-    ran = run_sample(tmp_path, lanes, engine)
+    quantifier = FakeQuantifier(2 * COUNT)
+    ran = run_sample(tmp_path, lanes, quantifier)
     assert ran.code == EXIT_CODES[reason]
     assert ran.files == {"rejection.json"}
-    assert engine.seen == []
+    assert quantifier.seen == []
     assert (ran.rejection["reason_code"], ran.rejection["subject"]) == (reason, "R01-023")
     assert ran.rejection["run"] == {"run_id": "run-1", "job_id": "job-1", "content_version": "7"}
     _validate(ran.rejection)
@@ -269,7 +272,7 @@ def _validate(rejection: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["--help", ";rm -rf /", "../../x", "", "ä", "a" * 300])
-def test_a_hostile_sample_name_is_refused_without_being_used(tmp_path: Path, lanes: Path, name: str) -> None:
+def test_a_hostile_sample_name_is_rejected_without_being_used(tmp_path: Path, lanes: Path, name: str) -> None:
     ran = run_sample(tmp_path, lanes, FakeQuantifier(COUNT), sample=name)
     assert ran.code == EXIT_CODES[ReasonCode.SAMPLE_NAME_INVALID]
     assert ran.files == {"rejection.json"}
@@ -277,7 +280,7 @@ def test_a_hostile_sample_name_is_refused_without_being_used(tmp_path: Path, lan
     _validate(ran.rejection)
 
 
-def test_reads_of_other_buckets_are_refused_unread(tmp_path: Path) -> None:
+def test_reads_of_other_buckets_are_rejected_unread(tmp_path: Path) -> None:
     asked: list[str] = []
 
     def opener(uri: str) -> FolderStorage:
@@ -317,21 +320,21 @@ def test_nothing_mapped(tmp_path: Path, lanes: Path) -> None:
     assert ran.code == EXIT_CODES[ReasonCode.NOTHING_MAPPED]
 
 
-def test_a_table_with_other_columns_is_refused(tmp_path: Path, lanes: Path) -> None:
+def test_a_table_with_other_columns_is_rejected(tmp_path: Path, lanes: Path) -> None:
     ran = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT, genes=("ENSG1\textra",)))
     assert ran.rejection["reason_code"] == ReasonCode.ENGINE_FAILED
 
 
 def test_the_declared_library_type_reaches_the_engine_and_the_assay(tmp_path: Path, lanes: Path) -> None:
-    engine = FakeQuantifier(2 * COUNT, detected="ISR")
-    ran = run_sample(tmp_path, lanes, engine, strandedness="forward")
-    assert engine.seen[0][1].library_type == "ISF"
+    quantifier = FakeQuantifier(2 * COUNT, detected="ISR")
+    ran = run_sample(tmp_path, lanes, quantifier, strandedness="forward")
+    assert quantifier.seen[0][1].library_type == "ISF"
     assert ran.run["assay"]["library_type"] == "ISF"
     assert ran.run["library"]["conflict"]
     assert ran.run["library"]["warnings"]
 
 
-def test_a_paired_type_for_single_reads_is_refused(tmp_path: Path, single_lane: Path) -> None:
+def test_a_paired_type_for_single_reads_is_rejected(tmp_path: Path, single_lane: Path) -> None:
     ran = run_sample(tmp_path, single_lane, FakeQuantifier(COUNT), library_type="ISR")
     assert ran.rejection["reason_code"] == ReasonCode.FASTQ_LIST_INVALID
 
@@ -340,9 +343,9 @@ def test_the_licence_goes_into_a_private_file_only(
     tmp_path: Path, lanes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(LICENCE_VARIABLE, "user:secret-word")
-    engine = FakeQuantifier(2 * COUNT)
-    ran = run_sample(tmp_path, lanes, engine)
-    licence = engine.seen[0][1].licence
+    quantifier = FakeQuantifier(2 * COUNT)
+    ran = run_sample(tmp_path, lanes, quantifier)
+    licence = quantifier.seen[0][1].licence
     assert licence is not None
     assert licence.read_text() == "user:secret-word"
     assert stat.S_IMODE(licence.stat().st_mode) == 0o600

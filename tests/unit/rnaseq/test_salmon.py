@@ -55,7 +55,7 @@ def paired(folder: str = "") -> Sample:
 OPTIONS = QuantifierOptions("ISR", 3, Path("work"))
 
 
-def test_a_table_of_genes_that_are_not_the_references_is_refused(tmp_path: Path) -> None:
+def test_a_table_of_genes_that_are_not_the_references_is_rejected(tmp_path: Path) -> None:
     """salmon cuts an id at a blank and then reads all that follow askew, with success."""
     table = tmp_path / "quant.genes.sf"
     table.write_text(f"{HEADER}\nG1\t9\t9\t5\t1\nmy\t9\t9\t5\t1\n")
@@ -326,7 +326,7 @@ def test_death_by_a_signal_is_the_machines_fault(tmp_path: Path, number: signal.
         )
 
 
-def test_a_table_without_its_columns_is_refused(tmp_path: Path) -> None:
+def test_a_table_without_its_columns_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "transcripts.tsv").write_text("tx\tgene\n")
     built = BuiltReference(tmp_path, tmp_path / "transcripts.tsv", None, "", "", "")
     with pytest.raises(InputRejectedError, match="REFERENCE_INVALID"):

@@ -50,7 +50,7 @@ def test_reads_without_a_mate_are_left_out_aloud(stand_in: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(("kind", "said"), [("empty", "holds no read"), ("other", "exit code 3")])
-def test_what_is_no_sra_object_is_refused(stand_in: Path, kind: str, said: str) -> None:
+def test_what_is_no_sra_object_is_rejected(stand_in: Path, kind: str, said: str) -> None:
     with pytest.raises(InputRejectedError, match=said) as caught:
         to_fastq(an_object(stand_in, kind), stand_in / "out")
     assert caught.value.code == ReasonCode.SRA_INVALID
@@ -83,7 +83,7 @@ def test_runs_have_an_address_in_open_data(accession: str) -> None:
 @pytest.mark.parametrize(
     "accession", ["", "SRX7938741", "PRJNA401973", "SRR12", "srr7938741", "SRR7938741/../x", "SRR7938741\n"]
 )
-def test_other_accessions_are_refused(accession: str) -> None:
+def test_other_accessions_are_rejected(accession: str) -> None:
     with pytest.raises(InputRejectedError, match=re.escape(repr(accession))) as caught:
         open_data_uri(accession)
     assert caught.value.code == ReasonCode.SRA_INVALID
@@ -116,7 +116,7 @@ def test_real_objects_are_read_whole(tmp_path: Path, mates: tuple[str, ...]) -> 
 
 
 @needs_toolkit
-def test_real_object_that_was_cut_short_is_refused(tmp_path: Path) -> None:
+def test_real_object_that_was_cut_short_is_rejected(tmp_path: Path) -> None:
     path = load(tmp_path, ("1", "2"))
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(InputRejectedError) as caught:

@@ -1,7 +1,5 @@
 """Objects in S3 or in folders, behind one interface; the only user of boto3 in this package."""
 
-from __future__ import annotations
-
 import errno
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -105,11 +103,11 @@ class FolderStorage:
 class S3Storage:
     """Objects in S3, through boto3's default credentials and endpoint."""
 
-    def __init__(self, client: S3Client | None = None) -> None:
+    def __init__(self, client: "S3Client | None" = None) -> None:
         self._given = client
 
     @property
-    def _client(self) -> S3Client:
+    def _client(self) -> "S3Client":
         if self._given is None:
             import boto3  # here, so that a job on plain paths does not pay for it
 

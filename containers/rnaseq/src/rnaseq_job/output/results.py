@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from rnaseq_job.errors import Detail, InputRejectedError, InvalidJobError
-from rnaseq_job.quantifiers.quantifier import Quantification, names_of, write_checked, write_sorted
+from rnaseq_job.quantifiers.quantifier import Quantification, copy_table, names_of
 from rnaseq_job.runtime import log
 from rnaseq_job.storage import Storage
 
@@ -41,8 +41,8 @@ def normalise(sample: str, quantification: Quantification, folder: Path) -> Tabl
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = Tables(*(folder / f"{sample}.quant{ending}" for ending in (".sf", ".genes.sf", ".metrics.csv")))
-    write_checked(quantification.transcripts, tables.transcripts)
-    write_sorted(quantification.genes, tables.genes)
+    copy_table(quantification.transcripts, tables.transcripts)
+    copy_table(quantification.genes, tables.genes, by_name=True)
     own = _own_metrics(quantification.transcripts.parent)
     if own is not None:
         shutil.copyfile(own, tables.metrics)

@@ -5,8 +5,6 @@ high limit of open files (DRAGEN 4.4 and 4.5, "Docker Requirements"). Nothing he
 board that fails is a fault of the host, and AWS Batch runs the job again, most likely on another one.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import signal
@@ -15,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from rnaseq_job import runtime
 from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode, disk_is_full
@@ -63,7 +62,7 @@ class DragenHost:
     """`/`; other folders are for installations elsewhere and for tests."""
 
     @classmethod
-    def here(cls) -> DragenHost:
+    def here(cls) -> Self:
         """Return this machine, or what `DRAGEN_ROOT` names."""
         return cls(Path(os.environ.get(ROOT_VARIABLE) or "/"))
 

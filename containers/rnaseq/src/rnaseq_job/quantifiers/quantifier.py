@@ -104,8 +104,8 @@ HEADER = "Name\tLength\tEffectiveLength\tTPM\tNumReads"
 _SHOWN_NAMES = 5
 
 
-def write_sorted(source: Path, target: Path) -> None:
-    """Copy an expression table with its rows sorted by name: quantifiers leave the order of genes to chance.
+def copy_table(source: Path, target: Path, *, by_name: bool = False) -> None:
+    """Copy an expression table in its own order, or sorted by name: quantifiers leave the order of genes to chance.
 
     Raises
     ------
@@ -113,19 +113,7 @@ def write_sorted(source: Path, target: Path) -> None:
         ENGINE_FAILED when it is not such a table.
     """
     header, rows = _parts(source)
-    target.write_text("\n".join([header, *sorted(rows, key=_name)]) + "\n", encoding="utf-8")
-
-
-def write_checked(source: Path, target: Path) -> None:
-    """Copy an expression table in its own order.
-
-    Raises
-    ------
-    InputRejectedError
-        ENGINE_FAILED when it is not such a table.
-    """
-    header, rows = _parts(source)
-    target.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    target.write_text("\n".join([header, *(sorted(rows, key=_name) if by_name else rows)]) + "\n", encoding="utf-8")
 
 
 def names_of(table: Path) -> list[str]:

@@ -4,8 +4,6 @@ Quantifiers do not: salmon ends with success after a truncated file or after mat
 numbers are then those of a part of the sample.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
@@ -13,9 +11,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import combinations
 from operator import eq
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnaseq_job.errors import InputRejectedError, ReasonCode
 from rnaseq_job.reads.records import LINES, REACH, Records, headers_agree
@@ -176,10 +175,6 @@ def _check_single(readers: Sequence[FastqReader]) -> None:
                 "fastq_2 of one row in samplesheet.csv.",
                 {"file": one.file.name, "mate": two.file.name},
             )
-
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 _SPOT = re.compile(rb"[^.]+\.[0-9]+\.[12]")

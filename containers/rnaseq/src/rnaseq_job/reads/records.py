@@ -1,7 +1,5 @@
 """FASTQ text in blocks: inflated and hashed in a thread, cut into records as arrays of places, in bounded memory."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 from collections.abc import Generator, Iterable, Iterator
@@ -11,18 +9,15 @@ from functools import cached_property, lru_cache
 from gzip import BadGzipFile
 from itertools import chain, cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
+from typing import Final, Protocol, Self, TypeVar, cast
 from zlib import error as ZlibError  # noqa: N812  # its name says what it is
 
 import numpy as np
 from isal import igzip, isal_zlib
+from numpy.typing import NDArray
 
 GZIP_DAMAGE: Final = (EOFError, BadGzipFile, ZlibError, cast("type[Exception]", isal_zlib.error))
 """What reading one raises; isal's own error is no relation of zlib's."""
-
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 LINES: Final = 4
@@ -94,7 +89,7 @@ class Block:
         view: NDArray[np.void] = np.ndarray((places,), np.dtype((np.void, width)), self._content, strides=(1,))
         return view[starts].view(_WORD).reshape(len(starts), -1)
 
-    def records(self) -> Records:
+    def records(self) -> "Records":
         """Return the complete records."""
         count = (len(self.bounds) - 1) // LINES
         return Records(self, self.bounds[: count * LINES + 1])
@@ -117,10 +112,11 @@ class Records:
     def __len__(self) -> int:
         return len(self.bounds) // LINES
 
-    def split(self, count: int) -> tuple[Records, Records]:
+    def split(self, count: int) -> tuple[Self, Self]:
         """Return the first `count` records and the others."""
         here = count * LINES
-        return Records(self.block, self.bounds[: here + 1]), Records(self.block, self.bounds[here:])
+        first, other = self.bounds[: here + 1], self.bounds[here:]
+        return type(self)(self.block, first), type(self)(self.block, other)
 
     def filled(self) -> int:
         """Return how many records there are up to the last one that is not four blank lines."""
@@ -272,7 +268,7 @@ def is_text(content: bytes) -> bool:
 class _Hashed(io.RawIOBase):
     """A file that is hashed as it is read."""
 
-    def __init__(self, file: io.BufferedReader, digest: _Digest) -> None:
+    def __init__(self, file: io.BufferedReader, digest: "_Digest") -> None:
         self._file, self._digest = file, digest
 
     def readable(self) -> bool:
