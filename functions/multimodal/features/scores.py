@@ -21,7 +21,8 @@ from multimodal.features.group import (
     check_group,
     fit,
     of_type,
-    parse_document,
+    parse_json,
+    valid_document,
 )
 from multimodal.ledger.errors import BadInputError, InvalidRequestError, Reason
 from multimodal.ledger.ports import ObjectStore
@@ -121,7 +122,7 @@ class ScoreIngest:
         text = self.processed.read_text(key)
         if text is None:
             raise BadInputError(Reason.RESULT_MISSING, f"there is no {key}; score the build again")
-        document = parse_document(ScoresDocument, text, key)
+        document = valid_document(ScoresDocument, parse_json(text, key), key)
         spec = scores_group(self.stack, dataset)
         _check(document, dataset, key)
         origin = {
