@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import clinical, dataset, genomics, imaging, reads, shape
+from benchmarks import clinical, dataset, dataset_join, genomics, imaging, reads, shape
 from benchmarks.comparison import Benchmark, BenchmarkError, Comparison, Setup
 from benchmarks.report import as_json, machine, print_comparison, print_end
 from cli.terminal import make_console, print_error, print_line
@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "dataset": Benchmark(
         "records into the laptop's Feature Store against another checkout, BASE=path", dataset.run, needs="BASE"
     ),
+    "dataset-join": Benchmark("the join of 100,000 cases into one row a patient", dataset_join.run),
     "reads": Benchmark("the checks of reads against gzip -t and inflating alone", reads.run),
 }
 """Every benchmark by name. A new one is a module with `run(setup) -> Comparison`, and an entry here."""

@@ -1,7 +1,8 @@
 """One Iceberg table: made, grown, appended to, rewritten, and rid of its past.
 
 pyiceberg keeps schema, snapshots, manifests and the Glue table; data files are DuckDB's, their columns marked with the
-table's field ids. Rows are deleted by writing their files anew (copy on write; Athena writes delete files beside them). Decision: laptop-9.
+table's field ids. Rows are deleted by writing their files anew (copy on write; Athena writes delete files beside them).
+Decision: laptop-9.
 """
 
 import time
