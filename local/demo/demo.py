@@ -24,6 +24,7 @@ from cli.wait import Outcome, print_outcome, wait_for_units
 from local.cloud.cloud import remove_folder, stop_cloud
 from local.cloud.up import LAUNCH_STEPS, launch, stop_interrupted
 from local.demo.clinical import show_clinical, write_table
+from local.demo.dataset import build_joined, show_joined
 from local.demo.rna import MADE_UP_REFERENCE, WITHOUT_SALMON, has_salmon, show_expression, write_reads
 from local.synthetic import write_cohort, write_corrupt_study
 
@@ -33,7 +34,7 @@ _TABLE = "imaging.csv"
 
 _WORTH_A_LOOK = (
     "report.html", "overlay.png", _TABLE, "rna.csv", "clinical-baseline.csv", "clinical-surgery.csv", "labels.csv",
-    "rejected.csv", "rejection.json",
+    "dataset.csv", "dictionary.csv", "rejected.csv", "rejection.json",
 )  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
     if not has_salmon():
         print_line(console, WITHOUT_SALMON, "dim")
     console.print()
-    steps = Steps(console, LAUNCH_STEPS + 5)
+    steps = Steps(console, LAUNCH_STEPS + 6)
     with ThreadPoolExecutor(1) as pool:
         # Made while sam builds and deploys: that is another process.
         coming = pool.submit(_read, data) if data else pool.submit(_generate, root / "cohort")
@@ -134,9 +135,10 @@ def _generate(folder: Path) -> Cohort:
     tables = write_table(folder / "clinical", ct_dates)
     if not has_salmon():
         return Cohort(source, rejected, f"{_count(source)}, one corrupt; a clinical table", tables=tables)
-    subjects = [*(study.subject for study in good), corrupt.subject]
+    # The last patient has a CT and no reads.
+    subjects = [*(study.subject for study in good[:-1]), corrupt.subject]
     reads = write_reads(folder / "genomics", subjects, rejected)
-    detail = f"{_count(source)}, and reads of each, {megabytes(reads.size)} MB, one corrupt; a clinical table"
+    detail = f"{_count(source)}, and reads of all but one, {megabytes(reads.size)} MB, one corrupt; a clinical table"
     return Cohort(source, rejected, detail, reads, tables)
 
 
@@ -213,6 +215,9 @@ def _show_results(
         shutil.rmtree(DEMO_OUTPUT, ignore_errors=True)
         saved = save_dataset(deployment, DATASET, units, DEMO_OUTPUT)
         step.detail = f"{plural(len(saved), 'file')} in {shown(DEMO_OUTPUT)}/"
+    with steps.step("Join: one row a patient") as step:
+        joined = build_joined(console, deployment, _modalities(cohort), DEMO_OUTPUT)
+        step.detail = "not built" if isinstance(joined, str) else joined[0].manifest["complete_cases"]
     print_heading(console, "Ledger: everything that was uploaded, and where it stands")
     print_units(console, units)
     if cohort.source.studies:
@@ -224,8 +229,15 @@ def _show_results(
             print_line(console, MADE_UP_REFERENCE, "dim")
     if cohort.tables:
         show_clinical(console, deployment, {unit.text("subject") for unit in units})
-    _show_examples(console, saved)
+    show_joined(console, joined)
+    _show_examples(console, saved if isinstance(joined, str) else [*saved, *joined[1]])
     return saved
+
+
+def _modalities(cohort: Cohort) -> list[str]:
+    """Return the modalities of what was uploaded."""
+    there = {"imaging": cohort.source.studies, "rna": cohort.reads, "clinical": cohort.tables}
+    return [modality for modality, found in there.items() if found]
 
 
 def _show_examples(console: Console, saved: list[Path]) -> None:
