@@ -93,3 +93,11 @@ def test_scanners_are_harmonised_without_looking_at_others() -> None:
     assert np.abs(gap).max() < 0.5, "of 3.0; what features differ in by chance is shrunk, and stays in part"
     assert abs(gap.mean()) < 0.1
     assert np.isfinite(preparation.apply(shifted[:1], ["never seen"])).all()
+
+
+def test_a_path_of_penalties_that_ends_early_is_no_fault() -> None:
+    """scikit-survival 0.28 leaves out the weakest penalties of a path where they change nothing."""
+    generator = np.random.default_rng(3)
+    values = generator.normal(size=(40, 2))
+    survival = Survival(np.exp(-4 * values[:, 0]) * 100 + 1, np.ones(40, dtype=bool))
+    assert np.isfinite(TRAINERS["elastic net"](values, survival, ids(survival), "s").risk(values)).all()

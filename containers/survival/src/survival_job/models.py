@@ -115,7 +115,8 @@ def elastic_net(values: Floats, survival: Survival, cases: Sequence[str], seed: 
         if key not in risks:
             model = CoxnetSurvivalAnalysis(alphas=penalties, **options)
             risks[key] = values @ model.fit(values[rows], outcome(survival.of(rows))).coef_
-        return risks[key][:, penalties.index(penalty)]
+        # scikit-survival ends a path early where weaker penalties change nothing: they stand for the last one.
+        return risks[key][:, min(penalties.index(penalty), risks[key].shape[1] - 1)]
 
     penalty = _chosen(risk, penalties, survival, cases, seed)
     return Linear(np.asarray(path.coef_[:, penalties.index(penalty)], float), penalty)
