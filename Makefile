@@ -121,7 +121,7 @@ fuzz: setup ## 60 s of damaged studies per parser; FUZZ="--parser zip --seconds 
 e2e: setup examples
 	@$(PY) -m pytest -q tests/end_to_end
 
-bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|shape|genomics|clinical|dataset-join|reads
+bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|shape|genomics|clinical|reads|dataset-join, or dataset with BASE=checkout
 	@$(PY) -m benchmarks $(BENCH)
 
 smoke: setup ## the end-to-end tests against a real account: make smoke STACK=name

@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import clinical, dataset_join, genomics, imaging, reads, shape
+from benchmarks import clinical, dataset, dataset_join, genomics, imaging, reads, shape
 from benchmarks.comparison import Benchmark, BenchmarkError, Comparison, Setup
 from benchmarks.report import as_json, machine, print_comparison, print_end
 from cli.terminal import make_console, print_error, print_line
@@ -17,6 +18,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "shape": Benchmark("shape features of large regions against pyradiomics' own class", shape.run),
     "genomics": Benchmark("the RNA-seq job against bare salmon, on the same reads", genomics.run),
     "clinical": Benchmark("the transform of clinical tables of up to 1,000,000 rows", clinical.run),
+    "dataset": Benchmark(
+        "records into the laptop's Feature Store against another checkout, BASE=path", dataset.run, needs="BASE"
+    ),
     "dataset-join": Benchmark("the join of 100,000 cases into one row a patient", dataset_join.run),
     "reads": Benchmark("the checks of reads against gzip -t and inflating alone", reads.run),
 }
@@ -42,7 +46,7 @@ def main(arguments: Sequence[str] | None = None, benchmarks: Mapping[str, Benchm
     console, where = make_console(), machine()
     results: dict[str, Comparison] = {}
     try:
-        for name in options.names or benchmarks:
+        for name in options.names or _runnable(benchmarks):
             with _folder(options.keep, name) as folder:
                 benchmark = benchmarks[name]
                 results[name] = benchmark.run(Setup(console, options.runs or benchmark.runs, folder))
@@ -57,6 +61,10 @@ def main(arguments: Sequence[str] | None = None, benchmarks: Mapping[str, Benchm
     if options.json:
         options.json.write_text(json.dumps(as_json(results, where), indent=1) + "\n", encoding="utf-8")
     return MET if all(result.passed for result in results.values()) else MISSED
+
+
+def _runnable(benchmarks: Mapping[str, Benchmark]) -> list[str]:
+    return [name for name, benchmark in benchmarks.items() if not benchmark.needs or os.environ.get(benchmark.needs)]
 
 
 def _parser(benchmarks: Mapping[str, Benchmark]) -> argparse.ArgumentParser:

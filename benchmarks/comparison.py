@@ -97,6 +97,8 @@ class Benchmark:
     about: str
     run: Callable[[Setup], Comparison]
     runs: int = 3
+    needs: str = ""
+    """A variable without which it is left out, unless it is asked for by name."""
 
 
 FAILED = 3

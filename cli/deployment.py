@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker_featurestore_runtime import SageMakerFeatureStoreRuntimeClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -82,6 +83,11 @@ class Deployment:
     def sagemaker(self) -> "SageMakerClient":
         """Client of SageMaker."""
         return self.session.client("sagemaker", endpoint_url=self.endpoint, config=self.config)
+
+    @cached_property
+    def feature_records(self) -> "SageMakerFeatureStoreRuntimeClient":
+        """Client of the records of feature groups."""
+        return self.session.client("sagemaker-featurestore-runtime", endpoint_url=self.endpoint, config=self.config)
 
     @cached_property
     def states(self) -> "SFNClient":

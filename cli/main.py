@@ -207,6 +207,23 @@ def query(
         _print_rows(rows)
 
 
+@app.command(epilog="Example: `multimodal forget --subject R01-001`, then again with `--yes --rewrite-tables`")
+def forget(
+    subject: Annotated[str, typer.Option(help="The patient: subject, case and sample.", metavar="ID")],
+    dataset: Annotated[str, typer.Option(help="In this dataset alone; not given: in all.", metavar="NAME")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, it is only listed.")] = False,
+    rewrite_tables: Annotated[
+        bool, typer.Option("--rewrite-tables", help="Upload tables of many patients anew without this one.")
+    ] = False,
+    stack: Stack = "",
+) -> None:
+    """List what the stack holds of one patient and, with --yes, remove it for good; exit 1 when something is left."""
+    from cli.forget.command import forget_subject  # reading sample sheets and profiles takes the functions' models
+
+    gone = forget_subject(make_console(), reach(stack), subject, dataset, confirmed=yes, rewrite_tables=rewrite_tables)
+    raise typer.Exit(SUCCESS if gone else FAILURE)
+
+
 @app.command("env", epilog='Example: `eval "$(multimodal env)"`')
 def environment() -> None:
     """Print the variables that point other programs at the laptop cloud."""

@@ -90,6 +90,19 @@ def publish_event(source: str, detail_type: str, resource: str, detail: dict[str
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
+@lru_cache(maxsize=4)
+def shared_document(body: bytes) -> dict[str, Any]:
+    """Return a request's JSON document, or an empty one when it is none; it is shared and not to be changed.
+
+    A batch of records is half a megabyte: who checks the caller and who answers read it once.
+    """
+    try:
+        document = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
 def json_response(document: dict[str, Any]) -> Response:
     """Return a success response in the JSON protocol."""
     return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(document).encode()

@@ -22,7 +22,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from local.emulator.aws import ACCOUNT, REGION, AwsError, Credentials, arn
+from local.emulator.aws import ACCOUNT, REGION, AwsError, Credentials, arn, shared_document
 
 _SAGEMAKER_KINDS = {"ProcessingJobName": "processing-job", "FeatureGroupName": "feature-group"}
 _BATCH_KINDS = {"jobQueue": "job-queue", "jobId": "job", "jobDefinition": "job-definition"}
@@ -62,7 +62,7 @@ def sagemaker_resource(path: str, body: bytes) -> str:
     if parts[0] == "FeatureGroup" and len(parts) > 1:
         return arn("sagemaker", "feature-group", parts[1])
     if parts == ["BatchWriteRecord"]:
-        return next(iter(groups_of_batch(_document(body))), "*")
+        return next(iter(groups_of_batch(shared_document(body))), "*")
     return _named_resource("sagemaker", body, _SAGEMAKER_KINDS)
 
 
@@ -82,17 +82,9 @@ def batch_resource(path: str, body: bytes) -> str:
 
 
 def _named_resource(service: str, body: bytes, kinds: Mapping[str, str]) -> str:
-    request = _document(body)
+    request = shared_document(body)
     named = (arn(service, kind, request[key]) for key, kind in kinds.items() if isinstance(request.get(key), str))
     return next(named, "*")
-
-
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        request = json.loads(body or b"{}")
-    except ValueError:
-        return {}
-    return request if isinstance(request, dict) else {}
 
 
 def second_batch_resource(operation: str, request: Mapping[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, Generic, TypeVar
 
 import botocore.session
@@ -17,6 +17,8 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, StringSha
 from local.emulator.aws import AwsError
 
 _Answer = TypeVar("_Answer")
+_REMEMBERED = 4096
+"""Texts that fit a pattern, such as names of features, which come with every record."""
 _TYPES: dict[str, tuple[type, ...]] = {
     "structure": (dict,),
     "list": (list,),
@@ -96,23 +98,36 @@ def _checker(shape: Shape) -> Callable[[Any], bool]:
     kind, low, high = shape.type_name, shape.metadata.get("min", 0), shape.metadata.get("max", math.inf)
     if isinstance(shape, StructureShape):
         members = {name: _Lazy(member) for name, member in shape.members.items()}
-        required = tuple(shape.required_members)
-        return lambda value: (
-            isinstance(value, dict)
-            and all(value.get(name) is not None for name in required)
-            and all(name in members and (item is None or members[name](item)) for name, item in value.items())
-        )
+        return partial(_fits_structure, members, tuple(shape.required_members))
     if isinstance(shape, ListShape):
         member = _Lazy(shape.member)
         return lambda value: isinstance(value, list) and low <= len(value) <= high and all(map(member, value))
     if kind == "string" and not getattr(shape, "enum", None):
-        pattern = _compile(shape.metadata["pattern"]) if shape.metadata.get("pattern") else None
+        pattern = shape.metadata.get("pattern")
+        matches = (
+            _one_line if pattern == ".*" else lru_cache(_REMEMBERED)(partial(_matches, pattern)) if pattern else None
+        )
         return lambda value: (
-            isinstance(value, str)
-            and low <= len(value) <= high
-            and (pattern is None or pattern.fullmatch(value) is not None)
+            isinstance(value, str) and low <= len(value) <= high and (matches is None or matches(value))
         )
     return lambda value: not any(_problems(shape, value, ""))
+
+
+def _fits_structure(members: Mapping[str, Callable[[Any], bool]], required: tuple[str, ...], value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    for name in required:
+        if value.get(name) is None:
+            return False
+    for name, item in value.items():
+        member = members.get(name)
+        if member is None or not (item is None or member(item)):
+            return False
+    return True
+
+
+def _one_line(value: str) -> bool:
+    return "\n" not in value
 
 
 class _Lazy:
@@ -120,9 +135,12 @@ class _Lazy:
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
+        self._check: Callable[[Any], bool] | None = None
 
     def __call__(self, value: object) -> bool:
-        return _checker(self._shape)(value)
+        if self._check is None:
+            self._check = _checker(self._shape)
+        return self._check(value)
 
 
 def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cli.forget.retention import ACCESS_LOG_DAYS, MESSAGE_DAYS
 from tests.infrastructure.support import ACCOUNT, REGION, listed, properties, resolve, resources, statements, template
 
 BUCKETS = sorted(resources("AWS::S3::Bucket"))
@@ -151,3 +152,11 @@ def test_the_index_of_due_units() -> None:
     assert [k["AttributeName"] for k in index["KeySchema"]] == ["due_shard", "due_at"]
     # Read by the sweep to tell the age of the oldest unfinished unit.
     assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["open_since"]}
+
+
+def test_what_is_said_to_stay_stays_as_long() -> None:
+    logs = properties("AccessLogBucket")["LifecycleConfiguration"]["Rules"][0]
+    assert logs["ExpirationInDays"] == ACCESS_LOG_DAYS
+    periods = {queue["Properties"].get("MessageRetentionPeriod") for queue in resources("AWS::SQS::Queue").values()}
+    assert max(filter(None, periods)) == MESSAGE_DAYS * 86_400
+    assert properties("LedgerTable")["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}

@@ -2,6 +2,7 @@
 
 pyiceberg keeps schema, snapshots, manifests and the Glue table; data files are DuckDB's, their columns marked with the
 table's field ids. Rows are deleted by writing their files anew (copy on write; Athena writes delete files beside them).
+Decision: laptop-9.
 """
 
 import time

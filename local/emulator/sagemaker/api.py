@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any
 from urllib.parse import unquote
 
-from local.emulator.aws import AwsError, Response, error_response, json_response
+from local.emulator.aws import AwsError, Response, error_response, json_response, shared_document
 from local.emulator.iam import groups_of_batch, require_caller_allows, require_pass_role
 from local.emulator.requests import Api, service_model
 from local.emulator.sagemaker import feature_groups, processing
@@ -67,11 +67,10 @@ def parse_request(
     query: Mapping[str, list[str]],
 ) -> tuple[str, dict[str, Any]]:
     """Return the operation's name and the request's members."""
-    document = json.loads(body) if body else {}
     target = headers.get("x-amz-target", "")
     if target:
-        return target.rpartition(".")[2], document
-    return _rest_request(method, path, document, query)
+        return target.rpartition(".")[2], json.loads(body) if body else {}
+    return _rest_request(method, path, shared_document(body if isinstance(body, bytes) else body.encode()), query)
 
 
 def _rest_request(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from local.emulator.aws import ACCOUNT, REGION
@@ -58,5 +59,9 @@ class Row:
 
 def columns_of(definitions: Sequence[Mapping[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return the columns of a group's table: its features, then those that SageMaker adds."""
-    features = [(item["FeatureName"].lower(), _DUCKDB_TYPES[item["FeatureType"]]) for item in definitions]
-    return (*features, *_ADDED_COLUMNS)
+    return _columns(tuple((item["FeatureName"], item["FeatureType"]) for item in definitions))
+
+
+@lru_cache(maxsize=64)
+def _columns(features: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return (*((name.lower(), _DUCKDB_TYPES[kind]) for name, kind in features), *_ADDED_COLUMNS)

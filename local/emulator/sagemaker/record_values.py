@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from local.emulator.aws import AwsError
@@ -39,9 +40,9 @@ def check_record(
     AwsError
         ValidationError with the first thing that is wrong.
     """
-    types = {item["FeatureName"]: item["FeatureType"] for item in definitions}
-    unknown = sorted(set(record) - set(types))
-    if unknown:
+    types = types_of(tuple((item["FeatureName"], item["FeatureType"]) for item in definitions))
+    if not record.keys() <= types.keys():
+        unknown = sorted(set(record) - set(types))
         raise _validation_error(f"Feature names {unknown} do not exist in feature group {group['FeatureGroupName']}")
     for member in ("RecordIdentifierFeatureName", "EventTimeFeatureName"):
         if not record.get(group[member]):
@@ -49,6 +50,12 @@ def check_record(
     _check_sizes(record, str(record[group["RecordIdentifierFeatureName"]]))
     parse_event_time(str(record[group["EventTimeFeatureName"]]), types[group["EventTimeFeatureName"]])
     return {name: _convert(name, types[name], text) for name, text in record.items() if text is not None}
+
+
+@lru_cache(maxsize=64)
+def types_of(definitions: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Return the types of features by name."""
+    return dict(definitions)
 
 
 def parse_event_time(text: str, feature_type: str = "String") -> datetime:
@@ -80,8 +87,12 @@ def parse_event_time(text: str, feature_type: str = "String") -> datetime:
 def _check_sizes(record: Mapping[str, str | None], identifier: str) -> None:
     if len(identifier.encode()) > _IDENTIFIER_BYTES:
         raise _validation_error(f"The record identifier is longer than {_IDENTIFIER_BYTES} bytes")
-    if sum(len(name) + len((text or "").encode()) for name, text in record.items()) > _RECORD_BYTES:
+    if sum(map(_size, record)) + sum(map(_size, filter(None, record.values()))) > _RECORD_BYTES:
         raise _validation_error(f"The record is larger than {_RECORD_BYTES} bytes")
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _convert(name: str, feature_type: str, text: str) -> Value:

@@ -1,0 +1,1 @@
+"""Forgets one patient: finds everything that names a subject, and removes it."""

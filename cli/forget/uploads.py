@@ -1,0 +1,86 @@
+"""What the raw bucket holds of a subject: its own folders, its reads by the sample sheet, and its rows in tables."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from cli.forget.findings import Finding
+from cli.forget.objects import Bucket, Version, side_by_side
+from cli.forget.text import has_row, mentions, without_items, without_rows
+from multimodal.genomics.samplesheet import parse_samplesheet
+from multimodal.ledger.errors import BadInputError
+
+SHEET = "samplesheet.csv"
+_LISTS = ("imaging/{}/_cohort.json", "datasets/{}/_build.json")
+_TABLES = ("genomics/{}/samplesheet.csv", "genomics/{}/accessions.csv", "genomics/{}/expression.csv", "clinical/{}/")
+
+
+def is_of(key: str, subject: str) -> bool:
+    """Whether a key below `<modality>/<dataset>/` has a folder or a file that is called as the subject."""
+    return any(part == subject or part.partition(".")[0] == subject for part in key.split("/")[2:])
+
+
+def find_uploads(raw: Bucket, dataset: str, subject: str) -> Iterator[Finding]:
+    """Yield what the raw bucket holds of a subject of one dataset; reads come before the sheet that names them."""
+    for modality in ("imaging", "genomics", "clinical"):
+        prefix = f"{modality}/{dataset}/{'' if modality == 'clinical' else subject}"
+        own = tuple(version for version in raw.versions(prefix) if is_of(version.key, subject))
+        if own:
+            yield Finding(f"uploads under {modality}/{dataset}/", own)
+    reads = tuple(_sheeted_reads(raw, dataset, subject))
+    if reads:
+        yield Finding(f"reads that genomics/{dataset}/{SHEET} gives to the subject", reads)
+    for pattern in _LISTS:
+        yield from _listed(raw, pattern.format(dataset), subject)
+    for pattern in _TABLES:
+        yield from _rows(raw, pattern.format(dataset), subject)
+
+
+def _sheeted_reads(raw: Bucket, dataset: str, subject: str) -> Iterator[Version]:
+    """Yield reads that any version of the dataset's sheet gives to the subject, wherever they lie."""
+    keys: set[str] = set()
+    for version in raw.versions(f"genomics/{dataset}/{SHEET}"):
+        text = raw.read(version).decode("utf-8", errors="replace")
+        try:
+            sheet = parse_samplesheet(text, dataset, raw.name)
+        except BadInputError:  # it gives no reads to anybody
+            continue
+        keys |= set(sheet.samples[subject].keys) if subject in sheet.samples else set()
+    for key in sorted(keys):
+        yield from (version for version in raw.versions(key) if version.key == key)
+
+
+def _listed(raw: Bucket, key: str, subject: str) -> Iterator[Finding]:
+    named = [version for version, text in _texts(raw, key) if mentions(text, subject)]
+    yield from _replaced(f"a list in {key}", named, partial(_without_item, subject=subject), is_table=False)
+
+
+def _without_item(text: bytes, subject: str) -> bytes:
+    return without_items(text, subject)
+
+
+def _rows(raw: Bucket, prefix: str, subject: str) -> Iterator[Finding]:
+    found: dict[str, list[Version]] = {}
+    for version, text in _texts(raw, prefix):
+        if not is_of(version.key, subject) and has_row(text, subject):
+            found.setdefault(version.key, []).append(version)
+    for key, versions in found.items():
+        yield from _replaced(f"a row of {key}", versions, partial(_without_row, subject=subject), is_table=True)
+
+
+def _without_row(text: bytes, subject: str) -> bytes:
+    return without_rows(text, subject)
+
+
+def _replaced(what: str, versions: list[Version], without: partial[bytes], *, is_table: bool) -> Iterator[Finding]:
+    """Yield an object's earlier versions, to be removed, and its latest one, to be written anew."""
+    earlier = tuple(version for version in versions if not version.is_latest)
+    if earlier:
+        yield Finding(f"{what}, earlier versions", earlier)
+    for version in versions:
+        if version.is_latest:
+            yield Finding(what, (version,), version, without, is_table)
+
+
+def _texts(raw: Bucket, prefix: str) -> list[tuple[Version, bytes]]:
+    versions = list(raw.versions(prefix))
+    return list(zip(versions, side_by_side(raw.read, versions), strict=True))

@@ -1,0 +1,73 @@
+"""Whether a document names a subject, and what is left of it without."""
+
+import json
+
+import pytest
+
+from cli.forget.text import as_stored, has_row, mentions, read_text, without_items, without_lines, without_rows
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("imaging/d/R01-1/ct/1.dcm", True),
+        ('{"case_id": "R01-1"}', True),
+        ("R01-1.quant.sf", True),
+        ("R01-10", False),
+        ("AR01-1", False),
+        ("R01-1-2", False),
+        ("R01-1_b", False),
+        ("", False),
+    ],
+)
+def test_a_subject_is_a_whole_word(text: str, named: bool) -> None:
+    assert mentions(text.encode(), "R01-1") is named
+
+
+@pytest.mark.parametrize("text", ["Jörg 1", json.dumps("Jörg 1"), "imaging/d/J%C3%B6rg%201/ct"])
+def test_it_is_found_as_json_and_addresses_write_it(text: str) -> None:
+    assert mentions(text.encode(), "Jörg 1")
+
+
+TABLE = (
+    "\ufeffR01-1;is the name of a column\r\n"
+    'Case ID;"note"\r\n'
+    'R01-2;"brother of R01-1"\r\n'
+    '"R01-1";"two\r\nlines"\r\n'
+    " R01-1 ;spaces\r\n"
+    "R01-10;other\r\n"
+    "x;R01-1"
+).encode()
+
+
+def test_records_with_the_cell_go_and_every_other_byte_stays() -> None:
+    kept = 'Case ID;"note"\r\nR01-2;"brother of R01-1"\r\nR01-10;other\r\n'
+    assert without_rows(TABLE, "R01-1").decode() == kept
+    assert has_row(TABLE, "R01-1")
+    assert not has_row(kept.encode(), "R01-1"), "a mention in another patient's cell is no row"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_any_delimiter_will_do(delimiter: str) -> None:
+    text = "\n".join(delimiter.join(row) for row in (["case", "x"], ["A", "1"], ["B", "A1"], [""] * 2)) + "\n"
+    assert without_rows(text.encode(), "A").decode() == text.replace(f"A{delimiter}1\n", "", 1)
+
+
+def test_a_case_with_the_signs_of_patterns_is_taken_as_it_is() -> None:
+    assert without_rows(b"a.b,1\naxb,2\n", "a.b") == b"axb,2\n"
+
+
+def test_lines_and_items() -> None:
+    assert without_lines(b'["g","R01-1"]\n["g","R01-10"]\n', "R01-1") == b'["g","R01-10"]\n'
+    document = {"subjects": ["R01-1", "R01-2"], "deep": [{"cases": ["R01-1"]}], "other": "R01-1"}
+    left = {"subjects": ["R01-2"], "deep": [{"cases": []}], "other": "R01-1"}
+    assert json.loads(without_items(json.dumps(document).encode(), "R01-1")) == left
+
+
+def test_compressed_objects_are_read_and_stored_as_such() -> None:
+    stored = as_stored("state.jsonl.gz", b"text")
+    assert stored != b"text"
+    assert stored == as_stored("state.jsonl.gz", b"text"), "the same bytes for the same text"
+    assert read_text(stored) == b"text"
+    assert read_text(b"text") == as_stored("table.csv", b"text") == b"text"
+    assert read_text(stored[:12]) == stored[:12], "what is damaged is looked at as it is"
