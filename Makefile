@@ -27,7 +27,7 @@ PROGRESS := awk -f requirements/progress.awk -v file=
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz e2e bench smoke dataset build deploy ready-to-deploy images contracts reference lock docs clean
+.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz e2e bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 20
@@ -78,6 +78,18 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 	@$(PYTHON) -m venv .venv-docs
 	@.venv-docs/bin/python $(INSTALL) requirements/docs.txt 2>&1 | $(PROGRESS)requirements/docs.txt
 	@touch $@
+
+.venv-notebook/.ready: requirements/notebook.txt
+	@echo "Setting up .venv-notebook: the SageMaker SDK and what the notebook draws with (a minute, 800 MB)"
+	@$(PYTHON) -m venv .venv-notebook
+	@.venv-notebook/bin/python $(INSTALL) requirements/notebook.txt 2>&1 | $(PROGRESS)requirements/notebook.txt
+	@touch $@
+
+# Against the laptop cloud that `make up` started, or the stack that MULTIMODAL_STACK names.
+notebook: setup .venv-notebook/.ready ## run the researcher's notebook and write it with its outputs to build/
+	@mkdir -p build && cp notebooks/explore_features.ipynb build/
+	@test -n "$$MULTIMODAL_STACK" || eval "$$($(VENV)/bin/multimodal env)"; \
+	  .venv-notebook/bin/jupyter-execute --inplace build/explore_features.ipynb && echo "build/explore_features.ipynb"
 
 docs: .venv-docs/.ready ## build the documentation with its API pages into build/site
 	@.venv-docs/bin/mkdocs build --quiet && echo "build/site/index.html"
@@ -172,6 +184,8 @@ lock: setup ## pin the requirements anew (needs uv)
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --constraint requirements/dev.txt requirements/bench.in --output-file requirements/bench.txt
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header requirements/notebook.in --output-file requirements/notebook.txt
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --constraint requirements/dev.txt requirements/docs.in --output-file requirements/docs.txt
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header requirements/functions.in --output-file functions/requirements.txt
@@ -183,4 +197,4 @@ lock: setup ## pin the requirements anew (needs uv)
 	    containers/$$name/requirements.txt; done
 
 clean: ## remove what the other targets made, environments included
-	rm -rf $(VENV) .venv-emulator .venv-bench .venv-docs build/site .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-emulator .venv-bench .venv-docs .venv-notebook build/site .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,7 @@
-"""Processes of this computer, on Linux and macOS: what they are, and which session they belong to."""
+"""Processes of this computer, on Linux and macOS: what they are, and which session they belong to.
+
+Not by psutil: docs/decisions.md#laptop-7.
+"""
 
 import contextlib
 import os

@@ -75,8 +75,12 @@ def joined(pipeline: Pipeline) -> Joined:
     return made
 
 
-def test_a_patient_is_a_row_with_what_it_has(joined: Joined) -> None:
-    built = joined.build()
+@pytest.fixture(scope="module")
+def built(joined: Joined) -> Build:
+    return joined.build()
+
+
+def test_a_patient_is_a_row_with_what_it_has(joined: Joined, built: Build) -> None:
     rows = joined.rows(built)
 
     assert list(rows) == CASES
@@ -92,8 +96,7 @@ def test_a_patient_is_a_row_with_what_it_has(joined: Joined) -> None:
     assert built.manifest["complete_cases"] == "1 of 4 cases have all modalities"
 
 
-def test_an_uploaded_request_builds_the_same_bytes(joined: Joined) -> None:
-    built = joined.build()
+def test_an_uploaded_request_builds_the_same_bytes(joined: Joined, built: Build) -> None:
     joined.pipeline.store(f"datasets/{DATASET}/_build.json", json.dumps({"cases": CASES, "build": "uploaded"}).encode())
     prefix, deadline = f"datasets/{DATASET}/uploaded/", time.monotonic() + joined.pipeline.timeout
     s3, bucket = joined.pipeline.deployment.s3, joined.pipeline.processed_bucket

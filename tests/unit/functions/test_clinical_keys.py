@@ -5,40 +5,16 @@ import pytest
 from multimodal.ledger.unit import Status, Unit
 from multimodal.ledger.upload_key import KeyKind
 from multimodal.pipeline.arrivals import parse_key
+from tests.cases import cases_of
 from tests.unit.functions.world import DATASET, World
 
+CASES = cases_of(__file__)
 
-@pytest.mark.parametrize(
-    ("key", "kind", "file"),
-    [
-        ("clinical/d/a.csv", KeyKind.TABLE, "a.csv"),
-        ("clinical/d/2024/site 1/ä+b.TSV", KeyKind.TABLE, "2024/site 1/ä+b.TSV"),
-        ("clinical/d/readme.csv", KeyKind.TABLE, "readme.csv"),
-        ("clinical/d/LICENSE", KeyKind.IGNORED, None),
-        ("clinical/d/License.txt", KeyKind.IGNORED, None),
-        ("clinical/d/dictionary.pdf", KeyKind.IGNORED, None),
-        ("clinical/d/notes.md", KeyKind.IGNORED, None),
-        ("clinical/d/._a.csv", KeyKind.IGNORED, None),
-        ("clinical/d/~$a.xlsx", KeyKind.IGNORED, None),
-        ("clinical/d/.DS_Store", KeyKind.IGNORED, None),
-        ("clinical/d/", KeyKind.IGNORED, None),
-        ("clinical/d/a.xlsx", KeyKind.REJECTED, None),
-        ("clinical/d/a.xls", KeyKind.REJECTED, None),
-        ("clinical/d/a.csv.gz", KeyKind.REJECTED, None),
-        ("clinical/d/a.zip", KeyKind.REJECTED, None),
-        ("clinical/d/a.txt", KeyKind.REJECTED, None),
-        ("clinical/d/a.parquet", KeyKind.REJECTED, None),
-        ("clinical/d/a", KeyKind.REJECTED, None),
-        ("clinical/a.csv", KeyKind.REJECTED, None),
-        ("clinical/d/../a.csv", KeyKind.REJECTED, None),
-        ("clinical/d/a#b.csv", KeyKind.REJECTED, None),
-        ("clinical/d/a\nb.csv", KeyKind.REJECTED, None),
-        ("other/d/a.csv", KeyKind.REJECTED, None),
-    ],
-)
-def test_every_key_under_clinical_has_a_meaning(key: str, kind: KeyKind, file: str | None) -> None:
+
+@pytest.mark.parametrize(("key", "kind", "file"), CASES["test_every_key_under_clinical_has_a_meaning"])
+def test_every_key_under_clinical_has_a_meaning(key: str, kind: str, file: str | None) -> None:
     parsed = parse_key(key)
-    assert parsed.kind is kind, parsed.problem
+    assert parsed.kind is KeyKind[kind], parsed.problem
     assert (parsed.unit.subject if parsed.unit else None) == file
     assert parsed.kind is not KeyKind.REJECTED or len(parsed.problem) > 20
     assert parsed.unit is None or (parsed.unit.table_key, parsed.unit.is_table) == (key, True)
