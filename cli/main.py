@@ -130,7 +130,9 @@ def status(stack: Stack = "", as_json: Json = False) -> None:
 def retry(
     reason: Annotated[str, typer.Option(help="Those with this reason code, such as NO_CT.", metavar="CODE")] = "",
     unit: Annotated[str, typer.Option(help="This unit, or all units of this subject.", metavar="U")] = "",
-    unit_status: Annotated[str, typer.Option("--status", help="QUARANTINED or FAILED.", metavar="STATUS")] = "",
+    unit_status: Annotated[
+        str, typer.Option("--status", help="QUARANTINED, FAILED, or COMPLETED (a lost group).", metavar="STATUS")
+    ] = "",
     dataset: Annotated[str, typer.Option(help="Those of this dataset.", metavar="NAME")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All that are quarantined or failed.")] = False,
     stack: Stack = "",

@@ -9,6 +9,9 @@ from cli.errors import CommandError, UsageError
 from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, count_statuses
 from cli.project import PROGRAM
 
+_COMPLETED = "COMPLETED"
+"""Run again when their feature group was lost: only by name, since it costs jobs (decision `features-group-1`)."""
+
 _UNITS_PER_REQUEST = 200
 _BUSY_WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
 """Seconds between tries: a sweep takes up to four minutes."""
@@ -23,7 +26,7 @@ def select_units(
     dataset: str = "",
     everything: bool = False,
 ) -> list[Unit]:
-    """Return the quarantined and failed units that every given condition means; at least one.
+    """Return the units that every given condition means, at least one: completed ones only if the status says so.
 
     Parameters
     ----------
@@ -58,7 +61,8 @@ def select_units(
         there = ", ".join(sorted({each.text("reason_code") for each in named} - {""})) or "none"
         raise CommandError(f"No unit has the reason {reason.upper()}.", hint=f"Reasons there are: {there}")
     meant = [e for e in meant if status.upper() in ("", e.status) and dataset in ("", e.text("dataset"))]
-    chosen = [each for each in meant if each.status in STATUSES_WITHOUT_FEATURES and not each.is_note]
+    may_run = STATUSES_WITHOUT_FEATURES | ({_COMPLETED} & {status.upper()})
+    chosen = [each for each in meant if each.status in may_run and not each.is_note]
     if not chosen:
         raise _nothing_to_retry(meant)
     return chosen
@@ -69,7 +73,7 @@ def _nothing_to_retry(units: list[Unit]) -> CommandError:
         hint = f"`{PROGRAM} status` says what is wrong with the upload."
         return CommandError("No run can take what was rejected here: it belongs to no study.", hint=hint)
     counts = ", ".join(f"{count} {status}" for status, count in count_statuses(units).items()) or "no unit at all"
-    hint = f"Only QUARANTINED and FAILED units can be; there are: {counts}."
+    hint = f"Only QUARANTINED, FAILED and, by --status, COMPLETED units can be; there are: {counts}."
     return CommandError("There is nothing to retry.", hint=hint)
 
 

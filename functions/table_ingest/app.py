@@ -37,7 +37,8 @@ def ports() -> Ports:
 def check_table() -> CheckTable:
     """Return the service that reads a table."""
     settings = TableIngestSettings.from_environment()
-    return CheckTable(ports(), table_kinds(ports(), settings.STACK_NAME, settings.DATASET_NAMES))
+    kinds = table_kinds(ports(), settings.STACK_NAME, settings.DATASET_NAMES)
+    return CheckTable(ports(), kinds, SageMakerRecords())
 
 
 @lru_cache(maxsize=1)

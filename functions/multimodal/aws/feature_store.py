@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Literal
 
 import boto3
@@ -27,6 +28,9 @@ PATIENCE_SECONDS = 600.0
 MAX_BATCH = 25
 """Entries one BatchWriteRecord takes (Amazon SageMaker Feature Store Runtime API reference)."""
 
+IDENTITY_SECONDS = 60.0
+"""How long an answer about a group is used again: DescribeFeatureGroup is throttled, and groups are seldom re-made."""
+
 WRITE_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)
 """Longest pauses in seconds before unprocessed entries are sent again."""
 
@@ -40,6 +44,33 @@ class SageMakerRecords:
         config = Config(parameter_validation=False)
         self._runtime = boto3.client("sagemaker-featurestore-runtime", config=config)
         self._has_batches = True
+        self._sagemaker = boto3.client("sagemaker")
+        self._identities = dict[str, tuple[float, str]]()
+
+    def identity(self, group: str) -> str:
+        """Return a group's ARN and creation time: another one of the same name differs in the second.
+
+        Raises
+        ------
+        RetryableError
+            When there is no such group (yet): the stack is to be deployed.
+        """
+        asked, identity = self._identities.get(group, (-IDENTITY_SECONDS, ""))
+        if not identity or time.monotonic() - asked >= IDENTITY_SECONDS:
+            identity = self._ask_identity(group)
+            self._identities[group] = (time.monotonic(), identity)
+        return identity
+
+    def _ask_identity(self, group: str) -> str:
+        with translated(f"describe feature group {group}"):
+            try:
+                found = self._sagemaker.describe_feature_group(FeatureGroupName=group)
+            except ClientError as error:
+                if code_of(error) in _MAY_PASS:
+                    message = f"the feature group {group} is not there; deploy the stack, then retry"
+                    raise RetryableError(message) from error
+                raise
+        return f"{found['FeatureGroupArn']} {found['CreationTime'].astimezone(UTC).isoformat()}"
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Write records; those that were not taken for a passing reason are sent again, with growing pauses.

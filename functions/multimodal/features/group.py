@@ -127,6 +127,9 @@ class FeatureRecords(Protocol):
     def write(self, entries: Sequence[Entry]) -> None:
         """Write records; writing one again changes nothing that a reader sees."""
 
+    def identity(self, group: str) -> str:
+        """Return what tells a group from one of the same name that was deleted; `RetryableError` when there is none."""
+
 
 class FeatureGroups(Protocol):
     """Feature groups."""
@@ -181,9 +184,12 @@ def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
     return str(int(value)) if kind is FeatureType.INTEGRAL else repr(float(value))  # type: ignore[call-overload,arg-type]
 
 
-def record_hash(record: Record) -> str:
-    """Return the name of exactly this record, by which a second delivery is recognised."""
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]
+def record_hash(record: Record, group_identity: str) -> str:
+    """Return the name of exactly this record in exactly this group, by which a second delivery is recognised.
+
+    What was lost with a deleted group is so written again to the one that took its name (decision `features-group-1`).
+    """
+    return hashlib.sha256(json.dumps([record, group_identity], sort_keys=True).encode()).hexdigest()[:32]
 
 
 class RecordMaker(Protocol):

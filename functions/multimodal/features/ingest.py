@@ -60,7 +60,7 @@ class FeatureIngest:
             logger().info("features not awaited", correlation_id=unit.correlation_id, status=item.status.value)
             return
         spec, record = maker.make(item, document, key)
-        digest = record_hash(record)
+        digest = record_hash(record, self.features.identity(spec.name))
         if item.record_hash != digest:
             self._write(unit, spec, record)
         self._complete(unit, document, digest, spec.name)

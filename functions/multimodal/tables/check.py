@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import PurePath
 from typing import Any, TypeVar
 
-from multimodal.features.group import EVENT_TIME, RECORD_ID
+from multimodal.features.group import EVENT_TIME, RECORD_ID, FeatureRecords
 from multimodal.ledger.claim import RunPaths
 from multimodal.ledger.errors import BadInputError, MultimodalError, Reason
 from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
@@ -55,6 +55,7 @@ class CheckTable:
 
     ports: Ports
     kind_of: KindOf
+    features: FeatureRecords
     part_records: int = PART_RECORDS
 
     def check(self, run: str, time_is_left: Callable[[], bool]) -> dict[str, Any]:
@@ -108,7 +109,8 @@ class CheckTable:
             rows = redacting_errors(lambda: _read(reader, spool, time_is_left))
         except BadInputError as error:
             return self._reject(found, error, reader.refusal(error))
-        self._remember(spool, state)
+        identities = {name: self.features.identity(name) for name in spool.groups()}
+        self._remember(spool, state, identities)
         counts = {"rows": rows, **spool.judge(uploaded_at)}
         verdict = redacting_errors(lambda: reader.verdict(spool.repeated(), spool.counts_by_group()))
         self._write_reports(found, verdict.reports)
@@ -120,13 +122,14 @@ class CheckTable:
         _check_size(counts["written"], self.part_records)
         profile = found.report_key(PROFILE_NAME) if PROFILE_NAME in verdict.reports else state.profile
         merged = merged_definitions(state.definitions, definitions)
-        following = DatasetState(found.run, found.records_key, profile, merged)
+        following = DatasetState(found.run, found.records_key, profile, merged, groups={**state.groups, **identities})
         return self._prepare(found, spool, state, counts, following, uploaded_at)
 
-    def _remember(self, spool: SqliteSpool, state: DatasetState) -> None:
-        runs = TableRuns(self.ports)
+    def _remember(self, spool: SqliteSpool, state: DatasetState, identities: Mapping[str, str]) -> None:
+        runs, lost = TableRuns(self.ports), state.lost(identities)
         if state.records:
-            spool.remember(StateEntry.from_line(line) for line in runs.lines(state.records))
+            entries = map(StateEntry.from_line, runs.lines(state.records))
+            spool.remember(entry for entry in entries if entry.group not in lost)
         for pending in state.pending:
             keys = (RunPaths(pending.run).part(number) for number in range(pending.parts))
             lines = chain.from_iterable(map(runs.lines, keys))
@@ -146,7 +149,9 @@ class CheckTable:
         uploaded_at: str,
     ) -> dict[str, Any]:
         """Write parts and the state that will be; record beforehand that this run may have written its parts."""
-        parts = self._write_parts(found, state.base_of(found.upload_id), spool.lines())
+        # Progress made in a group that was deleted meanwhile is none: the groups' identities name the parts too.
+        base = "\n".join([state.base_of(found.upload_id), *sorted(following.groups.values())])
+        parts = self._write_parts(found, base, spool.lines())
         self.ports.processed.write_lines(following.records, (entry.line() for entry in spool.entries()))
         check = {
             "schema": 1,

@@ -5,7 +5,7 @@ Memory stays the same however many records there are.
 
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -144,6 +144,10 @@ class SqliteSpool:
             "insert into problems values (?, ?, ?, ?, ?, ?)",
             ((p.row, p.case_id, p.column, p.code, p.message, p.scope) for p in problems),
         )
+
+    def groups(self) -> Sequence[str]:
+        """Return the groups of the records that were added."""
+        return tuple(self._groups)
 
     def remember(self, entries: Iterable[StateEntry]) -> None:
         """Take over what the groups hold."""

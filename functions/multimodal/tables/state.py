@@ -114,6 +114,12 @@ class DatasetState:
     """What each feature meant when it was last written."""
     pending: tuple[Pending, ...] = ()
     """Runs that broke off."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Group → identity of the one that was last written to (`FeatureRecords.identity`)."""
+
+    def lost(self, identities: Mapping[str, str]) -> frozenset[str]:
+        """Return the groups that were deleted and made again since: they hold nothing of what the state says."""
+        return frozenset(name for name, now in identities.items() if self.groups.get(name, now) != now)
 
     def base_of(self, upload_id: str) -> str:
         """Name what an upload's records are written on top of: the state, and runs of others that broke off.
@@ -133,8 +139,8 @@ class DatasetState:
         if document is None:
             return cls()
         pending = tuple(Pending(**each) for each in document["pending"])
-        names = ("run", "records", "profile", "definitions")
-        return cls(**{name: document[name] for name in names}, pending=pending)
+        names = ("run", "records", "profile", "definitions", "groups")
+        return cls(**{name: document[name] for name in names if name in document}, pending=pending)
 
 
 def check_definitions(kept: Definitions, now: Definitions) -> None:

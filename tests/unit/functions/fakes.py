@@ -222,9 +222,18 @@ class FakeFeatureStore:
         self.records: list[tuple[str, Record]] = []
         self.groups: dict[str, list[dict[str, str]]] = {}
         self.calls: list[str] = []
+        self.made: dict[str, int] = {}
 
     def write(self, entries: Sequence[Entry]) -> None:
         self.records.extend(entries)
+
+    def identity(self, group: str) -> str:
+        return f"{group} {self.made.get(group, 0)}"
+
+    def remake(self, group: str) -> None:
+        """Delete a group with all it holds and make it again."""
+        self.made[group] = self.made.get(group, 0) + 1
+        self.records = [entry for entry in self.records if entry[0] != group]
 
     def definitions(self, group: str) -> Sequence[Mapping[str, Any]] | None:
         return self.groups.get(group)

@@ -20,7 +20,7 @@ class TableWorld(World):
 
     def __init__(self) -> None:
         super().__init__()
-        self.check = CheckTable(self.ports, self.kind_of, part_records=4).check
+        self.check = CheckTable(self.ports, self.kind_of, self.features, part_records=4).check
         self.ingest_part = IngestPart(self.ports, self.features, chunk_records=2).ingest
         self.finish = FinishTable(self.ports).finish
         self.fail = FailTable(self.ports).fail

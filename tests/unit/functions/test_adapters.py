@@ -1,6 +1,7 @@
 """Adapters against botocore's own models of the services: what they ask, and what they make of the answers."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -184,6 +185,31 @@ def test_where_there_are_no_batches_records_are_written_one_by_one(
     runtime.add_client_error("put_record", *GONE)
     runtime.add_response("put_record", {}, _entry(1))
     _write(records, 2)
+
+
+def _describe(stubber: Stubber, created: datetime) -> None:
+    stubber.add_response("describe_feature_group", {**GROUP, "CreationTime": created}, {"FeatureGroupName": "g"})
+
+
+def test_a_group_made_again_under_its_name_has_another_identity(
+    records: SageMakerRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC), datetime(2026, 1, 2, 3, 4, 5, 679000, UTC)
+    with Stubber(records._sagemaker) as stubber:
+        _describe(stubber, first)
+        identity = records.identity("g")
+        assert identity == f"{GROUP['FeatureGroupArn']} 2026-01-02T03:04:05.678000+00:00"
+        assert records.identity("g") == identity, "the answer is used again: the stub has no second one"
+        monkeypatch.setattr(feature_store, "IDENTITY_SECONDS", 0.0)
+        _describe(stubber, second)
+        assert records.identity("g") != identity
+
+
+def test_a_group_that_is_not_there_has_no_identity_yet(records: SageMakerRecords) -> None:
+    with Stubber(records._sagemaker) as stubber:
+        stubber.add_client_error("describe_feature_group", "ResourceNotFound", "", 400)
+        with pytest.raises(RetryableError, match="feature group g is not there; deploy the stack"):
+            records.identity("g")
 
 
 # Feature groups that are there already

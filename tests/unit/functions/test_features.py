@@ -64,6 +64,19 @@ def test_second_delivery_and_equal_rerun_write_nothing() -> None:
     assert world.item().status is Status.COMPLETED
 
 
+def test_a_record_lost_with_its_group_is_written_again_by_a_rerun() -> None:
+    world = _processed()
+    world.ingest(world.features_key())
+    ((group, record),) = world.features.records
+    world.features.remake(group)
+    world.clock.advance(9)
+    world.ledger.request_rerun(world.item().unit, world.clock(), world.clock())
+    world.run_job(world.jobs(str(world.tick()["run_id"]))[0])
+    world.ingest(world.features_key())
+    assert world.features.records == [(group, record)]
+    assert world.item().status is Status.COMPLETED
+
+
 def test_features_may_arrive_before_the_jobs_end_is_recorded(world: World) -> None:
     world.upload(*slices(3))
     run = world.sweep_until_run()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from random import Random
 from typing import Any
 from unittest.mock import Mock
 
@@ -426,6 +427,81 @@ def test_a_run_that_broke_off_is_taken_up_where_it_ended(after: int) -> None:
     world.features.records.clear()
     world.take(TEN, name="again.csv")
     assert world.features.records == []
+
+
+def _remake_groups(world: TableWorld) -> None:
+    for group in sorted({group for group, _ in world.features.records}):
+        world.features.remake(group)
+
+
+def test_what_was_lost_with_a_deleted_group_is_written_again_by_a_retry() -> None:
+    world = TableWorld()
+    world.take(TEN)
+    _remake_groups(world)
+    for records in (20, 0):  # the second retry finds all of it there
+        before = len(world.features.records)
+        world.retry()
+        world.execute(world.start())
+        assert (world.table().status, len(world.features.records) - before) == (Status.COMPLETED, records)
+    assert world.values() == {f"C{n}": str(n) for n in range(10)}
+
+
+def test_a_group_made_again_loses_nothing_to_the_next_upload_of_another_group() -> None:
+    """One of two groups is lost: only its records are written again, those of all files, file by file."""
+    world = TableWorld()
+    world.take("A,1 B,1")
+    world.take("C,1", name="b.csv")
+    lost = min(group for group, _ in world.features.records)
+    world.features.remake(lost)
+    kept = len(world.features.records)
+    for name, records in (("a.csv", 2), ("b.csv", 1)):
+        before = len(world.features.records)
+        world.retry(name)
+        world.execute(world.start())
+        assert [group for group, _ in world.features.records[before:]] == [lost] * records
+    assert len(world.features.records) == 2 * kept
+
+
+@pytest.mark.parametrize("after", [1, 5, 11, 19])
+def test_progress_in_a_group_that_was_deleted_meanwhile_does_not_count(after: int) -> None:
+    world = TableWorld()
+    world.put_table(TEN)
+    _crash_after(world, after)
+    world.execute(world.start())
+    _remake_groups(world)
+    _lose(world)
+    world.execute(world.start())
+    assert world.values() == world.values("y") == {f"C{n}": str(n) for n in range(10)}
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_twice_in_any_order_with_crashes_the_latest_records_are_the_same(seed: int) -> None:
+    """Two corrected files, each delivered twice, runs that break off after any record: readers see the newest file."""
+    chance, world = Random(seed), TableWorld()
+    files = {"a.csv": TEN, "b.csv": TEN.replace(",", ",1")}
+    for name, rows in files.items():  # the second one is newer, whichever is taken first
+        world.put_table(rows, name)
+    for name in ("", *chance.sample(sorted(files), 2), *chance.sample(sorted(files), 2)):
+        if name:
+            world.retry(name)
+        if chance.random() < 0.8:
+            _crash_after(world, chance.randrange(20))
+        _run_all(world, list(files))
+    assert world.values() == world.values("y") == {f"C{n}": f"1{n}" for n in range(10)}
+
+
+def _run_all(world: TableWorld, names: list[str]) -> None:
+    """Sweep and run what is started until every table has ended; a run that broke off comes again after its lease."""
+    done = len(world.table_runs.started)
+    for _ in range(20):
+        world.tick(1)
+        while runs := world.table_runs.started[done:]:
+            done += 1
+            world.execute(runs[0])
+        if all(world.table(name).status is Status.COMPLETED for name in names):
+            return
+        _lose(world)
+    raise AssertionError([world.table(name).status for name in names])
 
 
 @pytest.mark.parametrize("after", [0, 1, 5, 19])

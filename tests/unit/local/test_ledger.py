@@ -85,10 +85,11 @@ def test_the_table_names_every_unit_reason_and_total(width: int) -> None:
         ({"unit": "R01-003"}, ["R01-003"]),
         ({"unit": "imaging#d#R01-002#ct"}, ["R01-002"]),
         ({"status": "failed"}, ["R01-003"]),
+        ({"status": "completed", "dataset": "d"}, ["R01-001"]),
         ({"dataset": "d"}, ["R01-002", "R01-003"]),
     ],
 )
-def test_retry_takes_rejected_units_only(choice: dict[str, Any], subjects: list[str]) -> None:
+def test_retry_takes_rejected_units_and_completed_ones_by_name(choice: dict[str, Any], subjects: list[str]) -> None:
     assert [unit.text("subject") for unit in select_units([*UNITS, NOTE], **choice)] == subjects
 
 
