@@ -97,7 +97,8 @@ def test_scanners_are_harmonised_without_looking_at_others() -> None:
 
 def test_a_path_of_penalties_that_ends_early_is_no_fault() -> None:
     """scikit-survival 0.28 leaves out the weakest penalties of a path where they change nothing."""
-    generator = np.random.default_rng(3)
-    values = generator.normal(size=(40, 2))
-    survival = Survival(np.exp(-4 * values[:, 0]) * 100 + 1, np.ones(40, dtype=bool))
-    assert np.isfinite(TRAINERS["elastic net"](values, survival, ids(survival), "s").risk(values)).all()
+    generator = np.random.default_rng(5)
+    values = generator.normal(size=(48, 4))
+    survival = Survival(generator.exponential(1000, 48), generator.uniform(size=48) > 0.4)
+    cases = [str(number) for number in range(48)]
+    assert np.isfinite(TRAINERS["elastic net"](values, survival, cases, "s").risk(values)).all()
