@@ -14,8 +14,8 @@ from multimodal.clinical.tallies import case_hash
 
 QUERIES = "queries/"
 _TABLE_RESULTS = ("clinical/{}/", "genomics/{}/-expression/")
-_BUILT = {"datasets/{}/": 3, "models/{}/": 4}
-"""Prefix → folders that name one build, or one run of models."""
+_BUILT = {"datasets/{}/": 3, "models/{}/": 4, "scores/{}/": 3}
+"""Prefix → folders that name one build, one run of models, or one of scores."""
 
 
 def find_results(processed: Bucket, dataset: str, subject: str) -> Iterator[Finding]:

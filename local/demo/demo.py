@@ -25,6 +25,7 @@ from local.cloud.cloud import remove_folder, stop_cloud
 from local.cloud.up import LAUNCH_STEPS, launch, stop_interrupted
 from local.demo.clinical import show_clinical, write_table
 from local.demo.dataset import build_joined, show_joined
+from local.demo.models import show_models, train_models
 from local.demo.rna import MADE_UP_REFERENCE, WITHOUT_SALMON, has_salmon, show_expression, write_reads
 from local.synthetic import write_cohort, write_corrupt_study
 
@@ -105,7 +106,7 @@ def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
     if not has_salmon():
         print_line(console, WITHOUT_SALMON, "dim")
     console.print()
-    steps = Steps(console, LAUNCH_STEPS + 6)
+    steps = Steps(console, LAUNCH_STEPS + 7)
     with ThreadPoolExecutor(1) as pool:
         # Made while sam builds and deploys: that is another process.
         coming = pool.submit(_read, data) if data else pool.submit(_generate, root / "cohort")
@@ -218,6 +219,9 @@ def _show_results(
     with steps.step("Join: one row a patient") as step:
         joined = build_joined(console, deployment, _modalities(cohort), DEMO_OUTPUT)
         step.detail = "not built" if isinstance(joined, str) else joined[0].manifest["complete_cases"]
+    with steps.step("Compare survival models") as step:
+        trained = "no joined dataset" if isinstance(joined, str) else train_models(deployment, joined[0], DEMO_OUTPUT)
+        step.detail = "none" if isinstance(trained, str) else f"{plural(len(trained), 'file')}"
     print_heading(console, "Ledger: everything that was uploaded, and where it stands")
     print_units(console, units)
     if cohort.source.studies:
@@ -230,6 +234,8 @@ def _show_results(
     if cohort.tables:
         show_clinical(console, deployment, {unit.text("subject") for unit in units})
     show_joined(console, joined)
+    show_models(console, trained)
+    saved += [] if isinstance(trained, str) else trained
     _show_examples(console, saved if isinstance(joined, str) else [*saved, *joined[1]])
     return saved
 
