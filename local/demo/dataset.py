@@ -52,7 +52,7 @@ def show_joined(console: Console, result: tuple[Build, list[Path]] | str) -> Non
     rows.sort(key=lambda row: -sum(row[name] == "1" for name in names if name.startswith("has_")))
     table = make_table(*names)
     for row in (*rows[:_FULL], *rows[max(_FULL, len(rows) - 2) :]):
-        table.add_row(*(row[name] for name in names if name.startswith("has_")))
+        table.add_row(*(row[name] for name in names))
     print_block(console, table)
     print_build(console, built)
     for path in paths:
