@@ -143,7 +143,7 @@ def test_a_failing_command_fails_the_job_and_keeps_its_log(account: Account, job
 
 
 def test_what_a_container_leaves_in_its_message_file_is_the_exit_message(account: Account, job_role: str) -> None:
-    job = _run(account, "told", job_role, "exit", "2", "/opt/ml/output/message")
+    job = _run(account, "says-why", job_role, "exit", "2", "/opt/ml/output/message")
     assert (job["ProcessingJobStatus"], job["ExitMessage"]) == ("Failed", "because of 2")
 
 

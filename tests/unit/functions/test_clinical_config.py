@@ -174,7 +174,9 @@ def test_groups_of_the_clinical_table_are_made_at_deploy_time() -> None:
         f"{REAL}-clinical-baseline-v1",
         f"{REAL}-clinical-surgery-v1",
         f"{REAL}-labels-v1",
+        f"{REAL}-scores-v1",
         f"{ARTICLE}-clinical-baseline-v1",
         f"{ARTICLE}-clinical-surgery-v1",
         f"{ARTICLE}-labels-v1",
+        f"{ARTICLE}-scores-v1",
     ]
