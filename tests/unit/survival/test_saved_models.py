@@ -13,32 +13,30 @@ from survival_job.saved import fit_final
 from tests.builders.builds import make_build
 
 
-def train(folder: Path, out: Path) -> dict[str, object]:
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what a run on cases with a signal in clinical data wrote."""
+    folder = tmp_path_factory.mktemp("run")
+    build = make_build(folder / "build", cases=90, signal={"clinical": 1.5}, censored=0.1)
     options = ["--repeats", "1", "--folds", "3", "--workers", "1", "--timepoint", "surgery"]
-    assert main(["train", "--input-dir", str(folder), "--output-dir", str(out), *options]) == 0
-    return dict(json.loads((out / "results.json").read_text()))
+    assert main(["train", "--input-dir", str(build), "--output-dir", str(folder / "out"), *options]) == 0
+    return folder / "out"
 
 
-def test_a_run_writes_report_results_model_and_card(tmp_path: Path) -> None:
-    results = train(make_build(tmp_path / "b", cases=90, signal={"rna": 1.5}, censored=0.1), tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "model-card.md",
-        "model.json",
-        "report.html",
-        "results.json",
-    ]
-    assert results["schema"] == 1
+def test_a_run_writes_report_results_model_and_card(run: Path) -> None:
+    names = ["model-card.md", "model.json", "report.html", "results.json"]
+    assert sorted(path.name for path in run.iterdir()) == names
+    assert json.loads((run / "results.json").read_text())["schema"] == 1
 
 
-def test_new_cases_get_their_risk_by_the_saved_model(tmp_path: Path) -> None:
-    train(make_build(tmp_path / "b", cases=90, signal={"clinical": 1.5}, censored=0.1), tmp_path / "model")
+def test_new_cases_get_their_risk_by_the_saved_model(tmp_path: Path, run: Path) -> None:
     new = make_build(tmp_path / "new", cases=40, seed=9, absent={"clinical": [0, 1]})
     command = [
         "score",
         "--input-dir",
         str(new),
         "--model-dir",
-        str(tmp_path / "model"),
+        str(run),
         "--output-dir",
         str(tmp_path / "s"),
     ]
@@ -54,11 +52,10 @@ def test_new_cases_get_their_risk_by_the_saved_model(tmp_path: Path) -> None:
     assert all(1 <= score["risk_percentile"] <= 100 for score in found.values())
 
 
-def test_a_dataset_without_the_models_features_is_told(tmp_path: Path) -> None:
-    train(make_build(tmp_path / "b", cases=90), tmp_path / "model")
+def test_a_dataset_without_the_models_features_is_told(tmp_path: Path, run: Path) -> None:
     new = make_build(tmp_path / "new", features={"imaging": 3, "rna": 3})
     out, message = tmp_path / "s", tmp_path / "m"
-    command = ["score", "--input-dir", str(new), "--model-dir", str(tmp_path / "model"), "--output-dir", str(out)]
+    command = ["score", "--input-dir", str(new), "--model-dir", str(run), "--output-dir", str(out)]
     assert main([*command, "--message-file", str(message)]) == 2
     assert message.read_text().startswith("MODEL_MISMATCH")
 
