@@ -52,8 +52,10 @@ def drift_section(
 def _cases(previous: Mapping[str, Any], summary: ProfileSummary) -> dict[str, Any]:
     """Count new and gone cases; of large tables, scaled up from the cases with the smallest hashes."""
     before, now = previous["cases"], summary.sample.hashes[:SKETCH_CASES]
-    whole = len(before) == previous["rows"] and len(now) == summary.rows
-    limit = "g" if whole else min(sketch[-1] for sketch in (before, now) if len(sketch) == SKETCH_CASES)
+    # A sketch that is not full has every case; a patient who was forgotten is in it no more, and still in the count.
+    full = [sketch[-1] for sketch in (before, now) if len(sketch) >= SKETCH_CASES]
+    whole = not full or (len(before) == previous["rows"] and len(now) == summary.rows)
+    limit = "g" if whole else min(full)
     old, new = {h for h in before if h <= limit}, {h for h in now if h <= limit}
     # Of both tables together: of a small one alone, none may be below the limit.
     share = 1.0 if whole else (len(old) + len(new)) / (previous["rows"] + summary.rows)

@@ -61,6 +61,14 @@ def test_new_and_gone_cases_are_counted() -> None:
     assert section["rows"] == {"previous": 100, "now": 130}
 
 
+def test_a_patient_who_was_forgotten_is_gone_from_the_profile_and_the_next_table_is_compared() -> None:
+    """`multimodal forget` takes the case's hash out of the stored profile; the count of rows stays."""
+    before, now = profiled(DATASET, rows_of(range(12))), profiled(DATASET, rows_of(range(1, 12)))
+    stored = json.loads(json.dumps(before.document("first-upload")))
+    stored["cases"].remove(next(iter(set(before.sample.hashes) - set(now.sample.hashes))))
+    assert drift_section(DATASET, now, stored)["cases"] == {"new": 0, "gone": 0, "kept": 11, "estimated": False}
+
+
 def test_cases_of_large_tables_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("multimodal.clinical.profile.SKETCH_CASES", 500)
     monkeypatch.setattr(drift_module, "SKETCH_CASES", 500)
