@@ -13,6 +13,7 @@ from cli.deployment import Deployment, connect
 from cli.project import STACK, STATE
 from local.cloud.cloud import start_cloud, stop_cloud
 from local.cloud.deploy import build, build_folder, deploy
+from tests.end_to_end.patients import Patients, upload_patients
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.programs import job_commands, stand_ins_on_path
 from tests.end_to_end.sources import PARAMETERS, copy_sources
@@ -82,6 +83,12 @@ def first_upload(pipeline: Pipeline, studies: Studies) -> Pipeline:
     pipeline.wait_for(studies.unit_ids)
     pipeline.features(study.subject for study in studies.good)
     return pipeline
+
+
+@pytest.fixture(scope="session")
+def patients(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Patients:
+    """The pipeline after some patients were uploaded, of whom two have all modalities."""
+    return upload_patients(pipeline, tmp_path_factory.mktemp("patients"))
 
 
 @pytest.fixture

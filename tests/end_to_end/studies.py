@@ -59,8 +59,8 @@ def write_studies(folder: Path, prefix: str) -> Studies:
     volumes: dict[str, float] = {}
     names = ["FOLDER-1", "FOLDER-2", "ZIP", "MARKED", "NOSEG"]
     for name, spec in zip(names, cohort_specs(seed=11, studies=len(names)), strict=True):
-        small = _small(replace(spec, subject=f"{prefix}-{name}"))
-        truth = write_study(folder, small, zipped=name == "ZIP", without_seg=name == "NOSEG")
+        shrunk = small(replace(spec, subject=f"{prefix}-{name}"))
+        truth = write_study(folder, shrunk, zipped=name == "ZIP", without_seg=name == "NOSEG")
         volumes[truth.subject] = truth.volume_ml
     write_corrupt_study(folder, subject=f"{prefix}-CORRUPT")
     by_name = {study.subject.removeprefix(f"{prefix}-"): study for study in read_studies(folder).studies}
@@ -74,6 +74,6 @@ def write_studies(folder: Path, prefix: str) -> Studies:
     )
 
 
-def _small(spec: StudySpec) -> StudySpec:
+def small(spec: StudySpec) -> StudySpec:
     """Return a study on a coarser grid, quick to measure, with a tumour that fits it."""
     return replace(spec, matrix=_MATRIX, slices=_SLICES, tumour_semi_axes_mm=_TUMOUR_SEMI_AXES_MM)
