@@ -28,10 +28,10 @@ PROGRESS := awk -f requirements/progress.awk -v file=
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz e2e bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
+.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz e2e e2e-forget bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
 
 help: ## show this list
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: $(VENV)/.ready .venv-emulator/.ready salmon ## install the tools, the jobs and the emulator
 
@@ -134,6 +134,9 @@ fuzz: setup ## 60 s of damaged studies per parser; FUZZ="--parser zip --seconds 
 
 e2e: setup examples
 	@$(PY) -m pytest -q tests/end_to_end
+
+e2e-forget: setup ## forget one of two patients on a stack of its own, and look for what is left
+	@E2E_FORGET=1 $(PY) -m pytest -q tests/end_to_end/test_subject_forgotten.py
 
 bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|shape|genomics|clinical|reads|dataset-join, or dataset with BASE=checkout
 	@$(PY) -m benchmarks $(BENCH)
