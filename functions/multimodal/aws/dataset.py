@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
-from multimodal.aws.errors import code_of, translated
+from multimodal.aws.errors import translated
+from multimodal.aws.feature_store import describe_group
 from multimodal.dataset.ports import GroupVersion
 from multimodal.dataset.sql import Table
 
@@ -21,12 +20,12 @@ class SageMakerCatalogue:
 
     def version(self, group: str) -> GroupVersion | None:
         """Return a group's version, or None when there is no such group."""
-        first = self._describe(FeatureGroupName=group)
+        first = describe_group(self._sagemaker, FeatureGroupName=group)
         if first is None:
             return None
         definitions, page = list(first["FeatureDefinitions"]), first
         while token := page.get("NextToken"):
-            page = self._describe(FeatureGroupName=group, NextToken=token) or {}
+            page = describe_group(self._sagemaker, FeatureGroupName=group, NextToken=token) or {}
             definitions += page.get("FeatureDefinitions", [])
         catalog = first["OfflineStoreConfig"]["DataCatalogConfig"]
         return GroupVersion(
@@ -35,15 +34,6 @@ class SageMakerCatalogue:
             Table(catalog["Database"], catalog["TableName"]),
             {d["FeatureName"]: d["FeatureType"] for d in definitions},
         )
-
-    def _describe(self, **request: str) -> dict[str, Any] | None:
-        with translated(f"describe feature group {request['FeatureGroupName']}"):
-            try:
-                return dict(self._sagemaker.describe_feature_group(**request))
-            except ClientError as error:
-                if code_of(error) == "ResourceNotFound":
-                    return None
-                raise
 
 
 def _as_text(moment: datetime) -> str:

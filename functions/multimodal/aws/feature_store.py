@@ -257,14 +257,7 @@ class SageMakerGroups:
             raise ConfigurationError(message)
 
     def _describe(self, group: str, token: str | None = None) -> Mapping[str, Any] | None:
-        request = {"FeatureGroupName": group} | ({"NextToken": token} if token else {})
-        with translated(f"describe feature group {group}"):
-            try:
-                return dict(self._sagemaker.describe_feature_group(**request))
-            except ClientError as error:
-                if code_of(error) == "ResourceNotFound":
-                    return None
-                raise
+        return describe_group(self._sagemaker, FeatureGroupName=group, **({"NextToken": token} if token else {}))
 
     def _wait(self, group: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -282,6 +275,17 @@ class SageMakerGroups:
                 return
             time.sleep(POLL_SECONDS)
         raise RetryableError(f"feature group {group} is not ready after {PATIENCE_SECONDS:.0f} s")
+
+
+def describe_group(sagemaker: Any, **request: str) -> dict[str, Any] | None:  # noqa: ANN401 - boto3's client
+    """Return a page of DescribeFeatureGroup, or None when there is no such group."""
+    with translated(f"describe feature group {request['FeatureGroupName']}"):
+        try:
+            return dict(sagemaker.describe_feature_group(**request))
+        except ClientError as error:
+            if code_of(error) == "ResourceNotFound":
+                return None
+            raise
 
 
 def _definitions(features: Sequence[tuple[str, FeatureType]]) -> list[Any]:

@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 from sksurv.metrics import concordance_index_censored, concordance_index_ipcw
 
 from survival_job.dataset import LEAST_EVENTS, Dataset, Floats, Survival
-from survival_job.folds import Fold, repeated_folds
+from survival_job.folds import Fold, digest, repeated_folds
 from survival_job.intervals import Interval, corrected_interval
 from survival_job.models import TRAINERS, baseline_hazard, outcome
 from survival_job.preparation import prepare
@@ -204,7 +204,7 @@ def _importance(
     names = list(dict.fromkeys(modality))
     if len(names) < 2:
         return {}
-    generator = np.random.default_rng(abs(hash_of(seed)))
+    generator = np.random.default_rng(int.from_bytes(digest(seed)[:8], "big"))
     whole, lost = c_index(risk(values), survival), {}
     for name in names:
         mixed = values.copy()
@@ -212,13 +212,6 @@ def _importance(
         mixed[:, columns] = values[generator.permutation(len(values))][:, columns]
         lost[name] = whole - c_index(risk(mixed), survival)
     return lost
-
-
-def hash_of(text: str) -> int:
-    """Return a number that is the same in every process."""
-    import hashlib
-
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def difference(one: Evaluation, other: Evaluation, plan: Plan) -> Interval:

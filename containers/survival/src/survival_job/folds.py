@@ -25,7 +25,7 @@ class Fold:
 
 def assign(cases: Sequence[str], event: NDArray[np.bool_], parts: int, seed: str) -> Rows:
     """Return the part of each case: events are dealt out evenly, then the others."""
-    order = sorted(range(len(cases)), key=lambda row: _hash(f"{seed}:{cases[row]}"))
+    order = sorted(range(len(cases)), key=lambda row: digest(f"{seed}:{cases[row]}"))
     found = np.empty(len(cases), np.int64)
     ranked = [row for row in order if event[row]] + [row for row in order if not event[row]]
     found[ranked] = np.arange(len(cases)) % parts
@@ -42,5 +42,6 @@ def repeated_folds(
             yield Fold(repeat, part, np.flatnonzero(found != part), np.flatnonzero(found == part))
 
 
-def _hash(text: str) -> bytes:
+def digest(text: str) -> bytes:
+    """Return bytes that are the same in every process."""
     return hashlib.sha256(text.encode()).digest()

@@ -55,11 +55,9 @@ def prepare(values: Floats, batches: Sequence[str] | None = None) -> Preparation
         Each case's scanner; given, features are harmonised between them.
     """
     missing = np.isnan(values).mean(axis=0)
-    with np.errstate(all="ignore"):
-        spread = np.nanmax(np.where(np.isnan(values), -np.inf, values), axis=0) - np.nanmin(
-            np.where(np.isnan(values), np.inf, values), axis=0
-        )
-    kept = np.flatnonzero((missing <= MOST_MISSING) & (spread > 0))
+    highest = np.where(np.isnan(values), -np.inf, values).max(axis=0)
+    lowest = np.where(np.isnan(values), np.inf, values).min(axis=0)
+    kept = np.flatnonzero((missing <= MOST_MISSING) & (highest > lowest))
     chosen = values[:, kept]
     median = np.nanmedian(chosen, axis=0) if len(kept) else np.empty(0)
     filled = np.where(np.isnan(chosen), median, chosen)

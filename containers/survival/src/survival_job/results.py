@@ -10,7 +10,7 @@ from sksurv.nonparametric import kaplan_meier_estimator
 from survival_job import __version__
 from survival_job.comparison import COMMON, OWN, REFERENCE, Evaluation, Plan, difference, horizons_of
 from survival_job.dataset import Dataset, Survival
-from survival_job.intervals import Interval, corrected_interval
+from survival_job.intervals import corrected_interval
 from survival_job.models import outcome
 
 GROUPS: Final = 4
@@ -194,6 +194,3 @@ def _gain(each: Mapping[str, Any]) -> str:
         f"concordance changes by {gain['estimate']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}) against clinical "
         f"data alone, on {each['cases']} cases"
     )
-
-
-__all__ = ["Interval", "findings", "results_document"]

@@ -13,7 +13,7 @@ from survival_job.comparison import REFERENCE, Task
 from survival_job.dataset import Dataset, Survival
 from survival_job.errors import InputRejectedError, ReasonCode
 from survival_job.models import Linear, baseline_hazard, ridge
-from survival_job.preparation import prepare
+from survival_job.preparation import Preparation, prepare
 
 SCHEMA: Final = 1
 
@@ -105,7 +105,7 @@ def scores(model: Mapping[str, Any], table: pd.DataFrame, modalities: Sequence[s
         np.array([f[k] for f in model["features"]]) for k in ("median", "mean", "scale", "weight")
     )
     values = complete[columns].to_numpy(float)
-    ready = np.clip((np.where(np.isnan(values), median, values) - mean) / scale, -5, 5)
+    ready = Preparation(np.arange(len(columns)), median, mean, scale).apply(values)
     percentiles = np.searchsorted(model["risk_quantiles"], ready @ weight, side="right").clip(1, 100)
     return [
         {"case_id": str(case), "risk_score": round(float(risk), 6), "risk_percentile": int(percentile)}
