@@ -12,6 +12,7 @@ from multimodal.clinical.config import (
     ClinicalConfig,
     FeatureColumn,
     OneHot,
+    Ordinal,
     Survival,
     Timepoint,
 )
@@ -43,6 +44,8 @@ class Column:
         `feature`, `acquisition` or `label`.
     unit, meaning, source : str
         As the dictionary tells them; the source is a column of a table, a gene, or a document.
+    levels : mapping
+        Of an ordinal column: number by level.
     """
 
     feature: str
@@ -51,6 +54,7 @@ class Column:
     unit: str
     meaning: str
     source: str
+    levels: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,8 @@ def _of_column(column: FeatureColumn) -> Iterator[Column]:
             meaning = f"1 where {column.source} is another value than those listed"
         else:
             meaning = f"{column.source} is {' or '.join(levels[name])}" if name in levels else column.source
-        yield Column(name, kind, "feature", getattr(column, "unit", ""), meaning, column.source)
+        ranks = column.levels if isinstance(column, Ordinal) and name == column.name else {}
+        yield Column(name, kind, "feature", getattr(column, "unit", ""), meaning, column.source, ranks)
 
 
 _LABELS = {

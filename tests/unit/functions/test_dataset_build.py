@@ -83,6 +83,8 @@ def test_the_dictionary_explains_every_column_in_order(builder: Builder) -> None
     by_name = {line["column"]: line for line in lines}
     assert by_name["clinical__weight_kg"]["unit"] == "kg"
     assert by_name["clinical__weight_kg"]["source"] == "Weight (lbs)"
+    assert json.loads(by_name["clinical__pathological_n"]["levels"]) == {"N0": 0, "N1": 1, "N2": 2}
+    assert by_name["clinical__egfr_mutant"]["levels"] == ""
     assert by_name["imaging__original_shape_MeshVolume"]["unit"] == "mm^3"
     assert by_name["rna__log2tpm_CD4"]["timepoint"] == "surgery"
     assert by_name["imaging__manufacturer"]["role"] == "acquisition"
