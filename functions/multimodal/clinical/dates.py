@@ -18,18 +18,18 @@ LAST_SHIFTED_YEAR = 2999
 """Of calendars that were shifted into the future."""
 
 _MONTHS = (
-    "jan januar january janvier janv enero ene janner",
-    "feb februar february fevrier fevr fev febrero feber",
-    "mar march marz maerz mrz mars marzo",
+    "jan januar january janvier janv enero ene janner",  # codespell:ignore
+    "feb februar february fevrier fevr fev febrero feber",  # codespell:ignore
+    "mar march marz maerz mrz mars marzo",  # codespell:ignore
     "apr april avril avr abril abr",
     "may mai mayo",
-    "jun june juni juin junio",
-    "jul july juli juillet juil julio",
+    "jun june juni juin junio",  # codespell:ignore
+    "jul july juli juillet juil julio",  # codespell:ignore
     "aug august aout agosto ago",
     "sep sept september septembre septiembre setiembre",
-    "oct october okt oktober octobre octubre",
+    "oct october okt oktober octobre octubre",  # codespell:ignore
     "nov november novembre noviembre",
-    "dec december dez dezember decembre diciembre dic",
+    "dec december dez dezember decembre diciembre dic",  # codespell:ignore
 )
 """English, German, French and Spanish, without accents."""
 
