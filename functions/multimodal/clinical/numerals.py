@@ -74,7 +74,7 @@ def numeral_of(config: ClinicalConfig, column: Number) -> Numeral:
 
 _ONE_SIDED = re.compile(r"(?P<sign>[<>≤≥]=?|=[<>]) ?(?P<after>[^<>≤≥=].*)|(?P<before>[^<>≤≥=].*?) ?\+")
 _OLDEST = re.compile(
-    r"(?:(?:>=|=>|≥) ?90|> ?89|90 ?(?:\+|(?:and|or) (?:over|above|older|more)|(?:und|oder) (?:älter|mehr)))"  # codespell:ignore
+    r"(?:(?:>=|=>|≥) ?90|> ?89|90 ?(?:\+|(?:and|or) (?:over|above|older|more)|und älter))"
     r"(?: ?(?:y|yrs?|years?|jahre)(?: old)?)?",
     re.IGNORECASE,
 )
