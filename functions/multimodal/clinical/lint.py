@@ -11,6 +11,7 @@ from multimodal.clinical.config import (
     ClinicalConfig,
     Column,
     Condition,
+    Date,
     DatedBy,
     DateDifference,
     Number,
@@ -99,6 +100,10 @@ def _of_column(config: ClinicalConfig, column: Column) -> Iterator[str]:
         yield from _range(column)
         if column.fill_when:
             yield from _prefixed("fill_when", _own_condition(config, column, column.fill_when))
+    if isinstance(column, Date | DateDifference):
+        yield from _short_years(config, column)
+    if isinstance(column, Number):
+        yield from _numeral(config, column)
     if isinstance(column, DateDifference):
         yield from _difference(config, column)
 
@@ -147,6 +152,23 @@ def _range(column: Number | DateDifference) -> Iterator[str]:
         yield f"fill_when puts in {fill:g}, which is outside min and max"
     if whole and fill != int(fill):
         yield f"fill_when puts in {fill:g}, and the feature is a whole number"
+
+
+def _short_years(config: ClinicalConfig, column: Date | DateDifference) -> Iterator[str]:
+    written = column.date_format or config.date_format
+    has_year_alone = isinstance(column, DateDifference) and column.format == "year"
+    if "%y" in written and not (has_year_alone or column.two_digit_years_from or config.two_digit_years_from):
+        yield (
+            f"{written!r} has years of two digits; add two_digit_years_from: with the first of the hundred years that "
+            "they stand for, such as 1930"
+        )
+
+
+def _numeral(config: ClinicalConfig, column: Number) -> Iterator[str]:
+    decimal = config.decimal if column.decimal is None else column.decimal
+    thousands = config.thousands if column.thousands is None else column.thousands
+    if decimal == thousands:
+        yield f"decimal and thousands are both {decimal!r}"
 
 
 def _difference(config: ClinicalConfig, column: DateDifference) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain, compress, repeat
 
-from multimodal.clinical.cells import FIRST_YEAR, Fault, RowCode
+from multimodal.clinical.cells import Fault, RowCode
 from multimodal.clinical.columns import FeaturePairs, Pairs
 from multimodal.clinical.config import (
     TRAILING,
@@ -20,6 +20,7 @@ from multimodal.clinical.config import (
     Survival,
     Timepoint,
 )
+from multimodal.clinical.dates import FIRST_YEAR, latest_day
 from multimodal.clinical.labels import MadeLabels
 from multimodal.clinical.rows import Batch, Numbers
 from multimodal.features.group import (
@@ -102,13 +103,13 @@ def _of_column(config: ClinicalConfig, column: Column) -> Iterator[tuple[str, st
         yield from ((f"{column.name}={value}", _text(number=number)) for value, number in values.items())
     elif isinstance(column, Number | DateDifference):
         kept = column.model_dump(mode="json", exclude=_WITHOUT_MEANING)
-        dates = {} if isinstance(column, Number) else {"date_format": config.date_format}
+        dates = {} if isinstance(column, Number) else {"date_format": column.date_format or config.date_format}
         yield column.name, _text(**kept, **dates)
 
 
 _WITHOUT_MEANING = {
     *("source", "aliases", "name", "available_at", "allow", "feature", "missing"),
-    *("out_of_range", "age", "min", "max"),
+    *("out_of_range", "age", "min", "max", "decimal", "thousands", "bounds", "date_format", "two_digit_years_from"),
 }
 """What decides whether a value is taken, or what it is called; not what it means."""
 
@@ -146,10 +147,10 @@ _NO_EVENT_TIME = Fault(
 
 
 class TimepointDates:
-    """Days on which the facts of a timepoint were true; none is after the day of the upload."""
+    """Days on which the facts of a timepoint were true; none is after `latest`."""
 
-    def __init__(self, dated: DatedBy, today: date) -> None:
-        self._dated, self._latest = dated, today.toordinal()
+    def __init__(self, dated: DatedBy, latest: date) -> None:
+        self._dated, self._latest = dated, latest.toordinal()
         self._first = date(FIRST_YEAR, 1, 1).toordinal()
         self.source = dated.column if dated.plus_days is None else f"{dated.column} + {dated.plus_days}"
 
@@ -175,7 +176,8 @@ def timepoint_dates(config: ClinicalConfig, today: date) -> dict[Timepoint, Time
         for timepoint in (*config.feature_timepoints, origin)
         if timepoint
     }
-    return {timepoint: TimepointDates(dated, today) for timepoint, dated in needed.items() if dated != "upload"}
+    latest = latest_day(config, today)
+    return {timepoint: TimepointDates(dated, latest) for timepoint, dated in needed.items() if dated != "upload"}
 
 
 class GroupRecords:
