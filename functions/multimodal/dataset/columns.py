@@ -236,11 +236,18 @@ _LABELS = {
 def _of_labels(labels: Survival) -> Iterator[Column]:
     origin = f", counted from {labels.origin}" if labels.origin else ""
     sources = ", ".join(dict.fromkeys(labels.columns))
+    known = _LABELS | dict(_of_endpoints(labels))
     for name, kind in labels.features:
-        unit, meaning = _LABELS.get(
+        unit, meaning = known.get(
             name, ("", f"{name}: 1 died by then, 0 lived longer, null when lost sight of earlier")
         )
         yield Column(name, kind, "label", unit, f"{meaning}{origin if unit == 'days' else ''}", sources)
+
+
+def _of_endpoints(labels: Survival) -> Iterator[tuple[str, tuple[str, str]]]:
+    for name, endpoint in labels.endpoints.items():
+        yield f"{name}_event", ("", f"1 the event of {endpoint.event}, 0 censored")
+        yield f"{name}_days", ("days", f"days to the event of {endpoint.event}, or to censoring")
 
 
 def smuggled(group: GroupColumns, definitions: Mapping[str, str], clinical: ClinicalConfig | None) -> dict[str, str]:
