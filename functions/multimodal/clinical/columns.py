@@ -45,7 +45,7 @@ def scope_of(config: ClinicalConfig, column: Column) -> Scope:
     labels = config.labels
     if labels is None or column.source not in labels.columns or config.is_feature(column) or _is_used(config, column):
         return "row"
-    return "label" if column.source in (labels.died, labels.death, labels.last_alive) else "value"
+    return "label" if column.source in (labels.died, labels.time, labels.death, labels.last_alive) else "value"
 
 
 def _is_used(config: ClinicalConfig, column: Column) -> bool:

@@ -434,8 +434,19 @@ class CrossCheck(StrictModel):
     policy: Literal["warn", "quarantine"] = "warn"
 
 
+DAYS_PER_UNIT = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
+"""What a time in each unit is in days; years and months are those of the Julian calendar, 365.25 days and a twelfth."""
+
+
+class Endpoint(StrictModel):
+    """Another time to an event: a flag (1 for the event), and a number column with the time to it or to censoring."""
+
+    event: Source
+    time: Source
+
+
 class Survival(StrictModel):
-    """Survival labels, counted in days from a timepoint's event time.
+    """Survival labels in days: between dates, from a timepoint's event time on, or as the table counts them.
 
     With `died` alone the label is `survival_status`, dated by the upload: who was alive when nobody knows.
 
@@ -446,7 +457,13 @@ class Survival(StrictModel):
     origin : str, optional
         Timepoint whose date is day 0.
     death, last_alive : str, optional
-        Date columns; given together with `origin`.
+        Date columns, given together with `origin`; or without it, number columns: the time to death and to the last
+        contact (GDC).
+    time : str, optional
+        Number column instead of these: the time to death, or to the last contact of who did not die (cBioPortal, R).
+        The unit of number columns is one of `DAYS_PER_UNIT`; days are rounded to whole ones.
+    endpoints : mapping
+        Name (`dfs`, `pfs`, …) → `Endpoint`; each gives `<name>_event` and `<name>_days`.
     recurrence, recurrence_date : str, optional
         Flag and date column; without them there is no recurrence-free survival.
     horizons_days : list of int
@@ -460,6 +477,8 @@ class Survival(StrictModel):
     last_alive: Source | None = None
     recurrence: Source | None = None
     recurrence_date: Source | None = None
+    time: Source | None = None
+    endpoints: dict[FeatureName, Endpoint] = {}
     horizons_days: list[Annotated[int, Field(ge=1, le=36_500)]] = []
     cross_check: CrossCheck | None = None
 
@@ -467,18 +486,30 @@ class Survival(StrictModel):
     def features(self) -> tuple[Feature, ...]:
         """Labels, in order."""
         names = ["survival_status"]
-        if self.origin is not None:
+        if self.has_days:
             names += ["os_event", "os_days", *(f"os_horizon_{n}d" for n in self.horizons_days)]
         if self.recurrence is not None:
             names += ["rfs_event", "rfs_days"]
+        names += [f"{name}_{part}" for name in self.endpoints for part in ("event", "days")]
         return tuple((name, FeatureType.INTEGRAL) for name in names)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that the labels are made of."""
         check = self.cross_check.column if self.cross_check else None
-        named = (self.died, self.death, self.last_alive, self.recurrence, self.recurrence_date, check)
-        return tuple(name for name in named if name is not None)
+        of_endpoints = [name for endpoint in self.endpoints.values() for name in (endpoint.event, endpoint.time)]
+        dates = (self.death, self.last_alive, self.recurrence, self.recurrence_date)
+        return tuple(name for name in (self.died, self.time, *dates, check, *of_endpoints) if name is not None)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the table has times instead of dates."""
+        return self.origin is None and (self.time or self.death) is not None
+
+    @property
+    def has_days(self) -> bool:
+        """Whether there is a time to death, not only who died."""
+        return self.origin is not None or self.is_counted
 
 
 class Facet(StrictModel):
@@ -540,6 +571,16 @@ class ClinicalConfig(StrictModel):
     def by_source(self) -> Mapping[str, Column]:
         """Column by its name in the header."""
         return {c.source: c for c in self.columns}
+
+    @property
+    def outcome(self) -> Target | None:
+        """What leakage is measured against: the target, or, where none is named, who died by the labels."""
+        died = self.by_source.get(self.labels.died) if self.target is None and self.labels else None
+        if isinstance(died, Flag):
+            return Target(column=died.source, positive=died.false)
+        if isinstance(died, Ordinal):
+            return Target(column=died.source, positive=[level for level, number in died.levels.items() if number == 0])
+        return self.target
 
     def is_feature(self, column: Column) -> bool:
         """Return whether a column becomes features: known early, or allowed by name."""

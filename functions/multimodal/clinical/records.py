@@ -120,9 +120,26 @@ def _condition(condition: object) -> object:
 
 def _of_labels(config: ClinicalConfig, labels: Survival) -> dict[str, str]:
     origin = config.timepoints[labels.origin].model_dump(mode="json") if labels.origin else None
-    made_of = labels.model_dump(mode="json", exclude={"horizons_days", "cross_check"})
-    died = config.by_source[labels.died].model_dump(mode="json", include={"true", "false", "levels"})
-    return {name: _text(origin=origin, made_of=made_of, died=died) for name, _ in labels.features}
+    own = {"horizons_days", "cross_check", "endpoints"} | ({"time"} if labels.time is None else set())
+    made_of = labels.model_dump(mode="json", exclude=own)
+    units = _units(config, (labels.time, labels.death, labels.last_alive)) if labels.is_counted else {}
+    whole = _text(origin=origin, made_of=made_of, died=_sides(config, labels.died), **units)
+    meanings = {name: whole for name, _ in labels.features}
+    for name, endpoint in labels.endpoints.items():
+        text = _text(
+            event=_sides(config, endpoint.event), made_of=endpoint.model_dump(), **_units(config, [endpoint.time])
+        )
+        meanings |= {f"{name}_event": text, f"{name}_days": text}
+    return meanings
+
+
+def _sides(config: ClinicalConfig, source: str) -> object:
+    return config.by_source[source].model_dump(mode="json", include={"true", "false", "levels"})
+
+
+def _units(config: ClinicalConfig, sources: Iterable[str | None]) -> dict[str, object]:
+    columns = [config.by_source[source] for source in sources if source]
+    return {"units": [(column.unit, column.factor) for column in columns if isinstance(column, Number)]}
 
 
 class EventTimes(dict[float | None, Pairs]):
@@ -221,6 +238,7 @@ class LabelRecords:
 
     def __init__(self, labels: Survival, spec: FeatureGroupSpec, upload: UploadContext) -> None:
         self._group = GroupRecords(spec, upload)
+        # Without dates (`ends` has none then) the upload dates the labels.
         self._dead = EventTimes(labels.death or "", upload.uploaded_at)
         self._living = EventTimes(labels.last_alive or "", upload.uploaded_at)
 
@@ -232,4 +250,4 @@ class LabelRecords:
             wanted = [keep and own != () for keep, own in zip(taken, made.survival, strict=False)]
         dead, living = self._dead, self._living
         times = (dead[death] if died else living[seen] for died, death, seen in made.ends)
-        return self._group.of(batch, wanted, times, [made.survival, made.recurrence_free])
+        return self._group.of(batch, wanted, times, [made.survival, *made.others])
