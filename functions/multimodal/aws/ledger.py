@@ -24,7 +24,7 @@ _NUMBERS = (
     *("bytes", "attempt", "lost_runs", "version", "lease_until", "due_at"),
 )
 
-_TEXTS = ("content_version", "run_id", "reason_code", "record_hash")
+_TEXTS = ("content_version", "run_id", "reason_code", "record_hash", "event_time")
 
 
 class DynamoDbLedger:
