@@ -41,17 +41,24 @@ def _slice(common: Dataset, index: int, height: float, folder: Path) -> Dataset:
     return image
 
 
-def segmentation(slices: list[Dataset], masks: list[np.ndarray], path: Path, kind: str = "BINARY") -> hd.seg.Segmentation:
-    """Write boolean `masks` (z, y, x), one for each segment, as a segmentation of `slices`, with highdicom's defaults."""
+def segmentation(
+    slices: list[Dataset], masks: list[np.ndarray], path: Path, kind: str = "BINARY"
+) -> hd.seg.Segmentation:
+    """Write boolean `masks` (z, y, x), one a segment, as a segmentation of `slices`, with highdicom's defaults."""
     path.parent.mkdir(parents=True)
     category = CodedConcept("49755003", "SCT", "Morphologically Abnormal Structure")
+    neoplasm = CodedConcept("108369006", "SCT", "Neoplasm")
     described = [
-        hd.seg.SegmentDescription(number, f"Lesion {number}", category, CodedConcept("108369006", "SCT", "Neoplasm"), "MANUAL")
+        hd.seg.SegmentDescription(number, f"Lesion {number}", category, neoplasm, "MANUAL")
         for number in range(1, len(masks) + 1)
     ]
     pixels = np.stack(masks, -1).astype(np.uint8)
     if kind == "LABELMAP":
         pixels = (pixels * np.arange(1, len(masks) + 1, dtype=np.uint8)).max(-1)
-    written = hd.seg.Segmentation(slices, pixels, kind, described, generate_uid(), 2, generate_uid(), 1, "Made up", "Made up", "1", "1")
+    series = {"series_instance_uid": generate_uid(), "series_number": 2, "sop_instance_uid": generate_uid()}
+    device = {"manufacturer": "Made up", "manufacturer_model_name": "1", "software_versions": "1"}
+    written = hd.seg.Segmentation(
+        slices, pixels, kind, described, **series, instance_number=1, **device, device_serial_number="1"
+    )
     written.save_as(path)
     return written
