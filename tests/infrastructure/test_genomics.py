@@ -294,7 +294,7 @@ def test_the_end_of_every_job_is_recorded() -> None:
     (target,) = rule["Targets"]
     assert target["Arn"] == "RecordOutcomeFunction.Arn"
     permission = resolve(properties("BatchJobsRulePermission"))
-    assert (permission["FunctionName"], permission["Principal"]) == ("RecordOutcomeFunction", "events.amazonaws.com")
+    assert (permission["FunctionName"], permission["Principal"]) == ("RecordOutcomeFunction.Arn", "events.amazonaws.com")
     assert permission["SourceArn"] == "BatchJobsRule.Arn"
 
 
