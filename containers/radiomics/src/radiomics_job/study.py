@@ -2,7 +2,7 @@
 
 import errno
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from radiomics_job.dicom.pixels import release
 from radiomics_job.dicom.reading import StudyFiles, read_study
-from radiomics_job.dicom.series import CtSeries, group_series
+from radiomics_job.dicom.series import CtSeries, SliceStack, group_series
 from radiomics_job.dicom.sources import SourceCounts, read_source
 from radiomics_job.dicom.stacking import stack_series
 from radiomics_job.errors import HostFaultError, ReasonCode, StudyRejectedError
@@ -43,6 +43,10 @@ from radiomics_job.quality.checks import check_limits, refusal
 from radiomics_job.roi.candidates import Candidate, list_candidates
 from radiomics_job.roi.pairing import Pairing, pair
 from radiomics_job.roi.rule import RoiPolicy, RoiRule, choose
+from radiomics_job.volumes.image import slices_of, stack_volume_file
+from radiomics_job.volumes.mask import mask_candidates
+from radiomics_job.volumes.roles import Roles
+from radiomics_job.volumes.study_volumes import read_volumes
 
 _HOST_FAULTS = {
     errno.ENOSPC,
@@ -126,8 +130,9 @@ def _measure(task: StudyTask) -> str:
     try:
         files = read_study(read_source(task.source, task.limits, counts), task.limits)
         _note_patient(files, task)
-        series = _ct_series(files)
-        chosen, policy, pairing = _choose(files, series, task)
+        roles = read_volumes(files, task.limits)
+        series = _ct_series(files, roles)
+        chosen, policy, pairing = _choose(files, roles, series, task)
     except StudyRejectedError as error:
         if error.code in _NOTHING_FOUND:
             error.details["ignored_files"] = dict(counts.reasons)
@@ -136,7 +141,7 @@ def _measure(task: StudyTask) -> str:
     for image in files.ct:
         if id(image.dataset) not in needed:  # frames of one object share its pixels
             release(image)
-    stack, volume = stack_series(pairing.ct, task.limits, task.params.geometry)
+    stack, volume = _stack(pairing.ct, roles, task)
     ct = StudyCt(
         stack,
         volume,
@@ -145,11 +150,13 @@ def _measure(task: StudyTask) -> str:
         task.surgery_date,
         unusable=len(files.unusable),
         patient_differs=_patient_differs(files, task),
+        volume_file=roles.image,
     )
     rois = [_checked_region(region, ct, task.params) for region in place_regions(chosen, policy, stack, pairing)]
     refused = refusal(rois[0].findings)
     if refused is not None:
         raise refused
+    formats = {"image": roles.image.format if roles.image else "DICOM", "mask": rois[0].source}
     with publishing(task.folder, task.scratch) as scratch:
         write_nifti(scratch / "ct.nii.gz", volume, stack.grid)
         _write_masks(scratch, [roi.placed.mask for roi in rois], stack.grid)
@@ -157,15 +164,25 @@ def _measure(task: StudyTask) -> str:
         write_json(scratch / "qc.json", qc_document(task.subject, task.run, ct, rois))
         write_json(
             scratch / "features.json",
-            features_document(task.subject, task.run, ct, rois, provenance(task.params, files.input_hash, counts)),
+            features_document(
+                task.subject, task.run, ct, rois, provenance(task.params, files.input_hash, counts, formats)
+            ),
         )
     return rois[0].status
 
 
-def _ct_series(files: StudyFiles) -> list[CtSeries]:
+def _ct_series(files: StudyFiles, roles: Roles) -> list[CtSeries]:
+    if roles.image is not None:
+        return [slices_of(roles.image)]
     if files.unusable and all(image.localizer for image in files.ct):
         raise files.unusable[0].error
     return group_series(files.ct)
+
+
+def _stack(ct: CtSeries, roles: Roles, task: StudyTask) -> tuple[SliceStack, NDArray[np.int16]]:
+    if roles.image is not None:
+        return stack_volume_file(roles.image, ct)
+    return stack_series(ct, task.limits, task.params.geometry)
 
 
 def _write_masks(folder: Path, masks: Sequence[NDArray[np.bool_]], grid: Grid) -> None:
@@ -206,11 +223,11 @@ def _checked_region(region: PlacedRegion, ct: StudyCt, params: Params) -> Measur
 
 
 def _choose(
-    files: StudyFiles, series: Sequence[CtSeries], task: StudyTask
+    files: StudyFiles, roles: Roles, series: Sequence[CtSeries], task: StudyTask
 ) -> tuple[tuple[Candidate, ...], RoiPolicy, Pairing]:
     """Choose regions of the first kind of object that has what is asked for."""
-    params, errors = task.params, []
-    for candidates in list_candidates(files, params.roi_source, task.limits, params.geometry.fractional_threshold):
+    errors = []
+    for candidates in _kinds(files, roles, task):
         try:
             return _choose_among(candidates, files, series, task)
         except StudyRejectedError as error:
@@ -218,6 +235,15 @@ def _choose(
                 raise
             errors.append(error)
     raise errors[0]
+
+
+def _kinds(files: StudyFiles, roles: Roles, task: StudyTask) -> Iterator[list[Candidate]]:
+    """List the regions of DICOM objects in the parameter file's order, then those of mask files."""
+    params = task.params
+    if files.segmentations or files.structure_sets or not roles.masks:
+        yield from list_candidates(files, params.roi_source, task.limits, params.geometry.fractional_threshold)
+    if roles.masks:
+        yield mask_candidates(roles.masks, task.rule.label_names)
 
 
 def _choose_among(
@@ -258,6 +284,8 @@ def _paired(
         for image in files.unusable:
             if image.instance_uid in references.instances:
                 raise image.error
+        if candidate.is_volume and len(series) == 1:
+            return Pairing(series[0], "only_image", 0, 0, None)
         pairing = pair(references, series, candidate.fits, least_found, files.other_series)
         for image in files.unusable:
             # Beside images that are named one by one it is none of them; a screen save never is.

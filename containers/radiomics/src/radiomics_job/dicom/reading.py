@@ -19,7 +19,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from radiomics_job.dicom.ct_header import CtSlice, UnusableImage, read_ct_slices, unusable_image
 from radiomics_job.dicom.pixels import check_syntax
 from radiomics_job.dicom.references import CT_CLASSES
-from radiomics_job.dicom.sources import SourceFile, is_bare, printable
+from radiomics_job.dicom.sources import FileKind, SourceFile, is_bare, printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import MEBIBYTE, Limits
 
@@ -109,12 +109,16 @@ class StudyFiles:
     """Patient identifiers that are not empty."""
     contents: set[bytes] = field(default_factory=set)
     """Digests of the segmentations and structure sets: of what is used of them, instance UID included."""
+    volumes: list[SourceFile] = field(default_factory=list)
+    """NIfTI and NRRD files."""
+    data: dict[str, bytes] = field(default_factory=dict)
+    """Files of voxels that a NRRD header may name."""
     input_hash: str = ""
-    """SHA-256 over the sorted hashes of all DICOM files: independent of names and order."""
+    """SHA-256 over the sorted hashes of all files that were read: independent of names and order."""
 
 
 def read_study(files: Iterable[SourceFile], limits: Limits) -> StudyFiles:
-    """Parse every DICOM file of a study once.
+    """Parse every DICOM file of a study once; keep its volume files, whose headers are read elsewhere.
 
     Raises
     ------
@@ -125,6 +129,9 @@ def read_study(files: Iterable[SourceFile], limits: Limits) -> StudyFiles:
     hashes: list[str] = []
     for file in files:
         hashes.append(hashlib.sha256(file.content).hexdigest())
+        if file.kind is not FileKind.DICOM:
+            _keep(study, file)
+            continue
         try:
             with strict_parsing():
                 _add(study, file, limits)
@@ -134,7 +141,9 @@ def read_study(files: Iterable[SourceFile], limits: Limits) -> StudyFiles:
         raise unreadable_files(unreadable)
     if not hashes:
         raise StudyRejectedError(
-            ReasonCode.EMPTY_STUDY, "No file is DICOM. Upload the study's DICOM files.", {"dicom": 0}
+            ReasonCode.EMPTY_STUDY,
+            "No file is DICOM, NIfTI or NRRD. Upload the study's files.",
+            {"dicom": 0, "volumes": 0},
         )
     if len(study.patients) > 1:
         raise StudyRejectedError(
@@ -144,6 +153,13 @@ def read_study(files: Iterable[SourceFile], limits: Limits) -> StudyFiles:
         )
     study.input_hash = hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
     return study
+
+
+def _keep(study: StudyFiles, file: SourceFile) -> None:
+    if file.kind is FileKind.DATA:
+        study.data[file.name] = file.content
+    else:
+        study.volumes.append(file)
 
 
 @contextmanager

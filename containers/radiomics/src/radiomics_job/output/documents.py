@@ -20,8 +20,9 @@ from radiomics_job.dicom.sources import SourceCounts
 from radiomics_job.errors import Detail, StudyRejectedError
 from radiomics_job.measurement import MeasuredRoi
 from radiomics_job.parameters import Params
-from radiomics_job.quality.checks import describe_ct
+from radiomics_job.quality.checks import describe_ct, look_like_hounsfield
 from radiomics_job.roi.pairing import Pairing
+from radiomics_job.volumes.volume import Volume
 
 _DISTRIBUTIONS = {
     "pyradiomics": "pyradiomics-bhklab",
@@ -45,14 +46,22 @@ def versions() -> dict[str, str]:
     return {"radiomics_job": __version__} | {name: _version(package) for name, package in _DISTRIBUTIONS.items()}
 
 
-def provenance(params: Params, input_hash: str, counts: SourceCounts) -> dict[str, object]:
-    """Say from what, by which settings and with which software a result was made."""
+def provenance(params: Params, input_hash: str, counts: SourceCounts, formats: Mapping[str, str]) -> dict[str, object]:
+    """Say from what, by which settings and with which software a result was made.
+
+    Parameters
+    ----------
+    formats : mapping of str to str
+        Of the `image` and the `mask`: `DICOM`, `NIFTI`, …; for any other image no DICOM vouches for units, orientation
+        and patient.
+    """
     return {
         "input_hash": input_hash,
         "params": params.name,
         "params_hash": params.hash,
         "versions": versions(),
-        "files": {"dicom": counts.dicom, "ignored": counts.ignored},
+        "files": {"dicom": counts.dicom, "volumes": counts.volumes, "ignored": counts.ignored},
+        "formats": {**formats, "units_and_orientation": "DICOM" if formats["image"] == "DICOM" else "file header only"},
     }
 
 
@@ -142,6 +151,8 @@ class StudyCt:
     """CT objects that were set aside: screen saves and other images without place or scale."""
     patient_differs: bool = False
     """The files' PatientID is not the subject."""
+    volume_file: Volume | None = None
+    """The NIfTI or NRRD file that it comes from; None for DICOM."""
 
     @cached_property
     def acquired(self) -> tuple[str | None, str | None]:
@@ -155,6 +166,8 @@ class StudyCt:
             "ct_images_unusable": self.unusable,
             "patient_id_differs": self.patient_differs,
         }
+        if self.volume_file is not None:
+            beside |= {**self.volume_file.facts, "values_look_like_hu": look_like_hounsfield(self.volume)}
         return describe_ct(self.stack, self.volume) | beside
 
     @cached_property
@@ -217,8 +230,8 @@ def features_document(
     return {
         "schema": SCHEMA,
         "subject": subject,
-        "study_uid": first.study_uid,
-        "series_uid": first.series_uid,
+        "study_uid": first.study_uid or None,
+        "series_uid": first.series_uid or None,
         "acquired_at": time,
         "acquired_at_source": source,
         "run": dict(run),

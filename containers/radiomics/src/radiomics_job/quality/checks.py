@@ -20,6 +20,10 @@ from radiomics_job.roi.placement import PlacedMask
 AIR_HU = -400
 """Below this a voxel is air or lung, above it tissue: half-way between lung (about −800) and soft tissue (about 0)."""
 
+SOFT_TISSUE_HU = (-200, 200)
+LEAST_SOFT_TISSUE = 0.01
+"""Fat to contrasted organs, and the least share of them in a scan of a patient."""
+
 
 def describe_ct(stack: SliceStack, volume: NDArray[np.int16]) -> dict[str, Detail]:
     """Give the numbers of the CT itself: slices expected and found, gaps, residual, tilt, HU range.
@@ -43,6 +47,17 @@ def describe_ct(stack: SliceStack, volume: NDArray[np.int16]) -> dict[str, Detai
         "hu_min": int(volume.min()),
         "hu_max": int(volume.max()),
     }
+
+
+def look_like_hounsfield(volume: NDArray[np.int16]) -> bool:
+    """Tell whether values that no DICOM vouches for can be Hounsfield units of a patient.
+
+    There is air or lung, and at least a hundredth is soft tissue: stored values without their intercept have no air,
+    an intercept applied twice no soft tissue, a normalised image neither.
+    """
+    lowest, highest = SOFT_TISSUE_HU
+    tissue = sum(int(((plane >= lowest) & (plane <= highest)).sum()) for plane in volume.T)
+    return bool(volume.min() <= AIR_HU and tissue >= LEAST_SOFT_TISSUE * volume.size)
 
 
 def expected_slices(gaps_mm: NDArray[np.float64]) -> int:
@@ -141,6 +156,8 @@ class QcWarning(StrEnum):
     FRAME_POSITIONS_CONTRADICT = "FRAME_POSITIONS_CONTRADICT"  # a frame lies beside the CT image that it names
     SLICE_POSITIONS_ROUNDED = "SLICE_POSITIONS_ROUNDED"  # slices up to 5 % of their spacing beside an even grid
     PATIENT_ID_DIFFERS = "PATIENT_ID_DIFFERS"  # the files' PatientID is not the subject that they were uploaded as
+    VALUES_NOT_HU = "VALUES_NOT_HU"  # a NIfTI or NRRD image whose values do not look like Hounsfield units
+    FORMS_DIFFER = "FORMS_DIFFER"  # sform and qform of a NIfTI file place it differently: the sform was taken
     LONG_BEFORE_SURGERY = "LONG_BEFORE_SURGERY"  # the scan is older than the parameter file likes
     CT_AFTER_SURGERY = "CT_AFTER_SURGERY"  # the tumour may be gone
 
@@ -183,6 +200,8 @@ def _always_told(ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: 
         (QcWarning.FRAME_POSITIONS_CONTRADICT, mask.get("frame_reference_distance_mm"), 0),
         (QcWarning.SLICE_POSITIONS_ROUNDED, rounded_mm, 0),
         (QcWarning.PATIENT_ID_DIFFERS, ct.get("patient_id_differs"), 0),
+        (QcWarning.VALUES_NOT_HU, ct.get("values_look_like_hu") is False, 0),
+        (QcWarning.FORMS_DIFFER, ct.get("forms_differ_mm", mask.get("forms_differ_mm")), 0),
     )
     for warning, value, limit in told:
         if value is not None and _number(value) > limit:

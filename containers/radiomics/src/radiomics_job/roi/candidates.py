@@ -34,11 +34,11 @@ class Candidate:
     names: tuple[str, ...]
     """What else an object is told apart by: its SeriesDescription, ContentCreatorName, series and instance UID."""
     source: str
-    """`SEG` or `RTSTRUCT`."""
+    """`SEG`, `RTSTRUCT`, `NIFTI` or `NRRD`."""
     source_uid: str
-    """SOPInstanceUID of the object."""
+    """SOPInstanceUID of the object; the name of a volume file."""
     number: int
-    """Segment or ROI number."""
+    """Segment or ROI number; of a volume file without a segment table, the voxel value."""
     references: References
     """What the region was drawn on."""
     is_drawn: Callable[[], bool]
@@ -47,6 +47,11 @@ class Candidate:
     """Tells whether the object's own geometry lies on a CT series."""
     place: Callable[[Grid], PlacedMask]
     """Puts the region on a grid."""
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether it comes from a volume file, which names no image."""
+        return self.source in ("NIFTI", "NRRD")
 
 
 def list_candidates(
@@ -70,7 +75,8 @@ def list_candidates(
     if not any(datasets for _, datasets in kinds):
         raise StudyRejectedError(
             ReasonCode.NO_SEGMENTATION,
-            "The study has a CT but no DICOM segmentation. Upload the SEG (or RTSTRUCT) object with it.",
+            "The study has a CT but no segmentation. Upload the SEG or RTSTRUCT object, or a mask as NIfTI or NRRD "
+            "(for instance tumour_mask.nii.gz), with it.",
             {"ct_images": len(files.ct), "segmentations": 0, "other_objects": files.other},
         )
     for source, datasets in kinds:
