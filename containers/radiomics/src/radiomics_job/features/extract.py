@@ -21,6 +21,7 @@ from radiomics_job.features.images import flat_options, images
 from radiomics_job.features.levels import MOST_BINS, Binning, binning_of, highest_level, numbered
 from radiomics_job.features.shape import MeshShape
 from radiomics_job.geometry.canonical import Canonical, canonical_orientation, largest_slice
+from radiomics_job.geometry.grid import Intensity
 from radiomics_job.parameters import Bins, ExtractionSettings, Params, feature_names, image_names
 from radiomics_job.roi.regions import (
     Region,
@@ -62,14 +63,14 @@ class FeatureResult:
 
 
 def extract_features(
-    ct: NDArray[np.int16], mask: NDArray[np.bool_], affine: NDArray[np.float64], params: Params, *, slice_axis: int = 2
+    ct: NDArray[Intensity], mask: NDArray[np.bool_], affine: NDArray[np.float64], params: Params, *, slice_axis: int = 2
 ) -> FeatureResult:
     """Compute every feature of a parameter set for one ROI.
 
     Parameters
     ----------
     ct
-        HU, indexed (i, j, k) = (column, row, slice).
+        HU, or SUV of a PET, indexed (i, j, k) = (column, row, slice).
     mask
         The ROI on the same grid.
     affine

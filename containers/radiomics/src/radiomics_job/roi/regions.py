@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from radiomics import imageoperations
 
 from radiomics_job.geometry.canonical import bounding_box
+from radiomics_job.geometry.grid import Intensity
 from radiomics_job.parameters import ExtractionSettings, Resampling
 from radiomics_job.roi.resampling import ITK_INTERPOLATORS, Axis, grid_axes, resample
 
@@ -50,7 +51,7 @@ SPLINE_SUPPORT_VOXELS: Final = 4
 class Volume:
     """A CT and its mask in canonical orientation, arrays indexed (left, posterior, superior), spacing in mm."""
 
-    ct: NDArray[np.int16]
+    ct: NDArray[Intensity]
     mask: NDArray[np.bool_]
     spacing: Spacing
 
