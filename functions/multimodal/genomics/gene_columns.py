@@ -142,9 +142,13 @@ def case_of_column(name: str, matrix: MatrixConfig) -> str:
     >>> case_of_column("bam/R01-001.Aligned.sortedByCoord.out.bam", matrix)  # doctest: +SKIP
     'R01-001'
     """
+    plain, undone = called_by(name)
+    return undone if matrix.case_names == "undo_r" else plain
+
+
+def called_by(name: str) -> tuple[str, str]:
+    """Return the case that a column's name says, as it is written, and with what R did to it undone."""
     without = _ALIGNMENT.sub("", name)
     if without != name:
         name = re.split(r"[/\\]", without)[-1]
-    if matrix.case_names == "undo_r":
-        name = re.sub(r"^X(?=\d)", "", name).replace(".", "-")
-    return name
+    return name, re.sub(r"^X(?=\d)", "", name).replace(".", "-")

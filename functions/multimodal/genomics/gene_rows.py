@@ -98,7 +98,7 @@ class _Sums:
         self.totals = list(map(add, self.totals, numbers))
         self.highest = list(map(max, self.highest, numbers))
         if 0.0 in values:
-            self.zeros = list(map(add, self.zeros, map((0.0).__eq__, values)))
+            self.zeros = list(map(add, self.zeros, (v == 0.0 for v in values)))
 
 
 class GeneRows:
