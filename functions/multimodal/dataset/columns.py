@@ -19,9 +19,12 @@ from multimodal.clinical.config import (
 from multimodal.clinical.records import LABELS, group_specs
 from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.dates import DatedByTimepoint, EventTime
 from multimodal.genomics.groups import gene_feature, rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract
+from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.imaging.records import imaging_group
+from multimodal.ledger.errors import ConfigurationError
 
 IMAGING, RNA, CLINICAL = "imaging", "rna", "clinical"
 
@@ -46,6 +49,8 @@ class Column:
         As the dictionary tells them; the source is a column of a table, a gene, or a document.
     levels : mapping
         Of an ordinal column: number by level.
+    ibsi : str
+        Code of a radiomic feature in the standard of the Image Biomarker Standardisation Initiative.
     """
 
     feature: str
@@ -55,16 +60,21 @@ class Column:
     meaning: str
     source: str
     levels: Mapping[str, float] = field(default_factory=dict)
+    ibsi: str = ""
 
 
 @dataclass(frozen=True)
 class GroupColumns:
-    """A feature group of a dataset and its columns; `modality` is empty for the labels."""
+    """A feature group of a dataset and its columns; `modality` is empty for the labels.
+
+    `dated_by` names the group whose records say when the facts were true of those that only their upload dates.
+    """
 
     modality: str
     spec: FeatureGroupSpec
     timepoint: str
     columns: tuple[Column, ...]
+    dated_by: str | None = None
 
     @property
     def is_labels(self) -> bool:
@@ -112,11 +122,10 @@ def known_by(groups: DatasetColumns, latest: Timepoint, modalities: frozenset[st
 def imaging_columns(stack: str, dataset: str, config: ImagingConfig, contract: ParameterContract) -> GroupColumns:
     """Return the columns of the imaging group: the primary region's volume and radiomic features, and the scanner."""
     spec = imaging_group(stack, dataset, config, contract)
-    features = [("volume_ml", "ml", "volume of the primary region of interest")]
-    features += [
-        (name, radiomic_unit(name), f"radiomic feature {name} of the primary region") for name in contract.features
-    ]
-    columns = [Column(n, FeatureType.FRACTIONAL, "feature", unit, text, "features.json") for n, unit, text in features]
+    columns = [_measured("volume_ml", "volume of the primary region of interest", "ml")]
+    for name in contract.features:
+        known = radiomic_feature(name)
+        columns.append(_measured(name, f"radiomic feature {name} of the primary region", known.unit, known.ibsi))
     columns += [
         Column(n, spec.types[n], "acquisition", _ACQUISITION_UNITS.get(n, ""), f"{n} of the CT", "DICOM")
         for n in ACQUISITION
@@ -124,46 +133,45 @@ def imaging_columns(stack: str, dataset: str, config: ImagingConfig, contract: P
     return GroupColumns(IMAGING, spec, "baseline", tuple(columns))
 
 
+def _measured(name: str, meaning: str, unit: str, ibsi: str = "") -> Column:
+    return Column(name, FeatureType.FRACTIONAL, "feature", unit, meaning, "features.json", ibsi=ibsi)
+
+
 _ACQUISITION_UNITS = {"kvp": "kV", "slice_thickness_mm": "mm"}
 
-_RADIOMIC_UNITS = {
-    "firstorder": {
-        **dict.fromkeys(("Kurtosis", "Skewness", "Uniformity"), "1"),
-        **dict.fromkeys(("Energy", "Variance"), "HU^2"),
-        "Entropy": "bit",
-        "TotalEnergy": "HU^2 mm^3",
-    },
-    "shape": {
-        **dict.fromkeys(("Compactness1", "Compactness2", "Elongation", "Flatness", "Sphericity"), "1"),
-        **dict.fromkeys(("MeshVolume", "VoxelVolume"), "mm^3"),
-        "SurfaceArea": "mm^2",
-        "SurfaceVolumeRatio": "1/mm",
-    },
-    "shape2D": {
-        **dict.fromkeys(("Elongation", "SphericalDisproportion", "Sphericity"), "1"),
-        **dict.fromkeys(("MeshSurface", "PixelSurface"), "mm^2"),
-        "PerimeterSurfaceRatio": "1/mm",
-    },
-}
-"""Units that are not those of their class."""
 
-_CLASS_UNITS = {"firstorder": "HU", "shape": "mm", "shape2D": "mm"}
+def rna_columns(stack: str, dataset: str, config: GenomicsConfig, clinical: ClinicalConfig | None) -> GroupColumns:
+    """Return the columns of the RNA group: the panel's genes.
 
-
-def radiomic_unit(name: str) -> str:
-    """Return the unit of `<image>_<class>_<Feature>`; docs/features.md has it for each texture feature."""
-    of_class, _, feature = name.partition("_")[2].partition("_")
-    return _RADIOMIC_UNITS.get(of_class, {}).get(feature) or _CLASS_UNITS.get(of_class, "see docs/features.md")
-
-
-def rna_columns(stack: str, dataset: str, config: GenomicsConfig) -> GroupColumns:
-    """Return the columns of the RNA group: the panel's genes. The tissue comes from the operation."""
+    Raises
+    ------
+    ConfigurationError
+        When `event_time` names a timepoint that no clinical column dates.
+    """
     unit = f"log2({config.unit} + 1)"
     columns = tuple(
         Column(gene_feature(g, config.unit), FeatureType.FRACTIONAL, "feature", unit, f"expression of the gene {g}", g)
         for g in config.panel
     )
-    return GroupColumns(RNA, rna_group(stack, dataset, config), "surgery", columns)
+    dated_by = _dating_group(stack, dataset, config.event_time, clinical)
+    return GroupColumns(RNA, rna_group(stack, dataset, config), config.available_at, columns, dated_by)
+
+
+def _dating_group(stack: str, dataset: str, rule: EventTime, clinical: ClinicalConfig | None) -> str | None:
+    if not isinstance(rule, DatedByTimepoint):
+        return None
+    if clinical is None or rule.timepoint not in dated_timepoints(clinical):
+        message = (
+            f"dataset {dataset!r}: genomics.event_time names the timepoint {rule.timepoint}, which clinical.timepoints "
+            "gives no event_time by a column; name another, or event_time: upload"
+        )
+        raise ConfigurationError(message)
+    return group_specs(stack, dataset, clinical)[rule.timepoint].name
+
+
+def dated_timepoints(clinical: ClinicalConfig) -> tuple[str, ...]:
+    """Return the timepoints that have a group of features and whose facts a column dates."""
+    return tuple(t for t in clinical.feature_timepoints if clinical.timepoints[t].event_time != "upload")
 
 
 def clinical_columns(stack: str, dataset: str, config: ClinicalConfig) -> list[GroupColumns]:
@@ -206,11 +214,18 @@ _LABELS = {
 def _of_labels(labels: Survival) -> Iterator[Column]:
     origin = f", counted from {labels.origin}" if labels.origin else ""
     sources = ", ".join(dict.fromkeys(labels.columns))
+    known = _LABELS | dict(_of_endpoints(labels))
     for name, kind in labels.features:
-        unit, meaning = _LABELS.get(
+        unit, meaning = known.get(
             name, ("", f"{name}: 1 died by then, 0 lived longer, null when lost sight of earlier")
         )
         yield Column(name, kind, "label", unit, f"{meaning}{origin if unit == 'days' else ''}", sources)
+
+
+def _of_endpoints(labels: Survival) -> Iterator[tuple[str, tuple[str, str]]]:
+    for name, endpoint in labels.endpoints.items():
+        yield f"{name}_event", ("", f"1 the event of {endpoint.event}, 0 censored")
+        yield f"{name}_days", ("days", f"days to the event of {endpoint.event}, or to censoring")
 
 
 def smuggled(group: GroupColumns, definitions: Mapping[str, str], clinical: ClinicalConfig | None) -> dict[str, str]:

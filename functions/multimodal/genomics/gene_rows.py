@@ -127,6 +127,8 @@ class GeneRows:
         self._faults: dict[int, _Fault] = {}
         self._best: _Names | None = None
         self._count = 0
+        dated = config.date_column
+        self._date_row, self._dates = (dated.column if dated else None), [""] * len(columns.cases)
 
     @property
     def genes(self) -> MatrixGenes:  # noqa: D102 – as the protocol says
@@ -163,6 +165,9 @@ class GeneRows:
                 continue
             if len(cells) != self._width:
                 raise invalid_matrix(f"row {number} has {len(cells)} cells and the header {self._width}")
+            if self._date_row is not None and start == self._date_row:
+                self._dates = [cells[at] for at in self._columns.cases]
+                continue
             if is_first and is_second_header([cells[at] for at in self._columns.cases]):
                 continue
             is_first = False
@@ -218,7 +223,7 @@ class GeneRows:
         except CellError as error:
             return RowProblem(place, case, "", error.code, error.message)
         counts = (sums.genes, sums.without[at], sums.zeros[at])
-        return CaseValues(place, case, self._panel(at), *counts, sums.highest[at], total)
+        return CaseValues(place, case, self._panel(at), *counts, sums.highest[at], total, self._dates[at])
 
     def _panel(self, at: int) -> Mapping[str, Sequence[float | None]]:
         rows = self._best.values if self._best else {}

@@ -4,10 +4,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, Record, fit
 from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.dates import SampleDates
 from multimodal.genomics.expression import PanelValues, panel_values
 from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
 from multimodal.genomics.matrix_cases import CaseValues, MatrixCases
@@ -79,6 +81,8 @@ class ExpressionMatrix:
         self._first_row, self._rows = first_row, rows
         self._cases: MatrixCases | None = None
         self._combine = combine_of(self._matrix)
+        today, dated = date.fromisoformat(upload.uploaded_at[:10]), config.date_column
+        self._dates = SampleDates(dated, today) if dated else None
         self._counts: Counter[str] = Counter()
         self._highest, self._sums_to_million = 0.0, True
         self._first_problem: RowProblem | None = None
@@ -158,12 +162,23 @@ class ExpressionMatrix:
     def _read(self, case: CaseValues) -> TableRecord | RowProblem:
         panel = self._panel(case)
         if not panel.values:
-            return RowProblem(
-                case.place, case.case, "", "NO_VALUES", "none of the panel's genes has a value for the case"
-            )
+            message = "none of the panel's genes has a value for the case"
+            return RowProblem(case.place, case.case, "", "NO_VALUES", message)
+        try:
+            dated = self._dated(case)
+        except ValueError as error:
+            column = self._dates.rule.column if self._dates else ""
+            return RowProblem(case.place, case.case, column, "DATE_INVALID", str(error))
         self._highest = max(self._highest, case.highest)
         self._sums_to_million &= abs(case.total - MILLION) <= ROUNDING * MILLION
-        return TableRecord(self._spec.name, self._record(case, panel), case.place)
+        return TableRecord(self._spec.name, self._record(case, dated, panel), case.place)
+
+    def _dated(self, case: CaseValues) -> Record:
+        """Return the event time and where it comes from; `ValueError` for a cell that is no day up to the upload's."""
+        day = self._dates.of(case.date) if self._dates else None
+        if day is None or self._dates is None:
+            return {EVENT_TIME: self._upload.uploaded_at, EVENT_TIME_SOURCE: UPLOAD_TIME}
+        return {EVENT_TIME: day, EVENT_TIME_SOURCE: self._dates.rule.column}
 
     def _panel(self, case: CaseValues) -> PanelValues:
         fill = 0.0 if self._matrix.when_missing == "zero" else None
@@ -175,11 +190,10 @@ class ExpressionMatrix:
         unit = self._genomics.unit
         return panel_values(self._genomics.panel, ids, present, lambda g: gene_feature(g, unit), self._combine)
 
-    def _record(self, case: CaseValues, panel: PanelValues) -> Record:
+    def _record(self, case: CaseValues, dated: Record, panel: PanelValues) -> Record:
         content = {
             RECORD_ID: case.case,
-            EVENT_TIME: self._upload.uploaded_at,
-            EVENT_TIME_SOURCE: UPLOAD_TIME,
+            **dated,
             **panel.features(),
             "genes_measured": case.genes - case.without,
             "genes_detected": case.genes - case.without - case.zeros,

@@ -40,6 +40,8 @@ class CaseValues:
     highest: float
     total: float
     """Highest value, and sum of all."""
+    date: str = ""
+    """The cell that dates the sample, where the dataset's file names a column."""
 
 
 @dataclass(frozen=True)
@@ -115,20 +117,19 @@ class CaseRows:
         if not is_case_name(case):
             return RowProblem(number, None, header.id_name, "CASE_NAME_INVALID", CASE_RULE)
         try:
-            return self._values(
-                number, case, read_values(list(compress(cells, header.is_gene)), self._matrix, self._missing)
-            )
+            values = read_values(list(compress(cells, header.is_gene)), self._matrix, self._missing)
+            return self._values(number, case, values, "" if header.date_at is None else cells[header.date_at])
         except CellError as error:
             column = "" if error.at is None else header.genes[error.at]
             return RowProblem(number, case, column, error.code, error.message)
 
-    def _values(self, number: int, case: str, values: Sequence[float | None]) -> CaseValues:
+    def _values(self, number: int, case: str, values: Sequence[float | None], date: str) -> CaseValues:
         present = [v for v in values if v is not None]
         highest, total = max(present, default=0.0), sum(present)
         check_scale(highest, total, self._matrix)
         panel = {gene: [values[at] for at in ats] for gene, ats in self._header.columns_of.items()}
         without = len(values) - len(present)
-        return CaseValues(number, case, panel, len(values), without, values.count(0.0), highest, total)
+        return CaseValues(number, case, panel, len(values), without, values.count(0.0), highest, total, date)
 
 
 def _wrong_length(number: int, found: int, expected: int) -> RowProblem:

@@ -39,6 +39,8 @@ class MatrixHeader:
     id_at: int
     id_name: str
     """Position and name of the column that names the case."""
+    date_at: int | None
+    """Position of the column that dates the sample, if the dataset's file names one."""
     genes: tuple[str, ...]
     """Names of the gene columns, in the file's order."""
     is_gene: tuple[bool, ...]
@@ -78,7 +80,8 @@ def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
     if len(names) > MAX_COLUMNS:
         raise invalid_matrix(f"it has {len(names)} columns; at most {MAX_COLUMNS} are taken")
     id_at = _id_position(names, matrix)
-    is_gene = tuple(at != id_at and name not in matrix.ignore for at, name in enumerate(names))
+    date_at = _position(names, config.date_column.column, "event_time") if config.date_column else None
+    is_gene = tuple(at not in {id_at, date_at} and name not in matrix.ignore for at, name in enumerate(names))
     genes = tuple(name for name, gene in zip(names, is_gene, strict=True) if gene)
     columns: dict[str, list[int]] = {}
     for at, name in enumerate(genes):
@@ -96,6 +99,7 @@ def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
         width=len(names),
         id_at=id_at,
         id_name=names[id_at],
+        date_at=date_at,
         genes=genes,
         is_gene=is_gene,
         columns_of=columns_of,
@@ -111,11 +115,13 @@ def invalid_matrix(problem: str) -> BadInputError:
 
 
 def _id_position(names: Sequence[str], matrix: MatrixConfig) -> int:
-    if matrix.id_column is None:
-        return 0
-    found = [at for at, name in enumerate(names) if name == matrix.id_column]
+    return 0 if matrix.id_column is None else _position(names, matrix.id_column, "matrix.id_column")
+
+
+def _position(names: Sequence[str], column: str, key: str) -> int:
+    found = [at for at, name in enumerate(names) if name == column]
     if len(found) != 1:
-        raise invalid_matrix(f"it has {len(found)} columns {matrix.id_column!r}, which genomics.matrix.id_column names")
+        raise invalid_matrix(f"it has {len(found)} columns {column!r}, which genomics.{key} names")
     return found[0]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from multimodal.features.group import Entry, FeatureGroupSpec, FeatureType, Record
+from multimodal.features.group import Entry, FeatureGroupSpec, FeatureText, FeatureType, Record
 from multimodal.ledger.errors import MultimodalError, RetryableError
 from multimodal.ledger.ports import OpenObject, StoredObject
 from multimodal.ledger.unit import LedgerItem, Status, Unit
@@ -36,6 +36,7 @@ class FakeLedger:
         self.writes = 0
         self.broken = False
         self.pinned: dict[str, dict[str, str]] = {}
+        self.leases: dict[str, tuple[str, int]] = {}
 
     def record_arrival(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
         if self.broken:
@@ -96,6 +97,17 @@ class FakeLedger:
 
     def put_if_absent(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
         return self.pinned.setdefault(name, dict(value))
+
+    def take_lease(self, name: str, holder: str, now: int, until: int) -> bool:
+        other, ends = self.leases.get(name, (holder, 0))
+        if other != holder and ends > now:
+            return False
+        self.leases[name] = (holder, until)
+        return True
+
+    def release_lease(self, name: str, holder: str) -> None:
+        if self.leases.get(name, ("", 0))[0] == holder:
+            del self.leases[name]
 
     def only(self) -> LedgerItem:
         (item,) = self.items.values()
@@ -223,6 +235,7 @@ class FakeFeatureStore:
         self.groups: dict[str, list[dict[str, str]]] = {}
         self.calls: list[str] = []
         self.made: dict[str, int] = {}
+        self.texts: dict[str, Mapping[str, FeatureText]] = {}
 
     def write(self, entries: Sequence[Entry]) -> None:
         self.records.extend(entries)
@@ -245,6 +258,11 @@ class FakeFeatureStore:
     def add(self, group: str, additions: Sequence[tuple[str, FeatureType]]) -> None:
         self.calls.append(f"add {len(additions)} to {group}")
         self.groups[group] += [{"FeatureName": n, "FeatureType": t.value} for n, t in additions]
+
+    def describe(self, group: str, texts: Mapping[str, FeatureText], digest: str) -> int:
+        assert set(texts) <= {d["FeatureName"] for d in self.groups[group]}
+        self.texts[group] = texts
+        return len(texts)
 
 
 class FakeMetrics:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from multimodal.genomics.dates import DatedByColumn
 from multimodal.genomics.keys import parse_key
 from multimodal.genomics.matrix import MatrixTables
 from multimodal.genomics.matrix_names import case_of_quantification
@@ -293,6 +294,16 @@ def test_values_that_add_up_to_a_million_are_no_fpkm(unit: str) -> None:
     rows = "".join(f"G{n}\t100\t100\n" for n in range(9_999))
     item = world.take_file("m.tsv", f"gene\tA\tB\nVIM\t100\t100\n{rows}")
     assert item.reason_code == (None if unit == "TPM" else "SCALE_SUSPECTED")
+
+
+def test_row_that_dates_the_samples_is_no_gene() -> None:
+    world = ShapeWorld()
+    config = dataset().model_copy(update={"event_time": DatedByColumn(column="surgery_date")})
+    world.matrices = MatrixTables(world.ledger, "stack", {"d": config})
+    item = world.take_file("m.tsv", "gene\tA\tB\nsurgery_date\t2001-05-30\tsoon\nVIM\t3\t4\n")
+    assert world.records()["A"]["event_time"] == "2001-05-30T00:00:00Z"
+    assert "DATE_INVALID" in world.written(item, "rejected.csv")
+    assert list(world.records()) == ["A"]
 
 
 # Names
