@@ -2,7 +2,7 @@
 
 A file belongs to the case when its path has the case's name in it. Others are told apart by what is left of their names
 without lanes, flow cells, accessions, barcodes and words for what was done to the reads; of a name that has nothing
-left (`SRR7938741_1`, `HXXXXDSX2_L1_1`, `reads_R1`) the folder around it speaks (docs/decisions.md#genomics-WHOSE).
+left (`SRR7938741_1`, `HXXXXDSX2_L1_1`, `reads_R1`) the folder around it speaks (docs/decisions.md#genomics-25).
 """
 
 import re

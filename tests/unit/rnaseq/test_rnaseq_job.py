@@ -12,6 +12,7 @@ import pytest
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.quantifiers.quantifier import LICENCE_VARIABLE, BuiltReference, Quantification, QuantifierOptions
 from rnaseq_job.reads.lanes import Sample
+from rnaseq_job.reads.sra import SraReads
 from rnaseq_job.storage import FolderStorage, StoredFile
 from tests.unit.rnaseq.support import FakeQuantifier, Ran, run_sample, some_reads, write_list, write_reads
 
