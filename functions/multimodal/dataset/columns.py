@@ -19,9 +19,11 @@ from multimodal.clinical.config import (
 from multimodal.clinical.records import LABELS, group_specs
 from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.dates import DatedByTimepoint, EventTime
 from multimodal.genomics.groups import gene_feature, rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract
 from multimodal.imaging.records import imaging_group
+from multimodal.ledger.errors import ConfigurationError
 
 IMAGING, RNA, CLINICAL = "imaging", "rna", "clinical"
 
@@ -59,12 +61,16 @@ class Column:
 
 @dataclass(frozen=True)
 class GroupColumns:
-    """A feature group of a dataset and its columns; `modality` is empty for the labels."""
+    """A feature group of a dataset and its columns; `modality` is empty for the labels.
+
+    `dated_by` names the group whose records say when the facts were true of those that only their upload dates.
+    """
 
     modality: str
     spec: FeatureGroupSpec
     timepoint: str
     columns: tuple[Column, ...]
+    dated_by: str | None = None
 
     @property
     def is_labels(self) -> bool:
@@ -156,14 +162,38 @@ def radiomic_unit(name: str) -> str:
     return _RADIOMIC_UNITS.get(of_class, {}).get(feature) or _CLASS_UNITS.get(of_class, "see docs/features.md")
 
 
-def rna_columns(stack: str, dataset: str, config: GenomicsConfig) -> GroupColumns:
-    """Return the columns of the RNA group: the panel's genes. The tissue comes from the operation."""
+def rna_columns(stack: str, dataset: str, config: GenomicsConfig, clinical: ClinicalConfig | None) -> GroupColumns:
+    """Return the columns of the RNA group: the panel's genes.
+
+    Raises
+    ------
+    ConfigurationError
+        When `event_time` names a timepoint that no clinical column dates.
+    """
     unit = f"log2({config.unit} + 1)"
     columns = tuple(
         Column(gene_feature(g, config.unit), FeatureType.FRACTIONAL, "feature", unit, f"expression of the gene {g}", g)
         for g in config.panel
     )
-    return GroupColumns(RNA, rna_group(stack, dataset, config), "surgery", columns)
+    dated_by = _dating_group(stack, dataset, config.event_time, clinical)
+    return GroupColumns(RNA, rna_group(stack, dataset, config), config.available_at, columns, dated_by)
+
+
+def _dating_group(stack: str, dataset: str, rule: EventTime, clinical: ClinicalConfig | None) -> str | None:
+    if not isinstance(rule, DatedByTimepoint):
+        return None
+    if clinical is None or rule.timepoint not in dated_timepoints(clinical):
+        message = (
+            f"dataset {dataset!r}: genomics.event_time names the timepoint {rule.timepoint}, which clinical.timepoints "
+            "gives no event_time by a column; name another, or event_time: upload"
+        )
+        raise ConfigurationError(message)
+    return group_specs(stack, dataset, clinical)[rule.timepoint].name
+
+
+def dated_timepoints(clinical: ClinicalConfig) -> tuple[str, ...]:
+    """Return the timepoints that have a group of features and whose facts a column dates."""
+    return tuple(t for t in clinical.feature_timepoints if clinical.timepoints[t].event_time != "upload")
 
 
 def clinical_columns(stack: str, dataset: str, config: ClinicalConfig) -> list[GroupColumns]:

@@ -30,6 +30,8 @@ class ReasonCode(StrEnum):
     CT_AMBIGUOUS = "CT_AMBIGUOUS"  # several CT series fit the segmentation equally well
     ROI_NOT_FOUND = "ROI_NOT_FOUND"  # no region matches the configured pattern
     ROI_AMBIGUOUS = "ROI_AMBIGUOUS"  # several regions match and no policy says what to do
+    SUV_NOT_POSSIBLE = "SUV_NOT_POSSIBLE"  # a PET lacks what SUV needs, or contradicts itself
+    PET_AMBIGUOUS = "PET_AMBIGUOUS"  # several PET series fit the segmentation equally well
     QC_REFUSED = "QC_REFUSED"  # a quality threshold of the parameter file was passed
     INPUT_TOO_LARGE = "INPUT_TOO_LARGE"  # a byte, file, frame or voxel budget was exceeded
     ZIP_INVALID = "ZIP_INVALID"  # the archive is damaged or holds unsafe members

@@ -18,7 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radiomics_job.dicom.ct_header import CtSlice, UnusableImage, read_ct_slices, unusable_image
 from radiomics_job.dicom.pixels import check_syntax
-from radiomics_job.dicom.references import CT_CLASSES
+from radiomics_job.dicom.references import CT_CLASSES, PET_CLASSES
 from radiomics_job.dicom.sources import FileKind, SourceFile, is_bare, printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import MEBIBYTE, Limits
@@ -86,6 +86,9 @@ _NEEDED = [
     "ReferencedSeriesSequence", "SourceImageSequence", "SegmentsOverlap", "SeriesDescription", "ContentCreatorName",
     # structure set
     "ReferencedFrameOfReferenceSequence", "StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence",
+    # PET
+    "Units", "DecayCorrection", "CorrectedImage", "SUVType", "PatientWeight", "RadiopharmaceuticalInformationSequence",
+    "FrameReferenceTime", "ActualFrameDuration", "0009100D", "70531000", "70531009",
 ]  # fmt: skip
 """The only elements that are parsed, by keyword; everything else in a file is skipped over."""
 
@@ -96,6 +99,8 @@ class StudyFiles:
 
     ct: list[CtSlice] = field(default_factory=list)
     """One entry per CT slice; a multi-frame object gives one per frame."""
+    pet: list[Dataset] = field(default_factory=list)
+    """PET images; read as slices only where a dataset asks for them."""
     unusable: list[UnusableImage] = field(default_factory=list)
     """Objects of a CT class that cannot be placed in space or in Hounsfield units: screen saves, dose reports, maps."""
     segmentations: list[Dataset] = field(default_factory=list)
@@ -200,6 +205,9 @@ def _add(study: StudyFiles, file: SourceFile, limits: Limits) -> None:
             study.contents.add(content)
             (study.segmentations if kind in SEG_CLASSES else study.structure_sets).append(dataset)
     else:
+        if kind in PET_CLASSES:
+            dataset.filename = file.name
+            study.pet.append(dataset)
         study.other += 1
         study.other_series[str(dataset.get("SeriesInstanceUID") or "")] = str(dataset.get("Modality") or "")[:16]
 
