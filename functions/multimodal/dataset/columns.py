@@ -22,6 +22,7 @@ from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import DatedByTimepoint, EventTime
 from multimodal.genomics.groups import gene_feature, rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract
+from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.imaging.records import imaging_group
 from multimodal.ledger.errors import ConfigurationError
 
@@ -48,6 +49,8 @@ class Column:
         As the dictionary tells them; the source is a column of a table, a gene, or a document.
     levels : mapping
         Of an ordinal column: number by level.
+    ibsi : str
+        Code of a radiomic feature in the standard of the Image Biomarker Standardisation Initiative.
     """
 
     feature: str
@@ -57,6 +60,7 @@ class Column:
     meaning: str
     source: str
     levels: Mapping[str, float] = field(default_factory=dict)
+    ibsi: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,11 +122,10 @@ def known_by(groups: DatasetColumns, latest: Timepoint, modalities: frozenset[st
 def imaging_columns(stack: str, dataset: str, config: ImagingConfig, contract: ParameterContract) -> GroupColumns:
     """Return the columns of the imaging group: the primary region's volume and radiomic features, and the scanner."""
     spec = imaging_group(stack, dataset, config, contract)
-    features = [("volume_ml", "ml", "volume of the primary region of interest")]
-    features += [
-        (name, radiomic_unit(name), f"radiomic feature {name} of the primary region") for name in contract.features
-    ]
-    columns = [Column(n, FeatureType.FRACTIONAL, "feature", unit, text, "features.json") for n, unit, text in features]
+    columns = [_measured("volume_ml", "volume of the primary region of interest", "ml")]
+    for name in contract.features:
+        known = radiomic_feature(name)
+        columns.append(_measured(name, f"radiomic feature {name} of the primary region", known.unit, known.ibsi))
     columns += [
         Column(n, spec.types[n], "acquisition", _ACQUISITION_UNITS.get(n, ""), f"{n} of the CT", "DICOM")
         for n in ACQUISITION
@@ -130,36 +133,11 @@ def imaging_columns(stack: str, dataset: str, config: ImagingConfig, contract: P
     return GroupColumns(IMAGING, spec, "baseline", tuple(columns))
 
 
+def _measured(name: str, meaning: str, unit: str, ibsi: str = "") -> Column:
+    return Column(name, FeatureType.FRACTIONAL, "feature", unit, meaning, "features.json", ibsi=ibsi)
+
+
 _ACQUISITION_UNITS = {"kvp": "kV", "slice_thickness_mm": "mm"}
-
-_RADIOMIC_UNITS = {
-    "firstorder": {
-        **dict.fromkeys(("Kurtosis", "Skewness", "Uniformity"), "1"),
-        **dict.fromkeys(("Energy", "Variance"), "HU^2"),
-        "Entropy": "bit",
-        "TotalEnergy": "HU^2 mm^3",
-    },
-    "shape": {
-        **dict.fromkeys(("Compactness1", "Compactness2", "Elongation", "Flatness", "Sphericity"), "1"),
-        **dict.fromkeys(("MeshVolume", "VoxelVolume"), "mm^3"),
-        "SurfaceArea": "mm^2",
-        "SurfaceVolumeRatio": "1/mm",
-    },
-    "shape2D": {
-        **dict.fromkeys(("Elongation", "SphericalDisproportion", "Sphericity"), "1"),
-        **dict.fromkeys(("MeshSurface", "PixelSurface"), "mm^2"),
-        "PerimeterSurfaceRatio": "1/mm",
-    },
-}
-"""Units that are not those of their class."""
-
-_CLASS_UNITS = {"firstorder": "HU", "shape": "mm", "shape2D": "mm"}
-
-
-def radiomic_unit(name: str) -> str:
-    """Return the unit of `<image>_<class>_<Feature>`; docs/features.md has it for each texture feature."""
-    of_class, _, feature = name.partition("_")[2].partition("_")
-    return _RADIOMIC_UNITS.get(of_class, {}).get(feature) or _CLASS_UNITS.get(of_class, "see docs/features.md")
 
 
 def rna_columns(stack: str, dataset: str, config: GenomicsConfig, clinical: ClinicalConfig | None) -> GroupColumns:
