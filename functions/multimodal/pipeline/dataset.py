@@ -16,7 +16,7 @@ from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import DatedByTimepoint
 from multimodal.genomics.groups import rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract
-from multimodal.imaging.records import imaging_group
+from multimodal.imaging.records import imaging_group, pet_group
 from multimodal.ledger.dataset_file import DATASETS, DatasetHeader, check_name, parse_file, stamp_of, validated
 from multimodal.observability import logger
 
@@ -100,6 +100,8 @@ class FeatureGroupDeployer:
         specs = []
         if config.imaging is not None:
             specs.append(imaging_group(stack, dataset, config.imaging, self.contracts(config.imaging.params)))
+            if (pet := config.imaging.pet) is not None:
+                specs.append(pet_group(stack, dataset, pet, self.contracts(pet.params)))
         if config.genomics is not None:
             specs.append(rna_group(stack, dataset, config.genomics))
         if config.clinical is not None:
