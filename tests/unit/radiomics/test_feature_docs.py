@@ -147,7 +147,7 @@ class TestUnits:
 
     def test_hounsfield_units(self) -> None:
         once = numbers(extract())
-        twice = numbers(extract(hu=2 * scan(), bin_width=2 * PARAMS.extraction.bin_width))
+        twice = numbers(extract(hu=2 * scan(), bin_width=2 * (PARAMS.extraction.bin_width or 0)))
 
         assert twice == pytest.approx({row.name: once[row.name] * 2.0 ** self.power(row.unit, "HU") for row in ROWS})
 
@@ -214,7 +214,7 @@ class TestNullConditions:
 def test_the_bin_width_is_that_of_the_parameter_files() -> None:
     widths = {load_params(name).extraction.bin_width for name in ("ct", "ct_resampled")}
 
-    assert "(25 HU in both parameter files)" in TEXT
+    assert "(25 HU in both parameter files" in TEXT
     assert widths == {25.0}
 
 
