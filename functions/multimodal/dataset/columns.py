@@ -22,6 +22,7 @@ from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import DatedByTimepoint, EventTime
 from multimodal.genomics.groups import gene_feature, rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract, PetConfig
+from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.imaging.records import imaging_group, pet_group
 from multimodal.ledger.errors import ConfigurationError
 
@@ -51,6 +52,8 @@ class Column:
         As the dictionary tells them; the source is a column of a table, a gene, or a document.
     levels : mapping
         Of an ordinal column: number by level.
+    ibsi : str
+        Code of a radiomic feature in the standard of the Image Biomarker Standardisation Initiative.
     """
 
     feature: str
@@ -60,6 +63,7 @@ class Column:
     meaning: str
     source: str
     levels: Mapping[str, float] = field(default_factory=dict)
+    ibsi: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,12 +137,11 @@ def pet_columns(stack: str, dataset: str, config: PetConfig, contract: Parameter
 def _radiomic_columns(
     spec: FeatureGroupSpec, contract: ParameterContract, acquisition: Sequence[str], image: str
 ) -> tuple[Column, ...]:
-    features = [("volume_ml", "ml", "volume of the primary region of interest")]
-    features += [
-        (name, radiomic_unit(name, _VALUE_UNITS[image]), f"radiomic feature {name} of the primary region")
-        for name in contract.features
-    ]
-    columns = [Column(n, FeatureType.FRACTIONAL, "feature", unit, text, "features.json") for n, unit, text in features]
+    columns = [_measured("volume_ml", "volume of the primary region of interest", "ml")]
+    for name in contract.features:
+        known = radiomic_feature(name)
+        unit = known.unit.replace("HU", _VALUE_UNITS[image])
+        columns.append(_measured(name, f"radiomic feature {name} of the primary region", unit, known.ibsi))
     columns += [
         Column(n, spec.types[n], "acquisition", _ACQUISITION_UNITS.get(n, ""), f"{n} of the {image}", "DICOM")
         for n in acquisition
@@ -146,39 +149,13 @@ def _radiomic_columns(
     return tuple(columns)
 
 
+def _measured(name: str, meaning: str, unit: str, ibsi: str = "") -> Column:
+    return Column(name, FeatureType.FRACTIONAL, "feature", unit, meaning, "features.json", ibsi=ibsi)
+
+
 _VALUE_UNITS = {"CT": "HU", "PET": "SUV"}
 
 _ACQUISITION_UNITS = {"kvp": "kV", "slice_thickness_mm": "mm", "injected_dose_mbq": "MBq", "uptake_minutes": "min"}
-
-_RADIOMIC_UNITS = {
-    "firstorder": {
-        **dict.fromkeys(("Kurtosis", "Skewness", "Uniformity"), "1"),
-        **dict.fromkeys(("Energy", "Variance"), "HU^2"),
-        "Entropy": "bit",
-        "TotalEnergy": "HU^2 mm^3",
-    },
-    "shape": {
-        **dict.fromkeys(("Compactness1", "Compactness2", "Elongation", "Flatness", "Sphericity"), "1"),
-        **dict.fromkeys(("MeshVolume", "VoxelVolume"), "mm^3"),
-        "SurfaceArea": "mm^2",
-        "SurfaceVolumeRatio": "1/mm",
-    },
-    "shape2D": {
-        **dict.fromkeys(("Elongation", "SphericalDisproportion", "Sphericity"), "1"),
-        **dict.fromkeys(("MeshSurface", "PixelSurface"), "mm^2"),
-        "PerimeterSurfaceRatio": "1/mm",
-    },
-}
-"""Units that are not those of their class."""
-
-_CLASS_UNITS = {"firstorder": "HU", "shape": "mm", "shape2D": "mm"}
-
-
-def radiomic_unit(name: str, values: str = "HU") -> str:
-    """Return the unit of `<image>_<class>_<Feature>`; docs/features.md has it for each texture feature."""
-    of_class, _, feature = name.partition("_")[2].partition("_")
-    unit = _RADIOMIC_UNITS.get(of_class, {}).get(feature) or _CLASS_UNITS.get(of_class, "see docs/features.md")
-    return unit.replace("HU", values)
 
 
 def rna_columns(stack: str, dataset: str, config: GenomicsConfig, clinical: ClinicalConfig | None) -> GroupColumns:
