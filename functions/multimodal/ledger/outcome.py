@@ -34,7 +34,7 @@ _SHORTAGES = {
     Reason.QUOTA: ("SageMaker.ResourceLimitExceeded", "SageMaker.Throttling", "Throttling"),
     Reason.CAPACITY: ("CapacityError", "InternalServerError"),
 }
-"""How the reasons of jobs begin that no machine was found for: no fault of the unit, and no attempt (decision aws-5).
+"""How the reasons of jobs begin that no machine was found for: no fault of the unit, and no attempt (`aws-5`).
 
 `CapacityError: Unable to provision requested ML compute capacity` is a failure reason of a job; the others are names that
 Step Functions gives to errors of CreateProcessingJob.
