@@ -36,7 +36,8 @@ _SHORTAGES = {
 }
 """How the reasons of jobs begin that no machine was found for: no fault of the unit, and no attempt (`aws-5`).
 
-`CapacityError: Unable to provision requested ML compute capacity` is a failure reason of a job; the others are the names
+`CapacityError: Unable to provision requested ML compute capacity` is a failure reason of a job; the others are the
+names
 that Step Functions gives to errors of CreateProcessingJob.
 """
 
