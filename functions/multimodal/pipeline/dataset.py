@@ -1,6 +1,7 @@
 """The check of a whole dataset file, and the feature groups that it asks for, at deploy time."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -9,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, model_validator
 
 from multimodal.clinical.lint import UsableConfig
 from multimodal.clinical.records import clinical_groups
-from multimodal.features.group import FeatureGroups, FeatureGroupSpec, plan_additions
+from multimodal.features.group import FeatureGroups, FeatureGroupSpec, FeatureType, plan_additions
 from multimodal.features.scores import scores_group
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.groups import rna_group
@@ -34,6 +35,9 @@ class DatasetConfig(DatasetHeader):
             raise ValueError("a dataset needs at least one modality: add imaging:, genomics: or clinical:")
         return self
 
+
+PARALLEL_GROUPS = 8
+"""Groups that are created or grown at the same time: each takes some ten seconds to become usable."""
 
 _WHOLE_FILE = TypeAdapter(DatasetConfig)
 
@@ -74,13 +78,17 @@ class FeatureGroupDeployer:
         specs = [spec for name in dataset_names for spec in self._specs(stack, name)]
         current = {spec.name: self.groups.definitions(spec.name) for spec in specs}
         additions = {s.name: plan_additions(s, found) for s in specs if (found := current[s.name]) is not None}
-        for spec in specs:
-            if spec.name not in additions:
-                self.groups.create(spec)
-            elif additions[spec.name]:
-                self.groups.add(spec.name, additions[spec.name])
-            logger().info("feature group is as configured", group=spec.name, features=len(spec.features))
+        with ThreadPoolExecutor(PARALLEL_GROUPS) as pool:
+            list(pool.map(lambda spec: self._change(spec, additions.get(spec.name)), specs))
         return [spec.name for spec in specs]
+
+    def _change(self, spec: FeatureGroupSpec, additions: Sequence[tuple[str, FeatureType]] | None) -> None:
+        """Create a group (`additions` is None) or let it grow."""
+        if additions is None:
+            self.groups.create(spec)
+        elif additions:
+            self.groups.add(spec.name, additions)
+        logger().info("feature group is as configured", group=spec.name, features=len(spec.features))
 
     def _specs(self, stack: str, dataset: str) -> list[FeatureGroupSpec]:
         config = self.datasets(dataset)
