@@ -155,7 +155,8 @@ deploy: ready-to-deploy build ## sam deploy; CONFIG=dev|prod picks a section of 
 	$(VENV)/bin/sam deploy --config-env $(CONFIG) $(if $(STACK),--stack-name $(STACK)) \
 	  --parameter-overrides $(SETTINGS) PythonRuntime=$(RUNTIME) $(PARAMETERS)
 
-# Tags are those of the build in the account (template.yaml, ImagesProject). Jobs run on x86-64 only.
+# Tags are those of the build in the account (stacks/images.yaml). Jobs run on x86-64 only. SageMaker takes Docker's media types and
+# single images: neither OCI's, which Podman writes by default, nor the index that a provenance attestation makes of an image.
 images: ## build the jobs' images; IMAGES="radiomics salmon dragen survival" picks; RADIOMICS=uri RNASEQ=uri SURVIVAL=uri TAG=1.0.0 pushes
 	@engine=""; for name in docker finch podman; do \
 	  if [ -z "$$engine" ] && $$name info >/dev/null 2>&1; then engine=$$name; fi; done; \
@@ -172,7 +173,8 @@ images: ## build the jobs' images; IMAGES="radiomics salmon dragen survival" pic
 	  esac; \
 	  uri="$${repository:-multimodal-$$folder}:$$tag"; \
 	  echo "Building $$uri with $$engine…"; \
-	  $$engine build --platform linux/amd64 --file "containers/$$folder/$$file" --tag "$$uri" "containers/$$folder"; \
+	  case $$engine in podman) format="--format docker" ;; *) format="--provenance=false --sbom=false" ;; esac; \
+	  $$engine build $$format --platform linux/amd64 --file "containers/$$folder/$$file" --tag "$$uri" "containers/$$folder"; \
 	  if [ -n "$$repository" ]; then $$engine push "$$uri"; fi; \
 	done
 

@@ -25,7 +25,7 @@ TIMED = {
     "roi.candidates.list_candidates": SEGMENTATION,
     "roi.pairing.pair": SEGMENTATION,
     "measurement.place_regions": SEGMENTATION,
-    "quality.checks.describe_ct": QUALITY,
+    "quality.checks.describe_image": QUALITY,
     "quality.checks.describe_mask": QUALITY,
     "quality.checks.check_limits": QUALITY,
     "output.nifti.write_nifti": NIFTI,

@@ -1,6 +1,7 @@
 # The image of the RNA-seq job for DRAGEN. DRAGEN itself is not in it: it is licensed software of the host's own image.
 # Build it from this folder:  docker build --file dragen.Dockerfile --tag rnaseq-dragen .
-# Pin the base by digest in a release (docker buildx imagetools inspect python:3.11-slim-bookworm shows it).
+# The base comes from the public mirror in ECR, which does not count anonymous pulls as Docker Hub does. Pin it by digest in a
+# release: --build-arg PYTHON_IMAGE=…@sha256:… (docker buildx imagetools inspect shows it).
 #
 # AWS Batch runs it on instances of a DRAGEN machine image (f2.6xlarge and up) with
 #   mounts   /opt/edico (the program, which writes beside itself)    /var/lib/edico (its state)
@@ -14,7 +15,7 @@
 # the job finds too. See help.dragen.illumina.com, DRAGEN 4.4 and 4.5, "Docker Requirements", which also asks for the host's
 # process ids (not given: docs/aws-unverified.md).
 # The job says at its start what it misses. Not yet run on an FPGA.
-ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
+ARG PYTHON_IMAGE=public.ecr.aws/docker/library/python:3.11.13-slim-bookworm
 
 # --- build: pip stays behind ------------------------------------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS build

@@ -1,8 +1,9 @@
 # The image of the RNA-seq job with salmon, for any processor: AWS Batch runs it on Fargate, with a read-only root file
 # system and scratch space below /scratch (the job definition points TMPDIR and HOME there).
 # Build it:  docker build --file containers/rnaseq/salmon.Dockerfile --tag rnaseq-salmon containers/rnaseq
-# Pin the base by digest in a release (docker buildx imagetools inspect python:3.11-slim-bookworm shows it).
-ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
+# The base comes from the public mirror in ECR, which does not count anonymous pulls as Docker Hub does. Pin it by digest in a
+# release: --build-arg PYTHON_IMAGE=…@sha256:… (docker buildx imagetools inspect shows it).
+ARG PYTHON_IMAGE=public.ecr.aws/docker/library/python:3.11.13-slim-bookworm
 
 # --- build: the package and its libraries in an environment of their own ----------------------------------------------
 FROM ${PYTHON_IMAGE} AS build

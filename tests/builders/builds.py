@@ -17,6 +17,7 @@ def make_build(
     cases: int = 120,
     features: Mapping[str, int] | None = None,
     signal: Mapping[str, float] | None = None,
+    ordinal: Sequence[float] = (),
     absent: Mapping[str, Sequence[int]] | None = None,
     censored: float = 0.4,
     seed: int = 1,
@@ -33,6 +34,8 @@ def make_build(
         How many standard normal features each modality has; 8 by default.
     signal : mapping, optional
         Log hazard of one standard deviation of a modality's first three features together.
+    ordinal : sequence of float
+        Log hazard of each level of one more feature, `clinical__stage`; without one, there is no such feature.
     absent : mapping, optional
         Rows that lack a modality: its features are empty there, and its flag is 0.
     censored : float
@@ -47,6 +50,9 @@ def make_build(
         (weight * sum(columns[f"{m}__f{n}"] for n in range(3)) / np.sqrt(3) for m, weight in (signal or {}).items()),
         np.zeros(cases),
     )
+    if ordinal:
+        columns["clinical__stage"] = generator.integers(len(ordinal), size=cases).astype(float)
+        risk = risk + np.asarray(ordinal)[columns["clinical__stage"].astype(int)]
     death = generator.exponential(1500 * np.exp(-risk))
     event = generator.uniform(size=cases) >= censored
     days = np.maximum(np.where(event, death, death * generator.uniform(0.2, 0.9, cases)), 1).round()
@@ -61,9 +67,10 @@ def make_build(
         }
         for row in range(cases)
     ]
+    levels = {"clinical__stage": {"levels": json.dumps({f"L{n}": n for n in range(len(ordinal))})}}
     folder.mkdir(parents=True, exist_ok=True)
     write_rows(folder / "dataset.csv", rows)
-    write_rows(folder / "dictionary.csv", [dictionary_row(name) for name in rows[0]])
+    write_rows(folder / "dictionary.csv", [dictionary_row(name, **levels.get(name, {})) for name in rows[0]])
     present = {m: {"group": f"dev-made-{m}-v1", "rows": cases, "cases": cases - len(gone[m])} for m in features}
     manifest = {
         "dataset": "made",
@@ -94,6 +101,7 @@ def dictionary_row(name: str, **changes: str) -> dict[str, str]:
         "type": "Fractional",
     }
     line |= {"unit": "", "timepoint": "baseline" if role == "feature" else "", "meaning": "made up", "source": "a test"}
+    line["levels"] = ""
     return {**line, **changes}
 
 

@@ -1,6 +1,9 @@
 """Images: built from pinned parts, run by nobody special, started by their own entry point."""
 
+import json
+import os
 import re
+import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,11 +53,63 @@ def test_every_dockerfile_is_looked_at() -> None:
     assert {str(path) for path in found} == {f"{image.folder}/{image.file}" for image in IMAGES}
 
 
-@pytest.mark.parametrize("image", [RADIOMICS, SALMON, SURVIVAL], ids=["radiomics", "salmon", "survival"])
-def test_the_image_is_not_run_by_root(image: Image) -> None:
-    users = instructions("USER", image.last_stage)
-    assert users, "add a USER instruction to the last stage"
-    assert users[-1] not in {"root", "0"}
+def test_the_salmon_image_is_not_run_by_root() -> None:
+    users = instructions("USER", SALMON.last_stage)
+    assert users[-1:] == ["rnaseq"]
+
+
+@pytest.mark.parametrize("image", [RADIOMICS, SURVIVAL], ids=["radiomics", "survival"])
+def test_the_images_for_sagemaker_start_as_root_and_drop_it(image: Image) -> None:
+    """SageMaker's mounts belong to root: a user of the image cannot write to them (sagemaker-python-sdk issue 4764)."""
+    assert instructions("USER", image.last_stage) == []
+    (entry_point,) = instructions("ENTRYPOINT", image.last_stage)
+    program, *rest = json.loads(entry_point)
+    assert (program, rest[-1]) == ("as-job-user", "--")
+    assert "/opt/ml/processing/output" in rest
+    assert "--uid 1000 --create-home --shell /usr/sbin/nologin job" in image.last_stage
+
+
+def test_both_have_the_same_entry_point() -> None:
+    one, other = (ROOT / "containers" / image.folder / "as-job-user" for image in (RADIOMICS, SURVIVAL))
+    assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder of root's and drop root")
+def test_a_job_writes_to_a_folder_of_roots_without_being_root(tmp_path: Path) -> None:
+    """The entry point as the image runs it, for a user that is there everywhere; the job is a shell."""
+    entry_point = tmp_path / "as-job-user"
+    text = (ROOT / "containers" / "radiomics" / "as-job-user").read_text(encoding="utf-8")
+    entry_point.write_text(re.sub(r"\bjob\b(?!-)", "nobody", text).replace("nobody:nobody", "nobody"))
+    entry_point.write_text(entry_point.read_text().replace("--regid nobody", "--regid nogroup"))
+    output = tmp_path / "output"
+    output.mkdir(mode=0o755)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    script = 'id -u; touch "$1/features.json"; grep -E "^(CapBnd|NoNewPrivs)" /proc/self/status; echo "$HOME"'
+    command = [
+        "sh",
+        str(entry_point),
+        "sh",
+        str(output),
+        str(tmp_path / "absent"),
+        "--",
+        "-c",
+        script,
+        "job",
+        str(output),
+    ]
+    refused = subprocess.run(
+        ["setpriv", "--reuid", "nobody", "--clear-groups", "--", "touch", str(output / "x")],
+        check=False,
+        capture_output=True,
+    )
+    assert refused.returncode != 0, "the folder must be one that the user cannot write to"
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    user, capabilities, privileges, home = done.stdout.split("\n")[:4]
+    assert int(user) == (output / "features.json").stat().st_uid != 0
+    assert int(capabilities.split()[1], 16) == 0, "root and its capabilities are gone for good"
+    assert privileges.split()[1] == "1"
+    assert home != "/root"
 
 
 def test_only_dragen_is_run_by_root_and_its_image_says_why() -> None:
@@ -66,7 +121,7 @@ def test_only_dragen_is_run_by_root_and_its_image_says_why() -> None:
 def test_the_entry_point_is_the_console_script(image: Image) -> None:
     (entry_point,) = instructions("ENTRYPOINT", image.last_stage)
     (script,) = image.scripts
-    assert entry_point == f'["{script}"]', "whoever starts the job gives arguments only"
+    assert next(word for word in json.loads(entry_point) if word != "as-job-user") == script
 
 
 @every_image
@@ -75,6 +130,7 @@ def test_the_base_is_pinned(image: Image) -> None:
     assert bases
     for base in bases:
         assert re.search(r":\d+\.\d+\.\d+|@sha256:", base), f"pin {base} to a patch version or a digest"
+        assert base.startswith("public.ecr.aws/docker/library/"), "Docker Hub refuses CodeBuild's shared addresses"
     assert set(instructions("FROM", image.text)) <= {"${PYTHON_IMAGE} AS build", "${PYTHON_IMAGE}"}
 
 

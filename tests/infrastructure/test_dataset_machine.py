@@ -19,7 +19,9 @@ STATE_BYTES = 256 * 1024
 def deployed() -> dict[str, Any]:
     """Return the definition with its substitutions made."""
     text = DEFINITION.read_text(encoding="utf-8").replace("${DatasetBuildFunctionArn}", FUNCTION)
-    document: dict[str, Any] = json.loads(text.replace("${WorkGroupName}", "stack-datasets"))
+    document: dict[str, Any] = json.loads(
+        text.replace("${WorkGroupName}", "stack-datasets").replace("${Partition}", "aws")
+    )
     return document
 
 

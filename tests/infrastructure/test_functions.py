@@ -11,6 +11,7 @@ from arrivals.app import ArrivalsSettings
 from dataset_build.app import DatasetBuildSettings
 from feature_groups.app import FeatureGroupsSettings
 from feature_ingest.app import FeatureIngestSettings
+from multimodal.pipeline.sweep import ROUND_SECONDS
 from plan_jobs.app import PlanJobsSettings
 from record_outcome.app import RecordOutcomeSettings
 from score_ingest.app import ScoreIngestSettings
@@ -111,8 +112,14 @@ def test_what_an_asynchronous_function_could_not_do_is_kept(function: str) -> No
     assert config["MaximumRetryAttempts"] >= 1
 
 
-def test_one_sweep_at_a_time() -> None:
-    assert properties("SweepFunction")["ReservedConcurrentExecutions"] == 1
+def test_nothing_is_reserved_that_a_new_account_does_not_have() -> None:
+    reserved = [f for f in FUNCTIONS if "ReservedConcurrentExecutions" in properties(f)]
+    assert not reserved, "a new account has ten concurrent executions, none of which may be reserved"
+
+
+def test_a_round_of_the_sweep_holds_its_lease_for_longer_than_it_may_run() -> None:
+    timeout = properties("SweepFunction")["Timeout"]
+    assert timeout < ROUND_SECONDS <= timeout + 60
 
 
 def test_feature_groups_run_again_when_the_code_changes() -> None:

@@ -250,7 +250,7 @@ def test_the_fpga_queue_has_the_fpgas() -> None:
     found = resolve(properties("FpgaComputeEnvironment"))["ComputeResources"]
     assert found["Type"] == "EC2", "a spot instance that is taken back costs a whole DRAGEN run"
     assert found["MinvCpus"] == 0, "an FPGA instance must not wait for work"
-    assert found["Ec2Configuration"] == [{"ImageType": "ECS_AL2", "ImageIdOverride": ""}]
+    assert found["Ec2Configuration"] == [{"ImageType": "ECS_AL2023", "ImageIdOverride": ""}]
     written = properties("FpgaComputeEnvironment")["ComputeResources"]
     assert written["InstanceTypes"] == {"Ref": "FpgaInstanceTypes"}
     assert written["Ec2Configuration"][0]["ImageIdOverride"] == {"Ref": "DragenAmiId"}

@@ -13,6 +13,7 @@ from tests.infrastructure.support import ACCOUNT, REGION, STATEMACHINES, all_sta
 
 DEFINITION = STATEMACHINES / "models.asl.json"
 REALISTIC = {
+    "Partition": "aws",
     "StackName": "stack",
     "SurvivalImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/stack-survival:1.0.0",
     "ScoreIngestFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:stack-score-ingest",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.support import expanded, listed, properties, resolve, resources, statements
+from tests.infrastructure.support import allowed_actions, expanded, listed, properties, resolve, resources, statements
 
 QUEUES = resources("AWS::SQS::Queue")
 RULES = resources("AWS::Events::Rule")
@@ -106,6 +106,41 @@ def test_the_sweep_comes_every_minute() -> None:
     permission = resolve(properties("SweepRulePermission"))
     assert (permission["FunctionName"], permission["Principal"]) == ("SweepFunction", "events.amazonaws.com")
     assert permission["SourceArn"] == "SweepRule.Arn"
+
+
+@pytest.mark.parametrize("name", sorted(resources("AWS::Lambda::Permission")))
+def test_rules_invoke_functions_by_their_arn_alone(name: str) -> None:
+    # With a source account EventBridge's invocations were blocked without a word; the rule's ARN holds the account.
+    permission = resolve(properties(name))
+    assert permission["Principal"] == "events.amazonaws.com"
+    assert permission["SourceArn"].removesuffix(".Arn") in RULES
+    assert "SourceAccount" not in permission
+
+
+def senders() -> dict[str, set[str]]:
+    """Return who may send to a queue: role → queues."""
+    found = {role: allowed_actions(role).get("sqs:SendMessage", set()) for role in resources("AWS::IAM::Role")}
+    return {role: {queue.removesuffix(".Arn") for queue in queues} for role, queues in found.items() if queues}
+
+
+def test_every_function_with_a_failure_destination_is_a_sender() -> None:
+    failing = {n for n, f in resources("AWS::Serverless::Function").items() if "EventInvokeConfig" in f["Properties"]}
+    assert {f"{name.removesuffix('Function')}Role" for name in failing} == set(senders())
+
+
+@pytest.mark.parametrize("role", sorted(senders()))
+def test_who_sends_to_an_encrypted_queue_may_make_its_data_key(role: str) -> None:
+    # SQS encrypts with the sender's permissions: without GenerateDataKey a dead letter is dropped silently.
+    keys = {resolve(properties(queue)["KmsMasterKeyId"]) for queue in senders()[role]}
+    for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+        assert keys <= allowed_actions(role).get(action, set()), f"{role} needs {action} to send"
+
+
+@pytest.mark.parametrize("service", ["events.amazonaws.com", "cloudwatch.amazonaws.com"])
+def test_services_that_send_to_encrypted_targets_may_use_the_key_without_a_condition(service: str) -> None:
+    (statement,) = [s for s in statements("DataKey") if s["Principal"].get("Service") == service]
+    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert "Condition" not in statement, "neither is known to fill one in, and what it sends would be lost silently"
 
 
 @pytest.mark.parametrize("queue", sorted(set(QUEUES) - DEAD_LETTER_QUEUES))

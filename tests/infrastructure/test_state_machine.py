@@ -92,7 +92,9 @@ def test_every_placeholder_is_substituted_and_every_substitution_used() -> None:
 
 
 def test_substitutions_are_names_and_arns() -> None:
-    assert all(re.search(r"(Arn|Name|Ids?|Type)$", name) for name in SUBSTITUTIONS), "numbers come with the plan"
+    assert all(re.search(r"(Arn|Name|Ids?|Type|Partition)$", name) for name in SUBSTITUTIONS), (
+        "numbers come with the plan"
+    )
 
 
 def test_the_linter_has_no_finding() -> None:

@@ -27,7 +27,7 @@ LINE_BYTES = 300
 def deployed() -> dict[str, Any]:
     """Return the definition with its substitution made."""
     text = DEFINITION.read_text(encoding="utf-8").replace("${TableIngestFunctionArn}", FUNCTION)
-    document: dict[str, Any] = json.loads(text)
+    document: dict[str, Any] = json.loads(text.replace("${Partition}", "aws"))
     return document
 
 

@@ -24,7 +24,7 @@ _NUMBERS = (
     *("bytes", "attempt", "lost_runs", "version", "lease_until", "due_at"),
 )
 
-_TEXTS = ("content_version", "run_id", "reason_code", "record_hash")
+_TEXTS = ("content_version", "run_id", "reason_code", "record_hash", "event_time")
 
 
 class DynamoDbLedger:
@@ -98,6 +98,16 @@ class DynamoDbLedger:
         kept: Any = answer["Attributes"]["value"]
         return dict(kept)
 
+    def take_lease(self, name: str, holder: str, now: int, until: int) -> bool:
+        """Take a named lease until a time, unless another holder has it; return whether it was taken."""
+        changes = {"holder": holder, "lease_until": until, "kind": "note", "status": Status.COMPLETED.value}
+        free = "attribute_not_exists(lease_until) OR lease_until <= :now OR holder = :holder"
+        return self._write_if(name, free, _update_request(changes, {}, {":now": now})) is not None
+
+    def release_lease(self, name: str, holder: str) -> None:
+        """Give a named lease back, if the holder still has it."""
+        self._write_if(name, "holder = :seen", _update_request({"lease_until": None}, {}, {":seen": holder}))
+
     def _pages(self, **query: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 – boto3's keyword arguments
         while True:
             with translated("query the ledger"):
@@ -116,13 +126,16 @@ class DynamoDbLedger:
         extra: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any] | None:
         """Return the item as it was before the write, or None when the condition did not hold."""
-        request = _update_request(changes, firsts, extra or {})
+        return self._write_if(unit.unit_id, condition, _update_request(changes, firsts, extra or {}))
+
+    def _write_if(self, key: str, condition: str | None, request: dict[str, Any]) -> Mapping[str, Any] | None:
+        """Return the item as it was before the write, or None when the condition did not hold."""
         if condition:
             request["ConditionExpression"] = condition
         with translated("write the ledger"):
             try:
                 answer = self._client.update_item(
-                    TableName=self._table, Key={"unit_id": unit.unit_id}, ReturnValues="ALL_OLD", **request
+                    TableName=self._table, Key={"unit_id": key}, ReturnValues="ALL_OLD", **request
                 )
             except ClientError as error:
                 if code_of(error) == "ConditionalCheckFailedException":

@@ -6,14 +6,13 @@ The codes are explained in docs/reference/reason-codes.md.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from multimodal.clinical.config import DateDifference, Flag, Number, OneHot, Ordinal
+from multimodal.clinical.config import Flag, OneHot, Ordinal
 from multimodal.clinical.names import has_shape_of_name
-from multimodal.clinical.phi import MAX_AGE, Kind, kind_of
+from multimodal.clinical.phi import Kind, kind_of
 from multimodal.tables.table import Scope
 
 
@@ -50,9 +49,6 @@ _SHOWN_LEVELS = 8
 
 _ALIKE = 0.7
 """Share of characters that a cell has in common with the level that is perhaps meant."""
-
-FIRST_YEAR = 1900
-"""Earlier dates of a patient are typing errors."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +158,7 @@ def level_reading(
 def _unknown_level(cell: str, levels: tuple[str, ...], scope: Scope) -> Fault:
     """Say which levels there are, and which one may be meant; never the cell, which may be anything, a name as well."""
     if is_formula(cell):
-        return _formula(cell, scope)
+        return formula(cell, scope)
     more = ", …" if len(levels) > _SHOWN_LEVELS else ""
     message = (
         f"the cell is none of the column's levels ({', '.join(levels[:_SHOWN_LEVELS])}{more}); correct it"
@@ -185,169 +181,7 @@ def is_formula(cell: str) -> bool:
     return _FORMULA.match(cell) is not None
 
 
-def _formula(cell: str, scope: Scope) -> Fault:
+def formula(cell: str, scope: Scope) -> Fault:
+    """Return what is wrong with a formula."""
     message = "the cell holds a formula; paste its value in its place and export again"
     return Fault(RowCode.FORMULA_CELL, message, scope, kind_of(cell))
-
-
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-
-LARGEST = 1e15
-"""Larger numbers are typing errors: up to here a whole one is exact, and sums and squares of a million stay finite."""
-
-_YEARS = re.compile(r"(?<![\w.-])[0-9]{2,3}(?![0-9])")
-_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:[,' \u00a0\u202f][0-9]{3})+(?:\.[0-9]+)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]+,[0-9]+")
-_WITH_UNIT = re.compile(r"[+-]?[0-9.,]+\s*[A-Za-zµμ°%][^0-9]{0,20}[23²³]?|[$€£]\s*[0-9.,]+")
-_BOUND = re.compile(r"[<>≤≥~≈±].*[0-9]|[0-9.,]+\s*(?:-|–|to)\s*[0-9.,]+|[0-9.,]+\s*\+")
-_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
-_NO_MEASUREMENT = "is no measurement; leave the cell empty, or list it under missing in the dataset's file"
-
-
-def number_reading(column: Number, scope: Scope) -> Callable[[str], Reading[float]]:
-    """Return how a number column's cells are read, into the feature's unit."""
-    low, high, unit = column.min, column.max, column.unit
-    outside = scope if column.out_of_range == "reject" else "value"
-
-    def read(cell: str) -> Reading[float]:
-        if not _NUMBER.fullmatch(cell):
-            return None, _no_number(cell, column, scope)
-        value = float(cell) * column.factor
-        if not abs(value) <= LARGEST:
-            return None, Fault(RowCode.NOT_A_NUMBER, f"a number beyond {LARGEST:g} {_NO_MEASUREMENT}", scope)
-        if column.age and value > MAX_AGE:
-            message = f"an age above {MAX_AGE} years identifies a person"
-            return None, Fault(RowCode.OUT_OF_RANGE, message, scope, Kind.AGE_ABOVE_89)
-        if column.integral and value != int(value):
-            return None, Fault(RowCode.NOT_WHOLE, f"only whole numbers ({unit}) are right here", scope)
-        if not is_within(value, low, high):
-            return None, Fault(RowCode.OUT_OF_RANGE, range_message(value, low, high, unit), outside)
-        return value + 0.0, None  # without the sign of a zero, which would depend on the row that came first
-
-    return read
-
-
-def is_within(value: float, low: float | None, high: float | None) -> bool:
-    """Return whether a value lies within bounds, of which either may be absent."""
-    return (low is None or value >= low) and (high is None or value <= high)
-
-
-def range_message(value: float, low: float | None, high: float | None, unit: str) -> str:
-    """Say which bound of a range a value has passed, without the value."""
-    below = low is not None and value < low
-    bound = f"below {low:g}" if below else f"above {high:g}"
-    return f"{bound} {unit} (in the feature's unit); check the cell and the unit that it is written in"
-
-
-def _no_number(cell: str, column: Number, scope: Scope) -> Fault:
-    if is_formula(cell) and not _NOT_FINITE.fullmatch(cell):
-        return _formula(cell, scope)
-    code, problem = _what_instead(cell)
-    too_old = column.age and any(int(years) > MAX_AGE for years in _YEARS.findall(cell))
-    return Fault(code, problem, scope, kind_of(cell) or (Kind.AGE_ABOVE_89 if too_old else None))
-
-
-def _what_instead(cell: str) -> tuple[RowCode, str]:
-    plain = RowCode.NOT_A_NUMBER
-    if _NOT_FINITE.fullmatch(cell) or cell.startswith("#"):
-        return plain, f"this {_NO_MEASUREMENT}"
-    if _THOUSANDS.fullmatch(cell):
-        return plain, "a number with separators between the thousands; write digits and, where needed, a decimal point"
-    if _DECIMAL_COMMA.fullmatch(cell):
-        return plain, "a number with a decimal comma; write a decimal point"
-    if _BOUND.fullmatch(cell):
-        return plain, "a bound or a range, not a number; write one number, or leave the cell empty"
-    if _WITH_UNIT.fullmatch(cell):
-        return (
-            RowCode.NUMBER_WITH_UNIT,
-            "a number with a unit in the cell; write the number alone, in the column's unit",
-        )
-    return plain, "not a number; write digits and a decimal point, or one of the values that mean missing"
-
-
-@dataclass(frozen=True)
-class DateFormat:
-    """How a table writes its dates, compiled.
-
-    Parameters
-    ----------
-    text : str
-        With `%d`, `%m` and `%Y`.
-    """
-
-    text: str
-
-    def compiled(self) -> re.Pattern[str]:
-        """Return a pattern with the groups d, m and Y."""
-        groups = {"%d": "(?P<d>[0-9]{1,2})", "%m": "(?P<m>[0-9]{1,2})", "%Y": "(?P<Y>[0-9]{4})"}
-        compact = self.text == "%Y%m%d"
-        parts = re.split("(%[dmY])", self.text)
-        pattern = "".join(groups.get(part) or re.escape(part) for part in parts)
-        return re.compile(pattern.replace("{1,2}", "{2}") if compact else pattern)
-
-    @property
-    def in_words(self) -> str:
-        """The format as people write it."""
-        return self.text.replace("%d", "day").replace("%m", "month").replace("%Y", "year")
-
-    @property
-    def example(self) -> str:
-        """The last day of January 1994 in this format."""
-        return self.text.replace("%d", "31").replace("%m", "01").replace("%Y", "1994")
-
-
-_SHORT_YEAR = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1[0-9]{2}")
-_DAY_COUNT = re.compile(r"[0-9]{5}(\.[0-9]+)?")
-
-
-def date_reading(form: DateFormat, today: date, scope: Scope) -> Callable[[str], Reading[int]]:
-    """Return how dates are read, into proleptic Gregorian ordinals (days)."""
-    pattern, latest = form.compiled(), today.toordinal()
-
-    def read(cell: str) -> Reading[int]:
-        found = pattern.fullmatch(cell)
-        day = _day(found) if found else None
-        if day is None:
-            return None, _no_date(cell, form, scope)
-        if day.year < FIRST_YEAR:
-            return None, Fault(RowCode.BAD_DATE, f"a date before {FIRST_YEAR}; check the year", scope)
-        if day.toordinal() > latest:
-            return None, Fault(RowCode.DATE_IN_FUTURE, "a date after the day of the upload; check it", scope)
-        return day.toordinal(), None
-
-    return read
-
-
-def _day(found: re.Match[str]) -> date | None:
-    try:
-        return date(int(found["Y"]), int(found["m"]), int(found["d"]))
-    except ValueError:
-        return None
-
-
-def _no_date(cell: str, form: DateFormat, scope: Scope) -> Fault:
-    if is_formula(cell):
-        return _formula(cell, scope)
-    if _SHORT_YEAR.fullmatch(cell):
-        problem = "a year of two digits may be of two centuries; write four"
-    elif _DAY_COUNT.fullmatch(cell):
-        problem = "a spreadsheet's count of days; format the column as a date before exporting"
-    else:
-        problem = f"no date of the form {form.in_words}, such as {form.example}"
-    return Fault(RowCode.BAD_DATE, problem, scope, kind_of(cell))
-
-
-def year_reading(column: DateDifference, today: date, scope: Scope) -> Callable[[str], Reading[int]]:
-    """Return how years of four digits are read."""
-
-    def read(cell: str) -> Reading[int]:
-        if not (len(cell) == 4 and cell.isascii() and cell.isdigit()):
-            if is_formula(cell):
-                return None, _formula(cell, scope)
-            return None, Fault(RowCode.BAD_DATE, "not a year of four digits", scope, kind_of(cell))
-        year = int(cell)
-        if not FIRST_YEAR <= year <= today.year:
-            return None, Fault(RowCode.BAD_DATE, f"a year before {FIRST_YEAR} or after the upload; check it", scope)
-        return year, None
-
-    return read

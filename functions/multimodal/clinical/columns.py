@@ -5,18 +5,12 @@ from datetime import date
 
 from multimodal.clinical.cells import (
     MAX_KEPT,
-    DateFormat,
     Fault,
     Memo,
     RowCode,
-    date_reading,
     drop_reading,
-    is_within,
     level_reading,
-    number_reading,
     plain_reading,
-    range_message,
-    year_reading,
 )
 from multimodal.clinical.config import (
     ClinicalConfig,
@@ -30,6 +24,8 @@ from multimodal.clinical.config import (
     OneHot,
     Ordinal,
 )
+from multimodal.clinical.dates import date_reading, format_of, latest_day, year_reading
+from multimodal.clinical.numerals import is_within, number_reading, numeral_of, range_message
 from multimodal.clinical.phi import IdentifierGate
 from multimodal.clinical.rows import Batch, Conditions, Numbers, count_suspicious
 from multimodal.features.group import as_text
@@ -49,7 +45,7 @@ def scope_of(config: ClinicalConfig, column: Column) -> Scope:
     labels = config.labels
     if labels is None or column.source not in labels.columns or config.is_feature(column) or _is_used(config, column):
         return "row"
-    return "label" if column.source in (labels.died, labels.death, labels.last_alive) else "value"
+    return "label" if column.source in (labels.died, labels.time, labels.death, labels.last_alive) else "value"
 
 
 def _is_used(config: ClinicalConfig, column: Column) -> bool:
@@ -133,11 +129,11 @@ def _value_memo(
 ) -> Memo[float] | Callable[[str | None], float | None] | None:
     """Return how a column's clean cells become numbers; levels need no memory of their own."""
     if isinstance(column, Number):
-        return Memo(number_reading(column, scope))
+        return Memo(number_reading(column, numeral_of(config, column), scope))
     if isinstance(column, Date) or (isinstance(column, DateDifference) and column.format == "date"):
-        return Memo[float](date_reading(DateFormat(config.date_format), today, scope))
+        return Memo[float](date_reading(format_of(config, column), latest_day(config, today), scope))
     if isinstance(column, DateDifference):
-        return Memo[float](year_reading(column, today, scope))
+        return Memo[float](year_reading(latest_day(config, today), scope))
     numbers: dict[str | None, float] = {}
     if isinstance(column, Ordinal):
         numbers.update(column.levels)

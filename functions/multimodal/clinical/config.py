@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -84,17 +85,41 @@ def _distinct(values: list[str]) -> list[str]:
     return values
 
 
-_DATE_PARTS = re.compile(r"%([dmY])")
+_DATE_PARTS = re.compile(r"%([dmYybB])")
+
+COUNTED_FROM = re.compile(r"days since ([0-9]{4}-[0-9]{2}-[0-9]{2})")
+"""Spreadsheets count from 1899-12-30, SAS and Stata from 1960-01-01, R from 1970-01-01."""
 
 
 def _is_date_format(text: str) -> str:
-    """Day, month and a year of four digits, each once: no date is ambiguous."""
-    if sorted(_DATE_PARTS.findall(text)) != ["Y", "d", "m"] or "%" in _DATE_PARTS.sub("", text):
-        raise ValueError(f"{text!r}: write %d, %m and %Y (a year of four digits) each once, as in '%m/%d/%Y'")
-    if re.search(r"\d", text) or "%%" in text or not re.search(r"%.[^%]+%.[^%]+%.|%Y%m%d", text):
+    """Day, month and year, each once, so that no date is ambiguous; or a count of days."""
+    counted = COUNTED_FROM.fullmatch(text)
+    if counted:
+        date.fromisoformat(counted[1])
+        return text
+    parts = sorted(_DATE_PARTS.findall(text.replace("%B", "%b")))
+    if parts not in _WHOLE_DATES or "%" in _DATE_PARTS.sub("", text):
+        raise ValueError(
+            f"{text!r}: write day (%d), month (%m, or %b for its name) and year (%Y, or %y for two digits) each once, "
+            "as in '%m/%d/%Y', or 'days since 1899-12-30'"
+        )
+    if re.search(r"\d", text) or (_TOUCHING.search(text) and not _COMPACT.fullmatch(text)):
         raise ValueError(f"{text!r}: put something that is no digit between day, month and year")
     return text
 
+
+_WHOLE_DATES = (["Y", "d", "m"], ["Y", "b", "d"], ["d", "m", "y"], ["b", "d", "y"])
+_TOUCHING, _COMPACT = re.compile("%[dmYy]%[dmYy]"), re.compile("(%[dmYy]){3}")
+
+
+DateFormatText = Annotated[str, AfterValidator(_is_date_format)]
+FirstYear = Annotated[int, Field(ge=1800, le=2100)]
+"""First of the hundred years that years of two digits stand for: with 1930, 30 is 1930 and 29 is 2029."""
+
+Decimal = Literal[".", ","]
+Thousands = Literal["", ",", ".", " ", "'"]
+Bounds = Literal["reject", "limit", "missing"]
+"""What a bound (`<0.5`, `90+`) becomes: its row is rejected, the limit itself, or no value."""
 
 Cells = Annotated[list[Cell], Field(min_length=1), AfterValidator(_distinct)]
 
@@ -298,6 +323,10 @@ class Number(FeatureColumn):
         Whether only whole numbers are right.
     age : bool
         Whether it is an age in years: one above 89 identifies a person.
+    decimal, thousands : str, optional
+        As in `ClinicalConfig`, for this column. A percent sign may follow where the unit is %.
+    bounds : str
+        See `Bounds`. Of ages, `90+` is the category that may stand for all of them, and becomes 90.
     """
 
     kind: Literal["number"]
@@ -308,6 +337,9 @@ class Number(FeatureColumn):
     out_of_range: Literal["reject", "missing"] = "reject"
     integral: bool = False
     age: bool = False
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
+    bounds: Bounds = "reject"
     fill_when: FillWhen | None = None
 
     @property
@@ -321,7 +353,9 @@ class DateDifference(FeatureColumn):
     Parameters
     ----------
     format : str
-        `date`: the table's date format; `year`: a year of four digits.
+        `date`: as `date_format` says; `year`: a year of four digits.
+    date_format, two_digit_years_from : optional
+        As in `ClinicalConfig`, for this column.
     to : str
         The column of the later date, a `date` column.
     unit : str
@@ -332,6 +366,8 @@ class DateDifference(FeatureColumn):
 
     kind: Literal["date_difference"]
     format: Literal["date", "year"] = "date"
+    date_format: DateFormatText | None = None
+    two_digit_years_from: FirstYear | None = None
     to: Source
     unit: Literal["days", "years"]
     floor: int | None = None
@@ -342,9 +378,17 @@ class DateDifference(FeatureColumn):
 
 
 class Date(_Column):
-    """A date that event times, differences or labels are made of; never a feature itself."""
+    """A date that event times, differences or labels are made of; never a feature itself.
+
+    Parameters
+    ----------
+    date_format, two_digit_years_from : optional
+        As in `ClinicalConfig`, for this column.
+    """
 
     kind: Literal["date"]
+    date_format: DateFormatText | None = None
+    two_digit_years_from: FirstYear | None = None
     feature: Literal[False] = False
 
 
@@ -390,8 +434,19 @@ class CrossCheck(StrictModel):
     policy: Literal["warn", "quarantine"] = "warn"
 
 
+DAYS_PER_UNIT = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
+"""What a time in each unit is in days; years and months are those of the Julian calendar, 365.25 days and a twelfth."""
+
+
+class Endpoint(StrictModel):
+    """Another time to an event: a flag (1 for the event), and a number column with the time to it or to censoring."""
+
+    event: Source
+    time: Source
+
+
 class Survival(StrictModel):
-    """Survival labels, counted in days from a timepoint's event time.
+    """Survival labels in days: between dates, from a timepoint's event time on, or as the table counts them.
 
     With `died` alone the label is `survival_status`, dated by the upload: who was alive when nobody knows.
 
@@ -402,7 +457,13 @@ class Survival(StrictModel):
     origin : str, optional
         Timepoint whose date is day 0.
     death, last_alive : str, optional
-        Date columns; given together with `origin`.
+        Date columns, given together with `origin`; or without it, number columns: the time to death and to the last
+        contact (GDC).
+    time : str, optional
+        Number column instead of these: the time to death, or to the last contact of who did not die (cBioPortal, R).
+        The unit of number columns is one of `DAYS_PER_UNIT`; days are rounded to whole ones.
+    endpoints : mapping
+        Name (`dfs`, `pfs`, …) → `Endpoint`; each gives `<name>_event` and `<name>_days`.
     recurrence, recurrence_date : str, optional
         Flag and date column; without them there is no recurrence-free survival.
     horizons_days : list of int
@@ -416,6 +477,8 @@ class Survival(StrictModel):
     last_alive: Source | None = None
     recurrence: Source | None = None
     recurrence_date: Source | None = None
+    time: Source | None = None
+    endpoints: dict[FeatureName, Endpoint] = {}
     horizons_days: list[Annotated[int, Field(ge=1, le=36_500)]] = []
     cross_check: CrossCheck | None = None
 
@@ -423,18 +486,30 @@ class Survival(StrictModel):
     def features(self) -> tuple[Feature, ...]:
         """Labels, in order."""
         names = ["survival_status"]
-        if self.origin is not None:
+        if self.has_days:
             names += ["os_event", "os_days", *(f"os_horizon_{n}d" for n in self.horizons_days)]
         if self.recurrence is not None:
             names += ["rfs_event", "rfs_days"]
+        names += [f"{name}_{part}" for name in self.endpoints for part in ("event", "days")]
         return tuple((name, FeatureType.INTEGRAL) for name in names)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that the labels are made of."""
         check = self.cross_check.column if self.cross_check else None
-        named = (self.died, self.death, self.last_alive, self.recurrence, self.recurrence_date, check)
-        return tuple(name for name in named if name is not None)
+        of_endpoints = [name for endpoint in self.endpoints.values() for name in (endpoint.event, endpoint.time)]
+        dates = (self.death, self.last_alive, self.recurrence, self.recurrence_date)
+        return tuple(name for name in (self.died, self.time, *dates, check, *of_endpoints) if name is not None)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the table has times instead of dates."""
+        return self.origin is None and (self.time or self.death) is not None
+
+    @property
+    def has_days(self) -> bool:
+        """Whether there is a time to death, not only who died."""
+        return self.origin is not None or self.is_counted
 
 
 class Facet(StrictModel):
@@ -462,12 +537,28 @@ class ClinicalConfig(StrictModel):
     """Clinical part of a dataset: its feature groups and labels are a pure function of this, never of a file.
 
     Each field is right by itself; `UsableConfig` is right as a whole, too.
+
+    Parameters
+    ----------
+    date_format : str
+        How dates are written: `%d`, `%m` (or `%b`, a month's name in English, German, French or Spanish) and `%Y` (or
+        `%y`), or `days since YYYY-MM-DD`. A time may follow.
+    two_digit_years_from : int, optional
+        See `FirstYear`; needed where a year is `%y`.
+    shifted_calendar : bool
+        Whether dates may lie after the upload: of calendars that were shifted into the future to hide the true dates.
+    decimal, thousands : str
+        How numbers are written.
     """
 
     group_version: Annotated[int, Field(ge=1)] = 1
     id: IdColumn
     missing: list[Cell] = []
-    date_format: Annotated[str, AfterValidator(_is_date_format)] = "%m/%d/%Y"
+    date_format: DateFormatText = "%m/%d/%Y"
+    two_digit_years_from: FirstYear | None = None
+    shifted_calendar: bool = False
+    decimal: Decimal = "."
+    thousands: Thousands = ""
     timepoints: Annotated[dict[Timepoint, TimepointConfig], Field(min_length=1)]
     rows: list[RowFilter] = []
     columns: Annotated[list[Column], Field(min_length=1)]
@@ -480,6 +571,16 @@ class ClinicalConfig(StrictModel):
     def by_source(self) -> Mapping[str, Column]:
         """Column by its name in the header."""
         return {c.source: c for c in self.columns}
+
+    @property
+    def outcome(self) -> Target | None:
+        """What leakage is measured against: the target, or, where none is named, who died by the labels."""
+        died = self.by_source.get(self.labels.died) if self.target is None and self.labels else None
+        if isinstance(died, Flag):
+            return Target(column=died.source, positive=died.false)
+        if isinstance(died, Ordinal):
+            return Target(column=died.source, positive=[level for level, number in died.levels.items() if number == 0])
+        return self.target
 
     def is_feature(self, column: Column) -> bool:
         """Return whether a column becomes features: known early, or allowed by name."""

@@ -82,7 +82,7 @@ class Encoder:
             )
             for timepoint in config.feature_timepoints
         }
-        self._labels = SurvivalLabels(config.labels) if config.labels else None
+        self._labels = SurvivalLabels(config.labels, config) if config.labels else None
         self._label_records = LabelRecords(config.labels, specs[LABELS], upload) if config.labels else None
         self._compared = compared_columns(config)
         self._measured = [c.source for c in config.columns if isinstance(c, Number | DateDifference | Ordinal)]

@@ -1,11 +1,12 @@
-"""Survival labels of a case, from its dates; dates that contradict each other give none."""
+"""Survival labels of a case, from its dates or times; what contradicts itself gives none."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import floor
 
 from multimodal.clinical.cells import Fault, RowCode
 from multimodal.clinical.columns import Pairs
-from multimodal.clinical.config import Survival
+from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig, Endpoint, Number, Survival
 from multimodal.clinical.rows import Batch
 
 Values = tuple[int | None, ...]
@@ -29,7 +30,7 @@ def _incomplete(problem: str) -> Fault:
 
 
 def _contradiction(problem: str) -> Fault:
-    message = f"{problem}; the label is held back and the features are taken. Correct the date that is wrong"
+    message = f"{problem}; the label is held back and the features are taken. Correct what is wrong"
     return Fault(RowCode.LABEL_CONTRADICTION, message, "label")
 
 
@@ -40,6 +41,8 @@ _NO_DEATH = _contradiction("the case died, and there is no date of death")
 _DEATH_OF_LIVING = _contradiction("the case is alive, and there is a date of death")
 _DEATH_BEFORE = _contradiction("the date of death is before the day that days are counted from")
 _SEEN_BEFORE = _contradiction("the case was last seen alive before the day that days are counted from")
+_NO_TIME = _incomplete("the time to death or last contact is not known")
+_NEGATIVE_TIME = _contradiction("the time to death or last contact is negative")
 _SEEN_AFTER_DEATH = _contradiction("the case was seen alive after its death")
 
 
@@ -54,14 +57,30 @@ _RECURRED_BEFORE = _recurrence("the date of recurrence is before the day that da
 _RECURRED_AFTER = _recurrence("the date of recurrence is after the case's death or last contact")
 
 
+def _endpoint(code: RowCode, problem: str) -> Fault:
+    return Fault(code, f"{problem}; the endpoint's labels are left out, the other labels are given", "value")
+
+
+_ENDPOINT_INCOMPLETE = _endpoint(RowCode.LABEL_INCOMPLETE, "of the event and the time to it only one is known")
+_ENDPOINT_NEGATIVE = _endpoint(RowCode.LABEL_CONTRADICTION, "the time to the event is negative")
+_ENDPOINT_AFTER = _endpoint(
+    RowCode.LABEL_CONTRADICTION, "the time to the event ends after the case's death or last contact"
+)
+
+_ROUNDING_DAYS = 1
+"""Two times that are each rounded to days differ by so much where they are equal."""
+
+
 @dataclass(frozen=True)
 class MadeLabels:
     """Labels of a batch; one element per row.
 
     Parameters
     ----------
-    survival, recurrence_free : sequence of Pairs
-        Labels as Feature Store takes them; empty for a row without any, or without those of recurrence.
+    survival : sequence of Pairs
+        Labels of survival as Feature Store takes them; empty for a row without any.
+    others : sequence of (sequence of Pairs)
+        Those of survival without recurrence, and of each endpoint.
     ends : iterable of (float, float, float)
         Whether the case died, and the days (ordinals) of death and last contact.
     columns : mapping
@@ -69,20 +88,22 @@ class MadeLabels:
     """
 
     survival: Sequence[Pairs]
-    recurrence_free: Sequence[Pairs]
+    others: Sequence[Sequence[Pairs]]
     ends: Iterable[tuple[Fact, Fact, Fact]]
     columns: Mapping[str, Sequence[Fact]]
 
 
 class SurvivalLabels:
-    """Makes the labels of rows."""
+    """Makes the labels of rows; `config` has them, and the units of their columns."""
 
-    def __init__(self, labels: Survival) -> None:
-        self._labels = labels
-        names = [name for name, _ in labels.features]
-        first = len(names) - 2 * (labels.recurrence is not None)
-        self._survival = _Labels(names[:first], labels.horizons_days)
-        self._recurrence_free = _Labels(names[first:], None)
+    def __init__(self, labels: Survival, config: ClinicalConfig) -> None:
+        self._labels, self._config = labels, config
+        names = [name for name, _ in labels.features if name.startswith(("os_", "survival_"))]
+        self._survival = _Labels(names, labels.horizons_days)
+        self._recurrence_free = _Labels(["rfs_event", "rfs_days"] if labels.recurrence else [], None)
+        self._endpoints = [
+            (endpoint, _Labels([f"{name}_event", f"{name}_days"], None)) for name, endpoint in labels.endpoints.items()
+        ]
         check = labels.cross_check
         self._stated = check.column if check else None
         self._tolerance = check.tolerance_days if check else 0
@@ -94,16 +115,67 @@ class SurvivalLabels:
     def of(self, batch: Batch, origins: Sequence[Fact]) -> MadeLabels:
         """Return the labels of each row, whose day 0 is in `origins`; note in the batch what is wrong with them."""
         rows = zip(origins, *self._facts(batch), strict=True)
-        if self._labels.origin is None:
+        if self._labels.is_counted:
+            keys = [
+                self._counted(batch, index, *facts) for index, facts in enumerate(zip(*self._times(batch), strict=True))
+            ]
+        elif self._labels.origin is None:
             keys = [self._undated(batch, index, died) for index, (_, died, *_rest) in enumerate(rows)]
         else:
             keys = [self._dated(batch, index, facts) for index, facts in enumerate(rows)]
         if batch.unlabelled:
             keys = [_NO_LABEL if index in batch.unlabelled else key for index, key in enumerate(keys)]
         survival, recurrence_free = zip(*keys, strict=True) if keys else ((), ())
-        first, second = self._survival.of(survival), self._recurrence_free.of(recurrence_free)
-        ends = zip(*self._of(batch, self._labels.died, self._labels.death, self._labels.last_alive), strict=True)
-        return MadeLabels(first.pairs, second.pairs, ends, {**first.columns, **second.columns})
+        first = self._survival.of(survival)
+        others = [self._recurrence_free.of(recurrence_free)]
+        others += [made.of(self._endpoint(batch, e, survival)) for e, made in self._endpoints]
+        columns = {name: column for made in (first, *others) for name, column in made.columns.items()}
+        return MadeLabels(first.pairs, [made.pairs for made in others], self._ends(batch), columns)
+
+    def _ends(self, batch: Batch) -> Iterable[tuple[Fact, Fact, Fact]]:
+        dated = self._labels.origin is not None
+        names = (self._labels.death, self._labels.last_alive) if dated else (None, None)
+        return zip(*self._of(batch, self._labels.died, *names), strict=True)
+
+    def _days(self, batch: Batch, source: str) -> Sequence[Fact]:
+        """Return a number column in whole days."""
+        column = self._config.by_source[source]
+        factor = DAYS_PER_UNIT[column.unit] if isinstance(column, Number) else 1.0
+        return [None if time is None else float(floor(time * factor + 0.5)) for time in batch.values[source]]
+
+    def _times(self, batch: Batch) -> list[Sequence[Fact]]:
+        """Return who died, and the days to death and to the last contact."""
+        labels, died = self._labels, batch.values[self._labels.died]
+        if labels.time is None:
+            return [died, self._days(batch, labels.death or ""), self._days(batch, labels.last_alive or "")]
+        days = self._days(batch, labels.time)
+        death = [day if event else None for event, day in zip(died, days, strict=True)]
+        return [died, death, [None if event else day for event, day in zip(died, days, strict=True)]]
+
+    def _counted(self, batch: Batch, index: int, died: Fact, death: Fact, seen: Fact) -> Keys:
+        if index in batch.unlabelled:
+            return _NO_LABEL
+        end = death if died else seen
+        if died is None or end is None or not _agree(0.0, died, death, seen):
+            batch.note(index, *self._why_no_time(died, death, seen))
+            return _NO_LABEL
+        return (died, end), None
+
+    def _why_no_time(self, died: Fact, death: Fact, seen: Fact) -> tuple[str, Fault]:
+        if died is None or self._labels.time is None:
+            return self._why_not(0.0, died, death, seen)
+        return self._labels.time, _NO_TIME if death is None and seen is None else _NEGATIVE_TIME
+
+    def _endpoint(self, batch: Batch, endpoint: Endpoint, survival: Sequence[Key | None]) -> list[Key | None]:
+        """Return event and days of an endpoint; note in the batch what is wrong with them."""
+        keys: list[Key | None] = []
+        facts = zip(batch.values[endpoint.event], self._days(batch, endpoint.time), survival, strict=True)
+        for index, (event, days, known) in enumerate(facts):
+            fault = _endpoint_fault(event, days, known[1] if known and self._labels.has_days else None)
+            if fault is not None and index not in batch.unlabelled:
+                batch.note(index, endpoint.time, fault)
+            keys.append(None if fault or event is None or days is None else (event, days))
+        return keys
 
     def _undated(self, batch: Batch, index: int, died: Fact) -> Keys:
         if died is None and index not in batch.unlabelled:
@@ -205,6 +277,14 @@ class _Labels(dict[Key | None, tuple[Pairs, tuple[Fact, ...]]]):
             return (event, days)[: len(self._names)]
         values = (event, event, days, *(horizon_of(event, days, n) for n in self._horizons))
         return values[: len(self._names)]
+
+
+def _endpoint_fault(event: Fact, days: Fact, end: Fact) -> Fault | None:
+    if event is None or days is None:
+        return None if event is None and days is None else _ENDPOINT_INCOMPLETE
+    if days < 0:
+        return _ENDPOINT_NEGATIVE
+    return _ENDPOINT_AFTER if end is not None and days > end + _ROUNDING_DAYS else None
 
 
 def _recurrence_fault(start: float, end: float, recurred: float, recurrence: Fact) -> Fault | None:

@@ -166,7 +166,7 @@ def status_of(config: ClinicalConfig, column: Column) -> str:
 
 def leakage_section(config: ClinicalConfig, summary: ProfileSummary) -> dict[str, Any]:
     """Return the report's part on leakage."""
-    sample, target = summary.sample, config.target
+    sample, target = summary.sample, config.outcome
     if target is None:
         return {"measured": False, "reason": "the configuration names no target", "columns": [], "warnings": []}
     known = sample.cells.get(target.column, ())

@@ -7,10 +7,12 @@ from typing import Annotated
 from pydantic import AfterValidator, TypeAdapter
 
 from multimodal.clinical.config import (
+    DAYS_PER_UNIT,
     TIMEPOINTS,
     ClinicalConfig,
     Column,
     Condition,
+    Date,
     DatedBy,
     DateDifference,
     Number,
@@ -99,6 +101,10 @@ def _of_column(config: ClinicalConfig, column: Column) -> Iterator[str]:
         yield from _range(column)
         if column.fill_when:
             yield from _prefixed("fill_when", _own_condition(config, column, column.fill_when))
+    if isinstance(column, Date | DateDifference):
+        yield from _short_years(config, column)
+    if isinstance(column, Number):
+        yield from _numeral(config, column)
     if isinstance(column, DateDifference):
         yield from _difference(config, column)
 
@@ -147,6 +153,23 @@ def _range(column: Number | DateDifference) -> Iterator[str]:
         yield f"fill_when puts in {fill:g}, which is outside min and max"
     if whole and fill != int(fill):
         yield f"fill_when puts in {fill:g}, and the feature is a whole number"
+
+
+def _short_years(config: ClinicalConfig, column: Date | DateDifference) -> Iterator[str]:
+    written = column.date_format or config.date_format
+    has_year_alone = isinstance(column, DateDifference) and column.format == "year"
+    if "%y" in written and not (has_year_alone or column.two_digit_years_from or config.two_digit_years_from):
+        yield (
+            f"{written!r} has years of two digits; add two_digit_years_from: with the first of the hundred years that "
+            "they stand for, such as 1930"
+        )
+
+
+def _numeral(config: ClinicalConfig, column: Number) -> Iterator[str]:
+    decimal = config.decimal if column.decimal is None else column.decimal
+    thousands = config.thousands if column.thousands is None else column.thousands
+    if decimal == thousands:
+        yield f"decimal and thousands are both {decimal!r}"
 
 
 def _difference(config: ClinicalConfig, column: DateDifference) -> Iterator[str]:
@@ -263,27 +286,65 @@ def _labels(config: ClinicalConfig) -> Iterator[str]:
     if labels is None:
         return
     yield from _prefixed("died", _died(config, labels.died))
-    dated = (labels.origin, labels.death, labels.last_alive)
-    if any(dated) and not all(dated):
-        yield "origin, death and last_alive go together: days are counted from the one to the others"
-    if not labels.origin and (labels.horizons_days or labels.recurrence or labels.cross_check):
-        yield "horizons_days, recurrence and cross_check need origin, death and last_alive"
+    yield from _ends(config, labels)
+    if labels.horizons_days and not labels.has_days:
+        yield "horizons_days need time, or origin, death and last_alive"
+    if not labels.origin and (labels.recurrence or labels.cross_check):
+        yield "recurrence and cross_check need origin, death and last_alive; a time to recurrence goes under endpoints"
     if bool(labels.recurrence) != bool(labels.recurrence_date):
         yield "recurrence and recurrence_date go together"
-    yield from _kinds(config, filter(None, [labels.death, labels.last_alive, labels.recurrence_date]), ("date",))
+    yield from _kinds(config, [labels.recurrence_date] if labels.recurrence_date else [], ("date",))
     yield from _kinds(config, [labels.recurrence] if labels.recurrence else [], ("flag",))
     if labels.cross_check:
         yield from _prefixed("cross_check", _kinds(config, [labels.cross_check.column], ("number",)))
     yield from _twice(map(str, labels.horizons_days), "the horizon {} is listed more than once")
     yield from _origin(config)
+    yield from _endpoints(config, labels)
     yield from _label_features(config, labels)
+
+
+def _ends(config: ClinicalConfig, labels: Survival) -> Iterator[str]:
+    """Check what the time to death is made of: dates from an origin on, or times."""
+    ends = [name for name in (labels.death, labels.last_alive) if name]
+    if labels.time:
+        if labels.origin or ends:
+            yield "time takes the place of origin, death and last_alive; keep one or the other"
+        yield from _prefixed("time", _times(config, [labels.time]))
+    elif labels.origin:
+        if len(ends) < 2:
+            yield "origin, death and last_alive go together: days are counted from the one to the others"
+        yield from _kinds(config, ends, ("date",))
+    elif len(ends) == 1:
+        yield "death and last_alive go together"
+    else:
+        dates = [name for name in ends if getattr(config.by_source.get(name), "kind", "") == "date"]
+        if dates:
+            yield "death and last_alive are dates; add origin:, the timepoint that days are counted from"
+        else:
+            yield from _times(config, ends)
+
+
+def _times(config: ClinicalConfig, sources: Sequence[str]) -> Iterator[str]:
+    yield from _kinds(config, sources, ("number",))
+    for source in sources:
+        column = config.by_source.get(source)
+        if isinstance(column, Number) and column.unit not in DAYS_PER_UNIT:
+            yield f"the unit of {source!r} must be {', '.join(DAYS_PER_UNIT)}"
+
+
+def _endpoints(config: ClinicalConfig, labels: Survival) -> Iterator[str]:
+    for name, endpoint in labels.endpoints.items():
+        if name == "os" or (name == "rfs" and labels.recurrence):
+            yield f"endpoints: {name}_event and {name}_days are labels already; give the endpoint another name"
+        yield from _prefixed(f"endpoints: {name}", _died(config, endpoint.event))
+        yield from _prefixed(f"endpoints: {name}", _times(config, [endpoint.time]))
 
 
 def _died(config: ClinicalConfig, source: str) -> Iterator[str]:
     yield from _kinds(config, [source], ("flag", "ordinal"))
     column = config.by_source.get(source)
     if column is not None and column.kind == "ordinal" and set(column.levels.values()) != {0.0, 1.0}:
-        yield f"the levels of {source!r} must be the numbers 0 (alive) and 1 (dead)"
+        yield f"the levels of {source!r} must be the numbers 0 (alive, no event) and 1 (dead, event)"
 
 
 def _origin(config: ClinicalConfig) -> Iterator[str]:

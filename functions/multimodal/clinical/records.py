@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain, compress, repeat
 
-from multimodal.clinical.cells import FIRST_YEAR, Fault, RowCode
+from multimodal.clinical.cells import Fault, RowCode
 from multimodal.clinical.columns import FeaturePairs, Pairs
 from multimodal.clinical.config import (
     TRAILING,
@@ -20,6 +20,7 @@ from multimodal.clinical.config import (
     Survival,
     Timepoint,
 )
+from multimodal.clinical.dates import FIRST_YEAR, latest_day
 from multimodal.clinical.labels import MadeLabels
 from multimodal.clinical.rows import Batch, Numbers
 from multimodal.features.group import (
@@ -102,13 +103,13 @@ def _of_column(config: ClinicalConfig, column: Column) -> Iterator[tuple[str, st
         yield from ((f"{column.name}={value}", _text(number=number)) for value, number in values.items())
     elif isinstance(column, Number | DateDifference):
         kept = column.model_dump(mode="json", exclude=_WITHOUT_MEANING)
-        dates = {} if isinstance(column, Number) else {"date_format": config.date_format}
+        dates = {} if isinstance(column, Number) else {"date_format": column.date_format or config.date_format}
         yield column.name, _text(**kept, **dates)
 
 
 _WITHOUT_MEANING = {
     *("source", "aliases", "name", "available_at", "allow", "feature", "missing"),
-    *("out_of_range", "age", "min", "max"),
+    *("out_of_range", "age", "min", "max", "decimal", "thousands", "bounds", "date_format", "two_digit_years_from"),
 }
 """What decides whether a value is taken, or what it is called; not what it means."""
 
@@ -119,9 +120,26 @@ def _condition(condition: object) -> object:
 
 def _of_labels(config: ClinicalConfig, labels: Survival) -> dict[str, str]:
     origin = config.timepoints[labels.origin].model_dump(mode="json") if labels.origin else None
-    made_of = labels.model_dump(mode="json", exclude={"horizons_days", "cross_check"})
-    died = config.by_source[labels.died].model_dump(mode="json", include={"true", "false", "levels"})
-    return {name: _text(origin=origin, made_of=made_of, died=died) for name, _ in labels.features}
+    own = {"horizons_days", "cross_check", "endpoints"} | ({"time"} if labels.time is None else set())
+    made_of = labels.model_dump(mode="json", exclude=own)
+    units = _units(config, (labels.time, labels.death, labels.last_alive)) if labels.is_counted else {}
+    whole = _text(origin=origin, made_of=made_of, died=_sides(config, labels.died), **units)
+    meanings = {name: whole for name, _ in labels.features}
+    for name, endpoint in labels.endpoints.items():
+        text = _text(
+            event=_sides(config, endpoint.event), made_of=endpoint.model_dump(), **_units(config, [endpoint.time])
+        )
+        meanings |= {f"{name}_event": text, f"{name}_days": text}
+    return meanings
+
+
+def _sides(config: ClinicalConfig, source: str) -> object:
+    return config.by_source[source].model_dump(mode="json", include={"true", "false", "levels"})
+
+
+def _units(config: ClinicalConfig, sources: Iterable[str | None]) -> dict[str, object]:
+    columns = [config.by_source[source] for source in sources if source]
+    return {"units": [(column.unit, column.factor) for column in columns if isinstance(column, Number)]}
 
 
 class EventTimes(dict[float | None, Pairs]):
@@ -146,10 +164,10 @@ _NO_EVENT_TIME = Fault(
 
 
 class TimepointDates:
-    """Days on which the facts of a timepoint were true; none is after the day of the upload."""
+    """Days on which the facts of a timepoint were true; none is after `latest`."""
 
-    def __init__(self, dated: DatedBy, today: date) -> None:
-        self._dated, self._latest = dated, today.toordinal()
+    def __init__(self, dated: DatedBy, latest: date) -> None:
+        self._dated, self._latest = dated, latest.toordinal()
         self._first = date(FIRST_YEAR, 1, 1).toordinal()
         self.source = dated.column if dated.plus_days is None else f"{dated.column} + {dated.plus_days}"
 
@@ -175,7 +193,8 @@ def timepoint_dates(config: ClinicalConfig, today: date) -> dict[Timepoint, Time
         for timepoint in (*config.feature_timepoints, origin)
         if timepoint
     }
-    return {timepoint: TimepointDates(dated, today) for timepoint, dated in needed.items() if dated != "upload"}
+    latest = latest_day(config, today)
+    return {timepoint: TimepointDates(dated, latest) for timepoint, dated in needed.items() if dated != "upload"}
 
 
 class GroupRecords:
@@ -219,6 +238,7 @@ class LabelRecords:
 
     def __init__(self, labels: Survival, spec: FeatureGroupSpec, upload: UploadContext) -> None:
         self._group = GroupRecords(spec, upload)
+        # Without dates (`ends` has none then) the upload dates the labels.
         self._dead = EventTimes(labels.death or "", upload.uploaded_at)
         self._living = EventTimes(labels.last_alive or "", upload.uploaded_at)
 
@@ -230,4 +250,4 @@ class LabelRecords:
             wanted = [keep and own != () for keep, own in zip(taken, made.survival, strict=False)]
         dead, living = self._dead, self._living
         times = (dead[death] if died else living[seen] for died, death, seen in made.ends)
-        return self._group.of(batch, wanted, times, [made.survival, made.recurrence_free])
+        return self._group.of(batch, wanted, times, [made.survival, *made.others])

@@ -12,15 +12,18 @@ from multimodal.clinical.config import (
     ClinicalConfig,
     FeatureColumn,
     OneHot,
+    Ordinal,
     Survival,
     Timepoint,
 )
 from multimodal.clinical.records import LABELS, group_specs
 from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.dates import DatedByTimepoint, EventTime
 from multimodal.genomics.groups import gene_feature, rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract
 from multimodal.imaging.records import imaging_group
+from multimodal.ledger.errors import ConfigurationError
 
 IMAGING, RNA, CLINICAL = "imaging", "rna", "clinical"
 
@@ -43,6 +46,8 @@ class Column:
         `feature`, `acquisition` or `label`.
     unit, meaning, source : str
         As the dictionary tells them; the source is a column of a table, a gene, or a document.
+    levels : mapping
+        Of an ordinal column: number by level.
     """
 
     feature: str
@@ -51,16 +56,21 @@ class Column:
     unit: str
     meaning: str
     source: str
+    levels: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class GroupColumns:
-    """A feature group of a dataset and its columns; `modality` is empty for the labels."""
+    """A feature group of a dataset and its columns; `modality` is empty for the labels.
+
+    `dated_by` names the group whose records say when the facts were true of those that only their upload dates.
+    """
 
     modality: str
     spec: FeatureGroupSpec
     timepoint: str
     columns: tuple[Column, ...]
+    dated_by: str | None = None
 
     @property
     def is_labels(self) -> bool:
@@ -152,14 +162,38 @@ def radiomic_unit(name: str) -> str:
     return _RADIOMIC_UNITS.get(of_class, {}).get(feature) or _CLASS_UNITS.get(of_class, "see docs/features.md")
 
 
-def rna_columns(stack: str, dataset: str, config: GenomicsConfig) -> GroupColumns:
-    """Return the columns of the RNA group: the panel's genes. The tissue comes from the operation."""
+def rna_columns(stack: str, dataset: str, config: GenomicsConfig, clinical: ClinicalConfig | None) -> GroupColumns:
+    """Return the columns of the RNA group: the panel's genes.
+
+    Raises
+    ------
+    ConfigurationError
+        When `event_time` names a timepoint that no clinical column dates.
+    """
     unit = f"log2({config.unit} + 1)"
     columns = tuple(
         Column(gene_feature(g, config.unit), FeatureType.FRACTIONAL, "feature", unit, f"expression of the gene {g}", g)
         for g in config.panel
     )
-    return GroupColumns(RNA, rna_group(stack, dataset, config), "surgery", columns)
+    dated_by = _dating_group(stack, dataset, config.event_time, clinical)
+    return GroupColumns(RNA, rna_group(stack, dataset, config), config.available_at, columns, dated_by)
+
+
+def _dating_group(stack: str, dataset: str, rule: EventTime, clinical: ClinicalConfig | None) -> str | None:
+    if not isinstance(rule, DatedByTimepoint):
+        return None
+    if clinical is None or rule.timepoint not in dated_timepoints(clinical):
+        message = (
+            f"dataset {dataset!r}: genomics.event_time names the timepoint {rule.timepoint}, which clinical.timepoints "
+            "gives no event_time by a column; name another, or event_time: upload"
+        )
+        raise ConfigurationError(message)
+    return group_specs(stack, dataset, clinical)[rule.timepoint].name
+
+
+def dated_timepoints(clinical: ClinicalConfig) -> tuple[str, ...]:
+    """Return the timepoints that have a group of features and whose facts a column dates."""
+    return tuple(t for t in clinical.feature_timepoints if clinical.timepoints[t].event_time != "upload")
 
 
 def clinical_columns(stack: str, dataset: str, config: ClinicalConfig) -> list[GroupColumns]:
@@ -186,7 +220,8 @@ def _of_column(column: FeatureColumn) -> Iterator[Column]:
             meaning = f"1 where {column.source} is another value than those listed"
         else:
             meaning = f"{column.source} is {' or '.join(levels[name])}" if name in levels else column.source
-        yield Column(name, kind, "feature", getattr(column, "unit", ""), meaning, column.source)
+        ranks = column.levels if isinstance(column, Ordinal) and name == column.name else {}
+        yield Column(name, kind, "feature", getattr(column, "unit", ""), meaning, column.source, ranks)
 
 
 _LABELS = {
@@ -201,11 +236,18 @@ _LABELS = {
 def _of_labels(labels: Survival) -> Iterator[Column]:
     origin = f", counted from {labels.origin}" if labels.origin else ""
     sources = ", ".join(dict.fromkeys(labels.columns))
+    known = _LABELS | dict(_of_endpoints(labels))
     for name, kind in labels.features:
-        unit, meaning = _LABELS.get(
+        unit, meaning = known.get(
             name, ("", f"{name}: 1 died by then, 0 lived longer, null when lost sight of earlier")
         )
         yield Column(name, kind, "label", unit, f"{meaning}{origin if unit == 'days' else ''}", sources)
+
+
+def _of_endpoints(labels: Survival) -> Iterator[tuple[str, tuple[str, str]]]:
+    for name, endpoint in labels.endpoints.items():
+        yield f"{name}_event", ("", f"1 the event of {endpoint.event}, 0 censored")
+        yield f"{name}_days", ("days", f"days to the event of {endpoint.event}, or to censoring")
 
 
 def smuggled(group: GroupColumns, definitions: Mapping[str, str], clinical: ClinicalConfig | None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 The work is done within a limit of memory, beyond which DuckDB uses its folder. Decision: dataset-1.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ class JoinedColumn:
     timepoint: str = ""
     meaning: str = ""
     source: str = ""
+    levels: str = ""
 
 
 def connect(folder: Path, memory_mb: int, threads: int) -> Any:  # noqa: ANN401 - DuckDB's
@@ -91,10 +93,14 @@ def _values(group: GroupColumns) -> list[JoinedColumn]:
     return [
         JoinedColumn(
             group.name_of(c), f"{alias}.{quoted(c.feature)}", c.role, group.modality, group.spec.name, c.feature,
-            c.kind.value, c.unit, group.timepoint, c.meaning, c.source,
+            c.kind.value, c.unit, group.timepoint, c.meaning, c.source, _json(c.levels),
         )
         for c in group.columns
     ]  # fmt: skip
+
+
+def _json(levels: Mapping[str, float]) -> str:
+    return json.dumps(levels, ensure_ascii=False) if levels else ""
 
 
 def _alias(group: GroupColumns) -> str:
@@ -183,13 +189,26 @@ def write_csv_sql(source: Path, target: Path) -> Statement:
     return f"COPY (SELECT * FROM read_parquet('{source}')) TO '{target}' (FORMAT csv, HEADER, NULLSTR '')"
 
 
-DICTIONARY = ("column", "role", "modality", "group", "feature", "type", "unit", "timepoint", "meaning", "source")
+DICTIONARY = (
+    "column",
+    "role",
+    "modality",
+    "group",
+    "feature",
+    "type",
+    "unit",
+    "timepoint",
+    "meaning",
+    "source",
+    "levels",
+)
+"""Columns of the dictionary; `levels` is the numbers of an ordinal column's levels, as JSON."""
 
 
 def dictionary_row(column: JoinedColumn) -> Mapping[str, str]:
     """Return a column's line of the dictionary."""
     values = (
         column.name, column.role, column.modality, column.group, column.feature, column.kind, column.unit,
-        column.timepoint, column.meaning, column.source,
+        column.timepoint, column.meaning, column.source, column.levels,
     )  # fmt: skip
     return dict(zip(DICTIONARY, values, strict=True))

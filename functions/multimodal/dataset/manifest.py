@@ -140,6 +140,7 @@ def _group(group: PlannedGroup, counted: Counted) -> dict[str, Any]:
         "rows": counted.rows[name],
         "cases": cases,
         "cases_with_several_event_times": several,
+        "dated_by": group.columns.dated_by,
         "cases_dated_by_upload": by_upload,
         "cases_without_days_from_t0": without_t0,
         "not_joined": dict(group.ignored),

@@ -55,9 +55,9 @@ def dataset_columns(stack: str, dataset: str) -> tuple[DatasetColumns, ClinicalC
     if imaging_datasets([dataset]):
         config = imaging_config(dataset)
         groups.append(imaging_columns(stack, dataset, config, load_contract(config.params)))
-    if genomics := genomics_datasets([dataset]).get(dataset):
-        groups.append(rna_columns(stack, dataset, genomics))
     clinical = clinical_datasets([dataset]).get(dataset)
+    if genomics := genomics_datasets([dataset]).get(dataset):
+        groups.append(rna_columns(stack, dataset, genomics, clinical))
     if clinical is not None:
         groups += clinical_columns(stack, dataset, clinical)
     return DatasetColumns(tuple(groups)), clinical
@@ -87,7 +87,8 @@ class Planner:
         groups = []
         for group in columns.groups:
             version = versions[group.spec.name]
-            cut = label_cut(request) if group.is_labels else cut_of(request, t0)
+            dating = self._named(group.dated_by).table if group.dated_by else None
+            cut = label_cut(request) if group.is_labels else cut_of(request, t0, dating)
             features = [(c.feature, c.kind) for c in group.columns]
             statement = _checked(snapshot(version.table, features, cut), group)
             groups.append(PlannedGroup(group, version, statement, smuggled(group, version.definitions, clinical)))
@@ -111,13 +112,17 @@ class Planner:
         return columns, clinical
 
     def _version(self, group: GroupColumns) -> GroupVersion:
-        version = self.catalogue.version(group.spec.name)
-        if version is None:
-            raise ConfigurationError(f"the feature group {group.spec.name} does not exist; deploy the stack again")
+        version = self._named(group.spec.name)
         absent = [c.feature for c in group.columns if c.feature not in version.definitions]
         if absent:
             message = f"{group.spec.name} has no feature {', '.join(absent[:3])} yet; deploy the stack again"
             raise ConfigurationError(message)
+        return version
+
+    def _named(self, name: str) -> GroupVersion:
+        version = self.catalogue.version(name)
+        if version is None:
+            raise ConfigurationError(f"the feature group {name} does not exist; deploy the stack again")
         return version
 
 

@@ -51,6 +51,8 @@ class Cut:
         Which of its event times does.
     days_before, days_after : int
         The window around day 0.
+    dated_by : Table, optional
+        Table whose newest record of the case says when the facts were true of a record that only its upload dates.
     """
 
     as_of: str | None = None
@@ -60,16 +62,17 @@ class Cut:
     t0_rule: ScanRule = "latest"
     days_before: int = 0
     days_after: int = 0
+    dated_by: Table | None = None
 
 
-def cut_of(request: BuildRequest, t0: Table | None) -> Cut:
+def cut_of(request: BuildRequest, t0: Table | None, dated_by: Table | None = None) -> Cut:
     """Return the cut of a feature group; `t0` is the table that dates day 0, if the request names one."""
     rule = "latest" if request.records == "nearest" else request.records
     index = request.t0
     if index is None or t0 is None:
-        return Cut(request.as_of, request.written_before, rule)
+        return Cut(request.as_of, request.written_before, rule, dated_by=dated_by)
     before, after = index.days_before, index.days_after
-    return Cut(request.as_of, request.written_before, request.records, t0, rule, before, after)
+    return Cut(request.as_of, request.written_before, request.records, t0, rule, before, after, dated_by)
 
 
 def label_cut(request: BuildRequest) -> Cut:
@@ -99,7 +102,7 @@ def snapshot(table: Table, columns: Sequence[tuple[str, FeatureType]], cut: Cut)
     str
         A SELECT with the columns `case_id`, `KEPT_TYPES` and the features.
     """
-    steps = _index_time(cut) + _choice("", table, cut, "t0" if cut.t0 else None)
+    steps = _index_time(cut) + _dates(cut) + _choice("", table, cut, "t0" if cut.t0 else None)
     values = ",\n  ".join(f"CAST(s.{quoted(n)} AS {TYPES[kind]}) AS {quoted(n)}" for n, kind in columns)
     return (
         f"WITH {_joined(steps)}\n"
@@ -139,13 +142,24 @@ def _index_time(cut: Cut) -> list[str]:
     return [*_choice("t0_", cut.t0, own, None), f"t0 AS ({day})"]
 
 
+def _dates(cut: Cut) -> list[str]:
+    """Return the steps up to `dates`: when another table says that a case's facts were true.
+
+    It is not cut by `as_of`: a record whose date were cut away would count as one without a date, and stay.
+    """
+    if cut.dated_by is None:
+        return []
+    day = "SELECT id, min(event_at) AS event_at FROM d_chosen WHERE NOT by_upload GROUP BY id"
+    return [*_choice("d_", cut.dated_by, Cut(None, cut.written_before), None), f"dates AS ({day})"]
+
+
 def _choice(prefix: str, table: Table, cut: Cut, t0: str | None) -> list[str]:
     """Return the steps from a table's rows to `<prefix>chosen`: the keys of the record of each case that counts."""
     return [
         f"{prefix}versions AS ({_versions(table, cut)})",
         f"{prefix}judged AS ({_judged(prefix)})",
         f"{prefix}eligible AS ({_eligible(prefix, cut, t0)})",
-        f"{prefix}counted AS (SELECT id, count(DISTINCT event_at) AS event_times FROM {prefix}eligible GROUP BY id)",
+        f"{prefix}counted AS (SELECT id, count(DISTINCT dated_at) AS event_times FROM {prefix}eligible GROUP BY id)",
         f"{prefix}ranked AS ({_ranked(prefix, cut)})",
         f"{prefix}chosen AS (SELECT DISTINCT id, event_at, by_upload, invoked, written, days, event_times "
         f"FROM {prefix}ranked WHERE place = 1)",
@@ -172,28 +186,35 @@ def _judged(prefix: str) -> str:
 
 
 def _eligible(prefix: str, cut: Cut, t0: str | None) -> str:
-    days = "date_diff('day', CAST(substr(t.event_at, 1, 10) AS DATE), CAST(substr(v.event_at, 1, 10) AS DATE))"
-    distance = f"CASE WHEN v.by_upload THEN NULL ELSE {days} END" if t0 else "CAST(NULL AS BIGINT)"
+    at, by_upload = "v.event_at", "v.by_upload"
+    if cut.dated_by:
+        at, by_upload = (
+            "CASE WHEN v.by_upload THEN coalesce(d.event_at, v.event_at) ELSE v.event_at END",
+            ("(v.by_upload AND d.event_at IS NULL)"),
+        )
+    days = f"date_diff('day', CAST(substr(t.event_at, 1, 10) AS DATE), CAST(substr({at}, 1, 10) AS DATE))"
+    distance = f"CASE WHEN {by_upload} THEN NULL ELSE {days} END" if t0 else "CAST(NULL AS BIGINT)"
     conditions = ["NOT v.gone", "(v.hidden_to IS NULL OR v.hidden_to < v.event_at)"]
     if cut.as_of:
         # An upload's time says nothing of when the facts were true: cut by it, a whole cohort would lose a modality.
         # '~' comes after '.': the milliseconds of the last second are within it.
-        conditions.append(f"(v.by_upload OR v.event_at < '{_moment(cut.as_of)}~')")
+        conditions.append(f"({by_upload} OR {at} < '{_moment(cut.as_of)}~')")
     if t0:
-        conditions.append(f"(v.by_upload OR {days} BETWEEN -{cut.days_before} AND {cut.days_after})")
+        conditions.append(f"({by_upload} OR {days} BETWEEN -{cut.days_before} AND {cut.days_after})")
     source = f"{prefix}judged v" + (f" LEFT JOIN {t0} t ON t.id = v.id" if t0 else "")
+    source += " LEFT JOIN dates d ON d.id = v.id" if cut.dated_by else ""
     return (
-        f"SELECT v.id AS id, v.event_at AS event_at, v.by_upload AS by_upload, v.invoked AS invoked, "
+        f"SELECT v.id AS id, v.event_at AS event_at, {at} AS dated_at, {by_upload} AS by_upload, v.invoked AS invoked, "
         f"v.written AS written, {distance} AS days FROM {source} WHERE {' AND '.join(conditions)}"
     )
 
 
 def _ranked(prefix: str, cut: Cut) -> str:
     first = {
-        "latest": "e.event_at DESC",
-        "first": "e.event_at ASC",
+        "latest": "e.dated_at DESC",
+        "first": "e.dated_at ASC",
         # A record without a distance comes last; of two that are equally near, the earlier counts.
-        "nearest": "coalesce(abs(e.days), 1000000) ASC, e.event_at ASC",
+        "nearest": "coalesce(abs(e.days), 1000000) ASC, e.dated_at ASC",
     }[cut.rule]
     return (
         f"SELECT e.id AS id, e.event_at AS event_at, e.by_upload AS by_upload, e.invoked AS invoked, "

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
+from multimodal.genomics.dates import DatedByColumn, DatedByTimepoint, EventTime, Timepoint
 from multimodal.ledger.dataset_file import StrictModel, load_section, require_section
 from multimodal.ledger.errors import ConfigurationError
 
@@ -66,6 +67,11 @@ class GenomicsConfig(StrictModel):
     library_type: LibraryType = "A"
     """Where the sample sheet does not say more."""
     matrix: MatrixConfig | None = None
+    available_at: Timepoint = "surgery"
+    """When expression is known: with the operation that the tissue comes from, or with a biopsy before it."""
+    event_time: EventTime = "upload"
+    """When the tissue was taken: `upload` (nothing says so), `{column: …}` of the sample sheet or matrix, or
+    `{timepoint: …}` of the clinical table."""
     panel: Annotated[list[Gene], Field(min_length=1)]
     """Gene symbols, or gene ids exactly as the annotation (or the matrix) writes them."""
 
@@ -79,6 +85,19 @@ class GenomicsConfig(StrictModel):
         if self.matrix is None:
             raise ConfigurationError("the dataset takes reads: its file has no section genomics.matrix")
         return self.matrix
+
+    @property
+    def date_column(self) -> DatedByColumn | None:
+        """The column that dates samples, if one does."""
+        return self.event_time if isinstance(self.event_time, DatedByColumn) else None
+
+    @model_validator(mode="after")
+    def _is_known_when_it_was_true(self) -> Self:
+        order = get_args(Timepoint)
+        dated = self.event_time.timepoint if isinstance(self.event_time, DatedByTimepoint) else order[0]
+        if order.index(dated) > order.index(self.available_at):
+            raise ValueError(f"event_time is that of {dated}, which is later than available_at: {self.available_at}")
+        return self
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:

@@ -4,12 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from itertools import compress
 from typing import Any
 
 from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, Record, fit
 from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.dates import SampleDates
 from multimodal.genomics.expression import PanelValues, panel_values
 from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
 from multimodal.genomics.keys import is_case_name
@@ -74,6 +76,8 @@ class ExpressionMatrix:
         self._first_row, self._rows = first_row, iter(rows)
         self._missing = frozenset({"", *self._matrix.missing})
         self._combine = combine_of(self._matrix)
+        today, dated = date.fromisoformat(upload.uploaded_at[:10]), config.date_column
+        self._dates = SampleDates(dated, today) if dated else None
         self._counts: Counter[str] = Counter()
         self._highest = 0.0
         self._first_problem: RowProblem | None = None
@@ -158,11 +162,24 @@ class ExpressionMatrix:
         except CellError as error:
             column = "" if error.at is None else header.genes[error.at]
             return RowProblem(number, case, column, error.code, error.message)
+        try:
+            dated = self._dated(cells)
+        except ValueError as error:
+            column = "" if header.date_at is None else self._first_row[header.date_at]
+            return RowProblem(number, case, column, "DATE_INVALID", str(error))
         panel = self._panel(values)
         if not panel.values:
             return RowProblem(number, case, "", "NO_VALUES", "none of the panel's genes has a value in this row")
         self._highest = max(self._highest, max(v for v in values if v is not None))
-        return TableRecord(self._spec.name, self._record(case, panel, values), number)
+        return TableRecord(self._spec.name, self._record(case, dated, panel, values), number)
+
+    def _dated(self, cells: Sequence[str]) -> Record:
+        """Return the event time and where it comes from; `ValueError` for a cell that is no day up to the upload's."""
+        at, dates = self._header.date_at, self._dates
+        day = dates.of(cells[at]) if dates is not None and at is not None else None
+        if day is None or dates is None:
+            return {EVENT_TIME: self._upload.uploaded_at, EVENT_TIME_SOURCE: UPLOAD_TIME}
+        return {EVENT_TIME: day, EVENT_TIME_SOURCE: dates.rule.column}
 
     def _panel(self, values: Sequence[float | None]) -> PanelValues:
         columns_of = self._header.columns_of
@@ -174,12 +191,11 @@ class ExpressionMatrix:
         unit = self._genomics.unit
         return panel_values(self._genomics.panel, columns_of, present, lambda g: gene_feature(g, unit), self._combine)
 
-    def _record(self, case: str, panel: PanelValues, values: Sequence[float | None]) -> Record:
+    def _record(self, case: str, dated: Record, panel: PanelValues, values: Sequence[float | None]) -> Record:
         without = values.count(None)
         content = {
             RECORD_ID: case,
-            EVENT_TIME: self._upload.uploaded_at,
-            EVENT_TIME_SOURCE: UPLOAD_TIME,
+            **dated,
             **panel.features(),
             "genes_measured": len(values) - without,
             "genes_detected": len(values) - without - values.count(0.0),

@@ -41,6 +41,8 @@ class MatrixHeader:
     id_at: int
     id_name: str
     """Position and name of the column that names the case."""
+    date_at: int | None
+    """Position of the column that dates the sample, if the dataset's file names one."""
     genes: tuple[str, ...]
     """Names of the gene columns, in the file's order."""
     is_gene: tuple[bool, ...]
@@ -80,7 +82,8 @@ def read_header(cells: Sequence[str], config: GenomicsConfig, rows: Iterable[Seq
     if len(names) > MAX_COLUMNS:
         raise _invalid(f"it has {len(names)} columns; at most {MAX_COLUMNS} are taken")
     id_at = _id_position(names, matrix)
-    is_gene = tuple(at != id_at and name not in matrix.ignore for at, name in enumerate(names))
+    date_at = _position(names, config.date_column.column, "event_time") if config.date_column else None
+    is_gene = tuple(at not in {id_at, date_at} and name not in matrix.ignore for at, name in enumerate(names))
     genes = tuple(name for name, gene in zip(names, is_gene, strict=True) if gene)
     columns: dict[str, list[int]] = {}
     for at, name in enumerate(genes):
@@ -98,6 +101,7 @@ def read_header(cells: Sequence[str], config: GenomicsConfig, rows: Iterable[Seq
         width=len(names),
         id_at=id_at,
         id_name=names[id_at],
+        date_at=date_at,
         genes=genes,
         is_gene=is_gene,
         columns_of=columns_of,
@@ -112,11 +116,13 @@ def _invalid(problem: str) -> BadInputError:
 
 
 def _id_position(names: Sequence[str], matrix: MatrixConfig) -> int:
-    if matrix.id_column is None:
-        return 0
-    found = [at for at, name in enumerate(names) if name == matrix.id_column]
+    return 0 if matrix.id_column is None else _position(names, matrix.id_column, "matrix.id_column")
+
+
+def _position(names: Sequence[str], column: str, key: str) -> int:
+    found = [at for at, name in enumerate(names) if name == column]
     if len(found) != 1:
-        raise _invalid(f"it has {len(found)} columns {matrix.id_column!r}, which genomics.matrix.id_column names")
+        raise _invalid(f"it has {len(found)} columns {column!r}, which genomics.{key} names")
     return found[0]
 
 

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import islice
 
 from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.dates import SampleDates
 from multimodal.genomics.jobs import job_name
 from multimodal.genomics.keys import (
     ACCESSIONS_CASE,
@@ -77,9 +79,16 @@ class _GenomicsRules:
         text = self.ports.raw.read_text(sheet_key(dataset, sheet_case))
         if text is None:
             return None
+        dates = self._dates(dataset)
         if sheet_case == ACCESSIONS_CASE:
-            return parse_accessions(text)
-        return parse_samplesheet(text, dataset, self.readiness.raw_bucket)
+            return parse_accessions(text, dates)
+        return parse_samplesheet(text, dataset, self.readiness.raw_bucket, dates)
+
+    def _dates(self, dataset: str) -> SampleDates | None:
+        config = self.readiness.datasets.get(dataset)
+        if config is None or config.date_column is None:
+            return None
+        return SampleDates(config.date_column, datetime.fromtimestamp(self.ports.clock(), UTC).date())
 
 
 class SampleRules(_GenomicsRules):

@@ -37,7 +37,8 @@ class RnaRecords:
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the RNA group and the case's record: log2(TPM + 1) of the panel, quality, assay and origin.
 
-        The event time is when the first of the reads arrived: reads carry no date of their own.
+        The event time is the day that the sample sheet has, where the dataset's file names its column; else when the
+        first of the reads arrived, which carry no date of their own.
 
         Raises
         ------
@@ -49,8 +50,7 @@ class RnaRecords:
         assay = {name: str(document["assay"][name]) for name in ASSAY}
         values = {
             RECORD_ID: unit.subject,
-            EVENT_TIME: uploaded_at(item),
-            EVENT_TIME_SOURCE: UPLOAD_TIME,
+            **_dated(item, config),
             **self._panel(config, document, genes_key).features(),
             **_quality(document),
             **assay,
@@ -90,6 +90,12 @@ class RnaRecords:
             message = f"the reference's {' and '.join(replaced)} changed while the case was quantified; retry the case"
             raise BadInputError(Reason.FEATURES_INVALID, message)
         return self.ports.processed.lines(transcripts_key(assay["reference"], manifest))
+
+
+def _dated(item: LedgerItem, config: GenomicsConfig) -> dict[str, str]:
+    if item.event_time and config.date_column:
+        return {EVENT_TIME: item.event_time, EVENT_TIME_SOURCE: config.date_column.column}
+    return {EVENT_TIME: uploaded_at(item), EVENT_TIME_SOURCE: UPLOAD_TIME}
 
 
 def _quality(document: Mapping[str, Any]) -> dict[str, Any]:

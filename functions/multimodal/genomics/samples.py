@@ -64,7 +64,13 @@ class SampleListing(Listing):
         if self.sheet is None:
             return content
         lines = [content, self.strandedness, *(f"{x.read1}\t{x.read2}" for x in self.lanes)]
+        lines += [self.event_time] if self.event_time else []
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:CONTENT_VERSION_LENGTH]
+
+    @property
+    def event_time(self) -> str | None:
+        """When the sample was taken, as the sheet says."""
+        return self.sheet.event_time if self.sheet else None
 
 
 def folder_listing(unit: Unit, found: Iterable[StoredObject], raw_bucket: str) -> SampleListing:

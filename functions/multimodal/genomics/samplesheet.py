@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from multimodal.genomics.dates import SampleDates
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads, read_name
 from multimodal.ledger.errors import BadInputError, Reason
@@ -42,6 +43,8 @@ class SheetSample:
     rows: list[ReadFiles] = field(default_factory=list)
     """Its lanes, in the sheet's order."""
     strandedness: str = "auto"
+    event_time: str | None = None
+    """When the sample was taken, where the dataset's file names a column for it."""
     problems: list[str] = field(default_factory=list)
     """What is wrong with its rows, each with row and column."""
 
@@ -61,7 +64,7 @@ class SampleSheet:
     """Rows that belong to no sample."""
 
 
-def parse_samplesheet(text: str, dataset: str, raw_bucket: str) -> SampleSheet:
+def parse_samplesheet(text: str, dataset: str, raw_bucket: str, dates: SampleDates | None = None) -> SampleSheet:
     """Read `samplesheet.csv`.
 
     Parameters
@@ -72,6 +75,8 @@ def parse_samplesheet(text: str, dataset: str, raw_bucket: str) -> SampleSheet:
         Relative paths start at `genomics/<dataset>/`.
     raw_bucket : str
         The only bucket that an `s3://` address may name.
+    dates : SampleDates, optional
+        Which column has the samples' days.
 
     Raises
     ------
@@ -82,24 +87,33 @@ def parse_samplesheet(text: str, dataset: str, raw_bucket: str) -> SampleSheet:
     def add(row: int, values: Mapping[str, str], sample: SheetSample) -> None:
         _add_reads(row, values, sample, lambda value: _key_of(value, dataset, raw_bucket))
 
-    return _parse(text, "samplesheet.csv", SHEET_COLUMNS[:2], SHEET_COLUMNS, add)
+    return _parse(text, "samplesheet.csv", SHEET_COLUMNS[:2], SHEET_COLUMNS, add, dates)
 
 
-def parse_accessions(text: str) -> SampleSheet:
+def parse_accessions(text: str, dates: SampleDates | None = None) -> SampleSheet:
     """Read `accessions.csv`; each row is a run of the Sequence Read Archive, read from its public bucket.
+
+    Parameters
+    ----------
+    text, dates : str, SampleDates
+        As of `parse_samplesheet`.
 
     Raises
     ------
     BadInputError
         `SAMPLESHEET_INVALID` when no row can be used.
     """
-    return _parse(text, "accessions.csv", ACCESSION_COLUMNS, ACCESSION_COLUMNS, _add_accession)
+    return _parse(text, "accessions.csv", ACCESSION_COLUMNS, ACCESSION_COLUMNS, _add_accession, dates)
 
 
 _Add = Callable[[int, Mapping[str, str], SheetSample], None]
 
 
-def _parse(text: str, name: str, needed: Sequence[str], known: Sequence[str], add: _Add) -> SampleSheet:
+def _parse(
+    text: str, name: str, needed: Sequence[str], known: Sequence[str], add: _Add, dates: SampleDates | None
+) -> SampleSheet:
+    dated = dates.rule.column.lower() if dates else None
+    needed, known = ((*columns, *([dated] if dated else [])) for columns in (needed, known))
     samples: dict[str, SheetSample] = {}
     problems: list[str] = []
     for row, values in _rows(text, name, needed, known):
@@ -107,7 +121,10 @@ def _parse(text: str, name: str, needed: Sequence[str], known: Sequence[str], ad
         if not is_case_name(sample):
             problems.append(f"row {row}, column sample: {sample[:60]!r} is not letters, digits, - and _ (at most 41)")
         else:
+            first = sample not in samples
             add(row, values, samples.setdefault(sample, SheetSample()))
+            if dates and dated:
+                _add_date(row, values[dated], dates, samples[sample], is_first=first)
     _find_repeated(samples)
     _find_alike(samples)
     if not samples:
@@ -169,6 +186,18 @@ def _add_reads(row: int, values: Mapping[str, str], sample: SheetSample, key_of:
         sample.problems.append(f"row {row}: by its name, fastq_1 holds second reads and fastq_2 first ones; swap them")
     if len(keys) == 2:
         sample.rows.append(ReadFiles(row, keys["fastq_1"], keys["fastq_2"]))
+
+
+def _add_date(row: int, cell: str, dates: SampleDates, sample: SheetSample, *, is_first: bool) -> None:
+    where = f"row {row}, column {dates.rule.column}"
+    try:
+        found = dates.of(cell)
+    except ValueError as error:
+        sample.problems.append(f"{where}: {error}")
+        return
+    if not is_first and found != sample.event_time:
+        sample.problems.append(f"{where}: another row of the sample has another day")
+    sample.event_time = found
 
 
 def _mate_of(key: str) -> int | None:

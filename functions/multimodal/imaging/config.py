@@ -19,12 +19,14 @@ class RoiChoice(StrictModel):
 
     `label` and `property_code` are regular expressions searched in a segment's label and in its coded property
     (`scheme:value:meaning`); `object` is searched in what tells several readers' objects apart: SeriesDescription,
-    ContentCreatorName, SeriesInstanceUID and SOPInstanceUID. A study with a lone drawn region needs none.
+    ContentCreatorName, SeriesInstanceUID and SOPInstanceUID, or the name of a NIfTI or NRRD mask. A study with a lone
+    drawn region needs none. `label_names` gives the values of a label map without a table their labels.
     """
 
     label: Pattern = None
     property_code: Pattern = None
     object: Pattern = None
+    label_names: dict[Annotated[int, Field(ge=1, le=65535)], Annotated[str, Field(min_length=1, max_length=64)]] = {}
     policy: Literal["single", "union", "each", "largest"] = "single"
 
 

@@ -49,8 +49,8 @@ class Roi(Document):
     """One region of interest and its features; `missing` says why a feature is null."""
 
     label: str | None
-    source: Literal["SEG", "RTSTRUCT"]
-    source_uid: str | None = None
+    source: Literal["SEG", "RTSTRUCT", "NIFTI", "NRRD"]
+    source_uid: Annotated[str | None, Field(description="SOPInstanceUID, or the name of a volume file")] = None
     segment_number: int | None = None
     primary: bool
     voxels: PositiveInt
@@ -80,7 +80,16 @@ class Files(Document):
     """Numbers of the files that were read."""
 
     dicom: int
+    volumes: Annotated[int, Field(description="NIfTI and NRRD files")] = 0
     ignored: int
+
+
+class Formats(Document):
+    """What image and mask were read from, and who says what the units and the orientation are."""
+
+    image: str
+    mask: str
+    units_and_orientation: Literal["DICOM", "file header only"]
 
 
 class Provenance(Document):
@@ -91,6 +100,7 @@ class Provenance(Document):
     params_hash: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
     versions: Versions
     files: Files
+    formats: Formats | None = None
 
 
 class FeaturesDocument(Document):
@@ -144,6 +154,7 @@ class RoiRule(Document):
     label: str | None
     property_code: str | None
     object: str | None = None
+    label_names: dict[int, str] = {}
     policy: Literal["single", "union", "each", "largest"]
 
 

@@ -134,6 +134,7 @@ class UnitEvaluator:
             "content_version": listing.content_version,
             "objects": len(listing.objects),
             "bytes": listing.bytes,
+            "event_time": listing.event_time,
             "listed_at": now,
             "handled_rerun_at": item.rerun_requested_at,
             "ready_at": now,

@@ -39,6 +39,11 @@ class Listing:
         lines = (f"{o.key}\t{o.etag}\t{o.size}\n" for o in self.objects)
         return hashlib.sha256("".join(lines).encode()).hexdigest()[:CONTENT_VERSION_LENGTH]
 
+    @property
+    def event_time(self) -> str | None:
+        """When the facts were true, where what was uploaded beside the objects says so."""
+        return None
+
     def archives_of(self, unit: Unit) -> int:
         """How many zips of the study are there; `t.zip` and `t.ZIP` are two."""
         return sum(is_archive_of(unit, o.key) for o in self.objects)

@@ -48,6 +48,12 @@ class Ledger(Protocol):
     def put_if_absent(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
         """Store a value under a name unless it has one; return the stored value, perhaps another's."""
 
+    def take_lease(self, name: str, holder: str, now: int, until: int) -> bool:
+        """Take a named lease until a time, unless another holder has it; return whether it was taken."""
+
+    def release_lease(self, name: str, holder: str) -> None:
+        """Give a named lease back, if the holder still has it."""
+
 
 @dataclass(frozen=True)
 class StoredObject:

@@ -145,8 +145,8 @@ class LedgerItem:
     """What the ledger holds of a unit. Times are epoch seconds; absent values are None.
 
     `open_since` is the first arrival that no end status has answered yet, `waiting_since` the first one that no
-    run has taken up; `listed_at` is when the objects of
-    `content_version` were listed; `due_at` is when `sweep` must check the unit again, whatever its status;
+    run has taken up; `listed_at` is when the objects of `content_version` were listed; `event_time` is when the facts
+    were true, where a sample sheet says so; `due_at` is when `sweep` must check the unit again, whatever its status;
     `rerun_requested_at` is the latest re-run request and `handled_rerun_at` the latest one that an evaluation took
     up. `is_note` marks what no run can take. `version` grows with every write and is what a write is conditional on.
     """
@@ -170,6 +170,7 @@ class LedgerItem:
     due_at: int | None = None
     reason_code: str | None = None
     record_hash: str | None = None
+    event_time: str | None = None
     is_note: bool = False
     times: dict[str, int] = field(default_factory=dict)
 

@@ -10,9 +10,11 @@ from pydantic import ConfigDict, TypeAdapter, model_validator
 
 from multimodal.clinical.lint import UsableConfig
 from multimodal.clinical.records import clinical_groups
+from multimodal.dataset.columns import dated_timepoints
 from multimodal.features.group import FeatureGroups, FeatureGroupSpec, FeatureType, plan_additions
 from multimodal.features.scores import scores_group
 from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.dates import DatedByTimepoint
 from multimodal.genomics.groups import rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract
 from multimodal.imaging.records import imaging_group
@@ -33,6 +35,17 @@ class DatasetConfig(DatasetHeader):
     def _has_a_modality(self) -> Self:
         if self.imaging is None and self.genomics is None and self.clinical is None:
             raise ValueError("a dataset needs at least one modality: add imaging:, genomics: or clinical:")
+        return self
+
+    @model_validator(mode="after")
+    def _dates_its_samples(self) -> Self:
+        rule = self.genomics.event_time if self.genomics else None
+        dated = dated_timepoints(self.clinical) if self.clinical else ()
+        if isinstance(rule, DatedByTimepoint) and rule.timepoint not in dated:
+            raise ValueError(
+                f"genomics.event_time names {rule.timepoint}, which clinical.timepoints does not date by a column; "
+                f"name {' or '.join(dated) or 'upload'}"
+            )
         return self
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from uuid import uuid4
 
 from multimodal.ledger.claim import LEASE_SECONDS, Starter
 from multimodal.ledger.errors import MultimodalError, Reason, RetryableError
@@ -20,6 +21,10 @@ MAX_LOST_RUNS = 3
 
 POSTPONE_SECONDS = 900
 """A unit whose check failed is checked again after this long."""
+
+
+LEASE_NAME, ROUND_SECONDS = "lease#sweep", 250
+"""Rounds exclude each other by a lease in the ledger, for as long as the function may run (docs/decisions.md#aws-1)."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Sweep:
     starters: Mapping[str, Starter]
 
     def run(self, time_is_left: Callable[[], bool]) -> dict[str, int | str | None]:
-        """Check due units while time is left, start what is ready, and report.
+        """Check due units while time is left, start what is ready, and report; do nothing beside another round.
 
         Parameters
         ----------
@@ -52,6 +57,16 @@ class Sweep:
         MultimodalError
             When units could not be started, or every check failed: the fault is not a unit's.
         """
+        holder, now = uuid4().hex, self.ports.clock()
+        if not self.ports.ledger.take_lease(LEASE_NAME, holder, now, now + ROUND_SECONDS):
+            logger().info("another round is at work")
+            return {"due": 0, "started": 0, "run_id": None, "jobs": 0, "tables": 0, "waiting": None}
+        try:
+            return self._run_round(time_is_left)
+        finally:
+            self.ports.ledger.release_lease(LEASE_NAME, holder)
+
+    def _run_round(self, time_is_left: Callable[[], bool]) -> dict[str, int | str | None]:
         due = self.ports.ledger.due(self.ports.clock(), MAX_CHECKS)
         checks = list(self.ports.parallel_map(lambda unit_id: self._guarded_check(unit_id, time_is_left), due))
         ready = [check.ready for check in checks if check.ready]

@@ -36,6 +36,7 @@ class FakeLedger:
         self.writes = 0
         self.broken = False
         self.pinned: dict[str, dict[str, str]] = {}
+        self.leases: dict[str, tuple[str, int]] = {}
 
     def record_arrival(self, unit: Unit, now: int, due_at: int, *, at_once: bool) -> bool:
         if self.broken:
@@ -96,6 +97,17 @@ class FakeLedger:
 
     def put_if_absent(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
         return self.pinned.setdefault(name, dict(value))
+
+    def take_lease(self, name: str, holder: str, now: int, until: int) -> bool:
+        other, ends = self.leases.get(name, (holder, 0))
+        if other != holder and ends > now:
+            return False
+        self.leases[name] = (holder, until)
+        return True
+
+    def release_lease(self, name: str, holder: str) -> None:
+        if self.leases.get(name, ("", 0))[0] == holder:
+            del self.leases[name]
 
     def only(self) -> LedgerItem:
         (item,) = self.items.values()

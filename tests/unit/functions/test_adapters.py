@@ -107,6 +107,31 @@ def test_pinned_value_is_the_first_ones() -> None:
         assert ledger.put_if_absent("assay#g", {"engine": "salmon"}) == {"engine": "dragen"}
 
 
+def _lease(ledger: DynamoDbLedger, refused: bool) -> tuple[bool, dict[str, Any]]:
+    sent: dict[str, Any] = {}
+    with Stubber(ledger._client) as stubber:
+        if refused:
+            stubber.add_client_error("update_item", "ConditionalCheckFailedException")
+        else:
+            stubber.add_response("update_item", {"Attributes": {}})
+        ledger._client.meta.events.register(
+            "provide-client-params.dynamodb.UpdateItem", lambda params, **_: sent.update(params)
+        )
+        return ledger.take_lease("lease#sweep", "me", 100, 350), sent
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_lease_is_one_conditional_write(refused: bool) -> None:
+    taken, sent = _lease(DynamoDbLedger("table"), refused)
+    assert taken is not refused
+    assert sent["Key"] == {"unit_id": "lease#sweep"}
+    assert sent["ConditionExpression"] == (
+        "attribute_not_exists(lease_until) OR lease_until <= :now OR holder = :holder"
+    )
+    values = sent["ExpressionAttributeValues"]
+    assert (values[":now"], values[":holder"], values[":lease_until"]) == (100, "me", 350)
+
+
 # Records of Feature Store
 
 GONE = ("ValidationError", "Resource Not Found: Amazon SageMaker can't find a FeatureGroup with name g")

@@ -22,6 +22,7 @@ from tests.unit.functions.dataset_world import (
     START,
     SURGERY,
     Builder,
+    Row,
     Store,
     fill,
 )
@@ -67,7 +68,7 @@ def test_the_manifest_says_what_the_dataset_is(builder: Builder) -> None:
     assert manifest["survival"] == {"time": "label__os_days", "event": "label__os_event"}
     assert {name: m["cases"] for name, m in manifest["modalities"].items()} == {"imaging": 4, "rna": 4, "clinical": 5}
     groups = {group["group"]: group for group in manifest["groups"]}
-    assert groups[RNA]["cases_dated_by_upload"] == 4
+    assert (groups[RNA]["dated_by"], groups[RNA]["cases_dated_by_upload"]) == (SURGERY, 0)
     assert groups[RNA]["created_at"] == builder.store.created_at
     assert set(manifest["queries"]) == {*groups, "join"}
     assert sum(manifest["split"]["parts"].values()) == 5
@@ -83,6 +84,8 @@ def test_the_dictionary_explains_every_column_in_order(builder: Builder) -> None
     by_name = {line["column"]: line for line in lines}
     assert by_name["clinical__weight_kg"]["unit"] == "kg"
     assert by_name["clinical__weight_kg"]["source"] == "Weight (lbs)"
+    assert json.loads(by_name["clinical__pathological_n"]["levels"]) == {"N0": 0, "N1": 1, "N2": 2}
+    assert by_name["clinical__egfr_mutant"]["levels"] == ""
     assert by_name["imaging__original_shape_MeshVolume"]["unit"] == "mm^3"
     assert by_name["rna__log2tpm_CD4"]["timepoint"] == "surgery"
     assert by_name["imaging__manufacturer"]["role"] == "acquisition"
@@ -210,10 +213,47 @@ class TestAsOf:
         assert builder.rows(as_of="2003-01-01")["R01-001"]["imaging__volume_ml"] == 30.0
 
     def test_what_only_its_upload_dates_is_kept_and_counted(self, builder: Builder) -> None:
-        answer = builder.run(as_of="2020-01-01")
+        builder.store.rows[SURGERY] = [row for row in builder.store.rows[SURGERY] if row["case_id"] != "R01-002"]
+        answer = builder.run(as_of="2004-03-01")
 
         rna = next(g for g in builder.manifest(answer)["groups"] if g["group"] == RNA)
-        assert (rna["cases"], rna["cases_dated_by_upload"]) == (4, 4)
+        assert (rna["cases"], rna["cases_dated_by_upload"]) == (3, 1), "R01-005 was operated on in 2005"
+
+    def test_expression_is_dated_by_the_operation(self, builder: Builder) -> None:
+        assert [row["has_rna"] for row in builder.rows(as_of="2002-02-02").values()] == [1, 1, 0, 0, 0]
+        assert [row["has_rna"] for row in builder.rows(as_of="2002-02-01").values()] == [1, 0, 0, 0, 0]
+
+    def test_the_operation_dates_expression_also_where_it_is_not_joined_itself(self, builder: Builder) -> None:
+        rows = builder.rows(modalities=["rna"], as_of="2002-02-01")
+        assert [row["has_rna"] for row in rows.values()] == [1, 0, 0, 0, 0]
+
+    def test_a_corrected_day_of_the_operation_dates_expression_anew(self, builder: Builder) -> None:
+        builder.store.delete(SURGERY, "R01-002", "2002-02-02T00:00:00Z")
+        builder.store.write(SURGERY, "R01-002", "2001-12-02T00:00:00Z", pathological_t=2.0)
+        assert builder.rows(as_of="2002-01-01")["R01-002"]["has_rna"] == 1
+
+    def test_of_two_uploads_of_one_tissue_the_newer_counts(self, builder: Builder) -> None:
+        for day, value in (("2026-03-01", 7.0), ("2026-02-01", 8.0)):
+            uploaded: Row = {"event_time_source": "UploadTime", "log2tpm_CD4": value}
+            builder.store.write(RNA, "R01-002", f"{day}T00:00:00Z", **uploaded)
+        answer = builder.run(as_of="2003-01-01")
+        assert builder.rows(as_of="2003-01-01")["R01-002"]["rna__log2tpm_CD4"] == 8.0, "the later write"
+        rna = next(g for g in builder.manifest(answer)["groups"] if g["group"] == RNA)
+        assert rna["cases_with_several_event_times"] == 0
+
+    def test_a_deletion_of_one_upload_leaves_the_other(self, builder: Builder) -> None:
+        builder.store.write(RNA, "R01-002", "2026-03-01T00:00:00Z", event_time_source="UploadTime", log2tpm_CD4=7.0)
+        builder.store.delete(RNA, "R01-002", "2026-01-01T00:00:00Z")
+        assert builder.rows()["R01-002"]["rna__log2tpm_CD4"] == 7.0
+        builder.store.delete(RNA, "R01-002", "2026-03-01T00:00:00Z")
+        assert builder.rows()["R01-002"]["has_rna"] == 0
+
+    def test_a_sample_sheets_day_counts_for_itself(self, builder: Builder) -> None:
+        builder.store.rows[RNA] = []
+        builder.store.write(RNA, "R01-002", "2001-06-01T00:00:00Z", event_time_source="collected", log2tpm_CD4=1.0)
+        builder.store.write(RNA, "R01-001", "2003-06-01T00:00:00Z", event_time_source="collected", log2tpm_CD4=1.0)
+        rows = builder.rows(as_of="2002-01-01")
+        assert (rows["R01-002"]["has_rna"], rows["R01-001"]["has_rna"]) == (1, 0)
 
     def test_labels_are_never_cut(self, builder: Builder) -> None:
         assert builder.rows(as_of="2002-12-31")["R01-002"]["label__os_days"] == 200
@@ -243,14 +283,21 @@ class TestIndexTime:
 
         assert rows["R01-002"]["clinical__surgery_days_from_t0"] == 31
         assert rows["R01-002"]["clinical__baseline_days_from_t0"] == 0
-        assert rows["R01-002"]["rna__days_from_t0"] is None
+        assert rows["R01-002"]["rna__days_from_t0"] == 31, "the operation's"
 
     def test_what_is_outside_of_the_window_is_left_out(self, builder: Builder) -> None:
-        rows = builder.rows(t0={"of": "imaging", "days_before": 10, "days_after": 30})
+        builder.store.delete(SURGERY, "R01-002", "2002-02-02T00:00:00Z")
+        builder.store.write(SURGERY, "R01-002", "2002-05-02T00:00:00Z", pathological_t=2.0)
+        rows = builder.rows(t0={"of": "imaging", "days_before": 10, "days_after": 60})
 
         assert rows["R01-002"]["clinical__pathological_t"] is None
         assert rows["R01-002"]["clinical__age_years"] == 62
-        assert rows["R01-002"]["rna__log2tpm_CD4"] == 3.0  # only its upload dates it
+        assert rows["R01-002"]["has_rna"] == 0, "its tissue was taken on day 120"
+
+    def test_what_only_its_upload_dates_is_in_every_window(self, builder: Builder) -> None:
+        builder.store.rows[SURGERY] = [row for row in builder.store.rows[SURGERY] if row["case_id"] != "R01-002"]
+        row = builder.rows(t0={"of": "imaging", "days_before": 10, "days_after": 60})["R01-002"]
+        assert (row["rna__log2tpm_CD4"], row["rna__days_from_t0"]) == (3.0, None)
 
     def test_of_two_scans_the_rule_picks_one_and_the_manifest_counts(self, builder: Builder) -> None:
         builder.store.write(IMAGING, "R01-002", "2001-12-20T08:00:00Z", volume_ml=1.0)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.dates import DatedByColumn
 from multimodal.genomics.groups import pin_assay, rna_group
 from multimodal.genomics.matrix import ExpressionMatrix
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
@@ -80,6 +81,23 @@ def test_rows_become_records_of_the_rna_group() -> None:
     assert "log2tpm_CD44" not in read.records["R01-004"], "an empty cell: missing, not zero"
     assert read.problems == []
     assert read.verdict.summary == {"rows": 2, "records": 2, "rejected": 0}
+
+
+def test_column_of_days_dates_the_rows_and_is_no_gene() -> None:
+    config = dataset().model_copy(update={"event_time": DatedByColumn(column="collected", date_format="%m/%d/%Y")})
+    read = Read("case,VIM,collected,CD44\nA,3,5/30/2001,1\nB,3,,1\nC,3,2001-05-30,1\nD,3,11/26/2026,1\n", config)
+    assert (read.records["A"]["event_time"], read.records["A"]["event_time_source"]) == (
+        "2001-05-30T00:00:00Z",
+        "collected",
+    )
+    assert read.records["A"]["genes_measured"] == "2"
+    assert read.records["B"]["event_time_source"] == "UploadTime"
+    assert [(p.case_id, p.column, p.code) for p in read.problems] == [
+        ("C", "collected", "DATE_INVALID"),
+        ("D", "collected", "DATE_INVALID"),
+    ]
+    with pytest.raises(BadInputError, match=r"0 columns 'collected', which genomics.event_time names"):
+        Read("case,VIM,CD44\nA,1,2\n", config)
 
 
 def test_every_record_fits_the_group_and_names_nothing_else() -> None:
@@ -356,6 +374,17 @@ def test_matrix_as_wide_as_the_articles_is_read_in_the_memory_of_a_row() -> None
         ({"matrix": {k: v for k, v in MATRIX.items() if k != "annotation"}, "panel": ["VIM"]}, "annotation"),
         ({"matrix": MATRIX, "panel": ["ENSG00000026025"]}, "ENSG00000026025"),
         ({"matrix": MATRIX | {"gene_ids": "ensembl"}, "panel": ["VIM"]}, "VIM"),
+        ({"reference": "human", "panel": ["VIM"], "event_time": {"timepoint": "surgery"}}, "name upload"),
+        ({"reference": "human", "panel": ["VIM"], "event_time": {"timepoint": "later"}}, "timepoint"),
+        (
+            {
+                "reference": "human",
+                "panel": ["VIM"],
+                "event_time": {"timepoint": "surgery"},
+                "available_at": "baseline",
+            },
+            "later than available_at",
+        ),
     ],
 )
 def test_section_that_is_wrong_says_what_to_change(section: dict[str, Any], complaint: str) -> None:

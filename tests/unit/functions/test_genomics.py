@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from multimodal.genomics.config import genomics_config
+from multimodal.genomics.dates import DatedByColumn
 from multimodal.genomics.jobs import JOB_NAME
 from multimodal.ledger.claim import LEASE_SECONDS
 from multimodal.ledger.errors import RetryableError
@@ -494,6 +496,27 @@ def test_change_of_strandedness_is_another_content_version_and_an_equal_sheet_is
             world.run_case(run, case="A")
             world.end_job(run)
         assert len(world.batch.submitted) == jobs
+
+
+def test_day_of_a_sheet_is_the_records_event_time_and_its_correction_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = genomics_config(DATASET)
+    dated = shipped.model_copy(update={"event_time": DatedByColumn(column="collected")})
+    for module in ("multimodal.genomics.records", "tests.unit.functions.world"):
+        monkeypatch.setattr(f"{module}.genomics_config", lambda _: dated)
+    world = RnaWorld()
+    world.upload(f"{ROOT}/x/a.fq.gz")
+    for day in ("2001-05-30", "2001-05-31", ""):
+        sheet = f"sample,fastq_1,fastq_2,collected\nA,x/a.fq.gz,,{day}\n"
+        world.upload(f"{ROOT}/samplesheet.csv", body=sheet.encode())
+        world.clock.advance(5)
+        world.tick()
+        world.tick(1)
+        for run in list(world.batch.running):
+            world.ingest(world.run_case(run, case="A"))
+            world.end_job(run)
+    found = [(r["event_time"], r["event_time_source"]) for _, r in world.features.records]
+    assert found[:2] == [("2001-05-30T00:00:00Z", "collected"), ("2001-05-31T00:00:00Z", "collected")]
+    assert found[2][1] == "UploadTime"
 
 
 def test_reads_beside_no_sheet_are_waited_for_then_rejected() -> None:

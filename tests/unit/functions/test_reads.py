@@ -2,15 +2,18 @@
 
 import csv
 import io
+import re
+from datetime import date
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from multimodal.genomics.dates import DatedByColumn, SampleDates
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.reads import Lane, fastq_list, is_ignorable, pair_files, read_name
-from multimodal.genomics.samplesheet import SampleSheet, parse_accessions, parse_samplesheet
+from multimodal.genomics.samplesheet import SampleSheet, SheetSample, parse_accessions, parse_samplesheet
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.unit import Unit, case_unit
 from multimodal.ledger.upload_key import KeyKind
@@ -213,6 +216,53 @@ def test_sheet_names_lanes_strandedness_and_keys() -> None:
     ]
     assert (sheet.samples["A"].strandedness, sheet.samples["B"].strandedness) == ("reverse", "auto")
     assert [s.problems for s in sheet.samples.values()] == [[], []]
+
+
+DATES = SampleDates(DatedByColumn(column="Collected", date_format="%d.%m.%Y"), date(2026, 11, 25))
+
+
+def _dated(rows: str) -> dict[str, SheetSample]:
+    header = "sample,fastq_1,fastq_2,strandedness,collected\n"
+    return dict(parse_samplesheet(header + rows, "d", "raw", DATES).samples)
+
+
+def test_sheet_dates_its_samples_when_the_dataset_says_how() -> None:
+    found = _dated("A,a1.fq.gz,,,30.05.2001\nA,a2.fq.gz,,,30.05.2001\nB,b.fq.gz,,,\n")
+    assert {name: (s.event_time, s.problems) for name, s in found.items()} == {
+        "A": ("2001-05-30T00:00:00Z", []),
+        "B": (None, []),
+    }
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        ("2001-05-30", r"row 2, column Collected: it is no date like 30\.05\.2001"),
+        ("31.02.2001", "no date like"),
+        ("26.11.2026", "after the upload"),
+        ("30.05.1699", "long ago"),
+    ],
+)
+def test_day_that_cannot_be_is_told_and_harms_no_other_sample(cell: str, problem: str) -> None:
+    found = _dated(f"A,a.fq.gz,,,{cell}\nB,b.fq.gz,,,01.01.2001\n")
+    assert re.search(problem, found["A"].problems[0])
+    assert found["B"].problems == []
+
+
+@pytest.mark.parametrize("days", [("30.05.2001", "31.05.2001"), ("30.05.2001", ""), ("", "30.05.2001")])
+def test_sample_of_two_days_is_told(days: tuple[str, str]) -> None:
+    found = _dated("".join(f"A,a{n}.fq.gz,,,{day}\n" for n, day in enumerate(days)))
+    assert "another day" in found["A"].problems[0]
+
+
+def test_sheet_without_the_column_that_dates_it_is_told() -> None:
+    with pytest.raises(BadInputError, match="collected is missing"):
+        parse_samplesheet(HEADER + "A,a.fq.gz,,\n", "d", "raw", DATES)
+
+
+def test_accessions_are_dated_alike() -> None:
+    found = parse_accessions("sample,accession,Collected\nA,SRR123456,30.05.2001\n", DATES)
+    assert found.samples["A"].event_time == "2001-05-30T00:00:00Z"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

@@ -9,7 +9,7 @@ from multimodal.imaging.jobs import MAX_UNITS_PER_JOB, job_id, pack, volume_gb
 from multimodal.ledger.claim import LEASE_SECONDS, PlannedUnit, run_id
 from multimodal.ledger.errors import ConfigurationError, InvalidRequestError, RetryableError
 from multimodal.ledger.unit import Status, Unit
-from multimodal.pipeline.sweep import MAX_LOST_RUNS
+from multimodal.pipeline.sweep import LEASE_NAME, MAX_LOST_RUNS, ROUND_SECONDS
 from tests.unit.functions.world import DATASET, FORCE, IMAGE, QUIET, World, rejection_document, slices
 
 GIB = 1024**3
@@ -186,6 +186,22 @@ def test_round_that_runs_out_of_time_starts_what_it_has_and_leaves_the_rest_due(
     answers = iter([True, True, False])
     assert world.sweep.run(lambda: next(answers))["started"] == 2
     assert world.tick()["started"] == 2
+
+
+def test_a_round_beside_another_does_nothing_until_that_ends_or_must_have_ended(world: World) -> None:
+    world.upload(f"imaging/{DATASET}/R01-001/1.2.3/1.dcm")
+    assert world.ledger.take_lease(LEASE_NAME, "another", world.clock() + QUIET, world.clock() + QUIET + ROUND_SECONDS)
+    assert world.tick(QUIET)["started"] == 0
+    assert world.tick(ROUND_SECONDS - 1)["started"] == 0
+    assert world.tick(1)["started"] == 1
+    assert world.ledger.leases == {}, "a round that ended leaves the next its turn"
+
+
+def test_a_round_that_fails_gives_its_lease_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.ledger, "due", lambda *_: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        world.tick()
+    assert world.ledger.leases == {}
 
 
 def test_two_sweeps_cannot_claim_one_unit(world: World) -> None:

@@ -124,7 +124,12 @@ def store(
 
 
 def task_for(
-    source: Path, folder: Path, params: Params | None = None, rule: RoiRule | None = None, limits: Limits | None = None
+    source: Path,
+    folder: Path,
+    params: Params | None = None,
+    rule: RoiRule | None = None,
+    limits: Limits | None = None,
+    pet: Params | None = None,
 ) -> StudyTask:
     return StudyTask(
         subject="R01-001",
@@ -134,11 +139,17 @@ def task_for(
         params=params or load_params("ct"),
         rule=rule or RoiRule(),
         limits=limits or Limits(),
+        pet=pet,
     )
 
 
 def run_study(
-    source: Path, out: Path, params: Params | None = None, rule: RoiRule | None = None, limits: Limits | None = None
+    source: Path,
+    out: Path,
+    params: Params | None = None,
+    rule: RoiRule | None = None,
+    limits: Limits | None = None,
+    pet: Params | None = None,
 ) -> Result:
     """Process a study in this process."""
-    return Result(out, process_study(task_for(source, out, params, rule, limits)))
+    return Result(out, process_study(task_for(source, out, params, rule, limits, pet)))

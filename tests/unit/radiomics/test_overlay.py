@@ -75,9 +75,9 @@ class TestViews:
         ct[0, :, :] = 900  # the patient's right
         _, coronal, sagittal = three_views(ct, mask, affine)
 
-        assert coronal.hu[-1, 50] == 1000
-        assert coronal.hu[10, 0] == 900
-        assert sagittal.hu[-1, 40] == 1000
+        assert coronal.values[-1, 50] == 1000
+        assert coronal.values[10, 0] == 900
+        assert sagittal.values[-1, 40] == 1000
 
     @pytest.mark.parametrize("axes", list(permutations(range(3))))
     def test_every_storage_of_one_volume_gives_one_picture(self, axes: tuple[int, ...]) -> None:
@@ -91,7 +91,7 @@ class TestViews:
 
             for view, wanted in zip(views, expected, strict=True):
                 assert (view.title, view.letters, view.pixel_mm) == (wanted.title, wanted.letters, wanted.pixel_mm)
-                assert np.array_equal(view.hu, wanted.hu)
+                assert np.array_equal(view.values, wanted.values)
                 assert np.array_equal(view.mask, wanted.mask)
 
     def test_a_sagittal_scan_shows_its_own_plane_first(self) -> None:
@@ -208,9 +208,9 @@ class TestWindow:
 def panel_size(picture: Image.Image, view: View) -> tuple[float, float]:
     """Height and width in pixels of the only panel of a picture: all that is not background or margin."""
     width = picture.width - 28
-    return width * view.hu.shape[0] * view.pixel_mm[0] / (view.hu.shape[1] * view.pixel_mm[1]), width
+    return width * view.values.shape[0] * view.pixel_mm[0] / (view.values.shape[1] * view.pixel_mm[1]), width
 
 
 def panel_place(picture: Image.Image, view: View) -> tuple[int, int, float]:
     """Top, left and pixels per mm of the only panel of a picture."""
-    return 30, 14, (picture.width - 28) / (view.hu.shape[1] * view.pixel_mm[1])
+    return 30, 14, (picture.width - 28) / (view.values.shape[1] * view.pixel_mm[1])

@@ -47,7 +47,7 @@ class TestPackagedSets:
 
     def test_an_unknown_set_names_those_that_exist(self) -> None:
         with pytest.raises(ParamsError, match="no such parameter set; there are ct, ct_resampled"):
-            load_params("pet")
+            load_params("mr")
 
 
 class TestHash:

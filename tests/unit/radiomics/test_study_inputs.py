@@ -19,7 +19,7 @@ def test_files_without_endings_are_dicom_and_others_are_counted(tmp_path: Path) 
     (study / "empty.dcm").write_bytes(b"")
     (study / "_COMPLETE.json").write_text("{}")
     result = run_study(study, tmp_path / "out")
-    assert result.features["provenance"]["files"] == {"dicom": SCAN.slices + 1, "ignored": 3}
+    assert result.features["provenance"]["files"] == {"dicom": SCAN.slices + 1, "volumes": 0, "ignored": 3}
     assert result.files == {"ct.nii.gz", "seg.nii.gz", "overlay.png", "features.json", "qc.json"}
 
 

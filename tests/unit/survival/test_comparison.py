@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from survival_job.cli import main
 from survival_job.comparison import COMMON, Plan, evaluate_all, sets_of, tasks_of
 from survival_job.controls import shuffled, single_split, widest
-from survival_job.dataset import read_dataset
+from survival_job.dataset import read_dataset, with_levels
 from survival_job.errors import InputRejectedError
 from survival_job.intervals import corrected_interval
 from survival_job.results import findings, results_document
@@ -48,6 +49,28 @@ def test_a_signal_in_one_modality_raises_the_sets_that_have_it_and_only_those(tm
     assert pooled["c_ipcw"]["estimate"] > 0.65
     assert all(value > 0.65 for value in pooled["auc"].values())
     assert 0 < pooled["integrated_brier"] < 0.25
+
+
+def test_a_level_that_does_worse_than_the_next_is_learnt(tmp_path: Path) -> None:
+    folder = make_build(tmp_path / "b", cases=300, features={"clinical": 3}, ordinal=(0, 0, 0, 3, 0), censored=0.2)
+    dataset = read_dataset(folder, "surgery")
+    assert dataset.count(["clinical"]) == 4
+    assert [n for n in dataset.features if "=" in n] == [f"clinical__stage={n}" for n in range(5)]
+    (found,) = compare(folder)["sets"]
+    assert found["c_index"]["estimate"] > 0.62, "the number alone says 0.55"
+    assert found["features"] == 4
+
+
+def test_a_level_is_missing_where_the_feature_is(tmp_path: Path) -> None:
+    folder = edited(make_build(tmp_path / "b", ordinal=(0, 1, 2)), set_to("clinical__stage", "", 3))
+    found = read_dataset(folder, "surgery").features.iloc[3]
+    assert np.isnan(found[["clinical__stage", "clinical__stage=0", "clinical__stage=2"]]).all()
+
+
+@pytest.mark.parametrize("levels", ["[1, 2]", '{"a": "high"}', "{"])
+def test_levels_that_cannot_be_read_are_told(tmp_path: Path, levels: str) -> None:
+    with pytest.raises(InputRejectedError, match="DATASET_INCOMPLETE"):
+        with_levels(pd.DataFrame({"x": [1.0]}), [{"column": "x", "levels": levels}])
 
 
 def test_without_a_signal_nothing_is_said_to_help(tmp_path: Path) -> None:

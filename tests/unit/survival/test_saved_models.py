@@ -60,6 +60,19 @@ def test_a_dataset_without_the_models_features_is_told(tmp_path: Path, run: Path
     assert message.read_text().startswith("MODEL_MISMATCH")
 
 
+def test_levels_of_an_ordinal_feature_are_weighed_again(tmp_path: Path) -> None:
+    build = make_build(tmp_path / "b", features={"clinical": 3}, ordinal=(0, 0, 3, 0), censored=0.1)
+    dataset = read_dataset(build, "surgery")
+    (task,) = [t for t in tasks_of(dataset) if t.model == "ridge"]
+    (tmp_path / "model.json").write_text(json.dumps(fit_final(dataset, task, "0")))
+    command = ["score", "--input-dir", str(build), "--model-dir", str(tmp_path), "--output-dir", str(tmp_path / "s")]
+    assert main(command) == 0
+    scores = {s["case_id"]: s["risk_score"] for s in json.loads((tmp_path / "s" / "scores.json").read_text())["scores"]}
+    stage = dataset.features["clinical__stage"].to_numpy()
+    mean = [np.mean([scores[c] for c, s in zip(dataset.cases, stage, strict=True) if s == n]) for n in range(4)]
+    assert mean[2] > max(mean[0], mean[1], mean[3]) + 0.5
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"schema": 9}'])
 def test_a_file_that_is_no_model_is_told(tmp_path: Path, content: str) -> None:
     (tmp_path / "model").mkdir()

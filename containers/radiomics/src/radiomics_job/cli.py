@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> int:
     rule = read_rule(
         {"label": options.roi_label, "property_code": options.roi_property_code, "policy": options.roi_policy}
     )
-    tasks = plan_tasks(options.input_dir, options.output_dir, options.job, options.params, rule, limits)
+    tasks = plan_tasks(options.input_dir, options.output_dir, options.job, options.params, rule, limits, options.pet)
     log("job_started", studies=len(tasks), workers=options.workers, version=__version__)
     counts: Counter[str] = Counter()
     try:
@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output-dir", type=Path, required=True, help="folder for the results")
     add("--job", type=Path, help="job description (default: job.json in the input folder, if there is one)")
     add("--params", help="parameter file, by name (ct, ct_resampled) or path; overrides the job description")
+    add("--pet", help="without a job description: parameter file for the PET images of a study, pet for instance")
     add("--workers", type=int, default=_cpus(), help="studies at a time (default: the processors of the machine)")
     add("--roi-label", help="without a job description: regular expression on the region's label")
     add("--roi-property-code", help="without a job description: regular expression on the region's property code")

@@ -16,7 +16,7 @@ class ReasonCode(StrEnum):
     """Why a study was rejected. The comment beside each value says when it is used."""
 
     NO_CT = "NO_CT"  # no CT image (or only localizers) among the files
-    NO_SEGMENTATION = "NO_SEGMENTATION"  # neither a DICOM SEG nor an RTSTRUCT
+    NO_SEGMENTATION = "NO_SEGMENTATION"  # no DICOM SEG, RTSTRUCT, or mask as NIfTI or NRRD
     UNREADABLE_DICOM = "UNREADABLE_DICOM"  # a DICOM file is damaged or cut short
     UNSUPPORTED_DICOM = "UNSUPPORTED_DICOM"  # valid DICOM of a kind that is not supported
     SEG_REFERENCES_OTHER_SERIES = "SEG_REFERENCES_OTHER_SERIES"  # drawn on a CT series that is not in the study
@@ -30,10 +30,15 @@ class ReasonCode(StrEnum):
     CT_AMBIGUOUS = "CT_AMBIGUOUS"  # several CT series fit the segmentation equally well
     ROI_NOT_FOUND = "ROI_NOT_FOUND"  # no region matches the configured pattern
     ROI_AMBIGUOUS = "ROI_AMBIGUOUS"  # several regions match and no policy says what to do
+    SUV_NOT_POSSIBLE = "SUV_NOT_POSSIBLE"  # a PET lacks what SUV needs, or contradicts itself
+    PET_AMBIGUOUS = "PET_AMBIGUOUS"  # several PET series fit the segmentation equally well
     QC_REFUSED = "QC_REFUSED"  # a quality threshold of the parameter file was passed
     INPUT_TOO_LARGE = "INPUT_TOO_LARGE"  # a byte, file, frame or voxel budget was exceeded
     ZIP_INVALID = "ZIP_INVALID"  # the archive is damaged or holds unsafe members
-    EMPTY_STUDY = "EMPTY_STUDY"  # no DICOM file at all
+    EMPTY_STUDY = "EMPTY_STUDY"  # no DICOM, NIfTI or NRRD file at all
+    UNREADABLE_VOLUME = "UNREADABLE_VOLUME"  # a NIfTI or NRRD file is damaged or cut short
+    UNSUPPORTED_VOLUME = "UNSUPPORTED_VOLUME"  # a NIfTI or NRRD file without place, or of a kind not read
+    VOLUMES_AMBIGUOUS = "VOLUMES_AMBIGUOUS"  # nothing says which NIfTI or NRRD file is the image, or there are several
     TIME_LIMIT = "TIME_LIMIT"  # the study's wall-clock limit passed
     MEMORY_LIMIT = "MEMORY_LIMIT"  # the study's memory limit was reached
     CRASHED = "CRASHED"  # the study's process died or met an unexpected error

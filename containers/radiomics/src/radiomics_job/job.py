@@ -72,6 +72,7 @@ class _Dataset:
 
     params: Annotated[str, BeforeValidator(lambda v: str(v or "ct"))] = "ct"
     roi: Annotated[RoiRule, BeforeValidator(lambda v: v or {})] = field(default_factory=RoiRule)
+    pet: Text = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,13 @@ class _Job:
 
 
 def plan_tasks(
-    input_dir: Path, output_dir: Path, job_file: Path | None, params: str | None, rule: RoiRule, limits: Limits
+    input_dir: Path,
+    output_dir: Path,
+    job_file: Path | None,
+    params: str | None,
+    rule: RoiRule,
+    limits: Limits,
+    pet: str | None = None,
 ) -> list[StudyTask]:
     """List the studies of a job.
 
@@ -102,6 +109,8 @@ def plan_tasks(
         Parameter file; overrides what the job description says. Without either: `ct`.
     rule : RoiRule
         Which region to measure when there is no job description.
+    pet : str, optional
+        Parameter file for PET images when there is no job description; without one they are left alone.
 
     Raises
     ------
@@ -115,9 +124,23 @@ def plan_tasks(
     if described is not None:
         tasks = list(_described(_read_job(described), input_dir, output_dir, params, limits, load))
     else:
-        tasks = list(_found(input_dir, output_dir, load(params or "ct"), rule, limits))
+        ct = of_modality(load(params or "ct"), "CT")
+        tasks = list(_found(input_dir, output_dir, ct, rule, limits, of_modality(load(pet), "PT") if pet else None))
     _check_distinct(tasks)
     return tasks
+
+
+def of_modality(params: Params, modality: str) -> Params:
+    """Return a parameter set when it is for images of this kind.
+
+    Raises
+    ------
+    InvalidJobError
+        When it is not: HU measured as SUV would look like features.
+    """
+    if params.modality != modality:
+        raise InvalidJobError(f"{params.name}: modality: expected {modality} here, found {params.modality}")
+    return params
 
 
 def _read_job(path: Path) -> _Job:
@@ -142,7 +165,8 @@ def _described(
             source=input_dir / unit.path,
             folder=output_dir / unit.dataset / unit.subject / unit.study,
             scratch=output_dir / SCRATCH / str(number),
-            params=load(params or dataset.params),
+            params=of_modality(load(params or dataset.params), "CT"),
+            pet=of_modality(load(dataset.pet), "PT") if dataset.pet else None,
             rule=dataset.roi,
             run={"run_id": job.run_id, "job_id": job.job_id, "content_version": unit.content_version},
             surgery_date=unit.surgery_date,
@@ -151,7 +175,9 @@ def _described(
         )
 
 
-def _found(input_dir: Path, output_dir: Path, params: Params, rule: RoiRule, limits: Limits) -> Iterator[StudyTask]:
+def _found(
+    input_dir: Path, output_dir: Path, params: Params, rule: RoiRule, limits: Limits, pet: Params | None
+) -> Iterator[StudyTask]:
     for number, path in enumerate(sorted(input_dir.iterdir())):
         name = path.name if path.is_dir() else path.stem
         if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() == ".zip"):
@@ -159,7 +185,7 @@ def _found(input_dir: Path, output_dir: Path, params: Params, rule: RoiRule, lim
         if path.resolve() == output_dir.resolve():  # results of an earlier run
             continue
         scratch = output_dir / SCRATCH / str(number)
-        yield StudyTask(printable(name), path, output_dir / name, scratch, params, rule, limits=limits)
+        yield StudyTask(printable(name), path, output_dir / name, scratch, params, rule, limits=limits, pet=pet)
 
 
 def _check_distinct(tasks: list[StudyTask]) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from radiomics_job.dicom.series import SliceStack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.features.extract import FeatureResult, extract_features
-from radiomics_job.geometry.grid import FRAME_TOLERANCE_FRACTION, rounded, slice_normal, with_holes_drawn_on
+from radiomics_job.geometry.grid import FRAME_TOLERANCE_FRACTION, Intensity, rounded, slice_normal, with_holes_drawn_on
 from radiomics_job.parameters import Params
 from radiomics_job.quality.checks import Finding, describe_mask, refusal
 from radiomics_job.roi.candidates import Candidate
@@ -196,7 +196,7 @@ def _check_holes(candidate: Candidate, placed: PlacedMask, stack: SliceStack) ->
         )
 
 
-def measure_region(region: PlacedRegion, volume: NDArray[np.int16], stack: SliceStack, params: Params) -> MeasuredRoi:
+def measure_region(region: PlacedRegion, volume: NDArray[Intensity], stack: SliceStack, params: Params) -> MeasuredRoi:
     """Compute a region's numbers and features.
 
     Raises

@@ -24,6 +24,9 @@ from radiomics_job.feature_names import FEATURES_BY_CLASS, SHAPE_CLASSES, log_im
 
 SlicePolicy = Literal["refuse", "resample"]
 RoiSource = Literal["SEG", "RTSTRUCT"]
+Modality = Literal["CT", "PT"]
+"""What is measured, by DICOM's names."""
+
 Action = Literal["accept", "warn", "refuse"]
 """What a yes-or-no check does when it finds something."""
 
@@ -257,6 +260,7 @@ class _File:
     geometry: GeometryPolicies
     roi: _Roi
     qc: QcLimits
+    modality: Annotated[Modality, _one_of("CT", "PT")] = "CT"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -273,13 +277,16 @@ class Params:
     qc: QcLimits
     roi_source: tuple[RoiSource, ...]
     """Sources of the mask, the preferred first."""
+    modality: Modality = "CT"
+    """What is measured: a CT in HU or a PET in SUV."""
 
     def settings(self) -> dict[str, object]:
         """Everything that can change a result, as plain JSON values: what the hash is made of."""
         fields = dataclasses.asdict(self)
         extraction = {k: v for k, v in fields["extraction"].items() if k != "resegmentation"}
         fields["extraction"] = {**extraction, "resegmentation_hu": self.extraction.resegmentation_hu}
-        return {key: fields[key] for key in ("extraction", "geometry", "qc", "roi_source")}
+        of_pet = ("modality",) if self.modality != "CT" else ()  # hashes of CT files are older than this key
+        return {key: fields[key] for key in ("extraction", "geometry", "qc", "roi_source", *of_pet)}
 
 
 def load_params(name_or_path: str) -> Params:
@@ -288,7 +295,8 @@ def load_params(name_or_path: str) -> Params:
     Parameters
     ----------
     name_or_path
-        `"ct"`, `"ct_resampled"`, or the path of a YAML file (anything with a separator or a `.yaml`/`.yml` ending).
+        `"ct"`, `"ct_resampled"`, `"pet"`, or the path of a YAML file (anything with a separator or a `.yaml`/`.yml`
+        ending).
 
     Raises
     ------
@@ -312,7 +320,9 @@ def load_params(name_or_path: str) -> Params:
 
 
 def _hashed(name: str, file: _File) -> Params:
-    unhashed = Params(name, file.description, "", file.extraction, file.geometry, file.qc, file.roi.source)
+    unhashed = Params(
+        name, file.description, "", file.extraction, file.geometry, file.qc, file.roi.source, file.modality
+    )
     canonical = json.dumps(unhashed.settings(), sort_keys=True, separators=(",", ":"))
     return dataclasses.replace(unhashed, hash=hashlib.sha256(canonical.encode()).hexdigest())
 

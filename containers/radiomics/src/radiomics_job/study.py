@@ -2,17 +2,17 @@
 
 import errno
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomics_job.dicom.pixels import release
+from radiomics_job.dicom.pixels import hounsfield, release
 from radiomics_job.dicom.reading import StudyFiles, read_study
-from radiomics_job.dicom.series import CtSeries, group_series
+from radiomics_job.dicom.series import CtSeries, SliceStack, group_series
 from radiomics_job.dicom.sources import SourceCounts, read_source
 from radiomics_job.dicom.stacking import stack_series
 from radiomics_job.errors import HostFaultError, ReasonCode, StudyRejectedError
@@ -27,8 +27,9 @@ from radiomics_job.measurement import (
     place_regions,
 )
 from radiomics_job.output.documents import (
-    StudyCt,
+    StudyImage,
     features_document,
+    pet_rejection,
     provenance,
     publishing,
     qc_document,
@@ -39,10 +40,15 @@ from radiomics_job.output.documents import (
 from radiomics_job.output.nifti import write_nifti
 from radiomics_job.output.overlay import render_overlay
 from radiomics_job.parameters import Params
+from radiomics_job.pet.measure import CtRegions, PetTask, measure_pet
 from radiomics_job.quality.checks import check_limits, refusal
 from radiomics_job.roi.candidates import Candidate, list_candidates
 from radiomics_job.roi.pairing import Pairing, pair
 from radiomics_job.roi.rule import RoiPolicy, RoiRule, choose
+from radiomics_job.volumes.image import slices_of, stack_volume_file
+from radiomics_job.volumes.mask import mask_candidates
+from radiomics_job.volumes.roles import Roles
+from radiomics_job.volumes.study_volumes import read_volumes
 
 _HOST_FAULTS = {
     errno.ENOSPC,
@@ -57,6 +63,9 @@ _HOST_FAULTS = {
 
 
 _NOTHING_FOUND = {ReasonCode.EMPTY_STUDY, ReasonCode.NO_CT, ReasonCode.NO_SEGMENTATION}
+
+_PERHAPS_PET_ALONE = {ReasonCode.NO_CT, ReasonCode.NO_SEGMENTATION, ReasonCode.SEG_REFERENCES_OTHER_SERIES}
+"""No region was drawn on a CT: it may have been on the PET."""
 
 _NOT_OF_THIS_KIND = {ReasonCode.ROI_NOT_FOUND, ReasonCode.EMPTY_MASK, ReasonCode.SEG_REFERENCES_OTHER_SERIES}
 """Another kind of object may have what this one lacks: organs in a SEG beside the tumour in an RTSTRUCT."""
@@ -88,6 +97,18 @@ class StudyTask:
     """Budgets."""
     subject_is_patient: bool = False
     """The subject is a key under which a patient was uploaded, not the name of any folder."""
+    pet: Params | None = None
+    """Parameter file for the PET images of a study; None leaves them alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """An image with its regions, and how they were measured."""
+
+    image: StudyImage
+    rois: list[MeasuredRoi]
+    params: Params
+    formats: Mapping[str, str]
 
 
 def process_study(task: StudyTask) -> str:
@@ -126,18 +147,56 @@ def _measure(task: StudyTask) -> str:
     try:
         files = read_study(read_source(task.source, task.limits, counts), task.limits)
         _note_patient(files, task)
-        series = _ct_series(files)
-        chosen, policy, pairing = _choose(files, series, task)
+        ct, pet = _measured_images(files, task)
     except StudyRejectedError as error:
         if error.code in _NOTHING_FOUND:
             error.details["ignored_files"] = dict(counts.reasons)
         raise
+    _publish(task, ct, pet, files.input_hash, counts)
+    measured = ct if isinstance(ct, _Measured) else pet
+    return measured.rois[0].status  # type: ignore[union-attr]  # a PET that stands alone was measured
+
+
+def _measured_images(
+    files: StudyFiles, task: StudyTask
+) -> tuple[_Measured | None, _Measured | StudyRejectedError | None]:
+    """Measure the CT, and the PET where the dataset asks for it; a PET stands alone when no region is on a CT."""
+    wanted = task.pet is not None and bool(files.pet)
+    if not wanted:
+        files.pet.clear()  # their pixels are memory
+    try:
+        ct, regions = _measure_ct(files, task)
+    except StudyRejectedError as error:
+        if not wanted or error.code not in _PERHAPS_PET_ALONE:
+            raise
+        pet = _measure_pet(files, task, None)
+        if isinstance(pet, StudyRejectedError):
+            raise (pet if error.code is ReasonCode.NO_CT else error) from None
+        return None, pet
+    return ct, _measure_pet(files, task, regions) if wanted else None
+
+
+def _measure_pet(files: StudyFiles, task: StudyTask, ct: CtRegions | None) -> _Measured | StudyRejectedError:
+    if task.pet is None:
+        raise ValueError("no parameter file for PET")
+    try:
+        image, rois = measure_pet(files, PetTask(task.pet, task.rule, task.limits, task.surgery_date), ct)
+    except StudyRejectedError as error:
+        return error
+    image = replace(image, patient_differs=_patient_differs(files, task))
+    return _Measured(image, rois, task.pet, {"image": "DICOM", "mask": rois[0].source})
+
+
+def _measure_ct(files: StudyFiles, task: StudyTask) -> tuple[_Measured, CtRegions]:
+    roles = read_volumes(files, task.limits)
+    series = _ct_series(files, roles)
+    chosen, policy, pairing = _choose(files, roles, series, task)
     needed = {id(image.dataset) for image in pairing.ct.slices}
     for image in files.ct:
         if id(image.dataset) not in needed:  # frames of one object share its pixels
             release(image)
-    stack, volume = stack_series(pairing.ct, task.limits, task.params.geometry)
-    ct = StudyCt(
+    stack, volume = _stack(pairing.ct, roles, task)
+    ct = StudyImage(
         stack,
         volume,
         pairing,
@@ -145,35 +204,75 @@ def _measure(task: StudyTask) -> str:
         task.surgery_date,
         unusable=len(files.unusable),
         patient_differs=_patient_differs(files, task),
+        volume_file=roles.image,
     )
-    rois = [_checked_region(region, ct, task.params) for region in place_regions(chosen, policy, stack, pairing)]
+    regions = place_regions(chosen, policy, stack, pairing)
+    rois = [_checked_region(region, ct, task.params) for region in regions]
     refused = refusal(rois[0].findings)
     if refused is not None:
         raise refused
+    formats = {"image": roles.image.format if roles.image else "DICOM", "mask": rois[0].source}
+    return _Measured(ct, rois, task.params, formats), CtRegions(stack, regions)
+
+
+def _publish(
+    task: StudyTask,
+    ct: _Measured | None,
+    pet: _Measured | StudyRejectedError | None,
+    input_hash: str,
+    counts: SourceCounts,
+) -> None:
+    """Write the result: of the CT with its PET beside it, or of a PET alone."""
+    documents: dict[str, tuple[dict[str, object], dict[str, object]]] = {}
     with publishing(task.folder, task.scratch) as scratch:
-        write_nifti(scratch / "ct.nii.gz", volume, stack.grid)
-        _write_masks(scratch, [roi.placed.mask for roi in rois], stack.grid)
-        render_overlay(volume, rois[0].placed.mask, stack.grid.affine, scratch / "overlay.png")
-        write_json(scratch / "qc.json", qc_document(task.subject, task.run, ct, rois))
-        write_json(
-            scratch / "features.json",
-            features_document(task.subject, task.run, ct, rois, provenance(task.params, files.input_hash, counts)),
-        )
-    return rois[0].status
+        for measured in (ct, pet):
+            if isinstance(measured, _Measured):
+                documents[measured.image.modality] = _write_image(scratch, task, measured, input_hash, counts)
+        qc, features = documents.pop("CT" if ct else "PT")
+        if isinstance(pet, StudyRejectedError):
+            features["pet_rejection"] = qc["pet_rejection"] = pet_rejection(pet)
+        for beside_qc, beside in documents.values():
+            qc["pet"], features["pet"] = beside_qc, beside
+        write_json(scratch / "qc.json", qc)
+        write_json(scratch / "features.json", features)
 
 
-def _ct_series(files: StudyFiles) -> list[CtSeries]:
+def _write_image(
+    scratch: Path, task: StudyTask, measured: _Measured, input_hash: str, counts: SourceCounts
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Write the volumes and the picture of an image; give what `qc.json` and `features.json` say of it."""
+    image, rois = measured.image, measured.rois
+    name, prefix = ("ct", "") if image.modality == "CT" else ("pet", "pet_")
+    write_nifti(scratch / f"{name}.nii.gz", image.volume, image.stack.grid)
+    _write_masks(scratch, [roi.placed.mask for roi in rois], image.stack.grid, prefix)
+    render_overlay(image.volume, rois[0].placed.mask, image.stack.grid.affine, scratch / f"{prefix}overlay.png")
+    origin = provenance(measured.params, input_hash, counts, measured.formats)
+    return (
+        qc_document(task.subject, task.run, image, rois),
+        features_document(task.subject, task.run, image, rois, origin),
+    )
+
+
+def _ct_series(files: StudyFiles, roles: Roles) -> list[CtSeries]:
+    if roles.image is not None:
+        return [slices_of(roles.image)]
     if files.unusable and all(image.localizer for image in files.ct):
         raise files.unusable[0].error
     return group_series(files.ct)
 
 
-def _write_masks(folder: Path, masks: Sequence[NDArray[np.bool_]], grid: Grid) -> None:
+def _stack(ct: CtSeries, roles: Roles, task: StudyTask) -> tuple[SliceStack, NDArray[np.int16]]:
+    if roles.image is not None:
+        return stack_volume_file(roles.image, ct)
+    return stack_series(ct, task.limits, task.params.geometry, hounsfield)
+
+
+def _write_masks(folder: Path, masks: Sequence[NDArray[np.bool_]], grid: Grid, prefix: str) -> None:
     """Write one volume of numbered regions and, where they overlap, one for each region as well."""
-    write_nifti(folder / "seg.nii.gz", label_volume(masks), grid)
+    write_nifti(folder / f"{prefix}seg.nii.gz", label_volume(masks), grid)
     if overlap(masks):
         for number, mask in enumerate(masks, 1):
-            write_nifti(folder / region_name(number), mask.view(np.uint8), grid)
+            write_nifti(folder / region_name(number, prefix), mask.view(np.uint8), grid)
 
 
 def patient_note(task: StudyTask) -> Path:
@@ -200,17 +299,17 @@ def _bare(identifier: str) -> str:
     return "".join(filter(str.isalnum, identifier)).casefold()
 
 
-def _checked_region(region: PlacedRegion, ct: StudyCt, params: Params) -> MeasuredRoi:
+def _checked_region(region: PlacedRegion, ct: StudyImage, params: Params) -> MeasuredRoi:
     roi = measure_region(region, ct.volume, ct.stack, params)
     return roi.with_findings(check_limits(ct.numbers, roi.numbers, ct.pairing, ct.days_to_surgery, params.qc))
 
 
 def _choose(
-    files: StudyFiles, series: Sequence[CtSeries], task: StudyTask
+    files: StudyFiles, roles: Roles, series: Sequence[CtSeries], task: StudyTask
 ) -> tuple[tuple[Candidate, ...], RoiPolicy, Pairing]:
     """Choose regions of the first kind of object that has what is asked for."""
-    params, errors = task.params, []
-    for candidates in list_candidates(files, params.roi_source, task.limits, params.geometry.fractional_threshold):
+    errors = []
+    for candidates in _kinds(files, roles, task):
         try:
             return _choose_among(candidates, files, series, task)
         except StudyRejectedError as error:
@@ -218,6 +317,15 @@ def _choose(
                 raise
             errors.append(error)
     raise errors[0]
+
+
+def _kinds(files: StudyFiles, roles: Roles, task: StudyTask) -> Iterator[list[Candidate]]:
+    """List the regions of DICOM objects in the parameter file's order, then those of mask files."""
+    params = task.params
+    if files.segmentations or files.structure_sets or not roles.masks:
+        yield from list_candidates(files, params.roi_source, task.limits, params.geometry.fractional_threshold)
+    if roles.masks:
+        yield mask_candidates(roles.masks, task.rule.label_names)
 
 
 def _choose_among(
@@ -258,6 +366,8 @@ def _paired(
         for image in files.unusable:
             if image.instance_uid in references.instances:
                 raise image.error
+        if candidate.is_volume and len(series) == 1:
+            return Pairing(series[0], "only_image", 0, 0, None)
         pairing = pair(references, series, candidate.fits, least_found, files.other_series)
         for image in files.unusable:
             # Beside images that are named one by one it is none of them; a screen save never is.

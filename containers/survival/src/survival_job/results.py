@@ -39,7 +39,7 @@ def results_document(
         "events": int(dataset.survival.event.sum()),
         "follow_up_days": _median_follow_up(dataset.survival),
         "modalities": {
-            name: {"cases": int(dataset.present[name].sum()), "features": len(dataset.columns([name]))}
+            name: {"cases": int(dataset.present[name].sum()), "features": dataset.count([name])}
             for name in dataset.modalities
         },
         "common": {"cases": len(common), "events": int(dataset.survival.event[common].sum())},
@@ -62,7 +62,7 @@ def _set(dataset: Dataset, evaluation: Evaluation, others: Sequence[Evaluation],
         "stratum": task.stratum,
         "cases": len(survival),
         "events": int(survival.event.sum()),
-        "features": len(dataset.columns(task.modalities)),
+        "features": dataset.count(task.modalities),
         "c_index": corrected_interval(evaluation.c_index, plan.parts).document(),
         "c_ipcw": corrected_interval(evaluation.c_ipcw, plan.parts).document(),
         **_predictions(evaluation, survival),

@@ -51,10 +51,21 @@ def hounsfield(ct: CtSlice) -> NDArray[np.int16]:
         When the pixel data cannot be decoded.
     """
     _check_meaning(ct)
-    stored = _stored(ct)
-    if stored.shape != (ct.rows, ct.columns):
+    return _rescale(stored_values(ct), ct)
+
+
+def stored_values(image: CtSlice) -> NDArray[np.signedinteger | np.unsignedinteger]:
+    """Decode one slice; no scale is applied.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        When the pixel data cannot be decoded.
+    """
+    stored = _stored(image)
+    if stored.shape != (image.rows, image.columns):
         raise ValueError("decoded pixels do not have the size that the header says")
-    return _rescale(stored, ct)
+    return stored
 
 
 def _check_meaning(ct: CtSlice) -> None:

@@ -18,8 +18,8 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radiomics_job.dicom.ct_header import CtSlice, UnusableImage, read_ct_slices, unusable_image
 from radiomics_job.dicom.pixels import check_syntax
-from radiomics_job.dicom.references import CT_CLASSES
-from radiomics_job.dicom.sources import SourceFile, is_bare, printable
+from radiomics_job.dicom.references import CT_CLASSES, PET_CLASSES
+from radiomics_job.dicom.sources import FileKind, SourceFile, is_bare, printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import MEBIBYTE, Limits
 
@@ -86,6 +86,9 @@ _NEEDED = [
     "ReferencedSeriesSequence", "SourceImageSequence", "SegmentsOverlap", "SeriesDescription", "ContentCreatorName",
     # structure set
     "ReferencedFrameOfReferenceSequence", "StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence",
+    # PET
+    "Units", "DecayCorrection", "CorrectedImage", "SUVType", "PatientWeight", "RadiopharmaceuticalInformationSequence",
+    "FrameReferenceTime", "ActualFrameDuration", "0009100D", "70531000", "70531009",
 ]  # fmt: skip
 """The only elements that are parsed, by keyword; everything else in a file is skipped over."""
 
@@ -96,6 +99,8 @@ class StudyFiles:
 
     ct: list[CtSlice] = field(default_factory=list)
     """One entry per CT slice; a multi-frame object gives one per frame."""
+    pet: list[Dataset] = field(default_factory=list)
+    """PET images; read as slices only where a dataset asks for them."""
     unusable: list[UnusableImage] = field(default_factory=list)
     """Objects of a CT class that cannot be placed in space or in Hounsfield units: screen saves, dose reports, maps."""
     segmentations: list[Dataset] = field(default_factory=list)
@@ -109,12 +114,16 @@ class StudyFiles:
     """Patient identifiers that are not empty."""
     contents: set[bytes] = field(default_factory=set)
     """Digests of the segmentations and structure sets: of what is used of them, instance UID included."""
+    volumes: list[SourceFile] = field(default_factory=list)
+    """NIfTI and NRRD files."""
+    data: dict[str, bytes] = field(default_factory=dict)
+    """Files of voxels that a NRRD header may name."""
     input_hash: str = ""
-    """SHA-256 over the sorted hashes of all DICOM files: independent of names and order."""
+    """SHA-256 over the sorted hashes of all files that were read: independent of names and order."""
 
 
 def read_study(files: Iterable[SourceFile], limits: Limits) -> StudyFiles:
-    """Parse every DICOM file of a study once.
+    """Parse every DICOM file of a study once; keep its volume files, whose headers are read elsewhere.
 
     Raises
     ------
@@ -125,6 +134,9 @@ def read_study(files: Iterable[SourceFile], limits: Limits) -> StudyFiles:
     hashes: list[str] = []
     for file in files:
         hashes.append(hashlib.sha256(file.content).hexdigest())
+        if file.kind is not FileKind.DICOM:
+            _keep(study, file)
+            continue
         try:
             with strict_parsing():
                 _add(study, file, limits)
@@ -134,7 +146,9 @@ def read_study(files: Iterable[SourceFile], limits: Limits) -> StudyFiles:
         raise unreadable_files(unreadable)
     if not hashes:
         raise StudyRejectedError(
-            ReasonCode.EMPTY_STUDY, "No file is DICOM. Upload the study's DICOM files.", {"dicom": 0}
+            ReasonCode.EMPTY_STUDY,
+            "No file is DICOM, NIfTI or NRRD. Upload the study's files.",
+            {"dicom": 0, "volumes": 0},
         )
     if len(study.patients) > 1:
         raise StudyRejectedError(
@@ -144,6 +158,13 @@ def read_study(files: Iterable[SourceFile], limits: Limits) -> StudyFiles:
         )
     study.input_hash = hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
     return study
+
+
+def _keep(study: StudyFiles, file: SourceFile) -> None:
+    if file.kind is FileKind.DATA:
+        study.data[file.name] = file.content
+    else:
+        study.volumes.append(file)
 
 
 @contextmanager
@@ -184,6 +205,9 @@ def _add(study: StudyFiles, file: SourceFile, limits: Limits) -> None:
             study.contents.add(content)
             (study.segmentations if kind in SEG_CLASSES else study.structure_sets).append(dataset)
     else:
+        if kind in PET_CLASSES:
+            dataset.filename = file.name
+            study.pet.append(dataset)
         study.other += 1
         study.other_series[str(dataset.get("SeriesInstanceUID") or "")] = str(dataset.get("Modality") or "")[:16]
 

@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-CT_CLASSES = {
+CT_CLASSES = frozenset({
     "1.2.840.10008.5.1.4.1.1.2",  # CT Image
     "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image
     "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image
-}
+})  # fmt: skip
+
+PET_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.128"})
+"""Positron Emission Tomography Image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,20 +79,23 @@ class References:
 class _Found:
     """References while they are collected."""
 
+    classes: frozenset[str]
     images: set[str] = field(default_factory=set)
     others: bool = False
 
     def add(self, items: Iterable[Dataset]) -> None:
         for item in items:
             kind = str(item.get("ReferencedSOPClassUID") or "")
-            if kind and kind not in CT_CLASSES:
+            if kind and kind not in self.classes:
                 self.others = True
             elif instance := str(item.get("ReferencedSOPInstanceUID") or ""):
                 self.images.add(instance)
 
 
 def segmentation_references(
-    dataset: Dataset, frames: Sequence[tuple[int, NDArray[np.float64]]] | None = None
+    dataset: Dataset,
+    frames: Sequence[tuple[int, NDArray[np.float64]]] | None = None,
+    classes: frozenset[str] = CT_CLASSES,
 ) -> References:
     """Collect the references of a SEG: ReferencedSeriesSequence, SourceImageSequence, the source images of each frame.
 
@@ -97,15 +103,17 @@ def segmentation_references(
     ----------
     frames : sequence of (int, ndarray)
         Index and position of the frames that hold the segment; all frames when not given.
+    classes : frozenset of str
+        SOP classes of the images that count.
     """
-    series, loose = _listed_series(dataset.get("ReferencedSeriesSequence") or [], "ReferencedInstanceSequence")
-    drawn = _Found()
+    series, loose = _listed_series(dataset.get("ReferencedSeriesSequence") or [], "ReferencedInstanceSequence", classes)
+    drawn = _Found(classes)
     loose.add(dataset.get("SourceImageSequence") or [])
     drawn.add(_sources((dataset.get("SharedFunctionalGroupsSequence") or [])[:1]))
     groups = dataset.get("PerFrameFunctionalGroupsSequence") or []
     named = []
     for index, position in frames if frames is not None else [(n, np.zeros(3)) for n in range(len(groups))]:
-        found = _Found()
+        found = _Found(classes)
         found.add(_sources(groups[index : index + 1]))
         drawn.images |= found.images
         drawn.others |= found.others
@@ -120,23 +128,27 @@ def segmentation_references(
     )
 
 
-def structure_set_references(dataset: Dataset, contour_images: frozenset[str] = frozenset()) -> References:
+def structure_set_references(
+    dataset: Dataset, contour_images: frozenset[str] = frozenset(), classes: frozenset[str] = CT_CLASSES
+) -> References:
     """Collect the references of an RTSTRUCT: its ReferencedFrameOfReferenceSequence, and the contours' images."""
     frame, listed = "", []
     for reference in dataset.get("ReferencedFrameOfReferenceSequence") or []:
         frame = frame or str(reference.get("FrameOfReferenceUID") or "")
         for study in reference.get("RTReferencedStudySequence") or []:
             listed += [*(study.get("RTReferencedSeriesSequence") or [])]
-    series, loose = _listed_series(listed, "ContourImageSequence")
+    series, loose = _listed_series(listed, "ContourImageSequence", classes)
     return References(series, frozenset(loose.images), contour_images, frame, (), loose.others)
 
 
-def _listed_series(items: Iterable[Dataset], sequence: str) -> tuple[dict[str, frozenset[str]], _Found]:
+def _listed_series(
+    items: Iterable[Dataset], sequence: str, classes: frozenset[str]
+) -> tuple[dict[str, frozenset[str]], _Found]:
     """Give the images by series, and those whose series is not stated."""
     found: dict[str, _Found] = {}
     for item in items:
-        found.setdefault(str(item.get("SeriesInstanceUID") or ""), _Found()).add(item.get(sequence) or [])
-    nameless = found.pop("", _Found())
+        found.setdefault(str(item.get("SeriesInstanceUID") or ""), _Found(classes)).add(item.get(sequence) or [])
+    nameless = found.pop("", _Found(classes))
     nameless.others |= any(each.others for each in found.values())
     return {uid: frozenset(each.images) for uid, each in found.items()}, nameless
 

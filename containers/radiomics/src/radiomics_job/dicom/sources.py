@@ -9,7 +9,8 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -20,6 +21,15 @@ PREAMBLE_BYTES = 132
 DICOM_MARK = b"DICM"
 
 _ZIP_MARK, _GZIP_MARK = b"PK\x03\x04", b"\x1f\x8b"
+
+HEAD_BYTES = 540
+"""What tells files apart lies in their first bytes: NIfTI-2's header is the longest that is looked at."""
+
+_NIFTI_SIZES = {size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")}
+_NIFTI_MARKS = {b"n+1\0", b"ni1\0", b"n+2\0", b"ni2\0"}
+_NRRD_MARK = b"NRRD000"
+_DATA_ENDINGS = (".raw", ".raw.gz")
+_OTHER_FORMATS = (".mha", ".mhd", ".img", ".hdr", ".img.gz", ".mgz", ".mgh", ".mnc")
 
 _FIRST_GROUPS = {b"\x02\x00", b"\x08\x00"}
 _FIRST_VRS = {b"UL", b"UI", b"CS", b"OB", b"DA", b"SH", b"LO"}
@@ -46,22 +56,36 @@ _ZIP_ERRORS = (
 )
 
 
+class FileKind(StrEnum):
+    """What a file is."""
+
+    DICOM = "DICOM"
+    NIFTI = "NIFTI"
+    NRRD = "NRRD"
+    DATA = "DATA"  # voxels that a NRRD header in a file of its own may name
+
+
 @dataclass(frozen=True)
 class SourceFile:
-    """One DICOM file: its name relative to the study and its bytes."""
+    """One file that is read: its name relative to the study and its bytes."""
 
     name: str
     content: bytes
+    """Unpacked for DICOM; as it is stored for volumes, which are unpacked when their voxels are asked for."""
+    kind: FileKind = FileKind.DICOM
+    """What it is."""
 
 
 @dataclass
 class SourceCounts:
-    """How many files were DICOM by content, and how many others were left aside, by reason."""
+    """How many files were read by what they are, and how many others were left aside, by reason."""
 
     dicom: int = 0
+    volumes: int = 0
+    """NIfTI and NRRD files."""
     bytes: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    """`not_dicom`, `zip_in_zip`, `other_archive`: files that were left aside."""
+    """`not_dicom`, `zip_in_zip`, `other_archive`, `other_volume_format`: files that were left aside."""
 
     @property
     def ignored(self) -> int:
@@ -70,11 +94,12 @@ class SourceCounts:
 
 
 def read_source(path: Path, limits: Limits, counts: SourceCounts) -> Iterator[SourceFile]:
-    """Yield the DICOM files of a study in the order of their names.
+    """Yield the DICOM, NIfTI and NRRD files of a study in the order of their names.
 
     A file is DICOM by its content, whatever its name: it carries the `DICM` mark after the 128-byte preamble, or begins
     with an element of group 0002 or 0008 as files without a preamble do. Such files are also found inside gzip files
-    and inside zip archives of a folder.
+    and inside zip archives of a folder. NIfTI and NRRD are known by their marks too; a file of that name without its
+    mark is yielded as one, so that damage is told.
 
     Parameters
     ----------
@@ -106,12 +131,12 @@ def _read_folder(folder: Path, limits: Limits, counts: SourceCounts) -> Iterator
         with file.open("rb") as stream:
             if stream.read(len(_ZIP_MARK)) == _ZIP_MARK:
                 for member in _read_zip(file, limits, counts):
-                    yield SourceFile(f"{name}/{member.name}", member.content)
+                    yield replace(member, name=f"{name}/{member.name}")
                 continue
             stream.seek(0)
-            content = _content_if_dicom(stream, name, file.stat().st_size, limits, counts)
-        if content is not None:
-            yield SourceFile(name, content)
+            found = _file_if_known(stream, name, file.stat().st_size, limits, counts)
+        if found is not None:
+            yield found
 
 
 def _files_below(folder: Path) -> Iterator[str]:
@@ -142,18 +167,18 @@ def _read_zip(path: Path, limits: Limits, counts: SourceCounts) -> Iterator[Sour
         members = sorted(files, key=lambda member: member.filename)
         _check_members(members, limits)
         for member in members:
-            content = _read_member(archive, member, limits, counts)
-            if content is not None:
-                yield SourceFile(member.filename, content)
+            found = _read_member(archive, member, limits, counts)
+            if found is not None:
+                yield found
 
 
 def _read_member(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, limits: Limits, counts: SourceCounts
-) -> bytes | None:
+) -> SourceFile | None:
     try:
         with archive.open(member) as stream:
             name = member.filename
-            return _content_if_dicom(stream, name, member.file_size, limits, counts)  # type: ignore[arg-type]
+            return _file_if_known(stream, name, member.file_size, limits, counts)  # type: ignore[arg-type]
     except (*_ZIP_ERRORS, OSError) as error:
         _raise_host_fault(error)
         raise _bad_zip("A member of the archive is damaged; upload the zip again.", member=member.filename) from error
@@ -184,24 +209,53 @@ def _check_members(members: list[zipfile.ZipInfo], limits: Limits) -> None:
         raise _bad_zip("The archive expands too far to be a DICOM study.", bytes=size, compressed_bytes=packed)
 
 
-def _content_if_dicom(stream: BinaryIO, name: str, size: int, limits: Limits, counts: SourceCounts) -> bytes | None:
-    head = _read_exactly(stream.read, PREAMBLE_BYTES)
+def _file_if_known(stream: BinaryIO, name: str, size: int, limits: Limits, counts: SourceCounts) -> SourceFile | None:
+    head = _read_exactly(stream.read, HEAD_BYTES)
     packed = head.startswith(_GZIP_MARK)
-    if not packed and not _is_dicom(head):
-        counts.reasons["zip_in_zip" if head.startswith(_ZIP_MARK) else "not_dicom"] += 1
+    kind = _kind(_first_inflated(head, name) if packed else head, name)
+    if kind is None:
+        counts.reasons[_why_ignored(head, name)] += 1
         return None
     _check_budget("file_bytes", size, limits.file_bytes)
     content = head + stream.read(max(0, size - len(head)))
-    if packed:
-        inflated = _inflated(content, name, limits)
-        if inflated is None:
-            counts.reasons["other_archive"] += 1
-            return None
-        content = inflated
-    counts.dicom += 1
+    if packed and kind is FileKind.DICOM:
+        content = _inflated(content, name, limits)
+    counts.dicom += kind is FileKind.DICOM
+    counts.volumes += kind in (FileKind.NIFTI, FileKind.NRRD)
     counts.bytes += len(content)
     _check_budget("bytes", counts.bytes, limits.study_bytes)
-    return content
+    return SourceFile(name, content, kind)
+
+
+def _kind(head: bytes, name: str) -> FileKind | None:
+    lower = name.lower()
+    if _is_dicom(head):
+        return FileKind.DICOM
+    if is_nifti(head) or lower.endswith((".nii", ".nii.gz")):
+        return FileKind.NIFTI
+    if head.startswith(_NRRD_MARK) or lower.endswith((".nrrd", ".nhdr")):
+        return FileKind.NRRD
+    return FileKind.DATA if lower.endswith(_DATA_ENDINGS) else None
+
+
+def _why_ignored(head: bytes, name: str) -> str:
+    if name.lower().endswith(_OTHER_FORMATS):
+        return "other_volume_format"
+    if head.startswith(_GZIP_MARK):
+        return "other_archive"
+    return "zip_in_zip" if head.startswith(_ZIP_MARK) else "not_dicom"
+
+
+def is_nifti(head: bytes) -> bool:
+    """Tell whether a file begins with a NIfTI-1 or NIfTI-2 header, which states its own size and a mark."""
+    return head[:4] in _NIFTI_SIZES and (head[344:348] in _NIFTI_MARKS or head[4:8] in _NIFTI_MARKS)
+
+
+def _first_inflated(packed: bytes, name: str) -> bytes:
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(packed, HEAD_BYTES)
+    except zlib.error as error:
+        raise _bad_zip("A gzip file is damaged; upload it again.", member=name) from error
 
 
 def _is_dicom(head: bytes) -> bool:
@@ -220,8 +274,8 @@ def is_bare(content: bytes) -> bool:
     return bool(element <= _LAST_FIRST_ELEMENT and ((vr in _FIRST_VRS and length <= _LONGEST_FIRST_VALUE) or implicit))
 
 
-def _inflated(packed: bytes, name: str, limits: Limits) -> bytes | None:
-    """Unpack a gzip file that holds DICOM; None for one that holds something else.
+def _inflated(packed: bytes, name: str, limits: Limits) -> bytes:
+    """Unpack a gzip file that holds DICOM.
 
     Raises
     ------
@@ -230,10 +284,7 @@ def _inflated(packed: bytes, name: str, limits: Limits) -> bytes | None:
     """
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        content = inflater.decompress(packed, PREAMBLE_BYTES)
-        if not _is_dicom(content):
-            return None
-        content += inflater.decompress(inflater.unconsumed_tail, limits.file_bytes + 1 - len(content))
+        content = inflater.decompress(packed, limits.file_bytes + 1)
     except zlib.error as error:
         raise _bad_zip("A gzip file is damaged; upload it again.", member=name) from error
     _check_budget("file_bytes", len(content), limits.file_bytes)

@@ -6,7 +6,7 @@ metadata that stacking needs, because its default metadata extraction costs seco
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from radiomics_job.dicom.ct_header import CtSlice
-from radiomics_job.dicom.pixels import hounsfield, release
+from radiomics_job.dicom.pixels import release
 from radiomics_job.dicom.reading import PARSER_ERRORS, unreadable_files
 from radiomics_job.dicom.series import CtSeries, SliceStack, fit_stack, same_position, sort_slices
 from radiomics_job.errors import RadiomicsJobError, ReasonCode, StudyRejectedError
-from radiomics_job.geometry.grid import Grid, interpolate_planes
+from radiomics_job.geometry.grid import Grid, Intensity, Voxel, interpolate_planes
 from radiomics_job.limits import Limits
 from radiomics_job.parameters import GeometryPolicies
 
@@ -39,11 +39,11 @@ class StackOrderError(RadiomicsJobError):
 
 
 class _PreparedSlice(Dataset):
-    """The least a slice must carry for dcmstack, with its pixels already in Hounsfield units."""
+    """The least a slice must carry for dcmstack, with its pixels already in the image's unit."""
 
-    def __init__(self, ct: CtSlice, position: NDArray[np.float64], pixels: NDArray[np.int16]) -> None:
+    def __init__(self, ct: CtSlice, position: NDArray[np.float64], pixels: NDArray[Intensity]) -> None:
         super().__init__()
-        self.__dict__["_hounsfield"] = pixels
+        self.__dict__["_intensities"] = pixels
         self.ImageOrientationPatient = [float(value) for value in _orthonormal(ct.orientation)]
         self.ImagePositionPatient = [float(value) for value in position]
         self.PixelSpacing = [*ct.spacing]
@@ -55,21 +55,31 @@ class _PreparedSlice(Dataset):
         return Dataset()
 
     @property
-    def pixel_array(self) -> NDArray[np.int16]:
-        """Hounsfield units, shape (rows, columns)."""
-        pixels: NDArray[np.int16] = self.__dict__["_hounsfield"]
+    def pixel_array(self) -> NDArray[Intensity]:
+        """Hounsfield units or SUV, shape (rows, columns)."""
+        pixels: NDArray[Intensity] = self.__dict__["_intensities"]
         return pixels
 
 
-def stack_series(series: CtSeries, limits: Limits, policies: GeometryPolicies) -> tuple[SliceStack, NDArray[np.int16]]:
-    """Decode, sort and stack a CT series.
+def stack_series(
+    series: CtSeries,
+    limits: Limits,
+    policies: GeometryPolicies,
+    decode: Callable[[CtSlice], NDArray[Voxel]],
+) -> tuple[SliceStack, NDArray[Voxel]]:
+    """Decode, sort and stack a series.
+
+    Parameters
+    ----------
+    decode : callable
+        Gives the pixels of a slice in the image's unit: `radiomics_job.dicom.pixels.hounsfield` for a CT.
 
     Returns
     -------
     stack : SliceStack
         The slices in order and their grid.
-    volume : ndarray of int16, shape (columns, rows, slices), Fortran order
-        Hounsfield units on `stack.grid`.
+    volume : ndarray, shape (columns, rows, slices), Fortran order
+        What `decode` gives, on `stack.grid`.
 
     Raises
     ------
@@ -80,7 +90,7 @@ def stack_series(series: CtSeries, limits: Limits, policies: GeometryPolicies) -
     ordered = sort_slices(series)
     check_voxels(ordered[0].columns * ordered[0].rows * len(ordered), limits)
     _check_sides(ordered[0].columns, ordered[0].rows, len(ordered))
-    pixels = _decode(ordered)
+    pixels = _decode(ordered, decode)
     unique, kept = _without_duplicates(ordered, pixels)
     stack = fit_stack(unique, policies, duplicates=len(ordered) - len(unique))
     if stack.grid.acquired_k is None:
@@ -117,11 +127,11 @@ def _check_sides(*sides: int) -> None:
         )
 
 
-def _decode(slices: Sequence[CtSlice]) -> list[NDArray[np.int16]]:
+def _decode(slices: Sequence[CtSlice], decode: Callable[[CtSlice], NDArray[Voxel]]) -> list[NDArray[Voxel]]:
     pixels, unreadable = [], []
     for ct in slices:
         try:
-            pixels.append(hounsfield(ct))
+            pixels.append(decode(ct))
             if not ct.dataset.get("PerFrameFunctionalGroupsSequence"):
                 release(ct)
         except PARSER_ERRORS:
@@ -132,8 +142,8 @@ def _decode(slices: Sequence[CtSlice]) -> list[NDArray[np.int16]]:
 
 
 def _without_duplicates(
-    slices: Sequence[CtSlice], pixels: list[NDArray[np.int16]]
-) -> tuple[list[CtSlice], list[NDArray[np.int16]]]:
+    slices: Sequence[CtSlice], pixels: list[NDArray[Voxel]]
+) -> tuple[list[CtSlice], list[NDArray[Voxel]]]:
     kept: list[int] = [0]
     for index in range(1, len(slices)):
         last = kept[-1]
@@ -149,13 +159,13 @@ def _without_duplicates(
     return [slices[i] for i in kept], [pixels[i] for i in kept]
 
 
-def stack_volume(stack: SliceStack, pixels: list[NDArray[np.int16]]) -> NDArray[np.int16]:
+def stack_volume(stack: SliceStack, pixels: list[NDArray[Voxel]]) -> NDArray[Voxel]:
     """Stack sorted slices with dcmstack and bring its voxels into our (column, row, slice) order.
 
     Parameters
     ----------
     pixels : list of ndarray, each of shape (rows, columns)
-        Hounsfield units, in the order of `stack.slices`.
+        In the order of `stack.slices`.
 
     Raises
     ------
@@ -170,7 +180,7 @@ def stack_volume(stack: SliceStack, pixels: list[NDArray[np.int16]]) -> NDArray[
     return volume
 
 
-def _dcmstack(stack: SliceStack, pixels: list[NDArray[np.int16]]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+def _dcmstack(stack: SliceStack, pixels: list[NDArray[Voxel]]) -> tuple[NDArray[Voxel], NDArray[np.float64]]:
     orientation = [float(value) for value in stack.slices[0].orientation]
     meta: dict[str, Any] = {
         "ImageOrientationPatient": orientation,
@@ -191,7 +201,7 @@ def _even_positions(stack: SliceStack) -> list[NDArray[np.float64]]:
     return [first + index * step for index in range(len(stack.slices))]
 
 
-def _in_grid_order(stacked: NDArray[np.int16], affine: NDArray[np.float64], grid: Grid) -> NDArray[np.int16]:
+def _in_grid_order(stacked: NDArray[Voxel], affine: NDArray[np.float64], grid: Grid) -> NDArray[Voxel]:
     """Permute and flip dcmstack's axes so that they follow the grid's."""
     to_ours = np.linalg.inv(grid.affine) @ affine
     orientation = np.asarray(nibabel.orientations.io_orientation(to_ours))  # type: ignore[no-untyped-call]
@@ -200,7 +210,7 @@ def _in_grid_order(stacked: NDArray[np.int16], affine: NDArray[np.float64], grid
     view = np.flip(stacked.transpose(axes), axis=tuple(np.flatnonzero(flips).tolist()))
     if view.shape != grid.shape:
         raise StackOrderError(f"the stack has shape {view.shape}, its grid {grid.shape}")
-    volume = np.empty(grid.shape, np.int16, order="F")
+    volume = np.empty(grid.shape, stacked.dtype, order="F")
     for row in range(0, grid.shape[1], _BLOCK_ROWS):
         volume[:, row : row + _BLOCK_ROWS] = view[:, row : row + _BLOCK_ROWS]
     return volume

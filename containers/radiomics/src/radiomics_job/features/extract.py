@@ -19,6 +19,7 @@ from radiomics import getFeatureClasses, imageoperations
 from radiomics_job.feature_names import FEATURES_BY_CLASS, SHAPE_CLASSES, TEXTURE_CLASSES
 from radiomics_job.features.shape import MeshShape
 from radiomics_job.geometry.canonical import Canonical, canonical_orientation, largest_slice
+from radiomics_job.geometry.grid import Intensity
 from radiomics_job.parameters import ExtractionSettings, Params, feature_names, image_names
 from radiomics_job.roi.regions import Region, SitkImage, Volume, crop_to_mask, cut_region, one_slice
 
@@ -55,14 +56,14 @@ class FeatureResult:
 
 
 def extract_features(
-    ct: NDArray[np.int16], mask: NDArray[np.bool_], affine: NDArray[np.float64], params: Params, *, slice_axis: int = 2
+    ct: NDArray[Intensity], mask: NDArray[np.bool_], affine: NDArray[np.float64], params: Params, *, slice_axis: int = 2
 ) -> FeatureResult:
     """Compute every feature of a parameter set for one ROI.
 
     Parameters
     ----------
     ct
-        HU, indexed (i, j, k) = (column, row, slice).
+        HU, or SUV of a PET, indexed (i, j, k) = (column, row, slice).
     mask
         The ROI on the same grid.
     affine

@@ -12,9 +12,14 @@ Conventions used throughout the package
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Intensity = np.int16 | np.float32
+Voxel = TypeVar("Voxel", np.int16, np.float32)
+"""A voxel of an image: Hounsfield units, or the SUV of a PET."""
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """Sign change from DICOM patient coordinates to NIfTI world coordinates; its own inverse."""
@@ -223,21 +228,21 @@ def nearest_planes(planes: NDArray[np.float64], slices: int) -> NDArray[np.intp]
     return np.searchsorted(middles, np.arange(slices) + 5e-7, side="right")
 
 
-def interpolate_planes(acquired: NDArray[np.int16], grid: Grid) -> NDArray[np.int16]:
-    """Interpolate Hounsfield units linearly along the stack.
+def interpolate_planes(acquired: NDArray[Voxel], grid: Grid) -> NDArray[Voxel]:
+    """Interpolate an image linearly along the stack.
 
     Parameters
     ----------
-    acquired : ndarray of int16, shape (columns, rows, slices)
+    acquired : ndarray of int16 or float32, shape (columns, rows, slices)
         The slices at `grid.acquired_k`.
 
     Returns
     -------
-    ndarray of int16, shape `grid.shape`, Fortran order
-        An acquired slice is copied where it lies on a slice of the grid.
+    ndarray of the same type, shape `grid.shape`, Fortran order
+        Whole numbers stay such. An acquired slice is copied where it lies on a slice of the grid.
     """
     planes = np.array(grid.acquired_k)
-    volume = np.empty(grid.shape, np.int16, order="F")
+    volume = np.empty(grid.shape, acquired.dtype, order="F")
     for k in range(grid.shape[2]):
         nearest = int(np.abs(planes - k).argmin())
         if _on_slice(planes[nearest], k, grid):
@@ -253,10 +258,11 @@ def _on_slice(plane: float, k: int, grid: Grid) -> bool:
     return abs(plane - k) * spacing <= grid_tolerance_mm(spacing)
 
 
-def _between(acquired: NDArray[np.int16], planes: NDArray[np.float64], upper: int, k: int) -> NDArray[np.int16]:
+def _between(acquired: NDArray[Voxel], planes: NDArray[np.float64], upper: int, k: int) -> NDArray[Voxel]:
     weight = (k - planes[upper - 1]) / (planes[upper] - planes[upper - 1])
     low, high = acquired[:, :, upper - 1].astype(np.float64), acquired[:, :, upper].astype(np.float64)
-    return np.asarray(np.rint(low + weight * (high - low)), dtype=np.int16)
+    between = low + weight * (high - low)
+    return np.asarray(np.rint(between) if acquired.dtype == np.int16 else between, dtype=acquired.dtype)
 
 
 def interpolated_slices(grid: Grid, slices: Sequence[int]) -> int:

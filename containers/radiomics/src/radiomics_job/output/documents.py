@@ -10,18 +10,20 @@ from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import NDArray
 
 from radiomics_job import __version__
 from radiomics_job.dicom.acquisition import acquired_at, acquired_on, describe_acquisition
 from radiomics_job.dicom.series import SliceStack
 from radiomics_job.dicom.sources import SourceCounts
+from radiomics_job.dicom.suv import SuvScale
 from radiomics_job.errors import Detail, StudyRejectedError
+from radiomics_job.geometry.grid import Intensity
 from radiomics_job.measurement import MeasuredRoi
 from radiomics_job.parameters import Params
-from radiomics_job.quality.checks import describe_ct
+from radiomics_job.quality.checks import describe_image, look_like_hounsfield
 from radiomics_job.roi.pairing import Pairing
+from radiomics_job.volumes.volume import Volume
 
 _DISTRIBUTIONS = {
     "pyradiomics": "pyradiomics-bhklab",
@@ -45,20 +47,28 @@ def versions() -> dict[str, str]:
     return {"radiomics_job": __version__} | {name: _version(package) for name, package in _DISTRIBUTIONS.items()}
 
 
-def provenance(params: Params, input_hash: str, counts: SourceCounts) -> dict[str, object]:
-    """Say from what, by which settings and with which software a result was made."""
+def provenance(params: Params, input_hash: str, counts: SourceCounts, formats: Mapping[str, str]) -> dict[str, object]:
+    """Say from what, by which settings and with which software a result was made.
+
+    Parameters
+    ----------
+    formats : mapping of str to str
+        Of the `image` and the `mask`: `DICOM`, `NIFTI`, …; for any other image no DICOM vouches for units, orientation
+        and patient.
+    """
     return {
         "input_hash": input_hash,
         "params": params.name,
         "params_hash": params.hash,
         "versions": versions(),
-        "files": {"dicom": counts.dicom, "ignored": counts.ignored},
+        "files": {"dicom": counts.dicom, "volumes": counts.volumes, "ignored": counts.ignored},
+        "formats": {**formats, "units_and_orientation": "DICOM" if formats["image"] == "DICOM" else "file header only"},
     }
 
 
-def region_name(number: int | str) -> str:
+def region_name(number: int | str, prefix: str = "") -> str:
     """Name the file of one region's mask; it is written where regions overlap."""
-    return f"seg_region_{number}.nii.gz"
+    return f"{prefix}seg_region_{number}.nii.gz"
 
 
 def _version(distribution: str) -> str:
@@ -68,7 +78,17 @@ def _version(distribution: str) -> str:
         return "unknown"
 
 
-RESULT_NAMES = ("ct.nii.gz", "seg.nii.gz", "overlay.png", "qc.json", "features.json", "rejection.json")
+RESULT_NAMES = (
+    "ct.nii.gz",
+    "seg.nii.gz",
+    "overlay.png",
+    "pet.nii.gz",
+    "pet_seg.nii.gz",
+    "pet_overlay.png",
+    "qc.json",
+    "features.json",
+    "rejection.json",
+)
 """Everything a result folder may hold, in the order in which it is moved into place: the outcome comes last."""
 
 SCHEMA = 1
@@ -103,9 +123,9 @@ def publishing(folder: Path, scratch: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for name in reversed(RESULT_NAMES):
             (folder / name).unlink(missing_ok=True)
-        for leftover in folder.glob(region_name("*")):
+        for leftover in folder.glob(region_name("*", "*")):
             leftover.unlink()
-        for name in (*sorted(path.name for path in scratch.glob(region_name("*"))), *RESULT_NAMES):
+        for name in (*sorted(path.name for path in scratch.glob(region_name("*", "*"))), *RESULT_NAMES):
             if (scratch / name).exists():
                 (scratch / name).replace(folder / name)
     finally:
@@ -124,24 +144,38 @@ def rejection(subject: str, run: Mapping[str, object], error: StudyRejectedError
     }
 
 
+def pet_rejection(error: StudyRejectedError) -> dict[str, object]:
+    """Say why the PET beside a CT has no features, for `qc.json` and `features.json`."""
+    return {"reason_code": str(error.code), "message": error.message, "details": error.details}
+
+
 @dataclass(frozen=True, eq=False)
-class StudyCt:
-    """The CT that was measured."""
+class StudyImage:
+    """The image that was measured: a CT, or a PET."""
 
     stack: SliceStack
     """Its slices and grid."""
-    volume: NDArray[np.int16]
-    """Hounsfield units; shape (columns, rows, slices)."""
+    volume: NDArray[Intensity]
+    """Hounsfield units or SUV; shape (columns, rows, slices)."""
     pairing: Pairing
     """Why this series was taken."""
     candidates: int
-    """CT series in the study."""
+    """Series of this kind in the study."""
     surgery_date: date | None = None
     """Where the job description knows."""
     unusable: int = 0
     """CT objects that were set aside: screen saves and other images without place or scale."""
     patient_differs: bool = False
     """The files' PatientID is not the subject."""
+    volume_file: Volume | None = None
+    """The NIfTI or NRRD file that it comes from; None for DICOM."""
+    suv: SuvScale | None = None
+    """How a PET became SUV; None for a CT."""
+
+    @property
+    def modality(self) -> str:
+        """`CT` or `PT`."""
+        return "CT" if self.suv is None else "PT"
 
     @cached_property
     def acquired(self) -> tuple[str | None, str | None]:
@@ -155,7 +189,9 @@ class StudyCt:
             "ct_images_unusable": self.unusable,
             "patient_id_differs": self.patient_differs,
         }
-        return describe_ct(self.stack, self.volume) | beside
+        if self.volume_file is not None:
+            beside |= {**self.volume_file.facts, "values_look_like_hu": look_like_hounsfield(self.volume)}
+        return describe_image(self.stack, self.volume) | beside
 
     @cached_property
     def days_to_surgery(self) -> int | None:
@@ -167,7 +203,7 @@ class StudyCt:
 
 
 def qc_document(
-    subject: str, run: Mapping[str, str | None], ct: StudyCt, rois: Sequence[MeasuredRoi]
+    subject: str, run: Mapping[str, str | None], ct: StudyImage, rois: Sequence[MeasuredRoi]
 ) -> dict[str, object]:
     """Give the content of `qc.json`: the primary region's status and numbers, then every region's."""
     return {
@@ -180,7 +216,7 @@ def qc_document(
     }
 
 
-def _study_qc(ct: StudyCt, primary: MeasuredRoi) -> dict[str, Detail]:
+def _study_qc(ct: StudyImage, primary: MeasuredRoi) -> dict[str, Detail]:
     return {
         "status": primary.status,
         "warnings": primary.warnings,
@@ -207,7 +243,7 @@ def _roi_qc(roi: MeasuredRoi, value: int) -> dict[str, object]:
 def features_document(
     subject: str,
     run: Mapping[str, str | None],
-    ct: StudyCt,
+    ct: StudyImage,
     rois: Sequence[MeasuredRoi],
     provenance: Mapping[str, object],
 ) -> dict[str, object]:
@@ -217,13 +253,15 @@ def features_document(
     return {
         "schema": SCHEMA,
         "subject": subject,
-        "study_uid": first.study_uid,
-        "series_uid": first.series_uid,
+        "modality": ct.modality,
+        "study_uid": first.study_uid or None,
+        "series_uid": first.series_uid or None,
         "acquired_at": time,
         "acquired_at_source": source,
         "run": dict(run),
         "rois": [_roi_features(roi, primary=index == 0) for index, roi in enumerate(rois)],
         "acquisition": describe_acquisition(ct.stack),
+        **({"suv": {"rule": ct.suv.rule, **ct.suv.facts}} if ct.suv else {}),
         "qc": _study_qc(ct, rois[0]),
         "provenance": dict(provenance),
     }

@@ -20,12 +20,15 @@ _SHEAR_LIMIT_DEGREES = 1e-3
 """A quaternion cannot express shear: beyond this angle the qform is marked unknown, and the sform alone is right."""
 
 
-def write_nifti(path: Path, voxels: NDArray[np.int16] | NDArray[np.uint8], grid: Grid) -> None:
+Stored = np.int16 | np.uint8 | np.float32
+
+
+def write_nifti(path: Path, voxels: NDArray[Stored], grid: Grid) -> None:
     """Write a compressed NIfTI volume.
 
     Parameters
     ----------
-    voxels : ndarray of int16 or uint8, shape (columns, rows, slices)
+    voxels : ndarray of int16, uint8 or float32, shape (columns, rows, slices)
         Best in Fortran order, which is NIfTI's own.
     grid : Grid
         Sets sform and qform; equal shape.
@@ -39,7 +42,7 @@ def write_nifti(path: Path, voxels: NDArray[np.int16] | NDArray[np.uint8], grid:
         file.write(compressor.flush())
 
 
-def _header(voxels: NDArray[np.int16] | NDArray[np.uint8], grid: Grid) -> bytes:
+def _header(voxels: NDArray[Stored], grid: Grid) -> bytes:
     header: Any = Nifti1Header(endianness="<")  # type: ignore[no-untyped-call]
     header.set_data_dtype(voxels.dtype)
     header.set_data_shape(grid.shape)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from radiomics_job.geometry.canonical import Canonical, canonical_orientation, largest_slice, slice_areas
+from radiomics_job.geometry.grid import Intensity
 
 PLANE_NAMES: Final = ("Sagittal", "Coronal", "Axial")
 """By the canonical axis (left, posterior, superior) that points out of the plane."""
@@ -47,7 +48,8 @@ class View:
 
     title: str
     """Name of the plane and why this slice."""
-    hu: NDArray[np.int16]
+    values: NDArray[Intensity]
+    """Hounsfield units, or SUV."""
     mask: NDArray[np.bool_]
     """Pixels."""
     pixel_mm: tuple[float, float]
@@ -57,7 +59,7 @@ class View:
 
 
 def three_views(
-    ct: NDArray[np.int16], mask: NDArray[np.bool_], affine: NDArray[np.float64], slice_axis: int = 2
+    ct: NDArray[Intensity], mask: NDArray[np.bool_], affine: NDArray[np.float64], slice_axis: int = 2
 ) -> tuple[View, View, View]:
     """Cut the slice of largest mask area in the acquisition plane, and the two planes across it near the
     mask's centroid.
@@ -92,7 +94,7 @@ def _central_slice(mask: NDArray[np.bool_], axis: int) -> int:
 
 
 def _view(
-    ct: NDArray[np.int16], mask: NDArray[np.bool_], orientation: Canonical, out: int, index: int, reason: str
+    ct: NDArray[Intensity], mask: NDArray[np.bool_], orientation: Canonical, out: int, index: int, reason: str
 ) -> View:
     right, down = _DISPLAY_AXES[out]
     top_is_superior = down == 2
@@ -100,7 +102,7 @@ def _view(
     low_letter, high_letter = _edge_letters(orientation.directions[:, down])
     return View(
         title=f"{_plane_name(orientation, out)}, {reason}",
-        hu=_drawn(_plane(ct, out, index), flip=top_is_superior),
+        values=_drawn(_plane(ct, out, index), flip=top_is_superior),
         mask=_drawn(_plane(mask, out, index), flip=top_is_superior),
         pixel_mm=(orientation.spacing[down], orientation.spacing[right]),
         letters=(
@@ -140,19 +142,23 @@ def _plane_name(orientation: Canonical, out: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The range of HU that is drawn from black to white."""
+    """The range of values that is drawn from black to white."""
 
     name: str
     level: float
     width: float
+    unit: str = "HU"
+    inverted: bool = False
+    """From white to black, as PET is read."""
 
 
 LUNG_WINDOW: Final = Window("Lung", -600, 1500)
 SOFT_TISSUE_WINDOW: Final = Window("Soft tissue", 40, 400)
+PET_WINDOW: Final = Window("PET", 5, 10, "SUV", inverted=True)
 
 
 def render_overlay(
-    ct: NDArray[np.int16], mask: NDArray[np.bool_], affine: NDArray[np.float64], path: Path, *, slice_axis: int = 2
+    ct: NDArray[Intensity], mask: NDArray[np.bool_], affine: NDArray[np.float64], path: Path, *, slice_axis: int = 2
 ) -> None:
     """Draw a region over its CT in three planes and write a PNG.
 
@@ -162,7 +168,7 @@ def render_overlay(
     Parameters
     ----------
     ct
-        HU, indexed (i, j, k) = (column, row, slice).
+        HU, or SUV of a PET, indexed (i, j, k) = (column, row, slice).
     mask
         The region on the same grid, not empty.
     affine
@@ -201,30 +207,32 @@ def draw_views(views: tuple[View, ...]) -> Image.Image:
 
 
 def choose_window(view: View) -> Window:
-    """Lung window when the tissue just around the mask is mostly lung, else soft tissue."""
+    """Lung window when the tissue just around the mask is mostly lung, else soft tissue; SUV 0 to 10 for a PET."""
+    if view.values.dtype != np.int16:
+        return PET_WINDOW
     rows, columns = np.nonzero(view.mask)
     reach = [int(np.ceil(SHELL_MM / step)) for step in view.pixel_mm]
     around = (
         slice(max(rows.min() - reach[0], 0), rows.max() + reach[0] + 1),
         slice(max(columns.min() - reach[1], 0), columns.max() + reach[1] + 1),
     )
-    shell = view.hu[around][~view.mask[around]]
+    shell = view.values[around][~view.mask[around]]
     return LUNG_WINDOW if shell.size and np.mean(shell < -500) > 0.35 else SOFT_TISSUE_WINDOW
 
 
 def _pixels_per_mm(views: tuple[View, ...]) -> float:
-    heights: list[float] = [view.hu.shape[0] * view.pixel_mm[0] for view in views]
-    widths: list[float] = [view.hu.shape[1] * view.pixel_mm[1] for view in views]
+    heights: list[float] = [view.values.shape[0] * view.pixel_mm[0] for view in views]
+    widths: list[float] = [view.values.shape[1] * view.pixel_mm[1] for view in views]
     room = PICTURE_WIDTH - _GAP * (len(views) + 1) - len(views)  # rounding adds at most a pixel each
     return min(PANEL_HEIGHT / max(heights), room / sum(widths), _MOST_PIXELS_PER_MM)
 
 
 def _panel(view: View, window: Window, scale: float) -> Image.Image:
     height, width = (
-        max(1, round(pixels * step * scale)) for pixels, step in zip(view.hu.shape, view.pixel_mm, strict=True)
+        max(1, round(pixels * step * scale)) for pixels, step in zip(view.values.shape, view.pixel_mm, strict=True)
     )
-    dark = (view.hu.astype(np.float64) - window.level) / window.width + 0.5
-    grey = Image.fromarray(np.rint(np.clip(dark, 0, 1) * 255).astype(np.uint8))
+    light = np.clip((view.values.astype(np.float64) - window.level) / window.width + 0.5, 0, 1)
+    grey = Image.fromarray(np.rint((1 - light if window.inverted else light) * 255).astype(np.uint8))
     canvas = np.asarray(grey.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float64)
     mask = np.asarray(Image.fromarray(view.mask.astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)) > 0
     opacity = np.where(_outline(mask), _OUTLINE_OPACITY, np.where(mask, _FILL_OPACITY, 0.0))[:, :, None]
@@ -259,7 +267,7 @@ def _footer(picture: Image.Image, window: Window, scale: float) -> None:
     length = round(50 * scale)
     draw.line([(_GAP, base), (_GAP + length, base)], fill=_TEXT, width=3)
     draw.text((_GAP + length + 8, base), "50 mm", font=_font(13), fill=_DIM, anchor="lm")
-    text = f"{window.name} window, level {window.level:g}, width {window.width:g} HU"
+    text = f"{window.name} window, level {window.level:g}, width {window.width:g} {window.unit}"
     draw.text((picture.width - _GAP, base), text, font=_font(13), fill=_DIM, anchor="rm")
 
 

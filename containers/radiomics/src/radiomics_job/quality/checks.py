@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from radiomics_job.dicom.series import SliceStack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.geometry.canonical import bounding_box
-from radiomics_job.geometry.grid import interpolated_slices, rounded
+from radiomics_job.geometry.grid import Intensity, interpolated_slices, rounded
 from radiomics_job.parameters import Action, QcLimits, Threshold
 from radiomics_job.roi.pairing import Pairing
 from radiomics_job.roi.placement import PlacedMask
@@ -20,14 +20,18 @@ from radiomics_job.roi.placement import PlacedMask
 AIR_HU = -400
 """Below this a voxel is air or lung, above it tissue: half-way between lung (about −800) and soft tissue (about 0)."""
 
+SOFT_TISSUE_HU = (-200, 200)
+LEAST_SOFT_TISSUE = 0.01
+"""Fat to contrasted organs, and the least share of them in a scan of a patient."""
 
-def describe_ct(stack: SliceStack, volume: NDArray[np.int16]) -> dict[str, Detail]:
-    """Give the numbers of the CT itself: slices expected and found, gaps, residual, tilt, HU range.
+
+def describe_image(stack: SliceStack, volume: NDArray[Intensity]) -> dict[str, Detail]:
+    """Give the numbers of the image itself: slices expected and found, gaps, residual, tilt, range of HU or SUV.
 
     Parameters
     ----------
-    volume : ndarray of int16, shape (columns, rows, slices)
-        Hounsfield units.
+    volume : ndarray, shape (columns, rows, slices)
+        Hounsfield units (int16) or SUV (float32).
     """
     return {
         "ct_slices": len(stack.slices),
@@ -40,9 +44,26 @@ def describe_ct(stack: SliceStack, volume: NDArray[np.int16]) -> dict[str, Detai
         "slice_position_residual_mm": rounded(stack.residual_mm),
         "slice_positions_rounded": stack.rounded_positions,
         "gantry_tilt_degrees": rounded(stack.grid.shear_degrees, 3),
-        "hu_min": int(volume.min()),
-        "hu_max": int(volume.max()),
+        **_range(volume),
     }
+
+
+def _range(volume: NDArray[Intensity]) -> dict[str, Detail]:
+    low, high = volume.min(), volume.max()
+    if volume.dtype == np.int16:
+        return {"hu_min": int(low), "hu_max": int(high)}
+    return {"suv_min": rounded(float(low)), "suv_max": rounded(float(high))}
+
+
+def look_like_hounsfield(volume: NDArray[Intensity]) -> bool:
+    """Tell whether values that no DICOM vouches for can be Hounsfield units of a patient.
+
+    There is air or lung, and at least a hundredth is soft tissue: stored values without their intercept have no air,
+    an intercept applied twice no soft tissue, a normalised image neither.
+    """
+    lowest, highest = SOFT_TISSUE_HU
+    tissue = sum(int(((plane >= lowest) & (plane <= highest)).sum()) for plane in volume.T)
+    return bool(volume.min() <= AIR_HU and tissue >= LEAST_SOFT_TISSUE * volume.size)
 
 
 def expected_slices(gaps_mm: NDArray[np.float64]) -> int:
@@ -50,7 +71,7 @@ def expected_slices(gaps_mm: NDArray[np.float64]) -> int:
     return round(float(gaps_mm.sum()) / float(np.median(gaps_mm))) + 1
 
 
-def describe_mask(placed: PlacedMask, volume: NDArray[np.int16], stack: SliceStack) -> dict[str, Detail]:
+def describe_mask(placed: PlacedMask, volume: NDArray[Intensity], stack: SliceStack) -> dict[str, Detail]:
     """Give the numbers of one region.
 
     Returns
@@ -73,11 +94,18 @@ def describe_mask(placed: PlacedMask, volume: NDArray[np.int16], stack: SliceSta
         "volume_ml": rounded(voxels * stack.grid.voxel_volume_mm3 / 1000.0),
         "connected_parts": connected_parts(mask[box]),
         "touches_volume_edge": any(s.start == 0 or s.stop == n for s, n in zip(box, mask.shape, strict=True)),
-        "mask_outside_body_fraction": rounded(outside_body(volume[:, :, box[2]], mask[:, :, box[2]]) / voxels),
+        "mask_outside_body_fraction": _outside_fraction(volume[:, :, box[2]], mask[:, :, box[2]]),
         "placement": placed.method,
         "frame_position_residual_mm": rounded(placed.residual_mm),
         **placed.facts,
     }
+
+
+def _outside_fraction(volume: NDArray[Intensity], mask: NDArray[np.bool_]) -> float | None:
+    """Give the share of a mask in the air around the patient; None for a PET, which shows no air."""
+    if volume.dtype != np.int16:
+        return None
+    return rounded(outside_body(volume, mask) / int(np.count_nonzero(mask)))
 
 
 def connected_parts(mask: NDArray[np.bool_]) -> int:
@@ -87,7 +115,7 @@ def connected_parts(mask: NDArray[np.bool_]) -> int:
     return int(sitk.GetArrayViewFromImage(labels).max())
 
 
-def outside_body(volume: NDArray[np.int16], mask: NDArray[np.bool_]) -> int:
+def outside_body(volume: NDArray[Intensity], mask: NDArray[np.bool_]) -> int:
     """Count mask voxels in the air around the patient.
 
     A voxel is outside when nothing denser than `AIR_HU` lies between it and one of the slice's four edges: that is
@@ -131,6 +159,7 @@ class QcWarning(StrEnum):
     TOUCHES_VOLUME_EDGE = "TOUCHES_VOLUME_EDGE"  # the region may continue beyond the scan
     SLICES_INTERPOLATED = "SLICES_INTERPOLATED"  # part of the region lies where nothing was acquired
     HU_RANGE = "HU_RANGE"  # values that no CT of a patient has
+    SUV_RANGE = "SUV_RANGE"  # SUV that no PET of a patient has: a wrong dose, weight or time
     GANTRY_TILT = "GANTRY_TILT"  # sheared slices: some shape features are null
     DUPLICATE_SLICES_DROPPED = "DUPLICATE_SLICES_DROPPED"  # identical slices were in the study twice
     REFERENCES_REWRITTEN = "REFERENCES_REWRITTEN"  # the images named have other UIDs here; position and series agree
@@ -141,6 +170,8 @@ class QcWarning(StrEnum):
     FRAME_POSITIONS_CONTRADICT = "FRAME_POSITIONS_CONTRADICT"  # a frame lies beside the CT image that it names
     SLICE_POSITIONS_ROUNDED = "SLICE_POSITIONS_ROUNDED"  # slices up to 5 % of their spacing beside an even grid
     PATIENT_ID_DIFFERS = "PATIENT_ID_DIFFERS"  # the files' PatientID is not the subject that they were uploaded as
+    VALUES_NOT_HU = "VALUES_NOT_HU"  # a NIfTI or NRRD image whose values do not look like Hounsfield units
+    FORMS_DIFFER = "FORMS_DIFFER"  # sform and qform of a NIfTI file place it differently: the sform was taken
     LONG_BEFORE_SURGERY = "LONG_BEFORE_SURGERY"  # the scan is older than the parameter file likes
     CT_AFTER_SURGERY = "CT_AFTER_SURGERY"  # the tumour may be gone
 
@@ -183,6 +214,8 @@ def _always_told(ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: 
         (QcWarning.FRAME_POSITIONS_CONTRADICT, mask.get("frame_reference_distance_mm"), 0),
         (QcWarning.SLICE_POSITIONS_ROUNDED, rounded_mm, 0),
         (QcWarning.PATIENT_ID_DIFFERS, ct.get("patient_id_differs"), 0),
+        (QcWarning.VALUES_NOT_HU, ct.get("values_look_like_hu") is False, 0),
+        (QcWarning.FORMS_DIFFER, ct.get("forms_differ_mm", mask.get("forms_differ_mm")), 0),
     )
     for warning, value, limit in told:
         if value is not None and _number(value) > limit:
@@ -233,7 +266,8 @@ def _compare(warning: QcWarning, value: Detail, threshold: Threshold, sign: int)
 def _facts(
     ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: Pairing, days: int | None, limits: QcLimits
 ) -> Iterator[Finding]:
-    low, high, hu = _number(ct["hu_min"]), _number(ct["hu_max"]), limits.hu_range
+    low, high = (_number(ct.get(f"hu_{end}", ct.get(f"suv_{end}"))) for end in ("min", "max"))
+    values, beyond = limits.hu_range, QcWarning.HU_RANGE if "hu_min" in ct else QcWarning.SUV_RANGE
     duplicates = _number(ct["duplicate_slices_dropped"])
     differs = pairing.frame_of_reference_matches is False
     facts: tuple[tuple[bool, QcWarning, Action, float, float], ...] = (
@@ -241,8 +275,8 @@ def _facts(
         (differs, QcWarning.FRAME_OF_REFERENCE_DIFFERS, limits.frame_of_reference_differs, 1, 0),
         (duplicates > 0, QcWarning.DUPLICATE_SLICES_DROPPED, limits.duplicate_slices, duplicates, 0),
         (days is not None and days < 0, QcWarning.CT_AFTER_SURGERY, limits.ct_after_surgery, days or 0, 0),
-        (low < hu.lowest, QcWarning.HU_RANGE, hu.beyond, low, hu.lowest),
-        (low >= hu.lowest and high > hu.highest, QcWarning.HU_RANGE, hu.beyond, high, hu.highest),
+        (low < values.lowest, beyond, values.beyond, low, values.lowest),
+        (low >= values.lowest and high > values.highest, beyond, values.beyond, high, values.highest),
     )
     for holds, warning, action, value, limit in facts:
         if holds and action != "accept":

@@ -7,7 +7,7 @@ from functools import partial
 from pydicom.dataset import Dataset
 
 from radiomics_job.dicom.reading import PARSER_ERRORS, StudyFiles, strict_parsing, unreadable_files
-from radiomics_job.dicom.references import References, segmentation_references, structure_set_references
+from radiomics_job.dicom.references import CT_CLASSES, References, segmentation_references, structure_set_references
 from radiomics_job.dicom.series import CtSeries
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import Grid
@@ -34,11 +34,11 @@ class Candidate:
     names: tuple[str, ...]
     """What else an object is told apart by: its SeriesDescription, ContentCreatorName, series and instance UID."""
     source: str
-    """`SEG` or `RTSTRUCT`."""
+    """`SEG`, `RTSTRUCT`, `NIFTI` or `NRRD`."""
     source_uid: str
-    """SOPInstanceUID of the object."""
+    """SOPInstanceUID of the object; the name of a volume file."""
     number: int
-    """Segment or ROI number."""
+    """Segment or ROI number; of a volume file without a segment table, the voxel value."""
     references: References
     """What the region was drawn on."""
     is_drawn: Callable[[], bool]
@@ -48,9 +48,18 @@ class Candidate:
     place: Callable[[Grid], PlacedMask]
     """Puts the region on a grid."""
 
+    @property
+    def is_volume(self) -> bool:
+        """Whether it comes from a volume file, which names no image."""
+        return self.source in ("NIFTI", "NRRD")
+
 
 def list_candidates(
-    files: StudyFiles, sources: Sequence[str], limits: Limits, fractional_threshold: float
+    files: StudyFiles,
+    sources: Sequence[str],
+    limits: Limits,
+    fractional_threshold: float,
+    classes: frozenset[str] = CT_CLASSES,
 ) -> Iterator[list[Candidate]]:
     """List the regions of each kind of object that the study has, in order of preference, each read when asked for.
 
@@ -60,6 +69,8 @@ def list_candidates(
         `SEG` and `RTSTRUCT` in order of preference.
     fractional_threshold : float
         Share of MaximumFractionalValue from which a pixel of a FRACTIONAL segmentation belongs to the region.
+    classes : frozenset of str
+        SOP classes of the images that a region may be drawn on.
 
     Raises
     ------
@@ -70,21 +81,24 @@ def list_candidates(
     if not any(datasets for _, datasets in kinds):
         raise StudyRejectedError(
             ReasonCode.NO_SEGMENTATION,
-            "The study has a CT but no DICOM segmentation. Upload the SEG (or RTSTRUCT) object with it.",
+            "The study has a CT but no segmentation. Upload the SEG or RTSTRUCT object, or a mask as NIfTI or NRRD "
+            "(for instance tumour_mask.nii.gz), with it.",
             {"ct_images": len(files.ct), "segmentations": 0, "other_objects": files.other},
         )
     for source, datasets in kinds:
         if datasets:
-            yield _candidates(source, datasets, limits, fractional_threshold)
+            yield _candidates(source, datasets, limits, fractional_threshold, classes)
 
 
-def _candidates(source: str, datasets: Sequence[Dataset], limits: Limits, threshold: float) -> list[Candidate]:
+def _candidates(
+    source: str, datasets: Sequence[Dataset], limits: Limits, threshold: float, classes: frozenset[str]
+) -> list[Candidate]:
     found: list[Candidate] = []
     unreadable = []
     for dataset in datasets:
         try:
             with strict_parsing():
-                found += _of_object(source, dataset, limits, threshold)
+                found += _of_object(source, dataset, limits, threshold, classes)
         except PARSER_ERRORS:
             unreadable.append(str(dataset.filename))
     if unreadable:
@@ -92,10 +106,12 @@ def _candidates(source: str, datasets: Sequence[Dataset], limits: Limits, thresh
     return sorted(found, key=lambda candidate: (candidate.source_uid, candidate.number))
 
 
-def _of_object(source: str, dataset: Dataset, limits: Limits, threshold: float) -> list[Candidate]:
+def _of_object(
+    source: str, dataset: Dataset, limits: Limits, threshold: float, classes: frozenset[str]
+) -> list[Candidate]:
     if source == "SEG":
-        return list(_of_segmentation(read_segmentation(dataset, limits), limits, threshold))
-    return list(_of_structure_set(dataset, read_structure_set(dataset, limits)))
+        return list(_of_segmentation(read_segmentation(dataset, limits), limits, threshold, classes))
+    return list(_of_structure_set(dataset, read_structure_set(dataset, limits), classes))
 
 
 def _names(dataset: Dataset) -> tuple[str, ...]:
@@ -103,7 +119,9 @@ def _names(dataset: Dataset) -> tuple[str, ...]:
     return tuple(str(dataset.get(keyword) or "")[:LABEL_LENGTH] for keyword in keywords)
 
 
-def _of_segmentation(segmentation: Segmentation, limits: Limits, threshold: float) -> Iterator[Candidate]:
+def _of_segmentation(
+    segmentation: Segmentation, limits: Limits, threshold: float, classes: frozenset[str]
+) -> Iterator[Candidate]:
     for segment in segmentation.segments:
         frames = [(frame.index, frame.position) for frame in segmentation.frames_of(segment.number)]
         yield Candidate(
@@ -113,7 +131,7 @@ def _of_segmentation(segmentation: Segmentation, limits: Limits, threshold: floa
             source="SEG",
             source_uid=segmentation.uid,
             number=segment.number,
-            references=segmentation_references(segmentation.dataset, frames),
+            references=segmentation_references(segmentation.dataset, frames, classes),
             is_drawn=partial(_is_drawn, segmentation, segment.number, threshold),
             fits=partial(lies_on, segmentation),
             place=partial(_place, segmentation, segment.number, limits, threshold),
@@ -134,7 +152,7 @@ def _place(segmentation: Segmentation, segment: int, limits: Limits, threshold: 
         raise unreadable_files([segmentation.name]) from error
 
 
-def _of_structure_set(dataset: Dataset, regions: Sequence[ContourSet]) -> Iterator[Candidate]:
+def _of_structure_set(dataset: Dataset, regions: Sequence[ContourSet], classes: frozenset[str]) -> Iterator[Candidate]:
     enclosing = {region.number for region in regions if any(len(c.points) >= _AREA_POINTS for c in region.contours)}
     for region in regions:
         # Without any area in the object, one or two points may be the voxels of a tiny region.
@@ -146,7 +164,7 @@ def _of_structure_set(dataset: Dataset, regions: Sequence[ContourSet]) -> Iterat
             source="RTSTRUCT",
             source_uid=str(dataset.get("SOPInstanceUID") or ""),
             number=region.number,
-            references=structure_set_references(dataset, region.images),
+            references=structure_set_references(dataset, region.images, classes),
             is_drawn=partial(bool, drawn),
             fits=partial(contours_lie_on, region),
             place=partial(rasterise, region),

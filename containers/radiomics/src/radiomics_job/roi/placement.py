@@ -34,8 +34,8 @@ class PlacedMask:
     mask: NDArray[np.bool_]
     """True inside; shape (columns, rows, slices), Fortran order."""
     method: str
-    """`frames` (every frame met a CT plane and its pixel grid), `nearest_neighbour` (a foreign grid was resampled)
-    or `contours`."""
+    """`frames` (every frame met a CT plane and its pixel grid), `nearest_neighbour` (a foreign grid was resampled),
+    `contours`, or `volume` (a mask file on the image's own voxels)."""
     residual_mm: float
     """Largest distance between a frame's own position and the voxels it was given."""
     facts: Mapping[str, Detail] = field(default_factory=dict)
@@ -208,6 +208,31 @@ def _resample(frames: Sequence[MaskedFrame], segmentation: Segmentation, grid: G
     source = np.zeros((segmentation.columns, segmentation.rows, _bounded(indices, segmentation, limits)), np.bool_)
     for (_, mask), index in zip(frames, indices, strict=True):
         source[:, :, index] |= mask.T
+    volume, farthest = sample_onto(source, affine, grid)
+    return PlacedMask(volume, "nearest_neighbour", residual, {"resampled_distance_mm": rounded(farthest)})
+
+
+def sample_onto(source: NDArray[np.bool_], affine: NDArray[np.float64], grid: Grid) -> tuple[NDArray[np.bool_], float]:
+    """Sample a mask of another grid at every voxel centre of this one.
+
+    Parameters
+    ----------
+    source : ndarray of bool
+        At least one voxel is true.
+    affine : ndarray, shape (4, 4)
+        Index in `source` to RAS millimetres.
+
+    Returns
+    -------
+    mask : ndarray of bool, shape `grid.shape`, Fortran order
+    distance : float
+        The largest one, in millimetres, from a voxel inside to the source voxel that it was read from.
+
+    Raises
+    ------
+    StudyRejectedError
+        `GEOMETRY_MISMATCH` when part of the region leaves the grid, `EMPTY_MASK` when no voxel centre is inside.
+    """
     to_source = np.linalg.inv(affine) @ grid.affine
     low, high = _reach(source, np.linalg.inv(grid.affine) @ affine, grid)
     volume = np.zeros(grid.shape, np.bool_, order="F")
@@ -219,7 +244,7 @@ def _resample(frames: Sequence[MaskedFrame], segmentation: Segmentation, grid: G
         farthest = max(farthest, distance)
     if not volume.any():
         raise empty_mask(method="nearest_neighbour")
-    return PlacedMask(volume, "nearest_neighbour", residual, {"resampled_distance_mm": rounded(farthest)})
+    return volume, farthest
 
 
 def _bounded(indices: NDArray[np.int64], segmentation: Segmentation, limits: Limits) -> int:

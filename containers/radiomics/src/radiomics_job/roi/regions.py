@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from radiomics import imageoperations
 
 from radiomics_job.geometry.canonical import bounding_box
+from radiomics_job.geometry.grid import Intensity
 from radiomics_job.parameters import ExtractionSettings, Resampling
 
 Box = tuple[slice, slice, slice]
@@ -47,7 +48,7 @@ _ITK_INTERPOLATORS: Final = {
 class Volume:
     """A CT and its mask in canonical orientation, arrays indexed (left, posterior, superior), spacing in mm."""
 
-    ct: NDArray[np.int16]
+    ct: NDArray[Intensity]
     mask: NDArray[np.bool_]
     spacing: Spacing
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from enum import StrEnum
 from typing import Annotated
 
@@ -48,7 +49,10 @@ class RoiRule:
     policy: Policy = RoiPolicy.SINGLE
     """What to do when several match."""
     object: Pattern = None
-    """Regular expression on the object: SeriesDescription, ContentCreatorName, SeriesInstanceUID or SOPInstanceUID."""
+    """Regular expression on the object: SeriesDescription, ContentCreatorName, SeriesInstanceUID or SOPInstanceUID; or
+    on the name of a mask file."""
+    label_names: dict[int, str] = field(default_factory=dict)
+    """What the values of a label map without a table are called."""
 
     @property
     def has_pattern(self) -> bool:

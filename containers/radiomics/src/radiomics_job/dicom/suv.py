@@ -1,0 +1,269 @@
+"""From stored PET values to SUV by body weight, or the attribute that is missing or contradicts.
+
+Source: DICOM PS3.3 C.8.9.1 (PET Series: Units, DecayCorrection) and C.8.9.2; QIBA, "Computing SUV from PET Images with
+DICOM: Vendor-neutral Pseudo-code, Happy Path Only" (2012). What that calls unhappy is refused here: decision record
+`features-17`.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pydicom.dataset import Dataset
+
+from radiomics_job.dicom.ct_header import CtSlice
+from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
+
+GE_SCAN_START: Final = (0x0009, 0x100D)
+"""GEMS_PETD_01: the moment to which a GE scanner corrected decay, whatever SeriesTime has become."""
+
+PHILIPS_SUV_FACTOR: Final = (0x7053, 0x1000)
+PHILIPS_ACTIVITY_FACTOR: Final = (0x7053, 0x1009)
+"""Philips PET Private Group: from counts to SUV, and from counts to Bq/ml."""
+
+LONGEST_DECAY_HALF_LIVES = 5.0
+"""More between injection and scan is a wrong clock: 3 % of the dose would be left."""
+
+LONG_HALF_LIFE_SECONDS = 12 * 3600.0
+"""From here on (Zr-89, I-124) the scan may be days after the injection, so that a time of day alone says nothing."""
+
+WEIGHT_KG: Final = (0.5, 500.0)
+LEAST_DOSE_BQ = 1e5
+"""Below this the dose was written in MBq or kBq: a patient gets tens to hundreds of MBq."""
+
+_SAME_SCAN = timedelta(seconds=60)
+"""How far the scan starts that slices give by themselves may lie apart."""
+
+_TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(\.\d{1,6})?$")
+_DATE_TIME = re.compile(r"(\d{8})(\d{2}.*?)([+-]\d{4})?$")
+
+
+@dataclass(frozen=True)
+class SuvScale:
+    """How values become SUV."""
+
+    factor: float
+    """From rescaled values to grams per millilitre."""
+    rule: str
+    """`BQML_START`, `BQML_ADMIN`, `GML`, `PHILIPS_SUV`, `PHILIPS_START` or `PHILIPS_ADMIN`."""
+    facts: Mapping[str, Detail]
+    """Tracer, uptake time and dose, for `features.json`."""
+
+
+def suv_scale(slices: Sequence[CtSlice]) -> SuvScale:
+    """Find the scale of a PET series.
+
+    Raises
+    ------
+    StudyRejectedError
+        `SUV_NOT_POSSIBLE`; `attribute` in its details is what is missing or not usable.
+
+    Examples
+    --------
+    >>> suv_scale(series.slices).rule  # doctest: +SKIP
+    'BQML_START'
+    """
+    datasets = [*{id(image.dataset): image.dataset for image in slices}.values()]
+    units = _one(datasets, "Units")
+    if units == "GML":
+        _check_suv_type(datasets)
+        return SuvScale(1.0, "GML", _tracer(datasets[0]))
+    if units == "CNTS":
+        factor = _private(datasets, PHILIPS_SUV_FACTOR)
+        if factor:
+            return SuvScale(factor, "PHILIPS_SUV", _tracer(datasets[0]))
+        activity = _private(datasets, PHILIPS_ACTIVITY_FACTOR)
+        if not activity:
+            raise impossible("Units", "CNTS without Philips' factors (7053,1000) or (7053,1009)")
+        return _by_dose(datasets, activity, "PHILIPS")
+    if units != "BQML":
+        raise impossible("Units", f"{units or 'absent'}; expected BQML, GML or CNTS")
+    return _by_dose(datasets, 1.0, "BQML")
+
+
+def impossible(attribute: str, why: str) -> StudyRejectedError:
+    """Build the rejection that names the attribute in the way."""
+    return StudyRejectedError(
+        ReasonCode.SUV_NOT_POSSIBLE,
+        f"No SUV can be computed of the PET series: {attribute} is {why}. Export the original PET series with it.",
+        {"attribute": attribute},
+    )
+
+
+def _by_dose(datasets: Sequence[Dataset], to_bqml: float, units: str) -> SuvScale:
+    corrections = {str(value).upper() for value in datasets[0].get("CorrectedImage") or []}
+    for needed in ("ATTN", "DECY"):
+        if needed not in corrections:
+            raise impossible("CorrectedImage", f"without {needed}, so that values are no activity of the patient")
+    weight = _number(datasets[0], "PatientWeight", *WEIGHT_KG)
+    injection = _injection(datasets[0])
+    dose = _number(injection, "RadionuclideTotalDose", LEAST_DOSE_BQ, 1e11)
+    half_life = _number(injection, "RadionuclideHalfLife", 1.0, 1e8)
+    correction = _one(datasets, "DecayCorrection")
+    if correction not in ("START", "ADMIN"):
+        raise impossible("DecayCorrection", f"{correction or 'absent'}; expected START or ADMIN")
+    seconds = _decay_seconds(datasets, injection, half_life) if correction == "START" else 0.0
+    left = dose * 2.0 ** (-seconds / half_life)
+    facts = _tracer(datasets[0]) | {"injected_dose_mbq": round(dose / 1e6, 6)}
+    if correction == "START":
+        facts["uptake_minutes"] = round(seconds / 60, 3)
+    return SuvScale(to_bqml * weight * 1000.0 / left, f"{units}_{correction}", facts)
+
+
+def _injection(dataset: Dataset) -> Dataset:
+    items = dataset.get("RadiopharmaceuticalInformationSequence") or []
+    if len(items) != 1:
+        raise impossible("RadiopharmaceuticalInformationSequence", f"of {len(items)} items; expected one tracer")
+    item: Dataset = items[0]
+    return item
+
+
+def _tracer(dataset: Dataset) -> dict[str, Detail]:
+    items = dataset.get("RadiopharmaceuticalInformationSequence") or []
+    name = str(items[0].get("Radiopharmaceutical") or "") if items else ""
+    return {"radiopharmaceutical": name.strip()[:64] or None}
+
+
+def _check_suv_type(datasets: Sequence[Dataset]) -> None:
+    kind = _one(datasets, "SUVType") or "BW"
+    if kind != "BW":
+        raise impossible("SUVType", f"{kind[:10]}; expected BW (body weight)")
+
+
+# -- when the tracer was given, and to which moment decay was corrected ---------------------------------------------
+
+
+def _decay_seconds(datasets: Sequence[Dataset], injection: Dataset, half_life: float) -> float:
+    """Give the time from injection to the moment that START corrected decay to."""
+    scan = _scan_start(datasets, half_life)
+    for given in _injected(datasets[0], injection, scan, half_life):
+        seconds = (scan - given).total_seconds()
+        if 0 <= seconds <= LONGEST_DECAY_HALF_LIVES * half_life:
+            return seconds
+    raise impossible(
+        "RadiopharmaceuticalStartTime", "absent, after the scan, or so long before it that the tracer has decayed"
+    )
+
+
+def _injected(dataset: Dataset, injection: Dataset, scan: datetime, half_life: float) -> Iterable[datetime]:
+    """Give the moments at which the tracer may have been given, the more certain first.
+
+    A time of day belongs to the day of the scan, or to the day before when the scan was after midnight.
+    """
+    stated = _date_time(injection.get("RadiopharmaceuticalStartDateTime"), dataset)
+    if stated is not None:
+        yield stated
+    clock = _clock(injection.get("RadiopharmaceuticalStartTime"))
+    if clock is not None and half_life < LONG_HALF_LIFE_SECONDS:
+        same_day = datetime(scan.year, scan.month, scan.day) + clock
+        yield same_day if same_day <= scan else same_day - timedelta(days=1)
+
+
+def _scan_start(datasets: Sequence[Dataset], half_life: float) -> datetime:
+    """Find the moment to which decay was corrected.
+
+    SeriesTime is it unless it is later than an acquisition: then the series was made anew, and the moment is in GE's
+    private element or follows from the time to which each frame refers.
+    """
+    acquired = [_moment(dataset, "AcquisitionDate", "AcquisitionTime") for dataset in datasets]
+    if not all(acquired):
+        raise impossible("AcquisitionTime", "absent or no time of day")
+    series = _moment(datasets[0], "SeriesDate", "SeriesTime")
+    if series is not None and series <= min(filter(None, acquired)):
+        return series
+    stored = _date_time(datasets[0].get(GE_SCAN_START, None), datasets[0])
+    if stored is not None:
+        return stored
+    starts = [
+        _frame_start(dataset, begun, half_life) for dataset, begun in zip(datasets, acquired, strict=True) if begun
+    ]
+    if max(starts) - min(starts) > _SAME_SCAN:
+        raise impossible("SeriesTime", "later than the acquisitions, and the frames refer to different moments")
+    return min(starts)
+
+
+def _frame_start(dataset: Dataset, acquired: datetime, half_life: float) -> datetime:
+    """Give the scan start that a frame refers to: FrameReferenceTime is when its mean activity occurred."""
+    try:
+        reference = _number(dataset, "FrameReferenceTime", 0.0, 1e9) / 1000
+        duration = _number(dataset, "ActualFrameDuration", 1.0, 1e9) / 1000
+    except StudyRejectedError as error:
+        raise impossible(
+            "SeriesTime", "later than the acquisitions, without FrameReferenceTime and ActualFrameDuration"
+        ) from error
+    decayed = math.log(2) / half_life * duration
+    mean_activity = half_life / math.log(2) * math.log(decayed / -math.expm1(-decayed))
+    return acquired + timedelta(seconds=mean_activity - reference)
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _one(datasets: Sequence[Dataset], keyword: str) -> str:
+    """Give the one value that all images have."""
+    values = {str(dataset.get(keyword) or "").strip().upper() for dataset in datasets}
+    if len(values) > 1:
+        raise impossible(keyword, "not the same in all images")
+    return values.pop()
+
+
+def _number(dataset: Dataset, keyword: str, lowest: float, highest: float) -> float:
+    try:
+        number = float(dataset.get(keyword))
+    except (TypeError, ValueError):
+        raise impossible(keyword, "absent or no number") from None
+    if not lowest <= number <= highest:
+        raise impossible(keyword, f"not within {lowest:g} to {highest:g}")
+    return number
+
+
+def _private(datasets: Sequence[Dataset], tag: tuple[int, int]) -> float | None:
+    """Read a factor of a private element that must be the same in all images; None when absent or zero."""
+    values = {_text(dataset.get(tag, None)) for dataset in datasets}
+    try:
+        factors = {float(value) for value in values if value}
+    except ValueError:
+        return None
+    if len(values) > 1 or len(factors) > 1:
+        raise impossible(f"({tag[0]:04x},{tag[1]:04x})", "not the same in all images")
+    factor = factors.pop() if factors else 0.0
+    return factor if math.isfinite(factor) and factor > 0 else None
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  # an element or its value, as pydicom gives it
+    value = getattr(value, "value", value)
+    return (value.decode("ascii", "ignore") if isinstance(value, bytes) else str(value or "")).strip("\0 ")
+
+
+def _clock(value: Any) -> timedelta | None:  # noqa: ANN401  # as above
+    match = _TIME.match(_text(value))
+    if not match:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()[:3])
+    if hours > 23 or minutes > 59 or seconds > 60:
+        return None
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds + float(match[4] or 0))
+
+
+def _moment(dataset: Dataset, date_keyword: str, time_keyword: str) -> datetime | None:
+    day, clock = _text(dataset.get(date_keyword)).replace(".", ""), _clock(dataset.get(time_keyword))
+    return None if clock is None else _on_day(day, clock)
+
+
+def _on_day(day: str, clock: timedelta) -> datetime | None:
+    try:
+        return datetime.strptime(day, "%Y%m%d") + clock
+    except (ValueError, OverflowError):
+        return None
+
+
+def _date_time(value: Any, dataset: Dataset) -> datetime | None:  # noqa: ANN401  # as above
+    """Read a moment on the clock that the other times are told by; None when its zone is another or unknown."""
+    match = _DATE_TIME.match(_text(value))
+    if not match or (match[3] and match[3] != _text(dataset.get("TimezoneOffsetFromUTC"))):
+        return None
+    clock = _clock(match[2])
+    return None if clock is None else _on_day(match[1], clock)

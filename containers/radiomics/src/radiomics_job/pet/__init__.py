@@ -1,0 +1,1 @@
+"""PET beside CT: which series, standardised uptake values, regions on its grid."""

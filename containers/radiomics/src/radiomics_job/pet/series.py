@@ -1,0 +1,67 @@
+"""The PET series of a study as volumes of SUV."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiomics_job.dicom.ct_header import CtSlice, read_ct_slices
+from radiomics_job.dicom.pixels import check_syntax, stored_values
+from radiomics_job.dicom.reading import PARSER_ERRORS, StudyFiles, strict_parsing, unreadable_files
+from radiomics_job.dicom.series import CtSeries, SliceStack, group_series
+from radiomics_job.dicom.stacking import stack_series
+from radiomics_job.dicom.suv import SuvScale
+from radiomics_job.limits import Limits
+from radiomics_job.parameters import GeometryPolicies
+
+
+def pet_series(files: StudyFiles, limits: Limits) -> list[CtSeries]:
+    """Group the PET images of a study; series without attenuation correction are left out beside one that has it.
+
+    Raises
+    ------
+    StudyRejectedError
+        `UNREADABLE_DICOM`, `UNSUPPORTED_DICOM`, `INPUT_TOO_LARGE`.
+    """
+    slices: list[CtSlice] = []
+    unreadable = []
+    for dataset in files.pet:
+        name = str(dataset.filename)
+        try:
+            with strict_parsing():
+                check_syntax(dataset, name)
+                slices += read_ct_slices(dataset, name, limits)
+        except PARSER_ERRORS:
+            unreadable.append(name)
+    if unreadable:
+        raise unreadable_files(unreadable)
+    groups = group_series(slices)
+    return [group for group in groups if _corrected(group.slices)] or groups
+
+
+def _corrected(slices: Sequence[CtSlice]) -> bool:
+    return "ATTN" in {str(value).upper() for value in slices[0].dataset.get("CorrectedImage") or []}
+
+
+def stack_suv(
+    series: CtSeries, scale: SuvScale, limits: Limits, policies: GeometryPolicies
+) -> tuple[SliceStack, NDArray[np.float32]]:
+    """Stack a PET series.
+
+    Returns
+    -------
+    stack : SliceStack
+    volume : ndarray of float32, shape (columns, rows, slices), Fortran order
+        SUV by body weight, in grams per millilitre.
+
+    Raises
+    ------
+    StudyRejectedError
+        As `stack_series`.
+    """
+
+    def suv(image: CtSlice) -> NDArray[np.float32]:
+        values = (stored_values(image) * image.slope + image.intercept) * scale.factor
+        return np.asarray(values, dtype=np.float32)
+
+    return stack_series(series, limits, policies, suv)

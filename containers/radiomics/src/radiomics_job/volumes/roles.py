@@ -1,0 +1,97 @@
+"""Which volume file is the image and which are masks: by their names, else by their values, never by a guess."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from radiomics_job.dicom.sources import printable
+from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.volumes.volume import Volume
+
+_MASK_WORDS = frozenset({
+    "mask", "masks", "seg", "segs", "segmentation", "segmentations", "dseg", "label", "labels", "labelmap", "labelstr",
+    "labelsts", "roi", "rois",
+})  # fmt: skip
+_IMAGE_WORDS = frozenset({"ct", "image", "images", "img", "volume", "vol", "scan", "imagestr", "imagests"})
+"""Words of a name: BIDS ends in `_ct`, `_mask` or `_dseg`, nnU-Net has the folders imagesTr and labelsTr."""
+
+_NNUNET_CHANNEL = re.compile(r"_0\d{3}$")
+"""How nnU-Net numbers the channels of an image; a label has no such ending."""
+
+_WORD = re.compile(r"[a-z]+")
+_LISTED = 20
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the volume files of a study are."""
+
+    image: Volume | None
+    """The CT; None when DICOM has it, or when there is none."""
+    masks: tuple[Volume, ...] = ()
+    """Files whose values are labels."""
+    beside: int = 0
+    """Files of images that were set aside because the study has a DICOM CT."""
+
+
+def assign_roles(volumes: Sequence[Volume], *, has_ct: bool) -> Roles:
+    """Say which file is the image and which are masks.
+
+    A segment table or a word of the file's name decides, then a word of its folder's; files that no word tells apart
+    are masks when they hold few whole numbers with zero among them, else images.
+
+    Parameters
+    ----------
+    has_ct : bool
+        The study has a DICOM CT: it is the image, whatever other files hold.
+
+    Raises
+    ------
+    StudyRejectedError
+        `VOLUMES_AMBIGUOUS` when several files are images; their names are in its details.
+    """
+    masks = [volume for volume in volumes if _is_mask(volume)]
+    images = [volume for volume in volumes if volume not in masks]
+    if has_ct:
+        return Roles(None, tuple(masks), len(images))
+    if len(images) > 1:
+        raise _ambiguous(images, masks)
+    return Roles(images[0] if images else None, tuple(masks))
+
+
+def _is_mask(volume: Volume) -> bool:
+    if volume.labels:
+        return True
+    path = PurePosixPath(volume.name)
+    for part in (bare_name(volume.name), *reversed(path.parts[:-1])):
+        words = set(_WORD.findall(part.lower()))
+        if words & _MASK_WORDS:
+            return True
+        if words & _IMAGE_WORDS or _NNUNET_CHANNEL.search(part):
+            return False
+    return volume.is_label_map
+
+
+def bare_name(name: str) -> str:
+    """Give a file's name without folder and endings.
+
+    Examples
+    --------
+    >>> bare_name("labels/GTV.seg.nrrd")
+    'GTV.seg'
+    """
+    return re.sub(r"(\.nii|\.nrrd|\.nhdr)?(\.gz)?$", "", PurePosixPath(name).name, flags=re.IGNORECASE)
+
+
+def _ambiguous(images: Sequence[Volume], masks: Sequence[Volume]) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.VOLUMES_AMBIGUOUS,
+        f"{len(images)} NIfTI or NRRD files are images by their names and values (rejection.json names them), and one "
+        "study has one. Upload one image with its masks per folder; call masks …_mask or …_seg, or put them into a "
+        "folder masks.",
+        {
+            "images": [printable(volume.name) for volume in images[:_LISTED]],
+            "masks": [printable(volume.name) for volume in masks[:_LISTED]],
+        },
+    )

@@ -1,0 +1,208 @@
+"""Read dates as tables write them: any order, names of months, two-digit years, counts of days, a time behind them."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from multimodal.clinical.cells import Fault, Reading, RowCode, formula, is_formula
+from multimodal.clinical.config import COUNTED_FROM, ClinicalConfig, Date, DateDifference
+from multimodal.clinical.phi import kind_of
+from multimodal.tables.table import Scope
+
+FIRST_YEAR = 1900
+"""Earlier dates of a patient are typing errors."""
+
+LAST_SHIFTED_YEAR = 2999
+"""Of calendars that were shifted into the future."""
+
+_MONTHS = (
+    "jan januar january janvier janv enero ene janner",  # codespell:ignore
+    "feb februar february fevrier fevr fev febrero feber",  # codespell:ignore
+    "mar march marz maerz mrz mars marzo",  # codespell:ignore
+    "apr april avril avr abril abr",
+    "may mai mayo",
+    "jun june juni juin junio",  # codespell:ignore
+    "jul july juli juillet juil julio",  # codespell:ignore
+    "aug august aout agosto ago",
+    "sep sept september septembre septiembre setiembre",
+    "oct october okt oktober octobre octubre",  # codespell:ignore
+    "nov november novembre noviembre",
+    "dec december dez dezember decembre diciembre dic",  # codespell:ignore
+)
+"""English, German, French and Spanish, without accents."""
+
+MONTH = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+
+_TIME = r"(?:[T ] ?(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?"
+_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+
+_GROUPS = {
+    "%d": "(?P<d>[0-9]{1,2})",
+    "%m": "(?P<m>[0-9]{1,2})",
+    "%Y": "(?P<Y>[0-9]{4})",
+    "%y": "(?P<y>[0-9]{2})",
+    "%b": r"(?P<b>[^\W\d_]{3,10})\.?",
+}
+
+
+@dataclass(frozen=True)
+class DateFormat:
+    """How a column writes its dates.
+
+    A time behind the date, with or without a zone, is accepted and passed over: the date is the one that is written
+    (`clinical-15` in docs/decisions.md).
+
+    Parameters
+    ----------
+    text : str
+        With `%d`, `%m` or `%b` (a month's name), and `%Y` or `%y`; or `days since YYYY-MM-DD`.
+    two_digit_years_from : int, optional
+        First of the hundred years that `%y` stands for.
+
+    Examples
+    --------
+    >>> DateFormat("%d-%b-%y", 1930).day("12-Mar-98"), DateFormat("days since 1899-12-30").day("34730")
+    (datetime.date(1998, 3, 12), datetime.date(1995, 1, 31))
+    """
+
+    text: str
+    two_digit_years_from: int | None = None
+
+    def reader(self) -> Callable[[str], date | None]:
+        """Return how a cell becomes a date; None when it is none of this format."""
+        counted = COUNTED_FROM.fullmatch(self.text)
+        if counted:
+            return _counted_from(date.fromisoformat(counted[1]))
+        pattern, first = self._compiled(), self.two_digit_years_from or 0
+
+        def read(cell: str) -> date | None:
+            found = pattern.fullmatch(cell)
+            return _day(found.groupdict(), first) if found else None
+
+        return read
+
+    def day(self, cell: str) -> date | None:
+        """Return the date of a cell, or None."""
+        return self.reader()(cell)
+
+    def _compiled(self) -> re.Pattern[str]:
+        parts = re.split("(%[dmYyb])", self.text.replace("%B", "%b"))
+        pattern = "".join(_GROUPS.get(part) or re.escape(part) for part in parts)
+        # Without a separator only the number of digits tells where a part ends.
+        pattern = pattern.replace("{1,2}", "{2}") if re.search("%[dmYy]%[dmYy]", self.text) else pattern
+        return re.compile(pattern + _TIME + _ZONE)
+
+    @property
+    def in_words(self) -> str:
+        """The format as people write it."""
+        text = self.text.replace("%d", "day").replace("%m", "month").replace("%Y", "year").replace("%y", "year (98)")
+        return text.replace("%b", "month's name").replace("%B", "month's name")
+
+    @property
+    def example(self) -> str:
+        """The last day of January 1994 in this format."""
+        counted = COUNTED_FROM.fullmatch(self.text)
+        if counted:
+            return str((date(1994, 1, 31) - date.fromisoformat(counted[1])).days)
+        named = self.text.replace("%b", "Jan").replace("%B", "January")
+        return named.replace("%d", "31").replace("%m", "01").replace("%Y", "1994").replace("%y", "94")
+
+
+def format_of(config: ClinicalConfig, column: Date | DateDifference) -> DateFormat:
+    """Return how a column's dates are written."""
+    first = column.two_digit_years_from or config.two_digit_years_from
+    return DateFormat(column.date_format or config.date_format, first)
+
+
+def latest_day(config: ClinicalConfig, today: date) -> date:
+    """Return the last day that a date may be: that of the upload, unless the calendar was shifted."""
+    return date(LAST_SHIFTED_YEAR, 12, 31) if config.shifted_calendar else today
+
+
+def _day(found: dict[str, str | None], first: int) -> date | None:
+    year, short, name = found.get("Y"), found.get("y"), found.get("b")
+    month = MONTH.get(_plain(name)) if name else int(found["m"] or 0)
+    full = int(year) if year else first + (int(short or 0) - first) % 100
+    try:
+        return date(full, month or 0, int(found["d"] or 0))
+    except ValueError:
+        return None
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
+
+
+def _counted_from(zero: date) -> Callable[[str], date | None]:
+    def read(cell: str) -> date | None:
+        if not re.fullmatch(r"-?[0-9]{1,6}(?:\.[0-9]*)?", cell):
+            return None
+        try:
+            return zero + timedelta(days=int(float(cell) // 1))
+        except OverflowError:
+            return None
+
+    return read
+
+
+_SHORT_YEAR = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1[0-9]{2}")
+_DAY_COUNT = re.compile(r"[0-9]{5}(\.[0-9]+)?")
+
+
+def date_reading(form: DateFormat, latest: date, scope: Scope) -> Callable[[str], Reading[int]]:
+    """Return how dates are read, into proleptic Gregorian ordinals (days); none may be after `latest`."""
+    day_of = form.reader()
+
+    def read(cell: str) -> Reading[int]:
+        day = day_of(cell)
+        if day is None:
+            return None, _no_date(cell, form, scope)
+        if day.year < FIRST_YEAR:
+            return None, Fault(RowCode.BAD_DATE, f"a date before {FIRST_YEAR}; check the year", scope)
+        if day > latest:
+            return None, Fault(RowCode.DATE_IN_FUTURE, _IN_FUTURE, scope)
+        return day.toordinal(), None
+
+    return read
+
+
+_IN_FUTURE = (
+    "a date after the day of the upload; check it (shifted_calendar: true in the dataset's file takes the dates of "
+    "calendars that were shifted)"
+)
+
+
+def _no_date(cell: str, form: DateFormat, scope: Scope) -> Fault:
+    if is_formula(cell):
+        return formula(cell, scope)
+    if _SHORT_YEAR.fullmatch(cell) and "%y" not in form.text:
+        problem = (
+            "a year of two digits may be of two centuries; write four, or say with date_format: and "
+            "two_digit_years_from: in the dataset's file how it is read"
+        )
+    elif _DAY_COUNT.fullmatch(cell):
+        problem = (
+            "a spreadsheet's count of days; format the column as a date before exporting, or give it date_format: days "
+            "since 1899-12-30 in the dataset's file"
+        )
+    else:
+        problem = f"no date of the form {form.in_words}, such as {form.example}"
+    return Fault(RowCode.BAD_DATE, problem, scope, kind_of(cell))
+
+
+def year_reading(latest: date, scope: Scope) -> Callable[[str], Reading[int]]:
+    """Return how years of four digits are read."""
+
+    def read(cell: str) -> Reading[int]:
+        if not (len(cell) == 4 and cell.isascii() and cell.isdigit()):
+            if is_formula(cell):
+                return None, formula(cell, scope)
+            return None, Fault(RowCode.BAD_DATE, "not a year of four digits", scope, kind_of(cell))
+        year = int(cell)
+        if not FIRST_YEAR <= year <= latest.year:
+            return None, Fault(RowCode.BAD_DATE, f"a year before {FIRST_YEAR} or after the upload; check it", scope)
+        return year, None
+
+    return read
