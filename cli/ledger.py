@@ -86,7 +86,7 @@ class Unit:
     def is_table(self) -> bool:
         """Whether it is a table of many cases: a clinical one, or a ready matrix."""
         return self.unit_id.startswith("clinical#") or (
-            self.unit_id.startswith("genomics#") and self.unit_id.endswith("#-expression")
+            self.unit_id.startswith("genomics#") and self.unit_id.split("#")[-1].partition("/")[0] == "-expression"
         )
 
     @property

@@ -415,3 +415,5 @@ def test_a_feature_is_described_and_given_parameters(account: Account, role: str
         client.update_feature_metadata(**name)
     with pytest.raises(ClientError, match="less than or equal to 255"):
         client.update_feature_metadata(**name, Description="x" * 256)
+    with pytest.raises(ClientError, match="pattern"):
+        client.update_feature_metadata(**name, ParameterAdditions=[{"Key": "unit", "Value": "mm^3"}])

@@ -12,7 +12,15 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from multimodal.aws.errors import code_of, translated
-from multimodal.features.group import EVENT_TIME, RECORD_ID, Entry, FeatureGroupSpec, FeatureType, Record
+from multimodal.features.group import (
+    EVENT_TIME,
+    RECORD_ID,
+    Entry,
+    FeatureGroupSpec,
+    FeatureText,
+    FeatureType,
+    Record,
+)
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, RetryableError
 
 TableFormat = Literal["Iceberg", "Glue"]
@@ -20,6 +28,12 @@ TableFormat = Literal["Iceberg", "Glue"]
 
 MAX_ADDITIONS = 100
 """Features one UpdateFeatureGroup call takes (Amazon SageMaker API reference)."""
+
+DIGEST = "multimodal_texts"
+"""Parameter of the record identifier: the digest of what is written about a group's features."""
+
+OWN_PARAMETERS = frozenset({"role", "unit", "timepoint", "ibsi"})
+"""Parameters of features that a deployment removes when they are no longer said."""
 
 POLL_SECONDS = 2.0
 
@@ -189,7 +203,8 @@ class SageMakerGroups:
 
     def __init__(self, settings: GroupSettings) -> None:
         self._settings = settings
-        self._sagemaker = boto3.client("sagemaker")
+        # Hundreds of features are described one by one: the client keeps to the rate that it is answered with.
+        self._sagemaker = boto3.client("sagemaker", config=Config(retries={"mode": "adaptive", "max_attempts": 10}))
 
     def definitions(self, group: str) -> Sequence[Mapping[str, Any]] | None:
         """Return a group's feature definitions, or None when there is no such group."""
@@ -232,6 +247,44 @@ class SageMakerGroups:
             with translated(f"add features to {group}"):
                 self._sagemaker.update_feature_group(FeatureGroupName=group, FeatureAdditions=part)
             self._wait(group)
+
+    def describe(self, group: str, texts: Mapping[str, FeatureText], digest: str) -> int:
+        """Write descriptions and parameters of features, as far as they differ; return how many were changed.
+
+        The record identifier's metadata has the digest of all texts; it is written last, so that a deployment with the
+        same texts asks for it alone. Parameters that somebody else added stay.
+
+        Raises
+        ------
+        RetryableError
+            When Feature Store is busy. Describing again is safe.
+        """
+        before = self._metadata(group, RECORD_ID)[1].get(DIGEST)
+        if before == digest:
+            return 0
+        changed = sum(self._describe_feature(group, n, text, is_new=before is None) for n, text in texts.items())
+        self._describe_feature(group, RECORD_ID, FeatureText("the patient", {DIGEST: digest}), is_new=True)
+        return changed
+
+    def _describe_feature(self, group: str, feature: str, text: FeatureText, *, is_new: bool) -> bool:
+        description, found = ("", {}) if is_new else self._metadata(group, feature)
+        added = {key: value for key, value in text.parameters.items() if found.get(key) != value}
+        removed = sorted((found.keys() & OWN_PARAMETERS) - text.parameters.keys())
+        if description == text.description and not added and not removed:
+            return False
+        request: dict[str, Any] = {"Description": text.description}
+        if added:
+            request["ParameterAdditions"] = [{"Key": key, "Value": value} for key, value in added.items()]
+        if removed:
+            request["ParameterRemovals"] = removed
+        with translated(f"describe the feature {feature} of {group}"):
+            self._sagemaker.update_feature_metadata(FeatureGroupName=group, FeatureName=feature, **request)
+        return True
+
+    def _metadata(self, group: str, feature: str) -> tuple[str, dict[str, str]]:
+        with translated(f"read the metadata of {feature} of {group}"):
+            found = self._sagemaker.describe_feature_metadata(FeatureGroupName=group, FeatureName=feature)
+        return found.get("Description", ""), {p["Key"]: p["Value"] for p in found.get("Parameters", [])}
 
     def _require_own(self, group: str, found: Mapping[str, Any]) -> None:
         """Reject a group that another stack made, or whose offline store takes no records.

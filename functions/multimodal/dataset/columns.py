@@ -4,7 +4,7 @@ All of it follows from the dataset's file. A group's own definitions decide noth
 is left out, and named in the manifest. Decision: dataset-3.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from multimodal.clinical.config import (
@@ -21,14 +21,18 @@ from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import DatedByTimepoint, EventTime
 from multimodal.genomics.groups import gene_feature, rna_group
-from multimodal.imaging.config import ImagingConfig, ParameterContract
-from multimodal.imaging.records import imaging_group
+from multimodal.imaging.config import ImagingConfig, ParameterContract, PetConfig
+from multimodal.imaging.radiomic_features import radiomic_feature
+from multimodal.imaging.records import imaging_group, pet_group
 from multimodal.ledger.errors import ConfigurationError
 
-IMAGING, RNA, CLINICAL = "imaging", "rna", "clinical"
+IMAGING, PET, RNA, CLINICAL = "imaging", "pet", "rna", "clinical"
 
 ACQUISITION = ("manufacturer", "model", "kernel", "kvp", "contrast", "slice_thickness_mm")
 """How a scan was made: for the harmonisation of scanners, never a feature."""
+
+PET_ACQUISITION = ("manufacturer", "model", "radiopharmaceutical", "injected_dose_mbq", "uptake_minutes", "suv_rule")
+"""The same of a PET."""
 
 SURVIVAL = {"time": "os_days", "event": "os_event"}
 
@@ -48,6 +52,8 @@ class Column:
         As the dictionary tells them; the source is a column of a table, a gene, or a document.
     levels : mapping
         Of an ordinal column: number by level.
+    ibsi : str
+        Code of a radiomic feature in the standard of the Image Biomarker Standardisation Initiative.
     """
 
     feature: str
@@ -57,6 +63,7 @@ class Column:
     meaning: str
     source: str
     levels: Mapping[str, float] = field(default_factory=dict)
+    ibsi: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,48 +125,37 @@ def known_by(groups: DatasetColumns, latest: Timepoint, modalities: frozenset[st
 def imaging_columns(stack: str, dataset: str, config: ImagingConfig, contract: ParameterContract) -> GroupColumns:
     """Return the columns of the imaging group: the primary region's volume and radiomic features, and the scanner."""
     spec = imaging_group(stack, dataset, config, contract)
-    features = [("volume_ml", "ml", "volume of the primary region of interest")]
-    features += [
-        (name, radiomic_unit(name), f"radiomic feature {name} of the primary region") for name in contract.features
-    ]
-    columns = [Column(n, FeatureType.FRACTIONAL, "feature", unit, text, "features.json") for n, unit, text in features]
+    return GroupColumns(IMAGING, spec, "baseline", _radiomic_columns(spec, contract, ACQUISITION, "CT"))
+
+
+def pet_columns(stack: str, dataset: str, config: PetConfig, contract: ParameterContract) -> GroupColumns:
+    """Return the columns of the PET group: as of the CT, in SUV."""
+    spec = pet_group(stack, dataset, config, contract)
+    return GroupColumns(PET, spec, "baseline", _radiomic_columns(spec, contract, PET_ACQUISITION, "PET"))
+
+
+def _radiomic_columns(
+    spec: FeatureGroupSpec, contract: ParameterContract, acquisition: Sequence[str], image: str
+) -> tuple[Column, ...]:
+    columns = [_measured("volume_ml", "volume of the primary region of interest", "ml")]
+    for name in contract.features:
+        known = radiomic_feature(name)
+        unit = known.unit.replace("HU", _VALUE_UNITS[image])
+        columns.append(_measured(name, f"radiomic feature {name} of the primary region", unit, known.ibsi))
     columns += [
-        Column(n, spec.types[n], "acquisition", _ACQUISITION_UNITS.get(n, ""), f"{n} of the CT", "DICOM")
-        for n in ACQUISITION
+        Column(n, spec.types[n], "acquisition", _ACQUISITION_UNITS.get(n, ""), f"{n} of the {image}", "DICOM")
+        for n in acquisition
     ]
-    return GroupColumns(IMAGING, spec, "baseline", tuple(columns))
+    return tuple(columns)
 
 
-_ACQUISITION_UNITS = {"kvp": "kV", "slice_thickness_mm": "mm"}
-
-_RADIOMIC_UNITS = {
-    "firstorder": {
-        **dict.fromkeys(("Kurtosis", "Skewness", "Uniformity"), "1"),
-        **dict.fromkeys(("Energy", "Variance"), "HU^2"),
-        "Entropy": "bit",
-        "TotalEnergy": "HU^2 mm^3",
-    },
-    "shape": {
-        **dict.fromkeys(("Compactness1", "Compactness2", "Elongation", "Flatness", "Sphericity"), "1"),
-        **dict.fromkeys(("MeshVolume", "VoxelVolume"), "mm^3"),
-        "SurfaceArea": "mm^2",
-        "SurfaceVolumeRatio": "1/mm",
-    },
-    "shape2D": {
-        **dict.fromkeys(("Elongation", "SphericalDisproportion", "Sphericity"), "1"),
-        **dict.fromkeys(("MeshSurface", "PixelSurface"), "mm^2"),
-        "PerimeterSurfaceRatio": "1/mm",
-    },
-}
-"""Units that are not those of their class."""
-
-_CLASS_UNITS = {"firstorder": "HU", "shape": "mm", "shape2D": "mm"}
+def _measured(name: str, meaning: str, unit: str, ibsi: str = "") -> Column:
+    return Column(name, FeatureType.FRACTIONAL, "feature", unit, meaning, "features.json", ibsi=ibsi)
 
 
-def radiomic_unit(name: str) -> str:
-    """Return the unit of `<image>_<class>_<Feature>`; docs/features.md has it for each texture feature."""
-    of_class, _, feature = name.partition("_")[2].partition("_")
-    return _RADIOMIC_UNITS.get(of_class, {}).get(feature) or _CLASS_UNITS.get(of_class, "see docs/features.md")
+_VALUE_UNITS = {"CT": "HU", "PET": "SUV"}
+
+_ACQUISITION_UNITS = {"kvp": "kV", "slice_thickness_mm": "mm", "injected_dose_mbq": "MBq", "uptake_minutes": "min"}
 
 
 def rna_columns(stack: str, dataset: str, config: GenomicsConfig, clinical: ClinicalConfig | None) -> GroupColumns:

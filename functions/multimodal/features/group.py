@@ -131,6 +131,18 @@ class FeatureRecords(Protocol):
         """Return what tells a group from one of the same name that was deleted; `RetryableError` when there is none."""
 
 
+MAX_TEXT = 255
+"""Characters of a feature's description, and of a parameter's value (SageMaker API, UpdateFeatureMetadata)."""
+
+
+@dataclass(frozen=True)
+class FeatureText:
+    """What is written about a feature: a description, and parameters by key."""
+
+    description: str
+    parameters: Mapping[str, str]
+
+
 class FeatureGroups(Protocol):
     """Feature groups."""
 
@@ -142,6 +154,9 @@ class FeatureGroups(Protocol):
 
     def add(self, group: str, additions: Sequence[tuple[str, FeatureType]]) -> None:
         """Add features to a group and wait until they can be written."""
+
+    def describe(self, group: str, texts: Mapping[str, FeatureText], digest: str) -> int:
+        """Write what features mean, as far as it is not there; return how many were changed."""
 
 
 def fit(values: Mapping[str, Any], spec: FeatureGroupSpec, source: str) -> Record:
@@ -200,6 +215,11 @@ class RecordMaker(Protocol):
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the group and the record of the result at `key`."""
+
+    def beside(
+        self, item: LedgerItem, document: Mapping[str, Any], key: str
+    ) -> Sequence[tuple[FeatureGroupSpec, Record]]:
+        """Return further groups and records of the same result."""
 
 
 def uploaded_at(item: LedgerItem) -> str:

@@ -9,16 +9,22 @@ from typing import Self
 from pydantic import ConfigDict, TypeAdapter, model_validator
 
 from multimodal.clinical.lint import UsableConfig
-from multimodal.clinical.records import clinical_groups
-from multimodal.dataset.columns import dated_timepoints
+from multimodal.dataset.columns import (
+    GroupColumns,
+    clinical_columns,
+    dated_timepoints,
+    imaging_columns,
+    pet_columns,
+    rna_columns,
+)
+from multimodal.dataset.describe import digest, feature_texts
 from multimodal.features.group import FeatureGroups, FeatureGroupSpec, FeatureType, plan_additions
 from multimodal.features.scores import scores_group
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import DatedByTimepoint
-from multimodal.genomics.groups import rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract
-from multimodal.imaging.records import imaging_group
 from multimodal.ledger.dataset_file import DATASETS, DatasetHeader, check_name, parse_file, stamp_of, validated
+from multimodal.ledger.errors import RetryableError
 from multimodal.observability import logger
 
 
@@ -88,11 +94,13 @@ class FeatureGroupDeployer:
         ConfigurationError
             When a configuration asks for what Feature Store cannot do.
         """
-        specs = [spec for name in dataset_names for spec in self._specs(stack, name)]
+        groups = {name: self._groups(stack, name) for name in dataset_names}
+        specs = [spec for name in dataset_names for spec in self._specs(stack, name, groups[name])]
         current = {spec.name: self.groups.definitions(spec.name) for spec in specs}
         additions = {s.name: plan_additions(s, found) for s in specs if (found := current[s.name]) is not None}
         with ThreadPoolExecutor(PARALLEL_GROUPS) as pool:
             list(pool.map(lambda spec: self._change(spec, additions.get(spec.name)), specs))
+            list(pool.map(self._describe, (group for own in groups.values() for group in own)))
         return [spec.name for spec in specs]
 
     def _change(self, spec: FeatureGroupSpec, additions: Sequence[tuple[str, FeatureType]] | None) -> None:
@@ -103,14 +111,30 @@ class FeatureGroupDeployer:
             self.groups.add(spec.name, additions)
         logger().info("feature group is as configured", group=spec.name, features=len(spec.features))
 
-    def _specs(self, stack: str, dataset: str) -> list[FeatureGroupSpec]:
-        config = self.datasets(dataset)
-        specs = []
-        if config.imaging is not None:
-            specs.append(imaging_group(stack, dataset, config.imaging, self.contracts(config.imaging.params)))
-        if config.genomics is not None:
-            specs.append(rna_group(stack, dataset, config.genomics))
-        if config.clinical is not None:
-            specs.extend(clinical_groups(stack, dataset, config.clinical))
+    def _describe(self, group: GroupColumns) -> None:
+        """Write what the features mean; the next deployment does what a busy service prevents."""
+        texts = feature_texts(group)
+        try:
+            changed = self.groups.describe(group.spec.name, texts, digest(texts))
+        except RetryableError as error:
+            logger().warning("features not described", group=group.spec.name, reason=str(error))
+            return
+        logger().info("features described", group=group.spec.name, changed=changed)
+
+    def _specs(self, stack: str, dataset: str, groups: Sequence[GroupColumns]) -> list[FeatureGroupSpec]:
+        specs = [group.spec for group in groups]
+        if self.datasets(dataset).clinical is not None:
             specs.append(scores_group(stack, dataset))  # models are trained on the labels of a clinical table
         return specs
+
+    def _groups(self, stack: str, dataset: str) -> list[GroupColumns]:
+        config, groups = self.datasets(dataset), list[GroupColumns]()
+        if config.imaging is not None:
+            groups.append(imaging_columns(stack, dataset, config.imaging, self.contracts(config.imaging.params)))
+            if (pet := config.imaging.pet) is not None:
+                groups.append(pet_columns(stack, dataset, pet, self.contracts(pet.params)))
+        if config.genomics is not None:
+            groups.append(rna_columns(stack, dataset, config.genomics, config.clinical))
+        if config.clinical is not None:
+            groups += clinical_columns(stack, dataset, config.clinical)
+        return groups

@@ -3,6 +3,7 @@
 Sources: Amazon SageMaker API reference, UpdateFeatureMetadata and DescribeFeatureMetadata.
 """
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from local.emulator.aws import AwsError
 
 _MAX_PARAMETERS = 25
+_PARAMETER = re.compile(r"[\w\s.:/=+-]{1,255}")
+"""Letters, digits, separators and a few signs: FeatureParameter's pattern, in Python's words."""
 
 
 def update_feature(feature: dict[str, Any], request: Mapping[str, Any]) -> None:
@@ -25,7 +28,8 @@ def update_feature(feature: dict[str, Any], request: Mapping[str, Any]) -> None:
     Raises
     ------
     AwsError
-        ValidationException when nothing is to be changed, or a feature would have too many parameters.
+        ValidationException when nothing is to be changed, or a feature would have too many parameters or such as hold
+        a sign that is not taken.
     """
     if not {"Description", "ParameterAdditions", "ParameterRemovals"} & set(request):
         raise AwsError("ValidationException", "At least one of Description, ParameterAdditions and ParameterRemovals "
@@ -34,6 +38,9 @@ def update_feature(feature: dict[str, Any], request: Mapping[str, Any]) -> None:
     for key in request.get("ParameterRemovals", []):
         parameters.pop(key, None)
     parameters |= {item["Key"]: item["Value"] for item in request.get("ParameterAdditions", [])}
+    wrong = [text for pair in parameters.items() for text in pair if not _PARAMETER.fullmatch(text)]
+    if wrong:
+        raise AwsError("ValidationException", f"{wrong[0]!r} does not satisfy the pattern {_PARAMETER.pattern}")
     if len(parameters) > _MAX_PARAMETERS:
         raise AwsError("ValidationException", f"A feature holds at most {_MAX_PARAMETERS} parameters")
     feature |= {"Parameters": parameters, "LastModifiedTime": time.time()}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from multimodal.features.group import Entry, FeatureGroupSpec, FeatureType, Record
+from multimodal.features.group import Entry, FeatureGroupSpec, FeatureText, FeatureType, Record
 from multimodal.ledger.errors import MultimodalError, RetryableError
 from multimodal.ledger.ports import OpenObject, StoredObject
 from multimodal.ledger.unit import LedgerItem, Status, Unit
@@ -235,6 +235,7 @@ class FakeFeatureStore:
         self.groups: dict[str, list[dict[str, str]]] = {}
         self.calls: list[str] = []
         self.made: dict[str, int] = {}
+        self.texts: dict[str, Mapping[str, FeatureText]] = {}
 
     def write(self, entries: Sequence[Entry]) -> None:
         self.records.extend(entries)
@@ -257,6 +258,11 @@ class FakeFeatureStore:
     def add(self, group: str, additions: Sequence[tuple[str, FeatureType]]) -> None:
         self.calls.append(f"add {len(additions)} to {group}")
         self.groups[group] += [{"FeatureName": n, "FeatureType": t.value} for n, t in additions]
+
+    def describe(self, group: str, texts: Mapping[str, FeatureText], digest: str) -> int:
+        assert set(texts) <= {d["FeatureName"] for d in self.groups[group]}
+        self.texts[group] = texts
+        return len(texts)
 
 
 class FakeMetrics:

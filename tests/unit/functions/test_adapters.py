@@ -1,6 +1,6 @@
 """Adapters against botocore's own models of the services: what they ask, and what they make of the answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from multimodal.aws import feature_store
 from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.aws.jobs import QueueJobs
 from multimodal.aws.ledger import DynamoDbLedger
+from multimodal.features.group import FeatureText
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.ledger.unit import Status, Unit, case_unit
 
@@ -263,6 +264,65 @@ def _definitions(**changes: Any) -> Any:
     with Stubber(groups._sagemaker) as stubber:
         stubber.add_response("describe_feature_group", {**GROUP, **changes}, {"FeatureGroupName": "g"})
         return groups.definitions("g")
+
+
+TEXTS = {"x": FeatureText("volume", {"unit": "ml"}), "y": FeatureText("mean", {"unit": "HU", "ibsi": "Q4LE"})}
+KNOWN = {
+    "FeatureGroupArn": GROUP["FeatureGroupArn"],
+    "FeatureGroupName": "g",
+    "FeatureType": "String",
+    "CreationTime": 0,
+    "LastModifiedTime": 0,
+}
+
+
+def _described(answers: Mapping[str, tuple[str, dict[str, str]]], updates: Sequence[dict[str, Any]]) -> int:
+    """Describe a group whose features are known as `answers` says, and demand these updates, in order."""
+    groups = SageMakerGroups(GroupSettings("b", ROLE, KEY))
+    with Stubber(groups._sagemaker) as stubber:
+        calls: dict[str, list[dict[str, Any]]] = {}
+        for update in updates:
+            calls.setdefault(update["FeatureName"], []).append(update)
+        for name, (text, parameters) in answers.items():
+            listed = [{"Key": k, "Value": v} for k, v in parameters.items()]
+            answer = {**KNOWN, "FeatureName": name, "Description": text, "Parameters": listed}
+            stubber.add_response("describe_feature_metadata", answer, {"FeatureGroupName": "g", "FeatureName": name})
+            for update in calls.pop(name, []) if name != "case_id" else []:
+                stubber.add_response("update_feature_metadata", {}, {"FeatureGroupName": "g", **update})
+        for update in [u for rest in calls.values() for u in rest]:
+            stubber.add_response("update_feature_metadata", {}, {"FeatureGroupName": "g", **update})
+        changed = groups.describe("g", TEXTS, "d1")
+        stubber.assert_no_pending_responses()
+    return changed
+
+
+def _update(name: str, text: str, removed: Sequence[str] = (), **added: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"FeatureName": name, "Description": text}
+    if added:
+        found["ParameterAdditions"] = [{"Key": key, "Value": value} for key, value in added.items()]
+    return found | ({"ParameterRemovals": list(removed)} if removed else {})
+
+
+LAST = _update("case_id", "the patient", multimodal_texts="d1")
+
+
+def test_features_of_a_new_group_are_described_and_the_digest_is_written_last() -> None:
+    updates = [_update("x", "volume", unit="ml"), _update("y", "mean", unit="HU", ibsi="Q4LE"), LAST]
+    assert _described({"case_id": ("", {})}, updates) == 2
+
+
+def test_a_group_that_is_described_so_already_is_asked_once() -> None:
+    assert _described({"case_id": ("the patient", {"multimodal_texts": "d1"})}, []) == 0
+
+
+def test_only_what_changed_is_described_again_and_others_parameters_stay() -> None:
+    answers = {
+        "case_id": ("the patient", {"multimodal_texts": "d0"}),
+        "x": ("volume", {"unit": "ml", "owner": "somebody"}),
+        "y": ("mean", {"unit": "1", "timepoint": "surgery", "owner": "somebody"}),
+    }
+    updates = [_update("y", "mean", ["timepoint"], unit="HU", ibsi="Q4LE"), LAST]
+    assert _described(answers, updates) == 1
 
 
 def test_a_group_of_this_stack_is_taken_as_it_is() -> None:

@@ -1,5 +1,6 @@
 """From ``features.json`` to a record, once; and the groups that take it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 from multimodal.features.group import FeatureGroupSpec, FeatureType, check_group, plan_additions
 from multimodal.imaging.config import ParameterContract, imaging_config, load_contract
 from multimodal.imaging.records import imaging_group
-from multimodal.ledger.errors import ConfigurationError
+from multimodal.ledger.errors import ConfigurationError, RetryableError
 from multimodal.ledger.unit import Status
 from multimodal.pipeline.dataset import DatasetConfig, FeatureGroupDeployer, load_dataset
 from tests.unit.functions.fakes import FakeFeatureStore
@@ -162,6 +163,29 @@ def test_groups_are_created_then_grown_and_never_shrunk() -> None:
         deployer = FeatureGroupDeployer(store, _imaging_only, lambda _, c=contract: c)  # type: ignore[misc]
         assert deployer.deploy("stack", [DATASET]) == [GROUP]
         assert store.calls == ([call] if call else [])
+
+
+def test_deployment_says_what_features_mean() -> None:
+    store = FakeFeatureStore()
+    FeatureGroupDeployer(store, load_dataset, load_contract).deploy("stack", [DATASET])
+    mean = store.texts[GROUP]["original_firstorder_Mean"]
+    assert "original_firstorder_Mean" in mean.description
+    assert mean.parameters == {"role": "feature", "unit": "HU", "timepoint": "baseline", "ibsi": "Q4LE"}
+    grade = store.texts[f"stack-{DATASET}-clinical-surgery-v1"]["pathological_n"]
+    assert grade.description == "Pathological N stage: N0 = 0; N1 = 1; N2 = 2"
+    assert store.texts[f"stack-{DATASET}-labels-v1"]["os_days"].parameters["timepoint"] == "outcome"
+    for text in (text for texts in store.texts.values() for text in texts.values()):
+        assert len(text.description) <= 255
+        assert all(re.fullmatch(r"[\w\s.:/=+-]{1,255}", value) for value in text.parameters.values())
+
+
+def test_a_busy_service_postpones_descriptions_and_fails_no_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> int:
+        raise RetryableError("Throttling")
+
+    store = FakeFeatureStore()
+    monkeypatch.setattr(store, "describe", busy)
+    assert GROUP in FeatureGroupDeployer(store, load_dataset, load_contract).deploy("stack", [DATASET])
 
 
 def test_change_of_type_is_rejected_and_says_what_to_do() -> None:

@@ -249,6 +249,11 @@ def test_day_that_cannot_be_is_told_and_harms_no_other_sample(cell: str, problem
     assert found["B"].problems == []
 
 
+def test_calendar_that_was_shifted_into_the_future_is_taken() -> None:
+    rule = DatedByColumn(column="Collected", date_format="%d.%m.%Y", shifted_calendar=True)
+    assert SampleDates(rule, date(2026, 11, 25)).of("30.05.2100") == "2100-05-30T00:00:00Z"
+
+
 @pytest.mark.parametrize("days", [("30.05.2001", "31.05.2001"), ("30.05.2001", ""), ("", "30.05.2001")])
 def test_sample_of_two_days_is_told(days: tuple[str, str]) -> None:
     found = _dated("".join(f"A,a{n}.fq.gz,,,{day}\n" for n, day in enumerate(days)))

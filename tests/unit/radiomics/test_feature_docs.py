@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from multimodal.imaging.radiomic_features import radiomic_feature
 from radiomics_job.feature_names import FEATURES_BY_CLASS, ORIGINAL_FEATURES, REDUNDANT_FEATURES
 from radiomics_job.features.extract import FeatureResult, extract_features
 from radiomics_job.parameters import Params, Resegmentation, load_params
@@ -70,6 +71,13 @@ class TestNames:
         for row in (row for row in ROWS if row.redundant):
             family = row.name.split("_")[1]
             assert any(feature in row.redundant for feature in FEATURES_BY_CLASS[family]), row.name
+
+
+def test_the_functions_table_of_codes_and_units_is_that_of_the_document() -> None:
+    powers = str.maketrans({"²": "^2", "³": "^3", "⁴": "^4", "·": " "})
+    for row in ROWS:
+        found = radiomic_feature(row.name)
+        assert (found.ibsi, found.unit) == (row.code if row.code != NO_CODE else "", row.unit.translate(powers))
 
 
 class TestIbsi:
@@ -147,7 +155,7 @@ class TestUnits:
 
     def test_hounsfield_units(self) -> None:
         once = numbers(extract())
-        twice = numbers(extract(hu=2 * scan(), bin_width=2 * PARAMS.extraction.bin_width))
+        twice = numbers(extract(hu=2 * scan(), bin_width=2 * (PARAMS.extraction.bin_width or 0)))
 
         assert twice == pytest.approx({row.name: once[row.name] * 2.0 ** self.power(row.unit, "HU") for row in ROWS})
 
@@ -214,7 +222,7 @@ class TestNullConditions:
 def test_the_bin_width_is_that_of_the_parameter_files() -> None:
     widths = {load_params(name).extraction.bin_width for name in ("ct", "ct_resampled")}
 
-    assert "(25 HU in both parameter files)" in TEXT
+    assert "(25 HU in both parameter files" in TEXT
     assert widths == {25.0}
 
 

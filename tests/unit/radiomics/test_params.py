@@ -46,7 +46,7 @@ class TestPackagedSets:
         assert params.extraction.resegmentation_hu == (-1000, 400)
 
     def test_an_unknown_set_names_those_that_exist(self) -> None:
-        with pytest.raises(ParamsError, match="no such parameter set; there are ct, ct_resampled"):
+        with pytest.raises(ParamsError, match="no such parameter set; there are ct, ct_ibsi, ct_resampled, ibsi_a"):
             load_params("mr")
 
 
@@ -55,6 +55,44 @@ class TestHash:
         # Changing a packaged setting changes every feature group built on it: this has to be noticed.
         assert load_params("ct").hash == "2c6adc7398cb19363e4967fafca592ea90d0e35515b2b5e24cf1ef5845c95406"
         assert load_params("ct_resampled").hash == "db19e2fb23a76a3f4da482edaee14355ed713fd41cc70971d1c3e1caa7740a57"
+
+    def test_a_default_may_be_stated(self, tmp_path: Path) -> None:
+        content = document("ct_resampled")
+        content["extraction"] |= {"force_2d": False, "distances": [1], "filters": [], "wavelet": "coif1", "bins": None}
+        content["extraction"]["resampling"]["grid"] = "corner"
+
+        assert load_params(write(tmp_path, content)).hash == load_params("ct_resampled").hash
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("force_2d", True),
+            ("distances", [1, 2]),
+            ("weighting", "euclidean"),
+            ("voxel_array_shift", 1000),
+            ("log_scale", "ibsi"),
+            ("wavelet", "haar"),
+            ("filters", ["square"]),
+            ("filter_bin_widths", {"log": 5}),
+            ("resegmentation", {"range_hu": [-1000, 400], "sigma": 3}),
+        ],
+    )
+    def test_what_differs_from_a_default_counts(self, tmp_path: Path, key: str, value: object) -> None:
+        content = document("ct_resampled")
+        content["extraction"][key] = value
+
+        assert load_params(write(tmp_path, content)).hash != load_params("ct_resampled").hash
+
+    def test_bins_and_grid_count(self, tmp_path: Path) -> None:
+        hashes = set()
+        for bins in ({"count": 32}, {"count": 64}, {"width": 25, "from": -1000}, {"width": 25, "from": 0}):
+            content = document("ct_ibsi")
+            content["extraction"]["bins"] = bins
+            hashes.add(load_params(write(tmp_path, content)).hash)
+            content["extraction"]["resampling"]["grid"] = "corner"
+            hashes.add(load_params(write(tmp_path, content)).hash)
+
+        assert len(hashes) == 8
 
     def test_comments_order_and_spelling_of_numbers_do_not_count(self, tmp_path: Path) -> None:
         content = dict(reversed(document().items()))
@@ -102,6 +140,16 @@ class TestMistakes:
             ("extraction.wavelet_levels", 9, "extraction.wavelet_levels: expected a whole number from 0 to 3, found 9"),
             ("extraction.resampling", 1, "extraction.resampling: expected a mapping of keys, found 1"),
             ("extraction.resegmentation", {"range_hu": [400, -1000]}, "range_hu: expected the lower HU first"),
+            ("extraction.resegmentation", {"range_hu": [None, None]}, "range_hu: expected a list of two numbers"),
+            ("extraction.resegmentation", {}, "extraction.resegmentation.range_hu: missing; state range_hu or sigma"),
+            ("extraction.bins", {"count": 32}, "extraction.bin_width: stated beside bins; state one of the two"),
+            ("extraction.bins", {"width": 25}, "extraction.bins: expected {width: …, from: …} or {count: …}"),
+            ("extraction.bins", {"count": 1}, "extraction.bins.count: expected a whole number from 2 to 5000, found 1"),
+            ("extraction.distances", [0], "extraction.distances: expected a list of whole numbers 1 to 10"),
+            ("extraction.wavelet", "ricker", "extraction.wavelet: expected a discrete wavelet of PyWavelets"),
+            ("extraction.filters", ["sobel"], "extraction.filters: expected a list of different words out of square"),
+            ("extraction.filter_bin_widths", {"square": 0}, "extraction.filter_bin_widths: expected widths above 0"),
+            ("extraction.log_scale", "ibsi", "log_scale: ibsi needs resampling to voxels of equal sides"),
             ("geometry.missing_slices", "ignore", "geometry.missing_slices: expected one of refuse, resample"),
             ("geometry.fractional_threshold", 1.5, "fractional_threshold: expected a number above 0 and up to 1"),
             ("qc.connected_parts", {"warn": 3, "refuse": 1}, "qc.connected_parts: refuse would come before warn"),

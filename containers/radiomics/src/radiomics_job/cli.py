@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--input-dir", type=Path, required=True, help="folder that holds the studies")
     add("--output-dir", type=Path, required=True, help="folder for the results")
     add("--job", type=Path, help="job description (default: job.json in the input folder, if there is one)")
-    add("--params", help="parameter file, by name (ct, ct_resampled) or path; overrides the job description")
+    add("--params", help="parameter file, by name (ct, ct_ibsi, ct_resampled) or path; overrides the job description")
     add("--pet", help="without a job description: parameter file for the PET images of a study, pet for instance")
     add("--workers", type=int, default=_cpus(), help="studies at a time (default: the processors of the machine)")
     add("--roi-label", help="without a job description: regular expression on the region's label")

@@ -4,6 +4,7 @@ The lists are written out rather than asked of pyradiomics, so that an update of
 or rename a column of a feature group unnoticed: a test compares both sides.
 """
 
+from itertools import product
 from typing import Final
 
 FIRSTORDER: Final = (
@@ -91,14 +92,18 @@ drop them.
 """
 
 
+FILTERS: Final = ("square", "squareroot", "logarithm", "exponential", "gradient", "lbp-2D")
+"""Filtered images without settings of their own, as pyradiomics spells them."""
+
+
 def log_image_name(sigma_mm: float) -> str:
     """Name of the Laplacian-of-Gaussian image of one width, for example `log-sigma-2-0-mm-3D`."""
     return f"log-sigma-{float(sigma_mm)!s}-mm-3D".replace(".", "-")
 
 
-def wavelet_image_names(levels: int) -> tuple[str, ...]:
-    """Names of the wavelet bands: seven per level, and the approximation of the last."""
-    bands = ("LLH", "LHL", "LHH", "HLL", "HLH", "HHL", "HHH")
+def wavelet_image_names(levels: int, dimensions: int = 3) -> tuple[str, ...]:
+    """Names of the wavelet bands: seven per level (three in slices), and the approximation of the last."""
+    low, *bands = map("".join, product("LH", repeat=dimensions))
     prefixes = ["wavelet" if level == 1 else f"wavelet{level}" for level in range(1, levels + 1)]
     names = tuple(f"{prefix}-{band}" for prefix in prefixes for band in bands)
-    return (*names, f"{prefixes[-1]}-LLL") if prefixes else ()
+    return (*names, f"{prefixes[-1]}-{low}") if prefixes else ()

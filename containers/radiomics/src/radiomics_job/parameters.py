@@ -12,15 +12,31 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from radiomics_job.errors import InvalidJobError
-from radiomics_job.feature_names import FEATURES_BY_CLASS, SHAPE_CLASSES, log_image_name, wavelet_image_names
+from radiomics_job.feature_names import (
+    FEATURES_BY_CLASS,
+    FILTERS,
+    SHAPE_CLASSES,
+    log_image_name,
+    wavelet_image_names,
+)
 
 SlicePolicy = Literal["refuse", "resample"]
 RoiSource = Literal["SEG", "RTSTRUCT"]
@@ -91,12 +107,23 @@ def _numbers(length: int | None = None, above: float = -math.inf) -> BeforeValid
     return must(holds, f"a list of {count}numbers{bound}", lambda value: tuple(map(float, value)))
 
 
-def _words(*allowed: str) -> BeforeValidator:
+def _ends(wanted: str, above: float = -math.inf, length: int = 2) -> BeforeValidator:
+    """Return a validator of a list of numbers of which any but all may be null."""
+
+    def holds(value: object) -> bool:
+        listed = isinstance(value, list | tuple) and len(value) == length and set(value) != {None}
+        return listed and all(v is None or (_is_number(v) and v > above) for v in value)  # type: ignore[attr-defined]
+
+    return must(holds, wanted, lambda value: tuple(None if v is None else float(v) for v in value))
+
+
+def _words(*allowed: str, least: int = 1) -> BeforeValidator:
     def holds(value: Any) -> bool:  # noqa: ANN401 – what YAML gave
-        listed = isinstance(value, list | tuple) and bool(value) and all(word in allowed for word in value)
+        listed = isinstance(value, list | tuple) and len(value) >= least and all(word in allowed for word in value)
         return listed and len(set(value)) == len(value)
 
-    return must(holds, f"a list of one or more different words out of {', '.join(allowed)}", tuple)
+    count = "one or more " if least else ""
+    return must(holds, f"a list of {count}different words out of {', '.join(allowed)}", tuple)
 
 
 def _one_of(*allowed: str) -> BeforeValidator:
@@ -114,53 +141,155 @@ Limit = Annotated[
     ),
 ]
 Positive = Annotated[float, _number(above=0)]
+PositiveOrNull = Annotated[
+    float | None,
+    must(
+        lambda v: v is None or (_is_number(v) and v > 0),
+        "a number above 0",
+        lambda v: None if v is None else float(v),
+    ),
+]
 Policy = Annotated[SlicePolicy, _one_of("refuse", "resample")]
 Finding = Annotated[Action, _one_of("accept", "warn", "refuse")]
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Resampling:
-    """Interpolation onto a grid of `spacing_mm` along the canonical axes (left, posterior, superior)."""
+    """Interpolation onto a grid of `spacing_mm` along the canonical axes (left, posterior, superior).
 
-    spacing_mm: Annotated[tuple[float, float, float], _numbers(length=3, above=0)]
+    A spacing of null keeps that axis as it was scanned. `grid` says what the new grid shares with the scan: its first
+    `corner` (pyradiomics) or its `centre` (IBSI, also the same for every direction of storage). A mask interpolated
+    `linear` holds the voxels whose interpolated share is 0.5 or more.
+    """
+
+    spacing_mm: Annotated[
+        tuple[float | None, float | None, float | None], _ends("a list of 3 numbers above 0, or null", 0, length=3)
+    ]
     image_interpolator: Annotated[str, _one_of("bspline", "linear", "nearest")]
-    mask_interpolator: Annotated[str, _one_of("nearest")]
+    mask_interpolator: Annotated[str, _one_of("nearest", "linear")]
     round_intensities: Flag
+    grid: Annotated[str, _one_of("corner", "centre")] = "corner"
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Resegmentation:
-    """Voxels of the ROI outside this closed HU range are left out of first order and texture."""
+    """Voxels of the ROI that are left out of first order and texture.
 
-    range_hu: Annotated[tuple[float, float], _numbers(length=2)]
+    Those outside the closed `range_hu` (an end may be null), and then those farther than `sigma` standard deviations
+    from the mean of what is left.
+    """
+
+    range_hu: Annotated[tuple[float | None, float | None], _ends("a list of two numbers, of which one may be null")] = (
+        None,
+        None,
+    )
+    sigma: PositiveOrNull = None
 
     @field_validator("range_hu")
     @classmethod
-    def _lower_first(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if value[0] >= value[1]:
-            raise wrong(f"expected the lower HU first, found [{value[0]:g}, {value[1]:g}]")
+    def _lower_first(cls, value: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
+        low, high = value
+        if low is not None and high is not None and low >= high:
+            raise wrong(f"expected the lower HU first, found [{low:g}, {high:g}]")
         return value
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.sigma is None and self.range_hu == (None, None):
+            raise PydanticCustomError("no_range", "missing; state range_hu or sigma")
+        return self
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The closed HU range, infinite where it is open."""
+        low, high = self.range_hu
+        return -math.inf if low is None else low, math.inf if high is None else high
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Bins:
+    """Grey levels as IBSI numbers them, in place of `bin_width`.
+
+    Either `width` HU from `start` on (in a file: `from`), where level 1 begins, whatever the region holds; or a fixed
+    `count` between the region's lowest and highest value.
+    """
+
+    width: PositiveOrNull = None
+    start: Annotated[float | None, must(lambda v: v is None or _is_number(v), "a number")] = Field(
+        default=None, alias="from"
+    )
+    count: Annotated[int | None, must(lambda v: v is None or _is_count(v), "a whole number from 2 to 5000")] = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.count is None) == (self.width is None) or (self.width is None) != (self.start is None):
+            raise PydanticCustomError("bins", "expected {width: …, from: …} or {count: …}")
+        return self
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= 5000
+
+
+def _is_wavelet(value: object) -> bool:
+    import pywt  # only for the files that name a family
+
+    return isinstance(value, str) and value in pywt.wavelist(kind="discrete")
+
+
+def _are_bin_widths(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        name in ("log", "wavelet", *FILTERS) and _is_number(width) and width > 0 for name, width in value.items()
+    )
 
 
 @dataclass(frozen=True, config=_STRICT)
 class ExtractionSettings:
     """What pyradiomics computes, and on which image.
 
-    `resegmentation_hu` is the closed HU range outside which voxels of the ROI are left out of first order and texture.
+    Keys that have a default here may be left out of a file; left out or stated, the default gives the same hash
+    (`docs/decisions.md#features-16`).
     """
 
-    bin_width: Positive
     max_gray_levels: Annotated[int, whole(2, 5000)]
     resampling: Resampling | None
     resegmentation: Resegmentation | None
     classes: Annotated[tuple[str, ...], _words(*FEATURES_BY_CLASS)]
     log_sigma_mm: Annotated[tuple[float, ...], _numbers(above=0)]
     wavelet_levels: Annotated[int, whole(0, 3)]
+    bin_width: PositiveOrNull = None
+    """Edges at multiples of the width; the region's lowest bin is level 1, as in pyradiomics."""
+    bins: Bins | None = None
+    """The other ways of numbering grey levels; one of the two is stated."""
+    force_2d: Flag = False
+    """Texture within the slices of the acquisition only, pooled over them (IBSI's 2.5D)."""
+    distances: Annotated[
+        tuple[int, ...], must(lambda v: _are_distances(v), "a list of whole numbers 1 to 10", tuple)
+    ] = (1,)
+    """Of neighbours, in voxels: GLCM, NGTDM and GLDM."""
+    weighting: Annotated[str, _one_of("none", "manhattan", "euclidean", "infinity")] = "none"
+    """Merges the directions of GLCM and GLRLM by distance; `none` averages their features."""
+    voxel_array_shift: Annotated[float, _number()] = 0.0
+    """HU added before Energy, TotalEnergy and RootMeanSquared."""
+    log_scale: Annotated[str, _one_of("pyradiomics", "ibsi")] = "pyradiomics"
+    """`ibsi`: the responses of IBSI 2, which are (voxel / sigma)² of pyradiomics'."""
+    wavelet: Annotated[str, must(_is_wavelet, "a discrete wavelet of PyWavelets, such as coif1 or haar")] = "coif1"
+    filters: Annotated[tuple[str, ...], _words(*FILTERS, least=0)] = ()
+    """Further filtered images."""
+    filter_bin_widths: Annotated[
+        dict[str, float], must(_are_bin_widths, f"widths above 0 by filter: log, wavelet, {', '.join(FILTERS)}")
+    ] = Field(default_factory=dict)
+    """Bin width of filtered images, whose values are on another scale than HU; others take `bin_width`."""
 
     @field_validator("classes")
     @classmethod
     def _in_writing_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in FEATURES_BY_CLASS if name in value)
+
+    @field_validator("filters")
+    @classmethod
+    def _filters_in_writing_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in FILTERS if name in value)
 
     @field_validator("log_sigma_mm")
     @classmethod
@@ -169,10 +298,26 @@ class ExtractionSettings:
             raise wrong(f"expected at most {_MAX_LOG_WIDTHS} different widths")
         return value
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.bin_width is None and self.bins is None:
+            raise PydanticCustomError("no_bins", "missing; every key has to be stated (or bins in its place)")
+        if self.bin_width is not None and self.bins is not None:
+            raise PydanticCustomError("no_bins", "stated beside bins; state one of the two")
+        grid = self.resampling.spacing_mm if self.resampling else ()
+        if self.log_scale == "ibsi" and (len(set(grid)) != 1 or None in grid):
+            raise PydanticCustomError("log_scale", "ibsi needs resampling to voxels of equal sides")
+        return self
+
     @property
-    def resegmentation_hu(self) -> tuple[float, float] | None:
-        """Closed HU range, or None."""
+    def resegmentation_hu(self) -> tuple[float | None, float | None] | None:
+        """Closed HU range, or None; an end may be None."""
         return self.resegmentation.range_hu if self.resegmentation else None
+
+
+def _are_distances(value: object) -> bool:
+    listed = isinstance(value, list | tuple) and bool(value) and len(set(value)) == len(value)
+    return listed and all(isinstance(v, int) and not isinstance(v, bool) and 1 <= v <= 10 for v in value)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -283,10 +428,31 @@ class Params:
     def settings(self) -> dict[str, object]:
         """Everything that can change a result, as plain JSON values: what the hash is made of."""
         fields = dataclasses.asdict(self)
-        extraction = {k: v for k, v in fields["extraction"].items() if k != "resegmentation"}
-        fields["extraction"] = {**extraction, "resegmentation_hu": self.extraction.resegmentation_hu}
+        extraction = _not_default(self.extraction)
+        resegmentation = extraction.pop("resegmentation") or {}
+        # Files of before bins, sigma and the other keys with a default keep their hash.
+        extraction = {"bin_width": self.extraction.bin_width, **extraction}
+        extraction["resegmentation_hu"] = self.extraction.resegmentation_hu
+        if "sigma" in resegmentation:
+            extraction["resegmentation_sigma"] = resegmentation["sigma"]
+        fields["extraction"] = extraction
         of_pet = ("modality",) if self.modality != "CT" else ()  # hashes of CT files are older than this key
         return {key: fields[key] for key in ("extraction", "geometry", "qc", "roi_source", *of_pet)}
+
+
+def _not_default(settings: Any) -> Any:  # noqa: ANN401 – a settings dataclass or a plain value
+    """Return settings as a mapping without the keys that are at their default."""
+    if not dataclasses.is_dataclass(settings):
+        return settings
+    fields = {each.name: (getattr(settings, each.name), each) for each in dataclasses.fields(settings)}
+    return {name: _not_default(value) for name, (value, each) in fields.items() if value != _default_of(each)}
+
+
+def _default_of(field: Any) -> Any:  # noqa: ANN401 – of any type
+    default = field.default
+    if isinstance(default, FieldInfo):
+        return default.get_default(call_default_factory=True, validated_data={})
+    return default
 
 
 def load_params(name_or_path: str) -> Params:
@@ -334,12 +500,18 @@ _MESSAGES: Final[Mapping[str, str]] = {
 }
 
 
+_KEYS_OF: Final[Mapping[str, str]] = {"no_bins": "bin_width", "no_range": "range_hu", "log_scale": "log_scale"}
+"""Type of an error that is about a mapping as a whole → the key that it names."""
+
+
 def explain(error: ValidationError) -> str:
     """Return the first thing that is wrong: the dotted name of its key, and what is expected there."""
     first = error.errors(include_url=False)[0]
     place = [str(part) for part in first["loc"]]
     if first["type"] == "lowest":
         place[-1] = "lowest"
+    elif first["type"] in _KEYS_OF:
+        place.append(_KEYS_OF[first["type"]])
     message = _MESSAGES.get(first["type"], first["msg"])
     if first["type"] == "dataclass_type":
         message = f"expected a mapping of keys, found {shown(first['input'])}"
@@ -375,7 +547,8 @@ def feature_names(params: Params) -> tuple[str, ...]:
     -------
     tuple of str
         `<image>_<class>_<Feature>`: the unfiltered image first (with the shape classes), then each
-        Laplacian-of-Gaussian width, then each wavelet band. The order depends on the parameter set alone.
+        Laplacian-of-Gaussian width, each wavelet band, each further filter. The order depends on the parameter set
+        alone.
 
     Examples
     --------
@@ -398,7 +571,8 @@ def image_names(params: Params) -> tuple[str, ...]:
     return (
         "original",
         *map(log_image_name, params.extraction.log_sigma_mm),
-        *wavelet_image_names(params.extraction.wavelet_levels),
+        *wavelet_image_names(params.extraction.wavelet_levels, 2 if params.extraction.force_2d else 3),
+        *params.extraction.filters,
     )
 
 

@@ -14,22 +14,29 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from radiomics import getFeatureClasses, imageoperations
+from radiomics import getFeatureClasses
 
 from radiomics_job.feature_names import FEATURES_BY_CLASS, SHAPE_CLASSES, TEXTURE_CLASSES
+from radiomics_job.features.images import flat_options, images
+from radiomics_job.features.levels import MOST_BINS, Binning, binning_of, highest_level, numbered
 from radiomics_job.features.shape import MeshShape
 from radiomics_job.geometry.canonical import Canonical, canonical_orientation, largest_slice
 from radiomics_job.geometry.grid import Intensity
-from radiomics_job.parameters import ExtractionSettings, Params, feature_names, image_names
-from radiomics_job.roi.regions import Region, SitkImage, Volume, crop_to_mask, cut_region, one_slice
+from radiomics_job.parameters import Bins, ExtractionSettings, Params, feature_names, image_names
+from radiomics_job.roi.regions import (
+    Region,
+    SitkImage,
+    Volume,
+    crop_to_mask,
+    cut_region,
+    mask_image,
+    one_slice,
+)
 
 SHEAR_TOLERANCE_DEGREES: Final = 0.1
 """Axes farther from right angles than this make lengths and surfaces wrong, since pyradiomics takes them for
 right.
 """
-
-MOST_BINS: Final = 1_000_000
-"""First order makes an array of bin edges: beyond this the parameter file or the image is wrong."""
 
 _KEPT_WHEN_FLAT: Final = {"shape": {"VoxelVolume"}, "shape2D": {"PixelSurface"}}
 """Sizes by counting, true for any ROI; everything else of a shape class comes from a mesh or from principal
@@ -158,7 +165,7 @@ def _extract(volume: Volume, orientation: Canonical, params: Params, slice_axis:
     if not region.mask_array().any():
         return _refuse_everything(params, "no voxel of the region is left on the resampled grid", results)
     _shapes(region, settings, slice_axis, results)
-    _intensities(region, params, results)
+    _intensities(region, params, slice_axis, results)
     if shear > SHEAR_TOLERANCE_DEGREES:
         _refuse_sheared(params, shear, results)
     return None
@@ -214,87 +221,93 @@ def _dimensions(mask: NDArray[np.bool_]) -> int:
 
 
 # --- the intensities ----------------------------------------------------------------------------------------
-def _intensities(region: Region, params: Params, results: _Results) -> None:
-    classes = tuple(name for name in params.extraction.classes if name not in SHAPE_CLASSES)
-    try:
-        mask = _resegmented(region, params.extraction)
-    except _PYRADIOMICS_ERRORS:
-        low, high = params.extraction.resegmentation_hu or (0.0, 0.0)
-        reason = f"fewer than two voxels of the region lie within {low:g} to {high:g} HU"
+def _intensities(region: Region, params: Params, slice_axis: int, results: _Results) -> None:
+    settings = params.extraction
+    classes = tuple(name for name in settings.classes if name not in SHAPE_CLASSES)
+    mask = _resegmented(region, settings)
+    if mask is None:
         for image in image_names(params):
-            results.refuse_image(image, classes, reason)
+            results.refuse_image(image, classes, _out_of_range(settings))
         return
     computed = set()
-    for name, image in _images(region, params.extraction):
+    for name, image in images(region, settings, slice_axis):
         computed.add(name)
-        _image_features(name, *crop_to_mask(image, mask), classes, params.extraction, results)
+        _image_features(name, *crop_to_mask(image, mask), slice_axis, settings, results)
     for name in set(image_names(params)) - computed:
         results.refuse_image(name, classes, "the volume is too small for this filter")
 
 
-def _resegmented(region: Region, settings: ExtractionSettings) -> SitkImage:
-    if settings.resegmentation_hu is None:
+def _resegmented(region: Region, settings: ExtractionSettings) -> SitkImage | None:
+    """Leave out voxels by their HU; None when fewer than two are left."""
+    if settings.resegmentation is None:
         return region.mask
-    low, high = settings.resegmentation_hu
-    return imageoperations.resegmentMask(
-        region.image, region.mask, resegmentRange=[low, high], resegmentMode="absolute", label=1
-    )
+    values, kept = region.image_array(), region.mask_array()
+    low, high = settings.resegmentation.limits
+    kept = kept & (values >= low) & (values <= high)
+    sigma = settings.resegmentation.sigma
+    if sigma is not None and kept.any():
+        mean, deviation = values[kept].mean(), values[kept].std()
+        kept &= (values >= mean - sigma * deviation) & (values <= mean + sigma * deviation)
+    return mask_image(kept, like=region.mask) if np.count_nonzero(kept) > 1 else None
 
 
-def _images(region: Region, settings: ExtractionSettings) -> Iterator[tuple[str, SitkImage]]:
-    """Yield the unfiltered image, then the filtered ones; a filter that the volume is too small for yields
-    nothing.
-    """
-    yield "original", region.image
-    for image, name, _ in imageoperations.getLoGImage(region.image, region.mask, sigma=list(settings.log_sigma_mm)):
-        yield name, image
-    if settings.wavelet_levels:
-        options = {"wavelet": "coif1", "level": settings.wavelet_levels}
-        for image, name, _ in imageoperations.getWaveletImage(region.image, region.mask, **options):
-            yield name, image
+def _out_of_range(settings: ExtractionSettings) -> str:
+    low, high = settings.resegmentation_hu or (None, None)
+    lower, upper = (f"{end:g}" if end is not None else "any" for end in (low, high))
+    return f"fewer than two voxels of the region lie within {lower} to {upper} HU"
 
 
 def _image_features(
-    name: str,
-    image: SitkImage,
-    mask: SitkImage,
-    classes: tuple[str, ...],
-    settings: ExtractionSettings,
-    results: _Results,
+    name: str, image: SitkImage, mask: SitkImage, slice_axis: int, settings: ExtractionSettings, results: _Results
 ) -> None:
-    region = Region(image, mask)
-    levels = _gray_levels(region, settings.bin_width)
+    region, binning = Region(image, mask), binning_of(name, settings)
+    classes = tuple(each for each in settings.classes if each not in SHAPE_CLASSES)
+    try:
+        levels = highest_level(region.image_array()[region.mask_array()], binning)
+    except ValueError as error:
+        return results.refuse_image(name, classes, str(error))
     if levels > MOST_BINS:
-        results.refuse_image(name, classes, "the values of this image are not finite or too far apart to be binned")
-        return
-    obstacle = _texture_obstacle(region, levels, settings)
+        reason = "the values of this image are not finite or too far apart to be binned"
+        return results.refuse_image(name, classes, reason)
+    obstacle = _texture_obstacle(region, levels, binning, slice_axis, settings)
+    options = _options(binning, slice_axis, settings)
     for feature_class in classes:
         if obstacle is not None and feature_class in TEXTURE_CLASSES:
             results.refuse(name, feature_class, obstacle)
         else:
-            _run_class(name, feature_class, image, mask, {"binWidth": settings.bin_width}, results)
-
-
-def _gray_levels(region: Region, bin_width: float) -> float:
-    """Bins between the lowest and the highest value of the region; infinite when a value is not finite."""
-    values = region.image_array()[region.mask_array()]
-    levels = float(values.max() // bin_width - values.min() // bin_width) + 1
-    return levels if np.isfinite(levels) else np.inf
-
-
-def _texture_obstacle(region: Region, levels: float, settings: ExtractionSettings) -> str | None:
-    """Why a region has no texture, or None."""
-    if not _any_touch(region.mask_array()):
-        return "no two voxels of the region touch: it has no texture"
-    if levels > settings.max_gray_levels:
-        return f"{levels:.0f} grey levels at bin width {settings.bin_width:g}, more than {settings.max_gray_levels}"
+            _run_class(name, feature_class, image, mask, options, results)
     return None
 
 
-def _any_touch(mask: NDArray[np.bool_]) -> bool:
-    """Whether any voxel has one of its 26 neighbours in the mask."""
+def _options(binning: Binning, slice_axis: int, settings: ExtractionSettings) -> dict[str, Any]:
+    """Return the options of pyradiomics' feature classes."""
+    return {
+        **({"bins": binning} if isinstance(binning, Bins) else {"binWidth": binning}),
+        "distances": list(settings.distances),
+        "weightingNorm": None if settings.weighting == "none" else settings.weighting,
+        "voxelArrayShift": settings.voxel_array_shift,
+        **flat_options(settings, slice_axis),
+    }
+
+
+def _texture_obstacle(
+    region: Region, levels: float, binning: Binning, slice_axis: int, settings: ExtractionSettings
+) -> str | None:
+    """Why a region has no texture, or None."""
+    if not _any_touch(region.mask_array(), slice_axis if settings.force_2d else None):
+        where = " within a slice" if settings.force_2d else ""
+        return f"no two voxels of the region touch{where}: it has no texture"
+    if levels > settings.max_gray_levels:
+        how = f" at bin width {binning:g}" if not isinstance(binning, Bins) else ""
+        return f"{levels:.0f} grey levels{how}, more than {settings.max_gray_levels}"
+    return None
+
+
+def _any_touch(mask: NDArray[np.bool_], across: int | None = None) -> bool:
+    """Whether any voxel has one of its 26 neighbours in the mask, or of its 8 in the slice `across` an axis."""
     half = [offset for offset in product((1, 0, -1), repeat=3) if offset > (0, 0, 0)]
-    return any(bool((_shifted(mask, offset, 1) & _shifted(mask, offset, -1)).any()) for offset in half)
+    near = [offset for offset in half if across is None or offset[across] == 0]
+    return any(bool((_shifted(mask, offset, 1) & _shifted(mask, offset, -1)).any()) for offset in near)
 
 
 def _shifted(mask: NDArray[np.bool_], offset: tuple[int, ...], sign: int) -> NDArray[np.bool_]:
@@ -308,6 +321,8 @@ def _run_class(
 ) -> None:
     try:
         of_name = MeshShape if class_name == "shape" else getFeatureClasses()[class_name]
+        if "bins" in options:
+            of_name = numbered(of_name)
         calculator = of_name(image, mask, label=1, **options)
         for feature in FEATURES_BY_CLASS[class_name]:
             calculator.enableFeatureByName(feature)

@@ -5,10 +5,12 @@ kept depends on the filters that will run over it.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import pywt
 import SimpleITK as sitk  # noqa: N813 - the name everybody knows it by
 from numpy.typing import NDArray
 from radiomics import imageoperations
@@ -16,6 +18,7 @@ from radiomics import imageoperations
 from radiomics_job.geometry.canonical import bounding_box
 from radiomics_job.geometry.grid import Intensity
 from radiomics_job.parameters import ExtractionSettings, Resampling
+from radiomics_job.roi.resampling import ITK_INTERPOLATORS, Axis, grid_axes, resample
 
 Box = tuple[slice, slice, slice]
 Spacing = tuple[float, float, float]
@@ -26,8 +29,14 @@ LOG_REACH_SIGMAS: Final = 20.0
 hold.
 """
 
-WAVELET_REACH_VOXELS: Final = 8
-"""coif1 has six taps; one level of the wavelet looks at most this far."""
+WAVELET_SLACK_VOXELS: Final = 2
+"""One level of a wavelet looks at most as far as it has taps, and this much for rounding to even sizes."""
+
+NEIGHBOUR_REACH_VOXELS: Final = 2
+"""Gradients and local binary patterns look at the next voxel."""
+
+SCALED_FILTERS: Final = frozenset({"square", "squareroot", "logarithm", "exponential"})
+"""Filters that scale by the largest absolute HU."""
 
 SPLINE_REACH_VOXELS: Final = 40
 """A cubic B-spline's pre-filter fades by 0.27 per voxel: beyond this distance it is below float64's
@@ -36,12 +45,6 @@ resolution.
 
 SPLINE_SUPPORT_VOXELS: Final = 4
 """Along an axis shorter than a cubic B-spline's support ITK reads memory outside the image."""
-
-_ITK_INTERPOLATORS: Final = {
-    "bspline": sitk.sitkBSpline,
-    "linear": sitk.sitkLinear,
-    "nearest": sitk.sitkNearestNeighbor,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Region:
 
     image: SitkImage
     mask: SitkImage
+    largest: float = 0.0
+    """Largest absolute HU of the whole scan, by which some filters scale; 0 where none of them runs."""
 
     def mask_array(self) -> NDArray[np.bool_]:
         """Mask as an array indexed (left, posterior, superior)."""
@@ -90,11 +95,16 @@ def cut_region(volume: Volume, settings: ExtractionSettings) -> Region:
     ValueError
         When the volume is too small to be resampled.
     """
+    largest = _largest(volume.ct) if set(settings.filters) & SCALED_FILTERS else 0.0
     if settings.resampling is not None:
-        return _resampled(volume, settings, settings.resampling)
+        return Region(*_resampled(volume, settings, settings.resampling), largest)
     box = _filter_box(volume, settings)
     mask = _image(volume.mask[box].astype(np.uint8), volume.spacing)
-    return Region(_image(volume.ct[box], volume.spacing), mask)
+    return Region(_image(volume.ct[box], volume.spacing), mask, largest)
+
+
+def _largest(ct: NDArray[Any]) -> float:
+    return max(float(ct.max()), -float(ct.min()))
 
 
 def _filter_box(volume: Volume, settings: ExtractionSettings) -> Box:
@@ -111,44 +121,76 @@ def _filter_box(volume: Volume, settings: ExtractionSettings) -> Box:
 
 def _filter_margins(settings: ExtractionSettings, spacing: Spacing) -> tuple[int, int, int]:
     widest = max(settings.log_sigma_mm, default=0.0)
-    wavelet = WAVELET_REACH_VOXELS * settings.wavelet_levels
-    x, y, z = (max(math.ceil(LOG_REACH_SIGMAS * widest / step), wavelet) for step in spacing)
+    least = max(_wavelet_reach(settings), NEIGHBOUR_REACH_VOXELS if settings.filters else 0)
+    x, y, z = (max(math.ceil(LOG_REACH_SIGMAS * widest / step), least) for step in spacing)
     return x, y, z
 
 
-def _resampled(volume: Volume, settings: ExtractionSettings, grid: Resampling) -> Region:
-    """Resample with pyradiomics, whose grid starts at the volume's first corner: the mask is therefore kept
-    from there on.
-    """
+def _wavelet_reach(settings: ExtractionSettings) -> int:
+    if not settings.wavelet_levels:
+        return 0
+    taps = int(pywt.Wavelet(settings.wavelet).dec_len)
+    return (taps + WAVELET_SLACK_VOXELS) * settings.wavelet_levels
+
+
+def _resampled(volume: Volume, settings: ExtractionSettings, grid: Resampling) -> tuple[SitkImage, SitkImage]:
+    """Put image and mask on the new grid, with what the filters need around the mask."""
     if grid.image_interpolator == "bspline" and min(volume.mask.shape) < SPLINE_SUPPORT_VOXELS:
         raise ValueError(f"a B-spline needs at least {SPLINE_SUPPORT_VOXELS} voxels along each axis")
-    tight = _roi_box(volume.mask)
-    new_spacing = np.asarray(grid.spacing_mm)
-    pad = max(_filter_margins(settings, grid.spacing_mm))
-    reach = np.ceil((pad + 1) * new_spacing / volume.spacing).astype(int) + SPLINE_REACH_VOXELS
-    around = _grown(tight, (int(reach[0]), int(reach[1]), int(reach[2])), volume.mask.shape)
-    from_corner = tuple(slice(0, axis.stop) for axis in around)
+    axes = grid_axes(volume.mask.shape, volume.spacing, grid)
+    pad = max(_filter_margins(settings, (axes[0].spacing, axes[1].spacing, axes[2].spacing)))
+    x, y, z = (
+        math.ceil((pad + 1) * axis.spacing / step) + SPLINE_REACH_VOXELS
+        for axis, step in zip(axes, volume.spacing, strict=True)
+    )
+    around = _grown(_roi_box(volume.mask), (x, y, z), volume.mask.shape)
     origin = tuple(axis.start * step for axis, step in zip(around, volume.spacing, strict=True))
     # float64: ITK would cut the decimals of an integer image off instead of rounding them.
     image = _image(volume.ct[around].astype(np.float64), volume.spacing, origin)
+    if grid.grid == "corner" and grid.mask_interpolator == "nearest" and None not in grid.spacing_mm:
+        image, mask = _resampled_by_pyradiomics(volume, image, around, pad, grid)
+    else:
+        mask = _image(volume.mask[around].astype(np.uint8), volume.spacing, origin)
+        image, mask = resample(image, mask, axes, _parts(volume, axes, pad), grid)
+    if grid.round_intensities:
+        image = sitk.Round(image)  # type: ignore[no-untyped-call]  # SimpleITK ships no types
+    return image, mask
+
+
+def _resampled_by_pyradiomics(
+    volume: Volume, image: SitkImage, around: Box, pad: int, grid: Resampling
+) -> tuple[SitkImage, SitkImage]:
+    """Resample with pyradiomics, whose grid starts at the volume's first corner: the mask is kept from there on."""
+    from_corner = tuple(slice(0, axis.stop) for axis in around)
     mask = _image(volume.mask[from_corner].astype(np.uint8), volume.spacing)
-    image, mask = imageoperations.resampleImage(
+    resampled: tuple[SitkImage, SitkImage] = imageoperations.resampleImage(
         image,
         mask,
         resampledPixelSpacing=list(grid.spacing_mm),
-        interpolator=_ITK_INTERPOLATORS[grid.image_interpolator],
+        interpolator=ITK_INTERPOLATORS[grid.image_interpolator],
         padDistance=pad,
         label=1,
     )
-    if grid.round_intensities:
-        image = sitk.Round(image)  # type: ignore[no-untyped-call]  # SimpleITK ships no types
-    return Region(image, mask)
+    return resampled
+
+
+def _parts(volume: Volume, axes: Sequence[Axis], pad: int) -> list[tuple[int, int]]:
+    """Give the part of the grid that covers the region's voxels and `pad` new voxels around them."""
+    return [
+        axis.part(step * (box.start - 0.5), step * (box.stop - 0.5), pad)
+        for axis, box, step in zip(axes, _roi_box(volume.mask), volume.spacing, strict=True)
+    ]
 
 
 def crop_to_mask(image: SitkImage, mask: SitkImage) -> tuple[SitkImage, SitkImage]:
     """Cut image and mask to the mask's own box, as pyradiomics does before each class."""
     x, y, z = _roi_box(_array(mask) > 0)
     return image[x, y, z], mask[x, y, z]
+
+
+def mask_image(mask: NDArray[np.bool_], like: SitkImage) -> SitkImage:
+    """Wrap a mask, indexed (left, posterior, superior), as an image on the grid of another."""
+    return _image(mask.astype(np.uint8), like.GetSpacing(), like.GetOrigin())
 
 
 def one_slice(mask: SitkImage, axis: int, index: int) -> SitkImage:
