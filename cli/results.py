@@ -13,7 +13,7 @@ from cli.ledger import Unit
 from cli.rows import write_csv
 from cli.sources import REFERENCES
 
-RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "rejection.json")
+RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "pet_overlay.png", "rejection.json")
 TABLE_RESULT_NAMES = ("report.html", "report.json", "rejected.csv", "ingest.json")
 RNA_RESULT_NAMES = ("{case}.quant.genes.sf", "{case}.quant.metrics.csv", "run.json", "rejection.json")
 _THREADS = 8

@@ -13,6 +13,7 @@ from multimodal.dataset.columns import (
     clinical_columns,
     dated_timepoints,
     imaging_columns,
+    pet_columns,
     rna_columns,
 )
 from multimodal.dataset.describe import digest, feature_texts
@@ -123,6 +124,8 @@ class FeatureGroupDeployer:
         config, groups = self.datasets(dataset), list[GroupColumns]()
         if config.imaging is not None:
             groups.append(imaging_columns(stack, dataset, config.imaging, self.contracts(config.imaging.params)))
+            if (pet := config.imaging.pet) is not None:
+                groups.append(pet_columns(stack, dataset, pet, self.contracts(pet.params)))
         if config.genomics is not None:
             groups.append(rna_columns(stack, dataset, config.genomics, config.clinical))
         if config.clinical is not None:
