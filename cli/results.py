@@ -13,7 +13,7 @@ from cli.ledger import Unit
 from cli.rows import write_csv
 from cli.sources import REFERENCES
 
-RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "rejection.json")
+RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "pet_overlay.png", "rejection.json")
 TABLE_RESULT_NAMES = ("report.html", "report.json", "rejected.csv", "ingest.json")
 RNA_RESULT_NAMES = ("{case}.quant.genes.sf", "{case}.quant.metrics.csv", "run.json", "rejection.json")
 _THREADS = 8
@@ -25,7 +25,7 @@ def results_prefix(unit: Unit) -> str:
     if dataset == REFERENCES:
         return f"references/{'/'.join(rest)}/"
     if unit.is_table:
-        folder = f"{modality}/{dataset}/" if modality == "clinical" else f"{modality}/{dataset}/{rest[0]}/"
+        folder = f"{modality}/{dataset}/" if modality == "clinical" else f"{modality}/{dataset}/-expression/"
         return f"{folder}{unit.text('content_version')}/"
     return f"{modality}/{dataset}/{'/'.join(rest)}/"
 
@@ -90,7 +90,7 @@ def _place(unit: Unit, studies: Mapping[str, int]) -> Path:
     subject = unit.text("subject")
     if unit.is_table:
         is_clinical = unit.unit_id.startswith("clinical#")
-        return Path("clinical", subject).with_suffix("") if is_clinical else Path("matrix")
+        return Path("clinical", subject).with_suffix("") if is_clinical else Path("matrix", *subject.split("/")[1:])
     several = "rna" if unit.is_rna else unit.text("study") if studies[subject] > 1 else ""
     return Path(subject, several)
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from cli.deployment import Deployment
 from cli.errors import CommandError
 from cli.forget.text import mentions
+from cli.forget.uploads import is_of
 from cli.ledger import Unit
 
 _IN_FLIGHT = frozenset({"PROCESSING", "PROCESSED"})
@@ -21,8 +22,9 @@ def units_of(units: Iterable[Unit], dataset: str, subject: str) -> list[Unit]:
 
 
 def _is_of(unit: Unit, dataset: str, subject: str) -> bool:
-    named = unit.text("subject").rpartition("/")[2].partition(".")[0] if unit.is_table else unit.text("subject")
-    return unit.text("dataset") == dataset and named == subject
+    named = unit.text("subject")
+    is_own = is_of(f"-/-/{named}", subject) if unit.is_table else named == subject
+    return unit.text("dataset") == dataset and is_own
 
 
 def units_mentioning(units: Iterable[Unit], dataset: str, subject: str) -> list[Unit]:

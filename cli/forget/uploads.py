@@ -4,26 +4,39 @@ from collections.abc import Iterator
 from functools import partial
 
 from cli.forget.findings import Finding
+from cli.forget.matrix import has_column, without_column
 from cli.forget.objects import Bucket, Version, side_by_side
 from cli.forget.text import has_row, mentions, without_items, without_rows
+from multimodal.genomics.matrix_names import case_of_quantification, is_matrix, is_quantification
 from multimodal.genomics.samplesheet import parse_samplesheet
 from multimodal.ledger.errors import BadInputError
 
 SHEET = "samplesheet.csv"
 _LISTS = ("imaging/{}/_cohort.json", "datasets/{}/_build.json")
-_TABLES = ("genomics/{}/samplesheet.csv", "genomics/{}/accessions.csv", "genomics/{}/expression.csv", "clinical/{}/")
+_TABLES = ("genomics/{}/", "clinical/{}/")
 
 
 def is_of(key: str, subject: str) -> bool:
     """Whether a key below `<modality>/<dataset>/` has a folder or a file that is called as the subject."""
-    return any(part == subject or part.partition(".")[0] == subject for part in key.split("/")[2:])
+    path = key.split("/")[2:]
+    if any(part == subject or part.partition(".")[0] == subject for part in path):
+        return True
+    return bool(path) and is_quantification(path[-1]) and case_of_quantification("/".join(path)) == subject
+
+
+def _is_own(key: str, subject: str) -> bool:
+    """Whether an upload is the subject's; reads in another case's folder are not, whatever they are called."""
+    modality, _, *path = key.split("/")
+    if modality != "genomics" or path[0].startswith(subject) or is_quantification(path[-1]):
+        return is_of(key, subject)
+    return False
 
 
 def find_uploads(raw: Bucket, dataset: str, subject: str) -> Iterator[Finding]:
     """Yield what the raw bucket holds of a subject of one dataset; reads come before the sheet that names them."""
     for modality in ("imaging", "genomics", "clinical"):
-        prefix = f"{modality}/{dataset}/{'' if modality == 'clinical' else subject}"
-        own = tuple(version for version in raw.versions(prefix) if is_of(version.key, subject))
+        prefix = f"{modality}/{dataset}/{subject if modality == 'imaging' else ''}"
+        own = tuple(version for version in raw.versions(prefix) if _is_own(version.key, subject))
         if own:
             yield Finding(f"uploads under {modality}/{dataset}/", own)
     reads = tuple(_sheeted_reads(raw, dataset, subject))
@@ -60,15 +73,26 @@ def _without_item(text: bytes, subject: str) -> bytes:
 
 def _rows(raw: Bucket, prefix: str, subject: str) -> Iterator[Finding]:
     found: dict[str, list[Version]] = {}
+    columns: dict[str, list[Version]] = {}
     for version, text in _texts(raw, prefix):
-        if not is_of(version.key, subject) and has_row(text, subject):
+        if is_of(version.key, subject):
+            continue
+        if version.key.startswith("genomics/") and has_column(text, subject):
+            columns.setdefault(version.key, []).append(version)
+        elif has_row(text, subject):
             found.setdefault(version.key, []).append(version)
     for key, versions in found.items():
         yield from _replaced(f"a row of {key}", versions, partial(_without_row, subject=subject), is_table=True)
+    for key, versions in columns.items():
+        yield from _replaced(f"a column of {key}", versions, partial(_without_column, subject=subject), is_table=True)
 
 
 def _without_row(text: bytes, subject: str) -> bytes:
     return without_rows(text, subject)
+
+
+def _without_column(text: bytes, subject: str) -> bytes:
+    return without_column(text, subject)
 
 
 def _replaced(what: str, versions: list[Version], without: partial[bytes], *, is_table: bool) -> Iterator[Finding]:
@@ -81,6 +105,12 @@ def _replaced(what: str, versions: list[Version], without: partial[bytes], *, is
             yield Finding(what, (version,), version, without, is_table)
 
 
+def _is_text(key: str) -> bool:
+    """Whether a key is of a text: of RNA-seq only tables directly in the dataset's folder, and no reads."""
+    modality, _, *path = key.split("/")
+    return modality != "genomics" or (len(path) == 1 and is_matrix(path[0]))
+
+
 def _texts(raw: Bucket, prefix: str) -> list[tuple[Version, bytes]]:
-    versions = list(raw.versions(prefix))
+    versions = [version for version in raw.versions(prefix) if _is_text(version.key)]
     return list(zip(versions, side_by_side(raw.read, versions), strict=True))

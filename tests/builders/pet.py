@@ -45,7 +45,8 @@ class Pet:
     def factor(self) -> float:
         """From SUV to activity in Bq/ml."""
         waited = self.uptake_seconds if self.correction == "START" else 0.0
-        return self.dose_bq * 2.0 ** (-waited / self.half_life) / (self.weight_kg * 1000)
+        left: float = self.dose_bq * 2.0 ** (-waited / self.half_life) / (self.weight_kg * 1000)
+        return left
 
 
 def pet_slice(pet: Pet, k: int) -> Dataset:
@@ -85,7 +86,7 @@ def save_pet(folder: Path, pet: Pet | None = None) -> Path:
 def segmentation_on_pet(scan: Scan = GRID) -> Dataset:
     """A SEG that was drawn on the PET: its references name PET images."""
     dataset = segmentation(scan)
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid("seg", "on pet")
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(uid("seg", "on pet"))
     for image in dataset.ReferencedSeriesSequence[0].ReferencedInstanceSequence:
         image.ReferencedSOPClassUID = PET_IMAGE
     return dataset

@@ -41,6 +41,8 @@ UPLOADS: list[tuple[str, bytes]] = [
         f"sample,fastq_1,fastq_2\n{X},pool/one_R1.fastq.gz,\n{Y},pool/ten_R1.fastq.gz,\n".encode(),
     ),
     (f"genomics/{D}/expression.csv", f"case,TP53\n{X},1\n{Y},2\n".encode()),
+    (f"genomics/{D}/GSE1.txt.gz", GZ(f"\t{X}\t{Y}\nTP53\t1\t2\n".encode())),
+    (f"genomics/{D}/salmon/{X}/quant.sf", b"Name\tTPM\n"),
     (f"clinical/{D}/a/table.csv", f"Case ID,age\n{X},50\n".encode()),
     (f"clinical/{D}/a/table.csv", f"Case ID,age\n{X},51\n{Y},52\n".encode()),
     (f"clinical/{D}/{X}.csv", b"Case ID,age\nsomebody,1\n"),
@@ -74,6 +76,7 @@ RESULTS: list[tuple[str, bytes]] = [
 ]
 LEFT = {
     *(f"imaging/{D}/{Y}/ct/1.dcm", f"imaging/{D}/_cohort.json", f"genomics/{D}/pool/ten_R1.fastq.gz"),
+    f"genomics/{D}/GSE1.txt.gz",
     *(f"genomics/{D}/samplesheet.csv", f"genomics/{D}/expression.csv", f"clinical/{D}/a/table.csv"),
     "clinical/other/table.csv",
     *(f"imaging/{D}/{Y}/ct/features.json", f"clinical/{D}/_state/new.jsonl.gz", f"clinical/{D}/_state/state.json"),

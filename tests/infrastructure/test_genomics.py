@@ -294,7 +294,8 @@ def test_the_end_of_every_job_is_recorded() -> None:
     (target,) = rule["Targets"]
     assert target["Arn"] == "RecordOutcomeFunction.Arn"
     permission = resolve(properties("BatchJobsRulePermission"))
-    assert (permission["FunctionName"], permission["Principal"]) == ("RecordOutcomeFunction", "events.amazonaws.com")
+    assert permission["FunctionName"] == "RecordOutcomeFunction.Arn"
+    assert permission["Principal"] == "events.amazonaws.com"
     assert permission["SourceArn"] == "BatchJobsRule.Arn"
 
 

@@ -25,6 +25,11 @@ def test_handlers_fit_on_half_a_screen(path: Path) -> None:
     assert len(text.splitlines()) <= FILE_LINES
 
 
+def test_the_root_template_stays_short() -> None:
+    lines = (ROOT / "template.yaml").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 1_900, "put new resources into the nested stack of their subject (stacks/)"
+
+
 @pytest.mark.parametrize("path", sorted(FUNCTIONS.rglob("*.py")), ids=name)
 def test_nothing_happens_at_import(path: Path) -> None:
     """A module defines; it makes no client and reads no environment while it is imported."""

@@ -150,18 +150,28 @@ class RowFilter(StrictModel):
     ----------
     drop_when : Condition, optional
         Rows for which it holds.
+    keep_when : Condition, optional
+        All other rows than those for which it holds.
     drop_ids : str, optional
-        Regular expression; rows whose id begins with a match. One of the two is given.
+        Regular expression; rows whose id begins with a match. One of the three is given.
     """
 
     drop_when: Condition | None = None
+    keep_when: Condition | None = None
     drop_ids: RequiredPattern | None = None
     reason: Why
 
+    @property
+    def condition(self) -> Condition | None:
+        """What the filter looks at, unless it is the id."""
+        return self.drop_when or self.keep_when
+
     @model_validator(mode="after")
     def _says_which_rows(self) -> Self:
-        if (self.drop_when is None) == (self.drop_ids is None):
-            raise ValueError("a row filter has either drop_when (a column and values) or drop_ids (a pattern)")
+        if sum(given is not None for given in (self.drop_when, self.keep_when, self.drop_ids)) != 1:
+            raise ValueError(
+                "a row filter has either drop_when or keep_when (a column and values) or drop_ids (a pattern)"
+            )
         return self
 
 
@@ -533,6 +543,37 @@ class ExactlyOne(StrictModel):
     exactly_one: Annotated[list[Source], Field(min_length=2)]
 
 
+class SeveralRows(StrictModel):
+    """What becomes of a case that is in several rows; without it none of them is taken.
+
+    Parameters
+    ----------
+    take : str
+        Which of the rows counts: the `first`, the `last`, or the one `nearest` to the anchor.
+    by : str, optional
+        Date or number column that orders the rows; without it they are in the order of the file.
+    anchor : str, optional
+        Date or number column that `nearest` compares `by` with; any of the case's rows may have it.
+    fill : bool
+        Whether a cell that is not known is taken from the next row, in the same order, that knows it (REDCap: each
+        instrument and event has rows of its own).
+    columns : mapping
+        Column → `first` or `last` known cell in the order of the file, or `min`, `max` or `mean` of all.
+    """
+
+    take: Literal["first", "last", "nearest"] = "first"
+    by: Source | None = None
+    anchor: Source | None = None
+    fill: bool = False
+    columns: dict[Source, Literal["first", "last", "min", "max", "mean"]] = {}
+
+    @model_validator(mode="after")
+    def _says_what_is_near(self) -> Self:
+        if (self.take == "nearest") != (self.anchor is not None) or (self.anchor and not self.by):
+            raise ValueError("take: nearest needs by and anchor, and nothing else needs an anchor")
+        return self
+
+
 class ClinicalConfig(StrictModel):
     """Clinical part of a dataset: its feature groups and labels are a pure function of this, never of a file.
 
@@ -561,6 +602,7 @@ class ClinicalConfig(StrictModel):
     thousands: Thousands = ""
     timepoints: Annotated[dict[Timepoint, TimepointConfig], Field(min_length=1)]
     rows: list[RowFilter] = []
+    several_rows: SeveralRows | None = None
     columns: Annotated[list[Column], Field(min_length=1)]
     checks: list[ExactlyOne] = []
     target: Target | None = None

@@ -76,6 +76,9 @@ class Validation(_Part):
     taken: Count
     rejected: Count
     dropped: Annotated[int, Field(ge=0, description="Left out by the configuration's row filters")]
+    combined: Annotated[
+        int, Field(ge=0, description="Further rows of cases of which one was chosen; not among rows")
+    ] = 0
     records: Annotated[dict[str, Count], Field(description="Feature group to records")]
     problems: list[Problem]
 

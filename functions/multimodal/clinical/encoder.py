@@ -8,6 +8,7 @@ from datetime import date
 from itertools import compress
 from typing import TypeVar
 
+from multimodal.clinical.case_rows import NumberedRow
 from multimodal.clinical.cells import Fault, RowCode
 from multimodal.clinical.cohorts import compared_columns
 from multimodal.clinical.columns import ColumnReader, Differences
@@ -16,7 +17,7 @@ from multimodal.clinical.labels import MadeLabels, SurvivalLabels
 from multimodal.clinical.phi import IdentifierGate
 from multimodal.clinical.profile import DroppedRows, ProfiledBatch
 from multimodal.clinical.records import LABELS, LabelRecords, TimepointRecords, group_specs, timepoint_dates
-from multimodal.clinical.rows import Batch, Conditions, Numbers, RowFilters, RowsByColumn
+from multimodal.clinical.rows import Batch, Conditions, Numbers, RowFilters, RowsByColumn, note_rows_without_values
 from multimodal.features.group import UPLOAD_TIME
 from multimodal.tables.table import RowProblem, TableRecord, UploadContext
 
@@ -87,13 +88,36 @@ class Encoder:
         self._compared = compared_columns(config)
         self._measured = [c.source for c in config.columns if isinstance(c, Number | DateDifference | Ordinal)]
 
-    def encode(self, first: int, rows: Sequence[Sequence[str]]) -> Encoded:
-        """Encode the cells of rows; `first` is the number of the first of them in the file."""
+    def encode(self, numbers: Sequence[int], rows: Sequence[Sequence[str]]) -> Encoded:
+        """Encode the cells of rows; `numbers` are theirs in the file."""
         with collector_paused():
-            return self._encode(first, rows)
+            return self._encode(numbers, rows)
 
-    def _encode(self, first: int, rows: Sequence[Sequence[str]]) -> Encoded:
-        batch, wrong = self._rows.batch(first, rows)
+    def survey(
+        self, numbers: Sequence[int], rows: Sequence[Sequence[str]]
+    ) -> tuple[Encoded, list[tuple[str, NumberedRow]]]:
+        """Look at rows of which several may be of one case: return what is said of those left out, and the others.
+
+        All of them are scanned for what could identify a person, whichever is chosen later.
+        """
+        with collector_paused():
+            batch, wrong = self._rows.batch(numbers, rows)
+            for column in self._columns:
+                column.read(batch)
+            self._filters.apply(batch)
+            left_out = Encoded(
+                rows=len(wrong) + len(batch.dropped),
+                problems=[*wrong, *self._filters.filtered(batch)],
+                rejected=len(wrong),
+                dropped=len(batch.dropped),
+                profiled=self._profiled(batch, [False] * len(batch.rows), {}),
+            )
+            cells = list(zip(*(batch.raw[source] for source in self._rows.sources), strict=True))
+            kept = (i for i in range(len(batch.rows)) if i not in batch.dropped)
+            return left_out, [(batch.case_ids[i], NumberedRow(batch.rows[i], cells[i])) for i in kept]
+
+    def _encode(self, numbers: Sequence[int], rows: Sequence[Sequence[str]]) -> Encoded:
+        batch, wrong = self._rows.batch(numbers, rows)
         for column in self._columns:
             column.read(batch)
         read = len(batch.rows) + len(wrong)
@@ -105,6 +129,7 @@ class Encoder:
             column.complete(batch)
         for check in self._config.checks:
             _check(check, batch)
+        note_rows_without_values(batch, self._config.id.source)
         self._filters.apply(batch)
         records, profiled = self._made(batch)
         return Encoded(

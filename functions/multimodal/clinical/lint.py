@@ -65,8 +65,9 @@ def problems(config: ClinicalConfig) -> Iterator[str]:
     yield from _timepoints(config)
     yield from _groups(config)
     for row_filter in config.rows:
-        if row_filter.drop_when:
-            yield from _prefixed("rows", _condition(config, row_filter.drop_when))
+        if row_filter.condition:
+            yield from _prefixed("rows", _condition(config, row_filter.condition))
+    yield from _prefixed("several_rows", _several_rows(config))
     for check in config.checks:
         yield from _prefixed("checks", _kinds(config, check.exactly_one, ("flag",)))
         yield from _prefixed("checks", _twice(check.exactly_one, "the column {!r} is listed more than once"))
@@ -187,6 +188,25 @@ def _own_condition(config: ClinicalConfig, column: Column, condition: Condition)
         return
     yield from _condition(config, condition)
     yield from _not_later(config, condition.column, column.available_at)
+
+
+def _several_rows(config: ClinicalConfig) -> Iterator[str]:
+    rule = config.several_rows
+    if rule is None:
+        return
+    yield from _kinds(config, [name for name in (rule.by, rule.anchor) if name], ("date", "number"))
+    kinds = {getattr(config.by_source.get(name), "kind", "") for name in (rule.by, rule.anchor) if name}
+    if kinds == {"date", "number"}:
+        yield "by and anchor are a date and a number; nothing is near to the other"
+    for source, how in rule.columns.items():
+        wanted = {"mean": ("number",), "min": ("number", "date"), "max": ("number", "date")}.get(how)
+        column = config.by_source.get(source)
+        if column is None:
+            yield _no_such(source)
+        elif wanted:
+            yield from _kinds(config, [source], wanted)
+        if how == "mean" and isinstance(column, Number) and column.integral:
+            yield f"the mean of {source!r} is no whole number; drop integral: true"
 
 
 def _condition(config: ClinicalConfig, condition: Condition) -> Iterator[str]:

@@ -133,6 +133,8 @@ class Counts:
     repeated : int
         Of the rejected rows, those whose case is in other rows too. That is known only at the end, so the report's
         figures on columns and outcomes still count them.
+    combined : int
+        Further rows of cases of which one row was chosen or made (`several_rows`); they are not among `rows`.
     """
 
     rows: int
@@ -140,6 +142,7 @@ class Counts:
     dropped: int = 0
     records: Mapping[str, int] = field(default_factory=dict)
     repeated: int = 0
+    combined: int = 0
 
     @property
     def taken(self) -> int:
@@ -175,6 +178,7 @@ def build_report(
             "taken": counts.taken,
             "rejected": counts.rejected,
             "dropped": counts.dropped,
+            "combined": counts.combined,
             "records": dict(counts.records),
             "problems": problems.document(),
         },
@@ -229,6 +233,8 @@ def _sentences(counts: Counts) -> Iterator[str]:
         yield f"{counts.taken:,} of {counts.rows:,} rows become {sum(counts.records.values()):,} records"
     else:
         yield f"none of {counts.rows:,} rows accepted"
+    if counts.combined:
+        yield f"{_rows(counts.combined)} combined with another one of the same case"
     if counts.dropped:
         yield f"{_rows(counts.dropped)} filtered out by the configuration"
     if counts.rejected:

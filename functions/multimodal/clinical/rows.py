@@ -222,13 +222,15 @@ class RowsByColumn:
         self._id, self._positions, self._gate = config.id, positions, gate
         self._pattern = re.compile(config.id.pattern, re.ASCII)
         self._takes_names = any(map(self._pattern.fullmatch, _NO_IDS))
+        self.sources = sorted(positions, key=lambda source: positions[source])
+        """Columns in the order of the file."""
 
-    def batch(self, first: int, rows: Sequence[Sequence[str]]) -> tuple[Batch, list[RowProblem]]:
+    def batch(self, numbers: Sequence[int], rows: Sequence[Sequence[str]]) -> tuple[Batch, list[RowProblem]]:
         """Return the rows that have a cell for each column of the header, and what is wrong with the others."""
         width, wrong = len(self._positions), list[RowProblem]()
-        numbers: Sequence[int] = range(first, first + len(rows))
         if set(map(len, rows)) != {width} or not all(map(any, rows)):
-            pairs = [(n, row) for n, row in zip(numbers, rows, strict=True) if any(row)]
+            trimmed = (_without_padding(row, width) for row in rows)
+            pairs = [(n, row) for n, row in zip(numbers, trimmed, strict=True) if any(row)]
             wrong = [_wrong_field_count(n, len(row), width) for n, row in pairs if len(row) != width]
             whole = [(n, row) for n, row in pairs if len(row) == width]
             numbers, rows = [n for n, _ in whole], [row for _, row in whole]
@@ -239,6 +241,10 @@ class RowsByColumn:
     def _identified(self, numbers: Sequence[int], raw: Mapping[str, Sequence[str]]) -> Batch:
         source = self._id.source
         ids = [cell.strip() for cell in raw[source]]
+        if "" in ids and (blank := {i for i, case in enumerate(ids) if not case and _is_blank(raw, i)}):
+            kept = [i for i in range(len(ids)) if i not in blank]
+            raw = {name: [cells[i] for i in kept] for name, cells in raw.items()}
+            return self._identified([numbers[i] for i in kept], raw)
         fits = list(map(self._pattern.fullmatch, ids))
         if self._takes_names:
             self._scan_ids(case for case, fit in zip(ids, fits, strict=True) if fit)
@@ -275,6 +281,38 @@ class RowsByColumn:
         return Fault(RowCode.ID_INVALID, message)
 
 
+def _is_blank(raw: Mapping[str, Sequence[str]], index: int) -> bool:
+    return not any(cells[index].strip() for cells in raw.values())
+
+
+def note_rows_without_values(batch: Batch, id_source: str) -> None:
+    """Reject rows of which only the id is filled in: a footnote is no case."""
+    alone: set[int] | None = None
+    for source, cells in batch.cells.items():
+        if None not in cells:
+            return
+        raw = batch.raw[source]
+        candidates = range(len(cells)) if alone is None else alone
+        alone = {index for index in candidates if cells[index] is None and not raw[index].strip()}
+        if not alone:
+            return
+    for index in sorted(alone or ()):
+        if len(batch.cells) > 1 and batch.case_ids[index]:
+            batch.note(index, id_source, _WITHOUT_VALUES)
+
+
+_WITHOUT_VALUES = Fault(
+    RowCode.ROW_WITHOUT_VALUES, "the row has an id and nothing else: a footnote or an empty case; complete or remove it"
+)
+
+
+def _without_padding(row: Sequence[str], width: int) -> Sequence[str]:
+    """Return a row without blank cells beyond the header, and without any cell when all are blank."""
+    if not any(map(str.strip, row)):
+        return ()
+    return row if any(map(str.strip, row[width:])) else row[:width]
+
+
 def _wrong_field_count(number: int, found: int, width: int) -> RowProblem:
     message = (
         f"the row has {found} cells and the header {width}: a delimiter stands in a cell without quotes, or a line "
@@ -297,12 +335,18 @@ class RowFilters:
                 batch.dropped.setdefault(index, number)
 
     def _matching(self, batch: Batch, number: int) -> Iterator[int]:
-        condition, pattern = self._filters[number].drop_when, self._patterns[number]
+        row_filter, pattern = self._filters[number], self._patterns[number]
         if pattern is not None:
             match = pattern.match
             return (index for index, cell in enumerate(batch.raw[self._id]) if match(cell.strip()))
-        held = self._conditions.holds(condition, batch) if condition else None
+        held = self._conditions.holds(row_filter.condition, batch) if row_filter.condition else None
+        if row_filter.keep_when:
+            return (index for index in range(len(batch.rows)) if not (held and held[index]))
         return (index for index, holds in enumerate(held or ()) if holds)
+
+    def filtered(self, batch: Batch) -> list[RowProblem]:
+        """Return a problem for each row that is filtered out, in their order."""
+        return [self._left_out(batch, index) for index in sorted(batch.dropped)]
 
     def problems(self, batch: Batch) -> list[RowProblem]:
         """Return what is wrong with the rows, in their order; of a row that is filtered out nothing else is listed."""
@@ -315,7 +359,7 @@ class RowFilters:
 
     def _left_out(self, batch: Batch, index: int) -> RowProblem:
         row_filter = self._filters[batch.dropped[index]]
-        column = row_filter.drop_when.column if row_filter.drop_when else self._id
+        column = row_filter.condition.column if row_filter.condition else self._id
         message = f"filtered out by the dataset file: {row_filter.reason}"
         case = batch.case_ids[index] or None
         return RowProblem(batch.rows[index], case, column, RowCode.DROPPED_BY_FILTER.value, message, "dropped")

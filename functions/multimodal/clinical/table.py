@@ -2,11 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
-from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.case_rows import RowChoice, row_spool
+from multimodal.clinical.config import ClinicalConfig, SeveralRows
 from multimodal.clinical.encoder import Encoded, Encoder
 from multimodal.clinical.leakage import leakage_hold
 from multimodal.clinical.phi import IdentifierGate
@@ -64,12 +66,37 @@ class ClinicalTable:
         rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
         positions = match_header(rows.header, self._config)
         encoder = Encoder(self._config, self._stack, self._dataset, self._upload, positions, gate)
-        for first, batch in rows.batches(BATCH_ROWS, BATCH_CHARACTERS):
-            yield self._counted(encoder.encode(first, batch))
+        numbered = ((range(f, f + len(b)), b) for f, b in rows.batches(BATCH_ROWS, BATCH_CHARACTERS))
+        if self._config.several_rows is None:
+            for numbers, batch in numbered:
+                yield self._counted(encoder.encode(numbers, batch))
+        else:
+            yield from self._one_row_a_case(encoder, numbered, positions, self._config.several_rows)
         gate.check()
         if not self._counts["rows"]:
             raise BadInputError(Reason.TABLE_EMPTY, "the table has a header and no rows; upload it again")
         self._source = replace(self._source, encoding=rows.encoding, delimiter=rows.delimiter)
+
+    def _one_row_a_case(
+        self,
+        encoder: Encoder,
+        numbered: Iterable[tuple[Sequence[int], Sequence[Sequence[str]]]],
+        positions: Mapping[str, int],
+        rule: SeveralRows,
+    ) -> Iterator[TableBatch]:
+        with row_spool() as spool:
+            for numbers, batch in numbered:
+                left_out, kept = encoder.survey(numbers, batch)
+                spool.add(kept)
+                yield self._counted(left_out)
+            cases, choice = spool.cases(), RowChoice(self._config, rule, positions)
+            while several := list(islice(cases, BATCH_ROWS)):
+                chosen = [(choice.of(rows), rows) for rows in several]
+                whole = [row for row, _ in chosen if row is not None]
+                yield self._counted(encoder.encode([r.number for r in whole], [r.cells for r in whole]))
+                wrong = [p for row, rows in chosen if row is None for p in choice.problems(rows)]
+                self._counts["combined"] += sum(len(rows) - 1 for row, rows in chosen if row is not None)
+                yield self._counted(Encoded(len(wrong), problems=wrong, rejected=len(wrong)))
 
     def _counted(self, encoded: Encoded) -> TableBatch:
         self._counts.update(rows=encoded.rows, rejected=encoded.rejected, dropped=encoded.dropped)
@@ -91,7 +118,12 @@ class ClinicalTable:
             self._records = Counter(records)
         summary = self._profile.finish()
         counts = Counts(
-            self._counts["rows"], self._counts["rejected"], self._counts["dropped"], dict(self._records), again
+            self._counts["rows"],
+            self._counts["rejected"],
+            self._counts["dropped"],
+            dict(self._records),
+            again,
+            self._counts["combined"],
         )
         report = build_report(self._config, self._source, summary, counts, self._problems, self._previous)
         reports = {**_reports(report), PROFILE_NAME: _json(summary.document(self._upload.upload_id))}

@@ -4,7 +4,7 @@ All of it follows from the dataset's file. A group's own definitions decide noth
 is left out, and named in the manifest. Decision: dataset-3.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from multimodal.clinical.config import (
@@ -21,15 +21,18 @@ from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import DatedByTimepoint, EventTime
 from multimodal.genomics.groups import gene_feature, rna_group
-from multimodal.imaging.config import ImagingConfig, ParameterContract
+from multimodal.imaging.config import ImagingConfig, ParameterContract, PetConfig
 from multimodal.imaging.radiomic_features import radiomic_feature
-from multimodal.imaging.records import imaging_group
+from multimodal.imaging.records import imaging_group, pet_group
 from multimodal.ledger.errors import ConfigurationError
 
-IMAGING, RNA, CLINICAL = "imaging", "rna", "clinical"
+IMAGING, PET, RNA, CLINICAL = "imaging", "pet", "rna", "clinical"
 
 ACQUISITION = ("manufacturer", "model", "kernel", "kvp", "contrast", "slice_thickness_mm")
 """How a scan was made: for the harmonisation of scanners, never a feature."""
+
+PET_ACQUISITION = ("manufacturer", "model", "radiopharmaceutical", "injected_dose_mbq", "uptake_minutes", "suv_rule")
+"""The same of a PET."""
 
 SURVIVAL = {"time": "os_days", "event": "os_event"}
 
@@ -122,22 +125,37 @@ def known_by(groups: DatasetColumns, latest: Timepoint, modalities: frozenset[st
 def imaging_columns(stack: str, dataset: str, config: ImagingConfig, contract: ParameterContract) -> GroupColumns:
     """Return the columns of the imaging group: the primary region's volume and radiomic features, and the scanner."""
     spec = imaging_group(stack, dataset, config, contract)
+    return GroupColumns(IMAGING, spec, "baseline", _radiomic_columns(spec, contract, ACQUISITION, "CT"))
+
+
+def pet_columns(stack: str, dataset: str, config: PetConfig, contract: ParameterContract) -> GroupColumns:
+    """Return the columns of the PET group: as of the CT, in SUV."""
+    spec = pet_group(stack, dataset, config, contract)
+    return GroupColumns(PET, spec, "baseline", _radiomic_columns(spec, contract, PET_ACQUISITION, "PET"))
+
+
+def _radiomic_columns(
+    spec: FeatureGroupSpec, contract: ParameterContract, acquisition: Sequence[str], image: str
+) -> tuple[Column, ...]:
     columns = [_measured("volume_ml", "volume of the primary region of interest", "ml")]
     for name in contract.features:
         known = radiomic_feature(name)
-        columns.append(_measured(name, f"radiomic feature {name} of the primary region", known.unit, known.ibsi))
+        unit = known.unit.replace("HU", _VALUE_UNITS[image])
+        columns.append(_measured(name, f"radiomic feature {name} of the primary region", unit, known.ibsi))
     columns += [
-        Column(n, spec.types[n], "acquisition", _ACQUISITION_UNITS.get(n, ""), f"{n} of the CT", "DICOM")
-        for n in ACQUISITION
+        Column(n, spec.types[n], "acquisition", _ACQUISITION_UNITS.get(n, ""), f"{n} of the {image}", "DICOM")
+        for n in acquisition
     ]
-    return GroupColumns(IMAGING, spec, "baseline", tuple(columns))
+    return tuple(columns)
 
 
 def _measured(name: str, meaning: str, unit: str, ibsi: str = "") -> Column:
     return Column(name, FeatureType.FRACTIONAL, "feature", unit, meaning, "features.json", ibsi=ibsi)
 
 
-_ACQUISITION_UNITS = {"kvp": "kV", "slice_thickness_mm": "mm"}
+_VALUE_UNITS = {"CT": "HU", "PET": "SUV"}
+
+_ACQUISITION_UNITS = {"kvp": "kV", "slice_thickness_mm": "mm", "injected_dose_mbq": "MBq", "uptake_minutes": "min"}
 
 
 def rna_columns(stack: str, dataset: str, config: GenomicsConfig, clinical: ClinicalConfig | None) -> GroupColumns:

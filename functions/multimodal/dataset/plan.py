@@ -14,6 +14,7 @@ from multimodal.dataset.columns import (
     clinical_columns,
     imaging_columns,
     known_by,
+    pet_columns,
     rna_columns,
     smuggled,
 )
@@ -55,6 +56,8 @@ def dataset_columns(stack: str, dataset: str) -> tuple[DatasetColumns, ClinicalC
     if imaging_datasets([dataset]):
         config = imaging_config(dataset)
         groups.append(imaging_columns(stack, dataset, config, load_contract(config.params)))
+        if config.pet is not None:
+            groups.append(pet_columns(stack, dataset, config.pet, load_contract(config.pet.params)))
     clinical = clinical_datasets([dataset]).get(dataset)
     if genomics := genomics_datasets([dataset]).get(dataset):
         groups.append(rna_columns(stack, dataset, genomics, clinical))

@@ -32,7 +32,7 @@ def _as_moment(text: str, of_a_day: str) -> str:
 LastMoment = Annotated[str, AfterValidator(lambda text: _as_moment(text, "23:59:59"))]
 FirstMoment = Annotated[str, AfterValidator(lambda text: _as_moment(text, "00:00:00"))]
 CaseId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
-Modality = Literal["imaging", "rna", "clinical"]
+Modality = Literal["imaging", "pet", "rna", "clinical"]
 MAX_CASES = 1_000_000
 
 

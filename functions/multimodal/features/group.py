@@ -230,6 +230,11 @@ class RecordMaker(Protocol):
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the group and the record of the result at `key`."""
 
+    def beside(
+        self, item: LedgerItem, document: Mapping[str, Any], key: str
+    ) -> Sequence[tuple[FeatureGroupSpec, Record]]:
+        """Return further groups and records of the same result."""
+
 
 def uploaded_at(item: LedgerItem) -> str:
     """Return when the unit's first object arrived, as an event time."""

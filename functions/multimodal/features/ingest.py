@@ -1,6 +1,6 @@
 """Final results into Feature Store, once per content."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,16 +59,17 @@ class FeatureIngest:
             # A second delivery, or the late result of a superseded run: the record in the store is newer.
             logger().info("features not awaited", correlation_id=unit.correlation_id, status=item.status.value)
             return
-        spec, record = maker.make(item, document, key)
-        digest = record_hash(record, self.features.identity(spec.name))
+        made = [maker.make(item, document, key), *maker.beside(item, document, key)]
+        digest = "+".join(record_hash(record, self.features.identity(spec.name)) for spec, record in made)
         if item.record_hash != digest:
-            self._write(unit, spec, record)
-        self._complete(unit, document, digest, spec.name)
+            self._write(unit, made)
+        self._complete(unit, document, digest, made[0][0].name)
 
-    def _write(self, unit: Unit, spec: FeatureGroupSpec, record: Record) -> None:
-        self.features.write([(spec.name, record)])
-        self.ports.metrics.count(Metric.FEATURE_RECORDS_WRITTEN, modality=unit.modality)
-        logger().info("record written", correlation_id=unit.correlation_id, features=len(record), group=spec.name)
+    def _write(self, unit: Unit, made: Sequence[tuple[FeatureGroupSpec, Record]]) -> None:
+        self.features.write([(spec.name, record) for spec, record in made])
+        for spec, record in made:
+            self.ports.metrics.count(Metric.FEATURE_RECORDS_WRITTEN, modality=unit.modality)
+            logger().info("record written", correlation_id=unit.correlation_id, features=len(record), group=spec.name)
 
     def _complete(self, unit: Unit, document: Mapping[str, Any], digest: str, group: str) -> None:
         for _ in range(_TRIES):

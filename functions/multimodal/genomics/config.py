@@ -23,13 +23,24 @@ Header = Annotated[str, StringConstraints(strip_whitespace=True, max_length=256)
 ENSEMBL_GENE = re.compile(r"^ENS[A-Z]{0,6}G\d{11}(\.\d+)?(_PAR_Y)?$")
 
 
+_SEVERAL_NAMES = re.compile(r"[|(]|^ENS[A-Z]*G\d{11}(?:\.\d+)?_(?!PAR_Y)")
+_BETWEEN_NAMES = re.compile(r"\s*[|()]\s*|(?<=\d)_(?!PAR_Y)")
+
+
+def _named(label: str, *, is_id: bool) -> str:
+    """Return the gene id, or the symbol, of a label with several names; the label when it has none such."""
+    parts = [part for part in _BETWEEN_NAMES.split(label) if part]
+    fitting = (p for p in parts if bool(ENSEMBL_GENE.match(p)) == is_id and not p.isdigit())
+    return next(fitting, label)
+
+
 class MatrixConfig(StrictModel):
-    """A ready matrix (`expression.csv`): a row per case, a column per gene."""
+    """A ready matrix, cases or genes as rows, or ready quantifications, one file a case."""
 
     id_column: Header | None = None
     """Header of the column that names the case; without it, the first column."""
     ignore: list[Header] = Field(default=[])
-    """Columns that are neither the case nor a gene."""
+    """Columns that are neither the case nor a gene; where genes are rows, columns that are no case."""
     unit: ExpressionUnit
     scale: Literal["linear", "log2_plus_1"]
     """`linear`, or `log2_plus_1` when the cells are log2(value + 1) already."""
@@ -41,6 +52,13 @@ class MatrixConfig(StrictModel):
     """Cells that mean "no value", beside empty ones."""
     when_missing: Literal["absent", "zero"] = "absent"
     """`absent`, or `zero` when whoever made the matrix left out what was not expressed."""
+    decimal: Literal["point", "comma"] = "point"
+    """What stands before a number's fraction."""
+    case_names: Literal["exact", "undo_r"] | None = None
+    """`undo_r` when R wrote the names of cases as columns (`R01.001`, `X17`): points become hyphens, an X before a
+    digit goes. `exact` says that cases whose names all begin with X and a digit are called so."""
+    strandedness: Literal["unstranded", "forward", "reverse"] = "unstranded"
+    """Which of the columns of counts that STAR writes is taken."""
     engine: Label
     engine_version: Label = "unknown"
     genome: Label
@@ -48,10 +66,14 @@ class MatrixConfig(StrictModel):
     """How the values were made: with the unit, the assay's identity. Nobody but the matrix's maker knows."""
 
     def key_of(self, gene: str) -> str:
-        """Return what a gene's name is compared by, in the panel and in the header."""
+        """Return what a gene's name is compared by, in the panel and in the matrix.
+
+        Of a label with several names (`VIM (7431)`, `VIM|7431`, `ENSG00000026025.16_VIM`) it is the one of `gene_ids`.
+        """
+        name = _named(gene, is_id=self.gene_ids == "ensembl") if _SEVERAL_NAMES.search(gene) else gene
         if self.gene_ids == "symbol" or self.gene_versions == "exact":
-            return gene
-        return re.sub(r"\.\d+", "", gene, count=1)
+            return name
+        return re.sub(r"\.\d+", "", name, count=1)
 
 
 class GenomicsConfig(StrictModel):
@@ -103,7 +125,7 @@ class GenomicsConfig(StrictModel):
     def _has_one_source(self) -> Self:
         if bool(self.reference) == (self.matrix is not None):
             raise ValueError(
-                "name one source of expression values: reference: (reads are quantified) or matrix: (expression.csv is "
+                "name one source of expression values: reference: (reads are quantified) or matrix: (a matrix is "
                 "taken). Values of two assays are never in one group; give the other a dataset of its own"
             )
         if self.matrix and "library_type" in self.model_fields_set:

@@ -5,9 +5,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads
+from multimodal.genomics.matrix_names import (
+    WHOSE_RULE,
+    case_of_quantification,
+    is_beside_quantification,
+    is_matrix,
+    is_notice,
+    is_quantification,
+    matrix_unit,
+    rule_against,
+)
+from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_of_no_sample, is_reads
 from multimodal.ledger.errors import BadInputError, Reason
-from multimodal.ledger.unit import MATRIX_CASE, MATRIX_NAME, REFERENCES, Modality, Unit, case_unit
+from multimodal.ledger.unit import REFERENCES, Modality, Unit, case_unit
 from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, parse_segments, safe_dataset
 
 CASE_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
@@ -23,7 +33,7 @@ _REFERENCE_FILE = re.compile(
 
 _LAYOUT_RULE = (
     "the object is not inside a case; expected genomics/<dataset>/<case>/….fastq.gz, or samplesheet.csv, "
-    "accessions.csv or expression.csv directly under genomics/<dataset>/"
+    "accessions.csv or a matrix of expression (.csv, .tsv, .txt, .gct, also .gz) directly under genomics/<dataset>/"
 )
 
 _CASE_RULE = (
@@ -60,20 +70,37 @@ def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
     match rest:
         case [_, *_] if dataset == REFERENCES:
             return _parse_reference(rest)
-        case [name] if name == MATRIX_NAME:
-            return _key(KeyKind.TABLE, dataset, case_unit(dataset, MATRIX_CASE))
         case [name] if name in SHEETS:
             return _key(KeyKind.TABLE, dataset, case_unit(dataset, SHEETS[name]))
+        case [_, *_] if is_quantification(rest[-1]):
+            return _parse_quantification(dataset, rest)
+        case [name] if is_matrix(name):
+            return _key(KeyKind.TABLE, dataset, matrix_unit(dataset, name))
         case [name] if is_reads(name) and not is_ignorable(name):
             # Only a sample sheet can say whose reads these are.
             return _checked_reads(dataset, case_unit(dataset, SHEET_CASE), rest)
+        case [*folders, _] if any(map(is_of_no_sample, folders)):
+            return _key(KeyKind.IGNORED, dataset)
         case [case, *path] if path:
             return _parse_case(dataset, case, path)
+    if len(rest) == 1 and (rule := rule_against(rest[0])):
+        return _key(KeyKind.REJECTED, dataset, problem=rule)
+    if rest and is_notice(rest[-1]):
+        return _key(KeyKind.IGNORED, dataset)
     return _ignored_or_rejected(dataset, segments[-1], _LAYOUT_RULE)
 
 
 def _key(kind: KeyKind, dataset: str, unit: Unit | None = None, problem: str = "") -> UploadKey:
     return UploadKey(kind, dataset, unit, problem, Modality.GENOMICS.value)
+
+
+def _parse_quantification(dataset: str, path: list[str]) -> UploadKey:
+    case = case_of_quantification("/".join(path))
+    if not case:
+        return _key(KeyKind.REJECTED, dataset, problem=WHOSE_RULE)
+    if not is_case_name(case):
+        return _key(KeyKind.REJECTED, dataset, problem=_CASE_RULE)
+    return _key(KeyKind.TABLE, dataset, matrix_unit(dataset, "/".join(path)))
 
 
 def _ignored_or_rejected(dataset: str, name: str, rule: str) -> UploadKey:
@@ -90,6 +117,8 @@ def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
         return _key(KeyKind.MARKER, dataset, unit)
     if is_reads(path[-1]) and not is_ignorable(path[-1]):
         return _checked_reads(dataset, unit, path)
+    if is_beside_quantification(path):
+        return _key(KeyKind.IGNORED, dataset)
     return _ignored_or_rejected(dataset, path[-1], _READS_RULE)
 
 

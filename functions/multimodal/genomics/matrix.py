@@ -1,12 +1,10 @@
-"""A ready expression matrix (`expression.csv`) as records of the dataset's RNA group."""
+"""A ready expression matrix as records of the dataset's RNA group."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
-from itertools import compress
 from typing import Any
 
 from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, UPLOAD_TIME, Record, fit
@@ -14,8 +12,11 @@ from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import SampleDates
 from multimodal.genomics.expression import PanelValues, panel_values
 from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
-from multimodal.genomics.keys import is_case_name
-from multimodal.genomics.matrix_format import MAX_COLUMNS, CellError, MatrixHeader, combine_of, read_header, read_values
+from multimodal.genomics.matrix_cases import CaseValues, MatrixCases
+from multimodal.genomics.matrix_content import plain_bytes, without_preamble
+from multimodal.genomics.matrix_format import MAX_COLUMNS, PER_MILLION, combine_of
+from multimodal.genomics.matrix_names import path_below_dataset
+from multimodal.genomics.matrix_source import check_width, matrix_cases
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ledger
 from multimodal.tables.rows import TableRows
@@ -39,8 +40,12 @@ STRONG = 25.0
 """As log2(value + 1) nothing is above it; on the linear scale, the strongest of thousands of genes always is."""
 
 
+MILLION, ROUNDING = 1e6, 1e-3
+"""What TPM of all genes add up to, give or take what rounding of the values and a few genes left out change."""
+
+
 class ExpressionMatrix:
-    """Reads a matrix once, a row at a time; implements `TableReader`.
+    """Reads a matrix once, whichever way round it lies, in bounded memory; implements `TableReader`.
 
     Parameters
     ----------
@@ -73,32 +78,28 @@ class ExpressionMatrix:
     ) -> None:
         self._genomics, self._matrix = config, config.require_matrix()
         self._spec, self._upload = rna_group(stack, dataset, config), upload
-        self._first_row, self._rows = first_row, iter(rows)
-        self._missing = frozenset({"", *self._matrix.missing})
+        self._first_row, self._rows = first_row, rows
+        self._cases: MatrixCases | None = None
         self._combine = combine_of(self._matrix)
         today, dated = date.fromisoformat(upload.uploaded_at[:10]), config.date_column
         self._dates = SampleDates(dated, today) if dated else None
         self._counts: Counter[str] = Counter()
-        self._highest = 0.0
+        self._highest, self._sums_to_million = 0.0, True
         self._first_problem: RowProblem | None = None
 
-    @cached_property
-    def _header(self) -> MatrixHeader:
-        return read_header(self._first_row, self._genomics, (cells for _, cells in self._rows))
-
     def batches(self) -> Iterator[TableBatch]:
-        """Yield the rows as records and problems.
+        """Yield the cases as records and problems.
 
         Raises
         ------
         BadInputError
-            When the header is not valid (`read_header`), or there is no row.
+            When the matrix is not valid (`matrix_cases`), or there is no case.
         """
-        self._header  # noqa: B018 – a header that is not valid ends the reading before the first row
+        path = path_below_dataset(self._upload.source_uri)
+        self._cases = matrix_cases(self._first_row, self._rows, self._genomics, path)
         read: list[TableRecord | RowProblem] = []
-        for number, cells in self._rows:
-            if any(map(str.strip, cells)):
-                read.append(self._read(number, cells))
+        for case in self._cases.cases():
+            read.append(case if isinstance(case, RowProblem) else self._read(case))
             if len(read) == ROWS_PER_BATCH:
                 yield self._batch(read)
                 read = []
@@ -124,17 +125,26 @@ class ExpressionMatrix:
         first = self._first_problem
         if self._counts["records"] or first is None:
             return None
-        where = f", column {first.column}" if first.column else ""
+        where = f", {first.column}" if first.column else ""
+        place = "row" if self._cases and self._cases.genes.orientation == "cases" else "column"
         message = (
-            f"no rows accepted of {self._counts['rows']}; the first (row {first.row}{where}): {first.message}. "
+            f"no cases accepted of {self._counts['rows']}; the first ({place} {first.row}{where}): {first.message}. "
             "rejected.csv names the others; upload the matrix corrected"
         )
         return Reason.MATRIX_INVALID.value, message
 
     def _scale_suspected(self) -> tuple[str, str] | None:
-        genes = len(self._header.genes)
+        genes = self._cases.genes.count if self._cases else 0
         whole = genes >= WHOLE_TRANSCRIPTOME and self._counts["records"] > 0
-        if not whole or self._matrix.scale != "linear" or self._highest > STRONG:
+        if not whole or self._matrix.scale != "linear":
+            return None
+        if self._sums_to_million and self._matrix.unit not in PER_MILLION:
+            message = (
+                f"the values of every case add up to a million, as TPM do, and the dataset says unit: "
+                f"{self._matrix.unit}; set genomics.matrix.unit, raise group_version, deploy, then retry"
+            )
+            return Reason.SCALE_SUSPECTED.value, message
+        if self._highest > STRONG:
             return None
         message = (
             f"no value of {genes} genes is above {STRONG:g}, so the cells look like logarithms; set "
@@ -149,66 +159,54 @@ class ExpressionMatrix:
         self._counts.update(rows=len(read), records=len(records), rejected=len(problems))
         return TableBatch(len(read), records, problems)
 
-    def _read(self, number: int, cells: Sequence[str]) -> TableRecord | RowProblem:
-        header = self._header
-        if len(cells) != header.width:
-            return _wrong_length(number, len(cells), header.width)
-        case = cells[header.id_at].strip()
-        if not is_case_name(case):
-            message = "a case's name must be letters, digits, - and _, at most 41, and begin with a letter or digit"
-            return RowProblem(number, None, header.id_name, "CASE_NAME_INVALID", message)
-        try:
-            values = read_values(list(compress(cells, header.is_gene)), self._matrix, self._missing)
-        except CellError as error:
-            column = "" if error.at is None else header.genes[error.at]
-            return RowProblem(number, case, column, error.code, error.message)
-        try:
-            dated = self._dated(cells)
-        except ValueError as error:
-            column = "" if header.date_at is None else self._first_row[header.date_at]
-            return RowProblem(number, case, column, "DATE_INVALID", str(error))
-        panel = self._panel(values)
+    def _read(self, case: CaseValues) -> TableRecord | RowProblem:
+        panel = self._panel(case)
         if not panel.values:
-            return RowProblem(number, case, "", "NO_VALUES", "none of the panel's genes has a value in this row")
-        self._highest = max(self._highest, max(v for v in values if v is not None))
-        return TableRecord(self._spec.name, self._record(case, dated, panel, values), number)
+            message = "none of the panel's genes has a value for the case"
+            return RowProblem(case.place, case.case, "", "NO_VALUES", message)
+        try:
+            dated = self._dated(case)
+        except ValueError as error:
+            column = self._dates.rule.column if self._dates else ""
+            return RowProblem(case.place, case.case, column, "DATE_INVALID", str(error))
+        self._highest = max(self._highest, case.highest)
+        self._sums_to_million &= abs(case.total - MILLION) <= ROUNDING * MILLION
+        return TableRecord(self._spec.name, self._record(case, dated, panel), case.place)
 
-    def _dated(self, cells: Sequence[str]) -> Record:
+    def _dated(self, case: CaseValues) -> Record:
         """Return the event time and where it comes from; `ValueError` for a cell that is no day up to the upload's."""
-        at, dates = self._header.date_at, self._dates
-        day = dates.of(cells[at]) if dates is not None and at is not None else None
-        if day is None or dates is None:
+        day = self._dates.of(case.date) if self._dates else None
+        if day is None or self._dates is None:
             return {EVENT_TIME: self._upload.uploaded_at, EVENT_TIME_SOURCE: UPLOAD_TIME}
-        return {EVENT_TIME: day, EVENT_TIME_SOURCE: dates.rule.column}
+        return {EVENT_TIME: day, EVENT_TIME_SOURCE: self._dates.rule.column}
 
-    def _panel(self, values: Sequence[float | None]) -> PanelValues:
-        columns_of = self._header.columns_of
+    def _panel(self, case: CaseValues) -> PanelValues:
         fill = 0.0 if self._matrix.when_missing == "zero" else None
-        read = {at: values[at] if values[at] is not None else fill for ats in columns_of.values() for at in ats}
-        # The sum of several columns is not known when one of them is not.
-        whole = [ats for ats in columns_of.values() if all(read[at] is not None for at in ats)]
-        present = {at: value for ats in whole for at in ats if (value := read[at]) is not None}
+        filled = {gene: [fill if v is None else v for v in values] for gene, values in case.panel.items()}
+        ids = {gene: [(gene, at) for at in range(len(values))] for gene, values in filled.items()}
+        # The sum of several genes of one symbol is not known when one of them is not.
+        whole = {gene: values for gene, values in filled.items() if None not in values}
+        present = {(gene, at): v for gene, values in whole.items() for at, v in enumerate(values) if v is not None}
         unit = self._genomics.unit
-        return panel_values(self._genomics.panel, columns_of, present, lambda g: gene_feature(g, unit), self._combine)
+        return panel_values(self._genomics.panel, ids, present, lambda g: gene_feature(g, unit), self._combine)
 
-    def _record(self, case: str, dated: Record, panel: PanelValues, values: Sequence[float | None]) -> Record:
-        without = values.count(None)
+    def _record(self, case: CaseValues, dated: Record, panel: PanelValues) -> Record:
         content = {
-            RECORD_ID: case,
+            RECORD_ID: case.case,
             **dated,
             **panel.features(),
-            "genes_measured": len(values) - without,
-            "genes_detected": len(values) - without - values.count(0.0),
-            "genes_without_value": without,
+            "genes_measured": case.genes - case.without,
+            "genes_detected": case.genes - case.without - case.zeros,
+            "genes_without_value": case.without,
             **matrix_assay(self._matrix),
             "source_uri": self._upload.source_uri,
             "upload_id": self._upload.upload_id,
             "correlation_id": self._upload.correlation_id,
         }
-        return fit(content, self._spec, "expression.csv")
+        return fit(content, self._spec, "the matrix")
 
     def _report(self, hold: tuple[str, str] | None) -> Mapping[str, Any]:
-        header = self._header
+        genes = self._cases.genes if self._cases else None
         return {
             "schema": 1,
             "kind": "expression_matrix",
@@ -217,22 +215,19 @@ class ExpressionMatrix:
             "scale": self._matrix.scale,
             "held": None if hold is None else {"reason_code": hold[0], "message": hold[1]},
             "counts": dict(self._counts),
-            "genes": {
-                "columns": len(header.genes),
+            "rows_are": genes and genes.orientation,
+            "columns_left_out": list(genes.left_out) if genes else [],
+            "genes": genes
+            and {
+                "columns": genes.count,
                 "panel": len(self._genomics.panel),
-                "panel_missing": list(header.missing),
-                "panel_ambiguous": list(header.ambiguous),
-                "symbols_of_several_columns": header.repeated,
-                "renamed_repeats": list(header.renamed),
-                "made_dates_by_a_spreadsheet": list(header.dates),
+                "panel_missing": list(genes.missing),
+                "panel_ambiguous": list(genes.ambiguous),
+                "symbols_of_several_columns": genes.repeated,
+                "renamed_repeats": list(genes.renamed),
+                "made_dates_by_a_spreadsheet": list(genes.dates),
             },
         }
-
-
-def _wrong_length(number: int, found: int, expected: int) -> RowProblem:
-    hint = "; does the header lack the name of the first column?" if found == expected + 1 else ""
-    message = f"the row has {found} cells, the header {expected}{hint}"
-    return RowProblem(number, None, "", "ROW_LENGTH", message)
 
 
 MAX_ROW = 8_000_000
@@ -244,7 +239,7 @@ _ROWS, _CHARACTERS = 16, 1_000_000
 
 @dataclass(frozen=True)
 class MatrixTables:
-    """`TableKind` of `expression.csv`."""
+    """`TableKind` of ready matrices and quantifications."""
 
     ledger: Ledger
     """Keeps the assay of each group."""
@@ -274,7 +269,9 @@ class MatrixTables:
         """Return the reader of a matrix; it is compared with no earlier one."""
         config = self.datasets[dataset]
         panel = frozenset(config.panel)
+        chunks = without_preamble(plain_bytes(chunks))
         rows = TableRows(chunks, lambda cells: _score(cells, panel), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
+        check_width(rows.header)
         return ExpressionMatrix(dataset, config, self.stack, rows.header, _numbered(rows), upload)
 
     def admit(self, dataset: str) -> None:

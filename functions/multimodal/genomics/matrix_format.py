@@ -1,10 +1,9 @@
-"""The format of an expression matrix: which column is the case, which are genes, and what cells hold."""
+"""The format of a matrix with cases as rows: which column is the case, which are genes; and what any cell holds."""
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 
 from multimodal.genomics.config import ENSEMBL_GENE, ExpressionUnit, GenomicsConfig, MatrixConfig
 from multimodal.genomics.expression import log2_of_sum
@@ -13,14 +12,13 @@ from multimodal.ledger.errors import BadInputError, Reason
 MAX_COLUMNS = 200_000
 """More than any annotation has genes."""
 
-_ROWS_SCANNED = 200_000
-"""So many first cells are read to tell a transposed matrix from one of other genes."""
-
-_SPREADSHEET_DATE = re.compile(
+SPREADSHEET_DATE = re.compile(
     r"^(\d{1,2}-(Mar|Sep|Sept|Dec)|(Mar|Sep|Sept|Dec)-\d{1,2}|\d{4}-(03|09|12)-\d\d( 00:00:00)?)$", re.IGNORECASE
 )
 """What spreadsheets make of MARCH1, SEPT2 and DEC1."""
 
+
+_COMMA = re.compile(r"-?\d+,\d+(e-?\d+)?$", re.IGNORECASE)
 
 MAX_LOG2 = 40.0
 """log2(value + 1) of a million million: no unit goes that far, so such cells are no logarithms."""
@@ -68,19 +66,19 @@ class MatrixHeader:
         return tuple(gene for gene, columns in self.columns_of.items() if len(columns) > 1)
 
 
-def read_header(cells: Sequence[str], config: GenomicsConfig, rows: Iterable[Sequence[str]]) -> MatrixHeader:
-    """Parse the first row of a matrix; the rows below are read only when it has none of the panel's genes, to say why.
+def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
+    """Parse the first row of a matrix that has a row per case.
 
     Raises
     ------
     BadInputError
-        `MATRIX_INVALID`, `MATRIX_TRANSPOSED` or `GENES_NOT_FOUND`; the message says what to change.
+        `MATRIX_INVALID` or `GENES_NOT_FOUND`; the message says what to change.
     """
     matrix, names = config.require_matrix(), [cell.strip() for cell in cells]
     if len(names) < 2:
-        raise _invalid("it has one column; a case and genes are expected, separated by commas")
+        raise invalid_matrix("it has one column; a case and genes are expected, separated by commas")
     if len(names) > MAX_COLUMNS:
-        raise _invalid(f"it has {len(names)} columns; at most {MAX_COLUMNS} are taken")
+        raise invalid_matrix(f"it has {len(names)} columns; at most {MAX_COLUMNS} are taken")
     id_at = _id_position(names, matrix)
     date_at = _position(names, config.date_column.column, "event_time") if config.date_column else None
     is_gene = tuple(at not in {id_at, date_at} and name not in matrix.ignore for at, name in enumerate(names))
@@ -90,9 +88,9 @@ def read_header(cells: Sequence[str], config: GenomicsConfig, rows: Iterable[Seq
         columns.setdefault(matrix.key_of(name), []).append(at)
     columns_of = {gene: tuple(columns.get(matrix.key_of(gene), ())) for gene in config.panel}
     if not any(columns_of.values()):
-        raise _without_panel(names, genes, config, rows)
+        raise genes_not_found(genes, config)
     if matrix.id_column is None and (names[0] in columns_of or ENSEMBL_GENE.match(names[0])):
-        raise _invalid(
+        raise invalid_matrix(
             f"the first column, which names the case, is called {names[0]}, as a gene: it lacks its name or "
             "is not there"
         )
@@ -106,12 +104,13 @@ def read_header(cells: Sequence[str], config: GenomicsConfig, rows: Iterable[Seq
         is_gene=is_gene,
         columns_of=columns_of,
         repeated=sum(len(found) > 1 for found in columns.values()),
-        renamed=tuple(name for name in genes if _was_renamed(name, columns_of)),
-        dates=tuple(name for name in genes if _SPREADSHEET_DATE.match(name)),
+        renamed=tuple(name for name in genes if was_renamed(name, columns_of)),
+        dates=tuple(name for name in genes if SPREADSHEET_DATE.match(name)),
     )
 
 
-def _invalid(problem: str) -> BadInputError:
+def invalid_matrix(problem: str) -> BadInputError:
+    """Return the error of a matrix that is rejected as a whole."""
     return BadInputError(Reason.MATRIX_INVALID, f"the matrix cannot be used: {problem}; correct it and upload it again")
 
 
@@ -122,43 +121,37 @@ def _id_position(names: Sequence[str], matrix: MatrixConfig) -> int:
 def _position(names: Sequence[str], column: str, key: str) -> int:
     found = [at for at, name in enumerate(names) if name == column]
     if len(found) != 1:
-        raise _invalid(f"it has {len(found)} columns {column!r}, which genomics.{key} names")
+        raise invalid_matrix(f"it has {len(found)} columns {column!r}, which genomics.{key} names")
     return found[0]
 
 
 def _check_names(names: Sequence[str], id_at: int, columns: Mapping[str, Sequence[int]], matrix: MatrixConfig) -> None:
     if "" in columns:
         place = next(at for at, name in enumerate(names) if not name and at != id_at)
-        raise _invalid(f"column {place + 1} has no name")
+        raise invalid_matrix(f"column {place + 1} has no name")
     twice = [key for key, found in columns.items() if len(found) > 1]
     if twice and matrix.gene_ids == "ensembl":
         # A symbol may be several genes; an id is one, and which of its columns were the right one nobody can know.
-        raise _invalid(f"{len(twice)} gene ids have more than one column, such as {', '.join(twice[:3])}")
+        raise invalid_matrix(f"{len(twice)} gene ids have more than one column, such as {', '.join(twice[:3])}")
 
 
-def _was_renamed(name: str, columns_of: Mapping[str, Sequence[int]]) -> bool:
+def was_renamed(name: str, columns_of: Mapping[str, Sequence[object]]) -> bool:
+    """Whether a name looks as if a program had renamed a repeated gene of the panel (`CD44.1`)."""
     gene, dot, number = name.rpartition(".")
     return bool(dot) and number.isdigit() and bool(columns_of.get(gene))
 
 
-def _without_panel(
-    names: Sequence[str], genes: Sequence[str], config: GenomicsConfig, rows: Iterable[Sequence[str]]
-) -> BadInputError:
-    """Say why the header has none of the panel's genes."""
+def genes_not_found(genes: Sequence[str], config: GenomicsConfig, where: str = "column") -> BadInputError:
+    """Return the error of a matrix in which no gene of the panel has a row or a column."""
     matrix = config.require_matrix()
-    wanted = {matrix.key_of(gene) for gene in config.panel}
-    first_cells = (row[0].strip() for row in islice(rows, _ROWS_SCANNED) if row)
-    if any(matrix.key_of(cell) in wanted for cell in chain(names[:1], first_cells)):
-        message = "the rows of the matrix are genes; it must have a row per case and a column per gene: transpose it"
-        return BadInputError(Reason.MATRIX_TRANSPOSED, message)
     found = "Ensembl gene ids" if any(map(ENSEMBL_GENE.match, genes)) else "no Ensembl gene ids"
-    if any(map(_SPREADSHEET_DATE.match, genes)):
+    if any(map(SPREADSHEET_DATE.match, genes)):
         found += " and dates, which a spreadsheet makes of genes such as MARCH1"
     message = (
-        f"none of the panel's {len(config.panel)} genes is a column; the dataset says gene_ids: {matrix.gene_ids}, "
-        f"gene_versions: {matrix.gene_versions}, and the header has {found}"
+        f"none of the panel's {len(config.panel)} genes is a {where}; the dataset says gene_ids: {matrix.gene_ids}, "
+        f"gene_versions: {matrix.gene_versions}, and the matrix has {found}"
     )
-    return BadInputError(Reason.GENES_NOT_FOUND, message, {"columns": len(genes), "panel": len(config.panel)})
+    return BadInputError(Reason.GENES_NOT_FOUND, message, {"genes": len(genes), "panel": len(config.panel)})
 
 
 class CellError(ValueError):
@@ -173,25 +166,25 @@ class CellError(ValueError):
 
 
 def read_values(cells: Sequence[str], matrix: MatrixConfig, missing: frozenset[str]) -> list[float | None]:
-    """Parse the cells of a row's gene columns; None for those in `missing`.
+    """Parse the cells of a case's genes, or of a gene's cases; None for those in `missing`.
 
     Every gene is read, not only the panel: text in any of them means that the row has slipped or was mangled.
 
     Raises
     ------
     CellError
-        When a cell is no finite number of at least zero, or the values cannot be of that unit or scale.
+        When a cell is no finite number of at least zero.
     """
     cells = [cell.strip() for cell in cells]  # " 0 " is what is listed as 0
+    if matrix.decimal == "comma":
+        cells = [cell.replace(",", ".") for cell in cells]
     try:
         values = [None if cell in missing else float(cell) for cell in cells]
     except ValueError:
         values = [_value(at, cell, missing) for at, cell in enumerate(cells)]
     present = [v for v in values if v is not None]
-    total = sum(present)
-    if not math.isfinite(total) or "_" in "".join(cells) or (present and min(present) < 0):
+    if "_" in "".join(cells) or (present and (not math.isfinite(sum(present)) or min(present) < 0)):
         raise _first_error(cells, values)
-    _check_scale(present, total, matrix)
     return values
 
 
@@ -202,6 +195,11 @@ def _value(at: int, cell: str, missing: frozenset[str]) -> float | None:
         return float(cell)
     except ValueError:
         message = "not a number; write plain numbers with a decimal point, and nothing or NA where there is no value"
+        if _COMMA.match(cell):
+            message = (
+                "a comma in a number: write decimal points and no thousands separators; if it is a decimal comma, set "
+                "genomics.matrix.decimal: comma and deploy"
+            )
         raise CellError("VALUE_INVALID", message, at) from None
 
 
@@ -217,9 +215,16 @@ def _first_error(cells: Sequence[str], values: Sequence[float | None]) -> CellEr
     return CellError("VALUE_IMPLAUSIBLE", "the values are too large to add up; check genomics.matrix")
 
 
-def _check_scale(present: Sequence[float], total: float, matrix: MatrixConfig) -> None:
+def check_scale(highest: float, total: float, matrix: MatrixConfig) -> None:
+    """Require that a case's values, of which the highest and the sum are given, can be of the unit and the scale.
+
+    Raises
+    ------
+    CellError
+        `VALUE_IMPLAUSIBLE`.
+    """
     if matrix.scale == "log2_plus_1":
-        if present and max(present) > MAX_LOG2:
+        if highest > MAX_LOG2:
             raise CellError("VALUE_IMPLAUSIBLE", f"above {MAX_LOG2:g} is no log2; check genomics.matrix.scale")
     elif matrix.unit in PER_MILLION and total > MILLION:
         message = f"the case's values add up to more than a million, which {matrix.unit} never do; check matrix.unit"

@@ -1,6 +1,6 @@
 """Records of the RNA group from `run.json` and the gene table beside it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -33,6 +33,12 @@ class RnaRecords:
     ports: Ports
     stack: str
     document_model: ClassVar[type[BaseModel]] = RunDocument
+
+    def beside(
+        self, item: LedgerItem, document: Mapping[str, Any], key: str
+    ) -> Sequence[tuple[FeatureGroupSpec, Record]]:
+        """Return nothing: a sample has one record."""
+        return ()
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the RNA group and the case's record: log2(TPM + 1) of the panel, quality, assay and origin.
@@ -106,4 +112,5 @@ def _quality(document: Mapping[str, Any]) -> dict[str, Any]:
         "library_type": library["detected"] or library["declared"],
         "library_conflict": int(library["conflict"]),
         "compatible_fragment_ratio": library["compatible_fragment_ratio"],
+        "reads_without_mate": document["reads"].get("without_mate", 0),
     }

@@ -30,12 +30,26 @@ class RoiChoice(StrictModel):
     policy: Literal["single", "union", "each", "largest"] = "single"
 
 
-class ImagingConfig(StrictModel):
-    """Imaging section: the radiomics parameter file by name, the ROI choice and the version of the feature group."""
+ParamsName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 
-    params: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+
+class PetConfig(StrictModel):
+    """PET images of the same studies: their parameter file and the version of their own feature group."""
+
+    params: ParamsName = "pet"
+    group_version: Annotated[int, Field(ge=1)] = 1
+
+
+class ImagingConfig(StrictModel):
+    """Imaging section: the radiomics parameter file by name, the ROI choice and the version of the feature group.
+
+    With `pet` (`pet: {}` will do) the PET images of a study are measured too.
+    """
+
+    params: ParamsName
     group_version: Annotated[int, Field(ge=1)] = 1
     roi: RoiChoice = RoiChoice()
+    pet: PetConfig | None = None
 
 
 _SECTION = TypeAdapter(ImagingConfig)

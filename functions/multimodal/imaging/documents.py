@@ -103,11 +103,29 @@ class Provenance(Document):
     formats: Formats | None = None
 
 
-class FeaturesDocument(Document):
-    """features.json: what the radiomics job measured in one study."""
+class Suv(Document):
+    """How a PET became SUV."""
+
+    rule: Annotated[str, Field(description="Units and decay correction, such as BQML_START")]
+    radiopharmaceutical: str | None
+    injected_dose_mbq: float | None = None
+    uptake_minutes: float | None = None
+
+
+class PetRejection(Document):
+    """Why the PET beside a CT has no features."""
+
+    reason_code: Annotated[str, StringConstraints(pattern="^[A-Z][A-Z_]{2,40}$")]
+    message: str
+    details: dict[str, Any]
+
+
+class MeasuredImage(Document):
+    """One image that the radiomics job measured: the CT or the PET of a study."""
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]
     subject: Text
+    modality: Annotated[Literal["CT", "PT"], Field(description="PT: a PET alone, without a region on a CT")] = "CT"
     study_uid: str | None
     series_uid: Annotated[str | None, Field(description="CT series that was measured")]
     acquired_at: Annotated[
@@ -120,6 +138,14 @@ class FeaturesDocument(Document):
     acquisition: Acquisition
     qc: StudyQc
     provenance: Provenance
+    suv: Suv | None = None
+
+
+class FeaturesDocument(MeasuredImage):
+    """features.json: what the radiomics job measured in one study."""
+
+    pet: Annotated[MeasuredImage | None, Field(description="The PET of the same study")] = None
+    pet_rejection: PetRejection | None = None
 
 
 class RejectionDocument(Document):
@@ -163,6 +189,7 @@ class JobDataset(Document):
 
     params: str
     roi: RoiRule
+    pet: Annotated[str | None, Field(description="Parameter file for PET images; null leaves them alone")] = None
 
 
 class JobDocument(Document):

@@ -75,8 +75,13 @@ def job_document(
         "run_id": run,
         "image": image,
         "units": [_job_unit(u, listings[u.unit_id]) for u in planned],
-        "datasets": {name: {"params": datasets[name].params, "roi": datasets[name].roi.model_dump()} for name in names},
+        "datasets": {name: _job_dataset(datasets[name]) for name in names},
     }
+
+
+def _job_dataset(config: ImagingConfig) -> dict[str, Any]:
+    pet = {"pet": config.pet.params} if config.pet else {}
+    return {"params": config.params, "roi": config.roi.model_dump(), **pet}
 
 
 def _job_unit(planned: PlannedUnit, listing: Listing) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`features.json` as a record of the dataset's imaging group."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from multimodal.features.group import (
     of_type,
     uploaded_at,
 )
-from multimodal.imaging.config import ImagingConfig, ParameterContract, imaging_config, load_contract
+from multimodal.imaging.config import ImagingConfig, ParameterContract, PetConfig, imaging_config, load_contract
 from multimodal.imaging.documents import FeaturesDocument
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ports
@@ -57,6 +57,9 @@ def build_record(
     """
     values = {**_identity(document, unit, uploaded_at), **_measurements(document), **_origin(document, unit)}
     values["source_uri"] = source_uri
+    if document.get("suv"):
+        values = {name: value for name, value in values.items() if name not in OF_CT_ONLY}
+        values |= {_SUV_NAMES.get(name, name): value for name, value in document["suv"].items()}
     return fit(values, spec, "features.json")
 
 
@@ -130,6 +133,32 @@ TRAILING = (
 )
 
 
+OF_CT_ONLY = frozenset({"kernel", "kvp", "contrast"})
+
+_SUV_NAMES = {"rule": "suv_rule"}
+
+OF_PET_ONLY = (
+    *of_type(FeatureType.STRING, "suv_rule", "radiopharmaceutical"),
+    *of_type(FeatureType.FRACTIONAL, "injected_dose_mbq", "uptake_minutes"),
+)
+
+
+def pet_group(stack: str, dataset: str, config: PetConfig, params: ParameterContract) -> FeatureGroupSpec:
+    """Return the group of a dataset's PET features.
+
+    Raises
+    ------
+    ConfigurationError
+        As `imaging_group`.
+    """
+    name = f"{stack}-{dataset}-pet-v{config.group_version}"
+    values = of_type(FeatureType.FRACTIONAL, *params.features)
+    trailing = tuple(feature for feature in TRAILING if feature[0] not in OF_CT_ONLY)
+    spec = FeatureGroupSpec(name, (*LEADING, *values, *OF_PET_ONLY, *trailing))
+    check_group(spec)
+    return spec
+
+
 def imaging_group(stack: str, dataset: str, config: ImagingConfig, params: ParameterContract) -> FeatureGroupSpec:
     """Return the dataset's imaging group.
 
@@ -154,18 +183,35 @@ class ImagingRecords:
     document_model: ClassVar[type[BaseModel]] = FeaturesDocument
 
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
-        """Return the imaging group and the study's record."""
+        """Return the group of the image that was measured, a CT or a PET alone, and the study's record."""
         spec = self._spec_for(item.unit, document)
         return spec, build_record(document, item.unit, spec, self.ports.processed.uri(key), uploaded_at(item))
 
+    def beside(
+        self, item: LedgerItem, document: Mapping[str, Any], key: str
+    ) -> Sequence[tuple[FeatureGroupSpec, Record]]:
+        """Return the record of the PET that was measured beside a CT."""
+        pet = document.get("pet")
+        return [self.make(item, pet, key)] if pet else []
+
     def _spec_for(self, unit: Unit, document: Mapping[str, Any]) -> FeatureGroupSpec:
         config = imaging_config(unit.dataset)
-        contract = load_contract(config.params)
-        found = document["provenance"]["params_hash"]
-        if found != contract.params_hash:
-            message = (
-                f"the features were computed with other settings than {contract.name} of group version "
-                f"{config.group_version}; deploy the matching image, or raise group_version"
-            )
-            raise BadInputError(Reason.PARAMS_MISMATCH, message, {"found": found, "expected": contract.params_hash})
-        return imaging_group(self.stack, unit.dataset, config, contract)
+        if document.get("modality", "CT") == "CT":
+            return imaging_group(self.stack, unit.dataset, config, _same_settings(config, document))
+        if config.pet is None:
+            message = "the study's PET was measured and the dataset's file has no imaging.pet; deploy it with one"
+            raise BadInputError(Reason.PARAMS_MISMATCH, message)
+        return pet_group(self.stack, unit.dataset, config.pet, _same_settings(config.pet, document))
+
+
+def _same_settings(config: ImagingConfig | PetConfig, document: Mapping[str, Any]) -> ParameterContract:
+    """Return the contract of the group's parameter file when the features were computed with it."""
+    contract = load_contract(config.params)
+    found = document["provenance"]["params_hash"]
+    if found != contract.params_hash:
+        message = (
+            f"the features were computed with other settings than {contract.name} of group version "
+            f"{config.group_version}; deploy the matching image, or raise group_version"
+        )
+        raise BadInputError(Reason.PARAMS_MISMATCH, message, {"found": found, "expected": contract.params_hash})
+    return contract

@@ -10,7 +10,10 @@ REFERENCES = "_references"
 """Stands for a dataset in the address of a reference: `genomics/_references/<name>/…`."""
 
 MATRIX_NAME, MATRIX_CASE = "expression.csv", "-expression"
-"""A dataset's ready matrix directly under `genomics/<dataset>/`, and what stands for the case in its unit."""
+"""A dataset's ready matrix directly under `genomics/<dataset>/`, and what stands for the case in its unit.
+
+A file of another name is the unit `-expression/<path>`; `<path>` is below the dataset, like that of a clinical table.
+"""
 
 DUE_SHARDS = 8
 """Partitions of the `due` index, so that one busy minute does not write to one partition."""
@@ -99,13 +102,15 @@ class Unit:
     def is_table(self) -> bool:
         """Whether the unit is a table whose rows are cases: a clinical table or a ready matrix."""
         return self.modality == Modality.CLINICAL or (
-            self.modality == Modality.GENOMICS and self.subject == MATRIX_CASE
+            self.modality == Modality.GENOMICS and self.subject.partition("/")[0] == MATRIX_CASE
         )
 
     @property
     def table_key(self) -> str:
         """Key of the object that a table is."""
-        name = self.subject if self.modality == Modality.CLINICAL else MATRIX_NAME
+        name = self.subject
+        if self.modality == Modality.GENOMICS:
+            name = self.subject.partition("/")[2] or MATRIX_NAME
         return f"{self.modality}/{self.dataset}/{name}"
 
     @property
@@ -123,6 +128,8 @@ class Unit:
         """Key prefix of the unit's results in ProcessedBucket."""
         if self.modality == Modality.CLINICAL:
             return f"clinical/{self.dataset}/"
+        if self.is_table:
+            return f"genomics/{self.dataset}/{MATRIX_CASE}/"
         return f"references/{self.subject}/" if self.is_reference else self.folder
 
     def result_key(self, name: str) -> str:

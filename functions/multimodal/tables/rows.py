@@ -5,6 +5,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 from multimodal.ledger.errors import BadInputError, Reason
 
@@ -170,8 +171,9 @@ class TableRows:
     """Rows of a table: the header first, then the others, each once.
 
     Rows are counted as a spreadsheet counts them: an empty row counts, and a row stays one row when a quoted cell of it
-    has line breaks. Above the header, empty rows, Excel's `sep=` and comments are passed over: cBioPortal writes four
-    lines with `#` there. A header that begins with `#` itself is none.
+    has line breaks. Above the header, empty rows, Excel's `sep=`, comments (cBioPortal writes four lines with `#`) and
+    titles are passed over: rows with at most half as many cells filled as the next one, of which more are known. A
+    header that begins with `#` itself is none.
 
     Parameters
     ----------
@@ -192,7 +194,9 @@ class TableRows:
     Attributes
     ----------
     header : list of str
-        Without surrounding blanks.
+        Without surrounding blanks, and without empty cells at its end.
+    comments : list of str
+        Lines above the header that begin with `#`.
     delimiter : str
     """
 
@@ -202,6 +206,7 @@ class TableRows:
         self._text = TableText(chunks)
         self._lines = _Lines(self._text, max_record)
         self._above = 0
+        self.comments: list[str] = []
         self.delimiter, self.header = self._read_header(score, max_columns)
 
     @property
@@ -240,22 +245,26 @@ class TableRows:
 
     def _read_header(self, score: Score, max_columns: int) -> tuple[str, list[str]]:
         try:
-            head = self._head()
+            head = self._below_titles(score)
         except _TooLongError as error:
             if max(map(error.beginning.count, DELIMITERS)) >= max_columns:
                 raise _too_many(f"more than {max_columns:,}", max_columns) from error
             raise BadInputError(Reason.ROW_TOO_LONG, f"the header {_TOO_LONG}") from error
-        parsed = {delimiter: _parse(head, delimiter) for delimiter in (*DELIMITERS, *_OTHER_DELIMITERS)}
-        scores = {delimiter: score(cells) for delimiter, cells in parsed.items()}
-        delimiter = max(DELIMITERS, key=lambda d: scores[d])
-        other = max(_OTHER_DELIMITERS, key=lambda d: scores[d])
-        if scores[other] > scores[delimiter]:
-            message = f"the columns are separated by {other!r}; export the table with commas, semicolons or tabs"
-            raise BadInputError(Reason.HEADER_NOT_RECOGNISED, message)
-        if len(parsed[delimiter]) > max_columns:
-            raise _too_many(f"{len(parsed[delimiter]):,}", max_columns)
+        delimiter, cells = _divided(head, score)
+        if len(cells) > max_columns:
+            raise _too_many(f"{len(cells):,}", max_columns)
         self._lines.held = 0
-        return delimiter, parsed[delimiter]
+        return delimiter, cells
+
+    def _below_titles(self, score: Score) -> list[str]:
+        """Return the lines of the first row that is no title of the table."""
+        head = self._head()
+        for _ in range(_MAX_TITLES):
+            if not (_may_be_title(head) and _is_title(head, self._lines.peek(_MAX_TITLES), score)):
+                break
+            self._above += len(head)
+            head = self._head()
+        return head
 
     def _head(self) -> list[str]:
         """Return the header's lines: more than one when a quoted name has a line break."""
@@ -264,6 +273,7 @@ class TableRows:
         for line in self._lines:
             if not head and _is_above_header(line):
                 self._above += 1
+                self.comments += [line.strip()] if line.lstrip('"').startswith("#") else []
                 continue
             head.append(line)
             quotes += line.count('"')
@@ -274,6 +284,45 @@ class TableRows:
         if head:
             raise _malformed("unexpected end of data", 1)
         raise BadInputError(Reason.TABLE_EMPTY, "the file is empty; upload the table again")
+
+
+def _divided(head: Sequence[str], score: Score) -> tuple[str, list[str]]:
+    """Return the delimiter with which most cells of a header are known, and the cells."""
+    parsed = {delimiter: _parse(head, delimiter) for delimiter in (*DELIMITERS, *_OTHER_DELIMITERS)}
+    scores = {delimiter: score(cells) for delimiter, cells in parsed.items()}
+    delimiter = max(DELIMITERS, key=lambda d: scores[d])
+    other = max(_OTHER_DELIMITERS, key=lambda d: scores[d])
+    if scores[other] > scores[delimiter]:
+        message = f"the columns are separated by {other!r}; export the table with commas, semicolons or tabs"
+        raise BadInputError(Reason.HEADER_NOT_RECOGNISED, message)
+    return delimiter, parsed[delimiter]
+
+
+_MAX_TITLES = 10
+_FEWEST = 3
+"""Cells of a header that a title can be told from."""
+
+
+def _may_be_title(head: Sequence[str]) -> bool:
+    """Whether few cells of a row are filled, or some are not."""
+    parsed = [_parse(head, delimiter) for delimiter in DELIMITERS]
+    return all(len(cells) < _FEWEST for cells in parsed) or any("" in cells for cells in parsed)
+
+
+def _is_title(head: Sequence[str], following: Sequence[str], score: Score) -> bool:
+    """Return whether a row is a title above a header that follows, or only groups its columns."""
+    own = [_parse(head, delimiter) for delimiter in DELIMITERS]
+    fewest = max(_FEWEST, 2 * max(sum(map(bool, cells)) for cells in own))
+    header = next((n for n, line in enumerate(following) if not _may_be_title([line])), None)
+    if header is None:
+        return False
+    below = following[header + 1 : header + 2] or following[header : header + 1]
+    for delimiter, title in zip(DELIMITERS, own, strict=True):
+        cells = _parse([following[header]], delimiter)
+        is_wide = sum(map(bool, cells)) >= fewest and below[0].count(delimiter) >= len(cells) - 1
+        if is_wide and score(cells) > score(title):
+            return True
+    return False
 
 
 def _is_above_header(line: str) -> bool:
@@ -297,7 +346,10 @@ def _parse(head: Sequence[str], delimiter: str) -> list[str]:
         cells = next(csv.reader(head, delimiter=delimiter, strict=True), [])
     except csv.Error:
         return []
-    return [cell.strip() for cell in cells]
+    names = [cell.strip() for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    return names
 
 
 def _malformed(error: str, row: int) -> BadInputError:
@@ -317,16 +369,43 @@ class _TooLongError(Exception):
         self.beginning = beginning
 
 
+def _raising(error: Exception) -> Iterator[str]:
+    raise error
+    yield
+
+
 class _Lines:
     """Lines of a text; `held` counts the characters handed out since it was last set to zero."""
 
     def __init__(self, texts: Iterable[str], limit: int) -> None:
         self.held = 0
         self._limit = limit
-        self._made = self._make(texts)
+        self._made: Iterator[str] = self._make(texts)
 
     def __iter__(self) -> Iterator[str]:
         return self._made
+
+    def peek(self, number: int) -> list[str]:
+        """Return some of the next lines that are not above a header, without handing them out.
+
+        An error that comes before them is raised when the lines are asked for.
+        """
+        passed, found, held = list[str](), list[str](), self.held
+        try:
+            # However many blank lines there are, no more than this is held.
+            while len(found) < number and len(passed) < 4 * number and (line := next(self._made, None)) is not None:
+                passed.append(line)
+                found += [] if _is_above_header(line) else [line]
+            self._made = chain(self._again(passed), self._made)
+        except (_TooLongError, BadInputError) as error:
+            self._made = chain(self._again(passed), _raising(error))
+        self.held = held
+        return found
+
+    def _again(self, lines: Sequence[str]) -> Iterator[str]:
+        for line in lines:
+            self.held += len(line)
+            yield line
 
     def _make(self, texts: Iterable[str]) -> Iterator[str]:
         pending = ""

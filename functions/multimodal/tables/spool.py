@@ -40,7 +40,8 @@ create table held (
 ) without rowid;
 """
 
-# A row makes a record for each group, so rows are counted once: union removes what is equal.
+# A row makes a record for each group, so rows are counted once: union removes what is equal. Rows that are filtered out
+# repeat nothing.
 _FIND_REPEATED = """
 create index by_key on records (grp, case_id, row, fingerprint, event_time);
 create table repeated (case_id text primary key) without rowid;
@@ -48,7 +49,7 @@ insert into repeated
   select case_id from (
     select case_id, row from records
     union
-    select case_id, row from problems where case_id is not null and scope in ('row', 'dropped'))
+    select case_id, row from problems where case_id is not null and scope = 'row')
   group by case_id having count(*) > 1;
 insert into problems
   select distinct row, case_id, '', :duplicate, :duplicate_message, 'row' from records

@@ -7,6 +7,7 @@ import pytest
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.phi import Kind, kind_of
 from multimodal.ledger.errors import BadInputError
+from multimodal.tables.rows import TableRows
 from tests.cases import cases_of
 from tests.unit.functions.clinical_small import ROW, Read, csv_text, encoded, read, rejected, rows, small, with_column
 
@@ -36,7 +37,7 @@ def test_an_alias_is_the_column() -> None:
     ("header", "code", "words"),
     [
         (HEADER + ",Insurance", "COLUMNS_NOT_DECLARED", "'Insurance'"),
-        (HEADER + ",", "COLUMNS_NOT_DECLARED", "column 17 (without a name)"),
+        (HEADER.replace("Sex", ",Sex"), "COLUMNS_NOT_DECLARED", "column 2 (without a name)"),
         (HEADER.replace("Sex", "Gender"), "COLUMNS_NOT_DECLARED", "'Gender'; and these are missing: 'Sex'"),
         (HEADER + "," + "x" * 300, "COLUMNS_NOT_DECLARED", "…"),
         (HEADER + ",Age", "COLUMNS_DUPLICATED", "'Age'"),
@@ -44,7 +45,7 @@ def test_an_alias_is_the_column() -> None:
         ("Sex", "COLUMNS_MISSING", "and 5 more"),
         ("a,b,c", "HEADER_NOT_RECOGNISED", "begin with its header"),
         (HEADER.lower(), "HEADER_NOT_RECOGNISED", "begin with its header"),
-        ("a title of the table\n" + HEADER, "HEADER_NOT_RECOGNISED", "begin with its header"),
+        ("a title of the table\n" * 12 + HEADER, "HEADER_NOT_RECOGNISED", "begin with its header"),
         (HEADER, "TABLE_EMPTY", "no rows"),
         (HEADER + "\n\n" + "," * 15 + "\n", "TABLE_EMPTY", "no rows"),
     ],
@@ -154,3 +155,39 @@ def test_no_problem_shows_a_value_that_could_be_a_name() -> None:
 @pytest.mark.parametrize("document", [with_column("Age", age=False)])
 def test_an_age_above_89_is_a_number_where_it_is_not_said_to_be_an_age(document: dict[str, Any]) -> None:
     assert read({"Age": "93"}, config=ClinicalConfig.model_validate(document)).only("baseline")["age"] == "93.0"
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "Lung cohort\n",
+        "Lung cohort, export of 2019\n",
+        "Lung cohort" + "," * 15 + "\n\n",
+        '"Lung cohort, stage I"\nAll rights reserved\n# comment\n',
+        "sep=,\nLung cohort\n",
+        ",,,Habits,,,Imaging,,,,,,,,,\n",
+        "Lung cohort\n,,,Habits,,,Imaging,,,,,,,,,\n",
+    ],
+)
+def test_titles_above_the_header_are_passed_over_and_counted(above: str) -> None:
+    found = Read(small(), encoded(above + csv_text(rows({}, {"Sex": "?"}))))
+    assert [record["case_id"] for record in found.records["baseline"]] == ["C-001"]
+    assert [(p.row, p.column) for p in found.problems] == [(above.count("\n") + 3, "Sex")]
+
+
+def test_a_header_without_names_at_its_end_is_padded() -> None:
+    text = csv_text(rows({})).replace("\n", ",,\n")
+    assert len(Read(small(), encoded(text)).records["baseline"]) == 1
+
+
+@pytest.mark.parametrize("text", ["id\nA\nB\n", "id,x\nA,1\nB,2\n", ",A,B\ng1,1,2\n", "A\tB\ng1\t1\t2\n"])
+def test_a_header_of_few_names_is_no_title(text: str) -> None:
+    table = TableRows(encoded(text), len, max_columns=10)
+    assert table.header == [cell.strip() for cell in text.partition("\n")[0].replace("\t", ",").split(",")]
+    assert [first for first, _ in table.batches(10, 1000)] == [2]
+
+
+def test_an_error_below_a_short_header_keeps_its_row() -> None:
+    table = TableRows(encoded("id,x\n\n" + "y" * 200 + "\n", piece=10), len, max_columns=10, max_record=100)
+    with pytest.raises(BadInputError, match="row 3 is longer"):
+        list(table.batches(10, 1000))

@@ -255,7 +255,7 @@ def test_matrix_of_which_no_row_can_be_taken_is_held() -> None:
     read = Read("case,VIM,CD44\nA,x,1\nB,1\n")
     assert read.verdict.hold is not None
     assert read.verdict.hold[0] == "MATRIX_INVALID"
-    assert "no rows accepted of 2; the first (row 2, column VIM): not a number" in read.verdict.hold[1]
+    assert "no cases accepted of 2; the first (row 2, VIM): not a number" in read.verdict.hold[1]
     assert Read("case,VIM,CD44\nA,x,1\nB,1,2\n").verdict.hold is None
 
 

@@ -128,8 +128,6 @@ def test_matrix_that_looks_like_logarithms_is_held_until_the_dataset_says_so() -
     ("body", "code"),
     [
         (b"", "TABLE_EMPTY"),
-        (b"gene,A,B\nVIM,1,2\n", "MATRIX_TRANSPOSED"),
-        (b"gene;A;B\nVIM;1;2\n", "MATRIX_TRANSPOSED"),
         (b"case|VIM|CD44\nA|1|2\n", "HEADER_NOT_RECOGNISED"),
         (b"PK\x03\x04 a workbook", "NOT_CSV"),
         (b"case,VIM\n" + b"A" * 9_000_000, "ROW_TOO_LONG"),

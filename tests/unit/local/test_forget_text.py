@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from cli.forget.matrix import has_column, without_column
 from cli.forget.text import as_stored, has_row, mentions, read_text, without_items, without_lines, without_rows
 
 
@@ -71,3 +72,25 @@ def test_compressed_objects_are_read_and_stored_as_such() -> None:
     assert read_text(stored) == b"text"
     assert read_text(b"text") == as_stored("table.csv", b"text") == b"text"
     assert read_text(stored[:12]) == stored[:12], "what is damaged is looked at as it is"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("\tR01-1\tR01-10\nVIM\t1\t2\n", "\tR01-10\nVIM\t2\n"),
+        ("R01-1\tR01-10\nVIM\t1\t2\n", "R01-10\nVIM\t2\n"),
+        ("#1.2\n1\t2\nName\tDescription\tR01-1\tB\nx\tVIM\t1\t2\n", "#1.2\n1\t2\nName\tDescription\tB\nx\tVIM\t2\n"),
+        ('gene;"A";"R01.1"\r\n"a;b";1,5;2,5\r\n', 'gene;A\r\n"a;b";1,5\r\n'),
+        ("Geneid\tLength\tbam/R01-1.sorted.bam\tB.bam\nVIM\t9\t1\t2\n", "Geneid\tLength\tB.bam\nVIM\t9\t2\n"),
+    ],
+)
+def test_column_of_a_case_is_removed_from_every_row(text: str, left: str) -> None:
+    assert has_column(text.encode(), "R01-1")
+    assert without_column(text.encode(), "R01-1") == left.encode()
+    assert not has_column(left.encode(), "R01-1")
+
+
+@pytest.mark.parametrize("text", ["case\tVIM\nR01-1\t1\n", "", "gene,R01-10\nVIM,1\n"])
+def test_matrix_without_a_column_of_the_case_stays(text: str) -> None:
+    assert not has_column(text.encode(), "R01-1")
+    assert without_column(text.encode(), "R01-1") == text.encode()

@@ -1,0 +1,154 @@
+"""Which columns of a matrix with genes as rows name the gene, which are cases, and what the cases are called."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from multimodal.genomics.config import MatrixConfig
+from multimodal.genomics.matrix_format import invalid_matrix
+
+_WORDS = re.compile(r"[^a-z0-9]+")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ABOUT_GENES = _words(
+    """
+    gene genes geneid geneids genename genenames genesymbol genesymbols symbol symbols hugosymbol hgncsymbol
+    hgncid entrezgeneid entrezid entrez ncbigeneid id idref name names description desc ensembl ensemblid
+    ensemblgeneid ensg geneensembl transcript transcriptid transcriptids transcripts chr chrom chromosome seqname
+    start end stop strand length genelength exonlength medianlength effectivelength efflength width txlength
+    genetype biotype genebiotype type feature probe probeid probeset locus band cytoband cytogeneticband reference
+    refseq uniprot havanagene source level version gc gccontent exoncount exons position coordinates
+    compositeelementref hybridizationref row rowname rownames x unnamed0 unnamed
+    """
+)
+"""Columns that say something of the gene, as the makers of matrices call them (without case and punctuation)."""
+
+_STATISTICS = _words(
+    """
+    basemean log2foldchange lfcse stat pvalue pval padj qvalue fdr logfc logcpm logratio mean sum total average
+    median sd variance var min max
+    """
+)
+"""Columns about all cases at once; none is a case."""
+
+_FIRST_COLUMNS = frozenset({"sample", "samples", "case", "cases", "caseid", "sampleid", "patient", "patientid"})
+
+_KINDS = _words(
+    """
+    count counts rawcount rawcounts normalizedcount normalizedcounts scaledestimate transcriptid tpm fpkm rpkm cpm
+    fpkmuq medianlengthnormalized signal value values
+    """
+)
+
+_ALIGNMENT = re.compile(
+    r"(?:[._-]?(?:Aligned|sortedByCoord|toTranscriptome|markdup|dedup|sorted|sort|umi|primary|out|star|hisat2?))*"
+    r"\.(?:bam|sam|cram)$",
+    re.IGNORECASE,
+)
+_MADE_BY_R = re.compile(r"X\d")
+R_HINT = (
+    "; if R wrote R01.001 for R01-001, set genomics.matrix.case_names: undo_r and deploy, or write the matrix with "
+    "check.names = FALSE"
+)
+
+
+@dataclass(frozen=True)
+class GeneColumns:
+    """Columns of a matrix with genes as rows."""
+
+    lead: tuple[int, ...]
+    """Positions of those that may name the gene."""
+    cases: tuple[int, ...]
+    """Positions of the cases."""
+    names: tuple[str, ...]
+    """Names of the cases, in the order of `cases`."""
+    left_out: tuple[str, ...]
+    """Names of columns that are neither."""
+
+
+def split_columns(names: Sequence[str], head: Sequence[Sequence[str]], matrix: MatrixConfig) -> GeneColumns:
+    """Tell the columns of a matrix apart.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The header.
+    head : sequence of sequence of str
+        Some of the rows below.
+    matrix : MatrixConfig
+
+    Raises
+    ------
+    BadInputError
+        `MATRIX_INVALID` when there is no case, or R may have renamed the cases.
+    """
+    keys = [_WORDS.sub("", name.lower()) for name in names]
+    # What follows the first column and holds text describes the gene, whatever it is called.
+    lead = 1
+    while lead < len(names) and (keys[lead] in _ABOUT_GENES or _is_text(head, lead, matrix)):
+        lead += 1
+    about = [at for at, key in enumerate(keys) if at < lead or key in _ABOUT_GENES]
+    out = {at for at, name in enumerate(names) if name in matrix.ignore or (keys[at] in _STATISTICS and at >= lead)}
+    cases = tuple(at for at in range(lead, len(names)) if at not in out and at not in about)
+    if not cases:
+        raise invalid_matrix("it has no column of a case")
+    named = tuple(case_of_column(names[at], matrix) for at in cases)
+    if matrix.case_names is None and all(map(_MADE_BY_R.match, named)):
+        raise invalid_matrix(
+            "all cases begin with X and a digit, as R writes names that begin with a digit; set "
+            "genomics.matrix.case_names: undo_r, or exact when they are called so, and deploy"
+        )
+    left_out = tuple(names[at] for at in sorted({*about[1:], *out}))
+    return GeneColumns(tuple(at for at in about if at not in out), cases, named, left_out)
+
+
+def is_heading(name: str) -> bool:
+    """Whether a first column may be called so: by nothing, or by what it says of genes."""
+    key = _WORDS.sub("", name.lower())
+    return not key or key in _ABOUT_GENES or key in _FIRST_COLUMNS
+
+
+def is_second_header(cells: Sequence[str]) -> bool:
+    """Whether a row says what the columns hold (`raw_count`), as TCGA's files do below the header."""
+    return all(_WORDS.sub("", cell.lower()) in _KINDS for cell in cells)
+
+
+def _is_text(head: Sequence[Sequence[str]], at: int, matrix: MatrixConfig) -> bool:
+    """Whether a column has text in most of its rows."""
+    cells = [row[at].strip() for row in head if at < len(row)]
+    return sum(not is_value(cell, matrix) for cell in cells) * 2 > len(cells)
+
+
+def is_value(cell: str, matrix: MatrixConfig) -> bool:
+    """Whether a cell is a number, or stands for one that is missing."""
+    if cell == "" or cell in matrix.missing:
+        return True
+    try:
+        float(cell.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def case_of_column(name: str, matrix: MatrixConfig) -> str:
+    """Return the case that a column is called by: featureCounts names the alignment, R changes names when told to.
+
+    Examples
+    --------
+    >>> case_of_column("bam/R01-001.Aligned.sortedByCoord.out.bam", matrix)  # doctest: +SKIP
+    'R01-001'
+    """
+    plain, undone = called_by(name)
+    return undone if matrix.case_names == "undo_r" else plain
+
+
+def called_by(name: str) -> tuple[str, str]:
+    """Return the case that a column's name says, as it is written, and with what R did to it undone."""
+    without = _ALIGNMENT.sub("", name)
+    if without != name:
+        name = re.split(r"[/\\]", without)[-1]
+    return name, re.sub(r"^X(?=\d)", "", name).replace(".", "-")

@@ -1,0 +1,108 @@
+"""Bytes of a matrix as they are read: decompressed on the way, and without what stands above the header."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+from multimodal.ledger.errors import BadInputError, Reason
+
+_GZIP = b"\x1f\x8b"
+_PIECE = 256 * 1024
+_MARK = b"\xef\xbb\xbf"
+
+MAX_PLAIN_BYTES = 8 * 1024**3
+"""What a gzipped matrix may grow to: a thousand cases of every transcript in full precision."""
+
+MAX_LINE = 8_000_000
+"""Longest line that is looked at above the header."""
+
+
+def plain_bytes(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a matrix's bytes, decompressed if they are gzip's (one member or several, as bgzip writes).
+
+    Raises
+    ------
+    BadInputError
+        `NOT_CSV` when the archive is damaged or ends early, `INPUT_TOO_LARGE` beyond `MAX_PLAIN_BYTES`.
+    """
+    pieces = iter(chunks)
+    head = b""
+    while len(head) < len(_GZIP) and (more := next(pieces, None)) is not None:
+        head += more
+    if head.startswith(_GZIP):
+        yield from _decompressed(head, pieces)
+        return
+    yield head
+    yield from pieces
+
+
+def _decompressed(head: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    engine, rest, total = zlib.decompressobj(31), head, 0
+    try:
+        while True:
+            text = engine.decompress(rest, _PIECE)
+            total += len(text)
+            if total > MAX_PLAIN_BYTES:
+                message = f"decompressed, it has more than {MAX_PLAIN_BYTES // 1024**3} GiB; split it by cases"
+                raise BadInputError(Reason.INPUT_TOO_LARGE, message)
+            if text:
+                yield text
+            rest = engine.unconsumed_tail or engine.unused_data
+            if engine.eof:
+                rest = rest or next(pieces, b"")
+                if not rest.strip(b"\0"):
+                    return
+                engine = zlib.decompressobj(31)
+            elif not rest and not text:
+                rest = next(pieces, b"")
+                if not rest:
+                    raise _damaged("ends early")
+    except zlib.error as error:
+        raise _damaged("is damaged") from error
+
+
+def _damaged(how: str) -> BadInputError:
+    return BadInputError(Reason.NOT_CSV, f"the table cannot be read: its gzip {how}; compress and upload it again")
+
+
+def without_preamble(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a matrix's bytes with empty lines for what GCT and GEO write above the header, so that rows keep numbers.
+
+    GCT begins with its version and a line of sizes; a GEO series matrix with lines that begin with `!`.
+
+    Raises
+    ------
+    BadInputError
+        `MATRIX_INVALID` for a GCT with annotations of the columns (version 1.3), which look like genes.
+    """
+    pieces, held, after_version = iter(chunks), b"", False
+    for piece in pieces:
+        held += piece
+        while True:
+            line, newline, following = held.partition(b"\n")
+            if not newline and len(held) < MAX_LINE and _may_be_above(held, after_version):
+                break
+            if not newline or not _may_be_above(line, after_version):
+                yield held
+                yield from pieces
+                return
+            if after_version:
+                _check_sizes(line)
+            after_version = line.lstrip(_MARK).startswith(b"#1.")
+            held = following
+            yield b"\n"
+    yield held
+
+
+def _may_be_above(line: bytes, after_version: bool) -> bool:
+    start = line.lstrip(_MARK).lstrip(b' "\t\r')
+    return after_version or not start or start.startswith((b"!", b"#1."))
+
+
+def _check_sizes(line: bytes) -> None:
+    sizes = line.split()
+    if len(sizes) == 4 and sizes[3] != b"0":
+        message = (
+            "the GCT file has annotations of its columns (version 1.3), which cannot be told from genes; save it as "
+            "version 1.2 and upload that"
+        )
+        raise BadInputError(Reason.MATRIX_INVALID, message)

@@ -1,0 +1,120 @@
+"""Names of ready expression values: matrices directly in a dataset's folder, and quantifications of one sample.
+
+Sources of the names: salmon, kallisto, RSEM, STAR, StringTie, DRAGEN, HTSeq, GDC ("Bioinformatics Pipeline: mRNA").
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from multimodal.ledger.unit import MATRIX_CASE, MATRIX_NAME, Unit, case_unit
+
+_TABLE = re.compile(r"\.(csv|tsv|txt|tab|gct|counts|sf|results|fpkm_tracking)(\.gz)?$", re.IGNORECASE)
+_NOTICE = re.compile(r"^(\.|~\$|readme|licen[sc]e|md5|sha\d|checksums?|manifest)", re.IGNORECASE)
+_SPREADSHEET = re.compile(r"\.(xlsx|xlsm|xlsb|xls|ods|numbers)$", re.IGNORECASE)
+_OTHER_MATRIX = re.compile(r"\.(h5ad|h5|hdf5|loom|rds|rda|rdata|mtx|parquet|feather|zip)(\.gz)?$", re.IGNORECASE)
+
+_QUANTIFICATION = re.compile(
+    r"^(?:(?P<case>.+?)[._-]?)?(?:quant(?:\.genes)?\.sf|abundance\.tsv|(?:genes|isoforms)\.results"
+    r"|ReadsPerGene\.out\.tab|(?:rna_seq\.)?augmented_star_gene_counts\.tsv|gene_abund(?:ances?)?\.(?:tab|tsv)"
+    r"|htseq\.counts|\.counts)(?:\.gz)?$",
+    re.IGNORECASE,
+)
+_PROGRAMS = re.compile(r"^(?:star_)?(?:salmon|kallisto|rsem|star|htseq|stringtie|quant|quants|dragen)$", re.IGNORECASE)
+_BESIDE = re.compile(r"^(aux_info|libParams|logs?|_STARpass1|_STARgenome)$")
+_UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+SPREADSHEET_RULE = (
+    "spreadsheets and archives are not taken; save the sheet as tab-separated text (.tsv) and upload that"
+)
+OTHER_MATRIX_RULE = (
+    "not a matrix that can be read; export it as text (.tsv or .csv, also gzipped), genes as rows or cases as rows"
+)
+WHOSE_RULE = (
+    "a quantification of one sample, and its name does not say whose; upload it as "
+    "genomics/<dataset>/<case>/<file>, one file a case"
+)
+
+
+_SAYS = re.compile(r"(?<![a-z])(tpm|fpkm|rpkm|cpm|counts?|lengths?)(?![a-z])", re.IGNORECASE)
+
+
+def said_by(name: str) -> str:
+    """Return what a file's name says of its values (`tpm`, `fpkm`, `rpkm`, `cpm`, `counts`, `lengths`), if one thing.
+
+    Examples
+    --------
+    >>> said_by("salmon.merged.gene_counts.tsv")
+    'counts'
+    >>> said_by("counts_to_tpm.tsv")
+    ''
+    """
+    words = {match.lower().removesuffix("s") for match in _SAYS.findall(name.replace("_", "."))}
+    words -= {"length"} if len(words) > 1 else set()  # counts may be scaled by lengths
+    word = words.pop() if len(words) == 1 else ""
+    return f"{word}s" if word in {"count", "length"} else word
+
+
+def is_notice(name: str) -> bool:
+    """Whether a file only comes along with others: a read-me, a licence, a checksum, a desktop's leftover."""
+    return bool(_NOTICE.match(name))
+
+
+def is_matrix(name: str) -> bool:
+    """Whether a file directly in a dataset's folder may be a matrix: any text table; its content decides."""
+    return bool(_TABLE.search(name)) and not is_notice(name)
+
+
+def is_quantification(name: str) -> bool:
+    """Whether a file is called as programs call the quantification of one sample."""
+    return bool(_QUANTIFICATION.match(name))
+
+
+def rule_against(name: str) -> str:
+    """Return why a file that may hold a matrix is not taken; empty when it is nothing of the kind."""
+    if is_notice(name):
+        return ""
+    if _SPREADSHEET.search(name):
+        return SPREADSHEET_RULE
+    return OTHER_MATRIX_RULE if _OTHER_MATRIX.search(name) else ""
+
+
+def is_beside_quantification(path: Sequence[str]) -> bool:
+    """Whether a file in a case's folder is what quantifiers write beside their tables (`aux_info/fld.gz`)."""
+    beside = any(_BESIDE.match(part) for part in path[:-1])
+    return beside or path[-1] in {"abundance.h5", "lib_format_counts.json", "cmd_info.json", "run_info.json"}
+
+
+def case_of_quantification(path: str) -> str:
+    """Return whose quantification a file is, from its path below the dataset; empty when the path does not say.
+
+    The folder says it, whatever programs' folders are above or below it; else what precedes the program's name. An id
+    of a file (as GDC's downloads have) is nobody's name.
+
+    Examples
+    --------
+    >>> case_of_quantification("R01-001/salmon/quant.genes.sf")
+    'R01-001'
+    >>> case_of_quantification("R01-001.genes.results")
+    'R01-001'
+    >>> case_of_quantification("quant.sf")
+    ''
+    """
+    *folders, name = path.split("/")
+    named = [folder for folder in folders if not _PROGRAMS.match(folder)]
+    if not named:
+        match = _QUANTIFICATION.match(name)
+        stem = _TABLE.sub("", name) if match is None else match["case"] or ""
+        named = [stem.rstrip("._-")]
+    return named[0] if len(named) == 1 and not _UUID.match(named[0]) else ""
+
+
+def matrix_unit(dataset: str, path: str) -> Unit:
+    """Return the unit of a matrix or a quantification; `path` is below the dataset's folder."""
+    return case_unit(dataset, MATRIX_CASE if path == MATRIX_NAME else f"{MATRIX_CASE}/{path}")
+
+
+def path_below_dataset(uri: str) -> str:
+    """Return the path below the dataset of an object's address (`s3://bucket/genomics/<dataset>/…`)."""
+    parts = PurePosixPath(uri.partition("://")[2]).parts
+    return "/".join(parts[3:])

@@ -1,0 +1,127 @@
+"""Which way round a matrix lies, or which program's quantification a file is: by its content."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from multimodal.genomics.config import ENSEMBL_GENE, GenomicsConfig, MatrixConfig
+from multimodal.genomics.gene_columns import GeneColumns, is_heading, is_value, split_columns
+from multimodal.genomics.gene_rows import GeneRows
+from multimodal.genomics.keys import is_case_name
+from multimodal.genomics.matrix_cases import CaseRows, MatrixCases, Row
+from multimodal.genomics.matrix_format import MAX_COLUMNS, invalid_matrix
+from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, said_by
+from multimodal.genomics.quantification import Quantification, find_headerless, find_quantification
+
+_HEAD_ROWS, _HEAD_CELLS = 50, 50_000
+"""Rows that are looked at to tell columns apart."""
+
+
+def matrix_cases(first_row: Sequence[str], rows: Iterable[Row], config: GenomicsConfig, path: str) -> MatrixCases:
+    """Return the reader that fits a matrix.
+
+    Parameters
+    ----------
+    first_row : sequence of str
+        The header.
+    rows : iterable of Row
+        The rows below.
+    config : GenomicsConfig
+    path : str
+        Where it was uploaded, below the dataset: the case of a quantification.
+
+    Raises
+    ------
+    BadInputError
+        `MATRIX_INVALID` when it is neither.
+    """
+    rows = iter(rows)
+    first = _head(rows)
+    names, head, rows = _tidy([cell.strip() for cell in first_row], first, chain(first, rows))
+    check_width(names)
+    matrix = config.require_matrix()
+    if is_quantification(path.rpartition("/")[2]) and (found := find_headerless(names, matrix)) is not None:
+        return _quantified(found, chain([(1, names)], rows), config, path)
+    if (found := find_quantification(names, head, matrix)) is not None:
+        return _quantified(found, rows, config, path)
+    _check_name(path, matrix)
+    if _has_genes(names, config):
+        return CaseRows(names, rows, config)
+    if {len(cells) for _, cells in head if any(map(str.strip, cells))} == {len(names) + 1}:
+        names = ["", *names]  # as R writes it
+    _check_header(names, config)
+    columns = split_columns(names, [cells for _, cells in head], matrix)
+    return GeneRows(columns, len(names), rows, config)
+
+
+def check_width(names: Sequence[str]) -> None:
+    """Require columns: `MATRIX_INVALID` for one, or for more than any annotation has genes."""
+    if len(names) < 2:
+        raise invalid_matrix(
+            "it has one column; genes and cases are expected, separated by tabs or commas (R: write.table(sep = '\\t'))"
+        )
+    if len(names) > MAX_COLUMNS:
+        raise invalid_matrix(f"it has {len(names)} columns; at most {MAX_COLUMNS} are taken")
+
+
+def _head(rows: Iterator[Row]) -> list[Row]:
+    head: list[Row] = []
+    cells = 0
+    while len(head) < _HEAD_ROWS and cells < _HEAD_CELLS and (row := next(rows, None)) is not None:
+        head.append(row)
+        cells += len(row[1])
+    return head
+
+
+def _tidy(names: list[str], head: Sequence[Row], rows: Iterator[Row]) -> tuple[list[str], Sequence[Row], Iterator[Row]]:
+    """Undo what writers do at the ends of lines: a delimiter too many, or (R) a header without its first name."""
+    lengths = {len(cells) for _, cells in head if any(map(str.strip, cells))}
+    ends_empty = bool(head) and all(not cells[-1].strip() for _, cells in head if cells)
+    if len(names) > 2 and not names[-1] and ends_empty and lengths == {len(names)}:
+        width = len(names) - 1
+        return names[:-1], [_cut(row, width) for row in head], (_cut(row, width) for row in rows)
+    if lengths == {len(names) + 1} and ends_empty:
+        return names, [_cut(row, len(names)) for row in head], (_cut(row, len(names)) for row in rows)
+    return names, head, rows
+
+
+def _cut(row: Row, width: int) -> Row:
+    """Drop the empty cell behind a row's last delimiter."""
+    number, cells = row
+    return (number, cells[:width]) if len(cells) == width + 1 and not cells[-1].strip() else row
+
+
+def _has_genes(names: Sequence[str], config: GenomicsConfig) -> bool:
+    """Whether columns are genes."""
+    matrix = config.require_matrix()
+    if matrix.id_column is not None and matrix.id_column in names:
+        return True
+    wanted = {matrix.key_of(gene) for gene in config.panel}
+    return any(matrix.key_of(name) in wanted for name in names[1:])
+
+
+def _check_header(names: Sequence[str], config: GenomicsConfig) -> None:
+    """Reject a matrix without a header, whose first gene would be lost and its values be taken for names of cases."""
+    matrix = config.require_matrix()
+    wanted = {matrix.key_of(gene) for gene in config.panel}
+    is_gene = matrix.key_of(names[0]) in wanted or bool(ENSEMBL_GENE.match(names[0]))
+    if is_gene or (not is_heading(names[0]) and all(is_value(name, matrix) for name in names[1:])):
+        raise invalid_matrix("its first row is a gene's; it must name the cases, one in each column")
+
+
+def _check_name(path: str, matrix: MatrixConfig) -> None:
+    """Reject a matrix whose name says other values than the dataset: nf-core merges TPM, counts and lengths alike."""
+    said = said_by(path.rpartition("/")[2])
+    if said and not matrix.unit.lower().startswith(said):
+        raise invalid_matrix(
+            f"its name says {said}, and the dataset says unit: {matrix.unit}; if the name is wrong, rename it"
+        )
+
+
+def _quantified(found: Quantification, rows: Iterable[Row], config: GenomicsConfig, path: str) -> MatrixCases:
+    case = case_of_quantification(path)
+    if not is_case_name(case):
+        raise invalid_matrix(
+            "it is the quantification of one sample, and its name does not say whose; upload it as <case>/<file>"
+        )
+    columns = GeneColumns(lead=(0, 1), cases=(2,), names=(case,), left_out=())
+    return GeneRows(columns, 3, found.rows(rows), config, "quantification")

@@ -1,0 +1,121 @@
+"""Ready quantifications of one sample as rows of genes with one value.
+
+Sources: salmon and kallisto manuals ("quant.sf", "abundance.tsv"), RSEM's rsem-calculate-expression ("genes.results"),
+STAR's manual ("ReadsPerGene.out.tab": unstranded, first and second strand), GDC mRNA pipeline ("STAR - Counts").
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from multimodal.genomics.config import ExpressionUnit, MatrixConfig
+from multimodal.genomics.matrix_cases import Row
+from multimodal.genomics.matrix_format import invalid_matrix
+
+_WORDS = re.compile(r"[^a-z0-9]+")
+
+_VALUES: Mapping[str, ExpressionUnit] = {
+    "tpm": "TPM",
+    "tpmunstranded": "TPM",
+    "fpkm": "FPKM",
+    "fpkmunstranded": "FPKM",
+    "fpkmuqunstranded": "FPKM-UQ",
+    "numreads": "counts",
+    "expectedcount": "counts",
+    "estcounts": "counts",
+    "unstranded": "counts",
+}
+_STRANDED = {"forward": "strandedfirst", "reverse": "strandedsecond"}
+_GENES = ("geneid", "gene", "name", "genename", "targetid", "transcriptid")
+_SYMBOLS = ("genename", "genesymbol")
+_STAR = {"unstranded": 1, "forward": 2, "reverse": 3}
+
+_TRANSCRIPT = re.compile(r"(ENS[A-Z]*T\d{11}|[NX][MR]_\d+)")
+
+
+@dataclass(frozen=True)
+class Quantification:
+    """Where a quantification has its genes and the value of the dataset's unit."""
+
+    gene_at: int
+    symbol_at: int | None
+    value_at: int
+    has_transcripts: bool
+    """Whether its rows are transcripts, whose values are summed by gene."""
+
+    def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield rows of gene id, symbol and value; `BadInputError` when transcripts do not name their genes."""
+        return self._summed(rows) if self.has_transcripts else self._listed(rows)
+
+    def _listed(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for number, cells in rows:
+            yield number, [*self._names(number, cells), cells[self.value_at]]
+
+    def _names(self, number: int, cells: Sequence[str]) -> tuple[str, str]:
+        if len(cells) <= max(self.gene_at, self.value_at, self.symbol_at or 0):
+            raise invalid_matrix(f"row {number} has {len(cells)} cells")
+        return cells[self.gene_at], "" if self.symbol_at is None else cells[self.symbol_at]
+
+    def _summed(self, rows: Iterable[Row]) -> Iterator[Row]:
+        sums: dict[tuple[str, str], float] = {}
+        for number, cells in rows:
+            label, symbol = self._names(number, cells)
+            gene = _genes_of_label(label) if "|" in label else (label, symbol)
+            try:
+                sums[gene] = sums.get(gene, 0.0) + float(cells[self.value_at])
+            except ValueError:
+                raise invalid_matrix(f"row {number} has no number") from None
+        for number, ((gene_id, symbol), total) in enumerate(sums.items(), start=2):
+            yield number, [gene_id, symbol, repr(total)]
+
+
+def _genes_of_label(label: str) -> tuple[str, str]:
+    """Return gene id and symbol of a GENCODE transcript (`ENST…|ENSG…|…|…|VIM-201|VIM|…`)."""
+    parts = label.split("|")
+    return (parts[1], parts[5]) if len(parts) > 5 else (parts[1], "")
+
+
+def find_quantification(names: Sequence[str], head: Sequence[Row], matrix: MatrixConfig) -> Quantification | None:
+    """Recognise the quantification of one sample by its header; None when it is something else.
+
+    Raises
+    ------
+    BadInputError
+        `MATRIX_INVALID` when it has no value of the dataset's unit, or transcripts that do not name their genes.
+    """
+    keys = [_WORDS.sub("", name.lower()) for name in names]
+    units = {_VALUES[key]: at for at, key in enumerate(keys) if key in _VALUES}
+    genes = [at for key in _GENES for at, found in enumerate(keys) if found == key]
+    if not units or not genes or keys[0] not in (*_GENES, "transcriptids"):
+        return None
+    value_at = units.get(matrix.unit)
+    if matrix.unit == "counts" and matrix.strandedness in _STRANDED and "unstranded" in keys:
+        value_at = keys.index(_STRANDED[matrix.strandedness])
+    if value_at is None:
+        raise invalid_matrix(f"it has {', '.join(units)}, and the dataset says unit: {matrix.unit}")
+    symbol_at = next((at for at, key in enumerate(keys) if key in _SYMBOLS and at != genes[0]), None)
+    labels = [cells[genes[0]] for _, cells in head if len(cells) > genes[0]]
+    return Quantification(genes[0], symbol_at, value_at, _check_transcripts(keys, labels))
+
+
+def _check_transcripts(keys: Sequence[str], labels: Sequence[str]) -> bool:
+    if keys[0] == "transcriptid" and "geneid" in keys:  # RSEM's isoforms
+        return True
+    if not any(map(_TRANSCRIPT.match, labels)):
+        return False
+    if all("|ENS" in label for label in labels):
+        return True
+    raise invalid_matrix(
+        "its rows are transcripts, and nothing says of which genes; upload the table of genes instead (salmon: "
+        "quant --geneMap writes quant.genes.sf; kallisto: tximport's table)"
+    )
+
+
+def find_headerless(first_row: Sequence[str], matrix: MatrixConfig) -> Quantification | None:
+    """Recognise STAR's and HTSeq's counts, which have no header, by the first of their rows."""
+    is_count = len(first_row) in {2, 4} and all(cell.strip().isdigit() for cell in first_row[1:])
+    if not is_count:
+        return None
+    if matrix.unit != "counts":
+        raise invalid_matrix(f"it has counts, and the dataset says unit: {matrix.unit}")
+    return Quantification(0, None, _STAR[matrix.strandedness] if len(first_row) == 4 else 1, has_transcripts=False)
