@@ -54,6 +54,7 @@ class Reads(Document):
     reads: Count = 0
     lanes: Annotated[int, Field(ge=1)]
     bytes: Count
+    without_mate: Count = 0
 
 
 class MappedReads(Document):

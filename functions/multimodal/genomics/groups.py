@@ -44,6 +44,7 @@ _RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
     ("library_type", FeatureType.STRING),
     ("library_conflict", FeatureType.INTEGRAL),
     ("compatible_fragment_ratio", FeatureType.FRACTIONAL),
+    ("reads_without_mate", FeatureType.INTEGRAL),
     *_ASSAY,
     ("input_hash", FeatureType.STRING),
     ("rnaseq_job_version", FeatureType.STRING),

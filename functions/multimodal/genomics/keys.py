@@ -15,7 +15,7 @@ from multimodal.genomics.matrix_names import (
     matrix_unit,
     rule_against,
 )
-from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads
+from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_of_no_sample, is_reads
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.unit import REFERENCES, Modality, Unit, case_unit
 from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, parse_segments, safe_dataset
@@ -79,6 +79,8 @@ def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
         case [name] if is_reads(name) and not is_ignorable(name):
             # Only a sample sheet can say whose reads these are.
             return _checked_reads(dataset, case_unit(dataset, SHEET_CASE), rest)
+        case [*folders, _] if any(map(is_of_no_sample, folders)):
+            return _key(KeyKind.IGNORED, dataset)
         case [case, *path] if path:
             return _parse_case(dataset, case, path)
     if len(rest) == 1 and (rule := rule_against(rest[0])):

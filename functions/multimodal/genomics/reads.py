@@ -16,7 +16,8 @@ _IGNORABLE_ENDING = re.compile(r"\.(md5|md5sum|md5sums|sha1|sha256|crc32|crc|sfv
 _INDEX_READ = re.compile(r"[._-]I[12](?:[._]\d{3})?$", re.IGNORECASE)
 """Only where the mate would stand: `I1` may be a part of a sample's name."""
 
-_UNDETERMINED = re.compile(r"^Undetermined(?=[._-]|$)", re.IGNORECASE)
+_NO_SAMPLE = re.compile(r"^(?:Undetermined|Unassigned|PhiX)(?:_?S0)?(?=[._-]|$)", re.IGNORECASE)
+"""What demultiplexers call reads of no sample and of the control: bcl2fastq and BCL Convert, bases2fastq of Element."""
 _SAFE_PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._+=-]*$")
 _LANE = re.compile(r"[._-]L0{0,2}([1-9]\d{0,2})(?=[._-]|$)", re.IGNORECASE)
 _SAMPLE_NUMBER = re.compile(r"_S\d+$")
@@ -73,7 +74,12 @@ def is_ignorable(name: str) -> bool:
     if _IGNORABLE_ENDING.search(name):
         return True
     stem = _ENDING.sub("", name)
-    return stem != name and bool(_INDEX_READ.search(stem) or _UNDETERMINED.match(stem))
+    return stem != name and bool(_INDEX_READ.search(stem) or is_of_no_sample(stem))
+
+
+def is_of_no_sample(name: str) -> bool:
+    """Whether a file or folder is called as a demultiplexer calls reads that belong to no sample, or to its control."""
+    return bool(_NO_SAMPLE.match(name))
 
 
 def is_reads(name: str) -> bool:

@@ -112,4 +112,5 @@ def _quality(document: Mapping[str, Any]) -> dict[str, Any]:
         "library_type": library["detected"] or library["declared"],
         "library_conflict": int(library["conflict"]),
         "compatible_fragment_ratio": library["compatible_fragment_ratio"],
+        "reads_without_mate": document["reads"].get("without_mate", 0),
     }

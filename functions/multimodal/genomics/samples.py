@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from multimodal.genomics.keys import parse_key
+from multimodal.genomics.owners import samples_in
 from multimodal.genomics.reads import Lane, Pairing, pair_files
 from multimodal.genomics.samplesheet import ReadFiles, SheetSample
 from multimodal.ledger.errors import Reason
@@ -52,6 +53,8 @@ class SampleListing(Listing):
     """Objects in the folder that are no reads."""
     rejected: tuple[str, ...] = ()
     """Keys in the folder that are not accepted."""
+    samples: tuple[str, ...] = ()
+    """Names of the samples whose reads these are, when they are several."""
     listed_for: tuple[str, ...] = ()
     """Samples for which the sheet names files of this folder, when the folder itself is none."""
     unlisted: bool = False
@@ -78,7 +81,8 @@ def folder_listing(unit: Unit, found: Iterable[StoredObject], raw_bucket: str) -
     everything = make_listing(unit, found)
     kinds = {o.key: parse_key(o.key).kind for o in everything.objects}
     reads = tuple(o for o in everything.objects if kinds[o.key] is KeyKind.OBJECT)
-    pairing = pair_files(o.key[len(unit.folder) :] for o in reads)
+    paths = [o.key[len(unit.folder) :] for o in reads]
+    pairing = pair_files(paths)
     if everything.marker is not None and pairing.only_first_mates:
         # The marker says that nothing else comes: the reads have no mates.
         pairing = pairing.as_single_end()
@@ -89,6 +93,7 @@ def folder_listing(unit: Unit, found: Iterable[StoredObject], raw_bucket: str) -
         pairing=pairing,
         others=len(everything.objects) - len(reads),
         rejected=tuple(key for key, kind in kinds.items() if kind is KeyKind.REJECTED),
+        samples=samples_in(unit.subject, paths),
     )
 
 
@@ -170,6 +175,12 @@ def _quarantine(listing: SampleListing) -> Quarantine | None:
         problem = parse_key(listing.rejected[0]).problem
         details: dict[str, object] = {"objects": len(listing.rejected), "example_key": listing.rejected[0][:300]}
         return Quarantine(Reason.KEY_NOT_ACCEPTED, f"a file in the case's folder is not accepted: {problem}", details)
+    if listing.samples:
+        message = (
+            f"the folder holds reads of several samples ({_names(listing.samples)}); give each a folder of its own, "
+            "genomics/<dataset>/<case>/, or say in samplesheet.csv whose they are"
+        )
+        return Quarantine(Reason.READS_MIXED, message, {"samples": list(listing.samples[:20])})
     if listing.pairing.clashes:
         message = (
             f"files cannot be told apart, may be mates, or hold third reads: {_names(listing.pairing.clashes)}; remove "

@@ -270,10 +270,11 @@ v_story,base,notes,Course,,,
 def test_redcaps_dictionary_names_codes_and_persons(tmp_path: Path) -> None:
     (tmp_path / "dictionary.csv").write_text(REDCAP, encoding="utf-8")
     header = "record_id,v_sex,v_ward,v_smokes,v_call,v_x,v_died,v_sym___1,v_sym___2,v_story\n"
-    rows = (
-        f"{n},{1 + n % 2},{(1, 2, 3, 9)[n % 4]},{n % 2},{n},{n % 3},{1 + n // 2 % 2},{n // 3 % 2},{n // 4 % 2},s{n % 5}\n"
-        for n in range(1, 31)
+    numbers = range(1, 31)
+    cells = (
+        (n, 1 + n % 2, (1, 2, 3, 9)[n % 4], n % 2, n, n % 3, 1 + n // 2 % 2, n // 3 % 2, n // 4 % 2) for n in numbers
     )
+    rows = (f"{','.join(map(str, row))},s{row[0] % 5}\n" for row in cells)
     config, text = drafted(tmp_path, header + "".join(rows), dictionary=tmp_path / "dictionary.csv")
     by_source = config.by_source
     assert by_source["v_sex"].model_dump(include={"kind", "name", "true", "false"}) == {

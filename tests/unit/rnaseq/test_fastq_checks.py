@@ -319,20 +319,63 @@ def test_the_reads_of_one_lane_twice(tmp_path: Path, again: Callable[[bytes], by
     reads = some_reads(COUNT, 1)
     with pytest.raises(InputRejectedError) as caught:
         check_lanes(tmp_path, packed(reads), again(reads))
-    assert caught.value.code == ReasonCode.FASTQ_LIST_INVALID
+    assert caught.value.code == ReasonCode.READS_TWICE
     assert caught.value.details["same_as"] == "L001"
 
 
+def trimmed(reads: bytes) -> bytes:
+    """Cut ten bases off one end of every read and three off the other, and leave each fifth read out."""
+    lines = reads.split(b"\n")
+    records = [lines[start : start + 4] for start in range(0, len(lines) - 3, 4)]
+    kept = [record for number, record in enumerate(records) if number % 5]
+    return b"".join(b"%s\n%s\n+\n%s\n" % (head, bases[3:-10], quality[3:-10]) for head, bases, _, quality in kept)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize(
+    "other",
+    [
+        trimmed,
+        lambda reads: reads + some_reads(COUNT, 1, seed=5).replace(b":HXXYY:1:", b":HXXYY:2:"),
+        lambda reads: reads.replace(b" 1:N:0", b" 1:N:0:ACGT"),
+    ],
+    ids=["raw beside trimmed", "a lane beside what it was joined to", "other comments"],
+)
+def test_reads_that_two_lanes_share(tmp_path: Path, other: Callable[[bytes], bytes], order: tuple[int, int]) -> None:
+    reads = some_reads(COUNT, 1)
+    lanes = (reads, other(reads))
+    with pytest.raises(InputRejectedError, match="begin with the same reads") as caught:
+        check_lanes(tmp_path, *(lanes[number] for number in order))
+    assert caught.value.code == ReasonCode.READS_TWICE
+
+
+def test_raw_pairs_beside_trimmed_pairs(tmp_path: Path) -> None:
+    lanes = []
+    for folder, change in (("raw", bytes), ("clean", trimmed)):
+        names = [f"{folder}_R{mate}" for mate in (1, 2)]
+        for mate, name in enumerate(names, start=1):
+            (tmp_path / name).write_bytes(change(some_reads(COUNT, mate)))
+        lanes.append(LaneFiles(*(ReadsFile(tmp_path / name, name) for name in names)))
+    with pytest.raises(InputRejectedError, match="raw_R1 and clean_R1") as caught:
+        check_reads(lanes)
+    assert caught.value.code == ReasonCode.READS_TWICE
+
+
+def test_runs_that_number_their_reads_alike_pass(tmp_path: Path) -> None:
+    runs = [some_reads(COUNT + seed, 1, lambda number, _: b"@read%d" % number, seed=seed) for seed in (1, 2, 3)]
+    assert check_lanes(tmp_path, *runs).fragments == 3 * COUNT + 6
+
+
 def test_lanes_of_the_same_size_pass(tmp_path: Path) -> None:
-    other = some_reads(COUNT, 1, seed=4).replace(b":HXXYY:1:", b":HXXYY:2:")
-    report = check_lanes(tmp_path, some_reads(COUNT, 1), other, some_reads(COUNT + 1, 1))
-    assert report.fragments == 3 * COUNT + 1
+    second = some_reads(COUNT, 1, seed=4).replace(b":HXXYY:1:", b":HXXYY:2:")
+    third = some_reads(COUNT + 1, 1, seed=5).replace(b":HXXYY:1:", b":HXXYY:3:")
+    assert check_lanes(tmp_path, some_reads(COUNT, 1), second, third).fragments == 3 * COUNT + 1
 
 
 @pytest.mark.parametrize("names", [illumina, slashed, sra_with_mates, sra_plain])
 def test_mates_that_are_listed_as_two_lanes(tmp_path: Path, names: Names) -> None:
     with pytest.raises(InputRejectedError, match="two ends of the same fragments") as caught:
-        check_lanes(tmp_path, some_reads(9, 1, sra_plain), *(some_reads(COUNT, mate, names) for mate in (1, 2)))
+        check_lanes(tmp_path, some_reads(9, 1, sra_plain, seed=6), *(some_reads(COUNT, mate, names) for mate in (1, 2)))
     assert caught.value.code == ReasonCode.FASTQ_LIST_INVALID
     assert (caught.value.details["file"], caught.value.details["mate"]) == ("L002", "L003")
 

@@ -12,6 +12,7 @@ import pytest
 from rnaseq_job.errors import EXIT_CODES, HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.quantifiers.quantifier import LICENCE_VARIABLE, BuiltReference, Quantification, QuantifierOptions
 from rnaseq_job.reads.lanes import Sample
+from rnaseq_job.reads.sra import SraReads
 from rnaseq_job.storage import FolderStorage, StoredFile
 from tests.unit.rnaseq.support import FakeQuantifier, Ran, run_sample, some_reads, write_list, write_reads
 
@@ -355,17 +356,17 @@ def test_the_licence_goes_into_a_private_file_only(
 
 
 def test_an_sra_object_becomes_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def to_fastq(path: Path, folder: Path) -> tuple[Path, Path | None]:
+    def to_fastq(path: Path, folder: Path) -> SraReads:
         assert path.read_bytes() == b"an SRA object"
         folder.mkdir()
         for mate in (1, 2):
             (folder / f"{mate}.fastq").write_bytes(some_reads(COUNT, mate))
-        return folder / "1.fastq", folder / "2.fastq"
+        return SraReads(folder / "1.fastq", folder / "2.fastq", without_mate=7)
 
     monkeypatch.setattr("rnaseq_job.reads.sra.to_fastq", to_fastq)
     (tmp_path / "SRR7938741.sra").write_bytes(b"an SRA object")
     ran = run_sample(tmp_path, write_list(tmp_path, [("SRR7938741.sra", "")]), FakeQuantifier(COUNT))
-    assert ran.run["reads"]["pairs"] == COUNT
+    assert (ran.run["reads"]["pairs"], ran.run["reads"]["without_mate"]) == (COUNT, 7)
     assert (tmp_path / "SRR7938741.sra").exists(), "the user's own file was removed"
 
 

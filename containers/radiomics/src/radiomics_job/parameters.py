@@ -46,7 +46,7 @@ Modality = Literal["CT", "PT"]
 Action = Literal["accept", "warn", "refuse"]
 """What a yes-or-no check does when it finds something."""
 
-_STRICT: Final = ConfigDict(extra="forbid")
+_STRICT: Final = ConfigDict(extra="forbid", defer_build=True)  # one schema of the whole file, when a file is read
 _MAX_LOG_WIDTHS: Final = 10
 
 

@@ -31,13 +31,16 @@ class ReasonCode(StrEnum):
     MATES_IDENTICAL = "MATES_IDENTICAL"  # R1 and R2 are the same reads
     MATES_SWAPPED = "MATES_SWAPPED"  # the file named R1 says that it holds second reads
     SAMPLE_NAME_INVALID = "SAMPLE_NAME_INVALID"  # a name that could be an option or a path
-    FASTQ_LIST_INVALID = "FASTQ_LIST_INVALID"  # the list of reads cannot be used, or names the same reads twice
+    FASTQ_LIST_INVALID = "FASTQ_LIST_INVALID"  # the list of reads cannot be used
     REFERENCE_NOT_READY = "REFERENCE_NOT_READY"  # no manifest, or not one for this quantifier
     REFERENCE_INVALID = "REFERENCE_INVALID"  # FASTA, GTF or table do not fit each other
     SRA_INVALID = "SRA_INVALID"  # not an SRA object that fasterq-dump can read
     NOTHING_MAPPED = "NOTHING_MAPPED"  # no read belongs to the reference: probably another species
     ENGINE_FAILED = "ENGINE_FAILED"  # the quantifier rejected the input
     INPUT_TOO_LARGE = "INPUT_TOO_LARGE"  # a budget was exceeded
+    READS_TWICE = (
+        "READS_TWICE"  # two lanes hold the same reads: copies, raw beside cleaned ones, parts beside their whole
+    )
 
 
 EXIT_CODES: Final[Mapping[ReasonCode, int]] = {reason: 64 + number for number, reason in enumerate(ReasonCode)}

@@ -257,6 +257,7 @@ def _reads_section(work: Work) -> dict[str, Detail]:
         kind: work.reads.fragments,
         "lanes": len(work.staged.sample.lanes),
         "bytes": work.reads.stored_bytes,
+        "without_mate": work.reads.without_mate,
     }
 
 

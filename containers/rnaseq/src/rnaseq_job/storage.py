@@ -15,6 +15,8 @@ from rnaseq_job.reads.stream import ReadsFile
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from rnaseq_job.reads.sra import SraReads
+
 
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 _REFUSED = {"403", "AccessDenied", "NoSuchBucket", "InvalidObjectState"}
@@ -261,17 +263,20 @@ def _stage_lane(number: int, listed: ListedLane, folder: Path, opener: Opener) -
     stem = folder / f"lane{number:03}"
     name = shown(file_name(listed.read1))
     if is_sra(listed.read1):
-        read1, read2 = _from_sra(listed.read1, stem, opener)
+        found = _from_sra(listed.read1, stem, opener)
+        read1, read2, without_mate = found.first, found.second, found.without_mate
         names = (f"{name} (first reads)", f"{name} (second reads)")
     else:
+        without_mate = 0
         read1 = _fetch(listed.read1, stem.with_name(f"{stem.name}_R1"), opener)
         read2 = _fetch(listed.read2, stem.with_name(f"{stem.name}_R2"), opener) if listed.read2 else None
         names = (name, shown(file_name(listed.read2 or "")))
     lane = Lane(listed.read_group, listed.library, listed.lane, read1, read2)
-    return lane, LaneFiles(ReadsFile(read1, names[0]), ReadsFile(read2, names[1]) if read2 else None)
+    second = ReadsFile(read2, names[1]) if read2 else None
+    return lane, LaneFiles(ReadsFile(read1, names[0]), second, without_mate)
 
 
-def _from_sra(address: str, stem: Path, opener: Opener) -> tuple[Path, Path | None]:
+def _from_sra(address: str, stem: Path, opener: Opener) -> "SraReads":
     from rnaseq_job.reads.sra import to_fastq
 
     path = stem.with_suffix(".sra")

@@ -14,6 +14,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radiomics_job.dicom.ct_header import CtSlice, UnusableImage, read_ct_slices, unusable_image
@@ -91,6 +92,9 @@ _NEEDED = [
     "FrameReferenceTime", "ActualFrameDuration", "0009100D", "70531000", "70531009",
 ]  # fmt: skip
 """The only elements that are parsed, by keyword; everything else in a file is skipped over."""
+
+_NEEDED_TAGS = [Tag(keyword) for keyword in _NEEDED]
+"""Looked up once: pydicom would look up each keyword for each file."""
 
 
 @dataclass
@@ -255,7 +259,7 @@ def _sop_class(dataset: Dataset) -> str:
 def _parse(content: bytes, limits: Limits) -> Dataset:
     source = _Content(content, limits)
     bare = is_bare(content)
-    dataset = pydicom.dcmread(source, specific_tags=[*_NEEDED], force=bare)
+    dataset = pydicom.dcmread(source, specific_tags=[*_NEEDED_TAGS], force=bare)
     if bare and "TransferSyntaxUID" not in dataset.file_meta:  # pydicom has found out how the elements are written
         implicit, _ = dataset.original_encoding
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian

@@ -2,7 +2,7 @@
 
 Source: DICOM PS3.3 C.8.9.1 (PET Series: Units, DecayCorrection) and C.8.9.2; QIBA, "Computing SUV from PET Images with
 DICOM: Vendor-neutral Pseudo-code, Happy Path Only" (2012). What that calls unhappy is refused here: decision record
-`features-17`.
+`features-19`.
 """
 
 import math

@@ -185,7 +185,7 @@ def render_overlay(
     --------
     >>> render_overlay(ct, mask, affine, Path("overlay.png"))  # doctest: +SKIP
     """
-    draw_views(three_views(ct, mask, affine, slice_axis)).save(path, format="PNG", compress_level=6)
+    draw_views(three_views(ct, mask, affine, slice_axis)).save(path, format="PNG", compress_level=3)
 
 
 def draw_views(views: tuple[View, ...]) -> Image.Image:

@@ -1,6 +1,6 @@
 """One NIfTI or NRRD file: its grid in patient space, and its voxels when they are asked for.
 
-What both formats share is here; `nifti` and `nrrd` read the headers. Decision record: `features-16`.
+What both formats share is here; `nifti` and `nrrd` read the headers. Decision record: `features-18`.
 """
 
 from collections.abc import Iterator, Mapping

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rnaseq_job.errors import InputRejectedError, ReasonCode
 from rnaseq_job.reads.records import LINES, REACH, Records, headers_agree
-from rnaseq_job.reads.stream import FastqReader, ReadsFile
+from rnaseq_job.reads.stream import FastqReader, ReadsFile, fragment_name
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class LaneFiles:
 
     first: ReadsFile
     second: ReadsFile | None
+    without_mate: int = 0
+    """Reads of an SRA object that have no mate and are left out: quantifiers take either pairs or single reads."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class ReadsReport:
     """Size of all files as they are stored."""
     input_hash: str
     """SHA-256 over the SHA-256 of every file, in the order of the list."""
+    without_mate: int = 0
+    """Reads that were left out because the archive has no mate of them."""
 
 
 def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
@@ -48,16 +52,18 @@ def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
     ------
     InputRejectedError
         READS_EMPTY, READS_TRUNCATED, READS_INVALID, READS_TOO_LONG, MATES_UNEQUAL, MATES_MISMATCHED, MATES_IDENTICAL,
-        MATES_SWAPPED, or FASTQ_LIST_INVALID when two lanes hold the same reads, or the two ends of the same fragments.
+        MATES_SWAPPED, READS_TWICE, or FASTQ_LIST_INVALID when two lanes hold the two ends of the same fragments.
     """
     readers = [_checked(lane) for lane in lanes]
     files = [reader for lane in readers for reader in lane]
     _check_distinct(files)
+    _check_beginnings([lane[0] for lane in readers])
     _check_single([lane[0] for lane in readers if len(lane) == 1])
     return ReadsReport(
         fragments=sum(lane[0].records for lane in readers),
         stored_bytes=sum(reader.file.path.stat().st_size for reader in files),
         input_hash=hashlib.sha256("\n".join(reader.digest for reader in files).encode()).hexdigest(),
+        without_mate=sum(lane.without_mate for lane in lanes),
     )
 
 
@@ -154,13 +160,32 @@ def _check_distinct(readers: Sequence[FastqReader]) -> None:
     seen: dict[tuple[str, int], str] = {}
     for reader in readers:
         if reader.content in seen:
-            raise InputRejectedError(
-                ReasonCode.FASTQ_LIST_INVALID,
-                f"{seen[reader.content]} and {reader.file.name} hold the same reads, which would count twice. "
-                "Take one of them away.",
-                {"file": reader.file.name, "same_as": seen[reader.content], "sha256": reader.digest},
-            )
+            raise _twice(seen[reader.content], reader.file.name, "hold the same reads")
         seen[reader.content] = reader.file.name
+
+
+def _check_beginnings(firsts: Sequence[FastqReader]) -> None:
+    """Reject a lane that holds another one's reads: raw beside trimmed ones, parts beside what they were joined to.
+
+    The files begin with fragments of the same names and, but for trimmed ends, the same bases. Names alone do not
+    tell: archives number the reads of each run from 1.
+    """
+    for one, two in combinations(firsts, 2):
+        shared = one.beginning.keys() & two.beginning.keys()
+        same = sum(_is_part(one.beginning[name], two.beginning[name]) for name in shared)
+        if shared and same * 2 > len(shared):
+            raise _twice(
+                one.file.name, two.file.name, "begin with the same reads (raw and trimmed, or a part and a whole)"
+            )
+
+
+def _is_part(one: bytes, two: bytes) -> bool:
+    return one in two or two in one
+
+
+def _twice(one: str, two: str, how: str) -> InputRejectedError:
+    message = f"{one} and {two} {how}, which would count twice. Take one of them away."
+    return InputRejectedError(ReasonCode.READS_TWICE, message, {"file": two, "same_as": one})
 
 
 def _check_single(readers: Sequence[FastqReader]) -> None:
@@ -280,7 +305,7 @@ def names_match(first: bytes, second: bytes) -> bool:
     >>> names_match(b"@SRR1.1", b"@SRR1.2")
     False
     """
-    one, two = _name(first), _name(second)
+    one, two = fragment_name(first), fragment_name(second)
     if one == two or one + b"/2" == two or one == two + b"/1":
         return True
     if one[:-1] != two[:-1] or {one[-1:], two[-1:]} != {b"1", b"2"}:
@@ -296,7 +321,7 @@ def mates_of(first: bytes, second: bytes) -> tuple[int | None, int | None]:
     >>> mates_of(b"@A:1:1:1101:1000_2", b"@A:1:1:1101:1000_1")
     (2, 1)
     """
-    one, two = _name(first), _name(second)
+    one, two = fragment_name(first), fragment_name(second)
     if one != two and _COORDINATES.fullmatch(one) and names_match(first, second):
         return int(one[-1:]), int(two[-1:])
     return mate_of(first), mate_of(second)
@@ -313,12 +338,7 @@ def mate_of(head: bytes) -> int | None:
     comment = _COMMENT.match(head)
     if comment:
         return int(comment[1])
-    name = _name(head)
+    name = fragment_name(head)
     if name.endswith((b"/1", b"/2")) or _SPOT.fullmatch(name):
         return int(name[-1:])
     return None
-
-
-def _name(head: bytes) -> bytes:
-    """Return what stands between the at sign and the first white space."""
-    return head[1:].replace(b"\t", b" ").partition(b" ")[0]

@@ -1,11 +1,12 @@
 """SRA objects: reads as NCBI stores them, turned into FASTQ with fasterq-dump."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from rnaseq_job import runtime
 from rnaseq_job.errors import HostFaultError, InputRejectedError, ReasonCode, disk_is_full
-from rnaseq_job.runtime import log
+from rnaseq_job.reads.records import LINES
 
 PROGRAM = "fasterq-dump"
 _BUCKET = "sra-pub-run-odp"
@@ -47,7 +48,18 @@ def dump_arguments(path: Path, folder: Path, threads: int) -> list[str]:
     ]
 
 
-def to_fastq(path: Path, folder: Path) -> tuple[Path, Path | None]:
+@dataclass(frozen=True)
+class SraReads:
+    """The reads of an SRA object as FASTQ."""
+
+    first: Path
+    second: Path | None
+    """None for single-end reads."""
+    without_mate: int = 0
+    """Reads of a paired run whose mates the archive does not have; they are left out."""
+
+
+def to_fastq(path: Path, folder: Path) -> SraReads:
     """Write the reads of an SRA object as FASTQ.
 
     Parameters
@@ -59,8 +71,8 @@ def to_fastq(path: Path, folder: Path) -> tuple[Path, Path | None]:
 
     Returns
     -------
-    tuple of (Path, Path or None)
-        First and second reads; None for single-end reads.
+    SraReads
+        The files in `folder`.
 
     Raises
     ------
@@ -83,16 +95,15 @@ def to_fastq(path: Path, folder: Path) -> tuple[Path, Path | None]:
     return _reads(path, folder, ended)
 
 
-def _reads(path: Path, folder: Path, ended: runtime.Ended) -> tuple[Path, Path | None]:
+def _reads(path: Path, folder: Path, ended: runtime.Ended) -> SraReads:
     single, first, second = (folder / f"{_STEM}{part}.fastq" for part in ("", "_1", "_2"))
     if _has_content(first) and _has_content(second):
-        if _has_content(single):  # DRAGEN and salmon take either pairs or single reads
-            log("sra_reads_without_mate", object=path.name, bytes=single.stat().st_size)
-            single.unlink()
-        return first, second
+        orphans = _count(single) if _has_content(single) else 0  # DRAGEN and salmon take either pairs or single reads
+        single.unlink(missing_ok=True)
+        return SraReads(first, second, orphans)
     for alone in (single, first):
         if _has_content(alone):
-            return alone, None
+            return SraReads(alone, None)
     raise _rejected(path, "it holds no read", ended)
 
 
@@ -102,6 +113,11 @@ def _rejected(path: Path, problem: str, ended: runtime.Ended) -> InputRejectedEr
         f"{path.name} cannot be turned into FASTQ: {problem}. Upload the run's .sra object again, or its FASTQ files.",
         {"object": path.name, "exit_code": ended.code, "log": ended.tail[-_TAIL:]},
     )
+
+
+def _count(path: Path) -> int:
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines) // LINES
 
 
 def _has_content(path: Path) -> bool:

@@ -1,0 +1,93 @@
+"""Whose reads lie in a folder: files of several samples must not become one case.
+
+A file belongs to the case when its path has the case's name in it. Others are told apart by what is left of their names
+without lanes, flow cells, accessions, barcodes and words for what was done to the reads; of a name that has nothing
+left (`SRR7938741_1`, `HXXXXDSX2_L1_1`, `reads_R1`) the folder around it speaks (docs/decisions.md#genomics-25).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from multimodal.genomics.reads import FastqName, read_name
+
+_PARTS = re.compile(r"[^A-Za-z0-9]+")
+
+_CHIP = re.compile(r"(?<![A-Za-z0-9])(?:v|e|f|cl|fp)\d{9,}(?:_\d{1,3})?(?![A-Za-z0-9])", re.IGNORECASE)
+"""A chip of DNBSEQ and a barcode's number, which follows it."""
+
+_MACHINE = re.compile(
+    r"""
+    l\d+ | (?:lane|run|rerun|reseq|topup|batch|part|rep|replicate|tech|lib|library|flowcell|pool)\d*
+    | [sed]r[rxsp]\d+      | (?:gsm|samn|samea|samd)\d+              # accessions of archives
+    | [acgtn]{6,}                                                  # barcodes
+    | (?:(?:19|20)?\d\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])   # days
+    | [abh]?h[a-z0-9]{4,7}(?:x[xy2-9]|dsx\w|adxx|drx\w|dmx\w|bgx\w|afx\w|bcx\w|alxx|ccxx|bbxx)\w?  # flow cells
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What sequencers and archives write, and parts of one sample: of several such names none is another patient."""
+
+_WORDS = re.compile(
+    "raw|clean|cleaned|trim|trimmed|filtered|filt|paired|val|fastp|cutadapt|qc|dedup|sorted|merged|combined|all|data|"
+    "rawdata|cleandata|fastqs?|fq|gz|reads?|rna|rnaseq|seq|sequences?|sequencing|resequenced|resequencing|samples?|top|"
+    "up|extra|pass|r1|r2",
+    re.IGNORECASE,
+)
+"""What people write beside a sample's name, or for want of one."""
+
+
+def samples_in(case: str, paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the samples whose reads lie in a case's folder, if they are several.
+
+    Parameters
+    ----------
+    case : str
+        The folder's name.
+    paths : iterable of str
+        Files of reads, below the folder.
+
+    Returns
+    -------
+    tuple of str
+        Sorted; empty when nothing speaks against one sample.
+
+    Examples
+    --------
+    >>> samples_in("00_fastq", ["PAT1_R1.fastq.gz", "PAT1_R2.fastq.gz", "PAT2_R1.fastq.gz", "PAT2_R2.fastq.gz"])
+    ('PAT1', 'PAT2')
+    >>> samples_in("PAT1", ["PAT1_L001_R1.fastq.gz", "PAT1_reseq_L004_R1.fastq.gz", "SRR7938741_1.fastq.gz"])
+    ()
+    """
+    owners = {_owner(case, path) for path in paths} - {""}
+    return tuple(sorted(owners)) if len(owners) > 1 else ()
+
+
+def _owner(case: str, path: str) -> str:
+    """Return the case, what the file's name calls its sample, or nothing when it does not say."""
+    name = read_name(path)
+    *folders, own = path.split("/")
+    stem = _sample(name, own)
+    if any(_has(part, case) for part in (stem, *folders)):
+        return case
+    return next((found for part in (stem, *reversed(folders)) if (found := _own_words(part))), "")
+
+
+def _sample(name: FastqName | None, own: str) -> str:
+    return (name.sample if name else "") or own.split(".", 1)[0]
+
+
+def _has(text: str, case: str) -> bool:
+    """Whether the case's name stands in a text, between anything that is no letter or digit: `P1` is not in `P10`."""
+    wanted, parts = "".join(_split(case)), _split(text)
+    return any(wanted in accumulate(parts[start:]) for start in range(len(parts)))
+
+
+def _own_words(text: str) -> str:
+    """Return a text without what machines and people write beside names."""
+    parts = _PARTS.split(_CHIP.sub("", text))
+    return "_".join(p for p in parts if p and not _MACHINE.fullmatch(p) and not _WORDS.fullmatch(p))
+
+
+def _split(text: str) -> Sequence[str]:
+    return [part.casefold() for part in _PARTS.split(text) if part]

@@ -1,0 +1,92 @@
+"""Whose reads lie in a folder: two samples never become one case, lanes and runs of one sample do."""
+
+import pytest
+
+from multimodal.genomics.keys import parse_key
+from multimodal.genomics.owners import samples_in
+from multimodal.ledger.unit import Status
+from multimodal.ledger.upload_key import KeyKind
+from tests.unit.functions.test_genomics import QUIET, ROOT, RnaWorld, reads
+
+
+def pairs(*stems: str) -> list[str]:
+    return [f"{stem}_R{mate}.fastq.gz" for stem in stems for mate in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("case", "stems", "samples"),
+    [
+        ("00_fastq", ["PAT1", "PAT2"], ("PAT1", "PAT2")),
+        ("00_fastq", ["PAT_1_L001", "PAT_2_L001"], ("PAT_1", "PAT_2")),
+        ("batch1", ["PAT1/reads", "PAT2/reads"], ("PAT1", "PAT2")),
+        ("batch1", ["raw_data/T1", "raw_data/N1"], ("N1", "T1")),
+        ("P1", ["P1", "P10"], ("P1", "P10")),
+        ("P1", ["P1_S1_L001", "P2_S2_L001"], ("P1", "P2")),
+        ("fastq", ["1", "2"], ("1", "2")),
+        ("fastq", ["100234", "100235"], ("100234", "100235")),
+        ("fastq", ["sample1", "sample2"], ("sample1", "sample2")),
+        ("fastq", ["R1/sampleX", "R1/sampleY"], ("sampleX", "sampleY")),
+    ],
+)
+def test_two_samples_in_one_folder_are_seen(case: str, stems: list[str], samples: tuple[str, ...]) -> None:
+    assert samples_in(case, pairs(*stems)) == samples
+
+
+@pytest.mark.parametrize(
+    ("case", "stems"),
+    [
+        ("PAT1", ["PAT1_S1_L001", "PAT1_S7_L002", "PAT1_reseq_L001"]),
+        ("R01-001", ["R01_001_L001", "r01-001_L002"]),
+        ("R01-001", ["SRR7938741", "SRR7938742", "ERR1"]),
+        ("R01-001", ["HJKLMDSX2_L1", "HABCDDSXY_L3"]),
+        ("R01-001", ["V300012345_L01_501", "V300054321_L02_502"]),
+        ("R01-001", ["20240131/reads", "20240207/reads"]),
+        ("R01-001", ["run1/R01-001", "lane3/reads", "SRR7"]),
+        ("R01-001", ["tumour77_L001", "tumour77_L002", "run2/tumour77"]),
+        ("P1", ["P1_FKRN230012345-1A_HJKLMDSX2_L1", "P1_FKRN230099999-1A_HABCDDSXY_L3"]),
+        ("P1", ["P1_ACGTACGT_L001", "P1_TTGCAACG_L001"]),
+        ("case7", ["anything"]),
+    ],
+)
+def test_lanes_and_runs_of_one_sample_are_one_case(case: str, stems: list[str]) -> None:
+    assert samples_in(case, pairs(*stems)) == ()
+
+
+def test_a_folder_of_two_samples_is_no_case_until_a_sheet_says_whose_the_reads_are() -> None:
+    world = RnaWorld()
+    folder = f"{ROOT}/00_fastq"
+    world.upload(*(f"{folder}/{name}" for name in pairs("PAT1", "PAT2")))
+    world.tick(QUIET + 60)
+    item = world.case("00_fastq")
+    assert (item.status, item.reason_code) == (Status.QUARANTINED, "READS_MIXED")
+    assert "PAT1, PAT2" in world.ledger.extra[item.unit_id]["reason_message"]
+    rows = [f"{name},00_fastq/{name}_R1.fastq.gz,00_fastq/{name}_R2.fastq.gz" for name in ("PAT1", "PAT2")]
+    sheet = "sample,fastq_1,fastq_2\n" + "".join(f"{row}\n" for row in rows)
+    world.upload(f"{ROOT}/samplesheet.csv", body=sheet.encode())
+    world.tick(QUIET + 60)
+    assert world.tick(QUIET + 60)["jobs"] == 2
+
+
+def test_another_samples_reads_beside_the_cases_own_stop_it_at_once() -> None:
+    world = RnaWorld()
+    world.upload(*reads(), f"{ROOT}/R01-023/R01-024_S2_L001_R1_001.fastq.gz")
+    world.tick(QUIET + 60)
+    assert world.case().reason_code == "READS_MIXED"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "Unassigned/Unassigned_R1.fastq.gz",
+        "PhiX/PhiX_R1.fastq.gz",
+        "Undetermined/reads_R1.fastq.gz",
+        "R01-023/Unassigned/reads_R2.fastq.gz",
+        "R01-023/PhiX_S0_R1_001.fastq.gz",
+    ],
+)
+def test_reads_of_nobody_are_no_case(path: str) -> None:
+    assert parse_key(f"{ROOT}/{path}").kind is KeyKind.IGNORED
+
+
+def test_a_patient_may_be_called_like_nobody_but_for_more_letters() -> None:
+    assert parse_key(f"{ROOT}/PhiX174study/a_R1.fastq.gz").kind is KeyKind.OBJECT
