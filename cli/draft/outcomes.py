@@ -91,7 +91,7 @@ def _add_times(table: "TableDraft") -> bool:
 
 _OVERALL = re.compile(r"\bos\b|surviv|survtime|\btime\b|futime|death")
 _TIME = re.compile(
-    r"\b(time|days?|months?|weeks?|years?|futime|fup|follow ?up|survtime|survival|os|tage?|monate|jahre|suivi|"
+    r"\b(time|days?|months?|weeks?|years?|futime|fup|follow ?up|survtime|survival|os|tag\w?|monate|jahre|suivi|"
     r"dss|dfs|pfs|pfi|dfi|rfs|efs|d?mfs|uberlebenszeit|deathtime)\b"
 )
 
