@@ -201,7 +201,8 @@ def main() -> int:
     def answer(_: object, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         return services.call(operation, request)
 
-    botocore.client.BaseClient._make_api_call = answer
+    client_class: Any = botocore.client.BaseClient
+    client_class._make_api_call = answer
     found = _measure_arrivals(services, events(studies, objects))
     found |= {"studies": len(services.items)} | _measure_sweep(services)
     found["processing"] = sum(item.get("status") == "PROCESSING" for item in services.items.values())
