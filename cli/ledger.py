@@ -30,8 +30,8 @@ STATUSES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED", "QUARA
 END_STATUSES = frozenset({"COMPLETED", "QUARANTINED", "FAILED"})
 STATUSES_WITHOUT_FEATURES = frozenset({"QUARANTINED", "FAILED"})
 
-_PIN = "assay#"
-"""Begins the keys under which the ledger keeps the assay of a feature group: no unit."""
+_NO_UNITS = ("assay#", "lease#")
+"""Begin the keys of what is no unit: the assay of a feature group, the lease of the running sweep."""
 
 _TIMES = (
     "received_at",
@@ -148,7 +148,7 @@ def read_units(deployment: Deployment) -> list[Unit]:
     while "LastEvaluatedKey" in answer:
         answer = table.scan(ConsistentRead=True, ExclusiveStartKey=answer["LastEvaluatedKey"])
         items.extend(answer["Items"])
-    return sorted((Unit(plain(item)) for item in items if not str(item["unit_id"]).startswith(_PIN)), key=_order)
+    return sorted((Unit(plain(item)) for item in items if not str(item["unit_id"]).startswith(_NO_UNITS)), key=_order)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - an item holds whatever DynamoDB can

@@ -5,21 +5,24 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from cli.errors import UsageError
+from cli.expression_files import is_expression, key_of_quantification, reject_file
 from cli.patients import reject_mixed_patients
+from multimodal.genomics.matrix_names import is_beside_quantification, is_quantification, matrix_unit
+from multimodal.ledger.unit import case_unit
 
 Modality = Literal["imaging", "genomics", "clinical"]
 MODALITIES: tuple[Modality, ...] = ("imaging", "genomics", "clinical")
 REFERENCES = "_references"
-MATRIX = "expression.csv"
 
 _SAMPLE_TABLES = ("samplesheet.csv", "accessions.csv")
 _READS = re.compile(r"\.(fastq|fq)\.gz$|\.sra$", re.IGNORECASE)
 _TABLE_SUFFIXES = (".csv", ".tsv")
+_IMAGES = re.compile(r"\.(dcm|dicom|ima|zip|nii|nrrd|nhdr)(\.gz)?$|^[^.]*$|^[\d.]+$", re.IGNORECASE)
 _SPREADSHEET_SUFFIXES = (".xlsx", ".xls", ".ods", ".numbers")
 
 # How TCIA names a study folder: by its UID, or by date and description (classic directory names).
@@ -104,12 +107,15 @@ class Studies(Source):
 
 @dataclass
 class Reads(Source):
-    """RNA-seq: `cases` with reads (folders, and samples of the tables), names of `references`, a ready `matrix`."""
+    """RNA-seq: `cases` with reads (folders, and samples of the tables), names of `references`, keys of `matrices`.
+
+    Ready quantifications of one sample are among the matrices.
+    """
 
     modality = "genomics"
     cases: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
-    matrix: bool = False
+    matrices: list[str] = field(default_factory=list)
 
     def object_key(self, dataset: str, key: str) -> str:
         """Return the key in the raw bucket of a file; references are there for all datasets."""
@@ -117,8 +123,9 @@ class Reads(Source):
 
     def unit_ids(self, dataset: str) -> tuple[str, ...]:  # noqa: D102 - as the base says
         references = (f"genomics#{REFERENCES}#{name}" for name in self.references)
-        cases = [*self.cases, "-expression"] if self.matrix else self.cases
-        return (*references, *(f"genomics#{dataset}#{case}" for case in cases))
+        units = (case_unit(dataset, case) for case in self.cases)
+        tables = (matrix_unit(dataset, key) for key in self.matrices)
+        return (*references, *(unit.unit_id for unit in (*units, *tables)))
 
 
 class Tables(Source):
@@ -147,23 +154,35 @@ def find_modalities(path: Path) -> tuple[Modality, ...]:
 
 
 def _modality_of_file(path: Path) -> Modality:
-    if path.name == MATRIX or _READS.search(path.name):
+    if _READS.search(path.name) or is_expression(path):
         return "genomics"
-    return "clinical" if _is_table(path) or path.suffix.lower() in _SPREADSHEET_SUFFIXES else "imaging"
+    if _is_table(path) or path.suffix.lower() in (".txt", *_SPREADSHEET_SUFFIXES):
+        return "clinical"
+    if path.is_file() and not _IMAGES.search(path.name):
+        raise reject_file(path)
+    return "imaging"
 
 
 def _modality_of_folder(folder: Path) -> Modality:
     files = [file for file in _files_below(folder) if not file.path.name.startswith(".")]
-    if any(_is_genomics(file.key) for file in files):
+    if any(_is_genomics(file) for file in files):
         return "genomics"
     # Downloads of images have tables beside the subjects, so it is one of tables only if no file can be a study's.
     is_of_studies = any(_may_be_of_study(file) for file in files)
     return "clinical" if not is_of_studies and any(_is_table(file.path) for file in files) else "imaging"
 
 
-def _is_genomics(key: str) -> bool:
+def _is_genomics(file: SourceFile) -> bool:
     """Whether a file is of RNA-seq, by its place in the folder: reads, a table beside the cases, or a reference's."""
-    return key in (*_SAMPLE_TABLES, MATRIX) or _is_of_reference(key) or bool(_READS.search(key))
+    if file.key in _SAMPLE_TABLES or _is_of_reference(file.key) or _READS.search(file.key):
+        return True
+    return _is_expression(file)
+
+
+def _is_expression(file: SourceFile) -> bool:
+    """Whether a file is a matrix directly in the folder, or a quantification anywhere in it."""
+    is_direct = "/" not in file.key and file.key not in _SAMPLE_TABLES
+    return is_quantification(file.path.name) or (is_direct and is_expression(file.path))
 
 
 def _is_of_reference(key: str) -> bool:
@@ -196,7 +215,7 @@ def _files_below(folder: Path, prefix: str = "") -> Iterator[SourceFile]:
 def _folder_of(path: Path, modality: Modality, hint: str) -> Path:
     """Return the folder that is looked into: the modality's own, where the given one has such."""
     if not path.is_dir():
-        raise UsageError(f"{path} is not a folder.", hint=hint)
+        raise UsageError(f"{path} is one file." if path.exists() else f"There is no {path}.", hint=hint)
     folder = path.resolve()
     return folder / modality if (folder / modality).is_dir() else folder
 
@@ -292,32 +311,52 @@ def read_reads(path: Path) -> Reads:
     Parameters
     ----------
     path : Path
-        The folder; or one that has a `genomics` folder; or a ready matrix, called `expression.csv`.
+        The folder; or one that has a `genomics` folder; or a ready matrix or quantification.
 
     Raises
     ------
     UsageError
-        When it is not a folder, or holds neither reads nor a table nor a reference.
+        When it holds neither reads nor a table nor a reference, or does not say whose reads they are.
     """
-    if path.is_file() and path.name == MATRIX:
-        return Reads([SourceFile(path.resolve(), MATRIX, path.stat().st_size)], matrix=True)
+    if path.is_file() and is_expression(path):
+        key = key_of_quantification(path, path.name) if is_quantification(path.name) else path.name
+        return Reads([SourceFile(path.resolve(), key, path.stat().st_size)], matrices=[key])
     if path.is_file():
-        raise UsageError(f"{path} is one file.", hint=f"Give the folder of cases. {_READS_HINT}")
+        message = f"{path} is one file. Put the reads of each case into a folder that is called as the case"
+        raise UsageError(f"{message}, and give the folder of cases.", hint=_READS_HINT)
     folder = _folder_of(path, "genomics", _READS_HINT)
-    files = [file for file in _files_below(folder) if not any(part.startswith(".") for part in file.key.split("/"))]
-    loose = [file.path.name for file in files if "/" not in file.key and _READS.search(file.key)]
+    everything = [f for f in _files_below(folder) if not any(part.startswith(".") for part in f.key.split("/"))]
+    loose = [file.path.name for file in everything if "/" not in file.key and _READS.search(file.key)]
     if loose and not (folder / "samplesheet.csv").is_file():
         message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
         raise UsageError(message, hint=_READS_HINT)
+    matrices = [_with_case(file) for file in everything if _is_expression(file)]
+    beside = [file for file in everything if _is_beside(file) and not _is_expression(file)]
+    taken = [file for file in everything if not _is_expression(file) and file not in beside]
     found = Reads(
-        files,
-        cases=sorted({*_cases(files), *_samples(folder)}),
-        references=sorted({file.key.split("/")[1] for file in files if _is_of_reference(file.key)}),
-        matrix=any(file.key == MATRIX for file in files),
+        [*taken, *matrices],
+        [file.path for file in beside if "/" not in file.key and _is_table(file.path)],
+        cases=sorted({*_cases(taken), *_samples(folder)}),
+        references=sorted({file.key.split("/")[1] for file in taken if _is_of_reference(file.key)}),
+        matrices=[file.key for file in matrices],
     )
-    if not (found.cases or found.references or any(file.key in (*_SAMPLE_TABLES, MATRIX) for file in files)):
+    if not (found.cases or found.references or matrices or any(file.key in _SAMPLE_TABLES for file in taken)):
         raise UsageError(f"There are no reads in {folder}.", hint=_READS_HINT)
     return found
+
+
+def _with_case(file: SourceFile) -> SourceFile:
+    """Return a matrix, or a quantification with a key that says whose it is."""
+    if not is_quantification(file.path.name):
+        return file
+    return replace(file, key=key_of_quantification(file.path, file.key))
+
+
+def _is_beside(file: SourceFile) -> bool:
+    """Whether a file is none of RNA-seq: another table directly in the folder, or what a quantifier writes beside."""
+    *folders, name = file.key.split("/")
+    is_table = not folders and _is_table(file.path) and name not in _SAMPLE_TABLES
+    return is_table or is_beside_quantification([*folders, name])
 
 
 def _cases(files: Iterable[SourceFile]) -> Iterator[str]:
@@ -349,9 +388,11 @@ def read_tables(path: Path) -> Tables:
         When there is no table.
     """
     if path.is_file():
-        if not _is_table(path):
+        if not _is_table(path) and path.suffix.lower() != ".txt":
             raise UsageError(f"{path} is no table.", hint=_TABLES_HINT)
-        return Tables([SourceFile(path.resolve(), path.name, path.stat().st_size)])
+        # The table's own separators decide how it is read, not its name.
+        key = path.name if _is_table(path) else f"{path.stem}.tsv"
+        return Tables([SourceFile(path.resolve(), key, path.stat().st_size)])
     files = list(_files_below(_folder_of(path, "clinical", _TABLES_HINT)))
     beside = [file.path for file in files if not _is_table(file.path) and not file.path.name.startswith(".")]
     found = Tables([file for file in files if _is_table(file.path)], beside)

@@ -16,6 +16,7 @@ from cli.errors import CommandError, UsageError
 from cli.sources import (
     REFERENCES,
     Modality,
+    Reads,
     Source,
     SourceFile,
     Studies,
@@ -25,6 +26,7 @@ from cli.sources import (
     read_tables,
 )
 from cli.terminal import megabytes, plural, print_line
+from multimodal.ledger.unit import MATRIX_CASE
 
 _READERS: dict[Modality, Callable[[Path], Source]] = {
     "imaging": read_studies,
@@ -61,7 +63,8 @@ def _nouns(unit_id: str) -> tuple[str, str]:
     modality, dataset, *rest = unit_id.split("#")
     if dataset == REFERENCES:
         return ("reference", "references")
-    return ("matrix", "matrices") if modality == "genomics" and rest == ["-expression"] else _NOUNS[modality]
+    is_matrix = modality == "genomics" and rest[0].partition("/")[0] == MATRIX_CASE
+    return ("matrix", "matrices") if is_matrix else _NOUNS[modality]
 
 
 def upload_path(
@@ -103,7 +106,8 @@ def warn_of_left_files(console: Console, source: Source) -> None:
     if source.beside and isinstance(source, Studies):
         print_line(console, f"     not uploaded, no subject's: {_examples(source.beside)}", style="dim")
     elif source.beside:
-        print_line(console, f"! not uploaded, no table: {_examples(source.beside)}", style="yellow")
+        what = "no expression values" if isinstance(source, Reads) else "no table"
+        print_line(console, f"! not uploaded, {what}: {_examples(source.beside)}", style="yellow")
     if isinstance(source, Studies) and source.stray:
         print_line(console, f"! not uploaded, in no study: {_examples(source.stray)}", style="yellow")
         print_line(console, "  A study is a folder or a zip inside its subject's folder.", style="yellow")

@@ -165,6 +165,7 @@ def _sam_environment(environment: Mapping[str, str], temporary: str) -> dict[str
         "PATH": os.pathsep.join([tools, own.get("PATH", "")]),
         "TMPDIR": temporary,
         "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.5",  # seconds; five by default
         # All functions share one folder of code: it is then kept, zipped and uploaded once, not once per function.
         "SAM_CLI_BETA_BUILD_PERFORMANCE": "1",
         "SAM_CLI_BETA_PACKAGE_PERFORMANCE": "1",

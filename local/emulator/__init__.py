@@ -8,6 +8,7 @@ patched and why, and how to move to another version.
 from local.emulator import (
     athena,
     batch,
+    execution_environments,
     functions,
     iam,
     metrics,
@@ -20,5 +21,16 @@ from local.emulator import (
 
 def install_all() -> None:
     """Install every plug-in; ministack must be imported already and not be serving yet."""
-    for plugin in (sagemaker, batch, iam, step_functions, functions, template_types, nested_stacks, metrics, athena):
+    for plugin in (
+        sagemaker,
+        batch,
+        iam,
+        step_functions,
+        execution_environments,
+        functions,
+        template_types,
+        nested_stacks,
+        metrics,
+        athena,
+    ):
         plugin.install()

@@ -1,59 +1,38 @@
-"""Lambda: what functions see, the names of their errors, and how many messages SQS delivers to them at once.
+"""Lambda: the names of functions' errors, and how many messages SQS delivers to them at once.
 
 Seams:
 
-- `ministack.core.lambda_runtime._detect_runtime_binary`: functions run in an interpreter without any package
-  and with a cleaned environment, so that a dependency that is not deployed is missing here too;
 - `ministack.services.lambda_svc._execute_function_warm`: an error carries the name of the exception's class,
   as in AWS, so that Retry and Catch of a state machine can go by it;
 - `ministack.services.sqs._receive_messages_for_esm`, which returns at most ten messages per call, and `_queues`,
   which shows how long messages have waited. Batches above ten need a batching window in AWS; here the window is
-  one second, whatever is configured.
+  one second, whatever is configured;
+- `ministack.core.concurrency.esm_wake`, which ends the poller's second of rest when the window has passed.
 """
 
-import os
 import re
-import sys
+import threading
 import time
-import venv
-from pathlib import Path
 from typing import Any
 
 _CLASS_NAME = re.compile(r"(?:\w+\.)*(\w+)(?::.*)?")
 _TRACEBACK = "Traceback (most recent call last):"
-
-_CLEAN_ENVIRONMENT = '''\
-"""Keeps the emulator's own variables out of the functions; their configured ones are set after this."""
-import os
-
-_KEPT = ("AWS_", "_LAMBDA", "LAMBDA_", "_MS_", "PATH", "LANG", "TZ", "TMPDIR")
-for _name in list(os.environ):
-    if not _name.startswith(_KEPT):
-        del os.environ[_name]
-os.environ["HOME"] = os.environ.get("LAMBDA_TASK_ROOT", "/var/task")
-'''
 
 _PER_CALL = 10
 _WINDOW_SECONDS = 1.0
 
 
 def install() -> None:
-    """Patch the runtime and the event source."""
-    _patch_runtime()
+    """Patch the answers of functions and the event source."""
+    _patch_errors()
     _patch_batch_size()
 
 
-def _patch_runtime() -> None:
-    """Give functions an interpreter of their own and errors their names."""
-    from ministack.core import lambda_runtime
+def _patch_errors() -> None:
+    """Give errors their names."""
     from ministack.services import lambda_svc
 
-    interpreter = make_interpreter(Path(os.environ["MULTIMODAL_CLOUD_ROOT"]) / "runtime")
-    detect, execute = lambda_runtime._detect_runtime_binary, lambda_svc._execute_function_warm
-
-    def _detect_runtime_binary(runtime: str) -> tuple[str, str]:
-        binary, script = detect(runtime)
-        return (str(interpreter), script) if runtime.startswith("python") else (binary, script)
+    execute = lambda_svc._execute_function_warm
 
     def _execute_function_warm(func: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
         result: dict[str, Any] = execute(func, event, request_id)
@@ -62,16 +41,7 @@ def _patch_runtime() -> None:
             body["errorType"] = exception_name(result.get("log", "")) or body["errorType"]
         return result
 
-    lambda_runtime._detect_runtime_binary = _detect_runtime_binary
     lambda_svc._execute_function_warm = _execute_function_warm
-
-
-def make_interpreter(folder: Path) -> Path:
-    """Make an environment without packages in a folder and return its interpreter."""
-    venv.create(folder, clear=True, symlinks=True, with_pip=False)
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    (folder / "lib" / version / "site-packages" / "sitecustomize.py").write_text(_CLEAN_ENVIRONMENT)
-    return folder / "bin" / "python"
 
 
 def exception_name(log: str) -> str | None:
@@ -92,13 +62,24 @@ def exception_name(log: str) -> str | None:
 
 def _patch_batch_size() -> None:
     """Receive repeatedly, up to the event source's batch size, once the window has passed."""
+    from ministack.core.concurrency import esm_wake
     from ministack.services import sqs
 
     receive = sqs._receive_messages_for_esm
+    alarm = threading.Timer(0, esm_wake.set)
+
+    def _wake_when_passed(messages: list[dict[str, Any]]) -> None:
+        nonlocal alarm
+        if messages and not alarm.is_alive():
+            alarm = threading.Timer(_WINDOW_SECONDS, esm_wake.set)
+            alarm.daemon = True
+            alarm.start()
 
     def _receive_messages_for_esm(queue_url: str, max_number: int) -> list[dict[str, Any]]:
         wanted = int(max_number or 1)
-        if wanted > _PER_CALL and not window_passed(sqs._queues[queue_url]["messages"], wanted, time.time()):
+        there = sqs._queues[queue_url]["messages"]
+        if wanted > _PER_CALL and not window_passed(there, wanted, time.time()):
+            _wake_when_passed(there)
             return []
         messages: list[dict[str, Any]] = []
         while len(messages) < wanted:

@@ -8,6 +8,7 @@ start when a seam is gone, and a test checks them all: `python -m local.emulator
 import importlib
 import inspect
 import sys
+import threading
 
 _SFN = "ministack.services.stepfunctions"
 _IAM_ACTIONS = "ministack.core.iam_actions"
@@ -61,8 +62,14 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         f"{_SFN}._apply_result_path": ("state_def", "original", "result"),
         f"{_SFN}._apply_output_path": ("state_def", "data", "ctx"),
     },
-    "functions": {
+    "execution_environments": {
+        "ministack.core.lambda_runtime.Worker": ("func_name", "config", "code_zip"),
         "ministack.core.lambda_runtime._detect_runtime_binary": ("runtime",),
+        "ministack.core.lambda_runtime._RESERVED_RUNTIME_ENV_VARS": None,
+        "ministack.core.lambda_runtime.execution_credentials": ("config",),
+    },
+    "functions": {
+        "ministack.core.concurrency.esm_wake": None,
         "ministack.services.lambda_svc._execute_function_warm": ("func", "event", "request_id"),
         "ministack.services.sqs._queues": None,
         "ministack.services.sqs._receive_messages_for_esm": ("queue_url", "max_number"),
@@ -105,6 +112,9 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
 """By plug-in: the parameters of each function that it uses, or None for a table or a class."""
 
 
+_TABLES = (dict, set, threading.Event)
+
+
 def broken_seams() -> list[str]:
     """Return a line for each seam that is missing or has other parameters than expected."""
     return [
@@ -124,7 +134,7 @@ def _problem(name: str, parameters: tuple[str, ...] | None) -> str | None:
     except AttributeError:
         return "is gone"
     if parameters is None:
-        return None if isinstance(found, dict) or hasattr(found, "get") or callable(found) else "is no table"
+        return None if isinstance(found, _TABLES) or hasattr(found, "get") or callable(found) else "is no table"
     actual = tuple(inspect.signature(found).parameters)
     return None if actual == parameters else f"takes {actual} instead of {parameters}"
 

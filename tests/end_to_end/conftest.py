@@ -10,13 +10,12 @@ import boto3
 import pytest
 
 from cli.deployment import Deployment, connect
-from cli.project import STACK, STATE
+from cli.project import STACK
 from local.cloud.cloud import start_cloud, stop_cloud
-from local.cloud.deploy import build, build_folder, deploy
 from tests.end_to_end.patients import Patients, upload_patients
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.programs import job_commands, stand_ins_on_path
-from tests.end_to_end.sources import PARAMETERS, copy_sources
+from tests.end_to_end.sources import deploy_sources
 from tests.end_to_end.studies import Studies, write_studies
 
 _LAPTOP_TIMEOUT = 120.0
@@ -55,10 +54,7 @@ def deployment(request: pytest.FixtureRequest) -> Deployment:
     if stack := os.environ.get("SMOKE_STACK"):
         return Deployment(stack, boto3.Session(), os.environ.get("AWS_ENDPOINT_URL"))
     environment: dict[str, str] = request.getfixturevalue("cloud_environment")
-    work = STATE / "end-to-end"
-    with build_folder(work):
-        build(environment, source=copy_sources(work / "source"), work=work)
-        deploy(environment, work=work, parameters=PARAMETERS)
+    deploy_sources(environment)
     return connect(STACK, environment)
 
 

@@ -2,9 +2,11 @@
 
 import re
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cli.project import DATASET, ROOT
+from cli.project import DATASET, ROOT, STATE
+from local.cloud.deploy import build, build_folder, deploy
 
 _DATASETS = Path(__file__).parent / "datasets"
 _COPIED = ("functions", "stacks", "statemachines")
@@ -14,10 +16,30 @@ DATASET_NAMES = [DATASET, MATRIX_DATASET, *sorted(path.stem for path in _DATASET
 """Every dataset of the deployed stack, the project's own first."""
 PART_RECORDS = 200
 """So few that a table of some thousand records has many parts."""
+BUILT = STATE / "end-to-end"
+"""Where the build lies from which any stack of the tests is deployed."""
 PARAMETERS = {"DatasetNames": ",".join(DATASET_NAMES)}
 
 
-def copy_sources(folder: Path) -> Path:
+def deploy_sources(environment: Mapping[str, str], change: Callable[[Path], None] = lambda _: None) -> None:
+    """Build and deploy what the tests deploy.
+
+    Parameters
+    ----------
+    environment : mapping
+        The cloud's variables.
+    change : callable
+        Changes the copy of the project before it is built. All builds share a folder: what they depend on is installed
+        there once.
+    """
+    with build_folder(BUILT):
+        source = _copy_sources(BUILT / "source")
+        change(source)
+        build(environment, source=source, work=BUILT)
+        deploy(environment, work=BUILT, parameters=PARAMETERS)
+
+
+def _copy_sources(folder: Path) -> Path:
     """Copy all that `sam build` takes, and add the tests' datasets; return the folder."""
     for name in _COPIED:
         shutil.rmtree(folder / name, ignore_errors=True)

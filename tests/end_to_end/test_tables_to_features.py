@@ -16,10 +16,9 @@ from cli.ledger import Unit
 from cli.project import DATASET
 from cli.results import results_prefix
 from cli.retry import request_reruns
-from local.cloud.deploy import build, deploy
 from local.synthetic.clinical import Spoiled, write_clinical_table
 from tests.end_to_end.pipeline import Pipeline
-from tests.end_to_end.sources import PARAMETERS, PART_RECORDS, copy_sources
+from tests.end_to_end.sources import PART_RECORDS, deploy_sources
 from tests.end_to_end.tables import (
     KEPT_EVERY,
     LEAK,
@@ -229,15 +228,13 @@ def test_a_long_table_goes_through_in_many_parts(tables: Tables) -> None:
     assert tables.stored("clinical-baseline", LONG) == kept
 
 
-def deploy_without_the_leak(environment: dict[str, str], folder: Path) -> None:
-    """Deploy a configuration that makes no feature of the column."""
-    path = copy_sources(folder) / "functions" / "datasets" / f"{LEAKING}.yaml"
+def without_the_leak(source: Path) -> None:
+    """Change the configuration so that it makes no feature of the column."""
+    path = source / "functions" / "datasets" / f"{LEAKING}.yaml"
     config = yaml.safe_load(path.read_text())
     (leak,) = [column for column in config["clinical"]["columns"] if column["source"] == LEAK]
     leak["feature"] = False
     path.write_text(yaml.safe_dump(config))
-    build(environment, source=folder, work=folder / "work")
-    deploy(environment, work=folder / "work", parameters=PARAMETERS)
 
 
 def test_a_column_that_leaks_holds_the_upload_until_the_configuration_drops_it(
@@ -251,7 +248,7 @@ def test_a_column_that_leaks_holds_the_upload_until_the_configuration_drops_it(
     assert tables.stored("clinical-baseline", LEAKING) == 0
     assert "<html" in tables.report(held, "report.html")
 
-    deploy_without_the_leak(cloud_environment, tmp_path / "source")
+    deploy_sources(cloud_environment, without_the_leak)
     assert request_reruns(tables.pipeline.deployment, [held.unit_id])["requested"] == [held.unit_id]
     taken = tables.pipeline.wait_for([held.unit_id])["labels.csv"]
     assert (taken.status, taken.text("reason_code")) == ("COMPLETED", "")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local.cloud.deploy import build, deploy
 from tests.end_to_end.pipeline import Pipeline
-from tests.end_to_end.sources import PARAMETERS, copy_sources
+from tests.end_to_end.sources import deploy_sources
 from tests.end_to_end.studies import Studies
 
 NEW_FEATURE = "original_shape_AddedByTheTest"
@@ -18,26 +17,22 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def copy_with_one_more_feature(folder: Path) -> Path:
-    """Copy what is deployed, with another feature in the contract of the parameter file `ct`."""
-    copy_sources(folder)
-    contract = folder / "functions" / "multimodal" / "contracts" / "imaging_features" / "ct.json"
+def add_a_feature(source: Path) -> None:
+    """Add a feature to the contract of the parameter file `ct`."""
+    contract = source / "functions" / "multimodal" / "contracts" / "imaging_features" / "ct.json"
     document = json.loads(contract.read_text())
     document["features"].append(NEW_FEATURE)
     contract.write_text(json.dumps(document))
-    return folder
 
 
 def test_a_new_feature_grows_the_group_and_is_null_in_old_rows(
-    first_upload: Pipeline, studies: Studies, cloud_environment: dict[str, str], tmp_path: Path
+    first_upload: Pipeline, studies: Studies, cloud_environment: dict[str, str]
 ) -> None:
     subjects = [study.subject for study in studies.good]
     before = first_upload.group
     rows = first_upload.features(subjects)
-    source = copy_with_one_more_feature(tmp_path)
 
-    build(cloud_environment, source=source, work=tmp_path / "work")
-    deploy(cloud_environment, work=tmp_path / "work", parameters=PARAMETERS)
+    deploy_sources(cloud_environment, add_a_feature)
 
     after = first_upload.group
     assert set(after.features) - set(before.features) == {NEW_FEATURE}

@@ -13,7 +13,7 @@ import pytest
 
 from cli.deployment import Deployment, connect
 from cli.ledger import Unit
-from cli.project import ACCOUNT, DATASET, REGION, STATE
+from cli.project import ACCOUNT, DATASET, REGION
 from cli.results import results_prefix
 from local.cloud.deploy import deploy
 from local.synthetic.genome import make_genome, write_annotated_genome
@@ -21,6 +21,7 @@ from local.synthetic.reads import RnaSpec, write_case
 from rnaseq_job.errors import EXIT_CODES, EXIT_HOST_FAULT, ReasonCode
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.programs import DRAGEN_IMAGE_NAME
+from tests.end_to_end.sources import BUILT
 
 STACK = "multimodal-dragen"
 LICENCE = "credentials-1=a-user\ncredentials-2=s3cr3t-w0rd\n"
@@ -40,7 +41,7 @@ def dragen(deployment: Deployment, cloud_environment: dict[str, str]) -> Deploym
         "DragenLicenseSecretArn": secrets.create_secret(Name="dragen", SecretString=LICENCE)["ARN"],
     }
     assert deployment.outputs, "built by the first"
-    deploy(cloud_environment, stack=STACK, work=STATE / "end-to-end", parameters=parameters)
+    deploy(cloud_environment, stack=STACK, work=BUILT, parameters=parameters)
     return connect(STACK, cloud_environment)
 
 

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.fuzz import archives, damage, tree
+from tests.fuzz import archives, damage, tree, volumes
 from tests.fuzz.damage import Change, Expected
 from tests.fuzz.seeds import Seed, archive_seeds, ct_seeds, segmentation_seeds, structure_set_seeds
 
-SEEDS = {"seg": segmentation_seeds, "rtstruct": structure_set_seeds, "ct": ct_seeds, "zip": archive_seeds}
+SEEDS = {
+    "seg": segmentation_seeds,
+    "rtstruct": structure_set_seeds,
+    "ct": ct_seeds,
+    "zip": archive_seeds,
+    "nifti": volumes.nifti_seeds,
+    "nrrd": volumes.nrrd_seeds,
+}
 PARSERS = tuple(SEEDS)
 
 _GROUPS = (damage.HARMLESS, damage.LOSSES, damage.DAMAGE)
@@ -67,8 +74,11 @@ def build(parser: str, seed: int, number: int) -> Case:
     """Make a case; equal arguments give equal bytes."""
     generator = random.Random(f"{parser}/{seed}/{number}")
     study = generator.choice(studies(parser))
-    maker = _damaged_archive if parser == "zip" else _damaged_files
-    content, changes = maker(study, generator)
+    content: bytes | dict[str, bytes]
+    if parser in volumes.CHANGES:
+        content, changes = volumes.damaged(parser, study, generator)
+    else:
+        content, changes = (_damaged_archive if parser == "zip" else _damaged_files)(study, generator)
     expected = max((change.expected for change in changes), default=Expected.SAME)
     return Case(parser, seed, number, study, content, tuple(change.name for change in changes), expected)
 

@@ -39,7 +39,7 @@ class CaseValues:
     """Number of all genes, of those without a value, and of those with the value 0."""
     highest: float
     total: float
-    """Highest value, and sum of all."""
+    """Highest value (where genes are rows, of any case), and sum of the case's."""
     date: str = ""
     """The cell that dates the sample, where the dataset's file names a column."""
 

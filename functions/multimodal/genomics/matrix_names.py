@@ -36,6 +36,25 @@ WHOSE_RULE = (
 )
 
 
+_SAYS = re.compile(r"(?<![a-z])(tpm|fpkm|rpkm|cpm|counts?|lengths?)(?![a-z])", re.IGNORECASE)
+
+
+def said_by(name: str) -> str:
+    """Return what a file's name says of its values (`tpm`, `fpkm`, `rpkm`, `cpm`, `counts`, `lengths`), if one thing.
+
+    Examples
+    --------
+    >>> said_by("salmon.merged.gene_counts.tsv")
+    'counts'
+    >>> said_by("counts_to_tpm.tsv")
+    ''
+    """
+    words = {match.lower().removesuffix("s") for match in _SAYS.findall(name.replace("_", "."))}
+    words -= {"length"} if len(words) > 1 else set()  # counts may be scaled by lengths
+    word = words.pop() if len(words) == 1 else ""
+    return f"{word}s" if word in {"count", "length"} else word
+
+
 def is_notice(name: str) -> bool:
     """Whether a file only comes along with others: a read-me, a licence, a checksum, a desktop's leftover."""
     return bool(_NOTICE.match(name))

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from multimodal.genomics.config import ENSEMBL_GENE, GenomicsConfig
+from multimodal.genomics.config import ENSEMBL_GENE, GenomicsConfig, MatrixConfig
 from multimodal.genomics.gene_columns import GeneColumns, is_heading, is_value, split_columns
 from multimodal.genomics.gene_rows import GeneRows
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CaseRows, MatrixCases, Row
 from multimodal.genomics.matrix_format import MAX_COLUMNS, invalid_matrix
-from multimodal.genomics.matrix_names import case_of_quantification, is_quantification
+from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, said_by
 from multimodal.genomics.quantification import Quantification, find_headerless, find_quantification
 
 _HEAD_ROWS, _HEAD_CELLS = 50, 50_000
@@ -43,6 +43,7 @@ def matrix_cases(first_row: Sequence[str], rows: Iterable[Row], config: Genomics
         return _quantified(found, chain([(1, names)], rows), config, path)
     if (found := find_quantification(names, head, matrix)) is not None:
         return _quantified(found, rows, config, path)
+    _check_name(path, matrix)
     if _has_genes(names, config):
         return CaseRows(names, rows, config)
     if {len(cells) for _, cells in head if any(map(str.strip, cells))} == {len(names) + 1}:
@@ -105,6 +106,15 @@ def _check_header(names: Sequence[str], config: GenomicsConfig) -> None:
     is_gene = matrix.key_of(names[0]) in wanted or bool(ENSEMBL_GENE.match(names[0]))
     if is_gene or (not is_heading(names[0]) and all(is_value(name, matrix) for name in names[1:])):
         raise invalid_matrix("its first row is a gene's; it must name the cases, one in each column")
+
+
+def _check_name(path: str, matrix: MatrixConfig) -> None:
+    """Reject a matrix whose name says other values than the dataset: nf-core merges TPM, counts and lengths alike."""
+    said = said_by(path.rpartition("/")[2])
+    if said and not matrix.unit.lower().startswith(said):
+        raise invalid_matrix(
+            f"its name says {said}, and the dataset says unit: {matrix.unit}; if the name is wrong, rename it"
+        )
 
 
 def _quantified(found: Quantification, rows: Iterable[Row], config: GenomicsConfig, path: str) -> MatrixCases:

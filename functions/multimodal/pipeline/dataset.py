@@ -1,6 +1,7 @@
 """The check of a whole dataset file, and the feature groups that it asks for, at deploy time."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,7 +18,7 @@ from multimodal.dataset.columns import (
     rna_columns,
 )
 from multimodal.dataset.describe import digest, feature_texts
-from multimodal.features.group import FeatureGroups, FeatureGroupSpec, plan_additions
+from multimodal.features.group import FeatureGroups, FeatureGroupSpec, FeatureType, plan_additions
 from multimodal.features.scores import scores_group
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import DatedByTimepoint
@@ -53,6 +54,9 @@ class DatasetConfig(DatasetHeader):
             )
         return self
 
+
+PARALLEL_GROUPS = 8
+"""Groups that are created or grown at the same time: each takes some ten seconds to become usable."""
 
 _WHOLE_FILE = TypeAdapter(DatasetConfig)
 
@@ -94,15 +98,18 @@ class FeatureGroupDeployer:
         specs = [spec for name in dataset_names for spec in self._specs(stack, name, groups[name])]
         current = {spec.name: self.groups.definitions(spec.name) for spec in specs}
         additions = {s.name: plan_additions(s, found) for s in specs if (found := current[s.name]) is not None}
-        for spec in specs:
-            if spec.name not in additions:
-                self.groups.create(spec)
-            elif additions[spec.name]:
-                self.groups.add(spec.name, additions[spec.name])
-            logger().info("feature group is as configured", group=spec.name, features=len(spec.features))
-        for group in (group for own in groups.values() for group in own):
-            self._describe(group)
+        with ThreadPoolExecutor(PARALLEL_GROUPS) as pool:
+            list(pool.map(lambda spec: self._change(spec, additions.get(spec.name)), specs))
+            list(pool.map(self._describe, (group for own in groups.values() for group in own)))
         return [spec.name for spec in specs]
+
+    def _change(self, spec: FeatureGroupSpec, additions: Sequence[tuple[str, FeatureType]] | None) -> None:
+        """Create a group (`additions` is None) or let it grow."""
+        if additions is None:
+            self.groups.create(spec)
+        elif additions:
+            self.groups.add(spec.name, additions)
+        logger().info("feature group is as configured", group=spec.name, features=len(spec.features))
 
     def _describe(self, group: GroupColumns) -> None:
         """Write what the features mean; the next deployment does what a busy service prevents."""

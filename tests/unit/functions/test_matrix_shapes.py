@@ -68,7 +68,7 @@ SHAPES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "R, no first cell": ("m.tsv", '"R01-001"\t"R01-002"\n"VIM"\t3\t7\n"CD44"\t0\t1.5\n', {}),
     "R's names": ("m.csv", '"","R01.001","R01.002"\n"VIM",3,7\n"CD44",0,1.5\n', {"case_names": "undo_r"}),
     "featureCounts": (
-        "counts.txt",
+        "fc.txt",
         '# Program:featureCounts v2.0.3; Command:"featureCounts" "-a" "x.gtf"\n'
         "Geneid\tChr\tStart\tEnd\tStrand\tLength\t/data/bam/R01-001.Aligned.sortedByCoord.out.bam\tR01-002.bam\n"
         "VIM\t10;10\t1;5\t4;9\t+;+\t8\t3\t7\nCD44\t11\t1\t9\t+\t9\t0\t1.5\n",
@@ -213,6 +213,9 @@ def test_quantifications_of_several_cases_join_one_group() -> None:
         ("a.tsv", "gene\tVIM\tCD44\nVIM\t1\t0.2\nCD44\t0.2\t1\n", "MATRIX_INVALID", "what are cases?"),
         ("a.tsv", "gene\tA\tB\nVIM\t1\n", "MATRIX_INVALID", "row 2 has 2 cells"),
         ("a.tsv", "gene\tlog2FoldChange\tpadj\nVIM\t1\t0.1\n", "MATRIX_INVALID", "no column of a case"),
+        ("salmon.merged.gene_lengths.tsv", "gene\tA\nVIM\t1\n", "MATRIX_INVALID", "name says lengths"),
+        ("salmon.merged.gene_counts_length_scaled.tsv", "gene\tA\nVIM\t1\n", "MATRIX_INVALID", "name says counts"),
+        ("GSE1_FPKM.txt", "gene\tA\nVIM\t1\n", "MATRIX_INVALID", "name says fpkm"),
         ("a.tsv", "gene\tA\nTP53\t1\n", "GENES_NOT_FOUND", "row or column"),
         ("a.tsv", "gene\tA\n1-Mar\t1\n2-Sep\t1\n", "GENES_NOT_FOUND", "dates"),
         ("a.tsv", "gene\tA\tB\nVIM\t-1.5\t-2\n", "MATRIX_INVALID", "never negative"),

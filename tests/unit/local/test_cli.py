@@ -224,7 +224,7 @@ def test_upload_can_wait_for_what_it_uploaded_and_nothing_else(
 def test_a_wrong_folder_is_told_before_anything_is_uploaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, error = run(capsys, "upload", str(tmp_path / "nowhere"), "--dataset", "d")
     assert code == 2
-    assert "is not a folder" in error
+    assert "There is no" in error
 
 
 @pytest.mark.parametrize(

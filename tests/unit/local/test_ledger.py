@@ -43,6 +43,7 @@ def test_what_the_ledger_keeps_beside_units_is_none() -> None:
     items = [
         {"unit_id": {"S": "genomics#d#A"}, "status": {"S": "READY"}},
         {"unit_id": {"S": "assay#stack-d-rna-v1"}, "status": {"S": "COMPLETED"}, "kind": {"S": "note"}},
+        {"unit_id": {"S": "lease#sweep"}, "status": {"S": "COMPLETED"}, "kind": {"S": "note"}},
     ]
     with Stubber(deployment.ledger.meta.client) as stub:
         stub.add_response("scan", {"Items": items})

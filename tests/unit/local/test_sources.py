@@ -1,5 +1,6 @@
 """What a folder or a file holds to upload, by the names of its files: studies, reads, tables."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def test_series_named_by_their_uids_are_no_studies(tmp_path: Path, study: str) -
 
 @pytest.mark.parametrize("name", ["nowhere", "one.zip"])
 def test_what_is_no_folder_of_subjects_is_rejected(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"is not a folder|is one file") as rejection:
+    with pytest.raises(UsageError, match=r"There is no|is one file") as rejection:
         read_studies(put(tmp_path, "one.zip") / name)
     assert "<subject>/<study>" in rejection.value.hint
 
@@ -180,7 +181,7 @@ def test_a_download_inside_a_folder_is_found(tmp_path: Path) -> None:
         ("a_R1.fastq.gz", "", "Whose reads are these"),
         ("a_R1.fastq.gz", "a_R1.fastq.gz", "is one file"),
         ("A/readme.txt", "", "no reads"),
-        ("A/readme.txt", "nothing", "not a folder"),
+        ("A/readme.txt", "nothing", "There is no"),
     ],
 )
 def test_reads_of_nobody_are_rejected_with_the_expected_layout(
@@ -196,3 +197,74 @@ def test_what_is_no_table_is_rejected_with_what_one_is(tmp_path: Path, name: str
     with pytest.raises(UsageError) as rejection:
         read_tables(put(tmp_path, "a.xlsx") / name)
     assert "save a spreadsheet as CSV" in rejection.value.hint
+
+
+GENES = "\tR01-001\tR01-002\nVIM\t1\t2\nTP53\t3\t4\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "keys"),
+    [
+        (["GSE1.txt"], "GSE1.txt", ["GSE1.txt"]),
+        (["GSE1.tsv", "README.txt"], "", ["GSE1.tsv"]),
+        (["R01-001/quant.sf", "R01-001/aux_info/fld.gz", "R01-001/cmd_info.json"], "R01-001", ["R01-001/quant.sf"]),
+        (["R01-001/salmon/quant.genes.sf"], "R01-001/salmon", ["R01-001/salmon/quant.genes.sf"]),
+        (["R01-001/quant.sf"], "R01-001/quant.sf", ["R01-001/quant.sf"]),
+        (["x/A/abundance.tsv", "x/B/abundance.tsv", "x/B/run_info.json"], "x", ["A/abundance.tsv", "B/abundance.tsv"]),
+        (["A.genes.results", "BReadsPerGene.out.tab"], "", ["A.genes.results", "BReadsPerGene.out.tab"]),
+    ],
+)
+def test_expression_values_go_to_genomics(tmp_path: Path, names: list[str], given: str, keys: list[str]) -> None:
+    path = put(tmp_path, *names, text=GENES) / given
+    assert find_modalities(path) == ("genomics",)
+    found = read_reads(path)
+    assert [key for key in found.matrices if key.endswith(tuple(keys))] == found.matrices
+    assert sorted(found.matrices) == sorted(file.key for file in found.files if "README" not in file.key)
+    assert sorted(found.matrices) == sorted(keys)
+
+
+def test_compressed_matrix_is_looked_into(tmp_path: Path) -> None:
+    path = tmp_path / "GSE1.txt.gz"
+    path.write_bytes(gzip.compress(GENES.encode()))
+    assert read_reads(path).unit_ids("d") == ("genomics#d#-expression/GSE1.txt.gz",)
+    path.write_bytes(gzip.compress(b"Case ID,age\nA,1\n"))
+    with pytest.raises(UsageError) as rejection:
+        find_modalities(path)
+    assert "Decompress it" in rejection.value.hint
+
+
+def test_clinical_table_beside_a_matrix_is_named_and_not_uploaded_as_one(tmp_path: Path) -> None:
+    put(tmp_path, "m.tsv", text=GENES)
+    put(tmp_path, "patients.csv", text="Case ID,EGFR,KRAS\nA,1,0\n")
+    found = read_reads(tmp_path)
+    assert (found.matrices, [path.name for path in found.beside]) == (["m.tsv"], ["patients.csv"])
+
+
+@pytest.mark.parametrize("name", ["patients.txt", "patients.csv"])
+def test_text_table_is_clinical(tmp_path: Path, name: str) -> None:
+    path = put(tmp_path, name, text="Case ID\tEGFR\tKRAS\nA\t1\t0\n") / name
+    assert find_modalities(path) == ("clinical",)
+    assert read_tables(path).unit_ids("d") == (f"clinical#d#patients.{'tsv' if name.endswith('txt') else 'csv'}",)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("a.bam", "samtools fastq"),
+        ("a_R1.fastq", "gzip"),
+        ("a.fastq.ora", "orad"),
+        ("a.h5ad", "text"),
+        ("genome.fa", "_references"),
+        ("letter.docx", "Give a folder"),
+    ],
+)
+def test_file_that_is_not_processed_says_what_to_do(tmp_path: Path, name: str, advice: str) -> None:
+    with pytest.raises(UsageError) as rejection:
+        find_modalities(put(tmp_path, name) / name)
+    assert advice in rejection.value.hint
+
+
+def test_quantification_of_nobody_is_asked_about(tmp_path: Path) -> None:
+    path = put(tmp_path, "a/b/c/quant.sf") / "a"
+    with pytest.raises(UsageError, match="Whose is"):
+        read_reads(path)

@@ -174,7 +174,8 @@ def _measured_images(
             raise
         pet = _measure_pet(files, task, None)
         if isinstance(pet, StudyRejectedError):
-            raise (pet if error.code is ReasonCode.NO_CT else error) from None
+            drawn = pet.code is not ReasonCode.NO_SEGMENTATION
+            raise (pet if drawn or error.code is ReasonCode.NO_CT else error) from None
         return None, pet
     return ct, _measure_pet(files, task, regions) if wanted else None
 

@@ -1,0 +1,91 @@
+"""Which files hold expression values, by a look into them, and whose quantification a file is."""
+
+import gzip
+import re
+import zlib
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from cli.errors import UsageError
+from multimodal.genomics.matrix_names import case_of_quantification, is_matrix, is_quantification
+from multimodal.ledger.unit import MATRIX_NAME
+
+_LINES = 250_000
+_START = 400
+"""Characters of a line that are looked at: the first columns."""
+_HEADER = 2_000_000
+
+_KNOWN = frozenset(
+    {"ACTB", "GAPDH", "TP53", "EGFR", "VIM", "CD44", "KRAS", "MYC", "PTEN", "RB1", "STK11", "ALK", "B2M"}
+)
+"""Genes that any list of genes has; a clinical table has columns for some, never rows."""
+_ENSEMBL = re.compile(r"ENS[A-Z]{0,6}[GT]\d{11}")
+_CELLS = re.compile(r'[\t,;|"() ]+')
+
+_ENOUGH_ROWS, _ENOUGH_COLUMNS = 2, 6
+
+_ADVICE = (
+    (r"\.(bam|cram|sam)$", "Alignments are not taken; make reads of them (samtools fastq) and upload those."),
+    (r"\.(fastq|fq)$", "Compress it with gzip, and upload the folder that holds a folder for each case."),
+    (r"\.ora$", "Decompress it with orad (Illumina), and upload the .fastq.gz in a folder for each case."),
+    (r"\.(h5ad|h5|hdf5|loom|rds|rda|rdata|mtx|parquet)$", "Export it as text (.tsv), genes or cases as rows."),
+    (r"\.(gz|bz2|xz|zst)$", "Decompress it, and upload what is in it; only reads and matrices are taken as .gz."),
+    (r"\.(fa|fasta|fna|gtf|gff3?)$", "A reference is a folder: upload PATH with PATH/_references/<name>/ in it."),
+)
+
+
+def is_expression(path: Path) -> bool:
+    """Whether a file holds expression values: its name is a quantifier's, or its rows or columns are genes."""
+    if path.name == MATRIX_NAME or is_quantification(path.name):
+        return True
+    return is_matrix(path.name) and path.is_file() and _has_genes(path)
+
+
+def _has_genes(path: Path) -> bool:
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            header = file.readline(_HEADER).decode("utf-8", errors="replace")
+            if _genes(_CELLS.split(header)) >= _ENOUGH_COLUMNS:
+                return True
+            found = 0
+            for line in islice(file, _LINES):
+                found += min(_genes(_CELLS.split(line[:_START].decode("utf-8", errors="replace"))[:4]), 1)
+                if found == _ENOUGH_ROWS:
+                    return True
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{path} cannot be read.", hint=str(error)) from error
+    return False
+
+
+def _genes(cells: Sequence[str]) -> int:
+    return sum(cell in _KNOWN or bool(_ENSEMBL.match(cell)) for cell in cells)
+
+
+def key_of_quantification(path: Path, key: str) -> str:
+    """Return a quantification's key below the dataset: with the folders above it, where they say whose it is.
+
+    Raises
+    ------
+    UsageError
+        When nothing says so.
+    """
+    above = path.resolve().parents
+    depth = key.count("/")
+    for more in range(3):
+        longer = "/".join([*(folder.name for folder in reversed(above[depth : depth + more])), key])
+        if case_of_quantification(longer):
+            return longer
+    raise UsageError(
+        f"Whose is {path}?", hint="Put each quantification into a folder that is called as the case: R01-001/quant.sf."
+    )
+
+
+def reject_file(path: Path) -> UsageError:
+    """Return what to do with a file that is nothing that can be uploaded."""
+    advice = next((text for pattern, text in _ADVICE if re.search(pattern, path.name.lower())), "")
+    return UsageError(
+        f"{path.name} is nothing that is processed.",
+        hint=advice
+        or "Give a folder of studies, a folder of reads, a table (.csv, .tsv, .txt) or a matrix of expression.",
+    )

@@ -1,0 +1,148 @@
+"""Lambda's execution environments: processes of the deployed code, with nothing else of this computer.
+
+Seams, all in `ministack.core.lambda_runtime`: `Worker`, whose `_spawn` unpacks the code for each process and runs it
+with the emulator's own packages and variables; `_detect_runtime_binary`, which has the program that it runs;
+`execution_credentials`; `_RESERVED_RUNTIME_ENV_VARS`.
+
+Here processes of the same code share one folder, which is read-only in AWS, and are forked (`fork_server.py`).
+"""
+
+import io
+import json
+import os
+import queue
+import threading
+import uuid
+import zipfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from local.emulator.aws import REGION
+from local.emulator.fork_server import ForkServer
+
+_INHERITED = ("PATH", "LANG", "TZ", "TMPDIR", "AWS_ENDPOINT_URL")
+_IMPORTED = ("boto3", "boto3.dynamodb.conditions", "botocore.handlers", "aws_lambda_powertools",
+             "aws_lambda_powertools.metrics", "pydantic", "yaml")  # fmt: skip
+"""What functions commonly take long to import; one that the code does not have is left out."""
+_LINES = 200
+"""Most lines that a module may print before its function is ready, as in ministack."""
+
+_lock = threading.Lock()
+_servers: dict[Path, ForkServer] = {}
+
+
+def install() -> None:
+    """Start Python functions without layers this way; layers are ministack's own affair."""
+    from ministack.core import lambda_runtime
+
+    original = lambda_runtime.Worker._spawn
+
+    def _spawn(self: Any) -> None:  # noqa: ANN401 -- a Worker
+        is_ours = self.config.get("Runtime", "").startswith("python") and not self.config.get("Layers")
+        (partial(_start, lambda_runtime) if is_ours else original)(self)
+
+    lambda_runtime.Worker._spawn = _spawn
+
+
+def _start(lambda_runtime: Any, worker: Any) -> None:  # noqa: ANN401 -- the emulator has no types
+    """Start a worker's process and wait until it has imported its handler."""
+    config = worker.config
+    folder = unpacked(worker.code_zip, str(config["CodeSha256"]))
+    variables = {
+        name: value
+        for name, value in config.get("Environment", {}).get("Variables", {}).items()
+        if name not in lambda_runtime._RESERVED_RUNTIME_ENV_VARS
+    }
+    environment = {
+        **function_environment(config, folder),
+        **lambda_runtime.execution_credentials(config),
+        **variables,
+    }
+    _, program = lambda_runtime._detect_runtime_binary(config["Runtime"])
+    worker._proc = process = _server(folder).start(program, folder, environment)
+    worker._stderr_queue = queue.Queue()
+    worker._stderr_thread = threading.Thread(target=worker._read_stderr, daemon=True, name=f"stderr-{worker.func_name}")
+    worker._stderr_thread.start()
+    module, _, handler = config["Handler"].rpartition(".")
+    first = {
+        "code_dir": str(folder),
+        "module": module.replace("/", "."),
+        "handler": handler,
+        "function_name": config["FunctionName"],
+        "memory": config.get("MemorySize", 128),
+        "arn": config.get("FunctionArn", ""),
+    }
+    process.stdin.write(json.dumps(first) + "\n")
+    _await_ready(process.stdout)
+
+
+def _await_ready(lines: io.TextIOBase) -> None:
+    for _ in range(_LINES):
+        line = lines.readline()
+        if not line:
+            break
+        if line.startswith("{"):
+            answer = json.loads(line)
+            if answer["status"] == "ready":
+                return
+            raise RuntimeError(f"Worker init failed: {answer.get('error')}")
+    raise RuntimeError("The function's process ended before it was ready")
+
+
+def function_environment(config: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Return what Lambda itself sets for a function.
+
+    Source: AWS Lambda developer guide, "Defined runtime environment variables". Those that begin with an underscore
+    are for ministack's program.
+
+    Parameters
+    ----------
+    config : mapping
+        The function's configuration, as GetFunctionConfiguration returns it.
+    folder : Path
+        Its code.
+    """
+    return {
+        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+        "HOME": str(folder),
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        "LAMBDA_TASK_ROOT": str(folder),
+        "AWS_LAMBDA_FUNCTION_NAME": str(config.get("FunctionName", "")),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
+        "AWS_LAMBDA_FUNCTION_VERSION": str(config.get("Version", "$LATEST")),
+        "AWS_LAMBDA_LOG_STREAM_NAME": str(uuid.uuid4()),
+        "_LAMBDA_FUNCTION_ARN": str(config.get("FunctionArn", "")),
+        "_LAMBDA_TIMEOUT": str(config.get("Timeout", 3)),
+    }
+
+
+def unpacked(code: bytes, digest: str) -> Path:
+    """Return the folder of a function's code, unpacked when it is met for the first time.
+
+    Parameters
+    ----------
+    code : bytes
+        The zip.
+    digest : str
+        What tells it from other code.
+    """
+    folder = Path(os.environ["MULTIMODAL_CLOUD_ROOT"]) / "runtime" / digest.replace("/", "_")
+    with _lock:
+        if not folder.exists():
+            partly = folder.with_suffix(".part")
+            with zipfile.ZipFile(io.BytesIO(code)) as archive:
+                archive.extractall(partly)
+            partly.rename(folder)
+    return folder
+
+
+def _server(folder: Path) -> ForkServer:
+    with _lock:
+        server = _servers.get(folder)
+        if server is None or not server.is_running:
+            server = _servers[folder] = ForkServer(folder, _IMPORTED)
+        return server
