@@ -70,15 +70,28 @@ class Rule(StrEnum):
     NEAREST = "nearest"
 
 
+class DateOrder(StrEnum):
+    """Which of day and month comes first."""
+
+    DAY_FIRST = "day-first"
+    MONTH_FIRST = "month-first"
+
+
 @app.command(epilog="Example: `multimodal dataset draft table.csv --name my_study`")
 def draft(
     csv: Annotated[Path, typer.Argument(help="A clinical table, as CSV (UTF-8).")],
     name: Annotated[str, typer.Option(help="Name of the dataset; not given: made of the file's.", metavar="NAME")] = "",
+    dates: Annotated[
+        DateOrder | None, typer.Option(help="What dates are where they could be both.", case_sensitive=False)
+    ] = None,
+    dictionary: Annotated[
+        Path | None, typer.Option(help="REDCap's data dictionary of the table, as CSV.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Draft a dataset's file from a clinical table, with CHECK at every guess."""
     from cli.draft.draft import draft as write_draft  # the models of dataset files take a second to load
 
-    write_draft(make_console(), csv, name)
+    write_draft(make_console(), csv, name, dates.value if dates else "", dictionary)
 
 
 @app.command(epilog="Example: `multimodal dataset build nsclc_radiogenomics --timepoint baseline --output built`")
@@ -192,9 +205,10 @@ def save_build(deployment: Deployment, built: Build, folder: Path) -> list[Path]
     """Copy a build's files to `<folder>/<build>/`; return them."""
     target = folder / str(built.manifest["build"])
     target.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
+    names = dict.fromkeys((*FILES, *built.manifest.get("files", ())))
+    for name in names:
         deployment.s3.download_file(built.bucket, f"{built.key}{name}", str(target / name))
-    return [target / name for name in FILES]
+    return [target / name for name in names]
 
 
 def print_build(console: Console, built: Build, paths: Sequence[Path] = ()) -> None:

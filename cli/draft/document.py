@@ -34,9 +34,13 @@ def _head(table: TableDraft, name: str) -> Iterator[str]:
     yield f"    pattern: {_scalar(table.id_pattern)}"
     yield '  # Cells that mean "not known" in every column, exactly as written. An empty cell always does.'
     yield f"  missing: {_flow(table.missing)}"
-    if table.dates_ambiguous:
-        yield f"  {CHECK} day and month could be the other way round."
-    yield f"  date_format: {_scalar(table.date_format)}"
+    yield f"  date_format: {_scalar(table.written.date_format)}"
+    if table.written.two_digit_years_from:
+        yield f"  {CHECK} the first of the hundred years that years of two digits stand for."
+        yield f"  two_digit_years_from: {table.written.two_digit_years_from}"
+    if table.written.shifted:
+        yield f"  {CHECK} dates lie in the future: was the calendar shifted, or are they wrong?"
+        yield "  shifted_calendar: true"
     yield ""
     yield "  # When the facts of a timepoint were true: the event time of its features."
     yield f"  {CHECK} upload means that nothing in the table says it, and the time of the upload is taken."
@@ -48,6 +52,11 @@ def _head(table: TableDraft, name: str) -> Iterator[str]:
 
 def _columns(table: TableDraft) -> Iterator[str]:
     yield ""
+    if table.several_rows:
+        yield f"  {CHECK} cases are in several rows: which one counts? See several_rows in docs/datasets.md; rows with"
+        yield "  # keep_when under rows: leave some out."
+        yield from _section("several_rows", table.several_rows)
+        yield ""
     yield "  # available_at decides what may be a feature: baseline or surgery. What becomes known later (the"
     yield "  # last two timepoints) tells the future; feature: false keeps it out."
     yield f"  {CHECK} available_at of every column: it was guessed from the column's name."
@@ -101,7 +110,13 @@ def _comment(text: str) -> Iterator[str]:
 def _flow(value: object) -> str:
     """Return a value as YAML on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_scalar(str(v), flow=True)}" for key, v in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(
+                f"{key}: {_flow(v) if isinstance(v, dict) else _scalar(str(v), flow=True)}" for key, v in value.items()
+            )
+            + "}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(_scalar(v, flow=True) if isinstance(v, str) else json.dumps(v) for v in value) + "]"
     return _scalar(value) if isinstance(value, str) else json.dumps(value)

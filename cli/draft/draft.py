@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cli.draft.dictionary import describe, of_comments, read_dictionary
 from cli.draft.document import render
 from cli.draft.facts import read_facts, read_rows
 from cli.draft.table import TableDraft, draft_table
@@ -19,13 +20,15 @@ _MAX_HEADER = 256
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
 
 
-def draft(console: Console, csv: Path, name: str = "") -> None:
+def draft(console: Console, csv: Path, name: str = "", dates: str = "", dictionary: Path | None = None) -> None:
     """Draft a dataset's file and print what to do next."""
-    path, table = write_draft(csv, name)
+    path, table = write_draft(csv, name, dates=dates, dictionary=dictionary)
     _print_next_steps(console, csv, path, table)
 
 
-def write_draft(csv: Path, name: str = "", folder: Path = DATASET_FILES) -> tuple[Path, TableDraft]:
+def write_draft(
+    csv: Path, name: str = "", folder: Path = DATASET_FILES, dates: str = "", dictionary: Path | None = None
+) -> tuple[Path, TableDraft]:
     """Write the draft of a table.
 
     Parameters
@@ -36,6 +39,10 @@ def write_draft(csv: Path, name: str = "", folder: Path = DATASET_FILES) -> tupl
         Name of the dataset; made of the file's name when empty.
     folder : Path
         Where dataset files are.
+    dates : str
+        `day-first` or `month-first`: what dates are where they could be both.
+    dictionary : Path, optional
+        REDCap's data dictionary of the table.
 
     Returns
     -------
@@ -58,9 +65,12 @@ def write_draft(csv: Path, name: str = "", folder: Path = DATASET_FILES) -> tupl
             f"{shown(path)} is there already and is not overwritten.",
             hint="Draft under another name (--name …) and copy its clinical: section.",
         )
-    header, rows = read_rows(csv)
-    _check_header(header)
-    table = draft_table(read_facts(header, rows))
+    source = read_rows(csv)
+    _check_header(source.header)
+    facts = read_facts(source.header, source.rows)
+    describe(facts, of_comments(source.header, source.comments, source.delimiter))
+    describe(facts, read_dictionary(dictionary) if dictionary else {})
+    table = draft_table(facts, dates)
     path.write_text(render(table, name), encoding="utf-8")
     try:
         load_dataset(name, folder)

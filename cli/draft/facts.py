@@ -1,15 +1,15 @@
 """Read the table that a draft is made from, and count what its columns hold."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
-from cli.draft.words import DATE_FORMATS, NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, TNM
+from cli.draft.words import NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, TNM, UNIT_CELL
 from cli.errors import CommandError, UsageError
+from multimodal.clinical.numerals import Numeral
 from multimodal.ledger.errors import BadInputError
 from multimodal.tables.rows import TableRows
 
@@ -18,8 +18,17 @@ _MAX_COLUMNS = 10_000
 _ROWS, _CHARACTERS = 1_000, 1_000_000
 
 
-def read_rows(path: Path) -> tuple[list[str], Iterator[list[str]]]:
-    """Return a table's header and its rows.
+class Table(NamedTuple):
+    """A table: its header, the lines with `#` above it, its delimiter, and its rows."""
+
+    header: list[str]
+    comments: list[str]
+    delimiter: str
+    rows: Iterator[list[str]]
+
+
+def read_rows(path: Path) -> Table:
+    """Return a table as an upload of it would be read.
 
     Raises
     ------
@@ -32,7 +41,7 @@ def read_rows(path: Path) -> tuple[list[str], Iterator[list[str]]]:
         table = TableRows(_chunks(path), len, max_columns=_MAX_COLUMNS)
     except BadInputError as error:
         raise CommandError(f"{path.name} cannot be read: {error.message}.") from error
-    return table.header, _rows(path, table)
+    return Table(table.header, table.comments, table.delimiter, _rows(path, table))
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -57,8 +66,6 @@ MAX_VALUES = 2_000
 ENOUGH = 0.95
 """Share of the different values that must be dates for a column to be one of dates."""
 
-_NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$")
-
 
 @dataclass
 class Facts:
@@ -82,6 +89,16 @@ class Facts:
         Whether no value occurs twice.
     content : int
         Equal for columns that are equal in every row.
+    label, is_text, identifies, choices : str, bool, bool, dict
+        What a data dictionary says of it (`cli.draft.dictionary.Description`).
+    date_format, numeral : str or None, Numeral
+        How its dates or numbers are written (`cli.draft.written`).
+    percent : int
+        Values with a percent sign.
+    asked : str
+        What its values leave open, so that nothing can be made of it.
+    checks : list of str
+        What a person must decide.
     """
 
     source: str
@@ -94,6 +111,17 @@ class Facts:
     many: bool = False
     distinct: bool = True
     content: int = 0
+    label: str = ""
+    is_text: bool = False
+    identifies: bool = False
+    choices: dict[str, str] = field(default_factory=dict)
+    date_format: str | None = None
+    numeral: Numeral = field(default_factory=Numeral)
+    open_numerals: list[Numeral] = field(default_factory=list)
+    percent: int = 0
+    asked: str = ""
+    is_incomplete_date: bool = False
+    checks: list[str] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set)
 
     def add(self, cell: str) -> None:
@@ -130,50 +158,50 @@ class Facts:
             self.not_known_here.add(value)
 
     @property
+    def is_date(self) -> bool:
+        """Whether (nearly) all values are dates, of whichever format."""
+        return self.date_format is not None or self.asked.startswith("day")
+
+    @property
     def numbers(self) -> list[float]:
         """The different values that are numbers."""
-        return [float(value) for value in self.values if _NUMBER.match(value)]
+        found = map(self.numeral.reader(), self.values)
+        return [number for number in found if number is not None]
 
     @property
     def no_numbers(self) -> list[str]:
         """The different values that are none."""
-        return [value for value in self.values if not _NUMBER.match(value)]
-
-    def dates_as(self, date_format: str) -> int:
-        """Return how many of the different values are dates of a format."""
-        return sum(_is_date(value, date_format) for value in self.values)
-
-    @property
-    def is_date(self) -> bool:
-        """Whether (nearly) all values are dates of one format."""
-        return bool(self.values) and max(map(self.dates_as, DATE_FORMATS)) >= ENOUGH * len(self.values)
-
-
-def _is_date(value: str, date_format: str) -> bool:
-    try:
-        datetime.strptime(value, date_format)
-    except ValueError:
-        return False
-    return True
+        number_of = self.numeral.reader()
+        return [value for value in self.values if number_of(value) is None]
 
 
 def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Facts]:
-    """Look at a table's rows; empty ones and those that do not have the header's length are left out."""
+    """Look at a table's rows, as far as an upload would take them.
+
+    Left out are rows that do not have the header's length (blank cells beyond it do not count), blank ones, those of
+    which one cell alone is filled, and a first row of units.
+    """
     facts = [Facts(name.strip(), place) for place, name in enumerate(header, start=1)]
     for number, row in enumerate(rows):
         if number == MAX_ROWS:
             break
-        if len(row) == len(facts) and any(cell.strip() for cell in row):
-            for fact, cell in zip(facts, row, strict=True):
+        cells = list(row) if any(map(str.strip, row[len(facts) :])) else list(row[: len(facts)])
+        if len(cells) == len(facts) and _is_case(cells) and not (number == 0 and _is_of_units(cells)):
+            for fact, cell in zip(facts, cells, strict=True):
                 fact.add(cell)
     for fact in facts:
         fact.set_aside_not_assessed()
     return facts
 
 
-def date_format_of(facts: Iterable[Facts]) -> tuple[str, bool]:
-    """Return the format that most dates of the table have, and whether another one fits as well."""
-    dated = [fact for fact in facts if fact.is_date]
-    fitting = {f: sum(fact.dates_as(f) for fact in dated) for f in DATE_FORMATS}
-    best = max(DATE_FORMATS, key=lambda f: fitting[f])
-    return best, sum(count == fitting[best] > 0 for count in fitting.values()) > 1
+_FEW_COLUMNS = 3
+
+
+def _is_case(cells: Sequence[str]) -> bool:
+    filled = sum(bool(cell.strip()) for cell in cells)
+    return filled > 1 or (filled == 1 and len(cells) < _FEW_COLUMNS)
+
+
+def _is_of_units(cells: Sequence[str]) -> bool:
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return all(map(UNIT_CELL.match, filled))

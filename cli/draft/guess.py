@@ -3,27 +3,31 @@
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.draft.facts import ENOUGH, Facts
+from cli.draft.facts import Facts
 from cli.draft.words import (
     DIAGNOSIS,
     ID_NAME,
     IDENTIFYING,
     IDENTIFYING_VALUE,
     NAMES_A_THING,
+    NOT_KNOWN,
+    NOT_KNOWN_HERE,
     OUTCOME,
     PAIRS,
     POST_TREATMENT,
     RANKED_NAME,
     RANKS,
+    SEX_NAME,
     SEX_PAIRS,
     SURGERY,
     UNITS,
 )
 from multimodal.clinical.headers import in_words
+from multimodal.clinical.numerals import Numeral
 from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
 
 _TAKEN = frozenset({RECORD_ID, EVENT_TIME, "event_time_source", "source_uri", "upload_id", "correlation_id"}) | RESERVED
@@ -111,26 +115,22 @@ class Draft:
     identifying: bool = False
 
 
-def timepoint_of(header: str) -> str:
-    """Guess from its name when a column's value is known; what sounds like an outcome never passes for early."""
-    words = in_words(header)
-    if OUTCOME.search(words):
+def timepoint_of(header: str, label: str = "") -> str:
+    """Guess from its names when a column's value is known; what sounds like an outcome never passes for early."""
+    names = [in_words(name) for name in (header, label) if name]
+    if any(map(OUTCOME.search, names)):
         return "outcome"
-    if POST_TREATMENT.search(words):
+    if any(map(POST_TREATMENT.search, names)):
         return "post_treatment"
+    words = " ".join(names)
     return "surgery" if SURGERY.search(words) and not DIAGNOSIS.search(words) else "baseline"
 
 
 def sounds_identifying(facts: Facts) -> bool:
     """Whether a column's name or one of its values sounds like a person."""
-    words = in_words(facts.source)
-    named = IDENTIFYING.search(words) and not NAMES_A_THING.search(words)
-    return bool(named) or any(map(IDENTIFYING_VALUE.search, facts.values))
-
-
-def is_dated(facts: Facts, date_format: str) -> bool:
-    """Whether a column's values are dates as the table's other dates."""
-    return facts.is_date and facts.dates_as(date_format) >= ENOUGH * len(facts.values)
+    names = [in_words(name) for name in (facts.source, facts.label) if name]
+    named = any(IDENTIFYING.search(words) and not NAMES_A_THING.search(words) for words in names)
+    return facts.identifies or named or any(map(IDENTIFYING_VALUE.search, facts.values))
 
 
 def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
@@ -143,13 +143,17 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
     names : Names
         Gives its features their names.
     date_format : str
-        Format of the table's dates.
+        Format of most of the table's dates.
     equal_to : str or None
         An earlier column that has the same cells.
     day_zero : str or None
         The date column from which years are counted.
     """
     draft = _kind(facts, names, date_format, equal_to, day_zero)
+    if draft.kind in ("date", "number") or (draft.kind == "drop" and facts.asked and not draft.identifying):
+        draft.checks += facts.checks
+    if facts.label:
+        draft.notes.append(f"called {facts.label!r}")
     if facts.filled < facts.rows:
         draft.notes.append(f"no value in {facts.rows - facts.filled} of {facts.rows} rows")
     if draft.kind not in ("drop", "date"):
@@ -162,20 +166,27 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
-    timepoint = timepoint_of(facts.source)
+    timepoint = timepoint_of(facts.source, facts.label)
     if sounds_identifying(facts):
         reason = "may identify a person, or is free text that may"
-        warning = "remove the column from the table before you upload it, unless it is harmless"
-        return Draft(facts.source, "drop", timepoint, {"reason": reason}, checks=[warning], identifying=True)
+        return Draft(facts.source, "drop", timepoint, {"reason": reason}, checks=[_REMOVE], identifying=True)
     if facts.distinct and facts.filled > MAX_LEVELS and ID_NAME.search(in_words(facts.source)):
-        return Draft(facts.source, "drop", timepoint, {"reason": "names a person or a sample"}, identifying=True)
-    if not facts.values:
-        return _dropped(facts, timepoint, "has no value in any row of the table that this was drafted from")
-    if equal_to is not None:
-        return _dropped(facts, timepoint, f"equal to {equal_to} in every row")
-    if facts.is_date:
-        return _date(facts, timepoint, date_format)
-    for guess in (_flag, _year, _ordinal, _number, _category):
+        return Draft(
+            facts.source,
+            "drop",
+            timepoint,
+            {"reason": "names a person or a sample"},
+            checks=[_REMOVE],
+            identifying=True,
+        )
+    reason = _of_no_use(facts, equal_to)
+    if reason:
+        return _dropped(facts, timepoint, reason)
+    if facts.date_format is not None:
+        own = {} if facts.date_format == date_format else {"date_format": facts.date_format}
+        return Draft(facts.source, "date", timepoint, dict(own))
+    guesses = (_flag, _coded, _category) if facts.is_text and not facts.no_numbers else _GUESSES
+    for guess in guesses:
         found = guess(facts, names, timepoint, day_zero)
         if found is not None:
             return found
@@ -186,20 +197,33 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
     return draft
 
 
+_REMOVE = "remove the column from the table before you upload it, unless it is harmless"
+
+
+def _of_no_use(facts: Facts, equal_to: str | None) -> str:
+    """Return why nothing can be made of a column, if so."""
+    if not facts.values:
+        return "has no value in any row of the table that this was drafted from"
+    if equal_to is not None:
+        return f"equal to {equal_to} in every row"
+    if facts.asked:
+        return f"its values leave open what they are: {facts.asked}"
+    return "dates without a day, of which no date can be made" if facts.is_incomplete_date else ""
+
+
 def _dropped(facts: Facts, timepoint: str, reason: str) -> Draft:
     return Draft(facts.source, "drop", timepoint, {"reason": reason})
 
 
-def _date(facts: Facts, timepoint: str, date_format: str) -> Draft:
-    if not is_dated(facts, date_format):
-        return _dropped(facts, timepoint, f"its dates are not written as {date_format} as those of the other columns")
-    return Draft(facts.source, "date", timepoint)
-
-
 def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
     lowered = {value.lower() for value in facts.values}
+    if facts.choices:
+        return _coded(facts, names, timepoint, _day_zero)
     pair = next((pair for pair in PAIRS if lowered <= set(pair)), None)
     coded = timepoint == "outcome" and lowered == {"1", "2"}
+    sex = bool(SEX_NAME.search(in_words(facts.source))) and lowered in ({"1", "2"}, {"0", "1"})
+    if sex:
+        return _sex_codes(facts, names, timepoint)
     if pair is None and not coded:
         return None
     pair = pair or ("2", "1")
@@ -213,6 +237,40 @@ def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> 
     if pair in SEX_PAIRS:
         name = names.of_level(name, sides[0][0])
     return Draft(facts.source, "flag", timepoint, {"name": name, "true": sides[0], "false": sides[1]}, checks=checks)
+
+
+def _sex_codes(facts: Facts, names: Names, timepoint: str) -> Draft:
+    """Make a category of codes for the sexes: which is which differs from table to table."""
+    name = names.of_column(facts.source, facts.place)
+    levels = {code: names.of_level(name, code) for code in sorted(facts.values)}
+    return Draft(
+        facts.source, "one_hot", timepoint, {"name": name, "levels": levels}, checks=["which code is which sex?"]
+    )
+
+
+def _coded(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
+    """Make a column of a dictionary's codes a category, or a flag where the two labels say which is which."""
+    unknown = [code for code, label in facts.choices.items() if label.lower() in NOT_KNOWN | NOT_KNOWN_HERE]
+    labels = {code: label for code, label in facts.choices.items() if code not in unknown}
+    if len(labels) < _FEWEST_LEVELS or not {*facts.values} <= {*facts.choices}:
+        return None
+    name = names.of_column(facts.source, facts.place)
+    sides = {label.lower(): code for code, label in labels.items()}
+    pair = next((pair for pair in PAIRS if set(pair) == set(sides)), None)
+    settings: dict[str, Any] = {"missing": unknown} if unknown else {}
+    if pair:
+        name = names.of_level(name, pair[0]) if pair in SEX_PAIRS else name
+        settings |= {"name": name, "true": [sides[pair[0]]], "false": [sides[pair[1]]]}
+        return Draft(facts.source, "flag", timepoint, settings, notes=[_legend(labels)])
+    settings |= {"name": name, "levels": {code: names.of_level(name, label) for code, label in labels.items()}}
+    return Draft(facts.source, "one_hot", timepoint, settings, notes=[_legend(labels)])
+
+
+_FEWEST_LEVELS = 2
+
+
+def _legend(labels: Mapping[str, str]) -> str:
+    return "by the dictionary " + ", ".join(f"{code} is {label}" for code, label in labels.items())
 
 
 def _spelled_like(word: str, example: str) -> str:
@@ -234,13 +292,16 @@ def _year(facts: Facts, names: Names, timepoint: str, day_zero: str | None) -> D
 
 
 def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
-    numbers, others = facts.numbers, facts.no_numbers
+    numbers = facts.numbers
+    bounds = [value for value in facts.no_numbers if is_bound(value, facts.numeral)]
+    others = [value for value in facts.no_numbers if value not in bounds]
     if not numbers or len(others) > min(3, len(numbers) // 10):
         return None
     whole = all(n == int(n) for n in numbers)
     words = in_words(facts.source)
     spelled = f"{facts.source} | {words}"  # some units are told by brackets or signs
     pattern, unit, factor = next(((p, u, f) for p, u, f in UNITS if p.search(spelled)), (None, "unknown", 1.0))
+    unit = "%" if facts.percent and unit == "unknown" else unit
     plain = pattern.sub("", words) + f" {unit}" if pattern and factor != 1 else facts.source
     age = bool(DIAGNOSIS.search(words)) and unit == "years"
     settings: dict[str, Any] = {"name": names.of_column(plain, facts.place), "unit": unit}
@@ -248,6 +309,8 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     settings |= _range(numbers, factor, _MAX_AGE if age else None)
     settings |= {"integral": True} if whole and factor == 1 else {}
     settings |= {"age": True} if age else {}
+    settings |= _spelling(facts)
+    settings |= {"bounds": "limit"} if bounds else {}
     # A text that a single row has may be about a person.
     shared = [value for value in others if facts.values[value] > 1]
     settings = ({"missing": shared} if shared else {}) | settings
@@ -255,7 +318,26 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     checks += ["which unit?"] if unit == "unknown" else []
     checks += ["what do the texts under missing: mean?"] if shared else []
     checks += ["some cells are no numbers; their rows go to quarantine"] if len(shared) < len(others) else []
+    checks += ["cells such as <5 or 90+ become their limit; bounds: missing leaves them out"] if bounds else []
+    checks += ["some cells have a percent sign and some have none"] if 0 < facts.percent < len(facts.values) else []
+    checks += [_TOO_OLD] if age and any(n >= _MAX_AGE + 1 for n in numbers) else []
     return Draft(facts.source, "number", timepoint, settings, checks=checks)
+
+
+_TOO_OLD = "ages above 89 identify a person and hold the whole table; write 90+ in their place, with bounds: limit"
+_BOUND = re.compile(r"(?:[<>≤≥]=?|=[<>]) ?(?P<after>.+)|(?P<before>.+?) ?\+")
+
+
+def is_bound(value: str, numeral: Numeral) -> bool:
+    """Whether a value says only what a number is less or more than."""
+    found = _BOUND.fullmatch(value)
+    return found is not None and numeral.reader()((found["after"] or found["before"]).strip()) is not None
+
+
+def _spelling(facts: Facts) -> dict[str, str]:
+    numeral = facts.numeral
+    spelled = {"decimal": numeral.decimal} if numeral.decimal != "." else {}
+    return spelled | ({"thousands": numeral.thousands} if numeral.thousands else {})
 
 
 def _range(numbers: Sequence[float], factor: float, age: int | None) -> dict[str, float]:
@@ -335,3 +417,12 @@ def _category(facts: Facts, names: Names, timepoint: str, _day_zero: str | None)
     rare = sum(count < 10 for count in facts.values.values())
     notes = [f"fewer than ten rows in {rare} of {len(ordered)} levels"] if rare else []
     return Draft(facts.source, "one_hot", timepoint, settings, notes, checks)
+
+
+_GUESSES: tuple[Callable[[Facts, Names, str, str | None], Draft | None], ...] = (
+    _flag,
+    _year,
+    _ordinal,
+    _number,
+    _category,
+)

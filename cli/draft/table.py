@@ -3,19 +3,18 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any
 
-from cli.draft.facts import Facts, date_format_of
-from cli.draft.guess import Draft, Names, draft_column, is_dated, sounds_identifying, timepoint_of
-from cli.draft.words import BEGINNING, DAYS_TO_SURGERY, DEATH_PAIRS, ID_NAME
+from cli.draft.facts import Facts
+from cli.draft.guess import Draft, Names, draft_column, sounds_identifying, timepoint_of
+from cli.draft.outcomes import add_labels
+from cli.draft.words import BEGINNING, CASE_NAME, DAYS_TO_SURGERY, ID_NAME, REDCAP
+from cli.draft.written import Written, looks_like_dates, read_writing
 from cli.errors import CommandError
 from multimodal.clinical.headers import in_words
 
-_DEATH = re.compile(
-    r"\b(death|dead|deadstatus|died|deceased|vital|os|survival|status|fustat|tod|verstorben|deces|muerte)\b"
-)
 _MAX_SHAPES = 5
-_HORIZONS = [365, 1095, 1825]
 
 
 @dataclass
@@ -30,10 +29,10 @@ class TableDraft:
         The case's column and what its values look like.
     missing : list of str
         Cells that mean "not known" anywhere.
-    date_format : str
-        Of all dates.
-    dates_ambiguous : bool
-        Whether day and month could be the other way round.
+    written : Written
+        How dates are written.
+    several_rows : dict
+        As in the file, when a case is in several rows.
     event_times : dict
         Timepoint → its event time, as in the file.
     columns : list of Draft
@@ -46,8 +45,8 @@ class TableDraft:
     id_source: str
     id_pattern: str
     missing: list[str]
-    date_format: str
-    dates_ambiguous: bool
+    written: Written
+    several_rows: dict[str, Any] = field(default_factory=dict)
     event_times: dict[str, Any] = field(default_factory=dict)
     columns: list[Draft] = field(default_factory=list)
     labels: dict[str, Any] = field(default_factory=dict)
@@ -64,8 +63,17 @@ class TableDraft:
         return [column.source for column in self.columns if column.identifying]
 
 
-def draft_table(facts: Sequence[Facts]) -> TableDraft:
+def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = None) -> TableDraft:
     """Guess what a table is.
+
+    Parameters
+    ----------
+    facts : sequence of Facts
+        Of its columns.
+    first : str
+        `day-first` or `month-first` where the dates leave it open.
+    today : date, optional
+        Dates after it are in the future.
 
     Raises
     ------
@@ -74,27 +82,32 @@ def draft_table(facts: Sequence[Facts]) -> TableDraft:
     """
     case = _id_column(facts)
     others = [fact for fact in facts if fact is not case]
-    date_format, ambiguous = date_format_of(fact for fact in others if not sounds_identifying(fact))
+    written = read_writing([f for f in others if not sounds_identifying(f)], today or datetime.now(UTC).date(), first)
     missing = sorted({word for fact in others for word in fact.not_known})
-    table = TableDraft(case.rows, case.source, id_pattern(case.values), missing, date_format, ambiguous)
+    table = TableDraft(case.rows, case.source, id_pattern(case.values), missing, written)
     first_with: dict[int, str] = {}
     copy_of = {fact.source: first_with.setdefault(fact.content, fact.source) for fact in others}
     originals = [fact for fact in others if copy_of[fact.source] == fact.source and not sounds_identifying(fact)]
-    day_zero, names = _day_zero(originals, date_format), Names()
+    if not case.distinct:
+        table.several_rows = {"take": "first"} | ({"fill": True} if REDCAP & {f.source for f in facts} else {})
+    day_zero, names = _day_zero(originals), Names()
     for fact in others:
         original = copy_of[fact.source]
         equal_to = original if original != fact.source else None
-        table.columns.append(draft_column(fact, names, date_format, equal_to, day_zero))
+        table.columns.append(draft_column(fact, names, written.date_format, equal_to, day_zero))
     _add_event_times(table, day_zero)
-    _add_labels(table)
+    add_labels(table)
     return table
 
 
 def _id_column(facts: Sequence[Facts]) -> Facts:
     if not facts or not facts[0].rows:
         raise CommandError("The table has no rows.", hint="A draft needs a header and some rows.")
-    unique = [fact for fact in facts if fact.distinct and fact.filled == fact.rows and not fact.is_date]
+    unique = [fact for fact in facts if fact.distinct and fact.filled == fact.rows and not looks_like_dates(fact)]
     named = [fact for fact in unique if ID_NAME.search(in_words(fact.source))]
+    cases = [fact for fact in facts if CASE_NAME.search(in_words(fact.source)) and fact.filled == fact.rows]
+    if cases and not any(fact.distinct for fact in cases):
+        return cases[0]
     if not unique:
         raise CommandError(
             "No column has another value in every row, so none names the case.",
@@ -124,9 +137,9 @@ def _shape(value: str) -> str:
     return "".join(parts).replace(r"\-", "-")
 
 
-def _day_zero(facts: Sequence[Facts], date_format: str) -> str | None:
+def _day_zero(facts: Sequence[Facts]) -> str | None:
     """Return the date that most probably begins a case: known early, and known of most cases."""
-    dates = [f for f in facts if is_dated(f, date_format) and timepoint_of(f.source) == "baseline"]
+    dates = [f for f in facts if f.date_format and timepoint_of(f.source) == "baseline"]
     best = max(dates, key=lambda f: (f.filled, bool(BEGINNING.search(in_words(f.source)))), default=None)
     return best.source if best else None
 
@@ -148,32 +161,3 @@ def _add_event_times(table: TableDraft, day_zero: str | None) -> None:
 
 def _first(table: TableDraft, wanted: Callable[[Draft], bool]) -> Draft | None:
     return next((column for column in table.columns if wanted(column)), None)
-
-
-def _add_labels(table: TableDraft) -> None:
-    died = _first(table, lambda c: c.kind == "flag" and c.timepoint == "outcome" and _is_death(c))
-    if died is None:
-        return
-    table.target = {"column": died.source, "positive": died.settings["false"]}
-    table.labels = {"died": died.source}
-    death = _first(table, _late_date(r"death|died|deceas"))
-    alive = _first(table, _late_date(r"alive|last|follow"))
-    dated = [s for s in ("surgery", "baseline") if isinstance(table.event_times.get(s), dict)]
-    if not (death and alive and dated):
-        return
-    table.labels |= {"origin": dated[0], "death": death.source, "last_alive": alive.source}
-    recurred = _first(table, lambda c: c.kind == "flag" and bool(re.search("recur|relaps", in_words(c.source))))
-    recurred_at = _first(table, _late_date(r"recur|relaps"))
-    if recurred and recurred_at:
-        table.labels |= {"recurrence": recurred.source, "recurrence_date": recurred_at.source}
-    table.labels["horizons_days"] = _HORIZONS
-
-
-def _is_death(column: Draft) -> bool:
-    pair = tuple(column.settings[side][0].lower() for side in ("true", "false"))
-    return pair in DEATH_PAIRS or bool(_DEATH.search(in_words(column.source)))
-
-
-def _late_date(pattern: str) -> Callable[[Draft], bool]:
-    found = re.compile(pattern, re.IGNORECASE)
-    return lambda c: c.kind == "date" and c.timepoint == "outcome" and bool(found.search(in_words(c.source)))

@@ -54,6 +54,13 @@ BEGINNING = re.compile(r"baseline|enrol|consent|diagnos|\bct\b|scan|imaging|visi
 DAYS_TO_SURGERY = re.compile(r"\bdays?\b.*(surg|resect|operat)")
 ID_NAME = re.compile(r"\b(case|patient|subject|participant|sample|person|study)? ?(id|no|number|code|key|bcode)\b")
 
+CASE_NAME = re.compile(
+    r"\b(case|patient|subject|participant|record|person|fall|patienten)( submitter| study)? ?"
+    r"(id|no|nr|number|code|b(ar)?code|identifier)\b"
+)
+SEX_NAME = re.compile(r"\b(sex|gender|geschlecht|sexe|sexo)\b")
+REDCAP = frozenset({"redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"})
+
 NOT_ASSESSED = re.compile(r"^[pcyra]*[TNMGRLV][Xx]$")
 """TNM's word for what could not be assessed; no level, least of all the highest."""
 
@@ -76,4 +83,20 @@ UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
 )
 """What a column's name says of its unit: pattern, unit of the feature, and the factor that leads there."""
 
-DATE_FORMATS = ("%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y")
+DATE_FORMATS = (
+    *("%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y%m%d"),
+    *("%d%b%Y", "%d-%b-%Y", "%d %b %Y", "%d. %b %Y", "%d/%b/%Y", "%b %d, %Y", "%b %d %Y", "%Y-%b-%d"),
+    *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y", "%d%b%y", "%d-%b-%y", "%d %b %y", "%d/%b/%y"),
+)
+INCOMPLETE_DATE = re.compile(
+    r"^(?:(?:19|20)\d{2}[-/.](?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])[-/.](?:19|20)\d{2}|[A-Za-z]{3}[-/ ]\d{2,4})$"
+)
+"""A month and a year."""
+
+DATE_NAME = re.compile(r"\b(date|datum|fecha|dt|dates?|tag)\b|datum\b")
+UNIT_CELL = re.compile(
+    r"^[(\[]?(?:years?|yrs?|jahre?|months?|weeks?|days?|kg|lbs?|cm|mm|m|ml|%|mg|g|u|iu|[µmunp]?g/[dm]?l|m?mol/l|mmhg|kg/m2|kg/m²|"
+    r"x?10\^?\d/l|/min|bpm|string|number|numeric|text|char|date|integer|float|boolean|units?|einheit)[)\]]?$",
+    re.IGNORECASE,
+)
+"""A cell of a row below the header that says the columns' units or types."""

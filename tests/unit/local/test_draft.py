@@ -322,7 +322,7 @@ def test_header_must_name_every_column_once(tmp_path: Path) -> None:
 def test_command_says_what_to_do_next(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.draft.draft.write_draft", lambda csv, name: write_draft(csv, name, tmp_path))
+    monkeypatch.setattr("cli.draft.draft.write_draft", lambda csv, name, **_: write_draft(csv, name, tmp_path))
     table = write_csv(tmp_path / "t.csv", {"Case ID": CASES, "Patient name": SECRETS["Patient name"], **AGE})
     assert main(["dataset", str(table), "--name", "mine"]) == 0
     said = capsys.readouterr().out

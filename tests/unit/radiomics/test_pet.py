@@ -228,6 +228,13 @@ def test_a_region_drawn_on_the_pet_counts_before_the_cts(tmp_path: Path) -> None
     assert "ct.nii.gz" not in alone.files
 
 
+def test_what_the_pet_lacks_is_told_when_the_region_was_drawn_on_it(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", CT)
+    save_pet(tmp_path / "in" / "pet", Pet(change=image(PatientWeight="0")))
+    save(segmentation_on_pet(), tmp_path / "in" / "seg_pet")
+    assert run(tmp_path).rejection["details"] == {"attribute": "PatientWeight"}
+
+
 def test_a_pet_study_needs_no_ct(tmp_path: Path) -> None:
     save_pet(tmp_path / "in" / "pet")
     assert run(tmp_path).status == "NO_SEGMENTATION"

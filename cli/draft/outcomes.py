@@ -1,0 +1,131 @@
+"""Find a table's outcomes: who died, when, and further endpoints, from dates or from times and events."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from cli.draft.guess import Draft
+from cli.draft.words import DEATH_PAIRS
+from multimodal.clinical.config import DAYS_PER_UNIT
+from multimodal.clinical.headers import in_words
+
+if TYPE_CHECKING:
+    from cli.draft.table import TableDraft
+
+_HORIZONS = [365, 1095, 1825]
+
+_ENDPOINTS = {
+    "dss": r"\bdss\b|(disease|cancer) specific",
+    "dfs": r"\bdfs\b|disease free",
+    "pfs": r"\bpfs\b|progression free",
+    "pfi": r"\bpfi\b",
+    "dfi": r"\bdfi\b",
+    "rfs": r"\brfs\b|(relapse|recurrence) free",
+    "efs": r"\befs\b|event free",
+    "dmfs": r"\bd?mfs\b|metastas[ie]s free",
+}
+"""Endpoints beside death, by what a column's name says; death is what is left."""
+
+_DEATH = re.compile(
+    r"\b(death|dead|deadstatus|died|deceased|vital|os|survival|status|fustat|tod|verstorben|deces|muerte|event|censor\w*)\b"
+)
+_IN_DAYS_ABOVE = 300
+"""Times without a unit that reach this are days rather than months."""
+
+
+def add_labels(table: "TableDraft") -> None:
+    """Add target and labels to a draft, as far as its columns have them."""
+    flags = [c for c in table.columns if c.kind == "flag" and c.timepoint == "outcome"]
+    died = next((c for c in flags if _is_death(c) and not endpoint_of(c.source)), None)
+    if died is None:
+        return
+    table.target = {"column": died.source, "positive": died.settings["false"]}
+    table.labels = {"died": died.source}
+    if not (_add_dates(table) or _add_times(table)):
+        return
+    endpoints = dict(_endpoints(table, flags))
+    table.labels["horizons_days"] = _HORIZONS
+    table.labels |= {"endpoints": endpoints} if endpoints else {}
+
+
+def endpoint_of(header: str) -> str:
+    """Return the endpoint that a column's name speaks of; empty for death, or for none."""
+    words = in_words(header)
+    return next((name for name, pattern in _ENDPOINTS.items() if re.search(pattern, words)), "")
+
+
+def _is_death(column: Draft) -> bool:
+    pair = tuple(column.settings[side][0].lower() for side in ("true", "false"))
+    return pair in DEATH_PAIRS or bool(_DEATH.search(in_words(column.source)))
+
+
+def _add_dates(table: "TableDraft") -> bool:
+    death = _first(table, _late("date", r"death|died|deceas|todes|sterbe|deces|muerte"))
+    alive = _first(table, _late("date", r"alive|last|follow|letzt|dernier|ultim"))
+    dated = [s for s in ("surgery", "baseline") if isinstance(table.event_times.get(s), dict)]
+    if not (death and alive and dated):
+        return False
+    table.labels |= {"origin": dated[0], "death": death.source, "last_alive": alive.source}
+    recurred = _first(table, lambda c: c.kind == "flag" and bool(re.search("recur|relaps", in_words(c.source))))
+    recurred_at = _first(table, _late("date", r"recur|relaps"))
+    if recurred and recurred_at:
+        table.labels |= {"recurrence": recurred.source, "recurrence_date": recurred_at.source}
+    return True
+
+
+def _add_times(table: "TableDraft") -> bool:
+    """Add times to death and last contact: one column, or GDC's two."""
+    death = _first(table, _late("number", r"\bto (death|tod)\b|^death ?days$"))
+    alive = _first(table, _late("number", r"\bto last\b|last (follow|contact|known)"))
+    if death and alive:
+        chosen = {"death": death, "last_alive": alive}
+    else:
+        times = [c for c in table.columns if c.timepoint == "outcome" and _is_time(c) and not endpoint_of(c.source)]
+        ranked = sorted(times, key=lambda c: not _OVERALL.search(in_words(c.source)))
+        chosen = {"time": ranked[0]} if ranked else {}
+    for key, column in chosen.items():
+        _with_unit(column)
+        table.labels[key] = column.source
+    return bool(chosen)
+
+
+_OVERALL = re.compile(r"\bos\b|surviv|survtime|\btime\b|futime|death")
+_TIME = re.compile(
+    r"\b(time|days?|months?|weeks?|years?|futime|fup|follow ?up|survtime|survival|os|tag\w?|monate|jahre|suivi|"
+    r"dss|dfs|pfs|pfi|dfi|rfs|efs|d?mfs|uberlebenszeit|deathtime)\b"
+)
+
+
+def _is_time(column: Draft) -> bool:
+    return (
+        column.kind == "number"
+        and column.settings["unit"] in {*DAYS_PER_UNIT, "unknown"}
+        and column.settings["min"] == 0
+        and bool(_TIME.search(in_words(column.source)))
+    )
+
+
+def _with_unit(column: Draft) -> None:
+    if column.settings["unit"] == "unknown":
+        column.settings["unit"] = "days" if column.settings["max"] > _IN_DAYS_ABOVE else "months"
+        column.checks = [check for check in column.checks if check != "which unit?"]
+        column.checks.append("the unit is a guess by the size of the numbers: days, weeks, months or years?")
+
+
+def _endpoints(table: "TableDraft", flags: list[Draft]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in _ENDPOINTS:
+        event = next((c for c in flags if endpoint_of(c.source) == name), None)
+        time = _first(table, lambda c: c.timepoint == "outcome" and endpoint_of(c.source) == name and _is_time(c))  # noqa: B023
+        taken = name == "rfs" and "recurrence" in table.labels
+        if event and time and not taken:
+            _with_unit(time)
+            yield name, {"event": event.source, "time": time.source}
+
+
+def _first(table: "TableDraft", wanted: Callable[[Draft], bool]) -> Draft | None:
+    return next((column for column in table.columns if wanted(column)), None)
+
+
+def _late(kind: str, pattern: str) -> Callable[[Draft], bool]:
+    found = re.compile(pattern)
+    return lambda c: c.kind == kind and c.timepoint == "outcome" and bool(found.search(in_words(c.source)))

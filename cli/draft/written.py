@@ -1,0 +1,193 @@
+"""How a table's columns write dates and numbers: told by their values, and asked where the values leave it open."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from cli.draft.facts import ENOUGH, Facts
+from cli.draft.words import DATE_FORMATS, DATE_NAME, INCOMPLETE_DATE
+from multimodal.clinical.dates import FIRST_YEAR, DateFormat
+from multimodal.clinical.headers import in_words
+from multimodal.clinical.numerals import Numeral
+
+_FIRST_LOOK = 30
+"""Values that are tried before all of them are."""
+
+_SPREADSHEET = "days since 1899-12-30"
+_SERIALS = range(7_000, 80_000)
+"""Spreadsheets' counts of days from 1919 to 2119."""
+
+DAY_OR_MONTH_FIRST = {"day-first": "%d", "month-first": "%m"}
+
+_IN_FUTURE = 0.1
+"""Share of dates after today by which a calendar was shifted; fewer are typing errors."""
+
+
+@dataclass
+class Written:
+    """How a table's dates are written beside what its columns say themselves.
+
+    Parameters
+    ----------
+    date_format : str
+        Of most dates.
+    two_digit_years_from : int or None
+        When a year has two digits.
+    shifted : bool
+        Whether dates lie in the future.
+    """
+
+    date_format: str = DATE_FORMATS[0]
+    two_digit_years_from: int | None = None
+    shifted: bool = False
+
+
+def read_writing(facts: Sequence[Facts], today: date, first: str = "") -> Written:
+    """Decide for each column how its dates and numbers are written, and note it in the facts.
+
+    Parameters
+    ----------
+    first : str
+        `day-first` or `month-first` where the values leave it open; empty: then it is not decided.
+    """
+    century = today.year - 99
+    fitting = {fact.source: _fitting(fact, century) for fact in facts}
+    told = {formats[0] for formats in fitting.values() if len(formats) == 1}
+    for fact in facts:
+        _decide(fact, fitting[fact.source], told, first)
+        fact.is_incomplete_date = bool(fact.values) and all(map(INCOMPLETE_DATE.match, fact.values))
+    _read_numerals([fact for fact in facts if fact.date_format is None and not fact.asked])
+    used = [fact.date_format for fact in facts if fact.date_format and "%" in fact.date_format]
+    short = any("%y" in written for written in used)
+    most = max(DATE_FORMATS, key=used.count)
+    return Written(most, century if short else None, _is_shifted(facts, century, today))
+
+
+def looks_like_dates(fact: Facts) -> bool:
+    """Whether a column has dates, of whichever format."""
+    return bool(_fitting(fact, FIRST_YEAR))
+
+
+def _fitting(fact: Facts, century: int) -> list[str]:
+    """Return the formats that (nearly) all values of a column have; of those of equally many, all."""
+    values = list(fact.values)
+    if not values or not any(map(str.isdigit, values[0])):
+        return []
+    formats = [f for f in DATE_FORMATS if _share(values[:_FIRST_LOOK], f, century) >= ENOUGH / 2]
+    shares = {f: _share(values, f, century) for f in formats}
+    best = max(shares.values(), default=0.0)
+    if best < ENOUGH:
+        return [_SPREADSHEET] if _is_serial(fact) else []
+    return [f for f in formats if shares[f] == best]
+
+
+def _share(values: Sequence[str], written: str, century: int) -> float:
+    day_of = DateFormat(written, century).reader()
+    found = [day_of(value) for value in values]
+    return sum(day is not None and day.year >= 1850 for day in found) / len(values)
+
+
+def _is_serial(fact: Facts) -> bool:
+    """Whether a column that is called a date holds a spreadsheet's counts of days."""
+    numbers = fact.numbers
+    named = DATE_NAME.search(in_words(fact.source))
+    return bool(named and numbers and not fact.no_numbers and all(n in _SERIALS for n in map(int, numbers)))
+
+
+def _decide(fact: Facts, formats: Sequence[str], told: set[str], first: str) -> None:
+    if len(formats) > 1:
+        as_others = [f for f in formats if f in told]
+        wanted = [f for f in formats if first and f.startswith(DAY_OR_MONTH_FIRST[first])]
+        formats = wanted if wanted else as_others
+        fact.checks.append(_AMBIGUOUS.format("as asked" if wanted else "as in the other columns"))
+        if len(formats) != 1:
+            fact.asked, fact.checks[-1] = "day or month first", _ASK
+            return
+    fact.date_format = formats[0] if formats else None
+    if fact.date_format == _SPREADSHEET:
+        fact.checks.append("are these a spreadsheet's counts of days? 1 is 1899-12-31")
+
+
+_AMBIGUOUS = "day and month could be the other way round. They are read {}"
+_ASK = (
+    "day and month could be the other way round. Nothing in the table tells: draft again with --dates day-first or "
+    "month-first, or make it kind: date with its own date_format"
+)
+
+
+def _is_shifted(facts: Sequence[Facts], century: int, today: date) -> bool:
+    for fact in facts:
+        if fact.date_format:
+            day_of = DateFormat(fact.date_format, century).reader()
+            days = [day for day in map(day_of, fact.values) if day is not None]
+            if sum(day > today for day in days) > _IN_FUTURE * len(days):
+                return True
+    return False
+
+
+_SPELLINGS = (Numeral(","), Numeral(",", "."), Numeral(",", " "), *(Numeral(".", t) for t in (",", " ", "'")))
+_NUMBER_LIKE = re.compile(r"^[+-]?[\d.,' \u2019\u00a0\u202f]*\d[.,]?\d*(?:[eE][+-]?\d+)? ?%?$")
+_THREE_BEHIND_POINT = re.compile(r"^[+-]?\d{1,3}\.\d{3}$")
+
+
+def _read_numerals(facts: Sequence[Facts]) -> None:
+    for fact in facts:
+        fact.percent = sum(value.endswith("%") for value in fact.values)
+        fitting = _numerals(fact)
+        fact.numeral = fitting[0] if len(fitting) == 1 else Numeral(percent=bool(fact.percent))
+        fact.open_numerals = fitting if len(fitting) > 1 else []
+    told = {fact.numeral.decimal for fact in facts if fact.numeral.thousands or fact.numeral.decimal == ","}
+    for fact in facts:
+        if fact.open_numerals:
+            _decide_numeral(fact, told)
+        elif told == {","} and fact.numeral == Numeral() and _may_be_thousands(fact):
+            _ask_number(fact)
+
+
+def _may_be_thousands(fact: Facts) -> bool:
+    """Whether every point stands before three digits, as in 1.234, and there is one."""
+    pointed = [value for value in fact.values if "." in value]
+    return bool(pointed) and all(map(_THREE_BEHIND_POINT.match, pointed))
+
+
+def _numerals(fact: Facts) -> list[Numeral]:
+    """Return the ways in which all values that look like numbers are numbers."""
+    like = [value for value in fact.values if _NUMBER_LIKE.match(value)]
+    percent = bool(fact.percent)
+    plain = Numeral(percent=percent)
+    if not like or len(like) < len(fact.values) / 2 or _fit(plain, like):
+        return [plain]
+    spelled = [Numeral(n.decimal, n.thousands, percent) for n in _SPELLINGS]
+    fitting = [numeral for numeral in spelled if _fit(numeral, like)]
+    # A separator that never occurs is not needed: 1,73 needs none between thousands.
+    simple = [n for n in fitting if n.thousands == "" or any(_has(n.thousands, value) for value in like)]
+    decimal = [n for n in simple if n.thousands == ""]
+    return [*decimal[:1], *(n for n in simple if n.thousands and (not decimal or n.decimal == "."))]
+
+
+def _has(separator: str, value: str) -> bool:
+    return separator in value or (separator == " " and bool(re.search("[\u00a0\u202f]", value)))
+
+
+def _fit(numeral: Numeral, values: Sequence[str]) -> bool:
+    number_of = numeral.reader()
+    return all(number_of(value) is not None for value in values)
+
+
+def _decide_numeral(fact: Facts, told: set[str]) -> None:
+    """Choose between 1,234 as one and a bit and as a thousand: by the other columns, or not at all."""
+    as_others = [numeral for numeral in fact.open_numerals if {numeral.decimal} == told]
+    if len(as_others) == 1:
+        fact.numeral = as_others[0]
+        fact.checks.append("numbers could be spelled otherwise; they are read as in the other columns")
+    else:
+        _ask_number(fact)
+
+
+def _ask_number(fact: Facts) -> None:
+    fact.asked = "decimal sign or separator of thousands"
+    fact.checks.append(
+        "is the sign before three digits a decimal sign, or does it separate thousands? Make it kind: number with "
+        "decimal: and thousands:"
+    )

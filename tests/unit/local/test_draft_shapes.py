@@ -1,0 +1,318 @@
+"""Drafts of tables as other programs export them: dates, numbers, titles, outcomes, several rows, data dictionaries."""
+
+import csv
+import io
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.draft.document import render
+from cli.draft.draft import write_draft
+from cli.draft.facts import read_facts
+from cli.draft.table import draft_table
+from cli.errors import CommandError
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.pipeline.dataset import DatasetConfig, load_dataset
+from tests.unit.functions.clinical_small import Read
+
+CASES = [f"P-{n:03d}" for n in range(1, 31)]
+TODAY = date(2026, 11, 28)
+AGE: list[Any] = [40 + n for n in range(30)]
+
+
+def draft(columns: dict[str, list[Any]], first: str = "") -> tuple[dict[str, Any], str]:
+    """Draft a table of 30 cases; return its clinical section, checked, and the text."""
+    table = {"Case ID": CASES, **columns}
+    rows = [[str(cell) for cell in row] for row in zip(*table.values(), strict=True)]
+    text = render(draft_table(read_facts(list(table), rows), first, TODAY), "mine")
+    document = yaml.safe_load(text)
+    DatasetConfig.model_validate(document)
+    return document["clinical"], text
+
+
+def column(clinical: dict[str, Any], source: str) -> dict[str, Any]:
+    return dict(next(c for c in clinical["columns"] if c["source"] == source))
+
+
+DAYS = [date(1990 + n % 9, 1 + n % 12, 1 + n % 28) for n in range(30)]
+MONTHS = ("Jan", "Feb", "Mär", "Apr", "Mai", "Jun", "Jul", "Aug", "Sep", "Okt", "Nov", "Dez")
+
+
+@pytest.mark.parametrize(
+    ("cells", "written"),
+    [
+        ([d.strftime("%m/%d/%y") for d in DAYS], "%m/%d/%y"),
+        ([d.strftime("%d.%m.%y") for d in DAYS], "%d.%m.%y"),
+        ([d.strftime("%d%b%Y").upper() for d in DAYS], "%d%b%Y"),
+        ([d.strftime("%d-%b-%y") for d in DAYS], "%d-%b-%y"),
+        ([f"{d.day}. {MONTHS[d.month - 1]} {d.year}" for d in DAYS], "%d. %b %Y"),
+        ([d.strftime("%Y%m%d") for d in DAYS], "%Y%m%d"),
+        ([f"{d} 00:00:00" for d in DAYS], "%Y-%m-%d"),
+        ([f"{d}T10:30:00+02:00" for d in DAYS], "%Y-%m-%d"),
+        ([str((d - date(1899, 12, 30)).days) for d in DAYS], "days since 1899-12-30"),
+    ],
+)
+def test_dates_of_any_spelling_are_dates(cells: list[str], written: str) -> None:
+    clinical, _ = draft({"Scan date": cells, "Age": AGE})
+    found = column(clinical, "Scan date")
+    assert (found["kind"], found.get("date_format", clinical["date_format"])) == ("date", written)
+    assert clinical["timepoints"]["baseline"]["event_time"] == {"column": "Scan date"}
+    assert clinical.get("two_digit_years_from") == (1927 if "%y" in written else None)
+
+
+def test_columns_may_write_their_dates_differently() -> None:
+    spelled = {
+        "Scan date": [d.strftime("%m/%d/%Y") for d in DAYS],
+        "Last visit": [d.strftime("%d-%b-%y") for d in DAYS],
+    }
+    clinical, _ = draft(spelled)
+    assert clinical["date_format"] == "%m/%d/%Y"
+    assert "date_format" not in column(clinical, "Scan date")
+    assert column(clinical, "Last visit")["date_format"] == "%d-%b-%y"
+
+
+EITHER = [f"{1 + n % 12}/{1 + n % 11}/2001" for n in range(30)]
+
+
+def test_day_or_month_first_is_asked_and_not_guessed() -> None:
+    clinical, text = draft({"Scan date": EITHER, "Age": AGE})
+    assert column(clinical, "Scan date")["kind"] == "drop"
+    assert "--dates day-first" in text
+    asked, _ = draft({"Scan date": EITHER, "Age": AGE}, "day-first")
+    assert (column(asked, "Scan date")["kind"], asked["date_format"]) == ("date", "%d/%m/%Y")
+
+
+def test_another_column_tells_which_comes_first_and_that_is_to_be_checked() -> None:
+    clinical, text = draft({"Scan date": EITHER, "Last visit": [d.strftime("%d/%m/%Y") for d in DAYS]})
+    assert column(clinical, "Scan date")["kind"] == "date"
+    assert clinical["date_format"] == "%d/%m/%Y"
+    assert "They are read as in the other columns" in text
+
+
+def test_dates_without_a_day_are_named_and_a_shifted_calendar_is_seen() -> None:
+    clinical, _ = draft({"Month": [f"{d.year}-{d.month:02d}" for d in DAYS]})
+    assert "without a day" in column(clinical, "Month")["reason"]
+    shifted, text = draft({"Scan date": [d.replace(year=d.year + 200).isoformat() for d in DAYS]})
+    assert shifted["shifted_calendar"] is True
+    assert "was the calendar shifted" in text
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([f".{10 + n}" for n in range(30)], {}),
+        ([f"1,{50 + n}" for n in range(30)], {"decimal": ","}),
+        ([f"1.{200 + n},5" for n in range(30)], {"decimal": ",", "thousands": "."}),
+        ([f"1 {200 + n},5" for n in range(30)], {"decimal": ",", "thousands": " "}),
+        ([f"1,{200 + n}.5" for n in range(30)], {"thousands": ","}),
+        ([f"1,{200 + n},000" for n in range(30)], {"thousands": ","}),
+        ([f"{10 + n}%" for n in range(30)], {"unit": "%"}),
+        ([*(str(n) for n in range(28)), "<5", "90+"], {"bounds": "limit"}),
+    ],
+)
+def test_numbers_of_any_spelling_are_numbers(cells: list[str], expected: dict[str, str]) -> None:
+    found = column(draft({"Level": cells, "Age": AGE})[0], "Level")
+    assert found["kind"] == "number"
+    assert {key: found.get(key) for key in ("decimal", "thousands", "bounds")} == {
+        key: expected.get(key) for key in ("decimal", "thousands", "bounds")
+    }
+    assert found["unit"] == expected.get("unit", "unknown")
+
+
+def test_a_comma_before_three_digits_is_asked_or_read_as_in_the_other_columns() -> None:
+    open_numbers = [f"1,{200 + n}" for n in range(30)]
+    alone, text = draft({"Level": open_numbers, "Age": AGE})
+    assert column(alone, "Level")["kind"] == "drop"
+    assert "does it separate thousands?" in text
+    german, _ = draft({"Level": open_numbers, "Height (m)": [f"1,{60 + n}" for n in range(30)]})
+    assert column(german, "Level")["decimal"] == ","
+    point, _ = draft({"Level": [f"1.{200 + n}" for n in range(30)], "Height (m)": [f"1,{60 + n}" for n in range(30)]})
+    assert column(point, "Level")["kind"] == "drop", "1.234 of a table with decimal commas"
+
+
+def test_ages_above_89_are_named_and_their_category_is_one() -> None:
+    old, text = draft({"Age": [*AGE[:28], "90+", "90+"]})
+    assert column(old, "Age")["bounds"] == "limit"
+    assert "hold the whole table" not in text
+    assert "hold the whole table" in draft({"Age": [*AGE[:29], 91]})[1]
+
+
+def test_codes_of_the_sexes_are_a_category_to_be_checked() -> None:
+    clinical, text = draft({"sex": [1 + n % 2 for n in range(30)], "Age": AGE})
+    assert column(clinical, "sex")["kind"] == "one_hot"
+    assert "which code is which sex?" in text
+
+
+OUTCOMES: list[tuple[dict[str, list[Any]], dict[str, Any]]] = [
+    (
+        {
+            "OS_STATUS": ["1:DECEASED", "0:LIVING"] * 15,
+            "OS_MONTHS": [n * 1.5 for n in range(30)],
+            "DFS_STATUS": ["0:DiseaseFree", "1:Recurred/Progressed"] * 15,
+            "DFS_MONTHS": [n * 1.1 for n in range(30)],
+        },
+        {
+            "died": "OS_STATUS",
+            "time": "OS_MONTHS",
+            "endpoints": {"dfs": {"event": "DFS_STATUS", "time": "DFS_MONTHS"}},
+        },
+    ),
+    (
+        {
+            "vital_status": ["Dead", "Alive"] * 15,
+            "days_to_death": [100 + n if n % 2 == 0 else "" for n in range(30)],
+            "days_to_last_follow_up": ["" if n % 2 == 0 else 900 + n for n in range(30)],
+        },
+        {"died": "vital_status", "death": "days_to_death", "last_alive": "days_to_last_follow_up"},
+    ),
+    (
+        {
+            "OS": [n % 2 for n in range(30)],
+            "OS.time": [n * 40 for n in range(30)],
+            "PFI": [(n + 1) % 2 for n in range(30)],
+            "PFI.time": [n * 30 for n in range(30)],
+        },
+        {"died": "OS", "time": "OS.time", "endpoints": {"pfi": {"event": "PFI", "time": "PFI.time"}}},
+    ),
+    (
+        {"time": [n * 9 for n in range(30)], "status": [1 + n % 2 for n in range(30)]},
+        {"died": "status", "time": "time"},
+    ),
+    (
+        {"Survival.time": [n * 50 for n in range(30)], "deadstatus.event": [n % 2 for n in range(30)]},
+        {"died": "deadstatus.event", "time": "Survival.time"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("columns", "labels"), OUTCOMES, ids=lambda part: "-".join(part)[:30])
+def test_times_and_events_become_labels_and_the_target(columns: dict[str, list[Any]], labels: dict[str, Any]) -> None:
+    clinical, _ = draft({"Age": AGE, **columns})
+    assert clinical["labels"] == labels | {"horizons_days": [365, 1095, 1825]}
+    assert clinical["target"]["column"] == labels["died"]
+    config = ClinicalConfig.model_validate(clinical)
+    assert [c.source for c in config.columns if config.is_feature(c)] == ["Age"]
+
+
+def drafted(folder: Path, text: str, **options: Any) -> tuple[ClinicalConfig, str]:
+    """Draft a file's text; return the section as it loads, and the draft's text."""
+    (folder / "t.csv").write_text(text, encoding="utf-8")
+    path, _ = write_draft(folder / "t.csv", "mine", folder, **options)
+    config = load_dataset("mine", folder).clinical
+    assert config is not None
+    return config, path.read_text(encoding="utf-8")
+
+
+BODY = "".join(f"P{n:03},{40 + n},{'Yes' if n % 2 else 'No'},{70 + n}\n" for n in range(30))
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        ("Lung cohort 2019\n\n", ""),
+        ("Lung cohort 2019,,,\n", ",,,\n"),
+        ('sep=,\n"Lung cohort, all wards"\n', "* as of 2019,,,\n"),
+        ("", "Source: the registry\n , ,,\n"),
+        ("# exported\n", ",,,,\n"),
+    ],
+)
+@pytest.mark.parametrize("units", ["", ",years,,kg\n"])
+def test_what_is_around_a_table_is_not_drafted_and_makes_no_record(
+    tmp_path: Path, above: str, below: str, units: str
+) -> None:
+    text = f"{above}id,Age,Smoker,Weight\n{units}{BODY}{below}"
+    config, written = drafted(tmp_path, text)
+    assert [(c.source, c.kind) for c in config.columns] == [("Age", "number"), ("Smoker", "flag"), ("Weight", "number")]
+    assert "30 rows" in written
+    found = Read(config, [text.encode()])
+    assert [record["case_id"] for record in found.records["baseline"]] == [f"P{n:03}" for n in range(30)]
+
+
+CBIOPORTAL = """#Patient Identifier\tCode\tDate\tOverall Survival Status\tWard
+#Identifies a patient\tA code\tWhen\tStatus\tWhich ward
+#STRING\tSTRING\tSTRING\tSTRING\tSTRING
+#1\t1\t1\t1\t1
+PATIENT_ID\tV1\tV2\tV3\tWARD_CODE
+"""
+
+
+def test_cbioportals_lines_say_what_columns_are(tmp_path: Path) -> None:
+    rows = (f"P{n:03}\t{n % 3}\t2001-01-{1 + n % 28:02}\t{n % 2}\t{n % 4 + 7}\n" for n in range(30))
+    config, text = drafted(tmp_path, CBIOPORTAL + "".join(rows))
+    assert {c.source: (c.kind, c.available_at) for c in config.columns} == {
+        "V1": ("one_hot", "baseline"),
+        "V2": ("date", "baseline"),
+        "V3": ("flag", "outcome"),
+        "WARD_CODE": ("one_hot", "baseline"),
+    }, "codes of type STRING are no numbers, and what is called an outcome is late"
+    assert "called 'Overall Survival Status'" in text
+
+
+REDCAP = (
+    'Variable / Field Name,Form Name,Field Type,Field Label,"Choices, Calculations, OR Slider Labels",'
+    """Text Validation Type OR Show Slider Number,Identifier?
+record_id,base,text,Record,,,
+v_sex,base,radio,Sex,"1, Male | 2, Female",,
+v_ward,base,dropdown,Ward,"1, North | 2, South | 3, East | 9, Unknown",,
+v_smokes,base,yesno,Smokes,,,
+v_call,base,text,How to reach them,,phone,
+v_x,base,text,Anything,,,y
+v_died,base,radio,Vital status,"1, Alive | 2, Dead",,
+v_sym,base,checkbox,Symptoms,"1, Cough | 2, Fever",,
+v_story,base,notes,Course,,,
+"""
+)
+
+
+def test_redcaps_dictionary_names_codes_and_persons(tmp_path: Path) -> None:
+    (tmp_path / "dictionary.csv").write_text(REDCAP, encoding="utf-8")
+    header = "record_id,v_sex,v_ward,v_smokes,v_call,v_x,v_died,v_sym___1,v_sym___2,v_story\n"
+    numbers = range(1, 31)
+    cells = (
+        (n, 1 + n % 2, (1, 2, 3, 9)[n % 4], n % 2, n, n % 3, 1 + n // 2 % 2, n // 3 % 2, n // 4 % 2) for n in numbers
+    )
+    rows = (f"{','.join(map(str, row))},s{row[0] % 5}\n" for row in cells)
+    config, text = drafted(tmp_path, header + "".join(rows), dictionary=tmp_path / "dictionary.csv")
+    by_source = config.by_source
+    assert by_source["v_sex"].model_dump(include={"kind", "name", "true", "false"}) == {
+        "kind": "flag",
+        "name": "v_sex_female",
+        "true": ["2"],
+        "false": ["1"],
+    }
+    ward = by_source["v_ward"].model_dump(include={"kind", "levels", "missing"})
+    assert ward["levels"] == {"1": "v_ward_north", "2": "v_ward_south", "3": "v_ward_east"}
+    assert ward["missing"] == ["9"]
+    assert {source: by_source[source].kind for source in ("v_smokes", "v_call", "v_x", "v_story", "v_sym___1")} == {
+        "v_smokes": "flag",
+        "v_call": "drop",
+        "v_x": "drop",
+        "v_story": "drop",
+        "v_sym___1": "flag",
+    }
+    assert (by_source["v_died"].available_at, config.target and config.target.positive) == ("outcome", ["1"])
+    assert "called 'Symptoms: Cough'" in text
+
+
+def test_a_file_that_is_no_dictionary_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "dictionary.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(CommandError, match="no REDCap data dictionary"):
+        drafted(tmp_path, "id,Age\nA,1\nB,2\n", dictionary=tmp_path / "dictionary.csv")
+
+
+def test_several_rows_a_case_are_drafted_with_a_rule_to_be_checked(tmp_path: Path) -> None:
+    out = io.StringIO()
+    table = [["case_id", "treatment_id", "sex", "drug_given"]]
+    table += [
+        [f"C{n // 2:03}", f"T{n}", "female" if n // 2 % 2 else "male", "yes" if n % 2 else "no"] for n in range(60)
+    ]
+    csv.writer(out).writerows(table)
+    config, text = drafted(tmp_path, out.getvalue())
+    assert config.id.source == "case_id"
+    assert config.several_rows is not None
+    assert "# CHECK: cases are in several rows" in text
+    found = Read(config, [out.getvalue().encode()])
+    assert len(found.records["baseline"]) == 30
