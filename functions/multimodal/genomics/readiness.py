@@ -47,7 +47,6 @@ from multimodal.ledger.unit import LedgerItem, Status, Unit, case_unit
 _BUILDING = frozenset({Status.RECEIVING, Status.READY, Status.PROCESSING})
 """Status of a reference that is built, perhaps again: cases wait for the outcome."""
 
-_TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)[._-]", re.IGNORECASE)
 _TABLE = re.compile(r"transcripts\.tsv(\.gz)?$", re.IGNORECASE)
 _FASTA = re.compile(r"\.(fa|fasta|fna)(\.gz)?$", re.IGNORECASE)
 _GTF = re.compile(r"\.gtf(\.gz)?$", re.IGNORECASE)
@@ -271,13 +270,11 @@ def decide_reference(
 
 
 def _lacking(names: list[str]) -> str:
-    has_gtf = any(_GTF.search(n) for n in names)
-    sequences = [n for n in names if _FASTA.search(n)]
-    has_transcripts = any(_TRANSCRIPTOME.search(n) for n in sequences)
-    has_genome = any(not _TRANSCRIPTOME.search(n) for n in sequences)
-    if has_gtf and (has_genome or has_transcripts):
+    """Name what is missing; which FASTA file is a genome and which a transcriptome, the job sees by what they hold."""
+    if not any(_FASTA.search(n) for n in names):
+        return "the genome (*.fa) or the transcriptome (transcripts.fa)"
+    if any(_GTF.search(n) or _TABLE.fullmatch(n) for n in names):
         return ""
-    if has_transcripts:
-        has_table = any(_TABLE.fullmatch(n) for n in names)
-        return "" if has_table else "transcripts.tsv (transcript_id, gene_id, gene_name) or a *.gtf"
-    return "the annotation (*.gtf)" if has_genome else "the genome (*.fa) or the transcriptome (transcripts.fa)"
+    return (
+        "the annotation (*.gtf); for a transcriptome also transcripts.tsv (transcript_id, gene_id, gene_name) would do"
+    )
