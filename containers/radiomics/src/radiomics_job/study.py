@@ -42,6 +42,7 @@ from radiomics_job.output.overlay import render_overlay
 from radiomics_job.parameters import Params
 from radiomics_job.pet.measure import CtRegions, PetTask, measure_pet
 from radiomics_job.quality.checks import check_limits, refusal
+from radiomics_job.robustness import ROBUSTNESS_FILE, Checks, robustness_document
 from radiomics_job.roi.candidates import Candidate, list_candidates
 from radiomics_job.roi.pairing import Pairing, pair
 from radiomics_job.roi.rule import RoiPolicy, RoiRule, choose
@@ -99,6 +100,8 @@ class StudyTask:
     """The subject is a key under which a patient was uploaded, not the name of any folder."""
     pet: Params | None = None
     """Parameter file for the PET images of a study; None leaves them alone."""
+    checks: Checks = field(default_factory=Checks)
+    """Whether the primary region on the CT is measured again, perturbed or shuffled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +231,8 @@ def _publish(
     with publishing(task.folder, task.scratch) as scratch:
         for measured in (ct, pet):
             if isinstance(measured, _Measured):
+                if task.checks and measured is ct:
+                    write_json(scratch / ROBUSTNESS_FILE, _robustness(task, measured))
                 documents[measured.image.modality] = _write_image(scratch, task, measured, input_hash, counts)
         qc, features = documents.pop("CT" if ct else "PT")
         if isinstance(pet, StudyRejectedError):
@@ -252,6 +257,14 @@ def _write_image(
         qc_document(task.subject, task.run, image, rois),
         features_document(task.subject, task.run, image, rois, origin),
     )
+
+
+def _robustness(task: StudyTask, measured: _Measured) -> dict[str, object]:
+    image, first = measured.image, measured.rois[0]
+    again = robustness_document(
+        task.checks, image.volume, first.placed.mask, image.stack.grid, measured.params, first.features.values
+    )
+    return {"subject": task.subject, "label": first.label, **again}
 
 
 def _ct_series(files: StudyFiles, roles: Roles) -> list[CtSeries]:
