@@ -1,6 +1,6 @@
 """One column of a batch: cells into values, values into features."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from multimodal.clinical.cells import (
@@ -31,8 +31,9 @@ from multimodal.clinical.rows import Batch, Conditions, Numbers, count_suspiciou
 from multimodal.features.group import as_text
 from multimodal.tables.table import Scope
 
-Pairs = tuple[tuple[str, str], ...]
-"""Features with their values as Feature Store takes them; those without a value are left out."""
+Pairs = Mapping[str, str]
+"""Features with their values as Feature Store takes them; those without a value are left out. Never changed: records
+are made of shared ones."""
 
 Closed = OneHot | Ordinal | Flag
 
@@ -201,8 +202,8 @@ class FeaturePairs(dict[object, Pairs]):
 
     def __missing__(self, value: str | float | None) -> Pairs:
         numbers = self._absent() if value is None else self._present(value)
-        known = ((f, n) for f, n in zip(self._features, numbers, strict=True) if n is not None)
-        made = tuple((name, as_text(name, n, kind, "the table")) for (name, kind), n in known)
+        known = zip(self._features, numbers, strict=True)
+        made = {name: as_text(name, n, kind, "the table") for (name, kind), n in known if n is not None}
         self[value] = made
         return made
 

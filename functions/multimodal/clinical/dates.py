@@ -39,11 +39,11 @@ _TIME = r"(?:[T ] ?(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,
 _ZONE = r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
 
 _GROUPS = {
-    "%d": "(?P<d>[0-9]{1,2})",
-    "%m": "(?P<m>[0-9]{1,2})",
-    "%Y": "(?P<Y>[0-9]{4})",
-    "%y": "(?P<y>[0-9]{2})",
-    "%b": r"(?P<b>[^\W\d_]{3,10})\.?",
+    "%d": "([0-9]{1,2})",
+    "%m": "([0-9]{1,2})",
+    "%Y": "([0-9]{4})",
+    "%y": "([0-9]{2})",
+    "%b": r"([^\W\d_]{3,10})\.?",
 }
 
 
@@ -75,11 +75,22 @@ class DateFormat:
         counted = COUNTED_FROM.fullmatch(self.text)
         if counted:
             return _counted_from(date.fromisoformat(counted[1]))
-        pattern, first = self._compiled(), self.two_digit_years_from or 0
+        fits = self._compiled().fullmatch
+        first = self.two_digit_years_from if "%y" in self.text else None
+        parts = re.findall("%([dmYybB])", self.text)
+        day, year = parts.index("d"), next(n for n, part in enumerate(parts) if part in "Yy")
+        month, is_named = 3 - day - year, "b" in parts or "B" in parts
 
         def read(cell: str) -> date | None:
-            found = pattern.fullmatch(cell)
-            return _day(found.groupdict(), first) if found else None
+            found = fits(cell)
+            if found is None:
+                return None
+            groups = found.groups()
+            number = MONTH.get(_plain(groups[month]), 0) if is_named else int(groups[month])
+            try:
+                return date(_whole_year(int(groups[year]), first), number, int(groups[day]))
+            except ValueError:
+                return None
 
         return read
 
@@ -121,14 +132,8 @@ def latest_day(config: ClinicalConfig, today: date) -> date:
     return date(LAST_SHIFTED_YEAR, 12, 31) if config.shifted_calendar else today
 
 
-def _day(found: dict[str, str | None], first: int) -> date | None:
-    year, short, name = found.get("Y"), found.get("y"), found.get("b")
-    month = MONTH.get(_plain(name)) if name else int(found["m"] or 0)
-    full = int(year) if year else first + (int(short or 0) - first) % 100
-    try:
-        return date(full, month or 0, int(found["d"] or 0))
-    except ValueError:
-        return None
+def _whole_year(year: int, first: int | None) -> int:
+    return year if first is None else first + (year - first) % 100
 
 
 def _plain(name: str) -> str:
