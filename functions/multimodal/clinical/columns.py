@@ -205,6 +205,8 @@ class FeaturePairs(dict[object, Pairs]):
     def __init__(self, column: FeatureColumn) -> None:
         super().__init__()
         self._column, self._features = column, column.features
+        is_number = isinstance(column, Number | DateDifference) and len(self._features) == 1
+        self._number = self._features[0] if is_number else None
 
     def of(self, batch: Batch) -> list[Pairs]:
         """Return the column's features, a tuple for each row."""
@@ -215,6 +217,10 @@ class FeaturePairs(dict[object, Pairs]):
         return list(map(self.__getitem__, known))
 
     def __missing__(self, value: str | float | None) -> Pairs:
+        if self._number is not None and value is not None:
+            name, kind = self._number
+            made = self[value] = {name: as_text(name, value, kind, "the table")}
+            return made
         numbers = self._absent() if value is None else self._present(value)
         known = zip(self._features, numbers, strict=True)
         made = {name: as_text(name, n, kind, "the table") for (name, kind), n in known if n is not None}

@@ -35,8 +35,15 @@ _MONTHS = (
 
 MONTH = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 
-_TIME = r"(?:[T ] ?(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?"
-_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+_TIME_BEHIND = re.compile(
+    r"[T ] ?(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?"
+    r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?\Z"
+    r"|:[0-2][0-9]:[0-5][0-9]:[0-6][0-9](?:\.[0-9]{1,9})?\Z"
+)
+"""A time, perhaps with a zone; SAS writes it as 12MAR1998:10:30:00."""
+
+_PART, _DIRECTIVE = re.compile("%([dmYybB])"), re.compile("(%[dmYyb])")
+_TOUCHING = re.compile("%[dmYy]%[dmYy]")
 
 _GROUPS = {
     "%d": "([0-9]{1,2})",
@@ -77,18 +84,21 @@ class DateFormat:
             return _counted_from(date.fromisoformat(counted[1]))
         fits = self._compiled().fullmatch
         first = self.two_digit_years_from if "%y" in self.text else None
-        parts = re.findall("%([dmYybB])", self.text)
+        parts = _PART.findall(self.text)
         day, year = parts.index("d"), next(n for n, part in enumerate(parts) if part in "Yy")
         month, is_named = 3 - day - year, "b" in parts or "B" in parts
 
         def read(cell: str) -> date | None:
-            found = fits(cell)
+            found = fits(cell) or (fits(_TIME_BEHIND.sub("", cell)) if ":" in cell else None)
             if found is None:
                 return None
             groups = found.groups()
             number = MONTH.get(_plain(groups[month]), 0) if is_named else int(groups[month])
+            whole = int(groups[year])
+            if first is not None:
+                whole = first + (whole - first) % 100
             try:
-                return date(_whole_year(int(groups[year]), first), number, int(groups[day]))
+                return date(whole, number, int(groups[day]))
             except ValueError:
                 return None
 
@@ -99,11 +109,11 @@ class DateFormat:
         return self.reader()(cell)
 
     def _compiled(self) -> re.Pattern[str]:
-        parts = re.split("(%[dmYyb])", self.text.replace("%B", "%b"))
+        parts = _DIRECTIVE.split(self.text.replace("%B", "%b"))
         pattern = "".join(_GROUPS.get(part) or re.escape(part) for part in parts)
         # Without a separator only the number of digits tells where a part ends.
-        pattern = pattern.replace("{1,2}", "{2}") if re.search("%[dmYy]%[dmYy]", self.text) else pattern
-        return re.compile(pattern + _TIME + _ZONE)
+        pattern = pattern.replace("{1,2}", "{2}") if _TOUCHING.search(self.text) else pattern
+        return re.compile(pattern)
 
     @property
     def in_words(self) -> str:
@@ -132,10 +142,6 @@ def latest_day(config: ClinicalConfig, today: date) -> date:
     return date(LAST_SHIFTED_YEAR, 12, 31) if config.shifted_calendar else today
 
 
-def _whole_year(year: int, first: int | None) -> int:
-    return year if first is None else first + (year - first) % 100
-
-
 def _plain(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
 
@@ -158,17 +164,18 @@ _DAY_COUNT = re.compile(r"[0-9]{5}(\.[0-9]+)?")
 
 def date_reading(form: DateFormat, latest: date, scope: Scope) -> Callable[[str], Reading[int]]:
     """Return how dates are read, into proleptic Gregorian ordinals (days); none may be after `latest`."""
-    day_of = form.reader()
+    day_of, first, last = form.reader(), date(FIRST_YEAR, 1, 1).toordinal(), latest.toordinal()
 
     def read(cell: str) -> Reading[int]:
-        day = day_of(cell)
-        if day is None:
+        found = day_of(cell)
+        if found is None:
             return None, _no_date(cell, form, scope)
-        if day.year < FIRST_YEAR:
+        day = found.toordinal()
+        if first <= day <= last:
+            return day, None
+        if day < first:
             return None, Fault(RowCode.BAD_DATE, f"a date before {FIRST_YEAR}; check the year", scope)
-        if day > latest:
-            return None, Fault(RowCode.DATE_IN_FUTURE, _IN_FUTURE, scope)
-        return day.toordinal(), None
+        return None, Fault(RowCode.DATE_IN_FUTURE, _IN_FUTURE, scope)
 
     return read
 
