@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import clinical, dataset, dataset_join, genomics, imaging, matrix, reads, shape
+from benchmarks import clinical, dataset, dataset_join, events, genomics, imaging, matrix, reads, shape
 from benchmarks.comparison import Benchmark, BenchmarkError, Comparison, Setup
 from benchmarks.report import as_json, machine, print_comparison, print_end
 from cli.terminal import make_console, print_error, print_line
@@ -23,6 +23,11 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         "records into the laptop's Feature Store against another checkout, BASE=path", dataset.run, needs="BASE"
     ),
     "dataset-join": Benchmark("the join of 100,000 cases into one row a patient", dataset_join.run),
+    "events": Benchmark(
+        "10,000 studies' object events through arrivals and sweep against another checkout, BASE=path",
+        events.run,
+        needs="BASE",
+    ),
     "reads": Benchmark("the checks of reads against gzip -t and inflating alone", reads.run),
 }
 """Every benchmark by name. A new one is a module with `run(setup) -> Comparison`, and an entry here."""

@@ -1,6 +1,5 @@
 """Records into the laptop's Feature Store, against another checkout's: `BASE=path make bench BENCH=dataset`."""
 
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from statistics import median
 
 from benchmarks.comparison import Bar, BenchmarkError, Comparison, Cost, Row, Setup
 from benchmarks.dataset_work import FEATURES
-from benchmarks.runs import ROOT, environment
+from benchmarks.runs import ROOT, base_checkout, environment
 from cli.terminal import Steps, plural
 
 RECORDS = 4000
@@ -35,7 +34,7 @@ def run(setup: Setup) -> Comparison:
     BenchmarkError
         When `BASE` names no checkout with its environments.
     """
-    base = _base()
+    base = base_checkout("dataset")
     steps, theirs, ours = Steps(setup.console, setup.runs), list[Ingest](), list[Ingest]()
     for number in range(1, setup.runs + 1):
         with steps.step(f"Run {number} of {setup.runs}") as step:
@@ -65,16 +64,6 @@ def run(setup: Setup) -> Comparison:
             f"threads. Records per second until all are accepted: {rates}. Wall: until a query has counted them.",
         ),
     )
-
-
-def _base() -> Path:
-    base = Path(os.environ.get("BASE", ""))
-    if not os.environ.get("BASE") or not (base / ".venv" / "bin" / "python").exists():
-        raise BenchmarkError(
-            "There is no checkout to compare with.",
-            hint="Name one that was set up: BASE=path/to/checkout make bench BENCH=dataset",
-        )
-    return base.resolve()
 
 
 def _ingest(checkout: Path, folder: Path) -> Ingest:

@@ -17,6 +17,23 @@ THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ITK_GLOBAL_DEFA
 """As the radiomics job's image sets them; given to both sides, which costs the plain one no CPU time."""
 
 
+def base_checkout(name: str) -> Path:
+    """Return the checkout that `BASE` names.
+
+    Raises
+    ------
+    BenchmarkError
+        When there is none with its environments.
+    """
+    base = Path(os.environ.get("BASE", ""))
+    if not os.environ.get("BASE") or not (base / ".venv" / "bin" / "python").exists():
+        raise BenchmarkError(
+            "There is no checkout to compare with.",
+            hint=f"Name one that was set up: BASE=path/to/checkout make bench BENCH={name}",
+        )
+    return base.resolve()
+
+
 @dataclass(slots=True)
 class Runs:
     """The runs of one side; its numbers are medians."""

@@ -205,9 +205,10 @@ def save_build(deployment: Deployment, built: Build, folder: Path) -> list[Path]
     """Copy a build's files to `<folder>/<build>/`; return them."""
     target = folder / str(built.manifest["build"])
     target.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
+    names = dict.fromkeys((*FILES, *built.manifest.get("files", ())))
+    for name in names:
         deployment.s3.download_file(built.bucket, f"{built.key}{name}", str(target / name))
-    return [target / name for name in FILES]
+    return [target / name for name in names]
 
 
 def print_build(console: Console, built: Build, paths: Sequence[Path] = ()) -> None:

@@ -218,7 +218,7 @@ def test_throttling_and_quotas_are_waited_for() -> None:
     assert {"SageMaker.ResourceLimitExceededException", "SageMaker.ThrottlingException", "ThrottlingException"} <= set(
         limits["ErrorEquals"]
     )
-    assert limits["MaxAttempts"] * limits["MaxDelaySeconds"] / 2 >= 3600, "other jobs need their time"
+    assert limits["MaxAttempts"] * limits["MaxDelaySeconds"] / 2 >= 1800, "other jobs need their time"
     assert "SageMaker.AmazonSageMakerException" in service["ErrorEquals"]
     assert service["MaxAttempts"] < limits["MaxAttempts"], "a request that is rejected comes under this name too"
 

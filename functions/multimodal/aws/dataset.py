@@ -57,6 +57,11 @@ class S3Files:
                 self._s3.download_file(self._bucket, key, str(file))
         return files
 
+    def fetch(self, key: str, path: Path) -> None:
+        """Store one object as a file."""
+        with translated("download a quantification"):
+            self._s3.download_file(self._bucket, key, str(path))
+
     def upload(self, path: Path, key: str, media_type: str) -> None:
         """Store a file as an object."""
         with translated("write an object"):

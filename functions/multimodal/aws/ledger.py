@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -160,23 +161,33 @@ def _firsts(unit: Unit, now: int | None) -> dict[str, Any]:
 
 def _update_request(changes: Changes, firsts: Changes, extra: Mapping[str, Any]) -> dict[str, Any]:
     sets = {name: value for name, value in changes.items() if value is not None}
-    removes = [name for name, value in changes.items() if value is None]
-    assignments = [f"#{n} = :{n}" for n in sets]
-    assignments += [f"#{n} = if_not_exists(#{n}, :{n})" for n in firsts if n not in changes]
-    parts = [f"SET {', '.join(assignments)}"] if assignments else []
-    parts += [f"REMOVE {', '.join(f'#{n}' for n in removes)}"] if removes else []
-    parts += ["ADD #version :one"]
-    values = {f":{n}": _to_dynamo(v) for n, v in {**firsts, **sets}.items() if n in sets or n not in changes}
-    names = {f"#{n}": n for n in {**firsts, **changes}} | {"#version": "version"}
+    once = {name: value for name, value in firsts.items() if name not in changes}
+    removes = tuple(name for name in changes if name not in sets)
+    expression, names = _expression(tuple(sets), tuple(once), removes)
+    values = {f":{name}": _to_dynamo(value) for name, value in (once | sets).items()}
     return {
-        "UpdateExpression": " ".join(parts),
+        "UpdateExpression": expression,
         "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": values | {":one": 1, **extra},
     }
 
 
+@lru_cache(maxsize=64)
+def _expression(
+    sets: tuple[str, ...], once: tuple[str, ...], removes: tuple[str, ...]
+) -> tuple[str, Mapping[str, str]]:
+    """Return the expression of an update and its names; there are a few dozen of them, and one write for each
+    arrival."""
+    assignments = [f"#{n} = :{n}" for n in sets] + [f"#{n} = if_not_exists(#{n}, :{n})" for n in once]
+    parts = [f"SET {', '.join(assignments)}"] if assignments else []
+    parts += [f"REMOVE {', '.join(f'#{n}' for n in removes)}"] if removes else []
+    return " ".join([*parts, "ADD #version :one"]), {f"#{n}": n for n in (*sets, *once, *removes, "version")}
+
+
 def _to_dynamo(value: Any) -> Any:  # noqa: ANN401 – any JSON value
     """DynamoDB refuses binary floats; details may hold them."""
+    if isinstance(value, str | int):
+        return value
     if isinstance(value, float):
         return Decimal(repr(value))
     if isinstance(value, Mapping):

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from multimodal.dataset.checks import Counted, check_cohort, check_events
+from multimodal.dataset.columns import RNA
+from multimodal.dataset.expression import EXPRESSION, CohortExpression
 from multimodal.dataset.join import (
     DICTIONARY,
     JoinedColumn,
@@ -47,7 +49,8 @@ LATEST_FILE = "_latest.json"
 
 PARQUET, CSV, DICTIONARY_CSV, MANIFEST = "dataset.parquet", "dataset.csv", "dictionary.csv", "manifest.json"
 
-_MEDIA = {PARQUET: "application/vnd.apache.parquet", CSV: "text/csv", DICTIONARY_CSV: "text/csv"}
+_PARQUET_TYPE = "application/vnd.apache.parquet"
+_MEDIA = {PARQUET: _PARQUET_TYPE, CSV: "text/csv", DICTIONARY_CSV: "text/csv", EXPRESSION: _PARQUET_TYPE}
 
 MAX_MESSAGE = 1_000
 
@@ -166,8 +169,21 @@ class DatasetBuild:
             strata = _strata(connection, plan, columns, folder)
             check_events(strata, plan)
             complete = _complete(connection, plan, folder)
-        hashes = {name: file_hash(folder / name) for name in (PARQUET, CSV, DICTIONARY_CSV)}
-        return manifest_of(plan, counted, complete, strata, query, len(columns), hashes)
+            expression = self._write_expression(connection, plan, folder)
+        hashes = {name: file_hash(folder / name) for name in _MEDIA if (folder / name).exists()}
+        return manifest_of(plan, counted, complete, strata, query, len(columns), hashes, expression)
+
+    def _write_expression(self, connection: Any, plan: BuildPlan, folder: Path) -> dict[str, Any]:  # noqa: ANN401
+        """Write the expression of all genes of the cohort, where its cases were quantified here."""
+        if RNA not in plan.columns.modalities:
+            return {"cases": 0, "left_out": "the dataset has no expression"}
+        if plan.request.written_before is not None:
+            # Results of an earlier run are not kept: what lies there may be another quantification.
+            return {"cases": 0, "left_out": "written_before asks for earlier records"}
+        there = f"SELECT case_id FROM read_parquet('{folder / PARQUET}') WHERE has_{RNA} = 1 ORDER BY case_id"
+        cases = [str(case) for (case,) in connection.execute(there).fetchall()]
+        writer = CohortExpression(self.processed, self.files, self.engine.memory_mb // 2)
+        return writer.write(plan.request.dataset, cases, folder)
 
     def _load(self, connection: Any, plan: BuildPlan, run: str, folder: Path) -> None:  # noqa: ANN401 - DuckDB's
         for number, group in enumerate(plan.groups):
@@ -189,8 +205,8 @@ class DatasetBuild:
         if before is not None and before != text:
             message = f"the build {manifest['build']} exists and holds something else; give this one another name"
             raise BadInputError(Reason.BUILD_INVALID, message)
-        for name, media in _MEDIA.items():
-            self.files.upload(folder / name, f"{key}{name}", media)
+        for name in manifest["files"]:
+            self.files.upload(folder / name, f"{key}{name}", _MEDIA[name])
         self.processed.write_text(f"{key}{MANIFEST}", text, "application/json")
 
     def _record(self, dataset: str, document: Mapping[str, Any]) -> None:

@@ -36,6 +36,7 @@ def manifest_of(
     query: str,
     width: int,
     hashes: Mapping[str, str],
+    expression: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the manifest.
 
@@ -53,6 +54,8 @@ def manifest_of(
         Columns of the dataset.
     hashes : mapping
         SHA-256 of each file.
+    expression : mapping
+        What the file of all genes holds, or why there is none.
     """
     request = plan.request
     manifest: dict[str, Any] = {
@@ -73,6 +76,7 @@ def manifest_of(
         "split": {"parts": _sums(strata.values()), "strata": {name: dict(parts) for name, parts in strata.items()}},
         "queries": {**{g.columns.spec.name: g.statement for g in plan.groups}, "join": query},
         "code": code_version(),
+        "expression": dict(expression),
         "files": dict(hashes),
     }
     return {"build": request.build or build_name(manifest), **manifest}

@@ -42,5 +42,8 @@ class Files(Protocol):
     def download(self, prefix: str, folder: Path) -> Sequence[Path]:
         """Store every object below a prefix in a folder, as `0.parquet`, `1.parquet` …; return the files."""
 
+    def fetch(self, key: str, path: Path) -> None:
+        """Store one object as a file; `RetryableError` when it is not there."""
+
     def upload(self, path: Path, key: str, media_type: str) -> None:
         """Store a file as an object."""

@@ -131,6 +131,12 @@ class FeatureRecords(Protocol):
         """Return what tells a group from one of the same name that was deleted; `RetryableError` when there is none."""
 
 
+MAX_STRING = 358_400
+"""Bytes of a value (SageMaker API, FeatureValue.ValueAsString)."""
+
+MAX_INTEGRAL = 2**63
+"""Integral features are signed numbers of 64 bits."""
+
 MAX_TEXT = 255
 """Characters of a feature's description, and of a parameter's value (SageMaker API, UpdateFeatureMetadata)."""
 
@@ -192,11 +198,19 @@ def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
         `FEATURES_INVALID` when the value is not of the feature's type.
     """
     if kind is FeatureType.STRING:
-        return str(value)
+        return _short_enough(name, str(value), source)
     number_fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not number_fits or (kind is FeatureType.INTEGRAL and value != int(value)):  # type: ignore[call-overload]
+    whole = number_fits and value == int(value) and abs(value) < MAX_INTEGRAL  # type: ignore[call-overload,arg-type]
+    if not number_fits or (kind is FeatureType.INTEGRAL and not whole):
         raise BadInputError(Reason.FEATURES_INVALID, f"{name} in {source} is not a {kind.value} number")
     return str(int(value)) if kind is FeatureType.INTEGRAL else repr(float(value))  # type: ignore[call-overload,arg-type]
+
+
+def _short_enough(name: str, text: str, source: str) -> str:
+    if len(text.encode()) > MAX_STRING:
+        message = f"{name} in {source} is longer than the {MAX_STRING:,} bytes that Feature Store takes; shorten it"
+        raise BadInputError(Reason.FEATURES_INVALID, message)
+    return text
 
 
 def record_hash(record: Record, group_identity: str) -> str:

@@ -9,7 +9,7 @@ from multimodal.imaging.config import imaging_config
 from multimodal.imaging.jobs import JobSettings, job_document, job_id, manifest_document, map_item, next_attempt, pack
 from multimodal.imaging.uploads import record_subject_without_study, studies_of
 from multimodal.ledger.claim import PlannedUnit, RunPaths, UnitClaims, listing_from
-from multimodal.ledger.errors import InvalidRequestError
+from multimodal.ledger.errors import InvalidRequestError, Reason
 from multimodal.ledger.evaluate import ReadyUnit, UnitEvaluator
 from multimodal.ledger.outcome import GOOD_STATUSES, Outcome, OutcomeRecorder, outcome_line, outcome_without_result
 from multimodal.ledger.ports import JobCounter, Ports, Runs
@@ -47,15 +47,14 @@ class JobRecorder:
         -------
         dict
             `decision` is `retry` with the next attempt's item when the machine or the program failed and tries
-            are left, else `done`; `line` summarizes the job.
+            are left, else `done`; `line` summarizes the job. A shortage of the account's or of AWS's is no attempt.
         """
         completed = outcome.get("status") == "Completed"
-        again = None if completed else next_attempt(job)
+        otherwise = outcome_without_result(completed, str(outcome.get("reason") or "no reason given"))
+        again = next_attempt(job) if otherwise.reason == Reason.JOB_FAILED else None
         if again is not None and self._unfinished(job):
             return {"decision": "retry", "job": again, "line": f"{job['job_name']} failed, next attempt"}
-        statuses = self._record_all(
-            job, outcome_without_result(completed, str(outcome.get("reason") or "no reason given"))
-        )
+        statuses = self._record_all(job, otherwise)
         return {"decision": "done", "job": dict(job), "line": outcome_line(str(job["job_name"]), statuses)}
 
     def _units(self, job: Mapping[str, Any]) -> list[str]:

@@ -21,8 +21,8 @@ from multimodal.observability import Metric, logger
 
 NO_REASON: Mapping[str, None] = {"reason_code": None, "reason_message": None, "reason_details": None}
 
-BLOCKED_RECHECK_SECONDS = 300
-"""A complete unit that cannot start yet is checked again after this long."""
+BLOCKED_RECHECK_SECONDS, MAX_BLOCKED_RECHECK_SECONDS = 300, 3600
+"""A complete unit that cannot start yet is checked again after a quarter of the time waited, within these bounds."""
 
 
 class Rules(Protocol):
@@ -58,6 +58,8 @@ class UnitEvaluator:
         """Evaluate a unit that is not being processed; return it when a run may claim it now."""
         now, rules = self.ports.clock(), self.rules_of(item.unit)
         try:
+            if self._still_blocked(item, rules, now):
+                return None
             listing = rules.list_objects(item.unit)
             if _is_unchanged(item, listing):
                 self._skip_unchanged(item, now)
@@ -75,6 +77,18 @@ class UnitEvaluator:
             case Quarantine() as quarantine:
                 self._quarantine(item, quarantine, now)
         return None
+
+    def _still_blocked(self, item: LedgerItem, rules: Rules, now: int) -> bool:
+        """Reschedule a unit that still cannot start, without listing what nothing was added to (decision aws-6)."""
+        if item.status is not Status.READY or item.arrived_since_listing or item.rerun_requested:
+            return False
+        blocked = rules.blocked(item.unit) if item.reason_code else None
+        if blocked is None or blocked.reason != item.reason_code:
+            return False
+        if blocked.depends_on is not None:
+            self.ports.ledger.request_rerun(blocked.depends_on, now, now)
+        self._update(item, _recheck_blocked(item, now))
+        return True
 
     def _update(self, item: LedgerItem, changes: Changes) -> bool:
         return self.ports.ledger.update(item, changes)
@@ -138,7 +152,7 @@ class UnitEvaluator:
             "listed_at": now,
             "handled_rerun_at": item.rerun_requested_at,
             "ready_at": now,
-            **schedule_check(item.unit, now if blocked is None else now + BLOCKED_RECHECK_SECONDS),
+            **(schedule_check(item.unit, now) if blocked is None else _recheck_blocked(item, now)),
         }
         if blocked is not None:
             changes |= {"reason_code": blocked.reason.value, "reason_message": blocked.message}
@@ -178,6 +192,11 @@ class UnitEvaluator:
             logger().warning(
                 "unit quarantined", correlation_id=item.unit.correlation_id, reason_code=quarantine.reason.value
             )
+
+
+def _recheck_blocked(item: LedgerItem, now: int) -> Changes:
+    waited = now - (item.waiting_since or now)
+    return schedule_check(item.unit, now + min(max(waited // 4, BLOCKED_RECHECK_SECONDS), MAX_BLOCKED_RECHECK_SECONDS))
 
 
 def _is_unchanged(item: LedgerItem, listing: Listing) -> bool:

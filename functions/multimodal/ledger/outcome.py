@@ -30,6 +30,19 @@ _COUNTED = {
 }
 """Counts of a table that are metrics too."""
 
+_SHORTAGES = {
+    Reason.QUOTA: ("SageMaker.ResourceLimitExceeded", "SageMaker.Throttling", "Throttling"),
+    Reason.CAPACITY: ("CapacityError", "InternalServerError"),
+}
+"""How the reasons of jobs begin that no machine was found for: no fault of the unit, and no attempt (`aws-5`).
+
+`CapacityError: Unable to provision requested ML compute capacity` is a failure reason of a job; the others are the
+names
+that Step Functions gives to errors of CreateProcessingJob.
+"""
+
+SHORTAGE_RECHECK_SECONDS = 1800
+
 _TRIES = 5
 
 MAX_MESSAGE = 500
@@ -77,6 +90,10 @@ def outcome_of(
 
 def outcome_without_result(completed: bool, reason: str) -> Outcome:
     """Return the outcome of a unit whose job ended and wrote no result; `reason` says why a job failed."""
+    shortage = next((code for code, starts in _SHORTAGES.items() if not completed and reason.startswith(starts)), None)
+    if shortage:
+        message = f"waits for the account's quota or for AWS's capacity and is tried again: {reason}"
+        return Outcome(Status.READY, shortage, message[:MAX_MESSAGE])
     if completed:
         message = "the job succeeded but wrote no result for the unit; look at the job's log, then retry"
         return Outcome(Status.FAILED, Reason.RESULT_MISSING, message)
@@ -169,6 +186,8 @@ class OutcomeRecorder:
 
 
 def _next_check(item: LedgerItem, outcome: Outcome, now: int) -> Changes:
+    if outcome.reason in _SHORTAGES:
+        return schedule_check(item.unit, now + SHORTAGE_RECHECK_SECONDS)
     if outcome.status in {Status.QUARANTINED, Status.FAILED} or (
         item.unit.is_table and outcome.status is Status.COMPLETED
     ):

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 REFERENCES = "_references"
@@ -65,12 +66,12 @@ class Unit:
     study: str
     modality: str = Modality.IMAGING.value
 
-    @property
+    @cached_property
     def unit_id(self) -> str:
         """Key of the ledger item."""
         return "#".join([self.modality, *self._address])
 
-    @property
+    @cached_property
     def correlation_id(self) -> str:
         """The id that joins every log line of the unit with its feature record.
 

@@ -50,7 +50,7 @@ class UploadKey:
 
 def is_safe_segment(segment: str) -> bool:
     """Whether a part of a key can name a file, and a part of a unit id, without surprises."""
-    if segment in {"", ".", ".."} or any(c in "#\\" or not c.isprintable() for c in segment):
+    if segment in {"", ".", ".."} or "#" in segment or "\\" in segment or not segment.isprintable():
         return False
     return len(segment.encode()) <= MAX_SEGMENT_BYTES
 

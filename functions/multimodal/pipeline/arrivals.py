@@ -56,8 +56,9 @@ class ArrivalRegistrar:
         for modality in {key.modality for _, key in parsed}:
             self._count(modality, (key.kind for _, key in parsed if key.modality == modality))
         failed: set[str] = set()
-        for folded in self._fold(parsed):
-            failed |= self._try_record(folded)
+        units = self._fold(parsed)
+        failed.update(*self.ports.parallel_map(self._try_record, units))
+        logger().info("arrivals", units=len(units), objects=sum(len(folded.keys) for folded in units))
         for unit, rejected in self._rejected(parsed).items():
             self._record_rejected(unit, rejected)
         for upload, parsed_key in parsed:
@@ -97,12 +98,9 @@ class ArrivalRegistrar:
         except RetryableError as error:
             logger().warning("arrival not registered, will be delivered again", reason=str(error))
             return folded.messages
-        logger().info(
-            "arrival",
-            correlation_id=folded.unit.correlation_id,
-            objects=len(folded.keys),
-            at_once=folded.at_once,
-        )
+        if is_new or folded.at_once:
+            # A line for each of some hundred thousand objects would say nothing more, and cost more than the rest.
+            logger().info("arrival", correlation_id=folded.unit.correlation_id, at_once=folded.at_once)
         return set()
 
     def _rejected(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[Unit, list[tuple[str, str]]]:

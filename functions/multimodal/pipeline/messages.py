@@ -25,7 +25,7 @@ def object_created(record: Mapping[str, Any]) -> Upload:
     """
     try:
         event = json.loads(record["body"])
-        moment = datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(event["time"])
         return Upload(record["messageId"], event["detail"]["object"]["key"], int(moment.timestamp()))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = "a message is not an S3 'Object Created' event of EventBridge"

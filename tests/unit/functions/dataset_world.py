@@ -103,6 +103,10 @@ class FakeFiles:
             paths[-1].write_bytes(self.objects.content[found.key])
         return paths
 
+    def fetch(self, key: str, path: Path) -> None:
+        """Store one object as a file."""
+        path.write_bytes(self.objects.content[key])
+
     def upload(self, path: Path, key: str, media_type: str) -> None:
         """Store a file."""
         self.objects.put(key, path.read_bytes())

@@ -197,8 +197,13 @@ def test_without_an_image_units_wait_and_start_when_there_is_one() -> None:
     world.upload(*slices(2))
     assert world.tick(QUIET + 60)["run_id"] is None
     assert (world.item().status, world.item().reason_code) == (Status.READY, "IMAGE_NOT_SET")
+    lists, writes = world.raw.lists, world.ledger.writes
+    for _ in range(24 * 60 * 3):
+        world.tick(60)
+    assert world.raw.lists == lists, "nothing arrived: nothing is listed"
+    assert world.ledger.writes - writes < 24 * 3 + 30, "checks become rare, once an hour at last"
     later = World(like=world)
-    assert later.tick(600)["run_id"] is not None
+    assert later.tick(3600)["run_id"] is not None
     assert later.item().reason_code is None
 
 

@@ -411,6 +411,12 @@ class TestRequest:
         with pytest.raises(ConfigurationError, match=f"{RNA} does not exist; deploy"):
             builder.run()
 
+    def test_a_group_that_lacks_a_feature_asks_for_a_deployment(self, builder: Builder) -> None:
+        del builder.store.definitions[BASELINE]["age_years"]
+        with pytest.raises(ConfigurationError, match="has no feature age_years yet; deploy"):
+            builder.run()
+        assert not builder.processed.content
+
     def test_a_named_build_never_becomes_another(self, builder: Builder) -> None:
         builder.run(build="v1")
         builder.run(build="v1")

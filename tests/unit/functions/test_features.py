@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from multimodal.features.group import FeatureGroupSpec, FeatureType, check_group, plan_additions
+from multimodal.features.group import FeatureGroupSpec, FeatureType, check_group, fit, plan_additions
 from multimodal.imaging.config import ParameterContract, imaging_config, load_contract
 from multimodal.imaging.records import imaging_group
-from multimodal.ledger.errors import ConfigurationError, RetryableError
+from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.ledger.unit import Status
 from multimodal.pipeline.dataset import DatasetConfig, FeatureGroupDeployer, load_dataset
 from tests.unit.functions.fakes import FakeFeatureStore
@@ -163,6 +163,32 @@ def test_groups_are_created_then_grown_and_never_shrunk() -> None:
         deployer = FeatureGroupDeployer(store, _imaging_only, lambda _, c=contract: c)  # type: ignore[misc]
         assert deployer.deploy("stack", [DATASET]) == [GROUP]
         assert store.calls == ([call] if call else [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (FeatureType.FRACTIONAL, float("nan")),
+        (FeatureType.FRACTIONAL, float("-inf")),
+        (FeatureType.FRACTIONAL, "1.5"),
+        (FeatureType.FRACTIONAL, True),
+        (FeatureType.INTEGRAL, 1.5),
+        (FeatureType.INTEGRAL, 2**63),
+        (FeatureType.INTEGRAL, float("inf")),
+        (FeatureType.STRING, "ä" * 179_201),
+    ],
+)
+def test_a_value_that_feature_store_does_not_take_is_told_by_its_name(kind: FeatureType, value: object) -> None:
+    spec = FeatureGroupSpec("g", (("x", kind),))
+    with pytest.raises(BadInputError, match=r"x in features\.json"):
+        fit({"x": value}, spec, "features.json")
+
+
+def test_the_longest_text_is_taken_and_an_unknown_feature_is_not() -> None:
+    spec = FeatureGroupSpec("g", (("x", FeatureType.STRING),))
+    assert len(fit({"x": "a" * 358_400}, spec, "features.json")["x"]) == 358_400
+    with pytest.raises(BadInputError, match="lacks; redeploy"):
+        fit({"y": 1}, spec, "features.json")
 
 
 def test_deployment_says_what_features_mean() -> None:

@@ -8,6 +8,7 @@ import pytest
 from multimodal.imaging.jobs import MAX_UNITS_PER_JOB, job_id, pack, volume_gb
 from multimodal.ledger.claim import LEASE_SECONDS, PlannedUnit, run_id
 from multimodal.ledger.errors import ConfigurationError, InvalidRequestError, RetryableError
+from multimodal.ledger.outcome import SHORTAGE_RECHECK_SECONDS
 from multimodal.ledger.unit import Status, Unit
 from multimodal.pipeline.sweep import LEASE_NAME, MAX_LOST_RUNS, ROUND_SECONDS
 from tests.unit.functions.world import DATASET, FORCE, IMAGE, QUIET, World, rejection_document, slices
@@ -102,6 +103,34 @@ def test_failed_job_gets_another_name_then_fails_its_units(world: World) -> None
     second = world.record_job(first["job"], {"status": "Failed", "reason": "host lost"})
     assert second["decision"] == "done"
     assert (world.item().status, world.item().reason_code) == (Status.FAILED, "JOB_FAILED")
+
+
+QUOTA_REACHED = "SageMaker.ResourceLimitExceededException: The account-level service limit 'ml.r5.large' is 0 Instances"
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (QUOTA_REACHED, "QUOTA"),
+        ("SageMaker.ThrottlingException: Rate exceeded", "QUOTA"),
+        ("CapacityError: Unable to provision requested ML compute capacity.", "CAPACITY"),
+        ("InternalServerError: We encountered an internal error. Please try again.", "CAPACITY"),
+    ],
+)
+def test_a_shortage_is_no_attempt_and_its_units_are_tried_for_as_long_as_it_lasts(
+    world: World, reason: str, code: str
+) -> None:
+    run = _started(world, 1)
+    for _ in range(4):
+        answer = world.record_job(world.jobs(run)[0], {"status": "Failed", "reason": reason})
+        assert answer["decision"] == "done"
+        assert (world.item().status, world.item().reason_code) == (Status.READY, code)
+        assert world.summarize(run)["status"] == "SUCCEEDED", "nothing is wrong with the units"
+        assert world.tick(SHORTAGE_RECHECK_SECONDS - 1)["started"] == 0
+        run = world.tick(1)["run_id"]
+        assert run, "the unit starts again by itself"
+    world.run_job(world.jobs(run)[0])
+    assert world.item().status is Status.PROCESSED
 
 
 def test_failed_job_whose_results_are_all_there_is_not_run_again(world: World) -> None:

@@ -270,6 +270,13 @@ def test_names_and_values_say_which_is_the_image(tmp_path: Path, names: tuple[st
     run(tmp_path, {names[0]: IMAGE_FILE, names[1]: MASK_FILE}).assert_right_in_patient_space()
 
 
+def test_images_that_are_no_ct_are_set_aside_beside_it(tmp_path: Path) -> None:
+    files = {"CT.nii.gz": IMAGE_FILE, "PET.nii.gz": IMAGE_FILE, "SUV.nii.gz": IMAGE_FILE, "SEG.nii.gz": MASK_FILE}
+    result = run(tmp_path, files)
+    result.assert_right_in_patient_space()
+    assert result.features["rois"][0]["source_uid"] == "SEG.nii.gz"
+
+
 @pytest.mark.parametrize(
     ("files", "code"),
     [
@@ -277,6 +284,7 @@ def test_names_and_values_say_which_is_the_image(tmp_path: Path, names: tuple[st
         ({"case_0000.nii": IMAGE_FILE, "case_0001.nii": IMAGE_FILE, "case.nii": MASK_FILE}, "VOLUMES_AMBIGUOUS"),
         ({"ct.nii": IMAGE_FILE, "ct_mask.nii": IMAGE_FILE}, "UNSUPPORTED_VOLUME"),
         ({"ct.nii": IMAGE_FILE}, "NO_SEGMENTATION"),
+        ({"SUV.nii": IMAGE_FILE, "mask.nii": MASK_FILE}, "UNSUPPORTED_VOLUME"),
         ({"mask.nii": MASK_FILE}, "NO_CT"),
         ({"ct.nii": IMAGE_FILE, "mask.nii": nifti(np.zeros_like(MASK), AFFINE)}, "EMPTY_MASK"),
         ({"ct.nii": IMAGE_FILE[:-1], "mask.nii": MASK_FILE}, "UNREADABLE_VOLUME"),

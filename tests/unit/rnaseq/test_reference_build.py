@@ -188,7 +188,7 @@ def test_addresses_in_s3_work_and_their_tags_are_recorded(tmp_path: Path, monkey
         ({"reference_json": "{"}, "not JSON"),
         ({"reference_json": '{"genome": 38}'}, '"genome"'),
         ({"transcripts_tsv": "transcript_id\tgene_id\tgene_name\nT\tG\tA\n"}, "describes a transcriptome"),
-        ({"other_fa": ">x\nACGT\n"}, "both a genome"),
+        ({"other_fa": ">x\nACGT\n"}, "holds no chromosome of the annotation"),
     ],
 )
 def test_bad_sources_leave_a_rejection(tmp_path: Path, change: dict[str, str], said: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from rnaseq_job.errors import InputRejectedError, ReasonCode
 from rnaseq_job.reference.annotation import read_annotation
 from rnaseq_job.reference.manifest import parse
-from rnaseq_job.reference.sequences import copy_genome, copy_transcripts, cut_transcripts, records_of
+from rnaseq_job.reference.sequences import Cut, copy_genome, copy_transcripts, cut_transcripts, records_of
 from rnaseq_job.reference.source import find_source, part_of, source_hash
 from rnaseq_job.reference.table import Row, ambiguous_symbols, choose, read_table, rows_for_fasta, rows_of
 from rnaseq_job.storage import FolderStorage
@@ -33,7 +33,7 @@ def rejected(path: Path) -> str:
 
 def cut(tmp_path: Path, gtf: str = GTF, genome: str = GENOME) -> dict[str, str]:
     annotation = read_annotation(put(tmp_path / "a.gtf", gtf))
-    cut_transcripts(put(tmp_path / "g.fa", genome), annotation, tmp_path / "plain.fa", tmp_path / "t.fa")
+    cut_transcripts([put(tmp_path / "g.fa", genome)], annotation, tmp_path / "plain.fa", tmp_path / "t.fa")
     return {record.name: record.sequence.decode() for record in records_of(tmp_path / "t.fa")}
 
 
@@ -72,7 +72,7 @@ def test_exon_may_end_at_the_last_base_but_not_behind_it(tmp_path: Path) -> None
 @pytest.mark.parametrize("copy", ["ENST00000381192.10_PAR_Y", "ENSTR0000381192.3"])
 def test_pseudo_autosomal_copies_are_left_out_and_counted(tmp_path: Path, copy: str) -> None:
     annotation = read_annotation(put(tmp_path / "a.gtf", GTF + exon("chrX", 1, 4, "+", copy, "G")))
-    found = cut_transcripts(put(tmp_path / "g.fa", GENOME), annotation, tmp_path / "p.fa", tmp_path / "t.fa")
+    found = cut_transcripts([put(tmp_path / "g.fa", GENOME)], annotation, tmp_path / "p.fa", tmp_path / "t.fa")
     assert (found.par_copies, copy in found.transcripts, len(found.transcripts)) == (1, False, 3)
 
 
@@ -106,13 +106,15 @@ def twins(x: str, y: str, more: str = "", lengths: tuple[int, int] = (4, 4)) -> 
 )
 def test_one_gene_on_both_sex_chromosomes_is_counted_on_x(tmp_path: Path, gtf: str, *, is_copy: bool) -> None:
     annotation = read_annotation(put(tmp_path / "a.gtf", gtf))
-    found = cut_transcripts(put(tmp_path / "g.fa", SEXES), annotation, tmp_path / "p.fa", tmp_path / "t.fa")
+    found = cut_transcripts([put(tmp_path / "g.fa", SEXES)], annotation, tmp_path / "p.fa", tmp_path / "t.fa")
     assert (found.par_copies, len(found.transcripts)) == ((1, 1) if is_copy else (0, 2))
-    kept = copy_genome(tmp_path / "g.fa", annotation, tmp_path / "p.fa").transcripts
+    kept = copy_genome([tmp_path / "g.fa"], annotation, tmp_path / "p.fa").transcripts
     genes = {row.gene_id for row in rows_of(annotation, kept)}
     assert len(genes) == (1 if is_copy else 2), "for a quantifier that cuts transcripts itself the two are summed"
     fasta = put(tmp_path / "c.fa", "".join(f">{name}\nACGTACGT\n" for name in annotation.transcripts))
-    assert copy_transcripts(fasta, tmp_path / "t.fa", annotation).par_copies == int(is_copy)
+    copied = Cut()
+    copy_transcripts([fasta], tmp_path / "t.fa", annotation, copied)
+    assert copied.par_copies == int(is_copy)
 
 
 def test_small_rnas_that_share_a_name_stay_two_genes(tmp_path: Path) -> None:
@@ -121,7 +123,7 @@ def test_small_rnas_that_share_a_name_stay_two_genes(tmp_path: Path) -> None:
         for n, c in enumerate("XY")
     )
     annotation = read_annotation(put(tmp_path / "a.gtf", gtf))
-    found = cut_transcripts(put(tmp_path / "g.fa", SEXES), annotation, tmp_path / "p.fa", tmp_path / "t.fa")
+    found = cut_transcripts([put(tmp_path / "g.fa", SEXES)], annotation, tmp_path / "p.fa", tmp_path / "t.fa")
     assert (found.par_copies, found.transcripts) == (0, ["tX", "tY"])
     assert ambiguous_symbols(rows_of(annotation, found.transcripts)) == ["Y_RNA"]
 
@@ -152,7 +154,7 @@ def test_places_far_apart_without_exon_numbers_are_no_transcript(tmp_path: Path)
 
 def test_masked_transcripts_are_counted(tmp_path: Path) -> None:
     annotation = read_annotation(put(tmp_path / "a.gtf", exon("chrX", 5, 5, "+", "T", "G")))
-    assert cut_transcripts(put(tmp_path / "g.fa", GENOME), annotation, tmp_path / "p", tmp_path / "t").masked == 1
+    assert cut_transcripts([put(tmp_path / "g.fa", GENOME)], annotation, tmp_path / "p", tmp_path / "t").masked == 1
 
 
 @pytest.mark.parametrize(("genome", "gtf"), [(GENOME.replace(">chr", ">"), GTF), (GENOME, GTF.replace("chr", ""))])
@@ -173,14 +175,14 @@ def test_a_part_of_the_annotation_is_not_dropped(tmp_path: Path) -> None:
 def test_genome_for_dragen_is_held_against_the_annotation_too(tmp_path: Path) -> None:
     genome = put(tmp_path / "g.fa", GENOME)
     short = read_annotation(put(tmp_path / "a.gtf", GTF))
-    assert copy_genome(genome, short, tmp_path / "p.fa").transcripts == ["T1.1", "T2.3", "T3.1"]
+    assert copy_genome([genome], short, tmp_path / "p.fa").transcripts == ["T1.1", "T2.3", "T3.1"]
     for more, message in (
         (exon("chr9", 1, 2, "+", "T", "G"), "does not have"),
         (exon("chr1", 5, 99, "+", "T", "G"), "base 99"),
     ):
         annotation = read_annotation(put(tmp_path / "b.gtf", GTF + more))
         with pytest.raises(InputRejectedError, match=message):
-            copy_genome(genome, annotation, tmp_path / "p.fa")
+            copy_genome([genome], annotation, tmp_path / "p.fa")
 
 
 # --- FASTA ------------------------------------------------------------------------------------------------------------
@@ -286,14 +288,15 @@ def test_transcripts_that_the_annotation_lacks_are_rejected(tmp_path: Path, ids:
 
 def test_gencode_headers_are_cut_at_the_first_bar(tmp_path: Path) -> None:
     fasta = put(tmp_path / "t.fa", ">ENST1.5|ENSG1.2|x|y|\nACGT\n>ENST1.5_PAR_Y|ENSG1.2_PAR_Y|\nACGT\n")
-    found = copy_transcripts(fasta, tmp_path / "out.fa")
+    found = Cut()
+    copy_transcripts([fasta], tmp_path / "out.fa", None, found)
     assert (found.transcripts, found.par_copies) == (["ENST1.5"], 1)
     assert (tmp_path / "out.fa").read_text() == ">ENST1.5\nACGT\n"
 
 
 def test_headers_that_are_equal_before_the_bar_are_duplicates(tmp_path: Path) -> None:
     with pytest.raises(InputRejectedError, match="T1 twice"):
-        copy_transcripts(put(tmp_path / "t.fa", ">T1|a\nACGT\n>T1|b\nACGT\n"), tmp_path / "out.fa")
+        copy_transcripts([put(tmp_path / "t.fa", ">T1|a\nACGT\n>T1|b\nACGT\n")], tmp_path / "out.fa", None, Cut())
 
 
 def test_symbols_of_several_genes_are_ambiguous_but_not_those_of_both_sex_chromosomes() -> None:
@@ -341,10 +344,10 @@ def test_parts_are_told_by_name(name: str, part: str | None) -> None:
     assert part_of(name) == part
 
 
-def test_two_genomes_are_rejected(tmp_path: Path) -> None:
-    put(tmp_path / "a.fa", ">a\nA\n")
-    put(tmp_path / "b.fa", ">a\nA\n")
-    with pytest.raises(InputRejectedError, match=r"b\.fa and a\.fa are both a genome"):
+def test_two_tables_are_rejected(tmp_path: Path) -> None:
+    put(tmp_path / "transcripts.tsv", "a")
+    put(tmp_path / "transcripts.tsv.gz", "a")
+    with pytest.raises(InputRejectedError, match=r"transcripts\.tsv\.gz and transcripts\.tsv are both a table"):
         find_source(FolderStorage(), f"{tmp_path}/")
 
 

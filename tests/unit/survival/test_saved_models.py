@@ -10,7 +10,7 @@ from survival_job.cli import main
 from survival_job.comparison import tasks_of
 from survival_job.dataset import read_dataset
 from survival_job.saved import fit_final
-from tests.builders.builds import make_build
+from tests.builders.builds import make_build, read_rows, write_rows
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,19 @@ def test_levels_of_an_ordinal_feature_are_weighed_again(tmp_path: Path) -> None:
     stage = dataset.features["clinical__stage"].to_numpy()
     mean = [np.mean([scores[c] for c, s in zip(dataset.cases, stage, strict=True) if s == n]) for n in range(4)]
     assert mean[2] > max(mean[0], mean[1], mean[3]) + 0.5
+
+
+@pytest.mark.parametrize("value", ["inf", "high"])
+def test_a_value_that_is_no_number_is_told_and_gets_no_median(tmp_path: Path, run: Path, value: str) -> None:
+    new = make_build(tmp_path / "new", cases=20)
+    rows = read_rows(new / "dataset.csv")
+    rows[3]["clinical__f1"] = value
+    write_rows(new / "dataset.csv", rows)
+    out, message = tmp_path / "s", tmp_path / "m"
+    command = ["score", "--input-dir", str(new), "--model-dir", str(run), "--output-dir", str(out)]
+    assert main([*command, "--message-file", str(message)]) == 2
+    assert message.read_text().startswith("VALUES_INVALID: clinical__f1")
+    assert list(out.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"schema": 9}'])

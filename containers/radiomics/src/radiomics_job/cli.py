@@ -11,6 +11,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +21,7 @@ from radiomics_job.isolation import Outcome, log, process_all
 from radiomics_job.job import SCRATCH, plan_tasks
 from radiomics_job.limits import MEBIBYTE, Limits
 from radiomics_job.patients import reject_mixed_subjects
+from radiomics_job.robustness import ROBUSTNESS_FILE, SUMMARY_FILE, Checks, summarise
 from radiomics_job.roi.rule import RoiPolicy, read_rule
 
 EXIT_OK, EXIT_HOST_FAULT, EXIT_INVALID_JOB = 0, 1, 2
@@ -54,6 +56,8 @@ def _run(options: argparse.Namespace) -> int:
         {"label": options.roi_label, "property_code": options.roi_property_code, "policy": options.roi_policy}
     )
     tasks = plan_tasks(options.input_dir, options.output_dir, options.job, options.params, rule, limits, options.pet)
+    checks = Checks(options.perturb, options.negative_control)
+    tasks = [replace(task, checks=checks) for task in tasks]
     log("job_started", studies=len(tasks), workers=options.workers, version=__version__)
     counts: Counter[str] = Counter()
     try:
@@ -62,6 +66,9 @@ def _run(options: argparse.Namespace) -> int:
             _report(outcome, sum(counts.values()), len(tasks))
         for task in reject_mixed_subjects(tasks):
             log("mixed_patients", subject=task.subject)
+        if checks:
+            studies = summarise((task.folder for task in tasks), options.output_dir / SUMMARY_FILE)
+            log("robustness_written", studies=studies)
     finally:
         shutil.rmtree(options.output_dir / SCRATCH, ignore_errors=True)
     log("job_ended", studies=len(tasks), **counts)
@@ -88,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--roi-label", help="without a job description: regular expression on the region's label")
     add("--roi-property-code", help="without a job description: regular expression on the region's property code")
     add("--roi-policy", choices=[str(policy) for policy in RoiPolicy], default="single", help="when several match")
+    again = f"measure each region again, perturbed: {ROBUSTNESS_FILE}, {SUMMARY_FILE}"
+    add("--perturb", action="store_true", help=again)
+    add("--negative-control", action="store_true", help="and with the region's voxels shuffled")
     add("--time-limit", type=float, help=f"seconds per study (default {Limits().seconds:g})")
     add("--memory-limit-mb", type=int, help=f"memory per study (default {Limits().memory_bytes // MEBIBYTE})")
     add("--version", action="version", version=__version__)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,8 @@ from radiomics_job.output.nifti import write_nifti
 from radiomics_job.output.overlay import render_overlay
 from radiomics_job.parameters import Params
 from radiomics_job.pet.measure import CtRegions, PetTask, measure_pet
-from radiomics_job.quality.checks import check_limits, refusal
+from radiomics_job.quality.checks import Finding, QcWarning, check_limits, refusal
+from radiomics_job.robustness import ROBUSTNESS_FILE, Checks, robustness_document
 from radiomics_job.roi.candidates import Candidate, list_candidates
 from radiomics_job.roi.pairing import Pairing, pair
 from radiomics_job.roi.rule import RoiPolicy, RoiRule, choose
@@ -99,6 +101,8 @@ class StudyTask:
     """The subject is a key under which a patient was uploaded, not the name of any folder."""
     pet: Params | None = None
     """Parameter file for the PET images of a study; None leaves them alone."""
+    checks: Checks = field(default_factory=Checks)
+    """Whether the primary region on the CT is measured again, perturbed or shuffled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +113,12 @@ class _Measured:
     rois: list[MeasuredRoi]
     params: Params
     formats: Mapping[str, str]
+
+    def without_pet(self) -> Self:
+        """Return the CT with the finding that the PET beside it was rejected."""
+        finding = Finding(QcWarning.PET_NOT_MEASURED, refused=False, value=1, limit=0)
+        rois = [roi if roi.status == "refuse" else roi.with_findings([*roi.findings, finding]) for roi in self.rois]
+        return replace(self, rois=rois)
 
 
 def process_study(task: StudyTask) -> str:
@@ -171,9 +181,11 @@ def _measured_images(
             raise
         pet = _measure_pet(files, task, None)
         if isinstance(pet, StudyRejectedError):
-            raise (pet if error.code is ReasonCode.NO_CT else error) from None
+            drawn = pet.code is not ReasonCode.NO_SEGMENTATION
+            raise (pet if drawn or error.code is ReasonCode.NO_CT else error) from None
         return None, pet
-    return ct, _measure_pet(files, task, regions) if wanted else None
+    beside = _measure_pet(files, task, regions) if wanted else None
+    return (ct.without_pet() if isinstance(beside, StudyRejectedError) else ct), beside
 
 
 def _measure_pet(files: StudyFiles, task: StudyTask, ct: CtRegions | None) -> _Measured | StudyRejectedError:
@@ -227,6 +239,8 @@ def _publish(
     with publishing(task.folder, task.scratch) as scratch:
         for measured in (ct, pet):
             if isinstance(measured, _Measured):
+                if task.checks and measured is ct:
+                    write_json(scratch / ROBUSTNESS_FILE, _robustness(task, measured))
                 documents[measured.image.modality] = _write_image(scratch, task, measured, input_hash, counts)
         qc, features = documents.pop("CT" if ct else "PT")
         if isinstance(pet, StudyRejectedError):
@@ -251,6 +265,14 @@ def _write_image(
         qc_document(task.subject, task.run, image, rois),
         features_document(task.subject, task.run, image, rois, origin),
     )
+
+
+def _robustness(task: StudyTask, measured: _Measured) -> dict[str, object]:
+    image, first = measured.image, measured.rois[0]
+    again = robustness_document(
+        task.checks, image.volume, first.placed.mask, image.stack.grid, measured.params, first.features.values
+    )
+    return {"subject": task.subject, "label": first.label, **again}
 
 
 def _ct_series(files: StudyFiles, roles: Roles) -> list[CtSeries]:

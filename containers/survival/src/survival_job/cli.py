@@ -16,12 +16,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-import pandas as pd
-
 from survival_job import __version__
 from survival_job.comparison import Plan, evaluate_all, tasks_of
 from survival_job.controls import shuffled, single_split, widest
-from survival_job.dataset import TIMEPOINTS, Dataset, read_dataset, read_table, with_levels
+from survival_job.dataset import TIMEPOINTS, Dataset, read_dataset, read_table, table_numbers
 from survival_job.errors import InputRejectedError, InvalidJobError, ReasonCode
 from survival_job.report import write_card, write_report
 from survival_job.results import results_document
@@ -167,9 +165,7 @@ def _progress(what: str) -> Progress:
 
 def _score(options: argparse.Namespace, folder: Path) -> None:
     model, (manifest, dictionary, table) = read_model(options.model_dir), read_table(options.input_dir)
-    numbers = table.apply(pd.to_numeric, errors="coerce") if len(table) else table.copy()
-    numbers = with_levels(numbers, [entry for entry in dictionary if entry["role"] == "feature"])
-    numbers["case_id"] = table["case_id"]
+    numbers = table_numbers(dictionary, table)
     modalities = [entry["modality"] for entry in dictionary if entry["role"] == "presence"]
     found = scores(model, numbers, modalities)
     document = {

@@ -145,6 +145,21 @@ def read_dataset(folder: Path, timepoint: str) -> Dataset:
     )
 
 
+def table_numbers(dictionary: Sequence[Mapping[str, str]], table: pd.DataFrame) -> pd.DataFrame:
+    """Return cases, flags and features of a build, levels included, as numbers; NaN where a value is missing.
+
+    Raises
+    ------
+    InputRejectedError
+        `VALUES_INVALID` when one of them is no finite number: as a missing value it would get the median.
+    """
+    _check_columns(dictionary, table)
+    names = [entry["column"] for entry in dictionary if entry["role"] in {"presence", "feature"}]
+    numbers = pd.DataFrame({name: _numbers(table, name) for name in names}, index=table.index)
+    found = with_levels(numbers, [entry for entry in dictionary if entry["role"] == "feature"])
+    return pd.concat([table[["case_id"]], found], axis=1)
+
+
 def with_levels(values: pd.DataFrame, dictionary: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     """Return values with a column more for each level of an ordinal feature: 1 at the level, 0 at others.
 

@@ -349,12 +349,15 @@ def _number(value: object) -> float:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence pyradiomics and NumPy for the time of one extraction: what went wrong comes back as reasons."""
-    logger = logging.getLogger("radiomics")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    # A feature class logs under the module of its last subclass, so under ours as well.
+    loggers = [logging.getLogger(name) for name in ("radiomics", __name__.rpartition(".")[0])]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

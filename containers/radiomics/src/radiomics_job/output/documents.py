@@ -85,6 +85,7 @@ RESULT_NAMES = (
     "pet.nii.gz",
     "pet_seg.nii.gz",
     "pet_overlay.png",
+    "robustness.json",
     "qc.json",
     "features.json",
     "rejection.json",

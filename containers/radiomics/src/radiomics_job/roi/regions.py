@@ -99,8 +99,8 @@ def cut_region(volume: Volume, settings: ExtractionSettings) -> Region:
     if settings.resampling is not None:
         return Region(*_resampled(volume, settings, settings.resampling), largest)
     box = _filter_box(volume, settings)
-    mask = _image(volume.mask[box].astype(np.uint8), volume.spacing)
-    return Region(_image(volume.ct[box], volume.spacing), mask, largest)
+    mask = as_image(volume.mask[box].astype(np.uint8), volume.spacing)
+    return Region(as_image(volume.ct[box], volume.spacing), mask, largest)
 
 
 def _largest(ct: NDArray[Any]) -> float:
@@ -146,11 +146,11 @@ def _resampled(volume: Volume, settings: ExtractionSettings, grid: Resampling) -
     around = _grown(_roi_box(volume.mask), (x, y, z), volume.mask.shape)
     origin = tuple(axis.start * step for axis, step in zip(around, volume.spacing, strict=True))
     # float64: ITK would cut the decimals of an integer image off instead of rounding them.
-    image = _image(volume.ct[around].astype(np.float64), volume.spacing, origin)
+    image = as_image(volume.ct[around].astype(np.float64), volume.spacing, origin)
     if grid.grid == "corner" and grid.mask_interpolator == "nearest" and None not in grid.spacing_mm:
         image, mask = _resampled_by_pyradiomics(volume, image, around, pad, grid)
     else:
-        mask = _image(volume.mask[around].astype(np.uint8), volume.spacing, origin)
+        mask = as_image(volume.mask[around].astype(np.uint8), volume.spacing, origin)
         image, mask = resample(image, mask, axes, _parts(volume, axes, pad), grid)
     if grid.round_intensities:
         image = sitk.Round(image)  # type: ignore[no-untyped-call]  # SimpleITK ships no types
@@ -162,7 +162,7 @@ def _resampled_by_pyradiomics(
 ) -> tuple[SitkImage, SitkImage]:
     """Resample with pyradiomics, whose grid starts at the volume's first corner: the mask is kept from there on."""
     from_corner = tuple(slice(0, axis.stop) for axis in around)
-    mask = _image(volume.mask[from_corner].astype(np.uint8), volume.spacing)
+    mask = as_image(volume.mask[from_corner].astype(np.uint8), volume.spacing)
     resampled: tuple[SitkImage, SitkImage] = imageoperations.resampleImage(
         image,
         mask,
@@ -190,7 +190,7 @@ def crop_to_mask(image: SitkImage, mask: SitkImage) -> tuple[SitkImage, SitkImag
 
 def mask_image(mask: NDArray[np.bool_], like: SitkImage) -> SitkImage:
     """Wrap a mask, indexed (left, posterior, superior), as an image on the grid of another."""
-    return _image(mask.astype(np.uint8), like.GetSpacing(), like.GetOrigin())
+    return as_image(mask.astype(np.uint8), like.GetSpacing(), like.GetOrigin())
 
 
 def one_slice(mask: SitkImage, axis: int, index: int) -> SitkImage:
@@ -215,7 +215,7 @@ def _grown(box: Box, margins: tuple[int, int, int], shape: tuple[int, ...]) -> B
     return x, y, z
 
 
-def _image(array: NDArray[Any], spacing: Spacing, origin: tuple[float, ...] = (0.0, 0.0, 0.0)) -> SitkImage:
+def as_image(array: NDArray[Any], spacing: Spacing, origin: tuple[float, ...] = (0.0, 0.0, 0.0)) -> SitkImage:
     """Wrap an (x, y, z) array as an image whose axes are the identity.
 
     Features know only spacing, and the rounding of oblique directions would move voxels that lie exactly

@@ -7,14 +7,19 @@ from pathlib import PurePosixPath
 
 from radiomics_job.dicom.sources import printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
-from radiomics_job.volumes.volume import Volume
+from radiomics_job.volumes.volume import Volume, unsupported_volume
 
 _MASK_WORDS = frozenset({
     "mask", "masks", "seg", "segs", "segmentation", "segmentations", "dseg", "label", "labels", "labelmap", "labelstr",
     "labelsts", "roi", "rois",
 })  # fmt: skip
 _IMAGE_WORDS = frozenset({"ct", "image", "images", "img", "volume", "vol", "scan", "imagestr", "imagests"})
-"""Words of a name: BIDS ends in `_ct`, `_mask` or `_dseg`, nnU-Net has the folders imagesTr and labelsTr."""
+_OTHER_WORDS = frozenset({"pet", "pt", "suv", "mr", "mri", "flair", "adc", "dwi", "dose"})
+"""Words of a name: BIDS ends in `_ct`, `_mask` or `_dseg`, nnU-Net has the folders imagesTr and labelsTr. The last set
+names images that are no CT: beside one they are set aside, alone they are refused, since no header says what their
+values mean."""
+
+_CT_WORDS = frozenset({"ct", "ctres"})
 
 _NNUNET_CHANNEL = re.compile(r"_0\d{3}$")
 """How nnU-Net numbers the channels of an image; a label has no such ending."""
@@ -32,7 +37,7 @@ class Roles:
     masks: tuple[Volume, ...] = ()
     """Files whose values are labels."""
     beside: int = 0
-    """Files of images that were set aside because the study has a DICOM CT."""
+    """Files of images that were set aside beside the CT."""
 
 
 def assign_roles(volumes: Sequence[Volume], *, has_ct: bool) -> Roles:
@@ -49,15 +54,21 @@ def assign_roles(volumes: Sequence[Volume], *, has_ct: bool) -> Roles:
     Raises
     ------
     StudyRejectedError
-        `VOLUMES_AMBIGUOUS` when several files are images; their names are in its details.
+        `VOLUMES_AMBIGUOUS` when several files are images; their names are in its details. `UNSUPPORTED_VOLUME` when the
+        only image is called a PET or MR.
     """
     masks = [volume for volume in volumes if _is_mask(volume)]
-    images = [volume for volume in volumes if volume not in masks]
+    others = [volume for volume in volumes if volume not in masks and _is_other(volume)]
+    images = [volume for volume in volumes if volume not in masks and volume not in others]
     if has_ct:
-        return Roles(None, tuple(masks), len(images))
+        return Roles(None, tuple(masks), len(images) + len(others))
     if len(images) > 1:
         raise _ambiguous(images, masks)
-    return Roles(images[0] if images else None, tuple(masks))
+    if others and not images:
+        raise unsupported_volume(
+            others[0].name, "it is called another image than a CT; PET is measured from DICOM only"
+        )
+    return Roles(images[0] if images else None, tuple(masks), len(others))
 
 
 def _is_mask(volume: Volume) -> bool:
@@ -71,6 +82,11 @@ def _is_mask(volume: Volume) -> bool:
         if words & _IMAGE_WORDS or _NNUNET_CHANNEL.search(part):
             return False
     return volume.is_label_map
+
+
+def _is_other(volume: Volume) -> bool:
+    words = set(_WORD.findall(bare_name(volume.name).lower()))
+    return bool(words & _OTHER_WORDS) and not words & _CT_WORDS
 
 
 def bare_name(name: str) -> str:

@@ -1,7 +1,9 @@
 """Annotations (GTF)."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 
@@ -65,6 +67,42 @@ class Annotation:
         for name, transcript in self.transcripts.items():
             grouped.setdefault(transcript.chromosome, []).append(name)
         return grouped
+
+    def fasta_names(self) -> dict[str, str]:
+        """Return how a FASTA file may call each transcript, and its id: with Ensembl's version behind a dot, too."""
+        items = self.transcripts.items()
+        return {f"{name}.{item.version}": name for name, item in items if item.version} | {
+            n: n for n in self.transcripts
+        }
+
+    def joined(self, other: "Annotation") -> "Annotation":
+        """Return both as one: a genome's and that of spike-ins.
+
+        Raises
+        ------
+        InputRejectedError
+            REFERENCE_INVALID when both annotate the same gene: they are two versions of one annotation.
+        """
+        genes, others = ({t.gene_id for t in each.transcripts.values()} for each in (self, other))
+        both = sorted(genes & others) or sorted(self.transcripts.keys() & other.transcripts.keys())
+        if both:
+            raise invalid(
+                f"{self.file} and {other.file} both annotate {both[0]}. Keep one annotation in one folder.",
+                files=[self.file, other.file],
+                shared=len(both),
+            )
+        return Annotation(
+            f"{self.file}, {other.file}",
+            self.transcripts | other.transcripts,
+            self.gene_names | other.gene_names,
+            self.tagged_par | other.tagged_par,
+            self.loci | other.loci,
+        )
+
+
+def read_annotations(paths: Sequence[Path]) -> Annotation | None:
+    """Read the exons of several GTF files of different genes as one annotation; None without any."""
+    return reduce(Annotation.joined, map(read_annotation, paths)) if paths else None
 
 
 def read_annotation(path: Path) -> Annotation:

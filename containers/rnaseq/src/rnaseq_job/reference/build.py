@@ -10,7 +10,7 @@ from rnaseq_job import __version__
 from rnaseq_job.quantifiers.dragen_host import DragenHost
 from rnaseq_job.reference import manifest as manifests
 from rnaseq_job.reference.indexes import DragenHashTable, Index, IndexBuilder, SalmonIndex, Workplace
-from rnaseq_job.reference.manifest import Files, Manifest
+from rnaseq_job.reference.manifest import LEFT_OUT_NAMED, Files, Manifest
 from rnaseq_job.reference.source import Part, Source, fetch, find_source, read_description, source_hash
 from rnaseq_job.reference.table import ambiguous_symbols, write_table
 from rnaseq_job.runtime import log
@@ -74,7 +74,7 @@ def _ready(request: Request, engine: str, version: str, digest: str) -> Manifest
 
 def _build(request: Request, builder: IndexBuilder, source: Source) -> tuple[Index, tuple[str, str]]:
     files = fetch(open_storage(request.source), source, builder.parts, request.scratch / "source")
-    description = read_description(files.get(Part.DESCRIPTION))
+    description = read_description(files.get(Part.DESCRIPTION, ()))
     place = _workplace(request)
     try:
         index = builder.build(files, place)
@@ -108,9 +108,11 @@ def _publish(
         ambiguous_symbols=len(ambiguous_symbols(index.rows)),
         par_copies_left_out=index.par_copies,
         masked_transcripts=index.masked,
+        transcripts_left_out=len(index.left_out),
+        left_out=tuple(index.left_out[:LEFT_OUT_NAMED]),
         decoys=index.decoys,
         files=files,
-        source=tuple(source[part].described() for part in sorted(source)),
+        source=tuple(file.described() for part in sorted(source) for file in source[part]),
         source_hash=digest,
         tool_version=__version__,
     )

@@ -8,7 +8,8 @@ of the genome; it reads the annotation anew in every run, which so stays a file.
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -17,9 +18,10 @@ from rnaseq_job.errors import HostFaultError, InputRejectedError, ReasonCode
 from rnaseq_job.quantifiers.dragen import hash_table_arguments
 from rnaseq_job.quantifiers.dragen_host import DragenHost
 from rnaseq_job.quantifiers.salmon import PROGRAM, salmon_version
-from rnaseq_job.reference.annotation import Annotation, read_annotation
-from rnaseq_job.reference.sequences import Cut, copy_genome, copy_transcripts, cut_transcripts, records_of, write_record
-from rnaseq_job.reference.source import Part, invalid, reading
+from rnaseq_job.reference.annotation import Annotation, read_annotations
+from rnaseq_job.reference.roles import Sequences, known_names, sort_sequences
+from rnaseq_job.reference.sequences import Cut, copy_genome, copy_transcripts, cut_transcripts, write_genome
+from rnaseq_job.reference.source import Files, Part, invalid, reading
 from rnaseq_job.reference.table import Row, choose, read_table, rows_for_fasta, rows_of
 from rnaseq_job.runtime import run
 
@@ -47,6 +49,7 @@ class Index:
     par_copies: int
     masked: int
     decoys: int
+    left_out: Sequence[str] = ()
 
 
 class IndexBuilder(Protocol):
@@ -66,7 +69,7 @@ class IndexBuilder(Protocol):
         """Return the quantifier's version."""
         ...
 
-    def build(self, files: Mapping[Part, Path], place: Workplace) -> Index:
+    def build(self, files: Files, place: Workplace) -> Index:
         """Build.
 
         Raises
@@ -105,47 +108,57 @@ class SalmonIndex:
         """Return the installed version."""
         return salmon_version()
 
-    def build(self, files: Mapping[Part, Path], place: Workplace) -> Index:
+    def build(self, files: Files, place: Workplace) -> Index:
         """Cut or copy the transcripts, append the genome and run salmon."""
         transcripts, genome = place.work / "transcripts.fa", place.work / "genome.fa"
         rows, cut = _transcripts(files, transcripts, genome)
-        decoys = _append_decoys(transcripts, genome, cut, place.work) if Part.GENOME in files else None
+        decoys = _append_decoys(transcripts, genome, cut, place.work) if cut.lengths else None
         _run_salmon(index_arguments(transcripts, decoys, place.index, place.work, place.threads), place.log)
-        return Index(rows, None, cut.par_copies, cut.masked, len(cut.lengths))
+        return Index(rows, None, cut.par_copies, cut.masked, len(cut.lengths), cut.left_out)
 
 
-def _transcripts(files: Mapping[Part, Path], transcripts: Path, genome: Path) -> tuple[list[Row], Cut]:
-    if Part.TRANSCRIPTOME not in files:
-        return _cut(files, transcripts, genome)
-    fasta = files[Part.TRANSCRIPTOME]
-    annotation = read_annotation(files[Part.ANNOTATION]) if Part.ANNOTATION in files else None
-    cut = copy_transcripts(fasta, transcripts, annotation)
-    if Part.GENOME in files:
+def _transcripts(files: Files, transcripts: Path, genome: Path) -> tuple[list[Row], Cut]:
+    annotation = read_annotations(files.get(Part.ANNOTATION, ()))
+    table = read_table(files[Part.TABLE][0]) if Part.TABLE in files else None
+    fasta = sort_sequences(files[Part.SEQUENCES], known_names(annotation, table or ()), transcripts.parent)
+    if not fasta.transcriptomes:
+        cut = _cut(fasta.genomes, annotation, table, transcripts, genome)
+    else:
+        cut = Cut()
         with genome.open("wb") as plain:
-            for record in records_of(files[Part.GENOME]):
-                cut.lengths[record.name] = len(record.sequence)
-                write_record(plain, record)
-    return _rows(files, cut, fasta, annotation), cut
+            deque(write_genome(fasta.genomes, plain, cut), maxlen=0)
+    copied = [*fasta.transcriptomes, *fasta.spike_ins]
+    if copied:
+        copy_transcripts(copied, transcripts, annotation, cut)
+    return _rows(files, cut, fasta, annotation, table), cut
 
 
-def _cut(files: Mapping[Part, Path], transcripts: Path, genome: Path) -> tuple[list[Row], Cut]:
-    if Part.ANNOTATION not in files:
+def _cut(
+    genomes: Sequence[Path],
+    annotation: Annotation | None,
+    table: Mapping[str, Row] | None,
+    transcripts: Path,
+    plain: Path,
+) -> Cut:
+    if annotation is None:
         raise invalid("The genome has no annotation beside it. Upload its GTF file (annotation.gtf.gz) too.")
-    if Part.TABLE in files:
+    if table is not None:
         raise invalid("transcripts.tsv describes a transcriptome: upload transcripts.fa.gz too, or remove the table.")
-    annotation = read_annotation(files[Part.ANNOTATION])
-    cut = cut_transcripts(files[Part.GENOME], annotation, genome, transcripts)
+    cut = cut_transcripts(genomes, annotation, plain, transcripts)
     if not cut.transcripts:
         raise invalid(f"{annotation.file} has no transcript outside of chromosome Y's pseudo-autosomal copies.")
-    return rows_of(annotation, cut.transcripts), cut
+    return cut
 
 
-def _rows(files: Mapping[Part, Path], cut: Cut, fasta: Path, annotation: Annotation | None) -> list[Row]:
-    if Part.TABLE in files:
-        return choose(read_table(files[Part.TABLE]), cut.transcripts, fasta.name, files[Part.TABLE].name)
+def _rows(
+    files: Files, cut: Cut, fasta: Sequences, annotation: Annotation | None, table: dict[str, Row] | None
+) -> list[Row]:
+    names = ", ".join(path.name for path in fasta.transcriptomes or fasta.genomes)
+    if table is not None:
+        return choose(table, cut.transcripts, names, files[Part.TABLE][0].name)
     if annotation is not None:
-        return rows_for_fasta(annotation, cut.transcripts, fasta.name)
-    raise invalid(f"{fasta.name} has neither transcripts.tsv nor a GTF beside it, so genes are unknown. Upload one.")
+        return rows_for_fasta(annotation, cut.transcripts, names)
+    raise invalid(f"{names} has neither transcripts.tsv nor a GTF beside it, so genes are unknown. Upload one.")
 
 
 def _append_decoys(transcripts: Path, genome: Path, cut: Cut, work: Path) -> Path:
@@ -195,19 +208,20 @@ class DragenHashTable:
     @property
     def parts(self) -> set[Part]:
         """DRAGEN cuts transcripts itself."""
-        return {Part.GENOME, Part.ANNOTATION, Part.DESCRIPTION}
+        return {Part.SEQUENCES, Part.ANNOTATION, Part.DESCRIPTION}
 
     def version(self) -> str:
         """Return the installed version."""
         return self.host.version()
 
-    def build(self, files: Mapping[Part, Path], place: Workplace) -> Index:
+    def build(self, files: Files, place: Workplace) -> Index:
         """Check genome and annotation against each other and run DRAGEN."""
-        if Part.GENOME not in files or Part.ANNOTATION not in files:
+        annotation = read_annotations(files.get(Part.ANNOTATION, ()))
+        fasta = sort_sequences(files[Part.SEQUENCES], known_names(annotation, ()), place.work)
+        if not fasta.genomes or annotation is None:
             raise invalid("DRAGEN needs a genome (genome.fa.gz) and its annotation (annotation.gtf.gz). Upload both.")
-        annotation = read_annotation(files[Part.ANNOTATION])
         genome = place.work / "genome.fa"
-        cut = copy_genome(files[Part.GENOME], annotation, genome)
+        cut = copy_genome(fasta.genomes, annotation, genome)
         place.index.mkdir(parents=True)
         self.host.run(hash_table_arguments(genome, place.index), place.log)
         _check_markers(place.index)
@@ -226,8 +240,10 @@ def _check_markers(index: Path) -> None:
         )
 
 
-def _unpack(source: Path, target: Path) -> None:
+def _unpack(sources: Iterable[Path], target: Path) -> None:
     """Write plain text: every run would otherwise unpack it again."""
-    with reading(source) as packed, target.open("wb") as plain:
-        while block := packed.read(_BLOCK):
-            plain.write(block)
+    with target.open("wb") as plain:
+        for number, source in enumerate(sources):
+            plain.write(b"\n" if number else b"")  # the file before may end without one
+            with reading(source) as packed:
+                shutil.copyfileobj(packed, plain, _BLOCK)

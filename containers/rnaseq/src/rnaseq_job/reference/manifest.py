@@ -15,6 +15,9 @@ from rnaseq_job.storage import Storage, open_storage
 
 SCHEMA = 1
 
+LEFT_OUT_NAMED = 20
+"""Most transcripts that are named in a manifest for having been left out."""
+
 INDEX = "index"
 """The folder of the quantifier's own files within a build."""
 
@@ -69,6 +72,10 @@ class Manifest:
     """Over all of them."""
     tool_version: str
     """Of this package."""
+    transcripts_left_out: int = 0
+    """Transcripts of the FASTA files that lie on haplotypes or patches which the annotation does not have."""
+    left_out: tuple[str, ...] = ()
+    """The first of them."""
     schema: int = field(default=SCHEMA)
 
     def same_build(self, engine_version: str, source_hash: str, tool_version: str) -> bool:
@@ -118,7 +125,14 @@ def save(manifest: Manifest, path: Path) -> None:
 def _manifest(content: Mapping[str, Any]) -> Manifest:
     files = dict(content["files"])
     files["index"] = tuple(files["index"])
-    return Manifest(**{**content, "files": Files(**files), "source": tuple(content["source"])})
+    return Manifest(
+        **{
+            **content,
+            "files": Files(**files),
+            "source": tuple(content["source"]),
+            "left_out": tuple(content.get("left_out", ())),
+        }
+    )
 
 
 def _names_are_safe(files: Files) -> bool:

@@ -3,7 +3,8 @@
 One sequence is in memory at a time: a human chromosome is up to 250 MB, the genome 3 GB.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +20,11 @@ BASES = b"ACGTNRYSWKMBDHV"
 _LETTERS = BASES + BASES.lower()
 _WIDTH = 80
 
+_REGION = re.compile(
+    r" (?:chromosome|scaffold|supercontig|contig|group|primary_assembly):[^:\s]*:([^:\s]+):\d+:\d+:-?1\b"
+)
+"""Where a sequence lies, in the headers of Ensembl's FASTA files (their README)."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -28,6 +34,8 @@ class Record:
     """Header up to the first white space."""
     sequence: bytes
     """Upper-case letters of `BASES`: soft masking does not matter to any quantifier here."""
+    region: str = ""
+    """Chromosome, haplotype or patch that an Ensembl header names (`cdna chromosome:GRCh38:6:1:900:1`)."""
 
 
 def records_of(path: Path) -> Iterator[Record]:
@@ -41,17 +49,18 @@ def records_of(path: Path) -> Iterator[Record]:
     """
     seen: set[str] = set()
     with reading(path) as file:
-        for name, lines in _blocks(file, path):
+        for header, lines in _blocks(file, path):
+            name = header.split(maxsplit=1)[0]
             if name in seen:
                 raise invalid(f"{path.name} holds {name} twice. Remove one of the two.", file=path.name, name=name)
             seen.add(name)
-            yield Record(name, _sequence(path, name, lines))
+            yield Record(name, _sequence(path, name, lines), region_of(header))
     if not seen:
         raise invalid(f"{path.name} holds no sequence. Upload the FASTA file again.", file=path.name)
 
 
 def _blocks(file: BinaryIO, path: Path) -> Iterator[tuple[str, list[bytes]]]:
-    """Yield names and the lines below them."""
+    """Yield headers and the lines below them."""
     name, lines = "", list[bytes]()
     for line in file:
         if not line.startswith(b">"):
@@ -61,21 +70,29 @@ def _blocks(file: BinaryIO, path: Path) -> Iterator[tuple[str, list[bytes]]]:
             yield name, lines
         elif any(lines):
             raise _not_fasta(path)
-        name, lines = _name(line, path), []
+        name, lines = header_of(line, path), []
     if name:
         yield name, lines
     elif any(lines):
         raise _not_fasta(path)
 
 
-def _name(line: bytes, path: Path) -> str:
+def header_of(line: bytes, path: Path) -> str:
+    """Return a header without its `>`; REFERENCE_INVALID when it does not begin with a name."""
     words = line[1:].split(maxsplit=1)
     if not words or line[1:2].isspace():
         raise invalid(f"{path.name} holds a sequence without a name. Give every '>' line a name.", file=path.name)
     try:
-        return words[0].decode("ascii")
+        words[0].decode("ascii")
     except UnicodeDecodeError as error:
         raise invalid(f"{path.name} holds a name that is not ASCII text.", file=path.name) from error
+    return line[1:].decode("utf-8", "replace").strip()
+
+
+def region_of(header: str) -> str:
+    """Return the sequence region of an Ensembl header, or nothing."""
+    found = _REGION.search(header)
+    return found[1] if found else ""
 
 
 def _sequence(path: Path, name: str, lines: list[bytes]) -> bytes:
@@ -123,6 +140,8 @@ class Cut:
     """Transcripts of which the genome shows nothing but N."""
     par_copies: int = 0
     """Pseudo-autosomal copies on chromosome Y that were left out."""
+    left_out: list[str] = field(default_factory=list)
+    """Transcripts on haplotypes and patches that the annotation does not have."""
 
 
 def spliced(chromosome: bytes, transcript: Transcript) -> bytes:
@@ -144,7 +163,7 @@ def spliced(chromosome: bytes, transcript: Transcript) -> bytes:
     return forward if transcript.strand == "+" else forward.translate(_COMPLEMENT)[::-1]
 
 
-def cut_transcripts(genome: Path, annotation: Annotation, plain: Path, transcripts: Path) -> Cut:
+def cut_transcripts(genomes: Sequence[Path], annotation: Annotation, plain: Path, transcripts: Path) -> Cut:
     """Write the genome uncompressed and, beside it, the transcripts of the annotation.
 
     The copies on chromosome Y of pseudo-autosomal transcripts are left out: their sequence is that of X, or masked,
@@ -157,16 +176,34 @@ def cut_transcripts(genome: Path, annotation: Annotation, plain: Path, transcrip
     """
     grouped, copies, cut = annotation.by_chromosome(), par.copies_on_y(annotation), Cut()
     with plain.open("wb") as all_bases, transcripts.open("wb") as joined:
-        for record in records_of(genome):
-            cut.lengths[record.name] = len(record.sequence)
-            write_record(all_bases, record)
+        for record in write_genome(genomes, all_bases, cut):
             for name in grouped.get(record.name, ()):
                 if name in copies or par.is_copy(name):
                     cut.par_copies += 1
                 else:
                     _cut_one(record, name, annotation, joined, cut)
-    check_fit(genome.name, cut.lengths, annotation)
+    check_fit(_names(genomes), cut.lengths, annotation)
     return cut
+
+
+def write_genome(genomes: Sequence[Path], plain: BinaryIO, cut: Cut) -> Iterator[Record]:
+    """Write the sequences of several files and yield each; no two may have one name."""
+    for path in genomes:
+        for record in records_of(path):
+            if record.name in cut.lengths:
+                raise _twice(genomes, record.name)
+            cut.lengths[record.name] = len(record.sequence)
+            write_record(plain, record)
+            yield record
+
+
+def _names(paths: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in paths)
+
+
+def _twice(paths: Sequence[Path], name: str) -> Exception:
+    where = f"{_names(paths)} hold" + ("s" if len(paths) == 1 else "")
+    return invalid(f"{where} {name} twice. Keep each sequence in one file only.", name=name)
 
 
 def _cut_one(record: Record, name: str, annotation: Annotation, joined: BinaryIO, cut: Cut) -> None:
@@ -178,14 +215,13 @@ def _cut_one(record: Record, name: str, annotation: Annotation, joined: BinaryIO
     write_record(joined, Record(name, sequence))
 
 
-def copy_genome(genome: Path, annotation: Annotation, plain: Path) -> Cut:
+def copy_genome(genomes: Sequence[Path], annotation: Annotation, plain: Path) -> Cut:
     """Write the genome uncompressed, for a quantifier that cuts transcripts itself; otherwise as `cut_transcripts`."""
     cut = Cut()
     with plain.open("wb") as all_bases:
-        for record in records_of(genome):
-            cut.lengths[record.name] = len(record.sequence)
-            write_record(all_bases, record)
-    check_fit(genome.name, cut.lengths, annotation)
+        for _ in write_genome(genomes, all_bases, cut):
+            pass
+    check_fit(_names(genomes), cut.lengths, annotation)
     for name, transcript in annotation.transcripts.items():
         _check_inside(transcript.chromosome, cut.lengths[transcript.chromosome], name, transcript, annotation)
     cut.transcripts.extend(annotation.transcripts)
@@ -242,35 +278,34 @@ def _check_inside(chromosome: str, length: int, name: str, transcript: Transcrip
         )
 
 
-def copy_transcripts(transcriptome: Path, transcripts: Path, annotation: Annotation | None = None) -> Cut:
-    """Write a transcriptome uncompressed, with ids for headers; otherwise as `cut_transcripts`.
+def copy_transcripts(paths: Sequence[Path], transcripts: Path, annotation: Annotation | None, cut: Cut) -> None:
+    """Append transcriptomes uncompressed, with ids for headers, and say in `cut` what was written.
 
-    Parameters
-    ----------
-    transcriptome, transcripts : Path
-        From where to where.
-    annotation : Annotation, optional
-        Tells copies on Y whose ids do not say so.
+    Transcripts on haplotypes and patches that the annotation does not have are left out: Ensembl's cDNA has them,
+    its GTF of the chromosomes has not, and their reads belong to the gene's copy on the chromosome.
 
-    Returns
-    -------
-    Cut
-        Without `lengths`: there is no genome.
+    Raises
+    ------
+    InputRejectedError
+        REFERENCE_INVALID when a transcript occurs twice, or none is left.
     """
     copies = par.copies_on_y(annotation) if annotation else {}
-    cut, seen = Cut(), set[str]()
-    with transcripts.open("wb") as joined:
-        for record in records_of(transcriptome):
+    known = annotation.fasta_names() if annotation else {}
+    regions = {transcript.chromosome for transcript in annotation.transcripts.values()} if annotation else set()
+    seen = set[str](cut.transcripts)
+    with transcripts.open("ab") as joined:
+        for record in (record for path in paths for record in records_of(path)):
             name = record.name.partition("|")[0]
             if name in seen:
-                raise invalid(f"{transcriptome.name} holds transcript {name} twice. Remove one of the two.", name=name)
+                raise _twice(paths, name)
             seen.add(name)
-            if par.is_copy(name) or name in copies or name.rpartition(".")[0] in copies:
+            if par.is_copy(name) or name in copies or known.get(name) in copies:
                 cut.par_copies += 1
-                continue
-            cut.masked += not record.sequence.strip(b"N")
-            cut.transcripts.append(name)
-            write_record(joined, Record(name, record.sequence))
+            elif regions and record.region and name not in known and record.region not in regions:
+                cut.left_out.append(name)
+            else:
+                cut.masked += not record.sequence.strip(b"N")
+                cut.transcripts.append(name)
+                write_record(joined, Record(name, record.sequence))
     if not cut.transcripts:
-        raise invalid(f"{transcriptome.name} holds no transcript outside of chromosome Y's copies.")
-    return cut
+        raise invalid(f"{_names(paths)} holds no transcript that the annotation has, outside of chromosome Y's copies.")

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -81,15 +81,14 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
 _FASTA = re.compile(r".+\.(fa|fasta|fna)(\.gz)?", re.IGNORECASE)
 _GTF = re.compile(r".+\.gtf(\.gz)?", re.IGNORECASE)
 _TABLE = re.compile(r"transcripts\.tsv(\.gz)?", re.IGNORECASE)
-_TRANSCRIPTOME = re.compile(r"(^|[._-])(transcripts|transcriptome|cdna)([._-]|$)", re.IGNORECASE)
 _HASH_BLOCK = 1 << 20
 
 
 class Part(StrEnum):
     """What a file is to the reference."""
 
-    GENOME = "genome"
-    TRANSCRIPTOME = "transcriptome"
+    SEQUENCES = "sequence file"
+    """Genome, transcriptome or spike-ins: what is in it says which (`rnaseq_job.reference.roles`)."""
     ANNOTATION = "annotation"
     TABLE = "table"
     DESCRIPTION = "description"
@@ -113,7 +112,14 @@ class SourceFile:
         return {"key": self.key, "size": self.size, "etag": self.etag}
 
 
-Source = Mapping[Part, SourceFile]
+Source = Mapping[Part, Sequence[SourceFile]]
+
+_SEVERAL = {Part.SEQUENCES, Part.ANNOTATION}
+"""Parts that may be several files: cDNA and non-coding RNA, the genome and spike-ins, an annotation of each."""
+
+
+Files = Mapping[Part, Sequence[Path]]
+"""The same, fetched."""
 
 
 def as_prefix(uri: str) -> str:
@@ -133,31 +139,29 @@ def find_source(storage: Storage, prefix: str) -> Source:
     Raises
     ------
     InputRejectedError
-        REFERENCE_INVALID without a FASTA file, with two files for one part, or with an empty file.
+        REFERENCE_INVALID without a FASTA file, with two tables or descriptions, or with an empty file.
     """
-    found: dict[Part, SourceFile] = {}
+    found: dict[Part, list[SourceFile]] = {}
     for stored in storage.files_under(prefix):
         key = stored.uri.removeprefix(prefix)
         part = part_of(key)
         if part is None:
             continue
-        if part in found:
-            raise invalid(
-                f"{key} and {found[part].key} are both a {part}. Keep one reference in one folder.",
-                files=[found[part].key, key],
-            )
-        found[part] = SourceFile(key, stored.size, stored.etag or _digest(stored), stored.uri)
+        if part in found and part not in _SEVERAL:
+            other = found[part][0].key
+            raise invalid(f"{key} and {other} are both a {part}. Keep one reference in one folder.", files=[other, key])
+        found.setdefault(part, []).append(SourceFile(key, stored.size, stored.etag or _digest(stored), stored.uri))
     _check(found, prefix)
     return found
 
 
 def part_of(key: str) -> Part | None:
-    """Return a file's part by its name.
+    """Return a file's part by how its name ends.
 
     Examples
     --------
-    >>> part_of("gencode.v44.transcripts.fa.gz"), part_of("GRCh38.primary_assembly.genome.fa.gz"), part_of("MD5SUMS")
-    (<Part.TRANSCRIPTOME: 'transcriptome'>, <Part.GENOME: 'genome'>, None)
+    >>> part_of("gencode.v44.transcripts.fa.gz"), part_of("gencode.v44.annotation.gtf"), part_of("MD5SUMS")
+    (<Part.SEQUENCES: 'sequence file'>, <Part.ANNOTATION: 'annotation'>, None)
     """
     if "/" in key:
         return None
@@ -168,17 +172,17 @@ def part_of(key: str) -> Part | None:
     if _GTF.fullmatch(key):
         return Part.ANNOTATION
     if _FASTA.fullmatch(key):
-        return Part.TRANSCRIPTOME if _TRANSCRIPTOME.search(key) else Part.GENOME
+        return Part.SEQUENCES
     return None
 
 
 def source_hash(source: Source) -> str:
     """Return one hash of all files: their parts, names, sizes and tags."""
-    described = {str(part): source[part].described() for part in sorted(source)}
+    described = {str(part): [file.described() for file in source[part]] for part in sorted(source)}
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
-def fetch(storage: Storage, source: Source, parts: set[Part], folder: Path) -> dict[Part, Path]:
+def fetch(storage: Storage, source: Source, parts: set[Part], folder: Path) -> Files:
     """Download some parts, under their own names.
 
     Raises
@@ -186,17 +190,15 @@ def fetch(storage: Storage, source: Source, parts: set[Part], folder: Path) -> d
     HostFaultError
         When a file that was listed is gone: the next attempt sees which files there are.
     """
-    fetched: dict[Part, Path] = {}
-    for part in sorted(parts & set(source)):
-        fetched[part] = folder / source[part].key
+    for file in (file for part in sorted(parts & set(source)) for file in source[part]):
         try:
-            storage.download(source[part].uri, fetched[part])
+            storage.download(file.uri, folder / file.key)
         except FileNotFoundError as error:
-            raise HostFaultError(f"{source[part].uri} disappeared while the reference was built") from error
-    return fetched
+            raise HostFaultError(f"{file.uri} disappeared while the reference was built") from error
+    return {part: [folder / file.key for file in source[part]] for part in parts & set(source)}
 
 
-def read_description(path: Path | None) -> tuple[str, str]:
+def read_description(paths: Sequence[Path]) -> tuple[str, str]:
     """Return genome and annotation by name, `unknown` where `reference.json` does not say.
 
     Raises
@@ -204,10 +206,10 @@ def read_description(path: Path | None) -> tuple[str, str]:
     InputRejectedError
         REFERENCE_INVALID for what is not `{"genome": "…", "annotation": "…"}`.
     """
-    if path is None:
+    if not paths:
         return "unknown", "unknown"
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(paths[0].read_bytes())
     except ValueError as error:
         raise invalid(f"reference.json is not JSON: {error}.") from error
     if not isinstance(content, dict):
@@ -223,13 +225,14 @@ def _named(content: Mapping[str, object], name: str) -> str:
 
 
 def _check(found: Source, prefix: str) -> None:
-    if Part.GENOME not in found and Part.TRANSCRIPTOME not in found:
+    files = [file for part in found.values() for file in part]
+    if Part.SEQUENCES not in found:
         raise invalid(
             f"{prefix} holds no FASTA file. Upload genome.fa.gz and annotation.gtf.gz, or transcripts.fa.gz and "
             "transcripts.tsv, directly into this folder.",
-            found=examples(file.key for file in found.values()),
+            found=examples(file.key for file in files),
         )
-    for file in found.values():
+    for file in files:
         if file.size == 0:
             raise invalid(f"{file.key} is empty. Upload it again.", file=file.key)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rnaseq_job.reference import par
 from rnaseq_job.reference.annotation import Annotation
+from rnaseq_job.reference.roles import is_spike_in
 from rnaseq_job.reference.source import examples, invalid, lines_of
 
 HEADER = ("transcript_id", "gene_id", "gene_name")
@@ -39,12 +40,10 @@ def rows_for_fasta(annotation: Annotation, ids: Sequence[str], fasta: str) -> li
     InputRejectedError
         REFERENCE_INVALID when the annotation lacks a transcript of the FASTA file.
     """
-    plain = {name: name for name in annotation.transcripts}
-    versioned = {f"{name}.{item.version}": name for name, item in annotation.transcripts.items() if item.version}
-    names = versioned if _covered(versioned, ids) > _covered(plain, ids) else plain
+    names = annotation.fasta_names()
     _check_cover(names, ids, fasta, annotation.file)
     copies = par.copies_on_y(annotation)
-    return [_row(annotation, names[name], name, copies) for name in ids]
+    return [_row(annotation, names[name], name, copies) if name in names else _spike_in(name) for name in ids]
 
 
 def read_table(path: Path) -> dict[str, Row]:
@@ -73,7 +72,7 @@ def read_table(path: Path) -> dict[str, Row]:
 def choose(table: dict[str, Row], ids: Sequence[str], fasta: str, name: str) -> list[Row]:
     """Return the rows of a transcriptome from its table; otherwise as `rows_for_fasta`."""
     _check_cover(table, ids, fasta, name)
-    return [table[transcript] for transcript in ids]
+    return [table.get(transcript) or _spike_in(transcript) for transcript in ids]
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> None:
@@ -93,6 +92,10 @@ def ambiguous_symbols(rows: Iterable[Row]) -> list[str]:
     for row in rows:
         genes.setdefault(row.gene_name, set()).add(par.original(row.gene_id))
     return sorted(symbol for symbol, ids in genes.items() if len(ids) > 1)
+
+
+def _spike_in(name: str) -> Row:
+    return Row(name, name, name)
 
 
 def _row(annotation: Annotation, name: str, shown: str, copies: Mapping[str, str]) -> Row:
@@ -116,13 +119,9 @@ def _parsed(path: Path, number: int, cells: list[str]) -> Row:
     return Row(cells[0], cells[1], cells[2] or cells[1])
 
 
-def _covered(names: Iterable[str], ids: Sequence[str]) -> int:
-    return len(set(names).intersection(ids))
-
-
 def _check_cover(names: Iterable[str], ids: Sequence[str], fasta: str, table: str) -> None:
     known = set(names)
-    missing = [name for name in ids if name not in known]
+    missing = [name for name in ids if name not in known and not is_spike_in(name)]
     if not missing:
         return
     raise invalid(
