@@ -19,8 +19,9 @@ Modality = Literal["imaging", "genomics", "clinical"]
 MODALITIES: tuple[Modality, ...] = ("imaging", "genomics", "clinical")
 REFERENCES = "_references"
 
-_SAMPLE_TABLES = ("samplesheet.csv", "accessions.csv")
-_READS = re.compile(r"\.(fastq|fq)\.gz$|\.sra$", re.IGNORECASE)
+_SHEETS = ("samplesheet.csv", "fastq_list.csv")
+_SAMPLE_TABLES = (*_SHEETS, "accessions.csv")
+_READS = re.compile(r"\.(fastq|fq)(\.gz)?$|\.sra$", re.IGNORECASE)
 _TABLE_SUFFIXES = (".csv", ".tsv")
 _IMAGES = re.compile(r"\.(dcm|dicom|ima|zip|nii|nrrd|nhdr)(\.gz)?$|^[^.]*$|^[\d.]+$", re.IGNORECASE)
 _SPREADSHEET_SUFFIXES = (".xlsx", ".xls", ".ods", ".numbers")
@@ -327,7 +328,7 @@ def read_reads(path: Path) -> Reads:
     folder = _folder_of(path, "genomics", _READS_HINT)
     everything = [f for f in _files_below(folder) if not any(part.startswith(".") for part in f.key.split("/"))]
     loose = [file.path.name for file in everything if "/" not in file.key and _READS.search(file.key)]
-    if loose and not (folder / "samplesheet.csv").is_file():
+    if loose and not any((folder / name).is_file() for name in _SHEETS):
         message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
         raise UsageError(message, hint=_READS_HINT)
     matrices = [_with_case(file) for file in everything if _is_expression(file)]
@@ -371,7 +372,8 @@ def _samples(folder: Path) -> Iterator[str]:
     for table in (folder / name for name in _SAMPLE_TABLES):
         if table.is_file():
             rows = csv.DictReader(table.read_text(encoding="utf-8-sig", errors="replace").splitlines())
-            yield from (str(row["sample"]).strip() for row in rows if row.get("sample"))
+            names = (row.get("sample") or row.get("RGSM") for row in rows)
+            yield from (name.strip() for name in names if name)
 
 
 def read_tables(path: Path) -> Tables:
