@@ -87,7 +87,8 @@ MODEL = {
     "modalities": ["rna", "clinical"],
     "cases": 50,
     "events": 20,
-    "features": [{}] * 9,
+    "features": [{"column": name} for name in ("clinical__grade", "clinical__grade=1", "clinical__grade=2", "rna__a")],
+    "harmony": None,
 }
 
 
@@ -154,6 +155,7 @@ def test_the_card_tells_data_performance_and_limits(tmp_path: Path) -> None:
     write_card(RESULTS, MODEL, tmp_path / "model-card.md")
     card = (tmp_path / "model-card.md").read_text(encoding="utf-8")
     assert "| cases, deaths | 50, 20 |" in card
+    assert "| features | 2, known by" in card, "levels are no features of their own"
     assert "| C-index | 0.610 (0.550 to 0.670) |" in card
     assert "not for decisions about a patient" in card
     assert "50 of 80 cases have all modalities" in card

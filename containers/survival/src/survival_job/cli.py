@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from survival_job import __version__
 from survival_job.comparison import Plan, evaluate_all, tasks_of
 from survival_job.controls import shuffled, single_split, widest
-from survival_job.dataset import TIMEPOINTS, Dataset, read_dataset, read_table, table_numbers
+from survival_job.dataset import TIMEPOINTS, Dataset, context_columns, read_dataset, read_table, table_numbers
 from survival_job.errors import InputRejectedError, InvalidJobError, ReasonCode
 from survival_job.report import write_card, write_report
 from survival_job.results import results_document
@@ -125,7 +125,7 @@ def _train(options: argparse.Namespace, folder: Path) -> None:
         "harmonised_by": plan.batch,
     }
     results = results_document(dataset, evaluations, plan, controls, baseline, settings)
-    model = fit_final(dataset, best_task(tasks, results), plan.seed)
+    model = fit_final(dataset, best_task(tasks, results), plan.seed, plan.batch)
     results["model"] = {key: model[key] for key in ("kind", "modalities", "cases", "events", "penalty")}
     _write_json(folder / "results.json", results)
     _write_json(folder / "model.json", model)
@@ -165,7 +165,7 @@ def _progress(what: str) -> Progress:
 
 def _score(options: argparse.Namespace, folder: Path) -> None:
     model, (manifest, dictionary, table) = read_model(options.model_dir), read_table(options.input_dir)
-    numbers = table_numbers(dictionary, table)
+    numbers = table_numbers(dictionary, table).join(table[context_columns(dictionary)])
     modalities = [entry["modality"] for entry in dictionary if entry["role"] == "presence"]
     found = scores(model, numbers, modalities)
     document = {
