@@ -174,7 +174,7 @@ def reconcile(stack: Stack = "", as_json: Json = False) -> None:
 
 @app.command(epilog="Example: `multimodal replay --stack multimodal`")
 def replay(stack: Stack = "", as_json: Json = False) -> None:
-    """Send all dead letters again to where they were meant to go; do it once their cause is mended."""
+    """Send all dead letters again to where they were meant to go; do it once their cause is fixed."""
     sent = replay_dead_letters(reach(stack))
     if as_json:
         _print_json(dict(sent))
