@@ -32,6 +32,7 @@ class SweepSettings(RunSettings):
 
     IMAGING_STATE_MACHINE_ARN: Name
     TABLES_STATE_MACHINE_ARN: Name
+    PAUSED: bool = False
     GENOMICS_ENGINE: Literal["salmon", "dragen"] = "salmon"
     RNASEQ_IMAGE_URI: str = ""
     BATCH_CPU_QUEUE_ARN: str = ""
@@ -78,7 +79,7 @@ def sweep() -> Sweep:
         Modality.GENOMICS.value: JobStarter(ports(), queue, claims, jobs, genomics),
         TABLES: TableStarter(ports(), StepFunctionsRuns(s.TABLES_STATE_MACHINE_ARN), claims),
     }
-    return Sweep(ports(), UnitEvaluator(ports(), timeouts, rules_of), OutcomeRecorder(ports()), starters)
+    return Sweep(ports(), UnitEvaluator(ports(), timeouts, rules_of), OutcomeRecorder(ports()), starters, s.PAUSED)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
