@@ -11,6 +11,7 @@ from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, 
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import SampleDates
 from multimodal.genomics.expression import PanelValues, panel_values
+from multimodal.genomics.gene_sets import set_feature, set_scores
 from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
 from multimodal.genomics.matrix_cases import CaseValues, MatrixCases
 from multimodal.genomics.matrix_content import plain_bytes, without_preamble
@@ -173,6 +174,20 @@ class ExpressionMatrix:
         self._sums_to_million &= abs(case.total - MILLION) <= ROUNDING * MILLION
         return TableRecord(self._spec.name, self._record(case, dated, panel), case.place)
 
+    def _scores(self, case: CaseValues) -> dict[str, float]:
+        """Return the scores of the dataset's gene sets."""
+        as_zero = self._matrix.when_missing == "zero"
+        filled = {g: [0.0 if v is None and as_zero else v for v in values] for g, values in case.panel.items()}
+        known = {
+            g: [v for v in values if v is not None] for g, values in filled.items() if values and None not in values
+        }
+        values = {g: v[0] if len(v) == 1 else self._sum(v) for g, v in known.items()}
+        measured = [*case.measured, *([0.0] * case.without if as_zero else ())]
+        return set_scores(self._genomics.gene_sets, values, measured)
+
+    def _sum(self, values: Sequence[float]) -> float:
+        return sum(values) if self._matrix.scale == "linear" else self._combine(values)
+
     def _dated(self, case: CaseValues) -> Record:
         """Return the event time and where it comes from; `ValueError` for a cell that is no day up to the upload's."""
         day = self._dates.of(case.date) if self._dates else None
@@ -195,6 +210,7 @@ class ExpressionMatrix:
             RECORD_ID: case.case,
             **dated,
             **panel.features(),
+            **(self._scores(case) if self._genomics.gene_sets else {}),
             "genes_measured": case.genes - case.without,
             "genes_detected": case.genes - case.without - case.zeros,
             "genes_without_value": case.without,
@@ -221,8 +237,8 @@ class ExpressionMatrix:
             and {
                 "columns": genes.count,
                 "panel": len(self._genomics.panel),
-                "panel_missing": list(genes.missing),
-                "panel_ambiguous": list(genes.ambiguous),
+                "panel_missing": [gene for gene in genes.missing if gene in self._genomics.panel],
+                "panel_ambiguous": [gene for gene in genes.ambiguous if gene in self._genomics.panel],
                 "symbols_of_several_columns": genes.repeated,
                 "renamed_repeats": list(genes.renamed),
                 "made_dates_by_a_spreadsheet": list(genes.dates),
@@ -261,14 +277,15 @@ class MatrixTables:
             gene_feature(gene, config.unit): json.dumps({"gene": matrix.key_of(gene), **meaning}, sort_keys=True)
             for gene in config.panel
         }
-        return {rna_group(self.stack, dataset, config).name: genes}
+        sets = {set_feature(n): json.dumps({"genes": sorted(g)}) for n, g in config.gene_sets.items()}
+        return {rna_group(self.stack, dataset, config).name: genes | sets}
 
     def open(
         self, dataset: str, chunks: Iterable[bytes], upload: UploadContext, previous: Mapping[str, Any] | None
     ) -> TableReader:
         """Return the reader of a matrix; it is compared with no earlier one."""
         config = self.datasets[dataset]
-        panel = frozenset(config.panel)
+        panel = frozenset(config.genes)
         chunks = without_preamble(plain_bytes(chunks))
         rows = TableRows(chunks, lambda cells: _score(cells, panel), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
         check_width(rows.header)

@@ -95,14 +95,14 @@ def _has_genes(names: Sequence[str], config: GenomicsConfig) -> bool:
     matrix = config.require_matrix()
     if matrix.id_column is not None and matrix.id_column in names:
         return True
-    wanted = {matrix.key_of(gene) for gene in config.panel}
+    wanted = {matrix.key_of(gene) for gene in config.genes}
     return any(matrix.key_of(name) in wanted for name in names[1:])
 
 
 def _check_header(names: Sequence[str], config: GenomicsConfig) -> None:
     """Reject a matrix without a header, whose first gene would be lost and its values be taken for names of cases."""
     matrix = config.require_matrix()
-    wanted = {matrix.key_of(gene) for gene in config.panel}
+    wanted = {matrix.key_of(gene) for gene in config.genes}
     is_gene = matrix.key_of(names[0]) in wanted or bool(ENSEMBL_GENE.match(names[0]))
     if is_gene or (not is_heading(names[0]) and all(is_value(name, matrix) for name in names[1:])):
         raise invalid_matrix("its first row is a gene's; it must name the cases, one in each column")

@@ -19,7 +19,11 @@ from tests.unit.functions.table_world import TableWorld
 from tests.unit.functions.test_expression_matrix import dataset
 
 SALMON = "Name\tLength\tEffectiveLength\tTPM\tNumReads\n"
-IDS = {"gene_ids": "ensembl", "gene_versions": "ignore", "panel": ["ENSG00000026025", "ENSG00000026508"]}
+IDS: dict[str, Any] = {
+    "gene_ids": "ensembl",
+    "gene_versions": "ignore",
+    "panel": ["ENSG00000026025", "ENSG00000026508"],
+}
 
 
 class ShapeWorld(TableWorld):
@@ -52,7 +56,7 @@ class ShapeWorld(TableWorld):
             for case, r in self.records().items()
         }
 
-    def written(self, item: LedgerItem, name: str) -> str:
+    def report_on(self, item: LedgerItem, name: str) -> str:
         """Return a report on the file."""
         return self.processed.content[f"genomics/d/-expression/{item.content_version}/{name}"].decode()
 
@@ -246,14 +250,14 @@ def test_cell_that_is_no_value_costs_its_case_and_no_other() -> None:
     item = world.take_file("m.tsv", "gene\tA\tB\tC D\tA1\nX\t1\tx\t1\t1\nVIM\t3\t4\t5\tNA\nCD44\tNA\t1\t1\t\n")
     assert item.status is Status.COMPLETED
     assert world.linear("log2tpm_VIM", "log2tpm_CD44") == {"A": [3.0, None]}
-    rows = list(csv.DictReader(io.StringIO(world.written(item, "rejected.csv"))))
+    rows = list(csv.DictReader(io.StringIO(world.report_on(item, "rejected.csv"))))
     assert [(r["row"], r["case_id"], r["column"], r["code"]) for r in rows] == [
         ("3", "B", "X", "VALUE_INVALID"),
         ("4", "", "", "CASE_NAME_INVALID"),
         ("5", "A1", "", "NO_VALUES"),
     ]
     assert rows[0]["message"].startswith("row 2: ")
-    report = json.loads(world.written(item, "report.json"))
+    report = json.loads(world.report_on(item, "report.json"))
     assert (report["rows_are"], report["genes"]["columns"]) == ("genes", 3)
 
 
@@ -261,7 +265,7 @@ def test_case_in_two_columns_is_taken_from_neither() -> None:
     world = ShapeWorld()
     item = world.take_file("m.tsv", "gene\tA\tB\tA\nVIM\t3\t4\t5\n")
     assert world.linear("log2tpm_VIM") == {"B": [4.0]}
-    assert world.written(item, "rejected.csv").count("DUPLICATE_ID") == 2
+    assert world.report_on(item, "rejected.csv").count("DUPLICATE_ID") == 2
 
 
 @pytest.mark.parametrize("ids", [False, True])
@@ -305,7 +309,7 @@ def test_row_that_dates_the_samples_is_no_gene() -> None:
     world.matrices = MatrixTables(world.ledger, "stack", {"d": config})
     item = world.take_file("m.tsv", "gene\tA\tB\nsurgery_date\t2001-05-30\tsoon\nVIM\t3\t4\n")
     assert world.records()["A"]["event_time"] == "2001-05-30T00:00:00Z"
-    assert "DATE_INVALID" in world.written(item, "rejected.csv")
+    assert "DATE_INVALID" in world.report_on(item, "rejected.csv")
     assert list(world.records()) == ["A"]
 
 
