@@ -24,6 +24,13 @@ _VALUES: Mapping[str, ExpressionUnit] = {
     "expectedcount": "counts",
     "estcounts": "counts",
     "unstranded": "counts",
+    "count": "counts",
+    "counts": "counts",
+    "rawcount": "counts",
+    "rawcounts": "counts",
+    "readcount": "counts",
+    "rpkm": "RPKM",
+    "cpm": "CPM",
 }
 _STRANDED = {"forward": "strandedfirst", "reverse": "strandedsecond"}
 _GENES = ("geneid", "gene", "name", "genename", "targetid", "transcriptid")
