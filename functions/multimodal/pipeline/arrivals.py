@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from multimodal.clinical.keys import REFUSED_SUBJECT, parse_clinical_key
 from multimodal.genomics.keys import IGNORED_CASE, IGNORED_RULE, REFUSED_CASE, is_sheet, parse_genomics_key
+from multimodal.genomics.matrix_names import TX2GENE
 from multimodal.imaging.uploads import COHORT_NAME, parse_imaging_key, record_subject_without_study, studies_of
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, RetryableError
 from multimodal.ledger.ports import Ports
@@ -121,7 +122,8 @@ class ArrivalRegistrar:
         """Note what is ignored of RNA-seq: what is taken for a companion there may have been meant as a matrix."""
         ignored: dict[str, list[str]] = {}
         for upload, key in parsed:
-            if key.kind is KeyKind.IGNORED and key.modality == Modality.GENOMICS:
+            is_used = upload.key.endswith(f"/{TX2GENE}")  # by whatever needs it
+            if key.kind is KeyKind.IGNORED and key.modality == Modality.GENOMICS and not is_used:
                 ignored.setdefault(key.dataset, []).append(upload.key)
         for dataset, keys in ignored.items():
             details = {"example_key": keys[-1][:300], "objects_in_batch": len(keys)}

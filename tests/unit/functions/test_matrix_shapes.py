@@ -206,6 +206,22 @@ def test_table_of_genes_and_counts_is_of_the_case_that_its_file_is_called_by() -
     assert world.linear("log2counts_VIM") == {"R01-001": [3.0]}
 
 
+@pytest.mark.parametrize("header", ["", "transcript_id\tgene_id\tgene_name\n"])
+def test_transcripts_are_summed_by_the_genes_that_a_table_beside_the_cases_names(header: str) -> None:
+    world = ShapeWorld()
+    world.matrices = MatrixTables(world.ledger, "stack", {"d": dataset()}, world.raw)
+    table = SALMON + "ENST00000000001.2\t1\t1\t1\t1\nENST00000000002.1\t1\t1\t2\t1\n"
+    assert "tx2gene.tsv" in world.message(world.take_file("A/quant.sf", table))
+    world.upload(
+        "genomics/d/tx2gene.tsv", body=f"{header}ENST00000000001.2\tg1\tVIM\nENST00000000002.1\tg1\tVIM\n".encode()
+    )
+    assert world.ledger.get("genomics#d#-ignored-keys") is None
+    assert world.take_file("B/quant.sf", table).status is Status.COMPLETED
+    assert world.linear("log2tpm_VIM") == {"B": [3.0]}
+    item = world.take_file("C/quant.sf", table + "ENST00000000003.1\t1\t1\t2\t1\n")
+    assert "row 4 has a transcript that tx2gene.tsv lacks" in world.message(item)
+
+
 def test_quantifications_of_several_cases_join_one_group() -> None:
     world = ShapeWorld()
     for case, value in (("A", 1), ("B", 3)):
