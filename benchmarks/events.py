@@ -52,8 +52,8 @@ def run(setup: Setup) -> Comparison:
         notes=(
             f"Medians of {plural(setup.runs, 'run')} in turns.",
             f"Events per second of arrivals: {rates[0]:,.0f}, {rates[1]:,.0f}.",
-            f"A write of the ledger takes {WRITE_SECONDS} s. Every study is in the ledger once, started once and
-            processing. {os.cpu_count()} processors.",
+            f"A write of the ledger takes {WRITE_SECONDS} s. {os.cpu_count()} processors.",
+            "Every study is in the ledger once, started once and processing.",
         ),
     )
 
