@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,10 +16,11 @@ from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rn
 from multimodal.genomics.matrix_cases import CaseValues, MatrixCases
 from multimodal.genomics.matrix_content import plain_bytes, without_preamble
 from multimodal.genomics.matrix_format import MAX_COLUMNS, PER_MILLION, combine_of
-from multimodal.genomics.matrix_names import path_below_dataset
+from multimodal.genomics.matrix_names import TX2GENE, path_below_dataset
 from multimodal.genomics.matrix_source import check_width, matrix_cases
+from multimodal.genomics.quantification import Genes, read_tx2gene
 from multimodal.ledger.errors import BadInputError, Reason
-from multimodal.ledger.ports import Ledger
+from multimodal.ledger.ports import Ledger, ObjectStore
 from multimodal.tables.rows import TableRows
 from multimodal.tables.table import (
     Definitions,
@@ -60,6 +61,8 @@ class ExpressionMatrix:
         The rows below: their number as a spreadsheet shows it, and their cells.
     upload : UploadContext
         Where the matrix came from.
+    genes : callable
+        Returns what `tx2gene.tsv` of the dataset says of transcripts.
 
     Examples
     --------
@@ -76,10 +79,11 @@ class ExpressionMatrix:
         first_row: Sequence[str],
         rows: Iterable[tuple[int, Sequence[str]]],
         upload: UploadContext,
+        genes: Callable[[], Genes] = dict,
     ) -> None:
         self._genomics, self._matrix = config, config.require_matrix()
         self._spec, self._upload = rna_group(stack, dataset, config), upload
-        self._first_row, self._rows = first_row, rows
+        self._first_row, self._rows, self._transcripts = first_row, rows, genes
         self._cases: MatrixCases | None = None
         self._combine = combine_of(self._matrix)
         today, dated = date.fromisoformat(upload.uploaded_at[:10]), config.date_column
@@ -97,7 +101,7 @@ class ExpressionMatrix:
             When the matrix is not valid (`matrix_cases`), or there is no case.
         """
         path = path_below_dataset(self._upload.source_uri)
-        self._cases = matrix_cases(self._first_row, self._rows, self._genomics, path)
+        self._cases = matrix_cases(self._first_row, self._rows, self._genomics, path, self._transcripts)
         read: list[TableRecord | RowProblem] = []
         for case in self._cases.cases():
             read.append(case if isinstance(case, RowProblem) else self._read(case))
@@ -263,6 +267,8 @@ class MatrixTables:
     """Stack name, the first part of a group's name."""
     datasets: Mapping[str, GenomicsConfig]
     """Name → configuration, for those datasets that take a matrix."""
+    raw: ObjectStore | None = None
+    """Uploads, where `tx2gene.tsv` of a dataset may lie."""
 
     def takes(self, dataset: str) -> bool:
         """Return whether the dataset takes a matrix."""
@@ -289,7 +295,14 @@ class MatrixTables:
         chunks = without_preamble(plain_bytes(chunks))
         rows = TableRows(chunks, lambda cells: _score(cells, panel), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
         check_width(rows.header)
-        return ExpressionMatrix(dataset, config, self.stack, rows.header, _numbered(rows), upload)
+        return ExpressionMatrix(
+            dataset, config, self.stack, rows.header, _numbered(rows), upload, lambda: self._genes_of(dataset)
+        )
+
+    def _genes_of(self, dataset: str) -> Genes:
+        """Return what the dataset's `tx2gene.tsv` says, nothing when there is none."""
+        lines = self.raw.lines(f"genomics/{dataset}/{TX2GENE}") if self.raw else None
+        return read_tx2gene(lines or ())
 
     def admit(self, dataset: str) -> None:
         """Reject a matrix whose assay is not the group's (`ASSAY_MISMATCH`)."""

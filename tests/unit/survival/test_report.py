@@ -151,6 +151,11 @@ def test_without_common_cases_the_page_says_so(tmp_path: Path) -> None:
     assert "Too few cases have every modality" in page.said
 
 
+def test_features_that_were_left_out_as_unstable_are_counted(tmp_path: Path) -> None:
+    page = page_of(tmp_path, settings=RESULTS["settings"] | {"unstable_features": 7})
+    assert "7 radiomic features were left out" in page.said
+
+
 def test_the_card_tells_data_performance_and_limits(tmp_path: Path) -> None:
     write_card(RESULTS, MODEL, tmp_path / "model-card.md")
     card = (tmp_path / "model-card.md").read_text(encoding="utf-8")
