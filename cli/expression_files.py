@@ -27,7 +27,6 @@ _ENOUGH_ROWS, _ENOUGH_COLUMNS = 2, 6
 
 _ADVICE = (
     (r"\.(bam|cram|sam)$", "Alignments are not taken; make reads of them (samtools fastq) and upload those."),
-    (r"\.(fastq|fq)$", "Compress it with gzip, and upload the folder that holds a folder for each case."),
     (r"\.ora$", "Decompress it with orad (Illumina), and upload the .fastq.gz in a folder for each case."),
     (r"\.(h5ad|h5|hdf5|loom|rds|rda|rdata|mtx|parquet)$", "Export it as text (.tsv), genes or cases as rows."),
     (r"\.(gz|bz2|xz|zst)$", "Decompress it, and upload what is in it; only reads and matrices are taken as .gz."),

@@ -12,15 +12,16 @@ from typing import ClassVar, Literal
 from cli.errors import UsageError
 from cli.expression_files import is_expression, key_of_quantification, reject_file
 from cli.patients import reject_mixed_patients
-from multimodal.genomics.matrix_names import is_beside_quantification, is_quantification, matrix_unit
+from multimodal.genomics.matrix_names import TX2GENE, is_beside_quantification, is_quantification, matrix_unit
 from multimodal.ledger.unit import case_unit
 
 Modality = Literal["imaging", "genomics", "clinical"]
 MODALITIES: tuple[Modality, ...] = ("imaging", "genomics", "clinical")
 REFERENCES = "_references"
 
-_SAMPLE_TABLES = ("samplesheet.csv", "accessions.csv")
-_READS = re.compile(r"\.(fastq|fq)\.gz$|\.sra$", re.IGNORECASE)
+_SHEETS = ("samplesheet.csv", "fastq_list.csv")
+_SAMPLE_TABLES = (*_SHEETS, "accessions.csv")
+_READS = re.compile(r"\.(fastq|fq)(\.gz)?$|\.sra$", re.IGNORECASE)
 _TABLE_SUFFIXES = (".csv", ".tsv")
 _IMAGES = re.compile(r"\.(dcm|dicom|ima|zip|nii|nrrd|nhdr)(\.gz)?$|^[^.]*$|^[\d.]+$", re.IGNORECASE)
 _SPREADSHEET_SUFFIXES = (".xlsx", ".xls", ".ods", ".numbers")
@@ -327,7 +328,7 @@ def read_reads(path: Path) -> Reads:
     folder = _folder_of(path, "genomics", _READS_HINT)
     everything = [f for f in _files_below(folder) if not any(part.startswith(".") for part in f.key.split("/"))]
     loose = [file.path.name for file in everything if "/" not in file.key and _READS.search(file.key)]
-    if loose and not (folder / "samplesheet.csv").is_file():
+    if loose and not any((folder / name).is_file() for name in _SHEETS):
         message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
         raise UsageError(message, hint=_READS_HINT)
     matrices = [_with_case(file) for file in everything if _is_expression(file)]
@@ -355,7 +356,7 @@ def _with_case(file: SourceFile) -> SourceFile:
 def _is_beside(file: SourceFile) -> bool:
     """Whether a file is none of RNA-seq: another table directly in the folder, or what a quantifier writes beside."""
     *folders, name = file.key.split("/")
-    is_table = not folders and _is_table(file.path) and name not in _SAMPLE_TABLES
+    is_table = not folders and _is_table(file.path) and name not in (*_SAMPLE_TABLES, TX2GENE)
     return is_table or is_beside_quantification([*folders, name])
 
 
@@ -371,7 +372,8 @@ def _samples(folder: Path) -> Iterator[str]:
     for table in (folder / name for name in _SAMPLE_TABLES):
         if table.is_file():
             rows = csv.DictReader(table.read_text(encoding="utf-8-sig", errors="replace").splitlines())
-            yield from (str(row["sample"]).strip() for row in rows if row.get("sample"))
+            names = (row.get("sample") or row.get("RGSM") for row in rows)
+            yield from (name.strip() for name in names if name)
 
 
 def read_tables(path: Path) -> Tables:

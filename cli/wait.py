@@ -22,7 +22,7 @@ from cli.project import PROGRAM
 from cli.terminal import INDENT, STATUS_STYLES, duration, make_table, plural, print_line, shorten
 
 _POLL_SECONDS = 0.5
-_NUDGE_SECONDS = 2.0
+_NUDGE_SECONDS = 1.0
 
 # Events take a moment from S3 to the queue: the ledger is believed to be whole only after this long.
 _SETTLE_SECONDS = 3.0
@@ -71,7 +71,7 @@ class Outcome:
 
 @contextmanager
 def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
-    """Invoke the sweep every other second while the block runs: its own schedule is once a minute.
+    """Invoke the sweep every second while the block runs: its own schedule is once a minute.
 
     Yields
     ------

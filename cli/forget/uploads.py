@@ -11,7 +11,7 @@ from multimodal.genomics.matrix_names import case_of_quantification, is_matrix, 
 from multimodal.genomics.samplesheet import parse_samplesheet
 from multimodal.ledger.errors import BadInputError
 
-SHEET = "samplesheet.csv"
+SHEETS = ("samplesheet.csv", "fastq_list.csv")
 _LISTS = ("imaging/{}/_cohort.json", "datasets/{}/_build.json")
 _TABLES = ("genomics/{}/", "clinical/{}/")
 
@@ -41,7 +41,7 @@ def find_uploads(raw: Bucket, dataset: str, subject: str) -> Iterator[Finding]:
             yield Finding(f"uploads under {modality}/{dataset}/", own)
     reads = tuple(_sheeted_reads(raw, dataset, subject))
     if reads:
-        yield Finding(f"reads that genomics/{dataset}/{SHEET} gives to the subject", reads)
+        yield Finding(f"reads that the sample sheet of genomics/{dataset}/ gives to the subject", reads)
     for pattern in _LISTS:
         yield from _listed(raw, pattern.format(dataset), subject)
     for pattern in _TABLES:
@@ -50,16 +50,18 @@ def find_uploads(raw: Bucket, dataset: str, subject: str) -> Iterator[Finding]:
 
 def _sheeted_reads(raw: Bucket, dataset: str, subject: str) -> Iterator[Version]:
     """Yield reads that any version of the dataset's sheet gives to the subject, wherever they lie."""
-    keys: set[str] = set()
-    for version in raw.versions(f"genomics/{dataset}/{SHEET}"):
+    places: set[tuple[str, ...]] = set()
+    for version in (version for name in SHEETS for version in raw.versions(f"genomics/{dataset}/{name}")):
         text = raw.read(version).decode("utf-8", errors="replace")
         try:
             sheet = parse_samplesheet(text, dataset, raw.name)
         except BadInputError:  # it gives no reads to anybody
             continue
-        keys |= set(sheet.samples[subject].keys) if subject in sheet.samples else set()
-    for key in sorted(keys):
-        yield from (version for version in raw.versions(key) if version.key == key)
+        sample = sheet.samples.get(subject)
+        places |= {(key, *sample.places.get(key, ())) for key in sample.keys} if sample else set()
+    for keys in sorted(places):
+        found = ([version for version in raw.versions(key) if version.key == key] for key in keys)
+        yield from next((versions for versions in found if versions), [])  # the first place is the file's, no other
 
 
 def _listed(raw: Bucket, key: str, subject: str) -> Iterator[Finding]:

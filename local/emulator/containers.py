@@ -16,12 +16,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 from botocore.exceptions import ClientError
 
 from local.emulator.aws import client
+from local.emulator.fork_server import ONE_THREAD, ForkedProcess, ForkServer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PYTHON = str(REPOSITORY / ".venv" / "bin" / "python")
+_FORKED = {(PYTHON, "-m", "radiomics_job"), (PYTHON, "-m", "rnaseq_job")}
+"""Programs that are forked. Training is not: its OpenMP libraries do not survive that."""
+_IMPORTED = ("numpy", "pydantic", "isal", "boto3", "pydicom", "pydicom.pixels", "nibabel", "dcmstack", "SimpleITK",
+             "radiomics.featureextractor", "scipy.ndimage", "PIL.ImageDraw", "yaml")  # fmt: skip
+"""What those import of other packages; their own modules are imported anew, so that a change of them is met."""
+_RUN_MODULE = """
+import os, runpy, sys
+sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)
+runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
+"""
 STOPPED, TIMED_OUT = "stopped", "timed out"
 _POLL_SECONDS = 0.05
 _TERM_SECONDS = 3.0
@@ -43,9 +56,8 @@ def image_command(image_uri: str) -> list[str] | None:
     the project's own images.
     """
     configured: dict[str, list[str]] = json.loads(os.environ.get("MULTIMODAL_JOB_COMMANDS", "{}"))
-    python = str(REPOSITORY / ".venv" / "bin" / "python")
     repository = image_uri.partition("/")[2]
-    own = {name: [python, "-m", f"{name}_job"] for name in ("radiomics", "rnaseq", "survival")}
+    own = {name: [PYTHON, "-m", f"{name}_job"] for name in ("radiomics", "rnaseq", "survival")}
     for part, command in [*configured.items(), *own.items()]:
         if part in repository:
             return command
@@ -82,6 +94,7 @@ def job_environment(work: Path, *images: str) -> dict[str, str]:
         "HOME": str(work / "tmp"),
         "TMPDIR": str(work / "tmp"),
         "PYTHONUNBUFFERED": "1",
+        **ONE_THREAD,
         "PYTHONPATH": os.pathsep.join(sources),
     }
 
@@ -119,20 +132,43 @@ def run_program(
     """
     log = work / "container.log"
     with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command,
-            cwd=work / "tmp",
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            process_group=0,  # its own group, so that stopping it stops its workers; the session stays ours
-        )
+        process = _start(command, work / "tmp", environment, stream)
     try:
         ended_by = _wait(process, stop, limit_seconds)
     finally:
         _end_group(process)
-    return process.returncode, ended_by, log.read_text(errors="replace")
+    return process.wait(), ended_by, log.read_text(errors="replace")
+
+
+def _start(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], output: IO[bytes]
+) -> subprocess.Popen[bytes] | ForkedProcess:
+    """Start a program in a process group of its own, so that stopping it stops its workers; the session stays ours."""
+    if tuple(command[:3]) in _FORKED:
+        return _fork(command, folder, environment, output)
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        process_group=0,
+    )
+
+
+def _fork(command: Sequence[str], folder: Path, environment: Mapping[str, str], output: IO[bytes]) -> ForkedProcess:
+    """Start `python -m module arguments` from the template that has imported the packages of both jobs."""
+    module, arguments = command[2], command[2:]
+    program = _RUN_MODULE.format(module=module)
+    with Path(os.devnull).open("rb") as nothing:
+        streams = [nothing.fileno(), output.fileno(), output.fileno()]
+        return _job_server().start(program, folder, environment, streams, arguments)
+
+
+@lru_cache(maxsize=1)
+def _job_server() -> ForkServer:
+    return ForkServer([PYTHON], _IMPORTED)
 
 
 def write_log(group: str, stream: str, text: str) -> None:
@@ -159,7 +195,7 @@ def write_log(group: str, stream: str, text: str) -> None:
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
 
-def _wait(process: subprocess.Popen[bytes], stop: threading.Event, limit: float | None) -> str | None:
+def _wait(process: subprocess.Popen[bytes] | ForkedProcess, stop: threading.Event, limit: float | None) -> str | None:
     deadline = None if limit is None else time.monotonic() + limit
     while process.poll() is None:
         if stop.is_set():
@@ -170,7 +206,7 @@ def _wait(process: subprocess.Popen[bytes], stop: threading.Event, limit: float 
     return None
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def _end_group(process: subprocess.Popen[bytes] | ForkedProcess) -> None:
     """Stop what is left of the command's process group: SIGTERM, then SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:

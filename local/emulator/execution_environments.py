@@ -11,6 +11,7 @@ import io
 import json
 import os
 import queue
+import sys
 import threading
 import uuid
 import zipfile
@@ -61,7 +62,7 @@ def _start(lambda_runtime: Any, worker: Any) -> None:  # noqa: ANN401 -- the emu
         **variables,
     }
     _, program = lambda_runtime._detect_runtime_binary(config["Runtime"])
-    worker._proc = process = _server(folder).start(program, folder, environment)
+    worker._proc = process = _start_with_pipes(_server(folder), program, folder, environment)
     worker._stderr_queue = queue.Queue()
     worker._stderr_thread = threading.Thread(target=worker._read_stderr, daemon=True, name=f"stderr-{worker.func_name}")
     worker._stderr_thread.start()
@@ -76,6 +77,17 @@ def _start(lambda_runtime: Any, worker: Any) -> None:  # noqa: ANN401 -- the emu
     }
     process.stdin.write(json.dumps(first) + "\n")
     _await_ready(process.stdout)
+
+
+def _start_with_pipes(server: ForkServer, program: str, folder: Path, environment: Mapping[str, str]) -> Any:  # noqa: ANN401
+    """Start a process whose streams are pipes, as `subprocess.PIPE` makes them."""
+    (read_in, write_in), (read_out, write_out), (read_err, write_err) = os.pipe(), os.pipe(), os.pipe()
+    process: Any = server.start(program, folder, environment, [read_in, write_out, write_err])
+    for descriptor in (read_in, write_out, write_err):
+        os.close(descriptor)
+    process.stdin = os.fdopen(write_in, "w", buffering=1)
+    process.stdout, process.stderr = os.fdopen(read_out), os.fdopen(read_err)
+    return process
 
 
 def _await_ready(lines: io.TextIOBase) -> None:
@@ -144,5 +156,5 @@ def _server(folder: Path) -> ForkServer:
     with _lock:
         server = _servers.get(folder)
         if server is None or not server.is_running:
-            server = _servers[folder] = ForkServer(folder, _IMPORTED)
+            server = _servers[folder] = ForkServer([sys.executable, "-I", "-S"], _IMPORTED, folder)
         return server

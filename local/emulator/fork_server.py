@@ -1,8 +1,8 @@
 """Starts processes by forking one that has imported already what they all need (`template_process.py`).
 
-At each cold start, importing boto3 and the like takes a function half a second of a core, and unpacking and compiling
-the same code anew three. A forked process has neither, and is otherwise as a new one: an environment from nothing, a
-folder, pipes.
+Importing boto3 and the like takes a function half a second of a core at each cold start, and unpacking and compiling
+the same code anew three; importing pydicom and SimpleITK takes a job one. A forked process has none of it, and is
+otherwise as a new one: an environment from nothing, a folder, a process group.
 """
 
 import json
@@ -10,50 +10,51 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from select import select
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
+"""As the jobs' images say; and a process with threads is not to be forked."""
 _TEMPLATE = Path(__file__).with_name("template_process.py")
 
 
 class ForkedProcess:
-    """A process, with what ministack uses of `subprocess.Popen`.
+    """A process whose parent is the template, with what is used of `subprocess.Popen`.
 
-    Another process is its parent, so that its exit code is not known: that it has ended shows in the end of a socket
-    that it alone holds.
+    Parameters
+    ----------
+    line : socket
+        On which the template tells the process's id, and at its end its exit code.
     """
 
-    def __init__(self, streams: Sequence[int], lifeline: socket.socket) -> None:
-        self.stdin = os.fdopen(streams[0], "w", buffering=1)
-        self.stdout, self.stderr = os.fdopen(streams[1]), os.fdopen(streams[2])
-        self._lifeline = lifeline
-        self.pid = int(lifeline.makefile().readline() or 0)
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._told = line.makefile("rb", buffering=0)
+        self.pid = int(self._told.readline() or 0)
+        self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Return None while it runs, then 0."""
-        try:
-            self._lifeline.recv(1, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return None
-        return 0
+        """Return None while it runs, then its exit code; negative for a signal."""
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait until it has ended.
+        """Wait until it has ended, and return its exit code.
 
         Raises
         ------
         subprocess.TimeoutExpired
             When it has not within so many seconds.
         """
-        self._lifeline.settimeout(timeout)
-        try:
-            self._lifeline.recv(1)
-        except (TimeoutError, BlockingIOError):
-            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0) from None
-        return 0
+        if self.returncode is None:
+            if not select([self._line], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+            self.returncode = int(self._told.readline() or -signal.SIGKILL)
+        return self.returncode
 
     def terminate(self) -> None:
         """Ask it to end."""
@@ -74,20 +75,22 @@ class ForkServer:
 
     Parameters
     ----------
-    folder : Path
-        Where its modules are; it has nothing else but the standard library.
+    interpreter : sequence of str
+        The Python that runs it, with its options.
     modules : sequence of str
         What it imports; one that is not there is left out.
+    folder : Path or None
+        Where modules are beside those of the interpreter.
     """
 
-    def __init__(self, folder: Path, modules: Sequence[str]) -> None:
+    def __init__(self, interpreter: Sequence[str], modules: Sequence[str], folder: Path | None = None) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
-        arguments = [str(theirs.fileno()), str(folder), ",".join(modules)]
+        arguments = [str(theirs.fileno()), str(folder or ""), ",".join(modules)]
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_TEMPLATE), *arguments],
-                env={"LANG": "C.UTF-8"},
+                [*interpreter, str(_TEMPLATE), *arguments],
+                env={"LANG": "C.UTF-8", "PATH": os.environ.get("PATH", os.defpath), **ONE_THREAD},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -98,7 +101,14 @@ class ForkServer:
         """Whether it can be forked."""
         return self._process.poll() is None
 
-    def start(self, program: str, folder: Path, environment: Mapping[str, str]) -> ForkedProcess:
+    def start(
+        self,
+        program: str,
+        folder: Path,
+        environment: Mapping[str, str],
+        streams: Sequence[int],
+        arguments: Sequence[str] = (),
+    ) -> ForkedProcess:
         """Start a process.
 
         Parameters
@@ -109,15 +119,14 @@ class ForkServer:
             Its current folder.
         environment : mapping
             All its variables.
+        streams : sequence of int
+            Descriptors of its standard input, output and error.
+        arguments : sequence of str
+            Its `sys.argv`.
         """
-        (read_in, write_in), (read_out, write_out), (read_err, write_err) = os.pipe(), os.pipe(), os.pipe()
-        ours, theirs = socket.socketpair()
-        given = [read_in, write_out, write_err, theirs.fileno()]
-        with theirs, self._lock:
-            socket.send_fds(self._control, [b"f"], given)
-        for descriptor in given[:-1]:
-            os.close(descriptor)
-        process = ForkedProcess([write_in, read_out, read_err], ours)
         start = {"environment": dict(environment), "folder": str(folder), "program": program}
-        process.stdin.write(json.dumps(start) + "\n")
-        return process
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            socket.send_fds(self._control, [b"f"], [*streams, theirs.fileno()])
+        ours.sendall(json.dumps({**start, "arguments": list(arguments)}).encode() + b"\n")
+        return ForkedProcess(ours)

@@ -1,10 +1,10 @@
 """A process that imports modules once and is then forked for each process that needs them.
 
-Run by `fork_server.py` with an interpreter that has the standard library only: `template_process.py DESCRIPTOR FOLDER
-MODULES`, where the descriptor is that of a socket, the folder has the modules, and a missing module is left out. Each
-message on the socket carries four descriptors: a new process's standard input, output and error, and its end of a
-socket that is closed when the process ends. The first line of its input is a JSON object of its `environment`, its
-`folder` and its `program`, the source that it runs; further lines are the program's own.
+Run by `fork_server.py`: `template_process.py DESCRIPTOR FOLDER MODULES`, where the descriptor is that of a socket, the
+folder, which may be empty, has modules, and a missing module is left out. Each message on the socket carries four
+descriptors: a new process's standard input, output and error, and one end of a socket of its own. On that, this process
+writes the new one's id, and at its end its exit code; the new process reads from it a line, a JSON object of its
+`environment`, its `folder`, its `arguments` and its `program`, the source that it runs.
 """
 
 import gc
@@ -18,17 +18,19 @@ import time
 from contextlib import suppress
 
 DESCRIPTORS = 4
+_lines: dict[int, int] = {}
+"""The descriptor on which each running process's end is told, by process id."""
 
 
 def main() -> None:
     """Import the modules and fork until the socket is closed; in a forked process, run its program."""
     descriptor, folder, modules = sys.argv[1:]
-    sys.path.insert(0, folder)
+    sys.path[:1] = [folder] if folder else []  # the folder of this script goes
     for name in modules.split(","):
         with suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks for exit codes
+    signal.signal(signal.SIGCHLD, lambda *_: _tell_ends())
     with socket.socket(fileno=int(descriptor)) as control:
         program = _fork_until_closed(control)
     if program is not None:
@@ -41,25 +43,45 @@ def _fork_until_closed(control: socket.socket) -> str | None:
         _, descriptors, _, _ = socket.recv_fds(control, 1, DESCRIPTORS)
         if not descriptors:
             return None
-        if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # an end is told after the id
+        pid = os.fork()
+        if pid == 0:
             return _enter(descriptors)
-        for descriptor in descriptors:
+        *streams, line = descriptors
+        for descriptor in streams:
             os.close(descriptor)
+        _lines[pid] = line
+        os.write(line, b"%d\n" % pid)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+
+
+def _tell_ends() -> None:
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            line = _lines.pop(ended[0])
+            with suppress(OSError):  # nobody waits for it any more
+                os.write(line, b"%d\n" % os.waitstatus_to_exitcode(ended[1]))
+            os.close(line)
 
 
 def _enter(descriptors: list[int]) -> str:
-    *streams, lifeline = descriptors
+    """Make this process the new one, with a process group of its own; return its program."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+    os.setpgid(0, 0)
+    for line in _lines.values():
+        os.close(line)
+    *streams, line = descriptors
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    os.set_inheritable(lifeline, False)
-    os.write(lifeline, b"%d\n" % os.getpid())
-    start = json.loads(sys.stdin.readline())
+    with os.fdopen(line) as file:
+        start = json.loads(file.readline())
     os.environ.clear()
     os.environ.update(start["environment"])
     time.tzset()
     os.chdir(start["folder"])
+    sys.argv = start["arguments"]
     program: str = start["program"]
     return program
 

@@ -15,18 +15,26 @@ from multimodal.genomics.matrix_names import (
     matrix_unit,
     rule_against,
 )
-from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_of_no_sample, is_reads
+from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_of_no_sample, is_reads, rule_against_reads
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.unit import REFERENCES, Modality, Unit, case_unit
 from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, parse_segments, safe_dataset
 
 CASE_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
-SHEETS = {"samplesheet.csv": "-samplesheet", "accessions.csv": "-accessions"}
-"""File name → what stands for the case in the unit of a dataset's sheet of samples; no case can be called so."""
+SHEET_CASE, ACCESSIONS_CASE = "-samplesheet", "-accessions"
+SHEETS = {"samplesheet.csv": SHEET_CASE, "fastq_list.csv": SHEET_CASE, "accessions.csv": ACCESSIONS_CASE}
+"""File name → what stands for the case in the unit of a dataset's sheet of samples; no case can be called so.
 
-SHEET_CASE, ACCESSIONS_CASE = SHEETS.values()
+`fastq_list.csv` is what BCL Convert and DRAGEN write; a `samplesheet.csv` beside it takes precedence.
+"""
 
-REFUSED_CASE = "-refused-keys"
+REFUSED_CASE, IGNORED_CASE = "-refused-keys", "-ignored-keys"
+"""What stands for the case in the units that note a dataset's rejected and its ignored keys."""
+
+IGNORED_RULE = (
+    "files that are neither reads nor expression (read-mes, checksums, reports, other tables in a case's folder) are "
+    "ignored; details has the last of them. A matrix lies directly under genomics/<dataset>/"
+)
 _REFERENCE_FILE = re.compile(
     r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv(?:\.gz)?|reference\.json)$", re.IGNORECASE
 )
@@ -41,7 +49,6 @@ _CASE_RULE = (
 )
 
 _NAME_RULE = "names of reads and of their folders must be letters, digits and . _ + = -; rename the file"
-_READS_RULE = "not reads that can be used; upload .fastq.gz, .fq.gz or .sra (compress plain FASTQ with gzip)"
 _REFERENCE_RULE = (
     "not a file of a reference; expected *.fa(.gz) and *.gtf(.gz), transcripts.tsv or reference.json directly under "
     "genomics/_references/<name>/"
@@ -58,10 +65,9 @@ def is_sheet(unit: Unit) -> bool:
     return unit.modality == Modality.GENOMICS and unit.subject in SHEETS.values()
 
 
-def sheet_key(dataset: str, sheet_case: str) -> str:
-    """Return the key of a dataset's sheet of samples."""
-    name = next(name for name, case in SHEETS.items() if case == sheet_case)
-    return f"genomics/{dataset}/{name}"
+def sheet_keys(dataset: str, sheet_case: str) -> list[str]:
+    """Return the keys that a dataset's sheet of samples may have, the one that takes precedence first."""
+    return [f"genomics/{dataset}/{name}" for name, case in SHEETS.items() if case == sheet_case]
 
 
 def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
@@ -119,7 +125,7 @@ def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
         return _checked_reads(dataset, unit, path)
     if is_beside_quantification(path):
         return _key(KeyKind.IGNORED, dataset)
-    return _ignored_or_rejected(dataset, path[-1], _READS_RULE)
+    return _ignored_or_rejected(dataset, path[-1], rule_against_reads(path[-1]))
 
 
 def _checked_reads(dataset: str, unit: Unit, path: list[str]) -> UploadKey:

@@ -16,10 +16,10 @@ from multimodal.genomics.keys import (
     manifest_key,
     parse_key,
     reference_unit,
-    sheet_key,
+    sheet_keys,
 )
 from multimodal.genomics.samples import SampleListing, decide_sample, folder_listing, sheet_listing
-from multimodal.genomics.samplesheet import SampleSheet, parse_accessions, parse_samplesheet
+from multimodal.genomics.samplesheet import SampleSheet, SheetSample, parse_accessions, parse_samplesheet
 from multimodal.ledger.errors import Reason
 from multimodal.ledger.evaluate import Rules
 from multimodal.ledger.listing import (
@@ -41,7 +41,7 @@ from multimodal.ledger.listing import (
     quarantine_removed,
     quarantine_unknown_dataset,
 )
-from multimodal.ledger.ports import Ports
+from multimodal.ledger.ports import Ports, StoredObject
 from multimodal.ledger.unit import LedgerItem, Status, Unit, case_unit
 
 _BUILDING = frozenset({Status.RECEIVING, Status.READY, Status.PROCESSING})
@@ -75,7 +75,8 @@ class _GenomicsRules:
 
     def read_sheet(self, dataset: str, sheet_case: str) -> SampleSheet | None:
         """Return a dataset's sheet or None; `SAMPLESHEET_INVALID` when no row of it is valid."""
-        text = self.ports.raw.read_text(sheet_key(dataset, sheet_case))
+        texts = (self.ports.raw.read_text(key) for key in sheet_keys(dataset, sheet_case))
+        text = next((text for text in texts if text is not None), None)
         if text is None:
             return None
         dates = self._dates(dataset)
@@ -99,17 +100,24 @@ class SampleRules(_GenomicsRules):
             sheet = self.read_sheet(unit.dataset, table)
             sample = sheet.samples.get(unit.subject) if sheet else None
             if sample is not None:
-                found = (find(self.ports.raw, key) for key in sample.keys if "://" not in key)
-                return sheet_listing(sample, [o for o in found if o is not None], self.readiness.raw_bucket)
+                found = {key: self._find(key, sample) for key in sample.keys if "://" not in key}
+                there = {key: stored.key for key, stored in found.items() if stored is not None}
+                objects = {stored.key: stored for stored in found.values() if stored is not None}
+                return sheet_listing(sample.at(there), list(objects.values()), self.readiness.raw_bucket)
         listing = folder_listing(unit, list_folder(self.ports.raw, unit), self.readiness.raw_bucket)
         return self._elsewhere(unit, listing)
+
+    def _find(self, key: str, sample: SheetSample) -> StoredObject | None:
+        """Return the object of a sheet's path, at the first place where there is one."""
+        places = (find(self.ports.raw, place) for place in (key, *sample.places.get(key, ())))
+        return next((stored for stored in places if stored is not None), None)
 
     def _elsewhere(self, unit: Unit, listing: SampleListing) -> SampleListing:
         """A sheet speaks for its whole dataset: a folder that is no sample of it holds the reads of others."""
         sheet = self.read_sheet(unit.dataset, SHEET_CASE)
         if sheet is None:
             return listing
-        users = [name for name, s in sheet.samples.items() if any(k.startswith(unit.folder) for k in s.keys)]
+        users = [name for name, sample in sheet.samples.items() if _may_lie_in(unit.folder, sample)]
         return replace(listing, listed_for=tuple(users), unlisted=True)
 
     def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
@@ -178,8 +186,8 @@ class SheetRules(_GenomicsRules):
     def list_objects(self, unit: Unit) -> Listing:
         """List the sheet and, for a sample sheet, the reads directly beside it."""
         if unit.subject != SHEET_CASE:
-            sheet = find(self.ports.raw, sheet_key(unit.dataset, unit.subject))
-            return Listing((sheet,) if sheet else ())
+            found = (find(self.ports.raw, key) for key in sheet_keys(unit.dataset, unit.subject))
+            return Listing(tuple(sheet for sheet in found if sheet))
         beside = self.ports.raw.objects_under(f"genomics/{unit.dataset}/")
         return Listing(tuple(o for o in islice(beside, MAX_OBJECTS) if parse_key(o.key).unit == unit))
 
@@ -211,6 +219,10 @@ def genomics_rules(ports: Ports, readiness: GenomicsReadiness) -> Callable[[Unit
         return references if unit.is_reference else sheets if is_sheet(unit) else samples
 
     return rules_of
+
+
+def _may_lie_in(folder: str, sample: SheetSample) -> bool:
+    return any(key.startswith(folder) for own in sample.keys for key in (own, *sample.places.get(own, ())))
 
 
 def _reject_reads(unit: Unit, readiness: GenomicsReadiness) -> Quarantine | None:

@@ -10,9 +10,26 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-_ENDING = re.compile(r"\.(fastq|fq)\.gz$", re.IGNORECASE)
+_ENDING = re.compile(r"\.(fastq|fq)(\.gz)?$", re.IGNORECASE)
 _SRA_ENDING = re.compile(r"\.sra$", re.IGNORECASE)
-_IGNORABLE_ENDING = re.compile(r"\.(md5|md5sum|md5sums|sha1|sha256|crc32|crc|sfv)$|(_fastqc\.zip)$", re.IGNORECASE)
+_IGNORABLE = re.compile(
+    r"^\._|^~\$|_fastqc\.zip$|\.(md5|md5sum|md5sums|sha1|sha256|crc32|crc|sfv|gzi|fai|bai|tbi|idx|vdbcache|png|jpe?g|svg|gif"
+    r"|html?|log|ya?ml)$",
+    re.IGNORECASE,
+)
+"""Checksums, indexes, pictures, logs, and what desktops leave beside files."""
+
+_NOT_TAKEN = {
+    r"\.ora$": "reads compressed by ORA; decompress them (orad, or DRAGEN's --enable-ora-decompression) to .fastq.gz",
+    r"\.(bam|cram|sam)$": "aligned reads; make reads of them again (samtools collate, samtools fastq -1 R1 -2 R2)",
+    r"\.(bz2|zst|xz|7z|rar|tar|tgz|zip|tar\.gz)$": "packed in a way that quantifiers do not read; unpack it and upload "
+    ".fastq.gz",
+    r"\.(bcl|cbcl|filter|locs)(\.gz|\.bgzf)?$": "raw output of a sequencer; demultiplex it first (BCL Convert)",
+    r"\.(fa|fasta|fna)(\.gz)?$": "sequences without qualities; upload the FASTQ files (a reference belongs to "
+    "genomics/_references/<name>/)",
+    r"\.(fast5|pod5)$": "signals of nanopores; only short reads can be quantified",
+}
+"""Ending → what a file beside reads is, and what to do."""
 _INDEX_READ = re.compile(r"[._-]I[12](?:[._]\d{3})?$", re.IGNORECASE)
 """Only where the mate would stand: `I1` may be a part of a sample's name."""
 
@@ -71,7 +88,7 @@ class FastqName:
 
 def is_ignorable(name: str) -> bool:
     """Whether a file beside reads is ignored: an index read, undetermined reads, a checksum, a report."""
-    if _IGNORABLE_ENDING.search(name):
+    if _IGNORABLE.search(name):
         return True
     stem = _ENDING.sub("", name)
     return stem != name and bool(_INDEX_READ.search(stem) or is_of_no_sample(stem))
@@ -80,6 +97,12 @@ def is_ignorable(name: str) -> bool:
 def is_of_no_sample(name: str) -> bool:
     """Whether a file or folder is called as a demultiplexer calls reads that belong to no sample, or to its control."""
     return bool(_NO_SAMPLE.match(name))
+
+
+def rule_against_reads(name: str) -> str:
+    """Return why a file in a case's folder is not taken, and what to do."""
+    said = next((said for ending, said in _NOT_TAKEN.items() if re.search(ending, name, re.IGNORECASE)), "")
+    return said or "not reads that can be used; upload .fastq.gz, .fastq or .sra"
 
 
 def is_reads(name: str) -> bool:

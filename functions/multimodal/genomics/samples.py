@@ -165,16 +165,20 @@ def _decide_by_sheet(listing: SampleListing, sheet: SheetSample, limit: int, now
         return quarantine_archived(listing) or Complete()
     if now < limit:
         return Wait(limit)
-    message = f"{len(listing.missing)} files of the sample sheet are not there: {_names(listing.missing)}; upload them"
+    message = (
+        f"{len(listing.missing)} files of the sample sheet are not there: {_names(listing.missing)}; upload them into "
+        "the case's folder, beside the sheet, or where the sheet says"
+    )
     return Quarantine(Reason.INCOMPLETE_UPLOAD, message, {"missing": list(listing.missing[:20])})
 
 
 def _quarantine(listing: SampleListing) -> Quarantine | None:
     """Quarantine files of which one omitted, or counted twice, would silently give wrong values."""
     if listing.rejected:
-        problem = parse_key(listing.rejected[0]).problem
+        key = listing.rejected[0]
+        problem = f"{key.rsplit('/', 1)[-1][:100]}: {parse_key(key).problem}"
         details: dict[str, object] = {"objects": len(listing.rejected), "example_key": listing.rejected[0][:300]}
-        return Quarantine(Reason.KEY_NOT_ACCEPTED, f"a file in the case's folder is not accepted: {problem}", details)
+        return Quarantine(Reason.KEY_NOT_ACCEPTED, f"a file in the case's folder is not accepted, {problem}", details)
     if listing.samples:
         message = (
             f"the folder holds reads of several samples ({_names(listing.samples)}); give each a folder of its own, "

@@ -5,11 +5,12 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from multimodal.genomics.dates import SampleDates
 from multimodal.genomics.keys import is_case_name
-from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads, read_name
+from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads, read_name, rule_against_reads
 from multimodal.ledger.errors import BadInputError, Reason
 
 STRANDEDNESS = ("auto", "forward", "reverse", "unstranded")
@@ -23,7 +24,14 @@ MAX_PROBLEMS = 20
 OPEN_DATA_BUCKET = "sra-pub-run-odp"
 """Where runs of the Sequence Read Archive lie: Registry of Open Data on AWS, "NIH NCBI Sequence Read Archive"."""
 
+_FASTQ_LIST = {"rgsm": "sample", "read1file": "fastq_1", "read2file": "fastq_2"}
+"""Column of DRAGEN's `--fastq-list` → that of a sample sheet."""
+
+_ADDRESS_PARTS = 4
+"""So many last parts of a path of another machine are looked for below the dataset."""
+
 _DELIMITERS = (",", ";", "\t")
+_DRIVE = re.compile(r"^[A-Za-z]:")
 _ACCESSION = re.compile(r"^[SED]RR[0-9]{6,9}$")
 
 
@@ -34,6 +42,10 @@ class ReadFiles:
     row: int
     fastq_1: str
     fastq_2: str = ""
+
+
+Places = Mapping[str, Sequence[str]]
+"""A key as a sheet has it → other places where the file may lie, likeliest first."""
 
 
 @dataclass
@@ -47,6 +59,16 @@ class SheetSample:
     """When the sample was taken, where the dataset's file names a column for it."""
     problems: list[str] = field(default_factory=list)
     """What is wrong with its rows, each with row and column."""
+    places: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Other keys that its files may have: a sheet's paths are often those of another machine."""
+
+    def at(self, places: Mapping[str, str]) -> "SheetSample":
+        """Return the sample with its files where they were found; a file that two rows would share is a problem."""
+        rows = [ReadFiles(r.row, *(places.get(key, key) for key in (r.fastq_1, r.fastq_2))) for r in self.rows]
+        keys = Counter(key for row in rows for key in (row.fastq_1, row.fastq_2) if key)
+        shared = [key.rsplit("/", 1)[-1] for key, count in keys.items() if count > 1]
+        alike = [f"{name} is found for two of its files; give their paths below genomics/<dataset>/" for name in shared]
+        return replace(self, rows=rows, problems=[*self.problems, *alike])
 
     @property
     def keys(self) -> list[str]:
@@ -65,12 +87,13 @@ class SampleSheet:
 
 
 def parse_samplesheet(text: str, dataset: str, raw_bucket: str, dates: SampleDates | None = None) -> SampleSheet:
-    """Read `samplesheet.csv`.
+    """Read `samplesheet.csv`, or the `fastq_list.csv` of BCL Convert and DRAGEN, which has other names for columns.
 
     Parameters
     ----------
     text : str
-        The file; a byte-order mark, any line ends, and semicolons or tabs instead of commas are fine.
+        The file; a byte-order mark, any line ends, and semicolons or tabs instead of commas are fine. Paths of another
+        machine are matched by their last parts.
     dataset : str
         Relative paths start at `genomics/<dataset>/`.
     raw_bucket : str
@@ -144,7 +167,7 @@ def _rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> 
         lines = list(csv.reader(table, delimiter=_delimiter(text, known), strict=True))
     except csv.Error as error:
         raise _invalid(name, [f"it is not CSV: {error}"]) from error
-    header = [column.strip().lower() for column in lines[0]] if lines else []
+    header = [_FASTQ_LIST.get(column, column) for column in _lowered(lines[0])] if lines else []
     _check_header(name, header, needed, known)
     if len(lines) > MAX_ROWS:
         raise _invalid(name, [f"more than {MAX_ROWS} rows"])
@@ -159,8 +182,12 @@ def _rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> 
 def _delimiter(text: str, known: Sequence[str]) -> str:
     """Return what separates the columns: commas, or what spreadsheet programs of other countries write instead."""
     first = re.split(r"[\r\n]", text.lstrip("\ufeff").lower(), maxsplit=1)[0]
-    columns = {d: {cell.strip(' "') for cell in first.split(d)} for d in _DELIMITERS}
+    columns = {d: {_FASTQ_LIST.get(c := cell.strip(' "'), c) for cell in first.split(d)} for d in _DELIMITERS}
     return max(_DELIMITERS, key=lambda d: len(columns[d].intersection(known)))
+
+
+def _lowered(cells: Iterable[str]) -> list[str]:
+    return [cell.strip().lower() for cell in cells]
 
 
 def _check_header(name: str, header: Sequence[str], needed: Sequence[str], known: Sequence[str]) -> None:
@@ -177,6 +204,8 @@ def _add_reads(row: int, values: Mapping[str, str], sample: SheetSample, key_of:
     for column in ("fastq_1", "fastq_2"):
         try:
             keys[column] = key_of(values[column]) if values[column] else ""
+            if keys[column]:
+                sample.places[keys[column]] = _other_places(keys[column], values["sample"])
         except ValueError as error:
             sample.problems.append(f"row {row}, column {column}: {error}")
     if not values["fastq_1"]:
@@ -224,13 +253,36 @@ def _key_of(value: str, dataset: str, raw_bucket: str) -> str:
         if not key.startswith("genomics/"):
             raise ValueError(f"{value[:100]!r} is not under {prefix}genomics/")
     else:
-        key = f"genomics/{dataset}/{value}"
+        key = f"genomics/{dataset}/{_below_dataset(value)}"
     name = key.rsplit("/", 1)[-1]
     if not has_safe_parts(key):
         raise ValueError(f"{value[:100]!r} holds what is not letters, digits and . _ + = -; rename the file")
     if not is_reads(name) or is_ignorable(name):
-        raise ValueError(f"{value[:100]!r} is not a .fastq.gz, .fq.gz or .sra of reads")
+        raise ValueError(f"{value[:100]!r} is {rule_against_reads(name)}")
     return key
+
+
+def _below_dataset(path: str) -> str:
+    """Return what of a path, perhaps of another machine, may be a path below the dataset's folder.
+
+    Examples
+    --------
+    >>> _below_dataset("./fastq/a_R1.fq"), _below_dataset("/runs/a/b/c/d/e.fq"), _below_dataset("D:/7/a_R1.fq")
+    ('fastq/a_R1.fq', 'b/c/d/e.fq', '7/a_R1.fq')
+    """
+    plain = _DRIVE.sub("/", path.replace("\\", "/"))
+    parts = [part for part in plain.split("/") if part not in {"", "."}]
+    if ".." in parts:  # of the folder where the sheet was written
+        parts = parts[len(parts) - parts[::-1].index("..") :]
+    return "/".join(parts[-_ADDRESS_PARTS:] if plain.startswith("/") else parts)
+
+
+def _other_places(key: str, sample: str) -> tuple[str, ...]:
+    """Return keys with ever fewer folders, then in the sample's own folder."""
+    modality, dataset, *parts = PurePosixPath(key).parts
+    shorter = [parts[start:] for start in range(1, len(parts))]
+    places = ["/".join([modality, dataset, *rest]) for rest in [*shorter[:-1], [sample, parts[-1]], [parts[-1]]]]
+    return tuple(place for place in dict.fromkeys(places) if place != key)
 
 
 def _add_accession(row: int, values: Mapping[str, str], sample: SheetSample) -> None:

@@ -129,7 +129,7 @@ def test_late_lane_is_the_next_generation() -> None:
     [
         ("R01-023_S1_L001_R1_001.fq.gz", "READS_AMBIGUOUS"),
         ("R01-023_S1_L001_R3_001.fastq.gz", "READS_AMBIGUOUS"),
-        ("R01-023_L2.fastq", "KEY_NOT_ACCEPTED"),
+        ("R01-023_L2.bam", "KEY_NOT_ACCEPTED"),
         ("-x_R1.fastq.gz", "KEY_NOT_ACCEPTED"),
     ],
 )

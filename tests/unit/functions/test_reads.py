@@ -41,6 +41,12 @@ def test_every_naming_is_understood(name: str, sample: str, lane: int, mate: int
         "S_R1.fastq.gz.md5",
         "S_R1_fastqc.zip",
         "checksums.sha256",
+        "._S_R1.fastq.gz",
+        "S_R1.fastq.gz.gzi",
+        "SRR7938741.sra.vdbcache",
+        "quality.PNG",
+        "report.html",
+        "cutadapt.log",
     ],
 )
 def test_what_is_no_sample_is_ignored(name: str) -> None:
@@ -48,9 +54,7 @@ def test_what_is_no_sample_is_ignored(name: str) -> None:
     assert read_name(name) is None
 
 
-@pytest.mark.parametrize(
-    "name", ["S_R1.fastq", "S.bam", "S.cram", "S_R1.fastq.bz2", "", "fastq.gz", "S_R1.fastq.gz.tmp"]
-)
+@pytest.mark.parametrize("name", ["S.bam", "S.cram", "S_R1.fastq.bz2", "", "fastq.gz", "S_R1.fastq.gz.tmp"])
 def test_what_are_no_reads_are_none(name: str) -> None:
     assert read_name(name) is None
 

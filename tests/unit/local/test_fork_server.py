@@ -1,80 +1,108 @@
 """Processes forked from a template: as new ones, but for what the template has imported."""
 
 import json
+import os
 import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from local.emulator.fork_server import ForkedProcess, ForkServer
 
-_ANSWERS = """
-import importlib.util, json, os, random, sys
-def answer(document):
-    print(json.dumps(document), flush=True)
-"""
 _COUNTING = """
 import os
 with open(os.path.join(os.path.dirname(__file__), "imports"), "a") as file:
     file.write("x")
 """
+_WAITS = "import time\nprint('ready', flush=True)\ntime.sleep(60)"
+
+
+class Processes:
+    """A template that has imported a module which counts how often that happens, and a log of its processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "counting.py").write_text(_COUNTING)
+        self._server = ForkServer([sys.executable, "-I", "-S"], ["counting", "not_there"], folder)
+        self.log = folder / "log"
+
+    def start(
+        self, program: str, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+    ) -> ForkedProcess:
+        with Path(os.devnull).open("rb") as nothing, self.log.open("wb") as log:
+            streams = [nothing.fileno(), log.fileno(), log.fileno()]
+            return self._server.start(program, self.folder, environment or {}, streams, arguments)
+
+    def answer(self, expression: str, **given: object) -> object:
+        """Return the value of an expression in a new process."""
+        program = f"import importlib.util, json, os, random, sys\nprint(json.dumps({expression}))"
+        assert self.start(program, **given).wait(10) == 0  # type: ignore[arg-type]
+        return json.loads(self.log.read_text())
+
+    def waiting(self) -> ForkedProcess:
+        """Return a process that is at work."""
+        process = self.start(_WAITS)
+        while self.log.read_text() != "ready\n":
+            time.sleep(0.01)
+        return process
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> ForkServer:
-    """A template that has imported a module which counts how often that happens."""
-    (tmp_path / "counting.py").write_text(_COUNTING)
-    return ForkServer(tmp_path, ["counting", "not_there"])
+def processes(tmp_path: Path) -> Processes:
+    return Processes(tmp_path)
 
 
-def _ask(server: ForkServer, folder: Path, program: str) -> object:
-    process = server.start(_ANSWERS + program, folder, {"STAGE": "dev"})
-    answer = json.loads(process.stdout.readline())
-    assert process.wait(10) == 0
-    return answer
+@pytest.fixture
+def waiting(processes: Processes) -> Iterator[ForkedProcess]:
+    process = processes.waiting()
+    yield process
+    process.kill()
 
 
-def _waiting(server: ForkServer, folder: Path) -> ForkedProcess:
-    process = server.start("import sys\nprint('ready', flush=True)\nsys.stdin.readline()", folder, {})
-    assert process.stdout.readline() == "ready\n"
-    return process
+def test_a_process_has_its_variables_its_folder_its_arguments_and_no_other_package(processes: Processes) -> None:
+    seen = processes.answer(
+        "[dict(os.environ), os.getcwd(), sys.argv, os.getpgid(0) == os.getpid(), importlib.util.find_spec('pytest')]",
+        environment={"STAGE": "dev"},
+        arguments=["job", "--fast"],
+    )
+    assert seen == [{"STAGE": "dev"}, str(processes.folder), ["job", "--fast"], True, None]
 
 
-def test_a_process_has_its_variables_its_folder_and_no_other_package(server: ForkServer, tmp_path: Path) -> None:
-    program = "answer([dict(os.environ), os.getcwd(), importlib.util.find_spec('pytest') is None])"
-    assert _ask(server, tmp_path, program) == [{"STAGE": "dev"}, str(tmp_path), True]
+def test_what_the_template_has_imported_is_imported_once(processes: Processes) -> None:
+    assert [processes.answer("'counting' in sys.modules") for _ in range(3)] == [True] * 3
+    assert (processes.folder / "imports").read_text() == "x"
 
 
-def test_what_the_template_has_imported_is_imported_once(server: ForkServer, tmp_path: Path) -> None:
-    for _ in range(3):
-        assert _ask(server, tmp_path, "answer('counting' in sys.modules)") is True
-    assert (tmp_path / "imports").read_text() == "x"
+def test_processes_draw_other_random_numbers(processes: Processes) -> None:
+    assert processes.answer("random.random()") != processes.answer("random.random()")
 
 
-def test_processes_draw_other_random_numbers(server: ForkServer, tmp_path: Path) -> None:
-    first, second = (_ask(server, tmp_path, "answer(random.random())") for _ in range(2))
-    assert first != second
+@pytest.mark.parametrize(("program", "code"), [("", 0), ("raise SystemExit(64)", 64), ("raise ValueError('said')", 1)])
+def test_the_exit_code_is_told(processes: Processes, program: str, code: int) -> None:
+    process = processes.start(program)
+    assert (process.wait(10), process.poll(), process.returncode) == (code, code, code)
+    assert ("ValueError: said" in processes.log.read_text()) == (code == 1)
 
 
-def test_a_process_that_waits_runs_until_its_input_ends(server: ForkServer, tmp_path: Path) -> None:
-    process = _waiting(server, tmp_path)
-    assert process.poll() is None
+def test_a_process_runs_until_it_ends(waiting: ForkedProcess) -> None:
+    assert waiting.poll() is None
     with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.05)
-    process.stdin.close()
-    assert process.wait(10) == 0
-    assert process.poll() == 0
+        waiting.wait(0.05)
 
 
-@pytest.mark.parametrize("way", ["terminate", "kill"])
-def test_a_process_can_be_ended(server: ForkServer, tmp_path: Path, way: str) -> None:
-    process = _waiting(server, tmp_path)
-    getattr(process, way)()
-    process.wait(10)
-    getattr(process, way)()  # that of one that has ended is no error
-    assert process.stdout.read() == ""
+@pytest.mark.parametrize(("way", "code"), [("terminate", -15), ("kill", -9)])
+def test_a_process_can_be_ended(waiting: ForkedProcess, way: str, code: int) -> None:
+    getattr(waiting, way)()
+    assert waiting.wait(10) == code
+    getattr(waiting, way)()  # that of one that has ended is no error
+    with pytest.raises(ProcessLookupError):
+        os.kill(waiting.pid, 0)
 
 
-def test_an_error_of_the_program_is_written(server: ForkServer, tmp_path: Path) -> None:
-    process = server.start("raise RuntimeError('said')", tmp_path, {})
-    assert "RuntimeError: said" in process.stderr.read()
+def test_many_processes_end_in_any_order(processes: Processes) -> None:
+    programs = [f"import time\ntime.sleep({0.05 * (i % 3)})\nraise SystemExit({i})" for i in range(9)]
+    started = [processes.start(program) for program in programs]
+    assert [process.wait(10) for process in reversed(started)] == list(reversed(range(9)))

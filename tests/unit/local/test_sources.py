@@ -180,6 +180,7 @@ def test_a_download_inside_a_folder_is_found(tmp_path: Path) -> None:
     [
         ("a_R1.fastq.gz", "", "Whose reads are these"),
         ("a_R1.fastq.gz", "a_R1.fastq.gz", "is one file"),
+        ("a_R1.fastq", "a_R1.fastq", "is one file"),
         ("A/readme.txt", "", "no reads"),
         ("A/readme.txt", "nothing", "There is no"),
     ],
@@ -251,7 +252,6 @@ def test_text_table_is_clinical(tmp_path: Path, name: str) -> None:
     ("name", "advice"),
     [
         ("a.bam", "samtools fastq"),
-        ("a_R1.fastq", "gzip"),
         ("a.fastq.ora", "orad"),
         ("a.h5ad", "text"),
         ("genome.fa", "_references"),
@@ -268,3 +268,9 @@ def test_quantification_of_nobody_is_asked_about(tmp_path: Path) -> None:
     path = put(tmp_path, "a/b/c/quant.sf") / "a"
     with pytest.raises(UsageError, match="Whose is"):
         read_reads(path)
+
+
+def test_table_of_transcripts_goes_along_with_quantifications(tmp_path: Path) -> None:
+    found = read_reads(put(tmp_path, "A/quant.sf", "tx2gene.tsv"))
+    assert [file.key for file in found.files] == ["tx2gene.tsv", "A/quant.sf"]
+    assert found.unit_ids("d") == ("genomics#d#-expression/A/quant.sf",)

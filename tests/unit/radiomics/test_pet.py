@@ -18,7 +18,7 @@ from radiomics_job.job import of_modality
 from radiomics_job.limits import Limits
 from radiomics_job.parameters import load_params
 from radiomics_job.pet.series import pet_series, stack_suv
-from tests.builders.dicom import Scan, save, save_ct, save_study, tumour, uid
+from tests.builders.dicom import Scan, save, save_ct, save_study, segmentation, tumour, uid
 from tests.builders.pet import F18_SECONDS, GRID, Pet, save_pet, segmentation_on_pet, uptake
 from tests.unit.radiomics.support import Result, run_study
 
@@ -152,6 +152,8 @@ def test_philips_own_suv_factor_counts_first(tmp_path: Path) -> None:
         (Pet(half_life=282276.0), "RadiopharmaceuticalStartTime"),
         (Pet(change=image(SeriesTime="180000")), "SeriesTime"),
         (Pet(change=image(AcquisitionTime="")), "AcquisitionTime"),
+        (Pet(change=image(AcquisitionDate="")), "AcquisitionDate"),
+        (Pet(change=image(RescaleSlope=0)), "RescaleSlope"),
     ],
 )  # fmt: skip
 def test_what_suv_lacks_is_named(tmp_path: Path, pet: Pet, attribute: str) -> None:
@@ -247,10 +249,19 @@ def test_a_pet_study_needs_no_ct(tmp_path: Path) -> None:
 def test_a_pet_that_cannot_be_measured_is_told_beside_the_ct(tmp_path: Path) -> None:
     save_pet(save_study(tmp_path / "in", CT) / "pet", Pet(change=image(PatientWeight="0")))
     result = run(tmp_path)
-    assert result.status == "accept"
+    assert (result.status, result.qc["warnings"]) == ("warn", ["PET_NOT_MEASURED"])
     assert result.features["pet_rejection"]["reason_code"] == "SUV_NOT_POSSIBLE"
     assert result.qc["pet_rejection"]["details"] == {"attribute": "PatientWeight"}
     assert "pet.nii.gz" not in result.files
+
+
+def test_a_region_of_a_ct_that_is_not_here_is_placed_by_the_frame_of_reference(tmp_path: Path) -> None:
+    save_pet(tmp_path / "in" / "pet")
+    save(segmentation(CT), tmp_path / "in" / "seg")
+    result = run(tmp_path)
+    assert (result.features["modality"], result.qc["placement"]) == ("PT", "nearest_neighbour")
+    assert result.qc["warnings"] == ["MASK_RESAMPLED"]
+    _mask_truth(result, "pet_seg.nii.gz")
 
 
 @pytest.mark.parametrize(

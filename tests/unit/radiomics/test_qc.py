@@ -114,7 +114,7 @@ ELSEWHERE = {
     *("CONTOURS_LEFT_OUT", "CONTOURS_ON_THICKER_SLICES", "CONTOURS_SKIP_SLICES"),
     *("MASK_RESAMPLED", "FRAME_POSITIONS_CONTRADICT", "REFERENCES_REWRITTEN"),
     *("SLICE_POSITIONS_ROUNDED", "PATIENT_ID_DIFFERS"),
-    *("VALUES_NOT_HU", "FORMS_DIFFER", "SUV_RANGE"),
+    *("VALUES_NOT_HU", "FORMS_DIFFER", "SUV_RANGE", "PET_NOT_MEASURED"),
 }
 """Tested below, with resampled slices, contours, references, what is set aside, volume files, or PET."""
 

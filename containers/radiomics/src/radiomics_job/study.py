@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ from radiomics_job.output.nifti import write_nifti
 from radiomics_job.output.overlay import render_overlay
 from radiomics_job.parameters import Params
 from radiomics_job.pet.measure import CtRegions, PetTask, measure_pet
-from radiomics_job.quality.checks import check_limits, refusal
+from radiomics_job.quality.checks import Finding, QcWarning, check_limits, refusal
 from radiomics_job.robustness import ROBUSTNESS_FILE, Checks, robustness_document
 from radiomics_job.roi.candidates import Candidate, list_candidates
 from radiomics_job.roi.pairing import Pairing, pair
@@ -113,6 +114,12 @@ class _Measured:
     params: Params
     formats: Mapping[str, str]
 
+    def without_pet(self) -> Self:
+        """Return the CT with the finding that the PET beside it was rejected."""
+        finding = Finding(QcWarning.PET_NOT_MEASURED, refused=False, value=1, limit=0)
+        rois = [roi if roi.status == "refuse" else roi.with_findings([*roi.findings, finding]) for roi in self.rois]
+        return replace(self, rois=rois)
+
 
 def process_study(task: StudyTask) -> str:
     """Process one study and write its results or its rejection.
@@ -177,7 +184,8 @@ def _measured_images(
             drawn = pet.code is not ReasonCode.NO_SEGMENTATION
             raise (pet if drawn or error.code is ReasonCode.NO_CT else error) from None
         return None, pet
-    return ct, _measure_pet(files, task, regions) if wanted else None
+    beside = _measure_pet(files, task, regions) if wanted else None
+    return (ct.without_pet() if isinstance(beside, StudyRejectedError) else ct), beside
 
 
 def _measure_pet(files: StudyFiles, task: StudyTask, ct: CtRegions | None) -> _Measured | StudyRejectedError:

@@ -55,7 +55,7 @@ def measure_pet(files: StudyFiles, task: PetTask, ct: CtRegions | None) -> tuple
         `NO_SEGMENTATION`, or as for a CT.
     """
     series = pet_series(files, task.limits)
-    own = _drawn_on_pet(files, series, task)
+    own = _drawn_on_pet(files, series, task, alone=ct is None)
     pairing = own[2] if own else _sharing_space(series, ct)
     scale = suv_scale(pairing.ct.slices)
     stack, volume = stack_suv(pairing.ct, scale, task.limits, task.params.geometry)
@@ -74,9 +74,12 @@ def _checked(region: PlacedRegion, image: StudyImage, params: Params) -> Measure
 
 
 def _drawn_on_pet(
-    files: StudyFiles, series: Sequence[CtSeries], task: PetTask
+    files: StudyFiles, series: Sequence[CtSeries], task: PetTask, *, alone: bool
 ) -> tuple[tuple[Candidate, ...], RoiPolicy, Pairing] | None:
-    """Choose regions among those whose object names an image of the PET."""
+    """Choose regions among those whose object names an image of the PET.
+
+    Without a CT those count too that were drawn in the PET's space, on a CT that is not here.
+    """
     if not files.segmentations and not files.structure_sets:
         return None
     here = frozenset(uid for each in series for uid in each.instance_uids)
@@ -90,7 +93,17 @@ def _drawn_on_pet(
             if len({pairing.ct.slices for pairing in pairings}) > 1:
                 raise _ambiguous(len(series))
             return chosen, policy, pairings[0]
+        if alone and (near := _in_space_of(series, candidates)):
+            frame = near[0].references.frame_of_reference_uid
+            return *choose(near, task.rule), _in_frame(series, frame)
     return None
+
+
+def _in_space_of(series: Sequence[CtSeries], candidates: Sequence[Candidate]) -> list[Candidate]:
+    """List the regions whose object shares the frame of reference of a PET; none when they share several."""
+    frames = {each.frame_of_reference_uid for each in series} - {""}
+    near = [each for each in candidates if each.references.frame_of_reference_uid in frames]
+    return near if len({each.references.frame_of_reference_uid for each in near}) == 1 else []
 
 
 def _sharing_space(series: Sequence[CtSeries], ct: CtRegions | None) -> Pairing:
@@ -101,7 +114,10 @@ def _sharing_space(series: Sequence[CtSeries], ct: CtRegions | None) -> Pairing:
             "No segmentation was drawn on the PET, and there is none on a CT beside it. Upload one of the two.",
             {"pet_series": len(series)},
         )
-    frame = ct.stack.slices[0].frame_of_reference_uid
+    return _in_frame(series, ct.stack.slices[0].frame_of_reference_uid)
+
+
+def _in_frame(series: Sequence[CtSeries], frame: str) -> Pairing:
     sharing = [each for each in series if frame and each.frame_of_reference_uid == frame]
     if not sharing:
         raise StudyRejectedError(

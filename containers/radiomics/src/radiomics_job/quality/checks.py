@@ -172,6 +172,7 @@ class QcWarning(StrEnum):
     PATIENT_ID_DIFFERS = "PATIENT_ID_DIFFERS"  # the files' PatientID is not the subject that they were uploaded as
     VALUES_NOT_HU = "VALUES_NOT_HU"  # a NIfTI or NRRD image whose values do not look like Hounsfield units
     FORMS_DIFFER = "FORMS_DIFFER"  # sform and qform of a NIfTI file place it differently: the sform was taken
+    PET_NOT_MEASURED = "PET_NOT_MEASURED"  # the PET beside the CT was rejected: pet_rejection says why
     LONG_BEFORE_SURGERY = "LONG_BEFORE_SURGERY"  # the scan is older than the parameter file likes
     CT_AFTER_SURGERY = "CT_AFTER_SURGERY"  # the tumour may be gone
 

@@ -1,0 +1,107 @@
+"""A sample sheet names files as another machine had them; they are found below the dataset, and never twice."""
+
+import pytest
+
+from multimodal.ledger.unit import Status
+from tests.unit.functions.test_genomics import ROOT, _list_of
+from tests.unit.functions.world import FORCE, QUIET, RnaWorld
+
+SHEET = "sample,fastq_1,fastq_2\n"
+FASTQ_LIST = "RGID,RGSM,RGLB,Lane,Read1File,Read2File\n"
+
+
+def lanes(world: RnaWorld, case: str = "R01-023") -> list[tuple[str, str]]:
+    """Return the keys that the case's job was given."""
+    rows = _list_of(world, list(world.batch.submitted)[-1], case)
+    return [tuple(row[column].split(f"{ROOT}/", 1)[1] for column in ("Read1File", "Read2File")) for row in rows]  # type: ignore[misc]
+
+
+FOLDERS = ("/data/runs/7/pool/", "./pool/", "../pool/", "D:\\runs\\pool\\", "pool/", "/home/me/R01-023/")
+
+
+@pytest.mark.parametrize(
+    ("folder", "stored"),
+    [
+        (folder, stored)
+        for folder in FOLDERS
+        for stored in ("pool/", "R01-023/", "")
+        if stored != "pool/" or "pool" in folder
+    ],
+)
+def test_paths_of_another_machine(folder: str, stored: str) -> None:
+    world = RnaWorld()
+    names = [f"a_{mate}.fq.gz" for mate in (1, 2)]
+    world.upload(*(f"{ROOT}/{stored}{name}" for name in names))
+    row = ",".join(["R01-023", *(folder + name for name in names)])
+    world.upload(f"{ROOT}/samplesheet.csv", body=f"{SHEET}{row}\n".encode())
+    world.tick(QUIET + 60)
+    world.tick(1)
+    assert lanes(world) == [tuple(stored + name for name in names)]
+
+
+def test_one_file_is_not_taken_for_two_of_the_sheet() -> None:
+    world = RnaWorld()
+    world.upload(*(f"{ROOT}/R01-023/a_{mate}.fq.gz" for mate in (1, 2)))
+    rows = "".join(f"R01-023,/x/L{lane}/a_1.fq.gz,/x/L{lane}/a_2.fq.gz\n" for lane in (1, 2))
+    world.upload(f"{ROOT}/samplesheet.csv", body=(SHEET + rows).encode())
+    for _ in range(3):
+        assert world.tick(FORCE)["jobs"] == 0
+    item = world.case()
+    assert (item.status, item.reason_code) == (Status.QUARANTINED, "SAMPLESHEET_INVALID")
+    assert "a_1.fq.gz is found for two of its files" in world.ledger.extra[item.unit_id]["reason_message"]
+
+
+def test_the_list_of_bcl_convert_is_a_sample_sheet() -> None:
+    world = RnaWorld()
+    rows = [
+        f"AC.GT.{lane},R01-023,lib,{lane},/out/L{lane}_R1_001.fastq.gz,/out/L{lane}_R2_001.fastq.gz" for lane in (1, 2)
+    ]
+    world.upload(*(f"{ROOT}/fastq/L{lane}_R{mate}_001.fastq.gz" for lane in (1, 2) for mate in (1, 2)))
+    world.upload(f"{ROOT}/fastq_list.csv", body=(FASTQ_LIST + "\n".join(rows)).encode())
+    for _ in range(2):
+        world.tick(QUIET + 60)
+    assert world.case("fastq").status is not Status.COMPLETED
+    item = world.case()
+    assert item.status is Status.RECEIVING, "out/ is not the folder in which they lie, so they are waited for"
+    world.upload(*(f"{ROOT}/R01-023/L{lane}_R{mate}_001.fastq.gz" for lane in (1, 2) for mate in (1, 2)))
+    world.tick(QUIET + 60)
+    assert [one for one, _ in lanes(world)] == [f"R01-023/L{lane}_R1_001.fastq.gz" for lane in (1, 2)]
+
+
+def test_a_sample_sheet_takes_precedence_over_a_list_beside_it() -> None:
+    world = RnaWorld()
+    world.upload(f"{ROOT}/a_1.fq.gz", f"{ROOT}/a_2.fq.gz")
+    world.upload(f"{ROOT}/fastq_list.csv", body=(FASTQ_LIST + "1,OTHER,lib,1,a_1.fq.gz,a_2.fq.gz\n").encode())
+    world.upload(f"{ROOT}/samplesheet.csv", body=(SHEET + "R01-023,a_1.fq.gz,a_2.fq.gz\n").encode())
+    world.tick(QUIET + 60)
+    world.tick(1)
+    assert lanes(world) == [("a_1.fq.gz", "a_2.fq.gz")]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("R01-023.bam", "samtools"),
+        ("R01-023_R1.fastq.ora", "orad"),
+        ("R01-023_R1.fastq.bz2", "unpack it"),
+        ("L001.cbcl", "demultiplex"),
+        ("R01-023.pod5", "nanopores"),
+        ("R01-023_R1.fasta", "without qualities"),
+        ("R01-023.data", "not reads that can be used"),
+    ],
+)
+def test_a_refusal_names_its_file_and_what_to_do(name: str, said: str) -> None:
+    world = RnaWorld()
+    world.upload(*(f"{ROOT}/R01-023/R01-023_R{mate}.fastq.gz" for mate in (1, 2)), f"{ROOT}/R01-023/{name}")
+    world.tick(QUIET + 60)
+    item = world.case()
+    message = world.ledger.extra[item.unit_id]["reason_message"]
+    assert (item.reason_code, name in message, said in message) == ("KEY_NOT_ACCEPTED", True, True)
+
+
+def test_neighbours_that_harm_nothing_are_counted_and_left_alone() -> None:
+    world = RnaWorld()
+    reads = [f"{ROOT}/R01-023/R01-023_R{mate}.fastq" for mate in (1, 2)]
+    world.upload(*reads, *(f"{ROOT}/R01-023/{name}" for name in ("a.gzi", "._x_R1.fastq.gz", "q.png", "S.vdbcache")))
+    assert world.tick(QUIET + 60)["jobs"] == 1
+    assert (world.case().objects, lanes(world)) == (2, [("R01-023/R01-023_R1.fastq", "R01-023/R01-023_R2.fastq")])
