@@ -28,7 +28,7 @@ PROGRESS := awk -f requirements/progress.awk -v file=
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz e2e e2e-forget bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
+.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz chaos e2e e2e-forget bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -132,6 +132,9 @@ unit: setup
 fuzz: setup ## 60 s of damaged studies per parser and of damaged tables; FUZZ="--parser zip --seconds 10 --seed 7" changes that
 	@$(PY) -m tests.fuzz $(FUZZ)
 	@$(PY) -m tests.fuzz.clinical
+
+chaos: setup ## 2,000 histories of faults: nothing lost, nothing twice
+	@CHAOS_EXAMPLES=2000 POWERTOOLS_LOG_LEVEL=CRITICAL $(PY) -m pytest -q -s tests/unit/functions/test_chaos.py
 
 e2e: setup examples
 	@$(PY) -m pytest -q tests/end_to_end

@@ -24,7 +24,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     ),
     "dataset-join": Benchmark("the join of 100,000 cases into one row a patient", dataset_join.run),
     "events": Benchmark(
-        "10,000 studies' object events through arrivals and sweep against another checkout, BASE=path",
+        "a cohort's object events through arrivals and sweep against another checkout, BASE=path",
         events.run,
         needs="BASE",
     ),
