@@ -46,6 +46,7 @@ apt = $(1) >/dev/null 2>&1 || { \
 # Quantifies RNA-seq reads. It is a program, not a package: Debian and Ubuntu have it, and without it all else works.
 salmon:
 	@$(call apt,command -v salmon,salmon,RNA-seq is left out)
+	@$(call apt,command -v fastp,fastp,reads are not trimmed)
 
 # Human reads for the end-to-end tests.
 examples:
