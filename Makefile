@@ -133,7 +133,7 @@ fuzz: setup ## 60 s of damaged studies per parser; FUZZ="--parser zip --seconds 
 	@$(PY) -m tests.fuzz $(FUZZ)
 
 e2e: setup examples
-	@$(PY) -m pytest -q -n 2 --dist loadgroup tests/end_to_end
+	@$(PY) -m pytest -q -n 2 --dist loadfile tests/end_to_end
 
 e2e-forget: setup ## forget one of two patients on a stack of its own, and look for what is left
 	@E2E_FORGET=1 $(PY) -m pytest -q tests/end_to_end/test_subject_forgotten.py

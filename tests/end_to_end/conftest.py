@@ -1,6 +1,6 @@
 """One deployed stack for all end-to-end tests: on the laptop cloud, or the one that `SMOKE_STACK` names.
 
-Side by side (`-n 2 --dist loadgroup`), each worker has a laptop cloud of its own: much of the time is spent waiting.
+Side by side (`-n 2 --dist loadfile`), each worker has a laptop cloud of its own: much of the time is spent waiting.
 """
 
 import json
@@ -25,15 +25,12 @@ _LAPTOP_TIMEOUT = 120.0
 _ACCOUNT_TIMEOUT = 3600.0
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder, and keep those together that share what was uploaded."""
+    """Mark every test of this folder."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.end_to_end)
-            shares = "first_upload" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("first_upload" if shares else item.path.stem))
             if "SMOKE_STACK" in os.environ:  # real jobs take minutes to start, and the quiet period is minutes
                 item.add_marker(pytest.mark.timeout(2 * _ACCOUNT_TIMEOUT))
 
