@@ -21,8 +21,9 @@ from cli.features import Row, describe_group, find_group, read_features, run_que
 from cli.ledger import as_document, print_reasons, print_units, read_units
 from cli.models import app as models_app
 from cli.project import shown
+from cli.replay import replay_dead_letters
 from cli.results import save_dataset
-from cli.retry import request_reruns, select_units
+from cli.retry import ask_sweep, request_reruns, select_units
 from cli.rows import print_features, print_rows
 from cli.sources import Modality
 from cli.terminal import make_console, megabytes, plural, print_error, print_line
@@ -154,6 +155,35 @@ def retry(
     left = len(chosen) - len(requested)
     if left:
         print_line(console, f"{plural(left, 'unit')} moved meanwhile and will run by itself.", style="dim")
+
+
+@app.command(epilog="Example: `multimodal reconcile --stack multimodal`")
+def reconcile(stack: Stack = "", as_json: Json = False) -> None:
+    """Register uploads that the ledger has never seen, because their events were lost; it also happens every day."""
+    found = ask_sweep(reach(stack), {"action": "reconcile"})
+    if as_json:
+        _print_json(found)
+        return
+    console = make_console()
+    print_line(
+        console, f"{plural(found['checked'], 'unit')} uploaded, {found['registered']} of them were not registered."
+    )
+    if not found["complete"]:
+        print_line(console, "There was no time to list all; run it again.", style="yellow")
+
+
+@app.command(epilog="Example: `multimodal replay --stack multimodal`")
+def replay(stack: Stack = "", as_json: Json = False) -> None:
+    """Send all dead letters again to where they were meant to go; do it once their cause is fixed."""
+    sent = replay_dead_letters(reach(stack))
+    if as_json:
+        _print_json(dict(sent))
+        return
+    console = make_console()
+    for target, count in sorted(sent.items()):
+        print_line(console, f"{plural(count, 'message')} → {target}")
+    if not sent:
+        print_line(console, "There are no dead letters.")
 
 
 @app.command(epilog="Example: `multimodal features imaging --json`")

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
@@ -88,16 +89,23 @@ def request_reruns(deployment: Deployment, unit_ids: Sequence[str]) -> dict[str,
     answers: dict[str, list[str]] = {}
     for start in range(0, len(unit_ids), _UNITS_PER_REQUEST):
         event = {"action": "rerun", "unit_ids": list(unit_ids[start : start + _UNITS_PER_REQUEST])}
-        for answer, ids in _invoke(deployment, event).items():
+        for answer, ids in ask_sweep(deployment, event).items():
             answers.setdefault(answer, []).extend(ids)
     return answers
 
 
-def _invoke(deployment: Deployment, event: Mapping[str, object]) -> dict[str, list[str]]:
+def ask_sweep(deployment: Deployment, event: Mapping[str, object]) -> dict[str, Any]:
+    """Invoke the sweep function, once it is free, and return its answer.
+
+    Raises
+    ------
+    CommandError
+        When it stays busy.
+    """
     for seconds in (*_BUSY_WAITS, 0):
         text = deployment.invoke_sweep(event)
         if text is not None:
-            answers: dict[str, list[str]] = json.loads(text)
+            answers: dict[str, Any] = json.loads(text)
             return answers
         time.sleep(seconds)
     raise CommandError("The sweep function is busy.", hint="Run the same command again in some minutes.")

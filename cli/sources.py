@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from cli.errors import UsageError
 from cli.expression_files import is_expression, key_of_quantification, reject_file
 from cli.patients import reject_mixed_patients
-from multimodal.genomics.matrix_names import is_beside_quantification, is_quantification, matrix_unit
+from multimodal.genomics.matrix_names import TX2GENE, is_beside_quantification, is_quantification, matrix_unit
 from multimodal.ledger.unit import case_unit
 
 Modality = Literal["imaging", "genomics", "clinical"]
@@ -356,7 +356,7 @@ def _with_case(file: SourceFile) -> SourceFile:
 def _is_beside(file: SourceFile) -> bool:
     """Whether a file is none of RNA-seq: another table directly in the folder, or what a quantifier writes beside."""
     *folders, name = file.key.split("/")
-    is_table = not folders and _is_table(file.path) and name not in _SAMPLE_TABLES
+    is_table = not folders and _is_table(file.path) and name not in (*_SAMPLE_TABLES, TX2GENE)
     return is_table or is_beside_quantification([*folders, name])
 
 

@@ -1,4 +1,4 @@
-"""The scheduled reconciler of the ledger, and re-run requests. Trigger: a schedule; operators may invoke it too."""
+"""Rounds of checks, re-run requests, and the daily reconciliation. Trigger: schedules; operators may invoke it too."""
 
 from functools import lru_cache
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from multimodal.ledger.outcome import OutcomeRecorder
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import TABLES, Modality
 from multimodal.pipeline.messages import time_is_left
+from multimodal.pipeline.reconcile import Reconciler
 from multimodal.pipeline.retry import requested_units, rerun
 from multimodal.pipeline.rules import all_rules, table_kinds
 from multimodal.pipeline.sweep import Sweep
@@ -32,6 +33,7 @@ class SweepSettings(RunSettings):
 
     IMAGING_STATE_MACHINE_ARN: Name
     TABLES_STATE_MACHINE_ARN: Name
+    PAUSED: bool = False
     GENOMICS_ENGINE: Literal["salmon", "dragen"] = "salmon"
     RNASEQ_IMAGE_URI: str = ""
     BATCH_CPU_QUEUE_ARN: str = ""
@@ -78,12 +80,16 @@ def sweep() -> Sweep:
         Modality.GENOMICS.value: JobStarter(ports(), queue, claims, jobs, genomics),
         TABLES: TableStarter(ports(), StepFunctionsRuns(s.TABLES_STATE_MACHINE_ARN), claims),
     }
-    return Sweep(ports(), UnitEvaluator(ports(), timeouts, rules_of), OutcomeRecorder(ports()), starters)
+    return Sweep(ports(), UnitEvaluator(ports(), timeouts, rules_of), OutcomeRecorder(ports()), starters, s.PAUSED)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Check the units that are due and start those that are ready; `action: rerun` requests runs of named units."""
+    """Check due units and start those that are ready; `rerun` named units; `reconcile` bucket and ledger."""
     try:
+        if event.get("action") == "reconcile":
+            return Reconciler(ports(), SweepSettings.from_environment().QUIET_PERIOD_SECONDS).run(
+                time_is_left(context, 30_000)
+            )
         if "action" in event:
             units = requested_units(event)
             return rerun(ports(), units)

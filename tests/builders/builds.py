@@ -18,6 +18,7 @@ def make_build(
     features: Mapping[str, int] | None = None,
     signal: Mapping[str, float] | None = None,
     ordinal: Sequence[float] = (),
+    scanners: Mapping[str, float] | None = None,
     absent: Mapping[str, Sequence[int]] | None = None,
     censored: float = 0.4,
     seed: int = 1,
@@ -34,6 +35,8 @@ def make_build(
         How many standard normal features each modality has; 8 by default.
     signal : mapping, optional
         Log hazard of one standard deviation of a modality's first three features together.
+    scanners : mapping, optional
+        What each scanner adds to all features of imaging; cases take turns. Without, there is no column of scanners.
     ordinal : sequence of float
         Log hazard of each level of one more feature, `clinical__stage`; without one, there is no such feature.
     absent : mapping, optional
@@ -56,21 +59,29 @@ def make_build(
     death = generator.exponential(1500 * np.exp(-risk))
     event = generator.uniform(size=cases) >= censored
     days = np.maximum(np.where(event, death, death * generator.uniform(0.2, 0.9, cases)), 1).round()
+    made_by = [list(scanners)[row % len(scanners)] for row in range(cases)] if scanners else []
+    if scanners:
+        shift = np.array([scanners[name] for name in made_by])
+        columns |= {name: values + shift for name, values in columns.items() if name.startswith("imaging")}
     gone = {m: set((absent or {}).get(m, ())) for m in features}
     rows = [
         {
             "case_id": f"S-{row:04d}",
             **{f"has_{m}": int(row not in gone[m]) for m in features},
             **{name: "" if row in gone[name.split("__")[0]] else repr(float(v[row])) for name, v in columns.items()},
+            **({"imaging__manufacturer": made_by[row]} if made_by else {}),
             "label__os_days": int(days[row]),
             "label__os_event": int(event[row]),
         }
         for row in range(cases)
     ]
-    levels = {"clinical__stage": {"levels": json.dumps({f"L{n}": n for n in range(len(ordinal))})}}
+    changes = {
+        "imaging__manufacturer": {"role": "acquisition"},
+        "clinical__stage": {"levels": json.dumps({f"L{n}": n for n in range(len(ordinal))})},
+    }
     folder.mkdir(parents=True, exist_ok=True)
     write_rows(folder / "dataset.csv", rows)
-    write_rows(folder / "dictionary.csv", [dictionary_row(name, **levels.get(name, {})) for name in rows[0]])
+    write_rows(folder / "dictionary.csv", [dictionary_row(name, **changes.get(name, {})) for name in rows[0]])
     present = {m: {"group": f"dev-made-{m}-v1", "rows": cases, "cases": cases - len(gone[m])} for m in features}
     manifest = {
         "dataset": "made",

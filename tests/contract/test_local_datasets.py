@@ -58,7 +58,8 @@ def machine(account: Account) -> Machine:
     role = account.role("dataset-build", "lambda", allow(["logs:CreateLogStream", "logs:PutLogEvents"]))
     function = account.function("dataset-build", FUNCTION, role)
     text = DEFINITION.read_text(encoding="utf-8").replace("${DatasetBuildFunctionArn}", function)
-    return Machine(json.loads(text.replace("${WorkGroupName}", "datasets")), function)
+    text = text.replace("${WorkGroupName}", "datasets").replace("${Partition}", "aws")
+    return Machine(json.loads(text), function)
 
 
 def test_every_query_is_stored_and_the_state_stays_small(account: Account, machine: Machine) -> None:

@@ -1,6 +1,11 @@
-"""A ready expression matrix goes in, the panel's features come out; a corrected one changes only what was corrected."""
+"""A ready expression matrix goes in, the panel's features come out; a corrected one changes only what was corrected.
+
+The first is as GEO publishes this cohort's (a row per gene, compressed, under a name of its own), the second has a row
+per case.
+"""
 
 import csv
+import gzip
 import io
 import math
 import os
@@ -19,7 +24,11 @@ from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.sources import MATRIX_DATASET
 
 pytestmark = pytest.mark.skipif("SMOKE_STACK" in os.environ, reason="a real dataset's matrix would be replaced")
-UNIT_ID = f"genomics#{MATRIX_DATASET}#-expression"
+FIRST, CORRECTED = "GSE1_rnaseq.txt.gz", "expression.csv"
+UNIT_IDS = {
+    FIRST: f"genomics#{MATRIX_DATASET}#-expression/{FIRST}",
+    CORRECTED: f"genomics#{MATRIX_DATASET}#-expression",
+}
 GENES = 22_127
 """As many as the article's matrix has, of fewer cases."""
 ABSENT = "BGN"
@@ -45,8 +54,15 @@ class Matrix:
         """log2(FPKM + 1) of a gene."""
         return math.log2(float(self.rows[case][self.genes.index(gene)]) + 1)
 
+    def by_gene(self) -> bytes:
+        """The file with a row per gene, compressed."""
+        lines = ["\t".join(["", *self.rows])]
+        columns = zip(*self.rows.values(), strict=True)
+        lines += ["\t".join([gene, *column]) for gene, column in zip(self.genes, columns, strict=True)]
+        return gzip.compress("\n".join(lines).encode())
+
     def csv(self) -> bytes:
-        """The file."""
+        """The file with a row per case."""
         text = io.StringIO()
         csv.writer(text).writerows([["Case ID", *self.genes], *([c, *cells] for c, cells in self.rows.items())])
         return text.getvalue().encode()
@@ -61,10 +77,12 @@ class Uploaded:
     records: Mapping[str, Row]
 
 
-def put(pipeline: Pipeline, content: bytes) -> None:
-    """Upload a matrix."""
-    key = f"genomics/{MATRIX_DATASET}/expression.csv"
+def put(pipeline: Pipeline, name: str, content: bytes) -> Unit:
+    """Upload a matrix and wait until it has ended; return its unit."""
+    key = f"genomics/{MATRIX_DATASET}/{name}"
     pipeline.deployment.s3.put_object(Bucket=pipeline.raw_bucket, Key=key, Body=content)
+    (unit,) = pipeline.wait_for([UNIT_IDS[name]]).values()
+    return unit
 
 
 def records(pipeline: Pipeline) -> dict[str, Row]:
@@ -79,8 +97,7 @@ def uploaded(pipeline: Pipeline) -> Uploaded:
     mark = uuid.uuid4().hex[:6]
     matrix = Matrix([f"M{mark}-{n}" for n in range(6)])
     matrix.rows[f"M{mark}-5"][100] = "-1.0"
-    put(pipeline, matrix.csv())
-    unit = pipeline.wait_for([UNIT_ID])["-expression"]
+    unit = put(pipeline, FIRST, matrix.by_gene())
     return Uploaded(matrix, unit, records(pipeline))
 
 
@@ -116,8 +133,7 @@ def test_row_that_is_wrong_is_written_down_with_its_reason(pipeline: Pipeline, u
 def test_corrected_matrix_adds_the_case_and_leaves_the_others(pipeline: Pipeline, uploaded: Uploaded) -> None:
     case = list(uploaded.matrix.rows)[5]
     uploaded.matrix.rows[case][100] = "1.0"
-    put(pipeline, uploaded.matrix.csv())
-    after = pipeline.wait_for_run(uploaded.first)
+    after = put(pipeline, CORRECTED, uploaded.matrix.csv())
     assert after.status == "COMPLETED"
     now = records(pipeline)
     assert float(str(now[case]["log2fpkm_VIM"])) == pytest.approx(uploaded.matrix.value(case, "VIM"), abs=1e-9)

@@ -15,7 +15,11 @@ AWS_METRICS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
         frozenset({"QueueName"}),
     ),
-    "AWS/Lambda": (frozenset({"Errors", "Duration", "Invocations", "Throttles"}), frozenset({"FunctionName"})),
+    "AWS/Lambda": (
+        frozenset({"Errors", "Duration", "Invocations", "Throttles", "DestinationDeliveryFailures"}),
+        frozenset({"FunctionName"}),
+    ),
+    "AWS/Events": (frozenset({"FailedInvocations", "InvocationsFailedToBeSentToDlq"}), frozenset({"RuleName"})),
     "AWS/States": (
         frozenset(
             {
@@ -55,10 +59,11 @@ def shown_by(widget: dict[str, Any]) -> list[Shown]:
     return [Shown(r[0], r[1], dict(zip(r[2::2], r[3::2], strict=True))) for r in rows]
 
 
-def watched_by(alarm: str) -> Shown:
-    """Return the metric of an alarm."""
+def watched_by(alarm: str) -> list[Shown]:
+    """Return the metrics of an alarm."""
     p = resolve(properties(alarm))
-    return Shown(p["Namespace"], p["MetricName"], {d["Name"]: d["Value"] for d in p["Dimensions"]})
+    metrics = [m["MetricStat"]["Metric"] for m in p.get("Metrics", []) if "MetricStat" in m] or [p]
+    return [Shown(m["Namespace"], m["MetricName"], {d["Name"]: d["Value"] for d in m["Dimensions"]}) for m in metrics]
 
 
 def problem(metric: Shown) -> str | None:
@@ -76,7 +81,8 @@ def problem(metric: Shown) -> str | None:
     return None if set(metric.dimensions) == dimensions else f"{metric.name} needs exactly {sorted(dimensions)}"
 
 
-ALL_SHOWN = [m for w in widgets() for m in shown_by(w)] + [watched_by(a) for a in resources("AWS::CloudWatch::Alarm")]
+WATCHED = [metric for alarm in resources("AWS::CloudWatch::Alarm") for metric in watched_by(alarm)]
+ALL_SHOWN = [m for w in widgets() for m in shown_by(w)] + WATCHED
 
 
 @pytest.mark.parametrize("metric", ALL_SHOWN, ids=lambda m: f"{m.namespace}-{m.name}")
@@ -141,18 +147,39 @@ def test_widgets_fit_the_grid_and_do_not_overlap() -> None:
 @pytest.mark.parametrize("queue", sorted(q for q in resources("AWS::SQS::Queue") if q.endswith("DeadLetterQueue")))
 def test_dead_letters_raise_an_alarm(queue: str) -> None:
     watched = Shown("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": f"{queue}.QueueName"})
-    assert watched in [watched_by(a) for a in resources("AWS::CloudWatch::Alarm")]
+    assert watched in WATCHED
 
 
 @pytest.mark.parametrize("modality", list(Modality))
 @pytest.mark.parametrize("name", ["UnitsQuarantined", "UnitsFailed", "OldestIncompleteUnitSeconds"])
 def test_what_needs_a_person_raises_an_alarm(name: str, modality: Modality) -> None:
-    watched = [watched_by(a) for a in resources("AWS::CloudWatch::Alarm")]
-    assert (name, modality) in {(m.name, m.dimensions.get("modality")) for m in watched}
+    assert (name, modality) in {(m.name, m.dimensions.get("modality")) for m in WATCHED}
 
 
 def test_a_failed_run_raises_an_alarm() -> None:
-    assert "ExecutionsFailed" in {watched_by(a).name for a in resources("AWS::CloudWatch::Alarm")}
+    for machine in ("ImagingStateMachine", "TablesStateMachine", "DatasetStateMachine"):
+        assert Shown("AWS/States", "ExecutionsFailed", {"StateMachineArn": machine}) in WATCHED
+
+
+@pytest.mark.parametrize("name", ["FailedInvocations", "InvocationsFailedToBeSentToDlq"])
+def test_events_that_no_target_got_raise_an_alarm(name: str) -> None:
+    watched = {m.dimensions["RuleName"] for m in WATCHED if m.name == name}
+    assert watched == {"ArrivalsRule", "FeaturesRule", "SweepRule", "BatchJobsRule"}
+
+
+def test_functions_that_fail_are_throttled_or_lose_dead_letters_raise_an_alarm() -> None:
+    names = {resolve(properties(f)["FunctionName"]) for f in resources("AWS::Serverless::Function")}
+    deployment = {f"{STACK}-feature-groups"}  # a custom resource: its failure fails the deployment
+    for metric in ("Errors", "Throttles"):
+        assert {m.dimensions["FunctionName"] for m in WATCHED if m.name == metric} == names - deployment
+    failing = [f for f in resources("AWS::Serverless::Function") if "EventInvokeConfig" in properties(f)]
+    lost = {m.dimensions["FunctionName"] for m in WATCHED if m.name == "DestinationDeliveryFailures"}
+    assert lost == {resolve(properties(f)["FunctionName"]) for f in failing}
+
+
+def test_queues_that_nobody_empties_raise_an_alarm() -> None:
+    queues = {f"{q}.QueueName" for q in resources("AWS::SQS::Queue") if not q.endswith("DeadLetterQueue")}
+    assert {m.dimensions["QueueName"] for m in WATCHED if m.name == "ApproximateAgeOfOldestMessage"} == queues
 
 
 @pytest.mark.parametrize("alarm", sorted(resources("AWS::CloudWatch::Alarm")))

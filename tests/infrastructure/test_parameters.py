@@ -111,6 +111,7 @@ def test_outputs() -> None:
         "DashboardUrl",
         "RadiomicsRepositoryUri",
         "AlarmTopicArn",
+        "DeadLetterQueueUrls",
         "RnaseqRepositoryUri",
         "ImagesProjectName",
         "CpuQueueArn",

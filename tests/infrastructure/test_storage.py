@@ -89,11 +89,17 @@ def test_buckets_are_private_versioned_and_tidy(name: str) -> None:
     }
     assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    rule, *_ = bucket["LifecycleConfiguration"]["Rules"]
     assert rule["Status"] == "Enabled"
     assert rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] > 0
     assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] > 0
     assert "BucketName" not in bucket, "a fixed name can be taken in another account"
+
+
+def test_what_runs_and_builds_needed_expires_and_no_result_does() -> None:
+    _, *rules = properties("ProcessedBucket")["LifecycleConfiguration"]["Rules"]
+    assert {r["Prefix"]: r["ExpirationInDays"] for r in rules} == {"runs/": 90, "builds/": 30}
+    assert all(r["Status"] == "Enabled" for r in rules)
 
 
 @pytest.mark.parametrize("name", BUCKETS)

@@ -11,6 +11,7 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from multimodal.aws.errors import code_of, translated
+from multimodal.ledger.errors import Reason
 from multimodal.ledger.ports import Changes
 from multimodal.ledger.unit import DUE_SHARDS, LedgerItem, Status, Unit
 
@@ -62,6 +63,11 @@ class DynamoDbLedger:
         """Record an upload that no run can take."""
         why = {"reason_code": reason, "reason_message": message} | ({"reason_details": details} if details else {})
         self._write(unit, {**why, "status": Status.QUARANTINED.value, "kind": "note"}, _firsts(unit, None))
+
+    def record_ignored_upload(self, unit: Unit, message: str, details: Mapping[str, Any]) -> None:
+        """Note that files were ignored, which is no failure."""
+        why = {"reason_code": Reason.KEY_IGNORED.value, "reason_message": message, "reason_details": details}
+        self._write(unit, {**why, "status": Status.COMPLETED.value, "kind": "note"}, _firsts(unit, None))
 
     def get(self, unit_id: str) -> LedgerItem | None:
         """Return the item as it is now (strongly consistent)."""

@@ -92,15 +92,19 @@ class Memo(dict[str | None, V | None], Generic[V]):
 
     def __init__(self, read: Callable[[str], Reading[V]]) -> None:
         super().__init__()
+        self[None] = None
         self.faults: dict[str | None, Fault] = {}
         self._read = read
         self._has_long = False
 
     def __missing__(self, cell: str | None) -> V | None:
-        value, fault = (None, None) if cell is None else self._read(cell)
+        if cell is None:
+            return None
+        value, fault = self._read(cell)
         if fault is not None:
             self.faults[cell] = fault
-        self._has_long = self._has_long or (cell is not None and len(cell) > _LONG)
+        if len(cell) > _LONG:
+            self._has_long = True
         self[cell] = value
         return value
 
@@ -108,18 +112,9 @@ class Memo(dict[str | None, V | None], Generic[V]):
         """Forget the cells when they are many or long; between batches, never within one."""
         if len(self) > MAX_KEPT or self._has_long:
             self.clear()
+            self[None] = None
             self.faults.clear()
             self._has_long = False
-
-
-def plain_reading(missing: frozenset[str]) -> Callable[[str], Reading[str]]:
-    """Return how cells of number and date columns are read first: blanks removed, None where nothing is known."""
-
-    def read(raw: str) -> Reading[str]:
-        cell = raw.strip()
-        return (None if cell in missing else cell), None
-
-    return read
 
 
 def drop_reading(missing: frozenset[str]) -> Callable[[str], Reading[str]]:

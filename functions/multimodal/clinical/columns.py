@@ -1,6 +1,6 @@
 """One column of a batch: cells into values, values into features."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from multimodal.clinical.cells import (
@@ -10,7 +10,6 @@ from multimodal.clinical.cells import (
     RowCode,
     drop_reading,
     level_reading,
-    plain_reading,
 )
 from multimodal.clinical.config import (
     ClinicalConfig,
@@ -31,10 +30,11 @@ from multimodal.clinical.rows import Batch, Conditions, Numbers, count_suspiciou
 from multimodal.features.group import as_text
 from multimodal.tables.table import Scope
 
-Pairs = tuple[tuple[str, str], ...]
-"""Features with their values as Feature Store takes them; those without a value are left out."""
+Pairs = Mapping[str, str]
+"""Features with their values as Feature Store takes them; those without a value are left out. Never changed: records
+are made of shared ones."""
 
-Closed = OneHot | Ordinal | Flag
+_CLOSED = (OneHot, Ordinal, Flag)
 
 
 def scope_of(config: ClinicalConfig, column: Column) -> Scope:
@@ -73,6 +73,7 @@ class ColumnReader:
         self.column = column
         self._conditions, self._gate = conditions, gate
         missing, scope = config.missing_of(column), scope_of(config, column)
+        self._missing = missing
         self._clean = _clean_memo(column, missing, scope)
         self._values = _value_memo(config, column, today, scope)
         self._is_open = isinstance(column, Drop) or (isinstance(column, OneHot) and column.unseen == "other")
@@ -81,13 +82,8 @@ class ColumnReader:
     def read(self, batch: Batch) -> None:
         """Put the column's cells and values into the batch, and what is wrong with them."""
         source, raw = self.column.source, batch.raw[self.column.source]
-        self._clean.shrink()
-        cells: list[str | None] = list(map(self._clean.__getitem__, raw))
-        if self._is_open:
-            self._gate.count_scanned(source, len(cells) - cells.count(None))
-        count_suspicious(self._gate, source, raw, self._clean.faults)
         unknown = self.column.missing_when and self._conditions.holds(self.column.missing_when, batch)
-        batch.note_faults(source, raw, self._clean.faults, unknown or None)
+        cells = self._plain(raw) if self._clean is None else self._known(batch, self._clean, unknown or None)
         if unknown:
             cells = [None if gone else cell for cell, gone in zip(cells, unknown, strict=True)]
         batch.cells[source] = cells
@@ -98,6 +94,24 @@ class ColumnReader:
             batch.note_faults(source, cells, self._values.faults, None)
         elif self._values is not None:
             batch.values[source] = list(map(self._values, cells))
+
+    def _plain(self, raw: Sequence[str]) -> list[str | None]:
+        """Return cells without blanks; most of a column of numbers or dates differ, so none is remembered."""
+        cells: list[str | None] = list(map(str.strip, raw))
+        if self._missing.isdisjoint(cells):
+            return cells
+        missing = self._missing
+        return [None if cell in missing else cell for cell in cells]
+
+    def _known(self, batch: Batch, clean: Memo[str], ignored: Sequence[bool] | None) -> list[str | None]:
+        source, raw = self.column.source, batch.raw[self.column.source]
+        clean.shrink()
+        cells: list[str | None] = list(map(clean.__getitem__, raw))
+        if self._is_open:
+            self._gate.count_scanned(source, len(cells) - cells.count(None))
+        count_suspicious(self._gate, source, raw, clean.faults)
+        batch.note_faults(source, raw, clean.faults, ignored)
+        return cells
 
     def complete(self, batch: Batch) -> None:
         """Fill in what a condition tells, and refuse rows without a value where one is needed."""
@@ -118,10 +132,11 @@ class ColumnReader:
                     batch.note(index, source, self._missing_fault)
 
 
-def _clean_memo(column: Column, missing: frozenset[str], scope: Scope) -> Memo[str]:
-    if isinstance(column, Closed):
+def _clean_memo(column: Column, missing: frozenset[str], scope: Scope) -> Memo[str] | None:
+    """Return how cells are looked at before they have values; None when blanks are all that is removed."""
+    if isinstance(column, _CLOSED):
         return Memo(level_reading(column, missing, scope))
-    return Memo(drop_reading(missing) if isinstance(column, Drop) else plain_reading(missing))
+    return Memo(drop_reading(missing)) if isinstance(column, Drop) else None
 
 
 def _value_memo(
@@ -190,19 +205,25 @@ class FeaturePairs(dict[object, Pairs]):
     def __init__(self, column: FeatureColumn) -> None:
         super().__init__()
         self._column, self._features = column, column.features
+        is_number = isinstance(column, Number | DateDifference) and len(self._features) == 1
+        self._number = self._features[0] if is_number else None
 
     def of(self, batch: Batch) -> list[Pairs]:
         """Return the column's features, a tuple for each row."""
         if len(self) > MAX_KEPT:
             self.clear()
-        by_cell = isinstance(self._column, Closed)
+        by_cell = isinstance(self._column, _CLOSED)
         known: Sequence[object] = (batch.cells if by_cell else batch.values)[self._column.source]
         return list(map(self.__getitem__, known))
 
     def __missing__(self, value: str | float | None) -> Pairs:
+        if self._number is not None and value is not None:
+            name, kind = self._number
+            made = self[value] = {name: as_text(name, value, kind, "the table")}
+            return made
         numbers = self._absent() if value is None else self._present(value)
-        known = ((f, n) for f, n in zip(self._features, numbers, strict=True) if n is not None)
-        made = tuple((name, as_text(name, n, kind, "the table")) for (name, kind), n in known)
+        known = zip(self._features, numbers, strict=True)
+        made = {name: as_text(name, n, kind, "the table") for (name, kind), n in known if n is not None}
         self[value] = made
         return made
 

@@ -35,15 +35,22 @@ _MONTHS = (
 
 MONTH = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 
-_TIME = r"(?:[T ] ?(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?"
-_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+_TIME_BEHIND = re.compile(
+    r"[T ] ?(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?"
+    r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?\Z"
+    r"|:[0-2][0-9]:[0-5][0-9]:[0-6][0-9](?:\.[0-9]{1,9})?\Z"
+)
+"""A time, perhaps with a zone; SAS writes it as 12MAR1998:10:30:00."""
+
+_PART, _DIRECTIVE = re.compile("%([dmYybB])"), re.compile("(%[dmYyb])")
+_TOUCHING = re.compile("%[dmYy]%[dmYy]")
 
 _GROUPS = {
-    "%d": "(?P<d>[0-9]{1,2})",
-    "%m": "(?P<m>[0-9]{1,2})",
-    "%Y": "(?P<Y>[0-9]{4})",
-    "%y": "(?P<y>[0-9]{2})",
-    "%b": r"(?P<b>[^\W\d_]{3,10})\.?",
+    "%d": "([0-9]{1,2})",
+    "%m": "([0-9]{1,2})",
+    "%Y": "([0-9]{4})",
+    "%y": "([0-9]{2})",
+    "%b": r"([^\W\d_]{3,10})\.?",
 }
 
 
@@ -75,11 +82,25 @@ class DateFormat:
         counted = COUNTED_FROM.fullmatch(self.text)
         if counted:
             return _counted_from(date.fromisoformat(counted[1]))
-        pattern, first = self._compiled(), self.two_digit_years_from or 0
+        fits = self._compiled().fullmatch
+        first = self.two_digit_years_from if "%y" in self.text else None
+        parts = _PART.findall(self.text)
+        day, year = parts.index("d"), next(n for n, part in enumerate(parts) if part in "Yy")
+        month, is_named = 3 - day - year, "b" in parts or "B" in parts
 
         def read(cell: str) -> date | None:
-            found = pattern.fullmatch(cell)
-            return _day(found.groupdict(), first) if found else None
+            found = fits(cell) or (fits(_TIME_BEHIND.sub("", cell)) if ":" in cell else None)
+            if found is None:
+                return None
+            groups = found.groups()
+            number = MONTH.get(_plain(groups[month]), 0) if is_named else int(groups[month])
+            whole = int(groups[year])
+            if first is not None:
+                whole = first + (whole - first) % 100
+            try:
+                return date(whole, number, int(groups[day]))
+            except ValueError:
+                return None
 
         return read
 
@@ -88,11 +109,11 @@ class DateFormat:
         return self.reader()(cell)
 
     def _compiled(self) -> re.Pattern[str]:
-        parts = re.split("(%[dmYyb])", self.text.replace("%B", "%b"))
+        parts = _DIRECTIVE.split(self.text.replace("%B", "%b"))
         pattern = "".join(_GROUPS.get(part) or re.escape(part) for part in parts)
         # Without a separator only the number of digits tells where a part ends.
-        pattern = pattern.replace("{1,2}", "{2}") if re.search("%[dmYy]%[dmYy]", self.text) else pattern
-        return re.compile(pattern + _TIME + _ZONE)
+        pattern = pattern.replace("{1,2}", "{2}") if _TOUCHING.search(self.text) else pattern
+        return re.compile(pattern)
 
     @property
     def in_words(self) -> str:
@@ -121,16 +142,6 @@ def latest_day(config: ClinicalConfig, today: date) -> date:
     return date(LAST_SHIFTED_YEAR, 12, 31) if config.shifted_calendar else today
 
 
-def _day(found: dict[str, str | None], first: int) -> date | None:
-    year, short, name = found.get("Y"), found.get("y"), found.get("b")
-    month = MONTH.get(_plain(name)) if name else int(found["m"] or 0)
-    full = int(year) if year else first + (int(short or 0) - first) % 100
-    try:
-        return date(full, month or 0, int(found["d"] or 0))
-    except ValueError:
-        return None
-
-
 def _plain(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
 
@@ -153,17 +164,18 @@ _DAY_COUNT = re.compile(r"[0-9]{5}(\.[0-9]+)?")
 
 def date_reading(form: DateFormat, latest: date, scope: Scope) -> Callable[[str], Reading[int]]:
     """Return how dates are read, into proleptic Gregorian ordinals (days); none may be after `latest`."""
-    day_of = form.reader()
+    day_of, first, last = form.reader(), date(FIRST_YEAR, 1, 1).toordinal(), latest.toordinal()
 
     def read(cell: str) -> Reading[int]:
-        day = day_of(cell)
-        if day is None:
+        found = day_of(cell)
+        if found is None:
             return None, _no_date(cell, form, scope)
-        if day.year < FIRST_YEAR:
+        day = found.toordinal()
+        if first <= day <= last:
+            return day, None
+        if day < first:
             return None, Fault(RowCode.BAD_DATE, f"a date before {FIRST_YEAR}; check the year", scope)
-        if day > latest:
-            return None, Fault(RowCode.DATE_IN_FUTURE, _IN_FUTURE, scope)
-        return day.toordinal(), None
+        return None, Fault(RowCode.DATE_IN_FUTURE, _IN_FUTURE, scope)
 
     return read
 

@@ -90,33 +90,6 @@ class Encoder:
 
     def encode(self, numbers: Sequence[int], rows: Sequence[Sequence[str]]) -> Encoded:
         """Encode the cells of rows; `numbers` are theirs in the file."""
-        with collector_paused():
-            return self._encode(numbers, rows)
-
-    def survey(
-        self, numbers: Sequence[int], rows: Sequence[Sequence[str]]
-    ) -> tuple[Encoded, list[tuple[str, NumberedRow]]]:
-        """Look at rows of which several may be of one case: return what is said of those left out, and the others.
-
-        All of them are scanned for what could identify a person, whichever is chosen later.
-        """
-        with collector_paused():
-            batch, wrong = self._rows.batch(numbers, rows)
-            for column in self._columns:
-                column.read(batch)
-            self._filters.apply(batch)
-            left_out = Encoded(
-                rows=len(wrong) + len(batch.dropped),
-                problems=[*wrong, *self._filters.filtered(batch)],
-                rejected=len(wrong),
-                dropped=len(batch.dropped),
-                profiled=self._profiled(batch, [False] * len(batch.rows), {}),
-            )
-            cells = list(zip(*(batch.raw[source] for source in self._rows.sources), strict=True))
-            kept = (i for i in range(len(batch.rows)) if i not in batch.dropped)
-            return left_out, [(batch.case_ids[i], NumberedRow(batch.rows[i], cells[i])) for i in kept]
-
-    def _encode(self, numbers: Sequence[int], rows: Sequence[Sequence[str]]) -> Encoded:
         batch, wrong = self._rows.batch(numbers, rows)
         for column in self._columns:
             column.read(batch)
@@ -140,6 +113,28 @@ class Encoder:
             dropped=len(batch.dropped),
             profiled=profiled,
         )
+
+    def survey(
+        self, numbers: Sequence[int], rows: Sequence[Sequence[str]]
+    ) -> tuple[Encoded, list[tuple[str, NumberedRow]]]:
+        """Look at rows of which several may be of one case: return what is said of those left out, and the others.
+
+        All of them are scanned for what could identify a person, whichever is chosen later.
+        """
+        batch, wrong = self._rows.batch(numbers, rows)
+        for column in self._columns:
+            column.read(batch)
+        self._filters.apply(batch)
+        left_out = Encoded(
+            rows=len(wrong) + len(batch.dropped),
+            problems=[*wrong, *self._filters.filtered(batch)],
+            rejected=len(wrong),
+            dropped=len(batch.dropped),
+            profiled=self._profiled(batch, [False] * len(batch.rows), {}),
+        )
+        cells = list(zip(*(batch.raw[source] for source in self._rows.sources), strict=True))
+        kept = (i for i in range(len(batch.rows)) if i not in batch.dropped)
+        return left_out, [(batch.case_ids[i], NumberedRow(batch.rows[i], cells[i])) for i in kept]
 
     def _made(self, batch: Batch) -> tuple[list[TableRecord], ProfiledBatch]:
         days = {timepoint: dates.of(batch) for timepoint, dates in self._dates.items()}
@@ -181,7 +176,10 @@ class Encoder:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keep Python's search for cycles from running: a batch makes thousands of objects, and no cycle among them."""
+    """Keep Python's search for cycles from running while a table is read.
+
+    A batch makes thousands of objects and no cycle among them; a pause for each batch alone would end in a search.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-_CAMEL = re.compile(r"(?<=[a-zß-ÿ]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-zß-ÿ]{2})")
+_CAMEL = re.compile(r"(?<=[a-zß-ÿ]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-zß-ÿ]{2})|(?<=[A-Z][a-zß-ÿ])(?=[A-Z][a-zß-ÿ]{2})")
 """Between words that only a capital divides. `pCR`, `pT` and `eGFR` stay whole: one small letter is no word."""
 
 _DIGITS = re.compile(r"(?<=[a-z]{2})(?=\d)|(?<=\d)(?=[a-z]{2})")

@@ -268,7 +268,7 @@ class _Labels(dict[Key | None, tuple[Pairs, tuple[Fact, ...]]]):
     def __missing__(self, key: Key | None) -> tuple[Pairs, tuple[Fact, ...]]:
         values = self._values(key) if key else (None,) * len(self._names)
         named = zip(self._names, values, strict=True)
-        made = self[key] = tuple((name, str(n)) for name, n in named if n is not None), values
+        made = self[key] = {name: str(n) for name, n in named if n is not None}, values
         return made
 
     def _values(self, key: Key) -> Values:

@@ -59,7 +59,7 @@ def is_name(cell: str) -> bool:
 
 def has_shape_of_name(cell: str) -> bool:
     """Return whether a cell could be a name: a few capitalised words, a known one, or a few letters without case."""
-    if len(cell) > _LONGEST:
+    if len(cell) > _LONGEST or (cell.isascii() and cell.lower() == cell.upper()):
         return False
     words = cell.replace(",", " ").split()
     if _WITHOUT_CAPITALS.fullmatch(" ".join(words)):

@@ -44,9 +44,9 @@ class Numeral:
 
     def reader(self) -> Callable[[str], float | None]:
         """Return how a cell becomes a number; None when it is none of this form."""
-        fits, decimal = re.compile(self._pattern()).fullmatch, self.decimal
         if self == Numeral():
-            return lambda cell: float(cell) if fits(cell) else None
+            return _plain_number
+        fits, decimal = re.compile(self._pattern()).fullmatch, self.decimal
         separator = _SEPARATORS.get(self.thousands, re.escape(self.thousands))
 
         def read(cell: str) -> float | None:
@@ -63,6 +63,13 @@ class Numeral:
         grouped = f"|[0-9]{{1,3}}(?:{separator}[0-9]{{3}})+(?:{point}[0-9]*)?" if separator else ""
         percent = f"[{_BLANKS}]?%?" if self.percent else ""
         return rf"[+-]?(?:[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+{grouped})(?:[eE][+-]?[0-9]+)?{percent}"
+
+
+_PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+def _plain_number(cell: str) -> float | None:
+    return float(cell) if _PLAIN.fullmatch(cell) else None
 
 
 def numeral_of(config: ClinicalConfig, column: Number) -> Numeral:

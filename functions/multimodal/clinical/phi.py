@@ -98,6 +98,10 @@ _WITH_DIGITS = (
 """Patterns, and the digits without which none of them can fit."""
 
 
+_PLAIN_DATE = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1[0-9]{4}|[0-9]{4}([/.-])[0-9]{1,2}\2[0-9]{1,2}")
+"""Most cells that are looked at; no other pattern fits them."""
+
+
 def kind_of(cell: str) -> Kind | None:
     """Return what kind of identifier a cell looks like, if any.
 
@@ -106,6 +110,8 @@ def kind_of(cell: str) -> Kind | None:
     >>> kind_of("555-12-3456"), kind_of("Squamous cell carcinoma")
     (<Kind.SSN: 'SSN'>, None)
     """
+    if _PLAIN_DATE.fullmatch(cell):
+        return None
     if not cell.isascii():
         cell = _as_seen(cell)
     if _AT.search(cell) and _EMAIL.search(cell):

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from itertools import chain, compress, repeat
+from functools import reduce
+from itertools import compress, repeat
+from operator import ior
 
 from multimodal.clinical.cells import Fault, RowCode
 from multimodal.clinical.columns import FeaturePairs, Pairs
@@ -149,12 +151,12 @@ class EventTimes(dict[float | None, Pairs]):
     """
 
     def __init__(self, source: str, uploaded_at: str) -> None:
-        super().__init__({None: ((EVENT_TIME, uploaded_at), (EVENT_TIME_SOURCE, UPLOAD_TIME))})
+        super().__init__({None: {EVENT_TIME: uploaded_at, EVENT_TIME_SOURCE: UPLOAD_TIME}})
         self._source = source
 
     def __missing__(self, day: float) -> Pairs:
         text = f"{date.fromordinal(int(day)).isoformat()}T00:00:00Z"
-        pairs = self[day] = ((EVENT_TIME, text), (EVENT_TIME_SOURCE, self._source))
+        pairs = self[day] = {EVENT_TIME: text, EVENT_TIME_SOURCE: self._source}
         return pairs
 
 
@@ -197,25 +199,30 @@ def timepoint_dates(config: ClinicalConfig, today: date) -> dict[Timepoint, Time
     return {timepoint: TimepointDates(dated, latest) for timepoint, dated in needed.items() if dated != "upload"}
 
 
+_NEW = tuple.__new__
+"""Makes a named tuple without a call in Python."""
+
+
 class GroupRecords:
     """Makes records of one feature group, for all rows of a batch at once, without a loop in Python."""
 
     def __init__(self, spec: FeatureGroupSpec, upload: UploadContext) -> None:
         self._name = spec.name
-        self._origin: Pairs = tuple((name, getattr(upload, name)) for name, _ in TRAILING)
+        self._origin: Pairs = {name: getattr(upload, name) for name, _ in TRAILING}
 
     def of(
         self, batch: Batch, kept: Sequence[bool] | None, times: Iterable[Pairs], columns: Iterable[Sequence[Pairs]]
     ) -> Iterator[TableRecord]:
         """Return a record for each row that is kept, or for all: its event time and the features of each column."""
-        cases = zip(zip(repeat(RECORD_ID), batch.case_ids), strict=False)
-        # The cases end; what is the same in every row repeats without end.
-        rows: Iterable[tuple[Pairs, ...]] = zip(cases, times, *columns, repeat(self._origin))
+        # The times end; what is the same in every row repeats without end.
+        rows: Iterable[tuple[Pairs, ...]] = zip(times, *columns, repeat(self._origin))
+        cases: Iterable[str] = batch.case_ids
         numbers: Iterable[int] = batch.rows
         if kept is not None:
-            rows, numbers = compress(rows, kept), compress(numbers, kept)
-        records = map(dict, map(chain.from_iterable, rows))
-        return map(TableRecord, repeat(self._name), records, numbers)
+            rows, cases, numbers = compress(rows, kept), compress(cases, kept), compress(numbers, kept)
+        # Merging dictionaries takes half the time of making one of pairs.
+        records = map(reduce, repeat(ior), rows, ({RECORD_ID: case} for case in cases))
+        return map(_NEW, repeat(TableRecord), zip(repeat(self._name), records, numbers))
 
 
 class TimepointRecords:
@@ -245,9 +252,9 @@ class LabelRecords:
     def of(self, batch: Batch, kept: Sequence[bool] | None, made: MadeLabels) -> Iterator[TableRecord]:
         """Return the records of the rows that are kept and have a label."""
         wanted: Sequence[bool] | None = kept
-        if () in made.survival:
+        if not all(made.survival):
             taken = kept or repeat(True)
-            wanted = [keep and own != () for keep, own in zip(taken, made.survival, strict=False)]
+            wanted = [keep and bool(own) for keep, own in zip(taken, made.survival, strict=False)]
         dead, living = self._dead, self._living
         times = (dead[death] if died else living[seen] for died, death, seen in made.ends)
         return self._group.of(batch, wanted, times, [made.survival, *made.others])

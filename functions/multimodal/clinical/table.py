@@ -9,7 +9,7 @@ from typing import Any
 
 from multimodal.clinical.case_rows import RowChoice, row_spool
 from multimodal.clinical.config import ClinicalConfig, SeveralRows
-from multimodal.clinical.encoder import Encoded, Encoder
+from multimodal.clinical.encoder import Encoded, Encoder, collector_paused
 from multimodal.clinical.leakage import leakage_hold
 from multimodal.clinical.phi import IdentifierGate
 from multimodal.clinical.profile import Profile
@@ -66,16 +66,20 @@ class ClinicalTable:
         rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
         positions = match_header(rows.header, self._config)
         encoder = Encoder(self._config, self._stack, self._dataset, self._upload, positions, gate)
+        with collector_paused():
+            yield from self._encoded(encoder, rows, positions)
+        gate.check()
+        if not self._counts["rows"]:
+            raise BadInputError(Reason.TABLE_EMPTY, "the table has a header and no rows; upload it again")
+        self._source = replace(self._source, encoding=rows.encoding, delimiter=rows.delimiter)
+
+    def _encoded(self, encoder: Encoder, rows: TableRows, positions: Mapping[str, int]) -> Iterator[TableBatch]:
         numbered = ((range(f, f + len(b)), b) for f, b in rows.batches(BATCH_ROWS, BATCH_CHARACTERS))
         if self._config.several_rows is None:
             for numbers, batch in numbered:
                 yield self._counted(encoder.encode(numbers, batch))
         else:
             yield from self._one_row_a_case(encoder, numbered, positions, self._config.several_rows)
-        gate.check()
-        if not self._counts["rows"]:
-            raise BadInputError(Reason.TABLE_EMPTY, "the table has a header and no rows; upload it again")
-        self._source = replace(self._source, encoding=rows.encoding, delimiter=rows.delimiter)
 
     def _one_row_a_case(
         self,

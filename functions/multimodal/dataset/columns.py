@@ -20,6 +20,7 @@ from multimodal.clinical.records import LABELS, group_specs
 from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import DatedByTimepoint, EventTime
+from multimodal.genomics.gene_sets import set_feature
 from multimodal.genomics.groups import gene_feature, rna_group
 from multimodal.imaging.config import ImagingConfig, ParameterContract, PetConfig
 from multimodal.imaging.radiomic_features import radiomic_feature
@@ -159,7 +160,7 @@ _ACQUISITION_UNITS = {"kvp": "kV", "slice_thickness_mm": "mm", "injected_dose_mb
 
 
 def rna_columns(stack: str, dataset: str, config: GenomicsConfig, clinical: ClinicalConfig | None) -> GroupColumns:
-    """Return the columns of the RNA group: the panel's genes.
+    """Return the columns of the RNA group: the panel's genes, and the scores of gene sets.
 
     Raises
     ------
@@ -171,8 +172,19 @@ def rna_columns(stack: str, dataset: str, config: GenomicsConfig, clinical: Clin
         Column(gene_feature(g, config.unit), FeatureType.FRACTIONAL, "feature", unit, f"expression of the gene {g}", g)
         for g in config.panel
     )
+    sets = tuple(
+        Column(
+            set_feature(name),
+            FeatureType.FRACTIONAL,
+            "feature",
+            "",
+            f"rank score of the gene set {name} (singscore)",
+            name,
+        )
+        for name in config.gene_sets
+    )
     dated_by = _dating_group(stack, dataset, config.event_time, clinical)
-    return GroupColumns(RNA, rna_group(stack, dataset, config), config.available_at, columns, dated_by)
+    return GroupColumns(RNA, rna_group(stack, dataset, config), config.available_at, (*columns, *sets), dated_by)
 
 
 def _dating_group(stack: str, dataset: str, rule: EventTime, clinical: ClinicalConfig | None) -> str | None:

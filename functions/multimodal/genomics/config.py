@@ -15,6 +15,8 @@ LibraryType = Literal["A", "IU", "ISR", "ISF", "U", "SR", "SF"]
 
 Gene = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
 
+SetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
 ExpressionUnit = Literal["TPM", "FPKM", "FPKM-UQ", "RPKM", "CPM", "counts"]
 """What a value of expression counts. Values of different units never share a feature name."""
 
@@ -96,6 +98,13 @@ class GenomicsConfig(StrictModel):
     `{timepoint: …}` of the clinical table."""
     panel: Annotated[list[Gene], Field(min_length=1)]
     """Gene symbols, or gene ids exactly as the annotation (or the matrix) writes them."""
+    gene_sets: dict[SetName, Annotated[list[Gene], Field(min_length=2)]] = Field(default={})
+    """Name → genes of a set, written as the panel's: each is scored in every sample (`score_<name>`)."""
+
+    @property
+    def genes(self) -> list[str]:
+        """The genes that are looked for: the panel's, and those of the sets."""
+        return list(dict.fromkeys([*self.panel, *(gene for genes in self.gene_sets.values() for gene in genes)]))
 
     @property
     def unit(self) -> ExpressionUnit:
@@ -134,10 +143,13 @@ class GenomicsConfig(StrictModel):
 
     @model_validator(mode="after")
     def _panel_is_named_as_the_matrix(self) -> Self:
+        repeated = [name for name, genes in self.gene_sets.items() if len(set(genes)) < len(genes)]
+        if repeated:
+            raise ValueError(f"gene_sets.{repeated[0]} names a gene twice")
         if self.matrix is None:
             return self
         ensembl = self.matrix.gene_ids == "ensembl"
-        wrong = [gene for gene in self.panel if bool(ENSEMBL_GENE.match(gene)) != ensembl]
+        wrong = [gene for gene in self.genes if bool(ENSEMBL_GENE.match(gene)) != ensembl]
         if wrong:
             raise ValueError(
                 f"matrix.gene_ids is {self.matrix.gene_ids}, and the panel names {', '.join(wrong[:3])}; a matrix "

@@ -53,8 +53,8 @@ def gene_ids(panel: Collection[str], transcripts: Iterable[str]) -> dict[str, tu
     return {gene: (gene,) if gene in ids else tuple(sorted(by_symbol.get(gene, ()))) for gene in panel}
 
 
-def read_tpm(table: Iterable[str], wanted: Collection[str]) -> dict[str, float]:
-    """Read the TPM of some gene ids from the lines of `quant.genes.sf`, which are never held.
+def read_tpm(table: Iterable[str], wanted: Collection[str] | None) -> dict[str, float]:
+    """Read the TPM of some gene ids, or (None) of all, from the lines of `quant.genes.sf`, which are never held.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def read_tpm(table: Iterable[str], wanted: Collection[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for line in lines:
         name, _, rest = line.partition("\t")
-        if name in wanted:
+        if wanted is None or name in wanted:
             if name in found:
                 raise BadInputError(Reason.FEATURES_INVALID, f"the gene table names {name} more than once")
             found[name] = _tpm(name, rest)

@@ -6,6 +6,7 @@ not with the genes (docs/decisions.md#genomics-40).
 
 import math
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import add
 from typing import NamedTuple
@@ -31,6 +32,9 @@ MAX_GENES = 1_000_000
 
 _NAMES_KEPT = 1_000
 
+MAX_HELD = 60_000_000
+"""Values that are held at once (480 MB): a thousand cases of all genes. Only scores of gene sets need them."""
+
 _SUMMARY = re.compile(
     r"N_(unmapped|multimapping|noFeature|ambiguous)|__(no_feature|ambiguous|too_low_aQual|not_aligned"
     r"|alignment_not_unique)"
@@ -50,7 +54,7 @@ class _Names:
 
     def __init__(self, config: GenomicsConfig) -> None:
         self._key_of = config.require_matrix().key_of
-        self._wanted = {self._key_of(gene): gene for gene in config.panel}
+        self._wanted = {self._key_of(gene): gene for gene in config.genes}
         self._seen: set[str] = set()
         self.repeated: set[str] = set()
         self.values: dict[str, list[Sequence[float | None]]] = {}
@@ -84,8 +88,9 @@ class _Names:
 class _Sums:
     """Sums over all genes, for each case."""
 
-    def __init__(self, cases: int) -> None:
-        self.genes = 0
+    def __init__(self, cases: int, *, hold: bool) -> None:
+        self.genes, self._cases = 0, cases
+        self._values = array("d") if hold else None
         self.highest = 0.0
         """Highest value of any case."""
         self.totals = [0.0] * cases
@@ -94,6 +99,10 @@ class _Sums:
     def add(self, values: Sequence[float | None]) -> None:
         """Take a gene's values."""
         self.genes += 1
+        if self._values is not None:
+            self._values.extend(math.nan if v is None else v for v in values)
+            if len(self._values) > MAX_HELD:
+                raise invalid_matrix(f"to score sets of genes, at most {MAX_HELD:,} values are held; split it by cases")
         for at in _where(values, None):
             self.without[at] += 1
         for at in _where(values, 0.0):
@@ -101,6 +110,10 @@ class _Sums:
         numbers = [v or 0.0 for v in values]
         self.totals = list(map(add, self.totals, numbers))
         self.highest = max(self.highest, *numbers)
+
+    def of_case(self, at: int) -> Sequence[float]:
+        """Return all values of a case, where they are held."""
+        return [v for v in self._values[at :: self._cases] if not math.isnan(v)] if self._values is not None else ()
 
 
 def _where(values: Sequence[float | None], what: float | None) -> list[int]:
@@ -140,7 +153,7 @@ class GeneRows:
     @property
     def genes(self) -> MatrixGenes:  # noqa: D102 – as the protocol says
         best = self._best or _Names(self._config)
-        panel, rows = self._config.panel, best.values
+        panel, rows = self._config.genes, best.values
         missing = tuple(gene for gene in panel if gene not in rows)
         ambiguous = tuple(gene for gene in panel if len(rows.get(gene, ())) > 1)
         named = (missing, ambiguous, len(best.repeated), best.renamed, tuple(best.dates))
@@ -148,7 +161,10 @@ class GeneRows:
 
     def cases(self) -> Iterator[CaseValues | RowProblem]:  # noqa: D102 – as the protocol says
         columns = self._columns
-        sums, names = _Sums(len(columns.cases)), [_Names(self._config) for _ in columns.lead]
+        sums, names = (
+            _Sums(len(columns.cases), hold=bool(self._config.gene_sets)),
+            [_Names(self._config) for _ in columns.lead],
+        )
         for number, cells in self._genes():
             values = self._values(number, cells[columns.lead[0]], [cells[at] for at in columns.cases])
             sums.add(values)
@@ -230,8 +246,8 @@ class GeneRows:
         except CellError as error:
             return RowProblem(place, case, "", error.code, error.message)
         counts = (sums.genes, sums.without[at], sums.zeros[at])
-        return CaseValues(place, case, self._panel(at), *counts, sums.highest, total, self._dates[at])
+        return CaseValues(place, case, self._panel(at), *counts, sums.highest, total, self._dates[at], sums.of_case(at))
 
     def _panel(self, at: int) -> Mapping[str, Sequence[float | None]]:
         rows = self._best.values if self._best else {}
-        return {gene: [values[at] for values in rows.get(gene, ())] for gene in self._config.panel}
+        return {gene: [values[at] for values in rows.get(gene, ())] for gene in self._config.genes}

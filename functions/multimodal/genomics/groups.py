@@ -9,8 +9,10 @@ from multimodal.features.group import (
     FeatureGroupSpec,
     FeatureType,
     check_group,
+    of_type,
 )
 from multimodal.genomics.config import ExpressionUnit, GenomicsConfig, MatrixConfig
+from multimodal.genomics.gene_sets import set_feature
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ledger
 
@@ -87,7 +89,9 @@ def rna_group(stack: str, dataset: str, config: GenomicsConfig) -> FeatureGroupS
     """
     name = f"{stack}-{dataset}-rna-v{config.group_version}"
     genes = tuple((gene_feature(gene, config.unit), FeatureType.FRACTIONAL) for gene in config.panel)
-    spec = FeatureGroupSpec(name, (*_LEADING, *genes, *(_MATRIX_TRAILING if config.matrix else _RNA_TRAILING)))
+    sets = of_type(FeatureType.FRACTIONAL, *map(set_feature, config.gene_sets))
+    trailing = _MATRIX_TRAILING if config.matrix else _RNA_TRAILING
+    spec = FeatureGroupSpec(name, (*_LEADING, *genes, *sets, *trailing))
     check_group(spec)
     return spec
 

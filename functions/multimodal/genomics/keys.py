@@ -28,7 +28,13 @@ SHEETS = {"samplesheet.csv": SHEET_CASE, "fastq_list.csv": SHEET_CASE, "accessio
 `fastq_list.csv` is what BCL Convert and DRAGEN write; a `samplesheet.csv` beside it takes precedence.
 """
 
-REFUSED_CASE = "-refused-keys"
+REFUSED_CASE, IGNORED_CASE = "-refused-keys", "-ignored-keys"
+"""What stands for the case in the units that note a dataset's rejected and its ignored keys."""
+
+IGNORED_RULE = (
+    "files that are neither reads nor expression (read-mes, checksums, reports, other tables in a case's folder) are "
+    "ignored; details has the last of them. A matrix lies directly under genomics/<dataset>/"
+)
 _REFERENCE_FILE = re.compile(
     r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv(?:\.gz)?|reference\.json)$", re.IGNORECASE
 )

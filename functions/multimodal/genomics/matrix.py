@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,14 +11,16 @@ from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, 
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import SampleDates
 from multimodal.genomics.expression import PanelValues, panel_values
+from multimodal.genomics.gene_sets import set_feature, set_scores
 from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
 from multimodal.genomics.matrix_cases import CaseValues, MatrixCases
 from multimodal.genomics.matrix_content import plain_bytes, without_preamble
 from multimodal.genomics.matrix_format import MAX_COLUMNS, PER_MILLION, combine_of
-from multimodal.genomics.matrix_names import path_below_dataset
+from multimodal.genomics.matrix_names import TX2GENE, path_below_dataset
 from multimodal.genomics.matrix_source import check_width, matrix_cases
+from multimodal.genomics.quantification import Genes, read_tx2gene
 from multimodal.ledger.errors import BadInputError, Reason
-from multimodal.ledger.ports import Ledger
+from multimodal.ledger.ports import Ledger, ObjectStore
 from multimodal.tables.rows import TableRows
 from multimodal.tables.table import (
     Definitions,
@@ -59,6 +61,8 @@ class ExpressionMatrix:
         The rows below: their number as a spreadsheet shows it, and their cells.
     upload : UploadContext
         Where the matrix came from.
+    genes : callable
+        Returns what `tx2gene.tsv` of the dataset says of transcripts.
 
     Examples
     --------
@@ -75,10 +79,11 @@ class ExpressionMatrix:
         first_row: Sequence[str],
         rows: Iterable[tuple[int, Sequence[str]]],
         upload: UploadContext,
+        genes: Callable[[], Genes] = dict,
     ) -> None:
         self._genomics, self._matrix = config, config.require_matrix()
         self._spec, self._upload = rna_group(stack, dataset, config), upload
-        self._first_row, self._rows = first_row, rows
+        self._first_row, self._rows, self._transcripts = first_row, rows, genes
         self._cases: MatrixCases | None = None
         self._combine = combine_of(self._matrix)
         today, dated = date.fromisoformat(upload.uploaded_at[:10]), config.date_column
@@ -96,7 +101,7 @@ class ExpressionMatrix:
             When the matrix is not valid (`matrix_cases`), or there is no case.
         """
         path = path_below_dataset(self._upload.source_uri)
-        self._cases = matrix_cases(self._first_row, self._rows, self._genomics, path)
+        self._cases = matrix_cases(self._first_row, self._rows, self._genomics, path, self._transcripts)
         read: list[TableRecord | RowProblem] = []
         for case in self._cases.cases():
             read.append(case if isinstance(case, RowProblem) else self._read(case))
@@ -173,6 +178,20 @@ class ExpressionMatrix:
         self._sums_to_million &= abs(case.total - MILLION) <= ROUNDING * MILLION
         return TableRecord(self._spec.name, self._record(case, dated, panel), case.place)
 
+    def _scores(self, case: CaseValues) -> dict[str, float]:
+        """Return the scores of the dataset's gene sets."""
+        as_zero = self._matrix.when_missing == "zero"
+        filled = {g: [0.0 if v is None and as_zero else v for v in values] for g, values in case.panel.items()}
+        known = {
+            g: [v for v in values if v is not None] for g, values in filled.items() if values and None not in values
+        }
+        values = {g: v[0] if len(v) == 1 else self._sum(v) for g, v in known.items()}
+        measured = [*case.measured, *([0.0] * case.without if as_zero else ())]
+        return set_scores(self._genomics.gene_sets, values, measured)
+
+    def _sum(self, values: Sequence[float]) -> float:
+        return sum(values) if self._matrix.scale == "linear" else self._combine(values)
+
     def _dated(self, case: CaseValues) -> Record:
         """Return the event time and where it comes from; `ValueError` for a cell that is no day up to the upload's."""
         day = self._dates.of(case.date) if self._dates else None
@@ -195,6 +214,7 @@ class ExpressionMatrix:
             RECORD_ID: case.case,
             **dated,
             **panel.features(),
+            **(self._scores(case) if self._genomics.gene_sets else {}),
             "genes_measured": case.genes - case.without,
             "genes_detected": case.genes - case.without - case.zeros,
             "genes_without_value": case.without,
@@ -221,8 +241,8 @@ class ExpressionMatrix:
             and {
                 "columns": genes.count,
                 "panel": len(self._genomics.panel),
-                "panel_missing": list(genes.missing),
-                "panel_ambiguous": list(genes.ambiguous),
+                "panel_missing": [gene for gene in genes.missing if gene in self._genomics.panel],
+                "panel_ambiguous": [gene for gene in genes.ambiguous if gene in self._genomics.panel],
                 "symbols_of_several_columns": genes.repeated,
                 "renamed_repeats": list(genes.renamed),
                 "made_dates_by_a_spreadsheet": list(genes.dates),
@@ -247,6 +267,8 @@ class MatrixTables:
     """Stack name, the first part of a group's name."""
     datasets: Mapping[str, GenomicsConfig]
     """Name → configuration, for those datasets that take a matrix."""
+    raw: ObjectStore | None = None
+    """Uploads, where `tx2gene.tsv` of a dataset may lie."""
 
     def takes(self, dataset: str) -> bool:
         """Return whether the dataset takes a matrix."""
@@ -261,18 +283,26 @@ class MatrixTables:
             gene_feature(gene, config.unit): json.dumps({"gene": matrix.key_of(gene), **meaning}, sort_keys=True)
             for gene in config.panel
         }
-        return {rna_group(self.stack, dataset, config).name: genes}
+        sets = {set_feature(n): json.dumps({"genes": sorted(g)}) for n, g in config.gene_sets.items()}
+        return {rna_group(self.stack, dataset, config).name: genes | sets}
 
     def open(
         self, dataset: str, chunks: Iterable[bytes], upload: UploadContext, previous: Mapping[str, Any] | None
     ) -> TableReader:
         """Return the reader of a matrix; it is compared with no earlier one."""
         config = self.datasets[dataset]
-        panel = frozenset(config.panel)
+        panel = frozenset(config.genes)
         chunks = without_preamble(plain_bytes(chunks))
         rows = TableRows(chunks, lambda cells: _score(cells, panel), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
         check_width(rows.header)
-        return ExpressionMatrix(dataset, config, self.stack, rows.header, _numbered(rows), upload)
+        return ExpressionMatrix(
+            dataset, config, self.stack, rows.header, _numbered(rows), upload, lambda: self._genes_of(dataset)
+        )
+
+    def _genes_of(self, dataset: str) -> Genes:
+        """Return what the dataset's `tx2gene.tsv` says, nothing when there is none."""
+        lines = self.raw.lines(f"genomics/{dataset}/{TX2GENE}") if self.raw else None
+        return read_tx2gene(lines or ())
 
     def admit(self, dataset: str) -> None:
         """Reject a matrix whose assay is not the group's (`ASSAY_MISMATCH`)."""

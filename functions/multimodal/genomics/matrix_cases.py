@@ -32,7 +32,7 @@ class CaseValues:
     """Number of its row, or of its column where genes are rows; the first is 1."""
     case: str
     panel: Mapping[str, Sequence[float | None]]
-    """Gene of the panel → its values; several when several genes have the symbol, None for a cell without a value."""
+    """Gene of the panel or of a set → its values, None for a cell without one; several when genes share the symbol."""
     genes: int
     without: int
     zeros: int
@@ -42,6 +42,8 @@ class CaseValues:
     """Highest value (where genes are rows, of any case), and sum of the case's."""
     date: str = ""
     """The cell that dates the sample, where the dataset's file names a column."""
+    measured: Sequence[float] = ()
+    """All values, where sets of genes are scored."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,10 @@ class CaseRows:
         present = [v for v in values if v is not None]
         highest, total = max(present, default=0.0), sum(present)
         check_scale(highest, total, self._matrix)
+        measured = present if self._config.gene_sets else ()
         panel = {gene: [values[at] for at in ats] for gene, ats in self._header.columns_of.items()}
         without = len(values) - len(present)
-        return CaseValues(number, case, panel, len(values), without, values.count(0.0), highest, total, date)
+        return CaseValues(number, case, panel, len(values), without, values.count(0.0), highest, total, date, measured)
 
 
 def _wrong_length(number: int, found: int, expected: int) -> RowProblem:

@@ -86,7 +86,7 @@ def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
     columns: dict[str, list[int]] = {}
     for at, name in enumerate(genes):
         columns.setdefault(matrix.key_of(name), []).append(at)
-    columns_of = {gene: tuple(columns.get(matrix.key_of(gene), ())) for gene in config.panel}
+    columns_of = {gene: tuple(columns.get(matrix.key_of(gene), ())) for gene in config.genes}
     if not any(columns_of.values()):
         raise genes_not_found(genes, config)
     if matrix.id_column is None and (names[0] in columns_of or ENSEMBL_GENE.match(names[0])):

@@ -10,6 +10,9 @@ from pathlib import PurePosixPath
 from multimodal.ledger.unit import MATRIX_CASE, MATRIX_NAME, Unit, case_unit
 
 _TABLE = re.compile(r"\.(csv|tsv|txt|tab|gct|counts|sf|results|fpkm_tracking)(\.gz)?$", re.IGNORECASE)
+TX2GENE = "tx2gene.tsv"
+"""Beside the cases, it says of which genes transcripts are: transcript_id, gene_id, gene_name, as nf-core writes it."""
+
 _NOTICE = re.compile(r"^(\.|~\$|readme|licen[sc]e|md5|sha\d|checksums?|manifest)", re.IGNORECASE)
 _SPREADSHEET = re.compile(r"\.(xlsx|xlsm|xlsb|xls|ods|numbers)$", re.IGNORECASE)
 _OTHER_MATRIX = re.compile(r"\.(h5ad|h5|hdf5|loom|rds|rda|rdata|mtx|parquet|feather|zip)(\.gz)?$", re.IGNORECASE)
@@ -62,7 +65,7 @@ def is_notice(name: str) -> bool:
 
 def is_matrix(name: str) -> bool:
     """Whether a file directly in a dataset's folder may be a matrix: any text table; its content decides."""
-    return bool(_TABLE.search(name)) and not is_notice(name)
+    return bool(_TABLE.search(name)) and not is_notice(name) and name != TX2GENE
 
 
 def is_quantification(name: str) -> bool:

@@ -1,6 +1,6 @@
 """Which way round a matrix lies, or which program's quantification a file is: by its content."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from multimodal.genomics.config import ENSEMBL_GENE, GenomicsConfig, MatrixConfig
@@ -10,13 +10,19 @@ from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CaseRows, MatrixCases, Row
 from multimodal.genomics.matrix_format import MAX_COLUMNS, invalid_matrix
 from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, said_by
-from multimodal.genomics.quantification import Quantification, find_headerless, find_quantification
+from multimodal.genomics.quantification import Genes, Quantification, find_headerless, find_quantification
 
 _HEAD_ROWS, _HEAD_CELLS = 50, 50_000
 """Rows that are looked at to tell columns apart."""
 
 
-def matrix_cases(first_row: Sequence[str], rows: Iterable[Row], config: GenomicsConfig, path: str) -> MatrixCases:
+def matrix_cases(
+    first_row: Sequence[str],
+    rows: Iterable[Row],
+    config: GenomicsConfig,
+    path: str,
+    genes: Callable[[], Genes] = dict,
+) -> MatrixCases:
     """Return the reader that fits a matrix.
 
     Parameters
@@ -28,6 +34,8 @@ def matrix_cases(first_row: Sequence[str], rows: Iterable[Row], config: Genomics
     config : GenomicsConfig
     path : str
         Where it was uploaded, below the dataset: the case of a quantification.
+    genes : callable
+        Returns what `tx2gene.tsv` beside the cases says of transcripts.
 
     Raises
     ------
@@ -40,9 +48,9 @@ def matrix_cases(first_row: Sequence[str], rows: Iterable[Row], config: Genomics
     check_width(names)
     matrix = config.require_matrix()
     if is_quantification(path.rpartition("/")[2]) and (found := find_headerless(names, matrix)) is not None:
-        return _quantified(found, chain([(1, names)], rows), config, path)
+        return _quantified(found, chain([(1, names)], rows), config, path, {})
     if (found := find_quantification(names, head, matrix)) is not None:
-        return _quantified(found, rows, config, path)
+        return _quantified(found, rows, config, path, genes() if found.needs_genes else {})
     _check_name(path, matrix)
     if _has_genes(names, config):
         return CaseRows(names, rows, config)
@@ -95,14 +103,14 @@ def _has_genes(names: Sequence[str], config: GenomicsConfig) -> bool:
     matrix = config.require_matrix()
     if matrix.id_column is not None and matrix.id_column in names:
         return True
-    wanted = {matrix.key_of(gene) for gene in config.panel}
+    wanted = {matrix.key_of(gene) for gene in config.genes}
     return any(matrix.key_of(name) in wanted for name in names[1:])
 
 
 def _check_header(names: Sequence[str], config: GenomicsConfig) -> None:
     """Reject a matrix without a header, whose first gene would be lost and its values be taken for names of cases."""
     matrix = config.require_matrix()
-    wanted = {matrix.key_of(gene) for gene in config.panel}
+    wanted = {matrix.key_of(gene) for gene in config.genes}
     is_gene = matrix.key_of(names[0]) in wanted or bool(ENSEMBL_GENE.match(names[0]))
     if is_gene or (not is_heading(names[0]) and all(is_value(name, matrix) for name in names[1:])):
         raise invalid_matrix("its first row is a gene's; it must name the cases, one in each column")
@@ -117,11 +125,13 @@ def _check_name(path: str, matrix: MatrixConfig) -> None:
         )
 
 
-def _quantified(found: Quantification, rows: Iterable[Row], config: GenomicsConfig, path: str) -> MatrixCases:
+def _quantified(
+    found: Quantification, rows: Iterable[Row], config: GenomicsConfig, path: str, genes: Genes
+) -> MatrixCases:
     case = case_of_quantification(path)
     if not is_case_name(case):
         raise invalid_matrix(
             "it is the quantification of one sample, and its name does not say whose; upload it as <case>/<file>"
         )
     columns = GeneColumns(lead=(0, 1), cases=(2,), names=(case,), left_out=())
-    return GeneRows(columns, 3, found.rows(rows), config, "quantification")
+    return GeneRows(columns, 3, found.rows(rows, genes), config, "quantification")

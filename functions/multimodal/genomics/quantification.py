@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multimodal.genomics.config import ExpressionUnit, MatrixConfig
 from multimodal.genomics.matrix_cases import Row
 from multimodal.genomics.matrix_format import invalid_matrix
+from multimodal.genomics.matrix_names import TX2GENE
 
 _WORDS = re.compile(r"[^a-z0-9]+")
 
@@ -24,6 +25,13 @@ _VALUES: Mapping[str, ExpressionUnit] = {
     "expectedcount": "counts",
     "estcounts": "counts",
     "unstranded": "counts",
+    "count": "counts",
+    "counts": "counts",
+    "rawcount": "counts",
+    "rawcounts": "counts",
+    "readcount": "counts",
+    "rpkm": "RPKM",
+    "cpm": "CPM",
 }
 _STRANDED = {"forward": "strandedfirst", "reverse": "strandedsecond"}
 _GENES = ("geneid", "gene", "name", "genename", "targetid", "transcriptid")
@@ -31,6 +39,8 @@ _SYMBOLS = ("genename", "genesymbol")
 _STAR = {"unstranded": 1, "forward": 2, "reverse": 3}
 
 _TRANSCRIPT = re.compile(r"(ENS[A-Z]*T\d{11}|[NX][MR]_\d+)")
+
+Genes = Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -42,10 +52,30 @@ class Quantification:
     value_at: int
     has_transcripts: bool
     """Whether its rows are transcripts, whose values are summed by gene."""
+    needs_genes: bool = False
+    """Whether another table has to say of which genes."""
 
-    def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Yield rows of gene id, symbol and value; `BadInputError` when transcripts do not name their genes."""
-        return self._summed(rows) if self.has_transcripts else self._listed(rows)
+    def rows(self, rows: Iterable[Row], genes: Genes) -> Iterator[Row]:
+        """Yield rows of gene id, symbol and value.
+
+        Parameters
+        ----------
+        rows : iterable of Row
+        genes : mapping
+            Transcript → gene id and symbol, as `tx2gene.tsv` has them.
+
+        Raises
+        ------
+        BadInputError
+            `MATRIX_INVALID` when nothing says of which genes the transcripts are.
+        """
+        if self.needs_genes and not genes:
+            raise invalid_matrix(
+                f"its rows are transcripts, and nothing says of which genes; upload {TX2GENE} (transcript_id, gene_id, "
+                "gene_name) beside the cases and retry, or upload the table of genes (salmon quant --geneMap writes "
+                "quant.genes.sf)"
+            )
+        return self._summed(rows, genes) if self.has_transcripts else self._listed(rows)
 
     def _listed(self, rows: Iterable[Row]) -> Iterator[Row]:
         for number, cells in rows:
@@ -56,11 +86,17 @@ class Quantification:
             raise invalid_matrix(f"row {number} has {len(cells)} cells")
         return cells[self.gene_at], "" if self.symbol_at is None else cells[self.symbol_at]
 
-    def _summed(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def _summed(self, rows: Iterable[Row], genes: Genes) -> Iterator[Row]:
         sums: dict[tuple[str, str], float] = {}
         for number, cells in rows:
             label, symbol = self._names(number, cells)
             gene = _genes_of_label(label) if "|" in label else (label, symbol)
+            if self.needs_genes:
+                if label not in genes:
+                    raise invalid_matrix(
+                        f"row {number} has a transcript that {TX2GENE} lacks; upload that of the same run"
+                    )
+                gene = genes[label]
             try:
                 sums[gene] = sums.get(gene, 0.0) + float(cells[self.value_at])
             except ValueError:
@@ -81,7 +117,7 @@ def find_quantification(names: Sequence[str], head: Sequence[Row], matrix: Matri
     Raises
     ------
     BadInputError
-        `MATRIX_INVALID` when it has no value of the dataset's unit, or transcripts that do not name their genes.
+        `MATRIX_INVALID` when it has no value of the dataset's unit.
     """
     keys = [_WORDS.sub("", name.lower()) for name in names]
     units = {_VALUES[key]: at for at, key in enumerate(keys) if key in _VALUES}
@@ -95,20 +131,17 @@ def find_quantification(names: Sequence[str], head: Sequence[Row], matrix: Matri
         raise invalid_matrix(f"it has {', '.join(units)}, and the dataset says unit: {matrix.unit}")
     symbol_at = next((at for at, key in enumerate(keys) if key in _SYMBOLS and at != genes[0]), None)
     labels = [cells[genes[0]] for _, cells in head if len(cells) > genes[0]]
-    return Quantification(genes[0], symbol_at, value_at, _check_transcripts(keys, labels))
-
-
-def _check_transcripts(keys: Sequence[str], labels: Sequence[str]) -> bool:
     if keys[0] == "transcriptid" and "geneid" in keys:  # RSEM's isoforms
-        return True
-    if not any(map(_TRANSCRIPT.match, labels)):
-        return False
-    if all("|ENS" in label for label in labels):
-        return True
-    raise invalid_matrix(
-        "its rows are transcripts, and nothing says of which genes; upload the table of genes instead (salmon: "
-        "quant --geneMap writes quant.genes.sf; kallisto: tximport's table)"
-    )
+        return Quantification(genes[0], symbol_at, value_at, has_transcripts=True)
+    has_transcripts = any(map(_TRANSCRIPT.match, labels))
+    needs_genes = has_transcripts and not all("|ENS" in label for label in labels)
+    return Quantification(genes[0], symbol_at, value_at, has_transcripts, needs_genes)
+
+
+def read_tx2gene(lines: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return the gene id and the symbol of each transcript of a `tx2gene.tsv`, with or without a header."""
+    rows = (line.rstrip("\r\n").split("\t") for line in lines)
+    return {cells[0]: (cells[1], cells[2] if len(cells) > 2 else "") for cells in rows if len(cells) > 1}
 
 
 def find_headerless(first_row: Sequence[str], matrix: MatrixConfig) -> Quantification | None:

@@ -18,7 +18,8 @@ from multimodal.features.group import (
 )
 from multimodal.genomics.config import GenomicsConfig, genomics_config
 from multimodal.genomics.documents import RunDocument
-from multimodal.genomics.expression import PanelValues, gene_ids, panel_values, read_tpm
+from multimodal.genomics.expression import gene_ids, panel_values, read_tpm
+from multimodal.genomics.gene_sets import set_scores
 from multimodal.genomics.groups import ASSAY, pin_assay, rna_group
 from multimodal.genomics.keys import manifest_key, transcripts_key
 from multimodal.ledger.errors import BadInputError, Reason, RetryableError
@@ -57,7 +58,7 @@ class RnaRecords:
         values = {
             RECORD_ID: unit.subject,
             **_dated(item, config),
-            **self._panel(config, document, genes_key).features(),
+            **self._expression(config, document, genes_key),
             **_quality(document),
             **assay,
             "input_hash": document["provenance"]["input_hash"],
@@ -70,13 +71,18 @@ class RnaRecords:
         pin_assay(self.ports.ledger, spec.name, assay)
         return spec, record
 
-    def _panel(self, config: GenomicsConfig, document: Mapping[str, Any], genes_key: str) -> PanelValues:
+    def _expression(
+        self, config: GenomicsConfig, document: Mapping[str, Any], genes_key: str
+    ) -> dict[str, float | int]:
+        """Return the features of the panel and of the gene sets."""
         panel, transcripts = config.panel, self._transcripts(document["assay"])
         table = self.ports.processed.lines(genes_key)
         if transcripts is None or table is None:
             raise RetryableError("the gene table or the reference's table of transcripts is not there (yet)")
-        ids = gene_ids(panel, transcripts)
-        found = panel_values(panel, ids, read_tpm(table, {i for gene in ids.values() for i in gene}))
+        ids = gene_ids(config.genes, transcripts)
+        # Sets are scored by ranks among all genes; without any, only the panel's are read.
+        tpm = read_tpm(table, None if config.gene_sets else {i for gene in ids.values() for i in gene})
+        found = panel_values(panel, ids, tpm)
         if not found.values:
             # A record without any value would look like a result.
             message = (
@@ -84,7 +90,8 @@ class RnaRecords:
                 "them in the dataset's file as its annotation does, or quantify against another reference, then retry"
             )
             raise BadInputError(Reason.GENES_NOT_FOUND, message, {"panel": len(panel)})
-        return found
+        sums = {gene: sum(tpm[i] for i in own if i in tpm) for gene, own in ids.items() if any(i in tpm for i in own)}
+        return found.features() | set_scores(config.gene_sets, sums, list(tpm.values()))
 
     def _transcripts(self, assay: Mapping[str, Any]) -> Iterable[str] | None:
         manifest = self.ports.processed.read_json(manifest_key(assay["reference"], assay["engine"]))

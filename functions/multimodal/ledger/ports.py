@@ -33,6 +33,9 @@ class Ledger(Protocol):
     ) -> None:
         """Record an upload that no run can take (a rejected key, a subject without a study)."""
 
+    def record_ignored_upload(self, unit: Unit, message: str, details: Mapping[str, Any]) -> None:
+        """Note that files were ignored, which is no failure."""
+
     def get(self, unit_id: str) -> LedgerItem | None:
         """Return the item as it is now (strongly consistent)."""
 

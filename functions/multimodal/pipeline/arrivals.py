@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from multimodal.clinical.keys import REFUSED_SUBJECT, parse_clinical_key
-from multimodal.genomics.keys import REFUSED_CASE, is_sheet, parse_genomics_key
+from multimodal.genomics.keys import IGNORED_CASE, IGNORED_RULE, REFUSED_CASE, is_sheet, parse_genomics_key
+from multimodal.genomics.matrix_names import TX2GENE
 from multimodal.imaging.uploads import COHORT_NAME, parse_imaging_key, record_subject_without_study, studies_of
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, RetryableError
 from multimodal.ledger.ports import Ports
@@ -61,6 +62,7 @@ class ArrivalRegistrar:
         logger().info("arrivals", units=len(units), objects=sum(len(folded.keys) for folded in units))
         for unit, rejected in self._rejected(parsed).items():
             self._record_rejected(unit, rejected)
+        self._note_ignored(parsed)
         for upload, parsed_key in parsed:
             if parsed_key.kind is KeyKind.COHORT:
                 failed |= self._try_cohort(upload, parsed_key.dataset)
@@ -115,6 +117,17 @@ class ArrivalRegistrar:
         logger().warning("keys rejected", dataset=unit.dataset, objects=len(rejected), reason=problem)
         details = {"example_key": example[:300], "objects_in_batch": len(rejected)}
         self.ports.ledger.record_invalid_upload(unit, Reason.KEY_NOT_ACCEPTED.value, problem, details)
+
+    def _note_ignored(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> None:
+        """Note what is ignored of RNA-seq: what is taken for a companion there may have been meant as a matrix."""
+        ignored: dict[str, list[str]] = {}
+        for upload, key in parsed:
+            is_used = upload.key.endswith(f"/{TX2GENE}")  # by whatever needs it
+            if key.kind is KeyKind.IGNORED and key.modality == Modality.GENOMICS and not is_used:
+                ignored.setdefault(key.dataset, []).append(upload.key)
+        for dataset, keys in ignored.items():
+            details = {"example_key": keys[-1][:300], "objects_in_batch": len(keys)}
+            self.ports.ledger.record_ignored_upload(case_unit(dataset, IGNORED_CASE), IGNORED_RULE, details)
 
     def _try_cohort(self, upload: Upload, dataset: str) -> set[str]:
         try:

@@ -31,6 +31,6 @@ def table_kinds(ports: Ports, stack: str, dataset_names: Sequence[str]) -> KindO
     """Return the choice of the kind of a table: one for each modality that has tables."""
     kinds: dict[str, TableKind] = {
         Modality.CLINICAL.value: ClinicalTables(stack, clinical_datasets(dataset_names)),
-        Modality.GENOMICS.value: MatrixTables(ports.ledger, stack, matrix_datasets(dataset_names)),
+        Modality.GENOMICS.value: MatrixTables(ports.ledger, stack, matrix_datasets(dataset_names), ports.raw),
     }
     return lambda unit: kinds[unit.modality]

@@ -37,12 +37,16 @@ class _Check:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One round over the units whose check is due; `starters` has what starts the units of each pipeline."""
+    """One round over the units whose check is due; `starters` has what starts the units of each pipeline.
+
+    While `paused`, nothing is checked and nothing starts; what is due stays so.
+    """
 
     ports: Ports
     evaluator: UnitEvaluator
     recorder: OutcomeRecorder
     starters: Mapping[str, Starter]
+    paused: bool = False
 
     def run(self, time_is_left: Callable[[], bool]) -> dict[str, int | str | None]:
         """Check due units while time is left, start what is ready, and report; do nothing beside another round.
@@ -67,7 +71,7 @@ class Sweep:
             self.ports.ledger.release_lease(LEASE_NAME, holder)
 
     def _run_round(self, time_is_left: Callable[[], bool]) -> dict[str, int | str | None]:
-        due = self.ports.ledger.due(self.ports.clock(), MAX_CHECKS)
+        due = [] if self.paused else self.ports.ledger.due(self.ports.clock(), MAX_CHECKS)
         checks = list(self.ports.parallel_map(lambda unit_id: self._guarded_check(unit_id, time_is_left), due))
         ready = [check.ready for check in checks if check.ready]
         faults: list[MultimodalError] = []

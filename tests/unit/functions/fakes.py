@@ -79,6 +79,21 @@ class FakeLedger:
             )
         )
 
+    def record_ignored_upload(self, unit: Unit, message: str, details: Mapping[str, Any]) -> None:
+        item = self.items.get(unit.unit_id) or LedgerItem(unit, Status.COMPLETED)
+        self._store(
+            self._changed(
+                item,
+                {
+                    "status": "COMPLETED",
+                    "reason_code": "KEY_IGNORED",
+                    "reason_message": message,
+                    "reason_details": details,
+                    "kind": "note",
+                },
+            )
+        )
+
     def get(self, unit_id: str) -> LedgerItem | None:
         return self.items.get(unit_id)
 

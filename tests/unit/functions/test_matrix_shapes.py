@@ -19,7 +19,11 @@ from tests.unit.functions.table_world import TableWorld
 from tests.unit.functions.test_expression_matrix import dataset
 
 SALMON = "Name\tLength\tEffectiveLength\tTPM\tNumReads\n"
-IDS = {"gene_ids": "ensembl", "gene_versions": "ignore", "panel": ["ENSG00000026025", "ENSG00000026508"]}
+IDS: dict[str, Any] = {
+    "gene_ids": "ensembl",
+    "gene_versions": "ignore",
+    "panel": ["ENSG00000026025", "ENSG00000026508"],
+}
 
 
 class ShapeWorld(TableWorld):
@@ -52,7 +56,7 @@ class ShapeWorld(TableWorld):
             for case, r in self.records().items()
         }
 
-    def written(self, item: LedgerItem, name: str) -> str:
+    def report_on(self, item: LedgerItem, name: str) -> str:
         """Return a report on the file."""
         return self.processed.content[f"genomics/d/-expression/{item.content_version}/{name}"].decode()
 
@@ -196,6 +200,28 @@ def test_column_of_star_is_the_one_of_the_libraries_strand() -> None:
     assert world.linear("log2counts_ENSG00000026025") == {"A": [29.0]}
 
 
+def test_table_of_genes_and_counts_is_of_the_case_that_its_file_is_called_by() -> None:
+    world = ShapeWorld(unit="counts")
+    assert world.take_file("R01-001.tsv", "gene\tcount\nVIM\t3\nCD44\t0\n").status is Status.COMPLETED
+    assert world.linear("log2counts_VIM") == {"R01-001": [3.0]}
+
+
+@pytest.mark.parametrize("header", ["", "transcript_id\tgene_id\tgene_name\n"])
+def test_transcripts_are_summed_by_the_genes_that_a_table_beside_the_cases_names(header: str) -> None:
+    world = ShapeWorld()
+    world.matrices = MatrixTables(world.ledger, "stack", {"d": dataset()}, world.raw)
+    table = SALMON + "ENST00000000001.2\t1\t1\t1\t1\nENST00000000002.1\t1\t1\t2\t1\n"
+    assert "tx2gene.tsv" in world.message(world.take_file("A/quant.sf", table))
+    world.upload(
+        "genomics/d/tx2gene.tsv", body=f"{header}ENST00000000001.2\tg1\tVIM\nENST00000000002.1\tg1\tVIM\n".encode()
+    )
+    assert world.ledger.get("genomics#d#-ignored-keys") is None
+    assert world.take_file("B/quant.sf", table).status is Status.COMPLETED
+    assert world.linear("log2tpm_VIM") == {"B": [3.0]}
+    item = world.take_file("C/quant.sf", table + "ENST00000000003.1\t1\t1\t2\t1\n")
+    assert "row 4 has a transcript that tx2gene.tsv lacks" in world.message(item)
+
+
 def test_quantifications_of_several_cases_join_one_group() -> None:
     world = ShapeWorld()
     for case, value in (("A", 1), ("B", 3)):
@@ -246,14 +272,14 @@ def test_cell_that_is_no_value_costs_its_case_and_no_other() -> None:
     item = world.take_file("m.tsv", "gene\tA\tB\tC D\tA1\nX\t1\tx\t1\t1\nVIM\t3\t4\t5\tNA\nCD44\tNA\t1\t1\t\n")
     assert item.status is Status.COMPLETED
     assert world.linear("log2tpm_VIM", "log2tpm_CD44") == {"A": [3.0, None]}
-    rows = list(csv.DictReader(io.StringIO(world.written(item, "rejected.csv"))))
+    rows = list(csv.DictReader(io.StringIO(world.report_on(item, "rejected.csv"))))
     assert [(r["row"], r["case_id"], r["column"], r["code"]) for r in rows] == [
         ("3", "B", "X", "VALUE_INVALID"),
         ("4", "", "", "CASE_NAME_INVALID"),
         ("5", "A1", "", "NO_VALUES"),
     ]
     assert rows[0]["message"].startswith("row 2: ")
-    report = json.loads(world.written(item, "report.json"))
+    report = json.loads(world.report_on(item, "report.json"))
     assert (report["rows_are"], report["genes"]["columns"]) == ("genes", 3)
 
 
@@ -261,7 +287,7 @@ def test_case_in_two_columns_is_taken_from_neither() -> None:
     world = ShapeWorld()
     item = world.take_file("m.tsv", "gene\tA\tB\tA\nVIM\t3\t4\t5\n")
     assert world.linear("log2tpm_VIM") == {"B": [4.0]}
-    assert world.written(item, "rejected.csv").count("DUPLICATE_ID") == 2
+    assert world.report_on(item, "rejected.csv").count("DUPLICATE_ID") == 2
 
 
 @pytest.mark.parametrize("ids", [False, True])
@@ -305,7 +331,7 @@ def test_row_that_dates_the_samples_is_no_gene() -> None:
     world.matrices = MatrixTables(world.ledger, "stack", {"d": config})
     item = world.take_file("m.tsv", "gene\tA\tB\nsurgery_date\t2001-05-30\tsoon\nVIM\t3\t4\n")
     assert world.records()["A"]["event_time"] == "2001-05-30T00:00:00Z"
-    assert "DATE_INVALID" in world.written(item, "rejected.csv")
+    assert "DATE_INVALID" in world.report_on(item, "rejected.csv")
     assert list(world.records()) == ["A"]
 
 
@@ -349,6 +375,18 @@ def test_path_says_whose_quantification_it_is(path: str, case: str) -> None:
 )
 def test_name_decides_only_whether_a_file_may_be_a_matrix(name: str, kind: KeyKind) -> None:
     assert parse_key(f"genomics/d/{name}").kind is kind
+
+
+@pytest.mark.parametrize("name", ["README.txt", "R01-001/counts.txt", "R01-001/aux_info/fld.gz", "slides.pdf"])
+def test_nothing_is_ignored_without_a_note(name: str) -> None:
+    world = ShapeWorld()
+    world.upload(f"genomics/d/{name}")
+    item = world.ledger.get("genomics#d#-ignored-keys")
+    assert item is not None
+    assert (item.status, item.is_note) == (Status.COMPLETED, True)
+    assert name in str(world.ledger.extra[item.unit_id]["reason_details"])
+    world.upload("clinical/d/README.txt")
+    assert world.ledger.get("clinical#d#-ignored-keys") is None
 
 
 def test_matrices_of_a_dataset_share_their_state_and_each_is_a_unit() -> None:

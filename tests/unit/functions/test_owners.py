@@ -6,7 +6,8 @@ from multimodal.genomics.keys import parse_key
 from multimodal.genomics.owners import samples_in
 from multimodal.ledger.unit import Status
 from multimodal.ledger.upload_key import KeyKind
-from tests.unit.functions.test_genomics import QUIET, ROOT, RnaWorld, reads
+from tests.unit.functions.test_genomics import ROOT
+from tests.unit.functions.world import QUIET, RnaWorld, reads
 
 
 def pairs(*stems: str) -> list[str]:

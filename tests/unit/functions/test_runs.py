@@ -1,6 +1,7 @@
 """Runs: planning, outcomes, honest ends, leases, and the way back."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -224,6 +225,15 @@ def test_a_round_beside_another_does_nothing_until_that_ends_or_must_have_ended(
     assert world.tick(ROUND_SECONDS - 1)["started"] == 0
     assert world.tick(1)["started"] == 1
     assert world.ledger.leases == {}, "a round that ended leaves the next its turn"
+
+
+def test_nothing_starts_while_paused_and_everything_after(world: World) -> None:
+    world.upload(f"imaging/{DATASET}/R01-001/1.2.3/1.dcm")
+    running, world.sweep = world.sweep, replace(world.sweep, paused=True)
+    assert world.tick(QUIET)["waiting"] == 1
+    assert world.runs.started == []
+    world.sweep = running
+    assert world.tick(60)["started"] == 1
 
 
 def test_a_round_that_fails_gives_its_lease_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from multimodal.ledger.unit import Status
-from tests.unit.functions.test_genomics import FORCE, QUIET, ROOT, _list_of
-from tests.unit.functions.world import RnaWorld
+from tests.unit.functions.test_genomics import ROOT, _list_of
+from tests.unit.functions.world import FORCE, QUIET, RnaWorld
 
 SHEET = "sample,fastq_1,fastq_2\n"
 FASTQ_LIST = "RGID,RGSM,RGLB,Lane,Read1File,Read2File\n"

@@ -268,3 +268,9 @@ def test_quantification_of_nobody_is_asked_about(tmp_path: Path) -> None:
     path = put(tmp_path, "a/b/c/quant.sf") / "a"
     with pytest.raises(UsageError, match="Whose is"):
         read_reads(path)
+
+
+def test_table_of_transcripts_goes_along_with_quantifications(tmp_path: Path) -> None:
+    found = read_reads(put(tmp_path, "A/quant.sf", "tx2gene.tsv"))
+    assert [file.key for file in found.files] == ["tx2gene.tsv", "A/quant.sf"]
+    assert found.unit_ids("d") == ("genomics#d#-expression/A/quant.sf",)

@@ -152,6 +152,8 @@ def test_philips_own_suv_factor_counts_first(tmp_path: Path) -> None:
         (Pet(half_life=282276.0), "RadiopharmaceuticalStartTime"),
         (Pet(change=image(SeriesTime="180000")), "SeriesTime"),
         (Pet(change=image(AcquisitionTime="")), "AcquisitionTime"),
+        (Pet(change=image(AcquisitionDate="")), "AcquisitionDate"),
+        (Pet(change=image(RescaleSlope=0)), "RescaleSlope"),
     ],
 )  # fmt: skip
 def test_what_suv_lacks_is_named(tmp_path: Path, pet: Pet, attribute: str) -> None:

@@ -355,7 +355,8 @@ def test_raw_pairs_beside_trimmed_pairs(tmp_path: Path) -> None:
         names = [f"{folder}_R{mate}" for mate in (1, 2)]
         for mate, name in enumerate(names, start=1):
             (tmp_path / name).write_bytes(change(some_reads(COUNT, mate)))
-        lanes.append(LaneFiles(*(ReadsFile(tmp_path / name, name) for name in names)))
+        first, second = (ReadsFile(tmp_path / name, name) for name in names)
+        lanes.append(LaneFiles(first, second))
     with pytest.raises(InputRejectedError, match="raw_R1 and clean_R1") as caught:
         check_reads(lanes)
     assert caught.value.code == ReasonCode.READS_TWICE

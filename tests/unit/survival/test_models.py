@@ -95,6 +95,19 @@ def test_scanners_are_harmonised_without_looking_at_others() -> None:
     assert np.isfinite(preparation.apply(shifted[:1], ["never seen"])).all()
 
 
+def test_what_no_scanner_measured_is_not_harmonised() -> None:
+    generator = np.random.default_rng(0)
+    values, names = generator.normal(size=(80, 6)), ["a", "b"] * 40
+    values[1::2] += 3.0
+    scanned = np.array([True, True, True, True, False, False])
+    preparation = prepare(values, names, scanned)
+    ready = preparation.apply(values, names)
+    gap = np.abs(ready[::2].mean(axis=0) - ready[1::2].mean(axis=0))
+    assert gap[:4].max() < 0.5
+    assert gap[4:].min() > 1.0, "a difference between patients stays"
+    assert prepare(values, names, np.zeros(6, bool)).harmony is None
+
+
 def test_a_path_of_penalties_that_ends_early_is_no_fault() -> None:
     """scikit-survival 0.28 leaves out the weakest penalties of a path where they change nothing."""
     generator = np.random.default_rng(5)

@@ -87,7 +87,8 @@ MODEL = {
     "modalities": ["rna", "clinical"],
     "cases": 50,
     "events": 20,
-    "features": [{}] * 9,
+    "features": [{"column": name} for name in ("clinical__grade", "clinical__grade=1", "clinical__grade=2", "rna__a")],
+    "harmony": None,
 }
 
 
@@ -150,10 +151,16 @@ def test_without_common_cases_the_page_says_so(tmp_path: Path) -> None:
     assert "Too few cases have every modality" in page.said
 
 
+def test_features_that_were_left_out_as_unstable_are_counted(tmp_path: Path) -> None:
+    page = page_of(tmp_path, settings=RESULTS["settings"] | {"unstable_features": 7})
+    assert "7 radiomic features were left out" in page.said
+
+
 def test_the_card_tells_data_performance_and_limits(tmp_path: Path) -> None:
     write_card(RESULTS, MODEL, tmp_path / "model-card.md")
     card = (tmp_path / "model-card.md").read_text(encoding="utf-8")
     assert "| cases, deaths | 50, 20 |" in card
+    assert "| features | 2, known by" in card, "levels are no features of their own"
     assert "| C-index | 0.610 (0.550 to 0.670) |" in card
     assert "not for decisions about a patient" in card
     assert "50 of 80 cases have all modalities" in card

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,6 +72,40 @@ def test_levels_of_an_ordinal_feature_are_weighed_again(tmp_path: Path) -> None:
     stage = dataset.features["clinical__stage"].to_numpy()
     mean = [np.mean([scores[c] for c, s in zip(dataset.cases, stage, strict=True) if s == n]) for n in range(4)]
     assert mean[2] > max(mean[0], mean[1], mean[3]) + 0.5
+
+
+SCANNERS = {"A": 0.0, "B": 4.0}
+IMAGING: dict[str, Any] = {"features": {"imaging": 6}, "signal": {"imaging": 1.5}, "censored": 0.1}
+
+
+def test_scanners_are_harmonised_in_the_saved_model_as_in_the_comparison(tmp_path: Path) -> None:
+    build = make_build(tmp_path / "b", cases=150, scanners=SCANNERS, **IMAGING)
+    out, options = tmp_path / "out", ["--repeats", "1", "--folds", "3", "--workers", "1", "--timepoint", "surgery"]
+    command = ["train", "--input-dir", str(build), "--output-dir", str(out), *options]
+    assert main([*command, "--harmonise", "imaging__manufacturer"]) == 0
+    assert set(json.loads((out / "model.json").read_text())["harmony"]["scanners"]) == set(SCANNERS)
+    assert "`imaging__manufacturer` names" in (out / "model-card.md").read_text()
+
+    new = make_build(tmp_path / "new", cases=60, seed=5, scanners=SCANNERS, **IMAGING)
+    scored = tmp_path / "s"
+    assert main(["score", "--input-dir", str(new), "--model-dir", str(out), "--output-dir", str(scored)]) == 0
+    risk = np.array([s["risk_score"] for s in json.loads((scored / "scores.json").read_text())["scores"]])
+    dataset = read_dataset(new, "surgery")
+    shift = dataset.context["imaging__manufacturer"].map(SCANNERS).to_numpy(float)
+    truth = dataset.features[[f"imaging__f{n}" for n in range(3)]].sum(axis=1).to_numpy() - 3 * shift
+    assert np.corrcoef(risk, truth)[0, 1] > 0.9, "the scanners' shift is taken off"
+    assert abs(np.corrcoef(risk, shift)[0, 1]) < 0.4
+
+
+def test_a_build_without_the_scanners_column_is_told(tmp_path: Path) -> None:
+    dataset = read_dataset(make_build(tmp_path / "b", scanners=SCANNERS, **IMAGING), "surgery")
+    (task,) = [t for t in tasks_of(dataset) if t.model == "ridge"]
+    model = fit_final(dataset, task, "0", "imaging__manufacturer")
+    (tmp_path / "model.json").write_text(json.dumps(model))
+    other, message = make_build(tmp_path / "other", **IMAGING), tmp_path / "m"
+    command = ["score", "--input-dir", str(other), "--model-dir", str(tmp_path), "--output-dir", str(tmp_path / "s")]
+    assert main([*command, "--message-file", str(message)]) == 2
+    assert message.read_text().startswith("MODEL_MISMATCH: the dataset lacks imaging__manufacturer")
 
 
 @pytest.mark.parametrize("value", ["inf", "high"])

@@ -19,10 +19,11 @@ from typing import Any, NoReturn
 from survival_job import __version__
 from survival_job.comparison import Plan, evaluate_all, tasks_of
 from survival_job.controls import shuffled, single_split, widest
-from survival_job.dataset import TIMEPOINTS, Dataset, read_dataset, read_table, table_numbers
+from survival_job.dataset import TIMEPOINTS, Dataset, context_columns, read_dataset, read_table, table_numbers
 from survival_job.errors import InputRejectedError, InvalidJobError, ReasonCode
 from survival_job.report import write_card, write_report
 from survival_job.results import results_document
+from survival_job.robustness import LEAST_ICC, unstable_features, without_unstable
 from survival_job.saved import best_task, fit_final, read_model, scores
 
 EXIT_OK, EXIT_REJECTED = 0, 2
@@ -102,7 +103,8 @@ def _whole(output: Path, work: Callable[[Path], None]) -> None:
 
 def _train(options: argparse.Namespace, folder: Path) -> None:
     timepoint = options.timepoint or _built_for(options.input_dir)
-    dataset = read_dataset(options.input_dir, timepoint)
+    whole = read_dataset(options.input_dir, timepoint)
+    dataset = _stable(whole, options)
     plan = Plan(options.repeats, options.folds, str(options.seed), _batch(dataset, options.harmonise), options.workers)
     tasks = tasks_of(dataset)
     if not tasks:
@@ -123,9 +125,10 @@ def _train(options: argparse.Namespace, folder: Path) -> None:
         "repeats": plan.repeats,
         "folds": plan.parts,
         "harmonised_by": plan.batch,
+        "unstable_features": len(whole.modality_of) - len(dataset.modality_of),
     }
     results = results_document(dataset, evaluations, plan, controls, baseline, settings)
-    model = fit_final(dataset, best_task(tasks, results), plan.seed)
+    model = fit_final(dataset, best_task(tasks, results), plan.seed, plan.batch)
     results["model"] = {key: model[key] for key in ("kind", "modalities", "cases", "events", "penalty")}
     _write_json(folder / "results.json", results)
     _write_json(folder / "model.json", model)
@@ -133,6 +136,14 @@ def _train(options: argparse.Namespace, folder: Path) -> None:
     write_card(results, model, folder / "model-card.md")
     for sentence in results["findings"]:
         log("finding", message=sentence)
+
+
+def _stable(dataset: Dataset, options: argparse.Namespace) -> Dataset:
+    if options.robustness is None:
+        return dataset
+    found = without_unstable(dataset, unstable_features(options.robustness, options.least_icc))
+    log("unstable_features_left_out", features=len(dataset.modality_of) - len(found.modality_of))
+    return found
 
 
 def _built_for(folder: Path) -> str:
@@ -165,7 +176,7 @@ def _progress(what: str) -> Progress:
 
 def _score(options: argparse.Namespace, folder: Path) -> None:
     model, (manifest, dictionary, table) = read_model(options.model_dir), read_table(options.input_dir)
-    numbers = table_numbers(dictionary, table)
+    numbers = table_numbers(dictionary, table).join(table[context_columns(dictionary)])
     modalities = [entry["modality"] for entry in dictionary if entry["role"] == "presence"]
     found = scores(model, numbers, modalities)
     document = {
@@ -205,6 +216,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--folds", type=_at_least(3), default=5)
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--workers", type=_at_least(1), default=os.cpu_count() or 1)
+    train.add_argument(
+        "--robustness", type=Path, help="robustness.csv of the radiomics job: leave out unstable features"
+    )
+    train.add_argument("--least-icc", type=float, default=LEAST_ICC, help="lower end of the interval (default: 0.75)")
     train.add_argument("--harmonise", metavar="COLUMN", help="context column that names the scanner (ComBat)")
     return parser
 

@@ -18,7 +18,7 @@ from survival_job.dataset import LEAST_EVENTS, Dataset, Floats, Survival
 from survival_job.folds import Fold, digest, repeated_folds
 from survival_job.intervals import Interval, corrected_interval
 from survival_job.models import TRAINERS, baseline_hazard, outcome
-from survival_job.preparation import prepare
+from survival_job.preparation import batches_of, prepare, scanned_by
 
 REFERENCE: Final = "clinical"
 """What others are compared with: what a physician has anyway."""
@@ -154,9 +154,9 @@ def _evaluate(dataset: Dataset, task: Task, fold: Fold, horizons: Sequence[float
     train, test = task.rows[fold.train], task.rows[fold.test]
     learnt, judged = dataset.survival.of(train), dataset.survival.of(test)
     values = dataset.features[columns].to_numpy(float)
-    batches = dataset.context[plan.batch].fillna("").tolist() if plan.batch else None
-    preparation = prepare(values[train], _some(batches, train))
-    ready, unseen = (preparation.apply(values[rows], _some(batches, rows)) for rows in (train, test))
+    batches, others = (batches_of(dataset.context, plan.batch, rows) for rows in (train, test))
+    preparation = prepare(values[train], batches, scanned_by(columns, plan.batch))
+    ready, unseen = preparation.apply(values[train], batches), preparation.apply(values[test], others)
     seed = f"{plan.seed}:{fold.repeat}:{fold.number}"
     model = TRAINERS[task.model](ready, learnt, [dataset.cases[row] for row in train], seed)
     risk = model.risk(unseen)
@@ -168,10 +168,6 @@ def _evaluate(dataset: Dataset, task: Task, fold: Fold, horizons: Sequence[float
         "importance": _importance(model.risk, unseen, [dataset.modality_of[name] for name in kept], judged, seed),
         "survival_at": {day: np.array([_at(curve, day) for curve in curves]) for day in horizons},
     }
-
-
-def _some(batches: Sequence[str] | None, rows: np.ndarray) -> list[str] | None:
-    return None if batches is None else [batches[row] for row in rows]
 
 
 def _at(curve: Any, day: float) -> float:  # noqa: ANN401 - scikit-survival's step function

@@ -126,7 +126,6 @@ def read_dataset(folder: Path, timepoint: str) -> Dataset:
     features = with_levels(pd.DataFrame(numbers, index=table.index), columns)
     names = [entry["modality"] for entry in dictionary if entry["role"] == "presence"]
     present = {name: _numbers(table, f"has_{name}") == 1 for name in names}
-    context = [entry["column"] for entry in dictionary if entry["role"] in {"context", "acquisition"}]
     survival = Survival(rows["time"].to_numpy(float), rows["event"].to_numpy(float) == 1)
     _check_events(survival)
     facts = {
@@ -140,9 +139,14 @@ def read_dataset(folder: Path, timepoint: str) -> Dataset:
         features,
         {name: modality_of[name.split(LEVEL)[0]] for name in features},
         present,
-        table[context],
+        table[context_columns(dictionary)],
         facts,
     )
+
+
+def context_columns(dictionary: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the columns that say how values were made."""
+    return [entry["column"] for entry in dictionary if entry["role"] in {"context", "acquisition"}]
 
 
 def table_numbers(dictionary: Sequence[Mapping[str, str]], table: pd.DataFrame) -> pd.DataFrame:

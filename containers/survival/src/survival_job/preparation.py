@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from survival_job.dataset import Floats
 
@@ -44,7 +46,9 @@ class Preparation:
         return np.clip((filled - self.mean) / self.scale, -CLIP, CLIP)
 
 
-def prepare(values: Floats, batches: Sequence[str] | None = None) -> Preparation:
+def prepare(
+    values: Floats, batches: Sequence[str] | None = None, scanned: NDArray[np.bool_] | None = None
+) -> Preparation:
     """Learn from training cases.
 
     Parameters
@@ -53,6 +57,8 @@ def prepare(values: Floats, batches: Sequence[str] | None = None) -> Preparation
         Cases × features, NaN where missing.
     batches : sequence of str, optional
         Each case's scanner; given, features are harmonised between them.
+    scanned : array of bool, optional
+        Which features a scanner measured; all by default. Age is no matter of the scanner.
     """
     missing = np.isnan(values).mean(axis=0)
     highest = np.where(np.isnan(values), -np.inf, values).max(axis=0)
@@ -61,11 +67,26 @@ def prepare(values: Floats, batches: Sequence[str] | None = None) -> Preparation
     chosen = values[:, kept]
     median = np.nanmedian(chosen, axis=0) if len(kept) else np.empty(0)
     filled = np.where(np.isnan(chosen), median, chosen)
-    harmony = fit_harmony(filled, batches) if batches is not None else None
+    measured = np.ones(values.shape[1], bool) if scanned is None else scanned
+    harmony = fit_harmony(filled, batches, measured[kept]) if batches is not None else None
     if harmony is not None and batches is not None:
         filled = harmony.apply(filled, batches)
     scale = filled.std(axis=0)
     return Preparation(kept, median, filled.mean(axis=0), np.where(scale > 0, scale, 1.0), harmony)
+
+
+def scanned_by(columns: Sequence[str], column: str | None) -> NDArray[np.bool_]:
+    """Return which columns are of the modality whose scanners a context column names."""
+    modality = (column or "").partition("__")[0]
+    return np.array([name.partition("__")[0] == modality for name in columns], bool)
+
+
+def batches_of(context: pd.DataFrame, column: str | None, rows: np.ndarray | None = None) -> list[str] | None:
+    """Return the scanner of each case, or of some; None without a column that names them."""
+    if column is None:
+        return None
+    names = context[column].fillna("")
+    return [str(name) for name in (names if rows is None else names.iloc[rows])]
 
 
 LEAST_OF_A_BATCH: Final = 5
@@ -91,8 +112,25 @@ class Harmony:
         return found
 
 
-def fit_harmony(values: Floats, batches: Sequence[str]) -> Harmony | None:
-    """Estimate the batches' effects, shrunk over features by empirical Bayes; None with fewer than two batches."""
+def fit_harmony(values: Floats, batches: Sequence[str], scanned: NDArray[np.bool_]) -> Harmony | None:
+    """Estimate the batches' effects on some features, shrunk over these by empirical Bayes.
+
+    None with fewer than two batches or features. Other features have no effects.
+    """
+    found = _fit(values[:, scanned], batches)
+    if found is None:
+        return None
+
+    def whole(part: Floats, neutral: float) -> Floats:
+        every = np.full(len(scanned), neutral)
+        every[scanned] = part
+        return every
+
+    shifts = {name: (whole(shift, 0.0), whole(width, 1.0)) for name, (shift, width) in found.shifts.items()}
+    return Harmony(whole(found.mean, 0.0), whole(found.scale, 1.0), shifts)
+
+
+def _fit(values: Floats, batches: Sequence[str]) -> Harmony | None:
     names = np.asarray(batches)
     sizes = {name: int((names == name).sum()) for name in np.unique(names)}
     usable = [name for name, size in sizes.items() if size >= LEAST_OF_A_BATCH]

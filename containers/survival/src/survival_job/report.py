@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from survival_job.dataset import LEVEL
+
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
 Part = Mapping[str, Any]
@@ -71,7 +73,9 @@ def write_card(results: Part, model: Part, path: Path) -> None:
     page = _environment(html=False).get_template("model-card.md.j2")
     own = [s for s in results["sets"] if list(s["modalities"]) == list(model["modalities"]) and s["model"] == "ridge"]
     measured = next((s for s in own if s["cases"] == model["cases"]), own[0] if own else None)
-    path.write_text(page.render(**_context(results), model=model, measured=measured), encoding="utf-8")
+    features = len({feature["column"].split(LEVEL)[0] for feature in model["features"]})
+    card = page.render(**_context(results), model=model, measured=measured, features=features)
+    path.write_text(card, encoding="utf-8")
 
 
 @lru_cache(maxsize=2)

@@ -13,21 +13,31 @@ from survival_job.comparison import REFERENCE, Task
 from survival_job.dataset import Dataset, Survival
 from survival_job.errors import InputRejectedError, ReasonCode
 from survival_job.models import Linear, baseline_hazard, ridge
-from survival_job.preparation import Preparation, prepare
+from survival_job.preparation import Harmony, Preparation, batches_of, prepare, scanned_by
 
 SCHEMA: Final = 1
 
 
-def fit_final(dataset: Dataset, task: Task, seed: str) -> dict[str, Any]:
-    """Fit ridge regression to all cases of a task and return the model as JSON values."""
+def fit_final(dataset: Dataset, task: Task, seed: str, batch: str | None = None) -> dict[str, Any]:
+    """Fit ridge regression to all cases of a task and return the model as JSON values.
+
+    Parameters
+    ----------
+    dataset, task, seed : Dataset, Task, str
+        As in the comparison.
+    batch : str, optional
+        Context column of the scanners; given, features are harmonised between them as they were in the comparison.
+    """
     columns = dataset.columns(task.modalities)
     values = dataset.features[columns].to_numpy(float)[task.rows]
     survival = dataset.survival.of(task.rows)
-    preparation = prepare(values)
-    model = ridge(preparation.apply(values), survival, [dataset.cases[row] for row in task.rows], seed)
+    batches = batches_of(dataset.context, batch, task.rows)
+    preparation = prepare(values, batches, scanned_by(columns, batch))
+    ready = preparation.apply(values, batches)
+    model = ridge(ready, survival, [dataset.cases[row] for row in task.rows], seed)
     if not isinstance(model, Linear):
         raise TypeError("ridge regression gives a linear model")
-    risk = model.risk(preparation.apply(values))
+    risk = model.risk(ready)
     kept = [columns[place] for place in preparation.kept]
     return {
         "schema": SCHEMA,
@@ -43,11 +53,27 @@ def fit_final(dataset: Dataset, task: Task, seed: str) -> dict[str, Any]:
                 kept, preparation.median, preparation.mean, preparation.scale, model.weights, strict=True
             )
         ],
+        "harmony": _harmony_document(preparation.harmony, batch),
         "risk_quantiles": [round(float(q), 6) for q in np.quantile(risk, np.linspace(0, 1, 101))],
         "baseline_survival": _baseline(risk, survival),
         "cases": len(survival),
         "events": int(survival.event.sum()),
     }
+
+
+def _harmony_document(harmony: Harmony | None, batch: str | None) -> dict[str, Any] | None:
+    """Return the scanners' effects as JSON values; arrays are by feature, as in `features`."""
+    if harmony is None:
+        return None
+    shifts = {name: {"shift": s.tolist(), "width": w.tolist()} for name, (s, w) in harmony.shifts.items()}
+    return {"column": batch, "mean": harmony.mean.tolist(), "scale": harmony.scale.tolist(), "scanners": shifts}
+
+
+def _harmony_from(document: Mapping[str, Any] | None) -> Harmony | None:
+    if document is None:
+        return None
+    shifts = {n: (np.array(one["shift"]), np.array(one["width"])) for n, one in document["scanners"].items()}
+    return Harmony(np.array(document["mean"]), np.array(document["scale"]), shifts)
 
 
 def _baseline(risk: np.ndarray, survival: Survival) -> dict[str, list[float]]:
@@ -85,7 +111,7 @@ def scores(model: Mapping[str, Any], table: pd.DataFrame, modalities: Sequence[s
     model : mapping
         Of `read_model`.
     table : DataFrame
-        `dataset.csv` as numbers, with `case_id` and `has_…`.
+        Of `table_numbers`, and the columns that say how values were made, as text.
     modalities : sequence of str
         Modalities of the dataset.
 
@@ -96,6 +122,8 @@ def scores(model: Mapping[str, Any], table: pd.DataFrame, modalities: Sequence[s
     """
     lacking = [m for m in model["modalities"] if m not in modalities]
     lacking += [f["column"] for f in model["features"] if f["column"] not in table]
+    harmony = model.get("harmony")
+    lacking += [harmony["column"]] if harmony and harmony["column"] not in table else []
     if lacking:
         message = f"the dataset lacks {lacking[0]}, which the model was trained with; build it with the same modalities"
         raise InputRejectedError(ReasonCode.MODEL_MISMATCH, message)
@@ -105,7 +133,8 @@ def scores(model: Mapping[str, Any], table: pd.DataFrame, modalities: Sequence[s
         np.array([f[k] for f in model["features"]]) for k in ("median", "mean", "scale", "weight")
     )
     values = complete[columns].to_numpy(float)
-    ready = Preparation(np.arange(len(columns)), median, mean, scale).apply(values)
+    preparation = Preparation(np.arange(len(columns)), median, mean, scale, _harmony_from(harmony))
+    ready = preparation.apply(values, batches_of(complete, harmony["column"] if harmony else None))
     percentiles = np.searchsorted(model["risk_quantiles"], ready @ weight, side="right").clip(1, 100)
     return [
         {"case_id": str(case), "risk_score": round(float(risk), 6), "risk_percentile": int(percentile)}

@@ -67,6 +67,8 @@ def suv_scale(slices: Sequence[CtSlice]) -> SuvScale:
     'BQML_START'
     """
     datasets = [*{id(image.dataset): image.dataset for image in slices}.values()]
+    if not all(image.slope > 0 for image in slices):
+        raise impossible("RescaleSlope", "not above 0")
     units = _one(datasets, "Units")
     if units == "GML":
         _check_suv_type(datasets)
@@ -170,7 +172,8 @@ def _scan_start(datasets: Sequence[Dataset], half_life: float) -> datetime:
     """
     acquired = [_moment(dataset, "AcquisitionDate", "AcquisitionTime") for dataset in datasets]
     if not all(acquired):
-        raise impossible("AcquisitionTime", "absent or no time of day")
+        timed = all(_clock(dataset.get("AcquisitionTime")) is not None for dataset in datasets)
+        raise impossible(*(("AcquisitionDate", "absent or no day") if timed else ("AcquisitionTime", "no time of day")))
     series = _moment(datasets[0], "SeriesDate", "SeriesTime")
     if series is not None and series <= min(filter(None, acquired)):
         return series

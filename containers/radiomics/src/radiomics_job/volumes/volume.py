@@ -147,10 +147,10 @@ class Volume:
 
 def whole_numbers(plane: NDArray[Any]) -> NDArray[np.int64] | None:
     """Give values as indices from 0 to `LARGEST_LABEL`; None when they are no such numbers."""
-    if not np.isfinite(plane).all() or plane.min() < 0 or plane.max() > LARGEST_LABEL:
+    if not (plane.min() >= 0 and plane.max() <= LARGEST_LABEL):  # not a number is neither
         return None
     whole = plane.astype(np.int64)
-    return whole if np.array_equal(whole, plane) else None
+    return whole if plane.dtype.kind in "iu" or np.array_equal(whole, plane) else None
 
 
 def inflated(content: bytes, most: int, name: str) -> bytes:

@@ -1,0 +1,50 @@
+"""Radiomic features that change when a contour is moved a little are left out before the folds."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from survival_job.cli import main
+from survival_job.dataset import read_dataset
+from survival_job.errors import InvalidJobError
+from survival_job.robustness import unstable_features, without_unstable
+from tests.builders.builds import make_build
+
+TABLE = "feature,icc,icc_low,icc_high\nf0,0.99,0.95,1\nf1,0.9,0.74,0.97\nf2,0.9,0.75,0.97\nf3,,,\nnever,0.1,0,0.2\n"
+
+
+def table(folder: Path, text: str = TABLE) -> Path:
+    (folder / "robustness.csv").write_text(text)
+    return folder / "robustness.csv"
+
+
+def test_low_and_unknown_correlations_are_unstable(tmp_path: Path) -> None:
+    assert unstable_features(table(tmp_path), 0.75) == {"f1", "f3", "never"}
+    assert unstable_features(table(tmp_path), 0.9) == {"f1", "f2", "f3", "never"}
+
+
+def test_only_radiomic_features_are_left_out(tmp_path: Path) -> None:
+    dataset = read_dataset(make_build(tmp_path / "b", features={"imaging": 5, "clinical": 5}), "surgery")
+    found = without_unstable(dataset, frozenset({"f1", "f3", "never"}))
+    assert found.columns(["imaging"]) == ["imaging__f0", "imaging__f2", "imaging__f4"]
+    assert found.columns(["clinical"]) == dataset.columns(["clinical"])
+    assert list(found.features) == list(found.modality_of)
+
+
+@pytest.mark.parametrize("text", ["feature,icc\nf0,1\n", "feature,icc_low\nf0,high\n"])
+def test_another_table_is_told(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InvalidJobError, match=r"robustness\.csv cannot be used"):
+        unstable_features(table(tmp_path, text), 0.75)
+    with pytest.raises(InvalidJobError, match="absent"):
+        unstable_features(tmp_path / "absent.csv", 0.75)
+
+
+def test_a_run_says_how_many_it_left_out(tmp_path: Path) -> None:
+    build = make_build(tmp_path / "b", features={"imaging": 5}, cases=60, censored=0.1)
+    out = tmp_path / "out"
+    options = ["--repeats", "1", "--folds", "3", "--workers", "1", "--robustness", str(table(tmp_path))]
+    assert main(["train", "--input-dir", str(build), "--output-dir", str(out), *options]) == 0
+    results = json.loads((out / "results.json").read_text())
+    assert results["settings"]["unstable_features"] == 2
+    assert results["modalities"]["imaging"]["features"] == 3
