@@ -129,8 +129,9 @@ types: setup
 unit: setup
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/unit tests/contract tests/infrastructure tests/fuzz
 
-fuzz: setup ## 60 s of damaged studies per parser; FUZZ="--parser zip --seconds 10 --seed 7" changes that
+fuzz: setup ## 60 s of damaged studies per parser and of damaged tables; FUZZ="--parser zip --seconds 10 --seed 7" changes that
 	@$(PY) -m tests.fuzz $(FUZZ)
+	@$(PY) -m tests.fuzz.clinical
 
 e2e: setup examples
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/end_to_end

@@ -127,7 +127,7 @@ def _scalar(text: str, *, flow: bool = False) -> str:
     inside = f"[{text}]" if flow else text
     try:
         read = yaml.safe_load(inside)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # PyYAML raises the second for 0000-00-00
         read = None
     plain = read == ([text] if flow else text) and text.isprintable() and not text.startswith("-") and ": " not in text
     return text if plain else _quoted(text)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cli.draft.words import NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, TNM, UNIT_CELL
 from cli.errors import CommandError, UsageError
-from multimodal.clinical.numerals import Numeral
+from multimodal.clinical.numerals import LARGEST, Numeral
 from multimodal.ledger.errors import BadInputError
 from multimodal.tables.rows import TableRows
 
@@ -166,13 +166,14 @@ class Facts:
     def numbers(self) -> list[float]:
         """The different values that are numbers."""
         found = map(self.numeral.reader(), self.values)
-        return [number for number in found if number is not None]
+        return [number for number in found if number is not None and abs(number) <= LARGEST]
 
     @property
     def no_numbers(self) -> list[str]:
         """The different values that are none."""
         number_of = self.numeral.reader()
-        return [value for value in self.values if number_of(value) is None]
+        found = ((value, number_of(value)) for value in self.values)
+        return [value for value, number in found if number is None or abs(number) > LARGEST]
 
 
 def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Facts]:

@@ -36,6 +36,7 @@ MAX_NAME = 40
 """Leaves room for a level's name within Feature Store's 64 characters."""
 
 _MAX_LEVEL = 20
+_LONGEST_VALUE = 256
 
 
 def slug(text: str, longest: int = MAX_NAME) -> str:
@@ -206,6 +207,8 @@ def _of_no_use(facts: Facts, equal_to: str | None) -> str:
         return "has no value in any row of the table that this was drafted from"
     if equal_to is not None:
         return f"equal to {equal_to} in every row"
+    if any(len(value) > _LONGEST_VALUE for value in facts.values):
+        return "has texts that are too long for a category"
     if facts.asked:
         return f"its values leave open what they are: {facts.asked}"
     return "dates without a day, of which no date can be made" if facts.is_incomplete_date else ""

@@ -82,6 +82,8 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
     """
     case = _id_column(facts)
     others = [fact for fact in facts if fact is not case]
+    if not others:
+        raise CommandError("The table names cases and says nothing of them.", hint="A draft needs further columns.")
     written = read_writing([f for f in others if not sounds_identifying(f)], today or datetime.now(UTC).date(), first)
     missing = sorted({word for fact in others for word in fact.not_known})
     table = TableDraft(case.rows, case.source, id_pattern(case.values), missing, written)

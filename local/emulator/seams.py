@@ -104,9 +104,7 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         ),
     },
     "template_types": {
-        f"{_PROVISIONERS}._RESOURCE_HANDLERS": None,
-        "ministack.services.lambda_svc._put_function_concurrency": ("func_name", "data"),
-        "ministack.services.lambda_svc._delete_function_concurrency": ("func_name",),
+        f"{_PROVISIONERS}._cw_metric_alarm_record": ("name", "props"),
     },
 }  # fmt: skip
 """By plug-in: the parameters of each function that it uses, or None for a table or a class."""

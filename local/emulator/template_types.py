@@ -1,40 +1,27 @@
 """CloudFormation: resource types and properties of the template that the emulator rejects or drops.
 
-Seam: `ministack.services.cloudformation.provisioners._RESOURCE_HANDLERS`, functions by resource type and verb.
+Seam: `ministack.services.cloudformation.provisioners._cw_metric_alarm_record`, an alarm's record from its properties.
 """
 
 from typing import Any
 
-_FUNCTION = "AWS::Lambda::Function"
-_RESERVED = "ReservedConcurrentExecutions"
-
 
 def install() -> None:
-    """Apply the properties that are dropped."""
+    """Take alarms on a sum of metrics, which the emulator rejects: on the laptop they watch the first of them."""
     from ministack.services.cloudformation import provisioners
 
-    handlers = provisioners._RESOURCE_HANDLERS[_FUNCTION]
-    create, update = handlers["create"], handlers["update"]
+    record = provisioners._cw_metric_alarm_record
 
-    def _create(logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
-        made: tuple[str, dict[str, Any]] = create(logical_id, props, stack_name)
-        _reserve(made[0], props)
+    def _record(name: str, props: dict[str, Any]) -> dict[str, Any]:
+        made: dict[str, Any] = record(name, _of_one_metric(props))
         return made
 
-    def _update(
-        physical_id: str, old_props: dict[str, Any], new_props: dict[str, Any], *rest: object
-    ) -> tuple[str, dict[str, Any]]:
-        made: tuple[str, dict[str, Any]] = update(physical_id, old_props, new_props, *rest)
-        _reserve(made[0], new_props)
-        return made
-
-    handlers["create"], handlers["update"] = _create, _update
+    provisioners._cw_metric_alarm_record = _record
 
 
-def _reserve(name: str, props: dict[str, Any]) -> None:
-    from ministack.services import lambda_svc
-
-    if _RESERVED in props:
-        lambda_svc._put_function_concurrency(name, {_RESERVED: int(props[_RESERVED])})
-    else:
-        lambda_svc._delete_function_concurrency(name)
+def _of_one_metric(props: dict[str, Any]) -> dict[str, Any]:
+    measured = [each["MetricStat"] for each in props.get("Metrics") or [] if "MetricStat" in each]
+    if not measured:
+        return props
+    first, others = measured[0], {name: value for name, value in props.items() if name != "Metrics"}
+    return {**others, **first["Metric"], "Period": first["Period"], "Statistic": first["Stat"]}

@@ -150,23 +150,29 @@ def test_a_queue_delivers_batches_above_ten(account: Account, role: str) -> None
     assert max(wait_for(_batches)) > 10
 
 
-def test_reserved_concurrency_of_a_template_is_kept(account: Account, role: str) -> None:
-    properties: dict[str, Any] = {
-        "FunctionName": "reserved",
-        "Runtime": "python3.11",
-        "Handler": "index.handler",
-        "Role": role,
-        "Code": {"ZipFile": "def handler(event, context): return 1"},
+def test_an_alarm_on_several_metrics_watches_the_first(account: Account) -> None:
+    errors = [
+        {"MetricName": "Errors", "Namespace": "AWS/Lambda", "Dimensions": [{"Name": "FunctionName", "Value": name}]}
+        for name in ("one", "other")
+    ]
+    measured = [
+        {"Id": f"m{n}", "ReturnData": False, "MetricStat": {"Stat": "Sum", "Period": 300, "Metric": metric}}
+        for n, metric in enumerate(errors)
+    ]
+    properties = {
+        "AlarmName": "failing",
+        "EvaluationPeriods": 1,
+        "Threshold": 0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Metrics": [{"Id": "all", "Expression": "SUM(METRICS())"}, *measured],
     }
-    template = {"Resources": {"Sweep": {"Type": "AWS::Lambda::Function", "Properties": properties}}}
+    template = {"Resources": {"Failing": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}}
     cloudformation = account.client("cloudformation")
-    for number, verb in enumerate(("create", "update"), start=1):
-        properties["ReservedConcurrentExecutions"] = number
-        getattr(cloudformation, f"{verb}_stack")(StackName="reserved", TemplateBody=json.dumps(template))
-        waiter = cloudformation.get_waiter(f"stack_{verb}_complete")
-        waiter.wait(StackName="reserved", WaiterConfig={"Delay": 1})
-        kept = account.client("lambda").get_function_concurrency(FunctionName="reserved")
-        assert kept["ReservedConcurrentExecutions"] == number
+    cloudformation.create_stack(StackName="alarms", TemplateBody=json.dumps(template))
+    waiter = cloudformation.get_waiter("stack_create_complete")
+    waiter.wait(StackName="alarms", WaiterConfig={"Delay": 1})
+    (alarm,) = account.client("cloudwatch").describe_alarms(AlarmNames=["failing"])["MetricAlarms"]
+    assert {name: alarm[name] for name in errors[0]} == errors[0]
 
 
 def test_a_functions_calls_of_sagemaker_are_checked(account: Account) -> None:

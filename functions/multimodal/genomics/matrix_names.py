@@ -10,6 +10,13 @@ from pathlib import PurePosixPath
 from multimodal.ledger.unit import MATRIX_CASE, MATRIX_NAME, Unit, case_unit
 
 _TABLE = re.compile(r"\.(csv|tsv|txt|tab|gct|counts|sf|results|fpkm_tracking)(\.gz)?$", re.IGNORECASE)
+_WITHOUT_ENDING = re.compile(
+    r"^[^.]+$|^(?!.*\.(?:fastq|fq|fa|fasta|fna|faa|gtf|gff3?|bed|vcf|bcf|sam|bam|cram|tar|json|xml|html|pdf|h5ad|h5|mtx|rds)"
+    r"\.gz$).*\.gz$",
+    re.IGNORECASE,
+)
+"""As Xena's files are called (`HiSeqV2`, `TCGA.LUAD.sampleMap_HiSeqV2.gz`)."""
+
 TX2GENE = "tx2gene.tsv"
 """Beside the cases, it says of which genes transcripts are: transcript_id, gene_id, gene_name, as nf-core writes it."""
 
@@ -64,8 +71,9 @@ def is_notice(name: str) -> bool:
 
 
 def is_matrix(name: str) -> bool:
-    """Whether a file directly in a dataset's folder may be a matrix: any text table; its content decides."""
-    return bool(_TABLE.search(name)) and not is_notice(name) and name != TX2GENE
+    """Whether a file directly in a dataset's folder may be a matrix; its content decides."""
+    is_text = bool(_TABLE.search(name) or _WITHOUT_ENDING.search(name))
+    return is_text and not is_notice(name) and name != TX2GENE
 
 
 def is_quantification(name: str) -> bool:

@@ -125,7 +125,6 @@ SHAPES: dict[str, tuple[str, str, dict[str, Any]]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_matrix_of_any_shape_becomes_the_same_records(shape: str, compressed: bool) -> None:
     name, text, matrix = SHAPES[shape]
-    name = name if "." in name else f"{name}.txt"
     world = ShapeWorld(**matrix)
     body = gzip.compress(text.encode()) if compressed else text.encode()
     item = world.take_file(f"{name}.gz" if compressed else name, body)
@@ -362,7 +361,10 @@ def test_path_says_whose_quantification_it_is(path: str, case: str) -> None:
         ("expression.csv", KeyKind.TABLE),
         ("Expression.csv", KeyKind.TABLE),
         ("GSE103584_R01_NSCLC_RNAseq.txt.gz", KeyKind.TABLE),
-        ("counts", KeyKind.REJECTED),
+        ("HiSeqV2", KeyKind.TABLE),
+        ("TCGA.LUAD.sampleMap_HiSeqV2.gz", KeyKind.TABLE),
+        ("genome.fa.gz", KeyKind.REJECTED),
+        ("S_R1.fastq.gz", KeyKind.OBJECT),
         ("patients.xlsx", KeyKind.REJECTED),
         ("x.h5ad", KeyKind.REJECTED),
         ("README.txt", KeyKind.IGNORED),

@@ -1,5 +1,6 @@
 """PET beside CT: SUV by the standard's rules or the attribute in the way; regions on its grid; their own document."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from radiomics_job.cli import main
 from radiomics_job.dicom.reading import read_study
 from radiomics_job.dicom.sources import SourceCounts, read_source
 from radiomics_job.dicom.suv import suv_scale
@@ -286,6 +288,20 @@ def test_a_damaged_pet_does_not_refuse_a_ct_that_nobody_measures_it_with(tmp_pat
     save_pet(save_study(tmp_path / "in", CT) / "pet", Pet(change=lambda dataset, k: setattr(dataset, "Rows", 400)))
     assert run_study(tmp_path / "in", tmp_path / "out", QUICK).status == "accept"
     assert run(tmp_path).features["pet_rejection"]["reason_code"] == "UNREADABLE_DICOM"
+
+
+def test_a_job_description_names_the_parameter_file_of_pet(tmp_path: Path) -> None:
+    save_pet(save_study(tmp_path / "in" / "d" / "s" / "t", CT) / "pet")
+    unit = {"dataset": "d", "subject": "s", "study": "t", "path": "d/s/t"}
+    dataset = {"params": "ct", "pet": "pet", "roi": {"label": "Tumour", "label_names": {"2": "Tumour"}}}
+    job = {"schema": 1, "units": [unit], "datasets": {"d": dataset}}
+    (tmp_path / "in" / "job.json").write_text(json.dumps(job))
+    folders = ["--input-dir", str(tmp_path / "in"), "--output-dir", str(tmp_path / "out")]
+    assert main([*folders, "--workers", "1"]) == 0
+    features = json.loads((tmp_path / "out" / "d" / "s" / "t" / "features.json").read_text())
+    assert (features["modality"], features["pet"]["modality"], len(features["pet"]["rois"])) == ("CT", "PT", 1)
+    (tmp_path / "in" / "job.json").write_text(json.dumps(job | {"datasets": {"d": dataset | {"pet": "ct"}}}))
+    assert main([*folders, "--workers", "1"]) == 2
 
 
 def test_parameter_files_are_of_one_kind_of_image() -> None:

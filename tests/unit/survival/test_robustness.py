@@ -40,7 +40,9 @@ def test_another_table_is_told(tmp_path: Path, text: str) -> None:
         unstable_features(tmp_path / "absent.csv", 0.75)
 
 
-def test_a_run_says_how_many_it_left_out(tmp_path: Path) -> None:
+def test_a_run_says_how_many_it_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("survival_job.controls.SEEDS", 5)
+    monkeypatch.setattr("survival_job.controls.SHUFFLES", 2)
     build = make_build(tmp_path / "b", features={"imaging": 5}, cases=60, censored=0.1)
     out = tmp_path / "out"
     options = ["--repeats", "1", "--folds", "3", "--workers", "1", "--robustness", str(table(tmp_path))]

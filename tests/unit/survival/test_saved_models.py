@@ -1,6 +1,7 @@
 """A model is saved as JSON, and gives other cases the risk that it would have given them in its run."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,15 @@ from survival_job.comparison import tasks_of
 from survival_job.dataset import read_dataset
 from survival_job.saved import fit_final
 from tests.builders.builds import make_build, read_rows, write_rows
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_controls() -> Iterator[None]:
+    """Let runs repeat their controls a few times: what they find is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("survival_job.controls.SEEDS", 5)
+        patch.setattr("survival_job.controls.SHUFFLES", 2)
+        yield
 
 
 @pytest.fixture(scope="module")
