@@ -28,7 +28,7 @@ PROGRESS := awk -f requirements/progress.awk -v file=
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz e2e e2e-forget bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
+.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz chaos e2e e2e-forget bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -46,6 +46,7 @@ apt = $(1) >/dev/null 2>&1 || { \
 # Quantifies RNA-seq reads. It is a program, not a package: Debian and Ubuntu have it, and without it all else works.
 salmon:
 	@$(call apt,command -v salmon,salmon,RNA-seq is left out)
+	@$(call apt,command -v fastp,fastp,reads are not trimmed)
 
 # Human reads for the end-to-end tests.
 examples:
@@ -133,13 +134,16 @@ fuzz: setup ## 60 s of damaged studies per parser and of damaged tables; FUZZ="-
 	@$(PY) -m tests.fuzz $(FUZZ)
 	@$(PY) -m tests.fuzz.clinical
 
+chaos: setup ## 2,000 histories of faults: nothing lost, nothing twice
+	@CHAOS_EXAMPLES=2000 POWERTOOLS_LOG_LEVEL=CRITICAL $(PY) -m pytest -q -s tests/unit/functions/test_chaos.py
+
 e2e: setup examples
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/end_to_end
 
 e2e-forget: setup ## forget one of two patients on a stack of its own, and look for what is left
 	@E2E_FORGET=1 $(PY) -m pytest -q tests/end_to_end/test_subject_forgotten.py
 
-bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|shape|genomics|clinical|reads|dataset-join, or dataset|events with BASE=checkout
+bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|shape|genomics|clinical|reads|dataset-join|peers, or dataset|events with BASE=checkout
 	@$(PY) -m benchmarks $(BENCH)
 
 smoke: setup ## the end-to-end tests against a real account: make smoke STACK=name
@@ -206,4 +210,4 @@ lock: setup ## pin the requirements anew (needs uv)
 	    containers/$$name/requirements.txt; done
 
 clean: ## remove what the other targets made, environments included
-	rm -rf $(VENV) .venv-emulator .venv-bench .venv-docs .venv-notebook build/site .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-emulator .venv-bench .venv-peers .venv-docs .venv-notebook build/site .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache

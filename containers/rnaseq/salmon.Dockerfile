@@ -22,8 +22,10 @@ FROM ${PYTHON_IMAGE}
 # salmon's version is part of every value's identity, and an index belongs to the version that built it.
 ARG SALMON_VERSION=1.10.1*
 ARG SRA_TOOLKIT_VERSION=3.0.3*
+ARG FASTP_VERSION=0.23.2*
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends "salmon=${SALMON_VERSION}" "sra-toolkit=${SRA_TOOLKIT_VERSION}" \
+    "fastp=${FASTP_VERSION}" \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 1000 --create-home --shell /usr/sbin/nologin rnaseq \
  && mkdir /scratch \

@@ -162,7 +162,11 @@ def test_the_radiomics_image_installs_no_program() -> None:
 
 def test_salmon_and_the_toolkit_are_of_named_versions() -> None:
     installed = " ".join(instructions("RUN", SALMON.last_stage))
-    for program, variable in (("salmon", "SALMON_VERSION"), ("sra-toolkit", "SRA_TOOLKIT_VERSION")):
+    for program, variable in (
+        ("salmon", "SALMON_VERSION"),
+        ("sra-toolkit", "SRA_TOOLKIT_VERSION"),
+        ("fastp", "FASTP_VERSION"),
+    ):
         assert f'"{program}=${{{variable}}}"' in installed
         (version,) = [v for v in instructions("ARG", SALMON.last_stage) if v.startswith(f"{variable}=")]
         assert re.fullmatch(rf"{variable}=\d+\.\d+\.\d+\*", version), "a value belongs to a version of its quantifier"

@@ -90,6 +90,8 @@ class GenomicsConfig(StrictModel):
     """Name of a reference under `genomics/_references/`; empty for a dataset that takes a matrix."""
     library_type: LibraryType = "A"
     """Where the sample sheet does not say more."""
+    trim: bool = False
+    """Whether adapters and bases of low quality are trimmed by fastp before salmon; DRAGEN's image has no fastp."""
     matrix: MatrixConfig | None = None
     available_at: Timepoint = "surgery"
     """When expression is known: with the operation that the tissue comes from, or with a biopsy before it."""
@@ -137,8 +139,9 @@ class GenomicsConfig(StrictModel):
                 "name one source of expression values: reference: (reads are quantified) or matrix: (a matrix is "
                 "taken). Values of two assays are never in one group; give the other a dataset of its own"
             )
-        if self.matrix and "library_type" in self.model_fields_set:
-            raise ValueError("library_type: is for reads; remove it, a matrix has been quantified already")
+        for option in ("library_type", "trim") if self.matrix else ():
+            if option in self.model_fields_set:
+                raise ValueError(f"{option}: is for reads; remove it, a matrix has been quantified already")
         return self
 
     @model_validator(mode="after")

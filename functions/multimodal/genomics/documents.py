@@ -65,6 +65,29 @@ class MappedReads(Document):
     mapped_percent: Annotated[float, Field(ge=0, le=100)] | None
 
 
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class ReadLength(Document):
+    """Bases of the reads, before trimming."""
+
+    shortest: Count
+    mean: Annotated[float, Field(ge=0)]
+    longest: Count
+
+
+class Quality(Document):
+    """What a person looks at; percentages are null where they cannot be known (no such gene, no k, no strand)."""
+
+    read_length: ReadLength
+    shorter_than_k_percent: Percent | None
+    forward_percent: Percent | None
+    genes_detected: Count
+    mitochondrial_percent: Percent | None
+    ribosomal_percent: Percent | None
+    warnings: list[str]
+
+
 class Provenance(Document):
     """From what, and by which program, the values were computed."""
 
@@ -84,4 +107,5 @@ class RunDocument(Document):
     library: Library
     reads: Reads
     metrics: MappedReads
+    qc: Quality | None = None
     provenance: Provenance

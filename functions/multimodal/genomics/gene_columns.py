@@ -17,12 +17,11 @@ def _words(text: str) -> frozenset[str]:
 _ABOUT_GENES = _words(
     """
     gene genes geneid geneids genename genenames genesymbol genesymbols symbol symbols hugosymbol hgncsymbol
-    hgncid entrezgeneid entrezid entrez ncbigeneid id idref name names description desc ensembl ensemblid
-    ensemblgeneid ensg geneensembl transcript transcriptid transcriptids transcripts chr chrom chromosome seqname
-    start end stop strand length genelength exonlength medianlength effectivelength efflength width txlength
-    genetype biotype genebiotype type feature probe probeid probeset locus band cytoband cytogeneticband reference
-    refseq uniprot havanagene source level version gc gccontent exoncount exons position coordinates
-    compositeelementref hybridizationref row rowname rownames x unnamed0 unnamed
+    hgncid entrezgeneid entrezid entrez ncbigeneid description desc ensembl ensemblid ensemblgeneid ensg
+    geneensembl transcript transcriptid transcriptids transcripts chr chrom chromosome seqname start end stop
+    strand length genelength exonlength medianlength effectivelength efflength width txlength genetype biotype
+    genebiotype feature probe probeid probeset locus band cytoband cytogeneticband refseq uniprot havanagene gc
+    gccontent exoncount exons coordinates compositeelementref hybridizationref
     """
 )
 """Columns that say something of the gene, as the makers of matrices call them (without case and punctuation)."""
@@ -35,7 +34,13 @@ _STATISTICS = _words(
 )
 """Columns about all cases at once; none is a case."""
 
-_FIRST_COLUMNS = frozenset({"sample", "samples", "case", "cases", "caseid", "sampleid", "patient", "patientid"})
+_FIRST_COLUMNS = _words(
+    """
+    sample samples case cases caseid sampleid patient patientid id idref level name names position reference row
+    rowname rownames source type unnamed unnamed0 version x
+    """
+)
+"""What only a first column is called; of another one it may be a case."""
 
 _KINDS = _words(
     """

@@ -59,6 +59,7 @@ def quantify_command(
         *("--output", f"s3://{settings.processed_bucket}/{unit.result_folder}"),
         # A sample sheet overrides the dataset; the job rejects two declarations that differ.
         *(("--strandedness", strandedness) if strandedness != "auto" else ("--library-type", config.library_type)),
+        *(["--trim"] if config.trim else []),
         *(word for bucket in _buckets(listing, settings) for word in ("--allowed-bucket", bucket)),
         *_run_arguments(run, listing.content_version),
     ]

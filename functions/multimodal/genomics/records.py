@@ -112,7 +112,7 @@ def _dated(item: LedgerItem, config: GenomicsConfig) -> dict[str, str]:
 
 
 def _quality(document: Mapping[str, Any]) -> dict[str, Any]:
-    library, metrics = document["library"], document["metrics"]
+    library, metrics, quality = document["library"], document["metrics"], document.get("qc") or {}
     return {
         "reads_total": metrics["total_reads"],
         "mapped_percent": metrics["mapped_percent"],
@@ -120,4 +120,7 @@ def _quality(document: Mapping[str, Any]) -> dict[str, Any]:
         "library_conflict": int(library["conflict"]),
         "compatible_fragment_ratio": library["compatible_fragment_ratio"],
         "reads_without_mate": document["reads"].get("without_mate", 0),
+        "read_length_mean": quality.get("read_length", {}).get("mean"),
+        "ribosomal_percent": quality.get("ribosomal_percent"),
+        "mitochondrial_percent": quality.get("mitochondrial_percent"),
     }

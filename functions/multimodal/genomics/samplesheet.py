@@ -250,8 +250,9 @@ def _key_of(value: str, dataset: str, raw_bucket: str) -> str:
         if not value.startswith(prefix):
             raise ValueError(f"{value[:100]!r} is not in the stack's bucket; copy it to {prefix}genomics/{dataset}/")
         key = value[len(prefix) :]
-        if not key.startswith("genomics/"):
-            raise ValueError(f"{value[:100]!r} is not under {prefix}genomics/")
+        if not key.startswith(f"genomics/{dataset}/"):
+            # Whoever may write a dataset's sheet gets no other dataset's reads (docs/decisions.md#aws-10).
+            raise ValueError(f"{value[:100]!r} is not the dataset's own; copy it to {prefix}genomics/{dataset}/")
     else:
         key = f"genomics/{dataset}/{_below_dataset(value)}"
     name = key.rsplit("/", 1)[-1]

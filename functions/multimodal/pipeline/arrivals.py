@@ -38,6 +38,7 @@ class _Folded:
     messages: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     at_once: bool = False
+    is_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class ArrivalRegistrar:
         failed: set[str] = set()
         units = self._fold(parsed)
         failed.update(*self.ports.parallel_map(self._try_record, units))
+        self._count_new(units)
         logger().info("arrivals", units=len(units), objects=sum(len(folded.keys) for folded in units))
         for unit, rejected in self._rejected(parsed).items():
             self._record_rejected(unit, rejected)
@@ -94,16 +96,19 @@ class ArrivalRegistrar:
         now = self.ports.clock()
         due_at = now if folded.at_once else now + self.quiet_period
         try:
-            is_new = self.ports.ledger.record_arrival(folded.unit, now, due_at, at_once=folded.at_once)
-            if is_new and not is_sheet(folded.unit):
-                self.ports.metrics.count(Metric.UNITS_RECEIVED, modality=folded.unit.modality)
+            folded.is_new = self.ports.ledger.record_arrival(folded.unit, now, due_at, at_once=folded.at_once)
         except RetryableError as error:
             logger().warning("arrival not registered, will be delivered again", reason=str(error))
             return folded.messages
-        if is_new or folded.at_once:
+        if folded.is_new or folded.at_once:
             # A line for each of some hundred thousand objects would say nothing more, and cost more than the rest.
             logger().info("arrival", correlation_id=folded.unit.correlation_id, at_once=folded.at_once)
         return set()
+
+    def _count_new(self, units: Sequence[_Folded]) -> None:
+        news = Counter(folded.unit.modality for folded in units if folded.is_new and not is_sheet(folded.unit))
+        for modality, count in news.items():
+            self.ports.metrics.count(Metric.UNITS_RECEIVED, count, modality)
 
     def _rejected(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[Unit, list[tuple[str, str]]]:
         rejected: dict[Unit, list[tuple[str, str]]] = {}

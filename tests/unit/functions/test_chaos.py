@@ -6,6 +6,7 @@ is quarantined with its reason. `CHAOS_EXAMPLES=2000` tries more histories (`mak
 """
 
 import os
+from collections import Counter
 from typing import Any, ClassVar
 
 from hypothesis import settings
@@ -61,7 +62,7 @@ class MortalWorld(World):
 class Pipeline(RuleBasedStateMachine):
     """What may happen to uploads and to what works on them."""
 
-    histories: ClassVar[list[int]] = []
+    histories: ClassVar[list[Counter[str]]] = []
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,7 +177,8 @@ class Pipeline(RuleBasedStateMachine):
             elif all(item.due_at is None for item in self.ledger.items.values()):
                 break
         self._check()
-        Pipeline.histories.append(self.faults)
+        statuses = Counter(item.status.value for item in self.ledger.items.values())
+        Pipeline.histories.append(Counter(faults=self.faults, uploaded=len(self.ledger.items)) + statuses)
 
     def _check(self) -> None:
         uploaded = {key.split("/")[2] for key in self.world.raw.content}
@@ -197,5 +199,7 @@ TestPipeline = Pipeline.TestCase
 
 def test_faults_were_injected() -> None:
     """Runs last: histories without a fault would show nothing."""
-    assert sum(Pipeline.histories) > EXAMPLES, Pipeline.histories
-    print(f"histories {len(Pipeline.histories)}, faults {sum(Pipeline.histories)}")  # noqa: T201 – for docs/reliability.md
+    total = sum(Pipeline.histories, Counter[str]())
+    assert total["faults"] > EXAMPLES
+    assert total["uploaded"] == total[Status.COMPLETED] + total[Status.QUARANTINED] > EXAMPLES
+    print(f"{len(Pipeline.histories)} histories: {dict(total)}")  # noqa: T201 – for docs/reliability.md

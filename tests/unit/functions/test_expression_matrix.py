@@ -368,6 +368,7 @@ def test_matrix_as_wide_as_the_articles_is_read_in_the_memory_of_a_row() -> None
         ({"panel": ["VIM"]}, "one source"),
         ({"reference": "human", "matrix": MATRIX, "panel": ["VIM"]}, "one source"),
         ({"matrix": MATRIX, "library_type": "A", "panel": ["VIM"]}, "library_type"),
+        ({"matrix": MATRIX, "trim": False, "panel": ["VIM"]}, "trim"),
         ({"matrix": MATRIX | {"unit": "reads"}, "panel": ["VIM"]}, "unit"),
         ({"matrix": MATRIX | {"scale": "ln"}, "panel": ["VIM"]}, "scale"),
         ({"matrix": MATRIX | {"genome": " "}, "panel": ["VIM"]}, "genome"),

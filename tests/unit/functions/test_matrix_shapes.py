@@ -282,6 +282,12 @@ def test_cell_that_is_no_value_costs_its_case_and_no_other() -> None:
     assert (report["rows_are"], report["genes"]["columns"]) == ("genes", 3)
 
 
+def test_case_may_be_called_as_some_first_columns_are() -> None:
+    world = ShapeWorld()
+    world.take_file("m.tsv", "ID\tX\tname\tLength\nVIM\t3\t4\t999\n")
+    assert world.linear("log2tpm_VIM") == {"X": [3.0], "name": [4.0]}
+
+
 def test_case_in_two_columns_is_taken_from_neither() -> None:
     world = ShapeWorld()
     item = world.take_file("m.tsv", "gene\tA\tB\tA\nVIM\t3\t4\t5\n")

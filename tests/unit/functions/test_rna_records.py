@@ -167,6 +167,16 @@ def test_what_the_engine_does_not_say_is_absent() -> None:
     assert not {"reads_total", "mapped_percent", "compatible_fragment_ratio"} & set(record)
 
 
+def test_quality_that_cannot_be_known_is_absent_not_zero() -> None:
+    document = run_document()
+    document["qc"] |= {"ribosomal_percent": None}
+    world, key = _processed(document)
+    world.ingest(key)
+    record = world.features.records[0][1]
+    assert (record["mitochondrial_percent"], record["read_length_mean"]) == ("12.5", "75.5")
+    assert "ribosomal_percent" not in record
+
+
 @pytest.mark.parametrize("gone", ["salmon/0123456789ab/transcripts.tsv", "salmon.manifest.json"])
 def test_table_that_is_not_there_yet_comes_again(gone: str) -> None:
     world, key = _processed()

@@ -298,5 +298,15 @@ def run_document(case: str = "R01-023") -> dict[str, Any]:
         },
         "reads": {"pairs": 1000, "lanes": 1, "bytes": 5000},
         "metrics": {"total_reads": 1000, "mapped_reads": 900, "mapped_percent": 90.0},
+        "qc": {
+            "read_length": {"shortest": 75, "mean": 75.5, "longest": 76},
+            "shorter_than_k_percent": 0.0,
+            "forward_percent": 1.5,
+            "genes_detected": 12000,
+            "mitochondrial_percent": 12.5,
+            "ribosomal_percent": 1.25,
+            "warnings": [],
+            "trimming": None,
+        },
         "provenance": {"input_hash": "a" * 64, "rnaseq_job_version": "0.1.0", "command": ["salmon"]},
     }

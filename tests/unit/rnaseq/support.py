@@ -139,6 +139,7 @@ class FakeQuantifier:
     mapped: int | None = None
     failure: Exception | None = None
     detected: str | None = "IU"
+    k: int | None = 31
     genes: tuple[str, ...] = ("ENSG2.1", "ENSG1.1")
     seen: list[tuple[Sample, QuantifierOptions]] = field(default_factory=list)
 
@@ -148,6 +149,9 @@ class FakeQuantifier:
 
     def version(self) -> str:
         return "1.2.3"
+
+    def kmer_length(self, reference: BuiltReference) -> int | None:
+        return self.k
 
     def quantify(self, sample: Sample, reference: BuiltReference, options: QuantifierOptions) -> Quantification:
         self.seen.append((sample, options))
@@ -161,6 +165,15 @@ class FakeQuantifier:
         mapped = self.total if self.mapped is None else self.mapped
         command = ("fake", "-o", str(options.work / "out"))
         return Quantification(tables[0], tables[1], self.detected, 0.97, self.total, mapped, command=command)
+
+
+def write_transcripts(folder: Path) -> Path:
+    """Write the table of the reference of `FakeQuantifier`, unless there is one."""
+    table = folder / "transcripts.tsv"
+    if not table.exists():
+        rows = ("transcript_id\tgene_id\tgene_name", "ENST1.1\tENSG1.1\tVIM", "ENST9.1\tENSG2.1\tMT-ND1")
+        table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return table
 
 
 @dataclass(frozen=True)
@@ -205,7 +218,7 @@ def run_sample(
     scratch = root / f"scratch{number}"
     scratch.mkdir()
     folder = root / "results"
-    built = reference or BuiltReference(root, root / "transcripts.tsv", None, "tiny", "none", "simulated")
+    built = reference or BuiltReference(root, write_transcripts(root), None, "tiny", "none", "simulated")
     job = JobOptions(
         **{
             "engine": quantifier.name,

@@ -148,6 +148,7 @@ def test_a_sample_from_and_to_s3(tmp_path: Path, s3: FakeS3) -> None:
         "genomics/a/R01-023/R01-023.quant.sf",
         "genomics/a/R01-023/R01-023.quant.genes.sf",
         "genomics/a/R01-023/R01-023.quant.metrics.csv",
+        "genomics/a/R01-023/multiqc/R01-023/R01-023_mqc.json",
         "genomics/a/R01-023/run.json",
         "genomics/a/R01-023/logs/fake.log",
     }

@@ -18,7 +18,7 @@ from rnaseq_job.errors import EXIT_CODES, HostFaultError, ReasonCode
 from rnaseq_job.job import Ports
 from rnaseq_job.quantifiers.quantifier import BuiltReference
 from rnaseq_job.storage import open_storage
-from tests.unit.rnaseq.support import FakeQuantifier, some_reads, write_list, write_reads
+from tests.unit.rnaseq.support import FakeQuantifier, some_reads, write_list, write_reads, write_transcripts
 
 COUNT = 30
 
@@ -27,7 +27,7 @@ COUNT = 30
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give a good command line, for a quantifier that counts nothing."""
     lanes = write_list(tmp_path, [write_reads(tmp_path, some_reads(COUNT, 1), some_reads(COUNT, 2))])
-    _install(monkeypatch, FakeQuantifier(COUNT))
+    _install(monkeypatch, FakeQuantifier(COUNT), tmp_path)
     options = {
         "--engine": "salmon",
         "--sample": "R01-023",
@@ -40,9 +40,9 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [word for option in options.items() for word in option]
 
 
-def _install(monkeypatch: pytest.MonkeyPatch, quantifier: FakeQuantifier) -> None:
+def _install(monkeypatch: pytest.MonkeyPatch, quantifier: FakeQuantifier, folder: Path) -> None:
     def ports(_: str) -> Ports:
-        built = BuiltReference(Path(), Path(), None, "tiny", "none", "simulated")
+        built = BuiltReference(folder, write_transcripts(folder), None, "tiny", "none", "simulated")
         return Ports(open_storage, quantifier, lambda *_: built)
 
     monkeypatch.setattr(cli, "default_ports", ports)
@@ -95,9 +95,9 @@ def test_threads_are_a_number(command: list[str], threads: str) -> None:
 
 @pytest.mark.parametrize("failure", [HostFaultError("killed"), OSError(errno.EIO, "Input/output error")])
 def test_faults_of_the_machine_are_the_only_ones_worth_a_retry(
-    command: list[str], monkeypatch: pytest.MonkeyPatch, failure: Exception
+    tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    _install(monkeypatch, FakeQuantifier(COUNT, failure=failure))
+    _install(monkeypatch, FakeQuantifier(COUNT, failure=failure), tmp_path)
     assert cli.main(command) == 1
 
 
@@ -105,7 +105,7 @@ def test_faults_of_the_machine_are_the_only_ones_worth_a_retry(
 def test_an_input_that_fills_the_disk_is_rejected_and_not_tried_again(
     tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch, full: int
 ) -> None:
-    _install(monkeypatch, FakeQuantifier(COUNT, failure=OSError(full, "full")))
+    _install(monkeypatch, FakeQuantifier(COUNT, failure=OSError(full, "full")), tmp_path)
     assert cli.main(command) == EXIT_CODES[ReasonCode.INPUT_TOO_LARGE]
     verdict = json.loads((tmp_path / "results" / "rejection.json").read_text())
     assert verdict["reason_code"] == "INPUT_TOO_LARGE"

@@ -61,6 +61,7 @@ def test_a_sample_is_published_under_dragens_names(tmp_path: Path, lanes: Path) 
         "R01-023.quant.genes.sf",
         "R01-023.quant.metrics.csv",
         "run.json",
+        "multiqc/R01-023/R01-023_mqc.json",
         "logs/fake.log",
     }
     assert list(ran.column("R01-023.quant.genes.sf", "TPM")) == ["ENSG1.1", "ENSG2.1"]
@@ -97,6 +98,16 @@ def test_run_json_says_what_was_done(tmp_path: Path, lanes: Path) -> None:
             "warnings": [],
         },
         "metrics": {"total_reads": 120, "mapped_reads": 90, "mapped_percent": 75.0},
+        "qc": {
+            "read_length": {"shortest": 75, "mean": 75.0, "longest": 75},
+            "shorter_than_k_percent": 0.0,
+            "forward_percent": None,
+            "genes_detected": 2,
+            "mitochondrial_percent": 50.0,
+            "ribosomal_percent": None,
+            "warnings": [],
+            "trimming": None,
+        },
         "provenance": {"rnaseq_job_version": "0.1.0", "command": ["fake", "-o", "engine/out"]},
     }
 
@@ -162,6 +173,7 @@ def test_uploads_end_with_the_verdict_and_begin_by_removing_the_last_one(tmp_pat
         "put R01-023.quant.metrics.csv",
         "put R01-023.quant.sf",
         "put R01-023.quant.genes.sf",
+        "put R01-023_mqc.json",
         "put run.json",
         "put fake.log",
     ]

@@ -65,6 +65,7 @@ def _quantify(given: argparse.Namespace) -> int:
         library_type=given.library_type,
         strandedness=given.strandedness,
         run={"run_id": given.run_id, "job_id": given.job_id, "content_version": given.content_version},
+        trim=given.trim,
         threads=given.threads,
         buckets=tuple(given.allowed_bucket),
     )
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", required=True, help="prefix for the results")
     add("--library-type", choices=LIBRARY_TYPES, help="as salmon and DRAGEN name it (default: A, detect)")
     add("--strandedness", choices=STRANDEDNESSES, help="the same as a sample sheet says it")
+    add("--trim", action="store_true", help="trim adapters and bases of low quality with fastp first")
     add("--allowed-bucket", action="append", default=[], help="reject reads from other buckets; may be repeated")
     add("--run-id", help="recorded in the results")
     add("--job-id", default=os.environ.get("AWS_BATCH_JOB_ID"), help="recorded in the results")

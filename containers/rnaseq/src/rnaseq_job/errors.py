@@ -41,6 +41,8 @@ class ReasonCode(StrEnum):
     READS_TWICE = (
         "READS_TWICE"  # two lanes hold the same reads: copies, raw beside cleaned ones, parts beside their whole
     )
+    READS_SINGLE_CELL = "READS_SINGLE_CELL"  # R1 holds cell barcodes and UMIs (10x)
+    READS_TOO_SHORT = "READS_TOO_SHORT"  # nothing mapped, and most reads are shorter than the index's k-mers
 
 
 EXIT_CODES: Final[Mapping[ReasonCode, int]] = {reason: 64 + number for number, reason in enumerate(ReasonCode)}

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -19,6 +20,7 @@ from rnaseq_job.errors import (
     ReasonCode,
     rejecting_full_disk,
 )
+from rnaseq_job.output.quality import Quality, assess, write_multiqc
 from rnaseq_job.output.results import SCHEMA, Publisher, Tables, mapped_percent, normalise, rejection
 from rnaseq_job.quantifiers.quantifier import (
     LICENCE_VARIABLE,
@@ -30,6 +32,7 @@ from rnaseq_job.quantifiers.quantifier import (
 from rnaseq_job.quantifiers.salmon import as_json, declared_type, library_report
 from rnaseq_job.reads.checks import ReadsReport, check_reads
 from rnaseq_job.reads.lanes import check_sample_name, shown
+from rnaseq_job.reads.trimming import Trimmed, trim_reads
 from rnaseq_job.runtime import log
 from rnaseq_job.storage import Opener, StagedSample, fetch_list, open_storage, stage_sample
 
@@ -58,6 +61,8 @@ class JobOptions:
     """Two ways to declare the library; None to detect it."""
     run: Mapping[str, str | None] = field(default_factory=dict)
     """run_id, job_id and content_version."""
+    trim: bool = False
+    """Whether adapters and bases of low quality are trimmed first."""
     threads: int = 1
     """For the quantifier."""
     buckets: tuple[str, ...] = ()
@@ -82,6 +87,9 @@ class Work:
     declared: str
     reference: BuiltReference
     quantification: Quantification
+    k: int | None
+    """Length of the index's k-mers."""
+    trimmed: Trimmed | None
 
 
 def run_job(options: JobOptions, ports: Ports, scratch: Path) -> int:
@@ -109,7 +117,9 @@ def run_job(options: JobOptions, ports: Ports, scratch: Path) -> int:
         with rejecting_full_disk():
             work = _process(options, ports, scratch)
             tables = normalise(options.sample, work.quantification, scratch / "tables")
-        publisher.success(tables, _run_document(options, ports.quantifier, work, tables, scratch))
+            quality = _assess(work, tables)
+            reports = _reports(options.sample, work, quality, scratch)
+        publisher.success(tables, reports, _run_document(options, ports.quantifier, work, tables, quality, scratch))
     except InputRejectedError as error:
         log("sample_rejected", sample=shown(options.sample), reason=error.code, message=error.message)
         _make_room(scratch)
@@ -156,18 +166,46 @@ def _process(options: JobOptions, ports: Ports, scratch: Path) -> Work:
     declared = declared_type(options.library_type, options.strandedness, staged.sample.paired)
     reads = check_reads(staged.files)
     clock.log("reads_checked", fragments=reads.fragments, stored_bytes=reads.stored_bytes)
+    trimmed = trim_reads(staged.sample, scratch / "trimmed", options.threads) if options.trim else None
+    if trimmed:
+        clock.log("reads_trimmed", fragments=trimmed.fragments)
     reference = ports.stage_reference(options.reference, scratch / "reference", options.engine)
     clock.log("reference_staged", reference=reference.name)
     quantifier_options = QuantifierOptions(declared, options.threads, scratch / "engine", licence_file(scratch))
-    quantification = ports.quantifier.quantify(staged.sample, reference, quantifier_options)
-    clock.log("quantified", total=quantification.total, mapped=quantification.mapped)
-    _check_counts(quantification, reads)
-    return Work(staged, reads, declared, reference, quantification)
+    k = ports.quantifier.kmer_length(reference)
+    with _explaining_short_reads(reads, k):
+        sample = trimmed.sample if trimmed else staged.sample
+        quantification = ports.quantifier.quantify(sample, reference, quantifier_options)
+        clock.log("quantified", total=quantification.total, mapped=quantification.mapped)
+        _check_counts(quantification, trimmed.fragments if trimmed else reads.fragments)
+    return Work(staged, reads, declared, reference, quantification, k, trimmed)
+
+
+@contextmanager
+def _explaining_short_reads(reads: ReadsReport, k: int | None) -> Iterator[None]:
+    """Turn "nothing mapped" into its reason where most of the reads are shorter than the index's k-mers."""
+    try:
+        yield
+    except InputRejectedError as error:
+        if (
+            error.code is not ReasonCode.NOTHING_MAPPED
+            or k is None
+            or 2 * reads.lengths.shorter_than(k) < reads.lengths.total
+        ):
+            raise
+        short, total = reads.lengths.shorter_than(k), reads.lengths.total
+        raise InputRejectedError(
+            ReasonCode.READS_TOO_SHORT,
+            f"{short} of {total} reads are shorter than the {k} bases that the reference's index needs (mean "
+            f"{reads.lengths.mean:.0f}), and nothing mapped. Upload the reads as sequenced, if these were trimmed; "
+            "small-RNA and tag libraries need another program.",
+            {**error.details, "k": k, "shorter_than_k": short, "reads": total},
+        ) from error
 
 
 def _make_room(scratch: Path) -> None:
     """Remove what is of no more use: an outcome has to be written first, also to a disk that is full."""
-    for folder in ("reads", "reference"):
+    for folder in ("reads", "trimmed", "reference"):
         shutil.rmtree(scratch / folder, ignore_errors=True)
 
 
@@ -200,10 +238,10 @@ def licence_file(scratch: Path) -> Path | None:
     return path
 
 
-def _check_counts(quantification: Quantification, reads: ReadsReport) -> None:
+def _check_counts(quantification: Quantification, fragments: int) -> None:
     """Reject the result of a quantifier that ends with success after a part of the reads."""
-    if quantification.total is not None and quantification.total < reads.fragments:
-        raise HostFaultError(f"the quantifier read {quantification.total} of {reads.fragments} fragments")
+    if quantification.total is not None and quantification.total < fragments:
+        raise HostFaultError(f"the quantifier read {quantification.total} of {fragments} fragments")
     if quantification.mapped == 0:
         raise InputRejectedError(
             ReasonCode.NOTHING_MAPPED,
@@ -212,8 +250,29 @@ def _check_counts(quantification: Quantification, reads: ReadsReport) -> None:
         )
 
 
+def _assess(work: Work, tables: Tables) -> Quality:
+    found = work.quantification
+    return assess(tables.genes, work.reference.transcripts, work.reads.lengths, work.k, found.forward_share)
+
+
+def _reports(sample: str, work: Work, quality: Quality, scratch: Path) -> dict[str, Path]:
+    """Return what MultiQC reads, by the name that it is published under: it names samples by folders and files."""
+    folder, found = f"multiqc/{sample}", work.quantification
+    own = scratch / f"{sample}_mqc.json"
+    write_multiqc(sample, quality, mapped_percent(found), own)
+    files = [own, *(work.trimmed.reports if work.trimmed else ())]
+    engines = {f"{folder}/{name}": found.transcripts.parent / name for name in found.reports}
+    return {f"{folder}/{path.name}": path for path in files} | engines
+
+
+def _engine_version(quantifier: Quantifier, trimmed: Trimmed | None) -> str:
+    """Return what made the values: those of trimmed and of untrimmed reads are not mixed in a group (genomics-27)."""
+    version = quantifier.version()
+    return f"{version}, fastp {trimmed.version}" if trimmed else version
+
+
 def _run_document(
-    options: JobOptions, quantifier: Quantifier, work: Work, tables: Tables, scratch: Path
+    options: JobOptions, quantifier: Quantifier, work: Work, tables: Tables, quality: Quality, scratch: Path
 ) -> dict[str, Detail]:
     """Return the content of `run.json`; the same input and versions give the same bytes, but for `run`."""
     found = work.quantification
@@ -224,7 +283,7 @@ def _run_document(
         "run": dict(options.run),
         "assay": {
             "engine": quantifier.name,
-            "engine_version": quantifier.version(),
+            "engine_version": _engine_version(quantifier, work.trimmed),
             "reference": work.reference.name,
             "genome": work.reference.genome,
             "annotation": work.reference.annotation_name,
@@ -243,6 +302,7 @@ def _run_document(
             "mapped_reads": found.mapped,
             "mapped_percent": mapped_percent(found),
         },
+        "qc": {**quality.as_json(), "trimming": work.trimmed.as_json() if work.trimmed else None},
         "provenance": {
             "input_hash": work.reads.input_hash,
             "rnaseq_job_version": __version__,

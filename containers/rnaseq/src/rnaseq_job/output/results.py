@@ -96,8 +96,8 @@ class Publisher:
     scratch: Path
     """Where documents are written before they go."""
 
-    def success(self, tables: Tables, document: Mapping[str, Detail]) -> None:
-        """Publish tables and, last, `run.json`.
+    def success(self, tables: Tables, reports: Mapping[str, Path], document: Mapping[str, Detail]) -> None:
+        """Publish tables, reports for MultiQC (by their names below the prefix) and, last, `run.json`.
 
         The outcomes of an earlier run go first: at no time does an outcome stand beside tables that are not its own,
         and an interrupted job leaves none.
@@ -105,6 +105,8 @@ class Publisher:
         self.remove_outcome(RUN_FILE, REJECTION_FILE)
         for table in (tables.metrics, tables.transcripts, tables.genes):
             self.storage.upload(table, f"{self.prefix}/{table.name}")
+        for name, path in reports.items():
+            self.storage.upload(path, f"{self.prefix}/{name}")
         self.document(RUN_FILE, document)
 
     def rejection(self, document: Mapping[str, Detail]) -> None:

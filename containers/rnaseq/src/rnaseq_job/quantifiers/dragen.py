@@ -90,6 +90,9 @@ class DragenQuantifier:
         """Return the installed version."""
         return self.host.version()
 
+    def kmer_length(self, reference: BuiltReference) -> None:
+        """Return None: DRAGEN does not say which reads are too short for it."""
+
     def quantify(self, sample: Sample, reference: BuiltReference, options: QuantifierOptions) -> Quantification:
         """Map and quantify a sample; see `rnaseq_job.quantifiers.quantifier.Quantifier`."""
         run = _prepare(sample, reference, options)

@@ -28,6 +28,10 @@ class Quantification:
     total: int | None
     mapped: int | None
     """Fragments (pairs, or single reads)."""
+    forward_share: float | None = None
+    """Share of fragments whose first read lies on the transcript's strand."""
+    reports: tuple[str, ...] = ()
+    """Files that MultiQC reads, below the folder of `transcripts`."""
     logs: tuple[Path, ...] = ()
     """Uploaded also when the quantifier failed."""
     command: tuple[str, ...] = ()
@@ -80,6 +84,10 @@ class Quantifier(Protocol):
         InvalidJobError
             When the quantifier is not installed.
         """
+        ...
+
+    def kmer_length(self, reference: BuiltReference) -> int | None:
+        """Return the length of the index's k-mers: shorter reads cannot be mapped. None where that is not known."""
         ...
 
     def quantify(self, sample: Sample, reference: BuiltReference, options: QuantifierOptions) -> Quantification:

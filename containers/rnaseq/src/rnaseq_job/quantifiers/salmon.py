@@ -35,6 +35,9 @@ PROBE_FRAGMENTS: Final = 100_000
 PROBE_BYTES: Final = 1 << 27
 """No more than that is written of them: reads may be 64 KiB long, and disks are small."""
 
+_REPORTS = ("aux_info/meta_info.json", "libParams/flenDist.txt", "lib_format_counts.json")
+"""What MultiQC's module for salmon reads."""
+
 _UNMAPPED = "insufficient_assigned_fragments"
 
 
@@ -54,6 +57,11 @@ class SalmonQuantifier:
         """Return the installed version."""
         return salmon_version(self.program)
 
+    def kmer_length(self, reference: BuiltReference) -> int | None:
+        """Return k, as salmon's index records it."""
+        info = reference.index / "info.json"
+        return int(_read(info)["k"]) if info.is_file() else None
+
     def quantify(self, sample: Sample, reference: BuiltReference, options: QuantifierOptions) -> Quantification:
         """Run salmon on a checked sample.
 
@@ -72,13 +80,15 @@ class SalmonQuantifier:
         _check_ended(run(command, options.work / "salmon.log"), output)
         check_covered(output / "quant.sf", genes)
         check_genes(output / "quant.genes.sf", genes)
-        detected, ratio = self._library(sample, reference, options, output)
+        detected, forward, ratio = self._library(sample, reference, options, output)
         counts = _read(output / "aux_info" / "meta_info.json")
         return Quantification(
             transcripts=output / "quant.sf",
             genes=output / "quant.genes.sf",
             detected_library_type=detected,
             compatible_fragment_ratio=ratio,
+            forward_share=forward,
+            reports=tuple(name for name in _REPORTS if (output / name).is_file()),
             total=int(counts["num_processed"]),
             mapped=int(counts["num_mapped"]),
             logs=(options.work / "salmon.log", output / "logs" / "salmon_quant.log"),
@@ -87,8 +97,8 @@ class SalmonQuantifier:
 
     def _library(
         self, sample: Sample, reference: BuiltReference, options: QuantifierOptions, output: Path
-    ) -> tuple[str | None, float | None]:
-        """Detect the library type.
+    ) -> tuple[str | None, float | None, float | None]:
+        """Detect the library type: its name, the share of forward fragments, and the share that fits the type.
 
         Left to detect it, salmon takes small samples for unstranded without a look; its counts tell. With a declared
         type it drops the fragments that do not fit *before* it counts them, and reports that all fit: so the first
@@ -96,15 +106,15 @@ class SalmonQuantifier:
         """
         if options.library_type == DETECT:
             formats = _read(output / "lib_format_counts.json")
-            detected, _ = detect(formats, sample.paired)
-            return detected or str(formats["expected_format"]), float(formats["compatible_fragment_ratio"])
+            detected, forward = detect(formats, sample.paired)
+            return detected or str(formats["expected_format"]), forward, float(formats["compatible_fragment_ratio"])
         folder = options.work / "probe"
         command = probe_arguments(self.program, _first_fragments(sample, folder), reference.index, options, folder)
         ended = run(command, options.work / "probe.log")
         if ended.code != 0:  # too few of the first fragments mapped; the whole sample's result stands
-            return None, None
+            return None, None, None
         detected, forward = detect(_read(folder / "salmon" / "lib_format_counts.json"), sample.paired)
-        return detected, None if forward is None else compatible_share(options.library_type, forward)
+        return detected, forward, None if forward is None else compatible_share(options.library_type, forward)
 
 
 def salmon_version(program: str = PROGRAM) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from operator import eq
 from typing import Final
@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnaseq_job.errors import InputRejectedError, ReasonCode
+from rnaseq_job.reads.barcodes import check_bulk
+from rnaseq_job.reads.lengths import ReadLengths
 from rnaseq_job.reads.records import LINES, REACH, Records, headers_agree
 from rnaseq_job.reads.stream import FastqReader, ReadsFile, fragment_name
 
@@ -41,6 +43,8 @@ class ReadsReport:
     """Size of all files as they are stored."""
     input_hash: str
     """SHA-256 over the SHA-256 of every file, in the order of the list."""
+    lengths: ReadLengths = field(default_factory=ReadLengths)
+    """Of all reads."""
     without_mate: int = 0
     """Reads that were left out because the archive has no mate of them."""
 
@@ -52,7 +56,8 @@ def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
     ------
     InputRejectedError
         READS_EMPTY, READS_TRUNCATED, READS_INVALID, READS_TOO_LONG, MATES_UNEQUAL, MATES_MISMATCHED, MATES_IDENTICAL,
-        MATES_SWAPPED, READS_TWICE, or FASTQ_LIST_INVALID when two lanes hold the two ends of the same fragments.
+        MATES_SWAPPED, READS_TWICE, READS_SINGLE_CELL, or FASTQ_LIST_INVALID when two lanes hold the two ends of the
+        same fragments.
     """
     readers = [_checked(lane) for lane in lanes]
     files = [reader for lane in readers for reader in lane]
@@ -63,6 +68,7 @@ def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
         fragments=sum(lane[0].records for lane in readers),
         stored_bytes=sum(reader.file.path.stat().st_size for reader in files),
         input_hash=hashlib.sha256("\n".join(reader.digest for reader in files).encode()).hexdigest(),
+        lengths=sum((reader.lengths for reader in files), ReadLengths()),
         without_mate=sum(lane.without_mate for lane in lanes),
     )
 
@@ -75,6 +81,7 @@ def _checked(lane: LaneFiles) -> list[FastqReader]:
         return [first]
     second = FastqReader(lane.second)
     _check_mates(first, second)
+    check_bulk(first, second)
     return [first, second]
 
 

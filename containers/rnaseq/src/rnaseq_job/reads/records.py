@@ -29,7 +29,7 @@ REACH: Final = 256
 """Bytes of a header that can be compared at once; rarely is one longer."""
 
 _FIRST: Final = np.zeros(1, np.int64)  # the first line begins where the text does
-_NEWLINE, _AT, _PLUS = b"\n@+"
+_NEWLINE, _AT, _PLUS, _SPACE = b"\n@+ "
 
 
 class Block:
@@ -48,12 +48,15 @@ class Block:
         Length of the text in bytes.
     bounds : (n + 1,) array of int
         Where each complete line begins, and where the one after the last of them would.
+    dirty : bool
+        Whether the text holds a byte that no FASTQ file has.
     """
 
     def __init__(self, capacity: int) -> None:
         self._content = bytearray(capacity + REACH)  # so that a header can be read at any place
         self.letters: NDArray[np.uint8] = np.frombuffer(self._content, np.uint8)
-        self._is_end = np.empty(len(self._content), bool)
+        self._signed = self.letters.view(np.int8)  # bytes beyond ASCII are negative, so below the blank as well
+        self._is_control = np.empty(len(self._content), bool)
         self.fill(())
 
     def fill(self, parts: Iterable[bytes]) -> None:
@@ -66,18 +69,29 @@ class Block:
         >>> block.bounds.tolist()
         [0, 3, 6]
         """
-        self.size = 0
+        self.size, self.dirty = 0, False
         bounds = [_FIRST]
         for part in parts:
             bounds.append(self._take(part))
         self.bounds = np.concatenate(bounds)
 
     def _take(self, part: bytes) -> NDArray[np.int64]:
-        """Copy a part, still in the processor's cache, and give where the lines begin that follow those it ends."""
+        """Copy a part, still in the processor's cache, and give where the lines begin that follow those it ends.
+
+        One comparison finds line ends and whatever else is no printable ASCII.
+        """
         start, self.size = self.size, self.size + len(part)
         self._content[start : self.size] = part
-        is_end = np.equal(self.letters[start : self.size], _NEWLINE, out=self._is_end[: len(part)])
-        return np.flatnonzero(is_end) + (start + 1)
+        is_control = np.less(self._signed[start : self.size], _SPACE, out=self._is_control[: len(part)])
+        places = np.flatnonzero(is_control)
+        places += start
+        found = self.letters[places]
+        is_end = found == _NEWLINE
+        if not is_end.all():
+            self.dirty = self.dirty or not is_text(found.tobytes())
+            places = places[is_end]
+        places += 1
+        return places
 
     def text(self, start: int, end: int) -> bytes:
         """Return the bytes between two places."""
@@ -133,7 +147,7 @@ class Records:
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """Bytes of each line without its end, as an (n, 4) array."""
-        return (np.diff(self.bounds) - 1).reshape(-1, LINES)
+        return (self.bounds[1:] - self.bounds[:-1] - 1).reshape(-1, LINES)
 
     def line(self, record: int, line: int) -> bytes:
         """Return one line of one record, both counted from 0."""
@@ -209,15 +223,12 @@ class BlockReader:
     ----------
     damage : Exception or None
         Why the file could not be read to its end.
-    dirty : bool
-        Whether bytes came that no FASTQ file has.
     content : tuple of str and int
         SHA-256 of the beginning of the text, and its length in bytes: the same for the same reads, however packed.
     """
 
     def __init__(self, path: Path) -> None:
         self.damage: Exception | None = None
-        self.dirty = False
         self.content = ("", 0)
         self._path = path
         self._hash = hashlib.sha256()
@@ -249,13 +260,12 @@ class BlockReader:
             content = igzip.open(hashed, "rb") if compressed else io.BufferedReader(hashed, PART)  # type: ignore[no-untyped-call]
             try:
                 while text := content.read1(PART):
-                    self._inspect(text)
+                    self._identify(text)
                     yield text
             except GZIP_DAMAGE as error:
                 self.damage = error
 
-    def _inspect(self, text: bytes) -> None:
-        self.dirty = self.dirty or not is_text(text)
+    def _identify(self, text: bytes) -> None:
         beginning, length = self.content
         self.content = (beginning or hashlib.sha256(text[:_BEGINNING]).hexdigest(), length + len(text))
 

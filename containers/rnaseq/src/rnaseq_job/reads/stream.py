@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from rnaseq_job.errors import Detail, InputRejectedError, ReasonCode
+from rnaseq_job.reads.lengths import ReadLengths
 from rnaseq_job.reads.records import LINES, MAX_LINE, Block, BlockReader, Records, is_text
 
 _FIRST_RECORDS: Final = 1_000
@@ -46,6 +47,8 @@ class FastqReader:
         First lines of the first and the last of them.
     beginning : dict
         Name of a fragment → bases of its read, for the first 250 records.
+    lengths : ReadLengths
+        Of the records yielded so far.
     """
 
     def __init__(self, file: ReadsFile) -> None:
@@ -53,6 +56,7 @@ class FastqReader:
         self.records = 0
         self.first_header = self.last_header = b""
         self.beginning: dict[bytes, bytes] = {}
+        self.lengths = ReadLengths()
         self._ended = False
         self._blocks = BlockReader(file.path)
 
@@ -110,13 +114,14 @@ class FastqReader:
 
     def _validated(self, records: Records) -> Records:
         strange = self.records == 0 and not _are_bases(records.split(_FIRST_RECORDS)[0])
-        if self._blocks.dirty or strange or not records.is_sound(MAX_LINE):
+        if records.block.dirty or strange or not records.is_sound(MAX_LINE):
             self._find_fault(records)
         if self.records == 0:
             start = records.split(BEGINNING)[0]
             self.beginning = dict(zip(map(fragment_name, start.lines(0)), start.lines(1), strict=True))
         self.first_header, self.last_header = self.first_header or records.line(0, 0), records.line(-1, 0)
         self.records += len(records)
+        self.lengths.add(records.lengths[:, 1])
         return records
 
     def _find_fault(self, records: Records) -> None:
