@@ -143,7 +143,7 @@ e2e: setup examples
 e2e-forget: setup ## forget one of two patients on a stack of its own, and look for what is left
 	@E2E_FORGET=1 $(PY) -m pytest -q tests/end_to_end/test_subject_forgotten.py
 
-bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|shape|genomics|clinical|reads|dataset-join, or dataset|events with BASE=checkout
+bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|shape|genomics|clinical|reads|dataset-join|peers, or dataset|events with BASE=checkout
 	@$(PY) -m benchmarks $(BENCH)
 
 smoke: setup ## the end-to-end tests against a real account: make smoke STACK=name
@@ -210,4 +210,4 @@ lock: setup ## pin the requirements anew (needs uv)
 	    containers/$$name/requirements.txt; done
 
 clean: ## remove what the other targets made, environments included
-	rm -rf $(VENV) .venv-emulator .venv-bench .venv-docs .venv-notebook build/site .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-emulator .venv-bench .venv-peers .venv-docs .venv-notebook build/site .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache

@@ -8,13 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import clinical, dataset, dataset_join, events, genomics, imaging, matrix, reads, shape
+from benchmarks import clinical, dataset, dataset_join, events, genomics, imaging, matrix, peers, reads, shape
 from benchmarks.comparison import Benchmark, BenchmarkError, Comparison, Setup
 from benchmarks.report import as_json, machine, print_comparison, print_end
 from cli.terminal import make_console, print_error, print_line
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "imaging": Benchmark("the radiomics job against the article's imaging pipeline, on one large study", imaging.run),
+    "peers": Benchmark(
+        "the radiomics job against dcmqi, med-imagetools and MIRP, in environments of their own",
+        peers.run,
+        needs="PEERS",
+    ),
     "shape": Benchmark("shape features of large regions against pyradiomics' own class", shape.run),
     "genomics": Benchmark("the RNA-seq job against bare salmon, on the same reads", genomics.run),
     "matrix": Benchmark("an expression matrix with genes as rows against one with a row per case", matrix.run),

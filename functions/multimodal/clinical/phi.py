@@ -185,7 +185,9 @@ def _counts(found: Mapping[str, Counter[str]]) -> dict[str, dict[str, int]]:
 
 def _message(found: Mapping[str, Counter[str]]) -> str:
     parts = [f"{column!r} ({', '.join(f'{n} × {k}' for k, n in kinds.items())})" for column, kinds in found.items()]
+    ages = any(Kind.AGE_ABOVE_89 in kinds for kinds in found.values())
+    way_out = "; ages above 89 may be written as one category (bounds: limit, see docs/datasets.md)" if ages else ""
     return (
         f"cells that look like protected health information (PHI): {'; '.join(parts)}. Nothing was "
-        "taken; delete this upload, remove them from the table and upload it again"
+        f"taken; delete this upload, remove them from the table and upload it again{way_out}"
     )

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from multimodal.clinical.cells import Fault, Memo, RowCode, is_formula
 from multimodal.clinical.config import ClinicalConfig, Condition
@@ -199,8 +200,8 @@ class Conditions:
             values = frozenset(condition.values)
             memo = self._memos[key] = Memo(lambda raw: (raw.strip() in values, None))
         memo.shrink()
-        held = [bool(h) for h in map(memo.__getitem__, batch.raw[condition.column])]
-        return held if True in held else None
+        held = list(map(memo.__getitem__, batch.raw[condition.column]))
+        return cast("list[bool]", held) if True in held else None  # every cell of a row is a text, so none is None
 
 
 _NO_IDS = ("Doe, Jane", "Jane Doe", "DOE^JANE", "Doe", "jane.doe@example.org", "123-45-6789", "555-123-4567")

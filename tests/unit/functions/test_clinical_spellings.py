@@ -185,6 +185,7 @@ def test_an_age_that_says_more_than_90_or_older_still_holds_the_table(cell: str,
     with pytest.raises(BadInputError) as caught:
         Read(configured(with_column("Age", bounds=bounds)), encoded(csv_text(rows({"Age": cell}))), UPLOAD)
     assert caught.value.reason_code == Reason.IDENTIFIERS_FOUND
+    assert "may be written as one category" in caught.value.message
 
 
 @pytest.mark.parametrize(
