@@ -28,7 +28,7 @@ PROGRESS := awk -f requirements/progress.awk -v file=
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup salmon examples demo up down status test check lint types unit fuzz chaos e2e e2e-forget bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
+.PHONY: help setup salmon examples demo up down status test check lint types unit audit fuzz chaos e2e e2e-forget bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -74,6 +74,12 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 	@echo "Setting up .venv-bench: the article's pipeline, for comparison"
 	@$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt 2>&1 | $(PROGRESS)requirements/bench.txt
+	@touch $@
+
+.venv-audit/.ready: requirements/audit.txt
+	@echo "Setting up .venv-audit: bandit"
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python $(INSTALL) requirements/audit.txt 2>&1 | $(PROGRESS)requirements/audit.txt
 	@touch $@
 
 .venv-docs/.ready: requirements/docs.txt
@@ -133,6 +139,10 @@ unit: setup
 fuzz: setup ## 60 s of damaged studies per parser and of damaged tables; FUZZ="--parser zip --seconds 10 --seed 7" changes that
 	@$(PY) -m tests.fuzz $(FUZZ)
 	@$(PY) -m tests.fuzz.clinical
+
+audit: setup .venv-audit/.ready ## cfn-lint with all its rules, and bandit; what is accepted stands in pyproject.toml with its reason
+	@$(VENV)/bin/cfn-lint --include-checks I --regions us-east-1 --template template.yaml stacks/*.yaml
+	@.venv-audit/bin/bandit -q -c pyproject.toml -r functions containers/*/src cli local
 
 chaos: setup ## 2,000 histories of faults: nothing lost, nothing twice
 	@CHAOS_EXAMPLES=2000 POWERTOOLS_LOG_LEVEL=CRITICAL $(PY) -m pytest -q -s tests/unit/functions/test_chaos.py
@@ -201,6 +211,8 @@ lock: setup ## pin the requirements anew (needs uv)
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --constraint requirements/dev.txt requirements/docs.in --output-file requirements/docs.txt
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header requirements/audit.in --output-file requirements/audit.txt
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header requirements/functions.in --output-file functions/requirements.txt
 	@for name in radiomics rnaseq survival; do \
 	  $(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -210,4 +222,4 @@ lock: setup ## pin the requirements anew (needs uv)
 	    containers/$$name/requirements.txt; done
 
 clean: ## remove what the other targets made, environments included
-	rm -rf $(VENV) .venv-emulator .venv-bench .venv-peers .venv-docs .venv-notebook build/site .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-emulator .venv-bench .venv-peers .venv-docs .venv-notebook .venv-audit build/site .local .aws-sam demo-output .mypy_cache .ruff_cache .pytest_cache
