@@ -148,7 +148,7 @@ chaos: setup ## 2,000 histories of faults: nothing lost, nothing twice
 	@CHAOS_EXAMPLES=2000 POWERTOOLS_LOG_LEVEL=CRITICAL $(PY) -m pytest -q -s tests/unit/functions/test_chaos.py
 
 e2e: setup examples
-	@$(PY) -m pytest -q tests/end_to_end
+	@$(PY) -m pytest -q -n 2 --dist loadfile tests/end_to_end
 
 e2e-forget: setup ## forget one of two patients on a stack of its own, and look for what is left
 	@E2E_FORGET=1 $(PY) -m pytest -q tests/end_to_end/test_subject_forgotten.py

@@ -16,6 +16,7 @@ from cli.project import DATASET_FILES, PROGRAM, PYTHON_RUNTIME, STACK, STATE, sh
 from cli.terminal import Steps, plural, print_heading, print_line
 from local.cloud.cloud import start_cloud, stop_cloud
 from local.cloud.deploy import build, build_folder, deploy
+from local.cloud.deployed import forget, is_deployed, remember
 
 LAUNCH_STEPS = 3
 _BUILD_IS_TAKEN = "Another command builds and deploys from this folder: waiting until it has ended…"
@@ -52,12 +53,17 @@ def launch(
         environment = cloud.environment()
         step.detail = f"already running, {cloud.endpoint}" if was_running else cloud.endpoint
     with build_folder(on_wait=lambda: print_line(steps.console, _BUILD_IS_TAKEN, "yellow")):
+        unchanged = was_running and is_deployed(root, parameters)
         with steps.step("Build the functions (sam build)") as step:
-            build(environment)
-            step.detail = PYTHON_RUNTIME
+            if not unchanged:
+                forget(root)
+                build(environment)
+            step.detail = "nothing has changed" if unchanged else PYTHON_RUNTIME
         with steps.step("Deploy template.yaml (sam deploy)") as step:
             deployment = connect(STACK, environment)
-            _deploy(deployment, environment, parameters)
+            if not unchanged:
+                _deploy(deployment, environment, parameters)
+                remember(root, parameters)
             step.detail = _describe(deployment)
     return deployment, environment
 

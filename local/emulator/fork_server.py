@@ -2,7 +2,7 @@
 
 Importing boto3 and the like takes a function half a second of a core at each cold start, and unpacking and compiling
 the same code anew three; importing pydicom and SimpleITK takes a job one. A forked process has none of it, and is
-otherwise as a new one: an environment from nothing, a folder, a process group.
+otherwise as a new one: an environment from nothing, a folder, a process group. Decision: laptop-10.
 """
 
 import json

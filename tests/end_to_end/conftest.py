@@ -1,4 +1,7 @@
-"""One deployed stack for all end-to-end tests: on the laptop cloud, or the one that `SMOKE_STACK` names."""
+"""One deployed stack for all end-to-end tests: on the laptop cloud, or the one that `SMOKE_STACK` names.
+
+Side by side (`-n 2 --dist loadfile`), each worker has a laptop cloud of its own: much of the time is spent waiting.
+"""
 
 import json
 import os

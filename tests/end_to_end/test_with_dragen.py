@@ -15,7 +15,7 @@ from cli.deployment import Deployment, connect
 from cli.ledger import Unit
 from cli.project import ACCOUNT, DATASET, REGION
 from cli.results import results_prefix
-from local.cloud.deploy import deploy
+from local.cloud.deploy import build_folder, deploy
 from local.synthetic.genome import make_genome, write_annotated_genome
 from local.synthetic.reads import RnaSpec, write_case
 from rnaseq_job.errors import EXIT_CODES, EXIT_HOST_FAULT, ReasonCode
@@ -41,7 +41,8 @@ def dragen(deployment: Deployment, cloud_environment: dict[str, str]) -> Deploym
         "DragenLicenseSecretArn": secrets.create_secret(Name="dragen", SecretString=LICENCE)["ARN"],
     }
     assert deployment.outputs, "built by the first"
-    deploy(cloud_environment, stack=STACK, work=BUILT, parameters=parameters)
+    with build_folder(BUILT):
+        deploy(cloud_environment, stack=STACK, work=BUILT, parameters=parameters)
     return connect(STACK, cloud_environment)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from multimodal.genomics.config import genomics_config
 from multimodal.genomics.dates import DatedByColumn
-from multimodal.genomics.jobs import JOB_NAME
+from multimodal.genomics.jobs import JOB_NAME, RnaJobSettings, quantify_command
+from multimodal.genomics.samples import SampleListing
 from multimodal.ledger.claim import LEASE_SECONDS
 from multimodal.ledger.errors import RetryableError
 from multimodal.ledger.unit import Status, case_unit
@@ -56,6 +57,15 @@ def test_reads_become_one_job_that_is_told_everything() -> None:
     assert (world.case().status, world.case().run_id, world.case().objects) == (Status.PROCESSING, run, 4)
     assert world.metrics.of["genomics"]["UnitsStarted"] == 1
     assert "UnitsStarted" not in world.metrics.values, "imaging's funnel counts imaging"
+
+
+def test_a_dataset_may_have_its_reads_trimmed() -> None:
+    world = RnaWorld()
+    run = world.start_case(*reads())
+    listing, settings = SampleListing(()), RnaJobSettings("raw", "processed", "salmon", IMAGE)
+    config = genomics_config(DATASET).model_copy(update={"trim": True})
+    assert "--trim" in quantify_command(world.case().unit, run, listing, config, settings)
+    assert "--trim" not in world.batch.submitted[run]
 
 
 def test_each_case_has_a_job_of_its_own_beside_the_studies_run() -> None:

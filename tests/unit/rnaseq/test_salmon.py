@@ -27,6 +27,8 @@ from tests.unit.rnaseq.support import (
     Ran,
     Reads,
     Transcriptome,
+    illumina,
+    record,
     run_sample,
     simulate,
     some_reads,
@@ -95,6 +97,18 @@ def test_arguments_of_a_single_end_sample() -> None:
     assert " ".join(given) == (
         "salmon quant -i index -l ISR -r a.fq -g map.tsv --seqBias --validateMappings -p 3 -o out"
     )
+
+
+@needs_salmon
+def test_reads_shorter_than_the_indexs_k_are_named_as_such(
+    built: BuiltReference, source: Transcriptome, tmp_path: Path
+) -> None:
+    """They are of the right species: 25 bases of each transcript, where the index has k-mers of 31."""
+    texts = list(source.sequences.values())
+    reads = b"".join(record(illumina(n, 1), texts[n % len(texts)][n : n + 25]) for n in range(400))
+    ran = run_sample(tmp_path, write_list(tmp_path, [write_reads(tmp_path, reads, None)]), SalmonQuantifier(), built)
+    assert ran.rejection["reason_code"] == "READS_TOO_SHORT"
+    assert (ran.rejection["details"]["k"], ran.rejection["details"]["shorter_than_k"]) == (31, 400)
 
 
 def test_the_probe_takes_either_strand() -> None:
