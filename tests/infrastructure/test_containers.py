@@ -83,7 +83,7 @@ def test_a_job_writes_to_a_folder_of_roots_without_being_root(tmp_path: Path) ->
     entry_point.write_text(entry_point.read_text().replace("--regid nobody", "--regid nogroup"))
     output = tmp_path / "output"
     output.mkdir(mode=0o755)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(folder.stat().st_mode | 0o055)
     script = 'id -u; touch "$1/features.json"; grep -E "^(CapBnd|NoNewPrivs)" /proc/self/status; echo "$HOME"'
     command = [
