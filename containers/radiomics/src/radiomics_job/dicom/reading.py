@@ -89,7 +89,7 @@ _NEEDED = [
     "ReferencedFrameOfReferenceSequence", "StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence",
     # PET
     "Units", "DecayCorrection", "CorrectedImage", "SUVType", "PatientWeight", "RadiopharmaceuticalInformationSequence",
-    "FrameReferenceTime", "ActualFrameDuration", "0009100D", "70531000", "70531009",
+    "FrameReferenceTime", "ActualFrameDuration", "00090010", "0009100D", "70530010", "70531000", "70531009",
 ]  # fmt: skip
 """The only elements that are parsed, by keyword; everything else in a file is skipped over."""
 

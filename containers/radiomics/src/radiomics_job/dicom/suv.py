@@ -17,6 +17,9 @@ from pydicom.dataset import Dataset
 from radiomics_job.dicom.ct_header import CtSlice
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 
+_PRIVATE_CREATORS: Final = {0x0009: "GEMS_PETD_01", 0x7053: "PHILIPS PET PRIVATE GROUP"}
+"""Whose private elements these are: under another creator the same numbers mean something else (PS3.5, 7.8.1)."""
+
 GE_SCAN_START: Final = (0x0009, 0x100D)
 """GEMS_PETD_01: the moment to which a GE scanner corrected decay, whatever SeriesTime has become."""
 
@@ -69,6 +72,8 @@ def suv_scale(slices: Sequence[CtSlice]) -> SuvScale:
     datasets = [*{id(image.dataset): image.dataset for image in slices}.values()]
     if not all(image.slope > 0 for image in slices):
         raise impossible("RescaleSlope", "not above 0")
+    for dataset in datasets:
+        _check_corrections(dataset, "ATTN")
     units = _one(datasets, "Units")
     if units == "GML":
         _check_suv_type(datasets)
@@ -96,14 +101,13 @@ def impossible(attribute: str, why: str) -> StudyRejectedError:
 
 
 def _by_dose(datasets: Sequence[Dataset], to_bqml: float, units: str) -> SuvScale:
-    corrections = {str(value).upper() for value in datasets[0].get("CorrectedImage") or []}
-    for needed in ("ATTN", "DECY"):
-        if needed not in corrections:
-            raise impossible("CorrectedImage", f"without {needed}, so that values are no activity of the patient")
-    weight = _number(datasets[0], "PatientWeight", *WEIGHT_KG)
-    injection = _injection(datasets[0])
-    dose = _number(injection, "RadionuclideTotalDose", LEAST_DOSE_BQ, 1e11)
-    half_life = _number(injection, "RadionuclideHalfLife", 1.0, 1e8)
+    for dataset in datasets:
+        _check_corrections(dataset, "DECY")
+    injections = [_injection(dataset) for dataset in datasets]
+    injection = injections[0]
+    weight = _same_number(datasets, "PatientWeight", *WEIGHT_KG)
+    dose = _same_number(injections, "RadionuclideTotalDose", LEAST_DOSE_BQ, 1e11)
+    half_life = _same_number(injections, "RadionuclideHalfLife", 1.0, 1e8)
     correction = _one(datasets, "DecayCorrection")
     if correction not in ("START", "ADMIN"):
         raise impossible("DecayCorrection", f"{correction or 'absent'}; expected START or ADMIN")
@@ -113,6 +117,11 @@ def _by_dose(datasets: Sequence[Dataset], to_bqml: float, units: str) -> SuvScal
     if correction == "START":
         facts["uptake_minutes"] = round(seconds / 60, 3)
     return SuvScale(to_bqml * weight * 1000.0 / left, f"{units}_{correction}", facts)
+
+
+def _check_corrections(dataset: Dataset, needed: str) -> None:
+    if needed not in {str(value).upper() for value in dataset.get("CorrectedImage") or []}:
+        raise impossible("CorrectedImage", f"without {needed}, so that values are no activity of the patient")
 
 
 def _injection(dataset: Dataset) -> Dataset:
@@ -140,6 +149,8 @@ def _check_suv_type(datasets: Sequence[Dataset]) -> None:
 
 def _decay_seconds(datasets: Sequence[Dataset], injection: Dataset, half_life: float) -> float:
     """Give the time from injection to the moment that START corrected decay to."""
+    for keyword in ("RadiopharmaceuticalStartDateTime", "RadiopharmaceuticalStartTime"):
+        _one([_injection(dataset) for dataset in datasets], keyword)
     scan = _scan_start(datasets, half_life)
     for given in _injected(datasets[0], injection, scan, half_life):
         seconds = (scan - given).total_seconds()
@@ -174,14 +185,18 @@ def _scan_start(datasets: Sequence[Dataset], half_life: float) -> datetime:
     if not all(acquired):
         timed = all(_clock(dataset.get("AcquisitionTime")) is not None for dataset in datasets)
         raise impossible(*(("AcquisitionDate", "absent or no day") if timed else ("AcquisitionTime", "no time of day")))
-    series = _moment(datasets[0], "SeriesDate", "SeriesTime")
+    begun = [_moment(dataset, "SeriesDate", "SeriesTime") for dataset in datasets]
+    stated = [moment for moment in begun if moment is not None]
+    if stated and max(stated) - min(stated) > _SAME_SCAN:
+        raise impossible("SeriesTime", "not the same in all images")
+    series = begun[0]
     if series is not None and series <= min(filter(None, acquired)):
         return series
-    stored = _date_time(datasets[0].get(GE_SCAN_START, None), datasets[0])
+    stored = _date_time(_owned(datasets[0], GE_SCAN_START), datasets[0])
     if stored is not None:
         return stored
     starts = [
-        _frame_start(dataset, begun, half_life) for dataset, begun in zip(datasets, acquired, strict=True) if begun
+        _frame_start(dataset, moment, half_life) for dataset, moment in zip(datasets, acquired, strict=True) if moment
     ]
     if max(starts) - min(starts) > _SAME_SCAN:
         raise impossible("SeriesTime", "later than the acquisitions, and the frames refer to different moments")
@@ -223,9 +238,22 @@ def _number(dataset: Dataset, keyword: str, lowest: float, highest: float) -> fl
     return number
 
 
+def _same_number(datasets: Sequence[Dataset], keyword: str, lowest: float, highest: float) -> float:
+    numbers = {_number(dataset, keyword, lowest, highest) for dataset in datasets}
+    if len(numbers) > 1:
+        raise impossible(keyword, "not the same in all images")
+    return numbers.pop()
+
+
+def _owned(dataset: Dataset, tag: tuple[int, int]) -> Any:  # noqa: ANN401  # an element, as pydicom gives it
+    """Give a private element when its block belongs to the vendor that defines it."""
+    creator = _text(dataset.get((tag[0], tag[1] >> 8), None)).upper()
+    return dataset.get(tag, None) if creator == _PRIVATE_CREATORS[tag[0]] else None
+
+
 def _private(datasets: Sequence[Dataset], tag: tuple[int, int]) -> float | None:
     """Read a factor of a private element that must be the same in all images; None when absent or zero."""
-    values = {_text(dataset.get(tag, None)) for dataset in datasets}
+    values = {_text(_owned(dataset, tag)) for dataset in datasets}
     try:
         factors = {float(value) for value in values if value}
     except ValueError:

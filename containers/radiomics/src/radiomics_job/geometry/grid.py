@@ -73,11 +73,12 @@ class Grid:
 
     @property
     def shear_degrees(self) -> float:
-        """Angle between the slice direction and the slices' normal; 0 without gantry tilt."""
-        normal = np.cross(self.affine[:3, 0], self.affine[:3, 1])
-        step = self.affine[:3, 2]
-        cosine = abs(normal @ step) / (np.linalg.norm(normal) * np.linalg.norm(step))
-        return float(np.degrees(np.arccos(min(1.0, float(cosine)))))
+        """Largest deviation of two axes from a right angle: the gantry tilt, or shear within the slices (sform)."""
+        units = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
+        normal = np.cross(units[:, 0], units[:, 1])
+        across = float(np.linalg.norm(np.cross(normal / np.linalg.norm(normal), units[:, 2])))
+        within = abs(float(units[:, 0] @ units[:, 1]))
+        return float(np.degrees(np.arcsin(min(1.0, max(across, within)))))
 
 
 def slice_normal(orientation: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -43,7 +43,7 @@ def _of_file(mask: Volume, names: Mapping[int, str]) -> Iterator[Candidate]:
         )
     for label in mask.labels or _unnamed(mask, names):
         yield Candidate(
-            label=label.name[:LABEL_LENGTH],
+            label=(label.name or names.get(label.value) or f"{bare_name(mask.name)} {label.number}")[:LABEL_LENGTH],
             property_code=label.property_code[:LABEL_LENGTH],
             names=(mask.name[:LABEL_LENGTH],),
             source=mask.format,
@@ -58,10 +58,12 @@ def _of_file(mask: Volume, names: Mapping[int, str]) -> Iterator[Candidate]:
 
 def _unnamed(mask: Volume, names: Mapping[int, str]) -> Iterator[LabelName]:
     stem = bare_name(mask.name)
+    # Layers of one and the same value are numbered; any other value says itself which label it is.
+    is_numbered = mask.layers > 1 and len({value for values in mask.values for value in values}) == 1
     for layer, values in enumerate(mask.values):
         for value in values:
             several = len(values) > 1 or mask.layers > 1
-            number = value if mask.layers == 1 else layer + 1
+            number = layer + 1 if is_numbered else value
             name = names.get(number) or (f"{stem} {number}" if several else stem)
             yield LabelName(number, name, "", layer, value)
 

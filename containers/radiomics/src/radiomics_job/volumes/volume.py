@@ -25,6 +25,9 @@ MOST_LABELS = 256
 """Different values from which a volume of whole numbers is an image rather than a label map."""
 
 _GZIP_WINDOW = 31
+_PIECE_BYTES = 1 << 18
+"""Given to the inflater at a time: it copies what lies behind a member, and a bgzip file has thousands of members."""
+
 GZIP_MARK = b"\x1f\x8b"
 
 MOST_OFFSET = 16 * MEBIBYTE
@@ -161,16 +164,18 @@ def inflated(content: bytes, most: int, name: str) -> bytes:
     StudyRejectedError
         `UNREADABLE_VOLUME` for a damaged or shortened gzip file.
     """
-    pieces, rest, room = [], content, most
+    pieces, view, at, room = [], memoryview(content), 0, most
     try:
-        while rest.startswith(GZIP_MARK) and room > 0:  # bgzip and pigz write several members
+        while view[at : at + 2] == GZIP_MARK and room > 0:  # bgzip writes a member every 64 kB
             inflater = isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
-            piece = inflater.decompress(rest, room)
-            pieces.append(piece)
-            room -= len(piece)
-            if not inflater.eof and room > 0:
-                raise unreadable_volume(name, "its compressed part is cut short")
-            rest = inflater.unused_data
+            while not inflater.eof and room > 0:
+                part = view[at : at + _PIECE_BYTES]
+                if not part:
+                    raise unreadable_volume(name, "its compressed part is cut short")
+                piece = inflater.decompress(part, room)
+                pieces.append(piece)
+                room -= len(piece)
+                at += len(part) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
     except IsalError as error:  # type: ignore[misc]  # its stubs describe an instance
         raise unreadable_volume(name, "its compressed part is damaged") from error
     return b"".join(pieces)
