@@ -35,6 +35,9 @@ import os, runpy, sys
 sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)
 runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 """
+_servers: list[ForkServer] = []
+_lock = threading.Lock()
+
 STOPPED, TIMED_OUT = "stopped", "timed out"
 _POLL_SECONDS = 0.05
 _TERM_SECONDS = 3.0
@@ -166,9 +169,12 @@ def _fork(command: Sequence[str], folder: Path, environment: Mapping[str, str], 
         return _job_server().start(program, folder, environment, streams, arguments)
 
 
-@lru_cache(maxsize=1)
 def _job_server() -> ForkServer:
-    return ForkServer([PYTHON], _IMPORTED)
+    """Return the template of jobs; two jobs that come first at once share it."""
+    with _lock:
+        if not _servers or not _servers[-1].is_running:
+            _servers[:] = [ForkServer([PYTHON], _IMPORTED)]
+        return _servers[-1]
 
 
 def write_log(group: str, stream: str, text: str) -> None:

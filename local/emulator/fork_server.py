@@ -33,7 +33,10 @@ class ForkedProcess:
     def __init__(self, line: socket.socket) -> None:
         self._line = line
         self._told = line.makefile("rb", buffering=0)
-        self.pid = int(self._told.readline() or 0)
+        told = self._told.readline()
+        if not told:  # and 0 would be this process's own group
+            raise RuntimeError("the process that is forked has ended")
+        self.pid = int(told)
         self.returncode: int | None = None
 
     def poll(self) -> int | None:

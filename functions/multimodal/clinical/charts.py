@@ -48,7 +48,7 @@ def tag(name: str, /, *content: Content, **attributes: str | float | None) -> Ma
 
     Examples
     --------
-    >>> tag("p", "a < b", class_="note")
+    >>> str(tag("p", "a < b", class_="note"))
     '<p class="note">a &lt; b</p>'
     """
     given = "".join(

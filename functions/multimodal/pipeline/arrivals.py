@@ -192,8 +192,8 @@ def parse_key(key: str) -> UploadKey:
 
     Examples
     --------
-    >>> parse_key("imaging/nsclc/R01-001/1.2.3/series/1-01.dcm").unit
-    Unit(dataset='nsclc', subject='R01-001', study='1.2.3')
+    >>> parse_key("imaging/nsclc/R01-001/1.2.3/series/1-01.dcm").unit.study
+    '1.2.3'
     """
     return parse_segments(key, _parse_by_modality)
 

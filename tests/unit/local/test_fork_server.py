@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from local.emulator import containers
 from local.emulator.fork_server import ForkedProcess, ForkServer
 
 _COUNTING = """
@@ -41,6 +43,11 @@ class Processes:
         program = f"import importlib.util, json, os, random, sys\nprint(json.dumps({expression}))"
         assert self.start(program, **given).wait(10) == 0  # type: ignore[arg-type]
         return json.loads(self.log.read_text())
+
+    def end(self) -> None:
+        """End the template."""
+        self._server._process.kill()
+        self._server._process.wait()
 
     def waiting(self) -> ForkedProcess:
         """Return a process that is at work."""
@@ -106,3 +113,25 @@ def test_many_processes_end_in_any_order(processes: Processes) -> None:
     programs = [f"import time\ntime.sleep({0.05 * (i % 3)})\nraise SystemExit({i})" for i in range(9)]
     started = [processes.start(program) for program in programs]
     assert [process.wait(10) for process in reversed(started)] == list(reversed(range(9)))
+
+
+def test_jobs_that_come_first_at_once_share_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two templates one would end with nobody to hold it, and its job with it."""
+
+    class SlowServer:
+        is_running = True
+
+        def __init__(self, *_: object) -> None:
+            time.sleep(0.05)
+
+    monkeypatch.setattr(containers, "ForkServer", SlowServer)
+    monkeypatch.setattr(containers, "_servers", [])
+    with ThreadPoolExecutor(4) as pool:
+        servers = list(pool.map(lambda _: containers._job_server(), range(4)))
+    assert len({id(server) for server in servers}) == 1
+
+
+def test_a_template_that_has_ended_starts_nothing(processes: Processes) -> None:
+    processes.end()
+    with pytest.raises((RuntimeError, OSError)):
+        processes.start("pass")

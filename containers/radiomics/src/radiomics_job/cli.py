@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Examples
     --------
-    >>> main(["--input-dir", "studies", "--output-dir", "results"])
+    >>> main(["--input-dir", "studies", "--output-dir", "results"])  # doctest: +SKIP
     0
     """
     options = _parser().parse_args(arguments)

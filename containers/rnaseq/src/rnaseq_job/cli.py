@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Examples
     --------
-    >>> main(["--engine", "salmon", "--sample", "R01-023", "--fastq-list", "lanes.csv",
+    >>> main(["--engine", "salmon", "--sample", "R01-023", "--fastq-list", "lanes.csv",  # doctest: +SKIP
     ...       "--reference", "references/grch38/", "--output", "results/R01-023/"])
     0
     """

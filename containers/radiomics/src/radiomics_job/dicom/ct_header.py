@@ -175,7 +175,7 @@ def functional_group(dataset: Dataset, frame: int, sequence: str) -> Dataset | N
 
     Examples
     --------
-    >>> functional_group(seg, 3, "PlanePositionSequence").ImagePositionPatient
+    >>> functional_group(seg, 3, "PlanePositionSequence").ImagePositionPatient  # doctest: +SKIP
     [-250.0, -250.0, -120.5]
     """
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
