@@ -64,9 +64,9 @@ def ge_scan_start(dataset: Dataset, k: int) -> None:
     dataset.private_block(0x0009, "GEMS_PETD_01", create=True).add_new(0x0D, "DT", "20200103100000.00")
 
 
-def philips(offset: int, factor: float) -> Callable[[Dataset, int], None]:
+def philips(offset: int, factor: float, creator: str = "Philips PET Private Group") -> Callable[[Dataset, int], None]:
     def change(dataset: Dataset, k: int) -> None:
-        dataset.private_block(0x7053, "Philips PET Private Group", create=True).add_new(offset, "DS", f"{factor:.10g}")
+        dataset.private_block(0x7053, creator, create=True).add_new(offset, "DS", f"{factor:.10g}")
         dataset.RescaleSlope = f"{float(dataset.RescaleSlope) / factor:.12g}"  # counts
 
     return change
@@ -131,6 +131,12 @@ def test_philips_own_suv_factor_counts_first(tmp_path: Path) -> None:
     assert error < 1e-3
 
 
+def later(**values: Any) -> Callable[[Dataset, int], None]:
+    """Return a change of all images but the first: what images of one series contradict each other in."""
+    change = image(**values)
+    return lambda dataset, k: change(dataset, k) if k else None
+
+
 @pytest.mark.parametrize(
     ("pet", "attribute"),
     [
@@ -156,6 +162,11 @@ def test_philips_own_suv_factor_counts_first(tmp_path: Path) -> None:
         (Pet(change=image(AcquisitionTime="")), "AcquisitionTime"),
         (Pet(change=image(AcquisitionDate="")), "AcquisitionDate"),
         (Pet(change=image(RescaleSlope=0)), "RescaleSlope"),
+        (Pet(units="GML", change=image(CorrectedImage=["DECY"])), "CorrectedImage"),
+        (Pet(change=later(PatientWeight="80")), "PatientWeight"),
+        (Pet(change=later(SeriesTime="090000")), "SeriesTime"),
+        (Pet(change=later(CorrectedImage=["ATTN"])), "CorrectedImage"),
+        (Pet(units="CNTS", change=philips(0x09, 3.7, "Another Vendor")), "Units"),
     ],
 )  # fmt: skip
 def test_what_suv_lacks_is_named(tmp_path: Path, pet: Pet, attribute: str) -> None:

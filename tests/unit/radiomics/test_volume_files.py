@@ -324,6 +324,16 @@ def test_a_compressed_file_that_is_cut_or_changed_is_refused(tmp_path: Path) -> 
         assert (result.status, result.rejection["details"]) == ("UNREADABLE_VOLUME", {"file": "ct.nii.gz"})
 
 
+def test_a_file_of_many_gzip_members_is_read_as_one(tmp_path: Path) -> None:
+    """As bgzip writes it: a member for every 64 kB, here for every kB."""
+    members = b"".join(gzip.compress(IMAGE_FILE[at : at + 1000], 1) for at in range(0, len(IMAGE_FILE), 1000))
+    whole, _ = run(tmp_path / "one", PAIR).volume("ct.nii.gz")
+    folder = save(tmp_path / "many", {"mask.nii": MASK_FILE})
+    (folder / "image.nii.gz").write_bytes(members)
+    parts, _ = run_study(folder, tmp_path / "out", params=QUICK).volume("ct.nii.gz")
+    assert np.array_equal(whole, parts)
+
+
 def test_values_that_cannot_be_hounsfield_units_are_told(tmp_path: Path) -> None:
     stored = nifti((IMAGE + 1024).astype(np.int16), AFFINE)
     assert "VALUES_NOT_HU" in run(tmp_path, PAIR | {"image.nii.gz": stored}).qc["warnings"]
