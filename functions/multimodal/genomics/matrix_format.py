@@ -177,6 +177,7 @@ def read_values(cells: Sequence[str], matrix: MatrixConfig, missing: frozenset[s
     """
     cells = [cell.strip() for cell in cells]  # " 0 " is what is listed as 0
     if matrix.decimal == "comma":
+        _check_no_dot(cells, missing)
         cells = [cell.replace(",", ".") for cell in cells]
     try:
         values = [None if cell in missing else float(cell) for cell in cells]
@@ -186,6 +187,17 @@ def read_values(cells: Sequence[str], matrix: MatrixConfig, missing: frozenset[s
     if "_" in "".join(cells) or (present and (not math.isfinite(sum(present)) or min(present) < 0)):
         raise _first_error(cells, values)
     return values
+
+
+def _check_no_dot(cells: Sequence[str], missing: frozenset[str]) -> None:
+    """Reject a dot where commas are decimal: it would be one of thousands, and the value a thousandth."""
+    at = next((at for at, cell in enumerate(cells) if "." in cell and cell not in missing), None)
+    if at is not None:
+        message = (
+            "a dot in a number although genomics.matrix.decimal is comma: write no thousands separators; for a "
+            "decimal point set decimal: point and deploy"
+        )
+        raise CellError("VALUE_INVALID", message, at)
 
 
 def _value(at: int, cell: str, missing: frozenset[str]) -> float | None:

@@ -19,9 +19,9 @@ _CHIP = re.compile(r"(?<![A-Za-z0-9])(?:v|e|f|cl|fp)\d{9,}(?:_\d{1,3})?(?![A-Za-
 _MACHINE = re.compile(
     r"""
     l\d+ | (?:lane|run|rerun|reseq|topup|batch|part|rep|replicate|tech|lib|library|flowcell|pool)\d*
-    | [sed]r[rxsp]\d+      | (?:gsm|samn|samea|samd)\d+              # accessions of archives
+    | [sed]r[rxp]\d+                                               # runs of archives; GSM and SRS are samples
     | [acgtn]{6,}                                                  # barcodes
-    | (?:(?:19|20)?\d\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])   # days
+    | (?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])         # days; six digits may be a patient's number
     | [abh]?h[a-z0-9]{4,7}(?:x[xy2-9]|dsx\w|adxx|drx\w|dmx\w|bgx\w|afx\w|bcx\w|alxx|ccxx|bbxx)\w?  # flow cells
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -35,6 +35,13 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 """What people write beside a sample's name, or for want of one."""
+
+
+_PARTS_OF_PATIENT = re.compile(
+    "t|tumou?r|n|normal|adjacent|blood|primary|metastasis|met|mets|pre|post|before|after|baseline|relapse|recurrence",
+    re.IGNORECASE,
+)
+"""Words for specimens of one patient: their expression is not to be added up."""
 
 
 def samples_in(case: str, paths: Iterable[str]) -> tuple[str, ...]:
@@ -58,6 +65,8 @@ def samples_in(case: str, paths: Iterable[str]) -> tuple[str, ...]:
     ('PAT1', 'PAT2')
     >>> samples_in("PAT1", ["PAT1_L001_R1.fastq.gz", "PAT1_reseq_L004_R1.fastq.gz", "SRR7938741_1.fastq.gz"])
     ()
+    >>> samples_in("PAT1", ["PAT1_T_R1.fastq.gz", "PAT1_N_R1.fastq.gz"])
+    ('PAT1_n', 'PAT1_t')
     """
     owners = {_owner(case, path) for path in paths} - {""}
     return tuple(sorted(owners)) if len(owners) > 1 else ()
@@ -69,8 +78,14 @@ def _owner(case: str, path: str) -> str:
     *folders, own = path.split("/")
     stem = _sample(name, own)
     if any(_has(part, case) for part in (stem, *folders)):
-        return case
+        return "_".join([case, *_specimen(case, stem)])
     return next((found for part in (stem, *reversed(folders)) if (found := _own_words(part))), "")
+
+
+def _specimen(case: str, stem: str) -> list[str]:
+    """Return what of a file's name says which of a patient's specimens it is."""
+    own = set(_split(case))
+    return [part for part in _split(stem) if part not in own and _PARTS_OF_PATIENT.fullmatch(part)]
 
 
 def _sample(name: FastqName | None, own: str) -> str:

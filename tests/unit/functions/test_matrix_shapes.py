@@ -402,3 +402,10 @@ def test_matrices_of_a_dataset_share_their_state_and_each_is_a_unit() -> None:
     assert named == Unit("d", "-expression/a.tsv", "", "genomics")
     assert named.is_table
     assert named.result_folder == Unit("d", "-expression", "", "genomics").result_folder == "genomics/d/-expression/"
+
+
+@pytest.mark.parametrize("cell", ["1.234", "1.234,5", "0.5"])
+def test_a_dot_among_decimal_commas_is_never_a_decimal_point(cell: str) -> None:
+    world = ShapeWorld(decimal="comma")
+    world.take_file("m.csv", f"gene;R01-001;R01-002\nVIM;3,5;7\nCD44;{cell};1,5\n")
+    assert list(world.records()) == ["R01-002"], "the other case has its values"

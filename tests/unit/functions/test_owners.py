@@ -27,6 +27,10 @@ def pairs(*stems: str) -> list[str]:
         ("fastq", ["100234", "100235"], ("100234", "100235")),
         ("fastq", ["sample1", "sample2"], ("sample1", "sample2")),
         ("fastq", ["R1/sampleX", "R1/sampleY"], ("sampleX", "sampleY")),
+        ("cohort", ["GSM4000001", "GSM4000002"], ("GSM4000001", "GSM4000002")),
+        ("00_fastq", ["110211", "110212"], ("110211", "110212")),
+        ("P1", ["P1_T_L001", "P1_N_L001"], ("P1_n", "P1_t")),
+        ("P1", ["P1_pre", "P1_post"], ("P1_post", "P1_pre")),
     ],
 )
 def test_two_samples_in_one_folder_are_seen(case: str, stems: list[str], samples: tuple[str, ...]) -> None:
@@ -47,6 +51,9 @@ def test_two_samples_in_one_folder_are_seen(case: str, stems: list[str], samples
         ("P1", ["P1_FKRN230012345-1A_HJKLMDSX2_L1", "P1_FKRN230099999-1A_HABCDDSXY_L3"]),
         ("P1", ["P1_ACGTACGT_L001", "P1_TTGCAACG_L001"]),
         ("case7", ["anything"]),
+        ("P1", ["P1_tumor_L001", "P1_tumor_L002"]),
+        ("P1_T", ["P1_T_L001", "P1_T_reseq_L002"]),
+        ("R01-001", ["R01-001_SRX55", "SRX56"]),
     ],
 )
 def test_lanes_and_runs_of_one_sample_are_one_case(case: str, stems: list[str]) -> None:
