@@ -12,16 +12,16 @@ from typing import ClassVar, Literal
 from cli.errors import UsageError
 from cli.expression_files import is_expression, key_of_quantification, reject_file
 from cli.patients import reject_mixed_patients
+from multimodal.genomics.keys import SHEET_CASE, SHEETS
 from multimodal.genomics.matrix_names import TX2GENE, is_beside_quantification, is_quantification, matrix_unit
+from multimodal.genomics.reads import is_reads
 from multimodal.ledger.unit import case_unit
 
 Modality = Literal["imaging", "genomics", "clinical"]
 MODALITIES: tuple[Modality, ...] = ("imaging", "genomics", "clinical")
 REFERENCES = "_references"
 
-_SHEETS = ("samplesheet.csv", "fastq_list.csv")
-_SAMPLE_TABLES = (*_SHEETS, "accessions.csv")
-_READS = re.compile(r"\.(fastq|fq)(\.gz)?$|\.sra$", re.IGNORECASE)
+_SHEETS = tuple(name for name, case in SHEETS.items() if case == SHEET_CASE)
 _TABLE_SUFFIXES = (".csv", ".tsv")
 _IMAGES = re.compile(r"\.(dcm|dicom|ima|zip|nii|nrrd|nhdr)(\.gz)?$|^[^.]*$|^[\d.]+$", re.IGNORECASE)
 _SPREADSHEET_SUFFIXES = (".xlsx", ".xls", ".ods", ".numbers")
@@ -155,7 +155,7 @@ def find_modalities(path: Path) -> tuple[Modality, ...]:
 
 
 def _modality_of_file(path: Path) -> Modality:
-    if _READS.search(path.name) or is_expression(path):
+    if is_reads(path.name) or is_expression(path):
         return "genomics"
     if _is_table(path) or path.suffix.lower() in (".txt", *_SPREADSHEET_SUFFIXES):
         return "clinical"
@@ -175,14 +175,14 @@ def _modality_of_folder(folder: Path) -> Modality:
 
 def _is_genomics(file: SourceFile) -> bool:
     """Whether a file is of RNA-seq, by its place in the folder: reads, a table beside the cases, or a reference's."""
-    if file.key in _SAMPLE_TABLES or _is_of_reference(file.key) or _READS.search(file.key):
+    if file.key in SHEETS or _is_of_reference(file.key) or is_reads(file.key):
         return True
     return _is_expression(file)
 
 
 def _is_expression(file: SourceFile) -> bool:
     """Whether a file is a matrix directly in the folder, or a quantification anywhere in it."""
-    is_direct = "/" not in file.key and file.key not in _SAMPLE_TABLES
+    is_direct = "/" not in file.key and file.key not in SHEETS
     return is_quantification(file.path.name) or (is_direct and is_expression(file.path))
 
 
@@ -327,7 +327,7 @@ def read_reads(path: Path) -> Reads:
         raise UsageError(f"{message}, and give the folder of cases.", hint=_READS_HINT)
     folder = _folder_of(path, "genomics", _READS_HINT)
     everything = [f for f in _files_below(folder) if not any(part.startswith(".") for part in f.key.split("/"))]
-    loose = [file.path.name for file in everything if "/" not in file.key and _READS.search(file.key)]
+    loose = [file.path.name for file in everything if "/" not in file.key and is_reads(file.key)]
     if loose and not any((folder / name).is_file() for name in _SHEETS):
         message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
         raise UsageError(message, hint=_READS_HINT)
@@ -341,7 +341,7 @@ def read_reads(path: Path) -> Reads:
         references=sorted({file.key.split("/")[1] for file in taken if _is_of_reference(file.key)}),
         matrices=[file.key for file in matrices],
     )
-    if not (found.cases or found.references or matrices or any(file.key in _SAMPLE_TABLES for file in taken)):
+    if not (found.cases or found.references or matrices or any(file.key in SHEETS for file in taken)):
         raise UsageError(f"There are no reads in {folder}.", hint=_READS_HINT)
     return found
 
@@ -356,20 +356,20 @@ def _with_case(file: SourceFile) -> SourceFile:
 def _is_beside(file: SourceFile) -> bool:
     """Whether a file is none of RNA-seq: another table directly in the folder, or what a quantifier writes beside."""
     *folders, name = file.key.split("/")
-    is_table = not folders and _is_table(file.path) and name not in (*_SAMPLE_TABLES, TX2GENE)
+    is_table = not folders and _is_table(file.path) and name not in (*SHEETS, TX2GENE)
     return is_table or is_beside_quantification([*folders, name])
 
 
 def _cases(files: Iterable[SourceFile]) -> Iterator[str]:
     for file in files:
         case, inside, _ = file.key.partition("/")
-        if inside and case != REFERENCES and _READS.search(file.key):
+        if inside and case != REFERENCES and is_reads(file.key):
             yield case
 
 
 def _samples(folder: Path) -> Iterator[str]:
     """Yield the samples that a table names; what is wrong with a table is for the pipeline to say."""
-    for table in (folder / name for name in _SAMPLE_TABLES):
+    for table in (folder / name for name in SHEETS):
         if table.is_file():
             rows = csv.DictReader(table.read_text(encoding="utf-8-sig", errors="replace").splitlines())
             names = (row.get("sample") or row.get("RGSM") for row in rows)

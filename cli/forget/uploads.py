@@ -7,11 +7,11 @@ from cli.forget.findings import Finding
 from cli.forget.matrix import has_column, without_column
 from cli.forget.objects import Bucket, Version, side_by_side
 from cli.forget.text import has_row, mentions, without_items, without_rows
+from multimodal.genomics.keys import SHEET_CASE, sheet_keys
 from multimodal.genomics.matrix_names import case_of_quantification, is_matrix, is_quantification
 from multimodal.genomics.samplesheet import parse_samplesheet
 from multimodal.ledger.errors import BadInputError
 
-SHEETS = ("samplesheet.csv", "fastq_list.csv")
 _LISTS = ("imaging/{}/_cohort.json", "datasets/{}/_build.json")
 _TABLES = ("genomics/{}/", "clinical/{}/")
 
@@ -51,7 +51,7 @@ def find_uploads(raw: Bucket, dataset: str, subject: str) -> Iterator[Finding]:
 def _sheeted_reads(raw: Bucket, dataset: str, subject: str) -> Iterator[Version]:
     """Yield reads that any version of the dataset's sheet gives to the subject, wherever they lie."""
     places: set[tuple[str, ...]] = set()
-    for version in (version for name in SHEETS for version in raw.versions(f"genomics/{dataset}/{name}")):
+    for version in (version for key in sheet_keys(dataset, SHEET_CASE) for version in raw.versions(key)):
         text = raw.read(version).decode("utf-8", errors="replace")
         try:
             sheet = parse_samplesheet(text, dataset, raw.name)
