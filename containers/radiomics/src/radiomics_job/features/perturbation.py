@@ -15,7 +15,7 @@ import pywt
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
-from radiomics_job.geometry.canonical import bounding_box
+from radiomics_job.geometry.canonical import box_of
 from radiomics_job.geometry.grid import Grid, Intensity
 from radiomics_job.roi.regions import LOG_REACH_SIGMAS, SitkImage, as_image
 from radiomics_job.roi.resampling import INSIDE, SHARE_TOLERANCE
@@ -72,9 +72,7 @@ def surroundings(image: NDArray[Intensity], mask: NDArray[np.bool_], grid: Grid,
     ValueError
         When the mask is empty.
     """
-    box = bounding_box(mask)
-    if box is None:
-        raise ValueError("the mask has no voxel")
+    box = box_of(mask)
     margin = _MARGIN_MM + LOG_REACH_SIGMAS * log_sigma_mm
     cut = tuple(
         slice(max(axis.start - math.ceil(margin / step), 0), axis.stop + math.ceil(margin / step))

@@ -108,9 +108,7 @@ def slice_areas(mask: NDArray[np.bool_], axis: int) -> tuple[int, NDArray[np.int
     ValueError
         When the mask is empty.
     """
-    box = bounding_box(mask)
-    if box is None:
-        raise ValueError("the mask has no voxel")
+    box = box_of(mask)
     others = tuple(other for other in range(3) if other != axis)
     return box[axis].start, np.count_nonzero(mask[box], axis=others)
 
@@ -119,6 +117,14 @@ def largest_slice(mask: NDArray[np.bool_], axis: int) -> int:
     """Index of the slice across `axis` with most mask voxels; of equals, the first."""
     first, areas = slice_areas(mask, axis)
     return first + int(np.argmax(areas))
+
+
+def box_of(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """Smallest box that holds the mask; ValueError when the mask is empty."""
+    box = bounding_box(mask)
+    if box is None:
+        raise ValueError("the mask has no voxel")
+    return box
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice] | None:
