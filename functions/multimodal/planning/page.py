@@ -107,7 +107,8 @@ def _curves(name: str, points: Sequence[Point]) -> Markup:
     return join(
         tag("h2", f"Packing, start-up {name}"),
         line_chart("Minutes to the last study", points, lambda p: p.course.seconds / 60),
-        line_chart("Machine minutes", points, lambda p: p.course.machine_seconds / 60),
+        # They do not depend on how many run at once.
+        line_chart("Machine minutes", points[: len(rows)], lambda p: p.course.machine_seconds / 60),
         _table(columns, rows),
     )
 
@@ -130,7 +131,7 @@ def line_chart(title: str, points: Sequence[Point], value: Callable[[Point], flo
     for number, concurrency in enumerate(_concurrencies(points)):
         spots = [at(point) for point in points if point.concurrency == concurrency]
         lines.append(tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in spots), class_=f"s{number % 4}"))
-        lines.append(_label(f"{concurrency} at once", 4 + spots[0][0], spots[0][1] - 4))
+        lines.append(_label(f"{concurrency} at once", 8 + spots[0][0], spots[0][1] + 4))
     ticks = [_label(str(k), MARGIN + i * step, HEIGHT - MARGIN + 16, anchor="middle") for i, k in enumerate(places)]
     levels = [
         _label(f"{top * part:,.0f}", MARGIN - 6, HEIGHT - MARGIN - part * (HEIGHT - 2 * MARGIN) + 4, anchor="end")
