@@ -26,7 +26,7 @@ class FetchSettings(Settings):
     RAW_BUCKET: Name
     PROCESSED_BUCKET: Name
     DATASET_NAMES: Names
-    ARCHIVE_BUCKETS: Names
+    ARCHIVE_BUCKET_ARNS: Names
     MAX_CONCURRENCY: int = 50
 
 
@@ -45,7 +45,8 @@ def ports() -> Ports:
 @lru_cache(maxsize=1)
 def reader() -> ManifestReader:
     """Return the service that reads a manifest."""
-    return ManifestReader(ports(), tuple(settings().ARCHIVE_BUCKETS), frozenset(settings().DATASET_NAMES))
+    buckets = tuple(arn.rpartition(":")[2] for arn in settings().ARCHIVE_BUCKET_ARNS)
+    return ManifestReader(ports(), buckets, frozenset(settings().DATASET_NAMES))
 
 
 @lru_cache(maxsize=1)

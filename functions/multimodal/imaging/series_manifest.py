@@ -32,6 +32,10 @@ COLUMNS = {
 }
 """Field → names of its column, in lower case: those of idc-index, then those of NBIA's metadata.csv."""
 
+_WRITTEN = (
+    *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"),
+    *("series_aws_url", "license_short_name", "source_DOI", "series_size_MB"),
+)
 _NEEDED = ("patient", "study", "series", "address", "licence")
 _UID = re.compile(r"^[0-9]+(\.[0-9]+)*$")
 _MAX_UID = 64  # PS3.5, section 9.1
@@ -275,8 +279,19 @@ def _problems(series: Series, buckets: Sequence[str]) -> Iterator[str]:
         yield f"s3://{series.bucket[:63]}/ is none of the archive's buckets ({', '.join(buckets)})"
     if not series.licence:
         yield f"series {series.series[:64]} has no licence; state it in license_short_name"
-    if not is_safe_segment(series.patient):
+    if "/" in series.patient or not is_safe_segment(series.patient):
         yield "PatientID is empty or cannot be part of a key"
     for what, uid in (("StudyInstanceUID", series.study), ("SeriesInstanceUID", series.series)):
         if not is_uid(uid):
             yield f"{what} {uid[:70]!r} is no UID"
+
+
+def manifest_text(series: Iterable[Series]) -> str:
+    """Return series as `_manifest.csv`."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(_WRITTEN)
+    for s in series:
+        size = f"{s.size / 1e6:.6f}".rstrip("0").rstrip(".")
+        writer.writerow([s.patient, s.study, s.series, s.modality, f"{s.address}*", s.licence, s.source, size])
+    return table.getvalue()

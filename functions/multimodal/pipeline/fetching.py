@@ -71,7 +71,6 @@ class ManifestReader:
         logger().info("manifest read", dataset=dataset, series=len(series), studies=len(items))
         return {"study_count": len(items), "items_key": folder + "studies.json"}
 
-
     def _clear_note(self, dataset: str) -> None:
         """What was wrong with an earlier manifest is no more."""
         item = self.ports.ledger.get(Unit(dataset, "-", MANIFEST_STUDY).unit_id)
