@@ -35,7 +35,8 @@ _TIMEOUT_SECONDS = 900.0
 _TABLE = "imaging.csv"
 
 _WORTH_A_LOOK = (
-    "index.html", "report.html", "overlay.png", _TABLE, "rna.csv", "clinical-baseline.csv", "clinical-surgery.csv", "labels.csv",
+    "index.html",
+    "report.html", "overlay.png", _TABLE, "rna.csv", "clinical-baseline.csv", "clinical-surgery.csv", "labels.csv",
     "dataset.csv", "dictionary.csv", "rejected.csv", "rejection.json",
 )  # fmt: skip
 
