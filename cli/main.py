@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from typer.exceptions import TyperException
 
+from cli.check.command import check
 from cli.dataset import app as dataset_app
 from cli.deployment import reach, running_cloud
 from cli.errors import CommandError, UsageError
@@ -53,6 +54,8 @@ app = typer.Typer(help=_HELP, epilog=_EXAMPLES, no_args_is_help=True, rich_marku
 app.add_typer(models_app, name="models")
 
 app.add_typer(dataset_app, name="dataset")
+
+app.command(epilog="Example: `multimodal check --stack multimodal AlarmEmail=you@example.org`")(check)
 
 Stack = Annotated[
     str,
