@@ -98,6 +98,29 @@ def upload(
     print_line(console, "What is new or changed is processed by itself; `multimodal wait` shows it.", style="dim")
 
 
+@app.command(epilog="Example: `multimodal plan ~/Downloads/studies --dataset nsclc_radiogenomics`")
+def plan(
+    dataset: Annotated[str, typer.Option(help="Such as nsclc_radiogenomics.", metavar="NAME")],
+    source: Annotated[str, typer.Argument(help="A folder or table, as for upload, or s3://bucket/prefix.")] = "",
+    studies: Annotated[int, typer.Option(help="Instead of a folder: so many studies.", min=0)] = 0,
+    study_mb: Annotated[float, typer.Option(help="Megabytes of each of --studies.", min=0.001)] = 150.0,
+    concurrency: Annotated[int, typer.Option(help="Jobs at once; not given: MaxConcurrency.", min=0)] = 0,
+    output: Annotated[Path | None, typer.Option(help="Write plan.json and plan.html there.", metavar="DIR")] = None,
+    stack: Stack = "",
+) -> None:
+    """Say what an upload would need before anything runs; exit 1 when some of it would be rejected."""
+    from cli.plan import list_source, made_up_studies, plan_files  # the functions' models take time to import
+
+    if bool(source) == bool(studies):
+        raise UsageError("Give a folder or an s3:// address, or --studies.")
+    deployment = reach(stack) if stack else None
+    files = (
+        list_source(source, dataset, deployment) if source else made_up_studies(studies, int(study_mb * 1e6), dataset)
+    )
+    taken = plan_files(make_console(), files, dataset, deployment=deployment, concurrency=concurrency, output=output)
+    raise typer.Exit(SUCCESS if taken else FAILURE)
+
+
 @app.command(epilog="Example: `multimodal wait --timeout 1800`")
 def wait(timeout: Timeout = 600.0, stack: Stack = "") -> None:
     """Watch all units until they have ended; exit 1 when any was quarantined or failed."""
