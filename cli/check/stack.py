@@ -100,7 +100,7 @@ def _check_group(target: Target, spec: "FeatureGroupSpec") -> Finding:
     store = found.get("OfflineStoreStatus", {})
     if found["FeatureGroupStatus"] != "Created" or store.get("Status", "Active") != "Active":
         reason = found.get("FailureReason") or store.get("BlockedReason") or found["FeatureGroupStatus"]
-        return fail("feature groups", f"{spec.name} takes no records: {reason}", "Mend that, then deploy again.")
+        return fail("feature groups", f"{spec.name} takes no records: {reason}", "Fix that, then deploy again.")
     try:
         added = plan_additions(spec, found["FeatureDefinitions"])
     except ConfigurationError as error:
