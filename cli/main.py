@@ -14,6 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from typer.exceptions import TyperException
 
+from cli.check.command import check
+from cli.dashboard import dashboard
 from cli.dataset import app as dataset_app
 from cli.deployment import reach, running_cloud
 from cli.errors import CommandError, UsageError
@@ -22,6 +24,7 @@ from cli.ledger import as_document, print_reasons, print_units, read_units
 from cli.models import app as models_app
 from cli.project import shown
 from cli.replay import replay_dead_letters
+from cli.report import report
 from cli.results import save_dataset
 from cli.retry import ask_sweep, request_reruns, select_units
 from cli.rows import print_features, print_rows
@@ -53,6 +56,10 @@ app = typer.Typer(help=_HELP, epilog=_EXAMPLES, no_args_is_help=True, rich_marku
 app.add_typer(models_app, name="models")
 
 app.add_typer(dataset_app, name="dataset")
+app.command(epilog="Example: `multimodal report nsclc_radiogenomics --output report`")(report)
+app.command(epilog="Example: `multimodal dashboard --output dashboard.html --stack multimodal`")(dashboard)
+
+app.command(epilog="Example: `multimodal check --stack multimodal AlarmEmail=you@example.org`")(check)
 
 Stack = Annotated[
     str,
