@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from cli.errors import UsageError
 from cli.sources import read_studies
@@ -35,7 +35,7 @@ def download(
         header.file_meta = FileMetaDataset()
         header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = CTImageStorage
-        header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = f"{uid}.1"
+        header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = UID(f"{uid}.1")
         header.SeriesInstanceUID, header.Modality = uid, modality
         if named:
             header.PatientID, header.StudyInstanceUID = patient, study
