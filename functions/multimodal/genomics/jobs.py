@@ -116,7 +116,7 @@ class JobStarter:
         if not self.claims.claim(run, [ready]):
             return None
         try:
-            self.jobs.submit(run, self._prepare(run, ready))
+            self.jobs.submit(run, self._prepare(run, ready), builds_reference=ready.item.unit.is_reference)
         except MultimodalError as error:
             self._release_claim(run, ready, error)
             return None

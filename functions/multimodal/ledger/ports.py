@@ -126,7 +126,7 @@ class Runs(Protocol):
 class BatchJobs(Protocol):
     """Jobs of the genomics path."""
 
-    def submit(self, name: str, command: Sequence[str]) -> None:
+    def submit(self, name: str, command: Sequence[str], *, builds_reference: bool) -> None:
         """Submit a job by name; a second submission of the same name changes nothing."""
 
     def is_running(self, name: str) -> bool:

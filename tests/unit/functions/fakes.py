@@ -221,7 +221,8 @@ class FakeBatch:
         self.running: set[str] = set()
         self.refusal: MultimodalError | None = None
 
-    def submit(self, name: str, command: Sequence[str]) -> None:
+    def submit(self, name: str, command: Sequence[str], *, builds_reference: bool) -> None:
+        assert builds_reference == ("build-reference" in command)
         if self.refusal is not None:
             raise self.refusal
         if name not in self.submitted:

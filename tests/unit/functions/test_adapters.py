@@ -19,6 +19,7 @@ QUEUE, DEFINITION = (
     "arn:aws:batch:us-east-1:111122223333:job-queue/q",
     "arn:aws:batch:us-east-1:111122223333:job-definition/d:1",
 )
+REFERENCE_DEFINITION = "arn:aws:batch:us-east-1:111122223333:job-definition/d-reference:1"
 NAME = "rna-0123456789ab-1"
 ASKED = {"jobQueue": QUEUE, "filters": [{"name": "JOB_NAME", "values": [NAME]}]}
 
@@ -31,7 +32,7 @@ def _region(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def jobs() -> QueueJobs:
-    return QueueJobs(QUEUE, DEFINITION)
+    return QueueJobs(QUEUE, DEFINITION, REFERENCE_DEFINITION)
 
 
 @pytest.fixture
@@ -45,22 +46,25 @@ def _page(*found: tuple[str, str], **more: Any) -> dict[str, Any]:
     return {"jobSummaryList": [{"jobId": "i", "jobName": n, "status": s} for n, s in found], **more}
 
 
-def test_job_is_submitted_with_its_command(jobs: QueueJobs, batch: Stubber) -> None:
+@pytest.mark.parametrize(("builds_reference", "definition"), [(False, DEFINITION), (True, REFERENCE_DEFINITION)])
+def test_job_is_submitted_with_its_command_and_the_definition_of_its_rights(
+    jobs: QueueJobs, batch: Stubber, *, builds_reference: bool, definition: str
+) -> None:
     batch.add_response("list_jobs", _page(), ASKED)
     wanted = {
         "jobName": NAME,
         "jobQueue": QUEUE,
-        "jobDefinition": DEFINITION,
+        "jobDefinition": definition,
         "containerOverrides": {"command": ["--engine", "salmon"]},
     }
     batch.add_response("submit_job", {"jobName": NAME, "jobId": "i"}, wanted)
-    jobs.submit(NAME, ["--engine", "salmon"])
+    jobs.submit(NAME, ["--engine", "salmon"], builds_reference=builds_reference)
 
 
 @pytest.mark.parametrize("status", ["RUNNABLE", "RUNNING", "SUCCEEDED", "FAILED"])
 def test_name_that_was_submitted_before_is_not_submitted_again(jobs: QueueJobs, batch: Stubber, status: str) -> None:
     batch.add_response("list_jobs", _page((NAME, status)), ASKED)
-    jobs.submit(NAME, [])
+    jobs.submit(NAME, [], builds_reference=False)
 
 
 def test_job_on_a_later_page_is_found_and_longer_names_are_not_it(jobs: QueueJobs, batch: Stubber) -> None:
