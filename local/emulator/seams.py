@@ -62,6 +62,11 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         f"{_SFN}._apply_result_path": ("state_def", "original", "result"),
         f"{_SFN}._apply_output_path": ("state_def", "data", "ctx"),
     },
+    "definitions": {
+        f"{_SFN}._validate_definition_jsonata": ("definition_str",),
+        f"{_SFN}._SERVICE_DISPATCH": None,
+        f"{_PROVISIONERS}._sfn_definition": ("props",),
+    },
     "execution_environments": {
         "ministack.core.lambda_runtime.Worker": ("func_name", "config", "code_zip"),
         "ministack.core.lambda_runtime._detect_runtime_binary": ("runtime",),
