@@ -82,6 +82,8 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
     "metrics": {
         "ministack.services.cloudwatch_logs._fanout_to_subscription_filters": ("group_name", "stream_name", "events"),
         f"{_SFN}._emit_execution_status_event": ("execution",),
+        "ministack.services.lambda_svc._execute_function": ("func", "event"),
+        "ministack.services.lambda_svc._emit_lambda_metrics": ("function_name", "duration_ms", "error", "throttle"),
         "ministack.services.cloudwatch._put_metric_data": ("params", "cbor_data", "is_cbor", "is_json"),
     },
     "athena/execution": {
