@@ -1,4 +1,4 @@
-"""Writes the cohort page of each dataset. Called by a rule, every five minutes; it ends at once when nothing changed."""
+"""Writes the cohort page of each dataset. Called by a rule every five minutes; ends at once when nothing changed."""
 
 from functools import lru_cache
 from typing import Any

@@ -52,7 +52,9 @@ class ReportBuilder:
         state = state_of(own, [model.key for model in reader.models(dataset)])
         if (self.processed.read_json(folder + MADE) or {}).get("state") == state:
             return 0
-        files = list(self.parallel_map(lambda file: self._write(folder, *file), report_files(reader.read(dataset, own))))
+        files = list(
+            self.parallel_map(lambda file: self._write(folder, *file), report_files(reader.read(dataset, own)))
+        )
         self.processed.write_json(folder + MADE, {"schema": 1, "state": state})
         logger().info("report written", dataset=dataset, files=len(files), units=len(own))
         return len(files)
