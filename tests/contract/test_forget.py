@@ -188,9 +188,8 @@ def test_nothing_of_the_subject_is_left_and_everything_of_the_other_is(filled: D
     others = {name: item for name, item in items(filled).items() if Y in name or "table" in name}
     assert len(named(filled)) > 20, "else the look for it sees nothing"
     assert forget(filled)[0]
-    assert named(filled) == {"clinical/other/table.csv", "runs/other/plan.json", f"imaging#other#{X}#ct"}, (
-        "which is another dataset"
-    )
+    others_dataset = {"clinical/other/table.csv", "runs/other/plan.json", "reports/other/index.html"}
+    assert named(filled) == {*others_dataset, f"imaging#other#{X}#ct"}
     left = everything(filled)
     assert set(left) == LEFT
     assert all(len(versions) == 1 for versions in left.values())

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 
+from multimodal.imaging.series_manifest import is_manifest
 from multimodal.ledger.errors import Reason
 from multimodal.ledger.listing import (
     MAX_OBJECTS,
@@ -109,6 +110,8 @@ def parse_imaging_key(segments: list[str]) -> UploadKey:
     match rest:
         case [name] if name == COHORT_NAME:
             return UploadKey(KeyKind.COHORT, dataset)
+        case [name] if is_manifest(name):  # the state machine of fetches reads it
+            return UploadKey(KeyKind.IGNORED, dataset)
         case [_subject, name] if _is_archive(name):
             return UploadKey(KeyKind.ARCHIVE, dataset, Unit(dataset, rest[0], name[: -len(".zip")]))
         case [_subject, _study, name] if name == MARKER_NAME:
