@@ -21,12 +21,13 @@ class ReportBuildSettings(Settings):
 
 
 @lru_cache(maxsize=1)
-def report_builder(settings: ReportBuildSettings) -> ReportBuilder:
+def report_builder() -> ReportBuilder:
     """Return the service, wired once per execution environment."""
-    return ReportBuilder(DynamoDbLedger(settings.LEDGER_TABLE), S3Objects(settings.PROCESSED_BUCKET), parallel_map)
+    settings = ReportBuildSettings.from_environment()
+    ledger, processed = DynamoDbLedger(settings.LEDGER_TABLE), S3Objects(settings.PROCESSED_BUCKET)
+    return ReportBuilder(ledger, processed, settings.DATASET_NAMES, parallel_map)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Write the reports that are out of date; the answer counts the files of each dataset."""
-    settings = ReportBuildSettings.from_environment()
-    return report_builder(settings).build(settings.DATASET_NAMES)
+    return report_builder().build()

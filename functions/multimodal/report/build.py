@@ -32,9 +32,10 @@ class ReportBuilder:
 
     ledger: LedgerRows
     processed: ObjectStore
+    datasets: Sequence[str]
     parallel_map: ParallelMap = map
 
-    def build(self, datasets: Sequence[str]) -> dict[str, int]:
+    def build(self) -> dict[str, int]:
         """Write the report of each dataset whose state is another than that of its last report.
 
         Returns
@@ -43,7 +44,7 @@ class ReportBuilder:
             Files that were written, for each dataset that was.
         """
         rows = list(self.ledger.rows())
-        written = {dataset: self._build(dataset, rows) for dataset in datasets}
+        written = {dataset: self._build(dataset, rows) for dataset in self.datasets}
         return {dataset: files for dataset, files in written.items() if files}
 
     def _build(self, dataset: str, rows: Sequence[LedgerRow]) -> int:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -356,32 +357,34 @@ def stored(documents: Documents) -> FakeObjects:
 def test_a_report_is_written_again_only_when_something_changed() -> None:
     documents, rows = world()
     bucket, ledger = stored(documents), Rows(rows)
-    builder = ReportBuilder(ledger, bucket)
-    assert builder.build(["made", "another"]) == {"made": 14, "another": 6}
+    builder = ReportBuilder(ledger, bucket, ["made", "another"])
+    assert builder.build() == {"made": 14, "another": 6}
     assert b"15 of 16 uploads" in bucket.content["reports/made/index.html"]
-    assert builder.build(["made", "another"]) == {}
+    assert builder.build() == {}
     rows[1] = rows[1] | {"status": "PROCESSING", "attempt": 2}
-    assert builder.build(["made", "another"]) == {"made": 14}
+    assert builder.build() == {"made": 14}
     assert b"14 of 16 uploads" in bucket.content["reports/made/index.html"]
     bucket.put("models/made/b3/20261129T000000-cc/report.html")
-    assert set(builder.build(["made", "another"])) == {"made"}
+    assert set(builder.build()) == {"made"}
     assert b"20261129T000000-cc" in bucket.content["reports/made/index.html"]
 
 
 def test_a_check_of_a_unit_that_waits_is_no_change() -> None:
     documents, rows = world()
     ledger, bucket = Rows(rows), stored(documents)
-    ReportBuilder(ledger, bucket).build(["made"])
+    ReportBuilder(ledger, bucket, ["made"]).build()
     ledger.items = [each | {"version": 7, "due_at": 9} for each in rows]
-    assert ReportBuilder(ledger, bucket).build(["made"]) == {}
+    assert ReportBuilder(ledger, bucket, ["made"]).build() == {}
 
 
-def test_the_handler_builds_every_dataset_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    documents, rows = world()
-    bucket = stored(documents)
-    monkeypatch.setattr(report_build.app, "report_builder", lambda _: ReportBuilder(Rows(rows), bucket))
+def test_the_handler_is_wired_by_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     for name in ("STACK_NAME", "METRICS_NAMESPACE", "LEDGER_TABLE", "PROCESSED_BUCKET"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("DATASET_NAMES", "made,another")
+    report_build.app.report_builder.cache_clear()
+    documents, rows = world()
+    wired = replace(report_build.app.report_builder(), ledger=Rows(rows), processed=stored(documents))
+    monkeypatch.setattr(report_build.app, "report_builder", lambda: wired)
     context: Any = None
     assert set(report_build.app.handler(load_event("report_build_scheduled"), context)) == {"made", "another"}
