@@ -15,6 +15,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from cli.check.command import check
+from cli.dashboard import dashboard
 from cli.dataset import app as dataset_app
 from cli.deployment import reach, running_cloud
 from cli.errors import CommandError, UsageError
@@ -56,6 +57,7 @@ app.add_typer(models_app, name="models")
 
 app.add_typer(dataset_app, name="dataset")
 app.command(epilog="Example: `multimodal report nsclc_radiogenomics --output report`")(report)
+app.command(epilog="Example: `multimodal dashboard --output dashboard.html --stack multimodal`")(dashboard)
 
 app.command(epilog="Example: `multimodal check --stack multimodal AlarmEmail=you@example.org`")(check)
 
