@@ -24,11 +24,10 @@ def install() -> None:
     def _execute_function_docker(func: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
         config = func.get("config") or func
         if image_source(config.get("ImageUri", "")) is None:
-            answer: dict[str, Any] = original(func, event, request_id)
-            return answer
+            return dict(original(func, event, request_id))
         stand_in = {**func, "config": as_python(config), "code_zip": _ZIP}
         work = partial(lambda_svc._execute_function_warm, stand_in, event, request_id)
-        return job_pool().submit(copy_context().run, work).result()  # it takes a job's memory, and so a job's slot
+        return dict(job_pool().submit(copy_context().run, work).result())  # it takes a job's memory, so a job's slot
 
     lambda_svc._execute_function_docker = _execute_function_docker
 
