@@ -21,9 +21,7 @@ BUILT = STATE / "end-to-end"
 PARAMETERS = {"DatasetNames": ",".join(DATASET_NAMES)}
 
 
-def deploy_sources(
-    environment: Mapping[str, str], change: Callable[[Path], None] = lambda _: None, **parameters: str
-) -> None:
+def deploy_sources(environment: Mapping[str, str], change: Callable[[Path], None] = lambda _: None) -> None:
     """Build and deploy what the tests deploy.
 
     Parameters
@@ -33,14 +31,12 @@ def deploy_sources(
     change : callable
         Changes the copy of the project before it is built. All builds share a folder: what they depend on is installed
         there once.
-    **parameters : str
-        Template parameters beside those of the tests.
     """
     with build_folder(BUILT):
         source = _copy_sources(BUILT / "source")
         change(source)
         build(environment, source=source, work=BUILT)
-        deploy(environment, work=BUILT, parameters={**PARAMETERS, **parameters})
+        deploy(environment, work=BUILT, parameters=PARAMETERS)
 
 
 def _copy_sources(folder: Path) -> Path:
