@@ -35,7 +35,7 @@ from multimodal.tables.table import (
 
 ROWS_PER_BATCH = 20
 
-WHOLE_TRANSCRIPTOME = 10_000
+MANY_GENES = 1_000
 """From so many genes on, some gene of some case is expressed strongly."""
 
 STRONG = 25.0
@@ -140,8 +140,7 @@ class ExpressionMatrix:
 
     def _scale_suspected(self) -> tuple[str, str] | None:
         genes = self._cases.genes.count if self._cases else 0
-        whole = genes >= WHOLE_TRANSCRIPTOME and self._counts["records"] > 0
-        if not whole or self._matrix.scale != "linear":
+        if genes < MANY_GENES or not self._counts["records"] or self._matrix.scale != "linear":
             return None
         if self._sums_to_million and self._matrix.unit not in PER_MILLION:
             message = (
@@ -149,13 +148,18 @@ class ExpressionMatrix:
                 f"{self._matrix.unit}; set genomics.matrix.unit, raise group_version, deploy, then retry"
             )
             return Reason.SCALE_SUSPECTED.value, message
-        if self._highest > STRONG:
+        if not self._looks_logarithmic:
             return None
         message = (
             f"no value of {genes} genes is above {STRONG:g}, so the cells look like logarithms; set "
             "genomics.matrix.scale: log2_plus_1, raise group_version, deploy, then retry"
         )
         return Reason.SCALE_SUSPECTED.value, message
+
+    @property
+    def _looks_logarithmic(self) -> bool:
+        """Whether values that are declared to be linear are all as low as logarithms are; a few genes may be."""
+        return self._matrix.scale == "linear" and self._counts["records"] > 0 and self._highest <= STRONG
 
     def _batch(self, read: Sequence[TableRecord | RowProblem]) -> TableBatch:
         records = [r for r in read if isinstance(r, TableRecord)]
@@ -233,6 +237,7 @@ class ExpressionMatrix:
             "group": self._spec.name,
             "assay": matrix_assay(self._matrix),
             "scale": self._matrix.scale,
+            "looks_like_logarithms": self._looks_logarithmic,
             "held": None if hold is None else {"reason_code": hold[0], "message": hold[1]},
             "counts": dict(self._counts),
             "rows_are": genes and genes.orientation,
