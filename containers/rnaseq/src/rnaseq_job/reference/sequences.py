@@ -186,9 +186,7 @@ def cut_transcripts(genomes: Sequence[Path], annotation: Annotation, plain: Path
     return cut
 
 
-def write_genome(
-    genomes: Sequence[Path], plain: BinaryIO, cut: Cut, annotation: Annotation | None
-) -> Iterator[Record]:
+def write_genome(genomes: Sequence[Path], plain: BinaryIO, cut: Cut, annotation: Annotation | None) -> Iterator[Record]:
     """Write the sequences of several files and yield each.
 
     Raises
