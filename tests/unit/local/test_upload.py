@@ -17,7 +17,7 @@ from cli.upload import upload_path
 
 
 def make_deployment(upload_file: Callable[..., None], there: Sequence[tuple[str, int, datetime]] = ()) -> Deployment:
-    contents = [{"Key": key, "Size": size, "LastModified": time} for key, size, time in there]
+    contents: list[dict[str, Any]] = [{"Key": key, "Size": size, "LastModified": time} for key, size, time in there]
     paginator = SimpleNamespace(
         paginate=lambda Bucket, Prefix: [{"Contents": [o for o in contents if o["Key"].startswith(Prefix)]}]  # noqa: N803
     )
