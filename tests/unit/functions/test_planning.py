@@ -114,7 +114,7 @@ def test_studies_too_large_for_the_fast_lane_are_priced_on_processing_beside_it(
     assert [(share.name, share.units) for share in shares] == [
         ("SageMaker Processing", 4),
         ("Lambda (fast lane)", 3),
-        ("SageMaker Processing (larger studies)", 1),
+        ("… and Processing, larger ones", 1),
     ]
 
 
