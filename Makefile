@@ -148,8 +148,11 @@ audit: setup .venv-audit/.ready ## cfn-lint with all its rules, and bandit; what
 chaos: setup ## 2,000 histories of faults: nothing lost, nothing twice
 	@CHAOS_EXAMPLES=2000 POWERTOOLS_LOG_LEVEL=CRITICAL $(PY) -m pytest -q -s tests/unit/functions/test_chaos.py
 
+# The tests of tests/evidence judge what all workers of tests/end_to_end saw together.
 e2e: setup examples
-	@$(PY) -m pytest -q -n 2 --dist loadfile tests/end_to_end
+	@rm -rf build/evidence
+	@E2E_EVIDENCE=build/evidence $(PY) -m pytest -q -n 2 --dist loadfile tests/end_to_end
+	@E2E_EVIDENCE=build/evidence $(PY) -m pytest -q tests/evidence
 
 e2e-forget: setup ## forget one of two patients on a stack of its own, and look for what is left
 	@E2E_FORGET=1 $(PY) -m pytest -q tests/end_to_end/test_subject_forgotten.py

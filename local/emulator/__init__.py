@@ -8,6 +8,7 @@ patched and why, and how to move to another version.
 from local.emulator import (
     athena,
     batch,
+    calls,
     execution_environments,
     functions,
     iam,
@@ -25,6 +26,7 @@ def install_all() -> None:
         sagemaker,
         batch,
         iam,
+        calls,
         step_functions,
         execution_environments,
         functions,
