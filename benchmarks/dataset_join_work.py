@@ -18,8 +18,7 @@ from multimodal.dataset.join import (
     join_sql,
     joined_columns,
     load_snapshot,
-    write_csv_sql,
-    write_parquet_sql,
+    write_statements,
 )
 from multimodal.dataset.request import BuildRequest
 from multimodal.dataset.sql import Cut, Table, quoted, snapshot
@@ -107,9 +106,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     target, started, cpu = options.folder / f"{options.work}.parquet", time.monotonic(), time.process_time()
     with connect(options.folder, MEMORY_MB, THREADS) as connection:
         query = SIDES[options.work](options.folder, connection)
-        connection.execute(write_parquet_sql(query, sum(FEATURES.values()), target))
+        csv = options.folder / f"{options.work}.csv"
+        *parquet, text = write_statements(query, sum(FEATURES.values()), target, csv, THREADS)
+        for step in parquet:
+            connection.execute(step)
         joined, joined_cpu = time.monotonic(), time.process_time()
-        connection.execute(write_csv_sql(target, options.folder / f"{options.work}.csv"))
+        connection.execute(text)
         ended_cpu = time.process_time()
         rows = connection.execute(f"SELECT count(*) FROM read_parquet('{target}')").fetchone()
     print(rows[0], joined_cpu - cpu, ended_cpu - joined_cpu, joined - started)

@@ -21,7 +21,7 @@ from cli.terminal import make_console, print_error
 SAMCONFIG = ROOT / "samconfig.toml"
 
 
-def check_deployment(section: str, variables: Mapping[str, str], samconfig: Path = SAMCONFIG) -> None:
+def check_deployment(section: str, variables: Mapping[str, str], samconfig: Path = SAMCONFIG) -> boto3.Session:
     """Refuse what could only fail after the build, or would deploy to the wrong place.
 
     Parameters
@@ -32,6 +32,11 @@ def check_deployment(section: str, variables: Mapping[str, str], samconfig: Path
         The shell's environment.
     samconfig : Path
         The file.
+
+    Returns
+    -------
+    boto3.Session
+        What the deployment is made with.
 
     Raises
     ------
@@ -51,6 +56,13 @@ def check_deployment(section: str, variables: Mapping[str, str], samconfig: Path
     if not session.region_name:
         hint = "For example: export AWS_DEFAULT_REGION=us-east-1"
         raise CommandError("No AWS region is set, neither in AWS_DEFAULT_REGION nor in the profile.", hint=hint)
+    return session
+
+
+def parameters_of(section: str, samconfig: Path = SAMCONFIG) -> dict[str, str]:
+    """Return the parameters of the template that a section of samconfig.toml gives."""
+    given = _read_settings(section, samconfig).get("parameter_overrides", [])
+    return dict(each.split("=", 1) for each in given)
 
 
 def _refuse_laptop_cloud(variables: Mapping[str, str]) -> None:

@@ -134,8 +134,12 @@ class Deployment:
     @property
     def datasets(self) -> list[str]:
         """Names of the datasets that the stack was deployed for."""
-        values = {item["ParameterKey"]: item["ParameterValue"] for item in self.description.get("Parameters", [])}
-        return [name for name in values.get("DatasetNames", "").split(",") if name]
+        return [name for name in self.parameters.get("DatasetNames", "").split(",") if name]
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Parameters of the stack by name."""
+        return {item["ParameterKey"]: item["ParameterValue"] for item in self.description.get("Parameters", [])}
 
     def output(self, key: str) -> str:
         """Return one output of the stack.

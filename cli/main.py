@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from typer.exceptions import TyperException
 
+from cli.check.command import check
 from cli.dataset import app as dataset_app
 from cli.deployment import reach, running_cloud
 from cli.errors import CommandError, UsageError
@@ -22,6 +23,7 @@ from cli.ledger import as_document, print_reasons, print_units, read_units
 from cli.models import app as models_app
 from cli.project import shown
 from cli.replay import replay_dead_letters
+from cli.report import report
 from cli.results import save_dataset
 from cli.retry import ask_sweep, request_reruns, select_units
 from cli.rows import print_features, print_rows
@@ -53,6 +55,9 @@ app = typer.Typer(help=_HELP, epilog=_EXAMPLES, no_args_is_help=True, rich_marku
 app.add_typer(models_app, name="models")
 
 app.add_typer(dataset_app, name="dataset")
+app.command(epilog="Example: `multimodal report nsclc_radiogenomics --output report`")(report)
+
+app.command(epilog="Example: `multimodal check --stack multimodal AlarmEmail=you@example.org`")(check)
 
 Stack = Annotated[
     str,
@@ -93,6 +98,29 @@ def upload(
     if then_wait:
         _end(console, wait_for_units(console, deployment, unit_ids=unit_ids, arriving=True, timeout=timeout))
     print_line(console, "What is new or changed is processed by itself; `multimodal wait` shows it.", style="dim")
+
+
+@app.command(epilog="Example: `multimodal plan ~/Downloads/studies --dataset nsclc_radiogenomics`")
+def plan(
+    dataset: Annotated[str, typer.Option(help="Such as nsclc_radiogenomics.", metavar="NAME")],
+    source: Annotated[str, typer.Argument(help="A folder or table, as for upload, or s3://bucket/prefix.")] = "",
+    studies: Annotated[int, typer.Option(help="Instead of a folder: so many studies.", min=0)] = 0,
+    study_mb: Annotated[float, typer.Option(help="Megabytes of each of --studies.", min=0.001)] = 150.0,
+    concurrency: Annotated[int, typer.Option(help="Jobs at once; not given: MaxConcurrency.", min=0)] = 0,
+    output: Annotated[Path | None, typer.Option(help="Write plan.json and plan.html there.", metavar="DIR")] = None,
+    stack: Stack = "",
+) -> None:
+    """Say what an upload would need before anything runs; exit 1 when some of it would be rejected."""
+    from cli.plan import list_source, made_up_studies, plan_files  # the functions' models take time to import
+
+    if bool(source) == bool(studies):
+        raise UsageError("Give a folder or an s3:// address, or --studies.")
+    deployment = reach(stack) if stack else None
+    files = (
+        list_source(source, dataset, deployment) if source else made_up_studies(studies, int(study_mb * 1e6), dataset)
+    )
+    taken = plan_files(make_console(), files, dataset, deployment=deployment, concurrency=concurrency, output=output)
+    raise typer.Exit(SUCCESS if taken else FAILURE)
 
 
 @app.command(epilog="Example: `multimodal wait --timeout 1800`")

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NoReturn
 
 from cli.errors import UsageError
 from cli.expression_files import is_expression, key_of_quantification, reject_file
@@ -205,12 +205,17 @@ def _is_zip(path: Path) -> bool:
 
 def _files_below(folder: Path, prefix: str = "") -> Iterator[SourceFile]:
     seen: set[str] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
         seen.add(os.path.realpath(parent))
         folders[:] = sorted(name for name in folders if os.path.realpath(Path(parent, name)) not in seen)
         for name in sorted(names):
             path = Path(parent, name)
             yield SourceFile(path, prefix + path.relative_to(folder).as_posix(), path.stat().st_size)
+
+
+def _raise(error: OSError) -> NoReturn:
+    """What cannot be listed would be left out of a study in silence."""
+    raise UsageError(f"{error.filename} cannot be read: {error.strerror}.", hint="Check its permissions.")
 
 
 def _folder_of(path: Path, modality: Modality, hint: str) -> Path:

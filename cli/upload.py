@@ -28,7 +28,7 @@ from cli.sources import (
 from cli.terminal import megabytes, plural, print_line
 from multimodal.ledger.unit import MATRIX_CASE
 
-_READERS: dict[Modality, Callable[[Path], Source]] = {
+READERS: dict[Modality, Callable[[Path], Source]] = {
     "imaging": read_studies,
     "genomics": read_reads,
     "clinical": read_tables,
@@ -83,7 +83,7 @@ def upload_path(
         When it holds nothing to upload, or the stack was not deployed for the dataset: nothing would process it.
     """
     for name in [modality] if modality else find_modalities(path):
-        source = _READERS[name](path)
+        source = READERS[name](path)
         if dataset not in deployment.datasets:
             raise UsageError(
                 f"No dataset {dataset!r} is deployed.",

@@ -15,6 +15,7 @@ from cli.deployment import Deployment
 from cli.features import describe_group, find_group, read_features
 from cli.ledger import Unit, count_statuses, print_units
 from cli.project import DATASET, DEMO_OUTPUT, STATE, shown
+from cli.report import save_report
 from cli.results import save_dataset
 from cli.rows import describe_features, print_features
 from cli.sources import Reads, Studies, Tables, find_modalities, read_reads, read_studies, read_tables
@@ -34,6 +35,7 @@ _TIMEOUT_SECONDS = 900.0
 _TABLE = "imaging.csv"
 
 _WORTH_A_LOOK = (
+    "index.html",
     "report.html", "overlay.png", _TABLE, "rna.csv", "clinical-baseline.csv", "clinical-surgery.csv", "labels.csv",
     "dataset.csv", "dictionary.csv", "rejected.csv", "rejection.json",
 )  # fmt: skip
@@ -106,7 +108,7 @@ def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
     if not has_salmon():
         print_line(console, WITHOUT_SALMON, "dim")
     console.print()
-    steps = Steps(console, LAUNCH_STEPS + 7)
+    steps = Steps(console, LAUNCH_STEPS + 8)
     with ThreadPoolExecutor(1) as pool:
         # Made while sam builds and deploys: that is another process.
         coming = pool.submit(_read, data) if data else pool.submit(_generate, root / "cohort")
@@ -222,6 +224,9 @@ def _show_results(
     with steps.step("Compare survival models") as step:
         trained = "no joined dataset" if isinstance(joined, str) else train_models(deployment, joined[0], DEMO_OUTPUT)
         step.detail = "none" if isinstance(trained, str) else f"{plural(len(trained), 'file')}"
+    with steps.step("Make the cohort page") as step:
+        pages = save_report(deployment, DATASET, DEMO_OUTPUT / "report")
+        step.detail = f"{plural(len(pages), 'file')} in {shown(DEMO_OUTPUT / 'report')}/"
     print_heading(console, "Ledger: everything that was uploaded, and where it stands")
     print_units(console, units)
     if cohort.source.studies:
@@ -236,7 +241,7 @@ def _show_results(
     show_joined(console, joined)
     show_models(console, trained)
     saved += [] if isinstance(trained, str) else trained
-    _show_examples(console, saved if isinstance(joined, str) else [*saved, *joined[1]])
+    _show_examples(console, [pages[-1], *saved, *([] if isinstance(joined, str) else joined[1])])
     return saved
 
 

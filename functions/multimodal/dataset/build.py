@@ -28,8 +28,7 @@ from multimodal.dataset.join import (
     load_snapshot,
     rows_sql,
     unknown_cases_sql,
-    write_csv_sql,
-    write_parquet_sql,
+    write_statements,
 )
 from multimodal.dataset.manifest import file_hash, manifest_of
 from multimodal.dataset.plan import BuildPlan, Planner, plan_document
@@ -163,8 +162,7 @@ class DatasetBuild:
             self._load(connection, plan, run, folder)
             counted = _count(connection, plan)
             check_cohort(counted, plan)
-            connection.execute(write_parquet_sql(query, len(columns), folder / PARQUET))
-            connection.execute(write_csv_sql(folder / PARQUET, folder / CSV))
+            _run(connection, write_statements(query, len(columns), folder / PARQUET, folder / CSV, self.engine.threads))
             _write_dictionary(columns, folder / DICTIONARY_CSV)
             strata = _strata(connection, plan, columns, folder)
             check_events(strata, plan)

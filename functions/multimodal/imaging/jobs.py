@@ -17,6 +17,9 @@ MAX_UNITS_PER_JOB = 20
 
 MAX_BYTES_PER_JOB = 20 * GIB
 
+WORTH_BYTES_PER_JOB = 750_000_000
+"""So much is worth a job of its own, five studies of a chest: what the simulation of the Map chose (plan-1)."""
+
 VOLUME_FACTOR = 3
 """A job's volume holds its input, the unpacked input of zips and the results."""
 
@@ -124,9 +127,10 @@ def next_attempt(item: Mapping[str, Any]) -> dict[str, Any] | None:
 def pack(units: Sequence[PlannedUnit], concurrency: int) -> list[list[PlannedUnit]]:
     """Share units out to jobs.
 
-    A job costs minutes to start, so there are no more jobs than can run at once unless a job would hold more than
-    `MAX_UNITS_PER_JOB` units or `MAX_BYTES_PER_JOB` bytes. Largest units go first, each to the job with
-    the fewest bytes, so that jobs end together (longest-processing-time rule, Graham 1969).
+    A job costs minutes to start and a study seconds, so a job is made for every `WORTH_BYTES_PER_JOB` bytes. There are
+    no more jobs than can run at once unless a job would hold more than `MAX_UNITS_PER_JOB` units or
+    `MAX_BYTES_PER_JOB` bytes. Largest units go first, each to the job with the fewest bytes, so that jobs end together
+    (longest-processing-time rule, Graham 1969). Source: docs/decisions.md#plan-1.
 
     Parameters
     ----------
@@ -151,9 +155,10 @@ def pack(units: Sequence[PlannedUnit], concurrency: int) -> list[list[PlannedUni
 
 
 def _job_count(units: Sequence[PlannedUnit], concurrency: int) -> int:
-    by_bytes = math.ceil(sum(u.bytes for u in units) / MAX_BYTES_PER_JOB)
-    by_units = math.ceil(len(units) / MAX_UNITS_PER_JOB)
-    return max(by_bytes, by_units, min(len(units), max(concurrency, 1)))
+    total = sum(u.bytes for u in units)
+    needed = max(math.ceil(total / MAX_BYTES_PER_JOB), math.ceil(len(units) / MAX_UNITS_PER_JOB))
+    worth = min(len(units), math.ceil(total / WORTH_BYTES_PER_JOB))
+    return max(needed, min(worth, max(concurrency, 1)))
 
 
 def _lightest(jobs: list[list[PlannedUnit]], unit: PlannedUnit) -> list[PlannedUnit]:

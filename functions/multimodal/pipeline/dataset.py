@@ -22,7 +22,7 @@ from multimodal.features.group import FeatureGroups, FeatureGroupSpec, FeatureTy
 from multimodal.features.scores import scores_group
 from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.dates import DatedByTimepoint
-from multimodal.imaging.config import ImagingConfig, ParameterContract
+from multimodal.imaging.config import ImagingConfig, ParameterContract, load_contract
 from multimodal.ledger.dataset_file import DATASETS, DatasetHeader, check_name, parse_file, stamp_of, validated
 from multimodal.ledger.errors import RetryableError
 from multimodal.observability import logger
@@ -94,8 +94,9 @@ class FeatureGroupDeployer:
         ConfigurationError
             When a configuration asks for what Feature Store cannot do.
         """
-        groups = {name: self._groups(stack, name) for name in dataset_names}
-        specs = [spec for name in dataset_names for spec in self._specs(stack, name, groups[name])]
+        configs = {name: self.datasets(name) for name in dataset_names}
+        groups = {name: _groups_of(stack, config, self.contracts) for name, config in configs.items()}
+        specs = [spec for name in dataset_names for spec in _specs_of(stack, configs[name], groups[name])]
         current = {spec.name: self.groups.definitions(spec.name) for spec in specs}
         additions = {s.name: plan_additions(s, found) for s in specs if (found := current[s.name]) is not None}
         with ThreadPoolExecutor(PARALLEL_GROUPS) as pool:
@@ -121,20 +122,34 @@ class FeatureGroupDeployer:
             return
         logger().info("features described", group=group.spec.name, changed=changed)
 
-    def _specs(self, stack: str, dataset: str, groups: Sequence[GroupColumns]) -> list[FeatureGroupSpec]:
-        specs = [group.spec for group in groups]
-        if self.datasets(dataset).clinical is not None:
-            specs.append(scores_group(stack, dataset))  # models are trained on the labels of a clinical table
-        return specs
 
-    def _groups(self, stack: str, dataset: str) -> list[GroupColumns]:
-        config, groups = self.datasets(dataset), list[GroupColumns]()
-        if config.imaging is not None:
-            groups.append(imaging_columns(stack, dataset, config.imaging, self.contracts(config.imaging.params)))
-            if (pet := config.imaging.pet) is not None:
-                groups.append(pet_columns(stack, dataset, pet, self.contracts(pet.params)))
-        if config.genomics is not None:
-            groups.append(rna_columns(stack, dataset, config.genomics, config.clinical))
-        if config.clinical is not None:
-            groups += clinical_columns(stack, dataset, config.clinical)
-        return groups
+def _groups_of(stack: str, config: DatasetConfig, contracts: Callable[[str], ParameterContract]) -> list[GroupColumns]:
+    dataset, groups = config.name, list[GroupColumns]()
+    if config.imaging is not None:
+        groups.append(imaging_columns(stack, dataset, config.imaging, contracts(config.imaging.params)))
+        if (pet := config.imaging.pet) is not None:
+            groups.append(pet_columns(stack, dataset, pet, contracts(pet.params)))
+    if config.genomics is not None:
+        groups.append(rna_columns(stack, dataset, config.genomics, config.clinical))
+    if config.clinical is not None:
+        groups += clinical_columns(stack, dataset, config.clinical)
+    return groups
+
+
+def _specs_of(stack: str, config: DatasetConfig, groups: Sequence[GroupColumns]) -> list[FeatureGroupSpec]:
+    specs = [group.spec for group in groups]
+    if config.clinical is not None:
+        specs.append(scores_group(stack, config.name))  # models are trained on the labels of a clinical table
+    return specs
+
+
+def specifications(stack: str, dataset_names: Sequence[str]) -> list[FeatureGroupSpec]:
+    """Return the feature groups that a deployment of these datasets makes or lets grow.
+
+    Raises
+    ------
+    ConfigurationError
+        When a dataset's file is not valid.
+    """
+    configs = map(load_dataset, dataset_names)
+    return [spec for each in configs for spec in _specs_of(stack, each, _groups_of(stack, each, load_contract))]

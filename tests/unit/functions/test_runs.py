@@ -23,6 +23,13 @@ def _started(world: World, subjects: int = 3) -> str:
     return world.sweep_until_run()
 
 
+@pytest.fixture
+def one_study_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small studies are worth a job, so that a test sees several jobs."""
+    monkeypatch.setattr("multimodal.imaging.jobs.WORTH_BYTES_PER_JOB", 1)
+
+
+@pytest.mark.usefixtures("one_study_a_job")
 def test_manifest_lists_exactly_the_units_objects(world: World) -> None:
     world.upload(*slices(2, subject="R01-1"), *slices(2, subject="R01-10"))
     run = world.sweep_until_run()
@@ -42,12 +49,15 @@ def test_job_names_keep_to_sagemakers_pattern_and_hold_no_subject(world: World) 
     assert len(job["job_name"]) <= 63
 
 
-def test_one_study_a_job_while_jobs_are_free_then_shared_evenly() -> None:
+def test_a_job_for_what_is_worth_one_while_jobs_are_free_then_shared_evenly() -> None:
     units = [PlannedUnit(f"u{i}", "d", f"s{i}", "t", "g", 1, 300, 150_000_000, "k") for i in range(162)]
-    assert [len(j) for j in pack(units[:10], 50)] == [1] * 10
+    assert [len(j) for j in pack(units[:10], 50)] == [5, 5], "a study takes seconds, a start minutes"
+    assert {len(j) for j in pack(units[:100], 10)} == {10}, "no more jobs than run at once"
+    large = [PlannedUnit(f"u{i}", "d", f"s{i}", "t", "g", 1, 300, 900_000_000, "k") for i in range(3)]
+    assert [len(j) for j in pack(large, 50)] == [1, 1, 1]
     jobs = pack(units, 50)
-    assert len(jobs) == 50
-    assert {len(j) for j in jobs} == {3, 4}
+    assert len(jobs) == 33
+    assert {len(j) for j in jobs} == {4, 5}
     assert sorted(u.unit_id for j in jobs for u in j) == sorted(u.unit_id for u in units), "nothing lost, nothing twice"
 
 
@@ -76,6 +86,7 @@ def test_concurrency_is_what_other_runs_leave() -> None:
     assert full.plan("exec", {"run_id": _started(full)})["concurrency"] == 1
 
 
+@pytest.mark.usefixtures("one_study_a_job")
 def test_one_bad_study_does_not_hide_and_does_not_stop_the_others(world: World) -> None:
     run = _started(world)
     jobs = world.jobs(run)
@@ -253,6 +264,7 @@ def test_two_sweeps_cannot_claim_one_unit(world: World) -> None:
     assert world.claims.claim("run-b", [ready]) == []
 
 
+@pytest.mark.usefixtures("one_study_a_job")
 def test_articles_input_runs_the_subjects_studies_and_names_those_without_any(world: World) -> None:
     world.upload(*slices(2), *slices(2, study="9.9"), *slices(2, subject="R01-002"))
     world.clock.advance(QUIET)

@@ -108,6 +108,18 @@ def test_what_no_scanner_measured_is_not_harmonised() -> None:
     assert prepare(values, names, np.zeros(6, bool)).harmony is None
 
 
+def test_a_feature_that_only_tells_the_scanner_moves_no_other() -> None:
+    """Such a feature has no spread of its own, so it says nothing of what scanners do to features that have."""
+    generator = np.random.default_rng(0)
+    values, names = generator.normal(size=(80, 6)), ["a", "b"] * 40
+    telltale = np.where(np.array(names) == "b", 130.1, 70.3)[:, None]
+    alone = prepare(values, names).apply(values, names)
+    beside = np.hstack([values, telltale])
+    ready = prepare(beside, names).apply(beside, names)
+    assert ready[:, :6] == pytest.approx(alone, abs=1e-9)
+    assert np.ptp(ready[:, 6]) < 1e-9, "nothing of the scanner is left in it"
+
+
 def test_a_path_of_penalties_that_ends_early_is_no_fault() -> None:
     """scikit-survival 0.28 leaves out the weakest penalties of a path where they change nothing."""
     generator = np.random.default_rng(5)

@@ -72,7 +72,7 @@ def prepare(
     if harmony is not None and batches is not None:
         filled = harmony.apply(filled, batches)
     scale = filled.std(axis=0)
-    return Preparation(kept, median, filled.mean(axis=0), np.where(scale > 0, scale, 1.0), harmony)
+    return Preparation(kept, median, filled.mean(axis=0), np.where(_varies(scale, filled), scale, 1.0), harmony)
 
 
 def scanned_by(columns: Sequence[str], column: str | None) -> NDArray[np.bool_]:
@@ -91,6 +91,13 @@ def batches_of(context: pd.DataFrame, column: str | None, rows: np.ndarray | Non
 
 LEAST_OF_A_BATCH: Final = 5
 """Fewer training cases of a scanner say too little of it; they are taken as they are."""
+ROUNDING: Final = 1e-9
+"""A spread below this share of a feature's size is rounding: the feature is constant."""
+
+
+def _varies(spread: Floats, values: Floats) -> NDArray[np.bool_]:
+    varies: NDArray[np.bool_] = spread > ROUNDING * np.abs(values).max(axis=0, initial=0.0)
+    return varies
 
 
 @dataclass(frozen=True)
@@ -139,9 +146,18 @@ def _fit(values: Floats, batches: Sequence[str]) -> Harmony | None:
     mean = values.mean(axis=0)
     residual = values - np.stack([values[names == name].mean(axis=0) for name in names])
     scale = np.sqrt((residual**2).mean(axis=0))
-    scale = np.where(scale > 0, scale, 1.0)
+    varies = _varies(scale, values)
+    scale = np.where(varies, scale, 1.0)
     standard = (values - mean) / scale
-    return Harmony(mean, scale, {str(name): _shrunk(standard[names == name]) for name in usable})
+    return Harmony(mean, scale, {str(name): _effects(standard[names == name], varies) for name in usable})
+
+
+def _effects(values: Floats, varies: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return a batch's shift and width; a feature that is constant within each batch says nothing of the others."""
+    shift, width = values.mean(axis=0), np.ones(values.shape[1])
+    if varies.sum() > 1:
+        shift[varies], width[varies] = _shrunk(values[:, varies])
+    return shift, width
 
 
 def _shrunk(values: Floats) -> tuple[Floats, Floats]:

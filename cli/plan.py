@@ -1,0 +1,199 @@
+"""The command `multimodal plan`: what a folder or a bucket would need, before anything runs."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import ClientError
+from rich.console import Console
+
+from cli.deployment import Deployment
+from cli.errors import CommandError, UsageError
+from cli.project import DATASET_FILES, shown
+from cli.sources import find_modalities
+from cli.terminal import make_table, plural, print_block, print_heading, print_line
+from cli.upload import READERS
+from multimodal.ledger.unit import Modality
+from multimodal.planning.estimate import Plan, Settings, Share, make_plan, settings_of
+from multimodal.planning.figures import Figures, read_figures
+from multimodal.planning.packing import Point, sweep_packings
+from multimodal.planning.page import plan_page
+from multimodal.planning.workload import File, made_up_studies, read_workload
+
+__all__ = ["list_source", "made_up_studies", "plan_files"]
+
+ADDRESS = "s3://"
+_EXAMPLES = 10
+
+
+def plan_files(
+    console: Console,
+    files: Sequence[File],
+    dataset: str,
+    *,
+    deployment: Deployment | None,
+    concurrency: int,
+    output: Path | None,
+) -> bool:
+    """Print the plan of files; return whether all of them would be taken.
+
+    Parameters
+    ----------
+    console : Console
+    files : sequence of File
+        What is there, with the keys that it has or would have in RawBucket.
+    dataset : str
+        Which dataset it would be uploaded to.
+    deployment : Deployment or None
+        Whose parameters and datasets count; None stands for the template's defaults and the described datasets.
+    concurrency : int
+        Jobs at once; 0 for the stack's `MaxConcurrency`.
+    output : Path or None
+        Folder for `plan.json` and `plan.html`.
+
+    Raises
+    ------
+    UsageError
+        When there is nothing to process.
+    """
+    figures, settings = read_figures(), settings_of(deployment.parameters if deployment else {}, concurrency)
+    known = deployment.datasets if deployment else [path.stem for path in DATASET_FILES.glob("*.yaml")]
+    workload = read_workload(files, known)
+    if workload.is_empty and not workload.refusals:
+        raise UsageError("There is nothing to process.", hint="docs/uploads.md says how it is laid out.")
+    plan = make_plan(workload, settings, figures)
+    curves = packing_curves(plan, settings, figures)
+    print_plan(console, plan, curves)
+    if output:
+        save_plan(console, output, plan, curves, figures, dataset)
+    return not (workload.refusals or workload.unknown_datasets)
+
+
+def list_source(source: str, dataset: str, deployment: Deployment | None) -> list[File]:
+    """Return the files of a folder, as `multimodal upload` takes it, or below an `s3://` address.
+
+    Raises
+    ------
+    CommandError
+        When it cannot be read.
+    """
+    return list_bucket(source, dataset, deployment) if source.startswith(ADDRESS) else list_folder(source, dataset)
+
+
+def list_folder(source: str, dataset: str) -> list[File]:
+    """Return the files of a folder with the keys that an upload would give them."""
+    path = Path(source).expanduser()
+    try:
+        found = [READERS[name](path) for name in find_modalities(path)]
+    except OSError as error:
+        hint = "Check its permissions; nothing was planned."
+        raise CommandError(f"{source} cannot be read.", details=str(error), hint=hint) from error
+    return [File(each.object_key(dataset, file.key), file.size) for each in found for file in each.files]
+
+
+def list_bucket(source: str, dataset: str, deployment: Deployment | None) -> list[File]:
+    """Return the objects of an `s3://bucket/prefix` with the keys that they have or would have in RawBucket.
+
+    Keys that already begin with a modality stay; others are taken as `<subject>/<study>/…` below the address.
+    """
+    bucket, _, prefix = source.removeprefix(ADDRESS).partition("/")
+    if not bucket:
+        raise UsageError(f"{source} names no bucket.", hint="Such as s3://my-bucket/my-cohort/.")
+    try:
+        listed = list(_objects(bucket, prefix, deployment))
+    except ClientError as error:
+        hint = "Listing needs s3:ListBucket, and the region and credentials of the bucket's account."
+        raise CommandError(f"{source} cannot be listed.", details=str(error), hint=hint) from error
+    whole = tuple(f"{modality}/" for modality in Modality)
+    if all(file.key.startswith(whole) for file in listed):
+        return listed
+    folder = prefix[: prefix.rfind("/") + 1]
+    return [File(f"imaging/{dataset}/{file.key.removeprefix(folder)}", file.size) for file in listed]
+
+
+def _objects(bucket: str, prefix: str, deployment: Deployment | None) -> Iterator[File]:
+    client = deployment.s3 if deployment else boto3.client("s3")
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from (File(item["Key"], item["Size"]) for item in page.get("Contents", []))
+
+
+def packing_curves(plan: Plan, settings: Settings, figures: Figures) -> list[tuple[str, Sequence[Point]]]:
+    """Simulate the plan's studies, taken as equally large, for each case of start-up times."""
+    studies = plan.workload.studies
+    if len(studies) < 2:
+        return []
+    mean = sum(studies.values()) // len(studies)
+    at_once = sorted({max(1, settings.concurrency // 2), settings.concurrency, settings.concurrency * 2})
+    cases = figures.processing.start_up_seconds
+    return [(name, sweep_packings(len(studies), mean, at_once, times, figures)) for name, times in cases.items()]
+
+
+def print_plan(console: Console, plan: Plan, curves: Sequence[tuple[str, Sequence[Point]]]) -> None:
+    """Print what was found, both prices of imaging, everything else, the simulation, and what would be rejected."""
+    work = plan.workload
+    for units, one, many in (
+        (work.studies, "study", "studies"),
+        (work.samples, "sample", ""),
+        (work.references, "reference", ""),
+        (work.tables, "table", ""),
+    ):
+        if units:
+            print_line(console, f"{plural(len(units), one, many)}, {sum(units.values()) / 1e9:,.2f} GB")
+    for title, shares in (("Imaging: one of", plan.imaging), ("Besides", plan.others)):
+        if shares:
+            print_heading(console, title)
+            _print_shares(console, shares)
+    for name, points in curves[:1]:  # the page has all
+        _print_curve(console, name, points, plan.settings.concurrency)
+    _print_refusals(console, plan)
+    print_line(console, f"Prices: {plan.prices}; times are estimates (docs/planning.md).", style="dim")
+    quiet = f"Minutes count from a run's start: a folder waits {plan.settings.quiet_period} s for more files before,"
+    print_line(console, f"{quiet} a zip or a folder with _COMPLETE.json does not.", style="dim")
+
+
+def _print_shares(console: Console, shares: Sequence[Share]) -> None:
+    numbers = ("units", "jobs", "at once", "minutes", "machine min", "USD")
+    table = make_table("", *numbers, "quota needed", right=numbers)
+    for share in shares:
+        counts = (f"{n:,}" for n in (share.units, share.jobs, share.machines, share.minutes, share.machine_minutes))
+        table.add_row(share.name, *counts, f"{share.dollars:,.2f}", share.quota)
+    print_block(console, table)
+
+
+def _print_curve(console: Console, name: str, points: Sequence[Point], concurrency: int) -> None:
+    print_heading(console, f"Packing at {concurrency} at once, start-up {name}")
+    table = make_table("studies a job", "jobs at once", "minutes", "machine min", right=("minutes", "machine min"))
+    for point in (point for point in points if point.concurrency == concurrency):
+        course = point.course
+        minutes, machine_minutes = f"{course.seconds / 60:.1f}", f"{course.machine_seconds / 60:,.0f}"
+        table.add_row(str(point.studies_per_job), str(course.machines), minutes, machine_minutes)
+    print_block(console, table)
+
+
+def _print_refusals(console: Console, plan: Plan) -> None:
+    refusals, unknown = plan.workload.refusals, plan.workload.unknown_datasets
+    if refusals or unknown:
+        print_heading(console, "Would be rejected")
+    for name in unknown:
+        print_line(console, f"! no dataset {name!r} is there: `multimodal dataset draft` describes one", style="yellow")
+    for refusal in refusals[:_EXAMPLES]:
+        counted = f"! {plural(refusal.files, 'file')}, such as {refusal.example}"
+        print_line(console, f"{counted}: {refusal.problem}", style="yellow")
+
+
+def save_plan(
+    console: Console,
+    folder: Path,
+    plan: Plan,
+    curves: Sequence[tuple[str, Sequence[Point]]],
+    figures: Figures,
+    title: str,
+) -> None:
+    """Write `plan.json` and `plan.html`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    document = json.dumps(plan.as_document(), indent=2, ensure_ascii=False)
+    (folder / "plan.json").write_text(document + "\n", encoding="utf-8")
+    page = folder / "plan.html"
+    page.write_text(plan_page(title, plan, curves, figures), encoding="utf-8")
+    print_line(console, f"Written: {shown(page)} and plan.json beside it")

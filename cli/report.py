@@ -1,0 +1,121 @@
+"""The command `multimodal report`: the cohort page of a dataset, made from the ledger and the results."""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from botocore.exceptions import ClientError
+
+from cli.deployment import Deployment, reach
+from cli.errors import UsageError
+from cli.ledger import read_units
+from cli.project import shown
+from cli.terminal import make_console, plural, print_line
+
+if TYPE_CHECKING:
+    from multimodal.ledger.ports import StoredObject
+
+_THREADS = 16
+
+
+def report(
+    dataset: Annotated[str, typer.Argument(help="Not given: the stack's only dataset.", metavar="DATASET")] = "",
+    output: Annotated[Path, typer.Option(help="Write the pages into this folder.", metavar="DIR")] = Path("report"),
+    stack: Annotated[
+        str,
+        typer.Option(
+            "--stack", envvar="MULTIMODAL_STACK", help="A deployed stack; not given: the laptop cloud.", metavar="NAME"
+        ),
+    ] = "",
+) -> None:
+    """Write the cohort page: what became of every upload, and which studies and samples stand out."""
+    console, deployment = make_console(), reach(stack)
+    written = save_report(deployment, _dataset(deployment, dataset), output)
+    print_line(console, f"{plural(len(written), 'file')} in {shown(output)}/")
+    print_line(console, shown(written[-1]))
+
+
+def _dataset(deployment: Deployment, name: str) -> str:
+    """Return the dataset that is meant."""
+    known = deployment.datasets
+    if name in known or (not name and len(known) == 1):
+        return name or known[0]
+    said = f"No dataset {name!r} is deployed." if name else f"{deployment.stack} has several datasets."
+    raise UsageError(said, hint=f"There are: {', '.join(known)}.")
+
+
+def save_report(deployment: Deployment, dataset: str, folder: Path) -> list[Path]:
+    """Write the report and what it links to into a folder.
+
+    Returns
+    -------
+    list of Path
+        The files; the cohort page is the last.
+    """
+    from multimodal.report.page import linked_results, report_files  # the templates take a second to load
+    from multimodal.report.reading import CohortReader
+
+    bucket = Bucket(deployment)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        cohort = CohortReader(bucket, pool.map).read(dataset, [unit.item for unit in read_units(deployment)])
+        saved = [path for path in pool.map(lambda key: bucket.save(key, folder / key), linked_results(cohort)) if path]
+    for name, text in report_files(cohort, results=""):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        saved.append(path)
+    return saved
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The processed bucket of a deployment, as `multimodal.report.reading.Documents` wants it."""
+
+    deployment: Deployment
+
+    def objects_under(self, prefix: str) -> Iterator["StoredObject"]:
+        """Yield the objects whose keys start with `prefix`."""
+        from multimodal.ledger.ports import StoredObject
+
+        pages = self.deployment.s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
+        for page in pages:
+            for found in page.get("Contents", []):
+                yield StoredObject(found["Key"], found["Size"], found["ETag"].strip('"'))
+
+    def read_json(self, key: str) -> Any | None:  # noqa: ANN401 – any JSON
+        """Return a parsed object, or None when there is none."""
+        content = self._read(key)
+        return None if content is None else json.loads(content)
+
+    def lines(self, key: str) -> Iterable[str] | None:
+        """Return an object's lines, decompressed, or None when there is none."""
+        content = self._read(key)
+        if content is None:
+            return None
+        return (gzip.decompress(content) if key.endswith(".gz") else content).decode().splitlines()
+
+    def save(self, key: str, path: Path) -> Path | None:
+        """Copy an object to a file; None when there is none."""
+        content = self._read(key)
+        if content is None:
+            return None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    @property
+    def _name(self) -> str:
+        return self.deployment.output("ProcessedBucketName")
+
+    def _read(self, key: str) -> bytes | None:
+        try:
+            return self.deployment.s3.get_object(Bucket=self._name, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise

@@ -1,0 +1,1 @@
+"""What a cohort will need before anything runs: machines, minutes and dollars."""

@@ -1,0 +1,171 @@
+"""A plan as a page of its own: what was found, what it needs, and how packing and concurrency change that."""
+
+from collections.abc import Callable, Sequence
+
+from markupsafe import Markup
+
+from multimodal.clinical.charts import join, tag
+from multimodal.planning.estimate import Plan, Share
+from multimodal.planning.figures import Figures
+from multimodal.planning.packing import Point
+
+WIDTH, HEIGHT, MARGIN = 560, 260, 44
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .25rem .75rem; text-align: right; }
+th { border-bottom: 1px solid; } th:first-child, td:first-child, td.text { text-align: left; }
+figure { display: inline-block; margin: 1rem 1rem 1rem 0; } svg { max-width: 100%; height: auto; }
+svg text { font-size: 12px; fill: currentColor; } svg .axis { stroke: currentColor; stroke-width: 1; }
+polyline { fill: none; stroke-width: 2; } .limit { stroke: currentColor; stroke-dasharray: 4 4; }
+.s0 { stroke: #0072b2; } .s1 { stroke: #d55e00; } .s2 { stroke: #009e73; } .s3 { stroke: #cc79a7; }
+"""
+
+
+def plan_page(title: str, plan: Plan, curves: Sequence[tuple[str, Sequence[Point]]], figures: Figures) -> str:
+    """Return the page, self-contained.
+
+    Parameters
+    ----------
+    title : str
+        Dataset, or what was planned.
+    plan : Plan
+    curves : sequence of (str, sequence of Point)
+        A simulated cohort for each case of start-up times, with what that case is called.
+    figures : Figures
+        Prices and assumptions, which the page states.
+    """
+    body = join(
+        tag("h1", f"Plan of {title}"),
+        tag("p", _found(plan)),
+        _shares("Imaging: one of", plan.imaging),
+        _shares("Besides", plan.others),
+        _refused(plan),
+        *(_curves(name, points) for name, points in curves),
+        _assumptions(figures),
+    )
+    head = join(tag("meta", charset="utf-8"), tag("title", f"Plan of {title}"), tag("style", Markup(_STYLE)))  # noqa: S704 - ours
+    return f"<!doctype html>{tag('html', tag('head', head), tag('body', tag('main', body)), lang='en')}"
+
+
+def _found(plan: Plan) -> str:
+    work = plan.workload
+    kinds = {"studies": work.studies, "samples": work.samples, "references": work.references, "tables": work.tables}
+    found = ", ".join(f"{len(units):,} {name} ({sum(units.values()) / 1e9:,.2f} GB)" for name, units in kinds.items())
+    return f"{found}; {work.ignored:,} other files are ignored. Nothing has run."
+
+
+def _shares(heading: str, shares: Sequence[Share]) -> Markup:
+    if not shares:
+        return Markup()
+    columns = ("", "units", "jobs", "machines at once", "minutes", "machine minutes", "USD", "quota needed")
+    rows = [
+        tag("tr", *(tag("td", cell) for cell in cells))
+        for share in shares
+        for cells in [
+            [
+                share.name,
+                f"{share.units:,}",
+                f"{share.jobs:,}",
+                f"{share.machines:,}",
+                f"{share.minutes:,}",
+                f"{share.machine_minutes:,}",
+                f"{share.dollars:,.2f}",
+                share.quota,
+            ]
+        ]
+    ]
+    return join(tag("h2", heading), _table(columns, rows))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Markup]) -> Markup:
+    head = tag("tr", *(tag("th", column, scope="col") for column in columns))
+    return tag("table", tag("thead", head), tag("tbody", *rows))
+
+
+def _refused(plan: Plan) -> Markup:
+    work = plan.workload
+    unknown = [
+        tag("li", f"no dataset {name!r} is described: its units would wait or be quarantined")
+        for name in work.unknown_datasets
+    ]
+    names = [tag("li", f"{r.files:,} files, such as {r.example}: {r.problem}") for r in work.refusals]
+    if not (unknown or names):
+        return tag("p", "No name would be rejected.")
+    return join(tag("h2", "Would be rejected"), tag("ul", *unknown, *names))
+
+
+def _curves(name: str, points: Sequence[Point]) -> Markup:
+    """Return both plots and the table of one case of start-up times."""
+    columns = ("studies a job", *(f"{c} at once" for c in _concurrencies(points)))
+    rows = []
+    for per_job in dict.fromkeys(point.studies_per_job for point in points):
+        cells = [p for p in points if p.studies_per_job == per_job]
+        texts = [f"{p.course.seconds / 60:.1f} min, {p.course.machine_seconds / 60:,.0f} machine min" for p in cells]
+        rows.append(tag("tr", tag("td", str(per_job)), *(tag("td", text) for text in texts)))
+    return join(
+        tag("h2", f"Packing, start-up {name}"),
+        line_chart("Minutes to the last study", points, lambda p: p.course.seconds / 60),
+        # They do not depend on how many run at once.
+        line_chart("Machine minutes", points[: len(rows)], lambda p: p.course.machine_seconds / 60),
+        _table(columns, rows),
+    )
+
+
+def _concurrencies(points: Sequence[Point]) -> list[int]:
+    return list(dict.fromkeys(point.concurrency for point in points))
+
+
+def line_chart(title: str, points: Sequence[Point], value: Callable[[Point], float]) -> Markup:
+    """Return a plot of a value against studies a job, a line for each concurrency, as inline SVG."""
+    top = max(value(point) for point in points) * 1.05
+    places = list(dict.fromkeys(point.studies_per_job for point in points))
+    step = (WIDTH - 2 * MARGIN) / max(len(places) - 1, 1)
+
+    def at(point: Point) -> tuple[float, float]:
+        across = MARGIN + places.index(point.studies_per_job) * step
+        return across, HEIGHT - MARGIN - value(point) / top * (HEIGHT - 2 * MARGIN)
+
+    lines = []
+    for number, concurrency in enumerate(_concurrencies(points)):
+        spots = [at(point) for point in points if point.concurrency == concurrency]
+        lines.append(tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in spots), class_=f"s{number % 4}"))
+        lines.append(_label(f"{concurrency} at once", 8 + spots[0][0], spots[0][1] + 4))
+    ticks = [_label(str(k), MARGIN + i * step, HEIGHT - MARGIN + 16, anchor="middle") for i, k in enumerate(places)]
+    levels = [
+        _label(f"{top * part:,.0f}", MARGIN - 6, HEIGHT - MARGIN - part * (HEIGHT - 2 * MARGIN) + 4, anchor="end")
+        for part in (0.25, 0.5, 0.75, 1)
+    ]
+    axes = tag(
+        "polyline",
+        points=f"{MARGIN},{MARGIN} {MARGIN},{HEIGHT - MARGIN} {WIDTH - MARGIN},{HEIGHT - MARGIN}",
+        class_="axis",
+    )
+    name = _label("studies a job", WIDTH / 2, HEIGHT - 6, anchor="middle")
+    drawing = tag(
+        "svg", tag("title", title), axes, *lines, *ticks, *levels, name,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}", width=WIDTH, height=HEIGHT, role="img", aria_label=title,
+    )  # fmt: skip
+    return tag("figure", tag("figcaption", title), drawing)
+
+
+def _label(text: str, x: float, y: float, anchor: str = "start") -> Markup:
+    return tag("text", text, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)
+
+
+def _assumptions(figures: Figures) -> Markup:
+    imaging, lane, fast = figures.imaging, figures.processing, figures.fast_lane
+    lines = [
+        f"Measured with this project's job: a study takes {imaging.study_seconds:g} CPU seconds and "
+        f"{imaging.seconds_per_megabyte:g} more for each megabyte of DICOM.",
+        f"Assumed: {imaging.megabytes_per_second:g} MB/s between S3 and a machine, results of "
+        f"{imaging.results_share:.0%} of the input's bytes.",
+        "Assumed: start-up of a processing job in seconds: "
+        + "; ".join(f"{name}: {', '.join(f'{s:g}' for s in values)}" for name, values in lane.start_up_seconds.items()),
+        f"Assumed: start-up of a Lambda container {', '.join(f'{s:g}' for s in fast.start_up_seconds)} s, "
+        f"{fast.memory_gib:g} GiB, studies up to {fast.largest_study_megabytes:g} MB.",
+        "Machine minutes count start-up: whether AWS bills it is not documented.",
+        f"Prices: {figures.prices.region}, {figures.prices.date}. {figures.prices.source}",
+    ]
+    return join(tag("h2", "Measured, and assumed"), tag("ul", *(tag("li", line) for line in lines)))

@@ -1,0 +1,373 @@
+"""The cohort page and a page for each study, by the templates in `templates/`; what they show is prepared here."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from multimodal.clinical import charts as basic
+from multimodal.clinical.report_html import TEMPLATES as CLINICAL_TEMPLATES
+from multimodal.clinical.report_html import amount, percent
+from multimodal.imaging.radiomic_features import radiomic_feature
+from multimodal.ledger.unit import Modality, Status
+from multimodal.report.charts import MOST_NAMED, strip, z_box
+from multimodal.report.cohort import Cohort, Upload, funnel, lost, presence
+from multimodal.report.metrics import SAMPLE_METRICS, STUDY_METRICS, Metric, feature_distributions, number
+from multimodal.report.statistics import LEAST_VALUES, OUTLIER, Distribution
+from multimodal.report.tables import table_files
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+INDEX = "index.html"
+
+_SCANNER = (
+    ("manufacturer", "Manufacturer"),
+    ("model", "Scanner"),
+    ("kernel", "Reconstruction kernel"),
+    ("kvp", "Tube voltage, kV"),
+    ("contrast", "Contrast agent"),
+    ("slice_thickness_mm", "Slice thickness, mm"),
+)
+_MOST_LEVELS = 8
+_MOST_UNUSUAL = 10
+
+
+class Named(NamedTuple):
+    """An outlier: whose it is, how far out, and the address of its page (empty: it has none)."""
+
+    name: str
+    z: float
+    href: str
+
+
+class Strip(NamedTuple):
+    """A metric with its plot; `plot` is empty when all values are the same."""
+
+    title: str
+    unit: str
+    n: int
+    low: str
+    middle: str
+    high: str
+    plot: Markup
+    outliers: list[Named]
+
+
+class FeatureRow(NamedTuple):
+    """A radiomic feature over the cohort."""
+
+    name: str
+    ibsi: str
+    unit: str
+    n: int
+    middle: str
+    quartiles: str
+    plot: Markup
+    outliers: list[Named]
+
+
+def report_files(cohort: Cohort, results: str = "../../") -> Iterator[tuple[str, str]]:
+    """Yield the path, relative to the report's folder, and the text of each of its files; the cohort page comes last.
+
+    Parameters
+    ----------
+    results : str
+        Where the keys of the processed bucket begin, as seen from the cohort page.
+    """
+    view = CohortView(cohort, results)
+    for study in cohort.studies:
+        yield study.page, _render("study.html.j2", study=StudyView(view, study))
+    yield from table_files(cohort)
+    yield INDEX, _render("index.html.j2", cohort=view)
+
+
+def linked_results(cohort: Cohort) -> list[str]:
+    """Return the keys of the processed bucket that the pages show or link to."""
+    view, names = CohortView(cohort, ""), ("overlay.png", "features.json", "qc.json")
+    keys = [study.unit.result_key(name) for study in view.measured for name in names]
+    keys += [study.unit.result_key("pet_overlay.png") for study in view.measured if study.result.get("pet")]
+    keys += [key for table in cohort.tables if (key := report_key(table))]
+    return keys + [model.key for model in cohort.models]
+
+
+def report_key(table: Upload) -> str:
+    """Return the key of the report on a table; empty while there is none."""
+    if not table.content_version or table.status not in (Status.COMPLETED, Status.QUARANTINED):
+        return ""
+    name = "report.html" if table.unit.modality == Modality.CLINICAL else "report.json"
+    return table.unit.result_key(f"{table.content_version}/{name}")
+
+
+def _render(template: str, **content: object) -> str:
+    return _environment().get_template(template).render(content)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """Return the templates' environment: everything is escaped but what the charts drew."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: basic.text(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+    sheets = (CLINICAL_TEMPLATES / "report.css", TEMPLATES / "cohort.css")
+    style = Markup("".join(sheet.read_text(encoding="utf-8") for sheet in sheets))  # noqa: S704 – the project's own
+    environment.globals |= {"style": style, "bar": basic.bar, "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
+    environment.filters |= {"amount": amount, "percent": percent, "z": signed}
+    return environment
+
+
+def signed(z: float) -> str:
+    """Return a robust z-score with its sign."""
+    return f"{z:+.1f}".replace("-", "\u2212")
+
+
+class CohortView:
+    """What the cohort page shows."""
+
+    def __init__(self, cohort: Cohort, results: str) -> None:
+        self.cohort, self.results = cohort, results
+        self.studies = {study.name: study for study in cohort.studies}
+        self.measured = [study for study in cohort.studies if study.is_measured]
+        self.sequenced = [sample for sample in cohort.samples if sample.is_measured]
+        self.features = feature_distributions(self.measured)
+        self._studies_of = Counter(study.unit.subject for study in cohort.studies)
+        self.quality = {metric.name: metric.of(self.measured) for metric in STUDY_METRICS}
+
+    @property
+    def headline(self) -> str:
+        """What a reader wants to know first."""
+        if not self.cohort.uploads:
+            return "Nothing has been uploaded to this dataset yet"
+        done, total = len(self.cohort.uploads) - len(self.unfinished), len(self.cohort.uploads)
+        return f"{done:,} of {total:,} {'upload' if total == 1 else 'uploads'} became features"
+
+    @property
+    def unfinished(self) -> list[Upload]:
+        """Uploads without features."""
+        return [upload for upload in self.cohort.uploads if upload.status is not Status.COMPLETED]
+
+    @property
+    def tone(self) -> str:
+        """Class of the headline's box."""
+        if not self.cohort.uploads:
+            return "held"
+        return "held" if self.unfinished else "accepted"
+
+    @property
+    def figures(self) -> list[tuple[str, str]]:
+        """Numbers under the headline."""
+        warned = sum(bool(study.warnings) for study in self.measured)
+        complete = sum(n for there, n in presence(self.cohort) if there and all(there.values()))
+        return [
+            ("Subjects", f"{len(self.cohort.subjects):,}"),
+            ("With every modality", f"{complete:,}"),
+            ("CT studies measured", f"{len(self.measured):,}"),
+            ("with warnings", f"{warned:,}"),
+            ("RNA-seq samples measured", f"{len(self.sequenced):,}"),
+            ("Refused or failed", f"{len(self.cohort.refused):,}"),
+        ]
+
+    @property
+    def funnels(self) -> list[dict[str, Any]]:
+        """How far the uploads of each modality came, and why some have no features."""
+        parts = (
+            ("CT studies", self.cohort.studies),
+            ("RNA-seq samples", self.cohort.samples),
+            ("Tables", self.cohort.tables),
+        )
+        return [
+            {"title": title, "steps": funnel(uploads), "lost": lost(uploads), "total": len(uploads)}
+            for title, uploads in parts
+            if uploads
+        ]
+
+    @cached_property
+    def study_strips(self) -> list[Strip]:
+        """Quality metrics of the studies."""
+        return list(self._strips(STUDY_METRICS, self.measured))
+
+    @cached_property
+    def sample_strips(self) -> list[Strip]:
+        """Quality metrics of the samples."""
+        return list(self._strips(SAMPLE_METRICS, self.sequenced))
+
+    def _strips(self, metrics: Sequence[Metric], uploads: Sequence[Upload]) -> Iterator[Strip]:
+        for metric in metrics:
+            found = metric.of(uploads)
+            if found is not None:
+                low, high = min(found.values.values()), max(found.values.values())
+                label = f"{metric.title}: {len(found.values)} values from {amount(low)} to {amount(high)}"
+                label += f", median {amount(found.middle)}, {len(found.outliers)} outliers"
+                plot = Markup("") if found.is_constant else strip(found, label)
+                ends = (amount(low), amount(found.middle), amount(high))
+                yield Strip(metric.title, metric.unit, len(found.values), *ends, plot, self.named(found))
+
+    def named(self, found: Distribution) -> list[Named]:
+        """Return outliers with the addresses of their pages."""
+        return [Named(self.label(name), z, self.href(name)) for name, z in found.outliers]
+
+    def label(self, name: str) -> str:
+        """Return what an upload is called: a study goes by its subject alone where the subject has no other."""
+        study = self.studies.get(name)
+        return study.unit.subject if study and self._studies_of[study.unit.subject] == 1 else name
+
+    def href(self, name: str) -> str:
+        """Return the address of a study's page; empty for a sample."""
+        study = self.studies.get(name)
+        return quote(study.page) if study else ""
+
+    @property
+    def most_named(self) -> int:
+        """How many outliers a row names."""
+        return MOST_NAMED
+
+    @property
+    def scanners(self) -> list[dict[str, Any]]:
+        """How the scans were made: for each property its values and how many studies have each."""
+        return [found for name, title in _SCANNER if (found := self._mix(name, title))]
+
+    def _mix(self, name: str, title: str) -> dict[str, Any] | None:
+        values = [(study.result.get("acquisition") or {}).get(name) for study in self.measured]
+        counts = Counter("not known" if value is None else _shown(value) for value in values).most_common()
+        if not counts or counts == [("not known", len(values))]:
+            return None
+        rest = sum(n for _, n in counts[_MOST_LEVELS:])
+        shown = [*counts[:_MOST_LEVELS], *([(f"{len(counts) - _MOST_LEVELS} further values", rest)] if rest else [])]
+        return {"title": title, "levels": [(level, n, n / len(values)) for level, n in shown]}
+
+    @cached_property
+    def feature_classes(self) -> list[tuple[str, list[FeatureRow]]]:
+        """Radiomic features by image and class."""
+        classes: dict[str, list[FeatureRow]] = {}
+        for name, found in self.features.items():
+            image, group, short = _split(name)
+            classes.setdefault(f"{group}, {image} image", []).append(self._feature_row(name, short, found))
+        return list(classes.items())
+
+    def _feature_row(self, name: str, short: str, found: Distribution) -> FeatureRow:
+        known, (_, first, middle, third, _) = radiomic_feature(name), found.quantiles()
+        label = f"{short}: {len(found.outliers)} outliers among {len(found.values)}"
+        ends = f"{amount(first)} to {amount(third)}"
+        plot, outliers = z_box(found, label), self.named(found)
+        return FeatureRow(short, known.ibsi, known.unit, len(found.values), amount(middle), ends, plot, outliers)
+
+    @cached_property
+    def unusual(self) -> list[tuple[str, int, str]]:
+        """Studies that are outliers in the most features (name, number of features, address)."""
+        counts = Counter(name for found in self.features.values() for name, _ in found.outliers)
+        return [(self.label(name), n, self.href(name)) for name, n in counts.most_common(_MOST_UNUSUAL)]
+
+    @property
+    def combinations(self) -> list[tuple[Mapping[str, bool], int]]:
+        """Which modalities subjects have together."""
+        return presence(self.cohort)
+
+    @property
+    def table_rows(self) -> list[dict[str, Any]]:
+        """Tables, and where the report on each is."""
+        pairs = ((table, report_key(table)) for table in self.cohort.tables)
+        return [{"upload": table, "href": key and self.results + quote(key)} for table, key in pairs]
+
+    @property
+    def models(self) -> list[tuple[str, str]]:
+        """Comparisons of survival models, the newest first."""
+        return [(model.name, self.results + quote(model.key)) for model in reversed(self.cohort.models)]
+
+
+class StudyView:
+    """What the page of a study shows."""
+
+    def __init__(self, cohort: CohortView, study: Upload) -> None:
+        self.cohort, self.study = cohort, study
+
+    @property
+    def up(self) -> str:
+        """Address of the cohort page's folder."""
+        return "../../"
+
+    def picture(self, name: str) -> str:
+        """Return the address of one of the study's pictures."""
+        return self.up + self.cohort.results + quote(self.study.unit.result_key(name))
+
+    @property
+    def pictures(self) -> list[tuple[str, str]]:
+        """Pictures of the regions: address, and what a reader who does not see it is told."""
+        if not self.study.is_measured:
+            return []
+        image = "PET" if self.study.result.get("modality") == "PT" else "CT"
+        found = [(self.picture("overlay.png"), self._told(image))]
+        return found + ([(self.picture("pet_overlay.png"), self._told("PET"))] if self.study.result.get("pet") else [])
+
+    def _told(self, image: str) -> str:
+        volume = number(self.study.primary.get("volume_ml"))
+        size = f" of {amount(volume)} mL" if volume is not None else ""
+        return f"{image} in three planes through the tumour{size}, with its outline"
+
+    @property
+    def quality(self) -> list[tuple[Metric, float, float | None]]:
+        """Quality metrics: the value and its robust z-score in the cohort."""
+        rows = []
+        for metric in STUDY_METRICS:
+            value, found = metric.value(self.study), self.cohort.quality[metric.name]
+            if value is not None and found is not None:
+                rows.append((metric, value, found.z(value)))
+        return rows
+
+    @property
+    def findings(self) -> list[Mapping[str, Any]]:
+        """Limits of the parameter file that were passed."""
+        return list(self.study.quality.get("findings") or ())
+
+    @property
+    def regions(self) -> list[Mapping[str, Any]]:
+        """All regions of the study."""
+        return list(self.study.result.get("rois") or ())
+
+    @property
+    def features(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """Radiomic features of the primary ROI by image and class."""
+        classes: dict[str, list[dict[str, Any]]] = {}
+        missing = self.study.primary.get("missing") or {}
+        for name, value in (self.study.primary.get("features") or {}).items():
+            image, group, short = _split(name)
+            known, found, given = radiomic_feature(name), self.cohort.features.get(name), number(value)
+            row = {"name": short, "ibsi": known.ibsi, "unit": known.unit, "value": given, "why": missing.get(name, "")}
+            row["z"] = found.z(given) if found is not None and given is not None else None
+            classes.setdefault(f"{group}, {image} image", []).append(row)
+        return list(classes.items())
+
+    @property
+    def provenance(self) -> list[tuple[str, str]]:
+        """From what, by which settings and with which software the features were made."""
+        made, run = self.study.result.get("provenance") or {}, self.study.result.get("run") or {}
+        rows = [("content version", run.get("content_version")), ("run", run.get("run_id")), ("job", run.get("job_id"))]
+        rows += [("parameter file", made.get("params")), ("its hash", made.get("params_hash"))]
+        rows += [("hash of the input", made.get("input_hash"))]
+        rows += [(name, version) for name, version in (made.get("versions") or {}).items()]
+        return [(name, str(value)) for name, value in rows if value]
+
+    @property
+    def acquisition(self) -> list[tuple[str, str]]:
+        """How the scan was made."""
+        found = self.study.result.get("acquisition") or {}
+        return [(title, _shown(found[name])) for name, title in _SCANNER if found.get(name) is not None]
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    """Return image, class and short name of `<image>_<class>_<Feature>`."""
+    image, _, rest = name.partition("_")
+    group, _, short = rest.partition("_")
+    return image, group or image, short or name
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

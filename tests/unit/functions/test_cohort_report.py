@@ -1,0 +1,331 @@
+"""The cohort page: what is counted, who stands out, and pages that load and run nothing."""
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from multimodal.ledger.ports import StoredObject
+from multimodal.ledger.unit import Status
+from multimodal.report.cohort import Cohort, funnel, lost, presence
+from multimodal.report.page import INDEX, linked_results, report_files
+from multimodal.report.reading import CohortReader
+from multimodal.report.statistics import distribution
+
+HOSTILE = "<script>alert(1)</script>"
+VOID = {"meta", "br", "img", "link", "hr"}
+LEVELS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4}
+
+
+class Page(HTMLParser):
+    """Reads a page and notes what a screen reader and a browser would make of it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.text: list[str] = []
+        self.feed(page)
+        assert self.open == [], "everything is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+class Documents:
+    """A processed bucket in memory."""
+
+    def __init__(self, documents: dict[str, Any]) -> None:
+        self.documents = documents
+
+    def objects_under(self, prefix: str) -> list[StoredObject]:
+        return [StoredObject(key, 1, "") for key in self.documents if key.startswith(prefix)]
+
+    def read_json(self, key: str) -> Any:
+        return self.documents.get(key)
+
+    def lines(self, key: str) -> Any:
+        return self.documents.get(key)
+
+
+def row(modality: str, subject: str, study: str = "", status: str = "COMPLETED", **more: Any) -> dict[str, Any]:
+    return {
+        "dataset": "made",
+        "modality": modality,
+        "subject": subject,
+        "study": study,
+        "status": status,
+        "attempt": 1,
+    } | more
+
+
+def features(subject: str, volume: float, mean: float, **more: Any) -> dict[str, Any]:
+    return {
+        "subject": subject,
+        "study_uid": "1.2.840.99999",
+        "acquired_at": "2001-03-02T08:15:30Z",
+        "rois": [
+            {
+                "label": "Tumour",
+                "source": "SEG",
+                "primary": True,
+                "voxels": 648,
+                "slices": 10,
+                "volume_ml": volume,
+                "features": {"original_firstorder_Mean": mean, "original_shape_Sphericity": None},
+                "missing": {"original_shape_Sphericity": "GANTRY_TILT"},
+            }
+        ],
+        "acquisition": {"manufacturer": "GE", "model": "LightSpeed", "kernel": None, "kvp": 120.0, "contrast": None},
+        "qc": {"status": "accept", "warnings": []},
+        "run": {"run_id": "run-1", "job_id": "img-1", "content_version": "abc"},
+        "provenance": {"params": "ct", "params_hash": "f" * 64, "input_hash": "e" * 64, "versions": {"numpy": "2.3"}},
+    } | more
+
+
+def quality(volume: float) -> dict[str, Any]:
+    return {"volume_ml": volume, "voxels": 648, "connected_parts": 1, "hu_max": 700, "findings": []}
+
+
+def run(mapped: float) -> dict[str, Any]:
+    return {
+        "assay": {"engine": "salmon", "engine_version": "1.10.1", "reference": "human"},
+        "library": {"declared": "A", "detected": "ISR", "conflict": False, "compatible_fragment_ratio": 0.98},
+        "metrics": {"total_reads": 12_000, "mapped_percent": mapped},
+        "qc": {"genes_detected": 20_000, "warnings": []},
+    }
+
+
+def world(studies: int = 8, subject: str = "P-0") -> tuple[Documents, list[dict[str, Any]]]:
+    """Return a bucket and a ledger: studies of which the first is far larger, samples, a table, a refused study."""
+    documents: dict[str, Any] = {}
+    rows = [row("imaging", "P-99", "s", "QUARANTINED", reason_code="NO_CT", reason_message="Upload the CT images.")]
+    for n in range(studies):
+        name = subject if n == 0 else f"P-{n}"
+        volume = 900.0 if n == 0 else 10.0 + n
+        documents[f"imaging/made/{name}/s/features.json"] = features(name, volume, 30.0 + n if n else 999.0)
+        documents[f"imaging/made/{name}/s/qc.json"] = quality(volume)
+        rows.append(row("imaging", name, "s"))
+    for n in range(1, 7):
+        documents[f"genomics/made/P-{n}/run.json"] = run(5.0 if n == 1 else 90.0 + n / 10)
+        rows.append(row("genomics", f"P-{n}"))
+    rows += [
+        row("genomics", "-samplesheet"),
+        row("clinical", "patients.csv", content_version="u1", counts={"rows": 9, "records": 8, "rejected_rows": 1}),
+        row("imaging", "P-1", "s") | {"dataset": "another"},
+        row("imaging", "-", "-", kind="note", reason_code="KEY_NOT_ACCEPTED", reason_message="The key is too short."),
+    ]
+    documents["clinical/made/_state/state.json"] = {"schema": 1, "pending": [], "records": "state.jsonl.gz"}
+    documents["state.jsonl.gz"] = [
+        json.dumps(["laptop-made-clinical-baseline-v2", f"P-{n}", "h", "t", "u"]) for n in range(3, 12)
+    ]
+    documents["models/made/b1/20261101T000000-aa/report.html"] = ""
+    documents["models/made/b2/20261128T000000-bb/report.html"] = ""
+    return Documents(documents), rows
+
+
+def cohort(studies: int = 8, subject: str = "P-0") -> Cohort:
+    documents, rows = world(studies, subject)
+    return CohortReader(documents).read("made", rows)
+
+
+def pages(found: Cohort, results: str = "../../") -> dict[str, str]:
+    return dict(report_files(found, results))
+
+
+def test_values_far_from_the_median_are_outliers() -> None:
+    values = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0, "e": 40.0}
+    found = distribution(values)
+    assert found is not None
+    # By hand: median 3, absolute deviations 2 1 0 1 37, their median 1; 37 / 1.4826.
+    assert [(name, round(z, 3)) for name, z in found.outliers] == [("e", 24.956)]
+    assert found.z(3.0) == 0
+
+
+def test_where_most_values_are_the_same_the_mean_deviation_judges() -> None:
+    found = distribution({str(n): 1.0 for n in range(9)} | {"far": 11.0})
+    assert found is not None
+    assert [(name, round(z, 3)) for name, z in found.outliers] == [("far", round(10 / 1.2533, 3))]
+
+
+@pytest.mark.parametrize("values", [[5.0] * 9, [1.0, 2.0, 3.0, 400.0], [7.0]])
+def test_equal_and_few_values_are_not_judged(values: list[float]) -> None:
+    found = distribution({str(n): value for n, value in enumerate(values)})
+    assert found is not None
+    assert found.outliers == []
+    assert found.z(1e9) is None
+
+
+def test_sizes_are_judged_by_their_logarithm_and_never_where_one_is_zero() -> None:
+    doubling = {str(n): 2.0**n for n in range(12)}
+    linear, logarithmic = distribution(doubling), distribution(doubling, logarithmic=True)
+    zero = distribution(doubling | {"none": 0.0}, logarithmic=True)
+    assert linear is not None
+    assert logarithmic is not None
+    assert zero is not None
+    assert linear.outliers
+    assert not logarithmic.outliers
+    assert zero.z(0.0) is not None
+
+
+def test_each_unit_is_counted_once_in_its_modality() -> None:
+    found = cohort()
+    assert (len(found.studies), len(found.samples), len(found.tables), len(found.notes)) == (9, 6, 1, 1)
+    assert funnel(found.studies) == [("uploaded", 9), ("taken by a run", 9), ("measured", 8), ("in Feature Store", 8)]
+    assert lost(found.studies) == [("QUARANTINED", "NO_CT", 1)]
+
+
+def test_a_refused_study_shows_no_result_of_an_earlier_upload() -> None:
+    documents, rows = world()
+    documents.documents["imaging/made/P-99/s/features.json"] = features("P-99", 1.0, 1.0)
+    found = CohortReader(documents).read("made", rows)
+    (refused,) = found.refused
+    assert refused.unit.subject == "P-99"
+    assert refused.result == {}
+    assert "P-99" not in found.by_modality["CT"]
+
+
+def test_who_has_which_modality() -> None:
+    found = cohort()
+    assert set(found.by_modality) == {"CT", "RNA-seq", "clinical-baseline"}
+    counted = {tuple(there.values()): n for there, n in presence(found)}
+    # CT P-0…7, RNA-seq P-1…6, clinical P-3…11; P-99 was refused.
+    expected = {(1, 1, 1): 4, (1, 1, 0): 2, (1, 0, 0): 1, (1, 0, 1): 1, (0, 0, 1): 4, (0, 0, 0): 1}
+    assert counted == {tuple(map(bool, key)): n for key, n in expected.items()}
+
+
+def test_outliers_are_named_with_their_pages() -> None:
+    index = Page(pages(cohort())[INDEX])
+    assert "15 of 16 uploads became features" in index.words
+    assert "Look first at P-0" in index.words
+    links = [link["href"] for link in index.all("a")]
+    assert links.count("studies/P-0/s.html") >= 3, "headline, volume, mean"
+    assert "NO_CT Upload the CT images." in index.words
+    assert "The key is too short." in index.words
+
+
+def test_reports_are_linked_where_they_are() -> None:
+    found = cohort()
+    links = [link["href"] for link in Page(pages(found)[INDEX]).all("a")]
+    assert "../../clinical/made/u1/report.html" in links
+    models = [link for link in links if "models/" in link]
+    assert [link.split("/")[-3] for link in models] == ["b2", "b1"], "the newest first"
+    assert {key for key in linked_results(found) if "P-3" in key} == {
+        f"imaging/made/P-3/s/{name}" for name in ("overlay.png", "features.json", "qc.json")
+    }
+
+
+def test_a_study_has_its_picture_numbers_and_provenance() -> None:
+    page = Page(pages(cohort())["studies/P-0/s.html"])
+    (picture,) = page.all("img")
+    assert picture["src"] == "../../../../imaging/made/P-0/s/overlay.png"
+    assert "900 mL" in picture["alt"]
+    for word in ("Q4LE", "GANTRY_TILT", "HU", "f" * 64, "numpy", "LightSpeed"):
+        assert word in page.words
+    assert "No features." in Page(pages(cohort())["studies/P-99/s.html"]).words
+
+
+def test_pages_load_and_run_nothing_and_link_to_what_is_there() -> None:
+    files = pages(cohort())
+    for name, text in files.items():
+        if not name.endswith(".html"):
+            continue
+        page = Page(text)
+        assert not {"script", "link", "iframe", "object", "embed", "form", "base"} & {tag for tag, _ in page.found}
+        assert not re.search(r"url\(|@import|javascript:|https?://", text)
+        assert not [key for _, given in page.found for key in given if key.startswith("on")]
+        assert "default-src 'none'" in text
+        targets = [link["href"] for link in page.all("a")]
+        ids = [given["id"] for _, given in page.found if "id" in given]
+        assert len(ids) == len(set(ids))
+        assert {t[1:] for t in targets if t.startswith("#")} <= set(ids)
+        own = [unquote(t) for t in targets if not t.startswith(("#", "../"))]
+        assert set(own) <= set(files)
+
+
+def test_pages_can_be_read_without_eyes_and_mouse() -> None:
+    for name, text in pages(cohort()).items():
+        if not name.endswith(".html"):
+            continue
+        page = Page(text)
+        assert [given["lang"] for given in page.all("html")] == ["en"]
+        assert len(page.all("main")) == len(page.all("h1")) == 1
+        assert text.index("<title>") < text.index("<body>")
+        levels = [LEVELS[tag] for tag, _ in page.found if tag in LEVELS]
+        assert all(after - before <= 1 for before, after in pairwise(levels)), "none is skipped"
+        assert all(given.get("alt") for given in page.all("img"))
+        assert all(given.get("aria-label") and given["role"] == "img" for given in page.all("svg"))
+        assert all("scope" in given for given in page.all("th"))
+        scrolled = [given for given in page.all("div") if given.get("class") == "scroll"]
+        assert all(given["tabindex"] == "0" and given["aria-label"] for given in scrolled)
+        assert page.all("a")[0]["href"] == "#main"
+
+
+def test_nothing_but_the_subject_names_a_patient() -> None:
+    for text in pages(cohort()).values():
+        assert "1.2.840.99999" not in text
+        assert "2001-03-02" not in text
+
+
+def test_hostile_names_stay_text() -> None:
+    files = pages(cohort(subject=f"{HOSTILE}&=x"))
+    for text in files.values():
+        assert not text.startswith("=")
+        assert "<script" not in text or "\t" in text
+    Page(files[INDEX])
+
+
+def test_a_cohort_of_nothing_says_so() -> None:
+    files = pages(CohortReader(Documents({})).read("made", []))
+    page = Page(files[INDEX])
+    assert "Nothing has been uploaded to this dataset yet." in page.words
+    assert not page.all("svg")
+    assert files["studies.tsv"].count("\n") == 1
+
+
+@pytest.mark.parametrize("status", [status.value for status in Status])
+def test_a_study_of_every_status_has_a_page(status: str) -> None:
+    found = CohortReader(Documents({})).read("made", [row("imaging", "P-1", "s", status)])
+    Page(pages(found)["studies/P-1/s.html"])
+    Page(pages(found)[INDEX])
+
+
+def test_files_have_every_number() -> None:
+    files = pages(cohort())
+    studies = list(csv.DictReader(io.StringIO(files["studies.tsv"]), delimiter="\t"))
+    first = next(each for each in studies if each["subject"] == "P-0")
+    assert (float(first["volume_ml"]), float(first["original_firstorder_Mean"])) == (900.0, 999.0)
+    assert first["original_shape_Sphericity"] == ""
+    assert next(each for each in studies if each["subject"] == "P-99")["reason"] == "NO_CT"
+    quality_lines = files["imaging_qc_mqc.tsv"].splitlines()
+    assert quality_lines[0] == "# id: imaging_qc"
+    assert "# plot_type: table" in quality_lines
+    (head, *rows) = [line for line in quality_lines if not line.startswith("#")]
+    assert head.startswith("Sample\tvolume_ml\t")
+    assert len(rows) == 8
+
+
+def test_the_same_cohort_gives_the_same_pages() -> None:
+    assert pages(cohort()) == pages(cohort())

@@ -1,0 +1,176 @@
+"""Plans: the simulation of the Map against sums by hand, the default packing, prices, and what would be rejected."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from rich.console import Console
+
+from cli.errors import UsageError
+from cli.plan import list_bucket, list_folder, plan_files
+from multimodal.imaging.jobs import WORTH_BYTES_PER_JOB
+from multimodal.planning.estimate import Settings, make_plan, settings_of
+from multimodal.planning.figures import read_figures
+from multimodal.planning.packing import best_packing, sweep_packings
+from multimodal.planning.simulation import Lane, Work, job_seconds, simulate
+from multimodal.planning.workload import File, made_up_studies, read_workload
+
+ROOT = Path(__file__).resolve().parents[3]
+DATASET = "nsclc_radiogenomics"
+FIGURES = read_figures()
+ARTICLE = FIGURES.article
+STUDY_BYTES = int(ARTICLE.study_megabytes * 1e6)
+
+
+def _article_plan() -> tuple[float, float, float, float]:
+    files = made_up_studies(ARTICLE.studies, STUDY_BYTES, DATASET)
+    processing, fast = make_plan(read_workload(files, [DATASET]), Settings(ARTICLE.concurrency), FIGURES).imaging
+    return processing.minutes, processing.machine_minutes, fast.minutes, fast.machine_minutes
+
+
+def test_jobs_wait_for_room_and_for_the_rate_of_requests() -> None:
+    job = [Work(transfer_seconds=2, compute_seconds=10)]
+    course = simulate([job] * 3, Lane([100], 1, 1), concurrency=2)
+    # 0–112, 1–113, and the third takes the first free machine: 112–224
+    assert (course.seconds, course.machine_seconds, course.machines) == (224, 336, 2)
+    assert simulate([job] * 3, Lane([100], 1, 1), concurrency=99).seconds == 2 + 112
+    assert simulate([], Lane([100], 1, 1), concurrency=5).seconds == 0
+
+
+def test_start_ups_are_taken_in_turn() -> None:
+    course = simulate([[Work(0, 1)]] * 3, Lane([10, 20], 1000, 1), concurrency=3)
+    assert course.machine_seconds == 11 + 21 + 11
+
+
+def test_a_jobs_studies_share_its_workers_and_its_network() -> None:
+    assert job_seconds([Work(3, 4)] * 3, workers=2) == 9 + 8
+    assert job_seconds([Work(3, 4)] * 3, workers=1) == 9 + 12
+    assert job_seconds([Work(0, 6), Work(0, 2), Work(0, 2)], workers=2) == 6
+
+
+def test_the_articles_cohort_takes_8_minutes_and_a_third_of_its_instance_minutes() -> None:
+    minutes, machine_minutes, fast_minutes, fast_machine_minutes = _article_plan()
+    assert minutes <= 8
+    assert machine_minutes <= ARTICLE.instance_minutes / 3
+    assert fast_minutes <= 8
+    assert fast_machine_minutes <= ARTICLE.instance_minutes / 3
+
+
+def test_the_document_states_what_the_simulation_says() -> None:
+    minutes, machine_minutes, fast_minutes, fast_machine_minutes = _article_plan()
+    page = (ROOT / "docs" / "planning.md").read_text(encoding="utf-8")
+    assert f"| 249 s | {minutes} | {machine_minutes:.0f} |" in page
+    assert f"| 15 s | {fast_minutes} | {fast_machine_minutes:.0f} |" in page
+
+
+def test_with_the_slow_reports_start_up_only_the_fast_lane_ends_in_time() -> None:
+    points = sweep_packings(
+        162, STUDY_BYTES, [50], FIGURES.processing.start_up_seconds["467 s (one public report)"], FIGURES
+    )
+    assert min(point.course.seconds for point in points) > 8 * 60
+
+
+def test_the_default_packing_is_the_most_careful_that_the_simulation_chooses() -> None:
+    sizes = [
+        best_packing(sweep_packings(studies, STUDY_BYTES, [50], FIGURES.processing.start_ups, FIGURES), 50)
+        for studies in (10, 20, 50, 162, 500, 2000)
+    ]
+    chosen = [point.studies_per_job for point in sizes]
+    assert chosen == sorted(chosen), "the more studies, the fuller the jobs"
+    assert chosen[0] <= round(WORTH_BYTES_PER_JOB / STUDY_BYTES) <= chosen[1]
+
+
+def test_every_instance_type_of_the_template_has_a_price() -> None:
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    block = text[text.index("  ProcessingInstanceType:") :]
+    types = yaml.safe_load(block[block.index("AllowedValues:") : block.index("    Description:")])["AllowedValues"]
+    assert set(types) == set(FIGURES.prices.processing_hour)
+
+
+def test_defaults_of_a_plan_are_the_templates() -> None:
+    class Loader(yaml.SafeLoader):
+        """Reads a template without resolving its functions."""
+
+    Loader.add_multi_constructor("!", lambda *_: None)
+    parameters = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader)["Parameters"]
+    assert settings_of({name: str(value.get("Default", "")) for name, value in parameters.items()}) == Settings()
+
+
+def test_price_and_machine_minutes_belong_together() -> None:
+    files = made_up_studies(40, 100_000_000, DATASET)
+    share = make_plan(read_workload(files, [DATASET]), Settings(instance_type="ml.m5.large"), FIGURES).imaging[0]
+    assert share.dollars == pytest.approx(share.machine_minutes / 60 * 0.115, abs=0.01)
+    assert share.units == 40
+    assert share.quota.startswith(f"{share.machines} × ml.m5.large")
+
+
+def test_studies_too_large_for_the_fast_lane_are_priced_on_processing_beside_it() -> None:
+    files = [*made_up_studies(3, 100_000_000, DATASET), File(f"imaging/{DATASET}/big/study.zip", 3_000_000_000)]
+    shares = make_plan(read_workload(files, [DATASET]), Settings(), FIGURES).imaging
+    assert [(share.name, share.units) for share in shares] == [
+        ("SageMaker Processing", 4),
+        ("Lambda (fast lane)", 3),
+        ("SageMaker Processing (larger studies)", 1),
+    ]
+
+
+def test_a_listing_becomes_the_units_that_the_pipeline_makes_of_it() -> None:
+    work = read_workload(
+        [
+            File(f"imaging/{DATASET}/R01-001/1.2.3/ct/1.dcm", 5),
+            File(f"imaging/{DATASET}/R01-001/1.2.3/seg/1.dcm", 7),
+            File(f"imaging/{DATASET}/LICENSE", 1),
+            File(f"imaging/{DATASET}/R01-002/1.dcm", 1),
+            File("imaging/other/R01-001/1.2.3/ct/1.dcm", 1),
+            File(f"genomics/{DATASET}/R01-001/a_R1.fastq.gz", 10),
+            File(f"genomics/{DATASET}/R01-001/a_R2.fastq.gz", 11),
+            File(f"genomics/{DATASET}/samplesheet.csv", 1),
+            File("genomics/_references/human/genome.fa.gz", 3),
+            File(f"genomics/{DATASET}/expression.csv", 4),
+            File(f"clinical/{DATASET}/table.csv", 2),
+        ],
+        [DATASET],
+    )
+    assert sorted(work.studies.values()) == [1, 12]
+    assert list(work.samples.values()) == [21]
+    assert list(work.references.values()) == [3]
+    assert sorted(work.tables.values()) == [2, 4]
+    assert work.unknown_datasets == ["other"]
+    assert [(r.example, r.files) for r in work.refusals] == [(f"imaging/{DATASET}/R01-002/1.dcm", 1)]
+
+
+def test_a_folder_is_planned_with_the_keys_that_an_upload_would_give_it(tmp_path: Path) -> None:
+    for name in ("R01-001/1.2.3.4.5/ct/1.dcm", "R01-002/1.2.3.4.6/ct/1.dcm"):
+        path = tmp_path / "cohort" / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x" * 100)
+    console = Console(record=True, width=140)
+    output = tmp_path / "plan"
+    files = list_folder(str(tmp_path / "cohort"), DATASET)
+    assert plan_files(console, files, DATASET, deployment=None, concurrency=3, output=output)
+    assert "2 studies" in console.export_text()
+    document = json.loads((output / "plan.json").read_text())
+    assert document["found"]["studies"] == {"units": 2, "bytes": 200}
+    assert document["settings"]["concurrency"] == 3
+    page = (output / "plan.html").read_text()
+    assert "<svg" in page
+    assert "http" not in page.replace("http-equiv", "").replace("https://github.com", ""), "no request to a network"
+
+
+def test_nothing_to_plan_is_said_and_an_address_needs_a_bucket(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no study"):
+        list_folder(str(tmp_path), DATASET)
+    with pytest.raises(UsageError, match="no bucket"):
+        list_bucket("s3://", DATASET, None)
+    with pytest.raises(UsageError, match="nothing to process"):
+        plan_files(Console(), [], DATASET, deployment=None, concurrency=0, output=None)
+
+
+def test_what_would_be_rejected_is_printed_and_ends_the_command_with_failure() -> None:
+    console = Console(record=True, width=140)
+    files = [File("imaging/unknown/a/b/1.dcm", 1), File(f"imaging/{DATASET}/stray.dcm", 1)]
+    assert not plan_files(console, files, DATASET, deployment=None, concurrency=0, output=None)
+    text = console.export_text()
+    assert "'unknown'" in text
+    assert "stray.dcm" in text
