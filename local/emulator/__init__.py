@@ -10,6 +10,7 @@ from local.emulator import (
     batch,
     calls,
     execution_environments,
+    faults,
     functions,
     iam,
     metrics,
@@ -34,5 +35,6 @@ def install_all() -> None:
         nested_stacks,
         metrics,
         athena,
+        faults,
     ):
         plugin.install()

@@ -74,6 +74,12 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.core.lambda_runtime._RESERVED_RUNTIME_ENV_VARS": None,
         "ministack.core.lambda_runtime.execution_credentials": ("config",),
     },
+    "faults": {
+        "ministack.app.SERVICE_HANDLERS": None,
+        "ministack.services.eventbridge._invoke_target": ("target", "event", "rule", "view"),
+        "ministack.core.lambda_runtime.Worker": ("func_name", "config", "code_zip"),
+        "ministack.core.lambda_runtime.execution_credentials": ("config",),
+    },
     "functions": {
         "ministack.core.concurrency.esm_wake": None,
         "ministack.services.lambda_svc._execute_function_warm": ("func", "event", "request_id"),

@@ -8,7 +8,7 @@ else: not in a log, metric, name, ledger item, queue, history of a run, result, 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydicom import dcmread
 
@@ -23,6 +23,7 @@ CANARIES = tuple(
     text.encode() for text in (SURNAME, SURNAME.upper(), GIVEN, MRN, BORN, BORN.replace("-", ""), "03/17/1947")
 )
 _ADDRESSES = "runs/"
+_ENDED: tuple[Literal["SUCCEEDED"], Literal["FAILED"]] = ("SUCCEEDED", "FAILED")
 
 
 def mark_headers(study: Path) -> None:
@@ -125,12 +126,11 @@ def _jobs(deployment: Deployment) -> Iterator[tuple[str, str, bytes]]:
             yield "job", name, _written(deployment.sagemaker.describe_processing_job(ProcessingJobName=name))
     batch = deployment.session.client("batch", endpoint_url=deployment.endpoint)
     for queue in batch.describe_job_queues()["jobQueues"]:
-        filters: Any = [{"name": "AFTER_CREATED_AT", "values": ["0"]}]
-        found = batch.list_jobs(jobQueue=queue["jobQueueName"], filters=filters)["jobSummaryList"]
-        for start in range(0, len(found), 100):
-            ids = [summary["jobId"] for summary in found[start : start + 100]]
-            for job in batch.describe_jobs(jobs=ids)["jobs"]:
-                yield "job", job["jobName"], _written(job)
+        for status in _ENDED:
+            pages = batch.get_paginator("list_jobs").paginate(jobQueue=queue["jobQueueName"], jobStatus=status)
+            for ids in ([summary["jobId"] for summary in page["jobSummaryList"]] for page in pages):
+                for job in batch.describe_jobs(jobs=ids)["jobs"] if ids else []:
+                    yield "job", job["jobName"], _written(job)
 
 
 def _written(document: object) -> bytes:
