@@ -171,7 +171,7 @@ def test_samconfig_holds_nothing_of_one_account() -> None:
 
 @pytest.mark.parametrize("path", [TEMPLATE, *STACKS], ids=lambda path: path.name)
 def test_the_template_holds_nothing_of_one_account(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8").replace("arn:aws:s3:::idc-open-data", "")  # theirs, in that partition
     assert not re.search(r"\b\d{12}\b(?!\})|vpc-0|subnet-0|us-east-1|arn:aws:", text), (
         "use AWS::Region, AWS::AccountId and AWS::Partition"
     )

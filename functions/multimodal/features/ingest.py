@@ -1,6 +1,7 @@
 """Final results into Feature Store, once per content."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from multimodal.features.group import (
     record_hash,
     valid_document,
 )
+from multimodal.ledger.artifacts import missing_artifacts
 from multimodal.ledger.errors import BadInputError, RetryableError
 from multimodal.ledger.evaluate import NO_REASON
 from multimodal.ledger.outcome import belongs_to_run
@@ -22,6 +24,9 @@ from multimodal.observability import Metric, logger
 
 _TRIES = 5
 
+_UPLOAD_PAUSES = (1.0, 2.0, 4.0)
+"""Seconds between looks for files of a result: a job uploads all within seconds, in no promised order."""
+
 
 @dataclass(frozen=True)
 class FeatureIngest:
@@ -30,6 +35,7 @@ class FeatureIngest:
     ports: Ports
     features: FeatureRecords
     makers: Mapping[str, RecordMaker]
+    sleep: Callable[[float], None] = time.sleep
 
     def ingest(self, key: str) -> None:
         """Ingest the final result at `key`; a content that was ingested before changes nothing.
@@ -59,11 +65,23 @@ class FeatureIngest:
             # A second delivery, or the late result of a superseded run: the record in the store is newer.
             logger().info("features not awaited", correlation_id=unit.correlation_id, status=item.status.value)
             return
+        self._require_artifacts(unit, document)
         made = [maker.make(item, document, key), *maker.beside(item, document, key)]
         digest = "+".join(record_hash(record, self.features.identity(spec.name)) for spec, record in made)
         if item.record_hash != digest:
             self._write(unit, made)
         self._complete(unit, document, digest, made[0][0].name)
+
+    def _require_artifacts(self, unit: Unit, document: Mapping[str, Any]) -> None:
+        """Wait a little for the other files of the result; later ones are waited for by another delivery."""
+        missing = missing_artifacts(self.ports.processed, unit, document)
+        for pause in _UPLOAD_PAUSES:
+            if not missing:
+                return
+            self.sleep(pause)
+            missing = missing_artifacts(self.ports.processed, unit, document)
+        if missing:
+            raise RetryableError(f"the result's {', '.join(missing)} are not there, or not whole; looked for again")
 
     def _write(self, unit: Unit, made: Sequence[tuple[FeatureGroupSpec, Record]]) -> None:
         self.features.write([(spec.name, record) for spec, record in made])

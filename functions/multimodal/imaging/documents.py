@@ -141,9 +141,18 @@ class MeasuredImage(Document):
     suv: Suv | None = None
 
 
+class Artifact(Document):
+    """One file of a result."""
+
+    name: Text
+    size: Annotated[int, Field(alias="bytes", ge=0)]
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
 class FeaturesDocument(MeasuredImage):
     """features.json: what the radiomics job measured in one study."""
 
+    artifacts: Annotated[list[Artifact], Field(description="The other files of the result")] = []
     pet: Annotated[MeasuredImage | None, Field(description="The PET of the same study")] = None
     pet_rejection: PetRejection | None = None
 

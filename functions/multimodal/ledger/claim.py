@@ -179,5 +179,7 @@ class UnitClaims:
         claimed = self.ports.ledger.update(item, changes)
         if claimed:
             self.ports.metrics.count(Metric.UNITS_STARTED, modality=item.unit.modality)
+            if item.attempt:
+                self.ports.metrics.count(Metric.UNITS_RETRIED, modality=item.unit.modality)
             logger().info("unit claimed", correlation_id=item.unit.correlation_id, run_id=run)
         return claimed

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from multimodal.ledger.artifacts import missing_artifacts
 from multimodal.ledger.errors import Reason
 from multimodal.ledger.evaluate import NO_REASON
 from multimodal.ledger.ports import Changes, Ports
@@ -95,7 +96,7 @@ def outcome_without_result(completed: bool, reason: str) -> Outcome:
         message = f"waits for the account's quota or for AWS's capacity and is tried again: {reason}"
         return Outcome(Status.READY, shortage, message[:MAX_MESSAGE])
     if completed:
-        message = "the job succeeded but wrote no result for the unit; look at the job's log, then retry"
+        message = "the job succeeded but its result is missing or incomplete; look at the job's log, then retry"
         return Outcome(Status.FAILED, Reason.RESULT_MISSING, message)
     return Outcome(Status.FAILED, Reason.JOB_FAILED, f"the job failed: {reason}"[:MAX_MESSAGE])
 
@@ -113,13 +114,15 @@ class OutcomeRecorder:
     ports: Ports
 
     def result_of(self, item: LedgerItem) -> Outcome | None:
-        """Return what the item's present run decided, or None when it wrote no result."""
+        """Return what the item's present run decided; None when it wrote no result, or not all of its files."""
         unit = item.unit
         if unit.is_table:
             # Its own run says how it ended, and does so last.
             return None
         # A built reference has no document of its run: that its job ended well says enough.
         result = None if unit.is_reference else self.ports.processed.read_json(unit.result_key(unit.result_name))
+        if result and belongs_to_run(result, item.run_id) and missing_artifacts(self.ports.processed, unit, result):
+            return None  # the job is over, so that what is missing will not come
         rejection = self.ports.processed.read_json(unit.result_key("rejection.json"))
         return outcome_of(result, rejection, item.run_id)
 

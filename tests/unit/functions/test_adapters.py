@@ -1,10 +1,15 @@
 """Adapters against botocore's own models of the services: what they ask, and what they make of the answers."""
 
+import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.stub import Stubber
 
 from multimodal.aws import feature_store
@@ -163,6 +168,34 @@ def _answer(runtime: Stubber, numbers: range, errors: dict[int, tuple[str, str]]
 
 def _write(records: SageMakerRecords, count: int) -> None:
     records.write([("g", {"case_id": str(n)}) for n in range(count)])
+
+
+def test_a_batch_arrives_as_botocore_itself_writes_it(records: SageMakerRecords) -> None:
+    entries = [{"FeatureGroupName": "g", "Record": [{"FeatureName": "who", "ValueAsString": 'Łódź "q" \\ 1e-3'}]}]
+    plain = boto3.client("sagemaker-featurestore-runtime")
+    assert _body(records._runtime, entries) == _body(plain, entries) == {"Entries": entries}
+
+
+def _body(client: Any, entries: Sequence[Any]) -> object:
+    """Send a batch nowhere; return the body that was sent and signed."""
+    sent: list[Any] = []
+
+    def answer(request: Any, **_: object) -> AWSResponse:
+        sent.append((request.body, request.headers["Content-Length"]))
+        return AWSResponse(request.url, 200, HTTPHeaders(), RawAnswer(b'{"Errors": [], "UnprocessedEntries": []}'))
+
+    client.meta.events.register("before-send", answer)
+    client.batch_write_record(Entries=entries)
+    ((body, length),) = sent
+    assert int(length) == len(body)
+    return json.loads(body)
+
+
+class RawAnswer(io.BytesIO):
+    """What urllib3 would hold."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self.read()
 
 
 def test_records_are_sent_twenty_five_at_a_time(records: SageMakerRecords, runtime: Stubber) -> None:

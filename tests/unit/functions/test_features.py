@@ -1,5 +1,6 @@
 """From ``features.json`` to a record, once; and the groups that take it."""
 
+import hashlib
 import re
 from typing import Any
 
@@ -91,6 +92,53 @@ def test_features_may_arrive_before_the_jobs_end_is_recorded(world: World) -> No
     assert world.metrics.values["UnitsProcessed"] == 1, "the funnel counts it once, whoever came first"
     assert world.item().status is Status.COMPLETED
     assert world.summarize(run)["status"] == "SUCCEEDED"
+
+
+def _document_with_volume() -> dict[str, Any]:
+    digest = hashlib.sha256(b"volume").hexdigest()
+    return {**features_document(), "artifacts": [{"name": "ct.nii.gz", "bytes": 6, "sha256": digest}]}
+
+
+def _volume_key(world: World) -> str:
+    return world.features_key().replace("features.json", "ct.nii.gz")
+
+
+def _running(world: World, document: dict[str, Any]) -> dict[str, Any]:
+    """Leave features of a job that has not ended."""
+    world.upload(*slices(3))
+    job = world.jobs(world.sweep_until_run())[0]
+    ended, world.record_job = world.record_job, lambda *_: {}
+    world.run_job(job, document)
+    world.record_job = ended
+    return job
+
+
+@pytest.mark.parametrize("body", [None, b"vol"])
+def test_a_unit_is_not_completed_while_a_file_of_its_result_is_missing_or_cut(world: World, body: bytes | None) -> None:
+    _running(world, _document_with_volume())
+    if body is not None:
+        world.processed.put(_volume_key(world), body)
+    with pytest.raises(RetryableError, match=r"ct\.nii\.gz"):
+        world.ingest(world.features_key())
+    assert (world.item().status, world.features.records) == (Status.PROCESSING, [])
+    assert len(world.pauses) == 3
+    world.processed.put(_volume_key(world), b"volume")
+    world.ingest(world.features_key())
+    assert world.item().status is Status.COMPLETED
+
+
+def test_a_file_that_comes_a_moment_later_costs_no_further_delivery(world: World) -> None:
+    _running(world, _document_with_volume())
+    world.on_pause = lambda: world.processed.put(_volume_key(world), b"volume")
+    world.ingest(world.features_key())
+    assert (world.item().status, len(world.pauses)) == (Status.COMPLETED, 1)
+
+
+def test_a_job_that_ended_without_all_files_is_run_again_and_then_failed(world: World) -> None:
+    job = _running(world, _document_with_volume())
+    assert world.record_job(job, {"status": "Failed", "reason": "stopped"})["decision"] == "retry"
+    world.record_job(job, {"status": "Completed", "reason": ""})
+    assert (world.item().status, world.item().reason_code) == (Status.FAILED, "RESULT_MISSING")
 
 
 def test_scan_without_a_date_takes_the_upload_time_and_says_so() -> None:

@@ -86,8 +86,14 @@ class World:
             "imaging": ImagingRecords(ports, "stack"),
             "genomics": RnaRecords(ports, "stack"),
         }
-        self.ingest = FeatureIngest(ports, self.features, makers).ingest
+        self.pauses: list[float] = []
+        self.on_pause: Callable[[], None] = lambda: None
+        self.ingest = FeatureIngest(ports, self.features, makers, self._pause).ingest
         self.record_batch_job = BatchJobRecorder(ports, self.recorder).record_job
+
+    def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.on_pause()
 
     def kind_of(self, unit: Unit) -> TableKind:
         """Return the kind of a table."""

@@ -1,5 +1,6 @@
 """How files arrive: without endings, among others, zipped; and what the results say about them."""
 
+import hashlib
 import stat
 import zipfile
 from pathlib import Path
@@ -21,6 +22,15 @@ def test_files_without_endings_are_dicom_and_others_are_counted(tmp_path: Path) 
     result = run_study(study, tmp_path / "out")
     assert result.features["provenance"]["files"] == {"dicom": SCAN.slices + 1, "volumes": 0, "ignored": 3}
     assert result.files == {"ct.nii.gz", "seg.nii.gz", "overlay.png", "features.json", "qc.json"}
+
+
+def test_features_list_every_other_file_with_its_size_and_hash(tmp_path: Path) -> None:
+    result = run_study(save_study(tmp_path / "in", SCAN), tmp_path / "out")
+    listed = {each["name"]: (each["bytes"], each["sha256"]) for each in result.features["artifacts"]}
+    assert listed.keys() == result.files - {"features.json"}
+    for name, facts in listed.items():
+        content = (result.folder / name).read_bytes()
+        assert facts == (len(content), hashlib.sha256(content).hexdigest())
 
 
 def test_the_same_study_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from radiomics_job.measurement import (
 )
 from radiomics_job.output.documents import (
     StudyImage,
+    artifacts,
     features_document,
     pet_rejection,
     provenance,
@@ -248,7 +249,7 @@ def _publish(
         for beside_qc, beside in documents.values():
             qc["pet"], features["pet"] = beside_qc, beside
         write_json(scratch / "qc.json", qc)
-        write_json(scratch / "features.json", features)
+        write_json(scratch / "features.json", features | {"artifacts": artifacts(scratch)})
 
 
 def _write_image(

@@ -1,5 +1,6 @@
 """From what and with which software a result was made."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,6 +94,20 @@ RESULT_NAMES = (
 """Everything a result folder may hold, in the order in which it is moved into place: the outcome comes last."""
 
 SCHEMA = 1
+
+
+def artifacts(folder: Path) -> list[dict[str, object]]:
+    """Give name, bytes and SHA-256 of every file of a result that is not published yet.
+
+    SageMaker uploads a job's files in no promised order: only whoever has this list can tell that all are there
+    (decision `aws-13`).
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        found.append({"name": path.name, "bytes": path.stat().st_size, "sha256": digest})
+    return found
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
