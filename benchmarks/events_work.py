@@ -46,6 +46,7 @@ _ENVIRONMENT = {
     "DATASET_NAMES": DATASET,
     "RADIOMICS_IMAGE_URI": "111122223333.dkr.ecr.us-east-1.amazonaws.com/r:1",
     "IMAGING_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:111122223333:stateMachine:s-imaging",
+    "FEATURE_INGEST_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/111122223333/s-feature-ingest",
     "TABLES_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:111122223333:stateMachine:s-tables",
 }
 

@@ -56,6 +56,7 @@ STUDIES, CASES, TABLES = 18, 9, 9
 ROWS = 6
 FAULTS_SECONDS, CALM_SECONDS = 150, 400
 SHORTER = {
+    "functions/multimodal/ledger/outcome.py": ("INGEST_RECHECK_SECONDS", 20),
     "functions/multimodal/ledger/claim.py": ("LEASE_SECONDS", 30),
     "functions/multimodal/pipeline/sweep.py": ("ROUND_SECONDS", 20),
 }

@@ -1,9 +1,10 @@
-"""What a run of these tests leaves behind for `tests/evidence`: roles' policies, calls, and where a patient stands.
+"""What a run of these tests leaves behind for `tests/evidence`: policies, calls, alarms, and where a patient stands.
 
 Each worker has a laptop cloud of its own, so no test of this folder sees all calls.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from cli.project import STACK
 from local.emulator.calls import FILE
 from tests.end_to_end.canaries import search
 
-POLICIES, LEAKS = "policies.json", "leaks.json"
+POLICIES, LEAKS, ALARMS = "policies.json", "leaks.json", "alarms.json"
 
 
 def keep_evidence(cloud_root: Path, environment: Mapping[str, str], folder: Path) -> None:
@@ -30,7 +31,18 @@ def keep_evidence(cloud_root: Path, environment: Mapping[str, str], folder: Path
     own.mkdir(parents=True, exist_ok=True)
     (own / FILE).write_text((cloud_root / FILE).read_text())
     (own / POLICIES).write_text(json.dumps(list(_granted(session, endpoint)), indent=1))
+    (own / ALARMS).write_text(json.dumps(_alarms(session, endpoint), indent=1))
     (own / LEAKS).write_text(json.dumps(search(connect(STACK, environment)), indent=1))
+
+
+def _alarms(session: boto3.Session, endpoint: str) -> dict[str, bool]:
+    """Return whether each alarm rings, by its name without the stack's; a laptop cloud's alarm never ends by itself."""
+    metrics, found = session.client("cloudwatch", endpoint_url=endpoint), dict[str, bool]()
+    for page in metrics.get_paginator("describe_alarms").paginate():
+        for alarm in page["MetricAlarms"]:
+            name = re.sub(rf"^({STACK}|multimodal-dragen)-", "", alarm["AlarmName"])
+            found[name] = found.get(name, False) or alarm["StateValue"] == "ALARM"
+    return found
 
 
 def _granted(session: boto3.Session, endpoint: str) -> Iterator[dict[str, Any]]:

@@ -100,6 +100,7 @@ SWEEP = {
     "DATASET_NAMES": "a",
     "IMAGING_STATE_MACHINE_ARN": "arn",
     "TABLES_STATE_MACHINE_ARN": "arn",
+    "FEATURE_INGEST_QUEUE_URL": "url",
 }
 BATCH = {
     "RNASEQ_IMAGE_URI": "image",
