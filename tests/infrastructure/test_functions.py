@@ -15,6 +15,7 @@ from fetch.app import FetchSettings
 from multimodal.pipeline.sweep import ROUND_SECONDS
 from plan_jobs.app import PlanJobsSettings
 from record_outcome.app import RecordOutcomeSettings
+from report_build.app import ReportBuildSettings
 from score_ingest.app import ScoreIngestSettings
 from sweep.app import SweepSettings
 from table_ingest.app import TableIngestSettings
@@ -32,6 +33,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "FeatureIngestFunction": FeatureIngestSettings,
     "FeatureGroupsFunction": FeatureGroupsSettings,
     "DatasetBuildFunction": DatasetBuildSettings,
+    "ReportBuildFunction": ReportBuildSettings,
     "FetchFunction": FetchSettings,
 }
 ASYNCHRONOUS = ["SweepFunction", "RecordOutcomeFunction", "FeatureGroupsFunction"]

@@ -135,6 +135,18 @@ def test_refusals_of_batch_are_lasting_or_passing(
         jobs.is_running(NAME)
 
 
+def test_a_report_reads_every_page_of_the_ledger() -> None:
+    ledger = DynamoDbLedger("ledger")
+    with Stubber(ledger._client) as stubber:
+        pages = [{"Items": [{"unit_id": {"S": "imaging#d#s#t"}, "attempt": {"N": "2"}}]} for _ in range(2)]
+        last = {"LastEvaluatedKey": {"unit_id": {"S": "imaging#d#s#t"}}}
+        stubber.add_response("scan", pages[0] | last, {"TableName": "ledger"})
+        again = {"TableName": "ledger", "ExclusiveStartKey": {"unit_id": "imaging#d#s#t"}}
+        stubber.add_response("scan", pages[1], again)
+        assert [int(found["attempt"]) for found in ledger.rows()] == [2, 2]
+        stubber.assert_no_pending_responses()
+
+
 def _item(unit: Unit) -> dict[str, Any]:
     text = {"unit_id": unit.unit_id, "modality": unit.modality, "dataset": unit.dataset, "subject": unit.subject}
     found: dict[str, Any] = {
