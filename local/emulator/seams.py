@@ -85,6 +85,10 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.core.lambda_runtime.Worker": ("func_name", "config", "code_zip"),
         "ministack.core.lambda_runtime.execution_credentials": ("config",),
     },
+    "image_functions": {
+        "ministack.services.lambda_svc._execute_function_docker": ("func", "event", "request_id"),
+        "ministack.services.lambda_svc._execute_function_warm": ("func", "event", "request_id"),
+    },
     "functions": {
         "ministack.core.concurrency.esm_wake": None,
         "ministack.services.lambda_svc._execute_function_warm": ("func", "event", "request_id"),
