@@ -160,6 +160,7 @@ class QcWarning(StrEnum):
     SLICES_INTERPOLATED = "SLICES_INTERPOLATED"  # part of the region lies where nothing was acquired
     HU_RANGE = "HU_RANGE"  # values that no CT of a patient has
     SUV_RANGE = "SUV_RANGE"  # SUV that no PET of a patient has: a wrong dose, weight or time
+    UPTAKE_TIME = "UPTAKE_TIME"  # minutes from injection to PET that no protocol has: one of the clocks was moved
     GANTRY_TILT = "GANTRY_TILT"  # sheared slices: some shape features are null
     DUPLICATE_SLICES_DROPPED = "DUPLICATE_SLICES_DROPPED"  # identical slices were in the study twice
     REFERENCES_REWRITTEN = "REFERENCES_REWRITTEN"  # the images named have other UIDs here; position and series agree
@@ -221,6 +222,15 @@ def _always_told(ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: 
     for warning, value, limit in told:
         if value is not None and _number(value) > limit:
             yield Finding(warning, False, _number(value), max(limit, 0.0))
+    yield from _uptake(ct)
+
+
+def _uptake(pet: Mapping[str, Detail]) -> Iterator[Finding]:
+    minutes, usual = pet.get("uptake_minutes"), pet.get("uptake_usual_minutes")
+    if minutes is not None and isinstance(usual, list):
+        minutes, (shortest, longest) = _number(minutes), map(_number, usual)
+        if not shortest <= minutes <= longest:
+            yield Finding(QcWarning.UPTAKE_TIME, False, minutes, shortest if minutes < shortest else longest)
 
 
 def _numbers(
