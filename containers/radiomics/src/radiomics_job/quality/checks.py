@@ -131,17 +131,26 @@ def outside_body(volume: NDArray[Intensity], mask: NDArray[np.bool_]) -> int:
         air = volume[:, :, k] < AIR_HU
         suspects = air & mask[:, :, k]
         if suspects.any():
-            count += int((suspects & _open_to_edge(air)).sum())
+            box = tuple(_span(suspects.any(axis=other)) for other in (1, 0))
+            count += int((suspects[box] & _open_to_edge(air, box)).sum())
     return count
 
 
-def _open_to_edge(air: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _span(present: NDArray[np.bool_]) -> slice:
+    places = np.flatnonzero(present)
+    return slice(int(places[0]), int(places[-1]) + 1)
+
+
+def _open_to_edge(air: NDArray[np.bool_], box: tuple[slice, ...]) -> NDArray[np.bool_]:
+    """Mark the pixels of a box from which air reaches an edge of the slice, along its row or its column."""
     reach = np.logical_and.accumulate
+    columns, rows = box
+    across, along = air[:, rows], air[columns]
     sides = (
-        reach(air, axis=0),
-        reach(air[::-1], axis=0)[::-1],
-        reach(air, axis=1),
-        reach(air[:, ::-1], axis=1)[:, ::-1],
+        reach(across, axis=0)[columns],
+        reach(across[::-1], axis=0)[::-1][columns],
+        reach(along, axis=1)[:, rows],
+        reach(along[:, ::-1], axis=1)[:, ::-1][:, rows],
     )
     return np.asarray(np.logical_or.reduce(sides), dtype=np.bool_)
 
@@ -173,6 +182,7 @@ class QcWarning(StrEnum):
     PATIENT_ID_DIFFERS = "PATIENT_ID_DIFFERS"  # the files' PatientID is not the subject that they were uploaded as
     VALUES_NOT_HU = "VALUES_NOT_HU"  # a NIfTI or NRRD image whose values do not look like Hounsfield units
     FORMS_DIFFER = "FORMS_DIFFER"  # sform and qform of a NIfTI file place it differently: the sform was taken
+    REGIONS_NOT_DESCRIBED = "REGIONS_NOT_DESCRIBED"  # values that the object's list of segments lacks: regions too
     PET_NOT_MEASURED = "PET_NOT_MEASURED"  # the PET beside the CT was rejected: pet_rejection says why
     LONG_BEFORE_SURGERY = "LONG_BEFORE_SURGERY"  # the scan is older than the parameter file likes
     CT_AFTER_SURGERY = "CT_AFTER_SURGERY"  # the tumour may be gone
@@ -217,6 +227,7 @@ def _always_told(ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: 
         (QcWarning.SLICE_POSITIONS_ROUNDED, rounded_mm, 0),
         (QcWarning.PATIENT_ID_DIFFERS, ct.get("patient_id_differs"), 0),
         (QcWarning.VALUES_NOT_HU, ct.get("values_look_like_hu") is False, 0),
+        (QcWarning.REGIONS_NOT_DESCRIBED, mask.get("regions_not_described"), 0),
         (QcWarning.FORMS_DIFFER, ct.get("forms_differ_mm", mask.get("forms_differ_mm")), 0),
     )
     for warning, value, limit in told:
