@@ -29,10 +29,6 @@ if not hasattr(pydicom, "read_file"):
     pydicom.read_file = pydicom.dcmread  # type: ignore[attr-defined]  # dcmstack 0.9 uses the name pydicom 3 dropped
 
 
-_BLOCK_ROWS = 16
-"""Rows copied at a time when the axes are reordered: keeps the working set inside the processor's cache."""
-
-
 class StackOrderError(RadiomicsJobError):
     """dcmstack returned voxels in an order that is not the one its affine states."""
 
@@ -226,8 +222,8 @@ def _in_grid_order(stacked: NDArray[Voxel], affine: NDArray[np.float64], grid: G
     if view.flags.f_contiguous:
         return view
     volume = np.empty(grid.shape, stacked.dtype, order="F")
-    for row in range(0, grid.shape[1], _BLOCK_ROWS):
-        volume[:, row : row + _BLOCK_ROWS] = view[:, row : row + _BLOCK_ROWS]
+    for k in range(grid.shape[2]):
+        volume[:, :, k] = view[:, :, k]
     return volume
 
 
