@@ -15,6 +15,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from cli.check.command import check
+from cli.dashboard import dashboard
 from cli.dataset import app as dataset_app
 from cli.deployment import reach, running_cloud
 from cli.errors import CommandError, UsageError
@@ -56,6 +57,7 @@ app.add_typer(models_app, name="models")
 
 app.add_typer(dataset_app, name="dataset")
 app.command(epilog="Example: `multimodal report nsclc_radiogenomics --output report`")(report)
+app.command(epilog="Example: `multimodal dashboard --output dashboard.html --stack multimodal`")(dashboard)
 
 app.command(epilog="Example: `multimodal check --stack multimodal AlarmEmail=you@example.org`")(check)
 
@@ -98,6 +100,30 @@ def upload(
     if then_wait:
         _end(console, wait_for_units(console, deployment, unit_ids=unit_ids, arriving=True, timeout=timeout))
     print_line(console, "What is new or changed is processed by itself; `multimodal wait` shows it.", style="dim")
+
+
+@app.command(epilog="Example: `multimodal fetch nsclc_radiogenomics --dataset nsclc_radiogenomics --patients 3`")
+def fetch(
+    manifest: Annotated[str, typer.Argument(help="A .csv, .s5cmd or .tcia, or the name of a shipped manifest.")],
+    dataset: Annotated[str, typer.Option(help="Such as nsclc_radiogenomics.", metavar="NAME")],
+    patients: Annotated[int, typer.Option(help="The first so many only; not given: all.", min=0)] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show series and licences, copy nothing.")] = False,
+    then_wait: Annotated[bool, typer.Option("--wait", help="Wait for the studies that are fetched.")] = False,
+    timeout: Timeout = 3600.0,
+    stack: Stack = "",
+) -> None:
+    """Copy public series (Imaging Data Commons) from S3 to S3, with the licence of each; nothing is downloaded."""
+    from cli.fetch import first_patients, print_series, read_source, upload_manifest
+
+    console, series = make_console(), first_patients(read_source(manifest), patients)
+    print_series(console, series)
+    if dry_run:
+        return
+    deployment = reach(stack)
+    unit_ids = upload_manifest(deployment, series, dataset)
+    if then_wait:
+        _end(console, wait_for_units(console, deployment, unit_ids=unit_ids, arriving=True, timeout=timeout))
+    print_line(console, "The stack copies them; `multimodal status` shows each study as it comes.", style="dim")
 
 
 @app.command(epilog="Example: `multimodal plan ~/Downloads/studies --dataset nsclc_radiogenomics`")

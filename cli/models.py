@@ -33,6 +33,8 @@ Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.0
 MANIFEST, RESULTS = "manifest.json", "results.json"
 """Written last into a build and into a model's folder: without them there is none."""
 
+ROBUSTNESS = "robustness.csv"
+
 _POLL_SECONDS = 1.0
 
 
@@ -49,11 +51,25 @@ def train(
         str, typer.Option(help="Column of the build that names the scanner, for ComBat.", metavar="COLUMN")
     ] = "",
     seed: Annotated[int, typer.Option(help="Of folds and shuffles.", min=0)] = 0,
+    robustness: Annotated[
+        Path | None,
+        typer.Option(
+            help="robustness.csv of radiomics-job --perturb: radiomic features that are not stable are left out.",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    least_icc: Annotated[
+        float, typer.Option(help="Of a stable feature; 0: the job's own number.", min=0, max=1, metavar="ICC")
+    ] = 0.0,
     output: Annotated[Path | None, typer.Option(help="Copy report and model into this folder.", metavar="DIR")] = None,
     timeout: Timeout = 7200.0,
     stack: Stack = "",
 ) -> None:
     """Compare survival models of each modality and of all sets of them, and save the best."""
+    if least_icc and robustness is None:
+        raise UsageError("--least-icc says how stable a feature of --robustness FILE must be: give the file, too.")
     console, deployment = make_console(), reach(stack)
     build = find_build(deployment, dataset, build)
     settings = {
@@ -62,14 +78,19 @@ def train(
         "folds": folds,
         "harmonise": harmonise,
         "seed": seed,
+        "least-icc": least_icc,
     }
-    asked = {
+    asked: dict[str, Any] = {
         "action": "train",
         "dataset": dataset,
         "build": build,
         "settings": {k: v for k, v in settings.items() if v},
     }
-    made = run_models(console, deployment, asked, f"Training on {dataset}/{build}", timeout)
+    name = run_name()
+    if robustness:
+        upload_robustness(deployment, robustness, f"models/{dataset}/{build}/{name}/{ROBUSTNESS}")
+        asked["robustness"] = True
+    made = run_models(console, deployment, asked, f"Training on {dataset}/{build}", timeout, name)
     print_results(console, json.loads(_read(deployment, f"{made['key']}{RESULTS}")))
     print_line(console, f"s3://{deployment.output('ProcessedBucketName')}/{made['key']}", style="dim")
     for path in save_folder(deployment, made["key"], output / made["run"]) if output else []:
@@ -132,8 +153,33 @@ def _chosen(found: Sequence[str], wanted: str, kind: str, dataset: str, hint: st
     raise UsageError(f"{dataset} has no {kind}{f' {wanted}' if wanted else ''}.", hint=f"{there}{hint}")
 
 
+def run_name() -> str:
+    """Return a new name of a run, which is where its results lie."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+def upload_robustness(deployment: Deployment, path: Path, key: str) -> None:
+    """Put a `robustness.csv` where the run of a model finds it; it stays with the model.
+
+    Raises
+    ------
+    UsageError
+        When the file is another one.
+    """
+    text = path.read_bytes()
+    columns = text.splitlines()[0].decode(errors="replace").split(",") if text.strip() else []
+    if not {"feature", "icc_low"} <= set(columns):
+        raise UsageError(
+            f"{path.name} is not a robustness.csv: it lacks the columns feature and icc_low.",
+            hint="`radiomics-job --perturb` on a folder of studies writes one: docs/features.md, Robustness.",
+        )
+    deployment.s3.put_object(
+        Bucket=deployment.output("ProcessedBucketName"), Key=key, Body=text, ContentType="text/csv"
+    )
+
+
 def run_models(
-    console: Console, deployment: Deployment, asked: Mapping[str, Any], title: str, timeout: float
+    console: Console, deployment: Deployment, asked: Mapping[str, Any], title: str, timeout: float, name: str = ""
 ) -> dict[str, Any]:
     """Start a run of the state machine for models and wait for its end.
 
@@ -147,7 +193,7 @@ def run_models(
     CommandError
         When the run fails, with the job's own reason, or does not end in time.
     """
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    name = name or run_name()
     arn = deployment.output("ModelsStateMachineArn")
     run = deployment.states.start_execution(stateMachineArn=arn, name=name, input=json.dumps(asked))["executionArn"]
     started = time.monotonic()

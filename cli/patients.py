@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _HEAD_BYTES = 64 * 1024
 """PatientID stands in the first few kilobytes of a file: the rest is not read."""
+
+_TAGS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "Modality")
 
 _HINT = (
     "Each subject's folder must hold the studies of one patient; the folder may be one level too high. PatientID says "
@@ -64,13 +67,37 @@ def _patient_of(path: Path) -> str | None:
 
 
 def _read_patient(stream: BinaryIO) -> str | None:
+    header = _read_header(stream)
+    return header.patient if header else None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What says where a DICOM file belongs; each may be empty."""
+
+    patient: str
+    study: str
+    series: str
+    modality: str
+
+
+def header_of(path: Path) -> Header | None:
+    """Return what a DICOM file says of where it belongs; None for another file, or one that cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return _read_header(stream)
+    except OSError:
+        return None
+
+
+def _read_header(stream: BinaryIO) -> Header | None:
     head = stream.read(_HEAD_BYTES)
     if head[128:132] != b"DICM":
         return None
     import pydicom
 
     try:
-        dataset = pydicom.dcmread(io.BytesIO(head), specific_tags=["PatientID"], stop_before_pixels=True)
-        return str(dataset.get("PatientID") or "").strip()
+        dataset = pydicom.dcmread(io.BytesIO(head), specific_tags=list(_TAGS), stop_before_pixels=True)
+        return Header(*(str(dataset.get(tag) or "").strip() for tag in _TAGS))
     except Exception:  # noqa: BLE001 - pydicom raises almost anything on damaged files, which the pipeline will name
         return None

@@ -15,9 +15,9 @@ from cli.sources import find_modalities
 from cli.terminal import make_table, plural, print_block, print_heading, print_line
 from cli.upload import READERS
 from multimodal.ledger.unit import Modality
-from multimodal.planning.estimate import Plan, Settings, Share, make_plan, settings_of
+from multimodal.planning.estimate import Plan, Share, make_plan, settings_of
 from multimodal.planning.figures import Figures, read_figures
-from multimodal.planning.packing import Point, sweep_packings
+from multimodal.planning.packing import Point, packing_curves
 from multimodal.planning.page import plan_page
 from multimodal.planning.workload import File, made_up_studies, read_workload
 
@@ -63,7 +63,7 @@ def plan_files(
     if workload.is_empty and not workload.refusals:
         raise UsageError("There is nothing to process.", hint="docs/uploads.md says how it is laid out.")
     plan = make_plan(workload, settings, figures)
-    curves = packing_curves(plan, settings, figures)
+    curves = packing_curves(plan, figures)
     print_plan(console, plan, curves)
     if output:
         save_plan(console, output, plan, curves, figures, dataset)
@@ -116,17 +116,6 @@ def _objects(bucket: str, prefix: str, deployment: Deployment | None) -> Iterato
     client = deployment.s3 if deployment else boto3.client("s3")
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         yield from (File(item["Key"], item["Size"]) for item in page.get("Contents", []))
-
-
-def packing_curves(plan: Plan, settings: Settings, figures: Figures) -> list[tuple[str, Sequence[Point]]]:
-    """Simulate the plan's studies, taken as equally large, for each case of start-up times."""
-    studies = plan.workload.studies
-    if len(studies) < 2:
-        return []
-    mean = sum(studies.values()) // len(studies)
-    at_once = sorted({max(1, settings.concurrency // 2), settings.concurrency, settings.concurrency * 2})
-    cases = figures.processing.start_up_seconds
-    return [(name, sweep_packings(len(studies), mean, at_once, times, figures)) for name, times in cases.items()]
 
 
 def print_plan(console: Console, plan: Plan, curves: Sequence[tuple[str, Sequence[Point]]]) -> None:

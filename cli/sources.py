@@ -11,11 +11,13 @@ from typing import ClassVar, Literal, NoReturn
 
 from cli.errors import UsageError
 from cli.expression_files import is_expression, key_of_quantification, reject_file
-from cli.patients import reject_mixed_patients
+from cli.patients import Header, header_of, reject_mixed_patients
 from multimodal.genomics.keys import SHEET_CASE, SHEETS
 from multimodal.genomics.matrix_names import TX2GENE, is_beside_quantification, is_quantification, matrix_unit
 from multimodal.genomics.reads import is_reads
+from multimodal.imaging.layouts import SERIES_UID, SERIES_UUID, STUDY_DATE, STUDY_NAME
 from multimodal.ledger.unit import case_unit
+from multimodal.ledger.upload_key import is_safe_segment
 
 Modality = Literal["imaging", "genomics", "clinical"]
 MODALITIES: tuple[Modality, ...] = ("imaging", "genomics", "clinical")
@@ -26,16 +28,9 @@ _TABLE_SUFFIXES = (".csv", ".tsv")
 _IMAGES = re.compile(r"\.(dcm|dicom|ima|zip|nii|nrrd|nhdr)(\.gz)?$|^[^.]*$|^[\d.]+$", re.IGNORECASE)
 _SPREADSHEET_SUFFIXES = (".xlsx", ".xls", ".ods", ".numbers")
 
-# How TCIA names a study folder: by its UID, or by date and description (classic directory names).
-_STUDY_DATE = re.compile(r"\d{2}-\d{2}-\d{4}-.*")
-_STUDY_NAME = re.compile(rf"(\d+\.){{3,}}\d+|{_STUDY_DATE.pattern}")
-
-# How the Imaging Data Commons names a series folder in its buckets.
-_SERIES_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SERIES_HINT = (
-    "These are folders of series, as they lie in the buckets of the Imaging Data Commons; nothing says which belong to "
-    "one study. Download them with folders for patients and studies: idc download <what> --dir-template "
-    "%PatientID/%StudyInstanceUID/%Modality_%SeriesInstanceUID."
+    "These are folders of series, as they lie in the buckets of the Imaging Data Commons, but their files do not say "
+    "which patient and study they belong to. Put them into folders: <patient>/<study>/<series>/."
 )
 
 _STUDIES_HINT = "Expected <subject>/<study>/… or <subject>/<study>.zip, as TCIA downloads are laid out."
@@ -243,27 +238,74 @@ def read_studies(folder: Path) -> Studies:
     if _is_zip(folder):
         raise UsageError(f"{folder} is one file.", hint=f"Give the folder of subjects. {_STUDIES_HINT}")
     folder = _folder_of(folder, "imaging", _STUDIES_HINT)
-    if _STUDY_NAME.fullmatch(folder.name):  # its series would be taken for studies
+    if STUDY_NAME.fullmatch(folder.name):  # its series would be taken for studies
         raise UsageError(
             f"{folder} is named as TCIA names a study, not as a folder of subjects.",
             hint=f"Give the folder of subjects above it, such as {folder.parent.parent}. {_STUDIES_HINT}",
         )
+    found = Studies(studies=arranged_series(folder))
+    if found.studies:
+        return _checked_studies(found)
     subjects = [folder] if _is_subject(folder) else [path for path in _entries(folder) if path.is_dir()]
-    found = Studies()
     if subjects != [folder]:
         found.beside += [path for path in _entries(folder) if path.is_file()]
         _reject_collections(folder, subjects)
     for subject in subjects:
         _read_subject(subject, found)
-    found.files = [file for study in found.studies for file in study.files]
     if not found.studies:
         # Files one level below mean that this is one subject, with studies in it.
-        if subjects and all(_SERIES_UUID.fullmatch(path.name) for path in subjects):
+        if subjects and all(SERIES_UUID.fullmatch(path.name) for path in subjects):
             raise UsageError(f"There is no study in {folder}.", hint=_SERIES_HINT)
         hint = f"If it is one subject's folder, give the folder above it: {folder.parent}. " if found.stray else ""
         raise UsageError(f"There is no study in {folder}.", hint=hint + _STUDIES_HINT)
+    return _checked_studies(found)
+
+
+def _checked_studies(found: Studies) -> Studies:
+    found.files = [file for study in found.studies for file in study.files]
     reject_mixed_patients(found.studies)
     return found
+
+
+def arranged_series(folder: Path, subject: str = "") -> list[Study]:
+    """Return the studies of a folder that holds nothing but folders of series, by what their files say.
+
+    So lie series in the buckets of the Imaging Data Commons (called by UUIDs), and so TCIA's tools for Python download
+    them (called by SeriesInstanceUIDs): nothing but the files says which belong together.
+
+    Parameters
+    ----------
+    folder : Path
+        Any folder; what is none of series gives an empty list.
+    subject : str
+        The patient's folder that they lie in; not given: PatientID is the subject.
+
+    Raises
+    ------
+    UsageError
+        When the files do not say whose they are.
+    """
+    folders = [path for path in _entries(folder) if path.is_dir()]
+    headers = {path: header for path in folders if (header := _header_of_series(path))}
+    if len(headers) < len(folders):
+        return []
+    studies: dict[tuple[str, str], Study] = {}
+    for path, header in headers.items():
+        whose = subject or header.patient
+        if not (is_safe_segment(whose) and "/" not in whose and is_safe_segment(header.study)):
+            raise UsageError(f"The files of {path} have no PatientID or StudyInstanceUID to go by.", hint=_SERIES_HINT)
+        study = studies.setdefault((whose, header.study), Study(whose, header.study, []))
+        study.files += _files_below(path, f"{whose}/{header.study}/{header.modality or 'SERIES'}_{header.series}/")
+    return list(studies.values())
+
+
+def _header_of_series(folder: Path) -> Header | None:
+    """Return the header of the first DICOM file of a folder that is called as its series."""
+    uid = SERIES_UID.fullmatch(folder.name)
+    if not (uid or SERIES_UUID.fullmatch(folder.name)) or any(path.is_dir() for path in _entries(folder)):
+        return None
+    header = next(filter(None, map(header_of, _entries(folder))), None)
+    return header if header and header.series and (not uid or uid[1] == header.series) else None
 
 
 def _reject_collections(folder: Path, subjects: Iterable[Path]) -> None:
@@ -272,7 +314,7 @@ def _reject_collections(folder: Path, subjects: Iterable[Path]) -> None:
         for parent, folders, _ in os.walk(collection):
             folders.sort()
             subject = Path(parent)
-            if subject == collection or _STUDY_NAME.fullmatch(subject.name):
+            if subject == collection or STUDY_NAME.fullmatch(subject.name):
                 continue
             if any(_is_study(subject / name) for name in folders):
                 raise UsageError(
@@ -283,9 +325,9 @@ def _reject_collections(folder: Path, subjects: Iterable[Path]) -> None:
 
 def _is_study(folder: Path) -> bool:
     """Whether a folder is surely a study's; series are named by UIDs as well, but have no folders in them."""
-    if not folder.is_dir() or not _STUDY_NAME.fullmatch(folder.name):
+    if not folder.is_dir() or not STUDY_NAME.fullmatch(folder.name):
         return False
-    return bool(_STUDY_DATE.fullmatch(folder.name)) or any(path.is_dir() for path in _entries(folder))
+    return bool(STUDY_DATE.fullmatch(folder.name)) or any(path.is_dir() for path in _entries(folder))
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -295,10 +337,14 @@ def _entries(folder: Path) -> list[Path]:
 def _is_subject(folder: Path) -> bool:
     studies = [path for path in _entries(folder) if path.is_dir() or _is_zip(path)]
     names = [path.stem if _is_zip(path) else path.name for path in studies]
-    return bool(names) and all(_STUDY_NAME.fullmatch(name) for name in names)
+    return bool(names) and all(STUDY_NAME.fullmatch(name) for name in names)
 
 
 def _read_subject(subject: Path, found: Studies) -> None:
+    arranged = arranged_series(subject, subject.name)
+    if arranged:
+        found.studies += arranged
+        return
     for path in _entries(subject):
         if path.is_dir():
             files = list(_files_below(path, f"{subject.name}/{path.name}/"))

@@ -1,4 +1,4 @@
-"""What the processed bucket holds of a subject: results, runs, the tables' state, dataset builds, models, answers."""
+"""What the processed bucket holds of a subject: results, runs, the tables' state, builds, models, reports, answers."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
@@ -14,8 +14,8 @@ from multimodal.clinical.tallies import case_hash
 
 QUERIES = "queries/"
 _TABLE_RESULTS = ("clinical/{}/", "genomics/{}/-expression/")
-_BUILT = {"datasets/{}/": 3, "models/{}/": 4, "scores/{}/": 3}
-"""Prefix → folders that name one build, one run of models, or one of scores."""
+_BUILT = {"datasets/{}/": 3, "models/{}/": 4, "scores/{}/": 3, "reports/{}/": 2}
+"""Prefix → folders that name one build, one run of models, one of scores, or a report, which is then made anew."""
 
 
 def find_results(processed: Bucket, dataset: str, subject: str) -> Iterator[Finding]:

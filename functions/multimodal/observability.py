@@ -20,6 +20,7 @@ class Metric(StrEnum):
     UNITS_RECEIVED = "UnitsReceived"
     UNITS_READY = "UnitsReady"
     UNITS_STARTED = "UnitsStarted"
+    UNITS_RETRIED = "UnitsRetried"
     UNITS_PROCESSED = "UnitsProcessed"
     UNITS_QUARANTINED = "UnitsQuarantined"
     UNITS_FAILED = "UnitsFailed"

@@ -38,8 +38,8 @@ class SweepSettings(RunSettings):
     RNASEQ_IMAGE_URI: str = ""
     BATCH_CPU_QUEUE_ARN: str = ""
     BATCH_FPGA_QUEUE_ARN: str = ""
-    RNASEQ_JOB_DEFINITION_ARN: str = ""
-    DRAGEN_JOB_DEFINITION_ARN: str = ""
+    SAMPLE_JOB_DEFINITION_ARN: str = ""
+    REFERENCE_JOB_DEFINITION_ARN: str = ""
 
     @property
     def genomics_queue(self) -> str:
@@ -47,14 +47,10 @@ class SweepSettings(RunSettings):
         return self.BATCH_FPGA_QUEUE_ARN if self.GENOMICS_ENGINE == "dragen" else self.BATCH_CPU_QUEUE_ARN
 
     @property
-    def genomics_definition(self) -> str:
-        """Job definition of the engine in use."""
-        return self.DRAGEN_JOB_DEFINITION_ARN if self.GENOMICS_ENGINE == "dragen" else self.RNASEQ_JOB_DEFINITION_ARN
-
-    @property
     def genomics_image(self) -> str:
         """Image of the engine in use; empty while there is none, or no queue that could run it."""
-        return self.RNASEQ_IMAGE_URI if self.genomics_queue and self.genomics_definition else ""
+        can_run = self.genomics_queue and self.SAMPLE_JOB_DEFINITION_ARN and self.REFERENCE_JOB_DEFINITION_ARN
+        return self.RNASEQ_IMAGE_URI if can_run else ""
 
 
 @lru_cache(maxsize=1)
@@ -74,7 +70,7 @@ def sweep() -> Sweep:
     rules_of = all_rules(ports(), imaging, readiness, table_kinds(ports(), s.STACK_NAME, s.DATASET_NAMES))
     timeouts, claims = CompletionTimeouts(s.QUIET_PERIOD_SECONDS, s.FORCE_AFTER_SECONDS), UnitClaims(ports())
     jobs = RnaJobSettings(s.RAW_BUCKET, s.PROCESSED_BUCKET, s.GENOMICS_ENGINE, s.genomics_image)
-    queue = QueueJobs(s.genomics_queue, s.genomics_definition)
+    queue = QueueJobs(s.genomics_queue, s.SAMPLE_JOB_DEFINITION_ARN, s.REFERENCE_JOB_DEFINITION_ARN)
     starters: dict[str, Starter] = {
         Modality.IMAGING.value: StudyStarter(StepFunctionsRuns(s.IMAGING_STATE_MACHINE_ARN), claims),
         Modality.GENOMICS.value: JobStarter(ports(), queue, claims, jobs, genomics),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cli.dashboard import save_dashboard
 from cli.deployment import Deployment
 from cli.features import describe_group, find_group, read_features
 from cli.ledger import Unit, count_statuses, print_units
@@ -36,6 +37,7 @@ _TABLE = "imaging.csv"
 
 _WORTH_A_LOOK = (
     "index.html",
+    "dashboard.html",
     "report.html", "overlay.png", _TABLE, "rna.csv", "clinical-baseline.csv", "clinical-surgery.csv", "labels.csv",
     "dataset.csv", "dictionary.csv", "rejected.csv", "rejection.json",
 )  # fmt: skip
@@ -224,9 +226,10 @@ def _show_results(
     with steps.step("Compare survival models") as step:
         trained = "no joined dataset" if isinstance(joined, str) else train_models(deployment, joined[0], DEMO_OUTPUT)
         step.detail = "none" if isinstance(trained, str) else f"{plural(len(trained), 'file')}"
-    with steps.step("Make the cohort page") as step:
+    with steps.step("Make the cohort page and the dashboard") as step:
         pages = save_report(deployment, DATASET, DEMO_OUTPUT / "report")
-        step.detail = f"{plural(len(pages), 'file')} in {shown(DEMO_OUTPUT / 'report')}/"
+        drawn = save_dashboard(deployment, DEMO_OUTPUT / "dashboard.html")
+        step.detail = f"{plural(len(pages) + 1, 'file')} in {shown(DEMO_OUTPUT)}/"
     print_heading(console, "Ledger: everything that was uploaded, and where it stands")
     print_units(console, units)
     if cohort.source.studies:
@@ -241,7 +244,7 @@ def _show_results(
     show_joined(console, joined)
     show_models(console, trained)
     saved += [] if isinstance(trained, str) else trained
-    _show_examples(console, [pages[-1], *saved, *([] if isinstance(joined, str) else joined[1])])
+    _show_examples(console, [pages[-1], drawn, *saved, *([] if isinstance(joined, str) else joined[1])])
     return saved
 
 

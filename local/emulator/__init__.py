@@ -8,6 +8,7 @@ patched and why, and how to move to another version.
 from local.emulator import (
     athena,
     batch,
+    definitions,
     execution_environments,
     functions,
     iam,
@@ -26,6 +27,7 @@ def install_all() -> None:
         batch,
         iam,
         step_functions,
+        definitions,
         execution_environments,
         functions,
         template_types,

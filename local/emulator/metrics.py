@@ -1,15 +1,19 @@
-"""CloudWatch metrics that the emulator does not make: of log lines in the embedded metric format, and of executions.
+"""CloudWatch metrics that the emulator does not make: of log lines in the embedded metric format, of executions, and of
+functions that no client invoked.
 
 Seams:
 
 - `ministack.services.cloudwatch_logs._fanout_to_subscription_filters` sees every line that is logged;
 - `ministack.services.stepfunctions._emit_execution_status_event` is called at every change of status; a Map's child
   executions do not pass it, and in AWS too only those of the state machine itself count;
+- `ministack.services.lambda_svc._execute_function` runs every invocation; `_emit_lambda_metrics` is called after
+  those by clients alone, not after those by an event source or a state machine;
 - `ministack.services.cloudwatch._put_metric_data` takes exactly the dimensions that it is given.
 """
 
 import json
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,9 +30,10 @@ _METRICS = {
 
 
 def install() -> None:
-    """Look for metrics in everything that is logged, and count executions."""
+    """Look for metrics in everything that is logged; count executions and invocations."""
     _patch_logs()
     _patch_executions()
+    _patch_invocations()
 
 
 def _patch_logs() -> None:
@@ -93,3 +98,24 @@ def _patch_executions() -> None:
         emit(execution)
 
     stepfunctions._emit_execution_status_event = _emit_execution_status_event
+
+
+def _patch_invocations() -> None:
+    """Measure every invocation once, whoever asked for it."""
+    from ministack.services import lambda_svc
+
+    execute, emit = lambda_svc._execute_function, lambda_svc._emit_lambda_metrics
+
+    def _execute_function(func: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+        started = time.monotonic()
+        result: dict[str, Any] = execute(func, event)
+        if not result.get("throttle"):
+            name = (func.get("config") or func).get("FunctionName", "unknown")
+            emit(name, 1000 * (time.monotonic() - started), bool(result.get("error")), throttle=False)
+        return result
+
+    def _emit_lambda_metrics(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+        if throttle:
+            emit(function_name, duration_ms, error, throttle)
+
+    lambda_svc._execute_function, lambda_svc._emit_lambda_metrics = _execute_function, _emit_lambda_metrics

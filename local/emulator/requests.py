@@ -97,50 +97,54 @@ def _checker(shape: Shape) -> Callable[[Any], bool]:
     """
     kind, low, high = shape.type_name, shape.metadata.get("min", 0), shape.metadata.get("max", math.inf)
     if isinstance(shape, StructureShape):
-        members = {name: _Lazy(member) for name, member in shape.members.items()}
-        return partial(_fits_structure, members, tuple(shape.required_members))
+        return partial(_fits_structure, _Members(shape), tuple(shape.required_members))
     if isinstance(shape, ListShape):
-        member = _Lazy(shape.member)
-        return lambda value: isinstance(value, list) and low <= len(value) <= high and all(map(member, value))
-    if kind == "string" and not getattr(shape, "enum", None):
-        pattern = shape.metadata.get("pattern")
-        matches = (
-            _one_line if pattern == ".*" else lru_cache(_REMEMBERED)(partial(_matches, pattern)) if pattern else None
-        )
         return lambda value: (
-            isinstance(value, str) and low <= len(value) <= high and (matches is None or matches(value))
+            isinstance(value, list) and low <= len(value) <= high and all(map(_checker(shape.member), value))
         )
+    if kind == "string" and not getattr(shape, "enum", None):
+        return _string_checker(shape.metadata.get("pattern"), low, high)
     return lambda value: not any(_problems(shape, value, ""))
 
 
-def _fits_structure(members: Mapping[str, Callable[[Any], bool]], required: tuple[str, ...], value: object) -> bool:
+def _string_checker(pattern: str | None, low: int, high: float) -> Callable[[Any], bool]:
+    if pattern is None:
+        return lambda value: isinstance(value, str) and low <= len(value) <= high
+    if pattern == ".*":
+        return lambda value: isinstance(value, str) and low <= len(value) <= high and "\n" not in value
+    matches = lru_cache(_REMEMBERED)(partial(_matches, pattern))
+    return lambda value: isinstance(value, str) and low <= len(value) <= high and matches(value)
+
+
+class _Members(dict[str, Callable[[Any], bool]]):
+    """The checkers of a structure's members by name, made when they are first needed: shapes may hold themselves."""
+
+    def __init__(self, shape: StructureShape) -> None:
+        super().__init__()
+        self._shape = shape
+
+    def __missing__(self, name: str) -> Callable[[Any], bool]:
+        member = self._shape.members.get(name)
+        if member is None:
+            return _unknown
+        self[name] = _checker(member)
+        return self[name]
+
+
+def _unknown(_: object) -> bool:
+    return False
+
+
+def _fits_structure(members: _Members, required: tuple[str, ...], value: object) -> bool:
     if not isinstance(value, dict):
         return False
     for name in required:
         if value.get(name) is None:
             return False
     for name, item in value.items():
-        member = members.get(name)
-        if member is None or not (item is None or member(item)):
+        if not members[name](item) and (item is not None or name not in members):
             return False
     return True
-
-
-def _one_line(value: str) -> bool:
-    return "\n" not in value
-
-
-class _Lazy:
-    """The checker of a shape, made when it is first needed: shapes may hold themselves."""
-
-    def __init__(self, shape: Shape) -> None:
-        self._shape = shape
-        self._check: Callable[[Any], bool] | None = None
-
-    def __call__(self, value: object) -> bool:
-        if self._check is None:
-            self._check = _checker(self._shape)
-        return self._check(value)
 
 
 def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:

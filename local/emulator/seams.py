@@ -62,6 +62,11 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         f"{_SFN}._apply_result_path": ("state_def", "original", "result"),
         f"{_SFN}._apply_output_path": ("state_def", "data", "ctx"),
     },
+    "definitions": {
+        f"{_SFN}._validate_definition_jsonata": ("definition_str",),
+        f"{_SFN}._SERVICE_DISPATCH": None,
+        f"{_PROVISIONERS}._sfn_definition": ("props",),
+    },
     "execution_environments": {
         "ministack.core.lambda_runtime.Worker": ("func_name", "config", "code_zip"),
         "ministack.core.lambda_runtime._detect_runtime_binary": ("runtime",),
@@ -77,6 +82,8 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
     "metrics": {
         "ministack.services.cloudwatch_logs._fanout_to_subscription_filters": ("group_name", "stream_name", "events"),
         f"{_SFN}._emit_execution_status_event": ("execution",),
+        "ministack.services.lambda_svc._execute_function": ("func", "event"),
+        "ministack.services.lambda_svc._emit_lambda_metrics": ("function_name", "duration_ms", "error", "throttle"),
         "ministack.services.cloudwatch._put_metric_data": ("params", "cbor_data", "is_cbor", "is_json"),
     },
     "athena/execution": {

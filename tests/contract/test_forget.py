@@ -72,6 +72,9 @@ RESULTS: list[tuple[str, bytes]] = [
     (f"datasets/{D}/without/dataset.csv", f"case_id\n{Y}\n".encode()),
     (f"models/{D}/with/1/results.json", b"{}"),
     (f"models/{D}/with/2/predictions.csv", f"case_id\n{X}\n".encode()),
+    (f"reports/{D}/index.html", f"<th>{X}</th>".encode()),
+    (f"reports/{D}/_made.json", b'{"state": "s"}'),
+    ("reports/other/index.html", f"<th>{X}</th>".encode()),
     ("queries/1.csv", b"an answer"),
 ]
 LEFT = {
@@ -82,6 +85,7 @@ LEFT = {
     *(f"imaging/{D}/{Y}/ct/features.json", f"clinical/{D}/_state/new.jsonl.gz", f"clinical/{D}/_state/state.json"),
     *(f"clinical/{D}/1/rejected.csv", f"clinical/{D}/1/profile.json", "runs/broken/parts/00000.jsonl.gz"),
     *("runs/broken/plan.json", "runs/other/plan.json"),
+    "reports/other/index.html",
     *("runs/another/plan.json", f"datasets/{D}/without/dataset.csv", f"models/{D}/with/1/results.json"),
 }
 UNITS: list[dict[str, Any]] = [
@@ -184,9 +188,8 @@ def test_nothing_of_the_subject_is_left_and_everything_of_the_other_is(filled: D
     others = {name: item for name, item in items(filled).items() if Y in name or "table" in name}
     assert len(named(filled)) > 20, "else the look for it sees nothing"
     assert forget(filled)[0]
-    assert named(filled) == {"clinical/other/table.csv", "runs/other/plan.json", f"imaging#other#{X}#ct"}, (
-        "which is another dataset"
-    )
+    others_dataset = {"clinical/other/table.csv", "runs/other/plan.json", "reports/other/index.html"}
+    assert named(filled) == {*others_dataset, f"imaging#other#{X}#ct"}
     left = everything(filled)
     assert set(left) == LEFT
     assert all(len(versions) == 1 for versions in left.values())

@@ -285,6 +285,14 @@ def test_a_state_machine_without_the_permission_fails(account: Account, job_role
     assert "iam:PassRole" in execution["cause"]
 
 
+def test_a_task_that_names_no_integration_is_no_definition(account: Account, machine_role: str) -> None:
+    state = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createProcessingJobs", "End": True}
+    definition = {"StartAt": "Do", "States": {"Do": state}}
+    with pytest.raises(ClientError, match=r"createProcessingJobs is not recognized.*/States/Do/Resource") as caught:
+        account.run(definition, machine_role, "unknown")
+    assert caught.value.response["Error"]["Code"] == "InvalidDefinition"
+
+
 def test_a_map_honours_its_concurrency_path_and_writes_its_results(
     account: Account, job_role: str, machine_role: str
 ) -> None:

@@ -62,7 +62,8 @@ def test_the_sweep_is_told_so(dragen: Deployment) -> None:
     assert variables["GENOMICS_ENGINE"] == "dragen"
     assert variables["RNASEQ_IMAGE_URI"].endswith(":dragen")
     assert variables["BATCH_FPGA_QUEUE_ARN"] == dragen.output("FpgaQueueArn")
-    assert f"job-definition/{STACK}-dragen:" in variables["DRAGEN_JOB_DEFINITION_ARN"]
+    assert f"job-definition/{STACK}-dragen:" in variables["SAMPLE_JOB_DEFINITION_ARN"]
+    assert f"job-definition/{STACK}-dragen-reference:" in variables["REFERENCE_JOB_DEFINITION_ARN"]
 
 
 def test_without_the_machine_image_there_is_none(deployment: Deployment) -> None:
@@ -70,8 +71,9 @@ def test_without_the_machine_image_there_is_none(deployment: Deployment) -> None
     settings = deployment.lambda_.get_function_configuration(FunctionName=deployment.output("SweepFunctionName"))
     variables = settings["Environment"]["Variables"]
     assert variables["GENOMICS_ENGINE"] == "salmon"
-    assert (variables.get("BATCH_FPGA_QUEUE_ARN", ""), variables.get("DRAGEN_JOB_DEFINITION_ARN", "")) == ("", "")
-    assert f"job-definition/{deployment.stack}-rnaseq:" in variables["RNASEQ_JOB_DEFINITION_ARN"]
+    assert variables.get("BATCH_FPGA_QUEUE_ARN", "") == ""
+    assert f"job-definition/{deployment.stack}-rnaseq:" in variables["SAMPLE_JOB_DEFINITION_ARN"]
+    assert f"job-definition/{deployment.stack}-rnaseq-reference:" in variables["REFERENCE_JOB_DEFINITION_ARN"]
 
 
 @dataclass(frozen=True)

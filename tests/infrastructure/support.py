@@ -180,7 +180,9 @@ def _reference(name: str) -> Any:
     if name in PSEUDO_PARAMETERS:
         return PSEUDO_PARAMETERS[name]
     parameter = template()["Parameters"].get(name)
-    return name if parameter is None else parameter["Default"]
+    if parameter is None:
+        return name
+    return parameter["Default"].split(",") if parameter["Type"] == "CommaDelimitedList" else parameter["Default"]
 
 
 def _substitute(argument: Any) -> str:

@@ -11,9 +11,11 @@ from arrivals.app import ArrivalsSettings
 from dataset_build.app import DatasetBuildSettings
 from feature_groups.app import FeatureGroupsSettings
 from feature_ingest.app import FeatureIngestSettings
+from fetch.app import FetchSettings
 from multimodal.pipeline.sweep import ROUND_SECONDS
 from plan_jobs.app import PlanJobsSettings
 from record_outcome.app import RecordOutcomeSettings
+from report_build.app import ReportBuildSettings
 from score_ingest.app import ScoreIngestSettings
 from sweep.app import SweepSettings
 from table_ingest.app import TableIngestSettings
@@ -31,6 +33,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "FeatureIngestFunction": FeatureIngestSettings,
     "FeatureGroupsFunction": FeatureGroupsSettings,
     "DatasetBuildFunction": DatasetBuildSettings,
+    "ReportBuildFunction": ReportBuildSettings,
+    "FetchFunction": FetchSettings,
 }
 ASYNCHRONOUS = ["SweepFunction", "RecordOutcomeFunction", "FeatureGroupsFunction"]
 """Invoked by rules and by CloudFormation; the others by a queue's poller or by the state machine."""

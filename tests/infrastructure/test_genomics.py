@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ FPGA_ONLY = {
     "FpgaInstanceRole",
     "FpgaInstancePolicy",
     "DragenJobDefinition",
+    "DragenReferenceJobDefinition",
     "DragenLogGroup",
     "DragenExecutionRole",
     "DragenExecutionPolicy",
@@ -54,6 +56,10 @@ def container(definition: str) -> dict[str, Any]:
     """Return the worked-out container properties of a job definition."""
     found: dict[str, Any] = resolve(properties(definition))["ContainerProperties"]
     return found
+
+
+def _engine(definition: str) -> str:
+    return definition.removesuffix("JobDefinition").removesuffix("Reference")
 
 
 def resource_requirement(definition: str, kind: str) -> int:
@@ -112,7 +118,7 @@ def test_no_job_is_privileged(definition: str) -> None:
 
 @pytest.mark.parametrize("definition", DEFINITIONS)
 def test_jobs_log_to_an_encrypted_group_of_their_own(definition: str) -> None:
-    group = f"{definition.removesuffix('JobDefinition')}LogGroup"
+    group = f"{_engine(definition)}LogGroup"
     configuration = container(definition)["LogConfiguration"]
     assert configuration["LogDriver"] == "awslogs"
     assert configuration["Options"]["awslogs-group"] == group
@@ -307,7 +313,7 @@ def test_the_jobs_read_reads_and_write_results_only() -> None:
         "ProcessedBucket.Arn/runs/*/fastq_lists/*",
         "arn:aws:s3:::sra-pub-run-odp/sra/*",
     }
-    assert allowed["s3:PutObject"] == {"ProcessedBucket.Arn/genomics/*", "ProcessedBucket.Arn/references/*"}
+    assert allowed["s3:PutObject"] == {"ProcessedBucket.Arn/genomics/*"}, "references are every sample's"
     assert all(
         "kms:ViaService" in s["Condition"]["StringEquals"]
         for s in role_statements("GenomicsJobRole")
@@ -319,8 +325,33 @@ def test_the_jobs_remove_verdicts_and_nothing_else() -> None:
     assert allowed_actions("GenomicsJobRole")["s3:DeleteObject"] == {
         "ProcessedBucket.Arn/genomics/*/run.json",
         "ProcessedBucket.Arn/genomics/*/rejection.json",
-        "ProcessedBucket.Arn/references/*/rejection.json",
     }
+
+
+def test_the_jobs_that_build_references_touch_no_sample() -> None:
+    allowed = allowed_actions("ReferenceJobRole")
+    assert allowed["s3:GetObject"] == {"RawBucket.Arn/genomics/_references/*", "ProcessedBucket.Arn/references/*"}
+    assert allowed["s3:PutObject"] == {"ProcessedBucket.Arn/references/*"}
+    assert allowed["s3:DeleteObject"] == {"ProcessedBucket.Arn/references/*/rejection.json"}
+
+
+@pytest.mark.parametrize("engine", ["Rnaseq", "Dragen"])
+def test_a_reference_is_built_as_samples_are_quantified_but_for_the_rights(engine: str) -> None:
+    sample, reference = (resolve(properties(f"{engine}{kind}JobDefinition")) for kind in ("", "Reference"))
+    for found in (sample, reference):
+        del found["ContainerProperties"]["JobRoleArn"]
+    assert reference == sample | {"JobDefinitionName": f"{sample['JobDefinitionName']}-reference"}
+
+
+def test_egress_can_be_limited_to_s3_and_private_addresses() -> None:
+    rules = properties("GenomicsSecurityGroup")["SecurityGroupEgress"]
+    limited, free = [[r["Fn::If"][branch] for r in rules] for branch in (1, 2)]
+    assert all(r["Fn::If"][0] == "LimitEgress" for r in rules)
+    assert [r.get("DestinationPrefixListId", r.get("CidrIp")) for r in limited] == [
+        {"Ref": "S3PrefixListId"},
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+    ]
+    assert [r.get("CidrIp") for r in free] == ["0.0.0.0/0", None, None, None]
 
 
 def test_the_jobs_list_their_buckets_and_the_public_archive() -> None:
@@ -334,15 +365,20 @@ def test_the_jobs_list_their_buckets_and_the_public_archive() -> None:
 @pytest.mark.parametrize("definition", DEFINITIONS)
 def test_the_program_and_ecs_have_roles_of_their_own(definition: str) -> None:
     found = container(definition)
-    assert found["JobRoleArn"] == "GenomicsJobRole.Arn"
-    assert found["ExecutionRoleArn"] == f"{definition.removesuffix('JobDefinition')}ExecutionRole.Arn"
+    builds = "Reference" in definition
+    assert found["JobRoleArn"] == ("ReferenceJobRole.Arn" if builds else "GenomicsJobRole.Arn")
+    assert found["ExecutionRoleArn"] == f"{_engine(definition)}ExecutionRole.Arn"
 
 
 def test_the_sweep_submits_to_these_queues_with_these_definitions_only() -> None:
     allowed = allowed_actions("SweepRole")["batch:SubmitJob"]
-    definitions = {resolve(properties(d)["JobDefinitionName"]) for d in DEFINITIONS}
-    arns = {f"arn:aws:batch:us-east-1:111122223333:job-definition/{name}:*" for name in definitions}
-    assert allowed == {*QUEUES, *arns}
+    prefix = "arn:aws:batch:us-east-1:111122223333:job-definition/"
+    arns = {f"{prefix}{resolve(properties(d)['JobDefinitionName'])}:1" for d in DEFINITIONS}
+    patterns = allowed - set(QUEUES)
+    assert allowed >= set(QUEUES)
+    assert all(any(fnmatch(arn, pattern) for pattern in patterns) for arn in arns)
+    stack = resolve({"Ref": "AWS::StackName"})
+    assert patterns == {f"{prefix}{stack}-rnaseq*:*", f"{prefix}{stack}-dragen*:*"}
 
 
 def test_the_sweep_knows_which_engine_runs() -> None:

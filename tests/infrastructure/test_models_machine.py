@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
+from cli.models import ROBUSTNESS
 from local.emulator.requests import check_request, service_model
 from survival_job import cli
 from tests.infrastructure.support import ACCOUNT, REGION, STATEMACHINES, all_states, properties
@@ -39,20 +40,35 @@ STATES = dict(all_states(deployed()["States"]))
 JOBS = ["TrainModels", "ScoreCases"]
 
 
-def arguments(name: str) -> list[str]:
+GIVEN = {"TrainModels": ["GiveBuild", "GiveBuildAndRobustness"], "ScoreCases": [""]}
+"""The states that give a job its arguments and inputs; none: it has them itself."""
+WAYS = [(job, given) for job in JOBS for given in GIVEN[job]]
+
+
+def inputs(name: str, given: str) -> list[dict[str, Any]]:
+    """Return a job's inputs."""
+    found: list[dict[str, Any]] = (
+        STATES[given]["Parameters"]["inputs"] if given else STATES[name]["Parameters"]["ProcessingInputs"]
+    )
+    return found
+
+
+def arguments(name: str, given: str) -> list[str]:
     """Return what a job's container gets, with a made-up text for each path of the state."""
-    call = STATES[name]["Parameters"]["AppSpecification"]["ContainerArguments.$"]
+    own = STATES[name]["Parameters"]["AppSpecification"]["ContainerArguments.$"]
+    call = STATES[given]["Parameters"]["arguments.$"] if given else own
     assert call.startswith("States.Array(")
     known = {"$.run": "run-1", "$.settings": '{"repeats": 3, "timepoint": "surgery"}'}
     parts = [part.strip() for part in call.removeprefix("States.Array(").removesuffix(")").split(",")]
     return [known.get(part, part.strip("'")) for part in parts]
 
 
-def request(name: str) -> dict[str, Any]:
+def request(name: str, given: str) -> dict[str, Any]:
     """Return a job's request with its paths filled in."""
-    text = json.dumps(STATES[name]["Parameters"])
+    parameters = {k: v for k, v in STATES[name]["Parameters"].items() if k != "ProcessingInputs.$"}
+    text = json.dumps({**parameters, "ProcessingInputs": inputs(name, given)})
     filled = {"$.job_name": "models-run-1", "$.image_uri": REALISTIC["SurvivalImageUri"]}
-    found = _filled(json.loads(text), filled, arguments(name))
+    found = _filled(json.loads(text), filled, arguments(name, given))
     return dict(found)
 
 
@@ -83,33 +99,43 @@ def test_the_linter_has_no_finding() -> None:
     assert Linter.validate(deployed()) == []
 
 
-@pytest.mark.parametrize("name", JOBS)
-def test_the_request_is_one_that_sagemaker_takes(name: str) -> None:
+@pytest.mark.parametrize(("name", "given"), WAYS)
+def test_the_request_is_one_that_sagemaker_takes(name: str, given: str) -> None:
     operation = service_model("sagemaker").operation_model("CreateProcessingJob")
-    check_request(operation, request(name), "ValidationException")
+    check_request(operation, request(name, given), "ValidationException")
 
 
-@pytest.mark.parametrize("name", JOBS)
-def test_the_job_takes_its_arguments_and_finds_its_inputs(name: str) -> None:
-    options = cli._parser().parse_args(arguments(name))
-    inputs = {i["S3Input"]["LocalPath"] for i in STATES[name]["Parameters"]["ProcessingInputs"]}
+@pytest.mark.parametrize(("name", "given"), WAYS)
+def test_the_job_takes_its_arguments_and_finds_its_inputs(name: str, given: str) -> None:
+    options = cli._parser().parse_args(arguments(name, given))
+    robustness = getattr(options, "robustness", None)
+    assert (robustness is not None) == (given == "GiveBuildAndRobustness")
     wanted = {str(options.input_dir), *([str(options.model_dir)] if name == "ScoreCases" else [])}
-    assert inputs == wanted
+    wanted |= {str(robustness.parent)} if robustness else set()
+    assert {i["S3Input"]["LocalPath"] for i in inputs(name, given)} == wanted
     (output,) = STATES[name]["Parameters"]["ProcessingOutputConfig"]["Outputs"]
     assert output["S3Output"]["LocalPath"] == str(options.output_dir)
     assert str(options.message_file) == "/opt/ml/output/message"
 
 
 def test_settings_reach_the_job_as_options() -> None:
-    given = arguments("TrainModels")
+    given = arguments("TrainModels", "GiveBuild")
     settings = cli._settings(cli._parser().parse_args(given).settings)
     options = cli._parser().parse_args([*given, *settings])
     assert (options.repeats, options.timepoint) == (3, "surgery")
 
 
-@pytest.mark.parametrize("name", JOBS)
-def test_jobs_are_isolated_and_encrypted(name: str) -> None:
-    found = request(name)
+def test_a_run_with_a_robustness_file_reads_it_from_the_model_s_folder_under_the_command_s_name() -> None:
+    (choice,) = STATES["HasRobustness"]["Choices"]
+    assert {c["Variable"] for c in choice["And"]} == {"$.asked.robustness"}
+    (_, robustness) = inputs("TrainModels", choice["Next"])
+    assert robustness["S3Input"]["S3Uri.$"] == f"States.Format('{{}}{ROBUSTNESS}', $.made.output_uri)"
+    assert arguments("TrainModels", choice["Next"])[-1].endswith(f"/{ROBUSTNESS}")
+
+
+@pytest.mark.parametrize(("name", "given"), WAYS)
+def test_jobs_are_isolated_and_encrypted(name: str, given: str) -> None:
+    found = request(name, given)
     assert found["NetworkConfig"]["EnableNetworkIsolation"] is True
     assert found["ProcessingOutputConfig"]["KmsKeyId"] == REALISTIC["DataKeyArn"]
     assert found["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == REALISTIC["DataKeyArn"]

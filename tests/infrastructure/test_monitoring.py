@@ -1,6 +1,8 @@
 """Dashboard and alarms: complete, and fed by metrics that exist."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,7 +18,9 @@ AWS_METRICS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"QueueName"}),
     ),
     "AWS/Lambda": (
-        frozenset({"Errors", "Duration", "Invocations", "Throttles", "DestinationDeliveryFailures"}),
+        frozenset(
+            {"Errors", "Duration", "Invocations", "Throttles", "DestinationDeliveryFailures", "ConcurrentExecutions"}
+        ),
         frozenset({"FunctionName"}),
     ),
     "AWS/Events": (frozenset({"FailedInvocations", "InvocationsFailedToBeSentToDlq"}), frozenset({"RuleName"})),
@@ -55,7 +59,7 @@ def widgets() -> list[dict[str, Any]]:
 
 def shown_by(widget: dict[str, Any]) -> list[Shown]:
     """Return the metrics of a widget."""
-    rows = [[c for c in row if isinstance(c, str)] for row in widget["properties"]["metrics"]]
+    rows = [[c for c in row if isinstance(c, str)] for row in widget["properties"].get("metrics", [])]
     return [Shown(r[0], r[1], dict(zip(r[2::2], r[3::2], strict=True))) for r in rows]
 
 
@@ -128,6 +132,16 @@ def test_every_function_is_on_the_dashboard(metric: str) -> None:
 def test_every_queue_is_on_the_dashboard() -> None:
     shown = {m.dimensions["QueueName"] for m in ALL_SHOWN if m.namespace == "AWS/SQS"}
     assert shown == {f"{q}.QueueName" for q in resources("AWS::SQS::Queue")}
+
+
+def test_the_newest_rejections_are_read_from_logs_that_functions_write() -> None:
+    (widget,) = (w for w in widgets() if w["type"] == "log")
+    sources = re.findall(r"SOURCE '/aws/lambda/([^']+)'", widget["properties"]["query"])
+    assert sources == ["SweepFunction", "RecordOutcomeFunction"]
+    code = "".join(path.read_text(encoding="utf-8") for path in Path("functions/multimodal/ledger").glob("*.py"))
+    messages = re.findall(r"message = '([^']+)'", widget["properties"]["query"])
+    assert len(messages) == 2
+    assert all(f'"{message}"' in code for message in messages)
 
 
 def test_widgets_fit_the_grid_and_do_not_overlap() -> None:

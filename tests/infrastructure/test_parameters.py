@@ -139,8 +139,9 @@ def test_nothing_comes_into_the_network() -> None:
     assert groups
     for group in groups:
         assert "SecurityGroupIngress" not in group
-        rules = [(r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in group["SecurityGroupEgress"]]
-        assert rules == [("tcp", 443, 443)]
+        written = [branch for rule in group["SecurityGroupEgress"] for branch in rule.get("Fn::If", [None, rule])[1:]]
+        rules = {(r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in written if "Ref" not in r}
+        assert rules == {("tcp", 443, 443)}
     for subnet in resources("AWS::EC2::Subnet").values():
         assert subnet["Properties"]["MapPublicIpOnLaunch"] is False
 
@@ -171,7 +172,7 @@ def test_samconfig_holds_nothing_of_one_account() -> None:
 
 @pytest.mark.parametrize("path", [TEMPLATE, *STACKS], ids=lambda path: path.name)
 def test_the_template_holds_nothing_of_one_account(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8").replace("arn:aws:s3:::idc-open-data", "")  # theirs, in that partition
     assert not re.search(r"\b\d{12}\b(?!\})|vpc-0|subnet-0|us-east-1|arn:aws:", text), (
         "use AWS::Region, AWS::AccountId and AWS::Partition"
     )

@@ -108,7 +108,7 @@ def test_rules_listen_where_data_arrives() -> None:
 def test_the_sweep_comes_every_minute() -> None:
     assert properties("SweepRule")["ScheduleExpression"] == "rate(1 minute)"
     permission = resolve(properties("SweepRulePermission"))
-    assert (permission["FunctionName"], permission["Principal"]) == ("SweepFunction", "events.amazonaws.com")
+    assert (permission["FunctionName"], permission["Principal"]) == ("SweepFunction.Arn", "events.amazonaws.com")
     assert permission["SourceArn"] == "SweepRule.Arn"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from multimodal.imaging.series_manifest import ARCHIVE_BUCKETS
 from tests.infrastructure.permissions import ON_EVERYTHING, ROLES
 from tests.infrastructure.support import (
     ACCOUNT,
@@ -107,6 +108,7 @@ def test_key_use_of_functions_goes_through_services() -> None:
         "FeatureIngestRole",
         "TableIngestRole",
         "DatasetBuildRole",
+        "FetchRole",
     )
     for role in roles:
         uses = [s for s in role_statements(role) if any(a.startswith("kms:") for a in listed(s["Action"]))]
@@ -120,6 +122,16 @@ def test_the_jobs_read_studies_and_write_results_only() -> None:
     assert allowed["s3:PutObject"] == {"ProcessedBucket.Arn/imaging/*"}
     grant = next(s for s in role_statements("ProcessingRole") if s["Action"] == "kms:CreateGrant")
     assert grant["Condition"] == {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+
+
+def test_a_fetch_reads_the_public_buckets_and_writes_studies_only() -> None:
+    allowed = allowed_actions("FetchRole")
+    archive = {r for r in allowed["s3:GetObject"] if r.startswith("arn:")}
+    assert archive == {f"arn:aws:s3:::{bucket}/*" for bucket in ARCHIVE_BUCKETS}
+    assert {r for r in allowed["s3:ListBucket"] if r.startswith("arn:")} == {r.removesuffix("/*") for r in archive}
+    written = {"RawBucket.Arn/imaging/*", "ProcessedBucket.Arn/runs/fetch-*", "ProcessedBucket.Arn/plans/*"}
+    assert allowed["s3:PutObject"] == written
+    assert "s3:DeleteObject" not in allowed
 
 
 def test_the_state_machine_may_start_itself_by_its_fixed_name() -> None:
@@ -159,7 +171,7 @@ def test_every_policy_is_attached_to_one_role() -> None:
 def test_functions_learn_that_an_object_is_missing(role: str) -> None:
     # Without s3:ListBucket on the whole bucket S3 answers 403 for an object that is not there, which the code takes
     # for a wrong deployment.
-    read = {r.partition(".")[0] for r in allowed_actions(role).get("s3:GetObject", set())}
+    read = {r.partition(".")[0].removesuffix("/*") for r in allowed_actions(role).get("s3:GetObject", set())}
     listed_wholly = {
         resource.partition(".")[0]
         for s in role_statements(role)

@@ -15,6 +15,14 @@ from tests.infrastructure.test_functions import FUNCTIONS, snake_case
 from tests.sample_events import event_names, load_event
 
 
+@pytest.mark.parametrize("step", ["WritePlan", "ReadManifest", "CopyStudy", "RecordFailure"])
+def test_a_step_of_a_fetch_is_what_the_state_machine_sends(step: str) -> None:
+    document = json.loads((STATEMACHINES / "fetch.asl.json").read_text(encoding="utf-8"))
+    payload = dict(all_states(document["States"]))[step]["Parameters"]["Payload"]
+    sample = load_event(f"fetch_{payload['step']}")
+    assert (set(sample), sample["step"]) == ({name.removesuffix(".$") for name in payload}, payload["step"])
+
+
 @pytest.mark.parametrize("name", event_names())
 def test_every_sample_belongs_to_a_function(name: str) -> None:
     assert any(name.startswith(snake_case(f)) for f in FUNCTIONS)

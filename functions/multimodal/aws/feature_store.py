@@ -1,5 +1,6 @@
 """Feature groups and their records in SageMaker Feature Store (offline store only)."""
 
+import json
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,9 @@ class SageMakerRecords:
         # Store looks at them too, and names what is wrong.
         config = Config(parameter_validation=False)
         self._runtime = boto3.client("sagemaker-featurestore-runtime", config=config)
+        events, operation = self._runtime.meta.events, "sagemaker-featurestore-runtime.BatchWriteRecord"
+        events.register(f"before-parameter-build.{operation}", _set_entries_aside)
+        events.register(f"before-call.{operation}", _write_body)
         self._has_batches = True
         self._sagemaker = boto3.client("sagemaker")
         self._identities = dict[str, tuple[float, str]]()
@@ -142,6 +146,20 @@ class SageMakerRecords:
                     return False
                 raise
         return True
+
+
+def _set_entries_aside(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    """Keep a batch's entries from botocore, which writes each of their thousands of values by several calls.
+
+    That is two thirds of a request's CPU time, and what it writes is their JSON. Decision: features-21.
+    """
+    context["entries"], params["Entries"] = params["Entries"], []
+
+
+def _write_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    """Write the entries that were set aside, before the request is signed."""
+    body = {**json.loads(params["body"]), "Entries": context["entries"]}
+    params["body"] = json.dumps(body).encode()
 
 
 _REJECTED = frozenset({"ValidationError", "ValidationException"})

@@ -66,19 +66,22 @@ _ENDED = frozenset({"SUCCEEDED", "FAILED"})
 
 
 class QueueJobs:
-    """`BatchJobs` on one queue with one job definition.
+    """`BatchJobs` on one queue with two job definitions.
 
     Parameters
     ----------
-    queue_arn, definition_arn : str
-        Where jobs go and what they are.
+    queue_arn : str
+        Where jobs go.
+    definition_arn, reference_definition_arn : str
+        What quantifies a sample, and what builds a reference: they have different rights (decision `aws-14`).
     """
 
-    def __init__(self, queue_arn: str, definition_arn: str) -> None:
-        self._queue, self._definition = queue_arn, definition_arn
+    def __init__(self, queue_arn: str, definition_arn: str, reference_definition_arn: str) -> None:
+        self._queue = queue_arn
+        self._definition, self._reference_definition = definition_arn, reference_definition_arn
         self._batch = boto3.client("batch")
 
-    def submit(self, name: str, command: Sequence[str]) -> None:
+    def submit(self, name: str, command: Sequence[str], *, builds_reference: bool) -> None:
         """Submit a job by name; a second submission of the same name changes nothing.
 
         SubmitJob knows no uniqueness by name, so the queue is asked first. Whoever submits holds the unit's claim, so
@@ -90,7 +93,7 @@ class QueueJobs:
             self._batch.submit_job(
                 jobName=name,
                 jobQueue=self._queue,
-                jobDefinition=self._definition,
+                jobDefinition=self._reference_definition if builds_reference else self._definition,
                 containerOverrides={"command": list(command)},
             )
 

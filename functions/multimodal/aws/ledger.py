@@ -95,6 +95,17 @@ class DynamoDbLedger:
             for row in self._pages(KeyConditionExpression=Key("due_shard").eq(shard)):
                 yield str(row["unit_id"]), int(row.get("open_since", row["due_at"]))
 
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """Yield every item as it is stored: the whole table, for reports."""
+        request: dict[str, Any] = {"TableName": self._table}
+        while True:
+            with translated("read the ledger"):
+                answer = self._client.scan(**request)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
     def put_if_absent(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
         """Store a value under a name unless it has one; return the stored value, perhaps another's."""
         request = _update_request({}, {"value": dict(value), "kind": "note", "status": Status.COMPLETED.value}, {})

@@ -2,8 +2,9 @@
 
 import gzip
 import json
+import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import boto3
@@ -23,6 +24,9 @@ COMPRESSION = 1
 
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Storage classes whose objects must be restored before they can be read."""
+
+
+_CHECKSUMS = ("ChecksumSHA256", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumCRC32C", "ChecksumCRC32")
 
 
 class S3Objects:
@@ -96,6 +100,44 @@ class S3Objects:
                     return None
                 raise
         return OpenObject(_chunks(answer["Body"]), int(answer["LastModified"].timestamp()))
+
+    def same_content(self, pairs: Sequence[tuple[StoredObject, StoredObject]]) -> bool:
+        """Return whether both versions of each pair have the same checksum of the same kind.
+
+        S3 keeps one of every object that was uploaded since 2025, and of older ones whose client sent one (Amazon S3
+        user guide, "Checking object integrity"). Composite ones, of parts, are equal for equal parts only.
+        """
+        if not pairs:
+            return True
+        with translated("compare versions of objects"):
+            # Keys are text, not paths: their common beginning is what they are listed by.
+            versions = self._versions(os.path.commonprefix([old.key for old, _ in pairs]))  # noqa: RUF071
+            return all(self._have_same_checksum(versions, old, new) for old, new in pairs)
+
+    def _versions(self, prefix: str) -> dict[tuple[str, str], str]:
+        """Return the version of each (key, ETag) under a prefix."""
+        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        found = (version for page in pages for version in page.get("Versions", []))
+        return {(v["Key"], v["ETag"].strip('"')): v["VersionId"] for v in found}
+
+    def _have_same_checksum(self, versions: Mapping[tuple[str, str], str], *two: StoredObject) -> bool:
+        ids = [versions.get((each.key, each.etag)) for each in two]
+        if None in ids:
+            return False
+        first, second = (self._checksums(each.key, str(version)) for each, version in zip(two, ids, strict=True))
+        common = first.keys() & second.keys()
+        return bool(common) and all(first[name] == second[name] for name in common)
+
+    def _checksums(self, key: str, version: str) -> dict[str, tuple[str, str]]:
+        """Return the checksums of a version, each with what it is of (all or its parts); none of one of another key."""
+        try:
+            answer = self._s3.head_object(Bucket=self._bucket, Key=key, VersionId=version, ChecksumMode="ENABLED")
+        except ClientError as error:
+            if code_of(error) in {"403", "404", "AccessDenied", "NoSuchVersion"}:
+                return {}
+            raise
+        kind = str(answer.get("ChecksumType", "FULL_OBJECT"))
+        return {name: (kind, str(answer[name])) for name in _CHECKSUMS if name in answer}  # type: ignore[literal-required]
 
     def write_lines(self, key: str, lines: Iterable[str]) -> None:
         """Store lines without holding all of them; what is called `….gz` is compressed."""

@@ -11,11 +11,12 @@ from multimodal.genomics.config import GenomicsConfig
 from multimodal.genomics.reads import fastq_list
 from multimodal.genomics.samples import SampleListing
 from multimodal.genomics.samplesheet import OPEN_DATA_BUCKET
-from multimodal.ledger.claim import RunPaths, UnitClaims
+from multimodal.ledger.claim import UnitClaims
 from multimodal.ledger.errors import MultimodalError
 from multimodal.ledger.evaluate import ReadyUnit
 from multimodal.ledger.outcome import Outcome, OutcomeRecorder, outcome_line, outcome_without_result
 from multimodal.ledger.ports import BatchJobs, Ports
+from multimodal.ledger.run_paths import RunPaths
 from multimodal.ledger.unit import Status, Unit, schedule_check
 from multimodal.observability import Metric, logger
 
@@ -116,7 +117,7 @@ class JobStarter:
         if not self.claims.claim(run, [ready]):
             return None
         try:
-            self.jobs.submit(run, self._prepare(run, ready))
+            self.jobs.submit(run, self._prepare(run, ready), builds_reference=ready.item.unit.is_reference)
         except MultimodalError as error:
             self._release_claim(run, ready, error)
             return None

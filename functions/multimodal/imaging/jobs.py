@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from multimodal.imaging.config import ImagingConfig
-from multimodal.ledger.claim import PlannedUnit, RunPaths
+from multimodal.ledger.claim import PlannedUnit
 from multimodal.ledger.listing import Listing, is_archive_of
+from multimodal.ledger.run_paths import RunPaths
 from multimodal.ledger.unit import Unit
 
 GIB = 1024**3

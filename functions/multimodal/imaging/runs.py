@@ -8,11 +8,12 @@ from typing import Any
 from multimodal.imaging.config import imaging_config
 from multimodal.imaging.jobs import JobSettings, job_document, job_id, manifest_document, map_item, next_attempt, pack
 from multimodal.imaging.uploads import record_subject_without_study, studies_of
-from multimodal.ledger.claim import PlannedUnit, RunPaths, UnitClaims, listing_from
+from multimodal.ledger.claim import PlannedUnit, UnitClaims
 from multimodal.ledger.errors import InvalidRequestError, Reason
 from multimodal.ledger.evaluate import ReadyUnit, UnitEvaluator
 from multimodal.ledger.outcome import GOOD_STATUSES, Outcome, OutcomeRecorder, outcome_line, outcome_without_result
 from multimodal.ledger.ports import JobCounter, Ports, Runs
+from multimodal.ledger.run_paths import RunPaths, listing_from
 from multimodal.ledger.unit import LedgerItem, Status, Unit
 from multimodal.ledger.upload_key import is_safe_segment
 from multimodal.observability import logger

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 
+from multimodal.imaging.layouts import COLLECTION_RULE, is_below_collection
+from multimodal.imaging.series_manifest import is_manifest
 from multimodal.ledger.errors import Reason
 from multimodal.ledger.listing import (
     MAX_OBJECTS,
@@ -109,12 +111,16 @@ def parse_imaging_key(segments: list[str]) -> UploadKey:
     match rest:
         case [name] if name == COHORT_NAME:
             return UploadKey(KeyKind.COHORT, dataset)
+        case [name] if is_manifest(name):  # the state machine of fetches reads it
+            return UploadKey(KeyKind.IGNORED, dataset)
         case [_subject, name] if _is_archive(name):
             return UploadKey(KeyKind.ARCHIVE, dataset, Unit(dataset, rest[0], name[: -len(".zip")]))
         case [_subject, _study, name] if name == MARKER_NAME:
             return UploadKey(KeyKind.MARKER, dataset, Unit(dataset, rest[0], rest[1]))
         case [_subject, study, _, *_] if _is_archive(study):
             return UploadKey(KeyKind.REJECTED, dataset, problem=_ZIP_FOLDER_RULE)
+        case [*folders, _] if is_below_collection(folders):
+            return UploadKey(KeyKind.REJECTED, dataset, problem=COLLECTION_RULE)
         case [subject, study, _, *_]:
             return UploadKey(KeyKind.OBJECT, dataset, Unit(dataset, subject, study))
     if is_companion(segments[-1]):

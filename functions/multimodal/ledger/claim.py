@@ -1,75 +1,18 @@
 """Claim units for a run: a lease in the ledger, then the run's documents in ProcessedBucket."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from multimodal.ledger.evaluate import NO_REASON, ReadyUnit
-from multimodal.ledger.listing import Listing
-from multimodal.ledger.ports import Ports, StoredObject
-from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_check
+from multimodal.ledger.ports import Ports
+from multimodal.ledger.run_paths import RunPaths, listing_document
+from multimodal.ledger.unit import LedgerItem, Status, schedule_check
 from multimodal.observability import Metric, logger
 
 LEASE_SECONDS = 900
 """How long a claim holds before `sweep` asks whether its run still exists. A run still at work gets another lease."""
-
-
-@dataclass(frozen=True)
-class RunPaths:
-    """Keys of a run's objects in ProcessedBucket."""
-
-    run_id: str
-
-    @property
-    def root(self) -> str:
-        """Prefix of everything below."""
-        return f"runs/{self.run_id}/"
-
-    @property
-    def plan(self) -> str:
-        """The units of the run."""
-        return f"{self.root}plan.json"
-
-    @property
-    def jobs(self) -> str:
-        """The array that the state machine's Map reads."""
-        return f"{self.root}jobs.json"
-
-    @property
-    def check(self) -> str:
-        """What was found when a table was read."""
-        return f"{self.root}check.json"
-
-    def part(self, number: int) -> str:
-        """Some of a table's records, one a line."""
-        return f"{self.root}parts/{number:05d}.jsonl.gz"
-
-    def listing(self, correlation_id: str) -> str:
-        """The exact objects of one unit."""
-        return f"{self.root}listings/{correlation_id}.json"
-
-    def manifest(self, job: str) -> str:
-        """SageMaker manifest of a job."""
-        return f"{self.root}jobs/{job}/inputs.manifest"
-
-    def job_folder(self, job: str) -> str:
-        """Prefix that holds nothing but `job.json`."""
-        return f"{self.root}jobs/{job}/job/"
-
-
-def listing_document(unit: Unit, listing: Listing) -> dict[str, Any]:
-    """Return what is stored of a claimed unit's listing."""
-    return {
-        "unit_id": unit.unit_id,
-        "content_version": listing.content_version,
-        "objects": [asdict(o) for o in listing.objects],
-    }
-
-
-def listing_from(document: Mapping[str, Any]) -> Listing:
-    """Return the listing that `listing_document` stored."""
-    return Listing(tuple(StoredObject(o["key"], o["size"], o["etag"]) for o in document["objects"]))
 
 
 @dataclass(frozen=True)
@@ -179,5 +122,7 @@ class UnitClaims:
         claimed = self.ports.ledger.update(item, changes)
         if claimed:
             self.ports.metrics.count(Metric.UNITS_STARTED, modality=item.unit.modality)
+            if item.attempt:
+                self.ports.metrics.count(Metric.UNITS_RETRIED, modality=item.unit.modality)
             logger().info("unit claimed", correlation_id=item.unit.correlation_id, run_id=run)
         return claimed

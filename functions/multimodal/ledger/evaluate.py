@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.listing import Blocked, Complete, CompletionTimeouts, Decision, FanOut, Listing, Quarantine, Wait
 from multimodal.ledger.ports import Changes, Ports
+from multimodal.ledger.reupload import is_same_content
 from multimodal.ledger.unit import (
     END_STATUSES,
     UNSCHEDULED,
@@ -61,7 +62,7 @@ class UnitEvaluator:
             if self._still_blocked(item, rules, now):
                 return None
             listing = rules.list_objects(item.unit)
-            if _is_unchanged(item, listing):
+            if _is_unchanged(item, listing) or self._is_same_upload(item, listing):
                 self._skip_unchanged(item, now)
                 return None
             decision = rules.decide(item, listing, self.timeouts, now)
@@ -77,6 +78,14 @@ class UnitEvaluator:
             case Quarantine() as quarantine:
                 self._quarantine(item, quarantine, now)
         return None
+
+    def _is_same_upload(self, item: LedgerItem, listing: Listing) -> bool:
+        """Whether a unit that ended was uploaded again with the same bytes."""
+        same = _is_answered(item) and not item.rerun_requested and is_same_content(self.ports, item, listing)
+        if not same:
+            return False
+        logger().info("uploaded again unchanged", correlation_id=item.unit.correlation_id, objects=len(listing.objects))
+        return True
 
     def _still_blocked(self, item: LedgerItem, rules: Rules, now: int) -> bool:
         """Reschedule a unit that still cannot start, without listing what nothing was added to (decision aws-6)."""
@@ -200,7 +209,10 @@ def _recheck_blocked(item: LedgerItem, now: int) -> Changes:
 
 
 def _is_unchanged(item: LedgerItem, listing: Listing) -> bool:
-    answered = item.status in END_STATUSES or item.status is Status.PROCESSED
     waits_for_rest = item.reason_code == Reason.INCOMPLETE_STUDY and item.status is Status.RECEIVING
     same = item.content_version == listing.content_version and not item.rerun_requested
-    return same and (answered or waits_for_rest)
+    return same and (_is_answered(item) or waits_for_rest)
+
+
+def _is_answered(item: LedgerItem) -> bool:
+    return item.status in END_STATUSES or item.status is Status.PROCESSED

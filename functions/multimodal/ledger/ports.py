@@ -100,6 +100,9 @@ class ObjectStore(Protocol):
     def open(self, key: str, etag: str) -> OpenObject | None:
         """Open exactly this content of an object; None when the object is gone or another content took its place."""
 
+    def same_content(self, pairs: Sequence[tuple[StoredObject, StoredObject]]) -> bool:
+        """Return whether both of each pair, an earlier and a later version of a key, have the same known checksum."""
+
     def write_lines(self, key: str, lines: Iterable[str]) -> None:
         """Store lines without holding all of them; what is called `….gz` is compressed."""
 
@@ -126,7 +129,7 @@ class Runs(Protocol):
 class BatchJobs(Protocol):
     """Jobs of the genomics path."""
 
-    def submit(self, name: str, command: Sequence[str]) -> None:
+    def submit(self, name: str, command: Sequence[str], *, builds_reference: bool) -> None:
         """Submit a job by name; a second submission of the same name changes nothing."""
 
     def is_running(self, name: str) -> bool:

@@ -148,7 +148,18 @@ class Sweep:
             self.ports.metrics.count(Metric.UNITS_INCOMPLETE, len(times), modality)
             age = max(now - min(times), 0) if times else 0
             self.ports.metrics.count(Metric.OLDEST_INCOMPLETE_UNIT_SECONDS, age, modality)
+            for metric in _SAID_WHEN_NONE:
+                self.ports.metrics.count(metric, 0, modality)
         return sum(len(times) for times in since.values())
+
+
+_SAID_WHEN_NONE = (
+    Metric.UNITS_RETRIED,
+    Metric.UNITS_QUARANTINED,
+    Metric.UNITS_FAILED,
+    Metric.EVALUATIONS_FAILED,
+)
+"""Counted as 0 every minute, so that the dashboard says "none" and not "no data" (`report-3`)."""
 
 
 def _modality_of(unit_id: str) -> str:

@@ -25,6 +25,7 @@ class Settings:
     rnaseq_memory_mib: int = 32768
     rnaseq_max_vcpus: int = 64
     quiet_period: int = 300
+    fast_lane_megabytes: int = 200
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def make_plan(workload: Workload, settings: Settings, figures: Figures) -> Plan:
 def imaging_shares(studies: Sequence[tuple[Unit, int]], settings: Settings, figures: Figures) -> tuple[Share, ...]:
     """Return imaging on SageMaker Processing alone, and with the fast lane for the studies that fit it."""
     processing = _processing("SageMaker Processing", studies, settings, figures)
-    limit = figures.fast_lane.largest_study_megabytes * 1e6
+    limit = settings.fast_lane_megabytes * 1e6
     small, large = ([s for s in studies if (s[1] <= limit) is fits] for fits in (True, False))
     if not small:
         return (processing,)
@@ -185,4 +186,7 @@ def settings_of(parameters: Mapping[str, str], concurrency: int | None = None) -
         number("RnaseqMemoryMib", default.rnaseq_memory_mib),
         number("RnaseqMaxVcpus", default.rnaseq_max_vcpus),
         number("QuietPeriodSeconds", default.quiet_period),
+        0
+        if parameters.get("ImagingCompute") == "processing"
+        else number("FastLaneMegabytes", default.fast_lane_megabytes),
     )

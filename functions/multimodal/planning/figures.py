@@ -71,7 +71,6 @@ class FastLaneFigures(_Model):
     start_up_seconds: StartUps
     launches_per_second: Positive
     workers: Annotated[int, Field(ge=1)]
-    largest_study_megabytes: Positive
 
 
 class GenomicsFigures(_Model):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from multimodal.planning.estimate import processing_lane, work_of
+from multimodal.planning.estimate import Plan, processing_lane, work_of
 from multimodal.planning.figures import Figures
 from multimodal.planning.simulation import Course, simulate
 
@@ -61,3 +61,14 @@ def best_packing(points: Sequence[Point], concurrency: int) -> Point:
         (point for point in ours if point.course.seconds <= TOLERANCE * fastest),
         key=lambda point: point.course.machine_seconds,
     )
+
+
+def packing_curves(plan: Plan, figures: Figures) -> list[tuple[str, Sequence[Point]]]:
+    """Simulate a plan's studies, taken as equally large, for each case of start-up times; none for fewer than two."""
+    studies, concurrency = plan.workload.studies, plan.settings.concurrency
+    if len(studies) < 2:
+        return []
+    mean = sum(studies.values()) // len(studies)
+    at_once = sorted({max(1, concurrency // 2), concurrency, concurrency * 2})
+    cases = figures.processing.start_up_seconds
+    return [(name, sweep_packings(len(studies), mean, at_once, times, figures)) for name, times in cases.items()]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from markupsafe import Markup
 
 from multimodal.clinical.charts import join, tag
-from multimodal.planning.estimate import Plan, Share
+from multimodal.planning.estimate import Plan, Settings, Share
 from multimodal.planning.figures import Figures
 from multimodal.planning.packing import Point
 
@@ -43,7 +43,7 @@ def plan_page(title: str, plan: Plan, curves: Sequence[tuple[str, Sequence[Point
         _shares("Besides", plan.others),
         _refused(plan),
         *(_curves(name, points) for name, points in curves),
-        _assumptions(figures),
+        _assumptions(figures, plan.settings),
     )
     head = join(tag("meta", charset="utf-8"), tag("title", f"Plan of {title}"), tag("style", Markup(_STYLE)))  # noqa: S704 - ours
     return f"<!doctype html>{tag('html', tag('head', head), tag('body', tag('main', body)), lang='en')}"
@@ -154,7 +154,7 @@ def _label(text: str, x: float, y: float, anchor: str = "start") -> Markup:
     return tag("text", text, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)
 
 
-def _assumptions(figures: Figures) -> Markup:
+def _assumptions(figures: Figures, settings: Settings) -> Markup:
     imaging, lane, fast = figures.imaging, figures.processing, figures.fast_lane
     lines = [
         f"Measured with this project's job: a study takes {imaging.study_seconds:g} CPU seconds and "
@@ -164,7 +164,7 @@ def _assumptions(figures: Figures) -> Markup:
         "Assumed: start-up of a processing job in seconds: "
         + "; ".join(f"{name}: {', '.join(f'{s:g}' for s in values)}" for name, values in lane.start_up_seconds.items()),
         f"Assumed: start-up of a Lambda container {', '.join(f'{s:g}' for s in fast.start_up_seconds)} s, "
-        f"{fast.memory_gib:g} GiB, studies up to {fast.largest_study_megabytes:g} MB.",
+        f"{fast.memory_gib:g} GiB, studies up to {settings.fast_lane_megabytes} MB.",
         "Machine minutes count start-up: whether AWS bills it is not documented.",
         f"Prices: {figures.prices.region}, {figures.prices.date}. {figures.prices.source}",
     ]

@@ -1,5 +1,6 @@
 """The cohort page and a page for each study, by the templates in `templates/`; what they show is prepared here."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -84,6 +85,13 @@ def report_files(cohort: Cohort, results: str = "../../") -> Iterator[tuple[str,
         yield study.page, _render("study.html.j2", study=StudyView(view, study))
     yield from table_files(cohort)
     yield INDEX, _render("index.html.j2", cohort=view)
+
+
+@lru_cache(maxsize=1)
+def page_hash() -> str:
+    """Return a hash of what the pages are made with: another one makes them anew."""
+    files = sorted([*TEMPLATES.iterdir(), *TEMPLATES.parent.glob("*.py"), CLINICAL_TEMPLATES / "report.css"])
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def linked_results(cohort: Cohort) -> list[str]:

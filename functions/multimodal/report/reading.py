@@ -50,7 +50,7 @@ class CohortReader:
             samples=[u for u in uploads if _is_sample(u.unit)],
             tables=[u for u in uploads if u.unit.is_table],
             rows=self._rows(dataset),
-            models=self._models(dataset),
+            models=self.models(dataset),
             notes=[row for row in rows if row.get("dataset") == dataset and row.get("kind") == "note"],
         )
 
@@ -73,7 +73,8 @@ class CohortReader:
                 cases.setdefault(_content(entry.group, dataset), set()).add(entry.case_id)
         return {group: frozenset(found) for group, found in cases.items()}
 
-    def _models(self, dataset: str) -> list[Model]:
+    def models(self, dataset: str) -> list[Model]:
+        """Return comparisons of survival models, the newest last."""
         prefix, end = f"models/{dataset}/", "/report.html"
         keys = [stored.key for stored in self.processed.objects_under(prefix) if stored.key.endswith(end)]
         models = [Model(key.removeprefix(prefix).removesuffix(end), key) for key in keys]

@@ -10,10 +10,10 @@ from pathlib import PurePath
 from typing import Any, TypeVar
 
 from multimodal.features.group import EVENT_TIME, RECORD_ID, FeatureRecords
-from multimodal.ledger.claim import RunPaths
 from multimodal.ledger.errors import BadInputError, MultimodalError, Reason
 from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
 from multimodal.ledger.ports import OpenObject, Ports
+from multimodal.ledger.run_paths import RunPaths
 from multimodal.ledger.unit import Status
 from multimodal.observability import logger
 from multimodal.tables.run import (

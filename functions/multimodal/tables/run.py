@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from multimodal.ledger.claim import RunPaths, listing_from
 from multimodal.ledger.errors import ConfigurationError, InvalidRequestError
 from multimodal.ledger.ports import Ports, StoredObject
+from multimodal.ledger.run_paths import RunPaths, listing_from
 from multimodal.ledger.unit import Status, Unit
 from multimodal.tables.state import DatasetState
 from multimodal.tables.table import TableKind

@@ -8,10 +8,10 @@ from typing import Any
 
 from multimodal.features.group import FeatureRecords
 from multimodal.ledger import errors
-from multimodal.ledger.claim import RunPaths
 from multimodal.ledger.errors import BadInputError, MultimodalError, Reason, RetryableError
 from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
 from multimodal.ledger.ports import Ports
+from multimodal.ledger.run_paths import RunPaths
 from multimodal.ledger.unit import Status
 from multimodal.observability import Metric, logger
 from multimodal.tables.run import BATCH_RECORDS, CHUNK_RECORDS, INGEST_NAME, TableRun, TableRuns

@@ -49,7 +49,7 @@ def check_record(
             raise _validation_error(f"The record has no value for {member} {group[member]}")
     _check_sizes(record, str(record[group["RecordIdentifierFeatureName"]]))
     parse_event_time(str(record[group["EventTimeFeatureName"]]), types[group["EventTimeFeatureName"]])
-    return {name: _convert(name, types[name], text) for name, text in record.items() if text is not None}
+    return _converted(types, record)
 
 
 @lru_cache(maxsize=64)
@@ -87,19 +87,20 @@ def parse_event_time(text: str, feature_type: str = "String") -> datetime:
 def _check_sizes(record: Mapping[str, str | None], identifier: str) -> None:
     if len(identifier.encode()) > _IDENTIFIER_BYTES:
         raise _validation_error(f"The record identifier is longer than {_IDENTIFIER_BYTES} bytes")
-    if sum(map(_size, record)) + sum(map(_size, filter(None, record.values()))) > _RECORD_BYTES:
+    texts = "".join(record) + "".join(filter(None, record.values()))
+    if len(texts.encode()) > _RECORD_BYTES:
         raise _validation_error(f"The record is larger than {_RECORD_BYTES} bytes")
 
 
-def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
-
-
-def _convert(name: str, feature_type: str, text: str) -> Value:
-    try:
-        return _CONVERTERS[feature_type](text)
-    except ValueError:
-        raise _validation_error(f"Value '{text}' of feature {name} is not of type {feature_type}") from None
+def _converted(types: Mapping[str, str], record: Mapping[str, str | None]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for name, text in record.items():
+        if text is not None:
+            try:
+                values[name] = _CONVERTERS[types[name]](text)
+            except ValueError:
+                raise _validation_error(f"Value '{text}' of feature {name} is not of type {types[name]}") from None
+    return values
 
 
 def _integral(text: str) -> int:

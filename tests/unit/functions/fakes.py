@@ -152,17 +152,28 @@ class FakeObjects:
         self.modified: dict[str, int] = {}
         self.clock: Callable[[], int] = FakeClock()
         self.lists = 0
+        self.encrypted, self.has_checksums = False, True
+        self.etags: dict[str, str] = {}
+        self.versions: dict[tuple[str, str], bytes] = {}
 
     def put(self, key: str, body: bytes = b"x") -> None:
+        """Store an object; with a KMS key, the same bytes get another ETag each time."""
         self.content[key] = body
         self.modified[key] = self.clock()
+        self.etags[key] = f"etag-{hash(body)}" + (f"-{len(self.versions)}" if self.encrypted else "")
+        self.versions[key, self.etags[key]] = body
+
+    def same_content(self, pairs: Sequence[tuple[StoredObject, StoredObject]]) -> bool:
+        return self.has_checksums and all(
+            self.versions[old.key, old.etag] == self.versions[new.key, new.etag] for old, new in pairs
+        )
 
     def objects_under(self, prefix: str) -> Iterable[StoredObject]:
         self.lists += 1
         for key in sorted(self.content):
             if key.startswith(prefix):
                 body = self.content[key]
-                yield StoredObject(key, len(body), f"etag-{hash(body)}")
+                yield StoredObject(key, len(body), self.etags.get(key, f"etag-{hash(body)}"))
 
     def folders(self, prefix: str) -> tuple[list[str], list[str]]:
         rests = [key[len(prefix) :] for key in self.content if key.startswith(prefix)]
@@ -221,7 +232,8 @@ class FakeBatch:
         self.running: set[str] = set()
         self.refusal: MultimodalError | None = None
 
-    def submit(self, name: str, command: Sequence[str]) -> None:
+    def submit(self, name: str, command: Sequence[str], *, builds_reference: bool) -> None:
+        assert builds_reference == ("build-reference" in command)
         if self.refusal is not None:
             raise self.refusal
         if name not in self.submitted:

@@ -1,24 +1,32 @@
 """Adapters against botocore's own models of the services: what they ask, and what they make of the answers."""
 
+import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.stub import Stubber
 
 from multimodal.aws import feature_store
 from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.aws.jobs import QueueJobs
 from multimodal.aws.ledger import DynamoDbLedger
+from multimodal.aws.objects import S3Objects
 from multimodal.features.group import FeatureText
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
+from multimodal.ledger.ports import StoredObject
 from multimodal.ledger.unit import Status, Unit, case_unit
 
 QUEUE, DEFINITION = (
     "arn:aws:batch:us-east-1:111122223333:job-queue/q",
     "arn:aws:batch:us-east-1:111122223333:job-definition/d:1",
 )
+REFERENCE_DEFINITION = "arn:aws:batch:us-east-1:111122223333:job-definition/d-reference:1"
 NAME = "rna-0123456789ab-1"
 ASKED = {"jobQueue": QUEUE, "filters": [{"name": "JOB_NAME", "values": [NAME]}]}
 
@@ -31,7 +39,7 @@ def _region(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def jobs() -> QueueJobs:
-    return QueueJobs(QUEUE, DEFINITION)
+    return QueueJobs(QUEUE, DEFINITION, REFERENCE_DEFINITION)
 
 
 @pytest.fixture
@@ -45,22 +53,66 @@ def _page(*found: tuple[str, str], **more: Any) -> dict[str, Any]:
     return {"jobSummaryList": [{"jobId": "i", "jobName": n, "status": s} for n, s in found], **more}
 
 
-def test_job_is_submitted_with_its_command(jobs: QueueJobs, batch: Stubber) -> None:
+@pytest.mark.parametrize(("builds_reference", "definition"), [(False, DEFINITION), (True, REFERENCE_DEFINITION)])
+def test_job_is_submitted_with_its_command_and_the_definition_of_its_rights(
+    jobs: QueueJobs, batch: Stubber, *, builds_reference: bool, definition: str
+) -> None:
     batch.add_response("list_jobs", _page(), ASKED)
     wanted = {
         "jobName": NAME,
         "jobQueue": QUEUE,
-        "jobDefinition": DEFINITION,
+        "jobDefinition": definition,
         "containerOverrides": {"command": ["--engine", "salmon"]},
     }
     batch.add_response("submit_job", {"jobName": NAME, "jobId": "i"}, wanted)
-    jobs.submit(NAME, ["--engine", "salmon"])
+    jobs.submit(NAME, ["--engine", "salmon"], builds_reference=builds_reference)
 
 
 @pytest.mark.parametrize("status", ["RUNNABLE", "RUNNING", "SUCCEEDED", "FAILED"])
 def test_name_that_was_submitted_before_is_not_submitted_again(jobs: QueueJobs, batch: Stubber, status: str) -> None:
     batch.add_response("list_jobs", _page((NAME, status)), ASKED)
-    jobs.submit(NAME, [])
+    jobs.submit(NAME, [], builds_reference=False)
+
+
+OLD, NEW = StoredObject("imaging/d/s/t/1.dcm", 3, "old"), StoredObject("imaging/d/s/t/1.dcm", 3, "new")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ({"ChecksumCRC64NVME": "a", "ChecksumType": "FULL_OBJECT"}, {"ChecksumCRC64NVME": "a"}, True),
+        ({"ChecksumCRC32": "a"}, {"ChecksumCRC32": "b"}, False),
+        ({"ChecksumCRC32": "a", "ChecksumSHA256": "c"}, {"ChecksumCRC32": "a", "ChecksumSHA256": "d"}, False),
+        ({"ChecksumCRC32": "a"}, {"ChecksumSHA256": "a"}, False),
+        ({"ChecksumCRC32": "a-2", "ChecksumType": "COMPOSITE"}, {"ChecksumCRC32": "a-2"}, False),
+        ({}, {}, False),
+    ],
+)
+def test_versions_are_the_same_when_a_common_checksum_says_so(
+    before: dict[str, str], after: dict[str, str], *, same: bool
+) -> None:
+    objects = S3Objects("raw")
+    versions = [{"Key": OLD.key, "ETag": f'"{each}"', "VersionId": f"v-{each}"} for each in ("new", "old")]
+    with Stubber(objects._s3) as stubber:
+        stubber.add_response("list_object_versions", {"Versions": versions}, {"Bucket": "raw", "Prefix": OLD.key})
+        for name, answer in (("old", before), ("new", after)):
+            asked = {"Bucket": "raw", "Key": OLD.key, "VersionId": f"v-{name}", "ChecksumMode": "ENABLED"}
+            stubber.add_response("head_object", answer, asked)
+        assert objects.same_content([(OLD, NEW)]) is same
+        stubber.assert_no_pending_responses()
+
+
+def test_a_version_that_is_gone_or_may_not_be_read_is_another_content() -> None:
+    objects = S3Objects("raw")
+    with Stubber(objects._s3) as stubber:
+        stubber.add_response("list_object_versions", {"Versions": []})
+        assert not objects.same_content([(OLD, NEW)])
+        both = [{"Key": OLD.key, "ETag": each, "VersionId": each} for each in ("new", "old")]
+        stubber.add_response("list_object_versions", {"Versions": both})
+        stubber.add_client_error("head_object", "403")
+        stubber.add_response("head_object", {"ChecksumCRC32": "a"})
+        assert not objects.same_content([(OLD, NEW)])
+    assert objects.same_content([])
 
 
 def test_job_on_a_later_page_is_found_and_longer_names_are_not_it(jobs: QueueJobs, batch: Stubber) -> None:
@@ -80,6 +132,18 @@ def test_refusals_of_batch_are_lasting_or_passing(
     batch.add_client_error("list_jobs", code, "m")
     with pytest.raises(kind, match="list jobs"):
         jobs.is_running(NAME)
+
+
+def test_a_report_reads_every_page_of_the_ledger() -> None:
+    ledger = DynamoDbLedger("ledger")
+    with Stubber(ledger._client) as stubber:
+        pages = [{"Items": [{"unit_id": {"S": "imaging#d#s#t"}, "attempt": {"N": "2"}}]} for _ in range(2)]
+        last = {"LastEvaluatedKey": {"unit_id": {"S": "imaging#d#s#t"}}}
+        stubber.add_response("scan", pages[0] | last, {"TableName": "ledger"})
+        again = {"TableName": "ledger", "ExclusiveStartKey": {"unit_id": "imaging#d#s#t"}}
+        stubber.add_response("scan", pages[1], again)
+        assert [int(found["attempt"]) for found in ledger.rows()] == [2, 2]
+        stubber.assert_no_pending_responses()
 
 
 def _item(unit: Unit) -> dict[str, Any]:
@@ -163,6 +227,34 @@ def _answer(runtime: Stubber, numbers: range, errors: dict[int, tuple[str, str]]
 
 def _write(records: SageMakerRecords, count: int) -> None:
     records.write([("g", {"case_id": str(n)}) for n in range(count)])
+
+
+def test_a_batch_arrives_as_botocore_itself_writes_it(records: SageMakerRecords) -> None:
+    entries = [{"FeatureGroupName": "g", "Record": [{"FeatureName": "who", "ValueAsString": 'Łódź "q" \\ 1e-3'}]}]
+    plain = boto3.client("sagemaker-featurestore-runtime")
+    assert _body(records._runtime, entries) == _body(plain, entries) == {"Entries": entries}
+
+
+def _body(client: Any, entries: Sequence[Any]) -> object:
+    """Send a batch nowhere; return the body that was sent and signed."""
+    sent: list[Any] = []
+
+    def answer(request: Any, **_: object) -> AWSResponse:
+        sent.append((request.body, request.headers["Content-Length"]))
+        return AWSResponse(request.url, 200, HTTPHeaders(), RawAnswer(b'{"Errors": [], "UnprocessedEntries": []}'))
+
+    client.meta.events.register("before-send", answer)
+    client.batch_write_record(Entries=entries)
+    ((body, length),) = sent
+    assert int(length) == len(body)
+    return json.loads(body)
+
+
+class RawAnswer(io.BytesIO):
+    """What urllib3 would hold."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self.read()
 
 
 def test_records_are_sent_twenty_five_at_a_time(records: SageMakerRecords, runtime: Stubber) -> None:

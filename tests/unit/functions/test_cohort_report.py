@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -11,12 +12,16 @@ from urllib.parse import unquote
 
 import pytest
 
+import report_build.app
 from multimodal.ledger.ports import StoredObject
 from multimodal.ledger.unit import Status
+from multimodal.report.build import ReportBuilder
 from multimodal.report.cohort import Cohort, funnel, lost, presence
 from multimodal.report.page import INDEX, linked_results, report_files
 from multimodal.report.reading import CohortReader
 from multimodal.report.statistics import distribution
+from tests.sample_events import load_event
+from tests.unit.functions.fakes import FakeObjects
 
 HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "br", "img", "link", "hr"}
@@ -329,3 +334,57 @@ def test_files_have_every_number() -> None:
 
 def test_the_same_cohort_gives_the_same_pages() -> None:
     assert pages(cohort()) == pages(cohort())
+
+
+class Rows:
+    """A ledger's items."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.items = rows
+
+    def rows(self) -> list[dict[str, Any]]:
+        return self.items
+
+
+def stored(documents: Documents) -> FakeObjects:
+    bucket = FakeObjects()
+    for key, found in documents.documents.items():
+        text = "\n".join(found) if isinstance(found, list) else json.dumps(found)
+        bucket.put(key, text.encode())
+    return bucket
+
+
+def test_a_report_is_written_again_only_when_something_changed() -> None:
+    documents, rows = world()
+    bucket, ledger = stored(documents), Rows(rows)
+    builder = ReportBuilder(ledger, bucket, ["made", "another"])
+    assert builder.build() == {"made": 14, "another": 6}
+    assert b"15 of 16 uploads" in bucket.content["reports/made/index.html"]
+    assert builder.build() == {}
+    rows[1] = rows[1] | {"status": "PROCESSING", "attempt": 2}
+    assert builder.build() == {"made": 14}
+    assert b"14 of 16 uploads" in bucket.content["reports/made/index.html"]
+    bucket.put("models/made/b3/20261129T000000-cc/report.html")
+    assert set(builder.build()) == {"made"}
+    assert b"20261129T000000-cc" in bucket.content["reports/made/index.html"]
+
+
+def test_a_check_of_a_unit_that_waits_is_no_change() -> None:
+    documents, rows = world()
+    ledger, bucket = Rows(rows), stored(documents)
+    ReportBuilder(ledger, bucket, ["made"]).build()
+    ledger.items = [each | {"version": 7, "due_at": 9} for each in rows]
+    assert ReportBuilder(ledger, bucket, ["made"]).build() == {}
+
+
+def test_the_handler_is_wired_by_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("STACK_NAME", "METRICS_NAMESPACE", "LEDGER_TABLE", "PROCESSED_BUCKET"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("DATASET_NAMES", "made,another")
+    report_build.app.report_builder.cache_clear()
+    documents, rows = world()
+    wired = replace(report_build.app.report_builder(), ledger=Rows(rows), processed=stored(documents))
+    monkeypatch.setattr(report_build.app, "report_builder", lambda: wired)
+    context: Any = None
+    assert set(report_build.app.handler(load_event("report_build_scheduled"), context)) == {"made", "another"}

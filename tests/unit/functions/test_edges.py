@@ -104,21 +104,21 @@ BATCH = {
     "RNASEQ_IMAGE_URI": "image",
     "BATCH_CPU_QUEUE_ARN": "cpu",
     "BATCH_FPGA_QUEUE_ARN": "fpga",
-    "RNASEQ_JOB_DEFINITION_ARN": "salmon",
-    "DRAGEN_JOB_DEFINITION_ARN": "dragen",
+    "SAMPLE_JOB_DEFINITION_ARN": "sample",
+    "REFERENCE_JOB_DEFINITION_ARN": "reference",
 }
 
 
-def test_engine_chooses_queue_and_definition() -> None:
+def test_engine_chooses_the_queue() -> None:
     salmon = SweepSettings.from_environment(GOOD | SWEEP | BATCH)
     dragen = SweepSettings.from_environment(GOOD | SWEEP | BATCH | {"GENOMICS_ENGINE": "dragen"})
-    assert (salmon.genomics_queue, salmon.genomics_definition, salmon.genomics_image) == ("cpu", "salmon", "image")
-    assert (dragen.genomics_queue, dragen.genomics_definition) == ("fpga", "dragen")
+    assert (salmon.genomics_queue, salmon.genomics_image) == ("cpu", "image")
+    assert (dragen.genomics_queue, dragen.genomics_image) == ("fpga", "image")
     with pytest.raises(ConfigurationError, match="GENOMICS_ENGINE"):
         SweepSettings.from_environment(GOOD | SWEEP | {"GENOMICS_ENGINE": "star"})
 
 
-@pytest.mark.parametrize("absent", ["RNASEQ_IMAGE_URI", "BATCH_CPU_QUEUE_ARN", "RNASEQ_JOB_DEFINITION_ARN"])
+@pytest.mark.parametrize("absent", ["RNASEQ_IMAGE_URI", *(name for name in BATCH if "FPGA" not in name)])
 def test_stack_without_a_part_of_batch_has_no_image_to_run(absent: str) -> None:
     assert SweepSettings.from_environment(GOOD | SWEEP).genomics_image == ""
     assert SweepSettings.from_environment(GOOD | SWEEP | BATCH | {absent: ""}).genomics_image == ""

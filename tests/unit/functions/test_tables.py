@@ -11,8 +11,9 @@ from unittest.mock import Mock
 import pytest
 
 from multimodal.features.group import Entry
-from multimodal.ledger.claim import LEASE_SECONDS, RunPaths
+from multimodal.ledger.claim import LEASE_SECONDS
 from multimodal.ledger.errors import BadInputError, MultimodalError, RetryableError
+from multimodal.ledger.run_paths import RunPaths
 from multimodal.ledger.unit import Status, Unit
 from multimodal.tables.run import MAX_TABLE_BYTES
 from multimodal.tables.state import DatasetState

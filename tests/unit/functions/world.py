@@ -16,11 +16,12 @@ from multimodal.imaging.jobs import JobSettings
 from multimodal.imaging.records import ImagingRecords
 from multimodal.imaging.runs import JobRecorder, RunPlanner, RunSummarizer, StudyStarter, SubjectClaims
 from multimodal.imaging.uploads import ImagingRules
-from multimodal.ledger.claim import RunPaths, Starter, UnitClaims
+from multimodal.ledger.claim import Starter, UnitClaims
 from multimodal.ledger.evaluate import Rules, UnitEvaluator
 from multimodal.ledger.listing import CompletionTimeouts
 from multimodal.ledger.outcome import OutcomeRecorder
 from multimodal.ledger.ports import Ports
+from multimodal.ledger.run_paths import RunPaths
 from multimodal.ledger.unit import LedgerItem, Unit, case_unit
 from multimodal.pipeline.arrivals import ArrivalRegistrar, Upload
 from multimodal.pipeline.sweep import Sweep

@@ -7,6 +7,7 @@ import pytest
 
 from local.emulator.aws import AwsError
 from local.emulator.containers import image_command
+from local.emulator.definitions import problem_of
 from local.emulator.functions import exception_name, window_passed
 from local.emulator.iam import sagemaker_resource
 from local.emulator.metrics import metrics_of
@@ -208,3 +209,49 @@ def test_permissions_of_a_map() -> None:
         ("s3:GetObject", "arn:aws:s3:::b/k"),
         ("s3:PutObject", "arn:aws:s3:::b/p/manifest.json"),
     ]
+
+
+DISPATCHED = ("arn:aws:states:::sagemaker:createProcessingJob", "arn:aws:states:::athena:startQueryExecution")
+
+
+def _task(resource: str) -> str:
+    inner = {"StartAt": "Do", "States": {"Do": {"Type": "Task", "Resource": resource, "End": True}}}
+    return json.dumps({"StartAt": "All", "States": {"All": {"Type": "Parallel", "Branches": [inner], "End": True}}})
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "arn:aws:states:::sagemaker:createProcessingJob.sync",
+        "arn:aws:states:::athena:startQueryExecution",
+        "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "arn:aws:states:::states:startExecution.sync:2",
+        "arn:aws:states:::aws-sdk:sagemaker:describeProcessingJob",
+        "arn:aws:lambda:us-east-1:000000000000:function:mine:live",
+        "arn:aws:states:us-east-1:000000000000:activity:person",
+    ],
+)
+def test_a_task_with_a_resource_of_the_service_is_taken(resource: str) -> None:
+    assert problem_of(_task(resource), DISPATCHED) is None
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "arn:aws:states:::sagemaker:createProcessingJobs",
+        "arn:aws:states:::sagemaker:createTrainingJob.sync",
+        "arn:aws:states:::lambda:invoke.sync",
+        "arn:aws:states:::lambda:invoked",
+        "arn:aws:states:::athena:startQueryExecution.wait",
+        "arn:aws:states:::aws-sdk:sagemaker",
+        "arn:aws:sagemaker:us-east-1:000000000000:processing-job/mine",
+        "arn:aws:lambda:us-east-1:1:function:mine",
+        "mine",
+        "",
+    ],
+)
+def test_a_task_with_another_resource_is_no_definition(resource: str) -> None:
+    problem = problem_of(_task(resource), DISPATCHED)
+    assert problem is not None
+    assert f"The resource provided {resource} is not recognized" in problem
+    assert "at /States/All/Branches[0]/States/Do/Resource" in problem

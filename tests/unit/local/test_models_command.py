@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,7 +44,7 @@ class Runs:
         return self.end
 
 
-def deployment(objects: Objects | None = None, runs: Runs | None = None) -> Any:
+def deployment(objects: Any = None, runs: Runs | None = None) -> Any:
     outputs = {"ProcessedBucketName": "processed", "ModelsStateMachineArn": "arn:models"}
     return SimpleNamespace(s3=objects, states=runs, output=outputs.__getitem__)
 
@@ -111,3 +112,31 @@ def test_results_are_printed_with_intervals_and_the_difference() -> None:
     models.print_results(Console(file=out, width=120), {"findings": ["It does not help."], "sets": [one]})
     assert "It does not help." in out.getvalue()
     assert "0.700 (0.600 to 0.800)" in out.getvalue()
+
+
+class Store:
+    """A bucket that keeps what is put into it."""
+
+    def __init__(self) -> None:
+        self.put = dict[str, bytes]()
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:  # noqa: N803
+        assert (Bucket, ContentType) == ("processed", "text/csv")
+        self.put[Key] = Body
+
+
+def test_a_robustness_file_is_put_beside_the_model(tmp_path: Path) -> None:
+    path, store = tmp_path / "mine.csv", Store()
+    path.write_text("feature,icc,icc_low\noriginal_x,0.9,0.8\n", encoding="utf-8")
+    models.upload_robustness(deployment(store), path, "models/made/b1/r/robustness.csv")
+    assert store.put == {"models/made/b1/r/robustness.csv": path.read_bytes()}
+
+
+@pytest.mark.parametrize("text", ["", "feature,icc\nx,0.9\n", "case_id;icc_low\n"])
+def test_another_file_is_not_taken_for_one(tmp_path: Path, text: str) -> None:
+    path, store = tmp_path / "robustness.csv", Store()
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match="lacks the columns") as caught:
+        models.upload_robustness(deployment(store), path, "k")
+    assert "--perturb" in caught.value.hint
+    assert not store.put

@@ -20,7 +20,7 @@ def records(heads: list[bytes]) -> Records:
     """Records of these headers; each file has bases of its own, which must not matter."""
     text = b"".join(b"%s\n%s\n+\n%s\n" % (head, head[-1:] * 3, b"FFF") for head in heads)
     block = Block(len(text))
-    block.fill([text])
+    block.fill(text)
     return block.records()
 
 

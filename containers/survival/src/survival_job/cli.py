@@ -28,7 +28,7 @@ from survival_job.saved import best_task, fit_final, read_model, scores
 
 EXIT_OK, EXIT_REJECTED = 0, 2
 _MESSAGE_BYTES = 1_000
-_SETTINGS = frozenset({"timepoint", "repeats", "folds", "seed", "harmonise"})
+_SETTINGS = frozenset({"timepoint", "repeats", "folds", "seed", "harmonise", "least-icc"})
 Progress = Callable[[int, int], None]
 
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import io
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from gzip import BadGzipFile
-from itertools import chain, cycle, islice
+from itertools import cycle
 from pathlib import Path
 from typing import Final, Protocol, Self, TypeVar, cast
 from zlib import error as ZlibError  # noqa: N812  # its name says what it is
@@ -27,6 +27,9 @@ _WORD: Final = np.dtype("<u8")  # the first of eight bytes is the lowest
 
 REACH: Final = 256
 """Bytes of a header that can be compared at once; rarely is one longer."""
+
+_LINES_AT_ONCE: Final = 256
+"""Records that are cut into lines together: the first that differs mostly ends a comparison."""
 
 _FIRST: Final = np.zeros(1, np.int64)  # the first line begins where the text does
 _NEWLINE, _AT, _PLUS, _SPACE = b"\n@+ "
@@ -54,36 +57,48 @@ class Block:
 
     def __init__(self, capacity: int) -> None:
         self._content = bytearray(capacity + REACH)  # so that a header can be read at any place
+        self._view = memoryview(self._content)
         self.letters: NDArray[np.uint8] = np.frombuffer(self._content, np.uint8)
         self._signed = self.letters.view(np.int8)  # bytes beyond ASCII are negative, so below the blank as well
         self._is_control = np.empty(len(self._content), bool)
-        self.fill(())
+        self.fill(b"")
 
-    def fill(self, parts: Iterable[bytes]) -> None:
-        """Copy in a text that comes in parts, and find its lines; records of the text before are lost.
+    def fill(self, beginning: bytes, more: "Reads | None" = None) -> None:
+        """Take a text and what follows it, and find its lines; records of the text before are lost.
+
+        Parameters
+        ----------
+        beginning : bytes
+            What the text begins with.
+        more : callable, optional
+            Writes what follows into the memory it is given and returns how many bytes; 0 at the end of the file.
 
         Examples
         --------
         >>> block = Block(100)
-        >>> block.fill([b"@a", b"\\nAC\\n+"])
+        >>> block.fill(b"@a\nAC\n+")
         >>> block.bounds.tolist()
         [0, 3, 6]
         """
         self.size, self.dirty = 0, False
-        bounds = [_FIRST]
-        for part in parts:
-            bounds.append(self._take(part))
+        self._view[: len(beginning)] = beginning
+        bounds = [_FIRST, self._take(len(beginning))]
+        for _ in range(PARTS if more else 0):
+            # Parts go straight into the block, and their lines are found while they are in the processor's cache.
+            count = more(self._view[self.size : self.size + PART]) if more else 0
+            bounds.append(self._take(count))
+            if not count:
+                break
         self.bounds = np.concatenate(bounds)
 
-    def _take(self, part: bytes) -> NDArray[np.int64]:
-        """Copy a part, still in the processor's cache, and give where the lines begin that follow those it ends.
+    def _take(self, count: int) -> NDArray[np.int64]:
+        """Count in so many bytes more, and return where the lines begin that follow those they end.
 
         One comparison finds line ends and whatever else is no printable ASCII.
         """
-        start, self.size = self.size, self.size + len(part)
-        self._content[start : self.size] = part
-        is_control = np.less(self._signed[start : self.size], _SPACE, out=self._is_control[: len(part)])
-        places = np.flatnonzero(is_control)
+        start, self.size = self.size, self.size + count
+        is_control = np.less(self._signed[start : self.size], _SPACE, out=self._is_control[:count])
+        places = is_control.nonzero()[0]
         places += start
         found = self.letters[places]
         is_end = found == _NEWLINE
@@ -156,7 +171,9 @@ class Records:
 
     def lines(self, line: int) -> Iterator[bytes]:
         """Return one line of each record, such as 1 for the bases."""
-        return (self.line(record, line) for record in range(len(self)))
+        for first in range(0, len(self), _LINES_AT_ONCE):
+            some = self.bounds[first * LINES : (first + _LINES_AT_ONCE) * LINES + 1]
+            yield from self.block.text(int(some[0]), int(some[-1])).split(b"\n")[line:-1:LINES]
 
     def is_sound(self, longest: int) -> bool:
         """Return whether every record is valid: marks in place, some bases, as many qualities, no line too long."""
@@ -201,13 +218,16 @@ MAX_REST: Final = LINES * (MAX_LINE + 1)
 PART: Final = 1 << 18
 """Bytes inflated at a time: what a damaged file loses before the damage."""
 
-PARTS: Final = 4
-"""Parts of a block: enough to spread the cost of a step, few enough for the processor's cache."""
+PARTS: Final = 8
+"""Parts of a block, to spread the cost of a step; what a step costs per byte is found in the part, not the block."""
 
 _BEGINNING = 1 << 16
 """Bytes that tell texts of one length apart: reads of two lanes differ in their first name."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
+Reads = Callable[[memoryview], int]
+"""Writes the next bytes of a text into memory and returns how many; 0 at its end."""
+
 _T = TypeVar("_T")
 
 
@@ -243,31 +263,41 @@ class BlockReader:
 
     def _blocks(self) -> Iterator[Block]:
         """Yield blocks that begin with a record; the last one ends with the file, or with a line that is too long."""
-        parts, rest = self._parts(), b""
-        for block in cycle([Block(MAX_REST + PARTS * PART) for _ in range(2)]):
-            block.fill(chain([rest], islice(parts, PARTS)))
-            if block.size == len(rest):
-                return
-            yield block
-            rest = block.rest()
-            if len(rest) > MAX_REST:
-                return
-
-    def _parts(self) -> Iterator[bytes]:
+        rest = b""
         with self._path.open("rb") as stored:
-            compressed = stored.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
-            hashed = _Hashed(stored, self._hash)
-            content = igzip.open(hashed, "rb") if compressed else io.BufferedReader(hashed, PART)  # type: ignore[no-untyped-call]
+            more = self._reads(stored)
+            for block in cycle([Block(MAX_REST + PARTS * PART) for _ in range(2)]):
+                block.fill(rest, more)
+                if block.size == len(rest):
+                    return
+                yield block
+                rest = block.rest()
+                if len(rest) > MAX_REST:
+                    return
+
+    def _reads(self, stored: io.BufferedReader) -> "Reads":
+        """Return what reads the text of a stored file; the text ends where the file is damaged."""
+        compressed = stored.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
+        hashed = _Hashed(stored, self._hash)
+        content = igzip.open(hashed, "rb") if compressed else io.BufferedReader(hashed, PART)  # type: ignore[no-untyped-call]
+
+        def read(memory: memoryview) -> int:
+            if self.damage:
+                return 0
             try:
-                while text := content.read1(PART):
-                    self._identify(text)
-                    yield text
+                count: int = content.readinto1(memory)
             except GZIP_DAMAGE as error:
                 self.damage = error
+                return 0
+            self._identify(memory[:count])
+            return count
 
-    def _identify(self, text: bytes) -> None:
+        return read
+
+    def _identify(self, text: memoryview) -> None:
         beginning, length = self.content
-        self.content = (beginning or hashlib.sha256(text[:_BEGINNING]).hexdigest(), length + len(text))
+        if text:
+            self.content = (beginning or hashlib.sha256(text[:_BEGINNING]).hexdigest(), length + len(text))
 
 
 def is_text(content: bytes) -> bool:

@@ -109,7 +109,7 @@ class FastqReader:
             raise self._broken(0, lines, "the file ends inside a record")
         if text:
             block = Block(len(text) + 1)
-            block.fill([text, b"\n"])
+            block.fill(text + b"\n")
             yield self._validated(block.records())
 
     def _validated(self, records: Records) -> Records:

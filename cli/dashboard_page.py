@@ -1,0 +1,127 @@
+"""The dashboard's page: widgets on the grid that the dashboard's body describes, metrics as inline SVG."""
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from cli.dashboard import Dashboard, Series, Widget
+from multimodal.clinical.charts import tag
+from multimodal.clinical.report_html import TEMPLATES as CLINICAL_TEMPLATES
+from multimodal.clinical.report_html import amount
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+HEIGHT, COLOURS = 150, 9
+_TICKS = 3
+
+Extent = tuple[datetime, datetime]
+
+
+def render_dashboard(found: Dashboard) -> str:
+    """Return the page: one file without scripts that loads nothing."""
+    return _environment().get_template("dashboard.html.j2").render(dashboard=found)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    sheets = (CLINICAL_TEMPLATES / "report.css", TEMPLATES / "dashboard.css")
+    environment.globals["style"] = Markup("".join(s.read_text(encoding="utf-8") for s in sheets))  # noqa: S704 – ours
+    environment.globals |= {"chart": chart, "colours": COLOURS}
+    environment.filters |= {"amount": amount, "moment": _moment, "told": told}
+    return environment
+
+
+def _moment(when: datetime | int) -> str:
+    time = when if isinstance(when, datetime) else datetime.fromtimestamp(when, UTC)
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def told(series: Series) -> str:
+    """Return what a series amounts to: the sum of counts, the newest of all else."""
+    if not series.points:
+        return "–"
+    stat = series.query.get("MetricStat", {}).get("Stat", "")
+    values = [value for _, value in series.points]
+    return amount(sum(values) if stat == "Sum" else max(values) if stat == "Maximum" else values[-1])
+
+
+def chart(widget: Widget, start: datetime, end: datetime) -> Markup:
+    """Return a widget's plot: stacked bars, or lines with a dot at each point."""
+    drawn = [series for series in widget.series if series.is_shown]
+    top = _nice(_highest(drawn, stacked=widget.is_stacked))
+    shapes = [*_grid(top), *_times(start, end)]
+    draw = _bars if widget.is_stacked else _lines
+    shapes += draw(drawn, (start, end), top)
+    label = f"{widget.title}: " + ", ".join(f"{series.label} {told(series)}" for series in drawn)
+    return tag("svg", *shapes, class_="series", width="100%", height=HEIGHT + 22, role="img", aria_label=label)
+
+
+def _highest(series: Sequence[Series], *, stacked: bool) -> float:
+    if not stacked:
+        return max((value for each in series for _, value in each.points), default=0.0)
+    sums: dict[datetime, float] = {}
+    for each in series:
+        for when, value in each.points:
+            sums[when] = sums.get(when, 0.0) + value
+    return max(sums.values(), default=0.0)
+
+
+def _nice(highest: float) -> float:
+    """Return the top of the axis: the next of 1, 2 and 5 times a power of ten."""
+    if highest <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(highest))
+    return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= highest * 0.999)
+
+
+def _grid(top: float) -> Iterator[Markup]:
+    for step in range(_TICKS):
+        share = step / (_TICKS - 1)
+        y = HEIGHT * (1 - share)
+        yield tag("line", class_="axis" if step == 0 else "grid", x1="0", x2="100%", y1=y, y2=y)
+        yield tag("text", amount(top * share), x="0", y=y - 4)
+
+
+def _times(start: datetime, end: datetime) -> Iterator[Markup]:
+    form = "%H:%M" if (end - start).days < 2 else "%d %b"
+    for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
+        when = start + (end - start) * share
+        text = f"{when.astimezone(UTC):{form}}"
+        yield tag("text", text, x=f"{100 * share:g}%", y=HEIGHT + 17, text_anchor=anchor)
+
+
+def _across(when: datetime, extent: Extent) -> float:
+    start, end = extent
+    return min(max(100 * ((when - start) / (end - start)), 0.0), 100.0)
+
+
+def _lines(series: Sequence[Series], extent: Extent, top: float) -> Iterator[Markup]:
+    for number, each in enumerate(series):
+        colour = f"c{number % COLOURS}"
+        places = [(_across(when, extent), HEIGHT * (1 - value / top)) for when, value in each.points]
+        if len(places) > 1:
+            path = " L".join(f"{10 * x:.1f},{y:.1f}" for x, y in places)
+            line = tag("path", class_=f"line {colour}", d=f"M{path}")
+            box = f"0 0 1000 {HEIGHT}"
+            yield tag("svg", line, viewBox=box, preserveAspectRatio="none", width="100%", height=HEIGHT)
+        yield from (tag("circle", class_=f"point {colour}", cx=f"{x:.2f}%", cy=y, r=3) for x, y in places)
+
+
+def _bars(series: Sequence[Series], extent: Extent, top: float) -> Iterator[Markup]:
+    below: dict[datetime, float] = {}
+    for number, each in enumerate(series):
+        for when, value in each.points:
+            low = below.get(when, 0.0)
+            below[when] = low + value
+            if value:
+                x, y, height = _across(when, extent), HEIGHT * (1 - (low + value) / top), HEIGHT * value / top
+                left = f"{min(x, 98.8):.2f}%"
+                yield tag("rect", class_=f"block c{number % COLOURS}", x=left, width="1.2%", y=y, height=height)

@@ -1,0 +1,92 @@
+"""The command `multimodal fetch`: public series by a manifest, looked up, shown with their licences, and asked for."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from cli.deployment import Deployment
+from cli.errors import CommandError, UsageError
+from cli.idc_index import look_up_index
+from cli.terminal import make_table, plural, print_block, print_heading, print_line
+from multimodal.imaging.known_series import look_up_shipped, read_shipped, shipped_manifests
+from multimodal.imaging.series_manifest import (
+    MANIFEST_STEM,
+    SUFFIXES,
+    Series,
+    UnknownSeriesError,
+    manifest_text,
+    parse_manifest,
+)
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.unit import Unit
+
+
+def read_source(source: str) -> list[Series]:
+    """Return the series of a manifest: a file, or the name of one that is shipped.
+
+    Raises
+    ------
+    CommandError
+        When there is no such manifest, or it cannot be used.
+    """
+    if source in shipped_manifests():
+        return list(read_shipped(source))
+    path = Path(source).expanduser()
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        hint = f"Give a file ({', '.join(SUFFIXES)}) or one of these names: {', '.join(shipped_manifests())}."
+        raise UsageError(f"There is no manifest {source}.", hint=hint)
+    try:
+        return parse_manifest(path.name, path.read_text(encoding="utf-8-sig", errors="replace"), look_up)
+    except UnknownSeriesError as error:
+        message = f"{len(error.unknown):,} series are not in the index, such as {error.unknown[0]}."
+        raise CommandError(message, hint="The index's version may be older or newer than the manifest.") from error
+    except BadInputError as error:
+        raise CommandError(error.message) from error
+
+
+def look_up(names: Sequence[str]) -> Mapping[str, Series]:
+    """Find series in the shipped manifests; the index is only needed for others."""
+    known = look_up_shipped(names)
+    rest = [name for name in names if name not in known]
+    return {**known, **look_up_index(rest)} if rest else known
+
+
+def first_patients(series: Sequence[Series], patients: int) -> list[Series]:
+    """Return the series of the first so many patients; 0 means all."""
+    chosen = list(dict.fromkeys(each.patient for each in series))[: patients or None]
+    return [each for each in series if each.patient in set(chosen)]
+
+
+def print_series(console: Console, series: Sequence[Series]) -> None:
+    """Print what would be copied and the licence of all of it."""
+    patients, studies = {s.patient for s in series}, {s.study for s in series}
+    total = sum(s.size for s in series) / 1e9
+    counted = f"{plural(len(patients), 'patient')}, {plural(len(studies), 'study', 'studies')}, {len(series):,} series"
+    print_line(console, f"{counted}, {total:,.1f} GB")
+    print_heading(console, "Licences")
+    table = make_table("licence", "source", "modality", "series", right=("series",))
+    counts = Counter((s.licence, s.source, s.modality) for s in series)
+    for (licence, source, modality), count in sorted(counts.items()):
+        table.add_row(licence, source and f"https://doi.org/{source}", modality, f"{count:,}")
+    print_block(console, table)
+    forbidden = sum(s.is_non_commercial for s in series)
+    if forbidden:
+        print_line(console, f"! {forbidden:,} series may not be used commercially", style="yellow")
+
+
+def upload_manifest(deployment: Deployment, series: Sequence[Series], dataset: str) -> list[str]:
+    """Upload the manifest, which starts the fetch; return the units of the ledger to expect.
+
+    Raises
+    ------
+    UsageError
+        When the stack was not deployed for the dataset.
+    """
+    if dataset not in deployment.datasets:
+        raise UsageError(f"No dataset {dataset!r} is deployed.", hint=f"There are: {', '.join(deployment.datasets)}.")
+    bucket, key = deployment.output("RawBucketName"), f"imaging/{dataset}/{MANIFEST_STEM}.csv"
+    deployment.s3.put_object(Bucket=bucket, Key=key, Body=manifest_text(series).encode(), ContentType="text/csv")
+    units = dict.fromkeys(Unit(dataset, each.patient, each.study) for each in series)
+    return [unit.unit_id for unit in units]

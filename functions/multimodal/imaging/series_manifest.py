@@ -1,0 +1,297 @@
+"""`_manifest.csv`, `.s5cmd` and `.tcia`: which public DICOM series to copy, whose they are, and under which licence."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.ledger.upload_key import is_safe_segment
+
+MANIFEST_STEM = "_manifest"
+SUFFIXES = (".csv", ".s5cmd", ".tcia")
+MAX_SERIES = 100_000
+
+MAX_PROBLEMS = 20
+"""Most problems that are named; the user fixes the first ones and uploads again."""
+
+ARCHIVE_BUCKETS = ("idc-open-data", "idc-open-data-two", "idc-open-data-cr")
+"""Buckets of the Imaging Data Commons: Registry of Open Data on AWS, "NCI Imaging Data Commons (IDC) Collections"."""
+
+COLUMNS = {
+    "patient": ("patientid", "subject id"),
+    "study": ("studyinstanceuid", "study uid"),
+    "series": ("seriesinstanceuid", "series uid"),
+    "modality": ("modality",),
+    "address": ("series_aws_url", "aws_url"),
+    "licence": ("license_short_name", "license name", "license"),
+    "source": ("source_doi", "data description uri"),
+    "megabytes": ("series_size_mb",),
+}
+"""Field → names of its column, in lower case: those of idc-index, then those of NBIA's metadata.csv."""
+
+_WRITTEN = (
+    *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"),
+    *("series_aws_url", "license_short_name", "source_DOI", "series_size_MB"),
+)
+_NEEDED = ("patient", "study", "series", "address", "licence")
+_UID = re.compile(r"^[0-9]+(\.[0-9]+)*$")
+_MAX_UID = 64  # PS3.5, section 9.1
+_ADDRESS = re.compile(r"^s3://([a-z0-9.-]{3,63})/([A-Za-z0-9._/-]*[A-Za-z0-9._-])/?\*?$")
+_S5CMD = re.compile(r"""^(?:s5cmd\s.*?)?\bcp\s.*?['"]?(s3://[^\s'"]+)['"]?\s+\S+$""")
+_MODALITY = re.compile(r"^[A-Z0-9]{1,16}$")
+_NON_COMMERCIAL = re.compile(r"\bNC\b|non-?commercial", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One public series: where it lies, whose it is, and what its licence and source (a DOI) are.
+
+    Parameters
+    ----------
+    patient, study, series : str
+        PatientID, StudyInstanceUID and SeriesInstanceUID.
+    modality : str
+        `CT`, `SEG`, …; `SERIES` when the manifest does not say.
+    bucket, prefix : str
+        Its objects lie directly below `s3://<bucket>/<prefix>/`.
+    licence, source : str
+        Short name of the licence, as `CC BY-NC 3.0`, and the DOI of the data; the latter may be empty.
+    size : int
+        Bytes that the manifest declares; 0 when it does not.
+    """
+
+    patient: str
+    study: str
+    series: str
+    modality: str
+    bucket: str
+    prefix: str
+    licence: str
+    source: str = ""
+    size: int = 0
+
+    @property
+    def address(self) -> str:
+        """Where its objects lie."""
+        return f"s3://{self.bucket}/{self.prefix}/"
+
+    @property
+    def is_non_commercial(self) -> bool:
+        """Whether its licence forbids commercial use."""
+        return bool(_NON_COMMERCIAL.search(self.licence))
+
+
+class UnknownSeriesError(BadInputError):
+    """A manifest that names series by UID or address only, of which some are not known here."""
+
+    def __init__(self, name: str, unknown: Sequence[str], count: int) -> None:
+        self.unknown = tuple(unknown)
+        message = (
+            f"{len(unknown):,} of {count:,} series of {name} are not known here, such as {unknown[0][:100]}; "
+            "`multimodal fetch` looks them up in idc-index-data, or upload a _manifest.csv with PatientID, "
+            "StudyInstanceUID, SeriesInstanceUID, series_aws_url and license_short_name"
+        )
+        super().__init__(Reason.MANIFEST_INVALID, message, {"unknown": list(unknown[:MAX_PROBLEMS])})
+
+
+Lookup = Callable[[Sequence[str]], Mapping[str, Series]]
+"""SeriesInstanceUIDs and addresses (`s3://…/`) → the series that are known."""
+
+
+def is_manifest(name: str) -> bool:
+    """Whether a file directly in a dataset's folder is a manifest of series."""
+    path = PurePosixPath(name)
+    return path.stem == MANIFEST_STEM and path.suffix in SUFFIXES
+
+
+def parse_manifest(name: str, text: str, look_up: Lookup, buckets: Sequence[str] = ARCHIVE_BUCKETS) -> list[Series]:
+    """Read a manifest; nothing of it is used unless all of it can be.
+
+    Parameters
+    ----------
+    name : str
+        Its file name: the suffix says what it is.
+    text : str
+        A CSV with idc-index's columns or NBIA's `metadata.csv`; the commands of `s5cmd` as IDC's portal writes them; or
+        NBIA's manifest of SeriesInstanceUIDs.
+    look_up : callable
+        Finds series that are named by UID or address only.
+    buckets : sequence of str
+        The only buckets that may be read.
+
+    Returns
+    -------
+    list of Series
+        In the manifest's order, each once.
+
+    Raises
+    ------
+    UnknownSeriesError
+        When the look-up does not know all of them.
+    BadInputError
+        `MANIFEST_INVALID`: the message names rows and says what to change.
+    """
+    readers = {".csv": _read_csv, ".s5cmd": _read_s5cmd, ".tcia": _read_tcia}
+    reader = readers.get(PurePosixPath(name).suffix.lower())
+    if reader is None:
+        raise invalid_manifest(name, ["it is none of .csv, .s5cmd and .tcia"])
+    rows = list(_limited(name, reader(name, text.lstrip("\ufeff"))))
+    if not rows:
+        raise invalid_manifest(name, ["it names no series"])
+    named = [row for _, row in rows if isinstance(row, str)]
+    known = look_up(list(dict.fromkeys(named))) if named else {}
+    unknown = [each for each in dict.fromkeys(named) if each not in known]
+    if unknown:
+        raise UnknownSeriesError(name, unknown, len(rows))
+    return _checked(name, [(number, known[row] if isinstance(row, str) else row) for number, row in rows], buckets)
+
+
+def invalid_manifest(name: str, problems: Sequence[str]) -> BadInputError:
+    """Return the error of a manifest; the first problems are in its message."""
+    message = (
+        f"{name} cannot be used, and nothing was copied: {'; '.join(problems[:3])}; correct it and upload it again"
+    )
+    return BadInputError(Reason.MANIFEST_INVALID, message, {"problems": list(problems[:MAX_PROBLEMS])})
+
+
+_Row = tuple[int, Series | str]
+"""A line number, and what it says: a series, or a UID or an address to look up."""
+
+
+def _limited(name: str, rows: Iterable[_Row]) -> Iterator[_Row]:
+    for number, row in enumerate(rows):
+        if number >= MAX_SERIES:
+            raise invalid_manifest(
+                name, [f"it names more than {MAX_SERIES:,} series; upload it in parts, one after the other"]
+            )
+        yield row
+
+
+def _read_s5cmd(name: str, text: str) -> Iterator[_Row]:
+    for number, line in _lines(text):
+        found = _S5CMD.match(line)
+        address = _ADDRESS.match(found[1]) if found else None
+        if not address:
+            expected = "cp s3://<bucket>/<series>/* <folder>"
+            raise invalid_manifest(name, [f"line {number} is no command of the form {expected!r}: {line[:80]!r}"])
+        yield number, f"s3://{address[1]}/{address[2]}/"
+
+
+def _read_tcia(name: str, text: str) -> Iterator[_Row]:
+    """Read NBIA's manifest: settings, `ListOfSeriesToDownload=`, and a SeriesInstanceUID in each line after it."""
+    lines = iter(list(_lines(text)))
+    if not any(line.lower().startswith("listofseriestodownload=") for _, line in lines):
+        raise invalid_manifest(name, ["it has no line ListOfSeriesToDownload="])
+    for number, line in lines:
+        if not is_uid(line):
+            raise invalid_manifest(name, [f"line {number} is no SeriesInstanceUID: {line[:80]!r}"])
+        yield number, line
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield number, line.strip()
+
+
+def _read_csv(name: str, text: str) -> Iterator[_Row]:
+    try:
+        table = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = [cell.strip().lower() for cell in next(table, [])]
+        places = {field: _place(header, names) for field, names in COLUMNS.items()}
+        if places["address"] is None and places["series"] is not None:
+            yield from (
+                (number, row[places["series"]].strip()) for number, row in _table_rows(name, table, len(header))
+            )
+            return
+        missing = [field for field in _NEEDED if places[field] is None]
+        if missing:
+            wanted = ", ".join(COLUMNS[field][0] for field in missing)
+            raise invalid_manifest(name, [f"the first row lacks {wanted} (names as in idc-index)"])
+        for number, row in _table_rows(name, table, len(header)):
+            cells = {field: row[place].strip() if place is not None else "" for field, place in places.items()}
+            yield number, _series(name, number, cells)
+    except csv.Error as error:
+        raise invalid_manifest(name, [f"it is not CSV: {error}"]) from error
+
+
+def _place(header: Sequence[str], names: Sequence[str]) -> int | None:
+    return next((header.index(name) for name in names if name in header), None)
+
+
+def _table_rows(name: str, table: Iterable[list[str]], width: int) -> Iterator[tuple[int, list[str]]]:
+    for number, row in enumerate(table, start=2):
+        if any(cell.strip() for cell in row):
+            if len(row) != width:
+                raise invalid_manifest(name, [f"row {number} has {len(row)} values for {width} columns"])
+            yield number, row
+
+
+def _series(name: str, number: int, cells: Mapping[str, str]) -> Series:
+    found = _ADDRESS.match(cells["address"])
+    if not found:
+        raise invalid_manifest(
+            name, [f"row {number}: {cells['address'][:100]!r} is no address s3://<bucket>/<series>/"]
+        )
+    modality = cells["modality"].upper()
+    try:
+        size = round(float(cells["megabytes"] or 0) * 1e6)
+    except (ValueError, OverflowError):
+        size = 0
+    return Series(
+        cells["patient"],
+        cells["study"],
+        cells["series"],
+        modality if _MODALITY.fullmatch(modality) else "SERIES",
+        found[1],
+        found[2],
+        cells["licence"],
+        cells["source"],
+        max(size, 0),
+    )
+
+
+def is_uid(text: str) -> bool:
+    """Whether a text is a DICOM UID."""
+    return len(text) <= _MAX_UID and bool(_UID.fullmatch(text))
+
+
+def _checked(name: str, rows: Sequence[tuple[int, Series]], buckets: Sequence[str]) -> list[Series]:
+    problems: list[str] = []
+    found: dict[str, Series] = {}
+    patients: dict[str, str] = {}
+    for number, series in rows:
+        problems += [f"row {number}: {problem}" for problem in _problems(series, buckets)]
+        if found.setdefault(series.series, series) != series:
+            problems.append(f"row {number}: series {series.series[:64]} is there before, with other values")
+        if patients.setdefault(series.study, series.patient) != series.patient:
+            problems.append(f"row {number}: study {series.study[:64]} has another PatientID before")
+    if problems:
+        raise invalid_manifest(name, problems)
+    return list(found.values())
+
+
+def _problems(series: Series, buckets: Sequence[str]) -> Iterator[str]:
+    if series.bucket not in buckets:
+        yield f"s3://{series.bucket[:63]}/ is none of the archive's buckets ({', '.join(buckets)})"
+    if not series.licence:
+        yield f"series {series.series[:64]} has no licence; state it in license_short_name"
+    if "/" in series.patient or not is_safe_segment(series.patient):
+        yield "PatientID is empty or cannot be part of a key"
+    for what, uid in (("StudyInstanceUID", series.study), ("SeriesInstanceUID", series.series)):
+        if not is_uid(uid):
+            yield f"{what} {uid[:70]!r} is no UID"
+
+
+def manifest_text(series: Iterable[Series]) -> str:
+    """Return series as `_manifest.csv`."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(_WRITTEN)
+    for s in series:
+        size = f"{s.size / 1e6:.6f}".rstrip("0").rstrip(".")
+        writer.writerow([s.patient, s.study, s.series, s.modality, f"{s.address}*", s.licence, s.source, size])
+    return table.getvalue()

@@ -1,0 +1,67 @@
+"""The state machine of fetches: what starts it, what it waits for, and that it ends whatever happens."""
+
+import fnmatch
+import json
+
+import pytest
+
+from tests.infrastructure.support import STATEMACHINES, all_states, properties, resolve
+
+DOCUMENT = json.loads((STATEMACHINES / "fetch.asl.json").read_text(encoding="utf-8"))
+STATES = dict(all_states(DOCUMENT["States"]))
+TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_step_has_more_time_than_its_function(name: str) -> None:
+    assert STATES[name]["TimeoutSeconds"] > properties("FetchFunction")["Timeout"]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_passing_faults_are_tried_again_and_lasting_ones_are_not(name: str) -> None:
+    lasting, passing = STATES[name]["Retry"]
+    assert (lasting["MaxAttempts"], set(lasting["ErrorEquals"])) == (0, {"InvalidRequestError", "ConfigurationError"})
+    assert "RetryableError" in passing["ErrorEquals"]
+    assert passing["MaxAttempts"] >= 5
+
+
+def test_a_study_goes_on_until_it_is_done_and_no_study_stops_another() -> None:
+    copies = STATES["FetchStudies"]
+    assert (copies["ItemProcessor"]["ProcessorConfig"]["Mode"], copies["ToleratedFailurePercentage"]) == (
+        "DISTRIBUTED",
+        100,
+    )
+    assert STATES["AllCopied"]["Default"] == "CopyStudy"
+    assert STATES["CopyStudy"]["Catch"][0] == {
+        "ErrorEquals": ["States.ALL"],
+        "ResultPath": "$.error",
+        "Next": "RecordFailure",
+    }
+
+
+def test_results_lie_where_the_role_may_write() -> None:
+    assert STATES["FetchStudies"]["ResultWriter"]["Parameters"]["Prefix.$"].startswith("States.Format('runs/fetch-")
+
+
+@pytest.mark.parametrize(
+    ("key", "starts"),
+    [
+        ("imaging/d/_manifest.csv", True),
+        ("imaging/d/_manifest.s5cmd", True),
+        ("imaging/d/_manifest.tcia", True),
+        ("imaging/d/_plan.json", True),
+        ("imaging/d/R01-001/1.2/_COMPLETE.json", False),
+        ("imaging/d/metadata.csv", False),
+        ("clinical/d/_manifest.csv", False),
+    ],
+)
+def test_manifests_and_requests_for_plans_start_it(key: str, starts: bool) -> None:
+    rule = resolve(properties("FetchRequestRule"))
+    patterns = [each["wildcard"] for each in rule["EventPattern"]["detail"]["object"]["key"]]
+    assert any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns) is starts
+    [target] = rule["Targets"]
+    assert target["Arn"].endswith(f":stateMachine:{resolve(properties('FetchStateMachine')['Name'])}")
+
+
+def test_subjects_stay_out_of_its_log() -> None:
+    assert properties("FetchStateMachine")["Logging"]["IncludeExecutionData"] is False

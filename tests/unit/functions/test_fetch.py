@@ -1,0 +1,381 @@
+"""Fetching public series: manifests as they are downloaded, bad ones, and copies that are whole or not there."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fetch import app
+from multimodal.imaging.fetch import BATCH, LICENCE_NAME, StudyCopier, study_items
+from multimodal.imaging.known_series import look_up_shipped, read_shipped, shipped_manifests
+from multimodal.imaging.series_manifest import (
+    ARCHIVE_BUCKETS,
+    MAX_SERIES,
+    Series,
+    UnknownSeriesError,
+    manifest_text,
+    parse_manifest,
+)
+from multimodal.ledger.errors import BadInputError, InvalidRequestError
+from multimodal.ledger.ports import Ports, StoredObject
+from multimodal.ledger.unit import Status
+from multimodal.ledger.upload_key import KeyKind
+from multimodal.pipeline.arrivals import parse_key
+from multimodal.pipeline.fetching import ManifestReader, StudyFetcher
+from multimodal.planning.uploaded import PlanWriter
+from tests.unit.functions.fakes import FakeClock, FakeLedger, FakeMetrics, FakeObjects
+
+DATASET = "nsclc_radiogenomics"
+UUID = "01234567-89ab-4cde-8f01-23456789abc"
+CT = Series("R01-001", "1.2.3", "1.2.3.1", "CT", "idc-open-data", f"{UUID}1", "CC BY 3.0", "10.1/x", 2_500_000)
+SEG = Series("R01-001", "1.2.3", "1.2.3.2", "SEG", "idc-open-data", f"{UUID}2", "CC BY 4.0")
+OTHER = Series("R01-002", "1.2.4", "1.2.4.1", "CT", "idc-open-data-two", f"{UUID}3", "CC BY-NC 3.0")
+ALL = [CT, SEG, OTHER]
+MANIFEST = f"imaging/{DATASET}/_manifest.csv"
+
+
+def _known(names: Sequence[str]) -> Mapping[str, Series]:
+    known = {name: series for series in ALL for name in (series.series, series.address)}
+    return {name: known[name] for name in names if name in known}
+
+
+def _refused(name: str, text: str) -> str:
+    with pytest.raises(BadInputError) as caught:
+        parse_manifest(name, text, _known)
+    assert caught.value.reason_code == "MANIFEST_INVALID"
+    return caught.value.message
+
+
+# Manifests
+
+
+def test_a_manifest_that_was_written_reads_back_the_same() -> None:
+    assert parse_manifest("_manifest.csv", manifest_text(ALL), _known) == ALL
+
+
+def test_columns_may_come_in_any_order_and_case_with_others_between() -> None:
+    text = "\ufeffmodality,extra,LICENSE_SHORT_NAME,series_aws_url,seriesInstanceUID,StudyInstanceUID,PatientID\r\n"
+    text += f"seg,x,CC BY 4.0,s3://idc-open-data/{UUID}2/*,1.2.3.2,1.2.3,R01-001\r\n\r\n"
+    assert parse_manifest("_manifest.csv", text, _known) == [SEG]
+
+
+def test_the_portals_commands_are_looked_up_by_address() -> None:
+    text = f"# comment\n\ncp s3://idc-open-data/{UUID}1/* .\n"
+    text += f"s5cmd --no-sign-request cp 's3://idc-open-data/{UUID}2/*' ./x\n"
+    assert parse_manifest("_manifest.s5cmd", text, _known) == [CT, SEG]
+
+
+def test_nbias_manifest_is_looked_up_by_uid() -> None:
+    text = "downloadServerUrl=https://example.org/x\nmanifestVersion=3.0\nListOfSeriesToDownload=\n1.2.3.1\n1.2.4.1\n"
+    assert parse_manifest("_manifest.tcia", text, _known) == [CT, OTHER]
+
+
+def test_nbias_table_of_series_is_looked_up_by_uid() -> None:
+    text = "Series UID,Collection,Subject ID,Study UID,Modality,License Name\n1.2.3.2,N,R01-001,1.2.3,SEG,CC BY\n"
+    assert parse_manifest("_manifest.csv", text, _known) == [SEG]
+
+
+def test_a_series_that_is_named_twice_is_fetched_once() -> None:
+    assert parse_manifest("_manifest.csv", manifest_text([CT, CT]), _known) == [CT]
+
+
+@pytest.mark.parametrize(
+    ("series", "part"),
+    [
+        (replace(CT, bucket="somebodys-bucket"), "none of the archive's buckets"),
+        (replace(CT, bucket="idc-open-data-evil"), "none of the archive's buckets"),
+        (replace(CT, licence=""), "has no licence"),
+        (replace(CT, patient=""), "PatientID"),
+        (replace(CT, patient="../x"), "PatientID"),
+        (replace(CT, patient="a#b"), "PatientID"),
+        (replace(CT, study="x"), "StudyInstanceUID 'x' is no UID"),
+        (replace(CT, series="1." * 40 + "1"), "is no UID"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_named_and_nothing_is_used(series: Series, part: str) -> None:
+    message = _refused("_manifest.csv", manifest_text([SEG, series]))
+    assert part in message
+    assert "row 3" in message
+    assert "nothing was copied" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "part"),
+    [
+        ("_manifest.csv", "", "lacks patientid"),
+        ("_manifest.csv", manifest_text([]), "names no series"),
+        ("_manifest.csv", "PatientID,series_aws_url\nR01-001,s3://a/b/\n", "studyinstanceuid, seriesinstanceuid"),
+        ("_manifest.csv", manifest_text([CT]) + "R01-002\n", "row 3 has 1 values for 8 columns"),
+        ("_manifest.csv", manifest_text([CT]).replace("s3://idc", "https://idc"), "is no address"),
+        ("_manifest.csv", 'PatientID,"x\n', "not CSV"),
+        ("_manifest.s5cmd", "rm -rf /\n", "line 1 is no command"),
+        ("_manifest.s5cmd", "cp /etc/passwd .\n", "line 1 is no command"),
+        ("_manifest.tcia", "1.2.3.1\n", "ListOfSeriesToDownload"),
+        ("_manifest.tcia", "ListOfSeriesToDownload=\nhello\n", "line 2 is no SeriesInstanceUID"),
+        ("_manifest.tcia", "ListOfSeriesToDownload=\n", "names no series"),
+    ],
+)
+def test_text_that_is_no_manifest_is_told(name: str, text: str, part: str) -> None:
+    assert part in _refused(name, text)
+
+
+def test_a_study_of_two_patients_is_no_study() -> None:
+    message = _refused("_manifest.csv", manifest_text([CT, replace(SEG, patient="R01-009")]))
+    assert "another PatientID" in message
+
+
+def test_a_series_with_two_addresses_is_ambiguous() -> None:
+    assert "with other values" in _refused("_manifest.csv", manifest_text([CT, replace(CT, prefix="x")]))
+
+
+def test_unknown_series_are_counted_and_the_way_out_is_named() -> None:
+    with pytest.raises(UnknownSeriesError, match=r"1 of 2 series of _manifest\.tcia.*multimodal fetch"):
+        parse_manifest("_manifest.tcia", "ListOfSeriesToDownload=\n1.2.3.1\n9.9.9\n", _known)
+
+
+def test_a_manifest_of_more_than_a_hundred_thousand_series_is_refused() -> None:
+    line = manifest_text([CT]).splitlines()[1] + "\n"
+    assert "more than 100,000" in _refused("_manifest.csv", manifest_text([]) + line * (MAX_SERIES + 1))
+
+
+# What is shipped
+
+
+def test_the_articles_cohort_is_shipped() -> None:
+    series = read_shipped("nsclc_radiogenomics")
+    assert len({s.patient for s in series}) == 144
+    assert {s.modality for s in series} == {"CT", "SEG"}
+    assert round(sum(s.size for s in series) / 1e9, 1) == 21.8
+    assert {s.licence for s in series} == {"CC BY 3.0"}
+    assert all(s.bucket in ARCHIVE_BUCKETS for s in series)
+    of_studies: dict[str, set[str]] = {}
+    for each in series:
+        of_studies.setdefault(each.study, set()).add(each.modality)
+    assert all(modalities == {"CT", "SEG"} for modalities in of_studies.values())
+
+
+def test_the_models_segmentations_are_of_other_patients_and_name_their_source() -> None:
+    own, ai = read_shipped("nsclc_radiogenomics"), read_shipped("nsclc_radiogenomics_ai")
+    assert not {s.patient for s in own} & {s.patient for s in ai}
+    assert {(s.licence, s.source) for s in ai if s.modality == "SEG"} == {("CC BY 4.0", "10.5281/zenodo.8345959")}
+
+
+def test_shipped_series_are_found_by_uid_and_by_address() -> None:
+    assert shipped_manifests() == ["nsclc_radiogenomics", "nsclc_radiogenomics_ai"]
+    one = read_shipped("nsclc_radiogenomics")[0]
+    assert look_up_shipped([one.series, one.address, "9.9"]) == {one.series: one, one.address: one}
+
+
+# Copies
+
+
+class FakeArchive:
+    """Public buckets in memory; a copy lands in RawBucket, and every one is counted."""
+
+    def __init__(self, raw: FakeObjects | None = None) -> None:
+        self.raw = raw or FakeObjects("raw")
+        self.sources: dict[tuple[str, str], bytes] = {}
+        self.copies: list[str] = []
+
+    def hold(self, series: Series, count: int) -> None:
+        for number in range(count):
+            self.sources[series.bucket, f"{series.prefix}/{number:04d}.dcm"] = b"d" * (number + 1)
+
+    def objects(self, bucket: str, prefix: str) -> Iterable[StoredObject]:
+        return [
+            StoredObject(k, len(v), "e") for (b, k), v in self.sources.items() if b == bucket and k.startswith(prefix)
+        ]
+
+    def copy(self, bucket: str, key: str, target: str) -> None:
+        self.copies.append(target)
+        self.raw.put(target, self.sources[bucket, key])
+
+
+class Fetch:
+    """The service on fakes."""
+
+    def __init__(self) -> None:
+        self.raw, self.processed, self.ledger = FakeObjects("raw"), FakeObjects("processed"), FakeLedger()
+        self.archive = FakeArchive(self.raw)
+        self.ports = Ports(self.ledger, self.raw, self.processed, FakeClock(), FakeMetrics())
+        self.reader = ManifestReader(self.ports, ARCHIVE_BUCKETS, frozenset({DATASET}))
+        self.fetcher = StudyFetcher(self.ports, StudyCopier(self.archive, self.raw))
+
+    def run(self, series: Sequence[Series]) -> int:
+        """Upload a manifest and do what the state machine does; return how many studies it named."""
+        self.raw.put(MANIFEST, manifest_text(series).encode())
+        answer = self.reader.read(MANIFEST)
+        for item in self.processed.read_json(answer["items_key"]) if answer["study_count"] else []:
+            while not self.fetcher.copy(item, lambda: False)["done"]:
+                pass
+        return int(answer["study_count"])
+
+    def there(self) -> set[str]:
+        return {o.key for o in self.raw.objects_under(f"imaging/{DATASET}/") if not o.key.endswith("_manifest.csv")}
+
+
+@pytest.fixture
+def fetch() -> Fetch:
+    service = Fetch()
+    service.archive.hold(CT, 3)
+    service.archive.hold(SEG, 1)
+    service.archive.hold(OTHER, 2)
+    return service
+
+
+def test_studies_land_by_patient_and_study_with_licence_and_marker(fetch: Fetch) -> None:
+    assert fetch.run(ALL) == 2
+    folder = f"imaging/{DATASET}/R01-001/1.2.3"
+    assert {key for key in fetch.there() if key.startswith(folder)} == {
+        *(f"{folder}/CT_1.2.3.1/{n:04d}.dcm" for n in range(3)),
+        f"{folder}/SEG_1.2.3.2/0000.dcm",
+        f"{folder}/{LICENCE_NAME}",
+        f"{folder}/_COMPLETE.json",
+    }
+    assert fetch.raw.read_json(f"{folder}/_COMPLETE.json") == {"objects": 5}
+    rows = list(csv.DictReader(io.StringIO(fetch.raw.read_text(f"{folder}/{LICENCE_NAME}"))))
+    assert [(row["SeriesInstanceUID"], row["license_short_name"]) for row in rows] == [
+        ("1.2.3.1", "CC BY 3.0"),
+        ("1.2.3.2", "CC BY 4.0"),
+    ]
+    parsed = {parse_key(key).unit for key in fetch.there()}
+    assert {(u.subject, u.study) for u in parsed if u} == {("R01-001", "1.2.3"), ("R01-002", "1.2.4")}
+
+
+def test_a_second_fetch_copies_and_writes_nothing(fetch: Fetch) -> None:
+    fetch.run(ALL)
+    before = {o.key: o.etag for o in fetch.raw.objects_under("imaging/")}
+    copies = len(fetch.archive.copies)
+    fetch.run(ALL)
+    assert len(fetch.archive.copies) == copies
+    assert {o.key: o.etag for o in fetch.raw.objects_under("imaging/")} == before
+
+
+def test_a_fetch_that_broke_off_copies_what_is_missing(fetch: Fetch) -> None:
+    fetch.run(ALL)
+    lost = f"imaging/{DATASET}/R01-001/1.2.3/CT_1.2.3.1/0001.dcm"
+    short = f"imaging/{DATASET}/R01-002/1.2.4/CT_1.2.4.1/0001.dcm"
+    del fetch.raw.content[lost]
+    fetch.raw.put(short, b"d")
+    fetch.archive.copies.clear()
+    fetch.run(ALL)
+    assert sorted(fetch.archive.copies) == [lost, short]
+
+
+def test_a_large_study_goes_on_where_time_ran_out_and_has_no_marker_before_its_end(fetch: Fetch) -> None:
+    fetch.archive.hold(CT, 2 * BATCH + 5)
+    [item] = study_items(DATASET, [CT])
+    assert fetch.fetcher.copy(item, lambda: False) == {"done": False}
+    assert len(fetch.archive.copies) == BATCH
+    assert f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json" not in fetch.there()
+    while not fetch.fetcher.copy(item, lambda: False)["done"]:
+        pass
+    assert len(fetch.archive.copies) == len(set(fetch.archive.copies)) == 2 * BATCH + 5
+    assert fetch.raw.read_json(f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json") == {"objects": 2 * BATCH + 6}
+
+
+def test_a_segmentation_that_is_fetched_later_joins_its_study_and_keeps_the_licences(fetch: Fetch) -> None:
+    fetch.run([CT])
+    fetch.run([SEG])
+    folder = f"imaging/{DATASET}/R01-001/1.2.3"
+    assert fetch.raw.read_json(f"{folder}/_COMPLETE.json") == {"objects": 5}
+    assert {"CC BY 3.0", "CC BY 4.0"} <= set(
+        (fetch.raw.read_text(f"{folder}/{LICENCE_NAME}") or "").replace("\n", ",").split(",")
+    )
+
+
+def test_a_series_that_the_archive_lacks_leaves_nothing_of_its_study(fetch: Fetch) -> None:
+    missing = replace(SEG, series="1.2.3.9", prefix="gone")
+    assert fetch.run([CT, missing, OTHER]) == 2
+    assert not {key for key in fetch.there() if "/R01-001/" in key}
+    assert {key for key in fetch.there() if "/R01-002/" in key}, "the other study is fetched"
+    item = fetch.ledger.get("imaging#nsclc_radiogenomics#R01-001#1.2.3")
+    assert item is not None
+    assert (item.status, item.reason_code) == (Status.QUARANTINED, "SERIES_NOT_FOUND")
+
+
+def test_an_invalid_manifest_copies_nothing_and_is_noted_until_a_valid_one_comes(fetch: Fetch) -> None:
+    assert fetch.run([CT, replace(SEG, bucket="somebodys")]) == 0
+    assert not fetch.there()
+    unit = f"imaging#{DATASET}#-#manifest-file"
+    noted = fetch.ledger.get(unit)
+    assert noted is not None
+    assert (noted.status, noted.reason_code) == (Status.QUARANTINED, "MANIFEST_INVALID")
+    assert fetch.run(ALL) == 2
+    noted = fetch.ledger.get(unit)
+    assert noted is not None
+    assert (noted.status, noted.reason_code) == (Status.COMPLETED, None)
+
+
+def test_a_dataset_that_is_not_deployed_gets_nothing(fetch: Fetch) -> None:
+    fetch.raw.put("imaging/other/_manifest.csv", manifest_text(ALL).encode())
+    assert fetch.reader.read("imaging/other/_manifest.csv")["study_count"] == 0
+    assert fetch.ledger.get("imaging#other#-#manifest-file") is not None
+
+
+def test_a_copy_that_broke_off_is_noted_with_its_cause(fetch: Fetch) -> None:
+    [item] = study_items(DATASET, [CT])
+    fetch.fetcher.fail(item, {"Error": "ConfigurationError", "Cause": "NoSuchBucket"})
+    noted = fetch.ledger.only()
+    assert noted.reason_code == "FETCH_FAILED"
+
+
+@pytest.mark.parametrize("key", ["imaging/d/x.csv", "clinical/d/_manifest.csv", "imaging/d/e/_manifest.csv"])
+def test_only_a_manifest_is_read(fetch: Fetch, key: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        fetch.reader.read(key)
+
+
+@pytest.mark.parametrize("name", ["_manifest.csv", "_manifest.s5cmd", "_manifest.tcia", "_plan.json"])
+def test_a_request_is_no_upload_of_a_study(name: str) -> None:
+    assert parse_key(f"imaging/{DATASET}/{name}").kind is KeyKind.IGNORED
+
+
+# Plans that are asked for by an upload
+
+
+def _plan(fetch: Fetch, request: str) -> dict[str, Any] | None:
+    key = f"imaging/{DATASET}/_plan.json"
+    fetch.raw.put(key, request.encode())
+    written = PlanWriter(fetch.ports, frozenset({DATASET}), 50).write(key)["key"]
+    return fetch.processed.read_json(written) if written else None
+
+
+def test_an_uploaded_request_plans_what_is_there(fetch: Fetch) -> None:
+    fetch.run(ALL)
+    document = _plan(fetch, "{}")
+    assert document is not None
+    assert document["found"]["studies"]["units"] == 2
+    assert "<svg" in (fetch.processed.read_text(f"plans/{DATASET}/plan.html") or "")
+
+
+def test_an_uploaded_request_plans_a_cohort_that_is_not_there(fetch: Fetch) -> None:
+    document = _plan(fetch, json.dumps({"studies": 162, "study_megabytes": 152, "concurrency": 50}))
+    assert document is not None
+    assert document["imaging"][0]["units"] == 162
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{", '{"studies": 0}', '{"studies": 1e9}', '{"other": 1}', '{"concurrency": -1}']
+)
+def test_a_request_that_says_nothing_clear_is_noted(fetch: Fetch, text: str) -> None:
+    assert _plan(fetch, text) is None
+    assert fetch.ledger.only().reason_code == "PLAN_INVALID"
+
+
+def test_a_step_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "metrics", lambda: SimpleNamespace(flush=lambda: None))
+
+    class Context:
+        """Has time for ever."""
+
+        def get_remaining_time_in_millis(self) -> int:
+            return 900_000
+
+    with pytest.raises(InvalidRequestError, match="step must be"):
+        app.handler({"step": "dance"}, Context())  # type: ignore[arg-type]

@@ -1,0 +1,149 @@
+"""`multimodal dashboard`: the deployed body, its metrics, and a page that loads and runs nothing."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cli import dashboard
+from cli.dashboard import Dashboard, read_dashboard, read_widgets
+from cli.dashboard_page import render_dashboard, told
+from cli.ledger import Unit
+from tests.unit.functions.test_cohort_report import Page
+
+NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+
+BODY = {
+    "widgets": [
+        {
+            "type": "metric",
+            "x": 0,
+            "y": 0,
+            "width": 12,
+            "height": 6,
+            "properties": {
+                "title": "Studies",
+                "stat": "Sum",
+                "period": 300,
+                "metrics": [
+                    ["Own", "UnitsReceived", "modality", "imaging", {"label": "received"}],
+                    ["Own", "Age", {"label": "age", "stat": "Maximum", "period": 60}],
+                    [{"expression": "m0 * 2", "label": "twice", "id": "e1"}],
+                ],
+            },
+        },
+        {
+            "type": "metric",
+            "x": 12,
+            "y": 0,
+            "width": 6,
+            "height": 6,
+            "properties": {"title": "Failed", "stacked": True, "metrics": [["Own", "Failed"], ["Own", "Refused"]]},
+        },
+        {"type": "log", "x": 0, "y": 6, "width": 24, "height": 6, "properties": {"title": "Newest rejections"}},
+        {"type": "text", "x": 18, "y": 0, "width": 6, "height": 6, "properties": {"markdown": "Read <b>me</b>"}},
+    ]
+}
+
+POINTS = {
+    "UnitsReceived": [(NOW - timedelta(minutes=10), 3.0), (NOW - timedelta(minutes=5), 4.0)],
+    "Age": [(NOW - timedelta(minutes=10), 70.0), (NOW - timedelta(minutes=5), 20.0)],
+}
+
+
+class CloudWatch:
+    """CloudWatch with the points of `POINTS`."""
+
+    def __init__(self, points: dict[str, list[tuple[datetime, float]]]) -> None:
+        self.points, self.asked = points, list[dict[str, Any]]()
+
+    def get_dashboard(self, DashboardName: str) -> dict[str, str]:  # noqa: N803 - as boto3 names it
+        assert DashboardName == "laptop-pipeline"
+        return {"DashboardBody": json.dumps(BODY)}
+
+    def get_paginator(self, name: str) -> Any:
+        return SimpleNamespace(paginate=self._data if name == "get_metric_data" else self._alarms)
+
+    def _data(self, **asked: Any) -> Any:
+        self.asked.append(asked)
+        for query in asked["MetricDataQueries"]:  # a page each
+            name = query.get("MetricStat", {}).get("Metric", {}).get("MetricName", "")
+            points = [point for point in self.points.get(name, []) if point[0] >= asked["StartTime"]]
+            times, values = [when for when, _ in points], [value for _, value in points]
+            yield {"MetricDataResults": [{"Id": query["Id"], "Timestamps": times, "Values": values}]}
+
+    def _alarms(self, **asked: str) -> Any:
+        assert asked == {"AlarmNamePrefix": "laptop-", "StateValue": "ALARM"}
+        yield {"MetricAlarms": [{"AlarmName": "laptop-failed-units"}]}
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Any:
+    units = [
+        Unit({"unit_id": f"imaging#d#P-{n}#s", "subject": f"P-{n}", "status": status, "failed_at": n, "study": "s"})
+        for n, status in enumerate(["COMPLETED", "QUARANTINED", "FAILED", "PROCESSING"])
+    ]
+    monkeypatch.setattr(dashboard, "read_units", lambda _: units)
+
+    def reading(hours: float = 0, endpoint: str | None = None, points: Any = None) -> tuple[Dashboard, CloudWatch]:
+        client = CloudWatch(POINTS if points is None else points)
+        session = SimpleNamespace(client=lambda *_, **__: client)
+        deployment: Any = SimpleNamespace(stack="laptop", session=session, endpoint=endpoint, config=None)
+        return read_dashboard(deployment, hours, NOW), client
+
+    return reading
+
+
+def test_metrics_are_asked_for_as_the_body_says() -> None:
+    received, age, twice = next(iter(read_widgets(BODY))).series
+    metric = {
+        "Namespace": "Own",
+        "MetricName": "UnitsReceived",
+        "Dimensions": [{"Name": "modality", "Value": "imaging"}],
+    }
+    assert received.query["MetricStat"] == {"Metric": metric, "Period": 300, "Stat": "Sum"}
+    assert (age.query["MetricStat"]["Period"], age.query["MetricStat"]["Stat"]) == (60, "Maximum")
+    assert (twice.query["Id"], twice.query["Expression"]) == ("e1", "m0 * 2")
+
+
+def test_the_time_shown_begins_with_the_first_data(read: Any) -> None:
+    found, client = read()
+    assert found.start == NOW - timedelta(minutes=10)
+    assert found.widgets[0].series[0].points == tuple(POINTS["UnitsReceived"])
+    periods = [q["MetricStat"]["Period"] for q in client.asked[-1]["MetricDataQueries"]]
+    assert periods == [60, 60], "of less than an hour each minute is drawn"
+    assert read(hours=6)[0].start == NOW - timedelta(hours=6)
+
+
+def test_alarms_are_those_of_an_account_and_rejections_are_the_newest_first(read: Any) -> None:
+    assert read()[0].ringing == ["laptop-failed-units"]
+    found, _ = read(endpoint="http://127.0.0.1:1")
+    assert found.ringing is None
+    assert [unit.text("subject") for unit in found.rejections] == ["P-2", "P-1"]
+
+
+def test_counts_are_summed_and_ages_are_the_largest(read: Any) -> None:
+    received, age, twice = read()[0].widgets[0].series
+    assert (told(received), told(age), told(twice)) == ("7", "70", "–")
+
+
+def test_the_page_loads_and_runs_nothing_and_can_be_heard(read: Any) -> None:
+    text = render_dashboard(read()[0])
+    page = Page(text)
+    assert not {"script", "link", "img", "iframe", "base"} & {tag for tag, _ in page.found}
+    assert not re.search(r"url\(|@import|javascript:|https?://", text)
+    labels = [given["aria-label"] for given in page.all("svg") if "role" in given]
+    assert labels == ["Studies: received 7, age 70, twice –"]
+    assert "No data in this time." in page.words
+    assert "2 uploads need a person." in page.words
+    assert "laptop-failed-units" in page.words
+    assert "Read &lt;b&gt;me&lt;/b&gt;" in text
+
+
+def test_a_dashboard_without_any_data_is_a_page_that_says_so(read: Any) -> None:
+    found, _ = read(points={})
+    assert found.start == NOW - timedelta(hours=24)
+    assert Page(render_dashboard(found)).words.count("No data in this time.") == 2

@@ -1,0 +1,114 @@
+"""`multimodal fetch`: which manifests it takes, what it shows, where series are looked up, and what it uploads."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import duckdb
+import pytest
+from rich.console import Console
+
+from cli import fetch, idc_index
+from cli.deployment import Deployment
+from cli.errors import CommandError, UsageError
+from cli.fetch import first_patients, print_series, read_source, upload_manifest
+from multimodal.imaging.series_manifest import Series, manifest_text, parse_manifest
+
+CT = Series("LUNG1-001", "1.2.3", "1.2.3.1", "CT", "idc-open-data", "a-b", "CC BY-NC 3.0", "10.7937/x", 5_000_000)
+SEG = Series("LUNG1-002", "1.2.4", "1.2.4.1", "SEG", "idc-open-data", "c-d", "CC BY 4.0")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An index as idc-index-data has it, of one series."""
+    path = tmp_path / "idc_index.parquet"
+    duckdb.sql(
+        "copy (select 'LUNG1-001' PatientID, '1.2.3' StudyInstanceUID, '1.2.3.1' SeriesInstanceUID, 'CT' Modality, "
+        "'s3://idc-open-data/a-b/*' series_aws_url, 'CC BY-NC 3.0' license_short_name, '10.7937/x' source_DOI, "
+        f"5.0::double series_size_MB) to '{path}' (format parquet)"
+    )
+    monkeypatch.setattr(idc_index, "index_file", lambda: path)
+    return path
+
+
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.tcia", "ListOfSeriesToDownload=\n1.2.3.1\n"),
+        ("b.s5cmd", "cp s3://idc-open-data/a-b/* .\n"),
+    ],
+)
+def test_series_are_looked_up_in_the_index(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    assert read_source(str(path)) == [CT]
+
+
+@pytest.mark.usefixtures("index")
+def test_series_that_the_index_lacks_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.tcia").write_text("ListOfSeriesToDownload=\n1.2.3.1\n9.9.9\n")
+    with pytest.raises(CommandError, match=r"1 series are not in the index, such as 9\.9\.9"):
+        read_source(str(tmp_path / "a.tcia"))
+
+
+def test_shipped_series_need_no_index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def no_index(_: Sequence[str]) -> Mapping[str, Series]:
+        raise AssertionError("all are shipped")
+
+    monkeypatch.setattr(fetch, "look_up_index", no_index)
+    series = read_source("nsclc_radiogenomics")
+    (tmp_path / "a.tcia").write_text("ListOfSeriesToDownload=\n" + "\n".join(s.series for s in series))
+    assert read_source(str(tmp_path / "a.tcia")) == series
+
+
+def test_without_an_index_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "idc_index_data", None)
+    (tmp_path / "a.tcia").write_text("ListOfSeriesToDownload=\n9.9.9\n")
+    with pytest.raises(CommandError) as refusal:
+        read_source(str(tmp_path / "a.tcia"))
+    assert "pip install idc-index-data" in refusal.value.hint
+
+
+@pytest.mark.parametrize("source", ["nowhere.csv", "no_such_cohort", "."])
+def test_what_is_no_manifest_names_those_that_are(source: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        read_source(source)
+    assert "nsclc_radiogenomics" in refusal.value.hint
+
+
+def test_a_manifest_that_cannot_be_used_says_which_row(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(manifest_text([CT]).replace("CC BY-NC 3.0", ""))
+    with pytest.raises(CommandError, match=r"row 2.*has no licence"):
+        read_source(str(tmp_path / "a.csv"))
+
+
+def test_licences_are_shown_and_non_commercial_ones_warned_of() -> None:
+    console = Console(record=True, width=120)
+    print_series(console, [CT, SEG])
+    text = console.export_text()
+    assert "2 patients, 2 studies, 2 series" in text
+    assert "CC BY-NC 3.0" in text
+    assert "https://doi.org/10.7937/x" in text
+    assert "1 series may not be used commercially" in text
+
+
+def test_the_first_patients_are_taken_whole() -> None:
+    later = Series("LUNG1-001", "1.2.9", "1.2.9.1", "CT", "idc-open-data", "e", "CC BY 4.0")
+    assert first_patients([CT, SEG, later], 1) == [CT, later]
+    assert first_patients([CT, SEG], 0) == [CT, SEG]
+
+
+def test_the_manifest_that_is_uploaded_is_the_one_that_was_shown() -> None:
+    put: dict[str, Any] = {}
+    double = SimpleNamespace(
+        datasets=["d"], output=lambda _: "raw", s3=SimpleNamespace(put_object=lambda **call: put.update(call))
+    )
+    deployment = cast(Deployment, double)
+    assert upload_manifest(deployment, [CT, SEG], "d") == ["imaging#d#LUNG1-001#1.2.3", "imaging#d#LUNG1-002#1.2.4"]
+    assert (put["Bucket"], put["Key"]) == ("raw", "imaging/d/_manifest.csv")
+    assert parse_manifest("_manifest.csv", put["Body"].decode(), lambda _: {}) == [CT, SEG]
+    with pytest.raises(UsageError, match="No dataset 'other'"):
+        upload_manifest(deployment, [CT], "other")
