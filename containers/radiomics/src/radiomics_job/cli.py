@@ -21,10 +21,10 @@ from radiomics_job.errors import InvalidJobError
 from radiomics_job.isolation import Outcome, log, process_all
 from radiomics_job.job import SCRATCH, description, plan_tasks
 from radiomics_job.limits import MEBIBYTE, Limits
-from radiomics_job.output.table import write_table
 from radiomics_job.patients import reject_mixed_subjects
 from radiomics_job.robustness import ROBUSTNESS_FILE, SUMMARY_FILE, Checks, summarise
 from radiomics_job.roi.rule import RoiPolicy, read_rule
+from radiomics_job.table import write_table
 
 EXIT_OK, EXIT_HOST_FAULT, EXIT_INVALID_JOB, EXIT_NOTHING_MEASURED = 0, 1, 2, 3
 

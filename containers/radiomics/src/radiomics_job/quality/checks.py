@@ -131,13 +131,13 @@ def outside_body(volume: NDArray[Intensity], mask: NDArray[np.bool_]) -> int:
         air = volume[:, :, k] < AIR_HU
         suspects = air & mask[:, :, k]
         if suspects.any():
-            box = tuple(_span(suspects.any(axis=other)) for other in (1, 0))
+            box = _span(suspects, 0), _span(suspects, 1)
             count += int((suspects[box] & _open_to_edge(air, box)).sum())
     return count
 
 
-def _span(present: NDArray[np.bool_]) -> slice:
-    places = np.flatnonzero(present)
+def _span(plane: NDArray[np.bool_], axis: int) -> slice:
+    places = np.unique(plane.nonzero()[axis])
     return slice(int(places[0]), int(places[-1]) + 1)
 
 

@@ -2,7 +2,7 @@
 
 NIfTI-1 lets sform and qform place a volume differently. We take the sform; ITK, and so 3D Slicer and ITK-SNAP, takes
 the qform in some files. A mask that was drawn there lies on the image's qform: voxel for voxel it is still the image's,
-and is measured there (`features-23`).
+and is measured there (`features-22`).
 """
 
 from dataclasses import replace

@@ -20,7 +20,7 @@ def mask_candidates(masks: Sequence[Volume], rule: RoiRule, image: Volume | None
     """List the regions of mask files: every label of every file.
 
     A region is called by the segment table of its file; else by the rule's `label_names`; else by those words of the
-    file's name that no patient has (`features-23`), with the value behind them where the file holds several.
+    file's name that no patient has (`features-22`), with the value behind them where the file holds several.
 
     Parameters
     ----------
