@@ -87,6 +87,8 @@ class Segmentation:
     @cached_property
     def undescribed(self) -> tuple[int, ...]:
         """Numbers in pixels or frames that SegmentSequence lacks: regions too, though PS3.3 C.8.20.2 forbids them."""
+        if not self.segments:  # nothing is described: nobody knows what the frames hold
+            return ()
         used = self._labels_used if self.kind == "LABELMAP" else {frame.segment or 0 for frame in self.frames}
         background = {0, int(self.dataset.get("PixelPaddingValue") or 0)} if self.kind == "LABELMAP" else {0}
         return tuple(sorted(used - background - {segment.number for segment in self.segments}))
