@@ -24,6 +24,7 @@ class PlanJobsSettings(RunSettings):
     MAX_CONCURRENCY: Annotated[int, Field(ge=1)]
     MIN_VOLUME_GB: Annotated[int, Field(ge=5)]
     TIME_LIMIT_SECONDS: Seconds
+    FAST_LANE_MEGABYTES: Annotated[int, Field(ge=0)]
 
 
 @lru_cache(maxsize=1)
@@ -35,7 +36,12 @@ def planner() -> RunPlanner:
     rules = ImagingRules(ports.raw, s.RADIOMICS_IMAGE_URI, imaging_datasets(s.DATASET_NAMES))
     subjects = SubjectClaims(ports, UnitEvaluator(ports, timeouts, lambda _: rules), UnitClaims(ports))
     settings = JobSettings(
-        s.RAW_BUCKET, s.PROCESSED_BUCKET, s.RADIOMICS_IMAGE_URI, s.MIN_VOLUME_GB, s.TIME_LIMIT_SECONDS
+        s.RAW_BUCKET,
+        s.PROCESSED_BUCKET,
+        s.RADIOMICS_IMAGE_URI,
+        s.MIN_VOLUME_GB,
+        s.TIME_LIMIT_SECONDS,
+        s.FAST_LANE_MEGABYTES,
     )
     return RunPlanner(ports, SageMakerJobs(), subjects, settings, s.MAX_CONCURRENCY)
 

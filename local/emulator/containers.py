@@ -67,6 +67,13 @@ def image_command(image_uri: str) -> list[str] | None:
     return None
 
 
+def image_source(image_uri: str) -> Path | None:
+    """Return the folder of the sources in one of the project's own images; None for any other."""
+    command = image_command(image_uri) or []
+    name = command[-1].removesuffix("_job") if tuple(command) in _FORKED else ""
+    return REPOSITORY / "containers" / name / "src" if name else None
+
+
 @contextlib.contextmanager
 def job_folder(name: str) -> Iterator[Path]:
     """Make a job's folder, with `tmp` in it, and remove it when the job has ended."""
@@ -166,10 +173,10 @@ def _fork(command: Sequence[str], folder: Path, environment: Mapping[str, str], 
     program = _RUN_MODULE.format(module=module)
     with Path(os.devnull).open("rb") as nothing:
         streams = [nothing.fileno(), output.fileno(), output.fileno()]
-        return _job_server().start(program, folder, environment, streams, arguments)
+        return job_server().start(program, folder, environment, streams, arguments)
 
 
-def _job_server() -> ForkServer:
+def job_server() -> ForkServer:
     """Return the template of jobs; two jobs that come first at once share it."""
     with _lock:
         if not _servers or not _servers[-1].is_running:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from local.emulator.aws import REGION
-from local.emulator.fork_server import ForkServer
+from local.emulator.containers import image_source, job_server
+from local.emulator.fork_server import ONE_THREAD, ForkServer
 
 _INHERITED = ("PATH", "LANG", "TZ", "TMPDIR", "AWS_ENDPOINT_URL")
 _IMPORTED = ("boto3", "boto3.dynamodb.conditions", "botocore.handlers", "aws_lambda_powertools",
@@ -50,7 +51,8 @@ def install() -> None:
 def _start(lambda_runtime: Any, worker: Any) -> None:  # noqa: ANN401 -- the emulator has no types
     """Start a worker's process and wait until it has imported its handler."""
     config = worker.config
-    folder = unpacked(worker.code_zip, str(config["CodeSha256"]))
+    folder = image_source(config.get("ImageUri", "")) or unpacked(worker.code_zip, str(config["CodeSha256"]))
+    server = job_server() if config.get("ImageUri") else _server(folder)
     variables = {
         name: value
         for name, value in config.get("Environment", {}).get("Variables", {}).items()
@@ -58,11 +60,12 @@ def _start(lambda_runtime: Any, worker: Any) -> None:  # noqa: ANN401 -- the emu
     }
     environment = {
         **function_environment(config, folder),
+        **(_image_environment() if config.get("ImageUri") else {}),
         **lambda_runtime.execution_credentials(config),
         **variables,
     }
     _, program = lambda_runtime._detect_runtime_binary(config["Runtime"])
-    worker._proc = process = _start_with_pipes(_server(folder), program, folder, environment)
+    worker._proc = process = _start_with_pipes(server, program, folder, environment)
     worker._stderr_queue = queue.Queue()
     worker._stderr_thread = threading.Thread(target=worker._read_stderr, daemon=True, name=f"stderr-{worker.func_name}")
     worker._stderr_thread.start()
@@ -130,6 +133,13 @@ def function_environment(config: Mapping[str, Any], folder: Path) -> dict[str, s
         "_LAMBDA_FUNCTION_ARN": str(config.get("FunctionArn", "")),
         "_LAMBDA_TIMEOUT": str(config.get("Timeout", 3)),
     }
+
+
+def _image_environment() -> dict[str, str]:
+    """Return what an image sets for itself, and a `/tmp` of its own, which every environment has in AWS."""
+    own = Path(os.environ["MULTIMODAL_CLOUD_ROOT"]) / "jobs" / f"function-{uuid.uuid4()}"
+    own.mkdir(parents=True)
+    return {"TMPDIR": str(own), **ONE_THREAD}
 
 
 def unpacked(code: bytes, digest: str) -> Path:

@@ -73,6 +73,10 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.core.lambda_runtime._RESERVED_RUNTIME_ENV_VARS": None,
         "ministack.core.lambda_runtime.execution_credentials": ("config",),
     },
+    "image_functions": {
+        "ministack.services.lambda_svc._execute_function_docker": ("func", "event", "request_id"),
+        "ministack.services.lambda_svc._execute_function_warm": ("func", "event", "request_id"),
+    },
     "functions": {
         "ministack.core.concurrency.esm_wake": None,
         "ministack.services.lambda_svc._execute_function_warm": ("func", "event", "request_id"),

@@ -97,4 +97,4 @@ def test_each_study_ran_once_in_one_job(first_upload: Pipeline, studies: Studies
         run_id = unit.text("run_id")
         assert first_upload.runs_of(unit) == [run_id]
         [job_id] = [job for job, units in first_upload.jobs_of(run_id).items() if unit.unit_id in units]
-        assert first_upload.attempts_at(job_id) == [f"{job_id}-1"]
+        assert first_upload.attempts_at(job_id) == [], "small studies take the fast lane"

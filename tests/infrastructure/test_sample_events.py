@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from multimodal.imaging.jobs import JobSettings, map_item
+from multimodal.imaging.jobs import JobSettings, Lane, map_item
 from multimodal.ledger.claim import PlannedUnit
 from multimodal.ledger.upload_key import KeyKind
 from multimodal.pipeline.arrivals import parse_key
@@ -51,7 +51,7 @@ def test_features_name_a_unit() -> None:
 @pytest.mark.parametrize("name", ["record_outcome_job_completed", "record_outcome_job_failed"])
 def test_the_sample_job_has_the_fields_of_a_planned_one(name: str) -> None:
     unit = PlannedUnit("imaging#d#s#t", "d", "s", "t", "0" * 16, 1, 10, 1000, "runs/r/listings/x.json")
-    item = map_item("run-1", [unit], JobSettings("raw", "processed", "image", 5, 7200))
+    item = map_item("run-1", [unit], JobSettings("raw", "processed", "image", 5, 7200), Lane.PROCESSING)
     job = load_event(name)["job"]
     assert set(job) == set(item)
     assert {k: type(v) for k, v in job.items()} == {k: type(v) for k, v in item.items()}

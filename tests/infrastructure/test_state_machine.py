@@ -9,15 +9,17 @@ from statelint.linter import Linter
 
 from local.emulator.aws import AwsError
 from local.emulator.requests import check_request, service_model
+from multimodal.imaging.jobs import Lane
 from multimodal.ledger import errors
 from radiomics_job import cli
-from tests.infrastructure.support import ACCOUNT, DEFINITION, REGION, all_states, properties, resolve
+from tests.infrastructure.support import ACCOUNT, DEFINITION, REGION, ROOT, all_states, properties, resolve, resources
 from tests.sample_events import load_event
 
 SUBSTITUTIONS = resolve(properties("ImagingStateMachine")["DefinitionSubstitutions"])
 REALISTIC = {
     "PlanJobsFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:stack-plan-jobs",
     "RecordOutcomeFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:stack-record-outcome",
+    "FastLaneFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:stack-fast-lane",
     "ProcessingRoleArn": f"arn:aws:iam::{ACCOUNT}:role/stack-ProcessingRole-A1B2C3",
     "DataKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-4000-8000-000000000000",
     "ProcessedBucketName": "stack-processedbucket-a1b2c3",
@@ -43,7 +45,8 @@ def deployed(changes: dict[str, str] | None = None) -> dict[str, Any]:
 
 STATES = dict(all_states(deployed()["States"]))
 TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task")
-FUNCTION_TASKS = [name for name in TASKS if STATES[name]["Resource"].endswith(":lambda:invoke")]
+FAST_LANE = "MeasureInFunction"
+FUNCTION_TASKS = [n for n in TASKS if STATES[n]["Resource"].endswith(":lambda:invoke") and n != FAST_LANE]
 
 
 def inline_maps_above_the_limit(definition: dict[str, Any]) -> list[str]:
@@ -167,6 +170,42 @@ def test_a_function_that_fails_for_good_fails_the_execution(task: str, end: str)
     assert catcher["Next"] == end
     assert STATES[end]["Type"] == "Fail"
     assert (STATES[end]["ErrorPath"], STATES[end]["CausePath"]) == ("$.Error", "$.Cause")
+
+
+def test_only_planned_jobs_take_the_fast_lane_and_whatever_it_cannot_do_is_a_processing_job() -> None:
+    (small,) = STATES["Lane"]["Choices"]
+    assert small == {"Variable": "$.job.lane", "StringEquals": Lane.FUNCTION, "Next": FAST_LANE}
+    assert STATES["Lane"]["Default"] == "CreateProcessingJob"
+    state = STATES[FAST_LANE]
+    assert state["Catch"] == [
+        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.fast_lane", "Next": "CreateProcessingJob"}
+    ]
+    assert (state["Next"], state["ResultPath"]) == ("JobCompleted", None)
+    assert state["TimeoutSeconds"] > properties("FastLaneFunction")["Timeout"], "two would write at once"
+    retried = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
+    assert all(error.startswith("Lambda.") for error in retried), "what the function says is no reason to ask it again"
+
+
+def test_the_fast_lane_is_told_what_its_handler_reads() -> None:
+    data = {"job": load_event("record_outcome_job_completed")["job"]}
+    payload = worked_out(STATES[FAST_LANE]["Parameters"]["Payload"], data)
+    source = (ROOT / "containers/radiomics/src/radiomics_lambda/app.py").read_text(encoding="utf-8")
+    assert set(payload) == set(re.findall(r'event\["(\w+)"\]', source))
+
+
+def test_the_fast_lane_runs_the_image_of_the_jobs_where_only_s3_can_be_reached() -> None:
+    function = resolve(properties("FastLaneFunction"))
+    assert function["Code"]["ImageUri"] == function["Environment"]["Variables"]["IMAGE_URI"]
+    assert function["ImageConfig"]["Command"] == ["radiomics_lambda.app.handler"]
+    (group,) = function["VpcConfig"]["SecurityGroupIds"]
+    assert {r["VpcId"] for r in (resolve(properties(n)) for n in [group, *function["VpcConfig"]["SubnetIds"]])} == {
+        "FastLaneVpc"
+    }
+    routes = [r for r in resources("AWS::EC2::Route").values() if "FastLane" in str(r)]
+    gateways = [r for r in resources("AWS::EC2::VPCGatewayAttachment").values() if "FastLane" in str(r)]
+    assert not routes + gateways
+    endpoints = [n for n, r in resources("AWS::EC2::VPCEndpoint").items() if "FastLane" in str(r)]
+    assert endpoints == ["FastLaneEndpoint"]
 
 
 def test_only_the_ledger_makes_a_run_succeed() -> None:

@@ -75,7 +75,9 @@ class GeneColumns:
     """Names of columns that are neither."""
 
 
-def split_columns(names: Sequence[str], head: Sequence[Sequence[str]], matrix: MatrixConfig) -> GeneColumns:
+def split_columns(
+    names: Sequence[str], head: Sequence[Sequence[str]], matrix: MatrixConfig, about_genes: int = 0
+) -> GeneColumns:
     """Tell the columns of a matrix apart.
 
     Parameters
@@ -85,6 +87,8 @@ def split_columns(names: Sequence[str], head: Sequence[Sequence[str]], matrix: M
     head : sequence of sequence of str
         Some of the rows below.
     matrix : MatrixConfig
+    about_genes : int
+        Columns behind the first that are known to describe the gene, numbers too (`pr_is_lm` of a GCT).
 
     Raises
     ------
@@ -93,7 +97,7 @@ def split_columns(names: Sequence[str], head: Sequence[Sequence[str]], matrix: M
     """
     keys = [_WORDS.sub("", name.lower()) for name in names]
     # What follows the first column and holds text describes the gene, whatever it is called.
-    lead = 1
+    lead = min(1 + about_genes, len(names))
     while lead < len(names) and (keys[lead] in _ABOUT_GENES or _is_text(head, lead, matrix)):
         lead += 1
     about = [at for at, key in enumerate(keys) if at < lead or key in _ABOUT_GENES]

@@ -14,7 +14,7 @@ from multimodal.genomics.expression import PanelValues, panel_values
 from multimodal.genomics.gene_sets import set_feature, set_scores
 from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
 from multimodal.genomics.matrix_cases import CaseValues, MatrixCases
-from multimodal.genomics.matrix_content import plain_bytes, without_preamble
+from multimodal.genomics.matrix_content import Preamble, plain_bytes
 from multimodal.genomics.matrix_format import MAX_COLUMNS, PER_MILLION, combine_of
 from multimodal.genomics.matrix_names import TX2GENE, path_below_dataset
 from multimodal.genomics.matrix_source import check_width, matrix_cases
@@ -35,7 +35,7 @@ from multimodal.tables.table import (
 
 ROWS_PER_BATCH = 20
 
-WHOLE_TRANSCRIPTOME = 10_000
+MANY_GENES = 1_000
 """From so many genes on, some gene of some case is expressed strongly."""
 
 STRONG = 25.0
@@ -63,6 +63,8 @@ class ExpressionMatrix:
         Where the matrix came from.
     genes : callable
         Returns what `tx2gene.tsv` of the dataset says of transcripts.
+    about_genes : int
+        Columns behind the first that a GCT's sizes say describe the gene.
 
     Examples
     --------
@@ -80,10 +82,11 @@ class ExpressionMatrix:
         rows: Iterable[tuple[int, Sequence[str]]],
         upload: UploadContext,
         genes: Callable[[], Genes] = dict,
+        about_genes: int = 0,
     ) -> None:
         self._genomics, self._matrix = config, config.require_matrix()
         self._spec, self._upload = rna_group(stack, dataset, config), upload
-        self._first_row, self._rows, self._transcripts = first_row, rows, genes
+        self._first_row, self._rows, self._transcripts, self._about_genes = first_row, rows, genes, about_genes
         self._cases: MatrixCases | None = None
         self._combine = combine_of(self._matrix)
         today, dated = date.fromisoformat(upload.uploaded_at[:10]), config.date_column
@@ -101,7 +104,9 @@ class ExpressionMatrix:
             When the matrix is not valid (`matrix_cases`), or there is no case.
         """
         path = path_below_dataset(self._upload.source_uri)
-        self._cases = matrix_cases(self._first_row, self._rows, self._genomics, path, self._transcripts)
+        self._cases = matrix_cases(
+            self._first_row, self._rows, self._genomics, path, self._transcripts, self._about_genes
+        )
         read: list[TableRecord | RowProblem] = []
         for case in self._cases.cases():
             read.append(case if isinstance(case, RowProblem) else self._read(case))
@@ -140,8 +145,7 @@ class ExpressionMatrix:
 
     def _scale_suspected(self) -> tuple[str, str] | None:
         genes = self._cases.genes.count if self._cases else 0
-        whole = genes >= WHOLE_TRANSCRIPTOME and self._counts["records"] > 0
-        if not whole or self._matrix.scale != "linear":
+        if genes < MANY_GENES or not self._counts["records"] or self._matrix.scale != "linear":
             return None
         if self._sums_to_million and self._matrix.unit not in PER_MILLION:
             message = (
@@ -149,13 +153,18 @@ class ExpressionMatrix:
                 f"{self._matrix.unit}; set genomics.matrix.unit, raise group_version, deploy, then retry"
             )
             return Reason.SCALE_SUSPECTED.value, message
-        if self._highest > STRONG:
+        if not self._looks_logarithmic:
             return None
         message = (
             f"no value of {genes} genes is above {STRONG:g}, so the cells look like logarithms; set "
             "genomics.matrix.scale: log2_plus_1, raise group_version, deploy, then retry"
         )
         return Reason.SCALE_SUSPECTED.value, message
+
+    @property
+    def _looks_logarithmic(self) -> bool:
+        """Whether values that are declared to be linear are all as low as logarithms are; a few genes may be."""
+        return self._matrix.scale == "linear" and self._counts["records"] > 0 and self._highest <= STRONG
 
     def _batch(self, read: Sequence[TableRecord | RowProblem]) -> TableBatch:
         records = [r for r in read if isinstance(r, TableRecord)]
@@ -233,6 +242,7 @@ class ExpressionMatrix:
             "group": self._spec.name,
             "assay": matrix_assay(self._matrix),
             "scale": self._matrix.scale,
+            "looks_like_logarithms": self._looks_logarithmic,
             "held": None if hold is None else {"reason_code": hold[0], "message": hold[1]},
             "counts": dict(self._counts),
             "rows_are": genes and genes.orientation,
@@ -292,11 +302,19 @@ class MatrixTables:
         """Return the reader of a matrix; it is compared with no earlier one."""
         config = self.datasets[dataset]
         panel = frozenset(config.genes)
-        chunks = without_preamble(plain_bytes(chunks))
+        preamble = Preamble()
+        chunks = preamble.without(plain_bytes(chunks))
         rows = TableRows(chunks, lambda cells: _score(cells, panel), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
         check_width(rows.header)
         return ExpressionMatrix(
-            dataset, config, self.stack, rows.header, _numbered(rows), upload, lambda: self._genes_of(dataset)
+            dataset,
+            config,
+            self.stack,
+            rows.header,
+            _numbered(rows),
+            upload,
+            lambda: self._genes_of(dataset),
+            preamble.about_genes,
         )
 
     def _genes_of(self, dataset: str) -> Genes:

@@ -12,6 +12,8 @@ _MARK = b"\xef\xbb\xbf"
 MAX_PLAIN_BYTES = 8 * 1024**3
 """What a gzipped matrix may grow to: a thousand cases of every transcript in full precision."""
 
+_SIZES_OF_1_3 = ("rows", "columns", "annotations of rows", "annotations of columns")
+
 MAX_LINE = 8_000_000
 """Longest line that is looked at above the header."""
 
@@ -64,33 +66,43 @@ def _damaged(how: str) -> BadInputError:
     return BadInputError(Reason.NOT_CSV, f"the table cannot be read: its gzip {how}; compress and upload it again")
 
 
-def without_preamble(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a matrix's bytes with empty lines for what GCT and GEO write above the header, so that rows keep numbers.
+class Preamble:
+    """What GCT and GEO write above the header: GCT its version and sizes, GEO lines that begin with `!`.
 
-    GCT begins with its version and a line of sizes; a GEO series matrix with lines that begin with `!`.
-
-    Raises
-    ------
-    BadInputError
-        `MATRIX_INVALID` for a GCT with annotations of the columns (version 1.3), which look like genes.
+    Attributes
+    ----------
+    about_genes : int
+        Columns behind the first that describe the gene, by GCT's sizes; known once the header was read.
     """
-    pieces, held, after_version = iter(chunks), b"", False
-    for piece in pieces:
-        held += piece
-        while True:
-            line, newline, following = held.partition(b"\n")
-            if not newline and len(held) < MAX_LINE and _may_be_above(held, after_version):
-                break
-            if not newline or not _may_be_above(line, after_version):
-                yield held
-                yield from pieces
-                return
-            if after_version:
-                _check_sizes(line)
-            after_version = line.lstrip(_MARK).startswith(b"#1.")
-            held = following
-            yield b"\n"
-    yield held
+
+    def __init__(self) -> None:
+        self.about_genes = 0
+
+    def without(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield a matrix's bytes with empty lines in place of the preamble, so that rows keep their numbers.
+
+        Raises
+        ------
+        BadInputError
+            `MATRIX_INVALID` for a GCT with annotations of the columns (version 1.3), which look like genes.
+        """
+        pieces, held, after_version = iter(chunks), b"", False
+        for piece in pieces:
+            held += piece
+            while True:
+                line, newline, following = held.partition(b"\n")
+                if not newline and len(held) < MAX_LINE and _may_be_above(held, after_version):
+                    break
+                if not newline or not _may_be_above(line, after_version):
+                    yield held
+                    yield from pieces
+                    return
+                if after_version:
+                    self.about_genes = _columns_about_genes(line)
+                after_version = line.lstrip(_MARK).startswith(b"#1.")
+                held = following
+                yield b"\n"
+        yield held
 
 
 def _may_be_above(line: bytes, after_version: bool) -> bool:
@@ -98,11 +110,15 @@ def _may_be_above(line: bytes, after_version: bool) -> bool:
     return after_version or not start or start.startswith((b"!", b"#1."))
 
 
-def _check_sizes(line: bytes) -> None:
+def _columns_about_genes(line: bytes) -> int:
+    """Return how many columns describe the gene: rows, columns and in GCT 1.3 annotations of both are its sizes."""
     sizes = line.split()
-    if len(sizes) == 4 and sizes[3] != b"0":
+    if len(sizes) != len(_SIZES_OF_1_3):
+        return 1  # version 1.2: the description
+    if sizes[3] != b"0":
         message = (
             "the GCT file has annotations of its columns (version 1.3), which cannot be told from genes; save it as "
             "version 1.2 and upload that"
         )
         raise BadInputError(Reason.MATRIX_INVALID, message)
+    return int(sizes[2]) if sizes[2].isdigit() else 0

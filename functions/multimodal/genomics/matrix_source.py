@@ -22,6 +22,7 @@ def matrix_cases(
     config: GenomicsConfig,
     path: str,
     genes: Callable[[], Genes] = dict,
+    about_genes: int = 0,
 ) -> MatrixCases:
     """Return the reader that fits a matrix.
 
@@ -36,6 +37,8 @@ def matrix_cases(
         Where it was uploaded, below the dataset: the case of a quantification.
     genes : callable
         Returns what `tx2gene.tsv` beside the cases says of transcripts.
+    about_genes : int
+        Columns behind the first that are known to describe the gene.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def matrix_cases(
     if {len(cells) for _, cells in head if any(map(str.strip, cells))} == {len(names) + 1}:
         names = ["", *names]  # as R writes it
     _check_header(names, config)
-    columns = split_columns(names, [cells for _, cells in head], matrix)
+    columns = split_columns(names, [cells for _, cells in head], matrix, about_genes)
     return GeneRows(columns, len(names), rows, config)
 
 

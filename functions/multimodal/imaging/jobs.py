@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from multimodal.imaging.config import ImagingConfig
@@ -27,6 +28,8 @@ VOLUME_FACTOR = 3
 MAX_JOB_ATTEMPTS = 2
 """A job that fails for the machine's or the program's fault is run once more under the next name."""
 
+MEGABYTE = 1_000_000
+
 STUDY_SECONDS = 900
 """The longest a study may take in the radiomics job (its own limit); a job gets as much for each, and once more."""
 
@@ -40,6 +43,15 @@ class JobSettings:
     image_uri: str
     minimum_volume_gb: int
     time_limit_seconds: int
+    fast_lane_megabytes: int = 0
+    """Most bytes of a subject's studies that a function measures; 0 when there is no such function."""
+
+
+class Lane(StrEnum):
+    """Where a job runs: in a function of the job's image, or on SageMaker Processing."""
+
+    FUNCTION = "function"
+    PROCESSING = "processing"
 
 
 def unit_of(planned: PlannedUnit) -> Unit:
@@ -100,14 +112,15 @@ def _job_unit(planned: PlannedUnit, listing: Listing) -> dict[str, Any]:
     }
 
 
-def map_item(run: str, planned: Sequence[PlannedUnit], settings: JobSettings, attempt: int = 1) -> dict[str, Any]:
-    """Return one element of `jobs.json`: everything `CreateProcessingJob` needs for this job."""
+def map_item(run: str, planned: Sequence[PlannedUnit], settings: JobSettings, lane: Lane) -> dict[str, Any]:
+    """Return one element of `jobs.json`: everything `CreateProcessingJob` needs for this job, in either lane."""
     identity, paths, bucket = job_id(planned, settings.image_uri), RunPaths(run), settings.processed_bucket
     return {
         "run_id": run,
         "job_id": identity,
-        "job_name": f"{identity}-{attempt}",
-        "attempt": attempt,
+        "job_name": f"{identity}-1",
+        "attempt": 1,
+        "lane": lane.value,
         "image_uri": settings.image_uri,
         "manifest_uri": f"s3://{bucket}/{paths.manifest(identity)}",
         "job_uri": f"s3://{bucket}/{paths.job_folder(identity)}",
@@ -122,7 +135,32 @@ def next_attempt(item: Mapping[str, Any]) -> dict[str, Any] | None:
     attempt = int(item["attempt"]) + 1
     if attempt > MAX_JOB_ATTEMPTS:
         return None
-    return {**item, "attempt": attempt, "job_name": f"{item['job_id']}-{attempt}"}
+    name = f"{item['job_id']}-{attempt}"
+    return {**item, "attempt": attempt, "job_name": name, "lane": Lane.PROCESSING.value}
+
+
+def share_lanes(units: Sequence[PlannedUnit], megabytes: int) -> tuple[list[list[PlannedUnit]], list[PlannedUnit]]:
+    """Take out what a function measures: the studies of each subject that are together small enough.
+
+    A subject's studies stay together because the job compares their patients. Source: docs/decisions.md#fast-1.
+
+    Returns
+    -------
+    jobs : list of list of PlannedUnit
+        One for each such subject, its units sorted by unit id.
+    rest : list of PlannedUnit
+        All other units, for `pack`.
+    """
+    subjects: dict[tuple[str, str], list[PlannedUnit]] = {}
+    for unit in sorted(units, key=lambda u: u.unit_id):
+        subjects.setdefault((unit.dataset, unit.subject), []).append(unit)
+    small = [job for job in subjects.values() if _fits_function(job, megabytes)]
+    taken = {unit.unit_id for job in small for unit in job}
+    return small, [unit for unit in units if unit.unit_id not in taken]
+
+
+def _fits_function(job: Sequence[PlannedUnit], megabytes: int) -> bool:
+    return len(job) <= MAX_UNITS_PER_JOB and _bytes(job) <= megabytes * MEGABYTE
 
 
 def pack(units: Sequence[PlannedUnit], concurrency: int) -> list[list[PlannedUnit]]:

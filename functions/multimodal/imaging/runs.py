@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from multimodal.imaging.config import imaging_config
-from multimodal.imaging.jobs import JobSettings, job_document, job_id, manifest_document, map_item, next_attempt, pack
+from multimodal.imaging.jobs import (
+    JobSettings,
+    Lane,
+    job_document,
+    job_id,
+    manifest_document,
+    map_item,
+    next_attempt,
+    pack,
+    share_lanes,
+)
 from multimodal.imaging.uploads import record_subject_without_study, studies_of
 from multimodal.ledger.claim import PlannedUnit, UnitClaims
 from multimodal.ledger.errors import InvalidRequestError, Reason
@@ -184,9 +194,13 @@ class RunPlanner:
             raise InvalidRequestError(f"run {run} has no plan; start runs by upload, retry or the Subject form")
         planned = [PlannedUnit(**unit) for unit in plan["units"]]
         concurrency = max(1, self.max_concurrency - self.job_counter.in_flight())
-        items = [self._write_job(run, job) for job in pack(planned, concurrency)]
+        small, rest = share_lanes(planned, self.settings.fast_lane_megabytes)
+        items = [self._write_job(run, job, Lane.PROCESSING) for job in pack(rest, concurrency)]
+        items += [self._write_job(run, job, Lane.FUNCTION) for job in small]
         self.ports.processed.write_json(RunPaths(run).jobs, items)
-        logger().info("run planned", run_id=run, units=len(planned), jobs=len(items), concurrency=concurrency)
+        logger().info(
+            "run planned", run_id=run, units=len(planned), jobs=len(items), fast=len(small), concurrency=concurrency
+        )
         return {
             "run_id": run,
             "bucket": self.settings.processed_bucket,
@@ -211,7 +225,7 @@ class RunPlanner:
             self.subject_claims.claim(execution_name, dataset, subjects)  # type: ignore[arg-type]
         return execution_name
 
-    def _write_job(self, run: str, planned: Sequence[PlannedUnit]) -> dict[str, Any]:
+    def _write_job(self, run: str, planned: Sequence[PlannedUnit], lane: Lane) -> dict[str, Any]:
         paths, identity = RunPaths(run), job_id(planned, self.settings.image_uri)
         listings = {u.unit_id: listing_from(self.ports.processed.read_json(u.listing_key) or {}) for u in planned}
         datasets = {u.dataset: imaging_config(u.dataset) for u in planned}
@@ -219,7 +233,7 @@ class RunPlanner:
         self.ports.processed.write_json(paths.manifest(identity), manifest)
         document = job_document(run, self.settings.image_uri, planned, listings, datasets)
         self.ports.processed.write_json(paths.job_folder(identity) + "job.json", document)
-        return map_item(run, planned, self.settings)
+        return map_item(run, planned, self.settings, lane)
 
 
 @dataclass(frozen=True)

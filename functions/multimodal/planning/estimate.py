@@ -25,7 +25,7 @@ class Settings:
     rnaseq_memory_mib: int = 32768
     rnaseq_max_vcpus: int = 64
     quiet_period: int = 300
-    fast_lane_megabytes: int = 200
+    fast_lane_megabytes: int = 400
 
 
 @dataclass(frozen=True)

@@ -318,7 +318,7 @@ class StudyView:
     def _told(self, image: str) -> str:
         volume = number(self.study.primary.get("volume_ml"))
         size = f" of {amount(volume)} mL" if volume is not None else ""
-        return f"{image} in three planes through the tumour{size}, with its outline"
+        return f"{image} in three planes through the tumour{size}: whole with the mask, and close with a line around it"
 
     @property
     def quality(self) -> list[tuple[Metric, float, float | None]]:

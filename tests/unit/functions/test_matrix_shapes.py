@@ -83,6 +83,17 @@ SHAPES: dict[str, tuple[str, str, dict[str, Any]]] = {
         "gene_id\tgene_name\tR01-001\tR01-002\nENSG00000026025\tVIM\t3\t7\nENSG00000026508\tCD44\t0\t1.5\n",
         {},
     ),
+    "GCT whose descriptions are numbers": (
+        "m.gct",
+        "#1.2\n2\t2\nNAME\tlocus_number\tR01-001\tR01-002\nVIM\t7431\t3\t7\nCD44\t960\t0\t1.5\n",
+        {},
+    ),
+    "GCT 1.3 with annotations of its genes": (
+        "m.gct",
+        "#1.3\n2\t2\t3\t0\nid\tpr_gene_symbol\tpr_is_lm\tpr_bin\tR01-001\tR01-002\n"
+        "7431\tVIM\t1\t4\t3\t7\n960\tCD44\t0\t9\t0\t1.5\n",
+        {},
+    ),
     "GCT": (
         "m.gct",
         "#1.2\n2\t2\nName\tDescription\tR01-001\tR01-002\nENSG00000026025.1\tVIM\t3\t7\nENSG00000026508.2\tCD44\t0\t1.5\n",

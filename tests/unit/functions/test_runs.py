@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from multimodal.imaging.jobs import MAX_UNITS_PER_JOB, job_id, pack, volume_gb
+from multimodal.imaging.jobs import MAX_UNITS_PER_JOB, Lane, job_id, next_attempt, pack, share_lanes, volume_gb
 from multimodal.ledger.claim import LEASE_SECONDS, PlannedUnit, run_id
 from multimodal.ledger.errors import ConfigurationError, InvalidRequestError, RetryableError
 from multimodal.ledger.outcome import SHORTAGE_RECHECK_SECONDS
@@ -59,6 +59,38 @@ def test_a_job_for_what_is_worth_one_while_jobs_are_free_then_shared_evenly() ->
     assert len(jobs) == 33
     assert {len(j) for j in jobs} == {4, 5}
     assert sorted(u.unit_id for j in jobs for u in j) == sorted(u.unit_id for u in units), "nothing lost, nothing twice"
+
+
+def _of(subject: str, *megabytes: int) -> list[PlannedUnit]:
+    return [
+        PlannedUnit(f"{subject}{i}", "d", subject, "t", "g", 1, 1, m * 1_000_000, "k") for i, m in enumerate(megabytes)
+    ]
+
+
+def test_small_subjects_are_a_functions_and_keep_their_studies_together() -> None:
+    one, two, large = _of("a", 100), _of("b", 60, 60), _of("c", 90, 111)
+    small, rest = share_lanes([*large, *two, *one], 200)
+    assert small == [one, two], "the job compares the patients of a subject's studies"
+    assert rest == large
+    assert share_lanes([*one, *two], 0) == ([], [*one, *two]), "there is no such function"
+    many = _of("d", *[1] * (MAX_UNITS_PER_JOB + 1))
+    assert share_lanes(many, 200) == ([], many)
+
+
+def test_a_run_with_a_fast_lane_names_the_lane_of_each_job_and_repeats_a_failed_one_on_processing() -> None:
+    world = World(fast_lane_megabytes=1)
+    run = _started(world, 2)
+    jobs = world.jobs(run)
+    assert [job["lane"] for job in jobs] == [Lane.FUNCTION, Lane.FUNCTION]
+    assert len({job["job_id"] for job in jobs}) == 2
+    again = next_attempt(jobs[0])
+    assert again is not None
+    assert again["lane"] == Lane.PROCESSING
+    assert world.run_job(jobs[1])["decision"] == "done"
+
+
+def test_without_a_fast_lane_every_job_is_a_processing_job(world: World) -> None:
+    assert {job["lane"] for job in world.jobs(_started(world, 2))} == {Lane.PROCESSING}
 
 
 def test_no_job_outgrows_its_limits() -> None:

@@ -49,7 +49,12 @@ class World:
     """A stack in memory."""
 
     def __init__(
-        self, image: str = IMAGE, concurrency: int = 50, in_flight: int = 0, like: "World | None" = None
+        self,
+        image: str = IMAGE,
+        concurrency: int = 50,
+        in_flight: int = 0,
+        like: "World | None" = None,
+        fast_lane_megabytes: int = 0,
     ) -> None:
         self.clock, self.metrics, self.ledger, self.runs = FakeClock(), FakeMetrics(), FakeLedger(), FakeRuns()
         self.raw, self.processed, self.features = FakeObjects("raw"), FakeObjects("processed"), FakeFeatureStore()
@@ -79,7 +84,7 @@ class World:
         self.register = ArrivalRegistrar(ports, QUIET).register
         self.sweep = Sweep(ports, self.evaluator, self.recorder, starters)
         subjects = SubjectClaims(ports, self.evaluator, self.claims)
-        settings = JobSettings("raw", "processed", image, 5, 7200)
+        settings = JobSettings("raw", "processed", image, 5, 7200, fast_lane_megabytes)
         self.plan = RunPlanner(ports, FakeJobs(in_flight), subjects, settings, concurrency).plan
         self.record_job = JobRecorder(ports, self.recorder).record_job
         self.summarize = RunSummarizer(ports).summarize

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from radiomics_job.output.overlay import (
+    CLOSE_UP_PIXELS,
     LUNG_WINDOW,
     PANEL_HEIGHT,
     PICTURE_WIDTH,
     SOFT_TISSUE_WINDOW,
     View,
     choose_window,
+    draw_close_ups,
     draw_views,
     render_overlay,
     three_views,
@@ -179,7 +181,33 @@ class TestPicture:
 
         with Image.open(tmp_path / "wide.png") as picture:
             assert picture.width <= PICTURE_WIDTH
-            assert picture.height <= PANEL_HEIGHT + 60
+            assert picture.height <= PANEL_HEIGHT + CLOSE_UP_PIXELS + 120
+
+    @pytest.mark.parametrize("place", [(45, 40, 15), (1, 1, 1), (98, 78, 28)])
+    def test_a_close_up_hides_no_voxel_of_the_mask(self, place: tuple[int, int, int]) -> None:
+        ct, _, affine = chest()
+        mask = np.zeros(ct.shape, dtype=bool)
+        mask[tuple(slice(middle - 1, middle + 2) for middle in place)] = True  # 3 × 3 × 9 mm
+        ct[mask] = 30
+        views = three_views(ct, mask, affine)
+
+        for view in views:
+            picture = draw_close_ups((view,))
+            rows, columns = np.nonzero(yellow(picture))
+            # 40 mm on 400 pixels: 30 or 90 pixels inside, in the middle, and a line of one pixel around.
+            height, width = (round(10 * 3 * step) for step in view.pixel_mm)
+            assert rows.size == 2 * (height + width)
+            assert [int(np.ptp(rows)), int(np.ptp(columns))] == [height + 1, width + 1]
+            assert rows.mean() == pytest.approx(30 + 199.5, abs=1.5)
+            assert columns.mean() == pytest.approx(14 + 199.5, abs=1.5)
+
+    def test_a_large_region_fits_into_its_close_up(self) -> None:
+        ct, mask, affine = chest()
+        mask[10:90, 10:70, 5:25] = True
+        picture = draw_close_ups(three_views(ct, mask, affine))
+        rows, _ = np.nonzero(yellow(picture))
+        assert rows.min() > 30
+        assert rows.max() < 30 + CLOSE_UP_PIXELS
 
     def test_bytes_are_the_same_each_time_and_carry_no_metadata(self, tmp_path: Path) -> None:
         for name in ("a.png", "b.png"):

@@ -77,11 +77,22 @@ def test_non_coding_rna_beside_cdna_is_transcripts_and_haplotypes_are_left_out(t
 
 @needs_salmon
 def test_a_gentrome_is_transcripts_and_decoys(tmp_path: Path) -> None:
-    chromosome = bases(0) + MOTIF * 4 + bases(1)
-    content = fasta(T0__2=bases(0), T1__2=bases(1)) + f">1\n{chromosome}\n>KI270728.1\n{bases(7)}\n"
+    """One on a haplotype that the annotation lacks is left out, as it is of a transcriptome of its own."""
+    chromosome, on_haplotype = bases(0) + MOTIF * 4 + bases(1), header("T9", "cdna", "CHR_HSCHR6_MHC_COX_CTG1")
+    content = (
+        f">{header('T0', 'cdna')}\n{bases(0)}\n>{on_haplotype}\n{bases(9)}\n>1\n{chromosome}\n"
+        f">KI270728.1\n{bases(7)}\n>{header('T1', 'cdna')}\n{bases(1)}\n"
+    )
     assert build_it(write_source(tmp_path / "s", all_fa=content, a_gtf=ensembl_gtf("T0", "T1")), tmp_path / "o") == 0
     manifest = manifest_of(tmp_path / "o")
-    assert (manifest["transcripts"], manifest["decoys"], manifest["transcripts_left_out"]) == (2, 2, 0)
+    assert (manifest["transcripts"], manifest["decoys"], manifest["left_out"]) == (2, 2, ["T9.2"])
+
+
+def test_a_genome_that_transcripts_follow_is_no_genome(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As decoys they would take the reads of their own transcripts."""
+    content = f">1\n{bases(0) + MOTIF * 4 + bases(1)}\n>T0.2\n{bases(0)}\n"
+    assert build_it(write_source(tmp_path / "s", all_fa=content, a_gtf=ensembl_gtf("T0")), tmp_path / "o") != 0
+    assert "holds the transcript T0.2" in capsys.readouterr().err
 
 
 @needs_salmon

@@ -1,6 +1,6 @@
 """A picture of a region over its CT in three planes, each turned as a radiologist expects to see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +28,12 @@ _DISPLAY_AXES: Final = {2: (0, 1), 1: (0, 2), 0: (1, 2)}
 
 PANEL_HEIGHT: Final = 520
 """Most pixels a panel may be high."""
+
+CLOSE_UP_PIXELS: Final = 400
+"""Height and width of a close-up."""
+
+CLOSE_UP_LEAST_MM, CLOSE_UP_REACH = 40.0, 1.6
+"""A close-up shows at least so many millimetres, and so many times the extent of the region."""
 
 PICTURE_WIDTH: Final = 1600
 """Most pixels the picture may be wide."""
@@ -162,8 +168,10 @@ def render_overlay(
 ) -> None:
     """Draw a region over its CT in three planes and write a PNG.
 
-    The mask is translucent yellow with a thin outline, drawn voxel by voxel without smoothing. All planes
-    share one scale. The picture carries no text from the study, and the same input gives the same bytes.
+    The first row shows the whole planes with the mask in translucent yellow. The second one is close: a line of one
+    pixel runs around the mask, so that every voxel of it can be seen (`report-5`). The mask is drawn voxel by voxel
+    without smoothing. The planes of a row share one scale. The picture carries no text from the study, and the same
+    input gives the same bytes.
 
     Parameters
     ----------
@@ -185,7 +193,12 @@ def render_overlay(
     --------
     >>> render_overlay(ct, mask, affine, Path("overlay.png"))  # doctest: +SKIP
     """
-    draw_views(three_views(ct, mask, affine, slice_axis)).save(path, format="PNG", compress_level=3)
+    views = three_views(ct, mask, affine, slice_axis)
+    planes, close = draw_views(views), draw_close_ups(views)
+    picture = Image.new("RGB", (max(planes.width, close.width), planes.height + close.height), _BACKGROUND)
+    picture.paste(planes, (0, 0))
+    picture.paste(close, (0, planes.height))
+    picture.save(path, format="PNG", compress_level=3)
 
 
 def draw_views(views: tuple[View, ...]) -> Image.Image:
@@ -202,8 +215,50 @@ def draw_views(views: tuple[View, ...]) -> Image.Image:
         picture.paste(panel, (left, top))
         _label(picture, view, (left, top, left + panel.width, top + panel.height))
         left += panel.width + _GAP
-    _footer(picture, window, scale)
+    _footer(picture, window, scale, length_mm=50)
     return picture
+
+
+def draw_close_ups(views: tuple[View, ...]) -> Image.Image:
+    """Lay close-ups of the region out side by side, each with a line around the mask."""
+    window = choose_window(views[0])
+    side_mm = max(CLOSE_UP_LEAST_MM, CLOSE_UP_REACH * max(max(_extent_mm(view)) for view in views))
+    width = len(views) * (CLOSE_UP_PIXELS + _GAP) + _GAP
+    picture = Image.new("RGB", (width, _TITLE + CLOSE_UP_PIXELS + _FOOT), _BACKGROUND)
+    for number, view in enumerate(views):
+        left = _GAP + number * (CLOSE_UP_PIXELS + _GAP)
+        picture.paste(_close_up(view, window, side_mm), (left, _TITLE))
+        named = replace(view, title=f"{view.title.split(',')[0]}, close")
+        _label(picture, named, (left, _TITLE, left + CLOSE_UP_PIXELS, _TITLE + CLOSE_UP_PIXELS))
+    _footer(picture, window, CLOSE_UP_PIXELS / side_mm, length_mm=10)
+    return picture
+
+
+def _extent_mm(view: View) -> tuple[float, float]:
+    rows, columns = np.nonzero(view.mask)
+    return (
+        float(np.ptp(rows) + 1) * view.pixel_mm[0],
+        float(np.ptp(columns) + 1) * view.pixel_mm[1],
+    )
+
+
+def _close_up(view: View, window: Window, side_mm: float) -> Image.Image:
+    """Draw a square around the middle of the mask; what lies beyond the image is background."""
+    scale, crops, corner = CLOSE_UP_PIXELS / side_mm, [], []
+    for places, step, count in zip(np.nonzero(view.mask), view.pixel_mm, view.mask.shape, strict=True):
+        start = (int(places.min()) + int(places.max()) + 1) / 2 * step - side_mm / 2
+        first, last = max(0, int(start // step)), min(count, int(-((start + side_mm) // -step)))
+        crops.append(slice(first, last))
+        corner.append(round((first * step - start) * scale))
+    values, mask = view.values[crops[0], crops[1]], view.mask[crops[0], crops[1]]
+    size = _size(mask, view.pixel_mm, scale)
+    grey = Image.new("L", (CLOSE_UP_PIXELS, CLOSE_UP_PIXELS))
+    grey.paste(_grey(values, window, size), (corner[1], corner[0]))
+    drawn = Image.new("L", grey.size)
+    drawn.paste(Image.fromarray(mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST), (corner[1], corner[0]))
+    picture = np.repeat(np.asarray(grey)[:, :, None], 3, axis=2)
+    picture[_around(np.asarray(drawn) > 0)] = _YELLOW.astype(np.uint8)
+    return Image.fromarray(picture)
 
 
 def choose_window(view: View) -> Window:
@@ -228,15 +283,30 @@ def _pixels_per_mm(views: tuple[View, ...]) -> float:
 
 
 def _panel(view: View, window: Window, scale: float) -> Image.Image:
-    height, width = (
-        max(1, round(pixels * step * scale)) for pixels, step in zip(view.values.shape, view.pixel_mm, strict=True)
-    )
-    light = np.clip((view.values.astype(np.float64) - window.level) / window.width + 0.5, 0, 1)
-    grey = Image.fromarray(np.rint((1 - light if window.inverted else light) * 255).astype(np.uint8))
-    canvas = np.asarray(grey.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float64)
-    mask = np.asarray(Image.fromarray(view.mask.astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)) > 0
+    size = _size(view.mask, view.pixel_mm, scale)
+    canvas = np.asarray(_grey(view.values, window, size), dtype=np.float64)
+    mask = np.asarray(Image.fromarray(view.mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)) > 0
     opacity = np.where(_outline(mask), _OUTLINE_OPACITY, np.where(mask, _FILL_OPACITY, 0.0))[:, :, None]
     return Image.fromarray(np.rint(canvas[:, :, None] * (1 - opacity) + _YELLOW * opacity).astype(np.uint8))
+
+
+def _size(plane: NDArray[Any], pixel_mm: tuple[float, float], scale: float) -> tuple[int, int]:
+    """Width and height in pixels of a plane that is drawn at a scale (pixels per mm)."""
+    height, width = (max(1, round(pixels * step * scale)) for pixels, step in zip(plane.shape, pixel_mm, strict=True))
+    return width, height
+
+
+def _grey(values: NDArray[Intensity], window: Window, size: tuple[int, int]) -> Image.Image:
+    light = np.clip((values.astype(np.float64) - window.level) / window.width + 0.5, 0, 1)
+    grey = Image.fromarray(np.rint((1 - light if window.inverted else light) * 255).astype(np.uint8))
+    return grey.resize(size, Image.Resampling.BICUBIC)
+
+
+def _around(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels outside of the mask with a neighbour (above, below, left or right) inside it."""
+    padded = np.pad(mask, 1)
+    near = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    return near & ~mask
 
 
 def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -261,12 +331,12 @@ def _label(picture: Image.Image, view: View, box: tuple[int, int, int, int]) -> 
         draw.text(place, letter, font=_font(17), fill=_TEXT, anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0))
 
 
-def _footer(picture: Image.Image, window: Window, scale: float) -> None:
+def _footer(picture: Image.Image, window: Window, scale: float, *, length_mm: int) -> None:
     draw = ImageDraw.Draw(picture)
     base = picture.height - _FOOT / 2
-    length = round(50 * scale)
+    length = round(length_mm * scale)
     draw.line([(_GAP, base), (_GAP + length, base)], fill=_TEXT, width=3)
-    draw.text((_GAP + length + 8, base), "50 mm", font=_font(13), fill=_DIM, anchor="lm")
+    draw.text((_GAP + length + 8, base), f"{length_mm} mm", font=_font(13), fill=_DIM, anchor="lm")
     text = f"{window.name} window, level {window.level:g}, width {window.width:g} {window.unit}"
     draw.text((picture.width - _GAP, base), text, font=_font(13), fill=_DIM, anchor="rm")
 

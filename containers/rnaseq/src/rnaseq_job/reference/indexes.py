@@ -126,7 +126,7 @@ def _transcripts(files: Files, transcripts: Path, genome: Path) -> tuple[list[Ro
     else:
         cut = Cut()
         with genome.open("wb") as plain:
-            deque(write_genome(fasta.genomes, plain, cut), maxlen=0)
+            deque(write_genome(fasta.genomes, plain, cut, annotation), maxlen=0)
     copied = [*fasta.transcriptomes, *fasta.spike_ins]
     if copied:
         copy_transcripts(copied, transcripts, annotation, cut)

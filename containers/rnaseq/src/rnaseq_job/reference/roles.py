@@ -95,24 +95,24 @@ def sort_sequences(paths: Sequence[Path], known: KnownNames, work: Path) -> Sequ
         Role.TRANSCRIPTOME: found.transcriptomes,
         Role.SPIKE_INS: found.spike_ins,
     }
+    strange = list[Path]()
     for path in paths:
-        role = role_of(path, known)
+        role, is_known = _role(path, known)
         if role is Role.GENTROME:
             transcripts, genome = _split(path, known, work)
             found.transcriptomes.append(transcripts)
             found.genomes.append(genome)
-        else:
-            places[role].append(path)
-    _check_genomes(found.genomes, known)
+            continue
+        places[role].append(path)
+        if role is Role.GENOME and not is_known:
+            strange.append(path)
+    if known.chromosomes:
+        _check_genomes(found.genomes, strange)
     return found
 
 
-def _check_genomes(genomes: Sequence[Path], known: KnownNames) -> None:
+def _check_genomes(genomes: Sequence[Path], strange: Sequence[Path]) -> None:
     """Reject a second genome beside the annotation's: as decoys it would take reads that are the first one's."""
-    if len(genomes) < 2 or not known.chromosomes:
-        return
-    names = {path: [header.split(maxsplit=1)[0] for header in _scan(path, known)[0]] for path in genomes}
-    strange = [path for path in genomes if not any(map(known.is_chromosome, names[path]))]
     known_ones = [path.name for path in genomes if path not in strange]
     if strange and known_ones:
         raise invalid(
@@ -128,16 +128,21 @@ def role_of(path: Path, known: KnownNames) -> Role:
     The names of its sequences decide; where the annotation knows none of them, how archives write headers does, then
     the length of the longest sequence, and the file's own name last.
     """
+    return _role(path, known)[0]
+
+
+def _role(path: Path, known: KnownNames) -> tuple[Role, bool]:
+    """Return the role of a FASTA file, and whether it holds a chromosome of the annotation."""
     headers, longest = _scan(path, known)
     names = [header.split(maxsplit=1)[0] for header in headers]
     has_transcripts = any(map(known.is_transcript, names))
     if any(map(known.is_chromosome, names)):
-        return Role.GENTROME if has_transcripts else Role.GENOME
+        return (Role.GENTROME if has_transcripts else Role.GENOME), True
     if names and all(map(is_spike_in, names)):
-        return Role.SPIKE_INS
+        return Role.SPIKE_INS, False
     if has_transcripts:
-        return Role.TRANSCRIPTOME
-    return _guess(headers, longest, path.name)
+        return Role.TRANSCRIPTOME, False
+    return _guess(headers, longest, path.name), False
 
 
 def _scan(path: Path, known: KnownNames) -> tuple[list[str], int]:
@@ -166,12 +171,17 @@ def _guess(headers: Sequence[str], longest: int, name: str) -> Role:
 
 
 def _split(path: Path, known: KnownNames, work: Path) -> tuple[Path, Path]:
-    """Write the transcripts and the genome of a gentrome, which follow each other, as two files."""
+    """Write the transcripts and the genome of a gentrome as two files; what is neither follows what it stands behind.
+
+    Headers stay whole: Ensembl's say which transcripts lie on a haplotype that the annotation lacks.
+    """
     parts = work / f"transcripts of {path.name}.fa", work / f"genome of {path.name}.fa"
     with parts[0].open("wb") as transcripts, parts[1].open("wb") as genome:
         target = transcripts
         for record in records_of(path):
-            if known.is_chromosome(record.name):
+            if known.is_transcript(record.name):
+                target = transcripts
+            elif known.is_chromosome(record.name):
                 target = genome
-            write_record(target, record)
+            write_record(target, record, record.header)
     return parts

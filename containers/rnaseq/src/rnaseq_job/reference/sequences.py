@@ -34,8 +34,14 @@ class Record:
     """Header up to the first white space."""
     sequence: bytes
     """Upper-case letters of `BASES`: soft masking does not matter to any quantifier here."""
-    region: str = ""
-    """Chromosome, haplotype or patch that an Ensembl header names (`cdna chromosome:GRCh38:6:1:900:1`)."""
+    header: str = ""
+    """Its whole header, where it was read from a file."""
+
+    @property
+    def region(self) -> str:
+        """Chromosome, haplotype or patch that an Ensembl header names (`cdna chromosome:GRCh38:6:1:900:1`)."""
+        found = _REGION.search(self.header)
+        return found[1] if found else ""
 
 
 def records_of(path: Path) -> Iterator[Record]:
@@ -54,7 +60,7 @@ def records_of(path: Path) -> Iterator[Record]:
             if name in seen:
                 raise invalid(f"{path.name} holds {name} twice. Remove one of the two.", file=path.name, name=name)
             seen.add(name)
-            yield Record(name, _sequence(path, name, lines), region_of(header))
+            yield Record(name, _sequence(path, name, lines), header)
     if not seen:
         raise invalid(f"{path.name} holds no sequence. Upload the FASTA file again.", file=path.name)
 
@@ -89,12 +95,6 @@ def header_of(line: bytes, path: Path) -> str:
     return line[1:].decode("utf-8", "replace").strip()
 
 
-def region_of(header: str) -> str:
-    """Return the sequence region of an Ensembl header, or nothing."""
-    found = _REGION.search(header)
-    return found[1] if found else ""
-
-
 def _sequence(path: Path, name: str, lines: list[bytes]) -> bytes:
     sequence = b"".join(lines)
     wrong = sequence.translate(None, _LETTERS)
@@ -116,9 +116,9 @@ def _not_fasta(path: Path) -> Exception:
     return invalid(f"{path.name} is not FASTA: its first line must begin with '>'.", file=path.name)
 
 
-def write_record(file: BinaryIO, record: Record) -> None:
-    """Write one sequence in lines of 80."""
-    file.write(b">" + record.name.encode() + b"\n")
+def write_record(file: BinaryIO, record: Record, header: str = "") -> None:
+    """Write one sequence in lines of 80, with its name or a whole header above."""
+    file.write(b">" + (header or record.name).encode() + b"\n")
     sequence = record.sequence
     for start in range(0, len(sequence), _WIDTH):
         file.write(sequence[start : start + _WIDTH])
@@ -176,7 +176,7 @@ def cut_transcripts(genomes: Sequence[Path], annotation: Annotation, plain: Path
     """
     grouped, copies, cut = annotation.by_chromosome(), par.copies_on_y(annotation), Cut()
     with plain.open("wb") as all_bases, transcripts.open("wb") as joined:
-        for record in write_genome(genomes, all_bases, cut):
+        for record in write_genome(genomes, all_bases, cut, annotation):
             for name in grouped.get(record.name, ()):
                 if name in copies or par.is_copy(name):
                     cut.par_copies += 1
@@ -186,12 +186,27 @@ def cut_transcripts(genomes: Sequence[Path], annotation: Annotation, plain: Path
     return cut
 
 
-def write_genome(genomes: Sequence[Path], plain: BinaryIO, cut: Cut) -> Iterator[Record]:
-    """Write the sequences of several files and yield each; no two may have one name."""
+def write_genome(genomes: Sequence[Path], plain: BinaryIO, cut: Cut, annotation: Annotation | None) -> Iterator[Record]:
+    """Write the sequences of several files and yield each.
+
+    Raises
+    ------
+    InputRejectedError
+        REFERENCE_INVALID when two have one name, or one is a transcript: as a decoy it would take its own reads.
+    """
+    chromosomes = annotation.by_chromosome() if annotation else {}
+    transcripts = annotation.fasta_names().keys() - chromosomes.keys() if annotation else set[str]()
     for path in genomes:
         for record in records_of(path):
             if record.name in cut.lengths:
                 raise _twice(genomes, record.name)
+            if record.name.partition("|")[0] in transcripts:
+                raise invalid(
+                    f"{path.name} is a genome and holds the transcript {record.name}, too. Put the transcripts in "
+                    "front of the genome (a gentrome), or into a file of their own.",
+                    file=path.name,
+                    name=record.name,
+                )
             cut.lengths[record.name] = len(record.sequence)
             write_record(plain, record)
             yield record
@@ -219,7 +234,7 @@ def copy_genome(genomes: Sequence[Path], annotation: Annotation, plain: Path) ->
     """Write the genome uncompressed, for a quantifier that cuts transcripts itself; otherwise as `cut_transcripts`."""
     cut = Cut()
     with plain.open("wb") as all_bases:
-        for _ in write_genome(genomes, all_bases, cut):
+        for _ in write_genome(genomes, all_bases, cut, annotation):
             pass
     check_fit(_names(genomes), cut.lengths, annotation)
     for name, transcript in annotation.transcripts.items():

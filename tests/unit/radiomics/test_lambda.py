@@ -1,0 +1,218 @@
+"""The job as a Lambda function: exact objects, all or nothing, and the runtime client that the image starts."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from radiomics_lambda import app
+from radiomics_lambda.transfer import Transfer, TransferError, fetch_manifest
+
+IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/radiomics:1"
+EVENT = {
+    "image_uri": IMAGE,
+    "manifest_uri": "s3://processed/m",
+    "job_uri": "s3://processed/job/",
+    "output_uri": "s3://processed/imaging/",
+}
+
+
+class FolderClient:
+    """Buckets as folders, with the two calls that are made of S3."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.stored = root, list[str]()
+        self.settings = dict[str, Any]()
+
+    def download_file(self, bucket: str, key: str, path: str) -> None:
+        shutil.copyfile(self.root / bucket / key, path)
+
+    def upload_file(self, path: str, bucket: str, key: str, ExtraArgs: dict[str, Any]) -> None:  # noqa: N803 -- boto3's
+        self.stored.append(f"{bucket}/{key}")
+        self.settings[key] = ExtraArgs
+
+
+@pytest.fixture
+def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderClient:
+    """A study in S3, and a `/tmp` of the function's own."""
+    files = {
+        "raw/imaging/d/s/t/a.dcm": "a",
+        "raw/imaging/d/s/t/other.dcm": "not in the manifest",
+        "processed/job/job.json": "{}",
+        "processed/m": json.dumps([{"prefix": "s3://raw/imaging/"}, "d/s/t/a.dcm"]),
+    }
+    for key, content in files.items():
+        path = tmp_path / "s3" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    client = FolderClient(tmp_path / "s3")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(Transfer, "connect", classmethod(lambda cls, key: cls(client, key)))
+    monkeypatch.setenv("IMAGE_URI", IMAGE)
+    monkeypatch.setenv("DATA_KEY_ARN", "arn:key")
+    return client
+
+
+def _job(monkeypatch: pytest.MonkeyPatch, results: dict[str, object], code: int = 0) -> list[str]:
+    """Let the command write these results and end with a code; return the files that it is given."""
+    given: list[str] = []
+
+    def _main(arguments: Sequence[str]) -> int:
+        places = dict(zip(arguments[::2], map(Path, arguments[1::2]), strict=True))
+        source = places["--input-dir"]
+        given.extend(p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file())
+        assert places["--job"].read_text(encoding="utf-8") == "{}"
+        for name, content in results.items():
+            path = places["--output-dir"] / "d/s/t" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(content), encoding="utf-8")
+        return code
+
+    monkeypatch.setattr(app, "main", _main)
+    return given
+
+
+def test_exactly_the_manifest_goes_in_and_the_outcome_comes_out_last(
+    s3: FolderClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = _job(monkeypatch, {"features.json": {}, "qc.json": {}, "seg.nii.gz": "x"})
+    assert app.handler(EVENT, None) == {"objects": 3}
+    assert given == ["d/s/t/a.dcm"]
+    assert s3.stored[-1] == "processed/imaging/d/s/t/features.json", "it starts the ingest"
+    assert sorted(s3.stored)[1:] == ["processed/imaging/d/s/t/qc.json", "processed/imaging/d/s/t/seg.nii.gz"]
+    assert {s["SSEKMSKeyId"] for s in s3.settings.values()} == {"arn:key"}
+    assert list(Path(tempfile.gettempdir()).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "stored"),
+    [("MEMORY_LIMIT", 0), ("TIME_LIMIT", 0), ("CRASHED", 0), ("NO_CT", 1), ("MIXED_PATIENTS", 1)],
+)
+def test_what_tells_of_the_machine_is_left_to_a_processing_job(
+    s3: FolderClient, monkeypatch: pytest.MonkeyPatch, reason: str, stored: int
+) -> None:
+    _job(monkeypatch, {"rejection.json": {"reason_code": reason}})
+    if stored:
+        app.handler(EVENT, None)
+    else:
+        with pytest.raises(app.NeedsProcessingJobError, match=reason):
+            app.handler(EVENT, None)
+    assert len(s3.stored) == stored
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_a_job_that_ends_with_an_error_stores_nothing(
+    s3: FolderClient, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    _job(monkeypatch, {"features.json": {}}, code)
+    with pytest.raises(app.NeedsProcessingJobError, match=f"exit code {code}"):
+        app.handler(EVENT, None)
+    assert s3.stored == []
+
+
+def test_a_run_planned_for_another_image_is_not_measured_with_this_one(s3: FolderClient) -> None:
+    with pytest.raises(app.NeedsProcessingJobError, match="another image"):
+        app.handler({**EVENT, "image_uri": IMAGE + "0"}, None)
+
+
+def test_a_missing_object_is_an_error_of_the_transfer(s3: FolderClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    _job(monkeypatch, {})
+    (s3.root / "raw/imaging/d/s/t/a.dcm").unlink()
+    with pytest.raises(TransferError, match=r"a\.dcm"):
+        app.handler(EVENT, None)
+
+
+@pytest.mark.usefixtures("s3")
+def test_what_a_stopped_invocation_left_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = Path(tempfile.mkdtemp(prefix="studies-"))
+    (left / "file").touch()
+    _job(monkeypatch, {})
+    app.handler(EVENT, None)
+    assert not left.exists(), "/tmp outlives an invocation"
+
+
+def test_no_object_leaves_its_folder(s3: FolderClient, tmp_path: Path) -> None:
+    document = [{"prefix": "s3://raw/imaging/"}, "../../../out"]
+    (s3.root / "processed/m").write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(TransferError, match="leave its folder"):
+        fetch_manifest(Transfer(s3, ""), "s3://processed/m", tmp_path / "in" / "studies")  # type: ignore[arg-type]
+
+
+# The runtime client, as the image's entry point starts it
+
+
+@pytest.fixture
+def runtime_api() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Lambda's runtime interface with one event; gives its address and the answers that it gets.
+
+    Source: AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes".
+    """
+    answers: list[dict[str, Any]] = []
+    over = threading.Event()
+
+    class _Api(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            if answers:
+                over.wait(20)
+                return
+            body = json.dumps(EVENT).encode()
+            self.send_response(200)
+            headers = {
+                "Lambda-Runtime-Aws-Request-Id": "1",
+                "Lambda-Runtime-Deadline-Ms": "4102444800000",
+                "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:111122223333:function:stack-fast-lane",
+                "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1",
+                "Content-Type": "application/json",
+                "Content-Length": str(len(body)),
+            }
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))) | {"path": self.path})
+            self.send_response(202)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Api)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}", answers
+    over.set()
+    server.shutdown()
+
+
+def test_the_images_entry_point_brings_the_event_to_the_handler(
+    runtime_api: tuple[str, list[dict[str, Any]]],
+) -> None:
+    address, answers = runtime_api
+    environment = {**os.environ, "AWS_LAMBDA_RUNTIME_API": address, "IMAGE_URI": "another", "DATA_KEY_ARN": "arn:key"}
+    command = [sys.executable, "-m", "awslambdaric", "radiomics_lambda.app.handler"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            if answers or process.poll() is not None:
+                break
+            threading.Event().wait(0.1)
+    finally:
+        process.kill()
+        process.wait()
+    (answer,) = answers
+    assert answer["path"].endswith("/runtime/invocation/1/error")
+    assert answer["errorType"] == "NeedsProcessingJobError"
