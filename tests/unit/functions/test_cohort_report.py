@@ -17,6 +17,7 @@ from multimodal.ledger.ports import StoredObject
 from multimodal.ledger.unit import Status
 from multimodal.report.build import ReportBuilder
 from multimodal.report.cohort import Cohort, funnel, lost, presence
+from multimodal.report.metrics import number
 from multimodal.report.page import INDEX, linked_results, report_files
 from multimodal.report.reading import CohortReader
 from multimodal.report.statistics import distribution
@@ -219,6 +220,25 @@ def test_who_has_which_modality() -> None:
     # CT P-0…7, RNA-seq P-1…6, clinical P-3…11; P-99 was refused.
     expected = {(1, 1, 1): 4, (1, 1, 0): 2, (1, 0, 0): 1, (1, 0, 1): 1, (0, 0, 1): 4, (0, 0, 0): 1}
     assert counted == {tuple(map(bool, key)): n for key, n in expected.items()}
+
+
+def test_a_pet_is_a_modality_of_its_own() -> None:
+    documents, rows = world()
+    documents.documents["imaging/made/P-1/s/features.json"] = features("P-1", 11.0, 31.0, modality="PT")
+    documents.documents["imaging/made/P-2/s/features.json"] = features("P-2", 12.0, 32.0, pet={"modality": "PT"})
+    found = CohortReader(documents).read("made", rows)
+    assert found.by_modality["PET"] == {"P-1", "P-2"}
+    assert found.by_modality["CT"] == {f"P-{n}" for n in range(8) if n != 1}
+    files, both = pages(found), ["overlay.png", "pet_overlay.png"]
+    for name, expected in (("P-1", both[1:]), ("P-2", both), ("P-3", both[:1])):
+        page = Page(files[f"studies/{name}/s.html"])
+        assert [picture["src"].rpartition("/")[2] for picture in page.all("img")] == expected
+        assert [f"imaging/made/{name}/s/{n}" in linked_results(found) for n in both] == [n in expected for n in both]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "7"])
+def test_what_is_no_number_is_missing(value: object) -> None:
+    assert number(value) is None
 
 
 def test_outliers_are_named_with_their_pages() -> None:
