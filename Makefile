@@ -28,7 +28,7 @@ PROGRESS := awk -f requirements/progress.awk -v file=
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup salmon examples demo up down status test check lint types unit audit fuzz chaos e2e e2e-forget bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
+.PHONY: help setup salmon examples demo cohort up down status test check lint types unit audit fuzz chaos e2e e2e-forget bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -114,6 +114,10 @@ down: setup ## stop it and delete its uploads, ledger and features
 
 status: setup ## what the ledger holds
 	@$(VENV)/bin/multimodal status
+
+cohort: setup ## write made-up studies, reads and a table: DIR=folder, and perhaps STUDIES=6
+	@test -n "$(DIR)" || { echo "Name a folder: make cohort DIR=sample STUDIES=6"; exit 1; }
+	@$(PY) -m local cohort "$(DIR)" $(if $(STUDIES),--studies "$(STUDIES)")
 
 dataset: setup ## draft a dataset's file from a clinical table: CSV=path, and perhaps NAME=name
 	@test -n "$(CSV)" || { echo "Name the table: make dataset CSV=path/to/table.csv NAME=my_study"; exit 1; }

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.dataset_join import CASES, FEATURES, VERSIONS
 from multimodal.dataset.columns import Column, DatasetColumns, GroupColumns
 from multimodal.dataset.join import (
-    base_statements,
+    base_statement,
     connect,
     join_sql,
     joined_columns,
@@ -86,8 +86,7 @@ def ours(folder: Path, connection: Any) -> str:  # noqa: ANN401
         connection.execute(f"COPY ({statement}) TO '{target}' (FORMAT parquet)")
         for step in load_snapshot(group, [target]):
             connection.execute(step)
-    for step in base_statements(columns, None):
-        connection.execute(step)
+    connection.execute(base_statement(columns, is_listed=False))
     return join_sql(joined_columns(request, columns), columns)
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.idc_index import look_up_index
-from cli.terminal import make_table, plural, print_block, print_heading, print_line
+from cli.terminal import make_table, megabytes, plural, print_block, print_heading, print_line
 from multimodal.imaging.known_series import look_up_shipped, read_shipped, shipped_manifests
 from multimodal.imaging.series_manifest import (
     MANIFEST_STEM,
@@ -62,9 +62,8 @@ def first_patients(series: Sequence[Series], patients: int) -> list[Series]:
 def print_series(console: Console, series: Sequence[Series]) -> None:
     """Print what would be copied and the licence of all of it."""
     patients, studies = {s.patient for s in series}, {s.study for s in series}
-    total = sum(s.size for s in series) / 1e9
     counted = f"{plural(len(patients), 'patient')}, {plural(len(studies), 'study', 'studies')}, {len(series):,} series"
-    print_line(console, f"{counted}, {total:,.1f} GB")
+    print_line(console, f"{counted}, {megabytes(sum(s.size for s in series))} MB")
     print_heading(console, "Licences")
     table = make_table("licence", "source", "modality", "series", right=("series",))
     counts = Counter((s.licence, s.source, s.modality) for s in series)
@@ -86,7 +85,17 @@ def upload_manifest(deployment: Deployment, series: Sequence[Series], dataset: s
     """
     if dataset not in deployment.datasets:
         raise UsageError(f"No dataset {dataset!r} is deployed.", hint=f"There are: {', '.join(deployment.datasets)}.")
+    if deployment.endpoint:
+        _reject_missing_archives(deployment, {each.bucket for each in series})
     bucket, key = deployment.output("RawBucketName"), f"imaging/{dataset}/{MANIFEST_STEM}.csv"
     deployment.s3.put_object(Bucket=bucket, Key=key, Body=manifest_text(series).encode(), ContentType="text/csv")
     units = dict.fromkeys(Unit(dataset, each.patient, each.study) for each in series)
     return [unit.unit_id for unit in units]
+
+
+def _reject_missing_archives(deployment: Deployment, buckets: set[str]) -> None:
+    """Say on the laptop cloud, which reaches no other, that an archive is not there."""
+    missing = buckets - {each["Name"] for each in deployment.s3.list_buckets()["Buckets"]}
+    if missing:
+        hint = "`python -m local.synthetic.archive` makes one with made-up studies; --stack NAME means a stack on AWS."
+        raise CommandError(f"The laptop cloud has no s3://{min(missing)}/.", hint=hint)

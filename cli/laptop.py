@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,3 +105,11 @@ def read_state(root: Path) -> Cloud | None:
         return Cloud(str(state["endpoint"]), int(state["port"]), int(state["pid"]), root)
     except (FileNotFoundError, ValueError, KeyError):
         return None
+
+
+WITHOUT_SALMON = "salmon is not on the PATH (Debian and Ubuntu have it: apt install salmon)."
+
+
+def has_salmon() -> bool:
+    """Whether the program that quantifies reads is installed."""
+    return shutil.which("salmon") is not None

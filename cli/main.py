@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -17,12 +18,12 @@ from typer.exceptions import TyperException
 from cli.check.command import check
 from cli.dashboard import dashboard
 from cli.dataset import app as dataset_app
-from cli.deployment import reach, running_cloud
+from cli.deployment import connect, reach, running_cloud
 from cli.errors import CommandError, UsageError
 from cli.features import Row, describe_group, find_group, read_features, run_query, with_tables
 from cli.ledger import as_document, print_reasons, print_units, read_units
 from cli.models import app as models_app
-from cli.project import shown
+from cli.project import STACK, shown
 from cli.replay import replay_dead_letters
 from cli.report import report
 from cli.results import save_dataset
@@ -314,10 +315,14 @@ def forget(
 
 @app.command("env", epilog='Example: `eval "$(multimodal env)"`')
 def environment() -> None:
-    """Print the variables that point other programs at the laptop cloud."""
-    for name, value in running_cloud().environment().items():
+    """Print the variables that point other programs at the laptop cloud and, as comments, what the stack puts out."""
+    variables = running_cloud().environment()
+    for name, value in variables.items():
         print(f"export {name}={value}")
     print("unset AWS_PROFILE")
+    with suppress(CommandError):  # nothing is deployed
+        for name, value in sorted(connect(STACK, variables).outputs.items()):
+            print(f"# {name}={value}")
 
 
 def _print_rows(rows: list[Row]) -> None:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
+from cli.laptop import WITHOUT_SALMON, has_salmon
 from cli.sources import (
     REFERENCES,
     Modality,
@@ -91,14 +92,40 @@ def upload_path(
                 "on AWS the parameter DatasetNames does.",
             )
         warn_of_left_files(console, source)
+        if isinstance(source, Reads) and deployment.endpoint and not has_salmon():
+            print_line(console, f"! {WITHOUT_SALMON} Reads wait until it is there.", style="yellow")
         yield name, upload_source(console, deployment, source, dataset)
 
 
 def upload_source(console: Console, deployment: Deployment, source: Source, dataset: str) -> Uploaded:
     """Upload what was found before below `<modality>/<dataset>/`."""
     files = [SourceFile(file.path, source.object_key(dataset, file.key), file.size) for file in source.files]
-    put_files(console, deployment, files)
-    return Uploaded(source.unit_ids(dataset), len(files), source.size)
+    missing = _not_there(deployment, files)
+    if len(missing) < len(files):
+        print_line(console, f"     {plural(len(files) - len(missing), 'file')} there already, as new and as large")
+    put_files(console, deployment, missing)
+    return Uploaded(source.unit_ids(dataset), len(missing), sum(file.size for file in missing))
+
+
+def _not_there(deployment: Deployment, files: list[SourceFile]) -> list[SourceFile]:
+    """Return the files that S3 does not have, or has of another size or from before the file's last change.
+
+    As `aws s3 sync` decides; an ETag says nothing of the content of an object that is encrypted with KMS.
+    """
+    prefixes = {"/".join(file.key.split("/")[:2]) + "/" for file in files}
+    pages = deployment.s3.get_paginator("list_objects_v2")
+    there = {
+        item["Key"]: (item["Size"], item["LastModified"].timestamp())
+        for prefix in sorted(prefixes)
+        for page in pages.paginate(Bucket=deployment.output("RawBucketName"), Prefix=prefix)
+        for item in page.get("Contents", [])
+    }
+
+    def is_there(file: SourceFile) -> bool:
+        size, stored = there.get(file.key, (-1, 0.0))
+        return size == file.size and stored > file.path.stat().st_mtime
+
+    return [file for file in files if not is_there(file)]
 
 
 def warn_of_left_files(console: Console, source: Source) -> None:

@@ -1,5 +1,6 @@
 """Watches units move through the pipeline until all have ended."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ _NUDGE_SECONDS = 1.0
 
 # Events take a moment from S3 to the queue: the ledger is believed to be whole only after this long.
 _SETTLE_SECONDS = 3.0
+_FEW_FOR_A_RATE = 3
 _STAGES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED")
 _LIVE_MARGIN_LINES = 12
 
@@ -139,12 +141,15 @@ def wait_for_units(
     """
     started = time.monotonic()
     view = _LiveView(console) if console.is_terminal else _LogView(console)
+    before: int | None = None
     with nudged_sweep(deployment) as problems, view:
         while True:
             known = read_units(deployment)
             units = [unit for unit in known if unit.unit_id in unit_ids] if unit_ids else known
             outcome = Outcome(units, time.monotonic() - started, timed_out=False, blocked=_blocked(units, known))
-            view.show(units, outcome.seconds)
+            settled = sum(unit.is_settled for unit in units)
+            before = settled if before is None else before
+            view.show(units, outcome.seconds, time_left(settled - before, len(units) - settled, outcome.seconds))
             ended = len(units) >= len(unit_ids) and all(u.is_settled or outcome.is_stuck(u) for u in units)
             if ended and (_have_arrived(deployment, outcome.seconds) if arriving or not unit_ids else True):
                 return outcome
@@ -202,8 +207,8 @@ class _LiveView:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def show(self, units: list[Unit], seconds: float) -> None:
-        self._spinner.update(text=Text(_summary(units, seconds)))
+    def show(self, units: list[Unit], seconds: float, left: str) -> None:
+        self._spinner.update(text=Text(f"{_summary(units)}   {duration(seconds)}{left}"))
         content = Group(Text(), self._table(units), Text(), self._spinner)
         self._live.update(Padding(content, (0, 0, 0, INDENT + 5)))
 
@@ -245,19 +250,33 @@ class _LogView:
     def __exit__(self, *_: object) -> None:
         """Lines need no tidying."""
 
-    def show(self, units: list[Unit], seconds: float) -> None:
+    def show(self, units: list[Unit], seconds: float, left: str) -> None:
         counts = count_statuses(units)
         if counts != self._last:
-            print_line(self._console, f"     {seconds:6.1f} s   {_summary(units, None)}")
+            print_line(self._console, f"     {seconds:6.1f} s   {_summary(units)}{left}")
             self._last = counts
 
 
-def _summary(units: list[Unit], seconds: float | None) -> str:
+def _summary(units: list[Unit]) -> str:
     if not units:
-        text = "no unit has arrived yet"
-    else:
-        text = " · ".join(f"{count} {status}" for status, count in count_statuses(units).items())
-    return text if seconds is None else f"{text}   {duration(seconds)}"
+        return "no unit has arrived yet"
+    return " · ".join(f"{count} {status}" for status, count in count_statuses(units).items())
+
+
+def time_left(ended: int, left: int, seconds: float) -> str:
+    """Say how long the units that are left will take, at the rate of those that ended while they were watched.
+
+    Examples
+    --------
+    >>> time_left(ended=10, left=30, seconds=60)
+    ', about 3 min left'
+    >>> time_left(ended=1, left=9, seconds=5)
+    ''
+    """
+    if ended < _FEW_FOR_A_RATE or not left:
+        return ""
+    rest = seconds / ended * left
+    return f", about {math.ceil(rest / 60)} min left" if rest > 60 else f", about {math.ceil(rest)} s left"
 
 
 def print_outcome(console: Console, outcome: Outcome) -> None:

@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     from cli.terminal import make_console, print_line
     from local.cloud.cloud import CloudError, stop_cloud
     from local.cloud.up import bring_up
-    from local.demo.demo import run_demo
+    from local.demo.demo import run_demo, write_sample
 
     app = typer.Typer(help="The whole system on this computer: a cloud, the deployed template, a demo.")
 
@@ -47,6 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
         """Show it all in a private cloud of its own, which is gone afterwards."""
         folder = data.removeprefix("DATA=")
         return run_demo(make_console(), Path(folder) if folder else None)
+
+    @app.command()
+    def cohort(
+        folder: Annotated[Path, typer.Argument(help="A new folder.")],
+        studies: Annotated[int, typer.Option(help="Good studies, one a patient; one more is damaged.", min=1)] = 6,
+    ) -> None:
+        """Write made-up data of all modalities, to try the commands with."""
+        write_sample(make_console(), folder, studies)
 
     def run() -> int:
         try:

@@ -13,7 +13,7 @@ from multimodal.genomics.samplesheet import parse_samplesheet
 from multimodal.ledger.errors import BadInputError
 
 _LISTS = ("imaging/{}/_cohort.json", "datasets/{}/_build.json")
-_TABLES = ("genomics/{}/", "clinical/{}/")
+_TABLES = ("genomics/{}/", "clinical/{}/", "imaging/{}/_manifest.csv")
 
 
 def is_of(key: str, subject: str) -> bool:

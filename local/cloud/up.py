@@ -10,7 +10,7 @@ from rich.console import Console
 from cli.deployment import Deployment, connect
 from cli.errors import CommandError, UsageError
 from cli.features import describe_group
-from cli.laptop import is_ours, read_cloud, read_state
+from cli.laptop import WITHOUT_SALMON, has_salmon, is_ours, read_cloud, read_state
 from cli.processes import undisturbed
 from cli.project import DATASET_FILES, PROGRAM, PYTHON_RUNTIME, STACK, STATE, shown
 from cli.terminal import Steps, plural, print_heading, print_line
@@ -142,6 +142,10 @@ def bring_up(console: Console, datasets: Sequence[str] = ()) -> None:
             stop_interrupted(console, STATE)
         raise
     _print_use(console, deployment, environment)
+    if not has_salmon():
+        # The cloud looks for programs where this command's shell had them.
+        hint = "Reads will not be processed until it is there; on a new PATH, after `make down` and `make up`."
+        print_line(console, f"! {WITHOUT_SALMON} {hint}", "yellow")
 
 
 def count_lost_units(root: Path) -> int | None:

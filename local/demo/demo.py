@@ -13,9 +13,11 @@ from rich.console import Console
 
 from cli.dashboard import save_dashboard
 from cli.deployment import Deployment
+from cli.errors import UsageError
 from cli.features import describe_group, find_group, read_features
+from cli.laptop import WITHOUT_SALMON, has_salmon
 from cli.ledger import Unit, count_statuses, print_units
-from cli.project import DATASET, DEMO_OUTPUT, STATE, shown
+from cli.project import DATASET, DEMO_OUTPUT, PROGRAM, STATE, shown
 from cli.report import save_report
 from cli.results import save_dataset
 from cli.rows import describe_features, print_features
@@ -28,7 +30,7 @@ from local.cloud.up import LAUNCH_STEPS, launch, stop_interrupted
 from local.demo.clinical import show_clinical, write_table
 from local.demo.dataset import build_joined, show_joined
 from local.demo.models import show_models, train_models
-from local.demo.rna import MADE_UP_REFERENCE, WITHOUT_SALMON, has_salmon, show_expression, write_reads
+from local.demo.rna import MADE_UP_REFERENCE, show_expression, write_reads
 from local.synthetic import write_cohort, write_corrupt_study
 
 _GOOD_STUDIES = 6
@@ -108,12 +110,12 @@ def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
     print_heading(console, "CT studies, RNA-seq reads and clinical tables become features for machine learning.")
     print_line(console, "All of it runs on this computer, in a private cloud that is gone afterwards.", "dim")
     if not has_salmon():
-        print_line(console, WITHOUT_SALMON, "dim")
+        print_line(console, f"Without RNA-seq: {WITHOUT_SALMON}", "dim")
     console.print()
     steps = Steps(console, LAUNCH_STEPS + 8)
     with ThreadPoolExecutor(1) as pool:
         # Made while sam builds and deploys: that is another process.
-        coming = pool.submit(_read, data) if data else pool.submit(_generate, root / "cohort")
+        coming = pool.submit(_read, data) if data else pool.submit(make_up, root / "cohort", with_reads=has_salmon())
         deployment, _ = launch(steps, root, die_with_parent=True)
         with steps.step("Read your studies" if data else "Make up a cohort of patients") as step:
             cohort = coming.result()
@@ -131,20 +133,45 @@ def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
     return succeeded, describe_end(outcome, saved)
 
 
-def _generate(folder: Path) -> Cohort:
+def make_up(folder: Path, count: int = _GOOD_STUDIES, *, with_reads: bool = True) -> Cohort:
+    """Write made-up data of all modalities: `imaging/`, `genomics/` and `clinical/` below a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        A new one.
+    count : int
+        Good studies, one a patient; one more is damaged.
+    with_reads : bool
+        Whether all patients but the last good one have reads.
+    """
     studies = folder / "imaging"
-    good = write_cohort(studies, studies=_GOOD_STUDIES, zip_last=True)
+    good = write_cohort(studies, studies=count, zip_last=True)
     corrupt = write_corrupt_study(studies)
     source, rejected = read_studies(studies), frozenset({corrupt.subject})
     ct_dates = {truth.subject: datetime.fromisoformat(truth.acquired_at).date() for truth in good}
     tables = write_table(folder / "clinical", ct_dates)
-    if not has_salmon():
+    if not with_reads:
         return Cohort(source, rejected, f"{_count(source)}, one corrupt; a clinical table", tables=tables)
     # The last patient has a CT and no reads.
     subjects = [*(study.subject for study in good[:-1]), corrupt.subject]
     reads = write_reads(folder / "genomics", subjects, rejected)
     detail = f"{_count(source)}, and reads of all but one, {megabytes(reads.size)} MB, one corrupt; a clinical table"
     return Cohort(source, rejected, detail, reads, tables)
+
+
+def write_sample(console: Console, folder: Path, studies: int) -> None:
+    """Write made-up data of all modalities to try the commands with.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds something: the user's data and made-up ones must not mix.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty.", hint="Name a new folder.")
+    print_line(console, f"{make_up(folder, studies).detail}, in {shown(folder)}/.")
+    print_line(console, f"{PROGRAM} upload {shown(folder)} --dataset {DATASET} --wait", style="dim")
 
 
 def _upload(console: Console, deployment: Deployment, cohort: Cohort) -> Uploaded:

@@ -1,6 +1,5 @@
 """The RNA-seq part of the demo: reads of the same made-up patients, when there is a program to count them with."""
 
-import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -15,13 +14,7 @@ from cli.sources import Reads, read_reads
 from cli.terminal import print_heading
 from local.synthetic.reads import write_rna_cohort
 
-WITHOUT_SALMON = "Without RNA-seq: salmon is not on the PATH (Debian and Ubuntu have it: apt install salmon)."
 MADE_UP_REFERENCE = "The made-up reference has 24 genes, which share the million of TPM: real values are far lower."
-
-
-def has_salmon() -> bool:
-    """Whether the program that quantifies reads is installed."""
-    return shutil.which("salmon") is not None
 
 
 def write_reads(folder: Path, subjects: Sequence[str], truncated: Collection[str]) -> Reads:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,17 +53,18 @@ def fill_archive(client: "S3Client", folders: Iterable[Path], *, licence: str = 
             str(uuid.uuid5(_NAMES, str(header.SeriesInstanceUID))),
             licence,
         )
-        found.setdefault(series.series, series)
+        size = found.get(series.series, series).size + path.stat().st_size
+        found[series.series] = replace(series, size=size)
         key = f"{series.prefix}/{uuid.uuid5(_NAMES, str(header.SOPInstanceUID))}.dcm"
         client.upload_file(str(path), BUCKET, key)
     return list(found.values())
 
 
 def main() -> None:
-    """Fill the running laptop cloud's archive with three studies, and write their manifest."""
+    """Fill the running laptop cloud's archive with two studies, and write their manifest."""
     manifest = Path(sys.argv[1] if len(sys.argv) > 1 else "archive.csv")
     with tempfile.TemporaryDirectory() as folder:
-        studies = write_cohort(Path(folder), studies=3)
+        studies = write_cohort(Path(folder), studies=2)
         series = fill_archive(reach().s3, [study.path for study in studies])
     manifest.write_text(manifest_text(series), encoding="utf-8")
     print(f"multimodal fetch {shown(manifest)} --dataset nsclc_radiogenomics --wait")

@@ -21,7 +21,9 @@ BUILT = STATE / "end-to-end"
 PARAMETERS = {"DatasetNames": ",".join(DATASET_NAMES)}
 
 
-def deploy_sources(environment: Mapping[str, str], change: Callable[[Path], None] = lambda _: None) -> None:
+def deploy_sources(
+    environment: Mapping[str, str], change: Callable[[Path], None] = lambda _: None, **parameters: str
+) -> None:
     """Build and deploy what the tests deploy.
 
     Parameters
@@ -31,12 +33,14 @@ def deploy_sources(environment: Mapping[str, str], change: Callable[[Path], None
     change : callable
         Changes the copy of the project before it is built. All builds share a folder: what they depend on is installed
         there once.
+    **parameters : str
+        Template parameters beside those of the tests.
     """
     with build_folder(BUILT):
         source = _copy_sources(BUILT / "source")
         change(source)
         build(environment, source=source, work=BUILT)
-        deploy(environment, work=BUILT, parameters=PARAMETERS)
+        deploy(environment, work=BUILT, parameters={**PARAMETERS, **parameters})
 
 
 def _copy_sources(folder: Path) -> Path:

@@ -18,8 +18,9 @@ from multimodal.dataset.columns import RNA
 from multimodal.dataset.expression import EXPRESSION, CohortExpression
 from multimodal.dataset.join import (
     DICTIONARY,
+    LISTED,
     JoinedColumn,
-    base_statements,
+    base_statement,
     connect,
     counts_sql,
     dictionary_row,
@@ -190,11 +191,9 @@ class DatasetBuild:
             files = self.files.download(_snapshot_prefix(run, number), target)
             _run(connection, load_snapshot(group.columns, files))
         cohort = plan.request.cohort
-        path = folder / "cohort.csv" if cohort is not None else None
-        if path is not None and cohort is not None:
-            with path.open("w", encoding="utf-8", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows([case] for case in cohort)
-        _run(connection, base_statements(plan.columns, path))
+        if cohort is not None:
+            connection.execute(LISTED, [cohort])
+        connection.execute(base_statement(plan.columns, is_listed=cohort is not None))
 
     def _store(self, request: BuildRequest, manifest: Mapping[str, Any], folder: Path) -> None:
         key = f"{_folder(request.dataset)}{manifest['build']}/"

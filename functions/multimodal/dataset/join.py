@@ -138,16 +138,19 @@ def _rows_of(group: GroupColumns, files: Sequence[Path]) -> str:
     return f"SELECT {', '.join(f'CAST(NULL AS {kind}) AS {quoted(name)}' for name, kind in columns)} WHERE false"
 
 
-def base_statements(groups: DatasetColumns, cases: Path | None) -> list[Statement]:
-    """Return the statement that makes the cohort: listed cases, those with labels, or those with any record."""
-    if cases is not None:
-        options = "header = false, auto_detect = false, columns = {'case_id': 'VARCHAR'}"
-        source = f"SELECT case_id FROM read_csv('{cases}', {options})"
+LISTED = "CREATE TABLE listed AS SELECT unnest($1::VARCHAR[]) AS case_id"
+"""Makes the table of listed cases; its parameter is the list, so that an id may hold anything."""
+
+
+def base_statement(groups: DatasetColumns, *, is_listed: bool) -> Statement:
+    """Return the statement that makes the cohort: `listed` cases, those with labels, or those with any record."""
+    if is_listed:
+        source = "SELECT case_id FROM listed"
     elif groups.labels is not None:
         source = f"SELECT {RECORD_ID} AS case_id FROM {_alias(groups.labels)}"
     else:
         source = " UNION ".join(f"SELECT {RECORD_ID} AS case_id FROM {_alias(group)}" for group in groups.groups)
-    return [f"CREATE TABLE base AS SELECT DISTINCT case_id FROM ({source})"]
+    return f"CREATE TABLE base AS SELECT DISTINCT case_id FROM ({source})"
 
 
 def unknown_cases_sql(groups: DatasetColumns) -> Statement:

@@ -260,18 +260,30 @@ def is_uid(text: str) -> bool:
 
 
 def _checked(name: str, rows: Sequence[tuple[int, Series]], buckets: Sequence[str]) -> list[Series]:
-    problems: list[str] = []
+    problems: dict[str, list[int]] = {}
     found: dict[str, Series] = {}
     patients: dict[str, str] = {}
     for number, series in rows:
-        problems += [f"row {number}: {problem}" for problem in _problems(series, buckets)]
+        for problem in _problems(series, buckets):
+            problems.setdefault(problem, []).append(number)
         if found.setdefault(series.series, series) != series:
-            problems.append(f"row {number}: series {series.series[:64]} is there before, with other values")
+            problems.setdefault(f"series {series.series[:64]} is there before, with other values", []).append(number)
         if patients.setdefault(series.study, series.patient) != series.patient:
-            problems.append(f"row {number}: study {series.study[:64]} has another PatientID before")
+            problems.setdefault(f"study {series.study[:64]} has another PatientID before", []).append(number)
     if problems:
-        raise invalid_manifest(name, problems)
+        raise invalid_manifest(name, [f"{_rows(numbers)}: {problem}" for problem, numbers in problems.items()])
     return list(found.values())
+
+
+def _rows(numbers: Sequence[int]) -> str:
+    """Return which rows in words.
+
+    Examples
+    --------
+    >>> _rows([2]), _rows([2, 3, 7, 9])
+    ('row 2', 'row 2 and 3 more')
+    """
+    return f"row {numbers[0]}" + (f" and {len(numbers) - 1:,} more" if len(numbers) > 1 else "")
 
 
 def _problems(series: Series, buckets: Sequence[str]) -> Iterator[str]:

@@ -46,7 +46,7 @@ class ManifestReader:
         try:
             series = self._series(dataset, name, key)
         except BadInputError as error:
-            logger().warning("manifest rejected", dataset=dataset, reason=error.message)
+            logger().warning("manifest rejected", dataset=dataset, reason_code=error.reason_code)
             unit = Unit(dataset, "-", MANIFEST_STUDY)
             self.ports.ledger.record_invalid_upload(unit, error.reason_code, error.message, error.details)
             return {"study_count": 0, "items_key": ""}

@@ -355,6 +355,11 @@ class TestCohort:
         assert list(rows) == ["R01-001", "R01-002", "R01-009"]
         assert rows["R01-009"]["label__os_days"] is None
 
+    @pytest.mark.parametrize("case", ["=1+1", 'a"b', "c'd", "é,ß", "two\nlines", "NULL", "\\"])
+    def test_an_id_may_hold_anything(self, builder: Builder, case: str) -> None:
+        builder.store.write(LABELS, case, "2005-01-01T00:00:00Z", survival_status=1, os_event=1, os_days=5)
+        assert set(builder.rows(cases=[case, "R01-001"])) == {case, "R01-001"}
+
     def test_unknown_cases_are_rejected_by_name(self, builder: Builder) -> None:
         with pytest.raises(BadInputError, match=r"2 of 3 cases have no record .*R01-777, R01-999"):
             builder.run(cases=["R01-999", "R01-001", "R01-777"])

@@ -124,6 +124,11 @@ def test_text_that_is_no_manifest_is_told(name: str, text: str, part: str) -> No
     assert part in _refused(name, text)
 
 
+def test_what_is_wrong_with_all_rows_is_said_once() -> None:
+    rows = [replace(CT, bucket="other", series=f"1.2.3.{n}") for n in range(50)]
+    assert _refused("_manifest.csv", manifest_text(rows)).count("none of the archive's buckets") == 1
+
+
 def test_a_study_of_two_patients_is_no_study() -> None:
     message = _refused("_manifest.csv", manifest_text([CT, replace(SEG, patient="R01-009")]))
     assert "another PatientID" in message

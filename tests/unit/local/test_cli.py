@@ -1,7 +1,11 @@
 """The command line: exit codes, errors without stack traces, JSON for scripts."""
 
 import json
+import subprocess
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -246,3 +250,26 @@ def test_expected_errors_have_no_stack_trace(
     assert code == expected
     assert text.strip()
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("deployed", [True, False])
+def test_env_can_be_evaluated_and_names_what_the_stack_puts_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, deployed: bool
+) -> None:
+    class _Stack:
+        @property
+        def outputs(self) -> dict[str, str]:
+            if not deployed:
+                raise CommandError("No stack.")
+            return {"DashboardUrl": "https://x/#dashboards&a=$(false)", "LedgerTableName": "t"}
+
+    cloud = SimpleNamespace(environment=lambda: {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    monkeypatch.setattr("cli.main.running_cloud", lambda: cloud)
+    monkeypatch.setattr("cli.main.connect", lambda *_: _Stack())
+    out = StringIO()
+    with redirect_stdout(out):
+        assert main(["env"]) == 0
+    assert ("# LedgerTableName=t" in out.getvalue()) is deployed
+    script = 'AWS_PROFILE=p; eval "$1"; echo "$AWS_ENDPOINT_URL ${AWS_PROFILE-none}"'
+    done = subprocess.run(["sh", "-c", script, "sh", out.getvalue()], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("http://127.0.0.1:1 none\n", "")

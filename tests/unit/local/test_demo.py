@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from cli.errors import UsageError
 from cli.ledger import Unit
 from cli.project import DEMO_OUTPUT
 from cli.sources import Studies
@@ -109,3 +110,11 @@ def test_a_table_alone_is_enough(tmp_path: Path) -> None:
 def test_the_command_ends_with_the_demos_exit_code(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "run_demo", lambda *_: code)
     assert main(["demo"]) == code
+
+
+def test_a_sample_has_every_modality_and_never_mixes_with_other_files(tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    demo.write_sample(Console(file=StringIO()), folder, 1)
+    assert sorted(path.name for path in folder.iterdir()) == ["clinical", "genomics", "imaging"]
+    with pytest.raises(UsageError, match="not empty"):
+        demo.write_sample(Console(file=StringIO()), folder, 1)

@@ -14,6 +14,8 @@ from cli import fetch, idc_index
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.fetch import first_patients, print_series, read_source, upload_manifest
+from cli.forget.objects import Bucket, Version
+from cli.forget.uploads import find_uploads
 from multimodal.imaging.series_manifest import Series, manifest_text, parse_manifest
 
 CT = Series("LUNG1-001", "1.2.3", "1.2.3.1", "CT", "idc-open-data", "a-b", "CC BY-NC 3.0", "10.7937/x", 5_000_000)
@@ -104,7 +106,10 @@ def test_the_first_patients_are_taken_whole() -> None:
 def test_the_manifest_that_is_uploaded_is_the_one_that_was_shown() -> None:
     put: dict[str, Any] = {}
     double = SimpleNamespace(
-        datasets=["d"], output=lambda _: "raw", s3=SimpleNamespace(put_object=lambda **call: put.update(call))
+        datasets=["d"],
+        endpoint=None,
+        output=lambda _: "raw",
+        s3=SimpleNamespace(put_object=lambda **call: put.update(call)),
     )
     deployment = cast(Deployment, double)
     assert upload_manifest(deployment, [CT, SEG], "d") == ["imaging#d#LUNG1-001#1.2.3", "imaging#d#LUNG1-002#1.2.4"]
@@ -112,3 +117,33 @@ def test_the_manifest_that_is_uploaded_is_the_one_that_was_shown() -> None:
     assert parse_manifest("_manifest.csv", put["Body"].decode(), lambda _: {}) == [CT, SEG]
     with pytest.raises(UsageError, match="No dataset 'other'"):
         upload_manifest(deployment, [CT], "other")
+
+
+def test_a_manifest_is_written_anew_without_a_patient_who_is_forgotten() -> None:
+    key = "imaging/d/_manifest.csv"
+    stored = {key: manifest_text([CT, SEG]).encode()}
+
+    class Uploads:
+        """A bucket of one object."""
+
+        name = "raw"
+
+        def versions(self, prefix: str) -> list[Version]:
+            return [Version("raw", each, "1", is_latest=True) for each in stored if each.startswith(prefix)]
+
+        def read(self, version: Version) -> bytes:
+            return stored[version.key]
+
+    [finding] = find_uploads(cast(Bucket, Uploads()), "d", "LUNG1-001")
+    assert finding.is_table
+    assert finding.without is not None
+    left = finding.without(stored[key]).decode()
+    assert parse_manifest("_manifest.csv", left, lambda _: {}) == [SEG]
+
+
+def test_the_laptop_cloud_says_that_it_has_no_such_archive() -> None:
+    s3 = SimpleNamespace(list_buckets=lambda: {"Buckets": [{"Name": "raw"}]})
+    deployment = cast(Deployment, SimpleNamespace(datasets=["d"], endpoint="http://127.0.0.1:1", s3=s3))
+    with pytest.raises(CommandError, match="no s3://idc-open-data/") as refusal:
+        upload_manifest(deployment, [CT], "d")
+    assert "local.synthetic.archive" in refusal.value.hint

@@ -1,6 +1,7 @@
 """Uploading with progress: on a terminal, in a log, and when S3 refuses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +16,13 @@ from cli.errors import CommandError, UsageError
 from cli.upload import upload_path
 
 
-def make_deployment(upload_file: Callable[..., None]) -> Deployment:
-    s3 = SimpleNamespace(upload_file=upload_file)
-    double = SimpleNamespace(output=lambda _: "raw", s3=s3, datasets=["d", "nsclc_radiogenomics"])
+def make_deployment(upload_file: Callable[..., None], there: Sequence[tuple[str, int, datetime]] = ()) -> Deployment:
+    contents: list[dict[str, Any]] = [{"Key": key, "Size": size, "LastModified": time} for key, size, time in there]
+    paginator = SimpleNamespace(
+        paginate=lambda Bucket, Prefix: [{"Contents": [o for o in contents if o["Key"].startswith(Prefix)]}]  # noqa: N803
+    )
+    s3 = SimpleNamespace(upload_file=upload_file, get_paginator=lambda _: paginator)
+    double = SimpleNamespace(output=lambda _: "raw", s3=s3, datasets=["d", "nsclc_radiogenomics"], endpoint="http://x")
     return cast(Deployment, double)
 
 
@@ -57,6 +62,28 @@ def test_every_file_of_a_study_is_put_under_its_dataset(folder: Path, console: C
     assert uploaded.unit_ids == ("imaging#d#R01-001#ct", "imaging#d#R01-002#ct")
     assert (modality, uploaded.files, uploaded.size, uploaded.units) == ("imaging", 3, 30, "2 studies")
     assert "stray.txt" in printed(console)
+
+
+def test_what_is_there_already_is_not_sent_again(folder: Path, console: Console) -> None:
+    keys: list[str] = []
+    later, earlier = datetime.now(UTC) + timedelta(minutes=1), datetime.now(UTC) - timedelta(minutes=1)
+    there = [("imaging/d/R01-001/ct/1.dcm", 10, later), ("imaging/d/R01-001/ct/2", 10, earlier)]
+    there.append(("imaging/d/R01-002/ct/1.dcm", 9, later))
+    deployment = make_deployment(lambda _path, _bucket, key, **_: keys.append(key), there)
+    [(_, uploaded)] = upload_path(console, deployment, folder, "d")
+    assert sorted(keys) == ["imaging/d/R01-001/ct/2", "imaging/d/R01-002/ct/1.dcm"], "changed; another size"
+    assert (uploaded.files, uploaded.size, len(uploaded.unit_ids)) == (2, 20, 2)
+    assert "1 file there already" in printed(console)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_reads_without_salmon_are_uploaded_with_a_warning(
+    tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    monkeypatch.setattr("cli.upload.has_salmon", lambda: there)
+    source = put(tmp_path, "R01-001/R01-001_1.fastq.gz", "R01-001/R01-001_2.fastq.gz")
+    list(upload_path(console, make_deployment(lambda *_, **__: None), source, "d", "genomics"))
+    assert ("salmon is not on the PATH" in printed(console)) is not there
 
 
 def test_a_refusal_of_s3_is_told_without_a_stack_trace(folder: Path, console: Console) -> None:

@@ -146,6 +146,8 @@ def set_to(column: str, value: str, number: int | None = None) -> Any:
         (lambda n, row: row if n < 12 else None, "TOO_FEW_EVENTS"),
         (set_to("label__os_event", "2", 3), "VALUES_INVALID"),
         (set_to("label__os_days", "-1", 3), "VALUES_INVALID"),
+        (lambda n, row: row | {"label__os_days": 365 if row["label__os_event"] == "1" else 30}, "TOO_FEW_EVENTS"),
+        (lambda n, row: row | {name: "1.5" for name in row if "__f" in name}, "TOO_FEW_EVENTS"),
         (set_to("clinical__f1", "high", 3), "VALUES_INVALID"),
         (set_to("clinical__f1", "inf", 3), "VALUES_INVALID"),
         (set_to("case_id", "S-0001", 3), "VALUES_INVALID"),
@@ -192,6 +194,39 @@ def test_an_empty_modality_is_left_out_of_the_sets(tmp_path: Path) -> None:
     dataset = read_dataset(make_build(tmp_path / "b", cases=80, absent={"rna": range(80)}), "surgery")
     assert dataset.modalities == ["imaging", "clinical"]
     assert {task.name for task in tasks_of(dataset)} == {"imaging", "clinical", "imaging + clinical"}
+
+
+@pytest.mark.parametrize("value", ["1.5", ""])
+def test_a_modality_that_tells_nobody_apart_is_left_out_of_the_sets(tmp_path: Path, value: str) -> None:
+    folder = edited(make_build(tmp_path / "b"), lambda n, row: row | {c: value for c in row if c.startswith("rna__")})
+    assert read_dataset(folder, "surgery").modalities == ["imaging", "clinical"]
+
+
+def test_features_that_are_constant_in_a_fold_tell_nobody_apart_there(tmp_path: Path) -> None:
+    folder = make_build(tmp_path / "b", features={"imaging": 1, "clinical": 3})
+    edited(folder, lambda n, row: row | {"imaging__f0": int(n == 5)})
+    found = compare(folder, Plan(repeats=1, parts=3, workers=1), models=("elastic net",))["sets"]
+    (alone,) = (each["c_index"]["estimate"] for each in found if each["name"] == "imaging")
+    assert alone == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_record_without_a_single_value_is_no_modality(tmp_path: Path) -> None:
+    folder = edited(
+        make_build(tmp_path / "b"),
+        lambda n, row: row | ({c: "" for c in row if c.startswith("rna__")} if n in {3, 4} else {}),
+    )
+    dataset = read_dataset(folder, "surgery")
+    assert np.flatnonzero(~dataset.present["rna"]).tolist() == [3, 4]
+    assert dataset.present["imaging"].all()
+
+
+def test_intervals_that_cannot_be_measured_are_said_to_be_so(tmp_path: Path) -> None:
+    unknown = {"estimate": None, "low": None, "high": None}
+    one = {"name": "a + b", "modalities": ["a", "b"], "model": "ridge", "stratum": COMMON, "difference": unknown}
+    dataset: Any = None
+    said = findings(dataset, [one], {"shuffled_labels": {"c_index": unknown, "holds_half": False}}, {})
+    assert said[0].startswith("Nothing is pooled")
+    assert said[1].endswith("too few cases can be compared to measure it.")
 
 
 def test_a_number_that_is_missing_is_no_zero(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from sksurv.linear_model import CoxPHSurvivalAnalysis
+from sksurv.linear_model.coxph import BreslowEstimator
 
 from survival_job.cox import RidgeCox
 from survival_job.dataset import Survival
 from survival_job.folds import assign, repeated_folds
 from survival_job.intervals import corrected_interval
-from survival_job.models import TRAINERS, outcome, partial_likelihood
+from survival_job.models import TRAINERS, baseline_hazard, outcome, partial_likelihood, trained
 from survival_job.preparation import prepare
 
 
@@ -127,3 +128,31 @@ def test_a_path_of_penalties_that_ends_early_is_no_fault() -> None:
     survival = Survival(generator.exponential(1000, 48), generator.uniform(size=48) > 0.4)
     cases = [str(number) for number in range(48)]
     assert np.isfinite(TRAINERS["elastic net"](values, survival, cases, "s").risk(values)).all()
+
+
+def test_the_baseline_hazard_is_that_of_scikit_survival() -> None:
+    generator = np.random.default_rng(4)
+    survival = Survival(generator.integers(0, 40, 80).astype(float), generator.random(80) < 0.6)
+    risk, labels = generator.normal(size=80), outcome(survival)
+    found = baseline_hazard(risk, survival)
+    curves = BreslowEstimator().fit(risk, labels["event"], labels["time"]).get_survival_function(risk)
+    for day in (0.5, 7.0, 20.0, 39.0):
+        assert found.survival(day, risk) == pytest.approx([curve(day) for curve in curves], rel=1e-9)
+    assert found.survival(0.1, risk).tolist() == [1.0] * 80
+
+
+@pytest.mark.parametrize("spread", [1.0, 40.0, 900.0])
+def test_survival_falls_from_one_to_nothing_however_much_risks_differ(spread: float) -> None:
+    time = np.arange(1.0, 101.0)
+    risk = np.linspace(spread, -spread, 100)  # the first to die had by far the highest risk
+    found = baseline_hazard(risk, Survival(time, np.ones(100, bool)))
+    shares = np.array([found.survival(day, risk) for day in time])
+    assert ((shares >= 0) & (shares <= 1)).all()
+    assert (np.diff(shares, axis=0) <= 0).all()
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_without_features_nobody_is_told_apart(name: str) -> None:
+    _, survival = made(30, 1)
+    model = trained(name, np.empty((30, 0)), survival, ids(survival), "0")
+    assert model.risk(np.empty((4, 0))).tolist() == [0.0] * 4

@@ -10,8 +10,8 @@ import pytest
 
 from survival_job.cli import main
 from survival_job.comparison import tasks_of
-from survival_job.dataset import read_dataset
-from survival_job.saved import fit_final
+from survival_job.dataset import read_dataset, read_table, table_numbers
+from survival_job.saved import fit_final, read_model, scores
 from tests.builders.builds import make_build, read_rows, write_rows
 
 
@@ -61,6 +61,15 @@ def test_new_cases_get_their_risk_by_the_saved_model(tmp_path: Path, run: Path) 
     pairs = [(found[case]["risk_score"], signal[row]) for row, case in enumerate(dataset.cases) if case in found]
     assert np.corrcoef(np.array(pairs).T)[0, 1] > 0.7
     assert all(1 <= score["risk_percentile"] <= 100 for score in found.values())
+
+
+def test_a_record_without_a_single_value_has_no_score(tmp_path: Path, run: Path) -> None:
+    model, new = read_model(run), make_build(tmp_path / "new", cases=20)
+    _, dictionary, table = read_table(new)
+    numbers = table_numbers(dictionary, table)
+    numbers.loc[4, [name for name in numbers if name.startswith("clinical__f")]] = np.nan
+    assert model["modalities"] == ["clinical"]
+    assert {score["case_id"] for score in scores(model, numbers, ["clinical"])} == set(table["case_id"]) - {"S-0004"}
 
 
 def test_a_dataset_without_the_models_features_is_told(tmp_path: Path, run: Path) -> None:

@@ -108,7 +108,10 @@ def _train(options: argparse.Namespace, folder: Path) -> None:
     plan = Plan(options.repeats, options.folds, str(options.seed), _batch(dataset, options.harmonise), options.workers)
     tasks = tasks_of(dataset)
     if not tasks:
-        message = "no set of modalities has enough cases with the event; add cases, or join fewer modalities"
+        message = (
+            "no set of modalities has enough cases with the event and a feature that differs between them; add cases, "
+            "or join fewer modalities"
+        )
         raise InputRejectedError(ReasonCode.TOO_FEW_EVENTS, message)
     log("started", version=__version__, cases=len(dataset.cases), sets=len(tasks), folds=plan.repeats * plan.parts)
     evaluations = evaluate_all(dataset, tasks, plan, _progress("folds"))

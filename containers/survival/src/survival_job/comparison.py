@@ -17,7 +17,7 @@ from sksurv.metrics import concordance_index_censored, concordance_index_ipcw
 from survival_job.dataset import LEAST_EVENTS, Dataset, Floats, Survival
 from survival_job.folds import Fold, digest, repeated_folds
 from survival_job.intervals import Interval, corrected_interval
-from survival_job.models import TRAINERS, baseline_hazard, outcome
+from survival_job.models import TRAINERS, baseline_hazard, outcome, trained
 from survival_job.preparation import batches_of, prepare, scanned_by
 
 REFERENCE: Final = "clinical"
@@ -158,21 +158,16 @@ def _evaluate(dataset: Dataset, task: Task, fold: Fold, horizons: Sequence[float
     preparation = prepare(values[train], batches, scanned_by(columns, plan.batch))
     ready, unseen = preparation.apply(values[train], batches), preparation.apply(values[test], others)
     seed = f"{plan.seed}:{fold.repeat}:{fold.number}"
-    model = TRAINERS[task.model](ready, learnt, [dataset.cases[row] for row in train], seed)
+    model = trained(task.model, ready, learnt, [dataset.cases[row] for row in train], seed)
     risk = model.risk(unseen)
-    curves = baseline_hazard(model.risk(ready), learnt).get_survival_function(risk)
+    baseline = baseline_hazard(model.risk(ready), learnt)
     kept = [columns[place] for place in preparation.kept]
     return {
         "c_index": c_index(risk, judged),
         "c_ipcw": _c_ipcw(risk, learnt, judged),
         "importance": _importance(model.risk, unseen, [dataset.modality_of[name] for name in kept], judged, seed),
-        "survival_at": {day: np.array([_at(curve, day) for curve in curves]) for day in horizons},
+        "survival_at": {day: baseline.survival(day, risk) for day in horizons},
     }
-
-
-def _at(curve: Any, day: float) -> float:  # noqa: ANN401 - scikit-survival's step function
-    first, last = curve.domain
-    return 1.0 if day < curve.x[0] else float(curve(min(max(day, first), last)))
 
 
 def c_index(risk: Floats, survival: Survival) -> float:

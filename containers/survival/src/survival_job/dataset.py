@@ -77,8 +77,9 @@ class Dataset:
 
     @property
     def modalities(self) -> list[str]:
-        """Modalities that have a feature and a case."""
-        used = set(self.modality_of.values())
+        """Modalities that have a case, and a feature that differs between cases."""
+        varying = self.features.nunique() > 1
+        used = {modality for name, modality in self.modality_of.items() if varying[name]}
         return [name for name, has in self.present.items() if name in used and has.any()]
 
     def columns(self, modalities: Sequence[str]) -> list[str]:
@@ -125,7 +126,8 @@ def read_dataset(folder: Path, timepoint: str) -> Dataset:
     numbers = {entry["column"]: _numbers(table, entry["column"]) for entry in columns}
     features = with_levels(pd.DataFrame(numbers, index=table.index), columns)
     names = [entry["modality"] for entry in dictionary if entry["role"] == "presence"]
-    present = {name: _numbers(table, f"has_{name}") == 1 for name in names}
+    known = features.assign(**{f"has_{name}": _numbers(table, f"has_{name}") for name in names})
+    present = {name: has_modality(known, list(modality_of), name) for name in names}
     survival = Survival(rows["time"].to_numpy(float), rows["event"].to_numpy(float) == 1)
     _check_events(survival)
     facts = {
@@ -142,6 +144,26 @@ def read_dataset(folder: Path, timepoint: str) -> Dataset:
         table[context_columns(dictionary)],
         facts,
     )
+
+
+def has_modality(values: pd.DataFrame, columns: Sequence[str], modality: str) -> NDArray[np.bool_]:
+    """Return which cases have a record of a modality that says something.
+
+    A record without a single value (a mask too small to measure) would become medians: a patient that nobody measured.
+
+    Parameters
+    ----------
+    values : DataFrame
+        Flags and features; NaN where a value is missing.
+    columns : sequence of str
+        Features, of any modality.
+    modality : str
+    """
+    own = [name for name in columns if name.startswith(f"{modality}__")]
+    found = values[f"has_{modality}"].to_numpy(float) == 1
+    if own:
+        found &= values[own].notna().any(axis=1).to_numpy(bool)
+    return np.asarray(found, bool)
 
 
 def context_columns(dictionary: Sequence[Mapping[str, str]]) -> list[str]:
@@ -279,5 +301,12 @@ def _check_events(survival: Survival) -> None:
         message = (
             f"{events} of {len(survival)} cases with labels have the event; a comparison needs {LEAST_EVENTS}. "
             "Wait for more follow-up, or add cases"
+        )
+        raise InputRejectedError(ReasonCode.TOO_FEW_EVENTS, message)
+    first = survival.time[survival.event].min()
+    if not ((survival.time > first) | ((survival.time == first) & ~survival.event)).any():
+        message = (
+            f"all {events} events are on day {first:g} and nobody was followed longer: no two cases can be compared. "
+            "Check the columns of the labels"
         )
         raise InputRejectedError(ReasonCode.TOO_FEW_EVENTS, message)

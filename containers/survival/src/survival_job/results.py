@@ -155,6 +155,8 @@ def findings(
 
 def _control(name: str, found: Mapping[str, Any]) -> str:
     c = found["c_index"]
+    if c["low"] is None:
+        return f"Control with {name.replace('_', ' ')}: too few cases can be compared to measure it."
     told = f"Control with {name.replace('_', ' ')}: concordance {c['estimate']:.3f} ({c['low']:.3f} to {c['high']:.3f})"
     if found["holds_half"]:
         return f"{told}, which holds 0.5 as it must."
@@ -173,17 +175,21 @@ def _one_split(baseline: Mapping[str, Any]) -> str:
 
 def _pooling(dataset: Dataset, sets: Sequence[Mapping[str, Any]]) -> str:
     """Say which pooled sets beat clinical data alone, and of the largest one whether it does."""
-    pooled = [s for s in sets if s["model"] == "ridge" and s["difference"] and len(s["modalities"]) > 1]
+    pooled = [
+        s
+        for s in sets
+        if s["model"] == "ridge" and len(s["modalities"]) > 1 and s["difference"] and s["difference"]["low"] is not None
+    ]
     shared = [s for s in pooled if s["stratum"] == COMMON] or pooled
     if not shared:
         return "Nothing is pooled: too few cases have clinical data and another modality."
     largest = max(shared, key=lambda s: len(s["modalities"]))
-    better = [s for s in shared if (s["difference"]["low"] or 0) > 0]
+    better = [s for s in shared if s["difference"]["low"] > 0]
     if better:
         best = max(better, key=lambda s: float(s["difference"]["estimate"]))
         told = f"Pooling {best['name']} helps: {_gain(best)}."
         return told if largest in better else f"{told} Of {largest['name']} that cannot be said: {_gain(largest)}."
-    if (largest["difference"]["high"] or 0) < 0:
+    if largest["difference"]["high"] < 0:
         return f"Pooling {largest['name']} harms: {_gain(largest)}."
     return f"Pooling {largest['name']} does not help as far as these cases can tell: {_gain(largest)}; that holds 0."
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from survival_job import __version__
 from survival_job.comparison import REFERENCE, Task
-from survival_job.dataset import Dataset, Survival
+from survival_job.dataset import Dataset, Survival, has_modality
 from survival_job.errors import InputRejectedError, ReasonCode
-from survival_job.models import Linear, baseline_hazard, ridge
+from survival_job.models import Linear, baseline_hazard, trained
 from survival_job.preparation import Harmony, Preparation, batches_of, prepare, scanned_by
 
 SCHEMA: Final = 1
@@ -34,7 +34,7 @@ def fit_final(dataset: Dataset, task: Task, seed: str, batch: str | None = None)
     batches = batches_of(dataset.context, batch, task.rows)
     preparation = prepare(values, batches, scanned_by(columns, batch))
     ready = preparation.apply(values, batches)
-    model = ridge(ready, survival, [dataset.cases[row] for row in task.rows], seed)
+    model = trained("ridge", ready, survival, [dataset.cases[row] for row in task.rows], seed)
     if not isinstance(model, Linear):
         raise TypeError("ridge regression gives a linear model")
     risk = model.risk(ready)
@@ -78,9 +78,9 @@ def _harmony_from(document: Mapping[str, Any] | None) -> Harmony | None:
 
 def _baseline(risk: np.ndarray, survival: Survival) -> dict[str, list[float]]:
     """Return survival at risk 0 on at most 100 days: S(t | risk) = S₀(t) ** exp(risk)."""
-    curve = baseline_hazard(risk, survival).baseline_survival_
-    places = np.unique(np.linspace(0, len(curve.x) - 1, 100).astype(int))
-    return {"days": curve.x[places].tolist(), "survival": [round(float(s), 6) for s in curve.y[places]]}
+    hazard = baseline_hazard(risk, survival)
+    places = np.unique(np.linspace(0, len(hazard.days) - 1, 100).astype(int))
+    return {"days": hazard.days[places].tolist(), "survival": [round(float(s), 6) for s in hazard.curve()[places]]}
 
 
 def read_model(folder: Path) -> dict[str, Any]:
@@ -127,8 +127,9 @@ def scores(model: Mapping[str, Any], table: pd.DataFrame, modalities: Sequence[s
     if lacking:
         message = f"the dataset lacks {lacking[0]}, which the model was trained with; build it with the same modalities"
         raise InputRejectedError(ReasonCode.MODEL_MISMATCH, message)
-    complete = table[(table[[f"has_{m}" for m in model["modalities"]]] == 1).all(axis=1)]
     columns = [f["column"] for f in model["features"]]
+    present = [has_modality(table, columns, m) for m in model["modalities"]]
+    complete = table[np.logical_and.reduce(present)]
     median, mean, scale, weight = (
         np.array([f[k] for f in model["features"]]) for k in ("median", "mean", "scale", "weight")
     )
@@ -144,7 +145,9 @@ def scores(model: Mapping[str, Any], table: pd.DataFrame, modalities: Sequence[s
 
 def best_task(tasks: Sequence[Task], document: Mapping[str, Any]) -> Task:
     """Return the set that the saved model is of: pooling must have earned its place, or clinical data alone is kept."""
-    helpful = [s for s in document["sets"] if s["model"] == "ridge" and s["difference"] and s["difference"]["low"] > 0]
+    helpful = [
+        s for s in document["sets"] if s["model"] == "ridge" and s["difference"] and (s["difference"]["low"] or 0) > 0
+    ]
     if helpful:
         chosen = max(helpful, key=lambda s: s["c_index"]["estimate"])
         return next(
