@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from multimodal.features.group import FeatureGroupSpec
 
 
+MAX_NAMES = 3_500
+"""Bytes of all groups' names: a custom resource answers with up to 4,096 (AWS CloudFormation user guide, quotas)."""
+
+
 def check_status(target: Target) -> Iterator[Finding]:
     """Look whether the stack can be deployed as it is."""
     status = target.status
@@ -80,6 +84,10 @@ def check_groups(target: Target) -> Iterator[Finding]:
     except ConfigurationError as error:
         yield fail("feature groups", str(error), "Correct the dataset's file.")
         return
+    size = len(",".join(spec.name for spec in specs))
+    if size > MAX_NAMES:
+        message = f"the names of {len(specs)} groups are {size:,} bytes, more than a custom resource may answer with"
+        yield fail("feature groups", message, "Deploy some of DatasetNames as a stack of their own.")
     for spec in specs:
         yield _check_group(target, spec)
 

@@ -193,7 +193,7 @@ def _substitute(argument: Any) -> str:
         name = found.group(1)
         return known[name] if name in known else str(_reference(name))
 
-    return re.sub(r"\$\{([^!}][^}]*)\}", _value, text)
+    return re.sub(r"\$\{([^!}][^}]*)\}", _value, text).replace("${!", "${")
 
 
 def listed(value: Any) -> list[Any]:

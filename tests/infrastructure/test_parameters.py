@@ -122,6 +122,7 @@ def test_outputs() -> None:
         "DatasetStateMachineArn",
         "DatasetWorkGroupName",
         "StudioDomainId",
+        "AccessPolicyArns",
     }
     assert all(len(output["Description"]) > 20 for output in OUTPUTS.values())
 

@@ -116,7 +116,8 @@ def test_the_tls_check_can_fail() -> None:
 @pytest.mark.parametrize("name", BUCKETS)
 def test_buckets_admit_nobody_by_policy(name: str) -> None:
     allows = [s for s in statements(f"{name}Policy") if s["Effect"] == "Allow"]
-    services = {"logging.s3.amazonaws.com"} if name == "AccessLogBucket" else set()
+    logs = {"logging.s3.amazonaws.com", "delivery.logs.amazonaws.com"}
+    services = logs if name == "AccessLogBucket" else set()
     assert {s["Principal"]["Service"] for s in allows} == services
     assert all(s["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT} for s in allows)
 

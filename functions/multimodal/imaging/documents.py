@@ -172,6 +172,9 @@ class JobUnit(Document):
     """One study of a processing job."""
 
     unit_id: str
+    correlation_id: Annotated[
+        str | None, Field(description="Names the study in the job's log instead of its subject")
+    ] = None
     dataset: str
     subject: str
     study: str

@@ -104,6 +104,7 @@ def _job_unit(planned: PlannedUnit, listing: Listing) -> dict[str, Any]:
     unit = unit_of(planned)
     return {
         "unit_id": unit.unit_id,
+        "correlation_id": unit.correlation_id,
         "dataset": unit.dataset,
         "subject": unit.subject,
         "study": unit.study,

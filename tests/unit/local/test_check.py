@@ -334,6 +334,18 @@ def test_groups_of_an_earlier_stack_cannot_be_adopted(world: World) -> None:
     assert levels == [Level.FAIL, *[Level.OK] * (len(names) - 1)]
 
 
+def test_more_groups_than_a_deployment_can_name_are_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from multimodal.features.group import FeatureGroupSpec
+    from multimodal.pipeline import dataset
+
+    specs = [FeatureGroupSpec(f"multimodal-{'d' * 40}-{n}", ()) for n in range(70)]
+    monkeypatch.setattr(dataset, "specifications", lambda stack, names: specs if (stack, names) else [])
+    world.has_no_stack()
+    for _ in specs:
+        world.refuses("sagemaker", "describe_feature_group", "ResourceNotFound")
+    assert [each.level for each in world.run(check_groups)].count(Level.FAIL) == 1
+
+
 def test_a_subscription_that_nobody_confirmed_is_told(world: World) -> None:
     world.has_stack("CREATE_COMPLETE", outputs={"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"})
     pending = {"SubscriptionArn": "PendingConfirmation", "Endpoint": "you@example.org"}

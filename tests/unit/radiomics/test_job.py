@@ -70,6 +70,17 @@ def test_a_job_description_names_the_studies(tmp_path: Path) -> None:
     assert (rejection["reason_code"], rejection["run"]["content_version"]) == ("EMPTY_STUDY", "g1")
 
 
+def test_log_lines_of_a_described_job_name_no_subject(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_study(tmp_path / "in" / "d" / "R01-777" / "t", SCAN)
+    unit = _job()["units"][0] | {"subject": "R01-777", "path": "d/R01-777/t", "correlation_id": "d3389fb3e70c7714"}
+    _write_job(tmp_path / "in" / "job.json", _job(units=[unit, unit | {"study": "u", "path": "d/R01-777/u"}]))
+    assert _run(tmp_path) == 0
+    said = capsys.readouterr().err
+    assert "R01-777" not in said
+    ended = [json.loads(line) for line in said.splitlines() if "study_ended" in line]
+    assert [event["correlation_id"] for event in ended] == ["d3389fb3e70c7714"] * 2
+
+
 def test_a_job_description_in_the_input_folder_is_found(tmp_path: Path) -> None:
     save_study(tmp_path / "in" / "d" / "s" / "t", SCAN)
     _write_job(tmp_path / "in" / "job.json", _job(units=_job()["units"][:1]))

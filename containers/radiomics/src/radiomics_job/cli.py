@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> int:
             counts[outcome.status] += 1
             _report(outcome, sum(counts.values()), len(tasks))
         for task in reject_mixed_subjects(tasks):
-            log("mixed_patients", subject=task.subject)
+            log("mixed_patients", **task.log_name)
         if checks:
             studies = summarise((task.folder for task in tasks), options.output_dir / SUMMARY_FILE)
             log("robustness_written", studies=studies)
@@ -76,9 +76,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(outcome: Outcome, done: int, total: int) -> None:
-    log(
-        "study_ended", subject=outcome.task.subject, status=outcome.status, seconds=outcome.seconds, done=done, of=total
-    )
+    log("study_ended", **outcome.task.log_name, status=outcome.status, seconds=outcome.seconds, done=done, of=total)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -57,11 +57,11 @@ class _Running:
 
 
 def log(event: str, **fields: object) -> None:
-    """Write one JSON line to standard error; no patient identifier but the subject key may be among the fields.
+    """Write one JSON line to standard error; no patient identifier may be among the fields.
 
     Examples
     --------
-    >>> log("study_done", subject="R01-001", status="accept")
+    >>> log("study_done", correlation_id="d3389fb3e70c7714", status="accept")
     """
     sys.stderr.write(json.dumps({"event": event, **fields}, sort_keys=False, default=str) + "\n")
     sys.stderr.flush()
@@ -113,7 +113,7 @@ def _reject(task: StudyTask, code: int) -> str:
     try:
         write_rejection(task, _death(code, task))
     except (OSError, ValueError) as error:
-        log("host_fault", subject=task.subject, message=f"no rejection written: {type(error).__name__}")
+        log("host_fault", **task.log_name, message=f"no rejection written: {type(error).__name__}")
         return "host_fault"
     return "rejected"
 
@@ -183,12 +183,12 @@ def _run(task: StudyTask, work: Work) -> int:
     except MemoryError:
         return EXIT_CODES["memory"]
     except HostFaultError as error:
-        log("host_fault", subject=task.subject, message=str(error))
+        log("host_fault", **task.log_name, message=str(error))
         return EXIT_CODES["host"]
     except Exception as error:  # noqa: BLE001  # the boundary that turns any bug into this study's rejection
         if any(mark in str(error).lower() for mark in _OUT_OF_MEMORY_MARKS):
             return EXIT_CODES["memory"]
-        log("study_crashed", subject=task.subject, error=type(error).__name__, place=_place(error))
+        log("study_crashed", **task.log_name, error=type(error).__name__, place=_place(error))
         return EXIT_CODES["crashed"]
     return EXIT_CODES.get(status, EXIT_CODES["rejected"])
 

@@ -64,6 +64,7 @@ class _Unit:
     path: InnerPath
     content_version: Text = None
     surgery_date: Day = None
+    correlation_id: Text = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def _described(
             surgery_date=unit.surgery_date,
             limits=limits,
             subject_is_patient=True,
+            correlation_id=unit.correlation_id,
         )
 
 

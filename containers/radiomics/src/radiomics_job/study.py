@@ -102,8 +102,15 @@ class StudyTask:
     """The subject is a key under which a patient was uploaded, not the name of any folder."""
     pet: Params | None = None
     """Parameter file for the PET images of a study; None leaves them alone."""
+    correlation_id: str | None = None
+    """What names the study in log lines instead of its subject, where the job description says it."""
     checks: Checks = field(default_factory=Checks)
     """Whether the primary region on the CT is measured again, perturbed or shuffled."""
+
+    @property
+    def log_name(self) -> dict[str, str]:
+        """Name the study in a log line: SageMaker's log group is the whole account's, so without its subject there."""
+        return {"correlation_id": self.correlation_id} if self.correlation_id else {"subject": self.subject}
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +150,7 @@ def process_study(task: StudyTask) -> str:
             return str(error.code)
     except OSError as error:
         if error.errno in _HOST_FAULTS:
-            raise HostFaultError(f"{task.subject}: {error.strerror}") from error
+            raise HostFaultError(str(error.strerror)) from error
         raise
 
 
