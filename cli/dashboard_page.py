@@ -48,7 +48,7 @@ def told(series: Series) -> str:
     """Return what a series amounts to: the sum of counts, the newest of all else."""
     if not series.points:
         return "–"
-    stat = series.query.get("MetricStat", {}).get("Stat", "")
+    stat = series.query.get("MetricStat", {}).get("Stat", "Sum")  # expressions are of sums
     values = [value for _, value in series.points]
     return amount(sum(values) if stat == "Sum" else max(values) if stat == "Maximum" else values[-1])
 

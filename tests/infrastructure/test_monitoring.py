@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from multimodal.ledger.unit import Modality
+from multimodal.ledger.unit import Modality, Unit
 from multimodal.observability import TABLE_METRICS, Metric
+from multimodal.planning.estimate import Settings, make_plan
+from multimodal.planning.figures import read_figures
+from multimodal.planning.workload import Workload
 from tests.infrastructure.support import REGION, STACK, listed, properties, resolve, resources, statements
 
 OWN = f"MultimodalHealth/{STACK}"
@@ -60,7 +63,7 @@ def widgets() -> list[dict[str, Any]]:
 def shown_by(widget: dict[str, Any]) -> list[Shown]:
     """Return the metrics of a widget."""
     rows = [[c for c in row if isinstance(c, str)] for row in widget["properties"].get("metrics", [])]
-    return [Shown(r[0], r[1], dict(zip(r[2::2], r[3::2], strict=True))) for r in rows]
+    return [Shown(r[0], r[1], dict(zip(r[2::2], r[3::2], strict=True))) for r in rows if r]
 
 
 def watched_by(alarm: str) -> list[Shown]:
@@ -142,6 +145,21 @@ def test_the_newest_rejections_are_read_from_logs_that_functions_write() -> None
     messages = re.findall(r"message = '([^']+)'", widget["properties"]["query"])
     assert len(messages) == 2
     assert all(f'"{message}"' in code for message in messages)
+
+
+def test_the_estimated_spend_is_that_of_a_plan() -> None:
+    (widget,) = (w for w in widgets() if "spend" in w["properties"]["title"])
+    expressions = [row[0]["expression"].split(" * ") for row in widget["properties"]["metrics"] if len(row) == 1]
+    work, many = Workload(), 1000
+    for number in range(many):
+        work.studies[Unit("d", f"s{number}", "t")] = 152_000_000
+        work.samples[Unit("d", f"s{number}", "", Modality.GENOMICS)] = 4_000_000_000
+        work.tables[Unit("d", f"s{number}.csv", "", Modality.CLINICAL)] = 1_000
+    plan = make_plan(work, Settings(), read_figures())
+    # Studies of this size take the fast lane, which is the last way of imaging.
+    planned = [plan.imaging[-1].dollars, *(share.dollars for share in plan.others)]
+    assert [name for name, _ in expressions] == [f"started_{modality}" for modality in Modality]
+    assert [float(price) for _, price in expressions] == pytest.approx([n / many for n in planned], rel=0.02)
 
 
 def test_widgets_fit_the_grid_and_do_not_overlap() -> None:
