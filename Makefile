@@ -77,7 +77,7 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 	@touch $@
 
 .venv-audit/.ready: requirements/audit.txt
-	@echo "Setting up .venv-audit: bandit"
+	@echo "Setting up .venv-audit: checkov, hadolint, bandit, detect-secrets"
 	@$(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/python $(INSTALL) requirements/audit.txt 2>&1 | $(PROGRESS)requirements/audit.txt
 	@touch $@
@@ -145,15 +145,18 @@ fuzz: setup ## 60 s of damaged studies per parser and of damaged tables; FUZZ="-
 	@$(PY) -m tests.fuzz $(FUZZ)
 	@$(PY) -m tests.fuzz.clinical
 
-audit: setup .venv-audit/.ready ## cfn-lint with all its rules, and bandit; what is accepted stands in pyproject.toml with its reason
+audit: setup .venv-audit/.ready ## cfn-lint, checkov, hadolint, bandit, detect-secrets; what is accepted is in pyproject.toml
 	@$(VENV)/bin/cfn-lint --include-checks I --regions us-east-1 --template template.yaml stacks/*.yaml
-	@.venv-audit/bin/bandit -q -c pyproject.toml -r functions containers/*/src cli local
+	@$(PY) -m tests.infrastructure.audit
 
-chaos: setup ## 2,000 histories of faults: nothing lost, nothing twice
-	@CHAOS_EXAMPLES=2000 POWERTOOLS_LOG_LEVEL=CRITICAL $(PY) -m pytest -q -s tests/unit/functions/test_chaos.py
+chaos: setup ## 2,000 histories of faults in memory, then faults of the deployed stack: nothing lost, nothing twice
+	@CHAOS_EXAMPLES=2000 POWERTOOLS_LOG_LEVEL=CRITICAL $(PY) -m pytest -q -s tests/unit/functions/test_chaos.py tests/chaos
 
+# The tests of tests/evidence judge what all workers of tests/end_to_end saw together.
 e2e: setup examples
-	@$(PY) -m pytest -q -n 2 --dist loadfile tests/end_to_end
+	@rm -rf build/evidence
+	@E2E_EVIDENCE=build/evidence $(PY) -m pytest -q -n 2 --dist loadfile tests/end_to_end
+	@E2E_EVIDENCE=build/evidence $(PY) -m pytest -q tests/evidence
 
 e2e-forget: setup ## forget one of two patients on a stack of its own, and look for what is left
 	@E2E_FORGET=1 $(PY) -m pytest -q tests/end_to_end/test_subject_forgotten.py

@@ -52,6 +52,7 @@ def run(setup: Setup) -> Comparison:
         notes=(
             f"Medians of {plural(setup.runs, 'run')} in turns.",
             f"Events per second of arrivals: {rates[0]:,.0f}, {rates[1]:,.0f}.",
+            f"Events per second of processor time: {_per_cpu(theirs):,.0f}, {_per_cpu(ours):,.0f}.",
             f"A write of the ledger takes {WRITE_SECONDS} s. {os.cpu_count()} processors.",
             "Every study is in the ledger once, started once and processing.",
         ),
@@ -60,6 +61,10 @@ def run(setup: Setup) -> Comparison:
 
 def _both(side: list[dict[str, float]]) -> float:
     return median(each["seconds"] + each["sweep_seconds"] for each in side)
+
+
+def _per_cpu(side: list[dict[str, float]]) -> float:
+    return median(each["events"] / each["cpu_seconds"] for each in side)
 
 
 def _take(checkout: Path) -> dict[str, float]:

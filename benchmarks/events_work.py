@@ -46,6 +46,7 @@ _ENVIRONMENT = {
     "DATASET_NAMES": DATASET,
     "RADIOMICS_IMAGE_URI": "111122223333.dkr.ecr.us-east-1.amazonaws.com/r:1",
     "IMAGING_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:111122223333:stateMachine:s-imaging",
+    "FEATURE_INGEST_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/111122223333/s-feature-ingest",
     "TABLES_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:111122223333:stateMachine:s-tables",
 }
 
@@ -161,21 +162,28 @@ def _record(message: int, number: int, objects: int) -> dict[str, Any]:
 
 def _measure_arrivals(services: Services, batches: Iterator[dict[str, Any]]) -> dict[str, Any]:
     handler = importlib.import_module("arrivals.app").handler
-    taken, spent, most, peaks = 0, 0.0, 0, list[int]()
+    taken, spent, worked, most, peaks = 0, 0.0, 0.0, 0, list[int]()
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 120_000)
     for batch in batches:
         distinct = {json.loads(r["body"])["detail"]["object"]["key"].rsplit("/", 2)[0] for r in batch["Records"]}
-        before, started = services.writes, time.perf_counter()
+        before, started, busy = services.writes, time.perf_counter(), time.process_time()
         with redirect_stdout(io.StringIO()):
             answer = handler(batch, context)
         spent += time.perf_counter() - started
+        worked += time.process_time() - busy
         taken += len(batch["Records"])
         most = max(most, services.writes - before - len(distinct))
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         if answer["batchItemFailures"]:
             raise SystemExit("messages failed")
     half = peaks[len(peaks) // 2]
-    return {"events": taken, "seconds": spent, "writes_above_studies": most, "growth_kib": peaks[-1] - half}
+    return {
+        "events": taken,
+        "seconds": spent,
+        "cpu_seconds": worked,
+        "writes_above_studies": most,
+        "growth_kib": peaks[-1] - half,
+    }
 
 
 def _measure_sweep(services: Services) -> dict[str, Any]:

@@ -92,5 +92,5 @@ _Template.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 @cache
 def default_parameters(template: Path = TEMPLATE) -> dict[str, str]:
     """Return the default of each parameter of the template."""
-    document = yaml.load(template.read_text(encoding="utf-8"), _Template)  # noqa: S506 – a safe loader
+    document = yaml.load(template.read_text(encoding="utf-8"), _Template)  # noqa: S506 # nosec B506 – a safe loader
     return {name: str(parameter.get("Default", "")) for name, parameter in document["Parameters"].items()}

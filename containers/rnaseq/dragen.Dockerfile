@@ -47,5 +47,5 @@ VOLUME ["/scratch"]
 WORKDIR /scratch
 # Root, unlike the other images: DRAGEN opens the FPGA's PCI resources and writes its state and logs below the host's
 # /var/lib/edico and /var/log/dragen, all of which belong to root. The container needs no privileged mode for it.
-USER root
+USER 0
 ENTRYPOINT ["rnaseq-job"]

@@ -37,6 +37,6 @@ ENV PATH=/opt/rnaseq/bin:$PATH \
     HOME=/scratch
 COPY --from=build /opt/rnaseq /opt/rnaseq
 VOLUME ["/scratch"]
-USER rnaseq
+USER 1000
 WORKDIR /scratch
 ENTRYPOINT ["rnaseq-job"]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from multimodal.aws.jobs import QueueJobs, StepFunctionsRuns
+from multimodal.aws.jobs import QueueJobs, ResultQueue, StepFunctionsRuns
 from multimodal.aws.ports import connect, metrics
 from multimodal.genomics.config import genomics_datasets
 from multimodal.genomics.jobs import JobStarter, RnaJobSettings
@@ -33,6 +33,7 @@ class SweepSettings(RunSettings):
 
     IMAGING_STATE_MACHINE_ARN: Name
     TABLES_STATE_MACHINE_ARN: Name
+    FEATURE_INGEST_QUEUE_URL: Name
     PAUSED: bool = False
     GENOMICS_ENGINE: Literal["salmon", "dragen"] = "salmon"
     RNASEQ_IMAGE_URI: str = ""
@@ -76,7 +77,8 @@ def sweep() -> Sweep:
         Modality.GENOMICS.value: JobStarter(ports(), queue, claims, jobs, genomics),
         TABLES: TableStarter(ports(), StepFunctionsRuns(s.TABLES_STATE_MACHINE_ARN), claims),
     }
-    return Sweep(ports(), UnitEvaluator(ports(), timeouts, rules_of), OutcomeRecorder(ports()), starters, s.PAUSED)
+    evaluator, announce = UnitEvaluator(ports(), timeouts, rules_of), ResultQueue(s.FEATURE_INGEST_QUEUE_URL).announce
+    return Sweep(ports(), evaluator, OutcomeRecorder(ports()), starters, announce, s.PAUSED)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -8,8 +8,10 @@ patched and why, and how to move to another version.
 from local.emulator import (
     athena,
     batch,
+    calls,
     definitions,
     execution_environments,
+    faults,
     functions,
     iam,
     image_functions,
@@ -27,6 +29,7 @@ def install_all() -> None:
         sagemaker,
         batch,
         iam,
+        calls,
         step_functions,
         definitions,
         execution_environments,
@@ -36,5 +39,6 @@ def install_all() -> None:
         nested_stacks,
         metrics,
         athena,
+        faults,
     ):
         plugin.install()

@@ -44,6 +44,12 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.services.iam._roles": None,
         "ministack.services.sts.register_session": ("access_key", "session"),
     },
+    "calls": {
+        f"{_IAM_EVALUATOR}.evaluate": ("ctx", "policies", "limits"),
+        f"{_IAM_EVALUATOR}.evaluate_resource_policy": ("doc", "ctx", "service", "named_only", "direct_only"),
+        f"{_IAM_EVALUATOR}._first_match": ("ctx", "stmts", "effect"),
+        f"{_IAM_EVALUATOR}._resource_matches": ("resource_arn", "resources", "not_resources"),
+    },
     "step_functions": {
         f"{_SFN}._SERVICE_DISPATCH": None,
         f"{_SFN}._AWS_SDK_SERVICE_MAP": None,
@@ -71,6 +77,12 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.core.lambda_runtime.Worker": ("func_name", "config", "code_zip"),
         "ministack.core.lambda_runtime._detect_runtime_binary": ("runtime",),
         "ministack.core.lambda_runtime._RESERVED_RUNTIME_ENV_VARS": None,
+        "ministack.core.lambda_runtime.execution_credentials": ("config",),
+    },
+    "faults": {
+        "ministack.app.SERVICE_HANDLERS": None,
+        "ministack.services.eventbridge._invoke_target": ("target", "event", "rule", "view"),
+        "ministack.core.lambda_runtime.Worker": ("func_name", "config", "code_zip"),
         "ministack.core.lambda_runtime.execution_credentials": ("config",),
     },
     "image_functions": {

@@ -15,6 +15,7 @@ import pytest
 from cli.deployment import Deployment, connect
 from cli.project import STACK
 from local.cloud.cloud import start_cloud, stop_cloud
+from tests.end_to_end.evidence import keep_evidence
 from tests.end_to_end.patients import Patients, upload_patients
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.programs import job_commands, stand_ins_on_path
@@ -48,6 +49,8 @@ def cloud_environment(cloud_root: Path) -> Iterator[dict[str, str]]:
     extra = {"PATH": stand_ins_on_path(programs), "MULTIMODAL_JOB_COMMANDS": json.dumps(job_commands(programs))}
     cloud = start_cloud(cloud_root, die_with_parent=True, extra_env=extra)
     yield dict(cloud.environment())
+    if folder := os.environ.get("E2E_EVIDENCE"):
+        keep_evidence(cloud_root, cloud.environment(), Path(folder))
     stop_cloud(cloud_root)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from cli.project import DATASET
 from cli.sources import Study, read_studies
 from local.synthetic import StudySpec, cohort_specs, write_corrupt_study, write_study
+from tests.end_to_end.canaries import mark_headers
 
 _MATRIX = 96
 _SLICES = 30
@@ -62,7 +63,8 @@ def write_studies(folder: Path, prefix: str) -> Studies:
         shrunk = small(replace(spec, subject=f"{prefix}-{name}"))
         truth = write_study(folder, shrunk, zipped=name == "ZIP", without_seg=name == "NOSEG")
         volumes[truth.subject] = truth.volume_ml
-    write_corrupt_study(folder, subject=f"{prefix}-CORRUPT")
+        mark_headers(truth.path)
+    mark_headers(write_corrupt_study(folder, subject=f"{prefix}-CORRUPT").path)
     by_name = {study.subject.removeprefix(f"{prefix}-"): study for study in read_studies(folder).studies}
     return Studies(
         folders=[by_name["FOLDER-1"], by_name["FOLDER-2"]],

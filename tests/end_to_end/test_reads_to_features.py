@@ -5,7 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from cli.sources import read_reads
 from cli.upload import upload_source
 from local.synthetic.genome import PANEL, make_genome
 from local.synthetic.reads import RnaTruth, write_rna_cohort
+from tests.end_to_end.canaries import rename_reads
 from tests.end_to_end.pipeline import Pipeline, silent_console
 
 pytestmark = [
@@ -62,6 +63,9 @@ def reads(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Reads
     reference, mark = config["genomics"]["reference"], uuid.uuid4().hex[:6]
     cases = [f"T{mark}-{number}" for number in range(1, LAYOUTS + 2)]
     truths = write_rna_cohort(folder, cases, reference=reference, truncated=cases[-1:])
+    for index in (0, -1):  # one that goes well and one that does not
+        files = rename_reads(truths[index].files, cases[index])
+        truths[index] = replace(truths[index], files=files)
     uploaded = upload_source(silent_console(), pipeline.deployment, read_reads(folder), DATASET)
     units = pipeline.wait_for(uploaded.unit_ids)
     return Reads({truth.case: truth for truth in truths}, cases[-1], reference, units)

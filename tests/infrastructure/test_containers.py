@@ -55,7 +55,7 @@ def test_every_dockerfile_is_looked_at() -> None:
 
 def test_the_salmon_image_is_not_run_by_root() -> None:
     users = instructions("USER", SALMON.last_stage)
-    assert users[-1:] == ["rnaseq"]
+    assert users[-1:] == ["1000"]
 
 
 @pytest.mark.parametrize("image", [RADIOMICS, SURVIVAL], ids=["radiomics", "survival"])
@@ -113,7 +113,7 @@ def test_a_job_writes_to_a_folder_of_roots_without_being_root(tmp_path: Path) ->
 
 
 def test_only_dragen_is_run_by_root_and_its_image_says_why() -> None:
-    assert instructions("USER", DRAGEN.last_stage) == ["root"], "the card's files belong to root"
+    assert instructions("USER", DRAGEN.last_stage) == ["0"], "the card's files belong to root"
     assert "# Root, unlike the other images" in DRAGEN.text
 
 

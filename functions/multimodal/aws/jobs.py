@@ -1,7 +1,8 @@
-"""Jobs and runs: SageMaker processing jobs in flight, executions of a state machine, AWS Batch jobs."""
+"""Jobs, runs and results: SageMaker processing jobs in flight, executions, AWS Batch jobs, the queue of results."""
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import boto3
 from botocore.exceptions import ClientError
@@ -111,3 +112,26 @@ class QueueJobs:
             for page in pages:
                 found += [j["status"] for j in page["jobSummaryList"] if j["jobName"] == name]
         return found
+
+
+class ResultQueue:
+    """The queue of feature ingest, to which S3's events of results come.
+
+    Parameters
+    ----------
+    url : str
+        URL of the queue.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url, self._sqs = url, boto3.client("sqs")
+
+    def announce(self, key: str) -> None:
+        """Send the event of a result again, as EventBridge would have."""
+        event = {
+            "detail-type": "Object Created",
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "detail": {"object": {"key": key}},
+        }
+        with translated("announce a result"):
+            self._sqs.send_message(QueueUrl=self._url, MessageBody=json.dumps(event))

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 
 from multimodal.aws.ledger import DynamoDbLedger
@@ -38,11 +38,24 @@ def connect(ledger_table: str, raw_bucket: str = "", processed_bucket: str = "")
 def parallel_map(action: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
     """Apply a function to many items in threads, which wait for S3 and DynamoDB concurrently.
 
-    Within such a thread it is done one after the other: threads that all wait for more of themselves never end.
+    Each thread takes the next item when it is done with one: a future for each item would cost more than registering
+    an arrival does. All threads have ended when it returns or raises what the first of them raised. Within such a
+    thread it is done one after the other: threads that all wait for more of themselves never end.
     """
+    given = list(items)
     if getattr(_thread, "is_of_the_pool", False):
-        return [action(item) for item in items]
-    return _threads().map(action, items)
+        return [action(item) for item in given]
+    todo, done = enumerate(given), dict[int, R]()
+
+    def work() -> None:
+        for index, item in todo:
+            done[index] = action(item)
+
+    workers = [_threads().submit(work) for _ in range(min(THREADS, len(given)))]
+    wait(workers)
+    for worker in workers:
+        worker.result()
+    return [done[index] for index in range(len(given))]
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from multimodal.ledger.unit import Modality, Unit
@@ -48,6 +49,7 @@ class UploadKey:
     modality: str = Modality.IMAGING.value
 
 
+@lru_cache(maxsize=4096)  # a study's keys have all but their last part in common
 def is_safe_segment(segment: str) -> bool:
     """Whether a part of a key can name a file, and a part of a unit id, without surprises."""
     if segment in {"", ".", ".."} or "#" in segment or "\\" in segment or not segment.isprintable():

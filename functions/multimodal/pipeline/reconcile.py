@@ -1,6 +1,6 @@
 """Reconcile RawBucket with the ledger: an upload whose event was lost is in no ledger, so nobody misses it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,9 @@ from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import Modality, Unit
 from multimodal.observability import Metric, logger
 from multimodal.pipeline.arrivals import parse_key
+
+_SUBJECTS = 500
+"""How many subjects are listed before their studies are registered: time may end in a large dataset."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,12 @@ class Reconciler:
             for dataset in self.ports.raw.folders(f"{modality}/")[0]:
                 yield from self._studies(dataset) if modality is Modality.IMAGING else [self._keyed(modality, dataset)]
 
-    def _studies(self, dataset: str) -> Iterable[list[Unit]]:
+    def _studies(self, dataset: str) -> Iterator[list[Unit]]:
         subjects = self.ports.raw.folders(f"{Modality.IMAGING}/{dataset}/")[0]
-        # Folders only: a study has hundreds of objects.
-        return self.ports.parallel_map(lambda subject: studies_of(self.ports.raw, dataset, subject), subjects)
+        for start in range(0, len(subjects), _SUBJECTS):
+            # Folders only: a study has hundreds of objects.
+            some = subjects[start : start + _SUBJECTS]
+            yield from self.ports.parallel_map(lambda subject: studies_of(self.ports.raw, dataset, subject), some)
 
     def _keyed(self, modality: Modality, dataset: str) -> list[Unit]:
         parsed = (parse_key(stored.key).unit for stored in self.ports.raw.objects_under(f"{modality}/{dataset}/"))

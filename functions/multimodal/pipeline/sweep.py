@@ -39,13 +39,15 @@ class _Check:
 class Sweep:
     """One round over the units whose check is due; `starters` has what starts the units of each pipeline.
 
-    While `paused`, nothing is checked and nothing starts; what is due stays so.
+    `announce` tells feature ingest of a result by its key. While `paused`, nothing is checked and nothing starts; what
+    is due stays so.
     """
 
     ports: Ports
     evaluator: UnitEvaluator
     recorder: OutcomeRecorder
     starters: Mapping[str, Starter]
+    announce: Callable[[str], None]
     paused: bool = False
 
     def run(self, time_is_left: Callable[[], bool]) -> dict[str, int | str | None]:
@@ -106,10 +108,14 @@ class Sweep:
         return _Check(failed=True)
 
     def _check_unit(self, item: LedgerItem) -> ReadyUnit | None:
-        if item.status is not Status.PROCESSING:
-            return self.evaluator.evaluate(item)
-        self._check_lease(item)
-        return None
+        if item.status is Status.PROCESSING:
+            self._check_lease(item)
+            return None
+        if item.status is Status.PROCESSED and not (item.arrived_since_listing or item.rerun_requested):
+            # Nothing else is due of such a unit: the event of its result was lost (docs/decisions.md#ledger-12).
+            logger().warning("result not ingested, announced again", correlation_id=item.unit.correlation_id)
+            self.announce(item.unit.result_key(item.unit.result_name))
+        return self.evaluator.evaluate(item)
 
     def _check_lease(self, item: LedgerItem) -> None:
         """Check a claim: still held, run still at work, or lost."""

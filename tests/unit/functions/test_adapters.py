@@ -10,17 +10,18 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 
 from multimodal.aws import feature_store
 from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMakerRecords
-from multimodal.aws.jobs import QueueJobs
+from multimodal.aws.jobs import QueueJobs, ResultQueue
 from multimodal.aws.ledger import DynamoDbLedger
 from multimodal.aws.objects import S3Objects
 from multimodal.features.group import FeatureText
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.ledger.ports import StoredObject
 from multimodal.ledger.unit import Status, Unit, case_unit
+from multimodal.pipeline.messages import object_created
 
 QUEUE, DEFINITION = (
     "arn:aws:batch:us-east-1:111122223333:job-queue/q",
@@ -435,3 +436,16 @@ def test_a_group_of_this_stack_is_taken_as_it_is() -> None:
 def test_a_group_of_another_is_not(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
         _definitions(**changes)
+
+
+def test_an_announced_result_reads_like_its_event() -> None:
+    queue = ResultQueue("https://sqs.us-east-1.amazonaws.com/111122223333/q")
+    sent: list[str] = []
+    with Stubber(queue._sqs) as sqs:
+        sqs.add_response("send_message", {"MessageId": "m"}, {"QueueUrl": queue._url, "MessageBody": ANY})
+        queue._sqs.meta.events.register(
+            "before-parameter-build.sqs.SendMessage", lambda params, **_: sent.append(params["MessageBody"])
+        )
+        queue.announce("imaging/d/s/1.2/features.json")
+    [body] = sent
+    assert object_created({"messageId": "m", "body": body}).key == "imaging/d/s/1.2/features.json"

@@ -1,6 +1,7 @@
 """Handlers' helpers, settings, metrics, and what an update of the ledger looks like on the wire."""
 
 import json
+import time
 from decimal import Decimal
 
 import pytest
@@ -100,6 +101,7 @@ SWEEP = {
     "DATASET_NAMES": "a",
     "IMAGING_STATE_MACHINE_ARN": "arn",
     "TABLES_STATE_MACHINE_ARN": "arn",
+    "FEATURE_INGEST_QUEUE_URL": "url",
 }
 BATCH = {
     "RNASEQ_IMAGE_URI": "image",
@@ -148,3 +150,18 @@ def test_what_is_spread_may_spread_again_however_much_there_is() -> None:
         return sum(parallel_map(lambda column: row * column, range(3)))
 
     assert list(parallel_map(times, rows)) == [3 * row for row in rows]
+
+
+@pytest.mark.timeout(20)
+def test_one_item_that_fails_stops_no_other_and_nothing_goes_on_afterwards() -> None:
+    done: list[int] = []
+
+    def act(item: int) -> None:
+        if item == 0:
+            raise ValueError("the first")
+        time.sleep(0.001)
+        done.append(item)
+
+    with pytest.raises(ValueError, match="the first"):
+        parallel_map(act, range(10 * THREADS))
+    assert sorted(done) == list(range(1, 10 * THREADS)), "the others were done, and before it raised"

@@ -9,7 +9,7 @@ import pytest
 from multimodal.imaging.jobs import MAX_UNITS_PER_JOB, Lane, job_id, next_attempt, pack, share_lanes, volume_gb
 from multimodal.ledger.claim import LEASE_SECONDS, PlannedUnit, run_id
 from multimodal.ledger.errors import ConfigurationError, InvalidRequestError, RetryableError
-from multimodal.ledger.outcome import SHORTAGE_RECHECK_SECONDS
+from multimodal.ledger.outcome import INGEST_RECHECK_SECONDS, SHORTAGE_RECHECK_SECONDS
 from multimodal.ledger.unit import Status, Unit
 from multimodal.pipeline.sweep import LEASE_NAME, MAX_LOST_RUNS, ROUND_SECONDS
 from tests.unit.functions.world import DATASET, FORCE, IMAGE, QUIET, World, rejection_document, slices
@@ -396,3 +396,18 @@ def test_unit_that_cannot_be_checked_does_not_stop_the_round(world: World) -> No
     world.clock.advance(2000)
     with pytest.raises(RetryableError, match="all 1 unit checks"):
         world.tick()
+
+
+def test_a_result_whose_event_was_lost_is_announced_again_until_it_is_ingested() -> None:
+    world = World()
+    for job in world.jobs(_started(world, subjects=1)):
+        world.run_job(job)
+    assert world.item().status is Status.PROCESSED
+    world.tick(60)
+    assert world.announced == [], "the event may still come"
+    world.tick(INGEST_RECHECK_SECONDS)
+    assert world.announced == [world.features_key()]
+    world.ingest(world.announced[0])
+    world.tick(2 * FORCE)
+    assert world.item().status is Status.COMPLETED
+    assert len(world.announced) == len(world.features.records) == 1

@@ -82,7 +82,8 @@ class World:
             "tables": TableStarter(ports, self.table_runs, self.claims),
         }
         self.register = ArrivalRegistrar(ports, QUIET).register
-        self.sweep = Sweep(ports, self.evaluator, self.recorder, starters)
+        self.announced: list[str] = []
+        self.sweep = Sweep(ports, self.evaluator, self.recorder, starters, self.announced.append)
         subjects = SubjectClaims(ports, self.evaluator, self.claims)
         settings = JobSettings("raw", "processed", image, 5, 7200, fast_lane_megabytes)
         self.plan = RunPlanner(ports, FakeJobs(in_flight), subjects, settings, concurrency).plan

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.reads.checks import LaneFiles
-from rnaseq_job.reads.lanes import Lane, ListedLane, Sample, check_layout, file_name, is_sra, read_list, shown
+from rnaseq_job.reads.lanes import (
+    Lane,
+    ListedLane,
+    Sample,
+    check_layout,
+    display_name,
+    file_name,
+    is_sra,
+    read_list,
+    shown,
+)
 from rnaseq_job.reads.stream import ReadsFile
 
 if TYPE_CHECKING:
@@ -229,8 +239,8 @@ def stage_sample(name: str, listed: Sequence[ListedLane], folder: Path, opener: 
         READS_NOT_FOUND, INPUT_TOO_LARGE, SRA_INVALID, or FASTQ_LIST_INVALID for lanes with and without mates.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _check_room(_addresses(listed), folder, opener)
-    staged = [_stage_lane(number, lane, folder, opener) for number, lane in enumerate(listed, start=1)]
+    _check_room(name, _addresses(listed), folder, opener)
+    staged = [_stage_lane(name, number, lane, folder, opener) for number, lane in enumerate(listed, start=1)]
     check_layout([lane.read2 is not None for lane, _ in staged])
     return StagedSample(Sample(name, tuple(lane for lane, _ in staged)), tuple(files for _, files in staged))
 
@@ -242,13 +252,13 @@ def _addresses(listed: Sequence[ListedLane]) -> Iterator[str]:
             yield lane.read2
 
 
-def _check_room(addresses: Iterator[str], folder: Path, opener: Opener) -> None:
+def _check_room(sample: str, addresses: Iterator[str], folder: Path, opener: Opener) -> None:
     """Find every file and add up their sizes before the first is fetched."""
     needed = 0
     for address in addresses:
         found = opener(address).stat(address)
         if found is None:
-            raise _not_found(address)
+            raise _not_found(address, sample)
         needed += 0 if _is_here(address) else found.size
     free = shutil.disk_usage(folder).free
     if needed * WORKING_ROOM > free:
@@ -259,9 +269,9 @@ def _check_room(addresses: Iterator[str], folder: Path, opener: Opener) -> None:
         )
 
 
-def _stage_lane(number: int, listed: ListedLane, folder: Path, opener: Opener) -> tuple[Lane, LaneFiles]:
+def _stage_lane(sample: str, number: int, listed: ListedLane, folder: Path, opener: Opener) -> tuple[Lane, LaneFiles]:
     stem = folder / f"lane{number:03}"
-    name = shown(file_name(listed.read1))
+    name = display_name(file_name(listed.read1), sample)
     if is_sra(listed.read1):
         found = _from_sra(listed.read1, stem, opener)
         read1, read2, without_mate = found.first, found.second, found.without_mate
@@ -270,7 +280,7 @@ def _stage_lane(number: int, listed: ListedLane, folder: Path, opener: Opener) -
         without_mate = 0
         read1 = _fetch(listed.read1, stem.with_name(f"{stem.name}_R1"), opener)
         read2 = _fetch(listed.read2, stem.with_name(f"{stem.name}_R2"), opener) if listed.read2 else None
-        names = (name, shown(file_name(listed.read2 or "")))
+        names = (name, display_name(file_name(listed.read2 or ""), sample))
     lane = Lane(listed.read_group, listed.library, listed.lane, read1, read2)
     second = ReadsFile(read2, names[1]) if read2 else None
     return lane, LaneFiles(ReadsFile(read1, names[0]), second, without_mate)
@@ -310,8 +320,8 @@ def _is_here(address: str) -> bool:
     return "://" not in address
 
 
-def _not_found(address: str) -> InputRejectedError:
-    name = shown(file_name(address))
+def _not_found(address: str, sample: str = "") -> InputRejectedError:
+    name = display_name(file_name(address), sample)
     return InputRejectedError(
         ReasonCode.READS_NOT_FOUND,
         f"{name} is in the list of reads but not in the storage. Upload it, or take it off the list.",

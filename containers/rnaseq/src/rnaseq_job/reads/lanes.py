@@ -20,6 +20,9 @@ _LANE_NUMBER = re.compile(r"[1-9][0-9]{0,3}")
 _SRA_RUN = re.compile(r"[SED]RR[0-9]{6,9}(\.sra|\.sralite)?")
 _SHOWN_CHARACTERS = 60
 
+_ENDING = re.compile(r"(?i)([._-](S\d{1,4}|L\d{3}|lane\d{1,3}|reads?|[RI]?[12]|\d{3}))*(\.(fastq|fq|sra|sralite|gz))*$")
+"""What bcl2fastq, the SRA's tools and others put behind a sample's name."""
+
 
 @dataclass(frozen=True)
 class ListedLane:
@@ -123,6 +126,25 @@ def shown(text: str) -> str:
     'a\\\\x00b'
     """
     return text.encode("unicode_escape").decode("ascii")[:_SHOWN_CHARACTERS]
+
+
+def display_name(name: str, sample: str) -> str:
+    """Return a file's name for messages: what a sequencer or a tool adds, and `*` for what may name a patient.
+
+    Messages go to logs and to the ledger (docs/decisions.md#prove-3). The name of the sample and the accession of a run
+    stay.
+
+    Examples
+    --------
+    >>> display_name("R01-001_S1_L002_R2_001.fastq.gz", "R01-001")
+    'R01-001_S1_L002_R2_001.fastq.gz'
+    >>> display_name("Doe-Jane-19470317_S1_L002_R2_001.fastq.gz", "R01-001")
+    '*_S1_L002_R2_001.fastq.gz'
+    """
+    matched = _ENDING.search(name)
+    own = name[: matched.start()] if matched else name
+    is_of_sample = bool(sample) and name.startswith(sample) and _ENDING.fullmatch(name[len(sample) :])
+    return shown(name if is_of_sample or _SRA_RUN.fullmatch(own) else f"*{name[len(own) :]}")
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

@@ -1,0 +1,188 @@
+"""Nothing lost, nothing twice, on the deployed template: all three modalities while the laptop cloud's services fail.
+
+`make chaos` runs it, as it takes minutes. The faults are those of `local/emulator/faults.py`; what waits for minutes in
+AWS waits for seconds here, so that the end is reached.
+"""
+
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli.deployment import Deployment, connect
+from cli.features import describe_group, find_group, run_query
+from cli.ledger import Unit, read_units
+from cli.project import DATASET, ROOT, STACK
+from cli.replay import replay_dead_letters
+from cli.retry import ask_sweep, request_reruns
+from cli.sources import read_reads, read_studies
+from cli.upload import upload_source
+from cli.wait import nudged_sweep
+from local.cloud.cloud import start_cloud, stop_cloud
+from local.emulator.faults import LOG, SWITCH
+from local.synthetic import cohort_specs, write_corrupt_study, write_study
+from local.synthetic.clinical import write_clinical_table
+from local.synthetic.reads import write_rna_cohort
+from tests.end_to_end.canaries import BORN, SURNAME
+from tests.end_to_end.pipeline import Pipeline, silent_console
+from tests.end_to_end.sources import deploy_sources
+from tests.end_to_end.studies import small
+from tests.end_to_end.tables import read_table, to_csv
+
+pytestmark = [
+    pytest.mark.skipif("CHAOS_EXAMPLES" not in os.environ, reason="it takes minutes: make chaos"),
+    pytest.mark.timeout(900),
+]
+RATES = {
+    "seed": int(os.environ.get("CHAOS_SEED", "1")),
+    "throttled": 0.1,
+    "killed_before": 0.01,
+    "killed_after": 0.01,
+    "event_lost": 0.05,
+    "event_twice": 0.1,
+    "event_late": 0.1,
+    "job_killed": 0.1,
+    "job_hangs": 0.05,
+}
+STUDIES, CASES, TABLES = 18, 9, 9
+"""Good units of each modality; one or two bad ones come with them."""
+ROWS = 6
+FAULTS_SECONDS, CALM_SECONDS = 150, 400
+SHORTER = {
+    "functions/multimodal/ledger/outcome.py": ("INGEST_RECHECK_SECONDS", 20),
+    "functions/multimodal/ledger/claim.py": ("LEASE_SECONDS", 30),
+    "functions/multimodal/pipeline/sweep.py": ("ROUND_SECONDS", 20),
+}
+"""Waits that would outlast the test: after a killed run or round, AWS has minutes for the next."""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What was uploaded: the reason wanted of each unit, none of a good one; and the cases of the good tables."""
+
+    wanted: dict[str, str]
+    cases: set[str]
+
+
+def shorten(source: Path) -> None:
+    """Let what waits for minutes wait for seconds."""
+    for name, (constant, seconds) in SHORTER.items():
+        path = source / name
+        pattern = re.compile(rf"(\b{constant} = .*?)\b\d+$", re.M)
+        text, count = pattern.subn(rf"\g<1>{seconds}", path.read_text())
+        assert count == 1, f"{constant} is no longer in {name}"
+        path.write_text(text)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("chaos") / "cloud"
+
+
+@pytest.fixture(scope="module")
+def pipeline(root: Path) -> Iterator[Pipeline]:
+    cloud = start_cloud(root, die_with_parent=True, extra_env={"MULTIMODAL_FAULTS": json.dumps(RATES)})
+    environment = cloud.environment()
+    deploy_sources(environment, shorten)
+    deployment = connect(STACK, environment)
+    for url in deployment.sqs.list_queues()["QueueUrls"]:
+        deployment.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "10"})
+    yield Pipeline(deployment, CALM_SECONDS)
+    stop_cloud(root)
+
+
+def upload(pipeline: Pipeline, folder: Path) -> Cohort:
+    """Upload all three modalities at once, one in ten of each corrupt."""
+    wanted: dict[str, str] = {}
+    for part in ("studies", "reads", "tables"):
+        (folder / part).mkdir()
+    for number, spec in enumerate(cohort_specs(seed=31, studies=STUDIES)):
+        write_study(folder / "studies", small(replace(spec, subject=f"R01-{700 + number}")))
+    for number in (0, 1):
+        write_corrupt_study(folder / "studies", subject=f"R01-{790 + number}", seed=50 + number)
+    config = yaml.safe_load((ROOT / "functions" / "datasets" / f"{DATASET}.yaml").read_text())
+    cases = [f"R01-{800 + number}" for number in range(CASES + 1)]
+    write_rna_cohort(folder / "reads", cases, reference=config["genomics"]["reference"], truncated=cases[-1:])
+    console, deployment = silent_console(), pipeline.deployment
+    for source in (read_studies(folder / "studies"), read_reads(folder / "reads")):
+        uploaded = upload_source(console, deployment, source, DATASET).unit_ids
+        wanted |= {unit: "READS_TRUNCATED" if cases[-1] in unit else "" for unit in uploaded}
+    wanted |= {unit: "UNREADABLE_DICOM" for unit in wanted if "#R01-79" in unit}
+    for number in range(TABLES):
+        path = folder / "tables" / f"table-{number}.csv"
+        write_clinical_table(path, [f"R01-{ROWS * number + n:03d}" for n in range(ROWS)], seed=number)
+        wanted[f"clinical#{DATASET}#{path.name}"] = ""
+        pipeline.store(f"clinical/{DATASET}/{path.name}", path.read_bytes())
+    named = [{**row, "Surname": SURNAME, "Born": BORN} for row in read_table(path)]
+    wanted[f"clinical#{DATASET}#named.csv"] = "COLUMNS_NOT_DECLARED"
+    pipeline.store(f"clinical/{DATASET}/named.csv", to_csv(named))
+    return Cohort(wanted, {f"R01-{number:03d}" for number in range(TABLES * ROWS)})
+
+
+def stored_rows(deployment: Deployment, content: str) -> Counter[str]:
+    """Return how many rows the offline store has of each case, older ones included."""
+    group = describe_group(deployment, find_group(deployment, f"{DATASET}-{content}"))
+    rows = run_query(deployment, f"SELECT case_id FROM {group.qualified_table}", database=group.database)
+    return Counter(str(row["case_id"]) for row in rows)
+
+
+def wait(deployment: Deployment, done: Callable[[dict[str, Unit]], bool], seconds: float) -> dict[str, Unit]:
+    """Nudge the sweep until units stand as wanted, or time is over; return the ledger."""
+    deadline, units = time.monotonic() + seconds, dict[str, Unit]()
+    with nudged_sweep(deployment):
+        while time.monotonic() < deadline:
+            units = {unit.unit_id: unit for unit in read_units(deployment) if not unit.is_note}
+            if done(units):
+                break
+            time.sleep(1)
+    return units
+
+
+def recover(deployment: Deployment, cohort: Cohort) -> tuple[dict[str, Unit], int]:
+    """Do what `docs/reliability.md` says a person does: reconcile, replay, retry; return the ledger and the retries."""
+    ask_sweep(deployment, {"action": "reconcile"})
+    retried, deadline = 0, time.monotonic() + CALM_SECONDS
+    while True:
+        replay_dead_letters(deployment)
+        units = wait(deployment, lambda units: settled(units, cohort), 60)
+        failed = [unit.unit_id for unit in units.values() if unit.status == "FAILED"]
+        if (settled(units, cohort) and not failed) or time.monotonic() > deadline:
+            return units, retried
+        retried += len(request_reruns(deployment, failed)["requested"]) if failed else 0
+
+
+def settled(units: dict[str, Unit], cohort: Cohort) -> bool:
+    return set(cohort.wanted) <= set(units) and all(units[unit_id].is_settled for unit_id in cohort.wanted)
+
+
+def test_nothing_is_lost_and_nothing_done_twice(pipeline: Pipeline, root: Path, tmp_path: Path) -> None:
+    deployment = pipeline.deployment
+    (root / SWITCH).touch()
+    cohort = upload(pipeline, tmp_path)
+    wait(deployment, lambda units: settled(units, cohort), FAULTS_SECONDS)
+    (root / SWITCH).unlink()
+    faults = Counter((root / LOG).read_text().split())
+    units, retried = recover(deployment, cohort)
+
+    stand = {name: (unit.status, unit.text("reason_code")) for name, unit in units.items()}
+    wanted = {name: ("QUARANTINED", why) if why else ("COMPLETED", "") for name, why in cohort.wanted.items()}
+    assert {name: stand.get(name) for name in wanted} == wanted
+    assert set(RATES) - {"seed"} <= set(faults), "a kind of fault was not injected"
+    good = [units[name] for name, why in cohort.wanted.items() if not why]
+    twice = 0
+    for content, modality in (("imaging", "imaging"), ("rna", "genomics"), ("clinical-baseline", "")):
+        prefix = f"{modality}#{DATASET}#"
+        subjects = {unit.text("subject") for unit in good if unit.unit_id.startswith(prefix)}
+        rows = stored_rows(deployment, content)
+        assert set(rows) == (subjects or cohort.cases), f"{content}: each good one has its record, and no other has any"
+        twice += sum(count - 1 for count in rows.values())
+    counts = f"{len(wanted)} units, {len(good)} completed, {retried} retried, {twice} rows twice"
+    print(f"{faults.total()} faults {dict(faults)}; {counts}")  # noqa: T201 – for docs/reliability.md
+    assert twice == 0
