@@ -1,12 +1,14 @@
 """Processing jobs on the laptop cloud: requests, transfers, runs and how Step Functions sees them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from cli.project import ROOT
 from tests.contract.local_cloud import (
     ACCOUNT,
     JOB_COMMANDS,
@@ -291,6 +293,25 @@ def test_a_task_that_names_no_integration_is_no_definition(account: Account, mac
     with pytest.raises(ClientError, match=r"createProcessingJobs is not recognized.*/States/Do/Resource") as caught:
         account.run(definition, machine_role, "unknown")
     assert caught.value.response["Error"]["Code"] == "InvalidDefinition"
+
+
+@pytest.mark.parametrize("robustness", [{}, {"robustness": False}, {"robustness": True}])
+def test_a_training_run_gives_its_job_the_robustness_file_when_there_is_one(
+    account: Account, machine_role: str, robustness: dict[str, bool]
+) -> None:
+    text = (ROOT / "statemachines" / "models.asl.json").read_text(encoding="utf-8")
+    definition = json.loads(re.sub(r"\$\{(\w+)\}", lambda name: "aws" if name[1] == "Partition" else name[1], text))
+    definition["States"]["TrainModels"] = {"Type": "Succeed", "OutputPath": "$.given"}
+    asked = {"action": "train", "dataset": "made", "build": "b1", "settings": {"repeats": 2}, **robustness}
+    name = f"given-{json.dumps(robustness)}".translate(str.maketrans("", "", '{}": '))
+    execution = account.run(definition, machine_role, name, asked)
+    assert execution["status"] == "SUCCEEDED", execution
+    given, run = json.loads(execution["output"]), execution["name"]
+    uris = ["s3://ProcessedBucketName/datasets/made/b1/"]
+    uris += [f"s3://ProcessedBucketName/models/made/b1/{run}/robustness.csv"] if robustness.get("robustness") else []
+    assert [each["S3Input"]["S3Uri"] for each in given["inputs"]] == uris
+    assert given["arguments"][given["arguments"].index("--settings") + 1] == '{"repeats":2}'
+    assert ("--robustness" in given["arguments"]) == (len(uris) == 2)
 
 
 def test_a_map_honours_its_concurrency_path_and_writes_its_results(

@@ -1,5 +1,6 @@
 """The plan of a build: which groups are joined, in which version, by which statements. Nothing is read yet."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -139,8 +140,12 @@ def _index_table(request: BuildRequest, columns: DatasetColumns, versions: Mappi
     raise BadInputError(Reason.BUILD_INVALID, message)
 
 
+ROOM = 4_096
+"""Characters for where the result goes, and for what else is in the state of a run, which may hold as many."""
+
+
 def _checked(statement: str, group: GroupColumns) -> str:
-    if len(statement) > MAX_STATEMENT // 2:  # the other half is for where the result goes, and for state data
+    if len(json.dumps(statement)) > MAX_STATEMENT - ROOM:  # as state data its quotes are escaped
         message = f"the statement for {group.spec.name} is longer than Athena takes; divide the group's features"
         raise ConfigurationError(message)
     return statement

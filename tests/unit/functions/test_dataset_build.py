@@ -11,6 +11,9 @@ import pytest
 
 from multimodal.dataset import plan
 from multimodal.dataset.build import CSV, DICTIONARY_CSV, MANIFEST, PARQUET
+from multimodal.dataset.columns import GroupColumns
+from multimodal.dataset.sql import Cut, Table, snapshot
+from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.imaging.config import ParameterContract
 from multimodal.ledger.errors import BadInputError, ConfigurationError
 from tests.unit.functions.dataset_world import (
@@ -421,6 +424,18 @@ class TestRequest:
         with pytest.raises(ConfigurationError, match="has no feature age_years yet; deploy"):
             builder.run()
         assert not builder.processed.content
+
+    @pytest.mark.parametrize(("name", "fits"), [("log2tpm_ENSG{:011d}", True), ("x" * 60 + "{:04d}", False)])
+    def test_a_group_may_have_as_many_features_as_feature_store_takes(self, name: str, fits: bool) -> None:
+        features = [(name.format(number), FeatureType.FRACTIONAL) for number in range(2_500)]
+        cut = Cut(as_of="2020-01-01T00:00:00Z", t0=Table("db", "t0"), dated_by=Table("db", "dates"), days_after=30)
+        statement = snapshot(Table("db", "rna"), features, cut)
+        group = GroupColumns("rna", FeatureGroupSpec("rna-v1", ()), "baseline", ())
+        if fits:
+            assert plan._checked(statement, group) == statement
+        else:
+            with pytest.raises(ConfigurationError, match="rna-v1 is longer than Athena takes"):
+                plan._checked(statement, group)
 
     def test_a_named_build_never_becomes_another(self, builder: Builder) -> None:
         builder.run(build="v1")
