@@ -130,7 +130,7 @@ def fetch(
 @app.command(epilog="Example: `multimodal plan ~/Downloads/studies --dataset nsclc_radiogenomics`")
 def plan(
     dataset: Annotated[str, typer.Option(help="Such as nsclc_radiogenomics.", metavar="NAME")],
-    source: Annotated[str, typer.Argument(help="A folder or table, as for upload, or s3://bucket/prefix.")] = "",
+    source: Annotated[str, typer.Argument(help="A folder, s3://bucket/prefix, or a manifest as for fetch.")] = "",
     studies: Annotated[int, typer.Option(help="Instead of a folder: so many studies.", min=0)] = 0,
     study_mb: Annotated[float, typer.Option(help="Megabytes of each of --studies.", min=0.001)] = 150.0,
     concurrency: Annotated[int, typer.Option(help="Jobs at once; not given: MaxConcurrency.", min=0)] = 0,

@@ -10,10 +10,12 @@ from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
+from cli.fetch import read_source
 from cli.project import DATASET_FILES, shown
 from cli.sources import find_modalities
 from cli.terminal import make_table, plural, print_block, print_heading, print_line
 from cli.upload import READERS
+from multimodal.imaging.known_series import shipped_manifests
 from multimodal.ledger.unit import Modality
 from multimodal.planning.estimate import Plan, Share, make_plan, settings_of
 from multimodal.planning.figures import Figures, read_figures
@@ -71,13 +73,18 @@ def plan_files(
 
 
 def list_source(source: str, dataset: str, deployment: Deployment | None) -> list[File]:
-    """Return the files of a folder, as `multimodal upload` takes it, or below an `s3://` address.
+    """Return the files of a folder, as `multimodal upload` takes it, of a manifest, or below an `s3://` address.
 
     Raises
     ------
     CommandError
         When it cannot be read.
     """
+    if source in shipped_manifests() or source.lower().endswith((".tcia", ".s5cmd")):
+        return [
+            File(f"imaging/{dataset}/{each.patient}/{each.study}/{each.modality}_{each.series}/series", each.size)
+            for each in read_source(source)
+        ]
     return list_bucket(source, dataset, deployment) if source.startswith(ADDRESS) else list_folder(source, dataset)
 
 

@@ -199,7 +199,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _read_csv(name: str, text: str) -> Iterator[_Row]:
     try:
-        table = csv.reader(io.StringIO(text, newline=""), strict=True)
+        table = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
         header = [cell.strip().lower() for cell in next(table, [])]
         places = {field: _place(header, names) for field, names in COLUMNS.items()}
         if places["address"] is None and places["series"] is not None:
@@ -216,6 +216,13 @@ def _read_csv(name: str, text: str) -> Iterator[_Row]:
             yield number, _series(name, number, cells)
     except csv.Error as error:
         raise invalid_manifest(name, [f"it is not CSV: {error}"]) from error
+
+
+def _delimiter(text: str) -> str:
+    """Return what separates the columns: commas, or what spreadsheet programs of other countries write instead."""
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0].lower()
+    known = {name for names in COLUMNS.values() for name in names}
+    return max(",;\t", key=lambda each: len(known.intersection(cell.strip(' "') for cell in first.split(each))))
 
 
 def _place(header: Sequence[str], names: Sequence[str]) -> int | None:

@@ -102,7 +102,7 @@ def imaging_shares(studies: Sequence[tuple[Unit, int]], settings: Settings, figu
     if not small:
         return (processing,)
     fast = _fast_lane(small, settings, figures)
-    rest = [_processing("SageMaker Processing (larger studies)", large, settings, figures)] if large else []
+    rest = [_processing("… and Processing, larger ones", large, settings, figures)] if large else []
     return (processing, fast, *rest)
 
 
@@ -110,7 +110,7 @@ def _processing(name: str, studies: Sequence[tuple[Unit, int]], settings: Settin
     jobs = [[work_of(size, figures) for size in sizes] for sizes in packed_sizes(studies, settings.concurrency)]
     course = simulate(jobs, processing_lane(figures), settings.concurrency)
     dollars = course.machine_seconds / 3600 * figures.prices.processing_hour[settings.instance_type]
-    quota = f"{course.machines} × {settings.instance_type} for processing jobs"
+    quota = f"{course.machines} × {settings.instance_type} jobs"
     return _share(name, len(studies), len(jobs), course, dollars, quota)
 
 
@@ -119,7 +119,7 @@ def _fast_lane(studies: Sequence[tuple[Unit, int]], settings: Settings, figures:
     jobs = [[work_of(size, figures)] for _, size in studies]
     course = simulate(jobs, Lane(lane.start_up_seconds, lane.launches_per_second, lane.workers), settings.concurrency)
     dollars = course.machine_seconds * lane.memory_gib * prices.lambda_gib_second + len(jobs) * prices.lambda_request
-    quota = f"{course.machines} Lambda executions at once"
+    quota = f"{course.machines} Lambda executions"
     return _share("Lambda (fast lane)", len(studies), len(jobs), course, dollars, quota)
 
 

@@ -64,6 +64,12 @@ def test_columns_may_come_in_any_order_and_case_with_others_between() -> None:
     assert parse_manifest("_manifest.csv", text, _known) == [SEG]
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_spreadsheets_separate_columns_in_their_own_way(delimiter: str) -> None:
+    text = manifest_text(ALL).replace(",", delimiter)
+    assert parse_manifest("_manifest.csv", text, _known) == ALL
+
+
 def test_the_portals_commands_are_looked_up_by_address() -> None:
     text = f"# comment\n\ncp s3://idc-open-data/{UUID}1/* .\n"
     text += f"s5cmd --no-sign-request cp 's3://idc-open-data/{UUID}2/*' ./x\n"

@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import yaml
 from rich.console import Console
 
+from cli.deployment import Deployment
 from cli.errors import UsageError
-from cli.plan import list_bucket, list_folder, plan_files
+from cli.plan import list_bucket, list_folder, list_source, plan_files
 from multimodal.imaging.jobs import WORTH_BYTES_PER_JOB
 from multimodal.planning.estimate import Settings, make_plan, settings_of
 from multimodal.planning.figures import read_figures
@@ -111,7 +114,7 @@ def test_studies_too_large_for_the_fast_lane_are_priced_on_processing_beside_it(
     assert [(share.name, share.units) for share in shares] == [
         ("SageMaker Processing", 4),
         ("Lambda (fast lane)", 3),
-        ("SageMaker Processing (larger studies)", 1),
+        ("… and Processing, larger ones", 1),
     ]
 
 
@@ -156,6 +159,25 @@ def test_a_folder_is_planned_with_the_keys_that_an_upload_would_give_it(tmp_path
     page = (output / "plan.html").read_text()
     assert "<svg" in page
     assert "http" not in page.replace("http-equiv", "").replace("https://github.com", ""), "no request to a network"
+
+
+def test_a_manifest_is_planned_before_it_is_fetched() -> None:
+    work = read_workload(list_source("nsclc_radiogenomics", DATASET, None), [DATASET])
+    assert len(work.studies) == 144
+    assert round(sum(work.studies.values()) / 1e9, 1) == 21.8
+
+
+def test_a_bucket_is_planned_with_the_keys_that_it_has_or_would_have() -> None:
+    def listing(*keys: str) -> Deployment:
+        pages = [{"Contents": [{"Key": key, "Size": 7} for key in keys]}]
+        paginator = SimpleNamespace(paginate=lambda **_: pages)
+        return cast(Deployment, SimpleNamespace(s3=SimpleNamespace(get_paginator=lambda _: paginator)))
+
+    own = f"imaging/{DATASET}/R01-001/1.2/a"
+    assert list_bucket("s3://raw/imaging/", DATASET, listing(own)) == [File(own, 7)]
+    foreign = listing("archive/cohort/R01-001/1.2/a", "archive/cohort/R01-002/1.2/a")
+    keys = [file.key for file in list_bucket("s3://theirs/archive/cohort/", DATASET, foreign)]
+    assert keys == [f"imaging/{DATASET}/R01-00{n}/1.2/a" for n in (1, 2)]
 
 
 def test_nothing_to_plan_is_said_and_an_address_needs_a_bucket(tmp_path: Path) -> None:

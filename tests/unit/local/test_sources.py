@@ -1,6 +1,8 @@
 """What a folder or a file holds to upload, by the names of its files: studies, reads, tables."""
 
 import gzip
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,20 @@ def test_files_outside_studies_are_named_and_hidden_ones_ignored(tmp_path: Path)
     source = read_studies(put(tmp_path, "R01-001/ct/1.dcm", "R01-001/LICENSE", "R01-001/.DS_Store", "list.csv"))
     assert [path.name for path in source.stray] == ["LICENSE"]
     assert [path.name for path in source.beside] == ["list.csv"]
+
+
+def test_a_folder_that_cannot_be_listed_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "R01-001/ct/1.dcm", "R01-001/ct/locked/2.dcm")
+    listed = os.scandir
+
+    def refuse(path: str) -> Iterator[os.DirEntry[str]]:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(UsageError, match="locked cannot be read: Permission denied"):
+        read_studies(tmp_path)
 
 
 @pytest.mark.parametrize("names", [(), ("1.dcm", "2.dcm"), ("R01-001/1.dcm",)])
