@@ -43,7 +43,7 @@ class Nifti:
     """Instead of the volume's affine."""
     sform_code: int = 1
     qform_code: int = 0
-    """The qform is written for affines without rotation only."""
+    """The qform is written for axes along the patient's, the first two of one sign."""
     units: int = 2
     """mm; 0 unknown, 1 m, 3 µm."""
     slope: float = 1.0
@@ -69,7 +69,8 @@ def nifti(voxels: NDArray[Any], affine: NDArray[np.float64], how: Nifti | None =
     put(108, "3f", 352.0, how.slope, how.intercept)
     put(123, "b", how.units)
     put(252, "2h", how.qform_code, how.sform_code)
-    put(268, "3f", *affine[:3, 3])  # no rotation: b = c = d = 0
+    put(256, "3f", 0.0, 0.0, float(affine[0, 0] < 0))  # no rotation, or half a turn about the third axis
+    put(268, "3f", *affine[:3, 3])
     put(280, "12f", *(affine if how.sform is None else how.sform)[:3].ravel())
     head[344:348] = b"n+1\0"
     for offset, (kind, value) in how.changes.items():

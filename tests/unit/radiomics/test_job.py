@@ -1,5 +1,6 @@
 """The command line: folder mode, job.json mode, exit codes."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -51,12 +52,42 @@ def test_every_folder_is_a_study_and_none_touches_another(tmp_path: Path, capsys
     save_ct(tmp_path / "in" / "bad", SCAN)
     (tmp_path / "in" / "readme.txt").write_text("not a study")
     assert _run(tmp_path) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"good", "bad"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"good", "bad", "features.csv"}
     assert (tmp_path / "out" / "good" / "features.json").exists()
     assert json.loads((tmp_path / "out" / "bad" / "rejection.json").read_text())["reason_code"] == "NO_SEGMENTATION"
     events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [event["event"] for event in events] == ["job_started", "study_ended", "study_ended", "job_ended"]
-    assert events[-1] | {"accept": 1, "rejected": 1} == events[-1]
+    assert events[-1] | {"accept": 1, "rejected": 1, "results": str(tmp_path / "out")} == events[-1]
+    reasons = {event["subject"]: event.get("reason_code") for event in events[1:3]}
+    assert reasons == {"good": None, "bad": "NO_SEGMENTATION"}
+    with (tmp_path / "out" / "features.csv").open() as table:
+        (row,) = csv.DictReader(table)
+    features = json.loads((tmp_path / "out" / "good" / "features.json").read_text())["rois"][0]
+    assert (row["subject"], row["label"], row["status"]) == ("good", features["label"], "accept")
+    assert {name: float(row[name]) for name in features["features"]} == features["features"]
+
+
+def test_a_folder_of_files_is_a_study_itself(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number, file in enumerate(path for path in save_study(tmp_path / "study", SCAN).rglob("*") if path.is_file()):
+        file.rename(tmp_path / "in" / str(number))
+    assert _run(tmp_path) == 0
+    assert json.loads((tmp_path / "out" / "in" / "features.json").read_text())["subject"] == "in"
+
+
+def test_a_job_by_hand_that_measures_nothing_ends_with_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    assert _run(tmp_path) == 2
+    assert "no study in it" in json.loads(capsys.readouterr().err)["message"]
+    save_ct(tmp_path / "in" / "bad", SCAN)
+    assert _run(tmp_path) == 3
+    ended = json.loads(capsys.readouterr().err.splitlines()[1])
+    assert (ended["reason_code"], ended["message"][:28]) == ("NO_SEGMENTATION", "The study has a CT but no se")
+    assert not (tmp_path / "out" / "features.csv").exists()
+    _write_job(tmp_path / "job.json", _job(units=_job()["units"][1:]))
+    assert _run(tmp_path, "--job", str(tmp_path / "job.json")) == 0  # whoever described it reads the rejections
 
 
 def test_a_job_description_names_the_studies(tmp_path: Path) -> None:
@@ -134,7 +165,7 @@ def test_a_wrong_job_description_ends_the_job(
 
 def test_results_of_an_earlier_run_are_no_study(tmp_path: Path) -> None:
     (tmp_path / "in" / "out" / "earlier").mkdir(parents=True)
-    assert main(["--input-dir", str(tmp_path / "in"), "--output-dir", str(tmp_path / "in" / "out")]) == 0
+    assert main(["--input-dir", str(tmp_path / "in"), "--output-dir", str(tmp_path / "in" / "out")]) == 2
     assert [path.name for path in (tmp_path / "in" / "out").iterdir()] == ["earlier"]
 
 
@@ -149,17 +180,13 @@ def test_another_job_on_the_same_output_folder_keeps_its_scratch_files(tmp_path:
 
 def test_a_study_whose_name_is_not_text_is_processed(tmp_path: Path) -> None:
     save_ct(tmp_path / "in" / "\udcff", SCAN)
-    assert _run(tmp_path) == 0
+    assert _run(tmp_path) == 3
     assert json.loads((tmp_path / "out" / "\udcff" / "rejection.json").read_text())["subject"] == "?"
-
-
-def test_an_empty_input_is_no_fault(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    assert _run(tmp_path) == 0
 
 
 def test_it_runs_as_a_module(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
+    _write_job(tmp_path / "in" / "job.json", _job(units=[]))
     command = [
         sys.executable,
         "-m",

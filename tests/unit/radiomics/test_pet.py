@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from local.synthetic.dicom import item
 from radiomics_job.cli import main
 from radiomics_job.dicom.reading import read_study
 from radiomics_job.dicom.sources import SourceCounts, read_source
@@ -91,7 +92,15 @@ def stale_date_time(dataset: Dataset, k: int) -> None:
     dataset.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalStartDateTime = "20140611090000"
 
 
-ZIRCONIUM = {"RadionuclideHalfLife": 282276.0, "RadiopharmaceuticalStartDateTime": "20200101100000"}
+ZIRCONIUM = {
+    "RadionuclideHalfLife": 282276.0,
+    "RadiopharmaceuticalStartDateTime": "20200101100000",
+    "RadiopharmaceuticalStartTime": "100000",
+}
+
+
+def nuclide(code: str) -> list[Dataset]:
+    return [item(CodeValue=code, CodingSchemeDesignator="SCT", CodeMeaning="of the tracer")]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +109,9 @@ ZIRCONIUM = {"RadionuclideHalfLife": 282276.0, "RadiopharmaceuticalStartDateTime
         (Pet(), "BQML_START"),
         (Pet(correction="ADMIN"), "BQML_ADMIN"),
         (Pet(units="GML"), "GML"),
+        (Pet(units="GML", change=image(CorrectedImage="ATTN")), "GML"),
         (Pet(change=tracer(RadiopharmaceuticalStartDateTime="20200103090000.000000")), "BQML_START"),
+        (Pet(change=tracer(RadionuclideHalfLife="6588", RadionuclideCodeSequence=nuclide("77004003"))), "BQML_START"),
         (Pet(change=over_midnight), "BQML_START"),
         (Pet(change=stale_date_time), "BQML_START"),
         (Pet(change=ge_scan_start), "BQML_START"),
@@ -154,6 +165,12 @@ def later(**values: Any) -> Callable[[Dataset, int], None]:
         (Pet(change=tracer(RadionuclideTotalDose="370")), "RadionuclideTotalDose"),
         (Pet(change=tracer(RadionuclideTotalDose=None)), "RadionuclideTotalDose"),
         (Pet(change=tracer(RadionuclideHalfLife="-6586")), "RadionuclideHalfLife"),
+        (Pet(change=tracer(RadionuclideHalfLife="109.77")), "RadionuclideHalfLife"),
+        (Pet(change=tracer(RadionuclideHalfLife="1.8295")), "RadionuclideHalfLife"),
+        (Pet(change=tracer(RadionuclideHalfLife="6586200")), "RadionuclideHalfLife"),
+        (Pet(change=tracer(RadionuclideCodeSequence=nuclide("C-131A3"))), "RadionuclideHalfLife"),
+        (Pet(change=tracer(RadiopharmaceuticalStartDateTime="20200103053000")), "RadiopharmaceuticalStartDateTime"),
+        (Pet(correction="NONE", change=image(CorrectedImage=["ATTN"])), "DecayCorrection"),
         (Pet(change=tracer(RadiopharmaceuticalStartTime="")), "RadiopharmaceuticalStartTime"),
         (Pet(change=tracer(RadiopharmaceuticalStartTime="2500")), "RadiopharmaceuticalStartTime"),
         (Pet(change=tracer(RadiopharmaceuticalStartTime="100500")), "RadiopharmaceuticalStartTime"),
@@ -222,6 +239,14 @@ def test_suv_that_no_patient_has_is_told(tmp_path: Path) -> None:
     result = run(tmp_path)
     assert "SUV_RANGE" in result.qc["pet"]["warnings"]
     assert result.qc["pet"]["suv_max"] > 500
+
+
+@pytest.mark.parametrize(("injected", "minutes"), [("095500", 5.0), ("031000", 410.0)])
+def test_an_uptake_time_that_no_protocol_has_is_told(tmp_path: Path, injected: str, minutes: float) -> None:
+    save_pet(save_study(tmp_path / "in", CT) / "pet", Pet(change=tracer(RadiopharmaceuticalStartTime=injected)))
+    pet = run(tmp_path).qc["pet"]
+    assert "UPTAKE_TIME" in pet["warnings"]
+    assert (pet["uptake_minutes"], pet["uptake_usual_minutes"]) == (minutes, [10, 240])
 
 
 def test_without_a_parameter_file_the_pet_is_left_alone(tmp_path: Path) -> None:

@@ -119,3 +119,18 @@ def test_a_soft_segmentation_becomes_a_mask_at_the_threshold(tmp_path: Path, thr
         assert result.status == "EMPTY_MASK"
     else:
         result.assert_right_in_patient_space()
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
+def test_a_number_that_the_segment_sequence_lacks_is_a_region_and_told(tmp_path: Path, kind: str) -> None:
+    dataset = segmentation(SCAN, replace(BOTH, kind=kind))
+    dataset.SegmentSequence = dataset.SegmentSequence[:1]
+    save_ct(tmp_path / "in", SCAN)
+    save(dataset, tmp_path / "in" / "seg")
+    asked = run_study(tmp_path / "in", tmp_path / "asked", rule=RoiRule(label="Tumour"))
+    if kind != "LABELMAP":  # which cannot hold where they overlap
+        asked.assert_right_in_patient_space()
+    assert ("REGIONS_NOT_DESCRIBED" in asked.qc["warnings"], asked.qc["regions_not_described"]) == (True, 1)
+    any_region = run_study(tmp_path / "in", tmp_path / "any")
+    assert any_region.status == "ROI_AMBIGUOUS"
+    assert any_region.rejection["details"]["labels"] == ["Tumour", "segment 2"]

@@ -1,6 +1,7 @@
 """NIfTI and NRRD studies: the same voxels and the same features as the same scan as DICOM, or a reason."""
 
 import gzip
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from radiomics_job.parameters import load_params
 from radiomics_job.quality.checks import look_like_hounsfield
 from radiomics_job.roi.rule import RoiPolicy, RoiRule
+from radiomics_job.volumes.roles import safe_title
 from tests.builders.dicom import AXIAL, CORONAL, OBLIQUE, SAGITTAL, Scan, save_ct, save_study, tumour, vessel
 from tests.builders.volumes import Nifti, Nrrd, affine_of, image_of, mask_of, nifti, nrrd, save
 from tests.unit.radiomics.support import Result, run_study, store
@@ -100,7 +102,7 @@ def test_what_no_dicom_vouched_for_is_said(tmp_path: Path) -> None:
     assert features["acquisition"]["slice_spacing_mm"] == pytest.approx(2.6)
     assert features["acquisition"]["manufacturer"] is None
     roi = features["rois"][0]
-    assert (roi["label"], roi["source"], roi["source_uid"]) == ("mask", "NIFTI", "mask.nii.gz")
+    assert (roi["label"], roi["source"], roi["source_uid"][:7]) == ("mask", "NIFTI", "sha256:")
 
 
 def test_a_dicom_ct_takes_a_mask_of_its_own_grid(tmp_path: Path) -> None:
@@ -163,6 +165,40 @@ def test_forms_that_disagree_are_told(tmp_path: Path) -> None:
     assert result.qc["forms_differ_mm"] > 20
 
 
+def shifted_by(millimetres: float) -> NDArray[np.float64]:
+    shifted = AFFINE.copy()
+    shifted[:3, 3] += [millimetres, 0.0, 0.0]
+    return shifted
+
+
+def test_a_mask_that_follows_the_images_qform_is_measured_on_its_own_voxels(tmp_path: Path) -> None:
+    """As ITK draws it on an image whose sform it does not take: five millimetres beside the place that we give it."""
+    both = nifti(IMAGE, shifted_by(5.0), Nifti(sform=AFFINE, qform_code=1))
+    for mask in (nifti(MASK, shifted_by(5.0)), nifti(MASK, shifted_by(5.0), Nifti(sform=AFFINE, qform_code=1))):
+        result = run(tmp_path, {"image.nii.gz": both, "mask.nii.gz": mask})
+        result.assert_right_in_patient_space()
+        assert (result.qc["placement"], result.qc["warnings"]) == ("volume", ["FORMS_DIFFER"])
+    assert run(tmp_path, {"mask.nii.gz": nifti(MASK, shifted_by(5.0))}).qc["mask_form"] == "qform of the image"
+
+
+def test_a_mask_whose_qform_alone_is_the_images_is_placed_by_it(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in" / "dicom", SCAN)
+    mask = nifti(MASK, AFFINE, Nifti(sform=shifted_by(5.0), qform_code=1))
+    result = run(tmp_path, {"mask.nii.gz": mask})
+    result.assert_right_in_patient_space()
+    assert (result.qc["mask_form"], result.qc["warnings"]) == ("qform", ["FORMS_DIFFER"])
+
+
+@pytest.mark.parametrize("named", ["image", "mask"])
+def test_forms_that_disagree_and_a_mask_on_neither_are_refused(tmp_path: Path, named: str) -> None:
+    files = {"image.nii.gz": nifti(IMAGE, AFFINE), "mask.nii.gz": nifti(MASK, shifted_by(2.5))}
+    voxels = IMAGE if named == "image" else MASK
+    files[f"{named}.nii.gz"] = nifti(voxels, shifted_by(5.3), Nifti(sform=shifted_by(9.6), qform_code=1))
+    rejection = rejected(tmp_path, files, "UNSUPPORTED_VOLUME")
+    assert rejection["details"]["file"] == f"{named}.nii.gz"
+    assert "neither" in rejection["message"]
+
+
 def test_a_qform_alone_is_enough(tmp_path: Path) -> None:
     plain = np.diag([0.9, 0.8, 2.6, 1.0])
     plain[:3, 3] = [-17.1, -14.4, -19.3]
@@ -175,6 +211,38 @@ def test_a_qform_alone_is_enough(tmp_path: Path) -> None:
     seg, _ = result.volume("seg.nii.gz")
     assert np.array_equal(seg == 1, tumour(result.places()))
     assert result.qc["form"] == "qform"
+
+
+def test_the_name_of_a_mask_file_that_may_name_a_patient_stays_out_of_results(tmp_path: Path) -> None:
+    files = {"Doe_Jane_19700101_ct.nii.gz": PAIR["image.nii.gz"], "Doe_Jane_19700101_seg.nii.gz": PAIR["mask.nii.gz"]}
+    for rule in (RoiRule(), RoiRule(label="(?i).*jane.*"), RoiRule(object=".*")):
+        result = run(tmp_path, files, rule=rule)
+        written = (result.folder / "qc.json").read_text() + (result.folder / "features.json").read_text()
+        assert "Doe" not in written
+        assert "19700101" not in written
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "title"),
+    [
+        ("Doe_Jane_4711_GTV-1_seg", None, "GTV-1"),
+        ("lesion_02", None, "lesion-02"),
+        ("left_lung.mask", None, "left lung"),
+        ("sub-01_desc-boost_mask", "boost", "boost"),
+        ("4711_19700101", "4711", ""),
+        ("tumour_4711", None, "tumour"),
+    ],
+)
+def test_words_of_a_file_name_that_no_patient_has_are_kept(name: str, pattern: str | None, title: str) -> None:
+    assert safe_title(name, RoiRule(label=pattern)) == title
+
+
+def test_masks_of_one_title_are_numbered(tmp_path: Path) -> None:
+    files = {"ct.nii.gz": PAIR["image.nii.gz"], "masks/anna.nii.gz": nifti(mask_of(SCAN, vessel), AFFINE)}
+    files["masks/berta.nii.gz"] = PAIR["mask.nii.gz"]
+    each = run(tmp_path, files, rule=RoiRule(policy=RoiPolicy.EACH)).features["rois"]
+    assert [roi["label"] for roi in each] == ["mask 2", "mask 1"]
+    assert rejected(tmp_path, {}, "ROI_AMBIGUOUS")["details"]["labels"] == ["anna", "berta"]
 
 
 VALUES = {0: ("nothing drawn", None), 1: ("organ", vessel), 2: ("lesion", tumour)}
@@ -235,6 +303,40 @@ def test_a_segmentation_of_slicer_is_read_with_its_table(tmp_path: Path, layers:
     assert sum(sizes) == np.count_nonzero(label_map()) + overlap
 
 
+def test_a_value_that_the_segment_table_lacks_is_a_region_and_told(tmp_path: Path) -> None:
+    voxels = label_map()
+    voxels[2:5, 2:5, 2:5] = 7
+    seg = nrrd(voxels, AFFINE, Nrrd(fields=slicer_fields(layers=False)))
+    files = {"CT.nrrd": nrrd(IMAGE, AFFINE), "Untitled.seg.nrrd": seg}
+    result = run(tmp_path, files, rule=RoiRule(label="Tum"))
+    result.assert_right_in_patient_space()
+    assert ("REGIONS_NOT_DESCRIBED" in result.qc["warnings"], result.qc["regions_not_described"]) == (True, 1)
+    assert rejected(tmp_path, {}, "ROI_AMBIGUOUS")["details"]["labels"] == ["Organ", "Tumör", "value 7"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda content: re.sub(rb"data file: .*\n", b"data file: LIST\na.raw\nb.raw\n", content), "several files"),
+        (lambda content: re.sub(rb"data file: .*\n", b"data file: ct%03d.raw 1 16 1\n", content), "several files"),
+        (lambda content: re.sub(rb"endian: .*\n", b"", content), "lacks endian"),
+        (lambda content: re.sub(rb"space origin: .*\n", b"", content), "lacks space origin"),
+        (lambda content: re.sub(rb"space directions: .*\n", b"", content), "lacks space directions"),
+    ],
+)
+def test_what_a_nrrd_header_lacks_is_named(tmp_path: Path, change: Any, said: str) -> None:
+    content = change(nrrd(IMAGE, AFFINE, Nrrd(data_file="ct.raw")))
+    files = {"ct.nhdr": content, "ct.raw": IMAGE.tobytes(order="F"), "seg.nrrd": nrrd(MASK, AFFINE)}
+    code = "UNREADABLE_VOLUME" if "lacks" in said else "UNSUPPORTED_VOLUME"
+    assert said in rejected(tmp_path, files, code)["message"]
+
+
+def test_a_segment_table_that_names_one_value_twice_is_refused(tmp_path: Path) -> None:
+    fields = slicer_fields(layers=False) | {"Segment1_LabelValue": "1"}
+    files = {"CT.nrrd": nrrd(IMAGE, AFFINE), "a.seg.nrrd": nrrd(label_map(), AFFINE, Nrrd(fields=fields))}
+    rejected(tmp_path, files, "UNREADABLE_VOLUME")
+
+
 def test_a_header_with_its_voxels_in_another_file(tmp_path: Path) -> None:
     voxels = IMAGE.tobytes(order="F")
     detached = {"ct.nhdr": nrrd(IMAGE, AFFINE, Nrrd(encoding="gzip", data_file="ct.raw.gz")), "ct.raw.gz": voxels}
@@ -274,7 +376,7 @@ def test_images_that_are_no_ct_are_set_aside_beside_it(tmp_path: Path) -> None:
     files = {"CT.nii.gz": IMAGE_FILE, "PET.nii.gz": IMAGE_FILE, "SUV.nii.gz": IMAGE_FILE, "SEG.nii.gz": MASK_FILE}
     result = run(tmp_path, files)
     result.assert_right_in_patient_space()
-    assert result.features["rois"][0]["source_uid"] == "SEG.nii.gz"
+    assert result.features["provenance"]["files"]["volumes"] == 4
 
 
 @pytest.mark.parametrize(
@@ -332,6 +434,16 @@ def test_a_file_of_many_gzip_members_is_read_as_one(tmp_path: Path) -> None:
     (folder / "image.nii.gz").write_bytes(members)
     parts, _ = run_study(folder, tmp_path / "out", params=QUICK).volume("ct.nii.gz")
     assert np.array_equal(whole, parts)
+
+
+@pytest.mark.parametrize("scaled", [lambda hu: (hu + 1024) / 300.0, lambda hu: hu / 1000.0, lambda hu: hu + 1024.5])
+def test_real_numbers_that_rounding_would_ruin_are_refused(tmp_path: Path, scaled: Any) -> None:
+    real = nifti(scaled(IMAGE.astype(np.float32)).astype(np.float32), AFFINE)
+    assert "real numbers" in rejected(tmp_path, PAIR | {"image.nii.gz": real}, "UNSUPPORTED_VOLUME")["message"]
+
+
+def test_interpolated_hounsfield_units_are_rounded(tmp_path: Path) -> None:
+    run(tmp_path, PAIR | {"image.nii.gz": nifti(IMAGE + np.float32(0.3), AFFINE)}).assert_right_in_patient_space()
 
 
 def test_values_that_cannot_be_hounsfield_units_are_told(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """Command line of the job.
 
 Exit codes: 0 when every study has features or a rejection; 1 for a fault of the machine; 2 for a job that is described
-wrongly.
+wrongly; 3 when no study has features and no job description says who reads the rejections.
 """
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -18,13 +19,14 @@ from typing import NoReturn
 from radiomics_job import __version__
 from radiomics_job.errors import InvalidJobError
 from radiomics_job.isolation import Outcome, log, process_all
-from radiomics_job.job import SCRATCH, plan_tasks
+from radiomics_job.job import SCRATCH, description, plan_tasks
 from radiomics_job.limits import MEBIBYTE, Limits
 from radiomics_job.patients import reject_mixed_subjects
 from radiomics_job.robustness import ROBUSTNESS_FILE, SUMMARY_FILE, Checks, summarise
 from radiomics_job.roi.rule import RoiPolicy, read_rule
+from radiomics_job.table import write_table
 
-EXIT_OK, EXIT_HOST_FAULT, EXIT_INVALID_JOB = 0, 1, 2
+EXIT_OK, EXIT_HOST_FAULT, EXIT_INVALID_JOB, EXIT_NOTHING_MEASURED = 0, 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,12 +73,25 @@ def _run(options: argparse.Namespace) -> int:
             log("robustness_written", studies=studies)
     finally:
         shutil.rmtree(options.output_dir / SCRATCH, ignore_errors=True)
-    log("job_ended", studies=len(tasks), **counts)
-    return EXIT_HOST_FAULT if counts["host_fault"] else EXIT_OK
+    by_hand = description(options.input_dir, options.job) is None
+    table = write_table(tasks, options.output_dir) if by_hand else None
+    log("job_ended", studies=len(tasks), **counts, results=options.output_dir, **({"table": table} if table else {}))
+    if counts["host_fault"]:
+        return EXIT_HOST_FAULT
+    return EXIT_NOTHING_MEASURED if by_hand and counts["rejected"] == len(tasks) else EXIT_OK
 
 
 def _report(outcome: Outcome, done: int, total: int) -> None:
-    log("study_ended", **outcome.task.log_name, status=outcome.status, seconds=outcome.seconds, done=done, of=total)
+    fields = {**outcome.task.log_name, "status": outcome.status, **_reason(outcome)}
+    log("study_ended", **fields, seconds=outcome.seconds, done=done, of=total)
+
+
+def _reason(outcome: Outcome) -> dict[str, str]:
+    """Say why a study was rejected; messages name no file and no patient."""
+    if outcome.status != "rejected":
+        return {}
+    document = json.loads((outcome.task.folder / "rejection.json").read_text(encoding="utf-8"))
+    return {"reason_code": document["reason_code"], "message": document["message"]}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,8 +99,13 @@ def _parser() -> argparse.ArgumentParser:
         prog="radiomics-job", description="Turn CT studies with a tumour segmentation into NIfTI and radiomic features."
     )
     add = parser.add_argument
-    add("--input-dir", type=Path, required=True, help="folder that holds the studies")
-    add("--output-dir", type=Path, required=True, help="folder for the results")
+    add("--input-dir", type=Path, required=True, help="folder of studies (folders or zips), or one study")
+    add(
+        "--output-dir",
+        type=Path,
+        required=True,
+        help="folder for the results and, without a job description, features.csv",
+    )
     add("--job", type=Path, help="job description (default: job.json in the input folder, if there is one)")
     add("--params", help="parameter file, by name (ct, ct_ibsi, ct_resampled) or path; overrides the job description")
     add("--pet", help="without a job description: parameter file for the PET images of a study, pet for instance")

@@ -5,6 +5,7 @@ study's rejection; the other studies never notice. Only a fault of the machine e
 """
 
 import ctypes
+import gc
 import json
 import logging
 import multiprocessing
@@ -71,6 +72,7 @@ def process_all(tasks: Sequence[StudyTask], workers: int, work: Work = process_s
     """Process studies side by side, each in a child process, and yield their outcomes as they end."""
     # The children inherit the parent's imported libraries, which are the larger part of a start-up.
     context = multiprocessing.get_context("fork")
+    gc.freeze()  # nor need they look for rubbish among those
     waiting, running = list(tasks), list[_Running]()
     try:
         while waiting or running:

@@ -121,14 +121,24 @@ def plan_tasks(
     if not input_dir.is_dir():
         raise InvalidJobError(f"--input-dir {input_dir}: no such folder")
     load = cache(load_params)
-    described = job_file or (input_dir / JOB_FILE if (input_dir / JOB_FILE).is_file() else None)
+    described = description(input_dir, job_file)
     if described is not None:
         tasks = list(_described(_read_job(described), input_dir, output_dir, params, limits, load))
     else:
         ct = of_modality(load(params or "ct"), "CT")
         tasks = list(_found(input_dir, output_dir, ct, rule, limits, of_modality(load(pet), "PT") if pet else None))
+        if not tasks:
+            raise InvalidJobError(
+                f"--input-dir {input_dir}: no study in it. Put each study (a CT and its segmentation) "
+                "into a folder or zip archive of its own there"
+            )
     _check_distinct(tasks)
     return tasks
+
+
+def description(input_dir: Path, job_file: Path | None) -> Path | None:
+    """Give the job description: the one that is named, else `job.json` in the input folder, else None."""
+    return job_file or (input_dir / JOB_FILE if (input_dir / JOB_FILE).is_file() else None)
 
 
 def of_modality(params: Params, modality: str) -> Params:
@@ -180,14 +190,19 @@ def _described(
 def _found(
     input_dir: Path, output_dir: Path, params: Params, rule: RoiRule, limits: Limits, pet: Params | None
 ) -> Iterator[StudyTask]:
-    for number, path in enumerate(sorted(input_dir.iterdir())):
-        name = path.name if path.is_dir() else path.stem
-        if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() == ".zip"):
-            continue
+    for number, path in enumerate(_studies(input_dir)):
+        name = path.resolve().name if path.is_dir() else path.stem
         if path.resolve() == output_dir.resolve():  # results of an earlier run
             continue
         scratch = output_dir / SCRATCH / str(number)
         yield StudyTask(printable(name), path, output_dir / name, scratch, params, rule, limits=limits, pet=pet)
+
+
+def _studies(input_dir: Path) -> list[Path]:
+    """List the folders and archives of a folder; one that holds neither, but files, is a study itself."""
+    shown = [path for path in sorted(input_dir.iterdir()) if not path.name.startswith(".")]
+    studies = [path for path in shown if path.is_dir() or path.suffix.lower() == ".zip"]
+    return studies or [input_dir][: len(shown)]
 
 
 def _check_distinct(tasks: list[StudyTask]) -> None:

@@ -118,7 +118,7 @@ def _placed(candidate: Candidate, stack: SliceStack, pairing: Pairing) -> Placed
     placed = candidate.place(stack.grid)
     beside = _beside_named_images(candidate, stack)
     if beside is not None:
-        placed = replace(placed, facts={**placed.facts, "frame_reference_distance_mm": rounded(beside)})
+        placed = placed.with_facts(frame_reference_distance_mm=rounded(beside))
     if not placed.mask.any():  # drawn on slices that are nearest to no slice of the resampled grid
         raise empty_mask(slices=len(stack.slices), grid_slices=stack.grid.shape[2])
     if stack.grid.acquired_k is not None:
@@ -237,6 +237,8 @@ def label_volume(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.uint8] | NDAr
 
 def overlap(masks: Sequence[NDArray[np.bool_]]) -> bool:
     """Tell whether any voxel belongs to two regions, so that one volume of numbers cannot show them all."""
+    if len(masks) < 2:
+        return False
     seen = np.zeros_like(masks[0])
     for mask in masks:
         if (seen & mask).any():

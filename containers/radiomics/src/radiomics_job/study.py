@@ -355,7 +355,7 @@ def _kinds(files: StudyFiles, roles: Roles, task: StudyTask) -> Iterator[list[Ca
     if files.segmentations or files.structure_sets or not roles.masks:
         yield from list_candidates(files, params.roi_source, task.limits, params.geometry.fractional_threshold)
     if roles.masks:
-        yield mask_candidates(roles.masks, task.rule.label_names)
+        yield mask_candidates(roles.masks, task.rule, roles.image)
 
 
 def _choose_among(

@@ -29,10 +29,6 @@ if not hasattr(pydicom, "read_file"):
     pydicom.read_file = pydicom.dcmread  # type: ignore[attr-defined]  # dcmstack 0.9 uses the name pydicom 3 dropped
 
 
-_BLOCK_ROWS = 16
-"""Rows copied at a time when the axes are reordered: keeps the working set inside the processor's cache."""
-
-
 class StackOrderError(RadiomicsJobError):
     """dcmstack returned voxels in an order that is not the one its affine states."""
 
@@ -57,6 +53,21 @@ class _PreparedSlice(dict[str, Any]):
     def group_dataset(self, group: int) -> tuple[()]:
         """Give no private elements: nibabel would search 28 groups of each slice for a vendor's mark."""
         return ()
+
+
+class _FortranStack(DicomStack):  # type: ignore[misc]  # dcmstack ships no types
+    """dcmstack in the memory layout of NIfTI: its own layout costs two passes with a stride of a plane."""
+
+    def get_data(self) -> NDArray[Any]:
+        """Give the voxels, shape (columns, rows, slices), Fortran order."""
+        shape = self.shape  # sorts
+        if len(shape) != 3 or len(self._files_info) != shape[2]:
+            return np.asarray(super().get_data())
+        planes = [info[0].nii_img.dataobj for info in self._files_info]
+        volume = np.empty(shape, planes[0].dtype, order="F")
+        for k, plane in enumerate(planes):
+            volume[:, :, k] = np.asanyarray(plane)[:, :, 0]
+        return volume
 
 
 def stack_series(
@@ -186,7 +197,7 @@ def _dcmstack(stack: SliceStack, pixels: list[NDArray[Voxel]]) -> tuple[NDArray[
         "Rows": stack.grid.shape[1],
         "Columns": stack.grid.shape[0],
     }
-    stacker = DicomStack()
+    stacker = _FortranStack()
     for ct, position, image in zip(stack.slices, _even_positions(stack), pixels, strict=True):
         stacker.add_dcm(_PreparedSlice(ct, position, image), meta=dict(meta))
     return stacker.get_data(), np.asarray(stacker.get_affine(), dtype=np.float64)
@@ -208,9 +219,11 @@ def _in_grid_order(stacked: NDArray[Voxel], affine: NDArray[np.float64], grid: G
     view = np.flip(stacked.transpose(axes), axis=tuple(np.flatnonzero(flips).tolist()))
     if view.shape != grid.shape:
         raise StackOrderError(f"the stack has shape {view.shape}, its grid {grid.shape}")
+    if view.flags.f_contiguous:
+        return view
     volume = np.empty(grid.shape, stacked.dtype, order="F")
-    for row in range(0, grid.shape[1], _BLOCK_ROWS):
-        volume[:, row : row + _BLOCK_ROWS] = view[:, row : row + _BLOCK_ROWS]
+    for k in range(grid.shape[2]):
+        volume[:, :, k] = view[:, :, k]
     return volume
 
 

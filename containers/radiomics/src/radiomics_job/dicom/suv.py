@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydicom.dataset import Dataset
 
 from radiomics_job.dicom.ct_header import CtSlice
+from radiomics_job.dicom.nuclides import half_life_fault
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 
 _PRIVATE_CREATORS: Final = {0x0009: "GEMS_PETD_01", 0x7053: "PHILIPS PET PRIVATE GROUP"}
@@ -37,6 +38,15 @@ WEIGHT_KG: Final = (0.5, 500.0)
 LEAST_DOSE_BQ = 1e5
 """Below this the dose was written in MBq or kBq: a patient gets tens to hundreds of MBq."""
 
+USUAL_UPTAKE_MINUTES: Final = (10, 240)
+"""Between injection and scan of a tracer that is given for imaging after uptake (F-18, Ga-68)."""
+
+UPTAKE_TRACERS_SECONDS: Final = (3600.0, 3 * 3600.0)
+"""Half-lives of such tracers: shorter ones are imaged during the injection, longer ones also the next day."""
+
+_SAME_CLOCK = timedelta(seconds=60)
+"""How far the two attributes that both say when the tracer was given may lie apart."""
+
 _SAME_SCAN = timedelta(seconds=60)
 """How far the scan starts that slices give by themselves may lie apart."""
 
@@ -54,6 +64,8 @@ class SuvScale:
     """`BQML_START`, `BQML_ADMIN`, `GML`, `PHILIPS_SUV`, `PHILIPS_START` or `PHILIPS_ADMIN`."""
     facts: Mapping[str, Detail]
     """Tracer, uptake time and dose, for `features.json`."""
+    usual_uptake_minutes: tuple[int, int] | None = None
+    """Within which the uptake time of such a tracer lies; None where it is not known or says nothing."""
 
 
 def suv_scale(slices: Sequence[CtSlice]) -> SuvScale:
@@ -101,26 +113,36 @@ def impossible(attribute: str, why: str) -> StudyRejectedError:
 
 
 def _by_dose(datasets: Sequence[Dataset], to_bqml: float, units: str) -> SuvScale:
+    correction = _one(datasets, "DecayCorrection")
+    if correction not in ("START", "ADMIN"):
+        why = "NONE, so that every frame has its own decay" if correction == "NONE" else (correction or "absent")
+        raise impossible("DecayCorrection", f"{why}; expected START or ADMIN")
     for dataset in datasets:
         _check_corrections(dataset, "DECY")
     injections = [_injection(dataset) for dataset in datasets]
     injection = injections[0]
     weight = _same_number(datasets, "PatientWeight", *WEIGHT_KG)
     dose = _same_number(injections, "RadionuclideTotalDose", LEAST_DOSE_BQ, 1e11)
-    half_life = _same_number(injections, "RadionuclideHalfLife", 1.0, 1e8)
-    correction = _one(datasets, "DecayCorrection")
-    if correction not in ("START", "ADMIN"):
-        raise impossible("DecayCorrection", f"{correction or 'absent'}; expected START or ADMIN")
+    half_life = _half_life(injections)
     seconds = _decay_seconds(datasets, injection, half_life) if correction == "START" else 0.0
     left = dose * 2.0 ** (-seconds / half_life)
     facts = _tracer(datasets[0]) | {"injected_dose_mbq": round(dose / 1e6, 6)}
     if correction == "START":
         facts["uptake_minutes"] = round(seconds / 60, 3)
-    return SuvScale(to_bqml * weight * 1000.0 / left, f"{units}_{correction}", facts)
+    shortest, longest = UPTAKE_TRACERS_SECONDS
+    usual = USUAL_UPTAKE_MINUTES if correction == "START" and shortest <= half_life <= longest else None
+    return SuvScale(to_bqml * weight * 1000.0 / left, f"{units}_{correction}", facts, usual)
+
+
+def corrections(dataset: Dataset) -> set[str]:
+    """Give what an image was corrected for, by CorrectedImage: `ATTN`, `DECY` and others."""
+    stated = dataset.get("CorrectedImage") or []
+    values = [stated] if isinstance(stated, str) else stated  # pydicom gives a lone value by itself
+    return {str(value).strip().upper() for value in values}
 
 
 def _check_corrections(dataset: Dataset, needed: str) -> None:
-    if needed not in {str(value).upper() for value in dataset.get("CorrectedImage") or []}:
+    if needed not in corrections(dataset):
         raise impossible("CorrectedImage", f"without {needed}, so that values are no activity of the patient")
 
 
@@ -130,6 +152,16 @@ def _injection(dataset: Dataset) -> Dataset:
         raise impossible("RadiopharmaceuticalInformationSequence", f"of {len(items)} items; expected one tracer")
     item: Dataset = items[0]
     return item
+
+
+def _half_life(injections: Sequence[Dataset]) -> float:
+    """Read the half-life in seconds, and refuse one that the nuclide does not have."""
+    half_life = _same_number(injections, "RadionuclideHalfLife", 1.0, 1e8)
+    codes = [str(code.get("CodeValue") or "") for code in injections[0].get("RadionuclideCodeSequence") or []]
+    fault = half_life_fault(half_life, codes)
+    if fault:
+        raise impossible("RadionuclideHalfLife", fault)
+    return half_life
 
 
 def _tracer(dataset: Dataset) -> dict[str, Detail]:
@@ -151,6 +183,7 @@ def _decay_seconds(datasets: Sequence[Dataset], injection: Dataset, half_life: f
     """Give the time from injection to the moment that START corrected decay to."""
     for keyword in ("RadiopharmaceuticalStartDateTime", "RadiopharmaceuticalStartTime"):
         _one([_injection(dataset) for dataset in datasets], keyword)
+    _check_clocks(datasets[0], injection)
     scan = _scan_start(datasets, half_life)
     for given in _injected(datasets[0], injection, scan, half_life):
         seconds = (scan - given).total_seconds()
@@ -159,6 +192,20 @@ def _decay_seconds(datasets: Sequence[Dataset], injection: Dataset, half_life: f
     raise impossible(
         "RadiopharmaceuticalStartTime", "absent, after the scan, or so long before it that the tracer has decayed"
     )
+
+
+def _check_clocks(dataset: Dataset, injection: Dataset) -> None:
+    """Refuse an injection that two attributes put at different times of day: one was shifted, and none says which.
+
+    Their dates may differ: removing identities moves dates, and often forgets this one.
+    """
+    stated = _date_time(injection.get("RadiopharmaceuticalStartDateTime"), dataset)
+    clock = _clock(injection.get("RadiopharmaceuticalStartTime"))
+    if stated is None or clock is None:
+        return
+    apart = abs(stated - datetime(stated.year, stated.month, stated.day) - clock)
+    if min(apart, timedelta(days=1) - apart) > _SAME_CLOCK:
+        raise impossible("RadiopharmaceuticalStartDateTime", "another time of day than RadiopharmaceuticalStartTime")
 
 
 def _injected(dataset: Dataset, injection: Dataset, scan: datetime, half_life: float) -> Iterable[datetime]:

@@ -207,6 +207,12 @@ class StudyImage:
         }
         if self.volume_file is not None:
             beside |= {**self.volume_file.facts, "values_look_like_hu": look_like_hounsfield(self.volume)}
+        if self.suv is not None:
+            usual = self.suv.usual_uptake_minutes
+            beside |= {
+                "uptake_minutes": self.suv.facts.get("uptake_minutes"),
+                "uptake_usual_minutes": [*usual] if usual else None,
+            }
         return describe_image(self.stack, self.volume) | beside
 
     @cached_property

@@ -10,7 +10,7 @@ from radiomics_job.dicom.pixels import check_syntax, stored_values
 from radiomics_job.dicom.reading import PARSER_ERRORS, StudyFiles, strict_parsing, unreadable_files
 from radiomics_job.dicom.series import CtSeries, SliceStack, group_series
 from radiomics_job.dicom.stacking import stack_series
-from radiomics_job.dicom.suv import SuvScale
+from radiomics_job.dicom.suv import SuvScale, corrections
 from radiomics_job.limits import Limits
 from radiomics_job.parameters import GeometryPolicies
 
@@ -40,7 +40,7 @@ def pet_series(files: StudyFiles, limits: Limits) -> list[CtSeries]:
 
 
 def _corrected(slices: Sequence[CtSlice]) -> bool:
-    return "ATTN" in {str(value).upper() for value in slices[0].dataset.get("CorrectedImage") or []}
+    return "ATTN" in corrections(slices[0].dataset)
 
 
 def stack_suv(

@@ -131,17 +131,26 @@ def outside_body(volume: NDArray[Intensity], mask: NDArray[np.bool_]) -> int:
         air = volume[:, :, k] < AIR_HU
         suspects = air & mask[:, :, k]
         if suspects.any():
-            count += int((suspects & _open_to_edge(air)).sum())
+            box = _span(suspects, 0), _span(suspects, 1)
+            count += int((suspects[box] & _open_to_edge(air, box)).sum())
     return count
 
 
-def _open_to_edge(air: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _span(plane: NDArray[np.bool_], axis: int) -> slice:
+    places = np.unique(plane.nonzero()[axis])
+    return slice(int(places[0]), int(places[-1]) + 1)
+
+
+def _open_to_edge(air: NDArray[np.bool_], box: tuple[slice, ...]) -> NDArray[np.bool_]:
+    """Mark the pixels of a box from which air reaches an edge of the slice, along its row or its column."""
     reach = np.logical_and.accumulate
+    columns, rows = box
+    across, along = air[:, rows], air[columns]
     sides = (
-        reach(air, axis=0),
-        reach(air[::-1], axis=0)[::-1],
-        reach(air, axis=1),
-        reach(air[:, ::-1], axis=1)[:, ::-1],
+        reach(across, axis=0)[columns],
+        reach(across[::-1], axis=0)[::-1][columns],
+        reach(along, axis=1)[:, rows],
+        reach(along[:, ::-1], axis=1)[:, ::-1][:, rows],
     )
     return np.asarray(np.logical_or.reduce(sides), dtype=np.bool_)
 
@@ -160,6 +169,7 @@ class QcWarning(StrEnum):
     SLICES_INTERPOLATED = "SLICES_INTERPOLATED"  # part of the region lies where nothing was acquired
     HU_RANGE = "HU_RANGE"  # values that no CT of a patient has
     SUV_RANGE = "SUV_RANGE"  # SUV that no PET of a patient has: a wrong dose, weight or time
+    UPTAKE_TIME = "UPTAKE_TIME"  # minutes from injection to PET that no protocol has: one of the clocks was moved
     GANTRY_TILT = "GANTRY_TILT"  # sheared slices: some shape features are null
     DUPLICATE_SLICES_DROPPED = "DUPLICATE_SLICES_DROPPED"  # identical slices were in the study twice
     REFERENCES_REWRITTEN = "REFERENCES_REWRITTEN"  # the images named have other UIDs here; position and series agree
@@ -172,6 +182,7 @@ class QcWarning(StrEnum):
     PATIENT_ID_DIFFERS = "PATIENT_ID_DIFFERS"  # the files' PatientID is not the subject that they were uploaded as
     VALUES_NOT_HU = "VALUES_NOT_HU"  # a NIfTI or NRRD image whose values do not look like Hounsfield units
     FORMS_DIFFER = "FORMS_DIFFER"  # sform and qform of a NIfTI file place it differently: the sform was taken
+    REGIONS_NOT_DESCRIBED = "REGIONS_NOT_DESCRIBED"  # values that the object's list of segments lacks: regions too
     PET_NOT_MEASURED = "PET_NOT_MEASURED"  # the PET beside the CT was rejected: pet_rejection says why
     LONG_BEFORE_SURGERY = "LONG_BEFORE_SURGERY"  # the scan is older than the parameter file likes
     CT_AFTER_SURGERY = "CT_AFTER_SURGERY"  # the tumour may be gone
@@ -216,11 +227,21 @@ def _always_told(ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: 
         (QcWarning.SLICE_POSITIONS_ROUNDED, rounded_mm, 0),
         (QcWarning.PATIENT_ID_DIFFERS, ct.get("patient_id_differs"), 0),
         (QcWarning.VALUES_NOT_HU, ct.get("values_look_like_hu") is False, 0),
+        (QcWarning.REGIONS_NOT_DESCRIBED, mask.get("regions_not_described"), 0),
         (QcWarning.FORMS_DIFFER, ct.get("forms_differ_mm", mask.get("forms_differ_mm")), 0),
     )
     for warning, value, limit in told:
         if value is not None and _number(value) > limit:
             yield Finding(warning, False, _number(value), max(limit, 0.0))
+    yield from _uptake(ct)
+
+
+def _uptake(pet: Mapping[str, Detail]) -> Iterator[Finding]:
+    minutes, usual = pet.get("uptake_minutes"), pet.get("uptake_usual_minutes")
+    if minutes is not None and isinstance(usual, list):
+        minutes, (shortest, longest) = _number(minutes), map(_number, usual)
+        if not shortest <= minutes <= longest:
+            yield Finding(QcWarning.UPTAKE_TIME, False, minutes, shortest if minutes < shortest else longest)
 
 
 def _numbers(

@@ -15,7 +15,7 @@ from radiomics_job.limits import Limits
 from radiomics_job.roi.placement import PlacedMask, lies_on, place_segment
 from radiomics_job.roi.rasterise import rasterise
 from radiomics_job.roi.rtstruct import ContourSet, contours_lie_on, read_structure_set
-from radiomics_job.roi.segmentation import Segmentation, read_segmentation
+from radiomics_job.roi.segmentation import Segment, Segmentation, read_segmentation
 
 LABEL_LENGTH = 256
 """Characters of a label that are kept: DICOM allows 64, damaged files hold megabytes, and results repeat labels."""
@@ -36,7 +36,7 @@ class Candidate:
     source: str
     """`SEG`, `RTSTRUCT`, `NIFTI` or `NRRD`."""
     source_uid: str
-    """SOPInstanceUID of the object; the name of a volume file."""
+    """SOPInstanceUID of the object; of a volume file a hash of its content."""
     number: int
     """Segment or ROI number; of a volume file without a segment table, the voxel value."""
     references: References
@@ -47,6 +47,8 @@ class Candidate:
     """Tells whether the object's own geometry lies on a CT series."""
     place: Callable[[Grid], PlacedMask]
     """Puts the region on a grid."""
+    full_label: str = ""
+    """What patterns are compared with where the label leaves out what may name a patient: the name of a mask file."""
 
     @property
     def is_volume(self) -> bool:
@@ -122,7 +124,8 @@ def _names(dataset: Dataset) -> tuple[str, ...]:
 def _of_segmentation(
     segmentation: Segmentation, limits: Limits, threshold: float, classes: frozenset[str]
 ) -> Iterator[Candidate]:
-    for segment in segmentation.segments:
+    undescribed = tuple(Segment(number, f"segment {number}", "") for number in segmentation.undescribed)
+    for segment in (*segmentation.segments, *undescribed):
         frames = [(frame.index, frame.position) for frame in segmentation.frames_of(segment.number)]
         yield Candidate(
             label=segment.label[:LABEL_LENGTH],
@@ -147,9 +150,10 @@ def _is_drawn(segmentation: Segmentation, segment: int, threshold: float) -> boo
 
 def _place(segmentation: Segmentation, segment: int, limits: Limits, threshold: float, grid: Grid) -> PlacedMask:
     try:
-        return place_segment(segmentation, segment, grid, limits, threshold)
+        placed = place_segment(segmentation, segment, grid, limits, threshold)
     except PARSER_ERRORS as error:
         raise unreadable_files([segmentation.name]) from error
+    return placed.with_facts(regions_not_described=len(segmentation.undescribed))
 
 
 def _of_structure_set(dataset: Dataset, regions: Sequence[ContourSet], classes: frozenset[str]) -> Iterator[Candidate]:

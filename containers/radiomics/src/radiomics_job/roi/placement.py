@@ -1,8 +1,9 @@
 """Segmentation frames onto the CT's grid: every frame by its own position, or nearest neighbour for a foreign grid."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, product
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,10 @@ class PlacedMask:
     """Largest distance between a frame's own position and the voxels it was given."""
     facts: Mapping[str, Detail] = field(default_factory=dict)
     """What else `qc.json` says about how the mask was made."""
+
+    def with_facts(self, **facts: Detail) -> Self:
+        """Return the same mask about which more is said."""
+        return replace(self, facts={**self.facts, **facts})
 
 
 def place_segment(

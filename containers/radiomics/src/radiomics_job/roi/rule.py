@@ -62,7 +62,7 @@ class RoiRule:
     def matches(self, candidate: Candidate) -> bool:
         """Tell whether a region satisfies every pattern that is set."""
         searched = (
-            (self.label, (candidate.label,)),
+            (self.label, (candidate.full_label or candidate.label,)),
             (self.property_code, (candidate.property_code,)),
             (self.object, candidate.names),
         )
@@ -94,7 +94,7 @@ def choose(candidates: Sequence[Candidate], rule: RoiRule) -> tuple[tuple[Candid
     matching = [candidate for candidate in candidates if rule.matches(candidate)]
     drawn = tuple(candidate for candidate in matching if candidate.is_drawn())
     counts: dict[str, Detail] = {"regions": len(candidates), "matching": len(matching), "drawn": len(drawn)}
-    counts["labels"] = [*(candidate.label for candidate in candidates[:50])]
+    counts["labels"] = [*(candidate.full_label or candidate.label for candidate in candidates[:50])]
     if len(drawn) == 1:
         return drawn, RoiPolicy.SINGLE
     if not candidates or (matching and not drawn):

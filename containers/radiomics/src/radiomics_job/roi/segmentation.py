@@ -84,6 +84,15 @@ class Segmentation:
         """Every pixel value of a label map."""
         return frozenset(int(v) for frame in self.frames for v in np.unique(self._pixels(frame.index)))
 
+    @cached_property
+    def undescribed(self) -> tuple[int, ...]:
+        """Numbers in pixels or frames that SegmentSequence lacks: regions too, though PS3.3 C.8.20.2 forbids them."""
+        if not self.segments:  # nothing is described: nobody knows what the frames hold
+            return ()
+        used = self._labels_used if self.kind == "LABELMAP" else {frame.segment or 0 for frame in self.frames}
+        background = {0, int(self.dataset.get("PixelPaddingValue") or 0)} if self.kind == "LABELMAP" else {0}
+        return tuple(sorted(used - background - {segment.number for segment in self.segments}))
+
     def is_drawn(self, segment: int, threshold: float = FRACTIONAL_THRESHOLD) -> bool:
         """Tell whether a segment has a pixel in any frame."""
         if self.kind == "LABELMAP":

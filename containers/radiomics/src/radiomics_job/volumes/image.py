@@ -19,6 +19,12 @@ ANISOTROPY = 1.01
 """An axis whose spacing is larger than both others by this factor is the one that was scanned slice by slice."""
 
 _SUPERIOR = 2
+NARROWEST_HU_RANGE = 100
+"""Any scan of a patient spans more, also a part of one; SUV and normalised values span less, or have no negatives."""
+
+_FRACTION = 1e-3
+"""Rounding of single precision stays below it."""
+
 _INT16 = np.iinfo(np.int16)
 
 
@@ -88,9 +94,24 @@ def stack_volume_file(volume: Volume, series: CtSeries) -> tuple[SliceStack, NDA
     gap = abs(float(affine[:3, 2] @ normal)) / float(np.linalg.norm(normal))
     stack = SliceStack(series.slices, Grid(shape, affine), np.full(shape[2] - 1, gap), 0.0, 0)
     voxels = np.empty(volume.shape, np.int16, order="F")
+    fractions = False
     for k, plane in enumerate(volume.planes(volume.stored())):
         voxels[:, :, k] = _whole(plane, volume.name)
+        fractions = fractions or bool(np.abs(plane - voxels[:, :, k]).max() > _FRACTION)
+    if fractions:
+        _check_rounding(voxels, volume.name)
     return stack, np.asfortranarray(voxels.transpose(_axes(volume)))
+
+
+def _check_rounding(voxels: NDArray[np.int16], name: str) -> None:
+    """Refuse real numbers of which rounding would leave nothing: SUV, shares, normalised values."""
+    low, high = int(voxels.min()), int(voxels.max())
+    if low >= 0 or high - low < NARROWEST_HU_RANGE:
+        raise unsupported_volume(
+            name,
+            f"it holds real numbers from about {low} to {high}, which are no Hounsfield units; upload the CT as it was "
+            "acquired (a PET is measured from DICOM only)",
+        )
 
 
 def _axes(volume: Volume) -> tuple[int, int, int]:

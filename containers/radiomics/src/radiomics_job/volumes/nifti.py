@@ -59,7 +59,7 @@ def _read(file: SourceFile, limits: Limits) -> Volume:
     header = _header(file)
     shape, layers = _shape(header, file.name)
     dtype = _dtype(header, file.name)
-    affine, facts = _affine(header, shape, file.name)
+    affine, qform, facts = _affine(header, shape, file.name)
     check_grid((*shape, layers), affine, file.name, limits)
     slope, intercept = header.get_slope_inter()
     return Volume(
@@ -75,6 +75,7 @@ def _read(file: SourceFile, limits: Limits) -> Volume:
         checked_offset(int(header["vox_offset"]), header.template_dtype.itemsize, file.name),
         1.0 if slope is None else float(slope),
         0.0 if intercept is None else float(intercept),
+        qform=qform,
         facts=facts,
     )
 
@@ -113,8 +114,8 @@ def _affine(
     header: Any,  # noqa: ANN401  # as above
     shape: tuple[int, int, int],
     name: str,
-) -> tuple[NDArray[np.float64], dict[str, Detail]]:
-    """Choose the affine in RAS millimetres, and say what it was chosen from."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, dict[str, Detail]]:
+    """Choose the affine in RAS millimetres; give the qform where it differs, and say what was chosen from."""
     units = int(header["xyzt_units"]) & _SPACE_UNITS
     if units not in _MILLIMETRES:
         raise unsupported_volume(name, "its spatial unit is not metre, millimetre or micrometre", xyzt_units=units)
@@ -129,7 +130,7 @@ def _affine(
         distance, voxel = _farthest_corner(sform - qform, shape), float(np.linalg.norm(sform[:3, :3], axis=0).min())
         if not distance <= FORMS_AGREE_VOXELS * voxel:
             facts["forms_differ_mm"] = round(distance, 3) if distance < LARGEST_MM else LARGEST_MM
-    return affine, facts
+    return affine, qform if "forms_differ_mm" in facts else None, facts
 
 
 def _form(get: Any, units: int) -> NDArray[np.float64] | None:  # noqa: ANN401  # as above

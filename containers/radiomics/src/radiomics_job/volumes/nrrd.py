@@ -52,7 +52,11 @@ _TYPES: Final[Mapping[str, str]] = {
 _ORDERS: Final = {"little": "<", "big": ">"}
 _ENCODINGS: Final = {"raw", "gzip", "gz"}
 
+_NEEDED: Final = ("type", "dimension", "sizes", "encoding")
+_NEEDED_OF_SPACE: Final = ("space directions", "space origin")
+
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
+_SEVERAL_FILES = re.compile(r"data ?file: *(LIST\b|.*%)")
 _MOST_HEADER_BYTES = MEBIBYTE
 _MOST_SEGMENTS = 10_000
 _SEGMENT_KEY = re.compile(r"Segment(\d{1,5})_(Name|LabelValue|Layer|Tags|ID)$")
@@ -88,7 +92,11 @@ def _read(file: SourceFile, data: Mapping[str, bytes], limits: Limits) -> Volume
     end = _HEADER_END.search(file.content, 0, _MOST_HEADER_BYTES)
     head = file.content[: end.start() if end else _MOST_HEADER_BYTES]
     # Lines of text, not of bytes: of bytes pynrrd drops what is not ASCII, an umlaut of a label for instance.
-    header: dict[str, Any] = dict(nrrd.read_header(head.decode("utf-8", "replace").splitlines()))
+    lines = head.decode("utf-8", "replace").splitlines()
+    if any(_SEVERAL_FILES.match(line) for line in lines):
+        raise unsupported_volume(file.name, "its voxels lie in several files; save it as one .nrrd file")
+    header: dict[str, Any] = dict(nrrd.read_header(lines))
+    _check_fields(header, file.name)
     content = _voxels(header, file, data, end.end() if end else len(file.content))
     axes = _space_axes(header, file.name)
     shape, layers = _shape(header, axes, file.name)
@@ -130,6 +138,16 @@ def _voxels(header: Mapping[str, Any], file: SourceFile, data: Mapping[str, byte
             {"file": printable(file.name), "missing": printable(str(name)[:200])},
         )
     return data[place]
+
+
+def _check_fields(header: Mapping[str, Any], name: str) -> None:
+    """Name the fields without which the voxels have no place or no meaning."""
+    needed = (*_NEEDED, *(_NEEDED_OF_SPACE if "space" in header else ()))
+    absent = [field for field in needed if field not in header]
+    if "endian" not in header and not _TYPES.get(str(header.get("type")).lower(), "1").endswith("1"):
+        absent.append("endian")
+    if absent:
+        raise unreadable_volume(name, f"its header lacks {', '.join(absent)}")
 
 
 def _skipped(header: Mapping[str, Any], content: bytes, size: int, name: str) -> int:
@@ -190,7 +208,10 @@ def _labels(header: Mapping[str, Any], layers: int) -> tuple[LabelName, ...]:
             table.setdefault(int(match[1]), {})[match[2]] = str(value)
     if len(table) > _MOST_SEGMENTS:
         raise ValueError("too many segments")
-    return tuple(_label(number, entry, layers) for number, entry in sorted(table.items()))
+    labels = tuple(_label(number, entry, layers) for number, entry in sorted(table.items()))
+    if len({(label.layer, label.value) for label in labels}) < len(labels):
+        raise ValueError("one value is two segments")
+    return labels
 
 
 def _label(number: int, entry: Mapping[str, str], layers: int) -> LabelName:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from radiomics_job.dicom.sources import printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.roi.rule import RoiRule
 from radiomics_job.volumes.volume import Volume, unsupported_volume
 
 _MASK_WORDS = frozenset({
@@ -19,12 +20,23 @@ _OTHER_WORDS = frozenset({"pet", "pt", "suv", "mr", "mri", "flair", "adc", "dwi"
 names images that are no CT: beside one they are set aside, alone they are refused, since no header says what their
 values mean."""
 
+_REGION_WORDS = frozenset({
+    "gtv", "gtvp", "gtvn", "ctv", "ptv", "itv", "tumour", "tumor", "lesion", "nodule", "node", "metastasis", "lung",
+    "lungs", "lobe", "liver", "kidney", "spleen", "pancreas", "prostate", "heart", "aorta", "vessel", "oesophagus",
+    "esophagus", "cord", "left", "right", "upper", "middle", "lower", "primary", "all",
+})  # fmt: skip
+"""Words of a name that no patient is called by."""
+
+_LONGEST_NUMBER = 2
+"""Digits of a number that is kept behind such a word: GTV-1, lesion_02; a longer one may be a patient's."""
+
 _CT_WORDS = frozenset({"ct", "ctres"})
 
 _NNUNET_CHANNEL = re.compile(r"_0\d{3}$")
 """How nnU-Net numbers the channels of an image; a label has no such ending."""
 
 _WORD = re.compile(r"[a-z]+")
+_NAME_PART = re.compile(r"[A-Za-z]+|\d+")
 _LISTED = 20
 
 
@@ -98,6 +110,27 @@ def bare_name(name: str) -> str:
     'GTV.seg'
     """
     return re.sub(r"(\.nii|\.nrrd|\.nhdr)?(\.gz)?$", "", PurePosixPath(name).name, flags=re.IGNORECASE)
+
+
+def safe_title(name: str, rule: RoiRule) -> str:
+    """Give the words of a mask file's name that may stand in results: of regions, or those the rule's patterns hold.
+
+    Examples
+    --------
+    >>> safe_title("Doe_Jane_4711_GTV-1_seg", RoiRule())
+    'GTV-1'
+    """
+    wanted = set(_WORD.findall(f"{rule.label or ''} {rule.object or ''}".lower()))
+    known = _REGION_WORDS | {word for word in wanted if len(word) > 1}
+    kept: list[str] = []
+    follows = False
+    for word in _NAME_PART.findall(name):
+        number = word.isdigit()
+        is_kept = follows and len(word) <= _LONGEST_NUMBER if number else word.lower() in known
+        if is_kept:
+            kept.append(f"{'-' if number else ' '}{word}")
+        follows = is_kept and not number
+    return "".join(kept).strip()
 
 
 def _ambiguous(images: Sequence[Volume], masks: Sequence[Volume]) -> StudyRejectedError:

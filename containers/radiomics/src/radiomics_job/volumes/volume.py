@@ -78,6 +78,8 @@ class Volume:
     """From stored values to what they mean."""
     labels: tuple[LabelName, ...] = ()
     """The table of a NRRD segmentation."""
+    qform: NDArray[np.float64] | None = None
+    """The second form of a NIfTI file, where it places the voxels elsewhere than `affine`, which is the sform."""
     facts: Mapping[str, Detail] = field(default_factory=dict)
     """What `qc.json` tells of the header."""
 
