@@ -2,7 +2,7 @@
 
 The names were collected before the words of the draft were looked at: REDCap projects, registries and hospital systems
 (OpenEMR, OpenMRS, Synthea, NAACCR, PCORnet, GP Connect) for persons; GDC, HTAN, cBioPortal, TCGA, R's survival for the
-others. The first run saw 88 of 104 persons and left 105 of 106 others alone; kinds were mended then, not names.
+others. The first run saw 88 of 104 persons and left 105 of 106 others alone; kinds were fixed then, not names.
 """
 
 import pytest
