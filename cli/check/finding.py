@@ -31,6 +31,8 @@ class Finding:
         return asdict(self)
 
 
+_DENIED = ("AccessDenied", "Unauthorized", "AuthorizationError", "NotAuthorized", "403")
+
 Check = Callable[[Target], Iterator[Finding]]
 """Looks at one subject; a call that AWS refuses ends it, see `findings_of`."""
 
@@ -56,7 +58,8 @@ def findings_of(subject: str, check: Check, target: Target) -> Iterator[Finding]
         yield from check(target)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        operation = error.operation_name
-        yield warn(subject, f"could not look: {operation} answered {code}", f"Ask with a role that may {operation}.")
+        operation, denied = error.operation_name, code.startswith(_DENIED)
+        action = f"Ask with a role that may {operation}." if denied else "Check again later, or look in the console."
+        yield warn(subject, f"could not look: {operation} answered {code}", action)
     except BotoCoreError as error:
         yield warn(subject, f"could not look: {error}", "Look at the region and the network, then check again.")

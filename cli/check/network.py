@@ -26,6 +26,20 @@ def check_network(target: Target) -> Iterator[Finding]:
         level = fail if target.is_production else warn
         yield level("network", "a subnet's route leads to an internet gateway", "Give private SubnetIds.")
     yield from _check_ways_out(target, routes)
+    yield from _check_prefix_list(target)
+
+
+def _check_prefix_list(target: Target) -> Iterator[Finding]:
+    """Look whether the prefix list that limits the jobs' way out is the one of S3 in this region."""
+    given = target.parameters["S3PrefixListId"]
+    name = f"com.amazonaws.{target.region}.s3"
+    filters = [{"Name": "prefix-list-name", "Values": [name]}]
+    (found, *_) = [*target.pages("ec2", "describe_managed_prefix_lists", "PrefixLists", Filters=filters), {}]
+    if given and found.get("PrefixListId") != given:
+        action = f"Give S3PrefixListId={found.get('PrefixListId', '')}, or leave it empty."
+        yield fail("network", f"{given} is not the prefix list of S3 in {target.region}", action)
+    elif found and not given and target.is_production:
+        yield ok("network", f"S3PrefixListId={found['PrefixListId']} would close every other way out of RNA-seq jobs")
 
 
 def _subnets(target: Target) -> list[dict[str, Any]]:

@@ -190,16 +190,17 @@ def network(world: World, *, gateway: str, endpoints: tuple[str, ...] = (), zone
         "ec2", "describe_route_tables", {"RouteTables": [{"Associations": [{"Main": True}], "Routes": routes}]}
     )
     world.answers("ec2", "describe_vpc_endpoints", {"VpcEndpoints": services})
+    world.answers("ec2", "describe_managed_prefix_lists", {"PrefixLists": [{"PrefixListId": "pl-1"}]})
 
 
 @pytest.mark.parametrize(
     ("gateway", "endpoints", "production", "levels"),
     [
-        ("nat-1", (), True, [Level.OK, Level.OK]),
-        ("", ("s3", "ecr.api", "ecr.dkr", "logs"), True, [Level.OK, Level.OK]),
-        ("", ("s3",), True, [Level.OK, Level.WARN]),
-        ("", (), True, [Level.OK, Level.FAIL, Level.WARN]),
-        ("igw-1", (), True, [Level.OK, Level.FAIL, Level.OK]),
+        ("nat-1", (), True, [Level.OK, Level.OK, Level.OK]),
+        ("", ("s3", "ecr.api", "ecr.dkr", "logs"), True, [Level.OK, Level.OK, Level.OK]),
+        ("", ("s3",), True, [Level.OK, Level.WARN, Level.OK]),
+        ("", (), True, [Level.OK, Level.FAIL, Level.WARN, Level.OK]),
+        ("igw-1", (), True, [Level.OK, Level.FAIL, Level.OK, Level.OK]),
         ("igw-1", (), False, [Level.OK, Level.WARN, Level.OK]),
     ],
 )
@@ -215,6 +216,14 @@ def test_subnets_need_ways_to_what_jobs_use(
     stage = "prod" if production else "dev"
     found = world.run(check_network, VpcId="vpc-1", SubnetIds="subnet-a,subnet-b", EnvironmentName=stage)
     assert [each.level for each in found] == levels
+
+
+@pytest.mark.parametrize(("given", "level"), [("pl-1", Level.OK), ("pl-2", Level.FAIL)])
+def test_a_prefix_list_of_something_else_is_told(world: World, given: str, level: Level) -> None:
+    world.has_no_stack()
+    network(world, gateway="nat-1")
+    found = world.run(check_network, VpcId="vpc-1", SubnetIds="subnet-a,subnet-b", S3PrefixListId=given)
+    assert found[-1].level is level
 
 
 def test_subnets_of_another_network_are_named(world: World) -> None:
