@@ -56,6 +56,28 @@ def test_results_are_saved_as_they_are_in_the_store(
     assert "imaging.csv" in out
 
 
+def test_the_function_and_the_command_write_the_same_cohort_page(
+    first_upload: Pipeline, studies: Studies, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment = first_upload.deployment
+    answer = deployment.lambda_.invoke(FunctionName=f"{deployment.stack}-report-build", Payload=b"{}")
+    assert "FunctionError" not in answer
+    code, _ = run(capsys, "report", DATASET, "--output", str(tmp_path))
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert code == 0
+    assert all(f"studies/{study.subject}/" in page for study in studies.all)
+    key = f"reports/{DATASET}/index.html"
+    stored = deployment.s3.get_object(Bucket=first_upload.processed_bucket, Key=key)["Body"].read().decode()
+    assert stored.replace("../../", "") == page
+
+
+def test_the_dashboard_is_drawn_with_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _ = run(capsys, "dashboard", "--output", str(tmp_path / "dashboard.html"))
+    page = (tmp_path / "dashboard.html").read_text(encoding="utf-8")
+    assert code == 0
+    assert "CT studies from upload to features: received" in page
+
+
 def test_a_group_in_braces_stands_for_its_newest_records(studies: Studies, capsys: pytest.CaptureFixture[str]) -> None:
     group = f"{{{DATASET}-imaging}}"
     sql = f"SELECT a.case_id, b.volume_ml FROM {group} a JOIN {group} b USING (case_id)"

@@ -112,7 +112,7 @@ class Cohort:
     def by_modality(self) -> dict[str, frozenset[str]]:
         """Modality, or feature group of a table → subjects that have features of it."""
         found = {
-            "CT": frozenset(study.unit.subject for study in self.studies if study.is_measured),
+            "CT": frozenset(study.unit.subject for study in self.studies if has_ct(study)),
             "PET": frozenset(study.unit.subject for study in self.studies if has_pet(study)),
             "RNA-seq": frozenset(sample.unit.subject for sample in self.samples if sample.is_measured),
         }
@@ -133,6 +133,11 @@ class Cohort:
     def refused(self) -> list[Upload]:
         """What was quarantined or failed."""
         return [upload for upload in self.uploads if upload.status in (Status.QUARANTINED, Status.FAILED)]
+
+
+def has_ct(study: Upload) -> bool:
+    """Whether a study's CT was measured."""
+    return study.is_measured and study.result.get("modality") != "PT"
 
 
 def has_pet(study: Upload) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from multimodal.report.cohort import Upload
@@ -38,7 +39,7 @@ class Metric:
 
 def number(value: Any) -> float | None:  # noqa: ANN401 – any JSON value
     """Return a finite number, or None for anything else; a truth value is 0 or 1."""
-    return float(value) if isinstance(value, int | float) and abs(value) != float("inf") else None
+    return float(value) if isinstance(value, int | float) and isfinite(value) else None
 
 
 def _quality(name: str, title: str, unit: str = "", *, logarithmic: bool = False) -> Metric:
@@ -82,6 +83,7 @@ STUDY_METRICS = (
     _quality("gantry_tilt_degrees", "Gantry tilt", "°"),
     _quality("hu_min", "Lowest value", "HU"),
     _quality("hu_max", "Highest value", "HU"),
+    _quality("suv_max", "Highest SUV of a PET without CT"),
     _quality("days_ct_to_surgery", "From CT to surgery", "days"),
     Metric("pixel_spacing_mm", "Pixel spacing", "mm", _pixel_spacing),
     _acquired("slice_thickness_mm", "Slice thickness", "mm"),

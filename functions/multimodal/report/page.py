@@ -17,7 +17,7 @@ from multimodal.clinical.report_html import amount, percent
 from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.ledger.unit import Modality, Status
 from multimodal.report.charts import MOST_NAMED, strip, z_box
-from multimodal.report.cohort import Cohort, Upload, funnel, lost, presence
+from multimodal.report.cohort import Cohort, Upload, funnel, has_ct, has_pet, lost, presence
 from multimodal.report.metrics import SAMPLE_METRICS, STUDY_METRICS, Metric, feature_distributions, number
 from multimodal.report.statistics import LEAST_VALUES, OUTLIER, Distribution
 from multimodal.report.tables import table_files
@@ -96,11 +96,17 @@ def page_hash() -> str:
 
 def linked_results(cohort: Cohort) -> list[str]:
     """Return the keys of the processed bucket that the pages show or link to."""
-    view, names = CohortView(cohort, ""), ("overlay.png", "features.json", "qc.json")
-    keys = [study.unit.result_key(name) for study in view.measured for name in names]
-    keys += [study.unit.result_key("pet_overlay.png") for study in view.measured if study.result.get("pet")]
+    measured = [study for study in cohort.studies if study.is_measured]
+    documents = ("features.json", "qc.json")
+    keys = [study.unit.result_key(name) for study in measured for name in (*pictures_of(study), *documents)]
     keys += [key for table in cohort.tables if (key := report_key(table))]
     return keys + [model.key for model in cohort.models]
+
+
+def pictures_of(study: Upload) -> dict[str, str]:
+    """Return the names of a measured study's pictures and what image each shows."""
+    found = {"overlay.png": "CT"} if has_ct(study) else {}
+    return found | ({"pet_overlay.png": "PET"} if has_pet(study) else {})
 
 
 def report_key(table: Upload) -> str:
@@ -309,11 +315,8 @@ class StudyView:
     @property
     def pictures(self) -> list[tuple[str, str]]:
         """Pictures of the regions: address, and what a reader who does not see it is told."""
-        if not self.study.is_measured:
-            return []
-        image = "PET" if self.study.result.get("modality") == "PT" else "CT"
-        found = [(self.picture("overlay.png"), self._told(image))]
-        return found + ([(self.picture("pet_overlay.png"), self._told("PET"))] if self.study.result.get("pet") else [])
+        pictures = pictures_of(self.study) if self.study.is_measured else {}
+        return [(self.picture(name), self._told(image)) for name, image in pictures.items()]
 
     def _told(self, image: str) -> str:
         volume = number(self.study.primary.get("volume_ml"))

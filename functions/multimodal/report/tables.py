@@ -5,6 +5,7 @@ Source: MultiQC's documentation, "Custom content", files with a header of `# key
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from multimodal.report.cohort import Cohort, Upload
@@ -27,8 +28,10 @@ def table_files(cohort: Cohort) -> Iterator[tuple[str, str]]:
 def multiqc_table(name: str, title: str, uploads: Sequence[Upload], metrics: Sequence[Metric]) -> str:
     """Return a table of custom content for MultiQC, a row for each upload."""
     header = f"# id: {name}\n# section_name: {title}\n# plot_type: table\n# pconfig:\n#   id: {name}_table\n"
-    columns = [metric for metric in metrics if metric.of(uploads)]
-    rows = ([u.name.replace("/", " "), *(metric.value(u) for metric in columns)] for u in uploads)
+    columns, studies = [metric for metric in metrics if metric.of(uploads)], Counter(u.unit.subject for u in uploads)
+    # A sample of MultiQC is the subject, so that its reads and its CT are one row; several studies need more.
+    names = (u.unit.subject if studies[u.unit.subject] == 1 else u.name.replace("/", " ") for u in uploads)
+    rows = ([name, *(metric.value(u) for metric in columns)] for name, u in zip(names, uploads, strict=True))
     return header + _tsv([["Sample", *(metric.name for metric in columns)], *rows])
 
 

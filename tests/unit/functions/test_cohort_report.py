@@ -17,6 +17,7 @@ from multimodal.ledger.ports import StoredObject
 from multimodal.ledger.unit import Status
 from multimodal.report.build import ReportBuilder
 from multimodal.report.cohort import Cohort, funnel, lost, presence
+from multimodal.report.metrics import number
 from multimodal.report.page import INDEX, linked_results, report_files
 from multimodal.report.reading import CohortReader
 from multimodal.report.statistics import distribution
@@ -221,6 +222,25 @@ def test_who_has_which_modality() -> None:
     assert counted == {tuple(map(bool, key)): n for key, n in expected.items()}
 
 
+def test_a_pet_is_a_modality_of_its_own() -> None:
+    documents, rows = world()
+    documents.documents["imaging/made/P-1/s/features.json"] = features("P-1", 11.0, 31.0, modality="PT")
+    documents.documents["imaging/made/P-2/s/features.json"] = features("P-2", 12.0, 32.0, pet={"modality": "PT"})
+    found = CohortReader(documents).read("made", rows)
+    assert found.by_modality["PET"] == {"P-1", "P-2"}
+    assert found.by_modality["CT"] == {f"P-{n}" for n in range(8) if n != 1}
+    files, both = pages(found), ["overlay.png", "pet_overlay.png"]
+    for name, expected in (("P-1", both[1:]), ("P-2", both), ("P-3", both[:1])):
+        page = Page(files[f"studies/{name}/s.html"])
+        assert [picture["src"].rpartition("/")[2] for picture in page.all("img")] == expected
+        assert [f"imaging/made/{name}/s/{n}" in linked_results(found) for n in both] == [n in expected for n in both]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "7"])
+def test_what_is_no_number_is_missing(value: object) -> None:
+    assert number(value) is None
+
+
 def test_outliers_are_named_with_their_pages() -> None:
     index = Page(pages(cohort())[INDEX])
     assert "15 of 16 uploads became features" in index.words
@@ -329,7 +349,7 @@ def test_files_have_every_number() -> None:
     assert "# plot_type: table" in quality_lines
     (head, *rows) = [line for line in quality_lines if not line.startswith("#")]
     assert head.startswith("Sample\tvolume_ml\t")
-    assert len(rows) == 8
+    assert [line.split("\t")[0] for line in rows] == [f"P-{n}" for n in range(8)]
 
 
 def test_the_same_cohort_gives_the_same_pages() -> None:
