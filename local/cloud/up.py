@@ -49,7 +49,9 @@ def launch(
     """
     was_running = read_cloud(root) is not None
     with steps.step("Start a cloud on this computer") as step:
-        cloud = start_cloud(root, die_with_parent=die_with_parent)
+        # While sam builds and deploys, the cloud imports what the first job would wait for.
+        prepared = {"MULTIMODAL_PREPARE_JOBS": "1"}
+        cloud = start_cloud(root, die_with_parent=die_with_parent, extra_env=prepared)
         environment = cloud.environment()
         step.detail = f"already running, {cloud.endpoint}" if was_running else cloud.endpoint
     with build_folder(on_wait=lambda: print_line(steps.console, _BUILD_IS_TAKEN, "yellow")):

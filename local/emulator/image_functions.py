@@ -5,19 +5,26 @@ hands over to is `_execute_function_warm`, the pool of execution environments th
 (`execution_environments.py`).
 """
 
+import os
 from contextvars import copy_context
 from functools import partial
 from typing import Any
 
-from local.emulator.containers import image_source, job_pool
+from local.emulator.containers import image_source, job_pool, job_server
 
 _ZIP = b"image"
 """What stands for the code of a function that has none; it must not be empty."""
 
 
 def install() -> None:
-    """Run functions of the project's images; those of any other stay ministack's affair."""
+    """Run functions of the project's images; those of any other stay ministack's affair.
+
+    With `MULTIMODAL_PREPARE_JOBS` the packages of the jobs are imported before the first one comes.
+    """
     from ministack.services import lambda_svc
+
+    if os.environ.get("MULTIMODAL_PREPARE_JOBS"):
+        job_server()
 
     original = lambda_svc._execute_function_docker
 

@@ -63,6 +63,7 @@ def test_names_are_split_and_the_image_may_be_absent() -> None:
         "MAX_CONCURRENCY": "50",
         "MIN_VOLUME_GB": "5",
         "TIME_LIMIT_SECONDS": "7200",
+        "FAST_LANE_MEGABYTES": "0",
     }
     settings = PlanJobsSettings.from_environment(GOOD | extra)
     assert (settings.DATASET_NAMES, settings.RADIOMICS_IMAGE_URI) == (["a", "b"], "")

@@ -1,6 +1,7 @@
 """The comparison on datasets of which it is known what helps."""
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,21 @@ def test_a_build_that_is_not_whole_is_rejected(tmp_path: Path, name: str) -> Non
     (folder / name).unlink()
     with pytest.raises(InputRejectedError, match=f"DATASET_INCOMPLETE: {name}"):
         read_dataset(folder, "baseline")
+
+
+@pytest.mark.parametrize("name", ["dataset.csv", "dictionary.csv"])
+def test_a_file_that_is_not_the_manifests_is_rejected(tmp_path: Path, name: str) -> None:
+    folder = make_build(tmp_path / "b")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    files = {
+        each: hashlib.sha256((folder / each).read_bytes()).hexdigest() for each in ("dataset.csv", "dictionary.csv")
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"files": files}))
+    assert len(read_dataset(folder, "surgery").cases) == 120
+    with (folder / name).open("a") as file:
+        file.write("\n")
+    with pytest.raises(InputRejectedError, match=f"DATASET_INCOMPLETE: {name} is not the file"):
+        read_dataset(folder, "surgery")
 
 
 def test_a_dataset_without_survival_labels_is_told(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ timepoint asked for never gets into a model, whatever the build says of it.
 """
 
 import csv
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -239,7 +240,17 @@ def read_table(folder: Path) -> tuple[dict[str, Any], list[dict[str, str]], pd.D
         raise InputRejectedError(
             ReasonCode.DATASET_INCOMPLETE, "the build has no manifest or no cases; build the dataset again"
         )
+    _check_hashes(folder, manifest.get("files"))
     return manifest, dictionary, table
+
+
+def _check_hashes(folder: Path, hashes: object) -> None:
+    """Reject files that are not those which the manifest was written for: edited, or of two builds of one name."""
+    for name in ("dataset.csv", "dictionary.csv"):
+        named = hashes.get(name) if isinstance(hashes, Mapping) else None
+        if named is not None and hashlib.sha256((folder / name).read_bytes()).hexdigest() != named:
+            message = f"{name} is not the file that manifest.json names by its SHA-256; build the dataset again"
+            raise InputRejectedError(ReasonCode.DATASET_INCOMPLETE, message)
 
 
 def _check_columns(dictionary: Sequence[Mapping[str, str]], table: pd.DataFrame) -> None:
