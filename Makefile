@@ -141,9 +141,10 @@ unit: setup
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/unit tests/contract tests/infrastructure tests/fuzz
 	@$(PY) -m pytest -q -r f --doctest-modules functions/multimodal containers/radiomics/src containers/rnaseq/src containers/survival/src
 
-fuzz: setup ## 60 s of damaged studies per parser and of damaged tables; FUZZ="--parser zip --seconds 10 --seed 7" changes that
+fuzz: setup ## 60 s of damaged studies per parser, of damaged tables and of sheets; FUZZ="--parser zip --seconds 10 --seed 7" changes that
 	@$(PY) -m tests.fuzz $(FUZZ)
 	@$(PY) -m tests.fuzz.clinical
+	@$(PY) -m tests.fuzz.sheets
 
 audit: setup .venv-audit/.ready ## cfn-lint, checkov, hadolint, bandit, detect-secrets; what is accepted is in pyproject.toml
 	@$(VENV)/bin/cfn-lint --include-checks I --regions us-east-1 --template template.yaml stacks/*.yaml

@@ -55,6 +55,7 @@ def machine(account: Account) -> tuple[dict[str, Any], str]:
     function = account.function("table-ingest", FUNCTION, role)
     text = DEFINITION.read_text(encoding="utf-8").replace("${TableIngestFunctionArn}", function)
     # Nobody waits five seconds for a second try here.
+    text = text.replace("${Partition}", "aws")
     definition = json.loads(text.replace('"IntervalSeconds": 5', '"IntervalSeconds": 1'))
     return definition, account.role("tables", "states", allow("lambda:InvokeFunction", function))
 

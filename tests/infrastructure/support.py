@@ -75,6 +75,9 @@ def template() -> dict[str, Any]:
         root["Resources"] |= {key: guard | r for key, r in own["Resources"].items()}
         outputs |= {f"{name}.Outputs.{key}": output["Value"] for key, output in own.get("Outputs", {}).items()}
     root["Resources"] = {name: r for name, r in root["Resources"].items() if name not in nested}
+    for resource in root["Resources"].values():
+        if resource.get("DependsOn") in nested:  # waiting for a whole stack says nothing about one of its resources
+            del resource["DependsOn"]
     merged: dict[str, Any] = replace(root, outputs)
     return merged
 

@@ -79,7 +79,7 @@ def _holds(operator: str, key: str, wanted: Any, headers: dict[str, str]) -> boo
     if operator == "Null":
         return (found is None) is (wanted == "true")
     assert operator in {"StringNotEquals", "ArnNotEquals"}
-    return found != wanted
+    return bool(found != wanted)
 
 
 @pytest.mark.parametrize(

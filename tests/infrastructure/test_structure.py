@@ -1,6 +1,8 @@
 """What import-linter's contracts in pyproject.toml cannot say of the code's structure."""
 
 import ast
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,12 @@ def test_nothing_happens_at_import(path: Path) -> None:
             continue
         called = [ast.unparse(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)]
         assert not [c for c in called if c.startswith(("boto3.", "os.", "Logger", "Metrics"))]
+
+
+def test_no_file_holds_the_marks_of_an_unfinished_merge() -> None:
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False).stdout.decode()
+    files = [path for path in map(ROOT.joinpath, filter(None, names.split("\0"))) if path.is_file()]
+    if not files:
+        pytest.skip("no checkout of git")
+    unfinished = re.compile(rb"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
+    assert [str(path.relative_to(ROOT)) for path in files if unfinished.search(path.read_bytes())] == []

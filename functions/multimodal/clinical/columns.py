@@ -1,6 +1,6 @@
 """One column of a batch: cells into values, values into features."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 from multimodal.clinical.cells import (
@@ -35,6 +35,9 @@ Pairs = Mapping[str, str]
 are made of shared ones."""
 
 _CLOSED = (OneHot, Ordinal, Flag)
+
+_MAX_COMBINATIONS = 1_000
+"""Of cells of columns that are joined: few enough for most to be met again."""
 
 
 def scope_of(config: ClinicalConfig, column: Column) -> Scope:
@@ -208,13 +211,22 @@ class FeaturePairs(dict[object, Pairs]):
         is_number = isinstance(column, Number | DateDifference) and len(self._features) == 1
         self._number = self._features[0] if is_number else None
 
+    @property
+    def levels(self) -> int | None:
+        """How many different cells the column may have, none included; None when nobody knows."""
+        column = self._column
+        return len(column.values) + 1 if isinstance(column, _CLOSED) and column.unseen != "other" else None
+
+    def known(self, batch: Batch) -> Sequence[object]:
+        """Return what the features are made of, for each row."""
+        by_cell = isinstance(self._column, _CLOSED)
+        return (batch.cells if by_cell else batch.values)[self._column.source]
+
     def of(self, batch: Batch) -> list[Pairs]:
-        """Return the column's features, a tuple for each row."""
+        """Return the column's features for each row."""
         if len(self) > MAX_KEPT:
             self.clear()
-        by_cell = isinstance(self._column, _CLOSED)
-        known: Sequence[object] = (batch.cells if by_cell else batch.values)[self._column.source]
-        return list(map(self.__getitem__, known))
+        return list(map(self.__getitem__, self.known(batch)))
 
     def __missing__(self, value: str | float | None) -> Pairs:
         if self._number is not None and value is not None:
@@ -248,3 +260,40 @@ class FeaturePairs(dict[object, Pairs]):
         if isinstance(column, Flag):
             return [float(value in column.true)]
         return [float(value)]
+
+
+class JoinedPairs(dict[object, Pairs]):
+    """Features of neighbouring columns for each combination of their cells: one merge for a row instead of several."""
+
+    def __init__(self, columns: Sequence[FeaturePairs]) -> None:
+        super().__init__()
+        self._columns = columns
+
+    def of(self, batch: Batch) -> list[Pairs]:
+        """Return the columns' features for each row."""
+        if len(self) > MAX_KEPT:
+            self.clear()
+        return list(map(self.__getitem__, zip(*(c.known(batch) for c in self._columns), strict=True)))
+
+    def __missing__(self, cells: tuple[object, ...]) -> Pairs:
+        joined: dict[str, str] = {}
+        for column, cell in zip(self._columns, cells, strict=True):
+            joined.update(column[cell])
+        self[cells] = joined
+        return joined
+
+
+def joined_pairs(columns: Iterable[FeatureColumn]) -> list[FeaturePairs | JoinedPairs]:
+    """Join neighbouring columns whose cells have few combinations; the order of the features stays."""
+    joined: list[FeaturePairs | JoinedPairs] = []
+    group, combinations = list[FeaturePairs](), 1
+    for pairs in [*map(FeaturePairs, columns), None]:
+        levels = pairs.levels if pairs else None
+        if group and (levels is None or combinations * levels > _MAX_COMBINATIONS):
+            joined.append(JoinedPairs(group) if len(group) > 1 else group[0])
+            group, combinations = [], 1
+        if levels is not None and pairs is not None:
+            group, combinations = [*group, pairs], combinations * levels
+        elif pairs is not None:
+            joined.append(pairs)
+    return joined

@@ -8,7 +8,7 @@ from itertools import compress, repeat
 from operator import ior
 
 from multimodal.clinical.cells import Fault, RowCode
-from multimodal.clinical.columns import FeaturePairs, Pairs
+from multimodal.clinical.columns import Pairs, joined_pairs
 from multimodal.clinical.config import (
     TRAILING,
     ClinicalConfig,
@@ -231,7 +231,7 @@ class TimepointRecords:
     def __init__(
         self, config: ClinicalConfig, timepoint: Timepoint, source: str, spec: FeatureGroupSpec, upload: UploadContext
     ) -> None:
-        self._features = [FeaturePairs(column) for column in config.features_of(timepoint)]
+        self._features = joined_pairs(config.features_of(timepoint))
         self._group, self._times = GroupRecords(spec, upload), EventTimes(source, upload.uploaded_at)
 
     def of(self, batch: Batch, kept: Sequence[bool] | None, days: Numbers | None) -> Iterator[TableRecord]:

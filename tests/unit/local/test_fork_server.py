@@ -127,7 +127,7 @@ def test_jobs_that_come_first_at_once_share_a_template(monkeypatch: pytest.Monke
     monkeypatch.setattr(containers, "ForkServer", SlowServer)
     monkeypatch.setattr(containers, "_servers", [])
     with ThreadPoolExecutor(4) as pool:
-        servers = list(pool.map(lambda _: containers._job_server(), range(4)))
+        servers = list(pool.map(lambda _: containers.job_server(), range(4)))
     assert len({id(server) for server in servers}) == 1
 
 

@@ -55,21 +55,6 @@ class _PreparedSlice(dict[str, Any]):
         return ()
 
 
-class _FortranStack(DicomStack):  # type: ignore[misc]  # dcmstack ships no types
-    """dcmstack in the memory layout of NIfTI: its own layout costs two passes with a stride of a plane."""
-
-    def get_data(self) -> NDArray[Any]:
-        """Give the voxels, shape (columns, rows, slices), Fortran order."""
-        shape = self.shape  # sorts
-        if len(shape) != 3 or len(self._files_info) != shape[2]:
-            return np.asarray(super().get_data())
-        planes = [info[0].nii_img.dataobj for info in self._files_info]
-        volume = np.empty(shape, planes[0].dtype, order="F")
-        for k, plane in enumerate(planes):
-            volume[:, :, k] = np.asanyarray(plane)[:, :, 0]
-        return volume
-
-
 def stack_series(
     series: CtSeries,
     limits: Limits,
@@ -181,15 +166,14 @@ def stack_volume(stack: SliceStack, pixels: list[NDArray[Voxel]]) -> NDArray[Vox
     StackOrderError
         When a slice of the result is not the slice that our own sort puts there.
     """
-    stacked, affine = _dcmstack(stack, pixels)
-    volume = _in_grid_order(stacked, affine, stack.grid)
+    volume = _in_grid_order(_dcmstack(stack, pixels), stack.grid)
     for index, expected in enumerate(pixels):
         if not np.array_equal(volume[:, :, index].T, expected):
             raise StackOrderError(f"slice {index} of the stack is not the slice at its position")
     return volume
 
 
-def _dcmstack(stack: SliceStack, pixels: list[NDArray[Voxel]]) -> tuple[NDArray[Voxel], NDArray[np.float64]]:
+def _dcmstack(stack: SliceStack, pixels: list[NDArray[Voxel]]) -> DicomStack:
     orientation = [float(value) for value in stack.slices[0].orientation]
     meta: dict[str, Any] = {
         "ImageOrientationPatient": orientation,
@@ -197,10 +181,10 @@ def _dcmstack(stack: SliceStack, pixels: list[NDArray[Voxel]]) -> tuple[NDArray[
         "Rows": stack.grid.shape[1],
         "Columns": stack.grid.shape[0],
     }
-    stacker = _FortranStack()
+    stacker = DicomStack()
     for ct, position, image in zip(stack.slices, _even_positions(stack), pixels, strict=True):
         stacker.add_dcm(_PreparedSlice(ct, position, image), meta=dict(meta))
-    return stacker.get_data(), np.asarray(stacker.get_affine(), dtype=np.float64)
+    return stacker
 
 
 def _even_positions(stack: SliceStack) -> list[NDArray[np.float64]]:
@@ -210,20 +194,22 @@ def _even_positions(stack: SliceStack) -> list[NDArray[np.float64]]:
     return [first + index * step for index in range(len(stack.slices))]
 
 
-def _in_grid_order(stacked: NDArray[Voxel], affine: NDArray[np.float64], grid: Grid) -> NDArray[Voxel]:
-    """Permute and flip dcmstack's axes so that they follow the grid's."""
-    to_ours = np.linalg.inv(grid.affine) @ affine
+def _in_grid_order(stacker: DicomStack, grid: Grid) -> NDArray[Any]:
+    """Lay dcmstack's slices into a volume whose axes follow the grid's.
+
+    `DicomStack.get_data` would give the same voxels in a memory layout that costs two more passes over them.
+    """
+    shape = stacker.shape  # sorts the slices
+    to_ours = np.linalg.inv(grid.affine) @ np.asarray(stacker.get_affine(), dtype=np.float64)
     orientation = np.asarray(nibabel.orientations.io_orientation(to_ours))  # type: ignore[no-untyped-call]
     axes = np.argsort(orientation[:, 0]).astype(int)
     flips = orientation[axes, 1] < 0
-    view = np.flip(stacked.transpose(axes), axis=tuple(np.flatnonzero(flips).tolist()))
-    if view.shape != grid.shape:
-        raise StackOrderError(f"the stack has shape {view.shape}, its grid {grid.shape}")
-    if view.flags.f_contiguous:
-        return view
-    volume = np.empty(grid.shape, stacked.dtype, order="F")
-    for k in range(grid.shape[2]):
-        volume[:, :, k] = view[:, :, k]
+    planes = [np.asanyarray(info[0].nii_img.dataobj)[:, :, 0] for info in stacker._files_info]
+    if tuple(shape[axis] for axis in axes) != grid.shape or axes[2] != 2 or len(planes) != grid.shape[2]:
+        raise StackOrderError(f"the stack has shape {shape}, its grid {grid.shape}")
+    volume = np.empty(grid.shape, planes[0].dtype, order="F")
+    for k, plane in enumerate(reversed(planes) if flips[2] else planes):
+        volume[:, :, k] = np.flip(plane.transpose(axes[:2]), axis=tuple(np.flatnonzero(flips[:2]).tolist()))
     return volume
 
 
