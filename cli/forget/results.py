@@ -14,8 +14,8 @@ from multimodal.clinical.tallies import case_hash
 
 QUERIES = "queries/"
 _TABLE_RESULTS = ("clinical/{}/", "genomics/{}/-expression/")
-_BUILT = {"datasets/{}/": 3, "models/{}/": 4, "scores/{}/": 3, "reports/{}/": 2}
-"""Prefix → folders that name one build, one run of models, one of scores, or a report, which is then made anew."""
+_BUILT = {"datasets/{}/": 3, "models/{}/": 4, "scores/{}/": 3, "reports/{}/": 2, "plans/{}/": 2}
+"""Prefix → folders that name one build, one run of models or of scores, a report (then made anew), or a plan."""
 
 
 def find_results(processed: Bucket, dataset: str, subject: str) -> Iterator[Finding]:

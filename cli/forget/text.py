@@ -5,6 +5,7 @@ so that a row of another patient which mentions the subject stays.
 """
 
 import gzip
+import html
 import json
 import re
 import zlib
@@ -30,8 +31,8 @@ def as_stored(key: str, text: bytes) -> bytes:
 
 
 def mentions(text: bytes, subject: str) -> bool:
-    """Whether a subject is named, as it is written, or as JSON or an address writes it."""
-    spellings = {subject, json.dumps(subject)[1:-1], quote(subject)}
+    """Whether a subject is named, as it is written, or as JSON, an address or a page writes it."""
+    spellings = {subject, json.dumps(subject)[1:-1], quote(subject), html.escape(subject)}
     words = b"|".join(re.escape(spelling.encode()) for spelling in sorted(spellings))
     return re.search(rb"(?<!%b)(?:%b)(?!%b)" % (_WORD, words, _WORD), text) is not None
 

@@ -75,6 +75,8 @@ RESULTS: list[tuple[str, bytes]] = [
     (f"reports/{D}/index.html", f"<th>{X}</th>".encode()),
     (f"reports/{D}/_made.json", b'{"state": "s"}'),
     ("reports/other/index.html", f"<th>{X}</th>".encode()),
+    (f"plans/{D}/plan.json", json.dumps({"refused": [{"example": f"imaging/{D}/{X}/a#b"}]}).encode()),
+    (f"plans/{D}/plan.html", b"<h1>Plan</h1>"),
     ("queries/1.csv", b"an answer"),
 ]
 LEFT = {

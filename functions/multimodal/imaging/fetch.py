@@ -20,6 +20,9 @@ LICENCE_NAME = "LICENSE.csv"
 BATCH = 100
 """Objects between two looks at the clock."""
 
+MAX_ITEM_BYTES = 240_000
+"""Of the 262,144 that Step Functions passes on (AWS Step Functions developer guide, "Quotas")."""
+
 LICENCE_COLUMNS = (
     "PatientID",
     "StudyInstanceUID",
@@ -51,11 +54,23 @@ class Copied:
 
 
 def study_items(dataset: str, series: Sequence[Series]) -> list[dict[str, Any]]:
-    """Return one document for each study, with its series: the items of the Map."""
+    """Return one document for each study, with its series: the items of the Map.
+
+    Raises
+    ------
+    BadInputError
+        `MANIFEST_INVALID` when a study has more series than an item can hold.
+    """
     studies: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for each in series:
         studies.setdefault((each.patient, each.study), []).append(asdict(each))
-    return [{"dataset": dataset, "series": found} for found in studies.values()]
+    items: list[dict[str, Any]] = [{"dataset": dataset, "series": found} for found in studies.values()]
+    for item in items:
+        if len(json.dumps(item, ensure_ascii=False).encode()) > MAX_ITEM_BYTES:
+            first = item["series"][0]
+            message = f"study {first['study']} has {len(item['series']):,} series, more than one copy can be told of"
+            raise BadInputError(Reason.MANIFEST_INVALID, f"{message}; upload its series in several manifests")
+    return items
 
 
 def licence_table(rows: Iterable[Sequence[str]]) -> str:
@@ -83,9 +98,10 @@ class StudyCopier:
     parallel_map: ParallelMap = map
 
     def copy(self, item: Mapping[str, Any], time_is_left: Callable[[], bool]) -> Copied:
-        """Copy what is not there yet; when all is there, write the licences and then the marker.
+        """Copy what is not there yet, licences and marker first; when all is there, write the marker once more.
 
-        The marker starts the study at once; without it a slow copy would be taken for a whole study when it pauses.
+        A marker that declares more objects than there are holds the study back however long a copy pauses, and also
+        one that broke off for good; the last one starts the study at once (decision `fetch-2`).
 
         Parameters
         ----------
@@ -106,6 +122,7 @@ class StudyCopier:
         missing = [
             (each, source, target) for target, (each, source) in wanted.items() if there.get(target) != source.size
         ]
+        declared = self._declare(unit, series, wanted, there)
         objects = size = 0
         for start in range(0, len(missing), BATCH):
             if start and not time_is_left():
@@ -113,7 +130,8 @@ class StudyCopier:
             batch = missing[start : start + BATCH]
             list(self.parallel_map(lambda one: self.archive.copy(one[0].bucket, one[1].key, one[2]), batch))
             objects, size = objects + len(batch), size + sum(source.size for _, source, _ in batch)
-        self._finish(unit, series, wanted, there)
+        if missing:
+            self.raw.write_text(unit.folder + MARKER_NAME, declared, "application/json")
         return Copied(True, objects, size)
 
     def _wanted(self, unit: Unit, series: Sequence[Series]) -> dict[str, tuple[Series, StoredObject]]:
@@ -137,17 +155,20 @@ class StudyCopier:
             raise BadInputError(Reason.INPUT_TOO_LARGE, f"the study has more than {MAX_OBJECTS} objects")
         return wanted
 
-    def _finish(self, unit: Unit, series: Sequence[Series], wanted: Iterable[str], there: Mapping[str, int]) -> None:
-        """Write licences and marker; series of an earlier manifest keep theirs."""
+    def _declare(self, unit: Unit, series: Sequence[Series], wanted: Iterable[str], there: Mapping[str, int]) -> str:
+        """Write licences and marker, and return the marker's text; series of an earlier manifest keep their licences.
+
+        The marker is written before the licences, which are an object more: an earlier marker is never met by them.
+        """
         licences, marker = unit.folder + LICENCE_NAME, unit.folder + MARKER_NAME
+        declared = json.dumps({"objects": len({*wanted, *there, licences} - {marker})})
+        if marker not in there or self.raw.read_text(marker) != declared:
+            self.raw.write_text(marker, declared, "application/json")
         before = self.raw.read_text(licences) if licences in there else None
         text = licence_table([*_others(before or "", series), *_licence_rows(series)])
         if text != before:
             self.raw.write_text(licences, text, "text/csv")
-        objects = len({*wanted, *there, licences} - {marker})
-        declared = json.dumps({"objects": objects})
-        if marker not in there or self.raw.read_text(marker) != declared:
-            self.raw.write_text(marker, declared, "application/json")
+        return declared
 
 
 def _licence_rows(series: Iterable[Series]) -> list[list[str]]:

@@ -1,6 +1,7 @@
 """Processing jobs of a run: which units share one, and the documents that describe it."""
 
 import hashlib
+import heapq
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ def share_lanes(units: Sequence[PlannedUnit], megabytes: int) -> tuple[list[list
 
 
 def _fits_function(job: Sequence[PlannedUnit], megabytes: int) -> bool:
-    return len(job) <= MAX_UNITS_PER_JOB and _bytes(job) <= megabytes * MEGABYTE
+    return megabytes > 0 and len(job) <= MAX_UNITS_PER_JOB and _bytes(job) <= megabytes * MEGABYTE
 
 
 def pack(units: Sequence[PlannedUnit], concurrency: int) -> list[list[PlannedUnit]]:
@@ -188,8 +189,9 @@ def pack(units: Sequence[PlannedUnit], concurrency: int) -> list[list[PlannedUni
         return []
     by_size = sorted(units, key=lambda u: (-u.bytes, u.unit_id))
     jobs: list[list[PlannedUnit]] = [[] for _ in range(_job_count(units, concurrency))]
+    lightest = [(0, 0, number) for number in range(len(jobs))]  # a heap of bytes, units and the job's number
     for unit in by_size:
-        _lightest(jobs, unit).append(unit)
+        _give(jobs, lightest, unit)
     filled = [sorted(job, key=lambda u: u.unit_id) for job in jobs if job]
     return sorted(filled, key=lambda job: job[0].unit_id)
 
@@ -201,15 +203,15 @@ def _job_count(units: Sequence[PlannedUnit], concurrency: int) -> int:
     return max(needed, min(worth, max(concurrency, 1)))
 
 
-def _lightest(jobs: list[list[PlannedUnit]], unit: PlannedUnit) -> list[PlannedUnit]:
-    def fits(job: list[PlannedUnit]) -> bool:
-        return len(job) < MAX_UNITS_PER_JOB and (not job or _bytes(job) + unit.bytes <= MAX_BYTES_PER_JOB)
-
-    open_jobs = [job for job in jobs if fits(job)]
-    if not open_jobs:
+def _give(jobs: list[list[PlannedUnit]], lightest: list[tuple[int, int, int]], unit: PlannedUnit) -> None:
+    """Give a unit to the lightest job; when that has no room for its bytes, no other has, and a new job gets it."""
+    if not lightest or (lightest[0][1] and lightest[0][0] + unit.bytes > MAX_BYTES_PER_JOB):
+        heapq.heappush(lightest, (0, 0, len(jobs)))
         jobs.append([])
-        return jobs[-1]
-    return min(open_jobs, key=lambda job: (_bytes(job), len(job)))
+    size, count, number = heapq.heappop(lightest)
+    jobs[number].append(unit)
+    if count + 1 < MAX_UNITS_PER_JOB:
+        heapq.heappush(lightest, (size + unit.bytes, count + 1, number))
 
 
 def _bytes(job: Sequence[PlannedUnit]) -> int:

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import PurePosixPath
 
 from multimodal.ledger.errors import BadInputError, Reason
@@ -37,6 +38,9 @@ _WRITTEN = (
     *("series_aws_url", "license_short_name", "source_DOI", "series_size_MB"),
 )
 _NEEDED = ("patient", "study", "series", "address", "licence")
+_KNOWN = frozenset(name for names in COLUMNS.values() for name in names)
+_NO_LICENCE = frozenset({"", "-", "n/a", "na", "nan", "none", "null", "unknown"})
+"""What tables say where there is none, pandas among them."""
 _UID = re.compile(r"^[0-9]+(\.[0-9]+)*$")
 _MAX_UID = 64  # PS3.5, section 9.1
 _ADDRESS = re.compile(r"^s3://([a-z0-9.-]{3,63})/([A-Za-z0-9._/-]*[A-Za-z0-9._-])/?\*?$")
@@ -138,6 +142,8 @@ def parse_manifest(name: str, text: str, look_up: Lookup, buckets: Sequence[str]
     reader = readers.get(PurePosixPath(name).suffix.lower())
     if reader is None:
         raise invalid_manifest(name, ["it is none of .csv, .s5cmd and .tcia"])
+    if "\ufffd" in text:  # two names with other letters there would become one
+        raise invalid_manifest(name, ["it has letters that are not UTF-8; save it as CSV UTF-8"])
     rows = list(_limited(name, reader(name, text.lstrip("\ufeff"))))
     if not rows:
         raise invalid_manifest(name, ["it names no series"])
@@ -183,9 +189,11 @@ def _read_s5cmd(name: str, text: str) -> Iterator[_Row]:
 def _read_tcia(name: str, text: str) -> Iterator[_Row]:
     """Read NBIA's manifest: settings, `ListOfSeriesToDownload=`, and a SeriesInstanceUID in each line after it."""
     lines = iter(list(_lines(text)))
-    if not any(line.lower().startswith("listofseriestodownload=") for _, line in lines):
+    heading = next((each for each in lines if each[1].lower().startswith("listofseriestodownload=")), None)
+    if heading is None:
         raise invalid_manifest(name, ["it has no line ListOfSeriesToDownload="])
-    for number, line in lines:
+    beside = heading[1].partition("=")[2].strip()
+    for number, line in chain([(heading[0], beside)] if beside else [], lines):
         if not is_uid(line):
             raise invalid_manifest(name, [f"line {number} is no SeriesInstanceUID: {line[:80]!r}"])
         yield number, line
@@ -207,6 +215,9 @@ def _read_csv(name: str, text: str) -> Iterator[_Row]:
                 (number, row[places["series"]].strip()) for number, row in _table_rows(name, table, len(header))
             )
             return
+        twice = sorted(each for each in set(header) & _KNOWN if header.count(each) > 1)
+        if twice:
+            raise invalid_manifest(name, [f"the first row has {', '.join(twice)} twice"])
         missing = [field for field in _NEEDED if places[field] is None]
         if missing:
             wanted = ", ".join(COLUMNS[field][0] for field in missing)
@@ -221,8 +232,7 @@ def _read_csv(name: str, text: str) -> Iterator[_Row]:
 def _delimiter(text: str) -> str:
     """Return what separates the columns: commas, or what spreadsheet programs of other countries write instead."""
     first = re.split(r"[\r\n]", text, maxsplit=1)[0].lower()
-    known = {name for names in COLUMNS.values() for name in names}
-    return max(",;\t", key=lambda each: len(known.intersection(cell.strip(' "') for cell in first.split(each))))
+    return max(",;\t", key=lambda each: len(_KNOWN.intersection(cell.strip(' "') for cell in first.split(each))))
 
 
 def _place(header: Sequence[str], names: Sequence[str]) -> int | None:
@@ -270,6 +280,7 @@ def _checked(name: str, rows: Sequence[tuple[int, Series]], buckets: Sequence[st
     problems: dict[str, list[int]] = {}
     found: dict[str, Series] = {}
     patients: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     for number, series in rows:
         for problem in _problems(series, buckets):
             problems.setdefault(problem, []).append(number)
@@ -277,6 +288,8 @@ def _checked(name: str, rows: Sequence[tuple[int, Series]], buckets: Sequence[st
             problems.setdefault(f"series {series.series[:64]} is there before, with other values", []).append(number)
         if patients.setdefault(series.study, series.patient) != series.patient:
             problems.setdefault(f"study {series.study[:64]} has another PatientID before", []).append(number)
+        if addresses.setdefault(series.address, series.series) != series.series:
+            problems.setdefault(f"{series.address[:100]} is another series' address before", []).append(number)
     if problems:
         raise invalid_manifest(name, [f"{_rows(numbers)}: {problem}" for problem, numbers in problems.items()])
     return list(found.values())
@@ -296,7 +309,7 @@ def _rows(numbers: Sequence[int]) -> str:
 def _problems(series: Series, buckets: Sequence[str]) -> Iterator[str]:
     if series.bucket not in buckets:
         yield f"s3://{series.bucket[:63]}/ is none of the archive's buckets ({', '.join(buckets)})"
-    if not series.licence:
+    if series.licence.lower() in _NO_LICENCE:
         yield f"series {series.series[:64]} has no licence; state it in license_short_name"
     if "/" in series.patient or not is_safe_segment(series.patient):
         yield "PatientID is empty or cannot be part of a key"

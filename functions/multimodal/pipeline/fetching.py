@@ -45,12 +45,13 @@ class ManifestReader:
         dataset, name = _parts_of(key)
         try:
             series = self._series(dataset, name, key)
+            items = study_items(dataset, series)
         except BadInputError as error:
             logger().warning("manifest rejected", dataset=dataset, reason_code=error.reason_code)
             unit = Unit(dataset, "-", MANIFEST_STUDY)
             self.ports.ledger.record_invalid_upload(unit, error.reason_code, error.message, error.details)
             return {"study_count": 0, "items_key": ""}
-        return self._store(dataset, series)
+        return self._store(dataset, series, items)
 
     def _series(self, dataset: str, name: str, key: str) -> list[Series]:
         if dataset not in self.datasets:
@@ -61,10 +62,9 @@ class ManifestReader:
             raise invalid_manifest(name, ["it is gone"])
         return parse_manifest(name, text, look_up_shipped, self.buckets)
 
-    def _store(self, dataset: str, series: list[Series]) -> dict[str, Any]:
+    def _store(self, dataset: str, series: list[Series], items: list[dict[str, Any]]) -> dict[str, Any]:
         digest = hashlib.sha256(repr([asdict(each) for each in series]).encode()).hexdigest()[:16]
         folder = f"runs/fetch-{dataset}-{digest}/"
-        items = study_items(dataset, series)
         self._clear_note(dataset)
         self.ports.processed.write_json(folder + "studies.json", items)
         self.ports.processed.write_text(folder + "licenses.csv", licences_of(series), "text/csv")
@@ -113,6 +113,10 @@ class StudyFetcher:
     def _record(self, item: Mapping[str, Any], reason: str, message: str, details: Mapping[str, Any]) -> None:
         unit = _unit(item)
         logger().warning("study not fetched", correlation_id=unit.correlation_id, reason=reason)
+        known = self.ports.ledger.get(unit.unit_id)
+        if known and known.run_id:
+            # It was fetched or uploaded before: what its run found stays, and a run that goes on ends as it would.
+            unit, message = Unit(unit.dataset, "-", MANIFEST_STUDY), f"study {unit.subject}/{unit.study}: {message}"
         self.ports.ledger.record_invalid_upload(unit, reason, message, details)
 
 

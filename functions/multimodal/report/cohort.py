@@ -61,9 +61,14 @@ class Upload:
         return f"studies/{self.unit.subject}/{self.unit.study}.html"
 
     @cached_property
+    def rois(self) -> list[Document]:
+        """The regions of a study."""
+        return [roi for roi in self.result.get("rois") or () if isinstance(roi, Mapping)]
+
+    @cached_property
     def primary(self) -> Document:
         """The primary ROI of a study; empty when it was not measured."""
-        return next((roi for roi in self.result.get("rois", ()) if roi["primary"]), {})
+        return next((roi for roi in self.rois if roi.get("primary")), {})
 
     @property
     def verdict(self) -> str:

@@ -39,7 +39,10 @@ class Metric:
 
 def number(value: Any) -> float | None:  # noqa: ANN401 – any JSON value
     """Return a finite number, or None for anything else; a truth value is 0 or 1."""
-    return float(value) if isinstance(value, int | float) and isfinite(value) else None
+    try:
+        return float(value) if isinstance(value, int | float) and isfinite(value) else None
+    except OverflowError:  # a whole number beyond the largest float
+        return None
 
 
 def _quality(name: str, title: str, unit: str = "", *, logarithmic: bool = False) -> Metric:

@@ -135,8 +135,14 @@ def _environment() -> Environment:
     sheets = (CLINICAL_TEMPLATES / "report.css", TEMPLATES / "cohort.css")
     style = Markup("".join(sheet.read_text(encoding="utf-8") for sheet in sheets))  # noqa: S704 – the project's own
     environment.globals |= {"style": style, "bar": basic.bar, "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
-    environment.filters |= {"amount": amount, "percent": percent, "z": signed}
+    environment.filters |= {"amount": _amount, "percent": percent, "z": signed}
     return environment
+
+
+def _amount(value: object) -> str:
+    """Return a number of a document as text; a dash for what is none, or not finite."""
+    found = number(value)
+    return "\u2013" if found is None else amount(found)
 
 
 def signed(z: float) -> str:
@@ -341,7 +347,7 @@ class StudyView:
     @property
     def regions(self) -> list[Mapping[str, Any]]:
         """All regions of the study."""
-        return list(self.study.result.get("rois") or ())
+        return self.study.rois
 
     @property
     def features(self) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from multimodal.ledger.ports import ParallelMap, StoredObject
 from multimodal.ledger.unit import Modality, Status, Unit
-from multimodal.report.cohort import Cohort, Model, Upload
+from multimodal.observability import logger
+from multimodal.report.cohort import Cohort, Document, Model, Upload
 from multimodal.tables.state import DatasetState, StateEntry
 
 LedgerRow = Mapping[str, Any]
@@ -51,17 +52,26 @@ class CohortReader:
             tables=[u for u in uploads if u.unit.is_table],
             rows=self._rows(dataset),
             models=self.models(dataset),
-            notes=[row for row in rows if row.get("dataset") == dataset and row.get("kind") == "note"],
+            # A note without a reason is of something that went well: a sample sheet, a manifest that was corrected.
+            notes=[row for row in rows if row.get("dataset") == dataset and _is_note(row) and row.get("reason_code")],
         )
 
     def _with_documents(self, upload: Upload) -> Upload:
         unit = upload.unit
         if unit.is_table or not upload.is_measured:
             return upload
-        result = self.processed.read_json(unit.result_key(unit.result_name)) or {}
-        is_study = unit.modality == Modality.IMAGING
-        quality = (self.processed.read_json(unit.result_key("qc.json")) or {}) if is_study else {}
+        result = self._document(unit, unit.result_name)
+        quality = self._document(unit, "qc.json") if unit.modality == Modality.IMAGING else {}
         return replace(upload, result=result, quality=quality)
+
+    def _document(self, unit: Unit, name: str) -> Document:
+        """Return a result's document; one that is damaged is logged and left out, so that the others are shown."""
+        try:
+            found = self.processed.read_json(unit.result_key(name))
+        except ValueError:
+            found = None
+            logger().warning("document left out of the report", correlation_id=unit.correlation_id, document=name)
+        return found if isinstance(found, dict) else {}
 
     def _rows(self, dataset: str) -> dict[str, frozenset[str]]:
         """Return the cases that the feature groups hold of tables."""
@@ -91,8 +101,12 @@ def _content(group: str, dataset: str) -> str:
     return group.partition(f"-{dataset}-")[2].rpartition("-v")[0] or group
 
 
+def _is_note(row: LedgerRow) -> bool:
+    return row.get("kind") == "note"
+
+
 def _upload(row: LedgerRow, dataset: str) -> Upload | None:
-    if row.get("dataset") != dataset or row.get("kind") == "note":
+    if row.get("dataset") != dataset or _is_note(row):
         return None
     unit = Unit(dataset, str(row["subject"]), str(row.get("study") or ""), str(row["modality"]))
     return Upload(

@@ -389,6 +389,37 @@ def test_a_report_is_written_again_only_when_something_changed() -> None:
     assert b"20261129T000000-cc" in bucket.content["reports/made/index.html"]
 
 
+def test_a_note_without_a_reason_is_nothing_to_mend() -> None:
+    """A sample sheet that was taken and a manifest that was corrected leave such notes."""
+    documents, rows = world()
+    rows.append(row("genomics", "-samplesheet-1", kind="note"))
+    found = CohortReader(documents).read("made", rows)
+    assert len(found.notes) == 1
+    assert pages(found)[INDEX] == pages(cohort())[INDEX]
+
+
+@pytest.mark.parametrize("name", ["features.json", "qc.json"])
+@pytest.mark.parametrize("content", [b'{"rois": [{"prim', b'"text"', b"[]", b'{"rois": null, "findings": null}'])
+def test_a_damaged_document_leaves_the_other_studies_shown(name: str, content: bytes) -> None:
+    documents, rows = world()
+    bucket = stored(documents)
+    bucket.put(f"imaging/made/P-1/s/{name}", content)
+    found = dict(report_files(CohortReader(bucket).read("made", rows)))
+    assert "P-2" in Page(found[INDEX]).words
+    assert "studies/P-1/s.html" in found
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), "x", 10**400, [1]])
+def test_what_is_no_finite_number_is_shown_as_missing(value: object) -> None:
+    documents, rows = world()
+    study = documents.documents["imaging/made/P-1/s/features.json"]
+    study["rois"][0] |= {"volume_ml": value, "features": {"original_firstorder_Mean": value}}
+    documents.documents["imaging/made/P-1/s/qc.json"] = {"volume_ml": value, "voxels": value, "findings": []}
+    words = Page(pages(CohortReader(documents).read("made", rows))["studies/P-1/s.html"]).words
+    assert "Volume, mL" in words
+    assert {"nan", "inf", "None"}.isdisjoint(words.split())
+
+
 def test_a_check_of_a_unit_that_waits_is_no_change() -> None:
     documents, rows = world()
     ledger, bucket = Rows(rows), stored(documents)

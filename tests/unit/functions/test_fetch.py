@@ -21,9 +21,11 @@ from multimodal.imaging.series_manifest import (
     manifest_text,
     parse_manifest,
 )
-from multimodal.ledger.errors import BadInputError, InvalidRequestError
+from multimodal.imaging.uploads import ImagingRules
+from multimodal.ledger.errors import BadInputError, InvalidRequestError, RetryableError
+from multimodal.ledger.listing import Complete, CompletionTimeouts, Decision, Quarantine, Wait
 from multimodal.ledger.ports import Ports, StoredObject
-from multimodal.ledger.unit import Status
+from multimodal.ledger.unit import LedgerItem, Status, Unit
 from multimodal.ledger.upload_key import KeyKind
 from multimodal.pipeline.arrivals import parse_key
 from multimodal.pipeline.fetching import ManifestReader, StudyFetcher
@@ -79,6 +81,7 @@ def test_the_portals_commands_are_looked_up_by_address() -> None:
 def test_nbias_manifest_is_looked_up_by_uid() -> None:
     text = "downloadServerUrl=https://example.org/x\nmanifestVersion=3.0\nListOfSeriesToDownload=\n1.2.3.1\n1.2.4.1\n"
     assert parse_manifest("_manifest.tcia", text, _known) == [CT, OTHER]
+    assert parse_manifest("_manifest.tcia", text.replace("=\n1.2.3.1", "=1.2.3.1"), _known) == [CT, OTHER]
 
 
 def test_nbias_table_of_series_is_looked_up_by_uid() -> None:
@@ -96,6 +99,8 @@ def test_a_series_that_is_named_twice_is_fetched_once() -> None:
         (replace(CT, bucket="somebodys-bucket"), "none of the archive's buckets"),
         (replace(CT, bucket="idc-open-data-evil"), "none of the archive's buckets"),
         (replace(CT, licence=""), "has no licence"),
+        (replace(CT, licence="NaN"), "has no licence"),
+        (replace(SEG, series="1.2.3.3"), "another series' address"),
         (replace(CT, patient=""), "PatientID"),
         (replace(CT, patient="../x"), "PatientID"),
         (replace(CT, patient="a#b"), "PatientID"),
@@ -119,6 +124,8 @@ def test_what_is_wrong_with_a_row_is_named_and_nothing_is_used(series: Series, p
         ("_manifest.csv", manifest_text([CT]) + "R01-002\n", "row 3 has 1 values for 8 columns"),
         ("_manifest.csv", manifest_text([CT]).replace("s3://idc", "https://idc"), "is no address"),
         ("_manifest.csv", 'PatientID,"x\n', "not CSV"),
+        ("_manifest.csv", manifest_text([CT]).replace("R01", "\ufffd"), "not UTF-8"),
+        ("_manifest.csv", manifest_text([CT]).replace("Modality", "patientid"), "patientid twice"),
         ("_manifest.s5cmd", "rm -rf /\n", "line 1 is no command"),
         ("_manifest.s5cmd", "cp /etc/passwd .\n", "line 1 is no command"),
         ("_manifest.tcia", "1.2.3.1\n", "ListOfSeriesToDownload"),
@@ -192,6 +199,7 @@ class FakeArchive:
         self.raw = raw or FakeObjects("raw")
         self.sources: dict[tuple[str, str], bytes] = {}
         self.copies: list[str] = []
+        self.breaks_at = "nowhere"
 
     def hold(self, series: Series, count: int) -> None:
         for number in range(count):
@@ -203,15 +211,32 @@ class FakeArchive:
         ]
 
     def copy(self, bucket: str, key: str, target: str) -> None:
+        if self.breaks_at in target:
+            raise RetryableError("copy a public object: NoSuchKey")
         self.copies.append(target)
         self.raw.put(target, self.sources[bucket, key])
+
+
+class RecordedObjects(FakeObjects):
+    """A bucket that remembers the order of what arrived."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(bucket)
+        self.arrived: list[str] = []
+
+    def put(self, key: str, body: bytes = b"x") -> None:
+        super().put(key, body)
+        self.arrived.append(key)
+
+    def write_text(self, key: str, text: str, media_type: str | None = None) -> None:
+        self.put(key, text.encode())
 
 
 class Fetch:
     """The service on fakes."""
 
     def __init__(self) -> None:
-        self.raw, self.processed, self.ledger = FakeObjects("raw"), FakeObjects("processed"), FakeLedger()
+        self.raw, self.processed, self.ledger = RecordedObjects("raw"), FakeObjects("processed"), FakeLedger()
         self.archive = FakeArchive(self.raw)
         self.ports = Ports(self.ledger, self.raw, self.processed, FakeClock(), FakeMetrics())
         self.reader = ManifestReader(self.ports, ARCHIVE_BUCKETS, frozenset({DATASET}))
@@ -225,6 +250,13 @@ class Fetch:
             while not self.fetcher.copy(item, lambda: False)["done"]:
                 pass
         return int(answer["study_count"])
+
+    def decision(self, waited: int = 1_000) -> Decision:
+        """Return what the pipeline makes of R01-001's study when it looks at it `waited` seconds after an arrival."""
+        unit = Unit(DATASET, "R01-001", "1.2.3")
+        item = LedgerItem(unit, Status.RECEIVING, last_arrival=1_000)
+        rules = ImagingRules(self.raw, "image", frozenset({DATASET}))
+        return rules.decide(item, rules.list_objects(unit), CompletionTimeouts(300, 5_400), 1_000 + waited)
 
     def there(self) -> set[str]:
         return {o.key for o in self.raw.objects_under(f"imaging/{DATASET}/") if not o.key.endswith("_manifest.csv")}
@@ -278,16 +310,51 @@ def test_a_fetch_that_broke_off_copies_what_is_missing(fetch: Fetch) -> None:
     assert sorted(fetch.archive.copies) == [lost, short]
 
 
-def test_a_large_study_goes_on_where_time_ran_out_and_has_no_marker_before_its_end(fetch: Fetch) -> None:
+def test_a_large_study_goes_on_where_time_ran_out_and_is_not_complete_before_its_end(fetch: Fetch) -> None:
     fetch.archive.hold(CT, 2 * BATCH + 5)
     [item] = study_items(DATASET, [CT])
     assert fetch.fetcher.copy(item, lambda: False) == {"done": False}
     assert len(fetch.archive.copies) == BATCH
-    assert f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json" not in fetch.there()
+    assert isinstance(fetch.decision(), Wait)
     while not fetch.fetcher.copy(item, lambda: False)["done"]:
         pass
     assert len(fetch.archive.copies) == len(set(fetch.archive.copies)) == 2 * BATCH + 5
     assert fetch.raw.read_json(f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json") == {"objects": 2 * BATCH + 6}
+    assert isinstance(fetch.decision(), Complete)
+    assert fetch.raw.arrived[-1].endswith("_COMPLETE.json"), "it starts the study at once"
+
+
+@pytest.mark.parametrize("earlier", [[], [CT]])
+def test_a_copy_that_breaks_off_never_leaves_half_a_study_to_run(fetch: Fetch, earlier: list[Series]) -> None:
+    fetch.run(earlier)
+    fetch.archive.breaks_at = "SEG_1.2.3.2"
+    [item] = study_items(DATASET, [CT, SEG])
+    with pytest.raises(RetryableError):
+        fetch.fetcher.copy(item, lambda: True)
+    fetch.fetcher.fail(item, {"Error": "RetryableError", "Cause": "NoSuchKey"})
+    assert isinstance(fetch.decision(), Wait)
+    assert isinstance(fetch.decision(waited=6_000), Quarantine)
+    fetch.archive.breaks_at = "nowhere"
+    fetch.fetcher.copy(item, lambda: True)
+    assert isinstance(fetch.decision(), Complete)
+
+
+@pytest.mark.parametrize("status", [Status.PROCESSING, Status.COMPLETED])
+def test_a_failed_copy_leaves_a_study_that_a_run_has_taken_as_it_is(fetch: Fetch, status: Status) -> None:
+    unit = Unit(DATASET, "R01-001", "1.2.3")
+    fetch.ledger.items[unit.unit_id] = LedgerItem(unit, status, run_id="run-1", content_version="v")
+    fetch.run([CT, replace(SEG, prefix="gone")])
+    item, noted = fetch.ledger.get(unit.unit_id), fetch.ledger.get(f"imaging#{DATASET}#-#manifest-file")
+    assert item is not None
+    assert (item.status, item.reason_code, item.is_note) == (status, None, False)
+    assert noted is not None
+    assert noted.reason_code == "SERIES_NOT_FOUND"
+
+
+def test_a_study_of_more_series_than_an_item_holds_is_refused(fetch: Fetch) -> None:
+    many = [replace(CT, series=f"1.2.3.{n}", prefix=f"{UUID}{n}") for n in range(1500)]
+    assert fetch.run(many) == 0
+    assert fetch.ledger.only().reason_code == "MANIFEST_INVALID"
 
 
 def test_a_segmentation_that_is_fetched_later_joins_its_study_and_keeps_the_licences(fetch: Fetch) -> None:

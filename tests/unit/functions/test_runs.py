@@ -61,6 +61,12 @@ def test_a_job_for_what_is_worth_one_while_jobs_are_free_then_shared_evenly() ->
     assert sorted(u.unit_id for j in jobs for u in j) == sorted(u.unit_id for u in units), "nothing lost, nothing twice"
 
 
+def test_as_many_studies_as_a_plan_may_name_are_shared_out_at_once() -> None:
+    """Looking through all jobs for each unit took a quarter of an hour, and the function's time ran out."""
+    units = [PlannedUnit(f"u{i:06}", "d", f"s{i}", "t", "g", 1, 1, 152_000_000, "k") for i in range(100_000)]
+    assert {len(job) for job in pack(units, 50)} == {MAX_UNITS_PER_JOB}
+
+
 def _of(subject: str, *megabytes: int) -> list[PlannedUnit]:
     return [
         PlannedUnit(f"{subject}{i}", "d", subject, "t", "g", 1, 1, m * 1_000_000, "k") for i, m in enumerate(megabytes)
@@ -73,6 +79,8 @@ def test_small_subjects_are_a_functions_and_keep_their_studies_together() -> Non
     assert small == [one, two], "the job compares the patients of a subject's studies"
     assert rest == large
     assert share_lanes([*one, *two], 0) == ([], [*one, *two]), "there is no such function"
+    empty = [replace(unit, bytes=0) for unit in one]
+    assert share_lanes(empty, 0) == ([], empty), "nor is there one for files without content"
     many = _of("d", *[1] * (MAX_UNITS_PER_JOB + 1))
     assert share_lanes(many, 200) == ([], many)
 

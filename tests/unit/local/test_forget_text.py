@@ -6,6 +6,7 @@ import pytest
 
 from cli.forget.matrix import has_column, without_column
 from cli.forget.text import as_stored, has_row, mentions, read_text, without_items, without_lines, without_rows
+from multimodal.clinical.charts import tag
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,10 @@ def test_a_subject_is_a_whole_word(text: str, named: bool) -> None:
 @pytest.mark.parametrize("text", ["Jörg 1", json.dumps("Jörg 1"), "imaging/d/J%C3%B6rg%201/ct"])
 def test_it_is_found_as_json_and_addresses_write_it(text: str) -> None:
     assert mentions(text.encode(), "Jörg 1")
+
+
+def test_a_page_names_a_subject_with_its_special_characters_escaped() -> None:
+    assert mentions(str(tag("td", "O'Neil & 1")).encode(), "O'Neil & 1")
 
 
 TABLE = (
