@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from cli.errors import UsageError
-from multimodal.genomics.matrix_names import case_of_quantification, is_matrix, is_quantification
+from multimodal.genomics.matrix_names import case_of_quantification, is_matrix, is_quantification, rule_against_format
 from multimodal.ledger.unit import MATRIX_NAME
 
 _LINES = 250_000
@@ -28,7 +28,6 @@ _ENOUGH_ROWS, _ENOUGH_COLUMNS = 2, 6
 _ADVICE = (
     (r"\.(bam|cram|sam)$", "Alignments are not taken; make reads of them (samtools fastq) and upload those."),
     (r"\.ora$", "Decompress it with orad (Illumina), and upload the .fastq.gz in a folder for each case."),
-    (r"\.(h5ad|h5|hdf5|loom|rds|rda|rdata|mtx|parquet)$", "Export it as text (.tsv), genes or cases as rows."),
     (r"\.(gz|bz2|xz|zst)$", "Decompress it, and upload what is in it; only reads and matrices are taken as .gz."),
     (r"\.(fa|fasta|fna|gtf|gff3?)$", "A reference is a folder: upload PATH with PATH/_references/<name>/ in it."),
 )
@@ -82,7 +81,9 @@ def key_of_quantification(path: Path, key: str) -> str:
 
 def reject_file(path: Path) -> UsageError:
     """Return what to do with a file that is nothing that can be uploaded."""
-    advice = next((text for pattern, text in _ADVICE if re.search(pattern, path.name.lower())), "")
+    rule = rule_against_format(path.name)
+    advice = f"It is {rule}." if rule else ""
+    advice = advice or next((text for pattern, text in _ADVICE if re.search(pattern, path.name.lower())), "")
     return UsageError(
         f"{path.name} is nothing that is processed.",
         hint=advice

@@ -1,21 +1,25 @@
 """Finds what a folder or a file holds to upload: studies, RNA-seq reads and references, clinical tables."""
 
-import csv
 import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, NoReturn
 
 from cli.errors import UsageError
 from cli.expression_files import is_expression, key_of_quantification, reject_file
 from cli.patients import Header, header_of, reject_mixed_patients
-from multimodal.genomics.keys import SHEET_CASE, SHEETS
+from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE, SHEETS
 from multimodal.genomics.matrix_names import TX2GENE, is_beside_quantification, is_quantification, matrix_unit
 from multimodal.genomics.reads import is_reads
+from multimodal.genomics.samplesheet import parse_accessions, parse_samplesheet
 from multimodal.imaging.layouts import SERIES_UID, SERIES_UUID, STUDY_DATE, STUDY_NAME
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.text import decode_text
 from multimodal.ledger.unit import case_unit
 from multimodal.ledger.upload_key import is_safe_segment
 
@@ -422,9 +426,13 @@ def _samples(folder: Path) -> Iterator[str]:
     """Yield the samples that a table names; what is wrong with a table is for the pipeline to say."""
     for table in (folder / name for name in SHEETS):
         if table.is_file():
-            rows = csv.DictReader(table.read_text(encoding="utf-8-sig", errors="replace").splitlines())
-            names = (row.get("sample") or row.get("RGSM") for row in rows)
-            yield from (name.strip() for name in names if name)
+            parse = (
+                parse_accessions
+                if SHEETS[table.name] == ACCESSIONS_CASE
+                else partial(parse_samplesheet, dataset="", raw_bucket="")
+            )
+            with suppress(BadInputError):
+                yield from parse(decode_text(table.read_bytes())).samples
 
 
 def read_tables(path: Path) -> Tables:

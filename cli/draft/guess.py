@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +24,11 @@ from cli.draft.words import (
     SEX_NAME,
     SEX_PAIRS,
     SURGERY,
+    TIME_UNITS,
+    UNIT_CELL,
     UNITS,
 )
+from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.headers import in_words
 from multimodal.clinical.numerals import Numeral
 from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
@@ -193,6 +196,8 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
             return found
     if len(facts.values) == 1:
         return _dropped(facts, timepoint, "has one value only, which distinguishes nobody")
+    if all(map(_has_unit, facts.values)):
+        return _dropped(facts, timepoint, "numbers with their units in the cells; write the numbers alone, in one unit")
     draft = _dropped(facts, timepoint, "text with too many different values for a category")
     draft.checks.append("a category with rare levels? Then list its levels; free text belongs into no table")
     return draft
@@ -201,12 +206,32 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
 _REMOVE = "remove the column from the table before you upload it, unless it is harmless"
 
 
+def units_of_time(values: Iterable[str]) -> list[str]:
+    """Return the units of time that a column's values are, if they are nothing else.
+
+    Examples
+    --------
+    >>> units_of_time(["Months", "d"]), units_of_time(["months", "12"])
+    (['days', 'months'], [])
+    """
+    found = {TIME_UNITS.get(value.strip(" .").lower(), "") for value in values}
+    return [] if "" in found else [unit for unit in DAYS_PER_UNIT if unit in found]
+
+
+def _has_unit(value: str) -> bool:
+    """Whether a cell is as `5 months` or `1.2cm`."""
+    number = re.match(r"[<>~]?\d+(?:[.,]\d+)?\s*(?=\S)", value)
+    return bool(number and UNIT_CELL.match(value[number.end() :]))
+
+
 def _of_no_use(facts: Facts, equal_to: str | None) -> str:
     """Return why nothing can be made of a column, if so."""
     if not facts.values:
         return "has no value in any row of the table that this was drafted from"
     if equal_to is not None:
         return f"equal to {equal_to} in every row"
+    if len(facts.values) > 1 and units_of_time(facts.values):
+        return "says units, which are no facts of a patient"
     if any(len(value) > _LONGEST_VALUE for value in facts.values):
         return "has texts that are too long for a category"
     if facts.asked:

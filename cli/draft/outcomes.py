@@ -84,7 +84,8 @@ def _add_times(table: "TableDraft") -> bool:
         ranked = sorted(times, key=lambda c: not _OVERALL.search(in_words(c.source)))
         chosen = {"time": ranked[0]} if ranked else {}
     for key, column in chosen.items():
-        _with_unit(column)
+        if not _with_unit(table, column):
+            return False
         table.labels[key] = column.source
     return bool(chosen)
 
@@ -105,11 +106,30 @@ def _is_time(column: Draft) -> bool:
     )
 
 
-def _with_unit(column: Draft) -> None:
-    if column.settings["unit"] == "unknown":
-        column.settings["unit"] = "days" if column.settings["max"] > _IN_DAYS_ABOVE else "months"
-        column.checks = [check for check in column.checks if check != "which unit?"]
-        column.checks.append("the unit is a guess by the size of the numbers: days, weeks, months or years?")
+def _with_unit(table: "TableDraft", column: Draft) -> bool:
+    """Give a time its unit; return whether all its rows can be in one."""
+    if column.settings["unit"] != "unknown":
+        return True
+    said = _said_beside(table, column)
+    if said is not None and len(table.units[said]) > 1:
+        units = " and ".join(table.units[said])
+        column.checks.append(f"{said!r} says {units}: write all times in one unit, then name it here and under labels:")
+        return False
+    by_size = "days" if column.settings["max"] > _IN_DAYS_ABOVE else "months"
+    column.settings["unit"] = table.units[said][0] if said else by_size
+    column.checks = [check for check in column.checks if check != "which unit?"]
+    guess = f"that of the column {said!r}" if said else "a guess by the size of the numbers"
+    column.checks.append(f"the unit is {guess}: days, weeks, months or years?")
+    return True
+
+
+_OF_UNIT = frozenset({"unit", "units", "uom", "of", "in", "einheit", "unite", "unidad"})
+
+
+def _said_beside(table: "TableDraft", column: Draft) -> str | None:
+    """Return the column that says a time's unit: `unit`, or `survival_unit` beside `survival_time`."""
+    words = {*in_words(column.source).split()}
+    return next((name for name in table.units if {*in_words(name).split()} - _OF_UNIT <= words), None)
 
 
 def _endpoints(table: "TableDraft", flags: list[Draft]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -117,8 +137,7 @@ def _endpoints(table: "TableDraft", flags: list[Draft]) -> Iterator[tuple[str, d
         event = next((c for c in flags if endpoint_of(c.source) == name), None)
         time = _first(table, lambda c: c.timepoint == "outcome" and endpoint_of(c.source) == name and _is_time(c))  # noqa: B023
         taken = name == "rfs" and "recurrence" in table.labels
-        if event and time and not taken:
-            _with_unit(time)
+        if event and time and not taken and _with_unit(table, time):
             yield name, {"event": event.source, "time": time.source}
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from cli.draft.facts import Facts
-from cli.draft.guess import Draft, Names, draft_column, sounds_identifying, timepoint_of
+from cli.draft.guess import Draft, Names, draft_column, sounds_identifying, timepoint_of, units_of_time
 from cli.draft.outcomes import add_labels
 from cli.draft.words import BEGINNING, CASE_NAME, DAYS_TO_SURGERY, ID_NAME, REDCAP
 from cli.draft.written import Written, looks_like_dates, read_writing
@@ -37,6 +37,8 @@ class TableDraft:
         Timepoint → its event time, as in the file.
     columns : list of Draft
         All other columns, in the table's order.
+    units : dict
+        Column that says units of time row by row → the units.
     labels, target : dict
         As in the file; empty when the table has nothing to make them of.
     """
@@ -49,6 +51,7 @@ class TableDraft:
     several_rows: dict[str, Any] = field(default_factory=dict)
     event_times: dict[str, Any] = field(default_factory=dict)
     columns: list[Draft] = field(default_factory=list)
+    units: dict[str, list[str]] = field(default_factory=dict)
     labels: dict[str, Any] = field(default_factory=dict)
     target: dict[str, Any] = field(default_factory=dict)
 
@@ -98,6 +101,7 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
         equal_to = original if original != fact.source else None
         table.columns.append(draft_column(fact, names, written.date_format, equal_to, day_zero))
     _add_event_times(table, day_zero)
+    table.units = {fact.source: units for fact in others if (units := units_of_time(fact.values))}
     add_labels(table)
     return table
 
@@ -110,12 +114,19 @@ def _id_column(facts: Sequence[Facts]) -> Facts:
     cases = [fact for fact in facts if CASE_NAME.search(in_words(fact.source)) and fact.filled == fact.rows]
     if cases and not any(fact.distinct for fact in cases):
         return cases[0]
-    if not unique:
+    if not named:
+        # A case that is twice in the table must not make ids of the measurements.
+        named = [fact for fact in facts if ID_NAME.fullmatch(in_words(fact.source)) and _is_mostly_distinct(fact)]
+    if not (named or unique):
         raise CommandError(
             "No column has another value in every row, so none names the case.",
             hint="A clinical table has one row per case, and a column that names it.",
         )
     return (named or unique)[0]
+
+
+def _is_mostly_distinct(fact: Facts) -> bool:
+    return fact.filled == fact.rows and (fact.many or 2 * len(fact.values) >= fact.rows)
 
 
 def id_pattern(ids: Iterable[str]) -> str:

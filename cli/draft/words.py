@@ -100,3 +100,15 @@ UNIT_CELL = re.compile(
     re.IGNORECASE,
 )
 """A cell of a row below the header that says the columns' units or types."""
+
+TIME_UNITS = {
+    word: unit
+    for unit, words in {
+        "days": "d day days tag tage jour jours dia dias",  # codespell:ignore
+        "weeks": "w wk wks week weeks woche wochen",
+        "months": "m mo mos mon month months monat monate mois mes meses",
+        "years": "y yr yrs year years jahr jahre an ans ano anos",
+    }.items()
+    for word in words.split()
+}
+"""How a cell spells a unit of time → the unit."""

@@ -106,9 +106,13 @@ def _decide(fact: Facts, formats: Sequence[str], told: set[str], first: str) -> 
             return
     fact.date_format = formats[0] if formats else None
     if fact.date_format == _SPREADSHEET:
-        fact.checks.append("are these a spreadsheet's counts of days? 1 is 1899-12-31")
+        fact.checks.append(_COUNTED)
 
 
+_COUNTED = (
+    "are these a spreadsheet's counts of days, 1 being 1899-12-31? Workbooks of Excel for Mac may count from "
+    "1904-01-01 (date_format: days since 1904-01-01): the same numbers are then 1462 days later"
+)
 _AMBIGUOUS = "day and month could be the other way round. They are read {}"
 _ASK = (
     "day and month could be the other way round. Nothing in the table tells: draft again with --dates day-first or "

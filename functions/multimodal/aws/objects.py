@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from multimodal.aws.errors import code_of, translated
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import OpenObject, StoredObject
+from multimodal.ledger.text import decode_text
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 """Largest object that is read into memory; only the application's own documents are read."""
@@ -71,7 +72,7 @@ class S3Objects:
                     f"{key.rpartition('/')[2]} has more than {MAX_DOCUMENT_BYTES // 1024**2} MiB; replace it",
                 )
             body = answer["Body"].read()
-        return body.decode("utf-8-sig", errors="replace")
+        return decode_text(body)
 
     def read_json(self, key: str) -> Any | None:  # noqa: ANN401 – any JSON
         """Return a parsed object, or None when there is none."""

@@ -197,7 +197,7 @@ def _no_date(cell: str, form: DateFormat, scope: Scope) -> Fault:
     elif _DAY_COUNT.fullmatch(cell):
         problem = (
             "a spreadsheet's count of days; format the column as a date before exporting, or give it date_format: days "
-            "since 1899-12-30 in the dataset's file"
+            "since 1899-12-30 (1904-01-01 for workbooks of Excel for Mac that count so) in the dataset's file"
         )
     else:
         problem = f"no date of the form {form.in_words}, such as {form.example}"

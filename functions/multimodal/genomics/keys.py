@@ -14,6 +14,7 @@ from multimodal.genomics.matrix_names import (
     is_quantification,
     matrix_unit,
     rule_against,
+    rule_against_format,
 )
 from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_of_no_sample, is_reads, rule_against_reads
 from multimodal.ledger.errors import BadInputError, Reason
@@ -117,7 +118,7 @@ def _ignored_or_rejected(dataset: str, name: str, rule: str) -> UploadKey:
 
 def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
     if not is_case_name(case):
-        return _key(KeyKind.REJECTED, dataset, problem=_CASE_RULE)
+        return _key(KeyKind.REJECTED, dataset, problem=rule_against_format(case) or _CASE_RULE)
     unit = case_unit(dataset, case)
     if path == [MARKER_NAME]:
         return _key(KeyKind.MARKER, dataset, unit)
@@ -125,7 +126,8 @@ def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
         return _checked_reads(dataset, unit, path)
     if is_beside_quantification(path):
         return _key(KeyKind.IGNORED, dataset)
-    return _ignored_or_rejected(dataset, path[-1], rule_against_reads(path[-1]))
+    formats = filter(None, map(rule_against_format, path))  # a Zarr store is a folder
+    return _ignored_or_rejected(dataset, path[-1], next(formats, "") or rule_against_reads(path[-1]))
 
 
 def _checked_reads(dataset: str, unit: Unit, path: list[str]) -> UploadKey:

@@ -22,7 +22,17 @@ TX2GENE = "tx2gene.tsv"
 
 _NOTICE = re.compile(r"^(\.|~\$|readme|licen[sc]e|md5|sha\d|checksums?|manifest)", re.IGNORECASE)
 _SPREADSHEET = re.compile(r"\.(xlsx|xlsm|xlsb|xls|ods|numbers)$", re.IGNORECASE)
-_OTHER_MATRIX = re.compile(r"\.(h5ad|h5|hdf5|loom|rds|rda|rdata|mtx|parquet|feather|zip)(\.gz)?$", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(zip|tar|tar\.gz|tgz|7z|rar)$", re.IGNORECASE)
+_OTHER_FORMATS = {
+    "h5ad|h5mu|zarr|zarr.zip": "a file of AnnData; save adata.to_df().T with to_csv(…, sep='\\t')",
+    "loom": "a loom file; read it with anndata.read_loom, and save adata.to_df().T with to_csv(…, sep='\\t')",
+    "rds|rda|rdata|h5seurat|qs": "a file of R's objects; save its matrix with write.table(x, …, sep='\\t')",
+    "mtx": "a sparse matrix (Matrix Market), without names of its genes; join it with them into one table",
+    "h5|hdf5": "an HDF5 file; export its matrix",
+    "parquet|feather|arrow": "a table for programs (Parquet, Arrow); save it with to_csv(…, sep='\\t')",
+    "npy|npz|pkl|pickle|mat": "an array of a program, without names of its genes; join it with them into one table",
+}
+"""Ending → what a file that may hold a matrix is, and how to make text of it."""
 
 _QUANTIFICATION = re.compile(
     r"^(?:(?P<case>.+?)[._-]?)?(?:quant(?:\.genes)?\.sf|abundance\.tsv|(?:genes|isoforms)\.results"
@@ -34,12 +44,9 @@ _PROGRAMS = re.compile(r"^(?:star_)?(?:salmon|kallisto|rsem|star|htseq|stringtie
 _BESIDE = re.compile(r"^(aux_info|libParams|logs?|_STARpass1|_STARgenome)$")
 _UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
-SPREADSHEET_RULE = (
-    "spreadsheets and archives are not taken; save the sheet as tab-separated text (.tsv) and upload that"
-)
-OTHER_MATRIX_RULE = (
-    "not a matrix that can be read; export it as text (.tsv or .csv, also gzipped), genes as rows or cases as rows"
-)
+SPREADSHEET_RULE = "spreadsheets are not taken; save the sheet as tab-separated text (.tsv) and upload that"
+ARCHIVE_RULE = "archives are not taken; unpack it and upload what is in it"
+_AS_TEXT = "as text (.tsv or .csv, also gzipped), one row a gene and one column a case, or the other way round"
 WHOSE_RULE = (
     "a quantification of one sample, and its name does not say whose; upload it as "
     "genomics/<dataset>/<case>/<file>, one file a case"
@@ -87,7 +94,22 @@ def rule_against(name: str) -> str:
         return ""
     if _SPREADSHEET.search(name):
         return SPREADSHEET_RULE
-    return OTHER_MATRIX_RULE if _OTHER_MATRIX.search(name) else ""
+    return rule_against_format(name) or (ARCHIVE_RULE if _ARCHIVE.search(name) else "")
+
+
+def rule_against_format(name: str) -> str:
+    """Return what a file is that may hold a matrix in a format that is not read; empty for other files.
+
+    Examples
+    --------
+    >>> rule_against_format("counts.h5").partition(";")[0]
+    'an HDF5 file'
+    """
+    lower = name.lower().removesuffix(".gz")
+    for endings, said in _OTHER_FORMATS.items():
+        if lower.endswith(tuple(f".{ending}" for ending in endings.split("|"))):
+            return f"{said}, and upload it {_AS_TEXT}"
+    return ""
 
 
 def is_beside_quantification(path: Sequence[str]) -> bool:

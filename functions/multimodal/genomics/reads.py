@@ -28,6 +28,9 @@ _NOT_TAKEN = {
     r"\.(fa|fasta|fna)(\.gz)?$": "sequences without qualities; upload the FASTQ files (a reference belongs to "
     "genomics/_references/<name>/)",
     r"\.(fast5|pod5)$": "signals of nanopores; only short reads can be quantified",
+    r"\.(csv|tsv|txt|tab)\.gz$": "a table; a matrix of expression lies directly under genomics/<dataset>/",
+    r"[._-]I[12](?:[._]\d{3})?\.(fastq|fq)(\.gz)?$": "an index read (barcodes); name the reads, _R1 and _R2",
+    r"^(?:Undetermined|Unassigned|PhiX).*\.(fastq|fq)(\.gz)?$": "reads of no sample, or of the sequencer's control",
 }
 """Ending → what a file beside reads is, and what to do."""
 _INDEX_READ = re.compile(r"[._-]I[12](?:[._]\d{3})?$", re.IGNORECASE)

@@ -188,7 +188,8 @@ def _quarantine(listing: SampleListing) -> Quarantine | None:
     if listing.pairing.clashes:
         message = (
             f"files cannot be told apart, may be mates, or hold third reads: {_names(listing.pairing.clashes)}; remove "
-            "what does not belong, then retry, or name the files in samplesheet.csv"
+            "what does not belong, then retry, or name the files in samplesheet.csv (where R2 holds barcodes, the "
+            "mates are R1 and R3)"
         )
         return Quarantine(Reason.READS_AMBIGUOUS, message, {"files": list(listing.pairing.clashes[:20])})
     if len(listing.lanes) > MAX_LANES:

@@ -8,18 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.ledger.text import BYTE_ORDER_MARKS
 
 SLICE_BYTES = 256 * 1024
 """So much is decoded at once, however large the pieces are that arrive."""
-
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-"""Byte-order marks; UTF-32's begins with UTF-16's, so it is looked at first."""
 
 _OTHER_FORMATS = (
     (b"PK\x03\x04", "a zip archive, as Excel's .xlsx is"),
@@ -87,7 +79,7 @@ class TableText:
         for start, what in _OTHER_FORMATS:
             if head.lstrip(codecs.BOM_UTF8).startswith(start):
                 raise _unreadable(Reason.NOT_CSV, f"it is {what}", _EXPORT)
-        for mark, encoding in _MARKS:
+        for mark, encoding in BYTE_ORDER_MARKS:
             if head.startswith(mark):
                 self.encoding = encoding
                 return head, mark

@@ -8,6 +8,7 @@ from typing import Any
 from multimodal.features.group import Entry, FeatureGroupSpec, FeatureText, FeatureType, Record
 from multimodal.ledger.errors import MultimodalError, RetryableError
 from multimodal.ledger.ports import OpenObject, StoredObject
+from multimodal.ledger.text import decode_text
 from multimodal.ledger.unit import LedgerItem, Status, Unit
 
 _FIELDS = {f.name for f in fields(LedgerItem)}
@@ -184,7 +185,7 @@ class FakeObjects:
         return json.loads(self.content[key]) if key in self.content else None
 
     def read_text(self, key: str) -> str | None:
-        return self.content[key].decode() if key in self.content else None
+        return decode_text(self.content[key]) if key in self.content else None
 
     def lines(self, key: str) -> Iterable[str] | None:
         return iter(self.content[key].decode().splitlines()) if key in self.content else None

@@ -396,6 +396,27 @@ def test_name_decides_only_whether_a_file_may_be_a_matrix(name: str, kind: KeyKi
     assert parse_key(f"genomics/d/{name}").kind is kind
 
 
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        ("h5ad", "AnnData"),
+        ("h5ad.gz", "AnnData"),
+        ("zarr/.zarray", "AnnData"),
+        ("loom", "a loom file"),
+        ("rds", "R's objects"),
+        ("RData", "R's objects"),
+        ("mtx.gz", "Matrix Market"),
+        ("h5", "HDF5"),
+        ("parquet", "Parquet"),
+        ("npz", "array"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["", "R01-001/"])
+def test_a_format_that_is_not_read_is_called_by_its_name(folder: str, ending: str, said: str) -> None:
+    found = parse_key(f"genomics/d/{folder}expr.{ending}")
+    assert (found.kind, said in found.problem, "as text" in found.problem) == (KeyKind.REJECTED, True, True)
+
+
 @pytest.mark.parametrize("name", ["README.txt", "R01-001/counts.txt", "R01-001/aux_info/fld.gz", "slides.pdf"])
 def test_nothing_is_ignored_without_a_note(name: str) -> None:
     world = ShapeWorld()

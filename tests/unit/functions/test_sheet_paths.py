@@ -2,6 +2,7 @@
 
 import pytest
 
+from multimodal.genomics.samplesheet import parse_samplesheet
 from multimodal.ledger.unit import Status
 from tests.unit.functions.test_genomics import ROOT, _list_of
 from tests.unit.functions.world import FORCE, QUIET, RnaWorld
@@ -78,9 +79,49 @@ def test_a_sample_sheet_takes_precedence_over_a_list_beside_it() -> None:
     assert lanes(world) == [("a_1.fq.gz", "a_2.fq.gz")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_sheets_of_spreadsheet_programs_are_read_in_their_encoding(encoding: str) -> None:
+    world = RnaWorld()
+    world.upload(f"{ROOT}/R01-023/a_1.fq.gz", f"{ROOT}/R01-023/a_2.fq.gz")
+    sheet = f"{SHEET}R01-023,a_1.fq.gz,a_2.fq.gz\r\n".replace(",", "\t")
+    world.upload(f"{ROOT}/samplesheet.csv", body=sheet.encode(encoding))
+    world.tick(QUIET + 60)
+    world.tick(1)
+    assert lanes(world) == [("R01-023/a_1.fq.gz", "R01-023/a_2.fq.gz")]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("S_I1_001.fastq.gz,S_R1_001.fastq.gz", "is an index read"),
+        ("Undetermined_S0_L001_R1_001.fastq.gz,", "is reads of no sample"),
+        ("S_R1_001.fastq.ora,", "compressed by ORA"),
+    ],
+)
+def test_a_file_of_a_sheet_that_holds_no_reads_of_the_sample_is_called_what_it_is(row: str, said: str) -> None:
+    sheet = parse_samplesheet(f"{SHEET}R01-023,{row}\n", "d", "raw")
+    assert said in sheet.samples["R01-023"].problems[0]
+
+
+def test_third_reads_are_told_and_taken_where_a_sheet_names_them() -> None:
+    world = RnaWorld()
+    reads = [f"{ROOT}/R01-023/S_S1_L001_R{number}_001.fastq.gz" for number in (1, 2, 3)]
+    world.upload(*reads, reads[0].replace("_R1_", "_I1_"))
+    world.tick(QUIET + 60)
+    item = world.case()
+    assert item.reason_code == "READS_AMBIGUOUS"
+    assert "the mates are R1 and R3" in world.ledger.extra[item.unit_id]["reason_message"]
+    row = ",".join(["R01-023", *(f"S_S1_L001_R{number}_001.fastq.gz" for number in (1, 3))])
+    world.upload(f"{ROOT}/samplesheet.csv", body=f"{SHEET}{row}\n".encode())
+    for _ in range(3):
+        world.tick(FORCE)
+    assert lanes(world) == [tuple(f"R01-023/S_S1_L001_R{number}_001.fastq.gz" for number in (1, 3))]
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
+        ("barcodes.tsv.gz", "a table; a matrix"),
         ("R01-023.bam", "samtools"),
         ("R01-023_R1.fastq.ora", "orad"),
         ("R01-023_R1.fastq.bz2", "unpack it"),

@@ -392,3 +392,42 @@ def test_nearly_all_headers_of_public_dictionaries_are_seen_for_what_they_are() 
     assert len(seen) >= NEARLY_ALL * len(persons) >= 100, {*persons} - {*seen}
     assert len(late) >= NEARLY_ALL * len(outcomes) >= 100, {*outcomes} - {*late}
     assert len(alone) >= NEARLY_ALL * len(others) >= 100, {*others} - {*alone}
+
+
+TIMES = [3 + n for n in range(30)]
+EVENTS = [n // 2 % 2 for n in range(30)]
+
+
+@pytest.mark.parametrize("header", ["unit", "Time unit", "survival_unit"])
+def test_times_whose_unit_differs_from_row_to_row_are_no_label(header: str) -> None:
+    units = [("months", "days")[n % 2] for n in range(30)]
+    clinical, text = draft({"survival time": TIMES, header: units, "status": EVENTS})
+    assert clinical["labels"] == {"died": "status"}
+    assert f"'{header}' says days and months: write all times in one unit" in text
+    assert column(clinical, header)["kind"] == "drop", "a unit is no feature"
+
+
+def test_a_unit_beside_a_time_is_that_of_its_column_and_of_no_other() -> None:
+    clinical, text = draft({"survival time": TIMES, "unit": ["Weeks"] * 30, "status": EVENTS})
+    assert (column(clinical, "survival time")["unit"], clinical["labels"]["time"]) == ("weeks", "survival time")
+    assert "CHECK: the unit is that of the column 'unit'" in text
+    of_age, _ = draft({"survival time": TIMES, "age unit": ["years"] * 30, "status": EVENTS})
+    assert column(of_age, "survival time")["unit"] == "months"
+
+
+def test_numbers_with_their_units_in_the_cells_are_named_as_such() -> None:
+    clinical, _ = draft({"survival time": [f"{n} months" for n in TIMES], "Size": [f"1.{n}cm" for n in TIMES]})
+    reasons = {column(clinical, source)["reason"] for source in ("survival time", "Size")}
+    assert reasons == {"numbers with their units in the cells; write the numbers alone, in one unit"}
+
+
+def test_counts_of_days_may_be_those_of_another_calendar_of_spreadsheets() -> None:
+    _, text = draft({"Scan date": [36_000 + 7 * n for n in range(30)], "Age": AGE})
+    assert "date_format: days since 1904-01-01" in text
+
+
+def test_a_case_that_is_twice_in_a_table_makes_no_id_of_a_measurement(tmp_path: Path) -> None:
+    rows = [f"P{n:02},{n}.5" for n in range(30)]
+    config, text = drafted(tmp_path, "\n".join(["id,size", *rows, "P07,99.5", ""]))
+    assert (config.id.source, config.several_rows is None) == ("id", False)
+    assert "CHECK: cases are in several rows" in text

@@ -269,7 +269,9 @@ def test_text_table_is_clinical(tmp_path: Path, name: str) -> None:
     [
         ("a.bam", "samtools fastq"),
         ("a.fastq.ora", "orad"),
-        ("a.h5ad", "text"),
+        ("a.h5ad", "It is a file of AnnData; save adata.to_df()"),
+        ("a.RDS", "R's objects"),
+        ("a.loom", "loom"),
         ("genome.fa", "_references"),
         ("letter.docx", "Give a folder"),
     ],
@@ -278,6 +280,20 @@ def test_file_that_is_not_processed_says_what_to_do(tmp_path: Path, name: str, a
     with pytest.raises(UsageError) as rejection:
         find_modalities(put(tmp_path, name) / name)
     assert advice in rejection.value.hint
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sheet"),
+    [
+        ("utf-8", "sample,fastq_1\nA,a.fq.gz\n"),
+        ("utf-8", "Sample;fastq_1\nA;a.fq.gz\n"),
+        ("utf-16", "sample\tfastq_1\nA\ta.fq.gz\n"),
+    ],
+)
+def test_samples_of_a_sheet_are_those_that_the_pipeline_reads(tmp_path: Path, encoding: str, sheet: str) -> None:
+    put(tmp_path, "a.fq.gz")
+    (tmp_path / "samplesheet.csv").write_bytes(sheet.encode(encoding))
+    assert read_reads(tmp_path).cases == ["A"]
 
 
 def test_quantification_of_nobody_is_asked_about(tmp_path: Path) -> None:
