@@ -28,6 +28,7 @@ _ENOUGH_ROWS, _ENOUGH_COLUMNS = 2, 6
 _ADVICE = (
     (r"\.(bam|cram|sam)$", "Alignments are not taken; make reads of them (samtools fastq) and upload those."),
     (r"\.ora$", "Decompress it with orad (Illumina), and upload the .fastq.gz in a folder for each case."),
+    (r"\.(xlsx|xlsm|xls|ods|numbers)$", "Save each sheet as CSV (UTF-8), and upload that."),
     (r"\.(gz|bz2|xz|zst)$", "Decompress it, and upload what is in it; only reads and matrices are taken as .gz."),
     (r"\.(fa|fasta|fna|gtf|gff3?)$", "A reference is a folder: upload PATH with PATH/_references/<name>/ in it."),
 )
@@ -79,13 +80,13 @@ def key_of_quantification(path: Path, key: str) -> str:
     )
 
 
+def advice_for(name: str) -> str:
+    """Return what to do with a file of a known format that is not taken; empty for other files."""
+    rule = rule_against_format(name)
+    return f"It is {rule}." if rule else next((said for ending, said in _ADVICE if re.search(ending, name.lower())), "")
+
+
 def reject_file(path: Path) -> UsageError:
     """Return what to do with a file that is nothing that can be uploaded."""
-    rule = rule_against_format(path.name)
-    advice = f"It is {rule}." if rule else ""
-    advice = advice or next((text for pattern, text in _ADVICE if re.search(pattern, path.name.lower())), "")
-    return UsageError(
-        f"{path.name} is nothing that is processed.",
-        hint=advice
-        or "Give a folder of studies, a folder of reads, a table (.csv, .tsv, .txt) or a matrix of expression.",
-    )
+    anything = "Give a folder of studies, a folder of reads, a table (.csv, .tsv, .txt) or a matrix of expression."
+    return UsageError(f"{path.name} is nothing that is processed.", hint=advice_for(path.name) or anything)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, NoReturn
 
 from cli.errors import UsageError
-from cli.expression_files import is_expression, key_of_quantification, reject_file
+from cli.expression_files import advice_for, is_expression, key_of_quantification, reject_file
 from cli.patients import Header, header_of, reject_mixed_patients
 from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE, SHEETS
 from multimodal.genomics.matrix_names import TX2GENE, is_beside_quantification, is_quantification, matrix_unit
@@ -150,7 +150,18 @@ def find_modalities(path: Path) -> tuple[Modality, ...]:
     # A subject may be called "clinical": what such a folder holds must be what its name says.
     named = (name for name in MODALITIES if (path / name).is_dir())
     inside = tuple(name for name in named if name == "imaging" or _modality_of_folder(path / name) == name)
+    if "genomics" not in inside:
+        _reject_other_formats(path / "genomics" if inside and (path / "genomics").is_dir() else path)
     return inside or (_modality_of_folder(path),)
+
+
+def _reject_other_formats(folder: Path) -> None:
+    """Reject a folder that has nothing of any modality, and files of formats that have a way to be taken."""
+    files = [file for file in _files_below(folder) if not file.path.name.startswith(".")]
+    is_taken = any(_is_genomics(file) or _is_table(file.path) or _IMAGES.search(file.path.name) for file in files)
+    named = next((file.path for file in files if advice_for(file.path.name)), None)
+    if named is not None and not is_taken:
+        raise reject_file(named)
 
 
 def _modality_of_file(path: Path) -> Modality:

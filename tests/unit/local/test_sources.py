@@ -296,6 +296,27 @@ def test_samples_of_a_sheet_are_those_that_the_pipeline_reads(tmp_path: Path, en
     assert read_reads(tmp_path).cases == ["A"]
 
 
+@pytest.mark.parametrize("folder", ["", "genomics/", "P1/", "genomics/P1/"])
+@pytest.mark.parametrize(
+    ("name", "advice"), [("x.h5ad", "AnnData"), ("x_R1.fastq.ora", "orad"), ("x.bam", "samtools"), ("x.xlsx", "CSV")]
+)
+def test_a_folder_of_formats_that_are_not_read_is_no_folder_of_studies(
+    tmp_path: Path, folder: str, name: str, advice: str
+) -> None:
+    put(tmp_path, folder + name)
+    with pytest.raises(UsageError, match=name) as rejection:
+        find_modalities(tmp_path)
+    assert advice in rejection.value.hint
+
+
+def test_reads_that_cannot_be_taken_are_told_beside_studies(tmp_path: Path) -> None:
+    put(tmp_path, "imaging/P1/1.2.3/CT_1/1.dcm", "genomics/P1/a_R1.fastq.ora")
+    with pytest.raises(UsageError, match=r"a_R1\.fastq\.ora"):
+        find_modalities(tmp_path)
+    put(tmp_path, "genomics/P1/1.2.3/CT_1/1.dcm")  # a subject may be called so
+    assert find_modalities(tmp_path) == ("imaging",)
+
+
 def test_quantification_of_nobody_is_asked_about(tmp_path: Path) -> None:
     path = put(tmp_path, "a/b/c/quant.sf") / "a"
     with pytest.raises(UsageError, match="Whose is"):
