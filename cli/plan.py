@@ -16,6 +16,7 @@ from cli.sources import find_modalities
 from cli.terminal import make_table, plural, print_block, print_heading, print_line
 from cli.upload import READERS
 from multimodal.imaging.known_series import shipped_manifests
+from multimodal.imaging.series_manifest import is_manifest
 from multimodal.ledger.unit import Modality
 from multimodal.planning.estimate import Plan, Share, make_plan, settings_of
 from multimodal.planning.figures import Figures, read_figures
@@ -80,12 +81,21 @@ def list_source(source: str, dataset: str, deployment: Deployment | None) -> lis
     CommandError
         When it cannot be read.
     """
-    if source in shipped_manifests() or source.lower().endswith((".tcia", ".s5cmd")):
-        return [
-            File(f"imaging/{dataset}/{each.patient}/{each.study}/{each.modality}_{each.series}/series", each.size)
-            for each in read_source(source)
-        ]
+    if source in shipped_manifests() or source.lower().endswith((".tcia", ".s5cmd")) or is_manifest(Path(source).name):
+        return _series_files(source, dataset)
     return list_bucket(source, dataset, deployment) if source.startswith(ADDRESS) else list_folder(source, dataset)
+
+
+def _series_files(source: str, dataset: str) -> list[File]:
+    series = read_source(source)
+    unknown = sum(not each.size for each in series)
+    if unknown:
+        hint = "Add a column series_size_MB, or plan with --studies N --study-mb MB."
+        raise CommandError(f"{source} does not say how large {unknown:,} of {len(series):,} series are.", hint=hint)
+    return [
+        File(f"imaging/{dataset}/{each.patient}/{each.study}/{each.modality}_{each.series}/series", each.size)
+        for each in series
+    ]
 
 
 def list_folder(source: str, dataset: str) -> list[File]:

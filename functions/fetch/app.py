@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Json
 
 from multimodal.aws.archive import S3Archive
 from multimodal.aws.ports import connect, metrics, parallel_map
@@ -12,6 +13,7 @@ from multimodal.ledger.errors import InvalidRequestError
 from multimodal.ledger.ports import Ports
 from multimodal.pipeline.fetching import ManifestReader, StudyFetcher
 from multimodal.pipeline.messages import time_is_left
+from multimodal.planning.estimate import settings_of
 from multimodal.planning.uploaded import PlanWriter
 from multimodal.settings import Name, Names, Settings
 
@@ -27,7 +29,7 @@ class FetchSettings(Settings):
     PROCESSED_BUCKET: Name
     DATASET_NAMES: Names
     ARCHIVE_BUCKET_ARNS: Names
-    MAX_CONCURRENCY: int = 50
+    PLAN_PARAMETERS: Json[dict[str, str]]
 
 
 @lru_cache(maxsize=1)
@@ -58,7 +60,7 @@ def fetcher() -> StudyFetcher:
 @lru_cache(maxsize=1)
 def planner() -> PlanWriter:
     """Return the service that writes a plan."""
-    return PlanWriter(ports(), frozenset(settings().DATASET_NAMES), settings().MAX_CONCURRENCY)
+    return PlanWriter(ports(), frozenset(settings().DATASET_NAMES), settings_of(settings().PLAN_PARAMETERS))
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -128,11 +128,11 @@ def test_an_interrupted_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "state.json").exists()
 
 
-def test_data_goes_with_the_cloud_and_the_log_stays(cloud: Cloud, account: Account, tmp_path: Path) -> None:
+def test_data_goes_with_the_cloud_and_its_logs_stay(cloud: Cloud, account: Account, tmp_path: Path) -> None:
     account.bucket("raw")
     account.client("s3").put_object(Bucket="raw", Key="scan", Body=b"pixels")
     stop_cloud(cloud)
-    assert [path.name for path in tmp_path.iterdir()] == ["cloud.log"]
+    assert {path.name for path in tmp_path.iterdir()} == {"cloud.log", "calls.jsonl"}
 
 
 def test_a_missing_environment_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

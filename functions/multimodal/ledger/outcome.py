@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from multimodal.ledger.artifacts import missing_artifacts
-from multimodal.ledger.errors import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.evaluate import NO_REASON
 from multimodal.ledger.ports import Changes, Ports
-from multimodal.ledger.unit import LedgerItem, Status, schedule_after_end, schedule_check
+from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_after_end, schedule_check
 from multimodal.observability import Metric, logger
 
 GOOD_STATUSES = frozenset({Status.PROCESSED, Status.COMPLETED})
@@ -120,11 +120,21 @@ class OutcomeRecorder:
             # Its own run says how it ended, and does so last.
             return None
         # A built reference has no document of its run: that its job ended well says enough.
-        result = None if unit.is_reference else self.ports.processed.read_json(unit.result_key(unit.result_name))
+        result = None if unit.is_reference else self._document(unit, unit.result_name)
         if result and belongs_to_run(result, item.run_id) and missing_artifacts(self.ports.processed, unit, result):
             return None  # the job is over, so that what is missing will not come
-        rejection = self.ports.processed.read_json(unit.result_key("rejection.json"))
-        return outcome_of(result, rejection, item.run_id)
+        return outcome_of(result, self._document(unit, "rejection.json"), item.run_id)
+
+    def _document(self, unit: Unit, name: str) -> Mapping[str, Any] | None:
+        """Return a document of a result; one that cannot be read is none, or its unit would never end."""
+        try:
+            found = self.ports.processed.read_json(unit.result_key(name))
+        except (ValueError, BadInputError) as error:
+            logger().error(
+                "result cannot be read", correlation_id=unit.correlation_id, document=name, error=type(error).__name__
+            )
+            return None
+        return found if isinstance(found, dict) else None
 
     def record_outcome(self, unit_id: str, run: str, otherwise: Outcome) -> Status | None:
         """Record how a run ended for a unit; `otherwise` is its outcome when the run wrote no result.

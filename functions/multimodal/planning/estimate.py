@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from multimodal.imaging.jobs import pack
+from multimodal.imaging.jobs import pack, share_lanes
 from multimodal.ledger.claim import PlannedUnit
 from multimodal.ledger.unit import Unit
 from multimodal.planning.figures import Figures
@@ -96,9 +96,9 @@ def make_plan(workload: Workload, settings: Settings, figures: Figures) -> Plan:
 
 def imaging_shares(studies: Sequence[tuple[Unit, int]], settings: Settings, figures: Figures) -> tuple[Share, ...]:
     """Return imaging on SageMaker Processing alone, and with the fast lane for the studies that fit it."""
-    processing = _processing("SageMaker Processing", studies, settings, figures)
-    limit = settings.fast_lane_megabytes * 1e6
-    small, large = ([s for s in studies if (s[1] <= limit) is fits] for fits in (True, False))
+    planned = _planned(studies)
+    processing = _processing("SageMaker Processing", planned, settings, figures)
+    small, large = share_lanes(planned, settings.fast_lane_megabytes)
     if not small:
         return (processing,)
     fast = _fast_lane(small, settings, figures)
@@ -106,21 +106,32 @@ def imaging_shares(studies: Sequence[tuple[Unit, int]], settings: Settings, figu
     return (processing, fast, *rest)
 
 
-def _processing(name: str, studies: Sequence[tuple[Unit, int]], settings: Settings, figures: Figures) -> Share:
-    jobs = [[work_of(size, figures) for size in sizes] for sizes in packed_sizes(studies, settings.concurrency)]
+def _planned(studies: Iterable[tuple[Unit, int]]) -> list[PlannedUnit]:
+    """Return studies as a run takes them up."""
+    return [
+        PlannedUnit(unit.unit_id, unit.dataset, unit.subject, unit.study, "", 1, 1, size, "") for unit, size in studies
+    ]
+
+
+def _works(jobs: Iterable[Sequence[PlannedUnit]], figures: Figures) -> list[list[Work]]:
+    return [[work_of(unit.bytes, figures) for unit in job] for job in jobs]
+
+
+def _processing(name: str, planned: Sequence[PlannedUnit], settings: Settings, figures: Figures) -> Share:
+    jobs = _works(pack(planned, settings.concurrency), figures)
     course = simulate(jobs, processing_lane(figures), settings.concurrency)
     dollars = course.machine_seconds / 3600 * figures.prices.processing_hour[settings.instance_type]
     quota = f"{course.machines} × {settings.instance_type} jobs"
-    return _share(name, len(studies), len(jobs), course, dollars, quota)
+    return _share(name, len(planned), len(jobs), course, dollars, quota)
 
 
-def _fast_lane(studies: Sequence[tuple[Unit, int]], settings: Settings, figures: Figures) -> Share:
+def _fast_lane(small: Sequence[Sequence[PlannedUnit]], settings: Settings, figures: Figures) -> Share:
     lane, prices = figures.fast_lane, figures.prices
-    jobs = [[work_of(size, figures)] for _, size in studies]
+    jobs = _works(small, figures)
     course = simulate(jobs, Lane(lane.start_up_seconds, lane.launches_per_second, lane.workers), settings.concurrency)
     dollars = course.machine_seconds * lane.memory_gib * prices.lambda_gib_second + len(jobs) * prices.lambda_request
     quota = f"{course.machines} Lambda executions"
-    return _share("Lambda (fast lane)", len(studies), len(jobs), course, dollars, quota)
+    return _share("Lambda (fast lane)", sum(map(len, small)), len(jobs), course, dollars, quota)
 
 
 def processing_lane(figures: Figures, start_ups: Sequence[float] = ()) -> Lane:
@@ -132,14 +143,6 @@ def processing_lane(figures: Figures, start_ups: Sequence[float] = ()) -> Lane:
 def work_of(size: int, figures: Figures) -> Work:
     """Return what a study of `size` bytes takes."""
     return Work(figures.imaging.transfer_seconds(size), figures.imaging.compute_seconds(size))
-
-
-def packed_sizes(studies: Iterable[tuple[Unit, int]], concurrency: int) -> list[list[int]]:
-    """Return the bytes of each job's studies, packed as a run packs them."""
-    planned = [
-        PlannedUnit(unit.unit_id, unit.dataset, unit.subject, unit.study, "", 1, 1, size, "") for unit, size in studies
-    ]
-    return [[unit.bytes for unit in job] for job in pack(planned, concurrency)]
 
 
 def _genomics(workload: Workload, settings: Settings, figures: Figures) -> Share | None:

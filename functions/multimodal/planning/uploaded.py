@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -41,13 +41,13 @@ class PlanWriter:
     ports : Ports
     datasets : frozenset of str
         Names of the deployed datasets.
-    max_concurrency : int
-        The stack's `MaxConcurrency`.
+    settings : Settings
+        What the stack's parameters say.
     """
 
     ports: Ports
     datasets: frozenset[str]
-    max_concurrency: int
+    settings: Settings
 
     def write(self, key: str) -> dict[str, Any]:
         """Write the plan that `imaging/<dataset>/_plan.json` asks for; an invalid one is noted in the ledger.
@@ -67,7 +67,7 @@ class PlanWriter:
         return {"key": self._write(dataset, request, read_figures())}
 
     def _write(self, dataset: str, request: PlanRequest, figures: Figures) -> str:
-        settings = Settings(concurrency=request.concurrency or self.max_concurrency)
+        settings = replace(self.settings, concurrency=request.concurrency or self.settings.concurrency)
         files = (
             made_up_studies(request.studies, round(request.study_megabytes * 1e6), dataset)
             if request.studies

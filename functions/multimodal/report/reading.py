@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.ports import ParallelMap, StoredObject
 from multimodal.ledger.unit import Modality, Status, Unit
 from multimodal.observability import logger
@@ -68,7 +69,7 @@ class CohortReader:
         """Return a result's document; one that is damaged is logged and left out, so that the others are shown."""
         try:
             found = self.processed.read_json(unit.result_key(name))
-        except ValueError:
+        except (ValueError, BadInputError):  # no JSON, or larger than any document is
             found = None
             logger().warning("document left out of the report", correlation_id=unit.correlation_id, document=name)
         return found if isinstance(found, dict) else {}

@@ -29,6 +29,7 @@ from multimodal.ledger.unit import LedgerItem, Status, Unit
 from multimodal.ledger.upload_key import KeyKind
 from multimodal.pipeline.arrivals import parse_key
 from multimodal.pipeline.fetching import ManifestReader, StudyFetcher
+from multimodal.planning.estimate import Settings
 from multimodal.planning.uploaded import PlanWriter
 from tests.unit.functions.fakes import FakeClock, FakeLedger, FakeMetrics, FakeObjects
 
@@ -417,10 +418,10 @@ def test_a_request_is_no_upload_of_a_study(name: str) -> None:
 # Plans that are asked for by an upload
 
 
-def _plan(fetch: Fetch, request: str) -> dict[str, Any] | None:
+def _plan(fetch: Fetch, request: str, settings: Settings | None = None) -> dict[str, Any] | None:
     key = f"imaging/{DATASET}/_plan.json"
     fetch.raw.put(key, request.encode())
-    written = PlanWriter(fetch.ports, frozenset({DATASET}), 50).write(key)["key"]
+    written = PlanWriter(fetch.ports, frozenset({DATASET}), settings or Settings()).write(key)["key"]
     return fetch.processed.read_json(written) if written else None
 
 
@@ -436,6 +437,26 @@ def test_an_uploaded_request_plans_a_cohort_that_is_not_there(fetch: Fetch) -> N
     document = _plan(fetch, json.dumps({"studies": 162, "study_megabytes": 152, "concurrency": 50}))
     assert document is not None
     assert document["imaging"][0]["units"] == 162
+
+
+def test_an_uploaded_request_is_planned_with_the_stacks_parameters(
+    fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("STACK_NAME", "METRICS_NAMESPACE", "LEDGER_TABLE", "RAW_BUCKET", "PROCESSED_BUCKET", "DATASET_NAMES"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("ARCHIVE_BUCKET_ARNS", "arn:aws:s3:::idc-open-data")
+    parameters = {"MaxConcurrency": "7", "ImagingCompute": "processing", "ProcessingInstanceType": "ml.r5.4xlarge"}
+    monkeypatch.setenv("PLAN_PARAMETERS", json.dumps(parameters))
+    for cached in (app.settings, app.ports, app.planner):
+        cached.cache_clear()
+    document = _plan(fetch, '{"studies": 20}', app.planner().settings)
+    for cached in (app.settings, app.ports, app.planner):
+        cached.cache_clear()
+    assert document is not None
+    assert [share["name"] for share in document["imaging"]] == ["SageMaker Processing"]
+    assert document["settings"]["concurrency"] == 7
+    assert "ml.r5.4xlarge" in document["imaging"][0]["quota"]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ import yaml
 from rich.console import Console
 
 from cli.deployment import Deployment
-from cli.errors import UsageError
+from cli.errors import CommandError, UsageError
 from cli.plan import list_bucket, list_folder, list_source, plan_files
 from multimodal.imaging.jobs import WORTH_BYTES_PER_JOB
+from multimodal.imaging.known_series import read_shipped
+from multimodal.imaging.series_manifest import manifest_text
 from multimodal.planning.estimate import Settings, make_plan, settings_of
 from multimodal.planning.figures import read_figures
 from multimodal.planning.packing import best_packing, sweep_packings
@@ -165,6 +167,26 @@ def test_a_manifest_is_planned_before_it_is_fetched() -> None:
     work = read_workload(list_source("nsclc_radiogenomics", DATASET, None), [DATASET])
     assert len(work.studies) == 144
     assert round(sum(work.studies.values()) / 1e9, 1) == 21.8
+
+
+def test_a_table_of_series_is_a_manifest_and_must_say_how_large_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "_manifest.csv"
+    path.write_text(manifest_text(read_shipped("nsclc_radiogenomics")))
+    work = read_workload(list_source(str(path), DATASET, None), [DATASET])
+    assert (len(work.studies), len(work.tables)) == (144, 0)
+    path.write_text(path.read_text().replace("series_size_MB", "size"))
+    with pytest.raises(CommandError, match="how large 293 of 293 series are"):
+        list_source(str(path), DATASET, None)
+
+
+def test_a_subjects_studies_share_an_invocation_or_are_too_large_together() -> None:
+    def units(megabytes: int) -> list[tuple[int, int]]:
+        files = [File(f"imaging/{DATASET}/P/{n}.zip", megabytes * 1_000_000) for n in (1, 2)]
+        plan = make_plan(read_workload(files, [DATASET]), Settings(fast_lane_megabytes=400), FIGURES)
+        return [(share.units, share.jobs) for share in plan.imaging]
+
+    assert units(150) == [(2, 1), (2, 1)]
+    assert units(250) == [(2, 1)]
 
 
 def test_a_bucket_is_planned_with_the_keys_that_it_has_or_would_have() -> None:

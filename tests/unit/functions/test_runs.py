@@ -199,6 +199,16 @@ def test_completed_job_without_a_result_is_a_failure_and_says_so(world: World) -
     assert world.summarize(run)["status"] == "FAILED"
 
 
+@pytest.mark.parametrize("content", [b'{"run": {"run_', b"[]", b"null", b"\xff\xfe"])
+def test_a_damaged_result_is_no_result_and_ends_the_unit(world: World, content: bytes) -> None:
+    run = _started(world, 1)
+    key = world.item().unit.result_key("features.json")
+    world.processed.put(key, content)
+    world.processed.put(key.replace("features", "rejection"), content)
+    world.record_job(world.jobs(run)[0], {"status": "Completed", "reason": ""})
+    assert (world.item().status, world.item().reason_code) == (Status.FAILED, "RESULT_MISSING")
+
+
 def test_result_of_an_earlier_run_does_not_count(world: World) -> None:
     job = world.jobs(_started(world, 1))[0]
     world.run_job(job, rejection_document())
