@@ -144,6 +144,8 @@ def plan(
 
     if bool(source) == bool(studies):
         raise UsageError("Give a folder or an s3:// address, or --studies.")
+    if study_mb > 1e6:  # "inf", too
+        raise UsageError("--study-mb is at most 1,000,000.")
     deployment = reach(stack) if stack else None
     files = (
         list_source(source, dataset, deployment) if source else made_up_studies(studies, int(study_mb * 1e6), dataset)

@@ -156,7 +156,10 @@ def parse_manifest(name: str, text: str, look_up: Lookup, buckets: Sequence[str]
 
 
 def invalid_manifest(name: str, problems: Sequence[str]) -> BadInputError:
-    """Return the error of a manifest; the first problems are in its message."""
+    """Return the error of a manifest; the first problems are in its message.
+
+    Problems name rows and quote none: what was uploaded under this name may be another table, with patients in it.
+    """
     message = (
         f"{name} cannot be used, and nothing was copied: {'; '.join(problems[:3])}; correct it and upload it again"
     )
@@ -182,7 +185,7 @@ def _read_s5cmd(name: str, text: str) -> Iterator[_Row]:
         address = _ADDRESS.match(found[1]) if found else None
         if not address:
             expected = "cp s3://<bucket>/<series>/* <folder>"
-            raise invalid_manifest(name, [f"line {number} is no command of the form {expected!r}: {line[:80]!r}"])
+            raise invalid_manifest(name, [f"line {number} is no command of the form {expected!r}"])
         yield number, f"s3://{address[1]}/{address[2]}/"
 
 
@@ -195,7 +198,7 @@ def _read_tcia(name: str, text: str) -> Iterator[_Row]:
     beside = heading[1].partition("=")[2].strip()
     for number, line in chain([(heading[0], beside)] if beside else [], lines):
         if not is_uid(line):
-            raise invalid_manifest(name, [f"line {number} is no SeriesInstanceUID: {line[:80]!r}"])
+            raise invalid_manifest(name, [f"line {number} is no SeriesInstanceUID"])
         yield number, line
 
 
@@ -211,9 +214,7 @@ def _read_csv(name: str, text: str) -> Iterator[_Row]:
         header = [cell.strip().lower() for cell in next(table, [])]
         places = {field: _place(header, names) for field, names in COLUMNS.items()}
         if places["address"] is None and places["series"] is not None:
-            yield from (
-                (number, row[places["series"]].strip()) for number, row in _table_rows(name, table, len(header))
-            )
+            yield from _read_uids(name, _table_rows(name, table, len(header)), places["series"])
             return
         twice = sorted(each for each in set(header) & _KNOWN if header.count(each) > 1)
         if twice:
@@ -227,6 +228,14 @@ def _read_csv(name: str, text: str) -> Iterator[_Row]:
             yield number, _series(name, number, cells)
     except csv.Error as error:
         raise invalid_manifest(name, [f"it is not CSV: {error}"]) from error
+
+
+def _read_uids(name: str, rows: Iterable[tuple[int, list[str]]], place: int) -> Iterator[_Row]:
+    for number, row in rows:
+        uid = row[place].strip()
+        if not is_uid(uid):
+            raise invalid_manifest(name, [f"row {number}: the series is no UID"])
+        yield number, uid
 
 
 def _delimiter(text: str) -> str:
@@ -250,9 +259,7 @@ def _table_rows(name: str, table: Iterable[list[str]], width: int) -> Iterator[t
 def _series(name: str, number: int, cells: Mapping[str, str]) -> Series:
     found = _ADDRESS.match(cells["address"])
     if not found:
-        raise invalid_manifest(
-            name, [f"row {number}: {cells['address'][:100]!r} is no address s3://<bucket>/<series>/"]
-        )
+        raise invalid_manifest(name, [f"row {number}: series_aws_url is no address s3://<bucket>/<series>/"])
     modality = cells["modality"].upper()
     try:
         size = round(float(cells["megabytes"] or 0) * 1e6)
@@ -285,11 +292,11 @@ def _checked(name: str, rows: Sequence[tuple[int, Series]], buckets: Sequence[st
         for problem in _problems(series, buckets):
             problems.setdefault(problem, []).append(number)
         if found.setdefault(series.series, series) != series:
-            problems.setdefault(f"series {series.series[:64]} is there before, with other values", []).append(number)
+            problems.setdefault("its series is there before, with other values", []).append(number)
         if patients.setdefault(series.study, series.patient) != series.patient:
-            problems.setdefault(f"study {series.study[:64]} has another PatientID before", []).append(number)
+            problems.setdefault("its study has another PatientID before", []).append(number)
         if addresses.setdefault(series.address, series.series) != series.series:
-            problems.setdefault(f"{series.address[:100]} is another series' address before", []).append(number)
+            problems.setdefault("its address is another series' address before", []).append(number)
     if problems:
         raise invalid_manifest(name, [f"{_rows(numbers)}: {problem}" for problem, numbers in problems.items()])
     return list(found.values())
@@ -310,12 +317,12 @@ def _problems(series: Series, buckets: Sequence[str]) -> Iterator[str]:
     if series.bucket not in buckets:
         yield f"s3://{series.bucket[:63]}/ is none of the archive's buckets ({', '.join(buckets)})"
     if series.licence.lower() in _NO_LICENCE:
-        yield f"series {series.series[:64]} has no licence; state it in license_short_name"
+        yield "it has no licence; state it in license_short_name"
     if "/" in series.patient or not is_safe_segment(series.patient):
         yield "PatientID is empty or cannot be part of a key"
     for what, uid in (("StudyInstanceUID", series.study), ("SeriesInstanceUID", series.series)):
         if not is_uid(uid):
-            yield f"{what} {uid[:70]!r} is no UID"
+            yield f"{what} is no UID"
 
 
 def manifest_text(series: Iterable[Series]) -> str:

@@ -105,7 +105,7 @@ def test_a_series_that_is_named_twice_is_fetched_once() -> None:
         (replace(CT, patient=""), "PatientID"),
         (replace(CT, patient="../x"), "PatientID"),
         (replace(CT, patient="a#b"), "PatientID"),
-        (replace(CT, study="x"), "StudyInstanceUID 'x' is no UID"),
+        (replace(CT, study="x"), "StudyInstanceUID is no UID"),
         (replace(CT, series="1." * 40 + "1"), "is no UID"),
     ],
 )
@@ -136,6 +136,21 @@ def test_what_is_wrong_with_a_row_is_named_and_nothing_is_used(series: Series, p
 )
 def test_text_that_is_no_manifest_is_told(name: str, text: str, part: str) -> None:
     assert part in _refused(name, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("_manifest.tcia", "ListOfSeriesToDownload=\nJane Doe,1950-01-31\n"),
+        ("_manifest.s5cmd", "Jane Doe,1950-01-31\n"),
+        ("_manifest.csv", "SeriesInstanceUID\nJane Doe\n"),
+        ("_manifest.csv", manifest_text([CT]).replace("s3://", "Jane Doe")),
+        ("_manifest.csv", manifest_text([replace(CT, study="Jane Doe", series="Jane Doe", licence="")])),
+        ("_manifest.csv", manifest_text([CT, SEG]).replace("1.2.3.2", "Jane Doe").replace("1.2.3.1", "Jane Doe")),
+    ],
+)
+def test_no_value_of_a_table_that_is_no_manifest_is_quoted(name: str, text: str) -> None:
+    assert "Jane" not in _refused(name, text)
 
 
 def test_what_is_wrong_with_all_rows_is_said_once() -> None:

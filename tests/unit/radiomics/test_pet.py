@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from local.synthetic.dicom import item
 from radiomics_job.cli import main
@@ -22,7 +23,7 @@ from radiomics_job.limits import Limits
 from radiomics_job.parameters import load_params
 from radiomics_job.pet.series import pet_series, stack_suv
 from tests.builders.dicom import Scan, save, save_ct, save_study, segmentation, tumour, uid
-from tests.builders.pet import F18_SECONDS, GRID, Pet, save_pet, segmentation_on_pet, uptake
+from tests.builders.pet import F18_SECONDS, GRID, Pet, pet_slice, save_pet, segmentation_on_pet, uptake
 from tests.unit.radiomics.support import Result, run_study
 
 CT = Scan(columns=36, rows=32, slices=14, spacing=(1.3, 1.4), step=2.8)
@@ -291,6 +292,35 @@ def test_a_pet_that_cannot_be_measured_is_told_beside_the_ct(tmp_path: Path) -> 
     assert result.features["pet_rejection"]["reason_code"] == "SUV_NOT_POSSIBLE"
     assert result.qc["pet_rejection"]["details"] == {"attribute": "PatientWeight"}
     assert "pet.nii.gz" not in result.files
+
+
+MULTI_FRAME = ("1.2.840.10008.5.1.4.1.1.130", "1.2.840.10008.5.1.4.1.1.128.1")
+
+
+def save_enhanced_pet(folder: Path, kind: str) -> None:
+    """Write a multi-frame PET; its functional groups play no part here."""
+    dataset = pet_slice(Pet(scan=replace(GRID, name="enhanced")), 0)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = UID(kind)
+    save(dataset, folder / "enhanced")
+
+
+@pytest.mark.parametrize("kind", MULTI_FRAME)
+def test_a_multi_frame_pet_is_told_and_not_passed_over(tmp_path: Path, kind: str) -> None:
+    save_enhanced_pet(save_study(tmp_path / "in", CT) / "pet", kind)
+    result = run(tmp_path)
+    assert (result.status, result.qc["warnings"]) == ("warn", ["PET_NOT_MEASURED"])
+    told = result.features["pet_rejection"]
+    assert (told["reason_code"], UID(kind).name in told["message"]) == ("UNSUPPORTED_DICOM", True)
+    assert run_study(tmp_path / "in", tmp_path / "plain", QUICK).status == "accept"
+    save_pet(tmp_path / "in" / "single")
+    assert run(tmp_path).features["pet"]["series_uid"] == GRID.series_uid
+
+
+def test_a_multi_frame_pet_alone_is_refused_by_its_name(tmp_path: Path) -> None:
+    save_enhanced_pet(tmp_path / "in" / "pet", MULTI_FRAME[0])
+    save(segmentation_on_pet(), tmp_path / "in" / "seg_pet")
+    result = run(tmp_path)
+    assert (result.status, "Enhanced PET Image Storage" in result.rejection["message"]) == ("UNSUPPORTED_DICOM", True)
 
 
 def test_a_region_of_a_ct_that_is_not_here_is_placed_by_the_frame_of_reference(tmp_path: Path) -> None:

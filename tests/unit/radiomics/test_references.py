@@ -228,6 +228,28 @@ def test_of_several_phases_in_a_series_the_named_one_is_measured(tmp_path: Path,
     assert (pairing["images_taken_by"], pairing["images_set_aside"]) == ("instances", other.slices)
 
 
+@pytest.mark.parametrize("source", ["SEG", "RTSTRUCT"])
+@pytest.mark.parametrize("shift", [1, -1])
+def test_a_region_that_names_no_image_is_on_the_phase_whose_slices_it_lies_on(
+    tmp_path: Path, source: str, shift: int
+) -> None:
+    scan, other = (SCAN, HALF)[::shift]
+    for number, image in enumerate(_phases(scan, other)):
+        save(image, tmp_path / "in" / str(number))
+    region = segmentation(scan, SegOptions(references="none"))
+    if source == "RTSTRUCT":
+        region = structure_set(scan, {"Tumour": _contours(scan)})
+        del region.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence
+    result = _run(tmp_path, region)
+    pairing = result.qc["pairing"]
+    assert (pairing["images_taken_by"], pairing["images_set_aside"]) == ("acquisition", SCAN.slices)
+    assert not {"MASK_RESAMPLED", "CONTOURS_ON_THICKER_SLICES"} & {*result.qc["warnings"]}
+    ct, _ = result.volume("ct.nii.gz")
+    assert ct.any(axis=(0, 1)).all(), "the other phase is 0 everywhere"
+    if source == "SEG":
+        result.assert_right_in_patient_space()
+
+
 def test_frames_name_some_images_and_the_acquisition_gives_the_rest(tmp_path: Path) -> None:
     for number, image in enumerate(_phases(SCAN, SCAN)):
         save(image, tmp_path / "in" / str(number))

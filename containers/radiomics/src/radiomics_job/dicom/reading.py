@@ -19,7 +19,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, 
 
 from radiomics_job.dicom.ct_header import CtSlice, UnusableImage, read_ct_slices, unusable_image
 from radiomics_job.dicom.pixels import check_syntax
-from radiomics_job.dicom.references import CT_CLASSES, PET_CLASSES
+from radiomics_job.dicom.references import CT_CLASSES, ENHANCED_PET_CLASSES, PET_CLASSES
 from radiomics_job.dicom.sources import FileKind, SourceFile, is_bare, printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import MEBIBYTE, Limits
@@ -209,7 +209,7 @@ def _add(study: StudyFiles, file: SourceFile, limits: Limits) -> None:
             study.contents.add(content)
             (study.segmentations if kind in SEG_CLASSES else study.structure_sets).append(dataset)
     else:
-        if kind in PET_CLASSES:
+        if kind in PET_CLASSES | ENHANCED_PET_CLASSES:
             dataset.filename = file.name
             study.pet.append(dataset)
         study.other += 1

@@ -17,6 +17,12 @@ CT_CLASSES = frozenset({
 PET_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.128"})
 """Positron Emission Tomography Image."""
 
+ENHANCED_PET_CLASSES = frozenset({
+    "1.2.840.10008.5.1.4.1.1.130",  # Enhanced PET Image
+    "1.2.840.10008.5.1.4.1.1.128.1",  # Legacy Converted Enhanced PET Image
+})  # fmt: skip
+"""Multi-frame PET, whose doses and units are in functional groups: told, and not measured."""
+
 
 @dataclass(frozen=True, eq=False)
 class FrameReference:

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from radiomics_job.dicom.ct_header import CtSlice, read_ct_slices
 from radiomics_job.dicom.pixels import check_syntax, stored_values
 from radiomics_job.dicom.reading import PARSER_ERRORS, StudyFiles, strict_parsing, unreadable_files
+from radiomics_job.dicom.references import ENHANCED_PET_CLASSES
 from radiomics_job.dicom.series import CtSeries, SliceStack, group_series
 from radiomics_job.dicom.stacking import stack_series
 from radiomics_job.dicom.suv import SuvScale, corrections
+from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
 from radiomics_job.parameters import GeometryPolicies
 
@@ -18,14 +22,19 @@ from radiomics_job.parameters import GeometryPolicies
 def pet_series(files: StudyFiles, limits: Limits) -> list[CtSeries]:
     """Group the PET images of a study; series without attenuation correction are left out beside one that has it.
 
+    Multi-frame objects are left out beside single images, which they usually were made of.
+
     Raises
     ------
     StudyRejectedError
         `UNREADABLE_DICOM`, `UNSUPPORTED_DICOM`, `INPUT_TOO_LARGE`.
     """
+    images = [dataset for dataset in files.pet if dataset.SOPClassUID not in ENHANCED_PET_CLASSES]
+    if not images:
+        raise _enhanced(files.pet)
     slices: list[CtSlice] = []
     unreadable = []
-    for dataset in files.pet:
+    for dataset in images:
         name = str(dataset.filename)
         try:
             with strict_parsing():
@@ -37,6 +46,15 @@ def pet_series(files: StudyFiles, limits: Limits) -> list[CtSeries]:
         raise unreadable_files(unreadable)
     groups = group_series(slices)
     return [group for group in groups if _corrected(group.slices)] or groups
+
+
+def _enhanced(images: Sequence[Dataset]) -> StudyRejectedError:
+    kinds = sorted({UID(dataset.SOPClassUID).name for dataset in images})
+    return StudyRejectedError(
+        ReasonCode.UNSUPPORTED_DICOM,
+        f"The PET is multi-frame ({', '.join(kinds)}), of which no SUV is made. Export it as single PET images.",
+        {"objects": len(images), "sop_classes": [*kinds]},
+    )
 
 
 def _corrected(slices: Sequence[CtSlice]) -> bool:

@@ -89,7 +89,7 @@ def pair(
     found = len(wanted & ct.instance_uids)
     named = found > 0 or bool(references.series)
     pairing = Pairing(ct, method, len(wanted) if named else 0, found, _same_frame(references, ct))
-    return _narrowed(_checked(pairing, references, wanted, fits, least_found), references)
+    return _narrowed(_checked(pairing, references, wanted, fits, least_found), references, fits)
 
 
 def _checked(
@@ -229,14 +229,16 @@ def _same_frame(references: References, ct: CtSeries) -> bool | None:
     return references.frame_of_reference_uid == ct.frame_of_reference_uid
 
 
-def _narrowed(pairing: Pairing, references: References) -> Pairing:
+def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
     """Of a series that is no single stack (phases, passes, time points), take the images that the region names.
 
     By the images themselves where the object lists them; else by the acquisition, else by the multi-frame object, of
-    those that the frames name.
+    those that the frames name. A region that names none is on the acquisition whose slices alone it lies on.
     """
     images = pairing.ct.slices
     named = [image for image in images if image.uids & references.instances]
+    if not named:
+        return _on_own_planes(pairing, fits)
     if is_one_stack(images) and not _interleaved(images, named):
         return pairing
     acquisitions = {image.acquisition for image in named} - {""}
@@ -253,6 +255,23 @@ def _narrowed(pairing: Pairing, references: References) -> Pairing:
             ct = replace(pairing.ct, slices=tuple(taken))
             return replace(pairing, ct=ct, taken_by=way, set_aside=len(images) - len(taken))
     return pairing
+
+
+def _on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:
+    """Of two acquisitions, one between the slices of the other, take the one that the region lies on."""
+    images = pairing.ct.slices
+    parts: dict[str, list[CtSlice]] = {}
+    for image in images:
+        parts.setdefault(image.acquisition, []).append(image)
+    if not any(_interleaved(images, part) for part in parts.values()):
+        return pairing
+    stacks = [
+        replace(pairing.ct, slices=tuple(part)) for part in parts.values() if len(part) > 1 and is_one_stack(part)
+    ]
+    on = [ct for ct in stacks if fits(ct)]
+    if len(on) != 1:
+        return pairing
+    return replace(pairing, ct=on[0], taken_by="acquisition", set_aside=len(images) - len(on[0].slices))
 
 
 def _interleaved(images: Sequence[CtSlice], named: Sequence[CtSlice]) -> bool:
