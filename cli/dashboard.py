@@ -87,7 +87,9 @@ class Dashboard:
 
 
 def dashboard(
-    output: Annotated[Path, typer.Option(help="The page to write.", metavar="FILE")] = Path("dashboard.html"),
+    output: Annotated[Path, typer.Option(help="The page to write.", metavar="FILE", dir_okay=False)] = Path(
+        "dashboard.html"
+    ),
     hours: Annotated[float, typer.Option(help="How far back; 0: as far as there are data, a day at most.", min=0)] = 0,
     stack: Annotated[
         str,

@@ -108,7 +108,9 @@ def build(
     days_after: Annotated[int, typer.Option(help="Days after day 0 that count.", min=0)] = 0,
     records: Annotated[Rule, typer.Option(help="Which counts of several records of a case.")] = Rule.LATEST,
     without_events: Annotated[bool, typer.Option("--without-events", help="Also when nobody died.")] = False,
-    output: Annotated[Path | None, typer.Option(help="Copy the build into this folder.", metavar="DIR")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Copy the build into this folder.", metavar="DIR", file_okay=False)
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")] = 900.0,
     stack: Stack = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest, for scripts.")] = False,

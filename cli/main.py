@@ -134,7 +134,9 @@ def plan(
     studies: Annotated[int, typer.Option(help="Instead of a folder: so many studies.", min=0)] = 0,
     study_mb: Annotated[float, typer.Option(help="Megabytes of each of --studies.", min=0.001)] = 150.0,
     concurrency: Annotated[int, typer.Option(help="Jobs at once; not given: MaxConcurrency.", min=0)] = 0,
-    output: Annotated[Path | None, typer.Option(help="Write plan.json and plan.html there.", metavar="DIR")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write plan.json and plan.html there.", metavar="DIR", file_okay=False)
+    ] = None,
     stack: Stack = "",
 ) -> None:
     """Say what an upload would need before anything runs; exit 1 when some of it would be rejected."""
@@ -261,7 +263,9 @@ def features(
 
 @app.command(epilog="Example: `multimodal results my-results --stack multimodal`")
 def results(
-    folder: Annotated[Path, typer.Argument(help="Each dataset has a folder in it; files are replaced.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Each dataset has a folder in it; files are replaced.", file_okay=False)
+    ],
     stack: Stack = "",
 ) -> None:
     """Save features as CSVs, overlays, reports and reasons to a folder."""
@@ -379,6 +383,10 @@ def guarded(action: Callable[[], int]) -> int:
     except (ClientError, BotoCoreError) as error:
         print_error(errors, CommandError("AWS refused a request.", details=str(error), hint=_hint_of(error)))
         return FAILURE
+    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        message = f"{error.filename} cannot be used: {error.strerror}."
+        print_error(errors, UsageError(message, hint="Name another file or folder, or change its permissions."))
+        return 2
     except (KeyboardInterrupt, typer.Abort):
         print_line(errors, "Interrupted.", style="yellow")
         return INTERRUPTED

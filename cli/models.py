@@ -63,7 +63,9 @@ def train(
     least_icc: Annotated[
         float, typer.Option(help="Of a stable feature; 0: the job's own number.", min=0, max=1, metavar="ICC")
     ] = 0.0,
-    output: Annotated[Path | None, typer.Option(help="Copy report and model into this folder.", metavar="DIR")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Copy report and model into this folder.", metavar="DIR", file_okay=False)
+    ] = None,
     timeout: Timeout = 7200.0,
     stack: Stack = "",
 ) -> None:
@@ -248,7 +250,7 @@ def print_results(console: Console, results: Mapping[str, Any]) -> None:
         print_line(console, sentence)
     rows = [each for each in results["sets"] if each["model"] == "ridge" and each["stratum"] == "common"]
     rows = rows or [each for each in results["sets"] if each["model"] == "ridge"]
-    table = make_table("set", "cases", "events", "C-index (95 %)", "less clinical alone", right=("cases", "events"))
+    table = make_table("set", "cases", "events", "C-index (95 %)", "vs clinical alone", right=("cases", "events"))
     for each in rows:
         cells = (each["name"], each["cases"], each["events"], _interval(each["c_index"]), _interval(each["difference"]))
         table.add_row(*(Text(str(cell)) for cell in cells))

@@ -25,7 +25,9 @@ _THREADS = 16
 
 def report(
     dataset: Annotated[str, typer.Argument(help="Not given: the stack's only dataset.", metavar="DATASET")] = "",
-    output: Annotated[Path, typer.Option(help="Write the pages into this folder.", metavar="DIR")] = Path("report"),
+    output: Annotated[
+        Path, typer.Option(help="Write the pages into this folder.", metavar="DIR", file_okay=False)
+    ] = Path("report"),
     stack: Annotated[
         str,
         typer.Option(

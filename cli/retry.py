@@ -57,6 +57,11 @@ def select_units(
     named = [each for each in units if unit in ("", each.unit_id, each.text("subject"))]
     if unit and not named:
         raise CommandError(f"There is no unit or subject {unit}.", hint=f"`{PROGRAM} status` shows those there are.")
+    datasets = sorted({each.text("dataset") for each in units})
+    if dataset and datasets and dataset not in datasets:
+        raise CommandError(
+            f"There is no unit of the dataset {dataset}.", hint=f"Datasets there are: {', '.join(datasets)}"
+        )
     meant = [each for each in named if reason.upper() in ("", each.text("reason_code"))]
     if reason and not meant:
         there = ", ".join(sorted({each.text("reason_code") for each in named} - {""})) or "none"

@@ -150,18 +150,23 @@ def find_modalities(path: Path) -> tuple[Modality, ...]:
     # A subject may be called "clinical": what such a folder holds must be what its name says.
     named = (name for name in MODALITIES if (path / name).is_dir())
     inside = tuple(name for name in named if name == "imaging" or _modality_of_folder(path / name) == name)
+    if "clinical" not in inside and (path / "clinical").is_dir():  # beside studies it would be left out unseen
+        _reject_other_formats(path / "clinical")
     if "genomics" not in inside:
         _reject_other_formats(path / "genomics" if inside and (path / "genomics").is_dir() else path)
     return inside or (_modality_of_folder(path),)
 
 
 def _reject_other_formats(folder: Path) -> None:
-    """Reject a folder that has nothing of any modality, and files of formats that have a way to be taken."""
+    """Reject a folder with nothing of any modality but spreadsheets or other formats that have a way to be taken."""
     files = [file for file in _files_below(folder) if not file.path.name.startswith(".")]
-    is_taken = any(_is_genomics(file) or _is_table(file.path) or _IMAGES.search(file.path.name) for file in files)
-    named = next((file.path for file in files if advice_for(file.path.name)), None)
-    if named is not None and not is_taken:
-        raise reject_file(named)
+    if any(_is_genomics(file) or _is_table(file.path) or _IMAGES.search(file.path.name) for file in files):
+        return
+    for path in (file.path for file in files):
+        if path.suffix.lower() in _SPREADSHEET_SUFFIXES:
+            raise UsageError(f"{path} is no table.", hint=_TABLES_HINT)
+        if advice_for(path.name):
+            raise reject_file(path)
 
 
 def _modality_of_file(path: Path) -> Modality:
@@ -396,7 +401,8 @@ def read_reads(path: Path) -> Reads:
     loose = [file.path.name for file in everything if "/" not in file.key and is_reads(file.key)]
     if loose and not any((folder / name).is_file() for name in _SHEETS):
         message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
-        raise UsageError(message, hint=_READS_HINT)
+        hint = f"If {folder.name} is one case, give the folder above it: {folder.parent}. "
+        raise UsageError(message, hint=hint + _READS_HINT)
     matrices = [_with_case(file) for file in everything if _is_expression(file)]
     beside = [file for file in everything if _is_beside(file) and not _is_expression(file)]
     taken = [file for file in everything if not _is_expression(file) and file not in beside]

@@ -82,7 +82,7 @@ class Steps:
             Whose `detail` may be set.
         """
         step = Step(title)
-        number = f"{len(self.finished) + 1}/{self.total}"
+        number = f"{len(self.finished) + 1:>{len(str(self.total))}}/{self.total}"
         spins = self.console.is_terminal and not live
         if not spins:
             self.console.print(Text(f"  {number}  {title} …", style="default"))

@@ -66,6 +66,11 @@ def check(
     else:
         target = Target(reach(), given)
     console, found = make_console(), list[Finding]()
+    if not (stack or as_json):
+        print_line(
+            console,
+            "The laptop cloud, judged as an account: it has no images, quotas or roles; --stack NAME checks yours.",
+        )
     for finding in run_checks(target):
         found.append(finding)
         if not as_json:

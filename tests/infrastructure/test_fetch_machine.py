@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from tests.infrastructure.support import STATEMACHINES, all_states, properties, resolve
+from multimodal.planning.estimate import Settings, settings_of
+from tests.infrastructure.support import STATEMACHINES, all_states, properties, resolve, template
 
 DOCUMENT = json.loads((STATEMACHINES / "fetch.asl.json").read_text(encoding="utf-8"))
 STATES = dict(all_states(DOCUMENT["States"]))
@@ -65,3 +66,10 @@ def test_manifests_and_requests_for_plans_start_it(key: str, starts: bool) -> No
 
 def test_subjects_stay_out_of_its_log() -> None:
     assert properties("FetchStateMachine")["Logging"]["IncludeExecutionData"] is False
+
+
+def test_a_plan_is_told_the_parameters_of_the_stack() -> None:
+    text = properties("FetchFunction")["Environment"]["Variables"]["PLAN_PARAMETERS"]["Fn::Sub"]
+    assert {name: f"${{{name}}}" for name in json.loads(text)} == json.loads(text)
+    defaults = {name: str(template()["Parameters"][name]["Default"]) for name in json.loads(text)}
+    assert settings_of(defaults) == Settings(), "and without a stack the template's defaults count"

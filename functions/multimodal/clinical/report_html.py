@@ -110,7 +110,8 @@ def signed(value: float, digits: int = 3) -> str:
 
 def amount(value: float) -> str:
     """Return a number as short as it can be told apart."""
-    return f"{value:,.4g}".replace("-", "\u2212") if abs(value) < 1e5 else f"{value:,.0f}".replace("-", "\u2212")
+    # Four digits write 10,000 as a power of ten.
+    return f"{value:{',.4g' if abs(value) < 9999.5 else ',.0f'}}".replace("-", "\u2212")
 
 
 def _sentence(words: str) -> str:

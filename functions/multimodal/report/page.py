@@ -193,7 +193,7 @@ class CohortView:
             ("CT studies measured", f"{len(self.measured):,}"),
             ("with warnings", f"{warned:,}"),
             ("RNA-seq samples measured", f"{len(self.sequenced):,}"),
-            ("Refused or failed", f"{len(self.cohort.refused):,}"),
+            ("Quarantined or failed", f"{len(self.cohort.refused):,}"),
         ]
 
     @property

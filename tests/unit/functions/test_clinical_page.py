@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from multimodal.clinical.charts import AUC_SCALE, FEW, LONGEST, Mark, bar, blurred, few, intervals, join, tag, text
 from multimodal.clinical.report import Counts, ProblemTally, build_refusal_report, build_report
-from multimodal.clinical.report_html import render_html
+from multimodal.clinical.report_html import amount, render_html
 from multimodal.tables.table import RowProblem
 from tests.unit.functions.clinical_tables import config, flag, number, one_hot, profiled, real_config, real_rows
 from tests.unit.functions.test_clinical_report import COLUMNS, MORE, UPLOAD, report_of, rows_of
@@ -200,3 +200,18 @@ def test_the_page_of_the_real_table_shows_no_patient() -> None:
     assert not re.search(r"(R01|AMC)-\d", html)
     dates = {row["Date of Death"] for row in real_rows()} - {"N/A"}
     assert not [day for day in dates if day in html]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (10000.0, "10,000"),
+        (12345.6, "12,346"),
+        (9999.9, "10,000"),
+        (9999.0, "9,999"),
+        (-12345.0, "\u221212,345"),
+        (0.5, "0.5"),
+    ],
+)
+def test_numbers_of_five_digits_are_no_powers_of_ten(value: float, written: str) -> None:
+    assert amount(value) == written

@@ -236,6 +236,7 @@ def test_a_wrong_folder_is_told_before_anything_is_uploaded(tmp_path: Path, caps
     [
         (CommandError("It failed.", hint="Do this."), 1),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), 1),
+        (PermissionError(13, "Permission denied", "/results"), 2),
         (KeyboardInterrupt(), 130),
     ],
 )
@@ -250,6 +251,32 @@ def test_expected_errors_have_no_stack_trace(
     assert code == expected
     assert text.strip()
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("results",),
+        ("report", "--output"),
+        ("plan", "--output"),
+        ("dataset", "build", "--output"),
+        ("models", "train", "d", "--output"),
+    ],
+)
+def test_a_file_is_no_folder_to_write_into(
+    command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "table.csv"
+    file.touch()
+    code, _, error = run(capsys, *command, str(file))
+    assert code == 2
+    assert "is a file" in error
+
+
+def test_a_folder_is_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, error = run(capsys, "dashboard", "--output", str(tmp_path))
+    assert code == 2
+    assert "is a directory" in error
 
 
 @pytest.mark.parametrize("deployed", [True, False])

@@ -101,7 +101,7 @@ def test_retry_takes_rejected_units_and_completed_ones_by_name(choice: dict[str,
         ({"reason": "no_ct"}, "No unit has the reason NO_CT", "JOB_FAILED, KEY_NOT_ACCEPTED, NO_SEGMENTATION"),
         ({"unit": "R01-002", "reason": "JOB_FAILED"}, "No unit has the reason JOB_FAILED", ": NO_SEGMENTATION"),
         ({"unit": "R01-001"}, "nothing to retry", "1 COMPLETED"),
-        ({"dataset": "other"}, "nothing to retry", "no unit at all"),
+        ({"dataset": "other"}, "no unit of the dataset other", ": d"),
         ({"reason": "KEY_NOT_ACCEPTED"}, "belongs to no study", "status"),
     ],
 )

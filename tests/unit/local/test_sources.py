@@ -216,6 +216,26 @@ def test_what_is_no_table_is_rejected_with_what_one_is(tmp_path: Path, name: str
     assert "save a spreadsheet as CSV" in rejection.value.hint
 
 
+@pytest.mark.parametrize("names", [["clinical/a.xlsx"], ["a.xlsx"], ["clinical/a.xlsx", "imaging/A/S/x.dcm"]])
+def test_a_folder_whose_table_is_a_spreadsheet_says_so(names: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a\.xlsx is no table") as rejection:
+        find_modalities(put(tmp_path, *names))
+    assert "save a spreadsheet as CSV" in rejection.value.hint
+
+
+@pytest.mark.parametrize(
+    "names", [["a.xlsx", "A/S/x.dcm"], ["a.xlsx", "a.csv"], ["clinical/S/x.dcm", "clinical/a.xlsx"]]
+)
+def test_a_spreadsheet_beside_data_is_left_where_it_lies(names: list[str], tmp_path: Path) -> None:
+    assert find_modalities(put(tmp_path, *names))
+
+
+def test_reads_of_one_case_name_the_folder_above(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as rejection:
+        read_reads(put(tmp_path, "A/a_R1.fastq.gz") / "A")
+    assert f"the folder above it: {tmp_path}" in rejection.value.hint
+
+
 GENES = "\tR01-001\tR01-002\nVIM\t1\t2\nTP53\t3\t4\n"
 
 

@@ -34,6 +34,15 @@ def test_a_step_is_numbered_and_ends_with_its_time_and_detail(console: Console) 
     assert "6 functions" in printed(console)
 
 
+def test_numbers_of_steps_stand_below_each_other(console: Console) -> None:
+    steps = terminal.Steps(console, 10)
+    for _ in range(10):
+        with steps.step("Build"):
+            pass
+    ends = [line for line in printed(console).splitlines() if "✓" in line]
+    assert {line.index("Build") for line in ends} == {len("  10/10  ")}
+
+
 def test_a_step_that_fails_is_marked_and_the_error_goes_on(console: Console) -> None:
     with pytest.raises(CommandError), terminal.Steps(console, 1).step("Deploy"):
         raise CommandError("no")
