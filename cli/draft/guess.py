@@ -9,6 +9,9 @@ from typing import Any
 
 from cli.draft.facts import Facts
 from cli.draft.words import (
+    CENSORED,
+    CENSORED_VALUES,
+    CENSORING,
     DIAGNOSIS,
     ID_NAME,
     IDENTIFYING,
@@ -261,10 +264,23 @@ def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> 
         if not sides[side]:
             sides[side] = [_spelled_like(word, sides[other][0])]
             checks.append(f"{sides[side][0]!r} never occurs; is that how it would be written?")
+    if timepoint == "outcome" and CENSORING.search(in_words(facts.source)):
+        sides, asked = _event_first(sides, in_words(facts.source))
+        checks.append(asked)
     name = names.of_column(facts.source, facts.place)
     if pair in SEX_PAIRS:
         name = names.of_level(name, sides[0][0])
     return Draft(facts.source, "flag", timepoint, {"name": name, "true": sides[0], "false": sides[1]}, checks=checks)
+
+
+def _event_first(sides: list[list[str]], words: str) -> tuple[list[list[str]], str]:
+    """Return a censoring column's values for an event and for none: `censored` says the opposite of an event.
+
+    `cens` and `censor` say either: R's `GBSG2` has 1 for the event.
+    """
+    if CENSORED.search(words) and sides[0][0].lower() in CENSORED_VALUES:
+        sides = sides[::-1]
+    return sides, f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after censoring"
 
 
 def _sex_codes(facts: Facts, names: Names, timepoint: str) -> Draft:

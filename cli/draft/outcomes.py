@@ -27,7 +27,7 @@ _ENDPOINTS = {
 """Endpoints beside death, by what a column's name says; death is what is left."""
 
 _DEATH = re.compile(
-    r"\b(death|dead|deadstatus|died|deceased|vital|os|survival|status|fustat|tod|verstorben|deces|muerte|event|censor\w*)\b"
+    r"\b(death|dead|deadstatus|died|deceased|vital|os|survival|status|fustat|tod|verstorben|deces|muerte|event|cens|censor\w*)\b"
 )
 _IN_DAYS_ABOVE = 300
 """Times without a unit that reach this are days rather than months."""

@@ -112,3 +112,8 @@ TIME_UNITS = {
     for word in words.split()
 }
 """How a cell spells a unit of time → the unit."""
+
+CENSORING = re.compile(r"\b(cens|censor(ed|ing|ship)?|censure|censurado|zensiert|zensur)\b")
+CENSORED = re.compile(r"\b(censored|censure|censurado|zensiert)\b")
+CENSORED_VALUES = frozenset({"1", "y", "yes", "true", "t", "ja", "oui", "si", "censored", "zensiert"})
+"""What a column that is called "censored" says of a case without an event."""

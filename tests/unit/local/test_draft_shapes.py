@@ -431,3 +431,21 @@ def test_a_case_that_is_twice_in_a_table_makes_no_id_of_a_measurement(tmp_path: 
     config, text = drafted(tmp_path, "\n".join(["id,size", *rows, "P07,99.5", ""]))
     assert (config.id.source, config.several_rows is None) == ("id", False)
     assert "CHECK: cases are in several rows" in text
+
+
+@pytest.mark.parametrize(
+    ("header", "event", "none"),
+    [
+        ("censored", "0", "1"),
+        ("OS_Censored", "0", "1"),
+        ("censored", "No", "Yes"),
+        ("cens", "1", "0"),
+        ("Survival_Censor", "1", "0"),
+        ("status", "1", "0"),
+    ],
+)
+def test_who_is_censored_had_no_event(header: str, event: str, none: str) -> None:
+    clinical, text = draft({"survival_time_days": TIMES, header: [(none, event)[n] for n in EVENTS], "Age": AGE})
+    found = column(clinical, header)
+    assert (found["true"], found["false"], clinical["target"]["positive"]) == ([event], [none], [none])
+    assert (f"is '{event}' the event, and '{none}' censored?" in text) == (header != "status")
