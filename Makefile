@@ -115,7 +115,7 @@ down: setup ## stop it and delete its uploads, ledger and features
 status: setup ## what the ledger holds
 	@$(VENV)/bin/multimodal status
 
-cohort: setup ## write made-up studies, reads and a table: DIR=folder, and perhaps STUDIES=6
+cohort: setup ## write made-up studies, reads and a table: DIR=folder, and perhaps STUDIES=6 (and a damaged one)
 	@test -n "$(DIR)" || { echo "Name a folder: make cohort DIR=sample STUDIES=6"; exit 1; }
 	@$(PY) -m local cohort "$(DIR)" $(if $(STUDIES),--studies "$(STUDIES)")
 

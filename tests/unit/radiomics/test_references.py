@@ -230,19 +230,24 @@ def test_of_several_phases_in_a_series_the_named_one_is_measured(tmp_path: Path,
 
 @pytest.mark.parametrize("source", ["SEG", "RTSTRUCT"])
 @pytest.mark.parametrize("shift", [1, -1])
+@pytest.mark.parametrize("third", [False, True])
 def test_a_region_that_names_no_image_is_on_the_phase_whose_slices_it_lies_on(
-    tmp_path: Path, source: str, shift: int
+    tmp_path: Path, source: str, shift: int, third: bool
 ) -> None:
     scan, other = (SCAN, HALF)[::shift]
     for number, image in enumerate(_phases(scan, other)):
         save(image, tmp_path / "in" / str(number))
+    if third:
+        quarter = replace(SCAN, centre=(SCAN.centre[0], SCAN.centre[1], SCAN.centre[2] + SCAN.step / 4))
+        for k in range(SCAN.slices):
+            save(_phase(quarter, k, 3), tmp_path / "in" / f"third-{k}")
     region = segmentation(scan, SegOptions(references="none"))
     if source == "RTSTRUCT":
         region = structure_set(scan, {"Tumour": _contours(scan)})
         del region.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence
     result = _run(tmp_path, region)
     pairing = result.qc["pairing"]
-    assert (pairing["images_taken_by"], pairing["images_set_aside"]) == ("acquisition", SCAN.slices)
+    assert (pairing["images_taken_by"], pairing["images_set_aside"]) == ("acquisition", SCAN.slices * (1 + third))
     assert not {"MASK_RESAMPLED", "CONTOURS_ON_THICKER_SLICES"} & {*result.qc["warnings"]}
     ct, _ = result.volume("ct.nii.gz")
     assert ct.any(axis=(0, 1)).all(), "the other phase is 0 everywhere"

@@ -258,12 +258,12 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
 
 
 def _on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:
-    """Of two acquisitions, one between the slices of the other, take the one that the region lies on."""
+    """Of acquisitions that lie between each other's slices, take the one that the region lies on."""
     images = pairing.ct.slices
     parts: dict[str, list[CtSlice]] = {}
     for image in images:
         parts.setdefault(image.acquisition, []).append(image)
-    if not any(_interleaved(images, part) for part in parts.values()):
+    if not any(_between(images, part) for part in parts.values() if len(part) > 1):
         return pairing
     stacks = [
         replace(pairing.ct, slices=tuple(part)) for part in parts.values() if len(part) > 1 and is_one_stack(part)
@@ -279,9 +279,13 @@ def _interleaved(images: Sequence[CtSlice], named: Sequence[CtSlice]) -> bool:
     first = {image.acquisition for image in named}
     if len(first) != 1 or first == {""}:
         return False
+    between = _between(images, named)
+    return len(between) == 1 and between != {""}
+
+
+def _between(images: Sequence[CtSlice], named: Sequence[CtSlice]) -> set[str]:
+    """Return the acquisitions, other than theirs, of which images lie between some images."""
     normal = slice_normal(named[0].orientation)
     along = [float(image.position @ normal) for image in named]
-    between = {
-        image.acquisition for image in images if min(along) < float(image.position @ normal) < max(along)
-    } - first
-    return len(between) == 1 and between != {""}
+    within = {image.acquisition for image in images if min(along) < float(image.position @ normal) < max(along)}
+    return within - {image.acquisition for image in named}
