@@ -43,6 +43,8 @@ _WORTH_A_LOOK = (
     "report.html", "overlay.png", _TABLE, "rna.csv", "clinical-baseline.csv", "clinical-surgery.csv", "labels.csv",
     "dataset.csv", "dictionary.csv", "rejected.csv", "rejection.json",
 )  # fmt: skip
+_ONE_OF_MANY = ("overlay.png", "rejection.json")
+"""Of these each study has its own, and one is shown."""
 
 
 @dataclass(frozen=True)
@@ -253,7 +255,7 @@ def _show_results(
     with steps.step("Compare survival models") as step:
         trained = "no joined dataset" if isinstance(joined, str) else train_models(deployment, joined[0], DEMO_OUTPUT)
         step.detail = "none" if isinstance(trained, str) else f"{plural(len(trained), 'file')}"
-    with steps.step("Make the cohort page and the dashboard") as step:
+    with steps.step("Draw cohort page and dashboard") as step:
         pages = save_report(deployment, DATASET, DEMO_OUTPUT / "report")
         drawn = save_dashboard(deployment, DEMO_OUTPUT / "dashboard.html")
         step.detail = f"{plural(len(pages) + 1, 'file')} in {shown(DEMO_OUTPUT)}/"
@@ -286,9 +288,10 @@ def _show_examples(console: Console, saved: list[Path]) -> None:
         print_heading(console, "Open these")
     for name in _WORTH_A_LOOK:
         paths = [path for path in saved if path.name == name]
-        more = f"   (and {len(paths) - 1} more)" if len(paths) > 1 else ""
-        if paths:
-            print_line(console, f"{shown(paths[0])}{more}")
+        examples = paths[:1] if name in _ONE_OF_MANY else paths
+        for path in examples:
+            more = f"   (and {len(paths) - len(examples)} more)" if len(paths) > len(examples) else ""
+            print_line(console, f"{shown(path)}{more}")
 
 
 def _show_times(console: Console, steps: Steps) -> None:
