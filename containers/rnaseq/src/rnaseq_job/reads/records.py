@@ -64,7 +64,7 @@ class Block:
         self.fill(b"")
 
     def fill(self, beginning: bytes, more: "Reads | None" = None) -> None:
-        """Take a text and what follows it, and find its lines; records of the text before are lost.
+        r"""Take a text and what follows it, and find its lines; records of the text before are lost.
 
         Parameters
         ----------
