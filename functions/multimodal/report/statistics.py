@@ -86,8 +86,8 @@ def distribution(values: Mapping[str, float], *, logarithmic: bool = False) -> D
 
     Examples
     --------
-    >>> distribution({"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0, "e": 40.0}).outliers
-    [('e', 24.956158100634017)]
+    >>> [(key, round(score, 2)) for key, score in distribution({"a": 1, "b": 2, "c": 3, "d": 4, "e": 40}).outliers]
+    [('e', 24.96)]
     """
     if not values:
         return None
