@@ -2,7 +2,7 @@
 
 Seams, all in `ministack.core.lambda_runtime`: `Worker`, whose `_spawn` unpacks the code for each process and runs it
 with the emulator's own packages and variables; `_detect_runtime_binary`, which has the program that it runs;
-`execution_credentials`; `_RESERVED_RUNTIME_ENV_VARS`.
+`execution_credentials`; `_RESERVED_RUNTIME_ENV_VARS`; `kill_workers`, which here lets invocations end first.
 
 Here processes of the same code share one folder, which is read-only in AWS, and are forked (`fork_server.py`).
 """
@@ -13,9 +13,10 @@ import os
 import queue
 import sys
 import threading
+import time
 import uuid
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,28 @@ def install() -> None:
         (partial(_start, lambda_runtime) if is_ours else original)(self)
 
     lambda_runtime.Worker._spawn = _spawn
+    kill_workers = lambda_runtime.kill_workers
+
+    def _kill_workers(workers: Any) -> None:  # noqa: ANN401 -- the emulator has no types
+        doomed = [worker for worker in workers if worker is not None]
+        let_invocations_end(doomed)
+        kill_workers(doomed)
+
+    lambda_runtime.kill_workers = _kill_workers
+
+
+END_SECONDS = 3.0
+
+
+def let_invocations_end(workers: Iterable[Any]) -> None:
+    """Wait a moment for what runs in workers that are to go, as AWS does when a function is updated.
+
+    A round of the sweep that a deployment killed would hold its lease, and so stop all rounds, for minutes.
+    """
+    deadline = time.monotonic() + END_SECONDS
+    for worker in workers:
+        if worker._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            worker._lock.release()
 
 
 def _start(lambda_runtime: Any, worker: Any) -> None:  # noqa: ANN401 -- the emulator has no types

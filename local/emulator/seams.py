@@ -78,6 +78,7 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.core.lambda_runtime._detect_runtime_binary": ("runtime",),
         "ministack.core.lambda_runtime._RESERVED_RUNTIME_ENV_VARS": None,
         "ministack.core.lambda_runtime.execution_credentials": ("config",),
+        "ministack.core.lambda_runtime.kill_workers": ("workers",),
     },
     "faults": {
         "ministack.app.SERVICE_HANDLERS": None,
