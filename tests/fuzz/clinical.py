@@ -4,11 +4,9 @@ python -m tests.fuzz.clinical                       60 seconds
 python -m tests.fuzz.clinical --seed 7 --case 123   one case again
 """
 
-import argparse
 import random
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +19,7 @@ from multimodal.clinical.table import ClinicalTable
 from multimodal.ledger.errors import BadInputError
 from multimodal.tables.spool import sqlite_spool
 from multimodal.tables.state import spooled
+from tests.fuzz.timed import command, run_cases
 from tests.unit.functions.clinical_small import ROW, SMALL, UPLOAD, UPLOADED_AT
 
 NASTY = (
@@ -191,33 +190,22 @@ def _drafted(content: bytes, folder: Path) -> str:
 
 
 def run(seed: int, numbers: range, seconds: float) -> Counter[str]:
-    """Run cases until the time is over; an error that is not typed ends it with the case's number."""
-    ended, until = Counter[str](), time.monotonic() + seconds
+    """Run cases until the time is over."""
     with tempfile.TemporaryDirectory() as folder:
-        for number in numbers:
-            try:
-                ended[outcome_of(content_of(seed, number), CONFIGS[number % len(CONFIGS)], Path(folder))] += 1
-            except Exception as error:
-                error.add_note(f"again: python -m tests.fuzz.clinical --seed {seed} --case {number}")
-                raise
-            if time.monotonic() > until:
-                break
-    return ended
+
+        def outcomes(number: int) -> list[str]:
+            return [outcome_of(content_of(seed, number), CONFIGS[number % len(CONFIGS)], Path(folder))]
+
+        return run_cases("tests.fuzz.clinical", outcomes, seed, numbers, seconds)
 
 
 def main() -> int:
     """Run for a time, or one case."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.clinical", description=str(__doc__).splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--case", type=int)
-    options = parser.parse_args()
-    numbers = range(10**9) if options.case is None else range(options.case, options.case + 1)
-    ended = run(options.seed, numbers, options.seconds)
-    lines = [f"seed {options.seed}: {ended.total():,} tables, only typed errors"]
-    lines += [f"{count:7,}  {outcome}" for outcome, count in ended.most_common()]
-    sys.stdout.write("\n".join(lines) + "\n")
-    return 0
+
+    def summary(total: int) -> str:
+        return f"{total:,} tables, only typed errors"
+
+    return command("tests.fuzz.clinical", str(__doc__).splitlines()[0], run, summary)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,9 @@ python -m tests.fuzz.sheets                       60 seconds
 python -m tests.fuzz.sheets --seed 7 --case 123   one case again
 """
 
-import argparse
 import random
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
@@ -21,6 +19,7 @@ from multimodal.ledger.errors import BadInputError
 from rnaseq_job.errors import InputRejectedError
 from rnaseq_job.reads.lanes import read_list
 from tests.fuzz.clinical import DAMAGES, NASTY
+from tests.fuzz.timed import command, run_cases
 
 DATES: Final = SampleDates(DatedByColumn(column="Collected", date_format="%Y-%m-%d"), date(2026, 11, 25))
 
@@ -116,32 +115,17 @@ def _outcome(read: Callable[[str], int], text: str) -> str:
 
 
 def run(seed: int, numbers: range, seconds: float) -> Counter[str]:
-    """Run cases until the time is over; an error that is not typed ends it with the case's number."""
-    ended, until = Counter[str](), time.monotonic() + seconds
-    for number in numbers:
-        try:
-            ended.update(outcomes_of(content_of(seed, number)))
-        except Exception as error:
-            error.add_note(f"again: python -m tests.fuzz.sheets --seed {seed} --case {number}")
-            raise
-        if time.monotonic() > until:
-            break
-    return ended
+    """Run cases until the time is over."""
+    return run_cases("tests.fuzz.sheets", lambda number: outcomes_of(content_of(seed, number)), seed, numbers, seconds)
 
 
 def main() -> int:
     """Run for a time, or one case."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.sheets", description=str(__doc__).splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--case", type=int)
-    options = parser.parse_args()
-    numbers = range(10**9) if options.case is None else range(options.case, options.case + 1)
-    ended = run(options.seed, numbers, options.seconds)
-    lines = [f"seed {options.seed}: {ended.total() // len(READERS):,} sheets, each to every reader, only typed errors"]
-    lines += [f"{count:7,}  {outcome}" for outcome, count in sorted(ended.items())]
-    sys.stdout.write("\n".join(lines) + "\n")
-    return 0
+
+    def summary(total: int) -> str:
+        return f"{total // len(READERS):,} sheets, each to every reader, only typed errors"
+
+    return command("tests.fuzz.sheets", str(__doc__).splitlines()[0], run, summary)
 
 
 if __name__ == "__main__":
