@@ -12,6 +12,7 @@ import typer
 
 from cli.deployment import Deployment, reach
 from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, read_units
+from cli.options import Stack
 from cli.project import shown
 from cli.terminal import make_console, print_line
 
@@ -91,12 +92,7 @@ def dashboard(
         "dashboard.html"
     ),
     hours: Annotated[float, typer.Option(help="How far back; 0: as far as there are data, a day at most.", min=0)] = 0,
-    stack: Annotated[
-        str,
-        typer.Option(
-            "--stack", envvar="MULTIMODAL_STACK", help="A deployed stack; not given: the laptop cloud.", metavar="NAME"
-        ),
-    ] = "",
+    stack: Stack = "",
 ) -> None:
     """Draw the stack's CloudWatch dashboard with its metrics as one page."""
     path = save_dashboard(reach(stack), output, hours)

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from cli.deployment import Deployment, reach
 from cli.errors import CommandError, UsageError
+from cli.options import Stack
 from cli.terminal import make_console, print_line
 
 FILES = ("dataset.parquet", "dataset.csv", "dictionary.csv", "manifest.json")
@@ -38,13 +39,6 @@ class _DraftsByDefault(TyperGroup):
 app = typer.Typer(
     cls=_DraftsByDefault, no_args_is_help=True, help="Draft a dataset's file, or build one row a patient."
 )
-
-Stack = Annotated[
-    str,
-    typer.Option(
-        "--stack", envvar="MULTIMODAL_STACK", help="A deployed stack; not given: the laptop cloud.", metavar="NAME"
-    ),
-]
 
 
 class Timepoint(StrEnum):

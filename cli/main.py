@@ -23,6 +23,7 @@ from cli.errors import CommandError, UsageError
 from cli.features import Row, describe_group, find_group, read_features, run_query, with_tables
 from cli.ledger import as_document, print_reasons, print_units, read_units
 from cli.models import app as models_app
+from cli.options import Stack
 from cli.project import STACK, shown
 from cli.replay import replay_dead_letters
 from cli.report import report
@@ -62,12 +63,6 @@ app.command(epilog="Example: `multimodal dashboard --output dashboard.html --sta
 
 app.command(epilog="Example: `multimodal check --stack multimodal AlarmEmail=you@example.org`")(check)
 
-Stack = Annotated[
-    str,
-    typer.Option(
-        "--stack", envvar="MULTIMODAL_STACK", help="A deployed stack; not given: the laptop cloud.", metavar="NAME"
-    ),
-]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 

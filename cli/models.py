@@ -15,17 +15,12 @@ from rich.text import Text
 
 from cli.deployment import Deployment, reach
 from cli.errors import CommandError, UsageError
+from cli.options import Stack
 from cli.project import shown
 from cli.terminal import duration, make_console, make_table, plural, print_block, print_line
 
 app = typer.Typer(no_args_is_help=True, help="Train survival models on a joined dataset, or score its cases with one.")
 
-Stack = Annotated[
-    str,
-    typer.Option(
-        "--stack", envvar="MULTIMODAL_STACK", help="A deployed stack; not given: the laptop cloud.", metavar="NAME"
-    ),
-]
 Dataset = Annotated[str, typer.Argument(help="Such as nsclc_radiogenomics.", metavar="DATASET")]
 BuildName = Annotated[str, typer.Option("--build", help="A build of it; not given: the newest.", metavar="BUILD")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")]

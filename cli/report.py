@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from cli.deployment import Deployment, reach
 from cli.errors import UsageError
 from cli.ledger import read_units
+from cli.options import Stack
 from cli.project import shown
 from cli.terminal import make_console, plural, print_line
 
@@ -28,12 +29,7 @@ def report(
     output: Annotated[
         Path, typer.Option(help="Write the pages into this folder.", metavar="DIR", file_okay=False)
     ] = Path("report"),
-    stack: Annotated[
-        str,
-        typer.Option(
-            "--stack", envvar="MULTIMODAL_STACK", help="A deployed stack; not given: the laptop cloud.", metavar="NAME"
-        ),
-    ] = "",
+    stack: Stack = "",
 ) -> None:
     """Write the cohort page: what became of every upload, and which studies and samples stand out."""
     console, deployment = make_console(), reach(stack)
