@@ -163,7 +163,7 @@ class DatasetBuild:
             self._load(connection, plan, run, folder)
             counted = _count(connection, plan)
             check_cohort(counted, plan)
-            _run(connection, write_statements(query, len(columns), folder / PARQUET, folder / CSV, self.engine.threads))
+            _run(connection, write_statements(query, len(columns), folder / PARQUET, folder / CSV))
             _write_dictionary(columns, folder / DICTIONARY_CSV)
             strata = _strata(connection, plan, columns, folder)
             check_events(strata, plan)
