@@ -16,7 +16,7 @@ from tests.infrastructure.support import ROOT, expanded
 TOOLS = ROOT / ".venv-audit" / "bin"
 _MADE_UP = r"^(events|tests)/|/contracts/.*\.json$|^functions/datasets/|requirements.*\.txt$|\.svg$"
 """Samples, tests and hashes of parameter files: nothing in them opens anything."""
-_NO_SECRET = "(?i)secret(s?manager|_?arn|_?id)|HttpTokens|ServiceToken"
+_NO_SECRET = "(?i)secret(s?manager|_?arn|_?id)|HttpTokens|ServiceToken|&\\w*Secrets"
 """Lines that name where a secret is kept, or settings that are called like one."""
 
 
