@@ -310,6 +310,7 @@ def test_the_jobs_read_reads_and_write_results_only() -> None:
     assert allowed["s3:GetObject"] == {
         "RawBucket.Arn/genomics/*",
         "ProcessedBucket.Arn/references/*",
+        "ProcessedBucket.Arn/runs/*/arguments.json",
         "ProcessedBucket.Arn/runs/*/fastq_lists/*",
         "arn:aws:s3:::sra-pub-run-odp/sra/*",
     }
