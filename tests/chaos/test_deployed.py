@@ -67,9 +67,9 @@ STUDIES, CASES, TABLES = 18, 9, 9
 ROWS = 6
 FAULTS_SECONDS, CALM_SECONDS = 360, 300
 SHORTER = {
-    "functions/multimodal/ledger/outcome.py": ("INGEST_RECHECK_SECONDS", 20),
-    "functions/multimodal/ledger/claim.py": ("LEASE_SECONDS", 30),
-    "functions/multimodal/pipeline/sweep.py": ("ROUND_SECONDS", 20),
+    "ledger/outcome.py": {"INGEST_RECHECK_SECONDS": 20, "SHORTAGE_RECHECK_SECONDS": 20},
+    "ledger/claim.py": {"LEASE_SECONDS": 30},
+    "pipeline/sweep.py": {"ROUND_SECONDS": 20, "POSTPONE_SECONDS": 20},
 }
 """Waits that would outlast the test: after a killed run or round, AWS has minutes for the next."""
 
@@ -84,12 +84,13 @@ class Cohort:
 
 def shorten(source: Path) -> None:
     """Let what waits for minutes wait for seconds."""
-    for name, (constant, seconds) in SHORTER.items():
-        path = source / name
-        pattern = re.compile(rf"(\b{constant} = .*?)\b\d+$", re.M)
-        text, count = pattern.subn(rf"\g<1>{seconds}", path.read_text())
-        assert count == 1, f"{constant} is no longer in {name}"
-        path.write_text(text)
+    for name, constants in SHORTER.items():
+        path = source / "functions" / "multimodal" / name
+        for constant, seconds in constants.items():
+            pattern = re.compile(rf"(\b{constant} = .*?)\b\d+$", re.M)
+            text, count = pattern.subn(rf"\g<1>{seconds}", path.read_text())
+            assert count == 1, f"{constant} is no longer in {name}"
+            path.write_text(text)
 
 
 @pytest.fixture(scope="module")
