@@ -39,7 +39,7 @@ _THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException", "sagemaker":
               "featurestore": "ThrottlingException", "batch": "TooManyRequestsException"}  # fmt: skip
 _WRITES = {"dynamodb": {"UpdateItem"}, "sqs": {"SendMessage"}, "featurestore": {"BatchWriteRecord"},
            "batch": {"submitjob"}, "s3": {"PutObject"}}  # fmt: skip
-_JOB_FAULTS = ("job_killed", "job_memory", "job_hangs")
+JOB_FAULTS = ("job_killed", "job_memory", "job_hangs")
 _LATE_SECONDS, _HANG_SECONDS, _WORK_SECONDS = 6.0, 5.0, 0.5
 Query = Mapping[str, list[str]]
 
@@ -191,7 +191,7 @@ def _patch_jobs(faults: Faults) -> None:
 
     def _start(command: Sequence[str], *arguments: Any) -> Any:  # noqa: ANN401 -- two classes
         process = start(command, *arguments)
-        for kind in _JOB_FAULTS:
+        for kind in JOB_FAULTS:
             if faults.is_due(fault := f"{kind} {command[2]}"):
                 struck[process.pid] = fault
         return process

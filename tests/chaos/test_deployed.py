@@ -28,7 +28,7 @@ from cli.sources import read_reads, read_studies
 from cli.upload import upload_source
 from cli.wait import nudged_sweep
 from local.cloud.cloud import start_cloud, stop_cloud
-from local.emulator.faults import LOG, SWITCH
+from local.emulator.faults import JOB_FAULTS, LOG, SWITCH
 from local.synthetic import cohort_specs, write_corrupt_study, write_study
 from local.synthetic.clinical import write_clinical_table
 from local.synthetic.reads import write_rna_cohort
@@ -54,12 +54,9 @@ PLAN = {
     **{f"killed_{when} UpdateItem": (first, 150) for when, first in (("before", 9), ("after", 29))},
     **{f"killed_{when} PutObject": (first, 80) for when, first in (("before", 3), ("after", 33))},
     **{f"killed_{when} BatchWriteRecord": (first, 9) for when, first in (("before", 3), ("after", 6))},
-    **{f"killed_{when} submitjob": (first, 9) for when, first in (("before", 2), ("after", 5))},
-    **{
-        f"{fault} {program}": (first, 6)
-        for program in ("radiomics_job", "rnaseq_job")
-        for first, fault in enumerate(("job_killed", "job_memory", "job_hangs"), 1)
-    },
+    **{f"killed_{when} submitjob": (first, 9) for when, first in (("before", 2), ("after", 4))},
+    **{f"{fault} radiomics_job": (first, 6) for first, fault in enumerate(JOB_FAULTS, 1)},
+    **{f"{fault} rnaseq_job": (first, 6) for first, fault in enumerate(JOB_FAULTS, 2)},  # the first builds a reference
 }
 """Of each fault of `local/emulator/faults.py`, its first occasion and every how many from there."""
 STUDIES, CASES, TABLES = 18, 9, 9
