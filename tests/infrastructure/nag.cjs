@@ -7,6 +7,6 @@ const app = new App();
 new CfnInclude(new Stack(app, "audit"), "template", { templateFile: process.argv[2] });
 for (const Pack of [AwsSolutionsChecks, HIPAASecurityChecks, ServerlessChecks]) {
   for (const { ruleName, violatingResources } of new Pack().validateScope(app).violations) {
-    for (const { resourceLogicalId } of violatingResources) console.log(ruleName, resourceLogicalId);
+    for (const { constructPath } of violatingResources) console.log(ruleName, constructPath);
   }
 }
