@@ -180,7 +180,7 @@ def job_server() -> ForkServer:
     """Return the template of jobs; two jobs that come first at once share it."""
     with _lock:
         if not _servers or not _servers[-1].is_running:
-            _servers[:] = [ForkServer([PYTHON], _IMPORTED)]
+            _servers[:] = [ForkServer([PYTHON], _IMPORTED, None, ["s3"])]
         return _servers[-1]
 
 

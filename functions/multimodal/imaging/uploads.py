@@ -35,6 +35,7 @@ from multimodal.ledger.upload_key import (
     is_safe_segment,
     parse_segments,
     safe_dataset,
+    shown_key,
 )
 
 COHORT_NAME = "_cohort.json"
@@ -102,7 +103,7 @@ def _quarantine_keys(unit: Unit, keys: list[str]) -> Quarantine | None:
     if not wrong:
         return None
     message = "keys of the study hold what is not accepted, or name a file and a folder alike; rename them"
-    return Quarantine(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(wrong), "example_key": wrong[0][:300]})
+    return Quarantine(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(wrong), "example_key": shown_key(wrong[0])})
 
 
 def parse_imaging_key(segments: list[str]) -> UploadKey:

@@ -21,6 +21,14 @@ _COMPANION_SUFFIXES = {
 
 _COMPANION_NAMES = {"license", "readme", ".ds_store", "thumbs.db"}
 
+_ENDING = re.compile(
+    r"([._-](s\d{1,4}|l\d{3}|lane\d{1,3}|reads?|[ri]?[123]|\d{3}))*"
+    r"(\.(fastq|fq|fasta|fa|sra|sralite|ora|bam|cram|cbcl|pod5|gz|bz2|zst|xz|zip|tar|tgz|7z|rar|dcm|ima|nii|nrrd|seg|mha|csv|tsv|txt"
+    r"|json|xml|html|pdf|xlsx?|ods|h5|h5ad|loom|rds|parquet|mtx|gct|gtf|gff3?|log|md5))*$",
+    re.IGNORECASE,
+)
+"""What programs put behind a name: sample number, lane, mate and formats."""
+
 SEGMENT_RULE = (
     "a part of the key is empty, '.' or '..', longer than 255 bytes, or holds '#', a backslash or a control "
     "character; rename it and upload again"
@@ -68,6 +76,38 @@ def is_safe_segment(segment: str) -> bool:
     if segment in {"", ".", ".."} or "#" in segment or "\\" in segment or not segment.isprintable():
         return False
     return len(segment.encode()) <= MAX_SEGMENT_BYTES
+
+
+def shown_name(key: str, own: str = "") -> str:
+    """Return a file's name for messages and the ledger: `*` stands for what may name a patient (decision `prove-3`).
+
+    Hospitals' exports are called by the patient; the folder and the ending still find the file. A file that is called
+    `own`, as its unit is, keeps its name.
+
+    Examples
+    --------
+    >>> shown_name("genomics/d/R01-001/Doe-Jane-19470317_S1_L002_R2_001.fastq.gz", "R01-001")
+    '*_S1_L002_R2_001.fastq.gz'
+    >>> shown_name("genomics/d/R01-001/R01-001_S1_L002_R2_001.fastq.gz", "R01-001")
+    'R01-001_S1_L002_R2_001.fastq.gz'
+    """
+    name = key.rpartition("/")[2]
+    rest = name.removeprefix(own) if own else name
+    if rest != name and (_ENDING.fullmatch(rest) or re.fullmatch(r"\.\w{1,10}", rest)):
+        return name
+    matched = _ENDING.search(name)
+    return f"*{matched[0] if matched else ''}"
+
+
+def shown_key(key: str) -> str:
+    """Return a key with its file's name as `shown_name` has it.
+
+    Examples
+    --------
+    >>> shown_key("imaging/d/DOE^JANE.dcm")
+    'imaging/d/*.dcm'
+    """
+    return f"{key.rpartition('/')[0]}/{shown_name(key)}"[:300]
 
 
 def safe_dataset(segments: list[str]) -> str:

@@ -18,6 +18,7 @@ from multimodal.ledger.upload_key import (
     UploadKey,
     is_safe_segment,
     parse_segments,
+    shown_key,
 )
 from multimodal.observability import Metric, logger
 
@@ -120,7 +121,7 @@ class ArrivalRegistrar:
     def _record_rejected(self, unit: Unit, rejected: Sequence[tuple[str, str]]) -> None:
         example, problem = rejected[0]
         logger().warning("keys rejected", dataset=unit.dataset, objects=len(rejected), reason=problem)
-        details = {"example_key": example[:300], "objects_in_batch": len(rejected)}
+        details = {"example_key": shown_key(example), "objects_in_batch": len(rejected)}
         self.ports.ledger.record_invalid_upload(unit, Reason.KEY_NOT_ACCEPTED.value, problem, details)
 
     def _note_ignored(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> None:
@@ -132,7 +133,7 @@ class ArrivalRegistrar:
             if not upload.key.endswith(f"/{TX2GENE}"):  # that is used by whatever needs it
                 ignored.setdefault(key.dataset, []).append(upload.key)
         for dataset, keys in ignored.items():
-            details = {"example_key": keys[-1][:300], "objects_in_batch": len(keys)}
+            details = {"example_key": shown_key(keys[-1]), "objects_in_batch": len(keys)}
             self.ports.ledger.record_ignored_upload(case_unit(dataset, IGNORED_CASE), IGNORED_RULE, details)
 
     def _try_cohort(self, upload: Upload, dataset: str) -> set[str]:

@@ -223,7 +223,7 @@ def _entry(number: int) -> dict[str, Any]:
 def _answer(runtime: Stubber, numbers: range, errors: dict[int, tuple[str, str]], left: list[int]) -> None:
     failed = [{"Entry": _entry(n), "ErrorCode": code, "ErrorMessage": text} for n, (code, text) in errors.items()]
     answer = {"Errors": failed, "UnprocessedEntries": [_entry(n) for n in left]}
-    runtime.add_response("batch_write_record", answer, {"Entries": [_entry(n) for n in numbers]})
+    runtime.add_response("batch_write_record", answer, {"Entries": [("g", {"case_id": str(n)}) for n in numbers]})
 
 
 def _write(records: SageMakerRecords, count: int) -> None:
@@ -231,9 +231,10 @@ def _write(records: SageMakerRecords, count: int) -> None:
 
 
 def test_a_batch_arrives_as_botocore_itself_writes_it(records: SageMakerRecords) -> None:
-    entries = [{"FeatureGroupName": "g", "Record": [{"FeatureName": "who", "ValueAsString": 'Łódź "q" \\ 1e-3'}]}]
-    plain = boto3.client("sagemaker-featurestore-runtime")
-    assert _body(records._runtime, entries) == _body(plain, entries) == {"Entries": entries}
+    texts = {"who": 'Łódź "q" \\ 1e-3 😀', "%s": "%(a)s 100%"}
+    values = [{"FeatureName": name, "ValueAsString": text} for name, text in texts.items()]
+    entries, plain = [{"FeatureGroupName": "g", "Record": values}] * 2, boto3.client("sagemaker-featurestore-runtime")
+    assert _body(records._runtime, [("g", texts)] * 2) == _body(plain, entries) == {"Entries": entries}
 
 
 def _body(client: Any, entries: Sequence[Any]) -> object:
