@@ -77,7 +77,7 @@ def write_policies(folder: Path) -> Path:
     for name in resources("AWS::IAM::ManagedPolicy"):
         text = json.dumps({"Version": "2012-10-17", "Statement": statements(name)})
         text = re.sub(r"\b(\w+)\.Arn\b", lambda found: _arn(found[1], types.get(found[1], "AWS::S3::")), text)
-        text = re.sub(r'"((?:Cpu|Fpga)Queue|)"', lambda found: f'"{_arn(found[1], "AWS::Batch::")}"', text)  # a Ref, or none
+        text = re.sub(r'"((?:Cpu|Fpga)Queue|)"', lambda ref: f'"{_arn(ref[1], "AWS::Batch::")}"', text)
         (folder / f"{name}.json").write_text(text)
     return folder
 
