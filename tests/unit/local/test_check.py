@@ -200,6 +200,17 @@ def test_a_region_without_fpga_instances_is_told(world: World) -> None:
     assert [each.level for each in found] == [Level.OK, Level.FAIL]
 
 
+@pytest.mark.parametrize(
+    ("arns", "level"), [("arn:aws-us-gov:s3:::own,arn:aws:s3:::idc", Level.FAIL), ("arn:aws:s3:::idc", None)]
+)
+def test_buckets_of_another_partition_are_told_before_iam_refuses_them(
+    world: World, arns: str, level: Level | None
+) -> None:
+    world.has_no_stack()
+    found = world.run(check_region, ArchiveBucketArns=arns)
+    assert [each.level for each in found] == [Level.OK, *([level] if level else [])]
+
+
 def network(world: World, *, gateway: str, endpoints: tuple[str, ...] = (), zones: str = "ab") -> None:
     """Let there be a VPC with a subnet in each zone and one route table."""
     subnets = [
