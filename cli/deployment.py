@@ -152,10 +152,21 @@ class Deployment:
         try:
             return self.outputs[key]
         except KeyError:
-            raise CommandError(
+            raise self._unfinished() or CommandError(
                 f"The stack {self.stack} has no output {key}.",
                 hint=f"It may be of another version: `{self._deploy}` deploys it again.",
             ) from None
+
+    def _unfinished(self) -> CommandError | None:
+        """Return what to do about a stack that was never deployed to its end; None for one that was."""
+        status = str(self.description.get("StackStatus", ""))
+        if status in {"", "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
+            return None
+        if status.endswith("_IN_PROGRESS"):
+            hint = "Wait for its end; a change set that was not executed has to be, or deleted."
+        else:
+            hint = f"`multimodal check --stack {self.stack}` says why not and what to do."
+        return CommandError(f"The stack {self.stack} is not deployed: it is {status}.", hint=hint)
 
     def resource(self, logical_id: str) -> str:
         """Return the physical name of a resource of the template."""

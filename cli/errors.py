@@ -1,5 +1,7 @@
 """Errors that a command reports as one sentence and a hint instead of a stack trace."""
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 
 class CommandError(Exception):
     """Something the user can understand and act on.
@@ -29,3 +31,68 @@ class UsageError(CommandError):
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint, exit_code=2)
+
+
+_LOG_IN = "Run `aws sso login` or `aws configure`, or set AWS_PROFILE to a profile that has credentials."
+_WHERE = "Look at the network, and at the region in AWS_DEFAULT_REGION or the profile: a stack is in one region."
+_REFUSALS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("NoCredentials", "PartialCredentials", "CredentialRetrieval", "NoAuthToken"),
+        "There are no AWS credentials.",
+        _LOG_IN,
+    ),
+    (
+        ("Expired", "TokenRefreshRequired", "SSOToken", "TokenRetrieval", "LoginToken"),
+        "The AWS credentials have expired.",
+        _LOG_IN,
+    ),
+    (
+        ("InvalidClientTokenId", "UnrecognizedClient", "InvalidAccessKeyId", "AuthFailure", "Signature"),
+        "AWS does not accept the credentials.",
+        f"{_LOG_IN} A computer's clock that is wrong by minutes is refused as well.",
+    ),
+    (
+        ("AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden", "403"),
+        "The credentials in use may not do this.",
+        "`aws sts get-caller-identity` says whose they are; docs/deploy.md says which policies people get.",
+    ),
+    (("NoRegion",), "No AWS region is set.", "For example: export AWS_DEFAULT_REGION=us-east-1"),
+    (
+        ("ProfileNotFound",),
+        "AWS_PROFILE names a profile that is not there.",
+        "Unset it, or name one that `aws configure` made.",
+    ),
+    (
+        ("Throttl", "TooManyRequests", "LimitExceeded", "SlowDown", "ProvisionedThroughput", "503"),
+        "AWS takes no more requests at the moment.",
+        "Run the same command again in a minute: it goes on where it was.",
+    ),
+    (
+        ("Endpoint", "InvalidRegion", "Connect", "ReadTimeout", "HTTPClient", "SSLError"),
+        "AWS cannot be reached.",
+        _WHERE,
+    ),
+    (
+        ("NoSuchBucket", "ResourceNotFound", "QueueDoesNotExist", "StateMachineDoesNotExist"),
+        "A part of the stack is not there.",
+        "It was deleted, or the deployment did not end: deploy again, or ask `multimodal check --stack NAME`.",
+    ),
+)
+"""Beginnings or parts of the codes and exceptions of AWS's clients, what they mean, and what to do."""
+
+
+def aws_error(error: ClientError | BotoCoreError) -> CommandError:
+    """Return an error of AWS, or of the way there, as a sentence that says what to do; AWS's own words are the details.
+
+    Examples
+    --------
+    >>> answer = {"Error": {"Code": "ExpiredToken", "Message": "The security token included in the request is expired"}}
+    >>> print(aws_error(ClientError(answer, "DescribeStacks")))
+    The AWS credentials have expired.
+    """
+    response = getattr(error, "response", None) or {}
+    code = str(response.get("Error", {}).get("Code", "")) or type(error).__name__
+    for parts, message, hint in _REFUSALS:
+        if any(part in code for part in parts):
+            return CommandError(message, hint=hint, details=str(error))
+    return CommandError("AWS refused a request.", details=str(error))

@@ -19,7 +19,7 @@ from cli.check.command import check
 from cli.dashboard import dashboard
 from cli.dataset import app as dataset_app
 from cli.deployment import connect, reach, running_cloud
-from cli.errors import CommandError, UsageError
+from cli.errors import CommandError, UsageError, aws_error
 from cli.features import Row, describe_group, find_group, read_features, run_query, with_tables
 from cli.ledger import as_document, print_reasons, print_units, read_units
 from cli.models import app as models_app
@@ -376,7 +376,7 @@ def guarded(action: Callable[[], int]) -> int:
     except TyperException as error:
         return _show_usage(error)
     except (ClientError, BotoCoreError) as error:
-        print_error(errors, CommandError("AWS refused a request.", details=str(error), hint=_hint_of(error)))
+        print_error(errors, aws_error(error))
         return FAILURE
     except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
         message = f"{error.filename} cannot be used: {error.strerror}."
@@ -399,12 +399,6 @@ def _show_usage(error: TyperException) -> int:
     else:
         show()
     return code
-
-
-def _hint_of(error: Exception) -> str:
-    if "profile" in str(error):
-        return "AWS_PROFILE names a profile that is not there; unset it, or name one that `aws configure` made."
-    return ""
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -23,7 +23,7 @@ from cli.project import PROGRAM
 from cli.terminal import INDENT, STATUS_STYLES, duration, make_table, plural, print_line, shorten
 
 _POLL_SECONDS = 0.5
-_NUDGE_SECONDS = 1.0
+_NUDGE_SECONDS = 0.5
 
 # Events take a moment from S3 to the queue: the ledger is believed to be whole only after this long.
 _SETTLE_SECONDS = 3.0
@@ -73,7 +73,7 @@ class Outcome:
 
 @contextmanager
 def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
-    """Invoke the sweep every second while the block runs: its own schedule is once a minute.
+    """Invoke the sweep when a check is due while the block runs: its own schedule is once a minute.
 
     Yields
     ------
@@ -101,9 +101,11 @@ def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
 
 
 def _nudge(deployment: Deployment) -> str:
-    """Invoke the sweep once and return its problem; a sweep that is running already is as good."""
+    """Invoke the sweep if it has something to check, and return its problem; one that is running is as good."""
     try:
-        deployment.invoke_sweep({})
+        now = time.time()
+        if any(0 < unit.number("due_at") <= now for unit in read_units(deployment)):
+            deployment.invoke_sweep({})
     except CommandError as error:
         return error.details or error.message
     except (ClientError, BotoCoreError) as error:

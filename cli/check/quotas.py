@@ -3,7 +3,7 @@
 Source: AWS, Service Quotas user guide. Quotas are found by their name, because the codes of SageMaker's differ by type.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cli.check.finding import Finding, fail, ok, warn
@@ -70,15 +70,25 @@ def _check_environments(target: Target) -> Iterator[Finding]:
 
 
 def check_networks(target: Target) -> Iterator[Finding]:
-    """Look whether the account may have another network, where the stack makes one."""
-    if target.status or target.parameters["VpcId"]:
+    """Look whether the account may have the networks that the stack makes: one of the jobs and one of the fast lane."""
+    there, wanted = _networks(target.deployed), _networks(target.parameters | {"RadiomicsImageUri": "to come"})
+    added = len(wanted - there)
+    if not added:
         return
     count, quota = len(list(target.pages("ec2", "describe_vpcs", "Vpcs"))), find_quota(target, "vpc", NETWORKS)
-    if quota is not None and count >= quota["Value"]:
-        message = f"{count} networks are there, and the quota is {quota['Value']:.0f}; this stack makes one"
-        yield fail("networks", message, f"Give VpcId and SubnetIds, or {_raise_quota(quota, count + 1)}")
+    if quota is not None and count + added > quota["Value"]:
+        message = f"{count} networks are there, and the quota is {quota['Value']:.0f}; this stack makes {added} more"
+        instead = "Give VpcId and SubnetIds, set ImagingCompute=processing, or "
+        yield fail("networks", message, f"{instead}{_raise_quota(quota, count + added)}")
     else:
-        yield ok("networks", f"{count} are there; this stack makes another")
+        yield ok("networks", f"{count} are there; this stack makes {added} more")
+
+
+def _networks(parameters: Mapping[str, str]) -> set[str]:
+    """Return what networks a stack of these parameters has of its own; none without parameters."""
+    jobs = {"jobs"} if parameters and not parameters.get("VpcId") else set()
+    fast = parameters.get("ImagingCompute") == "auto" and bool(parameters.get("RadiomicsImageUri"))
+    return jobs | ({"fast lane"} if fast else set())
 
 
 def _compare(

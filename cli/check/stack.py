@@ -16,6 +16,13 @@ MAX_NAMES = 3_500
 """Bytes of all groups' names: a custom resource answers with up to 4,096 (AWS CloudFormation user guide, quotas)."""
 
 
+LOG_GROUPS = ("/aws/lambda/", "/aws/vendedlogs/states/", "/aws/batch/", "/aws/codebuild/")
+"""What the names of the stack's log groups begin with, before the stack's own name."""
+
+MAX_STACK_NAME = 64 - len("-record-outcome")
+"""Longest name of a stack: the longest name of a function is 64 characters (AWS Lambda API reference)."""
+
+
 def check_status(target: Target) -> Iterator[Finding]:
     """Look whether the stack can be deployed as it is."""
     status = target.status
@@ -37,9 +44,10 @@ def check_names(target: Target) -> Iterator[Finding]:
     """Look whether an earlier stack left what has a fixed name; buckets and tables get new names every time."""
     if target.status:
         return
-    prefix = f"/aws/lambda/{target.stack}-"
-    groups = target.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
-    names = sorted(group["logGroupName"] for group in groups)
+    if len(target.stack) > MAX_STACK_NAME:
+        action = f"Deploy under a name of at most {MAX_STACK_NAME} characters (--stack-name, samconfig.toml)."
+        yield fail("names", f"{target.stack} is too long: functions' names begin with it and end at 64", action)
+    names = sorted(name for prefix in LOG_GROUPS for name in _log_groups(target, f"{prefix}{target.stack}-"))
     for name in names:
         action = f"Keep what you need of it, then: aws logs delete-log-group --log-group-name {name}"
         yield fail("names", f"the log group {name} is there already", action)
@@ -49,6 +57,11 @@ def check_names(target: Target) -> Iterator[Finding]:
         yield fail("names", f"{alias} is there already", action)
     elif not names:
         yield ok("names", "free")
+
+
+def _log_groups(target: Target, prefix: str) -> list[str]:
+    groups = target.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+    return [str(group["logGroupName"]) for group in groups]
 
 
 def _has_key(target: Target, alias: str) -> bool:

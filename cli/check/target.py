@@ -51,10 +51,11 @@ class Target:
     @cached_property
     def parameters(self) -> dict[str, str]:
         """Every parameter as the next deployment has it."""
-        return {**default_parameters(), **self._deployed, **self.given}
+        return {**default_parameters(), **self.deployed, **self.given}
 
     @property
-    def _deployed(self) -> dict[str, str]:
+    def deployed(self) -> dict[str, str]:
+        """Parameters of the stack as it is there; none without one."""
         found = self.deployment.description.get("Parameters", []) if self.status else []
         return {item["ParameterKey"]: item["ParameterValue"] for item in found}
 

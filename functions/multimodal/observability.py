@@ -21,6 +21,7 @@ class Metric(StrEnum):
     UNITS_READY = "UnitsReady"
     UNITS_STARTED = "UnitsStarted"
     UNITS_RETRIED = "UnitsRetried"
+    FAST_LANE_FALLBACKS = "FastLaneFallbacks"
     UNITS_PROCESSED = "UnitsProcessed"
     UNITS_QUARANTINED = "UnitsQuarantined"
     UNITS_FAILED = "UnitsFailed"
@@ -50,6 +51,8 @@ _ARRIVAL = (Metric.OBJECTS_RECEIVED, Metric.OBJECTS_IGNORED, Metric.OBJECTS_REFU
 _FEATURES = (Metric.UNITS_COMPLETED, Metric.FEATURE_RECORDS_WRITTEN, Metric.UPLOAD_TO_FEATURE_SECONDS)
 TABLE_METRICS = (Metric.ROWS_READ, Metric.ROWS_REJECTED, Metric.RECORDS_UNCHANGED, Metric.TABLES_HELD)
 """What there is of tables alone."""
+IMAGING_METRICS = (Metric.FAST_LANE_FALLBACKS,)
+"""What there is of imaging alone: 1 for a job of the fast lane that SageMaker Processing had to do, else 0."""
 _STAGES = (
     dict.fromkeys(Metric, "run")
     | dict.fromkeys(_ARRIVAL, "arrival")

@@ -4,6 +4,7 @@ It installs the plug-ins, serves until it is stopped, and ends with everything i
 processing jobs belong to the session that this process leads.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from local.emulator import install_all
 from local.emulator.seams import broken_seams
 
 _WATCH_SECONDS = 0.5
+_COLLECT_AFTER = 50_000
+"""New objects until Python looks for garbage: a batch of records has six thousand, with which it looked ten times."""
 
 
 def main() -> int:
@@ -27,6 +30,8 @@ def main() -> int:
     parent = os.environ.get("MULTIMODAL_PARENT_PID")
     if parent:
         threading.Thread(target=_follow, args=(int(parent),), daemon=True).start()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
     sys.argv = sys.argv[:1]  # the emulator parses the command line too
     from ministack.app import main as serve
 

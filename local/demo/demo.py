@@ -177,7 +177,8 @@ def write_sample(console: Console, folder: Path, studies: int) -> None:
 
 
 def _upload(console: Console, deployment: Deployment, cohort: Cohort) -> Uploaded:
-    sources = [source for source in (cohort.source, cohort.reads, cohort.tables) if source is not None]
+    # Reads first: all samples wait for their reference, and studies for nothing.
+    sources = [source for source in (cohort.reads, cohort.tables, cohort.source) if source is not None]
     parts = [upload_source(console, deployment, source, DATASET) for source in sources]
     unit_ids = tuple(unit_id for part in parts for unit_id in part.unit_ids)
     return Uploaded(unit_ids, sum(part.files for part in parts), sum(part.size for part in parts))

@@ -90,11 +90,12 @@ def publish_event(source: str, detail_type: str, resource: str, detail: dict[str
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def shared_document(body: bytes) -> dict[str, Any]:
     """Return a request's JSON document, or an empty one when it is none; it is shared and not to be changed.
 
-    A batch of records is half a megabyte: who checks the caller and who answers read it once.
+    A batch of records is half a megabyte: who checks the caller and who answers read it once, however many callers
+    write side by side.
     """
     try:
         document = json.loads(body or b"{}")

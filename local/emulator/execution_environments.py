@@ -29,6 +29,8 @@ _INHERITED = ("PATH", "LANG", "TZ", "TMPDIR", "AWS_ENDPOINT_URL")
 _IMPORTED = ("boto3", "boto3.dynamodb.conditions", "botocore.handlers", "aws_lambda_powertools",
              "aws_lambda_powertools.metrics", "pydantic", "yaml")  # fmt: skip
 """What functions commonly take long to import; one that the code does not have is left out."""
+_SERVICES = ("s3", "dynamodb", "sagemaker", "sagemaker-featurestore-runtime", "stepfunctions", "sqs", "batch")
+"""Those that several functions are clients of."""
 _LINES = 200
 """Most lines that a module may print before its function is ready, as in ministack."""
 
@@ -189,5 +191,8 @@ def _server(folder: Path) -> ForkServer:
     with _lock:
         server = _servers.get(folder)
         if server is None or not server.is_running:
-            server = _servers[folder] = ForkServer([sys.executable, "-I", "-S"], _IMPORTED, folder)
+            # The folder is one version of the code for ever, so that its modules may be imported too.
+            apps = [f"{app.parent.name}.app" for app in sorted(folder.glob("*/app.py"))]
+            server = ForkServer([sys.executable, "-I", "-S"], [*_IMPORTED, *apps], folder, _SERVICES)
+            _servers[folder] = server
         return server

@@ -18,6 +18,7 @@ from select import select
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
 """As the jobs' images say; and a process with threads is not to be forked."""
+NO_SETTINGS = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 _TEMPLATE = Path(__file__).with_name("template_process.py")
 
 
@@ -81,19 +82,27 @@ class ForkServer:
     interpreter : sequence of str
         The Python that runs it, with its options.
     modules : sequence of str
-        What it imports; one that is not there is left out.
+        What it imports; one that cannot be is left to the processes.
     folder : Path or None
         Where modules are beside those of the interpreter.
+    services : sequence of str
+        Services of AWS whose models boto3 reads beforehand.
     """
 
-    def __init__(self, interpreter: Sequence[str], modules: Sequence[str], folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        interpreter: Sequence[str],
+        modules: Sequence[str],
+        folder: Path | None = None,
+        services: Sequence[str] = (),
+    ) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
-        arguments = [str(theirs.fileno()), str(folder or ""), ",".join(modules)]
+        arguments = [str(theirs.fileno()), str(folder or ""), ",".join(modules), ",".join(services)]
         with theirs:
             self._process = subprocess.Popen(
                 [*interpreter, str(_TEMPLATE), *arguments],
-                env={"LANG": "C.UTF-8", "PATH": os.environ.get("PATH", os.defpath), **ONE_THREAD},
+                env={"LANG": "C.UTF-8", "PATH": os.environ.get("PATH", os.defpath), **NO_SETTINGS, **ONE_THREAD},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

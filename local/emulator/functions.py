@@ -3,7 +3,7 @@
 Seams:
 
 - `ministack.services.lambda_svc._execute_function_warm`: an error carries the name of the exception's class,
-  as in AWS, so that Retry and Catch of a state machine can go by it;
+  as in AWS, so that Retry and Catch of a state machine can go by it, and one without an exception Step Functions' name;
 - `ministack.services.sqs._receive_messages_for_esm`, which returns at most ten messages per call, and `_queues`,
   which shows how long messages have waited. Batches above ten need a batching window in AWS; here the window is
   one second, whatever is configured;
@@ -17,6 +17,12 @@ from typing import Any
 
 _CLASS_NAME = re.compile(r"(?:\w+\.)*(\w+)(?::.*)?")
 _TRACEBACK = "Traceback (most recent call last):"
+
+UNHANDLED = "Lambda.Unknown"
+"""Step Functions' name for what ends a function without an exception: it is killed, out of memory or out of time.
+
+Source: Step Functions developer guide, "Handle transient Lambda service exceptions".
+"""
 
 _PER_CALL = 10
 _WINDOW_SECONDS = 1.0
@@ -38,7 +44,7 @@ def _patch_errors() -> None:
         result: dict[str, Any] = execute(func, event, request_id)
         body = result.get("body")
         if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
-            body["errorType"] = exception_name(result.get("log", "")) or body["errorType"]
+            body["errorType"] = exception_name(result.get("log", "")) or UNHANDLED
         return result
 
     lambda_svc._execute_function_warm = _execute_function_warm

@@ -6,9 +6,10 @@ enumerations are checked by the service. What passes here is not rejected by AWS
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import botocore.session
@@ -80,7 +81,7 @@ def check_request(operation: OperationModel, request: Mapping[str, Any], code: s
         With the given code and every violation, in the words AWS uses.
     """
     shape = operation.input_shape
-    if shape is None or _checker(shape)(request):
+    if shape is None or _checker(shape)([request]):
         return
     problems = list(_problems(shape, request, ""))
     if problems:
@@ -90,61 +91,61 @@ def check_request(operation: OperationModel, request: Mapping[str, Any], code: s
 
 
 @cache
-def _checker(shape: Shape) -> Callable[[Any], bool]:
-    """Return a function that tells whether a value has no problem, several times as fast as `_problems` names them.
+def _checker(shape: Shape) -> Callable[[Sequence[Any]], bool]:
+    """Return a function that tells whether several values have no problem, ten times as fast as `_problems` names them.
 
-    A batch of records has ten thousand values. Kinds of values that are rare in one go the long way.
+    A batch of records has ten thousand values: those of one shape are looked at together. Kinds of values that are rare
+    in one go the long way.
     """
-    kind, low, high = shape.type_name, shape.metadata.get("min", 0), shape.metadata.get("max", math.inf)
     if isinstance(shape, StructureShape):
-        return partial(_fits_structure, _Members(shape), tuple(shape.required_members))
+        return partial(_fit_structures, shape)
     if isinstance(shape, ListShape):
-        return lambda value: (
-            isinstance(value, list) and low <= len(value) <= high and all(map(_checker(shape.member), value))
-        )
-    if kind == "string" and not getattr(shape, "enum", None):
-        return _string_checker(shape.metadata.get("pattern"), low, high)
-    return lambda value: not any(_problems(shape, value, ""))
+        return partial(_fit_lists, shape)
+    if shape.type_name == "string" and not getattr(shape, "enum", None):
+        return partial(_fit_strings, shape, _pattern_checker(shape.metadata.get("pattern")))
+    return lambda values: not any(problem for value in values for problem in _problems(shape, value, ""))
 
 
-def _string_checker(pattern: str | None, low: int, high: float) -> Callable[[Any], bool]:
-    if pattern is None:
-        return lambda value: isinstance(value, str) and low <= len(value) <= high
-    if pattern == ".*":
-        return lambda value: isinstance(value, str) and low <= len(value) <= high and "\n" not in value
-    matches = lru_cache(_REMEMBERED)(partial(_matches, pattern))
-    return lambda value: isinstance(value, str) and low <= len(value) <= high and matches(value)
-
-
-class _Members(dict[str, Callable[[Any], bool]]):
-    """The checkers of a structure's members by name, made when they are first needed: shapes may hold themselves."""
-
-    def __init__(self, shape: StructureShape) -> None:
-        super().__init__()
-        self._shape = shape
-
-    def __missing__(self, name: str) -> Callable[[Any], bool]:
-        member = self._shape.members.get(name)
-        if member is None:
-            return _unknown
-        self[name] = _checker(member)
-        return self[name]
-
-
-def _unknown(_: object) -> bool:
-    return False
-
-
-def _fits_structure(members: _Members, required: tuple[str, ...], value: object) -> bool:
-    if not isinstance(value, dict):
+def _fit_structures(shape: StructureShape, values: Sequence[Any]) -> bool:
+    if not set(map(type, values)) <= {dict}:
         return False
-    for name in required:
-        if value.get(name) is None:
-            return False
-    for name, item in value.items():
-        if not members[name](item) and (item is not None or name not in members):
+    names = set().union(*set(map(tuple, values)), shape.required_members)
+    if not names <= shape.members.keys():
+        return False
+    for name in names:
+        given = [item for value in values if (item := value.get(name)) is not None]
+        if (name in shape.required_members and len(given) < len(values)) or not _checker(shape.members[name])(given):
             return False
     return True
+
+
+def _fit_lists(shape: ListShape, values: Sequence[Any]) -> bool:
+    return (
+        set(map(type, values)) <= {list}
+        and _are_of_size(shape, values)
+        and _checker(shape.member)(list(chain.from_iterable(values)))
+    )
+
+
+def _fit_strings(shape: Shape, matches: Callable[[set[str]], bool], values: Sequence[Any]) -> bool:
+    if not set(map(type, values)) <= {str}:
+        return False
+    different = set(values)
+    return _are_of_size(shape, different) and matches(different)
+
+
+def _are_of_size(shape: Shape, values: Collection[Sized]) -> bool:
+    low, high = shape.metadata.get("min", 0), shape.metadata.get("max", math.inf)
+    return all(low <= size <= high for size in set(map(len, values)))
+
+
+def _pattern_checker(pattern: str | None) -> Callable[[set[str]], bool]:
+    if pattern is None:
+        return lambda _: True
+    if pattern == ".*":
+        return lambda values: "\n" not in "".join(values)
+    matches = lru_cache(_REMEMBERED)(partial(_matches, pattern))
+    return lambda values: all(map(matches, values))
 
 
 def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """A process that imports modules once and is then forked for each process that needs them.
 
-Run by `fork_server.py`: `template_process.py DESCRIPTOR FOLDER MODULES`, where the descriptor is that of a socket, the
-folder, which may be empty, has modules, and a missing module is left out. Each message on the socket carries four
+Run by `fork_server.py`: `template_process.py DESCRIPTOR FOLDER MODULES SERVICES`, where the descriptor is that of a
+socket, the folder, which may be empty, has modules, a module that cannot be imported is left to the processes, and
+services are those of AWS whose models boto3 shall have read. Each message on the socket carries four
 descriptors: a new process's standard input, output and error, and one end of a socket of its own. On that, this process
 writes the new one's id, and at its end its exit code; the new process reads from it a line, a JSON object of its
 `environment`, its `folder`, its `arguments` and its `program`, the source that it runs.
@@ -18,23 +19,38 @@ import time
 from contextlib import suppress
 
 DESCRIPTORS = 4
+_NOBODY = {"region_name": "none", "aws_access_key_id": "-", "aws_secret_access_key": "-"}
 _lines: dict[int, int] = {}
 """The descriptor on which each running process's end is told, by process id."""
 
 
 def main() -> None:
     """Import the modules and fork until the socket is closed; in a forked process, run its program."""
-    descriptor, folder, modules = sys.argv[1:]
+    descriptor, folder, modules, services = sys.argv[1:]
     sys.path[:1] = [folder] if folder else []  # the folder of this script goes
     for name in modules.split(","):
-        with suppress(ImportError):
+        with suppress(Exception):
             importlib.import_module(name)
+    if "boto3" in sys.modules and services:
+        _read_models(services.split(","))
     gc.freeze()
     signal.signal(signal.SIGCHLD, lambda *_: _tell_ends())
     with socket.socket(fileno=int(descriptor)) as control:
         program = _fork_until_closed(control)
     if program is not None:
-        exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102 -- that is its purpose
+        exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102 # nosec B102: that is its purpose
+
+
+def _read_models(services: list[str]) -> None:
+    """Let boto3's default session read its services' models: a third of a second of a core in each process.
+
+    A session looks up region, credentials and endpoint when it makes a client; those here are given, so that it keeps
+    none. The files of settings are empty (`fork_server.py`).
+    """
+    import boto3
+
+    for service in services:
+        boto3.client(service, **_NOBODY)  # type: ignore[call-overload]
 
 
 def _fork_until_closed(control: socket.socket) -> str | None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from multimodal.observability import CloudWatchMetrics, Metric
 from tests.contract.local_cloud import ACCOUNT, Account, account_fixture, allow, wait_for, wait_until
+from tests.infrastructure.support import properties, resolve
 
 account = account_fixture(extra_env={"HOST_SECRET": "leaked"})
 
@@ -64,6 +66,14 @@ def handler(event, context):
     assert json.loads(execution["output"])["Error"] == "PermanentError"
 
 
+def test_a_killed_function_is_an_unknown_error_of_lambda(account: Account, role: str) -> None:
+    function = account.function("dies", "import os\ndef handler(*_): os.kill(os.getpid(), 9)", role)
+    states_role = account.role("kills", "states", allow("lambda:InvokeFunction", function))
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+    definition = {"StartAt": "Task", "States": {"Task": {**task, "Parameters": {"FunctionName": function}}}}
+    assert account.run(definition, states_role, "kills")["error"] == "Lambda.Unknown"
+
+
 def test_a_state_machine_may_only_invoke_what_its_role_names(account: Account, role: str) -> None:
     account.function("other", "def handler(event, context): return 1", role)
     states_role = account.role("narrow", "states", allow("lambda:InvokeFunction", "arn:aws:lambda:*:*:function:x"))
@@ -73,11 +83,11 @@ def test_a_state_machine_may_only_invoke_what_its_role_names(account: Account, r
     assert account.run(definition, states_role, "narrow")["error"] == "States.Permissions"
 
 
-def _datapoints(account: Account, dimensions: Any) -> list[Any]:
+def _datapoints(account: Account, dimensions: Any, name: str = "UnitsReceived") -> list[Any]:
     now = datetime.now(UTC)
     answer = account.client("cloudwatch").get_metric_statistics(
         Namespace="N",
-        MetricName="UnitsReceived",
+        MetricName=name,
         Dimensions=dimensions,
         StartTime=now - timedelta(minutes=5),
         EndTime=now + timedelta(minutes=5),
@@ -126,6 +136,31 @@ def test_a_failed_execution_is_counted_and_raises_its_alarm(account: Account) ->
         return bool(alarm["StateValue"] == "ALARM")
 
     wait_until(_is_alarmed)
+
+
+def test_a_fast_lane_that_falls_back_raises_its_alarm(
+    account: Account, role: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watched = resolve(properties("FastLaneFallbacksAlarm")) | {"Namespace": "N"}
+    account.client("cloudwatch").put_metric_alarm(**{k: v for k, v in watched.items() if not k.endswith("Actions")})
+
+    def measure(*fallbacks: int) -> None:
+        metrics = CloudWatchMetrics("N")
+        for value in fallbacks:
+            metrics.count(Metric.FAST_LANE_FALLBACKS, value)
+        metrics.flush()
+        account.function(f"lane{len(fallbacks)}", f"def handler(*_): print({capsys.readouterr().out!r})", role)
+        _invoke(account, f"lane{len(fallbacks)}")
+
+    def rings() -> bool:
+        [alarm] = account.client("cloudwatch").describe_alarms(AlarmNames=[watched["AlarmName"]])["MetricAlarms"]
+        return bool(alarm["StateValue"] == "ALARM")
+
+    measure(0, 1)
+    wait_until(lambda: _datapoints(account, watched["Dimensions"], watched["MetricName"]))
+    assert not rings(), "a study that needs more memory is what the other lane is for"
+    measure(1, 1, 1)
+    wait_until(rings)
 
 
 def test_a_queue_delivers_batches_above_ten(account: Account, role: str) -> None:

@@ -13,11 +13,7 @@ REAL_TOOLKIT = all(shutil.which(program) for program in ("fasterq-dump", "latf-l
 DRAGEN_IMAGE_NAME = "multimodal-local-rnaseq:dragen"
 _DRAGEN = """#!/bin/sh
 # The job as DRAGEN's image starts it, on a machine whose DRAGEN is the stand-in; a case's name says how that ends.
-case " $* " in
-  *" --sample "*-BOARD" "*) DRAGEN_STAND_IN=kill ;;
-  *" --sample "*-REFUSED" "*) DRAGEN_STAND_IN=exit=9 ;;
-  *) DRAGEN_STAND_IN=repeat-licence ;;
-esac
+DRAGEN_STAND_IN=kill@-BOARD,exit=9@-REFUSED,repeat-licence
 export DRAGEN_STAND_IN DRAGEN_ROOT={root}
 exec {python} -m rnaseq_job "$@"
 """

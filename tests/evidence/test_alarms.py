@@ -7,11 +7,14 @@ RANG = {"quarantined-units", "genomics-quarantined-units", "clinical-quarantined
 NOT_HERE = {
     "the laptop cloud has no metrics of SQS and EventBridge": {
         *("arrivals-dead-letters", "feature-ingest-dead-letters", "events-dead-letters", "lost-dead-letters"),
-        *("late-queues", "undelivered-events"),
+        *("late-queues", "undelivered-events", "undelivered-requests"),
     },
     "the laptop cloud's alarms do not tell functions and state machines apart": {
         *("failed-executions", "failed-datasets", "failed-models", "ended-runs", "failing-functions"),
         *("throttled-functions",),
+    },
+    "no study falls back in these tests; the alarm rings in tests/contract/test_local_functions.py": {
+        "fast-lane-fallbacks",
     },
     "it takes hours": {"oldest-unit", "genomics-oldest-unit", "clinical-oldest-unit"},
     "no unit fails for a fault that is ours in these tests; the chaos suite makes such faults": {

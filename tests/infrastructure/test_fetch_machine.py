@@ -20,7 +20,7 @@ def test_a_step_has_more_time_than_its_function(name: str) -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_passing_faults_are_tried_again_and_lasting_ones_are_not(name: str) -> None:
-    lasting, passing = STATES[name]["Retry"]
+    lasting, passing, _ = STATES[name]["Retry"]
     assert (lasting["MaxAttempts"], set(lasting["ErrorEquals"])) == (0, {"InvalidRequestError", "ConfigurationError"})
     assert "RetryableError" in passing["ErrorEquals"]
     assert passing["MaxAttempts"] >= 5

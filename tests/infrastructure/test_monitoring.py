@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from multimodal.ledger.unit import Modality, Unit
-from multimodal.observability import TABLE_METRICS, Metric
+from multimodal.observability import IMAGING_METRICS, TABLE_METRICS, Metric
 from multimodal.planning.estimate import Settings, make_plan
 from multimodal.planning.figures import read_figures
 from multimodal.planning.workload import Workload
@@ -115,7 +115,7 @@ def test_the_metric_check_can_fail(metric: Shown) -> None:
 @pytest.mark.parametrize("modality", list(Modality))
 def test_every_own_metric_is_shown(modality: Modality) -> None:
     shown = {m.name for m in ALL_SHOWN if m.namespace == OWN and m.dimensions["modality"] == modality}
-    emitted = set(Metric) - set(TABLE_METRICS if modality is Modality.IMAGING else ())
+    emitted = set(Metric) - set(TABLE_METRICS if modality is Modality.IMAGING else IMAGING_METRICS)
     assert shown == emitted, f"nobody looks at {sorted(emitted - shown)}"
 
 
@@ -195,8 +195,12 @@ def test_a_failed_run_raises_an_alarm() -> None:
 
 @pytest.mark.parametrize("name", ["FailedInvocations", "InvocationsFailedToBeSentToDlq"])
 def test_events_that_no_target_got_raise_an_alarm(name: str) -> None:
-    watched = {m.dimensions["RuleName"] for m in WATCHED if m.name == name}
-    assert watched == {"ArrivalsRule", "FeaturesRule", "SweepRule", "BatchJobsRule"}
+    assert {m.dimensions["RuleName"] for m in WATCHED if m.name == name} == set(resources("AWS::Events::Rule"))
+
+
+@pytest.mark.parametrize("alarm", sorted(resources("AWS::CloudWatch::Alarm")))
+def test_metric_math_stays_within_what_an_alarm_may_reference(alarm: str) -> None:
+    assert len(watched_by(alarm)) <= 10, "CloudWatch User Guide, Alarms based on metric math expressions"
 
 
 def test_functions_that_fail_are_throttled_or_lose_dead_letters_raise_an_alarm() -> None:

@@ -12,7 +12,17 @@ from local.emulator.requests import check_request, service_model
 from multimodal.imaging.jobs import Lane
 from multimodal.ledger import errors
 from radiomics_job import cli
-from tests.infrastructure.support import ACCOUNT, DEFINITION, REGION, ROOT, all_states, properties, resolve, resources
+from tests.infrastructure.support import (
+    ACCOUNT,
+    DEFINITION,
+    REGION,
+    ROOT,
+    STATEMACHINES,
+    all_states,
+    properties,
+    resolve,
+    resources,
+)
 from tests.sample_events import load_event
 
 SUBSTITUTIONS = resolve(properties("ImagingStateMachine")["DefinitionSubstitutions"])
@@ -146,12 +156,23 @@ def test_tasks_are_retried_bounded_and_caught(name: str) -> None:
 
 @pytest.mark.parametrize("name", FUNCTION_TASKS)
 def test_functions_are_retried_by_the_class_of_their_error(name: str) -> None:
-    never, again = STATES[name]["Retry"]
+    never, again, _ = STATES[name]["Retry"]
     assert (never["ErrorEquals"], never["MaxAttempts"]) == (["InvalidRequestError", "ConfigurationError"], 0)
     assert again["ErrorEquals"][0] == "RetryableError"
     assert not {"States.ALL", "States.TaskFailed"} & set(again["ErrorEquals"]), "a bug or bad input would be repeated"
     own = [e for e in [*never["ErrorEquals"], *again["ErrorEquals"]] if "." not in e]
     assert all(issubclass(getattr(errors, e), errors.MultimodalError) for e in own)
+
+
+@pytest.mark.parametrize("definition", sorted(path.name for path in STATEMACHINES.glob("*.asl.json")))
+def test_a_function_that_was_killed_is_asked_again_a_few_times_in_every_machine(definition: str) -> None:
+    states = dict(all_states(json.loads((STATEMACHINES / definition).read_text(encoding="utf-8"))["States"]))
+    steps = {n: s for n, s in states.items() if str(s.get("Resource")).endswith(":lambda:invoke") and n != FAST_LANE}
+    assert steps
+    for name, state in steps.items():
+        (killed,) = (r for r in state["Retry"] if "Lambda.Unknown" in r["ErrorEquals"])
+        assert killed["ErrorEquals"] == ["Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"], name
+        assert killed["MaxAttempts"] == 2, "what is too large for a function stays so"
 
 
 def test_a_task_outlasts_its_function() -> None:
@@ -177,9 +198,13 @@ def test_only_planned_jobs_take_the_fast_lane_and_whatever_it_cannot_do_is_a_pro
     assert small == {"Variable": "$.job.lane", "StringEquals": Lane.FUNCTION, "Next": FAST_LANE}
     assert STATES["Lane"]["Default"] == "CreateProcessingJob"
     state = STATES[FAST_LANE]
-    assert state["Catch"] == [
-        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.fast_lane", "Next": "CreateProcessingJob"}
-    ]
+    assert state["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.fast_lane", "Next": "FallBack"}]
+    fallback = STATES["FallBack"]
+    assert (fallback["Result"], fallback["ResultPath"], fallback["Next"]) == (
+        Lane.FALLBACK,
+        "$.job.lane",
+        "CreateProcessingJob",
+    )
     assert (state["Next"], state["ResultPath"]) == ("JobCompleted", None)
     assert state["TimeoutSeconds"] > properties("FastLaneFunction")["Timeout"], "two would write at once"
     retried = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}

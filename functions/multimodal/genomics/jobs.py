@@ -130,13 +130,14 @@ class JobStarter:
         return job_name(unit, ready.listing.content_version, attempt, self.settings.image_uri, reference)
 
     def _prepare(self, run: str, ready: ReadyUnit) -> list[str]:
-        """Write down what the job reads and return its arguments."""
+        """Write down what the job reads and return its command, which names no sample (decision `aws-17`)."""
         unit, listing = ready.item.unit, ready.listing
         if not isinstance(listing, SampleListing):
             return build_command(unit, run, listing.content_version, self.settings)
         self.ports.processed.write_text(fastq_list_key(unit, run), fastq_list(unit.subject, listing.lanes))
-        config = self.datasets[unit.dataset]
-        return quantify_command(unit, run, listing, config, self.settings)
+        arguments = quantify_command(unit, run, listing, self.datasets[unit.dataset], self.settings)
+        self.ports.processed.write_json(RunPaths(run).arguments, arguments)
+        return ["--arguments", f"s3://{self.settings.processed_bucket}/{RunPaths(run).arguments}"]
 
     def _release_claim(self, run: str, ready: ReadyUnit, error: MultimodalError) -> None:
         """Undo the claim; the next start has the same attempt, so the same name, and cannot run twice."""

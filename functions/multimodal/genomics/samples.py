@@ -26,7 +26,7 @@ from multimodal.ledger.listing import (
 )
 from multimodal.ledger.ports import StoredObject
 from multimodal.ledger.unit import LedgerItem, Unit, case_unit
-from multimodal.ledger.upload_key import KeyKind
+from multimodal.ledger.upload_key import KeyKind, shown_key, shown_name
 
 MAX_LANES = 512
 """Most lanes of a case; what lists more is several cases in one folder."""
@@ -135,13 +135,13 @@ def decide_sample(
     """
     limit, quiet_at = deadlines(item, timeouts)
     if listing.sheet is not None:
-        return _decide_by_sheet(listing, listing.sheet, limit, now)
+        return _decide_by_sheet(item.unit.subject, listing, listing.sheet, limit, now)
     if listing.listed_for:
         return FanOut(tuple(case_unit(item.unit.dataset, name) for name in listing.listed_for))
     if listing.unlisted:
         message = "the sample sheet of the dataset does not name this case; add a row for it and upload the sheet again"
         return Quarantine(Reason.NOT_IN_SAMPLESHEET, message, {})
-    quarantine = _quarantine(listing)
+    quarantine = _quarantine(item.unit.subject, listing)
     if quarantine is not None:
         return quarantine
     if not listing.objects:
@@ -152,10 +152,10 @@ def decide_sample(
             return decision
     elif now < quiet_at:
         return Wait(quiet_at)
-    return _decide_by_mates(listing.pairing, limit, now)
+    return _decide_by_mates(item.unit.subject, listing.pairing, limit, now)
 
 
-def _decide_by_sheet(listing: SampleListing, sheet: SheetSample, limit: int, now: int) -> Decision:
+def _decide_by_sheet(case: str, listing: SampleListing, sheet: SheetSample, limit: int, now: int) -> Decision:
     if sheet.problems:
         message = f"the sample sheet cannot be used for this case: {'; '.join(sheet.problems[:3])}; upload it corrected"
         return Quarantine(Reason.SAMPLESHEET_INVALID, message, {"problems": list(sheet.problems[:20])})
@@ -165,33 +165,35 @@ def _decide_by_sheet(listing: SampleListing, sheet: SheetSample, limit: int, now
         return quarantine_archived(listing) or Complete()
     if now < limit:
         return Wait(limit)
+    missing = _shown(case, listing.missing)
     message = (
-        f"{len(listing.missing)} files of the sample sheet are not there: {_names(listing.missing)}; upload them into "
+        f"{len(listing.missing)} files of the sample sheet are not there: {_names(missing)}; upload them into "
         "the case's folder, beside the sheet, or where the sheet says"
     )
-    return Quarantine(Reason.INCOMPLETE_UPLOAD, message, {"missing": list(listing.missing[:20])})
+    return Quarantine(Reason.INCOMPLETE_UPLOAD, message, {"missing": missing})
 
 
-def _quarantine(listing: SampleListing) -> Quarantine | None:
+def _quarantine(case: str, listing: SampleListing) -> Quarantine | None:
     """Quarantine files of which one omitted, or counted twice, would silently give wrong values."""
     if listing.rejected:
         key = listing.rejected[0]
-        problem = f"{key.rsplit('/', 1)[-1][:100]}: {parse_key(key).problem}"
-        details: dict[str, object] = {"objects": len(listing.rejected), "example_key": listing.rejected[0][:300]}
+        problem = f"{shown_name(key, case)}: {parse_key(key).problem}"
+        details: dict[str, object] = {"objects": len(listing.rejected), "example_key": shown_key(key)}
         return Quarantine(Reason.KEY_NOT_ACCEPTED, f"a file in the case's folder is not accepted, {problem}", details)
     if listing.samples:
         message = (
-            f"the folder holds reads of several samples ({_names(listing.samples)}); give each a folder of its own, "
-            "genomics/<dataset>/<case>/, or say in samplesheet.csv whose they are"
+            f"the folder holds reads of {len(listing.samples)} samples, by their files' names; give each a folder of "
+            "its own, genomics/<dataset>/<case>/, or say in samplesheet.csv whose they are"
         )
-        return Quarantine(Reason.READS_MIXED, message, {"samples": list(listing.samples[:20])})
+        return Quarantine(Reason.READS_MIXED, message, {"samples": len(listing.samples)})
     if listing.pairing.clashes:
+        clashes = _shown(case, listing.pairing.clashes)
         message = (
-            f"files cannot be told apart, may be mates, or hold third reads: {_names(listing.pairing.clashes)}; remove "
+            f"files cannot be told apart, may be mates, or hold third reads: {_names(clashes)}; remove "
             "what does not belong, then retry, or name the files in samplesheet.csv (where R2 holds barcodes, the "
             "mates are R1 and R3)"
         )
-        return Quarantine(Reason.READS_AMBIGUOUS, message, {"files": list(listing.pairing.clashes[:20])})
+        return Quarantine(Reason.READS_AMBIGUOUS, message, {"files": clashes})
     if len(listing.lanes) > MAX_LANES:
         return _too_many(len(listing.lanes))
     return quarantine_archived(listing)
@@ -204,23 +206,28 @@ def _too_many(lanes: int) -> Quarantine:
     return Quarantine(Reason.INPUT_TOO_LARGE, message, {"lanes": lanes})
 
 
-def _decide_by_mates(pairing: Pairing, limit: int, now: int) -> Decision:
+def _decide_by_mates(case: str, pairing: Pairing, limit: int, now: int) -> Decision:
     if not pairing.unpaired and not pairing.mixed:
         return Complete()
     if now < limit:
         return Wait(limit)
     if pairing.unpaired:
+        unpaired = _shown(case, pairing.unpaired)
         message = (
-            f"{len(pairing.unpaired)} files have no mate: {_names(pairing.unpaired)}; upload the mates, or, for "
+            f"{len(pairing.unpaired)} files have no mate: {_names(unpaired)}; upload the mates, or, for "
             "single-end reads, a _COMPLETE.json or a samplesheet.csv with fastq_2 empty"
         )
-        return Quarantine(Reason.MATE_MISSING, message, {"files": list(pairing.unpaired[:20])})
+        return Quarantine(Reason.MATE_MISSING, message, {"files": unpaired})
     message = (
         "some files have mates and others do not; remove what does not belong, or name the reads in samplesheet.csv"
     )
     return Quarantine(Reason.READS_MIXED, message, {"lanes": len(pairing.lanes)})
 
 
-def _names(paths: Sequence[str]) -> str:
-    names = ", ".join(path.rsplit("/", 1)[-1] for path in paths[:_NAMED])
-    return names + (", …" if len(paths) > _NAMED else "")
+def _shown(case: str, paths: Sequence[str]) -> list[str]:
+    """Return files' names as they may be shown, each once."""
+    return list(dict.fromkeys(shown_name(path, case) for path in paths))[:20]
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")

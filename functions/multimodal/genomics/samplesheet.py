@@ -12,6 +12,7 @@ from multimodal.genomics.dates import SampleDates
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads, read_name, rule_against_reads
 from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.ledger.upload_key import shown_name
 
 STRANDEDNESS = ("auto", "forward", "reverse", "unstranded")
 SHEET_COLUMNS = ("sample", "fastq_1", "fastq_2", "strandedness")
@@ -66,7 +67,7 @@ class SheetSample:
         """Return the sample with its files where they were found; a file that two rows would share is a problem."""
         rows = [ReadFiles(r.row, *(places.get(key, key) for key in (r.fastq_1, r.fastq_2))) for r in self.rows]
         keys = Counter(key for row in rows for key in (row.fastq_1, row.fastq_2) if key)
-        shared = [key.rsplit("/", 1)[-1] for key, count in keys.items() if count > 1]
+        shared = [shown_name(key) for key, count in keys.items() if count > 1]
         alike = [f"{name} is found for two of its files; give their paths below genomics/<dataset>/" for name in shared]
         return replace(self, rows=rows, problems=[*self.problems, *alike])
 
@@ -142,7 +143,7 @@ def _parse(
     for row, values in _rows(text, name, needed, known):
         sample = values["sample"]
         if not is_case_name(sample):
-            problems.append(f"row {row}, column sample: {sample[:60]!r} is not letters, digits, - and _ (at most 41)")
+            problems.append(f"row {row}, column sample: it is not letters, digits, - and _ (at most 41)")
         else:
             first = sample not in samples
             add(row, values, samples.setdefault(sample, SheetSample()))
@@ -236,7 +237,7 @@ def _mate_of(key: str) -> int | None:
 
 def _set_strandedness(row: int, value: str, sample: SheetSample) -> None:
     if value not in STRANDEDNESS:
-        sample.problems.append(f"row {row}, column strandedness: {value[:40]!r} is none of {', '.join(STRANDEDNESS)}")
+        sample.problems.append(f"row {row}, column strandedness: it is none of {', '.join(STRANDEDNESS)}")
     elif sample.rows and value != sample.strandedness:
         sample.problems.append(f"row {row}, column strandedness: another row of the sample says {sample.strandedness}")
     else:
@@ -248,18 +249,18 @@ def _key_of(value: str, dataset: str, raw_bucket: str) -> str:
     if "://" in value:
         prefix = f"s3://{raw_bucket}/"
         if not value.startswith(prefix):
-            raise ValueError(f"{value[:100]!r} is not in the stack's bucket; copy it to {prefix}genomics/{dataset}/")
+            raise ValueError(f"it is not in the stack's bucket; copy it to {prefix}genomics/{dataset}/")
         key = value[len(prefix) :]
         if not key.startswith(f"genomics/{dataset}/"):
             # Whoever may write a dataset's sheet gets no other dataset's reads (docs/decisions.md#aws-10).
-            raise ValueError(f"{value[:100]!r} is not the dataset's own; copy it to {prefix}genomics/{dataset}/")
+            raise ValueError(f"it is not the dataset's own; copy it to {prefix}genomics/{dataset}/")
     else:
         key = f"genomics/{dataset}/{_below_dataset(value)}"
     name = key.rsplit("/", 1)[-1]
     if not has_safe_parts(key):
-        raise ValueError(f"{value[:100]!r} holds what is not letters, digits and . _ + = -; rename the file")
+        raise ValueError("it holds what is not letters, digits and . _ + = -; rename the file")
     if not is_reads(name) or is_ignorable(name):
-        raise ValueError(f"{value[:100]!r} is {rule_against_reads(name)}")
+        raise ValueError(f"it is {rule_against_reads(name)}")
     return key
 
 
@@ -289,7 +290,7 @@ def _other_places(key: str, sample: str) -> tuple[str, ...]:
 def _add_accession(row: int, values: Mapping[str, str], sample: SheetSample) -> None:
     accession = values["accession"]
     if not _ACCESSION.fullmatch(accession):
-        problem = f"{accession[:40]!r} is not the accession of a run (SRR…, ERR… or DRR…)"
+        problem = "it is not the accession of a run (SRR…, ERR… or DRR…)"
         sample.problems.append(f"row {row}, column accession: {problem}")
         return
     sample.rows.append(ReadFiles(row, f"s3://{OPEN_DATA_BUCKET}/sra/{accession}/{accession}"))
@@ -316,7 +317,7 @@ def _find_repeated(samples: Mapping[str, SheetSample]) -> None:
         if len(places) > 1:
             rows = ", ".join(str(row) for _, row in places)
             for name in {name for name, _ in places}:
-                samples[name].problems.append(f"rows {rows}: {key.rsplit('/', 1)[-1]} is listed more than once")
+                samples[name].problems.append(f"rows {rows}: {shown_name(key, name)} is listed more than once")
     for sample in samples.values():
         if len({bool(row.fastq_2) for row in sample.rows}) > 1:
             sample.problems.append("some rows have fastq_2 and others do not; a sample is paired or single-end")

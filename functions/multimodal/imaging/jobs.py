@@ -49,10 +49,14 @@ class JobSettings:
 
 
 class Lane(StrEnum):
-    """Where a job runs: in a function of the job's image, or on SageMaker Processing."""
+    """Where a job runs: in a function of the job's image, or on SageMaker Processing.
+
+    `FALLBACK` is the state machine's word for a job of the function that SageMaker Processing had to do.
+    """
 
     FUNCTION = "function"
     PROCESSING = "processing"
+    FALLBACK = "fallback"
 
 
 def unit_of(planned: PlannedUnit) -> Unit:

@@ -26,7 +26,7 @@ from multimodal.ledger.ports import JobCounter, Ports, Runs
 from multimodal.ledger.run_paths import RunPaths, listing_from
 from multimodal.ledger.unit import LedgerItem, Status, Unit
 from multimodal.ledger.upload_key import is_safe_segment
-from multimodal.observability import logger
+from multimodal.observability import Metric, logger
 
 _BAD = ("quarantined", "failed", "unresolved", "not_started", "without_study")
 
@@ -60,6 +60,8 @@ class JobRecorder:
             `decision` is `retry` with the next attempt's item when the machine or the program failed and tries
             are left, else `done`; `line` summarizes the job. A shortage of the account's or of AWS's is no attempt.
         """
+        if job.get("lane") in {Lane.FUNCTION, Lane.FALLBACK}:
+            self.ports.metrics.count(Metric.FAST_LANE_FALLBACKS, int(job["lane"] == Lane.FALLBACK))
         completed = outcome.get("status") == "Completed"
         otherwise = outcome_without_result(completed, str(outcome.get("reason") or "no reason given"))
         again = next_attempt(job) if otherwise.reason == Reason.JOB_FAILED else None

@@ -26,7 +26,7 @@ from multimodal.ledger.listing import (
     quarantine_unknown_dataset,
 )
 from multimodal.ledger.ports import Ledger, ObjectStore
-from multimodal.ledger.unit import LedgerItem, Unit
+from multimodal.ledger.unit import LedgerItem, Unit, study_unit
 from multimodal.ledger.upload_key import (
     MARKER_NAME,
     KeyKind,
@@ -35,6 +35,7 @@ from multimodal.ledger.upload_key import (
     is_safe_segment,
     parse_segments,
     safe_dataset,
+    shown_key,
 )
 
 COHORT_NAME = "_cohort.json"
@@ -102,7 +103,7 @@ def _quarantine_keys(unit: Unit, keys: list[str]) -> Quarantine | None:
     if not wrong:
         return None
     message = "keys of the study hold what is not accepted, or name a file and a folder alike; rename them"
-    return Quarantine(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(wrong), "example_key": wrong[0][:300]})
+    return Quarantine(Reason.KEY_NOT_ACCEPTED, message, {"objects": len(wrong), "example_key": shown_key(wrong[0])})
 
 
 def parse_imaging_key(segments: list[str]) -> UploadKey:
@@ -122,7 +123,7 @@ def parse_imaging_key(segments: list[str]) -> UploadKey:
         case [*folders, _] if is_below_collection(folders):
             return UploadKey(KeyKind.REJECTED, dataset, problem=COLLECTION_RULE)
         case [subject, study, _, *_]:
-            return UploadKey(KeyKind.OBJECT, dataset, Unit(dataset, subject, study))
+            return UploadKey(KeyKind.OBJECT, dataset, study_unit(dataset, subject, study))
     if is_companion(segments[-1]):
         return UploadKey(KeyKind.IGNORED, dataset)
     return UploadKey(KeyKind.REJECTED, dataset, problem=_LAYOUT_RULE)

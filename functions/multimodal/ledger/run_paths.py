@@ -31,6 +31,11 @@ class RunPaths:
         return f"{self.root}jobs.json"
 
     @property
+    def arguments(self) -> str:
+        """The arguments of the Batch job of a sample."""
+        return f"{self.root}arguments.json"
+
+    @property
     def check(self) -> str:
         """What was found when a table was read."""
         return f"{self.root}check.json"

@@ -1,10 +1,11 @@
 """What an object key can mean, and which names are safe in one."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from multimodal.ledger.unit import Modality, Unit
 
@@ -19,6 +20,14 @@ _COMPANION_SUFFIXES = {
 }
 
 _COMPANION_NAMES = {"license", "readme", ".ds_store", "thumbs.db"}
+
+_ENDING = re.compile(
+    r"([._-](s\d{1,4}|l\d{3}|lane\d{1,3}|reads?|[ri]?[123]|\d{3}))*"
+    r"(\.(fastq|fq|fasta|fa|sra|sralite|ora|bam|cram|cbcl|pod5|gz|bz2|zst|xz|zip|tar|tgz|7z|rar|dcm|ima|nii|nrrd|seg|mha|csv|tsv|txt"
+    r"|json|xml|html|pdf|xlsx?|ods|h5|h5ad|loom|rds|parquet|mtx|gct|gtf|gff3?|log|md5))*$",
+    re.IGNORECASE,
+)
+"""What programs put behind a name: sample number, lane, mate and formats."""
 
 SEGMENT_RULE = (
     "a part of the key is empty, '.' or '..', longer than 255 bytes, or holds '#', a backslash or a control "
@@ -37,9 +46,10 @@ class KeyKind(StrEnum):
     IGNORED = "ignored"
     REJECTED = "rejected"
 
+    __hash__ = str.__hash__  # an enumeration's own is Python code, and kinds are counted for every object
 
-@dataclass(frozen=True)
-class UploadKey:
+
+class UploadKey(NamedTuple):
     """A parsed key: its kind, the dataset it names, the unit it belongs to and, if rejected, why."""
 
     kind: KeyKind
@@ -49,12 +59,55 @@ class UploadKey:
     modality: str = Modality.IMAGING.value
 
 
+_UNSAFE_PATH = re.compile(r"[#\\]|(?:^|/)\.{0,2}(?:/|$)")
+"""What `is_safe_segment` rejects of a printable path's parts, their length excepted."""
+
+
+def _is_safe_path(path: str) -> bool:
+    """Whether every part of a path is a safe segment, by one search: this is asked of every object that arrives."""
+    if not path.isprintable() or _UNSAFE_PATH.search(path):
+        return False
+    return (path.isascii() and len(path) <= MAX_SEGMENT_BYTES) or all(map(is_safe_segment, path.split("/")))
+
+
 @lru_cache(maxsize=4096)  # a study's keys have all but their last part in common
 def is_safe_segment(segment: str) -> bool:
     """Whether a part of a key can name a file, and a part of a unit id, without surprises."""
     if segment in {"", ".", ".."} or "#" in segment or "\\" in segment or not segment.isprintable():
         return False
     return len(segment.encode()) <= MAX_SEGMENT_BYTES
+
+
+def shown_name(key: str, own: str = "") -> str:
+    """Return a file's name for messages and the ledger: `*` stands for what may name a patient (decision `prove-3`).
+
+    Hospitals' exports are called by the patient; the folder and the ending still find the file. A file that is called
+    `own`, as its unit is, keeps its name.
+
+    Examples
+    --------
+    >>> shown_name("genomics/d/R01-001/Doe-Jane-19470317_S1_L002_R2_001.fastq.gz", "R01-001")
+    '*_S1_L002_R2_001.fastq.gz'
+    >>> shown_name("genomics/d/R01-001/R01-001_S1_L002_R2_001.fastq.gz", "R01-001")
+    'R01-001_S1_L002_R2_001.fastq.gz'
+    """
+    name = key.rpartition("/")[2]
+    rest = name.removeprefix(own) if own else name
+    if rest != name and (_ENDING.fullmatch(rest) or re.fullmatch(r"\.\w{1,10}", rest)):
+        return name
+    matched = _ENDING.search(name)
+    return f"*{matched[0] if matched else ''}"
+
+
+def shown_key(key: str) -> str:
+    """Return a key with its file's name as `shown_name` has it.
+
+    Examples
+    --------
+    >>> shown_key("imaging/d/DOE^JANE.dcm")
+    'imaging/d/*.dcm'
+    """
+    return f"{key.rpartition('/')[0]}/{shown_name(key)}"[:300]
 
 
 def safe_dataset(segments: list[str]) -> str:
@@ -73,6 +126,6 @@ def parse_segments(key: str, parse: Callable[[list[str]], UploadKey]) -> UploadK
     if key.endswith("/"):
         return UploadKey(KeyKind.IGNORED)
     segments = key.split("/")
-    if not all(is_safe_segment(s) for s in segments[1:]):
+    if len(segments) > 1 and not _is_safe_path(key[len(segments[0]) + 1 :]):
         return UploadKey(KeyKind.REJECTED, safe_dataset(segments), problem=SEGMENT_RULE, modality=segments[0])
     return parse(segments)

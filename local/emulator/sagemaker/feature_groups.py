@@ -15,8 +15,8 @@ from local.emulator.aws import AwsError, arn
 from local.emulator.iam import require_assumable
 from local.emulator.sagemaker.feature_metadata import describe_feature, update_feature
 from local.emulator.sagemaker.offline_store import append_row, create_table, extend_table
-from local.emulator.sagemaker.offline_table import RESERVED_NAMES, OfflineTable
-from local.emulator.sagemaker.record_values import check_record
+from local.emulator.sagemaker.offline_table import OfflineTable
+from local.emulator.sagemaker.record_values import RESERVED_NAMES, Features
 
 Answer = dict[str, Any] | Future[dict[str, Any]]
 """Of an operation on records: that of a write comes when the record is there."""
@@ -42,6 +42,9 @@ class FeatureGroup:
     modified: float = field(default_factory=time.time)
     updating_since: float | None = None
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.features = Features.of_group(self.request, self.definitions)
 
     @property
     def name(self) -> str:
@@ -70,6 +73,7 @@ class FeatureGroup:
         if self.additions and self.update_status == "Successful":
             self.definitions = [*self.definitions, *self.additions]
             self.additions = []
+            self.features = Features.of_group(self.request, self.definitions)
 
 
 _groups: dict[str, FeatureGroup] = {}
@@ -91,7 +95,7 @@ def create_feature_group(request: dict[str, Any]) -> dict[str, Any]:
                            f"{request['FeatureGroupName']} already exists. Choose a different name.")  # fmt: skip
         definitions = [dict(item) for item in request["FeatureDefinitions"]]
         group = FeatureGroup(request, definitions, OfflineTable.for_request(request))
-        create_table(group.table, definitions)
+        create_table(group.table, group.features)
         group.created = group.modified = time.time()
         _groups[group.name] = group
     return {"FeatureGroupArn": group.arn}
@@ -147,7 +151,7 @@ def update_feature_group(request: dict[str, Any]) -> dict[str, Any]:
             raise _invalid(f"Feature group {group.name} is being created or updated: try again later")
         _check_definitions([*group.definitions, *additions])
         group.additions, group.updating_since, group.modified = additions, time.time(), time.time()
-        extend_table(group.table, [*group.definitions, *additions])
+        extend_table(group.table, Features.of_group(group.request, [*group.definitions, *additions]))
     return {"FeatureGroupArn": group.arn}
 
 
@@ -213,7 +217,13 @@ def put_record(request: dict[str, Any]) -> Future[dict[str, Any]]:
     AwsError
         ValidationError when the record does not fit the group, ResourceNotFound when there is no group.
     """
-    return append_row(*_checked(request))
+    group = _writable(request)
+    if "TtlDuration" in request:
+        raise AwsError("ValidationError", "TtlDuration needs a group with an online store")
+    record = {item["FeatureName"]: item.get("ValueAsString") for item in request["Record"]}
+    if len(record) != len(request["Record"]):
+        raise AwsError("ValidationError", "Validation Error: a feature occurs more than once in the record")
+    return append_row(group.table, group.features, record)
 
 
 def batch_write_record(request: dict[str, Any]) -> Future[dict[str, Any]]:
@@ -223,7 +233,7 @@ def batch_write_record(request: dict[str, Any]) -> Future[dict[str, Any]]:
     written, errors = list[tuple[dict[str, Any], Future[dict[str, Any]]]](), list[dict[str, Any]]()
     for entry in request["Entries"]:
         try:
-            written.append((entry, append_row(*_checked({**lifetime, **entry}))))
+            written.append((entry, put_record({**lifetime, **entry})))
         except AwsError as error:
             errors.append(_entry_error(entry, error))
     waiting = _Countdown(len(written))
@@ -270,21 +280,8 @@ def delete_record(request: dict[str, Any]) -> Future[dict[str, Any]]:
     """
     group = _writable(request)
     identifier, when = request["RecordIdentifierValueAsString"], request["EventTime"]
-    keys = (group.request["RecordIdentifierFeatureName"], group.request["EventTimeFeatureName"])
-    values = check_record(group.request, group.definitions, dict(zip(keys, (identifier, when), strict=True)))
-    return append_row(group.table, group.definitions, values, when, is_deleted=True)
-
-
-def _checked(request: dict[str, Any]) -> tuple[OfflineTable, list[dict[str, str]], dict[str, Any], str]:
-    """Return what a record becomes in its group's table."""
-    group = _writable(request)
-    if "TtlDuration" in request:
-        raise AwsError("ValidationError", "TtlDuration needs a group with an online store")
-    record = {item["FeatureName"]: item.get("ValueAsString") for item in request["Record"]}
-    if len(record) != len(request["Record"]):
-        raise AwsError("ValidationError", "Validation Error: a feature occurs more than once in the record")
-    values = check_record(group.request, group.definitions, record)
-    return group.table, group.definitions, values, str(record[group.request["EventTimeFeatureName"]])
+    record = {group.features.record_id: identifier, group.features.event_time: when}
+    return append_row(group.table, group.features, record, is_deleted=True)
 
 
 def _writable(request: dict[str, Any]) -> FeatureGroup:

@@ -72,7 +72,7 @@ def _write_for_ever() -> None:
         while True:
             files: dict[object, list[Row]] = {}
             for row in _waiting():
-                files.setdefault((row.table, row.columns, _partition(row)), []).append(row)
+                files.setdefault((row.table, row.features, _partition(row)), []).append(row)
             for rows in files.values():
                 _write_file(connection, rows)
 
@@ -97,7 +97,7 @@ def _write_file(connection: Any, rows: Sequence[Row]) -> None:  # noqa: ANN401 -
     key = f"{prefix}/{_partition(first)}{first.when:%Y%m%dT%H%M%SZ}_{token}.parquet"
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": first.table.key_id} if first.table.key_id else {}
     try:
-        body = as_parquet(connection, first.columns, [row.values for row in rows])
+        body = as_parquet(connection, first.features.columns, [row.line for row in rows])
         s3 = client("s3", role_credentials(first.table.role_arn, "SageMaker"))
         s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
     except Exception as error:  # noqa: BLE001 - callers get the error, and the thread goes on

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from local.emulator.iceberg import rewrite, tables
 from local.emulator.iceberg.table import IcebergTable
 from local.emulator.sagemaker.offline_table import OfflineTable, Row
 from local.emulator.sagemaker.parquet import as_parquet
+from local.emulator.sagemaker.record_values import Features
 
 _GATHER_SECONDS = 2.0
 _GATHERED_ROWS = 10_000
@@ -139,13 +141,13 @@ def _files(rows: list[Row], opened: IcebergTable) -> Iterator[tuple[bytes, int]]
     import duckdb  # only the emulator's environment has it
 
     ids = {column.name: column.field_id for column in opened.columns}
-    kinds: dict[tuple[tuple[str, str], ...], list[Row]] = {}
+    kinds = defaultdict[Features, list[str]](list)
     for row in rows:
-        kinds.setdefault(row.columns, []).append(row)
+        kinds[row.features].append(row.line)
     with duckdb.connect(":memory:") as connection:
-        for columns, alike in kinds.items():
-            values = [row.values for row in alike]
-            yield as_parquet(connection, columns, values, [ids[name] for name, _ in columns]), len(alike)
+        for features, lines in kinds.items():
+            columns = features.columns
+            yield as_parquet(connection, columns, lines, [ids[name] for name, _ in columns]), len(lines)
 
 
 def _put_back(buffer: _Buffer, rows: list[Row], error: Exception) -> None:

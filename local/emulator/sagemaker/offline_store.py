@@ -6,6 +6,7 @@ added later are new columns of the table; in older files they are null.
 """
 
 import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -13,8 +14,8 @@ from typing import Any, Protocol
 
 from local.emulator.aws import client
 from local.emulator.sagemaker import glue_store
-from local.emulator.sagemaker.offline_table import OfflineTable, Row, columns_of
-from local.emulator.sagemaker.record_values import Value, parse_event_time
+from local.emulator.sagemaker.offline_table import OfflineTable, Row
+from local.emulator.sagemaker.record_values import Features, check_record, parse_event_time
 
 
 class _Store(Protocol):
@@ -35,26 +36,21 @@ def _store(table: OfflineTable) -> _Store:
     return iceberg_store
 
 
-def create_table(table: OfflineTable, definitions: Sequence[Mapping[str, str]]) -> None:
+def create_table(table: OfflineTable, features: Features) -> None:
     """Create the table of a new group, and the database when it is the first one."""
     glue = client("glue")
     with contextlib.suppress(glue.exceptions.AlreadyExistsException):
         glue.create_database(DatabaseInput={"Name": table.database})
-    _store(table).create_table(table, columns_of(definitions))
+    _store(table).create_table(table, features.columns)
 
 
-def extend_table(table: OfflineTable, definitions: Sequence[Mapping[str, str]]) -> None:
+def extend_table(table: OfflineTable, features: Features) -> None:
     """Give the table the columns of all these features."""
-    _store(table).extend_table(table, columns_of(definitions))
+    _store(table).extend_table(table, features.columns)
 
 
 def append_row(
-    table: OfflineTable,
-    definitions: Sequence[Mapping[str, str]],
-    values: Mapping[str, Value],
-    event_time: str,
-    *,
-    is_deleted: bool = False,
+    table: OfflineTable, features: Features, record: Mapping[str, str | None], *, is_deleted: bool = False
 ) -> Future[dict[str, Any]]:
     """Append one row, with the permissions of the group's role.
 
@@ -62,12 +58,10 @@ def append_row(
     ----------
     table : OfflineTable
         Where to.
-    definitions : sequence of mapping
-        The group's features: name and type.
-    values : mapping
-        Value of each feature that has one.
-    event_time : str
-        Event time of the record, which decides the partition.
+    features : Features
+        The group's.
+    record : mapping
+        Text of each feature that has a value; the event time decides the partition.
     is_deleted : bool
         The row is a tombstone.
 
@@ -76,10 +70,17 @@ def append_row(
     Future
         The empty answer once the row is accepted: a query that starts later sees it. AccessForbidden when the role may
         not write there.
+
+    Raises
+    ------
+    AwsError
+        ValidationError when the record does not fit the group.
     """
-    when = parse_event_time(event_time, "String" if "T" in event_time else "Fractional")
+    values = check_record(features, record)
+    when = parse_event_time(str(record[features.event_time]), features.types[features.event_time])
     now = datetime.now(UTC).replace(tzinfo=None)
-    features = [values.get(item["FeatureName"]) for item in definitions]
-    row = Row(table, columns_of(definitions), (*features, now, now, is_deleted), when)
+    added = {"TIMESTAMP": f'["{now}", "{now}"]', "BOOLEAN": json.dumps([is_deleted])}
+    line = ", ".join(f'"{kind}": {array}' for kind, array in (values | added).items())
+    row = Row(table, features, f"{{{line}}}", when)
     _store(table).accept(row)
     return row.written

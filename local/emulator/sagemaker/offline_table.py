@@ -1,19 +1,16 @@
-"""Where the offline store of a feature group is, its columns, and a row on its way there."""
+"""Where the offline store of a feature group is, and a row on its way there."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from local.emulator.aws import ACCOUNT, REGION
+from local.emulator.sagemaker.record_values import Features
 
-RESERVED_NAMES = frozenset({"is_deleted", "write_time", "api_invocation_time"})
 DATABASE = "sagemaker_featurestore"
-_DUCKDB_TYPES = {"String": "VARCHAR", "Fractional": "DOUBLE", "Integral": "BIGINT"}
-_ADDED_COLUMNS = (("write_time", "TIMESTAMP"), ("api_invocation_time", "TIMESTAMP"), ("is_deleted", "BOOLEAN"))
 
 
 @dataclass(frozen=True)
@@ -49,19 +46,9 @@ class Row:
     """One row of an offline store on its way there; its future ends when it is accepted."""
 
     table: OfflineTable
-    columns: tuple[tuple[str, str], ...]
-    """Names of all columns in lower case, as the table has them, and DuckDB's types."""
-    values: tuple[Any, ...]
+    features: Features
+    line: str
+    """The row as `as_parquet` takes it."""
     when: datetime
     """Event time."""
     written: Future[dict[str, Any]] = field(default_factory=Future)
-
-
-def columns_of(definitions: Sequence[Mapping[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return the columns of a group's table: its features, then those that SageMaker adds."""
-    return _columns(tuple((item["FeatureName"], item["FeatureType"]) for item in definitions))
-
-
-@lru_cache(maxsize=64)
-def _columns(features: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    return (*((name.lower(), _DUCKDB_TYPES[kind]) for name, kind in features), *_ADDED_COLUMNS)

@@ -1,8 +1,9 @@
 """Rows as Parquet, by DuckDB."""
 
-import json
 import tempfile
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ _LINE_BYTES = 16 * 1024 * 1024
 def as_parquet(
     connection: Any,  # noqa: ANN401 - DuckDB's
     columns: Sequence[tuple[str, str]],
-    rows: Sequence[Sequence[Any]],
+    lines: Iterable[str],
     field_ids: Sequence[int] = (),
 ) -> bytes:
     """Return rows as a Parquet file.
@@ -23,18 +24,18 @@ def as_parquet(
         Any.
     columns : sequence of (str, str)
         Names and DuckDB's types.
-    rows : sequence of sequence
-        Values in the order of the columns; times as `datetime` in UTC without a zone.
+    lines : iterable of str
+        Of each row a JSON object without line breaks: by type the list of the values of its columns, in their order;
+        times in UTC without a zone.
     field_ids : sequence of int
         Ids of the columns in an Iceberg table.
     """
-    names = [f"c{n}" for n in range(len(columns))]
-    given = ", ".join(f"{name}: '{kind}'" for name, (_, kind) in zip(names, columns, strict=True))
-    selected = ", ".join(f"{name} AS {quoted(column)}" for name, (column, _) in zip(names, columns, strict=True))
+    numbers = defaultdict[str, Iterator[int]](lambda: count(1))
+    selected = ", ".join(f"{kind}[{next(numbers[kind])}] AS {quoted(name)}" for name, kind in columns)
+    given = ", ".join(f"{kind}: '{kind}[]'" for kind in numbers)
     ids = ", ".join(f"{quoted(column)}: {n}" for n, (column, _) in zip(field_ids, columns, strict=False))
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "rows.json", Path(folder) / "rows.parquet"
-        lines = (json.dumps(dict(zip(names, row, strict=True)), default=str) for row in rows)
         source.write_text("\n".join(lines), encoding="utf-8")
         read = (
             f"read_json('{source}', format='newline_delimited', columns={{{given}}}, maximum_object_size={_LINE_BYTES})"

@@ -140,7 +140,7 @@ class Chaos:
 
 def case_of(world: RnaWorld, run: str) -> str:
     """Whose job it is, by its arguments."""
-    command = world.batch.submitted[run]
+    command = world.arguments(run)
     return command[command.index("--name" if run.startswith("ref-") else "--sample") + 1]
 
 

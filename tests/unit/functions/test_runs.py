@@ -95,10 +95,16 @@ def test_a_run_with_a_fast_lane_names_the_lane_of_each_job_and_repeats_a_failed_
     assert again is not None
     assert again["lane"] == Lane.PROCESSING
     assert world.run_job(jobs[1])["decision"] == "done"
+    assert world.metrics.values["FastLaneFallbacks"] == 0
+    world.run_job(jobs[0] | {"lane": Lane.FALLBACK})
+    assert world.metrics.values["FastLaneFallbacks"] == 1
 
 
 def test_without_a_fast_lane_every_job_is_a_processing_job(world: World) -> None:
-    assert {job["lane"] for job in world.jobs(_started(world, 2))} == {Lane.PROCESSING}
+    jobs = world.jobs(_started(world, 2))
+    assert {job["lane"] for job in jobs} == {Lane.PROCESSING}
+    world.run_job(jobs[0])
+    assert "FastLaneFallbacks" not in world.metrics.values
 
 
 def test_no_job_outgrows_its_limits() -> None:

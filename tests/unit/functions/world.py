@@ -258,6 +258,12 @@ class RnaWorld(World):
         assert self.tick(QUIET + 60)["jobs"] == 1
         return list(self.batch.submitted)[-1]
 
+    def arguments(self, name: str) -> list[str]:
+        """Return what a job is told: its command, or the file that a sample's command names."""
+        command = self.batch.submitted[name]
+        named = command[1].removeprefix("s3://processed/") if command[0] == "--arguments" else None
+        return command if named is None else list(json.loads(self.processed.content[named]))
+
     def end_job(self, name: str, status: str = "SUCCEEDED", **detail: Any) -> dict[str, Any]:
         """Deliver Batch's event of a job's end."""
         self.batch.running.discard(name)

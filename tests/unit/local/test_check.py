@@ -17,10 +17,11 @@ from cli.check.finding import Check, Finding, Level
 from cli.check.images import DOCKER, check_images
 from cli.check.network import check_network
 from cli.check.quotas import check_genomics, check_lambda, check_networks, check_processing
-from cli.check.stack import check_groups, check_key, check_mail, check_names, check_status
+from cli.check.stack import LOG_GROUPS, MAX_STACK_NAME, check_groups, check_key, check_mail, check_names, check_status
 from cli.check.target import Target
 from cli.deployment import Deployment
 from cli.main import main
+from tests.infrastructure.support import properties, resources
 
 STACK, ACCOUNT, REGION = "multimodal", "111122223333", "eu-central-1"
 URI = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-radiomics"
@@ -138,6 +139,30 @@ def test_a_fifth_network_is_told_before_the_deployment(world: World) -> None:
     world.answers("service-quotas", "list_service_quotas", quota("VPCs per Region", 5.0, "vpc"))
     (found,) = world.run(check_networks)
     assert (found.level, "Give VpcId" in found.action) == (Level.FAIL, True)
+
+
+@pytest.mark.parametrize(
+    ("deployed", "added"),
+    [
+        ({}, 2),
+        ({"ImagingCompute": "auto", "RadiomicsImageUri": ""}, 1),
+        ({"ImagingCompute": "auto", "RadiomicsImageUri": URI}, 0),
+        ({"ImagingCompute": "processing", "RadiomicsImageUri": URI}, 0),
+        ({"VpcId": "vpc-1", "ImagingCompute": "auto", "RadiomicsImageUri": ""}, 1),
+    ],
+)
+def test_the_network_of_the_fast_lane_counts_before_there_is_an_image(
+    world: World, deployed: dict[str, Any], added: int
+) -> None:
+    if deployed:
+        world.has_stack("CREATE_COMPLETE", **deployed)
+    else:
+        world.has_no_stack()
+    if added:
+        world.answers("ec2", "describe_vpcs", {"Vpcs": [{"VpcId": f"vpc-{n}"} for n in range(4)]})
+        world.answers("service-quotas", "list_service_quotas", quota("VPCs per Region", 5.0, "vpc"))
+    found = world.run(check_networks)
+    assert [each.level for each in found] == ([Level.OK if added == 1 else Level.FAIL] if added else [])
 
 
 def test_missing_service_linked_roles_come_with_the_command_that_makes_them(world: World) -> None:
@@ -283,13 +308,20 @@ def test_a_stack_that_takes_no_deployment_is_told(world: World, status: str, lev
     assert [each.level for each in world.run(check_status)] == [level]
 
 
-def test_what_an_earlier_stack_left_is_in_the_way(world: World) -> None:
+@pytest.mark.parametrize("left", LOG_GROUPS)
+def test_what_an_earlier_stack_left_is_in_the_way(world: World, left: str) -> None:
     world.has_no_stack()
-    group = {"logGroupName": "/aws/lambda/multimodal-sweep"}
-    world.answers("logs", "describe_log_groups", {"logGroups": [group]})
+    for prefix in LOG_GROUPS:
+        there = [{"logGroupName": f"{prefix}multimodal-x"}] if prefix == left else []
+        world.answers("logs", "describe_log_groups", {"logGroups": there})
     world.refuses("kms", "describe_key", "NotFoundException")
     (found,) = world.run(check_names)
-    assert (found.level, "/aws/lambda/multimodal-sweep" in found.action) == (Level.FAIL, True)
+    assert (found.level, f"{left}multimodal-x" in found.action) == (Level.FAIL, True)
+
+
+def test_the_longest_name_of_a_stack_fits_what_its_names_become() -> None:
+    functions = [properties(f)["FunctionName"]["Fn::Sub"] for f in resources("AWS::Serverless::Function")]
+    assert max(len(name.replace("${AWS::StackName}", "x" * MAX_STACK_NAME)) for name in functions) == 64
 
 
 @pytest.mark.parametrize(("state", "level"), [("Enabled", Level.OK), ("PendingDeletion", Level.FAIL)])

@@ -9,12 +9,23 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    InvalidRegionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+    SSOTokenLoadError,
+    UnauthorizedSSOTokenError,
+)
 
 from cli import deployment, laptop
 from cli import main as commands
 from cli.deployment import Deployment
-from cli.errors import CommandError
+from cli.errors import CommandError, aws_error
 from cli.ledger import Unit
 from cli.main import main
 from cli.project import PROGRAM
@@ -251,6 +262,93 @@ def test_expected_errors_have_no_stack_trace(
     assert code == expected
     assert text.strip()
     assert "Traceback" not in text
+
+
+def _refused(code: str, operation: str = "DescribeStacks") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "as AWS says it"}}, operation)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (_refused("ExpiredToken"), "aws sso login"),
+        (_refused("ExpiredTokenException", "Invoke"), "aws sso login"),
+        (_refused("RequestExpired"), "aws sso login"),
+        (SSOTokenLoadError(error_msg="x", profile_name="p"), "aws sso login"),
+        (UnauthorizedSSOTokenError(), "aws sso login"),
+        (NoCredentialsError(), "aws configure"),
+        (_refused("InvalidClientTokenId"), "clock"),
+        (_refused("UnrecognizedClientException"), "clock"),
+        (_refused("SignatureDoesNotMatch"), "clock"),
+        (_refused("AccessDenied"), "which policies"),
+        (_refused("AccessDeniedException", "Invoke"), "which policies"),
+        (NoRegionError(), "AWS_DEFAULT_REGION"),
+        (InvalidRegionError(region_name="mars 1"), "AWS_DEFAULT_REGION"),
+        (ProfileNotFound(profile="x"), "AWS_PROFILE"),
+        (_refused("ThrottlingException"), "in a minute"),
+        (_refused("ProvisionedThroughputExceededException", "Scan"), "in a minute"),
+        (_refused("SlowDown", "ListObjectsV2"), "in a minute"),
+        (EndpointConnectionError(endpoint_url="https://cloudformation.eu-mars-1.amazonaws.com"), "AWS_DEFAULT_REGION"),
+        (ConnectTimeoutError(endpoint_url="https://x"), "AWS_DEFAULT_REGION"),
+        (_refused("ResourceNotFoundException", "Scan"), "multimodal check"),
+        (_refused("NoSuchBucket", "ListObjectsV2"), "multimodal check"),
+    ],
+    ids=lambda value: value.response["Error"]["Code"] if isinstance(value, ClientError) else None,
+)
+def test_what_aws_refuses_is_said_with_what_to_do(error: ClientError | BotoCoreError, said: str) -> None:
+    found = aws_error(error)
+    assert said in f"{found.message} {found.hint}"
+    assert found.message != "AWS refused a request."
+    assert found.details == str(error)
+
+
+@pytest.fixture
+def in_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "us-east-1")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+@pytest.mark.usefixtures("in_a_region")
+@pytest.mark.parametrize("command", [("status",), ("retry", "--all"), ("results", "{folder}")])
+def test_an_expired_login_ends_every_command_with_what_to_do(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def refuse(*_: object, **__: object) -> Any:
+        raise _refused("ExpiredToken")
+
+    monkeypatch.setattr(Deployment, "cloudformation", SimpleNamespace(describe_stacks=refuse))
+    code, out, text = run(capsys, *(word.format(folder=tmp_path) for word in command), "--stack", "hospital")
+    assert (code, out) == (1, "")
+    assert "aws sso login" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("CREATE_IN_PROGRESS", "Wait"),
+        ("REVIEW_IN_PROGRESS", "change set"),
+        ("ROLLBACK_COMPLETE", "multimodal check --stack hospital"),
+        ("DELETE_FAILED", "multimodal check --stack hospital"),
+        ("UPDATE_COMPLETE", "of another version"),
+    ],
+)
+@pytest.mark.usefixtures("in_a_region")
+@pytest.mark.parametrize("command", [("status",), ("retry", "--all"), ("results", "{folder}")])
+def test_a_stack_that_is_half_deployed_is_said_to_be_so(
+    command: tuple[str, ...],
+    status: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(Deployment, "description", {"StackName": "hospital", "StackStatus": status})
+    arguments = [word.format(folder=tmp_path) for word in command]
+    code, _, text = run(capsys, *arguments, "--stack", "hospital")
+    assert code == 1
+    assert said in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The parts of the emulator that need no cloud: checks of requests and records, and what is read out of texts."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from local.emulator.functions import exception_name, window_passed
 from local.emulator.iam import sagemaker_resource
 from local.emulator.metrics import metrics_of
 from local.emulator.requests import check_request, service_model
-from local.emulator.sagemaker.record_values import check_record, parse_event_time
+from local.emulator.sagemaker.record_values import Features, check_record, parse_event_time
 from local.emulator.step_functions import map_permissions, task_permissions
 from tests.cases import cases_of
 
@@ -74,16 +75,28 @@ def test_patterns_that_only_java_knows_are_left_to_aws() -> None:
     _check(Tags=[{"Key": "project", "Value": "übung"}])
 
 
-_GROUP = {"FeatureGroupName": "g", "RecordIdentifierFeatureName": "id", "EventTimeFeatureName": "at"}
-_TYPES = {"id": "String", "at": "String", "count": "Integral", "size": "Fractional"}
-_DEFINITIONS = [{"FeatureName": name, "FeatureType": kind} for name, kind in _TYPES.items()]
+_TYPES = {"id": "String", "at": "String", "count": "Integral", "size": "Fractional", "depth": "Fractional"}
+_FEATURES = Features("g", _TYPES, "id", "at")
 _GOOD = {"id": "c", "at": "2020-01-02T03:04:05Z"}
 
 
-def test_texts_become_values_and_missing_ones_stay_out() -> None:
-    record = {**_GOOD, "count": "-7", "size": "1e3"}
-    assert check_record(_GROUP, _DEFINITIONS, record) == {**_GOOD, "count": -7, "size": 1000.0}
-    assert check_record(_GROUP, _DEFINITIONS, {**_GOOD, "count": None}) == _GOOD
+def _values(**changes: str | None) -> dict[str, list[Any]]:
+    return {kind: json.loads(array) for kind, array in check_record(_FEATURES, {**_GOOD, **changes}).items()}
+
+
+def test_texts_become_values_and_missing_ones_are_null() -> None:
+    texts = list(_GOOD.values())
+    assert _values(count="-7", size="1e3") == {"VARCHAR": texts, "BIGINT": [-7], "DOUBLE": [1000.0, None]}
+    assert _values(count=None) == {"VARCHAR": texts, "BIGINT": [None], "DOUBLE": [None, None]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0.1", "-0", "-0.0", "1_0", " 1 ", "+1", ".5", "1.", "1E5", "5e-324", "9007199254740993", "1" * 400 + "e-300"],
+)
+def test_a_number_is_what_python_reads_however_it_is_written(text: str) -> None:
+    found = _values(size=text, depth="1.25")["DOUBLE"]
+    assert [repr(float(value)) for value in found] == [repr(float(text)), "1.25"]
 
 
 @pytest.mark.parametrize("text", ["2020-01-02T03:04:05Z", "2020-01-02T03:04:05.678Z"])
@@ -104,21 +117,22 @@ def test_a_fractional_event_time_is_epoch_seconds() -> None:
 @pytest.mark.parametrize("text", ["", "1.5", "9223372036854775808", "١", "1e3"])
 def test_integral_values_are_64_bit_integers(text: str) -> None:
     with pytest.raises(AwsError, match="not of type Integral"):
-        check_record(_GROUP, _DEFINITIONS, {**_GOOD, "count": text})
+        check_record(_FEATURES, {**_GOOD, "count": text})
 
 
-@pytest.mark.parametrize("text", ["", "nan", "inf", "1,5"])
-def test_fractional_values_are_finite_numbers(text: str) -> None:
-    with pytest.raises(AwsError, match="not of type Fractional"):
-        check_record(_GROUP, _DEFINITIONS, {**_GOOD, "size": text})
+@pytest.mark.parametrize("text", ["", "nan", "inf", "1,5", "1,", "1e999", "null", "[1]", "0x1", "--1"])
+@pytest.mark.parametrize("depth", [None, "1.5", "1"])
+def test_fractional_values_are_finite_numbers(text: str, depth: str | None) -> None:
+    with pytest.raises(AwsError, match=rf"Value '{re.escape(text)}' of feature size is not of type Fractional"):
+        check_record(_FEATURES, {**_GOOD, "size": text, "depth": depth})
 
 
 def test_size_limits() -> None:
     with pytest.raises(AwsError, match="identifier is longer"):
-        check_record(_GROUP, _DEFINITIONS, {**_GOOD, "id": "x" * 2049})
-    wide = [*_DEFINITIONS, {"FeatureName": "text", "FeatureType": "String"}]
+        check_record(_FEATURES, {**_GOOD, "id": "x" * 2049})
+    wide = Features("g", {**_TYPES, "text": "String"}, "id", "at")
     with pytest.raises(AwsError, match="record is larger"):
-        check_record(_GROUP, wide, {**_GOOD, "text": "x" * 360_000})
+        check_record(wide, {**_GOOD, "text": "x" * 360_000})
 
 
 _SAGEMAKER = "arn:aws:sagemaker:us-east-1:000000000000"

@@ -83,6 +83,28 @@ def test_what_the_template_has_imported_is_imported_once(processes: Processes) -
     assert (processes.folder / "imports").read_text() == "x"
 
 
+def test_a_client_reads_no_model_again_and_knows_only_its_own_process(tmp_path: Path) -> None:
+    """Of whoever runs the laptop cloud, neither settings nor region nor keys may reach a function."""
+    processes = Processes(tmp_path)
+    processes._server = ForkServer([sys.executable], ["boto3"], tmp_path, ["s3"])
+    program = """
+import boto3, botocore.loaders, json
+botocore.loaders.JSONFileLoader.load_file = None
+s3 = boto3.client("s3")
+keys = s3._request_signer._credentials
+print(json.dumps([s3.meta.region_name, s3.meta.endpoint_url, keys.access_key, keys.secret_key, keys.token]))
+"""
+    for number in ("1", "2"):
+        names = ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        wanted = {name: f"{name[4:].lower().replace('_', '-')}-{number}" for name in names}
+        endpoint = f"http://127.0.0.1:{number}"
+        assert processes.start(program, {**wanted, "AWS_ENDPOINT_URL": endpoint}).wait(20) == 0, (
+            processes.log.read_text()
+        )
+        region, *keys = wanted.values()
+        assert json.loads(processes.log.read_text()) == [region, endpoint, *keys]
+
+
 def test_processes_draw_other_random_numbers(processes: Processes) -> None:
     assert processes.answer("random.random()") != processes.answer("random.random()")
 

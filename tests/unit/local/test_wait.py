@@ -51,6 +51,16 @@ def run(monkeypatch: pytest.MonkeyPatch, console: Console, ledger: Ledger, **opt
     return wait.wait_for_units(console, ledger.deployment, **{"timeout": 5.0, **options})
 
 
+@pytest.mark.parametrize(("due", "is_asked"), [({}, False), ({"due_at": 1}, True), ({"due_at": 2**40}, False)])
+def test_the_sweep_is_asked_when_it_has_something_to_check(
+    monkeypatch: pytest.MonkeyPatch, due: dict[str, int], is_asked: bool
+) -> None:
+    asked = list[object]()
+    monkeypatch.setattr(wait, "read_units", lambda _: [make_unit("a", "PROCESSING", **due)])
+    assert wait._nudge(cast(Deployment, SimpleNamespace(invoke_sweep=asked.append))) == ""
+    assert bool(asked) is is_asked
+
+
 def test_it_ends_when_all_units_have_ended(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     pages = [[], [make_unit("a", "READY")], [make_unit("a", "PROCESSING")], [make_unit("a", "COMPLETED")]]
     outcome = run(monkeypatch, console, Ledger(*pages), unit_ids=["a"])

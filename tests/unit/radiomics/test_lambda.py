@@ -1,5 +1,6 @@
 """The job as a Lambda function: exact objects, all or nothing, and the runtime client that the image starts."""
 
+import io
 import json
 import os
 import shutil
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.response import StreamingBody
 
-from radiomics_lambda import app
-from radiomics_lambda.transfer import Transfer, TransferError, fetch_manifest
+from radiomics_lambda import app, transfer
+from radiomics_lambda.transfer import Transfer, TransferError, fetch, fetch_manifest
 
 IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/radiomics:1"
 EVENT = {
@@ -27,18 +29,25 @@ EVENT = {
 
 
 class FolderClient:
-    """Buckets as folders, with the two calls that are made of S3."""
+    """Buckets as folders, with the calls that are made of S3."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.stored = root, list[str]()
+        self.root, self.stored, self.in_parts = root, list[str](), list[str]()
         self.settings = dict[str, Any]()
+        self.is_broken = False
+
+    def get_object(self, **named: str) -> dict[str, Any]:
+        content = (self.root / named["Bucket"] / named["Key"]).read_bytes()
+        stream = io.BytesIO(content[:-1] if self.is_broken else content)
+        return {"ContentLength": len(content), "Body": StreamingBody(stream, len(content))}
 
     def download_file(self, bucket: str, key: str, path: str) -> None:
+        self.in_parts.append(key)
         shutil.copyfile(self.root / bucket / key, path)
 
-    def upload_file(self, path: str, bucket: str, key: str, ExtraArgs: dict[str, Any]) -> None:  # noqa: N803 -- boto3's
-        self.stored.append(f"{bucket}/{key}")
-        self.settings[key] = ExtraArgs
+    def put_object(self, **named: Any) -> None:
+        self.stored.append(f"{named['Bucket']}/{named['Key']}")
+        self.settings[named["Key"]] = named | {"Body": named["Body"].read()}
 
 
 @pytest.fixture
@@ -91,6 +100,8 @@ def test_exactly_the_manifest_goes_in_and_the_outcome_comes_out_last(
     assert s3.stored[-1] == "processed/imaging/d/s/t/features.json", "it starts the ingest"
     assert sorted(s3.stored)[1:] == ["processed/imaging/d/s/t/qc.json", "processed/imaging/d/s/t/seg.nii.gz"]
     assert {s["SSEKMSKeyId"] for s in s3.settings.values()} == {"arn:key"}
+    assert s3.settings["imaging/d/s/t/qc.json"]["Body"] == b"{}"
+    assert s3.in_parts == []
     assert list(Path(tempfile.gettempdir()).iterdir()) == []
 
 
@@ -130,6 +141,16 @@ def test_a_missing_object_is_an_error_of_the_transfer(s3: FolderClient, monkeypa
     (s3.root / "raw/imaging/d/s/t/a.dcm").unlink()
     with pytest.raises(TransferError, match=r"a\.dcm"):
         app.handler(EVENT, None)
+
+
+@pytest.mark.parametrize(("largest", "is_broken"), [(0, False), (8, True)])
+def test_a_large_object_and_one_whose_stream_breaks_are_fetched_in_parts(
+    s3: FolderClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, largest: int, is_broken: bool
+) -> None:
+    monkeypatch.setattr(transfer, "_ONE_REQUEST_BYTES", largest)
+    s3.is_broken = is_broken
+    fetch(Transfer(s3, ""), "s3://raw/imaging/d/s/t/a.dcm", tmp_path / "a.dcm")  # type: ignore[arg-type]
+    assert (s3.in_parts, (tmp_path / "a.dcm").read_bytes()) == (["imaging/d/s/t/a.dcm"], b"a")
 
 
 @pytest.mark.usefixtures("s3")

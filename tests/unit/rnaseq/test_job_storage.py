@@ -1,12 +1,15 @@
 """The storage adapters: one behaviour in folders and in S3, and S3's errors in the job's words."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.response import StreamingBody
 
+from rnaseq_job import storage as storage_module
 from rnaseq_job.errors import HostFaultError, InvalidJobError
 from rnaseq_job.storage import FolderStorage, S3Storage, Storage, open_storage, split_uri
 from tests.unit.rnaseq.support import FakeQuantifier, run_sample, some_reads, write_list, write_reads
@@ -18,8 +21,14 @@ class FakeS3:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], bytes] = {}
         self.failure: Exception | None = None
+        self.in_parts: list[str] = []
+
+    def get_object(self, **named: str) -> dict[str, Any]:
+        content = self._get(named["Bucket"], named["Key"])
+        return {"ContentLength": len(content), "Body": StreamingBody(io.BytesIO(content), len(content))}
 
     def download_file(self, bucket: str, key: str, path: str) -> None:
+        self.in_parts.append(key)
         Path(path).write_bytes(self._get(bucket, key))
 
     def upload_file(self, path: str, bucket: str, key: str) -> None:
@@ -67,6 +76,16 @@ def place(request: pytest.FixtureRequest, s3: FakeS3, tmp_path: Path) -> tuple[S
     if request.param == "s3":
         return S3Storage(s3), "s3://raw/a/"  # type: ignore[arg-type]
     return FolderStorage(), f"{tmp_path}/store/"
+
+
+@pytest.mark.parametrize(("size", "in_parts"), [(8, []), (9, ["k"])])
+def test_only_large_objects_are_fetched_in_parts(
+    s3: FakeS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, in_parts: list[str]
+) -> None:
+    monkeypatch.setattr(storage_module, "_ONE_REQUEST_BYTES", 8)
+    s3.objects["raw", "k"] = bytes(size)
+    S3Storage(s3).download("s3://raw/k", tmp_path / "k")  # type: ignore[arg-type]
+    assert (s3.in_parts, (tmp_path / "k").stat().st_size) == (in_parts, size)
 
 
 def test_what_is_stored_comes_back(place: tuple[Storage, str], tmp_path: Path) -> None:

@@ -60,6 +60,30 @@ def test_success(tmp_path: Path, command: list[str]) -> None:
     assert list((tmp_path / "scratch").iterdir()) == [], "the scratch folder is not empty"
 
 
+def test_arguments_may_come_in_a_file(tmp_path: Path, command: list[str]) -> None:
+    given = tmp_path / "arguments.json"
+    given.write_text(json.dumps(command))
+    assert cli.main(["--arguments", str(given)]) == 0
+    assert (tmp_path / "results" / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"{}", b'["--sample", 1]', b"\xff", b'["--arguments", "arguments.json"]', b"[]"]
+)
+def test_a_file_of_arguments_that_is_none_is_no_fault_of_the_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    given = tmp_path / "arguments.json"
+    if content is not None:
+        given.write_bytes(content)
+    try:
+        code = cli.main(["--arguments", str(given)])
+    except SystemExit as stopped:  # argparse
+        code = int(str(stopped.code))
+    assert code == 2
+    assert capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["--help", "-h", "--version", ";rm", "../", "", "ä"])
 @pytest.mark.parametrize("tied", [False, True])
 def test_a_hostile_sample_name_is_a_name(tmp_path: Path, command: list[str], name: str, tied: bool) -> None:

@@ -5,6 +5,7 @@ described wrongly; 64 and up for a sample that is rejected, one code a reason (`
 """
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -18,10 +19,12 @@ from rnaseq_job.errors import EXIT_HOST_FAULT, EXIT_INVALID_JOB, HostFaultError,
 from rnaseq_job.job import JobOptions, default_ports, run_job
 from rnaseq_job.quantifiers.salmon import LIBRARY_TYPES, STRANDEDNESSES
 from rnaseq_job.runtime import available_cpus, log
+from rnaseq_job.storage import open_storage
 
 BUILD_REFERENCE = "build-reference"
 
 _NAMING_OPTION = "--sample"
+_ARGUMENTS = "--arguments"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given[:1] == [BUILD_REFERENCE]:
             return _build_reference(given[1:])
+        if given[:1] == [_ARGUMENTS]:
+            given = _read_arguments(given[1:])
         return _quantify(_parser().parse_args(list(_bound(given))))
     except InvalidJobError as error:
         log("invalid_job", message=str(error))
@@ -47,6 +52,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_HOST_FAULT
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _read_arguments(given: Sequence[str]) -> list[str]:
+    """Return the arguments that a JSON array at an address holds: a command line is read by the whole account."""
+    if len(given) != 1:
+        raise InvalidJobError(f"{_ARGUMENTS} takes the address of a JSON array of arguments and nothing else")
+    (uri,) = given
+    with tempfile.TemporaryDirectory(prefix="rnaseq-job-") as folder:
+        path = Path(folder) / "arguments.json"
+        try:
+            open_storage(uri).download(uri, path)
+            arguments = json.loads(path.read_bytes())
+        except (FileNotFoundError, ValueError) as error:
+            raise InvalidJobError(f"{uri}: there is no JSON array of arguments ({type(error).__name__})") from error
+    if not isinstance(arguments, list) or not all(isinstance(word, str) for word in arguments):
+        raise InvalidJobError(f"{uri}: expected a JSON array of strings")
+    return arguments
 
 
 def _build_reference(arguments: Sequence[str]) -> int:
@@ -90,7 +112,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="rnaseq-job",
         allow_abbrev=False,
         description="Turn the RNA-seq reads of one sample into expression tables.",
-        epilog=f"rnaseq-job {BUILD_REFERENCE} --help: prepare a reference",
+        epilog=f"rnaseq-job {BUILD_REFERENCE} --help: prepare a reference; "
+        f"rnaseq-job {_ARGUMENTS} URI: take all arguments from a JSON array",
     )
     add = parser.add_argument
     add("--engine", choices=["salmon", "dragen"], required=True)
