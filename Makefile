@@ -76,10 +76,12 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt 2>&1 | $(PROGRESS)requirements/bench.txt
 	@touch $@
 
-.venv-audit/.ready: requirements/audit.txt
-	@echo "Setting up .venv-audit: checkov, hadolint, bandit, detect-secrets"
+.venv-audit/.ready: requirements/audit.txt requirements/audit/package-lock.json
+	@echo "Setting up .venv-audit: checkov, hadolint, bandit, detect-secrets, parliament and, with node, cdk-nag and asl-validator"
 	@$(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/python $(INSTALL) requirements/audit.txt 2>&1 | $(PROGRESS)requirements/audit.txt
+	@cp requirements/audit/*.json .venv-audit
+	@if command -v npm >/dev/null; then cd .venv-audit && npm ci --silent --no-audit --no-fund; fi
 	@touch $@
 
 .venv-docs/.ready: requirements/docs.txt
@@ -146,7 +148,7 @@ fuzz: setup ## 60 s of damaged studies per parser, of damaged tables and of shee
 	@$(PY) -m tests.fuzz.clinical
 	@$(PY) -m tests.fuzz.sheets
 
-audit: setup .venv-audit/.ready ## cfn-lint, checkov, hadolint, bandit, detect-secrets; what is accepted is in pyproject.toml
+audit: setup .venv-audit/.ready ## nine linters of template, policies, machines, images and code; what is accepted is in pyproject.toml
 	@$(VENV)/bin/cfn-lint --include-checks I --regions us-east-1 --template template.yaml stacks/*.yaml
 	@$(PY) -m tests.infrastructure.audit
 
@@ -162,7 +164,7 @@ e2e: setup examples
 e2e-forget: setup ## forget one of two patients on a stack of its own, and look for what is left
 	@E2E_FORGET=1 $(PY) -m pytest -q tests/end_to_end/test_subject_forgotten.py
 
-bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|shape|genomics|clinical|reads|dataset-join|peers, or dataset|events with BASE=checkout
+bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|cohort|shape|genomics|clinical|reads|dataset-join|peers, or dataset|events with BASE=checkout
 	@$(PY) -m benchmarks $(BENCH)
 
 smoke: setup ## the end-to-end tests against a real account: make smoke STACK=name

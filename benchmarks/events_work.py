@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
+from functools import lru_cache
 from threading import Lock
 from types import SimpleNamespace
 from typing import Any
@@ -122,14 +123,22 @@ def _term_holds(term: str, old: Mapping[str, Any], values: Mapping[str, Any]) ->
 def _updated(
     old: Mapping[str, Any], expression: str, names: Mapping[str, str], values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    new = dict(old)
-    for name, first, value in re.findall(r"(#\w+) = (if_not_exists\(#\w+, )?(:\w+)", expression):
+    new, (assigned, removed) = dict(old), _parsed(expression)
+    for name, first, value in assigned:
         if not first or names[name] not in old:
             new[names[name]] = values[value]
-    removed = re.search(r"REMOVE (.*?)(?: ADD|$)", expression)
-    for name in removed[1].split(", ") if removed else ():
+    for name in removed:
         new.pop(names[name], None)
-    return new | {"version": int(old.get("version", 0)) + 1}
+    new["version"] = int(old.get("version", 0)) + 1
+    return new
+
+
+@lru_cache(maxsize=64)
+def _parsed(expression: str) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """Return name, condition and value of what is set, and names of what is removed."""
+    removed = re.search(r"REMOVE (.*?)(?: ADD|$)", expression)
+    assigned = re.findall(r"(#\w+) = (if_not_exists\(#\w+, )?(:\w+)", expression)
+    return assigned, removed[1].split(", ") if removed else []
 
 
 def _conditions(condition: Any) -> Iterator[tuple[str, float]]:  # noqa: ANN401 – boto3's condition objects

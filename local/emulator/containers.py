@@ -38,7 +38,7 @@ runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 _servers: list[ForkServer] = []
 _lock = threading.Lock()
 
-STOPPED, TIMED_OUT = "stopped", "timed out"
+STOPPED, TIMED_OUT, HOST_LOST = "stopped", "timed out", "host lost"
 _POLL_SECONDS = 0.05
 _TERM_SECONDS = 3.0
 _MAX_LINES = 5000
@@ -136,7 +136,7 @@ def run_program(
     code : int
         Its return code; negative for a signal.
     ended_by : str or None
-        `STOPPED` or `TIMED_OUT`; None when it ended by itself.
+        `STOPPED`, `TIMED_OUT` or, in the chaos suite, `HOST_LOST`; None when it ended by itself.
     log : str
         What it wrote.
     """

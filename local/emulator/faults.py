@@ -1,14 +1,17 @@
 """Faults of the services, for the chaos suite: while a file `faults` is in the cloud's folder, some of them fail.
 
-`MULTIMODAL_FAULTS` holds how often, by kind, and the seed; without it nothing is patched. Only roles meet faults: what
-a person or a test calls goes well. Each fault is a line in `faults.log`.
+`MULTIMODAL_FAULTS` is a JSON object: of each fault, which of its occasions is the first to fail and how many follow
+until the next, so that a run has every kind of fault (`chaos-1`). Without it nothing is patched. Only roles meet
+faults: what a person or a test calls goes well. Each fault is a line in `faults.log`.
 
-| kind | what happens |
+| fault | what happens |
 | --- | --- |
-| `throttled` | DynamoDB, SageMaker, Feature Store or Batch rejects a call |
-| `killed_before`, `killed_after` | a function dies at a write to DynamoDB, S3, SQS or Feature Store |
+| `throttled <service>` | DynamoDB, SageMaker, Feature Store or Batch rejects a call; `processing`: a job's start |
+| `killed_before <call>`, `killed_after <call>` | a function dies at a call that writes |
 | `event_lost`, `event_twice`, `event_late` | EventBridge loses, doubles or holds back an object's event |
-| `job_killed`, `job_hangs` | a job's process is killed, as for want of memory, or stops and runs into its time limit |
+| `job_killed <program>` | the host of a job is lost |
+| `job_memory <program>` | a job's process is killed for want of memory |
+| `job_hangs <program>` | a job stops and runs into its time limit, which is hours without faults |
 
 Seams:
 
@@ -20,10 +23,10 @@ Seams:
 import contextvars
 import json
 import os
-import random
 import signal
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +36,11 @@ from local.emulator.requests import Api
 
 SWITCH, LOG = "faults", "faults.log"
 _THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException", "sagemaker": "ThrottlingException",
-              "batch": "TooManyRequestsException"}  # fmt: skip
-_LATE_SECONDS, _HANG_SECONDS = 6.0, 5.0
+              "featurestore": "ThrottlingException", "batch": "TooManyRequestsException"}  # fmt: skip
+_WRITES = {"dynamodb": {"UpdateItem"}, "sqs": {"SendMessage"}, "featurestore": {"BatchWriteRecord"},
+           "batch": {"submitjob"}, "s3": {"PutObject"}}  # fmt: skip
+JOB_FAULTS = ("job_killed", "job_memory", "job_hangs")
+_LATE_SECONDS, _HANG_SECONDS, _WORK_SECONDS = 6.0, 5.0, 0.5
 Query = Mapping[str, list[str]]
 
 
@@ -45,22 +51,33 @@ class Faults:
     ----------
     folder : Path
         The cloud's.
-    rates : mapping
-        Probability by kind; `seed` is the seed.
+    plan : mapping
+        By fault, which occasion is the first to fail, from 1, and every how many of them fail from there.
     """
 
-    def __init__(self, folder: Path, rates: Mapping[str, float]) -> None:
-        self._folder, self._rates = folder, rates
-        self._random, self._lock = random.Random(rates["seed"]), threading.Lock()  # noqa: S311 -- no secret
+    def __init__(self, folder: Path, plan: Mapping[str, Sequence[int]]) -> None:
+        self._folder, self._plan = folder, plan
+        self._seen, self._lock = Counter[str](), threading.Lock()
 
-    def strike(self, kind: str) -> bool:
+    def strike(self, fault: str) -> bool:
         """Return whether this one fails, and write it down."""
+        if is_due := self.is_due(fault):
+            self.write_down(fault)
+        return is_due
+
+    def is_due(self, fault: str) -> bool:
+        """Count an occasion; return whether it is to fail."""
+        if fault not in self._plan or not (self._folder / SWITCH).exists():
+            return False
+        first, every = self._plan[fault]
         with self._lock:
-            if self._random.random() >= self._rates.get(kind, 0) or not (self._folder / SWITCH).exists():
-                return False
-            with (self._folder / LOG).open("a", encoding="utf-8") as log:
-                log.write(f"{kind}\n")
-            return True
+            self._seen[fault] += 1
+            return self._seen[fault] >= first and (self._seen[fault] - first) % every == 0
+
+    def write_down(self, fault: str) -> None:
+        """Add a fault to the log."""
+        with self._lock, (self._folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(f"{fault}\n")
 
 
 def install() -> None:
@@ -96,19 +113,20 @@ def _patch_requests(faults: Faults, workers: Mapping[str, list[Any]]) -> None:
     from ministack import app
     from ministack.core.router import extract_access_key_id
 
-    def _wrapped(service: str) -> Any:  # noqa: ANN401 -- a handler
-        handler = app.SERVICE_HANDLERS[service]
+    def _wrapped(handles: str) -> Any:  # noqa: ANN401 -- a handler
+        handler = app.SERVICE_HANDLERS[handles]
 
         async def handle(method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query) -> Response:
+            service, operation = _called(handles, method, path, headers)
             key = str(extract_access_key_id(headers, query))
-            if service in _THROTTLED and key.startswith("ASIA") and faults.strike("throttled"):
+            if service in _THROTTLED and key.startswith("ASIA") and faults.strike(f"throttled {service}"):
                 return error_response(AwsError(_THROTTLED[service], "Rate exceeded"))
-            is_write = key in workers and _writes(service, method, path, headers)
-            if is_write and faults.strike("killed_before"):
+            is_write = key in workers and operation in _WRITES.get(service, ())
+            if is_write and faults.strike(f"killed_before {operation}"):
                 _kill(workers[key])
                 return error_response(AwsError("InternalServerError", "its caller is dead", 500))
             answer: Response = await handler(method, path, headers, body, query)
-            if is_write and faults.strike("killed_after"):
+            if is_write and faults.strike(f"killed_after {operation}"):
                 _kill(workers[key])
             return answer
 
@@ -118,11 +136,13 @@ def _patch_requests(faults: Faults, workers: Mapping[str, list[Any]]) -> None:
         app.SERVICE_HANDLERS[service] = _wrapped(service)
 
 
-def _writes(service: str, method: str, path: str, headers: Mapping[str, str]) -> bool:
-    operation = headers.get("x-amz-target", "").rpartition(".")[2] or path.rpartition("/")[2]
-    if service == "s3":
-        return method == "PUT"
-    return operation in {"UpdateItem", "SendMessage", "BatchWriteRecord", "submitjob"}
+def _called(handles: str, method: str, path: str, headers: Mapping[str, str]) -> tuple[str, str]:
+    """Return service and operation of a request; Feature Store has a handler with the rest of SageMaker."""
+    if handles == "s3":
+        return handles, "PutObject" if method == "PUT" else method
+    target = headers.get("x-amz-target", "")
+    service = "featurestore" if handles == "sagemaker" and not target else handles
+    return service, target.rpartition(".")[2] or path.rpartition("/")[2]
 
 
 def _kill(environments: list[Any]) -> None:
@@ -136,7 +156,7 @@ def _patch_integration(faults: Faults) -> None:
     call = Api.call
 
     def _call(self: Api[Any], name: str, request: dict[str, Any]) -> Any:  # noqa: ANN401 -- any document
-        if name == "CreateProcessingJob" and faults.strike("throttled"):
+        if name == "CreateProcessingJob" and faults.strike("throttled processing"):
             raise AwsError("ThrottlingException", "Rate exceeded")
         return call(self, name, request)
 
@@ -166,14 +186,23 @@ def _patch_events(faults: Faults) -> None:
 
 
 def _patch_jobs(faults: Faults) -> None:
-    wait = containers._wait
+    start, wait = containers._start, containers._wait
+    struck: dict[int, str] = {}
 
-    def _wait(process: Any, stop: threading.Event, limit: float | None) -> str | None:  # noqa: ANN401 -- two classes
-        if faults.strike("job_killed"):
-            os.killpg(process.pid, signal.SIGKILL)
-        elif faults.strike("job_hangs"):
-            os.killpg(process.pid, signal.SIGSTOP)
-            limit = _HANG_SECONDS  # the time limit itself is hours
-        return wait(process, stop, limit)
+    def _start(command: Sequence[str], *arguments: Any) -> Any:  # noqa: ANN401 -- two classes
+        process = start(command, *arguments)
+        for kind in JOB_FAULTS:
+            if faults.is_due(fault := f"{kind} {command[2]}"):
+                struck[process.pid] = fault
+        return process
 
-    containers._wait = _wait
+    def _wait(process: Any, stop: threading.Event, limit: float | None) -> str | None:  # noqa: ANN401
+        kind = (fault := struck.pop(process.pid, "")).partition(" ")[0]
+        if not fault or stop.wait(_WORK_SECONDS) or process.poll() is not None:
+            return wait(process, stop, limit)
+        faults.write_down(fault)  # it is in the middle of its work
+        os.killpg(process.pid, signal.SIGSTOP if kind == "job_hangs" else signal.SIGKILL)
+        ended_by = wait(process, stop, _HANG_SECONDS)
+        return containers.HOST_LOST if kind == "job_killed" else ended_by
+
+    containers._start, containers._wait = _start, _wait  # type: ignore[assignment]

@@ -38,7 +38,7 @@ def main() -> None:
     with socket.socket(fileno=int(descriptor)) as control:
         program = _fork_until_closed(control)
     if program is not None:
-        exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102 -- that is its purpose
+        exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102 # nosec B102: that is its purpose
 
 
 def _read_models(services: list[str]) -> None:

@@ -56,7 +56,8 @@ class Account:
     def client(self, service: str) -> Any:
         """Return a client of the account root."""
         if service not in self._clients:
-            config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1, "mode": "standard"})
+            retries: Any = {"max_attempts": 1, "mode": "standard"}
+            config = Config(s3={"addressing_style": "path"}, retries=retries, inject_host_prefix=False)
             self._clients[service] = self._session.client(
                 service,  # type: ignore[call-overload]
                 endpoint_url=self.cloud.endpoint,

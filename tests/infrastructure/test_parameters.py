@@ -140,8 +140,9 @@ def test_nothing_comes_into_the_network() -> None:
     assert groups
     for group in groups:
         assert "SecurityGroupIngress" not in group
-        written = [branch for rule in group["SecurityGroupEgress"] for branch in rule.get("Fn::If", [None, rule])[1:]]
-        rules = {(r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in written if "Ref" not in r}
+        egress = group["SecurityGroupEgress"]
+        written = egress if isinstance(egress, list) else [rule for branch in egress["Fn::If"][1:] for rule in branch]
+        rules = {(rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) for rule in written}
         assert rules == {("tcp", 443, 443)}
     for subnet in resources("AWS::EC2::Subnet").values():
         assert subnet["Properties"]["MapPublicIpOnLaunch"] is False

@@ -1,8 +1,5 @@
 """botocore's errors into the domain's."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from botocore.exceptions import BotoCoreError, ClientError
 
 from multimodal.ledger.errors import ConfigurationError, RetryableError
@@ -23,8 +20,7 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-@contextmanager
-def translated(action: str) -> Iterator[None]:
+class translated:  # noqa: N801 -- read as a statement; a generator would cost more than what most calls do here
     """Run AWS calls; raise the domain's errors instead of botocore's.
 
     Raises
@@ -34,10 +30,19 @@ def translated(action: str) -> Iterator[None]:
     RetryableError
         For everything else: throttling, time-outs, internal errors.
     """
-    try:
-        yield
-    except ClientError as error:
-        message = f"{action}: {code_of(error)}: {error.response.get('Error', {}).get('Message', '')}"
-        raise (ConfigurationError if code_of(error) in _LASTING else RetryableError)(message) from error
-    except BotoCoreError as error:
-        raise RetryableError(f"{action}: {error}") from error
+
+    __slots__ = ("_action",)
+
+    def __init__(self, action: str) -> None:
+        self._action = action
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Raise the domain's error for what botocore raised."""
+        if isinstance(error, ClientError):
+            message = f"{self._action}: {code_of(error)}: {error.response.get('Error', {}).get('Message', '')}"
+            raise (ConfigurationError if code_of(error) in _LASTING else RetryableError)(message) from error
+        if isinstance(error, BotoCoreError):
+            raise RetryableError(f"{self._action}: {error}") from error

@@ -162,26 +162,29 @@ class DynamoDbLedger:
         return answer.get("Attributes", {})
 
 
+_RECEIVING = Status.RECEIVING.value
+
+
 def _firsts(unit: Unit, now: int | None) -> dict[str, Any]:
     """Return what is written once, by whichever write comes first."""
-    identity = {
+    written: dict[str, Any] = {
         "modality": unit.modality,
         "dataset": unit.dataset,
         "subject": unit.subject,
         "study": unit.study,
         "correlation_id": unit.correlation_id,
     }
-    if now is None:
-        return identity
-    return identity | {"status": Status.RECEIVING.value, "received_at": now, "open_since": now, "waiting_since": now}
+    if now is not None:
+        written |= {"status": _RECEIVING, "received_at": now, "open_since": now, "waiting_since": now}
+    return written
 
 
 def _update_request(changes: Changes, firsts: Changes, extra: Mapping[str, Any]) -> dict[str, Any]:
     sets = {name: value for name, value in changes.items() if value is not None}
-    once = {name: value for name, value in firsts.items() if name not in changes}
+    once = firsts if firsts.keys().isdisjoint(changes) else {n: v for n, v in firsts.items() if n not in changes}
     removes = tuple(name for name in changes if name not in sets)
-    expression, names = _expression(tuple(sets), tuple(once), removes)
-    values = {f":{name}": _to_dynamo(value) for name, value in (once | sets).items()}
+    expression, names, placeholders = _expression(tuple(sets), tuple(once), removes)
+    values = dict(zip(placeholders, map(_to_dynamo, (*sets.values(), *once.values())), strict=True))
     return {
         "UpdateExpression": expression,
         "ExpressionAttributeNames": names,
@@ -192,18 +195,22 @@ def _update_request(changes: Changes, firsts: Changes, extra: Mapping[str, Any])
 @lru_cache(maxsize=64)
 def _expression(
     sets: tuple[str, ...], once: tuple[str, ...], removes: tuple[str, ...]
-) -> tuple[str, Mapping[str, str]]:
-    """Return the expression of an update and its names; there are a few dozen of them, and one write for each
-    arrival."""
+) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
+    """Return the expression of an update, its names, and those of its values; there are a few dozen of them."""
     assignments = [f"#{n} = :{n}" for n in sets] + [f"#{n} = if_not_exists(#{n}, :{n})" for n in once]
     parts = [f"SET {', '.join(assignments)}"] if assignments else []
     parts += [f"REMOVE {', '.join(f'#{n}' for n in removes)}"] if removes else []
-    return " ".join([*parts, "ADD #version :one"]), {f"#{n}": n for n in (*sets, *once, *removes, "version")}
+    placeholders = tuple(f":{n}" for n in (*sets, *once))
+    return (
+        " ".join([*parts, "ADD #version :one"]),
+        {f"#{n}": n for n in (*sets, *once, *removes, "version")},
+        placeholders,
+    )
 
 
 def _to_dynamo(value: Any) -> Any:  # noqa: ANN401 – any JSON value
     """DynamoDB refuses binary floats; details may hold them."""
-    if isinstance(value, str | int):
+    if isinstance(value, (str, int)):
         return value
     if isinstance(value, float):
         return Decimal(repr(value))

@@ -26,7 +26,7 @@ from multimodal.ledger.listing import (
     quarantine_unknown_dataset,
 )
 from multimodal.ledger.ports import Ledger, ObjectStore
-from multimodal.ledger.unit import LedgerItem, Unit
+from multimodal.ledger.unit import LedgerItem, Unit, study_unit
 from multimodal.ledger.upload_key import (
     MARKER_NAME,
     KeyKind,
@@ -123,7 +123,7 @@ def parse_imaging_key(segments: list[str]) -> UploadKey:
         case [*folders, _] if is_below_collection(folders):
             return UploadKey(KeyKind.REJECTED, dataset, problem=COLLECTION_RULE)
         case [subject, study, _, *_]:
-            return UploadKey(KeyKind.OBJECT, dataset, Unit(dataset, subject, study))
+            return UploadKey(KeyKind.OBJECT, dataset, study_unit(dataset, subject, study))
     if is_companion(segments[-1]):
         return UploadKey(KeyKind.IGNORED, dataset)
     return UploadKey(KeyKind.REJECTED, dataset, problem=_LAYOUT_RULE)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 REFERENCES = "_references"
@@ -141,6 +141,12 @@ class Unit:
     def _address(self) -> tuple[str, ...]:
         case = (self.dataset, self.subject)
         return (*case, self.study) if self.modality == Modality.IMAGING else case
+
+
+@lru_cache(maxsize=16384)  # the objects of a study arrive in many batches, among those of others; its ids are kept
+def study_unit(dataset: str, subject: str, study: str) -> Unit:
+    """Return the unit of a study."""
+    return Unit(dataset, subject, study)
 
 
 def case_unit(dataset: str, case: str) -> Unit:

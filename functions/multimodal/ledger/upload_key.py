@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from multimodal.ledger.unit import Modality, Unit
 
@@ -46,9 +46,10 @@ class KeyKind(StrEnum):
     IGNORED = "ignored"
     REJECTED = "rejected"
 
+    __hash__ = str.__hash__  # an enumeration's own is Python code, and kinds are counted for every object
 
-@dataclass(frozen=True)
-class UploadKey:
+
+class UploadKey(NamedTuple):
     """A parsed key: its kind, the dataset it names, the unit it belongs to and, if rejected, why."""
 
     kind: KeyKind
@@ -56,6 +57,17 @@ class UploadKey:
     unit: Unit | None = None
     problem: str = ""
     modality: str = Modality.IMAGING.value
+
+
+_UNSAFE_PATH = re.compile(r"[#\\]|(?:^|/)\.{0,2}(?:/|$)")
+"""What `is_safe_segment` rejects of a printable path's parts, their length excepted."""
+
+
+def _is_safe_path(path: str) -> bool:
+    """Whether every part of a path is a safe segment, by one search: this is asked of every object that arrives."""
+    if not path.isprintable() or _UNSAFE_PATH.search(path):
+        return False
+    return (path.isascii() and len(path) <= MAX_SEGMENT_BYTES) or all(map(is_safe_segment, path.split("/")))
 
 
 @lru_cache(maxsize=4096)  # a study's keys have all but their last part in common
@@ -114,6 +126,6 @@ def parse_segments(key: str, parse: Callable[[list[str]], UploadKey]) -> UploadK
     if key.endswith("/"):
         return UploadKey(KeyKind.IGNORED)
     segments = key.split("/")
-    if not all(is_safe_segment(s) for s in segments[1:]):
+    if len(segments) > 1 and not _is_safe_path(key[len(segments[0]) + 1 :]):
         return UploadKey(KeyKind.REJECTED, safe_dataset(segments), problem=SEGMENT_RULE, modality=segments[0])
     return parse(segments)

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from multimodal.clinical.keys import REFUSED_SUBJECT, parse_clinical_key
 from multimodal.genomics.keys import IGNORED_CASE, IGNORED_RULE, REFUSED_CASE, is_sheet, parse_genomics_key
@@ -22,8 +23,7 @@ from multimodal.ledger.upload_key import (
 from multimodal.observability import Metric, logger
 
 
-@dataclass(frozen=True)
-class Upload:
+class Upload(NamedTuple):
     """One ObjectCreated event: its message, key and time (epoch seconds)."""
 
     message_id: str
@@ -42,6 +42,10 @@ class _Folded:
     is_new: bool = False
 
 
+_METRICS = {KeyKind.IGNORED: Metric.OBJECTS_IGNORED, KeyKind.REJECTED: Metric.OBJECTS_REFUSED}
+"""What kinds count as that are not received; a cohort file counts as nothing."""
+
+
 @dataclass(frozen=True)
 class ArrivalRegistrar:
     """Folds a batch of uploads per unit, then writes once per unit; `quiet_period` is in seconds."""
@@ -56,8 +60,7 @@ class ArrivalRegistrar:
         names as many studies as its subjects have).
         """
         parsed = [(upload, parse_key(upload.key)) for upload in uploads]
-        for modality in {key.modality for _, key in parsed}:
-            self._count(modality, (key.kind for _, key in parsed if key.modality == modality))
+        self._count(key for _, key in parsed)
         failed: set[str] = set()
         units = self._fold(parsed)
         failed.update(*self.ports.parallel_map(self._try_record, units))
@@ -71,16 +74,13 @@ class ArrivalRegistrar:
                 failed |= self._try_cohort(upload, parsed_key.dataset)
         return failed
 
-    def _count(self, modality: str, kinds: Iterable[KeyKind]) -> None:
-        counts = Counter(kinds)
-        taken = sum(counts[k] for k in (KeyKind.OBJECT, KeyKind.ARCHIVE, KeyKind.MARKER, KeyKind.TABLE))
-        for metric, value in (
-            (Metric.OBJECTS_RECEIVED, taken),
-            (Metric.OBJECTS_IGNORED, counts[KeyKind.IGNORED]),
-            (Metric.OBJECTS_REFUSED, counts[KeyKind.REJECTED]),
-        ):
-            if value:
-                self.ports.metrics.count(metric, value, modality)
+    def _count(self, keys: Iterable[UploadKey]) -> None:
+        totals = Counter[tuple[Metric, str]]()
+        for (kind, modality), number in Counter((key.kind, key.modality) for key in keys).items():
+            if kind is not KeyKind.COHORT:
+                totals[_METRICS.get(kind, Metric.OBJECTS_RECEIVED), modality] += number
+        for (metric, modality), number in totals.items():
+            self.ports.metrics.count(metric, number, modality)
 
     def _fold(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> list[_Folded]:
         folds: dict[str, _Folded] = {}
@@ -128,8 +128,9 @@ class ArrivalRegistrar:
         """Note what is ignored of RNA-seq: what is taken for a companion there may have been meant as a matrix."""
         ignored: dict[str, list[str]] = {}
         for upload, key in parsed:
-            is_used = upload.key.endswith(f"/{TX2GENE}")  # by whatever needs it
-            if key.kind is KeyKind.IGNORED and key.modality == Modality.GENOMICS and not is_used:
+            if key.kind is not KeyKind.IGNORED or key.modality != Modality.GENOMICS:
+                continue
+            if not upload.key.endswith(f"/{TX2GENE}"):  # that is used by whatever needs it
                 ignored.setdefault(key.dataset, []).append(upload.key)
         for dataset, keys in ignored.items():
             details = {"example_key": shown_key(keys[-1]), "objects_in_batch": len(keys)}

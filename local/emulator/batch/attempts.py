@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from local.emulator.aws import REGION, Credentials
-from local.emulator.containers import TIMED_OUT, image_command, job_environment, job_folder, run_program
+from local.emulator.containers import HOST_LOST, TIMED_OUT, image_command, job_environment, job_folder, run_program
 
 EXITED = "Essential container in task exited"
 OUT_OF_TIME = "Job attempt duration exceeded timeout"
 NOT_STARTED = "Task failed to start"
+INTERRUPTED = "Your Spot Task was interrupted."
 _CONDITIONS = ("onStatusReason", "onReason", "onExitCode")
 
 
@@ -137,6 +138,8 @@ def run_attempt(
         environment = _environment(attempt, volumes, work)
         returned, ended_by, log = run_program(command, work, environment, stop, attempt.limit_seconds)
     code = _shell_code(returned)
+    if ended_by == HOST_LOST:
+        return Failure(INTERRUPTED), None, log
     if ended_by is not None:
         reason = OUT_OF_TIME if ended_by == TIMED_OUT else stop_reason()
         return Failure(reason, exit_code=code, final=True), code, log

@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.emulator.aws import Credentials, client
 from local.emulator.containers import (
+    HOST_LOST,
     STOPPED,
     TIMED_OUT,
     image_command,
@@ -85,6 +86,8 @@ def _run_command(request: dict[str, Any], work: Path, stop: threading.Event) -> 
         return Outcome("Stopped", "MaxRuntimeExceeded: the job ran longer than MaxRuntimeInSeconds")
     if ended_by == STOPPED:
         return Outcome("Stopped")
+    if ended_by == HOST_LOST:
+        return Outcome("Failed", "InternalServerError: We encountered an internal error. Please try again.")
     message = _exit_message(said / _MESSAGE_FILE)
     if code == 0:
         return Outcome("Completed", "", message)
