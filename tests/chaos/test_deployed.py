@@ -172,6 +172,13 @@ def settled(units: dict[str, Unit], cohort: Cohort) -> bool:
     return len(known) == len(cohort.wanted) and all(unit.is_settled and unit.status != "FAILED" for unit in known)
 
 
+def ringing(deployment: Deployment) -> list[str]:
+    """Return names of the alarms that rang: here none ends by itself."""
+    alarms = deployment.session.client("cloudwatch", endpoint_url=deployment.endpoint)
+    pages = alarms.get_paginator("describe_alarms").paginate(StateValue="ALARM")
+    return sorted(alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"])
+
+
 def injected(root: Path) -> Counter[str]:
     return Counter((root / LOG).read_text().splitlines())
 
@@ -202,5 +209,7 @@ def test_nothing_is_lost_and_nothing_done_twice(pipeline: Pipeline, root: Path, 
         subjects = {unit.text("subject") for unit in good if unit.unit_id.startswith(prefix)}
         rows = stored_rows(deployment, content)
         assert rows == Counter(subjects or cohort.cases), f"{content}: one record of each good one"
+    assert f"{STACK}-genomics-failed-units" in (rang := ringing(deployment)), "jobs ran out of memory"
+    print(f"alarms that rang: {rang}")  # noqa: T201
     print(f"{len(wanted)} units, {len(good)} completed, {len(wanted) - len(good)} quarantined")  # noqa: T201
     assert set(faults) == set(PLAN), "a kind of fault was not injected"
