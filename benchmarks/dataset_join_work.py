@@ -28,6 +28,8 @@ THREADS = 2
 MEMORY_MB = {"ours": 1_500, "plain": 3_000}
 """What the engine may hold: the function's share, and what the plain join needs."""
 DATABASE = "store"
+UNLOADED = "FORMAT parquet, ROW_GROUP_SIZE 8192, DICTIONARY_SIZE_LIMIT 64"
+"""As the laptop's Athena writes what a query unloads."""
 
 
 def groups() -> DatasetColumns:
@@ -85,7 +87,7 @@ def ours(folder: Path, connection: Any) -> str:  # noqa: ANN401
         connection.execute(f"CREATE VIEW {table.sql} AS SELECT * FROM read_parquet('{_file(folder, group)}')")
         statement = snapshot(table, [(c.feature, c.kind) for c in group.columns], Cut())
         target = folder / f"snapshot-{group.spec.name}.parquet"
-        connection.execute(f"COPY ({statement}) TO '{target}' (FORMAT parquet)")
+        connection.execute(f"COPY ({statement}) TO '{target}' ({UNLOADED})")
         for step in load_snapshot(group, [target]):
             connection.execute(step)
     connection.execute(base_statement(columns, is_listed=False))
@@ -108,9 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with connect(options.folder, MEMORY_MB[options.work], THREADS) as connection:
         query = SIDES[options.work](options.folder, connection)
         csv = options.folder / f"{options.work}.csv"
-        *parquet, text = write_statements(query, sum(FEATURES.values()), target, csv, THREADS)
-        for step in parquet:
-            connection.execute(step)
+        parquet, text = write_statements(query, sum(FEATURES.values()), target, csv)
+        connection.execute(parquet)
         joined, joined_cpu = time.monotonic(), time.process_time()
         connection.execute(text)
         ended_cpu = time.process_time()

@@ -158,11 +158,6 @@ class Facts:
             self.not_known_here.add(value)
 
     @property
-    def is_date(self) -> bool:
-        """Whether (nearly) all values are dates, of whichever format."""
-        return self.date_format is not None or self.asked.startswith("day")
-
-    @property
     def numbers(self) -> list[float]:
         """The different values that are numbers."""
         found = map(self.numeral.reader(), self.values)

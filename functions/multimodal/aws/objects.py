@@ -155,6 +155,18 @@ class S3Objects:
                 Bucket=self._bucket, Key=key, Body=text.encode(), ContentType=media_type or "text/plain"
             )
 
+    def write_if_absent(self, key: str, text: str) -> str:
+        """Store a text unless there is an object; return the stored text, perhaps another's."""
+        with translated("write an object"):
+            try:
+                self._s3.put_object(
+                    Bucket=self._bucket, Key=key, Body=text.encode(), ContentType="text/plain", IfNoneMatch="*"
+                )
+            except ClientError as error:
+                if code_of(error) != "PreconditionFailed":
+                    raise
+        return self.read_text(key) or ""
+
     def write_json(self, key: str, document: Any) -> None:  # noqa: ANN401 – any JSON
         """Store a document."""
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

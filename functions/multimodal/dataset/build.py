@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ LATEST_FILE = "_latest.json"
 """`datasets/<dataset>/_latest.json` says how the last run of the dataset ended, and when."""
 
 PARQUET, CSV, DICTIONARY_CSV, MANIFEST = "dataset.parquet", "dataset.csv", "dictionary.csv", "manifest.json"
+
+CLAIM = "claim.txt"
+"""Hash of the manifest that a build's name stands for, written before all else: of two runs that give one name to
+different datasets, only the first writes. Decision: dataset-42."""
 
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 _MEDIA = {PARQUET: _PARQUET_TYPE, CSV: "text/csv", DICTIONARY_CSV: "text/csv", EXPRESSION: _PARQUET_TYPE}
@@ -163,7 +168,7 @@ class DatasetBuild:
             self._load(connection, plan, run, folder)
             counted = _count(connection, plan)
             check_cohort(counted, plan)
-            _run(connection, write_statements(query, len(columns), folder / PARQUET, folder / CSV, self.engine.threads))
+            _run(connection, write_statements(query, len(columns), folder / PARQUET, folder / CSV))
             _write_dictionary(columns, folder / DICTIONARY_CSV)
             strata = _strata(connection, plan, columns, folder)
             check_events(strata, plan)
@@ -198,10 +203,10 @@ class DatasetBuild:
     def _store(self, request: BuildRequest, manifest: Mapping[str, Any], folder: Path) -> None:
         key = f"{_folder(request.dataset)}{manifest['build']}/"
         text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-        before = self.processed.read_text(f"{key}{MANIFEST}")
-        if before is not None and before != text:
-            message = f"the build {manifest['build']} exists and holds something else; give this one another name"
-            raise BadInputError(Reason.BUILD_INVALID, message)
+        digest = sha256(text.encode()).hexdigest()
+        if self.processed.write_if_absent(f"{key}{CLAIM}", digest) != digest:
+            message = f"the build {manifest['build']} exists, or is being written, and holds something else; "
+            raise BadInputError(Reason.BUILD_INVALID, f"{message}give this one another name")
         for name in manifest["files"]:
             self.files.upload(folder / name, f"{key}{name}", _MEDIA[name])
         self.processed.write_text(f"{key}{MANIFEST}", text, "application/json")

@@ -109,6 +109,9 @@ class ObjectStore(Protocol):
     def write_text(self, key: str, text: str, media_type: str | None = None) -> None:
         """Store a text, plain unless a media type says what it is."""
 
+    def write_if_absent(self, key: str, text: str) -> str:
+        """Store a text unless there is an object; return the stored text, perhaps another's."""
+
     def write_json(self, key: str, document: Any) -> None:  # noqa: ANN401 – any JSON
         """Store a document."""
 

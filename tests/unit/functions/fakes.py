@@ -202,6 +202,9 @@ class FakeObjects:
     def write_text(self, key: str, text: str, media_type: str | None = None) -> None:
         self.content[key] = text.encode()
 
+    def write_if_absent(self, key: str, text: str) -> str:
+        return self.content.setdefault(key, text.encode()).decode()
+
     def write_json(self, key: str, document: Any) -> None:
         self.content[key] = json.dumps(document).encode()
 

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from multimodal.aws import feature_store
@@ -101,6 +102,23 @@ def test_versions_are_the_same_when_a_common_checksum_says_so(
             stubber.add_response("head_object", answer, asked)
         assert objects.same_content([(OLD, NEW)]) is same
         stubber.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("stored", ["mine", "another's"])
+def test_a_text_is_stored_where_there_is_none(stored: str) -> None:
+    objects = S3Objects("processed")
+    asked = {"Bucket": "processed", "Key": "k", "Body": b"mine", "ContentType": "text/plain", "IfNoneMatch": "*"}
+    with Stubber(objects._s3) as stubber:
+        if stored == "mine":
+            stubber.add_response("put_object", {}, asked)
+        else:
+            stubber.add_client_error("put_object", "PreconditionFailed", http_status_code=412, expected_params=asked)
+        body = StreamingBody(io.BytesIO(stored.encode()), len(stored))
+        stubber.add_response("get_object", {"Body": body, "ContentLength": len(stored)})
+        assert objects.write_if_absent("k", "mine") == stored
+        stubber.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+        with pytest.raises(RetryableError, match="ConditionalRequestConflict"):
+            objects.write_if_absent("k", "mine")
 
 
 def test_a_version_that_is_gone_or_may_not_be_read_is_another_content() -> None:

@@ -5,7 +5,10 @@ import io
 import itertools
 import json
 import random
+from collections.abc import Iterator
 from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +18,7 @@ from multimodal.dataset.columns import GroupColumns
 from multimodal.dataset.sql import Cut, Table, snapshot
 from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.imaging.config import ParameterContract
-from multimodal.ledger.errors import BadInputError, ConfigurationError
+from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from tests.unit.functions.dataset_world import (
     BASELINE,
     DATASET,
@@ -25,6 +28,7 @@ from tests.unit.functions.dataset_world import (
     START,
     SURGERY,
     Builder,
+    FakeFiles,
     Row,
     Store,
     fill,
@@ -441,8 +445,49 @@ class TestRequest:
         builder.run(build="v1")
         builder.run(build="v1")
         builder.store.write(IMAGING, "R01-001", "2001-01-01T08:00:00Z", volume_ml=11.0)
-        with pytest.raises(BadInputError, match="v1 exists and holds something else"):
+        with pytest.raises(BadInputError, match="v1 exists, or is being written, and holds something else"):
             builder.run(build="v1")
+
+    def test_of_two_runs_that_write_one_name_at_once_the_first_writes(
+        self, builder: Builder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload, refused = FakeFiles.upload, list[str]()
+
+        def overtaken(files: FakeFiles, path: Path, key: str, media_type: str) -> None:
+            monkeypatch.setattr(FakeFiles, "upload", upload)
+            builder.store.write(IMAGING, "R01-001", "2001-01-01T08:00:00Z", volume_ml=11.0)
+            with pytest.raises(BadInputError, match="being written") as error:
+                builder.run(build="v1")
+            refused.append(error.value.message)
+            upload(files, path, key, media_type)
+
+        monkeypatch.setattr(FakeFiles, "upload", overtaken)
+        answer = builder.run(build="v1")
+        assert len(refused) == 1
+        hashes = builder.manifest(answer)["files"]
+        assert {name: sha256(builder.file(answer, name)).hexdigest() for name in hashes} == hashes
+
+    def test_a_run_that_broke_off_while_it_wrote_is_made_whole_by_the_next(
+        self, builder: Builder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = FakeFiles.upload
+        for writes in range(len(FILES) - 1):
+            left = iter(range(writes))
+
+            def broken(files: FakeFiles, path: Path, key: str, media_type: str, left: Iterator[int] = left) -> None:
+                if next(left, None) is None:
+                    raise RetryableError("S3 is busy")
+                upload(files, path, key, media_type)
+
+            monkeypatch.setattr(FakeFiles, "upload", broken)
+            with pytest.raises(RetryableError):
+                builder.run(build="v1")
+            assert not [key for key in builder.processed.content if key.endswith("/manifest.json")]
+        monkeypatch.setattr(FakeFiles, "upload", upload)
+        answer = builder.run(build="v1")
+        assert {name: builder.file(answer, name) for name in FILES[:3]} == {
+            name: builder.file(builder.run(), name) for name in FILES[:3]
+        }
 
     def test_a_group_made_again_meanwhile_ends_the_run(self, builder: Builder) -> None:
         run, service = "run-x", builder.service
