@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomics_job.dicom.pixels import hounsfield, release
+from radiomics_job.dicom.ct_slice import hounsfield, release
 from radiomics_job.dicom.reading import StudyFiles, read_study
 from radiomics_job.dicom.series import CtSeries, SliceStack, group_series
 from radiomics_job.dicom.sources import SourceCounts, read_source
@@ -45,9 +45,8 @@ from radiomics_job.parameters import Params
 from radiomics_job.pet.measure import CtRegions, PetTask, measure_pet
 from radiomics_job.quality.checks import Finding, QcWarning, check_limits, refusal
 from radiomics_job.robustness import ROBUSTNESS_FILE, Checks, robustness_document
-from radiomics_job.roi.candidates import Candidate, list_candidates
 from radiomics_job.roi.pairing import Pairing, pair
-from radiomics_job.roi.rule import RoiPolicy, RoiRule, choose
+from radiomics_job.roi.rule import Candidate, RoiPolicy, RoiRule, choose, list_candidates
 from radiomics_job.volumes.image import slices_of, stack_volume_file
 from radiomics_job.volumes.mask import mask_candidates
 from radiomics_job.volumes.roles import Roles, read_volumes
