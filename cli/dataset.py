@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from cli.deployment import Deployment, reach
 from cli.errors import CommandError, UsageError
 from cli.options import Stack
-from cli.terminal import make_console, print_line
+from cli.terminal import make_console, print_files, print_line
 
 FILES = ("dataset.parquet", "dataset.csv", "dictionary.csv", "manifest.json")
 
@@ -216,9 +216,8 @@ def print_build(console: Console, built: Build, paths: Sequence[Path] = ()) -> N
     print_line(console, f"Cases with {', '.join(of_each)}; {', '.join(parts)}.")
     for line in remarks(manifest):
         print_line(console, line, style="yellow")
-    print_line(console, f"s3://{built.bucket}/{built.key}")
-    for path in paths:
-        print_line(console, str(path))
+    print_line(console, f"s3://{built.bucket}/{built.key}{'' if paths else '  (--output DIR copies it)'}")
+    print_files(console, paths)
 
 
 def remarks(manifest: dict[str, Any]) -> list[str]:

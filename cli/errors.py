@@ -49,7 +49,7 @@ _REFUSALS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("InvalidClientTokenId", "UnrecognizedClient", "InvalidAccessKeyId", "AuthFailure", "Signature"),
         "AWS does not accept the credentials.",
-        f"{_LOG_IN} A computer's clock that is wrong by minutes is refused as well.",
+        f"{_LOG_IN} So is a clock that is wrong by minutes, and a region that has to be enabled first.",
     ),
     (
         ("AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden", "403"),
@@ -81,6 +81,20 @@ _REFUSALS: tuple[tuple[tuple[str, ...], str, str], ...] = (
 """Beginnings or parts of the codes and exceptions of AWS's clients, what they mean, and what to do."""
 
 
+_OF_CREDENTIALS = 3
+"""How many of the first refusals concern every request alike."""
+
+
+def concerns_credentials(error: ClientError | BotoCoreError) -> bool:
+    """Return whether AWS would refuse every other request for the same reason."""
+    return any(part in _code_of(error) for parts, _, _ in _REFUSALS[:_OF_CREDENTIALS] for part in parts)
+
+
+def _code_of(error: ClientError | BotoCoreError) -> str:
+    response = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", "")) or type(error).__name__
+
+
 def aws_error(error: ClientError | BotoCoreError) -> CommandError:
     """Return an error of AWS, or of the way there, as a sentence that says what to do; AWS's own words are the details.
 
@@ -90,9 +104,7 @@ def aws_error(error: ClientError | BotoCoreError) -> CommandError:
     >>> print(aws_error(ClientError(answer, "DescribeStacks")))
     The AWS credentials have expired.
     """
-    response = getattr(error, "response", None) or {}
-    code = str(response.get("Error", {}).get("Code", "")) or type(error).__name__
     for parts, message, hint in _REFUSALS:
-        if any(part in code for part in parts):
+        if any(part in _code_of(error) for part in parts):
             return CommandError(message, hint=hint, details=str(error))
     return CommandError("AWS refused a request.", details=str(error))

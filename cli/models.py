@@ -16,8 +16,7 @@ from rich.text import Text
 from cli.deployment import Deployment, reach
 from cli.errors import CommandError, UsageError
 from cli.options import Stack
-from cli.project import shown
-from cli.terminal import duration, make_console, make_table, plural, print_block, print_line
+from cli.terminal import duration, make_console, make_table, plural, print_block, print_files, print_line
 
 app = typer.Typer(no_args_is_help=True, help="Train survival models on a joined dataset, or score its cases with one.")
 
@@ -89,9 +88,9 @@ def train(
         asked["robustness"] = True
     made = run_models(console, deployment, asked, f"Training on {dataset}/{build}", timeout, name)
     print_results(console, json.loads(_read(deployment, f"{made['key']}{RESULTS}")))
-    print_line(console, f"s3://{deployment.output('ProcessedBucketName')}/{made['key']}", style="dim")
-    for path in save_folder(deployment, made["key"], output / made["run"]) if output else []:
-        print_line(console, shown(path))
+    hint = "" if output else "  (report.html and the model; --output DIR copies them)"
+    print_line(console, f"s3://{deployment.output('ProcessedBucketName')}/{made['key']}{hint}", style="dim")
+    print_files(console, save_folder(deployment, made["key"], output / made["run"]) if output else [])
 
 
 @app.command(epilog="Example: `multimodal models score nsclc_radiogenomics --model b1/20261128T120000-0123abcd`")

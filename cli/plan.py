@@ -67,7 +67,7 @@ def plan_files(
         raise UsageError("There is nothing to process.", hint="docs/uploads.md says how it is laid out.")
     plan = make_plan(workload, settings, figures)
     curves = packing_curves(plan, figures)
-    print_plan(console, plan, curves)
+    print_plan(console, plan, curves, known)
     if output:
         save_plan(console, output, plan, curves, figures, dataset)
     return not (workload.refusals or workload.unknown_datasets)
@@ -135,7 +135,9 @@ def _objects(bucket: str, prefix: str, deployment: Deployment | None) -> Iterato
         yield from (File(item["Key"], item["Size"]) for item in page.get("Contents", []))
 
 
-def print_plan(console: Console, plan: Plan, curves: Sequence[tuple[str, Sequence[Point]]]) -> None:
+def print_plan(
+    console: Console, plan: Plan, curves: Sequence[tuple[str, Sequence[Point]]], datasets: Sequence[str]
+) -> None:
     """Print what was found, both prices of imaging, everything else, the simulation, and what would be rejected."""
     work = plan.workload
     for units, one, many in (
@@ -152,7 +154,7 @@ def print_plan(console: Console, plan: Plan, curves: Sequence[tuple[str, Sequenc
             _print_shares(console, shares)
     for name, points in curves[:1]:  # the page has all
         _print_curve(console, name, points, plan.settings.concurrency)
-    _print_refusals(console, plan)
+    _print_refusals(console, plan, datasets)
     print_line(console, f"Prices: {plan.prices}; times are estimates (docs/planning.md).", style="dim")
     quiet = f"Minutes count from a run's start: a folder waits {plan.settings.quiet_period} s for more files before,"
     print_line(console, f"{quiet} a zip or a folder with _COMPLETE.json does not.", style="dim")
@@ -177,12 +179,13 @@ def _print_curve(console: Console, name: str, points: Sequence[Point], concurren
     print_block(console, table)
 
 
-def _print_refusals(console: Console, plan: Plan) -> None:
+def _print_refusals(console: Console, plan: Plan, datasets: Sequence[str]) -> None:
     refusals, unknown = plan.workload.refusals, plan.workload.unknown_datasets
     if refusals or unknown:
         print_heading(console, "Would be rejected")
     for name in unknown:
-        print_line(console, f"! no dataset {name!r} is there: `multimodal dataset draft` describes one", style="yellow")
+        there = f"there are {', '.join(sorted(datasets))}; `multimodal dataset draft` describes another"
+        print_line(console, f"! no dataset {name!r} is there: {there}", style="yellow")
     for refusal in refusals[:_EXAMPLES]:
         counted = f"! {plural(refusal.files, 'file')}, such as {refusal.example}"
         print_line(console, f"{counted}: {refusal.problem}", style="yellow")

@@ -18,7 +18,7 @@ RADIOMICS_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-ra
 RNASEQ_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-rnaseq:local"
 SURVIVAL_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/multimodal-local-survival:local"
 PYTHON_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
-QUIET_PERIOD_SECONDS = 5
+QUIET_PERIOD_SECONDS = 3
 
 
 def shown(path: Path) -> str:

@@ -2,9 +2,10 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 from rich.control import Control
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.errors import CommandError
+from cli.project import shown
 
 INDENT = 2
 COLUMN_GAP = 3
@@ -141,6 +143,12 @@ def print_error(console: Console, error: CommandError) -> None:
         console.print(Text(f"    {line}", style="dim"), soft_wrap=True)
     if error.hint:
         console.print(Text(f"    {error.hint}"), soft_wrap=True)
+
+
+def print_files(console: Console, paths: Sequence[Path]) -> None:
+    """Print files of one folder: its name once, as the user would type it."""
+    if paths:
+        print_line(console, f"{shown(paths[0].parent)}/: {', '.join(path.name for path in paths)}")
 
 
 def status_text(status: str) -> Text:

@@ -31,6 +31,11 @@ def check_region(target: Target) -> Iterator[Finding]:
         yield warn("region", message, "Deploy to another region, such as us-east-1 or eu-central-1, or renew boto3.")
     else:
         yield ok("region", f"{region} has the services")
+    foreign = [arn for arn in target.list_of("ArchiveBucketArns") if not arn.startswith(f"arn:{partition}:")]
+    if foreign:
+        message = f"ArchiveBucketArns names {foreign[0]}, and IAM here takes ARNs that begin with arn:{partition}: only"
+        action = f"Give buckets of this partition, or ArchiveBucketArns=arn:{partition}:s3:::none to fetch nothing."
+        yield fail("region", message, action)
     if target.parameters["DragenAmiId"]:
         yield _instances(target, target.list_of("FpgaInstanceTypes"))
 

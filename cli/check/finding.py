@@ -7,6 +7,7 @@ from enum import StrEnum
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.check.target import Target
+from cli.errors import concerns_credentials
 
 
 class Level(StrEnum):
@@ -53,13 +54,19 @@ def fail(subject: str, message: str, action: str) -> Finding:
 
 
 def findings_of(subject: str, check: Check, target: Target) -> Iterator[Finding]:
-    """Run one check; what the caller may not ask is a line of its own, never the end of the others."""
+    """Run one check; what the caller may not ask is a line of its own, and only wrong credentials end the others."""
     try:
         yield from check(target)
-    except ClientError as error:
+    except (ClientError, BotoCoreError) as error:
+        if concerns_credentials(error):
+            raise
+        yield _not_seen(subject, error)
+
+
+def _not_seen(subject: str, error: ClientError | BotoCoreError) -> Finding:
+    if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         operation, denied = error.operation_name, code.startswith(_DENIED)
         action = f"Ask with a role that may {operation}." if denied else "Check again later, or look in the console."
-        yield warn(subject, f"could not look: {operation} answered {code}", action)
-    except BotoCoreError as error:
-        yield warn(subject, f"could not look: {error}", "Look at the region and the network, then check again.")
+        return warn(subject, f"could not look: {operation} answered {code}", action)
+    return warn(subject, f"could not look: {error}", "Look at the region and the network, then check again.")

@@ -47,6 +47,9 @@ def check_names(target: Target) -> Iterator[Finding]:
     if len(target.stack) > MAX_STACK_NAME:
         action = f"Deploy under a name of at most {MAX_STACK_NAME} characters (--stack-name, samconfig.toml)."
         yield fail("names", f"{target.stack} is too long: functions' names begin with it and end at 64", action)
+    if target.stack != target.stack.lower():
+        action = "Deploy under a name in lower case: people's policies name the tables of feature groups, which are."
+        yield warn("names", f"{target.stack} has capitals, and Athena's tables have none", action)
     names = sorted(name for prefix in LOG_GROUPS for name in _log_groups(target, f"{prefix}{target.stack}-"))
     for name in names:
         action = f"Keep what you need of it, then: aws logs delete-log-group --log-group-name {name}"

@@ -1,5 +1,6 @@
 """Read the table that a draft is made from, and count what its columns hold."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from cli.draft.words import NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, TNM, UNIT_CELL
+from cli.draft.words import NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, TNM, TNM_NAME, UNIT_CELL
 from cli.errors import CommandError, UsageError
 from multimodal.clinical.numerals import LARGEST, Numeral
 from multimodal.ledger.errors import BadInputError
@@ -55,6 +56,20 @@ def _rows(path: Path, table: TableRows) -> Iterator[list[str]]:
         yield from chain.from_iterable(batch for _, batch in table.batches(_ROWS, _CHARACTERS))
     except BadInputError as error:
         raise CommandError(f"{path.name} cannot be read: {error.message}.") from error
+
+
+def plain(cell: str) -> str:
+    """Return a cell in small letters without accents.
+
+    Examples
+    --------
+    >>> plain("Décédé")
+    'decede'
+    """
+    lowered = cell.lower()
+    if lowered.isascii():
+        return lowered
+    return "".join(c for c in unicodedata.normalize("NFKD", lowered) if not unicodedata.combining(c))
 
 
 MAX_ROWS = 100_000
@@ -129,7 +144,7 @@ class Facts:
         cell = cell.strip()
         self.rows += 1
         self.content = hash((self.content, cell))
-        lowered = cell.lower()
+        lowered = plain(cell)
         if not cell or lowered in NOT_KNOWN:
             self.not_known |= {cell} if cell else set()
         elif lowered in NOT_KNOWN_HERE:
@@ -149,18 +164,14 @@ class Facts:
             self.many = True
 
     def set_aside_not_assessed(self) -> None:
-        """In a column of TNM, NX is "not known"."""
-        stages = [value for value in self.values if TNM.match(value)]
-        if len(stages) < len(self.values) or all(map(NOT_ASSESSED.match, stages)):
+        """In a column of TNM, NX is "not known", and X alone where the column's name has the letter."""
+        letter = "T" if TNM_NAME.match(self.source) else ""
+        not_assessed = [value for value in self.values if NOT_ASSESSED.match(letter + value)]
+        if len(not_assessed) == len(self.values) or not all(TNM.match(letter + value) for value in self.values):
             return
-        for value in filter(NOT_ASSESSED.match, stages):
+        for value in not_assessed:
             self.filled -= self.values.pop(value)
             self.not_known_here.add(value)
-
-    @property
-    def is_date(self) -> bool:
-        """Whether (nearly) all values are dates, of whichever format."""
-        return self.date_format is not None or self.asked.startswith("day")
 
     @property
     def numbers(self) -> list[float]:

@@ -3,11 +3,11 @@
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.draft.facts import Facts
+from cli.draft.facts import Facts, plain
 from cli.draft.words import (
     CENSORED,
     CENSORED_VALUES,
@@ -24,6 +24,7 @@ from cli.draft.words import (
     POST_TREATMENT,
     RANKED_NAME,
     RANKS,
+    RATE,
     SEX_NAME,
     SEX_PAIRS,
     SURGERY,
@@ -64,8 +65,8 @@ class Names:
 
     def of_column(self, header: str, place: int) -> str:
         """Return a name for a column; `place` names it when its header has no letters."""
-        plain = re.sub(r"\((choice\s*=)?([^)]*)\)", r" \2 ", header)
-        return self._free(slug(plain), f"column_{place}")
+        spelled = re.sub(r"\((choice\s*=)?([^)]*)\)", r" \2 ", header)
+        return self._free(slug(spelled), f"column_{place}")
 
     def of_level(self, column: str, level: str) -> str:
         """Return a name for a level of a column."""
@@ -209,16 +210,20 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
 _REMOVE = "remove the column from the table before you upload it, unless it is harmless"
 
 
-def units_of_time(values: Iterable[str]) -> list[str]:
-    """Return the units of time that a column's values are, if they are nothing else.
+def units_of_time(facts: Facts) -> list[str]:
+    """Return the units of time that a column's values are, if they are nothing else; m, w and d are sexes as well.
 
     Examples
     --------
-    >>> units_of_time(["Months", "d"]), units_of_time(["months", "12"])
+    >>> from collections import Counter
+    >>> from dataclasses import replace
+    >>> facts = Facts("survival_unit", 1, values=Counter(["Months", "d"]))
+    >>> units_of_time(facts), units_of_time(replace(facts, source="Geschlecht"))
     (['days', 'months'], [])
     """
-    found = {TIME_UNITS.get(value.strip(" .").lower(), "") for value in values}
-    return [] if "" in found else [unit for unit in DAYS_PER_UNIT if unit in found]
+    found = {TIME_UNITS.get(plain(value.strip(" .")), "") for value in facts.values}
+    is_other = "" in found or SEX_NAME.search(in_words(facts.source))
+    return [] if is_other else [unit for unit in DAYS_PER_UNIT if unit in found]
 
 
 def _has_unit(value: str) -> bool:
@@ -233,7 +238,7 @@ def _of_no_use(facts: Facts, equal_to: str | None) -> str:
         return "has no value in any row of the table that this was drafted from"
     if equal_to is not None:
         return f"equal to {equal_to} in every row"
-    if len(facts.values) > 1 and units_of_time(facts.values):
+    if len(facts.values) > 1 and units_of_time(facts):
         return "says units, which are no facts of a patient"
     if any(len(value) > _LONGEST_VALUE for value in facts.values):
         return "has texts that are too long for a category"
@@ -247,7 +252,7 @@ def _dropped(facts: Facts, timepoint: str, reason: str) -> Draft:
 
 
 def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
-    lowered = {value.lower() for value in facts.values}
+    lowered = {plain(value) for value in facts.values}
     if facts.choices:
         return _coded(facts, names, timepoint, _day_zero)
     pair = next((pair for pair in PAIRS if lowered <= set(pair)), None)
@@ -258,7 +263,7 @@ def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> 
     if pair is None and not coded:
         return None
     pair = pair or ("2", "1")
-    sides = [[value for value in facts.values if value.lower() == side] for side in pair]
+    sides = [[value for value in facts.values if plain(value) == side] for side in pair]
     checks = ["is 2 the event, as in R's survival package, and 1 none?"] if coded else []
     for side, word, other in ((0, pair[0], 1), (1, pair[1], 0)):
         if not sides[side]:
@@ -344,11 +349,12 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     whole = all(n == int(n) for n in numbers)
     words = in_words(facts.source)
     spelled = f"{facts.source} | {words}"  # some units are told by brackets or signs
-    pattern, unit, factor = next(((p, u, f) for p, u, f in UNITS if p.search(spelled)), (None, "unknown", 1.0))
+    units = [known for known in UNITS if not RATE.search(spelled) or known[1] in ("kg/m2", "%", "pack-years")]
+    pattern, unit, factor = next(((p, u, f) for p, u, f in units if p.search(spelled)), (None, "unknown", 1.0))
     unit = "%" if facts.percent and unit == "unknown" else unit
-    plain = pattern.sub("", words) + f" {unit}" if pattern and factor != 1 else facts.source
+    called = pattern.sub("", words) + f" {unit}" if pattern and factor != 1 else facts.source
     age = bool(DIAGNOSIS.search(words)) and unit == "years"
-    settings: dict[str, Any] = {"name": names.of_column(plain, facts.place), "unit": unit}
+    settings: dict[str, Any] = {"name": names.of_column(called, facts.place), "unit": unit}
     settings |= {"factor": factor} if factor != 1 else {}
     settings |= _range(numbers, factor, _MAX_AGE if age else None)
     settings |= {"integral": True} if whole and factor == 1 else {}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from cli.draft.facts import plain
 from cli.draft.guess import Draft
 from cli.draft.words import DEATH_PAIRS
 from multimodal.clinical.config import DAYS_PER_UNIT
@@ -16,18 +17,19 @@ _HORIZONS = [365, 1095, 1825]
 
 _ENDPOINTS = {
     "dss": r"\bdss\b|(disease|cancer) specific",
-    "dfs": r"\bdfs\b|disease free",
-    "pfs": r"\bpfs\b|progression free",
+    "dfs": r"\b(dfs|sle)\b|disease free|sans maladie|libre de enfermedad|krankheitsfrei",
+    "pfs": r"\b(pfs|slp|ssp)\b|progression free|(sans|libre de) progres|progressionsfrei",  # codespell:ignore
     "pfi": r"\bpfi\b",
     "dfi": r"\bdfi\b",
-    "rfs": r"\brfs\b|(relapse|recurrence) free",
+    "rfs": r"\b(rfs|slr|ssr)\b|(relapse|recurrence) free|(sans|libre de) (rechute|recidive|reca)|rezidivfrei",
     "efs": r"\befs\b|event free",
     "dmfs": r"\bd?mfs\b|metastas[ie]s free",
 }
 """Endpoints beside death, by what a column's name says; death is what is left."""
 
 _DEATH = re.compile(
-    r"\b(death|dead|deadstatus|died|deceased|vital|os|survival|status|fustat|tod|verstorben|deces|muerte|event|cens|censor\w*)\b"
+    r"\b(death|dead|deadstatus|died|deceased|vital|os|survival|status|fustat|tod|verstorben|gestorben|deces|decede|muerte|"
+    r"fallecido|exitus|obito|dth\w*|event|cens|cnsr|censor\w*)\b"
 )
 _IN_DAYS_ABOVE = 300
 """Times without a unit that reach this are days rather than months."""
@@ -55,12 +57,12 @@ def endpoint_of(header: str) -> str:
 
 
 def _is_death(column: Draft) -> bool:
-    pair = tuple(column.settings[side][0].lower() for side in ("true", "false"))
+    pair = tuple(plain(column.settings[side][0]) for side in ("true", "false"))
     return pair in DEATH_PAIRS or bool(_DEATH.search(in_words(column.source)))
 
 
 def _add_dates(table: "TableDraft") -> bool:
-    death = _first(table, _late("date", r"death|died|deceas|todes|sterbe|deces|muerte"))
+    death = _first(table, _late("date", r"death|died|deceas|dth|todes|sterbe|verstorben|deces|muerte|exitus|fallec"))
     alive = _first(table, _late("date", r"alive|last|follow|letzt|dernier|ultim"))
     dated = [s for s in ("surgery", "baseline") if isinstance(table.event_times.get(s), dict)]
     if not (death and alive and dated):
@@ -90,10 +92,10 @@ def _add_times(table: "TableDraft") -> bool:
     return bool(chosen)
 
 
-_OVERALL = re.compile(r"\bos\b|surviv|survtime|\btime\b|futime|death")
+_OVERALL = re.compile(r"\b(os|sg)\b|surviv|survtime|\btime\b|futime|death|uberleben|survie|superviv")
 _TIME = re.compile(
     r"\b(time|days?|months?|weeks?|years?|futime|fup|follow ?up|survtime|survival|os|tag\w?|monate|jahre|suivi|"
-    r"dss|dfs|pfs|pfi|dfi|rfs|efs|d?mfs|uberlebenszeit|deathtime)\b"
+    r"dss|dfs|pfs|pfi|dfi|rfs|efs|d?mfs|\w*uberleben(szeit)?|survie|supervivencia|sg|slp|ssp|deathtime)\b"
 )
 
 

@@ -101,7 +101,7 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
         equal_to = original if original != fact.source else None
         table.columns.append(draft_column(fact, names, written.date_format, equal_to, day_zero))
     _add_event_times(table, day_zero)
-    table.units = {fact.source: units for fact in others if (units := units_of_time(fact.values))}
+    table.units = {fact.source: units for fact in others if (units := units_of_time(fact))}
     add_labels(table)
     return table
 

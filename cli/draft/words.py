@@ -58,7 +58,7 @@ CASE_NAME = re.compile(
     r"\b(case|patient|subject|participant|record|person|fall|patienten)( submitter| study)? ?"
     r"(id|no|nr|number|code|b(ar)?code|identifier)\b"
 )
-SEX_NAME = re.compile(r"\b(sex|gender|geschlecht|sexe|sexo)\b")
+SEX_NAME = re.compile(r"\b(sex|gender|geschl(echt)?|sexe|sexo|genre|genero)\b|^m w( d)?$")
 REDCAP = frozenset({"redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"})
 
 NOT_ASSESSED = re.compile(r"^[pcyra]*[TNMGRLV][Xx]$")
@@ -70,18 +70,28 @@ UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\b(lbs?|pounds?)\b", re.I), "kg", 0.45359237),
     (re.compile(r"\b(in|inch(es)?)\b(?=\))", re.I), "cm", 2.54),
     (re.compile(r"\bpack.?years?\b", re.I), "pack-years", 1),
-    (re.compile(r"\bdays?\b", re.I), "days", 1),
-    (re.compile(r"\bweeks?\b", re.I), "weeks", 1),
-    (re.compile(r"\bmonths?\b", re.I), "months", 1),
+    (re.compile(r"\bbmi\b|kg ?/ ?m", re.I), "kg/m2", 1),
+    (re.compile(r"\b(days?|tage?n?|jours?|dias?)\b", re.I), "days", 1),  # codespell:ignore
+    (re.compile(r"\b(weeks?|wochen?|semaines?|semanas?)\b", re.I), "weeks", 1),
+    (re.compile(r"\b(months?|mos?|monate?n?|mois|mes(es)?)\b", re.I), "months", 1),
     (re.compile(r"\b(years?|yrs?|age|jahre?|alter|edad|anos|ans)\b", re.I), "years", 1),
     (re.compile(r"\bkg\b", re.I), "kg", 1),
     (re.compile(r"\bcm\b", re.I), "cm", 1),
     (re.compile(r"\bmm\b", re.I), "mm", 1),
     (re.compile(r"\bml\b", re.I), "mL", 1),
     (re.compile(r"%|percent", re.I), "%", 1),
-    (re.compile(r"\bbmi\b|kg/m", re.I), "kg/m2", 1),
 )
 """What a column's name says of its unit: pattern, unit of the feature, and the factor that leads there."""
+
+RATE = re.compile(
+    r"(\b([mkµunp]?g|m?l|[mc]m|i?u|[mµunp]?mol|cells?|cig\w*|drinks?|packs?|units?)|\d) ?/ ?[\wµ]|"
+    r"\b(per|pro|par|por)\b|"
+    r"\b([mkunp]?g|i?u|[munp]?mol|cells?) ([mdu]?l|[mc]m|kg)\b|\bml min\b|\bmm hr?\b",
+    re.IGNORECASE,
+)
+"""A unit of several, such as mg/l, of which a single one would be wrong; `Weight / kg` is none."""
+
+TNM_NAME = re.compile(r"^[pcyra]*[TNM]([ _.-]?(stage|stadium|stade|category|kategorie|classification))?$")
 
 DATE_FORMATS = (
     *("%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y%m%d"),
@@ -113,7 +123,7 @@ TIME_UNITS = {
 }
 """How a cell spells a unit of time → the unit."""
 
-CENSORING = re.compile(r"\b(cens|censor(ed|ing|ship)?|censure|censurado|zensiert|zensur)\b")
-CENSORED = re.compile(r"\b(censored|censure|censurado|zensiert)\b")
+CENSORING = re.compile(r"\b(cens|cnsr|censor(ed|ing|ship)?|censure|censurado|zensiert|zensur)\b")
+CENSORED = re.compile(r"\b(cnsr|censored|censure|censurado|zensiert)\b")
 CENSORED_VALUES = frozenset({"1", "y", "yes", "true", "t", "ja", "oui", "si", "censored", "zensiert"})
 """What a column that is called "censored" says of a case without an event."""

@@ -116,14 +116,16 @@ def forget_subject(
     found = [find_traces(deployment, name, subject) for name in names]
     for traces in found:
         _print_traces(console, traces, rewrite_tables=rewrite_tables)
-    if all(traces.is_empty for traces in found):
-        print_line(console, "Nothing names the subject.")
+    is_empty = all(traces.is_empty for traces in found)
+    if is_empty:
+        print_line(console, f"Nothing names the subject {subject!r} in {', '.join(names)}.")
     elif confirmed:
         _erase(deployment, subject, found, rewrite_tables=rewrite_tables)
     _print_kept(console, deployment)
     if confirmed:
         return _is_gone(console, deployment, subject, names)
-    print_line(console, "Nothing was removed. --yes removes it for good: all versions, without a way back.", "bold")
+    if not is_empty:
+        print_line(console, "Nothing was removed. --yes removes it for good: all versions, without a way back.", "bold")
     return True
 
 

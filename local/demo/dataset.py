@@ -8,7 +8,7 @@ from rich.console import Console
 from cli.dataset import Build, build_dataset, print_build, save_build
 from cli.deployment import Deployment
 from cli.errors import CommandError
-from cli.project import DATASET, shown
+from cli.project import DATASET
 from cli.terminal import make_table, print_block, print_heading, print_line
 
 FOLDER = "dataset"
@@ -54,6 +54,4 @@ def show_joined(console: Console, result: tuple[Build, list[Path]] | str) -> Non
     for row in (*rows[:_FULL], *rows[max(_FULL, len(rows) - 2) :]):
         table.add_row(*(row[name] for name in names))
     print_block(console, table)
-    print_build(console, built)
-    for path in paths:
-        print_line(console, shown(path))
+    print_build(console, built, paths)

@@ -10,8 +10,8 @@ from cli.dataset import Build
 from cli.deployment import Deployment
 from cli.errors import CommandError
 from cli.models import print_results, run_models, save_folder
-from cli.project import DATASET, shown
-from cli.terminal import print_heading, print_line
+from cli.project import DATASET
+from cli.terminal import print_files, print_heading, print_line
 
 FOLDER = "models"
 _SETTINGS = {"repeats": 1, "folds": 3}
@@ -40,5 +40,4 @@ def show_models(console: Console, result: list[Path] | str) -> None:
     )
     print_results(console, results)
     print_line(console, "Made-up patients and one repeat of three folds: a look at the report, not a result.", "dim")
-    for path in result:
-        print_line(console, shown(path))
+    print_files(console, result)

@@ -44,9 +44,9 @@ BAD_READS = {
     "LONG": ReasonCode.READS_TOO_LONG,
 }
 BAD_ROWS = {
-    "FOREIGN": "column fastq_1: 's3://elsewhere/a_1.fq.gz' is not in the stack's bucket",
-    "TWICE": "twice.fq.gz is listed more than once",
-    "STRANDED": "column strandedness: 'sideways' is none of auto",
+    "FOREIGN": "column fastq_1: it is not in the stack's bucket",
+    "TWICE": "*.fq.gz is listed more than once",
+    "STRANDED": "column strandedness: it is none of auto",
 }
 
 
@@ -246,7 +246,7 @@ def test_hostile_names_are_told_by_row(sheeted: Sheeted) -> None:
         name: number for number, row in enumerate(sheeted.sheet.rows, 1) if (name := row.partition(",")[0]) in HOSTILE
     }
     for name, number in rows.items():
-        assert any(each.startswith(f"row {number}, column sample: {name!r}") for each in problems), name
+        assert any(each.startswith(f"row {number}, column sample: it is not") for each in problems), name
 
 
 def test_an_annotation_of_another_genome_is_rejected(pipeline: Pipeline, sheeted: Sheeted) -> None:

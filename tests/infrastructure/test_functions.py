@@ -1,6 +1,9 @@
 """Every function: its folder, its role, its log group, its"""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +151,18 @@ def test_handlers_fit_on_half_a_screen() -> None:
     for path in sorted(Path(ROOT / "functions").glob("*/app.py")):
         handler = path.read_text(encoding="utf-8").split("\ndef handler", 1)[1]
         assert len(handler.splitlines()) <= 20, f"move work from {path.parent.name} into a service"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_what_is_built_for_an_account_is_compiled(tmp_path: Path) -> None:
+    """A function's folder is read-only there; bytecode must not depend on times, which a zip changes (PEP 552)."""
+    tools = tmp_path / "venv" / "bin"
+    tools.mkdir(parents=True)
+    (tools / "sam").write_text("#!/bin/sh\nmkdir -p .aws-sam/build/F && echo 'x = 1' > .aws-sam/build/F/app.py\n")
+    (tools / "sam").chmod(0o755)
+    (tools / "python").symlink_to(sys.executable)
+    command = ["make", "-f", str(ROOT / "Makefile"), "--assume-old=setup", "VENV=venv", "build"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    [compiled] = tmp_path.rglob("*.pyc")
+    unchecked = 0b01
+    assert int.from_bytes(compiled.read_bytes()[4:8], "little") == unchecked

@@ -261,6 +261,8 @@ def test_a_job_that_exists_is_adopted() -> None:
     ]
     assert STATES["DescribeJob"]["Next"] == "JobStatus"
     assert STATES["WaitForJob"]["Next"] == "DescribeJob"
+    rounds = 86_400 / STATES["WaitForJob"]["Seconds"]
+    assert rounds * 9 < 25_000, "wait, call and choice are nine events of a history, which holds 25,000"
     nexts = {_status(c): c["Next"] for c in STATES["JobStatus"]["Choices"]}
     assert nexts == {
         ("Completed",): "JobCompleted",

@@ -32,6 +32,15 @@ def test_the_root_template_stays_short() -> None:
     assert len(lines) <= 1_900, "put new resources into the nested stack of their subject (stacks/)"
 
 
+@pytest.mark.parametrize(
+    "path", [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))], ids=lambda p: p.name
+)
+def test_no_template_is_for_one_partition_only(path: Path) -> None:
+    named = [line for line in path.read_text(encoding="utf-8").splitlines() if "arn:aws:" in line]
+    # Public archives are where they are; `multimodal check` tells other partitions what to give instead.
+    assert [line for line in named if "s3:::idc-open-data" not in line] == []
+
+
 @pytest.mark.parametrize("path", sorted(FUNCTIONS.rglob("*.py")), ids=name)
 def test_nothing_happens_at_import(path: Path) -> None:
     """A module defines; it makes no client and reads no environment while it is imported."""

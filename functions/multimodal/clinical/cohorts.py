@@ -67,7 +67,7 @@ class Breakdown:
 
     def _cohorts(self, case_ids: Sequence[str]) -> list[str | None]:
         match = self._cohort.match if self._cohort else lambda _: None
-        return [found.group() if (found := match(case)) else None for case in case_ids]
+        return [found.group() if found else None for found in map(match, case_ids)]
 
     def _count(self, into: Counter[Key], counts: Mapping[Key, int]) -> None:
         for key, n in counts.items():

@@ -40,25 +40,27 @@ _MAX_COMBINATIONS = 1_000
 """Of cells of columns that are joined: few enough for most to be met again."""
 
 
-def scope_of(config: ClinicalConfig, column: Column) -> Scope:
-    """Return what a faulty cell of a column costs.
+def scopes_of(config: ClinicalConfig) -> dict[str, Scope]:
+    """Return what a faulty cell of a column costs, where it is not the row.
 
-    A column that only labels are made of costs the label, or one value of it; any other costs the row.
+    A column that only labels are made of costs the label, or one value of it.
     """
     labels = config.labels
-    if labels is None or column.source not in labels.columns or config.is_feature(column) or _is_used(config, column):
-        return "row"
-    return "label" if column.source in (labels.died, labels.time, labels.death, labels.last_alive) else "value"
+    if labels is None:
+        return {}
+    used = _used(config) | {column.source for column in config.columns if config.is_feature(column)}
+    whole = (labels.died, labels.time, labels.death, labels.last_alive)
+    return {source: "label" if source in whole else "value" for source in labels.columns if source not in used}
 
 
-def _is_used(config: ClinicalConfig, column: Column) -> bool:
-    """Whether features or event times are made of a column, besides labels."""
+def _used(config: ClinicalConfig) -> set[str | None]:
+    """Return the columns that features or event times are made of, besides their own and labels."""
     dated = [timepoint.event_time for timepoint in config.timepoints.values() if timepoint.event_time != "upload"]
     differences = [c.to for c in config.columns if isinstance(c, DateDifference)]
     fills = [c.fill_when for c in config.columns if isinstance(c, Number | DateDifference)]
     conditions = [*fills, *(c.missing_when for c in config.columns)]
     used = {name for d in dated for name in (d.column, d.plus_days)} | set(differences)
-    return column.source in used | {c.column for c in conditions if c is not None}
+    return used | {c.column for c in conditions if c is not None}
 
 
 class ColumnReader:
@@ -66,16 +68,24 @@ class ColumnReader:
 
     Parameters
     ----------
+    scope : str
+        What a faulty cell costs.
     today : date
         Day of the upload: later dates are wrong.
     """
 
     def __init__(
-        self, config: ClinicalConfig, column: Column, today: date, conditions: Conditions, gate: IdentifierGate
+        self,
+        config: ClinicalConfig,
+        column: Column,
+        scope: Scope,
+        today: date,
+        conditions: Conditions,
+        gate: IdentifierGate,
     ) -> None:
         self.column = column
         self._conditions, self._gate = conditions, gate
-        missing, scope = config.missing_of(column), scope_of(config, column)
+        missing = config.missing_of(column)
         self._missing = missing
         self._clean = _clean_memo(column, missing, scope)
         self._values = _value_memo(config, column, today, scope)

@@ -85,20 +85,18 @@ class DateFormat:
         fits = self._compiled().fullmatch
         first = self.two_digit_years_from if "%y" in self.text else None
         parts = _PART.findall(self.text)
-        day, year = parts.index("d"), next(n for n, part in enumerate(parts) if part in "Yy")
-        month, is_named = 3 - day - year, "b" in parts or "B" in parts
+        day_at, year_at = parts.index("d"), next(n for n, part in enumerate(parts) if part in "Yy")
+        is_named, groups = "b" in parts or "B" in parts, (1 + year_at, 4 - day_at - year_at, 1 + day_at)
 
         def read(cell: str) -> date | None:
             found = fits(cell) or (fits(_TIME_BEHIND.sub("", cell)) if ":" in cell else None)
             if found is None:
                 return None
-            groups = found.groups()
-            number = MONTH.get(_plain(groups[month]), 0) if is_named else int(groups[month])
-            whole = int(groups[year])
-            if first is not None:
-                whole = first + (whole - first) % 100
+            year, month, day = found.group(*groups)
+            number = MONTH.get(_plain(month), 0) if is_named else int(month)
+            whole = int(year) if first is None else first + (int(year) - first) % 100
             try:
-                return date(whole, number, int(groups[day]))
+                return date(whole, number, int(day))
             except ValueError:
                 return None
 

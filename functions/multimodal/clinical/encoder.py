@@ -11,7 +11,7 @@ from typing import TypeVar
 from multimodal.clinical.case_rows import NumberedRow
 from multimodal.clinical.cells import Fault, RowCode
 from multimodal.clinical.cohorts import compared_columns
-from multimodal.clinical.columns import ColumnReader, Differences
+from multimodal.clinical.columns import ColumnReader, Differences, scopes_of
 from multimodal.clinical.config import ClinicalConfig, DateDifference, ExactlyOne, Number, Ordinal, Timepoint
 from multimodal.clinical.labels import MadeLabels, SurvivalLabels
 from multimodal.clinical.phi import IdentifierGate
@@ -71,7 +71,11 @@ class Encoder:
         self._config, self._gate = config, gate
         today, conditions = date.fromisoformat(upload.uploaded_at[:10]), Conditions()
         self._rows = RowsByColumn(config, positions, gate)
-        self._columns = [ColumnReader(config, column, today, conditions, gate) for column in config.columns]
+        scopes = scopes_of(config)
+        self._columns = [
+            ColumnReader(config, column, scopes.get(column.source, "row"), today, conditions, gate)
+            for column in config.columns
+        ]
         self._differences = [Differences(c) for c in config.columns if isinstance(c, DateDifference)]
         self._filters = RowFilters(config, conditions)
         self._dates = timepoint_dates(config, today)

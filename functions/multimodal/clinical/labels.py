@@ -261,22 +261,21 @@ class _Labels(dict[Key | None, tuple[Pairs, tuple[Fact, ...]]]):
     def of(self, keys: Sequence[Key | None]) -> _Written:
         if len(self) > _MAX_COMBINATIONS:
             self.clear()
-        made = list(map(self.__getitem__, keys))
-        by_name = zip(*(values for _, values in made), strict=True) if made else iter([()] * len(self._names))
-        return _Written([pairs for pairs, _ in made], dict(zip(self._names, by_name, strict=True)))
+        if not keys:
+            return _Written((), dict.fromkeys(self._names, ()))
+        pairs, values = zip(*map(self.__getitem__, keys), strict=True)
+        return _Written(pairs, dict(zip(self._names, zip(*values, strict=True), strict=True)))
 
     def __missing__(self, key: Key | None) -> tuple[Pairs, tuple[Fact, ...]]:
         values = self._values(key) if key else (None,) * len(self._names)
-        named = zip(self._names, values, strict=True)
-        made = self[key] = {name: str(n) for name, n in named if n is not None}, values
+        made = self[key] = {name: str(n) for name, n in zip(self._names, values, strict=True) if n is not None}, values
         return made
 
     def _values(self, key: Key) -> Values:
-        event, days = map(int, key)
+        event, days = int(key[0]), int(key[1])
         if self._horizons is None:
             return (event, days)[: len(self._names)]
-        values = (event, event, days, *(horizon_of(event, days, n) for n in self._horizons))
-        return values[: len(self._names)]
+        return (event, event, days, *[horizon_of(event, days, n) for n in self._horizons])[: len(self._names)]
 
 
 def _endpoint_fault(event: Fact, days: Fact, end: Fact) -> Fault | None:

@@ -91,21 +91,27 @@ def number_reading(column: Number, numeral: Numeral, scope: Scope) -> Callable[[
     """Return how a number column's cells are read, into the feature's unit."""
     low, high, unit, number_of = column.min, column.max, column.unit, numeral.reader()
     outside = scope if column.out_of_range == "reject" else "value"
+    factor, is_integral = column.factor, column.integral
+    least = -LARGEST if low is None else max(low, -LARGEST)
+    most = min(LARGEST if high is None else high, MAX_AGE if column.age else LARGEST)
 
     def read(cell: str) -> Reading[float]:
         number = number_of(cell)
         if number is None:
             return _no_number(cell, column, number_of, scope)
-        value = number * column.factor
+        value = number * factor
+        if least <= value <= most and not (is_integral and value != int(value)):
+            return value + 0.0, None  # without the sign of a zero, which would depend on the row that came first
+        return wrong(value)
+
+    def wrong(value: float) -> Reading[float]:
         if not abs(value) <= LARGEST:
             return None, Fault(RowCode.NOT_A_NUMBER, f"a number beyond {LARGEST:g} {_NO_MEASUREMENT}", scope)
         if column.age and value > MAX_AGE:
             return _too_old(value, column, scope)
-        if column.integral and value != int(value):
+        if is_integral and value != int(value):
             return None, Fault(RowCode.NOT_WHOLE, f"only whole numbers ({unit}) are right here", scope)
-        if not is_within(value, low, high):
-            return None, Fault(RowCode.OUT_OF_RANGE, range_message(value, low, high, unit), outside)
-        return value + 0.0, None  # without the sign of a zero, which would depend on the row that came first
+        return None, Fault(RowCode.OUT_OF_RANGE, range_message(value, low, high, unit), outside)
 
     return read
 

@@ -92,6 +92,8 @@ class GenomicsConfig(StrictModel):
     """Where the sample sheet does not say more."""
     trim: bool = False
     """Whether adapters and bases of low quality are trimmed by fastp before salmon; DRAGEN's image has no fastp."""
+    max_samples: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """Most samples of one sheet: each is a job, and a sheet of the public archive needs no upload (aws-20)."""
     matrix: MatrixConfig | None = None
     available_at: Timepoint = "surgery"
     """When expression is known: with the operation that the tissue comes from, or with a biopsy before it."""
@@ -139,7 +141,7 @@ class GenomicsConfig(StrictModel):
                 "name one source of expression values: reference: (reads are quantified) or matrix: (a matrix is "
                 "taken). Values of two assays are never in one group; give the other a dataset of its own"
             )
-        for option in ("library_type", "trim") if self.matrix else ():
+        for option in ("library_type", "trim", "max_samples") if self.matrix else ():
             if option in self.model_fields_set:
                 raise ValueError(f"{option}: is for reads; remove it, a matrix has been quantified already")
         return self

@@ -20,7 +20,7 @@ from multimodal.genomics.keys import (
 )
 from multimodal.genomics.samples import SampleListing, decide_sample, folder_listing, sheet_listing
 from multimodal.genomics.samplesheet import SampleSheet, SheetSample, parse_accessions, parse_samplesheet
-from multimodal.ledger.errors import Reason
+from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.evaluate import Rules
 from multimodal.ledger.listing import (
     MAX_OBJECTS,
@@ -74,15 +74,20 @@ class _GenomicsRules:
     readiness: GenomicsReadiness
 
     def read_sheet(self, dataset: str, sheet_case: str) -> SampleSheet | None:
-        """Return a dataset's sheet or None; `SAMPLESHEET_INVALID` when no row of it is valid."""
+        """Return a dataset's sheet or None; `SAMPLESHEET_INVALID` when no row is valid, or they are too many."""
         texts = (self.ports.raw.read_text(key) for key in sheet_keys(dataset, sheet_case))
         text = next((text for text in texts if text is not None), None)
         if text is None:
             return None
         dates = self._dates(dataset)
         if sheet_case == ACCESSIONS_CASE:
-            return parse_accessions(text, dates)
-        return parse_samplesheet(text, dataset, self.readiness.raw_bucket, dates)
+            sheet = parse_accessions(text, dates)
+        else:
+            sheet = parse_samplesheet(text, dataset, self.readiness.raw_bucket, dates)
+        config = self.readiness.datasets.get(dataset)
+        if config is not None and len(sheet.samples) > config.max_samples:
+            raise _too_long(len(sheet.samples), config.max_samples)
+        return sheet
 
     def _dates(self, dataset: str) -> SampleDates | None:
         config = self.readiness.datasets.get(dataset)
@@ -219,6 +224,14 @@ def genomics_rules(ports: Ports, readiness: GenomicsReadiness) -> Callable[[Unit
         return references if unit.is_reference else sheets if is_sheet(unit) else samples
 
     return rules_of
+
+
+def _too_long(samples: int, most: int) -> BadInputError:
+    message = (
+        f"the sheet names {samples:,} samples, each of which is a job, and the dataset's file admits {most:,}; upload "
+        "a shorter one, or raise genomics.max_samples there and deploy"
+    )
+    return BadInputError(Reason.SAMPLESHEET_INVALID, message, {"samples": samples})
 
 
 def _may_lie_in(folder: str, sample: SheetSample) -> bool:

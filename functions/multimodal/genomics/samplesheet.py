@@ -45,10 +45,6 @@ class ReadFiles:
     fastq_2: str = ""
 
 
-Places = Mapping[str, Sequence[str]]
-"""A key as a sheet has it → other places where the file may lie, likeliest first."""
-
-
 @dataclass
 class SheetSample:
     """What a sheet says of one sample."""

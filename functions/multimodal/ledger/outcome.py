@@ -49,6 +49,9 @@ _TRIES = 5
 MAX_MESSAGE = 500
 """Longest reason message kept in the ledger, in characters."""
 
+_FILES = frozenset({"file", "files"})
+"""Names that stay in `rejection.json`, beside the patient's results: files may be called by the patient (`prove-3`)."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -85,7 +88,9 @@ def outcome_of(
         return None
     reason = str(rejection.get("reason_code", "UNKNOWN"))
     waits = reason == Reason.INCOMPLETE_STUDY
-    message, details = str(rejection.get("message", ""))[:MAX_MESSAGE], dict(rejection.get("details") or {})
+    message = str(rejection.get("message", ""))[:MAX_MESSAGE]
+    given = (rejection.get("details") or {}).items()
+    details = {key: value for key, value in given if key not in _FILES or isinstance(value, int)}
     return Outcome(Status.RECEIVING if waits else Status.QUARANTINED, reason, message, details)
 
 

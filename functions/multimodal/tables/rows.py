@@ -151,7 +151,7 @@ DELIMITERS = (",", ";", "\t")
 _OTHER_DELIMITERS = ("|", ":")
 
 MAX_RECORD = 1_000_000
-"""Characters of the longest row; a cell may have at most 131,072 of them, which is the csv module's own limit."""
+"""Characters of the longest row, give or take a slice; a cell may have 131,072 of them, the csv module's own limit."""
 
 _MAX_HEADER_LINES = 2_000
 
@@ -367,7 +367,7 @@ def _raising(error: Exception) -> Iterator[str]:
 
 
 class _Lines:
-    """Lines of a text; `held` counts the characters handed out since it was last set to zero."""
+    """Lines of a text; `held` counts the characters handed out since it was last set to zero, a slice at a time."""
 
     def __init__(self, texts: Iterable[str], limit: int) -> None:
         self.held = 0
@@ -413,6 +413,10 @@ class _Lines:
             yield from self._counted(pending)
 
     def _counted(self, text: str) -> Iterator[str]:
+        if self.held + len(text) <= self._limit:  # lines need no count of their own, which costs as much as a cell
+            self.held += len(text)
+            yield from io.StringIO(text, newline="\n")
+            return
         for line in io.StringIO(text, newline="\n"):
             self.held += len(line)
             if self.held > self._limit:

@@ -554,6 +554,32 @@ def test_accessions_are_read_from_the_public_archive() -> None:
     assert _buckets(command) == ["raw", "sra-pub-run-odp"]
 
 
+@pytest.mark.parametrize(
+    ("sheet", "row"), [("accessions.csv", "S{n},SRR722577{n}"), ("samplesheet.csv", "S{n},x/{n}.fq.gz")]
+)
+def test_a_sheet_of_more_samples_than_the_dataset_admits_starts_nothing(
+    sheet: str, row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 3
+    short = genomics_config(DATASET).model_copy(update={"max_samples": most})
+    monkeypatch.setattr("tests.unit.functions.world.genomics_config", lambda _: short)
+    world = RnaWorld()
+    header = "sample,accession" if sheet == "accessions.csv" else "sample,fastq_1"
+    world.upload(*(f"{ROOT}/x/{n}.fq.gz" for n in range(most + 1)))
+
+    def upload(count: int) -> int:
+        lines = [header, *(row.format(n=n) for n in range(count)), ""]
+        world.upload(f"{ROOT}/{sheet}", body="\n".join(lines).encode())
+        world.tick(QUIET + 60)
+        return int(world.tick(1)["jobs"])
+
+    assert upload(most + 1) == 0
+    item = world.case(f"-{sheet.removesuffix('.csv')}")
+    assert (item.status, item.reason_code) == (Status.QUARANTINED, "SAMPLESHEET_INVALID")
+    assert "names 4 samples" in world.ledger.extra[item.unit_id]["reason_message"]
+    assert upload(most) == most
+
+
 def test_the_users_own_reads_come_before_the_archives() -> None:
     world = RnaWorld()
     world.upload(f"{ROOT}/accessions.csv", body=b"sample,accession\nA,SRR7225775\n")

@@ -100,6 +100,14 @@ def test_a_run_with_a_fast_lane_names_the_lane_of_each_job_and_repeats_a_failed_
     assert world.metrics.values["FastLaneFallbacks"] == 1
 
 
+def test_the_ledger_counts_damaged_files_and_names_none(world: World) -> None:
+    job = world.jobs(_started(world, 1))[0]
+    details = {"count": 1, "files": ["Doe-Jane-1.dcm"], "file": "Doe-Jane-1.dcm", "ignored": 2}
+    world.run_job(job, rejection_document() | {"details": details})
+    (item,) = world.ledger.extra.values()
+    assert item["reason_details"] == {"count": 1, "ignored": 2}
+
+
 def test_without_a_fast_lane_every_job_is_a_processing_job(world: World) -> None:
     jobs = world.jobs(_started(world, 2))
     assert {job["lane"] for job in jobs} == {Lane.PROCESSING}

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from cli.check import images
@@ -200,6 +201,17 @@ def test_a_region_without_fpga_instances_is_told(world: World) -> None:
     assert [each.level for each in found] == [Level.OK, Level.FAIL]
 
 
+@pytest.mark.parametrize(
+    ("arns", "level"), [("arn:aws-us-gov:s3:::own,arn:aws:s3:::idc", Level.FAIL), ("arn:aws:s3:::idc", None)]
+)
+def test_buckets_of_another_partition_are_told_before_iam_refuses_them(
+    world: World, arns: str, level: Level | None
+) -> None:
+    world.has_no_stack()
+    found = world.run(check_region, ArchiveBucketArns=arns)
+    assert [each.level for each in found] == [Level.OK, *([level] if level else [])]
+
+
 def network(world: World, *, gateway: str, endpoints: tuple[str, ...] = (), zones: str = "ab") -> None:
     """Let there be a VPC with a subnet in each zone and one route table."""
     subnets = [
@@ -319,6 +331,16 @@ def test_what_an_earlier_stack_left_is_in_the_way(world: World, left: str) -> No
     assert (found.level, f"{left}multimodal-x" in found.action) == (Level.FAIL, True)
 
 
+@pytest.mark.parametrize(("stack", "level"), [("Multimodal", Level.WARN), ("m" * 50, Level.FAIL)])
+def test_a_name_that_the_stack_cannot_bear_is_told(world: World, stack: str, level: Level) -> None:
+    world.has_no_stack()
+    for _ in LOG_GROUPS:
+        world.answers("logs", "describe_log_groups", {"logGroups": []})
+    world.refuses("kms", "describe_key", "NotFoundException")
+    found = list(check_names(Target(Deployment(stack, world.session), {})))
+    assert [each.level for each in found] == [level, Level.OK]
+
+
 def test_the_longest_name_of_a_stack_fits_what_its_names_become() -> None:
     functions = [properties(f)["FunctionName"]["Fn::Sub"] for f in resources("AWS::Serverless::Function")]
     assert max(len(name.replace("${AWS::StackName}", "x" * MAX_STACK_NAME)) for name in functions) == 64
@@ -402,6 +424,13 @@ def test_a_check_that_is_not_allowed_says_so_and_ends_no_other(world: World) -> 
         Level.WARN,
         "could not look: GetAccountSettings answered AccessDeniedException",
     )
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"])
+def test_wrong_credentials_end_all_checks(world: World, code: str) -> None:
+    world.refuses("lambda", "get_account_settings", code)
+    with pytest.raises(ClientError, match=code):
+        world.run(check_lambda)
 
 
 def test_every_check_is_run_by_the_command() -> None:

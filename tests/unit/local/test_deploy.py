@@ -54,7 +54,7 @@ def test_the_template_is_deployed_with_the_hosts_python_and_a_short_quiet_period
     deploy.deploy(CLOUD, work=tmp_path, parameters={"MaxConcurrency": "2"})
     arguments, _ = read_call(sam)
     assert f"PythonRuntime=python3.{sys.version_info.minor}" in arguments
-    assert {"QuietPeriodSeconds=5", "MaxConcurrency=2", "--resolve-s3"} <= set(arguments)
+    assert {"QuietPeriodSeconds=3", "MaxConcurrency=2", "--resolve-s3"} <= set(arguments)
 
 
 def test_success_is_silent_and_keeps_a_log(sam: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -147,6 +147,44 @@ def test_codes_of_the_sexes_are_a_category_to_be_checked() -> None:
     assert "which code is which sex?" in text
 
 
+@pytest.mark.parametrize("sexes", ["mw", "mwd"])
+def test_letters_that_are_units_of_time_as_well_are_sexes_where_the_name_says_so(sexes: str) -> None:
+    clinical, _ = draft({"Geschlecht": [sexes[n % len(sexes)] for n in range(30)], "Age": AGE})
+    assert {*column(clinical, "Geschlecht")["levels"]} == {*sexes}
+
+
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        ("BMI (kg/m^2)", "kg/m2"),
+        ("PSA (ng/ml)", "unknown"),
+        ("gfr_ml_min", "unknown"),
+        ("ESR mm/h", "unknown"),
+        ("cigarettes_per_day", "unknown"),
+        ("dose mg/kg", "unknown"),
+        ("Weight / kg", "kg"),
+        ("tumour_volume_ml", "mL"),
+        ("Dauer (Wochen)", "weeks"),
+        ("durée en mois", "months"),
+    ],
+)
+def test_a_unit_of_several_is_not_one_of_them(header: str, unit: str) -> None:
+    clinical, _ = draft({header: [1.5 + n for n in range(30)], "Age": AGE})
+    assert column(clinical, header)["unit"] == unit
+
+
+@pytest.mark.parametrize("header", ["cT", "pN", "T stage", "N_category"])
+def test_x_alone_is_no_level_of_a_column_that_names_its_letter(header: str) -> None:
+    clinical, _ = draft({header: ["12X"[n % 3] for n in range(30)], "Age": AGE})
+    assert column(clinical, header)["missing"] == ["X"]
+
+
+@pytest.mark.parametrize("cell", ["k.A.", "keine Angabe", "non renseigné", "No consta"])
+def test_not_known_is_said_in_four_languages(cell: str) -> None:
+    clinical, _ = draft({"Stain": ["a", "b", cell] * 10, "Age": AGE})
+    assert cell in clinical["missing"]
+
+
 OUTCOMES: list[tuple[dict[str, list[Any]], dict[str, Any]]] = [
     (
         {
@@ -185,6 +223,14 @@ OUTCOMES: list[tuple[dict[str, list[Any]], dict[str, Any]]] = [
     (
         {"Survival.time": [n * 50 for n in range(30)], "deadstatus.event": [n % 2 for n in range(30)]},
         {"died": "deadstatus.event", "time": "Survival.time"},
+    ),
+    (
+        {"Exitus": ["Sí", "No"] * 15, "SG meses": [n * 1.5 for n in range(30)]},
+        {"died": "Exitus", "time": "SG meses"},
+    ),
+    (
+        {"Statut vital": ["décédé", "vivant"] * 15, "Délai de survie (mois)": [n * 1.5 for n in range(30)]},
+        {"died": "Statut vital", "time": "Délai de survie (mois)"},
     ),
 ]
 
@@ -355,9 +401,13 @@ MORE_OUTCOMES = """
     hospital_expire_flag, mortality_90d, readmission_30d, length_of_stay, LOS_days, icu_los, discharge_status,
     discharge_disposition, best_overall_response, RECIST_response, pathologic_complete_response, pCR_status,
     RCB_class, Sterbedatum, verstorben, Rezidivdatum, Nachbeobachtungszeit, ueberleben_monate, date_deces,
-    statut_vital, delai_recidive, fecha_fallecimiento, estado_vital
+    statut_vital, delai_recidive, fecha_fallecimiento, estado_vital, Lebt noch, PFS-Monate, Zeit bis Rezidiv,
+    Status letzte Nachsorge, letzter Kontakt am, ÜLZ_Monate, Fecha última visita, estado último seguimiento, Óbito,
+    état aux dernières nouvelles, évènement, délai de rechute, tiempo hasta la progresión, Progresión, SG_meses, SLP
+    meses, dth_dt, DTHFL, DTHCAUS, CNSR, AVAL, EVNTDESC, EOSSTT, AESER, BOR, OSsurvivaltime, os_mo, lfu_date, ltfu,
+    exit_date, local control, LRC, mort30, GFS, PD, current status, AWD
 """
-"""Of GDC, cBioPortal, MIMIC, registries and R's packages."""
+"""Of GDC, cBioPortal, MIMIC, CDISC, registries and R's packages."""
 
 MORE_HARMLESS = """
     smoking_years, cigarettes_per_day, age_at_enrolment, birth_order, height, waist_circumference, hip_cm,
@@ -374,7 +424,9 @@ MORE_HARMLESS = """
     birads, pirads, gleason_primary, nodule_type, emphysema_score, calcification, contrast, kvp_setting, mas,
     pixel_spacing, reconstruction_kernel, scanner_vendor, visit_number, cohort, treatment_arm_planned,
     study_site, batch_id, tissue_source, specimen_type, purity, ploidy, rna_integrity, read_depth, mean_coverage,
-    steps_per_day, pain_scale, fatigue_score, phq9_total, moca_score, nihss, gcs
+    steps_per_day, pain_scale, fatigue_score, phq9_total, moca_score, nihss, gcs, specific gravity, sgot, aetiology,
+    borderline, living situation, death receptor 5, programmed death ligand 1, Leberwert,
+    Vorerkrankungen, tabaquismo, Tumorgröße
 """
 
 NEARLY_ALL = 0.97
@@ -441,6 +493,7 @@ def test_a_case_that_is_twice_in_a_table_makes_no_id_of_a_measurement(tmp_path: 
         ("censored", "No", "Yes"),
         ("cens", "1", "0"),
         ("Survival_Censor", "1", "0"),
+        ("CNSR", "0", "1"),
         ("status", "1", "0"),
     ],
 )

@@ -291,6 +291,17 @@ def test_the_patient_of_the_files_is_held_against_the_subject(
     assert patient not in (result.folder / "qc.json").read_text() or patient == "R01-001"
 
 
+def test_a_series_whose_images_name_two_studies_is_told(tmp_path: Path) -> None:
+    for k in range(SCAN.slices):
+        image = ct_slice(SCAN, k)
+        image.StudyInstanceUID = f"{image.StudyInstanceUID}.{k % 2}"
+        save(image, tmp_path / "in" / str(k))
+    save(segmentation(SCAN), tmp_path / "in" / "seg")
+    result = run_study(tmp_path / "in", tmp_path / "out")
+    assert result.qc["warnings"] == ["SERIES_OF_SEVERAL_STUDIES"]
+    assert result.qc["studies_in_series"] == 2
+
+
 def test_studies_of_two_patients_under_one_subject_are_rejected(tmp_path: Path) -> None:
     for study, patient in {"a": "R01-001", "b": "R01-002", "c": "R01-003"}.items():
         _patient_study(tmp_path / study, patient)

@@ -10,8 +10,7 @@ from rnaseq_job.errors import InputRejectedError, ReasonCode
 from rnaseq_job.output.quality import Quality, assess
 from rnaseq_job.quantifiers.quantifier import HEADER
 from rnaseq_job.reads.checks import LaneFiles, ReadsReport, check_reads
-from rnaseq_job.reads.lengths import ReadLengths
-from rnaseq_job.reads.stream import ReadsFile
+from rnaseq_job.reads.stream import ReadLengths, ReadsFile
 from tests.unit.rnaseq.support import (
     FakeQuantifier,
     illumina,

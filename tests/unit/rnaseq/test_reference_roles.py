@@ -54,7 +54,7 @@ def header(name: str, kind: str, region: str = "1") -> str:
 def test_role_by_content(tmp_path: Path, name: str, content: str, role: Role) -> None:
     (tmp_path / "a.gtf").write_text(ensembl_gtf("T1", "T2"))
     (tmp_path / name).write_text(content)
-    assert role_of(tmp_path / name, known_names(read_annotation(tmp_path / "a.gtf"), ())) is role
+    assert role_of(tmp_path / name, known_names(read_annotation(tmp_path / "a.gtf"), ()))[0] is role
 
 
 @needs_salmon

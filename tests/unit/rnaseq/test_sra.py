@@ -1,6 +1,5 @@
 """SRA objects to FASTQ: with a labelled stand-in for fasterq-dump, and with the real one where it is installed."""
 
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rnaseq_job.errors import InputRejectedError, InvalidJobError, ReasonCode
-from rnaseq_job.reads.sra import dump_arguments, open_data_uri, to_fastq
+from rnaseq_job.reads.sra import dump_arguments, to_fastq
 from tests.unit.rnaseq.reference_support import on_path
 
 REAL = all(shutil.which(program) for program in ("fasterq-dump", "latf-load", "kar"))
@@ -73,20 +72,6 @@ def test_command_line() -> None:
     assert " ".join(dump_arguments(Path("/r/x.sra"), Path("/w"), 2)) == (
         "fasterq-dump --split-3 --skip-technical --threads 2 --temp /w --outdir /w --outfile reads.fastq /r/x.sra"
     )
-
-
-@pytest.mark.parametrize("accession", ["SRR7938741", "ERR000111", "DRR123456789"])
-def test_runs_have_an_address_in_open_data(accession: str) -> None:
-    assert open_data_uri(accession) == f"s3://sra-pub-run-odp/sra/{accession}/{accession}"
-
-
-@pytest.mark.parametrize(
-    "accession", ["", "SRX7938741", "PRJNA401973", "SRR12", "srr7938741", "SRR7938741/../x", "SRR7938741\n"]
-)
-def test_other_accessions_are_rejected(accession: str) -> None:
-    with pytest.raises(InputRejectedError, match=re.escape(repr(accession))) as caught:
-        open_data_uri(accession)
-    assert caught.value.code == ReasonCode.SRA_INVALID
 
 
 # --- the real toolkit -------------------------------------------------------------------------------------------------

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from survival_job.cli import main
-from survival_job.comparison import COMMON, Plan, evaluate_all, sets_of, tasks_of
+from survival_job.comparison import COMMON, Evaluation, Plan, Task, evaluate_all, sets_of, tasks_of
 from survival_job.controls import shuffled, single_split, widest
-from survival_job.dataset import read_dataset, with_levels
+from survival_job.dataset import Survival, read_dataset, with_levels
 from survival_job.errors import InputRejectedError
 from survival_job.intervals import corrected_interval
-from survival_job.results import findings, results_document
+from survival_job.results import _predictions, findings, results_document
 from tests.builders.builds import make_build
 
 PLAN = Plan(repeats=4, workers=1)
@@ -250,3 +250,14 @@ def test_a_number_that_is_missing_is_no_zero(tmp_path: Path) -> None:
     dataset = read_dataset(folder, "surgery")
     assert np.isnan(dataset.features["clinical__f1"].to_numpy()[3])
     assert corrected_interval([0.5], 5).document() == {"estimate": 0.5, "low": None, "high": None}
+
+
+def test_a_right_forecast_scores_the_same_whether_or_not_cases_are_censored_in_the_month_of_a_death() -> None:
+    died, left = np.repeat(np.arange(1, 7), [4, 3, 2, 1, 1, 1]), np.arange(1, 7)
+    death, censoring = (times.ravel().astype(float) for times in np.meshgrid(died, np.repeat(left, 2)))
+    survival = Survival(np.minimum(death, censoring), death <= censoring)
+    alive = {month: float((died > month).mean()) for month in (2.0, 3.0, 4.0)}
+    forecast = {month: np.full((1, len(survival)), chance) for month, chance in alive.items()}
+    task = Task(("clinical",), "ridge", COMMON, np.arange(len(survival)))
+    found = _predictions(Evaluation(task, survival_at=forecast), survival)
+    assert found["brier"] == {f"{month:.0f}": round(s * (1 - s), 4) for month, s in alive.items()}

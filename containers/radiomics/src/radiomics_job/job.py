@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated
 from uuid import uuid4
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from radiomics_job.dicom.sources import printable
@@ -48,13 +48,15 @@ def _day(value: object) -> date | None:
     raise wrong(f"expected a date as yyyy-mm-dd, found {shown(value)}")
 
 
+_WHEN_READ = ConfigDict(defer_build=True)  # their schemas cost more than reading a study's header
+
 Name = Annotated[str, must(lambda v: isinstance(v, str) and bool(_NAME.fullmatch(v)), "a plain name")]
 InnerPath = Annotated[PurePosixPath, must(_stays_inside, "a path inside the input folder", PurePosixPath)]
 Day = Annotated[date | None, BeforeValidator(_day)]
 Text = Annotated[str | None, BeforeValidator(lambda v: None if v is None else str(v))]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_WHEN_READ)
 class _Unit:
     """One study: its keys become the folders of its results."""
 
@@ -67,7 +69,7 @@ class _Unit:
     correlation_id: Text = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_WHEN_READ)
 class _Dataset:
     """How the studies of a dataset are measured."""
 
@@ -76,7 +78,7 @@ class _Dataset:
     pet: Text = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_WHEN_READ)
 class _Job:
     """What this package reads of `job.json`; other keys are for other readers."""
 

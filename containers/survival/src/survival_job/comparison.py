@@ -17,7 +17,7 @@ from sksurv.metrics import concordance_index_censored, concordance_index_ipcw
 from survival_job.dataset import LEAST_EVENTS, Dataset, Floats, Survival
 from survival_job.folds import Fold, digest, repeated_folds
 from survival_job.intervals import Interval, corrected_interval
-from survival_job.models import TRAINERS, baseline_hazard, outcome, trained
+from survival_job.models import TRAINERS, baseline_hazard, trained, weighed_outcome
 from survival_job.preparation import batches_of, prepare, scanned_by
 
 REFERENCE: Final = "clinical"
@@ -183,7 +183,7 @@ def _c_ipcw(risk: Floats, learnt: Survival, judged: Survival) -> float:
     tau = float(min(learnt.time.max(), judged.time.max())) - 1e-6
     within = Survival(np.minimum(judged.time, learnt.time.max() - 1e-6), judged.event)
     try:
-        return float(concordance_index_ipcw(outcome(learnt), outcome(within), risk, tau=tau)[0])
+        return float(concordance_index_ipcw(weighed_outcome(learnt), weighed_outcome(within), risk, tau=tau)[0])
     except (ValueError, ZeroDivisionError):
         return float("nan")
 

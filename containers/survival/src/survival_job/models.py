@@ -25,6 +25,16 @@ def outcome(survival: Survival) -> Any:  # noqa: ANN401 - NumPy's structured arr
     return found
 
 
+def weighed_outcome(survival: Survival) -> Any:  # noqa: ANN401 - NumPy's structured array
+    """Return labels for measures that weigh cases by the inverse of their chance of being uncensored.
+
+    A case censored on a day was alive on it, so censored times move behind the deaths of that day (decision models-6).
+    """
+    found = outcome(survival)
+    found["time"] = np.where(found["event"], found["time"], np.nextafter(found["time"], np.inf))
+    return found
+
+
 def partial_likelihood(risk: Floats, survival: Survival) -> float:
     """Return Cox's log partial likelihood by Breslow's approximation, for risks on the log scale."""
     order = np.argsort(-survival.time, kind="stable")

@@ -11,7 +11,7 @@ from survival_job import __version__
 from survival_job.comparison import COMMON, OWN, REFERENCE, Evaluation, Plan, difference, horizons_of
 from survival_job.dataset import Dataset, Survival
 from survival_job.intervals import corrected_interval
-from survival_job.models import outcome
+from survival_job.models import weighed_outcome
 
 GROUPS: Final = 4
 """Of equal size, into which cases are put by predicted survival to see whether it comes true."""
@@ -86,7 +86,7 @@ def _reference_of(evaluation: Evaluation, others: Sequence[Evaluation]) -> Evalu
 
 def _predictions(evaluation: Evaluation, survival: Survival) -> dict[str, Any]:
     """Return the area under the time-dependent ROC curve and the Brier score, of cases that were not trained with."""
-    labels, aucs, briers = outcome(survival), dict[str, float | None](), dict[str, float | None]()
+    labels, aucs, briers = weighed_outcome(survival), dict[str, float | None](), dict[str, float | None]()
     days = [day for day in evaluation.survival_at if survival.time[survival.event].min() < day < survival.time.max()]
     for day in days:
         chances = evaluation.survival_at[day]

@@ -1,6 +1,6 @@
 """What one CT slice says about itself, read strictly where geometry is concerned."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,11 +138,12 @@ def _localizer(dataset: Dataset, name: str) -> CtSlice:
 
 
 def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
-    orientation = _numbers(dataset, frame, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
-    position = _numbers(dataset, frame, "PlanePositionSequence", "ImagePositionPatient", 3)
-    spacing = _numbers(dataset, frame, "PixelMeasuresSequence", "PixelSpacing", 2)
-    slope = _numbers(dataset, frame, "PixelValueTransformationSequence", "RescaleSlope", 1)
-    intercept = _numbers(dataset, frame, "PixelValueTransformationSequence", "RescaleIntercept", 1)
+    groups = _groups(dataset, frame)
+    orientation = _numbers(dataset, groups, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    position = _numbers(dataset, groups, "PlanePositionSequence", "ImagePositionPatient", 3)
+    spacing = _numbers(dataset, groups, "PixelMeasuresSequence", "PixelSpacing", 2)
+    slope = _numbers(dataset, groups, "PixelValueTransformationSequence", "RescaleSlope", 1)
+    intercept = _numbers(dataset, groups, "PixelValueTransformationSequence", "RescaleIntercept", 1)
     if not SMALLEST_SPACING_MM <= min(spacing) <= max(spacing) <= LARGEST_MM:
         raise _missing("PixelSpacing")
     if np.abs(position).max() > LARGEST_MM:
@@ -161,12 +162,12 @@ def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
         float(slope[0]),
         float(intercept[0]),
         str(dataset.get("ConvolutionKernel") or ""),
-        _original_uid(dataset, frame),
+        _original_uid(groups),
     )
 
 
-def _original_uid(dataset: Dataset, frame: int) -> str:
-    source = functional_group(dataset, frame, "ConversionSourceAttributesSequence")
+def _original_uid(groups: Sequence[Dataset]) -> str:
+    source = _group_item(groups, "ConversionSourceAttributesSequence")
     return str(source.get("ReferencedSOPInstanceUID") or "") if source is not None else ""
 
 
@@ -178,18 +179,29 @@ def functional_group(dataset: Dataset, frame: int, sequence: str) -> Dataset | N
     >>> functional_group(seg, 3, "PlanePositionSequence").ImagePositionPatient  # doctest: +SKIP
     [-250.0, -250.0, -120.5]
     """
+    return _group_item(_groups(dataset, frame), sequence)
+
+
+def _groups(dataset: Dataset, frame: int) -> list[Dataset]:
+    """List a frame's functional groups, its own first; none for a single-frame object."""
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
     own = [per_frame[frame]] if frame < len(per_frame) else []
-    for groups in (*own, *(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]):
-        if groups.get(sequence):
-            item: Dataset = groups[sequence].value[0]
+    return [*own, *(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]]
+
+
+def _group_item(groups: Sequence[Dataset], sequence: str) -> Dataset | None:
+    for group in groups:
+        if group.get(sequence):
+            item: Dataset = group[sequence].value[0]
             return item
     return None
 
 
-def _numbers(dataset: Dataset, frame: int, sequence: str, keyword: str, count: int) -> NDArray[np.float64]:
-    """Read numbers from the frame's functional group, else from the object itself."""
-    group = functional_group(dataset, frame, sequence)
+def _numbers(
+    dataset: Dataset, groups: Sequence[Dataset], sequence: str, keyword: str, count: int
+) -> NDArray[np.float64]:
+    """Read numbers from the frame's functional groups, else from the object itself."""
+    group = _group_item(groups, sequence)
     value = group.get(keyword) if group is not None else None
     if value is None:
         value = dataset.get(keyword)

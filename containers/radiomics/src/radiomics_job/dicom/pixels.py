@@ -143,25 +143,21 @@ def _without_unused_bits(
 
 
 def _rescale(stored: NDArray[np.signedinteger | np.unsignedinteger], ct: CtSlice) -> NDArray[np.int16]:
-    values: NDArray[np.float64] | NDArray[np.signedinteger]
-    if ct.slope == 1.0 and ct.intercept.is_integer():
-        # Wide enough not to wrap round; NumPy refuses an intercept beyond 64 bits.
-        narrow = stored.dtype.itemsize <= 2 and abs(ct.intercept) < 2**30
-        values = stored.astype(np.int32) if narrow else stored.astype(np.int64)
-        values += int(ct.intercept)
-    else:
-        values = np.rint(stored * ct.slope + ct.intercept)
-    low, high = float(values.min()), float(values.max())
-    if low < _INT16.min or high > _INT16.max:
+    if ct.slope == 1.0 and ct.intercept.is_integer() and stored.dtype.itemsize <= 2:
+        intercept = int(ct.intercept)
+        if int(stored.min()) + intercept >= _INT16.min and int(stored.max()) + intercept <= _INT16.max:
+            sums = stored.astype(np.uint16)
+            sums += np.uint16(intercept % 2**16)  # modulo 2^16, which is exact where every sum fits
+            return sums.view(np.int16)
+    values: NDArray[np.float64] = np.rint(stored * ct.slope + ct.intercept)
+    if values.min() < _INT16.min or values.max() > _INT16.max:
         _check_only_padding_overflows(values, stored, ct.dataset)
         np.clip(values, _INT16.min, _INT16.max, out=values)
     return values.astype(np.int16)
 
 
 def _check_only_padding_overflows(
-    values: NDArray[np.float64] | NDArray[np.signedinteger],
-    stored: NDArray[np.signedinteger | np.unsignedinteger],
-    dataset: Dataset,
+    values: NDArray[np.float64], stored: NDArray[np.signedinteger | np.unsignedinteger], dataset: Dataset
 ) -> None:
     beyond = (values < _INT16.min) | (values > _INT16.max)
     if (beyond & ~padding(stored, dataset)).any():

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 
-import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.filereader import read_partial
 from pydicom.sequence import Sequence
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radiomics_job.dicom.ct_header import CtSlice, UnusableImage, read_ct_slices, unusable_image
@@ -93,8 +93,8 @@ _NEEDED = [
 ]  # fmt: skip
 """The only elements that are parsed, by keyword; everything else in a file is skipped over."""
 
-_NEEDED_TAGS = [Tag(keyword) for keyword in _NEEDED]
-"""Looked up once: pydicom would look up each keyword for each file."""
+_NEEDED_TAGS: list[BaseTag | int] = [int(Tag(keyword)) for keyword in _NEEDED]
+"""Plain numbers, looked up once: `dcmread` makes a tag of each for each file, and tags compare in Python."""
 
 
 @dataclass
@@ -261,7 +261,7 @@ def _parse(content: bytes, limits: Limits) -> Dataset:
     deflated = DeflatedExplicitVRLittleEndian.encode() in content
     source = (_DeflatedContent if deflated else _Content)(content, limits)
     bare = is_bare(content)
-    dataset = pydicom.dcmread(source, specific_tags=[*_NEEDED_TAGS], force=bare)
+    dataset = read_partial(source, force=bare, specific_tags=_NEEDED_TAGS)
     if bare and "TransferSyntaxUID" not in dataset.file_meta:  # pydicom has found out how the elements are written
         implicit, _ = dataset.original_encoding
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian

@@ -217,7 +217,8 @@ def _file_if_known(stream: BinaryIO, name: str, size: int, limits: Limits, count
         counts.reasons[_why_ignored(head, name)] += 1
         return None
     _check_budget("file_bytes", size, limits.file_bytes)
-    content = head + stream.read(max(0, size - len(head)))
+    stream.seek(0)  # one piece: to join two would copy the file
+    content = _read_exactly(stream.read, size)
     if packed and kind is FileKind.DICOM:
         content = _inflated(content, name, limits)
     counts.dicom += kind is FileKind.DICOM

@@ -1,4 +1,4 @@
-"""Slices to one volume: dcmstack stacks, the order of its voxels is checked against our own sort, the affine is ours.
+"""Slices to one volume: dcmstack stacks, its stack is checked against our own sort, the affine is ours.
 
 dcmstack takes the slice spacing from the first pair and accepts 4% unevenness, so every geometric decision is made
 before (`radiomics_job.dicom.series`). It is given prepared slices: Hounsfield units already applied, and only the
@@ -84,14 +84,18 @@ def stack_series(
     ordered = sort_slices(series)
     check_voxels(ordered[0].columns * ordered[0].rows * len(ordered), limits)
     _check_sides(ordered[0].columns, ordered[0].rows, len(ordered))
-    pixels = _decode(ordered, decode)
-    unique, kept = _without_duplicates(ordered, pixels)
-    stack = fit_stack(unique, policies, duplicates=len(ordered) - len(unique))
+    volume = _decode(ordered, decode)
+    kept = _without_duplicates(ordered, volume)
+    if len(kept) < len(ordered):
+        volume = np.asfortranarray(volume[:, :, kept])
+    stack = fit_stack([ordered[index] for index in kept], policies, duplicates=len(ordered) - len(kept))
     if stack.grid.acquired_k is None:
-        return stack, stack_volume(stack, kept)
+        check_order(stack, volume)
+        return stack, volume
     check_voxels(math.prod(stack.grid.shape), limits)
     _check_sides(*stack.grid.shape)
-    return stack, interpolate_planes(stack_volume(_as_acquired(stack), kept), stack.grid)
+    check_order(_as_acquired(stack), volume)
+    return stack, interpolate_planes(volume, stack.grid)
 
 
 def _as_acquired(stack: SliceStack) -> SliceStack:
@@ -121,59 +125,75 @@ def _check_sides(*sides: int) -> None:
         )
 
 
-def _decode(slices: Sequence[CtSlice], decode: Callable[[CtSlice], NDArray[Voxel]]) -> list[NDArray[Voxel]]:
-    pixels, unreadable = [], []
-    for ct in slices:
+def _decode(slices: Sequence[CtSlice], decode: Callable[[CtSlice], NDArray[Voxel]]) -> NDArray[Voxel]:
+    """Decode every slice into its place of a volume in the order of the slices."""
+    volume, unreadable = None, []
+    for k, ct in enumerate(slices):
         try:
-            pixels.append(decode(ct))
+            pixels = decode(ct)
+            if volume is None:
+                volume = np.empty((ct.columns, ct.rows, len(slices)), pixels.dtype, order="F")
+            volume[:, :, k] = pixels.T
             if not ct.dataset.get("PerFrameFunctionalGroupsSequence"):
                 release(ct)
         except PARSER_ERRORS:
             unreadable.append(ct.name)
-    if unreadable:
+    if volume is None or unreadable:
         raise unreadable_files(unreadable)
-    return pixels
+    return volume
 
 
-def _without_duplicates(
-    slices: Sequence[CtSlice], pixels: list[NDArray[Voxel]]
-) -> tuple[list[CtSlice], list[NDArray[Voxel]]]:
+def _without_duplicates(slices: Sequence[CtSlice], volume: NDArray[Voxel]) -> list[int]:
+    """Give the indices of the slices without those that repeat another, pixel by pixel."""
     kept: list[int] = [0]
     for index in range(1, len(slices)):
         last = kept[-1]
         if not same_position(slices[last], slices[index]):
             kept.append(index)
-        elif not np.array_equal(pixels[last], pixels[index]):
+        elif not np.array_equal(volume[:, :, last], volume[:, :, index]):
             raise StudyRejectedError(
                 ReasonCode.DUPLICATE_SLICES,
                 "Two CT slices share one position but not their pixels, so that neither can be trusted. "
                 "Upload one reconstruction per series.",
                 {"slices": len(slices), "position_mm": [round(float(v), 3) for v in slices[index].position]},
             )
-    return [slices[i] for i in kept], [pixels[i] for i in kept]
+    return kept
 
 
-def stack_volume(stack: SliceStack, pixels: list[NDArray[Voxel]]) -> NDArray[Voxel]:
-    """Stack sorted slices with dcmstack and bring its voxels into our (column, row, slice) order.
+def check_order(stack: SliceStack, volume: NDArray[Voxel]) -> None:
+    """Stack the slices with dcmstack, and insist that its stack is the volume.
+
+    dcmstack is given views of the volume, so that its planes can be told by where they lie in memory: no voxel is
+    copied or compared (`features-23`).
 
     Parameters
     ----------
-    pixels : list of ndarray, each of shape (rows, columns)
-        In the order of `stack.slices`.
+    volume : ndarray, shape (columns, rows, slices), Fortran order
+        The pixels in the order of `stack.slices`.
 
     Raises
     ------
     StackOrderError
-        When a slice of the result is not the slice that our own sort puts there.
+        When dcmstack puts another slice, or a turned one, at a position of the grid.
     """
-    volume = _in_grid_order(_dcmstack(stack, pixels), stack.grid)
-    for index, expected in enumerate(pixels):
-        if not np.array_equal(volume[:, :, index].T, expected):
-            raise StackOrderError(f"slice {index} of the stack is not the slice at its position")
-    return volume
+    stacker = _dcmstack(stack, volume)
+    shape = stacker.shape  # sorts the slices
+    to_ours = np.linalg.inv(stack.grid.affine) @ np.asarray(stacker.get_affine(), dtype=np.float64)
+    orientation = np.asarray(nibabel.orientations.io_orientation(to_ours))  # type: ignore[no-untyped-call]
+    planes = [np.asanyarray(info[0].nii_img.dataobj)[:, :, 0] for info in stacker._files_info]
+    if orientation[:2].tolist() != [[1, 1], [0, 1]] or (shape[1], shape[0], shape[2]) != stack.grid.shape:
+        raise StackOrderError(f"the stack has shape {shape} and axes {orientation.tolist()}")
+    for k, plane in enumerate(planes if orientation[2, 1] > 0 else reversed(planes)):
+        if not _is_same_view(plane, volume[:, :, k].T):
+            raise StackOrderError(f"slice {k} of the stack is not the slice at its position")
 
 
-def _dcmstack(stack: SliceStack, pixels: list[NDArray[Voxel]]) -> DicomStack:
+def _is_same_view(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    here, there = one.__array_interface__, other.__array_interface__
+    return all(here[key] == there[key] for key in ("data", "shape", "typestr")) and one.strides == other.strides
+
+
+def _dcmstack(stack: SliceStack, volume: NDArray[Voxel]) -> DicomStack:
     orientation = [float(value) for value in stack.slices[0].orientation]
     meta: dict[str, Any] = {
         "ImageOrientationPatient": orientation,
@@ -182,8 +202,8 @@ def _dcmstack(stack: SliceStack, pixels: list[NDArray[Voxel]]) -> DicomStack:
         "Columns": stack.grid.shape[0],
     }
     stacker = DicomStack()
-    for ct, position, image in zip(stack.slices, _even_positions(stack), pixels, strict=True):
-        stacker.add_dcm(_PreparedSlice(ct, position, image), meta=dict(meta))
+    for k, (ct, position) in enumerate(zip(stack.slices, _even_positions(stack), strict=True)):
+        stacker.add_dcm(_PreparedSlice(ct, position, volume[:, :, k].T), meta=dict(meta))
     return stacker
 
 
@@ -192,25 +212,6 @@ def _even_positions(stack: SliceStack) -> list[NDArray[np.float64]]:
     first, last = stack.slices[0].position, stack.slices[-1].position
     step = (last - first) / (len(stack.slices) - 1)
     return [first + index * step for index in range(len(stack.slices))]
-
-
-def _in_grid_order(stacker: DicomStack, grid: Grid) -> NDArray[Any]:
-    """Lay dcmstack's slices into a volume whose axes follow the grid's.
-
-    `DicomStack.get_data` would give the same voxels in a memory layout that costs two more passes over them.
-    """
-    shape = stacker.shape  # sorts the slices
-    to_ours = np.linalg.inv(grid.affine) @ np.asarray(stacker.get_affine(), dtype=np.float64)
-    orientation = np.asarray(nibabel.orientations.io_orientation(to_ours))  # type: ignore[no-untyped-call]
-    axes = np.argsort(orientation[:, 0]).astype(int)
-    flips = orientation[axes, 1] < 0
-    planes = [np.asanyarray(info[0].nii_img.dataobj)[:, :, 0] for info in stacker._files_info]
-    if tuple(shape[axis] for axis in axes) != grid.shape or axes[2] != 2 or len(planes) != grid.shape[2]:
-        raise StackOrderError(f"the stack has shape {shape}, its grid {grid.shape}")
-    volume = np.empty(grid.shape, planes[0].dtype, order="F")
-    for k, plane in enumerate(reversed(planes) if flips[2] else planes):
-        volume[:, :, k] = np.flip(plane.transpose(axes[:2]), axis=tuple(np.flatnonzero(flips[:2]).tolist()))
-    return volume
 
 
 def _orthonormal(orientation: NDArray[np.float64]) -> NDArray[np.float64]:

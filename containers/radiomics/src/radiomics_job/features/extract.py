@@ -320,9 +320,7 @@ def _run_class(
     image_name: str, class_name: str, image: SitkImage, mask: SitkImage, options: dict[str, Any], results: _Results
 ) -> None:
     try:
-        of_name = MeshShape if class_name == "shape" else getFeatureClasses()[class_name]
-        if "bins" in options:
-            of_name = numbered(of_name)
+        of_name = MeshShape if class_name == "shape" else numbered(getFeatureClasses()[class_name])
         calculator = of_name(image, mask, label=1, **options)
         for feature in FEATURES_BY_CLASS[class_name]:
             calculator.enableFeatureByName(feature)

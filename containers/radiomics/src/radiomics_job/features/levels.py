@@ -5,6 +5,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from radiomics.imageoperations import getBinEdges
 
 from radiomics_job.parameters import Bins, ExtractionSettings
 
@@ -85,7 +86,11 @@ def levels_of(values: NDArray[Any], bins: Bins) -> NDArray[np.int64]:
 
 
 class _Numbered:
-    """Gives a feature class of pyradiomics its grey levels, in place of pyradiomics' own binning."""
+    """Gives a feature class of pyradiomics its grey levels: IBSI's, or pyradiomics' own from the two extreme values.
+
+    pyradiomics' edges follow from the lowest and the highest value; it looks for them with Python's `min` and `max`
+    among all voxels, once for each class.
+    """
 
     maskArray: NDArray[np.bool_]  # noqa: N815 - pyradiomics' name
     coefficients: dict[str, Any]
@@ -93,7 +98,12 @@ class _Numbered:
 
     def _applyBinning(self, matrix: NDArray[Any]) -> NDArray[np.int64]:  # noqa: N802 - pyradiomics' name
         levels = np.zeros(matrix.shape, np.int64)
-        levels[self.maskArray] = levels_of(matrix[self.maskArray], self.settings["bins"])
+        values, bins = matrix[self.maskArray], self.settings.get("bins")
+        if bins is None:
+            edges = getBinEdges(np.array([values.min(), values.max()]), **self.settings)
+            levels[self.maskArray] = np.digitize(values, edges)
+        else:
+            levels[self.maskArray] = levels_of(values, bins)
         self.coefficients["grayLevels"] = np.unique(levels[self.maskArray])
         self.coefficients["Ng"] = int(self.coefficients["grayLevels"][-1])
         return levels
@@ -101,5 +111,5 @@ class _Numbered:
 
 @cache
 def numbered(feature_class: type) -> type:
-    """Return the class with IBSI's numbering of grey levels; its option `bins` says which."""
+    """Return the class with this numbering of grey levels; its option `bins` or `binWidth` says which."""
     return type(feature_class.__name__, (_Numbered, feature_class), {})

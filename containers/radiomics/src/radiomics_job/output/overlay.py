@@ -198,7 +198,7 @@ def render_overlay(
     picture = Image.new("RGB", (max(planes.width, close.width), planes.height + close.height), _BACKGROUND)
     picture.paste(planes, (0, 0))
     picture.paste(close, (0, planes.height))
-    picture.save(path, format="PNG", compress_level=3)
+    picture.save(path, format="PNG", compress_level=1)
 
 
 def draw_views(views: tuple[View, ...]) -> Image.Image:

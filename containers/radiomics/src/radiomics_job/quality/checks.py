@@ -38,6 +38,7 @@ def describe_image(stack: SliceStack, volume: NDArray[Intensity]) -> dict[str, D
         "ct_slices_expected": expected_slices(stack.gaps_mm),
         "ct_slices_interpolated": interpolated_slices(stack.grid, range(stack.grid.shape[2])),
         "duplicate_slices_dropped": stack.duplicates,
+        "studies_in_series": len({ct.study_uid for ct in stack.slices}),
         "slice_gap_min_mm": rounded(float(stack.gaps_mm.min())),
         "slice_gap_max_mm": rounded(float(stack.gaps_mm.max())),
         "slice_gap_uniformity": rounded(float(stack.gaps_mm.min() / stack.gaps_mm.max())),
@@ -180,6 +181,7 @@ class QcWarning(StrEnum):
     FRAME_POSITIONS_CONTRADICT = "FRAME_POSITIONS_CONTRADICT"  # a frame lies beside the CT image that it names
     SLICE_POSITIONS_ROUNDED = "SLICE_POSITIONS_ROUNDED"  # slices up to 5 % of their spacing beside an even grid
     PATIENT_ID_DIFFERS = "PATIENT_ID_DIFFERS"  # the files' PatientID is not the subject that they were uploaded as
+    SERIES_OF_SEVERAL_STUDIES = "SERIES_OF_SEVERAL_STUDIES"  # one SeriesInstanceUID, several StudyInstanceUIDs
     VALUES_NOT_HU = "VALUES_NOT_HU"  # a NIfTI or NRRD image whose values do not look like Hounsfield units
     FORMS_DIFFER = "FORMS_DIFFER"  # sform and qform of a NIfTI file place it differently: the sform was taken
     REGIONS_NOT_DESCRIBED = "REGIONS_NOT_DESCRIBED"  # values that the object's list of segments lacks: regions too
@@ -226,6 +228,7 @@ def _always_told(ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: 
         (QcWarning.FRAME_POSITIONS_CONTRADICT, mask.get("frame_reference_distance_mm"), 0),
         (QcWarning.SLICE_POSITIONS_ROUNDED, rounded_mm, 0),
         (QcWarning.PATIENT_ID_DIFFERS, ct.get("patient_id_differs"), 0),
+        (QcWarning.SERIES_OF_SEVERAL_STUDIES, ct["studies_in_series"], 1),
         (QcWarning.VALUES_NOT_HU, ct.get("values_look_like_hu") is False, 0),
         (QcWarning.REGIONS_NOT_DESCRIBED, mask.get("regions_not_described"), 0),
         (QcWarning.FORMS_DIFFER, ct.get("forms_differ_mm", mask.get("forms_differ_mm")), 0),

@@ -10,7 +10,7 @@ from typing import Final
 
 from rnaseq_job.errors import Detail
 from rnaseq_job.quantifiers.quantifier import HEADER
-from rnaseq_job.reads.lengths import ReadLengths
+from rnaseq_job.reads.stream import ReadLengths
 
 _MITOCHONDRIAL = re.compile(r"MT-.+", re.IGNORECASE)
 _RIBOSOMAL = re.compile(

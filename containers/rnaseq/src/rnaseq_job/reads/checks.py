@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from rnaseq_job.errors import InputRejectedError, ReasonCode
 from rnaseq_job.reads.barcodes import check_bulk
-from rnaseq_job.reads.lengths import ReadLengths
 from rnaseq_job.reads.records import LINES, REACH, Records, headers_agree
-from rnaseq_job.reads.stream import FastqReader, ReadsFile, fragment_name
+from rnaseq_job.reads.stream import FastqReader, ReadLengths, ReadsFile, fragment_name
 
 
 @dataclass(frozen=True)

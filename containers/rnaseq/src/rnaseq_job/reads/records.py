@@ -9,11 +9,11 @@ from functools import cached_property, lru_cache
 from gzip import BadGzipFile
 from itertools import cycle
 from pathlib import Path
-from typing import Final, Protocol, Self, TypeVar, cast
+from typing import BinaryIO, Final, Protocol, Self, TypeVar, cast
 from zlib import error as ZlibError  # noqa: N812  # its name says what it is
 
 import numpy as np
-from isal import igzip, isal_zlib
+from isal import isal_zlib
 from numpy.typing import NDArray
 
 GZIP_DAMAGE: Final = (EOFError, BadGzipFile, ZlibError, cast("type[Exception]", isal_zlib.error))
@@ -31,7 +31,6 @@ REACH: Final = 256
 _LINES_AT_ONCE: Final = 256
 """Records that are cut into lines together: the first that differs mostly ends a comparison."""
 
-_FIRST: Final = np.zeros(1, np.int64)  # the first line begins where the text does
 _NEWLINE, _AT, _PLUS, _SPACE = b"\n@+ "
 
 
@@ -61,6 +60,7 @@ class Block:
         self.letters: NDArray[np.uint8] = np.frombuffer(self._content, np.uint8)
         self._signed = self.letters.view(np.int8)  # bytes beyond ASCII are negative, so below the blank as well
         self._is_control = np.empty(len(self._content), bool)
+        np.empty(capacity)  # freed at once: malloc keeps freed pieces up to this size instead of faulting them in anew
         self.fill(b"")
 
     def fill(self, beginning: bytes, more: "Reads | None" = None) -> None:
@@ -80,33 +80,25 @@ class Block:
         >>> block.bounds.tolist()
         [0, 3, 6]
         """
-        self.size, self.dirty = 0, False
-        self._view[: len(beginning)] = beginning
-        bounds = [_FIRST, self._take(len(beginning))]
+        self.size = len(beginning)
+        self._view[: self.size] = beginning
         for _ in range(PARTS if more else 0):
-            # Parts go straight into the block, and their lines are found while they are in the processor's cache.
             count = more(self._view[self.size : self.size + PART]) if more else 0
-            bounds.append(self._take(count))
+            self.size += count
             if not count:
                 break
-        self.bounds = np.concatenate(bounds)
+        self._find_lines()
 
-    def _take(self, count: int) -> NDArray[np.int64]:
-        """Count in so many bytes more, and return where the lines begin that follow those they end.
-
-        One comparison finds line ends and whatever else is no printable ASCII.
-        """
-        start, self.size = self.size, self.size + count
-        is_control = np.less(self._signed[start : self.size], _SPACE, out=self._is_control[:count])
+    def _find_lines(self) -> None:
+        """Find the line ends and whatever else is no printable ASCII, by one comparison."""
+        is_control = np.less(self._signed[: self.size], _SPACE, out=self._is_control[: self.size])
         places = is_control.nonzero()[0]
-        places += start
-        found = self.letters[places]
+        found = self.letters.take(places)
         is_end = found == _NEWLINE
-        if not is_end.all():
-            self.dirty = self.dirty or not is_text(found.tobytes())
-            places = places[is_end]
-        places += 1
-        return places
+        self.dirty = not is_end.all() and not is_text(found.tobytes())
+        places = places if is_end.all() else places[is_end]
+        self.bounds = np.zeros(len(places) + 1, np.int64)
+        np.add(places, 1, out=self.bounds[1:])
 
     def text(self, start: int, end: int) -> bytes:
         """Return the bytes between two places."""
@@ -221,6 +213,9 @@ PART: Final = 1 << 18
 PARTS: Final = 8
 """Parts of a block, to spread the cost of a step; what a step costs per byte is found in the part, not the block."""
 
+_STORED = 1 << 16
+"""Bytes of a stored file that are read at a time."""
+
 _BEGINNING = 1 << 16
 """Bytes that tell texts of one length apart: reads of two lanes differ in their first name."""
 
@@ -279,13 +274,14 @@ class BlockReader:
         """Return what reads the text of a stored file; the text ends where the file is damaged."""
         compressed = stored.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
         hashed = _Hashed(stored, self._hash)
-        content = igzip.open(hashed, "rb") if compressed else io.BufferedReader(hashed, PART)  # type: ignore[no-untyped-call]
+        # What igzip.open() wraps: the text goes straight into the block instead of being copied twice on its way.
+        content = isal_zlib._GzipReader(cast(BinaryIO, hashed), _STORED) if compressed else hashed
 
         def read(memory: memoryview) -> int:
             if self.damage:
                 return 0
             try:
-                count: int = content.readinto1(memory)
+                count: int = content.readinto(memory)
             except GZIP_DAMAGE as error:
                 self.damage = error
                 return 0

@@ -9,35 +9,10 @@ from rnaseq_job.errors import HostFaultError, InputRejectedError, ReasonCode, di
 from rnaseq_job.reads.records import LINES
 
 PROGRAM = "fasterq-dump"
-_BUCKET = "sra-pub-run-odp"
-_ACCESSION = re.compile(r"[SED]RR[0-9]{6,9}")
 _DISK_FULL = re.compile(r"No space left|storage exhausted|disk-limit exceeded", re.IGNORECASE)
 _OUT_OF_MEMORY = re.compile(r"out of memory", re.IGNORECASE)
 _TAIL = 2_000
 _STEM = "reads"
-
-
-def open_data_uri(accession: str) -> str:
-    """Return the address of a run in the public bucket of the Registry of Open Data.
-
-    Raises
-    ------
-    InputRejectedError
-        SRA_INVALID for anything but a run accession.
-
-    Examples
-    --------
-    >>> open_data_uri("SRR7938741")
-    's3://sra-pub-run-odp/sra/SRR7938741/SRR7938741'
-    """
-    if not _ACCESSION.fullmatch(accession):
-        raise InputRejectedError(
-            ReasonCode.SRA_INVALID,
-            f"{accession!r} is not the accession of a run. Give SRR, ERR or DRR and its digits; experiments (SRX), "
-            "samples (SRS) and projects (PRJNA) hold several runs.",
-            {"accession": accession[:60]},
-        )
-    return f"s3://{_BUCKET}/sra/{accession}/{accession}"
 
 
 def dump_arguments(path: Path, folder: Path, threads: int) -> list[str]:

@@ -97,7 +97,7 @@ def sort_sequences(paths: Sequence[Path], known: KnownNames, work: Path) -> Sequ
     }
     strange = list[Path]()
     for path in paths:
-        role, is_known = _role(path, known)
+        role, is_known = role_of(path, known)
         if role is Role.GENTROME:
             transcripts, genome = _split(path, known, work)
             found.transcriptomes.append(transcripts)
@@ -122,17 +122,12 @@ def _check_genomes(genomes: Sequence[Path], strange: Sequence[Path]) -> None:
         )
 
 
-def role_of(path: Path, known: KnownNames) -> Role:
-    """Return the role of a FASTA file.
+def role_of(path: Path, known: KnownNames) -> tuple[Role, bool]:
+    """Return the role of a FASTA file, and whether it holds a chromosome of the annotation.
 
     The names of its sequences decide; where the annotation knows none of them, how archives write headers does, then
     the length of the longest sequence, and the file's own name last.
     """
-    return _role(path, known)[0]
-
-
-def _role(path: Path, known: KnownNames) -> tuple[Role, bool]:
-    """Return the role of a FASTA file, and whether it holds a chromosome of the annotation."""
     headers, longest = _scan(path, known)
     names = [header.split(maxsplit=1)[0] for header in headers]
     has_transcripts = any(map(known.is_transcript, names))
