@@ -152,7 +152,7 @@ audit: setup .venv-audit/.ready ## nine linters of template, policies, machines,
 	@$(VENV)/bin/cfn-lint --include-checks I --regions us-east-1 --template template.yaml stacks/*.yaml
 	@$(PY) -m tests.infrastructure.audit
 
-chaos: setup ## 2,000 histories of faults in memory, then faults of the deployed stack: nothing lost, nothing twice
+chaos: setup ## 2,000 histories of faults in memory, then faults of the deployed stack and a restart: nothing lost, nothing twice
 	@CHAOS_EXAMPLES=2000 POWERTOOLS_LOG_LEVEL=CRITICAL $(PY) -m pytest -q -s tests/unit/functions/test_chaos.py tests/chaos
 
 # The tests of tests/evidence judge what all workers of tests/end_to_end saw together.
@@ -169,7 +169,7 @@ bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain
 
 smoke: setup ## the end-to-end tests against a real account: make smoke STACK=name
 	@test -n "$(STACK)" || { echo "Name the deployed stack: make smoke STACK=multimodal"; exit 1; }
-	SMOKE_STACK=$(STACK) $(PY) -m pytest -v tests/end_to_end
+	SMOKE_STACK=$(STACK) $(PY) -m pytest -v tests/end_to_end tests/contract/test_steps.py
 
 build: setup ## sam build with the host's Python as runtime
 	$(VENV)/bin/sam build --parameter-overrides PythonRuntime=$(RUNTIME)

@@ -92,6 +92,27 @@ def start_cloud(
     raise CloudError(f"The laptop cloud did not start; the end of {cloud.log} says:\n{_log_tail(cloud.log)}")
 
 
+def restart_cloud(cloud: Cloud, extra_env: Mapping[str, str]) -> Cloud:
+    """Stop a cloud that keeps its state (`keeping_state`), and start it again where it was.
+
+    Raises
+    ------
+    CloudError
+        When it is not healthy in time.
+    """
+    _end(cloud)
+    again = _spawn(cloud.root, _settings(cloud.root, True, 2, extra_env, True), cloud.port)
+    if not _wait_until_healthy(again):
+        stop_cloud(again)
+        raise CloudError(f"The laptop cloud did not start again:\n{_log_tail(again.log)}")
+    return again
+
+
+def keeping_state(root: Path) -> dict[str, str]:
+    """Return the variables with which a cloud keeps its state in its folder when it ends in peace."""
+    return {"PERSIST_STATE": "1", "STATE_DIR": str(root / "state")}
+
+
 def stop_cloud(target: Cloud | Path) -> bool:
     """Stop a cloud with everything it started, and remove its data; nothing else is touched.
 
@@ -113,14 +134,18 @@ def stop_cloud(target: Cloud | Path) -> bool:
     cloud = target if isinstance(target, Cloud) else read_state(target.resolve())
     if cloud is None:
         return False
+    ended = _end(cloud)
+    _clear(cloud.root)
+    (cloud.root / "state.json").unlink(missing_ok=True)
+    return ended
+
+
+def _end(cloud: Cloud) -> bool:
     was_running = is_ours(cloud)
     if was_running:
         send_signal(cloud.pid, signal.SIGTERM)
         _wait_until(lambda: not is_ours(cloud), STOP_SECONDS)
-    leftovers = _end_session(cloud)
-    _clear(cloud.root)
-    (cloud.root / "state.json").unlink(missing_ok=True)
-    return was_running or leftovers
+    return _end_session(cloud) or was_running
 
 
 def _settings(
@@ -157,16 +182,16 @@ def _settings(
     return {**settings, **extra}
 
 
-def _spawn(root: Path, settings: dict[str, str]) -> Cloud:
+def _spawn(root: Path, settings: dict[str, str], port: int = 0) -> Cloud:
     if not INTERPRETER.exists():
         raise CloudError(f"{INTERPRETER.parent.parent.name}/ is missing; `make setup` creates it.")
-    port = _free_port()
+    again, port = bool(port), port or _free_port()
     environment = {
         **settings,
         "GATEWAY_PORT": str(port),
         "AWS_ENDPOINT_URL": f"http://{HOST}:{port}",
     }
-    with (root / "cloud.log").open("wb") as log:
+    with (root / "cloud.log").open("ab" if again else "wb") as log:
         process = subprocess.Popen(
             [str(INTERPRETER), "-m", "local.cloud.emulator_process", str(root)],
             cwd=REPOSITORY,
@@ -238,7 +263,7 @@ def _free_port() -> int:
 
 
 def _clear(root: Path) -> None:
-    for name in ("s3", "tmp", "jobs", "runtime"):
+    for name in ("s3", "tmp", "jobs", "runtime", "state"):
         remove_folder(root / name)
 
 

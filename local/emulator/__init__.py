@@ -17,6 +17,7 @@ from local.emulator import (
     image_functions,
     metrics,
     nested_stacks,
+    persistence,
     sagemaker,
     step_functions,
     template_types,
@@ -40,5 +41,6 @@ def install_all() -> None:
         metrics,
         athena,
         faults,
+        persistence,
     ):
         plugin.install()

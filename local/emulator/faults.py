@@ -1,7 +1,7 @@
 """Faults of the services, for the chaos suite: while a file `faults` is in the cloud's folder, some of them fail.
 
 `MULTIMODAL_FAULTS` is a JSON object: of each fault, which of its occasions is the first to fail and how many follow
-until the next, so that a run has every kind of fault (`chaos-1`). Without it nothing is patched. Only roles meet
+until the next, so that a run has every kind of fault (`prove-2`). Without it nothing is patched. Only roles meet
 faults: what a person or a test calls goes well. Each fault is a line in `faults.log`.
 
 | fault | what happens |

@@ -86,6 +86,10 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.core.lambda_runtime.Worker": ("func_name", "config", "code_zip"),
         "ministack.core.lambda_runtime.execution_credentials": ("config",),
     },
+    "persistence": {
+        "ministack.app.save_all": ("services",),
+        "ministack.app._load_persisted_state": (),
+    },
     "image_functions": {
         "ministack.services.lambda_svc._execute_function_docker": ("func", "event", "request_id"),
         "ministack.services.lambda_svc._execute_function_warm": ("func", "event", "request_id"),

@@ -20,6 +20,7 @@ import yaml
 from cli.deployment import Deployment, connect
 from cli.errors import CommandError
 from cli.features import describe_group, find_group, run_query
+from cli.laptop import read_cloud
 from cli.ledger import Unit, read_units
 from cli.project import DATASET, ROOT, STACK
 from cli.replay import replay_dead_letters
@@ -27,7 +28,7 @@ from cli.retry import ask_sweep, request_reruns
 from cli.sources import read_reads, read_studies
 from cli.upload import upload_source
 from cli.wait import nudged_sweep
-from local.cloud.cloud import start_cloud, stop_cloud
+from local.cloud.cloud import keeping_state, restart_cloud, start_cloud, stop_cloud
 from local.emulator.faults import JOB_FAULTS, LOG, SWITCH
 from local.synthetic import cohort_specs, write_corrupt_study, write_study
 from local.synthetic.clinical import write_clinical_table
@@ -61,6 +62,8 @@ PLAN = {
 """Of each fault of `local/emulator/faults.py`, its first occasion and every how many from there."""
 STUDIES, CASES, TABLES = 18, 9, 9
 """Good units of each modality; one or two bad ones come with them."""
+LATE = 4
+"""Studies that are uploaded just before the cloud is restarted."""
 ROWS = 6
 FAULTS_SECONDS, CALM_SECONDS = 360, 300
 SHORTER = {
@@ -90,6 +93,10 @@ def shorten(source: Path) -> None:
             path.write_text(text)
 
 
+def settings(root: Path) -> dict[str, str]:
+    return {**keeping_state(root), "MULTIMODAL_FAULTS": json.dumps(PLAN)}
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("chaos") / "cloud"
@@ -97,7 +104,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pipeline(root: Path) -> Iterator[Pipeline]:
-    cloud = start_cloud(root, die_with_parent=True, extra_env={"MULTIMODAL_FAULTS": json.dumps(PLAN)})
+    cloud = start_cloud(root, die_with_parent=True, extra_env=settings(root))
     environment = cloud.environment()
     deploy_sources(environment, shorten, ImagingCompute="processing")  # jobs, not functions: they can be killed
     deployment = connect(STACK, environment)
@@ -110,10 +117,11 @@ def pipeline(root: Path) -> Iterator[Pipeline]:
 def upload(pipeline: Pipeline, folder: Path) -> Cohort:
     """Upload all three modalities at once, one in ten of each corrupt."""
     wanted: dict[str, str] = {}
-    for part in ("studies", "reads", "tables"):
+    for part in ("studies", "late", "reads", "tables"):
         (folder / part).mkdir()
     for number, spec in enumerate(cohort_specs(seed=31, studies=STUDIES)):
-        write_study(folder / "studies", small(replace(spec, subject=f"R01-{700 + number}")))
+        part = "late" if number < LATE else "studies"
+        write_study(folder / part, small(replace(spec, subject=f"R01-{700 + number}")))
     for number in (0, 1):
         write_corrupt_study(folder / "studies", subject=f"R01-{790 + number}", seed=50 + number)
     config = yaml.safe_load((ROOT / "functions" / "datasets" / f"{DATASET}.yaml").read_text())
@@ -135,13 +143,16 @@ def upload(pipeline: Pipeline, folder: Path) -> Cohort:
     return Cohort(wanted, {f"R01-{number:03d}" for number in range(TABLES * ROWS)})
 
 
-def stored_rows(deployment: Deployment, content: str) -> Counter[str]:
-    """Return how many records the offline store has of each case; one that was written again is the same record."""
+def stored_rows(deployment: Deployment, content: str) -> tuple[Counter[str], int]:
+    """Return how many records the offline store has of each case, and how many rows are one of them written again.
+
+    A function that is killed after it has written and before it has said so writes the same record again; every reader
+    takes one of them (`features-2`).
+    """
     group = describe_group(deployment, find_group(deployment, f"{DATASET}-{content}"))
-    rows = run_query(
-        deployment, f"SELECT DISTINCT case_id, event_time FROM {group.qualified_table}", database=group.database
-    )
-    return Counter(str(row["case_id"]) for row in rows)
+    query = f"SELECT case_id, event_time, count(*) AS times FROM {group.qualified_table} GROUP BY case_id, event_time"
+    rows = list(run_query(deployment, query, database=group.database))
+    return Counter(str(row["case_id"]) for row in rows), sum(int(str(row["times"])) - 1 for row in rows)
 
 
 def wait(deployment: Deployment, done: Callable[[dict[str, Unit]], bool], seconds: float) -> dict[str, Unit]:
@@ -164,6 +175,13 @@ def settled(units: dict[str, Unit], cohort: Cohort) -> bool:
     return len(known) == len(cohort.wanted) and all(unit.is_settled and unit.status != "FAILED" for unit in known)
 
 
+def ringing(deployment: Deployment) -> list[str]:
+    """Return names of the alarms that rang: here none ends by itself."""
+    alarms = deployment.session.client("cloudwatch", endpoint_url=deployment.endpoint)
+    pages = alarms.get_paginator("describe_alarms").paginate(StateValue="ALARM")
+    return sorted(alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"])
+
+
 def injected(root: Path) -> Counter[str]:
     return Counter((root / LOG).read_text().splitlines())
 
@@ -173,7 +191,13 @@ def test_nothing_is_lost_and_nothing_done_twice(pipeline: Pipeline, root: Path, 
     (root / SWITCH).touch()
     cohort = upload(pipeline, tmp_path)
     wait(deployment, lambda _: set(injected(root)) == set(PLAN), FAULTS_SECONDS)
+    late = upload_source(silent_console(), deployment, read_studies(tmp_path / "late"), DATASET).unit_ids
+    cohort.wanted.update(dict.fromkeys(late, ""))
+    wait(deployment, lambda units: any(units[name].status == "PROCESSING" for name in late if name in units), 60)
     (root / SWITCH).unlink()
+    restarted = read_cloud(root)
+    assert restarted
+    restart_cloud(restarted, settings(root))
     ask_sweep(deployment, {"action": "reconcile"})
     units = wait(deployment, lambda units: settled(units, cohort), CALM_SECONDS)
     faults = injected(root)
@@ -186,7 +210,11 @@ def test_nothing_is_lost_and_nothing_done_twice(pipeline: Pipeline, root: Path, 
     for content, modality in (("imaging", "imaging"), ("rna", "genomics"), ("clinical-baseline", "")):
         prefix = f"{modality}#{DATASET}#"
         subjects = {unit.text("subject") for unit in good if unit.unit_id.startswith(prefix)}
-        rows = stored_rows(deployment, content)
+        rows, again = stored_rows(deployment, content)
         assert rows == Counter(subjects or cohort.cases), f"{content}: one record of each good one"
+        print(f"{content}: {rows.total()} records, {again} rows written again")  # noqa: T201
+    rang = ringing(deployment)
+    assert f"{STACK}-genomics-failed-units" in rang, "jobs ran out of memory"
+    print(f"alarms that rang: {rang}")  # noqa: T201
     print(f"{len(wanted)} units, {len(good)} completed, {len(wanted) - len(good)} quarantined")  # noqa: T201
     assert set(faults) == set(PLAN), "a kind of fault was not injected"

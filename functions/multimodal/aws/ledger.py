@@ -179,12 +179,17 @@ def _firsts(unit: Unit, now: int | None) -> dict[str, Any]:
     return written
 
 
+_PLAIN = (str, int)
+"""Types of nearly all values."""
+
+
 def _update_request(changes: Changes, firsts: Changes, extra: Mapping[str, Any]) -> dict[str, Any]:
     sets = {name: value for name, value in changes.items() if value is not None}
     once = firsts if firsts.keys().isdisjoint(changes) else {n: v for n, v in firsts.items() if n not in changes}
     removes = tuple(name for name in changes if name not in sets)
     expression, names, placeholders = _expression(tuple(sets), tuple(once), removes)
-    values = dict(zip(placeholders, map(_to_dynamo, (*sets.values(), *once.values())), strict=True))
+    given = zip(placeholders, (*sets.values(), *once.values()), strict=True)
+    values = {name: value if type(value) in _PLAIN else _to_dynamo(value) for name, value in given}
     return {
         "UpdateExpression": expression,
         "ExpressionAttributeNames": names,

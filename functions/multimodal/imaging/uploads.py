@@ -130,7 +130,7 @@ def parse_imaging_key(segments: list[str]) -> UploadKey:
 
 
 def _is_archive(name: str) -> bool:
-    return name.lower().endswith(".zip") and is_safe_segment(name[: -len(".zip")])
+    return name[-4:].lower() == ".zip" and is_safe_segment(name[: -len(".zip")])
 
 
 @dataclass(frozen=True)

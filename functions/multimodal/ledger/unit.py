@@ -79,7 +79,7 @@ class Unit:
         """
         return hashlib.sha256(self.unit_id.encode()).hexdigest()[:16]
 
-    @property
+    @cached_property
     def due_shard(self) -> int:
         """Partition of the unit in the `due` index."""
         return int(self.correlation_id, 16) % DUE_SHARDS

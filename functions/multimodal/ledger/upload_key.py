@@ -59,13 +59,14 @@ class UploadKey(NamedTuple):
     modality: str = Modality.IMAGING.value
 
 
-_UNSAFE_PATH = re.compile(r"[#\\]|(?:^|/)\.{0,2}(?:/|$)")
-"""What `is_safe_segment` rejects of a printable path's parts, their length excepted."""
+_UNSAFE = ("#", "\\", "//", "/./", "/../")
+"""What `is_safe_segment` rejects in a printable path between slashes, the length of its parts excepted."""
 
 
 def _is_safe_path(path: str) -> bool:
-    """Whether every part of a path is a safe segment, by one search: this is asked of every object that arrives."""
-    if not path.isprintable() or _UNSAFE_PATH.search(path):
+    """Whether every part of a path is a safe segment; asked of every object that arrives, and so of the whole path."""
+    framed = f"/{path}/"
+    if not path.isprintable() or any(map(framed.__contains__, _UNSAFE)):
         return False
     return (path.isascii() and len(path) <= MAX_SEGMENT_BYTES) or all(map(is_safe_segment, path.split("/")))
 

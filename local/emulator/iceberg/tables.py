@@ -19,8 +19,8 @@ _entries: dict[tuple[str, str], _Entry] = {}
 _lock = threading.Lock()
 
 
-def register(database: str, name: str, table: IcebergTable, settle: Callable[[IcebergTable], None]) -> None:
-    """Remember a table, and what is to be done before anybody else has it."""
+def register(database: str, name: str, table: IcebergTable | None, settle: Callable[[IcebergTable], None]) -> None:
+    """Remember a table, loaded or not, and what is to be done before anybody else has it."""
     with _lock:
         _entries[(database, name)] = _Entry(table, settle)
 

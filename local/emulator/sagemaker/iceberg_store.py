@@ -54,6 +54,11 @@ def create_table(table: OfflineTable, columns: Sequence[tuple[str, str]]) -> Non
         role_arn=table.role_arn,
         key_id=table.key_id,
     )
+    open_table(table, made)
+
+
+def open_table(table: OfflineTable, made: IcebergTable | None = None) -> None:
+    """Take rows for a table, which is loaded when it is needed."""
     buffer = _Buffer(table)
     with _changed:
         _buffers[(table.database, table.name)] = buffer

@@ -7,7 +7,7 @@ added later are new columns of the table; in older files they are null.
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -84,3 +84,22 @@ def append_row(
     row = Row(table, features, f"{{{line}}}", when)
     _store(table).accept(row)
     return row.written
+
+
+def flush(offline_tables: Iterable[OfflineTable]) -> None:
+    """Write what was accepted."""
+    from local.emulator.iceberg import tables
+
+    for table in offline_tables:
+        if table.is_iceberg:
+            with tables.opened(table.database, table.name):
+                pass  # whoever opens a table has its rows written
+
+
+def reopen(offline_tables: Iterable[OfflineTable]) -> None:
+    """Take rows again for tables of before a restart."""
+    for table in offline_tables:
+        if table.is_iceberg:
+            from local.emulator.sagemaker import iceberg_store
+
+            iceberg_store.open_table(table)
