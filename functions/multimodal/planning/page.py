@@ -1,5 +1,6 @@
 """A plan as a page of its own: what was found, what it needs, and how packing and concurrency change that."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
@@ -20,6 +21,7 @@ figure { display: inline-block; margin: 1rem 1rem 1rem 0; } svg { max-width: 100
 svg text { font-size: 12px; fill: currentColor; } svg .axis { stroke: currentColor; stroke-width: 1; }
 polyline { fill: none; stroke-width: 2; } .limit { stroke: currentColor; stroke-dasharray: 4 4; }
 .s0 { stroke: #0072b2; } .s1 { stroke: #d55e00; } .s2 { stroke: #009e73; } .s3 { stroke: #cc79a7; }
+.key { stroke-width: 2; }
 """
 
 
@@ -52,8 +54,10 @@ def plan_page(title: str, plan: Plan, curves: Sequence[tuple[str, Sequence[Point
 def _found(plan: Plan) -> str:
     work = plan.workload
     kinds = {"studies": work.studies, "samples": work.samples, "references": work.references, "tables": work.tables}
-    found = ", ".join(f"{len(units):,} {name} ({sum(units.values()) / 1e9:,.2f} GB)" for name, units in kinds.items())
-    return f"{found}; {work.ignored:,} other files are ignored. Nothing has run."
+    there = {name: units for name, units in kinds.items() if units} or {"studies": work.studies}
+    found = ", ".join(f"{len(units):,} {name} ({sum(units.values()) / 1e9:,.2f} GB)" for name, units in there.items())
+    ignored = f"; {work.ignored:,} other files are ignored" if work.ignored else ""
+    return f"{found}{ignored}. Nothing has run."
 
 
 def _shares(heading: str, shares: Sequence[Share]) -> Markup:
@@ -119,7 +123,8 @@ def _concurrencies(points: Sequence[Point]) -> list[int]:
 
 def line_chart(title: str, points: Sequence[Point], value: Callable[[Point], float]) -> Markup:
     """Return a plot of a value against studies a job, a line for each concurrency, as inline SVG."""
-    top = max(value(point) for point in points) * 1.05
+    levels = _levels(max(value(point) for point in points))
+    top = levels[-1]
     places = list(dict.fromkeys(point.studies_per_job for point in points))
     step = (WIDTH - 2 * MARGIN) / max(len(places) - 1, 1)
 
@@ -131,11 +136,11 @@ def line_chart(title: str, points: Sequence[Point], value: Callable[[Point], flo
     for number, concurrency in enumerate(_concurrencies(points)):
         spots = [at(point) for point in points if point.concurrency == concurrency]
         lines.append(tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in spots), class_=f"s{number % 4}"))
-        lines.append(_label(f"{concurrency} at once", 8 + spots[0][0], spots[0][1] + 4))
+        lines += _key(f"{concurrency} at once", number) if len(points) > len(places) else ()
     ticks = [_label(str(k), MARGIN + i * step, HEIGHT - MARGIN + 16, anchor="middle") for i, k in enumerate(places)]
-    levels = [
-        _label(f"{top * part:,.0f}", MARGIN - 6, HEIGHT - MARGIN - part * (HEIGHT - 2 * MARGIN) + 4, anchor="end")
-        for part in (0.25, 0.5, 0.75, 1)
+    ticks += [
+        _label(f"{level:,}", MARGIN - 6, HEIGHT - MARGIN - level / top * (HEIGHT - 2 * MARGIN) + 4, anchor="end")
+        for level in levels
     ]
     axes = tag(
         "polyline",
@@ -144,10 +149,31 @@ def line_chart(title: str, points: Sequence[Point], value: Callable[[Point], flo
     )
     name = _label("studies a job", WIDTH / 2, HEIGHT - 6, anchor="middle")
     drawing = tag(
-        "svg", tag("title", title), axes, *lines, *ticks, *levels, name,
+        "svg", tag("title", title), axes, *lines, *ticks, name,
         viewBox=f"0 0 {WIDTH} {HEIGHT}", width=WIDTH, height=HEIGHT, role="img", aria_label=title,
     )  # fmt: skip
     return tag("figure", tag("figcaption", title), drawing)
+
+
+def _levels(most: float) -> list[int]:
+    """Return round numbers from 0 to above a value, at most six.
+
+    Examples
+    --------
+    >>> _levels(702.3), _levels(7)
+    ([0, 200, 400, 600, 800], [0, 2, 4, 6, 8])
+    """
+    rough = max(most, 1.0) / 5
+    power = 10 ** max(math.floor(math.log10(rough)), 0)
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    return [step * number for number in range(math.ceil(most / step) + 1)]
+
+
+def _key(text: str, number: int) -> tuple[Markup, Markup]:
+    """Return the name of a line and a piece of it, in the corner where lines are lowest."""
+    y = MARGIN + 16 * number
+    piece = tag("line", x1=WIDTH - MARGIN - 108, x2=WIDTH - MARGIN - 88, y1=y, y2=y, class_=f"key s{number % 4}")
+    return piece, _label(text, WIDTH - MARGIN - 82, y + 4)
 
 
 def _label(text: str, x: float, y: float, anchor: str = "start") -> Markup:
