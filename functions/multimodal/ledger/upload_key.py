@@ -29,6 +29,9 @@ _ENDING = re.compile(
 )
 """What programs put behind a name: sample number, lane, mate and formats."""
 
+_ACCESSION = re.compile(r"[SED]RR[0-9]{6,9}")
+"""A run of the Sequence Read Archive, which names no patient."""
+
 SEGMENT_RULE = (
     "a part of the key is empty, '.' or '..', longer than 255 bytes, or holds '#', a backslash or a control "
     "character; rename it and upload again"
@@ -83,7 +86,7 @@ def shown_name(key: str, own: str = "") -> str:
     """Return a file's name for messages and the ledger: `*` stands for what may name a patient (decision `prove-3`).
 
     Hospitals' exports are called by the patient; the folder and the ending still find the file. A file that is called
-    `own`, as its unit is, keeps its name.
+    `own`, as its unit is, or by a public accession keeps its name.
 
     Examples
     --------
@@ -91,13 +94,16 @@ def shown_name(key: str, own: str = "") -> str:
     '*_S1_L002_R2_001.fastq.gz'
     >>> shown_name("genomics/d/R01-001/R01-001_S1_L002_R2_001.fastq.gz", "R01-001")
     'R01-001_S1_L002_R2_001.fastq.gz'
+    >>> shown_name("genomics/d/R01-001/SRR7938741_1.fastq.gz")
+    'SRR7938741_1.fastq.gz'
     """
     name = key.rpartition("/")[2]
     rest = name.removeprefix(own) if own else name
     if rest != name and (_ENDING.fullmatch(rest) or re.fullmatch(r"\.\w{1,10}", rest)):
         return name
     matched = _ENDING.search(name)
-    return f"*{matched[0] if matched else ''}"
+    ending = matched[0] if matched else ""
+    return name if _ACCESSION.fullmatch(name.removesuffix(ending)) else f"*{ending}"
 
 
 def shown_key(key: str) -> str:

@@ -168,7 +168,11 @@ def _largest(candidates: Sequence[CtSeries], images: frozenset[str]) -> list[CtS
 
 def _foreign(references: References, candidates: Sequence[CtSeries], others: Mapping[str, str]) -> StudyRejectedError:
     kinds = sorted({others[uid] for uid in references.series if uid in others})
-    message = "The segmentation was drawn on a CT series that is not in this study. Upload that series with it."
+    message = (
+        "The segmentation was drawn on a CT series that is not in this study. Upload that series with it; if "
+        "de-identification gave the CT new UIDs but left the old ones in the segmentation's references, use a program "
+        "that replaces both."
+    )
     if kinds or (references.names_other_images and not references.instances):
         message = (
             f"The segmentation was drawn on images of another kind ({', '.join(kinds) or 'not CT'}), not on this "
