@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -140,6 +140,11 @@ MAX_STRING = 358_400
 MAX_INTEGRAL = 2**63
 """Integral features are signed numbers of 64 bits."""
 
+_MAX_FLOAT = sys.float_info.max
+
+_NO_LINE = re.compile("[\n\r\x85\u2028\u2029\ud800-\udfff]")
+"""What the pattern `.*` of a value leaves out (Feature Store runtime API, FeatureValue), and UTF-8 cannot hold."""
+
 MAX_TEXT = 255
 """Characters of a feature's description, and of a parameter's value (SageMaker API, UpdateFeatureMetadata)."""
 
@@ -201,8 +206,8 @@ def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
         `FEATURES_INVALID` when the value is not of the feature's type.
     """
     if kind is _STRING:
-        return _short_enough(name, str(value), source)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return _line(name, str(value), source)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MAX_FLOAT:
         if kind is _FRACTIONAL:
             return repr(float(value))
         if abs(value) < MAX_INTEGRAL and value == int(value):
@@ -210,9 +215,12 @@ def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
     raise BadInputError(Reason.FEATURES_INVALID, f"{name} in {source} is not a {kind.value} number")
 
 
-def _short_enough(name: str, text: str, source: str) -> str:
-    if len(text.encode()) > MAX_STRING:
+def _line(name: str, text: str, source: str) -> str:
+    if len(text.encode(errors="replace")) > MAX_STRING:
         message = f"{name} in {source} is longer than the {MAX_STRING:,} bytes that Feature Store takes; shorten it"
+        raise BadInputError(Reason.FEATURES_INVALID, message)
+    if _NO_LINE.search(text):
+        message = f"{name} in {source} has a line break, or half a character, which Feature Store does not take"
         raise BadInputError(Reason.FEATURES_INVALID, message)
     return text
 

@@ -223,7 +223,11 @@ def test_groups_are_created_then_grown_and_never_shrunk() -> None:
         (FeatureType.INTEGRAL, 1.5),
         (FeatureType.INTEGRAL, 2**63),
         (FeatureType.INTEGRAL, float("inf")),
+        (FeatureType.INTEGRAL, 10**400),
+        (FeatureType.FRACTIONAL, 10**400),
         (FeatureType.STRING, "ä" * 179_201),
+        (FeatureType.STRING, "GTV-1\r\n"),
+        (FeatureType.STRING, "half \ud800"),
     ],
 )
 def test_a_value_that_feature_store_does_not_take_is_told_by_its_name(kind: FeatureType, value: object) -> None:

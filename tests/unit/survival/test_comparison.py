@@ -151,6 +151,7 @@ def set_to(column: str, value: str, number: int | None = None) -> Any:
         (lambda n, row: row | {name: "1.5" for name in row if "__f" in name}, "TOO_FEW_EVENTS"),
         (set_to("clinical__f1", "high", 3), "VALUES_INVALID"),
         (set_to("clinical__f1", "inf", 3), "VALUES_INVALID"),
+        (set_to("clinical__f1", "-1.7976931348623157e308", 3), "VALUES_INVALID"),
         (set_to("case_id", "S-0001", 3), "VALUES_INVALID"),
         (lambda n, row: {k: v for k, v in row.items() if k != "rna__f2"}, "DATASET_INCOMPLETE"),
         (lambda n, row: {k: v for k, v in row.items() if k != "label__os_days"}, "DATASET_INCOMPLETE"),

@@ -22,6 +22,9 @@ TIMEPOINTS: Final = ("baseline", "surgery", "post_treatment", "outcome")
 LEAST_EVENTS: Final = 10
 """Fewer events tell no models apart (Peduzzi 1995, doi:10.1016/0895-4356(95)00048-8, has ten for each variable)."""
 
+LARGEST: Final = 1e100
+"""Values beyond it are codes such as the largest number of a program; their squares are no numbers any more."""
+
 LEVEL: Final = "="
 """Between an ordinal feature and one of its levels, as in `clinical__grade=2`; no feature's own name has it."""
 
@@ -297,8 +300,9 @@ def _numbers(table: pd.DataFrame, column: str) -> Floats:
     except (ValueError, TypeError) as error:
         message = f"{column} holds a value that is no number; only numbers can be features or labels"
         raise InputRejectedError(ReasonCode.VALUES_INVALID, message) from error
-    if np.isinf(values).any():
-        raise InputRejectedError(ReasonCode.VALUES_INVALID, f"{column} holds infinity; correct the value at its source")
+    if (np.abs(values) > LARGEST).any():
+        message = f"{column} holds infinity or a number beyond {LARGEST:g}; correct the value at its source"
+        raise InputRejectedError(ReasonCode.VALUES_INVALID, message)
     return np.asarray(values, float)
 
 

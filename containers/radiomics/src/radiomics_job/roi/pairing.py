@@ -6,7 +6,7 @@ Decision record: `features-13`.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from radiomics_job.dicom.ct_header import CtSlice
+from radiomics_job.dicom.ct_slice import CtSlice
 from radiomics_job.dicom.references import References
 from radiomics_job.dicom.series import CtSeries, is_one_stack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
@@ -168,7 +168,11 @@ def _largest(candidates: Sequence[CtSeries], images: frozenset[str]) -> list[CtS
 
 def _foreign(references: References, candidates: Sequence[CtSeries], others: Mapping[str, str]) -> StudyRejectedError:
     kinds = sorted({others[uid] for uid in references.series if uid in others})
-    message = "The segmentation was drawn on a CT series that is not in this study. Upload that series with it."
+    message = (
+        "The segmentation was drawn on a CT series that is not in this study. Upload that series with it; if "
+        "de-identification gave the CT new UIDs but left the old ones in the segmentation's references, use a program "
+        "that replaces both."
+    )
     if kinds or (references.names_other_images and not references.instances):
         message = (
             f"The segmentation was drawn on images of another kind ({', '.join(kinds) or 'not CT'}), not on this "
