@@ -23,7 +23,7 @@ RUNTIME := $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_i
 # The package list is complete (every dependency is pinned with its hashes), so pip has nothing to resolve.
 INSTALL := -m pip --disable-pip-version-check install --no-deps --require-hashes --progress-bar off --requirement
 # Says how far an installation is: pip alone is silent for minutes.
-PROGRESS := awk -f requirements/progress.awk -v file=
+PROGRESS := $(PYTHON) requirements/progress.py
 
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
@@ -58,7 +58,7 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 	@command -v cc gcc >/dev/null || { echo "A C compiler is needed (pyradiomics is compiled on installation)."; exit 1; }
 	@echo "Setting up $(VENV): tools, tests and the jobs (two to four minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) $(INSTALL) requirements/dev.txt 2>&1 | $(PROGRESS)requirements/dev.txt
+	@$(PY) $(INSTALL) requirements/dev.txt 2>&1 | $(PROGRESS) requirements/dev.txt
 	@echo "  building pyradiomics' extension and linking the jobs"
 	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics --editable containers/rnaseq \
 	  --editable containers/survival --editable .
@@ -67,19 +67,19 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 .venv-emulator/.ready: requirements/emulator.txt
 	@echo "Setting up .venv-emulator: the laptop cloud"
 	@$(PYTHON) -m venv .venv-emulator
-	@.venv-emulator/bin/python $(INSTALL) requirements/emulator.txt 2>&1 | $(PROGRESS)requirements/emulator.txt
+	@.venv-emulator/bin/python $(INSTALL) requirements/emulator.txt 2>&1 | $(PROGRESS) requirements/emulator.txt
 	@touch $@
 
 .venv-bench/.ready: requirements/bench.txt
 	@echo "Setting up .venv-bench: the article's pipeline, for comparison"
 	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt 2>&1 | $(PROGRESS)requirements/bench.txt
+	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt 2>&1 | $(PROGRESS) requirements/bench.txt
 	@touch $@
 
 .venv-audit/.ready: requirements/audit.txt requirements/audit/package-lock.json
 	@echo "Setting up .venv-audit: checkov, hadolint, bandit, detect-secrets, parliament and, with node, cdk-nag and asl-validator"
 	@$(PYTHON) -m venv .venv-audit
-	@.venv-audit/bin/python $(INSTALL) requirements/audit.txt 2>&1 | $(PROGRESS)requirements/audit.txt
+	@.venv-audit/bin/python $(INSTALL) requirements/audit.txt 2>&1 | $(PROGRESS) requirements/audit.txt
 	@cp requirements/audit/*.json .venv-audit
 	@if command -v npm >/dev/null; then cd .venv-audit && npm ci --silent --no-audit --no-fund; fi
 	@touch $@
@@ -87,13 +87,13 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 .venv-docs/.ready: requirements/docs.txt
 	@echo "Setting up .venv-docs: the documentation"
 	@$(PYTHON) -m venv .venv-docs
-	@.venv-docs/bin/python $(INSTALL) requirements/docs.txt 2>&1 | $(PROGRESS)requirements/docs.txt
+	@.venv-docs/bin/python $(INSTALL) requirements/docs.txt 2>&1 | $(PROGRESS) requirements/docs.txt
 	@touch $@
 
 .venv-notebook/.ready: requirements/notebook.txt
 	@echo "Setting up .venv-notebook: the SageMaker SDK and what the notebook draws with (a minute, 800 MB)"
 	@$(PYTHON) -m venv .venv-notebook
-	@.venv-notebook/bin/python $(INSTALL) requirements/notebook.txt 2>&1 | $(PROGRESS)requirements/notebook.txt
+	@.venv-notebook/bin/python $(INSTALL) requirements/notebook.txt 2>&1 | $(PROGRESS) requirements/notebook.txt
 	@touch $@
 
 # Against the laptop cloud that `make up` started, or the stack that MULTIMODAL_STACK names.
@@ -164,7 +164,7 @@ e2e: setup examples
 e2e-forget: setup ## forget one of two patients on a stack of its own, and look for what is left
 	@E2E_FORGET=1 $(PY) -m pytest -q tests/end_to_end/test_subject_forgotten.py
 
-bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|cohort|shape|genomics|clinical|reads|dataset-join|peers, or dataset|events with BASE=checkout
+bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|cohort|shape|genomics|matrix|clinical|reads|dataset-join|peers, or dataset|events with BASE=checkout
 	@$(PY) -m benchmarks $(BENCH)
 
 smoke: setup ## the end-to-end tests against a real account: make smoke STACK=name
@@ -188,7 +188,7 @@ images: ## build the jobs' images; IMAGES="radiomics salmon dragen survival" pic
 	@engine=""; for name in docker finch podman; do \
 	  if [ -z "$$engine" ] && $$name info >/dev/null 2>&1; then engine=$$name; fi; done; \
 	if [ -z "$$engine" ]; then \
-	  echo "make images needs Docker, Finch or Podman, and none is running here; README.md says how AWS builds them."; exit 1; fi; \
+	  echo "make images needs Docker, Finch or Podman, and none is running here; docs/deploy.md says how AWS builds them."; exit 1; fi; \
 	if [ "$(TAG)" = local ] && [ -n "$(RADIOMICS)$(RNASEQ)$(SURVIVAL)" ]; then \
 	  echo "Name the version to push: TAG=1.0.0 (a tag is never replaced)."; exit 1; fi; \
 	for image in $(IMAGES); do \

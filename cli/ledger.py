@@ -242,17 +242,19 @@ def _has_several_datasets(units: list[Unit]) -> bool:
 
 
 def print_reasons(console: Console, units: list[Unit]) -> None:
-    """Print why each unit that carries a reason does so."""
-    explained = [unit for unit in units if unit.text("reason_code")]
-    if not explained:
-        return
+    """Print why each unit that carries a reason does so; a reason that several units share is told once."""
     several = _has_several_datasets(units)
-    print_heading(console, "Why")
-    for unit in explained:
-        style = STATUS_STYLES.get(unit.status, "")
+    sharing: dict[tuple[str, str, str], list[str]] = {}
+    for unit in units:
         name = f"{unit.text('dataset')} {unit.name}" if several else unit.name
-        print_block(console, Text.assemble(name, "  ", (unit.text("reason_code"), style)))
-        print_block(console, Text(unit.text("reason_message")), indent=INDENT + 2)
+        reason = unit.status, unit.text("reason_code"), unit.text("reason_message")
+        if reason[1]:
+            sharing.setdefault(reason, []).append(name)
+    if sharing:
+        print_heading(console, "Why")
+    for (status, code, message), names in sharing.items():
+        print_block(console, Text.assemble(", ".join(names), "  ", (code, STATUS_STYLES.get(status, ""))))
+        print_block(console, Text(message), indent=INDENT + 2)
 
 
 def print_tables(console: Console, units: list[Unit]) -> None:

@@ -55,14 +55,6 @@ Examples:
 """
 
 app = typer.Typer(help=_HELP, epilog=_EXAMPLES, no_args_is_help=True, rich_markup_mode="markdown")
-app.add_typer(models_app, name="models")
-
-app.add_typer(dataset_app, name="dataset")
-app.command(epilog="Example: `multimodal report nsclc_radiogenomics --output report`")(report)
-app.command(epilog="Example: `multimodal dashboard --output dashboard.html --stack multimodal`")(dashboard)
-
-app.command(epilog="Example: `multimodal check --stack multimodal AlarmEmail=you@example.org`")(check)
-
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -324,6 +316,13 @@ def environment() -> None:
     with suppress(CommandError):  # nothing is deployed
         for name, value in sorted(connect(STACK, variables).outputs.items()):
             print(f"# {name}={value}")
+
+
+app.command(epilog="Example: `multimodal report nsclc_radiogenomics --output report`")(report)
+app.command(epilog="Example: `multimodal dashboard --output dashboard.html --stack multimodal`")(dashboard)
+app.command(epilog="Example: `multimodal check --stack multimodal AlarmEmail=you@example.org`")(check)
+app.add_typer(dataset_app, name="dataset")
+app.add_typer(models_app, name="models")
 
 
 def _print_rows(rows: list[Row]) -> None:

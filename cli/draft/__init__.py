@@ -1,1 +1,1 @@
-"""Drafts a dataset's file from a clinical table: `make dataset CSV=path`."""
+"""Drafts a dataset's file from a clinical table: `multimodal dataset draft table.csv`."""

@@ -37,11 +37,11 @@ def read_rows(path: Path) -> Table:
         When there is no such file, or it is no table; the rows raise it as well.
     """
     if not path.is_file():
-        raise UsageError(f"There is no file {path}.", hint="make dataset CSV=path/to/table.csv")
+        raise UsageError(f"There is no file {path}.", hint="multimodal dataset draft path/to/table.csv --name my_study")
     try:
         table = TableRows(_chunks(path), len, max_columns=_MAX_COLUMNS)
     except BadInputError as error:
-        raise CommandError(f"{path.name} cannot be read: {error.message}.") from error
+        raise CommandError(f"{path.name}: {error.message}.") from error
     return Table(table.header, table.comments, table.delimiter, _rows(path, table))
 
 
@@ -55,7 +55,7 @@ def _rows(path: Path, table: TableRows) -> Iterator[list[str]]:
     try:
         yield from chain.from_iterable(batch for _, batch in table.batches(_ROWS, _CHARACTERS))
     except BadInputError as error:
-        raise CommandError(f"{path.name} cannot be read: {error.message}.") from error
+        raise CommandError(f"{path.name}: {error.message}.") from error
 
 
 def plain(cell: str) -> str:

@@ -305,10 +305,18 @@ def test_table_is_read_as_an_upload_of_it_would_be(tmp_path: Path, content: byte
     assert [column.source for column in found.columns] == ["Größe", "Age"]
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04 workbook", b"Case ID|Age\nA|1\n", b'Case ID,Age\nA,"1\n', b""])
-def test_file_that_is_no_table_is_rejected_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK\x03\x04 workbook", r"t\.csv: the table cannot be read: it is a zip .* export the table as CSV"),
+        (b"Case ID|Age\nA|1\n", r"t\.csv: "),
+        (b'Case ID,Age\nA,"1\n', r"t\.csv: the quotes of row 2 do not match"),
+        (b"", r"t\.csv: the file is empty"),
+    ],
+)
+def test_file_that_is_no_table_is_rejected_with_what_to_do(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "t.csv").write_bytes(content)
-    with pytest.raises(CommandError, match="cannot be read"):
+    with pytest.raises(CommandError, match=message):
         write_draft(tmp_path / "t.csv", "mine", tmp_path)
 
 

@@ -129,6 +129,16 @@ def test_the_dataset_is_named_only_where_there_are_several(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
 
 
+def test_a_reason_that_several_units_share_is_told_once_with_their_names() -> None:
+    facts = {"dataset": "d", "reason_code": "REFERENCE_NOT_READY"}
+    waiting = [make_unit(name, "READY", **facts, reason_message="not built") for name in ("R01-001", "R01-002")]
+    other = make_unit("R01-003", "READY", **facts, reason_message="no genome")
+    why = printed([*waiting, other], 140).partition("Why")[2]
+    assert why.count("not built") == why.count("no genome") == 1
+    assert [why.count(f"R01-00{number}") for number in (1, 2, 3)] == [1, 1, 1]
+    assert why.index("R01-002") < why.index("not built") < why.index("R01-003")
+
+
 def printed(units: list[Unit], width: int) -> str:
     console = Console(file=StringIO(), width=width, highlight=False)
     print_units(console, units)
