@@ -8,8 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, JPEG2000Lossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
-from radiomics_job.dicom.ct_header import read_ct_slices
-from radiomics_job.dicom.pixels import hounsfield
+from radiomics_job.dicom.ct_slice import hounsfield, read_ct_slices
 from radiomics_job.dicom.reading import read_study
 from radiomics_job.dicom.series import group_series
 from radiomics_job.dicom.sources import SourceCounts, read_source

@@ -16,8 +16,7 @@ import pydicom
 from dcmstack.dcmstack import DicomStack
 from numpy.typing import NDArray
 
-from radiomics_job.dicom.ct_header import CtSlice
-from radiomics_job.dicom.pixels import release
+from radiomics_job.dicom.ct_slice import CtSlice, release
 from radiomics_job.dicom.reading import PARSER_ERRORS, unreadable_files
 from radiomics_job.dicom.series import CtSeries, SliceStack, fit_stack, same_position, sort_slices
 from radiomics_job.errors import RadiomicsJobError, ReasonCode, StudyRejectedError
@@ -66,7 +65,7 @@ def stack_series(
     Parameters
     ----------
     decode : callable
-        Gives the pixels of a slice in the image's unit: `radiomics_job.dicom.pixels.hounsfield` for a CT.
+        Gives the pixels of a slice in the image's unit: `radiomics_job.dicom.ct_slice.hounsfield` for a CT.
 
     Returns
     -------
