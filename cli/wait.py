@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Self
@@ -72,8 +72,14 @@ class Outcome:
 
 
 @contextmanager
-def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
+def nudged_sweep(deployment: Deployment, read: Callable[[], Sequence[Unit]] | None = None) -> Iterator[list[str]]:
     """Invoke the sweep when a check is due while the block runs: its own schedule is once a minute.
+
+    Parameters
+    ----------
+    deployment : Deployment
+    read : callable, optional
+        Gives the units as they were read last, for whoever reads them anyway; not given: the ledger is read.
 
     Yields
     ------
@@ -86,7 +92,7 @@ def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
 
     def nudge() -> None:
         while not stop.is_set():
-            problem = _nudge(deployment)
+            problem = _nudge(deployment, read or (lambda: read_units(deployment)))
             if problem and problem not in problems:
                 problems.append(problem)
             stop.wait(_NUDGE_SECONDS)
@@ -100,11 +106,11 @@ def nudged_sweep(deployment: Deployment) -> Iterator[list[str]]:
         thread.join(timeout=5)
 
 
-def _nudge(deployment: Deployment) -> str:
+def _nudge(deployment: Deployment, read: Callable[[], Sequence[Unit]]) -> str:
     """Invoke the sweep if it has something to check, and return its problem; one that is running is as good."""
     try:
         now = time.time()
-        if any(0 < unit.number("due_at") <= now for unit in read_units(deployment)):
+        if any(0 < unit.number("due_at") <= now for unit in read()):
             deployment.invoke_sweep({})
     except CommandError as error:
         return error.details or error.message
@@ -144,7 +150,8 @@ def wait_for_units(
     started = time.monotonic()
     view = _LiveView(console) if console.is_terminal else _LogView(console)
     before: int | None = None
-    with nudged_sweep(deployment) as problems, view:
+    known: list[Unit] = []
+    with nudged_sweep(deployment, lambda: known) as problems, view:
         while True:
             known = read_units(deployment)
             units = [unit for unit in known if unit.unit_id in unit_ids] if unit_ids else known

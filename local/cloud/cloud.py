@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 INTERPRETER = REPOSITORY / ".venv-emulator" / "bin" / "python"
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
-STOP_SECONDS = 10.0
+STOP_SECONDS, RESTART_SECONDS = 10.0, 90.0
 _POLL_SECONDS = 0.05
 _LOG_TAIL_LINES = 30
 _PORT_ATTEMPTS = 3
@@ -98,9 +98,12 @@ def restart_cloud(cloud: Cloud, extra_env: Mapping[str, str]) -> Cloud:
     Raises
     ------
     CloudError
-        When it is not healthy in time.
+        When it does not end in peace, so that its state is lost, or is not healthy in time.
     """
-    _end(cloud)
+    send_signal(cloud.pid, signal.SIGTERM)
+    if not _wait_until(lambda: not is_ours(cloud), RESTART_SECONDS):
+        raise CloudError(f"The laptop cloud did not end:\n{_log_tail(cloud.log)}")
+    _end_session(cloud)
     again = _spawn(cloud.root, _settings(cloud.root, True, 2, extra_env, True), cloud.port)
     if not _wait_until_healthy(again):
         stop_cloud(again)
@@ -134,18 +137,14 @@ def stop_cloud(target: Cloud | Path) -> bool:
     cloud = target if isinstance(target, Cloud) else read_state(target.resolve())
     if cloud is None:
         return False
-    ended = _end(cloud)
-    _clear(cloud.root)
-    (cloud.root / "state.json").unlink(missing_ok=True)
-    return ended
-
-
-def _end(cloud: Cloud) -> bool:
     was_running = is_ours(cloud)
     if was_running:
         send_signal(cloud.pid, signal.SIGTERM)
         _wait_until(lambda: not is_ours(cloud), STOP_SECONDS)
-    return _end_session(cloud) or was_running
+    leftovers = _end_session(cloud)
+    _clear(cloud.root)
+    (cloud.root / "state.json").unlink(missing_ok=True)
+    return was_running or leftovers
 
 
 def _settings(

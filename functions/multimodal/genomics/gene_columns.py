@@ -55,6 +55,14 @@ _ALIGNMENT = re.compile(
     re.IGNORECASE,
 )
 _MADE_BY_R = re.compile(r"X\d")
+_HOLDS = re.compile(
+    r"^(?:tpm|fpkm(?:.uq)?|rpkm|cpm|(?:raw.?)?counts?)[._ -]|[._ -](?:tpm|fpkm(?:.uq)?|rpkm|cpm|(?:raw.?)?counts?)$",
+    re.IGNORECASE,
+)
+"""What stands before or behind a case's name where a column says what it holds, as StringTie's `FPKM.R01-001`."""
+
+_UNKNOWN = _words("#n/a #na n.a. n.d. nd none #value! #div/0! #ref! - . ? true false")
+"""Text that describes no gene: a column of it is a case without values."""
 R_HINT = (
     "; if R wrote R01.001 for R01-001, set genomics.matrix.case_names: undo_r and deploy, or write the matrix with "
     "check.names = FALSE"
@@ -111,8 +119,20 @@ def split_columns(
             "all cases begin with X and a digit, as R writes names that begin with a digit; set "
             "genomics.matrix.case_names: undo_r, or exact when they are called so, and deploy"
         )
+    if matrix.case_names is None and _say_what_they_hold(named):
+        raise invalid_matrix(
+            "its columns say what they hold beside the case, such as R01-001_TPM or FPKM.R01-001; keep those with "
+            f"values in {matrix.unit}, which the dataset's file names, and call each by its case alone (or set "
+            "genomics.matrix.case_names: exact, if cases are called so, and deploy)"
+        )
     left_out = tuple(names[at] for at in sorted({*about[1:], *out}))
     return GeneColumns(tuple(at for at in about if at not in out), cases, named, left_out)
+
+
+def _say_what_they_hold(cases: Sequence[str]) -> bool:
+    """Whether all columns do, or some beside a column that is called by the case alone."""
+    stems = [_HOLDS.sub("", case) for case in cases if _HOLDS.search(case)]
+    return len(stems) == len(cases) or not {*stems}.isdisjoint(cases)
 
 
 def is_heading(name: str) -> bool:
@@ -129,7 +149,7 @@ def is_second_header(cells: Sequence[str]) -> bool:
 def _is_text(head: Sequence[Sequence[str]], at: int, matrix: MatrixConfig) -> bool:
     """Whether a column has text in most of its rows."""
     cells = [row[at].strip() for row in head if at < len(row)]
-    return sum(not is_value(cell, matrix) for cell in cells) * 2 > len(cells)
+    return sum(not is_value(cell, matrix) and cell.lower() not in _UNKNOWN for cell in cells) * 2 > len(cells)
 
 
 def is_value(cell: str, matrix: MatrixConfig) -> bool:

@@ -63,7 +63,7 @@ def _found(plan: Plan) -> str:
 def _shares(heading: str, shares: Sequence[Share]) -> Markup:
     if not shares:
         return Markup()
-    columns = ("", "units", "jobs", "machines at once", "minutes", "machine minutes", "USD", "quota needed")
+    columns = ("service", "units", "jobs", "machines at once", "minutes", "machine minutes", "USD", "quota needed")
     rows = [
         tag("tr", *(tag("td", cell) for cell in cells))
         for share in shares

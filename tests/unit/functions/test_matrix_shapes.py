@@ -244,6 +244,9 @@ def test_quantifications_of_several_cases_join_one_group() -> None:
     [
         ("a.tsv", "gene\tR01.001\nVIM\t1\n", "MATRIX_INVALID", "case_names: undo_r"),
         ("a.tsv", "gene\tX1\tX2\nVIM\t1\t2\n", "MATRIX_INVALID", "begin with X"),
+        ("a.tsv", "gene\tA_TPM\tA_counts\nVIM\t1\t2\n", "MATRIX_INVALID", "say what they hold"),
+        ("a.tsv", "gene\tFPKM.A\tFPKM.B\nVIM\t1\t2\n", "MATRIX_INVALID", "say what they hold"),
+        ("a.tsv", "gene\tA\tB\tA counts\nVIM\t1\t2\t9\n", "MATRIX_INVALID", "by its case alone"),
         ("a.tsv", "VIM\t3\t4\nCD44\t1\t2\n", "MATRIX_INVALID", "first row is a gene's"),
         ("a.tsv", "A1BG\t3\t4\nCD44\t1\t2\n", "MATRIX_INVALID", "first row is a gene's"),
         ("a.tsv", "gene\tVIM\tCD44\nVIM\t1\t0.2\nCD44\t0.2\t1\n", "MATRIX_INVALID", "what are cases?"),
@@ -291,6 +294,14 @@ def test_cell_that_is_no_value_costs_its_case_and_no_other() -> None:
     assert rows[0]["message"].startswith("row 2: ")
     report = json.loads(world.report_on(item, "report.json"))
     assert (report["rows_are"], report["genes"]["columns"]) == ("genes", 3)
+
+
+@pytest.mark.parametrize("cell", ["#N/A", "n.d.", "TRUE"])
+def test_a_first_case_without_any_value_is_rejected_and_not_left_out_as_text(cell: str) -> None:
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", f"gene\tA\tB\nVIM\t{cell}\t3\nCD44\t{cell}\t1\n")
+    assert [*world.records()] == ["B"]
+    assert [row["case_id"] for row in csv.DictReader(io.StringIO(world.report_on(item, "rejected.csv")))] == ["A"]
 
 
 def test_case_may_be_called_as_some_first_columns_are() -> None:
@@ -424,7 +435,10 @@ def test_nothing_is_ignored_without_a_note(name: str) -> None:
     item = world.ledger.get("genomics#d#-ignored-keys")
     assert item is not None
     assert (item.status, item.is_note) == (Status.COMPLETED, True)
-    assert name in str(world.ledger.extra[item.unit_id]["reason_details"])
+    details = world.ledger.extra[item.unit_id]["reason_details"]
+    assert (details["objects_in_batch"], details["example_key"][:11]) == (1, "genomics/d/"), (
+        "its name may be a person's"
+    )
     world.upload("clinical/d/README.txt")
     assert world.ledger.get("clinical#d#-ignored-keys") is None
 

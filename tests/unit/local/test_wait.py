@@ -21,7 +21,7 @@ def make_unit(subject: str, status: str, **attributes: Any) -> Unit:
 
 
 @contextlib.contextmanager
-def no_sweep(_deployment: Deployment) -> Iterator[list[str]]:
+def no_sweep(_deployment: Deployment, _read: object) -> Iterator[list[str]]:
     yield ["the sweep is broken"]
 
 
@@ -52,12 +52,10 @@ def run(monkeypatch: pytest.MonkeyPatch, console: Console, ledger: Ledger, **opt
 
 
 @pytest.mark.parametrize(("due", "is_asked"), [({}, False), ({"due_at": 1}, True), ({"due_at": 2**40}, False)])
-def test_the_sweep_is_asked_when_it_has_something_to_check(
-    monkeypatch: pytest.MonkeyPatch, due: dict[str, int], is_asked: bool
-) -> None:
+def test_the_sweep_is_asked_when_it_has_something_to_check(due: dict[str, int], is_asked: bool) -> None:
     asked = list[object]()
-    monkeypatch.setattr(wait, "read_units", lambda _: [make_unit("a", "PROCESSING", **due)])
-    assert wait._nudge(cast(Deployment, SimpleNamespace(invoke_sweep=asked.append))) == ""
+    units = [make_unit("a", "PROCESSING", **due)]
+    assert wait._nudge(cast(Deployment, SimpleNamespace(invoke_sweep=asked.append)), lambda: units) == ""
     assert bool(asked) is is_asked
 
 

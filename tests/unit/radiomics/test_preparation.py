@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from radiomics_job.features.extract import extract_features
-from radiomics_job.features.levels import highest_level, levels_of
+from radiomics_job.features.images import highest_level, levels_of
 from radiomics_job.parameters import Bins, Params, Resampling, Resegmentation, load_params
 from radiomics_job.roi.regions import Volume, cut_region
 from radiomics_job.roi.resampling import new_axis

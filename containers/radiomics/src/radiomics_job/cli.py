@@ -58,7 +58,8 @@ def _run(options: argparse.Namespace) -> int:
         {"label": options.roi_label, "property_code": options.roi_property_code, "policy": options.roi_policy}
     )
     tasks = plan_tasks(options.input_dir, options.output_dir, options.job, options.params, rule, limits, options.pet)
-    checks = Checks(options.perturb, options.negative_control)
+    asked = options.perturb or options.negative_control
+    checks = Checks(options.perturb, options.negative_control) if asked else None
     tasks = [replace(task, checks=checks) for task in tasks]
     log("job_started", studies=len(tasks), workers=options.workers, version=__version__)
     counts: Counter[str] = Counter()

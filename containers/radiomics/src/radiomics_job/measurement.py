@@ -13,10 +13,9 @@ from radiomics_job.features.extract import FeatureResult, extract_features
 from radiomics_job.geometry.grid import FRAME_TOLERANCE_FRACTION, Intensity, rounded, slice_normal, with_holes_drawn_on
 from radiomics_job.parameters import Params
 from radiomics_job.quality.checks import Finding, describe_mask, refusal
-from radiomics_job.roi.candidates import Candidate
 from radiomics_job.roi.pairing import Pairing
 from radiomics_job.roi.placement import PlacedMask, empty_mask
-from radiomics_job.roi.rule import RoiPolicy
+from radiomics_job.roi.rule import Candidate, RoiPolicy
 
 MOST_RUNS = 4
 """Times that a region may begin anew along an uneven stack: several lesions, but not every other slice."""

@@ -568,12 +568,10 @@ def feature_names(params: Params) -> tuple[str, ...]:
 
 def image_names(params: Params) -> tuple[str, ...]:
     """Names of the images that features are computed on, `original` first, as pyradiomics spells them."""
-    return (
-        "original",
-        *map(log_image_name, params.extraction.log_sigma_mm),
-        *wavelet_image_names(params.extraction.wavelet_levels, 2 if params.extraction.force_2d else 3),
-        *params.extraction.filters,
-    )
+    settings = params.extraction
+    dimensions = 2 if settings.force_2d else 3
+    wavelets = wavelet_image_names(settings.wavelet_levels, dimensions) if settings.wavelet_levels else ()
+    return ("original", *map(log_image_name, settings.log_sigma_mm), *wavelets, *settings.filters)
 
 
 def _names(image: str, classes: tuple[str, ...]) -> tuple[str, ...]:

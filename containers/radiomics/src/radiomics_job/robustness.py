@@ -36,9 +36,6 @@ class Checks:
     negative_control: bool = False
     """Features of the region with its voxels shuffled."""
 
-    def __bool__(self) -> bool:
-        return self.perturb or self.negative_control
-
 
 def robustness_document(
     checks: Checks,

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomics_job.dicom.pixels import hounsfield, release
+from radiomics_job.dicom.ct_slice import hounsfield, release
 from radiomics_job.dicom.reading import StudyFiles, read_study
 from radiomics_job.dicom.series import CtSeries, SliceStack, group_series
 from radiomics_job.dicom.sources import SourceCounts, read_source
@@ -45,13 +45,11 @@ from radiomics_job.parameters import Params
 from radiomics_job.pet.measure import CtRegions, PetTask, measure_pet
 from radiomics_job.quality.checks import Finding, QcWarning, check_limits, refusal
 from radiomics_job.robustness import ROBUSTNESS_FILE, Checks, robustness_document
-from radiomics_job.roi.candidates import Candidate, list_candidates
 from radiomics_job.roi.pairing import Pairing, pair
-from radiomics_job.roi.rule import RoiPolicy, RoiRule, choose
+from radiomics_job.roi.rule import Candidate, RoiPolicy, RoiRule, choose, list_candidates
 from radiomics_job.volumes.image import slices_of, stack_volume_file
 from radiomics_job.volumes.mask import mask_candidates
-from radiomics_job.volumes.roles import Roles
-from radiomics_job.volumes.study_volumes import read_volumes
+from radiomics_job.volumes.roles import Roles, read_volumes
 
 _HOST_FAULTS = {
     errno.ENOSPC,
@@ -104,7 +102,7 @@ class StudyTask:
     """Parameter file for the PET images of a study; None leaves them alone."""
     correlation_id: str | None = None
     """What names the study in log lines instead of its subject, where the job description says it."""
-    checks: Checks = field(default_factory=Checks)
+    checks: Checks | None = None
     """Whether the primary region on the CT is measured again, perturbed or shuffled."""
 
     @property
@@ -208,7 +206,7 @@ def _measure_pet(files: StudyFiles, task: StudyTask, ct: CtRegions | None) -> _M
 
 
 def _measure_ct(files: StudyFiles, task: StudyTask) -> tuple[_Measured, CtRegions]:
-    roles = read_volumes(files, task.limits)
+    roles = read_volumes(files, task.limits) if files.volumes else Roles()
     series = _ct_series(files, roles)
     chosen, policy, pairing = _choose(files, roles, series, task)
     needed = {id(image.dataset) for image in pairing.ct.slices}
@@ -247,8 +245,8 @@ def _publish(
     with publishing(task.folder, task.scratch) as scratch:
         for measured in (ct, pet):
             if isinstance(measured, _Measured):
-                if task.checks and measured is ct:
-                    write_json(scratch / ROBUSTNESS_FILE, _robustness(task, measured))
+                if task.checks is not None and measured is ct:
+                    write_json(scratch / ROBUSTNESS_FILE, _robustness(task.checks, task, measured))
                 documents[measured.image.modality] = _write_image(scratch, task, measured, input_hash, counts)
         qc, features = documents.pop("CT" if ct else "PT")
         if isinstance(pet, StudyRejectedError):
@@ -275,10 +273,10 @@ def _write_image(
     )
 
 
-def _robustness(task: StudyTask, measured: _Measured) -> dict[str, object]:
+def _robustness(checks: Checks, task: StudyTask, measured: _Measured) -> dict[str, object]:
     image, first = measured.image, measured.rois[0]
     again = robustness_document(
-        task.checks, image.volume, first.placed.mask, image.stack.grid, measured.params, first.features.values
+        checks, image.volume, first.placed.mask, image.stack.grid, measured.params, first.features.values
     )
     return {"subject": task.subject, "label": first.label, **again}
 

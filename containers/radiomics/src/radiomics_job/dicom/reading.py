@@ -17,8 +17,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from radiomics_job.dicom.ct_header import CtSlice, UnusableImage, read_ct_slices, unusable_image
-from radiomics_job.dicom.pixels import check_syntax
+from radiomics_job.dicom.ct_slice import CtSlice, UnusableImage, check_syntax, read_ct_slices, unusable_image
 from radiomics_job.dicom.references import CT_CLASSES, ENHANCED_PET_CLASSES, PET_CLASSES
 from radiomics_job.dicom.sources import FileKind, SourceFile, is_bare, printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomics_job.dicom.ct_header import CtSlice
+from radiomics_job.dicom.ct_slice import CtSlice
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import (
     DUPLICATE_TOLERANCE_MM,

@@ -16,8 +16,7 @@ import pydicom
 from dcmstack.dcmstack import DicomStack
 from numpy.typing import NDArray
 
-from radiomics_job.dicom.ct_header import CtSlice
-from radiomics_job.dicom.pixels import release
+from radiomics_job.dicom.ct_slice import CtSlice, release
 from radiomics_job.dicom.reading import PARSER_ERRORS, unreadable_files
 from radiomics_job.dicom.series import CtSeries, SliceStack, fit_stack, same_position, sort_slices
 from radiomics_job.errors import RadiomicsJobError, ReasonCode, StudyRejectedError
@@ -66,7 +65,7 @@ def stack_series(
     Parameters
     ----------
     decode : callable
-        Gives the pixels of a slice in the image's unit: `radiomics_job.dicom.pixels.hounsfield` for a CT.
+        Gives the pixels of a slice in the image's unit: `radiomics_job.dicom.ct_slice.hounsfield` for a CT.
 
     Returns
     -------
@@ -190,7 +189,10 @@ def check_order(stack: SliceStack, volume: NDArray[Voxel]) -> None:
 
 def _is_same_view(one: NDArray[Any], other: NDArray[Any]) -> bool:
     here, there = one.__array_interface__, other.__array_interface__
-    return all(here[key] == there[key] for key in ("data", "shape", "typestr")) and one.strides == other.strides
+    if any(here[key] != there[key] for key in ("data", "shape", "typestr")):
+        return False
+    steps = zip(one.shape, one.strides, other.strides, strict=True)
+    return all(size == 1 or step == other_step for size, step, other_step in steps)  # a step along one pixel is none
 
 
 def _dcmstack(stack: SliceStack, volume: NDArray[Voxel]) -> DicomStack:

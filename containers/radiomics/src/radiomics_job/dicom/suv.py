@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pydicom.dataset import Dataset
 
-from radiomics_job.dicom.ct_header import CtSlice
+from radiomics_job.dicom.ct_slice import CtSlice
 from radiomics_job.dicom.nuclides import half_life_fault
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 

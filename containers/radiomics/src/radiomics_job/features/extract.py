@@ -17,11 +17,9 @@ from numpy.typing import NDArray
 from radiomics import getFeatureClasses
 
 from radiomics_job.feature_names import FEATURES_BY_CLASS, SHAPE_CLASSES, TEXTURE_CLASSES
-from radiomics_job.features.images import flat_options, images
-from radiomics_job.features.levels import MOST_BINS, Binning, binning_of, highest_level, numbered
+from radiomics_job.features.images import MOST_BINS, Binning, binning_of, flat_options, highest_level, images, numbered
 from radiomics_job.features.shape import MeshShape
-from radiomics_job.geometry.canonical import Canonical, canonical_orientation, largest_slice
-from radiomics_job.geometry.grid import Intensity
+from radiomics_job.geometry.grid import Canonical, Intensity, canonical_orientation, largest_slice
 from radiomics_job.parameters import Bins, ExtractionSettings, Params, feature_names, image_names
 from radiomics_job.roi.regions import (
     Region,

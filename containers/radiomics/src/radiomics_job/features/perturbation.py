@@ -15,8 +15,7 @@ import pywt
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
-from radiomics_job.geometry.canonical import box_of
-from radiomics_job.geometry.grid import Grid, Intensity
+from radiomics_job.geometry.grid import Grid, Intensity, box_of
 from radiomics_job.roi.regions import LOG_REACH_SIGMAS, SitkImage, as_image
 from radiomics_job.roi.resampling import INSIDE, SHARE_TOLERANCE
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from radiomics_job.geometry.canonical import Canonical, canonical_orientation, largest_slice, slice_areas
-from radiomics_job.geometry.grid import Intensity
+from radiomics_job.geometry.grid import Canonical, Intensity, canonical_orientation, largest_slice, slice_areas
 
 PLANE_NAMES: Final = ("Sagittal", "Coronal", "Axial")
 """By the canonical axis (left, posterior, superior) that points out of the plane."""

@@ -16,10 +16,9 @@ from radiomics_job.output.documents import StudyImage
 from radiomics_job.parameters import Params
 from radiomics_job.pet.series import pet_series, stack_suv
 from radiomics_job.quality.checks import check_limits, refusal
-from radiomics_job.roi.candidates import Candidate, list_candidates
 from radiomics_job.roi.pairing import Pairing, pair
 from radiomics_job.roi.placement import PlacedMask, sample_onto
-from radiomics_job.roi.rule import RoiPolicy, RoiRule, choose
+from radiomics_job.roi.rule import Candidate, RoiPolicy, RoiRule, choose, list_candidates
 
 
 @dataclass(frozen=True, eq=False)

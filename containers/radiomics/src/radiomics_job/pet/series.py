@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from radiomics_job.dicom.ct_header import CtSlice, read_ct_slices
-from radiomics_job.dicom.pixels import check_syntax, stored_values
+from radiomics_job.dicom.ct_slice import CtSlice, check_syntax, read_ct_slices, stored_values
 from radiomics_job.dicom.reading import PARSER_ERRORS, StudyFiles, strict_parsing, unreadable_files
 from radiomics_job.dicom.references import ENHANCED_PET_CLASSES
 from radiomics_job.dicom.series import CtSeries, SliceStack, group_series

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from radiomics_job.dicom.series import SliceStack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
-from radiomics_job.geometry.canonical import bounding_box
-from radiomics_job.geometry.grid import Intensity, interpolated_slices, rounded
+from radiomics_job.geometry.grid import Intensity, bounding_box, interpolated_slices, rounded
 from radiomics_job.parameters import Action, QcLimits, Threshold
 from radiomics_job.roi.pairing import Pairing
 from radiomics_job.roi.placement import PlacedMask

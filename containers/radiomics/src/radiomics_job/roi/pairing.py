@@ -6,7 +6,7 @@ Decision record: `features-13`.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from radiomics_job.dicom.ct_header import CtSlice
+from radiomics_job.dicom.ct_slice import CtSlice
 from radiomics_job.dicom.references import References
 from radiomics_job.dicom.series import CtSeries, is_one_stack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError

@@ -15,8 +15,7 @@ import SimpleITK as sitk  # noqa: N813 - the name everybody knows it by
 from numpy.typing import NDArray
 from radiomics import imageoperations
 
-from radiomics_job.geometry.canonical import bounding_box
-from radiomics_job.geometry.grid import Intensity
+from radiomics_job.geometry.grid import Intensity, bounding_box
 from radiomics_job.parameters import ExtractionSettings, Resampling
 from radiomics_job.roi.resampling import ITK_INTERPOLATORS, Axis, grid_axes, resample
 

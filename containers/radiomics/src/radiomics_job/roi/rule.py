@@ -1,17 +1,185 @@
-"""Which regions are measured: by label or property code, never by guessing."""
+"""The regions of a study's objects, and the rule by which a dataset chooses among them: never by guessing."""
 
+import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
+from pydicom.dataset import Dataset
 
+from radiomics_job.dicom.reading import PARSER_ERRORS, StudyFiles, strict_parsing, unreadable_files
+from radiomics_job.dicom.references import CT_CLASSES, References, segmentation_references, structure_set_references
+from radiomics_job.dicom.series import CtSeries
 from radiomics_job.errors import Detail, InvalidJobError, ReasonCode, StudyRejectedError
+from radiomics_job.geometry.grid import Grid
+from radiomics_job.limits import Limits
 from radiomics_job.parameters import explain, must, shown, wrong
-from radiomics_job.roi.candidates import Candidate
+from radiomics_job.roi.placement import PlacedMask, lies_on, place_segment
+from radiomics_job.roi.rasterise import rasterise
+from radiomics_job.roi.rtstruct import ContourSet, contours_lie_on, read_structure_set
+from radiomics_job.roi.segmentation import Segment, Segmentation, read_segmentation
+
+LABEL_LENGTH = 256
+"""Characters of a label that are kept: DICOM allows 64, damaged files hold megabytes, and results repeat labels."""
+
+_AREA_POINTS = 3
+"""Fewer points enclose nothing, though they may name a lone voxel."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Candidate:
+    """A region that can be chosen and then placed on a CT's grid."""
+
+    label: str
+    property_code: str
+    """What the choice goes by."""
+    names: tuple[str, ...]
+    """What else an object is told apart by: its SeriesDescription, ContentCreatorName, series and instance UID."""
+    source: str
+    """`SEG`, `RTSTRUCT`, `NIFTI` or `NRRD`."""
+    source_uid: str
+    """SOPInstanceUID of the object; of a volume file a hash of its content."""
+    number: int
+    """Segment or ROI number; of a volume file without a segment table, the voxel value."""
+    references: References
+    """What the region was drawn on."""
+    is_drawn: Callable[[], bool]
+    """Tells whether anything was drawn: an empty segment, an ROI without contours or a marked point is no region."""
+    fits: Callable[[CtSeries], bool]
+    """Tells whether the object's own geometry lies on a CT series."""
+    place: Callable[[Grid], PlacedMask]
+    """Puts the region on a grid."""
+    full_label: str = ""
+    """What patterns are compared with where the label leaves out what may name a patient: the name of a mask file."""
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether it comes from a volume file, which names no image."""
+        return self.source in ("NIFTI", "NRRD")
+
+
+def list_candidates(
+    files: StudyFiles,
+    sources: Sequence[str],
+    limits: Limits,
+    fractional_threshold: float,
+    classes: frozenset[str] = CT_CLASSES,
+) -> Iterator[list[Candidate]]:
+    """List the regions of each kind of object that the study has, in order of preference, each read when asked for.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        `SEG` and `RTSTRUCT` in order of preference.
+    fractional_threshold : float
+        Share of MaximumFractionalValue from which a pixel of a FRACTIONAL segmentation belongs to the region.
+    classes : frozenset of str
+        SOP classes of the images that a region may be drawn on.
+
+    Raises
+    ------
+    StudyRejectedError
+        `NO_SEGMENTATION` when there is no such object, `UNREADABLE_DICOM`.
+    """
+    kinds = [(source, files.segmentations if source == "SEG" else files.structure_sets) for source in sources]
+    if not any(datasets for _, datasets in kinds):
+        raise StudyRejectedError(
+            ReasonCode.NO_SEGMENTATION,
+            "The study has a CT but no segmentation. Upload the SEG or RTSTRUCT object, or a mask as NIfTI or NRRD "
+            "(for instance tumour_mask.nii.gz), with it.",
+            {"ct_images": len(files.ct), "segmentations": 0, "other_objects": files.other},
+        )
+    for source, datasets in kinds:
+        if datasets:
+            yield _candidates(source, datasets, limits, fractional_threshold, classes)
+
+
+def _candidates(
+    source: str, datasets: Sequence[Dataset], limits: Limits, threshold: float, classes: frozenset[str]
+) -> list[Candidate]:
+    found: list[Candidate] = []
+    unreadable = []
+    for dataset in datasets:
+        try:
+            with strict_parsing():
+                found += _of_object(source, dataset, limits, threshold, classes)
+        except PARSER_ERRORS:
+            unreadable.append(str(dataset.filename))
+    if unreadable:
+        raise unreadable_files(unreadable)
+    return sorted(found, key=lambda candidate: (candidate.source_uid, candidate.number))
+
+
+def _of_object(
+    source: str, dataset: Dataset, limits: Limits, threshold: float, classes: frozenset[str]
+) -> list[Candidate]:
+    if source == "SEG":
+        return list(_of_segmentation(read_segmentation(dataset, limits), limits, threshold, classes))
+    return list(_of_structure_set(dataset, read_structure_set(dataset, limits), classes))
+
+
+def _names(dataset: Dataset) -> tuple[str, ...]:
+    keywords = ("SeriesDescription", "ContentCreatorName", "SeriesInstanceUID", "SOPInstanceUID")
+    return tuple(str(dataset.get(keyword) or "")[:LABEL_LENGTH] for keyword in keywords)
+
+
+def _of_segmentation(
+    segmentation: Segmentation, limits: Limits, threshold: float, classes: frozenset[str]
+) -> Iterator[Candidate]:
+    undescribed = tuple(Segment(number, f"segment {number}", "") for number in segmentation.undescribed)
+    for segment in (*segmentation.segments, *undescribed):
+        frames = [(frame.index, frame.position) for frame in segmentation.frames_of(segment.number)]
+        yield Candidate(
+            label=segment.label[:LABEL_LENGTH],
+            property_code=segment.property_code[:LABEL_LENGTH],
+            names=_names(segmentation.dataset),
+            source="SEG",
+            source_uid=segmentation.uid,
+            number=segment.number,
+            references=segmentation_references(segmentation.dataset, frames, classes),
+            is_drawn=partial(_is_drawn, segmentation, segment.number, threshold),
+            fits=partial(lies_on, segmentation),
+            place=partial(_place, segmentation, segment.number, limits, threshold),
+        )
+
+
+def _is_drawn(segmentation: Segmentation, segment: int, threshold: float) -> bool:
+    try:
+        return segmentation.is_drawn(segment, threshold)
+    except PARSER_ERRORS as error:
+        raise unreadable_files([segmentation.name]) from error
+
+
+def _place(segmentation: Segmentation, segment: int, limits: Limits, threshold: float, grid: Grid) -> PlacedMask:
+    try:
+        placed = place_segment(segmentation, segment, grid, limits, threshold)
+    except PARSER_ERRORS as error:
+        raise unreadable_files([segmentation.name]) from error
+    return placed.with_facts(regions_not_described=len(segmentation.undescribed))
+
+
+def _of_structure_set(dataset: Dataset, regions: Sequence[ContourSet], classes: frozenset[str]) -> Iterator[Candidate]:
+    enclosing = {region.number for region in regions if any(len(c.points) >= _AREA_POINTS for c in region.contours)}
+    for region in regions:
+        # Without any area in the object, one or two points may be the voxels of a tiny region.
+        drawn = region.number in enclosing if enclosing else bool(region.contours)
+        yield Candidate(
+            label=region.label[:LABEL_LENGTH],
+            property_code=region.property_code[:LABEL_LENGTH],
+            names=_names(dataset),
+            source="RTSTRUCT",
+            source_uid=str(dataset.get("SOPInstanceUID") or ""),
+            number=region.number,
+            references=structure_set_references(dataset, region.images, classes),
+            is_drawn=partial(bool, drawn),
+            fits=partial(contours_lie_on, region),
+            place=partial(rasterise, region),
+        )
 
 
 class RoiPolicy(StrEnum):

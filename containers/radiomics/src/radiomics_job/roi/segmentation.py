@@ -13,8 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from radiomics_job.dicom.ct_header import LARGEST_MM, SMALLEST_SPACING_MM, check_length, frame_count, functional_group
-from radiomics_job.dicom.pixels import decode_frame
+from radiomics_job.dicom.ct_slice import (
+    LARGEST_MM,
+    SMALLEST_SPACING_MM,
+    check_length,
+    decode_frame,
+    frame_count,
+    functional_group,
+)
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import is_orthonormal
 from radiomics_job.limits import Limits

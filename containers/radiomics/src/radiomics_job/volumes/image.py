@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from radiomics_job.dicom.ct_header import CtSlice
+from radiomics_job.dicom.ct_slice import CtSlice
 from radiomics_job.dicom.series import CtSeries, SliceStack
 from radiomics_job.dicom.sources import printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
-from radiomics_job.geometry.canonical import canonical_orientation
-from radiomics_job.geometry.grid import LPS_TO_RAS, Grid
+from radiomics_job.geometry.grid import LPS_TO_RAS, Grid, canonical_orientation
 from radiomics_job.volumes.volume import Volume, unsupported_volume
 
 ANISOTROPY = 1.01

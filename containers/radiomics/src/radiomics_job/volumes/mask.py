@@ -8,9 +8,8 @@ from radiomics_job.dicom.references import References
 from radiomics_job.dicom.series import CtSeries, regular_stack, sort_slices
 from radiomics_job.errors import Detail, StudyRejectedError
 from radiomics_job.geometry.grid import Grid, rounded
-from radiomics_job.roi.candidates import LABEL_LENGTH, Candidate
 from radiomics_job.roi.placement import PlacedMask, empty_mask, sample_onto
-from radiomics_job.roi.rule import RoiRule
+from radiomics_job.roi.rule import LABEL_LENGTH, Candidate, RoiRule
 from radiomics_job.volumes.forms import by_form, on_grid, on_image, shares_grid
 from radiomics_job.volumes.roles import bare_name, safe_title
 from radiomics_job.volumes.volume import LabelName, Volume, unsupported_volume

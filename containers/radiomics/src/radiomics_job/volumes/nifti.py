@@ -11,7 +11,7 @@ from nibabel.nifti2 import Nifti2Header
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from radiomics_job.dicom.ct_header import LARGEST_MM
+from radiomics_job.dicom.ct_slice import LARGEST_MM
 from radiomics_job.dicom.sources import HEAD_BYTES, SourceFile, is_nifti
 from radiomics_job.errors import Detail
 from radiomics_job.limits import Limits

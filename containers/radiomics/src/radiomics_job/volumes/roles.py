@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from radiomics_job.dicom.sources import printable
+from radiomics_job.dicom.reading import StudyFiles
+from radiomics_job.dicom.sources import FileKind, printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.limits import Limits
 from radiomics_job.roi.rule import RoiRule
+from radiomics_job.volumes.nifti import read_nifti
+from radiomics_job.volumes.nrrd import read_nrrd
 from radiomics_job.volumes.volume import Volume, unsupported_volume
 
 _MASK_WORDS = frozenset({
@@ -44,12 +48,27 @@ _LISTED = 20
 class Roles:
     """What the volume files of a study are."""
 
-    image: Volume | None
+    image: Volume | None = None
     """The CT; None when DICOM has it, or when there is none."""
     masks: tuple[Volume, ...] = ()
     """Files whose values are labels."""
     beside: int = 0
     """Files of images that were set aside beside the CT."""
+
+
+def read_volumes(files: StudyFiles, limits: Limits) -> Roles:
+    """Read the headers of a study's NIfTI and NRRD files and say what each is.
+
+    Raises
+    ------
+    StudyRejectedError
+        `UNREADABLE_VOLUME`, `UNSUPPORTED_VOLUME`, `VOLUMES_AMBIGUOUS`, `INCOMPLETE_STUDY` or `INPUT_TOO_LARGE`.
+    """
+    volumes = [
+        read_nifti(file, limits) if file.kind is FileKind.NIFTI else read_nrrd(file, files.data, limits)
+        for file in files.volumes
+    ]
+    return assign_roles(volumes, has_ct=any(not image.localizer for image in files.ct))
 
 
 def assign_roles(volumes: Sequence[Volume], *, has_ct: bool) -> Roles:

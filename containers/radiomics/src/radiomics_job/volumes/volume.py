@@ -13,7 +13,7 @@ from isal import isal_zlib
 from isal.igzip_lib import IsalError
 from numpy.typing import NDArray
 
-from radiomics_job.dicom.ct_header import LARGEST_MM, SMALLEST_SPACING_MM
+from radiomics_job.dicom.ct_slice import LARGEST_MM, SMALLEST_SPACING_MM
 from radiomics_job.dicom.sources import printable
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.limits import MEBIBYTE, Limits
