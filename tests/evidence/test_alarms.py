@@ -17,7 +17,7 @@ NOT_HERE = {
         "fast-lane-fallbacks",
     },
     "it takes hours": {"oldest-unit", "genomics-oldest-unit", "clinical-oldest-unit"},
-    "no unit fails for a fault that is ours in these tests; in tests/chaos samples do": {
+    "no unit fails for a fault that is ours in these tests; in tests/chaos they do": {
         *("failed-units", "genomics-failed-units", "clinical-failed-units"),
     },
 }

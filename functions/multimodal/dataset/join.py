@@ -15,7 +15,7 @@ from multimodal.dataset.split import split_sql
 from multimodal.dataset.sql import KEPT_TYPES, TYPES, quoted
 from multimodal.features.group import RECORD_ID
 
-VALUES_PER_ROW_GROUP = 8_000_000
+VALUES_PER_ROW_GROUP = 4_000_000
 """A row group is held in memory as a whole: of a wide table it has fewer rows."""
 
 MIN_ROWS, MAX_ROWS = 2_048, 122_880

@@ -9,10 +9,16 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import UID, JPEG2000Lossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from radiomics_job.dicom.ct_slice import hounsfield, read_ct_slices
+from radiomics_job.dicom.reading import read_study
+from radiomics_job.dicom.series import group_series
+from radiomics_job.dicom.sources import SourceCounts, read_source
+from radiomics_job.dicom.stacking import stack_series
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
+from radiomics_job.parameters import GeometryPolicies
 from tests.builders import jpeg_lossless
-from tests.builders.dicom import Scan, ct_slice, save, save_ct, segmentation
+from tests.builders.dicom import Scan, ct_slice, save, save_ct, segmentation, uid
+from tests.builders.dicom import hounsfield as hounsfield_at
 from tests.unit.radiomics.support import run_study
 
 SCAN = Scan(slices=10, step=3.7)
@@ -110,3 +116,18 @@ def test_damaged_compressed_pixels_are_unreadable(tmp_path: Path) -> None:
     save(segmentation(SCAN), tmp_path / "in" / "seg")
     result = run_study(tmp_path / "in", tmp_path / "out")
     assert (result.status, result.rejection["details"]["files"]) == ("UNREADABLE_DICOM", ["bad"])
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 6), (6, 1), (1, 1)])
+def test_a_slice_of_one_column_or_row_that_is_there_twice_is_dropped(tmp_path: Path, columns: int, rows: int) -> None:
+    scan = Scan(columns=columns, rows=rows, slices=4)
+    save_ct(tmp_path, scan)
+    again = ct_slice(scan, 2)
+    again.SOPInstanceUID = again.file_meta.MediaStorageSOPInstanceUID = UID(uid("again"))
+    save(again, tmp_path / "again.dcm")
+    (series,) = group_series(read_study(read_source(tmp_path, Limits(), SourceCounts()), Limits()).ct)
+
+    stack, volume = stack_series(series, Limits(), GeometryPolicies("refuse", "refuse", 10.0, 0.5), hounsfield)
+
+    assert stack.duplicates == 1
+    np.testing.assert_array_equal(volume, np.stack([hounsfield_at(scan.points(k)).T for k in range(4)], axis=-1))

@@ -129,6 +129,16 @@ def test_damaged_gzip(tmp_path: Path, damage: object, mate: int) -> None:
     assert error.details["file"] == f"S_R{mate}.fastq.gz"
 
 
+def test_the_longest_header_of_a_gzip_member_is_read_and_one_without_end_is_damage(tmp_path: Path) -> None:
+    def with_extra(stored: bytes, size: int, more: int = 0) -> bytes:
+        flags = bytes([4 + (8 if more else 0)])  # RFC 1952: FEXTRA, and FNAME, which a zero ends
+        return stored[:3] + flags + stored[4:10] + size.to_bytes(2, "little") + b"x" * (size + more) + stored[10:]
+
+    stored = packed(some_reads(20, 1))
+    assert check(tmp_path, with_extra(stored, 2**16 - 1)).fragments == 20
+    assert rejected(tmp_path, with_extra(stored, 2**16 - 1, 10**6)).code == ReasonCode.READS_TRUNCATED
+
+
 def test_a_gzip_file_cut_short_says_how_far_it_went(tmp_path: Path) -> None:
     whole = packed(some_reads(COUNT, 1))
     error = rejected(tmp_path, whole[: len(whole) // 2])

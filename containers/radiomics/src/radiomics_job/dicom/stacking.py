@@ -189,7 +189,10 @@ def check_order(stack: SliceStack, volume: NDArray[Voxel]) -> None:
 
 def _is_same_view(one: NDArray[Any], other: NDArray[Any]) -> bool:
     here, there = one.__array_interface__, other.__array_interface__
-    return all(here[key] == there[key] for key in ("data", "shape", "typestr")) and one.strides == other.strides
+    if any(here[key] != there[key] for key in ("data", "shape", "typestr")):
+        return False
+    steps = zip(one.shape, one.strides, other.strides, strict=True)
+    return all(size == 1 or step == other_step for size, step, other_step in steps)  # a step along one pixel is none
 
 
 def _dcmstack(stack: SliceStack, volume: NDArray[Voxel]) -> DicomStack:

@@ -213,8 +213,8 @@ PART: Final = 1 << 18
 PARTS: Final = 8
 """Parts of a block, to spread the cost of a step; what a step costs per byte is found in the part, not the block."""
 
-_STORED = 1 << 16
-"""Bytes of a stored file that are read at a time."""
+_STORED = 1 << 17
+"""Bytes of a stored file that are read at a time; a member's header with the longest extra field must fit into them."""
 
 _BEGINNING = 1 << 16
 """Bytes that tell texts of one length apart: reads of two lanes differ in their first name."""
@@ -282,7 +282,7 @@ class BlockReader:
                 return 0
             try:
                 count: int = content.readinto(memory)
-            except GZIP_DAMAGE as error:
+            except (*GZIP_DAMAGE, OverflowError) as error:  # the latter for a header without an end
                 self.damage = error
                 return 0
             self._identify(memory[:count])
