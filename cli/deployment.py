@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cli.errors import CommandError
+from cli.errors import CommandError, UsageError
 from cli.laptop import Cloud, read_cloud
 from cli.project import STACK, STATE
 
@@ -199,6 +199,16 @@ class Deployment:
     def feature_groups(self) -> list[str]:
         """Names of the stack's feature groups."""
         return [name for name in self.output("FeatureGroupNames").split(",") if name]
+
+
+def require_dataset(deployment: Deployment, dataset: str) -> None:
+    """Raise `UsageError` when a stack was not deployed for a dataset: nothing would process it."""
+    if dataset not in deployment.datasets:
+        raise UsageError(
+            f"No dataset {dataset!r} is deployed.",
+            hint=f"There are: {', '.join(deployment.datasets)}. `make up DATASETS=one,another` deploys others; "
+            "on AWS the parameter DatasetNames does.",
+        )
 
 
 def reach(stack: str = "") -> Deployment:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cli.deployment import Deployment, reach
+from cli.deployment import Deployment, reach, require_dataset
 from cli.errors import CommandError, UsageError
 from cli.options import Stack
 from cli.terminal import duration, make_console, make_table, plural, print_block, print_files, print_line
@@ -67,6 +67,7 @@ def train(
     if least_icc and robustness is None:
         raise UsageError("--least-icc says how stable a feature of --robustness FILE must be: give the file, too.")
     console, deployment = make_console(), reach(stack)
+    require_dataset(deployment, dataset)
     build = find_build(deployment, dataset, build)
     settings = {
         "timepoint": timepoint,
@@ -105,6 +106,7 @@ def score(
 ) -> None:
     """Give every case of a build its risk by a saved model, and write the scores to the dataset's scores group."""
     console, deployment = make_console(), reach(stack)
+    require_dataset(deployment, dataset)
     build, model = find_build(deployment, dataset, build), find_model(deployment, dataset, model)
     asked = {"action": "score", "dataset": dataset, "build": build, "model": model, "settings": {}}
     made = run_models(console, deployment, asked, f"Scoring {dataset}/{build} with {model}", timeout)

@@ -11,8 +11,8 @@ from boto3.s3.transfer import TransferConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from cli.deployment import Deployment
-from cli.errors import CommandError, UsageError
+from cli.deployment import Deployment, require_dataset
+from cli.errors import CommandError
 from cli.laptop import WITHOUT_SALMON, has_salmon
 from cli.sources import (
     REFERENCES,
@@ -85,12 +85,7 @@ def upload_path(
     """
     for name in [modality] if modality else find_modalities(path):
         source = READERS[name](path)
-        if dataset not in deployment.datasets:
-            raise UsageError(
-                f"No dataset {dataset!r} is deployed.",
-                hint=f"There are: {', '.join(deployment.datasets)}. `make up DATASETS=one,another` deploys others; "
-                "on AWS the parameter DatasetNames does.",
-            )
+        require_dataset(deployment, dataset)
         warn_of_left_files(console, source)
         if isinstance(source, Reads) and deployment.endpoint and not has_salmon():
             print_line(console, f"! {WITHOUT_SALMON} Reads wait until it is there.", style="yellow")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from cli.deployment import Deployment
+from cli.deployment import Deployment, require_dataset
 from cli.errors import CommandError, UsageError
 from cli.forget.findings import Finding, StoredRows
 from cli.forget.objects import Bucket
@@ -124,14 +124,16 @@ def forget_subject(
     _print_kept(console, deployment)
     if confirmed:
         return _is_gone(console, deployment, subject, names)
+    if not (is_empty or any(each.units or each.mentions or each.uploads or each.rows for each in found)):
+        print_line(console, f"No upload, ledger entry or record is called {subject!r}: is it spelt so?", "yellow")
     if not is_empty:
         print_line(console, "Nothing was removed. --yes removes it for good: all versions, without a way back.", "bold")
     return True
 
 
 def _datasets(deployment: Deployment, dataset: str) -> list[str]:
-    if dataset and dataset not in deployment.datasets:
-        raise UsageError(f"No dataset {dataset!r} is deployed.", hint=f"There are: {', '.join(deployment.datasets)}.")
+    if dataset:
+        require_dataset(deployment, dataset)
     return [dataset] if dataset else deployment.datasets
 
 

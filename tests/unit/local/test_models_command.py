@@ -77,6 +77,14 @@ def run(runs: Runs, timeout: float = 5.0) -> dict[str, Any]:
     return models.run_models(console, deployment(runs=runs), {"action": "train"}, "Training", timeout)
 
 
+@pytest.mark.parametrize("command", [models.train, models.score])
+def test_a_dataset_that_is_not_deployed_is_named(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "reach", lambda _: SimpleNamespace(datasets=["nsclc_radiogenomics"]))
+    with pytest.raises(UsageError, match="No dataset 'nsclc' is deployed") as refusal:
+        command("nsclc")
+    assert "nsclc_radiogenomics" in refusal.value.hint
+
+
 def test_a_run_that_succeeds_gives_its_output() -> None:
     runs = Runs(status="SUCCEEDED", output='{"key": "models/made/b1/r/"}')
     assert run(runs) == {"key": "models/made/b1/r/"}
