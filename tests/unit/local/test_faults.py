@@ -7,24 +7,23 @@ from local.emulator.calls import Calls, role_name
 from local.emulator.faults import LOG, SWITCH, Faults
 
 
-def strikes(folder: Path, rate: float) -> list[bool]:
-    faults = Faults(folder, {"seed": 7, "throttled": rate})
-    return [faults.strike("throttled") for _ in range(200)]
+def strikes(folder: Path, first: int, every: int) -> list[int]:
+    """Meet ten occasions of a fault; give the numbers of those that fail."""
+    faults = Faults(folder, {"throttled": [first, every]})
+    return [number for number in range(1, 11) if faults.strike("throttled")]
 
 
-def test_nothing_fails_unless_it_is_switched_on(tmp_path: Path) -> None:
-    assert not any(strikes(tmp_path, 1))
+def test_nothing_fails_unless_it_is_switched_on_and_planned(tmp_path: Path) -> None:
+    assert strikes(tmp_path, 1, 1) == []
     (tmp_path / SWITCH).touch()
-    assert all(strikes(tmp_path, 1))
-    assert not any(strikes(tmp_path, 0))
+    assert strikes(tmp_path, 1, 1) == [*range(1, 11)]
+    assert not Faults(tmp_path, {"throttled": [1, 1]}).strike("event_lost")
 
 
-def test_the_same_seed_fails_the_same_and_every_fault_is_written_down(tmp_path: Path) -> None:
+def test_the_plan_says_which_occasions_fail_and_every_fault_is_written_down(tmp_path: Path) -> None:
     (tmp_path / SWITCH).touch()
-    first, second = strikes(tmp_path, 0.3), strikes(tmp_path, 0.3)
-    assert first == second
-    assert 30 < sum(first) < 90
-    assert (tmp_path / LOG).read_text().split() == ["throttled"] * (sum(first) + sum(second))
+    assert strikes(tmp_path, 3, 4) == [3, 7]
+    assert (tmp_path / LOG).read_text().split() == ["throttled"] * 2
 
 
 def test_a_call_is_recorded_once(tmp_path: Path) -> None:
