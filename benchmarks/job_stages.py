@@ -22,7 +22,7 @@ TIMED = {
     "dicom.reading.read_study": READ,
     "dicom.series.group_series": READ,
     "dicom.stacking.stack_series": READ,
-    "roi.candidates.list_candidates": SEGMENTATION,
+    "roi.rule.list_candidates": SEGMENTATION,
     "roi.pairing.pair": SEGMENTATION,
     "measurement.place_regions": SEGMENTATION,
     "quality.checks.describe_image": QUALITY,

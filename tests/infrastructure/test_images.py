@@ -127,7 +127,7 @@ def test_without_an_engine_one_sentence_says_what_else_there_is(tmp_path: Path) 
     _, said, code = make_images(tmp_path, engines=())
     assert code != 0
     assert said.splitlines()[0].startswith("make images needs Docker, Finch or Podman")
-    assert "README.md says how AWS builds them" in said
+    assert "docs/deploy.md says how AWS builds them" in said
 
 
 @needs_make
