@@ -36,7 +36,7 @@ are made of shared ones."""
 
 _CLOSED = (OneHot, Ordinal, Flag)
 
-_MAX_COMBINATIONS = 1_000
+_MAX_COMBINATIONS = 2_000
 """Of cells of columns that are joined: few enough for most to be met again."""
 
 

@@ -91,7 +91,7 @@ def report_files(cohort: Cohort, results: str = "../../") -> Iterator[tuple[str,
 @lru_cache(maxsize=1)
 def page_hash() -> str:
     """Return a hash of what the pages are made with: another one makes them anew."""
-    files = sorted([*TEMPLATES.iterdir(), *TEMPLATES.parent.glob("*.py"), CLINICAL_TEMPLATES / "report.css"])
+    files = sorted([*TEMPLATES.glob("*.*"), *TEMPLATES.parent.glob("*.py"), CLINICAL_TEMPLATES / "report.css"])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
