@@ -32,8 +32,9 @@ RUN pip install --no-cache-dir --no-deps . \
 # --- image ------------------------------------------------------------------------------------------------------------
 FROM ${PYTHON_IMAGE}
 # fasterq-dump turns SRA objects into FASTQ.
+ARG SRA_TOOLKIT_VERSION=3.0.3*
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends sra-toolkit \
+ && apt-get install --yes --no-install-recommends "sra-toolkit=${SRA_TOOLKIT_VERSION}" \
  && rm -rf /var/lib/apt/lists/*
 ENV PATH=/opt/rnaseq/bin:$PATH \
     PYTHONUNBUFFERED=1 \
