@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from multimodal.aws import feature_store
+from multimodal.aws.dataset import S3Files
 from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.aws.jobs import QueueJobs, ResultQueue
 from multimodal.aws.ledger import DynamoDbLedger
@@ -102,6 +104,16 @@ def test_versions_are_the_same_when_a_common_checksum_says_so(
             stubber.add_response("head_object", answer, asked)
         assert objects.same_content([(OLD, NEW)]) is same
         stubber.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(("code", "kind"), [("SlowDown", RetryableError), ("AccessDenied", ConfigurationError)])
+def test_what_boto3s_upload_hides_is_found(tmp_path: Path, code: str, kind: type[Exception]) -> None:
+    files = S3Files("processed")
+    (tmp_path / "features.csv").write_text("case_id")
+    with Stubber(files._s3) as stubber:
+        stubber.add_client_error("put_object", code)
+        with pytest.raises(kind, match=code):
+            files.upload(tmp_path / "features.csv", "datasets/d/b/features.csv", "text/csv")
 
 
 @pytest.mark.parametrize("stored", ["mine", "another's"])
