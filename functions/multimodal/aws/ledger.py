@@ -179,6 +179,9 @@ def _firsts(unit: Unit, now: int | None) -> dict[str, Any]:
     return written
 
 
+_SMALLEST, _BEYOND, _MOST_DIGITS = 1e-128, 1e126, 10**38
+"""The range of a number, but for the smallest that boto3 refuses (DynamoDB developer guide, "Data types")."""
+
 _PLAIN = (str, int)
 """Types of nearly all values."""
 
@@ -214,14 +217,14 @@ def _expression(
 
 
 def _to_dynamo(value: Any) -> Any:  # noqa: ANN401 – any JSON value
-    """DynamoDB refuses binary floats; details may hold them."""
-    if isinstance(value, (str, int)):
-        return value
+    """DynamoDB refuses binary floats; details may hold them, and numbers of damaged headers that only fit as text."""
     if isinstance(value, float):
-        return Decimal(repr(value))
+        return Decimal(repr(value)) if value == 0 or _SMALLEST <= abs(value) < _BEYOND else repr(value)
+    if isinstance(value, int):
+        return value if abs(value) < _MOST_DIGITS else str(value)
     if isinstance(value, Mapping):
         return {k: _to_dynamo(v) for k, v in value.items()}
-    return [_to_dynamo(v) for v in value] if isinstance(value, list) else value
+    return [_to_dynamo(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _item_from(row: Mapping[str, Any]) -> LedgerItem:

@@ -4,11 +4,13 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.response import StreamingBody
@@ -18,7 +20,7 @@ from multimodal.aws import feature_store
 from multimodal.aws.dataset import S3Files
 from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.aws.jobs import QueueJobs, ResultQueue
-from multimodal.aws.ledger import DynamoDbLedger
+from multimodal.aws.ledger import DynamoDbLedger, _to_dynamo
 from multimodal.aws.objects import S3Objects
 from multimodal.features.group import FeatureText
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
@@ -193,6 +195,27 @@ def test_unit_comes_back_from_the_ledger_as_it_was(unit: Unit) -> None:
         found = ledger.get(unit.unit_id)
     assert found is not None
     assert (found.unit, found.unit_id, found.status) == (unit, unit.unit_id, Status.READY)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (0.25, Decimal("0.25")),
+        (-0.0, Decimal(0)),
+        (1.2e-128, Decimal("1.2e-128")),
+        (2.1219957915e-314, "2.1219957915e-314"),
+        (9.9e125, Decimal("9.9e125")),
+        (-1e126, "-1e+126"),
+        (float("inf"), "inf"),
+        (10**38 - 1, Decimal(10**38 - 1)),
+        (10**38, "1" + 38 * "0"),
+        (True, True),
+    ],
+)
+def test_details_hold_every_number(value: float, kept: object) -> None:
+    """A header's garbage is in the details of its rejection, and must not keep the unit from its end."""
+    sent = TypeSerializer().serialize(_to_dynamo({"orientation": [value], "pair": (value,)}))
+    assert TypeDeserializer().deserialize(sent) == {"orientation": [kept], "pair": [kept]}
 
 
 def test_pinned_value_is_the_first_ones() -> None:
