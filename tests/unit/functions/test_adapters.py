@@ -17,6 +17,7 @@ from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from multimodal.aws import feature_store
+from multimodal.aws.cloudformation import MAX_ANSWER_BYTES, respond
 from multimodal.aws.dataset import S3Files
 from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.aws.jobs import QueueJobs, ResultQueue
@@ -490,6 +491,27 @@ def test_a_group_of_this_stack_is_taken_as_it_is() -> None:
 def test_a_group_of_another_is_not(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
         _definitions(**changes)
+
+
+@pytest.mark.parametrize(("groups", "status"), [(60, "SUCCESS"), (100, "FAILED")])
+def test_cloudformation_is_told_within_what_it_takes(monkeypatch: pytest.MonkeyPatch, groups: int, status: str) -> None:
+    sent: list[Any] = []
+
+    def take(request: Any, timeout: int) -> io.BytesIO:
+        sent.append(request)
+        return io.BytesIO()
+
+    monkeypatch.setattr("urllib.request.urlopen", take)
+    event = {"StackId": "arn", "RequestId": "1", "LogicalResourceId": "FeatureGroups", "ResponseURL": "https://answer"}
+    respond(
+        event,
+        "stream",
+        {"Names": ",".join(f"multimodal-some_dataset_{n:03}-clinical-labels-v1" for n in range(groups))},
+    )
+    assert len(sent[0].data) <= MAX_ANSWER_BYTES
+    told = json.loads(sent[0].data)
+    assert told["Status"] == status
+    assert "fewer datasets" in told["Reason"] or told["Data"]["Names"].count(",") == groups - 1
 
 
 def test_an_announced_result_reads_like_its_event() -> None:
