@@ -21,7 +21,7 @@ from multimodal.aws.cloudformation import MAX_ANSWER_BYTES, respond
 from multimodal.aws.dataset import S3Files
 from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.aws.jobs import QueueJobs, ResultQueue
-from multimodal.aws.ledger import DynamoDbLedger, _to_dynamo
+from multimodal.aws.ledger import _MAX_LISTED, _MAX_TEXT, DynamoDbLedger, _to_dynamo, _update_request
 from multimodal.aws.objects import S3Objects
 from multimodal.features.group import FeatureText
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
@@ -217,6 +217,15 @@ def test_details_hold_every_number(value: float, kept: object) -> None:
     """A header's garbage is in the details of its rejection, and must not keep the unit from its end."""
     sent = TypeSerializer().serialize(_to_dynamo({"orientation": [value], "pair": (value,)}))
     assert TypeDeserializer().deserialize(sent) == {"orientation": [kept], "pair": [kept]}
+
+
+def test_a_reason_is_cut_to_what_an_item_holds() -> None:
+    request = _update_request(
+        {"reason_message": "m" * 10_000, "reason_details": {"problems": ["p" * 10_000] * 900}}, {}, {}
+    )
+    values = request["ExpressionAttributeValues"]
+    assert len(values[":reason_message"]) == _MAX_TEXT
+    assert [len(problem) for problem in values[":reason_details"]["problems"]] == [_MAX_TEXT] * _MAX_LISTED
 
 
 def test_pinned_value_is_the_first_ones() -> None:
