@@ -307,7 +307,7 @@ def test_after_a_crash_a_repetition_removes_the_rest(
     assert set(everything(filled)) == LEFT
 
 
-@pytest.mark.parametrize(("subject", "dataset"), [("", ""), ("-", ""), ("-samplesheet", ""), ("a/b", ""), (X, "unknown")])
+@pytest.mark.parametrize(("subject", "dataset"), [("", ""), ("-samplesheet", ""), ("a/b", ""), (X, "unknown")])
 def test_what_cannot_be_meant_is_refused(deployment: Deployment, subject: str, dataset: str) -> None:
     with pytest.raises(UsageError):
         forget(deployment, subject, dataset)

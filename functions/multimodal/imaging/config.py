@@ -43,8 +43,8 @@ class PetConfig(StrictModel):
 class ImagingConfig(StrictModel):
     """Imaging section: the radiomics parameter file by name, the ROI choice and the version of the feature group.
 
-    With `pet` (`pet: {}` will do) the PET images of a study are measured too. With `shifted_calendar` scans may be dated
-    in the future: de-identification shifted the calendar to hide the true dates.
+    With `pet` (`pet: {}` will do) the PET images of a study are measured too. With `shifted_calendar` scans may be
+    dated in the future: the calendar was shifted to hide the true dates.
     """
 
     params: ParamsName

@@ -134,7 +134,7 @@ TRAILING = (
 
 
 _CLOCKS_AHEAD = 24 * 60 * 60
-"""Seconds that a scanner's clock may be ahead: without a stated offset it is taken as UTC, and no zone is 15 hours off."""
+"""Seconds that a scanner's clock may be ahead: without a stated offset it is taken as UTC."""
 
 OF_CT_ONLY = frozenset({"kernel", "kvp", "contrast"})
 
@@ -204,8 +204,8 @@ class ImagingRecords:
         latest = event_time_of(self.ports.clock() + _CLOCKS_AHEAD)
         if record[EVENT_TIME] > latest and not imaging_config(dataset).shifted_calendar:
             message = (
-                f"the scan's {record[EVENT_TIME_SOURCE]}, {record[EVENT_TIME][:10]}, is yet to come: correct it, or set "
-                "shifted_calendar: true under imaging: in the dataset's file and deploy it; then retry"
+                f"the scan's {record[EVENT_TIME_SOURCE]}, {record[EVENT_TIME][:10]}, is yet to come: correct it, or "
+                "set shifted_calendar: true under imaging: in the dataset's file and deploy it; then retry"
             )
             raise BadInputError(Reason.FEATURES_INVALID, message)
 
