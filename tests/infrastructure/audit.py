@@ -1,4 +1,4 @@
-"""What `make audit` runs, besides cfn-lint: other people's opinions of the template, the images and the code (`prove-4`).
+"""What `make audit` runs, besides cfn-lint: others' opinions of the template, the images and the code (`prove-4`).
 
 Accepted rules stand in pyproject.toml (`tool.audit.accepted`), each with its reason; anything else that is found fails.
 The tools are installed in `.venv-audit`, and none of them needs a network. Those from npm are left out without node.
@@ -78,7 +78,8 @@ def write_policies(folder: Path) -> Path:
     for name in resources("AWS::IAM::ManagedPolicy"):
         text = json.dumps({"Version": "2012-10-17", "Statement": statements(name)})
         text = text.replace("${aws:PrincipalTag/multimodal-dataset}", "study")
-        text = re.sub(r'(secretsmanager:\w+", "Resource": )""', rf'\1"{_arn("license", "AWS::SecretsManager::")}"', text)
+        secret = _arn("license", "AWS::SecretsManager::")
+        text = re.sub(r'(secretsmanager:\w+", "Resource": )""', rf'\1"{secret}"', text)
         text = re.sub(r"\b(\w+)\.Arn\b", lambda found: _arn(found[1], types.get(found[1], "AWS::S3::")), text)
         text = re.sub(r'"((?:Cpu|Fpga)Queue|)"', lambda ref: f'"{_arn(ref[1], "AWS::Batch::")}"', text)
         (folder / f"{name}.json").write_text(text)
@@ -116,7 +117,7 @@ def run(command: list[str]) -> tuple[str, str]:
 
 
 def _rules(line: str) -> set[str]:
-    """Return the rule of a line that `nag.cjs` prints; of one of parliament's, the rule with each action that it is about."""
+    """Return the rule of a line that `nag.cjs` prints; of parliament's, the rule with each action."""
     if not line.startswith("{"):
         return {line.partition("[")[0].partition(" ")[0]}
     found: dict[str, Any] = json.loads(line)
