@@ -444,7 +444,7 @@ def tables(filled: Deployment, groups: dict[str, str]) -> Iterator[list[Row]]:
 def retract(deployment: Deployment, key: str = WRONG, *, confirmed: bool = True) -> str:
     console = Console(file=StringIO(), width=200)
     retract_table(console, deployment, key, confirmed=confirmed)
-    return console.file.getvalue()  # type: ignore[attr-defined]
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
 def _state(deployment: Deployment) -> tuple[dict[str, Any], list[str]]:
@@ -499,14 +499,14 @@ def test_a_retraction_that_broke_off_before_the_rows_is_finished(
     ("key", "message"),
     [(f"imaging/{D}/{X}/ct/1.dcm", "no clinical table"), (f"clinical/{D}/never.csv", "No table"), ("x", "no clinical")],
 )
-def test_what_no_table_is_cannot_be_taken_back(
-    filled: Deployment, groups: dict[str, str], key: str, message: str
-) -> None:
+@pytest.mark.usefixtures("groups")
+def test_what_no_table_is_cannot_be_taken_back(filled: Deployment, key: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         retract(filled, key)
 
 
-def test_nothing_is_taken_back_while_a_table_is_at_work(filled: Deployment, tables: list[Row]) -> None:
+@pytest.mark.usefixtures("tables")
+def test_nothing_is_taken_back_while_a_table_is_at_work(filled: Deployment) -> None:
     item = {"unit_id": f"clinical#{D}#right.csv", "dataset": D, "subject": "right.csv", "status": "PROCESSING"}
     filled.ledger.put_item(Item=item)
     with pytest.raises(CommandError, match=r"still at work: right\.csv"):
@@ -514,7 +514,8 @@ def test_nothing_is_taken_back_while_a_table_is_at_work(filled: Deployment, tabl
     assert Bucket(filled, RAW).latest(WRONG)
 
 
-def test_rows_that_cannot_be_deleted_are_told(filled: Deployment, groups: dict[str, str], tables: list[Row]) -> None:
+@pytest.mark.usefixtures("tables")
+def test_rows_that_cannot_be_deleted_are_told(filled: Deployment, groups: dict[str, str]) -> None:
     values = {"case_id": "G", "event_time": "2020-01-01T00:00:00Z", "note": "n", "source_uri": f"s3://{RAW}/{WRONG}"}
     record: Any = [{"FeatureName": name, "ValueAsString": value} for name, value in values.items()]
     filled.feature_records.put_record(FeatureGroupName=groups["Glue"], Record=record)
