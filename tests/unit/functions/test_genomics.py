@@ -496,6 +496,18 @@ def test_case_that_the_sheet_does_not_name_is_not_run() -> None:
     assert world.case().reason_code == "NOT_IN_SAMPLESHEET"
 
 
+def test_a_correction_of_a_sheet_behind_more_objects_than_are_listed_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("multimodal.genomics.readiness.MAX_OBJECTS", 2)
+    world = RnaWorld()
+    world.upload(*(f"{ROOT}/pool/{name}.fq.gz" for name in "abc"))
+    for samples, jobs in ((["A"], 1), (["A", "B"], 2)):
+        _upload_sheet(world, "".join(f"{name},pool/{name.lower()}.fq.gz,,\n" for name in samples))
+        for seconds in (0, 1):
+            world.clock.advance(5)
+            world.tick(seconds)
+        assert len(world.batch.submitted) == jobs
+
+
 def test_change_of_strandedness_is_another_content_version_and_an_equal_sheet_is_not() -> None:
     world = RnaWorld()
     world.upload(f"{ROOT}/x/a.fq.gz")
