@@ -30,6 +30,7 @@ REFERENCES = "_references"
 _SHEETS = tuple(name for name, case in SHEETS.items() if case == SHEET_CASE)
 _TABLE_SUFFIXES = (".csv", ".tsv")
 _IMAGES = re.compile(r"\.(dcm|dicom|ima|zip|nii|nrrd|nhdr)(\.gz)?$|^[^.]*$|^[\d.]+$", re.IGNORECASE)
+_SURELY_IMAGES = re.compile(r"\.(dcm|dicom|nii|nrrd|nhdr)(\.gz)?$", re.IGNORECASE)
 _SPREADSHEET_SUFFIXES = (".xlsx", ".xls", ".ods", ".numbers")
 
 _SERIES_HINT = (
@@ -146,17 +147,37 @@ def find_modalities(path: Path) -> tuple[Modality, ...]:
     ----------
     path : Path
         A table; or a folder of one modality; or one that has a folder for each, named as in `MODALITIES`.
+
+    Raises
+    ------
+    UsageError
+        When it has several modalities in folders of other names: some would be left out, or taken for another.
     """
     if not path.is_dir():
         return (_modality_of_file(path),)
     # A subject may be called "clinical": what such a folder holds must be what its name says.
     named = (name for name in MODALITIES if (path / name).is_dir())
     inside = tuple(name for name in named if name == "imaging" or _modality_of_folder(path / name) == name)
+    _reject_other_folders(path, inside)
     if "clinical" not in inside and (path / "clinical").is_dir():  # beside studies it would be left out unseen
         _reject_other_formats(path / "clinical")
     if "genomics" not in inside:
         _reject_other_formats(path / "genomics" if inside and (path / "genomics").is_dir() else path)
     return inside or (_modality_of_folder(path),)
+
+
+def _reject_other_folders(folder: Path, modalities: Iterable[str]) -> None:
+    """Reject images beside reads, or either beside the modalities' own folders."""
+    folders = [path for path in _entries(folder) if path.is_dir() and path.name not in MODALITIES]
+    files = [file.path for path in folders for file in _files_below(path)]
+    images = [path for path in files if _SURELY_IMAGES.search(path.name)][:1]
+    reads = [path for path in files if is_reads(path.name)][:1]
+    if (images and reads) or (modalities and (images or reads)):
+        seen = " and ".join(f"{path.relative_to(folder)}" for path in (*images, *reads))
+        hint = (
+            f"Each modality has a folder of its own: {folder}/{{imaging,genomics,clinical}}. docs/uploads.md says more."
+        )
+        raise UsageError(f"{seen}: in which folder it lies does not say what it is.", hint=hint)
 
 
 def _reject_other_formats(folder: Path) -> None:
