@@ -108,6 +108,7 @@ def _comparison(
         ),
         notes=(
             f"CPU: user + system of whole processes, medians of {plural(runs, 'run')}, imports included.",
+            "Mesh volume against this job's: " + ", ".join(f"{PEERS[n][0]} {v - 1:+.2%}" for n, v in volumes.items()),
             *(f"Not installed: {PEERS[name][0]} ({reason})" for name, reason in missing.items()),
         ),
     )

@@ -2,7 +2,7 @@
 
 Seams, all in `ministack.core.lambda_runtime`: `Worker`, whose `_spawn` unpacks the code for each process and runs it
 with the emulator's own packages and variables; `_detect_runtime_binary`, which has the program that it runs;
-`execution_credentials`; `_RESERVED_RUNTIME_ENV_VARS`; `kill_workers`, which here lets invocations end first.
+`execution_credentials`; `_RESERVED_RUNTIME_ENV_VARS`; `kill_workers`, which here lets invocations end first (`retire`).
 
 Here processes of the same code share one folder, which is read-only in AWS, and are forked (`fork_server.py`).
 """
@@ -13,10 +13,9 @@ import os
 import queue
 import sys
 import threading
-import time
 import uuid
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,27 +49,36 @@ def install() -> None:
 
     lambda_runtime.Worker._spawn = _spawn
     kill_workers = lambda_runtime.kill_workers
-
-    def _kill_workers(workers: Any) -> None:  # noqa: ANN401 -- the emulator has no types
-        doomed = [worker for worker in workers if worker is not None]
-        let_invocations_end(doomed)
-        kill_workers(doomed)
-
-    lambda_runtime.kill_workers = _kill_workers
+    lambda_runtime.kill_workers = lambda workers: retire(workers, kill_workers)
 
 
-END_SECONDS = 3.0
+GRACE_SECONDS = 5
+"""How much longer than its function's time limit a retired worker may take."""
 
 
-def let_invocations_end(workers: Iterable[Any]) -> None:
-    """Wait a moment for what runs in workers that are to go, as AWS does when a function is updated.
+def retire(workers: Iterable[Any], kill: Callable[[list[Any]], None]) -> None:
+    """Let workers go: those at rest at once, each other when its invocation has ended, as AWS does on an update.
 
     A round of the sweep that a deployment killed would hold its lease, and so stop all rounds, for minutes.
+
+    Parameters
+    ----------
+    workers : iterable of Worker or None
+        The emulator's workers of one or more functions, already out of their pools.
+    kill : callable
+        Ends the processes of workers.
     """
-    deadline = time.monotonic() + END_SECONDS
-    for worker in workers:
-        if worker._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            worker._lock.release()
+    doomed = [worker for worker in workers if worker is not None]
+    busy = [worker for worker in doomed if worker._lock.locked()]
+    kill([worker for worker in doomed if worker not in busy])
+    for worker in busy:
+        threading.Thread(target=_retire_later, args=(worker, kill), daemon=True, name="retired-worker").start()
+
+
+def _retire_later(worker: Any, kill: Callable[[list[Any]], None]) -> None:  # noqa: ANN401 -- a Worker
+    if worker._lock.acquire(timeout=float(worker.config.get("Timeout", 3)) + GRACE_SECONDS):
+        worker._lock.release()
+    kill([worker])
 
 
 def _start(lambda_runtime: Any, worker: Any) -> None:  # noqa: ANN401 -- the emulator has no types

@@ -1,5 +1,6 @@
 """botocore's errors into the domain's."""
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from multimodal.ledger.errors import ConfigurationError, RetryableError
@@ -40,9 +41,11 @@ class translated:  # noqa: N801 -- read as a statement; a generator would cost m
         """Begin."""
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Raise the domain's error for what botocore raised."""
+        """Raise the domain's error for what botocore raised; `upload_file` hides that in an error of boto3's own."""
+        if isinstance(error, Boto3Error):
+            error = error.__context__ if isinstance(error.__context__, ClientError) else error
         if isinstance(error, ClientError):
             message = f"{self._action}: {code_of(error)}: {error.response.get('Error', {}).get('Message', '')}"
             raise (ConfigurationError if code_of(error) in _LASTING else RetryableError)(message) from error
-        if isinstance(error, BotoCoreError):
+        if isinstance(error, BotoCoreError | Boto3Error):
             raise RetryableError(f"{self._action}: {error}") from error

@@ -179,8 +179,12 @@ def _firsts(unit: Unit, now: int | None) -> dict[str, Any]:
     return written
 
 
-_PLAIN = (str, int)
-"""Types of nearly all values."""
+_SMALLEST, _BEYOND, _MOST_DIGITS = 1e-128, 1e126, 10**38
+"""The range of a number, but for the smallest that boto3 refuses (DynamoDB developer guide, "Data types")."""
+
+_MAX_TEXT, _MAX_LISTED = 2_000, 50
+"""Characters and elements of a reason that are kept: an item has at most 400 KB (DynamoDB developer guide, "Quotas"),
+and a unit whose reason is not written never ends. Keys of S3, the longest of all other texts, have 1,024 bytes."""
 
 
 def _update_request(changes: Changes, firsts: Changes, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,7 +193,7 @@ def _update_request(changes: Changes, firsts: Changes, extra: Mapping[str, Any])
     removes = tuple(name for name in changes if name not in sets)
     expression, names, placeholders = _expression(tuple(sets), tuple(once), removes)
     given = zip(placeholders, (*sets.values(), *once.values()), strict=True)
-    values = {name: value if type(value) in _PLAIN else _to_dynamo(value) for name, value in given}
+    values = {name: value if type(value) is int else _to_dynamo(value) for name, value in given}
     return {
         "UpdateExpression": expression,
         "ExpressionAttributeNames": names,
@@ -214,14 +218,19 @@ def _expression(
 
 
 def _to_dynamo(value: Any) -> Any:  # noqa: ANN401 – any JSON value
-    """DynamoDB refuses binary floats; details may hold them."""
-    if isinstance(value, (str, int)):
-        return value
+    """DynamoDB refuses binary floats; details may hold them, and numbers of damaged headers that only fit as text.
+
+    Long texts and lists are cut: a reason is to be read, and an item with all of it may be none (`_MAX_TEXT`).
+    """
+    if isinstance(value, str):
+        return value[:_MAX_TEXT]
     if isinstance(value, float):
-        return Decimal(repr(value))
+        return Decimal(repr(value)) if value == 0 or _SMALLEST <= abs(value) < _BEYOND else repr(value)
+    if isinstance(value, int):
+        return value if abs(value) < _MOST_DIGITS else str(value)
     if isinstance(value, Mapping):
         return {k: _to_dynamo(v) for k, v in value.items()}
-    return [_to_dynamo(v) for v in value] if isinstance(value, list) else value
+    return [_to_dynamo(v) for v in value[:_MAX_LISTED]] if isinstance(value, list | tuple) else value
 
 
 def _item_from(row: Mapping[str, Any]) -> LedgerItem:

@@ -193,8 +193,9 @@ class SheetRules(_GenomicsRules):
         if unit.subject != SHEET_CASE:
             found = (find(self.ports.raw, key) for key in sheet_keys(unit.dataset, unit.subject))
             return Listing(tuple(sheet for sheet in found if sheet))
-        beside = self.ports.raw.objects_under(f"genomics/{unit.dataset}/")
-        return Listing(tuple(o for o in islice(beside, MAX_OBJECTS) if parse_key(o.key).unit == unit))
+        # However many reads of samples come before the sheet by name: a sheet that is not listed never changes.
+        under = self.ports.raw.objects_under(f"genomics/{unit.dataset}/")
+        return Listing(tuple(islice((o for o in under if parse_key(o.key).unit == unit), MAX_OBJECTS)))
 
     def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
         """Have every sample of the sheet evaluated."""

@@ -311,7 +311,9 @@ def _find_repeated(samples: Mapping[str, SheetSample]) -> None:
                 uses.setdefault(key, []).append((name, row.row))
     for key, places in uses.items():
         if len(places) > 1:
-            rows = ", ".join(str(row) for _, row in places)
+            # A file filled down a column is in every row: all of them, told to each sample, would be gigabytes.
+            more = ", …" if len(places) > MAX_PROBLEMS else ""
+            rows = ", ".join(str(row) for _, row in places[:MAX_PROBLEMS]) + more
             for name in {name for name, _ in places}:
                 samples[name].problems.append(f"rows {rows}: {shown_name(key, name)} is listed more than once")
     for sample in samples.values():

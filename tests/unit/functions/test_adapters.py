@@ -4,19 +4,24 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from multimodal.aws import feature_store
+from multimodal.aws.cloudformation import MAX_ANSWER_BYTES, respond
+from multimodal.aws.dataset import S3Files
 from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMakerRecords
 from multimodal.aws.jobs import QueueJobs, ResultQueue
-from multimodal.aws.ledger import DynamoDbLedger
+from multimodal.aws.ledger import _MAX_LISTED, _MAX_TEXT, DynamoDbLedger, _to_dynamo, _update_request
 from multimodal.aws.objects import S3Objects
 from multimodal.features.group import FeatureText
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
@@ -104,6 +109,16 @@ def test_versions_are_the_same_when_a_common_checksum_says_so(
         stubber.assert_no_pending_responses()
 
 
+@pytest.mark.parametrize(("code", "kind"), [("SlowDown", RetryableError), ("AccessDenied", ConfigurationError)])
+def test_what_boto3s_upload_hides_is_found(tmp_path: Path, code: str, kind: type[Exception]) -> None:
+    files = S3Files("processed")
+    (tmp_path / "features.csv").write_text("case_id")
+    with Stubber(files._s3) as stubber:
+        stubber.add_client_error("put_object", code)
+        with pytest.raises(kind, match=code):
+            files.upload(tmp_path / "features.csv", "datasets/d/b/features.csv", "text/csv")
+
+
 @pytest.mark.parametrize("stored", ["mine", "another's"])
 def test_a_text_is_stored_where_there_is_none(stored: str) -> None:
     objects = S3Objects("processed")
@@ -140,6 +155,16 @@ def test_job_on_a_later_page_is_found_and_longer_names_are_not_it(jobs: QueueJob
     assert jobs.is_running(NAME)
     batch.add_response("list_jobs", _page((NAME + "0", "RUNNING"), (NAME, "FAILED")), ASKED)
     assert not jobs.is_running(NAME)
+
+
+def test_open_jobs_of_the_queue_are_counted_by_state_and_none_without_a_queue(jobs: QueueJobs, batch: Stubber) -> None:
+    for status in ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING"):
+        batch.add_response("list_jobs", _page((NAME, status)), {"jobQueue": QUEUE, "jobStatus": status})
+    running = {"jobQueue": QUEUE, "jobStatus": "RUNNING"}
+    batch.add_response("list_jobs", _page((NAME, "RUNNING"), (NAME + "0", "RUNNING"), nextToken="t"), running)
+    batch.add_response("list_jobs", _page((NAME + "1", "RUNNING")), {**running, "nextToken": "t"})
+    assert jobs.count_open() == {"SUBMITTED": 1, "PENDING": 1, "RUNNABLE": 1, "STARTING": 1, "RUNNING": 3}
+    assert QueueJobs("", DEFINITION, REFERENCE_DEFINITION).count_open() == {}
 
 
 @pytest.mark.parametrize(
@@ -181,6 +206,36 @@ def test_unit_comes_back_from_the_ledger_as_it_was(unit: Unit) -> None:
         found = ledger.get(unit.unit_id)
     assert found is not None
     assert (found.unit, found.unit_id, found.status) == (unit, unit.unit_id, Status.READY)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (0.25, Decimal("0.25")),
+        (-0.0, Decimal(0)),
+        (1.2e-128, Decimal("1.2e-128")),
+        (2.1219957915e-314, "2.1219957915e-314"),
+        (9.9e125, Decimal("9.9e125")),
+        (-1e126, "-1e+126"),
+        (float("inf"), "inf"),
+        (10**38 - 1, Decimal(10**38 - 1)),
+        (10**38, "1" + 38 * "0"),
+        (True, True),
+    ],
+)
+def test_details_hold_every_number(value: float, kept: object) -> None:
+    """A header's garbage is in the details of its rejection, and must not keep the unit from its end."""
+    sent = TypeSerializer().serialize(_to_dynamo({"orientation": [value], "pair": (value,)}))
+    assert TypeDeserializer().deserialize(sent) == {"orientation": [kept], "pair": [kept]}
+
+
+def test_a_reason_is_cut_to_what_an_item_holds() -> None:
+    request = _update_request(
+        {"reason_message": "m" * 10_000, "reason_details": {"problems": ["p" * 10_000] * 900}}, {}, {}
+    )
+    values = request["ExpressionAttributeValues"]
+    assert len(values[":reason_message"]) == _MAX_TEXT
+    assert [len(problem) for problem in values[":reason_details"]["problems"]] == [_MAX_TEXT] * _MAX_LISTED
 
 
 def test_pinned_value_is_the_first_ones() -> None:
@@ -455,6 +510,27 @@ def test_a_group_of_this_stack_is_taken_as_it_is() -> None:
 def test_a_group_of_another_is_not(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
         _definitions(**changes)
+
+
+@pytest.mark.parametrize(("groups", "status"), [(60, "SUCCESS"), (100, "FAILED")])
+def test_cloudformation_is_told_within_what_it_takes(monkeypatch: pytest.MonkeyPatch, groups: int, status: str) -> None:
+    sent: list[Any] = []
+
+    def take(request: Any, timeout: int) -> io.BytesIO:
+        sent.append(request)
+        return io.BytesIO()
+
+    monkeypatch.setattr("urllib.request.urlopen", take)
+    event = {"StackId": "arn", "RequestId": "1", "LogicalResourceId": "FeatureGroups", "ResponseURL": "https://answer"}
+    respond(
+        event,
+        "stream",
+        {"Names": ",".join(f"multimodal-some_dataset_{n:03}-clinical-labels-v1" for n in range(groups))},
+    )
+    assert len(sent[0].data) <= MAX_ANSWER_BYTES
+    told = json.loads(sent[0].data)
+    assert told["Status"] == status
+    assert "fewer datasets" in told["Reason"] or told["Data"]["Names"].count(",") == groups - 1
 
 
 def test_an_announced_result_reads_like_its_event() -> None:

@@ -496,6 +496,18 @@ def test_case_that_the_sheet_does_not_name_is_not_run() -> None:
     assert world.case().reason_code == "NOT_IN_SAMPLESHEET"
 
 
+def test_a_correction_of_a_sheet_behind_more_objects_than_are_listed_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("multimodal.genomics.readiness.MAX_OBJECTS", 2)
+    world = RnaWorld()
+    world.upload(*(f"{ROOT}/pool/{name}.fq.gz" for name in "abc"))
+    for samples, jobs in ((["A"], 1), (["A", "B"], 2)):
+        _upload_sheet(world, "".join(f"{name},pool/{name.lower()}.fq.gz,,\n" for name in samples))
+        for seconds in (0, 1):
+            world.clock.advance(5)
+            world.tick(seconds)
+        assert len(world.batch.submitted) == jobs
+
+
 def test_change_of_strandedness_is_another_content_version_and_an_equal_sheet_is_not() -> None:
     world = RnaWorld()
     world.upload(f"{ROOT}/x/a.fq.gz")
@@ -608,3 +620,23 @@ def test_what_waits_is_measured_for_each_modality() -> None:
     assert world.metrics.of["genomics"]["UnitsIncomplete"] == 1
     assert world.metrics.of["genomics"]["OldestIncompleteUnitSeconds"] == 100
     assert world.metrics.values["UnitsIncomplete"] == 0
+
+
+def test_the_jobs_of_the_queue_are_measured_while_a_unit_is_open_and_are_none_otherwise() -> None:
+    world = RnaWorld()
+    world.batch.running = {"of another stack"}
+    world.tick(1)
+    measured = world.metrics.of["genomics"]
+    assert [measured[f"BatchJobs{state}"] for state in ("Waiting", "Starting", "Running")] == [0, 0, 0]
+    assert (measured["RowsRead"], "RowsRead" in world.metrics.values) == (0, False)
+    world.upload(*reads())
+    world.tick(1)
+    assert [measured[f"BatchJobs{state}"] for state in ("Waiting", "Starting", "Running")] == [1, 0, 1]
+
+
+def test_a_queue_that_does_not_answer_ends_no_round() -> None:
+    world = RnaWorld()
+    world.upload(*reads())
+    world.batch.refusal = RetryableError("throttled")
+    assert world.tick(1)["waiting"] == 1
+    assert "BatchJobsWaiting" not in world.metrics.of["genomics"]

@@ -289,6 +289,12 @@ def test_bad_row_is_told_by_row_and_column_and_harms_no_other_sample(row: str, p
     assert sheet.samples["GOOD"].problems == []
 
 
+def test_a_file_filled_down_the_column_is_told_briefly() -> None:
+    sheet = _sheet("".join(f"S{number},a.fq.gz,,\n" for number in range(3_000)))
+    assert all(len(problem) < 200 for sample in sheet.samples.values() for problem in sample.problems)
+    assert "rows 2, 3, 4, " in sheet.samples["S2999"].problems[0]
+
+
 def test_file_in_two_samples_is_told_to_both() -> None:
     sheet = _sheet("A,a.fq.gz,,\nB,a.fq.gz,,\n")
     assert sheet.samples["A"].problems == sheet.samples["B"].problems == ["rows 2, 3: *.fq.gz is listed more than once"]

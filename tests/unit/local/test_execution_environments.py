@@ -1,28 +1,53 @@
 """What runs in a function's worker ends before the worker goes."""
 
 import threading
-import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from local.emulator import execution_environments
-from local.emulator.execution_environments import let_invocations_end
+from local.emulator.execution_environments import retire
+
+
+def worker_at(*, work: bool, time_limit: float = 60) -> Any:
+    lock = threading.Lock()
+    if work:
+        lock.acquire()
+    return SimpleNamespace(_lock=lock, config={"Timeout": time_limit})
+
+
+class Killed:
+    """Who was killed, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self.workers: list[Any] = []
+        self.happened = threading.Event()
+
+    def kill(self, workers: list[Any]) -> None:
+        self.workers += workers
+        if workers:
+            self.happened.set()
+
+
+def test_a_worker_at_rest_goes_at_once_and_nobody_waits_for_the_other() -> None:
+    rest, busy, killed = worker_at(work=False), worker_at(work=True), Killed()
+    retire([rest, None, busy], killed.kill)
+    assert killed.workers == [rest]
 
 
 def test_an_invocation_ends_before_its_worker_goes() -> None:
-    worker = SimpleNamespace(_lock=threading.Lock())
-    worker._lock.acquire()
-    threading.Timer(0.1, worker._lock.release).start()
-    started = time.monotonic()
-    let_invocations_end([worker])
-    assert time.monotonic() - started >= 0.05
-    assert not worker._lock.locked()
+    busy, killed = worker_at(work=True), Killed()
+    retire([busy], killed.kill)
+    assert not killed.happened.wait(0.1)
+    busy._lock.release()
+    assert killed.happened.wait(5)
+    assert killed.workers == [busy]
 
 
-def test_one_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution_environments, "END_SECONDS", 0.05)
-    worker = SimpleNamespace(_lock=threading.Lock())
-    worker._lock.acquire()
-    let_invocations_end([worker, worker])
-    assert worker._lock.locked()
+def test_one_that_does_not_end_goes_after_its_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution_environments, "GRACE_SECONDS", 0)
+    busy, killed = worker_at(work=True, time_limit=0.05), Killed()
+    retire([busy], killed.kill)
+    assert killed.happened.wait(5)
+    assert busy._lock.locked()

@@ -55,7 +55,7 @@ def _slice(result: Result, k: int) -> Mask:
     return np.asarray(result.volume("seg.nii.gz")[0][:, :, k] > 0)
 
 
-@pytest.mark.parametrize("decimals", [8, 4, 2])
+@pytest.mark.parametrize("decimals", [8, 2, 1])
 @pytest.mark.parametrize("orientation", [SCAN.orientation, CORONAL, OBLIQUE], ids=["axial", "coronal", "oblique"])
 def test_a_contour_through_voxel_centres_includes_them(
     tmp_path: Path, orientation: tuple[float, ...], decimals: int
@@ -69,7 +69,7 @@ def test_a_contour_through_voxel_centres_includes_them(
         expected[20 + (row - 9) + 1 :, row] = False
     assert np.array_equal(_slice(result, 4), expected)
     assert result.qc["contour_rule"] == "centres_inside_or_on_contour"
-    assert result.qc["warnings"] == []
+    assert result.qc["warnings"] == (["FRAME_POSITION_RESIDUAL"] if decimals == 1 else [])  # 0.05 mm off the plane
 
 
 def test_a_hole_through_voxel_centres_leaves_its_path_to_the_region(tmp_path: Path) -> None:

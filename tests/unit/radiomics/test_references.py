@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from local.synthetic.dicom import ct_reference, item
@@ -218,6 +220,14 @@ def _on_phase_one(seg: Dataset, slices: Iterable[int]) -> Dataset:
     return seg
 
 
+def _frames_on_phase_one(seg: Dataset) -> Dataset:
+    for group in seg.PerFrameFunctionalGroupsSequence:
+        source = group.DerivationImageSequence[0].SourceImageSequence[0]
+        k = next(k for k in range(SCAN.slices) if SCAN.instance_uid(k) == source.ReferencedSOPInstanceUID)
+        source.ReferencedSOPInstanceUID = uid("phase", 1, k)
+    return seg
+
+
 @pytest.mark.parametrize("other", [SCAN, HALF, replace(SCAN, slices=5)], ids=["same", "between", "part"])
 def test_of_several_phases_in_a_series_the_named_one_is_measured(tmp_path: Path, other: Scan) -> None:
     for number, image in enumerate(_phases(SCAN, other)):
@@ -258,15 +268,53 @@ def test_a_region_that_names_no_image_is_on_the_phase_whose_slices_it_lies_on(
 def test_frames_name_some_images_and_the_acquisition_gives_the_rest(tmp_path: Path) -> None:
     for number, image in enumerate(_phases(SCAN, SCAN)):
         save(image, tmp_path / "in" / str(number))
-    seg = segmentation(SCAN, SegOptions(references="instances"))
-    for group in seg.PerFrameFunctionalGroupsSequence:
-        source = group.DerivationImageSequence[0].SourceImageSequence[0]
-        k = next(k for k in range(SCAN.slices) if SCAN.instance_uid(k) == source.ReferencedSOPInstanceUID)
-        source.ReferencedSOPInstanceUID = uid("phase", 1, k)
-    result = _run(tmp_path, seg)
+    result = _run(tmp_path, _frames_on_phase_one(segmentation(SCAN, SegOptions(references="instances"))))
     result.assert_right_in_patient_space()
     assert result.qc["pairing"]["images_taken_by"] == "acquisition"
     assert result.qc["ct_slices"] == SCAN.slices
+
+
+@pytest.mark.parametrize(
+    ("names", "numbered", "acquisition"),
+    [("list", False, "1"), ("list", True, "1"), ("frames", True, "x"), ("contours", True, "1"), ("nothing", True, "1")],
+)
+def test_phases_of_one_acquisition_number_are_told_apart_by_list_or_order(
+    tmp_path: Path, names: str, numbered: bool, acquisition: str
+) -> None:
+    for number, image in enumerate(_phases(SCAN, HALF)):
+        image[0x00200012] = RawDataElement(Tag(0x00200012), "IS", 2, acquisition.ljust(2).encode(), 0, False, True)
+        if numbered:
+            image.InstanceNumber = number + 1
+        save(image, tmp_path / "in" / str(number))
+    region = segmentation(SCAN, SegOptions(references="instances" if names == "frames" else "none"))
+    if names == "frames":
+        region = _frames_on_phase_one(region)
+    elif names == "list":
+        region = _on_phase_one(region, range(SCAN.slices))
+    elif names == "contours":
+        region = structure_set(SCAN, {"Tumour": _contours(SCAN)})
+        del region.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence
+    result = _run(tmp_path, region)
+    pairing = result.qc["pairing"]
+    assert (pairing["images_taken_by"], pairing["images_set_aside"]) == (
+        "instances" if names == "list" else "acquisition",
+        HALF.slices,
+    )
+    assert not {"MASK_RESAMPLED", "CONTOURS_ON_THICKER_SLICES"} & {*result.qc["warnings"]}
+    if names != "contours":
+        result.assert_right_in_patient_space()
+
+
+def test_a_region_on_every_other_slice_of_one_pass_keeps_the_whole_ct(tmp_path: Path) -> None:
+    scan = replace(SCAN, slices=2 * SCAN.slices, step=SCAN.step / 2)
+    for k in range(scan.slices):
+        image = ct_slice(scan, k)
+        image.InstanceNumber = k + 1
+        save(image, tmp_path / "in" / str(k))
+    seg = segmentation(scan, SegOptions(references="instances", skip_slices=tuple(range(1, scan.slices, 2))))
+    result = _run(tmp_path, seg)
+    assert "images_taken_by" not in result.qc["pairing"]
+    assert result.qc["ct_slices"] == scan.slices
 
 
 def test_phases_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None:

@@ -91,6 +91,14 @@ def test_one_object_in_two_downloads_counts_once(tmp_path: Path, kind: str, poli
     assert [roi["label"] for roi in result.features["rois"]] == ["Tumour"]
 
 
+def test_each_takes_the_region_of_a_second_export_once(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    for name in ("s", "exported again"):
+        save(segmentation(SCAN, SegOptions(name=name)), tmp_path / "in" / name)
+    result = run_study(tmp_path / "in", tmp_path / "out", rule=RoiRule(policy=RoiPolicy.EACH))
+    assert [roi["label"] for roi in result.features["rois"]] == ["Tumour"]
+
+
 def test_an_undrawn_segment_is_no_candidate(tmp_path: Path) -> None:
     regions = {"Tumour": tumour, "Necrosis": lambda points: np.zeros(points.shape[:-1], bool)}
     for skip_empty in (True, False):

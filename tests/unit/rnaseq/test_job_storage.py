@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.response import StreamingBody
 
@@ -32,7 +33,10 @@ class FakeS3:
         Path(path).write_bytes(self._get(bucket, key))
 
     def upload_file(self, path: str, bucket: str, key: str) -> None:
-        self._fail()
+        try:
+            self._fail()
+        except ClientError as error:  # boto3 says no more of it than its text
+            raise S3UploadFailedError(f"Failed to upload {path}: {error}")  # noqa: B904 – as boto3 does
         self.objects[bucket, key] = Path(path).read_bytes()
 
     def head_object(self, **named: str) -> dict[str, Any]:
@@ -46,6 +50,7 @@ class FakeS3:
         return self
 
     def paginate(self, **named: str) -> Iterator[dict[str, Any]]:
+        self._fail()
         for (bucket, key), content in sorted(self.objects.items()):
             if bucket == named["Bucket"] and key.startswith(named["Prefix"]):
                 yield {"Contents": [{"Key": key, "Size": len(content), "ETag": '"tag"'}]}
@@ -130,6 +135,16 @@ def test_a_failure_of_s3_is(s3: FakeS3, failure: Exception, tmp_path: Path) -> N
     s3.failure = failure
     with pytest.raises(HostFaultError):
         S3Storage(s3).download("s3://raw/a", tmp_path / "x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("code", "kind"), [("SlowDown", HostFaultError), ("AccessDenied", InvalidJobError)])
+def test_an_upload_and_a_listing_fail_in_the_jobs_words(s3: FakeS3, code: str, kind: type[Exception]) -> None:
+    s3.failure = client_error(code)
+    storage = S3Storage(s3)  # type: ignore[arg-type]
+    with pytest.raises(kind, match=code):
+        storage.upload(Path(__file__), "s3://raw/a")
+    with pytest.raises(kind, match=code):
+        list(storage.files_under("s3://raw/a/"))
 
 
 @pytest.mark.parametrize("uri", ["s3://", "s3://bucket", "s3:///key", "bucket/key"])

@@ -87,16 +87,16 @@ def place_regions(
 
 
 def _distinct(placed: Sequence[PlacedRegion]) -> list[PlacedRegion]:
-    """Take one lesion once: the same region of two copies of an object that differ in bytes but not in voxels."""
+    """Take one lesion once: a copy of an object, exported again with other bytes or another UID, has its voxels."""
     kept: list[PlacedRegion] = []
     for (candidate,), mask in placed:
-        identity = (candidate.source_uid, candidate.number)
-        if not any(
-            identity == (other.source_uid, other.number) and np.array_equal(mask.mask, theirs.mask)
-            for (other,), theirs in kept
-        ):
+        if not any(_named_alike(candidate, other) and np.array_equal(mask.mask, them.mask) for (other,), them in kept):
             kept.append(((candidate,), mask))
     return kept
+
+
+def _named_alike(one: Candidate, other: Candidate) -> bool:
+    return one.label == other.label or (one.source_uid, one.number) == (other.source_uid, other.number)
 
 
 def united_facts(facts: Sequence[Mapping[str, Detail]]) -> dict[str, Detail]:

@@ -3,10 +3,10 @@
 import errno
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.reads.checks import LaneFiles
@@ -133,7 +133,8 @@ class S3Storage:
     def download(self, uri: str, path: Path) -> None:
         """Fetch an object."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._translated(uri, lambda bucket, key: self._download(bucket, key, path))
+        with _translating(uri):
+            self._download(*split_uri(uri), path)
 
     def _download(self, bucket: str, key: str, path: Path) -> None:
         from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
@@ -148,43 +149,53 @@ class S3Storage:
 
     def upload(self, path: Path, uri: str) -> None:
         """Store an object; the bucket's own default encryption applies."""
-        self._translated(uri, lambda bucket, key: self._client.upload_file(str(path), bucket, key))
+        with _translating(uri):
+            self._client.upload_file(str(path), *split_uri(uri))
 
     def files_under(self, uri: str) -> Iterator[StoredFile]:
         """Yield the objects below a prefix, in S3's order."""
         bucket, prefix = split_uri(uri)
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        for page in pages:
-            for item in page.get("Contents", []):
-                yield StoredFile(f"s3://{bucket}/{item['Key']}", item["Size"], item["ETag"].strip('"'))
+        with _translating(uri):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            for page in pages:
+                for item in page.get("Contents", []):
+                    yield StoredFile(f"s3://{bucket}/{item['Key']}", item["Size"], item["ETag"].strip('"'))
 
     def stat(self, uri: str) -> StoredFile | None:
         """Describe an object."""
+        bucket, key = split_uri(uri)
         try:
-            head = self._translated(uri, lambda bucket, key: self._client.head_object(Bucket=bucket, Key=key))
+            with _translating(uri):
+                head = self._client.head_object(Bucket=bucket, Key=key)
         except FileNotFoundError:
             return None
         return StoredFile(uri, head["ContentLength"], head["ETag"].strip('"'))
 
     def remove(self, uri: str) -> None:
         """Remove an object; in a versioned bucket its versions stay."""
-        self._translated(uri, lambda bucket, key: self._client.delete_object(Bucket=bucket, Key=key))
-
-    def _translated(self, uri: str, action: Any) -> Any:  # noqa: ANN401  # whatever boto3 answers
-        from botocore.exceptions import BotoCoreError, ClientError
-
         bucket, key = split_uri(uri)
-        try:
-            return action(bucket, key)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in _MISSING:
-                raise FileNotFoundError(errno.ENOENT, "no such object", uri) from error
-            if code in _REFUSED:
-                raise InvalidJobError(f"{uri}: S3 denies access ({code}); check bucket, key and role") from error
-            raise HostFaultError(f"{uri}: S3 failed ({code})") from error
-        except BotoCoreError as error:
-            raise HostFaultError(f"{uri}: S3 failed ({type(error).__name__})") from error
+        with _translating(uri):
+            self._client.delete_object(Bucket=bucket, Key=key)
+
+
+@contextmanager
+def _translating(uri: str) -> Iterator[None]:
+    """Raise the job's errors instead of boto3's; `upload_file` hides botocore's in one of its own."""
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, Boto3Error, ClientError) as error:
+        cause = error.__context__ if isinstance(error, Boto3Error) else error
+        if not isinstance(cause, ClientError):
+            raise HostFaultError(f"{uri}: S3 failed ({type(cause or error).__name__})") from error
+        code = cause.response["Error"]["Code"]
+        if code in _MISSING:
+            raise FileNotFoundError(errno.ENOENT, "no such object", uri) from error
+        if code in _REFUSED:
+            raise InvalidJobError(f"{uri}: S3 denies access ({code}); check bucket, key and role") from error
+        raise HostFaultError(f"{uri}: S3 failed ({code})") from error
 
 
 def split_uri(uri: str) -> tuple[str, str]:

@@ -68,7 +68,13 @@ class CtSlice:
         """AcquisitionNumber (of the frame, in a multi-frame CT); empty when absent."""
         content = functional_group(self.dataset, self.frame, "FrameContentSequence")
         number = content.get("FrameAcquisitionNumber") if content is not None else None
-        return str(self.dataset.get("AcquisitionNumber") or "") if number is None else str(number)
+        return _as_written(self.dataset, "AcquisitionNumber") if number is None else str(number)
+
+    @property
+    def number(self) -> tuple[int, int] | None:
+        """InstanceNumber and frame: the order in which images were made, never where they lie. None when absent."""
+        number = _as_written(self.dataset, "InstanceNumber")
+        return (int(number), self.frame) if number.isdecimal() else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +132,12 @@ def frame_count(dataset: Dataset) -> int:
     if frames < 1 or (described and len(described) != frames):
         raise ValueError("NumberOfFrames is not the number of frames that are described")
     return frames
+
+
+def _as_written(dataset: Dataset, keyword: str) -> str:
+    """Give the text of a number that is not needed; damage of it is no reason to reject an image. Empty when absent."""
+    value = dataset.get_item(keyword).value if keyword in dataset else ""
+    return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")).strip(" \0")
 
 
 def _is_localizer(dataset: Dataset) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_partial
@@ -72,6 +72,7 @@ _NEEDED = [
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "PatientID",
     "Modality", "ImageType", "SpecificCharacterSet", "StudyDate", "StudyTime", "SeriesDate", "SeriesTime",
     "AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "TimezoneOffsetFromUTC", "AcquisitionNumber",
+    "InstanceNumber",
     # acquisition
     "Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "KVP", "ContrastBolusAgent", "SliceThickness",
     # geometry
@@ -95,6 +96,17 @@ _NEEDED = [
 _NEEDED_TAGS: list[BaseTag | int] = [int(Tag(keyword)) for keyword in _NEEDED]
 """Plain numbers, looked up once: `dcmread` makes a tag of each for each file, and tags compare in Python."""
 
+_SAME_IN_A_SERIES = [
+    Tag(keyword)
+    for keyword in (
+        "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "ImageType",
+        "ImageOrientationPatient", "PixelSpacing", "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns",
+        "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleSlope", "RescaleIntercept",
+        "RescaleType",
+    )
+]  # fmt: skip
+"""Elements that are read of every image and whose values repeat; none depends on the character set."""
+
 
 @dataclass
 class StudyFiles:
@@ -115,6 +127,8 @@ class StudyFiles:
     """Their series: SeriesInstanceUID to Modality."""
     patients: set[str] = field(default_factory=set)
     """Patient identifiers that are not empty."""
+    decoded: dict[RawDataElement, DataElement] = field(default_factory=dict, repr=False)
+    """What elements that repeat from image to image say: pydicom decodes each value once."""
     contents: set[bytes] = field(default_factory=set)
     """Digests of the segmentations and structure sets: of what is used of them, instance UID included."""
     volumes: list[SourceFile] = field(default_factory=list)
@@ -194,6 +208,7 @@ def unreadable_files(names: list[str]) -> StudyRejectedError:
 
 def _add(study: StudyFiles, file: SourceFile, limits: Limits) -> None:
     dataset = _parse(file.content, limits)
+    _decode_once(dataset, study.decoded)
     if patient := str(dataset.get("PatientID") or "").strip():
         study.patients.add(patient)
     kind = _sop_class(dataset)
@@ -270,6 +285,18 @@ def _parse(content: bytes, limits: Limits) -> Dataset:
     source.check_values(pixels.value or b"" if isinstance(pixels, RawDataElement) else b"")
     dataset.buffer = None  # pydicom keeps the whole file beside the elements that it read from it
     return dataset
+
+
+def _decode_once(dataset: Dataset, decoded: dict[RawDataElement, DataElement]) -> None:
+    """Give a data set the elements that equal ones of another were decoded to: decoding is slow."""
+    for tag in _SAME_IN_A_SERIES:
+        raw = dataset.get_item(tag) if tag in dataset else None
+        if isinstance(raw, RawDataElement):
+            stored = raw._replace(value_tell=0)
+            if stored in decoded:
+                dataset[tag] = decoded[stored]
+            else:
+                decoded[stored] = dataset[tag]
 
 
 def _check_whole(element: object) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,6 +167,35 @@ def is_one_stack(slices: Sequence[CtSlice]) -> bool:
     except StudyRejectedError:
         return False
     return True
+
+
+def acquisitions(images: Sequence[CtSlice]) -> dict[CtSlice, str]:
+    """Tell the acquisitions of a series apart: by AcquisitionNumber, and by passes along the stack.
+
+    Two phases or reconstructions are numbered one after the other, so that InstanceNumber runs along the stack twice.
+
+    Returns
+    -------
+    dict of CtSlice to str
+        What the images of one acquisition share; empty where nothing is stated.
+    """
+    passes = _passes(images)
+    if len(passes) == 1:
+        return {image: image.acquisition for image in images}
+    return {image: f"{image.acquisition}#{index}" for index, part in enumerate(passes) for image in part}
+
+
+def _passes(images: Sequence[CtSlice]) -> list[list[CtSlice]]:
+    """Split images where their numbers jump back along the stack; one part where the numbers tell nothing."""
+    numbers = {image: image.number for image in images}
+    if len(images) < 2 or None in numbers.values() or len({*numbers.values()}) < len(images):
+        return [[*images]]
+    ordered = sorted(images, key=lambda image: numbers[image] or (0, 0))
+    steps = np.diff(np.array([image.position for image in ordered]) @ slice_normal(images[0].orientation))
+    steps *= np.sign(np.median(steps))
+    starts = [0, *(np.flatnonzero(steps < -DUPLICATE_TOLERANCE_MM) + 1).tolist(), len(ordered)]
+    parts = [ordered[start:end] for start, end in pairwise(starts)]
+    return parts if all(len(part) > 1 and is_one_stack(part) for part in parts) else [ordered]
 
 
 def same_position(first: CtSlice, second: CtSlice) -> bool:

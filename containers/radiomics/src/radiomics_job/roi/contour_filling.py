@@ -7,6 +7,7 @@ Two readings of a contour exist, and each is wrong for the other's files (`featu
   centres on the path belong too, as DICOM PS3.3 C.8.8.6.3 says of points on it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,7 +63,8 @@ def vertices_on_centres(contour: Contour) -> int:
 
 
 def centre_tolerance(rounding: float) -> float:
-    """Say how near to a voxel's centre a vertex lies on it; `rounding` is half a unit of its last digit, in voxels.
+    """Say how near to a voxel's centre a vertex lies on it; `rounding` is half a unit of its last digit, in voxels
+    along a column or a row.
 
     Coordinates that were rounded too coarsely to tell must hit the centre as if they had all their digits.
     """
@@ -208,7 +210,7 @@ def _on_path(contour: Contour, shape: tuple[int, int]) -> tuple[NDArray[np.int64
         if len(steps) and b[axis] != a[axis]:
             share = (steps - a[axis]) / (b[axis] - a[axis])
             found.append(np.rint(a + share[:, None] * (b - a)).astype(np.int64))
-            far = _distance(found[-1].astype(np.float64), a, b) > contour.tolerance
+            far = _distance(found[-1].astype(np.float64), a, b) > math.sqrt(2) * contour.tolerance
             found[-1] = found[-1][~far]
     cells = np.concatenate(found)
     cells = cells[((cells >= 0) & (cells < shape)).all(axis=1)]

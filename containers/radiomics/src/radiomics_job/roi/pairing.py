@@ -5,10 +5,11 @@ Decision record: `features-13`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from radiomics_job.dicom.ct_slice import CtSlice
 from radiomics_job.dicom.references import References
-from radiomics_job.dicom.series import CtSeries, is_one_stack
+from radiomics_job.dicom.series import CtSeries, acquisitions, is_one_stack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import slice_normal
 
@@ -243,13 +244,17 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
     named = [image for image in images if image.uids & references.instances]
     if not named:
         return _on_own_planes(pairing, fits)
-    if is_one_stack(images) and not _interleaved(images, named):
+    one_stack = is_one_stack(images)
+    if one_stack and len(_within(images, named)) == len(named):
         return pairing
-    acquisitions = {image.acquisition for image in named} - {""}
+    acquired = acquisitions(images)
+    if one_stack and not _interleaved(images, named, acquired, listed=bool(references.listed)):
+        return pairing
+    theirs = {acquired[image] for image in named} - {""}
     objects = {image.instance_uid for image in named}
     ways = {
         "instances": named,
-        "acquisition": [image for image in images if image.acquisition in acquisitions],
+        "acquisition": [image for image in images if acquired[image] in theirs],
         "object": [image for image in images if image.instance_uid in objects],
     }
     if not references.listed:  # the frames of a region name only some of its CT
@@ -264,10 +269,11 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
 def _on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:
     """Of acquisitions that lie between each other's slices, take the one that the region lies on."""
     images = pairing.ct.slices
+    acquired = acquisitions(images)
     parts: dict[str, list[CtSlice]] = {}
     for image in images:
-        parts.setdefault(image.acquisition, []).append(image)
-    if not any(_between(images, part) for part in parts.values() if len(part) > 1):
+        parts.setdefault(acquired[image], []).append(image)
+    if not any(len(_within(images, part)) > len(part) for part in parts.values() if len(part) > 1):
         return pairing
     stacks = [
         replace(pairing.ct, slices=tuple(part)) for part in parts.values() if len(part) > 1 and is_one_stack(part)
@@ -278,18 +284,32 @@ def _on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:
     return replace(pairing, ct=on[0], taken_by="acquisition", set_aside=len(images) - len(on[0].slices))
 
 
-def _interleaved(images: Sequence[CtSlice], named: Sequence[CtSlice]) -> bool:
-    """Tell whether images of another acquisition lie between those named: two phases half a step apart look even."""
-    first = {image.acquisition for image in named}
-    if len(first) != 1 or first == {""}:
-        return False
-    between = _between(images, named)
-    return len(between) == 1 and between != {""}
+def _interleaved(
+    images: Sequence[CtSlice], named: Sequence[CtSlice], acquired: Mapping[CtSlice, str], *, listed: bool
+) -> bool:
+    """Tell whether images of another acquisition lie between those named: two phases half a step apart look even.
+
+    Where nothing tells acquisitions apart, an object that lists every other image of the whole series does.
+    """
+    theirs = {acquired[image] for image in named}
+    between = {acquired[image] for image in _within(images, named)} - theirs
+    if len(theirs) == 1 and theirs != {""} and len(between) == 1 and between != {""}:
+        return True
+    return listed and _is_every_other(images, named)
 
 
-def _between(images: Sequence[CtSlice], named: Sequence[CtSlice]) -> set[str]:
-    """Return the acquisitions, other than theirs, of which images lie between some images."""
+def _is_every_other(images: Sequence[CtSlice], named: Sequence[CtSlice]) -> bool:
+    """Tell whether images are every second (third, …) one along the stack, from its first to its last."""
+    normal = slice_normal(named[0].orientation)
+    ordered = sorted(images, key=lambda image: float(image.position @ normal))
+    places = [index for index, image in enumerate(ordered) if image in named]
+    steps = {after - before for before, after in pairwise(places)}
+    step = max(steps, default=1)
+    return len(steps) == 1 and step > 1 and places[0] < step and len(ordered) - places[-1] <= step < len(places)
+
+
+def _within(images: Sequence[CtSlice], named: Sequence[CtSlice]) -> list[CtSlice]:
+    """Return the images that lie between the first and the last of some."""
     normal = slice_normal(named[0].orientation)
     along = [float(image.position @ normal) for image in named]
-    within = {image.acquisition for image in images if min(along) < float(image.position @ normal) < max(along)}
-    return within - {image.acquisition for image in named}
+    return [image for image in images if min(along) <= float(image.position @ normal) <= max(along)]

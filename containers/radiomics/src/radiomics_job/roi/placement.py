@@ -193,7 +193,7 @@ def _place_frames(
         if on_plane:
             drawn[i[inside], j[inside], plane] = True
         residual = max(residual, float(np.linalg.norm(grid.affine[:3, :3] @ (corner[0] - place))))
-    _check_outside(outside, int(drawn.sum()))
+    _check_outside(outside, int(np.count_nonzero(drawn)))
     return PlacedMask(fill_planes(drawn, planes, grid), "frames", residual)
 
 

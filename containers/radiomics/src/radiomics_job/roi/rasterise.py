@@ -1,6 +1,5 @@
 """RTSTRUCT contours onto the CT's grid, slice by slice; `radiomics_job.roi.contour_filling` fills each slice."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -49,6 +48,7 @@ def rasterise(region: ContourSet, grid: Grid) -> PlacedMask:
         skip slices irregularly.
     """
     voxels = [lps_to_voxels(grid.affine, contour.points) for contour in region.contours]
+    _check_parallel(voxels)
     contours = [_contour(each, place, grid) for each, place in zip(region.contours, voxels, strict=True)]
     contours, used = _by_rule(contours)
     voxels = [place for place, taken in zip(voxels, used, strict=True) if taken]
@@ -67,7 +67,8 @@ def rasterise(region: ContourSet, grid: Grid) -> PlacedMask:
 
 
 def _contour(contour: ClosedContour, voxels: NDArray[np.float64], grid: Grid) -> Contour:
-    rounding = contour.rounding_mm * math.sqrt(3) / min(grid.spacing[:2])  # all three coordinates were rounded
+    # All three coordinates were rounded; how far that moves a point along a column or a row depends on the axes.
+    rounding = contour.rounding_mm * float(np.abs(np.linalg.inv(grid.affine)[:2, :3]).sum(axis=1).max())
     return Contour(open_polygon(voxels[:, :2]), centre_tolerance(rounding), contour.exclusive)
 
 
@@ -120,13 +121,25 @@ def _sorted_by_plane(
     return slices, residual
 
 
+def _check_parallel(voxels: Sequence[NDArray[np.float64]]) -> None:
+    across = max((float(np.ptp(place[:, 2])) for place in voxels), default=0.0)
+    if across > 2 * CONTOUR_PLANE_TOLERANCE:
+        raise StudyRejectedError(
+            ReasonCode.GEOMETRY_MISMATCH,
+            "A contour runs through several slices of the CT: it was drawn in another plane. Draw the region on the "
+            "slices of the CT, or export it as a SEG.",
+            {"slices_crossed": round(across, 4)},
+        )
+
+
 def _check_plane(k: float, offset: float, voxels: NDArray[np.float64], grid: Grid) -> None:
     low, high = voxels[:, :2].min(axis=0), voxels[:, :2].max(axis=0)
     beyond = bool((low < -0.5).any() or (high > np.asarray(grid.shape[:2]) - 0.5).any())
     if beyond or offset > CONTOUR_PLANE_TOLERANCE:
+        where = "leaves the CT's slices at the side" if beyond else "does not lie on a slice of the CT"
         raise StudyRejectedError(
             ReasonCode.GEOMETRY_MISMATCH,
-            "A contour does not lie on a slice of the CT. Upload the CT series that the contours were drawn on.",
+            f"A contour {where}. Upload the CT series that the contours were drawn on.",
             {"slice": round(k, 4), "slices": grid.shape[2], "offset_slices": round(offset, 4), "outside": beyond},
         )
 
