@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 
+SWEEP_SECONDS = 250
+"""How long the sweep function is waited for: longer than it may run (its `Timeout` in template.yaml)."""
+
 _PARALLEL_REQUESTS = 16
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
@@ -66,7 +69,9 @@ class Deployment:
     @cached_property
     def lambda_(self) -> "LambdaClient":
         """Client of Lambda; one attempt, because a throttled sweep is asked again anyway."""
-        config = self.config.merge(Config(retries={"mode": "standard", "max_attempts": 1}, read_timeout=130))
+        # Not `max_attempts`: in a Config it counts the tries after the first.
+        once = Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=SWEEP_SECONDS)
+        config = self.config.merge(once)
         return self.session.client("lambda", endpoint_url=self.endpoint, config=config)
 
     @cached_property

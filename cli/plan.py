@@ -61,7 +61,7 @@ def plan_files(
         When there is nothing to process.
     """
     figures, settings = read_figures(), settings_of(deployment.parameters if deployment else {}, concurrency)
-    known = deployment.datasets if deployment else [path.stem for path in DATASET_FILES.glob("*.yaml")]
+    known = _known_datasets(deployment)
     workload = read_workload(files, known)
     if workload.is_empty and not workload.refusals:
         raise UsageError("There is nothing to process.", hint="docs/uploads.md says how it is laid out.")
@@ -78,12 +78,25 @@ def list_source(source: str, dataset: str, deployment: Deployment | None) -> lis
 
     Raises
     ------
+    UsageError
+        When there is no such dataset: a folder takes minutes to read.
     CommandError
         When it cannot be read.
     """
+    known = _known_datasets(deployment)
+    if dataset not in known and not source.startswith(ADDRESS):  # objects there may name their dataset
+        raise UsageError(f"No dataset {dataset!r} is there.", hint=_there_are(known))
     if source in shipped_manifests() or source.lower().endswith((".tcia", ".s5cmd")) or is_manifest(Path(source).name):
         return _series_files(source, dataset)
     return list_bucket(source, dataset, deployment) if source.startswith(ADDRESS) else list_folder(source, dataset)
+
+
+def _known_datasets(deployment: Deployment | None) -> list[str]:
+    return deployment.datasets if deployment else [path.stem for path in DATASET_FILES.glob("*.yaml")]
+
+
+def _there_are(datasets: Sequence[str]) -> str:
+    return f"There are {', '.join(sorted(datasets))}; `multimodal dataset draft` describes another."
 
 
 def _series_files(source: str, dataset: str) -> list[File]:
@@ -184,8 +197,7 @@ def _print_refusals(console: Console, plan: Plan, datasets: Sequence[str]) -> No
     if refusals or unknown:
         print_heading(console, "Would be rejected")
     for name in unknown:
-        there = f"there are {', '.join(sorted(datasets))}; `multimodal dataset draft` describes another"
-        print_line(console, f"! no dataset {name!r} is there: {there}", style="yellow")
+        print_line(console, f"! No dataset {name!r} is there. {_there_are(datasets)}", style="yellow")
     for refusal in refusals[:_EXAMPLES]:
         counted = f"! {plural(refusal.files, 'file')}, such as {refusal.example}"
         print_line(console, f"{counted}: {refusal.problem}", style="yellow")

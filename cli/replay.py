@@ -15,8 +15,7 @@ def replay_dead_letters(deployment: Deployment) -> Counter[str]:
 
     A message of a queue goes back to that queue. What EventBridge could not deliver names its target in the attribute
     `TARGET_ARN`; what a function could not do names the function in `requestContext`. A message that names neither
-    stays
-    (counted as `kept`).
+    stays, and one of a target that only tells people (counted as `kept`).
     """
     sqs, sent = deployment.sqs, Counter[str]()
     *redriven, last_resort = deployment.output("DeadLetterQueueUrls").split(",")
@@ -57,9 +56,21 @@ def _resend(deployment: Deployment, sqs: Any, message: dict[str, Any]) -> str:  
         sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=body)
     elif service == "lambda":
         deployment.lambda_.invoke(FunctionName=name, InvocationType="Event", Payload=body.encode())
+    elif service == "states":
+        name = target.split(":")[-1]
+        deployment.states.start_execution(stateMachineArn=target, input=_request(name, body))
     else:
         return ""
     return name
+
+
+def _request(machine: str, body: str) -> str:
+    """Return what a rule makes of an upload's event for its state machine (stacks/dataset.yaml, stacks/fetch.yaml)."""
+    try:
+        request = {"key": json.loads(body)["detail"]["object"]["key"]}
+    except (ValueError, KeyError, TypeError):
+        return body  # the rule's own words already
+    return json.dumps({"asked": request} if machine.endswith("-dataset-build") else request)
 
 
 def _failed_invocation(body: str) -> tuple[str, str]:

@@ -17,8 +17,12 @@ from cli.forget.uploads import find_uploads
 from cli.ledger import Unit, read_units
 from cli.project import PROGRAM
 from cli.terminal import plural, print_heading, print_line
+from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE
+from multimodal.ledger.unit import MATRIX_CASE
 
 _SHOWN = 3
+_NOBODY = {"-", SHEET_CASE, ACCESSIONS_CASE, MATRIX_CASE}
+"""What units are about that are no patient's."""
 _LATE_MINUTES = 15
 """How long Feature Store takes to bring a record, or a deletion's mark, to the offline store at most."""
 
@@ -62,6 +66,16 @@ class Traces:
     def is_empty(self) -> bool:
         """Whether nothing names the subject."""
         return not (self.unexpected or self.tables or self.rows)
+
+    @property
+    def of_all(self) -> list[Finding]:
+        """Files that hold every case of the dataset, whether it is the subject's or not."""
+        return [finding for finding in self.results if finding.is_of_all]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything is about the subject itself."""
+        return bool(self.units or self.mentions or self.uploads or self.rows or len(self.results) > len(self.of_all))
 
 
 def find_traces(deployment: Deployment, dataset: str, subject: str) -> Traces:
@@ -110,25 +124,28 @@ def forget_subject(
     CommandError
         When something is at work on the subject, or changed while it was removed.
     """
-    if not subject.strip() or "/" in subject:
+    if not subject.strip() or "/" in subject or subject in _NOBODY:
         raise UsageError("Which subject? Name one as in imaging/<dataset>/<subject>/.")
     names = _datasets(deployment, dataset)
     found = [find_traces(deployment, name, subject) for name in names]
+    if not any(traces.is_known for traces in found):
+        _print_unknown(console, subject, names)
+        return True
     for traces in found:
         _print_traces(console, traces, rewrite_tables=rewrite_tables)
-    is_empty = all(traces.is_empty for traces in found)
-    if is_empty:
-        print_line(console, f"Nothing names the subject {subject!r} in {', '.join(names)}.")
-    elif confirmed:
+    if confirmed:
         _erase(deployment, subject, found, rewrite_tables=rewrite_tables)
     _print_kept(console, deployment)
     if confirmed:
         return _is_gone(console, deployment, subject, names)
-    if not (is_empty or any(each.units or each.mentions or each.uploads or each.rows for each in found)):
-        print_line(console, f"No upload, ledger entry or record is called {subject!r}: is it spelt so?", "yellow")
-    if not is_empty:
-        print_line(console, "Nothing was removed. --yes removes it for good: all versions, without a way back.", "bold")
+    print_line(console, "Nothing was removed. --yes removes it for good: all versions, without a way back.", "bold")
     return True
+
+
+def _print_unknown(console: Console, subject: str, names: Sequence[str]) -> None:
+    """Say so of a misspelt subject: files of builds hold every case, and would be removed for nobody (`forget-1`)."""
+    print_line(console, f"Nothing names the subject {subject!r} in {', '.join(names)}. Is it spelt so?", "yellow")
+    print_line(console, "Nothing was removed.", "bold")
 
 
 def _datasets(deployment: Deployment, dataset: str) -> list[str]:
@@ -172,22 +189,26 @@ def _some(places: Sequence[str]) -> str:
 def _erase(deployment: Deployment, subject: str, found: Iterable[Traces], *, rewrite_tables: bool) -> None:
     """Remove what was found, in an order that any repetition can take up again.
 
-    The ledger first, so that no run starts; the sheet and the tables last, because they say what is the subject's.
+    What holds every case first, since it is no sign of the subject; then the ledger, so that no run starts; the sheet
+    and the tables last, because they say what is the subject's.
     """
     found = list(found)
     units = read_units(deployment)
     require_no_builds(deployment)
     for traces in found:
         require_quiet(units, traces.dataset, subject)
+    processed = Bucket(deployment, deployment.output("ProcessedBucketName"))
+    _remove_answers(processed)
+    for traces in found:
+        _replace_or_remove(processed, traces.of_all)
     for traces in found:
         remove_units(deployment, traces.units)
         clear_reasons(deployment, traces.mentions)
     raw = Bucket(deployment, deployment.output("RawBucketName"))
-    processed = Bucket(deployment, deployment.output("ProcessedBucketName"))
     for traces in found:
         _replace_or_remove(raw, [finding for finding in traces.uploads if not finding.rewrite])
         erase_rows(deployment, traces.rows, subject)
-        _replace_or_remove(processed, traces.results)
+        _replace_or_remove(processed, [finding for finding in traces.results if not finding.is_of_all])
         _replace_or_remove(raw, [f for f in traces.uploads if f.rewrite and (rewrite_tables or not f.is_table)])
 
 
@@ -198,16 +219,15 @@ def _replace_or_remove(bucket: Bucket, findings: Iterable[Finding]) -> None:
         bucket.remove(finding.remove)
 
 
-def _remove_answers(deployment: Deployment) -> None:
+def _remove_answers(processed: Bucket) -> None:
     """Remove the answers of all queries: they hold rows of whoever was asked about, and can be asked again."""
-    bucket = Bucket(deployment, deployment.output("ProcessedBucketName"))
-    bucket.remove(list(bucket.versions(QUERIES)))
+    processed.remove(list(processed.versions(QUERIES)))
 
 
 def _is_gone(console: Console, deployment: Deployment, subject: str, names: Sequence[str]) -> bool:
     """Look once more, and say what is left and what to do about it."""
     left = [find_traces(deployment, name, subject) for name in names]
-    _remove_answers(deployment)
+    _remove_answers(Bucket(deployment, deployment.output("ProcessedBucketName")))
     rest = sum(len(traces.unexpected) for traces in left)
     if rest:
         raise CommandError(f"{plural(rest, 'place')} came while the rest was removed.", hint="Run the command again.")

@@ -22,6 +22,8 @@ class Finding:
         Text of `rewrite` → the same without the subject.
     is_table : bool
         `rewrite` is an upload: it is written anew only when the operator asks for it.
+    is_of_all : bool
+        It holds every case, so it is no sign that the subject exists.
     """
 
     what: str
@@ -29,6 +31,7 @@ class Finding:
     rewrite: Version | None = None
     without: Callable[[bytes], bytes] | None = None
     is_table: bool = False
+    is_of_all: bool = False
 
     @property
     def places(self) -> list[str]:

@@ -97,7 +97,7 @@ def _runs(processed: Bucket, dataset: str, subject: str, pending: Set[str]) -> I
         named = versions if about.is_build else _naming(processed, versions, subject)
         if run not in pending and named:
             holds_all = ", a dataset build, which holds every case" if about.is_build else ""
-            yield Finding(f"files of the run {run}{holds_all}", tuple(versions))
+            yield Finding(f"files of the run {run}{holds_all}", tuple(versions), is_of_all=about.is_build)
         for version in named if run in pending else ():
             anew = (version, partial(_lines, subject=subject)) if version.is_latest else (None, None)
             yield Finding(f"records of the run {run}, which broke off", (version,), *anew)

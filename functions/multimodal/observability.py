@@ -22,6 +22,9 @@ class Metric(StrEnum):
     UNITS_STARTED = "UnitsStarted"
     UNITS_RETRIED = "UnitsRetried"
     FAST_LANE_FALLBACKS = "FastLaneFallbacks"
+    BATCH_JOBS_WAITING = "BatchJobsWaiting"
+    BATCH_JOBS_STARTING = "BatchJobsStarting"
+    BATCH_JOBS_RUNNING = "BatchJobsRunning"
     UNITS_PROCESSED = "UnitsProcessed"
     UNITS_QUARANTINED = "UnitsQuarantined"
     UNITS_FAILED = "UnitsFailed"
@@ -53,6 +56,8 @@ TABLE_METRICS = (Metric.ROWS_READ, Metric.ROWS_REJECTED, Metric.RECORDS_UNCHANGE
 """What there is of tables alone."""
 IMAGING_METRICS = (Metric.FAST_LANE_FALLBACKS,)
 """What there is of imaging alone: 1 for a job of the fast lane that SageMaker Processing had to do, else 0."""
+GENOMICS_METRICS = (Metric.BATCH_JOBS_WAITING, Metric.BATCH_JOBS_STARTING, Metric.BATCH_JOBS_RUNNING)
+"""What there is of genomics alone: the jobs of its queue by state."""
 _STAGES = (
     dict.fromkeys(Metric, "run")
     | dict.fromkeys(_ARRIVAL, "arrival")

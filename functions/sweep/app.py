@@ -78,7 +78,7 @@ def sweep() -> Sweep:
         TABLES: TableStarter(ports(), StepFunctionsRuns(s.TABLES_STATE_MACHINE_ARN), claims),
     }
     evaluator, announce = UnitEvaluator(ports(), timeouts, rules_of), ResultQueue(s.FEATURE_INGEST_QUEUE_URL).announce
-    return Sweep(ports(), evaluator, OutcomeRecorder(ports()), starters, announce, s.PAUSED)
+    return Sweep(ports(), evaluator, OutcomeRecorder(ports()), starters, announce, queue, s.PAUSED)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -27,8 +27,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = str(REPOSITORY / ".venv" / "bin" / "python")
 _FORKED = {(PYTHON, "-m", "radiomics_job"), (PYTHON, "-m", "rnaseq_job")}
 """Programs that are forked. Training is not: its OpenMP libraries do not survive that."""
-_IMPORTED = ("numpy", "pydantic", "isal", "boto3", "pydicom", "pydicom.pixels", "nibabel", "dcmstack", "SimpleITK",
-             "radiomics.featureextractor", "scipy.ndimage", "PIL.ImageDraw", "yaml")  # fmt: skip
+_IMPORTED = ("numpy", "pydantic.dataclasses", "isal.igzip", "boto3", "pydicom", "pydicom.pixels", "nibabel", "dcmstack",
+             "SimpleITK", "radiomics.featureextractor", "scipy.ndimage", "PIL.ImageDraw", "yaml", "nrrd")  # fmt: skip
 """What those import of other packages; their own modules are imported anew, so that a change of them is met."""
 _RUN_MODULE = """
 import os, runpy, sys

@@ -13,6 +13,8 @@ Seams:
 - `ministack.core.iam_evaluator.enforce`: checks `iam:PassRole` of the caller;
 - `ministack.core.iam_evaluator.evaluate`, `EvalContext`, `_gather_role_policies`: check what a service does
   with a role that was given to it;
+- `ministack.core.iam_evaluator.parse_policy_document`: reads every policy of a role at each request; each text is read
+  once here;
 - `ministack.app.pin_request_origin`: calls count as made over TLS. They never leave the computer, the endpoint
   is plain HTTP, and the buckets' policies reject what is not TLS.
 """
@@ -20,6 +22,7 @@ Seams:
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from local.emulator.aws import ACCOUNT, REGION, AwsError, Credentials, arn, shared_document
@@ -27,6 +30,8 @@ from local.emulator.aws import ACCOUNT, REGION, AwsError, Credentials, arn, shar
 _SAGEMAKER_KINDS = {"ProcessingJobName": "processing-job", "FeatureGroupName": "feature-group"}
 _BATCH_KINDS = {"jobQueue": "job-queue", "jobId": "job", "jobDefinition": "job-definition"}
 _BATCH_WITHOUT_RESOURCE = frozenset({"/v1/listjobs", "/v1/describejobs"})
+_POLICIES = 1024
+"""Most texts of policies that are kept parsed."""
 SAGEMAKER = "sagemaker.amazonaws.com"
 TASKS = "ecs-tasks.amazonaws.com"
 
@@ -34,8 +39,10 @@ TASKS = "ecs-tasks.amazonaws.com"
 def install() -> None:
     """Enforce IAM for SageMaker, and let the laptop's plain HTTP count as TLS."""
     from ministack import app
-    from ministack.core import iam_actions
+    from ministack.core import iam_actions, iam_evaluator
 
+    parse, parse_once = iam_evaluator.parse_policy_document, lru_cache(_POLICIES)(iam_evaluator.parse_policy_document)
+    iam_evaluator.parse_policy_document = lambda doc: list((parse_once if isinstance(doc, str) else parse)(doc))
     iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
     iam_actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker-featurestore-runtime"]
     name_resource, pin_origin = iam_actions.extract_resource_arn, app.pin_request_origin

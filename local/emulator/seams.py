@@ -39,6 +39,7 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         ),
         f"{_IAM_EVALUATOR}.evaluate": ("ctx", "policies", "limits"),
         f"{_IAM_EVALUATOR}.EvalContext": None,
+        f"{_IAM_EVALUATOR}.parse_policy_document": ("doc",),
         f"{_IAM_EVALUATOR}._gather_role_policies": ("role_name", "account_id"),
         "ministack.app.pin_request_origin": ("source_ip", "secure_transport"),
         "ministack.services.iam._roles": None,

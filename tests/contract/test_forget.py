@@ -283,7 +283,16 @@ def _crashing(calls: int, action: Callable[..., Any]) -> Callable[..., Any]:
     return act
 
 
-@pytest.mark.parametrize("writes", [0, 8, 16, 21, 26])
+@pytest.mark.parametrize("subject", ["R01-2", "R01", "r01-1"])
+def test_a_misspelt_subject_costs_nobody_anything(filled: Deployment, subject: str) -> None:
+    before = everything(filled), items(filled)
+    gone, said = forget(filled, subject)
+    assert gone
+    assert "Is it spelt so?" in said
+    assert (everything(filled), items(filled)) == before
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2, 8, 16, 21, 26])
 def test_after_a_crash_a_repetition_removes_the_rest(
     filled: Deployment, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
@@ -298,7 +307,7 @@ def test_after_a_crash_a_repetition_removes_the_rest(
     assert set(everything(filled)) == LEFT
 
 
-@pytest.mark.parametrize(("subject", "dataset"), [("", ""), ("a/b", ""), (X, "unknown")])
+@pytest.mark.parametrize(("subject", "dataset"), [("", ""), ("-samplesheet", ""), ("a/b", ""), (X, "unknown")])
 def test_what_cannot_be_meant_is_refused(deployment: Deployment, subject: str, dataset: str) -> None:
     with pytest.raises(UsageError):
         forget(deployment, subject, dataset)

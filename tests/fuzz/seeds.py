@@ -44,8 +44,6 @@ WIDE = Scan(columns=40, rows=36, slices=6, spacing=(1.1, 1.0), step=5.3)
 
 FOREIGN = Scan(columns=15, rows=17, slices=9, spacing=(2.3, 2.2), step=3.1)
 
-Edit = Callable[[tree.File], None]
-
 
 @dataclass(frozen=True)
 class Seed:

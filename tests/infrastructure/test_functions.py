@@ -1,4 +1,4 @@
-"""Every function: its folder, its role, its log group, its"""
+"""Every function: its folder, its role, its log group, its settings."""
 
 import re
 import shutil
@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from pydantic import BaseModel
 
 from arrivals.app import ArrivalsSettings
+from cli.deployment import Deployment
 from dataset_build.app import DatasetBuildSettings
 from feature_groups.app import FeatureGroupsSettings
 from feature_ingest.app import FeatureIngestSettings
@@ -127,6 +129,13 @@ def test_nothing_is_reserved_that_a_new_account_does_not_have() -> None:
 def test_a_round_of_the_sweep_holds_its_lease_for_longer_than_it_may_run() -> None:
     timeout = properties("SweepFunction")["Timeout"]
     assert timeout < ROUND_SECONDS <= timeout + 60
+
+
+def test_the_command_waits_for_the_sweep_as_long_as_it_may_run_and_calls_it_once() -> None:
+    client = Deployment("stack", boto3.Session("key", "secret", region_name="us-east-1")).lambda_
+    config: Any = client.meta.config
+    assert config.read_timeout > properties("SweepFunction")["Timeout"]
+    assert config.retries["total_max_attempts"] == 1
 
 
 def test_feature_groups_run_again_when_the_code_changes() -> None:

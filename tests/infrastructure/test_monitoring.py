@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from multimodal.ledger.unit import Modality, Unit
-from multimodal.observability import IMAGING_METRICS, TABLE_METRICS, Metric
+from multimodal.observability import GENOMICS_METRICS, IMAGING_METRICS, TABLE_METRICS, Metric
 from multimodal.planning.estimate import Settings, make_plan
 from multimodal.planning.figures import read_figures
 from multimodal.planning.workload import Workload
@@ -115,7 +115,12 @@ def test_the_metric_check_can_fail(metric: Shown) -> None:
 @pytest.mark.parametrize("modality", list(Modality))
 def test_every_own_metric_is_shown(modality: Modality) -> None:
     shown = {m.name for m in ALL_SHOWN if m.namespace == OWN and m.dimensions["modality"] == modality}
-    emitted = set(Metric) - set(TABLE_METRICS if modality is Modality.IMAGING else IMAGING_METRICS)
+    others = {
+        Modality.IMAGING: TABLE_METRICS + GENOMICS_METRICS,
+        Modality.GENOMICS: IMAGING_METRICS,
+        Modality.CLINICAL: IMAGING_METRICS + GENOMICS_METRICS,
+    }
+    emitted = set(Metric) - set(others[modality])
     assert shown == emitted, f"nobody looks at {sorted(emitted - shown)}"
 
 

@@ -64,6 +64,7 @@ class StepFunctionsRuns:
 
 
 _ENDED = frozenset({"SUCCEEDED", "FAILED"})
+_OPEN = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 
 
 class QueueJobs:
@@ -101,6 +102,18 @@ class QueueJobs:
     def is_running(self, name: str) -> bool:
         """Return whether the job waits or runs; False also when it was never submitted."""
         return any(status not in _ENDED for status in self._statuses(name))
+
+    def count_open(self) -> dict[str, int]:
+        """Return how many jobs of the queue are in each state that is no end; nothing without a queue.
+
+        Source: AWS Batch API reference, ListJobs (one state a request).
+        """
+        counts = dict[str, int]()
+        with translated("list jobs"):
+            for status in _OPEN if self._queue else ():
+                pages = self._batch.get_paginator("list_jobs").paginate(jobQueue=self._queue, jobStatus=status)
+                counts[status] = sum(len(page["jobSummaryList"]) for page in pages)
+        return counts
 
     def _statuses(self, name: str) -> list[str]:
         """Return the status of every job of this name; a filter makes Batch list jobs of all statuses."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from math import log, sqrt
 from typing import Any
 
-from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.profile import PROFILE_SCHEMA, SKETCH_CASES, ProfileSummary
 from multimodal.clinical.tallies import ColumnProfile, bin_counts
 
@@ -20,9 +19,7 @@ MISSING = "(missing)"
 OTHER = "(other values)"
 
 
-def drift_section(
-    config: ClinicalConfig, summary: ProfileSummary, previous: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def drift_section(summary: ProfileSummary, previous: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the report's part on drift.
 
     Parameters

@@ -186,7 +186,7 @@ def build_report(
         "labels": labels_section(summary, problems.by_code("label")) if config.labels else None,
         "leakage": leakage_section(config, summary),
         "bias": bias_section(config, summary.breakdown),
-        "drift": drift_section(config, summary, previous),
+        "drift": drift_section(summary, previous),
         "columns": columns_section(config, summary),
     }
     return report | {"verdict": _verdict(counts, leakage_hold(report, config))}

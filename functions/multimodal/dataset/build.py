@@ -205,11 +205,18 @@ class DatasetBuild:
         text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
         digest = sha256(text.encode()).hexdigest()
         if self.processed.write_if_absent(f"{key}{CLAIM}", digest) != digest:
-            message = f"the build {manifest['build']} exists, or is being written, and holds something else; "
-            raise BadInputError(Reason.BUILD_INVALID, f"{message}give this one another name")
+            raise BadInputError(Reason.BUILD_INVALID, self._taken(manifest["build"], key))
         for name in manifest["files"]:
             self.files.upload(folder / name, f"{key}{name}", _MEDIA[name])
         self.processed.write_text(f"{key}{MANIFEST}", text, "application/json")
+
+    def _taken(self, build: str, key: str) -> str:
+        if self.processed.read_text(f"{key}{MANIFEST}") is not None:
+            return f"the build {build} exists and holds something else; give this one another name"
+        return (
+            f"the build {build} is being written with another content, or its run broke off; give this one another "
+            f"name, or, when no build of the dataset runs, delete {self.processed.uri(key + CLAIM)} and build again"
+        )
 
     def _record(self, dataset: str, document: Mapping[str, Any]) -> None:
         self.processed.write_json(f"{_folder(dataset)}{LATEST_FILE}", {"schema": 1, "at": self.clock(), **document})

@@ -117,10 +117,11 @@ def load_snapshot(group: GroupColumns, files: Sequence[Path]) -> list[Statement]
     Athena writes any number of files, also none, which is a group without records.
 
     Rows that are equal in every time differ in their content at most: the first in the order of all columns counts, so
-    that the result does not depend on the order in which they were read. That order costs only where there are any.
+    that the result does not depend on the order in which they were read. Last comes the row as text: it tells 0.0 from
+    -0.0, which are equal as numbers. That order costs only where there are any.
     """
     raw, view = quoted(f"raw_{group.modality or 'labels'}_{group.timepoint}"), _alias(group)
-    order = ", ".join(quoted(column.feature) for column in group.columns) or RECORD_ID
+    order = ", ".join([*(quoted(column.feature) for column in group.columns), f"CAST({raw} AS VARCHAR)"])
     tied = f"(SELECT {RECORD_ID} FROM {raw} GROUP BY {RECORD_ID} HAVING count(*) > 1)"
     return [
         f"CREATE VIEW {raw} AS {_rows_of(group, files)}",

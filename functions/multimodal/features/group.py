@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason
 from multimodal.ledger.unit import LedgerItem
 
-EVENT_TIME_PATTERN = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
+_EVENT_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 """The one form of event time that this project writes (Feature Store also takes milliseconds)."""
 
 Record = dict[str, str]
@@ -209,7 +209,7 @@ def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
         return _line(name, str(value), source)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MAX_FLOAT:
         if kind is _FRACTIONAL:
-            return repr(float(value))
+            return repr(float(value) + 0.0)  # -0.0 is 0.0: equal numbers are equal texts, hashes and bytes
         if abs(value) < MAX_INTEGRAL and value == int(value):
             return str(int(value))
     raise BadInputError(Reason.FEATURES_INVALID, f"{name} in {source} is not a {kind.value} number")
@@ -250,8 +250,27 @@ class RecordMaker(Protocol):
 
 def uploaded_at(item: LedgerItem) -> str:
     """Return when the unit's first object arrived, as an event time."""
-    moment = datetime.fromtimestamp(item.times.get("received_at", 0), UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return event_time_of(item.times.get("received_at", 0))
+
+
+def event_time_of(moment: float) -> str:
+    """Return seconds since 1970 as an event time."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def is_event_time(text: str) -> bool:
+    """Whether a text is a moment of the calendar in the form of this project's event times.
+
+    Examples
+    --------
+    >>> [is_event_time(text) for text in ("2026-02-28T09:30:00Z", "2026-02-30T09:30:00Z", "2026-02-28")]
+    [True, False, False]
+    """
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:  # a 30th of February
+        return False
+    return _EVENT_TIME.fullmatch(text) is not None
 
 
 class Document(BaseModel):

@@ -4,10 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from multimodal.features.group import (
     EVENT_TIME,
@@ -19,6 +19,7 @@ from multimodal.features.group import (
     FeatureType,
     Record,
     check_group,
+    event_time_of,
     fit,
     of_type,
     parse_json,
@@ -38,7 +39,7 @@ _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 class _Score(Document):
     """One case; the percentile is its place among the cases that the model was trained on, 0 to 100."""
 
-    case_id: str
+    case_id: Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^\S")]
     risk_score: float
     risk_percentile: float | None = None
 
@@ -161,4 +162,4 @@ def _event_time(moment: str) -> str:
         raise InvalidRequestError(problem) from error
     if found.tzinfo is None:
         raise InvalidRequestError(problem)
-    return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return event_time_of(found.timestamp())

@@ -43,13 +43,15 @@ class PetConfig(StrictModel):
 class ImagingConfig(StrictModel):
     """Imaging section: the radiomics parameter file by name, the ROI choice and the version of the feature group.
 
-    With `pet` (`pet: {}` will do) the PET images of a study are measured too.
+    With `pet` (`pet: {}` will do) the PET images of a study are measured too. With `shifted_calendar` scans may be
+    dated in the future: the calendar was shifted to hide the true dates.
     """
 
     params: ParamsName
     group_version: Annotated[int, Field(ge=1)] = 1
     roi: RoiChoice = RoiChoice()
     pet: PetConfig | None = None
+    shifted_calendar: bool = False
 
 
 _SECTION = TypeAdapter(ImagingConfig)

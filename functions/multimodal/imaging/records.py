@@ -8,7 +8,6 @@ from pydantic import BaseModel
 
 from multimodal.features.group import (
     EVENT_TIME,
-    EVENT_TIME_PATTERN,
     EVENT_TIME_SOURCE,
     RECORD_ID,
     UPLOAD_TIME,
@@ -16,7 +15,9 @@ from multimodal.features.group import (
     FeatureType,
     Record,
     check_group,
+    event_time_of,
     fit,
+    is_event_time,
     of_type,
     uploaded_at,
 )
@@ -73,12 +74,11 @@ def _primary(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _identity(document: Mapping[str, Any], unit: Unit, uploaded_at: str) -> dict[str, Any]:
     acquired_at = document.get("acquired_at")
-    event_time = acquired_at or uploaded_at
-    if not EVENT_TIME_PATTERN.match(event_time):
-        raise BadInputError(Reason.FEATURES_INVALID, "acquired_at is not of the form yyyy-MM-ddTHH:mm:ssZ")
+    if acquired_at and not is_event_time(acquired_at):
+        raise BadInputError(Reason.FEATURES_INVALID, "acquired_at is no time of the form yyyy-MM-ddTHH:mm:ssZ")
     return {
         RECORD_ID: unit.subject,
-        EVENT_TIME: event_time,
+        EVENT_TIME: acquired_at or uploaded_at,
         EVENT_TIME_SOURCE: document.get("acquired_at_source") if acquired_at else UPLOAD_TIME,
         "study_uid": document.get("study_uid"),
         "series_uid": document.get("series_uid"),
@@ -133,6 +133,9 @@ TRAILING = (
 )
 
 
+_CLOCKS_AHEAD = 24 * 60 * 60
+"""Seconds that a scanner's clock may be ahead: without a stated offset it is taken as UTC."""
+
 OF_CT_ONLY = frozenset({"kernel", "kvp", "contrast"})
 
 _SUV_NAMES = {"rule": "suv_rule"}
@@ -185,7 +188,9 @@ class ImagingRecords:
     def make(self, item: LedgerItem, document: Mapping[str, Any], key: str) -> tuple[FeatureGroupSpec, Record]:
         """Return the group of the image that was measured, a CT or a PET alone, and the study's record."""
         spec = self._spec_for(item.unit, document)
-        return spec, build_record(document, item.unit, spec, self.ports.processed.uri(key), uploaded_at(item))
+        record = build_record(document, item.unit, spec, self.ports.processed.uri(key), uploaded_at(item))
+        self._require_past(item.unit.dataset, record)
+        return spec, record
 
     def beside(
         self, item: LedgerItem, document: Mapping[str, Any], key: str
@@ -193,6 +198,16 @@ class ImagingRecords:
         """Return the record of the PET that was measured beside a CT."""
         pet = document.get("pet")
         return [self.make(item, pet, key)] if pet else []
+
+    def _require_past(self, dataset: str, record: Record) -> None:
+        """Reject a scan of the future: as its case's latest record it would hide every other (`dataset-43`)."""
+        latest = event_time_of(self.ports.clock() + _CLOCKS_AHEAD)
+        if record[EVENT_TIME] > latest and not imaging_config(dataset).shifted_calendar:
+            message = (
+                f"the scan's {record[EVENT_TIME_SOURCE]}, {record[EVENT_TIME][:10]}, is yet to come: correct it, or "
+                "set shifted_calendar: true under imaging: in the dataset's file and deploy it; then retry"
+            )
+            raise BadInputError(Reason.FEATURES_INVALID, message)
 
     def _spec_for(self, unit: Unit, document: Mapping[str, Any]) -> FeatureGroupSpec:
         config = imaging_config(unit.dataset)

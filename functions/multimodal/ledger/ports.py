@@ -138,6 +138,9 @@ class BatchJobs(Protocol):
     def is_running(self, name: str) -> bool:
         """Return whether the job waits or runs; False also when it was never submitted."""
 
+    def count_open(self) -> Mapping[str, int]:
+        """Return how many jobs of the queue, whoever submitted them, are in each state that is no end."""
+
 
 class JobCounter(Protocol):
     """Processing jobs in flight."""

@@ -23,11 +23,12 @@ _COMPANION_NAMES = {"license", "readme", ".ds_store", "thumbs.db"}
 
 _ENDING = re.compile(
     r"([._-](s\d{1,4}|l\d{3}|lane\d{1,3}|reads?|[ri]?[123]|\d{3}))*"
-    r"(\.(fastq|fq|fasta|fa|sra|sralite|ora|bam|cram|cbcl|pod5|gz|bz2|zst|xz|zip|tar|tgz|7z|rar|dcm|ima|nii|nrrd|seg|mha|csv|tsv|txt"
-    r"|json|xml|html|pdf|xlsx?|ods|h5|h5ad|loom|rds|parquet|mtx|gct|gtf|gff3?|log|md5))*$",
+    r"(\.(fastq|fq|fasta|fa|sra|sralite|ora|cram|ba[im]|cbcl|pod5|fast5|gz|bz2|zst|xz|zip|tar|tgz|7z|rar|dcm|ima|nii|nrrd|seg|mha"
+    r"|csv|tsv|txt|json|xml|html|pdf|docx?|xls[xbm]?|ods|png|jpe?g|tiff?|vcf|bed|tbi|h5|h5ad|loom|rds|parquet|mtx|gct|gtf|gff3?"
+    r"|log|md5))*$",
     re.IGNORECASE,
 )
-"""What programs put behind a name: sample number, lane, mate and formats."""
+"""What programs put behind a name: sample number, lane, mate and formats. A list: any other ending may be a name."""
 
 _ACCESSION = re.compile(r"[SED]RR[0-9]{6,9}")
 """A run of the Sequence Read Archive, which names no patient."""
@@ -96,10 +97,12 @@ def shown_name(key: str, own: str = "") -> str:
     'R01-001_S1_L002_R2_001.fastq.gz'
     >>> shown_name("genomics/d/R01-001/SRR7938741_1.fastq.gz")
     'SRR7938741_1.fastq.gz'
+    >>> shown_name("genomics/d/R01-001/R01-001.DoeJane", "R01-001")
+    '*'
     """
     name = key.rpartition("/")[2]
     rest = name.removeprefix(own) if own else name
-    if rest != name and (_ENDING.fullmatch(rest) or re.fullmatch(r"\.\w{1,10}", rest)):
+    if rest != name and _ENDING.fullmatch(rest):
         return name
     matched = _ENDING.search(name)
     ending = matched[0] if matched else ""

@@ -9,9 +9,9 @@ from multimodal.ledger.claim import LEASE_SECONDS, Starter
 from multimodal.ledger.errors import MultimodalError, Reason, RetryableError
 from multimodal.ledger.evaluate import ReadyUnit, UnitEvaluator
 from multimodal.ledger.outcome import Outcome, OutcomeRecorder
-from multimodal.ledger.ports import Ports
+from multimodal.ledger.ports import BatchJobs, Ports
 from multimodal.ledger.unit import TABLES, LedgerItem, Modality, Status, schedule_check
-from multimodal.observability import Metric, logger
+from multimodal.observability import TABLE_METRICS, Metric, logger
 
 MAX_CHECKS = 2000
 """Most units checked in one round; the rest are still due in the next."""
@@ -39,8 +39,8 @@ class _Check:
 class Sweep:
     """One round over the units whose check is due; `starters` has what starts the units of each pipeline.
 
-    `announce` tells feature ingest of a result by its key. While `paused`, nothing is checked and nothing starts; what
-    is due stays so.
+    `announce` tells feature ingest of a result by its key; the jobs of `batch` are counted. While `paused`, nothing is
+    checked and nothing starts; what is due stays so.
     """
 
     ports: Ports
@@ -48,6 +48,7 @@ class Sweep:
     recorder: OutcomeRecorder
     starters: Mapping[str, Starter]
     announce: Callable[[str], None]
+    batch: BatchJobs
     paused: bool = False
 
     def run(self, time_is_left: Callable[[], bool]) -> dict[str, int | str | None]:
@@ -154,18 +155,34 @@ class Sweep:
             self.ports.metrics.count(Metric.UNITS_INCOMPLETE, len(times), modality)
             age = max(now - min(times), 0) if times else 0
             self.ports.metrics.count(Metric.OLDEST_INCOMPLETE_UNIT_SECONDS, age, modality)
-            for metric in _SAID_WHEN_NONE:
+            for metric in (*_SAID_WHEN_NONE, *(() if modality == Modality.IMAGING else TABLE_METRICS)):
                 self.ports.metrics.count(metric, 0, modality)
+        self._measure_queue(is_used=bool(since[Modality.GENOMICS.value]))
         return sum(len(times) for times in since.values())
 
+    def _measure_queue(self, *, is_used: bool) -> None:
+        try:
+            jobs = self.batch.count_open() if is_used else {}
+        except MultimodalError as error:  # a number on the dashboard is no reason to end a round
+            logger().warning("jobs not counted", reason=str(error)[:500])
+            return
+        for metric, states in _BATCH_STATES.items():
+            self.ports.metrics.count(metric, sum(jobs.get(state, 0) for state in states), Modality.GENOMICS)
 
+
+_BATCH_STATES = {
+    Metric.BATCH_JOBS_WAITING: ("SUBMITTED", "PENDING", "RUNNABLE"),
+    Metric.BATCH_JOBS_STARTING: ("STARTING",),
+    Metric.BATCH_JOBS_RUNNING: ("RUNNING",),
+}
+"""States of AWS Batch that each metric counts (`stack-8`)."""
 _SAID_WHEN_NONE = (
     Metric.UNITS_RETRIED,
     Metric.UNITS_QUARANTINED,
     Metric.UNITS_FAILED,
     Metric.EVALUATIONS_FAILED,
 )
-"""Counted as 0 every minute, so that the dashboard says "none" and not "no data" (`report-3`)."""
+"""Counted as 0 every minute, so that the dashboard says "none" and not "no data" (`page-3`)."""
 
 
 def _modality_of(unit_id: str) -> str:

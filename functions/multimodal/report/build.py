@@ -28,7 +28,7 @@ class LedgerRows(Protocol):
 
 @dataclass(frozen=True)
 class ReportBuilder:
-    """Builds reports; ends without a write where nothing changed (`report-4`)."""
+    """Builds reports; ends without a write where nothing changed (`page-4`)."""
 
     ledger: LedgerRows
     processed: ObjectStore

@@ -82,7 +82,7 @@ def distribution(values: Mapping[str, float], *, logarithmic: bool = False) -> D
         Judge the logarithm, as is right for what grows by factors; not where a value is 0 or less.
 
     Where more than half of the values are the same, their median absolute deviation is 0; the mean absolute deviation
-    takes its place (decision `report-2`).
+    takes its place (decision `page-2`).
 
     Examples
     --------

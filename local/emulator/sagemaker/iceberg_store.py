@@ -2,7 +2,8 @@
 
 A commit costs a tenth of a second or more, whatever it holds; Feature Store itself writes within 15 minutes. The first
 rows of a table wait for their commit, so that a role that may not write is known; later ones are accepted into memory
-and committed after `_GATHER_SECONDS`, and before anybody opens the table. Small files are merged as they gather.
+and committed when none has come for `_QUIET_SECONDS`, after `_GATHER_SECONDS` at the latest, and before anybody opens
+the table. Small files are merged as they gather.
 """
 
 import contextlib
@@ -23,7 +24,8 @@ from local.emulator.sagemaker.offline_table import OfflineTable, Row
 from local.emulator.sagemaker.parquet import as_parquet
 from local.emulator.sagemaker.record_values import Features
 
-_GATHER_SECONDS = 2.0
+_QUIET_SECONDS = 2.0
+_GATHER_SECONDS = 15.0
 _GATHERED_ROWS = 10_000
 _MOST_ROWS = 40_000
 """Rows in memory from which a new one waits for a commit."""
@@ -36,6 +38,8 @@ class _Buffer:
     table: OfflineTable
     rows: list[Row] = field(default_factory=list)
     since: float = 0.0
+    until: float = 0.0
+    """When the rows are due: the last one makes it later."""
     is_proven: bool = False
     """The last commit succeeded."""
 
@@ -77,7 +81,9 @@ def accept(row: Row) -> None:
     """Take a row; its future ends at once, or with its commit."""
     buffer = _buffers[(row.table.database, row.table.name)]
     with _changed:
-        buffer.since = buffer.since if buffer.rows else time.monotonic()
+        now = time.monotonic()
+        buffer.since = buffer.since if buffer.rows else now
+        buffer.until = min(buffer.since + _GATHER_SECONDS, now + _QUIET_SECONDS)
         buffer.rows.append(row)
         at_once = buffer.is_proven and len(buffer.rows) < _MOST_ROWS
         if at_once:
@@ -116,14 +122,14 @@ def _due() -> Iterator[_Buffer]:
         now = time.monotonic()
         due = [buffer for buffer in _buffers.values() if buffer.rows and _is_due(buffer, now)]
         if not due:
-            waiting = [buffer.since + _GATHER_SECONDS - now for buffer in _buffers.values() if buffer.rows]
+            waiting = [buffer.until - now for buffer in _buffers.values() if buffer.rows]
             _changed.wait(min(waiting, default=None))
     yield from due
 
 
 def _is_due(buffer: _Buffer, now: float) -> bool:
     many = len(buffer.rows) >= _GATHERED_ROWS
-    return many or now >= buffer.since + _GATHER_SECONDS or not all(row.written.done() for row in buffer.rows)
+    return many or now >= buffer.until or not all(row.written.done() for row in buffer.rows)
 
 
 def _commit(buffer: _Buffer, opened: IcebergTable) -> None:
@@ -163,6 +169,7 @@ def _put_back(buffer: _Buffer, rows: list[Row], error: Exception) -> None:
         buffer.is_proven = False
         buffer.rows = [row for row in rows if row.written.done()] + buffer.rows
         buffer.since = time.monotonic()
+        buffer.until = buffer.since + _QUIET_SECONDS
     _end(rows, lambda future: future.set_exception(denied if isinstance(error, ClientError) else error))
 
 

@@ -247,6 +247,11 @@ class FakeBatch:
     def is_running(self, name: str) -> bool:
         return name in self.running
 
+    def count_open(self) -> dict[str, int]:
+        if self.refusal is not None:
+            raise self.refusal
+        return {"RUNNABLE": 1, "RUNNING": len(self.running)}
+
 
 class FakeJobs:
     """A fixed number of jobs in flight."""

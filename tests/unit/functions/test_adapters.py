@@ -157,6 +157,16 @@ def test_job_on_a_later_page_is_found_and_longer_names_are_not_it(jobs: QueueJob
     assert not jobs.is_running(NAME)
 
 
+def test_open_jobs_of_the_queue_are_counted_by_state_and_none_without_a_queue(jobs: QueueJobs, batch: Stubber) -> None:
+    for status in ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING"):
+        batch.add_response("list_jobs", _page((NAME, status)), {"jobQueue": QUEUE, "jobStatus": status})
+    running = {"jobQueue": QUEUE, "jobStatus": "RUNNING"}
+    batch.add_response("list_jobs", _page((NAME, "RUNNING"), (NAME + "0", "RUNNING"), nextToken="t"), running)
+    batch.add_response("list_jobs", _page((NAME + "1", "RUNNING")), {**running, "nextToken": "t"})
+    assert jobs.count_open() == {"SUBMITTED": 1, "PENDING": 1, "RUNNABLE": 1, "STARTING": 1, "RUNNING": 3}
+    assert QueueJobs("", DEFINITION, REFERENCE_DEFINITION).count_open() == {}
+
+
 @pytest.mark.parametrize(
     ("code", "kind"), [("ClientException", ConfigurationError), ("TooManyRequestsException", RetryableError)]
 )

@@ -30,7 +30,7 @@ def rows_of(cases: range, seed: int = 1, shift: int = 0, wards: tuple[str, ...] 
 
 def compared(before: ProfileSummary, now: ProfileSummary) -> dict[str, Any]:
     stored = json.loads(json.dumps(before.document("first-upload")))
-    return drift_section(DATASET, now, stored)
+    return drift_section(now, stored)
 
 
 def column(section: dict[str, Any], name: str) -> dict[str, Any]:
@@ -38,13 +38,13 @@ def column(section: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_first_upload_has_nothing_to_compare_with() -> None:
-    section = drift_section(DATASET, profiled(DATASET, rows_of(range(9))), None)
+    section = drift_section(profiled(DATASET, rows_of(range(9))), None)
     assert not section["compared"]
     assert "first upload" in section["reason"]
 
 
 def test_a_profile_of_another_version_is_not_compared() -> None:
-    assert not drift_section(DATASET, profiled(DATASET, rows_of(range(9))), {"schema": 0})["compared"]
+    assert not drift_section(profiled(DATASET, rows_of(range(9))), {"schema": 0})["compared"]
 
 
 def test_the_same_table_has_not_changed() -> None:
@@ -66,7 +66,7 @@ def test_a_patient_who_was_forgotten_is_gone_from_the_profile_and_the_next_table
     before, now = profiled(DATASET, rows_of(range(12))), profiled(DATASET, rows_of(range(1, 12)))
     stored = json.loads(json.dumps(before.document("first-upload")))
     stored["cases"].remove(next(iter(set(before.sample.hashes) - set(now.sample.hashes))))
-    assert drift_section(DATASET, now, stored)["cases"] == {"new": 0, "gone": 0, "kept": 11, "estimated": False}
+    assert drift_section(now, stored)["cases"] == {"new": 0, "gone": 0, "kept": 11, "estimated": False}
 
 
 def test_cases_of_large_tables_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_thresholds(psi: float, chance: float, expected: str) -> None:
 def test_columns_that_the_configuration_gained_or_lost_are_named() -> None:
     other = config([flag("sex", "f", "m"), number("age"), number("height")])
     rows = [{**row, "height": "170"} for row in rows_of(range(50))]
-    section = drift_section(other, profiled(other, rows), profiled(DATASET, rows).document())
+    section = drift_section(profiled(other, rows), profiled(DATASET, rows).document())
     assert section["new_columns"] == ["height"]
     assert section["gone_columns"] == ["ward"]
 
@@ -158,7 +158,7 @@ def test_a_large_table_may_be_followed_by_a_tiny_one(rows: int, monkeypatch: pyt
     monkeypatch.setattr(drift_module, "SKETCH_CASES", 8)
     before = profiled(DATASET, rows_of(range(900)))
     stored = {**before.document("first-upload"), "cases": list(before.sample.hashes[:8])}
-    cases = drift_section(DATASET, profiled(DATASET, rows_of(range(5000, 5000 + rows))), stored)["cases"]
+    cases = drift_section(profiled(DATASET, rows_of(range(5000, 5000 + rows))), stored)["cases"]
     assert cases["estimated"]
     assert 300 < cases["gone"] < 2700
 

@@ -200,6 +200,19 @@ class TestLatest:
         row = builder.rows()["R01-001"]
         assert (row["imaging__volume_ml"], row["imaging__original_shape_Sphericity"]) == (18.0, 0.9)
 
+    def test_zeros_that_differ_in_their_sign_are_a_tie_like_any(self) -> None:
+        made = set()
+        for order in ((0.0, -0.0), (-0.0, 0.0)):
+            builder = Builder()
+            fill(builder.store)
+            for mean in order:
+                builder.store.write(
+                    IMAGING, "R01-001", "2001-01-01T08:00:00Z", at=START + timedelta(days=1), volume_ml=17.0,
+                    original_firstorder_Mean=mean,
+                )  # fmt: skip
+            made.add(builder.csv())
+        assert len(made) == 1
+
     def test_a_full_duplicate_is_one_row(self, builder: Builder) -> None:
         for _ in range(3):
             at = START + timedelta(days=1)
@@ -445,7 +458,7 @@ class TestRequest:
         builder.run(build="v1")
         builder.run(build="v1")
         builder.store.write(IMAGING, "R01-001", "2001-01-01T08:00:00Z", volume_ml=11.0)
-        with pytest.raises(BadInputError, match="v1 exists, or is being written, and holds something else"):
+        with pytest.raises(BadInputError, match="v1 exists and holds something else; give this one another name"):
             builder.run(build="v1")
 
     def test_of_two_runs_that_write_one_name_at_once_the_first_writes(
@@ -488,6 +501,25 @@ class TestRequest:
         assert {name: builder.file(answer, name) for name in FILES[:3]} == {
             name: builder.file(builder.run(), name) for name in FILES[:3]
         }
+
+    def test_a_name_whose_run_broke_off_can_be_freed_for_a_later_state(
+        self, builder: Builder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = FakeFiles.upload
+
+        def broken(*_: object) -> None:
+            raise RetryableError("S3 is busy")
+
+        monkeypatch.setattr(FakeFiles, "upload", broken)
+        with pytest.raises(RetryableError):
+            builder.run(build="v1")
+        monkeypatch.setattr(FakeFiles, "upload", upload)
+        builder.store.write(IMAGING, "R01-001", "2001-01-01T08:00:00Z", volume_ml=11.0)
+        claim = f"datasets/{DATASET}/v1/claim.txt"
+        with pytest.raises(BadInputError, match=f"its run broke off; .* delete s3://processed/{claim} and build again"):
+            builder.run(build="v1")
+        del builder.processed.content[claim]
+        assert builder.run(build="v1")["build"] == "v1"
 
     def test_a_group_made_again_meanwhile_ends_the_run(self, builder: Builder) -> None:
         run, service = "run-x", builder.service

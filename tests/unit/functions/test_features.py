@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from multimodal.features.group import FeatureGroupSpec, FeatureType, check_group, fit, plan_additions
+from multimodal.features.group import FeatureGroupSpec, FeatureType, as_text, check_group, fit, plan_additions
+from multimodal.imaging import records
 from multimodal.imaging.config import ParameterContract, imaging_config, load_contract
 from multimodal.imaging.records import imaging_group
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
@@ -149,6 +150,25 @@ def test_scan_without_a_date_takes_the_upload_time_and_says_so() -> None:
     assert record["event_time"] == "2023-11-14T22:13:20Z"
 
 
+@pytest.mark.parametrize("kind", [FeatureType.FRACTIONAL, FeatureType.INTEGRAL])
+def test_a_zero_has_no_sign(kind: FeatureType) -> None:
+    assert as_text("x", -0.0, kind, "s") == as_text("x", 0.0, kind, "s")
+
+
+def test_a_scan_of_the_future_is_quarantined_unless_the_calendar_was_shifted(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = {**features_document(), "acquired_at": "2108-05-04T10:20:30Z"}
+    world = _processed(document)
+    world.ingest(world.features_key())
+    assert (world.item().status, world.features.records) == (Status.QUARANTINED, [])
+    assert "AcquisitionDate, 2108-05-04, is yet to come" in world.ledger.extra[world.item().unit_id]["reason_message"]
+
+    shifted = imaging_config(DATASET).model_copy(update={"shifted_calendar": True})
+    monkeypatch.setattr(records, "imaging_config", lambda _: shifted)
+    world = _processed(document)
+    world.ingest(world.features_key())
+    assert world.features.records[0][1]["event_time"] == "2108-05-04T10:20:30Z"
+
+
 def test_other_settings_than_the_groups_are_quarantined() -> None:
     document = features_document()
     document["provenance"]["params_hash"] = "b" * 64
@@ -168,6 +188,10 @@ def test_other_settings_than_the_groups_are_quarantined() -> None:
         (("acquisition", "kvp"), "120"),
         (("acquisition", "patient_name"), "x"),
         (("acquired_at",), "2011-05-04T10:20:30+00:00"),
+        (("acquired_at",), "2011-05-04T10:20:30Z\n"),
+        (("acquired_at",), "2011-02-30T10:20:30Z"),
+        (("acquired_at",), "2011-05-04T25:20:30Z"),
+        (("acquired_at",), "2023-11-16T10:20:30Z"),
         (("provenance",), {}),
     ],
 )

@@ -620,3 +620,23 @@ def test_what_waits_is_measured_for_each_modality() -> None:
     assert world.metrics.of["genomics"]["UnitsIncomplete"] == 1
     assert world.metrics.of["genomics"]["OldestIncompleteUnitSeconds"] == 100
     assert world.metrics.values["UnitsIncomplete"] == 0
+
+
+def test_the_jobs_of_the_queue_are_measured_while_a_unit_is_open_and_are_none_otherwise() -> None:
+    world = RnaWorld()
+    world.batch.running = {"of another stack"}
+    world.tick(1)
+    measured = world.metrics.of["genomics"]
+    assert [measured[f"BatchJobs{state}"] for state in ("Waiting", "Starting", "Running")] == [0, 0, 0]
+    assert (measured["RowsRead"], "RowsRead" in world.metrics.values) == (0, False)
+    world.upload(*reads())
+    world.tick(1)
+    assert [measured[f"BatchJobs{state}"] for state in ("Waiting", "Starting", "Running")] == [1, 0, 1]
+
+
+def test_a_queue_that_does_not_answer_ends_no_round() -> None:
+    world = RnaWorld()
+    world.upload(*reads())
+    world.batch.refusal = RetryableError("throttled")
+    assert world.tick(1)["waiting"] == 1
+    assert "BatchJobsWaiting" not in world.metrics.of["genomics"]

@@ -211,6 +211,11 @@ def test_nothing_to_plan_is_said_and_an_address_needs_a_bucket(tmp_path: Path) -
         plan_files(Console(), [], DATASET, deployment=None, concurrency=0, output=None)
 
 
+def test_a_dataset_that_is_not_there_is_told_before_the_folder_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No dataset 'nosuch'"):
+        list_source(str(tmp_path / "not read"), "nosuch", None)
+
+
 def test_what_would_be_rejected_is_printed_and_ends_the_command_with_failure() -> None:
     console = Console(record=True, width=140)
     files = [File("imaging/unknown/a/b/1.dcm", 1), File(f"imaging/{DATASET}/stray.dcm", 1)]

@@ -66,6 +66,10 @@ def test_each_case_gets_a_record_that_fits_the_group() -> None:
         (json.dumps(document(scores=[{"case_id": "S-1", "risk_score": "high"}])), "FEATURES_INVALID"),
         (json.dumps(document(scores=[{"case_id": "S-1", "risk_score": float("nan")}])), "FEATURES_INVALID"),
         (json.dumps(document(scores=[{"case_id": "S-1", "risk_score": 1.0}] * 2)), "FEATURES_INVALID"),
+        *(
+            (json.dumps(document(scores=[{"case_id": case, "risk_score": 1.0}])), "FEATURES_INVALID")
+            for case in ("", " ", " S-1", "S\n1", "S" * 256, 1, None)
+        ),
     ],
 )
 def test_scores_that_are_none_are_rejected_as_a_whole(text: str | None, code: str) -> None:

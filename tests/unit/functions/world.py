@@ -83,7 +83,7 @@ class World:
         }
         self.register = ArrivalRegistrar(ports, QUIET).register
         self.announced: list[str] = []
-        self.sweep = Sweep(ports, self.evaluator, self.recorder, starters, self.announced.append)
+        self.sweep = Sweep(ports, self.evaluator, self.recorder, starters, self.announced.append, self.batch)
         subjects = SubjectClaims(ports, self.evaluator, self.claims)
         settings = JobSettings("raw", "processed", image, 5, 7200, fast_lane_megabytes)
         self.plan = RunPlanner(ports, FakeJobs(in_flight), subjects, settings, concurrency).plan

@@ -1,6 +1,7 @@
 """Dead letters go back to where they were meant to go."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -37,6 +38,27 @@ def sends(stub: Stubber, url: str, body: str, dead: str) -> None:
         "send_message", {"MessageId": "n", "MD5OfMessageBody": ""}, {"QueueUrl": url, "MessageBody": body}
     )
     stub.add_response("delete_message", {}, {"QueueUrl": dead, "ReceiptHandle": "r"})
+
+
+@pytest.mark.parametrize(
+    ("machine", "request_"),
+    [("stack-dataset-build", {"asked": {"key": "k"}}), ("stack-fetch", {"key": "k"})],
+)
+@pytest.mark.parametrize("transformed", [False, True])
+def test_a_request_starts_the_state_machine_that_it_was_for(
+    deployment: Deployment, machine: str, request_: dict[str, Any], *, transformed: bool
+) -> None:
+    target = ARN.format("states", f"stateMachine:{machine}")
+    body = json.dumps(request_ if transformed else {"detail": {"object": {"key": "k"}}})
+    started = {"executionArn": f"{target}:x", "startDate": datetime(2026, 1, 1, tzinfo=UTC)}
+    with Stubber(deployment.sqs) as sqs, Stubber(deployment.states) as states:
+        holds(sqs, URLS[0])
+        holds(sqs, URLS[2])
+        holds(sqs, URLS[4], letter(body, target))
+        states.add_response("start_execution", started, {"stateMachineArn": target, "input": json.dumps(request_)})
+        sqs.add_response("delete_message", {}, {"QueueUrl": URLS[4], "ReceiptHandle": "r"})
+        holds(sqs, URLS[4])
+        assert replay_dead_letters(deployment) == {machine: 1}
 
 
 def test_each_letter_goes_where_it_was_meant_to_go(deployment: Deployment) -> None:

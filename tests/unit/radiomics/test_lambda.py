@@ -67,6 +67,7 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderClient:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setattr(Transfer, "connect", classmethod(lambda cls, key: cls(client, key)))
+    app._transfer.cache_clear()  # an execution environment keeps its connection
     monkeypatch.setenv("IMAGE_URI", IMAGE)
     monkeypatch.setenv("DATA_KEY_ARN", "arn:key")
     return client

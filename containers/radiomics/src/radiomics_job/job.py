@@ -156,9 +156,14 @@ def of_modality(params: Params, modality: str) -> Params:
     return params
 
 
+@cache
+def _reader() -> TypeAdapter[_Job]:
+    return TypeAdapter(_Job)
+
+
 def _read_job(path: Path) -> _Job:
     try:
-        job: _Job = TypeAdapter(_Job).validate_python(json.loads(path.read_text(encoding="utf-8")))
+        job = _reader().validate_python(json.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         raise InvalidJobError(f"{path}: {explain(error)}") from error
     except (OSError, ValueError) as error:

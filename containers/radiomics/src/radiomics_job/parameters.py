@@ -10,6 +10,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -479,10 +480,15 @@ def load_params(name_or_path: str) -> Params:
     except yaml.YAMLError as error:
         raise ParamsError(f"{name_or_path}: not valid YAML: {' '.join(str(error).split())}") from error
     try:
-        file: _File = TypeAdapter(_File).validate_python(document)
+        file = _reader().validate_python(document)
     except ValidationError as error:
         raise ParamsError(f"{name_or_path}: {explain(error)}") from error
     return _hashed(Path(name_or_path).stem, file)
+
+
+@cache
+def _reader() -> TypeAdapter[_File]:
+    return TypeAdapter(_File)
 
 
 def _hashed(name: str, file: _File) -> Params:

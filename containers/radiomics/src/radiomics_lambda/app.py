@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from radiomics_job.cli import main
@@ -48,7 +49,7 @@ def handler(event: Mapping[str, str], context: object) -> dict[str, int]:
         When an object cannot be fetched or stored.
     """
     _require_image(event["image_uri"])
-    transfer = Transfer.connect(os.environ["DATA_KEY_ARN"])
+    transfer = _transfer()
     with _workspace() as work:
         studies, job, results = work / "input", work / "job", work / "output"
         results.mkdir()
@@ -57,6 +58,12 @@ def handler(event: Mapping[str, str], context: object) -> dict[str, int]:
         code = main(["--input-dir", str(studies), "--output-dir", str(results), "--job", str(job / "job.json")])
         _require_results(code, results)
         return {"objects": store(transfer, results, event["output_uri"])}
+
+
+@cache
+def _transfer() -> Transfer:
+    """Return the connection, made once per execution environment."""
+    return Transfer.connect(os.environ["DATA_KEY_ARN"])
 
 
 def _require_image(planned: str) -> None:

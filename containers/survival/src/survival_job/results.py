@@ -147,7 +147,7 @@ def findings(
 ) -> list[str]:
     """Return plain sentences; the first one says whether pooling helps."""
     return [
-        _pooling(dataset, sets),
+        _pooling(sets),
         *(_control(name, found) for name, found in controls.items()),
         *([_one_split(baseline)] if baseline else []),
     ]
@@ -173,7 +173,7 @@ def _one_split(baseline: Mapping[str, Any]) -> str:
     )
 
 
-def _pooling(dataset: Dataset, sets: Sequence[Mapping[str, Any]]) -> str:
+def _pooling(sets: Sequence[Mapping[str, Any]]) -> str:
     """Say which pooled sets beat clinical data alone, and of the largest one whether it does."""
     pooled = [
         s

@@ -168,7 +168,7 @@ def render_overlay(
     """Draw a region over its CT in three planes and write a PNG.
 
     The first row shows the whole planes with the mask in translucent yellow. The second one is close: a line of one
-    pixel runs around the mask, so that every voxel of it can be seen (`report-5`). The mask is drawn voxel by voxel
+    pixel runs around the mask, so that every voxel of it can be seen (`page-5`). The mask is drawn voxel by voxel
     without smoothing. The planes of a row share one scale. The picture carries no text from the study, and the same
     input gives the same bytes.
 
