@@ -28,7 +28,7 @@ PROGRESS := $(PYTHON) requirements/progress.py
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup salmon examples demo cohort up down status test check lint types unit audit fuzz chaos e2e e2e-forget bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
+.PHONY: help setup salmon examples demo cohort up down status test check lint types unit audit audit-tools fuzz chaos e2e e2e-forget bench smoke dataset build deploy ready-to-deploy images contracts reference lock notebook docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -125,7 +125,7 @@ dataset: setup ## draft a dataset's file from a clinical table: CSV=path, and pe
 	@test -n "$(CSV)" || { echo "Name the table: make dataset CSV=path/to/table.csv NAME=my_study"; exit 1; }
 	@$(VENV)/bin/multimodal dataset draft "$(CSV)" $(if $(NAME),--name "$(NAME)")
 
-test: check unit e2e ## everything CI runs
+test: check unit audit-tools e2e ## everything CI runs
 
 check: lint types
 
@@ -148,8 +148,10 @@ fuzz: setup ## 60 s of damaged studies per parser, of damaged tables and of shee
 	@$(PY) -m tests.fuzz.clinical
 	@$(PY) -m tests.fuzz.sheets
 
-audit: setup .venv-audit/.ready ## nine linters of template, policies, machines, images and code; what is accepted is in pyproject.toml
-	@$(VENV)/bin/cfn-lint --include-checks I --regions us-east-1 --template template.yaml stacks/*.yaml
+audit: audit-tools ## nine linters of template, policies, machines, images and code; what is accepted is in pyproject.toml
+	@$(PY) -m pytest -q tests/infrastructure/test_lint.py
+
+audit-tools: setup .venv-audit/.ready
 	@$(PY) -m tests.infrastructure.audit
 
 chaos: setup ## 2,000 histories of faults in memory, then faults of the deployed stack and a restart: nothing lost, nothing twice

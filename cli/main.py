@@ -306,6 +306,18 @@ def forget(
     raise typer.Exit(SUCCESS if gone else FAILURE)
 
 
+@app.command(epilog="Example: `multimodal retract clinical/nsclc_radiogenomics/wrong.csv --yes`")
+def retract(
+    table: Annotated[str, typer.Argument(help="Key of the table in the raw bucket.", metavar="KEY")],
+    yes: Annotated[bool, typer.Option("--yes", help="Take it back; without, its rows are only counted.")] = False,
+    stack: Stack = "",
+) -> None:
+    """Take a clinical table or an expression matrix back that was uploaded by mistake: rows, file and ledger entry."""
+    from cli.retract import retract_table  # parsing keys takes the functions' models
+
+    retract_table(make_console(), reach(stack), table, confirmed=yes)
+
+
 @app.command("env", epilog='Example: `eval "$(multimodal env)"`')
 def environment() -> None:
     """Print the variables that point other programs at the laptop cloud and, as comments, what the stack puts out."""

@@ -42,8 +42,8 @@ def result_names(unit: Unit) -> list[str]:
 def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) -> list[Path]:
     """Copy the results of units to `<folder>/<subject>/`, or `<folder>/<subject>/<study>/` where there are several.
 
-    Those of reads go to `<folder>/<case>/rna/`, those of tables to `<folder>/clinical/<file>/`, a matrix's to
-    `<folder>/matrix/`.
+    Those of reads go to `<folder>/<case>/rna/`, those of tables to `<folder>/clinical/<file>/` (without its ending,
+    unless that tells two files apart), a matrix's to `<folder>/matrix/`.
 
     Returns
     -------
@@ -51,12 +51,12 @@ def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) ->
         The files that were written; a unit has features or a rejection, not both.
     """
     units = list(units)
-    studies = Counter(unit.text("subject") for unit in units if not (unit.is_rna or unit.is_table))
+    sharing = Counter(_own_place(unit) for unit in units)
     wanted = [(unit, name) for unit in units for name in result_names(unit)]
 
     def save(item: tuple[Unit, str]) -> Path | None:
         unit, name = item
-        return _save(deployment, results_prefix(unit) + name, folder / _place(unit, studies) / name)
+        return _save(deployment, results_prefix(unit) + name, folder / _place(unit, sharing) / name)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return [path for path in pool.map(save, wanted) if path]
@@ -86,13 +86,21 @@ def save_tables(deployment: Deployment, dataset: str, folder: Path) -> list[Path
     return saved
 
 
-def _place(unit: Unit, studies: Mapping[str, int]) -> Path:
-    subject = unit.text("subject")
-    if unit.is_table:
-        is_clinical = unit.unit_id.startswith("clinical#")
-        return Path("clinical", subject).with_suffix("") if is_clinical else Path("matrix", *subject.split("/")[1:])
-    several = "rna" if unit.is_rna else unit.text("study") if studies[subject] > 1 else ""
-    return Path(subject, several)
+def _own_place(unit: Unit) -> Path:
+    """Return where a unit's results go when no other's would."""
+    subject = Path(unit.text("subject"))
+    if not unit.is_table:
+        return subject / ("rna" if unit.is_rna else "")
+    if unit.unit_id.startswith("clinical#"):
+        return Path("clinical", subject).with_suffix("")
+    return Path("matrix", *subject.parts[1:])
+
+
+def _place(unit: Unit, sharing: Mapping[Path, int]) -> Path:
+    place = _own_place(unit)
+    if sharing[place] == 1:
+        return place
+    return Path("clinical", unit.text("subject")) if unit.is_table else place / unit.text("study")
 
 
 def _save(deployment: Deployment, key: str, path: Path) -> Path | None:

@@ -47,6 +47,11 @@ class Bucket:
             for mark in page.get("DeleteMarkers", []):
                 yield Version(self.name, mark["Key"], mark["VersionId"], mark["IsLatest"], is_marker=True)
 
+    def latest(self, key: str) -> Version | None:
+        """Return the version of an object that is read by its key; None without one."""
+        found = (v for v in self.versions(key) if v.key == key and v.is_latest and not v.is_marker)
+        return next(found, None)
+
     def read(self, version: Version) -> bytes:
         """Return the text of a version; nothing of a delete marker, or when it is gone meanwhile."""
         if version.is_marker:

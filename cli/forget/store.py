@@ -34,12 +34,12 @@ def find_rows(deployment: Deployment, dataset: str, subject: str) -> Iterator[St
     A group without such a row is among them when an earlier removal deleted rows there and did not come to their files.
     """
     begun = _begun(deployment).read()
-    for name in _groups(deployment, dataset):
+    for name in groups_of(deployment, dataset):
         group = describe_group(deployment, name)
         rows = _count(deployment, group, group.qualified_table, subject)
         if rows or name in begun:
             live = _count(deployment, group, f"({group.newest_features_sql})", subject)
-            yield StoredRows(name, rows, live, _is_iceberg(deployment, name))
+            yield StoredRows(name, rows, live, is_iceberg(deployment, name))
 
 
 def _count(deployment: Deployment, group: GroupTable, relation: str, subject: str) -> int:
@@ -48,7 +48,8 @@ def _count(deployment: Deployment, group: GroupTable, relation: str, subject: st
     return int(str(counts["n"]))
 
 
-def _groups(deployment: Deployment, dataset: str) -> list[str]:
+def groups_of(deployment: Deployment, dataset: str) -> list[str]:
+    """Return the names of a dataset's feature groups, those of earlier versions included."""
     pages = deployment.sagemaker.get_paginator("list_feature_groups").paginate(NameContains=f"-{dataset}-")
     names = [each["FeatureGroupName"] for page in pages for each in page["FeatureGroupSummaries"]]
     return sorted(name for name in names if name.startswith(f"{deployment.stack}-{dataset}-"))
@@ -59,7 +60,8 @@ def _condition(group: GroupTable, subject: str) -> str:
     return f"\"{group.record_id.lower()}\" = '{value}'"
 
 
-def _is_iceberg(deployment: Deployment, group: str) -> bool:
+def is_iceberg(deployment: Deployment, group: str) -> bool:
+    """Whether rows of a group can be erased."""
     store = deployment.sagemaker.describe_feature_group(FeatureGroupName=group)["OfflineStoreConfig"]
     return store.get("TableFormat") == "Iceberg"
 
@@ -87,11 +89,11 @@ def _erase(deployment: Deployment, groups: Sequence[GroupTable], subject: str) -
     try:
         for group in groups:
             _set_properties(deployment, group, {_AGE: age, _THRESHOLD: 1})
-            _run(deployment, group, f"DELETE FROM {group.qualified_table} WHERE {_condition(group, subject)}")  # noqa: S608
-            _run(deployment, group, f"OPTIMIZE {_name(group)} REWRITE DATA USING BIN_PACK")
+            run_statement(deployment, group, f"DELETE FROM {group.qualified_table} WHERE {_condition(group, subject)}")  # noqa: S608
+            run_statement(deployment, group, f"OPTIMIZE {_name(group)} REWRITE DATA USING BIN_PACK")
         sleep(age + 1)
         for group in groups:
-            _run(deployment, group, f"VACUUM {_name(group)}")
+            run_statement(deployment, group, f"VACUUM {_name(group)}")
             _remove_earlier_files(deployment, group)
     finally:
         for group in groups:
@@ -107,8 +109,8 @@ class _Begun:
 
     def read(self) -> list[str]:
         """Return the names of the groups."""
-        latest = [v for v in self.bucket.versions(self.key) if v.is_latest and not v.is_marker]
-        found: list[str] = json.loads(self.bucket.read(latest[0])) if latest else []
+        latest = self.bucket.latest(self.key)
+        found: list[str] = json.loads(self.bucket.read(latest)) if latest else []
         return found
 
     def write(self, groups: Set[str]) -> None:
@@ -140,10 +142,10 @@ def _name(group: GroupTable) -> str:
 
 def _set_properties(deployment: Deployment, group: GroupTable, properties: Mapping[str, int]) -> None:
     values = ", ".join(f"'{name}'='{value}'" for name, value in properties.items())
-    _run(deployment, group, f"ALTER TABLE {_name(group)} SET TBLPROPERTIES ({values})")
+    run_statement(deployment, group, f"ALTER TABLE {_name(group)} SET TBLPROPERTIES ({values})")
 
 
-def _run(deployment: Deployment, group: GroupTable, sql: str) -> None:
+def run_statement(deployment: Deployment, group: GroupTable, sql: str) -> None:
     """Run a statement, again while Athena says that there is more to do."""
     for _ in range(_TRIES):
         try:

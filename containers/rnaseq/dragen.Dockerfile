@@ -34,8 +34,9 @@ FROM ${PYTHON_IMAGE}
 # The base image has no compiled standard library, and the job's user could not keep one: 0.7 s of each start.
 RUN python -m compileall -q /usr/local/lib
 # fasterq-dump turns SRA objects into FASTQ.
+ARG SRA_TOOLKIT_VERSION=3.0.3*
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends sra-toolkit \
+ && apt-get install --yes --no-install-recommends "sra-toolkit=${SRA_TOOLKIT_VERSION}" \
  && rm -rf /var/lib/apt/lists/*
 ENV PATH=/opt/rnaseq/bin:$PATH \
     PYTHONUNBUFFERED=1 \

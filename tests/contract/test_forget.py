@@ -15,6 +15,7 @@ from cli.features import Row, describe_group, read_features, run_query
 from cli.forget.command import find_traces, forget_subject
 from cli.forget.objects import Bucket
 from cli.forget.text import mentions
+from cli.retract import retract_table
 from multimodal.clinical.tallies import case_hash
 from tests.contract.local_cloud import Account, account_fixture, allow, wait_for
 
@@ -319,7 +320,9 @@ def _group(account: Account, role: str, name: str, table_format: str) -> None:
         FeatureGroupName=name,
         RecordIdentifierFeatureName="case_id",
         EventTimeFeatureName="event_time",
-        FeatureDefinitions=[{"FeatureName": n, "FeatureType": "String"} for n in ("case_id", "event_time", "note")],
+        FeatureDefinitions=[
+            {"FeatureName": n, "FeatureType": "String"} for n in ("case_id", "event_time", "note", "source_uri")
+        ],
         OfflineStoreConfig={"S3StorageConfig": {"S3Uri": f"s3://{STORE}/feature-store"}, "TableFormat": table_format},
         RoleArn=role,
     )
@@ -393,3 +396,129 @@ def test_an_erasure_that_broke_off_before_the_files_is_finished(
     forget(deployment, "late")
     assert not in_files(deployment, groups["Iceberg"], "late")
     assert list(Bucket(deployment, PROCESSED).versions("forget/")) == []
+
+
+WRONG, RIGHT = f"clinical/{D}/wrong.csv", f"clinical/{D}/right.csv"
+
+
+@pytest.fixture
+def tables(filled: Deployment, groups: dict[str, str]) -> Iterator[list[Row]]:
+    """Two tables of an Iceberg group: the second corrects the case A of the first and adds the case B."""
+    bucket, group = Bucket(filled, PROCESSED), groups["Iceberg"]
+    for case, note, key in (("A", "right", RIGHT), ("A", "wrong", WRONG), ("B", "wrong", WRONG)):
+        values = {
+            "case_id": case,
+            "event_time": "2020-01-01T00:00:00Z",
+            "note": note,
+            "source_uri": f"s3://{RAW}/{key}",
+        }
+        record: Any = [{"FeatureName": name, "ValueAsString": value} for name, value in values.items()]
+        filled.feature_records.put_record(FeatureGroupName=group, Record=record)
+    for key, status in ((WRONG, "COMPLETED"), (RIGHT, "COMPLETED"), (f"clinical/{D}/held.csv", "QUARANTINED")):
+        filled.s3.put_object(Bucket=RAW, Key=key, Body=b"Case ID,age\n")
+        name = key.rpartition("/")[2]
+        item = {
+            "unit_id": f"clinical#{D}#{name}",
+            "dataset": D,
+            "subject": name,
+            "status": status,
+            "content_version": "9",
+        }
+        filled.ledger.put_item(Item=item)
+    entries = [[group, case, "f", "2020", "2026"] for case in ("A", "B", "C")]
+    lines = "".join(f"{json.dumps(entry)}\n" for entry in entries)
+    bucket.put(f"clinical/{D}/_state/new.jsonl.gz", GZ(lines.encode()))
+    pending = [{"run": run, "parts": 1, "uploaded_at": "2026"} for run in ("of-wrong", "of-right")]
+    for run, name in (("of-wrong", "wrong.csv"), ("of-right", "right.csv")):
+        bucket.put(f"runs/{run}/plan.json", json.dumps({"units": [{"unit_id": f"clinical#{D}#{name}"}]}).encode())
+    made: dict[str, Any] = {"run": "before", "records": f"clinical/{D}/_state/new.jsonl.gz", "pending": pending}
+    made["profile"] = f"clinical/{D}/9/profile.json"
+    bucket.put(f"clinical/{D}/_state/state.json", json.dumps(made).encode())
+    yield stored(filled, group, "A")
+    run_query(filled, f"DELETE FROM {describe_group(filled, group).qualified_table} WHERE note IN ('right', 'wrong')",
+              database=describe_group(filled, group).database)  # fmt: skip
+    for name in ("wrong.csv", "right.csv", "held.csv"):
+        filled.ledger.delete_item(Key={"unit_id": f"clinical#{D}#{name}"})
+
+
+def retract(deployment: Deployment, key: str = WRONG, *, confirmed: bool = True) -> str:
+    console = Console(file=StringIO(), width=200)
+    retract_table(console, deployment, key, confirmed=confirmed)
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def _state(deployment: Deployment) -> tuple[dict[str, Any], list[str]]:
+    bucket = Bucket(deployment, PROCESSED)
+    read = {key: bucket.latest(key) for key in everything(deployment) if key.startswith(f"clinical/{D}/_state/")}
+    document = json.loads(bucket.read(read[f"clinical/{D}/_state/state.json"]))  # type: ignore[arg-type]
+    records = bucket.read(read[document["records"]]).decode()  # type: ignore[arg-type]
+    return document, [json.loads(line)[1] for line in records.splitlines()]
+
+
+def test_a_table_is_taken_back_and_the_others_run_again(
+    filled: Deployment, groups: dict[str, str], tables: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[str] = []
+    monkeypatch.setattr("cli.retract.request_reruns", lambda _deployment, ids: again.extend(ids))
+    assert [row["note"] for row in tables] == ["right", "wrong"]
+    counted = retract(filled, confirmed=False)
+    assert "rows of 2 cases" in counted
+    assert stored(filled, groups["Iceberg"], "A") == tables
+    retract(filled, f"s3://{RAW}/{WRONG}")
+    assert [row["note"] for row in stored(filled, groups["Iceberg"], "A")] == ["right"]
+    assert stored(filled, groups["Iceberg"], "B") == []
+    assert stored(filled, groups["Iceberg"], Y), "another table's rows"
+    state, cases = _state(filled)
+    assert cases == ["C"], "the next table that has A or B writes it"
+    assert (state["run"] != "before", state["profile"]) == (True, "")
+    assert [each["run"] for each in state["pending"]] == ["of-right"]
+    assert again[-1:] == [f"clinical#{D}#right.csv"], "what it had corrected comes back; a held table is not started"
+    assert f"clinical#{D}#held.csv" not in again
+    assert f"clinical#{D}#wrong.csv" not in items(filled)
+    assert Bucket(filled, RAW).latest(WRONG) is None
+    assert len([v for v in Bucket(filled, RAW).versions(WRONG) if not v.is_marker]) == 1, "not forgotten"
+    with pytest.raises(UsageError, match="No table was uploaded"):
+        retract(filled)
+
+
+def test_a_retraction_that_broke_off_before_the_rows_is_finished(
+    filled: Deployment, groups: dict[str, str], tables: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[str] = []
+    monkeypatch.setattr("cli.retract.request_reruns", lambda _deployment, ids: again.extend(ids))
+    with monkeypatch.context() as patched:
+        patched.setattr("cli.retract.run_statement", _crashing(0, bool))
+        with pytest.raises(_CrashError):
+            retract(filled)
+    assert stored(filled, groups["Iceberg"], "A") == tables
+    retract(filled)
+    assert stored(filled, groups["Iceberg"], "B") == []
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [(f"imaging/{D}/{X}/ct/1.dcm", "no clinical table"), (f"clinical/{D}/never.csv", "No table"), ("x", "no clinical")],
+)
+@pytest.mark.usefixtures("groups")
+def test_what_no_table_is_cannot_be_taken_back(filled: Deployment, key: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        retract(filled, key)
+
+
+@pytest.mark.usefixtures("tables")
+def test_nothing_is_taken_back_while_a_table_is_at_work(filled: Deployment) -> None:
+    item = {"unit_id": f"clinical#{D}#right.csv", "dataset": D, "subject": "right.csv", "status": "PROCESSING"}
+    filled.ledger.put_item(Item=item)
+    with pytest.raises(CommandError, match=r"still at work: right\.csv"):
+        retract(filled)
+    assert Bucket(filled, RAW).latest(WRONG)
+
+
+@pytest.mark.usefixtures("tables")
+def test_rows_that_cannot_be_deleted_are_told(filled: Deployment, groups: dict[str, str]) -> None:
+    values = {"case_id": "G", "event_time": "2020-01-01T00:00:00Z", "note": "n", "source_uri": f"s3://{RAW}/{WRONG}"}
+    record: Any = [{"FeatureName": name, "ValueAsString": value} for name, value in values.items()]
+    filled.feature_records.put_record(FeatureGroupName=groups["Glue"], Record=record)
+    with pytest.raises(CommandError, match="cannot be deleted"):
+        retract(filled)
+    assert Bucket(filled, RAW).latest(WRONG)

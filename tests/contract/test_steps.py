@@ -18,7 +18,7 @@ import pytest
 from local.emulator.requests import check_request, service_model
 from tests.contract.local_cloud import account_fixture
 from tests.infrastructure.support import STATEMACHINES, all_states
-from tests.infrastructure.test_state_machine import deployed as imaging
+from tests.infrastructure.test_imaging_machine import deployed as imaging
 from tests.infrastructure.test_tables_machine import deployed as tables
 
 account = account_fixture()

@@ -72,7 +72,12 @@ def template() -> dict[str, Any]:
         for key, condition in own.get("Conditions", {}).items():
             assert root["Conditions"].setdefault(key, condition) == condition, f"{key} of {name} is not the root's"
         guard = {key: resource[key] for key in ("Condition", "Metadata") if key in resource}
-        root["Resources"] |= {key: guard | r for key, r in own["Resources"].items()}
+        for key, r in own["Resources"].items():
+            root["Resources"][key] = guard | r
+            if "Condition" in r and "Condition" in guard:  # both are needed: the stack's and the resource's own
+                both = [{"Condition": r["Condition"]}, {"Condition": guard["Condition"]}]
+                root["Resources"][key]["Condition"] = f"{r['Condition']}And{guard['Condition']}"
+                root["Conditions"][f"{r['Condition']}And{guard['Condition']}"] = {"Fn::And": both}
         outputs |= {f"{name}.Outputs.{key}": output["Value"] for key, output in own.get("Outputs", {}).items()}
     root["Resources"] = {name: r for name, r in root["Resources"].items() if name not in nested}
     for resource in root["Resources"].values():

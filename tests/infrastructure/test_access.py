@@ -100,9 +100,10 @@ def test_an_upload_is_encrypted_with_the_key_of_the_data(headers: dict[str, str]
     assert denied(headers) is refused
 
 
-def test_the_flow_log_is_kept_where_access_logs_are() -> None:
-    (log,) = resources("AWS::EC2::FlowLog")
-    assert properties(log)["TrafficType"] == "ALL"
-    assert resolve(properties(log)["LogDestination"]) == "AccessLogBucket.Arn/flow-logs/"
+def test_the_flow_log_of_each_network_is_kept_where_access_logs_are() -> None:
+    logs = [properties(log) for log in resources("AWS::EC2::FlowLog")]
+    assert {resolve(log["ResourceId"]) for log in logs} == {*resources("AWS::EC2::VPC"), resolve({"Ref": "VpcId"})}
+    assert {log["TrafficType"] for log in logs} == {"ALL"}
+    assert {resolve(log["LogDestination"]) for log in logs} == {"AccessLogBucket.Arn/flow-logs/"}
     (delivery,) = [s for s in statements("AccessLogBucketPolicy") if s["Sid"] == "FlowLogs"]
     assert "AccessLogBucket.Arn/flow-logs/*" in delivery["Resource"]

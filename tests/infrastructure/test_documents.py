@@ -43,6 +43,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or path.suffix != ".md" or anchor in anchors(path), f"{target}#{anchor}"
 
 
+def test_tests_that_are_named_are_there() -> None:
+    there = {path.name for path in ROOT.glob("tests/**/*.py")}
+    named = {name for page in PAGES for name in re.findall(r"`(test_\w+\.py)`", page.read_text(encoding="utf-8"))}
+    assert len(named) > 10
+    assert named - there == set()
+
+
 def test_api_pages_find_their_packages() -> None:
     plugins = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["plugins"]
     (settings,) = (each["mkdocstrings"] for each in plugins if "mkdocstrings" in each)

@@ -10,20 +10,6 @@ from tests.infrastructure.support import STATEMACHINES, all_states, properties, 
 
 DOCUMENT = json.loads((STATEMACHINES / "fetch.asl.json").read_text(encoding="utf-8"))
 STATES = dict(all_states(DOCUMENT["States"]))
-TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task")
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_a_step_has_more_time_than_its_function(name: str) -> None:
-    assert STATES[name]["TimeoutSeconds"] > properties("FetchFunction")["Timeout"]
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_passing_faults_are_tried_again_and_lasting_ones_are_not(name: str) -> None:
-    lasting, passing, _ = STATES[name]["Retry"]
-    assert (lasting["MaxAttempts"], set(lasting["ErrorEquals"])) == (0, {"InvalidRequestError", "ConfigurationError"})
-    assert "RetryableError" in passing["ErrorEquals"]
-    assert passing["MaxAttempts"] >= 5
 
 
 def test_a_study_goes_on_until_it_is_done_and_no_study_stops_another() -> None:
@@ -62,10 +48,6 @@ def test_manifests_and_requests_for_plans_start_it(key: str, starts: bool) -> No
     assert any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns) is starts
     [target] = rule["Targets"]
     assert target["Arn"].endswith(f":stateMachine:{resolve(properties('FetchStateMachine')['Name'])}")
-
-
-def test_subjects_stay_out_of_its_log() -> None:
-    assert properties("FetchStateMachine")["Logging"]["IncludeExecutionData"] is False
 
 
 def test_a_plan_is_told_the_parameters_of_the_stack() -> None:

@@ -1,13 +1,8 @@
-"""The state machine for tables: linted as it is deployed, and the rules that no linter knows."""
+"""The state machine for tables: parts, their limits, and how a run ends."""
 
 import json
-import re
 from typing import Any
 
-import pytest
-from statelint.linter import Linter
-
-from multimodal.ledger import errors
 from multimodal.tables.run import MAX_TABLE_BYTES, PART_RECORDS, READ_RESERVE_MS, WRITE_RESERVE_MS
 from tests.infrastructure.support import ACCOUNT, REGION, STATEMACHINES, all_states, properties, resolve
 
@@ -33,39 +28,9 @@ def deployed() -> dict[str, Any]:
 
 TOP = deployed()["States"]
 STATES = dict(all_states(TOP))
-TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task")
-
-
-def test_every_placeholder_is_substituted_and_every_substitution_used() -> None:
-    used = set(re.findall(r"\$\{(\w+)\}", DEFINITION.read_text(encoding="utf-8")))
-    assert used == set(properties("TablesStateMachine")["DefinitionSubstitutions"])
-
-
-def test_the_linter_has_no_finding() -> None:
-    assert Linter.validate(deployed()) == []
-
-
-def test_the_linter_finds_a_broken_definition() -> None:
-    broken = deployed()
-    broken["States"]["CheckTable"]["Next"] = "Nowhere"
-    assert Linter.validate(broken)
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_steps_are_retried_by_the_class_of_their_error_bounded_and_caught(name: str) -> None:
-    never, again, _ = STATES[name]["Retry"]
-    assert (never["ErrorEquals"], never["MaxAttempts"]) == (["InvalidRequestError", "ConfigurationError"], 0)
-    assert again["ErrorEquals"][0] == "RetryableError"
-    assert not {"States.ALL", "States.TaskFailed"} & set(again["ErrorEquals"]), "a bug or bad input would be repeated"
-    assert (again["JitterStrategy"], again["BackoffRate"]) == ("FULL", 2.0)
-    own = [e for e in [*never["ErrorEquals"], *again["ErrorEquals"]] if "." not in e]
-    assert all(issubclass(getattr(errors, e), errors.MultimodalError) for e in own)
-    assert STATES[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
-    assert STATES[name]["TimeoutSeconds"] > properties("TableIngestFunction")["Timeout"]
 
 
 def test_state_data_stays_small() -> None:
-    assert all("ResultSelector" in STATES[name] for name in TASKS), "else Lambda's whole answer is kept"
     assert TOP["IngestParts"]["ResultPath"] is None
     parts = MAX_TABLE_BYTES // LINE_BYTES * 3 // PART_RECORDS + 1
     assert len(json.dumps(list(range(parts)))) < STATE_BYTES / 10
@@ -109,12 +74,3 @@ def test_a_function_has_time_left_for_what_follows() -> None:
     assert timeout * 500 > READ_RESERVE_MS
     assert WRITE_RESERVE_MS >= 60_000
     assert resolve(properties("TableIngestFunction")["EphemeralStorage"]) == {"Size": 10240}
-
-
-def test_the_state_machine_logs_no_data() -> None:
-    machine = resolve(properties("TablesStateMachine"))
-    assert machine["Type"] == "STANDARD"
-    assert (machine["Logging"]["IncludeExecutionData"], machine["Logging"]["Level"]) == (False, "ALL")
-    group = resolve(properties("TablesStateMachineLogGroup"))
-    assert (group["KmsKeyId"], group["LogGroupName"]) == ("DataKey.Arn", "/aws/vendedlogs/states/stack-tables")
-    assert machine["Tracing"] == {"Enabled": True}

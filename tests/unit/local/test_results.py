@@ -70,13 +70,17 @@ def test_a_dataset_is_saved_with_its_tables_and_nothing_of_another(
         Unit({"unit_id": "imaging#d#R01-1#ct", "subject": "R01-1", "study": "ct"}),
         Unit({"unit_id": "imaging#d_two#R01-1#ct", "subject": "R01-1", "study": "ct"}),
         Unit({"unit_id": "clinical#d#a/x.csv", "subject": "a/x.csv", "study": "", "content_version": "1"}),
-        Unit({"unit_id": "clinical#d#b/x.csv", "subject": "b/x.csv", "study": "", "content_version": "2"}),
+        *(
+            Unit({"unit_id": f"clinical#d#{file}", "subject": file, "study": "", "content_version": version})
+            for version, file in (("2", "b/x.csv"), ("3", "b/x.tsv"))
+        ),
     ]
-    keys = {"imaging/d/R01-1/ct/overlay.png": b"1", "clinical/d/1/report.html": b"2", "clinical/d/2/report.html": b"3"}
+    keys = {"imaging/d/R01-1/ct/overlay.png": b"1"} | {f"clinical/d/{n}/report.html": b"2" for n in (1, 2, 3)}
     stack = Stack(keys | {"imaging/d_two/R01-1/ct/qc.json": b"4"})
     saved = save_dataset(cast(Deployment, stack), "d", units, tmp_path)
     assert sorted(path.relative_to(tmp_path).as_posix() for path in saved) == [
-        "R01-1/overlay.png", "clinical-baseline.csv", "clinical/a/x/report.html", "clinical/b/x/report.html",
+        "R01-1/overlay.png", "clinical-baseline.csv", "clinical/a/x/report.html",
+        "clinical/b/x.csv/report.html", "clinical/b/x.tsv/report.html",
         "imaging.csv",
     ]  # fmt: skip
     assert (tmp_path / "imaging.csv").read_text() == "case_id,x\nR01-1,1.5\n"

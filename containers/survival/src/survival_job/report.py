@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from survival_job.dataset import LEVEL
 
@@ -61,7 +61,7 @@ def write_report(results: Part, path: Path) -> None:
     path : Path
         Of the page.
     """
-    page = _environment(html=True).get_template("report.html.j2")
+    page = _environment().get_template("report.html.j2")
     path.write_text(page.render(**_context(results)) + "\n", encoding="utf-8")
 
 
@@ -70,7 +70,7 @@ def write_card(results: Part, model: Part, path: Path) -> None:
 
     Source of its sections: Mitchell et al. 2019, doi:10.1145/3287560.3287596.
     """
-    page = _environment(html=False).get_template("model-card.md.j2")
+    page = _environment().get_template("model-card.md.j2")
     own = [s for s in results["sets"] if list(s["modalities"]) == list(model["modalities"]) and s["model"] == "ridge"]
     measured = next((s for s in own if s["cases"] == model["cases"]), own[0] if own else None)
     features = len({feature["column"].split(LEVEL)[0] for feature in model["features"]})
@@ -78,11 +78,11 @@ def write_card(results: Part, model: Part, path: Path) -> None:
     path.write_text(card, encoding="utf-8")
 
 
-@lru_cache(maxsize=2)
-def _environment(*, html: bool) -> Environment:
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=html,  # noqa: S701 - the card is Markdown, not a page
+        autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,23 +1,20 @@
-"""The imaging state machine: linted as it is deployed, and the rules that no linter knows."""
+"""The imaging state machine: the request that it makes, and what becomes of a job and of a run."""
 
 import json
 import re
 from typing import Any
 
 import pytest
-from statelint.linter import Linter
 
 from local.emulator.aws import AwsError
 from local.emulator.requests import check_request, service_model
 from multimodal.imaging.jobs import Lane
-from multimodal.ledger import errors
 from radiomics_job import cli
 from tests.infrastructure.support import (
     ACCOUNT,
     DEFINITION,
     REGION,
     ROOT,
-    STATEMACHINES,
     all_states,
     properties,
     resolve,
@@ -54,9 +51,7 @@ def deployed(changes: dict[str, str] | None = None) -> dict[str, Any]:
 
 
 STATES = dict(all_states(deployed()["States"]))
-TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task")
 FAST_LANE = "MeasureInFunction"
-FUNCTION_TASKS = [n for n in TASKS if STATES[n]["Resource"].endswith(":lambda:invoke") and n != FAST_LANE]
 
 
 def inline_maps_above_the_limit(definition: dict[str, Any]) -> list[str]:
@@ -99,25 +94,10 @@ def job_request() -> dict[str, Any]:
     return request
 
 
-def test_every_placeholder_is_substituted_and_every_substitution_used() -> None:
-    used = set(re.findall(r"\$\{(\w+)\}", DEFINITION.read_text(encoding="utf-8")))
-    assert used == set(SUBSTITUTIONS)
-
-
 def test_substitutions_are_names_and_arns() -> None:
     assert all(re.search(r"(Arn|Name|Ids?|Type|Partition)$", name) for name in SUBSTITUTIONS), (
         "numbers come with the plan"
     )
-
-
-def test_the_linter_has_no_finding() -> None:
-    assert set(Linter.validate(deployed())) - KNOWN_FALSE == set()
-
-
-def test_the_linter_finds_a_broken_definition() -> None:
-    broken = deployed()
-    broken["States"]["PlanJobs"]["Next"] = "Nowhere"
-    assert set(Linter.validate(broken)) - KNOWN_FALSE
 
 
 def test_no_inline_map_is_above_the_limit() -> None:
@@ -140,46 +120,6 @@ def test_the_map_runs_jobs_side_by_side_and_tolerates_every_failure() -> None:
     assert state["ToleratedFailurePercentage"] == 100, "beyond a threshold the other studies would be aborted"
     assert state["ResultPath"] is None
     assert state["ResultWriter"]["Parameters"]["Prefix.$"] == "States.Format('runs/{}/results', $.run_id)"
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_tasks_are_retried_bounded_and_caught(name: str) -> None:
-    state = STATES[name]
-    assert state["TimeoutSeconds"] > 0
-    assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], "States.TaskFailed does not match time-outs"
-    for retrier in state["Retry"]:
-        if retrier["MaxAttempts"]:
-            assert retrier["JitterStrategy"] == "FULL"
-            assert retrier["BackoffRate"] > 1
-            assert retrier["MaxDelaySeconds"] >= retrier["IntervalSeconds"]
-
-
-@pytest.mark.parametrize("name", FUNCTION_TASKS)
-def test_functions_are_retried_by_the_class_of_their_error(name: str) -> None:
-    never, again, _ = STATES[name]["Retry"]
-    assert (never["ErrorEquals"], never["MaxAttempts"]) == (["InvalidRequestError", "ConfigurationError"], 0)
-    assert again["ErrorEquals"][0] == "RetryableError"
-    assert not {"States.ALL", "States.TaskFailed"} & set(again["ErrorEquals"]), "a bug or bad input would be repeated"
-    own = [e for e in [*never["ErrorEquals"], *again["ErrorEquals"]] if "." not in e]
-    assert all(issubclass(getattr(errors, e), errors.MultimodalError) for e in own)
-
-
-@pytest.mark.parametrize("definition", sorted(path.name for path in STATEMACHINES.glob("*.asl.json")))
-def test_a_function_that_was_killed_is_asked_again_a_few_times_in_every_machine(definition: str) -> None:
-    states = dict(all_states(json.loads((STATEMACHINES / definition).read_text(encoding="utf-8"))["States"]))
-    steps = {n: s for n, s in states.items() if str(s.get("Resource")).endswith(":lambda:invoke") and n != FAST_LANE}
-    assert steps
-    for name, state in steps.items():
-        (killed,) = (r for r in state["Retry"] if "Lambda.Unknown" in r["ErrorEquals"])
-        assert killed["ErrorEquals"] == ["Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"], name
-        assert killed["MaxAttempts"] == 2, "what is too large for a function stays so"
-
-
-def test_a_task_outlasts_its_function() -> None:
-    for name in FUNCTION_TASKS:
-        arn = STATES[name]["Parameters"]["FunctionName"]
-        function = "PlanJobsFunction" if arn.endswith("plan-jobs") else "RecordOutcomeFunction"
-        assert STATES[name]["TimeoutSeconds"] > properties(function)["Timeout"]
 
 
 @pytest.mark.parametrize(
@@ -354,19 +294,4 @@ def test_the_container_takes_the_arguments() -> None:
 
 
 def test_state_data_stays_small() -> None:
-    for name in ("PlanJobs", "RecordJob", "SummarizeRun"):
-        assert "ResultSelector" in STATES[name], f"{name} would keep Lambda's whole answer"
     assert STATES["CreateProcessingJob"]["ResultPath"] is None
-
-
-def test_the_state_machine_logs_no_data() -> None:
-    machine = resolve(properties("ImagingStateMachine"))
-    assert machine["Type"] == "STANDARD"
-    assert machine["Logging"]["IncludeExecutionData"] is False, "inputs name subjects"
-    assert machine["Logging"]["Level"] == "ALL"
-    group = machine["Logging"]["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"]
-    assert group == "ImagingStateMachineLogGroup.Arn"
-    log_group = resolve(properties("ImagingStateMachineLogGroup"))
-    assert log_group["KmsKeyId"] == "DataKey.Arn"
-    assert log_group["LogGroupName"].startswith("/aws/vendedlogs/"), "else the account's log policy grows too long"
-    assert machine["Tracing"] == {"Enabled": True}
