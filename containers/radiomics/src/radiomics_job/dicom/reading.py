@@ -5,7 +5,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 
@@ -295,7 +295,8 @@ def _decode_once(dataset: Dataset, decoded: dict[RawDataElement, DataElement]) -
             if stored in decoded:
                 dataset[raw.tag] = decoded[stored]
             else:
-                decoded[stored] = dataset[raw.tag]
+                with suppress(*PARSER_ERRORS):  # told where the element is needed
+                    decoded[stored] = dataset[raw.tag]
 
 
 def _check_whole(element: object) -> None:
