@@ -11,11 +11,9 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset, write_file_meta_info
-from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from radiomics_job.cli import main
@@ -76,12 +74,12 @@ def test_an_image_of_the_series_without_a_place_is_named(tmp_path: Path) -> None
 def test_damage_of_what_is_not_needed_rejects_nothing(tmp_path: Path, kind: str) -> None:
     study = save_study(tmp_path / "in", SCAN)
     beside = _screen_save(uid("beside"))
-    beside[0x00280030] = RawDataElement(Tag(0x00280030), "DS", 4, b"wide", 0, False, True)
     if kind == "localizer":
         beside.ImageType = ["DERIVED", "PRIMARY", "LOCALIZER"]
     else:
         beside.SOPClassUID = beside.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.11.1")
-    save(beside, study / "999")
+    file = save(beside, study / "999")
+    file.write_bytes(file.read_bytes().replace(b"\x28\0\x10\0US", b"\x28\0\x10\0FD"))  # Rows: two bytes are no double
     result = run_study(study, tmp_path / "out")
     result.assert_right_in_patient_space()
     assert result.status == "accept"
