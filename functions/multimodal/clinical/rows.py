@@ -119,6 +119,8 @@ class Batch:
         Indices of rows whose label is held back already.
     remarks : list
         Index and problem, of those that cost less than the row.
+    held : dict
+        What `Conditions` found: several columns may ask for one condition.
     """
 
     rows: Sequence[int]
@@ -130,6 +132,7 @@ class Batch:
     dropped: dict[int, int] = field(default_factory=dict)
     unlabelled: set[int] = field(default_factory=set)
     remarks: list[tuple[int, RowProblem]] = field(default_factory=list)
+    held: dict[tuple[str, ...], list[bool] | None] = field(default_factory=dict)
 
     def note(self, index: int, column: str, fault: Fault) -> None:
         """Note what is wrong with a row."""
@@ -195,6 +198,11 @@ class Conditions:
     def holds(self, condition: Condition, batch: Batch) -> list[bool] | None:
         """Return whether the condition holds for each row; None when it holds for none."""
         key = (condition.column, *condition.values)
+        if key not in batch.held:
+            batch.held[key] = self._compared(condition, key, batch)
+        return batch.held[key]
+
+    def _compared(self, condition: Condition, key: tuple[str, ...], batch: Batch) -> list[bool] | None:
         memo = self._memos.get(key)
         if memo is None:
             values = frozenset(condition.values)
