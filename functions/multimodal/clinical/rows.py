@@ -25,6 +25,9 @@ def known_names(config: ClinicalConfig) -> dict[str, str]:
 def match_header(header: Sequence[str], config: ClinicalConfig) -> dict[str, int]:
     """Return the position of every configured column; their order in the file does not matter.
 
+    A column of which nothing is made (`kind: drop`) may be absent: whoever removes it from a table does what a draft
+    advises (docs/decisions.md#clinical-20). One that a condition looks at may not.
+
     Raises
     ------
     BadInputError
@@ -42,7 +45,8 @@ def match_header(header: Sequence[str], config: ClinicalConfig) -> dict[str, int
             twice.append(name)
         elif source is not None:
             found[source] = position
-    missing = [column.source for column in (config.id, *config.columns) if column.source not in found]
+    needed = config.without_unused(found)
+    missing = [column.source for column in (needed.id, *needed.columns) if column.source not in found]
     _refuse(_undeclared(header, names), twice, missing)
     return found
 
