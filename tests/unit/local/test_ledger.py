@@ -117,6 +117,20 @@ def test_retry_of_an_empty_ledger_is_told() -> None:
         select_units([], everything=True)
 
 
+def test_counts_are_those_of_the_version_that_was_taken_and_refused_keys_have_an_example() -> None:
+    counts = {"rows": 30, "written": 90}
+    tables = [
+        make_unit(name, status, dataset="d", counts=counts, unit_id=f"clinical#d#{name}", reason_code=reason)
+        for name, status, reason in (("a.csv", "COMPLETED", ""), ("b.csv", "QUARANTINED", "COLUMNS_MISSING"))
+    ]
+    note = make_unit("-refused-keys", "QUARANTINED", kind="note", reason_code="KEY_NOT_ACCEPTED", dataset="d")
+    note.item["reason_details"] = {"example_key": "genomics/d/CT/1.dcm"}
+    text = printed([*tables, note], 140)
+    assert "a.csv  30 rows: 90 records written" in text
+    assert "b.csv  30 rows" not in text
+    assert "; for example genomics/d/CT/1.dcm" in text
+
+
 @pytest.mark.parametrize("width", [80, 140])
 def test_the_dataset_is_named_only_where_there_are_several(width: int) -> None:
     one = make_unit("R01-001", "QUARANTINED", dataset="nsclc_radiogenomics", reason_code="NO_CT", study="1." * 30)
