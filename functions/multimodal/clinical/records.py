@@ -43,28 +43,23 @@ def group_name(stack: str, dataset: str, content: str, version: int) -> str:
     return f"{stack}-{dataset}-{part}-v{version}"
 
 
-def clinical_groups(stack: str, dataset: str, config: ClinicalConfig) -> list[FeatureGroupSpec]:
-    """Return the groups of a dataset's clinical table: one per timepoint that has features, and the labels.
+def group_specs(stack: str, dataset: str, config: ClinicalConfig) -> dict[str, FeatureGroupSpec]:
+    """Return the groups by their content: a timepoint that has features, or `LABELS`.
 
     Raises
     ------
     ConfigurationError
         When a name is not one that Feature Store takes.
     """
-    specs = group_specs(stack, dataset, config)
-    for spec in specs.values():
-        check_group(spec)
-    return list(specs.values())
-
-
-def group_specs(stack: str, dataset: str, config: ClinicalConfig) -> dict[str, FeatureGroupSpec]:
-    """Return the groups by their content: a timepoint, or `LABELS`."""
     contents = {timepoint: config.features_at(timepoint) for timepoint in config.feature_timepoints}
     features = contents | ({LABELS: config.labels.features} if config.labels else {})
-    return {
+    specs = {
         content: FeatureGroupSpec(group_name(stack, dataset, content, config.group_version), config.framed(own))
         for content, own in features.items()
     }
+    for spec in specs.values():
+        check_group(spec)
+    return specs
 
 
 def definitions(stack: str, dataset: str, config: ClinicalConfig) -> dict[str, dict[str, str]]:
