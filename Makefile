@@ -176,6 +176,7 @@ smoke: setup ## the end-to-end tests against a real account: make smoke STACK=na
 build: setup ## sam build with the host's Python as runtime
 	$(VENV)/bin/sam build --parameter-overrides PythonRuntime=$(RUNTIME)
 	@$(PY) -m compileall -q --invalidation-mode unchecked-hash .aws-sam/build  # a function's folder is read-only: fast-3
+	@for each in .aws-sam/build/*/multimodal; do [ ! -d $$each ] || (cd $$each/.. && PYTHONPATH=. $(abspath $(VENV))/bin/python -m multimodal.report.templates_of_package) || exit; done
 
 ready-to-deploy: setup
 	@$(PY) -m cli.account "$(CONFIG)"

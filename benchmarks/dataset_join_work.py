@@ -7,6 +7,7 @@ CPU seconds of the join and of the CSV after it; then the join's wall clock in s
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from multimodal.features.group import FeatureGroupSpec, FeatureType, of_type
 THREADS = 2
 MEMORY_MB = {"ours": 1_500, "plain": 3_000}
 """What the engine may hold: the function's share, and what the plain join needs."""
+QUERIES_AT_ONCE = 2
+"""As many as a run of the state machine has."""
 DATABASE = "store"
 UNLOADED = "FORMAT parquet, ROW_GROUP_SIZE 8192, DICTIONARY_SIZE_LIMIT 64"
 """As the laptop's Athena writes what a query unloads."""
@@ -82,16 +85,21 @@ def ours(folder: Path, connection: Any) -> str:  # noqa: ANN401
     """Take the steps of a build: a snapshot of each group, then the statement that joins them."""
     columns, request = groups(), BuildRequest(dataset="bench")
     connection.execute(f"CREATE SCHEMA {DATABASE}")
-    for group in columns.groups:
-        table = Table(DATABASE, group.spec.name)
-        connection.execute(f"CREATE VIEW {table.sql} AS SELECT * FROM read_parquet('{_file(folder, group)}')")
-        statement = snapshot(table, [(c.feature, c.kind) for c in group.columns], Cut())
-        target = folder / f"snapshot-{group.spec.name}.parquet"
-        connection.execute(f"COPY ({statement}) TO '{target}' ({UNLOADED})")
-        for step in load_snapshot(group, [target]):
+    with ThreadPoolExecutor(QUERIES_AT_ONCE) as pool:
+        files = list(pool.map(lambda group: _unload(folder, connection.cursor(), group), columns.groups))
+    for group, file in zip(columns.groups, files, strict=True):
+        for step in load_snapshot(group, [file]):
             connection.execute(step)
     connection.execute(base_statement(columns, is_listed=False))
     return join_sql(joined_columns(request, columns), columns)
+
+
+def _unload(folder: Path, connection: Any, group: GroupColumns) -> Path:  # noqa: ANN401
+    table, target = Table(DATABASE, group.spec.name), folder / f"snapshot-{group.spec.name}.parquet"
+    connection.execute(f"CREATE VIEW {table.sql} AS SELECT * FROM read_parquet('{_file(folder, group)}')")
+    statement = snapshot(table, [(c.feature, c.kind) for c in group.columns], Cut())
+    connection.execute(f"COPY ({statement}) TO '{target}' ({UNLOADED})")
+    return target
 
 
 SIDES: dict[str, Callable[[Path, Any], str]] = {"plain": plain, "ours": ours}

@@ -1,5 +1,6 @@
 """Errors that a command reports as one sentence and a hint instead of a stack trace."""
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 
@@ -68,7 +69,7 @@ _REFUSALS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "Run the same command again in a minute: it goes on where it was.",
     ),
     (
-        ("Endpoint", "InvalidRegion", "Connect", "ReadTimeout", "HTTPClient", "SSLError"),
+        ("Endpoint", "InvalidRegion", "Connect", "ReadTimeout", "HTTPClient", "SSLError", "RetriesExceeded"),
         "AWS cannot be reached.",
         _WHERE,
     ),
@@ -90,12 +91,12 @@ def concerns_credentials(error: ClientError | BotoCoreError) -> bool:
     return any(part in _code_of(error) for parts, _, _ in _REFUSALS[:_OF_CREDENTIALS] for part in parts)
 
 
-def _code_of(error: ClientError | BotoCoreError) -> str:
+def _code_of(error: ClientError | BotoCoreError | Boto3Error) -> str:
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", "")) or type(error).__name__
 
 
-def aws_error(error: ClientError | BotoCoreError) -> CommandError:
+def aws_error(error: ClientError | BotoCoreError | Boto3Error) -> CommandError:
     """Return an error of AWS, or of the way there, as a sentence that says what to do; AWS's own words are the details.
 
     Examples

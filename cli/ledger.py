@@ -247,7 +247,9 @@ def print_reasons(console: Console, units: list[Unit]) -> None:
     sharing: dict[tuple[str, str, str], list[str]] = {}
     for unit in units:
         name = f"{unit.text('dataset')} {unit.name}" if several else unit.name
-        reason = unit.status, unit.text("reason_code"), unit.text("reason_message")
+        example = (unit.item.get("reason_details") or {}).get("example_key") if unit.is_note else None
+        message = unit.text("reason_message") + (f"; for example {example}" if example else "")
+        reason = unit.status, unit.text("reason_code"), message
         if reason[1]:
             sharing.setdefault(reason, []).append(name)
     if sharing:
@@ -258,8 +260,8 @@ def print_reasons(console: Console, units: list[Unit]) -> None:
 
 
 def print_tables(console: Console, units: list[Unit]) -> None:
-    """Print what became of the rows of each table that was read."""
-    read = [unit for unit in units if unit.is_table and unit.counts]
+    """Print what became of the rows of each table that was taken; of another version of it the counts say nothing."""
+    read = [unit for unit in units if unit.is_table and unit.counts and unit.status == "COMPLETED"]
     if not read:
         return
     print_heading(console, "Tables: rows and records")

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from typer.exceptions import TyperException
@@ -386,7 +387,7 @@ def guarded(action: Callable[[], int]) -> int:
         return error.exit_code
     except TyperException as error:
         return _show_usage(error)
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, Boto3Error) as error:
         print_error(errors, aws_error(error))
         return FAILURE
     except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:

@@ -12,8 +12,8 @@ from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.fetch import read_source
 from cli.project import DATASET_FILES, shown
-from cli.sources import find_modalities
-from cli.terminal import make_table, plural, print_block, print_heading, print_line
+from cli.sources import Reads, Source, SourceFile, find_modalities
+from cli.terminal import make_table, megabytes, plural, print_block, print_heading, print_line
 from cli.upload import READERS
 from multimodal.imaging.known_series import shipped_manifests
 from multimodal.imaging.series_manifest import is_manifest
@@ -28,6 +28,7 @@ __all__ = ["list_source", "made_up_studies", "plan_files"]
 
 ADDRESS = "s3://"
 _EXAMPLES = 10
+_GIGABYTE = 10**9
 
 
 def plan_files(
@@ -119,7 +120,13 @@ def list_folder(source: str, dataset: str) -> list[File]:
     except OSError as error:
         hint = "Check its permissions; nothing was planned."
         raise CommandError(f"{source} cannot be read.", details=str(error), hint=hint) from error
-    return [File(each.object_key(dataset, file.key), file.size) for each in found for file in each.files]
+    return [File(_planned_key(each, dataset, file), file.size) for each in found for file in each.files]
+
+
+def _planned_key(source: Source, dataset: str, file: SourceFile) -> str:
+    """Return a file's key in RawBucket; of reads that a sample sheet names, a key in their sample's folder."""
+    sample = source.sheet.get(file.path.name) if isinstance(source, Reads) else None
+    return source.object_key(dataset, f"{sample}/{file.path.name}" if sample else file.key)
 
 
 def list_bucket(source: str, dataset: str, deployment: Deployment | None) -> list[File]:
@@ -160,7 +167,9 @@ def print_plan(
         (work.tables, "table", ""),
     ):
         if units:
-            print_line(console, f"{plural(len(units), one, many)}, {sum(units.values()) / 1e9:,.2f} GB")
+            size = sum(units.values())
+            shown_size = f"{size / 1e9:,.2f} GB" if size >= _GIGABYTE else f"{megabytes(size)} MB"
+            print_line(console, f"{plural(len(units), one, many)}, {shown_size}")
     for title, shares in (("Imaging: one of", plan.imaging), ("Besides", plan.others)):
         if shares:
             print_heading(console, title)

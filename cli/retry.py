@@ -66,7 +66,10 @@ def select_units(
     if reason and not meant:
         there = ", ".join(sorted({each.text("reason_code") for each in named} - {""})) or "none"
         raise CommandError(f"No unit has the reason {reason.upper()}.", hint=f"Reasons there are: {there}")
-    meant = [e for e in meant if status.upper() in ("", e.status) and dataset in ("", e.text("dataset"))]
+    of_dataset = [each for each in meant if dataset in ("", each.text("dataset"))]
+    meant = [each for each in of_dataset if status.upper() in ("", each.status)]
+    if of_dataset and not meant:
+        raise CommandError(f"No unit is {status.upper()}.", hint=f"There are: {_counted(of_dataset)}.")
     may_run = STATUSES_WITHOUT_FEATURES | ({_COMPLETED} & {status.upper()})
     chosen = [each for each in meant if each.status in may_run and not each.is_note]
     if not chosen:
@@ -78,9 +81,12 @@ def _nothing_to_retry(units: list[Unit]) -> CommandError:
     if units and all(each.is_note for each in units):
         hint = f"`{PROGRAM} status` says what is wrong with the upload."
         return CommandError("No run can take what was rejected here: it belongs to no study.", hint=hint)
-    counts = ", ".join(f"{count} {status}" for status, count in count_statuses(units).items()) or "no unit at all"
-    hint = f"Only QUARANTINED, FAILED and, by --status, COMPLETED units can be; there are: {counts}."
+    hint = f"Only QUARANTINED, FAILED and, by --status, COMPLETED units can be; there are: {_counted(units)}."
     return CommandError("There is nothing to retry.", hint=hint)
+
+
+def _counted(units: list[Unit]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in count_statuses(units).items()) or "no unit at all"
 
 
 def request_reruns(deployment: Deployment, unit_ids: Sequence[str]) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from cli.patients import Header, header_of, reject_mixed_patients
 from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE, SHEETS
 from multimodal.genomics.matrix_names import TX2GENE, is_beside_quantification, is_quantification, matrix_unit
 from multimodal.genomics.reads import is_reads
-from multimodal.genomics.samplesheet import parse_accessions, parse_samplesheet
+from multimodal.genomics.samplesheet import SheetSample, parse_accessions, parse_samplesheet
 from multimodal.imaging.layouts import SERIES_UID, SERIES_UUID, STUDY_DATE, STUDY_NAME
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.text import decode_text
@@ -30,6 +30,7 @@ REFERENCES = "_references"
 _SHEETS = tuple(name for name, case in SHEETS.items() if case == SHEET_CASE)
 _TABLE_SUFFIXES = (".csv", ".tsv")
 _IMAGES = re.compile(r"\.(dcm|dicom|ima|zip|nii|nrrd|nhdr)(\.gz)?$|^[^.]*$|^[\d.]+$", re.IGNORECASE)
+_SURELY_IMAGES = re.compile(r"\.(dcm|dicom|nii|nrrd|nhdr)(\.gz)?$", re.IGNORECASE)
 _SPREADSHEET_SUFFIXES = (".xlsx", ".xls", ".ods", ".numbers")
 
 _SERIES_HINT = (
@@ -109,13 +110,15 @@ class Studies(Source):
 class Reads(Source):
     """RNA-seq: `cases` with reads (folders, and samples of the tables), names of `references`, keys of `matrices`.
 
-    Ready quantifications of one sample are among the matrices.
+    Ready quantifications of one sample are among the matrices. `sheet` has the sample of each file that a sample sheet
+    names, by the file's name.
     """
 
     modality = "genomics"
     cases: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
     matrices: list[str] = field(default_factory=list)
+    sheet: dict[str, str] = field(default_factory=dict)
 
     def object_key(self, dataset: str, key: str) -> str:
         """Return the key in the raw bucket of a file; references are there for all datasets."""
@@ -144,17 +147,37 @@ def find_modalities(path: Path) -> tuple[Modality, ...]:
     ----------
     path : Path
         A table; or a folder of one modality; or one that has a folder for each, named as in `MODALITIES`.
+
+    Raises
+    ------
+    UsageError
+        When it has several modalities in folders of other names: some would be left out, or taken for another.
     """
     if not path.is_dir():
         return (_modality_of_file(path),)
     # A subject may be called "clinical": what such a folder holds must be what its name says.
     named = (name for name in MODALITIES if (path / name).is_dir())
     inside = tuple(name for name in named if name == "imaging" or _modality_of_folder(path / name) == name)
+    _reject_other_folders(path, inside)
     if "clinical" not in inside and (path / "clinical").is_dir():  # beside studies it would be left out unseen
         _reject_other_formats(path / "clinical")
     if "genomics" not in inside:
         _reject_other_formats(path / "genomics" if inside and (path / "genomics").is_dir() else path)
     return inside or (_modality_of_folder(path),)
+
+
+def _reject_other_folders(folder: Path, modalities: Iterable[str]) -> None:
+    """Reject images beside reads, or either beside the modalities' own folders."""
+    folders = [path for path in _entries(folder) if path.is_dir() and path.name not in MODALITIES]
+    files = [file.path for path in folders for file in _files_below(path)]
+    images = [path for path in files if _SURELY_IMAGES.search(path.name)][:1]
+    reads = [path for path in files if is_reads(path.name)][:1]
+    if (images and reads) or (modalities and (images or reads)):
+        seen = " and ".join(f"{path.relative_to(folder)}" for path in (*images, *reads))
+        hint = (
+            f"Each modality has a folder of its own: {folder}/{{imaging,genomics,clinical}}. docs/uploads.md says more."
+        )
+        raise UsageError(f"{seen}: in which folder it lies does not say what it is.", hint=hint)
 
 
 def _reject_other_formats(folder: Path) -> None:
@@ -256,7 +279,10 @@ def read_studies(folder: Path) -> Studies:
         When it is no folder, holds no study, is one level too low or too high, or mixes patients.
     """
     if _is_zip(folder):
-        raise UsageError(f"{folder} is one file.", hint=f"Give the folder of subjects. {_STUDIES_HINT}")
+        raise UsageError(
+            f"{folder} is one file.",
+            hint=f"Give the folder of subjects; a zip of several subjects is unpacked first. {_STUDIES_HINT}",
+        )
     folder = _folder_of(folder, "imaging", _STUDIES_HINT)
     if STUDY_NAME.fullmatch(folder.name):  # its series would be taken for studies
         raise UsageError(
@@ -273,12 +299,21 @@ def read_studies(folder: Path) -> Studies:
     for subject in subjects:
         _read_subject(subject, found)
     if not found.studies:
+        _reject_loose_zips(folder, found.beside)
         # Files one level below mean that this is one subject, with studies in it.
         if subjects and all(SERIES_UUID.fullmatch(path.name) for path in subjects):
             raise UsageError(f"There is no study in {folder}.", hint=_SERIES_HINT)
-        hint = f"If it is one subject's folder, give the folder above it: {folder.parent}. " if found.stray else ""
+        is_subject = found.stray or any(map(header_of, found.beside))
+        hint = f"If it is one subject's folder, give the folder above it: {folder.parent}. " if is_subject else ""
         raise UsageError(f"There is no study in {folder}.", hint=hint + _STUDIES_HINT)
     return _checked_studies(found)
+
+
+def _reject_loose_zips(folder: Path, files: Iterable[Path]) -> None:
+    zips = [path for path in files if _is_zip(path)]
+    if zips:
+        hint = f"A zip is a study and lies in its subject's folder: {folder}/<subject>/{zips[0].name}. A zip of several"
+        raise UsageError(f"{zips[0].name} lies in no subject's folder.", hint=f"{hint} subjects is unpacked first.")
 
 
 def _checked_studies(found: Studies) -> Studies:
@@ -316,6 +351,20 @@ def arranged_series(folder: Path, subject: str = "") -> list[Study]:
             raise UsageError(f"The files of {path} have no PatientID or StudyInstanceUID to go by.", hint=_SERIES_HINT)
         study = studies.setdefault((whose, header.study), Study(whose, header.study, []))
         study.files += _files_below(path, f"{whose}/{header.study}/{header.modality or 'SERIES'}_{header.series}/")
+    return list(studies.values())
+
+
+def arranged_files(subject: Path) -> list[Study]:
+    """Return the studies of a subject's folder that holds DICOM files and no study, by what the files say."""
+    if any(path.is_dir() or _is_zip(path) for path in _entries(subject)):
+        return []
+    studies: dict[str, Study] = {}
+    for path in _entries(subject):
+        header = header_of(path)
+        if header and is_safe_segment(header.study) and is_safe_segment(header.series):
+            study = studies.setdefault(header.study, Study(subject.name, header.study, []))
+            place = f"{subject.name}/{header.study}/{header.modality or 'SERIES'}_{header.series}/{path.name}"
+            study.files.append(SourceFile(path, place, path.stat().st_size))
     return list(studies.values())
 
 
@@ -361,9 +410,10 @@ def _is_subject(folder: Path) -> bool:
 
 
 def _read_subject(subject: Path, found: Studies) -> None:
-    arranged = arranged_series(subject, subject.name)
+    arranged = arranged_series(subject, subject.name) or arranged_files(subject)
     if arranged:
         found.studies += arranged
+        found.stray += [path for path in _entries(subject) if path.is_file() and not header_of(path)]
         return
     for path in _entries(subject):
         if path.is_dir():
@@ -403,15 +453,17 @@ def read_reads(path: Path) -> Reads:
         message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
         hint = f"If {folder.name} is one case, give the folder above it: {folder.parent}. "
         raise UsageError(message, hint=hint + _READS_HINT)
+    samples = _samples(folder)
     matrices = [_with_case(file) for file in everything if _is_expression(file)]
     beside = [file for file in everything if _is_beside(file) and not _is_expression(file)]
     taken = [file for file in everything if not _is_expression(file) and file not in beside]
     found = Reads(
         [*taken, *matrices],
         [file.path for file in beside if "/" not in file.key and _is_table(file.path)],
-        cases=sorted({*_cases(taken), *_samples(folder)}),
+        cases=sorted({*_cases(taken), *samples}),
         references=sorted({file.key.split("/")[1] for file in taken if _is_of_reference(file.key)}),
         matrices=[file.key for file in matrices],
+        sheet={key.rpartition("/")[2]: name for name, sample in samples.items() for key in sample.keys},
     )
     if not (found.cases or found.references or matrices or any(file.key in SHEETS for file in taken)):
         raise UsageError(f"There are no reads in {folder}.", hint=_READS_HINT)
@@ -439,17 +491,16 @@ def _cases(files: Iterable[SourceFile]) -> Iterator[str]:
             yield case
 
 
-def _samples(folder: Path) -> Iterator[str]:
-    """Yield the samples that a table names; what is wrong with a table is for the pipeline to say."""
+def _samples(folder: Path) -> dict[str, SheetSample]:
+    """Return the samples that the tables name; what is wrong with a table is for the pipeline to say."""
+    samples: dict[str, SheetSample] = {}
     for table in (folder / name for name in SHEETS):
         if table.is_file():
-            parse = (
-                parse_accessions
-                if SHEETS[table.name] == ACCESSIONS_CASE
-                else partial(parse_samplesheet, dataset="", raw_bucket="")
-            )
+            is_runs = SHEETS[table.name] == ACCESSIONS_CASE
+            parse = parse_accessions if is_runs else partial(parse_samplesheet, dataset="any", raw_bucket="")
             with suppress(BadInputError):
-                yield from parse(decode_text(table.read_bytes())).samples
+                samples |= parse(decode_text(table.read_bytes())).samples
+    return samples
 
 
 def read_tables(path: Path) -> Tables:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from cli.deployment import Deployment, require_dataset
-from cli.errors import CommandError
+from cli.errors import CommandError, aws_error
 from cli.laptop import WITHOUT_SALMON, has_salmon
 from cli.sources import (
     REFERENCES,
@@ -171,6 +172,8 @@ def put_files(console: Console, deployment: Deployment, files: Iterable[SourceFi
                 progress.update(task, files=number, done=done)
         except (S3UploadFailedError, OSError) as error:
             pool.shutdown(cancel_futures=True)
+            if isinstance(error.__context__, ClientError):  # of which boto3 keeps the text only
+                raise aws_error(error.__context__) from error
             raise CommandError(
                 "The upload stopped.", details=str(error), hint="Run the same command again: it does no harm."
             ) from error

@@ -31,6 +31,7 @@ from cli.draft.words import (
     TIME_UNITS,
     UNIT_CELL,
     UNITS,
+    VITAL,
 )
 from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.headers import in_words
@@ -49,8 +50,8 @@ _LONGEST_VALUE = 256
 def slug(text: str, longest: int = MAX_NAME) -> str:
     """Return a text as small letters, digits and single underscores; perhaps empty."""
     spelled = text.replace("%", " percent ").replace("+", " plus ").replace("<", " below ").replace(">", " above ")
-    ascii_text = unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode()
-    whole = re.sub(r"[^a-z0-9]+", "_", ascii_text.lower()).strip("_")
+    ascii_text = unicodedata.normalize("NFKD", spelled.casefold()).encode("ascii", "ignore").decode()
+    whole = re.sub(r"[^a-z0-9]+", "_", ascii_text).strip("_")
     if len(whole) <= longest:
         return whole
     words = whole[: longest + 1].rpartition("_")[0]
@@ -174,7 +175,7 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
-    timepoint = timepoint_of(facts.source, facts.label)
+    timepoint = "outcome" if _says_who_died(facts) else timepoint_of(facts.source, facts.label)
     if sounds_identifying(facts):
         reason = "may identify a person, or is free text that may"
         return Draft(facts.source, "drop", timepoint, {"reason": reason}, checks=[_REMOVE], identifying=True)
@@ -205,6 +206,11 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
     draft = _dropped(facts, timepoint, "text with too many different values for a category")
     draft.checks.append("a category with rare levels? Then list its levels; free text belongs into no table")
     return draft
+
+
+def _says_who_died(facts: Facts) -> bool:
+    """Whether a column's values are those of a vital status, whatever it is called."""
+    return bool(facts.values) and {plain(value) for value in facts.values} <= VITAL
 
 
 _REMOVE = "remove the column from the table before you upload it, unless it is harmless"

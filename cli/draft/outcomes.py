@@ -28,7 +28,7 @@ _ENDPOINTS = {
 """Endpoints beside death, by what a column's name says; death is what is left."""
 
 _DEATH = re.compile(
-    r"\b(death|dead|deadstatus|died|deceased|vital|os|survival|status|fustat|tod|verstorben|gestorben|deces|decede|muerte|"
+    r"\b(death|dead|deadstatus|died|deceased|vital|vitalstatus|os|survival|status|fustat|tod|verstorben|gestorben|deces|decede|muerte|"
     r"fallecido|exitus|obito|dth\w*|event|cens|cnsr|censor\w*)\b"
 )
 _IN_DAYS_ABOVE = 300

@@ -1,6 +1,7 @@
 """Vocabulary of clinical columns (`words.yaml` and patterns): what their names and values usually mean."""
 
 import re
+from itertools import product
 from pathlib import Path
 
 import yaml
@@ -13,8 +14,9 @@ def _tuples(key: str) -> tuple[tuple[str, ...], ...]:
 
 
 NOT_KNOWN, NOT_KNOWN_HERE = frozenset(_WORDS["not_known"]), frozenset(_WORDS["not_known_here"])
-PAIRS, RANKS = _tuples("pairs"), _tuples("ranks")
-DEATH_PAIRS, SEX_PAIRS = frozenset(_tuples("death_pairs")), frozenset(_tuples("sex_pairs"))
+DEATH_PAIRS, VITAL = frozenset(product(_WORDS["dead"], _WORDS["living"])), {*_WORDS["dead"], *_WORDS["living"]}
+PAIRS, RANKS = (*_tuples("pairs"), *sorted(DEATH_PAIRS)), _tuples("ranks")
+SEX_PAIRS = frozenset(_tuples("sex_pairs"))
 
 
 def _phrases(text: str) -> re.Pattern[str]:
@@ -43,7 +45,7 @@ POST_TREATMENT = re.compile(
 
 SURGERY = re.compile(
     r"patholog|histolog|\bgrade\b|invasion|margin|resect|surg|operat|mutation|transloc|rearrang|\b(egfr|kras|alk|ros 1|"
-    r"braf|pd l ?1|her 2)\b|biops|specimen|lymph node|\bp[tnm]\b"
+    r"braf|pd l ?1|her 2)\b|^op( ?(datum|tag|date|day))?$|biops|specimen|lymph node|\bp[tnm]\b"
 )
 
 DIAGNOSIS = re.compile(r"\b(age|alter|edad)\b(?! of )")

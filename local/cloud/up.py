@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import which
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
@@ -189,6 +190,8 @@ def _print_use(console: Console, deployment: Deployment, environment: dict[str, 
     for group in deployment.feature_groups:
         print_line(console, f"Athena table     {describe_group(deployment, group).qualified_table}")
     print_heading(console, "Next")
+    if which(PROGRAM) is None:
+        print_line(console, "source .venv/bin/activate")
     for command in next_commands(deployment.stack, deployment.datasets, deployment.feature_groups):
         print_line(console, command)
 

@@ -36,7 +36,7 @@ are made of shared ones."""
 
 _CLOSED = (OneHot, Ordinal, Flag)
 
-_MAX_COMBINATIONS = 1_000
+_MAX_COMBINATIONS = 2_000
 """Of cells of columns that are joined: few enough for most to be met again."""
 
 
@@ -212,37 +212,45 @@ class _YearOf(dict[float | None, float | None]):
         return year
 
 
+class NumberTexts(dict[float | None, str | None]):
+    """The one feature of a number column, `name`, as Feature Store takes it, for each of its values."""
+
+    def __init__(self, column: Number | DateDifference) -> None:
+        super().__init__({None: None})
+        self._source = column.source
+        self.name, self._kind = column.features[0]
+
+    def of(self, batch: Batch) -> list[str | None]:
+        """Return the feature of each row; None where it is left out."""
+        if len(self) > MAX_KEPT:
+            self.clear()
+        return list(map(self.__getitem__, batch.values[self._source]))
+
+    def __missing__(self, value: float | None) -> str | None:
+        made = self[value] = None if value is None else as_text(self.name, value, self._kind, "the table")
+        return made
+
+
 class FeaturePairs(dict[object, Pairs]):
     """Features of a column for each of its values, made when first asked for."""
 
     def __init__(self, column: FeatureColumn) -> None:
         super().__init__()
         self._column, self._features = column, column.features
-        is_number = isinstance(column, Number | DateDifference) and len(self._features) == 1
-        self._number = self._features[0] if is_number else None
 
     @property
-    def levels(self) -> int | None:
-        """How many different cells the column may have, none included; None when nobody knows."""
+    def levels(self) -> int:
+        """How many different cells the column may have, none included; too many to join when nobody knows."""
         column = self._column
-        return len(column.values) + 1 if isinstance(column, _CLOSED) and column.unseen != "other" else None
+        is_closed = isinstance(column, _CLOSED) and column.unseen != "other"
+        return len(column.values or ()) + 1 if is_closed else _MAX_COMBINATIONS
 
     def known(self, batch: Batch) -> Sequence[object]:
         """Return what the features are made of, for each row."""
         by_cell = isinstance(self._column, _CLOSED)
         return (batch.cells if by_cell else batch.values)[self._column.source]
 
-    def of(self, batch: Batch) -> list[Pairs]:
-        """Return the column's features for each row."""
-        if len(self) > MAX_KEPT:
-            self.clear()
-        return list(map(self.__getitem__, self.known(batch)))
-
     def __missing__(self, value: str | float | None) -> Pairs:
-        if self._number is not None and value is not None:
-            name, kind = self._number
-            made = self[value] = {name: as_text(name, value, kind, "the table")}
-            return made
         numbers = self._absent() if value is None else self._present(value)
         known = zip(self._features, numbers, strict=True)
         made = {name: as_text(name, n, kind, "the table") for (name, kind), n in known if n is not None}
@@ -273,7 +281,9 @@ class FeaturePairs(dict[object, Pairs]):
 
 
 class JoinedPairs(dict[object, Pairs]):
-    """Features of neighbouring columns for each combination of their cells: one merge for a row instead of several."""
+    """Features of columns for each combination of their cells: one merge for a row instead of several."""
+
+    name = None
 
     def __init__(self, columns: Sequence[FeaturePairs]) -> None:
         super().__init__()
@@ -283,6 +293,8 @@ class JoinedPairs(dict[object, Pairs]):
         """Return the columns' features for each row."""
         if len(self) > MAX_KEPT:
             self.clear()
+            for column in self._columns:
+                column.clear()
         return list(map(self.__getitem__, zip(*(c.known(batch) for c in self._columns), strict=True)))
 
     def __missing__(self, cells: tuple[object, ...]) -> Pairs:
@@ -293,17 +305,18 @@ class JoinedPairs(dict[object, Pairs]):
         return joined
 
 
-def joined_pairs(columns: Iterable[FeatureColumn]) -> list[FeaturePairs | JoinedPairs]:
-    """Join neighbouring columns whose cells have few combinations; the order of the features stays."""
-    joined: list[FeaturePairs | JoinedPairs] = []
-    group, combinations = list[FeaturePairs](), 1
-    for pairs in [*map(FeaturePairs, columns), None]:
-        levels = pairs.levels if pairs else None
-        if group and (levels is None or combinations * levels > _MAX_COMBINATIONS):
-            joined.append(JoinedPairs(group) if len(group) > 1 else group[0])
-            group, combinations = [], 1
-        if levels is not None and pairs is not None:
-            group, combinations = [*group, pairs], combinations * levels
-        elif pairs is not None:
-            joined.append(pairs)
-    return joined
+def features_of(columns: Iterable[FeatureColumn]) -> list[JoinedPairs | NumberTexts]:
+    """Return what makes the features of columns, in their order; neighbours with few combinations of cells joined."""
+    made, combinations = list[list[FeaturePairs] | NumberTexts](), 1
+    for column in columns:
+        if isinstance(column, Number | DateDifference) and len(column.features) == 1 and column.when_missing != "zero":
+            made.append(NumberTexts(column))
+            continue
+        pairs = FeaturePairs(column)
+        combinations *= pairs.levels
+        if made and isinstance(made[-1], list) and combinations <= _MAX_COMBINATIONS:
+            made[-1].append(pairs)
+        else:
+            made.append([pairs])
+            combinations = pairs.levels
+    return [JoinedPairs(part) if isinstance(part, list) else part for part in made]

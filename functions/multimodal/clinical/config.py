@@ -1,7 +1,7 @@
 """The clinical section of a dataset file: columns, their timepoints and encodings, filters, labels and bias."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from typing import Annotated, Literal, Self
 
@@ -574,6 +574,16 @@ class SeveralRows(StrictModel):
         return self
 
 
+def _texts(part: object) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, Mapping):
+        yield from _texts([*part.keys(), *part.values()])
+    elif isinstance(part, list | tuple):
+        for each in part:
+            yield from _texts(each)
+
+
 class ClinicalConfig(StrictModel):
     """Clinical part of a dataset: its feature groups and labels are a pure function of this, never of a file.
 
@@ -613,6 +623,12 @@ class ClinicalConfig(StrictModel):
     def by_source(self) -> Mapping[str, Column]:
         """Column by its name in the header."""
         return {c.source: c for c in self.columns}
+
+    def without_unused(self, present: Collection[str]) -> Self:
+        """Return the same without the dropped columns that a table lacks, unless another key of the file names them."""
+        named = set(_texts(self.model_dump(exclude={"columns": {"__all__": {"source"}}})))
+        kept = [c for c in self.columns if c.kind != "drop" or c.source in present or c.source in named]
+        return self.model_copy(update={"columns": kept})
 
     @property
     def outcome(self) -> Target | None:

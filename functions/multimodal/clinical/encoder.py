@@ -3,9 +3,9 @@
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from itertools import compress
+from itertools import chain, compress
 from typing import TypeVar
 
 from multimodal.clinical.case_rows import NumberedRow
@@ -32,6 +32,8 @@ class Encoded:
     ----------
     rows : int
         Rows that were read; empty ones do not count.
+    by_group : mapping
+        Feature group → how many of the records are its own.
     rejected, dropped : int
         Rows that are not taken.
     profiled : ProfiledBatch, optional
@@ -40,6 +42,7 @@ class Encoded:
 
     rows: int
     records: Sequence[TableRecord] = ()
+    by_group: Mapping[str, int] = field(default_factory=dict)
     problems: Sequence[RowProblem] = ()
     rejected: int = 0
     dropped: int = 0
@@ -108,10 +111,11 @@ class Encoder:
             _check(check, batch)
         note_rows_without_values(batch, self._config.id.source)
         self._filters.apply(batch)
-        records, profiled = self._made(batch)
+        records, counts, profiled = self._made(batch)
         return Encoded(
             rows=read,
             records=records,
+            by_group=counts,
             problems=[*wrong, *self._filters.problems(batch)],
             rejected=len(wrong) + len(batch.rejected.keys() - batch.dropped.keys()),
             dropped=len(batch.dropped),
@@ -140,17 +144,16 @@ class Encoder:
         kept = (i for i in range(len(batch.rows)) if i not in batch.dropped)
         return left_out, [(batch.case_ids[i], NumberedRow(batch.rows[i], cells[i])) for i in kept]
 
-    def _made(self, batch: Batch) -> tuple[list[TableRecord], ProfiledBatch]:
+    def _made(self, batch: Batch) -> tuple[list[TableRecord], dict[str, int], ProfiledBatch]:
         days = {timepoint: dates.of(batch) for timepoint, dates in self._dates.items()}
         labels = self._labelled(batch, days)
         # Only now is everything known that may cost a row.
         kept = batch.kept
-        records: list[TableRecord] = []
-        for timepoint, timepoint_records in self._timepoints.items():
-            records.extend(timepoint_records.of(batch, kept, days.get(timepoint)))
+        made = [list(records.of(batch, kept, days.get(timepoint))) for timepoint, records in self._timepoints.items()]
         if labels and self._label_records:
-            records.extend(self._label_records.of(batch, kept, labels))
-        return records, self._profiled(batch, kept, labels.columns if labels else {})
+            made.append(list(self._label_records.of(batch, kept, labels)))
+        counts = {records[0].group: len(records) for records in made if records}
+        return list(chain(*made)), counts, self._profiled(batch, kept, labels.columns if labels else {})
 
     def _labelled(self, batch: Batch, days: Mapping[Timepoint, Numbers]) -> MadeLabels | None:
         if self._labels is None or self._config.labels is None:
@@ -182,7 +185,8 @@ class Encoder:
 def collector_paused() -> Iterator[None]:
     """Keep Python's search for cycles from running while a table is read.
 
-    A batch makes thousands of objects and no cycle among them; a pause for each batch alone would end in a search.
+    A batch makes thousands of objects and no cycle among them; a pause for each batch alone would end in a search. What
+    was made is old when the pause ends, so that the next search passes it over.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -190,6 +194,8 @@ def collector_paused() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 

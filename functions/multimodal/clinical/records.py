@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from functools import reduce
 from itertools import compress, repeat
-from operator import ior
+from typing import Any
 
 from multimodal.clinical.cells import Fault, RowCode
-from multimodal.clinical.columns import Pairs, joined_pairs
+from multimodal.clinical.columns import Pairs, features_of
 from multimodal.clinical.config import (
     TRAILING,
     ClinicalConfig,
@@ -44,28 +43,23 @@ def group_name(stack: str, dataset: str, content: str, version: int) -> str:
     return f"{stack}-{dataset}-{part}-v{version}"
 
 
-def clinical_groups(stack: str, dataset: str, config: ClinicalConfig) -> list[FeatureGroupSpec]:
-    """Return the groups of a dataset's clinical table: one per timepoint that has features, and the labels.
+def group_specs(stack: str, dataset: str, config: ClinicalConfig) -> dict[str, FeatureGroupSpec]:
+    """Return the groups by their content: a timepoint that has features, or `LABELS`.
 
     Raises
     ------
     ConfigurationError
         When a name is not one that Feature Store takes.
     """
-    specs = group_specs(stack, dataset, config)
-    for spec in specs.values():
-        check_group(spec)
-    return list(specs.values())
-
-
-def group_specs(stack: str, dataset: str, config: ClinicalConfig) -> dict[str, FeatureGroupSpec]:
-    """Return the groups by their content: a timepoint, or `LABELS`."""
     contents = {timepoint: config.features_at(timepoint) for timepoint in config.feature_timepoints}
     features = contents | ({LABELS: config.labels.features} if config.labels else {})
-    return {
+    specs = {
         content: FeatureGroupSpec(group_name(stack, dataset, content, config.group_version), config.framed(own))
         for content, own in features.items()
     }
+    for spec in specs.values():
+        check_group(spec)
+    return specs
 
 
 def definitions(stack: str, dataset: str, config: ClinicalConfig) -> dict[str, dict[str, str]]:
@@ -203,26 +197,34 @@ _NEW = tuple.__new__
 """Makes a named tuple without a call in Python."""
 
 
+FeatureValues = tuple[str | None, Sequence[Pairs] | Sequence[str | None]]
+"""A feature's name and its value in each row; without a name, all features of some columns in each row."""
+
+
 class GroupRecords:
-    """Makes records of one feature group, for all rows of a batch at once, without a loop in Python."""
+    """Makes records of one feature group, for all rows of a batch at once."""
 
     def __init__(self, spec: FeatureGroupSpec, upload: UploadContext) -> None:
         self._name = spec.name
         self._origin: Pairs = {name: getattr(upload, name) for name, _ in TRAILING}
 
     def of(
-        self, batch: Batch, kept: Sequence[bool] | None, times: Iterable[Pairs], columns: Iterable[Sequence[Pairs]]
+        self, batch: Batch, kept: Sequence[bool] | None, times: Iterable[Pairs], columns: Iterable[FeatureValues]
     ) -> Iterator[TableRecord]:
-        """Return a record for each row that is kept, or for all: its event time and the features of each column."""
-        # The times end; what is the same in every row repeats without end.
-        rows: Iterable[tuple[Pairs, ...]] = zip(times, *columns, repeat(self._origin))
-        cases: Iterable[str] = batch.case_ids
-        numbers: Iterable[int] = batch.rows
-        if kept is not None:
-            rows, cases, numbers = compress(rows, kept), compress(cases, kept), compress(numbers, kept)
-        # Merging dictionaries takes half the time of making one of pairs.
-        records = map(reduce, repeat(ior), rows, ({RECORD_ID: case} for case in cases))
-        return map(_NEW, repeat(TableRecord), zip(repeat(self._name), records, numbers))
+        """Yield a record for each row that is kept, or for all: its event time and the features of each column."""
+        names, values = zip(*columns, (None, repeat(self._origin)), strict=True)
+        # The cases end; what is the same in every row repeats without end.
+        rows: Iterable[tuple[Any, ...]] = zip(
+            batch.case_ids, batch.rows, times, zip(*values, strict=False), strict=False
+        )
+        for case, row, time, parts in rows if kept is None else compress(rows, kept):
+            record = {RECORD_ID: case, **time}
+            for name, part in zip(names, parts, strict=True):
+                if name is None:
+                    record |= part
+                elif part is not None:
+                    record[name] = part
+            yield _NEW(TableRecord, (self._name, record, row))
 
 
 class TimepointRecords:
@@ -231,13 +233,13 @@ class TimepointRecords:
     def __init__(
         self, config: ClinicalConfig, timepoint: Timepoint, source: str, spec: FeatureGroupSpec, upload: UploadContext
     ) -> None:
-        self._features = joined_pairs(config.features_of(timepoint))
+        self._features = features_of(config.features_of(timepoint))
         self._group, self._times = GroupRecords(spec, upload), EventTimes(source, upload.uploaded_at)
 
     def of(self, batch: Batch, kept: Sequence[bool] | None, days: Numbers | None) -> Iterator[TableRecord]:
         """Return the records of the rows that are kept, dated by days (ordinals), or by the upload."""
         times = repeat(self._times[None]) if days is None else map(self._times.__getitem__, days)
-        return self._group.of(batch, kept, times, [features.of(batch) for features in self._features])
+        return self._group.of(batch, kept, times, [(features.name, features.of(batch)) for features in self._features])
 
 
 class LabelRecords:
@@ -257,4 +259,4 @@ class LabelRecords:
             wanted = [keep and bool(own) for keep, own in zip(taken, made.survival, strict=False)]
         dead, living = self._dead, self._living
         times = (dead[death] if died else living[seen] for died, death, seen in made.ends)
-        return self._group.of(batch, wanted, times, [made.survival, *made.others])
+        return self._group.of(batch, wanted, times, [(None, pairs) for pairs in (made.survival, *made.others)])

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from multimodal.clinical import charts
 from multimodal.clinical.bias import METRICS
 from multimodal.clinical.charts import AUC_SCALE, DPL_SCALE, FEW, PSI_SCALE, Mark, blurred, few, intervals, text
+from multimodal.compiled_templates import CompiledBeside
 from multimodal.tables.table import Scope
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -42,27 +43,28 @@ def render_html(report: Part) -> str:
     report : mapping
         As `multimodal.clinical.report.build_report` or `build_refusal_report` returns it.
     """
-    page = _environment().get_template("report.html.j2")
+    page = environment().get_template("report.html.j2")
     return page.render(report=report, sections=list(_sections(report)), figures=_figures(report))
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
     """Return the templates' environment: everything is escaped but what `charts` drew."""
-    environment = Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
+        bytecode_cache=CompiledBeside(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=lambda value: text(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
-    environment.filters |= _FILTERS
+    made.filters |= _FILTERS
     drawings = (charts.axis, charts.bar, charts.histogram, charts.pair, charts.psi_bar, charts.stacked)
-    environment.globals |= {drawing.__name__: drawing for drawing in (*drawings, charts.survival_curve)}
-    environment.globals |= {"AUC_SCALE": AUC_SCALE, "DPL_SCALE": DPL_SCALE, "PSI_SCALE": PSI_SCALE, "FEW": FEW}
-    environment.globals |= {"METRICS": list(METRICS)}
+    made.globals |= {drawing.__name__: drawing for drawing in (*drawings, charts.survival_curve)}
+    made.globals |= {"AUC_SCALE": AUC_SCALE, "DPL_SCALE": DPL_SCALE, "PSI_SCALE": PSI_SCALE, "FEW": FEW}
+    made.globals |= {"METRICS": list(METRICS)}
     style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 – the project's own style sheet
-    environment.globals |= {"impact": _IMPACT, "style": style}
-    return environment
+    made.globals |= {"impact": _IMPACT, "style": style}
+    return made
 
 
 def _sections(report: Part) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,9 @@ def known_names(config: ClinicalConfig) -> dict[str, str]:
 def match_header(header: Sequence[str], config: ClinicalConfig) -> dict[str, int]:
     """Return the position of every configured column; their order in the file does not matter.
 
+    A column of which nothing is made (`kind: drop`) may be absent: whoever removes it from a table does what a draft
+    advises (docs/decisions.md#clinical-20). One that a condition looks at may not.
+
     Raises
     ------
     BadInputError
@@ -42,7 +45,8 @@ def match_header(header: Sequence[str], config: ClinicalConfig) -> dict[str, int
             twice.append(name)
         elif source is not None:
             found[source] = position
-    missing = [column.source for column in (config.id, *config.columns) if column.source not in found]
+    needed = config.without_unused(found)
+    missing = [column.source for column in (needed.id, *needed.columns) if column.source not in found]
     _refuse(_undeclared(header, names), twice, missing)
     return found
 
@@ -119,6 +123,8 @@ class Batch:
         Indices of rows whose label is held back already.
     remarks : list
         Index and problem, of those that cost less than the row.
+    held : dict
+        What `Conditions` found: several columns may ask for one condition.
     """
 
     rows: Sequence[int]
@@ -130,6 +136,7 @@ class Batch:
     dropped: dict[int, int] = field(default_factory=dict)
     unlabelled: set[int] = field(default_factory=set)
     remarks: list[tuple[int, RowProblem]] = field(default_factory=list)
+    held: dict[tuple[str, ...], list[bool] | None] = field(default_factory=dict)
 
     def note(self, index: int, column: str, fault: Fault) -> None:
         """Note what is wrong with a row."""
@@ -195,6 +202,11 @@ class Conditions:
     def holds(self, condition: Condition, batch: Batch) -> list[bool] | None:
         """Return whether the condition holds for each row; None when it holds for none."""
         key = (condition.column, *condition.values)
+        if key not in batch.held:
+            batch.held[key] = self._compared(condition, key, batch)
+        return batch.held[key]
+
+    def _compared(self, condition: Condition, key: tuple[str, ...], batch: Batch) -> list[bool] | None:
         memo = self._memos.get(key)
         if memo is None:
             values = frozenset(condition.values)

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from operator import attrgetter
 from typing import Any
 
 from multimodal.clinical.case_rows import RowChoice, row_spool
@@ -21,8 +20,6 @@ from multimodal.clinical.rows import MAX_COLUMNS, known_names, match_header
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.rows import TableRows
 from multimodal.tables.table import PROFILE_NAME, Definitions, RowProblem, TableBatch, TableVerdict, UploadContext
-
-_group_of = attrgetter("group")
 
 BATCH_ROWS, BATCH_CHARACTERS = 1_000, 2_000_000
 """A batch ends with either; it is what is held of a table at a time."""
@@ -68,6 +65,8 @@ class ClinicalTable:
         names, gate = known_names(self._config), IdentifierGate()
         rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
         positions = match_header(rows.header, self._config)
+        self._config = self._config.without_unused(positions)
+        self._profile = Profile(self._config)
         encoder = Encoder(self._config, self._stack, self._dataset, self._upload, positions, gate)
         with collector_paused():
             yield from self._encoded(encoder, rows, positions)
@@ -107,7 +106,7 @@ class ClinicalTable:
 
     def _counted(self, encoded: Encoded) -> TableBatch:
         self._counts.update(rows=encoded.rows, rejected=encoded.rejected, dropped=encoded.dropped)
-        self._records.update(map(_group_of, encoded.records))
+        self._records.update(encoded.by_group)
         for problem in encoded.problems:
             self._problems.add(problem)
         if encoded.profiled is not None:

@@ -265,14 +265,17 @@ def _below_dataset(path: str) -> str:
 
     Examples
     --------
-    >>> _below_dataset("./fastq/a_R1.fq"), _below_dataset("/runs/a/b/c/d/e.fq"), _below_dataset("D:/7/a_R1.fq")
+    >>> _below_dataset("./fastq/a_R1.fq"), _below_dataset("/runs/a/b/c/d/e.fq"), _below_dataset("D:/My runs/7/a_R1.fq")
     ('fastq/a_R1.fq', 'b/c/d/e.fq', '7/a_R1.fq')
     """
     plain = _DRIVE.sub("/", path.replace("\\", "/"))
     parts = [part for part in plain.split("/") if part not in {"", "."}]
     if ".." in parts:  # of the folder where the sheet was written
         parts = parts[len(parts) - parts[::-1].index("..") :]
-    return "/".join(parts[-_ADDRESS_PARTS:] if plain.startswith("/") else parts)
+    if not plain.startswith("/"):
+        return "/".join(parts)
+    foreign = [place for place, part in enumerate(parts[:-1], start=1) if not has_safe_parts(part)]
+    return "/".join(parts[max(foreign, default=0) :][-_ADDRESS_PARTS:])  # no folder here can be called as such
 
 
 def _other_places(key: str, sample: str) -> tuple[str, ...]:

@@ -47,6 +47,11 @@ _LAYOUT_RULE = (
     "imaging/<dataset>/<subject>/<study>.zip"
 )
 
+NO_NAME = "-"
+"""Stands for the subject or the study of what the ledger notes about a dataset, so that no upload may be called so."""
+
+_NO_NAME_RULE = f"a subject or a study is called {NO_NAME!r}; rename it and upload again"
+
 
 def decide(
     item: LedgerItem, listing: Listing, declared: int | None, timeouts: CompletionTimeouts, now: int
@@ -114,6 +119,8 @@ def parse_imaging_key(segments: list[str]) -> UploadKey:
             return UploadKey(KeyKind.COHORT, dataset)
         case [name] if is_manifest(name):  # the state machine of fetches reads it
             return UploadKey(KeyKind.IGNORED, dataset)
+        case [subject, study, *_] if NO_NAME in {subject, study, study.lower().removesuffix(".zip")}:
+            return UploadKey(KeyKind.REJECTED, dataset, problem=_NO_NAME_RULE)
         case [_subject, name] if _is_archive(name):
             return UploadKey(KeyKind.ARCHIVE, dataset, Unit(dataset, rest[0], name[: -len(".zip")]))
         case [_subject, _study, name] if name == MARKER_NAME:
@@ -193,4 +200,4 @@ def studies_of(raw: ObjectStore, dataset: str, subject: str) -> list[Unit]:
 def record_subject_without_study(ledger: Ledger, dataset: str, subject: str) -> None:
     """Make a request that names an unknown subject visible in the ledger."""
     message = f"nothing is uploaded under imaging/{dataset}/{subject[:128]}/; check the subject key and the dataset"
-    ledger.record_invalid_upload(Unit(dataset, subject[:128], "-"), Reason.SUBJECT_HAS_NO_STUDY.value, message)
+    ledger.record_invalid_upload(Unit(dataset, subject[:128], NO_NAME), Reason.SUBJECT_HAS_NO_STUDY.value, message)

@@ -40,9 +40,14 @@ class RunPaths:
         """What was found when a table was read."""
         return f"{self.root}check.json"
 
+    @property
+    def parts(self) -> str:
+        """Prefix of a table's records."""
+        return f"{self.root}parts/"
+
     def part(self, number: int) -> str:
         """Some of a table's records, one a line."""
-        return f"{self.root}parts/{number:05d}.jsonl.gz"
+        return f"{self.parts}{number:05d}.jsonl.gz"
 
     def listing(self, correlation_id: str) -> str:
         """The exact objects of one unit."""

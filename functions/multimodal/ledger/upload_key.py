@@ -137,5 +137,7 @@ def parse_segments(key: str, parse: Callable[[list[str]], UploadKey]) -> UploadK
         return UploadKey(KeyKind.IGNORED)
     segments = key.split("/")
     if len(segments) > 1 and not _is_safe_path(key[len(segments[0]) + 1 :]):
-        return UploadKey(KeyKind.REJECTED, safe_dataset(segments), problem=SEGMENT_RULE, modality=segments[0])
+        # Metrics count by it, and a folder of no modality may be called by a patient.
+        modality = segments[0] if segments[0] in tuple(Modality) else Modality.IMAGING.value
+        return UploadKey(KeyKind.REJECTED, safe_dataset(segments), problem=SEGMENT_RULE, modality=modality)
     return parse(segments)

@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from multimodal.clinical.keys import REFUSED_SUBJECT, parse_clinical_key
 from multimodal.genomics.keys import IGNORED_CASE, IGNORED_RULE, REFUSED_CASE, is_sheet, parse_genomics_key
 from multimodal.genomics.matrix_names import TX2GENE
-from multimodal.imaging.uploads import COHORT_NAME, parse_imaging_key, record_subject_without_study, studies_of
+from multimodal.imaging.uploads import COHORT_NAME, NO_NAME, parse_imaging_key, record_subject_without_study, studies_of
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, RetryableError
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import Modality, Unit, case_unit
@@ -67,8 +68,9 @@ class ArrivalRegistrar:
         self._count_new(units)
         logger().info("arrivals", units=len(units), objects=sum(len(folded.keys) for folded in units))
         for unit, rejected in self._rejected(parsed).items():
-            self._record_rejected(unit, rejected)
-        self._note_ignored(parsed)
+            failed |= _or_again(partial(self._record_rejected, unit, rejected), [upload for upload, _ in rejected])
+        for dataset, ignored in _ignored(parsed).items():
+            failed |= _or_again(partial(self._record_ignored, dataset, ignored), ignored)
         for upload, parsed_key in parsed:
             if parsed_key.kind is KeyKind.COHORT:
                 failed |= self._try_cohort(upload, parsed_key.dataset)
@@ -111,43 +113,39 @@ class ArrivalRegistrar:
         for modality, count in news.items():
             self.ports.metrics.count(Metric.UNITS_RECEIVED, count, modality)
 
-    def _rejected(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[Unit, list[tuple[str, str]]]:
-        rejected: dict[Unit, list[tuple[str, str]]] = {}
+    def _rejected(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[Unit, list[tuple[Upload, str]]]:
+        rejected: dict[Unit, list[tuple[Upload, str]]] = {}
         for upload, key in parsed:
             if key.kind is KeyKind.REJECTED:
-                rejected.setdefault(_unit_of_rejected(key), []).append((upload.key, key.problem))
+                rejected.setdefault(_unit_of_rejected(key), []).append((upload, key.problem))
         return rejected
 
-    def _record_rejected(self, unit: Unit, rejected: Sequence[tuple[str, str]]) -> None:
+    def _record_rejected(self, unit: Unit, rejected: Sequence[tuple[Upload, str]]) -> None:
         example, problem = rejected[0]
         logger().warning("keys rejected", dataset=unit.dataset, objects=len(rejected), reason=problem)
-        details = {"example_key": shown_key(example), "objects_in_batch": len(rejected)}
+        details = {"example_key": shown_key(example.key), "objects_in_batch": len(rejected)}
         self.ports.ledger.record_invalid_upload(unit, Reason.KEY_NOT_ACCEPTED.value, problem, details)
 
-    def _note_ignored(self, parsed: Sequence[tuple[Upload, UploadKey]]) -> None:
-        """Note what is ignored of RNA-seq: what is taken for a companion there may have been meant as a matrix."""
-        ignored: dict[str, list[str]] = {}
-        for upload, key in parsed:
-            if key.kind is not KeyKind.IGNORED or key.modality != Modality.GENOMICS:
-                continue
-            if not upload.key.endswith(f"/{TX2GENE}"):  # that is used by whatever needs it
-                ignored.setdefault(key.dataset, []).append(upload.key)
-        for dataset, keys in ignored.items():
-            details = {"example_key": shown_key(keys[-1]), "objects_in_batch": len(keys)}
-            self.ports.ledger.record_ignored_upload(case_unit(dataset, IGNORED_CASE), IGNORED_RULE, details)
+    def _record_ignored(self, dataset: str, ignored: Sequence[Upload]) -> None:
+        details = {"example_key": shown_key(ignored[-1].key), "objects_in_batch": len(ignored)}
+        self.ports.ledger.record_ignored_upload(case_unit(dataset, IGNORED_CASE), IGNORED_RULE, details)
 
     def _try_cohort(self, upload: Upload, dataset: str) -> set[str]:
+        try:
+            self._request_cohort(upload, dataset)
+        except (RetryableError, ConfigurationError) as error:
+            logger().warning("cohort not registered, will be delivered again", dataset=dataset, reason=str(error))
+            return {upload.message_id}
+        return set()
+
+    def _request_cohort(self, upload: Upload, dataset: str) -> None:
         try:
             subjects = self._read_cohort(upload.key)
             list(self.ports.parallel_map(lambda s: self._request_subject(dataset, s, upload.event_time), subjects))
         except BadInputError as error:
             logger().warning("cohort file rejected", dataset=dataset, reason=error.message)
-            unit = Unit(dataset, "-", "cohort-file")
+            unit = Unit(dataset, NO_NAME, "cohort-file")
             self.ports.ledger.record_invalid_upload(unit, error.reason_code, error.message)
-        except (RetryableError, ConfigurationError) as error:
-            logger().warning("cohort not registered, will be delivered again", dataset=dataset, reason=str(error))
-            return {upload.message_id}
-        return set()
 
     def _read_cohort(self, key: str) -> list[str]:
         text = self.ports.raw.read_text(key)
@@ -168,14 +166,34 @@ class ArrivalRegistrar:
             self.ports.ledger.request_rerun(unit, requested_at, self.ports.clock())
 
 
+def _or_again(record: Callable[[], None], uploads: Sequence[Upload]) -> set[str]:
+    """Record something of some uploads; return their messages if the ledger is too busy for it."""
+    try:
+        record()
+    except RetryableError as error:
+        logger().warning("not recorded, will be delivered again", reason=str(error))
+        return {upload.message_id for upload in uploads}
+    return set()
+
+
+def _ignored(parsed: Sequence[tuple[Upload, UploadKey]]) -> dict[str, list[Upload]]:
+    """Return what is ignored of RNA-seq, by dataset: what is taken for a companion may have been meant as a matrix."""
+    ignored: dict[str, list[Upload]] = {}
+    for upload, key in parsed:
+        is_reads = key.modality == Modality.GENOMICS and not upload.key.endswith(f"/{TX2GENE}")  # that one is used
+        if key.kind is KeyKind.IGNORED and is_reads:
+            ignored.setdefault(key.dataset, []).append(upload)
+    return ignored
+
+
 def _unit_of_rejected(key: UploadKey) -> Unit:
     """Return the unit that stands for the rejected keys of a dataset."""
-    dataset = key.dataset or "-"
+    dataset = key.dataset or NO_NAME
     if key.modality == Modality.GENOMICS:
         return case_unit(dataset, REFUSED_CASE)
     if key.modality == Modality.CLINICAL:
         return Unit(dataset, REFUSED_SUBJECT, "", Modality.CLINICAL.value)
-    return Unit(dataset, "-", "refused-keys")
+    return Unit(dataset, NO_NAME, "refused-keys")
 
 
 def parse_key(key: str) -> UploadKey:

@@ -8,6 +8,7 @@ from typing import Any
 from multimodal.imaging.fetch import StudyCopier, licences_of, study_items
 from multimodal.imaging.known_series import look_up_shipped
 from multimodal.imaging.series_manifest import Series, invalid_manifest, is_manifest, parse_manifest
+from multimodal.imaging.uploads import NO_NAME
 from multimodal.ledger.errors import BadInputError, InvalidRequestError, Reason
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import Status, Unit
@@ -48,7 +49,7 @@ class ManifestReader:
             items = study_items(dataset, series)
         except BadInputError as error:
             logger().warning("manifest rejected", dataset=dataset, reason_code=error.reason_code)
-            unit = Unit(dataset, "-", MANIFEST_STUDY)
+            unit = Unit(dataset, NO_NAME, MANIFEST_STUDY)
             self.ports.ledger.record_invalid_upload(unit, error.reason_code, error.message, error.details)
             return {"study_count": 0, "items_key": ""}
         return self._store(dataset, series, items)
@@ -73,7 +74,7 @@ class ManifestReader:
 
     def _clear_note(self, dataset: str) -> None:
         """What was wrong with an earlier manifest is no more."""
-        item = self.ports.ledger.get(Unit(dataset, "-", MANIFEST_STUDY).unit_id)
+        item = self.ports.ledger.get(Unit(dataset, NO_NAME, MANIFEST_STUDY).unit_id)
         if item:
             nothing = dict.fromkeys(("reason_code", "reason_message", "reason_details"))
             self.ports.ledger.update(item, {"status": Status.COMPLETED.value, **nothing})
@@ -116,7 +117,7 @@ class StudyFetcher:
         known = self.ports.ledger.get(unit.unit_id)
         if known and known.run_id:
             # It was fetched or uploaded before: what its run found stays, and a run that goes on ends as it would.
-            unit, message = Unit(unit.dataset, "-", MANIFEST_STUDY), f"study {unit.subject}/{unit.study}: {message}"
+            unit, message = Unit(unit.dataset, NO_NAME, MANIFEST_STUDY), f"study {unit.subject}/{unit.study}: {message}"
         self.ports.ledger.record_invalid_upload(unit, reason, message, details)
 
 

@@ -26,7 +26,8 @@ def object_created(record: Mapping[str, Any]) -> Upload:
     try:
         event = json.loads(record["body"])
         moment = datetime.fromisoformat(event["time"])
-        return Upload(record["messageId"], event["detail"]["object"]["key"], int(moment.timestamp()))
+        key = event["detail"]["object"]["key"].encode().decode()  # neither a number nor half a character is a key
+        return Upload(record["messageId"], key, int(moment.timestamp()))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = "a message is not an S3 'Object Created' event of EventBridge"
         raise BadInputError("MESSAGE_INVALID", message) from error

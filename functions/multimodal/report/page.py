@@ -14,6 +14,7 @@ from markupsafe import Markup
 from multimodal.clinical import charts as basic
 from multimodal.clinical.report_html import TEMPLATES as CLINICAL_TEMPLATES
 from multimodal.clinical.report_html import amount, percent
+from multimodal.compiled_templates import CompiledBeside
 from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.ledger.unit import Modality, Status
 from multimodal.report.charts import MOST_NAMED, strip, z_box
@@ -90,7 +91,7 @@ def report_files(cohort: Cohort, results: str = "../../") -> Iterator[tuple[str,
 @lru_cache(maxsize=1)
 def page_hash() -> str:
     """Return a hash of what the pages are made with: another one makes them anew."""
-    files = sorted([*TEMPLATES.iterdir(), *TEMPLATES.parent.glob("*.py"), CLINICAL_TEMPLATES / "report.css"])
+    files = sorted([*TEMPLATES.glob("*.*"), *TEMPLATES.parent.glob("*.py"), CLINICAL_TEMPLATES / "report.css"])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -118,14 +119,15 @@ def report_key(table: Upload) -> str:
 
 
 def _render(template: str, **content: object) -> str:
-    return _environment().get_template(template).render(content)
+    return environment().get_template(template).render(content)
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
     """Return the templates' environment: everything is escaped but what the charts drew."""
-    environment = Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
+        bytecode_cache=CompiledBeside(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -134,9 +136,9 @@ def _environment() -> Environment:
     )
     sheets = (CLINICAL_TEMPLATES / "report.css", TEMPLATES / "cohort.css")
     style = Markup("".join(sheet.read_text(encoding="utf-8") for sheet in sheets))  # noqa: S704 – the project's own
-    environment.globals |= {"style": style, "bar": basic.bar, "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
-    environment.filters |= {"amount": _amount, "percent": percent, "z": signed}
-    return environment
+    made.globals |= {"style": style, "bar": basic.bar, "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
+    made.filters |= {"amount": _amount, "percent": percent, "z": signed}
+    return made
 
 
 def _amount(value: object) -> str:

@@ -131,7 +131,12 @@ class CheckTable:
             entries = map(StateEntry.from_line, runs.lines(state.records))
             spool.remember(entry for entry in entries if entry.group not in lost)
         for pending in state.pending:
-            keys = (RunPaths(pending.run).part(number) for number in range(pending.parts))
+            paths = RunPaths(pending.run)
+            keys = [paths.part(number) for number in range(pending.parts)]
+            if not {stored.key for stored in self.ports.processed.objects_under(paths.parts)}.issuperset(keys):
+                # Documents of runs expire: nobody knows any more what it may have written (decision `tables-4`).
+                spool.forget_all()
+                continue
             lines = chain.from_iterable(map(runs.lines, keys))
             spool.forget(pending, ((g, r[RECORD_ID], r[EVENT_TIME]) for g, r in map(from_line, lines)))
 

@@ -372,7 +372,8 @@ class _Lines:
     def __init__(self, texts: Iterable[str], limit: int) -> None:
         self.held = 0
         self._limit = limit
-        self._made: Iterator[str] = self._make(texts)
+        # A chain hands lines out without a step in Python for each.
+        self._made: Iterator[str] = chain.from_iterable(self._slices(texts))
 
     def __iter__(self) -> Iterator[str]:
         return self._made
@@ -399,25 +400,29 @@ class _Lines:
             self.held += len(line)
             yield line
 
-    def _make(self, texts: Iterable[str]) -> Iterator[str]:
+    def _slices(self, texts: Iterable[str]) -> Iterator[Iterable[str]]:
+        """Yield the lines of one slice after the other; one that is asked for counts as handed out."""
         pending = ""
         for text in texts:
             pending += text
             cut = pending.rfind("\n") + 1
             if cut:
-                yield from self._counted(pending[:cut])
+                yield self._lines_of(pending[:cut])
                 pending = pending[cut:]
             if len(pending) > self._limit:
                 raise _TooLongError(pending)
         if pending:
-            yield from self._counted(pending)
+            yield self._lines_of(pending)
 
-    def _counted(self, text: str) -> Iterator[str]:
-        if self.held + len(text) <= self._limit:  # lines need no count of their own, which costs as much as a cell
-            self.held += len(text)
-            yield from io.StringIO(text, newline="\n")
-            return
-        for line in io.StringIO(text, newline="\n"):
+    def _lines_of(self, text: str) -> Iterable[str]:
+        lines = io.StringIO(text, newline="\n")
+        if self.held + len(text) > self._limit:
+            return self._counted(lines)
+        self.held += len(text)  # lines need no count of their own, which costs as much as a cell
+        return lines
+
+    def _counted(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
             self.held += len(line)
             if self.held > self._limit:
                 raise _TooLongError(line)

@@ -162,6 +162,10 @@ class SqliteSpool:
         rows = ((self._group(group), case, when, pending.uploaded_at) for group, case, when in written)
         self._database.executemany(_FORGET, rows)
 
+    def forget_all(self) -> None:
+        """Take everything that the groups hold for overwritten by something unknown."""
+        self._database.execute("update held set fingerprint = ''")  # multimodal.tables.state.UNKNOWN
+
     def judge(self, uploaded_at: str) -> Mapping[str, int]:
         """Decide about every record, once; return the counts of `_COUNT`."""
         words = {**_WORDS, "uploaded_at": uploaded_at}

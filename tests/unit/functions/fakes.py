@@ -66,6 +66,8 @@ class FakeLedger:
     def record_invalid_upload(
         self, unit: Unit, reason: str, message: str, details: Mapping[str, Any] | None = None
     ) -> None:
+        if self.broken:
+            raise RetryableError("throttled")
         item = self.items.get(unit.unit_id) or LedgerItem(unit, Status.QUARANTINED)
         self._store(
             self._changed(

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +26,7 @@ from multimodal.aws.objects import S3Objects
 from multimodal.features.group import FeatureText
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.ledger.ports import StoredObject
-from multimodal.ledger.unit import Status, Unit, case_unit
+from multimodal.ledger.unit import LedgerItem, Status, Unit, case_unit
 from multimodal.pipeline.messages import object_created
 
 QUEUE, DEFINITION = (
@@ -246,7 +246,8 @@ def test_pinned_value_is_the_first_ones() -> None:
         assert ledger.put_if_absent("assay#g", {"engine": "salmon"}) == {"engine": "dragen"}
 
 
-def _lease(ledger: DynamoDbLedger, refused: bool) -> tuple[bool, dict[str, Any]]:
+def _sent(write: Callable[[DynamoDbLedger], bool], refused: bool) -> tuple[bool, dict[str, Any]]:
+    ledger = DynamoDbLedger("table")
     sent: dict[str, Any] = {}
     with Stubber(ledger._client) as stubber:
         if refused:
@@ -256,12 +257,12 @@ def _lease(ledger: DynamoDbLedger, refused: bool) -> tuple[bool, dict[str, Any]]
         ledger._client.meta.events.register(
             "provide-client-params.dynamodb.UpdateItem", lambda params, **_: sent.update(params)
         )
-        return ledger.take_lease("lease#sweep", "me", 100, 350), sent
+        return write(ledger), sent
 
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_lease_is_one_conditional_write(refused: bool) -> None:
-    taken, sent = _lease(DynamoDbLedger("table"), refused)
+    taken, sent = _sent(lambda ledger: ledger.take_lease("lease#sweep", "me", 100, 350), refused)
     assert taken is not refused
     assert sent["Key"] == {"unit_id": "lease#sweep"}
     assert sent["ConditionExpression"] == (
@@ -269,6 +270,23 @@ def test_a_lease_is_one_conditional_write(refused: bool) -> None:
     )
     values = sent["ExpressionAttributeValues"]
     assert (values[":now"], values[":holder"], values[":lease_until"]) == (100, "me", 350)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_unit_changes_only_if_it_is_as_it_was_read(refused: bool) -> None:
+    item = LedgerItem(Unit("d", "s", "t"), Status.READY, version=7)
+    changed, sent = _sent(lambda ledger: ledger.update(item, {"status": "PROCESSING"}), refused)
+    assert changed is not refused
+    assert sent["ConditionExpression"] == "version = :seen_version"
+    assert sent["ExpressionAttributeValues"][":seen_version"] == 7
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_earlier_request_replaces_no_later_one(refused: bool) -> None:
+    requested, sent = _sent(lambda ledger: ledger.request_rerun(Unit("d", "s", "t"), 100, 110), refused)
+    assert requested is not refused
+    assert sent["ConditionExpression"].endswith("OR rerun_requested_at < :rerun_requested_at")
+    assert sent["ExpressionAttributeValues"][":rerun_requested_at"] == 100
 
 
 # Records of Feature Store

@@ -226,6 +226,12 @@ def test_without_an_image_units_wait_and_start_when_there_is_one() -> None:
 def test_ledger_trouble_brings_back_just_that_studys_messages(world: World) -> None:
     world.ledger.broken = True
     assert world.upload(*slices(2)) == {"m0-0", "m1-0"}
+    stray = f"imaging/{DATASET}/R01-001/1.dcm"
+    cohort = f"imaging/{DATASET}/_cohort.json"
+    world.ledger.broken = False
+    world.upload(*slices(1), stray, cohort, body=b"{}")
+    world.ledger.broken = True
+    assert world.upload(*slices(1, subject="R01-002"), stray, cohort, body=b"{}") == {"m0-0", "m1-0", "m2-0"}
 
 
 def test_cohort_file_reruns_its_subjects_once_per_upload(world: World) -> None:
@@ -260,6 +266,10 @@ def test_cohort_file_that_names_nobody_is_visible(world: World, body: bytes) -> 
 @pytest.mark.parametrize(("key", "kind"), CASES["test_every_key_has_a_meaning"])
 def test_every_key_has_a_meaning(key: str, kind: str) -> None:
     assert parse_key(key).kind is KeyKind[kind]
+
+
+def test_a_key_of_no_modality_names_nothing_that_metrics_count_by() -> None:
+    assert parse_key("DOE^JANE 19470317/#/1.dcm").modality == "imaging"
 
 
 def test_rejected_keys_are_visible_in_the_ledger_with_one_write(world: World) -> None:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.lint import UsableConfig, clinical_datasets
-from multimodal.clinical.records import clinical_groups, definitions, group_specs
+from multimodal.clinical.records import definitions, group_specs
 from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.imaging.config import load_contract
 from multimodal.ledger.errors import ConfigurationError
@@ -144,7 +144,14 @@ def test_the_shipped_files_describe_all_40_columns(name: str) -> None:
 
 
 def _groups(name: str) -> list[FeatureGroupSpec]:
-    return clinical_groups("stack", name, clinical_datasets([name])[name])
+    return list(group_specs("stack", name, clinical_datasets([name])[name]).values())
+
+
+def test_a_stack_whose_name_is_too_long_for_a_clinical_group_alone_changes_nothing() -> None:
+    store = FakeFeatureStore()
+    with pytest.raises(ConfigurationError, match=r"clinical-baseline-v1 would have a name of 65 .* shorter name"):
+        FeatureGroupDeployer(store, load_dataset, load_contract).deploy("s" * 24, [REAL])
+    assert store.calls == []
 
 
 @pytest.mark.parametrize("name", [REAL, ARTICLE])

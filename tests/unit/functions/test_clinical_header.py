@@ -27,6 +27,16 @@ def test_order_does_not_matter_and_blanks_around_names_do_not_count() -> None:
     assert Read(small(), encoded(text)).records == read({}).records
 
 
+def test_a_column_of_which_nothing_is_made_may_be_absent_unless_something_asks_for_it() -> None:
+    document = with_column("Remark", kind="drop", available_at="baseline", reason="free text, of no use")
+    config = ClinicalConfig.model_validate(document)
+    with_remark = csv_text([{**row, "Remark": ""} for row in rows({})], [*ROW, "Remark"])
+    assert Read(config, encoded(with_remark)).records == Read(config, encoded(csv_text(rows({})))).records
+    document["rows"] = [{"drop_when": {"column": "Remark", "values": ["withdrawn"]}, "reason": "consent was withdrawn"}]
+    error = rejected([HEADER.encode()], ClinicalConfig.model_validate(document))
+    assert (error.reason_code, "'Remark'" in error.message) == ("COLUMNS_MISSING", True)
+
+
 def test_an_alias_is_the_column() -> None:
     config = ClinicalConfig.model_validate(with_column("Sex", aliases=["Gender"]))
     text = csv_text(rows({})).replace("Sex", "Gender", 1)
@@ -42,7 +52,7 @@ def test_an_alias_is_the_column() -> None:
         (HEADER + "," + "x" * 300, "COLUMNS_NOT_DECLARED", "…"),
         (HEADER + ",Age", "COLUMNS_DUPLICATED", "'Age'"),
         (HEADER.replace("Sex,", ""), "COLUMNS_MISSING", "'Sex'"),
-        ("Sex", "COLUMNS_MISSING", "and 5 more"),
+        ("Sex", "COLUMNS_MISSING", "and 4 more"),
         ("a,b,c", "HEADER_NOT_RECOGNISED", "begin with its header"),
         (HEADER.lower(), "HEADER_NOT_RECOGNISED", "begin with its header"),
         ("a title of the table\n" * 12 + HEADER, "HEADER_NOT_RECOGNISED", "begin with its header"),

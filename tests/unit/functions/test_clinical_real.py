@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from local.synthetic.clinical import write_clinical_table
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.lint import clinical_datasets
-from multimodal.clinical.records import clinical_groups, group_specs
+from multimodal.clinical.records import group_specs
 from multimodal.clinical.table import ClinicalTable
 from multimodal.features.group import Record
 from multimodal.pipeline.dataset import load_dataset
@@ -53,8 +53,7 @@ def read(dataset: str, content: bytes, config: ClinicalConfig | None = None) -> 
 
 def check_groups(dataset: str, records: Records) -> None:
     """Every record fits its group: features, types and the form of its event time."""
-    for spec in clinical_groups("stack", dataset, clinical_datasets([dataset])[dataset]):
-        content = next(c for c, s in group_specs("stack", dataset, clinical(dataset)).items() if s.name == spec.name)
+    for content, spec in group_specs("stack", dataset, clinical(dataset)).items():
         for record in records[content].values():
             assert set(record) <= set(spec.types)
             assert [n for n in spec.types if n in record] == list(record), "in the group's order"
@@ -139,12 +138,12 @@ class TestRealTable:
     def test_the_schema_and_the_records_are_the_same_for_any_part_of_the_table(
         self, dataset: str, lines: list[dict[str, str]]
     ) -> None:
-        groups = clinical_groups("stack", dataset, clinical_datasets([dataset])[dataset])
+        groups = group_specs("stack", dataset, clinical_datasets([dataset])[dataset])
         whole, _ = read(dataset, as_csv(lines))
         shuffled = random.Random(1).sample(lines, len(lines))
         for part in (lines[:1], lines[:10], lines[:50], lines[-50:], shuffled, shuffled[:10]):
             records, _ = read(dataset, as_csv(part))
-            assert clinical_groups("stack", dataset, clinical_datasets([dataset])[dataset]) == groups
+            assert group_specs("stack", dataset, clinical_datasets([dataset])[dataset]) == groups
             for content, own in records.items():
                 assert own == {case: whole[content][case] for case in own}
 

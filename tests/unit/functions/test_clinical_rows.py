@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from multimodal.clinical.columns import features_of
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.labels import horizon_of
+from multimodal.pipeline.dataset import load_dataset
 from multimodal.tables.table import RowProblem
 from tests.cases import cases_of
 from tests.unit.functions.clinical_small import (
@@ -449,3 +451,10 @@ def test_rows_of_a_repeated_case_are_rejected_in_the_report_too() -> None:
     assert validation["problems"][0]["code"] == "DUPLICATE_ID"
     assert "1 of 3 rows become 1 records" in report["verdict"]["message"]
     assert "2 rows are of a case that is in several rows" in report["verdict"]["message"]
+
+
+def test_neighbours_with_few_combinations_of_cells_are_joined() -> None:
+    config = load_dataset("nsclc_radiogenomics").clinical
+    assert config is not None
+    made = features_of(config.features_of("surgery"))
+    assert [part.name for part in made] == [None, None, "days_ct_to_surgery"]

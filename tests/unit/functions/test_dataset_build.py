@@ -385,6 +385,22 @@ class TestCohort:
             builder.run(cases=["R01-999", "R01-001", "R01-777"])
         assert not self._written(builder)
 
+    @pytest.mark.parametrize(
+        ("case", "told"),
+        [
+            ("r01-001", "1 of 2 cases have no record .*: r01-001"),
+            ("R01-001\x00", "1 of 2 cases have no record"),
+            (" ", r"cases\.1: String should have at least 1 character"),
+            ("R" * 256, r"cases\.1: String should have at most 255 characters"),
+            ("\ud800", r"cases\.1: .* unicode"),
+            (1, r"cases\.1: Input should be a valid string"),
+        ],
+    )
+    def test_an_id_that_is_none_is_named(self, builder: Builder, case: object, told: str) -> None:
+        with pytest.raises(BadInputError, match=told):
+            builder.run(cases=["R01-001", case])
+        assert not self._written(builder)
+
     def test_an_empty_modality_is_rejected_with_the_way_out(self, builder: Builder) -> None:
         builder.store.rows[RNA].clear()
         with pytest.raises(BadInputError, match=r'rna has no record .*"modalities": \["imaging", "clinical"\]'):

@@ -36,7 +36,18 @@ def test_event_carries_the_raw_key() -> None:
     assert (upload.key, upload.event_time) == ("imaging/d/s/t/a+b %20ü.dcm", 1704164645)
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", {"time": "now", "detail": {}}, {"time": 3, "detail": {"object": {}}}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{}",
+        {"time": "now", "detail": {}},
+        {"time": 3, "detail": {"object": {}}},
+        {"time": "2024-01-02T03:04:05Z", "detail": {"object": {"key": 5}}},
+        {"time": "2024-01-02T03:04:05Z", "detail": {"object": {"key": "imaging/\ud800/s/t/1.dcm"}}},
+    ],
+)
 def test_message_that_is_something_else_goes_to_the_dead_letters(body: object) -> None:
     with pytest.raises(BadInputError):
         object_created(_message(body))

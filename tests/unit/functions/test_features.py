@@ -360,6 +360,13 @@ def test_stale_second_delivery_harms_neither_a_completed_nor_a_rerunning_unit() 
     assert world.item().status is Status.PROCESSING
 
 
+def test_a_result_that_comes_after_its_unit_was_given_up_is_not_written() -> None:
+    world = _processed()
+    world.ledger.update(world.item(), {"status": "FAILED", "reason_code": "RUN_LOST"})
+    world.ingest(world.features_key())
+    assert (world.item().status, world.features.records) == (Status.FAILED, [])
+
+
 def test_job_that_outlives_its_run_does_not_write_over_a_newer_record() -> None:
     world = _processed()
     world.ingest(world.features_key())

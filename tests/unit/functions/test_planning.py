@@ -223,3 +223,13 @@ def test_what_would_be_rejected_is_printed_and_ends_the_command_with_failure() -
     text = console.export_text()
     assert "'unknown'" in text
     assert "stray.dcm" in text
+
+
+def test_reads_are_planned_by_their_sample_sheet(tmp_path: Path) -> None:
+    names = [f"{sample}_{mate}.fq.gz" for sample in ("a", "b") for mate in (1, 2)]
+    for name in names:
+        (tmp_path / name).write_bytes(b"reads")
+    rows = [f"R01-00{n},C:\\My reads\\{names[2 * n]},C:\\My reads\\{names[2 * n + 1]}" for n in (0, 1)]
+    (tmp_path / "samplesheet.csv").write_text("\n".join(["sample,fastq_1,fastq_2", *rows]), encoding="utf-8")
+    work = read_workload(list_folder(str(tmp_path), DATASET), [DATASET])
+    assert {unit.subject: size for unit, size in work.samples.items()} == {"R01-000": 10, "R01-001": 10}

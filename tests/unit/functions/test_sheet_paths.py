@@ -17,7 +17,15 @@ def lanes(world: RnaWorld, case: str = "R01-023") -> list[tuple[str, str]]:
     return [tuple(row[column].split(f"{ROOT}/", 1)[1] for column in ("Read1File", "Read2File")) for row in rows]  # type: ignore[misc]
 
 
-FOLDERS = ("/data/runs/7/pool/", "./pool/", "../pool/", "D:\\runs\\pool\\", "pool/", "/home/me/R01-023/")
+FOLDERS = (
+    "/data/runs/7/pool/",
+    "./pool/",
+    "../pool/",
+    "D:\\runs\\pool\\",
+    "pool/",
+    "C:\\Jörg Ö\\pool\\",
+    "/home/me/R01-023/",
+)
 
 
 @pytest.mark.parametrize(

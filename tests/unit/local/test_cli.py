@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from boto3.exceptions import Boto3Error, RetriesExceededError
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -290,12 +291,13 @@ def _refused(code: str, operation: str = "DescribeStacks") -> ClientError:
         (_refused("SlowDown", "ListObjectsV2"), "in a minute"),
         (EndpointConnectionError(endpoint_url="https://cloudformation.eu-mars-1.amazonaws.com"), "AWS_DEFAULT_REGION"),
         (ConnectTimeoutError(endpoint_url="https://x"), "AWS_DEFAULT_REGION"),
+        (RetriesExceededError(ConnectionError("broken")), "AWS_DEFAULT_REGION"),
         (_refused("ResourceNotFoundException", "Scan"), "multimodal check"),
         (_refused("NoSuchBucket", "ListObjectsV2"), "multimodal check"),
     ],
     ids=lambda value: value.response["Error"]["Code"] if isinstance(value, ClientError) else None,
 )
-def test_what_aws_refuses_is_said_with_what_to_do(error: ClientError | BotoCoreError, said: str) -> None:
+def test_what_aws_refuses_is_said_with_what_to_do(error: ClientError | BotoCoreError | Boto3Error, said: str) -> None:
     found = aws_error(error)
     assert said in f"{found.message} {found.hint}"
     assert found.message != "AWS refused a request."

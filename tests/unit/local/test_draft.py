@@ -81,6 +81,7 @@ AGE: dict[str, list[Any]] = {"Age": [20 + n for n in range(30)]}
         ("CT Date", [f"{1 + n % 12}/{1 + n % 28}/2001" for n in range(30)], "date", {}),
         ("Group", cycled("A"), "drop", {}),
         ("Empty", cycled("NA", ""), "drop", {}),
+        ("Größe in Fuß", [5.5 + n / 50 for n in range(30)], "number", {"name": "grosse_in_fuss"}),
         ("Story", [f"sentence number {n}" for n in range(30)], "drop", {}),
         ("Few rows a level", [f"w{n % 15}" for n in range(30)], "drop", {}),
         ("Year of entry", [2000 + n % 5 for n in range(30)], "drop", {}),
@@ -437,6 +438,10 @@ def test_what_could_not_be_assessed_is_no_level(prefix: str, header: str) -> Non
         ("status", cycled("1", "2"), ["2"], ["1"]),
         ("deadstatus.event", cycled("1", "0"), ["1"], ["0"]),
         ("vital_status", cycled("Dead", "Alive"), ["Dead"], ["Alive"]),
+        ("Vitalstatus", cycled("lebt", "verstorben"), ["verstorben"], ["lebt"]),
+        ("Vitalstatus", cycled("1", "0"), ["1"], ["0"]),
+        ("Zustand", cycled("am Leben", "gestorben"), ["gestorben"], ["am Leben"]),
+        ("Situation", cycled("vivante", "Décédée"), ["Décédée"], ["vivante"]),
     ],
 )
 def test_who_died_becomes_the_target(header: str, values: list[Any], true: list[str], false: list[str]) -> None:

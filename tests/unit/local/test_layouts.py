@@ -99,6 +99,27 @@ def test_series_directly_in_a_patients_folder_are_put_into_their_study(tmp_path:
     assert {subject for subject, _, _ in found(tmp_path)} == {"patient1", "patient2"}
 
 
+def test_files_directly_in_a_patients_folder_are_put_into_their_study(tmp_path: Path) -> None:
+    for file in download(tmp_path, "{patient}/{series}").glob("*/*/*.dcm"):
+        file.rename(f"{file.parent}.dcm")
+    for folder in (path for path in tmp_path.glob("*/*") if path.is_dir()):
+        folder.rmdir()
+    (tmp_path / "R01-001" / "read me.txt").touch()
+    source = read_studies(tmp_path)
+    assert {(study.subject, study.study, len(study.files)) for study in source.studies} == STUDIES
+    assert {file.key.rpartition("/")[0] for file in source.files} == {f"{p}/{s}/{m}_{u}" for p, s, u, m in SERIES}
+    assert [path.name for path in source.stray] == ["read me.txt"]
+    with pytest.raises(UsageError, match="There is no study") as rejection:
+        read_studies(tmp_path / "R01-001")
+    assert f"give the folder above it: {tmp_path}." in rejection.value.hint
+
+
+def test_a_zip_in_no_subjects_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "R01-001.zip").touch()
+    with pytest.raises(UsageError, match=r"R01-001\.zip lies in no subject's folder"):
+        read_studies(tmp_path)
+
+
 @pytest.mark.parametrize("layout", ["{series}", "{uuid}"])
 def test_series_that_do_not_say_whose_they_are_are_rejected(tmp_path: Path, layout: str) -> None:
     with pytest.raises(UsageError, match="no PatientID or StudyInstanceUID"):

@@ -101,6 +101,7 @@ def test_retry_takes_rejected_units_and_completed_ones_by_name(choice: dict[str,
         ({"reason": "no_ct"}, "No unit has the reason NO_CT", "JOB_FAILED, KEY_NOT_ACCEPTED, NO_SEGMENTATION"),
         ({"unit": "R01-002", "reason": "JOB_FAILED"}, "No unit has the reason JOB_FAILED", ": NO_SEGMENTATION"),
         ({"unit": "R01-001"}, "nothing to retry", "1 COMPLETED"),
+        ({"status": "processing"}, "No unit is PROCESSING", "1 COMPLETED"),
         ({"dataset": "other"}, "no unit of the dataset other", ": d"),
         ({"reason": "KEY_NOT_ACCEPTED"}, "belongs to no study", "status"),
     ],
@@ -114,6 +115,20 @@ def test_retry_of_nothing_says_what_was_wrong_with_the_choice(choice: dict[str, 
 def test_retry_of_an_empty_ledger_is_told() -> None:
     with pytest.raises(CommandError, match="nothing to retry"):
         select_units([], everything=True)
+
+
+def test_counts_are_those_of_the_version_that_was_taken_and_refused_keys_have_an_example() -> None:
+    counts = {"rows": 30, "written": 90}
+    tables = [
+        make_unit(name, status, dataset="d", counts=counts, unit_id=f"clinical#d#{name}", reason_code=reason)
+        for name, status, reason in (("a.csv", "COMPLETED", ""), ("b.csv", "QUARANTINED", "COLUMNS_MISSING"))
+    ]
+    note = make_unit("-refused-keys", "QUARANTINED", kind="note", reason_code="KEY_NOT_ACCEPTED", dataset="d")
+    note.item["reason_details"] = {"example_key": "genomics/d/CT/1.dcm"}
+    text = printed([*tables, note], 140)
+    assert "a.csv  30 rows: 90 records written" in text
+    assert "b.csv  30 rows" not in text
+    assert "; for example genomics/d/CT/1.dcm" in text
 
 
 @pytest.mark.parametrize("width", [80, 140])

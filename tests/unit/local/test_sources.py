@@ -47,6 +47,21 @@ def test_a_folder_is_of_the_modalities_that_its_files_are_of(
 
 
 @pytest.mark.parametrize(
+    "names",
+    [
+        ["CT/R01-001/ct/1.dcm", "RNA/R01-001/a_1.fq.gz"],
+        ["R01-001/CT/1.dcm", "R01-001/RNA/a_1.fq.gz"],
+        ["imaging/R01-001/ct/1.dcm", "RNA/R01-001/a_1.fq.gz"],
+        ["genomics/R01-001/a_1.fq.gz", "masks/R01-001/ct.nii.gz"],
+    ],
+)
+def test_modalities_in_folders_of_other_names_are_never_mixed_or_left_out(names: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not say what it is") as rejection:
+        find_modalities(put(tmp_path, *names))
+    assert "imaging,genomics,clinical" in rejection.value.hint
+
+
+@pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("a.csv", "clinical"),

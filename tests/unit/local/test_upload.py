@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from cli.deployment import Deployment
@@ -86,13 +87,22 @@ def test_reads_without_salmon_are_uploaded_with_a_warning(
     assert ("salmon is not on the PATH" in printed(console)) is not there
 
 
-def test_a_refusal_of_s3_is_told_without_a_stack_trace(folder: Path, console: Console) -> None:
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("ExpiredToken", "credentials have expired"), ("SlowDown", "no more requests"), ("", "The upload stopped")],
+)
+def test_a_refusal_of_s3_is_told_as_what_it_is(folder: Path, console: Console, code: str, told: str) -> None:
     def upload_file(path: str, *_: Any, **__: Any) -> None:
-        raise S3UploadFailedError(f"Failed to upload {path}: AccessDenied")
+        try:
+            if code:
+                raise ClientError({"Error": {"Code": code}}, "PutObject")
+        except ClientError as error:
+            raise S3UploadFailedError(f"Failed to upload {path}: {error}")  # noqa: B904 – as boto3 does
+        raise S3UploadFailedError(f"Failed to upload {path}")
 
-    with pytest.raises(CommandError) as failure:
+    with pytest.raises(CommandError, match=told) as failure:
         list(upload_path(console, make_deployment(upload_file), folder, "d"))
-    assert "AccessDenied" in failure.value.details
+    assert code in failure.value.details
 
 
 @pytest.mark.parametrize("name", ["nsclc_radiogenomic", "", "../a"])

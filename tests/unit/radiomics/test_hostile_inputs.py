@@ -29,6 +29,7 @@ from tests.builders.dicom import (
     save_study,
     segmentation,
     structure_set,
+    tumour,
     uid,
     vessel,
 )
@@ -239,6 +240,16 @@ def _a_point_lost(contour: Dataset) -> None:
 def test_no_contour_is_lost_silently(tmp_path: Path, edit: SegEdit) -> None:
     study = _structure_set(tmp_path / "in", SQUARES, edit)
     assert run_study(study, tmp_path / "out").status == "UNREADABLE_DICOM"
+
+
+def test_texts_of_several_lines_are_put_on_one(tmp_path: Path) -> None:
+    """Feature Store refuses a line break, and the study with it."""
+    study = save_study(tmp_path / "in", SCAN, SegOptions(regions={"Neo\nplasm": tumour}))
+    for file in (study / "ct-a").iterdir():
+        file.write_bytes(file.read_bytes().replace(b"LO\x08\x00Phantoms", b"LO\x08\x00Phan\r\nms"))
+    features = run_study(study, tmp_path / "out").features
+    assert features["acquisition"]["manufacturer"] == "Phan ms"
+    assert features["rois"][0]["label"] == "Neo plasm"
 
 
 def test_a_damaged_element_that_no_voxel_needs_is_null(tmp_path: Path) -> None:

@@ -75,6 +75,14 @@ def test_the_interval_is_that_of_nadeau_and_bengio() -> None:
     assert found.high - 0.6 == pytest.approx(3.182446 * spread * np.sqrt(1 / 4 + 1 / 4), rel=1e-5)
 
 
+def test_an_interval_ends_where_concordance_does() -> None:
+    values = [0.3, 0.7, 0.5]
+    assert (corrected_interval(values, 3).low, corrected_interval(values, 3).high) == (0, 1)
+    assert corrected_interval(values, 3, lowest=-1.0).low == pytest.approx(
+        0.5 - 4.302653 * 0.2 * np.sqrt(1 / 3 + 1 / 2)
+    )
+
+
 def test_preparation_is_learnt_from_training_cases_alone() -> None:
     train = np.array([[1.0, np.nan, 7.0, 1.0], [3.0, np.nan, 7.0, np.nan], [5.0, 2.0, 7.0, 4.0]])
     preparation = prepare(train)

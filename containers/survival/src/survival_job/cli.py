@@ -144,7 +144,7 @@ def _train(options: argparse.Namespace, folder: Path) -> None:
 def _stable(dataset: Dataset, options: argparse.Namespace) -> Dataset:
     if options.robustness is None:
         return dataset
-    found = without_unstable(dataset, unstable_features(options.robustness, options.least_icc))
+    found = without_unstable(dataset, unstable_features(options.robustness, options.least_icc, dataset))
     log("unstable_features_left_out", features=len(dataset.modality_of) - len(found.modality_of))
     return found
 

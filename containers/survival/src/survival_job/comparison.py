@@ -208,4 +208,4 @@ def _importance(
 def difference(one: Evaluation, other: Evaluation, plan: Plan) -> Interval:
     """Return the interval of the difference of two sets' concordance over the same folds."""
     paired = np.array(one.c_index) - np.array(other.c_index)
-    return corrected_interval(paired, plan.parts)
+    return corrected_interval(paired, plan.parts, lowest=-1.0)

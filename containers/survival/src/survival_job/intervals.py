@@ -26,11 +26,11 @@ def _number(value: float) -> float | None:
     return round(float(value), 4) if np.isfinite(value) else None
 
 
-def corrected_interval(values: Floats | list[Any], parts: int) -> Interval:
-    """Return the mean over folds with the corrected resampled t interval.
+def corrected_interval(values: Floats | list[Any], parts: int, lowest: float = 0.0) -> Interval:
+    """Return the mean over folds with the corrected resampled t interval, as far as values can be: `lowest` to 1.
 
     The variance of a mean of J folds is (1/J + 1/(parts − 1)) times theirs, since test and training cases are in the
-    ratio 1 : parts − 1 (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366).
+    ratio 1 : parts − 1 (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366). Differences of concordance are -1 to 1.
     """
     found = np.asarray(values, float)
     found = found[np.isfinite(found)]
@@ -38,4 +38,4 @@ def corrected_interval(values: Floats | list[Any], parts: int) -> Interval:
         return Interval(float(found.mean()) if len(found) else float("nan"), float("nan"), float("nan"))
     mean, spread = float(found.mean()), float(found.std(ddof=1))
     half = float(student.ppf(0.975, len(found) - 1)) * spread * float(np.sqrt(1 / len(found) + 1 / (parts - 1)))
-    return Interval(mean, mean - half, mean + half)
+    return Interval(mean, max(mean - half, lowest), min(mean + half, 1.0))

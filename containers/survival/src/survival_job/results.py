@@ -69,7 +69,8 @@ def _set(dataset: Dataset, evaluation: Evaluation, others: Sequence[Evaluation],
         "difference": gain.document() if gain is not None else None,
         "compared_with": against.task.name if against is not None else None,
         "importance": {
-            name: corrected_interval(values, plan.parts).document() for name, values in evaluation.importance.items()
+            name: corrected_interval(values, plan.parts, lowest=-1.0).document()
+            for name, values in evaluation.importance.items()
         },
     }
 

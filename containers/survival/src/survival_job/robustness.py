@@ -14,13 +14,14 @@ LEAST_ICC: Final = 0.75
 _MODALITY: Final = "imaging"
 
 
-def unstable_features(path: Path, least: float) -> frozenset[str]:
+def unstable_features(path: Path, least: float, dataset: Dataset) -> frozenset[str]:
     """Return the features whose intraclass correlation may be lower than `least`: by the lower end of its interval.
 
     Raises
     ------
     InvalidJobError
-        When the file is not there, lacks a column, or has a value that is no number.
+        When the file is not there, lacks a column, has a value that is no number, or measured none of the dataset's
+        features: left without an effect, it would look as if all were stable.
     """
     try:
         with path.open(encoding="utf-8", newline="") as lines:
@@ -28,6 +29,8 @@ def unstable_features(path: Path, least: float) -> frozenset[str]:
     except (OSError, KeyError, ValueError, TypeError) as error:
         message = f"{path.name} cannot be used ({error!r}); give robustness.csv of radiomics-job --perturb"
         raise InvalidJobError(message) from error
+    if not {f"{_MODALITY}__{name}" for name, _ in rows} & set(dataset.modality_of):
+        raise InvalidJobError(f"{path.name} has no radiomic feature of the dataset; give that of its parameter file")
     return frozenset(name for name, low in rows if not low >= least)
 
 

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from radiomics_job.dicom.reading import PARSER_ERRORS
 from radiomics_job.dicom.series import SliceStack
+from radiomics_job.dicom.sources import one_line
 from radiomics_job.errors import Detail
 
 _SOURCES = (
@@ -112,7 +113,7 @@ def _text(dataset: Dataset, keyword: str) -> str | None:
     if value is None:
         return None
     values = value if not isinstance(value, str) and hasattr(value, "__iter__") else [value]
-    return "\\".join(str(item).strip() for item in values)[:256] or None
+    return "\\".join(one_line(str(item)) for item in values)[:256] or None
 
 
 def _number(dataset: Dataset, keyword: str) -> float | None:

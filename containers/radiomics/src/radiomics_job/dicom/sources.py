@@ -3,6 +3,7 @@
 import errno
 import lzma
 import os
+import re
 import stat
 import struct
 import zipfile
@@ -19,6 +20,8 @@ from radiomics_job.limits import Limits
 
 PREAMBLE_BYTES = 132
 DICOM_MARK = b"DICM"
+
+_LINE_BREAKS = re.compile("[\\n\\r\\x0b\\x0c\\x85\\u2028\\u2029]+")
 
 _ZIP_MARK, _GZIP_MARK = b"PK\x03\x04", b"\x1f\x8b"
 
@@ -316,6 +319,17 @@ def _check_budget(name: str, value: int, limit: int) -> None:
 def _bad_zip(message: str, **details: str | int) -> StudyRejectedError:
     shown = {name: printable(value) if isinstance(value, str) else value for name, value in details.items()}
     return StudyRejectedError(ReasonCode.ZIP_INVALID, message, shown)
+
+
+def one_line(text: str) -> str:
+    """Give a text of a header on one line: DICOM allows no other (PS3.5, 6.2, LO), Feature Store takes no other.
+
+    Examples
+    --------
+    >>> one_line("GTV\\r\\nprimary")
+    'GTV primary'
+    """
+    return _LINE_BREAKS.sub(" ", text).strip()
 
 
 def printable(name: str) -> str:

@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 
 from radiomics_job.dicom.ct_slice import CtSlice
 from radiomics_job.dicom.nuclides import half_life_fault
+from radiomics_job.dicom.sources import one_line
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 
 _PRIVATE_CREATORS: Final = {0x0009: "GEMS_PETD_01", 0x7053: "PHILIPS PET PRIVATE GROUP"}
@@ -167,7 +168,7 @@ def _half_life(injections: Sequence[Dataset]) -> float:
 def _tracer(dataset: Dataset) -> dict[str, Detail]:
     items = dataset.get("RadiopharmaceuticalInformationSequence") or []
     name = str(items[0].get("Radiopharmaceutical") or "") if items else ""
-    return {"radiopharmaceutical": name.strip()[:64] or None}
+    return {"radiopharmaceutical": one_line(name)[:64] or None}
 
 
 def _check_suv_type(datasets: Sequence[Dataset]) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from radiomics_job import __version__
 from radiomics_job.dicom.acquisition import acquired_at, acquired_on, describe_acquisition
 from radiomics_job.dicom.series import SliceStack
-from radiomics_job.dicom.sources import SourceCounts
+from radiomics_job.dicom.sources import SourceCounts, one_line
 from radiomics_job.dicom.suv import SuvScale
 from radiomics_job.errors import Detail, StudyRejectedError
 from radiomics_job.geometry.grid import Intensity
@@ -252,7 +252,7 @@ def _study_qc(ct: StudyImage, primary: MeasuredRoi) -> dict[str, Detail]:
 def _roi_qc(roi: MeasuredRoi, value: int) -> dict[str, object]:
     return {
         "seg_value": value,
-        "label": roi.label,
+        "label": one_line(roi.label),
         "source": roi.source,
         "source_uid": roi.source_uid,
         "segment_number": roi.segment_number,
@@ -291,7 +291,7 @@ def features_document(
 
 def _roi_features(roi: MeasuredRoi, *, primary: bool) -> dict[str, object]:
     return {
-        "label": roi.label,
+        "label": one_line(roi.label),
         "source": roi.source,
         "source_uid": roi.source_uid,
         "segment_number": roi.segment_number,
