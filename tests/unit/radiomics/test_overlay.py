@@ -155,6 +155,16 @@ class TestPicture:
                 (mask_columns.mean() + 0.5) * view.pixel_mm[1], abs=1.0
             )
 
+    def test_no_ring_is_drawn_around_what_is_bright(self) -> None:
+        ct, mask, affine = chest(background=-600)
+        ct[64:70, 22:26, 12:20] = 0
+        view = three_views(ct, mask, affine)[0]
+        close = draw_close_ups((view,))
+        middle = (slice(CLOSE_UP_PIXELS // 4, CLOSE_UP_PIXELS * 3 // 4),) * 2  # without letters and titles
+        drawn = np.asarray(close)[middle][~yellow(close)[middle]]
+
+        assert drawn.min() >= 127  # -600 HU in the middle of the lung window
+
     def test_the_outline_is_stronger_than_the_inside(self) -> None:
         ct, mask, affine = chest()
         picture = draw_views(three_views(ct, mask, affine)[:1])

@@ -70,6 +70,21 @@ def test_an_image_of_the_series_without_a_place_is_named(tmp_path: Path) -> None
     assert (result.status, result.rejection["details"]["file"]) == ("UNSUPPORTED_DICOM", "no-place.dcm")
 
 
+@pytest.mark.parametrize("kind", ["localizer", "presentation"])
+def test_damage_of_what_is_not_needed_rejects_nothing(tmp_path: Path, kind: str) -> None:
+    study = save_study(tmp_path / "in", SCAN)
+    beside = _screen_save(uid("beside"))
+    if kind == "localizer":
+        beside.ImageType = ["DERIVED", "PRIMARY", "LOCALIZER"]
+    else:
+        beside.SOPClassUID = beside.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.11.1")
+    file = save(beside, study / "999")
+    file.write_bytes(file.read_bytes().replace(b"\x28\0\x10\0US", b"\x28\0\x10\0FD"))  # Rows: two bytes are no double
+    result = run_study(study, tmp_path / "out")
+    result.assert_right_in_patient_space()
+    assert result.status == "accept"
+
+
 def test_nothing_but_a_screen_save_says_why(tmp_path: Path) -> None:
     save(_screen_save(SCAN.series_uid), tmp_path / "in" / "screen")
     save(segmentation(SCAN), tmp_path / "in" / "seg")

@@ -377,6 +377,10 @@ def test_images_that_are_no_ct_are_set_aside_beside_it(tmp_path: Path) -> None:
     result = run(tmp_path, files)
     result.assert_right_in_patient_space()
     assert result.features["provenance"]["files"]["volumes"] == 4
+    assert (result.status, "pet_rejection" in result.features) == ("accept", False)
+    asked = run(tmp_path / "asked", files, pet=load_params("pet"))
+    assert asked.qc["warnings"] == ["PET_NOT_MEASURED"]
+    assert "as DICOM" in asked.features["pet_rejection"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ from radiomics_job.roi.pairing import Pairing, pair
 from radiomics_job.roi.rule import Candidate, RoiPolicy, RoiRule, choose, list_candidates
 from radiomics_job.volumes.image import slices_of, stack_volume_file
 from radiomics_job.volumes.mask import mask_candidates
-from radiomics_job.volumes.roles import Roles, read_volumes
+from radiomics_job.volumes.roles import Roles, is_called_pet, read_volumes
 
 _HOST_FAULTS = {
     errno.ENOSPC,
@@ -190,8 +190,21 @@ def _measured_images(
             drawn = pet.code is not ReasonCode.NO_SEGMENTATION
             raise (pet if drawn or error.code is ReasonCode.NO_CT else error) from None
         return None, pet
-    beside = _measure_pet(files, task, regions) if wanted else None
+    beside = _measure_pet(files, task, regions) if wanted else _pet_without_dicom(files, task)
     return (ct.without_pet() if isinstance(beside, StudyRejectedError) else ct), beside
+
+
+def _pet_without_dicom(files: StudyFiles, task: StudyTask) -> StudyRejectedError | None:
+    """Say why a PET that is asked for and here as NIfTI or NRRD is not measured."""
+    volumes = sum(is_called_pet(file.name) for file in files.volumes)
+    if task.pet is None or not volumes:
+        return None
+    return StudyRejectedError(
+        ReasonCode.SUV_NOT_POSSIBLE,
+        "The PET is a NIfTI or NRRD file, which holds neither dose nor weight nor times: nothing vouches for its SUV. "
+        "Upload the PET as DICOM.",
+        {"volumes": volumes},
+    )
 
 
 def _measure_pet(files: StudyFiles, task: StudyTask, ct: CtRegions | None) -> _Measured | StudyRejectedError:

@@ -5,7 +5,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 
@@ -96,15 +96,15 @@ _NEEDED = [
 _NEEDED_TAGS: list[BaseTag | int] = [int(Tag(keyword)) for keyword in _NEEDED]
 """Plain numbers, looked up once: `dcmread` makes a tag of each for each file, and tags compare in Python."""
 
-_SAME_IN_A_SERIES = [
-    Tag(keyword)
+_SAME_IN_A_SERIES = frozenset(
+    int(Tag(keyword))
     for keyword in (
         "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "ImageType",
         "ImageOrientationPatient", "PixelSpacing", "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns",
         "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleSlope", "RescaleIntercept",
         "RescaleType",
     )
-]  # fmt: skip
+)  # fmt: skip
 """Elements that are read of every image and whose values repeat; none depends on the character set."""
 
 
@@ -279,8 +279,8 @@ def _parse(content: bytes, limits: Limits) -> Dataset:
     if bare and "TransferSyntaxUID" not in dataset.file_meta:  # pydicom has found out how the elements are written
         implicit, _ = dataset.original_encoding
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-    for tag in dataset.keys():  # noqa: SIM118  # iterating the dataset itself would decode every element
-        _check_whole(dataset.get_item(tag))
+    for element in dataset.values():  # as they were read: nothing is decoded
+        _check_whole(element)
     pixels = dataset.get_item("PixelData") if "PixelData" in dataset else None
     source.check_values(pixels.value or b"" if isinstance(pixels, RawDataElement) else b"")
     dataset.buffer = None  # pydicom keeps the whole file beside the elements that it read from it
@@ -289,14 +289,14 @@ def _parse(content: bytes, limits: Limits) -> Dataset:
 
 def _decode_once(dataset: Dataset, decoded: dict[RawDataElement, DataElement]) -> None:
     """Give a data set the elements that equal ones of another were decoded to: decoding is slow."""
-    for tag in _SAME_IN_A_SERIES:
-        raw = dataset.get_item(tag) if tag in dataset else None
-        if isinstance(raw, RawDataElement):
+    for raw in [*dataset.values()]:
+        if isinstance(raw, RawDataElement) and int(raw.tag) in _SAME_IN_A_SERIES:
             stored = raw._replace(value_tell=0)
             if stored in decoded:
-                dataset[tag] = decoded[stored]
+                dataset[raw.tag] = decoded[stored]
             else:
-                decoded[stored] = dataset[tag]
+                with suppress(*PARSER_ERRORS):  # told where the element is needed
+                    decoded[stored] = dataset[raw.tag]
 
 
 def _check_whole(element: object) -> None:

@@ -300,7 +300,8 @@ def _size(plane: NDArray[Any], pixel_mm: tuple[float, float], scale: float) -> t
 def _grey(values: NDArray[Intensity], window: Window, size: tuple[int, int]) -> Image.Image:
     light = np.clip((values.astype(np.float64) - window.level) / window.width + 0.5, 0, 1)
     grey = Image.fromarray(np.rint((1 - light if window.inverted else light) * 255).astype(np.uint8))
-    return grey.resize(size, Image.Resampling.BICUBIC)
+    # Not bicubic: it overshoots, and draws a white ring around what is hot on a PET.
+    return grey.resize(size, Image.Resampling.BILINEAR)
 
 
 def _around(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

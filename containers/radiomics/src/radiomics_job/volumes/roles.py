@@ -19,7 +19,8 @@ _MASK_WORDS = frozenset({
     "labelsts", "roi", "rois",
 })  # fmt: skip
 _IMAGE_WORDS = frozenset({"ct", "image", "images", "img", "volume", "vol", "scan", "imagestr", "imagests"})
-_OTHER_WORDS = frozenset({"pet", "pt", "suv", "mr", "mri", "flair", "adc", "dwi", "dose"})
+_PET_WORDS = frozenset({"pet", "pt", "suv"})
+_OTHER_WORDS = _PET_WORDS | {"mr", "mri", "flair", "adc", "dwi", "dose"}
 """Words of a name: BIDS ends in `_ct`, `_mask` or `_dseg`, nnU-Net has the folders imagesTr and labelsTr. The last set
 names images that are no CT: beside one they are set aside, alone they are refused, since no header says what their
 values mean."""
@@ -118,6 +119,18 @@ def _is_mask(volume: Volume) -> bool:
 def _is_other(volume: Volume) -> bool:
     words = set(_WORD.findall(bare_name(volume.name).lower()))
     return bool(words & _OTHER_WORDS) and not words & _CT_WORDS
+
+
+def is_called_pet(name: str) -> bool:
+    """Tell whether a file is called the image of a PET.
+
+    Examples
+    --------
+    >>> is_called_pet("p1/PT.nii.gz"), is_called_pet("p1/pet_mask.nii.gz")
+    (True, False)
+    """
+    words = set(_WORD.findall(bare_name(name).lower()))
+    return bool(words & _PET_WORDS) and not words & (_CT_WORDS | _MASK_WORDS)
 
 
 def bare_name(name: str) -> str:
