@@ -413,7 +413,8 @@ def _read_subject(subject: Path, found: Studies) -> None:
     arranged = arranged_series(subject, subject.name) or arranged_files(subject)
     if arranged:
         found.studies += arranged
-        found.stray += [path for path in _entries(subject) if path.is_file() and not header_of(path)]
+        taken = {file.path for study in arranged for file in study.files}
+        found.stray += [path for path in _entries(subject) if path.is_file() and path not in taken]
         return
     for path in _entries(subject):
         if path.is_dir():

@@ -105,10 +105,13 @@ def test_files_directly_in_a_patients_folder_are_put_into_their_study(tmp_path: 
     for folder in (path for path in tmp_path.glob("*/*") if path.is_dir()):
         folder.rmdir()
     (tmp_path / "R01-001" / "read me.txt").touch()
+    nobodys = [("R01-001", f"{ROOT}.1", f"{ROOT}.9", "SR")]
+    download(tmp_path / "nobody", "", nobodys, named=False).joinpath("1-01.dcm").rename(tmp_path / "R01-001" / "sr.dcm")
+    (tmp_path / "nobody").rmdir()
     source = read_studies(tmp_path)
     assert {(study.subject, study.study, len(study.files)) for study in source.studies} == STUDIES
     assert {file.key.rpartition("/")[0] for file in source.files} == {f"{p}/{s}/{m}_{u}" for p, s, u, m in SERIES}
-    assert [path.name for path in source.stray] == ["read me.txt"]
+    assert [path.name for path in source.stray] == ["read me.txt", "sr.dcm"]
     with pytest.raises(UsageError, match="There is no study") as rejection:
         read_studies(tmp_path / "R01-001")
     assert f"give the folder above it: {tmp_path}." in rejection.value.hint
