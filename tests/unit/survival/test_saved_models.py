@@ -80,6 +80,15 @@ def test_a_dataset_without_the_models_features_is_told(tmp_path: Path, run: Path
     assert message.read_text().startswith("MODEL_MISMATCH")
 
 
+def test_a_build_of_which_no_case_can_be_scored_is_told(tmp_path: Path, run: Path) -> None:
+    new = make_build(tmp_path / "new", cases=4, absent={"clinical": range(4)})
+    out, message = tmp_path / "s", tmp_path / "m"
+    command = ["score", "--input-dir", str(new), "--model-dir", str(run), "--output-dir", str(out)]
+    assert main([*command, "--message-file", str(message)]) == 2
+    assert "none of the 4 cases has clinical" in message.read_text()
+    assert not list(out.glob("*"))
+
+
 def test_levels_of_an_ordinal_feature_are_weighed_again(tmp_path: Path) -> None:
     build = make_build(tmp_path / "b", features={"clinical": 3}, ordinal=(0, 0, 3, 0), censored=0.1)
     dataset = read_dataset(build, "surgery")

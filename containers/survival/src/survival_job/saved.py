@@ -118,7 +118,7 @@ def scores(model: Mapping[str, Any], table: pd.DataFrame, modalities: Sequence[s
     Raises
     ------
     InputRejectedError
-        When the dataset lacks a modality or a feature of the model.
+        When the dataset lacks a modality or a feature of the model, or no case has all of its modalities.
     """
     lacking = [m for m in model["modalities"] if m not in modalities]
     lacking += [f["column"] for f in model["features"] if f["column"] not in table]
@@ -130,6 +130,10 @@ def scores(model: Mapping[str, Any], table: pd.DataFrame, modalities: Sequence[s
     columns = [f["column"] for f in model["features"]]
     present = [has_modality(table, columns, m) for m in model["modalities"]]
     complete = table[np.logical_and.reduce(present)]
+    if complete.empty:
+        needed = " and ".join(model["modalities"])
+        message = f"none of the {len(table)} cases has {needed}, which the model needs; score another build or model"
+        raise InputRejectedError(ReasonCode.MODEL_MISMATCH, message)
     median, mean, scale, weight = (
         np.array([f[k] for f in model["features"]]) for k in ("median", "mean", "scale", "weight")
     )
