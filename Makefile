@@ -58,7 +58,7 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 	@command -v cc gcc >/dev/null || { echo "A C compiler is needed (pyradiomics is compiled on installation)."; exit 1; }
 	@echo "Setting up $(VENV): tools, tests and the jobs (two to four minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) $(INSTALL) requirements/dev.txt 2>&1 | $(PROGRESS) requirements/dev.txt
+	@$(PY) $(INSTALL) requirements/dev.txt 2>&1 | $(PROGRESS) requirements/dev.txt $(VENV)
 	@echo "  building pyradiomics' extension and linking the jobs"
 	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics --editable containers/rnaseq \
 	  --editable containers/survival --editable .
@@ -67,19 +67,19 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 .venv-emulator/.ready: requirements/emulator.txt
 	@echo "Setting up .venv-emulator: the laptop cloud"
 	@$(PYTHON) -m venv .venv-emulator
-	@.venv-emulator/bin/python $(INSTALL) requirements/emulator.txt 2>&1 | $(PROGRESS) requirements/emulator.txt
+	@.venv-emulator/bin/python $(INSTALL) requirements/emulator.txt 2>&1 | $(PROGRESS) requirements/emulator.txt .venv-emulator
 	@touch $@
 
 .venv-bench/.ready: requirements/bench.txt
 	@echo "Setting up .venv-bench: the article's pipeline, for comparison"
 	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt 2>&1 | $(PROGRESS) requirements/bench.txt
+	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt 2>&1 | $(PROGRESS) requirements/bench.txt .venv-bench
 	@touch $@
 
 .venv-audit/.ready: requirements/audit.txt requirements/audit/package-lock.json
 	@echo "Setting up .venv-audit: checkov, hadolint, bandit, detect-secrets, parliament and, with node, cdk-nag and asl-validator"
 	@$(PYTHON) -m venv .venv-audit
-	@.venv-audit/bin/python $(INSTALL) requirements/audit.txt 2>&1 | $(PROGRESS) requirements/audit.txt
+	@.venv-audit/bin/python $(INSTALL) requirements/audit.txt 2>&1 | $(PROGRESS) requirements/audit.txt .venv-audit
 	@cp requirements/audit/*.json .venv-audit
 	@if command -v npm >/dev/null; then cd .venv-audit && npm ci --silent --no-audit --no-fund; fi
 	@touch $@
@@ -87,13 +87,13 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 .venv-docs/.ready: requirements/docs.txt
 	@echo "Setting up .venv-docs: the documentation"
 	@$(PYTHON) -m venv .venv-docs
-	@.venv-docs/bin/python $(INSTALL) requirements/docs.txt 2>&1 | $(PROGRESS) requirements/docs.txt
+	@.venv-docs/bin/python $(INSTALL) requirements/docs.txt 2>&1 | $(PROGRESS) requirements/docs.txt .venv-docs
 	@touch $@
 
 .venv-notebook/.ready: requirements/notebook.txt
 	@echo "Setting up .venv-notebook: the SageMaker SDK and what the notebook draws with (a minute, 800 MB)"
 	@$(PYTHON) -m venv .venv-notebook
-	@.venv-notebook/bin/python $(INSTALL) requirements/notebook.txt 2>&1 | $(PROGRESS) requirements/notebook.txt
+	@.venv-notebook/bin/python $(INSTALL) requirements/notebook.txt 2>&1 | $(PROGRESS) requirements/notebook.txt .venv-notebook
 	@touch $@
 
 # Against the laptop cloud that `make up` started, or the stack that MULTIMODAL_STACK names.

@@ -1,11 +1,13 @@
 """Print a line for every ten packages of pip's output, so that a long installation shows that it goes on.
 
-Run as `pip install … | python requirements/progress.py requirements/dev.txt`. It is no awk script: mawk, which Debian
-and Ubuntu have, waits for 4 KiB of input before it looks at a line, and was silent for minutes.
+Run as `pip install … | python requirements/progress.py requirements/dev.txt .venv`. While pip
+installs it says nothing: then the packages in the environment are counted. It is no awk script: mawk, which Debian and
+Ubuntu have, waits for 4 KiB of input before it looks at a line, and was silent for minutes.
 """
 
 import re
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -32,8 +34,31 @@ def progress(lines: Iterable[str], packages: int) -> Iterator[str]:
             yield line.rstrip("\n")
 
 
+def count_installed(environment: Path, packages: int, ended: threading.Event, seconds: float = 15.0) -> None:
+    """Say every some seconds how many packages are in an environment, until all is done."""
+    while not ended.wait(seconds):
+        there = len(list(environment.glob("lib/python*/site-packages/*.dist-info")))
+        show(f"  {min(there, packages)} of {packages} packages installed")
+
+
+def show(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main(pinned: Path, environment: Path) -> None:
+    """Show the progress of what pip writes to this process."""
+    packages = sum(line[:1].isalnum() for line in pinned.read_text(encoding="utf-8").splitlines())
+    ended = threading.Event()
+    try:
+        for line in progress(sys.stdin, packages):
+            show(line)
+            if line.startswith("  installing"):
+                threading.Thread(target=count_installed, args=(environment, packages, ended), daemon=True).start()
+    finally:
+        ended.set()
+
+
 if __name__ == "__main__":
-    pinned = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
-    for shown in progress(sys.stdin, sum(line[:1].isalnum() for line in pinned)):
-        sys.stdout.write(f"{shown}\n")
-        sys.stdout.flush()
+    main(*map(Path, sys.argv[1:]))

@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from radiomics_job.geometry.grid import Canonical, Intensity, canonical_orientation, largest_slice, slice_areas
 
+Image.preinit()  # Pillow imports its formats at the first save, which would be in each study's process anew
+
 PLANE_NAMES: Final = ("Sagittal", "Coronal", "Axial")
 """By the canonical axis (left, posterior, superior) that points out of the plane."""
 
