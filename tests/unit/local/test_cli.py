@@ -291,7 +291,7 @@ def _refused(code: str, operation: str = "DescribeStacks") -> ClientError:
         (_refused("SlowDown", "ListObjectsV2"), "in a minute"),
         (EndpointConnectionError(endpoint_url="https://cloudformation.eu-mars-1.amazonaws.com"), "AWS_DEFAULT_REGION"),
         (ConnectTimeoutError(endpoint_url="https://x"), "AWS_DEFAULT_REGION"),
-        (RetriesExceededError(ConnectionError("broken")), "AWS_DEFAULT_REGION"),
+        (RetriesExceededError(Boto3Error("broken")), "AWS_DEFAULT_REGION"),
         (_refused("ResourceNotFoundException", "Scan"), "multimodal check"),
         (_refused("NoSuchBucket", "ListObjectsV2"), "multimodal check"),
     ],

@@ -123,8 +123,9 @@ def test_counts_are_those_of_the_version_that_was_taken_and_refused_keys_have_an
         make_unit(name, status, dataset="d", counts=counts, unit_id=f"clinical#d#{name}", reason_code=reason)
         for name, status, reason in (("a.csv", "COMPLETED", ""), ("b.csv", "QUARANTINED", "COLUMNS_MISSING"))
     ]
-    note = make_unit("-refused-keys", "QUARANTINED", kind="note", reason_code="KEY_NOT_ACCEPTED", dataset="d")
-    note.item["reason_details"] = {"example_key": "genomics/d/CT/1.dcm"}
+    example = {"example_key": "genomics/d/CT/1.dcm"}
+    refused = {"reason_code": "KEY_NOT_ACCEPTED", "reason_details": example}
+    note = make_unit("-refused-keys", "QUARANTINED", kind="note", dataset="d", **refused)
     text = printed([*tables, note], 140)
     assert "a.csv  30 rows: 90 records written" in text
     assert "b.csv  30 rows" not in text
