@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 FIELD_OF_VIEW_MM: Final = 360.0
 FIRST_SCAN: Final = datetime(2001, 3, 2, 8, 15, 30, tzinfo=UTC)
 """In the past, as the event time of a feature record has to be."""
+SCANNED_FOR: Final = timedelta(days=6_600)
+"""Of a thousand studies none is dated in the future either."""
 
 # Radius, side (-1 right lung, +1 left), matrix, slices, slice spacing: from a nodule of half a millilitre to
 # a mass of 90.
@@ -98,7 +100,7 @@ def _spec(seed: int, index: int) -> StudySpec:
         slice_spacing_mm=spacing,
         tumour_centre_mm=_rounded(centre),
         tumour_semi_axes_mm=_rounded(radius * stretch),
-        acquired_at=FIRST_SCAN + timedelta(days=23 * index, minutes=47 * index, seconds=11 * index),
+        acquired_at=FIRST_SCAN + timedelta(days=23 * index, minutes=47 * index, seconds=11 * index) % SCANNED_FOR,
         frames_descending=index % 2 == 0,
         cropped=index % 4 in (0, 1),
         segment_in_shared_groups=index % 3 == 2,

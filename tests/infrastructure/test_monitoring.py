@@ -12,6 +12,7 @@ from multimodal.observability import GENOMICS_METRICS, IMAGING_METRICS, TABLE_ME
 from multimodal.planning.estimate import Settings, make_plan
 from multimodal.planning.figures import read_figures
 from multimodal.planning.workload import Workload
+from tests.evidence.test_alarms import NOT_HERE, RANG
 from tests.infrastructure.support import REGION, STACK, listed, properties, resolve, resources, statements
 
 OWN = f"MultimodalHealth/{STACK}"
@@ -252,3 +253,11 @@ def test_the_topic_is_encrypted_and_admits_alarms_of_this_stack_only() -> None:
 
 def test_an_address_is_subscribed_only_when_given() -> None:
     assert resources("AWS::SNS::Subscription")["AlarmSubscription"]["Condition"] == "NotifyByEmail"
+
+
+def test_every_alarm_rings_in_the_end_to_end_tests_or_says_why_it_cannot() -> None:
+    names = {
+        resolve(properties(alarm)["AlarmName"]).removeprefix(f"{STACK}-")
+        for alarm in resources("AWS::CloudWatch::Alarm")
+    }
+    assert names == RANG.union(*NOT_HERE.values()), "name it in tests/evidence, and let its fault ring it if possible"

@@ -136,7 +136,7 @@ def test_third_reads_are_told_and_taken_where_a_sheet_names_them() -> None:
         ("Doe.Jane.cbcl", "demultiplex"),
         ("R01-023.pod5", "nanopores"),
         ("R01-023_R1.fasta", "without qualities"),
-        ("R01-023.data", "not reads that can be used"),
+        ("R01-023.vcf", "not reads that can be used"),
     ],
 )
 def test_a_refusal_names_its_file_and_what_to_do(name: str, said: str) -> None:

@@ -69,7 +69,9 @@ MORE_PERSONS = """
     date_naissance, lieu_naissance, adresse_domicile, code_postal, commune, téléphone, numéro_ss, num_secu,
     médecin_traitant, commentaire_libre, IPP, NIP, Nombre, Apellido1, primer_apellido, fecha_nacimiento,
     fecha_de_nacimiento, domicilio, codigo_postal, poblacion, provincia, teléfono_fijo, móvil, correo_electronico,
-    NHC, nº_historia, num_historia, CURP, RUT, CUIL, tarjeta_sanitaria, CIP, médico_responsable, observaciones
+    NHC, nº_historia, num_historia, CURP, RUT, CUIL, tarjeta_sanitaria, CIP, médico_responsable, observaciones,
+    given, POSTCD, census_tract, GPS_lat, treating_md, MedRecNum, med_rec_no, patient_no_hospital, NHSNO, HKID, aadhaar,
+    bsn, personnummer, cpr_number, fodselsnummer, AHV_Nummer, Einweiser, localidad
 """
 """Of DICOM, OMOP, CDISC, hospital exports in German, French and Spanish; the first run saw 120 of 164."""
 
@@ -95,7 +97,9 @@ OUTCOMES = """
     RECIST_response, pathologic_complete_response, TRG, tumor_regression_grade, recur_flag, last_fu_date,
     date_last_seen, LFU, duration_of_follow_up, follow-up_duration, censoring_date, study_exit_date,
     toxicity_grade_max, second_primary, days_until_death, months_to_event, yrs_to_event, overall.survival, Lost to
-    follow-up
+    follow-up,
+    autopsy_result, date_dernier_contact, dcd, died_within_5y, Tod_Datum, estado_ultimo_seguimiento,
+    survie_sans_progression
 """
 """Of OMOP, MIMIC, CDISC, NLST, SEER, TCGA-CDR, GDC, oBDS, R's survival; the first run saw 108 of 147."""
 

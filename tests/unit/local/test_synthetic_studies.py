@@ -114,6 +114,11 @@ class TestTruth:
             assert f"{first.AcquisitionDate}{first.AcquisitionTime}" == stamp
 
 
+def test_a_large_cohort_has_no_scan_of_the_future_and_no_two_of_one_time() -> None:
+    dated = {spec.acquired_at for spec in cohort_specs(studies=1_000)}
+    assert (len(dated), max(dated).year) == (1_000, 2019)
+
+
 class TestLayout:
     def test_the_cohort_shows_every_layout(self, cohort: list[StudyTruth]) -> None:
         layouts = {(spec.frames_descending, spec.cropped) for spec in cohort_specs()}
