@@ -99,12 +99,16 @@ def _code_of(error: ClientError | BotoCoreError | Boto3Error) -> str:
 def aws_error(error: ClientError | BotoCoreError | Boto3Error) -> CommandError:
     """Return an error of AWS, or of the way there, as a sentence that says what to do; AWS's own words are the details.
 
+    Transfers of boto3 raise an error of their own, which has no more than the text of AWS's.
+
     Examples
     --------
     >>> answer = {"Error": {"Code": "ExpiredToken", "Message": "The security token included in the request is expired"}}
     >>> print(aws_error(ClientError(answer, "DescribeStacks")))
     The AWS credentials have expired.
     """
+    if isinstance(error, Boto3Error) and isinstance(error.__context__, ClientError):
+        error = error.__context__
     for parts, message, hint in _REFUSALS:
         if any(part in _code_of(error) for part in parts):
             return CommandError(message, hint=hint, details=str(error))

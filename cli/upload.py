@@ -6,14 +6,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from cli.deployment import Deployment, require_dataset
-from cli.errors import CommandError, aws_error
+from cli.errors import CommandError
 from cli.laptop import WITHOUT_SALMON, has_salmon
 from cli.sources import (
     REFERENCES,
@@ -148,7 +146,7 @@ def put_files(console: Console, deployment: Deployment, files: Iterable[SourceFi
     Raises
     ------
     CommandError
-        When S3 refuses a file; what was uploaded before stays and a repetition does no harm.
+        When a file cannot be read; what was uploaded before stays and a repetition does no harm.
     """
     files = list(files)
     bucket = deployment.output("RawBucketName")
@@ -170,10 +168,8 @@ def put_files(console: Console, deployment: Deployment, files: Iterable[SourceFi
                 future.result()
                 done = megabytes(int(progress.tasks[0].completed))
                 progress.update(task, files=number, done=done)
-        except (S3UploadFailedError, OSError) as error:
+        except OSError as error:
             pool.shutdown(cancel_futures=True)
-            if isinstance(error.__context__, ClientError):  # of which boto3 keeps the text only
-                raise aws_error(error.__context__) from error
             raise CommandError(
                 "The upload stopped.", details=str(error), hint="Run the same command again: it does no harm."
             ) from error

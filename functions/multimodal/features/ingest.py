@@ -14,10 +14,9 @@ from multimodal.features.group import (
     record_hash,
     valid_document,
 )
-from multimodal.ledger.artifacts import missing_artifacts
 from multimodal.ledger.errors import BadInputError, RetryableError
 from multimodal.ledger.evaluate import NO_REASON
-from multimodal.ledger.outcome import belongs_to_run
+from multimodal.ledger.outcome import belongs_to_run, missing_artifacts
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_after_end, unit_of_result
 from multimodal.observability import Metric, logger

@@ -247,8 +247,8 @@ class StudyStarter:
 
     def start(self, ready: Sequence[ReadyUnit]) -> list[str]:
         """Claim the studies for one run and start it."""
-        run = self.claims.name_of(ready) if ready else ""
-        if not run or not self.claims.claim(run, ready):
+        run = self.claims.name_of(ready)
+        if not self.claims.claim(run, ready):
             return []
         self.runs.start(run)
         logger().info("run started", run_id=run, units=len(ready))

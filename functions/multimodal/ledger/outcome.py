@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from multimodal.ledger.artifacts import missing_artifacts
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.evaluate import NO_REASON
-from multimodal.ledger.ports import Changes, Ports
+from multimodal.ledger.ports import Changes, ObjectStore, Ports
 from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_after_end, schedule_check
 from multimodal.observability import Metric, logger
 
@@ -38,8 +37,7 @@ _SHORTAGES = {
 """How the reasons of jobs begin that no machine was found for: no fault of the unit, and no attempt (`aws-5`).
 
 `CapacityError: Unable to provision requested ML compute capacity` is a failure reason of a job; the others are the
-names
-that Step Functions gives to errors of CreateProcessingJob.
+names that Step Functions gives to errors of CreateProcessingJob.
 """
 
 SHORTAGE_RECHECK_SECONDS = 1800
@@ -67,6 +65,28 @@ class Outcome:
 def belongs_to_run(document: Mapping[str, Any] | None, run_id: str | None) -> bool:
     """Whether a result was written by the given run and is not left over from an earlier one."""
     return document is not None and run_id is not None and (document.get("run") or {}).get("run_id") == run_id
+
+
+def missing_artifacts(processed: ObjectStore, unit: Unit, document: Mapping[str, Any]) -> list[str]:
+    """Return the names of files that a result lists and that are not in ProcessedBucket with their size.
+
+    SageMaker uploads the files of a job in no promised order, and an upload may break off: `features.json` alone does
+    not say that the volumes are there (decision `aws-13`).
+
+    Parameters
+    ----------
+    processed : ObjectStore
+        ProcessedBucket; it is listed, and only when the result lists files.
+    unit : Unit
+        Whose result it is.
+    document : mapping
+        The result, with `artifacts`: `name`, `bytes` and `sha256` of each other file. Without, nothing is missing.
+    """
+    listed = document.get("artifacts") or []
+    if not listed:
+        return []
+    sizes = {found.key: found.size for found in processed.objects_under(unit.result_folder)}
+    return [file["name"] for file in listed if sizes.get(unit.result_key(file["name"])) != file["bytes"]]
 
 
 def outcome_of(

@@ -1,6 +1,6 @@
 """The scheduled reconciler: check every unit whose check is due and start those that are ready."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
@@ -78,13 +78,13 @@ class Sweep:
         checks = list(self.ports.parallel_map(lambda unit_id: self._guarded_check(unit_id, time_is_left), due))
         ready = [check.ready for check in checks if check.ready]
         faults: list[MultimodalError] = []
-        runs = {pipeline: self._start(pipeline, ready, faults) for pipeline in self.starters}
+        runs = {pipeline: self._start(pipeline, units, faults) for pipeline, units in _by_pipeline(ready).items()}
         waiting = self._measure()
         if faults:
             raise faults[0]
         if checks and all(check.failed for check in checks):
             raise RetryableError(f"all {len(checks)} unit checks failed; see the log")
-        run = next(iter(runs[Modality.IMAGING]), None)
+        run = next(iter(runs.get(Modality.IMAGING, ())), None)
         jobs, tables = (len(runs.get(pipeline, ())) for pipeline in (Modality.GENOMICS.value, TABLES))
         started = sum(not r.item.unit.is_table for r in ready) + tables
         return {"due": len(due), "started": started, "run_id": run, "jobs": jobs, "tables": tables, "waiting": waiting}
@@ -141,7 +141,7 @@ class Sweep:
     def _start(self, pipeline: str, ready: Sequence[ReadyUnit], faults: list[MultimodalError]) -> list[str]:
         """Start a pipeline's units; trouble with one pipeline's service does not keep the others from starting."""
         try:
-            return self.starters[pipeline].start([r for r in ready if r.item.unit.pipeline == pipeline])
+            return self.starters[pipeline].start(ready)
         except MultimodalError as error:
             # Units that were claimed are released when their lease ends.
             faults.append(error)
@@ -183,6 +183,13 @@ _SAID_WHEN_NONE = (
     Metric.EVALUATIONS_FAILED,
 )
 """Counted as 0 every minute, so that the dashboard says "none" and not "no data" (`page-3`)."""
+
+
+def _by_pipeline(ready: Iterable[ReadyUnit]) -> Mapping[str, Sequence[ReadyUnit]]:
+    found: dict[str, list[ReadyUnit]] = {}
+    for unit in ready:
+        found.setdefault(unit.item.unit.pipeline, []).append(unit)
+    return found
 
 
 def _modality_of(unit_id: str) -> str:
