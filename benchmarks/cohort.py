@@ -15,7 +15,7 @@ from benchmarks.process_tree import Measurement
 from benchmarks.runs import Runs, measured
 from cli.laptop import read_cloud
 from cli.project import DATASET
-from cli.sources import read_studies
+from cli.sources.studies import read_studies
 from cli.terminal import Steps, plural
 from cli.upload import upload_source
 from cli.wait import wait_for_units

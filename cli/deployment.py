@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 
-SWEEP_SECONDS = 250
-"""How long the sweep function is waited for: longer than it may run (its `Timeout` in template.yaml)."""
-
 _PARALLEL_REQUESTS = 16
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
@@ -68,9 +65,11 @@ class Deployment:
 
     @cached_property
     def lambda_(self) -> "LambdaClient":
-        """Client of Lambda; one attempt, because a throttled sweep is asked again anyway."""
+        """Client of Lambda, which waits for a whole round; one attempt, as a throttled sweep is asked again anyway."""
+        from multimodal.pipeline.sweep import ROUND_SECONDS  # the functions' models take time to import
+
         # Not `max_attempts`: in a Config it counts the tries after the first.
-        once = Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=SWEEP_SECONDS)
+        once = Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=ROUND_SECONDS)
         config = self.config.merge(once)
         return self.session.client("lambda", endpoint_url=self.endpoint, config=config)
 

@@ -15,6 +15,7 @@ Value = str | int | float | bool | None
 Row = dict[str, Value]
 
 _POLL_SECONDS = 0.2
+_MOST_RUNS, _MORE_RUNS = 20, "MORE_RUNS_NEEDED"
 _RESULTS_PREFIX = "queries/"
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _PARSERS: dict[str, Callable[[str], Value]] = {
@@ -142,6 +143,11 @@ class GroupTable:
         return f'"{self.database}"."{self.table}"'
 
     @property
+    def unquoted_name(self) -> str:
+        """The table as statements that maintain it name it."""
+        return f"{self.database}.{self.table}"
+
+    @property
     def newest_features_sql(self) -> str:
         """SQL for the newest record of each id, without the store's own columns: the store appends."""
         names = ", ".join(f'"{name.lower()}"' for name in self.features)
@@ -151,6 +157,19 @@ class GroupTable:
             '"api_invocation_time" DESC, "write_time" DESC) AS newest '
             f"FROM {self.qualified_table}) AS ranked WHERE newest = 1 AND NOT is_deleted"
         )
+
+
+def run_statement(deployment: Deployment, group: GroupTable, sql: str) -> None:
+    """Run a statement, again while Athena says that there is more to do."""
+    for _ in range(_MOST_RUNS):
+        try:
+            run_query(deployment, sql, database=group.database)
+        except CommandError as error:
+            if _MORE_RUNS not in error.details:
+                raise
+        else:
+            return
+    raise CommandError(f"Athena is not done with {group.unquoted_name}.", hint="Run the command again.")
 
 
 def with_tables(sql: str, describe: Callable[[str], GroupTable]) -> str:
@@ -180,6 +199,19 @@ def find_group(deployment: Deployment, name: str) -> str:
     short = matches[0].removeprefix(f"{deployment.stack}-").rpartition("-v")[0]
     problem = f"{len(matches)} feature groups are called {name}."
     raise UsageError(problem, hint=f"Put the dataset before it, such as {short}. {there}")
+
+
+def groups_of(deployment: Deployment, dataset: str) -> list[str]:
+    """Return the names of a dataset's feature groups, those of earlier versions included."""
+    pages = deployment.sagemaker.get_paginator("list_feature_groups").paginate(NameContains=f"-{dataset}-")
+    names = [each["FeatureGroupName"] for page in pages for each in page["FeatureGroupSummaries"]]
+    return sorted(name for name in names if name.startswith(f"{deployment.stack}-{dataset}-"))
+
+
+def is_iceberg(deployment: Deployment, group: str) -> bool:
+    """Whether rows of a group can be erased."""
+    store = deployment.sagemaker.describe_feature_group(FeatureGroupName=group)["OfflineStoreConfig"]
+    return store.get("TableFormat") == "Iceberg"
 
 
 def describe_group(deployment: Deployment, group: str) -> GroupTable:

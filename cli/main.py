@@ -31,7 +31,7 @@ from cli.report import report
 from cli.results import save_dataset
 from cli.retry import ask_sweep, request_reruns, select_units
 from cli.rows import print_features, print_rows
-from cli.sources import Modality
+from cli.sources.files import Modality
 from cli.terminal import make_console, megabytes, plural, print_error, print_line
 from cli.upload import upload_path
 from cli.wait import Outcome, print_outcome, wait_for_units
@@ -301,7 +301,7 @@ def forget(
     stack: Stack = "",
 ) -> None:
     """List what the stack holds of one patient and, with --yes, remove it for good; exit 1 when something is left."""
-    from cli.forget.command import forget_subject  # reading sample sheets and profiles takes the functions' models
+    from cli.removal.forget import forget_subject  # reading sample sheets and profiles takes the functions' models
 
     gone = forget_subject(make_console(), reach(stack), subject, dataset, confirmed=yes, rewrite_tables=rewrite_tables)
     raise typer.Exit(SUCCESS if gone else FAILURE)
@@ -314,7 +314,7 @@ def retract(
     stack: Stack = "",
 ) -> None:
     """Take a clinical table or an expression matrix back that was uploaded by mistake: rows, file and ledger entry."""
-    from cli.retract import retract_table  # parsing keys takes the functions' models
+    from cli.removal.retract import retract_table  # parsing keys takes the functions' models
 
     retract_table(make_console(), reach(stack), table, confirmed=yes)
 

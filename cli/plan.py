@@ -12,7 +12,9 @@ from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.fetch import read_source
 from cli.project import DATASET_FILES, shown
-from cli.sources import Reads, Source, SourceFile, find_modalities
+from cli.sources.files import Source, SourceFile
+from cli.sources.modality import find_modalities
+from cli.sources.reads import Reads
 from cli.terminal import make_table, megabytes, plural, print_block, print_heading, print_line
 from cli.upload import READERS
 from multimodal.imaging.known_series import shipped_manifests

@@ -11,7 +11,7 @@ from cli.deployment import Deployment
 from cli.features import describe_group, read_features
 from cli.ledger import Unit
 from cli.rows import write_csv
-from cli.sources import REFERENCES
+from multimodal.ledger.unit import REFERENCES
 
 RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "pet_overlay.png", "rejection.json")
 TABLE_RESULT_NAMES = ("report.html", "report.json", "rejected.csv", "ingest.json")

@@ -13,20 +13,13 @@ from rich.progress import BarColumn, Progress, TextColumn
 from cli.deployment import Deployment, require_dataset
 from cli.errors import CommandError
 from cli.laptop import WITHOUT_SALMON, has_salmon
-from cli.sources import (
-    REFERENCES,
-    Modality,
-    Reads,
-    Source,
-    SourceFile,
-    Studies,
-    find_modalities,
-    read_reads,
-    read_studies,
-    read_tables,
-)
+from cli.sources.files import Modality, Source, SourceFile
+from cli.sources.modality import find_modalities
+from cli.sources.reads import Reads, read_reads
+from cli.sources.studies import Studies, read_studies
+from cli.sources.tables import read_tables
 from cli.terminal import megabytes, plural, print_line
-from multimodal.ledger.unit import MATRIX_CASE
+from multimodal.ledger.unit import MATRIX_CASE, REFERENCES
 
 READERS: dict[Modality, Callable[[Path], Source]] = {
     "imaging": read_studies,

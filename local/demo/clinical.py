@@ -9,7 +9,7 @@ from rich.console import Console
 from cli.deployment import Deployment
 from cli.features import describe_group, find_group, read_features
 from cli.rows import print_features
-from cli.sources import Tables, read_tables
+from cli.sources.tables import Tables, read_tables
 from cli.terminal import print_heading
 from local.synthetic.clinical import write_clinical_table
 

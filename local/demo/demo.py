@@ -21,7 +21,10 @@ from cli.project import DATASET, DEMO_OUTPUT, PROGRAM, STATE, shown
 from cli.report import save_report
 from cli.results import save_dataset
 from cli.rows import describe_features, print_features
-from cli.sources import Reads, Studies, Tables, find_modalities, read_reads, read_studies, read_tables
+from cli.sources.modality import find_modalities
+from cli.sources.reads import Reads, read_reads
+from cli.sources.studies import Studies, read_studies
+from cli.sources.tables import Tables, read_tables
 from cli.terminal import Steps, duration, megabytes, plural, print_heading, print_line
 from cli.upload import Uploaded, upload_source, warn_of_left_files
 from cli.wait import Outcome, print_outcome, wait_for_units

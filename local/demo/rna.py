@@ -10,7 +10,7 @@ from cli.deployment import Deployment
 from cli.features import describe_group, find_group, read_features
 from cli.project import DATASET, DATASET_FILES
 from cli.rows import print_features
-from cli.sources import Reads, read_reads
+from cli.sources.reads import Reads, read_reads
 from cli.terminal import print_heading
 from local.synthetic.reads import write_rna_cohort
 

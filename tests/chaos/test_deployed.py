@@ -25,7 +25,8 @@ from cli.ledger import Unit, read_units
 from cli.project import DATASET, ROOT, STACK
 from cli.replay import replay_dead_letters
 from cli.retry import ask_sweep, request_reruns
-from cli.sources import read_reads, read_studies
+from cli.sources.reads import read_reads
+from cli.sources.studies import read_studies
 from cli.upload import upload_source
 from cli.wait import nudged_sweep
 from local.cloud.cloud import keeping_state, restart_cloud, start_cloud, stop_cloud

@@ -12,10 +12,10 @@ from rich.console import Console
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.features import Row, describe_group, read_features, run_query
-from cli.forget.command import find_traces, forget_subject
-from cli.forget.objects import Bucket
-from cli.forget.text import mentions
-from cli.retract import retract_table
+from cli.removal.forget import find_traces, forget_subject
+from cli.removal.objects import Bucket
+from cli.removal.retract import retract_table
+from cli.removal.text import mentions
 from multimodal.clinical.tallies import case_hash
 from tests.contract.local_cloud import Account, account_fixture, allow, wait_for
 
@@ -252,7 +252,7 @@ def test_a_unit_that_starts_meanwhile_is_left_alone(filled: Deployment, monkeypa
         "version": 4,
     }
     filled.ledger.put_item(Item=unit)
-    monkeypatch.setattr("cli.forget.command.find_traces", lambda *_: seen)
+    monkeypatch.setattr("cli.removal.forget.find_traces", lambda *_: seen)
     with pytest.raises(CommandError, match="changed meanwhile"):
         forget(filled)
     assert f"genomics#{D}#{X}" in items(filled)
@@ -388,7 +388,7 @@ def test_an_erasure_that_broke_off_before_the_files_is_finished(
     values = [{"FeatureName": key, "ValueAsString": value} for key, value in record.items()]
     deployment.feature_records.put_record(FeatureGroupName=groups["Iceberg"], Record=values)  # type: ignore[arg-type]
     with monkeypatch.context() as patched:
-        patched.setattr("cli.forget.store.sleep", _crashing(0, bool))
+        patched.setattr("cli.removal.store.sleep", _crashing(0, bool))
         with pytest.raises(_CrashError):
             forget(deployment, "late")
     assert stored(deployment, groups["Iceberg"], "late") == []
@@ -459,7 +459,7 @@ def test_a_table_is_taken_back_and_the_others_run_again(
     filled: Deployment, groups: dict[str, str], tables: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     again: list[str] = []
-    monkeypatch.setattr("cli.retract.request_reruns", lambda _deployment, ids: again.extend(ids))
+    monkeypatch.setattr("cli.removal.retract.request_reruns", lambda _deployment, ids: again.extend(ids))
     assert [row["note"] for row in tables] == ["right", "wrong"]
     counted = retract(filled, confirmed=False)
     assert "rows of 2 cases" in counted
@@ -485,9 +485,9 @@ def test_a_retraction_that_broke_off_before_the_rows_is_finished(
     filled: Deployment, groups: dict[str, str], tables: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     again: list[str] = []
-    monkeypatch.setattr("cli.retract.request_reruns", lambda _deployment, ids: again.extend(ids))
+    monkeypatch.setattr("cli.removal.retract.request_reruns", lambda _deployment, ids: again.extend(ids))
     with monkeypatch.context() as patched:
-        patched.setattr("cli.retract.run_statement", _crashing(0, bool))
+        patched.setattr("cli.removal.retract.run_statement", _crashing(0, bool))
         with pytest.raises(_CrashError):
             retract(filled)
     assert stored(filled, groups["Iceberg"], "A") == tables

@@ -14,7 +14,7 @@ from pydicom import dcmread
 
 from cli.deployment import Deployment
 from cli.features import describe_group, run_query
-from cli.forget.objects import Bucket, side_by_side
+from cli.removal.objects import Bucket, side_by_side
 
 SURNAME, GIVEN, MRN = "Quorvath", "Zuzanna", "7719203344"
 BORN = "1947-03-17"

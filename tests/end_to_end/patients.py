@@ -7,10 +7,11 @@ from pathlib import Path
 import yaml
 
 from cli.features import describe_group, run_query
-from cli.forget.objects import Bucket, side_by_side
-from cli.forget.text import mentions
 from cli.project import DATASET, ROOT
-from cli.sources import read_reads, read_studies
+from cli.removal.objects import Bucket, side_by_side
+from cli.removal.text import mentions
+from cli.sources.reads import read_reads
+from cli.sources.studies import read_studies
 from cli.upload import upload_source
 from local.synthetic import cohort_specs, write_study
 from local.synthetic.clinical import write_clinical_table

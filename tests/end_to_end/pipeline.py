@@ -17,7 +17,7 @@ from cli.features import GroupTable, Row, describe_group, find_group, read_featu
 from cli.ledger import Unit, read_units
 from cli.project import DATASET
 from cli.results import results_prefix
-from cli.sources import Study
+from cli.sources.patients import Study
 from cli.upload import put_files
 from cli.wait import nudged_sweep, wait_for_units
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cli.project import DATASET
-from cli.sources import Study, read_studies
+from cli.sources.patients import Study
+from cli.sources.studies import read_studies
 from local.synthetic import StudySpec, cohort_specs, write_corrupt_study, write_study
 from tests.end_to_end.canaries import mark_headers
 

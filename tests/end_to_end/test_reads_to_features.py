@@ -14,7 +14,7 @@ import yaml
 from cli.features import Row, describe_group, find_group, read_features
 from cli.ledger import Unit
 from cli.project import DATASET, ROOT
-from cli.sources import read_reads
+from cli.sources.reads import read_reads
 from cli.upload import upload_source
 from local.synthetic.genome import PANEL, make_genome
 from local.synthetic.reads import RnaTruth, write_rna_cohort

@@ -31,7 +31,7 @@ def forgotten(patients: Patients, cloud_environment: dict[str, str]) -> Iterator
         for name in (name for name in cloud_environment if name.startswith("AWS_")):
             shell.setenv(name, cloud_environment[name])
         shell.setenv("MULTIMODAL_STACK", patients.pipeline.deployment.stack)
-        shell.setattr("cli.forget.store._COMMIT_SECONDS", 1)  # nobody else's commits are under way here
+        shell.setattr("cli.removal.store._COMMIT_SECONDS", 1)  # nobody else's commits are under way here
         assert main(["forget", "--subject", FORGOTTEN, "--dataset", DATASET]) == 0
         assert patients.rows(FORGOTTEN), "without --yes nothing is removed"
         assert main(["forget", "--subject", FORGOTTEN, "--dataset", DATASET, "--yes", "--rewrite-tables"]) == 0

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.forget.retention import ACCESS_LOG_DAYS, MESSAGE_DAYS
+from cli.removal.retention import ACCESS_LOG_DAYS, MESSAGE_DAYS
 from tests.infrastructure.support import ACCOUNT, REGION, listed, properties, resolve, resources, statements, template
 
 BUCKETS = sorted(resources("AWS::S3::Bucket"))

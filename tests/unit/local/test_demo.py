@@ -11,7 +11,7 @@ from rich.console import Console
 from cli.errors import UsageError
 from cli.ledger import Unit
 from cli.project import DEMO_OUTPUT
-from cli.sources import Studies
+from cli.sources.studies import Studies
 from cli.wait import Outcome
 from local.__main__ import main
 from local.demo import demo

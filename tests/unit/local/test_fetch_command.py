@@ -14,8 +14,8 @@ from cli import fetch, idc_index
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.fetch import first_patients, print_series, read_source, upload_manifest
-from cli.forget.objects import Bucket, Version
-from cli.forget.uploads import find_uploads
+from cli.removal.objects import Bucket, Version
+from cli.removal.uploads import find_uploads
 from multimodal.imaging.series_manifest import Series, manifest_text, parse_manifest
 
 CT = Series("LUNG1-001", "1.2.3", "1.2.3.1", "CT", "idc-open-data", "a-b", "CC BY-NC 3.0", "10.7937/x", 5_000_000)

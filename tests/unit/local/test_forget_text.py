@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from cli.forget.matrix import has_column, without_column
-from cli.forget.text import as_stored, has_row, mentions, read_text, without_items, without_lines, without_rows
+from cli.removal.matrix import has_column, without_column
+from cli.removal.text import as_stored, has_row, mentions, read_text, without_items, without_lines, without_rows
 from multimodal.clinical.charts import tag
 
 

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from cli.errors import UsageError
-from cli.sources import read_studies
+from cli.sources.studies import read_studies
 from multimodal.ledger.upload_key import KeyKind
 from multimodal.pipeline.arrivals import parse_key
 

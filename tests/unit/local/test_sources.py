@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from cli.errors import UsageError
-from cli.sources import find_modalities, read_reads, read_studies, read_tables
+from cli.sources.modality import find_modalities
+from cli.sources.reads import read_reads
+from cli.sources.studies import read_studies
+from cli.sources.tables import read_tables
 
 UID = "1.3.6.1.4.1.32722.99.99.1"
 DATED = "09-06-1990-NA-CT SIM-54601"

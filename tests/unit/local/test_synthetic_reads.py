@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.sources import read_reads
+from cli.sources.reads import read_reads
 from local.synthetic.genome import (
     PANEL,
     Genome,

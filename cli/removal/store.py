@@ -14,18 +14,15 @@ from time import sleep
 from urllib.parse import urlsplit
 
 from cli.deployment import Deployment
-from cli.errors import CommandError
-from cli.features import GroupTable, describe_group, run_query
-from cli.forget.findings import StoredRows
-from cli.forget.objects import Bucket
+from cli.features import GroupTable, describe_group, groups_of, is_iceberg, run_query, run_statement
+from cli.removal.findings import StoredRows
+from cli.removal.objects import Bucket
 
 _AGE, _THRESHOLD = "vacuum_max_snapshot_age_seconds", "optimize_rewrite_delete_file_threshold"
 _DEFAULTS = {_AGE: 432_000, _THRESHOLD: 2}
 """Athena's: snapshots live for five days, and a file with one deleted row in it is not rewritten."""
 _COMMIT_SECONDS, _LAPTOP_COMMIT_SECONDS = 300, 1
 """How long a writer may take from a file to its commit: VACUUM removes files of that age which no snapshot names."""
-_TRIES = 20
-_MORE = "MORE_RUNS_NEEDED"
 
 
 def find_rows(deployment: Deployment, dataset: str, subject: str) -> Iterator[StoredRows]:
@@ -48,22 +45,9 @@ def _count(deployment: Deployment, group: GroupTable, relation: str, subject: st
     return int(str(counts["n"]))
 
 
-def groups_of(deployment: Deployment, dataset: str) -> list[str]:
-    """Return the names of a dataset's feature groups, those of earlier versions included."""
-    pages = deployment.sagemaker.get_paginator("list_feature_groups").paginate(NameContains=f"-{dataset}-")
-    names = [each["FeatureGroupName"] for page in pages for each in page["FeatureGroupSummaries"]]
-    return sorted(name for name in names if name.startswith(f"{deployment.stack}-{dataset}-"))
-
-
 def _condition(group: GroupTable, subject: str) -> str:
     value = subject.replace("'", "''")
     return f"\"{group.record_id.lower()}\" = '{value}'"
-
-
-def is_iceberg(deployment: Deployment, group: str) -> bool:
-    """Whether rows of a group can be erased."""
-    store = deployment.sagemaker.describe_feature_group(FeatureGroupName=group)["OfflineStoreConfig"]
-    return store.get("TableFormat") == "Iceberg"
 
 
 def erase_rows(deployment: Deployment, found: Iterable[StoredRows], subject: str) -> None:
@@ -90,10 +74,10 @@ def _erase(deployment: Deployment, groups: Sequence[GroupTable], subject: str) -
         for group in groups:
             _set_properties(deployment, group, {_AGE: age, _THRESHOLD: 1})
             run_statement(deployment, group, f"DELETE FROM {group.qualified_table} WHERE {_condition(group, subject)}")  # noqa: S608
-            run_statement(deployment, group, f"OPTIMIZE {_name(group)} REWRITE DATA USING BIN_PACK")
+            run_statement(deployment, group, f"OPTIMIZE {group.unquoted_name} REWRITE DATA USING BIN_PACK")
         sleep(age + 1)
         for group in groups:
-            run_statement(deployment, group, f"VACUUM {_name(group)}")
+            run_statement(deployment, group, f"VACUUM {group.unquoted_name}")
             _remove_earlier_files(deployment, group)
     finally:
         for group in groups:
@@ -135,27 +119,9 @@ def _mark(deployment: Deployment, group: str, subject: str) -> None:
     )
 
 
-def _name(group: GroupTable) -> str:
-    """Return the table as statements that maintain it name it: without quotes."""
-    return f"{group.database}.{group.table}"
-
-
 def _set_properties(deployment: Deployment, group: GroupTable, properties: Mapping[str, int]) -> None:
     values = ", ".join(f"'{name}'='{value}'" for name, value in properties.items())
-    run_statement(deployment, group, f"ALTER TABLE {_name(group)} SET TBLPROPERTIES ({values})")
-
-
-def run_statement(deployment: Deployment, group: GroupTable, sql: str) -> None:
-    """Run a statement, again while Athena says that there is more to do."""
-    for _ in range(_TRIES):
-        try:
-            run_query(deployment, sql, database=group.database)
-        except CommandError as error:
-            if _MORE not in error.details:
-                raise
-        else:
-            return
-    raise CommandError(f"Athena is not done with {_name(group)}.", hint="Run the command again.")
+    run_statement(deployment, group, f"ALTER TABLE {group.unquoted_name} SET TBLPROPERTIES ({values})")
 
 
 def _remove_earlier_files(deployment: Deployment, group: GroupTable) -> None:

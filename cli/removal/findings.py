@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cli.forget.objects import Version
+from cli.removal.objects import Version
 
 
 @dataclass(frozen=True)

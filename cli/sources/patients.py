@@ -5,12 +5,10 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from cli.sources import Study
+from cli.sources.files import SourceFile
 
 _HEAD_BYTES = 64 * 1024
 """PatientID stands in the first few kilobytes of a file: the rest is not read."""
@@ -23,7 +21,16 @@ _HINT = (
 )
 
 
-def reject_mixed_patients(studies: list["Study"]) -> None:
+@dataclass
+class Study:
+    """One study of one subject: the files of a folder, or one zip."""
+
+    subject: str
+    study: str
+    files: list[SourceFile]
+
+
+def reject_mixed_patients(studies: list[Study]) -> None:
     """Refuse to make one case of several patients; a file of each series is looked at.
 
     Raises
@@ -39,7 +46,7 @@ def reject_mixed_patients(studies: list["Study"]) -> None:
             raise UsageError(f"The files of subject {subject} belong to {len(found)} patients.", hint=_HINT)
 
 
-def _patients(study: "Study") -> Iterator[str]:
+def _patients(study: Study) -> Iterator[str]:
     folders: set[Path] = set()
     for file in study.files:
         if file.path.parent not in folders:

@@ -14,13 +14,12 @@ from rich.console import Console
 
 from cli.deployment import Deployment, require_dataset
 from cli.errors import CommandError, UsageError
-from cli.features import GroupTable, describe_group, run_query
-from cli.forget.objects import Bucket
-from cli.forget.store import groups_of, is_iceberg, run_statement
-from cli.forget.text import as_stored
-from cli.forget.units import remove_units, require_no_builds
+from cli.features import GroupTable, describe_group, groups_of, is_iceberg, run_query, run_statement
 from cli.ledger import Unit, read_units
 from cli.project import PROGRAM
+from cli.removal.objects import Bucket
+from cli.removal.text import as_stored
+from cli.removal.units import remove_units, require_no_builds
 from cli.retry import request_reruns
 from cli.terminal import plural, print_line
 from multimodal.ledger.run_paths import RunPaths

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from cli.deployment import Deployment
 from cli.errors import CommandError
-from cli.forget.text import as_stored, read_text
+from cli.removal.text import as_stored, read_text
 
 T = TypeVar("T")
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from functools import partial
 
-from cli.forget.findings import Finding
-from cli.forget.matrix import has_column, without_column
-from cli.forget.objects import Bucket, Version, side_by_side
-from cli.forget.text import has_row, mentions, without_items, without_rows
+from cli.removal.findings import Finding
+from cli.removal.matrix import has_column, without_column
+from cli.removal.objects import Bucket, Version, side_by_side
+from cli.removal.text import has_row, mentions, without_items, without_rows
 from multimodal.genomics.keys import SHEET_CASE, sheet_keys
 from multimodal.genomics.matrix_names import case_of_quantification, is_matrix, is_quantification
 from multimodal.genomics.samplesheet import parse_samplesheet

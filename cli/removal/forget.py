@@ -7,15 +7,15 @@ from rich.console import Console
 
 from cli.deployment import Deployment, require_dataset
 from cli.errors import CommandError, UsageError
-from cli.forget.findings import Finding, StoredRows
-from cli.forget.objects import Bucket
-from cli.forget.results import QUERIES, find_results, trained_with
-from cli.forget.retention import kept_elsewhere
-from cli.forget.store import erase_rows, find_rows
-from cli.forget.units import clear_reasons, remove_units, require_no_builds, require_quiet, units_mentioning, units_of
-from cli.forget.uploads import find_uploads
 from cli.ledger import Unit, read_units
 from cli.project import PROGRAM
+from cli.removal.findings import Finding, StoredRows
+from cli.removal.objects import Bucket
+from cli.removal.results import QUERIES, find_results, trained_with
+from cli.removal.retention import kept_elsewhere
+from cli.removal.store import erase_rows, find_rows
+from cli.removal.units import clear_reasons, remove_units, require_no_builds, require_quiet, units_mentioning, units_of
+from cli.removal.uploads import find_uploads
 from cli.terminal import plural, print_heading, print_line
 from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE
 from multimodal.ledger.unit import MATRIX_CASE

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cli.forget.findings import Finding
-from cli.forget.objects import Bucket, Version, side_by_side
-from cli.forget.text import mentions, without_items, without_lines, without_rows
-from cli.forget.uploads import is_of
+from cli.removal.findings import Finding
+from cli.removal.objects import Bucket, Version, side_by_side
+from cli.removal.text import mentions, without_items, without_lines, without_rows
+from cli.removal.uploads import is_of
 from multimodal.clinical.tallies import case_hash
 
 QUERIES = "queries/"

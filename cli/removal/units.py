@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 
 from cli.deployment import Deployment
 from cli.errors import CommandError
-from cli.forget.text import mentions
-from cli.forget.uploads import is_of
 from cli.ledger import Unit
+from cli.removal.text import mentions
+from cli.removal.uploads import is_of
 
 _IN_FLIGHT = frozenset({"PROCESSING", "PROCESSED"})
 _REASON = ("reason_message", "reason_details")

@@ -1,1 +1,0 @@
-"""Forgets one patient: finds everything that names a subject, and removes it."""

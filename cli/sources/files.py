@@ -1,0 +1,93 @@
+"""Files of a folder, and which of its files are uploaded under which key."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, NoReturn
+
+from cli.errors import UsageError
+
+Modality = Literal["imaging", "genomics", "clinical"]
+MODALITIES: tuple[Modality, ...] = ("imaging", "genomics", "clinical")
+
+_TABLE_SUFFIXES = (".csv", ".tsv")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file and its key below the prefix that it is uploaded to."""
+
+    path: Path
+    key: str
+    size: int
+
+
+@dataclass
+class Source(ABC):
+    """What is uploaded of one modality.
+
+    Parameters
+    ----------
+    files : list of SourceFile
+        The files, keyed by their place in the folder.
+    beside : list of Path
+        Files that are not uploaded: beside the subjects' folders, such as a download's licence, or no tables.
+    """
+
+    modality: ClassVar[Modality]
+    files: list[SourceFile] = field(default_factory=list)
+    beside: list[Path] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files to upload."""
+        return sum(file.size for file in self.files)
+
+    def object_key(self, dataset: str, key: str) -> str:
+        """Return the key in the raw bucket of a file."""
+        return f"{self.modality}/{dataset}/{key}"
+
+    @abstractmethod
+    def unit_ids(self, dataset: str) -> tuple[str, ...]:
+        """Return the units of the ledger to expect."""
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is called as a table."""
+    return path.suffix.lower() in _TABLE_SUFFIXES and not path.name.startswith(".")
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file is a zip, by its name."""
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what lies directly in a folder and is not hidden, by name."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def files_below(folder: Path, prefix: str = "") -> Iterator[SourceFile]:
+    """Yield all files of a folder, links followed once, keyed by their place in it below a prefix."""
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        seen.add(os.path.realpath(parent))
+        folders[:] = sorted(name for name in folders if os.path.realpath(Path(parent, name)) not in seen)
+        for name in sorted(names):
+            path = Path(parent, name)
+            yield SourceFile(path, prefix + path.relative_to(folder).as_posix(), path.stat().st_size)
+
+
+def _raise(error: OSError) -> NoReturn:
+    """What cannot be listed would be left out of a study in silence."""
+    raise UsageError(f"{error.filename} cannot be read: {error.strerror}.", hint="Check its permissions.")
+
+
+def folder_of(path: Path, modality: Modality, hint: str) -> Path:
+    """Return the folder that is looked into: the modality's own, where the given one has such."""
+    if not path.is_dir():
+        raise UsageError(f"{path} is one file." if path.exists() else f"There is no {path}.", hint=hint)
+    folder = path.resolve()
+    return folder / modality if (folder / modality).is_dir() else folder

@@ -1,0 +1,143 @@
+"""Finds RNA-seq reads, their sample sheets, references and ready expression values of a folder."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from cli.errors import UsageError
+from cli.sources.expression_files import is_expression, key_of_quantification
+from cli.sources.files import Source, SourceFile, files_below, folder_of, is_table
+from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE, SHEETS
+from multimodal.genomics.matrix_names import TX2GENE, is_beside_quantification, is_quantification, matrix_unit
+from multimodal.genomics.reads import is_reads
+from multimodal.genomics.samplesheet import SheetSample, parse_accessions, parse_samplesheet
+from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.text import decode_text
+from multimodal.ledger.unit import REFERENCES, case_unit
+
+_SHEETS = tuple(name for name, case in SHEETS.items() if case == SHEET_CASE)
+
+_READS_HINT = (
+    "Expected <case>/….fastq.gz, or reads together with samplesheet.csv (sample,fastq_1,fastq_2,strandedness), "
+    f"and, to bring a reference, {REFERENCES}/<name>/."
+)
+
+
+@dataclass
+class Reads(Source):
+    """RNA-seq: `cases` with reads (folders, and samples of the tables), names of `references`, keys of `matrices`.
+
+    Ready quantifications of one sample are among the matrices. `sheet` has the sample of each file that a sample sheet
+    names, by the file's name.
+    """
+
+    modality = "genomics"
+    cases: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
+    matrices: list[str] = field(default_factory=list)
+    sheet: dict[str, str] = field(default_factory=dict)
+
+    def object_key(self, dataset: str, key: str) -> str:
+        """Return the key in the raw bucket of a file; references are there for all datasets."""
+        return f"genomics/{key}" if key.startswith(f"{REFERENCES}/") else super().object_key(dataset, key)
+
+    def unit_ids(self, dataset: str) -> tuple[str, ...]:  # noqa: D102 - as the base says
+        references = (f"genomics#{REFERENCES}#{name}" for name in self.references)
+        units = (case_unit(dataset, case) for case in self.cases)
+        tables = (matrix_unit(dataset, key) for key in self.matrices)
+        return (*references, *(unit.unit_id for unit in (*units, *tables)))
+
+
+def read_reads(path: Path) -> Reads:
+    """Find cases, tables and references of a folder.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; or one that has a `genomics` folder; or a ready matrix or quantification.
+
+    Raises
+    ------
+    UsageError
+        When it holds neither reads nor a table nor a reference, or does not say whose reads they are.
+    """
+    if path.is_file() and is_expression(path):
+        key = key_of_quantification(path, path.name) if is_quantification(path.name) else path.name
+        return Reads([SourceFile(path.resolve(), key, path.stat().st_size)], matrices=[key])
+    if path.is_file():
+        message = f"{path} is one file. Put the reads of each case into a folder that is called as the case"
+        raise UsageError(f"{message}, and give the folder of cases.", hint=_READS_HINT)
+    folder = folder_of(path, "genomics", _READS_HINT)
+    everything = [f for f in files_below(folder) if not any(part.startswith(".") for part in f.key.split("/"))]
+    loose = [file.path.name for file in everything if "/" not in file.key and is_reads(file.key)]
+    if loose and not any((folder / name).is_file() for name in _SHEETS):
+        message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
+        hint = f"If {folder.name} is one case, give the folder above it: {folder.parent}. "
+        raise UsageError(message, hint=hint + _READS_HINT)
+    samples = _samples(folder)
+    matrices = [_with_case(file) for file in everything if is_matrix_or_quantification(file)]
+    beside = [file for file in everything if _is_beside(file) and not is_matrix_or_quantification(file)]
+    taken = [file for file in everything if not is_matrix_or_quantification(file) and file not in beside]
+    found = Reads(
+        [*taken, *matrices],
+        [file.path for file in beside if "/" not in file.key and is_table(file.path)],
+        cases=sorted({*_cases(taken), *samples}),
+        references=sorted({file.key.split("/")[1] for file in taken if _is_of_reference(file.key)}),
+        matrices=[file.key for file in matrices],
+        sheet={key.rpartition("/")[2]: name for name, sample in samples.items() for key in sample.keys},
+    )
+    if not (found.cases or found.references or matrices or any(file.key in SHEETS for file in taken)):
+        raise UsageError(f"There are no reads in {folder}.", hint=_READS_HINT)
+    return found
+
+
+def is_genomics(file: SourceFile) -> bool:
+    """Whether a file is of RNA-seq, by its place in the folder: reads, a table beside the cases, or a reference's."""
+    if file.key in SHEETS or _is_of_reference(file.key) or is_reads(file.key):
+        return True
+    return is_matrix_or_quantification(file)
+
+
+def is_matrix_or_quantification(file: SourceFile) -> bool:
+    """Whether a file is a matrix directly in the folder, or a quantification anywhere in it."""
+    is_direct = "/" not in file.key and file.key not in SHEETS
+    return is_quantification(file.path.name) or (is_direct and is_expression(file.path))
+
+
+def _is_of_reference(key: str) -> bool:
+    return key.startswith(f"{REFERENCES}/") and key.count("/") > 1
+
+
+def _with_case(file: SourceFile) -> SourceFile:
+    """Return a matrix, or a quantification with a key that says whose it is."""
+    if not is_quantification(file.path.name):
+        return file
+    return replace(file, key=key_of_quantification(file.path, file.key))
+
+
+def _is_beside(file: SourceFile) -> bool:
+    """Whether a file is none of RNA-seq: another table directly in the folder, or what a quantifier writes beside."""
+    *folders, name = file.key.split("/")
+    is_other_table = not folders and is_table(file.path) and name not in (*SHEETS, TX2GENE)
+    return is_other_table or is_beside_quantification([*folders, name])
+
+
+def _cases(files: Iterable[SourceFile]) -> Iterator[str]:
+    for file in files:
+        case, inside, _ = file.key.partition("/")
+        if inside and case != REFERENCES and is_reads(file.key):
+            yield case
+
+
+def _samples(folder: Path) -> dict[str, SheetSample]:
+    """Return the samples that the tables name; what is wrong with a table is for the pipeline to say."""
+    samples: dict[str, SheetSample] = {}
+    for table in (folder / name for name in SHEETS):
+        if table.is_file():
+            is_runs = SHEETS[table.name] == ACCESSIONS_CASE
+            parse = parse_accessions if is_runs else partial(parse_samplesheet, dataset="any", raw_bucket="")
+            with suppress(BadInputError):
+                samples |= parse(decode_text(table.read_bytes())).samples
+    return samples
