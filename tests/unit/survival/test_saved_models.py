@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from survival_job.cli import main
-from survival_job.comparison import tasks_of
+from survival_job.comparison import Plan, tasks_of
 from survival_job.dataset import read_dataset, read_table, table_numbers
+from survival_job.results import not_harmonised
 from survival_job.saved import fit_final, read_model, scores
 from tests.builders.builds import make_build, read_rows, write_rows
 
@@ -113,6 +116,7 @@ def test_scanners_are_harmonised_in_the_saved_model_as_in_the_comparison(tmp_pat
     assert main([*command, "--harmonise", "imaging__manufacturer"]) == 0
     assert set(json.loads((out / "model.json").read_text())["harmony"]["scanners"]) == set(SCANNERS)
     assert "`imaging__manufacturer` names" in (out / "model-card.md").read_text()
+    assert "armonis" not in " ".join(json.loads((out / "results.json").read_text())["findings"])
 
     new = make_build(tmp_path / "new", cases=60, seed=5, scanners=SCANNERS, **IMAGING)
     scored = tmp_path / "s"
@@ -173,3 +177,20 @@ def test_the_saved_survival_is_that_of_the_cohort(tmp_path: Path) -> None:
     curve = model["baseline_survival"]
     assert curve["survival"] == sorted(curve["survival"], reverse=True)
     assert 0.0 <= curve["survival"][-1] < curve["survival"][0] <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"A": 30}, "did nothing"),
+        ({"A": 30, "B": 30, "C": 4}, "Not harmonised, or only in some folds: C (4)"),
+        ({"A": 30, "B": 30}, ""),
+    ],
+)
+def test_scanners_with_too_few_cases_are_named(tmp_path: Path, counts: dict[str, int], said: str) -> None:
+    dataset = read_dataset(make_build(tmp_path / "b", cases=sum(counts.values()), **IMAGING), "surgery")
+    names = [name for name, count in counts.items() for _ in range(count)][: len(dataset.cases)]
+    dataset = replace(dataset, context=pd.DataFrame({"imaging__manufacturer": names}, index=dataset.context.index))
+    found = not_harmonised(dataset, Plan(batch="imaging__manufacturer"))
+    assert len(found) == bool(said)
+    assert said in " ".join(found)

@@ -1,5 +1,6 @@
 """What the comparison found, as `results.json`."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from survival_job.comparison import COMMON, OWN, REFERENCE, Evaluation, Plan, di
 from survival_job.dataset import Dataset, Survival
 from survival_job.intervals import corrected_interval
 from survival_job.models import weighed_outcome
+from survival_job.preparation import LEAST_OF_A_BATCH, batches_of
 
 GROUPS: Final = 4
 """Of equal size, into which cases are put by predicted survival to see whether it comes true."""
@@ -47,7 +49,7 @@ def results_document(
         "calibration": [found for evaluation in evaluations for found in _calibration(dataset, evaluation)],
         "controls": dict(controls),
         "baseline": dict(baseline),
-        "findings": findings(dataset, sets, controls, baseline),
+        "findings": [*findings(dataset, sets, controls, baseline), *not_harmonised(dataset, plan)],
     }
 
 
@@ -152,6 +154,22 @@ def findings(
         *(_control(name, found) for name, found in controls.items()),
         *([_one_split(baseline)] if baseline else []),
     ]
+
+
+def not_harmonised(dataset: Dataset, plan: Plan) -> list[str]:
+    """Say which scanners have too few cases to be harmonised with the others; nothing when all have enough."""
+    column = plan.batch
+    if column is None:
+        return []
+    modality = column.partition("__")[0]
+    rows = np.flatnonzero(dataset.present[modality]) if modality in dataset.present else None
+    sizes = Counter(batches_of(dataset.context, column, rows) or ())
+    least = -(-LEAST_OF_A_BATCH * plan.parts // (plan.parts - 1))  # so that a fold's training cases have enough
+    few = [f"{name or 'no name'} ({size})" for name, size in sorted(sizes.items()) if size < least]
+    rule = f"a scanner needs about {least} cases, of which {LEAST_OF_A_BATCH} are left for training"
+    if len(sizes) - len(few) < 2 or dataset.count([modality]) < 2:
+        return [f"Harmonisation by {column} did nothing, or only in some folds: it needs two scanners; {rule}."]
+    return [f"Not harmonised, or only in some folds: {', '.join(few)}; {rule}."] if few else []
 
 
 def _control(name: str, found: Mapping[str, Any]) -> str:
