@@ -1,0 +1,79 @@
+"""The elements of an ordinary DICOM file in one pass over its bytes, as pydicom would give them.
+
+pydicom looks at each element in eight ways that ordinary files do not need, which was a tenth of a study's CPU time.
+Whatever is out of the ordinary here, and all decoding of values, is left to pydicom (`features-24`). Structure of a
+file: DICOM PS3.5, 7.1, and PS3.10, 7.1.
+"""
+
+from collections.abc import Container
+from struct import Struct
+from typing import TypeAlias, cast
+
+from pydicom.dataelem import DataElement, RawDataElement, empty_value_for_VR
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.tag import BaseTag
+from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_16, EXPLICIT_VR_LENGTH_32
+
+_META_LENGTH = b"DICM\x02\x00\x00\x00UL\x04\x00"
+_META_PLACE, _META_LENGTH_PLACE = 132, 140
+_CHARACTER_SET, _SYNTAX, _EXPLICIT = 0x00080005, BaseTag(0x00020010), ExplicitVRLittleEndian.encode()
+
+_SHORT = {str(vr).encode(): str(vr) for vr in EXPLICIT_VR_LENGTH_16}
+_LONG = {str(vr).encode(): str(vr) for vr in EXPLICIT_VR_LENGTH_32}
+_Elements: TypeAlias = dict[BaseTag, DataElement | RawDataElement]
+_HEAD, _LENGTH = Struct("<HH2sH").unpack_from, Struct("<L").unpack_from
+
+
+def ordinary_elements(content: bytes, needed: Container[int], large: int) -> Dataset | None:
+    """Find the elements of an uncompressed, explicit little-endian file in which no length is undefined.
+
+    Parameters
+    ----------
+    needed : container of int
+        Tags of the elements that are kept; file meta information is kept whole.
+    large : int
+        Bytes from which the value of an element is left where it is, as pydicom's `defer_size` does.
+
+    Returns
+    -------
+    pydicom.Dataset or None
+        None for any other file, also for a damaged one: pydicom says what it is.
+    """
+    if content[128:_META_LENGTH_PLACE] != _META_LENGTH or len(content) < _META_LENGTH_PLACE + 4:
+        return None
+    start = _META_LENGTH_PLACE + 4 + _LENGTH(content, _META_LENGTH_PLACE)[0]
+    meta = _elements(content, _META_PLACE, start, None, start) if start <= len(content) else None
+    syntax = meta.get(_SYNTAX) if meta else None
+    if meta is None or syntax is None or (syntax.value or b"").rstrip(b"\0") != _EXPLICIT:
+        return None
+    elements = _elements(content, start, len(content), needed, large)
+    if elements is None:
+        return None
+    dataset = Dataset(elements)
+    dataset.file_meta = FileMetaDataset(meta)
+    dataset.set_original_encoding(False, True, dataset._character_set)
+    return dataset
+
+
+def _elements(content: bytes, at: int, end: int, needed: Container[int] | None, large: int) -> _Elements | None:
+    """Give the elements between two places; None when they are not that."""
+    found: _Elements = {}
+    before, meta = 0, needed is None
+    while at + 12 <= end:
+        group, number, vr, length = _HEAD(content, at)
+        tag, at = group << 16 | number, at + 8
+        name = _SHORT.get(vr)
+        if name is None:
+            if vr not in _LONG:
+                return None
+            name, length, at = _LONG[vr], _LENGTH(content, at)[0], at + 4
+        if tag <= before or group < 2 or (group == 2) is not meta or length > end - at:
+            return None
+        if needed is None or tag in needed:
+            value = content[at : at + length] if length <= large or tag == _CHARACTER_SET else None
+            if not length:
+                value = cast(bytes | None, empty_value_for_VR(name, raw=True))
+            found[BaseTag(tag)] = RawDataElement(BaseTag(tag), name, length, value, at, False, True)
+        before, at = tag, at + length
+    return found if at == end else None
