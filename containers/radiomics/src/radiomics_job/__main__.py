@@ -15,6 +15,7 @@ def main() -> NoReturn:
     gc.set_threshold(_FEW_COLLECTIONS)
     for variable in _ONE_THREAD:
         os.environ.setdefault(variable, "1")
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look through every package for some
     sys.modules.setdefault("requests", None)  # type: ignore[arg-type]  # pydicom would import it to fetch test files
     from radiomics_job.cli import main as run  # after the threshold: imports make most objects
 

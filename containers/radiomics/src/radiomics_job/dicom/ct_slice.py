@@ -11,8 +11,8 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
-from pydicom.tag import Tag
 
+from radiomics_job.dicom.elements import tag_of
 from radiomics_job.dicom.sources import Place, printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import rounded
@@ -110,7 +110,7 @@ AlikeImages: TypeAlias = dict[tuple[object, ...], CtSlice]
 """Single-frame images, each the first of those whose headers repeat it but for their identity, time and position."""
 
 _REPEATED = frozenset(
-    int(Tag(keyword))
+    tag_of(keyword)
     for keyword in (
         "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "ImageType",
         "ConvolutionKernel", "ImageOrientationPatient", "PixelSpacing", "NumberOfFrames", "SamplesPerPixel",
@@ -122,7 +122,7 @@ _REPEATED = frozenset(
 """Whatever of a single-frame image is read, except for SOPInstanceUID and ImagePositionPatient."""
 
 _GROUPS = frozenset(
-    int(Tag(keyword)) for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+    tag_of(keyword) for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 )
 
 
@@ -195,13 +195,13 @@ def frame_count(dataset: Dataset) -> int:
 
 def raw_value(dataset: Dataset, keyword: str) -> bytes:
     """Give the bytes of an element that nobody has asked for yet; empty when absent."""
-    element = dataset.get_item(keyword)
+    element = dataset.get_item(tag_of(keyword))
     return element.value or b"" if isinstance(element, RawDataElement) else str(element).encode() if element else b""
 
 
 def as_written(dataset: Dataset, keyword: str) -> str:
     """Give the text of a UID, a number or a time without asking whether it is one. Empty when absent."""
-    element = dataset.get_item(keyword)
+    element = dataset.get_item(tag_of(keyword))
     value = "" if element is None else element.value
     return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")).strip(" \0")
 
@@ -325,7 +325,7 @@ def _check_pixel_length(dataset: Dataset, frames: int) -> None:
 
 def _pixel_length(dataset: Dataset) -> int:
     """Count the bytes of the pixels, in memory or in their file."""
-    pixels = dataset.get_item("PixelData", keep_deferred=True)
+    pixels = dataset.get_item(tag_of("PixelData"), keep_deferred=True)
     if pixels is None:
         return 0
     return pixels.length if isinstance(pixels, RawDataElement) and pixels.value is None else len(pixels.value or b"")
@@ -469,7 +469,7 @@ def is_native(dataset: Dataset) -> bool:
 
 
 def _frame_bytes(dataset: Dataset, offset: int, size: int) -> bytes | memoryview:
-    pixels = dataset.get_item("PixelData", keep_deferred=True)
+    pixels = dataset.get_item(tag_of("PixelData"), keep_deferred=True)
     if isinstance(pixels, RawDataElement) and pixels.value is None:
         place: Place = dataset.pixels_place
         return place.read(pixels.value_tell + offset, size)
@@ -491,9 +491,11 @@ def _rescale(stored: NDArray[np.signedinteger | np.unsignedinteger], ct: CtSlice
     if ct.slope == 1.0 and ct.intercept.is_integer() and stored.dtype.itemsize <= 2:
         intercept = int(ct.intercept)
         if int(stored.min()) + intercept >= _INT16.min and int(stored.max()) + intercept <= _INT16.max:
-            sums = stored.astype(np.uint16)
-            sums += np.uint16(intercept % 2**16)  # modulo 2^16, which is exact where every sum fits
-            return sums.view(np.int16)
+            # Modulo 2^16, which is exact where every sum fits.
+            sums: NDArray[np.int16] = np.add(
+                stored, np.uint16(intercept % 2**16), dtype=np.uint16, casting="unsafe"
+            ).view(np.int16)
+            return sums
     values: NDArray[np.float64] = np.rint(stored * ct.slope + ct.intercept)
     if values.min() < _INT16.min or values.max() > _INT16.max:
         _check_only_padding_overflows(values, stored, ct.dataset)

@@ -5,13 +5,14 @@ Whatever is out of the ordinary here, and all decoding of values, is left to pyd
 file: DICOM PS3.5, 7.1, and PS3.10, 7.1.
 """
 
-from collections.abc import Container
+from collections.abc import Mapping
+from functools import cache
 from struct import Struct
 from typing import TypeAlias, cast
 
 from pydicom.dataelem import DataElement, RawDataElement, empty_value_for_VR
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.tag import BaseTag
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_16, EXPLICIT_VR_LENGTH_32
 
@@ -25,13 +26,17 @@ _Elements: TypeAlias = dict[BaseTag, DataElement | RawDataElement]
 _HEAD, _LENGTH = Struct("<HH2sH").unpack_from, Struct("<L").unpack_from
 
 
-def ordinary_elements(content: bytes, needed: Container[int], large: int) -> Dataset | None:
+tag_of = cache(Tag)
+"""One object for each keyword: pydicom looks keywords up each time, and tags that are not one object compare slowly."""
+
+
+def ordinary_elements(content: bytes, needed: Mapping[int, BaseTag], large: int) -> Dataset | None:
     """Find the elements of an uncompressed, explicit little-endian file in which no length is undefined.
 
     Parameters
     ----------
-    needed : container of int
-        Tags of the elements that are kept; file meta information is kept whole.
+    needed : mapping of int to BaseTag
+        Tags of the elements that are kept, from `tag_of`; file meta information is kept whole.
     large : int
         Bytes from which the value of an element is left where it is, as pydicom's `defer_size` does.
 
@@ -56,7 +61,7 @@ def ordinary_elements(content: bytes, needed: Container[int], large: int) -> Dat
     return dataset
 
 
-def _elements(content: bytes, at: int, end: int, needed: Container[int] | None, large: int) -> _Elements | None:
+def _elements(content: bytes, at: int, end: int, needed: Mapping[int, BaseTag] | None, large: int) -> _Elements | None:
     """Give the elements between two places; None when they are not that."""
     found: _Elements = {}
     before, meta = 0, needed is None
@@ -70,10 +75,10 @@ def _elements(content: bytes, at: int, end: int, needed: Container[int] | None, 
             name, length, at = _LONG[vr], _LENGTH(content, at)[0], at + 4
         if tag <= before or group < 2 or (group == 2) is not meta or length > end - at:
             return None
-        if needed is None or tag in needed:
+        if key := BaseTag(tag) if needed is None else needed.get(tag):
             value = content[at : at + length] if length <= large or tag == _CHARACTER_SET else None
             if not length:
                 value = cast(bytes | None, empty_value_for_VR(name, raw=True))
-            found[BaseTag(tag)] = RawDataElement(BaseTag(tag), name, length, value, at, False, True)
+            found[key] = RawDataElement(key, name, length, value, at, False, True)
         before, at = tag, at + length
     return found if at == end else None

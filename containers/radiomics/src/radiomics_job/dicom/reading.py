@@ -14,7 +14,6 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.sequence import Sequence
-from pydicom.tag import Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radiomics_job.dicom.ct_slice import (
@@ -28,7 +27,7 @@ from radiomics_job.dicom.ct_slice import (
     read_ct_slices,
     unusable_image,
 )
-from radiomics_job.dicom.elements import ordinary_elements
+from radiomics_job.dicom.elements import ordinary_elements, tag_of
 from radiomics_job.dicom.references import CT_CLASSES, ENHANCED_PET_CLASSES, PET_CLASSES
 from radiomics_job.dicom.sources import FileKind, SourceFile, is_bare, printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
@@ -104,10 +103,9 @@ _NEEDED = [
 ]  # fmt: skip
 """The only elements that are parsed, by keyword; everything else in a file is skipped over."""
 
-_NEEDED_TAGS = frozenset(int(Tag(keyword)) for keyword in _NEEDED)
-"""Plain numbers, looked up once: tags compare in Python."""
+_NEEDED_TAGS = {int(tag_of(keyword)): tag_of(keyword) for keyword in _NEEDED}
 
-_PIXELS = Tag("PixelData")
+_PIXELS = tag_of("PixelData")
 _NO_PIXELS = RawDataElement(_PIXELS, "OW", 0, b"", 0, False, True)
 
 _LARGE = 65536
