@@ -9,6 +9,9 @@ _FEW_COLLECTIONS = 300_000
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 """Studies run side by side, one process each: threads inside a library only wait, and wait by spinning."""
 
+_NOT_IN_THE_IMAGE = ("requests", "scipy")
+"""pydicom and nibabel import them where they are installed, to fetch test files and for routines that are not used."""
+
 
 def main() -> NoReturn:
     """Run the job as a program, and end with its exit code."""
@@ -16,7 +19,8 @@ def main() -> NoReturn:
     for variable in _ONE_THREAD:
         os.environ.setdefault(variable, "1")
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look through every package for some
-    sys.modules.setdefault("requests", None)  # type: ignore[arg-type]  # pydicom would import it to fetch test files
+    for library in _NOT_IN_THE_IMAGE:
+        sys.modules.setdefault(library, None)  # type: ignore[arg-type]  # None: it cannot be imported
     from radiomics_job.cli import main as run  # after the threshold: imports make most objects
 
     code = run()
