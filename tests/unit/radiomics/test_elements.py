@@ -2,7 +2,8 @@
 
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +16,7 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
 from radiomics_job.dicom.ct_slice import as_written, hounsfield
-from radiomics_job.dicom.elements import ordinary_elements
+from radiomics_job.dicom.elements import ordinary_elements, tag_of
 from radiomics_job.dicom.reading import read_study
 from radiomics_job.dicom.sources import SourceCounts, read_source
 from radiomics_job.errors import HostFaultError
@@ -27,6 +28,10 @@ from tests.unit.radiomics.test_damaged_files import EXAMPLES, damaged
 SCAN = Scan(slices=6, step=6.0, columns=24, rows=22, spacing=(1.6, 1.7))
 
 LARGE = 500
+NEEDED = {
+    int(tag_of(keyword)): tag_of(keyword)
+    for keyword in ("SOPClassUID", "SpecificCharacterSet", "ImagePositionPatient", "Rows", "PixelData")
+}
 
 
 class Every(dict[int, BaseTag]):
@@ -40,14 +45,14 @@ def elements(dataset: Dataset) -> list[RawDataElement]:
     return [element for element in dataset.values() if isinstance(element, RawDataElement)]
 
 
-def assert_like_pydicom(content: bytes) -> bool:
+def assert_like_pydicom(content: bytes, needed: Mapping[int, BaseTag] | None = None) -> bool:
     """Compare a file that is read here with what pydicom makes of it; tell whether it was read here."""
-    found = ordinary_elements(content, Every(), LARGE)
+    found = ordinary_elements(content, Every() if needed is None else needed, LARGE)
     if found is None:
         return False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = read_partial(BytesIO(content), defer_size=LARGE)
+        expected = read_partial(BytesIO(content), defer_size=LARGE, specific_tags=[*(needed or ())])
     assert elements(found) == elements(expected)
     assert [*found.keys()] == [*expected.keys()]
     assert [*found.file_meta.keys()] == [*expected.file_meta.keys()]
@@ -71,6 +76,41 @@ def test_what_is_read_in_one_pass_is_what_pydicom_reads() -> None:
     examples = [assert_like_pydicom(path.read_bytes()) for path in EXAMPLES]
     assert ours[0]
     assert sum(examples) > 10
+
+
+def with_sequences(dataset: Dataset, depth: int) -> bytes:
+    """A file in which sequences of undefined length, one inside the other, lie before what is needed."""
+    item = Dataset()
+    for _ in range(depth):
+        outer = Dataset()
+        outer.ReferencedSOPInstanceUID = "1.2.3"
+        outer.add_new(0x00081140, "SQ", [item, Dataset()])
+        outer[0x00081140].is_undefined_length = True
+        for each in outer[0x00081140].value:
+            each.is_undefined_length_sequence_item = bool(depth % 2)
+        item = outer
+    dataset.add_new(0x00081140, "SQ", [item])
+    dataset[0x00081140].is_undefined_length = True
+    item.is_undefined_length_sequence_item = True
+    buffer = BytesIO()
+    pydicom.dcmwrite(buffer, dataset, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 5])
+def test_sequences_of_undefined_length_that_are_not_needed_are_passed_over(depth: int) -> None:
+    content = with_sequences(ct_slice(SCAN, 2), depth)
+    assert assert_like_pydicom(content, NEEDED)
+    assert ordinary_elements(content, Every(), LARGE) is None
+
+
+def test_damage_of_what_is_passed_over_changes_nothing_that_is_needed() -> None:
+    generator, read = random.Random(2), 0
+    nested = [with_sequences(ct_slice(SCAN, 2), depth) for depth in (1, 2)]
+    for _ in range(300):
+        with suppress(OSError):  # pydicom looks into sequences that nobody asks for
+            read += assert_like_pydicom(damaged(generator.choice(nested), generator), NEEDED)
+    assert 10 < read < 290
 
 
 def test_damage_is_left_to_pydicom_or_read_as_pydicom_reads_it() -> None:
