@@ -62,6 +62,7 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 	@echo "  building pyradiomics' extension and linking the jobs"
 	@$(PY) $(PIP) install --no-deps --no-build-isolation --editable containers/radiomics --editable containers/rnaseq \
 	  --editable containers/survival --editable .
+	@$(PY) -m compileall -q containers/*/src  # as in their images: else each start of a job compiles it
 	@touch $@
 
 .venv-emulator/.ready: requirements/emulator.txt

@@ -46,12 +46,12 @@ def test_random_damage_is_typed(tmp_path: Path, kind: str, seed: int) -> None:
     }[kind]
     whole, generator = victim.read_bytes(), random.Random(seed)
     for _ in range(5):
-        victim.write_bytes(_damaged(whole, generator))
+        victim.write_bytes(damaged(whole, generator))
         status = run_study(tmp_path / "in", tmp_path / "out").status
         assert status in {"accept", "warn", *ReasonCode}
 
 
-def _damaged(whole: bytes, generator: random.Random) -> bytes:
+def damaged(whole: bytes, generator: random.Random) -> bytes:
     data = bytearray(whole)
     for _ in range(generator.choice([1, 4, 32])):
         at = generator.randrange(132, min(len(data), generator.choice([600, 1500, len(data)])))

@@ -23,6 +23,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from radiomics_job.errors import Detail, HostFaultError, ReasonCode, StudyRejectedError
+from radiomics_job.limits import MEBIBYTE
 from radiomics_job.study import StudyTask, process_study, write_rejection
 
 EXIT_CODES = {"accept": 0, "warn": 10, "rejected": 11, "memory": 12, "crashed": 13, "host": 14}
@@ -30,6 +31,11 @@ EXIT_CODES = {"accept": 0, "warn": 10, "rejected": 11, "memory": 12, "crashed": 
 
 _OUT_OF_MEMORY_MARKS = ("bad_alloc", "failed to allocate", "cannot allocate memory", "unable to allocate")
 """How libraries written in C++ word what Python calls MemoryError."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 256 * MEBIBYTE
+_OWN_MAPPING_BYTES = 8 * MEBIBYTE
+"""glibc's mallopt: what a study gives back it takes again at once, and the kernel zeroes each page that it gives."""
 
 _PR_SET_PDEATHSIG = 1
 """Linux prctl: the signal a process gets when its parent ends."""
@@ -150,6 +156,7 @@ def _child(task: StudyTask, work: Work) -> None:
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _die_with_parent()
+        _keep_freed_memory()
         _limit_memory(task.limits.memory_bytes)
         _quiet_libraries()
         code = _run(task, work)
@@ -162,6 +169,13 @@ def _die_with_parent() -> None:
     """Leave no process behind when the parent is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _keep_freed_memory() -> None:
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:  # musl has none
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, _OWN_MAPPING_BYTES)
 
 
 def _quiet_libraries() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from radiomics_job.dicom.ct_slice import as_written
 from radiomics_job.dicom.reading import PARSER_ERRORS
 from radiomics_job.dicom.series import SliceStack
 from radiomics_job.dicom.sources import one_line
@@ -61,14 +62,14 @@ def _first(datasets: Iterable[Dataset]) -> tuple[datetime | None, str | None]:
 
 
 def _stamp(dataset: Dataset, date_keyword: str, time_keyword: str | None) -> datetime | None:
-    text = str(_value(dataset, date_keyword) or "").strip()
+    text = as_written(dataset, date_keyword)
     if time_keyword and text:
-        text = text.replace(".", "") + str(_value(dataset, time_keyword) or "").strip().replace(":", "")
+        text = text.replace(".", "") + as_written(dataset, time_keyword).replace(":", "")
     match = _STAMP.match(text)
     if not match or match[1] < _EARLIEST:
         return None
     date, *clock, offset = match.groups()
-    offset = offset or str(_value(dataset, "TimezoneOffsetFromUTC") or "").strip() or "+0000"
+    offset = offset or as_written(dataset, "TimezoneOffsetFromUTC") or "+0000"
     hours, minutes, seconds = (int(part or 0) for part in clock)
     try:
         zone = _zone(offset)

@@ -1,16 +1,19 @@
 """One CT slice: what its header says, read strictly where geometry is concerned, and its pixels in Hounsfield units."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
 
-from radiomics_job.dicom.sources import printable
+from radiomics_job.dicom.elements import tag_of
+from radiomics_job.dicom.sources import Place, printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import rounded
 from radiomics_job.limits import Limits
@@ -57,6 +60,13 @@ class CtSlice:
     """Reconstruction kernel; empty when absent."""
     original_uid: str = ""
     """Of a frame of a legacy converted CT: the SOPInstanceUID of the image that it was. Empty otherwise."""
+    alike: Dataset | None = None
+    """An image whose header says the same of the pixels, and was decoded before; None for `dataset` itself."""
+
+    @property
+    def header(self) -> Dataset:
+        """The object that says what the pixels mean."""
+        return self.dataset if self.alike is None else self.alike
 
     @property
     def uids(self) -> frozenset[str]:
@@ -68,12 +78,12 @@ class CtSlice:
         """AcquisitionNumber (of the frame, in a multi-frame CT); empty when absent."""
         content = functional_group(self.dataset, self.frame, "FrameContentSequence")
         number = content.get("FrameAcquisitionNumber") if content is not None else None
-        return _as_written(self.dataset, "AcquisitionNumber") if number is None else str(number)
+        return as_written(self.dataset, "AcquisitionNumber") if number is None else str(number)
 
     @property
     def number(self) -> tuple[int, int] | None:
         """InstanceNumber and frame: the order in which images were made, never where they lie. None when absent."""
-        number = _as_written(self.dataset, "InstanceNumber")
+        number = as_written(self.dataset, "InstanceNumber")
         return (int(number), self.frame) if number.isdecimal() else None
 
 
@@ -96,8 +106,34 @@ def unusable_image(dataset: Dataset, error: StudyRejectedError) -> UnusableImage
     return UnusableImage(instance, series, bool(kinds & {"DERIVED", "SECONDARY"}), error)
 
 
-def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSlice]:
+AlikeImages: TypeAlias = dict[tuple[object, ...], CtSlice]
+"""Single-frame images, each the first of those whose headers repeat it but for their identity, time and position."""
+
+_REPEATED = frozenset(
+    tag_of(keyword)
+    for keyword in (
+        "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "ImageType",
+        "ConvolutionKernel", "ImageOrientationPatient", "PixelSpacing", "NumberOfFrames", "SamplesPerPixel",
+        "PhotometricInterpretation", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit",
+        "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "RescaleType", "SharedFunctionalGroupsSequence",
+        "PerFrameFunctionalGroupsSequence",
+    )
+)  # fmt: skip
+"""Whatever of a single-frame image is read, except for SOPInstanceUID and ImagePositionPatient."""
+
+_GROUPS = frozenset(
+    tag_of(keyword) for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+)
+
+
+def read_ct_slices(dataset: Dataset, name: str, limits: Limits, alike: AlikeImages | None = None) -> Iterator[CtSlice]:
     """Give the slices of one CT object: one, or one per frame.
+
+    Parameters
+    ----------
+    alike : dict, optional
+        Images that were read before, and this one afterwards: an image that repeats the header of one of them, byte by
+        byte, is not decoded again.
 
     Raises
     ------
@@ -106,6 +142,9 @@ def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSl
     AttributeError, ValueError
         When an element cannot be decoded; the caller counts the file as unreadable.
     """
+    repeated = _repeated(dataset) if alike is not None else None
+    if alike is not None and repeated in alike:
+        return iter([_one_more(alike[repeated], dataset, name)])
     if _is_localizer(dataset):
         return iter([_localizer(dataset, name)])
     frames = frame_count(dataset)
@@ -116,7 +155,27 @@ def read_ct_slices(dataset: Dataset, name: str, limits: Limits) -> Iterator[CtSl
             {"frames": frames, "limit": limits.frames},
         )
     _check_pixel_length(dataset, frames)
-    return iter([_slice(dataset, name, frame) for frame in range(frames)])
+    slices = [_slice(dataset, name, frame) for frame in range(frames)]
+    if alike is not None and repeated is not None:
+        alike[repeated] = slices[0]
+    return iter(slices)
+
+
+def _repeated(dataset: Dataset) -> tuple[object, ...] | None:
+    """Give the elements that images of one series share, as they are written; None for one of several frames."""
+    elements = [element for element in dataset.values() if element.tag in _REPEATED]
+    if any(element.tag in _GROUPS or not isinstance(element, RawDataElement) for element in elements):
+        return None
+    written = tuple((element.tag, element.VR, element.value) for element in elements)
+    syntax = as_written(dataset.file_meta, "TransferSyntaxUID")
+    return written, raw_value(dataset, "SpecificCharacterSet"), syntax, _pixel_length(dataset)
+
+
+def _one_more(first: CtSlice, dataset: Dataset, name: str) -> CtSlice:
+    """Describe an image whose header repeats another's."""
+    instance = str(dataset.get("SOPInstanceUID") or "")
+    position = _position(dataset, ())
+    return replace(first, name=name, dataset=dataset, instance_uid=instance, position=position, alike=first.header)
 
 
 def frame_count(dataset: Dataset) -> int:
@@ -134,9 +193,16 @@ def frame_count(dataset: Dataset) -> int:
     return frames
 
 
-def _as_written(dataset: Dataset, keyword: str) -> str:
-    """Give the text of a number that is not needed; damage of it is no reason to reject an image. Empty when absent."""
-    value = dataset.get_item(keyword).value if keyword in dataset else ""
+def raw_value(dataset: Dataset, keyword: str) -> bytes:
+    """Give the bytes of an element that nobody has asked for yet; empty when absent."""
+    element = dataset.get_item(tag_of(keyword))
+    return element.value or b"" if isinstance(element, RawDataElement) else str(element).encode() if element else b""
+
+
+def as_written(dataset: Dataset, keyword: str) -> str:
+    """Give the text of a UID, a number or a time without asking whether it is one. Empty when absent."""
+    element = dataset.get_item(tag_of(keyword))
+    value = "" if element is None else element.value
     return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")).strip(" \0")
 
 
@@ -157,14 +223,12 @@ def _localizer(dataset: Dataset, name: str) -> CtSlice:
 def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
     groups = _groups(dataset, frame)
     orientation = _numbers(dataset, groups, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
-    position = _numbers(dataset, groups, "PlanePositionSequence", "ImagePositionPatient", 3)
+    position = _position(dataset, groups)
     spacing = _numbers(dataset, groups, "PixelMeasuresSequence", "PixelSpacing", 2)
     slope = _numbers(dataset, groups, "PixelValueTransformationSequence", "RescaleSlope", 1)
     intercept = _numbers(dataset, groups, "PixelValueTransformationSequence", "RescaleIntercept", 1)
     if not SMALLEST_SPACING_MM <= min(spacing) <= max(spacing) <= LARGEST_MM:
         raise _missing("PixelSpacing")
-    if np.abs(position).max() > LARGEST_MM:
-        raise _missing("ImagePositionPatient")
     return CtSlice(
         name,
         dataset,
@@ -181,6 +245,13 @@ def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
         str(dataset.get("ConvolutionKernel") or ""),
         _original_uid(groups),
     )
+
+
+def _position(dataset: Dataset, groups: Sequence[Dataset]) -> NDArray[np.float64]:
+    position = _numbers(dataset, groups, "PlanePositionSequence", "ImagePositionPatient", 3)
+    if np.abs(position).max() > LARGEST_MM:
+        raise _missing("ImagePositionPatient")
+    return position
 
 
 def _original_uid(groups: Sequence[Dataset]) -> str:
@@ -243,14 +314,21 @@ def _check_pixel_length(dataset: Dataset, frames: int) -> None:
     """Notice a file that was cut short: fewer pixel bytes than its own header states."""
     if any(keyword in dataset for keyword in _FLOAT_KEYWORDS) or "PixelData" not in dataset:
         raise ValueError("no integer pixel data")
-    pixels = dataset.PixelData
-    if not pixels:
+    if not (length := _pixel_length(dataset)):
         raise ValueError("empty pixel data")
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     samples = int(dataset.get("SamplesPerPixel") or 1)
     expected = int(dataset.Rows) * int(dataset.Columns) * samples * frames * int(dataset.BitsAllocated) // 8
-    check_length(len(pixels), expected)
+    check_length(length, expected)
+
+
+def _pixel_length(dataset: Dataset) -> int:
+    """Count the bytes of the pixels, in memory or in their file."""
+    pixels = dataset.get_item(tag_of("PixelData"), keep_deferred=True)
+    if pixels is None:
+        return 0
+    return pixels.length if isinstance(pixels, RawDataElement) and pixels.value is None else len(pixels.value or b"")
 
 
 def check_length(actual: int, expected: int) -> None:
@@ -324,7 +402,7 @@ def stored_values(image: CtSlice) -> NDArray[np.signedinteger | np.unsignedinteg
 
 def _check_meaning(ct: CtSlice) -> None:
     """Refuse pixels that are not Hounsfield units: colours, spectral maps, a scale of zero, bits in another place."""
-    dataset = ct.dataset
+    dataset = ct.header
     bits = int(dataset.get("BitsStored") or dataset.BitsAllocated)
     wrong = {
         "SamplesPerPixel": int(dataset.get("SamplesPerPixel") or 1) != 1,
@@ -367,22 +445,35 @@ def check_syntax(dataset: Dataset, name: str) -> None:
 
 
 def release(ct: CtSlice) -> None:
-    """Drop the stored pixels of a slice that is decoded or not needed: they are half of a study's memory."""
+    """Drop the stored pixels of a slice that is decoded or not needed."""
     if "PixelData" in ct.dataset:
         del ct.dataset.PixelData
 
 
 def _stored(ct: CtSlice) -> NDArray[np.signedinteger | np.unsignedinteger]:
-    dataset = ct.dataset
+    header = ct.header
+    if not is_native(header):
+        return decode_frame(ct.dataset, ct.frame)
+    signed = int(header.PixelRepresentation) == 1
+    dtype = np.dtype(f"<{'i' if signed else 'u'}{header.BitsAllocated // 8}")
+    size = ct.rows * ct.columns * dtype.itemsize
+    native = np.frombuffer(_frame_bytes(ct.dataset, ct.frame * size, size), dtype).reshape(ct.rows, ct.columns)
+    return _without_unused_bits(native, header)
+
+
+def is_native(dataset: Dataset) -> bool:
+    """Tell whether pixels lie in their file as a processor reads them."""
     syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax.is_encapsulated or not syntax.is_little_endian or dataset.BitsAllocated not in (8, 16, 32):
-        return decode_frame(dataset, ct.frame)
-    signed = int(dataset.PixelRepresentation) == 1
-    dtype = np.dtype(f"<{'i' if signed else 'u'}{dataset.BitsAllocated // 8}")
-    count = ct.rows * ct.columns
-    offset = ct.frame * count * dtype.itemsize
-    native = np.frombuffer(dataset.PixelData, dtype, count, offset).reshape(ct.rows, ct.columns)
-    return _without_unused_bits(native, dataset)
+    plain = syntax.is_little_endian and not syntax.is_encapsulated
+    return bool(plain and dataset.get("BitsAllocated") in (8, 16, 32))
+
+
+def _frame_bytes(dataset: Dataset, offset: int, size: int) -> bytes | memoryview:
+    pixels = dataset.get_item(tag_of("PixelData"), keep_deferred=True)
+    if isinstance(pixels, RawDataElement) and pixels.value is None:
+        place: Place = dataset.pixels_place
+        return place.read(pixels.value_tell + offset, size)
+    return memoryview(dataset.PixelData)[offset : offset + size]
 
 
 def _without_unused_bits(
@@ -400,9 +491,11 @@ def _rescale(stored: NDArray[np.signedinteger | np.unsignedinteger], ct: CtSlice
     if ct.slope == 1.0 and ct.intercept.is_integer() and stored.dtype.itemsize <= 2:
         intercept = int(ct.intercept)
         if int(stored.min()) + intercept >= _INT16.min and int(stored.max()) + intercept <= _INT16.max:
-            sums = stored.astype(np.uint16)
-            sums += np.uint16(intercept % 2**16)  # modulo 2^16, which is exact where every sum fits
-            return sums.view(np.int16)
+            # Modulo 2^16, which is exact where every sum fits.
+            sums: NDArray[np.int16] = np.add(
+                stored, np.uint16(intercept % 2**16), dtype=np.uint16, casting="unsafe"
+            ).view(np.int16)
+            return sums
     values: NDArray[np.float64] = np.rint(stored * ct.slope + ct.intercept)
     if values.min() < _INT16.min or values.max() > _INT16.max:
         _check_only_padding_overflows(values, stored, ct.dataset)

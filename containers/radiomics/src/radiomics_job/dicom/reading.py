@@ -5,19 +5,29 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag, Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from radiomics_job.dicom.ct_slice import CtSlice, UnusableImage, check_syntax, read_ct_slices, unusable_image
+from radiomics_job.dicom.ct_slice import (
+    AlikeImages,
+    CtSlice,
+    UnusableImage,
+    as_written,
+    check_syntax,
+    is_native,
+    raw_value,
+    read_ct_slices,
+    unusable_image,
+)
+from radiomics_job.dicom.elements import ordinary_elements, tag_of
 from radiomics_job.dicom.references import CT_CLASSES, ENHANCED_PET_CLASSES, PET_CLASSES
 from radiomics_job.dicom.sources import FileKind, SourceFile, is_bare, printable
 from radiomics_job.errors import ReasonCode, StudyRejectedError
@@ -93,19 +103,13 @@ _NEEDED = [
 ]  # fmt: skip
 """The only elements that are parsed, by keyword; everything else in a file is skipped over."""
 
-_NEEDED_TAGS: list[BaseTag | int] = [int(Tag(keyword)) for keyword in _NEEDED]
-"""Plain numbers, looked up once: `dcmread` makes a tag of each for each file, and tags compare in Python."""
+_NEEDED_TAGS = {int(tag_of(keyword)): tag_of(keyword) for keyword in _NEEDED}
 
-_SAME_IN_A_SERIES = frozenset(
-    int(Tag(keyword))
-    for keyword in (
-        "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "ImageType",
-        "ImageOrientationPatient", "PixelSpacing", "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns",
-        "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleSlope", "RescaleIntercept",
-        "RescaleType",
-    )
-)  # fmt: skip
-"""Elements that are read of every image and whose values repeat; none depends on the character set."""
+_PIXELS = tag_of("PixelData")
+_NO_PIXELS = RawDataElement(_PIXELS, "OW", 0, b"", 0, False, True)
+
+_LARGE = 65536
+"""Bytes from which pydicom leaves an element where it is, so that it is not copied."""
 
 
 @dataclass
@@ -127,8 +131,10 @@ class StudyFiles:
     """Their series: SeriesInstanceUID to Modality."""
     patients: set[str] = field(default_factory=set)
     """Patient identifiers that are not empty."""
-    decoded: dict[RawDataElement, DataElement] = field(default_factory=dict, repr=False)
-    """What elements that repeat from image to image say: pydicom decodes each value once."""
+    alike: AlikeImages = field(default_factory=AlikeImages, repr=False)
+    """What headers that repeat from image to image say: each is decoded once."""
+    identified: set[tuple[bytes, bytes]] = field(default_factory=set, repr=False)
+    """PatientIDs as they are written, with their character sets: `patients` has what they say."""
     contents: set[bytes] = field(default_factory=set)
     """Digests of the segmentations and structure sets: of what is used of them, instance UID included."""
     volumes: list[SourceFile] = field(default_factory=list)
@@ -208,14 +214,12 @@ def unreadable_files(names: list[str]) -> StudyRejectedError:
 
 def _add(study: StudyFiles, file: SourceFile, limits: Limits) -> None:
     dataset = _parse(file.content, limits)
-    _decode_once(dataset, study.decoded)
-    if patient := str(dataset.get("PatientID") or "").strip():
-        study.patients.add(patient)
     kind = _sop_class(dataset)
     if kind in CT_CLASSES:
-        _add_ct(study, dataset, file.name, limits)
+        _add_ct(study, dataset, file, limits)
     elif kind in SEG_CLASSES | RTSTRUCT_CLASSES:
         dataset.filename = file.name
+        _place_pixels(dataset, file, native=False)
         if kind in SEG_CLASSES:
             check_syntax(dataset, file.name)
         content = _digest(dataset)
@@ -225,9 +229,38 @@ def _add(study: StudyFiles, file: SourceFile, limits: Limits) -> None:
     else:
         if kind in PET_CLASSES | ENHANCED_PET_CLASSES:
             dataset.filename = file.name
+            _place_pixels(dataset, file, is_native(dataset))
             study.pet.append(dataset)
         study.other += 1
         study.other_series[str(dataset.get("SeriesInstanceUID") or "")] = str(dataset.get("Modality") or "")[:16]
+    _note_patient(study, dataset)  # at the end: a value that is asked for no longer is as it was stored
+
+
+def _note_patient(study: StudyFiles, dataset: Dataset) -> None:
+    written = raw_value(dataset, "PatientID"), raw_value(dataset, "SpecificCharacterSet")
+    if written not in study.identified:
+        if patient := str(dataset.get("PatientID") or "").strip():
+            study.patients.add(patient)
+        study.identified.add(written)
+
+
+def _place_pixels(dataset: Dataset, file: SourceFile, native: bool) -> None:
+    """Leave native pixels in their file when they can be read again slice by slice; take all others from it."""
+    pixels = dataset.get_item(_PIXELS, keep_deferred=True)
+    if not isinstance(pixels, RawDataElement) or not _is_deferred(pixels):
+        return
+    if native and file.place is not None:
+        dataset.pixels_place = file.place
+    else:
+        dataset[_PIXELS] = _with_value(pixels, file.content)
+
+
+def _is_deferred(element: RawDataElement) -> bool:
+    return element.value is None and element.length > 0
+
+
+def _with_value(element: RawDataElement, content: bytes) -> RawDataElement:
+    return element._replace(value=content[element.value_tell : element.value_tell + element.length])
 
 
 def _digest(dataset: Dataset) -> bytes:
@@ -246,15 +279,18 @@ def _digest(dataset: Dataset) -> bytes:
     return digest.digest()
 
 
-def _add_ct(study: StudyFiles, dataset: Dataset, name: str, limits: Limits) -> None:
+def _add_ct(study: StudyFiles, dataset: Dataset, file: SourceFile, limits: Limits) -> None:
     try:
-        check_syntax(dataset, name)
-        study.ct.extend(read_ct_slices(dataset, name, limits))
+        check_syntax(dataset, file.name)
+        slices = [*read_ct_slices(dataset, file.name, limits, study.alike)]
     except StudyRejectedError as error:
         if error.code is not ReasonCode.UNSUPPORTED_DICOM:
             raise
-        error.details["file"] = printable(name)
+        error.details["file"] = printable(file.name)
         study.unusable.append(unusable_image(dataset, error))
+    else:
+        _place_pixels(dataset, file, is_native(slices[0].header))
+        study.ct.extend(slices)
 
 
 def _sop_class(dataset: Dataset) -> str:
@@ -263,47 +299,48 @@ def _sop_class(dataset: Dataset) -> str:
     A file whose own header names another kind than its file meta information is damaged when the latter says that it
     matters here: it must not pass as some other kind of object.
     """
-    stated = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
-    kind = str(dataset.get("SOPClassUID") or stated)
+    stated = as_written(dataset.file_meta, "MediaStorageSOPClassUID")
+    kind = as_written(dataset, "SOPClassUID") or stated
     if not kind or (stated in _MEASURED and kind not in _MEASURED):
         raise ValueError(f"the header says {kind!r}, the file meta information {stated!r}")
     return kind
 
 
 def _parse(content: bytes, limits: Limits) -> Dataset:
+    source = _Content(content, limits)
+    dataset = ordinary_elements(content, _NEEDED_TAGS, _LARGE)
+    if dataset is None:
+        source, dataset = _parse_any(content, limits)
+    for element in [*dataset.values()]:  # as they were read: nothing is decoded
+        if element.value is None and isinstance(element, RawDataElement) and element.length and element.tag != _PIXELS:
+            dataset[element.tag] = _with_value(element, content)
+    pixels = dataset.get_item(_PIXELS, keep_deferred=True)
+    source.check_values(pixels if isinstance(pixels, RawDataElement) else _NO_PIXELS)
+    return dataset
+
+
+def _parse_any(content: bytes, limits: Limits) -> tuple["_Content", Dataset]:
     # Without these bytes pydicom inflates nothing, and a read that is not looked at costs half as much.
     deflated = DeflatedExplicitVRLittleEndian.encode() in content
     source = (_DeflatedContent if deflated else _Content)(content, limits)
     bare = is_bare(content)
-    dataset = read_partial(source, force=bare, specific_tags=_NEEDED_TAGS)
+    # Places in an inflated file are none in the file.
+    dataset = read_partial(source, defer_size=None if deflated else _LARGE, force=bare, specific_tags=[*_NEEDED_TAGS])
     if bare and "TransferSyntaxUID" not in dataset.file_meta:  # pydicom has found out how the elements are written
         implicit, _ = dataset.original_encoding
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-    for element in dataset.values():  # as they were read: nothing is decoded
-        _check_whole(element)
-    pixels = dataset.get_item("PixelData") if "PixelData" in dataset else None
-    source.check_values(pixels.value or b"" if isinstance(pixels, RawDataElement) else b"")
+    for element in dataset.values():
+        _check_whole(element, content)
     dataset.buffer = None  # pydicom keeps the whole file beside the elements that it read from it
-    return dataset
+    return source, dataset
 
 
-def _decode_once(dataset: Dataset, decoded: dict[RawDataElement, DataElement]) -> None:
-    """Give a data set the elements that equal ones of another were decoded to: decoding is slow."""
-    for raw in [*dataset.values()]:
-        if isinstance(raw, RawDataElement) and int(raw.tag) in _SAME_IN_A_SERIES:
-            stored = raw._replace(value_tell=0)
-            if stored in decoded:
-                dataset[raw.tag] = decoded[stored]
-            else:
-                with suppress(*PARSER_ERRORS):  # told where the element is needed
-                    decoded[stored] = dataset[raw.tag]
-
-
-def _check_whole(element: object) -> None:
+def _check_whole(element: object, content: bytes) -> None:
     """Refuse an element that the end of the file cut short; pydicom keeps what is there and says nothing."""
     if not isinstance(element, RawDataElement) or element.length == _UNDEFINED_LENGTH:
         return
-    if len(element.value or b"") < element.length:
+    here = len(content) - element.value_tell if _is_deferred(element) else len(element.value or b"")
+    if here < element.length:
         raise ValueError("the file ends inside an element")
 
 
@@ -317,12 +354,14 @@ class _Content(BytesIO):
         if len(content) > _SMALLEST_ITEM * limits.items:
             _check_budget("items", _count_items(content), limits.items)
 
-    def check_values(self, pixels: bytes) -> None:
+    def check_values(self, pixels: RawDataElement) -> None:
         """Refuse more values than the budget, before each becomes an object; bytes of pixels are none."""
         limit = 3 * self._limits.contour_points
-        if self._size - len(pixels) > 2 * limit:  # a value and its separator
+        length = pixels.length if _is_deferred(pixels) else len(pixels.value or b"")
+        if self._size - length > 2 * limit:  # a value and its separator
             values = self.getvalue().count(_SEPARATOR) if self._values < 0 else self._values
-            _check_budget("values", values - pixels.count(_SEPARATOR), limit)
+            stored = _with_value(pixels, self.getvalue()) if _is_deferred(pixels) else pixels
+            _check_budget("values", values - (stored.value or b"").count(_SEPARATOR), limit)
 
 
 class _DeflatedContent(_Content):

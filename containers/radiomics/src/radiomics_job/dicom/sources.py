@@ -1,4 +1,8 @@
-"""Where a study's bytes come from: a folder or a zip archive, every file read at most once."""
+"""Where a study's bytes come from: a folder or a zip archive.
+
+Every file is read once and hashed as it is read; pixels that need no unpacking are read again when their slice is
+decoded, so that a study's pixels are in memory once (`features-24`).
+"""
 
 import errno
 import lzma
@@ -15,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from radiomics_job.errors import ReasonCode, StudyRejectedError
+from radiomics_job.errors import HostFaultError, ReasonCode, StudyRejectedError
 from radiomics_job.limits import Limits
 
 PREAMBLE_BYTES = 132
@@ -77,6 +81,39 @@ class SourceFile:
     """Unpacked for DICOM; as it is stored for volumes, which are unpacked when their voxels are asked for."""
     kind: FileKind = FileKind.DICOM
     """What it is."""
+    place: "Place | None" = None
+    """Where the same bytes can be read again; None for what was unpacked."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file that can be read again."""
+
+    path: Path
+    state: tuple[int, int, int]
+    """Its number, size and time of change when it was first read."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Read a part again.
+
+        Raises
+        ------
+        HostFaultError
+            When the file is not the one that was read first: what was hashed would not be what is measured.
+        """
+        try:
+            with self.path.open("rb", buffering=0) as stream:
+                unchanged = _state(os.fstat(stream.fileno())) == self.state
+                data = os.pread(stream.fileno(), size, offset) if unchanged else b""
+        except OSError as error:
+            raise HostFaultError(f"a file of the study cannot be read again: {error.strerror}") from error
+        if len(data) < size:
+            raise HostFaultError("a file of the study changed while the study was read")
+        return data
+
+
+def _state(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 @dataclass
@@ -137,7 +174,9 @@ def _read_folder(folder: Path, limits: Limits, counts: SourceCounts) -> Iterator
                     yield replace(member, name=f"{name}/{member.name}")
                 continue
             stream.seek(0)
-            found = _file_if_known(stream, name, file.stat().st_size, limits, counts)
+            status = os.fstat(stream.fileno())
+            place = Place(file, _state(status))
+            found = _file_if_known(stream, name, status.st_size, limits, counts, place)
         if found is not None:
             yield found
 
@@ -212,7 +251,9 @@ def _check_members(members: list[zipfile.ZipInfo], limits: Limits) -> None:
         raise _bad_zip("The archive expands too far to be a DICOM study.", bytes=size, compressed_bytes=packed)
 
 
-def _file_if_known(stream: BinaryIO, name: str, size: int, limits: Limits, counts: SourceCounts) -> SourceFile | None:
+def _file_if_known(
+    stream: BinaryIO, name: str, size: int, limits: Limits, counts: SourceCounts, place: Place | None = None
+) -> SourceFile | None:
     head = _read_exactly(stream.read, HEAD_BYTES)
     packed = head.startswith(_GZIP_MARK)
     kind = _kind(_first_inflated(head, name) if packed else head, name)
@@ -228,7 +269,7 @@ def _file_if_known(stream: BinaryIO, name: str, size: int, limits: Limits, count
     counts.volumes += kind in (FileKind.NIFTI, FileKind.NRRD)
     counts.bytes += len(content)
     _check_budget("bytes", counts.bytes, limits.study_bytes)
-    return SourceFile(name, content, kind)
+    return SourceFile(name, content, kind, None if packed else place)
 
 
 def _kind(head: bytes, name: str) -> FileKind | None:

@@ -6,7 +6,7 @@ metadata that stacking needs, because its default metadata extraction costs seco
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,13 +38,10 @@ class _PreparedSlice(dict[str, Any]):
     nibabel asks for attributes, `get` and items; a mapping answers ten times as fast as a pydicom data set.
     """
 
-    def __init__(self, ct: CtSlice, position: NDArray[np.float64], pixels: NDArray[Intensity]) -> None:
+    def __init__(self, alike: Mapping[str, Any], position: NDArray[np.float64], pixels: NDArray[Intensity]) -> None:
         super().__init__(
-            ImageOrientationPatient=_orthonormal(ct.orientation).tolist(),
+            alike,
             ImagePositionPatient=position.tolist(),
-            PixelSpacing=[*ct.spacing],
-            Rows=ct.rows,
-            Columns=ct.columns,
             pixel_array=pixels,  # Hounsfield units or SUV, shape (rows, columns)
         )
         self.PixelData = b""  # by which dcmstack tells an image
@@ -196,16 +193,15 @@ def _is_same_view(one: NDArray[Any], other: NDArray[Any]) -> bool:
 
 
 def _dcmstack(stack: SliceStack, volume: NDArray[Voxel]) -> DicomStack:
-    orientation = [float(value) for value in stack.slices[0].orientation]
     meta: dict[str, Any] = {
-        "ImageOrientationPatient": orientation,
+        "ImageOrientationPatient": _orthonormal(stack.slices[0].orientation).tolist(),
         "PixelSpacing": [*stack.slices[0].spacing],
         "Rows": stack.grid.shape[1],
         "Columns": stack.grid.shape[0],
     }
     stacker = DicomStack()
-    for k, (ct, position) in enumerate(zip(stack.slices, _even_positions(stack), strict=True)):
-        stacker.add_dcm(_PreparedSlice(ct, position, volume[:, :, k].T), meta=dict(meta))
+    for k, position in enumerate(_even_positions(stack)):
+        stacker.add_dcm(_PreparedSlice(meta, position, volume[:, :, k].T), meta=dict(meta))
     return stacker
 
 

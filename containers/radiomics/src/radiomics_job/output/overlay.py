@@ -285,10 +285,11 @@ def _pixels_per_mm(views: tuple[View, ...]) -> float:
 
 def _panel(view: View, window: Window, scale: float) -> Image.Image:
     size = _size(view.mask, view.pixel_mm, scale)
-    canvas = np.asarray(_grey(view.values, window, size), dtype=np.float64)
+    picture = np.repeat(np.asarray(_grey(view.values, window, size))[:, :, None], 3, axis=2)
     mask = np.asarray(Image.fromarray(view.mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)) > 0
-    opacity = np.where(_outline(mask), _OUTLINE_OPACITY, np.where(mask, _FILL_OPACITY, 0.0))[:, :, None]
-    return Image.fromarray(np.rint(canvas[:, :, None] * (1 - opacity) + _YELLOW * opacity).astype(np.uint8))
+    opacity = np.where(_outline(mask), _OUTLINE_OPACITY, _FILL_OPACITY)[mask][:, None]
+    picture[mask] = np.rint(picture[mask] * (1 - opacity) + _YELLOW * opacity).astype(np.uint8)
+    return Image.fromarray(picture)
 
 
 def _size(plane: NDArray[Any], pixel_mm: tuple[float, float], scale: float) -> tuple[int, int]:

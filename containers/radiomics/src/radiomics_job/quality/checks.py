@@ -137,7 +137,7 @@ def outside_body(volume: NDArray[Intensity], mask: NDArray[np.bool_]) -> int:
 
 
 def _span(plane: NDArray[np.bool_], axis: int) -> slice:
-    places = np.unique(plane.nonzero()[axis])
+    places = np.flatnonzero(plane.any(axis=1 - axis))
     return slice(int(places[0]), int(places[-1]) + 1)
 
 
