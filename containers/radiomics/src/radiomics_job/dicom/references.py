@@ -135,14 +135,29 @@ def segmentation_references(
 
 
 def structure_set_references(
-    dataset: Dataset, contour_images: frozenset[str] = frozenset(), classes: frozenset[str] = CT_CLASSES
+    dataset: Dataset,
+    contour_images: frozenset[str] = frozenset(),
+    classes: frozenset[str] = CT_CLASSES,
+    frame_of_reference_uid: str = "",
 ) -> References:
-    """Collect the references of an RTSTRUCT: its ReferencedFrameOfReferenceSequence, and the contours' images."""
-    frame, listed = "", []
-    for reference in dataset.get("ReferencedFrameOfReferenceSequence") or []:
-        frame = frame or str(reference.get("FrameOfReferenceUID") or "")
-        for study in reference.get("RTReferencedStudySequence") or []:
-            listed += [*(study.get("RTReferencedSeriesSequence") or [])]
+    """Collect the references of a region of an RTSTRUCT: what is listed for its frame of reference, and the contours'
+    images.
+
+    Parameters
+    ----------
+    frame_of_reference_uid : str
+        ReferencedFrameOfReferenceUID of the region; empty when absent, which is taken for the object's only one.
+    """
+    items = [*(dataset.get("ReferencedFrameOfReferenceSequence") or [])]
+    frames = {str(item.get("FrameOfReferenceUID") or "") for item in items} - {""}
+    frame = frame_of_reference_uid or str(dataset.get("FrameOfReferenceUID") or "")
+    if not frame and len(frames) == 1:
+        (frame,) = frames
+    listed = []
+    for item in items:
+        if str(item.get("FrameOfReferenceUID") or frame) == frame:
+            for study in item.get("RTReferencedStudySequence") or []:
+                listed += [*(study.get("RTReferencedSeriesSequence") or [])]
     series, loose = _listed_series(listed, "ContourImageSequence", classes)
     return References(series, frozenset(loose.images), contour_images, frame, (), loose.others)
 

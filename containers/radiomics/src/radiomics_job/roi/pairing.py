@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from radiomics_job.dicom.ct_slice import CtSlice
 from radiomics_job.dicom.references import References
-from radiomics_job.dicom.series import CtSeries, acquisitions, is_one_stack
+from radiomics_job.dicom.series import NO_COMMON_FRAME, CtSeries, acquisitions, is_one_stack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import slice_normal
 
@@ -90,7 +90,38 @@ def pair(
     found = len(wanted & ct.instance_uids)
     named = found > 0 or bool(references.series)
     pairing = Pairing(ct, method, len(wanted) if named else 0, found, _same_frame(references, ct))
-    return _narrowed(_checked(pairing, references, wanted, fits, least_found), references, fits)
+    pairing = _checked(pairing, references, wanted, fits, least_found)
+    _check_frame(pairing, references, fits)
+    return _narrowed(pairing, references, fits)
+
+
+def _check_frame(pairing: Pairing, references: References, fits: Fits) -> None:
+    """Refuse coordinates of another frame of reference, unless the object itself says that they are this CT's.
+
+    An export that rewrote the CT's UIDs leaves the CT listed under the region's frame, or named by frames or contours
+    that lie on its slices.
+    """
+    ct = pairing.ct
+    listed = ct.uid in references.series or bool(references.listed & ct.instance_uids)
+    named = bool(references.drawn_on & ct.instance_uids)
+    if _in_other_frame(references, ct) and not listed and not (named and fits(ct)):
+        raise _other_frame(pairing.referenced, pairing.found)
+
+
+def _in_other_frame(references: References, ct: CtSeries) -> bool:
+    """Tell whether both state a frame of reference, and not the same."""
+    return ct.frame_of_reference_uid != NO_COMMON_FRAME and _same_frame(references, ct) is False
+
+
+def _other_frame(referenced: int = 0, found: int = 0) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.SEG_REFERENCES_OTHER_SERIES,
+        "The region was drawn in another frame of reference than the CT's, so that its coordinates say nothing about "
+        "the CT; no spatial registration is applied. Transfer the region to the CT in the program that drew it and "
+        "export it again; if de-identification gave the CT new UIDs, use a program that replaces FrameOfReferenceUID "
+        "in both.",
+        {"frame_of_reference_matches": False, "referenced": referenced, "found": found},
+    )
 
 
 def _checked(
@@ -197,6 +228,8 @@ def _by_space(references: References, candidates: Sequence[CtSeries], fits: Fits
     same = [ct for ct in candidates if frame and ct.frame_of_reference_uid == frame]
     if len(same) == 1:
         return same[0], "frame_of_reference"
+    if all(_in_other_frame(references, ct) for ct in candidates):
+        raise _other_frame()
     fitting = [ct for ct in (same or candidates) if fits(ct)]
     if len(fitting) == 1:
         return fitting[0], "geometry"

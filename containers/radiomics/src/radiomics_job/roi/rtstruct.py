@@ -53,7 +53,9 @@ class ContourSet:
     images: frozenset[str] = frozenset()
     """SOPInstanceUIDs that the contours name."""
     neighbours: tuple[NDArray[np.float64], ...] = ()
-    """A point of each closed contour of the whole object: which slices its author drew on."""
+    """A point of each closed contour of the same frame of reference: which slices its author drew on."""
+    frame_of_reference_uid: str = ""
+    """ReferencedFrameOfReferenceUID: the space of its coordinates. Empty when absent."""
 
 
 def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
@@ -66,7 +68,9 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
     ValueError, AttributeError, …
         When the object is damaged.
     """
-    names = {int(i.ROINumber): str(i.get("ROIName") or "") for i in dataset.get("StructureSetROISequence") or []}
+    stated = {int(item.ROINumber): item for item in dataset.get("StructureSetROISequence") or []}
+    names = {number: str(item.get("ROIName") or "") for number, item in stated.items()}
+    frames = {number: str(item.get("ReferencedFrameOfReferenceUID") or "") for number, item in stated.items()}
     types = {
         int(i.ReferencedROINumber): str(i.get("RTROIInterpretedType") or "")
         for i in dataset.get("RTROIObservationsSequence") or []
@@ -78,7 +82,9 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
         read.append((int(item.ReferencedROINumber), _Contours(item)))
         points += sum(len(contour.points) for contour in read[-1][1].closed)
         _check_points(points, limits)
-    drawn = tuple(contour.points[0] for _, contours in read for contour in contours.closed)
+    drawn: dict[str, list[NDArray[np.float64]]] = {}
+    for number, contours in read:
+        drawn.setdefault(frames.get(number, ""), []).extend(contour.points[0] for contour in contours.closed)
     return [
         ContourSet(
             number,
@@ -88,7 +94,8 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
             dict(found.left_out),
             tuple(found.open_areas),
             frozenset(found.images),
-            drawn,
+            tuple(drawn[frames.get(number, "")]),
+            frames.get(number, ""),
         )
         for number, found in read
     ]
