@@ -374,7 +374,7 @@ ELSEWHERE = uid("frame", "elsewhere")
 
 
 def _in_two_frames(*, listed: bool = True, named: bool = False) -> Dataset:
-    """A structure set with a region in the CT's frame of reference and one in another's, as fusion programs write it."""
+    """A structure set with a region in the CT's frame of reference and one in another, as of fused images."""
     rt = structure_set(SCAN, {"GTV": _contours(SCAN), "Elsewhere": _contours(SCAN)})
     rt.ReferencedFrameOfReferenceSequence.append(item(FrameOfReferenceUID=ELSEWHERE))
     for roi, frame in zip(rt.StructureSetROISequence, (uid("frame"), ELSEWHERE), strict=True):

@@ -181,9 +181,9 @@ def _most_referenced(
 
     Groups that hold equally many are told apart by what the whole object lists, then by where the region lies.
     """
-    best = _largest(candidates, images)
+    best = _largest(candidates, images, references)
     if len(best) > 1:
-        best = _largest(best, references.instances)
+        best = _largest(best, references.instances, references)
     if len(best) > 1:
         best = [ct for ct in best if fits(ct)] or best
     if len(best) > 1:
@@ -191,8 +191,8 @@ def _most_referenced(
     return best[0]
 
 
-def _largest(candidates: Sequence[CtSeries], images: frozenset[str]) -> list[CtSeries]:
-    counts = [sum(bool(image.uids & images) for image in ct.slices) for ct in candidates]
+def _largest(candidates: Sequence[CtSeries], images: frozenset[str], references: References) -> list[CtSeries]:
+    counts = [sum(_is_named(image, images, references) for image in ct.slices) for ct in candidates]
     if not any(counts):
         counts = [len(ct.slices) for ct in candidates]
     return [ct for ct, count in zip(candidates, counts, strict=True) if count == max(counts)]
@@ -274,14 +274,20 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
     those that the frames name. A region that names none is on the acquisition whose slices alone it lies on.
     """
     images = pairing.ct.slices
-    named = [image for image in images if image.uids & references.instances]
+    named = [image for image in images if _is_named(image, references.instances, references)]
     if not named:
         return _on_own_planes(pairing, fits)
     one_stack = is_one_stack(images)
     if one_stack and len(_within(images, named)) == len(named):
         return pairing
+    listed = bool(references.listed) and not any(
+        image.is_one_of_several and image.instance_uid in references.numbers for image in named
+    )
+    if not one_stack and len(named) == len(images):  # a list of the whole series tells nothing apart; frames may
+        named = [image for image in images if _is_named(image, references.drawn_on, references)] or named
+        listed = False
     acquired = acquisitions(images)
-    if one_stack and not _interleaved(images, named, acquired, listed=bool(references.listed)):
+    if one_stack and not _interleaved(images, named, acquired, listed=listed):
         return pairing
     theirs = {acquired[image] for image in named} - {""}
     objects = {image.instance_uid for image in named}
@@ -290,13 +296,21 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
         "acquisition": [image for image in images if acquired[image] in theirs],
         "object": [image for image in images if image.instance_uid in objects],
     }
-    if not references.listed:  # the frames of a region name only some of its CT
+    if not listed:  # the frames of a region name only some of its CT
         ways["instances"] = ways.pop("instances")
     for way, taken in ways.items():
         if len(taken) > 1 and len(taken) < len(images) and is_one_stack(taken):
             ct = replace(pairing.ct, slices=tuple(taken))
             return replace(pairing, ct=ct, taken_by=way, set_aside=len(images) - len(taken))
     return pairing
+
+
+def _is_named(image: CtSlice, uids: frozenset[str], references: References) -> bool:
+    """Tell whether references name an image: of a multi-frame one, the frame."""
+    if not image.uids & uids:
+        return False
+    numbers = references.numbers.get(image.instance_uid) if image.is_one_of_several else None
+    return numbers is None or image.frame + 1 in numbers
 
 
 def _on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:

@@ -50,8 +50,8 @@ class ContourSet:
     """Number of contours of each type that encloses no area: `POINT`, `OPEN_PLANAR`, `OPEN_NONPLANAR`."""
     open_areas_mm2: tuple[float, ...] = ()
     """What each open contour would enclose if it were closed."""
-    images: frozenset[str] = frozenset()
-    """SOPInstanceUIDs that the contours name."""
+    images: tuple[Dataset, ...] = ()
+    """Items of the contours' ContourImageSequence: the images that they name."""
     neighbours: tuple[NDArray[np.float64], ...] = ()
     """A point of each closed contour of the same frame of reference: which slices its author drew on."""
     frame_of_reference_uid: str = ""
@@ -93,7 +93,7 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
             tuple(found.closed),
             dict(found.left_out),
             tuple(found.open_areas),
-            frozenset(found.images),
+            tuple(found.images),
             tuple(drawn[frames.get(number, "")]),
             frames.get(number, ""),
         )
@@ -108,7 +108,7 @@ class _Contours:
         self.closed: list[ClosedContour] = []
         self.left_out: Counter[str] = Counter()
         self.open_areas: list[float] = []
-        self.images: set[str] = set()
+        self.images: list[Dataset] = []
         for contour in item.get("ContourSequence") or []:
             self._add(contour)
 
@@ -122,8 +122,7 @@ class _Contours:
         points, rounding = _points(contour)
         if kind in _AREA_TYPES and len(points):
             self.closed.append(ClosedContour(points, kind == _XOR, rounding))
-            named = contour.get("ContourImageSequence") or []
-            self.images |= {str(image.get("ReferencedSOPInstanceUID") or "") for image in named} - {""}
+            self.images += [*(contour.get("ContourImageSequence") or [])]
         elif kind not in _AREA_TYPES:
             self.left_out[kind] += 1
             self.open_areas.append(_enclosed_mm2(points))
