@@ -110,7 +110,7 @@ def test_contours_along_the_border_of_the_image_lose_and_gain_nothing(
     corner = _box(0 - off, 5 + off, 0 - off, 4 + off)
     opposite = _box(33 - off, LAST[0] + off, 30 - off, LAST[1] + off)
     whole = _box(0 - off, LAST[0] + off, 0 - off, LAST[1] + off)
-    contours = [(4, corner), (4, opposite), (5, whole)]
+    contours: list[tuple[float, Points]] = [(4, corner), (4, opposite), (5, whole)]
     result = _run(tmp_path, _study(tmp_path / "in", contours, scan, decimals))
     expected = np.zeros((40, 36), bool)
     expected[:6, :5] = expected[33:, 30:] = True
