@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
+from cli.main import main
 from cli.plan import list_bucket, list_folder, list_source, plan_files
 from multimodal.imaging.jobs import WORTH_BYTES_PER_JOB
 from multimodal.imaging.known_series import read_shipped
@@ -240,3 +241,8 @@ def test_reads_are_planned_by_their_sample_sheet(tmp_path: Path) -> None:
     (tmp_path / "samplesheet.csv").write_text("\n".join(["sample,fastq_1,fastq_2", *rows]), encoding="utf-8")
     work = read_workload(list_folder(str(tmp_path), DATASET), [DATASET])
     assert {unit.subject: size for unit, size in work.samples.items()} == {"R01-000": 10, "R01-001": 10}
+
+
+def test_without_a_name_the_plan_is_for_the_dataset_that_the_template_has(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--studies", "3"]) == 0
+    assert "3 studies" in capsys.readouterr().out
