@@ -8,20 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli.draft.facts import Facts, plain
+from cli.draft.headers import is_identifying, late_timepoint
 from cli.draft.words import (
     CENSORED,
     CENSORED_VALUES,
     CENSORING,
-    DIAGNOSIS,
     ID_NAME,
-    IDENTIFYING,
     IDENTIFYING_VALUE,
-    NAMES_A_THING,
     NOT_KNOWN,
     NOT_KNOWN_HERE,
-    OUTCOME,
     PAIRS,
-    POST_TREATMENT,
     RANKED_NAME,
     RANKS,
     RATE,
@@ -34,7 +30,7 @@ from cli.draft.words import (
     VITAL,
 )
 from multimodal.clinical.config import DAYS_PER_UNIT
-from multimodal.clinical.headers import in_words
+from multimodal.clinical.headers import AGE, in_words
 from multimodal.clinical.numerals import Numeral
 from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
 
@@ -126,19 +122,18 @@ class Draft:
 
 def timepoint_of(header: str, label: str = "") -> str:
     """Guess from its names when a column's value is known; what sounds like an outcome never passes for early."""
-    names = [in_words(name) for name in (header, label) if name]
-    if any(map(OUTCOME.search, names)):
-        return "outcome"
-    if any(map(POST_TREATMENT.search, names)):
-        return "post_treatment"
-    words = " ".join(names)
-    return "surgery" if SURGERY.search(words) and not DIAGNOSIS.search(words) else "baseline"
+    names = [name for name in (header, label) if name]
+    late = {late_timepoint(name) for name in names} - {""}
+    if late:
+        return min(late)  # `outcome` comes first
+    words = " ".join(map(in_words, names))
+    # An age is known from the beginning whatever else the name says (`Age at Histological Diagnosis`).
+    return "surgery" if SURGERY.search(words) and not AGE.search(words) else "baseline"
 
 
 def sounds_identifying(facts: Facts) -> bool:
     """Whether a column's name or one of its values sounds like a person."""
-    names = [in_words(name) for name in (facts.source, facts.label) if name]
-    named = any(IDENTIFYING.search(words) and not NAMES_A_THING.search(words) for words in names)
+    named = is_identifying(facts.source) or is_identifying(facts.label)
     return facts.identifies or named or any(map(IDENTIFYING_VALUE.search, facts.values))
 
 
@@ -359,7 +354,7 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     pattern, unit, factor = next(((p, u, f) for p, u, f in units if p.search(spelled)), (None, "unknown", 1.0))
     unit = "%" if facts.percent and unit == "unknown" else unit
     called = pattern.sub("", words) + f" {unit}" if pattern and factor != 1 else facts.source
-    age = bool(DIAGNOSIS.search(words)) and unit == "years"
+    age = bool(AGE.search(words)) and unit == "years"
     settings: dict[str, Any] = {"name": names.of_column(called, facts.place), "unit": unit}
     settings |= {"factor": factor} if factor != 1 else {}
     settings |= _range(numbers, factor, _MAX_AGE if age else None)

@@ -81,6 +81,7 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.core.lambda_runtime._RESERVED_RUNTIME_ENV_VARS": None,
         "ministack.core.lambda_runtime.execution_credentials": ("config",),
         "ministack.core.lambda_runtime.kill_workers": ("workers",),
+        "ministack.services.lambda_svc._resolve_layer_zip": ("attachment",),
     },
     "faults": {
         "ministack.app.SERVICE_HANDLERS": None,
