@@ -39,7 +39,7 @@ _OF_GENES = re.compile(
     r"|transcript(?:id|name|length)|^(?:gene|transcript|exon|cds|tx)*(?:start|end|stop|length)(?:position|pos|bp|kb)?$"
 )
 _OF_ALL_CASES = re.compile(
-    r"padj|p.?val(?:ue)?|q.?value|fdr|log2?.?(?:fc|fold.?change)|^(?:mean|median|average|avg|sd)[ _.]"
+    r"padj|p.?val|q.?value|fdr|log2?.?(?:fc|fold.?change)|^(?:mean|median|average|avg|sd)[ _.]"
 )
 """Such columns under longer names (`gene_length_kb`, `start_position`; `padj_tumour_vs_normal`, `mean_tumour`)."""
 
