@@ -38,9 +38,7 @@ _OF_GENES = re.compile(
     r"entrez|ensembl|hgnc|ncbi|refseq|uniprot|biotype|chromosome|gccontent|gene(?:id|name|symbol|type|length|version)"
     r"|transcript(?:id|name|length)|^(?:gene|transcript|exon|cds|tx)*(?:start|end|stop|length)(?:position|pos|bp|kb)?$"
 )
-_OF_ALL_CASES = re.compile(
-    r"padj|p.?val|q.?value|fdr|log2?.?(?:fc|fold.?change)|^(?:mean|median|average|avg|sd)[ _.]"
-)
+_OF_ALL_CASES = re.compile(r"padj|p.?val|q.?value|fdr|log2?.?(?:fc|fold.?change)|^(?:mean|median|average|avg|sd)[ _.]")
 """Such columns under longer names (`gene_length_kb`, `start_position`; `padj_tumour_vs_normal`, `mean_tumour`)."""
 
 _FIRST_COLUMNS = _words(
