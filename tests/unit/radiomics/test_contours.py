@@ -96,6 +96,46 @@ def test_a_lone_voxel_and_a_line_count_when_contours_pass_through_centres(tmp_pa
     assert result.qc["contours_left_out"] == {}
 
 
+LAST = np.array([SCAN.columns, SCAN.rows]) - 1
+
+
+@pytest.mark.parametrize("orientation", [SCAN.orientation, CORONAL, OBLIQUE], ids=["axial", "coronal", "oblique"])
+@pytest.mark.parametrize("decimals", [8, 4, 2])
+@pytest.mark.parametrize("through", [True, False], ids=["through_centres", "around_voxels"])
+def test_contours_along_the_border_of_the_image_lose_and_gain_nothing(
+    tmp_path: Path, through: bool, decimals: int, orientation: tuple[float, ...]
+) -> None:
+    scan = Scan(columns=40, rows=36, slices=12, step=3.1, orientation=orientation)
+    off = 0.0 if through else 0.5
+    corner = _box(0 - off, 5 + off, 0 - off, 4 + off)
+    opposite = _box(33 - off, LAST[0] + off, 30 - off, LAST[1] + off)
+    whole = _box(0 - off, LAST[0] + off, 0 - off, LAST[1] + off)
+    contours: list[tuple[float, Points]] = [(4, corner), (4, opposite), (5, whole)]
+    result = _run(tmp_path, _study(tmp_path / "in", contours, scan, decimals))
+    expected = np.zeros((40, 36), bool)
+    expected[:6, :5] = expected[33:, 30:] = True
+    assert np.array_equal(_slice(result, 4), expected)
+    assert _slice(result, 5).all()
+
+
+@pytest.mark.parametrize(("beyond", "status"), [(0.9, "warn"), (1.0, "GEOMETRY_MISMATCH"), (1.2, "GEOMETRY_MISMATCH")])
+@pytest.mark.parametrize("side", ["low", "high"])
+def test_a_contour_that_reaches_a_voxel_beyond_the_image_is_refused(
+    tmp_path: Path, side: str, beyond: float, status: str
+) -> None:
+    box = _box(-beyond, 5.3, 7.6, 12.4) if side == "low" else _box(30.2, LAST[0] + beyond, 7.6, 12.4)
+    assert _run(tmp_path, _study(tmp_path / "in", [(k, box) for k in (4, 5)])).status == status
+
+
+def test_a_vertex_beside_a_centre_does_not_take_the_voxel(tmp_path: Path) -> None:
+    path = _digital_path(_box(8, 24, 8, 24))
+    path = np.concatenate([path, [[7.45, 8.5]]])  # one of 65, nearest to a voxel outside
+    seg = _slice(_run(tmp_path, _study(tmp_path / "in", [(k, path) for k in (4, 5)])), 4)
+    expected = np.zeros((40, 36), bool)
+    expected[8:25, 8:25] = True
+    assert np.array_equal(seg, expected)
+
+
 def test_points_that_enclose_nothing_are_told(tmp_path: Path) -> None:
     body = _box(10.4, 20.4, 10.4, 20.4)
     ends = [(3.0, np.array([[12.3, 13.2]])), (6.0, np.array([[14.1, 15.3], [17.2, 15.3]]))]

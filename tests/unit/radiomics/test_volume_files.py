@@ -155,6 +155,12 @@ def test_stored_values_are_scaled(tmp_path: Path) -> None:
     run(tmp_path, PAIR | {"image.nii.gz": image}).assert_right_in_patient_space()
 
 
+@pytest.mark.parametrize(("stored", "slope"), [(255, 1 / 255), (100, 0.01), (7, 1 / 7)])
+def test_labels_that_a_scale_makes_of_bytes_are_whole_numbers(tmp_path: Path, stored: int, slope: float) -> None:
+    mask = nifti(MASK * np.uint8(stored), AFFINE, Nifti(slope=slope))
+    run(tmp_path, PAIR | {"mask.nii.gz": mask}).assert_right_in_patient_space()
+
+
 def test_forms_that_disagree_are_told(tmp_path: Path) -> None:
     shifted = AFFINE.copy()
     shifted[:3, 3] += [30.0, 0.0, 0.0]

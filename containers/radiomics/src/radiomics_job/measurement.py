@@ -137,18 +137,23 @@ def _beside_named_images(candidate: Candidate, stack: SliceStack) -> float | Non
         Millimetres, 0 when within tolerance; None when no frame names an image of this CT.
     """
     normal = slice_normal(stack.slices[0].orientation)
-    along: dict[str, list[float]] = {}
+    along: dict[str, dict[int, float]] = {}
     for ct in stack.slices:
         for uid in ct.uids:
-            along.setdefault(uid, []).append(float(ct.position @ normal))
+            along.setdefault(uid, {})[ct.frame + 1] = float(ct.position @ normal)
     farthest = None
     for frame in candidate.references.frames:
-        named = [place for uid in frame.images for place in along.get(uid, [])]
+        named = [place for uid in frame.images for place in _of_frames(along.get(uid, {}), frame.numbers.get(uid))]
         if named:
             nearest = min(abs(float(frame.position @ normal) - place) for place in named)
             farthest = max(farthest or 0.0, nearest)
     tolerance = FRAME_TOLERANCE_FRACTION * float(np.median(stack.gaps_mm))
     return farthest if farthest is None or farthest > tolerance else 0.0
+
+
+def _of_frames(places: Mapping[int, float], numbers: frozenset[int] | None) -> list[float]:
+    """Give the places of the frames of an image that are meant: of all where none of those numbered is here."""
+    return [places[number] for number in numbers or () if number in places] or [*places.values()]
 
 
 def _check_one_acquisition(candidate: Candidate, stack: SliceStack) -> None:

@@ -203,7 +203,9 @@ def _count_crossings(polygon: Polygon, counts: NDArray[np.int32], first: NDArray
 
 def _on_path(contour: Contour, shape: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """List the voxels whose centres lie on a contour: looked for at every column and every row that an edge crosses."""
-    found = [np.rint(contour.points).astype(np.int64)]
+    nearest = np.rint(contour.points)
+    on_centre = np.abs(contour.points - nearest).max(axis=1) <= contour.tolerance
+    found = [nearest[on_centre].astype(np.int64)]
     for a, b in zip(contour.points, np.roll(contour.points, -1, axis=0), strict=True):
         axis = int(np.abs(b - a).argmax())
         steps = np.arange(np.ceil(min(a[axis], b[axis])), np.floor(max(a[axis], b[axis])) + 1)
