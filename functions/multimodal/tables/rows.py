@@ -421,9 +421,9 @@ class _Lines:
 
     def _lines_of(self, text: str) -> Iterable[str]:
         # An io.StringIO would hold four bytes for each character of the slice.
-        *whole, rest = text.split("\n")
-        lines = [f"{line}\n" for line in whole]
-        lines += [rest] if rest else []
+        whole = text.split("\n")
+        last = whole.pop()
+        lines = chain(map("{}\n".format, whole), [last] if last else [])
         if self.held + len(text) > self._limit:
             return self._counted(lines)
         self.held += len(text)  # lines need no count of their own, which costs as much as a cell
