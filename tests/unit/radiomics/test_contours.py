@@ -206,9 +206,9 @@ def test_a_hole_that_touches_the_outline_from_within_stays_a_hole(
     assert np.count_nonzero(inside) > 30
 
 
-@pytest.mark.parametrize("scale", [1.0, 0.7])
-def test_a_slanted_slit_of_a_keyhole_takes_no_voxel(scale: float) -> None:
+def test_a_slanted_slit_of_a_keyhole_takes_no_voxel() -> None:
     """A slit through voxel centres, there and back: one ulp between the two would shift the parity of a row."""
+    scale = 0.7  # rounds
     outer, hole = [(45, 10.3), (45, 44.7), (9.7, 44.7)], [(21.7, 33.3), (33.1, 33.3), (33.1, 21.6)]
     for x, y in product(range(10, 13), range(21, 27)):
         slit = [(x, 10.0), (y, 22.0)]

@@ -141,6 +141,9 @@ _REPEATED = frozenset(
 )  # fmt: skip
 """Whatever of a single-frame image is read, except for SOPInstanceUID and ImagePositionPatient."""
 
+_CONVERTED = ("UnassignedPerFrameConvertedAttributesSequence", "UnassignedSharedConvertedAttributesSequence")
+"""Where a legacy converted CT keeps what single images said and no functional group has (PS3.3 C.7.6.16.2.25)."""
+
 _GROUPS = frozenset(
     tag_of(keyword) for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 )
@@ -317,8 +320,11 @@ def frame_value(dataset: Dataset, frame: int, sequence: str, keyword: str) -> An
 
 
 def _value(dataset: Dataset, groups: Sequence[Dataset], sequence: str, keyword: str) -> Any:  # noqa: ANN401  # as above
-    value = _group_value(groups, sequence, keyword)
-    return dataset.get(keyword) if value is None else value
+    for name in (sequence, *_CONVERTED) if groups else ():
+        value = _group_value(groups, name, keyword)
+        if value is not None:
+            return value
+    return dataset.get(keyword)
 
 
 def _group_value(groups: Sequence[Dataset], sequence: str, keyword: str) -> Any:  # noqa: ANN401  # as above
