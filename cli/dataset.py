@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli.deployment import Deployment, reach
+from cli.deployment import Deployment, chosen_dataset, reach
 from cli.errors import CommandError, UsageError
-from cli.options import Stack
+from cli.options import Dataset, Stack
 from cli.terminal import make_console, print_files, print_line
 
 FILES = ("dataset.parquet", "dataset.csv", "dictionary.csv", "manifest.json")
@@ -90,7 +90,7 @@ def draft(
 
 @app.command(epilog="Example: `multimodal dataset build nsclc_radiogenomics --timepoint baseline --output built`")
 def build(
-    dataset: Annotated[str, typer.Argument(help="Name; not given: the stack's only dataset.", metavar="DATASET")] = "",
+    dataset: Dataset = "",
     name: Annotated[str, typer.Option(help="Name of the build; not given: made of its content.", metavar="NAME")] = "",
     as_of: Annotated[str, typer.Option(help="Latest event time of features: 2026-11-28.", metavar="WHEN")] = "",
     written_before: Annotated[str, typer.Option(help="Only what was written before.", metavar="WHEN")] = "",
@@ -112,7 +112,7 @@ def build(
     """Join the newest records of all modalities into one row a patient, as Parquet and CSV with a dictionary."""
     deployment = reach(stack)
     request: dict[str, Any] = {
-        "dataset": dataset or only_dataset(deployment),
+        "dataset": chosen_dataset(deployment, dataset),
         "build": name or None,
         "as_of": as_of or None,
         "written_before": written_before or None,
@@ -139,14 +139,6 @@ class Build:
     bucket: str
     key: str
     manifest: dict[str, Any]
-
-
-def only_dataset(deployment: Deployment) -> str:
-    """Return the stack's dataset; `UsageError` when it has several."""
-    names = deployment.datasets
-    if len(names) != 1:
-        raise UsageError("Which dataset is meant?", hint=f"There are: {', '.join(names)}")
-    return names[0]
 
 
 def read_cases(path: Path) -> list[str]:

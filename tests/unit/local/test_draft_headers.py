@@ -1,0 +1,101 @@
+"""What the names of columns say: persons and outcomes are seen in any spelling, and other columns are left alone.
+
+The lists were written from what REDCap, OMOP, FHIR, GDC, cBioPortal, TCIA, SEER, COSD, CDISC, DICOM, i2b2, PCORnet and
+hospital exports call their columns, before the draft's words were looked at; what was missed led to kinds of words.
+"""
+
+import pytest
+
+from cli.draft.facts import Facts
+from cli.draft.guess import LATE, sounds_identifying, timepoint_of
+from cli.draft.headers import is_identifying, late_timepoint
+from tests.cases import cases_of
+
+HEADERS = cases_of(__file__)
+LISTS = ("registries", "hospitals", "exchange_formats", "exports")
+NEARLY_ALL = 0.97
+
+
+def headers(kind: str, origin: str) -> list[str]:
+    return [name.strip() for name in dict(HEADERS[kind])[origin].split(",")]
+
+
+def is_late(header: str) -> bool:
+    return timepoint_of(header) in LATE
+
+
+def is_person(header: str) -> bool:
+    return sounds_identifying(Facts(header, 1))
+
+
+@pytest.mark.parametrize("origin", LISTS)
+def test_nearly_all_headers_of_persons_are_seen(origin: str) -> None:
+    names = headers("identifying", origin)
+    missed = [name for name in names if not is_person(name)]
+    assert len(missed) <= (1 - NEARLY_ALL) * len(names), missed
+
+
+@pytest.mark.parametrize("origin", LISTS)
+def test_nearly_no_outcome_is_taken_for_early(origin: str) -> None:
+    names = headers("late", origin)
+    missed = [name for name in names if not is_late(name)]
+    assert len(missed) <= (1 - NEARLY_ALL) * len(names), missed
+
+
+@pytest.mark.parametrize("origin", LISTS)
+def test_nearly_all_harmless_headers_are_left_alone(origin: str) -> None:
+    names = headers("harmless", origin)
+    alarms = [name for name in names if is_person(name) or is_late(name)]
+    assert len(alarms) <= (1 - NEARLY_ALL) * len(names), alarms
+
+
+@pytest.mark.parametrize(
+    ("header", "person"),
+    [
+        ("dateofbirth", True),
+        ("mrna_cluster", False),
+        ("fraction_genome_altered", False),
+        ("addressable_mutation", False),
+        ("streetlight", False),
+        ("name_of_scanner_model", False),
+        ("ManufacturerModelName", False),
+        ("drug_name", False),
+        ("drug_name_patient_name", True),
+        ("gene_signature", False),
+        ("consent_signature", True),
+        ("BCR_FREE_MONTHS", False),
+        ("free_text_description", True),
+    ],
+)
+def test_a_word_counts_as_what_it_is_beside_its_neighbours(header: str, person: bool) -> None:
+    assert is_identifying(header) is person
+
+
+@pytest.mark.parametrize(
+    ("header", "timepoint"),
+    [
+        ("deadlift_kg", ""),
+        ("chemokine_cxcl9", ""),
+        ("prior_chemo", ""),
+        ("treatment_arm", ""),
+        ("recurrence_at_diagnosis", ""),
+        ("change_from_baseline", "outcome"),
+        ("death_before_discharge", "outcome"),
+        ("bcr_abl1", ""),
+        ("bcr_free_months", "outcome"),
+        ("ttf1", ""),
+        ("rfsmonths", "outcome"),
+        ("lastfu", "outcome"),
+        ("fumo", ""),
+        ("heart_failure", ""),
+        ("treatment_failure", "outcome"),
+        ("AE1_AE3_stain", ""),
+        ("resp_rate", ""),
+        ("resp_wk12", "outcome"),
+        ("nivolumab_given", "post_treatment"),
+        ("qol_12m", "post_treatment"),
+        ("weight_loss_6m", ""),
+    ],
+)
+def test_a_thing_of_the_end_is_told_from_one_of_before(header: str, timepoint: str) -> None:
+    assert late_timepoint(header) == timepoint
