@@ -1,6 +1,6 @@
 """What a contour means: through voxel centres or around voxels, twice, overlapping, open, on every other slice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def _digital_path(corners: Points) -> Points:
     return np.array(path)
 
 
-def _study(folder: Path, contours: list[tuple[float, Points]], scan: Scan = SCAN, decimals: int = 8) -> Dataset:
+def _study(folder: Path, contours: Sequence[tuple[float, Points]], scan: Scan = SCAN, decimals: int = 8) -> Dataset:
     save_ct(folder, scan)
     rt = structure_set(scan, {"GTV": [_place(scan, k, polygon) for k, polygon in contours]})
     for contour in rt.ROIContourSequence[0].ContourSequence:
@@ -112,7 +112,7 @@ def test_contours_along_the_border_of_the_image_lose_and_gain_nothing(
     corner = _box(0 - off, 5 + off, 0 - off, 4 + off)
     opposite = _box(33 - off, LAST[0] + off, 30 - off, LAST[1] + off)
     whole = _box(0 - off, LAST[0] + off, 0 - off, LAST[1] + off)
-    contours: list[tuple[float, Points]] = [(4, corner), (4, opposite), (5, whole)]
+    contours = [(4, corner), (4, opposite), (5, whole)]
     result = _run(tmp_path, _study(tmp_path / "in", contours, scan, decimals))
     expected = np.zeros((40, 36), bool)
     expected[:6, :5] = expected[33:, 30:] = True
