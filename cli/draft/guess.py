@@ -7,20 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.draft.facts import Facts, plain
+from cli.draft.facts import Facts, plain, uncoded
 from cli.draft.headers import is_identifying, late_timepoint
 from cli.draft.words import (
     CENSORED,
-    CENSORED_VALUES,
     CENSORING,
     ID_NAME,
     IDENTIFYING_VALUE,
+    NO_EVENT,
     NOT_KNOWN,
     NOT_KNOWN_HERE,
     PAIRS,
     RANKED_NAME,
     RANKS,
     RATE,
+    SAYS_YES,
     SEX_NAME,
     SEX_PAIRS,
     SURGERY,
@@ -205,7 +206,7 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
 
 def _says_who_died(facts: Facts) -> bool:
     """Whether a column's values are those of a vital status, whatever it is called."""
-    return bool(facts.values) and {plain(value) for value in facts.values} <= VITAL
+    return bool(facts.values) and {uncoded(value) for value in facts.values} <= VITAL
 
 
 _REMOVE = "remove the column from the table before you upload it, unless it is harmless"
@@ -253,9 +254,9 @@ def _dropped(facts: Facts, timepoint: str, reason: str) -> Draft:
 
 
 def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
-    lowered = {plain(value) for value in facts.values}
-    if facts.choices:
-        return _coded(facts, names, timepoint, _day_zero)
+    lowered = {uncoded(value) for value in facts.values}
+    if facts.choices and (coded_as_said := _coded(facts, names, timepoint, _day_zero)):
+        return coded_as_said
     pair = next((pair for pair in PAIRS if lowered <= set(pair)), None)
     coded = timepoint == "outcome" and lowered == {"1", "2"}
     sex = bool(SEX_NAME.search(in_words(facts.source))) and lowered in ({"1", "2"}, {"0", "1"})
@@ -264,14 +265,15 @@ def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> 
     if pair is None and not coded:
         return None
     pair = pair or ("2", "1")
-    sides = [[value for value in facts.values if plain(value) == side] for side in pair]
+    sides = [[value for value in facts.values if uncoded(value) == side] for side in pair]
     checks = ["is 2 the event, as in R's survival package, and 1 none?"] if coded else []
     for side, word, other in ((0, pair[0], 1), (1, pair[1], 0)):
         if not sides[side]:
             sides[side] = [_spelled_like(word, sides[other][0])]
             checks.append(f"{sides[side][0]!r} never occurs; is that how it would be written?")
-    if timepoint == "outcome" and CENSORING.search(in_words(facts.source)):
-        sides, asked = _event_first(sides, in_words(facts.source))
+    words = in_words(facts.source)
+    if timepoint == "outcome" and (CENSORING.search(words) or NO_EVENT.search(words)):
+        sides, asked = _event_first(sides, words)
         checks.append(asked)
     name = names.of_column(facts.source, facts.place)
     if pair in SEX_PAIRS:
@@ -280,13 +282,15 @@ def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> 
 
 
 def _event_first(sides: list[list[str]], words: str) -> tuple[list[list[str]], str]:
-    """Return a censoring column's values for an event and for none: `censored` says the opposite of an event.
+    """Return a column's values for an event and for none: `censored` and `alive` say the opposite of an event.
 
     `cens` and `censor` say either: R's `GBSG2` has 1 for the event.
     """
-    if CENSORED.search(words) and sides[0][0].lower() in CENSORED_VALUES:
+    none = NO_EVENT.search(words)
+    if (none or CENSORED.search(words)) and sides[0][0].lower() in SAYS_YES:
         sides = sides[::-1]
-    return sides, f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after censoring"
+    named = f"{none[0]!r}" if none else "censoring"
+    return sides, f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after {named}"
 
 
 def _sex_codes(facts: Facts, names: Names, timepoint: str) -> Draft:

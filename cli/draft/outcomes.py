@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from cli.draft.facts import plain
+from cli.draft.facts import uncoded
 from cli.draft.guess import Draft
 from cli.draft.words import DEATH_PAIRS
 from multimodal.clinical.config import DAYS_PER_UNIT
@@ -29,7 +29,10 @@ _ENDPOINTS = {
 
 _DEATH = re.compile(
     r"\b(death|dead|deadstatus|died|deceased|vital|vitalstatus|os|survival|status|fustat|tod|verstorben|gestorben|deces|decede|muerte|"
-    r"fallecido|exitus|obito|dth\w*|event|cens|cnsr|censor\w*)\b"
+    r"fallecido|exitus|obito|dth\w*|event|cens|cnsr|censor\w*|alive|living|survived|survivor|lebt|vivant|vivo)\b"
+)
+_SAYS_DIED = re.compile(
+    r"\b(death\w*|dead|deadstatus|died|deceased|os|tod|verstorben|gestorben|deces|decede|muerte|dth\w*|event\w*)\b"
 )
 _IN_DAYS_ABOVE = 300
 """Times without a unit that reach this are days rather than months."""
@@ -41,6 +44,9 @@ def add_labels(table: "TableDraft") -> None:
     died = next((c for c in flags if _is_death(c) and not endpoint_of(c.source)), None)
     if died is None:
         return
+    event, none = died.settings["true"][0], died.settings["false"][0]
+    if event.isdigit() and not died.checks and not died.notes and not _SAYS_DIED.search(in_words(died.source)):
+        died.checks.append(f"does {event} mean died, and {none} alive? The column's name does not say")
     table.target = {"column": died.source, "positive": died.settings["false"]}
     table.labels = {"died": died.source}
     if not (_add_dates(table) or _add_times(table)):
@@ -57,7 +63,7 @@ def endpoint_of(header: str) -> str:
 
 
 def _is_death(column: Draft) -> bool:
-    pair = tuple(plain(column.settings[side][0]) for side in ("true", "false"))
+    pair = tuple(uncoded(column.settings[side][0]) for side in ("true", "false"))
     return pair in DEATH_PAIRS or bool(_DEATH.search(in_words(column.source)))
 
 

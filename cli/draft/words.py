@@ -102,5 +102,10 @@ TIME_UNITS = {
 
 CENSORING = re.compile(r"\b(cens|cnsr|censor(ed|ing|ship)?|censure|censurado|zensiert|zensur)\b")
 CENSORED = re.compile(r"\b(cnsr|censored|censure|censurado|zensiert)\b")
-CENSORED_VALUES = frozenset({"1", "y", "yes", "true", "t", "ja", "oui", "si", "censored", "zensiert"})
-"""What a column that is called "censored" says of a case without an event."""
+NO_EVENT = re.compile(
+    r"\b(alive|living|survived|survivors?|lebt|lebend|am leben|vivante?|vivo|viva|in vita)\b|\b(free|frei)$"
+)
+"""What a column of those without an event is called; of codes, `Yes` and 1 are then no event."""
+
+SAYS_YES = frozenset({"1", "y", "yes", "true", "t", "ja", "oui", "si", "censored", "zensiert"})
+"""What a column that is called "censored" or "alive" says of a case without an event."""
