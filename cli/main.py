@@ -68,7 +68,7 @@ def upload(
     dataset: ToDataset = "",
     modality: Annotated[
         Modality | None,
-        typer.Option(help="What it is, where its files do not say it."),
+        typer.Option(help="Kind of data, where the files do not show it."),
     ] = None,
     then_wait: Annotated[
         bool, typer.Option("--wait", help="Wait for what was uploaded, and for nothing else.")
@@ -182,7 +182,8 @@ def retry(
     reason: Annotated[str, typer.Option(help="Those with this reason code, such as NO_CT.", metavar="CODE")] = "",
     unit: Annotated[str, typer.Option(help="This unit, or all units of this subject.", metavar="U")] = "",
     unit_status: Annotated[
-        str, typer.Option("--status", help="QUARANTINED, FAILED, or COMPLETED (a lost group).", metavar="STATUS")
+        str,
+        typer.Option("--status", help="QUARANTINED, FAILED, or COMPLETED (when a group was lost).", metavar="STATUS"),
     ] = "",
     dataset: Annotated[str, typer.Option(help="Those of this dataset.", metavar="NAME")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All that are quarantined or failed.")] = False,

@@ -40,7 +40,7 @@ def write_draft(
     folder : Path
         Where dataset files are.
     dates : str
-        `day-first` or `month-first`: what dates are where they could be both.
+        `day-first` or `month-first`: order of day and month where dates could be read either way.
     dictionary : Path, optional
         REDCap's data dictionary of the table.
 
