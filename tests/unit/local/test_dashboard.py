@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from cli.dashboard import reading
 from cli.dashboard.page import render_dashboard, told
 from cli.dashboard.reading import Dashboard, read_dashboard, read_widgets
 from cli.ledger import Unit
@@ -86,7 +85,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
         Unit({"unit_id": f"imaging#d#P-{n}#s", "subject": f"P-{n}", "status": status, "failed_at": n, "study": "s"})
         for n, status in enumerate(["COMPLETED", "QUARANTINED", "FAILED", "PROCESSING"])
     ]
-    monkeypatch.setattr(reading, "read_units", lambda _: units)
+    monkeypatch.setattr("cli.dashboard.reading.read_units", lambda _: units)
 
     def reading(hours: float = 0, endpoint: str | None = None, points: Any = None) -> tuple[Dashboard, CloudWatch]:
         client = CloudWatch(POINTS if points is None else points)
