@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli.draft.facts import Facts, plain, uncoded
-from cli.draft.headers import is_identifying, late_timepoint
+from cli.draft.headers import is_early, is_identifying, late_timepoint
 from cli.draft.words import (
     CENSORED,
     CENSORING,
@@ -167,7 +167,12 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
             draft.checks.append("do the values under missing: mean that nobody knows, or are they a finding?")
         if draft.timepoint in LATE:
             draft.settings["feature"] = False
+        elif not any(map(is_early, (facts.source, facts.label))):
+            draft.checks.append(_WHEN)
     return draft
+
+
+_WHEN = "when is it known? Its name does not say, and what becomes known later tells the future"
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:

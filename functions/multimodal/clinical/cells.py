@@ -120,8 +120,7 @@ class Memo(dict[str | None, V | None], Generic[V]):
 def drop_reading(missing: frozenset[str]) -> Callable[[str], Reading[str]]:
     """Return how cells are read that nothing is made of: they are only looked at."""
 
-    def read(raw: str) -> Reading[str]:
-        cell = raw.strip()
+    def read(cell: str) -> Reading[str]:
         return (None, None) if cell in missing else (cell, _unexplained(cell))
 
     return read
@@ -139,8 +138,7 @@ def level_reading(
     """Return how cells of a column with declared levels are read."""
     levels = {level: level for level in column.values}
 
-    def read(raw: str) -> Reading[str]:
-        cell = raw.strip()
+    def read(cell: str) -> Reading[str]:
         if cell in missing:
             return None, None
         if cell in levels:

@@ -626,6 +626,8 @@ class ClinicalConfig(StrictModel):
 
     def without_unused(self, present: Collection[str]) -> Self:
         """Return the same without the dropped columns that a table lacks, unless another key of the file names them."""
+        if all(c.source in present for c in self.columns if c.kind == "drop"):
+            return self
         named = set(_texts(self.model_dump(exclude={"columns": {"__all__": {"source"}}})))
         kept = [c for c in self.columns if c.kind != "drop" or c.source in present or c.source in named]
         return self.model_copy(update={"columns": kept})

@@ -1,6 +1,6 @@
 """Survival labels of a case, from its dates or times; what contradicts itself gives none."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
 
@@ -77,32 +77,41 @@ class MadeLabels:
 
     Parameters
     ----------
-    survival : sequence of Pairs
-        Labels of survival as Feature Store takes them; empty for a row without any.
-    others : sequence of (sequence of Pairs)
-        Those of survival without recurrence, and of each endpoint.
-    ends : iterable of (float, float, float)
-        Whether the case died, and the days (ordinals) of death and last contact.
+    known : sequence of bool
+        Whether there is a label of survival, without which there is none.
+    parts : sequence of (sequence of Pairs)
+        Labels as Feature Store takes them: of survival, with a record's frame, of survival without recurrence, and of
+        each endpoint.
+    ends : sequence of float, optional
+        The day (ordinal) of death, or of the last contact with the living; None where there are only times.
     columns : mapping
         The same labels as numbers, by name; None where there is none.
     """
 
-    survival: Sequence[Pairs]
-    others: Sequence[Sequence[Pairs]]
-    ends: Iterable[tuple[Fact, Fact, Fact]]
+    known: Sequence[bool]
+    parts: Sequence[Sequence[Pairs]]
+    ends: Sequence[Fact] | None
     columns: Mapping[str, Sequence[Fact]]
 
 
 class SurvivalLabels:
-    """Makes the labels of rows; `config` has them, and the units of their columns."""
+    """Makes the labels of rows.
 
-    def __init__(self, labels: Survival, config: ClinicalConfig) -> None:
+    Parameters
+    ----------
+    config : ClinicalConfig
+        Has the labels, and the units of their columns.
+    frames : mapping
+        Whether the case died → what else a record of labels has.
+    """
+
+    def __init__(self, labels: Survival, config: ClinicalConfig, frames: Mapping[float, Pairs]) -> None:
         self._labels, self._config = labels, config
         names = [name for name, _ in labels.features if name.startswith(("os_", "survival_"))]
-        self._survival = _Labels(names, labels.horizons_days)
-        self._recurrence_free = _Labels(["rfs_event", "rfs_days"] if labels.recurrence else [], None)
+        self._survival = _Labels(names, labels.horizons_days, frames)
+        self._recurrence_free = _Labels(["rfs_event", "rfs_days"] if labels.recurrence else [])
         self._endpoints = [
-            (endpoint, _Labels([f"{name}_event", f"{name}_days"], None)) for name, endpoint in labels.endpoints.items()
+            (endpoint, _Labels([f"{name}_event", f"{name}_days"])) for name, endpoint in labels.endpoints.items()
         ]
         check = labels.cross_check
         self._stated = check.column if check else None
@@ -126,16 +135,17 @@ class SurvivalLabels:
         if batch.unlabelled:
             keys = [_NO_LABEL if index in batch.unlabelled else key for index, key in enumerate(keys)]
         survival, recurrence_free = zip(*keys, strict=True) if keys else ((), ())
-        first = self._survival.of(survival)
-        others = [self._recurrence_free.of(recurrence_free)]
-        others += [made.of(self._endpoint(batch, e, survival)) for e, made in self._endpoints]
-        columns = {name: column for made in (first, *others) for name, column in made.columns.items()}
-        return MadeLabels(first.pairs, [made.pairs for made in others], self._ends(batch), columns)
+        written = [self._survival.of(survival), self._recurrence_free.of(recurrence_free)]
+        written += [made.of(self._endpoint(batch, e, survival)) for e, made in self._endpoints]
+        columns = {name: column for made in written for name, column in made.columns.items()}
+        known = [key is not None for key in survival]
+        return MadeLabels(known, [made.pairs for made in written], self._ends(batch), columns)
 
-    def _ends(self, batch: Batch) -> Iterable[tuple[Fact, Fact, Fact]]:
-        dated = self._labels.origin is not None
-        names = (self._labels.death, self._labels.last_alive) if dated else (None, None)
-        return zip(*self._of(batch, self._labels.died, *names), strict=True)
+    def _ends(self, batch: Batch) -> Sequence[Fact] | None:
+        if self._labels.origin is None:
+            return None
+        facts = self._of(batch, self._labels.died, self._labels.death, self._labels.last_alive)
+        return [death if died else seen for died, death, seen in zip(*facts, strict=True)]
 
     def _days(self, batch: Batch, source: str) -> Sequence[Fact]:
         """Return a number column in whole days."""
@@ -252,11 +262,15 @@ class _Labels(dict[Key | None, tuple[Pairs, tuple[Fact, ...]]]):
         The labels, in order.
     horizons : sequence of int or None
         For labels of survival; without them, the labels are event and days themselves.
+    frames : mapping
+        Event → what else the record has.
     """
 
-    def __init__(self, names: Sequence[str], horizons: Sequence[int] | None) -> None:
+    def __init__(
+        self, names: Sequence[str], horizons: Sequence[int] | None = None, frames: Mapping[float, Pairs] | None = None
+    ) -> None:
         super().__init__()
-        self._names, self._horizons = names, horizons
+        self._names, self._horizons, self._frames = names, horizons, frames or {}
 
     def of(self, keys: Sequence[Key | None]) -> _Written:
         if len(self) > _MAX_COMBINATIONS:
@@ -268,7 +282,8 @@ class _Labels(dict[Key | None, tuple[Pairs, tuple[Fact, ...]]]):
 
     def __missing__(self, key: Key | None) -> tuple[Pairs, tuple[Fact, ...]]:
         values = self._values(key) if key else (None,) * len(self._names)
-        made = self[key] = {name: str(n) for name, n in zip(self._names, values, strict=True) if n is not None}, values
+        own = {name: str(n) for name, n in zip(self._names, values, strict=True) if n is not None}
+        made = self[key] = (self._frames.get(key[0], {}) | own if key else own), values
         return made
 
     def _values(self, key: Key) -> Values:

@@ -76,7 +76,7 @@ class ClinicalTable:
         self._source = replace(self._source, encoding=rows.encoding, delimiter=rows.delimiter)
 
     def _encoded(self, encoder: Encoder, rows: TableRows, positions: Mapping[str, int]) -> Iterator[TableBatch]:
-        numbered = ((range(f, f + len(b)), b) for f, b in rows.batches(BATCH_ROWS, BATCH_CHARACTERS))
+        numbered = ((range(f, f + len(b)), b) for f, b in rows.batches(BATCH_ROWS, BATCH_CHARACTERS, encoder.stripped))
         if self._config.several_rows is None:
             for numbers, batch in numbered:
                 yield self._counted(encoder.encode(numbers, batch))

@@ -265,6 +265,24 @@ def test_a_region_that_names_no_image_is_on_the_phase_whose_slices_it_lies_on(
         result.assert_right_in_patient_space()
 
 
+@pytest.mark.parametrize("other", [SCAN, HALF], ids=["same", "between"])
+@pytest.mark.parametrize("references", ["instances", "none"], ids=["frames", "nothing"])
+def test_a_list_of_the_whole_series_does_not_mix_its_phases(tmp_path: Path, references: str, other: Scan) -> None:
+    for number, image in enumerate(_phases(SCAN, other)):
+        save(image, tmp_path / "in" / str(number))
+    seg = segmentation(SCAN, SegOptions(references=references))
+    if references == "instances":
+        seg = _frames_on_phase_one(seg)
+    images = [ct_reference(uid("phase", number, k)) for number in (1, 2) for k in range(SCAN.slices)]
+    seg.ReferencedSeriesSequence = [item(SeriesInstanceUID=SCAN.series_uid, ReferencedInstanceSequence=images)]
+    result = _run(tmp_path, seg)
+    if references == "none" and other is SCAN:
+        assert result.status == "DUPLICATE_SLICES"  # on the planes of both
+        return
+    assert (result.status, result.qc["pairing"]["images_taken_by"]) == ("accept", "acquisition")
+    result.assert_right_in_patient_space()
+
+
 def test_frames_name_some_images_and_the_acquisition_gives_the_rest(tmp_path: Path) -> None:
     for number, image in enumerate(_phases(SCAN, SCAN)):
         save(image, tmp_path / "in" / str(number))
@@ -348,6 +366,17 @@ def test_a_frame_on_another_plane_than_its_image_goes_by_its_position(tmp_path: 
     result = _run(tmp_path, seg)
     result.assert_right_in_patient_space()
     assert result.qc["warnings"] == ["FRAME_POSITIONS_CONTRADICT"]
+
+
+@pytest.mark.parametrize(("off", "warnings"), [(0, []), (1, ["FRAME_POSITIONS_CONTRADICT"])])
+def test_a_contour_on_another_plane_than_its_image_is_told(tmp_path: Path, off: int, warnings: list[str]) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    rt = structure_set(SCAN, {"GTV": _contours(SCAN)})
+    for contour, k in zip(rt.ROIContourSequence[0].ContourSequence, (5, 6), strict=True):
+        contour.ContourImageSequence = [ct_reference(SCAN.instance_uid(k + off))]
+    result = _run(tmp_path, rt)
+    assert result.qc["warnings"] == warnings
+    assert [k for k in range(SCAN.slices) if result.volume("seg.nii.gz")[0][:, :, k].any()] == [5, 6]
 
 
 def test_a_converted_ct_is_known_by_its_original_images(tmp_path: Path) -> None:

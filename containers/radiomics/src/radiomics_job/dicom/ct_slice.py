@@ -141,6 +141,9 @@ _REPEATED = frozenset(
 )  # fmt: skip
 """Whatever of a single-frame image is read, except for SOPInstanceUID and ImagePositionPatient."""
 
+_CONVERTED = ("UnassignedPerFrameConvertedAttributesSequence", "UnassignedSharedConvertedAttributesSequence")
+"""Where a legacy converted CT keeps what single images said and no functional group has (PS3.3 C.7.6.16.2.25)."""
+
 _GROUPS = frozenset(
     tag_of(keyword) for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 )
@@ -317,8 +320,11 @@ def frame_value(dataset: Dataset, frame: int, sequence: str, keyword: str) -> An
 
 
 def _value(dataset: Dataset, groups: Sequence[Dataset], sequence: str, keyword: str) -> Any:  # noqa: ANN401  # as above
-    value = _group_value(groups, sequence, keyword)
-    return dataset.get(keyword) if value is None else value
+    for name in (sequence, *_CONVERTED) if groups else ():
+        value = _group_value(groups, name, keyword)
+        if value is not None:
+            return value
+    return dataset.get(keyword)
 
 
 def _group_value(groups: Sequence[Dataset], sequence: str, keyword: str) -> Any:  # noqa: ANN401  # as above
@@ -385,8 +391,12 @@ def check_length(actual: int, expected: int) -> None:
 _INT16 = np.iinfo(np.int16)
 _GREY = "MONOCHROME"
 
-_HOUNSFIELD_TYPES = {"HU", "US", "HU_MOD"}
-"""RescaleType of Hounsfield units: US is "unspecified", which scanners write too. Not Z_EFF, ED and other maps."""
+_HOUNSFIELD_TYPES = {"HU", "US", "HU_MOD", ""}
+"""RescaleType of Hounsfield units: US is "unspecified", which scanners write too, and none is HU. Not Z_EFF, ED, …."""
+
+_NO_HOUNSFIELD_IMAGES = {"MAT_SPECIFIC", "MAT_FRACTIONAL", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY"}
+"""Fourth value of ImageType (PS3.3 C.8.2.1.1.1) of multi-energy maps; they may be Hounsfield units only where
+RescaleType says HU."""
 
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 """Start of the transfer syntax UIDs of JPEG, JPEG-LS, JPEG 2000 and HTJ2K: all streams end in the same mark."""
@@ -442,11 +452,14 @@ def _check_meaning(ct: CtSlice) -> None:
     """Refuse pixels that are not Hounsfield units: colours, spectral maps, a scale of zero, bits in another place."""
     dataset = ct.header
     bits = int(dataset.get("BitsStored") or dataset.BitsAllocated)
-    meaning = frame_value(dataset, ct.frame, "PixelValueTransformationSequence", "RescaleType")
+    stated = frame_value(dataset, ct.frame, "PixelValueTransformationSequence", "RescaleType")
+    unit = str(stated or "").strip().upper()
+    kinds = frame_value(dataset, ct.frame, "CTImageFrameTypeSequence", "FrameType") or dataset.get("ImageType") or []
+    is_map = bool({str(kind).upper() for kind in kinds} & _NO_HOUNSFIELD_IMAGES)
     wrong = {
         "SamplesPerPixel": int(dataset.get("SamplesPerPixel") or 1) != 1,
         "PhotometricInterpretation": not str(dataset.get("PhotometricInterpretation") or _GREY).startswith(_GREY),
-        "RescaleType": str(meaning or "HU").strip().upper() not in _HOUNSFIELD_TYPES,
+        "RescaleType": unit not in _HOUNSFIELD_TYPES or (is_map and not unit.startswith("HU")),
         "RescaleSlope": ct.slope == 0,
         "HighBit": bits < int(dataset.BitsAllocated) and int(dataset.get("HighBit", bits - 1)) != bits - 1,
     }

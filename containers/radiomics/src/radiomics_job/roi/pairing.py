@@ -274,18 +274,12 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
     those that the frames name. A region that names none is on the acquisition whose slices alone it lies on.
     """
     images = pairing.ct.slices
-    named = [image for image in images if _is_named(image, references.instances, references)]
+    named, listed = _told_apart(images, references)
     if not named:
         return _on_own_planes(pairing, fits)
     one_stack = is_one_stack(images)
     if one_stack and len(_within(images, named)) == len(named):
         return pairing
-    listed = bool(references.listed) and not any(
-        image.is_one_of_several and image.instance_uid in references.numbers for image in named
-    )
-    if not one_stack and len(named) == len(images):  # a list of the whole series tells nothing apart; frames may
-        named = [image for image in images if _is_named(image, references.drawn_on, references)] or named
-        listed = False
     acquired = acquisitions(images)
     if one_stack and not _interleaved(images, named, acquired, listed=listed):
         return pairing
@@ -303,6 +297,17 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
             ct = replace(pairing.ct, slices=tuple(taken))
             return replace(pairing, ct=ct, taken_by=way, set_aside=len(images) - len(taken))
     return pairing
+
+
+def _told_apart(images: Sequence[CtSlice], references: References) -> tuple[list[CtSlice], bool]:
+    """Give the images that a region names, and whether as a list of its CT: a list of the whole series tells nothing
+    apart, the frames or contours may.
+    """
+    named = [image for image in images if _is_named(image, references.instances, references)]
+    by_frame = any(image.is_one_of_several and image.instance_uid in references.numbers for image in named)
+    if len(named) < len(images):
+        return named, bool(references.listed) and not by_frame
+    return [image for image in images if _is_named(image, references.drawn_on, references)], False
 
 
 def _is_named(image: CtSlice, uids: frozenset[str], references: References) -> bool:
