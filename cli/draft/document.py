@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from cli.draft.guess import LATE, Draft
-from cli.draft.table import TableDraft
+from cli.draft.table_draft import TableDraft
 
 CHECK = "# CHECK:"
 _WIDTH = 118
