@@ -27,6 +27,7 @@ from tests.builders.dicom import (
     uid,
     vessel,
 )
+from tests.builders.volumes import affine_of, mask_of, nifti
 from tests.unit.radiomics.support import Result, run_study
 
 PET_IMAGE = UID("1.2.840.10008.5.1.4.1.1.128")
@@ -280,6 +281,15 @@ def test_a_list_of_the_whole_series_does_not_mix_its_phases(tmp_path: Path, refe
         assert result.status == "DUPLICATE_SLICES"  # on the planes of both
         return
     assert (result.status, result.qc["pairing"]["images_taken_by"]) == ("accept", "acquisition")
+    result.assert_right_in_patient_space()
+
+
+def test_a_mask_file_is_on_the_phase_whose_slices_it_lies_on(tmp_path: Path) -> None:
+    for number, image in enumerate(_phases(SCAN, HALF)):
+        save(image, tmp_path / "in" / str(number))
+    (tmp_path / "in" / "tumour_mask.nii").write_bytes(nifti(mask_of(SCAN), affine_of(SCAN)))
+    result = run_study(tmp_path / "in", tmp_path / "out")
+    assert (result.status, result.qc["pairing"]["images_set_aside"]) == ("accept", SCAN.slices)
     result.assert_right_in_patient_space()
 
 

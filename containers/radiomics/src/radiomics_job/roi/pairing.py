@@ -276,7 +276,7 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
     images = pairing.ct.slices
     named, listed = _told_apart(images, references)
     if not named:
-        return _on_own_planes(pairing, fits)
+        return on_own_planes(pairing, fits)
     one_stack = is_one_stack(images)
     if one_stack and len(_within(images, named)) == len(named):
         return pairing
@@ -318,8 +318,8 @@ def _is_named(image: CtSlice, uids: frozenset[str], references: References) -> b
     return numbers is None or image.frame + 1 in numbers
 
 
-def _on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:
-    """Of acquisitions that lie between each other's slices, take the one that the region lies on."""
+def on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:
+    """Of acquisitions that lie between each other's slices, take the one that a region lies on that names no image."""
     images = pairing.ct.slices
     acquired = acquisitions(images)
     parts: dict[str, list[CtSlice]] = {}
