@@ -432,6 +432,7 @@ def test_a_region_in_another_frame_of_reference_is_not_put_on_the_ct(tmp_path: P
     both = _run(tmp_path, _in_two_frames(listed=listed))
     assert [roi["label"] for roi in both.features["rois"]] == ["GTV"]
     assert both.qc["warnings"] == []
+    assert both.qc["pairing"]["regions_elsewhere"] == 1
     alone = _in_two_frames(listed=listed)
     del alone.StructureSetROISequence[0], alone.ROIContourSequence[0]
     refused = _run(tmp_path, alone)

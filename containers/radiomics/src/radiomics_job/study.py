@@ -396,7 +396,8 @@ def _choose_among(
             "CT series per study.",
             {"regions": len(chosen), "ct_series": len({result.ct.slices for result in paired})},
         )
-    return chosen, policy, paired[0]
+    elsewhere = sum(task.rule.matches(each) for each in candidates if each not in usable)
+    return chosen, policy, replace(paired[0], regions_elsewhere=elsewhere)
 
 
 def _paired(

@@ -41,6 +41,8 @@ class Pairing:
     """What told the region's images from others of the series: `instances`, `acquisition`, `object`; None for all."""
     set_aside: int = 0
     """Images of the series that were not taken for that reason."""
+    regions_elsewhere: int = 0
+    """Other regions that are asked for, left aside because they lie on another series or in another frame."""
 
     def describe(self, candidates: int) -> dict[str, Detail]:
         """Say what was taken and why, for `qc.json`."""
@@ -53,6 +55,8 @@ class Pairing:
         }
         if self.rewritten:
             stated["references_rewritten"] = True
+        if self.regions_elsewhere:
+            stated["regions_elsewhere"] = self.regions_elsewhere
         if self.taken_by:
             stated |= {"images_taken_by": self.taken_by, "images_set_aside": self.set_aside}
         return stated
