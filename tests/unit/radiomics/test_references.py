@@ -19,6 +19,7 @@ from tests.builders.dicom import (
     SegOptions,
     ct_slice,
     enhanced_ct,
+    hounsfield,
     save,
     save_ct,
     segmentation,
@@ -282,6 +283,24 @@ def test_a_list_of_the_whole_series_does_not_mix_its_phases(tmp_path: Path, refe
         return
     assert (result.status, result.qc["pairing"]["images_taken_by"]) == ("accept", "acquisition")
     result.assert_right_in_patient_space()
+
+
+@pytest.mark.parametrize("shifts", [(1 / 2,), (1 / 3, 2 / 3)], ids=["two", "three"])
+def test_one_frame_tells_which_of_interleaved_phases_it_is_on(tmp_path: Path, shifts: tuple[float, ...]) -> None:
+    """Together the slices are even: nothing but the acquisition of the image named tells them apart."""
+    for number, shift in enumerate((0, *shifts), 1):
+        x, y, z = SCAN.centre
+        for k in range(SCAN.slices):
+            save(
+                _phase(replace(SCAN, centre=(x, y, z + shift * SCAN.step)), k, number),
+                tmp_path / "in" / f"{number}-{k}",
+            )
+    drawn = [k for k in range(SCAN.slices) if SCAN.mask()[k].any()]
+    seg = segmentation(SCAN, SegOptions(references="instances", skip_slices=tuple(drawn[1:])))
+    result = _run(tmp_path, _frames_on_phase_one(seg))
+    assert result.qc["pairing"]["images_taken_by"] == "acquisition"
+    assert result.qc["ct_slices"] == SCAN.slices
+    assert np.array_equal(result.volume("ct.nii.gz")[0], hounsfield(result.places()))
 
 
 def test_a_mask_file_is_on_the_phase_whose_slices_it_lies_on(tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
     if not named:
         return on_own_planes(pairing, fits)
     one_stack = is_one_stack(images)
-    if one_stack and len(_within(images, named)) == len(named):
+    if one_stack and 1 < len(named) == len(_within(images, named)):
         return pairing
     acquired = acquisitions(images)
     if one_stack and not _interleaved(images, named, acquired, listed=listed):
@@ -343,14 +343,16 @@ def on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:
 def _interleaved(
     images: Sequence[CtSlice], named: Sequence[CtSlice], acquired: Mapping[CtSlice, str], *, listed: bool
 ) -> bool:
-    """Tell whether images of another acquisition lie between those named: two phases half a step apart look even.
+    """Tell whether images of other acquisitions lie between those of the one that is named: phases half a step apart
+    look even.
 
     Where nothing tells acquisitions apart, an object that lists every other image of the whole series does.
     """
     theirs = {acquired[image] for image in named}
-    between = {acquired[image] for image in _within(images, named)} - theirs
-    if len(theirs) == 1 and theirs != {""} and len(between) == 1 and between != {""}:
-        return True
+    if len(theirs) == 1 and theirs != {""}:
+        between = {acquired[image] for image in _within(images, [each for each in images if acquired[each] in theirs])}
+        if len(between) > 1 and "" not in between:
+            return True
     return listed and _is_every_other(images, named)
 
 
