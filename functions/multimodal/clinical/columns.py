@@ -9,8 +9,8 @@ from multimodal.clinical.cells import (
     Fault,
     Memo,
     RowCode,
-    drop_reading,
-    level_reading,
+    dropped,
+    levels,
 )
 from multimodal.clinical.config import (
     ClinicalConfig,
@@ -147,8 +147,8 @@ _MISSING_VALUE = Fault(RowCode.MISSING_VALUE, "a value is needed here; complete 
 def _clean_memo(column: Column, missing: frozenset[str], scope: Scope) -> Memo[str] | None:
     """Return how cells are looked at before they have values; None when blanks are all that is removed."""
     if isinstance(column, _CLOSED):
-        return Memo(level_reading(column, missing, scope))
-    return Memo(drop_reading(missing)) if isinstance(column, Drop) else None
+        return levels(column, missing, scope)
+    return dropped(missing) if isinstance(column, Drop) else None
 
 
 def _value_memo(

@@ -81,8 +81,10 @@ class MadeLabels:
     known : sequence of bool
         Whether there is a label of survival, without which there is none.
     parts : sequence of (sequence of Pairs)
-        Labels as Feature Store takes them: of survival, with a record's frame, of survival without recurrence, and of
-        each endpoint.
+        Events and horizons as Feature Store takes them: of survival, with a record's frame, of survival without
+        recurrence, and of each endpoint.
+    days : sequence of (str, sequence of str)
+        Labels that are days, each with its value in every row; None where there is none.
     ends : sequence of float, optional
         The day (ordinal) of death, or of the last contact with the living; None where there are only times.
     columns : mapping
@@ -91,6 +93,7 @@ class MadeLabels:
 
     known: Sequence[bool]
     parts: Sequence[Sequence[Pairs]]
+    days: Sequence[tuple[str, Sequence[str | None]]]
     ends: Sequence[Fact] | None
     columns: Mapping[str, Sequence[Fact]]
 
@@ -144,7 +147,8 @@ class SurvivalLabels:
         written += [made.of(self._endpoint(batch, e, survival)) for e, made in self._endpoints]
         columns = {name: column for made in written for name, column in made.columns.items()}
         known = [key is not None for key in survival]
-        return MadeLabels(known, [made.pairs for made in written], self._ends(batch), columns)
+        days = [made.days for made in written if made.days]
+        return MadeLabels(known, [made.pairs for made in written], days, self._ends(batch), columns)
 
     def _ends(self, batch: Batch) -> Sequence[Fact] | None:
         if self._labels.origin is None:
@@ -255,10 +259,11 @@ def _agree(origin: float, died: float, death: Fact, seen: Fact) -> bool:
 @dataclass(frozen=True)
 class _Written:
     pairs: Sequence[Pairs]
+    days: tuple[str, Sequence[str | None]] | None
     columns: Mapping[str, Sequence[Fact]]
 
 
-class _Labels(dict[Key | None, tuple[Pairs, Values]]):
+class _Labels(dict[Key | None, tuple[Pairs, str | None, Values]]):
     """Labels that follow from event and days; each combination is worked out once.
 
     Parameters
@@ -284,7 +289,7 @@ class _Labels(dict[Key | None, tuple[Pairs, Values]]):
         self._names = (*events, *([days] if days else []), *self._horizons.values())
         self._sorted = sorted(self._horizons)
         self._alike: dict[tuple[float, int], tuple[Pairs, Values]] = {}
-        self._unknown: tuple[Pairs, Values] = {}, (None,) * len(self._names)
+        self._unknown: tuple[Pairs, str | None, Values] = {}, None, (None,) * len(self._names)
         super().__init__({None: self._unknown})
 
     def of(self, keys: Sequence[Key | None]) -> _Written:
@@ -292,21 +297,22 @@ class _Labels(dict[Key | None, tuple[Pairs, Values]]):
             self.clear()
             self[None] = self._unknown
         if not keys:
-            return _Written((), dict.fromkeys(self._names, ()))
-        pairs, values = zip(*map(self.__getitem__, keys), strict=True)
-        return _Written(pairs, dict(zip(self._names, zip(*values, strict=True), strict=True)))
+            return _Written((), None, dict.fromkeys(self._names, ()))
+        pairs, days, values = zip(*map(self.__getitem__, keys), strict=True)
+        columns = dict(zip(self._names, zip(*values, strict=True), strict=True))
+        return _Written(pairs, (self._days, days) if self._days else None, columns)
 
-    def __missing__(self, key: Key) -> tuple[Pairs, Values]:
+    def __missing__(self, key: Key) -> tuple[Pairs, str | None, Values]:
         event, days = key
         # Between two horizons only the days differ.
         between = (event, bisect_left(self._sorted, days) if event else bisect_right(self._sorted, days))
         if between not in self._alike:
             self._alike[between] = self._of(int(event), int(days))
-        made = self._alike[between]
+        pairs, values = self._alike[between]
+        made: tuple[Pairs, str | None, Values] = pairs, None, values
         if self._days is not None:
-            pairs, values = made
             whole, place = int(days), len(self._events)
-            made = {**pairs, self._days: str(whole)}, (*values[:place], whole, *values[place:])
+            made = pairs, str(whole), (*values[:place], whole, *values[place:])
         self[key] = made
         return made
 
