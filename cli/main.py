@@ -17,7 +17,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from cli.check.command import check
-from cli.dashboard import dashboard
+from cli.dashboard.command import dashboard
 from cli.dataset import app as dataset_app
 from cli.deployment import chosen_dataset, connect, reach, running_cloud
 from cli.errors import CommandError, UsageError, aws_error

@@ -9,7 +9,8 @@ from rich.console import Console
 from cli.draft.dictionary import describe, of_comments, read_dictionary
 from cli.draft.document import render
 from cli.draft.facts import read_facts, read_rows
-from cli.draft.table import TableDraft, draft_table
+from cli.draft.table import draft_table
+from cli.draft.table_draft import TableDraft
 from cli.errors import CommandError, UsageError
 from cli.project import DATASET, DATASET_FILES, PROGRAM, shown
 from cli.terminal import plural, print_line

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli.draft.facts import Facts, plain, uncoded
-from cli.draft.headers import is_identifying, late_timepoint
+from cli.draft.headers import is_early, is_identifying, late_timepoint
 from cli.draft.words import (
     CENSORED,
     CENSORING,
     ID_NAME,
     IDENTIFYING_VALUE,
+    NO,
     NO_EVENT,
     NOT_KNOWN,
     NOT_KNOWN_HERE,
@@ -29,6 +30,7 @@ from cli.draft.words import (
     UNIT_CELL,
     UNITS,
     VITAL,
+    YES,
 )
 from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.headers import AGE, in_words
@@ -167,7 +169,12 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
             draft.checks.append("do the values under missing: mean that nobody knows, or are they a finding?")
         if draft.timepoint in LATE:
             draft.settings["feature"] = False
+        elif not any(map(is_early, (facts.source, facts.label))):
+            draft.checks.append(_WHEN)
     return draft
+
+
+_WHEN = "when is it known? Its name does not say, and what becomes known later tells the future"
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
@@ -262,11 +269,14 @@ def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> 
     sex = bool(SEX_NAME.search(in_words(facts.source))) and lowered in ({"1", "2"}, {"0", "1"})
     if sex:
         return _sex_codes(facts, names, timepoint)
-    if pair is None and not coded:
+    mixed = pair is None and lowered <= YES | NO and bool(lowered & YES and lowered & NO)
+    if pair is None and not coded and not mixed:
         return None
-    pair = pair or ("2", "1")
-    sides = [[value for value in facts.values if uncoded(value) == side] for side in pair]
+    pair = pair or (("yes", "no") if mixed else ("2", "1"))
+    words_of = (YES, NO) if mixed else ({pair[0]}, {pair[1]})
+    sides = [[value for value in facts.values if uncoded(value) in side] for side in words_of]
     checks = ["is 2 the event, as in R's survival package, and 1 none?"] if coded else []
+    checks += ["do all spellings mean yes and no?"] if mixed else []
     for side, word, other in ((0, pair[0], 1), (1, pair[1], 0)):
         if not sides[side]:
             sides[side] = [_spelled_like(word, sides[other][0])]

@@ -32,7 +32,7 @@ def _compiled(*kinds: str) -> re.Pattern[str]:
     return re.compile("|".join(chain.from_iterable(map(_phrases, kinds))))
 
 
-_IDENTIFYING, _HARMLESS, _BEFORE = map(_compiled, ("identifying", "harmless", "before"))
+_IDENTIFYING, _HARMLESS, _BEFORE, _EARLY = map(_compiled, ("identifying", "harmless", "before", "early"))
 _OUTCOME, _LATER, _AFTER = _compiled("outcome"), _compiled("relapse", "response", "harm", "stay"), _compiled("after")
 
 
@@ -61,6 +61,18 @@ def late_timepoint(header: str) -> str:
     if _BEFORE.search(words):
         return ""
     return "outcome" if _LATER.search(words) else "post_treatment" if _AFTER.search(words) else ""
+
+
+def is_early(header: str) -> bool:
+    """Whether a word of a name says that its column is known at the beginning, or by the operation.
+
+    Examples
+    --------
+    >>> [is_early(name) for name in ("smoking_status", "wavelet-HHL_glcm_Idm", "V12", "rspns_cat")]
+    [True, True, False, False]
+    """
+    words = in_words(header)
+    return bool(_EARLY.search(words) or _BEFORE.search(words))
 
 
 def _telling(header: str) -> str:

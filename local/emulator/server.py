@@ -38,6 +38,7 @@ async def serve(app: Any, config: Any) -> None:  # noqa: ANN401 -- the emulator 
         port=int(port),
         http="httptools",
         ws="none",
+        proxy_headers=False,
         lifespan="on",
         log_level="warning",
         access_log=False,

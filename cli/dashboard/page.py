@@ -9,11 +9,11 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup
 
-from cli.dashboard import Dashboard, Series, Widget
-from multimodal.clinical.charts import tag
-from multimodal.clinical.report_html import STYLE_SHEET, amount, page_templates
+from cli.dashboard.reading import Dashboard, Series, Widget
+from multimodal.clinical.report.charts import tag
+from multimodal.clinical.report.page import STYLE_SHEET, amount, page_templates
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent
 
 HEIGHT, COLOURS = 150, 9
 _TICKS = 3
