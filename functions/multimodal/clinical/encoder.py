@@ -10,12 +10,10 @@ from typing import TypeVar
 
 from multimodal.clinical.case_rows import NumberedRow
 from multimodal.clinical.cells import Fault, RowCode
-from multimodal.clinical.cohorts import compared_columns
 from multimodal.clinical.columns import ColumnReader, Differences, scopes_of
 from multimodal.clinical.config import ClinicalConfig, DateDifference, ExactlyOne, Number, Ordinal, Timepoint
 from multimodal.clinical.labels import MadeLabels, SurvivalLabels
 from multimodal.clinical.phi import IdentifierGate
-from multimodal.clinical.profile import DroppedRows, ProfiledBatch
 from multimodal.clinical.records import (
     LABELS,
     EventTimes,
@@ -25,6 +23,8 @@ from multimodal.clinical.records import (
     label_frames,
     timepoint_dates,
 )
+from multimodal.clinical.report.cohorts import compared_columns
+from multimodal.clinical.report.profile import DroppedRows, ProfiledBatch
 from multimodal.clinical.rows import Batch, Numbers, RowFilters, RowsByColumn, note_rows_without_values
 from multimodal.features.group import UPLOAD_TIME
 from multimodal.tables.table import RowProblem, TableRecord, UploadContext

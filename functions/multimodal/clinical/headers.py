@@ -20,6 +20,7 @@ _GLUED = re.compile(
 )
 """Short words that are written together in names (`dateofbirth`, `rfsstat`); the longer of two comes first."""
 
+_POSSESSIVE = re.compile(r"['’]s\b")
 _DIGITS = re.compile(r"(?<=[a-z]{2})(?=\d)|(?<=\d)(?=[a-z]{2})")
 
 
@@ -32,7 +33,7 @@ def in_words(header: str) -> str:
     ['date of birth', 'referring physician name', 'os months', 'strasse', 'pcr', 'age 2']
     """
     divided = _CAMEL.sub(" ", _ENDPOINT.sub(r"\1 ", header))
-    plain = unicodedata.normalize("NFKD", divided.casefold())
+    plain = unicodedata.normalize("NFKD", _POSSESSIVE.sub("s", divided).casefold())
     letters = "".join(c for c in plain if not unicodedata.combining(c))
     return " ".join(map(_apart, re.findall(r"[^\W_]+|%", _DIGITS.sub(" ", letters))))
 

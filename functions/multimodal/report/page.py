@@ -11,8 +11,8 @@ from urllib.parse import quote
 from jinja2 import Environment
 from markupsafe import Markup
 
-from multimodal.clinical import charts as basic
-from multimodal.clinical.report_html import STYLE_SHEET, amount, page_templates, percent
+from multimodal.clinical.report import charts as basic
+from multimodal.clinical.report.page import STYLE_SHEET, amount, page_templates, percent
 from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.ledger.unit import Modality, Status
 from multimodal.report.charts import MOST_NAMED, strip, z_box

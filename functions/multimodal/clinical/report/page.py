@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from multimodal.clinical import charts
-from multimodal.clinical.bias import METRICS
-from multimodal.clinical.charts import AUC_SCALE, DPL_SCALE, FEW, PSI_SCALE, Mark, blurred, few, intervals, text
+from multimodal.clinical.report import charts
+from multimodal.clinical.report.bias import METRICS
+from multimodal.clinical.report.charts import AUC_SCALE, DPL_SCALE, FEW, PSI_SCALE, Mark, blurred, few, intervals, text
 from multimodal.compiled_templates import CompiledBeside
 from multimodal.tables.table import Scope
 
@@ -43,7 +43,7 @@ def render_html(report: Part) -> str:
     Parameters
     ----------
     report : mapping
-        As `multimodal.clinical.report.build_report` or `build_refusal_report` returns it.
+        As `multimodal.clinical.report.build.build_report` or `build_refusal_report` returns it.
     """
     page = environment().get_template("report.html.j2")
     return page.render(report=report, sections=list(_sections(report)), figures=_figures(report))
