@@ -230,6 +230,8 @@ lock: setup ## pin the requirements anew (needs uv)
 	    --no-header requirements/audit.in --output-file requirements/audit.txt
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header requirements/functions.in --output-file functions/requirements.txt
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header requirements/duckdb.in --output-file requirements/duckdb/requirements.txt
 	@for name in radiomics rnaseq survival; do \
 	  $(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --no-annotate --constraint requirements/dev.txt containers/$$name/pyproject.toml \

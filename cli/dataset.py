@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli.deployment import Deployment, reach
+from cli.deployment import Deployment, chosen_dataset, reach
 from cli.errors import CommandError, UsageError
-from cli.options import Stack
+from cli.options import Dataset, Stack
 from cli.terminal import make_console, print_files, print_line
 
 FILES = ("dataset.parquet", "dataset.csv", "dictionary.csv", "manifest.json")
@@ -76,7 +76,8 @@ def draft(
     csv: Annotated[Path, typer.Argument(help="A clinical table, as CSV (UTF-8).")],
     name: Annotated[str, typer.Option(help="Name of the dataset; not given: made of the file's.", metavar="NAME")] = "",
     dates: Annotated[
-        DateOrder | None, typer.Option(help="What dates are where they could be both.", case_sensitive=False)
+        DateOrder | None,
+        typer.Option(help="Order of day and month where dates could be read either way.", case_sensitive=False),
     ] = None,
     dictionary: Annotated[
         Path | None, typer.Option(help="REDCap's data dictionary of the table, as CSV.", metavar="FILE")
@@ -90,7 +91,7 @@ def draft(
 
 @app.command(epilog="Example: `multimodal dataset build nsclc_radiogenomics --timepoint baseline --output built`")
 def build(
-    dataset: Annotated[str, typer.Argument(help="Name; not given: the stack's only dataset.", metavar="DATASET")] = "",
+    dataset: Dataset = "",
     name: Annotated[str, typer.Option(help="Name of the build; not given: made of its content.", metavar="NAME")] = "",
     as_of: Annotated[str, typer.Option(help="Latest event time of features: 2026-11-28.", metavar="WHEN")] = "",
     written_before: Annotated[str, typer.Option(help="Only what was written before.", metavar="WHEN")] = "",
@@ -100,7 +101,7 @@ def build(
     t0: Annotated[IndexGroup | None, typer.Option(help="What dates day 0 of each case.")] = None,
     days_before: Annotated[int, typer.Option(help="Days before day 0 that count.", min=0)] = 36_500,
     days_after: Annotated[int, typer.Option(help="Days after day 0 that count.", min=0)] = 0,
-    records: Annotated[Rule, typer.Option(help="Which counts of several records of a case.")] = Rule.LATEST,
+    records: Annotated[Rule, typer.Option(help="Which of several records of a case counts.")] = Rule.LATEST,
     without_events: Annotated[bool, typer.Option("--without-events", help="Also when nobody died.")] = False,
     output: Annotated[
         Path | None, typer.Option(help="Copy the build into this folder.", metavar="DIR", file_okay=False)
@@ -112,7 +113,7 @@ def build(
     """Join the newest records of all modalities into one row a patient, as Parquet and CSV with a dictionary."""
     deployment = reach(stack)
     request: dict[str, Any] = {
-        "dataset": dataset or only_dataset(deployment),
+        "dataset": chosen_dataset(deployment, dataset),
         "build": name or None,
         "as_of": as_of or None,
         "written_before": written_before or None,
@@ -139,14 +140,6 @@ class Build:
     bucket: str
     key: str
     manifest: dict[str, Any]
-
-
-def only_dataset(deployment: Deployment) -> str:
-    """Return the stack's dataset; `UsageError` when it has several."""
-    names = deployment.datasets
-    if len(names) != 1:
-        raise UsageError("Which dataset is meant?", hint=f"There are: {', '.join(names)}")
-    return names[0]
 
 
 def read_cases(path: Path) -> list[str]:

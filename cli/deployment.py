@@ -205,14 +205,22 @@ class Deployment:
         return [name for name in self.output("FeatureGroupNames").split(",") if name]
 
 
-def require_dataset(deployment: Deployment, dataset: str) -> None:
-    """Raise `UsageError` when a stack was not deployed for a dataset: nothing would process it."""
-    if dataset not in deployment.datasets:
-        raise UsageError(
-            f"No dataset {dataset!r} is deployed.",
-            hint=f"There are: {', '.join(deployment.datasets)}. `make up DATASETS=one,another` deploys others; "
-            "on AWS the parameter DatasetNames does.",
-        )
+def chosen_dataset(deployment: Deployment, name: str) -> str:
+    """Return the named dataset or, when none is named, the stack's only one.
+
+    Raises
+    ------
+    UsageError
+        When the stack was not deployed for it (nothing would process it), or has several and none is named.
+    """
+    known = deployment.datasets
+    if name in known or (not name and len(known) == 1):
+        return name or known[0]
+    raise UsageError(
+        f"No dataset {name!r} is deployed." if name else "Which dataset is meant?",
+        hint=f"There are: {', '.join(known)}. `make up DATASETS=one,another` deploys others; "
+        "on AWS the parameter DatasetNames does.",
+    )
 
 
 def reach(stack: str = "") -> Deployment:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.deployment import Deployment, require_dataset
+from cli.deployment import Deployment, chosen_dataset
 from cli.errors import CommandError, UsageError
 from cli.idc_index import look_up_index
 from cli.terminal import make_table, megabytes, plural, print_block, print_heading, print_line
@@ -83,7 +83,7 @@ def upload_manifest(deployment: Deployment, series: Sequence[Series], dataset: s
     UsageError
         When the stack was not deployed for the dataset.
     """
-    require_dataset(deployment, dataset)
+    dataset = chosen_dataset(deployment, dataset)
     if deployment.endpoint:
         _reject_missing_archives(deployment, {each.bucket for each in series})
     bucket, key = deployment.output("RawBucketName"), f"imaging/{dataset}/{MANIFEST_STEM}.csv"

@@ -17,15 +17,15 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from cli.check.command import check
-from cli.dashboard import dashboard
+from cli.dashboard.command import dashboard
 from cli.dataset import app as dataset_app
-from cli.deployment import connect, reach, running_cloud
+from cli.deployment import chosen_dataset, connect, reach, running_cloud
 from cli.errors import CommandError, UsageError, aws_error
 from cli.features import Row, describe_group, find_group, read_features, run_query, with_tables
 from cli.ledger import as_document, print_reasons, print_units, read_units
 from cli.models import app as models_app
-from cli.options import Stack
-from cli.project import STACK, shown
+from cli.options import Stack, ToDataset
+from cli.project import DATASET, STACK, shown
 from cli.replay import replay_dead_letters
 from cli.report import report
 from cli.results import save_dataset
@@ -65,10 +65,10 @@ def upload(
     path: Annotated[
         Path, typer.Argument(help="Studies, reads, a table, or a folder with imaging/, genomics/, clinical/.")
     ],
-    dataset: Annotated[str, typer.Option(help="Such as nsclc_radiogenomics.", metavar="NAME")],
+    dataset: ToDataset = "",
     modality: Annotated[
         Modality | None,
-        typer.Option(help="What it is, where its files do not say it."),
+        typer.Option(help="Kind of data, where the files do not show it."),
     ] = None,
     then_wait: Annotated[
         bool, typer.Option("--wait", help="Wait for what was uploaded, and for nothing else.")
@@ -78,6 +78,7 @@ def upload(
 ) -> None:
     """Upload a folder or a table to the raw bucket; what is new or changed is processed by itself."""
     console, deployment = make_console(), reach(stack)
+    dataset = chosen_dataset(deployment, dataset)
     unit_ids: list[str] = []
     for kind, uploaded in upload_path(console, deployment, path, dataset, modality):
         unit_ids += uploaded.unit_ids
@@ -94,7 +95,7 @@ def upload(
 @app.command(epilog="Example: `multimodal fetch nsclc_radiogenomics --dataset nsclc_radiogenomics --patients 3`")
 def fetch(
     manifest: Annotated[str, typer.Argument(help="A .csv, .s5cmd or .tcia, or the name of a shipped manifest.")],
-    dataset: Annotated[str, typer.Option(help="Such as nsclc_radiogenomics.", metavar="NAME")],
+    dataset: ToDataset = "",
     patients: Annotated[int, typer.Option(help="The first so many only; not given: all.", min=0)] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show series and licences, copy nothing.")] = False,
     then_wait: Annotated[bool, typer.Option("--wait", help="Wait for the studies that are fetched.")] = False,
@@ -117,7 +118,7 @@ def fetch(
 
 @app.command(epilog="Example: `multimodal plan ~/Downloads/studies --dataset nsclc_radiogenomics`")
 def plan(
-    dataset: Annotated[str, typer.Option(help="Such as nsclc_radiogenomics.", metavar="NAME")],
+    dataset: ToDataset = "",
     source: Annotated[str, typer.Argument(help="A folder, s3://bucket/prefix, or a manifest as for fetch.")] = "",
     studies: Annotated[int, typer.Option(help="Instead of a folder: so many studies.", min=0)] = 0,
     study_mb: Annotated[float, typer.Option(help="Megabytes of each of --studies.", min=0.001)] = 150.0,
@@ -135,6 +136,8 @@ def plan(
     if study_mb > 1e6:  # "inf", too
         raise UsageError("--study-mb is at most 1,000,000.")
     deployment = reach(stack) if stack else None
+    if not dataset:
+        dataset = chosen_dataset(deployment, dataset) if deployment else DATASET
     files = (
         list_source(source, dataset, deployment) if source else made_up_studies(studies, int(study_mb * 1e6), dataset)
     )
@@ -179,7 +182,8 @@ def retry(
     reason: Annotated[str, typer.Option(help="Those with this reason code, such as NO_CT.", metavar="CODE")] = "",
     unit: Annotated[str, typer.Option(help="This unit, or all units of this subject.", metavar="U")] = "",
     unit_status: Annotated[
-        str, typer.Option("--status", help="QUARANTINED, FAILED, or COMPLETED (a lost group).", metavar="STATUS")
+        str,
+        typer.Option("--status", help="QUARANTINED, FAILED, or COMPLETED (when a group was lost).", metavar="STATUS"),
     ] = "",
     dataset: Annotated[str, typer.Option(help="Those of this dataset.", metavar="NAME")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All that are quarantined or failed.")] = False,

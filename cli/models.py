@@ -13,14 +13,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cli.deployment import Deployment, reach, require_dataset
+from cli.deployment import Deployment, chosen_dataset, reach
 from cli.errors import CommandError, UsageError
-from cli.options import Stack
+from cli.options import Dataset, Stack
 from cli.terminal import duration, make_console, make_table, plural, print_block, print_files, print_line
 
 app = typer.Typer(no_args_is_help=True, help="Train survival models on a joined dataset, or score its cases with one.")
 
-Dataset = Annotated[str, typer.Argument(help="Such as nsclc_radiogenomics.", metavar="DATASET")]
 BuildName = Annotated[str, typer.Option("--build", help="A build of it; not given: the newest.", metavar="BUILD")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")]
 
@@ -34,7 +33,7 @@ _POLL_SECONDS = 1.0
 
 @app.command(epilog="Example: `multimodal models train nsclc_radiogenomics --timepoint baseline --output models`")
 def train(
-    dataset: Dataset,
+    dataset: Dataset = "",
     build: BuildName = "",
     timepoint: Annotated[
         str, typer.Option(help="Latest timepoint of features: baseline, surgery or post_treatment.", metavar="T")
@@ -67,7 +66,7 @@ def train(
     if least_icc and robustness is None:
         raise UsageError("--least-icc says how stable a feature of --robustness FILE must be: give the file, too.")
     console, deployment = make_console(), reach(stack)
-    require_dataset(deployment, dataset)
+    dataset = chosen_dataset(deployment, dataset)
     build = find_build(deployment, dataset, build)
     settings = {
         "timepoint": timepoint,
@@ -96,7 +95,7 @@ def train(
 
 @app.command(epilog="Example: `multimodal models score nsclc_radiogenomics --model b1/20261128T120000-0123abcd`")
 def score(
-    dataset: Dataset,
+    dataset: Dataset = "",
     build: BuildName = "",
     model: Annotated[
         str, typer.Option(help="<build>/<run> of a trained model; not given: the newest.", metavar="BUILD/RUN")
@@ -106,7 +105,7 @@ def score(
 ) -> None:
     """Give every case of a build its risk by a saved model, and write the scores to the dataset's scores group."""
     console, deployment = make_console(), reach(stack)
-    require_dataset(deployment, dataset)
+    dataset = chosen_dataset(deployment, dataset)
     build, model = find_build(deployment, dataset, build), find_model(deployment, dataset, model)
     asked = {"action": "score", "dataset": dataset, "build": build, "model": model, "settings": {}}
     made = run_models(console, deployment, asked, f"Scoring {dataset}/{build} with {model}", timeout)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from botocore.exceptions import ClientError
 
-from cli.deployment import Deployment, reach
-from cli.errors import UsageError
+from cli.deployment import Deployment, chosen_dataset, reach
 from cli.ledger import read_units
-from cli.options import Stack
+from cli.options import Dataset, Stack
 from cli.project import shown
 from cli.terminal import make_console, plural, print_line
 
@@ -25,7 +24,7 @@ _THREADS = 16
 
 
 def report(
-    dataset: Annotated[str, typer.Argument(help="Not given: the stack's only dataset.", metavar="DATASET")] = "",
+    dataset: Dataset = "",
     output: Annotated[
         Path, typer.Option(help="Write the pages into this folder.", metavar="DIR", file_okay=False)
     ] = Path("report"),
@@ -33,18 +32,9 @@ def report(
 ) -> None:
     """Write the cohort page: what became of every upload, and which studies and samples stand out."""
     console, deployment = make_console(), reach(stack)
-    written = save_report(deployment, _dataset(deployment, dataset), output)
+    written = save_report(deployment, chosen_dataset(deployment, dataset), output)
     print_line(console, f"{plural(len(written), 'file')} in {shown(output)}/")
     print_line(console, shown(written[-1]))
-
-
-def _dataset(deployment: Deployment, name: str) -> str:
-    """Return the dataset that is meant."""
-    known = deployment.datasets
-    if name in known or (not name and len(known) == 1):
-        return name or known[0]
-    said = f"No dataset {name!r} is deployed." if name else f"{deployment.stack} has several datasets."
-    raise UsageError(said, hint=f"There are: {', '.join(known)}.")
 
 
 def save_report(deployment: Deployment, dataset: str, folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from boto3.s3.transfer import TransferConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from cli.deployment import Deployment, require_dataset
+from cli.deployment import Deployment, chosen_dataset
 from cli.errors import CommandError
 from cli.laptop import WITHOUT_SALMON, has_salmon
 from cli.sources.files import Modality, Source, SourceFile
@@ -77,7 +77,7 @@ def upload_path(
     """
     for name in [modality] if modality else find_modalities(path):
         source = READERS[name](path)
-        require_dataset(deployment, dataset)
+        chosen_dataset(deployment, dataset)
         warn_of_left_files(console, source)
         if isinstance(source, Reads) and deployment.endpoint and not has_salmon():
             print_line(console, f"! {WITHOUT_SALMON} Reads wait until it is there.", style="yellow")

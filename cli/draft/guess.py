@@ -7,24 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.draft.facts import Facts, plain
+from cli.draft.facts import Facts, plain, uncoded
+from cli.draft.headers import is_early, is_identifying, late_timepoint
 from cli.draft.words import (
     CENSORED,
-    CENSORED_VALUES,
     CENSORING,
-    DIAGNOSIS,
     ID_NAME,
-    IDENTIFYING,
     IDENTIFYING_VALUE,
-    NAMES_A_THING,
+    NO,
+    NO_EVENT,
     NOT_KNOWN,
     NOT_KNOWN_HERE,
-    OUTCOME,
     PAIRS,
-    POST_TREATMENT,
     RANKED_NAME,
     RANKS,
     RATE,
+    SAYS_YES,
     SEX_NAME,
     SEX_PAIRS,
     SURGERY,
@@ -32,9 +30,10 @@ from cli.draft.words import (
     UNIT_CELL,
     UNITS,
     VITAL,
+    YES,
 )
 from multimodal.clinical.config import DAYS_PER_UNIT
-from multimodal.clinical.headers import in_words
+from multimodal.clinical.headers import AGE, in_words
 from multimodal.clinical.numerals import Numeral
 from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
 
@@ -126,19 +125,18 @@ class Draft:
 
 def timepoint_of(header: str, label: str = "") -> str:
     """Guess from its names when a column's value is known; what sounds like an outcome never passes for early."""
-    names = [in_words(name) for name in (header, label) if name]
-    if any(map(OUTCOME.search, names)):
-        return "outcome"
-    if any(map(POST_TREATMENT.search, names)):
-        return "post_treatment"
-    words = " ".join(names)
-    return "surgery" if SURGERY.search(words) and not DIAGNOSIS.search(words) else "baseline"
+    names = [name for name in (header, label) if name]
+    late = {late_timepoint(name) for name in names} - {""}
+    if late:
+        return min(late)  # `outcome` comes first
+    words = " ".join(map(in_words, names))
+    # An age is known from the beginning whatever else the name says (`Age at Histological Diagnosis`).
+    return "surgery" if SURGERY.search(words) and not AGE.search(words) else "baseline"
 
 
 def sounds_identifying(facts: Facts) -> bool:
     """Whether a column's name or one of its values sounds like a person."""
-    names = [in_words(name) for name in (facts.source, facts.label) if name]
-    named = any(IDENTIFYING.search(words) and not NAMES_A_THING.search(words) for words in names)
+    named = is_identifying(facts.source) or is_identifying(facts.label)
     return facts.identifies or named or any(map(IDENTIFYING_VALUE.search, facts.values))
 
 
@@ -171,7 +169,12 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
             draft.checks.append("do the values under missing: mean that nobody knows, or are they a finding?")
         if draft.timepoint in LATE:
             draft.settings["feature"] = False
+        elif not any(map(is_early, (facts.source, facts.label))):
+            draft.checks.append(_WHEN)
     return draft
+
+
+_WHEN = "when is it known? Its name does not say, and what becomes known later tells the future"
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
@@ -210,7 +213,7 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
 
 def _says_who_died(facts: Facts) -> bool:
     """Whether a column's values are those of a vital status, whatever it is called."""
-    return bool(facts.values) and {plain(value) for value in facts.values} <= VITAL
+    return bool(facts.values) and {uncoded(value) for value in facts.values} <= VITAL
 
 
 _REMOVE = "remove the column from the table before you upload it, unless it is harmless"
@@ -258,25 +261,29 @@ def _dropped(facts: Facts, timepoint: str, reason: str) -> Draft:
 
 
 def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
-    lowered = {plain(value) for value in facts.values}
-    if facts.choices:
-        return _coded(facts, names, timepoint, _day_zero)
+    lowered = {uncoded(value) for value in facts.values}
+    if facts.choices and (coded_as_said := _coded(facts, names, timepoint, _day_zero)):
+        return coded_as_said
     pair = next((pair for pair in PAIRS if lowered <= set(pair)), None)
     coded = timepoint == "outcome" and lowered == {"1", "2"}
     sex = bool(SEX_NAME.search(in_words(facts.source))) and lowered in ({"1", "2"}, {"0", "1"})
     if sex:
         return _sex_codes(facts, names, timepoint)
-    if pair is None and not coded:
+    mixed = pair is None and lowered <= YES | NO and bool(lowered & YES and lowered & NO)
+    if pair is None and not coded and not mixed:
         return None
-    pair = pair or ("2", "1")
-    sides = [[value for value in facts.values if plain(value) == side] for side in pair]
+    pair = pair or (("yes", "no") if mixed else ("2", "1"))
+    words_of = (YES, NO) if mixed else ({pair[0]}, {pair[1]})
+    sides = [[value for value in facts.values if uncoded(value) in side] for side in words_of]
     checks = ["is 2 the event, as in R's survival package, and 1 none?"] if coded else []
+    checks += ["do all spellings mean yes and no?"] if mixed else []
     for side, word, other in ((0, pair[0], 1), (1, pair[1], 0)):
         if not sides[side]:
             sides[side] = [_spelled_like(word, sides[other][0])]
             checks.append(f"{sides[side][0]!r} never occurs; is that how it would be written?")
-    if timepoint == "outcome" and CENSORING.search(in_words(facts.source)):
-        sides, asked = _event_first(sides, in_words(facts.source))
+    words = in_words(facts.source)
+    if timepoint == "outcome" and (CENSORING.search(words) or NO_EVENT.search(words)):
+        sides, asked = _event_first(sides, words)
         checks.append(asked)
     name = names.of_column(facts.source, facts.place)
     if pair in SEX_PAIRS:
@@ -285,13 +292,15 @@ def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> 
 
 
 def _event_first(sides: list[list[str]], words: str) -> tuple[list[list[str]], str]:
-    """Return a censoring column's values for an event and for none: `censored` says the opposite of an event.
+    """Return a column's values for an event and for none: `censored` and `alive` say the opposite of an event.
 
     `cens` and `censor` say either: R's `GBSG2` has 1 for the event.
     """
-    if CENSORED.search(words) and sides[0][0].lower() in CENSORED_VALUES:
+    none = NO_EVENT.search(words)
+    if (none or CENSORED.search(words)) and sides[0][0].lower() in SAYS_YES:
         sides = sides[::-1]
-    return sides, f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after censoring"
+    named = f"{none[0]!r}" if none else "censoring"
+    return sides, f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after {named}"
 
 
 def _sex_codes(facts: Facts, names: Names, timepoint: str) -> Draft:
@@ -359,7 +368,7 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     pattern, unit, factor = next(((p, u, f) for p, u, f in units if p.search(spelled)), (None, "unknown", 1.0))
     unit = "%" if facts.percent and unit == "unknown" else unit
     called = pattern.sub("", words) + f" {unit}" if pattern and factor != 1 else facts.source
-    age = bool(DIAGNOSIS.search(words)) and unit == "years"
+    age = bool(AGE.search(words)) and unit == "years"
     settings: dict[str, Any] = {"name": names.of_column(called, facts.place), "unit": unit}
     settings |= {"factor": factor} if factor != 1 else {}
     settings |= _range(numbers, factor, _MAX_AGE if age else None)

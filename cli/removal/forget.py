@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from cli.deployment import Deployment, require_dataset
+from cli.deployment import Deployment, chosen_dataset
 from cli.errors import CommandError, UsageError
 from cli.ledger import Unit, read_units
 from cli.project import PROGRAM
@@ -150,7 +150,7 @@ def _print_unknown(console: Console, subject: str, names: Sequence[str]) -> None
 
 def _datasets(deployment: Deployment, dataset: str) -> list[str]:
     if dataset:
-        require_dataset(deployment, dataset)
+        chosen_dataset(deployment, dataset)
     return [dataset] if dataset else deployment.datasets
 
 

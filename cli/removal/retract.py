@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from rich.console import Console
 
-from cli.deployment import Deployment, require_dataset
+from cli.deployment import Deployment, chosen_dataset
 from cli.errors import CommandError, UsageError
 from cli.features import GroupTable, describe_group, groups_of, is_iceberg, run_query, run_statement
 from cli.ledger import Unit, read_units
@@ -58,7 +58,7 @@ def retract_table(console: Console, deployment: Deployment, key: str, *, confirm
     raw = Bucket(deployment, deployment.output("RawBucketName"))
     key = key.removeprefix(f"s3://{raw.name}/")
     table = _table_of(key)
-    require_dataset(deployment, table.dataset)
+    chosen_dataset(deployment, table.dataset)
     units = read_units(deployment)
     its = [unit for unit in units if unit.unit_id == table.unit_id]
     uri = f"s3://{raw.name}/{key}"

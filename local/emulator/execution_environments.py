@@ -3,10 +3,12 @@
 Seams, all in `ministack.core.lambda_runtime`: `Worker`, whose `_spawn` unpacks the code for each process and runs it
 with the emulator's own packages and variables; `_detect_runtime_binary`, which has the program that it runs;
 `execution_credentials`; `_RESERVED_RUNTIME_ENV_VARS`; `kill_workers`, which here lets invocations end first (`retire`).
+And `ministack.services.lambda_svc._resolve_layer_zip`.
 
 Here processes of the same code share one folder, which is read-only in AWS, and are forked (`fork_server.py`).
 """
 
+import hashlib
 import io
 import json
 import os
@@ -38,13 +40,13 @@ _servers: dict[Path, ForkServer] = {}
 
 
 def install() -> None:
-    """Start Python functions without layers this way; layers are ministack's own affair."""
+    """Start Python functions this way."""
     from ministack.core import lambda_runtime
 
     original = lambda_runtime.Worker._spawn
 
     def _spawn(self: Any) -> None:  # noqa: ANN401 -- a Worker
-        is_ours = self.config.get("Runtime", "").startswith("python") and not self.config.get("Layers")
+        is_ours = self.config.get("Runtime", "").startswith("python")
         (partial(_start, lambda_runtime) if is_ours else original)(self)
 
     lambda_runtime.Worker._spawn = _spawn
@@ -96,6 +98,7 @@ def _start(lambda_runtime: Any, worker: Any) -> None:  # noqa: ANN401 -- the emu
         **(_image_environment() if config.get("ImageUri") else {}),
         **lambda_runtime.execution_credentials(config),
         **variables,
+        "_LAMBDA_LAYERS_DIRS": os.pathsep.join(str(each) for each in _layers(config)),  # for ministack's program
     }
     _, program = lambda_runtime._detect_runtime_binary(config["Runtime"])
     worker._proc = process = _start_with_pipes(server, program, folder, environment)
@@ -113,6 +116,14 @@ def _start(lambda_runtime: Any, worker: Any) -> None:  # noqa: ANN401 -- the emu
     }
     process.stdin.write(json.dumps(first) + "\n")
     _await_ready(process.stdout)
+
+
+def _layers(config: Mapping[str, Any]) -> list[Path]:
+    """Return the folders of a function's layers, which AWS lays into `/opt`."""
+    from ministack.services.lambda_svc import _resolve_layer_zip
+
+    found = [_resolve_layer_zip(layer) for layer in config.get("Layers") or ()]
+    return [unpacked(code, f"layer-{hashlib.sha256(code).hexdigest()}") for code in found if code]
 
 
 def _start_with_pipes(server: ForkServer, program: str, folder: Path, environment: Mapping[str, str]) -> Any:  # noqa: ANN401

@@ -17,6 +17,7 @@ _PROVISIONERS = "ministack.services.cloudformation.provisioners"
 _HANDLER = ("method", "path", "headers", "body", "query_params")
 
 SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
+    "server": {"hypercorn.asyncio.serve": ("app", "config", "shutdown_trigger", "mode")},
     "aws": {"ministack.services.eventbridge._put_events": ("data", "allow_aws_source")},
     "sagemaker/api": {
         "ministack.app.SERVICE_HANDLERS": None,
@@ -80,6 +81,7 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         "ministack.core.lambda_runtime._RESERVED_RUNTIME_ENV_VARS": None,
         "ministack.core.lambda_runtime.execution_credentials": ("config",),
         "ministack.core.lambda_runtime.kill_workers": ("workers",),
+        "ministack.services.lambda_svc._resolve_layer_zip": ("attachment",),
     },
     "faults": {
         "ministack.app.SERVICE_HANDLERS": None,

@@ -1,6 +1,8 @@
 """Functions on the laptop cloud: what they see, what they may do, and what their errors and metrics become."""
 
+import io
 import json
+import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,6 +41,18 @@ def handler(event, context):
     assert seen["found"] == []
     assert {"STAGE", "AWS_ACCESS_KEY_ID", "AWS_LAMBDA_FUNCTION_NAME"} <= set(seen["names"])
     assert not {name for name in seen["names"] if name.startswith(("MULTIMODAL_", "S3_", "HOST_", "GATEWAY"))}
+
+
+def test_a_function_imports_what_its_layer_holds(account: Account, role: str) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("python/joiner.py", "VERSION = 7")
+    layer = account.client("lambda").publish_layer_version(LayerName="joiner", Content={"ZipFile": packed.getvalue()})
+    code = "def handler(event, context):\n    import joiner\n    return [joiner.VERSION, joiner.__file__]"
+    account.function("layered", code, role, Layers=[layer["LayerVersionArn"]])
+    version, file = _invoke(account, "layered")
+    assert version == 7
+    assert "/runtime/layer-" in file, "processes share an unpacked layer"
 
 
 def test_an_exceptions_class_name_reaches_retry_and_catch(account: Account, role: str) -> None:

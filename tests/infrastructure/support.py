@@ -132,6 +132,7 @@ def expanded() -> dict[str, Any]:
     """Return the template as the SAM transform makes it."""
     document = json.loads(json.dumps(template()))
     document["Globals"]["Function"]["CodeUri"] = "s3://built/functions.zip"
+    document["Resources"]["DuckdbLayer"]["Properties"]["ContentUri"] = "s3://built/layer.zip"
     for resource in document["Resources"].values():
         if resource["Type"] == "AWS::Serverless::StateMachine":
             resource["Properties"]["DefinitionUri"] = "s3://built/machine.asl.json"

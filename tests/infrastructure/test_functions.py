@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,19 @@ def test_logical_id_folder_and_names_match(function: str) -> None:
 def test_all_functions_are_built_once() -> None:
     assert COMMON["CodeUri"] == "functions/"
     assert not [f for f in FUNCTIONS if "CodeUri" in properties(f)], "a CodeUri of its own would be built once more"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_layer_of_duckdb_is_with_functions_that_import_it(function: str) -> None:
+    imports = ModuleFinder(path=[str(ROOT / "functions")])  # follows those inside functions, too
+    imports.run_script(str(ROOT / "functions" / snake_case(function) / "app.py"))
+    assert properties(function).get("Layers", []) == [{"Ref": "DuckdbLayer"}] * ("duckdb" in imports.badmodules)
+
+
+def test_duckdb_is_in_its_layer_and_not_in_the_package_of_all_functions() -> None:
+    layer = ROOT / properties("DuckdbLayer")["ContentUri"]
+    assert re.findall(r"^(\S+)==", (layer / "requirements.txt").read_text(encoding="utf-8"), re.M) == ["duckdb"]
+    assert "duckdb" not in (ROOT / "functions" / "requirements.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -626,6 +626,8 @@ class ClinicalConfig(StrictModel):
 
     def without_unused(self, present: Collection[str]) -> Self:
         """Return the same without the dropped columns that a table lacks, unless another key of the file names them."""
+        if all(c.source in present for c in self.columns if c.kind == "drop"):
+            return self
         named = set(_texts(self.model_dump(exclude={"columns": {"__all__": {"source"}}})))
         kept = [c for c in self.columns if c.kind != "drop" or c.source in present or c.source in named]
         return self.model_copy(update={"columns": kept})
@@ -653,7 +655,8 @@ class ClinicalConfig(StrictModel):
     @property
     def feature_timepoints(self) -> list[Timepoint]:
         """Timepoints that have features, the earliest first."""
-        return [timepoint for timepoint in TIMEPOINTS if self.features_of(timepoint)]
+        found = {c.available_at for c in self.columns if self.is_feature(c) and isinstance(c, FeatureColumn)}
+        return [timepoint for timepoint in TIMEPOINTS if timepoint in found]
 
     def features_at(self, timepoint: Timepoint) -> tuple[Feature, ...]:
         """Return the features of a timepoint, in the file's order."""

@@ -34,6 +34,13 @@ _STATISTICS = _words(
 )
 """Columns about all cases at once; none is a case."""
 
+_OF_GENES = re.compile(
+    r"entrez|ensembl|hgnc|ncbi|refseq|uniprot|biotype|chromosome|gccontent|gene(?:id|name|symbol|type|length|version)"
+    r"|transcript(?:id|name|length)|^(?:gene|transcript|exon|cds|tx)*(?:start|end|stop|length)(?:position|pos|bp|kb)?$"
+)
+_OF_ALL_CASES = re.compile(r"padj|p.?val|q.?value|fdr|log2?.?(?:fc|fold.?change)|^(?:mean|median|average|avg|sd)[ _.]")
+"""Such columns under longer names (`gene_length_kb`, `start_position`; `padj_tumour_vs_normal`, `mean_tumour`)."""
+
 _FIRST_COLUMNS = _words(
     """
     sample samples case cases caseid sampleid patient patientid id idref level name names position reference row
@@ -106,10 +113,10 @@ def split_columns(
     keys = [_WORDS.sub("", name.lower()) for name in names]
     # What follows the first column and holds text describes the gene, whatever it is called.
     lead = min(1 + about_genes, len(names))
-    while lead < len(names) and (keys[lead] in _ABOUT_GENES or _is_text(head, lead, matrix)):
+    while lead < len(names) and (_is_about_genes(keys[lead]) or _is_text(head, lead, matrix)):
         lead += 1
-    about = [at for at, key in enumerate(keys) if at < lead or key in _ABOUT_GENES]
-    out = {at for at, name in enumerate(names) if name in matrix.ignore or (keys[at] in _STATISTICS and at >= lead)}
+    about = [at for at, key in enumerate(keys) if at < lead or _is_about_genes(key)]
+    out = {at for at, name in enumerate(names) if name in matrix.ignore or (_is_of_all_cases(name) and at >= lead)}
     cases = tuple(at for at in range(lead, len(names)) if at not in out and at not in about)
     if not cases:
         raise invalid_matrix("it has no column of a case")
@@ -127,6 +134,14 @@ def split_columns(
         )
     left_out = tuple(names[at] for at in sorted({*about[1:], *out}))
     return GeneColumns(tuple(at for at in about if at not in out), cases, named, left_out)
+
+
+def _is_about_genes(key: str) -> bool:
+    return key in _ABOUT_GENES or bool(_OF_GENES.search(key))
+
+
+def _is_of_all_cases(name: str) -> bool:
+    return _WORDS.sub("", name.lower()) in _STATISTICS or bool(_OF_ALL_CASES.search(name.lower()))
 
 
 def _say_what_they_hold(cases: Sequence[str]) -> bool:

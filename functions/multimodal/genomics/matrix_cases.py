@@ -11,6 +11,7 @@ from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_format import (
     CellError,
     MatrixHeader,
+    are_whole,
     check_scale,
     invalid_matrix,
     read_header,
@@ -40,6 +41,8 @@ class CaseValues:
     highest: float
     total: float
     """Highest value (where genes are rows, of any case), and sum of the case's."""
+    are_whole: bool
+    """Whether all its values (where genes are rows, those of all cases) are whole numbers."""
     date: str = ""
     """The cell that dates the sample, where the dataset's file names a column."""
     measured: Sequence[float] = ()
@@ -132,7 +135,8 @@ class CaseRows:
         measured = present if self._config.gene_sets else ()
         panel = {gene: [values[at] for at in ats] for gene, ats in self._header.columns_of.items()}
         without = len(values) - len(present)
-        return CaseValues(number, case, panel, len(values), without, values.count(0.0), highest, total, date, measured)
+        counts = (len(values), without, values.count(0.0))
+        return CaseValues(number, case, panel, *counts, highest, total, are_whole(present), date, measured)
 
 
 def _wrong_length(number: int, found: int, expected: int) -> RowProblem:

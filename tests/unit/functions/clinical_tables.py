@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from multimodal.clinical.config import LATE_TIMEPOINTS, ClinicalConfig, Column
-from multimodal.clinical.profile import DroppedRows, Profile, ProfiledBatch, ProfileSummary
+from multimodal.clinical.report.profile import DroppedRows, Profile, ProfiledBatch, ProfileSummary
 
 MISSING = {"", "N/A", "Not Collected", "Not collected", "Not Recorded In Database", "Unknown", "Not Assessed"}
 Row = Mapping[str, str]

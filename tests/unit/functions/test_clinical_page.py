@@ -9,9 +9,21 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-from multimodal.clinical.charts import AUC_SCALE, FEW, LONGEST, Mark, bar, blurred, few, intervals, join, tag, text
-from multimodal.clinical.report import Counts, ProblemTally, build_refusal_report, build_report
-from multimodal.clinical.report_html import amount, render_html
+from multimodal.clinical.report.build import Counts, ProblemTally, build_refusal_report, build_report
+from multimodal.clinical.report.charts import (
+    AUC_SCALE,
+    FEW,
+    LONGEST,
+    Mark,
+    bar,
+    blurred,
+    few,
+    intervals,
+    join,
+    tag,
+    text,
+)
+from multimodal.clinical.report.page import amount, render_html
 from multimodal.tables.table import RowProblem
 from tests.unit.functions.clinical_tables import config, flag, number, one_hot, profiled, real_config, real_rows
 from tests.unit.functions.test_clinical_report import COLUMNS, MORE, UPLOAD, report_of, rows_of

@@ -1,6 +1,7 @@
 """Plans: the simulation of the Map against sums by hand, the default packing, prices, and what would be rejected."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -11,13 +12,14 @@ from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
+from cli.main import main
 from cli.plan import list_bucket, list_folder, list_source, plan_files
 from multimodal.imaging.jobs import WORTH_BYTES_PER_JOB
 from multimodal.imaging.known_series import read_shipped
 from multimodal.imaging.series_manifest import manifest_text
 from multimodal.planning.estimate import Settings, make_plan, settings_of
 from multimodal.planning.figures import read_figures
-from multimodal.planning.packing import best_packing, sweep_packings
+from multimodal.planning.packing import Point, sweep_packings
 from multimodal.planning.simulation import Lane, Work, job_seconds, simulate
 from multimodal.planning.workload import File, made_up_studies, read_workload
 
@@ -76,9 +78,15 @@ def test_with_the_slow_reports_start_up_only_the_fast_lane_ends_in_time() -> Non
     assert min(point.course.seconds for point in points) > 8 * 60
 
 
+def best_packing(points: Sequence[Point]) -> Point:
+    """Return the packing of the fewest machine minutes that ends at most a tenth later than the fastest."""
+    limit = 1.1 * min(point.course.seconds for point in points)
+    return min((p for p in points if p.course.seconds <= limit), key=lambda point: point.course.machine_seconds)
+
+
 def test_the_default_packing_is_the_most_careful_that_the_simulation_chooses() -> None:
     sizes = [
-        best_packing(sweep_packings(studies, STUDY_BYTES, [50], FIGURES.processing.start_ups, FIGURES), 50)
+        best_packing(sweep_packings(studies, STUDY_BYTES, [50], FIGURES.processing.start_ups, FIGURES))
         for studies in (10, 20, 50, 162, 500, 2000)
     ]
     chosen = [point.studies_per_job for point in sizes]
@@ -233,3 +241,8 @@ def test_reads_are_planned_by_their_sample_sheet(tmp_path: Path) -> None:
     (tmp_path / "samplesheet.csv").write_text("\n".join(["sample,fastq_1,fastq_2", *rows]), encoding="utf-8")
     work = read_workload(list_folder(str(tmp_path), DATASET), [DATASET])
     assert {unit.subject: size for unit, size in work.samples.items()} == {"R01-000": 10, "R01-001": 10}
+
+
+def test_without_a_name_the_plan_is_for_the_dataset_that_the_template_has(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--studies", "3"]) == 0
+    assert "3 studies" in capsys.readouterr().out

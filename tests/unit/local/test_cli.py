@@ -49,9 +49,10 @@ REFUSED = Unit(
 
 
 class StandIn:
-    """A deployment of which only the name is asked."""
+    """A deployment of which only the name and the datasets are asked."""
 
     stack = "laptop"
+    datasets = ("d",)
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, captured.out, captured.err
 
 
-@pytest.mark.parametrize("arguments", [("fly",), ("upload", "."), ("wait", "--timeout", "-1"), ("query",)])
+@pytest.mark.parametrize("arguments", [("fly",), ("upload",), ("wait", "--timeout", "-1"), ("query",)])
 def test_wrong_usage_exits_with_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert f"Usage: {PROGRAM}" in capsys.readouterr().err
@@ -217,9 +218,14 @@ def test_results_have_a_folder_for_each_dataset(
 
 
 @pytest.mark.usefixtures("running")
+@pytest.mark.parametrize("named", [("--dataset", "d"), ()])  # "d" is the stack's only one
 @pytest.mark.parametrize(("waited_for", "expected"), [([UNIT], 0), ([REFUSED], 1)])
 def test_upload_can_wait_for_what_it_uploaded_and_nothing_else(
-    waited_for: list[Unit], expected: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    waited_for: list[Unit],
+    expected: int,
+    named: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     ids = tuple(unit.unit_id for unit in waited_for)
     asked: list[Any] = []
@@ -231,7 +237,7 @@ def test_upload_can_wait_for_what_it_uploaded_and_nothing_else(
     monkeypatch.setattr(StandIn, "output", lambda _self, _name: "raw", raising=False)
     monkeypatch.setattr(commands, "upload_path", lambda *_: [("imaging", Uploaded(ids, 2, 9))])
     monkeypatch.setattr(commands, "wait_for_units", wait)
-    code, out, _ = run(capsys, "upload", ".", "--dataset", "d", "--wait", "--timeout", "9")
+    code, out, _ = run(capsys, "upload", ".", *named, "--wait", "--timeout", "9")
     assert (code, asked) == (expected, [{"unit_ids": list(ids), "arriving": True, "timeout": 9.0}])
     assert "1 study, to s3://raw/imaging/d/" in out
 

@@ -137,15 +137,32 @@ def test_a_foreign_grid_is_resampled_by_nearest_neighbour(tmp_path: Path, grid: 
 
 
 def _nearest(grid: Scan, places: Points) -> NDArray[np.bool_]:
-    """Independent reference: project on the grid's own axes and round."""
+    """Independent reference: project on the grid's own axes and round, half-way (to 1e-4) up."""
     row, column, normal = grid.axes()
     offset = places - grid.position(0)
-    c = np.floor(offset @ row / grid.spacing[1] + 0.5).astype(int)
-    r = np.floor(offset @ column / grid.spacing[0] + 0.5).astype(int)
-    k = np.floor(offset @ normal / grid.step + 0.5).astype(int)
+    c = np.floor(offset @ row / grid.spacing[1] + 0.5001).astype(int)
+    r = np.floor(offset @ column / grid.spacing[0] + 0.5001).astype(int)
+    k = np.floor(offset @ normal / grid.step + 0.5001).astype(int)
     inside = (c >= 0) & (c < grid.columns) & (r >= 0) & (r < grid.rows) & (k >= 0) & (k < grid.slices)
     values = grid.mask()[np.clip(k, 0, grid.slices - 1), np.clip(r, 0, grid.rows - 1), np.clip(c, 0, grid.columns - 1)]
     return np.asarray(values & inside)
+
+
+@pytest.mark.parametrize("orientation", [AXIAL, OBLIQUE, SAGITTAL], ids=["axial", "oblique", "sagittal"])
+def test_half_way_between_two_voxels_is_the_higher_one_whatever_rounding_does(
+    tmp_path: Path, orientation: tuple[float, ...]
+) -> None:
+    """Voxels twice as large, the first on the CT's first: every second CT voxel is half-way along each axis."""
+    scan = Scan(orientation=orientation)
+    coarse = replace(scan, columns=24, rows=22, slices=9, spacing=(1.6, 1.8), step=4.4)
+    shift = scan.position(0) - coarse.position(0)
+    coarse = replace(coarse, centre=tuple(np.array(coarse.centre) + shift))
+    save_ct(tmp_path / "in", scan)
+    save(segmentation(scan, SegOptions(order="shuffled"), on=coarse), tmp_path / "in" / "seg")
+    seg, _ = run_study(tmp_path / "in", tmp_path / "out").volume("seg.nii.gz")
+    k, r, c = (np.minimum((np.arange(2 * n) + 1) // 2, n) for n in (9, 22, 24))
+    expected = np.pad(coarse.mask(), (0, 1))[np.ix_(k, r, c)]
+    assert np.array_equal(seg == 1, expected.T)
 
 
 def test_the_affine_meets_every_slice_position(tmp_path: Path) -> None:

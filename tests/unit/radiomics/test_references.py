@@ -265,6 +265,24 @@ def test_a_region_that_names_no_image_is_on_the_phase_whose_slices_it_lies_on(
         result.assert_right_in_patient_space()
 
 
+@pytest.mark.parametrize("other", [SCAN, HALF], ids=["same", "between"])
+@pytest.mark.parametrize("references", ["instances", "none"], ids=["frames", "nothing"])
+def test_a_list_of_the_whole_series_does_not_mix_its_phases(tmp_path: Path, references: str, other: Scan) -> None:
+    for number, image in enumerate(_phases(SCAN, other)):
+        save(image, tmp_path / "in" / str(number))
+    seg = segmentation(SCAN, SegOptions(references=references))
+    if references == "instances":
+        seg = _frames_on_phase_one(seg)
+    images = [ct_reference(uid("phase", number, k)) for number in (1, 2) for k in range(SCAN.slices)]
+    seg.ReferencedSeriesSequence = [item(SeriesInstanceUID=SCAN.series_uid, ReferencedInstanceSequence=images)]
+    result = _run(tmp_path, seg)
+    if references == "none" and other is SCAN:
+        assert result.status == "DUPLICATE_SLICES"  # on the planes of both
+        return
+    assert (result.status, result.qc["pairing"]["images_taken_by"]) == ("accept", "acquisition")
+    result.assert_right_in_patient_space()
+
+
 def test_frames_name_some_images_and_the_acquisition_gives_the_rest(tmp_path: Path) -> None:
     for number, image in enumerate(_phases(SCAN, SCAN)):
         save(image, tmp_path / "in" / str(number))
@@ -350,6 +368,17 @@ def test_a_frame_on_another_plane_than_its_image_goes_by_its_position(tmp_path: 
     assert result.qc["warnings"] == ["FRAME_POSITIONS_CONTRADICT"]
 
 
+@pytest.mark.parametrize(("off", "warnings"), [(0, []), (1, ["FRAME_POSITIONS_CONTRADICT"])])
+def test_a_contour_on_another_plane_than_its_image_is_told(tmp_path: Path, off: int, warnings: list[str]) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    rt = structure_set(SCAN, {"GTV": _contours(SCAN)})
+    for contour, k in zip(rt.ROIContourSequence[0].ContourSequence, (5, 6), strict=True):
+        contour.ContourImageSequence = [ct_reference(SCAN.instance_uid(k + off))]
+    result = _run(tmp_path, rt)
+    assert result.qc["warnings"] == warnings
+    assert [k for k in range(SCAN.slices) if result.volume("seg.nii.gz")[0][:, :, k].any()] == [5, 6]
+
+
 def test_a_converted_ct_is_known_by_its_original_images(tmp_path: Path) -> None:
     ct = enhanced_ct(OTHER, range(OTHER.slices))
     for k, group in enumerate(ct.PerFrameFunctionalGroupsSequence):
@@ -368,6 +397,65 @@ def test_a_frame_of_reference_for_each_image_tells_nothing_apart(tmp_path: Path)
     result = _run(tmp_path, segmentation(SCAN))
     assert result.qc["warnings"] == ["FRAME_OF_REFERENCE_DIFFERS"]
     result.assert_right_in_patient_space()
+
+
+ELSEWHERE = uid("frame", "elsewhere")
+
+
+def _in_two_frames(*, listed: bool = True, named: bool = False) -> Dataset:
+    """A structure set with a region in the CT's frame of reference and one in another, as of fused images."""
+    rt = structure_set(SCAN, {"GTV": _contours(SCAN), "Elsewhere": _contours(SCAN)})
+    rt.ReferencedFrameOfReferenceSequence.append(item(FrameOfReferenceUID=ELSEWHERE))
+    for roi, frame in zip(rt.StructureSetROISequence, (uid("frame"), ELSEWHERE), strict=True):
+        roi.ReferencedFrameOfReferenceUID = frame
+    if not listed:
+        rt.ReferencedFrameOfReferenceSequence = rt.ReferencedFrameOfReferenceSequence[:1]
+    if named:
+        for contour, k in zip(rt.ROIContourSequence[1].ContourSequence, (5, 6), strict=True):
+            contour.ContourImageSequence = [ct_reference(SCAN.instance_uid(k))]
+    return rt
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_region_in_another_frame_of_reference_is_not_put_on_the_ct(tmp_path: Path, listed: bool) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    both = _run(tmp_path, _in_two_frames(listed=listed))
+    assert [roi["label"] for roi in both.features["rois"]] == ["GTV"]
+    assert both.qc["warnings"] == []
+    alone = _in_two_frames(listed=listed)
+    del alone.StructureSetROISequence[0], alone.ROIContourSequence[0]
+    refused = _run(tmp_path, alone)
+    assert refused.status == "SEG_REFERENCES_OTHER_SERIES"
+    assert "another frame of reference" in refused.rejection["message"]
+
+
+def test_contours_that_name_the_images_they_lie_on_outdo_a_rewritten_frame_of_reference(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    rt = _in_two_frames(named=True)
+    del rt.StructureSetROISequence[0], rt.ROIContourSequence[0]
+    assert _run(tmp_path, rt).qc["warnings"] == ["FRAME_OF_REFERENCE_DIFFERS"]
+    for contour in rt.ROIContourSequence[0].ContourSequence:  # half a slice off the images named
+        contour.ContourData = [*np.add(np.reshape(contour.ContourData, (-1, 3)), [0, 0, SCAN.step / 2]).ravel()]
+    assert _run(tmp_path, rt).status == "SEG_REFERENCES_OTHER_SERIES"
+
+
+def test_a_ct_that_a_rewritten_frame_of_reference_still_lists_is_taken_and_told(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    rt = structure_set(SCAN, {"GTV": _contours(SCAN)})
+    rt.ReferencedFrameOfReferenceSequence[0].FrameOfReferenceUID = ELSEWHERE
+    rt.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = ELSEWHERE
+    assert _run(tmp_path, rt).qc["warnings"] == ["FRAME_OF_REFERENCE_DIFFERS"]
+
+
+@pytest.mark.parametrize("references", ["none", "instances"])
+def test_frames_in_another_frame_of_reference_need_a_reference_to_the_ct(tmp_path: Path, references: str) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    result = _run(tmp_path, segmentation(SCAN, SegOptions(references=references, frame_uid=ELSEWHERE)))
+    if references == "none":
+        assert result.status == "SEG_REFERENCES_OTHER_SERIES"
+    else:
+        assert result.qc["warnings"] == ["FRAME_OF_REFERENCE_DIFFERS"]
+        result.assert_right_in_patient_space()
 
 
 def test_two_readers_are_told_apart_by_their_objects(tmp_path: Path) -> None:

@@ -155,6 +155,12 @@ def test_stored_values_are_scaled(tmp_path: Path) -> None:
     run(tmp_path, PAIR | {"image.nii.gz": image}).assert_right_in_patient_space()
 
 
+@pytest.mark.parametrize(("stored", "slope"), [(255, 1 / 255), (100, 0.01), (7, 1 / 7)])
+def test_labels_that_a_scale_makes_of_bytes_are_whole_numbers(tmp_path: Path, stored: int, slope: float) -> None:
+    mask = nifti(MASK * np.uint8(stored), AFFINE, Nifti(slope=slope))
+    run(tmp_path, PAIR | {"mask.nii.gz": mask}).assert_right_in_patient_space()
+
+
 def test_forms_that_disagree_are_told(tmp_path: Path) -> None:
     shifted = AFFINE.copy()
     shifted[:3, 3] += [30.0, 0.0, 0.0]
@@ -169,6 +175,27 @@ def shifted_by(millimetres: float) -> NDArray[np.float64]:
     shifted = AFFINE.copy()
     shifted[:3, 3] += [millimetres, 0.0, 0.0]
     return shifted
+
+
+def test_a_spacing_that_the_sform_contradicts_is_told(tmp_path: Path) -> None:
+    """Resampled by a program that left `pixdim` as it was, which other programs read."""
+    stale = Nifti(changes={80: ("f", 2 * SCAN.spacing[1])})
+    result = run(tmp_path, {"ct.nii": nifti(IMAGE, AFFINE, stale), "mask.nii": nifti(MASK, AFFINE)})
+    result.assert_right_in_patient_space()
+    assert "FORMS_DIFFER" in result.qc["warnings"]
+
+
+def test_a_tilted_volume_may_state_the_distance_along_the_normal(tmp_path: Path) -> None:
+    tilted = replace(SCAN, shift=(0.0, 0.9))
+    affine = affine_of(tilted)
+    along = float(np.linalg.norm(affine[:3, 2]))
+    for spacing in (along, tilted.step):
+        how = Nifti(changes={88: ("f", spacing)})
+        result = run(
+            tmp_path, {"ct.nii": nifti(image_of(tilted), affine, how), "mask.nii": nifti(mask_of(tilted), affine, how)}
+        )
+        result.assert_right_in_patient_space()
+        assert result.qc["warnings"] == ["GANTRY_TILT"]
 
 
 def test_a_mask_that_follows_the_images_qform_is_measured_on_its_own_voxels(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ class ReasonCode(StrEnum):
     NO_SEGMENTATION = "NO_SEGMENTATION"  # no DICOM SEG, RTSTRUCT, or mask as NIfTI or NRRD
     UNREADABLE_DICOM = "UNREADABLE_DICOM"  # a DICOM file is damaged or cut short
     UNSUPPORTED_DICOM = "UNSUPPORTED_DICOM"  # valid DICOM of a kind that is not supported
-    SEG_REFERENCES_OTHER_SERIES = "SEG_REFERENCES_OTHER_SERIES"  # drawn on a CT series that is not in the study
+    SEG_REFERENCES_OTHER_SERIES = "SEG_REFERENCES_OTHER_SERIES"  # drawn on a series or in a frame that is not here
     EMPTY_MASK = "EMPTY_MASK"  # the chosen region has no voxel
     GEOMETRY_MISMATCH = "GEOMETRY_MISMATCH"  # segmentation and CT do not share one space
     INCOMPLETE_STUDY = "INCOMPLETE_STUDY"  # CT instances that the segmentation references are absent

@@ -15,6 +15,7 @@ from radiomics_job.parameters import Params
 from radiomics_job.quality.checks import Finding, describe_mask, refusal
 from radiomics_job.roi.pairing import Pairing
 from radiomics_job.roi.placement import PlacedMask, empty_mask
+from radiomics_job.roi.rtstruct import CONTOUR_PLANE_TOLERANCE
 from radiomics_job.roi.rule import Candidate, RoiPolicy
 
 MOST_RUNS = 4
@@ -129,7 +130,7 @@ def _placed(candidate: Candidate, stack: SliceStack, pairing: Pairing) -> Placed
 
 
 def _beside_named_images(candidate: Candidate, stack: SliceStack) -> float | None:
-    """Give the largest distance between a frame's plane and the nearest CT image that it names.
+    """Give the largest distance between a frame's or contour's plane and the nearest CT image that it names.
 
     Returns
     -------
@@ -137,18 +138,24 @@ def _beside_named_images(candidate: Candidate, stack: SliceStack) -> float | Non
         Millimetres, 0 when within tolerance; None when no frame names an image of this CT.
     """
     normal = slice_normal(stack.slices[0].orientation)
-    along: dict[str, list[float]] = {}
+    along: dict[str, dict[int, float]] = {}
     for ct in stack.slices:
         for uid in ct.uids:
-            along.setdefault(uid, []).append(float(ct.position @ normal))
+            along.setdefault(uid, {})[ct.frame + 1] = float(ct.position @ normal)
     farthest = None
     for frame in candidate.references.frames:
-        named = [place for uid in frame.images for place in along.get(uid, [])]
+        named = [place for uid in frame.images for place in _of_frames(along.get(uid, {}), frame.numbers.get(uid))]
         if named:
             nearest = min(abs(float(frame.position @ normal) - place) for place in named)
             farthest = max(farthest or 0.0, nearest)
-    tolerance = FRAME_TOLERANCE_FRACTION * float(np.median(stack.gaps_mm))
+    share = CONTOUR_PLANE_TOLERANCE if candidate.source == "RTSTRUCT" else FRAME_TOLERANCE_FRACTION
+    tolerance = share * float(np.median(stack.gaps_mm))
     return farthest if farthest is None or farthest > tolerance else 0.0
+
+
+def _of_frames(places: Mapping[int, float], numbers: frozenset[int] | None) -> list[float]:
+    """Give the places of the frames of an image that are meant: of all where none of those numbered is here."""
+    return [places[number] for number in numbers or () if number in places] or [*places.values()]
 
 
 def _check_one_acquisition(candidate: Candidate, stack: SliceStack) -> None:

@@ -73,7 +73,9 @@ def _settings(text: str) -> list[str]:
     except ValueError as error:
         raise InvalidJobError(f"--settings is not JSON: {error}") from error
     if not isinstance(settings, dict) or not set(settings) <= _SETTINGS:
-        raise InvalidJobError(f"--settings is an object with {', '.join(sorted(_SETTINGS))}, each as you like")
+        raise InvalidJobError(
+            f"--settings must be a JSON object with none but these keys: {', '.join(sorted(_SETTINGS))}"
+        )
     return [f"--{name}={value}" for name, value in settings.items()]
 
 

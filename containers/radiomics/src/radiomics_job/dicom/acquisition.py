@@ -8,7 +8,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from radiomics_job.dicom.ct_slice import as_written
+from radiomics_job.dicom.ct_slice import CtSlice, as_written, frame_value
 from radiomics_job.dicom.reading import PARSER_ERRORS
 from radiomics_job.dicom.series import SliceStack
 from radiomics_job.dicom.sources import one_line
@@ -95,40 +95,47 @@ def describe_acquisition(stack: SliceStack) -> dict[str, Detail]:
     >>> describe_acquisition(stack)["kernel"]  # doctest: +SKIP
     'B19f'
     """
-    dataset = stack.slices[0].dataset
-    spacing = stack.grid.spacing
+    first, spacing = stack.slices[0], stack.grid.spacing
     return {
-        "manufacturer": _text(dataset, "Manufacturer"),
-        "model": _text(dataset, "ManufacturerModelName"),
-        "kernel": _text(dataset, "ConvolutionKernel"),
-        "kvp": _number(dataset, "KVP"),
-        "contrast": _text(dataset, "ContrastBolusAgent"),
+        "manufacturer": _text(first, "Manufacturer"),
+        "model": _text(first, "ManufacturerModelName"),
+        "kernel": _text(first, "ConvolutionKernel"),
+        "kvp": _number(first, "KVP"),
+        "contrast": _text(first, "ContrastBolusAgent"),
         "pixel_spacing_mm": [round(spacing[1], 6), round(spacing[0], 6)],
         "slice_spacing_mm": round(spacing[2], 6),
-        "slice_thickness_mm": _number(dataset, "SliceThickness"),
+        "slice_thickness_mm": _number(first, "SliceThickness"),
     }
 
 
-def _text(dataset: Dataset, keyword: str) -> str | None:
-    value = _value(dataset, keyword)
+_GROUPS = {
+    "ConvolutionKernel": "CTReconstructionSequence",
+    "KVP": "CTXRayDetailsSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+}
+"""Where a multi-frame CT says it of its frames (PS3.3 C.8.15.3)."""
+
+
+def _text(image: CtSlice, keyword: str) -> str | None:
+    value = _value(image, keyword)
     if value is None:
         return None
     values = value if not isinstance(value, str) and hasattr(value, "__iter__") else [value]
     return "\\".join(one_line(str(item)) for item in values)[:256] or None
 
 
-def _number(dataset: Dataset, keyword: str) -> float | None:
+def _number(image: CtSlice, keyword: str) -> float | None:
     try:
-        value = _value(dataset, keyword)
+        value = _value(image, keyword)
         number = None if value is None or value == "" else float(value)
     except (TypeError, ValueError):
         return None
     return number if number is None or math.isfinite(number) else None
 
 
-def _value(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401  # as pydicom types it
+def _value(image: CtSlice, keyword: str) -> Any:  # noqa: ANN401  # as pydicom types it
     """Read an element that no voxel depends on; None when it is absent or damaged."""
     try:
-        return dataset.get(keyword)
+        return frame_value(image.dataset, image.frame, _GROUPS.get(keyword, ""), keyword)
     except PARSER_ERRORS:
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,16 @@ LARGEST_MM = 1e6
 """A kilometre: a larger PixelSpacing or coordinate is damage, and would not survive NIfTI's single precision."""
 
 _FLOAT_KEYWORDS = {"FloatPixelData", "DoubleFloatPixelData"}
+
+
+_ACQUISITION = (
+    ("FrameContentSequence", "FrameAcquisitionNumber"),
+    ("FrameContentSequence", "TemporalPositionIndex"),
+    ("TemporalPositionSequence", "TemporalPositionTimeOffset"),
+    ("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase"),
+    ("RespiratorySynchronizationSequence", "NominalPercentageOfRespiratoryPhase"),
+)
+"""What tells the acquisitions, time points and phases of one multi-frame CT apart (PS3.3 C.7.6.16.2)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +84,21 @@ class CtSlice:
         return frozenset({self.instance_uid, self.original_uid} - {""})
 
     @property
+    def is_one_of_several(self) -> bool:
+        """Whether this is a frame of a multi-frame object, so that a reference may name it by its number."""
+        return "PerFrameFunctionalGroupsSequence" in self.dataset
+
+    @property
     def acquisition(self) -> str:
-        """AcquisitionNumber (of the frame, in a multi-frame CT); empty when absent."""
-        content = functional_group(self.dataset, self.frame, "FrameContentSequence")
-        number = content.get("FrameAcquisitionNumber") if content is not None else None
-        return as_written(self.dataset, "AcquisitionNumber") if number is None else str(number)
+        """AcquisitionNumber; of a frame, what its functional groups say of its acquisition, time point and phase.
+
+        Empty when nothing is stated.
+        """
+        groups = _groups(self.dataset, self.frame)
+        stated = [_group_value(groups, sequence, keyword) for sequence, keyword in _ACQUISITION]
+        if all(value is None for value in stated):
+            return as_written(self.dataset, "AcquisitionNumber")
+        return "/".join("" if value is None else str(value) for value in stated)
 
     @property
     def number(self) -> tuple[int, int] | None:
@@ -120,6 +140,9 @@ _REPEATED = frozenset(
     )
 )  # fmt: skip
 """Whatever of a single-frame image is read, except for SOPInstanceUID and ImagePositionPatient."""
+
+_CONVERTED = ("UnassignedPerFrameConvertedAttributesSequence", "UnassignedSharedConvertedAttributesSequence")
+"""Where a legacy converted CT keeps what single images said and no functional group has (PS3.3 C.7.6.16.2.25)."""
 
 _GROUPS = frozenset(
     tag_of(keyword) for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
@@ -242,7 +265,7 @@ def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
         int(dataset.Columns),
         float(slope[0]),
         float(intercept[0]),
-        str(dataset.get("ConvolutionKernel") or ""),
+        str(_value(dataset, groups, "CTReconstructionSequence", "ConvolutionKernel") or ""),
         _original_uid(groups),
     )
 
@@ -285,14 +308,35 @@ def _group_item(groups: Sequence[Dataset], sequence: str) -> Dataset | None:
     return None
 
 
+def frame_value(dataset: Dataset, frame: int, sequence: str, keyword: str) -> Any:  # noqa: ANN401  # as pydicom types it
+    """Read an element of a frame's functional groups (its own, else the shared ones), else of the object itself.
+
+    Examples
+    --------
+    >>> frame_value(enhanced_ct, 3, "CTXRayDetailsSequence", "KVP")  # doctest: +SKIP
+    120.0
+    """
+    return _value(dataset, _groups(dataset, frame), sequence, keyword)
+
+
+def _value(dataset: Dataset, groups: Sequence[Dataset], sequence: str, keyword: str) -> Any:  # noqa: ANN401  # as above
+    for name in (sequence, *_CONVERTED) if groups else ():
+        value = _group_value(groups, name, keyword)
+        if value is not None:
+            return value
+    return dataset.get(keyword)
+
+
+def _group_value(groups: Sequence[Dataset], sequence: str, keyword: str) -> Any:  # noqa: ANN401  # as above
+    group = _group_item(groups, sequence)
+    return group.get(keyword) if group is not None else None
+
+
 def _numbers(
     dataset: Dataset, groups: Sequence[Dataset], sequence: str, keyword: str, count: int
 ) -> NDArray[np.float64]:
     """Read numbers from the frame's functional groups, else from the object itself."""
-    group = _group_item(groups, sequence)
-    value = group.get(keyword) if group is not None else None
-    if value is None:
-        value = dataset.get(keyword)
+    value = _value(dataset, groups, sequence, keyword)
     if value is None:
         raise _missing(keyword)
     numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
@@ -347,8 +391,12 @@ def check_length(actual: int, expected: int) -> None:
 _INT16 = np.iinfo(np.int16)
 _GREY = "MONOCHROME"
 
-_HOUNSFIELD_TYPES = {"HU", "US", "HU_MOD"}
-"""RescaleType of Hounsfield units: US is "unspecified", which scanners write too. Not Z_EFF, ED and other maps."""
+_HOUNSFIELD_TYPES = {"HU", "US", "HU_MOD", ""}
+"""RescaleType of Hounsfield units: US is "unspecified", which scanners write too, and none is HU. Not Z_EFF, ED, …."""
+
+_NO_HOUNSFIELD_IMAGES = {"MAT_SPECIFIC", "MAT_FRACTIONAL", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY"}
+"""Fourth value of ImageType (PS3.3 C.8.2.1.1.1) of multi-energy maps; they may be Hounsfield units only where
+RescaleType says HU."""
 
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 """Start of the transfer syntax UIDs of JPEG, JPEG-LS, JPEG 2000 and HTJ2K: all streams end in the same mark."""
@@ -404,10 +452,14 @@ def _check_meaning(ct: CtSlice) -> None:
     """Refuse pixels that are not Hounsfield units: colours, spectral maps, a scale of zero, bits in another place."""
     dataset = ct.header
     bits = int(dataset.get("BitsStored") or dataset.BitsAllocated)
+    stated = frame_value(dataset, ct.frame, "PixelValueTransformationSequence", "RescaleType")
+    unit = str(stated or "").strip().upper()
+    kinds = frame_value(dataset, ct.frame, "CTImageFrameTypeSequence", "FrameType") or dataset.get("ImageType") or []
+    is_map = bool({str(kind).upper() for kind in kinds} & _NO_HOUNSFIELD_IMAGES)
     wrong = {
         "SamplesPerPixel": int(dataset.get("SamplesPerPixel") or 1) != 1,
         "PhotometricInterpretation": not str(dataset.get("PhotometricInterpretation") or _GREY).startswith(_GREY),
-        "RescaleType": str(dataset.get("RescaleType") or "HU").strip().upper() not in _HOUNSFIELD_TYPES,
+        "RescaleType": unit not in _HOUNSFIELD_TYPES or (is_map and not unit.startswith("HU")),
         "RescaleSlope": ct.slope == 0,
         "HighBit": bits < int(dataset.BitsAllocated) and int(dataset.get("HighBit", bits - 1)) != bits - 1,
     }

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 CT_CLASSES = frozenset({
     "1.2.840.10008.5.1.4.1.1.2",  # CT Image
@@ -24,14 +26,20 @@ ENHANCED_PET_CLASSES = frozenset({
 """Multi-frame PET, whose doses and units are in functional groups: told, and not measured."""
 
 
+FrameNumbers: TypeAlias = Mapping[str, frozenset[int]]
+"""SOPInstanceUID to ReferencedFrameNumber, from 1; some writers have it for single-frame images too."""
+
+
 @dataclass(frozen=True, eq=False)
 class FrameReference:
-    """Where a frame lies, and the images that it names."""
+    """Where a frame or contour lies, and the images that it names."""
 
     position: NDArray[np.float64]
     """LPS millimetres; shape (3,)."""
     images: frozenset[str]
     """SOPInstanceUIDs."""
+    numbers: FrameNumbers = field(default_factory=dict)
+    """Of the images named that are multi-frame, the frames that are meant; all of them where nothing is said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +59,11 @@ class References:
     frame_of_reference_uid: str = ""
     """Empty when absent."""
     frames: tuple[FrameReference, ...] = ()
-    """Frame by frame, for a SEG."""
+    """Frame by frame, or contour by contour."""
     names_other_images: bool = False
     """Images that are no CT are among the references."""
+    numbers: FrameNumbers = field(default_factory=dict)
+    """Of the images named that are multi-frame, the frames that are meant; all of them where nothing is said."""
 
     @property
     def series(self) -> frozenset[str]:
@@ -88,6 +98,7 @@ class _Found:
     classes: frozenset[str]
     images: set[str] = field(default_factory=set)
     others: bool = False
+    numbers: dict[str, frozenset[int]] = field(default_factory=dict)
 
     def add(self, items: Iterable[Dataset]) -> None:
         for item in items:
@@ -96,6 +107,22 @@ class _Found:
                 self.others = True
             elif instance := str(item.get("ReferencedSOPInstanceUID") or ""):
                 self.images.add(instance)
+                if numbers := _frame_numbers(item):
+                    self.numbers[instance] = self.numbers.get(instance, frozenset()) | numbers
+
+    def include(self, other: Self) -> None:
+        """Take what another one found."""
+        self.images |= other.images
+        self.others |= other.others
+        for instance, numbers in other.numbers.items():
+            self.numbers[instance] = self.numbers.get(instance, frozenset()) | numbers
+
+
+def _frame_numbers(item: Dataset) -> frozenset[int]:
+    value = item.get("ReferencedFrameNumber")
+    if value is None or value == "":
+        return frozenset()
+    return frozenset(int(number) for number in (value if isinstance(value, MultiValue) else [value]))
 
 
 def segmentation_references(
@@ -117,34 +144,74 @@ def segmentation_references(
     loose.add(dataset.get("SourceImageSequence") or [])
     drawn.add(_sources((dataset.get("SharedFunctionalGroupsSequence") or [])[:1]))
     groups = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    chosen = frames if frames is not None else [(n, np.zeros(3)) for n in range(len(groups))]
+    named = _named_one_by_one(((place, _sources(groups[n : n + 1])) for n, place in chosen), classes)
+    for _, found in named:
+        drawn.include(found)
+    return _references(series, loose, drawn, str(dataset.get("FrameOfReferenceUID") or ""), named)
+
+
+def structure_set_references(
+    dataset: Dataset,
+    contours: Iterable[tuple[NDArray[np.float64], Sequence[Dataset]]] = (),
+    classes: frozenset[str] = CT_CLASSES,
+    frame_of_reference_uid: str = "",
+) -> References:
+    """Collect the references of a region of an RTSTRUCT: what is listed for its frame of reference, and the contours'
+    images.
+
+    Parameters
+    ----------
+    contours : iterable of (ndarray, sequence of pydicom.Dataset)
+        A point of each contour of the region (LPS millimetres; shape (3,)), and the items of its ContourImageSequence.
+    frame_of_reference_uid : str
+        ReferencedFrameOfReferenceUID of the region; empty when absent, which is taken for the object's only one.
+    """
+    items = [*(dataset.get("ReferencedFrameOfReferenceSequence") or [])]
+    frames = {str(item.get("FrameOfReferenceUID") or "") for item in items} - {""}
+    frame = frame_of_reference_uid or str(dataset.get("FrameOfReferenceUID") or "")
+    if not frame and len(frames) == 1:
+        (frame,) = frames
+    listed = []
+    for item in items:
+        if str(item.get("FrameOfReferenceUID") or frame) == frame:
+            for study in item.get("RTReferencedStudySequence") or []:
+                listed += [*(study.get("RTReferencedSeriesSequence") or [])]
+    series, loose = _listed_series(listed, "ContourImageSequence", classes)
+    drawn, named = _Found(classes), _named_one_by_one(contours, classes)
+    for _, found in named:
+        drawn.include(found)
+    return _references(series, loose, drawn, frame, named)
+
+
+def _named_one_by_one(
+    frames: Iterable[tuple[NDArray[np.float64], Iterable[Dataset]]], classes: frozenset[str]
+) -> list[tuple[NDArray[np.float64], _Found]]:
+    """Collect what each frame or contour names; the place of each beside it."""
     named = []
-    for index, position in frames if frames is not None else [(n, np.zeros(3)) for n in range(len(groups))]:
+    for position, items in frames:
         found = _Found(classes)
-        found.add(_sources(groups[index : index + 1]))
-        drawn.images |= found.images
-        drawn.others |= found.others
-        named.append(FrameReference(position, frozenset(found.images)))
+        found.add(items)
+        named.append((position, found))
+    return named
+
+
+def _references(
+    series: Mapping[str, frozenset[str]],
+    loose: _Found,
+    drawn: _Found,
+    frame_of_reference_uid: str,
+    named: Iterable[tuple[NDArray[np.float64], _Found]],
+) -> References:
     return References(
         series,
         frozenset(loose.images),
         frozenset(drawn.images),
-        str(dataset.get("FrameOfReferenceUID") or ""),
-        tuple(frame for frame in named if frame.images),
+        frame_of_reference_uid,
+        tuple(FrameReference(place, frozenset(each.images), each.numbers) for place, each in named if each.images),
         loose.others or drawn.others,
+        {**loose.numbers, **drawn.numbers},
     )
-
-
-def structure_set_references(
-    dataset: Dataset, contour_images: frozenset[str] = frozenset(), classes: frozenset[str] = CT_CLASSES
-) -> References:
-    """Collect the references of an RTSTRUCT: its ReferencedFrameOfReferenceSequence, and the contours' images."""
-    frame, listed = "", []
-    for reference in dataset.get("ReferencedFrameOfReferenceSequence") or []:
-        frame = frame or str(reference.get("FrameOfReferenceUID") or "")
-        for study in reference.get("RTReferencedStudySequence") or []:
-            listed += [*(study.get("RTReferencedSeriesSequence") or [])]
-    series, loose = _listed_series(listed, "ContourImageSequence", classes)
-    return References(series, frozenset(loose.images), contour_images, frame, (), loose.others)
 
 
 def _listed_series(

@@ -51,6 +51,10 @@ FRAME_TOLERANCE_FRACTION = 0.05
 """How far, in voxels, a segmentation frame may lie from a CT plane or pixel grid and still be *the same* plane or grid.
 Beyond it the frame stack is a grid of its own and is resampled by nearest neighbour."""
 
+TIE_VOXELS = 1e-4
+"""In voxels: half-way between two voxels means within this of it, so that rounding does not decide; positions have
+thousandths of millimetres at best. Of two equally near voxels or planes the one with the higher index is taken."""
+
 _HOLE = 0.75
 """In slices: a position farther than this from every acquired slice is one at which a slice is missing."""
 
@@ -231,8 +235,18 @@ def fill_planes(drawn: NDArray[np.bool_], planes: NDArray[np.float64], grid: Gri
 def nearest_planes(planes: NDArray[np.float64], slices: int) -> NDArray[np.intp]:
     """Give the index of the plane nearest to each slice 0, 1, …; of two equally near ones, the higher."""
     middles = (planes[1:] + planes[:-1]) / 2
-    # Half a micro-slice: rounding of positions must not decide which of two equally near planes is taken.
-    return np.searchsorted(middles, np.arange(slices) + 5e-7, side="right")
+    return np.searchsorted(middles, np.arange(slices) + TIE_VOXELS, side="right")
+
+
+def nearest_voxels(places: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Round continuous voxel indices; half-way (within `TIE_VOXELS`) goes to the higher index.
+
+    Examples
+    --------
+    >>> nearest_voxels(np.array([1.4998, 1.49995, 2.5]))
+    array([1, 2, 3])
+    """
+    return np.floor(places + (0.5 + TIE_VOXELS)).astype(np.int64)
 
 
 def interpolate_planes(acquired: NDArray[Voxel], grid: Grid) -> NDArray[Voxel]:

@@ -177,12 +177,12 @@ class QcWarning(StrEnum):
     CONTOURS_ON_THICKER_SLICES = "CONTOURS_ON_THICKER_SLICES"  # drawn on every second (third, …) slice, filled between
     CONTOURS_SKIP_SLICES = "CONTOURS_SKIP_SLICES"  # slices without a contour between two that share pixels: left empty
     MASK_RESAMPLED = "MASK_RESAMPLED"  # the segmentation is on a grid of its own: nearest neighbour, by this many mm
-    FRAME_POSITIONS_CONTRADICT = "FRAME_POSITIONS_CONTRADICT"  # a frame lies beside the CT image that it names
+    FRAME_POSITIONS_CONTRADICT = "FRAME_POSITIONS_CONTRADICT"  # a frame or contour lies beside the CT image it names
     SLICE_POSITIONS_ROUNDED = "SLICE_POSITIONS_ROUNDED"  # slices up to 5 % of their spacing beside an even grid
     PATIENT_ID_DIFFERS = "PATIENT_ID_DIFFERS"  # the files' PatientID is not the subject that they were uploaded as
     SERIES_OF_SEVERAL_STUDIES = "SERIES_OF_SEVERAL_STUDIES"  # one SeriesInstanceUID, several StudyInstanceUIDs
     VALUES_NOT_HU = "VALUES_NOT_HU"  # a NIfTI or NRRD image whose values do not look like Hounsfield units
-    FORMS_DIFFER = "FORMS_DIFFER"  # sform and qform of a NIfTI file place it differently: the sform was taken
+    FORMS_DIFFER = "FORMS_DIFFER"  # sform and qform (or pixdim) place a NIfTI file differently: sform was taken
     REGIONS_NOT_DESCRIBED = "REGIONS_NOT_DESCRIBED"  # values that the object's list of segments lacks: regions too
     PET_NOT_MEASURED = "PET_NOT_MEASURED"  # the PET beside the CT was rejected: pet_rejection says why
     LONG_BEFORE_SURGERY = "LONG_BEFORE_SURGERY"  # the scan is older than the parameter file likes

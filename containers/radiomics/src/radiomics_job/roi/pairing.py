@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from radiomics_job.dicom.ct_slice import CtSlice
 from radiomics_job.dicom.references import References
-from radiomics_job.dicom.series import CtSeries, acquisitions, is_one_stack
+from radiomics_job.dicom.series import NO_COMMON_FRAME, CtSeries, acquisitions, is_one_stack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import slice_normal
 
@@ -90,7 +90,38 @@ def pair(
     found = len(wanted & ct.instance_uids)
     named = found > 0 or bool(references.series)
     pairing = Pairing(ct, method, len(wanted) if named else 0, found, _same_frame(references, ct))
-    return _narrowed(_checked(pairing, references, wanted, fits, least_found), references, fits)
+    pairing = _checked(pairing, references, wanted, fits, least_found)
+    _check_frame(pairing, references, fits)
+    return _narrowed(pairing, references, fits)
+
+
+def _check_frame(pairing: Pairing, references: References, fits: Fits) -> None:
+    """Refuse coordinates of another frame of reference, unless the object itself says that they are this CT's.
+
+    An export that rewrote the CT's UIDs leaves the CT listed under the region's frame, or named by frames or contours
+    that lie on its slices.
+    """
+    ct = pairing.ct
+    listed = ct.uid in references.series or bool(references.listed & ct.instance_uids)
+    named = bool(references.drawn_on & ct.instance_uids)
+    if _in_other_frame(references, ct) and not listed and not (named and fits(ct)):
+        raise _other_frame(pairing.referenced, pairing.found)
+
+
+def _in_other_frame(references: References, ct: CtSeries) -> bool:
+    """Tell whether both state a frame of reference, and not the same."""
+    return ct.frame_of_reference_uid != NO_COMMON_FRAME and _same_frame(references, ct) is False
+
+
+def _other_frame(referenced: int = 0, found: int = 0) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.SEG_REFERENCES_OTHER_SERIES,
+        "The region was drawn in another frame of reference than the CT's, so that its coordinates say nothing about "
+        "the CT; no spatial registration is applied. Transfer the region to the CT in the program that drew it and "
+        "export it again; if de-identification gave the CT new UIDs, use a program that replaces FrameOfReferenceUID "
+        "in both.",
+        {"frame_of_reference_matches": False, "referenced": referenced, "found": found},
+    )
 
 
 def _checked(
@@ -150,9 +181,9 @@ def _most_referenced(
 
     Groups that hold equally many are told apart by what the whole object lists, then by where the region lies.
     """
-    best = _largest(candidates, images)
+    best = _largest(candidates, images, references)
     if len(best) > 1:
-        best = _largest(best, references.instances)
+        best = _largest(best, references.instances, references)
     if len(best) > 1:
         best = [ct for ct in best if fits(ct)] or best
     if len(best) > 1:
@@ -160,8 +191,8 @@ def _most_referenced(
     return best[0]
 
 
-def _largest(candidates: Sequence[CtSeries], images: frozenset[str]) -> list[CtSeries]:
-    counts = [sum(bool(image.uids & images) for image in ct.slices) for ct in candidates]
+def _largest(candidates: Sequence[CtSeries], images: frozenset[str], references: References) -> list[CtSeries]:
+    counts = [sum(_is_named(image, images, references) for image in ct.slices) for ct in candidates]
     if not any(counts):
         counts = [len(ct.slices) for ct in candidates]
     return [ct for ct, count in zip(candidates, counts, strict=True) if count == max(counts)]
@@ -197,6 +228,8 @@ def _by_space(references: References, candidates: Sequence[CtSeries], fits: Fits
     same = [ct for ct in candidates if frame and ct.frame_of_reference_uid == frame]
     if len(same) == 1:
         return same[0], "frame_of_reference"
+    if all(_in_other_frame(references, ct) for ct in candidates):
+        raise _other_frame()
     fitting = [ct for ct in (same or candidates) if fits(ct)]
     if len(fitting) == 1:
         return fitting[0], "geometry"
@@ -241,14 +274,14 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
     those that the frames name. A region that names none is on the acquisition whose slices alone it lies on.
     """
     images = pairing.ct.slices
-    named = [image for image in images if image.uids & references.instances]
+    named, listed = _told_apart(images, references)
     if not named:
         return _on_own_planes(pairing, fits)
     one_stack = is_one_stack(images)
     if one_stack and len(_within(images, named)) == len(named):
         return pairing
     acquired = acquisitions(images)
-    if one_stack and not _interleaved(images, named, acquired, listed=bool(references.listed)):
+    if one_stack and not _interleaved(images, named, acquired, listed=listed):
         return pairing
     theirs = {acquired[image] for image in named} - {""}
     objects = {image.instance_uid for image in named}
@@ -257,13 +290,32 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
         "acquisition": [image for image in images if acquired[image] in theirs],
         "object": [image for image in images if image.instance_uid in objects],
     }
-    if not references.listed:  # the frames of a region name only some of its CT
+    if not listed:  # the frames of a region name only some of its CT
         ways["instances"] = ways.pop("instances")
     for way, taken in ways.items():
         if len(taken) > 1 and len(taken) < len(images) and is_one_stack(taken):
             ct = replace(pairing.ct, slices=tuple(taken))
             return replace(pairing, ct=ct, taken_by=way, set_aside=len(images) - len(taken))
     return pairing
+
+
+def _told_apart(images: Sequence[CtSlice], references: References) -> tuple[list[CtSlice], bool]:
+    """Give the images that a region names, and whether as a list of its CT: a list of the whole series tells nothing
+    apart, the frames or contours may.
+    """
+    named = [image for image in images if _is_named(image, references.instances, references)]
+    by_frame = any(image.is_one_of_several and image.instance_uid in references.numbers for image in named)
+    if len(named) < len(images):
+        return named, bool(references.listed) and not by_frame
+    return [image for image in images if _is_named(image, references.drawn_on, references)], False
+
+
+def _is_named(image: CtSlice, uids: frozenset[str], references: References) -> bool:
+    """Tell whether references name an image: of a multi-frame one, the frame."""
+    if not image.uids & uids:
+        return False
+    numbers = references.numbers.get(image.instance_uid) if image.is_one_of_several else None
+    return numbers is None or image.frame + 1 in numbers
 
 
 def _on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:

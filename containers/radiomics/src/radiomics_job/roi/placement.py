@@ -16,6 +16,7 @@ from radiomics_job.geometry.grid import (
     Grid,
     fill_planes,
     lps_to_voxels,
+    nearest_voxels,
     plane_affine,
     rounded,
     same_orientation,
@@ -284,7 +285,7 @@ def _sample(
     indices, off = [], []
     for axis in range(3):
         place = to_source[axis, 0] * i + to_source[axis, 1] * j + (to_source[axis, 2] * k + to_source[axis, 3])
-        index = np.floor(place + 0.5).astype(np.int64)
+        index = nearest_voxels(place)
         off.append(place - index)
         inside &= (index >= 0) & (index < source.shape[axis])
         indices.append(np.clip(index, 0, source.shape[axis] - 1))

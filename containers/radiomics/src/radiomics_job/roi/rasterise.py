@@ -115,7 +115,7 @@ def _sorted_by_plane(
     for contour, place in zip(contours, voxels, strict=True):
         plane = int(np.abs(planes - np.median(place[:, 2])).argmin())
         offset = float(np.abs(place[:, 2] - planes[plane]).max())
-        _check_plane(float(planes[plane]), offset, place, grid)
+        _check_plane(float(planes[plane]), offset, place, grid, contour.tolerance)
         residual = max(residual, offset * grid.spacing[2])
         slices.setdefault(plane, []).append(contour)
     return slices, residual
@@ -132,9 +132,10 @@ def _check_parallel(voxels: Sequence[NDArray[np.float64]]) -> None:
         )
 
 
-def _check_plane(k: float, offset: float, voxels: NDArray[np.float64], grid: Grid) -> None:
+def _check_plane(k: float, offset: float, voxels: NDArray[np.float64], grid: Grid, tolerance: float) -> None:
+    """Refuse a contour that lies between slices, or that reaches the centres of voxels beyond the CT's."""
     low, high = voxels[:, :2].min(axis=0), voxels[:, :2].max(axis=0)
-    beyond = bool((low < -0.5).any() or (high > np.asarray(grid.shape[:2]) - 0.5).any())
+    beyond = bool((low <= tolerance - 1).any() or (high >= np.asarray(grid.shape[:2]) - tolerance).any())
     if beyond or offset > CONTOUR_PLANE_TOLERANCE:
         where = "leaves the CT's slices at the side" if beyond else "does not lie on a slice of the CT"
         raise StudyRejectedError(

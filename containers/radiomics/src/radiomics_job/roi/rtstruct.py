@@ -1,7 +1,7 @@
 """What an RTSTRUCT holds: its regions with their contours, and what of them is no area."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,10 +50,12 @@ class ContourSet:
     """Number of contours of each type that encloses no area: `POINT`, `OPEN_PLANAR`, `OPEN_NONPLANAR`."""
     open_areas_mm2: tuple[float, ...] = ()
     """What each open contour would enclose if it were closed."""
-    images: frozenset[str] = frozenset()
-    """SOPInstanceUIDs that the contours name."""
+    images: tuple[tuple[NDArray[np.float64], Sequence[Dataset]], ...] = ()
+    """A point of each contour that names images, and the items of its ContourImageSequence."""
     neighbours: tuple[NDArray[np.float64], ...] = ()
-    """A point of each closed contour of the whole object: which slices its author drew on."""
+    """A point of each closed contour of the same frame of reference: which slices its author drew on."""
+    frame_of_reference_uid: str = ""
+    """ReferencedFrameOfReferenceUID: the space of its coordinates. Empty when absent."""
 
 
 def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
@@ -66,7 +68,9 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
     ValueError, AttributeError, …
         When the object is damaged.
     """
-    names = {int(i.ROINumber): str(i.get("ROIName") or "") for i in dataset.get("StructureSetROISequence") or []}
+    stated = {int(item.ROINumber): item for item in dataset.get("StructureSetROISequence") or []}
+    names = {number: str(item.get("ROIName") or "") for number, item in stated.items()}
+    frames = {number: str(item.get("ReferencedFrameOfReferenceUID") or "") for number, item in stated.items()}
     types = {
         int(i.ReferencedROINumber): str(i.get("RTROIInterpretedType") or "")
         for i in dataset.get("RTROIObservationsSequence") or []
@@ -78,7 +82,9 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
         read.append((int(item.ReferencedROINumber), _Contours(item)))
         points += sum(len(contour.points) for contour in read[-1][1].closed)
         _check_points(points, limits)
-    drawn = tuple(contour.points[0] for _, contours in read for contour in contours.closed)
+    drawn: dict[str, list[NDArray[np.float64]]] = {}
+    for number, contours in read:
+        drawn.setdefault(frames.get(number, ""), []).extend(contour.points[0] for contour in contours.closed)
     return [
         ContourSet(
             number,
@@ -87,8 +93,9 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
             tuple(found.closed),
             dict(found.left_out),
             tuple(found.open_areas),
-            frozenset(found.images),
-            drawn,
+            tuple(found.images),
+            tuple(drawn[frames.get(number, "")]),
+            frames.get(number, ""),
         )
         for number, found in read
     ]
@@ -101,7 +108,7 @@ class _Contours:
         self.closed: list[ClosedContour] = []
         self.left_out: Counter[str] = Counter()
         self.open_areas: list[float] = []
-        self.images: set[str] = set()
+        self.images: list[tuple[NDArray[np.float64], Sequence[Dataset]]] = []
         for contour in item.get("ContourSequence") or []:
             self._add(contour)
 
@@ -115,8 +122,8 @@ class _Contours:
         points, rounding = _points(contour)
         if kind in _AREA_TYPES and len(points):
             self.closed.append(ClosedContour(points, kind == _XOR, rounding))
-            named = contour.get("ContourImageSequence") or []
-            self.images |= {str(image.get("ReferencedSOPInstanceUID") or "") for image in named} - {""}
+            if contour.get("ContourImageSequence"):
+                self.images.append((points[0], contour.ContourImageSequence))
         elif kind not in _AREA_TYPES:
             self.left_out[kind] += 1
             self.open_areas.append(_enclosed_mm2(points))

@@ -175,7 +175,7 @@ def _of_structure_set(dataset: Dataset, regions: Sequence[ContourSet], classes: 
             source="RTSTRUCT",
             source_uid=str(dataset.get("SOPInstanceUID") or ""),
             number=region.number,
-            references=structure_set_references(dataset, region.images, classes),
+            references=structure_set_references(dataset, region.images, classes, region.frame_of_reference_uid),
             is_drawn=partial(bool, drawn),
             fits=partial(contours_lie_on, region),
             place=partial(rasterise, region),

@@ -21,6 +21,9 @@ from radiomics_job.limits import MEBIBYTE, Limits
 LARGEST_LABEL = 65535
 """Largest value of a label map: an unsigned 16-bit number, as in DICOM."""
 
+LABEL_ROUNDING = 1e-3
+"""How far a label may be from a whole number: `scl_slope` has single precision, so that 255 × 1/255 is not quite 1."""
+
 MOST_LABELS = 256
 """Different values from which a volume of whole numbers is an image rather than a label map."""
 
@@ -146,16 +149,16 @@ class Volume:
         """Mark the voxels of one label; shape as `shape`, Fortran order."""
         mask = np.empty(self.shape, np.bool_, order="F")
         for k, plane in enumerate(self.planes(self.stored(), layer)):
-            mask[:, :, k] = plane == value
+            mask[:, :, k] = (plane if plane.dtype.kind in "iu" else np.rint(plane)) == value
         return mask
 
 
 def whole_numbers(plane: NDArray[Any]) -> NDArray[np.int64] | None:
-    """Give values as indices from 0 to `LARGEST_LABEL`; None when they are no such numbers."""
-    if not (plane.min() >= 0 and plane.max() <= LARGEST_LABEL):  # not a number is neither
+    """Give values as indices from 0 to `LARGEST_LABEL`; None when they are no such numbers, up to `LABEL_ROUNDING`."""
+    if not (plane.min() >= -LABEL_ROUNDING and plane.max() <= LARGEST_LABEL + LABEL_ROUNDING):  # NaN is neither
         return None
-    whole = plane.astype(np.int64)
-    return whole if plane.dtype.kind in "iu" or np.array_equal(whole, plane) else None
+    whole = (plane if plane.dtype.kind in "iu" else np.rint(plane)).astype(np.int64)
+    return whole if plane.dtype.kind in "iu" or bool(np.abs(plane - whole).max() <= LABEL_ROUNDING) else None
 
 
 def inflated(content: bytes, most: int, name: str) -> bytes:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from multimodal.clinical.cohorts import OTHER
 from multimodal.clinical.config import LATE_TIMEPOINTS, ClinicalConfig, Column
-from multimodal.clinical.profile import ProfileSummary, Sample
-from multimodal.clinical.tallies import NORMAL_95, deciles
+from multimodal.clinical.report.cohorts import OTHER
+from multimodal.clinical.report.profile import ProfileSummary, Sample
+from multimodal.clinical.report.tallies import NORMAL_95, deciles
 
 FOLDS = 5
 
