@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from cli.draft.words import NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, TNM, TNM_NAME, UNIT_CELL
+from cli.draft.words import NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, SUMMARIES, TNM, TNM_NAME, UNIT_CELL
 from cli.errors import CommandError, UsageError
 from multimodal.clinical.numerals import LARGEST, Numeral
 from multimodal.ledger.errors import BadInputError
@@ -233,14 +233,16 @@ def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Fac
     """Look at a table's rows, as far as an upload would take them.
 
     Left out are rows that do not have the header's length (blank cells beyond it do not count), blank ones, those of
-    which one cell alone is filled, and a first row of units.
+    which one cell alone is filled, a first row of units, the header again, and rows of a mean or a total.
     """
+    names = [name.strip() for name in header]
     facts = [Facts(name.strip(), place) for place, name in enumerate(header, start=1)]
     for number, row in enumerate(rows):
         if number == MAX_ROWS:
             break
         cells = list(row) if any(map(str.strip, row[len(facts) :])) else list(row[: len(facts)])
-        if len(cells) == len(facts) and _is_case(cells) and not (number == 0 and _is_of_units(cells)):
+        is_other = [*map(str.strip, cells)] == names or (number == 0 and _is_of_units(cells)) or _is_summary(cells)
+        if len(cells) == len(facts) and _is_case(cells) and not is_other:
             for fact, cell in zip(facts, cells, strict=True):
                 fact.add(cell)
     for fact in facts:
@@ -275,5 +277,14 @@ def _is_case(cells: Sequence[str]) -> bool:
 
 
 def _is_of_units(cells: Sequence[str]) -> bool:
+    """Whether most cells are units, none is a number, and the first one is empty or a unit as well."""
     filled = [cell.strip() for cell in cells if cell.strip()]
-    return all(map(UNIT_CELL.match, filled))
+    units = [cell for cell in filled if UNIT_CELL.match(cell)]
+    first = cells[0].strip()
+    return 2 * len(units) > len(filled) and not any(map(_NUMBER.fullmatch, filled)) and (not first or first in units)
+
+
+def _is_summary(cells: Sequence[str]) -> bool:
+    """Whether a row is called a mean or a total, which spreadsheets have below the cases."""
+    called = plain(next(filter(None, map(str.strip, cells)), "")).rstrip(" :.")
+    return called in SUMMARIES or re.fullmatch(r"n ?= ?\d+", called) is not None

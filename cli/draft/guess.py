@@ -14,6 +14,7 @@ from cli.draft.words import (
     CENSORING,
     ID_NAME,
     IDENTIFYING_VALUE,
+    NO,
     NO_EVENT,
     NOT_KNOWN,
     NOT_KNOWN_HERE,
@@ -29,6 +30,7 @@ from cli.draft.words import (
     UNIT_CELL,
     UNITS,
     VITAL,
+    YES,
 )
 from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.headers import AGE, in_words
@@ -267,11 +269,14 @@ def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> 
     sex = bool(SEX_NAME.search(in_words(facts.source))) and lowered in ({"1", "2"}, {"0", "1"})
     if sex:
         return _sex_codes(facts, names, timepoint)
-    if pair is None and not coded:
+    mixed = pair is None and lowered <= YES | NO and bool(lowered & YES and lowered & NO)
+    if pair is None and not coded and not mixed:
         return None
-    pair = pair or ("2", "1")
-    sides = [[value for value in facts.values if uncoded(value) == side] for side in pair]
+    pair = pair or (("yes", "no") if mixed else ("2", "1"))
+    words_of = (YES, NO) if mixed else ({pair[0]}, {pair[1]})
+    sides = [[value for value in facts.values if uncoded(value) in side] for side in words_of]
     checks = ["is 2 the event, as in R's survival package, and 1 none?"] if coded else []
+    checks += ["do all spellings mean yes and no?"] if mixed else []
     for side, word, other in ((0, pair[0], 1), (1, pair[1], 0)):
         if not sides[side]:
             sides[side] = [_spelled_like(word, sides[other][0])]

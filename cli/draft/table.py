@@ -4,16 +4,22 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 
-from cli.draft.facts import Facts
+from cli.draft.facts import ENOUGH, Facts
 from cli.draft.guess import Names, draft_column, sounds_identifying, timepoint_of, units_of_time
 from cli.draft.outcomes import add_labels
 from cli.draft.table_draft import TableDraft
-from cli.draft.words import BEGINNING, CASE_NAME, DAYS_TO_SURGERY, ID_NAME, REDCAP
+from cli.draft.words import BEGINNING, CASE_NAME, DAYS_TO_SURGERY, ID_NAME, REDCAP, UNITS
 from cli.draft.written import looks_like_dates, read_writing
 from cli.errors import CommandError
-from multimodal.clinical.headers import in_words
+from multimodal.clinical.headers import AGE, in_words
 
 _MAX_SHAPES = 5
+
+_MADE_NUMBERS = (
+    (r"\d(\.\d+)?E\+\d+", "ids such as 1.2E+05 are numbers that a spreadsheet has rounded; export them as text"),
+    (r"\d+\.0+", "a program made numbers of the ids; do scans and reads write 1.0, or 1?"),
+)
+"""Shape of ids that were text once, and what to ask."""
 
 
 def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = None) -> TableDraft:
@@ -40,6 +46,7 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
     written = read_writing([f for f in others if not sounds_identifying(f)], today or datetime.now(UTC).date(), first)
     missing = sorted({word for fact in others for word in fact.not_known})
     table = TableDraft(case.rows, case.source, id_pattern(case.values), missing, written)
+    table.id_check = next((ask for shape, ask in _MADE_NUMBERS if any(re.fullmatch(shape, i) for i in case.values)), "")
     first_with: dict[int, str] = {}
     copy_of = {fact.source: first_with.setdefault(fact.content, fact.source) for fact in others}
     originals = [fact for fact in others if copy_of[fact.source] == fact.source and not sounds_identifying(fact)]
@@ -59,8 +66,9 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
 def _id_column(facts: Sequence[Facts]) -> Facts:
     if not facts or not facts[0].rows:
         raise CommandError("The table has no rows.", hint="A draft needs a header and some rows.")
-    unique = [fact for fact in facts if fact.distinct and fact.filled == fact.rows and not looks_like_dates(fact)]
-    named = [fact for fact in unique if ID_NAME.search(in_words(fact.source))]
+    distinct = [fact for fact in facts if fact.distinct and not looks_like_dates(fact) and not _is_measured(fact)]
+    unique = [fact for fact in distinct if fact.filled == fact.rows]
+    named = [fact for fact in distinct if ID_NAME.search(in_words(fact.source)) and fact.filled >= ENOUGH * fact.rows]
     cases = [fact for fact in facts if CASE_NAME.search(in_words(fact.source)) and fact.filled == fact.rows]
     if cases and not any(fact.distinct for fact in cases):
         return cases[0]
@@ -73,6 +81,12 @@ def _id_column(facts: Sequence[Facts]) -> Facts:
             hint="A clinical table has one row per case, and a column that names it.",
         )
     return (named or unique)[0]
+
+
+def _is_measured(fact: Facts) -> bool:
+    """Whether a column's name says an age or a unit, so that it names no case although no value comes twice."""
+    words = in_words(fact.source)
+    return bool(AGE.search(words)) or (not ID_NAME.search(words) and any(p.search(words) for p, _, _ in UNITS))
 
 
 def _is_mostly_distinct(fact: Facts) -> bool:

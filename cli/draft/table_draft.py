@@ -22,6 +22,8 @@ class TableDraft:
         Cells that mean "not known" anywhere.
     written : Written
         How dates are written.
+    id_check : str
+        What a person must decide on the ids.
     several_rows : dict
         As in the file, when a case is in several rows.
     event_times : dict
@@ -39,6 +41,7 @@ class TableDraft:
     id_pattern: str
     missing: list[str]
     written: Written
+    id_check: str = ""
     several_rows: dict[str, Any] = field(default_factory=dict)
     event_times: dict[str, Any] = field(default_factory=dict)
     columns: list[Draft] = field(default_factory=list)

@@ -16,6 +16,7 @@ def _tuples(key: str) -> tuple[tuple[str, ...], ...]:
 NOT_KNOWN, NOT_KNOWN_HERE = frozenset(_WORDS["not_known"]), frozenset(_WORDS["not_known_here"])
 DEATH_PAIRS, VITAL = frozenset(product(_WORDS["dead"], _WORDS["living"])), {*_WORDS["dead"], *_WORDS["living"]}
 PAIRS, RANKS = (*_tuples("pairs"), *sorted(DEATH_PAIRS)), _tuples("ranks")
+YES, NO, SUMMARIES = frozenset(_WORDS["said_yes"]), frozenset(_WORDS["said_no"]), frozenset(_WORDS["summaries"])
 SEX_PAIRS = frozenset(_tuples("sex_pairs"))
 
 
@@ -82,7 +83,7 @@ INCOMPLETE_DATE = re.compile(
 
 DATE_NAME = re.compile(r"\b(date|datum|fecha|dt|dates?|tag)\b|datum\b")
 UNIT_CELL = re.compile(
-    r"^[(\[]?(?:years?|yrs?|jahre?|months?|weeks?|days?|kg|lbs?|cm|mm|m|ml|%|mg|g|u|iu|[µmunp]?g/[dm]?l|m?mol/l|mmhg|kg/m2|kg/m²|"
+    r"^[(\[]?(?:years?|yrs?|y|a|jahre?|yes/no|y/n|ja/nein|0/1|months?|weeks?|days?|kg|lbs?|cm|mm|m|ml|%|mg|g|u|iu|[µmunp]?g/[dm]?l|m?mol/l|mmhg|kg/m2|kg/m²|"
     r"x?10\^?\d/l|/min|bpm|string|number|numeric|text|char|date|integer|float|boolean|units?|einheit)[)\]]?$",
     re.IGNORECASE,
 )

@@ -655,7 +655,8 @@ class ClinicalConfig(StrictModel):
     @property
     def feature_timepoints(self) -> list[Timepoint]:
         """Timepoints that have features, the earliest first."""
-        return [timepoint for timepoint in TIMEPOINTS if self.features_of(timepoint)]
+        found = {c.available_at for c in self.columns if self.is_feature(c) and isinstance(c, FeatureColumn)}
+        return [timepoint for timepoint in TIMEPOINTS if timepoint in found]
 
     def features_at(self, timepoint: Timepoint) -> tuple[Feature, ...]:
         """Return the features of a timepoint, in the file's order."""

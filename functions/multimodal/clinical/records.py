@@ -283,5 +283,7 @@ class LabelRecords:
         wanted: Sequence[bool] | None = kept
         if not all(made.known):
             wanted = made.known if kept is None else [*map(and_, kept, made.known)]
-        times = [] if made.ends is None else [(EVENT_TIME, list(map(self._times.__getitem__, made.ends)))]
-        return self._group.of(batch, wanted, made.parts, times)
+        texts = [*made.days]
+        if made.ends is not None:
+            texts.append((EVENT_TIME, list(map(self._times.__getitem__, made.ends))))
+        return self._group.of(batch, wanted, made.parts, texts)
