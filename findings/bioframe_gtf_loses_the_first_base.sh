@@ -8,7 +8,7 @@
 #   covered, a gap of one base lies between them, and the first base of an exon, where splice variants are looked for, overlaps nothing.
 #   Lengths by exon, and with them TPM, are short by the number of exons. A BED of the same exons is right. No warning.
 # Versions: bioframe 0.8.0, pyranges 0.1.7, pandas 2.3.3, numpy 2.4.6, Python 3.11, 2026-11-29.
-# Here: containers/rnaseq takes coordinates of a GTF as counted from 1 with the end included (docs/features.md).
+# Here: exons of a GTF are cut out from start − 1 to end (rnaseq_job.reference.sequences).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
