@@ -9,11 +9,10 @@ from multimodal.clinical.cells import (
     Fault,
     Memo,
     RowCode,
-    drop_reading,
-    level_reading,
+    dropped,
+    levels,
 )
-from multimodal.clinical.config import (
-    ClinicalConfig,
+from multimodal.clinical.column_config import (
     Column,
     Date,
     DateDifference,
@@ -24,6 +23,7 @@ from multimodal.clinical.config import (
     OneHot,
     Ordinal,
 )
+from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.dates import date_reading, format_of, latest_day, year_reading
 from multimodal.clinical.numerals import is_within, number_reading, numeral_of, range_message
 from multimodal.clinical.phi import IdentifierGate
@@ -90,7 +90,6 @@ class ColumnReader:
         self._clean = _clean_memo(column, missing, scope)
         self._values = _value_memo(config, column, today, scope)
         self._is_open = isinstance(column, Drop) or (isinstance(column, OneHot) and column.unseen == "other")
-        self._missing_fault = Fault(RowCode.MISSING_VALUE, "a value is needed here; complete the cell")
 
     def read(self, batch: Batch) -> None:
         """Put the column's cells and values into the batch, and what is wrong with them."""
@@ -139,14 +138,17 @@ class ColumnReader:
         if None in known:
             for index, value in enumerate(known):
                 if value is None and index not in batch.rejected:
-                    batch.note(index, source, self._missing_fault)
+                    batch.note(index, source, _MISSING_VALUE)
+
+
+_MISSING_VALUE = Fault(RowCode.MISSING_VALUE, "a value is needed here; complete the cell")
 
 
 def _clean_memo(column: Column, missing: frozenset[str], scope: Scope) -> Memo[str] | None:
     """Return how cells are looked at before they have values; None when blanks are all that is removed."""
     if isinstance(column, _CLOSED):
-        return Memo(level_reading(column, missing, scope))
-    return Memo(drop_reading(missing)) if isinstance(column, Drop) else None
+        return levels(column, missing, scope)
+    return dropped(missing) if isinstance(column, Drop) else None
 
 
 def _value_memo(
@@ -156,9 +158,9 @@ def _value_memo(
     if isinstance(column, Number):
         return Memo(number_reading(column, numeral_of(config, column), scope))
     if isinstance(column, Date) or (isinstance(column, DateDifference) and column.format == "date"):
-        return Memo[float](date_reading(format_of(config, column), latest_day(config, today), scope))
+        return Memo(date_reading(format_of(config, column), latest_day(config, today), scope))
     if isinstance(column, DateDifference):
-        return Memo[float](year_reading(latest_day(config, today), scope))
+        return Memo(year_reading(latest_day(config, today), scope))
     numbers: dict[str | None, float] = {}
     if isinstance(column, Ordinal):
         numbers.update(column.levels)

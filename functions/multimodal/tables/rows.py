@@ -10,7 +10,7 @@ from itertools import chain
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.text import BYTE_ORDER_MARKS
 
-SLICE_BYTES = 256 * 1024
+SLICE_BYTES = 64 * 1024
 """So much is decoded at once, however large the pieces are that arrive."""
 
 _OTHER_FORMATS = (

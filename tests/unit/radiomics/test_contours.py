@@ -218,6 +218,15 @@ def test_a_slanted_slit_of_a_keyhole_takes_no_voxel() -> None:
         assert np.array_equal(whole, outside & ~inside)
 
 
+def test_a_hole_where_two_contours_overlap_is_a_hole_in_both(tmp_path: Path) -> None:
+    contours = [_box(5.4, 20.4, 5.4, 25.4), _box(13.4, 30.4, 8.4, 28.4), _box(15.4, 18.4, 12.4, 20.4)]
+    seg = _slice(_run(tmp_path, _study(tmp_path / "in", [(k, path) for k in (4, 5) for path in contours])), 4)
+    expected = np.zeros((40, 36), bool)
+    expected[6:21, 6:26] = expected[14:31, 9:29] = True
+    expected[16:19, 13:21] = False
+    assert np.array_equal(seg, expected)
+
+
 def test_a_path_that_crosses_itself_is_filled_by_parity(tmp_path: Path) -> None:
     eight = np.array([[10.2, 10.2], [30.4, 10.2], [10.2, 30.7], [30.4, 30.7]])
     seg = _slice(_run(tmp_path, _study(tmp_path / "in", [(k, eight) for k in (4, 5)])), 4)

@@ -112,8 +112,11 @@ def fill(contours: Sequence[Contour], shape: tuple[int, int]) -> Mask:
     for contour in (each for each in contours if each.exclusive):
         mask ^= _filled(contour, shape, border=contour.through_centres)
     inclusive = [each for each in contours if not each.exclusive]
+    inclusive.sort(key=lambda contour: -contour.area)
     within = [[_is_inside(inner, outer) for outer in inclusive] for inner in inclusive]
-    depth = [sum(row) for row in within]
+    depth: list[int] = []
+    for row in within:  # nested, not merely inside several: a hole where two contours overlap is a hole in both
+        depth.append(max((depth[m] + 1 for m, is_inside in enumerate(row[: len(depth)]) if is_inside), default=0))
     for n, contour in enumerate(inclusive):
         if depth[n] % 2 == 0:
             ring = _filled(contour, shape, border=contour.through_centres)
