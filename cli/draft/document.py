@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from cli.draft.guess import LATE, Draft
+from cli.draft.column import Draft
+from cli.draft.guess import LATE
 from cli.draft.table_draft import TableDraft
 
 CHECK = "# CHECK:"

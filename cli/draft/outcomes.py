@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from cli.draft.column import Draft
 from cli.draft.facts import uncoded
-from cli.draft.guess import Draft
 from cli.draft.table_draft import TableDraft
 from cli.draft.words import DEATH_PAIRS
 from multimodal.clinical.config import DAYS_PER_UNIT

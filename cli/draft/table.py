@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 
+from cli.draft.column import Names
 from cli.draft.facts import ENOUGH, Facts
-from cli.draft.guess import Names, draft_column, sounds_identifying, timepoint_of, units_of_time
+from cli.draft.guess import draft_column, sounds_identifying, timepoint_of, units_of_time
 from cli.draft.outcomes import add_labels
 from cli.draft.table_draft import TableDraft
 from cli.draft.words import BEGINNING, CASE_NAME, DAYS_TO_SURGERY, ID_NAME, REDCAP, UNITS

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.draft.guess import Draft
+from cli.draft.column import Draft
 from cli.draft.written import Written
 
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from multimodal.clinical.config import Flag, OneHot, Ordinal
+from multimodal.clinical.column_config import Flag, OneHot, Ordinal
 from multimodal.clinical.names import has_shape_of_name
 from multimodal.clinical.phi import Kind, kind_of
 from multimodal.tables.table import Scope

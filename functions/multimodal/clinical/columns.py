@@ -12,8 +12,7 @@ from multimodal.clinical.cells import (
     dropped,
     levels,
 )
-from multimodal.clinical.config import (
-    ClinicalConfig,
+from multimodal.clinical.column_config import (
     Column,
     Date,
     DateDifference,
@@ -24,6 +23,7 @@ from multimodal.clinical.config import (
     OneHot,
     Ordinal,
 )
+from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.dates import date_reading, format_of, latest_day, year_reading
 from multimodal.clinical.numerals import is_within, number_reading, numeral_of, range_message
 from multimodal.clinical.phi import IdentifierGate

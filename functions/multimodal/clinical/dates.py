@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from multimodal.clinical.cells import Fault, Reading, RowCode, formula, is_formula
-from multimodal.clinical.config import COUNTED_FROM, ClinicalConfig, Date, DateDifference
+from multimodal.clinical.column_config import COUNTED_FROM, Date, DateDifference
+from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.phi import kind_of
 from multimodal.tables.table import Scope
 

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from multimodal.clinical.case_rows import NumberedRow
 from multimodal.clinical.cells import Fault, RowCode
+from multimodal.clinical.column_config import DateDifference, Number, Ordinal, Timepoint
 from multimodal.clinical.columns import ColumnReader, Differences, scopes_of
-from multimodal.clinical.config import ClinicalConfig, DateDifference, ExactlyOne, Number, Ordinal, Timepoint
+from multimodal.clinical.config import ClinicalConfig, ExactlyOne
 from multimodal.clinical.labels import MadeLabels, SurvivalLabels
 from multimodal.clinical.phi import IdentifierGate
 from multimodal.clinical.records import (

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from math import floor
 
 from multimodal.clinical.cells import Fault, RowCode
+from multimodal.clinical.column_config import Number
 from multimodal.clinical.columns import Pairs
-from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig, Endpoint, Number, Survival
+from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig, Endpoint, Survival
 from multimodal.clinical.rows import Batch
 
 Values = tuple[int | None, ...]

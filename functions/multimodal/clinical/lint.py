@@ -5,19 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, TypeAdapter
 
-from multimodal.clinical.config import (
-    DAYS_PER_UNIT,
-    TIMEPOINTS,
-    ClinicalConfig,
-    Column,
-    Condition,
-    Date,
-    DatedBy,
-    DateDifference,
-    Number,
-    Survival,
-    Timepoint,
-)
+from multimodal.clinical.column_config import TIMEPOINTS, Column, Condition, Date, DateDifference, Number, Timepoint
+from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig, DatedBy, Survival
 from multimodal.clinical.headers import AGE, in_words
 from multimodal.features.group import FeatureGroupSpec, check_group
 from multimodal.ledger.dataset_file import load_section

@@ -8,20 +8,9 @@ from operator import and_, ior
 from typing import TypeVar
 
 from multimodal.clinical.cells import Fault, RowCode
+from multimodal.clinical.column_config import Column, DateDifference, Flag, Number, OneHot, Ordinal, Timepoint
 from multimodal.clinical.columns import Pairs, features_of
-from multimodal.clinical.config import (
-    TRAILING,
-    ClinicalConfig,
-    Column,
-    DatedBy,
-    DateDifference,
-    Flag,
-    Number,
-    OneHot,
-    Ordinal,
-    Survival,
-    Timepoint,
-)
+from multimodal.clinical.config import TRAILING, ClinicalConfig, DatedBy, Survival
 from multimodal.clinical.dates import FIRST_YEAR, latest_day
 from multimodal.clinical.labels import MadeLabels
 from multimodal.clinical.rows import Batch, Numbers

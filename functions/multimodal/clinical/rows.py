@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from operator import getitem
 
 from multimodal.clinical.cells import MAX_KEPT, Fault, RowCode, is_formula
-from multimodal.clinical.config import ClinicalConfig, Condition
+from multimodal.clinical.column_config import Condition
+from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.phi import IdentifierGate, kind_of
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.table import RowProblem

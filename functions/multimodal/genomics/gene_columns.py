@@ -61,6 +61,7 @@ _ALIGNMENT = re.compile(
     r"\.(?:bam|sam|cram)$",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"\.\d{1,2}$")
 _MADE_BY_R = re.compile(r"X\d")
 _HOLDS = re.compile(
     r"^(?:tpm|fpkm(?:.uq)?|rpkm|cpm|(?:raw.?)?counts?)[._ -]|[._ -](?:tpm|fpkm(?:.uq)?|rpkm|cpm|(?:raw.?)?counts?)$",
@@ -126,6 +127,12 @@ def split_columns(
             "all cases begin with X and a digit, as R writes names that begin with a digit; set "
             "genomics.matrix.case_names: undo_r, or exact when they are called so, and deploy"
         )
+    numbered = _numbered_by_a_program([names[at] for at in cases], named, matrix)
+    if numbered:
+        raise invalid_matrix(
+            f"the case {numbered} has several columns, which a program numbered (.1, .2); leave one of them, or rename "
+            "the others"
+        )
     if matrix.case_names is None and _say_what_they_hold(named):
         raise invalid_matrix(
             "its columns say what they hold beside the case, such as R01-001_TPM or FPKM.R01-001; keep those with "
@@ -142,6 +149,12 @@ def _is_about_genes(key: str) -> bool:
 
 def _is_of_all_cases(name: str) -> bool:
     return _WORDS.sub("", name.lower()) in _STATISTICS or bool(_OF_ALL_CASES.search(name.lower()))
+
+
+def _numbered_by_a_program(columns: Sequence[str], cases: Sequence[str], matrix: MatrixConfig) -> str:
+    """Return a case of which R or pandas numbered another column: `R01.001.1` beside `R01.001` is none of its own."""
+    stems = (case_of_column(name.rpartition(".")[0], matrix) for name in columns if _NUMBERED.search(name))
+    return next((stem for stem in stems if stem in cases), "")
 
 
 def _say_what_they_hold(cases: Sequence[str]) -> bool:

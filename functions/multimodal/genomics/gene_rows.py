@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import add
 from typing import NamedTuple
 
-from multimodal.genomics.config import GenomicsConfig, gene_on_x
+from multimodal.genomics.config import GenomicsConfig, MatrixConfig, gene_on_x
 from multimodal.genomics.gene_columns import R_HINT, GeneColumns, is_second_header
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CASE_RULE, CaseValues, MatrixGenes, Row, missing_cells
@@ -19,6 +19,7 @@ from multimodal.genomics.matrix_format import (
     MAX_LOG2,
     SPREADSHEET_DATE,
     CellError,
+    Logarithms,
     are_whole,
     check_scale,
     genes_not_found,
@@ -90,13 +91,16 @@ class _Names:
 class _Sums:
     """Sums over all genes, for each case."""
 
-    def __init__(self, cases: int, *, hold: bool) -> None:
+    def __init__(self, cases: int, matrix: MatrixConfig, *, hold: bool) -> None:
         self.genes, self._cases = 0, cases
+        self._is_log2 = matrix.scale == "log2_plus_1"
         self._values = array("d") if hold else None
         self.highest = 0.0
         """Highest value of any case."""
-        self.are_whole = True
+        self.are_whole = matrix.unit != "counts"
         """Whether all values of all cases are whole numbers."""
+        self.as_logarithms = Logarithms()
+        """Of the first case."""
         self.totals = [0.0] * cases
         self.zeros, self.without = [0] * cases, [0] * cases
 
@@ -115,6 +119,8 @@ class _Sums:
         self.totals = list(map(add, self.totals, numbers))
         self.highest = max(self.highest, *numbers)
         self.are_whole = self.are_whole and are_whole(numbers)
+        if self._is_log2:
+            self.as_logarithms.add(numbers[0])
 
     def of_case(self, at: int) -> Sequence[float]:
         """Return all values of a case, where they are held."""
@@ -167,7 +173,7 @@ class GeneRows:
     def cases(self) -> Iterator[CaseValues | RowProblem]:  # noqa: D102 – as the protocol says
         columns = self._columns
         sums, names = (
-            _Sums(len(columns.cases), hold=bool(self._config.gene_sets)),
+            _Sums(len(columns.cases), self._matrix, hold=bool(self._config.gene_sets)),
             [_Names(self._config) for _ in columns.lead],
         )
         for number, cells in self._genes():
@@ -253,7 +259,16 @@ class GeneRows:
         counts = (sums.genes, sums.without[at], sums.zeros[at])
         dated = self._dates[at]
         return CaseValues(
-            place, case, self._panel(at), *counts, sums.highest, total, sums.are_whole, dated, sums.of_case(at)
+            place,
+            case,
+            self._panel(at),
+            *counts,
+            sums.highest,
+            total,
+            sums.are_whole,
+            sums.as_logarithms,
+            dated,
+            sums.of_case(at),
         )
 
     def _panel(self, at: int) -> Mapping[str, Sequence[float | None]]:

@@ -94,6 +94,7 @@ class ExpressionMatrix:
         self._counts: Counter[str] = Counter()
         self._highest, self._are_whole = 0.0, True
         self._off_million = 0.0
+        self._other_base = ""
         self._first_problem: RowProblem | None = None
 
     def batches(self) -> Iterator[TableBatch]:
@@ -146,8 +147,10 @@ class ExpressionMatrix:
 
     def _scale_suspected(self) -> tuple[str, str] | None:
         genes = self._cases.genes.count if self._cases else 0
-        if genes < MANY_GENES or not self._counts["records"] or self._matrix.scale != "linear":
+        if genes < MANY_GENES or not self._counts["records"]:
             return None
+        if self._matrix.scale == "log2_plus_1":
+            return self._other_base_suspected()
         if self._off_million <= ROUNDING and self._matrix.unit not in PER_MILLION:
             message = (
                 f"the values of every case add up to a million, as TPM do, and the dataset says unit: "
@@ -166,6 +169,15 @@ class ExpressionMatrix:
         message = (
             f"no value of {genes} genes is above {STRONG:g}, so the cells look like logarithms; set "
             "genomics.matrix.scale: log2_plus_1, raise group_version, deploy, then retry"
+        )
+        return Reason.SCALE_SUSPECTED.value, message
+
+    def _other_base_suspected(self) -> tuple[str, str] | None:
+        if not self._other_base or self._matrix.unit not in PER_MILLION:
+            return None
+        message = (
+            f"taken as {self._other_base} logarithms, the values of a case add up to a million, as TPM do, so they are "
+            "no log2; write them as log2(value + 1) or on the linear scale, and upload the matrix again"
         )
         return Reason.SCALE_SUSPECTED.value, message
 
@@ -193,6 +205,7 @@ class ExpressionMatrix:
             return RowProblem(case.place, case.case, column, "DATE_INVALID", str(error))
         self._highest = max(self._highest, case.highest)
         self._are_whole &= case.are_whole
+        self._other_base = self._other_base or case.as_logarithms.base_of_a_million
         self._off_million = max(self._off_million, abs(case.total - MILLION) / MILLION)
         return TableRecord(self._spec.name, self._record(case, dated, panel), case.place)
 

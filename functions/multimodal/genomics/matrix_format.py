@@ -267,6 +267,30 @@ def check_scale(highest: float, total: float, matrix: MatrixConfig) -> None:
         raise CellError("VALUE_IMPLAUSIBLE", message)
 
 
+class Logarithms:
+    """Sums of what values would be on the linear scale if they were logarithms of (value + 1) of some base."""
+
+    def __init__(self, values: Iterable[float] = ()) -> None:
+        self.natural = self.decimal = 0.0
+        for value in values:
+            self.add(value)
+
+    def add(self, value: float) -> None:
+        """Take a value; larger ones are no logarithms."""
+        if value <= MAX_LOG2:
+            self.natural += math.expm1(value)
+            self.decimal += 10.0**value - 1
+
+    @property
+    def base_of_a_million(self) -> str:
+        """Which logarithms the values are, if by those they are TPM of all genes; empty otherwise."""
+        sums = {"natural": self.natural, "decimal": self.decimal}
+        return next((base for base, total in sums.items() if abs(total / 1e6 - 1) < _NEAR_A_MILLION), "")
+
+
+_NEAR_A_MILLION = 0.02
+
+
 def are_whole(values: Iterable[float]) -> bool:
     """Whether all finite values are whole numbers, as counts of reads are."""
     return all(value.is_integer() for value in values)

@@ -53,11 +53,11 @@ WHOSE_RULE = (
 )
 
 
-_SAYS = re.compile(r"(?<![a-z])(tpm|fpkm|rpkm|cpm|counts?|lengths?)(?![a-z])", re.IGNORECASE)
+_SAYS = re.compile(r"(?<![a-z])(tpm|fpkm(?:[.-]?uq)?|rpkm|cpm|counts?|lengths?)(?![a-z])", re.IGNORECASE)
 
 
 def said_by(name: str) -> str:
-    """Return what a file's name says of its values (`tpm`, `fpkm`, `rpkm`, `cpm`, `counts`, `lengths`), if one thing.
+    """Return what a file's name says of its values (`tpm`, `fpkm-uq`, `counts`, `lengths` and so on), if one thing.
 
     Examples
     --------
@@ -67,6 +67,7 @@ def said_by(name: str) -> str:
     ''
     """
     words = {match.lower().removesuffix("s") for match in _SAYS.findall(name.replace("_", "."))}
+    words = {re.sub(r"fpkm.?uq", "fpkm-uq", word) for word in words}
     words -= {"length"} if len(words) > 1 else set()  # counts may be scaled by lengths
     word = words.pop() if len(words) == 1 else ""
     return f"{word}s" if word in {"count", "length"} else word

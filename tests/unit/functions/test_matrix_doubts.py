@@ -1,5 +1,6 @@
 """Matrices that would be taken with wrong values: counts as TPM, the other strand, numbers of rows as cases."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -47,6 +48,44 @@ def test_whole_numbers_are_no_tpm(text: str, unit: str) -> None:
 )
 def test_counts_and_rounded_tpm_are_taken(unit: str, values: Callable[[int], object]) -> None:
     assert ShapeWorld(unit=unit).take_file("m.tsv", of_genes(values)).status is Status.COMPLETED
+
+
+def share(at: int) -> float:
+    """Return TPM of 1,202 genes that add up to a million."""
+    return 1e6 * (at + 1) / (1_202 * 1_203 / 2)
+
+
+@pytest.mark.parametrize("form", [of_genes, of_cases])
+@pytest.mark.parametrize(
+    ("logarithm", "said"),
+    [(math.log1p, "natural"), (lambda v: math.log10(v + 1), "decimal"), (lambda v: math.log2(v + 1), "")],
+    ids=["ln", "log10", "log2"],
+)
+def test_logarithms_of_another_base_are_held(
+    form: Callable[[Callable[[int], object]], str], logarithm: Callable[[float], float], said: str
+) -> None:
+    world = ShapeWorld(scale="log2_plus_1")
+    item = world.take_file("m.tsv", form(lambda at: logarithm(share(at))))
+    assert item.reason_code == ("SCALE_SUSPECTED" if said else None)
+    assert f"taken as {said} logarithms" in world.message(item) if said else item.status is Status.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"), [("x_fpkm-uq.tsv", "FPKM"), ("x.fpkm.tsv", "FPKM-UQ"), ("x_fpkm_uq.tsv", "FPKM")]
+)
+def test_fpkm_and_fpkm_uq_are_told_apart_by_the_name(name: str, unit: str) -> None:
+    world = ShapeWorld(unit=unit)
+    assert "its name says" in world.message(world.take_file(name, "gene\tA\nVIM\t1\n"))
+    right = "FPKM" if unit == "FPKM-UQ" else "FPKM-UQ"
+    assert ShapeWorld(unit=right).take_file(name, "gene\tA\nVIM\t1\n").status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("header", ["R01.001\tR01.001.1", "R01.001\tR01.002\tR01.002.1"])
+def test_a_column_that_r_numbered_is_no_case(header: str) -> None:
+    world = ShapeWorld(case_names="undo_r")
+    cells = "\t1" * (header.count("\t") + 1)
+    assert "which a program numbered" in world.message(world.take_file("m.tsv", f"gene\t{header}\nVIM{cells}\n"))
+    assert world.features.records == []
 
 
 STAR = "N_unmapped\t9\t9\t9\nN_noFeature\t9\t9\t999\nENSG00000026025.1\t300\t8\t292\nENSG00000026508.1\t200\t3\t197\n"

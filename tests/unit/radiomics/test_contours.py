@@ -179,6 +179,7 @@ def test_contours_that_overlap_in_part_are_united(tmp_path: Path) -> None:
     expected = np.zeros((40, 36), bool)
     expected[11:21, 11:21] = expected[16:26, 13:29] = True
     assert np.array_equal(_slice(result, 4), expected)
+    assert result.qc["warnings"] == ["CONTOURS_OVERLAP"]
 
 
 def test_nested_contours_are_holes_and_islands(tmp_path: Path) -> None:
@@ -214,8 +215,17 @@ def test_a_slanted_slit_of_a_keyhole_takes_no_voxel() -> None:
         slit = [(x, 10.0), (y, 22.0)]
         keyhole = np.array([slit[0], *outer, slit[0], slit[1], *hole, slit[1]]) * scale / scale
         parts = [np.array([slit[0], *outer]) * scale / scale, np.array([slit[1], *hole]) * scale / scale]
-        whole, outside, inside = (fill([Contour(path, 1e-3, False)], (60, 60)) for path in (keyhole, *parts))
+        whole, outside, inside = (fill([Contour(path, 1e-3, False)], (60, 60))[0] for path in (keyhole, *parts))
         assert np.array_equal(whole, outside & ~inside)
+
+
+def test_a_hole_where_two_contours_overlap_is_a_hole_in_both(tmp_path: Path) -> None:
+    contours = [_box(5.4, 20.4, 5.4, 25.4), _box(13.4, 30.4, 8.4, 28.4), _box(15.4, 18.4, 12.4, 20.4)]
+    seg = _slice(_run(tmp_path, _study(tmp_path / "in", [(k, path) for k in (4, 5) for path in contours])), 4)
+    expected = np.zeros((40, 36), bool)
+    expected[6:21, 6:26] = expected[14:31, 9:29] = True
+    expected[16:19, 13:21] = False
+    assert np.array_equal(seg, expected)
 
 
 def test_a_path_that_crosses_itself_is_filled_by_parity(tmp_path: Path) -> None:

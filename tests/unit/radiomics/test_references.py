@@ -19,6 +19,7 @@ from tests.builders.dicom import (
     SegOptions,
     ct_slice,
     enhanced_ct,
+    hounsfield,
     save,
     save_ct,
     segmentation,
@@ -27,6 +28,7 @@ from tests.builders.dicom import (
     uid,
     vessel,
 )
+from tests.builders.volumes import affine_of, mask_of, nifti
 from tests.unit.radiomics.support import Result, run_study
 
 PET_IMAGE = UID("1.2.840.10008.5.1.4.1.1.128")
@@ -283,6 +285,33 @@ def test_a_list_of_the_whole_series_does_not_mix_its_phases(tmp_path: Path, refe
     result.assert_right_in_patient_space()
 
 
+@pytest.mark.parametrize("shifts", [(1 / 2,), (1 / 3, 2 / 3)], ids=["two", "three"])
+def test_one_frame_tells_which_of_interleaved_phases_it_is_on(tmp_path: Path, shifts: tuple[float, ...]) -> None:
+    """Together the slices are even: nothing but the acquisition of the image named tells them apart."""
+    for number, shift in enumerate((0, *shifts), 1):
+        x, y, z = SCAN.centre
+        for k in range(SCAN.slices):
+            save(
+                _phase(replace(SCAN, centre=(x, y, z + shift * SCAN.step)), k, number),
+                tmp_path / "in" / f"{number}-{k}",
+            )
+    drawn = [k for k in range(SCAN.slices) if SCAN.mask()[k].any()]
+    seg = segmentation(SCAN, SegOptions(references="instances", skip_slices=tuple(drawn[1:])))
+    result = _run(tmp_path, _frames_on_phase_one(seg))
+    assert result.qc["pairing"]["images_taken_by"] == "acquisition"
+    assert result.qc["ct_slices"] == SCAN.slices
+    assert np.array_equal(result.volume("ct.nii.gz")[0], hounsfield(result.places()))
+
+
+def test_a_mask_file_is_on_the_phase_whose_slices_it_lies_on(tmp_path: Path) -> None:
+    for number, image in enumerate(_phases(SCAN, HALF)):
+        save(image, tmp_path / "in" / str(number))
+    (tmp_path / "in" / "tumour_mask.nii").write_bytes(nifti(mask_of(SCAN), affine_of(SCAN)))
+    result = run_study(tmp_path / "in", tmp_path / "out")
+    assert (result.status, result.qc["pairing"]["images_set_aside"]) == ("accept", SCAN.slices)
+    result.assert_right_in_patient_space()
+
+
 def test_frames_name_some_images_and_the_acquisition_gives_the_rest(tmp_path: Path) -> None:
     for number, image in enumerate(_phases(SCAN, SCAN)):
         save(image, tmp_path / "in" / str(number))
@@ -422,6 +451,7 @@ def test_a_region_in_another_frame_of_reference_is_not_put_on_the_ct(tmp_path: P
     both = _run(tmp_path, _in_two_frames(listed=listed))
     assert [roi["label"] for roi in both.features["rois"]] == ["GTV"]
     assert both.qc["warnings"] == []
+    assert both.qc["pairing"]["regions_elsewhere"] == 1
     alone = _in_two_frames(listed=listed)
     del alone.StructureSetROISequence[0], alone.ROIContourSequence[0]
     refused = _run(tmp_path, alone)

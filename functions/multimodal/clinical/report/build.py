@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
-from multimodal.clinical.config import ClinicalConfig, Column
+from multimodal.clinical.column_config import Column
+from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.report.bias import bias_section
 from multimodal.clinical.report.cohorts import selection_section
 from multimodal.clinical.report.drift import drift_section

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from multimodal.clinical.config import LATE_TIMEPOINTS, ClinicalConfig, Column
+from multimodal.clinical.column_config import LATE_TIMEPOINTS, Column
+from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.report.cohorts import OTHER
 from multimodal.clinical.report.profile import ProfileSummary, Sample
 from multimodal.clinical.report.tallies import NORMAL_95, deciles

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from multimodal.clinical.config import ClinicalConfig, Column
+from multimodal.clinical.column_config import Column
+from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.report.cohorts import Breakdown
 from multimodal.clinical.report.tallies import (
     BottomSample,
