@@ -30,7 +30,9 @@ SURGERY = re.compile(
 RANKED_NAME = re.compile(r"\b(stage|grade|score|class|ecog|asa|level|degree|severity)\b")
 BEGINNING = re.compile(r"baseline|enrol|consent|diagnos|\bct\b|scan|imaging|visit|admission|inclusion")
 DAYS_TO_SURGERY = re.compile(r"\bdays?\b.*(surg|resect|operat)")
-ID_NAME = re.compile(r"\b(case|patient|subject|participant|sample|person|study)? ?(id|no|number|code|key|bcode)\b")
+ID_NAME = re.compile(
+    r"\b(case|patient|subject|participant|sample|person|study)? ?(id|no|number|code|key|bcode)\b|\b(u?subj|pt|p|e)id\b"
+)
 
 CASE_NAME = re.compile(
     r"\b(case|patient|subject|participant|record|person|fall|patienten)( submitter| study)? ?"

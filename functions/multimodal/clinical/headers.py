@@ -13,10 +13,11 @@ _ENDPOINT = re.compile(r"(?<![A-Za-z])(OS|[A-Z]{1,3}FS|DSS)(?=[a-z]{2})")
 """An endpoint's capitals before a small word: `OSmonths`, which capitals alone would divide elsewhere."""
 
 _GLUED = re.compile(
-    "age|alive|at|birth|cause|cell|cens|code|contact|date|days?|dead|death|dfs|diagnosis|disease|dmfs|dss|dx|efs|email|event|"
-    "family|first|follow|free|full|fup|fu|had|has|home|hospital|hosp|id|ind|is|last|length|months?|names?|nbr|number|nr|no|of|os|"
-    "overall|patient|pat|pfs|phone|progression|pt|recurrence|recur|relapse|rfs|since|start|status|stat|stay|survival|surv|"
-    "time|to|type|up|visit|work|years?|yrs?|zip"
+    "progression|recurrence|admission|diagnosis|discharge|hospital|location|survival|contact|disease|outcome|"
+    "overall|patient|relapse|family|follow|health|height|length|months?|number|offset|source|status|system|"
+    "unique|weight|admit|alive|birth|cause|death|email|event|first|names?|phone|recur|since|start|visit|years?|"
+    "cell|cens|code|date|days?|dead|dmfs|free|full|home|hosp|last|stat|stay|surv|time|type|unit|ward|work|age|"
+    "dfs|dss|efs|fup|had|has|ind|nbr|pat|pfs|pid|rfs|yrs?|zip|at|dx|fu|id|is|no|nr|of|os|pt|to|up"
 )
 """Short words that are written together in names (`dateofbirth`, `rfsstat`); the longer of two comes first."""
 

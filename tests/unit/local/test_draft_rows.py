@@ -85,3 +85,9 @@ def test_yes_and_no_in_several_spellings_are_one_flag(cells: list[str], yes: lis
 def test_other_values_beside_yes_and_no_are_no_flag(cells: list[str]) -> None:
     clinical, _ = draft({"Smoker": [cells[n % 3] for n in range(30)], "Age": [40 + n for n in range(30)]})
     assert column(clinical, "Smoker")["kind"] != "flag"
+
+
+@pytest.mark.parametrize("header", ["USUBJID", "SUBJID", "ptid", "pid", "eid"])
+def test_ids_of_trials_and_cohorts_name_the_case(header: str) -> None:
+    rows = [[f"{n / 7:.3f}", f"S-{n}", str(n % 3)] for n in range(30)]
+    assert draft_table(read_facts(["marker", header, "arm"], rows)).id_source == header
