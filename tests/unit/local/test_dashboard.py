@@ -11,7 +11,7 @@ import pytest
 from cli.dashboard.page import render_dashboard, told
 from cli.dashboard.reading import Dashboard, read_dashboard, read_widgets
 from cli.ledger import Unit
-from tests.unit.functions.test_cohort_report import Page
+from tests.html_page import Page
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 

@@ -70,6 +70,8 @@ class CtSlice:
     """Reconstruction kernel; empty when absent."""
     original_uid: str = ""
     """Of a frame of a legacy converted CT: the SOPInstanceUID of the image that it was. Empty otherwise."""
+    frame_acquisition: str = ""
+    """Of a frame: its acquisition, time point and phase, as far as its functional groups state them."""
     alike: Dataset | None = None
     """An image whose header says the same of the pixels, and was decoded before; None for `dataset` itself."""
 
@@ -90,15 +92,8 @@ class CtSlice:
 
     @property
     def acquisition(self) -> str:
-        """AcquisitionNumber; of a frame, what its functional groups say of its acquisition, time point and phase.
-
-        Empty when nothing is stated.
-        """
-        groups = _groups(self.dataset, self.frame)
-        stated = [_group_value(groups, sequence, keyword) for sequence, keyword in _ACQUISITION]
-        if all(value is None for value in stated):
-            return as_written(self.dataset, "AcquisitionNumber")
-        return "/".join("" if value is None else str(value) for value in stated)
+        """AcquisitionNumber; of a frame, what its functional groups say of its acquisition. Empty when absent."""
+        return self.frame_acquisition or as_written(self.dataset, "AcquisitionNumber")
 
     @property
     def number(self) -> tuple[int, int] | None:
@@ -267,7 +262,13 @@ def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
         float(intercept[0]),
         str(_value(dataset, groups, "CTReconstructionSequence", "ConvolutionKernel") or ""),
         _original_uid(groups),
+        _frame_acquisition(groups),
     )
+
+
+def _frame_acquisition(groups: Sequence[Dataset]) -> str:
+    stated = [_group_value(groups, sequence, keyword) for sequence, keyword in _ACQUISITION] if groups else []
+    return "/".join("" if value is None else str(value) for value in stated).strip("/")
 
 
 def _position(dataset: Dataset, groups: Sequence[Dataset]) -> NDArray[np.float64]:
