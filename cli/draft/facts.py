@@ -280,7 +280,7 @@ def _is_of_units(cells: Sequence[str]) -> bool:
     """Whether most cells are units, none is a number, and the first one is empty or a unit as well."""
     filled = [cell.strip() for cell in cells if cell.strip()]
     units = [cell for cell in filled if UNIT_CELL.match(cell)]
-    first = cells[0].strip()
+    first = next(iter(cells), "").strip()
     return 2 * len(units) > len(filled) and not any(map(_NUMBER.fullmatch, filled)) and (not first or first in units)
 
 

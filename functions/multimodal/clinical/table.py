@@ -63,12 +63,12 @@ class ClinicalTable:
             (`match_header`), it has no row, or cells could identify a person.
         """
         names, gate = known_names(self._config), IdentifierGate()
-        rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
-        positions = match_header(rows.header, self._config)
-        self._config = self._config.without_unused(positions)
-        self._profile = Profile(self._config)
-        encoder = Encoder(self._config, self._stack, self._dataset, self._upload, positions, gate)
         with collector_paused():
+            rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
+            positions = match_header(rows.header, self._config)
+            self._config = self._config.without_unused(positions)
+            self._profile = Profile(self._config)
+            encoder = Encoder(self._config, self._stack, self._dataset, self._upload, positions, gate)
             yield from self._encoded(encoder, rows, positions)
         gate.check()
         if not self._counts["rows"]:

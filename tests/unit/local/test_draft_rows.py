@@ -31,6 +31,7 @@ def cases_read(folder: Path, text: str) -> list[str]:
         "Einheit,a,,kg",
         ",[y],[0/1],[kg]",
         ",n,n,n",
+        "",
     ],
 )
 def test_a_row_of_units_is_no_case_and_makes_no_measurement_the_id(tmp_path: Path, units: str) -> None:

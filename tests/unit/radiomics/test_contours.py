@@ -179,6 +179,7 @@ def test_contours_that_overlap_in_part_are_united(tmp_path: Path) -> None:
     expected = np.zeros((40, 36), bool)
     expected[11:21, 11:21] = expected[16:26, 13:29] = True
     assert np.array_equal(_slice(result, 4), expected)
+    assert result.qc["warnings"] == ["CONTOURS_OVERLAP"]
 
 
 def test_nested_contours_are_holes_and_islands(tmp_path: Path) -> None:
@@ -214,7 +215,7 @@ def test_a_slanted_slit_of_a_keyhole_takes_no_voxel() -> None:
         slit = [(x, 10.0), (y, 22.0)]
         keyhole = np.array([slit[0], *outer, slit[0], slit[1], *hole, slit[1]]) * scale / scale
         parts = [np.array([slit[0], *outer]) * scale / scale, np.array([slit[1], *hole]) * scale / scale]
-        whole, outside, inside = (fill([Contour(path, 1e-3, False)], (60, 60)) for path in (keyhole, *parts))
+        whole, outside, inside = (fill([Contour(path, 1e-3, False)], (60, 60))[0] for path in (keyhole, *parts))
         assert np.array_equal(whole, outside & ~inside)
 
 

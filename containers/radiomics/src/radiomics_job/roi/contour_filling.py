@@ -98,7 +98,7 @@ def _signature(contour: Contour) -> bytes:
     return repr(min(ways)).encode()
 
 
-def fill(contours: Sequence[Contour], shape: tuple[int, int]) -> Mask:
+def fill(contours: Sequence[Contour], shape: tuple[int, int]) -> tuple[Mask, int]:
     """Fill the contours of one slice.
 
     A contour wholly inside another is a hole in it, and one inside a hole is an island; contours that overlap in part
@@ -106,9 +106,11 @@ def fill(contours: Sequence[Contour], shape: tuple[int, int]) -> Mask:
 
     Returns
     -------
-    ndarray of bool, shape (columns, rows)
+    mask : ndarray of bool, shape (columns, rows)
+    united : int
+        Contours that overlap others in part: programs that take exclusive or for all contours leave that part out.
     """
-    mask = np.zeros(shape, np.bool_)
+    mask, united = np.zeros(shape, np.bool_), 0
     for contour in (each for each in contours if each.exclusive):
         mask ^= _filled(contour, shape, border=contour.through_centres)
     inclusive = [each for each in contours if not each.exclusive]
@@ -123,8 +125,9 @@ def fill(contours: Sequence[Contour], shape: tuple[int, int]) -> Mask:
             for m, hole in enumerate(inclusive):
                 if within[m][n] and depth[m] == depth[n] + 1:
                     ring &= ~_filled(hole, shape, border=False)
+            united += bool((mask & ring).any())
             mask |= ring
-    return mask
+    return mask, united
 
 
 def _is_inside(inner: Contour, outer: Contour) -> bool:
