@@ -18,11 +18,11 @@ from multimodal.dataset.join import (
     connect,
     join_sql,
     joined_columns,
-    load_snapshot,
-    write_statements,
 )
 from multimodal.dataset.request import BuildRequest
+from multimodal.dataset.snapshots import load_snapshot
 from multimodal.dataset.sql import Cut, Table, quoted, snapshot
+from multimodal.dataset.table import write_csv, write_parquet
 from multimodal.features.group import FeatureGroupSpec, FeatureType, of_type
 
 THREADS = 2
@@ -88,8 +88,7 @@ def ours(folder: Path, connection: Any) -> str:  # noqa: ANN401
     with ThreadPoolExecutor(QUERIES_AT_ONCE) as pool:
         files = list(pool.map(lambda group: _unload(folder, connection.cursor(), group), columns.groups))
     for group, file in zip(columns.groups, files, strict=True):
-        for step in load_snapshot(group, [file]):
-            connection.execute(step)
+        load_snapshot(connection, group, [file], folder)
     connection.execute(base_statement(columns, is_listed=False))
     return join_sql(joined_columns(request, columns), columns)
 
@@ -117,11 +116,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     target, started, cpu = options.folder / f"{options.work}.parquet", time.monotonic(), time.process_time()
     with connect(options.folder, MEMORY_MB[options.work], THREADS) as connection:
         query = SIDES[options.work](options.folder, connection)
-        csv = options.folder / f"{options.work}.csv"
-        parquet, text = write_statements(query, sum(FEATURES.values()), target, csv)
-        connection.execute(parquet)
+        write_parquet(connection, query, sum(FEATURES.values()), target)
         joined, joined_cpu = time.monotonic(), time.process_time()
-        connection.execute(text)
+        csv = target.with_suffix(".csv")
+        if options.work == "ours":
+            write_csv(target, csv, MEMORY_MB["ours"], THREADS)
+        else:
+            connection.execute(f"COPY (SELECT * FROM read_parquet('{target}')) TO '{csv}' (FORMAT csv, HEADER)")
         ended_cpu = time.process_time()
         rows = connection.execute(f"SELECT count(*) FROM read_parquet('{target}')").fetchone()
     print(rows[0], joined_cpu - cpu, ended_cpu - joined_cpu, joined - started)

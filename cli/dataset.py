@@ -76,7 +76,8 @@ def draft(
     csv: Annotated[Path, typer.Argument(help="A clinical table, as CSV (UTF-8).")],
     name: Annotated[str, typer.Option(help="Name of the dataset; not given: made of the file's.", metavar="NAME")] = "",
     dates: Annotated[
-        DateOrder | None, typer.Option(help="What dates are where they could be both.", case_sensitive=False)
+        DateOrder | None,
+        typer.Option(help="Order of day and month where dates could be read either way.", case_sensitive=False),
     ] = None,
     dictionary: Annotated[
         Path | None, typer.Option(help="REDCap's data dictionary of the table, as CSV.", metavar="FILE")
@@ -100,7 +101,7 @@ def build(
     t0: Annotated[IndexGroup | None, typer.Option(help="What dates day 0 of each case.")] = None,
     days_before: Annotated[int, typer.Option(help="Days before day 0 that count.", min=0)] = 36_500,
     days_after: Annotated[int, typer.Option(help="Days after day 0 that count.", min=0)] = 0,
-    records: Annotated[Rule, typer.Option(help="Which counts of several records of a case.")] = Rule.LATEST,
+    records: Annotated[Rule, typer.Option(help="Which of several records of a case counts.")] = Rule.LATEST,
     without_events: Annotated[bool, typer.Option("--without-events", help="Also when nobody died.")] = False,
     output: Annotated[
         Path | None, typer.Option(help="Copy the build into this folder.", metavar="DIR", file_okay=False)

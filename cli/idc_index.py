@@ -34,13 +34,13 @@ def look_up_index(names: Sequence[str]) -> Mapping[str, Series]:
     return {name: series for series in found for name in (series.series, series.address)}
 
 
-def find_series(condition: str, names: Sequence[str], index: Path | None = None) -> list[Series]:
+def find_series(condition: str, names: Sequence[str]) -> list[Series]:
     """Return the series of the index that meet an SQL condition, in which `$names` stands for a list of texts."""
     import duckdb
 
     statement = f"select {_COLUMNS} from read_parquet($index) where {condition} order by 1, 2, 4, 3"  # noqa: S608 - ours
     with duckdb.connect() as connection:
-        rows = connection.execute(statement, {"index": str(index or index_file()), "names": list(names)}).fetchall()
+        rows = connection.execute(statement, {"index": str(index_file()), "names": list(names)}).fetchall()
     return [_series(*row) for row in rows]
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from cli.check.command import check
-from cli.dashboard import dashboard
+from cli.dashboard.command import dashboard
 from cli.dataset import app as dataset_app
 from cli.deployment import chosen_dataset, connect, reach, running_cloud
 from cli.errors import CommandError, UsageError, aws_error
@@ -68,7 +68,7 @@ def upload(
     dataset: ToDataset = "",
     modality: Annotated[
         Modality | None,
-        typer.Option(help="What it is, where its files do not say it."),
+        typer.Option(help="Kind of data, where the files do not show it."),
     ] = None,
     then_wait: Annotated[
         bool, typer.Option("--wait", help="Wait for what was uploaded, and for nothing else.")
@@ -182,7 +182,8 @@ def retry(
     reason: Annotated[str, typer.Option(help="Those with this reason code, such as NO_CT.", metavar="CODE")] = "",
     unit: Annotated[str, typer.Option(help="This unit, or all units of this subject.", metavar="U")] = "",
     unit_status: Annotated[
-        str, typer.Option("--status", help="QUARANTINED, FAILED, or COMPLETED (a lost group).", metavar="STATUS")
+        str,
+        typer.Option("--status", help="QUARANTINED, FAILED, or COMPLETED (when a group was lost).", metavar="STATUS"),
     ] = "",
     dataset: Annotated[str, typer.Option(help="Those of this dataset.", metavar="NAME")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All that are quarantined or failed.")] = False,

@@ -150,10 +150,9 @@ def wait_for_units(
     started = time.monotonic()
     view = _LiveView(console) if console.is_terminal else _LogView(console)
     before: int | None = None
-    known: list[Unit] = []
+    known = read_units(deployment)  # first, so that what is due already is checked at once
     with nudged_sweep(deployment, lambda: known) as problems, view:
         while True:
-            known = read_units(deployment)
             units = [unit for unit in known if unit.unit_id in unit_ids] if unit_ids else known
             outcome = Outcome(units, time.monotonic() - started, timed_out=False, blocked=_blocked(units, known))
             settled = sum(unit.is_settled for unit in units)
@@ -166,6 +165,7 @@ def wait_for_units(
                 return replace(outcome, timed_out=True, problems=tuple(problems))
             _check_image(units)
             time.sleep(_POLL_SECONDS)
+            known = read_units(deployment)
 
 
 def _blocked(units: list[Unit], known: list[Unit]) -> frozenset[str]:

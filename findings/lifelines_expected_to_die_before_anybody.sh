@@ -8,7 +8,7 @@
 #   to live beyond month 3 is 0.81; asked with conditional_after=0 it is 1. Cohorts that begin with a delay (landmark,
 #   immortal time until a scan or a transplant) have such a gap. No warning.
 # Versions: lifelines 0.30.3, pandas 2.3.3, numpy 2.4.6, Python 3.11, 2026-11-29.
-# Here: a curve is 1 from 0 until the first death (functions/multimodal/clinical/survival.py, survival_job.models).
+# Here: a curve is 1 from 0 until the first death (functions/multimodal/clinical/report/survival.py, survival_job.models).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -7,7 +7,7 @@
 #   patients (deaths at 100, 200, 300 days) the mean up to 250 days is 150 instead of 200; the fitted model gives 200. A
 #   Cox model's predict_survival_function gives a curve, so that its patients lose most when deaths are few. No warning.
 # Versions: lifelines 0.30.3, pandas 2.3.3, numpy 2.3.5, Python 3.11, 2026-11-28.
-# Here: no restricted mean is given; curves are steps everywhere (functions/multimodal/clinical/survival.py).
+# Here: no restricted mean is given; curves are steps everywhere (functions/multimodal/clinical/report/survival.py).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

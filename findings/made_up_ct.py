@@ -1,4 +1,4 @@
-"""Made-up CT series and DICOM segmentations of them, for the findings that need some: highdicom and pydicom only."""
+"""Made-up CT series, segmentations and structure sets, for the findings that need some: highdicom and pydicom only."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import highdicom as hd
 import numpy as np
 from highdicom.sr.coding import CodedConcept
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 
 def ct_series(
@@ -62,3 +62,64 @@ def segmentation(
     )
     written.save_as(path)
     return written
+
+
+def structure_set(slices: list[Dataset], contours: list[np.ndarray], path: Path, kind: str = "CLOSED_PLANAR") -> None:
+    """Write `contours`, arrays (point, xyz) in mm of the geometric type `kind`, as the structure "Lesion"."""
+    first = slices[0]
+    written = Dataset()
+    written.file_meta = FileMetaDataset()
+    written.file_meta.TransferSyntaxUID, written.Modality = ExplicitVRLittleEndian, "RTSTRUCT"
+    written.SOPClassUID = written.file_meta.MediaStorageSOPClassUID = RTStructureSetStorage
+    written.SOPInstanceUID = written.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    written.PatientID, written.StudyInstanceUID = first.PatientID, first.StudyInstanceUID
+    written.SeriesInstanceUID, written.StructureSetLabel = generate_uid(), "Lesions"
+    series = _item(
+        SeriesInstanceUID=first.SeriesInstanceUID, ContourImageSequence=[_reference(image) for image in slices]
+    )
+    study = _item(
+        ReferencedSOPClassUID="1.2.840.10008.3.1.2.3.1",
+        ReferencedSOPInstanceUID=first.StudyInstanceUID,
+        RTReferencedSeriesSequence=[series],
+    )
+    written.ReferencedFrameOfReferenceSequence = [
+        _item(FrameOfReferenceUID=first.FrameOfReferenceUID, RTReferencedStudySequence=[study])
+    ]
+    written.StructureSetROISequence = [
+        _item(
+            ROINumber=1,
+            ROIName="Lesion",
+            ReferencedFrameOfReferenceUID=first.FrameOfReferenceUID,
+            ROIGenerationAlgorithm="MANUAL",
+        )
+    ]
+    written.RTROIObservationsSequence = [
+        _item(ObservationNumber=1, ReferencedROINumber=1, RTROIInterpretedType="GTV", ROIInterpreter="")
+    ]
+    written.ROIContourSequence = [
+        _item(ReferencedROINumber=1, ContourSequence=[_contour(points, slices, kind) for points in contours])
+    ]
+    written.save_as(path, enforce_file_format=True)
+
+
+def _contour(points: np.ndarray, slices: list[Dataset], kind: str) -> Dataset:
+    drawn_on = [image for image in slices if float(image.ImagePositionPatient[2]) == points[0, 2]]
+    contour = _item(
+        ContourGeometricType=kind,
+        NumberOfContourPoints=len(points),
+        ContourData=[float(value) for value in points.ravel()],
+    )
+    if drawn_on:
+        contour.ContourImageSequence = [_reference(drawn_on[0])]
+    return contour
+
+
+def _reference(image: Dataset) -> Dataset:
+    return _item(ReferencedSOPClassUID=image.SOPClassUID, ReferencedSOPInstanceUID=image.SOPInstanceUID)
+
+
+def _item(**attributes: object) -> Dataset:
+    item = Dataset()
+    for keyword, value in attributes.items():
+        setattr(item, keyword, value)
+    return item

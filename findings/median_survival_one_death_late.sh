@@ -8,7 +8,7 @@
 #   death is taken. lifelines is late for 24 of the 100 even n up to 200 (40 instead of 30 days for 6 patients); the first
 #   time at which scikit-survival's curve is at most 0.5, for 49 (130 instead of 120 days for 24 patients).
 # Versions: lifelines 0.30.0, scikit-survival 0.28.0, Python 3.11, 2026-11-28.
-# Here: functions/multimodal/clinical/survival.py compares with exact fractions.
+# Here: functions/multimodal/clinical/report/survival.py compares with exact fractions.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -8,7 +8,7 @@
 #   looks sound; `quantile_ci` and the simultaneous bands take the error: the 95 % interval of the median is 8 to 12 months, with
 #   weights of 1 it has no upper end. No warning.
 # Versions: statsmodels 0.15.0, numpy 2.4.6, pandas 2.3.3, Python 3.11, 2026-11-29.
-# Here: Greenwood's sum goes into an interval on the scale of log(−log S) (functions/multimodal/clinical/survival.py); nothing is weighted.
+# Here: Greenwood's sum goes into an interval on the scale of log(−log S) (functions/multimodal/clinical/report/survival.py); nothing is weighted.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cli.project import ROOT
-from multimodal.clinical.documents import ClinicalReport
+from multimodal.clinical.report.documents import ClinicalReport
 from multimodal.genomics.documents import RunDocument
 from multimodal.imaging.documents import FeaturesDocument, JobDocument, RejectionDocument
 from radiomics_job.parameters import feature_names, load_params

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cli.draft.facts import Facts, read_rows
+from cli.draft.facts import Facts, codes_said_by, read_rows
 from cli.errors import CommandError
 
 _CBIOPORTAL_LINES = 3
@@ -108,4 +108,4 @@ def describe(facts: Iterable[Facts], dictionary: Dictionary) -> None:
         said = dictionary.get(fact.source)
         if said is not None:
             fact.label, fact.is_text, fact.identifies = said.label, said.is_text, said.identifies
-            fact.choices = dict(said.choices)
+            fact.choices = dict(said.choices) or fact.choices or codes_said_by(said.label)

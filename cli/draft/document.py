@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
-from cli.draft.guess import LATE, Draft
-from cli.draft.table import TableDraft
+from cli.draft.column import Draft
+from cli.draft.guess import LATE
+from cli.draft.table_draft import TableDraft
 
 CHECK = "# CHECK:"
 _WIDTH = 118
@@ -31,6 +32,7 @@ def _head(table: TableDraft, name: str) -> Iterator[str]:
     yield "  id:"
     yield f"    source: {_scalar(table.id_source)}"
     yield f"    {CHECK} every id must match all of it; make it as narrow as your ids are."
+    yield from ([f"    {CHECK} {table.id_check}."] if table.id_check else [])
     yield f"    pattern: {_scalar(table.id_pattern)}"
     yield '  # Cells that mean "not known" in every column, exactly as written. An empty cell always does.'
     yield f"  missing: {_flow(table.missing)}"

@@ -9,7 +9,8 @@ from rich.console import Console
 from cli.draft.dictionary import describe, of_comments, read_dictionary
 from cli.draft.document import render
 from cli.draft.facts import read_facts, read_rows
-from cli.draft.table import TableDraft, draft_table
+from cli.draft.table import draft_table
+from cli.draft.table_draft import TableDraft
 from cli.errors import CommandError, UsageError
 from cli.project import DATASET, DATASET_FILES, PROGRAM, shown
 from cli.terminal import plural, print_line
@@ -40,7 +41,7 @@ def write_draft(
     folder : Path
         Where dataset files are.
     dates : str
-        `day-first` or `month-first`: what dates are where they could be both.
+        `day-first` or `month-first`: order of day and month where dates could be read either way.
     dictionary : Path, optional
         REDCap's data dictionary of the table.
 

@@ -1,5 +1,6 @@
 """Read the table that a draft is made from, and count what its columns hold."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from cli.draft.words import NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, TNM, TNM_NAME, UNIT_CELL
+from cli.draft.words import NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, SUMMARIES, TNM, TNM_NAME, UNIT_CELL
 from cli.errors import CommandError, UsageError
 from multimodal.clinical.numerals import LARGEST, Numeral
 from multimodal.ledger.errors import BadInputError
@@ -71,6 +72,36 @@ def plain(cell: str) -> str:
         return lowered
     return "".join(c for c in unicodedata.normalize("NFKD", lowered) if not unicodedata.combining(c))
 
+
+def uncoded(cell: str) -> str:
+    """Return a label without the code that is written beside it, in small letters without accents.
+
+    Examples
+    --------
+    >>> [uncoded(cell) for cell in ("1:DECEASED", "LIVING:0", "alive (0)", "T1", "0.5")]
+    ['deceased', 'living', 'alive', 't1', '0.5']
+    """
+    return _CODE.sub("", plain(cell)).strip()
+
+
+_CODE = re.compile(r"^\d+\s*[:=.)-]\s*(?=[^\W\d])|(?<=[^\W\d])\s*[:=]\s*\d+$|\s*\(\d+\)$")
+
+
+def codes_said_by(text: str) -> dict[str, str]:
+    """Return code → label where a name says them.
+
+    Examples
+    --------
+    >>> codes_said_by("Status (0=dead, 1=alive)"), codes_said_by("Sex (M=1, F=2)"), codes_said_by("ECOG 0-2")
+    ({'0': 'dead', '1': 'alive'}, {'1': 'M', '2': 'F'}, {})
+    """
+    found = dict(_CODE_LABEL.findall(text)) or {code: label for label, code in _LABEL_CODE.findall(text)}
+    return {code: label.strip() for code, label in found.items()} if len(found) > 1 else {}
+
+
+_LABEL = r"[^\W\d][^\d,;|()\[\]=:]*"
+_CODE_LABEL = re.compile(rf"(?<![\w.])(\d+) ?[=:] ?({_LABEL})")
+_LABEL_CODE = re.compile(rf"({_LABEL}) ?[=:] ?(\d+)(?![\w.])")
 
 MAX_ROWS = 100_000
 """Rows that are looked at; a draft is a guess, and more rows make it no better."""
@@ -173,6 +204,17 @@ class Facts:
             self.filled -= self.values.pop(value)
             self.not_known_here.add(value)
 
+    def set_aside_sentinels(self) -> None:
+        """In a column of numbers, 999 or -9 of several rows that lies far off is "not known"; so is 9 among codes."""
+        numbers = {value: float(value) for value in self.values if _NUMBER.fullmatch(value)}
+        others = [number for value, number in numbers.items() if not _SENTINEL.fullmatch(value)]
+        if len(numbers) < len(self.values) or len(others) < _FEWEST:
+            return
+        for value in [v for v in numbers if _SENTINEL.fullmatch(v) and self.values[v] > 1]:
+            if _lies_far_off(numbers[value], others, list(numbers.values())):
+                self.filled -= self.values.pop(value)
+                self.not_known_here.add(value)
+
     @property
     def numbers(self) -> list[float]:
         """The different values that are numbers."""
@@ -191,19 +233,39 @@ def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Fac
     """Look at a table's rows, as far as an upload would take them.
 
     Left out are rows that do not have the header's length (blank cells beyond it do not count), blank ones, those of
-    which one cell alone is filled, and a first row of units.
+    which one cell alone is filled, a first row of units, the header again, and rows of a mean or a total.
     """
+    names = [name.strip() for name in header]
     facts = [Facts(name.strip(), place) for place, name in enumerate(header, start=1)]
     for number, row in enumerate(rows):
         if number == MAX_ROWS:
             break
         cells = list(row) if any(map(str.strip, row[len(facts) :])) else list(row[: len(facts)])
-        if len(cells) == len(facts) and _is_case(cells) and not (number == 0 and _is_of_units(cells)):
+        is_other = [*map(str.strip, cells)] == names or (number == 0 and _is_of_units(cells)) or _is_summary(cells)
+        if len(cells) == len(facts) and _is_case(cells) and not is_other:
             for fact, cell in zip(facts, cells, strict=True):
                 fact.add(cell)
     for fact in facts:
+        fact.choices = codes_said_by(fact.source)
         fact.set_aside_not_assessed()
+        fact.set_aside_sentinels()
     return facts
+
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_SENTINEL = re.compile(r"(?:-?9{1,5}|-?8{2,5}|-[1-9])(?:\.0+)?")
+"""What programs without a "missing" write in its place."""
+
+_FAR, _FEWEST, _LAST_CODE = 3, 2, 4
+"""A sentinel is so many times as large as the largest of so many other values, or of codes up to this one 9."""
+
+
+def _lies_far_off(number: float, others: Sequence[float], all_numbers: Sequence[float]) -> bool:
+    if number < 0:
+        return min(others) >= 0 and sum(n < 0 for n in all_numbers) == 1
+    if number < 10:
+        return max(others) <= _LAST_CODE and all(other.is_integer() for other in others)
+    return number > _FAR * max(others)
 
 
 _FEW_COLUMNS = 3
@@ -215,5 +277,14 @@ def _is_case(cells: Sequence[str]) -> bool:
 
 
 def _is_of_units(cells: Sequence[str]) -> bool:
+    """Whether most cells are units, none is a number, and the first one is empty or a unit as well."""
     filled = [cell.strip() for cell in cells if cell.strip()]
-    return all(map(UNIT_CELL.match, filled))
+    units = [cell for cell in filled if UNIT_CELL.match(cell)]
+    first = next(iter(cells), "").strip()
+    return 2 * len(units) > len(filled) and not any(map(_NUMBER.fullmatch, filled)) and (not first or first in units)
+
+
+def _is_summary(cells: Sequence[str]) -> bool:
+    """Whether a row is called a mean or a total, which spreadsheets have below the cases."""
+    called = plain(next(filter(None, map(str.strip, cells)), "")).rstrip(" :.")
+    return called in SUMMARIES or re.fullmatch(r"n ?= ?\d+", called) is not None

@@ -2,31 +2,20 @@
 
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from cli.draft.facts import Facts, plain
+from cli.draft.column import Draft, Names
+from cli.draft.facts import Facts, plain, uncoded
+from cli.draft.flags import coded, flag
+from cli.draft.headers import is_early, is_identifying, late_timepoint
 from cli.draft.words import (
-    CENSORED,
-    CENSORED_VALUES,
-    CENSORING,
-    DIAGNOSIS,
     ID_NAME,
-    IDENTIFYING,
     IDENTIFYING_VALUE,
-    NAMES_A_THING,
-    NOT_KNOWN,
-    NOT_KNOWN_HERE,
-    OUTCOME,
-    PAIRS,
-    POST_TREATMENT,
     RANKED_NAME,
     RANKS,
     RATE,
     SEX_NAME,
-    SEX_PAIRS,
     SURGERY,
     TIME_UNITS,
     UNIT_CELL,
@@ -34,55 +23,10 @@ from cli.draft.words import (
     VITAL,
 )
 from multimodal.clinical.config import DAYS_PER_UNIT
-from multimodal.clinical.headers import in_words
+from multimodal.clinical.headers import AGE, in_words
 from multimodal.clinical.numerals import Numeral
-from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
 
-_TAKEN = frozenset({RECORD_ID, EVENT_TIME, "event_time_source", "source_uri", "upload_id", "correlation_id"}) | RESERVED
-
-MAX_NAME = 40
-"""Leaves room for a level's name within Feature Store's 64 characters."""
-
-_MAX_LEVEL = 20
 _LONGEST_VALUE = 256
-
-
-def slug(text: str, longest: int = MAX_NAME) -> str:
-    """Return a text as small letters, digits and single underscores; perhaps empty."""
-    spelled = text.replace("%", " percent ").replace("+", " plus ").replace("<", " below ").replace(">", " above ")
-    ascii_text = unicodedata.normalize("NFKD", spelled.casefold()).encode("ascii", "ignore").decode()
-    whole = re.sub(r"[^a-z0-9]+", "_", ascii_text).strip("_")
-    if len(whole) <= longest:
-        return whole
-    words = whole[: longest + 1].rpartition("_")[0]
-    return words or whole[:longest]
-
-
-class Names:
-    """Gives every feature a name of its own."""
-
-    def __init__(self) -> None:
-        self._given: set[str] = set(_TAKEN)
-
-    def of_column(self, header: str, place: int) -> str:
-        """Return a name for a column; `place` names it when its header has no letters."""
-        spelled = re.sub(r"\((choice\s*=)?([^)]*)\)", r" \2 ", header)
-        return self._free(slug(spelled), f"column_{place}")
-
-    def of_level(self, column: str, level: str) -> str:
-        """Return a name for a level of a column."""
-        return self._free(f"{column}_{slug(level, _MAX_LEVEL)}", f"{column}_level")
-
-    def _free(self, wish: str, otherwise: str) -> str:
-        name = wish.strip("_") if re.match(r"^[a-z]", wish) else f"x_{wish}" if wish else otherwise
-        name = name if len(name) > 1 else f"x_{name}"
-        free, number = name, 1
-        while free in self._given or f"{free}_missing" in self._given:
-            number += 1
-            free = f"{name}_{number}"
-        self._given.add(free)
-        return free
-
 
 MAX_LEVELS = 20
 
@@ -97,48 +41,20 @@ _YEARS = range(1900, 2101)
 _MAX_AGE = 89
 
 
-@dataclass
-class Draft:
-    """A column as it will be written down.
-
-    Parameters
-    ----------
-    source, kind, timepoint : str
-        As in the dataset's file.
-    settings : dict
-        What else the kind needs, in the file's order.
-    notes : list of str
-        What the table says of the column.
-    checks : list of str
-        What a person must decide.
-    identifying : bool
-        Whether it seems to hold what identifies a person.
-    """
-
-    source: str
-    kind: str
-    timepoint: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    checks: list[str] = field(default_factory=list)
-    identifying: bool = False
-
-
 def timepoint_of(header: str, label: str = "") -> str:
     """Guess from its names when a column's value is known; what sounds like an outcome never passes for early."""
-    names = [in_words(name) for name in (header, label) if name]
-    if any(map(OUTCOME.search, names)):
-        return "outcome"
-    if any(map(POST_TREATMENT.search, names)):
-        return "post_treatment"
-    words = " ".join(names)
-    return "surgery" if SURGERY.search(words) and not DIAGNOSIS.search(words) else "baseline"
+    names = [name for name in (header, label) if name]
+    late = {late_timepoint(name) for name in names} - {""}
+    if late:
+        return min(late)  # `outcome` comes first
+    words = " ".join(map(in_words, names))
+    # An age is known from the beginning whatever else the name says (`Age at Histological Diagnosis`).
+    return "surgery" if SURGERY.search(words) and not AGE.search(words) else "baseline"
 
 
 def sounds_identifying(facts: Facts) -> bool:
     """Whether a column's name or one of its values sounds like a person."""
-    names = [in_words(name) for name in (facts.source, facts.label) if name]
-    named = any(IDENTIFYING.search(words) and not NAMES_A_THING.search(words) for words in names)
+    named = is_identifying(facts.source) or is_identifying(facts.label)
     return facts.identifies or named or any(map(IDENTIFYING_VALUE.search, facts.values))
 
 
@@ -171,7 +87,12 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
             draft.checks.append("do the values under missing: mean that nobody knows, or are they a finding?")
         if draft.timepoint in LATE:
             draft.settings["feature"] = False
+        elif not any(map(is_early, (facts.source, facts.label))):
+            draft.checks.append(_WHEN)
     return draft
+
+
+_WHEN = "when is it known? Its name does not say, and what becomes known later tells the future"
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
@@ -194,7 +115,7 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
     if facts.date_format is not None:
         own = {} if facts.date_format == date_format else {"date_format": facts.date_format}
         return Draft(facts.source, "date", timepoint, dict(own))
-    guesses = (_flag, _coded, _category) if facts.is_text and not facts.no_numbers else _GUESSES
+    guesses = (flag, coded, _category) if facts.is_text and not facts.no_numbers else _GUESSES
     for guess in guesses:
         found = guess(facts, names, timepoint, day_zero)
         if found is not None:
@@ -210,7 +131,7 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
 
 def _says_who_died(facts: Facts) -> bool:
     """Whether a column's values are those of a vital status, whatever it is called."""
-    return bool(facts.values) and {plain(value) for value in facts.values} <= VITAL
+    return bool(facts.values) and {uncoded(value) for value in facts.values} <= VITAL
 
 
 _REMOVE = "remove the column from the table before you upload it, unless it is harmless"
@@ -257,81 +178,6 @@ def _dropped(facts: Facts, timepoint: str, reason: str) -> Draft:
     return Draft(facts.source, "drop", timepoint, {"reason": reason})
 
 
-def _flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
-    lowered = {plain(value) for value in facts.values}
-    if facts.choices:
-        return _coded(facts, names, timepoint, _day_zero)
-    pair = next((pair for pair in PAIRS if lowered <= set(pair)), None)
-    coded = timepoint == "outcome" and lowered == {"1", "2"}
-    sex = bool(SEX_NAME.search(in_words(facts.source))) and lowered in ({"1", "2"}, {"0", "1"})
-    if sex:
-        return _sex_codes(facts, names, timepoint)
-    if pair is None and not coded:
-        return None
-    pair = pair or ("2", "1")
-    sides = [[value for value in facts.values if plain(value) == side] for side in pair]
-    checks = ["is 2 the event, as in R's survival package, and 1 none?"] if coded else []
-    for side, word, other in ((0, pair[0], 1), (1, pair[1], 0)):
-        if not sides[side]:
-            sides[side] = [_spelled_like(word, sides[other][0])]
-            checks.append(f"{sides[side][0]!r} never occurs; is that how it would be written?")
-    if timepoint == "outcome" and CENSORING.search(in_words(facts.source)):
-        sides, asked = _event_first(sides, in_words(facts.source))
-        checks.append(asked)
-    name = names.of_column(facts.source, facts.place)
-    if pair in SEX_PAIRS:
-        name = names.of_level(name, sides[0][0])
-    return Draft(facts.source, "flag", timepoint, {"name": name, "true": sides[0], "false": sides[1]}, checks=checks)
-
-
-def _event_first(sides: list[list[str]], words: str) -> tuple[list[list[str]], str]:
-    """Return a censoring column's values for an event and for none: `censored` says the opposite of an event.
-
-    `cens` and `censor` say either: R's `GBSG2` has 1 for the event.
-    """
-    if CENSORED.search(words) and sides[0][0].lower() in CENSORED_VALUES:
-        sides = sides[::-1]
-    return sides, f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after censoring"
-
-
-def _sex_codes(facts: Facts, names: Names, timepoint: str) -> Draft:
-    """Make a category of codes for the sexes: which is which differs from table to table."""
-    name = names.of_column(facts.source, facts.place)
-    levels = {code: names.of_level(name, code) for code in sorted(facts.values)}
-    return Draft(
-        facts.source, "one_hot", timepoint, {"name": name, "levels": levels}, checks=["which code is which sex?"]
-    )
-
-
-def _coded(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
-    """Make a column of a dictionary's codes a category, or a flag where the two labels say which is which."""
-    unknown = [code for code, label in facts.choices.items() if label.lower() in NOT_KNOWN | NOT_KNOWN_HERE]
-    labels = {code: label for code, label in facts.choices.items() if code not in unknown}
-    if len(labels) < _FEWEST_LEVELS or not {*facts.values} <= {*facts.choices}:
-        return None
-    name = names.of_column(facts.source, facts.place)
-    sides = {label.lower(): code for code, label in labels.items()}
-    pair = next((pair for pair in PAIRS if set(pair) == set(sides)), None)
-    settings: dict[str, Any] = {"missing": unknown} if unknown else {}
-    if pair:
-        name = names.of_level(name, pair[0]) if pair in SEX_PAIRS else name
-        settings |= {"name": name, "true": [sides[pair[0]]], "false": [sides[pair[1]]]}
-        return Draft(facts.source, "flag", timepoint, settings, notes=[_legend(labels)])
-    settings |= {"name": name, "levels": {code: names.of_level(name, label) for code, label in labels.items()}}
-    return Draft(facts.source, "one_hot", timepoint, settings, notes=[_legend(labels)])
-
-
-_FEWEST_LEVELS = 2
-
-
-def _legend(labels: Mapping[str, str]) -> str:
-    return "by the dictionary " + ", ".join(f"{code} is {label}" for code, label in labels.items())
-
-
-def _spelled_like(word: str, example: str) -> str:
-    return word.upper() if len(example) > 1 and example.isupper() else word.title() if example[0].isupper() else word
-
-
 def _year(facts: Facts, names: Names, timepoint: str, day_zero: str | None) -> Draft | None:
     numbers = facts.numbers
     if "year" not in facts.source.lower() or facts.no_numbers or not all(n in _YEARS for n in numbers):
@@ -359,7 +205,7 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     pattern, unit, factor = next(((p, u, f) for p, u, f in units if p.search(spelled)), (None, "unknown", 1.0))
     unit = "%" if facts.percent and unit == "unknown" else unit
     called = pattern.sub("", words) + f" {unit}" if pattern and factor != 1 else facts.source
-    age = bool(DIAGNOSIS.search(words)) and unit == "years"
+    age = bool(AGE.search(words)) and unit == "years"
     settings: dict[str, Any] = {"name": names.of_column(called, facts.place), "unit": unit}
     settings |= {"factor": factor} if factor != 1 else {}
     settings |= _range(numbers, factor, _MAX_AGE if age else None)
@@ -476,7 +322,7 @@ def _category(facts: Facts, names: Names, timepoint: str, _day_zero: str | None)
 
 
 _GUESSES: tuple[Callable[[Facts, Names, str, str | None], Draft | None], ...] = (
-    _flag,
+    flag,
     _year,
     _ordinal,
     _number,

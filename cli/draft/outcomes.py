@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cli.draft.facts import plain
-from cli.draft.guess import Draft
+from cli.draft.column import Draft
+from cli.draft.facts import uncoded
+from cli.draft.table_draft import TableDraft
 from cli.draft.words import DEATH_PAIRS
 from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.headers import in_words
-
-if TYPE_CHECKING:
-    from cli.draft.table import TableDraft
 
 _HORIZONS = [365, 1095, 1825]
 
@@ -29,18 +27,24 @@ _ENDPOINTS = {
 
 _DEATH = re.compile(
     r"\b(death|dead|deadstatus|died|deceased|vital|vitalstatus|os|survival|status|fustat|tod|verstorben|gestorben|deces|decede|muerte|"
-    r"fallecido|exitus|obito|dth\w*|event|cens|cnsr|censor\w*)\b"
+    r"fallecido|exitus|obito|dth\w*|event|cens|cnsr|censor\w*|alive|living|survived|survivor|lebt|vivant|vivo)\b"
+)
+_SAYS_DIED = re.compile(
+    r"\b(death\w*|dead|deadstatus|died|deceased|os|tod|verstorben|gestorben|deces|decede|muerte|dth\w*|event\w*)\b"
 )
 _IN_DAYS_ABOVE = 300
 """Times without a unit that reach this are days rather than months."""
 
 
-def add_labels(table: "TableDraft") -> None:
+def add_labels(table: TableDraft) -> None:
     """Add target and labels to a draft, as far as its columns have them."""
     flags = [c for c in table.columns if c.kind == "flag" and c.timepoint == "outcome"]
     died = next((c for c in flags if _is_death(c) and not endpoint_of(c.source)), None)
     if died is None:
         return
+    event, none = died.settings["true"][0], died.settings["false"][0]
+    if event.isdigit() and not died.checks and not died.notes and not _SAYS_DIED.search(in_words(died.source)):
+        died.checks.append(f"does {event} mean died, and {none} alive? The column's name does not say")
     table.target = {"column": died.source, "positive": died.settings["false"]}
     table.labels = {"died": died.source}
     if not (_add_dates(table) or _add_times(table)):
@@ -57,28 +61,28 @@ def endpoint_of(header: str) -> str:
 
 
 def _is_death(column: Draft) -> bool:
-    pair = tuple(plain(column.settings[side][0]) for side in ("true", "false"))
+    pair = tuple(uncoded(column.settings[side][0]) for side in ("true", "false"))
     return pair in DEATH_PAIRS or bool(_DEATH.search(in_words(column.source)))
 
 
-def _add_dates(table: "TableDraft") -> bool:
-    death = _first(table, _late("date", r"death|died|deceas|dth|todes|sterbe|verstorben|deces|muerte|exitus|fallec"))
-    alive = _first(table, _late("date", r"alive|last|follow|letzt|dernier|ultim"))
+def _add_dates(table: TableDraft) -> bool:
+    death = table.first(_late("date", r"death|died|deceas|dth|todes|sterbe|verstorben|deces|muerte|exitus|fallec"))
+    alive = table.first(_late("date", r"alive|last|follow|letzt|dernier|ultim"))
     dated = [s for s in ("surgery", "baseline") if isinstance(table.event_times.get(s), dict)]
     if not (death and alive and dated):
         return False
     table.labels |= {"origin": dated[0], "death": death.source, "last_alive": alive.source}
-    recurred = _first(table, lambda c: c.kind == "flag" and bool(re.search("recur|relaps", in_words(c.source))))
-    recurred_at = _first(table, _late("date", r"recur|relaps"))
+    recurred = table.first(lambda c: c.kind == "flag" and bool(re.search("recur|relaps", in_words(c.source))))
+    recurred_at = table.first(_late("date", r"recur|relaps"))
     if recurred and recurred_at:
         table.labels |= {"recurrence": recurred.source, "recurrence_date": recurred_at.source}
     return True
 
 
-def _add_times(table: "TableDraft") -> bool:
+def _add_times(table: TableDraft) -> bool:
     """Add times to death and last contact: one column, or GDC's two."""
-    death = _first(table, _late("number", r"\bto (death|tod)\b|^death ?days$"))
-    alive = _first(table, _late("number", r"\bto last\b|last (follow|contact|known)"))
+    death = table.first(_late("number", r"\bto (death|tod)\b|^death ?days$"))
+    alive = table.first(_late("number", r"\bto last\b|last (follow|contact|known)"))
     if death and alive:
         chosen = {"death": death, "last_alive": alive}
     else:
@@ -108,7 +112,7 @@ def _is_time(column: Draft) -> bool:
     )
 
 
-def _with_unit(table: "TableDraft", column: Draft) -> bool:
+def _with_unit(table: TableDraft, column: Draft) -> bool:
     """Give a time its unit; return whether all its rows can be in one."""
     if column.settings["unit"] != "unknown":
         return True
@@ -128,23 +132,19 @@ def _with_unit(table: "TableDraft", column: Draft) -> bool:
 _OF_UNIT = frozenset({"unit", "units", "uom", "of", "in", "einheit", "unite", "unidad"})
 
 
-def _said_beside(table: "TableDraft", column: Draft) -> str | None:
+def _said_beside(table: TableDraft, column: Draft) -> str | None:
     """Return the column that says a time's unit: `unit`, or `survival_unit` beside `survival_time`."""
     words = {*in_words(column.source).split()}
     return next((name for name in table.units if {*in_words(name).split()} - _OF_UNIT <= words), None)
 
 
-def _endpoints(table: "TableDraft", flags: list[Draft]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _endpoints(table: TableDraft, flags: list[Draft]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name in _ENDPOINTS:
         event = next((c for c in flags if endpoint_of(c.source) == name), None)
-        time = _first(table, lambda c: c.timepoint == "outcome" and endpoint_of(c.source) == name and _is_time(c))  # noqa: B023
+        time = table.first(lambda c: c.timepoint == "outcome" and endpoint_of(c.source) == name and _is_time(c))  # noqa: B023
         taken = name == "rfs" and "recurrence" in table.labels
         if event and time and not taken and _with_unit(table, time):
             yield name, {"event": event.source, "time": time.source}
-
-
-def _first(table: "TableDraft", wanted: Callable[[Draft], bool]) -> Draft | None:
-    return next((column for column in table.columns if wanted(column)), None)
 
 
 def _late(kind: str, pattern: str) -> Callable[[Draft], bool]:

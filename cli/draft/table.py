@@ -1,69 +1,26 @@
 """The whole table: which column is the case, when facts were true, and what the labels may be made of."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
 
-from cli.draft.facts import Facts
-from cli.draft.guess import Draft, Names, draft_column, sounds_identifying, timepoint_of, units_of_time
+from cli.draft.column import Names
+from cli.draft.facts import ENOUGH, Facts
+from cli.draft.guess import draft_column, sounds_identifying, timepoint_of, units_of_time
 from cli.draft.outcomes import add_labels
-from cli.draft.words import BEGINNING, CASE_NAME, DAYS_TO_SURGERY, ID_NAME, REDCAP
-from cli.draft.written import Written, looks_like_dates, read_writing
+from cli.draft.table_draft import TableDraft
+from cli.draft.words import BEGINNING, CASE_NAME, DAYS_TO_SURGERY, ID_NAME, REDCAP, UNITS
+from cli.draft.written import looks_like_dates, read_writing
 from cli.errors import CommandError
-from multimodal.clinical.headers import in_words
+from multimodal.clinical.headers import AGE, in_words
 
 _MAX_SHAPES = 5
 
-
-@dataclass
-class TableDraft:
-    """A clinical table as it will be written down.
-
-    Parameters
-    ----------
-    rows : int
-        Rows that were looked at.
-    id_source, id_pattern : str
-        The case's column and what its values look like.
-    missing : list of str
-        Cells that mean "not known" anywhere.
-    written : Written
-        How dates are written.
-    several_rows : dict
-        As in the file, when a case is in several rows.
-    event_times : dict
-        Timepoint → its event time, as in the file.
-    columns : list of Draft
-        All other columns, in the table's order.
-    units : dict
-        Column that says units of time row by row → the units.
-    labels, target : dict
-        As in the file; empty when the table has nothing to make them of.
-    """
-
-    rows: int
-    id_source: str
-    id_pattern: str
-    missing: list[str]
-    written: Written
-    several_rows: dict[str, Any] = field(default_factory=dict)
-    event_times: dict[str, Any] = field(default_factory=dict)
-    columns: list[Draft] = field(default_factory=list)
-    units: dict[str, list[str]] = field(default_factory=dict)
-    labels: dict[str, Any] = field(default_factory=dict)
-    target: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def checks(self) -> int:
-        """How many columns a person must decide on."""
-        return sum(bool(column.checks) for column in self.columns)
-
-    @property
-    def identifying(self) -> list[str]:
-        """Columns that seem to identify a person."""
-        return [column.source for column in self.columns if column.identifying]
+_MADE_NUMBERS = (
+    (r"\d(\.\d+)?E\+\d+", "ids such as 1.2E+05 are numbers that a spreadsheet has rounded; export them as text"),
+    (r"\d+\.0+", "a program made numbers of the ids; do scans and reads write 1.0, or 1?"),
+)
+"""Shape of ids that were text once, and what to ask."""
 
 
 def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = None) -> TableDraft:
@@ -90,6 +47,7 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
     written = read_writing([f for f in others if not sounds_identifying(f)], today or datetime.now(UTC).date(), first)
     missing = sorted({word for fact in others for word in fact.not_known})
     table = TableDraft(case.rows, case.source, id_pattern(case.values), missing, written)
+    table.id_check = next((ask for shape, ask in _MADE_NUMBERS if any(re.fullmatch(shape, i) for i in case.values)), "")
     first_with: dict[int, str] = {}
     copy_of = {fact.source: first_with.setdefault(fact.content, fact.source) for fact in others}
     originals = [fact for fact in others if copy_of[fact.source] == fact.source and not sounds_identifying(fact)]
@@ -109,8 +67,9 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
 def _id_column(facts: Sequence[Facts]) -> Facts:
     if not facts or not facts[0].rows:
         raise CommandError("The table has no rows.", hint="A draft needs a header and some rows.")
-    unique = [fact for fact in facts if fact.distinct and fact.filled == fact.rows and not looks_like_dates(fact)]
-    named = [fact for fact in unique if ID_NAME.search(in_words(fact.source))]
+    distinct = [fact for fact in facts if fact.distinct and not looks_like_dates(fact) and not _is_measured(fact)]
+    unique = [fact for fact in distinct if fact.filled == fact.rows]
+    named = [fact for fact in distinct if ID_NAME.search(in_words(fact.source)) and fact.filled >= ENOUGH * fact.rows]
     cases = [fact for fact in facts if CASE_NAME.search(in_words(fact.source)) and fact.filled == fact.rows]
     if cases and not any(fact.distinct for fact in cases):
         return cases[0]
@@ -123,6 +82,12 @@ def _id_column(facts: Sequence[Facts]) -> Facts:
             hint="A clinical table has one row per case, and a column that names it.",
         )
     return (named or unique)[0]
+
+
+def _is_measured(fact: Facts) -> bool:
+    """Whether a column's name says an age or a unit, so that it names no case although no value comes twice."""
+    words = in_words(fact.source)
+    return bool(AGE.search(words)) or (not ID_NAME.search(words) and any(p.search(words) for p, _, _ in UNITS))
 
 
 def _is_mostly_distinct(fact: Facts) -> bool:
@@ -162,15 +127,11 @@ def _add_event_times(table: TableDraft, day_zero: str | None) -> None:
     table.event_times["baseline"] = {"column": day_zero} if day_zero else "upload"
     if "surgery" not in timed:
         return
-    surgery = _first(table, lambda c: c.kind == "date" and c.timepoint == "surgery")
-    days = _first(table, lambda c: c.kind == "number" and bool(DAYS_TO_SURGERY.search(in_words(c.source))))
+    surgery = table.first(lambda c: c.kind == "date" and c.timepoint == "surgery")
+    days = table.first(lambda c: c.kind == "number" and bool(DAYS_TO_SURGERY.search(in_words(c.source))))
     if surgery:
         table.event_times["surgery"] = {"column": surgery.source}
     elif day_zero and days and days.settings["unit"] == "days" and days.settings.get("integral"):
         table.event_times["surgery"] = {"column": day_zero, "plus_days": days.source}
     else:
         table.event_times["surgery"] = "upload"
-
-
-def _first(table: TableDraft, wanted: Callable[[Draft], bool]) -> Draft | None:
-    return next((column for column in table.columns if wanted(column)), None)

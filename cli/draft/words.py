@@ -1,4 +1,4 @@
-"""Vocabulary of clinical columns (`words.yaml` and patterns): what their names and values usually mean."""
+"""Vocabulary of clinical columns (`words.yaml` and patterns): what their values and some names usually mean."""
 
 import re
 from itertools import product
@@ -16,51 +16,29 @@ def _tuples(key: str) -> tuple[tuple[str, ...], ...]:
 NOT_KNOWN, NOT_KNOWN_HERE = frozenset(_WORDS["not_known"]), frozenset(_WORDS["not_known_here"])
 DEATH_PAIRS, VITAL = frozenset(product(_WORDS["dead"], _WORDS["living"])), {*_WORDS["dead"], *_WORDS["living"]}
 PAIRS, RANKS = (*_tuples("pairs"), *sorted(DEATH_PAIRS)), _tuples("ranks")
+YES, NO, SUMMARIES = frozenset(_WORDS["said_yes"]), frozenset(_WORDS["said_no"]), frozenset(_WORDS["summaries"])
 SEX_PAIRS = frozenset(_tuples("sex_pairs"))
 
 
-def _phrases(text: str) -> re.Pattern[str]:
-    """Compile phrases with commas between them into a pattern of whole words; `*` is the rest of a word.
-
-    They are matched against a header in words (`multimodal.clinical.headers.in_words`): small letters, no accents, a
-    blank between each two. English, German, French, Spanish.
-    """
-    phrases = [" ".join(phrase.split()) for phrase in text.split(",")]
-    return re.compile("|".join(_bounded(phrase.replace("*", r"\w*")) for phrase in phrases if phrase))
-
-
-def _bounded(phrase: str) -> str:
-    return rf"{phrase}\b" if phrase.startswith("^") else rf"\b{phrase}\b"
-
-
-IDENTIFYING, NAMES_A_THING = _phrases(_WORDS["identifying"]), _phrases(_WORDS["names_a_thing"])
-OUTCOME = _phrases(_WORDS["outcome"])
-
 IDENTIFYING_VALUE = re.compile(r"@[\w-]+\.\w|^\+?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$|^\d{3}-\d{2}-\d{4}$|https?://")
-
-POST_TREATMENT = re.compile(
-    r"treat|chemo|radiation|radiother|adjuvant|therap|\bdrug|\bdose|regimen|cycles|toxicit|adverse|complicat|"
-    r"response|discharge|readmi|behandl|bestrahl|traitement|tratamiento"
-)
 
 SURGERY = re.compile(
     r"patholog|histolog|\bgrade\b|invasion|margin|resect|surg|operat|mutation|transloc|rearrang|\b(egfr|kras|alk|ros 1|"
     r"braf|pd l ?1|her 2)\b|^op( ?(datum|tag|date|day))?$|biops|specimen|lymph node|\bp[tnm]\b"
 )
 
-DIAGNOSIS = re.compile(r"\b(age|alter|edad)\b(?! of )")
-"""What is known from the beginning whatever else the name says (`Age at Histological Diagnosis`)."""
-
 RANKED_NAME = re.compile(r"\b(stage|grade|score|class|ecog|asa|level|degree|severity)\b")
 BEGINNING = re.compile(r"baseline|enrol|consent|diagnos|\bct\b|scan|imaging|visit|admission|inclusion")
 DAYS_TO_SURGERY = re.compile(r"\bdays?\b.*(surg|resect|operat)")
-ID_NAME = re.compile(r"\b(case|patient|subject|participant|sample|person|study)? ?(id|no|number|code|key|bcode)\b")
+ID_NAME = re.compile(
+    r"\b(case|patient|subject|participant|sample|person|study)? ?(id|no|number|code|key|bcode)\b|\b(u?subj|pt|p|e)id\b"
+)
 
 CASE_NAME = re.compile(
     r"\b(case|patient|subject|participant|record|person|fall|patienten)( submitter| study)? ?"
     r"(id|no|nr|number|code|b(ar)?code|identifier)\b"
 )
-SEX_NAME = re.compile(r"\b(sex|gender|geschl(echt)?|sexe|sexo|genre|genero)\b|^m w( d)?$")
+SEX_NAME = re.compile(r"\b(sex|gender|geschl(echt)?|sexe|sexo|sesso|geslacht|genre|genero)\b|^m w( d)?$")
 REDCAP = frozenset({"redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"})
 
 NOT_ASSESSED = re.compile(r"^[pcyra]*[TNMGRLV][Xx]$")
@@ -75,8 +53,8 @@ UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\bbmi\b|kg ?/ ?m", re.I), "kg/m2", 1),
     (re.compile(r"\b(days?|tage?n?|jours?|dias?)\b", re.I), "days", 1),  # codespell:ignore
     (re.compile(r"\b(weeks?|wochen?|semaines?|semanas?)\b", re.I), "weeks", 1),
-    (re.compile(r"\b(months?|mos?|monate?n?|mois|mes(es)?)\b", re.I), "months", 1),
-    (re.compile(r"\b(years?|yrs?|age|jahre?|alter|edad|anos|ans)\b", re.I), "years", 1),
+    (re.compile(r"\b(months?|mos?|monate?n?|mois|mes(es)?|mesi|maanden)\b", re.I), "months", 1),
+    (re.compile(r"\b(years?|yrs?|age|jahre?|alter|edad|eta|leeftijd|idade|anos|anni|ans)\b", re.I), "years", 1),
     (re.compile(r"\bkg\b", re.I), "kg", 1),
     (re.compile(r"\bcm\b", re.I), "cm", 1),
     (re.compile(r"\bmm\b", re.I), "mm", 1),
@@ -107,7 +85,7 @@ INCOMPLETE_DATE = re.compile(
 
 DATE_NAME = re.compile(r"\b(date|datum|fecha|dt|dates?|tag)\b|datum\b")
 UNIT_CELL = re.compile(
-    r"^[(\[]?(?:years?|yrs?|jahre?|months?|weeks?|days?|kg|lbs?|cm|mm|m|ml|%|mg|g|u|iu|[µmunp]?g/[dm]?l|m?mol/l|mmhg|kg/m2|kg/m²|"
+    r"^[(\[]?(?:years?|yrs?|y|a|jahre?|yes/no|y/n|ja/nein|0/1|months?|weeks?|days?|kg|lbs?|cm|mm|m|ml|%|mg|g|u|iu|[µmunp]?g/[dm]?l|m?mol/l|mmhg|kg/m2|kg/m²|"
     r"x?10\^?\d/l|/min|bpm|string|number|numeric|text|char|date|integer|float|boolean|units?|einheit)[)\]]?$",
     re.IGNORECASE,
 )
@@ -127,5 +105,10 @@ TIME_UNITS = {
 
 CENSORING = re.compile(r"\b(cens|cnsr|censor(ed|ing|ship)?|censure|censurado|zensiert|zensur)\b")
 CENSORED = re.compile(r"\b(cnsr|censored|censure|censurado|zensiert)\b")
-CENSORED_VALUES = frozenset({"1", "y", "yes", "true", "t", "ja", "oui", "si", "censored", "zensiert"})
-"""What a column that is called "censored" says of a case without an event."""
+NO_EVENT = re.compile(
+    r"\b(alive|living|survived|survivors?|lebt|lebend|am leben|vivante?|vivo|viva|in vita)\b|\b(free|frei)$"
+)
+"""What a column of those without an event is called; of codes, `Yes` and 1 are then no event."""
+
+SAYS_YES = frozenset({"1", "y", "yes", "true", "t", "ja", "oui", "si", "censored", "zensiert"})
+"""What a column that is called "censored" or "alive" says of a case without an event."""

@@ -56,6 +56,7 @@ def read_writing(facts: Sequence[Facts], today: date, first: str = "") -> Writte
     told = {formats[0] for formats in fitting.values() if len(formats) == 1}
     for fact in facts:
         _decide(fact, fitting[fact.source], told, first)
+        _ask_of_other_dates(fact, century)
         fact.is_incomplete_date = bool(fact.values) and all(map(INCOMPLETE_DATE.match, fact.values))
     _read_numerals([fact for fact in facts if fact.date_format is None and not fact.asked])
     used = [fact.date_format for fact in facts if fact.date_format and "%" in fact.date_format]
@@ -108,6 +109,25 @@ def _decide(fact: Facts, formats: Sequence[str], told: set[str], first: str) -> 
     if fact.date_format == _SPREADSHEET:
         fact.checks.append(_COUNTED)
 
+
+def _ask_of_other_dates(fact: Facts, century: int) -> None:
+    """Ask where dates of a column are written in several ways, or some of its cells are none."""
+    if fact.date_format and "%" in fact.date_format and _share(list(fact.values), fact.date_format, century) < 1:
+        fact.checks.append("some cells are no such dates; their rows go to quarantine")
+    elif fact.date_format is None and not fact.asked and _are_mixed(fact, century):
+        fact.asked = "dates that are written in several ways"
+        fact.checks.append("write all its dates in one way; a day that could be a month cannot be told")
+
+
+def _are_mixed(fact: Facts, century: int) -> bool:
+    values = [value for value in fact.values if not _NO_DATE.fullmatch(value)]
+    readers = [DateFormat(written, century).reader() for written in DATE_FORMATS]
+    days = [next((day for reader in readers if (day := reader(value)) and day.year >= 1850), None) for value in values]
+    return bool(values) and len(values) - days.count(None) >= ENOUGH * len(fact.values)
+
+
+_NO_DATE = re.compile(r"[+-]?\d*[.,]?\d*")
+"""Numbers alone are not looked at as dates of one of several formats."""
 
 _COUNTED = (
     "are these a spreadsheet's counts of days, 1 being 1899-12-31? Workbooks of Excel for Mac may count from "

@@ -10,7 +10,7 @@ from cli.removal.findings import Finding
 from cli.removal.objects import Bucket, Version, side_by_side
 from cli.removal.text import mentions, without_items, without_lines, without_rows
 from cli.removal.uploads import is_of
-from multimodal.clinical.tallies import case_hash
+from multimodal.clinical.report.tallies import case_hash
 
 QUERIES = "queries/"
 _TABLE_RESULTS = ("clinical/{}/", "genomics/{}/-expression/")

@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.project import ROOT
 
-SOURCES = ("template.yaml", "stacks", "statemachines", "functions")
+SOURCES = ("template.yaml", "stacks", "statemachines", "functions", "requirements/duckdb")
 """All that `sam build` and `sam deploy` take."""
 
 

@@ -104,7 +104,7 @@ def _describe(deployment: Deployment) -> str:
     return plural(count, "resource")
 
 
-def check_datasets(names: Sequence[str], folder: Path = DATASET_FILES) -> None:
+def check_datasets(names: Sequence[str]) -> None:
     """Reject datasets without a file before half a minute of work.
 
     Raises
@@ -112,10 +112,10 @@ def check_datasets(names: Sequence[str], folder: Path = DATASET_FILES) -> None:
     UsageError
         When a dataset has no file.
     """
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    known = sorted(path.stem for path in DATASET_FILES.glob("*.yaml"))
     for name in names:
         if name not in known:
-            raise UsageError(f"There is no {shown(folder)}/{name}.yaml.", hint=f"There are: {', '.join(known)}")
+            raise UsageError(f"There is no {shown(DATASET_FILES)}/{name}.yaml.", hint=f"There are: {', '.join(known)}")
 
 
 def bring_up(console: Console, datasets: Sequence[str] = ()) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.dashboard import save_dashboard
+from cli.dashboard.command import save_dashboard
 from cli.deployment import Deployment
 from cli.errors import UsageError
 from cli.features import describe_group, find_group, read_features

@@ -19,6 +19,7 @@ from local.emulator import (
     nested_stacks,
     persistence,
     sagemaker,
+    server,
     step_functions,
     template_types,
 )
@@ -27,6 +28,7 @@ from local.emulator import (
 def install_all() -> None:
     """Install every plug-in; ministack must be imported already and not be serving yet."""
     for plugin in (
+        server,
         sagemaker,
         batch,
         iam,

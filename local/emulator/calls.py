@@ -35,17 +35,17 @@ class Calls:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._lock, self._known = path, Lock(), set[str]()
+        self._path, self._lock, self._known = path, Lock(), set[tuple[tuple[str, object], ...]]()
         path.write_text("", encoding="utf-8")
 
     def record(self, **call: object) -> None:
         """Append a line that is not there yet."""
-        line = json.dumps(call, sort_keys=True)
+        named = tuple(call.items())
         with self._lock:
-            if line not in self._known:
-                self._known.add(line)
+            if named not in self._known:
+                self._known.add(named)
                 with self._path.open("a", encoding="utf-8") as file:
-                    file.write(f"{line}\n")
+                    file.write(f"{json.dumps(call, sort_keys=True)}\n")
 
 
 def install() -> None:

@@ -28,7 +28,8 @@ PYTHON = str(REPOSITORY / ".venv" / "bin" / "python")
 _FORKED = {(PYTHON, "-m", "radiomics_job"), (PYTHON, "-m", "rnaseq_job")}
 """Programs that are forked. Training is not: its OpenMP libraries do not survive that."""
 _IMPORTED = ("numpy", "pydantic.dataclasses", "isal.igzip", "boto3", "pydicom", "pydicom.pixels", "nibabel", "dcmstack",
-             "SimpleITK", "radiomics.featureextractor", "scipy.ndimage", "PIL.ImageDraw", "yaml", "nrrd")  # fmt: skip
+             "SimpleITK", "radiomics.featureextractor", "scipy.ndimage", "PIL.ImageDraw", "PIL.GifImagePlugin",
+             "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "yaml", "nrrd", "awscrt.s3")  # fmt: skip
 """What those import of other packages; their own modules are imported anew, so that a change of them is met."""
 _RUN_MODULE = """
 import os, runpy, sys

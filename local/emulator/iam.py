@@ -188,9 +188,9 @@ def require_assumable(role_arn: str) -> None:
         )
 
 
-def is_assumable(role_arn: str, service: str = TASKS) -> bool:
-    """Return whether a role exists and trusts a service."""
-    return service in _trusted_services(role_arn)
+def is_assumable(role_arn: str) -> bool:
+    """Return whether a role exists and trusts the tasks that jobs are."""
+    return TASKS in _trusted_services(role_arn)
 
 
 def role_credentials(role_arn: str, session_name: str) -> Credentials:

@@ -17,6 +17,7 @@ _PROVISIONERS = "ministack.services.cloudformation.provisioners"
 _HANDLER = ("method", "path", "headers", "body", "query_params")
 
 SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
+    "server": {"hypercorn.asyncio.serve": ("app", "config", "shutdown_trigger", "mode")},
     "aws": {"ministack.services.eventbridge._put_events": ("data", "allow_aws_source")},
     "sagemaker/api": {
         "ministack.app.SERVICE_HANDLERS": None,

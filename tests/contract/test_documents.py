@@ -10,7 +10,7 @@ from referencing import Registry, Resource
 
 from local.contracts import CONTRACTS, MODELS, PARAMS, contract_of, schema_of
 from local.reference import PAGE, differences, read_catalogue, render
-from multimodal.clinical.report import build_refusal_report
+from multimodal.clinical.report.build import build_refusal_report
 from multimodal.features.group import valid_document
 from multimodal.genomics.documents import RunDocument
 from multimodal.imaging.documents import FeaturesDocument

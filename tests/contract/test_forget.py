@@ -16,7 +16,7 @@ from cli.removal.forget import find_traces, forget_subject
 from cli.removal.objects import Bucket
 from cli.removal.retract import retract_table
 from cli.removal.text import mentions
-from multimodal.clinical.tallies import case_hash
+from multimodal.clinical.report.tallies import case_hash
 from tests.contract.local_cloud import Account, account_fixture, allow, wait_for
 
 account = account_fixture()

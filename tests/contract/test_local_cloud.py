@@ -52,6 +52,19 @@ def test_it_listens_on_the_loopback_interface_only(cloud: Cloud) -> None:
         probe.bind(("127.0.0.2", cloud.port))  # free, so the cloud is not bound to every interface
 
 
+def test_answers_have_one_date_and_no_name_of_a_server(cloud: Cloud, account: Account) -> None:
+    account.bucket("raw")
+    account.client("s3").put_object(Bucket="raw", Key="scan", Body=b"pixels")
+    with urllib.request.urlopen(f"{cloud.endpoint}/_ministack/health", timeout=5) as plain:
+        assert len(plain.headers.get_all("Date")) == 1
+    s3 = account.client("s3")
+    for answer in (s3.head_object(Bucket="raw", Key="scan"), s3.get_object(Bucket="raw", Key="scan")):
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        assert headers["content-length"] == "6"
+        assert headers["date"].count(":") == 2  # of two dates, boto3 makes one text
+        assert "server" not in headers
+
+
 def test_stopping_ends_functions_and_jobs(cloud: Cloud, account: Account) -> None:
     account.function("warm", "def handler(event, context): return 1", _ROLE)
     account.client("lambda").invoke(FunctionName="warm")
@@ -114,6 +127,15 @@ def test_another_process_with_the_same_id_is_left_alone(tmp_path: Path) -> None:
 def test_a_failed_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(CloudError, match="Fatal Python error"):
         start_cloud(tmp_path, extra_env={"PYTHONHOME": "/nonexistent"})
+    assert read_cloud(tmp_path) is None
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: only binding finds out
+        monkeypatch.setattr(cloud_module, "_free_port", lambda: taken.getsockname()[1])
+        with pytest.raises(CloudError, match="already in use"):
+            start_cloud(tmp_path)
     assert read_cloud(tmp_path) is None
 
 

@@ -87,6 +87,11 @@ def _invoke(account: Account, name: str, event: Mapping[str, str]) -> tuple[Any,
     return json.loads(answer["Payload"].read()), "FunctionError" in answer
 
 
+def _events(account: Account, name: str) -> set[str]:
+    lines = account.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    return {json.loads(e["message"])["event"] for e in lines if e["message"].startswith('{"event"')}
+
+
 def _processing_job(account: Account, job: Mapping[str, str]) -> str:
     arguments = ["--input-dir", "input", "--output-dir", "output", "--job", "job/job.json"]
     at = [a if a.startswith("--") else f"/opt/ml/processing/{a}" for a in arguments]
@@ -136,6 +141,8 @@ def test_both_lanes_store_the_same_bytes(account: Account, uploaded: str) -> Non
     assert not failed, answer
     fast = _stored(account, "fast/")
     assert answer == {"objects": len(fast)}
+    assert _events(account, "fast") >= {"study_ended"}, "its log"
+    assert "object_fetched_again" not in _events(account, "fast"), "boto3 is for what the Common Runtime cannot do"
     names = {(key.split("/")[1], Path(key).name) for key in fast}
     assert {("R01-901", "features.json"), ("R01-999", "rejection.json")} <= names
     assert _processing_job(account, job) == "Completed"
@@ -149,3 +156,18 @@ def test_a_run_that_was_planned_for_another_image_is_left_to_a_processing_job(ac
     assert failed
     assert answer["errorType"] == "NeedsProcessingJobError"
     assert _keys(account, "processed", "none/") == []
+
+
+def test_an_object_that_may_not_be_read_is_told_as_s3_tells_it(account: Account, uploaded: str) -> None:
+    account.client("s3").put_object(Bucket=account.bucket("secret"), Key="job.json", Body=b"{}")
+    _function(account, uploaded, "denied")
+    event = {
+        "image_uri": IMAGE,
+        "manifest_uri": "s3://a/b",
+        "job_uri": "s3://secret/",
+        "output_uri": "s3://processed/x/",
+    }
+    answer, failed = _invoke(account, "denied", event)
+    assert failed
+    assert answer["errorType"] == "TransferError"
+    assert "403" in answer["errorMessage"] or "AccessDenied" in answer["errorMessage"]

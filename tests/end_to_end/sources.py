@@ -9,7 +9,7 @@ from cli.project import DATASET, ROOT, STATE
 from local.cloud.deploy import build, build_folder, deploy
 
 _DATASETS = Path(__file__).parent / "datasets"
-_COPIED = ("functions", "stacks", "statemachines")
+_COPIED = ("functions", "requirements", "stacks", "statemachines")
 MATRIX_DATASET = "nsclc_radiogenomics_matrix"
 """The project's example of a dataset that takes a ready expression matrix."""
 DATASET_NAMES = [DATASET, MATRIX_DATASET, *sorted(path.stem for path in _DATASETS.glob("*.yaml"))]

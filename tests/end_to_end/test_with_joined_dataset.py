@@ -96,6 +96,15 @@ def test_a_patient_is_a_row_with_what_it_has(joined: Joined, built: Build) -> No
     assert built.manifest["complete_cases"] == "1 of 4 cases have all modalities"
 
 
+def test_the_function_that_joins_has_a_layer_and_all_packages_are_small(joined: Joined) -> None:
+    deployment = joined.pipeline.deployment
+    pages = deployment.lambda_.get_paginator("list_functions").paginate()
+    every = [function for page in pages for function in page["Functions"]]
+    ours = [each for each in every if each["FunctionName"].startswith(f"{deployment.stack}-") and "Handler" in each]
+    assert [each["FunctionName"] for each in ours if each.get("Layers")] == [f"{deployment.stack}-dataset-build"]
+    assert max(each["CodeSize"] for each in ours) < 30_000_000
+
+
 def test_an_uploaded_request_builds_the_same_bytes(joined: Joined, built: Build) -> None:
     joined.pipeline.store(f"datasets/{DATASET}/_build.json", json.dumps({"cases": CASES, "build": "uploaded"}).encode())
     prefix, deadline = f"datasets/{DATASET}/uploaded/", time.monotonic() + joined.pipeline.timeout

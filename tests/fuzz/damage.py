@@ -192,13 +192,20 @@ def _harmless_text(file: File, generator: random.Random) -> None:
 # -- a loss that must not pass in silence -----------------------------------------------------------------------------
 
 
+_CONTOURS = 0x30060040
+"""Without its ContourSequence a region is one that was not drawn, which is valid: nobody can tell the loss."""
+
+
 def _delete_element(file: File, generator: random.Random) -> None:
     holder, index = _pick(file, generator)
-    del holder[index]
+    if holder[index].tag != _CONTOURS:
+        del holder[index]
 
 
 def _empty_value(file: File, generator: random.Random) -> None:
     element = _picked(file, generator)
+    if element.tag == _CONTOURS:
+        return
     element.value = b""
     element.items = [] if element.items is not None else None
     element.stated = None

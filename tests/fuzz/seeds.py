@@ -19,6 +19,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from local.synthetic.dicom import ct_reference, item
 from radiomics_job.roi.rule import RoiPolicy, RoiRule
 from tests.builders import jpeg_lossless
 from tests.builders.dicom import (
@@ -130,7 +131,7 @@ def segmentation_seeds() -> Iterator[Seed]:
     yield seed("two_segments", segmentation(SCAN, SegOptions(two)), rule=RoiRule(policy=RoiPolicy.EACH))
     yield seed("union", segmentation(SCAN, SegOptions(two, order="shuffled")), rule=RoiRule(policy=RoiPolicy.UNION))
     yield seed("cropped", segmentation(SCAN, SegOptions(crop=(3, 17, 4, 20), references="instances")))
-    yield seed("no_references", segmentation(SCAN, SegOptions(references="none", frame_uid=uid("other"))))
+    yield seed("no_references", segmentation(SCAN, SegOptions(references="none", frame_uid="")))
     yield seed("foreign_grid", segmentation(SCAN, SegOptions(skip_empty=False), on=FOREIGN))
     yield seed("shared_segment", segmentation(SCAN, SegOptions(shared_segment=True)))
     yield seed("rle", compressed(RLELossless, "FRACTIONAL"))
@@ -164,6 +165,20 @@ def ct_seeds() -> Iterator[Seed]:
     yield Seed("enhanced", {"ct": encode(frames), "seg": unreferenced}, ("ct",))
     frames.compress(RLELossless, generate_instance_uid=False)
     yield Seed("enhanced_rle", {"ct": encode(frames), "seg": unreferenced}, ("ct",))
+    yield Seed("time_points", _time_points(), ("ct", "seg"))
+
+
+def _time_points() -> dict[str, bytes]:
+    """A multi-frame CT of two time points and a segmentation whose frames name those of the first."""
+    frames = enhanced_ct(SCAN, [*range(SCAN.slices)] * 2)
+    for n, group in enumerate(frames.PerFrameFunctionalGroupsSequence):
+        group.FrameContentSequence = [item(TemporalPositionIndex=n // SCAN.slices + 1, FrameAcquisitionNumber=1)]
+        group.CTReconstructionSequence = [item(ConvolutionKernel="B30f")]
+    seg = segmentation(SCAN, SegOptions(references="instances", skip_empty=False))
+    for n, group in enumerate(seg.PerFrameFunctionalGroupsSequence):
+        (source,) = group.DerivationImageSequence[0].SourceImageSequence
+        source.ReferencedSOPInstanceUID, source.ReferencedFrameNumber = frames.SOPInstanceUID, n + 1
+    return {"ct": encode(frames), "seg": encode(seg)}
 
 
 def _contour(k: int, corners: list[tuple[int, int]]) -> NDArray[np.float64]:
@@ -192,6 +207,11 @@ def structure_set_seeds() -> Iterator[Seed]:
     unreferenced = structure_set(SCAN, {"GTV-1": star})
     del unreferenced.ReferencedFrameOfReferenceSequence
     yield seed("no_references", unreferenced)
+    for roi, frame in zip(several.StructureSetROISequence, (uid("frame"), uid("elsewhere")), strict=True):
+        roi.ReferencedFrameOfReferenceUID = frame
+    for k, contour in enumerate(several.ROIContourSequence[0].ContourSequence, 1):
+        contour.ContourImageSequence = [ct_reference(SCAN.instance_uid(k))]
+    yield seed("two_frames_of_reference", several)
 
 
 def archive_seeds() -> Iterator[Seed]:

@@ -50,6 +50,20 @@ def test_tests_that_are_named_are_there() -> None:
     assert named - there == set()
 
 
+def test_modules_that_are_named_are_there() -> None:
+    there = [f"/{relative(path)}" for path in SOURCES]
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = set(re.findall(r"`((?:\w+/)+\w+\.py)`", text))
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not any(path.endswith(f"/{name}") for path in there)] == []
+
+
+def test_every_subject_of_the_functions_has_its_api_page() -> None:
+    subjects = {path.parent.name for path in ROOT.glob("functions/multimodal/*/__init__.py")}
+    named = re.findall(r"^::: multimodal\.(\w+)$", (ROOT / "docs/api/functions.md").read_text(encoding="utf-8"), re.M)
+    assert sorted(named) == sorted(subjects)
+
+
 def test_api_pages_find_their_packages() -> None:
     plugins = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["plugins"]
     (settings,) = (each["mkdocstrings"] for each in plugins if "mkdocstrings" in each)

@@ -196,8 +196,8 @@ def _values(features: Iterable[Mapping[str, Any]]) -> Record:
 
 
 def _left(entries: Sequence[Entry]) -> str:
-    groups = _names(entries)
-    return f"Feature Store did not take {len(entries)} records of {groups}; they are sent again, or deploy the stack"
+    message = f"Feature Store did not take {len(entries)} records of {_names(entries)}; they will be sent again"
+    return f"{message}. If that goes on, deploy the stack"
 
 
 def _names(entries: Sequence[Entry]) -> str:

@@ -60,12 +60,9 @@ class S3Objects:
     def read_text(self, key: str) -> str | None:
         """Return an object's text, or None when there is none."""
         with translated("read an object"):
-            try:
-                answer = self._s3.get_object(Bucket=self._bucket, Key=key)
-            except ClientError as error:
-                if code_of(error) in {"NoSuchKey", "404"}:
-                    return None
-                raise
+            answer = self._get(key)
+            if answer is None:
+                return None
             if answer["ContentLength"] > MAX_DOCUMENT_BYTES:
                 raise BadInputError(
                     Reason.DOCUMENT_TOO_LARGE,
@@ -82,25 +79,28 @@ class S3Objects:
     def lines(self, key: str) -> Iterator[str] | None:
         """Return an object's lines without holding all of them, or None when there is no such object."""
         with translated("read an object"):
-            try:
-                answer = self._s3.get_object(Bucket=self._bucket, Key=key)
-            except ClientError as error:
-                if code_of(error) in {"NoSuchKey", "404"}:
-                    return None
-                raise
+            answer = self._get(key)
+        if answer is None:
+            return None
         body: Any = answer["Body"]
         return _decoded(gzip.GzipFile(fileobj=body) if key.endswith(".gz") else body.iter_lines())
 
     def open(self, key: str, etag: str) -> OpenObject | None:
         """Open exactly this content of an object; None when the object is gone or another content took its place."""
         with translated("read an object"):
-            try:
-                answer = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
-            except ClientError as error:
-                if code_of(error) in {"NoSuchKey", "404", "PreconditionFailed", "412"}:
-                    return None
-                raise
+            answer = self._get(key, IfMatch=f'"{etag}"')
+        if answer is None:
+            return None
         return OpenObject(_chunks(answer["Body"]), int(answer["LastModified"].timestamp()))
+
+    def _get(self, key: str, **conditions: Any) -> Any | None:  # noqa: ANN401 – what S3 answers
+        """Return an object with its body; None when there is no such object, or it does not meet the conditions."""
+        try:
+            return self._s3.get_object(Bucket=self._bucket, Key=key, **conditions)
+        except ClientError as error:
+            if code_of(error) in {"NoSuchKey", "404", "PreconditionFailed", "412"}:
+                return None
+            raise
 
     def same_content(self, pairs: Sequence[tuple[StoredObject, StoredObject]]) -> bool:
         """Return whether both versions of each pair have the same checksum of the same kind.

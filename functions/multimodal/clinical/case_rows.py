@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from multimodal.clinical.cells import RowCode
-from multimodal.clinical.config import ClinicalConfig, Column, Date, Number, SeveralRows
+from multimodal.clinical.column_config import Column, Date, Number
+from multimodal.clinical.config import ClinicalConfig, SeveralRows
 from multimodal.clinical.dates import format_of
 from multimodal.clinical.numerals import numeral_of
 from multimodal.tables.table import RowProblem

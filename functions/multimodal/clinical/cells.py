@@ -4,13 +4,13 @@ The codes are explained in docs/reference/reason-codes.md.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from multimodal.clinical.config import Flag, OneHot, Ordinal
+from multimodal.clinical.column_config import Flag, OneHot, Ordinal
 from multimodal.clinical.names import has_shape_of_name
 from multimodal.clinical.phi import Kind, kind_of
 from multimodal.tables.table import Scope
@@ -83,6 +83,8 @@ class Memo(dict[str | None, V | None], Generic[V]):
     ----------
     read : callable
         Cell → value and fault.
+    known : mapping, optional
+        Values of cells that need not be read.
 
     Attributes
     ----------
@@ -90,16 +92,13 @@ class Memo(dict[str | None, V | None], Generic[V]):
         Cells that have a fault.
     """
 
-    def __init__(self, read: Callable[[str], Reading[V]]) -> None:
-        super().__init__()
-        self[None] = None
+    def __init__(self, read: Callable[[str], Reading[V]], known: Mapping[str | None, V | None] | None = None) -> None:
+        self._known = known or {None: None}
+        self._read, self._has_long = read, False
         self.faults: dict[str | None, Fault] = {}
-        self._read = read
-        self._has_long = False
+        super().__init__(self._known)
 
-    def __missing__(self, cell: str | None) -> V | None:
-        if cell is None:
-            return None
+    def __missing__(self, cell: str) -> V | None:
         value, fault = self._read(cell)
         if fault is not None:
             self.faults[cell] = fault
@@ -112,19 +111,14 @@ class Memo(dict[str | None, V | None], Generic[V]):
         """Forget the cells when they are many or long; between batches, never within one."""
         if len(self) > MAX_KEPT or self._has_long:
             self.clear()
-            self[None] = None
+            self.update(self._known)
             self.faults.clear()
             self._has_long = False
 
 
-def drop_reading(missing: frozenset[str]) -> Callable[[str], Reading[str]]:
-    """Return how cells are read that nothing is made of: they are only looked at."""
-
-    def read(raw: str) -> Reading[str]:
-        cell = raw.strip()
-        return (None, None) if cell in missing else (cell, _unexplained(cell))
-
-    return read
+def dropped(missing: frozenset[str]) -> Memo[str]:
+    """Return the cells of a column that nothing is made of: they are only looked at."""
+    return Memo(lambda cell: (cell, _unexplained(cell)), dict.fromkeys((None, *missing)))
 
 
 def _unexplained(cell: str) -> Fault | None:
@@ -133,23 +127,17 @@ def _unexplained(cell: str) -> Fault | None:
     return Fault(None, kind=kind) if kind is not None or has_shape_of_name(cell) else None
 
 
-def level_reading(
-    column: OneHot | Ordinal | Flag, missing: frozenset[str], scope: Scope
-) -> Callable[[str], Reading[str]]:
-    """Return how cells of a column with declared levels are read."""
-    levels = {level: level for level in column.values}
+def levels(column: OneHot | Ordinal | Flag, missing: frozenset[str], scope: Scope) -> Memo[str]:
+    """Return the cells of a column with declared levels."""
 
-    def read(raw: str) -> Reading[str]:
-        cell = raw.strip()
-        if cell in missing:
-            return None, None
-        if cell in levels:
-            return levels[cell], None
+    def read(cell: str) -> Reading[str]:
         if column.unseen == "other":
             return cell, _unexplained(cell)
         return None, _unknown_level(cell, column.values, scope if column.unseen == "reject" else "value")
 
-    return read
+    known: dict[str | None, str | None] = {level: level for level in column.values}
+    known.update(dict.fromkeys((None, *missing)))
+    return Memo(read, known)
 
 
 def _unknown_level(cell: str, levels: tuple[str, ...], scope: Scope) -> Fault:

@@ -1,18 +1,18 @@
 """One column of a batch: cells into values, values into features."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from itertools import repeat
 
 from multimodal.clinical.cells import (
     MAX_KEPT,
     Fault,
     Memo,
     RowCode,
-    drop_reading,
-    level_reading,
+    dropped,
+    levels,
 )
-from multimodal.clinical.config import (
-    ClinicalConfig,
+from multimodal.clinical.column_config import (
     Column,
     Date,
     DateDifference,
@@ -23,16 +23,17 @@ from multimodal.clinical.config import (
     OneHot,
     Ordinal,
 )
+from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.dates import date_reading, format_of, latest_day, year_reading
 from multimodal.clinical.numerals import is_within, number_reading, numeral_of, range_message
 from multimodal.clinical.phi import IdentifierGate
-from multimodal.clinical.rows import Batch, Conditions, Numbers, count_suspicious
-from multimodal.features.group import as_text
+from multimodal.clinical.rows import Batch, Numbers, count_suspicious, holds
+from multimodal.features.group import Record, as_text
 from multimodal.tables.table import Scope
 
-Pairs = Mapping[str, str]
+Pairs = Record
 """Features with their values as Feature Store takes them; those without a value are left out. Never changed: records
-are made of shared ones."""
+are copies of shared ones."""
 
 _CLOSED = (OneHot, Ordinal, Flag)
 
@@ -80,22 +81,20 @@ class ColumnReader:
         column: Column,
         scope: Scope,
         today: date,
-        conditions: Conditions,
         gate: IdentifierGate,
     ) -> None:
         self.column = column
-        self._conditions, self._gate = conditions, gate
+        self._gate = gate
         missing = config.missing_of(column)
         self._missing = missing
         self._clean = _clean_memo(column, missing, scope)
         self._values = _value_memo(config, column, today, scope)
         self._is_open = isinstance(column, Drop) or (isinstance(column, OneHot) and column.unseen == "other")
-        self._missing_fault = Fault(RowCode.MISSING_VALUE, "a value is needed here; complete the cell")
 
     def read(self, batch: Batch) -> None:
         """Put the column's cells and values into the batch, and what is wrong with them."""
         source, raw = self.column.source, batch.raw[self.column.source]
-        unknown = self.column.missing_when and self._conditions.holds(self.column.missing_when, batch)
+        unknown = self.column.missing_when and holds(self.column.missing_when, batch)
         cells = self._plain(raw) if self._clean is None else self._known(batch, self._clean, unknown or None)
         if unknown:
             cells = [None if gone else cell for cell, gone in zip(cells, unknown, strict=True)]
@@ -109,12 +108,9 @@ class ColumnReader:
             batch.values[source] = list(map(self._values, cells))
 
     def _plain(self, raw: Sequence[str]) -> list[str | None]:
-        """Return cells without blanks; most of a column of numbers or dates differ, so none is remembered."""
-        cells: list[str | None] = list(map(str.strip, raw))
-        if self._missing.isdisjoint(cells):
-            return cells
+        """Return cells, of which only those that say nothing are another thing than what is written."""
         missing = self._missing
-        return [None if cell in missing else cell for cell in cells]
+        return list(raw) if missing.isdisjoint(raw) else [None if cell in missing else cell for cell in raw]
 
     def _known(self, batch: Batch, clean: Memo[str], ignored: Sequence[bool] | None) -> list[str | None]:
         source, raw = self.column.source, batch.raw[self.column.source]
@@ -130,7 +126,7 @@ class ColumnReader:
         """Fill in what a condition tells, and refuse rows without a value where one is needed."""
         column, source = self.column, self.column.source
         if isinstance(column, Number | DateDifference) and column.fill_when:
-            filled = self._conditions.holds(column.fill_when, batch)
+            filled = holds(column.fill_when, batch)
             if filled:
                 fill = column.fill_when.value
                 # A cell that says something wrong is not one that says nothing.
@@ -142,14 +138,17 @@ class ColumnReader:
         if None in known:
             for index, value in enumerate(known):
                 if value is None and index not in batch.rejected:
-                    batch.note(index, source, self._missing_fault)
+                    batch.note(index, source, _MISSING_VALUE)
+
+
+_MISSING_VALUE = Fault(RowCode.MISSING_VALUE, "a value is needed here; complete the cell")
 
 
 def _clean_memo(column: Column, missing: frozenset[str], scope: Scope) -> Memo[str] | None:
     """Return how cells are looked at before they have values; None when blanks are all that is removed."""
     if isinstance(column, _CLOSED):
-        return Memo(level_reading(column, missing, scope))
-    return Memo(drop_reading(missing)) if isinstance(column, Drop) else None
+        return levels(column, missing, scope)
+    return dropped(missing) if isinstance(column, Drop) else None
 
 
 def _value_memo(
@@ -159,9 +158,9 @@ def _value_memo(
     if isinstance(column, Number):
         return Memo(number_reading(column, numeral_of(config, column), scope))
     if isinstance(column, Date) or (isinstance(column, DateDifference) and column.format == "date"):
-        return Memo[float](date_reading(format_of(config, column), latest_day(config, today), scope))
+        return Memo(date_reading(format_of(config, column), latest_day(config, today), scope))
     if isinstance(column, DateDifference):
-        return Memo[float](year_reading(latest_day(config, today), scope))
+        return Memo(year_reading(latest_day(config, today), scope))
     numbers: dict[str | None, float] = {}
     if isinstance(column, Ordinal):
         numbers.update(column.levels)
@@ -283,11 +282,9 @@ class FeaturePairs(dict[object, Pairs]):
 class JoinedPairs(dict[object, Pairs]):
     """Features of columns for each combination of their cells: one merge for a row instead of several."""
 
-    name = None
-
-    def __init__(self, columns: Sequence[FeaturePairs]) -> None:
+    def __init__(self, columns: Sequence[FeaturePairs], frame: Pairs) -> None:
         super().__init__()
-        self._columns = columns
+        self._columns, self._frame = columns, frame
 
     def of(self, batch: Batch) -> list[Pairs]:
         """Return the columns' features for each row."""
@@ -295,28 +292,32 @@ class JoinedPairs(dict[object, Pairs]):
             self.clear()
             for column in self._columns:
                 column.clear()
-        return list(map(self.__getitem__, zip(*(c.known(batch) for c in self._columns), strict=True)))
+        known = [column.known(batch) for column in self._columns]
+        return list(map(self.__getitem__, zip(*known, strict=True) if known else repeat((), len(batch.rows))))
 
     def __missing__(self, cells: tuple[object, ...]) -> Pairs:
-        joined: dict[str, str] = {}
+        joined = {**self._frame}
         for column, cell in zip(self._columns, cells, strict=True):
             joined.update(column[cell])
         self[cells] = joined
         return joined
 
 
-def features_of(columns: Iterable[FeatureColumn]) -> list[JoinedPairs | NumberTexts]:
-    """Return what makes the features of columns, in their order; neighbours with few combinations of cells joined."""
-    made, combinations = list[list[FeaturePairs] | NumberTexts](), 1
+def features_of(columns: Iterable[FeatureColumn], frame: Pairs) -> tuple[list[JoinedPairs], list[NumberTexts]]:
+    """Return what makes the features of columns: those with few combinations of cells joined, and single numbers.
+
+    `frame` is in the first of the joined, of which there is at least one.
+    """
+    parts, texts, combinations = [list[FeaturePairs]()], list[NumberTexts](), 1
     for column in columns:
         if isinstance(column, Number | DateDifference) and len(column.features) == 1 and column.when_missing != "zero":
-            made.append(NumberTexts(column))
+            texts.append(NumberTexts(column))
             continue
         pairs = FeaturePairs(column)
         combinations *= pairs.levels
-        if made and isinstance(made[-1], list) and combinations <= _MAX_COMBINATIONS:
-            made[-1].append(pairs)
+        if combinations <= _MAX_COMBINATIONS or not parts[-1]:
+            parts[-1].append(pairs)
         else:
-            made.append([pairs])
+            parts.append([pairs])
             combinations = pairs.levels
-    return [JoinedPairs(part) if isinstance(part, list) else part for part in made]
+    return [JoinedPairs(part, {} if n else frame) for n, part in enumerate(parts)], texts

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from multimodal.clinical.cells import Fault, Reading, RowCode, formula, is_formula
-from multimodal.clinical.config import COUNTED_FROM, ClinicalConfig, Date, DateDifference
+from multimodal.clinical.column_config import COUNTED_FROM, Date, DateDifference
+from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.phi import kind_of
 from multimodal.tables.table import Scope
 
@@ -162,16 +163,15 @@ _DAY_COUNT = re.compile(r"[0-9]{5}(\.[0-9]+)?")
 
 def date_reading(form: DateFormat, latest: date, scope: Scope) -> Callable[[str], Reading[int]]:
     """Return how dates are read, into proleptic Gregorian ordinals (days); none may be after `latest`."""
-    day_of, first, last = form.reader(), date(FIRST_YEAR, 1, 1).toordinal(), latest.toordinal()
+    day_of, first = form.reader(), date(FIRST_YEAR, 1, 1)
 
     def read(cell: str) -> Reading[int]:
         found = day_of(cell)
         if found is None:
             return None, _no_date(cell, form, scope)
-        day = found.toordinal()
-        if first <= day <= last:
-            return day, None
-        if day < first:
+        if first <= found <= latest:
+            return found.toordinal(), None
+        if found < first:
             return None, Fault(RowCode.BAD_DATE, f"a date before {FIRST_YEAR}; check the year", scope)
         return None, Fault(RowCode.DATE_IN_FUTURE, _IN_FUTURE, scope)
 

@@ -10,14 +10,23 @@ from typing import TypeVar
 
 from multimodal.clinical.case_rows import NumberedRow
 from multimodal.clinical.cells import Fault, RowCode
-from multimodal.clinical.cohorts import compared_columns
+from multimodal.clinical.column_config import DateDifference, Number, Ordinal, Timepoint
 from multimodal.clinical.columns import ColumnReader, Differences, scopes_of
-from multimodal.clinical.config import ClinicalConfig, DateDifference, ExactlyOne, Number, Ordinal, Timepoint
+from multimodal.clinical.config import ClinicalConfig, ExactlyOne
 from multimodal.clinical.labels import MadeLabels, SurvivalLabels
 from multimodal.clinical.phi import IdentifierGate
-from multimodal.clinical.profile import DroppedRows, ProfiledBatch
-from multimodal.clinical.records import LABELS, LabelRecords, TimepointRecords, group_specs, timepoint_dates
-from multimodal.clinical.rows import Batch, Conditions, Numbers, RowFilters, RowsByColumn, note_rows_without_values
+from multimodal.clinical.records import (
+    LABELS,
+    EventTimes,
+    LabelRecords,
+    TimepointRecords,
+    group_specs,
+    label_frames,
+    timepoint_dates,
+)
+from multimodal.clinical.report.cohorts import compared_columns
+from multimodal.clinical.report.profile import DroppedRows, ProfiledBatch
+from multimodal.clinical.rows import Batch, Numbers, RowFilters, RowsByColumn, note_rows_without_values
 from multimodal.features.group import UPLOAD_TIME
 from multimodal.tables.table import RowProblem, TableRecord, UploadContext
 
@@ -72,26 +81,28 @@ class Encoder:
         gate: IdentifierGate,
     ) -> None:
         self._config, self._gate = config, gate
-        today, conditions = date.fromisoformat(upload.uploaded_at[:10]), Conditions()
+        today = date.fromisoformat(upload.uploaded_at[:10])
         self._rows = RowsByColumn(config, positions, gate)
+        self.stripped = self._rows.stripped
         scopes = scopes_of(config)
         self._columns = [
-            ColumnReader(config, column, scopes.get(column.source, "row"), today, conditions, gate)
-            for column in config.columns
+            ColumnReader(config, column, scopes.get(column.source, "row"), today, gate) for column in config.columns
         ]
         self._differences = [Differences(c) for c in config.columns if isinstance(c, DateDifference)]
-        self._filters = RowFilters(config, conditions)
+        self._filters = RowFilters(config)
         self._dates = timepoint_dates(config, today)
-        specs = group_specs(stack, dataset, config)
+        specs, times = group_specs(stack, dataset, config), EventTimes()
         sources = {timepoint: dates.source for timepoint, dates in self._dates.items()}
         self._timepoints = {
             timepoint: TimepointRecords(
-                config, timepoint, sources.get(timepoint, UPLOAD_TIME), specs[timepoint], upload
+                config, timepoint, sources.get(timepoint, UPLOAD_TIME), specs[timepoint], upload, times
             )
             for timepoint in config.feature_timepoints
         }
-        self._labels = SurvivalLabels(config.labels, config) if config.labels else None
-        self._label_records = LabelRecords(config.labels, specs[LABELS], upload) if config.labels else None
+        self._labels = (
+            SurvivalLabels(config.labels, config, label_frames(config.labels, upload)) if config.labels else None
+        )
+        self._label_records = LabelRecords(specs[LABELS], times) if config.labels else None
         self._compared = compared_columns(config)
         self._measured = [c.source for c in config.columns if isinstance(c, Number | DateDifference | Ordinal)]
 
@@ -149,9 +160,9 @@ class Encoder:
         labels = self._labelled(batch, days)
         # Only now is everything known that may cost a row.
         kept = batch.kept
-        made = [list(records.of(batch, kept, days.get(timepoint))) for timepoint, records in self._timepoints.items()]
+        made = [records.of(batch, kept, days.get(timepoint)) for timepoint, records in self._timepoints.items()]
         if labels and self._label_records:
-            made.append(list(self._label_records.of(batch, kept, labels)))
+            made.append(self._label_records.of(batch, kept, labels))
         counts = {records[0].group: len(records) for records in made if records}
         return list(chain(*made)), counts, self._profiled(batch, kept, labels.columns if labels else {})
 

@@ -1,16 +1,27 @@
-"""A column's name in words, however it was spelled: snake_case, camelCase, dotted, with digits or accents."""
+"""A column's name in words, however it was spelled: snake_case, camelCase, dotted, glued, with digits or accents."""
 
 import re
 import unicodedata
 
+AGE = re.compile(r"\b(age|alter|edad|eta|leeftijd|idade)\b(?! of )")
+"""Matches the words of a header of an age."""
+
 _CAMEL = re.compile(r"(?<=[a-zß-ÿ]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-zß-ÿ]{2})|(?<=[A-Z][a-zß-ÿ])(?=[A-Z][a-zß-ÿ]{2})")
 """Between words that only a capital divides. `pCR`, `pT` and `eGFR` stay whole: one small letter is no word."""
 
-_ENDPOINT = re.compile(
-    r"(?<![A-Za-z])(OS|[A-Z]{1,2}FS|DSS)(?=(?:time|months?|days?|years?|event|status|cens)(?![a-z]))"
-)
+_ENDPOINT = re.compile(r"(?<![A-Za-z])(OS|[A-Z]{1,3}FS|DSS)(?=[a-z]{2})")
 """An endpoint's capitals before a small word: `OSmonths`, which capitals alone would divide elsewhere."""
 
+_GLUED = re.compile(
+    "progression|recurrence|admission|diagnosis|discharge|hospital|location|survival|contact|disease|outcome|"
+    "overall|patient|relapse|family|follow|health|height|length|months?|number|offset|source|status|system|"
+    "unique|weight|admit|alive|birth|cause|death|email|event|first|names?|phone|recur|since|start|visit|years?|"
+    "cell|cens|code|date|days?|dead|dmfs|free|full|home|hosp|last|stat|stay|surv|time|type|unit|ward|work|age|"
+    "dfs|dss|efs|fup|had|has|ind|nbr|pat|pfs|pid|rfs|yrs?|zip|at|dx|fu|id|is|no|nr|of|os|pt|to|up"
+)
+"""Short words that are written together in names (`dateofbirth`, `rfsstat`); the longer of two comes first."""
+
+_POSSESSIVE = re.compile(r"['’]s\b")
 _DIGITS = re.compile(r"(?<=[a-z]{2})(?=\d)|(?<=\d)(?=[a-z]{2})")
 
 
@@ -19,10 +30,15 @@ def in_words(header: str) -> str:
 
     Examples
     --------
-    >>> [in_words(name) for name in ("date_of_birth", "ReferringPhysicianName", "OS.time", "Straße", "pCR", "age2")]
-    ['date of birth', 'referring physician name', 'os time', 'strasse', 'pcr', 'age 2']
+    >>> [in_words(name) for name in ("dateofbirth", "ReferringPhysicianName", "OSmonths", "Straße", "pCR", "age2")]
+    ['date of birth', 'referring physician name', 'os months', 'strasse', 'pcr', 'age 2']
     """
     divided = _CAMEL.sub(" ", _ENDPOINT.sub(r"\1 ", header))
-    plain = unicodedata.normalize("NFKD", divided.casefold())
+    plain = unicodedata.normalize("NFKD", _POSSESSIVE.sub("s", divided).casefold())
     letters = "".join(c for c in plain if not unicodedata.combining(c))
-    return " ".join(re.findall(r"[^\W_]+|%", _DIGITS.sub(" ", letters)))
+    return " ".join(map(_apart, re.findall(r"[^\W_]+|%", _DIGITS.sub(" ", letters))))
+
+
+def _apart(word: str) -> str:
+    parts = _GLUED.findall(word)
+    return " ".join(parts) if "".join(parts) == word else word

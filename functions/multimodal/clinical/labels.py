@@ -1,12 +1,14 @@
 """Survival labels of a case, from its dates or times; what contradicts itself gives none."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
 
 from multimodal.clinical.cells import Fault, RowCode
+from multimodal.clinical.column_config import Number
 from multimodal.clinical.columns import Pairs
-from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig, Endpoint, Number, Survival
+from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig, Endpoint, Survival
 from multimodal.clinical.rows import Batch
 
 Values = tuple[int | None, ...]
@@ -77,32 +79,48 @@ class MadeLabels:
 
     Parameters
     ----------
-    survival : sequence of Pairs
-        Labels of survival as Feature Store takes them; empty for a row without any.
-    others : sequence of (sequence of Pairs)
-        Those of survival without recurrence, and of each endpoint.
-    ends : iterable of (float, float, float)
-        Whether the case died, and the days (ordinals) of death and last contact.
+    known : sequence of bool
+        Whether there is a label of survival, without which there is none.
+    parts : sequence of (sequence of Pairs)
+        Events and horizons as Feature Store takes them: of survival, with a record's frame, of survival without
+        recurrence, and of each endpoint.
+    days : sequence of (str, sequence of str)
+        Labels that are days, each with its value in every row; None where there is none.
+    ends : sequence of float, optional
+        The day (ordinal) of death, or of the last contact with the living; None where there are only times.
     columns : mapping
         The same labels as numbers, by name; None where there is none.
     """
 
-    survival: Sequence[Pairs]
-    others: Sequence[Sequence[Pairs]]
-    ends: Iterable[tuple[Fact, Fact, Fact]]
+    known: Sequence[bool]
+    parts: Sequence[Sequence[Pairs]]
+    days: Sequence[tuple[str, Sequence[str | None]]]
+    ends: Sequence[Fact] | None
     columns: Mapping[str, Sequence[Fact]]
 
 
 class SurvivalLabels:
-    """Makes the labels of rows; `config` has them, and the units of their columns."""
+    """Makes the labels of rows.
 
-    def __init__(self, labels: Survival, config: ClinicalConfig) -> None:
+    Parameters
+    ----------
+    config : ClinicalConfig
+        Has the labels, and the units of their columns.
+    frames : mapping
+        Whether the case died → what else a record of labels has.
+    """
+
+    def __init__(self, labels: Survival, config: ClinicalConfig, frames: Mapping[float, Pairs]) -> None:
         self._labels, self._config = labels, config
-        names = [name for name, _ in labels.features if name.startswith(("os_", "survival_"))]
-        self._survival = _Labels(names, labels.horizons_days)
-        self._recurrence_free = _Labels(["rfs_event", "rfs_days"] if labels.recurrence else [], None)
+        horizons = {n: f"os_horizon_{n}d" for n in labels.horizons_days}
+        self._survival = (
+            _Labels(("survival_status", "os_event"), "os_days", horizons, frames)
+            if labels.has_days
+            else _Labels(("survival_status",), frames=frames)
+        )
+        self._recurrence_free = _Labels(("rfs_event",), "rfs_days") if labels.recurrence else _Labels(())
         self._endpoints = [
-            (endpoint, _Labels([f"{name}_event", f"{name}_days"], None)) for name, endpoint in labels.endpoints.items()
+            (endpoint, _Labels((f"{name}_event",), f"{name}_days")) for name, endpoint in labels.endpoints.items()
         ]
         check = labels.cross_check
         self._stated = check.column if check else None
@@ -126,16 +144,18 @@ class SurvivalLabels:
         if batch.unlabelled:
             keys = [_NO_LABEL if index in batch.unlabelled else key for index, key in enumerate(keys)]
         survival, recurrence_free = zip(*keys, strict=True) if keys else ((), ())
-        first = self._survival.of(survival)
-        others = [self._recurrence_free.of(recurrence_free)]
-        others += [made.of(self._endpoint(batch, e, survival)) for e, made in self._endpoints]
-        columns = {name: column for made in (first, *others) for name, column in made.columns.items()}
-        return MadeLabels(first.pairs, [made.pairs for made in others], self._ends(batch), columns)
+        written = [self._survival.of(survival), self._recurrence_free.of(recurrence_free)]
+        written += [made.of(self._endpoint(batch, e, survival)) for e, made in self._endpoints]
+        columns = {name: column for made in written for name, column in made.columns.items()}
+        known = [key is not None for key in survival]
+        days = [made.days for made in written if made.days]
+        return MadeLabels(known, [made.pairs for made in written], days, self._ends(batch), columns)
 
-    def _ends(self, batch: Batch) -> Iterable[tuple[Fact, Fact, Fact]]:
-        dated = self._labels.origin is not None
-        names = (self._labels.death, self._labels.last_alive) if dated else (None, None)
-        return zip(*self._of(batch, self._labels.died, *names), strict=True)
+    def _ends(self, batch: Batch) -> Sequence[Fact] | None:
+        if self._labels.origin is None:
+            return None
+        facts = self._of(batch, self._labels.died, self._labels.death, self._labels.last_alive)
+        return [death if died else seen for died, death, seen in zip(*facts, strict=True)]
 
     def _days(self, batch: Batch, source: str) -> Sequence[Fact]:
         """Return a number column in whole days."""
@@ -240,42 +260,69 @@ def _agree(origin: float, died: float, death: Fact, seen: Fact) -> bool:
 @dataclass(frozen=True)
 class _Written:
     pairs: Sequence[Pairs]
+    days: tuple[str, Sequence[str | None]] | None
     columns: Mapping[str, Sequence[Fact]]
 
 
-class _Labels(dict[Key | None, tuple[Pairs, tuple[Fact, ...]]]):
+class _Labels(dict[Key | None, tuple[Pairs, str | None, Values]]):
     """Labels that follow from event and days; each combination is worked out once.
 
     Parameters
     ----------
-    names : sequence of str
-        The labels, in order.
-    horizons : sequence of int or None
-        For labels of survival; without them, the labels are event and days themselves.
+    events : sequence of str
+        Labels that are the event itself.
+    days : str, optional
+        Label that is the days.
+    horizons : mapping
+        Days of a horizon → its label.
+    frames : mapping
+        Event → what else the record has.
     """
 
-    def __init__(self, names: Sequence[str], horizons: Sequence[int] | None) -> None:
-        super().__init__()
-        self._names, self._horizons = names, horizons
+    def __init__(
+        self,
+        events: Sequence[str],
+        days: str | None = None,
+        horizons: Mapping[int, str] | None = None,
+        frames: Mapping[float, Pairs] | None = None,
+    ) -> None:
+        self._events, self._days, self._horizons, self._frames = events, days, horizons or {}, frames or {}
+        self._names = (*events, *([days] if days else []), *self._horizons.values())
+        self._sorted = sorted(self._horizons)
+        self._alike: dict[tuple[float, int], tuple[Pairs, Values]] = {}
+        self._unknown: tuple[Pairs, str | None, Values] = {}, None, (None,) * len(self._names)
+        super().__init__({None: self._unknown})
 
     def of(self, keys: Sequence[Key | None]) -> _Written:
         if len(self) > _MAX_COMBINATIONS:
             self.clear()
+            self[None] = self._unknown
         if not keys:
-            return _Written((), dict.fromkeys(self._names, ()))
-        pairs, values = zip(*map(self.__getitem__, keys), strict=True)
-        return _Written(pairs, dict(zip(self._names, zip(*values, strict=True), strict=True)))
+            return _Written((), None, dict.fromkeys(self._names, ()))
+        pairs, days, values = zip(*map(self.__getitem__, keys), strict=True)
+        columns = dict(zip(self._names, zip(*values, strict=True), strict=True))
+        return _Written(pairs, (self._days, days) if self._days else None, columns)
 
-    def __missing__(self, key: Key | None) -> tuple[Pairs, tuple[Fact, ...]]:
-        values = self._values(key) if key else (None,) * len(self._names)
-        made = self[key] = {name: str(n) for name, n in zip(self._names, values, strict=True) if n is not None}, values
+    def __missing__(self, key: Key) -> tuple[Pairs, str | None, Values]:
+        event, days = key
+        # Between two horizons only the days differ.
+        between = (event, bisect_left(self._sorted, days) if event else bisect_right(self._sorted, days))
+        if between not in self._alike:
+            self._alike[between] = self._of(int(event), int(days))
+        pairs, values = self._alike[between]
+        made: tuple[Pairs, str | None, Values] = pairs, None, values
+        if self._days is not None:
+            whole, place = int(days), len(self._events)
+            made = pairs, str(whole), (*values[:place], whole, *values[place:])
+        self[key] = made
         return made
 
-    def _values(self, key: Key) -> Values:
-        event, days = int(key[0]), int(key[1])
-        if self._horizons is None:
-            return (event, days)[: len(self._names)]
-        return (event, event, days, *[horizon_of(event, days, n) for n in self._horizons])[: len(self._names)]
+    def _of(self, event: int, days: int) -> tuple[Pairs, Values]:
+        """Return all but the days."""
+        values = (*[event] * len(self._events), *(horizon_of(event, days, n) for n in self._horizons))
+        names = (*self._events, *self._horizons.values())
+        known = {name: str(value) for name, value in zip(names, values, strict=True) if value is not None}
+        return self._frames.get(event, {}) | known, values
 
 
 def _endpoint_fault(event: Fact, days: Fact, end: Fact) -> Fault | None:

@@ -1,30 +1,16 @@
 """Validate a clinical configuration beyond single fields, with messages for a data manager."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, TypeAdapter
 
-from multimodal.clinical.config import (
-    DAYS_PER_UNIT,
-    TIMEPOINTS,
-    ClinicalConfig,
-    Column,
-    Condition,
-    Date,
-    DatedBy,
-    DateDifference,
-    Number,
-    Survival,
-    Timepoint,
-)
-from multimodal.clinical.headers import in_words
+from multimodal.clinical.column_config import TIMEPOINTS, Column, Condition, Date, DateDifference, Number, Timepoint
+from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig, DatedBy, Survival
+from multimodal.clinical.headers import AGE, in_words
 from multimodal.features.group import FeatureGroupSpec, check_group
 from multimodal.ledger.dataset_file import load_section
 from multimodal.ledger.errors import ConfigurationError
-
-_AGE = re.compile(r"\b(age|alter|edad)\b(?! of )")
 
 CLOSED = ("one_hot", "ordinal", "flag")
 """Kinds of column whose values are all declared."""
@@ -96,7 +82,7 @@ def _of_column(config: ClinicalConfig, column: Column) -> Iterator[str]:
     yield from _values(config, column)
     if column.missing_when:
         yield from _prefixed("missing_when", _own_condition(config, column, column.missing_when))
-    if column.kind == "number" and column.unit == "years" and _AGE.search(in_words(column.source)) and not column.age:
+    if column.kind == "number" and column.unit == "years" and AGE.search(in_words(column.source)) and not column.age:
         yield "is an age in years; add age: true, so that a table with an age above 89 is refused"
     if isinstance(column, Number | DateDifference):
         yield from _range(column)

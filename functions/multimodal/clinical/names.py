@@ -106,7 +106,8 @@ def _holds(words: list[str], plain: list[str]) -> bool:
 
 
 def _is_known(name: str) -> bool:
-    return not _parts(name).isdisjoint(_GIVEN | _SUR) or name.endswith(_ENDS_OF_SURNAMES)
+    parts = _parts(name)
+    return not (parts.isdisjoint(_GIVEN) and parts.isdisjoint(_SUR)) or name.endswith(_ENDS_OF_SURNAMES)
 
 
 def _parts(name: str) -> set[str]:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from multimodal.clinical.cells import Fault, Reading, RowCode, formula, is_formula
-from multimodal.clinical.config import ClinicalConfig, Number
+from multimodal.clinical.column_config import Number
+from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.phi import MAX_AGE, Kind, kind_of
 from multimodal.tables.table import Scope
 

@@ -4,23 +4,13 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import compress, repeat
-from typing import Any
+from operator import and_, ior
+from typing import TypeVar
 
 from multimodal.clinical.cells import Fault, RowCode
+from multimodal.clinical.column_config import Column, DateDifference, Flag, Number, OneHot, Ordinal, Timepoint
 from multimodal.clinical.columns import Pairs, features_of
-from multimodal.clinical.config import (
-    TRAILING,
-    ClinicalConfig,
-    Column,
-    DatedBy,
-    DateDifference,
-    Flag,
-    Number,
-    OneHot,
-    Ordinal,
-    Survival,
-    Timepoint,
-)
+from multimodal.clinical.config import TRAILING, ClinicalConfig, DatedBy, Survival
 from multimodal.clinical.dates import FIRST_YEAR, latest_day
 from multimodal.clinical.labels import MadeLabels
 from multimodal.clinical.rows import Batch, Numbers
@@ -30,9 +20,12 @@ from multimodal.features.group import (
     RECORD_ID,
     UPLOAD_TIME,
     FeatureGroupSpec,
+    Record,
     check_group,
 )
 from multimodal.tables.table import TableRecord, UploadContext
+
+V = TypeVar("V")
 
 LABELS = "labels"
 
@@ -138,20 +131,30 @@ def _units(config: ClinicalConfig, sources: Iterable[str | None]) -> dict[str, o
     return {"units": [(column.unit, column.factor) for column in columns if isinstance(column, Number)]}
 
 
-class EventTimes(dict[float | None, Pairs]):
-    """Event time and its source for each day (ordinal), at midnight; what the table does not date, the upload does.
+def frame_of(upload: UploadContext, source: str) -> Pairs:
+    """Return what every record of a group has, in a form to be copied; whoever has a day of its own is dated anew."""
+    leading = {RECORD_ID: "", EVENT_TIME: upload.uploaded_at, EVENT_TIME_SOURCE: source}
+    return leading | {name: getattr(upload, name) for name, _ in TRAILING}
+
+
+def label_frames(labels: Survival, upload: UploadContext) -> dict[float, Pairs]:
+    """Return `frame_of` the labels of those who died (1) and of the living (0)."""
+    sources = (labels.last_alive, labels.death) if labels.origin else (UPLOAD_TIME, UPLOAD_TIME)
+    return {float(died): frame_of(upload, source or "") for died, source in enumerate(sources)}
+
+
+class EventTimes(dict[float | None, str | None]):
+    """Event time of each day (ordinal), at midnight; none of no day.
 
     There are at most as many days as since `FIRST_YEAR`.
     """
 
-    def __init__(self, source: str, uploaded_at: str) -> None:
-        super().__init__({None: {EVENT_TIME: uploaded_at, EVENT_TIME_SOURCE: UPLOAD_TIME}})
-        self._source = source
+    def __init__(self) -> None:
+        super().__init__({None: None})
 
-    def __missing__(self, day: float) -> Pairs:
-        text = f"{date.fromordinal(int(day)).isoformat()}T00:00:00Z"
-        pairs = self[day] = {EVENT_TIME: text, EVENT_TIME_SOURCE: self._source}
-        return pairs
+    def __missing__(self, day: float) -> str:
+        text = self[day] = f"{date.fromordinal(int(day)).isoformat()}T00:00:00Z"
+        return text
 
 
 _NO_EVENT_TIME = Fault(
@@ -197,66 +200,79 @@ _NEW = tuple.__new__
 """Makes a named tuple without a call in Python."""
 
 
-FeatureValues = tuple[str | None, Sequence[Pairs] | Sequence[str | None]]
-"""A feature's name and its value in each row; without a name, all features of some columns in each row."""
+Texts = Iterable[tuple[str, Sequence[str | None]]]
+"""Features, each with its value in every row; None is left out."""
 
 
 class GroupRecords:
     """Makes records of one feature group, for all rows of a batch at once."""
 
-    def __init__(self, spec: FeatureGroupSpec, upload: UploadContext) -> None:
+    def __init__(self, spec: FeatureGroupSpec) -> None:
         self._name = spec.name
-        self._origin: Pairs = {name: getattr(upload, name) for name, _ in TRAILING}
 
     def of(
-        self, batch: Batch, kept: Sequence[bool] | None, times: Iterable[Pairs], columns: Iterable[FeatureValues]
-    ) -> Iterator[TableRecord]:
-        """Yield a record for each row that is kept, or for all: its event time and the features of each column."""
-        names, values = zip(*columns, (None, repeat(self._origin)), strict=True)
-        # The cases end; what is the same in every row repeats without end.
-        rows: Iterable[tuple[Any, ...]] = zip(
-            batch.case_ids, batch.rows, times, zip(*values, strict=False), strict=False
-        )
-        for case, row, time, parts in rows if kept is None else compress(rows, kept):
-            record = {RECORD_ID: case, **time}
-            for name, part in zip(names, parts, strict=True):
-                if name is None:
-                    record |= part
-                elif part is not None:
-                    record[name] = part
-            yield _NEW(TableRecord, (self._name, record, row))
+        self, batch: Batch, kept: Sequence[bool] | None, parts: Iterable[Iterable[Pairs]], texts: Texts = ()
+    ) -> list[TableRecord]:
+        """Return a record for each row that is kept, or for all.
+
+        It is a copy of the first part, which has `frame_of` in it, with the other parts and the texts: copying a
+        dictionary takes a fraction of the time of filling one, and one that has room need not grow.
+        """
+        first, *others = (taken(part, kept) for part in parts)
+        made: Iterable[Record] = map(dict.copy, first)
+        for part in others:
+            made = map(ior, made, part)
+        records = list(made)
+        for name, column in ((RECORD_ID, batch.case_ids), *texts):
+            for record, text in zip(records, taken(column, kept), strict=False):
+                if text is not None:
+                    record[name] = text
+        found = zip(repeat(self._name), records, taken(batch.rows, kept), strict=False)
+        return list(map(_NEW, repeat(TableRecord), found))
+
+
+def taken(column: Iterable[V], kept: Sequence[bool] | None) -> Iterable[V]:
+    """Return what a column has of the rows that are kept; None keeps all."""
+    return column if kept is None else compress(column, kept)
 
 
 class TimepointRecords:
     """Makes records of a timepoint; `source` is what dates it, as the records say it."""
 
     def __init__(
-        self, config: ClinicalConfig, timepoint: Timepoint, source: str, spec: FeatureGroupSpec, upload: UploadContext
+        self,
+        config: ClinicalConfig,
+        timepoint: Timepoint,
+        source: str,
+        spec: FeatureGroupSpec,
+        upload: UploadContext,
+        times: EventTimes,
     ) -> None:
-        self._features = features_of(config.features_of(timepoint))
-        self._group, self._times = GroupRecords(spec, upload), EventTimes(source, upload.uploaded_at)
+        self._joined, self._texts = features_of(config.features_of(timepoint), frame_of(upload, source))
+        self._group, self._times = GroupRecords(spec), times
 
-    def of(self, batch: Batch, kept: Sequence[bool] | None, days: Numbers | None) -> Iterator[TableRecord]:
+    def of(self, batch: Batch, kept: Sequence[bool] | None, days: Numbers | None) -> list[TableRecord]:
         """Return the records of the rows that are kept, dated by days (ordinals), or by the upload."""
-        times = repeat(self._times[None]) if days is None else map(self._times.__getitem__, days)
-        return self._group.of(batch, kept, times, [(features.name, features.of(batch)) for features in self._features])
+        texts = [(texts.name, texts.of(batch)) for texts in self._texts]
+        if days is not None:
+            texts.append((EVENT_TIME, list(map(self._times.__getitem__, days))))
+            if None in days:
+                texts.append((EVENT_TIME_SOURCE, [UPLOAD_TIME if day is None else None for day in days]))
+        return self._group.of(batch, kept, [pairs.of(batch) for pairs in self._joined], texts)
 
 
 class LabelRecords:
     """Makes records of the labels."""
 
-    def __init__(self, labels: Survival, spec: FeatureGroupSpec, upload: UploadContext) -> None:
-        self._group = GroupRecords(spec, upload)
-        # Without dates (`ends` has none then) the upload dates the labels.
-        self._dead = EventTimes(labels.death or "", upload.uploaded_at)
-        self._living = EventTimes(labels.last_alive or "", upload.uploaded_at)
+    def __init__(self, spec: FeatureGroupSpec, times: EventTimes) -> None:
+        self._group, self._times = GroupRecords(spec), times
 
-    def of(self, batch: Batch, kept: Sequence[bool] | None, made: MadeLabels) -> Iterator[TableRecord]:
+    def of(self, batch: Batch, kept: Sequence[bool] | None, made: MadeLabels) -> list[TableRecord]:
         """Return the records of the rows that are kept and have a label."""
         wanted: Sequence[bool] | None = kept
-        if not all(made.survival):
-            taken = kept or repeat(True)
-            wanted = [keep and bool(own) for keep, own in zip(taken, made.survival, strict=False)]
-        dead, living = self._dead, self._living
-        times = (dead[death] if died else living[seen] for died, death, seen in made.ends)
-        return self._group.of(batch, wanted, times, [(None, pairs) for pairs in (made.survival, *made.others)])
+        if not all(made.known):
+            wanted = made.known if kept is None else [*map(and_, kept, made.known)]
+        texts = [*made.days]
+        if made.ends is not None:
+            texts.append((EVENT_TIME, list(map(self._times.__getitem__, made.ends))))
+        return self._group.of(batch, wanted, made.parts, texts)

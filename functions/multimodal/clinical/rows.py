@@ -4,10 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from operator import getitem
 
-from multimodal.clinical.cells import Fault, Memo, RowCode, is_formula
-from multimodal.clinical.config import ClinicalConfig, Condition
+from multimodal.clinical.cells import MAX_KEPT, Fault, RowCode, is_formula
+from multimodal.clinical.column_config import Condition
+from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.phi import IdentifierGate, kind_of
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.table import RowProblem
@@ -95,6 +96,9 @@ def _listed(names: Sequence[str]) -> str:
 
 Numbers = list[float | None]
 
+MAX_SHARED = 256
+"""Characters of the longest cell that is kept from one row to the next."""
+
 
 @dataclass
 class Batch:
@@ -105,7 +109,7 @@ class Batch:
     rows : sequence of int
         Number of each row in the file.
     raw : mapping
-        Source column → cells as they are written.
+        Source column → cells as they are written, without blanks around them.
     case_ids : sequence of str
         Ids without surrounding blanks; empty where there is none that may be shown.
 
@@ -124,7 +128,7 @@ class Batch:
     remarks : list
         Index and problem, of those that cost less than the row.
     held : dict
-        What `Conditions` found: several columns may ask for one condition.
+        What `holds` found: several columns may ask for one condition.
     """
 
     rows: Sequence[int]
@@ -193,27 +197,29 @@ def count_suspicious(
             gate.scan(column, cell, times)
 
 
-class Conditions:
-    """Answers, for each row of a batch, whether a condition holds; each distinct cell is compared once."""
+def holds(condition: Condition, batch: Batch) -> list[bool] | None:
+    """Return whether a condition holds for each row; None when it holds for none."""
+    key = (condition.column, *condition.values)
+    if key not in batch.held:
+        held = list(map(frozenset(condition.values).__contains__, batch.raw[condition.column]))
+        batch.held[key] = held if True in held else None
+    return batch.held[key]
 
-    def __init__(self) -> None:
-        self._memos: dict[tuple[str, ...], Memo[bool]] = {}
 
-    def holds(self, condition: Condition, batch: Batch) -> list[bool] | None:
-        """Return whether the condition holds for each row; None when it holds for none."""
-        key = (condition.column, *condition.values)
-        if key not in batch.held:
-            batch.held[key] = self._compared(condition, key, batch)
-        return batch.held[key]
+class _Cells(dict[str, str]):
+    """Cells of a column without blanks around them; what is met again is the same text, hashed once."""
 
-    def _compared(self, condition: Condition, key: tuple[str, ...], batch: Batch) -> list[bool] | None:
-        memo = self._memos.get(key)
-        if memo is None:
-            values = frozenset(condition.values)
-            memo = self._memos[key] = Memo(lambda raw: (raw.strip() in values, None))
-        memo.shrink()
-        held = list(map(memo.__getitem__, batch.raw[condition.column]))
-        return cast("list[bool]", held) if True in held else None  # every cell of a row is a text, so none is None
+    def __missing__(self, cell: str) -> str:
+        text = cell.strip()
+        if len(cell) <= MAX_SHARED:
+            self[cell] = text
+        return text
+
+
+class _Apart(_Cells):
+    """Cells of which few are alike, so none is kept."""
+
+    __missing__ = staticmethod(str.strip)  # type: ignore[assignment]
 
 
 _NO_IDS = ("Doe, Jane", "Jane Doe", "DOE^JANE", "Doe", "jane.doe@example.org", "123-45-6789", "555-123-4567")
@@ -237,15 +243,33 @@ class RowsByColumn:
         self._takes_names = any(map(self._pattern.fullmatch, _NO_IDS))
         self.sources = sorted(positions, key=lambda source: positions[source])
         """Columns in the order of the file."""
+        declared = {column.source for column in config.columns if column.values is not None}
+        self._cells = [_Cells() if source in declared else _Apart() for source in self.sources]
+
+    def stripped(self, row: list[str]) -> list[str]:
+        """Return a row as `batch` takes it, without blanks around its cells; one of another length as it is.
+
+        Equal cells of a column become one text while the row is in the processor's cache: a batch then has few, which
+        stay there (docs/decisions.md#clinical-21).
+        """
+        return list(map(getitem, self._cells, row)) if len(row) == len(self._cells) else row
+
+    def _share(self) -> None:
+        """Share the cells of all columns but the ids from the second batch on, and forget those that are many."""
+        for place, source in enumerate(self.sources):
+            cells = self._cells[place]
+            if len(cells) > MAX_KEPT or (isinstance(cells, _Apart) and source != self._id.source):
+                self._cells[place] = _Cells()
 
     def batch(self, numbers: Sequence[int], rows: Sequence[Sequence[str]]) -> tuple[Batch, list[RowProblem]]:
         """Return the rows that have a cell for each column of the header, and what is wrong with the others."""
         width, wrong = len(self._positions), list[RowProblem]()
+        self._share()
         if set(map(len, rows)) != {width} or not all(map(any, rows)):
             trimmed = (_without_padding(row, width) for row in rows)
             pairs = [(n, row) for n, row in zip(numbers, trimmed, strict=True) if any(row)]
             wrong = [_wrong_field_count(n, len(row), width) for n, row in pairs if len(row) != width]
-            whole = [(n, row) for n, row in pairs if len(row) == width]
+            whole = [(n, self.stripped(list(row))) for n, row in pairs if len(row) == width]
             numbers, rows = [n for n, _ in whole], [row for _, row in whole]
         columns: Sequence[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * width
         raw = {source: columns[position] for source, position in self._positions.items()}
@@ -253,7 +277,7 @@ class RowsByColumn:
 
     def _identified(self, numbers: Sequence[int], raw: Mapping[str, Sequence[str]]) -> Batch:
         source = self._id.source
-        ids = [cell.strip() for cell in raw[source]]
+        ids = raw[source]
         if "" in ids and (blank := {i for i, case in enumerate(ids) if not case and _is_blank(raw, i)}):
             kept = [i for i in range(len(ids)) if i not in blank]
             raw = {name: [cells[i] for i in kept] for name, cells in raw.items()}
@@ -295,7 +319,7 @@ class RowsByColumn:
 
 
 def _is_blank(raw: Mapping[str, Sequence[str]], index: int) -> bool:
-    return not any(cells[index].strip() for cells in raw.values())
+    return not any(cells[index] for cells in raw.values())
 
 
 def note_rows_without_values(batch: Batch, id_source: str) -> None:
@@ -306,7 +330,7 @@ def note_rows_without_values(batch: Batch, id_source: str) -> None:
             return
         raw = batch.raw[source]
         candidates = range(len(cells)) if alone is None else alone
-        alone = {index for index in candidates if cells[index] is None and not raw[index].strip()}
+        alone = {index for index in candidates if cells[index] is None and not raw[index]}
         if not alone:
             return
     for index in sorted(alone or ()):
@@ -337,8 +361,8 @@ def _wrong_field_count(number: int, found: int, width: int) -> RowProblem:
 class RowFilters:
     """Row filters of a configuration; the first one that fits a row counts."""
 
-    def __init__(self, config: ClinicalConfig, conditions: Conditions) -> None:
-        self._id, self._filters, self._conditions = config.id.source, config.rows, conditions
+    def __init__(self, config: ClinicalConfig) -> None:
+        self._id, self._filters = config.id.source, config.rows
         self._patterns = [re.compile(f.drop_ids, re.ASCII) if f.drop_ids else None for f in config.rows]
 
     def apply(self, batch: Batch) -> None:
@@ -351,11 +375,11 @@ class RowFilters:
         row_filter, pattern = self._filters[number], self._patterns[number]
         if pattern is not None:
             match = pattern.match
-            return (index for index, cell in enumerate(batch.raw[self._id]) if match(cell.strip()))
-        held = self._conditions.holds(row_filter.condition, batch) if row_filter.condition else None
+            return (index for index, cell in enumerate(batch.raw[self._id]) if match(cell))
+        held = holds(row_filter.condition, batch) if row_filter.condition else None
         if row_filter.keep_when:
             return (index for index in range(len(batch.rows)) if not (held and held[index]))
-        return (index for index, holds in enumerate(held or ()) if holds)
+        return (index for index, fits in enumerate(held or ()) if fits)
 
     def filtered(self, batch: Batch) -> list[RowProblem]:
         """Return a problem for each row that is filtered out, in their order."""

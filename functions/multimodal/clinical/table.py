@@ -10,12 +10,12 @@ from typing import Any
 from multimodal.clinical.case_rows import RowChoice, row_spool
 from multimodal.clinical.config import ClinicalConfig, SeveralRows
 from multimodal.clinical.encoder import Encoded, Encoder, collector_paused
-from multimodal.clinical.leakage import leakage_hold
 from multimodal.clinical.phi import IdentifierGate
-from multimodal.clinical.profile import Profile
 from multimodal.clinical.records import definitions
-from multimodal.clinical.report import Counts, ProblemTally, Upload, build_refusal_report, build_report
-from multimodal.clinical.report_html import render_html
+from multimodal.clinical.report.build import Counts, ProblemTally, Upload, build_refusal_report, build_report
+from multimodal.clinical.report.leakage import leakage_hold
+from multimodal.clinical.report.page import render_html
+from multimodal.clinical.report.profile import Profile
 from multimodal.clinical.rows import MAX_COLUMNS, known_names, match_header
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.tables.rows import TableRows
@@ -63,12 +63,12 @@ class ClinicalTable:
             (`match_header`), it has no row, or cells could identify a person.
         """
         names, gate = known_names(self._config), IdentifierGate()
-        rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
-        positions = match_header(rows.header, self._config)
-        self._config = self._config.without_unused(positions)
-        self._profile = Profile(self._config)
-        encoder = Encoder(self._config, self._stack, self._dataset, self._upload, positions, gate)
         with collector_paused():
+            rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
+            positions = match_header(rows.header, self._config)
+            self._config = self._config.without_unused(positions)
+            self._profile = Profile(self._config)
+            encoder = Encoder(self._config, self._stack, self._dataset, self._upload, positions, gate)
             yield from self._encoded(encoder, rows, positions)
         gate.check()
         if not self._counts["rows"]:
@@ -76,7 +76,7 @@ class ClinicalTable:
         self._source = replace(self._source, encoding=rows.encoding, delimiter=rows.delimiter)
 
     def _encoded(self, encoder: Encoder, rows: TableRows, positions: Mapping[str, int]) -> Iterator[TableBatch]:
-        numbered = ((range(f, f + len(b)), b) for f, b in rows.batches(BATCH_ROWS, BATCH_CHARACTERS))
+        numbered = ((range(f, f + len(b)), b) for f, b in rows.batches(BATCH_ROWS, BATCH_CHARACTERS, encoder.stripped))
         if self._config.several_rows is None:
             for numbers, batch in numbered:
                 yield self._counted(encoder.encode(numbers, batch))

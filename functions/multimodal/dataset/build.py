@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -27,17 +27,17 @@ from multimodal.dataset.join import (
     dictionary_row,
     join_sql,
     joined_columns,
-    load_snapshot,
     rows_sql,
     unknown_cases_sql,
-    write_statements,
 )
 from multimodal.dataset.manifest import file_hash, manifest_of
 from multimodal.dataset.plan import BuildPlan, Planner, plan_document
 from multimodal.dataset.ports import Files
 from multimodal.dataset.request import BuildRequest, parse_build_file, parse_request
+from multimodal.dataset.snapshots import load_snapshot
 from multimodal.dataset.split import count_strata
 from multimodal.dataset.sql import quoted
+from multimodal.dataset.table import write_csv, write_parquet
 from multimodal.ledger.errors import BadInputError, ConfigurationError, InvalidRequestError, Reason
 from multimodal.ledger.ports import Clock, ObjectStore
 from multimodal.observability import logger
@@ -168,7 +168,8 @@ class DatasetBuild:
             self._load(connection, plan, run, folder)
             counted = _count(connection, plan)
             check_cohort(counted, plan)
-            _run(connection, write_statements(query, len(columns), folder / PARQUET, folder / CSV))
+            write_parquet(connection, query, len(columns), folder / PARQUET)
+            write_csv(folder / PARQUET, folder / CSV, self.engine.memory_mb, self.engine.threads)
             _write_dictionary(columns, folder / DICTIONARY_CSV)
             strata = _strata(connection, plan, columns, folder)
             check_events(strata, plan)
@@ -194,7 +195,7 @@ class DatasetBuild:
             target = folder / f"snapshot-{number}"
             target.mkdir()
             files = self.files.download(_snapshot_prefix(run, number), target)
-            _run(connection, load_snapshot(group.columns, files))
+            load_snapshot(connection, group.columns, files, folder)
         cohort = plan.request.cohort
         if cohort is not None:
             connection.execute(LISTED, [cohort])
@@ -258,11 +259,6 @@ def _cause(error: Mapping[str, Any]) -> str:
     query = document.get("QueryExecution") or {}
     told = document.get("errorMessage") or (query.get("Status") or {}).get("StateChangeReason")
     return str(told or cause)[:MAX_MESSAGE]
-
-
-def _run(connection: Any, statements: Iterable[str]) -> None:  # noqa: ANN401
-    for statement in statements:
-        connection.execute(statement)
 
 
 def _count(connection: Any, plan: BuildPlan) -> Counted:  # noqa: ANN401

@@ -7,15 +7,8 @@ is left out, and named in the manifest. Decision: dataset-3.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from multimodal.clinical.config import (
-    TIMEPOINTS,
-    ClinicalConfig,
-    FeatureColumn,
-    OneHot,
-    Ordinal,
-    Survival,
-    Timepoint,
-)
+from multimodal.clinical.column_config import TIMEPOINTS, FeatureColumn, OneHot, Ordinal, Timepoint
+from multimodal.clinical.config import ClinicalConfig, Survival
 from multimodal.clinical.records import LABELS, group_specs
 from multimodal.features.group import FeatureGroupSpec, FeatureType
 from multimodal.genomics.config import GenomicsConfig

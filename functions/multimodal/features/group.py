@@ -142,6 +142,8 @@ MAX_INTEGRAL = 2**63
 
 _MAX_FLOAT = sys.float_info.max
 
+_NUMBER = (int, float)  # int | float would be made anew for each value
+
 _NO_LINE = re.compile("[\n\r\x85\u2028\u2029\ud800-\udfff]")
 """What the pattern `.*` of a value leaves out (Feature Store runtime API, FeatureValue), and UTF-8 cannot hold."""
 
@@ -207,7 +209,7 @@ def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
     """
     if kind is _STRING:
         return _line(name, str(value), source)
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MAX_FLOAT:
+    if isinstance(value, _NUMBER) and not isinstance(value, bool) and abs(value) <= _MAX_FLOAT:
         if kind is _FRACTIONAL:
             return repr(float(value) + 0.0)  # -0.0 is 0.0: equal numbers are equal texts, hashes and bytes
         if abs(value) < MAX_INTEGRAL and value == int(value):

@@ -80,7 +80,9 @@ class FeatureIngest:
             self.sleep(pause)
             missing = missing_artifacts(self.ports.processed, unit, document)
         if missing:
-            raise RetryableError(f"the result's {', '.join(missing)} are not there, or not whole; looked for again")
+            raise RetryableError(
+                f"the result's {', '.join(missing)} are missing or incomplete; they will be looked for again"
+            )
 
     def _write(self, unit: Unit, made: Sequence[tuple[FeatureGroupSpec, Record]]) -> None:
         self.features.write([(spec.name, record) for spec, record in made])

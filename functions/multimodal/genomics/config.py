@@ -22,7 +22,22 @@ ExpressionUnit = Literal["TPM", "FPKM", "FPKM-UQ", "RPKM", "CPM", "counts"]
 
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Header = Annotated[str, StringConstraints(strip_whitespace=True, max_length=256)]
-ENSEMBL_GENE = re.compile(r"^ENS[A-Z]{0,6}G\d{11}(\.\d+)?(_PAR_Y)?$")
+ENSEMBL_GENE = re.compile(r"^ENS[A-Z]{0,6}G(?:\d{11}|R\d{10})(\.\d+)?(_PAR_Y)?$")
+
+
+_COPY_ON_Y = re.compile(r"^(ENS[A-Z]*G)R(?=\d{10})|_PAR_Y$")
+"""How GENCODE marks the copy on Y of a gene of both sex chromosomes: until release 24, and until 43."""
+
+
+def gene_on_x(gene: str) -> str:
+    """Return the gene's id on X for that of its copy on Y, and other ids as they are.
+
+    Examples
+    --------
+    >>> gene_on_x("ENSG00000002586.20_PAR_Y"), gene_on_x("ENSGR0000002586.13")
+    ('ENSG00000002586.20', 'ENSG00000002586.13')
+    """
+    return _COPY_ON_Y.sub(lambda mark: f"{mark[1]}0" if mark[1] else "", gene)
 
 
 _SEVERAL_NAMES = re.compile(r"[|(]|^ENS[A-Z]*G\d{11}(?:\.\d+)?_(?!PAR_Y)")
@@ -71,9 +86,13 @@ class MatrixConfig(StrictModel):
         """Return what a gene's name is compared by, in the panel and in the matrix.
 
         Of a label with several names (`VIM (7431)`, `VIM|7431`, `ENSG00000026025.16_VIM`) it is the one of `gene_ids`.
+        The copy on Y of a gene of both sex chromosomes (`…_PAR_Y`) is that gene: their values are summed (genomics-43).
         """
         name = _named(gene, is_id=self.gene_ids == "ensembl") if _SEVERAL_NAMES.search(gene) else gene
-        if self.gene_ids == "symbol" or self.gene_versions == "exact":
+        if self.gene_ids == "symbol":
+            return name
+        name = gene_on_x(name)
+        if self.gene_versions == "exact":
             return name
         return re.sub(r"\.\d+", "", name, count=1)
 

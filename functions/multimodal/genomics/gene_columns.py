@@ -34,6 +34,13 @@ _STATISTICS = _words(
 )
 """Columns about all cases at once; none is a case."""
 
+_OF_GENES = re.compile(
+    r"entrez|ensembl|hgnc|ncbi|refseq|uniprot|biotype|chromosome|gccontent|gene(?:id|name|symbol|type|length|version)"
+    r"|transcript(?:id|name|length)|^(?:gene|transcript|exon|cds|tx)*(?:start|end|stop|length)(?:position|pos|bp|kb)?$"
+)
+_OF_ALL_CASES = re.compile(r"padj|p.?val|q.?value|fdr|log2?.?(?:fc|fold.?change)|^(?:mean|median|average|avg|sd)[ _.]")
+"""Such columns under longer names (`gene_length_kb`, `start_position`; `padj_tumour_vs_normal`, `mean_tumour`)."""
+
 _FIRST_COLUMNS = _words(
     """
     sample samples case cases caseid sampleid patient patientid id idref level name names position reference row
@@ -54,6 +61,7 @@ _ALIGNMENT = re.compile(
     r"\.(?:bam|sam|cram)$",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"\.\d{1,2}$")
 _MADE_BY_R = re.compile(r"X\d")
 _HOLDS = re.compile(
     r"^(?:tpm|fpkm(?:.uq)?|rpkm|cpm|(?:raw.?)?counts?)[._ -]|[._ -](?:tpm|fpkm(?:.uq)?|rpkm|cpm|(?:raw.?)?counts?)$",
@@ -106,10 +114,10 @@ def split_columns(
     keys = [_WORDS.sub("", name.lower()) for name in names]
     # What follows the first column and holds text describes the gene, whatever it is called.
     lead = min(1 + about_genes, len(names))
-    while lead < len(names) and (keys[lead] in _ABOUT_GENES or _is_text(head, lead, matrix)):
+    while lead < len(names) and (_is_about_genes(keys[lead]) or _is_text(head, lead, matrix)):
         lead += 1
-    about = [at for at, key in enumerate(keys) if at < lead or key in _ABOUT_GENES]
-    out = {at for at, name in enumerate(names) if name in matrix.ignore or (keys[at] in _STATISTICS and at >= lead)}
+    about = [at for at, key in enumerate(keys) if at < lead or _is_about_genes(key)]
+    out = {at for at, name in enumerate(names) if name in matrix.ignore or (_is_of_all_cases(name) and at >= lead)}
     cases = tuple(at for at in range(lead, len(names)) if at not in out and at not in about)
     if not cases:
         raise invalid_matrix("it has no column of a case")
@@ -119,6 +127,12 @@ def split_columns(
             "all cases begin with X and a digit, as R writes names that begin with a digit; set "
             "genomics.matrix.case_names: undo_r, or exact when they are called so, and deploy"
         )
+    numbered = _numbered_by_a_program([names[at] for at in cases], named, matrix)
+    if numbered:
+        raise invalid_matrix(
+            f"the case {numbered} has several columns, which a program numbered (.1, .2); leave one of them, or rename "
+            "the others"
+        )
     if matrix.case_names is None and _say_what_they_hold(named):
         raise invalid_matrix(
             "its columns say what they hold beside the case, such as R01-001_TPM or FPKM.R01-001; keep those with "
@@ -127,6 +141,20 @@ def split_columns(
         )
     left_out = tuple(names[at] for at in sorted({*about[1:], *out}))
     return GeneColumns(tuple(at for at in about if at not in out), cases, named, left_out)
+
+
+def _is_about_genes(key: str) -> bool:
+    return key in _ABOUT_GENES or bool(_OF_GENES.search(key))
+
+
+def _is_of_all_cases(name: str) -> bool:
+    return _WORDS.sub("", name.lower()) in _STATISTICS or bool(_OF_ALL_CASES.search(name.lower()))
+
+
+def _numbered_by_a_program(columns: Sequence[str], cases: Sequence[str], matrix: MatrixConfig) -> str:
+    """Return a case of which R or pandas numbered another column: `R01.001.1` beside `R01.001` is none of its own."""
+    stems = (case_of_column(name.rpartition(".")[0], matrix) for name in columns if _NUMBERED.search(name))
+    return next((stem for stem in stems if stem in cases), "")
 
 
 def _say_what_they_hold(cases: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import add
 from typing import NamedTuple
 
-from multimodal.genomics.config import GenomicsConfig
+from multimodal.genomics.config import GenomicsConfig, MatrixConfig, gene_on_x
 from multimodal.genomics.gene_columns import R_HINT, GeneColumns, is_second_header
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CASE_RULE, CaseValues, MatrixGenes, Row, missing_cells
@@ -19,6 +19,8 @@ from multimodal.genomics.matrix_format import (
     MAX_LOG2,
     SPREADSHEET_DATE,
     CellError,
+    Logarithms,
+    are_whole,
     check_scale,
     genes_not_found,
     invalid_matrix,
@@ -61,20 +63,21 @@ class _Names:
         """Gene of the panel → its rows."""
         self.examples: list[str] = []
         self.dates: list[str] = []
-        self._dotted: list[str] = []
+        self._numbered: list[str] = []
 
     def add(self, name: str, values: Sequence[float | None]) -> None:
         """Take a row."""
         key = self._key_of(name)
-        if key in self._seen:
-            self.repeated.add(key)
-        self._seen.add(key)
+        if gene_on_x(name) == name:
+            if key in self._seen:
+                self.repeated.add(key)
+            self._seen.add(key)
         if len(self.examples) < _NAMES_KEPT:
             self.examples.append(name)
         if SPREADSHEET_DATE.match(name):
             self.dates.append(name)
-        if name[-2:-1] == ".":
-            self._dotted.append(name)
+        if name[-2:-1] in {".", "_", "-"}:
+            self._numbered.append(name)
         gene = self._wanted.get(key)
         if gene is not None:
             self.values.setdefault(gene, []).append(values)
@@ -82,17 +85,22 @@ class _Names:
     @property
     def renamed(self) -> tuple[str, ...]:
         """Names that look as if a program had renamed a gene of the panel."""
-        return tuple(name for name in self._dotted if was_renamed(name, self.values))
+        return tuple(name for name in self._numbered if was_renamed(name, self.values))
 
 
 class _Sums:
     """Sums over all genes, for each case."""
 
-    def __init__(self, cases: int, *, hold: bool) -> None:
+    def __init__(self, cases: int, matrix: MatrixConfig, *, hold: bool) -> None:
         self.genes, self._cases = 0, cases
+        self._is_log2 = matrix.scale == "log2_plus_1"
         self._values = array("d") if hold else None
         self.highest = 0.0
         """Highest value of any case."""
+        self.are_whole = matrix.unit != "counts"
+        """Whether all values of all cases are whole numbers."""
+        self.as_logarithms = Logarithms()
+        """Of the first case."""
         self.totals = [0.0] * cases
         self.zeros, self.without = [0] * cases, [0] * cases
 
@@ -110,6 +118,9 @@ class _Sums:
         numbers = [v or 0.0 for v in values]
         self.totals = list(map(add, self.totals, numbers))
         self.highest = max(self.highest, *numbers)
+        self.are_whole = self.are_whole and are_whole(numbers)
+        if self._is_log2:
+            self.as_logarithms.add(numbers[0])
 
     def of_case(self, at: int) -> Sequence[float]:
         """Return all values of a case, where they are held."""
@@ -162,7 +173,7 @@ class GeneRows:
     def cases(self) -> Iterator[CaseValues | RowProblem]:  # noqa: D102 – as the protocol says
         columns = self._columns
         sums, names = (
-            _Sums(len(columns.cases), hold=bool(self._config.gene_sets)),
+            _Sums(len(columns.cases), self._matrix, hold=bool(self._config.gene_sets)),
             [_Names(self._config) for _ in columns.lead],
         )
         for number, cells in self._genes():
@@ -246,7 +257,19 @@ class GeneRows:
         except CellError as error:
             return RowProblem(place, case, "", error.code, error.message)
         counts = (sums.genes, sums.without[at], sums.zeros[at])
-        return CaseValues(place, case, self._panel(at), *counts, sums.highest, total, self._dates[at], sums.of_case(at))
+        dated = self._dates[at]
+        return CaseValues(
+            place,
+            case,
+            self._panel(at),
+            *counts,
+            sums.highest,
+            total,
+            sums.are_whole,
+            sums.as_logarithms,
+            dated,
+            sums.of_case(at),
+        )
 
     def _panel(self, at: int) -> Mapping[str, Sequence[float | None]]:
         rows = self._best.values if self._best else {}

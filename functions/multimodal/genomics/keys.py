@@ -33,7 +33,7 @@ REFUSED_CASE, IGNORED_CASE = "-refused-keys", "-ignored-keys"
 """What stands for the case in the units that note a dataset's rejected and its ignored keys."""
 
 IGNORED_RULE = (
-    "files that are neither reads nor expression (read-mes, checksums, reports, other tables in a case's folder) are "
+    "files that are neither reads nor expression (READMEs, checksums, reports, other tables in a case's folder) are "
     "ignored; details has the last of them. A matrix lies directly under genomics/<dataset>/"
 )
 _REFERENCE_FILE = re.compile(

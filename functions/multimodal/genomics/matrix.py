@@ -42,8 +42,8 @@ STRONG = 25.0
 """As log2(value + 1) nothing is above it; on the linear scale, the strongest of thousands of genes always is."""
 
 
-MILLION, ROUNDING = 1e6, 1e-3
-"""What TPM of all genes add up to, give or take what rounding of the values and a few genes left out change."""
+MILLION, ROUNDING, WHOLE = 1e6, 1e-3, 0.02
+"""What TPM of all genes add up to, and the share that rounding and a few genes left out change, or whole numbers."""
 
 
 class ExpressionMatrix:
@@ -92,7 +92,9 @@ class ExpressionMatrix:
         today, dated = date.fromisoformat(upload.uploaded_at[:10]), config.date_column
         self._dates = SampleDates(dated, today) if dated else None
         self._counts: Counter[str] = Counter()
-        self._highest, self._sums_to_million = 0.0, True
+        self._highest, self._are_whole = 0.0, True
+        self._off_million = 0.0
+        self._other_base = ""
         self._first_problem: RowProblem | None = None
 
     def batches(self) -> Iterator[TableBatch]:
@@ -145,12 +147,21 @@ class ExpressionMatrix:
 
     def _scale_suspected(self) -> tuple[str, str] | None:
         genes = self._cases.genes.count if self._cases else 0
-        if genes < MANY_GENES or not self._counts["records"] or self._matrix.scale != "linear":
+        if genes < MANY_GENES or not self._counts["records"]:
             return None
-        if self._sums_to_million and self._matrix.unit not in PER_MILLION:
+        if self._matrix.scale == "log2_plus_1":
+            return self._other_base_suspected()
+        if self._off_million <= ROUNDING and self._matrix.unit not in PER_MILLION:
             message = (
                 f"the values of every case add up to a million, as TPM do, and the dataset says unit: "
                 f"{self._matrix.unit}; set genomics.matrix.unit, raise group_version, deploy, then retry"
+            )
+            return Reason.SCALE_SUSPECTED.value, message
+        if self._are_whole and self._off_million > WHOLE and self._matrix.unit != "counts":
+            message = (
+                f"all values of {genes} genes are whole numbers, as counts of reads are, and the dataset says unit: "
+                f"{self._matrix.unit}; set genomics.matrix.unit: counts, raise group_version, deploy, then retry, or "
+                f"upload {self._matrix.unit} that are not rounded"
             )
             return Reason.SCALE_SUSPECTED.value, message
         if not self._looks_logarithmic:
@@ -158,6 +169,15 @@ class ExpressionMatrix:
         message = (
             f"no value of {genes} genes is above {STRONG:g}, so the cells look like logarithms; set "
             "genomics.matrix.scale: log2_plus_1, raise group_version, deploy, then retry"
+        )
+        return Reason.SCALE_SUSPECTED.value, message
+
+    def _other_base_suspected(self) -> tuple[str, str] | None:
+        if not self._other_base or self._matrix.unit not in PER_MILLION:
+            return None
+        message = (
+            f"taken as {self._other_base} logarithms, the values of a case add up to a million, as TPM do, so they are "
+            "no log2; write them as log2(value + 1) or on the linear scale, and upload the matrix again"
         )
         return Reason.SCALE_SUSPECTED.value, message
 
@@ -184,7 +204,9 @@ class ExpressionMatrix:
             column = self._dates.rule.column if self._dates else ""
             return RowProblem(case.place, case.case, column, "DATE_INVALID", str(error))
         self._highest = max(self._highest, case.highest)
-        self._sums_to_million &= abs(case.total - MILLION) <= ROUNDING * MILLION
+        self._are_whole &= case.are_whole
+        self._other_base = self._other_base or case.as_logarithms.base_of_a_million
+        self._off_million = max(self._off_million, abs(case.total - MILLION) / MILLION)
         return TableRecord(self._spec.name, self._record(case, dated, panel), case.place)
 
     def _scores(self, case: CaseValues) -> dict[str, float]:

@@ -10,7 +10,9 @@ from multimodal.genomics.config import GenomicsConfig, MatrixConfig
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_format import (
     CellError,
+    Logarithms,
     MatrixHeader,
+    are_whole,
     check_scale,
     invalid_matrix,
     read_header,
@@ -40,6 +42,10 @@ class CaseValues:
     highest: float
     total: float
     """Highest value (where genes are rows, of any case), and sum of the case's."""
+    are_whole: bool
+    """Whether all its values (where genes are rows, those of all cases) are whole numbers; not asked of counts."""
+    as_logarithms: Logarithms
+    """What the values of the first case add up to if they are logarithms; nothing for others, and on a linear scale."""
     date: str = ""
     """The cell that dates the sample, where the dataset's file names a column."""
     measured: Sequence[float] = ()
@@ -90,6 +96,7 @@ class CaseRows:
         self._first_row, self._rows, self._config = first_row, iter(rows), config
         self._matrix = config.require_matrix()
         self._missing = missing_cells(self._matrix)
+        self._is_first = True
 
     @cached_property
     def _header(self) -> MatrixHeader:
@@ -132,7 +139,14 @@ class CaseRows:
         measured = present if self._config.gene_sets else ()
         panel = {gene: [values[at] for at in ats] for gene, ats in self._header.columns_of.items()}
         without = len(values) - len(present)
-        return CaseValues(number, case, panel, len(values), without, values.count(0.0), highest, total, date, measured)
+        counts = (len(values), without, values.count(0.0))
+        whole, logarithms = self._matrix.unit != "counts" and are_whole(present), self._logarithms(present)
+        return CaseValues(number, case, panel, *counts, highest, total, whole, logarithms, date, measured)
+
+    def _logarithms(self, values: Sequence[float]) -> Logarithms:
+        """Add up the first case: the others are of the same base."""
+        is_asked, self._is_first = self._is_first and self._matrix.scale == "log2_plus_1", False
+        return Logarithms(values if is_asked else ())
 
 
 def _wrong_length(number: int, found: int, expected: int) -> RowProblem:

@@ -2,10 +2,10 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from multimodal.genomics.config import ENSEMBL_GENE, ExpressionUnit, GenomicsConfig, MatrixConfig
+from multimodal.genomics.config import ENSEMBL_GENE, ExpressionUnit, GenomicsConfig, MatrixConfig, gene_on_x
 from multimodal.genomics.expression import log2_of_sum
 from multimodal.ledger.errors import BadInputError, Reason
 
@@ -13,9 +13,11 @@ MAX_COLUMNS = 200_000
 """More than any annotation has genes."""
 
 SPREADSHEET_DATE = re.compile(
-    r"^(\d{1,2}-(Mar|Sep|Sept|Dec)|(Mar|Sep|Sept|Dec)-\d{1,2}|\d{4}-(03|09|12)-\d\d( 00:00:00)?)$", re.IGNORECASE
+    r"^(\d{1,2}[-.] ?(M[aä]r|Mrz|Sept?|De[cz])\.?|(M[aä]r|Mrz|Sept?|De[cz])\.?[- ]\d{1,2}"
+    r"|\d{4}-(03|09|12)-\d\d( 00:00:00)?|\d\d?\.0?(3|9|12)\.\d{4}|0?(3|9|12)/\d\d?/\d{2,4})$",
+    re.IGNORECASE,
 )
-"""What spreadsheets make of MARCH1, SEPT2 and DEC1."""
+"""What spreadsheets make of MARCH1, SEPT2 and DEC1, in English and in German."""
 
 
 _COMMA = re.compile(r"-?\d+,\d+(e-?\d+)?$", re.IGNORECASE)
@@ -89,12 +91,13 @@ def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
     columns_of = {gene: tuple(columns.get(matrix.key_of(gene), ())) for gene in config.genes}
     if not any(columns_of.values()):
         raise genes_not_found(genes, config)
+    _check_first_column(names, matrix)
     if matrix.id_column is None and (names[0] in columns_of or ENSEMBL_GENE.match(names[0])):
         raise invalid_matrix(
             f"the first column, which names the case, is called {names[0]}, as a gene: it lacks its name or "
             "is not there"
         )
-    _check_names(names, id_at, columns, matrix)
+    _check_names(names, id_at, genes, columns, matrix)
     return MatrixHeader(
         width=len(names),
         id_at=id_at,
@@ -107,6 +110,22 @@ def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
         renamed=tuple(name for name in genes if was_renamed(name, columns_of)),
         dates=tuple(name for name in genes if SPREADSHEET_DATE.match(name)),
     )
+
+
+_NAMES_CASES = re.compile(
+    r"^(?:case|patient|subject|sample|participant|donor|model|barcode)[ _.-]?(?:id|no|name|code)?$", re.I
+)
+_OF_NO_NAME = re.compile(r"^(?:unnamed: ?0|index)?$", re.IGNORECASE)
+
+
+def _check_first_column(names: Sequence[str], matrix: MatrixConfig) -> None:
+    """Reject numbers of rows, as pandas writes them, in front of the column that names the case."""
+    cases = [name for name in names[1:] if _NAMES_CASES.match(name)]
+    if matrix.id_column is None and cases and _OF_NO_NAME.match(names[0]):
+        raise invalid_matrix(
+            f"its first column has no name, and {cases[0]!r} seems to name the case; write it without the numbers of "
+            "rows (pandas: index=False), the case first"
+        )
 
 
 def invalid_matrix(problem: str) -> BadInputError:
@@ -125,20 +144,25 @@ def _position(names: Sequence[str], column: str, key: str) -> int:
     return found[0]
 
 
-def _check_names(names: Sequence[str], id_at: int, columns: Mapping[str, Sequence[int]], matrix: MatrixConfig) -> None:
+def _check_names(
+    names: Sequence[str], id_at: int, genes: Sequence[str], columns: Mapping[str, Sequence[int]], matrix: MatrixConfig
+) -> None:
     if "" in columns:
         place = next(at for at, name in enumerate(names) if not name and at != id_at)
         raise invalid_matrix(f"column {place + 1} has no name")
-    twice = [key for key, found in columns.items() if len(found) > 1]
+    twice = [key for key, found in columns.items() if sum(gene_on_x(genes[at]) == genes[at] for at in found) > 1]
     if twice and matrix.gene_ids == "ensembl":
         # A symbol may be several genes; an id is one, and which of its columns were the right one nobody can know.
         raise invalid_matrix(f"{len(twice)} gene ids have more than one column, such as {', '.join(twice[:3])}")
 
 
+_RENAMED = re.compile(r"(.+)[._-]\d+")
+
+
 def was_renamed(name: str, columns_of: Mapping[str, Sequence[object]]) -> bool:
-    """Whether a name looks as if a program had renamed a repeated gene of the panel (`CD44.1`)."""
-    gene, dot, number = name.rpartition(".")
-    return bool(dot) and number.isdigit() and bool(columns_of.get(gene))
+    """Whether a name looks as if a program had renamed a repeated gene of the panel (`CD44.1`; RefSeq `CD99_1`)."""
+    renamed = _RENAMED.fullmatch(name)
+    return renamed is not None and bool(columns_of.get(renamed[1]))
 
 
 def genes_not_found(genes: Sequence[str], config: GenomicsConfig, where: str = "column") -> BadInputError:
@@ -241,6 +265,35 @@ def check_scale(highest: float, total: float, matrix: MatrixConfig) -> None:
     elif matrix.unit in PER_MILLION and total > MILLION:
         message = f"the case's values add up to more than a million, which {matrix.unit} never do; check matrix.unit"
         raise CellError("VALUE_IMPLAUSIBLE", message)
+
+
+class Logarithms:
+    """Sums of what values would be on the linear scale if they were logarithms of (value + 1) of some base."""
+
+    def __init__(self, values: Iterable[float] = ()) -> None:
+        self.natural = self.decimal = 0.0
+        for value in values:
+            self.add(value)
+
+    def add(self, value: float) -> None:
+        """Take a value; larger ones are no logarithms."""
+        if value <= MAX_LOG2:
+            self.natural += math.expm1(value)
+            self.decimal += 10.0**value - 1
+
+    @property
+    def base_of_a_million(self) -> str:
+        """Which logarithms the values are, if by those they are TPM of all genes; empty otherwise."""
+        sums = {"natural": self.natural, "decimal": self.decimal}
+        return next((base for base, total in sums.items() if abs(total / 1e6 - 1) < _NEAR_A_MILLION), "")
+
+
+_NEAR_A_MILLION = 0.02
+
+
+def are_whole(values: Iterable[float]) -> bool:
+    """Whether all finite values are whole numbers, as counts of reads are."""
+    return all(value.is_integer() for value in values)
 
 
 def combine_of(matrix: MatrixConfig) -> Callable[[Sequence[float]], float]:

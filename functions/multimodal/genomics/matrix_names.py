@@ -20,7 +20,7 @@ _WITHOUT_ENDING = re.compile(
 TX2GENE = "tx2gene.tsv"
 """Beside the cases, it says of which genes transcripts are: transcript_id, gene_id, gene_name, as nf-core writes it."""
 
-_NOTICE = re.compile(r"^(\.|~\$|readme|licen[sc]e|md5|sha\d|checksums?|manifest)", re.IGNORECASE)
+_NOTICE = re.compile(r"^(\.|~\$|readme|licen[sc]e|md5|sha\d|checksums?|manifest)|.*\.summary$", re.IGNORECASE)
 _SPREADSHEET = re.compile(r"\.(xlsx|xlsm|xlsb|xls|ods|numbers)$", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(zip|tar|tar\.gz|tgz|7z|rar)$", re.IGNORECASE)
 _OTHER_FORMATS = {
@@ -53,11 +53,11 @@ WHOSE_RULE = (
 )
 
 
-_SAYS = re.compile(r"(?<![a-z])(tpm|fpkm|rpkm|cpm|counts?|lengths?)(?![a-z])", re.IGNORECASE)
+_SAYS = re.compile(r"(?<![a-z])(tpm|fpkm(?:[.-]?uq)?|rpkm|cpm|counts?|lengths?)(?![a-z])", re.IGNORECASE)
 
 
 def said_by(name: str) -> str:
-    """Return what a file's name says of its values (`tpm`, `fpkm`, `rpkm`, `cpm`, `counts`, `lengths`), if one thing.
+    """Return what a file's name says of its values (`tpm`, `fpkm-uq`, `counts`, `lengths` and so on), if one thing.
 
     Examples
     --------
@@ -67,13 +67,14 @@ def said_by(name: str) -> str:
     ''
     """
     words = {match.lower().removesuffix("s") for match in _SAYS.findall(name.replace("_", "."))}
+    words = {re.sub(r"fpkm.?uq", "fpkm-uq", word) for word in words}
     words -= {"length"} if len(words) > 1 else set()  # counts may be scaled by lengths
     word = words.pop() if len(words) == 1 else ""
     return f"{word}s" if word in {"count", "length"} else word
 
 
 def is_notice(name: str) -> bool:
-    """Whether a file only comes along with others: a read-me, a licence, a checksum, a desktop's leftover."""
+    """Whether a file only comes along with others: a read-me, a licence, a checksum, a program's summary."""
     return bool(_NOTICE.match(name))
 
 
@@ -139,6 +140,7 @@ def case_of_quantification(path: str) -> str:
         match = _QUANTIFICATION.match(name)
         stem = _TABLE.sub("", name) if match is None else match["case"] or ""
         named = [stem.rstrip("._-")]
+        named = [stem for stem in named if not _PROGRAMS.match(stem)]
     return named[0] if len(named) == 1 and not _UUID.match(named[0]) else ""
 
 

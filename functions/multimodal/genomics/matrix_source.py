@@ -122,7 +122,7 @@ def _check_header(names: Sequence[str], config: GenomicsConfig) -> None:
 def _check_name(path: str, matrix: MatrixConfig) -> None:
     """Reject a matrix whose name says other values than the dataset: nf-core merges TPM, counts and lengths alike."""
     said = said_by(path.rpartition("/")[2])
-    if said and not matrix.unit.lower().startswith(said):
+    if said and said != matrix.unit.lower():
         raise invalid_matrix(
             f"its name says {said}, and the dataset says unit: {matrix.unit}; if the name is wrong, rename it"
         )

@@ -38,10 +38,11 @@ _WORDS = re.compile(
 
 
 _PARTS_OF_PATIENT = re.compile(
-    "t|tumou?r|n|normal|adjacent|blood|primary|metastasis|met|mets|pre|post|before|after|baseline|relapse|recurrence",
+    r"(?:t|tumou?r|n|normal|primary|metastasis|mets?|biopsy|bx|relapse|recurrence|region|tp|timepoint|visit|week|wk|day|month)\d*"
+    r"|d\d{1,2}|c\d+d\d+|adjacent|blood|pbmcs?|plasma|csf|ascites|ffpe|frozen|pdx|organoids?|pre|post|before|after|baseline",
     re.IGNORECASE,
 )
-"""Words for specimens of one patient: their expression is not to be added up."""
+"""Words for specimens and times of one patient: their expression is not to be added up. `D701` is a barcode's name."""
 
 
 def samples_in(case: str, paths: Iterable[str]) -> tuple[str, ...]:
@@ -78,14 +79,14 @@ def _owner(case: str, path: str) -> str:
     *folders, own = path.split("/")
     stem = _sample(name, own)
     if any(_has(part, case) for part in (stem, *folders)):
-        return "_".join([case, *_specimen(case, stem)])
+        return "_".join([case, *_specimen(case, "_".join((*folders, stem)))])
     return next((found for part in (stem, *reversed(folders)) if (found := _own_words(part))), "")
 
 
-def _specimen(case: str, stem: str) -> list[str]:
-    """Return what of a file's name says which of a patient's specimens it is."""
+def _specimen(case: str, path: str) -> list[str]:
+    """Return what of a file's name and folders says which of a patient's specimens it is."""
     own = set(_split(case))
-    return [part for part in _split(stem) if part not in own and _PARTS_OF_PATIENT.fullmatch(part)]
+    return [part for part in dict.fromkeys(_split(path)) if part not in own and _PARTS_OF_PATIENT.fullmatch(part)]
 
 
 def _sample(name: FastqName | None, own: str) -> str:

@@ -38,6 +38,9 @@ _GENES = ("geneid", "gene", "name", "genename", "targetid", "transcriptid")
 _SYMBOLS = ("genename", "genesymbol")
 _STAR = {"unstranded": 1, "forward": 2, "reverse": 3}
 
+_MUCH_MORE = 4
+"""Between the strands' counts: a stranded library has tens of times more on its own, another one as many."""
+
 _TRANSCRIPT = re.compile(r"(ENS[A-Z]*T\d{11}|[NX][MR]_\d+)")
 
 Genes = Mapping[str, tuple[str, str]]
@@ -54,6 +57,8 @@ class Quantification:
     """Whether its rows are transcripts, whose values are summed by gene."""
     needs_genes: bool = False
     """Whether another table has to say of which genes."""
+    other_strand_at: int | None = None
+    """Where the counts of the other strand are, if those of one were asked for."""
 
     def rows(self, rows: Iterable[Row], genes: Genes) -> Iterator[Row]:
         """Yield rows of gene id, symbol and value.
@@ -78,8 +83,17 @@ class Quantification:
         return self._summed(rows, genes) if self.has_transcripts else self._listed(rows)
 
     def _listed(self, rows: Iterable[Row]) -> Iterator[Row]:
+        taken = other = 0
         for number, cells in rows:
             yield number, [*self._names(number, cells), cells[self.value_at]]
+            if self.other_strand_at is not None and not cells[self.gene_at].startswith("N_"):
+                taken += _count(cells, self.value_at)
+                other += _count(cells, self.other_strand_at)
+        if other > _MUCH_MORE * taken:
+            raise invalid_matrix(
+                f"the strand that the dataset names has {taken} counts of genes and the other one {other}, so the "
+                "library is of the other strand; correct genomics.matrix.strandedness, raise group_version and deploy"
+            )
 
     def _names(self, number: int, cells: Sequence[str]) -> tuple[str, str]:
         if len(cells) <= max(self.gene_at, self.value_at, self.symbol_at or 0):
@@ -105,6 +119,10 @@ class Quantification:
             yield number, [gene_id, symbol, repr(total)]
 
 
+def _count(cells: Sequence[str], at: int) -> int:
+    return int(cells[at]) if len(cells) > at and cells[at].isdigit() else 0
+
+
 def _genes_of_label(label: str) -> tuple[str, str]:
     """Return gene id and symbol of a GENCODE transcript (`ENST…|ENSG…|…|…|VIM-201|VIM|…`)."""
     parts = label.split("|")
@@ -124,9 +142,10 @@ def find_quantification(names: Sequence[str], head: Sequence[Row], matrix: Matri
     genes = [at for key in _GENES for at, found in enumerate(keys) if found == key]
     if not units or not genes or keys[0] not in (*_GENES, "transcriptids"):
         return None
-    value_at = units.get(matrix.unit)
-    if matrix.unit == "counts" and matrix.strandedness in _STRANDED and "unstranded" in keys:
+    value_at, other_at = units.get(matrix.unit), None
+    if matrix.unit == "counts" and matrix.strandedness in _STRANDED and {*_STRANDED.values()} <= {*keys}:
         value_at = keys.index(_STRANDED[matrix.strandedness])
+        other_at = next(keys.index(key) for strand, key in _STRANDED.items() if strand != matrix.strandedness)
     if value_at is None:
         raise invalid_matrix(f"it has {', '.join(units)}, and the dataset says unit: {matrix.unit}")
     symbol_at = next((at for at, key in enumerate(keys) if key in _SYMBOLS and at != genes[0]), None)
@@ -135,7 +154,7 @@ def find_quantification(names: Sequence[str], head: Sequence[Row], matrix: Matri
         return Quantification(genes[0], symbol_at, value_at, has_transcripts=True)
     has_transcripts = any(map(_TRANSCRIPT.match, labels))
     needs_genes = has_transcripts and not all("|ENS" in label for label in labels)
-    return Quantification(genes[0], symbol_at, value_at, has_transcripts, needs_genes)
+    return Quantification(genes[0], symbol_at, value_at, has_transcripts, needs_genes, other_at)
 
 
 def read_tx2gene(lines: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -151,4 +170,6 @@ def find_headerless(first_row: Sequence[str], matrix: MatrixConfig) -> Quantific
         return None
     if matrix.unit != "counts":
         raise invalid_matrix(f"it has counts, and the dataset says unit: {matrix.unit}")
-    return Quantification(0, None, _STAR[matrix.strandedness] if len(first_row) == 4 else 1, has_transcripts=False)
+    value_at = _STAR[matrix.strandedness] if len(first_row) == 4 else 1
+    other_at = {2: 3, 3: 2}.get(value_at)
+    return Quantification(0, None, value_at, has_transcripts=False, other_strand_at=other_at)

@@ -19,6 +19,8 @@ _IGNORABLE = re.compile(
 )
 """Checksums, indexes, pictures, logs, and what desktops leave beside files."""
 
+_OF_NO_SAMPLE = "(?:Undetermined|Unassigned|Unmatched|Unclassified|PhiX)"
+
 _NOT_TAKEN = {
     r"\.ora$": "reads compressed by ORA; decompress them (orad, or DRAGEN's --enable-ora-decompression) to .fastq.gz",
     r"\.(bam|cram|sam)$": "aligned reads; make reads of them again (samtools collate, samtools fastq -1 R1 -2 R2)",
@@ -30,14 +32,14 @@ _NOT_TAKEN = {
     r"\.(fast5|pod5)$": "signals of nanopores; only short reads can be quantified",
     r"\.(csv|tsv|txt|tab)\.gz$": "a table; a matrix of expression lies directly under genomics/<dataset>/",
     r"[._-]I[12](?:[._]\d{3})?\.(fastq|fq)(\.gz)?$": "an index read (barcodes); name the reads, _R1 and _R2",
-    r"^(?:Undetermined|Unassigned|PhiX).*\.(fastq|fq)(\.gz)?$": "reads of no sample, or of the sequencer's control",
+    rf"^{_OF_NO_SAMPLE}.*\.(fastq|fq)(\.gz)?$": "reads of no sample, or of the sequencer's control",
 }
 """Ending → what a file beside reads is, and what to do."""
 _INDEX_READ = re.compile(r"[._-]I[12](?:[._]\d{3})?$", re.IGNORECASE)
 """Only where the mate would stand: `I1` may be a part of a sample's name."""
 
-_NO_SAMPLE = re.compile(r"^(?:Undetermined|Unassigned|PhiX)(?:_?S0)?(?=[._-]|$)", re.IGNORECASE)
-"""What demultiplexers call reads of no sample and of the control: bcl2fastq and BCL Convert, bases2fastq of Element."""
+_NO_SAMPLE = re.compile(rf"^{_OF_NO_SAMPLE}(?:_?S0)?(?=[._-]|$)", re.IGNORECASE)
+"""What demultiplexers call reads of no sample and of the control: bcl2fastq, BCL Convert, bases2fastq, fgbio."""
 _SAFE_PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._+=-]*$")
 _LANE = re.compile(r"[._-]L0{0,2}([1-9]\d{0,2})(?=[._-]|$)", re.IGNORECASE)
 _SAMPLE_NUMBER = re.compile(r"_S\d+$")

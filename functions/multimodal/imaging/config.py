@@ -80,7 +80,7 @@ class ParameterContract:
     features: tuple[str, ...]
 
 
-def load_contract(params: str, folder: Path = CONTRACTS) -> ParameterContract:
+def load_contract(params: str) -> ParameterContract:
     """Return what the radiomics parameter file `params` yields.
 
     Raises
@@ -89,7 +89,7 @@ def load_contract(params: str, folder: Path = CONTRACTS) -> ParameterContract:
         When the contract file is missing.
     """
     try:
-        document = json.loads((folder / f"{params}.json").read_text(encoding="utf-8"))
+        document = json.loads((CONTRACTS / f"{params}.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         message = f"there is no contract for the parameter file {params!r}; make it with: make contracts"
         raise ConfigurationError(message) from error

@@ -68,7 +68,9 @@ def study_items(dataset: str, series: Sequence[Series]) -> list[dict[str, Any]]:
     for item in items:
         if len(json.dumps(item, ensure_ascii=False).encode()) > MAX_ITEM_BYTES:
             first = item["series"][0]
-            message = f"study {first['study']} has {len(item['series']):,} series, more than one copy can be told of"
+            message = (
+                f"study {first['study']} has {len(item['series']):,} series, more than one manifest can hold of a study"
+            )
             raise BadInputError(Reason.MANIFEST_INVALID, f"{message}; upload its series in several manifests")
     return items
 

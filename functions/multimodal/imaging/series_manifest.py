@@ -292,11 +292,11 @@ def _checked(name: str, rows: Sequence[tuple[int, Series]], buckets: Sequence[st
         for problem in _problems(series, buckets):
             problems.setdefault(problem, []).append(number)
         if found.setdefault(series.series, series) != series:
-            problems.setdefault("its series is there before, with other values", []).append(number)
+            problems.setdefault("its series is in an earlier row, with other values", []).append(number)
         if patients.setdefault(series.study, series.patient) != series.patient:
-            problems.setdefault("its study has another PatientID before", []).append(number)
+            problems.setdefault("its study has another PatientID in an earlier row", []).append(number)
         if addresses.setdefault(series.address, series.series) != series.series:
-            problems.setdefault("its address is another series' address before", []).append(number)
+            problems.setdefault("its address is another series' address in an earlier row", []).append(number)
     if problems:
         raise invalid_manifest(name, [f"{_rows(numbers)}: {problem}" for problem, numbers in problems.items()])
     return list(found.values())

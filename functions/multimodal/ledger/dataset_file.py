@@ -48,7 +48,7 @@ class DatasetHeader(BaseModel):
 _HEADER = TypeAdapter(DatasetHeader)
 
 
-def load_section(name: str, section: str, model: TypeAdapter[T], folder: Path = DATASETS) -> T | None:
+def load_section(name: str, section: str, model: TypeAdapter[T]) -> T | None:
     """Return a dataset file's section, or None when the file has none; other sections are not validated.
 
     Parameters
@@ -59,15 +59,13 @@ def load_section(name: str, section: str, model: TypeAdapter[T], folder: Path = 
         Top-level key of the section.
     model : TypeAdapter
         What the section must hold.
-    folder : Path
-        Folder of the files.
 
     Raises
     ------
     ConfigurationError
         When there is no such file or it is not valid; the message names the key that is wrong.
     """
-    path = folder / f"{name}.yaml"
+    path = DATASETS / f"{name}.yaml"
     return _section(path, stamp_of(path), section, model)
 
 

@@ -1,4 +1,4 @@
-"""How makespan and machine minutes depend on packing and concurrency: the table and the choice behind the default."""
+"""How makespan and machine minutes depend on packing and concurrency: what the default was chosen by."""
 
 import math
 from collections.abc import Sequence
@@ -9,8 +9,6 @@ from multimodal.planning.figures import Figures
 from multimodal.planning.simulation import Course, simulate
 
 STUDIES_PER_JOB = (1, 2, 3, 4, 5, 6, 7, 8, 10, 14, 20)
-TOLERANCE = 1.1
-"""A packing that ends at most a tenth later than the fastest one is as good, if it needs fewer machine minutes."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +49,6 @@ def sweep_packings(
 def _shared_evenly(studies: int, per_job: int) -> list[int]:
     jobs = math.ceil(studies / per_job)
     return [studies // jobs + (number < studies % jobs) for number in range(jobs)]
-
-
-def best_packing(points: Sequence[Point], concurrency: int) -> Point:
-    """Return the packing of the fewest machine minutes among those within `TOLERANCE` of the fastest."""
-    ours = [point for point in points if point.concurrency == concurrency]
-    fastest = min(point.course.seconds for point in ours)
-    return min(
-        (point for point in ours if point.course.seconds <= TOLERANCE * fastest),
-        key=lambda point: point.course.machine_seconds,
-    )
 
 
 def packing_curves(plan: Plan, figures: Figures) -> list[tuple[str, Sequence[Point]]]:

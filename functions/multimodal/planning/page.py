@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from multimodal.clinical.charts import join, tag
+from multimodal.clinical.report.charts import join, tag
 from multimodal.planning.estimate import Plan, Settings, Share
 from multimodal.planning.figures import Figures
 from multimodal.planning.packing import Point

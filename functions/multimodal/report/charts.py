@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from multimodal.clinical.charts import tag
-from multimodal.clinical.report_html import amount
+from multimodal.clinical.report.charts import tag
+from multimodal.clinical.report.page import amount
 from multimodal.report.statistics import OUTLIER, Distribution
 
 STRIP_HEIGHT = 34

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from multimodal.clinical import charts as basic
-from multimodal.clinical.report_html import TEMPLATES as CLINICAL_TEMPLATES
-from multimodal.clinical.report_html import amount, percent
-from multimodal.compiled_templates import CompiledBeside
+from multimodal.clinical.report import charts as basic
+from multimodal.clinical.report.page import STYLE_SHEET, amount, page_templates, percent
 from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.ledger.unit import Modality, Status
 from multimodal.report.charts import MOST_NAMED, strip, z_box
@@ -91,7 +89,7 @@ def report_files(cohort: Cohort, results: str = "../../") -> Iterator[tuple[str,
 @lru_cache(maxsize=1)
 def page_hash() -> str:
     """Return a hash of what the pages are made with: another one makes them anew."""
-    files = sorted([*TEMPLATES.glob("*.*"), *TEMPLATES.parent.glob("*.py"), CLINICAL_TEMPLATES / "report.css"])
+    files = sorted([*TEMPLATES.glob("*.*"), *TEMPLATES.parent.glob("*.py"), STYLE_SHEET])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -124,19 +122,9 @@ def _render(template: str, **content: object) -> str:
 
 @lru_cache(maxsize=1)
 def environment() -> Environment:
-    """Return the templates' environment: everything is escaped but what the charts drew."""
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        bytecode_cache=CompiledBeside(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: basic.text(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-    )
-    sheets = (CLINICAL_TEMPLATES / "report.css", TEMPLATES / "cohort.css")
-    style = Markup("".join(sheet.read_text(encoding="utf-8") for sheet in sheets))  # noqa: S704 – the project's own
-    made.globals |= {"style": style, "bar": basic.bar, "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
+    """Return the environment of the pages' templates."""
+    made = page_templates(TEMPLATES, STYLE_SHEET, TEMPLATES / "cohort.css", trim=True)
+    made.globals |= {"bar": basic.bar, "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
     made.filters |= {"amount": _amount, "percent": percent, "z": signed}
     return made
 

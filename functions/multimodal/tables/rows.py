@@ -10,7 +10,7 @@ from itertools import chain
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.text import BYTE_ORDER_MARKS
 
-SLICE_BYTES = 256 * 1024
+SLICE_BYTES = 64 * 1024
 """So much is decoded at once, however large the pieces are that arrive."""
 
 _OTHER_FORMATS = (
@@ -206,13 +206,17 @@ class TableRows:
         """Encoding of the text, as recognised so far."""
         return self._text.encoding
 
-    def batches(self, rows: int, characters: int) -> Iterator[tuple[int, list[list[str]]]]:
+    def batches(
+        self, rows: int, characters: int, each: Callable[[list[str]], list[str]] | None = None
+    ) -> Iterator[tuple[int, list[list[str]]]]:
         """Yield the rows below the header in batches, each with the number of its first row.
 
         Parameters
         ----------
         rows, characters : int
             A batch ends when it has so many of either.
+        each : callable, optional
+            What a row becomes, called as soon as it is read.
 
         Raises
         ------
@@ -221,7 +225,8 @@ class TableRows:
         """
         first, batch, size, lines = self._above + 2, list[list[str]](), 0, self._lines
         try:
-            for row in csv.reader(lines, delimiter=self.delimiter, strict=True):
+            read = csv.reader(lines, delimiter=self.delimiter, strict=True)
+            for row in map(each, read) if each else read:
                 batch.append(row)
                 size += lines.held
                 lines.held = 0
@@ -415,7 +420,10 @@ class _Lines:
             yield self._lines_of(pending)
 
     def _lines_of(self, text: str) -> Iterable[str]:
-        lines = io.StringIO(text, newline="\n")
+        # An io.StringIO would hold four bytes for each character of the slice.
+        whole = text.split("\n")
+        last = whole.pop()
+        lines = chain(map("{}\n".format, whole), [last] if last else [])
         if self.held + len(text) > self._limit:
             return self._counted(lines)
         self.held += len(text)  # lines need no count of their own, which costs as much as a cell

@@ -67,8 +67,8 @@ def _too_large(listing: Listing) -> Quarantine | None:
     if listing.bytes <= MAX_TABLE_BYTES:
         return None
     message = (
-        f"a table may have {MAX_TABLE_BYTES // 1024**2} MiB; split it by rows into files with the same header and "
-        "upload them one by one"
+        f"a table may have at most {MAX_TABLE_BYTES // 1024**2} MiB; split it by rows into files with the same "
+        "header and upload them one by one"
     )
     return Quarantine(Reason.INPUT_TOO_LARGE, message, {"bytes": listing.bytes})
 

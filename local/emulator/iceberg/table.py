@@ -142,18 +142,14 @@ class IcebergTable:
         with self._table.transaction() as transaction:
             transaction.set_properties(properties)
 
-    def vacuum(self, max_age_seconds: int | None = None) -> list[str]:
+    def vacuum(self) -> list[str]:
         """Expire old snapshots and erase every object that no remaining one refers to; return what is gone.
 
-        Parameters
-        ----------
-        max_age_seconds : int, optional
-            Age from which snapshots expire; the table's property, or five days, when left out.
+        Snapshots expire at the age that the table's property has, or at five days.
         """
         settings = self._table.properties
-        age = int(settings.get(MAX_AGE, 5 * _DAY_SECONDS)) if max_age_seconds is None else max_age_seconds
         snapshots = sorted(self._table.snapshots(), key=lambda snapshot: snapshot.timestamp_ms, reverse=True)
-        limit = (time.time() - age) * 1000
+        limit = (time.time() - int(settings.get(MAX_AGE, 5 * _DAY_SECONDS))) * 1000
         expired = [s.snapshot_id for s in snapshots[int(settings.get(KEPT, 1)) :] if s.timestamp_ms <= limit]
         if expired:
             self._table.maintenance.expire_snapshots().by_ids(expired).commit()

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from multimodal.clinical.config import LATE_TIMEPOINTS, ClinicalConfig, Column
-from multimodal.clinical.profile import DroppedRows, Profile, ProfiledBatch, ProfileSummary
+from multimodal.clinical.column_config import LATE_TIMEPOINTS, Column
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.report.profile import DroppedRows, Profile, ProfiledBatch, ProfileSummary
 
 MISSING = {"", "N/A", "Not Collected", "Not collected", "Not Recorded In Database", "Unknown", "Not Assessed"}
 Row = Mapping[str, str]

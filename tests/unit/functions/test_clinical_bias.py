@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from multimodal.clinical.bias import METRICS, Outcomes, Table, bias_section, dpl_interval, measure
+from multimodal.clinical.report.bias import METRICS, Outcomes, Table, bias_section, dpl_interval, measure
 from tests.unit.functions.clinical_tables import config, flag, one_hot, profiled, real_config, real_rows
 
 GOLDEN = {

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from multimodal.clinical import drift as drift_module
-from multimodal.clinical.drift import change, drift_section
-from multimodal.clinical.profile import ProfileSummary
+from multimodal.clinical.report import drift as drift_module
+from multimodal.clinical.report.drift import change, drift_section
+from multimodal.clinical.report.profile import ProfileSummary
 from tests.unit.functions.clinical_small import UPLOAD, read
 from tests.unit.functions.clinical_tables import config, flag, number, one_hot, profiled
 
@@ -70,7 +70,7 @@ def test_a_patient_who_was_forgotten_is_gone_from_the_profile_and_the_next_table
 
 
 def test_cases_of_large_tables_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("multimodal.clinical.profile.SKETCH_CASES", 500)
+    monkeypatch.setattr("multimodal.clinical.report.profile.SKETCH_CASES", 500)
     monkeypatch.setattr(drift_module, "SKETCH_CASES", 500)
     cases = compared(profiled(DATASET, rows_of(range(4000))), profiled(DATASET, rows_of(range(1000, 6000))))["cases"]
     assert cases["estimated"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from multimodal.clinical.config import ClinicalConfig
-from multimodal.clinical.leakage import (
+from multimodal.clinical.report.leakage import (
     LEAKAGE_SUSPECTED,
     auc_of_categories,
     auc_of_numbers,

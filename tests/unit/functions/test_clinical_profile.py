@@ -10,11 +10,11 @@ from itertools import pairwise
 
 import pytest
 
-from multimodal.clinical import profile as profile_module
-from multimodal.clinical.cohorts import selection_section
-from multimodal.clinical.profile import Profile
-from multimodal.clinical.survival import kaplan_meier, labels_section, median_of
-from multimodal.clinical.tallies import BottomSample, case_hash, percentiles, shape_of
+from multimodal.clinical.report import profile as profile_module
+from multimodal.clinical.report.cohorts import selection_section
+from multimodal.clinical.report.profile import Profile
+from multimodal.clinical.report.survival import kaplan_meier, labels_section, median_of
+from multimodal.clinical.report.tallies import BottomSample, case_hash, percentiles, shape_of
 from tests.unit.functions.clinical_tables import (
     Row,
     batch,

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from multimodal.clinical.report import (
+from multimodal.clinical.report.build import (
     MOST_MESSAGES,
     OTHER_MESSAGES,
     Counts,
@@ -15,7 +15,7 @@ from multimodal.clinical.report import (
     build_refusal_report,
     build_report,
 )
-from multimodal.clinical.report_html import render_html
+from multimodal.clinical.report.page import render_html
 from multimodal.tables.table import RowProblem, Scope
 from tests.unit.functions.clinical_tables import batch, config, date, flag, number, one_hot, profiled
 

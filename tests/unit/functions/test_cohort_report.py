@@ -5,7 +5,6 @@ import io
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
@@ -21,43 +20,12 @@ from multimodal.report.metrics import number
 from multimodal.report.page import INDEX, linked_results, report_files
 from multimodal.report.reading import CohortReader
 from multimodal.report.statistics import distribution
+from tests.html_page import Page
 from tests.sample_events import load_event
 from tests.unit.functions.fakes import FakeObjects
 
 HOSTILE = "<script>alert(1)</script>"
-VOID = {"meta", "br", "img", "link", "hr"}
 LEVELS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4}
-
-
-class Page(HTMLParser):
-    """Reads a page and notes what a screen reader and a browser would make of it."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.found: list[tuple[str, dict[str, str]]] = []
-        self.text: list[str] = []
-        self.feed(page)
-        assert self.open == [], "everything is closed"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.text.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str]]:
-        return [attributes for name, attributes in self.found if name == tag]
-
-    @property
-    def words(self) -> str:
-        return " ".join(" ".join(self.text).split())
 
 
 class Documents:

@@ -31,6 +31,12 @@ def pairs(*stems: str) -> list[str]:
         ("00_fastq", ["110211", "110212"], ("110211", "110212")),
         ("P1", ["P1_T_L001", "P1_N_L001"], ("P1_n", "P1_t")),
         ("P1", ["P1_pre", "P1_post"], ("P1_post", "P1_pre")),
+        ("P1", ["P1_T1_L001", "P1_T2_L001"], ("P1_t1", "P1_t2")),
+        ("P1", ["P1_tumor/reads", "P1_normal/reads"], ("P1_normal", "P1_tumor")),
+        ("P1", ["rna_T/P1", "rna_N/P1"], ("P1_n", "P1_t")),
+        ("P1", ["P1_D0", "P1_D28"], ("P1_d0", "P1_d28")),
+        ("P1", ["P1_C1D1", "P1_week12"], ("P1_c1d1", "P1_week12")),
+        ("P1", ["P1_FFPE_L001", "P1_frozen_L001"], ("P1_ffpe", "P1_frozen")),
     ],
 )
 def test_two_samples_in_one_folder_are_seen(case: str, stems: list[str], samples: tuple[str, ...]) -> None:
@@ -53,6 +59,9 @@ def test_two_samples_in_one_folder_are_seen(case: str, stems: list[str], samples
         ("case7", ["anything"]),
         ("P1", ["P1_tumor_L001", "P1_tumor_L002"]),
         ("P1_T", ["P1_T_L001", "P1_T_reseq_L002"]),
+        ("P1", ["P1_T1/P1_T1_L001", "P1_T1_L002"]),
+        ("P1", ["P1_D701_D501_L001", "P1_D702_D501_L002"]),
+        ("P1", ["day1run/P1_L001", "P1_L002"]),
         ("R01-001", ["R01-001_SRX55", "SRX56"]),
     ],
 )

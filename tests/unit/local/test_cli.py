@@ -23,7 +23,7 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from cli import deployment, laptop
+from cli import deployment
 from cli import main as commands
 from cli.deployment import Deployment
 from cli.errors import CommandError, aws_error
@@ -32,8 +32,9 @@ from cli.main import main
 from cli.project import PROGRAM
 from cli.upload import Uploaded
 from cli.wait import Outcome
-from local.__main__ import main as local_main
-from local.cloud import cloud, up
+from local import commands as local_commands
+from local.cloud import up
+from local.commands import run as local_main
 
 UNIT = Unit({"unit_id": "imaging#d#R01-001#ct", "subject": "R01-001", "study": "ct", "status": "COMPLETED"})
 REFUSED = Unit(
@@ -90,8 +91,8 @@ def test_without_a_cloud_it_says_how_to_start_one(
 def test_down_says_what_is_deleted_and_which_variables_to_unset(
     is_running: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(laptop, "read_cloud", lambda _root: object() if is_running else None)
-    monkeypatch.setattr(cloud, "stop_cloud", lambda _root: is_running)
+    monkeypatch.setattr(local_commands, "read_cloud", lambda _root: object() if is_running else None)
+    monkeypatch.setattr(local_commands, "stop_cloud", lambda _root: is_running)
     code, out = local_main(["down"]), capsys.readouterr().out
     assert code == 0
     if is_running:

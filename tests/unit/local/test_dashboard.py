@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from cli import dashboard
-from cli.dashboard import Dashboard, read_dashboard, read_widgets
-from cli.dashboard_page import render_dashboard, told
+from cli.dashboard.page import render_dashboard, told
+from cli.dashboard.reading import Dashboard, read_dashboard, read_widgets
 from cli.ledger import Unit
-from tests.unit.functions.test_cohort_report import Page
+from tests.html_page import Page
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
@@ -86,7 +85,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
         Unit({"unit_id": f"imaging#d#P-{n}#s", "subject": f"P-{n}", "status": status, "failed_at": n, "study": "s"})
         for n, status in enumerate(["COMPLETED", "QUARANTINED", "FAILED", "PROCESSING"])
     ]
-    monkeypatch.setattr(dashboard, "read_units", lambda _: units)
+    monkeypatch.setattr("cli.dashboard.reading.read_units", lambda _: units)
 
     def reading(hours: float = 0, endpoint: str | None = None, points: Any = None) -> tuple[Dashboard, CloudWatch]:
         client = CloudWatch(POINTS if points is None else points)

@@ -13,7 +13,8 @@ from cli.ledger import Unit
 from cli.project import DEMO_OUTPUT
 from cli.sources.studies import Studies
 from cli.wait import Outcome
-from local.__main__ import main
+from local import commands
+from local.commands import run
 from local.demo import demo
 
 OWN = demo.Cohort(Studies(), None, "")
@@ -108,8 +109,8 @@ def test_a_table_alone_is_enough(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", [0, 1])
 def test_the_command_ends_with_the_demos_exit_code(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "run_demo", lambda *_: code)
-    assert main(["demo"]) == code
+    monkeypatch.setattr(commands, "run_demo", lambda *_: code)
+    assert run(["demo"]) == code
 
 
 def test_a_sample_has_every_modality_and_never_mixes_with_other_files(tmp_path: Path) -> None:

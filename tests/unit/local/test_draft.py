@@ -12,10 +12,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cli.draft.column import Names, slug
 from cli.draft.document import render
 from cli.draft.draft import default_name, write_draft
 from cli.draft.facts import Facts, read_facts
-from cli.draft.guess import Names, slug, sounds_identifying, timepoint_of
+from cli.draft.guess import sounds_identifying, timepoint_of
 from cli.draft.table import draft_table, id_pattern
 from cli.errors import CommandError
 from cli.main import main

@@ -11,8 +11,7 @@ import yaml
 
 from cli.draft.document import render
 from cli.draft.draft import write_draft
-from cli.draft.facts import Facts, read_facts
-from cli.draft.guess import LATE, sounds_identifying, timepoint_of
+from cli.draft.facts import read_facts
 from cli.draft.table import draft_table
 from cli.errors import CommandError
 from multimodal.clinical.config import ClinicalConfig
@@ -363,87 +362,6 @@ def test_several_rows_a_case_are_drafted_with_a_rule_to_be_checked(tmp_path: Pat
     assert "# CHECK: cases are in several rows" in text
     found = Read(config, [out.getvalue().encode()])
     assert len(found.records["baseline"]) == 30
-
-
-MORE_IDENTIFYING = """
-    PatientName, PatientID_name, patients_full_name, MiddleName, middle_initial, Suffix_name, PreferredName,
-    birth_dt, BIRTH_DATE, DateOfBirth, Date of Birth (DD/MM/YYYY), DOB_YYYYMMDD, brth_dt, PtDOB,
-    SocialSecurityNo, SSN_last4, NHSNumber, CHI_number, MRN_ID, EMPI, HospitalNo, PatientIDNumber,
-    national_insurance_number, ResidencePostcode, post_code, ZipCode5, zip5, county_of_residence, City of
-    residence, Street Address 1, AddressLine2, home_address, HomePhone, cell_phone, mobile_number, Telephone
-    Number, pager_no, FaxNo, emailaddress, E-Mail, contact_person, EmergencyContactName, NextOfKinName,
-    guardian_name, treating_physician, ReferringDoctor, PerformingPhysicianName, attending, GP_name,
-    surgeon_name, RequestingPhysician, OtherPatientIDs_name, AccessionNo, accession, DeviceSerialNumber,
-    license_plate, LicenseNumber, HealthPlanNumber, insurance_policy_no, MedicareNumber, BankAccountNumber,
-    account_no, URL, web_page, IPAddress, photo_file, FullFacePhoto, fingerprint_id, free_text, FreeTextComment,
-    Comment, clinician_comment, notes_admission, AdditionalNotes, patient_remarks, narrative_report, Name des
-    Patienten, Familienname, Geburtsname, Geburtsort, Geb.Datum, Gebdat, Postleitzahl, Wohnadresse, Handynummer,
-    Krankenversichertennummer, behandelnder_arzt, nom_patient, prenom_patient, date_de_naissance,
-    lieu_naissance, adresse_patient, numero_telephone, medecin_traitant, NIR, apellido1, nombre_paciente,
-    fecha_de_nacimiento, lugar_nacimiento, codigo_postal, correo_electronico, medico_tratante, DNI,
-    numero_seguridad_social_nss, patient_initials, Initials
-"""
-"""As registries, hospital systems and DICOM spell them."""
-
-MORE_OUTCOMES = """
-    OverallSurvival, OS_days, OS_event, os_censor, OSmonths, DFI.time, DSS.time, PFI, PFI.1, DSS_cr, PFS,
-    PFS_event, pfs_days, DFS_EVENT, DFS.MONTHS, RFS_status, rfs_time, EFS, EFS_time, event_free_survival, TTR,
-    TTF_months, time_to_progression, days_to_recurrence, days_to_progression, days_to_last_known_alive,
-    days_to_last_contact, last_contact_days_to, death_days_to, days_to_new_tumor_event_after_initial_treatment,
-    vital.status, VITAL_STATUS, vitalStatus, Vital Status at Last Contact, alive_or_dead, Dead, DEATH,
-    death_event, DeathFlag, DOD, date_of_death, dod_date, Date of last follow-up, LastFollowupDate,
-    date_last_seen, last_visit_date, follow_up_months, FollowUpTime, FU_time, fu_days, fu_status,
-    followup_years, survival_days, SurvivalTime, SURVIVAL_STATUS, Survival in days, surv_months, censor, cens,
-    censoring_indicator, event_indicator, event_time, EventObserved, T2E, tte_days, recurrence, recur_status,
-    recurrence_date, RecurrenceDate, local_recurrence, distant_metastasis_at_follow_up, relapse,
-    Relapse.Free.Survival, progressed, progression_event, PD_date, cause_of_death, CauseDeath,
-    cancer_specific_death, disease_specific_survival, 30_day_mortality, in_hospital_mortality,
-    hospital_expire_flag, mortality_90d, readmission_30d, length_of_stay, LOS_days, icu_los, discharge_status,
-    discharge_disposition, best_overall_response, RECIST_response, pathologic_complete_response, pCR_status,
-    RCB_class, Sterbedatum, verstorben, Rezidivdatum, Nachbeobachtungszeit, ueberleben_monate, date_deces,
-    statut_vital, delai_recidive, fecha_fallecimiento, estado_vital, Lebt noch, PFS-Monate, Zeit bis Rezidiv,
-    Status letzte Nachsorge, letzter Kontakt am, ÜLZ_Monate, Fecha última visita, estado último seguimiento, Óbito,
-    état aux dernières nouvelles, évènement, délai de rechute, tiempo hasta la progresión, Progresión, SG_meses, SLP
-    meses, dth_dt, DTHFL, DTHCAUS, CNSR, AVAL, EVNTDESC, EOSSTT, AESER, BOR, OSsurvivaltime, os_mo, lfu_date, ltfu,
-    exit_date, local control, LRC, mort30, GFS, PD, current status, AWD
-"""
-"""Of GDC, cBioPortal, MIMIC, CDISC, registries and R's packages."""
-
-MORE_HARMLESS = """
-    smoking_years, cigarettes_per_day, age_at_enrolment, birth_order, height, waist_circumference, hip_cm,
-    diastolic_bp, pulse, respiratory_rate, hba1c, glucose_fasting, ldl, hdl, triglycerides, crp, esr, ferritin,
-    sodium, potassium, calcium, magnesium, bilirubin_total, alt, ast, alp, ggt, inr, aptt, d_dimer, fibrinogen,
-    troponin, bnp, tsh, free_t4, ca125, ca19_9, afp, psa_baseline, hemoglobin_g_dl, hematocrit, mcv, rdw,
-    wbc_count, lymphocyte_count, nlr, eosinophils, biopsy_site, histologic_type, ajcc_pathologic_stage,
-    clinical_stage, clinical_T, N_category, M_category, tumor_grade, tumour_volume_cc, lesion_count,
-    max_diameter, location_of_tumor, side, quadrant, multifocal, margin_status, ki67_percent, her2_status,
-    er_percent, pr_positive, msi_status, tmb, pd_l1_tps, braf_v600e, tp53_mutation, idh_mutation,
-    mgmt_methylation, fev1_percent_predicted, fvc, dlco_percent, oxygen_use, walking_distance, asthma,
-    hypertension, ckd_stage, previous_cancer, family_history_cancer, radon, asbestos, occupation_class,
-    ethnic_group, handedness, dominant_hand, blood_group, rh_factor, gravida, menarche_age, breast_density,
-    birads, pirads, gleason_primary, nodule_type, emphysema_score, calcification, contrast, kvp_setting, mas,
-    pixel_spacing, reconstruction_kernel, scanner_vendor, visit_number, cohort, treatment_arm_planned,
-    study_site, batch_id, tissue_source, specimen_type, purity, ploidy, rna_integrity, read_depth, mean_coverage,
-    steps_per_day, pain_scale, fatigue_score, phq9_total, moca_score, nihss, gcs, specific gravity, sgot, aetiology,
-    borderline, living situation, death receptor 5, programmed death ligand 1, Leberwert,
-    Vorerkrankungen, tabaquismo, Tumorgröße
-"""
-
-NEARLY_ALL = 0.97
-
-
-def names(text: str) -> list[str]:
-    return [name.strip() for name in text.replace("\n", " ").split(",")]
-
-
-def test_nearly_all_headers_of_public_dictionaries_are_seen_for_what_they_are() -> None:
-    persons, outcomes, others = map(names, (MORE_IDENTIFYING, MORE_OUTCOMES, MORE_HARMLESS))
-    seen = [name for name in persons if sounds_identifying(Facts(name, 1))]
-    late = [name for name in outcomes if timepoint_of(name) in LATE]
-    alone = [name for name in others if not sounds_identifying(Facts(name, 1)) and timepoint_of(name) not in LATE]
-    assert len(seen) >= NEARLY_ALL * len(persons) >= 100, {*persons} - {*seen}
-    assert len(late) >= NEARLY_ALL * len(outcomes) >= 100, {*outcomes} - {*late}
-    assert len(alone) >= NEARLY_ALL * len(others) >= 100, {*others} - {*alone}
 
 
 TIMES = [3 + n for n in range(30)]

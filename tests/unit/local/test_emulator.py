@@ -11,6 +11,7 @@ from local.emulator.containers import image_command
 from local.emulator.definitions import problem_of
 from local.emulator.functions import exception_name, window_passed
 from local.emulator.iam import sagemaker_resource
+from local.emulator.image_functions import invocations_at_once
 from local.emulator.metrics import metrics_of
 from local.emulator.requests import check_request, service_model
 from local.emulator.sagemaker.record_values import Features, check_record, parse_event_time
@@ -269,3 +270,10 @@ def test_a_task_with_another_resource_is_no_definition(resource: str) -> None:
     assert problem is not None
     assert f"The resource provided {resource} is not recognized" in problem
     assert "at /States/All/Branches[0]/States/Do/Resource" in problem
+
+
+@pytest.mark.parametrize(
+    ("processors", "gibibytes", "at_once"), [(1, 8, 2), (2, 8, 3), (8, 4, 2), (8, 16, 8), (8, 64, 9)]
+)
+def test_small_studies_take_turns_by_processors_and_memory(processors: int, gibibytes: int, at_once: int) -> None:
+    assert invocations_at_once(processors, gibibytes * 1024**3) == at_once

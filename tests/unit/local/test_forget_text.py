@@ -6,7 +6,7 @@ import pytest
 
 from cli.removal.matrix import has_column, without_column
 from cli.removal.text import as_stored, has_row, mentions, read_text, without_items, without_lines, without_rows
-from multimodal.clinical.charts import tag
+from multimodal.clinical.report.charts import tag
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """When waiting ends, and what it says."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any, cast
@@ -43,8 +43,10 @@ def console() -> Console:
     return Console(file=StringIO(), width=100, highlight=False)
 
 
-def run(monkeypatch: pytest.MonkeyPatch, console: Console, ledger: Ledger, **options: Any) -> wait.Outcome:
-    monkeypatch.setattr(wait, "nudged_sweep", no_sweep)
+def run(
+    monkeypatch: pytest.MonkeyPatch, console: Console, ledger: Ledger, sweep: object = no_sweep, **options: Any
+) -> wait.Outcome:
+    monkeypatch.setattr(wait, "nudged_sweep", sweep)
     monkeypatch.setattr(wait, "read_units", ledger.read)
     monkeypatch.setattr(wait, "_POLL_SECONDS", 0.0)
     monkeypatch.setattr(wait, "_SETTLE_SECONDS", 0.0)
@@ -57,6 +59,18 @@ def test_the_sweep_is_asked_when_it_has_something_to_check(due: dict[str, int], 
     units = [make_unit("a", "PROCESSING", **due)]
     assert wait._nudge(cast(Deployment, SimpleNamespace(invoke_sweep=asked.append)), lambda: units) == ""
     assert bool(asked) is is_asked
+
+
+def test_the_sweep_gets_to_know_at_once_what_is_due(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    first = list[int]()
+
+    @contextlib.contextmanager
+    def sweep(_deployment: Deployment, read: Callable[[], Sequence[Unit]]) -> Iterator[list[str]]:
+        first.append(len(read()))
+        yield []
+
+    run(monkeypatch, console, Ledger([make_unit("a", "COMPLETED")]), sweep=sweep)
+    assert first == [1]
 
 
 def test_it_ends_when_all_units_have_ended(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:

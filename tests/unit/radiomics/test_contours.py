@@ -1,6 +1,7 @@
 """What a contour means: through voxel centres or around voxels, twice, overlapping, open, on every other slice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from local.synthetic.dicom import item
+from radiomics_job.roi.contour_filling import Contour, fill
 from radiomics_job.roi.rule import RoiRule
 from tests.builders.dicom import CORONAL, OBLIQUE, Points, Scan, save, save_ct, structure_set
 from tests.unit.radiomics.support import Result, run_study
@@ -38,7 +40,7 @@ def _digital_path(corners: Points) -> Points:
     return np.array(path)
 
 
-def _study(folder: Path, contours: list[tuple[float, Points]], scan: Scan = SCAN, decimals: int = 8) -> Dataset:
+def _study(folder: Path, contours: Sequence[tuple[float, Points]], scan: Scan = SCAN, decimals: int = 8) -> Dataset:
     save_ct(folder, scan)
     rt = structure_set(scan, {"GTV": [_place(scan, k, polygon) for k, polygon in contours]})
     for contour in rt.ROIContourSequence[0].ContourSequence:
@@ -110,7 +112,7 @@ def test_contours_along_the_border_of_the_image_lose_and_gain_nothing(
     corner = _box(0 - off, 5 + off, 0 - off, 4 + off)
     opposite = _box(33 - off, LAST[0] + off, 30 - off, LAST[1] + off)
     whole = _box(0 - off, LAST[0] + off, 0 - off, LAST[1] + off)
-    contours: list[tuple[float, Points]] = [(4, corner), (4, opposite), (5, whole)]
+    contours = [(4, corner), (4, opposite), (5, whole)]
     result = _run(tmp_path, _study(tmp_path / "in", contours, scan, decimals))
     expected = np.zeros((40, 36), bool)
     expected[:6, :5] = expected[33:, 30:] = True
@@ -177,12 +179,61 @@ def test_contours_that_overlap_in_part_are_united(tmp_path: Path) -> None:
     expected = np.zeros((40, 36), bool)
     expected[11:21, 11:21] = expected[16:26, 13:29] = True
     assert np.array_equal(_slice(result, 4), expected)
+    assert result.qc["warnings"] == ["CONTOURS_OVERLAP"]
 
 
 def test_nested_contours_are_holes_and_islands(tmp_path: Path) -> None:
     nested = [_box(5.4, 30.4, 5.4, 30.4), _box(10.4, 25.4, 10.4, 25.4), _box(14.4, 20.4, 14.4, 20.4)]
     result = _run(tmp_path, _study(tmp_path / "in", [(k, polygon) for k in (4, 5) for polygon in nested]))
     assert int(_slice(result, 4).sum()) == 25 * 25 - 15 * 15 + 6 * 6
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 3, 8])
+@pytest.mark.parametrize("sticks_out", [0.0, 0.05])
+def test_a_hole_that_touches_the_outline_from_within_stays_a_hole(
+    tmp_path: Path, decimals: int, sticks_out: float
+) -> None:
+    outline = np.array([[8.3, 9.2], [29.4, 9.2], [24.7, 29.6], [8.3, 29.6]])
+    hole = np.array([[8.3 - sticks_out, 16.3], [13.4, 12.6], [18.6, 16.1], [13.3, 20.4]])
+    contours = [(k, path) for k in (4, 5) for path in (outline, hole)]
+    seg = _slice(_run(tmp_path, _study(tmp_path / "in", contours, decimals=decimals)), 4)
+    alone = _slice(_run(tmp_path, _study(tmp_path / "in", contours[::2], decimals=decimals)), 4)
+    column, row = np.meshgrid(np.arange(40), np.arange(36), indexing="ij")
+    inside = np.logical_and.reduce([
+        (x2 - x1) * (row - y1) - (y2 - y1) * (column - x1) > 0
+        for (x1, y1), (x2, y2) in zip(hole, np.roll(hole, -1, axis=0), strict=True)
+    ])  # fmt: skip
+    assert np.array_equal(seg, alone & ~inside)
+    assert np.count_nonzero(inside) > 30
+
+
+def test_a_slanted_slit_of_a_keyhole_takes_no_voxel() -> None:
+    """A slit through voxel centres, there and back: one ulp between the two would shift the parity of a row."""
+    scale = 0.7  # rounds
+    outer, hole = [(45, 10.3), (45, 44.7), (9.7, 44.7)], [(21.7, 33.3), (33.1, 33.3), (33.1, 21.6)]
+    for x, y in product(range(10, 13), range(21, 27)):
+        slit = [(x, 10.0), (y, 22.0)]
+        keyhole = np.array([slit[0], *outer, slit[0], slit[1], *hole, slit[1]]) * scale / scale
+        parts = [np.array([slit[0], *outer]) * scale / scale, np.array([slit[1], *hole]) * scale / scale]
+        whole, outside, inside = (fill([Contour(path, 1e-3, False)], (60, 60))[0] for path in (keyhole, *parts))
+        assert np.array_equal(whole, outside & ~inside)
+
+
+def test_a_hole_where_two_contours_overlap_is_a_hole_in_both(tmp_path: Path) -> None:
+    contours = [_box(5.4, 20.4, 5.4, 25.4), _box(13.4, 30.4, 8.4, 28.4), _box(15.4, 18.4, 12.4, 20.4)]
+    seg = _slice(_run(tmp_path, _study(tmp_path / "in", [(k, path) for k in (4, 5) for path in contours])), 4)
+    expected = np.zeros((40, 36), bool)
+    expected[6:21, 6:26] = expected[14:31, 9:29] = True
+    expected[16:19, 13:21] = False
+    assert np.array_equal(seg, expected)
+
+
+def test_a_path_that_crosses_itself_is_filled_by_parity(tmp_path: Path) -> None:
+    eight = np.array([[10.2, 10.2], [30.4, 10.2], [10.2, 30.7], [30.4, 30.7]])
+    seg = _slice(_run(tmp_path, _study(tmp_path / "in", [(k, eight) for k in (4, 5)])), 4)
+    column, row = np.meshgrid(np.arange(40), np.arange(36), indexing="ij")
+    between = np.abs(column - 20.3) < np.abs(row - 20.45) * 10.1 / 10.25
+    assert np.array_equal(seg, between & (row > 10.2) & (row < 30.7))
 
 
 def test_exclusive_contours_are_combined_as_their_type_says(tmp_path: Path) -> None:

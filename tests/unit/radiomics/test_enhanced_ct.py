@@ -8,7 +8,16 @@ import pytest
 from pydicom.dataset import Dataset
 
 from local.synthetic.dicom import ct_reference, item
-from tests.builders.dicom import Scan, SegOptions, enhanced_ct, save, save_ct, segmentation
+from tests.builders.dicom import (
+    Scan,
+    SegOptions,
+    enhanced_ct,
+    hounsfield,
+    save,
+    save_ct,
+    segmentation,
+    structure_set,
+)
 from tests.unit.radiomics.support import Result, run_study
 
 SCAN = Scan(slices=12, step=3.1)
@@ -46,6 +55,15 @@ def test_the_scanner_is_described_by_the_functional_groups(tmp_path: Path, share
         group.PixelMeasuresSequence = [item(PixelSpacing=[*SCAN.spacing], SliceThickness="2.5")]
     acquisition = _run(tmp_path, ct).features["acquisition"]
     assert [acquisition[name] for name in ("kernel", "kvp", "slice_thickness_mm")] == ["B70f", 140.0, 2.5]
+
+
+def test_a_converted_ct_keeps_what_no_functional_group_has(tmp_path: Path) -> None:
+    ct = enhanced_ct(SCAN, range(SCAN.slices))
+    ct.SharedFunctionalGroupsSequence[0].UnassignedSharedConvertedAttributesSequence = [item(ConvolutionKernel="B70f")]
+    for group in ct.PerFrameFunctionalGroupsSequence:
+        group.UnassignedPerFrameConvertedAttributesSequence = [item(KVP="100")]
+    acquisition = _run(tmp_path, ct).features["acquisition"]
+    assert [acquisition[name] for name in ("kernel", "kvp")] == ["B70f", 100.0]
 
 
 TIME_BY_TIME = [*range(SCAN.slices), *range(SCAN.slices)]
@@ -106,6 +124,21 @@ def test_of_several_time_points_the_one_whose_frames_are_named_is_measured(
     others = [frame for frame in range(len(order)) if frame not in frames]
     later = _run(tmp_path, ct, _naming(sorted(others, key=lambda frame: order[frame]), listed))
     assert np.array_equal(later.volume("ct.nii.gz")[0], first + 100)
+
+
+def test_contours_name_frames_too(tmp_path: Path) -> None:
+    ct, frames = _times(PLACE_BY_PLACE, "FrameContentSequence", "TemporalPositionIndex")
+    half = np.array([SCAN.spacing[1], SCAN.spacing[0], 0]) / 2
+    drawn = [SCAN.points(k)[[20, 20, 30, 30], [15, 33, 33, 15]] - half for k in (5, 6)]
+    rt = structure_set(SCAN, {"GTV": drawn})
+    listed = rt.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
+    listed.ContourImageSequence = [ct_reference(SCAN.instance_uid(0))]
+    for contour, k in zip(rt.ROIContourSequence[0].ContourSequence, (5, 6), strict=True):
+        contour.ContourImageSequence = [ct_reference(SCAN.instance_uid(0))]
+        contour.ContourImageSequence[0].ReferencedFrameNumber = frames[k] + 1
+    result = _run(tmp_path, ct, rt)
+    assert (result.status, result.qc["pairing"]["images_set_aside"]) == ("accept", SCAN.slices)
+    assert np.array_equal(result.volume("ct.nii.gz")[0], hounsfield(result.places()))
 
 
 def test_time_points_that_no_frame_number_tells_apart_are_refused(tmp_path: Path) -> None:

@@ -98,6 +98,10 @@ CT_CASES: dict[str, tuple[CtEdit, str]] = {
     "infinite_hu": (_set("RescaleSlope", "1e306"), "UNSUPPORTED_DICOM"),
     "slope_of_zero": (_set("RescaleSlope", 0), "UNSUPPORTED_DICOM"),
     "spectral_map": (_set("RescaleType", "Z_EFF"), "UNSUPPORTED_DICOM"),
+    "spectral_map_without_unit": (
+        _set("ImageType", ["DERIVED", "PRIMARY", "AXIAL", "EFF_ATOMIC_NUM"]),
+        "UNSUPPORTED_DICOM",
+    ),
     "palette": (_set("PhotometricInterpretation", "PALETTE COLOR"), "UNSUPPORTED_DICOM"),
     "subnormal_spacing": (_set("PixelSpacing", ["1e-300", "1e-300"]), "UNSUPPORTED_DICOM"),
     "infinite_gaps": (_far_apart, "UNSUPPORTED_DICOM"),

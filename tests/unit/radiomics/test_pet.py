@@ -12,7 +12,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from local.synthetic.dicom import item
+from local.synthetic.dicom import item, set_pixels
 from radiomics_job.cli import main
 from radiomics_job.dicom.reading import read_study
 from radiomics_job.dicom.sources import SourceCounts, read_source
@@ -83,6 +83,14 @@ def frame_times(dataset: Dataset, k: int) -> None:
     dataset.FrameReferenceTime, dataset.ActualFrameDuration = f"{(begun + mean) * 1000:.10g}", str(int(duration * 1000))
 
 
+def first_slice_in_whole_units(dataset: Dataset, k: int) -> None:
+    """The first slice has a slope of 1 (findings/simpleitk_pet_takes_the_type_of_its_first_slice.sh)."""
+    if k == 0:
+        stored = dataset.pixel_array * float(dataset.RescaleSlope)
+        dataset.RescaleSlope = 1
+        set_pixels(dataset, np.rint(stored).astype(np.uint16))
+
+
 def over_midnight(dataset: Dataset, k: int) -> None:
     dataset.SeriesTime, dataset.AcquisitionTime = "002000", f"00{20 + k // 4}00"
     dataset.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalStartTime = "232000"
@@ -113,6 +121,7 @@ def nuclide(code: str) -> list[Dataset]:
         (Pet(units="GML", change=image(CorrectedImage="ATTN")), "GML"),
         (Pet(change=tracer(RadiopharmaceuticalStartDateTime="20200103090000.000000")), "BQML_START"),
         (Pet(change=tracer(RadionuclideHalfLife="6588", RadionuclideCodeSequence=nuclide("77004003"))), "BQML_START"),
+        (Pet(change=first_slice_in_whole_units), "BQML_START"),
         (Pet(change=over_midnight), "BQML_START"),
         (Pet(change=stale_date_time), "BQML_START"),
         (Pet(change=ge_scan_start), "BQML_START"),

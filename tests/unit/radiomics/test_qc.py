@@ -112,7 +112,7 @@ CHECKS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], dict[str, Any]]]
 ELSEWHERE = {
     *("SLICES_INTERPOLATED", "FRAME_POSITION_RESIDUAL", "LONG_BEFORE_SURGERY", "CT_AFTER_SURGERY"),
     *("CONTOURS_LEFT_OUT", "CONTOURS_ON_THICKER_SLICES", "CONTOURS_SKIP_SLICES"),
-    *("MASK_RESAMPLED", "FRAME_POSITIONS_CONTRADICT", "REFERENCES_REWRITTEN"),
+    *("CONTOURS_OVERLAP", "LOSSY_COMPRESSION", "MASK_RESAMPLED", "FRAME_POSITIONS_CONTRADICT", "REFERENCES_REWRITTEN"),
     *("SLICE_POSITIONS_ROUNDED", "PATIENT_ID_DIFFERS", "SERIES_OF_SEVERAL_STUDIES"),
     *("VALUES_NOT_HU", "FORMS_DIFFER", "REGIONS_NOT_DESCRIBED", "SUV_RANGE", "UPTAKE_TIME", "PET_NOT_MEASURED"),
 }
@@ -135,6 +135,16 @@ def test_a_limit_warns_or_refuses(tmp_path: Path, check: str) -> None:
 
 def test_every_check_is_tested() -> None:
     assert {str(warning) for warning in QcWarning} == set(CHECKS) | ELSEWHERE
+
+
+def test_pixels_that_lost_something_are_told(tmp_path: Path) -> None:
+    study = save_study(tmp_path / "in", SCAN)
+    lossy = ct_slice(SCAN, 3)
+    lossy.LossyImageCompression = "01"
+    (same,) = (path for path in study.rglob("*") if path.is_file() and path.name.endswith("003"))
+    save(lossy, same)
+    result = run_study(study, tmp_path / "out", _with())
+    assert (result.qc["warnings"], result.qc["lossy_slices"]) == (["LOSSY_COMPRESSION"], 1)
 
 
 def test_frames_beside_their_planes_say_by_how_much(tmp_path: Path) -> None:

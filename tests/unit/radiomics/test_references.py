@@ -19,6 +19,7 @@ from tests.builders.dicom import (
     SegOptions,
     ct_slice,
     enhanced_ct,
+    hounsfield,
     save,
     save_ct,
     segmentation,
@@ -27,6 +28,7 @@ from tests.builders.dicom import (
     uid,
     vessel,
 )
+from tests.builders.volumes import affine_of, mask_of, nifti
 from tests.unit.radiomics.support import Result, run_study
 
 PET_IMAGE = UID("1.2.840.10008.5.1.4.1.1.128")
@@ -265,6 +267,51 @@ def test_a_region_that_names_no_image_is_on_the_phase_whose_slices_it_lies_on(
         result.assert_right_in_patient_space()
 
 
+@pytest.mark.parametrize("other", [SCAN, HALF], ids=["same", "between"])
+@pytest.mark.parametrize("references", ["instances", "none"], ids=["frames", "nothing"])
+def test_a_list_of_the_whole_series_does_not_mix_its_phases(tmp_path: Path, references: str, other: Scan) -> None:
+    for number, image in enumerate(_phases(SCAN, other)):
+        save(image, tmp_path / "in" / str(number))
+    seg = segmentation(SCAN, SegOptions(references=references))
+    if references == "instances":
+        seg = _frames_on_phase_one(seg)
+    images = [ct_reference(uid("phase", number, k)) for number in (1, 2) for k in range(SCAN.slices)]
+    seg.ReferencedSeriesSequence = [item(SeriesInstanceUID=SCAN.series_uid, ReferencedInstanceSequence=images)]
+    result = _run(tmp_path, seg)
+    if references == "none" and other is SCAN:
+        assert result.status == "DUPLICATE_SLICES"  # on the planes of both
+        return
+    assert (result.status, result.qc["pairing"]["images_taken_by"]) == ("accept", "acquisition")
+    result.assert_right_in_patient_space()
+
+
+@pytest.mark.parametrize("shifts", [(1 / 2,), (1 / 3, 2 / 3)], ids=["two", "three"])
+def test_one_frame_tells_which_of_interleaved_phases_it_is_on(tmp_path: Path, shifts: tuple[float, ...]) -> None:
+    """Together the slices are even: nothing but the acquisition of the image named tells them apart."""
+    for number, shift in enumerate((0, *shifts), 1):
+        x, y, z = SCAN.centre
+        for k in range(SCAN.slices):
+            save(
+                _phase(replace(SCAN, centre=(x, y, z + shift * SCAN.step)), k, number),
+                tmp_path / "in" / f"{number}-{k}",
+            )
+    drawn = [k for k in range(SCAN.slices) if SCAN.mask()[k].any()]
+    seg = segmentation(SCAN, SegOptions(references="instances", skip_slices=tuple(drawn[1:])))
+    result = _run(tmp_path, _frames_on_phase_one(seg))
+    assert result.qc["pairing"]["images_taken_by"] == "acquisition"
+    assert result.qc["ct_slices"] == SCAN.slices
+    assert np.array_equal(result.volume("ct.nii.gz")[0], hounsfield(result.places()))
+
+
+def test_a_mask_file_is_on_the_phase_whose_slices_it_lies_on(tmp_path: Path) -> None:
+    for number, image in enumerate(_phases(SCAN, HALF)):
+        save(image, tmp_path / "in" / str(number))
+    (tmp_path / "in" / "tumour_mask.nii").write_bytes(nifti(mask_of(SCAN), affine_of(SCAN)))
+    result = run_study(tmp_path / "in", tmp_path / "out")
+    assert (result.status, result.qc["pairing"]["images_set_aside"]) == ("accept", SCAN.slices)
+    result.assert_right_in_patient_space()
+
+
 def test_frames_name_some_images_and_the_acquisition_gives_the_rest(tmp_path: Path) -> None:
     for number, image in enumerate(_phases(SCAN, SCAN)):
         save(image, tmp_path / "in" / str(number))
@@ -350,6 +397,17 @@ def test_a_frame_on_another_plane_than_its_image_goes_by_its_position(tmp_path: 
     assert result.qc["warnings"] == ["FRAME_POSITIONS_CONTRADICT"]
 
 
+@pytest.mark.parametrize(("off", "warnings"), [(0, []), (1, ["FRAME_POSITIONS_CONTRADICT"])])
+def test_a_contour_on_another_plane_than_its_image_is_told(tmp_path: Path, off: int, warnings: list[str]) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    rt = structure_set(SCAN, {"GTV": _contours(SCAN)})
+    for contour, k in zip(rt.ROIContourSequence[0].ContourSequence, (5, 6), strict=True):
+        contour.ContourImageSequence = [ct_reference(SCAN.instance_uid(k + off))]
+    result = _run(tmp_path, rt)
+    assert result.qc["warnings"] == warnings
+    assert [k for k in range(SCAN.slices) if result.volume("seg.nii.gz")[0][:, :, k].any()] == [5, 6]
+
+
 def test_a_converted_ct_is_known_by_its_original_images(tmp_path: Path) -> None:
     ct = enhanced_ct(OTHER, range(OTHER.slices))
     for k, group in enumerate(ct.PerFrameFunctionalGroupsSequence):
@@ -393,6 +451,7 @@ def test_a_region_in_another_frame_of_reference_is_not_put_on_the_ct(tmp_path: P
     both = _run(tmp_path, _in_two_frames(listed=listed))
     assert [roi["label"] for roi in both.features["rois"]] == ["GTV"]
     assert both.qc["warnings"] == []
+    assert both.qc["pairing"]["regions_elsewhere"] == 1
     alone = _in_two_frames(listed=listed)
     del alone.StructureSetROISequence[0], alone.ROIContourSequence[0]
     refused = _run(tmp_path, alone)

@@ -111,11 +111,19 @@ def test_largest_without_a_pattern_is_refused(tmp_path: Path) -> None:
     [
         (_contour(SCAN, 3.4, SQUARE), "GEOMETRY_MISMATCH"),
         (_contour(SCAN, 40, SQUARE), "GEOMETRY_MISMATCH"),
+        (_contour(SCAN, -2, SQUARE), "GEOMETRY_MISMATCH"),
         (_contour(SCAN, 3, SQUARE + np.array([40, 0])), "GEOMETRY_MISMATCH"),
         (_contour(SCAN, 3, SQUARE)[:, [2, 1, 0]], "GEOMETRY_MISMATCH"),
         (_contour(SCAN, 3, HOLE / 100 + np.array([0.2, 0.2])), "EMPTY_MASK"),
     ],
-    ids=["between_slices", "beyond_the_volume", "beyond_the_edge", "across_slices", "between_pixel_centres"],
+    ids=[
+        "between_slices",
+        "above_the_volume",
+        "below_the_volume",
+        "beyond_the_edge",
+        "across_slices",
+        "between_pixel_centres",
+    ],
 )
 def test_contours_that_do_not_fit_the_ct_are_refused(tmp_path: Path, contour: Points, code: str) -> None:
     assert _run(tmp_path, {"GTV-1": [contour]}).status == code

@@ -177,6 +177,27 @@ def shifted_by(millimetres: float) -> NDArray[np.float64]:
     return shifted
 
 
+def test_a_spacing_that_the_sform_contradicts_is_told(tmp_path: Path) -> None:
+    """Resampled by a program that left `pixdim` as it was, which other programs read."""
+    stale = Nifti(changes={80: ("f", 2 * SCAN.spacing[1])})
+    result = run(tmp_path, {"ct.nii": nifti(IMAGE, AFFINE, stale), "mask.nii": nifti(MASK, AFFINE)})
+    result.assert_right_in_patient_space()
+    assert "FORMS_DIFFER" in result.qc["warnings"]
+
+
+def test_a_tilted_volume_may_state_the_distance_along_the_normal(tmp_path: Path) -> None:
+    tilted = replace(SCAN, shift=(0.0, 0.9))
+    affine = affine_of(tilted)
+    along = float(np.linalg.norm(affine[:3, 2]))
+    for spacing in (along, tilted.step):
+        how = Nifti(changes={88: ("f", spacing)})
+        result = run(
+            tmp_path, {"ct.nii": nifti(image_of(tilted), affine, how), "mask.nii": nifti(mask_of(tilted), affine, how)}
+        )
+        result.assert_right_in_patient_space()
+        assert result.qc["warnings"] == ["GANTRY_TILT"]
+
+
 def test_a_mask_that_follows_the_images_qform_is_measured_on_its_own_voxels(tmp_path: Path) -> None:
     """As ITK draws it on an image whose sform it does not take: five millimetres beside the place that we give it."""
     both = nifti(IMAGE, shifted_by(5.0), Nifti(sform=AFFINE, qform_code=1))

@@ -294,6 +294,25 @@ def test_gencode_headers_are_cut_at_the_first_bar(tmp_path: Path) -> None:
     assert (tmp_path / "out.fa").read_text() == ">ENST1.5\nACGT\n"
 
 
+def test_without_an_annotation_equal_sequences_of_one_symbol_are_one_gene(tmp_path: Path) -> None:
+    long, short = "ACGGT" * 60, "ACGGT" * 59
+    names = ("X1", "Y1", "OTHER", "U1", "U2")
+    fasta = "".join(f">{name}\n{short if name[0] == 'U' else long}\n" for name in names)
+    genes = ("GX\tCD99", "GY\tCD99", "GO\tOTHER", "GU1\tU6", "GU2\tU6")
+    lines = "".join(f"{name}\t{gene}\n" for name, gene in zip(names, genes, strict=True))
+    table = read_table(put(tmp_path / "transcripts.tsv", "transcript_id\tgene_id\tgene_name\n" + lines))
+    found = Cut()
+    copy_transcripts([put(tmp_path / "t.fa", fasta)], tmp_path / "out.fa", None, found)
+    rows = choose(table, found.transcripts, "t.fa", "transcripts.tsv", found.twins)
+    assert [(row.transcript_id, row.gene_id) for row in rows] == [
+        ("X1", "GX"),
+        ("Y1", "GX"),
+        ("OTHER", "GO"),
+        ("U1", "GU1"),
+        ("U2", "GU2"),
+    ], "small RNAs and genes of other symbols stay apart"
+
+
 def test_headers_that_are_equal_before_the_bar_are_duplicates(tmp_path: Path) -> None:
     with pytest.raises(InputRejectedError, match="T1 twice"):
         copy_transcripts([put(tmp_path / "t.fa", ">T1|a\nACGT\n>T1|b\nACGT\n")], tmp_path / "out.fa", None, Cut())

@@ -99,8 +99,7 @@ def test_shuffled_controls_hold_one_half(tmp_path: Path, what: str) -> None:
 
 def test_a_leak_is_told() -> None:
     leaking = {"shuffled_labels": {"c_index": {"estimate": 0.8, "low": 0.7, "high": 0.9}, "holds_half": False}}
-    dataset: Any = None
-    assert "Do not use" in " ".join(findings(dataset, [], leaking, {}))
+    assert "Do not use" in " ".join(findings([], leaking, {}))
 
 
 def test_one_split_says_anything(tmp_path: Path) -> None:
@@ -240,8 +239,7 @@ def test_a_record_without_a_single_value_is_no_modality(tmp_path: Path) -> None:
 def test_intervals_that_cannot_be_measured_are_said_to_be_so(tmp_path: Path) -> None:
     unknown = {"estimate": None, "low": None, "high": None}
     one = {"name": "a + b", "modalities": ["a", "b"], "model": "ridge", "stratum": COMMON, "difference": unknown}
-    dataset: Any = None
-    said = findings(dataset, [one], {"shuffled_labels": {"c_index": unknown, "holds_half": False}}, {})
+    said = findings([one], {"shuffled_labels": {"c_index": unknown, "holds_half": False}}, {})
     assert said[0].startswith("Nothing is pooled")
     assert said[1].endswith("too few cases can be compared to measure it.")
 

@@ -15,6 +15,7 @@ from radiomics_job.parameters import Params
 from radiomics_job.quality.checks import Finding, describe_mask, refusal
 from radiomics_job.roi.pairing import Pairing
 from radiomics_job.roi.placement import PlacedMask, empty_mask
+from radiomics_job.roi.rtstruct import CONTOUR_PLANE_TOLERANCE
 from radiomics_job.roi.rule import Candidate, RoiPolicy
 
 MOST_RUNS = 4
@@ -129,7 +130,7 @@ def _placed(candidate: Candidate, stack: SliceStack, pairing: Pairing) -> Placed
 
 
 def _beside_named_images(candidate: Candidate, stack: SliceStack) -> float | None:
-    """Give the largest distance between a frame's plane and the nearest CT image that it names.
+    """Give the largest distance between a frame's or contour's plane and the nearest CT image that it names.
 
     Returns
     -------
@@ -147,7 +148,8 @@ def _beside_named_images(candidate: Candidate, stack: SliceStack) -> float | Non
         if named:
             nearest = min(abs(float(frame.position @ normal) - place) for place in named)
             farthest = max(farthest or 0.0, nearest)
-    tolerance = FRAME_TOLERANCE_FRACTION * float(np.median(stack.gaps_mm))
+    share = CONTOUR_PLANE_TOLERANCE if candidate.source == "RTSTRUCT" else FRAME_TOLERANCE_FRACTION
+    tolerance = share * float(np.median(stack.gaps_mm))
     return farthest if farthest is None or farthest > tolerance else 0.0
 
 

@@ -476,7 +476,7 @@ def load_params(name_or_path: str) -> Params:
     25.0
     """
     try:
-        document = yaml.safe_load(_read(name_or_path))
+        document = yaml.load(_read(name_or_path), Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ParamsError(f"{name_or_path}: not valid YAML: {' '.join(str(error).split())}") from error
     try:

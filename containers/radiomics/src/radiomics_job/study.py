@@ -45,7 +45,7 @@ from radiomics_job.parameters import Params
 from radiomics_job.pet.measure import CtRegions, PetTask, measure_pet
 from radiomics_job.quality.checks import Finding, QcWarning, check_limits, refusal
 from radiomics_job.robustness import ROBUSTNESS_FILE, Checks, robustness_document
-from radiomics_job.roi.pairing import Pairing, pair
+from radiomics_job.roi.pairing import Pairing, on_own_planes, pair
 from radiomics_job.roi.rule import Candidate, RoiPolicy, RoiRule, choose, list_candidates
 from radiomics_job.volumes.image import slices_of, stack_volume_file
 from radiomics_job.volumes.mask import mask_candidates
@@ -396,7 +396,8 @@ def _choose_among(
             "CT series per study.",
             {"regions": len(chosen), "ct_series": len({result.ct.slices for result in paired})},
         )
-    return chosen, policy, paired[0]
+    elsewhere = sum(task.rule.matches(each) for each in candidates if each not in usable)
+    return chosen, policy, replace(paired[0], regions_elsewhere=elsewhere)
 
 
 def _paired(
@@ -408,7 +409,7 @@ def _paired(
             if image.instance_uid in references.instances:
                 raise image.error
         if candidate.is_volume and len(series) == 1:
-            return Pairing(series[0], "only_image", 0, 0, None)
+            return on_own_planes(Pairing(series[0], "only_image", 0, 0, None), candidate.fits)
         pairing = pair(references, series, candidate.fits, least_found, files.other_series)
         for image in files.unusable:
             # Beside images that are named one by one it is none of them; a screen save never is.

@@ -1,34 +1,30 @@
-"""Objects of S3 in and out, as SageMaker Processing moves them; the only user of boto3 in this package."""
+"""Objects of S3 in and out, as SageMaker Processing moves them."""
 
 import json
 import mimetypes
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
+from awscrt.exceptions import AwsCrtError
 from boto3.exceptions import Boto3Error
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    IncompleteReadError,
-    ReadTimeoutError,
-    ResponseStreamingError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
+from radiomics_job.isolation import log
 from radiomics_job.output.documents import RESULT_NAMES
+from radiomics_lambda.objects import ObjectReader
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _PARALLEL = 16
-_ONE_REQUEST_BYTES = 8 * 1024**2
-"""Up to here an object is fetched by one request, as most images are; boto3's transfer asks for the size first."""
+_ARCHIVE = ".zip"
+"""A study in one object; what is fetched by one request is held in memory."""
 _Item = TypeVar("_Item")
 
 
@@ -38,16 +34,17 @@ class TransferError(Exception):
 
 @dataclass(frozen=True)
 class Transfer:
-    """A connection to S3, and how results are encrypted (KMS key ARN)."""
+    """Connections to S3, and how results are encrypted (KMS key ARN)."""
 
     client: "S3Client"
+    reader: ObjectReader
     key_arn: str
 
     @classmethod
     def connect(cls, key_arn: str) -> Self:
         """Connect with the function's own role."""
         config = Config(max_pool_connections=_PARALLEL, retries={"mode": "standard", "max_attempts": 8})
-        return cls(boto3.client("s3", config=config), key_arn)
+        return cls(boto3.client("s3", config=config), ObjectReader.connect(), key_arn)
 
 
 def fetch(transfer: Transfer, uri: str, path: Path) -> None:
@@ -60,7 +57,7 @@ def fetch(transfer: Transfer, uri: str, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     bucket, key = _split(uri)
-    _in_parallel(lambda _: _download(transfer.client, bucket, key, path), [uri])
+    _in_parallel(lambda _: _download(transfer, bucket, key, path), [uri])
 
 
 def fetch_manifest(transfer: Transfer, uri: str, folder: Path) -> None:
@@ -84,19 +81,18 @@ def fetch_manifest(transfer: Transfer, uri: str, folder: Path) -> None:
         if not target.is_relative_to(root):
             raise TransferError(f"s3://{bucket}/{prefix}{name} would leave its folder")
         target.parent.mkdir(parents=True, exist_ok=True)
-        _download(transfer.client, bucket, prefix + name, target)
+        _download(transfer, bucket, prefix + name, target)
 
     _in_parallel(_fetch, names)
 
 
-def _download(client: "S3Client", bucket: str, key: str, path: Path) -> None:
-    answer = client.get_object(Bucket=bucket, Key=key)
-    # `with answer["Body"]` would read without a check (findings/botocore_body_in_with_is_unchecked.sh).
-    with closing(answer["Body"]) as body, suppress(IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
-        if answer["ContentLength"] <= _ONE_REQUEST_BYTES:
-            path.write_bytes(body.read())
-            return
-    client.download_file(bucket, key, str(path))  # in parts, each of which is tried again
+def _download(transfer: Transfer, bucket: str, key: str, path: Path) -> None:
+    if not key.lower().endswith(_ARCHIVE):
+        try:
+            return transfer.reader.read(bucket, key, path)
+        except AwsCrtError as error:
+            log("object_fetched_again", error=error.name)
+    return transfer.client.download_file(bucket, key, str(path))  # in parts, each tried again; else says what S3 said
 
 
 def store(transfer: Transfer, folder: Path, uri: str) -> int:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -73,7 +73,9 @@ def _settings(text: str) -> list[str]:
     except ValueError as error:
         raise InvalidJobError(f"--settings is not JSON: {error}") from error
     if not isinstance(settings, dict) or not set(settings) <= _SETTINGS:
-        raise InvalidJobError(f"--settings is an object with {', '.join(sorted(_SETTINGS))}, each as you like")
+        raise InvalidJobError(
+            f"--settings must be a JSON object with none but these keys: {', '.join(sorted(_SETTINGS))}"
+        )
     return [f"--{name}={value}" for name, value in settings.items()]
 
 
@@ -131,7 +133,10 @@ def _train(options: argparse.Namespace, folder: Path) -> None:
         "unstable_features": len(whole.modality_of) - len(dataset.modality_of),
     }
     results = results_document(dataset, evaluations, plan, controls, baseline, settings)
-    model = fit_final(dataset, best_task(tasks, results), plan.seed, plan.batch)
+    _save(results, fit_final(dataset, best_task(tasks, results), plan.seed, plan.batch), folder)
+
+
+def _save(results: dict[str, Any], model: Mapping[str, Any], folder: Path) -> None:
     results["model"] = {key: model[key] for key in ("kind", "modalities", "cases", "events", "penalty")}
     _write_json(folder / "results.json", results)
     _write_json(folder / "model.json", model)

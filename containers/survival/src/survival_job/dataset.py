@@ -120,13 +120,7 @@ def read_dataset(folder: Path, timepoint: str) -> Dataset:
     table = table.loc[rows.index]
     columns = [entry for entry in dictionary if entry["role"] == "feature"]
     modality_of = {entry["column"]: entry["modality"] for entry in columns}
-    late = [entry["column"] for entry in columns if _is_late(entry["timepoint"], timepoint)]
-    if late:
-        message = (
-            f"{late[0]} and {len(late) - 1} other features are known after {timepoint}; build the dataset for that "
-            "timepoint, or train for a later one"
-        )
-        raise InputRejectedError(ReasonCode.TOO_LATE, message)
+    _check_timepoint(columns, timepoint)
     numbers = {entry["column"]: _numbers(table, entry["column"]) for entry in columns}
     features = with_levels(pd.DataFrame(numbers, index=table.index), columns)
     names = [entry["modality"] for entry in dictionary if entry["role"] == "presence"]
@@ -254,6 +248,16 @@ def _check_hashes(folder: Path, hashes: object) -> None:
         if named is not None and hashlib.sha256((folder / name).read_bytes()).hexdigest() != named:
             message = f"{name} is not the file that manifest.json names by its SHA-256; build the dataset again"
             raise InputRejectedError(ReasonCode.DATASET_INCOMPLETE, message)
+
+
+def _check_timepoint(columns: Sequence[Mapping[str, str]], timepoint: str) -> None:
+    late = [entry["column"] for entry in columns if _is_late(entry["timepoint"], timepoint)]
+    if late:
+        message = (
+            f"{late[0]} and {len(late) - 1} other features are known after {timepoint}; build the dataset for that "
+            "timepoint, or train for a later one"
+        )
+        raise InputRejectedError(ReasonCode.TOO_LATE, message)
 
 
 def _check_columns(dictionary: Sequence[Mapping[str, str]], table: pd.DataFrame) -> None:

@@ -49,7 +49,7 @@ def results_document(
         "calibration": [found for evaluation in evaluations for found in _calibration(dataset, evaluation)],
         "controls": dict(controls),
         "baseline": dict(baseline),
-        "findings": [*findings(dataset, sets, controls, baseline), *not_harmonised(dataset, plan)],
+        "findings": [*findings(sets, controls, baseline), *not_harmonised(dataset, plan)],
     }
 
 
@@ -145,9 +145,7 @@ def _median_follow_up(survival: Survival) -> float | None:
     return float(below[0]) if len(below) else None
 
 
-def findings(
-    dataset: Dataset, sets: Sequence[Mapping[str, Any]], controls: Mapping[str, Any], baseline: Mapping[str, Any]
-) -> list[str]:
+def findings(sets: Sequence[Mapping[str, Any]], controls: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[str]:
     """Return plain sentences; the first one says whether pooling helps."""
     return [
         _pooling(sets),

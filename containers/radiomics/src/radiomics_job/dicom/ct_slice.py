@@ -70,6 +70,8 @@ class CtSlice:
     """Reconstruction kernel; empty when absent."""
     original_uid: str = ""
     """Of a frame of a legacy converted CT: the SOPInstanceUID of the image that it was. Empty otherwise."""
+    frame_acquisition: str = ""
+    """Of a frame: its acquisition, time point and phase, as far as its functional groups state them."""
     alike: Dataset | None = None
     """An image whose header says the same of the pixels, and was decoded before; None for `dataset` itself."""
 
@@ -90,15 +92,8 @@ class CtSlice:
 
     @property
     def acquisition(self) -> str:
-        """AcquisitionNumber; of a frame, what its functional groups say of its acquisition, time point and phase.
-
-        Empty when nothing is stated.
-        """
-        groups = _groups(self.dataset, self.frame)
-        stated = [_group_value(groups, sequence, keyword) for sequence, keyword in _ACQUISITION]
-        if all(value is None for value in stated):
-            return as_written(self.dataset, "AcquisitionNumber")
-        return "/".join("" if value is None else str(value) for value in stated)
+        """AcquisitionNumber; of a frame, what its functional groups say of its acquisition. Empty when absent."""
+        return self.frame_acquisition or as_written(self.dataset, "AcquisitionNumber")
 
     @property
     def number(self) -> tuple[int, int] | None:
@@ -140,6 +135,9 @@ _REPEATED = frozenset(
     )
 )  # fmt: skip
 """Whatever of a single-frame image is read, except for SOPInstanceUID and ImagePositionPatient."""
+
+_CONVERTED = ("UnassignedPerFrameConvertedAttributesSequence", "UnassignedSharedConvertedAttributesSequence")
+"""Where a legacy converted CT keeps what single images said and no functional group has (PS3.3 C.7.6.16.2.25)."""
 
 _GROUPS = frozenset(
     tag_of(keyword) for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
@@ -264,7 +262,13 @@ def _slice(dataset: Dataset, name: str, frame: int) -> CtSlice:
         float(intercept[0]),
         str(_value(dataset, groups, "CTReconstructionSequence", "ConvolutionKernel") or ""),
         _original_uid(groups),
+        _frame_acquisition(groups),
     )
+
+
+def _frame_acquisition(groups: Sequence[Dataset]) -> str:
+    stated = [_group_value(groups, sequence, keyword) for sequence, keyword in _ACQUISITION] if groups else []
+    return "/".join("" if value is None else str(value) for value in stated).strip("/")
 
 
 def _position(dataset: Dataset, groups: Sequence[Dataset]) -> NDArray[np.float64]:
@@ -317,8 +321,11 @@ def frame_value(dataset: Dataset, frame: int, sequence: str, keyword: str) -> An
 
 
 def _value(dataset: Dataset, groups: Sequence[Dataset], sequence: str, keyword: str) -> Any:  # noqa: ANN401  # as above
-    value = _group_value(groups, sequence, keyword)
-    return dataset.get(keyword) if value is None else value
+    for name in (sequence, *_CONVERTED) if groups else ():
+        value = _group_value(groups, name, keyword)
+        if value is not None:
+            return value
+    return dataset.get(keyword)
 
 
 def _group_value(groups: Sequence[Dataset], sequence: str, keyword: str) -> Any:  # noqa: ANN401  # as above
@@ -385,8 +392,12 @@ def check_length(actual: int, expected: int) -> None:
 _INT16 = np.iinfo(np.int16)
 _GREY = "MONOCHROME"
 
-_HOUNSFIELD_TYPES = {"HU", "US", "HU_MOD"}
-"""RescaleType of Hounsfield units: US is "unspecified", which scanners write too. Not Z_EFF, ED and other maps."""
+_HOUNSFIELD_TYPES = {"HU", "US", "HU_MOD", ""}
+"""RescaleType of Hounsfield units: US is "unspecified", which scanners write too, and none is HU. Not Z_EFF, ED, …."""
+
+_NO_HOUNSFIELD_IMAGES = {"MAT_SPECIFIC", "MAT_FRACTIONAL", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY"}
+"""Fourth value of ImageType (PS3.3 C.8.2.1.1.1) of multi-energy maps; they may be Hounsfield units only where
+RescaleType says HU."""
 
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 """Start of the transfer syntax UIDs of JPEG, JPEG-LS, JPEG 2000 and HTJ2K: all streams end in the same mark."""
@@ -442,11 +453,14 @@ def _check_meaning(ct: CtSlice) -> None:
     """Refuse pixels that are not Hounsfield units: colours, spectral maps, a scale of zero, bits in another place."""
     dataset = ct.header
     bits = int(dataset.get("BitsStored") or dataset.BitsAllocated)
-    meaning = frame_value(dataset, ct.frame, "PixelValueTransformationSequence", "RescaleType")
+    stated = frame_value(dataset, ct.frame, "PixelValueTransformationSequence", "RescaleType")
+    unit = str(stated or "").strip().upper()
+    kinds = frame_value(dataset, ct.frame, "CTImageFrameTypeSequence", "FrameType") or dataset.get("ImageType") or []
+    is_map = bool({str(kind).upper() for kind in kinds} & _NO_HOUNSFIELD_IMAGES)
     wrong = {
         "SamplesPerPixel": int(dataset.get("SamplesPerPixel") or 1) != 1,
         "PhotometricInterpretation": not str(dataset.get("PhotometricInterpretation") or _GREY).startswith(_GREY),
-        "RescaleType": str(meaning or "HU").strip().upper() not in _HOUNSFIELD_TYPES,
+        "RescaleType": unit not in _HOUNSFIELD_TYPES or (is_map and not unit.startswith("HU")),
         "RescaleSlope": ct.slope == 0,
         "HighBit": bits < int(dataset.BitsAllocated) and int(dataset.get("HighBit", bits - 1)) != bits - 1,
     }

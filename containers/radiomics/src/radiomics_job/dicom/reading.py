@@ -92,6 +92,7 @@ _NEEDED = [
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "RescaleType",
     "PixelPaddingValue", "PixelPaddingRangeLimit", "PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+    "LossyImageCompression",
     # segmentation
     "SegmentationType", "SegmentationFractionalType", "MaximumFractionalValue", "SegmentSequence",
     "ReferencedSeriesSequence", "SourceImageSequence", "SegmentsOverlap", "SeriesDescription", "ContentCreatorName",
@@ -207,7 +208,7 @@ def unreadable_files(names: list[str]) -> StudyRejectedError:
     listed = [printable(name) for name in names[:20]]
     return StudyRejectedError(
         ReasonCode.UNREADABLE_DICOM,
-        f"{len(names)} DICOM file(s) are damaged or cut short; upload them again (rejection.json names them).",
+        f"Damaged or cut short DICOM files: {len(names)}. Upload them again (rejection.json names them).",
         {"count": len(names), "files": [*listed]},
     )
 

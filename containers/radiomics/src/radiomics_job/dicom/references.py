@@ -32,7 +32,7 @@ FrameNumbers: TypeAlias = Mapping[str, frozenset[int]]
 
 @dataclass(frozen=True, eq=False)
 class FrameReference:
-    """Where a frame lies, and the images that it names."""
+    """Where a frame or contour lies, and the images that it names."""
 
     position: NDArray[np.float64]
     """LPS millimetres; shape (3,)."""
@@ -59,7 +59,7 @@ class References:
     frame_of_reference_uid: str = ""
     """Empty when absent."""
     frames: tuple[FrameReference, ...] = ()
-    """Frame by frame, for a SEG."""
+    """Frame by frame, or contour by contour."""
     names_other_images: bool = False
     """Images that are no CT are among the references."""
     numbers: FrameNumbers = field(default_factory=dict)
@@ -144,26 +144,16 @@ def segmentation_references(
     loose.add(dataset.get("SourceImageSequence") or [])
     drawn.add(_sources((dataset.get("SharedFunctionalGroupsSequence") or [])[:1]))
     groups = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    named = []
-    for index, position in frames if frames is not None else [(n, np.zeros(3)) for n in range(len(groups))]:
-        found = _Found(classes)
-        found.add(_sources(groups[index : index + 1]))
+    chosen = frames if frames is not None else [(n, np.zeros(3)) for n in range(len(groups))]
+    named = _named_one_by_one(((place, _sources(groups[n : n + 1])) for n, place in chosen), classes)
+    for _, found in named:
         drawn.include(found)
-        named.append(FrameReference(position, frozenset(found.images), found.numbers))
-    return References(
-        series,
-        frozenset(loose.images),
-        frozenset(drawn.images),
-        str(dataset.get("FrameOfReferenceUID") or ""),
-        tuple(frame for frame in named if frame.images),
-        loose.others or drawn.others,
-        {**loose.numbers, **drawn.numbers},
-    )
+    return _references(series, loose, drawn, str(dataset.get("FrameOfReferenceUID") or ""), named)
 
 
 def structure_set_references(
     dataset: Dataset,
-    contour_images: Iterable[Dataset] = (),
+    contours: Iterable[tuple[NDArray[np.float64], Sequence[Dataset]]] = (),
     classes: frozenset[str] = CT_CLASSES,
     frame_of_reference_uid: str = "",
 ) -> References:
@@ -172,8 +162,8 @@ def structure_set_references(
 
     Parameters
     ----------
-    contour_images : iterable of pydicom.Dataset
-        Items of the ContourImageSequence of the region's contours.
+    contours : iterable of (ndarray, sequence of pydicom.Dataset)
+        A point of each contour of the region (LPS millimetres; shape (3,)), and the items of its ContourImageSequence.
     frame_of_reference_uid : str
         ReferencedFrameOfReferenceUID of the region; empty when absent, which is taken for the object's only one.
     """
@@ -188,11 +178,39 @@ def structure_set_references(
             for study in item.get("RTReferencedStudySequence") or []:
                 listed += [*(study.get("RTReferencedSeriesSequence") or [])]
     series, loose = _listed_series(listed, "ContourImageSequence", classes)
-    drawn = _Found(classes)
-    drawn.add(contour_images)
-    others = loose.others or drawn.others
+    drawn, named = _Found(classes), _named_one_by_one(contours, classes)
+    for _, found in named:
+        drawn.include(found)
+    return _references(series, loose, drawn, frame, named)
+
+
+def _named_one_by_one(
+    frames: Iterable[tuple[NDArray[np.float64], Iterable[Dataset]]], classes: frozenset[str]
+) -> list[tuple[NDArray[np.float64], _Found]]:
+    """Collect what each frame or contour names; the place of each beside it."""
+    named = []
+    for position, items in frames:
+        found = _Found(classes)
+        found.add(items)
+        named.append((position, found))
+    return named
+
+
+def _references(
+    series: Mapping[str, frozenset[str]],
+    loose: _Found,
+    drawn: _Found,
+    frame_of_reference_uid: str,
+    named: Iterable[tuple[NDArray[np.float64], _Found]],
+) -> References:
     return References(
-        series, frozenset(loose.images), frozenset(drawn.images), frame, (), others, {**loose.numbers, **drawn.numbers}
+        series,
+        frozenset(loose.images),
+        frozenset(drawn.images),
+        frame_of_reference_uid,
+        tuple(FrameReference(place, frozenset(each.images), each.numbers) for place, each in named if each.images),
+        loose.others or drawn.others,
+        {**loose.numbers, **drawn.numbers},
     )
 
 

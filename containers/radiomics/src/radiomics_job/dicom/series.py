@@ -372,7 +372,7 @@ def _has_two_spacings(multiples: NDArray[np.float64]) -> bool:
 def _missing(gaps: NDArray[np.float64], usual: float, missing: int) -> StudyRejectedError:
     return StudyRejectedError(
         ReasonCode.MISSING_SLICES,
-        f"{missing} slice(s) are missing inside the CT series. Upload the whole series.",
+        f"Slices missing inside the CT series: {missing}. Upload the whole series.",
         {"missing": missing, "slices": len(gaps) + 1, "spacing_mm": _mm(usual), "largest_gap_mm": _mm(gaps.max())},
     )
 

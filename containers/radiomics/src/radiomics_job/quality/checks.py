@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813  # its own documentation's name
 from numpy.typing import NDArray
 
+from radiomics_job.dicom.ct_slice import as_written
 from radiomics_job.dicom.series import SliceStack
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import Intensity, bounding_box, interpolated_slices, rounded
@@ -37,6 +38,7 @@ def describe_image(stack: SliceStack, volume: NDArray[Intensity]) -> dict[str, D
         "ct_slices_expected": expected_slices(stack.gaps_mm),
         "ct_slices_interpolated": interpolated_slices(stack.grid, range(stack.grid.shape[2])),
         "duplicate_slices_dropped": stack.duplicates,
+        "lossy_slices": sum(as_written(ct.dataset, "LossyImageCompression") == "01" for ct in stack.slices),
         "studies_in_series": len({ct.study_uid for ct in stack.slices}),
         "slice_gap_min_mm": rounded(float(stack.gaps_mm.min())),
         "slice_gap_max_mm": rounded(float(stack.gaps_mm.max())),
@@ -176,13 +178,17 @@ class QcWarning(StrEnum):
     CONTOURS_LEFT_OUT = "CONTOURS_LEFT_OUT"  # open contours that would enclose an area, or closed ones of 1 or 2 points
     CONTOURS_ON_THICKER_SLICES = "CONTOURS_ON_THICKER_SLICES"  # drawn on every second (third, …) slice, filled between
     CONTOURS_SKIP_SLICES = "CONTOURS_SKIP_SLICES"  # slices without a contour between two that share pixels: left empty
+    CONTOURS_OVERLAP = (
+        "CONTOURS_OVERLAP"  # contours of one slice overlap in part: united, where others take exclusive or
+    )
     MASK_RESAMPLED = "MASK_RESAMPLED"  # the segmentation is on a grid of its own: nearest neighbour, by this many mm
-    FRAME_POSITIONS_CONTRADICT = "FRAME_POSITIONS_CONTRADICT"  # a frame lies beside the CT image that it names
+    FRAME_POSITIONS_CONTRADICT = "FRAME_POSITIONS_CONTRADICT"  # a frame or contour lies beside the CT image it names
+    LOSSY_COMPRESSION = "LOSSY_COMPRESSION"  # the pixels were compressed with loss at some time
     SLICE_POSITIONS_ROUNDED = "SLICE_POSITIONS_ROUNDED"  # slices up to 5 % of their spacing beside an even grid
     PATIENT_ID_DIFFERS = "PATIENT_ID_DIFFERS"  # the files' PatientID is not the subject that they were uploaded as
     SERIES_OF_SEVERAL_STUDIES = "SERIES_OF_SEVERAL_STUDIES"  # one SeriesInstanceUID, several StudyInstanceUIDs
     VALUES_NOT_HU = "VALUES_NOT_HU"  # a NIfTI or NRRD image whose values do not look like Hounsfield units
-    FORMS_DIFFER = "FORMS_DIFFER"  # sform and qform of a NIfTI file place it differently: the sform was taken
+    FORMS_DIFFER = "FORMS_DIFFER"  # sform and qform (or pixdim) place a NIfTI file differently: sform was taken
     REGIONS_NOT_DESCRIBED = "REGIONS_NOT_DESCRIBED"  # values that the object's list of segments lacks: regions too
     PET_NOT_MEASURED = "PET_NOT_MEASURED"  # the PET beside the CT was rejected: pet_rejection says why
     LONG_BEFORE_SURGERY = "LONG_BEFORE_SURGERY"  # the scan is older than the parameter file likes
@@ -223,8 +229,10 @@ def _always_told(ct: Mapping[str, Detail], mask: Mapping[str, Detail], pairing: 
         (QcWarning.CONTOURS_LEFT_OUT, mask.get("contours_left_out_with_area"), 0),
         (QcWarning.CONTOURS_ON_THICKER_SLICES, every, 1),
         (QcWarning.CONTOURS_SKIP_SLICES, mask.get("contour_skips"), 0),
+        (QcWarning.CONTOURS_OVERLAP, mask.get("contours_united"), 0),
         (QcWarning.MASK_RESAMPLED, mask.get("resampled_distance_mm"), -1),
         (QcWarning.FRAME_POSITIONS_CONTRADICT, mask.get("frame_reference_distance_mm"), 0),
+        (QcWarning.LOSSY_COMPRESSION, ct["lossy_slices"], 0),
         (QcWarning.SLICE_POSITIONS_ROUNDED, rounded_mm, 0),
         (QcWarning.PATIENT_ID_DIFFERS, ct.get("patient_id_differs"), 0),
         (QcWarning.SERIES_OF_SEVERAL_STUDIES, ct["studies_in_series"], 1),

@@ -22,7 +22,11 @@ LARGEST_CENTRE_TOLERANCE = 0.1
 """In voxels: rounding of coordinates that is made up for; beyond it, a vertex would be near some centre by chance."""
 
 _ON_EDGE = 1e-6
-"""In voxels: distance at which a vertex lies on another contour's edge and not beyond it."""
+"""In voxels: distance at which one vertex repeats another."""
+
+_STICKS_OUT = 0.1
+"""In voxels, besides rounding: a contour that is beyond another by no more still lies inside it. Holes that touch the
+outline from within cross it by such parts, since both are polygons."""
 
 _MOST_STARTS = 8
 """A path passes its smallest vertex once or twice; what passes it more often is compared from the first few passes."""
@@ -94,7 +98,7 @@ def _signature(contour: Contour) -> bytes:
     return repr(min(ways)).encode()
 
 
-def fill(contours: Sequence[Contour], shape: tuple[int, int]) -> Mask:
+def fill(contours: Sequence[Contour], shape: tuple[int, int]) -> tuple[Mask, int]:
     """Fill the contours of one slice.
 
     A contour wholly inside another is a hole in it, and one inside a hole is an island; contours that overlap in part
@@ -102,42 +106,49 @@ def fill(contours: Sequence[Contour], shape: tuple[int, int]) -> Mask:
 
     Returns
     -------
-    ndarray of bool, shape (columns, rows)
+    mask : ndarray of bool, shape (columns, rows)
+    united : int
+        Contours that overlap others in part: programs that take exclusive or for all contours leave that part out.
     """
-    mask = np.zeros(shape, np.bool_)
+    mask, united = np.zeros(shape, np.bool_), 0
     for contour in (each for each in contours if each.exclusive):
         mask ^= _filled(contour, shape, border=contour.through_centres)
     inclusive = [each for each in contours if not each.exclusive]
+    inclusive.sort(key=lambda contour: -contour.area)
     within = [[_is_inside(inner, outer) for outer in inclusive] for inner in inclusive]
-    depth = [sum(row) for row in within]
+    depth: list[int] = []
+    for row in within:  # nested, not merely inside several: a hole where two contours overlap is a hole in both
+        depth.append(max((depth[m] + 1 for m, is_inside in enumerate(row[: len(depth)]) if is_inside), default=0))
     for n, contour in enumerate(inclusive):
         if depth[n] % 2 == 0:
             ring = _filled(contour, shape, border=contour.through_centres)
             for m, hole in enumerate(inclusive):
                 if within[m][n] and depth[m] == depth[n] + 1:
                     ring &= ~_filled(hole, shape, border=False)
+            united += bool((mask & ring).any())
             mask |= ring
-    return mask
+    return mask, united
 
 
 def _is_inside(inner: Contour, outer: Contour) -> bool:
-    """Tell whether a contour lies wholly inside another: it may touch it, but not cross it."""
+    """Tell whether a contour lies wholly inside another: it may touch it, but not stick out of it."""
     if inner is outer or inner.area >= outer.area:
         return False
     if outer.area - inner.area <= inner.tolerance * outer.length:  # one path, written twice
         return False
-    low, high = outer.points.min(axis=0) - _ON_EDGE, outer.points.max(axis=0) + _ON_EDGE
+    slack = _STICKS_OUT + max(inner.tolerance, outer.tolerance)
+    low, high = outer.points.min(axis=0) - slack, outer.points.max(axis=0) + slack
     if (inner.points < low).any() or (inner.points > high).any():
         return False
     points = np.concatenate([inner.points, (inner.points + np.roll(inner.points, -1, axis=0)) / 2])
-    return bool(_contains(outer.points, points).all()) and not _cross(inner.points, outer.points)
+    return bool(_contains(outer.points, points, slack).all()) and not _cross(inner.points, outer.points, slack)
 
 
-def _contains(polygon: Polygon, points: Polygon) -> Mask:
-    """Tell which points are inside a polygon (even-odd) or on its path."""
+def _contains(polygon: Polygon, points: Polygon, slack: float) -> Mask:
+    """Tell which points are inside a polygon (even-odd) or as near to its path as `slack`."""
     (x, y), inside, on = points.T, np.zeros(len(points), np.bool_), np.zeros(len(points), np.bool_)
     for (x1, y1), (x2, y2) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-        on |= _distance(points, np.array([x1, y1]), np.array([x2, y2])) <= _ON_EDGE
+        on |= _distance(points, np.array([x1, y1]), np.array([x2, y2])) <= slack
         spans = (y1 > y) != (y2 > y)
         if spans.any():
             inside[spans] ^= x[spans] < x1 + (y[spans] - y1) * (x2 - x1) / (y2 - y1)
@@ -151,22 +162,24 @@ def _distance(points: Polygon, start: Polygon, end: Polygon) -> NDArray[np.float
     return np.asarray(np.linalg.norm(points - start - share[:, None] * along, axis=1))
 
 
-def _cross(first: Polygon, second: Polygon) -> bool:
-    """Tell whether an edge of one polygon passes through an edge of the other; touching does not count."""
+def _cross(first: Polygon, second: Polygon, slack: float) -> bool:
+    """Tell whether an edge of one polygon passes through an edge of the other; touching, or a vertex that is beyond the
+    other edge by no more than `slack`, does not count.
+    """
     a, b = first, np.roll(first, -1, axis=0)
     for c, d in zip(second, np.roll(second, -1, axis=0), strict=True):
         sides = _side(a, c, d), _side(b, c, d), _side(c, a, b), _side(d, a, b)
-        apart = (np.abs(sides[0]) > _ON_EDGE) & (np.abs(sides[1]) > _ON_EDGE)
-        apart &= (np.abs(sides[2]) > _ON_EDGE) & (np.abs(sides[3]) > _ON_EDGE)
+        apart = np.logical_and.reduce([np.abs(side) > slack for side in sides])
         if (apart & (sides[0] * sides[1] < 0) & (sides[2] * sides[3] < 0)).any():
             return True
     return False
 
 
 def _side(point: Polygon, start: Polygon, end: Polygon) -> NDArray[np.float64]:
-    """On which side of a line a point lies: twice the signed area of the triangle."""
+    """How far a point is from a line, to one side of it or (negative) to the other."""
     along, to = end - start, point - start
-    return np.asarray(along[..., 0] * to[..., 1] - along[..., 1] * to[..., 0])
+    area = along[..., 0] * to[..., 1] - along[..., 1] * to[..., 0]
+    return np.asarray(area / np.linalg.norm(along, axis=-1))
 
 
 def _filled(contour: Contour, shape: tuple[int, int], *, border: bool) -> Mask:
@@ -187,11 +200,14 @@ def _count_crossings(polygon: Polygon, counts: NDArray[np.int32], first: NDArray
     """Count, for every row of voxel centres, where the polygon's edges cross it; `first` is the counts' first voxel.
 
     A crossing at x toggles every centre from ceil(x) on, so a running sum along the row gives the parity. Edges are
-    half open in y, so that a vertex on a row counts once.
+    half open in y, so that a vertex on a row counts once, and computed downwards, so that one that is passed twice (the
+    slit of a keyhole) crosses at the same x both times.
     """
-    start, end = polygon, np.roll(polygon, -1, axis=0)
-    rows_low = np.ceil(np.minimum(start[:, 1], end[:, 1])).astype(np.int64)
-    rows_high = np.ceil(np.maximum(start[:, 1], end[:, 1])).astype(np.int64)
+    down = (polygon[:, 1] <= np.roll(polygon[:, 1], -1))[:, None]
+    following = np.roll(polygon, -1, axis=0)
+    start, end = np.where(down, polygon, following), np.where(down, following, polygon)
+    rows_low = np.ceil(start[:, 1]).astype(np.int64)
+    rows_high = np.ceil(end[:, 1]).astype(np.int64)
     rows_low, rows_high = np.maximum(rows_low, first[1]), np.minimum(rows_high, first[1] + counts.shape[1])
     for a, b, low, high in zip(start, end, rows_low, rows_high, strict=True):
         if low < high:

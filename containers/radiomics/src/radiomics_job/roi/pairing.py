@@ -41,6 +41,8 @@ class Pairing:
     """What told the region's images from others of the series: `instances`, `acquisition`, `object`; None for all."""
     set_aside: int = 0
     """Images of the series that were not taken for that reason."""
+    regions_elsewhere: int = 0
+    """Other regions that are asked for, left aside because they lie on another series or in another frame."""
 
     def describe(self, candidates: int) -> dict[str, Detail]:
         """Say what was taken and why, for `qc.json`."""
@@ -53,6 +55,8 @@ class Pairing:
         }
         if self.rewritten:
             stated["references_rewritten"] = True
+        if self.regions_elsewhere:
+            stated["regions_elsewhere"] = self.regions_elsewhere
         if self.taken_by:
             stated |= {"images_taken_by": self.taken_by, "images_set_aside": self.set_aside}
         return stated
@@ -274,18 +278,12 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
     those that the frames name. A region that names none is on the acquisition whose slices alone it lies on.
     """
     images = pairing.ct.slices
-    named = [image for image in images if _is_named(image, references.instances, references)]
+    named, listed = _told_apart(images, references)
     if not named:
-        return _on_own_planes(pairing, fits)
+        return on_own_planes(pairing, fits)
     one_stack = is_one_stack(images)
-    if one_stack and len(_within(images, named)) == len(named):
+    if one_stack and 1 < len(named) == len(_within(images, named)):
         return pairing
-    listed = bool(references.listed) and not any(
-        image.is_one_of_several and image.instance_uid in references.numbers for image in named
-    )
-    if not one_stack and len(named) == len(images):  # a list of the whole series tells nothing apart; frames may
-        named = [image for image in images if _is_named(image, references.drawn_on, references)] or named
-        listed = False
     acquired = acquisitions(images)
     if one_stack and not _interleaved(images, named, acquired, listed=listed):
         return pairing
@@ -305,6 +303,17 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
     return pairing
 
 
+def _told_apart(images: Sequence[CtSlice], references: References) -> tuple[list[CtSlice], bool]:
+    """Give the images that a region names, and whether as a list of its CT: a list of the whole series tells nothing
+    apart, the frames or contours may.
+    """
+    named = [image for image in images if _is_named(image, references.instances, references)]
+    by_frame = any(image.is_one_of_several and image.instance_uid in references.numbers for image in named)
+    if len(named) < len(images):
+        return named, bool(references.listed) and not by_frame
+    return [image for image in images if _is_named(image, references.drawn_on, references)], False
+
+
 def _is_named(image: CtSlice, uids: frozenset[str], references: References) -> bool:
     """Tell whether references name an image: of a multi-frame one, the frame."""
     if not image.uids & uids:
@@ -313,8 +322,8 @@ def _is_named(image: CtSlice, uids: frozenset[str], references: References) -> b
     return numbers is None or image.frame + 1 in numbers
 
 
-def _on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:
-    """Of acquisitions that lie between each other's slices, take the one that the region lies on."""
+def on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:
+    """Of acquisitions that lie between each other's slices, take the one that a region lies on that names no image."""
     images = pairing.ct.slices
     acquired = acquisitions(images)
     parts: dict[str, list[CtSlice]] = {}
@@ -334,14 +343,16 @@ def _on_own_planes(pairing: Pairing, fits: Fits) -> Pairing:
 def _interleaved(
     images: Sequence[CtSlice], named: Sequence[CtSlice], acquired: Mapping[CtSlice, str], *, listed: bool
 ) -> bool:
-    """Tell whether images of another acquisition lie between those named: two phases half a step apart look even.
+    """Tell whether images of other acquisitions lie between those of the one that is named: phases half a step apart
+    look even.
 
     Where nothing tells acquisitions apart, an object that lists every other image of the whole series does.
     """
     theirs = {acquired[image] for image in named}
-    between = {acquired[image] for image in _within(images, named)} - theirs
-    if len(theirs) == 1 and theirs != {""} and len(between) == 1 and between != {""}:
-        return True
+    if len(theirs) == 1 and theirs != {""}:
+        between = {acquired[image] for image in _within(images, [each for each in images if acquired[each] in theirs])}
+        if len(between) > 1 and "" not in between:
+            return True
     return listed and _is_every_other(images, named)
 
 

@@ -56,8 +56,11 @@ def rasterise(region: ContourSet, grid: Grid) -> PlacedMask:
     planes = source_planes(grid, (float(np.median(v[:, 2])) for v in voxels), CONTOUR_PLANE_TOLERANCE)
     slices, residual = _sorted_by_plane(contours, voxels, planes, grid)
     drawn = np.zeros((*grid.shape[:2], len(planes)), np.bool_, order="F")
+    united = 0
     for plane, members in slices.items():
-        drawn[:, :, plane] = fill(distinct(members), grid.shape[:2])
+        drawn[:, :, plane], overlapping = fill(distinct(members), grid.shape[:2])
+        united += overlapping
+    facts["contours_united"] = united
     if not drawn.any():
         raise empty_mask(contours=len(region.contours), **{k.lower(): n for k, n in region.left_out.items()})
     if grid.acquired_k is None:

@@ -1,7 +1,7 @@
 """What an RTSTRUCT holds: its regions with their contours, and what of them is no area."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,8 +50,8 @@ class ContourSet:
     """Number of contours of each type that encloses no area: `POINT`, `OPEN_PLANAR`, `OPEN_NONPLANAR`."""
     open_areas_mm2: tuple[float, ...] = ()
     """What each open contour would enclose if it were closed."""
-    images: tuple[Dataset, ...] = ()
-    """Items of the contours' ContourImageSequence: the images that they name."""
+    images: tuple[tuple[NDArray[np.float64], Sequence[Dataset]], ...] = ()
+    """A point of each contour that names images, and the items of its ContourImageSequence."""
     neighbours: tuple[NDArray[np.float64], ...] = ()
     """A point of each closed contour of the same frame of reference: which slices its author drew on."""
     frame_of_reference_uid: str = ""
@@ -108,7 +108,7 @@ class _Contours:
         self.closed: list[ClosedContour] = []
         self.left_out: Counter[str] = Counter()
         self.open_areas: list[float] = []
-        self.images: list[Dataset] = []
+        self.images: list[tuple[NDArray[np.float64], Sequence[Dataset]]] = []
         for contour in item.get("ContourSequence") or []:
             self._add(contour)
 
@@ -122,7 +122,8 @@ class _Contours:
         points, rounding = _points(contour)
         if kind in _AREA_TYPES and len(points):
             self.closed.append(ClosedContour(points, kind == _XOR, rounding))
-            self.images += [*(contour.get("ContourImageSequence") or [])]
+            if contour.get("ContourImageSequence"):
+                self.images.append((points[0], contour.ContourImageSequence))
         elif kind not in _AREA_TYPES:
             self.left_out[kind] += 1
             self.open_areas.append(_enclosed_mm2(points))

@@ -41,7 +41,8 @@ _READER_ERRORS = (HeaderDataError, ValueError, TypeError, OverflowError, IndexEr
 def read_nifti(file: SourceFile, limits: Limits) -> Volume:
     """Read the header of a NIfTI file.
 
-    The sform counts when both forms are set; a disagreement is told by the fact `forms_differ_mm`.
+    The sform counts when both forms are set; a disagreement with the qform (without one, with the spacing in `pixdim`)
+    is told by the fact `forms_differ_mm`.
 
     Raises
     ------
@@ -126,9 +127,10 @@ def _affine(
             name, "neither sform nor qform is set, so that nothing says where left and right are; export it again"
         )
     facts: dict[str, Detail] = {"form": "qform" if sform is None else "sform", "spatial_unit_stated": units != 0}
-    if sform is not None and qform is not None:
-        distance, voxel = _farthest_corner(sform - qform, shape), float(np.linalg.norm(sform[:3, :3], axis=0).min())
-        if not distance <= FORMS_AGREE_VOXELS * voxel:
+    if sform is not None:
+        stated = np.array(header["pixdim"][1:4], dtype=np.float64) * _MILLIMETRES[units]
+        distance = _longer_by(sform, stated, shape) if qform is None else _farthest_corner(sform - qform, shape)
+        if not distance <= FORMS_AGREE_VOXELS * float(np.linalg.norm(sform[:3, :3], axis=0).min()):
             facts["forms_differ_mm"] = round(distance, 3) if distance < LARGEST_MM else LARGEST_MM
     return affine, qform if "forms_differ_mm" in facts else None, facts
 
@@ -140,6 +142,21 @@ def _form(get: Any, units: int) -> NDArray[np.float64] | None:  # noqa: ANN401  
     scaled = np.array(affine, dtype=np.float64)
     scaled[:3] *= _MILLIMETRES[units]
     return scaled
+
+
+def _longer_by(sform: NDArray[np.float64], stated: NDArray[np.float64], shape: tuple[int, int, int]) -> float:
+    """Largest difference, in millimetres, between the sides of the volume by its sform and by `pixdim`.
+
+    A sheared volume (gantry tilt) may state the distance of its slices along their normal. Without a qform, ITK's
+    programs take the spacing from `pixdim` all the same.
+    """
+    columns = sform[:3, :3]
+    along = np.linalg.norm(columns, axis=0)
+    across = np.abs(np.linalg.det(columns)) / np.linalg.norm(
+        np.cross(columns[:, [1, 2, 0]].T, columns[:, [2, 0, 1]].T), axis=1
+    )
+    off = np.minimum(np.abs(along - stated), np.abs(across - stated))
+    return float(((np.array(shape) - 1) * off).max())
 
 
 def _farthest_corner(difference: NDArray[np.float64], shape: tuple[int, int, int]) -> float:

@@ -154,7 +154,9 @@ class Records:
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """Bytes of each line without its end, as an (n, 4) array."""
-        return (self.bounds[1:] - self.bounds[:-1] - 1).reshape(-1, LINES)
+        lengths = self.bounds[1:] - self.bounds[:-1]
+        lengths -= 1  # in place: another array of this size costs more than all that is done with it
+        return lengths.reshape(-1, LINES)
 
     def line(self, record: int, line: int) -> bytes:
         """Return one line of one record, both counted from 0."""
@@ -190,7 +192,8 @@ def headers_agree(one: Records, two: Records, ends: NDArray[np.int64]) -> bool:
         How many bytes of each header have to be equal, at most 256.
     """
     width = -(-int(ends.max()) // _WORD.itemsize) * _WORD.itemsize
-    differing = one.block.pieces(one.starts[:, 0], width) ^ two.block.pieces(two.starts[:, 0], width)
+    differing = one.block.pieces(one.starts[:, 0], width)
+    differing ^= two.block.pieces(two.starts[:, 0], width)
     differing &= _masks(width).take(ends, axis=0)
     return not differing.any()
 

@@ -155,7 +155,9 @@ def _rows(
 ) -> list[Row]:
     names = ", ".join(path.name for path in fasta.transcriptomes or fasta.genomes)
     if table is not None:
-        return choose(table, cut.transcripts, names, files[Part.TABLE][0].name)
+        rows = choose(table, cut.transcripts, names, files[Part.TABLE][0].name, cut.twins)
+        cut.par_copies += sum(row.gene_id != table.get(row.transcript_id, row).gene_id for row in rows)
+        return rows
     if annotation is not None:
         return rows_for_fasta(annotation, cut.transcripts, names)
     raise invalid(f"{names} has neither transcripts.tsv nor a GTF beside it, so genes are unknown. Upload one.")

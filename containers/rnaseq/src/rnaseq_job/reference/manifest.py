@@ -59,7 +59,7 @@ class Manifest:
     ambiguous_symbols: int
     """Symbols that several genes carry."""
     par_copies_left_out: int
-    """Pseudo-autosomal copies on chromosome Y that are not in the index."""
+    """Pseudo-autosomal copies on chromosome Y that are not in the index, or count for the gene on X."""
     masked_transcripts: int
     """Transcripts of which the genome shows nothing but N."""
     decoys: int

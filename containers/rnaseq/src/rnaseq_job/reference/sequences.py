@@ -3,6 +3,7 @@
 One sequence is in memory at a time: a human chromosome is up to 250 MB, the genome 3 GB.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -139,9 +140,11 @@ class Cut:
     masked: int = 0
     """Transcripts of which the genome shows nothing but N."""
     par_copies: int = 0
-    """Pseudo-autosomal copies on chromosome Y that were left out."""
+    """Pseudo-autosomal copies on chromosome Y that were left out, or are counted for the gene on X."""
     left_out: list[str] = field(default_factory=list)
     """Transcripts on haplotypes and patches that the annotation does not have."""
+    twins: dict[str, str] = field(default_factory=dict)
+    """Transcripts with the sequence of an earlier one → that one; looked for where nothing says where they lie."""
 
 
 def spliced(chromosome: bytes, transcript: Transcript) -> bytes:
@@ -307,7 +310,7 @@ def copy_transcripts(paths: Sequence[Path], transcripts: Path, annotation: Annot
     copies = par.copies_on_y(annotation) if annotation else {}
     known = annotation.fasta_names() if annotation else {}
     regions = {transcript.chromosome for transcript in annotation.transcripts.values()} if annotation else set()
-    seen = set[str](cut.transcripts)
+    seen, sequences = set[str](cut.transcripts), dict[bytes, str]()
     with transcripts.open("ab") as joined:
         for record in (record for path in paths for record in records_of(path)):
             name = record.name.partition("|")[0]
@@ -322,5 +325,17 @@ def copy_transcripts(paths: Sequence[Path], transcripts: Path, annotation: Annot
                 cut.masked += not record.sequence.strip(b"N")
                 cut.transcripts.append(name)
                 write_record(joined, Record(name, record.sequence))
+                if annotation is None and len(record.sequence) >= _SHORTEST_TWIN:
+                    _note_twin(name, record.sequence, sequences, cut)
     if not cut.transcripts:
         raise invalid(f"{_names(paths)} holds no transcript that the annotation has, outside of chromosome Y's copies.")
+
+
+_SHORTEST_TWIN = 300
+"""Bases: small RNAs share sequences and names, and are many genes."""
+
+
+def _note_twin(name: str, sequence: bytes, sequences: dict[bytes, str], cut: Cut) -> None:
+    first = sequences.setdefault(hashlib.blake2b(sequence, digest_size=16).digest(), name)
+    if first != name:
+        cut.twins[name] = first

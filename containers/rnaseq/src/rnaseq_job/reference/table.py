@@ -6,7 +6,7 @@ only makes each transcript a gene of its own. A GENCODE FASTA header is cut at i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rnaseq_job.reference import par
@@ -69,10 +69,20 @@ def read_table(path: Path) -> dict[str, Row]:
     return rows
 
 
-def choose(table: dict[str, Row], ids: Sequence[str], fasta: str, name: str) -> list[Row]:
-    """Return the rows of a transcriptome from its table; otherwise as `rows_for_fasta`."""
+def choose(
+    table: Mapping[str, Row], ids: Sequence[str], fasta: str, name: str, twins: Mapping[str, str] | None = None
+) -> list[Row]:
+    """Return the rows of a transcriptome from its table; otherwise as `rows_for_fasta`.
+
+    `twins` are transcripts with the sequence of an earlier one: of two genes with one symbol, they are a gene on X and
+    its copy on Y, whose reads no program can tell apart (GENCODE from 44 on; docs/decisions.md#genomics-43).
+    """
     _check_cover(table, ids, fasta, name)
-    return [table.get(transcript) or _spike_in(transcript) for transcript in ids]
+    rows = {transcript: table.get(transcript) or _spike_in(transcript) for transcript in ids}
+    for copy, first in (twins or {}).items():
+        if rows[copy].gene_name == rows[first].gene_name:
+            rows[copy] = replace(rows[copy], gene_id=rows[first].gene_id)
+    return list(rows.values())
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> None:

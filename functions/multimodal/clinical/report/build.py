@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
-from multimodal.clinical.bias import bias_section
-from multimodal.clinical.cohorts import selection_section
-from multimodal.clinical.config import ClinicalConfig, Column
-from multimodal.clinical.drift import drift_section
-from multimodal.clinical.leakage import leakage_hold, leakage_section, status_of
-from multimodal.clinical.profile import ProfileSummary
-from multimodal.clinical.survival import labels_section
+from multimodal.clinical.column_config import Column
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.report.bias import bias_section
+from multimodal.clinical.report.cohorts import selection_section
+from multimodal.clinical.report.drift import drift_section
+from multimodal.clinical.report.leakage import leakage_hold, leakage_section, status_of
+from multimodal.clinical.report.profile import ProfileSummary
+from multimodal.clinical.report.survival import labels_section
 from multimodal.tables.table import RowProblem, Scope
 
 

@@ -1,20 +1,14 @@
-"""The command `multimodal dashboard`: the deployed dashboard with the metrics that the stack emitted, as one page."""
+"""The deployed dashboard with the metrics that the stack emitted."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from cli.deployment import Deployment, reach
+from cli.deployment import Deployment
 from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, read_units
-from cli.options import Stack
-from cli.project import shown
-from cli.terminal import make_console, print_line
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -85,27 +79,6 @@ class Dashboard:
     end: datetime
     rejections: Sequence[Unit] = ()
     ringing: Sequence[str] | None = None
-
-
-def dashboard(
-    output: Annotated[Path, typer.Option(help="The page to write.", metavar="FILE", dir_okay=False)] = Path(
-        "dashboard.html"
-    ),
-    hours: Annotated[float, typer.Option(help="How far back; 0: as far as there are data, a day at most.", min=0)] = 0,
-    stack: Stack = "",
-) -> None:
-    """Draw the stack's CloudWatch dashboard with its metrics as one page."""
-    path = save_dashboard(reach(stack), output, hours)
-    print_line(make_console(), shown(path))
-
-
-def save_dashboard(deployment: Deployment, path: Path, hours: float = 0) -> Path:
-    """Write the page and return its path."""
-    from cli.dashboard_page import render_dashboard  # the templates take a second to load
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_dashboard(read_dashboard(deployment, hours)), encoding="utf-8")
-    return path
 
 
 def read_dashboard(deployment: Deployment, hours: float = 0, now: datetime | None = None) -> Dashboard:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from math import inf, isinf, log, sqrt
 from typing import Any
 
-from multimodal.clinical.cohorts import COHORT, Breakdown
 from multimodal.clinical.config import ClinicalConfig, Facet
-from multimodal.clinical.tallies import NORMAL_95
+from multimodal.clinical.report.cohorts import COHORT, Breakdown
+from multimodal.clinical.report.tallies import NORMAL_95
 
 METRICS = ("CI", "DPL", "KL", "JS", "LP", "TVD", "KS", "CDDL")
 

@@ -1,16 +1,18 @@
 """Target leakage: the cross-validated AUC of each column alone, by its value and by whether it is missing."""
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from math import sqrt
 from typing import Any
 
-from multimodal.clinical.cohorts import OTHER
-from multimodal.clinical.config import LATE_TIMEPOINTS, ClinicalConfig, Column
-from multimodal.clinical.profile import ProfileSummary, Sample
-from multimodal.clinical.tallies import NORMAL_95, deciles
+from multimodal.clinical.column_config import LATE_TIMEPOINTS, Column
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.report.cohorts import OTHER
+from multimodal.clinical.report.profile import ProfileSummary, Sample
+from multimodal.clinical.report.tallies import NORMAL_95, deciles
 
 FOLDS = 5
 
@@ -42,12 +44,8 @@ class Auc:
 
 def folds_of(outcomes: Sequence[bool]) -> list[int]:
     """Return a fold for each case, each outcome dealt out in turn: the order of the cases decides, nothing else."""
-    seen = {True: 0, False: 0}
-    folds = []
-    for outcome in outcomes:
-        folds.append(seen[outcome] % FOLDS)
-        seen[outcome] += 1
-    return folds
+    following = {outcome: cycle(range(FOLDS)) for outcome in (True, False)}
+    return [next(following[outcome]) for outcome in outcomes]
 
 
 def auc_of_numbers(values: Sequence[float], outcomes: Sequence[bool]) -> Auc:
@@ -65,8 +63,8 @@ def _cross_validated(
 ) -> Auc:
     """Average the folds' areas, each weighted by its pairs of a positive and a negative."""
     table: dict[Any, Counts] = defaultdict(lambda: [[0, 0] for _ in range(FOLDS)])
-    for value, outcome, fold in zip(values, outcomes, folds_of(outcomes), strict=True):
-        table[value][fold][outcome] += 1
+    for (value, outcome, fold), rows in Counter(zip(values, outcomes, folds_of(outcomes), strict=True)).items():
+        table[value][fold][outcome] += rows
     area = pairs = 0.0
     for fold in range(FOLDS):
         score = learn({value: _training(counts, fold) for value, counts in table.items()})
@@ -196,7 +194,7 @@ def _scored(
 ) -> dict[str, Any]:
     told: Sequence[Any] = sample.numbers.get(column.source, ())
     values = (
-        [told[i] for i in places] if told else [_as_feature(column, sample.cells[column.source][i]) for i in places]
+        [told[i] for i in places] if told else _as_features(column, [sample.cells[column.source][i] for i in places])
     )
     missingness = _by_missingness(values, outcomes)
     value = _by_value(column, values, outcomes, missingness["suspected"])
@@ -208,6 +206,11 @@ def _scored(
         "missingness": missingness,
         "suspected": [name for name, part in (("value", value), ("missingness", missingness)) if part["suspected"]],
     }
+
+
+def _as_features(column: Column, cells: Sequence[str | None]) -> list[str | bool | None]:
+    told = {cell: _as_feature(column, cell) for cell in set(cells)}
+    return [told[cell] for cell in cells]
 
 
 def _as_feature(column: Column, cell: str | None) -> str | bool | None:

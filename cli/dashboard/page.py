@@ -6,15 +6,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from cli.dashboard import Dashboard, Series, Widget
-from multimodal.clinical.charts import tag
-from multimodal.clinical.report_html import TEMPLATES as CLINICAL_TEMPLATES
-from multimodal.clinical.report_html import amount
+from cli.dashboard.reading import Dashboard, Series, Widget
+from multimodal.clinical.report.charts import tag
+from multimodal.clinical.report.page import STYLE_SHEET, amount, page_templates
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent
 
 HEIGHT, COLOURS = 150, 9
 _TICKS = 3
@@ -29,11 +28,7 @@ def render_dashboard(found: Dashboard) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    sheets = (CLINICAL_TEMPLATES / "report.css", TEMPLATES / "dashboard.css")
-    environment.globals["style"] = Markup("".join(s.read_text(encoding="utf-8") for s in sheets))  # noqa: S704 – ours
+    environment = page_templates(TEMPLATES, STYLE_SHEET, TEMPLATES / "dashboard.css", trim=True)
     environment.globals |= {"chart": chart, "colours": COLOURS}
     environment.filters |= {"amount": amount, "moment": _moment, "told": told}
     return environment

@@ -6,8 +6,8 @@ from itertools import pairwise
 from math import ceil, exp, log, prod, sqrt
 from typing import Any, NamedTuple
 
-from multimodal.clinical.profile import ProfileSummary
-from multimodal.clinical.tallies import NORMAL_95
+from multimodal.clinical.report.profile import ProfileSummary
+from multimodal.clinical.report.tallies import NORMAL_95
 
 MAX_POINTS = 48
 

@@ -8,9 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from multimodal.clinical.cohorts import Breakdown
-from multimodal.clinical.config import ClinicalConfig, Column
-from multimodal.clinical.tallies import BottomSample, ColumnProfile, LevelTally, NumberTally, PresenceTally, Tally
+from multimodal.clinical.column_config import Column
+from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.report.cohorts import Breakdown
+from multimodal.clinical.report.tallies import (
+    BottomSample,
+    ColumnProfile,
+    LevelTally,
+    NumberTally,
+    PresenceTally,
+    Tally,
+)
 
 SAMPLE_ROWS = 20_000
 """Rows behind the leakage scores, histograms and quantiles; smaller tables are used whole."""

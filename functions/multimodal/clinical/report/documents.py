@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
 
-from multimodal.clinical.config import Timepoint
+from multimodal.clinical.column_config import Timepoint
 from multimodal.tables.table import Scope
 
 Count = Annotated[int, Field(ge=0)]

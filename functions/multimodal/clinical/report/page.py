@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from multimodal.clinical import charts
-from multimodal.clinical.bias import METRICS
-from multimodal.clinical.charts import AUC_SCALE, DPL_SCALE, FEW, PSI_SCALE, Mark, blurred, few, intervals, text
+from multimodal.clinical.report import charts
+from multimodal.clinical.report.bias import METRICS
+from multimodal.clinical.report.charts import AUC_SCALE, DPL_SCALE, FEW, PSI_SCALE, Mark, blurred, few, intervals, text
 from multimodal.compiled_templates import CompiledBeside
 from multimodal.tables.table import Scope
 
 TEMPLATES = Path(__file__).parent / "templates"
+STYLE_SHEET = TEMPLATES / "report.css"
+"""Of all pages."""
 
 Part = Mapping[str, Any]
 
@@ -41,29 +43,37 @@ def render_html(report: Part) -> str:
     Parameters
     ----------
     report : mapping
-        As `multimodal.clinical.report.build_report` or `build_refusal_report` returns it.
+        As `multimodal.clinical.report.build.build_report` or `build_refusal_report` returns it.
     """
     page = environment().get_template("report.html.j2")
     return page.render(report=report, sections=list(_sections(report)), figures=_figures(report))
 
 
-@lru_cache(maxsize=1)
-def environment() -> Environment:
-    """Return the templates' environment: everything is escaped but what `charts` drew."""
+def page_templates(folder: Path, *sheets: Path, trim: bool = False) -> Environment:
+    """Return the templates of a folder, with style sheets as `style`: everything is escaped but what `charts` drew."""
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        bytecode_cache=CompiledBeside(TEMPLATES),
+        loader=FileSystemLoader(folder),
+        bytecode_cache=CompiledBeside(folder),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=lambda value: text(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        trim_blocks=trim,
+        lstrip_blocks=trim,
     )
+    made.globals["style"] = Markup("".join(sheet.read_text(encoding="utf-8") for sheet in sheets))  # noqa: S704 – ours
+    return made
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """Return the environment of the report's templates."""
+    made = page_templates(TEMPLATES, STYLE_SHEET)
     made.filters |= _FILTERS
     drawings = (charts.axis, charts.bar, charts.histogram, charts.pair, charts.psi_bar, charts.stacked)
     made.globals |= {drawing.__name__: drawing for drawing in (*drawings, charts.survival_curve)}
     made.globals |= {"AUC_SCALE": AUC_SCALE, "DPL_SCALE": DPL_SCALE, "PSI_SCALE": PSI_SCALE, "FEW": FEW}
     made.globals |= {"METRICS": list(METRICS)}
-    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 – the project's own style sheet
-    made.globals |= {"impact": _IMPACT, "style": style}
+    made.globals["impact"] = _IMPACT
     return made
 
 

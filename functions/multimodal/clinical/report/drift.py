@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import log, sqrt
 from typing import Any
 
-from multimodal.clinical.profile import PROFILE_SCHEMA, SKETCH_CASES, ProfileSummary
-from multimodal.clinical.tallies import ColumnProfile, bin_counts
+from multimodal.clinical.report.profile import PROFILE_SCHEMA, SKETCH_CASES, ProfileSummary
+from multimodal.clinical.report.tallies import ColumnProfile, bin_counts
 
 MODERATE, LARGE = 0.1, 0.25
 """PSI at which a change is called moderate and large: the rule of thumb that Yurdakul and Naranjo, "Statistical

@@ -1,0 +1,119 @@
+"""Columns of two values, and codes of which something says what they stand for."""
+
+from collections.abc import Mapping, Set
+from typing import Any, NamedTuple
+
+from cli.draft.column import Draft, Names
+from cli.draft.facts import Facts, uncoded
+from cli.draft.words import (
+    CENSORED,
+    CENSORING,
+    NO,
+    NO_EVENT,
+    NOT_KNOWN,
+    NOT_KNOWN_HERE,
+    PAIRS,
+    SAYS_YES,
+    SEX_NAME,
+    SEX_PAIRS,
+    YES,
+)
+from multimodal.clinical.headers import in_words
+
+
+class _Sides(NamedTuple):
+    """The two values of a flag: how they are called, what each may be written as, and what to ask."""
+
+    pair: tuple[str, ...]
+    words: tuple[Set[str], Set[str]]
+    checks: list[str]
+
+
+def flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
+    """Make a flag of a column of two values; or what its header or a dictionary says of its codes."""
+    said = coded(facts, names, timepoint, _day_zero)
+    if said is not None:
+        return said
+    values = {uncoded(value) for value in facts.values}
+    if SEX_NAME.search(in_words(facts.source)) and values in ({"1", "2"}, {"0", "1"}):
+        return _sex_codes(facts, names, timepoint)
+    sides = _sides_of(values, timepoint)
+    return None if sides is None else _flag_of(sides, facts, names, timepoint)
+
+
+def _sides_of(values: Set[str], timepoint: str) -> _Sides | None:
+    pair = next((pair for pair in PAIRS if values <= {*pair}), None)
+    if pair is not None:
+        return _Sides(pair, ({pair[0]}, {pair[1]}), [])
+    if values <= YES | NO and values & YES and values & NO:
+        return _Sides(("yes", "no"), (YES, NO), ["do all spellings mean yes and no?"])
+    if timepoint == "outcome" and values == {"1", "2"}:
+        return _Sides(("2", "1"), ({"2"}, {"1"}), ["is 2 the event, as in R's survival package, and 1 none?"])
+    return None
+
+
+def _flag_of(found: _Sides, facts: Facts, names: Names, timepoint: str) -> Draft:
+    sides = [[value for value in facts.values if uncoded(value) in words] for words in found.words]
+    checks = list(found.checks)
+    for side, other in ((0, 1), (1, 0)):
+        if not sides[side]:
+            sides[side] = [_spelled_like(found.pair[side], sides[other][0])]
+            checks.append(f"{sides[side][0]!r} never occurs; is that how it would be written?")
+    words = in_words(facts.source)
+    if timepoint == "outcome" and (CENSORING.search(words) or NO_EVENT.search(words)):
+        sides, asked = _event_first(sides, words)
+        checks.append(asked)
+    name = names.of_column(facts.source, facts.place)
+    if found.pair in SEX_PAIRS:
+        name = names.of_level(name, sides[0][0])
+    return Draft(facts.source, "flag", timepoint, {"name": name, "true": sides[0], "false": sides[1]}, checks=checks)
+
+
+def _event_first(sides: list[list[str]], words: str) -> tuple[list[list[str]], str]:
+    """Return a column's values for an event and for none: `censored` and `alive` say the opposite of an event.
+
+    `cens` and `censor` say either: R's `GBSG2` has 1 for the event.
+    """
+    none = NO_EVENT.search(words)
+    if (none or CENSORED.search(words)) and sides[0][0].lower() in SAYS_YES:
+        sides = sides[::-1]
+    named = f"{none[0]!r}" if none else "censoring"
+    return sides, f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after {named}"
+
+
+def _sex_codes(facts: Facts, names: Names, timepoint: str) -> Draft:
+    """Make a category of codes for the sexes: which is which differs from table to table."""
+    name = names.of_column(facts.source, facts.place)
+    levels = {code: names.of_level(name, code) for code in sorted(facts.values)}
+    return Draft(
+        facts.source, "one_hot", timepoint, {"name": name, "levels": levels}, checks=["which code is which sex?"]
+    )
+
+
+def coded(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
+    """Make codes of which something says the labels a category, or a flag where two labels say which is which."""
+    unknown = [code for code, label in facts.choices.items() if label.lower() in NOT_KNOWN | NOT_KNOWN_HERE]
+    labels = {code: label for code, label in facts.choices.items() if code not in unknown}
+    if len(labels) < _FEWEST_LEVELS or not {*facts.values} <= {*facts.choices}:
+        return None
+    name = names.of_column(facts.source, facts.place)
+    sides = {label.lower(): code for code, label in labels.items()}
+    pair = next((pair for pair in PAIRS if set(pair) == set(sides)), None)
+    settings: dict[str, Any] = {"missing": unknown} if unknown else {}
+    if pair:
+        name = names.of_level(name, pair[0]) if pair in SEX_PAIRS else name
+        settings |= {"name": name, "true": [sides[pair[0]]], "false": [sides[pair[1]]]}
+        return Draft(facts.source, "flag", timepoint, settings, notes=[_legend(labels)])
+    settings |= {"name": name, "levels": {code: names.of_level(name, label) for code, label in labels.items()}}
+    return Draft(facts.source, "one_hot", timepoint, settings, notes=[_legend(labels)])
+
+
+_FEWEST_LEVELS = 2
+
+
+def _legend(labels: Mapping[str, str]) -> str:
+    return "as its header or dictionary says, " + ", ".join(f"{code} is {label}" for code, label in labels.items())
+
+
+def _spelled_like(word: str, example: str) -> str:
+    return word.upper() if len(example) > 1 and example.isupper() else word.title() if example[0].isupper() else word

@@ -1,0 +1,201 @@
+"""Matrices that would be taken with wrong values: counts as TPM, the other strand, numbers of rows as cases."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from multimodal.genomics.keys import parse_key
+from multimodal.ledger.unit import Status
+from multimodal.ledger.upload_key import KeyKind
+from tests.unit.functions.test_matrix_shapes import IDS, SALMON, ShapeWorld
+
+GENES = ["VIM", "CD44", *(f"G{n}" for n in range(1_200))]
+
+
+def line(*cells: object) -> str:
+    return "\t".join(map(str, cells)) + "\n"
+
+
+def of_genes(values: Callable[[int], object]) -> str:
+    """Return a matrix of two cases with 1,202 genes as rows."""
+    rows = (line(gene, values(at), values(at)) for at, gene in enumerate(GENES))
+    return line("gene", "R-0", "R-1") + "".join(rows)
+
+
+def of_cases(values: Callable[[int], object]) -> str:
+    """Return the same with a case as row."""
+    return line("case", *GENES) + line("R-0", *(values(at) for at in range(len(GENES))))
+
+
+@pytest.mark.parametrize("text", [of_genes(lambda at: at % 700), of_cases(lambda at: at % 700)], ids=["genes", "cases"])
+@pytest.mark.parametrize("unit", ["TPM", "FPKM", "CPM"])
+def test_whole_numbers_are_no_tpm(text: str, unit: str) -> None:
+    world = ShapeWorld(unit=unit)
+    item = world.take_file("m.tsv", text)
+    assert item.reason_code == "SCALE_SUSPECTED"
+    assert "unit: counts" in world.message(item)
+    assert world.features.records == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "values"),
+    [
+        ("counts", lambda at: at % 700),
+        ("TPM", lambda at: 832 if at < 1_200 else 100),  # rounded, and near a million together
+        ("TPM", lambda at: at % 700 + (0.5 if at == 1_201 else 0)),
+    ],
+)
+def test_counts_and_rounded_tpm_are_taken(unit: str, values: Callable[[int], object]) -> None:
+    assert ShapeWorld(unit=unit).take_file("m.tsv", of_genes(values)).status is Status.COMPLETED
+
+
+def share(at: int) -> float:
+    """Return TPM of 1,202 genes that add up to a million."""
+    return 1e6 * (at + 1) / (1_202 * 1_203 / 2)
+
+
+@pytest.mark.parametrize("form", [of_genes, of_cases])
+@pytest.mark.parametrize(
+    ("logarithm", "said"),
+    [(math.log1p, "natural"), (lambda v: math.log10(v + 1), "decimal"), (lambda v: math.log2(v + 1), "")],
+    ids=["ln", "log10", "log2"],
+)
+def test_logarithms_of_another_base_are_held(
+    form: Callable[[Callable[[int], object]], str], logarithm: Callable[[float], float], said: str
+) -> None:
+    world = ShapeWorld(scale="log2_plus_1")
+    item = world.take_file("m.tsv", form(lambda at: logarithm(share(at))))
+    assert item.reason_code == ("SCALE_SUSPECTED" if said else None)
+    assert f"taken as {said} logarithms" in world.message(item) if said else item.status is Status.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"), [("x_fpkm-uq.tsv", "FPKM"), ("x.fpkm.tsv", "FPKM-UQ"), ("x_fpkm_uq.tsv", "FPKM")]
+)
+def test_fpkm_and_fpkm_uq_are_told_apart_by_the_name(name: str, unit: str) -> None:
+    world = ShapeWorld(unit=unit)
+    assert "its name says" in world.message(world.take_file(name, "gene\tA\nVIM\t1\n"))
+    right = "FPKM" if unit == "FPKM-UQ" else "FPKM-UQ"
+    assert ShapeWorld(unit=right).take_file(name, "gene\tA\nVIM\t1\n").status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("header", ["R01.001\tR01.001.1", "R01.001\tR01.002\tR01.002.1"])
+def test_a_column_that_r_numbered_is_no_case(header: str) -> None:
+    world = ShapeWorld(case_names="undo_r")
+    cells = "\t1" * (header.count("\t") + 1)
+    assert "which a program numbered" in world.message(world.take_file("m.tsv", f"gene\t{header}\nVIM{cells}\n"))
+    assert world.features.records == []
+
+
+STAR = "N_unmapped\t9\t9\t9\nN_noFeature\t9\t9\t999\nENSG00000026025.1\t300\t8\t292\nENSG00000026508.1\t200\t3\t197\n"
+GDC = (
+    "gene_id\tgene_name\tgene_type\tunstranded\tstranded_first\tstranded_second\n"
+    "ENSG00000026025.1\tVIM\tpc\t300\t8\t292\nENSG00000026508.1\tCD44\tpc\t200\t3\t197\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("A/ReadsPerGene.out.tab", STAR), ("A/x.augmented_star_gene_counts.tsv", GDC)],
+    ids=["STAR", "GDC"],
+)
+def test_counts_of_the_other_strand_are_refused(name: str, text: str) -> None:
+    world = ShapeWorld(unit="counts", strandedness="forward", **IDS)
+    assert "the library is of the other strand" in world.message(world.take_file(name, text))
+    assert world.features.records == []
+    for strandedness, expected in (("reverse", 292.0), ("unstranded", 300.0)):
+        right = ShapeWorld(unit="counts", strandedness=strandedness, **IDS)
+        right.take_file(name, text)
+        assert right.linear("log2counts_ENSG00000026025") == {"A": [expected]}
+
+
+def test_as_many_counts_on_both_strands_are_an_unstranded_library() -> None:
+    world = ShapeWorld(unit="counts", strandedness="forward", **IDS)
+    item = world.take_file("A/ReadsPerGene.out.tab", "N_unmapped\t9\t9\t9\nENSG00000026025.1\t300\t148\t152\n")
+    assert item.status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("first", ["", "Unnamed: 0", "index"])
+@pytest.mark.parametrize("second", ["patient", "case_id", "Sample ID"])
+def test_numbers_of_rows_are_no_cases(first: str, second: str) -> None:
+    world = ShapeWorld()
+    item = world.take_file("m.csv", f"{first},{second},VIM,CD44\n0,101,3,0\n1,102,7,1.5\n")
+    assert f"{second!r} seems to name the case" in world.message(item)
+    assert world.features.records == []
+
+
+ABOUT = ["start_position", "end_position", "gene_length_kb", "percentage_gene_gc_content", "entrezgene_accession"]
+STATISTICS = ["padj_TvsN", "log2FC_tumour_normal", "mean_tumour", "p_value_adjusted"]
+
+
+@pytest.mark.parametrize("at", [1, 3], ids=["in front", "behind"])
+@pytest.mark.parametrize("column", [*ABOUT, *STATISTICS])
+def test_columns_of_genes_and_of_all_cases_are_no_cases(column: str, at: int) -> None:
+    table: list[list[object]] = [["symbol", "A", "B"], ["VIM", 3, 7], ["CD44", 0, 1]]
+    for row, cell in zip(table, (column, 100, 9), strict=True):
+        row.insert(at, cell)
+    world = ShapeWorld(unit="counts")
+    assert world.take_file("m.tsv", "".join(line(*row) for row in table)).status is Status.COMPLETED
+    assert world.linear("log2counts_VIM", "log2counts_CD44") == {"A": [3.0, 0.0], "B": [7.0, 1.0]}
+
+
+@pytest.mark.parametrize("version", ["ignore", "exact"])
+@pytest.mark.parametrize("copy", ["ENSG00000026025.16_PAR_Y", "ENSGR0000026025.16"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gene\tA\n{copy}\t1\nENSG00000026025.16\t3\nENSG00000026508.19\t2\n",
+        "case\tENSG00000026025.16\t{copy}\tENSG00000026508.19\nA\t3\t1\t2\n",
+    ],
+    ids=["genes", "cases"],
+)
+def test_a_gene_on_x_and_y_is_one_gene(text: str, copy: str, version: str) -> None:
+    panel = ["ENSG00000026025.16", "ENSG00000026508.19"]
+    world = ShapeWorld(**IDS | {"panel": panel, "gene_versions": version})
+    item = world.take_file("m.tsv", text.replace("{copy}", copy))
+    assert item.status is Status.COMPLETED, world.message(item)
+    assert world.linear("log2tpm_ENSG00000026025_16", "log2tpm_ENSG00000026508_19") == {"A": [4.0, 2.0]}
+    assert world.records()["A"]["genes_ambiguous"] == "1", "that it was summed is told"
+
+
+def test_a_gene_that_is_twice_on_x_is_refused_as_before() -> None:
+    world = ShapeWorld(**IDS)
+    item = world.take_file("m.tsv", "gene\tA\nENSG00000026025.1\t3\nENSG00000026025.2\t1\n")
+    assert "more than one row" in world.message(item)
+
+
+def test_quantification_with_the_copy_on_y() -> None:
+    world = ShapeWorld(**IDS)
+    world.take_file(
+        "A/quant.genes.sf", f"{SALMON}ENSG00000026025.16\t9\t8\t3\t1\nENSG00000026025.16_PAR_Y\t9\t8\t1\t1\n"
+    )
+    assert world.linear("log2tpm_ENSG00000026025") == {"A": [4.0]}
+
+
+@pytest.mark.parametrize("name", ["1. Mrz", "03.09.2024", "2-Sept", "Dez 01", "3/1/2024", "1-Mar"])
+def test_genes_that_a_spreadsheet_made_dates_are_told(name: str) -> None:
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", f"gene\tA\nVIM\t3\n{name}\t1\n")
+    assert f'"{name}"' in world.report_on(item, "report.json")
+
+
+@pytest.mark.parametrize(("gene", "told"), [("VIM.1", True), ("VIM_1", True), ("VIM-2", True), ("NKX2-1", False)])
+def test_repeats_of_a_gene_of_the_panel_under_a_number_are_told(gene: str, told: bool) -> None:
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", f"gene\tA\nVIM\t3\n{gene}\t1\n")
+    assert (f'"{gene}"' in world.report_on(item, "report.json")) is told
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("counts.txt.summary", KeyKind.IGNORED),
+        ("Unmatched/x_R1.fastq.gz", KeyKind.IGNORED),
+        ("A/unclassified_R1.fastq.gz", KeyKind.IGNORED),
+        ("star.ReadsPerGene.out.tab", KeyKind.REJECTED),
+        ("R01-001.ReadsPerGene.out.tab", KeyKind.TABLE),
+    ],
+)
+def test_programs_and_leftovers_are_nobodys_name(path: str, kind: KeyKind) -> None:
+    assert parse_key(f"genomics/d/{path}").kind is kind

@@ -1,0 +1,127 @@
+"""What the names of columns say: persons and outcomes are seen in any spelling, and other columns are left alone.
+
+The lists were written from what REDCap, OMOP, FHIR, GDC, cBioPortal, TCIA, SEER, COSD, CDISC, DICOM, i2b2, PCORnet and
+hospital exports call their columns, before the draft's words were looked at; what was missed led to kinds of words. The
+first run on the public schemas (cBioPortal, hospital systems) saw 51 of 70 persons and 43 of 49 outcomes, and left 124
+of 125 others alone.
+"""
+
+import pytest
+from pydicom._dicom_dict import DicomDictionary
+
+from cli.draft.facts import Facts
+from cli.draft.guess import LATE, sounds_identifying, timepoint_of
+from cli.draft.headers import is_early, is_identifying, late_timepoint
+from tests.cases import cases_of
+from tests.unit.local.test_draft_shapes import AGE, draft
+
+HEADERS = cases_of(__file__)
+LISTS = ("registries", "hospitals", "exchange_formats", "exports", "public_schemas", "intensive_care_and_trials")
+NEARLY_ALL, MOST = 0.97, 0.85
+
+
+def headers(kind: str, origin: str) -> list[str]:
+    return [name.strip() for name in dict(HEADERS[kind])[origin].split(",")]
+
+
+def is_late(header: str) -> bool:
+    return timepoint_of(header) in LATE
+
+
+def is_person(header: str) -> bool:
+    return sounds_identifying(Facts(header, 1))
+
+
+@pytest.mark.parametrize("origin", LISTS)
+def test_nearly_all_headers_of_persons_are_seen(origin: str) -> None:
+    names = headers("identifying", origin)
+    missed = [name for name in names if not is_person(name)]
+    assert len(missed) <= (1 - NEARLY_ALL) * len(names), missed
+
+
+@pytest.mark.parametrize("origin", LISTS)
+def test_nearly_no_outcome_is_taken_for_early(origin: str) -> None:
+    names = headers("late", origin)
+    missed = [name for name in names if not is_late(name)]
+    assert len(missed) <= (1 - NEARLY_ALL) * len(names), missed
+
+
+@pytest.mark.parametrize("origin", LISTS)
+def test_nearly_all_harmless_headers_are_left_alone(origin: str) -> None:
+    names = headers("harmless", origin)
+    alarms = [name for name in names if is_person(name) or is_late(name)]
+    assert len(alarms) <= (1 - NEARLY_ALL) * len(names), alarms
+
+
+def test_dicoms_own_dictionary() -> None:
+    """Of the attributes that hold a person's name (VR PN) nearly all are seen; of those of acquisition, few are."""
+    found = [(tag >> 16, entry[0], entry[4]) for tag, entry in DicomDictionary.items() if entry[4]]
+    persons = [name for _, kind, name in found if kind == "PN"]
+    others = [name for group, kind, name in found if group in {0x18, 0x28} and kind in {"DS", "IS", "US", "FD", "CS"}]
+    assert sum(map(is_person, persons)) >= 0.9 * len(persons)
+    assert sum(is_person(name) or is_late(name) for name in others) <= 0.02 * len(others)
+
+
+@pytest.mark.parametrize(
+    ("header", "person"),
+    [
+        ("dateofbirth", True),
+        ("mrna_cluster", False),
+        ("fraction_genome_altered", False),
+        ("addressable_mutation", False),
+        ("streetlight", False),
+        ("name_of_scanner_model", False),
+        ("ManufacturerModelName", False),
+        ("drug_name", False),
+        ("drug_name_patient_name", True),
+        ("gene_signature", False),
+        ("consent_signature", True),
+        ("BCR_FREE_MONTHS", False),
+        ("free_text_description", True),
+    ],
+)
+def test_a_word_counts_as_what_it_is_beside_its_neighbours(header: str, person: bool) -> None:
+    assert is_identifying(header) is person
+
+
+@pytest.mark.parametrize(
+    ("header", "timepoint"),
+    [
+        ("deadlift_kg", ""),
+        ("chemokine_cxcl9", ""),
+        ("prior_chemo", ""),
+        ("treatment_arm", ""),
+        ("recurrence_at_diagnosis", ""),
+        ("change_from_baseline", "outcome"),
+        ("death_before_discharge", "outcome"),
+        ("bcr_abl1", ""),
+        ("bcr_free_months", "outcome"),
+        ("ttf1", ""),
+        ("rfsmonths", "outcome"),
+        ("lastfu", "outcome"),
+        ("fumo", ""),
+        ("heart_failure", ""),
+        ("treatment_failure", "outcome"),
+        ("AE1_AE3_stain", ""),
+        ("resp_rate", ""),
+        ("resp_wk12", "outcome"),
+        ("nivolumab_given", "post_treatment"),
+        ("qol_12m", "post_treatment"),
+        ("weight_loss_6m", ""),
+    ],
+)
+def test_a_thing_of_the_end_is_told_from_one_of_before(header: str, timepoint: str) -> None:
+    assert late_timepoint(header) == timepoint
+
+
+def test_what_sounds_neither_late_nor_early_is_asked() -> None:
+    late, harmless = ([name for origin in LISTS for name in headers(kind, origin)] for kind in ("late", "harmless"))
+    assert not any(is_early(name) for name in late if not is_late(name) and not is_person(name)), "an outcome not seen"
+    known = [name for name in harmless if is_early(name)]
+    assert len(known) >= MOST * len(harmless), "and not everything is"
+
+
+@pytest.mark.parametrize(("header", "asked"), [("rspns_cat", True), ("Ki-67 (%)", False), ("V3", True), ("OS", False)])
+def test_a_column_of_which_the_name_says_no_time_is_asked_about(header: str, asked: bool) -> None:
+    _, text = draft({header: [n % 2 for n in range(30)], "Age": AGE})
+    assert ("CHECK: when is it known?" in text) is asked

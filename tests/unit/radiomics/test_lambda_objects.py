@@ -1,0 +1,86 @@
+"""Objects by the Common Runtime: one signed request each, and only bytes whose checksum is right."""
+
+import base64
+import threading
+import zlib
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from awscrt.exceptions import AwsCrtError
+
+from radiomics_lambda.objects import ObjectReader
+
+CONTENT = bytes(range(256)) * 200
+SUM = base64.b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode()
+
+
+class _S3(BaseHTTPRequestHandler):
+    """Answers a key's name: `whole`, `damaged`, `short`, or that it is not there."""
+
+    protocol_version = "HTTP/1.1"
+    requests: list[tuple[str, dict[str, str]]]
+
+    def do_GET(self) -> None:
+        self.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+        name = self.path.rpartition("/")[2]
+        body = {"damaged": b"!" + CONTENT[1:], "short": CONTENT[:-1]}.get(name, CONTENT)
+        self.send_response(200 if name in ("whole", "damaged", "short", "a%20b%2B.dcm") else 404)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.send_header("x-amz-checksum-crc32", SUM)
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = name == "short"
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[str, str]]]]:
+    """An S3 at the endpoint that the environment names; gives the requests that it gets."""
+    handler: Any = type("S3", (_S3,), {"requests": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "AKID",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_SESSION_TOKEN": "token",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    yield handler.requests
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_object_is_one_signed_request(requests: list[tuple[str, dict[str, str]]], tmp_path: Path) -> None:
+    ObjectReader.connect().read("raw", "imaging/d/a b+.dcm", tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    ((path, headers),) = requests
+    assert path == "/raw/imaging/d/a%20b%2B.dcm"
+    assert "AKID/" in headers["authorization"]
+    assert "/eu-west-1/s3/aws4_request" in headers["authorization"]
+    assert headers["x-amz-security-token"] == "token"
+    assert headers["x-amz-checksum-mode"].lower() == "enabled", "S3 sends no checksum unless it is asked to"
+
+
+@pytest.mark.parametrize(
+    ("key", "error"),
+    [("damaged", "CHECKSUM_MISMATCH"), ("missing", "INVALID_RESPONSE_STATUS")],
+)
+@pytest.mark.usefixtures("requests")
+def test_what_is_not_the_object_is_an_error(tmp_path: Path, key: str, error: str) -> None:
+    with pytest.raises(AwsCrtError, match=error):
+        ObjectReader.connect().read("raw", key, tmp_path / "file")
+
+
+@pytest.mark.usefixtures("requests")
+def test_a_stream_that_breaks_off_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(AwsCrtError):
+        ObjectReader.connect().read("raw", "short", tmp_path / "file")
