@@ -33,6 +33,8 @@ class Upload:
         `features.json` or `run.json`; empty while there is none.
     quality : mapping
         `qc.json` of a study.
+    rejection : mapping
+        `rejection.json` of a study that the job rejected; of it only that it is there is shown: it names files.
     """
 
     unit: Unit
@@ -44,6 +46,7 @@ class Upload:
     counts: Mapping[str, int] = field(default_factory=dict)
     result: Document = field(default_factory=dict)
     quality: Document = field(default_factory=dict)
+    rejection: Document = field(default_factory=dict)
 
     @property
     def is_measured(self) -> bool:

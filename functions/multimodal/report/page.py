@@ -24,6 +24,7 @@ from multimodal.report.tables import table_files
 TEMPLATES = Path(__file__).parent / "templates"
 
 INDEX = "index.html"
+REJECTION = "rejection.json"
 
 _SCANNER = (
     ("manufacturer", "Manufacturer"),
@@ -98,6 +99,7 @@ def linked_results(cohort: Cohort) -> list[str]:
     measured = [study for study in cohort.studies if study.is_measured]
     documents = ("features.json", "qc.json")
     keys = [study.unit.result_key(name) for study in measured for name in (*pictures_of(study), *documents)]
+    keys += [study.unit.result_key(REJECTION) for study in cohort.studies if study.rejection]
     keys += [key for table in cohort.tables if (key := report_key(table))]
     return keys + [model.key for model in cohort.models]
 
@@ -273,8 +275,12 @@ class CohortView:
     @cached_property
     def unusual(self) -> list[tuple[str, int, str]]:
         """Studies that are outliers in the most features (name, number of features, address)."""
-        counts = Counter(name for found in self.features.values() for name, _ in found.outliers)
-        return [(self.label(name), n, self.href(name)) for name, n in counts.most_common(_MOST_UNUSUAL)]
+        return [(self.label(name), n, self.href(name)) for name, n in self.outlying.most_common(_MOST_UNUSUAL)]
+
+    @cached_property
+    def outlying(self) -> Counter[str]:
+        """In how many radiomic features each study is an outlier."""
+        return Counter(name for found in self.features.values() for name, _ in found.outliers)
 
     @property
     def combinations(self) -> list[tuple[Mapping[str, bool], int]]:
@@ -304,15 +310,25 @@ class StudyView:
         """Address of the cohort page's folder."""
         return "../../"
 
-    def picture(self, name: str) -> str:
-        """Return the address of one of the study's pictures."""
+    @property
+    def outliers(self) -> int:
+        """In how many of the cohort's radiomic features the study is an outlier."""
+        return self.cohort.outlying[self.study.name]
+
+    @property
+    def rejection(self) -> str:
+        """Address of what the job says of a study that it rejected; empty where it has said nothing."""
+        return self.result(REJECTION) if self.study.rejection else ""
+
+    def result(self, name: str) -> str:
+        """Return the address of one of the study's results."""
         return self.up + self.cohort.results + quote(self.study.unit.result_key(name))
 
     @property
     def pictures(self) -> list[tuple[str, str]]:
         """Pictures of the regions: address, and what a reader who does not see it is told."""
         pictures = pictures_of(self.study) if self.study.is_measured else {}
-        return [(self.picture(name), self._told(image)) for name, image in pictures.items()]
+        return [(self.result(name), self._told(image)) for name, image in pictures.items()]
 
     def _told(self, image: str) -> str:
         volume = number(self.study.primary.get("volume_ml"))

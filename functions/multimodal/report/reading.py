@@ -59,6 +59,9 @@ class CohortReader:
 
     def _with_documents(self, upload: Upload) -> Upload:
         unit = upload.unit
+        if upload.status is Status.QUARANTINED and unit.modality == Modality.IMAGING:
+            found = self._document(unit, "rejection.json")  # an earlier upload's may lie there
+            return replace(upload, rejection=found) if found.get("reason_code") == upload.reason else upload
         if unit.is_table or not upload.is_measured:
             return upload
         result = self._document(unit, unit.result_name)

@@ -22,7 +22,7 @@ from multimodal.clinical.report.charts import (
     tag,
     text,
 )
-from multimodal.clinical.report.page import amount, render_html
+from multimodal.clinical.report.page import _selection_rows, amount, percent, render_html, signed
 from multimodal.tables.table import RowProblem
 from tests.html_page import Page
 from tests.unit.functions.clinical_tables import config, flag, number, one_hot, profiled, real_config, real_rows
@@ -145,6 +145,92 @@ def test_counts_below_five_are_not_told() -> None:
     rows = [{"Case ID": f"A{i}", "ward": "west" if i < 3 else "south" if i < 4 else "north"} for i in range(40)]
     card = Page(render_html(build_report(dataset, UPLOAD, profiled(dataset, rows), Counts(40), ProblemTally()))).words
     assert "north 36 south <5 west <5" in card
+
+
+def page_of(
+    columns: list[dict[str, Any]], rows: list[dict[str, str]], earlier: Any = None, **more: Any
+) -> tuple[dict[str, Any], str]:
+    dataset = config(columns, **more)
+    named = [{"Case ID": f"A{i}", **row} for i, row in enumerate(rows)]
+    report = build_report(dataset, UPLOAD, profiled(dataset, named), Counts(len(rows)), ProblemTally(), earlier)
+    return report, render_html(report)
+
+
+@pytest.mark.parametrize(
+    ("alive", "told", "cell"),
+    [
+        (4, "fewer than 5 of 13", "<5 of 13"),
+        (10, "all but fewer than 5 of 13", "·· of 13"),
+        (6, "46.2 % of 13", "6 of 13"),
+    ],
+)
+def test_no_share_and_no_metric_gives_a_small_count_back(alive: int, told: str, cell: str) -> None:
+    """Of 13 women 4 survived: neither 30.8 % nor a metric that both shares make is told."""
+    rows = [{"sex": "f", "status": "alive" if i < alive else "dead"} for i in range(13)]
+    rows += [{"sex": "m", "status": "alive" if i < 15 else "dead"} for i in range(27)]
+    report, html = page_of(
+        [flag("sex", "f", "m"), flag("status", "dead", "alive", "outcome", feature=False)],
+        rows,
+        target={"column": "status", "positive": ["alive"]},
+        bias={"facets": [{"column": "sex", "disadvantaged": ["f"]}]},
+    )
+    words, metrics = Page(html).words, report["bias"]["facets"][0]["strata"][0]["metrics"]
+    assert f"alive is the outcome of {told} disadvantaged and of 55.6 % of 27 other cases." in words
+    assert cell in words
+    assert signed(metrics["CI"], 4) in words, "it has nothing of the outcomes"
+    for name in ("DPL", "KL", "JS", "LP", "TVD", "KS"):
+        assert (signed(metrics[name], 4) in words) is (alive == 6)
+    assert (percent(alive / 13) in html) is (alive == 6)
+    assert "··: all of the group but one to four" in words
+
+
+def test_a_share_of_few_missing_values_is_not_told() -> None:
+    _, html = page_of([one_hot("ward", "north")], [{"ward": "" if i < 3 else "north"} for i in range(40)])
+    assert "&lt;5 cases missing" in html
+    assert "7.5 %" not in html
+    _, html = page_of([one_hot("ward", "north")], [{"ward": "" if i < 6 else "north"} for i in range(40)])
+    assert "15.0 % missing" in html
+
+
+@pytest.mark.parametrize(("there", "told"), [(4, False), (5, True)])
+def test_few_numbers_have_no_median(there: int, told: bool) -> None:
+    _, html = page_of([number("age")], [{"age": str(61 + i) if i < there else ""} for i in range(40)])
+    assert ("median 6" in html) is told
+    assert ("fewer than 5 numbers" in html) is not told
+
+
+@pytest.mark.parametrize(
+    ("cases", "told"), [(9, "Fewer than 5 of 9 cases died. Labels"), (120, "40 of 120 cases died. Half")]
+)
+def test_a_curve_of_few_deaths_is_not_drawn(cases: int, told: str) -> None:
+    html = render_html(report_of(cases))
+    assert told in Page(html).words
+    assert ('class="curve"' in html) is (cases == 120)
+
+
+def test_a_level_that_becomes_rare_has_no_share() -> None:
+    columns, names = [one_hot("ward", "north", "south")], ("south", "north")
+    before = [{"Case ID": f"B{i}", "ward": names[i < 20]} for i in range(40)]
+    earlier = profiled(config(columns), before).document("earlier")
+    _, html = page_of(columns, [{"ward": names[i >= 3]} for i in range(40)], earlier=earlier)
+    assert "south: 50.0 %, now &lt;5 cases" in html
+    assert "7.5 %" not in html
+
+
+def test_the_reason_for_too_few_outcomes_does_not_count_them() -> None:
+    columns = [number("age"), flag("status", "dead", "alive", "outcome", feature=False)]
+    rows = [{"age": str(i), "status": "alive" if i < 3 else "dead"} for i in range(40)]
+    _, html = page_of(columns, rows, target={"column": "status", "positive": ["alive"]})
+    assert "<5 cases with the favourable outcome and 37 without: 10 of each are needed" in Page(html).words
+
+
+def test_few_kept_rows_are_drawn_alike() -> None:
+    groups = [{"value": name, "kept": kept, "dropped": 10} for name, kept in (("north", 2), ("south", 3))]
+    by = [{"column": "ward", "groups": groups}]
+    parts = [{"filter": 0, "reason": "why", "kept": 5, "dropped": 20, "by": by}, {"filter": None}]
+    _, north, south = _selection_rows(parts)["rows"]
+    assert north["cells"] == south["cells"]
+    assert north["kept"] == south["kept"] == "<5"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from multimodal.ledger.unit import Status
 from multimodal.report.build import ReportBuilder
 from multimodal.report.cohort import Cohort, funnel, lost, presence
 from multimodal.report.metrics import number
-from multimodal.report.page import INDEX, linked_results, report_files
+from multimodal.report.page import INDEX, CohortView, linked_results, report_files
 from multimodal.report.reading import CohortReader
 from multimodal.report.statistics import distribution
 from tests.html_page import Page
@@ -238,6 +238,30 @@ def test_a_study_has_its_picture_numbers_and_provenance() -> None:
     for word in ("Q4LE", "GANTRY_TILT", "HU", "f" * 64, "numpy", "LightSpeed"):
         assert word in page.words
     assert "No features." in Page(pages(cohort())["studies/P-99/s.html"]).words
+
+
+def test_a_study_that_stands_out_says_so_itself() -> None:
+    found = cohort()
+    view, files = CohortView(found, ""), pages(found)
+    assert f"Look first at P-0 : {view.outlying['P-0/s']} of its {len(view.features)} " in Page(files[INDEX]).words
+    words = Page(files["studies/P-0/s.html"]).words
+    assert "Measured; quality control has no objection. 1 of its 1 radiomic features is an outlier." in words
+    assert "of its" not in Page(files["studies/P-3/s.html"]).words
+
+
+@pytest.mark.parametrize(("reason", "linked"), [("NO_CT", True), ("UNREADABLE_DICOM", False), (None, False)])
+def test_a_rejected_study_leads_to_its_details(reason: str | None, linked: bool) -> None:
+    """A rejection of an earlier upload, or none at all, is not linked; what it names is on no page."""
+    documents, rows = world()
+    key = "imaging/made/P-99/s/rejection.json"
+    if reason:
+        documents.documents[key] = {"reason_code": reason, "details": {"files": ["Doe^Jane.dcm"]}}
+    found = CohortReader(documents).read("made", rows)
+    files = pages(found)
+    links = [link["href"] for link in Page(files["studies/P-99/s.html"]).all("a")]
+    assert (f"../../../../{key}" in links) is linked
+    assert (key in linked_results(found)) is linked
+    assert not [name for name, text in files.items() if "Doe" in text]
 
 
 def test_pages_load_and_run_nothing_and_link_to_what_is_there() -> None:

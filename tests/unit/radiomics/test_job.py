@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 
 from radiomics_job.cli import main
-from tests.builders.dicom import Scan, save_ct, save_study
+from radiomics_job.dicom.study_folder import is_one_study
+from tests.builders.dicom import Scan, save, save_ct, save_study, segmentation, uid
 
 SCAN = Scan(slices=10, step=3.7)
 
@@ -167,6 +169,48 @@ def test_results_of_an_earlier_run_are_no_study(tmp_path: Path) -> None:
     (tmp_path / "in" / "out" / "earlier").mkdir(parents=True)
     assert main(["--input-dir", str(tmp_path / "in"), "--output-dir", str(tmp_path / "in" / "out")]) == 2
     assert [path.name for path in (tmp_path / "in" / "out").iterdir()] == ["earlier"]
+
+
+@pytest.mark.parametrize("segmentation_beside", [False, True])
+def test_a_study_of_series_folders_is_one_study(tmp_path: Path, segmentation_beside: bool) -> None:
+    save_study(tmp_path / "in", SCAN)
+    if segmentation_beside:
+        shutil.move(tmp_path / "in" / "seg" / "1-1.dcm", tmp_path / "in" / "seg.dcm")
+        (tmp_path / "in" / "seg").rmdir()
+    assert _run(tmp_path) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"in", "features.csv"}
+
+
+def test_a_zip_is_one_study(tmp_path: Path) -> None:
+    save_study(tmp_path / "in", SCAN)
+    archive = shutil.make_archive(str(tmp_path / "R01-001"), "zip", tmp_path / "in")
+    assert main(["--input-dir", archive, "--output-dir", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "R01-001" / "features.json").exists()
+
+
+@pytest.mark.parametrize("name", ["absent", "absent.zip", "a.dcm"])
+def test_what_is_no_folder_and_no_zip_is_no_input(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.dcm").touch()
+    assert main(["--input-dir", str(tmp_path / name), "--output-dir", str(tmp_path / "out")]) == 2
+
+
+def test_folders_of_two_studies_are_not_one(tmp_path: Path) -> None:
+    save_ct(tmp_path, SCAN)
+    other = segmentation(SCAN)
+    other.StudyInstanceUID = uid("another study")
+    save(other, tmp_path / "seg" / "1.dcm")
+    (images,) = tmp_path.glob("ct-*")
+    assert not is_one_study([images, tmp_path / "seg"])
+    assert not is_one_study([images])
+    save(segmentation(SCAN), tmp_path / "seg" / "1.dcm")
+    assert is_one_study([images, tmp_path / "seg"])
+    assert not is_one_study([tmp_path, tmp_path / "seg"]), "a folder with both is a study"
+
+
+def test_results_are_not_put_into_the_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_study(tmp_path / "in", SCAN)
+    assert main(["--input-dir", str(tmp_path / "in"), "--output-dir", str(tmp_path / "in" / "out")]) == 2
+    assert "Put it elsewhere" in capsys.readouterr().err
 
 
 def test_another_job_on_the_same_output_folder_keeps_its_scratch_files(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ from radiomics_job.table import write_table
 EXIT_OK, EXIT_HOST_FAULT, EXIT_INVALID_JOB, EXIT_NOTHING_MEASURED = 0, 1, 2, 3
 
 
+INPUT_HELP = "folder of studies (folders or zips), or one study: a zip, a folder of its files or of its series' folders"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job and give its exit code.
 
@@ -100,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="radiomics-job", description="Turn CT studies with a tumour segmentation into NIfTI and radiomic features."
     )
     add = parser.add_argument
-    add("--input-dir", type=Path, required=True, help="folder of studies (folders or zips), or one study")
+    add("--input-dir", type=Path, required=True, help=INPUT_HELP)
     add(
         "--output-dir",
         type=Path,

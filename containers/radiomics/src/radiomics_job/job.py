@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from radiomics_job.dicom.sources import printable
+from radiomics_job.dicom.study_folder import is_one_study
 from radiomics_job.errors import InvalidJobError
 from radiomics_job.limits import Limits
 from radiomics_job.parameters import Params, explain, load_params, must, shown, whole, wrong
@@ -103,7 +104,7 @@ def plan_tasks(
     Parameters
     ----------
     input_dir : Path
-        Holds the studies, and `job.json` when none is given.
+        Holds the studies, and `job.json` when none is given; or one study as a folder or zip archive.
     output_dir : Path
         Results go to `<dataset>/<subject>/<study>/` with a `job.json`, else to the study folder's own name.
     job_file : Path or None
@@ -118,10 +119,10 @@ def plan_tasks(
     Raises
     ------
     InvalidJobError
-        When the job description or the parameter file cannot be used.
+        When the input, the job description or the parameter file cannot be used.
     """
-    if not input_dir.is_dir():
-        raise InvalidJobError(f"--input-dir {input_dir}: no such folder")
+    if not (input_dir.is_dir() or (input_dir.is_file() and _is_zip(input_dir))):
+        raise InvalidJobError(f"--input-dir {input_dir}: no such folder or zip archive")
     load = cache(load_params)
     described = description(input_dir, job_file)
     if described is not None:
@@ -197,19 +198,33 @@ def _described(
 def _found(
     input_dir: Path, output_dir: Path, params: Params, rule: RoiRule, limits: Limits, pet: Params | None
 ) -> Iterator[StudyTask]:
-    for number, path in enumerate(_studies(input_dir)):
+    for number, path in enumerate(_studies(input_dir, output_dir)):
         name = path.resolve().name if path.is_dir() else path.stem
-        if path.resolve() == output_dir.resolve():  # results of an earlier run
-            continue
         scratch = output_dir / SCRATCH / str(number)
         yield StudyTask(printable(name), path, output_dir / name, scratch, params, rule, limits=limits, pet=pet)
 
 
-def _studies(input_dir: Path) -> list[Path]:
-    """List the folders and archives of a folder; one that holds neither, but files, is a study itself."""
-    shown = [path for path in sorted(input_dir.iterdir()) if not path.name.startswith(".")]
-    studies = [path for path in shown if path.is_dir() or path.suffix.lower() == ".zip"]
-    return studies or [input_dir][: len(shown)]
+def _studies(input_dir: Path, output_dir: Path) -> list[Path]:
+    """List the folders and archives of a folder, unless it, or an archive, is a study itself."""
+    if input_dir.is_file():
+        return [input_dir]
+    results = output_dir.resolve()  # of an earlier run
+    shown = [
+        path for path in sorted(input_dir.iterdir()) if not path.name.startswith(".") and path.resolve() != results
+    ]
+    studies = [path for path in shown if path.is_dir() or _is_zip(path)]
+    if studies and not is_one_study(shown):
+        return studies
+    if shown and results.is_relative_to(input_dir.resolve()):
+        raise InvalidJobError(
+            f"--output-dir {output_dir}: lies in the study {input_dir.name}, whose files its results would become. "
+            "Put it elsewhere"
+        )
+    return [input_dir][: len(shown)]
+
+
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip"
 
 
 def _check_distinct(tasks: list[StudyTask]) -> None:

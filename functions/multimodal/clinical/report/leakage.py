@@ -10,6 +10,7 @@ from typing import Any
 
 from multimodal.clinical.column_config import LATE_TIMEPOINTS, Column
 from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.report.charts import few
 from multimodal.clinical.report.cohorts import OTHER
 from multimodal.clinical.report.profile import ProfileSummary, Sample
 from multimodal.clinical.report.tallies import NORMAL_95, deciles
@@ -173,10 +174,13 @@ def leakage_section(config: ClinicalConfig, summary: ProfileSummary) -> dict[str
     positives, negatives = sum(outcomes), len(outcomes) - sum(outcomes)
     columns = [c for c in config.columns if c.kind != "drop" and c.source != target.column]
     enough = min(positives, negatives) >= MIN_CASES
-    few = f"{positives} cases with the favourable outcome and {negatives} without: {MIN_CASES} of each are needed"
+    too_few = (
+        f"{few(positives)} cases with the favourable outcome and {few(negatives)} without: "
+        f"{MIN_CASES} of each are needed"
+    )
     return {
         "measured": enough,
-        "reason": "" if enough else few,
+        "reason": "" if enough else too_few,
         "target": {"column": target.column, "positive": list(target.positive)},
         "positives": positives,
         "negatives": negatives,
@@ -185,7 +189,7 @@ def leakage_section(config: ClinicalConfig, summary: ProfileSummary) -> dict[str
         "folds": FOLDS,
         "threshold": THRESHOLD,
         "columns": [_scored(config, column, sample, places, outcomes) for column in columns] if enough else [],
-        "warnings": [] if enough else [f"leakage was not judged: {few}"],
+        "warnings": [] if enough else [f"leakage was not judged: {too_few}"],
     }
 
 
@@ -232,8 +236,8 @@ def _by_value(
     positives = sum(outcome for _, outcome in present)
     negatives = len(present) - positives
     if min(positives, negatives) < MIN_CASES:
-        few = f"a value is there for {positives} favourable and {negatives} other outcomes: too few to judge"
-        return _unscored(few) if explained or not present else _with_missing(is_number, values, outcomes, few)
+        why = f"a value is there for {few(positives)} favourable and {few(negatives)} other outcomes: too few to judge"
+        return _unscored(why) if explained or not present else _with_missing(is_number, values, outcomes, why)
     known, of_known = [value for value, _ in present], [outcome for _, outcome in present]
     if not is_number:
         return _judged(auc_of_categories(known, of_known))
@@ -250,10 +254,10 @@ def _intervals(values: Sequence[float | None]) -> list[int | None]:
     return [None if value is None else bisect_left(ends, value) for value in values]
 
 
-def _with_missing(is_number: bool, values: Sequence[Any], outcomes: Sequence[bool], few: str) -> dict[str, Any]:
+def _with_missing(is_number: bool, values: Sequence[Any], outcomes: Sequence[bool], why: str) -> dict[str, Any]:
     """Judge the values together with their absence: each alone may be too little to tell what both tell."""
     judged = _judged(auc_of_categories(_intervals(values) if is_number else values, outcomes))
-    return judged if judged["suspected"] else _unscored(few)
+    return judged if judged["suspected"] else _unscored(why)
 
 
 def _by_missingness(values: Sequence[Any], outcomes: Sequence[bool]) -> dict[str, Any]:

@@ -114,6 +114,18 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if 0 < share < 0.995 else f"{100 * share:.0f} %"
 
 
+def _share(part: int, whole: int) -> str:
+    """Return a share as a percentage; that of one to four cases would tell how many they are."""
+    return f"<{FEW} cases" if 0 < part < FEW else percent(part / max(whole, 1))
+
+
+def _of_all(part: int, whole: int, told: Callable[[int, int], str] = lambda part, _: f"{part:,}") -> str:
+    """Return how many of how many, where neither these nor the others are one to four."""
+    if 0 < part < FEW:
+        return f"fewer than {FEW} of {few(whole)}"
+    return f"{f'all but fewer than {FEW}' if 0 < whole - part < FEW else told(part, whole)} of {few(whole)}"
+
+
 def signed(value: float, digits: int = 3) -> str:
     """Return a number with a real minus."""
     written = f"{value:.{digits}f}"
@@ -177,7 +189,7 @@ def _selection_rows(selection: Sequence[Part]) -> dict[str, Any]:
 
 def _groups(filters: Sequence[Part], place: int) -> Iterator[dict[str, Any]]:
     whole = [part["dropped"] for part in filters]
-    shares = [n / max(_reached(whole, i, filters[0]["kept"]), 1) for i, n in enumerate(whole)]
+    shares = [blurred(n) / max(_reached(whole, i, filters[0]["kept"]), 1) for i, n in enumerate(whole)]
     dropped = [{group["value"]: group["dropped"] for group in part["by"][place]["groups"]} for part in filters]
     kept = {group["value"]: group["kept"] for part in filters for group in part["by"][place]["groups"]}
     for number, value in enumerate(sorted(kept, key=lambda name: (name is None, name or ""))):
@@ -191,24 +203,32 @@ def _groups(filters: Sequence[Part], place: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _reached(dropped: Sequence[int], index: int, kept: int) -> int:
-    """Return how many rows come to a filter: those that it, the later ones or none leave out."""
-    return kept + sum(dropped[index:])
+def _reached(dropped: Sequence[int], index: int, kept: int) -> float:
+    """Return how many rows come to a filter: those that it, the later ones or none leave out, each of them blurred."""
+    return sum(map(blurred, (kept, *dropped[index:])))
 
 
-def _left_out(dropped: int, reached: int, overall: float | None) -> _Cell:
+def _left_out(dropped: int, reached: float, overall: float | None) -> _Cell:
     told = few(dropped) if overall is not None else f"{dropped:,}"
     share = blurred(dropped) / max(reached, blurred(dropped)) if reached >= 2 * FEW else None
     return _Cell(told, share, overall)
 
 
+def _tells_events(survival: Part) -> bool:
+    """Each step of a curve of one to four deaths would be one of them."""
+    return bool(survival["cases"] >= FEW and not 0 < survival["events"] < FEW)
+
+
 def _survival(survival: Part) -> str:
+    died = _sentence(f"{_of_all(survival['events'], survival['cases'])} cases died")
+    if not _tells_events(survival):
+        return died
     median, followed = survival["median_days"], survival["median_follow_up_days"]
     reached = (
         f"Half had died after {_years(median)}." if median is not None else "Fewer than half died within follow-up."
     )
     follow_up = f" Median follow-up is {_years(followed)}." if followed is not None else ""
-    return f"{few(survival['events'])} of {survival['cases']:,} cases died. {reached}{follow_up}"
+    return f"{died} {reached}{follow_up}"
 
 
 def _years(days: float) -> str:
@@ -268,8 +288,8 @@ def _facet_summary(bias: Part, overall: Part) -> str:
         return "Too few cases in one of the facets to compare them."
     positive = " or ".join(bias["target"]["positive"])
     return (
-        f"{positive} is the outcome of {percent(d['positive'] / n_d)} of {n_d:,} disadvantaged and of "
-        f"{percent(a['positive'] / n_a)} of {n_a:,} other cases."
+        f"{positive} is the outcome of {_of_all(d['positive'], n_d, _share)} disadvantaged and of "
+        f"{_of_all(a['positive'], n_a, _share)} other cases."
     )
 
 
@@ -279,10 +299,11 @@ def _stratum_name(stratum: Part) -> str:
     return f"{stratum['column']} {'not known' if stratum['value'] is None else stratum['value']}"
 
 
-def _shown(stratum: Part) -> bool:
-    """Metrics of fewer than five cases would be those cases."""
-    smaller: int = min(sum(stratum["disadvantaged"].values()), sum(stratum["others"].values()))
-    return smaller >= FEW
+def _shown(stratum: Part, name: str = "DPL") -> bool:
+    """A metric of a count of one to four would tell it (`report-10`); class imbalance has nothing of the outcomes."""
+    facets = [list(stratum[facet].values()) for facet in ("disadvantaged", "others")]
+    told = name == "CI" or not any(0 < n < FEW for outcomes in facets for n in outcomes)
+    return told and min(map(sum, facets)) >= FEW
 
 
 def _dpl(stratum: Part) -> dict[str, Any]:
@@ -302,7 +323,7 @@ def _outcomes(outcomes: Mapping[str, int]) -> str:
 
 def _metric(stratum: Part, name: str) -> str:
     value = stratum["metrics"][name]
-    if not _shown(stratum):
+    if not _shown(stratum, name):
         return "·"
     if value is None:
         return "∞" if stratum["undefined"][name].startswith("infinite") else "–"
@@ -337,38 +358,42 @@ def _drift_summary(drift: Part) -> str:
     cases, rows = drift["cases"], drift["rows"]
     about = "about " if cases["estimated"] else ""
     told = (
-        f"{rows['now']:,} rows, {rows['previous']:,} before: {about}{cases['new']:,} new cases, "
-        f"{about}{cases['gone']:,} gone, {about}{cases['kept']:,} in both."
+        f"{rows['now']:,} rows, {rows['previous']:,} before: {about}{few(cases['new'])} new cases, "
+        f"{about}{few(cases['gone'])} gone, {about}{few(cases['kept'])} in both."
     )
     for verb, names in (("are new", drift["new_columns"]), ("are gone", drift["gone_columns"])):
         told += f" Columns that {verb}: {', '.join(names)}." if names else ""
     return told
 
 
-def _changes(part: Part) -> str:
-    return "; ".join(_each_change(part)) or "shares shifted"
+def _changes(part: Part, rows: Mapping[str, int]) -> str:
+    return "; ".join(_each_change(part, rows)) or "shares shifted"
 
 
-def _each_change(part: Part) -> Iterator[str]:
-    missing = part["missing"]
+def _each_change(part: Part, rows: Mapping[str, int]) -> Iterator[str]:
+    missing = {when: round(part["missing"][when] * n) for when, n in rows.items()}
+    there = {when: n - missing[when] for when, n in rows.items()}
     if part.get("new_levels"):
         yield f"new: {', '.join(part['new_levels'])}"
     if part.get("gone_levels"):
         yield f"gone: {', '.join(part['gone_levels'])}"
-    if "median" in part and part["median"]["previous"] != part["median"]["now"]:
+    told = min(there.values()) >= FEW
+    if told and "median" in part and part["median"]["previous"] != part["median"]["now"]:
         yield f"median {amount(part['median']['previous'])} → {amount(part['median']['now'])}"
     if part.get("range", {}).get("outside_previous"):
-        yield f"{percent(part['range']['outside_previous'])} of the values are outside the previous range"
-    if abs(missing["previous"] - missing["now"]) >= 0.01:
-        yield f"missing {percent(missing['previous'])} → {percent(missing['now'])}"
+        outside = round(part["range"]["outside_previous"] * there["now"])
+        yield f"{_share(outside, there['now'])} of the values are outside the previous range"
+    if abs(part["missing"]["previous"] - part["missing"]["now"]) >= 0.01:
+        before, now = (_share(missing[when], rows[when]) for when in ("previous", "now"))
+        yield f"missing {before} → {now}"
 
 
 def _level_shares(part: Part) -> Iterator[dict[str, Any]]:
     before = sum(level["previous"] for level in part["levels"]) or 1
     now = sum(level["now"] for level in part["levels"]) or 1
     for level in part["levels"]:
-        shares = level["previous"] / before, level["now"] / now
-        label = f"{level['level']}: {percent(shares[0])}, now {percent(shares[1])}"
+        shares = blurred(level["previous"]) / before, blurred(level["now"]) / now
+        label = f"{level['level']}: {_share(level['previous'], before)}, now {_share(level['now'], now)}"
         yield {"name": level["level"], "before": shares[0], "now": shares[1], "label": label, "cases": level["now"]}
 
 
@@ -395,12 +420,12 @@ def _missing(part: Part) -> dict[str, Any]:
     there = number["count"] if number else sum(part["levels"].values()) + part["other"]
     if part["missing"] and there:
         total = there + part["missing"]
-        share, drawn = part["missing"] / total, blurred(part["missing"]) / total
-        return {"share": share, "drawn": drawn, "told": few(part["missing"])}
+        label = f"{_share(part['missing'], total)} missing"
+        return {"label": label, "drawn": blurred(part["missing"]) / total, "told": few(part["missing"])}
     told = "nothing is counted" if part["kind"] == "drop" else "always missing" if part["missing"] else "never missing"
     if not there and part["kind"] in ("date", "drop"):
         told = f"{few(part['missing'])} missing" if part["missing"] else "never missing"
-    return {"share": None, "drawn": None, "told": told}
+    return {"label": "", "drawn": None, "told": told}
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {
@@ -409,7 +434,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
         *(amount, _auc_plot, _bias_notes, _by_use, _changes, _delimiter, _dpl, _drift_summary, _evidence),
         *(_facet_summary, few, _informative, _label_meaning, _level_bars, _level_shares, _listed, _metric),
         *(_missing, _not_notable, _notable, _number_summary, _outcomes, percent, _selection_rows, _sentence),
-        *(_stratum_name, _survival),
+        *(_stratum_name, _survival, _tells_events),
     )
 } | {
     "as_number_head": lambda name: (name, "n"),

@@ -164,7 +164,7 @@ def read_source(path: Path, limits: Limits, counts: SourceCounts) -> Iterator[So
 
 
 def _read_folder(folder: Path, limits: Limits, counts: SourceCounts) -> Iterator[SourceFile]:
-    names = sorted(_files_below(folder))
+    names = sorted(files_below(folder))
     _check_budget("files", len(names), limits.files)
     for name in names:
         file = folder / name
@@ -181,7 +181,7 @@ def _read_folder(folder: Path, limits: Limits, counts: SourceCounts) -> Iterator
             yield found
 
 
-def _files_below(folder: Path) -> Iterator[str]:
+def files_below(folder: Path) -> Iterator[str]:
     """List the files of a folder; linked folders are followed, each folder once."""
     seen: set[str] = set()
     for parent, folders, names in os.walk(folder, onerror=_unreadable, followlinks=True):
