@@ -185,10 +185,10 @@ def test_no_share_and_no_metric_gives_a_small_count_back(alive: int, told: str, 
 
 
 def test_a_share_of_few_missing_values_is_not_told() -> None:
-    _, html = page_of([one_hot("ward", "north")], [{"ward": "" if i < 3 else "north"} for i in range(40)])
+    _, html = page_of([one_hot("ward", "north", "south")], [{"ward": "" if i < 3 else "north"} for i in range(40)])
     assert "&lt;5 cases missing" in html
     assert "7.5 %" not in html
-    _, html = page_of([one_hot("ward", "north")], [{"ward": "" if i < 6 else "north"} for i in range(40)])
+    _, html = page_of([one_hot("ward", "north", "south")], [{"ward": "" if i < 6 else "north"} for i in range(40)])
     assert "15.0 % missing" in html
 
 
