@@ -227,7 +227,7 @@ def test_the_reason_for_too_few_outcomes_does_not_count_them() -> None:
 def test_few_kept_rows_are_drawn_alike() -> None:
     groups = [{"value": name, "kept": kept, "dropped": 10} for name, kept in (("north", 2), ("south", 3))]
     by = [{"column": "ward", "groups": groups}]
-    parts = [{"filter": 0, "reason": "why", "kept": 5, "dropped": 20, "by": by}, {"filter": None}]
+    parts: list[dict[str, Any]] = [{"filter": 0, "reason": "why", "kept": 5, "dropped": 20, "by": by}, {"filter": None}]
     _, north, south = _selection_rows(parts)["rows"]
     assert north["cells"] == south["cells"]
     assert north["kept"] == south["kept"] == "<5"
