@@ -231,7 +231,7 @@ def test_the_plans_own_packing_is_in_the_table_of_packings_with_the_same_numbers
 
 
 def test_as_many_jobs_as_the_plan_has_take_as_long_as_the_plan() -> None:
-    files = [File(f"imaging/{DATASET}/P{n}/s.zip", 50_000_000 + 9_000_000 * n) for n in range(40)]
+    files = [File(f"imaging/{DATASET}/P{n}/s.zip", 50_000_000 + 5_000_000 * n) for n in range(40)]
     plan = make_plan(read_workload(files, [DATASET]), Settings(20), FIGURES)
     point = next(
         p for p in packing_curves(plan, FIGURES)[0][1] if p.concurrency == 20 and p.jobs == plan.imaging[0].jobs
