@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 
 from survival_job.cli import main
-from survival_job.comparison import COMMON, Evaluation, Plan, Task, evaluate_all, sets_of, tasks_of
+from survival_job.comparison import COMMON, Plan, evaluate_all, sets_of, tasks_of
 from survival_job.controls import shuffled, single_split, widest
 from survival_job.dataset import Survival, read_dataset, with_levels
 from survival_job.errors import InputRejectedError
 from survival_job.intervals import corrected_interval
-from survival_job.results import _predictions, findings, results_document
+from survival_job.measures import brier_at
+from survival_job.results import findings, results_document
 from tests.builders.builds import make_build
 
 PLAN = Plan(repeats=4, workers=1)
@@ -48,7 +49,7 @@ def test_a_signal_in_one_modality_raises_the_sets_that_have_it_and_only_those(tm
     pooled = next(s for s in results["sets"] if len(s["modalities"]) == 3)
     assert max(pooled["importance"], key=lambda m: pooled["importance"][m]["estimate"]) == "rna"
     assert pooled["c_ipcw"]["estimate"] > 0.65
-    assert all(value > 0.65 for value in pooled["auc"].values())
+    assert all(0.65 < area["estimate"] < area["high"] for area in pooled["auc"].values())
     assert 0 < pooled["integrated_brier"] < 0.25
 
 
@@ -95,11 +96,15 @@ def test_shuffled_controls_hold_one_half(tmp_path: Path, what: str) -> None:
     found = shuffled(dataset, widest(tasks_of(dataset)), PLAN, what, quiet)
     assert found["holds_half"]
     assert abs(found["c_index"]["estimate"] - 0.5) < 0.08
+    assert all(abs(area["estimate"] - 0.5) < 0.1 for area in found["auc"].values())
 
 
 def test_a_leak_is_told() -> None:
-    leaking = {"shuffled_labels": {"c_index": {"estimate": 0.8, "low": 0.7, "high": 0.9}, "holds_half": False}}
-    assert "Do not use" in " ".join(findings([], leaking, {}))
+    found = {"estimate": 0.8, "low": 0.7, "high": 0.9}
+    leaking = {"shuffled_labels": {"c_index": found, "auc": {"365": found}, "holds_half": False}}
+    said = " ".join(findings([], leaking, {}))
+    assert "Do not use" in said
+    assert "AUC at 365 days 0.800 (0.700 to 0.900)." in said
 
 
 def test_one_split_says_anything(tmp_path: Path) -> None:
@@ -256,7 +261,6 @@ def test_a_right_forecast_scores_the_same_whether_or_not_cases_are_censored_in_t
     death, censoring = (times.ravel().astype(float) for times in np.meshgrid(died, np.repeat(left, 2)))
     survival = Survival(np.minimum(death, censoring), death <= censoring)
     alive = {month: float((died > month).mean()) for month in (2.0, 3.0, 4.0)}
-    forecast = {month: np.full((1, len(survival)), chance) for month, chance in alive.items()}
-    task = Task(("clinical",), "ridge", COMMON, np.arange(len(survival)))
-    found = _predictions(Evaluation(task, survival_at=forecast), survival)
-    assert found["brier"] == {f"{month:.0f}": round(s * (1 - s), 4) for month, s in alive.items()}
+    for month, share in alive.items():
+        found = brier_at(month, np.full(len(survival), share), survival, survival)
+        assert found == pytest.approx(share * (1 - share), abs=1e-4)

@@ -10,6 +10,8 @@ from survival_job.report import Scale, interval, write_card, write_report
 from tests.html_page import Page
 
 INTERVAL = {"estimate": 0.61, "low": 0.55, "high": 0.67}
+AREA = {**INTERVAL, "folds_left_out": 2}
+UNKNOWN = {"estimate": None, "low": None, "high": None, "folds_left_out": 10}
 GAIN = {"estimate": 0.02, "low": -0.03, "high": 0.07}
 
 
@@ -26,7 +28,7 @@ def one_set(name: str, stratum: str = "common", **changes: Any) -> dict[str, Any
         "features": 8,
         "c_index": INTERVAL,
         "c_ipcw": INTERVAL,
-        "auc": {"365": 0.6, "1096": None},
+        "auc": {"365": AREA, "1096": UNKNOWN},
         "brier": {"365": 0.2, "1096": None},
         "integrated_brier": None,
         "difference": None if name == "clinical" else GAIN,
@@ -65,7 +67,7 @@ RESULTS: dict[str, Any] = {
             ],
         }
     ],
-    "controls": {"shuffled_labels": {"c_index": INTERVAL, "holds_half": False}},
+    "controls": {"shuffled_labels": {"c_index": INTERVAL, "auc": {"365": AREA}, "holds_half": False}},
     "baseline": {
         "set": "rna + clinical",
         "cases": 50,
@@ -104,6 +106,8 @@ def test_the_page_says_plainly_that_pooling_does_not_help(tmp_path: Path) -> Non
     assert "0.610 (0.550 to 0.670)" in page.words
     assert "+0.020 (−0.030 to +0.070)" in page.words
     assert "does not hold 0.5: do not use these results" in page.words
+    assert "0.610 (0.550 to 0.670), 2 folds left out; 0.200" in page.words
+    assert "365 d: 0.610 (0.550 to 0.670), 2 folds left out" in page.words, "of the control"
     assert "5 to 95 % of them have an accuracy between 0.40 and 0.70" in page.words
     assert "between 0.50 and 0.80" in page.words
 
@@ -143,6 +147,8 @@ def test_the_card_tells_data_performance_and_limits(tmp_path: Path) -> None:
     assert "| cases, deaths | 50, 20 |" in card
     assert "| features | 2, known by" in card, "levels are no features of their own"
     assert "| C-index | 0.610 (0.550 to 0.670) |" in card
+    assert "| AUC at 365 days | 0.610 (0.550 to 0.670), 2 folds left out |" in card
+    assert "| AUC at 1096 days | – |" in card
     assert "not for decisions about a patient" in card
     assert "50 of 80 cases have all modalities" in card
 

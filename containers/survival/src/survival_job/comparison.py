@@ -17,6 +17,7 @@ from sksurv.metrics import concordance_index_censored, concordance_index_ipcw
 from survival_job.dataset import LEAST_EVENTS, Dataset, Floats, Survival
 from survival_job.folds import Fold, digest, repeated_folds
 from survival_job.intervals import Interval, corrected_interval
+from survival_job.measures import auc_at, brier_at, risk_groups
 from survival_job.models import TRAINERS, baseline_hazard, trained, weighed_outcome
 from survival_job.preparation import batches_of, prepare, scanned_by
 
@@ -71,8 +72,13 @@ class Evaluation:
     c_index: list[float] = field(default_factory=list)
     c_ipcw: list[float] = field(default_factory=list)
     importance: dict[str, list[float]] = field(default_factory=dict)
+    auc: dict[float, list[float]] = field(default_factory=dict)
+    """Of each horizon, in days; so is `brier`. NaN where a fold cannot be judged."""
+    brier: dict[float, list[float]] = field(default_factory=dict)
     survival_at: dict[float, np.ndarray] = field(default_factory=dict)
     """Horizon in days → repeats × cases of the stratum: predicted survival when the case was not trained with."""
+    group: np.ndarray = field(default_factory=lambda: np.empty((0, 0), int))
+    """Repeats × cases of the stratum: the case's group by predicted survival among the test cases of its fold."""
 
 
 def sets_of(modalities: Sequence[str]) -> list[tuple[str, ...]]:
@@ -124,6 +130,7 @@ def evaluate_all(
     for number, evaluation in enumerate(found):
         size = (plan.repeats, len(tasks[number].rows))
         evaluation.survival_at = {day: np.full(size, np.nan) for day in horizons[number]}
+        evaluation.group = np.full(size, -1)
     results = Parallel(n_jobs=plan.workers, return_as="generator", batch_size=4)(
         delayed(_evaluate)(dataset, tasks[number], fold, horizons[number], plan) for number, fold in jobs
     )
@@ -144,8 +151,11 @@ def _add(evaluation: Evaluation, fold: Fold, result: Mapping[str, Any]) -> None:
     evaluation.c_ipcw.append(result["c_ipcw"])
     for name, drop in result["importance"].items():
         evaluation.importance.setdefault(name, []).append(drop)
+    evaluation.group[fold.repeat, fold.test] = result["group"]
     for day, values in result["survival_at"].items():
         evaluation.survival_at[day][fold.repeat, fold.test] = values
+        evaluation.auc.setdefault(day, []).append(result["auc"][day])
+        evaluation.brier.setdefault(day, []).append(result["brier"][day])
 
 
 def _evaluate(dataset: Dataset, task: Task, fold: Fold, horizons: Sequence[float], plan: Plan) -> dict[str, Any]:
@@ -161,12 +171,16 @@ def _evaluate(dataset: Dataset, task: Task, fold: Fold, horizons: Sequence[float
     model = trained(task.model, ready, learnt, [dataset.cases[row] for row in train], seed)
     risk = model.risk(unseen)
     baseline = baseline_hazard(model.risk(ready), learnt)
+    survival_at = {day: baseline.survival(day, risk) for day in horizons}
     kept = [columns[place] for place in preparation.kept]
     return {
         "c_index": c_index(risk, judged),
         "c_ipcw": _c_ipcw(risk, learnt, judged),
         "importance": _importance(model.risk, unseen, [dataset.modality_of[name] for name in kept], judged, seed),
-        "survival_at": {day: baseline.survival(day, risk) for day in horizons},
+        "auc": {day: auc_at(day, risk, learnt, judged) for day in horizons},
+        "brier": {day: brier_at(day, chance, learnt, judged) for day, chance in survival_at.items()},
+        "survival_at": survival_at,
+        "group": risk_groups(risk),
     }
 
 

@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from survival_job.comparison import COMMON, OWN, Plan, Task, evaluate_all
 from survival_job.dataset import Dataset, Floats, Survival
-from survival_job.intervals import corrected_interval
+from survival_job.intervals import corrected_interval, over_folds
 from survival_job.preparation import prepare
 
 SEEDS: Final = 100
@@ -24,9 +24,10 @@ Progress = Callable[[int, int], None]
 
 
 def shuffled(dataset: Dataset, task: Task, plan: Plan, what: str, progress: Progress) -> dict[str, Any]:
-    """Return the concordance of a task whose labels, or whose features, were exchanged among its cases.
+    """Return concordance and AUC of a task whose labels, or whose features, were exchanged among its cases.
 
-    Nothing is left to find, so the interval must hold one half. If it does not, test cases leak into training.
+    Nothing is left to find, so the interval of concordance must hold one half. If it does not, test cases leak into
+    training.
 
     Parameters
     ----------
@@ -35,12 +36,15 @@ def shuffled(dataset: Dataset, task: Task, plan: Plan, what: str, progress: Prog
     """
     generator = np.random.default_rng(0)
     values: list[float] = []
+    areas: dict[float, list[float]] = {}
     once = replace(plan, repeats=1)
     for number in range(SHUFFLES):
         mixed = _shuffled(dataset, task, what, generator)
-        values += evaluate_all(mixed, [task], replace(once, seed=f"{plan.seed}:{number}"), lambda _done, _all: None)[
-            0
-        ].c_index
+        seeded = replace(once, seed=f"{plan.seed}:{number}")
+        (found,) = evaluate_all(mixed, [task], seeded, lambda _done, _all: None)
+        values += found.c_index
+        for day, by_fold in found.auc.items():
+            areas.setdefault(day, []).extend(by_fold)
         progress(number + 1, SHUFFLES)
     interval = corrected_interval(values, plan.parts)
     holds = bool(interval.low <= 0.5 <= interval.high)
@@ -49,6 +53,7 @@ def shuffled(dataset: Dataset, task: Task, plan: Plan, what: str, progress: Prog
         "model": task.model,
         "shuffles": SHUFFLES,
         "c_index": interval.document(),
+        "auc": over_folds(areas, plan.parts),
         "holds_half": holds,
     }
 

@@ -1,5 +1,6 @@
 """Intervals of what repeated folds gave. Folds share cases, so their values are no independent sample."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +20,11 @@ class Interval:
 
     def document(self) -> dict[str, float | None]:
         """Return it as JSON values."""
-        return {name: _number(getattr(self, name)) for name in ("estimate", "low", "high")}
+        return {name: rounded(getattr(self, name)) for name in ("estimate", "low", "high")}
 
 
-def _number(value: float) -> float | None:
+def rounded(value: float) -> float | None:
+    """Return a number for JSON: four decimals, or nothing where it could not be measured."""
     return round(float(value), 4) if np.isfinite(value) else None
 
 
@@ -39,3 +41,14 @@ def corrected_interval(values: Floats | list[Any], parts: int, lowest: float = 0
     mean, spread = float(found.mean()), float(found.std(ddof=1))
     half = float(student.ppf(0.975, len(found) - 1)) * spread * float(np.sqrt(1 / len(found) + 1 / (parts - 1)))
     return Interval(mean, max(mean - half, lowest), min(mean + half, 1.0))
+
+
+def over_folds(by_day: Mapping[float, Sequence[float]], parts: int) -> dict[str, dict[str, float | None]]:
+    """Return a measure's interval at each horizon as JSON values, with how many folds could not be judged by it."""
+    return {
+        f"{day:.0f}": {
+            **corrected_interval(list(values), parts).document(),
+            "folds_left_out": int(np.isnan(values).sum()),
+        }
+        for day, values in by_day.items()
+    }

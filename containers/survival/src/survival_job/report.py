@@ -87,7 +87,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "signed": signed, "interval": interval, "whole": whole}
+    environment.filters |= {
+        "number": number,
+        "signed": signed,
+        "interval": interval,
+        "averaged": averaged,
+        "whole": whole,
+    }
     return environment
 
 
@@ -192,3 +198,17 @@ def interval(values: Part | None, sign: bool = False) -> str:
     if values["low"] is None:
         return write(values["estimate"])
     return f"{write(values['estimate'])} ({write(values['low'])} to {write(values['high'])})"
+
+
+def averaged(values: Part | None) -> str:
+    """Return an interval over folds, and how many folds had none of its measure.
+
+    Examples
+    --------
+    >>> averaged({"estimate": 0.6, "low": 0.5, "high": 0.7, "folds_left_out": 3})
+    '0.600 (0.500 to 0.700), 3 folds left out'
+    """
+    if values is None or values["estimate"] is None or not values["folds_left_out"]:
+        return interval(values)
+    folds = values["folds_left_out"]
+    return f"{interval(values)}, {folds} fold{'s' if folds > 1 else ''} left out"

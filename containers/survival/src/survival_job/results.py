@@ -2,21 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-from sksurv.metrics import brier_score, cumulative_dynamic_auc, integrated_brier_score
 from sksurv.nonparametric import kaplan_meier_estimator
 
 from survival_job import __version__
-from survival_job.comparison import COMMON, OWN, REFERENCE, Evaluation, Plan, difference, horizons_of
+from survival_job.comparison import COMMON, OWN, REFERENCE, Evaluation, Plan, difference
 from survival_job.dataset import Dataset, Survival
-from survival_job.intervals import corrected_interval
-from survival_job.models import weighed_outcome
+from survival_job.intervals import corrected_interval, over_folds, rounded
+from survival_job.measures import GROUPS
 from survival_job.preparation import LEAST_OF_A_BATCH, batches_of
-
-GROUPS: Final = 4
-"""Of equal size, into which cases are put by predicted survival to see whether it comes true."""
 
 
 def results_document(
@@ -67,7 +63,7 @@ def _set(dataset: Dataset, evaluation: Evaluation, others: Sequence[Evaluation],
         "features": dataset.count(task.modalities),
         "c_index": corrected_interval(evaluation.c_index, plan.parts).document(),
         "c_ipcw": corrected_interval(evaluation.c_ipcw, plan.parts).document(),
-        **_predictions(evaluation, survival),
+        **_predictions(evaluation, plan),
         "difference": gain.document() if gain is not None else None,
         "compared_with": against.task.name if against is not None else None,
         "importance": {
@@ -87,27 +83,16 @@ def _reference_of(evaluation: Evaluation, others: Sequence[Evaluation]) -> Evalu
     return next((o for o in found if o.task.model == task.model), None)
 
 
-def _predictions(evaluation: Evaluation, survival: Survival) -> dict[str, Any]:
-    """Return the area under the time-dependent ROC curve and the Brier score, of cases that were not trained with."""
-    labels, aucs, briers = weighed_outcome(survival), dict[str, float | None](), dict[str, float | None]()
-    days = [day for day in evaluation.survival_at if survival.time[survival.event].min() < day < survival.time.max()]
-    for day in days:
-        chances = evaluation.survival_at[day]
-        aucs[f"{day:.0f}"] = _mean(lambda s, d=day: cumulative_dynamic_auc(labels, labels, 1 - s, [d])[0][0], chances)
-        briers[f"{day:.0f}"] = _mean(lambda s, d=day: brier_score(labels, labels, s[:, None], [d])[1][0], chances)
-    whole = None
-    if len(days) > 1:
-        stacked = np.stack([evaluation.survival_at[day] for day in days], axis=2)
-        whole = _mean(lambda s: integrated_brier_score(labels, labels, s, days), stacked)
-    return {"auc": aucs, "brier": briers, "integrated_brier": whole}
-
-
-def _mean(measure: Any, by_repeat: np.ndarray) -> float | None:  # noqa: ANN401 - a function of an array
-    try:
-        found = [float(measure(values)) for values in by_repeat]
-    except ValueError:  # a horizon at which nobody is left, or none has died
-        return None
-    return round(float(np.mean(found)), 4) if np.isfinite(found).all() else None
+def _predictions(evaluation: Evaluation, plan: Plan) -> dict[str, Any]:
+    """Return AUC and Brier score of each horizon, as means over folds: pooled cases have no one scale (models-7)."""
+    briers = {day: corrected_interval(values, plan.parts).estimate for day, values in evaluation.brier.items()}
+    days = list(briers)
+    whole = np.trapezoid(list(briers.values()), days) / (days[-1] - days[0]) if len(days) > 1 else float("nan")
+    return {
+        "auc": over_folds(evaluation.auc, plan.parts),
+        "brier": {f"{day:.0f}": rounded(value) for day, value in briers.items()},
+        "integrated_brier": rounded(whole),
+    }
 
 
 def _calibration(dataset: Dataset, evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -115,20 +100,25 @@ def _calibration(dataset: Dataset, evaluation: Evaluation) -> list[dict[str, Any
     task, survival = evaluation.task, dataset.survival.of(evaluation.task.rows)
     if task.model != "ridge" or task.stratum not in {COMMON, OWN}:
         return []
-    found = []
-    for day in horizons_of(survival):
-        predicted = evaluation.survival_at[day].mean(axis=0)
-        groups = np.array_split(np.argsort(predicted, kind="stable"), GROUPS)
-        listed = [
-            {
-                "predicted": round(float(predicted[rows].mean()), 4),
-                "observed": _observed(survival.of(rows), day),
-                "cases": len(rows),
-            }
-            for rows in groups
-        ]
-        found.append({"set": task.name, "stratum": task.stratum, "horizon_days": day, "groups": listed})
-    return found
+    members = [evaluation.group == number for number in range(GROUPS)]
+    return [
+        {
+            "set": task.name,
+            "stratum": task.stratum,
+            "horizon_days": day,
+            "groups": [_group(predicted, rows, survival, day) for rows in members if rows.any()],
+        }
+        for day, predicted in evaluation.survival_at.items()
+    ]
+
+
+def _group(predicted: np.ndarray, members: np.ndarray, survival: Survival, day: float) -> dict[str, Any]:
+    """Return what a group's cases of all folds were told and what came; `cases` is their mean number in a repeat."""
+    return {
+        "predicted": round(float(predicted[members].mean()), 4),
+        "observed": _observed(survival.of(np.nonzero(members)[1]), day),
+        "cases": round(members.sum() / len(members)),
+    }
 
 
 def _observed(survival: Survival, day: float) -> float | None:
@@ -174,10 +164,15 @@ def _control(name: str, found: Mapping[str, Any]) -> str:
     c = found["c_index"]
     if c["low"] is None:
         return f"Control with {name.replace('_', ' ')}: too few cases can be compared to measure it."
-    told = f"Control with {name.replace('_', ' ')}: concordance {c['estimate']:.3f} ({c['low']:.3f} to {c['high']:.3f})"
-    if found["holds_half"]:
-        return f"{told}, which holds 0.5 as it must."
-    return f"{told}, which does not hold 0.5: test cases leak into training. Do not use these results."
+    told = f"Control with {name.replace('_', ' ')}: concordance {_with_bounds(c)}"
+    areas = [f"AUC at {day} days {_with_bounds(a)}." for day, a in found["auc"].items() if a["low"] is not None]
+    holds = "holds 0.5 as it must."
+    leaks = "does not hold 0.5: test cases leak into training. Do not use these results."
+    return " ".join([f"{told}, which {holds if found['holds_half'] else leaks}", *areas])
+
+
+def _with_bounds(values: Mapping[str, Any]) -> str:
+    return f"{values['estimate']:.3f} ({values['low']:.3f} to {values['high']:.3f})"
 
 
 def _one_split(baseline: Mapping[str, Any]) -> str:
