@@ -1,7 +1,7 @@
 """A deployed stack, on the laptop cloud or in a real account: its clients and its outputs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from cli.errors import CommandError, UsageError
 from cli.laptop import Cloud, read_cloud
-from cli.project import STACK, STATE
+from cli.project import DATASET_FILES, STACK, STATE
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -221,6 +221,23 @@ def chosen_dataset(deployment: Deployment, name: str) -> str:
         hint=f"There are: {', '.join(known)}. `make up DATASETS=one,another` deploys others; "
         "on AWS the parameter DatasetNames does.",
     )
+
+
+def described_datasets(deployment: Deployment | None) -> list[str]:
+    """Return the datasets of a stack or, without one, those that this source tree describes."""
+    return deployment.datasets if deployment else [path.stem for path in DATASET_FILES.glob("*.yaml")]
+
+
+def there_are(datasets: Iterable[str]) -> str:
+    """Return which datasets can be named, and how there is another."""
+    return f"There are {', '.join(sorted(datasets))}; `multimodal dataset draft` describes another."
+
+
+def require_described(dataset: str, deployment: Deployment | None) -> None:
+    """Raise UsageError when a stack, or without one this source tree, has no such dataset."""
+    known = described_datasets(deployment)
+    if dataset not in known:
+        raise UsageError(f"No dataset {dataset!r} is there.", hint=there_are(known))
 
 
 def reach(stack: str = "") -> Deployment:

@@ -193,12 +193,17 @@ def find_group(deployment: Deployment, name: str) -> str:
     matches = [group for group in groups if group == name] or [group for group in groups if f"-{name}-v" in group]
     if len(matches) == 1:
         return matches[0]
-    there = "There are: " + ", ".join(matches or groups)
+    there = f"There are: {', '.join(short_name(deployment, group) for group in matches or groups)}."
     if not matches:
         raise UsageError(f"No feature group is called {name}.", hint=there)
-    short = matches[0].removeprefix(f"{deployment.stack}-").rpartition("-v")[0]
-    problem = f"{len(matches)} feature groups are called {name}."
-    raise UsageError(problem, hint=f"Put the dataset before it, such as {short}. {there}")
+    raise UsageError(f"{len(matches)} feature groups are called {name}.", hint=f"Which one? {there}")
+
+
+def short_name(deployment: Deployment, group: str) -> str:
+    """Return what one types for a group: its content (`imaging`), else with its dataset, else all of its name."""
+    whole = group.removeprefix(f"{deployment.stack}-").rpartition("-v")[0]
+    groups, names = deployment.feature_groups, (whole.partition("-")[2], whole)
+    return next((name for name in names if sum(f"-{name}-v" in each for each in groups) == 1), group)
 
 
 def groups_of(deployment: Deployment, dataset: str) -> list[str]:

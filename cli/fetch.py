@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 
@@ -43,7 +44,13 @@ def read_source(source: str) -> list[Series]:
         message = f"{len(error.unknown):,} series are not in the index, such as {error.unknown[0]}."
         raise CommandError(message, hint="The index's version may be older or newer than the manifest.") from error
     except BadInputError as error:
-        raise CommandError(error.message) from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: BadInputError) -> CommandError:
+    """Return the error of a file that is still here: it was not uploaded, and is corrected where it lies."""
+    problems = "; ".join(cast("list[str]", error.details["problems"])[:3])
+    return CommandError(f"{path} cannot be used: {problems}.", hint="Correct it and run the command again.")
 
 
 def look_up(names: Sequence[str]) -> Mapping[str, Series]:

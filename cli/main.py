@@ -19,9 +19,9 @@ from typer.exceptions import TyperException
 from cli.check.command import check
 from cli.dashboard.command import dashboard
 from cli.dataset import app as dataset_app
-from cli.deployment import chosen_dataset, connect, reach, running_cloud
+from cli.deployment import chosen_dataset, connect, reach, require_described, running_cloud
 from cli.errors import CommandError, UsageError, aws_error
-from cli.features import Row, describe_group, find_group, read_features, run_query, with_tables
+from cli.features import Row, describe_group, find_group, read_features, run_query, short_name, with_tables
 from cli.ledger import as_document, print_reasons, print_units, read_units
 from cli.models import app as models_app
 from cli.options import Stack, ToDataset
@@ -105,9 +105,12 @@ def fetch(
     """Copy public series (Imaging Data Commons) from S3 to S3, with the licence of each; nothing is downloaded."""
     from cli.fetch import first_patients, print_series, read_source, upload_manifest
 
+    if dataset and dry_run:  # which needs no cloud
+        require_described(dataset, reach(stack) if stack else None)
     console, series = make_console(), first_patients(read_source(manifest), patients)
     print_series(console, series)
     if dry_run:
+        print_line(console, "This was a dry run: nothing was copied.", style="dim")
         return
     deployment = reach(stack)
     unit_ids = upload_manifest(deployment, series, dataset)
@@ -266,6 +269,9 @@ def results(
     for dataset in deployment.datasets:
         place = folder / dataset
         saved = save_dataset(deployment, dataset, units, place)
+        if not saved:
+            print_line(console, f"{dataset}: there is nothing yet; `multimodal status` shows what was uploaded.")
+            continue
         tables = ", ".join(path.name for path in saved if path.parent == place)
         print_line(console, f"{shown(place)}/: {plural(len(saved), 'file')}{f', with {tables}' if tables else ''}")
 
@@ -286,7 +292,8 @@ def query(
     try:
         rows = run_query(deployment, statement, database=database)
     except CommandError as error:
-        error.hint = error.hint or "Tables: " + ", ".join(group.qualified_table for group in groups.values())
+        typed = (f"{{{short_name(deployment, name)}}}" for name in groups)
+        error.hint = error.hint or f"Newest records: {', '.join(typed)}."
         raise
     if as_json:
         _print_json(rows)

@@ -8,11 +8,12 @@ import boto3
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from cli.deployment import Deployment
+from cli.deployment import Deployment, described_datasets, require_described, there_are
 from cli.errors import CommandError, UsageError
 from cli.fetch import read_source
-from cli.project import DATASET_FILES, shown
+from cli.project import shown
 from cli.sources.files import Source, SourceFile
+from cli.sources.manifests import is_series_table
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads
 from cli.terminal import make_table, megabytes, plural, print_block, print_heading, print_line
@@ -64,7 +65,7 @@ def plan_files(
         When there is nothing to process.
     """
     figures, settings = read_figures(), settings_of(deployment.parameters if deployment else {}, concurrency)
-    known = _known_datasets(deployment)
+    known = described_datasets(deployment)
     workload = read_workload(files, known)
     if workload.is_empty and not workload.refusals:
         raise UsageError("There is nothing to process.", hint="docs/uploads.md says how it is laid out.")
@@ -86,20 +87,18 @@ def list_source(source: str, dataset: str, deployment: Deployment | None) -> lis
     CommandError
         When it cannot be read.
     """
-    known = _known_datasets(deployment)
-    if dataset not in known and not source.startswith(ADDRESS):  # objects there may name their dataset
-        raise UsageError(f"No dataset {dataset!r} is there.", hint=_there_are(known))
-    if source in shipped_manifests() or source.lower().endswith((".tcia", ".s5cmd")) or is_manifest(Path(source).name):
+    if not source.startswith(ADDRESS):  # objects there may name their dataset
+        require_described(dataset, deployment)
+    if _is_manifest(source):
         return _series_files(source, dataset)
     return list_bucket(source, dataset, deployment) if source.startswith(ADDRESS) else list_folder(source, dataset)
 
 
-def _known_datasets(deployment: Deployment | None) -> list[str]:
-    return deployment.datasets if deployment else [path.stem for path in DATASET_FILES.glob("*.yaml")]
-
-
-def _there_are(datasets: Sequence[str]) -> str:
-    return f"There are {', '.join(sorted(datasets))}; `multimodal dataset draft` describes another."
+def _is_manifest(source: str) -> bool:
+    """Whether a source is a manifest as `multimodal fetch` takes it: by its name or, of a CSV, by its first row."""
+    path = Path(source).expanduser()
+    is_named_so = source.lower().endswith((".tcia", ".s5cmd")) or is_manifest(path.name)
+    return source in shipped_manifests() or is_named_so or is_series_table(path)
 
 
 def _series_files(source: str, dataset: str) -> list[File]:
@@ -121,7 +120,7 @@ def list_folder(source: str, dataset: str) -> list[File]:
         found = [READERS[name](path) for name in find_modalities(path)]
     except OSError as error:
         hint = "Check its permissions; nothing was planned."
-        raise CommandError(f"{source} cannot be read.", details=str(error), hint=hint) from error
+        raise CommandError(f"{error.filename or source} cannot be read: {error.strerror}.", hint=hint) from error
     return [File(_planned_key(each, dataset, file), file.size) for each in found for file in each.files]
 
 
@@ -177,10 +176,12 @@ def print_plan(
             print_heading(console, title)
             _print_shares(console, shares)
     for name, points in curves[:1]:  # the page has all
-        _print_curve(console, name, points, plan.settings.concurrency)
+        _print_curve(console, name, [p for p in points if p.concurrency == plan.settings.concurrency], plan.imaging[0])
     _print_refusals(console, plan, datasets)
     print_line(console, f"Prices: {plan.prices}; times are estimates (docs/planning.md).", style="dim")
-    quiet = f"Minutes count from a run's start: a folder waits {plan.settings.quiet_period} s for more files before,"
+    quiet = (
+        f"Minutes count from a run's start. Before it, a folder waits {plan.settings.quiet_period} s for more files;"
+    )
     print_line(console, f"{quiet} a zip or a folder with _COMPLETE.json does not.", style="dim")
 
 
@@ -193,13 +194,19 @@ def _print_shares(console: Console, shares: Sequence[Share]) -> None:
     print_block(console, table)
 
 
-def _print_curve(console: Console, name: str, points: Sequence[Point], concurrency: int) -> None:
-    print_heading(console, f"Packing at {concurrency} at once, start-up {name}")
-    table = make_table("studies a job", "jobs at once", "minutes", "machine min", right=("minutes", "machine min"))
-    for point in (point for point in points if point.concurrency == concurrency):
-        course = point.course
-        minutes, machine_minutes = f"{course.seconds / 60:.1f}", f"{course.machine_seconds / 60:,.0f}"
-        table.add_row(str(point.studies_per_job), str(course.machines), minutes, machine_minutes)
+def _print_curve(console: Console, name: str, points: Sequence[Point], share: Share) -> None:
+    """Print other packings beside the plan's own, which has a line of its own when it is none of them."""
+    print_heading(console, f"Packing at {points[0].concurrency} at once, start-up {name}")
+    numbers = ("jobs", "at once", "minutes", "machine min")
+    table = make_table("studies a job", *numbers, right=numbers)
+    rows = {
+        p.jobs: (f"{p.studies_per_job}", p.course.machines, p.course.seconds / 60, p.course.machine_seconds / 60)
+        for p in reversed(points)  # of two with as many jobs, the fewer studies a job
+    }
+    label = rows[share.jobs][0] if share.jobs in rows else f"{share.units / share.jobs:.1f}"
+    rows[share.jobs] = (f"{label}, as planned", share.machines, share.minutes, share.machine_minutes)
+    for jobs, (studies, machines, minutes, machine_minutes) in sorted(rows.items(), reverse=True):
+        table.add_row(studies, f"{jobs:,}", f"{machines:,}", f"{minutes:.1f}", f"{machine_minutes:,.0f}")
     print_block(console, table)
 
 
@@ -208,7 +215,7 @@ def _print_refusals(console: Console, plan: Plan, datasets: Sequence[str]) -> No
     if refusals or unknown:
         print_heading(console, "Would be rejected")
     for name in unknown:
-        print_line(console, f"! No dataset {name!r} is there. {_there_are(datasets)}", style="yellow")
+        print_line(console, f"! No dataset {name!r} is there. {there_are(datasets)}", style="yellow")
     for refusal in refusals[:_EXAMPLES]:
         counted = f"! {plural(refusal.files, 'file')}, such as {refusal.example}"
         print_line(console, f"{counted}: {refusal.problem}", style="yellow")

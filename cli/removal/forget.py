@@ -139,6 +139,9 @@ def forget_subject(
     if confirmed:
         return _is_gone(console, deployment, subject, names)
     print_line(console, "Nothing was removed. --yes removes it for good: all versions, without a way back.", "bold")
+    if any(traces.tables for traces in found) and not rewrite_tables:
+        told = "With --yes alone the table's row stays, and the table's next run brings the patient back;"
+        print_line(console, f"{told} --rewrite-tables removes the row as well.", "yellow")
     return True
 
 

@@ -89,4 +89,4 @@ def advice_for(name: str) -> str:
 def reject_file(path: Path) -> UsageError:
     """Return what to do with a file that is nothing that can be uploaded."""
     anything = "Give a folder of studies, a folder of reads, a table (.csv, .tsv, .txt) or a matrix of expression."
-    return UsageError(f"{path.name} is nothing that is processed.", hint=advice_for(path.name) or anything)
+    return UsageError(f"{path.name} is no file of a kind that can be uploaded.", hint=advice_for(path.name) or anything)

@@ -66,7 +66,10 @@ def is_zip(path: Path) -> bool:
 
 def entries(folder: Path) -> list[Path]:
     """Return what lies directly in a folder and is not hidden, by name."""
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        _raise(error)
 
 
 def files_below(folder: Path, prefix: str = "") -> Iterator[SourceFile]:

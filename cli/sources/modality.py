@@ -7,6 +7,7 @@ from pathlib import Path
 from cli.errors import UsageError
 from cli.sources.expression_files import advice_for, is_expression, reject_file
 from cli.sources.files import MODALITIES, Modality, SourceFile, entries, files_below, is_table, is_zip
+from cli.sources.manifests import is_series_table
 from cli.sources.reads import is_genomics
 from cli.sources.tables import SPREADSHEET_SUFFIXES, TABLES_HINT
 from multimodal.genomics.reads import is_reads
@@ -30,6 +31,7 @@ def find_modalities(path: Path) -> tuple[Modality, ...]:
     """
     if not path.is_dir():
         return (_modality_of_file(path),)
+    entries(path)  # what cannot be listed is told by its own name, not by one that is looked for in it
     # A subject may be called "clinical": what such a folder holds must be what its name says.
     named = (name for name in MODALITIES if (path / name).is_dir())
     inside = tuple(name for name in named if name == "imaging" or _modality_of_folder(path / name) == name)
@@ -70,6 +72,8 @@ def _reject_other_formats(folder: Path) -> None:
 def _modality_of_file(path: Path) -> Modality:
     if is_reads(path.name) or is_expression(path):
         return "genomics"
+    if is_series_table(path):
+        raise UsageError(f"{path.name} is a manifest of public series.", hint=f"`multimodal fetch {path}` copies them.")
     if is_table(path) or path.suffix.lower() in (".txt", *SPREADSHEET_SUFFIXES):
         return "clinical"
     if path.is_file() and not _IMAGES.search(path.name):

@@ -201,7 +201,7 @@ def next_commands(stack: str, datasets: Sequence[str], groups: Sequence[str]) ->
 
     Examples
     --------
-    >>> next_commands("laptop", ["my_study"], ["laptop-my_study-labels-v1"])[2]
+    >>> next_commands("laptop", ["my_study"], ["laptop-my_study-labels-v1"])[1]
     'multimodal features labels'
     """
     dataset = datasets[0]
@@ -209,9 +209,9 @@ def next_commands(stack: str, datasets: Sequence[str], groups: Sequence[str]) ->
     content = group.removeprefix(f"{stack}-{dataset}-").rpartition("-v")[0]
     is_alone = sum(f"-{content}-v" in name for name in groups) == 1
     return [
-        f"{PROGRAM} upload DIR --dataset {dataset}",
-        f"{PROGRAM} wait",
+        f"{PROGRAM} upload DIR --dataset {dataset} --wait",
         f"{PROGRAM} features {content if is_alone else group}",
         f"{PROGRAM} results my-results",
+        f"{PROGRAM} report {dataset} --output my-report",
         "make down",
     ]

@@ -16,7 +16,8 @@ import pydicom
 
 from cli.deployment import reach
 from cli.project import shown
-from local.synthetic.studies import write_cohort
+from local.synthetic.phantom import StudySpec, cohort_specs
+from local.synthetic.studies import write_study
 from multimodal.imaging.series_manifest import ARCHIVE_BUCKETS, Series, manifest_text
 
 if TYPE_CHECKING:
@@ -60,11 +61,19 @@ def fill_archive(client: "S3Client", folders: Iterable[Path], *, licence: str = 
     return list(found.values())
 
 
+def archive_specs() -> list[StudySpec]:
+    """Describe two studies of patients whom `make cohort` does not have: both may be in one stack.
+
+    UIDs are made of the subject, too.
+    """
+    return [replace(spec, subject=f"R01-{801 + number}") for number, spec in enumerate(cohort_specs(studies=2))]
+
+
 def main() -> None:
     """Fill the running laptop cloud's archive with two studies, and write their manifest."""
     manifest = Path(sys.argv[1] if len(sys.argv) > 1 else "archive.csv")
     with tempfile.TemporaryDirectory() as folder:
-        studies = write_cohort(Path(folder), studies=2)
+        studies = [write_study(Path(folder), spec) for spec in archive_specs()]
         series = fill_archive(reach().s3, [study.path for study in studies])
     manifest.write_text(manifest_text(series), encoding="utf-8")
     print(f"multimodal fetch {shown(manifest)} --dataset nsclc_radiogenomics --wait")

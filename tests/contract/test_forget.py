@@ -187,6 +187,12 @@ def test_a_dry_run_lists_everything_and_changes_nothing(filled: Deployment) -> N
     assert f"{Y}/ct" not in said
 
 
+@pytest.mark.parametrize("rewrite_tables", [True, False])
+def test_a_dry_run_names_the_option_for_tables_where_it_is_missing(filled: Deployment, *, rewrite_tables: bool) -> None:
+    said = forget(filled, confirmed=False, rewrite_tables=rewrite_tables)[1]
+    assert ("--rewrite-tables removes the row" in said) is not rewrite_tables
+
+
 def test_nothing_of_the_subject_is_left_and_everything_of_the_other_is(filled: Deployment) -> None:
     others = {name: item for name, item in items(filled).items() if Y in name or "table" in name}
     assert len(named(filled)) > 20, "else the look for it sees nothing"

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,12 @@ def test_no_file_holds_the_marks_of_an_unfinished_merge() -> None:
         pytest.skip("no checkout of git")
     unfinished = re.compile(rb"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
     assert [str(path.relative_to(ROOT)) for path in files if unfinished.search(path.read_bytes())] == []
+
+
+def test_all_jobs_state_the_projects_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    stated = {
+        path.parent.name: re.findall(r'^__version__ = "(.+)"$', path.read_text(encoding="utf-8"), re.MULTILINE)
+        for path in ROOT.glob("containers/*/src/*_job/__init__.py")
+    }
+    assert stated == {name: [project] for name in ("radiomics_job", "rnaseq_job", "survival_job")}

@@ -189,10 +189,13 @@ def pack(units: Sequence[PlannedUnit], concurrency: int) -> list[list[PlannedUni
     list of list of PlannedUnit
         One list per job, each sorted by unit id; no list is empty.
     """
-    if not units:
-        return []
+    return share_out(units, _job_count(units, concurrency)) if units else []
+
+
+def share_out(units: Sequence[PlannedUnit], count: int) -> list[list[PlannedUnit]]:
+    """Share units out to `count` jobs, as `pack` does; to more where a job would hold too many units or bytes."""
     by_size = sorted(units, key=lambda u: (-u.bytes, u.unit_id))
-    jobs: list[list[PlannedUnit]] = [[] for _ in range(_job_count(units, concurrency))]
+    jobs: list[list[PlannedUnit]] = [[] for _ in range(count)]
     lightest = [(0, 0, number) for number in range(len(jobs))]  # a heap of bytes, units and the job's number
     for unit in by_size:
         _give(jobs, lightest, unit)

@@ -18,6 +18,8 @@ MAX_SERIES = 100_000
 MAX_PROBLEMS = 20
 """Most problems that are named; the user fixes the first ones and uploads again."""
 
+_NAMED_ROWS = 5
+
 ARCHIVE_BUCKETS = ("idc-open-data", "idc-open-data-two", "idc-open-data-cr")
 """Buckets of the Imaging Data Commons: Registry of Open Data on AWS, "NCI Imaging Data Commons (IDC) Collections"."""
 
@@ -109,6 +111,21 @@ def is_manifest(name: str) -> bool:
     """Whether a file directly in a dataset's folder is a manifest of series."""
     path = PurePosixPath(name)
     return path.stem == MANIFEST_STEM and path.suffix in SUFFIXES
+
+
+def is_manifest_header(line: str) -> bool:
+    """Whether the first line of a table is a manifest's, whatever its file is called.
+
+    Examples
+    --------
+    >>> is_manifest_header("PatientID;SeriesInstanceUID;series_aws_url"), is_manifest_header("SeriesInstanceUID")
+    (True, True)
+    >>> is_manifest_header("Case ID,SeriesInstanceUID,Sex")
+    False
+    """
+    header = {cell.strip(' "').lower() for cell in line.strip().lstrip("\ufeff").split(_delimiter(line))}
+    beside = {*COLUMNS["study"], *COLUMNS["address"]}
+    return bool(header.intersection(COLUMNS["series"])) and bool(header & beside or header <= _KNOWN)
 
 
 def parse_manifest(name: str, text: str, look_up: Lookup, buckets: Sequence[str] = ARCHIVE_BUCKETS) -> list[Series]:
@@ -307,10 +324,14 @@ def _rows(numbers: Sequence[int]) -> str:
 
     Examples
     --------
-    >>> _rows([2]), _rows([2, 3, 7, 9])
-    ('row 2', 'row 2 and 3 more')
+    >>> _rows([2]), _rows([2, 3]), _rows([2, 3, 7, 9, 10, 11, 12])
+    ('row 2', 'rows 2 and 3', 'rows 2, 3, 7, 9, 10 and 2 more')
     """
-    return f"row {numbers[0]}" + (f" and {len(numbers) - 1:,} more" if len(numbers) > 1 else "")
+    named, more = [f"{number}" for number in numbers[:_NAMED_ROWS]], len(numbers) - _NAMED_ROWS
+    if more > 0:
+        named.append(f"{more:,} more")
+    first = ", ".join(named[:-1])
+    return f"rows {first} and {named[-1]}" if first else f"row {named[0]}"
 
 
 def _problems(series: Series, buckets: Sequence[str]) -> Iterator[str]:

@@ -96,7 +96,7 @@ def make_plan(workload: Workload, settings: Settings, figures: Figures) -> Plan:
 
 def imaging_shares(studies: Sequence[tuple[Unit, int]], settings: Settings, figures: Figures) -> tuple[Share, ...]:
     """Return imaging on SageMaker Processing alone, and with the fast lane for the studies that fit it."""
-    planned = _planned(studies)
+    planned = planned_units(studies)
     processing = _processing("SageMaker Processing", planned, settings, figures)
     small, large = share_lanes(planned, settings.fast_lane_megabytes)
     if not small:
@@ -106,31 +106,32 @@ def imaging_shares(studies: Sequence[tuple[Unit, int]], settings: Settings, figu
     return (processing, fast, *rest)
 
 
-def _planned(studies: Iterable[tuple[Unit, int]]) -> list[PlannedUnit]:
+def planned_units(studies: Iterable[tuple[Unit, int]]) -> list[PlannedUnit]:
     """Return studies as a run takes them up."""
     return [
         PlannedUnit(unit.unit_id, unit.dataset, unit.subject, unit.study, "", 1, 1, size, "") for unit, size in studies
     ]
 
 
-def _works(jobs: Iterable[Sequence[PlannedUnit]], figures: Figures) -> list[list[Work]]:
+def works_of(jobs: Iterable[Sequence[PlannedUnit]], figures: Figures) -> list[list[Work]]:
+    """Return what the studies of each job take."""
     return [[work_of(unit.bytes, figures) for unit in job] for job in jobs]
 
 
 def _processing(name: str, planned: Sequence[PlannedUnit], settings: Settings, figures: Figures) -> Share:
-    jobs = _works(pack(planned, settings.concurrency), figures)
+    jobs = works_of(pack(planned, settings.concurrency), figures)
     course = simulate(jobs, processing_lane(figures), settings.concurrency)
     dollars = course.machine_seconds / 3600 * figures.prices.processing_hour[settings.instance_type]
-    quota = f"{course.machines} × {settings.instance_type} jobs"
+    quota = f"{course.machines} × {settings.instance_type} {'job' if course.machines == 1 else 'jobs'}"
     return _share(name, len(planned), len(jobs), course, dollars, quota)
 
 
 def _fast_lane(small: Sequence[Sequence[PlannedUnit]], settings: Settings, figures: Figures) -> Share:
     lane, prices = figures.fast_lane, figures.prices
-    jobs = _works(small, figures)
+    jobs = works_of(small, figures)
     course = simulate(jobs, Lane(lane.start_up_seconds, lane.launches_per_second, lane.workers), settings.concurrency)
     dollars = course.machine_seconds * lane.memory_gib * prices.lambda_gib_second + len(jobs) * prices.lambda_request
-    quota = f"{course.machines} Lambda executions"
+    quota = f"{course.machines} Lambda {'execution' if course.machines == 1 else 'executions'}"
     return _share("Lambda (fast lane)", sum(map(len, small)), len(jobs), course, dollars, quota)
 
 

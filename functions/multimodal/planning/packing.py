@@ -1,62 +1,78 @@
 """How makespan and machine minutes depend on packing and concurrency: what the default was chosen by."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from multimodal.planning.estimate import Plan, processing_lane, work_of
+from multimodal.imaging.jobs import share_out
+from multimodal.ledger.unit import Unit
+from multimodal.planning.estimate import Plan, planned_units, processing_lane, works_of
 from multimodal.planning.figures import Figures
-from multimodal.planning.simulation import Course, simulate
+from multimodal.planning.simulation import Course, Work, simulate
 
 STUDIES_PER_JOB = (1, 2, 3, 4, 5, 6, 7, 8, 10, 14, 20)
 
 
 @dataclass(frozen=True)
 class Point:
-    """One packing at one concurrency, and how it went."""
+    """One packing (studies a job, as a mean) at one concurrency, and how it went."""
 
     studies_per_job: int
+    jobs: int
     concurrency: int
     course: Course
 
 
-def sweep_packings(
-    studies: int, size: int, concurrencies: Sequence[int], start_ups: Sequence[float], figures: Figures
-) -> list[Point]:
-    """Simulate a cohort of equal studies for each packing and concurrency.
+def share_studies(studies: Sequence[tuple[Unit, int]], figures: Figures) -> dict[int, list[list[Work]]]:
+    """Share studies out to jobs as the plan does, for each number of studies a job.
 
     Parameters
     ----------
-    studies : int
-        How many.
-    size : int
-        Bytes of each.
+    studies : sequence of (Unit, int)
+        With their bytes.
+    figures : Figures
+
+    Returns
+    -------
+    dict of int to list
+        Studies a job → what those of each job take.
+    """
+    planned = planned_units(studies)
+    sizes = [per_job for per_job in STUDIES_PER_JOB if per_job <= max(len(planned), 1)]
+    return {size: works_of(share_out(planned, math.ceil(len(planned) / size)), figures) for size in sizes}
+
+
+def sweep_packings(
+    packings: Mapping[int, Sequence[Sequence[Work]]],
+    concurrencies: Sequence[int],
+    start_ups: Sequence[float],
+    figures: Figures,
+) -> list[Point]:
+    """Simulate each packing at each concurrency.
+
+    Parameters
+    ----------
+    packings : mapping of int to sequence
+        As `share_studies` makes them.
     concurrencies : sequence of int
     start_ups : sequence of float
         Seconds; jobs take them in turn.
     figures : Figures
     """
-    lane, work = processing_lane(figures, start_ups), work_of(size, figures)
-    points = []
-    for concurrency in concurrencies:
-        for per_job in (k for k in STUDIES_PER_JOB if k <= max(studies, 1)):
-            jobs = _shared_evenly(studies, per_job)
-            course = simulate([[work] * count for count in jobs], lane, concurrency)
-            points.append(Point(per_job, concurrency, course))
-    return points
-
-
-def _shared_evenly(studies: int, per_job: int) -> list[int]:
-    jobs = math.ceil(studies / per_job)
-    return [studies // jobs + (number < studies % jobs) for number in range(jobs)]
+    lane = processing_lane(figures, start_ups)
+    return [
+        Point(per_job, len(jobs), concurrency, simulate(jobs, lane, concurrency))
+        for concurrency in concurrencies
+        for per_job, jobs in packings.items()
+    ]
 
 
 def packing_curves(plan: Plan, figures: Figures) -> list[tuple[str, Sequence[Point]]]:
-    """Simulate a plan's studies, taken as equally large, for each case of start-up times; none for fewer than two."""
+    """Simulate other packings of a plan's studies for each case of start-up times; none for fewer than two studies."""
     studies, concurrency = plan.workload.studies, plan.settings.concurrency
     if len(studies) < 2:
         return []
-    mean = sum(studies.values()) // len(studies)
+    packings = share_studies(list(studies.items()), figures)
     at_once = sorted({max(1, concurrency // 2), concurrency, concurrency * 2})
     cases = figures.processing.start_up_seconds
-    return [(name, sweep_packings(len(studies), mean, at_once, times, figures)) for name, times in cases.items()]
+    return [(name, sweep_packings(packings, at_once, times, figures)) for name, times in cases.items()]

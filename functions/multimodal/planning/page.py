@@ -44,6 +44,7 @@ def plan_page(title: str, plan: Plan, curves: Sequence[tuple[str, Sequence[Point
         _shares("Imaging: one of", plan.imaging),
         _shares("Besides", plan.others),
         _refused(plan),
+        _as_planned(plan) if curves else Markup(),
         *(_curves(name, points) for name, points in curves),
         _assumptions(figures, plan.settings),
     )
@@ -53,11 +54,22 @@ def plan_page(title: str, plan: Plan, curves: Sequence[tuple[str, Sequence[Point
 
 def _found(plan: Plan) -> str:
     work = plan.workload
-    kinds = {"studies": work.studies, "samples": work.samples, "references": work.references, "tables": work.tables}
-    there = {name: units for name, units in kinds.items() if units} or {"studies": work.studies}
-    found = ", ".join(f"{len(units):,} {name} ({sum(units.values()) / 1e9:,.2f} GB)" for name, units in there.items())
-    ignored = f"; {work.ignored:,} other files are ignored" if work.ignored else ""
+    kinds = {
+        ("study", "studies"): work.studies,
+        ("sample", "samples"): work.samples,
+        ("reference", "references"): work.references,
+        ("table", "tables"): work.tables,
+    }
+    there = {names: units for names, units in kinds.items() if units} or {("study", "studies"): work.studies}
+    found = ", ".join(
+        f"{_count(len(units), *names)} ({sum(units.values()) / 1e9:,.2f} GB)" for names, units in there.items()
+    )
+    ignored = f"; {_count(work.ignored, 'other file is', 'other files are')} ignored" if work.ignored else ""
     return f"{found}{ignored}. Nothing has run."
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _shares(heading: str, shares: Sequence[Share]) -> Markup:
@@ -94,10 +106,16 @@ def _refused(plan: Plan) -> Markup:
         tag("li", f"no dataset {name!r} is described: its units would wait or be quarantined")
         for name in work.unknown_datasets
     ]
-    names = [tag("li", f"{r.files:,} files, such as {r.example}: {r.problem}") for r in work.refusals]
+    names = [tag("li", f"{_count(r.files, 'file', 'files')}, such as {r.example}: {r.problem}") for r in work.refusals]
     if not (unknown or names):
         return tag("p", "No name would be rejected.")
     return join(tag("h2", "Would be rejected"), tag("ul", *unknown, *names))
+
+
+def _as_planned(plan: Plan) -> Markup:
+    share = plan.imaging[0]
+    jobs, mean = _count(share.jobs, "job", "jobs"), share.units / share.jobs
+    return tag("p", f"Planned on Processing: {jobs}, {mean:.1f} studies a job. Other packings of the same studies:")
 
 
 def _curves(name: str, points: Sequence[Point]) -> Markup:
@@ -107,7 +125,8 @@ def _curves(name: str, points: Sequence[Point]) -> Markup:
     for per_job in dict.fromkeys(point.studies_per_job for point in points):
         cells = [p for p in points if p.studies_per_job == per_job]
         texts = [f"{p.course.seconds / 60:.1f} min, {p.course.machine_seconds / 60:,.0f} machine min" for p in cells]
-        rows.append(tag("tr", tag("td", str(per_job)), *(tag("td", text) for text in texts)))
+        name_of_row = f"{per_job} ({_count(cells[0].jobs, 'job', 'jobs')})"
+        rows.append(tag("tr", tag("td", name_of_row), *(tag("td", text) for text in texts)))
     return join(
         tag("h2", f"Packing, start-up {name}"),
         line_chart("Minutes to the last study", points, lambda p: p.course.seconds / 60),
@@ -170,10 +189,10 @@ def _levels(most: float) -> list[int]:
 
 
 def _key(text: str, number: int) -> tuple[Markup, Markup]:
-    """Return the name of a line and a piece of it, in the corner where lines are lowest."""
-    y = MARGIN + 16 * number
-    piece = tag("line", x1=WIDTH - MARGIN - 108, x2=WIDTH - MARGIN - 88, y1=y, y2=y, class_=f"key s{number % 4}")
-    return piece, _label(text, WIDTH - MARGIN - 82, y + 4)
+    """Return the name of a line and a piece of it, above the plot: a flat line may lie anywhere in it."""
+    x, y = MARGIN + 130 * number, MARGIN // 2
+    piece = tag("line", x1=x, x2=x + 20, y1=y, y2=y, class_=f"key s{number % 4}")
+    return piece, _label(text, x + 26, y + 4)
 
 
 def _label(text: str, x: float, y: float, anchor: str = "start") -> Markup:

@@ -1,10 +1,11 @@
 """Plans: the simulation of the Map against sums by hand, the default packing, prices, and what would be rejected."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import NoReturn, cast
 
 import pytest
 import yaml
@@ -13,13 +14,15 @@ from rich.console import Console
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.main import main
-from cli.plan import list_bucket, list_folder, list_source, plan_files
+from cli.plan import list_bucket, list_folder, list_source, plan_files, print_plan
+from cli.sources.modality import find_modalities
 from multimodal.imaging.jobs import WORTH_BYTES_PER_JOB
 from multimodal.imaging.known_series import read_shipped
 from multimodal.imaging.series_manifest import manifest_text
 from multimodal.planning.estimate import Settings, make_plan, settings_of
 from multimodal.planning.figures import read_figures
-from multimodal.planning.packing import Point, sweep_packings
+from multimodal.planning.packing import Point, packing_curves, share_studies, sweep_packings
+from multimodal.planning.page import MARGIN, plan_page
 from multimodal.planning.simulation import Lane, Work, job_seconds, simulate
 from multimodal.planning.workload import File, made_up_studies, read_workload
 
@@ -71,9 +74,15 @@ def test_the_document_states_what_the_simulation_says() -> None:
     assert f"| 15 s | {fast_minutes} | {fast_machine_minutes:.0f} |" in page
 
 
+def _packings(studies: int) -> dict[int, list[list[Work]]]:
+    """An article's cohort of so many studies, for each number of studies a job."""
+    work = read_workload(made_up_studies(studies, STUDY_BYTES, DATASET), [DATASET])
+    return share_studies(list(work.studies.items()), FIGURES)
+
+
 def test_with_the_slow_reports_start_up_only_the_fast_lane_ends_in_time() -> None:
     points = sweep_packings(
-        162, STUDY_BYTES, [50], FIGURES.processing.start_up_seconds["467 s (one public report)"], FIGURES
+        _packings(162), [50], FIGURES.processing.start_up_seconds["467 s (one public report)"], FIGURES
     )
     assert min(point.course.seconds for point in points) > 8 * 60
 
@@ -86,7 +95,7 @@ def best_packing(points: Sequence[Point]) -> Point:
 
 def test_the_default_packing_is_the_most_careful_that_the_simulation_chooses() -> None:
     sizes = [
-        best_packing(sweep_packings(studies, STUDY_BYTES, [50], FIGURES.processing.start_ups, FIGURES))
+        best_packing(sweep_packings(_packings(studies), [50], FIGURES.processing.start_ups, FIGURES))
         for studies in (10, 20, 50, 162, 500, 2000)
     ]
     chosen = [point.studies_per_job for point in sizes]
@@ -185,6 +194,83 @@ def test_a_table_of_series_is_a_manifest_and_must_say_how_large_they_are(tmp_pat
     path.write_text(path.read_text().replace("series_size_MB", "size"))
     with pytest.raises(CommandError, match="how large 293 of 293 series are"):
         list_source(str(path), DATASET, None)
+
+
+@pytest.mark.parametrize("name", ["foreign.csv", "Foreign.CSV"])
+def test_a_manifest_is_known_by_its_first_row_and_never_uploaded_as_a_clinical_table(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(manifest_text(read_shipped("nsclc_radiogenomics")))
+    work = read_workload(list_source(str(path), DATASET, None), [DATASET])
+    assert (len(work.studies), len(work.tables)) == (144, 0)
+    with pytest.raises(UsageError, match="is a manifest of public series") as refusal:
+        find_modalities(path)
+    assert f"multimodal fetch {path}" in refusal.value.hint
+
+
+def test_a_clinical_table_that_names_series_is_no_manifest(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("Case ID,SeriesInstanceUID,Age\nR01-001,1.2.3,50\n")
+    work = read_workload(list_source(str(tmp_path / "table.csv"), DATASET, None), [DATASET])
+    assert (len(work.studies), len(work.tables)) == (0, 1)
+
+
+def test_the_plans_own_packing_is_in_the_table_of_packings_with_the_same_numbers() -> None:
+    sizes = [60_000_000 + 7_000_000 * (n % 30) for n in range(144)]
+    files = [File(f"imaging/{DATASET}/P{n}/s.zip", size) for n, size in enumerate(sizes)]
+    for concurrency in (20, 50):
+        plan = make_plan(read_workload(files, [DATASET]), Settings(concurrency), FIGURES)
+        console = Console(record=True, width=140)
+        print_plan(console, plan, packing_curves(plan, FIGURES), [DATASET])
+        share = plan.imaging[0]
+        [own] = [line.split() for line in console.export_text().splitlines() if ", as planned" in line]
+        assert own[-4:] == [
+            f"{share.jobs}",
+            f"{share.machines}",
+            f"{share.minutes:.1f}",
+            f"{share.machine_minutes:.0f}",
+        ]
+
+
+def test_as_many_jobs_as_the_plan_has_take_as_long_as_the_plan() -> None:
+    files = [File(f"imaging/{DATASET}/P{n}/s.zip", 50_000_000 + 5_000_000 * n) for n in range(40)]
+    plan = make_plan(read_workload(files, [DATASET]), Settings(20), FIGURES)
+    point = next(
+        p for p in packing_curves(plan, FIGURES)[0][1] if p.concurrency == 20 and p.jobs == plan.imaging[0].jobs
+    )
+    assert round(point.course.seconds / 60, 1) == plan.imaging[0].minutes
+    assert round(point.course.machine_seconds / 60, 1) == plan.imaging[0].machine_minutes
+
+
+def test_one_of_a_kind_is_singular_and_no_legend_lies_in_the_plot() -> None:
+    files = [
+        *(File(f"imaging/{DATASET}/P{n}/s.zip", 100_000_000) for n in (1, 2)),
+        File(f"clinical/{DATASET}/table.csv", 2),
+        File("genomics/_references/human/genome.fa.gz", 3),
+    ]
+    plan = make_plan(read_workload(files, [DATASET]), Settings(1), FIGURES)
+    page = plan_page("d", plan, packing_curves(plan, FIGURES), FIGURES)
+    for words in (
+        "2 studies (",
+        "1 reference (",
+        "1 table (",
+        "1 Lambda execution<",
+        "1 × ml.r5.large job<",
+        "2 (1 job)",
+    ):
+        assert words in page
+    tops = [float(y) for y in re.findall(r'<line [^>]*y1="([\d.]+)"', page)]
+    assert tops
+    assert max(tops) < MARGIN - 10
+
+
+def test_a_folder_that_cannot_be_read_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> NoReturn:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(CommandError) as refusal:
+        list_folder(str(tmp_path), DATASET)
+    assert refusal.value.message == f"{tmp_path} cannot be read: Permission denied."
+    assert "Errno" not in refusal.value.details
 
 
 def test_a_subjects_studies_share_an_invocation_or_are_too_large_together() -> None:

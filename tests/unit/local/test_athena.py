@@ -14,7 +14,7 @@ from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
-from cli.features import GroupTable, Row, describe_group, find_group, read_features, run_query, with_tables
+from cli.features import GroupTable, Row, describe_group, find_group, read_features, run_query, short_name, with_tables
 from cli.rows import print_features
 
 
@@ -115,12 +115,26 @@ def test_a_group_goes_by_its_content_or_its_full_name(name: str) -> None:
     assert find_group(make_deployment(), name) == "s-d-imaging-v1"
 
 
-@pytest.mark.parametrize("name", ["lesions", "rna", ""])
-def test_an_unknown_or_ambiguous_group_lists_the_choices(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("lesions", "Which one? There are: d-lesions, e-lesions."),
+        ("rna", "There are: imaging, d-lesions, e-lesions."),
+        ("", "There are: imaging, d-lesions, e-lesions."),
+    ],
+)
+def test_an_unknown_or_ambiguous_group_lists_what_can_be_typed(name: str, hint: str) -> None:
     with pytest.raises(CommandError) as refusal:
         find_group(make_deployment(), name)
-    assert "s-d-lesions-v1" in refusal.value.hint
-    assert ("Put the dataset before it, such as d-lesions." in refusal.value.hint) is (name == "lesions")
+    assert refusal.value.hint == hint
+
+
+def test_every_group_is_found_by_its_short_name() -> None:
+    groups = ["s-d-imaging-v1", "s-d_x-imaging-v1", "s-d-rna-v1", "s-d-rna-v2", "s-d-clinical-baseline-v12"]
+    deployment = cast(Deployment, SimpleNamespace(stack="s", feature_groups=groups))
+    names = [short_name(deployment, group) for group in groups]
+    assert names == ["d-imaging", "d_x-imaging", "s-d-rna-v1", "s-d-rna-v2", "clinical-baseline"]
+    assert [find_group(deployment, name) for name in names] == groups
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])

@@ -6,7 +6,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 from boto3.exceptions import Boto3Error, RetriesExceededError
@@ -27,6 +27,7 @@ from cli import deployment
 from cli import main as commands
 from cli.deployment import Deployment
 from cli.errors import CommandError, aws_error
+from cli.features import GroupTable
 from cli.ledger import Unit
 from cli.main import main
 from cli.project import PROGRAM
@@ -216,6 +217,42 @@ def test_results_have_a_folder_for_each_dataset(
     assert [line.strip() for line in out.splitlines()] == [
         f"{tmp_path / name}/: 2 files, with imaging.csv" for name in ("d", "e")
     ]
+
+
+@pytest.mark.usefixtures("running")
+def test_results_of_nothing_name_no_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(commands, "save_dataset", lambda *_: [])
+    code, out, _ = run(capsys, "results", str(tmp_path))
+    assert (code, "d: there is nothing yet" in out, str(tmp_path) in out) == (0, True, False)
+
+
+@pytest.mark.usefixtures("running")
+def test_a_bad_query_is_told_the_names_in_braces(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise CommandError("Athena could not run the query.", details="no such table")
+
+    groups = ["laptop-d-imaging-v1", "laptop-d-labels-v1"]
+    monkeypatch.setattr(StandIn, "feature_groups", groups, raising=False)
+    monkeypatch.setattr(commands, "describe_group", lambda _, name: GroupTable(name, "db", "t_1764", "id", "at", ()))
+    monkeypatch.setattr(commands, "run_query", refuse)
+    code, _, error = run(capsys, "query", "select x")
+    assert (code, "{imaging}, {labels}" in error, "t_1764" in error) == (1, True, False)
+
+
+@pytest.mark.parametrize("name", ["README.md", "notes.pdf"])
+def test_a_file_that_cannot_be_uploaded_is_told_what_can(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text("words")
+    code, _, error = run(capsys, "plan", str(tmp_path / name))
+    said = " ".join(error.split())
+    assert code == 2
+    assert f"{name} is no file of a kind that can be uploaded" in said
+    assert "Give a folder of studies" in said
 
 
 @pytest.mark.usefixtures("running")

@@ -14,6 +14,7 @@ from cli import fetch, idc_index
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.fetch import first_patients, print_series, read_source, upload_manifest
+from cli.main import main
 from cli.removal.objects import Bucket, Version
 from cli.removal.uploads import find_uploads
 from multimodal.imaging.series_manifest import Series, manifest_text, parse_manifest
@@ -83,8 +84,24 @@ def test_what_is_no_manifest_names_those_that_are(source: str) -> None:
 
 def test_a_manifest_that_cannot_be_used_says_which_row(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(manifest_text([CT]).replace("CC BY-NC 3.0", ""))
-    with pytest.raises(CommandError, match=r"row 2.*has no licence"):
+    with pytest.raises(CommandError, match=r"row 2.*has no licence") as refusal:
         read_source(str(tmp_path / "a.csv"))
+    assert "upload" not in f"{refusal.value.message} {refusal.value.hint}", "it was not uploaded"
+
+
+def test_a_manifest_that_cannot_be_used_names_its_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(manifest_text([CT, SEG]).replace("idc-open-data", "theirs"))
+    with pytest.raises(CommandError, match=r"a\.csv cannot be used: rows 2 and 3: s3://theirs/ is none of"):
+        read_source(str(tmp_path / "a.csv"))
+
+
+def test_a_dry_run_says_so_and_knows_the_datasets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").write_text(manifest_text([CT, SEG]))
+    arguments = ["fetch", str(tmp_path / "a.csv"), "--dry-run", "--dataset"]
+    assert main([*arguments, "nsclc_radiogenomics"]) == 0
+    assert "dry run: nothing was copied" in capsys.readouterr().out
+    assert main([*arguments, "nosuch"]) == 2
+    assert "No dataset 'nosuch' is there" in capsys.readouterr().err
 
 
 def test_licences_are_shown_and_non_commercial_ones_warned_of() -> None:

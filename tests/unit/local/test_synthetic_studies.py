@@ -14,6 +14,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, SegmentationStorage
 
 from local.synthetic import StudySpec, StudyTruth, cohort_specs, write_cohort, write_corrupt_study, write_study
+from local.synthetic.archive import archive_specs
+from local.synthetic.dicom import ct_slices
+from local.synthetic.phantom import make_phantom
 
 SMALL = replace(cohort_specs()[0], matrix=64, slices=24, slice_spacing_mm=4.0)
 
@@ -256,3 +259,10 @@ class TestFaults:
         assert len(damaged) == 1
         with pytest.raises((ValueError, EOFError)):
             _ = pydicom.dcmread(damaged[0]).pixel_array
+
+
+def test_the_archives_patients_are_none_of_the_cohorts() -> None:
+    cohort, archive = cohort_specs(studies=60), archive_specs()
+    assert not {spec.subject for spec in cohort} & {spec.subject for spec in archive}
+    small = [replace(spec, matrix=32, slices=4) for spec in (cohort[0], archive[0])]
+    assert len({str(ct_slices(spec, make_phantom(spec))[0].StudyInstanceUID) for spec in small}) == 2

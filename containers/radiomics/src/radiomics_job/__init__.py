@@ -4,4 +4,4 @@ The package makes no network calls: it reads files from one folder and writes fi
 the same in a network-isolated SageMaker Processing job and on a laptop.
 """
 
-__version__ = "1.0.0"
+__version__ = "0.1.0"
