@@ -183,7 +183,7 @@ class CohortView:
             ("Subjects", f"{len(self.cohort.subjects):,}"),
             ("With every modality", f"{complete:,}"),
             ("CT studies measured", f"{len(self.measured):,}"),
-            ("with warnings", f"{warned:,}"),
+            ("CT studies with warnings", f"{warned:,}"),
             ("RNA-seq samples measured", f"{len(self.sequenced):,}"),
             ("Quarantined or failed", f"{len(self.cohort.refused):,}"),
         ]
