@@ -236,7 +236,6 @@ ABOUT = [
     "entrezgene_accession",
 ]
 STATISTICS = [
-    "AveExpr",
     "svalue",
     "p.adjust",
     "adj.P.Val",
