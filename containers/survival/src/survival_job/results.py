@@ -85,8 +85,9 @@ def _reference_of(evaluation: Evaluation, others: Sequence[Evaluation]) -> Evalu
 
 def _predictions(evaluation: Evaluation, plan: Plan) -> dict[str, Any]:
     """Return AUC and Brier score of each horizon, as means over folds: pooled cases have no one scale (models-7)."""
-    days, folds = list(evaluation.brier), list(evaluation.brier.values())
-    whole = np.trapezoid(folds, days, axis=0) / (days[-1] - days[0]) if len(days) > 1 else []
+    days, folds = list(evaluation.brier), np.array(list(evaluation.brier.values()))
+    several = len(days) > 1
+    whole: np.ndarray = np.trapezoid(folds, days, axis=0) / (days[-1] - days[0]) if several else np.empty(0)
     return {
         "auc": over_folds(evaluation.auc, plan.parts),
         "brier": over_folds(evaluation.brier, plan.parts),
