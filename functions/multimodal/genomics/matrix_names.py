@@ -20,7 +20,9 @@ _WITHOUT_ENDING = re.compile(
 TX2GENE = "tx2gene.tsv"
 """Beside the cases, it says of which genes transcripts are: transcript_id, gene_id, gene_name, as nf-core writes it."""
 
-_NOTICE = re.compile(r"^(\.|~\$|readme|licen[sc]e|md5|sha\d|checksums?|manifest)|.*\.summary$", re.IGNORECASE)
+_NOTICE = re.compile(
+    r"^(\.|~\$|meta_\w+\.txt$|readme|licen[sc]e|md5|sha\d|checksums?|manifest)|.*\.summary$", re.IGNORECASE
+)
 _SPREADSHEET = re.compile(r"\.(xlsx|xlsm|xlsb|xls|ods|numbers)$", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(zip|tar|tar\.gz|tgz|7z|rar)$", re.IGNORECASE)
 _OTHER_FORMATS = {
@@ -37,11 +39,26 @@ _OTHER_FORMATS = {
 _QUANTIFICATION = re.compile(
     r"^(?:(?P<case>.+?)[._-]?)?(?:quant(?:\.genes)?\.sf|abundance\.tsv|(?:genes|isoforms)\.results"
     r"|ReadsPerGene\.out\.tab|(?:rna_seq\.)?augmented_star_gene_counts\.tsv|gene_abund(?:ances?)?\.(?:tab|tsv)"
+    r"|genes\.fpkm_tracking"
     r"|htseq\.counts|\.counts)(?:\.gz)?$",
     re.IGNORECASE,
 )
-_PROGRAMS = re.compile(r"^(?:star_)?(?:salmon|kallisto|rsem|star|htseq|stringtie|quant|quants|dragen)$", re.IGNORECASE)
+_PROGRAM = r"(?:star_)?(?:salmon|kallisto|rsem|star|htseq|stringtie|cufflinks|quant|quants|dragen)"
+_PROGRAMS = re.compile(rf"^{_PROGRAM}$", re.IGNORECASE)
+_BEHIND_CASE = re.compile(rf"(?<=.)(?:[._-]{_PROGRAM})+$", re.IGNORECASE)
+"""As salmon's tutorial calls its folders (`R01-001_quant`)."""
+_CONTENT = re.compile(
+    r"^(?:(?:gene|expression|expr|matrix|count|tpm|fpkm|rpkm|cpm|result|value|data|table|abundance|merged|all|output|raw|level"
+    r"|normali[sz]ed)s?[._-]*)+$",
+    re.IGNORECASE,
+)
+"""Files that are called by what they hold, and by no case."""
 _BESIDE = re.compile(r"^(aux_info|libParams|logs?|_STARpass1|_STARgenome)$")
+_BESIDE_TABLE = re.compile(
+    r"^(?:abundance\.h5|lib_format_counts\.json|cmd_info\.json|run_info\.json)$"
+    r"|\.fpkm_tracking$|\.ctab$|\.gtf$|(?:^|[._])(?:SJ\.out\.tab|Log(?:\.\w+)?\.out)$|\.(?:cnt|model|theta|summary)$"
+)
+"""What salmon, kallisto, Cufflinks, StringTie, STAR, RSEM and featureCounts write beside."""
 _UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 SPREADSHEET_RULE = "spreadsheets are not taken; save the sheet as tab-separated text (.tsv) and upload that"
@@ -53,11 +70,19 @@ WHOSE_RULE = (
 )
 
 
+_TRANSFORMED = re.compile(
+    r"(?<![a-z])(z[._ -]?scores?|vst|rlog|rma|fold[._ -]?changes?|log2?fc|median[._ -]?cent[a-z]*)(?![a-z])",
+    re.IGNORECASE,
+)
+_LOGARITHMS = re.compile(
+    r"(?<![a-z])log(?:2|10)?[ .-]?(?:\(|tpm|cpm|fpkm|rpkm|counts)|(?<![a-z])log(?:2|10)(?![a-z0-9])|logp1",
+    re.IGNORECASE,
+)
 _SAYS = re.compile(r"(?<![a-z])(tpm|fpkm(?:[.-]?uq)?|rpkm|cpm|counts?|lengths?)(?![a-z])", re.IGNORECASE)
 
 
 def said_by(name: str) -> str:
-    """Return what a file's name says of its values (`tpm`, `fpkm-uq`, `counts`, `lengths` and so on), if one thing.
+    """Return what a file's name says of its values (`tpm`, `fpkm-uq`, `counts`, `z-scores` and so on), if one thing.
 
     Examples
     --------
@@ -66,11 +91,19 @@ def said_by(name: str) -> str:
     >>> said_by("counts_to_tpm.tsv")
     ''
     """
+    transformed = _TRANSFORMED.search(name.replace("_", "."))
+    if transformed:
+        return transformed[0].lower()
     words = {match.lower().removesuffix("s") for match in _SAYS.findall(name.replace("_", "."))}
     words = {re.sub(r"fpkm.?uq", "fpkm-uq", word) for word in words}
     words -= {"length"} if len(words) > 1 else set()  # counts may be scaled by lengths
     word = words.pop() if len(words) == 1 else ""
     return f"{word}s" if word in {"count", "length"} else word
+
+
+def says_logarithms(name: str) -> bool:
+    """Whether a file's name says that its values are logarithms (`log2_tpm`, `logCPM`)."""
+    return bool(_LOGARITHMS.search(name.replace("_", ".")))
 
 
 def is_notice(name: str) -> bool:
@@ -115,8 +148,7 @@ def rule_against_format(name: str) -> str:
 
 def is_beside_quantification(path: Sequence[str]) -> bool:
     """Whether a file in a case's folder is what quantifiers write beside their tables (`aux_info/fld.gz`)."""
-    beside = any(_BESIDE.match(part) for part in path[:-1])
-    return beside or path[-1] in {"abundance.h5", "lib_format_counts.json", "cmd_info.json", "run_info.json"}
+    return any(_BESIDE.match(part) for part in path[:-1]) or bool(_BESIDE_TABLE.search(path[-1]))
 
 
 def case_of_quantification(path: str) -> str:
@@ -127,8 +159,8 @@ def case_of_quantification(path: str) -> str:
 
     Examples
     --------
-    >>> case_of_quantification("R01-001/salmon/quant.genes.sf")
-    'R01-001'
+    >>> case_of_quantification("R01-001/salmon/quant.genes.sf"), case_of_quantification("R01-001_quant/quant.sf")
+    ('R01-001', 'R01-001')
     >>> case_of_quantification("R01-001.genes.results")
     'R01-001'
     >>> case_of_quantification("quant.sf")
@@ -140,8 +172,8 @@ def case_of_quantification(path: str) -> str:
         match = _QUANTIFICATION.match(name)
         stem = _TABLE.sub("", name) if match is None else match["case"] or ""
         named = [stem.rstrip("._-")]
-        named = [stem for stem in named if not _PROGRAMS.match(stem)]
-    return named[0] if len(named) == 1 and not _UUID.match(named[0]) else ""
+        named = [stem for stem in named if not _PROGRAMS.match(stem) and not _CONTENT.match(stem)]
+    return _BEHIND_CASE.sub("", named[0]) if len(named) == 1 and not _UUID.match(named[0]) else ""
 
 
 def matrix_unit(dataset: str, path: str) -> Unit:

@@ -82,7 +82,7 @@ def decide(
     if not listing.objects:
         return Wait(limit) if listing.marker and now < limit else quarantine_removed()
     if declared is not None and not item.rerun_requested:
-        return decide_by_marker(len(listing.objects), declared, limit, now)
+        return decide_by_marker(listing, declared, (limit, quiet_at), now)
     return Complete() if now >= quiet_at else Wait(quiet_at)
 
 
