@@ -414,10 +414,10 @@ class SampleView(UploadView):
         """By which program, reference and library type the sample was quantified."""
         found, library = (self.upload.result.get(name) or {} for name in ("assay", "library"))
         reads = self.upload.result.get("reads") or {}
-        rows = [("Quantifier", f"{found.get('engine', '')} {found.get('engine_version', '')}")]
-        rows += [(title, found.get(name)) for name, title in _ASSAY]
-        rows += [(f"Library type, {which}", library.get(which)) for which in ("declared", "detected")]
-        return _told([*rows, ("Lanes", reads.get("lanes"))])
+        quantifier = f"{found.get('engine', '')} {found.get('engine_version', '')}"
+        rows = ((title, found.get(name)) for name, title in _ASSAY)
+        kits = ((f"Library type, {which}", library.get(which)) for which in ("declared", "detected"))
+        return _told([("Quantifier", quantifier), *rows, *kits, ("Lanes", reads.get("lanes"))])
 
     @property
     def provenance(self) -> list[tuple[str, str]]:
