@@ -7,7 +7,7 @@ from pathlib import Path
 from cli.errors import UsageError
 from cli.sources.expression_files import advice_for, is_expression, reject_file
 from cli.sources.files import MODALITIES, Modality, SourceFile, entries, files_below, is_table, is_zip
-from cli.sources.manifests import is_series_table
+from cli.sources.manifests import is_series_manifest
 from cli.sources.reads import is_genomics
 from cli.sources.tables import SPREADSHEET_SUFFIXES, TABLES_HINT
 from multimodal.genomics.reads import is_reads
@@ -72,7 +72,7 @@ def _reject_other_formats(folder: Path) -> None:
 def _modality_of_file(path: Path) -> Modality:
     if is_reads(path.name) or is_expression(path):
         return "genomics"
-    if is_series_table(path):
+    if path.is_file() and is_series_manifest(path):
         raise UsageError(f"{path.name} is a manifest of public series.", hint=f"`multimodal fetch {path}` copies them.")
     if is_table(path) or path.suffix.lower() in (".txt", *SPREADSHEET_SUFFIXES):
         return "clinical"
