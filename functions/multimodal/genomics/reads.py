@@ -268,7 +268,7 @@ def _is_orphan(pair: str, groups: Mapping[str, _Mates]) -> bool:
     return set(groups[pair]) == {None} and set(groups.get(f"{pair}@", ())) == {1, 2}
 
 
-def _across_folders(groups: Mapping[str, _Mates]) -> dict[str, _Mates]:
+def _across_folders(groups: Mapping[str, _Mates]) -> Mapping[str, _Mates]:
     """Join mates that lie in folders of their own (`R1/S_R1.fastq.gz`, `R2/S_R2.fastq.gz`)."""
     joined: dict[str, _Mates] = {}
     for pair, mates in groups.items():
