@@ -25,6 +25,12 @@ _NOTICE = re.compile(
 )
 _SPREADSHEET = re.compile(r"\.(xlsx|xlsm|xlsb|xls|ods|numbers)$", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(zip|tar|tar\.gz|tgz|7z|rar)$", re.IGNORECASE)
+_LIKE_A_SHEET = re.compile(
+    r"(?:sample[ _-]?sheet|fastq[ _-]?list|accessions?|sra[ _-]?run[ _-]?table|srr[ _-]?acc[ _-]?list)"
+    r"[^/]*\.(?:csv|tsv|txt)$",
+    re.IGNORECASE,
+)
+"""Other names for sheets of samples: as a matrix one would fail, and reads be taken without what it says of them."""
 _OTHER_FORMATS = {
     "h5ad|h5mu|zarr|zarr.zip": "a file of AnnData; save adata.to_df().T with to_csv(…, sep='\\t')",
     "loom": "a loom file; read it with anndata.read_loom, and save adata.to_df().T with to_csv(…, sep='\\t')",
@@ -62,6 +68,10 @@ _BESIDE_TABLE = re.compile(
 _UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 SPREADSHEET_RULE = "spreadsheets are not taken; save the sheet as tab-separated text (.tsv) and upload that"
+SHEET_RULE = (
+    "sheets that say whose reads are whose are called samplesheet.csv (sample,fastq_1,fastq_2), fastq_list.csv or "
+    "accessions.csv (sample,accession), in small letters; rename it (tabs are fine), or leave out a sequencer's own"
+)
 ARCHIVE_RULE = "archives are not taken; unpack it and upload what is in it"
 _AS_TEXT = "as text (.tsv or .csv, also gzipped), one row a gene and one column a case, or the other way round"
 WHOSE_RULE = (
@@ -114,7 +124,7 @@ def is_notice(name: str) -> bool:
 def is_matrix(name: str) -> bool:
     """Whether a file directly in a dataset's folder may be a matrix; its content decides."""
     is_text = bool(_TABLE.search(name) or _WITHOUT_ENDING.search(name))
-    return is_text and not is_notice(name) and name != TX2GENE
+    return is_text and not is_notice(name) and not _LIKE_A_SHEET.match(name) and name != TX2GENE
 
 
 def is_quantification(name: str) -> bool:
@@ -126,6 +136,8 @@ def rule_against(name: str) -> str:
     """Return why a file that may hold a matrix is not taken; empty when it is nothing of the kind."""
     if is_notice(name):
         return ""
+    if _LIKE_A_SHEET.match(name):
+        return SHEET_RULE
     if _SPREADSHEET.search(name):
         return SPREADSHEET_RULE
     return rule_against_format(name) or (ARCHIVE_RULE if _ARCHIVE.search(name) else "")
