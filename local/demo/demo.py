@@ -16,7 +16,7 @@ from cli.deployment import Deployment
 from cli.errors import UsageError
 from cli.features import describe_group, find_group, read_features
 from cli.laptop import WITHOUT_SALMON, has_salmon
-from cli.ledger import Unit, count_statuses, print_units
+from cli.ledger import Unit, by_kind, describe_units, print_units
 from cli.project import DATASET, DEMO_OUTPUT, PROGRAM, STATE, shown
 from cli.report import save_report
 from cli.results import save_dataset
@@ -205,8 +205,7 @@ def _count(source: Studies) -> str:
 def _process(console: Console, steps: Steps, deployment: Deployment, uploaded: Uploaded) -> Outcome:
     with steps.step("Process: upload → job → features", live=True) as step:
         outcome = wait_for_units(console, deployment, unit_ids=uploaded.unit_ids, timeout=_TIMEOUT_SECONDS)
-        counts = count_statuses(outcome.units)
-        step.detail = " · ".join(f"{count} {status}" for status, count in counts.items())
+        step.detail = describe_units(outcome.units)
     return outcome
 
 
@@ -231,7 +230,7 @@ def describe_end(outcome: Outcome, saved: Sequence[Path]) -> str:
     rejected = len(outcome.without_features) - len(failed)
     mixed = any(unit.is_rna or unit.is_table for unit in outcome.units)
     words = ("upload", "uploads") if mixed else ("study", "studies")
-    total = plural(len(outcome.units), *words)
+    total = plural(len(by_kind(outcome.units).get("unit", ())), *words)
     if failed:
         return f"{len(failed)} of {total} FAILED, for a fault that is not the {words[0]}'s: see Why above."
     if not rejected:

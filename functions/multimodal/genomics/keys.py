@@ -16,7 +16,14 @@ from multimodal.genomics.matrix_names import (
     rule_against,
     rule_against_format,
 )
-from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_of_no_sample, is_reads, rule_against_reads
+from multimodal.genomics.reads import (
+    has_safe_parts,
+    is_ignorable,
+    is_of_no_sample,
+    is_of_nobody,
+    is_reads,
+    rule_against_reads,
+)
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.unit import REFERENCES, Modality, Unit, case_unit
 from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, parse_segments, safe_dataset
@@ -86,7 +93,7 @@ def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
         case [name] if is_reads(name) and not is_ignorable(name):
             # Only a sample sheet can say whose reads these are.
             return _checked_reads(dataset, case_unit(dataset, SHEET_CASE), rest)
-        case [*folders, _] if any(map(is_of_no_sample, folders)):
+        case [*folders, _] if any(is_of_no_sample(folder) or is_of_nobody(folder) for folder in folders):
             return _key(KeyKind.IGNORED, dataset)
         case [case, *path] if path:
             return _parse_case(dataset, case, path)
