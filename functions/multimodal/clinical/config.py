@@ -273,7 +273,8 @@ class ClinicalConfig(StrictModel):
     Parameters
     ----------
     date_format : str
-        How dates are written: `%d`, `%m` (or `%b`, a month's name in seven languages) and `%Y` (or `%y`), or `days since YYYY-MM-DD`. A time may follow.
+        How dates are written: `%d`, `%m` (or `%b`, a month's name in seven languages) and `%Y` (or `%y`), or `days
+        since YYYY-MM-DD`. A time may follow.
     two_digit_years_from : int, optional
         See `FirstYear`; needed where a year is `%y`.
     shifted_calendar : bool
