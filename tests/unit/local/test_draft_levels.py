@@ -97,7 +97,7 @@ def test_names_of_persons_among_levels_are_asked(cells: tuple[str, ...]) -> None
     ("header", "dead", "living"),
     [
         ("vital status", {"Dead of disease", "Dead of other causes"}, {"Alive"}),
-        ("Status at last follow-up", {"DOD", "DOC"}, {"NED", "AWD"}),
+        ("Status at last follow-up", {"DOD", "DOC"}, {"AWD", "NDE"}),
         ("status (0=alive, 1=dead of disease, 2=dead of other causes)", {"1", "2"}, {"0"}),
     ],
 )
