@@ -253,7 +253,9 @@ def test_a_folder_whose_table_is_a_spreadsheet_says_so(names: list[str], tmp_pat
     ],
 )
 @pytest.mark.parametrize("folder", ["", "clinical/"])
-def test_a_table_of_another_program_is_told_how_to_be_taken(name: str, folder: str, tmp_path: Path) -> None:
+def test_a_table_of_another_program_is_told_how_to_be_taken(
+    name: str, advice: str, folder: str, tmp_path: Path
+) -> None:
     put(tmp_path, folder + name)
     for given in (tmp_path / folder / name, tmp_path):
         with pytest.raises(UsageError) as rejection:
