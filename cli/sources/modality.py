@@ -8,6 +8,7 @@ from cli.errors import UsageError
 from cli.sources.expression_files import advice_for, is_expression, reject_file
 from cli.sources.files import MODALITIES, Modality, SourceFile, entries, files_below, is_table, is_zip
 from cli.sources.manifests import is_series_manifest
+from cli.sources.patients import header_of
 from cli.sources.reads import is_genomics
 from cli.sources.tables import SPREADSHEET_SUFFIXES, TABLES_HINT
 from multimodal.genomics.reads import is_reads
@@ -59,7 +60,7 @@ def _reject_other_folders(folder: Path, modalities: Iterable[str]) -> None:
 
 def _reject_other_formats(folder: Path) -> None:
     """Reject a folder with nothing of any modality but spreadsheets or other formats that have a way to be taken."""
-    files = [file for file in files_below(folder) if not file.path.name.startswith(".")]
+    files = list(files_below(folder))
     if any(is_genomics(file) or is_table(file.path) or _IMAGES.search(file.path.name) for file in files):
         return
     for path in (file.path for file in files):
@@ -82,7 +83,7 @@ def _modality_of_file(path: Path) -> Modality:
 
 
 def _modality_of_folder(folder: Path) -> Modality:
-    files = [file for file in files_below(folder) if not file.path.name.startswith(".")]
+    files = list(files_below(folder))
     if any(is_genomics(file) for file in files):
         return "genomics"
     # Downloads of images have tables beside the subjects, so it is one of tables only if no file can be a study's.
@@ -91,5 +92,9 @@ def _modality_of_folder(folder: Path) -> Modality:
 
 
 def _may_be_of_study(file: SourceFile) -> bool:
-    is_deep = file.key.count("/") > 1 and not is_table(file.path)
-    return is_deep or is_zip(file.path)
+    if is_table(file.path):
+        return False
+    is_deep = file.key.count("/") > 1
+    return (
+        is_deep or is_zip(file.path) or bool(_SURELY_IMAGES.search(file.path.name)) or header_of(file.path) is not None
+    )

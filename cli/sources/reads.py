@@ -70,7 +70,7 @@ def read_reads(path: Path) -> Reads:
         message = f"{path} is one file. Put the reads of each case into a folder that is called as the case"
         raise UsageError(f"{message}, and give the folder of cases.", hint=_READS_HINT)
     folder = folder_of(path, "genomics", _READS_HINT)
-    everything = [f for f in files_below(folder) if not any(part.startswith(".") for part in f.key.split("/"))]
+    everything = list(files_below(folder))
     loose = [file.path.name for file in everything if "/" not in file.key and is_reads(file.key)]
     if loose and not any((folder / name).is_file() for name in _SHEETS):
         message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."

@@ -44,7 +44,7 @@ IGNORED_RULE = (
     "ignored; details has the last of them. A matrix lies directly under genomics/<dataset>/"
 )
 _REFERENCE_FILE = re.compile(
-    r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv(?:\.gz)?|reference\.json)$", re.IGNORECASE
+    r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.b?gz)?|transcripts\.tsv(?:\.b?gz)?|reference\.json)$", re.IGNORECASE
 )
 
 _LAYOUT_RULE = (
@@ -57,6 +57,14 @@ _CASE_RULE = (
 )
 
 _NAME_RULE = "names of reads and of their folders must be letters, digits and . _ + = -; rename the file"
+_BESIDE_REFERENCE = re.compile(r"\.(?:dict|sizes|2bit|bed|b?gz\.md5)$", re.IGNORECASE)
+"""What archives keep beside a genome and nobody needs here."""
+
+_GFF = re.compile(r"\.gff3?(?:\.b?gz)?$", re.IGNORECASE)
+_GFF_RULE = (
+    "a GFF3 file, which names transcripts and genes in other ways; take the GTF of the same release, or make one "
+    "(gffread -T annotation.gff3 -o annotation.gtf)"
+)
 _REFERENCE_RULE = (
     "not a file of a reference; expected *.fa(.gz) and *.gtf(.gz), transcripts.tsv or reference.json directly under "
     "genomics/_references/<name>/"
@@ -152,7 +160,9 @@ def _parse_reference(rest: list[str]) -> UploadKey:
         return _key(KeyKind.MARKER, REFERENCES, unit)
     if _REFERENCE_FILE.fullmatch("/".join(path)) and has_safe_parts(path[0]):
         return _key(KeyKind.OBJECT, REFERENCES, unit)
-    return _ignored_or_rejected(REFERENCES, path[-1], _REFERENCE_RULE)
+    if _BESIDE_REFERENCE.search(path[-1]):
+        return _key(KeyKind.IGNORED, REFERENCES)
+    return _ignored_or_rejected(REFERENCES, path[-1], _GFF_RULE if _GFF.search(path[-1]) else _REFERENCE_RULE)
 
 
 def parse_key(key: str) -> UploadKey:
