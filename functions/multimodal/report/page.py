@@ -181,6 +181,11 @@ class CohortView:
         return f"{done:,} of {total:,} {'upload' if total == 1 else 'uploads'} became features"
 
     @property
+    def imaging(self) -> str:
+        """What images were measured; CT before any was."""
+        return " and ".join(name for name in ("CT", "PET") if name in self.cohort.by_modality) or "CT"
+
+    @property
     def changed(self) -> str:
         """When the ledger changed last; empty where it does not say."""
         at = self.cohort.changed_at
@@ -206,8 +211,8 @@ class CohortView:
         return [
             ("Subjects", f"{len(self.cohort.subjects):,}"),
             ("With every modality", f"{complete:,}"),
-            ("CT studies measured", f"{len(self.measured):,}"),
-            ("CT studies with warnings", f"{warned:,}"),
+            (f"{self.imaging} studies measured", f"{len(self.measured):,}"),
+            (f"{self.imaging} studies with warnings", f"{warned:,}"),
             ("RNA-seq samples measured", f"{len(self.sequenced):,}"),
             ("Quarantined or failed", f"{len(self.cohort.refused):,}"),
         ]
@@ -216,7 +221,7 @@ class CohortView:
     def funnels(self) -> list[dict[str, Any]]:
         """How far the uploads of each modality came, and why some have no features."""
         parts = (
-            ("CT studies", self.cohort.studies),
+            (f"{self.imaging} studies", self.cohort.studies),
             ("RNA-seq samples", self.cohort.samples),
             ("Tables", self.cohort.tables),
         )
@@ -365,6 +370,11 @@ class StudyView(UploadView):
     """What the page of a study shows."""
 
     metrics = STUDY_METRICS
+
+    @property
+    def what(self) -> str:
+        """What kind of study it is, as far as it was measured."""
+        return f"{' and '.join(pictures_of(self.upload).values()) or 'Imaging'} study"
 
     @property
     def pictures(self) -> list[tuple[str, str]]:

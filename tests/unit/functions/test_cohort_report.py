@@ -202,8 +202,12 @@ def test_a_pet_is_a_modality_of_its_own() -> None:
     assert found.by_modality["PET"] == {"P-1", "P-2"}
     assert found.by_modality["CT"] == {f"P-{n}" for n in range(8) if n != 1}
     files, both = pages(found), ["overlay.png", "pet_overlay.png"]
-    for name, expected in (("P-1", both[1:]), ("P-2", both), ("P-3", both[:1])):
+    assert "CT and PET studies measured 8" in Page(files[INDEX]).words
+    assert "Imaging study of P-99" in Page(files["studies/P-99/s.html"]).words, "it was not measured"
+    kinds = {"P-1": ("PET study", both[1:]), "P-2": ("CT and PET study", both), "P-3": ("CT study", both[:1])}
+    for name, (what, expected) in kinds.items():
         page = Page(files[f"studies/{name}/s.html"])
+        assert f"{what} of {name}" in page.words
         assert [picture["src"].rpartition("/")[2] for picture in page.all("img")] == expected
         assert [f"imaging/made/{name}/s/{n}" in linked_results(found) for n in both] == [n in expected for n in both]
 
