@@ -1,6 +1,7 @@
 """The cohort page and a page for each study and sample, by the templates in `templates/`; prepares what they show."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -132,7 +133,7 @@ def environment() -> Environment:
     """Return the environment of the pages' templates."""
     made = page_templates(TEMPLATES, STYLE_SHEET, TEMPLATES / "cohort.css", trim=True)
     made.globals |= {"bar": basic.bar, "z_axis": basic.axis(Z_SCALE), "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
-    made.filters |= {"amount": _amount, "percent": percent, "z": signed}
+    made.filters |= {"amount": _amount, "percent": percent, "z": signed, "powers": powers}
     return made
 
 
@@ -145,6 +146,17 @@ def _amount(value: object) -> str:
 def signed(z: float) -> str:
     """Return a robust z-score with its sign."""
     return f"{z:+.1f}".replace("-", "\u2212")
+
+
+def powers(unit: str) -> str:
+    """Return a unit with its powers as they are written.
+
+    Examples
+    --------
+    >>> powers("1/(level^2 voxel^3)")
+    '1/(level² voxel³)'
+    """
+    return re.sub(r"\^(\d)", lambda power: "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(power[1])], unit)
 
 
 class CohortView:
@@ -190,7 +202,7 @@ class CohortView:
     def figures(self) -> list[tuple[str, str]]:
         """Numbers under the headline."""
         warned = sum(bool(study.warnings) for study in self.measured)
-        complete = sum(n for there, n in presence(self.cohort) if there and all(there.values()))
+        complete = sum(len(having) for there, having in presence(self.cohort) if there and all(there.values()))
         return [
             ("Subjects", f"{len(self.cohort.subjects):,}"),
             ("With every modality", f"{complete:,}"),
@@ -295,8 +307,8 @@ class CohortView:
         return Counter(name for found in self.features.values() for name, _ in found.outliers)
 
     @property
-    def combinations(self) -> list[tuple[Mapping[str, bool], int]]:
-        """Which modalities subjects have together."""
+    def combinations(self) -> list[tuple[Mapping[str, bool], list[str]]]:
+        """Which modalities subjects have together, and who."""
         return presence(self.cohort)
 
     @property

@@ -184,10 +184,14 @@ def test_a_refused_study_shows_no_result_of_an_earlier_upload() -> None:
 def test_who_has_which_modality() -> None:
     found = cohort()
     assert set(found.by_modality) == {"CT", "RNA-seq", "clinical-baseline"}
-    counted = {tuple(there.values()): n for there, n in presence(found)}
+    counted = {tuple(there.values()): len(having) for there, having in presence(found)}
     # CT P-0…7, RNA-seq P-1…6, clinical P-3…11; P-99 was refused.
     expected = {(1, 1, 1): 4, (1, 1, 0): 2, (1, 0, 0): 1, (1, 0, 1): 1, (0, 0, 1): 4, (0, 0, 0): 1}
     assert counted == {tuple(map(bool, key)): n for key, n in expected.items()}
+    assert "no no yes 4 P-10, P-11, P-8, P-9 " in Page(pages(found)[INDEX]).words, (
+        "few are named: an id may be misspelt"
+    )
+    assert "P-100" not in Page(pages(cohort(studies=120))[INDEX]).words.split("Who, of few")[1].split("Each subject")[0]
 
 
 def test_a_pet_is_a_modality_of_its_own() -> None:
