@@ -11,6 +11,7 @@ from cli.sources.manifests import is_series_manifest
 from cli.sources.patients import header_of
 from cli.sources.reads import is_genomics
 from cli.sources.tables import SPREADSHEET_SUFFIXES, TABLES_HINT
+from multimodal.genomics.matrix_names import rule_against_format
 from multimodal.genomics.reads import is_reads
 
 _IMAGES = re.compile(r"\.(dcm|dicom|ima|zip|nii|nrrd|nhdr)(\.gz)?$|^[^.]*$|^[\d.]+$", re.IGNORECASE)
@@ -61,9 +62,11 @@ def _reject_other_folders(folder: Path, modalities: Iterable[str]) -> None:
 def _reject_other_formats(folder: Path) -> None:
     """Reject a folder with nothing of any modality but spreadsheets or other formats that have a way to be taken."""
     files = list(files_below(folder))
-    if any(is_genomics(file) or is_table(file.path) or _IMAGES.search(file.path.name) for file in files):
+    strange = [file for file in files if advice_for(file.path.name)]
+    others = (file for file in files if file not in strange)
+    if any(map(is_genomics, files)) or any(is_table(f.path) or _IMAGES.search(f.path.name) for f in others):
         return
-    for path in (file.path for file in files):
+    for path in sorted((file.path for file in files), key=lambda path: not rule_against_format(path.name)):
         if path.suffix.lower() in SPREADSHEET_SUFFIXES:
             raise UsageError(f"{path} is no table.", hint=TABLES_HINT)
         if advice_for(path.name):

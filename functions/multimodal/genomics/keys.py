@@ -52,7 +52,7 @@ _LAYOUT_RULE = (
     "accessions.csv or a matrix of expression (.csv, .tsv, .txt, .gct, also .gz) directly under genomics/<dataset>/"
 )
 
-_CASE_RULE = (
+CASE_RULE = (
     "a case's name must be letters, digits, - and _, at most 41, and begin with a letter or digit; rename the folder"
 )
 
@@ -121,7 +121,7 @@ def _parse_quantification(dataset: str, path: list[str]) -> UploadKey:
     if not case:
         return _key(KeyKind.REJECTED, dataset, problem=WHOSE_RULE)
     if not is_case_name(case):
-        return _key(KeyKind.REJECTED, dataset, problem=_CASE_RULE)
+        return _key(KeyKind.REJECTED, dataset, problem=CASE_RULE)
     return _key(KeyKind.TABLE, dataset, matrix_unit(dataset, "/".join(path)))
 
 
@@ -133,7 +133,7 @@ def _ignored_or_rejected(dataset: str, name: str, rule: str) -> UploadKey:
 
 def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
     if not is_case_name(case):
-        return _key(KeyKind.REJECTED, dataset, problem=rule_against_format(case) or _CASE_RULE)
+        return _key(KeyKind.REJECTED, dataset, problem=rule_against_format(case) or CASE_RULE)
     unit = case_unit(dataset, case)
     if path == [MARKER_NAME]:
         return _key(KeyKind.MARKER, dataset, unit)

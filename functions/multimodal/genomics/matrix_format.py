@@ -113,11 +113,11 @@ def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
 
 
 NAMES_CASES = re.compile(
-    r"(?:case|patient|subject|sample|participant|individual|donor|specimen|aliquot|model|barcode|cell[ _.-]?line)"
-    r"[ _.-]?(?:id|no|name|code|barcode)?$",
+    r"(?:tumou?r[ _.-]?)?(?:case|patient|subject|sample|participant|individual|donor|specimen|aliquot|model|barcode"
+    r"|cell[ _.-]?line)[ _.-]?(?:id|no|name|code|barcode)?$",
     re.IGNORECASE,
 )
-"""What a column of cases is called."""
+"""What a column of cases is called, that of a list of mutations (`Tumor_Sample_Barcode`) included."""
 _OF_NO_NAME = re.compile(r"^(?:unnamed: ?0|index)?$", re.IGNORECASE)
 
 

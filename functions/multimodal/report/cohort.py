@@ -176,11 +176,10 @@ def lost(uploads: Iterable[Upload]) -> list[tuple[str, str, int]]:
     return [(status, reason, n) for (status, reason), n in Counter(why).most_common()]
 
 
-def presence(cohort: Cohort) -> list[tuple[Mapping[str, bool], int]]:
-    """Return each combination of modalities and how many subjects have it, the most frequent first."""
-    counts: dict[tuple[bool, ...], int] = {}
+def presence(cohort: Cohort) -> list[tuple[Mapping[str, bool], list[str]]]:
+    """Return each combination of modalities and the subjects that have it, the most frequent first."""
+    members: dict[tuple[bool, ...], list[str]] = {}
     for subject in cohort.subjects:
-        there = tuple(subject in members for members in cohort.by_modality.values())
-        counts[there] = counts.get(there, 0) + 1
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [(dict(zip(cohort.by_modality, there, strict=True)), n) for there, n in ordered]
+        members.setdefault(tuple(subject in having for having in cohort.by_modality.values()), []).append(subject)
+    ordered = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [(dict(zip(cohort.by_modality, there, strict=True)), subjects) for there, subjects in ordered]

@@ -119,6 +119,14 @@ def test_a_row_per_gene_and_case_is_never_added_up(header: str, cases: tuple[str
     assert world.features.records == []
 
 
+def test_a_list_of_mutations_is_no_matrix() -> None:
+    """cBioPortal's `data_mutations.txt`: its numbers (depths, positions) would be cases."""
+    text = line("Hugo_Symbol", "Chromosome", "Tumor_Sample_Barcode", "t_depth") + line("VIM", "10", "A-01", 30) * 2
+    world = ShapeWorld()
+    assert "'Tumor_Sample_Barcode' names a case" in world.message(world.take_file("data_mutations.txt", text))
+    assert world.features.records == []
+
+
 @pytest.mark.parametrize(
     ("name", "header", "said"),
     [
