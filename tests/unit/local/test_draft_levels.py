@@ -110,7 +110,15 @@ def test_death_of_any_cause_is_one_event_and_asked(header: str, dead: set[str], 
 
 
 @pytest.mark.parametrize(
-    "cells", [("wahr", "falsch"), ("VRAI", "FAUX"), ("verdadero", "falso"), ("vero", "falso"), ("✓", "✗"), ("+", "-")]
+    "cells",
+    [
+        ("wahr", "falsch"),
+        ("VRAI", "FAUX"),
+        ("verdadero", "falso"),
+        ("vero", "falso"),
+        ("✓", "✗"),
+        ("+", "-"),
+    ],  # codespell:ignore
 )
 def test_who_died_is_read_in_the_words_of_other_spreadsheets(cells: tuple[str, str]) -> None:
     clinical, _ = draft({"verstorben": cycled(*cells), "Age": AGE})

@@ -244,7 +244,7 @@ def test_a_folder_whose_table_is_a_spreadsheet_says_so(names: list[str], tmp_pat
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("a.sav", "statistics program"),
+        ("a.zsav", "statistics program"),
         ("a.sas7bdat", "statistics program"),
         ("a.ndjson", "one row a case"),
         ("a.accdb", "one row a case"),
