@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,9 +10,9 @@ from cli.draft.column import Draft, Names
 from cli.draft.facts import Facts, plain, uncoded
 from cli.draft.flags import coded, flag
 from cli.draft.headers import is_early, is_identifying, late_timepoint
+from cli.draft.values import identify, tell_the_beginning, tell_the_end
 from cli.draft.words import (
     ID_NAME,
-    IDENTIFYING_VALUE,
     RANKED_NAME,
     RANKS,
     RATE,
@@ -54,8 +55,7 @@ def timepoint_of(header: str, label: str = "") -> str:
 
 def sounds_identifying(facts: Facts) -> bool:
     """Whether a column's name or one of its values sounds like a person."""
-    named = is_identifying(facts.source) or is_identifying(facts.label)
-    return facts.identifies or named or any(map(IDENTIFYING_VALUE.search, facts.values))
+    return facts.identifies or any(map(is_identifying, (facts.source, facts.label))) or identify(facts)
 
 
 def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
@@ -81,22 +81,48 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
         draft.notes.append(f"called {facts.label!r}")
     if facts.filled < facts.rows:
         draft.notes.append(f"no value in {facts.rows - facts.filled} of {facts.rows} rows")
-    if draft.kind not in ("drop", "date"):
+    if draft.kind == "date" and facts.source != day_zero:
+        _doubt(draft, facts)
+    elif draft.kind not in ("drop", "date"):
         if facts.not_known_here:
             draft.settings = {"missing": sorted(facts.not_known_here)} | draft.settings
             draft.checks.append("do the values under missing: mean that nobody knows, or are they a finding?")
+        _doubt(draft, facts)
         if draft.timepoint in LATE:
             draft.settings["feature"] = False
-        elif not any(map(is_early, (facts.source, facts.label))):
-            draft.checks.append(_WHEN)
     return draft
 
 
+def _doubt(draft: Draft, facts: Facts) -> None:
+    """Take a column as late of which neither name nor values say that it is early."""
+    if draft.timepoint not in LATE and not _is_early(facts):
+        draft.timepoint = LATE[0]
+        draft.checks.append(_WHEN)
+
+
+def _is_early(facts: Facts) -> bool:
+    return any(map(is_early, (facts.source, facts.label))) or tell_the_beginning(facts)
+
+
 _WHEN = "when is it known? Its name does not say, and what becomes known later tells the future"
+_SERIES = 5
+
+
+def take_measurements_as_early(columns: Sequence[Draft]) -> None:
+    """Make features of columns in doubt that are a numbered series (`V1` … `V5`), or that would leave none."""
+    doubtful = [column for column in columns if _WHEN in column.checks and column.kind != "date"]
+    series = Counter(re.sub(r"\d+", "#", column.source) for column in doubtful)
+    known = any(c.kind not in ("drop", "date") and c.settings.get("feature", True) for c in columns)
+    for column in doubtful:
+        if not known or series[re.sub(r"\d+", "#", column.source)] >= _SERIES:
+            column.timepoint = "baseline"
+            del column.settings["feature"]
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
-    timepoint = "outcome" if _says_who_died(facts) else timepoint_of(facts.source, facts.label)
+    timepoint = timepoint_of(facts.source, facts.label)
+    if _says_who_died(facts) or (timepoint not in LATE and not _is_early(facts) and tell_the_end(facts)):
+        timepoint = "outcome"
     if sounds_identifying(facts):
         reason = "may identify a person, or is free text that may"
         return Draft(facts.source, "drop", timepoint, {"reason": reason}, checks=[_REMOVE], identifying=True)

@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from itertools import chain
+from functools import lru_cache
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from multimodal.clinical.headers import in_words
+
+_SHORTEST = 3
+"""Letters of a word that is looked for in others."""
 
 _KINDS: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 
@@ -20,10 +24,14 @@ def _split(text: str) -> list[str]:
 _WORDS = {name: f"(?:{'|'.join(_split(text))})" for name, text in _KINDS["words"].items()}
 
 
+def _texts(kind: str) -> list[str]:
+    texts = _KINDS[kind]
+    return [*texts.values()] if isinstance(texts, dict) else [texts]
+
+
 def _phrases(kind: str) -> Iterator[str]:
     """Yield the phrases of a kind as patterns of whole words."""
-    texts = _KINDS[kind]
-    for phrase in chain.from_iterable(map(_split, texts.values() if isinstance(texts, dict) else [texts])):
+    for phrase in chain.from_iterable(map(_split, _texts(kind))):
         pattern = re.sub(r"<(\w+)>", lambda word: _WORDS[word[1]], phrase).replace("*", r"\w*")
         yield rf"{pattern}\b" if pattern.startswith("^") else rf"\b{pattern}\b"
 
@@ -44,7 +52,7 @@ def is_identifying(header: str) -> bool:
     >>> [is_identifying(name) for name in ("patient_mrn", "prénom", "ManufacturerModelName")]
     [True, True, False]
     """
-    return bool(_IDENTIFYING.search(_telling(header)))
+    return any(map(_IDENTIFYING.search, _telling(header)))
 
 
 def late_timepoint(header: str) -> str:
@@ -56,11 +64,11 @@ def late_timepoint(header: str) -> str:
     ['outcome', 'post_treatment', '', '']
     """
     words = _telling(header)
-    if _OUTCOME.search(words):
+    if any(map(_OUTCOME.search, words)):
         return "outcome"
-    if _BEFORE.search(words):
+    if any(map(_BEFORE.search, words)):
         return ""
-    return "outcome" if _LATER.search(words) else "post_treatment" if _AFTER.search(words) else ""
+    return "outcome" if any(map(_LATER.search, words)) else "post_treatment" if any(map(_AFTER.search, words)) else ""
 
 
 def is_early(header: str) -> bool:
@@ -71,10 +79,51 @@ def is_early(header: str) -> bool:
     >>> [is_early(name) for name in ("smoking_status", "wavelet-HHL_glcm_Idm", "V12", "rspns_cat")]
     [True, True, False, False]
     """
-    words = in_words(header)
-    return bool(_EARLY.search(words) or _BEFORE.search(words))
+    return any(pattern.search(words) for pattern in (_EARLY, _BEFORE) for words in _readings(header))
 
 
-def _telling(header: str) -> str:
-    """Return a header in words without the phrases that only sound like something."""
-    return _HARMLESS.sub("|", in_words(header))
+def _telling(header: str) -> list[str]:
+    """Return the readings of a header without the phrases that only sound like something."""
+    return [_HARMLESS.sub("|", words) for words in _readings(header)]
+
+
+def _readings(header: str) -> set[str]:
+    """Return a header in words, and with those apart that are written together."""
+    words = _POSSESSIVE.sub("s", in_words(header))
+    return {words, " ".join(map(_apart, words.split()))}
+
+
+_POSSESSIVE = re.compile(r" s\b(?= )")
+"""Of `MOTHER_S_NAME`."""
+
+
+def _spelled(phrase: str) -> Iterator[str]:
+    """Yield the words that a phrase of one word stands for: `stat(us|e)?` is three."""
+    choices = []
+    for several, optional, letter, may in re.findall(r"\(([a-z|]*)\)(\??)|([a-z])(\??)", phrase):
+        choices.append([*(several.split("|") if several else [letter]), *([""] if optional or may else [])])
+    yield from map("".join, product(*choices))
+
+
+_ONE_WORD = re.compile(r"[a-z]*(?:\([a-z|]+\)\??)?[a-z]*\??")
+_PHRASES = (phrase.strip("*") for kind in _KINDS for text in _texts(kind) for phrase in _split(text))
+_PARTS = frozenset(_split(_KINDS["short"])) | frozenset(
+    part for phrase in filter(_ONE_WORD.fullmatch, _PHRASES) for part in _spelled(phrase) if len(part) >= _SHORTEST
+)
+"""Words that are found in a name that is written together."""
+
+
+@lru_cache(maxsize=10_000)
+def _apart(word: str) -> str:
+    """Return a word as the fewest known ones that it is written together of, if it is.
+
+    Examples
+    --------
+    >>> [_apart(word) for word in ("ptdob", "codigopostal", "deadlift")]
+    ['pt dob', 'codigo postal', 'deadlift']
+    """
+    best: list[str | None] = ["", *[None] * len(word)]
+    for end in range(1, len(word) + 1):
+        known = [f"{best[start]} {word[start:end]}" for start in range(end) if best[start] is not None and word[start:end] in _PARTS]
+        best[end] = min(known, key=lambda parts: parts.count(" "), default=None)
+    return (best[-1] or word).strip()

@@ -6,7 +6,14 @@ from datetime import UTC, date, datetime
 
 from cli.draft.column import Names
 from cli.draft.facts import ENOUGH, Facts
-from cli.draft.guess import draft_column, sounds_identifying, timepoint_of, units_of_time
+from cli.draft.guess import (
+    draft_column,
+    sounds_identifying,
+    take_measurements_as_early,
+    timepoint_of,
+    units_of_time,
+)
+from cli.draft.headers import is_early
 from cli.draft.outcomes import add_labels
 from cli.draft.table_draft import TableDraft
 from cli.draft.words import BEGINNING, CASE_NAME, DAYS_TO_SURGERY, ID_NAME, REDCAP, UNITS
@@ -58,6 +65,7 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
         original = copy_of[fact.source]
         equal_to = original if original != fact.source else None
         table.columns.append(draft_column(fact, names, written.date_format, equal_to, day_zero))
+    take_measurements_as_early(table.columns)
     _add_event_times(table, day_zero)
     table.units = {fact.source: units for fact in others if (units := units_of_time(fact))}
     add_labels(table)
@@ -118,7 +126,7 @@ def _shape(value: str) -> str:
 def _day_zero(facts: Sequence[Facts]) -> str | None:
     """Return the date that most probably begins a case: known early, and known of most cases."""
     dates = [f for f in facts if f.date_format and timepoint_of(f.source) == "baseline"]
-    best = max(dates, key=lambda f: (f.filled, bool(BEGINNING.search(in_words(f.source)))), default=None)
+    best = max(dates, key=lambda f: (is_early(f.source), f.filled, bool(BEGINNING.search(in_words(f.source)))), default=None)
     return best.source if best else None
 
 

@@ -20,7 +20,15 @@ YES, NO, SUMMARIES = frozenset(_WORDS["said_yes"]), frozenset(_WORDS["said_no"])
 SEX_PAIRS = frozenset(_tuples("sex_pairs"))
 
 
-IDENTIFYING_VALUE = re.compile(r"@[\w-]+\.\w|^\+?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$|^\d{3}-\d{2}-\d{4}$|https?://")
+ENDS = tuple(map(frozenset, _WORDS["ends"]))
+
+IDENTIFYING_VALUE = re.compile(
+    r"@[\w-]+\.\w|^\+?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$|^\d{3}-\d{2}-\d{4}$|https?://|^\d{1,3}(?:\.\d{1,3}){3}$"
+)
+
+POSTCODE = re.compile(r"\d{5}-\d{3,4}|\d{4}-\d{3}|\d{4} ?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}")
+STREET = re.compile(r"\d{1,5}[A-Za-z]?,? [^\W\d_][^\d ]{1,30} [^\d]{2,40}|[^\d]{0,40}[^\W\d_]{4}[^\d]{0,20} \d{1,4} ?[a-zA-Z]?")
+"""A number and a street, or a street and a number; a column of them hardly has one twice."""
 
 SURGERY = re.compile(
     r"patholog|histolog|\bgrade\b|invasion|margin|resect|surg|operat|mutation|transloc|rearrang|\b(egfr|kras|alk|ros 1|"
