@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import chain, product
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -97,20 +97,17 @@ _POSSESSIVE = re.compile(r" s\b(?= )")
 """Of `MOTHER_S_NAME`."""
 
 
-def _spelled(phrase: str) -> Iterator[str]:
-    """Yield the words that a phrase of one word stands for: `stat(us|e)?` is three."""
-    choices = []
-    for several, optional, letter, may in re.findall(r"\(([a-z|]*)\)(\??)|([a-z])(\??)", phrase):
-        choices.append([*(several.split("|") if several else [letter]), *([""] if optional or may else [])])
-    yield from map("".join, product(*choices))
+def _parts_of(kind: str) -> Iterator[str]:
+    """Yield the words of a kind that are looked for in others; of phrases that say nothing, only those of one word."""
+    for phrase in chain.from_iterable(map(_split, _texts(kind))):
+        words = re.sub(r"(?<=[a-z])\([a-z|]*\)\??|\(\?[=!<][^)]*\)|\^[^,]*\$|<\w+>", "", phrase)
+        if kind not in ("early", "harmless") or " " not in words:
+            for word, may in re.findall(rf"(?<![a-z\]])([a-z]{{{_SHORTEST},}})(\??)(?!\[)", words):
+                yield from (word, word[:-1]) if may else (word,)
 
 
-_ONE_WORD = re.compile(r"[a-z]*(?:\([a-z|]+\)\??)?[a-z]*\??")
-_PHRASES = (phrase.strip("*") for kind in _KINDS for text in _texts(kind) for phrase in _split(text))
-_PARTS = frozenset(_split(_KINDS["short"])) | frozenset(
-    part for phrase in filter(_ONE_WORD.fullmatch, _PHRASES) for part in _spelled(phrase) if len(part) >= _SHORTEST
-)
-"""Words that are found in a name that is written together."""
+_PARTS = frozenset(part for part in chain.from_iterable(map(_parts_of, _KINDS)) if len(part) >= _SHORTEST)
+_PARTS |= frozenset(_split(_KINDS["short"]))
 
 
 @lru_cache(maxsize=10_000)
