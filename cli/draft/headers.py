@@ -121,6 +121,6 @@ def _apart(word: str) -> str:
     """
     best: list[str | None] = ["", *[None] * len(word)]
     for end in range(1, len(word) + 1):
-        known = [f"{best[start]} {word[start:end]}" for start in range(end) if best[start] is not None and word[start:end] in _PARTS]
+        known = [f"{best[start]} {word[start:end]}" for start in range(end) if word[start:end] in _PARTS and best[start] is not None]
         best[end] = min(known, key=lambda parts: parts.count(" "), default=None)
     return (best[-1] or word).strip()
