@@ -95,13 +95,13 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
 
 def _doubt(draft: Draft, facts: Facts) -> None:
     """Take a column as late of which neither name nor values say that it is early."""
-    if draft.timepoint not in LATE and not _is_early(facts):
+    if draft.timepoint not in LATE and not _named_early(facts) and not tell_the_beginning(facts):
         draft.timepoint = LATE[0]
         draft.checks.append(_WHEN)
 
 
-def _is_early(facts: Facts) -> bool:
-    return any(map(is_early, (facts.source, facts.label))) or tell_the_beginning(facts)
+def _named_early(facts: Facts) -> bool:
+    return any(map(is_early, (facts.source, facts.label)))
 
 
 _WHEN = "when is it known? Its name does not say, and what becomes known later tells the future"
@@ -121,7 +121,7 @@ def take_measurements_as_early(columns: Sequence[Draft]) -> None:
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
     timepoint = timepoint_of(facts.source, facts.label)
-    if _says_who_died(facts) or (timepoint not in LATE and not _is_early(facts) and tell_the_end(facts)):
+    if _says_who_died(facts) or (timepoint not in LATE and not _named_early(facts) and tell_the_end(facts)):
         timepoint = "outcome"
     if sounds_identifying(facts):
         reason = "may identify a person, or is free text that may"

@@ -98,16 +98,21 @@ _POSSESSIVE = re.compile(r" s\b(?= )")
 
 
 def _parts_of(kind: str) -> Iterator[str]:
-    """Yield the words of a kind that are looked for in others; of phrases that say nothing, only those of one word."""
+    """Yield the words of a kind that are looked for in others; of the early and the harmless, only whole phrases."""
     for phrase in chain.from_iterable(map(_split, _texts(kind))):
-        words = re.sub(r"(?<=[a-z])\([a-z|]*\)\??|\(\?[=!<][^)]*\)|\^[^,]*\$|<\w+>", "", phrase)
+        words = _NO_PARTS.sub("", phrase)
         if kind not in ("early", "harmless") or " " not in words:
-            for word, may in re.findall(rf"(?<![a-z\]])([a-z]{{{_SHORTEST},}})(\??)(?!\[)", words):
-                yield from (word, word[:-1]) if may else (word,)
+            for word, optional in _PART.findall(words):
+                yield from (word, word[:-1]) if optional else (word,)
 
 
-_PARTS = frozenset(part for part in chain.from_iterable(map(_parts_of, _KINDS)) if len(part) >= _SHORTEST)
-_PARTS |= frozenset(_split(_KINDS["short"]))
+_NO_PARTS = re.compile(r"(?<=[a-z])\([a-z|]*\)\??|\(\?[=!<][^)]*\)|\^[^,]*\$|<\w+>")
+"""Endings in brackets, conditions, and words that count only when they stand alone."""
+
+_PART = re.compile(rf"(?<![a-z\]])([a-z]{{{_SHORTEST},}})(\??)(?!\[)")
+_PARTS = {part for part in chain.from_iterable(map(_parts_of, _KINDS)) if len(part) >= _SHORTEST} | {
+    *_split(_KINDS["short"])
+}
 
 
 @lru_cache(maxsize=10_000)
@@ -119,8 +124,9 @@ def _apart(word: str) -> str:
     >>> [_apart(word) for word in ("ptdob", "codigopostal", "deadlift")]
     ['pt dob', 'codigo postal', 'deadlift']
     """
-    best: list[str | None] = ["", *[None] * len(word)]
+    best: list[list[str] | None] = [[], *[None] * len(word)]
     for end in range(1, len(word) + 1):
-        known = [f"{best[start]} {word[start:end]}" for start in range(end) if word[start:end] in _PARTS and best[start] is not None]
-        best[end] = min(known, key=lambda parts: parts.count(" "), default=None)
-    return (best[-1] or word).strip()
+        found = ((best[start], word[start:end]) for start in range(end))
+        known = [[*before, part] for before, part in found if before is not None and part in _PARTS]
+        best[end] = min(known, key=len, default=None)
+    return " ".join(best[-1] or [word])

@@ -126,8 +126,13 @@ def _shape(value: str) -> str:
 def _day_zero(facts: Sequence[Facts]) -> str | None:
     """Return the date that most probably begins a case: known early, and known of most cases."""
     dates = [f for f in facts if f.date_format and timepoint_of(f.source) == "baseline"]
-    best = max(dates, key=lambda f: (is_early(f.source), f.filled, bool(BEGINNING.search(in_words(f.source)))), default=None)
+    best = max(dates, key=_beginning, default=None)
     return best.source if best else None
+
+
+def _beginning(fact: Facts) -> tuple[bool, int, bool]:
+    """Rank dates by how probably they begin a case."""
+    return is_early(fact.source), fact.filled, bool(BEGINNING.search(in_words(fact.source)))
 
 
 def _add_event_times(table: TableDraft, day_zero: str | None) -> None:

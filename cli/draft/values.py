@@ -20,16 +20,17 @@ _BIRTHS_SPREAD, _BIRTHS_BEFORE = 20, 1985
 
 
 def identify(facts: Facts) -> bool:
-    """Whether the values are a person's: addresses, numbers, names, days of birth."""
+    """Whether the values are a person's: names, addresses, numbers, days of birth."""
     if any(map(IDENTIFYING_VALUE.search, facts.values)):
         return True
     values = list(islice(facts.values, _LOOKED_AT))
     if len(values) < _FEWEST_PERSONS or is_early(facts.source):
         return False
     if all(map(str.isdigit, values)):
-        return facts.distinct and len({*map(len, values)}) == 1 and bool(kind_of(values[0])) or _are_postcodes(values)
-    told = (_is_name, POSTCODE.fullmatch, *((STREET.fullmatch, kind_of) if _hardly_repeats(facts) else ()))
-    return any(sum(map(bool, map(is_so, values))) > _MOST * len(values) for is_so in told) or _are_births(values)
+        return _are_postcodes(values) or (facts.distinct and len({*map(len, values)}) == 1 and bool(kind_of(values[0])))
+    hardly_repeated = facts.many or len(facts.values) > _MOST * facts.filled
+    told = (_is_name, POSTCODE.fullmatch, *((STREET.fullmatch, kind_of) if hardly_repeated else ()))
+    return _are_births(values) or any(sum(map(bool, map(is_so, values))) > _MOST * len(values) for is_so in told)
 
 
 def _is_name(value: str) -> bool:
@@ -39,10 +40,6 @@ def _is_name(value: str) -> bool:
 def _are_postcodes(digits: list[str]) -> bool:
     """Whether some of so many digits begin with a zero, which no number does."""
     return {*map(len, digits)} == {_POSTCODE_DIGITS} and any(value.startswith("0") for value in digits)
-
-
-def _hardly_repeats(facts: Facts) -> bool:
-    return facts.many or len(facts.values) > _MOST * facts.filled
 
 
 def _are_births(values: list[str]) -> bool:

@@ -27,7 +27,9 @@ IDENTIFYING_VALUE = re.compile(
 )
 
 POSTCODE = re.compile(r"\d{5}-\d{3,4}|\d{4}-\d{3}|\d{4} ?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}")
-STREET = re.compile(r"\d{1,5}[A-Za-z]?,? [^\W\d_][^\d ]{1,30} [^\d]{2,40}|[^\d]{0,40}[^\W\d_]{4}[^\d]{0,20} \d{1,4} ?[a-zA-Z]?")
+STREET = re.compile(
+    r"\d{1,5}[A-Za-z]?,? [^\W\d_][^\d ]{1,30} [^\d]{2,40}|[^\d]{0,40}[^\W\d_]{4}[^\d]{0,20} \d{1,4} ?[a-zA-Z]?"
+)
 """A number and a street, or a street and a number; a column of them hardly has one twice."""
 
 SURGERY = re.compile(
