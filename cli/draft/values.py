@@ -5,9 +5,9 @@ from itertools import islice
 
 from cli.draft.facts import Facts, uncoded
 from cli.draft.headers import is_early, late_timepoint
-from cli.draft.words import ENDS, IDENTIFYING_VALUE, POSTCODE, SEX_PAIRS, STREET, TNM
+from cli.draft.words import ENDS, PLACE, SEX_PAIRS, STREET, TNM
 from multimodal.clinical.names import has_shape_of_name, is_name
-from multimodal.clinical.phi import kind_of
+from multimodal.clinical.phi import Kind, kind_of
 
 _LOOKED_AT = 200
 _FEWEST_PERSONS = 10
@@ -21,7 +21,7 @@ _BIRTHS_SPREAD, _BIRTHS_BEFORE = 20, 1985
 
 def identify(facts: Facts) -> bool:
     """Whether the values are a person's: names, addresses, numbers, days of birth."""
-    if any(map(IDENTIFYING_VALUE.search, facts.values)):
+    if _reach_a_person(facts):
         return True
     values = list(islice(facts.values, _LOOKED_AT))
     if len(values) < _FEWEST_PERSONS or is_early(facts.source):
@@ -29,12 +29,19 @@ def identify(facts: Facts) -> bool:
     if all(map(str.isdigit, values)):
         return _are_postcodes(values) or (facts.distinct and len({*map(len, values)}) == 1 and bool(kind_of(values[0])))
     hardly_repeated = facts.many or len(facts.values) > _MOST * facts.filled
-    told = (_is_name, POSTCODE.fullmatch, *((STREET.fullmatch, kind_of) if hardly_repeated else ()))
+    told = (is_person, PLACE.fullmatch, *((STREET.fullmatch, kind_of) if hardly_repeated else ()))
     return _are_births(values) or any(sum(map(bool, map(is_so, values))) > _MOST * len(values) for is_so in told)
 
 
-def _is_name(value: str) -> bool:
-    return is_name(value) or (" " not in value and has_shape_of_name(value))
+def _reach_a_person(facts: Facts) -> bool:
+    """Whether an upload would see a number, an address or a date of a person among a column's texts."""
+    texts = facts.no_numbers
+    return 2 * len(texts) > len(facts.values) and any(kind_of(value) not in (None, Kind.NAME) for value in texts)
+
+
+def is_person(value: str) -> bool:
+    """Whether a value alone is taken for the name of a person."""
+    return is_name(value) if " " in value else has_shape_of_name(value)
 
 
 def _are_postcodes(digits: list[str]) -> bool:
