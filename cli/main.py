@@ -71,7 +71,10 @@ def upload(
         typer.Option(help="Kind of data, where the files do not show it."),
     ] = None,
     then_wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for what was uploaded, and for nothing else.")
+        bool,
+        typer.Option(
+            "--wait", help="Wait for what was uploaded, now or before; exit 1 when some of it has no features."
+        ),
     ] = False,
     timeout: Timeout = 600.0,
     stack: Stack = "",

@@ -13,13 +13,12 @@ from cli.errors import CommandError, UsageError
 from cli.fetch import read_source
 from cli.project import PROGRAM, shown
 from cli.sources.files import Source, SourceFile
-from cli.sources.manifests import is_series_table
+from cli.sources.manifests import is_series_manifest
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads
 from cli.terminal import make_table, megabytes, plural, print_block, print_heading, print_line
 from cli.upload import READERS
 from multimodal.imaging.known_series import shipped_manifests
-from multimodal.imaging.series_manifest import is_manifest
 from multimodal.ledger.unit import Modality
 from multimodal.planning.estimate import Plan, Share, make_plan, settings_of
 from multimodal.planning.figures import Figures, read_figures
@@ -89,16 +88,9 @@ def list_source(source: str, dataset: str, deployment: Deployment | None) -> lis
     """
     if not source.startswith(ADDRESS):  # objects there may name their dataset
         require_described(dataset, deployment)
-    if _is_manifest(source):
+    if source in shipped_manifests() or is_series_manifest(Path(source).expanduser()):
         return _series_files(source, dataset)
     return list_bucket(source, dataset, deployment) if source.startswith(ADDRESS) else list_folder(source, dataset)
-
-
-def _is_manifest(source: str) -> bool:
-    """Whether a source is a manifest as `multimodal fetch` takes it: by its name or, of a CSV, by its first row."""
-    path = Path(source).expanduser()
-    is_named_so = source.lower().endswith((".tcia", ".s5cmd")) or is_manifest(path.name)
-    return source in shipped_manifests() or is_named_so or is_series_table(path)
 
 
 def _series_files(source: str, dataset: str) -> list[File]:

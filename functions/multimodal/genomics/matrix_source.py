@@ -9,7 +9,7 @@ from multimodal.genomics.gene_rows import GeneRows
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CaseRows, MatrixCases, Row
 from multimodal.genomics.matrix_format import MAX_COLUMNS, invalid_matrix
-from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, said_by
+from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, said_by, says_logarithms
 from multimodal.genomics.quantification import Genes, Quantification, find_headerless, find_quantification
 
 _HEAD_ROWS, _HEAD_CELLS = 50, 50_000
@@ -121,10 +121,15 @@ def _check_header(names: Sequence[str], config: GenomicsConfig) -> None:
 
 def _check_name(path: str, matrix: MatrixConfig) -> None:
     """Reject a matrix whose name says other values than the dataset: nf-core merges TPM, counts and lengths alike."""
-    said = said_by(path.rpartition("/")[2])
+    name = path.rpartition("/")[2]
+    said = said_by(name)
     if said and said != matrix.unit.lower():
         raise invalid_matrix(
             f"its name says {said}, and the dataset says unit: {matrix.unit}; if the name is wrong, rename it"
+        )
+    if says_logarithms(name) and matrix.scale == "linear":
+        raise invalid_matrix(
+            "its name says logarithms, and the dataset says scale: linear; if the name is wrong, rename it"
         )
 
 

@@ -1,6 +1,7 @@
 """`multimodal fetch`: which manifests it takes, what it shows, where series are looked up, and what it uploads."""
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -80,6 +81,25 @@ def test_what_is_no_manifest_names_those_that_are(source: str) -> None:
     with pytest.raises(UsageError) as refusal:
         read_source(source)
     assert "nsclc_radiogenomics" in refusal.value.hint
+
+
+def test_a_hundred_thousand_series_are_looked_up_at_once(index: Path) -> None:
+    duckdb.sql(
+        f"copy (select r.* replace ('1.2.3.' || n as SeriesInstanceUID, 's3://idc-open-data/' || n || '/*' as "
+        f"series_aws_url) from read_parquet('{index}') r, range(100000) t(n)) to '{index}2' (format parquet)"
+    )
+    index.with_name(f"{index.name}2").rename(index)
+    start = time.process_time()
+    found = idc_index.look_up_index(
+        [*(f"1.2.3.{n}" for n in range(50_000)), *(f"s3://idc-open-data/{n}/" for n in range(50_000, 100_000))]
+    )
+    assert time.process_time() - start < 10, "not each name with each row: that takes a minute"
+    assert len(found) == 200_000
+
+
+def test_a_manifest_may_be_in_utf_16_and_called_as_one_likes(tmp_path: Path) -> None:
+    (tmp_path / "series of ours.tsv").write_text(manifest_text([CT, SEG]).replace(",", "\t"), encoding="utf-16")
+    assert read_source(str(tmp_path / "series of ours.tsv")) == [CT, SEG]
 
 
 def test_a_manifest_that_cannot_be_used_says_which_row(tmp_path: Path) -> None:
