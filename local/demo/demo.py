@@ -157,11 +157,11 @@ def make_up(folder: Path, count: int = _GOOD_STUDIES, *, with_reads: bool = True
     ct_dates = {truth.subject: datetime.fromisoformat(truth.acquired_at).date() for truth in good}
     tables = write_table(folder / "clinical", ct_dates)
     if not with_reads:
-        return Cohort(source, rejected, f"{_count(source)}, one corrupt; a clinical table", tables=tables)
+        return Cohort(source, rejected, f"{_count(source)}; a table; 1 damaged", tables=tables)
     # The last patient has a CT and no reads.
     subjects = [*(study.subject for study in good[:-1]), corrupt.subject]
     reads = write_reads(folder / "genomics", subjects, rejected)
-    detail = f"{_count(source)}, and reads of all but one, {megabytes(reads.size)} MB, one corrupt; a clinical table"
+    detail = f"{_count(source)}; reads of {len(reads.cases)}, {megabytes(reads.size)} MB; a table; 2 damaged"
     return Cohort(source, rejected, detail, reads, tables)
 
 

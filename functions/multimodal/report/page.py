@@ -39,6 +39,8 @@ _SCANNER = (
 _ASSAY = (("reference", "Reference"), ("genome", "Genome"), ("annotation", "Annotation"), ("unit", "Unit"))
 _MOST_LEVELS = 8
 _MOST_UNUSUAL = 10
+_SHORTEST_END = 6
+"""Characters of a study's name, of which a UID has 64."""
 
 
 class Named(NamedTuple):
@@ -159,6 +161,25 @@ def powers(unit: str) -> str:
     return re.sub(r"\^(\d)", lambda power: "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(power[1])], unit)
 
 
+def study_labels(studies: Sequence[Upload]) -> dict[str, str]:
+    """Return what each study is called: its subject, and of several the end of its name that tells it from them."""
+    of: dict[str, list[str]] = {}
+    for study in studies:
+        of.setdefault(study.unit.subject, []).append(study.unit.study)
+    return {
+        study.name: f"{study.unit.subject} {_end(study.unit.study, of[study.unit.subject])}".strip()
+        for study in studies
+    }
+
+
+def _end(name: str, names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return ""
+    ends = (name[-length:] for length in range(_SHORTEST_END, len(name)))
+    end = next((end for end in ends if sum(other.endswith(end) for other in names) == 1), name)
+    return end if end == name else f"…{end}"
+
+
 class CohortView:
     """What the cohort page shows."""
 
@@ -168,7 +189,7 @@ class CohortView:
         self.measured = [study for study in cohort.studies if study.is_measured]
         self.sequenced = [sample for sample in cohort.samples if sample.is_measured]
         self.features = feature_distributions(self.measured)
-        self._studies_of = Counter(study.unit.subject for study in cohort.studies)
+        self._labels = study_labels(cohort.studies)
         self.quality = {metric.name: metric.of(self.measured) for metric in STUDY_METRICS}
         self.quality |= {metric.name: metric.of(self.sequenced) for metric in SAMPLE_METRICS}
 
@@ -179,6 +200,11 @@ class CohortView:
             return "Nothing has been uploaded to this dataset yet"
         done, total = len(self.cohort.uploads) - len(self.unfinished), len(self.cohort.uploads)
         return f"{done:,} of {total:,} {'upload' if total == 1 else 'uploads'} became features"
+
+    @property
+    def imaging(self) -> str:
+        """What images were measured; CT before any was."""
+        return " and ".join(name for name in ("CT", "PET") if name in self.cohort.by_modality) or "CT"
 
     @property
     def changed(self) -> str:
@@ -206,8 +232,8 @@ class CohortView:
         return [
             ("Subjects", f"{len(self.cohort.subjects):,}"),
             ("With every modality", f"{complete:,}"),
-            ("CT studies measured", f"{len(self.measured):,}"),
-            ("CT studies with warnings", f"{warned:,}"),
+            (f"{self.imaging} studies measured", f"{len(self.measured):,}"),
+            (f"{self.imaging} studies with warnings", f"{warned:,}"),
             ("RNA-seq samples measured", f"{len(self.sequenced):,}"),
             ("Quarantined or failed", f"{len(self.cohort.refused):,}"),
         ]
@@ -216,7 +242,7 @@ class CohortView:
     def funnels(self) -> list[dict[str, Any]]:
         """How far the uploads of each modality came, and why some have no features."""
         parts = (
-            ("CT studies", self.cohort.studies),
+            (f"{self.imaging} studies", self.cohort.studies),
             ("RNA-seq samples", self.cohort.samples),
             ("Tables", self.cohort.tables),
         )
@@ -252,9 +278,8 @@ class CohortView:
         return [Named(self.label(name), z, self.href(name)) for name, z in found.outliers]
 
     def label(self, name: str) -> str:
-        """Return what an upload is called: a study goes by its subject alone where the subject has no other."""
-        upload = self.with_pages.get(name)
-        return upload.unit.subject if upload and self._studies_of[upload.unit.subject] == 1 else name
+        """Return what an upload is called."""
+        return self._labels.get(name, name)
 
     def href(self, name: str) -> str:
         """Return the address of a study's or a sample's page; empty for a table."""
@@ -365,6 +390,11 @@ class StudyView(UploadView):
     """What the page of a study shows."""
 
     metrics = STUDY_METRICS
+
+    @property
+    def what(self) -> str:
+        """What kind of study it is, as far as it was measured."""
+        return f"{' and '.join(pictures_of(self.upload).values()) or 'Imaging'} study"
 
     @property
     def pictures(self) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from multimodal.ledger.unit import Status
 from multimodal.report.build import ReportBuilder
 from multimodal.report.cohort import Cohort, funnel, lost, presence
 from multimodal.report.metrics import number
-from multimodal.report.page import INDEX, CohortView, linked_results, report_files
+from multimodal.report.page import INDEX, CohortView, linked_results, report_files, study_labels
 from multimodal.report.reading import CohortReader
 from multimodal.report.statistics import distribution
 from tests.html_page import Page
@@ -202,8 +202,12 @@ def test_a_pet_is_a_modality_of_its_own() -> None:
     assert found.by_modality["PET"] == {"P-1", "P-2"}
     assert found.by_modality["CT"] == {f"P-{n}" for n in range(8) if n != 1}
     files, both = pages(found), ["overlay.png", "pet_overlay.png"]
-    for name, expected in (("P-1", both[1:]), ("P-2", both), ("P-3", both[:1])):
+    assert "CT and PET studies measured 8" in Page(files[INDEX]).words
+    assert "Imaging study of P-99" in Page(files["studies/P-99/s.html"]).words, "it was not measured"
+    kinds = {"P-1": ("PET study", both[1:]), "P-2": ("CT and PET study", both), "P-3": ("CT study", both[:1])}
+    for name, (what, expected) in kinds.items():
         page = Page(files[f"studies/{name}/s.html"])
+        assert f"{what} of {name}" in page.words
         assert [picture["src"].rpartition("/")[2] for picture in page.all("img")] == expected
         assert [f"imaging/made/{name}/s/{n}" in linked_results(found) for n in both] == [n in expected for n in both]
 
@@ -221,6 +225,26 @@ def test_outliers_are_named_with_their_pages() -> None:
     assert links.count("studies/P-0/s.html") >= 3, "headline, volume, mean"
     assert "NO_CT Upload the CT images." in index.words
     assert "The key is too short." in index.words
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["1.2.840.113619.2"], ["P-1"]),
+        (["1.2.840.113619.701234", "1.2.840.113619.765432"], ["P-1 …701234", "P-1 …765432"]),
+        (["1.2.840.113619.1.99999", "1.2.840.113619.2.99999"], ["P-1 …1.99999", "P-1 …2.99999"]),
+        (["ct1", "ct2"], ["P-1 ct1", "P-1 ct2"]),
+        (["0123456789", "x0123456789"], ["P-1 0123456789", "P-1 x0123456789"]),
+    ],
+)
+def test_several_studies_of_a_subject_are_told_apart_in_few_characters(names: list[str], labels: list[str]) -> None:
+    rows = [row("imaging", "P-1", name) for name in names]
+    found = CohortReader(Documents({})).read("made", rows)
+    assert list(study_labels(found.studies).values()) == labels
+    index = Page(pages(found)[INDEX])
+    assert [f"studies/P-1/{name}.html" in {link["href"] for link in index.all("a")} for name in names] == [True] * len(
+        names
+    )
 
 
 def test_reports_are_linked_where_they_are() -> None:
