@@ -109,8 +109,8 @@ class Cohort:
     models : sequence of Model
     notes : sequence of mapping
         Ledger items of what no run can take, such as rejected keys.
-    changed_at : int
-        Epoch second of the last arrival or end of an upload; 0 without one.
+    ended_at : int
+        Epoch second at which the last upload ended; 0 without one.
     """
 
     dataset: str
@@ -120,7 +120,7 @@ class Cohort:
     rows: Mapping[str, frozenset[str]] = field(default_factory=dict)
     models: Sequence[Model] = ()
     notes: Sequence[Document] = ()
-    changed_at: int = 0
+    ended_at: int = 0
 
     @cached_property
     def by_modality(self) -> dict[str, frozenset[str]]:

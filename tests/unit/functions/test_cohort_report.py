@@ -263,14 +263,14 @@ def test_models_go_by_their_time_and_the_page_says_of_when_it_is() -> None:
     documents, rows = world()
     documents.documents["models/made/b3/mine/report.html"] = ""
     rows[0] |= {"completed_at": 1_764_000_000}
-    rows[1] |= {"last_arrival": 1_764_323_940}
+    rows[1] |= {"quarantined_at": 1_764_323_940}
     rows.append(row("imaging", "P-1", "s", failed_at=2_000_000_000) | {"dataset": "another"})
     found = CohortReader(documents).read("made", rows)
     words = Page(pages(found)[INDEX]).words
     assert "2026-11-28 00:00 UTC, on build b2 2026-11-01 00:00 UTC, on build b1" in words
     assert "b3/mine" in words, "a run that somebody named"
-    assert "last change 2025-11-28 09:59 UTC" in words
-    assert "last change" not in Page(pages(cohort())[INDEX]).words
+    assert "last result 2025-11-28 09:59 UTC" in words
+    assert "last result" not in Page(pages(cohort())[INDEX]).words
 
 
 def test_a_study_has_its_picture_numbers_and_provenance() -> None:
@@ -453,6 +453,9 @@ def test_a_report_is_written_again_only_when_something_changed() -> None:
     rows[1] = rows[1] | {"status": "PROCESSING", "attempt": 2}
     assert builder.build() == {"made": 20}
     assert b"14 of 16 uploads" in bucket.content["reports/made/index.html"]
+    rows[2] |= {"completed_at": 1_764_323_940}
+    assert builder.build() == {"made": 20}
+    assert b"last result 2025-11-28" in bucket.content["reports/made/index.html"], "it says of when it is"
     bucket.put("models/made/b3/20261129T000000-cc/report.html")
     assert set(builder.build()) == {"made"}
     assert b"20261129T000000-cc" in bucket.content["reports/made/index.html"]
