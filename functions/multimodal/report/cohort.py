@@ -10,6 +10,9 @@ from multimodal.ledger.unit import END_STATUSES, Modality, Status, Unit
 
 Document = Mapping[str, Any]
 
+_EXPRESSION = "rna"
+"""Feature group of expression, whether reads or a ready matrix were uploaded."""
+
 MEASURED = frozenset({Status.PROCESSED, Status.COMPLETED})
 
 
@@ -125,12 +128,14 @@ class Cohort:
     @cached_property
     def by_modality(self) -> dict[str, frozenset[str]]:
         """Modality, or feature group of a table → subjects that have features of it."""
+        quantified = frozenset(sample.unit.subject for sample in self.samples if sample.is_measured)
         found = {
             "CT": frozenset(study.unit.subject for study in self.studies if has_ct(study)),
             "PET": frozenset(study.unit.subject for study in self.studies if has_pet(study)),
-            "RNA-seq": frozenset(sample.unit.subject for sample in self.samples if sample.is_measured),
+            "RNA-seq": quantified.union(self.rows.get(_EXPRESSION, ())),
         }
-        return {name: subjects for name, subjects in (found | dict(self.rows)).items() if subjects}
+        found |= {group: cases for group, cases in self.rows.items() if group != _EXPRESSION}
+        return {name: subjects for name, subjects in found.items() if subjects}
 
     @cached_property
     def subjects(self) -> list[str]:

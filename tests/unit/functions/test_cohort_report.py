@@ -194,6 +194,15 @@ def test_who_has_which_modality() -> None:
     assert "P-100" not in Page(pages(cohort(studies=120))[INDEX]).words.split("Who, of few")[1].split("Each subject")[0]
 
 
+def test_a_ready_matrix_and_reads_are_one_modality() -> None:
+    documents, rows = world()
+    documents.documents["genomics/made/-expression/_state/state.json"] = {"schema": 1, "pending": [], "records": "m.gz"}
+    documents.documents["m.gz"] = [json.dumps(["laptop-made-rna-v1", f"P-{n}", "h", "t", "u"]) for n in (7, 8)]
+    found = CohortReader(documents).read("made", rows)
+    assert set(found.by_modality) == {"CT", "RNA-seq", "clinical-baseline"}
+    assert found.by_modality["RNA-seq"] == {f"P-{n}" for n in range(1, 9)}
+
+
 def test_a_pet_is_a_modality_of_its_own() -> None:
     documents, rows = world()
     documents.documents["imaging/made/P-1/s/features.json"] = features("P-1", 11.0, 31.0, modality="PT")
