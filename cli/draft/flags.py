@@ -1,5 +1,6 @@
 """Columns of two values, and codes of which something says what they stand for."""
 
+import re
 from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ def flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> D
     if said is not None:
         return said
     values = {uncoded(value) for value in facts.values}
-    if SEX_NAME.search(in_words(facts.source)) and values in ({"1", "2"}, {"0", "1"}):
+    if SEX_NAME.search(in_words(facts.source)) and len(values) > 1 and all(map(_CODE_OF_SEX.fullmatch, values)):
         return _sex_codes(facts, names, timepoint)
     sides = _sides_of(values, timepoint)
     return None if sides is None else _flag_of(sides, facts, names, timepoint)
@@ -102,6 +103,9 @@ def _event_first(sides: list[list[str]], words: str) -> tuple[list[list[str]], s
         sides = sides[::-1]
     named = f"{none[0]!r}" if none else "censoring"
     return sides, f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after {named}"
+
+
+_CODE_OF_SEX = re.compile(r"[0-9]")
 
 
 def _sex_codes(facts: Facts, names: Names, timepoint: str) -> Draft:

@@ -130,7 +130,8 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
 def _of_none_of_these(facts: Facts, timepoint: str) -> Draft:
     """Say why nothing is made of a column of texts."""
     if len(facts.values) == 1:
-        return _dropped(facts, timepoint, "has one value only, which distinguishes nobody")
+        blank = ["does an empty cell mean no? Then write it"] if facts.filled < facts.rows else []
+        return _dropped(facts, timepoint, "has one value only, which distinguishes nobody", *blank)
     if all(map(_has_unit, facts.values)):
         return _dropped(facts, timepoint, "numbers with their units in the cells; write the numbers alone, in one unit")
     if any(map(is_name, facts.values)):
@@ -204,7 +205,8 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     numbers = facts.numbers
     bounds = [value for value in facts.no_numbers if limit_of(value, facts.numeral) is not None]
     others = [value for value in facts.no_numbers if value not in bounds]
-    if not numbers or len(others) > min(3, len(numbers) // 10):
+    is_code = any(map(_LEADING_ZERO.fullmatch, facts.values))
+    if not numbers or is_code or len(others) > min(3, len(numbers) // 10):
         return None
     whole = all(n == int(n) for n in numbers)
     words, checks = in_words(facts.source), list[str]()
@@ -235,7 +237,8 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     settings = ({"missing": shared} if shared else {}) | settings
     checks += ["the range is a guess; values outside of it put the row into quarantine"]
     checks += [_WHICH_UNIT if _is_category(facts) and whole else "which unit?"] if unit == "unknown" else []
-    checks += [_CALENDAR] if unit == "unknown" and whole and all(n in _YEARS for n in numbers) else []
+    are_years = all(n in _YEARS for n in numbers) if unit == "unknown" else _ONE_YEAR.search(words) and not age
+    checks += [_CALENDAR] if whole and are_years else []
     checks += ["what do the texts under missing: mean?"] if shared else []
     checks += ["some cells are no numbers; their rows go to quarantine"] if len(shared) < len(others) else []
     checks += [_PERSON] if any(kind_of(value) is not None for value in others) else []
@@ -264,6 +267,8 @@ def _unit_of_age(numbers: Sequence[float]) -> str:
 
 
 _OLDEST_IN_YEARS, _OLDEST_IN_MONTHS = 130, 1_500
+_LEADING_ZERO = re.compile(r"0\d+")
+_ONE_YEAR = re.compile(r"\b(year|yr|jahr)\b")
 _PERSON = "a cell looks like what identifies a person, and an upload would be refused: correct the column"
 _WHICH_UNIT = "which unit? Or are the numbers codes? Then make it kind: one_hot, and name what they stand for"
 _CALENDAR = "are these years of the calendar? They tell when, and nothing of a patient: drop it"
@@ -332,6 +337,7 @@ def _category(facts: Facts, names: Names, timepoint: str, _day_zero: str | None)
     levels, checks = names.of_levels(name, {value: value for value, _ in facts.values.most_common()})
     settings = {"name": name, "levels": levels}
     checks += [] if facts.no_numbers else ["what do the numbers stand for?"]
+    checks += [_SEVERAL] if any(_parts(value) & levels.keys() for value in levels) else []
     checks += [_NAMES] if 2 * sum(map(_is_person, levels)) >= len(levels) else []
     checks += ["is there an order? Then make it kind: ordinal"] if _is_ranked(facts) else []
     rare = sum(count < 10 for count in facts.values.values())
@@ -339,6 +345,13 @@ def _category(facts: Facts, names: Names, timepoint: str, _day_zero: str | None)
     return Draft(facts.source, "one_hot", timepoint, settings, notes, checks)
 
 
+def _parts(value: str) -> set[str]:
+    """Return the values that a cell holds, if they are several (`bone; brain`)."""
+    parts = re.split(r"\s*[;|,/&+]\s*", value)
+    return {*parts} if len(parts) > 1 else set()
+
+
+_SEVERAL = "some cells hold several values: give each a column of its own (yes or no)"
 _NAMES = "are these names of persons? Then make it kind: drop"
 
 _GUESSES: tuple[Callable[[Facts, Names, str, str | None], Draft | None], ...] = (

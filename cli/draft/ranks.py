@@ -25,7 +25,7 @@ def _ranks(values: Sequence[str], *, named_so: bool) -> dict[str, _Rank] | None:
     if all(map(STAIN.fullmatch, values)) and any("+" in value for value in values):
         return {value: (_stain(value), False, "") for value in values}
     shares = all(re.match(r"[<>≤≥]?=? ?\d", v) and re.search(r"[%<>≤≥-]", v) for v in values)
-    staged = all(re.match(r"^[pcyra]*[TNMG](is|a\b|\d)", v) for v in values)
+    staged = all(re.match(r"^[pcyra]*[TNMG](is|a\b|\d)(?!.*[TNM]\d)", v) for v in values)
     romans, differ = all(map(_ROMAN.match, values)), all(map(_differentiation, values))
     return {value: _rank(value) for value in values} if shares or staged or named_so or romans or differ else None
 
@@ -44,7 +44,7 @@ def _stain(value: str) -> float:
     return float(digits[0]) if digits else value.count("+") / (2 if value.startswith("(") or "/" in value else 1)
 
 
-_ROMAN = re.compile(r"^(?:stage\s*)?(IV|V|I{1,3}|0)(?=[ABC]?\d?$)", re.IGNORECASE)
+_ROMAN = re.compile(r"^(?:stage\s*)?(IV|V|I{1,3}|0)(?=[ABC]?\d?\b)", re.IGNORECASE)
 _PREFIX = re.compile(r"^(?:stage|stadium|grade|grad)\s*|^[pcyra]*[TNMG](?=is|a|\d)", re.IGNORECASE)
 _ROMANS = {"0": 0, "I": 1, "II": 2, "III": 3, "IV": 4, "V": 5}
 _BEFORE_T1 = {"a": 0.3, "is": 0.5}

@@ -105,7 +105,7 @@ INCOMPLETE_DATE = re.compile(
 )
 """A year, perhaps with a month, a quarter or a week, and nothing or a placeholder for the day."""
 
-YEAR_NAME = re.compile(r"\b(years?|jahr|annee|ano|anno|jaar)\b")
+YEAR_NAME = re.compile(r"\b(years?|yrs?|jahr|annee|ano|anno|jaar)\b")
 DATE_NAME = re.compile(r"\b(date|datum|fecha|dt|dates?|tag)\b|datum\b")
 UNIT_CELL = re.compile(
     r"^[(\[]?(?:years?|yrs?|y|a|jahre?|yes/no|y/n|ja/nein|0/1|months?|weeks?|days?|kg|lbs?|cm|mm|m|ml|%|mg|g|u|iu|[µmunp]?g/[dm]?l|m?mol/l|mmhg|kg/m2|kg/m²|"

@@ -34,7 +34,10 @@ _ENOUGH_ROWS, _ENOUGH_COLUMNS = 2, 6
 _ADVICE = (
     (r"\.(bam|cram|sam)$", "Alignments are not taken; make reads of them (samtools fastq) and upload those."),
     (r"\.ora$", "Decompress it with orad (Illumina), and upload the .fastq.gz in a folder for each case."),
-    (r"\.(xlsx|xlsm|xls|ods|numbers)$", "Save each sheet as CSV (UTF-8), and upload that."),
+    (r"\.(xlsx|xlsm|xlsb|xls|ods|numbers)$", "Save each sheet as CSV (UTF-8), and upload that."),
+    (r"\.(z?s[a]v|por|dta|sas7bdat|xpt)$", "Export the table as CSV (UTF-8) from the statistics program; upload it."),
+    (r"\.(json|ndjson|jsonl|xml|sqlite|db|mdb|accdb)$", "Make a table (.csv) of it, one row a case, and upload that."),
+    (r"\.(tab|dat|psv)$", "Call a table .csv or .tsv; commas, semicolons or tabs divide its columns."),
     (r"^[sed]rr\d{6,9}(\.(sra)?lite)?(\.\d)?$", "It is an object of the Sequence Read Archive; call it <run>.sra."),
     (
         r"\.(fa|fasta|fna|gtf|gff3?)(\.b?gz)?$",

@@ -71,6 +71,8 @@ def _reject_other_formats(folder: Path) -> None:
             raise UsageError(f"{path} is no table.", hint=TABLES_HINT)
         if advice_for(path.name):
             raise reject_file(path)
+        if path.suffix.lower() == ".txt":
+            raise UsageError(f"{path} may be notes.", hint="Upload a table that is called .txt by itself, or as .csv.")
 
 
 def _modality_of_file(path: Path) -> Modality:

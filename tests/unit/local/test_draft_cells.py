@@ -89,11 +89,12 @@ def test_codes_of_letters_and_digits_are_no_dates() -> None:
     assert column(draft({"Panel": cycled("ABC-12", "XYZ-14"), "Age": AGE})[0], "Panel")["kind"] == "one_hot"
 
 
-@pytest.mark.parametrize("header", ["Scan date", "Jahr der Diagnose", "Year"])
+@pytest.mark.parametrize("header", ["Scan date", "Jahr der Diagnose", "Year", "DxYr"])
 def test_years_are_no_numbers(header: str) -> None:
     clinical, _ = draft({header: [day.year for day in DAYS], "Age": AGE})
     assert column(clinical, header)["kind"] == "drop"
-    assert "years of the calendar?" in draft({"Dx": [day.year for day in DAYS], "Age": AGE})[1]
+    for other, cells in (("Dx", [day.year for day in DAYS]), ("Dx year", [day.year % 100 for day in DAYS])):
+        assert "years of the calendar?" in draft({other: cells, "Age": AGE})[1]
 
 
 @pytest.mark.parametrize(

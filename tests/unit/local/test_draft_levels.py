@@ -107,3 +107,36 @@ def test_death_of_any_cause_is_one_event_and_asked(header: str, dead: set[str], 
     assert ({*found["true"]}, {*found["false"]}) == (dead, living)
     assert clinical["labels"]["died"] == header
     assert "death of any cause counts as one event" in text
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("wahr", "falsch"),
+        ("VRAI", "FAUX"),
+        ("vero", "falso"),  # codespell:ignore
+        ("✓", "✗"),
+        ("+", "-"),
+    ],  # codespell:ignore
+)
+def test_who_died_is_read_in_the_words_of_other_spreadsheets(cells: tuple[str, str]) -> None:
+    clinical, _ = draft({"verstorben": cycled(*cells), "Age": AGE})
+    assert clinical["target"] == {"column": "verstorben", "positive": [cells[1]]}
+
+
+def test_codes_with_leading_zeros_and_codes_of_sexes_are_no_numbers() -> None:
+    clinical, text = draft({"Ward": cycled("01", "02", "03"), "Gender": cycled(0, 1, 2, 3), "Age": AGE})
+    assert [column(clinical, name)["kind"] for name in ("Ward", "Gender")] == ["one_hot", "one_hot"]
+    assert "which code is which sex?" in text
+
+
+def test_cells_with_several_values_and_marks_are_asked() -> None:
+    assert "some cells hold several values" in draft({"Mets": cycled("bone", "bone; brain", "no"), "Age": AGE})[1]
+    assert "does an empty cell mean no?" in draft({"Mets": cycled("x", ""), "Age": AGE})[1]
+
+
+def test_the_three_letters_of_tnm_together_have_no_order_by_the_first() -> None:
+    assert column(draft({"TNM": cycled("T1N3M0", "T2N0M0"), "Age": AGE})[0], "TNM")["kind"] == "one_hot"
+    cells = cycled("Stage IIIA (T1N2M0)", "Stage IB (T2N0M0)")
+    levels = column(draft({"Stage": cells, "Age": AGE})[0], "Stage")["levels"]
+    assert levels["Stage IB (T2N0M0)"] < levels["Stage IIIA (T1N2M0)"]

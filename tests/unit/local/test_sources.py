@@ -242,6 +242,34 @@ def test_a_folder_whose_table_is_a_spreadsheet_says_so(names: list[str], tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("a.zsav", "statistics program"),
+        ("a.sas7bdat", "statistics program"),
+        ("a.ndjson", "one row a case"),
+        ("a.accdb", "one row a case"),
+        ("a.xlsb", "Save each sheet as CSV"),
+        ("a.tab", "Call a table .csv or .tsv"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["", "clinical/"])
+def test_a_table_of_another_program_is_told_how_to_be_taken(
+    name: str, advice: str, folder: str, tmp_path: Path
+) -> None:
+    put(tmp_path, folder + name)
+    for given in (tmp_path / folder / name, tmp_path):
+        with pytest.raises(UsageError) as rejection:
+            find_modalities(given)
+        assert advice in rejection.value.hint
+
+
+def test_a_folder_of_texts_holds_no_studies(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="may be notes") as rejection:
+        find_modalities(put(tmp_path, "data_clinical_patient.txt"))
+    assert "by itself" in rejection.value.hint
+
+
+@pytest.mark.parametrize(
     "names", [["a.xlsx", "A/S/x.dcm"], ["a.xlsx", "a.csv"], ["clinical/S/x.dcm", "clinical/a.xlsx"]]
 )
 def test_a_spreadsheet_beside_data_is_left_where_it_lies(names: list[str], tmp_path: Path) -> None:
