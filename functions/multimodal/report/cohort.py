@@ -10,6 +10,9 @@ from multimodal.ledger.unit import END_STATUSES, Modality, Status, Unit
 
 Document = Mapping[str, Any]
 
+_EXPRESSION = "rna"
+"""Feature group of expression, whether reads or a ready matrix were uploaded."""
+
 MEASURED = frozenset({Status.PROCESSED, Status.COMPLETED})
 
 
@@ -109,8 +112,8 @@ class Cohort:
     models : sequence of Model
     notes : sequence of mapping
         Ledger items of what no run can take, such as rejected keys.
-    changed_at : int
-        Epoch second of the last arrival or end of an upload; 0 without one.
+    ended_at : int
+        Epoch second at which the last upload ended; 0 without one.
     """
 
     dataset: str
@@ -120,17 +123,19 @@ class Cohort:
     rows: Mapping[str, frozenset[str]] = field(default_factory=dict)
     models: Sequence[Model] = ()
     notes: Sequence[Document] = ()
-    changed_at: int = 0
+    ended_at: int = 0
 
     @cached_property
     def by_modality(self) -> dict[str, frozenset[str]]:
         """Modality, or feature group of a table → subjects that have features of it."""
+        quantified = frozenset(sample.unit.subject for sample in self.samples if sample.is_measured)
         found = {
             "CT": frozenset(study.unit.subject for study in self.studies if has_ct(study)),
             "PET": frozenset(study.unit.subject for study in self.studies if has_pet(study)),
-            "RNA-seq": frozenset(sample.unit.subject for sample in self.samples if sample.is_measured),
+            "RNA-seq": quantified.union(self.rows.get(_EXPRESSION, ())),
         }
-        return {name: subjects for name, subjects in (found | dict(self.rows)).items() if subjects}
+        found |= {group: cases for group, cases in self.rows.items() if group != _EXPRESSION}
+        return {name: subjects for name, subjects in found.items() if subjects}
 
     @cached_property
     def subjects(self) -> list[str]:

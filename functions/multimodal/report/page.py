@@ -207,9 +207,9 @@ class CohortView:
         return " and ".join(name for name in ("CT", "PET") if name in self.cohort.by_modality) or "CT"
 
     @property
-    def changed(self) -> str:
-        """When the ledger changed last; empty where it does not say."""
-        at = self.cohort.changed_at
+    def last_result(self) -> str:
+        """When the last upload ended; empty where the ledger does not say."""
+        at = self.cohort.ended_at
         return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC" if at else ""
 
     @property

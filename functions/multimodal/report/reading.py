@@ -15,7 +15,8 @@ LedgerRow = Mapping[str, Any]
 """Attributes of a ledger item (docs/reference/ledger.md)."""
 
 
-_CHANGES = ("last_arrival", "completed_at", "quarantined_at", "failed_at")
+ENDS = ("completed_at", "quarantined_at", "failed_at")
+"""Times of the ledger at which an upload ended."""
 
 
 class Documents(Protocol):
@@ -58,7 +59,7 @@ class CohortReader:
             models=self.models(dataset),
             # A note without a reason is of something that went well: a sample sheet, a manifest that was corrected.
             notes=[row for row in rows if _is_note(row) and row.get("reason_code")],
-            changed_at=max((int(row.get(name) or 0) for row in rows for name in _CHANGES), default=0),
+            ended_at=max((int(row.get(name) or 0) for row in rows for name in ENDS), default=0),
         )
 
     def _with_documents(self, upload: Upload) -> Upload:

@@ -194,6 +194,15 @@ def test_who_has_which_modality() -> None:
     assert "P-100" not in Page(pages(cohort(studies=120))[INDEX]).words.split("Who, of few")[1].split("Each subject")[0]
 
 
+def test_a_ready_matrix_and_reads_are_one_modality() -> None:
+    documents, rows = world()
+    documents.documents["genomics/made/-expression/_state/state.json"] = {"schema": 1, "pending": [], "records": "m.gz"}
+    documents.documents["m.gz"] = [json.dumps(["laptop-made-rna-v1", f"P-{n}", "h", "t", "u"]) for n in (7, 8)]
+    found = CohortReader(documents).read("made", rows)
+    assert set(found.by_modality) == {"CT", "RNA-seq", "clinical-baseline"}
+    assert found.by_modality["RNA-seq"] == {f"P-{n}" for n in range(1, 9)}
+
+
 def test_a_pet_is_a_modality_of_its_own() -> None:
     documents, rows = world()
     documents.documents["imaging/made/P-1/s/features.json"] = features("P-1", 11.0, 31.0, modality="PT")
@@ -263,14 +272,14 @@ def test_models_go_by_their_time_and_the_page_says_of_when_it_is() -> None:
     documents, rows = world()
     documents.documents["models/made/b3/mine/report.html"] = ""
     rows[0] |= {"completed_at": 1_764_000_000}
-    rows[1] |= {"last_arrival": 1_764_323_940}
+    rows[1] |= {"quarantined_at": 1_764_323_940}
     rows.append(row("imaging", "P-1", "s", failed_at=2_000_000_000) | {"dataset": "another"})
     found = CohortReader(documents).read("made", rows)
     words = Page(pages(found)[INDEX]).words
     assert "2026-11-28 00:00 UTC, on build b2 2026-11-01 00:00 UTC, on build b1" in words
     assert "b3/mine" in words, "a run that somebody named"
-    assert "last change 2025-11-28 09:59 UTC" in words
-    assert "last change" not in Page(pages(cohort())[INDEX]).words
+    assert "last result 2025-11-28 09:59 UTC" in words
+    assert "last result" not in Page(pages(cohort())[INDEX]).words
 
 
 def test_a_study_has_its_picture_numbers_and_provenance() -> None:
@@ -453,6 +462,9 @@ def test_a_report_is_written_again_only_when_something_changed() -> None:
     rows[1] = rows[1] | {"status": "PROCESSING", "attempt": 2}
     assert builder.build() == {"made": 20}
     assert b"14 of 16 uploads" in bucket.content["reports/made/index.html"]
+    rows[2] |= {"completed_at": 1_764_323_940}
+    assert builder.build() == {"made": 20}
+    assert b"last result 2025-11-28" in bucket.content["reports/made/index.html"], "it says of when it is"
     bucket.put("models/made/b3/20261129T000000-cc/report.html")
     assert set(builder.build()) == {"made"}
     assert b"20261129T000000-cc" in bucket.content["reports/made/index.html"]
