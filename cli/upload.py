@@ -1,7 +1,7 @@
 """Copies files into the raw bucket, several at a time, with progress."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,10 @@ from boto3.s3.transfer import TransferConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from cli.deployment import Deployment, chosen_dataset
+from cli.deployment import Deployment
 from cli.errors import CommandError
 from cli.laptop import WITHOUT_SALMON, has_salmon
+from cli.markers import Markers
 from cli.sources.files import Modality, Source, SourceFile
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads, read_reads
@@ -73,11 +74,10 @@ def upload_path(
     Raises
     ------
     UsageError
-        When it holds nothing to upload, or the stack was not deployed for the dataset: nothing would process it.
+        When it holds nothing to upload.
     """
     for name in [modality] if modality else find_modalities(path):
         source = READERS[name](path)
-        chosen_dataset(deployment, dataset)
         warn_of_left_files(console, source)
         if isinstance(source, Reads) and deployment.endpoint and not has_salmon():
             print_line(console, f"! {WITHOUT_SALMON} Reads wait until it is there.", style="yellow")
@@ -87,32 +87,33 @@ def upload_path(
 def upload_source(console: Console, deployment: Deployment, source: Source, dataset: str) -> Uploaded:
     """Upload what was found before below `<modality>/<dataset>/`."""
     files = [SourceFile(file.path, source.object_key(dataset, file.key), file.size) for file in source.files]
-    missing = _not_there(deployment, files)
+    there = _stored(deployment, files)
+    missing = [file for file in files if not _is_there(file, there)]
     if len(missing) < len(files):
         print_line(console, f"     {plural(len(files) - len(missing), 'file')} there already, as new and as large")
-    put_files(console, deployment, missing)
+    put_files(console, deployment, missing, markers=Markers(source, there, missing))
     return Uploaded(source.unit_ids(dataset), len(missing), sum(file.size for file in missing))
 
 
-def _not_there(deployment: Deployment, files: list[SourceFile]) -> list[SourceFile]:
-    """Return the files that S3 does not have, or has of another size or from before the file's last change.
-
-    As `aws s3 sync` decides; an ETag says nothing of the content of an object that is encrypted with KMS.
-    """
+def _stored(deployment: Deployment, files: list[SourceFile]) -> dict[str, tuple[int, float]]:
+    """Return size and time of each object where the files go to."""
     prefixes = {"/".join(file.key.split("/")[:2]) + "/" for file in files}
     pages = deployment.s3.get_paginator("list_objects_v2")
-    there = {
+    return {
         item["Key"]: (item["Size"], item["LastModified"].timestamp())
         for prefix in sorted(prefixes)
         for page in pages.paginate(Bucket=deployment.output("RawBucketName"), Prefix=prefix)
         for item in page.get("Contents", [])
     }
 
-    def is_there(file: SourceFile) -> bool:
-        size, stored = there.get(file.key, (-1, 0.0))
-        return size == file.size and stored > file.path.stat().st_mtime
 
-    return [file for file in files if not is_there(file)]
+def _is_there(file: SourceFile, there: Mapping[str, tuple[int, float]]) -> bool:
+    """Whether S3 has a file, of the same size and from after its last change.
+
+    As `aws s3 sync` decides; an ETag says nothing of the content of an object that is encrypted with KMS.
+    """
+    size, stored = there.get(file.key, (-1, 0.0))
+    return size == file.size and stored > file.path.stat().st_mtime
 
 
 def warn_of_left_files(console: Console, source: Source) -> None:
@@ -133,8 +134,14 @@ def _examples(paths: list[Path]) -> str:
     return f"{plural(len(paths), 'file')} ({names}{f' and {more} more' if more > 0 else ''})"
 
 
-def put_files(console: Console, deployment: Deployment, files: Iterable[SourceFile], prefix: str = "") -> None:
-    """Put files into the raw bucket.
+def put_files(
+    console: Console,
+    deployment: Deployment,
+    files: Iterable[SourceFile],
+    prefix: str = "",
+    markers: Markers | None = None,
+) -> None:
+    """Put files into the raw bucket, and the marker of each folder after the last of its files.
 
     Raises
     ------
@@ -153,6 +160,8 @@ def put_files(console: Console, deployment: Deployment, files: Iterable[SourceFi
 
         def put(file: SourceFile) -> None:
             client.upload_file(str(file.path), bucket, prefix + file.key, Config=config)
+            if marker := markers and markers.after(file.key):
+                client.put_object(Bucket=bucket, Key=marker[0], Body=marker[1], ContentType="application/json")
             progress.update(task, advance=file.size)
 
         futures = [pool.submit(put, file) for file in files]

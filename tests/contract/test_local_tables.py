@@ -107,6 +107,7 @@ def test_exactly_the_content_that_was_listed_is_opened(account: Account, objects
     assert opened is not None
     assert b"".join(opened.chunks) == b"first"
     assert abs(opened.modified_at - time.time()) < 60
+    assert listed.modified_at == opened.modified_at, "a marker is compared with objects by it"
     s3.put_object(Bucket="tables", Key="a.csv", Body=b"second")
     assert objects.open("a.csv", listed.etag) is None
     assert objects.open("b.csv", listed.etag) is None

@@ -44,7 +44,8 @@ class S3Objects:
             for page in pages:
                 for o in page.get("Contents", []):
                     archived = o.get("StorageClass") in ARCHIVE_CLASSES
-                    yield StoredObject(o["Key"], o["Size"], o["ETag"].strip('"'), archived)
+                    came = int(o["LastModified"].timestamp())
+                    yield StoredObject(o["Key"], o["Size"], o["ETag"].strip('"'), archived, came)
 
     def folders(self, prefix: str) -> tuple[list[str], list[str]]:
         """Return the folder names and the object names directly under `prefix`."""

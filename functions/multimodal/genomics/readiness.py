@@ -47,9 +47,9 @@ from multimodal.ledger.unit import LedgerItem, Status, Unit, case_unit
 _BUILDING = frozenset({Status.RECEIVING, Status.READY, Status.PROCESSING})
 """Status of a reference that is built, perhaps again: cases wait for the outcome."""
 
-_TABLE = re.compile(r"transcripts\.tsv(\.gz)?$", re.IGNORECASE)
-_FASTA = re.compile(r"\.(fa|fasta|fna)(\.gz)?$", re.IGNORECASE)
-_GTF = re.compile(r"\.gtf(\.gz)?$", re.IGNORECASE)
+_TABLE = re.compile(r"transcripts\.tsv(\.b?gz)?$", re.IGNORECASE)
+_FASTA = re.compile(r"\.(fa|fasta|fna)(\.b?gz)?$", re.IGNORECASE)
+_GTF = re.compile(r"\.gtf(\.b?gz)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,7 @@ def decide_reference(
     if not listing.objects:
         return Wait(limit) if listing.marker and now < limit else quarantine_removed()
     if declared is not None and not item.rerun_requested:
-        decision = decide_by_marker(len(listing.objects), declared, limit, now)
+        decision = decide_by_marker(listing, declared, (limit, quiet_at), now)
         if not isinstance(decision, Complete):
             return decision
     elif now < quiet_at:

@@ -147,7 +147,7 @@ def decide_sample(
     if not listing.objects:
         return Wait(limit) if listing.marker and now < limit else quarantine_removed()
     if declared is not None and not item.rerun_requested:
-        decision = decide_by_marker(len(listing.objects) + listing.others, declared, limit, now)
+        decision = decide_by_marker(listing, declared, (limit, quiet_at), now, listing.others)
         if not isinstance(decision, Complete):
             return decision
     elif now < quiet_at:

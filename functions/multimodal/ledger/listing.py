@@ -44,6 +44,11 @@ class Listing:
         """When the facts were true, where what was uploaded beside the objects says so."""
         return None
 
+    @property
+    def is_marked_last(self) -> bool:
+        """Whether nothing came after the marker, by S3's clock of whole seconds."""
+        return self.marker is not None and all(o.modified_at <= self.marker.modified_at for o in self.objects)
+
     def archives_of(self, unit: Unit) -> int:
         """How many zips of the study are there; `t.zip` and `t.ZIP` are two."""
         return sum(is_archive_of(unit, o.key) for o in self.objects)
@@ -199,10 +204,15 @@ def quarantine_removed() -> Quarantine:
     return Quarantine(Reason.UPLOAD_REMOVED, "the objects are gone; upload them again", {})
 
 
-def decide_by_marker(found: int, declared: int, limit: int, now: int) -> Decision:
-    """Decide by the number of objects that a marker declares."""
+def decide_by_marker(listing: Listing, declared: int, until: tuple[int, int], now: int, others: int = 0) -> Decision:
+    """Decide by the number of objects that a marker declares, of which `others` are not in the listing.
+
+    A marker that is older than an object says nothing of what still comes: the quiet period does (`ledger-13`).
+    `until` are the two deadlines.
+    """
+    (limit, quiet_at), found = until, len(listing.objects) + others
     if found >= declared:
-        return Complete()
+        return Complete() if listing.is_marked_last or now >= quiet_at else Wait(quiet_at)
     if now < limit:
         return Wait(limit)
     message = f"_COMPLETE.json declares {declared} objects, {found} are there; upload the rest, then retry"

@@ -60,12 +60,16 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True)
 class StoredObject:
-    """One object in S3: its key, its size in bytes, its ETag, and whether it must be restored before it is read."""
+    """One object in S3: key, size in bytes, ETag, whether it must be restored before it is read, and when it came.
+
+    `modified_at` is in epoch seconds, 0 where nobody needs it.
+    """
 
     key: str
     size: int
     etag: str
     archived: bool = False
+    modified_at: int = 0
 
 
 @dataclass(frozen=True)

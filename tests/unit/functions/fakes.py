@@ -176,7 +176,8 @@ class FakeObjects:
         for key in sorted(self.content):
             if key.startswith(prefix):
                 body = self.content[key]
-                yield StoredObject(key, len(body), self.etags.get(key, f"etag-{hash(body)}"))
+                etag, came = self.etags.get(key, f"etag-{hash(body)}"), self.modified.get(key, 0)
+                yield StoredObject(key, len(body), etag, modified_at=came)
 
     def folders(self, prefix: str) -> tuple[list[str], list[str]]:
         rests = [key[len(prefix) :] for key in self.content if key.startswith(prefix)]

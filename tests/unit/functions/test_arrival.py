@@ -150,6 +150,20 @@ def test_marker_counts_the_listed_objects_in_any_order(world: World, marker_firs
     assert world.item().objects == 3, "the marker is not one of them"
 
 
+def test_an_older_marker_leaves_the_end_of_a_correction_to_the_quiet_period(world: World) -> None:
+    marker = f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json"
+    world.upload(*slices(3))
+    world.upload(marker, body=b'{"objects": 3}')
+    world.run_job(world.jobs(str(world.tick()["run_id"]))[0])
+    world.ingest(world.features_key())
+    for key in slices(3):  # one after the other: at every moment three objects are there
+        world.clock.advance(1)
+        world.upload(key, body=b"corrected")
+        assert world.tick(QUIET - 10)["run_id"] is None, "half of it is the old study"
+    world.upload(marker, body=b'{"objects": 3}')
+    assert world.tick()["run_id"] is not None, "a new marker speaks for all"
+
+
 def test_marker_that_is_never_met_is_quarantined_with_numbers(world: World) -> None:
     world.upload(*slices(2))
     world.upload(f"imaging/{DATASET}/R01-001/1.2.3/_COMPLETE.json", body=b'{"objects": 9}')

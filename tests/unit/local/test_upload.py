@@ -1,6 +1,7 @@
 """Uploading with progress: on a terminal, in a log, and when S3 refuses."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -12,17 +13,22 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+import cli.main
 from cli.deployment import Deployment
-from cli.errors import UsageError, aws_error
+from cli.errors import aws_error
 from cli.upload import upload_path
 
 
-def make_deployment(upload_file: Callable[..., None], there: Sequence[tuple[str, int, datetime]] = ()) -> Deployment:
+def make_deployment(
+    upload_file: Callable[..., None],
+    there: Sequence[tuple[str, int, datetime]] = (),
+    put_object: Callable[..., None] = lambda **_: None,
+) -> Deployment:
     contents: list[dict[str, Any]] = [{"Key": key, "Size": size, "LastModified": time} for key, size, time in there]
     paginator = SimpleNamespace(
         paginate=lambda Bucket, Prefix: [{"Contents": [o for o in contents if o["Key"].startswith(Prefix)]}]  # noqa: N803
     )
-    s3 = SimpleNamespace(upload_file=upload_file, get_paginator=lambda _: paginator)
+    s3 = SimpleNamespace(upload_file=upload_file, get_paginator=lambda _: paginator, put_object=put_object)
     double = SimpleNamespace(output=lambda _: "raw", s3=s3, datasets=["d", "nsclc_radiogenomics"], endpoint="http://x")
     return cast(Deployment, double)
 
@@ -77,6 +83,53 @@ def test_what_is_there_already_is_not_sent_again(folder: Path, console: Console)
     assert "1 file there already" in printed(console)
 
 
+def _marked(folder: Path, console: Console, there: Sequence[str] = (), refused: str = "?") -> dict[str, bytes]:
+    """Upload, and return the markers, each of which has to come after its folder's files."""
+    keys, markers = list[str](), dict[str, bytes]()
+    time = datetime.now(UTC) + timedelta(minutes=1)
+
+    def upload_file(path: str, _bucket: str, key: str, **_: Any) -> None:
+        if refused in path:
+            raise S3UploadFailedError("refused")
+        keys.append(key)
+
+    def put_object(Bucket: str, Key: str, Body: bytes, **_: Any) -> None:  # noqa: N803
+        study = Key.removesuffix("_COMPLETE.json")
+        names = {f"imaging/d/{file.relative_to(folder)}" for file in folder.rglob("*") if file.is_file()} - set(there)
+        assert (Bucket, {name for name in names if name.startswith(study)} - set(keys)) == ("raw", set())
+        markers[Key] = Body
+
+    with suppress(S3UploadFailedError):
+        deployment = make_deployment(upload_file, [(key, 10, time) for key in there], put_object)
+        list(upload_path(console, deployment, folder, "d"))
+    return markers
+
+
+def test_each_study_is_marked_as_whole_after_its_last_file(tmp_path: Path, console: Console) -> None:
+    folder = put(tmp_path, *(f"R01-001/ct/series/{n}.dcm" for n in range(40)), "R01-002/ct/1.dcm", "R01-003/ct.zip")
+    there = ["imaging/d/R01-001/ct/series/7.dcm", "imaging/d/R01-001/ct/of-another.dcm"]
+    there += ["imaging/d/R01-001/ct/_COMPLETE.json", "imaging/d/R01-004/ct/1.dcm"]
+    assert _marked(folder, console, there) == {
+        "imaging/d/R01-001/ct/_COMPLETE.json": b'{"objects": 41}',
+        "imaging/d/R01-002/ct/_COMPLETE.json": b'{"objects": 1}',
+    }
+
+
+def test_a_study_whose_upload_broke_off_or_that_has_its_own_marker_is_not_marked(
+    tmp_path: Path, console: Console
+) -> None:
+    folder = put(tmp_path, "R01-001/ct/1.dcm", "R01-001/ct/2.dcm", "R01-002/ct/1.dcm", "R01-002/ct/_COMPLETE.json")
+    assert not _marked(folder, console, refused="R01-001/ct/2.dcm")
+
+
+@pytest.mark.parametrize("refused", ["?", "_R2_"])
+def test_reads_are_not_marked_for_a_marker_says_that_no_mates_come(
+    tmp_path: Path, console: Console, refused: str
+) -> None:
+    put(tmp_path, "R01-001/s_S1_L001_R1_001.fastq.gz", "R01-001/s_S1_L001_R2_001.fastq.gz")
+    assert not _marked(tmp_path, console, refused=refused)
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_reads_without_salmon_are_uploaded_with_a_warning(
     tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch, there: bool
@@ -105,17 +158,13 @@ def test_a_refusal_of_s3_is_told_as_what_it_is(folder: Path, console: Console, c
 
 
 @pytest.mark.parametrize("name", ["nsclc_radiogenomic", "", "../a"])
-@pytest.mark.parametrize("given", ["", "clinical/a.csv"])
 def test_a_dataset_that_is_not_deployed_is_rejected_with_those_that_are(
-    folder: Path, given: str, name: str, console: Console
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keys: list[str] = []
-    deployment = make_deployment(lambda _path, _bucket, key, **_: keys.append(key))
-    with pytest.raises(UsageError) as rejection:
-        list(
-            upload_path(console, deployment, put(folder, "clinical/a.csv") / given, name, None if given else "imaging")
-        )
-    assert "d, nsclc_radiogenomics" in rejection.value.hint
+    monkeypatch.setattr(cli.main, "reach", lambda _: make_deployment(lambda _path, _bucket, key, **_: keys.append(key)))
+    assert cli.main.main(["upload", str(put(folder, "clinical/a.csv")), "--dataset", name]) == 2
+    assert "d, nsclc_radiogenomics" in capsys.readouterr().err
     assert keys == []
 
 
