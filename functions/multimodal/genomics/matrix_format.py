@@ -268,7 +268,11 @@ def _first_error(cells: Sequence[str], values: Sequence[float | None]) -> CellEr
             message = "NaN and infinity are not measurements; leave the cell empty, or list it under matrix.missing"
             return CellError("VALUE_INVALID", message, at)
         if value is not None and value < 0:
-            return CellError("VALUE_INVALID", "expression is never negative; check genomics.matrix.scale", at)
+            message = (
+                "expression is never negative (z-scores and log ratios are not taken); write linear values or "
+                "log2(value + 1), as genomics.matrix.scale says"
+            )
+            return CellError("VALUE_INVALID", message, at)
         if "_" in cell and value is not None:
             return CellError("VALUE_INVALID", "not a number; write it without underscores", at)
     return CellError("VALUE_IMPLAUSIBLE", "the values are too large to add up; check genomics.matrix")

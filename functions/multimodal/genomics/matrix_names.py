@@ -44,21 +44,21 @@ _OTHER_FORMATS = {
 
 _QUANTIFICATION = re.compile(
     r"^(?:(?P<case>.+?)[._-]?)?(?:quant(?:\.genes)?\.sf|abundance\.tsv|(?:genes|isoforms)\.results"
-    r"|ReadsPerGene\.out\.tab|(?:rna_seq\.)?augmented_star_gene_counts\.tsv|gene_abund(?:ances?)?\.(?:tab|tsv)"
+    r"|ReadsPerGene\.out\.tab|(?:rna_seq\.)?augmented_star_gene_counts\.tsv|gene[_.]abund(?:ances?)?\.(?:tab|tsv|txt)"
     r"|genes\.fpkm_tracking"
     r"|htseq\.counts|\.counts)(?:\.gz)?$",
     re.IGNORECASE,
 )
 _PROGRAM = r"(?:star_)?(?:salmon|kallisto|rsem|star|htseq|stringtie|cufflinks|quant|quants|dragen)"
 _PROGRAMS = re.compile(rf"^{_PROGRAM}$", re.IGNORECASE)
-_BEHIND_CASE = re.compile(rf"(?<=.)(?:[._-]{_PROGRAM})+$", re.IGNORECASE)
-"""As salmon's tutorial calls its folders (`R01-001_quant`)."""
-_CONTENT = re.compile(
-    r"^(?:(?:gene|expression|expr|matrix|count|tpm|fpkm|rpkm|cpm|result|value|data|table|abundance|merged|all|output|raw|level"
-    r"|normali[sz]ed)s?[._-]*)+$",
-    re.IGNORECASE,
+_CONTENT = (
+    r"(?:genes?|expression|expr|matrix|counts?|tpm|fpkm|rpkm|cpm|results?|values?|data|table|abundances?|merged|all|output|raw"
+    r"|levels?|normali[sz]ed)"
 )
+_OF_CONTENT = re.compile(rf"^(?:{_CONTENT}[._-]*)+$", re.IGNORECASE)
 """Files that are called by what they hold, and by no case."""
+_BEHIND_CASE = re.compile(rf"(?<=.)(?:[._-](?:{_PROGRAM}|{_CONTENT}))+$", re.IGNORECASE)
+"""As salmon's tutorial calls its folders (`R01-001_quant`), and people their files (`R01-001_counts.txt`)."""
 _BESIDE = re.compile(r"^(aux_info|libParams|logs?|_STARpass1|_STARgenome)$")
 _BESIDE_TABLE = re.compile(
     r"^(?:abundance\.h5|lib_format_counts\.json|cmd_info\.json|run_info\.json)$"
@@ -184,7 +184,7 @@ def case_of_quantification(path: str) -> str:
         match = _QUANTIFICATION.match(name)
         stem = _TABLE.sub("", name) if match is None else match["case"] or ""
         named = [stem.rstrip("._-")]
-        named = [stem for stem in named if not _PROGRAMS.match(stem) and not _CONTENT.match(stem)]
+        named = [stem for stem in named if not _PROGRAMS.match(stem) and not _OF_CONTENT.match(stem)]
     return _BEHIND_CASE.sub("", named[0]) if len(named) == 1 and not _UUID.match(named[0]) else ""
 
 

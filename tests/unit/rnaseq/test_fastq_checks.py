@@ -408,6 +408,15 @@ def test_reads_that_two_lanes_share(tmp_path: Path, other: Callable[[bytes], byt
     assert caught.value.code == ReasonCode.READS_TWICE
 
 
+def test_lanes_of_a_library_of_few_sequences_pass(tmp_path: Path) -> None:
+    """Of small RNA, most reads of any two lanes are of a few sequences."""
+    lanes = [
+        b"".join(record(b"@%d:%d" % (lane, n), b"ACGTTGCAAC" * 2 + b"ACGT"[n % 2 :]) for n in range(300))
+        for lane in (1, 2)
+    ]
+    assert check_lanes(tmp_path, *lanes).fragments == 600
+
+
 def test_raw_pairs_beside_trimmed_pairs(tmp_path: Path) -> None:
     lanes = []
     for folder, change in (("raw", bytes), ("clean", trimmed)):

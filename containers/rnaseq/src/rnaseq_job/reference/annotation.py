@@ -66,6 +66,8 @@ class Annotation:
     """Ids of genes with `tag "PAR"`."""
     loci: dict[str, list[str]] = field(default_factory=dict)
     """Ids given to the places of a transcript id that lies at several: `NM_1`, `NM_1_dup1`, …"""
+    renamed: str = ""
+    """A transcript id that several genes share and that was told apart by them."""
 
     def by_chromosome(self) -> dict[str, list[str]]:
         """Return transcript ids by chromosome."""
@@ -103,6 +105,7 @@ class Annotation:
             self.gene_names | other.gene_names,
             self.tagged_par | other.tagged_par,
             self.loci | other.loci,
+            self.renamed or other.renamed,
         )
 
 
@@ -166,7 +169,7 @@ def _add_exon(annotation: Annotation, path: Path, number: int, columns: list[str
     if strand not in "+-":
         raise _broken(path, number, f"transcript {name} has no strand")
     if name.startswith(_UNKNOWN):
-        name = f"{gene}_{name}"
+        annotation.renamed, name = name, f"{gene}_{name}"
     exon = _interval(path, number, columns)
     place = (gene, chromosome, strand)
     transcript = _at_its_place(annotation, name, place, _value(_EXON_NUMBER, attributes), _value(_VERSION, attributes))
