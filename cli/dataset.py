@@ -191,8 +191,8 @@ def _wait(deployment: Deployment, run: str, timeout: float) -> dict[str, Any]:
 
 
 def save_build(deployment: Deployment, built: Build, folder: Path) -> list[Path]:
-    """Copy a build's files to `<folder>/<build>/`; return them."""
-    target = folder / str(built.manifest["build"])
+    """Copy a build's files to `<folder>/dataset-<build>/`; return them."""
+    target = folder / f"dataset-{built.manifest['build']}"
     target.mkdir(parents=True, exist_ok=True)
     names = dict.fromkeys((*FILES, *built.manifest.get("files", ())))
     for name in names:

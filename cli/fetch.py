@@ -14,13 +14,13 @@ from cli.terminal import make_table, megabytes, plural, print_block, print_headi
 from multimodal.imaging.known_series import look_up_shipped, read_shipped, shipped_manifests
 from multimodal.imaging.series_manifest import (
     MANIFEST_STEM,
-    SUFFIXES,
     Series,
     UnknownSeriesError,
     manifest_text,
     parse_manifest,
 )
 from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.text import decode_text
 from multimodal.ledger.unit import Unit
 
 
@@ -35,11 +35,11 @@ def read_source(source: str) -> list[Series]:
     if source in shipped_manifests():
         return list(read_shipped(source))
     path = Path(source).expanduser()
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
-        hint = f"Give a file ({', '.join(SUFFIXES)}) or one of these names: {', '.join(shipped_manifests())}."
+    if not path.is_file():
+        hint = f"Give a file (.csv, .s5cmd, .tcia) or one of these names: {', '.join(shipped_manifests())}."
         raise UsageError(f"There is no manifest {source}.", hint=hint)
     try:
-        return parse_manifest(path.name, path.read_text(encoding="utf-8-sig", errors="replace"), look_up)
+        return parse_manifest(path.name, decode_text(path.read_bytes()), look_up)
     except UnknownSeriesError as error:
         message = f"{len(error.unknown):,} series are not in the index, such as {error.unknown[0]}."
         raise CommandError(message, hint="The index's version may be older or newer than the manifest.") from error
@@ -60,10 +60,10 @@ def look_up(names: Sequence[str]) -> Mapping[str, Series]:
     return {**known, **look_up_index(rest)} if rest else known
 
 
-def first_patients(series: Sequence[Series], patients: int) -> list[Series]:
-    """Return the series of the first so many patients; 0 means all."""
-    chosen = list(dict.fromkeys(each.patient for each in series))[: patients or None]
-    return [each for each in series if each.patient in set(chosen)]
+def first_patients(series: Sequence[Series], patients: int | None) -> list[Series]:
+    """Return the series of the first so many patients; None means all."""
+    chosen = set(list(dict.fromkeys(each.patient for each in series))[:patients])
+    return [each for each in series if each.patient in chosen]
 
 
 def print_series(console: Console, series: Sequence[Series]) -> None:

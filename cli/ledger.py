@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -174,6 +174,31 @@ def count_statuses(units: Iterable[Unit]) -> dict[str, int]:
     return {status: counts[status] for status in order if counts[status]}
 
 
+def describe_units(units: Sequence[Unit]) -> str:
+    """Say how many units stand where; references and notes, which the cohort page does not count, for themselves.
+
+    Examples
+    --------
+    >>> ids = ["imaging#d#P1#s", "genomics#d#P1", "genomics#_references#human"]
+    >>> describe_units([Unit({"unit_id": name, "status": "COMPLETED"}) for name in ids])
+    '2 units: 2 COMPLETED; 1 reference COMPLETED'
+    """
+    parts = []
+    for kind, members in by_kind(units).items():
+        counts = count_statuses(members)
+        own = f"{plural(len(members), kind)}: " + " · ".join(f"{count} {status}" for status, count in counts.items())
+        parts += [own] if kind == "unit" else [f"{plural(n, kind)} {status}" for status, n in counts.items()]
+    return "; ".join(parts)
+
+
+def by_kind(units: Iterable[Unit]) -> dict[str, list[Unit]]:
+    """Return the units, the references and the notes among some, without empty lists."""
+    found: dict[str, list[Unit]] = {"unit": [], "reference": [], "note": []}
+    for unit in units:
+        found["note" if unit.is_note else "reference" if unit.what == "reference" else "unit"].append(unit)
+    return {kind: members for kind, members in found.items() if members}
+
+
 def as_document(deployment: Deployment, units: list[Unit]) -> dict[str, Any]:
     """Return the ledger in the form that scripts read (`status --json`).
 
@@ -295,9 +320,5 @@ def print_totals(console: Console, units: list[Unit]) -> None:
     """Print one line with the number of units by status, and what they amount to."""
     objects = sum(unit.number("objects") for unit in units)
     size = sum(unit.number("bytes") for unit in units)
-    counts = " · ".join(f"{count} {status}" for status, count in count_statuses(units).items())
     console.print()
-    print_line(
-        console,
-        f"{plural(len(units), 'unit')}: {counts}   ({plural(objects, 'object')}, {megabytes(size)} MB)",
-    )
+    print_line(console, f"{describe_units(units)}   ({plural(objects, 'object')}, {megabytes(size)} MB)")

@@ -90,7 +90,7 @@ def train(
     print_results(console, json.loads(_read(deployment, f"{made['key']}{RESULTS}")))
     hint = "" if output else "  (report.html and the model; --output DIR copies them)"
     print_line(console, f"s3://{deployment.output('ProcessedBucketName')}/{made['key']}{hint}", style="dim")
-    print_files(console, save_folder(deployment, made["key"], output / made["run"]) if output else [])
+    print_files(console, save_run(deployment, made, output) if output else [])
 
 
 @app.command(epilog="Example: `multimodal models score nsclc_radiogenomics --model b1/20261128T120000-0123abcd`")
@@ -220,13 +220,13 @@ def _read(deployment: Deployment, key: str) -> bytes:
     return deployment.s3.get_object(Bucket=deployment.output("ProcessedBucketName"), Key=key)["Body"].read()
 
 
-def save_folder(deployment: Deployment, key: str, folder: Path) -> list[Path]:
-    """Copy everything below a key of the processed bucket to a folder; return the files."""
-    bucket = deployment.output("ProcessedBucketName")
-    folder.mkdir(parents=True, exist_ok=True)
+def save_run(deployment: Deployment, made: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Copy what a run of models made to `<folder>/models-<run>/`; return the files."""
+    bucket, target = deployment.output("ProcessedBucketName"), folder / f"models-{made['run']}"
+    target.mkdir(parents=True, exist_ok=True)
     paths = []
-    for item in deployment.s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", []):
-        paths.append(folder / Path(item["Key"]).name)
+    for item in deployment.s3.list_objects_v2(Bucket=bucket, Prefix=made["key"]).get("Contents", []):
+        paths.append(target / Path(item["Key"]).name)
         deployment.s3.download_file(bucket, item["Key"], str(paths[-1]))
     return paths
 

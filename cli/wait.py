@@ -18,7 +18,7 @@ from rich.text import Text
 
 from cli.deployment import Deployment
 from cli.errors import CommandError
-from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, count_statuses, read_units
+from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, by_kind, count_statuses, describe_units, read_units
 from cli.project import PROGRAM
 from cli.terminal import INDENT, STATUS_STYLES, duration, make_table, plural, print_line, shorten
 
@@ -48,6 +48,8 @@ class Outcome:
         What went wrong with the sweep meanwhile.
     blocked : frozenset of str
         Ids of units that wait for a reference whose build was quarantined or failed.
+    moved : bool
+        Whether anything happened to the units meanwhile.
     """
 
     units: list[Unit]
@@ -55,6 +57,7 @@ class Outcome:
     timed_out: bool
     problems: tuple[str, ...] = ()
     blocked: frozenset[str] = frozenset()
+    moved: bool = True
 
     @property
     def without_features(self) -> list[Unit]:
@@ -151,6 +154,7 @@ def wait_for_units(
     view = _LiveView(console) if console.is_terminal else _LogView(console)
     before: int | None = None
     known = read_units(deployment)  # first, so that what is due already is checked at once
+    at_first = {unit.unit_id: unit for unit in known}
     with nudged_sweep(deployment, lambda: known) as problems, view:
         while True:
             units = [unit for unit in known if unit.unit_id in unit_ids] if unit_ids else known
@@ -160,7 +164,7 @@ def wait_for_units(
             view.show(units, outcome.seconds, time_left(settled - before, len(units) - settled, outcome.seconds))
             ended = len(units) >= len(unit_ids) and all(u.is_settled or outcome.is_stuck(u) for u in units)
             if ended and (_have_arrived(deployment, outcome.seconds) if arriving or not unit_ids else True):
-                return outcome
+                return replace(outcome, moved=any(at_first.get(unit.unit_id) != unit for unit in units))
             if outcome.seconds > timeout:
                 return replace(outcome, timed_out=True, problems=tuple(problems))
             _check_image(units)
@@ -267,9 +271,7 @@ class _LogView:
 
 
 def _summary(units: list[Unit]) -> str:
-    if not units:
-        return "no unit has arrived yet"
-    return " · ".join(f"{count} {status}" for status, count in count_statuses(units).items())
+    return describe_units(units) or "no unit has arrived yet"
 
 
 def time_left(ended: int, left: int, seconds: float) -> str:
@@ -290,8 +292,11 @@ def time_left(ended: int, left: int, seconds: float) -> str:
 
 def print_outcome(console: Console, outcome: Outcome) -> None:
     """Print how many units ended well and, for each that did not, why."""
-    completed = count_statuses(outcome.units).get("COMPLETED", 0)
-    text = f"{completed} of {plural(len(outcome.units), 'unit')} COMPLETED in {duration(outcome.seconds)}."
+    done = " and ".join(
+        f"{count_statuses(members).get('COMPLETED', 0)} of {plural(len(members), kind)}"
+        for kind, members in by_kind(outcome.units).items()
+    )
+    text = f"{done} COMPLETED in {duration(outcome.seconds)}." if outcome.moved else f"Nothing new: {done} COMPLETED."
     print_line(console, text, style="green" if outcome.succeeded else "")
     if outcome.timed_out:
         waiting = [unit for unit in outcome.units if not (unit.is_settled or outcome.is_stuck(unit))]

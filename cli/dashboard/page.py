@@ -1,7 +1,7 @@
 """The dashboard's page: widgets on the grid that the dashboard's body describes, metrics as inline SVG."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -29,44 +29,49 @@ def render_dashboard(found: Dashboard) -> str:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = page_templates(TEMPLATES, STYLE_SHEET, TEMPLATES / "dashboard.css", trim=True)
-    environment.globals |= {"chart": chart, "colours": COLOURS}
+    environment.globals |= {"chart": chart, "look": look}
     environment.filters |= {"amount": amount, "moment": _moment, "told": told}
     return environment
 
 
-def _moment(when: datetime | int) -> str:
+def _moment(when: datetime | int, form: str = "%Y-%m-%d %H:%M UTC") -> str:
     time = when if isinstance(when, datetime) else datetime.fromtimestamp(when, UTC)
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{time.astimezone(UTC):{form}}"
 
 
 def told(series: Series) -> str:
-    """Return what a series amounts to: the sum of counts, the newest of all else."""
+    """Return what a series amounts to: the sum of counts, the largest of maxima (named so), the newest of all else."""
     if not series.points:
         return "–"
     stat = series.query.get("MetricStat", {}).get("Stat", "Sum")  # expressions are of sums
     values = [value for _, value in series.points]
-    return amount(sum(values) if stat == "Sum" else max(values) if stat == "Maximum" else values[-1])
+    found = f"max. {amount(max(values))}" if stat == "Maximum" else amount(sum(values) if stat == "Sum" else values[-1])
+    return f"{found} {series.right}".rstrip()
+
+
+def look(number: int) -> str:
+    """Return the classes of a widget's n-th series: its colour; hollow and dashed when all colours are used up."""
+    return f"c{number % COLOURS}{' second' if number >= COLOURS else ''}"
 
 
 def chart(widget: Widget, start: datetime, end: datetime) -> Markup:
     """Return a widget's plot: stacked bars, or lines with a dot at each point."""
     drawn = [series for series in widget.series if series.is_shown]
-    top = _nice(_highest(drawn, stacked=widget.is_stacked))
-    shapes = [*_grid(top), *_times(start, end)]
+    axes = sorted({each.right for each in drawn})  # the left one, which has no name, first
+    top = {axis: _nice(_highest(drawn, axis, stacked=widget.is_stacked)) for axis in axes}
+    shapes = [shape for axis in axes for shape in _grid(top[axis], is_right=bool(axis))]
     draw = _bars if widget.is_stacked else _lines
-    shapes += draw(drawn, (start, end), top)
+    shapes += [*_times(start, end), *draw(drawn, (start, end), top)]
     label = f"{widget.title}: " + ", ".join(f"{series.label} {told(series)}" for series in drawn)
     return tag("svg", *shapes, class_="series", width="100%", height=HEIGHT + 22, role="img", aria_label=label)
 
 
-def _highest(series: Sequence[Series], *, stacked: bool) -> float:
-    if not stacked:
-        return max((value for each in series for _, value in each.points), default=0.0)
-    sums: dict[datetime, float] = {}
-    for each in series:
-        for when, value in each.points:
-            sums[when] = sums.get(when, 0.0) + value
-    return max(sums.values(), default=0.0)
+def _highest(series: Sequence[Series], axis: str, *, stacked: bool) -> float:
+    """Return the highest value of the series of an axis, or the highest sum at one time."""
+    heights: dict[datetime, float] = {}
+    for when, value in (point for each in series if each.right == axis for point in each.points):
+        heights[when] = heights.get(when, 0.0) + value if stacked else max(heights.get(when, 0.0), value)
+    return max(heights.values(), default=0.0)
 
 
 def _nice(highest: float) -> float:
@@ -77,12 +82,13 @@ def _nice(highest: float) -> float:
     return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= highest * 0.999)
 
 
-def _grid(top: float) -> Iterator[Markup]:
+def _grid(top: float, *, is_right: bool) -> Iterator[Markup]:
+    end = {"x": "100%", "text_anchor": "end"} if is_right else {"x": "0"}
     for step in range(_TICKS):
         share = step / (_TICKS - 1)
         y = HEIGHT * (1 - share)
         yield tag("line", class_="axis" if step == 0 else "grid", x1="0", x2="100%", y1=y, y2=y)
-        yield tag("text", amount(top * share), x="0", y=y - 4)
+        yield tag("text", amount(top * share), y=y - 4, **end)
 
 
 def _times(start: datetime, end: datetime) -> Iterator[Markup]:
@@ -98,25 +104,23 @@ def _across(when: datetime, extent: Extent) -> float:
     return min(max(100 * ((when - start) / (end - start)), 0.0), 100.0)
 
 
-def _lines(series: Sequence[Series], extent: Extent, top: float) -> Iterator[Markup]:
+def _lines(series: Sequence[Series], extent: Extent, top: Mapping[str, float]) -> Iterator[Markup]:
     for number, each in enumerate(series):
-        colour = f"c{number % COLOURS}"
-        places = [(_across(when, extent), HEIGHT * (1 - value / top)) for when, value in each.points]
+        places = [(_across(when, extent), HEIGHT * (1 - value / top[each.right])) for when, value in each.points]
         if len(places) > 1:
             path = " L".join(f"{10 * x:.1f},{y:.1f}" for x, y in places)
-            line = tag("path", class_=f"line {colour}", d=f"M{path}")
+            line = tag("path", class_=f"line {look(number)}", d=f"M{path}")
             box = f"0 0 1000 {HEIGHT}"
             yield tag("svg", line, viewBox=box, preserveAspectRatio="none", width="100%", height=HEIGHT)
-        yield from (tag("circle", class_=f"point {colour}", cx=f"{x:.2f}%", cy=y, r=3) for x, y in places)
+        yield from (tag("circle", class_=f"point {look(number)}", cx=f"{x:.2f}%", cy=y, r=3) for x, y in places)
 
 
-def _bars(series: Sequence[Series], extent: Extent, top: float) -> Iterator[Markup]:
+def _bars(series: Sequence[Series], extent: Extent, top: Mapping[str, float]) -> Iterator[Markup]:
     below: dict[datetime, float] = {}
     for number, each in enumerate(series):
         for when, value in each.points:
-            low = below.get(when, 0.0)
+            low, scale = below.get(when, 0.0), HEIGHT / top[each.right]
             below[when] = low + value
             if value:
-                x, y, height = _across(when, extent), HEIGHT * (1 - (low + value) / top), HEIGHT * value / top
-                left = f"{min(x, 98.8):.2f}%"
-                yield tag("rect", class_=f"block c{number % COLOURS}", x=left, width="1.2%", y=y, height=height)
+                x, y = f"{min(_across(when, extent), 98.8):.2f}%", HEIGHT - scale * (low + value)
+                yield tag("rect", class_=f"block {look(number)}", x=x, width="1.2%", y=y, height=scale * value)

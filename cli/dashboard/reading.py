@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cli.deployment import Deployment
-from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, read_units
+from cli.ledger import END_STATUSES, STATUSES_WITHOUT_FEATURES, Unit, read_units
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -30,12 +30,16 @@ Point = tuple[datetime, float]
 
 @dataclass(frozen=True)
 class Series:
-    """One metric of a widget, or an expression over the others; points are in the order of time."""
+    """One metric of a widget, or an expression over the others; points are in the order of time.
+
+    `right` is the unit of the right axis when it is drawn against that one, otherwise empty.
+    """
 
     label: str
     query: Mapping[str, Any]
     is_shown: bool = True
     points: tuple[Point, ...] = ()
+    right: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Widget:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard with its metrics from `start` to `end`, the newest rejections, and alarms that ring.
+    """A dashboard with its metrics from `start` to `end`, and today's unfinished units, rejections and alarms.
 
     `ringing` is None on the laptop cloud, whose alarms regard no dimension of a metric.
     """
@@ -77,6 +81,7 @@ class Dashboard:
     widgets: Sequence[Widget]
     start: datetime
     end: datetime
+    unfinished: int = 0
     rejections: Sequence[Unit] = ()
     ringing: Sequence[str] | None = None
 
@@ -102,7 +107,9 @@ def read_dashboard(deployment: Deployment, hours: float = 0, now: datetime | Non
     if end - start < _SHORT:
         filled = _with_points(client, _each_minute(widgets), start, end)
     ringing = None if deployment.endpoint else _ringing(client, deployment.stack)
-    return Dashboard(name, filled, start, end, _newest(deployment), ringing)
+    units = read_units(deployment)
+    unfinished = sum(not (unit.is_note or unit.status in END_STATUSES) for unit in units)
+    return Dashboard(name, filled, start, end, unfinished, _newest(units), ringing)
 
 
 def read_widgets(body: Mapping[str, Any]) -> Iterator[Widget]:
@@ -132,7 +139,10 @@ def _series(given: Mapping[str, Any]) -> Iterator[Series]:
             metric = {"Namespace": names[0], "MetricName": names[1], "Dimensions": dimensions}
             stat = options.get("stat", given.get("stat", "Average"))
             query["MetricStat"] = {"Metric": metric, "Period": period, "Stat": stat}
-        yield Series(label, query, options.get("visible", True))
+        right = (
+            given.get("yAxis", {}).get("right", {}).get("label", "(right)") if options.get("yAxis") == "right" else ""
+        )
+        yield Series(label, query, options.get("visible", True), right=right)
 
 
 def _each_minute(widgets: Sequence[Widget]) -> list[Widget]:
@@ -194,6 +204,6 @@ def _ringing(client: "CloudWatchClient", stack: str) -> list[str]:
     return [alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]]
 
 
-def _newest(deployment: Deployment) -> list[Unit]:
-    rejected = [unit for unit in read_units(deployment) if unit.status in STATUSES_WITHOUT_FEATURES]
+def _newest(units: Sequence[Unit]) -> list[Unit]:
+    rejected = [unit for unit in units if unit.status in STATUSES_WITHOUT_FEATURES]
     return sorted(rejected, key=lambda unit: -unit.changed_at)[:_NEWEST]

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,15 @@ def slug(text: str, longest: int = MAX_NAME) -> str:
     return words or whole[:longest]
 
 
+_ONE_WORD = "levels that differ in capitals, blanks or hyphens are one feature; do they mean the same?"
+
+
+def _word(label: str) -> str:
+    """Return a label as it is told from others: without capitals, accents, hyphens and blanks that are too many."""
+    letters = "".join(c for c in unicodedata.normalize("NFKD", label.casefold()) if not unicodedata.combining(c))
+    return " ".join(re.sub(r"(?<=[^\W\d])-(?=[^\W\d])", " ", letters).replace("_", " ").split())
+
+
 class Names:
     """Gives every feature a name of its own."""
 
@@ -40,6 +50,16 @@ class Names:
     def of_level(self, column: str, level: str) -> str:
         """Return a name for a level of a column."""
         return self._free(f"{column}_{slug(level, _MAX_LEVEL)}", f"{column}_level")
+
+    def of_levels(self, column: str, labels: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+        """Return a name for each value, and what to ask: values whose labels are one word have one name."""
+        given: dict[str, str] = {}
+        for label in labels.values():
+            if (word := _word(label)) not in given:
+                given[word] = self.of_level(column, label)
+        return {value: given[_word(label)] for value, label in labels.items()}, (
+            [_ONE_WORD] if len(given) < len(labels) else []
+        )
 
     def _free(self, wish: str, otherwise: str) -> str:
         name = wish.strip("_") if re.match(r"^[a-z]", wish) else f"x_{wish}" if wish else otherwise

@@ -46,7 +46,7 @@ class Description:
 
 
 Dictionary = Mapping[str, Description]
-"""Column → what is said of it."""
+"""Column, by its name and by its label, which is its name in a labelled export → what is said of it."""
 
 
 def of_comments(header: Sequence[str], comments: Sequence[str], delimiter: str) -> Dictionary:
@@ -91,9 +91,13 @@ def _described(rows: Iterable[Mapping[str, str]]) -> Iterable[tuple[str, Descrip
         private = row.get(_IDENTIFIER, "").lower() in ("y", "yes") or bool({kind, row.get(_VALIDATION, "")} & _PRIVATE)
         if kind == "checkbox":
             for code, choice in choices.items():
-                yield f"{row[_FIELD]}___{code}", Description(f"{label}: {choice}", identifies=private)
+                said = Description(f"{label}: {choice}", identifies=private)
+                # REDCap's own spelling of names: -9 is ____9.
+                yield f"{row[_FIELD]}___{code.lower().replace('-', '_')}", said
+                yield f"{label} (choice={choice})", said
         else:
-            yield row[_FIELD], Description(label, bool(choices), choices, private)
+            said = Description(label, bool(choices), choices, private)
+            yield from ((name, said) for name in (row[_FIELD], label) if name)
 
 
 def _choices(text: str) -> dict[str, str]:
@@ -102,10 +106,11 @@ def _choices(text: str) -> dict[str, str]:
     return {code.strip(): label.strip() for code, comma, label in pairs if comma and code.strip()}
 
 
-def describe(facts: Iterable[Facts], dictionary: Dictionary) -> None:
-    """Note in the facts what a dictionary says of their columns."""
-    for fact in facts:
-        said = dictionary.get(fact.source)
-        if said is not None:
-            fact.label, fact.is_text, fact.identifies = said.label, said.is_text, said.identifies
-            fact.choices = dict(said.choices) or fact.choices or codes_said_by(said.label)
+def describe(facts: Iterable[Facts], dictionary: Dictionary) -> int:
+    """Note in the facts what a dictionary says of their columns; return of how many it says anything."""
+    described = [(fact, dictionary[fact.source]) for fact in facts if fact.source in dictionary]
+    for fact, said in described:
+        fact.label = said.label if said.label != fact.source else ""
+        fact.is_text, fact.identifies = said.is_text, said.identifies
+        fact.choices = dict(said.choices) or fact.choices or codes_said_by(said.label)
+    return len(described)

@@ -32,7 +32,7 @@ def _head(table: TableDraft, name: str) -> Iterator[str]:
     yield "  id:"
     yield f"    source: {_scalar(table.id_source)}"
     yield f"    {CHECK} every id must match all of it; make it as narrow as your ids are."
-    yield from ([f"    {CHECK} {table.id_check}."] if table.id_check else [])
+    yield from (f"    {CHECK} {check}." for check in table.id_checks)
     yield f"    pattern: {_scalar(table.id_pattern)}"
     yield '  # Cells that mean "not known" in every column, exactly as written. An empty cell always does.'
     yield f"  missing: {_flow(table.missing)}"

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from cli.draft.dictionary import describe, of_comments, read_dictionary
 from cli.draft.document import render
-from cli.draft.facts import read_facts, read_rows
+from cli.draft.facts import Facts, read_facts, read_rows
+from cli.draft.ids import id_column, odd_ids
 from cli.draft.table import draft_table
 from cli.draft.table_draft import TableDraft
 from cli.errors import CommandError, UsageError
@@ -66,12 +67,14 @@ def write_draft(
             f"{shown(path)} is there already and is not overwritten.",
             hint="Draft under another name (--name …) and copy its clinical: section.",
         )
-    source = read_rows(csv)
-    _check_header(source.header)
-    facts = read_facts(source.header, source.rows)
-    describe(facts, of_comments(source.header, source.comments, source.delimiter))
-    describe(facts, read_dictionary(dictionary) if dictionary else {})
+    facts, odd = _read(csv)
+    described = describe(facts, read_dictionary(dictionary) if dictionary else {})
+    if dictionary and not described:
+        raise CommandError(
+            f"{dictionary.name} describes no column of {csv.name}.", hint="Is it that of another project?"
+        )
     table = draft_table(facts, dates)
+    table.id_checks += [_ODD_ROWS.format(plural(odd, "row"))] if odd else []
     path.write_text(render(table, name), encoding="utf-8")
     try:
         load_dataset(name, folder)
@@ -81,12 +84,34 @@ def write_draft(
     return path, table
 
 
+_ODD_ROWS = (
+    "{} with an id without a digit, unlike the others, were taken for no cases (a second header, a footnote, a mean); "
+    "an upload rejects them"
+)
+
+
+def _read(csv: Path) -> tuple[list[Facts], int]:
+    """Return what a table's columns hold, and how many of its rows are no cases by their ids."""
+    source = read_rows(csv)
+    _check_header(source.header)
+    facts = read_facts(source.header, source.rows)
+    case = id_column(facts)
+    odd = odd_ids(case)
+    if odd:
+        facts = read_facts(source.header, read_rows(csv).rows, case.place)
+    describe(facts, of_comments(source.header, source.comments, source.delimiter))
+    return facts, odd
+
+
 def _check_header(header: Sequence[str]) -> None:
     names = [name.strip() for name in header]
-    if not all(0 < len(name) <= _MAX_HEADER for name in names) or len(set(names)) < len(names):
+    unnamed = [f"column {place}" for place, name in enumerate(names, 1) if not 0 < len(name) <= _MAX_HEADER]
+    twice = sorted({repr(name) for name in names if names.count(name) > 1 and name})
+    if unnamed or twice:
         raise CommandError(
-            "The header must name every column, each once and in at most 256 characters.",
-            hint="An upload of this table would be refused as well; fix its first row.",
+            f"The header must name every column, each once and in at most {_MAX_HEADER} characters.",
+            details=f"Not so: {', '.join(unnamed + twice)}.",
+            hint="An upload would be refused as well. Remove row numbers and a row of groups above, and name the rest.",
         )
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from cli.draft.words import NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, SUMMARIES, TNM, TNM_NAME, UNIT_CELL
+from cli.draft.words import NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, NOTHING, STAIN, SUMMARIES, TNM, TNM_NAME, UNIT_CELL
 from cli.errors import CommandError, UsageError
 from multimodal.clinical.numerals import LARGEST, Numeral
 from multimodal.ledger.errors import BadInputError
@@ -109,6 +109,9 @@ MAX_ROWS = 100_000
 MAX_VALUES = 2_000
 """Different values of a column that are remembered."""
 
+MAX_LEVELS = 20
+"""Different values of a category."""
+
 ENOUGH = 0.95
 """Share of the different values that must be dates for a column to be one of dates."""
 
@@ -127,8 +130,8 @@ class Facts:
         Rows looked at, and those with a value.
     values : Counter
         Value → rows, of the first `MAX_VALUES` different ones; what means "not known" is not among them.
-    not_known, not_known_here : set of str
-        What was taken as "not known": spellings that mean it anywhere, and those that may be a finding.
+    not_known, not_known_here : Counter, set of str
+        What was taken as "not known": spellings that mean it anywhere, with their rows; those that may be a finding.
     many : bool
         Whether there are more different values than were remembered.
     distinct : bool
@@ -143,6 +146,8 @@ class Facts:
         Values with a percent sign.
     asked : str
         What its values leave open, so that nothing can be made of it.
+    may_be_birth : bool
+        Whether its dates could be those of births.
     checks : list of str
         What a person must decide.
     """
@@ -152,7 +157,7 @@ class Facts:
     rows: int = 0
     filled: int = 0
     values: Counter[str] = field(default_factory=Counter)
-    not_known: set[str] = field(default_factory=set)
+    not_known: Counter[str] = field(default_factory=Counter)
     not_known_here: set[str] = field(default_factory=set)
     many: bool = False
     distinct: bool = True
@@ -166,7 +171,7 @@ class Facts:
     open_numerals: list[Numeral] = field(default_factory=list)
     percent: int = 0
     asked: str = ""
-    is_incomplete_date: bool = False
+    may_be_birth: bool = False
     checks: list[str] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set)
 
@@ -176,8 +181,8 @@ class Facts:
         self.rows += 1
         self.content = hash((self.content, cell))
         lowered = plain(cell)
-        if not cell or lowered in NOT_KNOWN:
-            self.not_known |= {cell} if cell else set()
+        if not cell or lowered in NOT_KNOWN or NOTHING.fullmatch(lowered):
+            self.not_known.update([cell] if cell else [])
         elif lowered in NOT_KNOWN_HERE:
             self.not_known_here.add(cell)
         else:
@@ -196,22 +201,31 @@ class Facts:
 
     def set_aside_not_assessed(self) -> None:
         """In a column of TNM, NX is "not known", and X alone where the column's name has the letter."""
-        letter = "T" if TNM_NAME.match(self.source) else ""
-        not_assessed = [value for value in self.values if NOT_ASSESSED.match(letter + value)]
-        if len(not_assessed) == len(self.values) or not all(TNM.match(letter + value) for value in self.values):
+        spelled = [(value, value if TNM.match(value) else f"T{value}") for value in self.values]
+        if not TNM_NAME.match(self.source):
+            spelled = [(value, value) for value in self.values]
+        not_assessed = [value for value, whole in spelled if NOT_ASSESSED.match(whole)]
+        if len(not_assessed) == len(self.values) or not all(TNM.match(whole) for _, whole in spelled):
             return
         for value in not_assessed:
             self.filled -= self.values.pop(value)
             self.not_known_here.add(value)
 
+    def keep_minus(self) -> None:
+        """Beside `+` and other grades of a stain a minus is a finding."""
+        if self.values and all(map(STAIN.fullmatch, self.values)) and any("+" in value for value in self.values):
+            for minus in [cell for cell in self.not_known if len(cell) == 1 and cell in "-–—"]:
+                self.values[minus] = self.not_known.pop(minus)
+                self.filled += self.values[minus]
+
     def set_aside_sentinels(self) -> None:
-        """In a column of numbers, 999 or -9 of several rows that lies far off is "not known"; so is 9 among codes."""
+        """In a column of numbers, 999 or -9 that lies far off is "not known"; so is 9 among codes."""
         numbers = {value: float(value) for value in self.values if _NUMBER.fullmatch(value)}
         others = [number for value, number in numbers.items() if not _SENTINEL.fullmatch(value)]
         if len(numbers) < len(self.values) or len(others) < _FEWEST:
             return
-        for value in [v for v in numbers if _SENTINEL.fullmatch(v) and self.values[v] > 1]:
-            if _lies_far_off(numbers[value], others, list(numbers.values())):
+        for value in [v for v in numbers if _SENTINEL.fullmatch(v) and (self.values[v] > 1 or _LONG.match(v))]:
+            if _lies_far_off(numbers[value], others, list(numbers)):
                 self.filled -= self.values.pop(value)
                 self.not_known_here.add(value)
 
@@ -229,11 +243,16 @@ class Facts:
         return [value for value, number in found if number is None or abs(number) > LARGEST]
 
 
-def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Facts]:
+def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]], numbered: int | None = None) -> list[Facts]:
     """Look at a table's rows, as far as an upload would take them.
 
     Left out are rows that do not have the header's length (blank cells beyond it do not count), blank ones, those of
     which one cell alone is filled, a first row of units, the header again, and rows of a mean or a total.
+
+    Parameters
+    ----------
+    numbered : int, optional
+        Place of a column, from 1, whose cells have a digit in every row of a case.
     """
     names = [name.strip() for name in header]
     facts = [Facts(name.strip(), place) for place, name in enumerate(header, start=1)]
@@ -242,30 +261,41 @@ def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Fac
             break
         cells = list(row) if any(map(str.strip, row[len(facts) :])) else list(row[: len(facts)])
         is_other = [*map(str.strip, cells)] == names or (number == 0 and _is_of_units(cells)) or _is_summary(cells)
+        is_other = is_other or bool(numbered and len(cells) >= numbered and not has_digit(cells[numbered - 1]))
         if len(cells) == len(facts) and _is_case(cells) and not is_other:
             for fact, cell in zip(facts, cells, strict=True):
                 fact.add(cell)
     for fact in facts:
         fact.choices = codes_said_by(fact.source)
+        fact.keep_minus()
         fact.set_aside_not_assessed()
         fact.set_aside_sentinels()
     return facts
 
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_SENTINEL = re.compile(r"(?:-?9{1,5}|-?8{2,5}|-[1-9])(?:\.0+)?")
-"""What programs without a "missing" write in its place."""
+_SENTINEL = re.compile(r"(?:-?([7-9])\1{1,4}|-?9|-[1-9])(?:\.0+)?")
+"""What programs without a "missing" write in its place, of several rows where it is short."""
+
+_LONG = re.compile(r"-?([7-9])\1{2}")
+_DOUBLED = re.compile(r"-([7-9])(\1+|)(?:\.0+)?")
 
 _FAR, _FEWEST, _LAST_CODE = 3, 2, 4
 """A sentinel is so many times as large as the largest of so many other values, or of codes up to this one 9."""
 
 
-def _lies_far_off(number: float, others: Sequence[float], all_numbers: Sequence[float]) -> bool:
+def _lies_far_off(number: float, others: Sequence[float], all_values: Sequence[str]) -> bool:
     if number < 0:
-        return min(others) >= 0 and sum(n < 0 for n in all_numbers) == 1
+        below = [value for value in all_values if value.startswith("-")]
+        return min(others) >= 0 and (len(below) == 1 or all(map(_DOUBLED.fullmatch, below)))
     if number < 10:
         return max(others) <= _LAST_CODE and all(other.is_integer() for other in others)
     return number > _FAR * max(others)
+
+
+def has_digit(cell: str) -> bool:
+    """Whether a cell has a digit."""
+    return any(map(str.isdigit, cell))
 
 
 _FEW_COLUMNS = 3

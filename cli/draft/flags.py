@@ -1,5 +1,6 @@
 """Columns of two values, and codes of which something says what they stand for."""
 
+import re
 from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
@@ -8,15 +9,17 @@ from cli.draft.facts import Facts, uncoded
 from cli.draft.words import (
     CENSORED,
     CENSORING,
-    NO,
+    DEAD,
+    LIVING,
     NO_EVENT,
+    NOT_ASSESSED,
     NOT_KNOWN,
     NOT_KNOWN_HERE,
     PAIRS,
     SAYS_YES,
     SEX_NAME,
     SEX_PAIRS,
-    YES,
+    SPELLINGS,
 )
 from multimodal.clinical.headers import in_words
 
@@ -35,7 +38,7 @@ def flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> D
     if said is not None:
         return said
     values = {uncoded(value) for value in facts.values}
-    if SEX_NAME.search(in_words(facts.source)) and values in ({"1", "2"}, {"0", "1"}):
+    if SEX_NAME.search(in_words(facts.source)) and len(values) > 1 and all(map(_CODE_OF_SEX.fullmatch, values)):
         return _sex_codes(facts, names, timepoint)
     sides = _sides_of(values, timepoint)
     return None if sides is None else _flag_of(sides, facts, names, timepoint)
@@ -45,11 +48,32 @@ def _sides_of(values: Set[str], timepoint: str) -> _Sides | None:
     pair = next((pair for pair in PAIRS if values <= {*pair}), None)
     if pair is not None:
         return _Sides(pair, ({pair[0]}, {pair[1]}), [])
-    if values <= YES | NO and values & YES and values & NO:
-        return _Sides(("yes", "no"), (YES, NO), ["do all spellings mean yes and no?"])
+    for ones, zeros in SPELLINGS:
+        if len(values) > 2 and values <= {*ones, *zeros} and values & {*ones} and values & {*zeros}:
+            asked = f"do all spellings mean {ones[0]} and {zeros[0]}?"
+            return _Sides((ones[0], zeros[0]), ({*ones}, {*zeros}), [asked])
+    vital = _vital(values, timepoint)
+    if vital is not None:
+        return vital
     if timepoint == "outcome" and values == {"1", "2"}:
         return _Sides(("2", "1"), ({"2"}, {"1"}), ["is 2 the event, as in R's survival package, and 1 none?"])
     return None
+
+
+_ALL_CAUSES = "death of any cause counts as one event; are the causes told apart elsewhere?"
+
+
+def _vital(values: Set[str], timepoint: str) -> _Sides | None:
+    """Return the two sides of a vital status that tells causes of death or tumours of the living apart."""
+    dead = {value for value in values if _begins_with(DEAD, value)}
+    living = {value for value in values if _begins_with(LIVING, value)}
+    if timepoint != "outcome" or not (dead and living) or dead | living != {*values}:
+        return None
+    return _Sides(("dead", "alive"), (dead, living), [_ALL_CAUSES] if len(dead) > 1 else [])
+
+
+def _begins_with(words: Set[str], value: str) -> bool:
+    return any(value == word or value.startswith(f"{word} ") for word in words)
 
 
 def _flag_of(found: _Sides, facts: Facts, names: Names, timepoint: str) -> Draft:
@@ -81,6 +105,9 @@ def _event_first(sides: list[list[str]], words: str) -> tuple[list[list[str]], s
     return sides, f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after {named}"
 
 
+_CODE_OF_SEX = re.compile(r"[0-9]")
+
+
 def _sex_codes(facts: Facts, names: Names, timepoint: str) -> Draft:
     """Make a category of codes for the sexes: which is which differs from table to table."""
     name = names.of_column(facts.source, facts.place)
@@ -92,7 +119,7 @@ def _sex_codes(facts: Facts, names: Names, timepoint: str) -> Draft:
 
 def coded(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
     """Make codes of which something says the labels a category, or a flag where two labels say which is which."""
-    unknown = [code for code, label in facts.choices.items() if label.lower() in NOT_KNOWN | NOT_KNOWN_HERE]
+    unknown = [code for code, label in facts.choices.items() if _is_not_known(label)]
     labels = {code: label for code, label in facts.choices.items() if code not in unknown}
     if len(labels) < _FEWEST_LEVELS or not {*facts.values} <= {*facts.choices}:
         return None
@@ -100,15 +127,28 @@ def coded(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> 
     sides = {label.lower(): code for code, label in labels.items()}
     pair = next((pair for pair in PAIRS if set(pair) == set(sides)), None)
     settings: dict[str, Any] = {"missing": unknown} if unknown else {}
+    found = _vital(set(sides), timepoint)
+    if found:
+        settings |= {"name": name}
+        settings |= {
+            side: [sides[word] for word in sorted(words)] for side, words in zip(_SIDES, found.words, strict=True)
+        }
+        return Draft(facts.source, "flag", timepoint, settings, notes=[_legend(labels)], checks=found.checks)
     if pair:
         name = names.of_level(name, pair[0]) if pair in SEX_PAIRS else name
         settings |= {"name": name, "true": [sides[pair[0]]], "false": [sides[pair[1]]]}
         return Draft(facts.source, "flag", timepoint, settings, notes=[_legend(labels)])
-    settings |= {"name": name, "levels": {code: names.of_level(name, label) for code, label in labels.items()}}
-    return Draft(facts.source, "one_hot", timepoint, settings, notes=[_legend(labels)])
+    levels, checks = names.of_levels(name, labels)
+    settings |= {"name": name, "levels": levels}
+    return Draft(facts.source, "one_hot", timepoint, settings, notes=[_legend(labels)], checks=checks)
 
 
 _FEWEST_LEVELS = 2
+_SIDES = ("true", "false")
+
+
+def _is_not_known(label: str) -> bool:
+    return label.lower() in NOT_KNOWN | NOT_KNOWN_HERE or bool(NOT_ASSESSED.match(label))
 
 
 def _legend(labels: Mapping[str, str]) -> str:

@@ -2,33 +2,36 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cli.draft.column import Draft, Names
-from cli.draft.facts import Facts, plain, uncoded
+from cli.draft.facts import MAX_LEVELS, Facts, uncoded
 from cli.draft.flags import coded, flag
 from cli.draft.headers import is_early, is_identifying, late_timepoint
+from cli.draft.ranks import order_of
+from cli.draft.units import said_units, units_of_time
+from cli.draft.values import identify, is_person, tell_the_beginning, tell_the_end
 from cli.draft.words import (
+    DATE_NAME,
     ID_NAME,
-    IDENTIFYING_VALUE,
     RANKED_NAME,
-    RANKS,
     RATE,
-    SEX_NAME,
+    REDCAP,
     SURGERY,
-    TIME_UNITS,
     UNIT_CELL,
     UNITS,
     VITAL,
+    YEAR_NAME,
 )
 from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.headers import AGE, in_words
+from multimodal.clinical.names import is_name
 from multimodal.clinical.numerals import Numeral
+from multimodal.clinical.phi import kind_of
 
 _LONGEST_VALUE = 256
-
-MAX_LEVELS = 20
 
 MAX_NUMBERED_LEVELS = 10
 """Whole numbers of a stage or grade up to this are levels."""
@@ -54,8 +57,7 @@ def timepoint_of(header: str, label: str = "") -> str:
 
 def sounds_identifying(facts: Facts) -> bool:
     """Whether a column's name or one of its values sounds like a person."""
-    named = is_identifying(facts.source) or is_identifying(facts.label)
-    return facts.identifies or named or any(map(IDENTIFYING_VALUE.search, facts.values))
+    return facts.identifies or any(map(is_identifying, (facts.source, facts.label))) or identify(facts)
 
 
 def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
@@ -77,38 +79,60 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
     draft = _kind(facts, names, date_format, equal_to, day_zero)
     if draft.kind in ("date", "number") or (draft.kind == "drop" and facts.asked and not draft.identifying):
         draft.checks += facts.checks
+    if draft.kind == "drop" and not draft.identifying and any(kind_of(value) is not None for value in facts.values):
+        # An upload that has it would be refused.
+        draft.identifying, draft.checks = True, [*draft.checks, _REMOVE]
     if facts.label:
         draft.notes.append(f"called {facts.label!r}")
     if facts.filled < facts.rows:
         draft.notes.append(f"no value in {facts.rows - facts.filled} of {facts.rows} rows")
+    if draft.kind != "drop" and facts.not_known_here:
+        draft.settings = {"missing": sorted(facts.not_known_here)} | draft.settings
+        draft.checks.append("do the values under missing: mean that nobody knows, or are they a finding?")
+    if draft.kind != "drop" and facts.source != day_zero:
+        _doubt(draft, facts)
     if draft.kind not in ("drop", "date"):
-        if facts.not_known_here:
-            draft.settings = {"missing": sorted(facts.not_known_here)} | draft.settings
-            draft.checks.append("do the values under missing: mean that nobody knows, or are they a finding?")
+        if facts.choices and not facts.values.keys() <= {*facts.choices, *facts.choices.values()}:
+            draft.checks.append("some values are none of the codes that its header or dictionary explains")
         if draft.timepoint in LATE:
             draft.settings["feature"] = False
-        elif not any(map(is_early, (facts.source, facts.label))):
-            draft.checks.append(_WHEN)
     return draft
 
 
+def _doubt(draft: Draft, facts: Facts) -> None:
+    """Take a column as late of which neither name nor values say that it is early."""
+    if draft.timepoint not in LATE and not _named_early(facts) and not tell_the_beginning(facts):
+        draft.timepoint = LATE[0]
+        draft.checks.append(_WHEN)
+
+
+def _named_early(facts: Facts) -> bool:
+    return any(map(is_early, (facts.source, facts.label)))
+
+
 _WHEN = "when is it known? Its name does not say, and what becomes known later tells the future"
+_SERIES = 5
+
+
+def take_measurements_as_early(columns: Sequence[Draft]) -> None:
+    """Make features of columns in doubt that are a numbered series (`V1` … `V5`), or that would leave none."""
+    doubtful = [column for column in columns if _WHEN in column.checks and column.kind != "date"]
+    series = Counter(re.sub(r"\d+", "#", column.source) for column in doubtful)
+    known = any(c.kind not in ("drop", "date") and c.settings.get("feature", True) for c in columns)
+    for column in doubtful:
+        if not known or series[re.sub(r"\d+", "#", column.source)] >= _SERIES:
+            column.timepoint = "baseline"
+            del column.settings["feature"]
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
-    timepoint = "outcome" if _says_who_died(facts) else timepoint_of(facts.source, facts.label)
-    if sounds_identifying(facts):
-        reason = "may identify a person, or is free text that may"
+    timepoint = timepoint_of(facts.source, facts.label)
+    if _says_who_died(facts) or (timepoint not in LATE and not _named_early(facts) and tell_the_end(facts)):
+        timepoint = "outcome"
+    names_a_row = facts.distinct and facts.filled > MAX_LEVELS and ID_NAME.search(in_words(facts.source))
+    if facts.identifies or names_a_row:
+        reason = _FREE_TEXT if facts.identifies else "names a person or a sample"
         return Draft(facts.source, "drop", timepoint, {"reason": reason}, checks=[_REMOVE], identifying=True)
-    if facts.distinct and facts.filled > MAX_LEVELS and ID_NAME.search(in_words(facts.source)):
-        return Draft(
-            facts.source,
-            "drop",
-            timepoint,
-            {"reason": "names a person or a sample"},
-            checks=[_REMOVE],
-            identifying=True,
-        )
     reason = _of_no_use(facts, equal_to)
     if reason:
         return _dropped(facts, timepoint, reason)
@@ -120,13 +144,23 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
         found = guess(facts, names, timepoint, day_zero)
         if found is not None:
             return found
+    return _of_none_of_these(facts, timepoint)
+
+
+def _of_none_of_these(facts: Facts, timepoint: str) -> Draft:
+    """Say why nothing is made of a column of texts."""
     if len(facts.values) == 1:
-        return _dropped(facts, timepoint, "has one value only, which distinguishes nobody")
+        blank = ["does an empty cell mean no? Then write it"] if facts.filled < facts.rows else []
+        return _dropped(facts, timepoint, "has one value only, which distinguishes nobody", *blank)
     if all(map(_has_unit, facts.values)):
         return _dropped(facts, timepoint, "numbers with their units in the cells; write the numbers alone, in one unit")
-    draft = _dropped(facts, timepoint, "text with too many different values for a category")
-    draft.checks.append("a category with rare levels? Then list its levels; free text belongs into no table")
-    return draft
+    if any(map(is_name, facts.values)):
+        return Draft(facts.source, "drop", timepoint, {"reason": _FREE_TEXT}, checks=[_REMOVE], identifying=True)
+    if len(facts.numbers) >= len(facts.no_numbers):
+        asked = "write bounds as <5, and numbers alone; or name the other cells under missing:"
+        return _dropped(facts, timepoint, "numbers, and too many cells that are none", asked)
+    asked = "a category with rare levels? Then list its levels; free text belongs into no table"
+    return _dropped(facts, timepoint, "text with too many different values for a category", asked)
 
 
 def _says_who_died(facts: Facts) -> bool:
@@ -134,23 +168,16 @@ def _says_who_died(facts: Facts) -> bool:
     return bool(facts.values) and {uncoded(value) for value in facts.values} <= VITAL
 
 
+_FREE_TEXT = "may identify a person, or is free text that may"
 _REMOVE = "remove the column from the table before you upload it, unless it is harmless"
 
 
-def units_of_time(facts: Facts) -> list[str]:
-    """Return the units of time that a column's values are, if they are nothing else; m, w and d are sexes as well.
+_FORM = frozenset({"incomplete", "unverified", "complete", "0", "1", "2"})
 
-    Examples
-    --------
-    >>> from collections import Counter
-    >>> from dataclasses import replace
-    >>> facts = Facts("survival_unit", 1, values=Counter(["Months", "d"]))
-    >>> units_of_time(facts), units_of_time(replace(facts, source="Geschlecht"))
-    (['days', 'months'], [])
-    """
-    found = {TIME_UNITS.get(plain(value.strip(" .")), "") for value in facts.values}
-    is_other = "" in found or SEX_NAME.search(in_words(facts.source))
-    return [] if is_other else [unit for unit in DAYS_PER_UNIT if unit in found]
+
+def _is_status_of_form(facts: Facts) -> bool:
+    words = {value.lower() for value in facts.values}
+    return "complete" in in_words(facts.source) and words <= _FORM and bool(words & {"2", "incomplete"})
 
 
 def _has_unit(value: str) -> bool:
@@ -165,26 +192,28 @@ def _of_no_use(facts: Facts, equal_to: str | None) -> str:
         return "has no value in any row of the table that this was drafted from"
     if equal_to is not None:
         return f"equal to {equal_to} in every row"
-    if len(facts.values) > 1 and units_of_time(facts):
+    if len(facts.values) > 1 and (units_of_time(facts) or said_units(facts)):
         return "says units, which are no facts of a patient"
+    if facts.source.lower() in REDCAP or _is_status_of_form(facts):
+        return "says how REDCap keeps its rows and forms; a rule under rows: may look at it"
     if any(len(value) > _LONGEST_VALUE for value in facts.values):
         return "has texts that are too long for a category"
-    if facts.asked:
-        return f"its values leave open what they are: {facts.asked}"
-    return "dates without a day, of which no date can be made" if facts.is_incomplete_date else ""
+    return f"its values leave open what they are: {facts.asked}" if facts.asked else ""
 
 
-def _dropped(facts: Facts, timepoint: str, reason: str) -> Draft:
-    return Draft(facts.source, "drop", timepoint, {"reason": reason})
+def _dropped(facts: Facts, timepoint: str, reason: str, *checks: str) -> Draft:
+    return Draft(facts.source, "drop", timepoint, {"reason": reason}, checks=[*checks])
 
 
 def _year(facts: Facts, names: Names, timepoint: str, day_zero: str | None) -> Draft | None:
     numbers = facts.numbers
-    if "year" not in facts.source.lower() or facts.no_numbers or not all(n in _YEARS for n in numbers):
+    words = in_words(facts.source)
+    named = YEAR_NAME.search(words) or DATE_NAME.search(words)
+    if not (named and numbers) or facts.no_numbers or not all(n in _YEARS for n in numbers):
         return None
     if day_zero is None:
         return _dropped(facts, timepoint, "a year by itself is no feature, and there is no date to count from")
-    event = re.sub(r"\byears?\b", "", in_words(facts.source))
+    event = YEAR_NAME.sub("", words)
     settings = {"name": names.of_column(f"years since {event}", facts.place), "format": "year"}
     check = f"counted to the year of {day_zero}; is that the right date?"
     return Draft(
@@ -194,35 +223,50 @@ def _year(facts: Facts, names: Names, timepoint: str, day_zero: str | None) -> D
 
 def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
     numbers = facts.numbers
-    bounds = [value for value in facts.no_numbers if is_bound(value, facts.numeral)]
+    bounds = [value for value in facts.no_numbers if limit_of(value, facts.numeral) is not None]
     others = [value for value in facts.no_numbers if value not in bounds]
-    if not numbers or len(others) > min(3, len(numbers) // 10):
+    is_code = any(map(_LEADING_ZERO.fullmatch, facts.values))
+    if not numbers or is_code or len(others) > min(3, len(numbers) // 10):
         return None
     whole = all(n == int(n) for n in numbers)
-    words = in_words(facts.source)
+    words, checks = in_words(facts.source), list[str]()
     spelled = f"{facts.source} | {words}"  # some units are told by brackets or signs
     units = [known for known in UNITS if not RATE.search(spelled) or known[1] in ("kg/m2", "%", "pack-years")]
     pattern, unit, factor = next(((p, u, f) for p, u, f in units if p.search(spelled)), (None, "unknown", 1.0))
     unit = "%" if facts.percent and unit == "unknown" else unit
     called = pattern.sub("", words) + f" {unit}" if pattern and factor != 1 else facts.source
-    age = bool(AGE.search(words)) and unit == "years"
+    age = bool(AGE.search(words)) and unit in DAYS_PER_UNIT
+    counted = _unit_of_age(numbers) if age and unit == "years" else unit
+    if counted != unit:
+        factor, checks = (
+            DAYS_PER_UNIT[counted] / DAYS_PER_UNIT["years"],
+            [f"the ages seem to be in {counted}, as GDC has them"],
+        )
     settings: dict[str, Any] = {"name": names.of_column(called, facts.place), "unit": unit}
     settings |= {"factor": factor} if factor != 1 else {}
-    settings |= _range(numbers, factor, _MAX_AGE if age else None)
+    limits = [limit_of(value, facts.numeral) for value in bounds]
+    oldest = _MAX_AGE * DAYS_PER_UNIT["years"] / DAYS_PER_UNIT[unit] if age else None
+    settings |= _range([*numbers, *filter(None, limits)], factor, oldest)
     settings |= {"integral": True} if whole and factor == 1 else {}
     settings |= {"age": True} if age else {}
     settings |= _spelling(facts)
-    settings |= {"bounds": "limit"} if bounds else {}
+    masked = oldest is not None and any(oldest < n * factor < oldest + oldest / _MAX_AGE for n in numbers)
+    settings |= {"bounds": "limit"} if bounds or masked else {}
     # A text that a single row has may be about a person.
     shared = [value for value in others if facts.values[value] > 1]
     settings = ({"missing": shared} if shared else {}) | settings
-    checks = ["the range is a guess; values outside of it put the row into quarantine"]
-    checks += ["which unit?"] if unit == "unknown" else []
+    checks += ["the range is a guess; values outside of it put the row into quarantine"]
+    checks += [_WHICH_UNIT if _is_category(facts) and whole else "which unit?"] if unit == "unknown" else []
+    are_years = all(n in _YEARS for n in numbers) if unit == "unknown" else _ONE_YEAR.search(words) and not age
+    checks += [_CALENDAR] if whole and are_years else []
     checks += ["what do the texts under missing: mean?"] if shared else []
     checks += ["some cells are no numbers; their rows go to quarantine"] if len(shared) < len(others) else []
+    checks += [_PERSON] if any(kind_of(value) is not None for value in others) else []
     checks += ["cells such as <5 or 90+ become their limit; bounds: missing leaves them out"] if bounds else []
     checks += ["some cells have a percent sign and some have none"] if 0 < facts.percent < len(facts.values) else []
-    checks += [_TOO_OLD] if age and any(n >= _MAX_AGE + 1 for n in numbers) else []
+    checks += (
+        [_TOO_OLD] if oldest is not None and any(n * factor >= oldest + oldest / _MAX_AGE for n in numbers) else []
+    )
     return Draft(facts.source, "number", timepoint, settings, checks=checks)
 
 
@@ -230,10 +274,24 @@ _TOO_OLD = "ages above 89 identify a person and hold the whole table; write 90+ 
 _BOUND = re.compile(r"(?:[<>≤≥]=?|=[<>]) ?(?P<after>.+)|(?P<before>.+?) ?\+")
 
 
-def is_bound(value: str, numeral: Numeral) -> bool:
-    """Whether a value says only what a number is less or more than."""
+def limit_of(value: str, numeral: Numeral) -> float | None:
+    """Return what a value says that a number is less or more than, if it says no more."""
     found = _BOUND.fullmatch(value)
-    return found is not None and numeral.reader()((found["after"] or found["before"]).strip()) is not None
+    return numeral.reader()((found["after"] or found["before"]).strip()) if found else None
+
+
+def _unit_of_age(numbers: Sequence[float]) -> str:
+    """Return what ages are counted in: those of most cases are too large for years, or for months."""
+    middle = sorted(numbers)[len(numbers) // 2]
+    return "days" if middle > _OLDEST_IN_MONTHS else "months" if middle > _OLDEST_IN_YEARS else "years"
+
+
+_OLDEST_IN_YEARS, _OLDEST_IN_MONTHS = 130, 1_500
+_LEADING_ZERO = re.compile(r"0\d+")
+_ONE_YEAR = re.compile(r"\b(year|yr|jahr)\b")
+_PERSON = "a cell looks like what identifies a person, and an upload would be refused: correct the column"
+_WHICH_UNIT = "which unit? Or are the numbers codes? Then make it kind: one_hot, and name what they stand for"
+_CALENDAR = "are these years of the calendar? They tell when, and nothing of a patient: drop it"
 
 
 def _spelling(facts: Facts) -> dict[str, str]:
@@ -242,10 +300,10 @@ def _spelling(facts: Facts) -> dict[str, str]:
     return spelled | ({"thousands": numeral.thousands} if numeral.thousands else {})
 
 
-def _range(numbers: Sequence[float], factor: float, age: int | None) -> dict[str, float]:
-    """Return a range that is wider than the values and tells none of them."""
-    if age is not None:
-        return {"min": 0, "max": age}
+def _range(numbers: Sequence[float], factor: float, oldest: float | None) -> dict[str, float]:
+    """Return a range that is wider than the values and tells none of them; of ages, up to the oldest that may be."""
+    if oldest is not None:
+        return {"min": 0, "max": int(oldest)}
     low, high = min(numbers) * factor, max(numbers) * factor
     return {"min": 0 if low >= 0 else -_above(-low), "max": _above(high) if high > 0 else 0}
 
@@ -266,10 +324,10 @@ def _ordinal(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) 
         RANKED_NAME.search(in_words(facts.source)) and all(0 <= n <= MAX_NUMBERED_LEVELS for n in facts.numbers)
     ):
         return None
-    order = _order_of(values, named_so=bool(RANKED_NAME.search(in_words(facts.source))))
+    order = order_of(values, named_so=bool(RANKED_NAME.search(in_words(facts.source))))
     if order is None:
         return None
-    levels = {value: (float(value) if numbered else place) for place, value in enumerate(order)}
+    levels = {value: (float(value) if numbered else place) for value, place in order.items()}
     settings = {"name": names.of_column(facts.source, facts.place), "levels": _whole(levels)}
     return Draft(facts.source, "ordinal", timepoint, settings, checks=["is this the order, and are the steps alike?"])
 
@@ -278,30 +336,9 @@ def _whole(levels: Mapping[str, float]) -> dict[str, float]:
     return {value: int(number) if number == int(number) else number for value, number in levels.items()}
 
 
-def _order_of(values: Sequence[str], *, named_so: bool) -> list[str] | None:
-    """Return the values in their order, or None when they have none."""
-    for words in RANKS:
-        if all(value.lower() in words for value in values):
-            return sorted(values, key=lambda v: words.index(v.lower()))
-    shares = all(re.search(r"\d", v) and re.search(r"[%<>≤≥-]", v) for v in values)
-    staged = all(re.match(r"^[pcy]*[TNMG](is|X|\d)", v) for v in values)
-    romans = all(re.match(r"^(stage\s*)?(I{1,3}|IV|V|0)[ABC]?\d?$", v, re.IGNORECASE) for v in values)
-    if shares or staged or named_so or romans:
-        return sorted(values, key=_rank)
-    return None
-
-
-def _rank(value: str) -> tuple[float, bool, str]:
-    """Order by the first number or Roman number; of equal ones, an interval comes after its lower bound."""
-    roman = re.match(r"^(?:stage\s*)?(IV|V|I{1,3})(?=[ABC]?\d?$)", value, re.IGNORECASE)
-    digits = re.search(r"\d+(\.\d+)?", value)
-    if re.match(r"^[pcy]*Tis", value):
-        number = -1.0
-    elif roman:
-        number = ("I", "II", "III", "IV", "V").index(roman[1].upper()) + 1.0
-    else:
-        number = float(digits[0]) if digits else math.inf
-    return number, ">" in value or bool(re.search(r"-\D*\d", value)), value
+def _is_ranked(facts: Facts) -> bool:
+    """Whether a column of words is called a stage or grade."""
+    return bool(RANKED_NAME.search(in_words(facts.source))) and bool(facts.no_numbers)
 
 
 def _is_category(facts: Facts) -> bool:
@@ -313,13 +350,25 @@ def _category(facts: Facts, names: Names, timepoint: str, _day_zero: str | None)
     if not _is_category(facts) or len(facts.values) < 2:
         return None
     name = names.of_column(facts.source, facts.place)
-    ordered = [value for value, _ in facts.values.most_common()]
-    settings = {"name": name, "levels": {value: names.of_level(name, value) for value in ordered}}
-    checks = [] if facts.no_numbers else ["what do the numbers stand for?"]
+    levels, checks = names.of_levels(name, {value: value for value, _ in facts.values.most_common()})
+    settings = {"name": name, "levels": levels}
+    checks += [] if facts.no_numbers else ["what do the numbers stand for?"]
+    checks += [_SEVERAL] if any(_parts(value) & levels.keys() for value in levels) else []
+    checks += [_NAMES] if 2 * sum(map(is_person, levels)) >= len(levels) else []
+    checks += ["is there an order? Then make it kind: ordinal"] if _is_ranked(facts) else []
     rare = sum(count < 10 for count in facts.values.values())
-    notes = [f"fewer than ten rows in {rare} of {len(ordered)} levels"] if rare else []
+    notes = [f"fewer than ten rows in {rare} of {len(levels)} levels"] if rare else []
     return Draft(facts.source, "one_hot", timepoint, settings, notes, checks)
 
+
+def _parts(value: str) -> set[str]:
+    """Return the values that a cell holds, if they are several (`bone; brain`)."""
+    parts = re.split(r"\s*[;|,/&+]\s*", value)
+    return {*parts} if len(parts) > 1 else set()
+
+
+_SEVERAL = "some cells hold several values: give each a column of its own (yes or no)"
+_NAMES = "are these names of persons? Then make it kind: drop"
 
 _GUESSES: tuple[Callable[[Facts, Names, str, str | None], Draft | None], ...] = (
     flag,

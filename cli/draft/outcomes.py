@@ -7,6 +7,7 @@ from typing import Any
 from cli.draft.column import Draft
 from cli.draft.facts import uncoded
 from cli.draft.table_draft import TableDraft
+from cli.draft.units import measured_by
 from cli.draft.words import DEATH_PAIRS
 from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.headers import in_words
@@ -87,13 +88,24 @@ def _add_times(table: TableDraft) -> bool:
         chosen = {"death": death, "last_alive": alive}
     else:
         times = [c for c in table.columns if c.timepoint == "outcome" and _is_time(c) and not endpoint_of(c.source)]
-        ranked = sorted(times, key=lambda c: not _OVERALL.search(in_words(c.source)))
-        chosen = {"time": ranked[0]} if ranked else {}
+        overall = [c for c in times if _OVERALL.search(in_words(c.source))] or times
+        chosen = {"time": overall[0]} if overall else {}
+        _ask_of_others(table, overall)
     for key, column in chosen.items():
         if not _with_unit(table, column):
             return False
+        if column.settings["min"] < 0:
+            column.checks.append("some times are negative, and their cases have no label: correct them")
         table.labels[key] = column.source
     return bool(chosen)
+
+
+def _ask_of_others(table: TableDraft, times: list[Draft]) -> None:
+    """Ask of what else says when a case died or was last seen, and may say something else."""
+    dates = [c for c in table.columns if c.kind == "date" and c.timepoint == "outcome"]
+    others = [repr(c.source) for c in (*times[1:], *dates)]
+    if times and others:
+        times[0].checks.append(f"{', '.join(others)} could tell the time as well: which one counts, and do they agree?")
 
 
 _OVERALL = re.compile(r"\b(os|sg)\b|surviv|survtime|\btime\b|futime|death|uberleben|survie|superviv")
@@ -107,9 +119,13 @@ def _is_time(column: Draft) -> bool:
     return (
         column.kind == "number"
         and column.settings["unit"] in {*DAYS_PER_UNIT, "unknown"}
-        and column.settings["min"] == 0
         and bool(_TIME.search(in_words(column.source)))
+        and not _ONLY_OF_DEATH.search(in_words(column.source))
     )
+
+
+_ONLY_OF_DEATH = re.compile(r"\bto (death|tod)\b(?!.* or )")
+"""A time that only the dead have."""
 
 
 def _with_unit(table: TableDraft, column: Draft) -> bool:
@@ -129,13 +145,10 @@ def _with_unit(table: TableDraft, column: Draft) -> bool:
     return True
 
 
-_OF_UNIT = frozenset({"unit", "units", "uom", "of", "in", "einheit", "unite", "unidad"})
-
-
 def _said_beside(table: TableDraft, column: Draft) -> str | None:
     """Return the column that says a time's unit: `unit`, or `survival_unit` beside `survival_time`."""
     words = {*in_words(column.source).split()}
-    return next((name for name in table.units if {*in_words(name).split()} - _OF_UNIT <= words), None)
+    return next((name for name in table.units if measured_by(name) <= words), None)
 
 
 def _endpoints(table: TableDraft, flags: list[Draft]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -22,7 +22,7 @@ class TableDraft:
         Cells that mean "not known" anywhere.
     written : Written
         How dates are written.
-    id_check : str
+    id_checks : list of str
         What a person must decide on the ids.
     several_rows : dict
         As in the file, when a case is in several rows.
@@ -41,7 +41,7 @@ class TableDraft:
     id_pattern: str
     missing: list[str]
     written: Written
-    id_check: str = ""
+    id_checks: list[str] = field(default_factory=list)
     several_rows: dict[str, Any] = field(default_factory=dict)
     event_times: dict[str, Any] = field(default_factory=dict)
     columns: list[Draft] = field(default_factory=list)

@@ -16,11 +16,23 @@ def _tuples(key: str) -> tuple[tuple[str, ...], ...]:
 NOT_KNOWN, NOT_KNOWN_HERE = frozenset(_WORDS["not_known"]), frozenset(_WORDS["not_known_here"])
 DEATH_PAIRS, VITAL = frozenset(product(_WORDS["dead"], _WORDS["living"])), {*_WORDS["dead"], *_WORDS["living"]}
 PAIRS, RANKS = (*_tuples("pairs"), *sorted(DEATH_PAIRS)), _tuples("ranks")
-YES, NO, SUMMARIES = frozenset(_WORDS["said_yes"]), frozenset(_WORDS["said_no"]), frozenset(_WORDS["summaries"])
+SPELLINGS = tuple((tuple(ones), tuple(zeros)) for ones, zeros in _WORDS["spellings"])
+DEAD, LIVING = ({*_WORDS[kind], *_WORDS[f"{kind}_codes"]} for kind in ("dead", "living"))
+SUMMARIES = frozenset(_WORDS["summaries"])
 SEX_PAIRS = frozenset(_tuples("sex_pairs"))
 
 
-IDENTIFYING_VALUE = re.compile(r"@[\w-]+\.\w|^\+?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$|^\d{3}-\d{2}-\d{4}$|https?://")
+ENDS = tuple(map(frozenset, _WORDS["ends"]))
+
+PLACE = re.compile(
+    r"\d{5}-\d{3,4}|\d{4}-\d{3}|\d{4} ?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{1,3}(?:\.\d{1,3}){3}"
+)
+"""Postcodes that have more than digits, and addresses of computers."""
+
+STREET = re.compile(
+    r"\d{1,5}[A-Za-z]?,? [^\W\d_][^\d ]{1,30} [^\d]{2,40}|[^\d]{0,40}[^\W\d_]{4}[^\d]{0,20} \d{1,4} ?[a-zA-Z]?"
+)
+"""A number and a street, or a street and a number; a column of them hardly has one twice."""
 
 SURGERY = re.compile(
     r"patholog|histolog|\bgrade\b|invasion|margin|resect|surg|operat|mutation|transloc|rearrang|\b(egfr|kras|alk|ros 1|"
@@ -44,7 +56,13 @@ REDCAP = frozenset({"redcap_event_name", "redcap_repeat_instrument", "redcap_rep
 NOT_ASSESSED = re.compile(r"^[pcyra]*[TNMGRLV][Xx]$")
 """TNM's word for what could not be assessed; no level, least of all the highest."""
 
-TNM = re.compile(r"^[pcyra]*[TNMG](is|a|X|x|\d)")
+TNM = re.compile(r"^[pcyra]*[TNMGLVR](is|a|X|x|\d)")
+
+NOTHING = re.compile(r"#(n/?[adv]|[^\W\d_]+(/0)?[!?])|'?[-–—.?…_/\\]+")
+"""Cells that say nothing in any table: errors of spreadsheets, GDC's `'--` and other signs without a letter."""
+
+STAIN = re.compile(r"\(?\+{1,4}\)?|\+/-|0|[1-4]\+|neg\w*|pos\w*|[-–—]", re.IGNORECASE)
+"""Grades of a stain; a minus beside them is a finding."""
 
 UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\b(lbs?|pounds?)\b", re.I), "kg", 0.45359237),
@@ -76,13 +94,30 @@ TNM_NAME = re.compile(r"^[pcyra]*[TNM]([ _.-]?(stage|stadium|stade|category|kate
 DATE_FORMATS = (
     *("%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y%m%d"),
     *("%d%b%Y", "%d-%b-%Y", "%d %b %Y", "%d. %b %Y", "%d/%b/%Y", "%b %d, %Y", "%b %d %Y", "%Y-%b-%d"),
-    *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y", "%d%b%y", "%d-%b-%y", "%d %b %y", "%d/%b/%y"),
+    *(
+        "%m/%d/%y",
+        "%d/%m/%y",
+        "%d.%m.%y",
+        "%d-%m-%y",
+        "%m-%d-%y",
+        "%y-%m-%d",
+        "%d%b%y",
+        "%d-%b-%y",
+        "%d %b %y",
+        "%d/%b/%y",
+    ),
 )
 INCOMPLETE_DATE = re.compile(
-    r"^(?:(?:19|20)\d{2}[-/.](?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])[-/.](?:19|20)\d{2}|[A-Za-z]{3}[-/ ]\d{2,4})$"
+    r"(?:19|20)\d\d(?:[-/.](?:0?[1-9]|1[0-2]))?|(?:0?[1-9]|1[0-2])[-/.](?:19|20)\d\d|"
+    r"(?P<month>[^\W\d_]{3,10})\.?[-/ ]+\d{2,4}|"
+    r"(?:Q[1-4]|[1-4]Q)[-/ ]?(?:19|20)?\d\d|(?:19|20)\d\d[-/ ]?(?:Q[1-4]|W\d\d)|"
+    r"(?:(?:00|UNK?|XX|\?\?|--)[-/. ]){1,2}(?:\d\d?[-/. ]|[A-Z]{3}[-/. ])?(?:19|20)\d\d|"
+    r"(?:19|20)\d\d(?:[-/.]\d\d)?(?:[-/.](?:00|UNK?|XX|\?\?|--)){1,2}",
+    re.IGNORECASE,
 )
-"""A month and a year."""
+"""A year, perhaps with a month, a quarter or a week, and nothing or a placeholder for the day."""
 
+YEAR_NAME = re.compile(r"\b(years?|yrs?|jahr|annee|ano|anno|jaar)\b")
 DATE_NAME = re.compile(r"\b(date|datum|fecha|dt|dates?|tag)\b|datum\b")
 UNIT_CELL = re.compile(
     r"^[(\[]?(?:years?|yrs?|y|a|jahre?|yes/no|y/n|ja/nein|0/1|months?|weeks?|days?|kg|lbs?|cm|mm|m|ml|%|mg|g|u|iu|[µmunp]?g/[dm]?l|m?mol/l|mmhg|kg/m2|kg/m²|"

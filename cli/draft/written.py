@@ -1,13 +1,13 @@
 """How a table's columns write dates and numbers: told by their values, and asked where the values leave it open."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from cli.draft.facts import ENOUGH, Facts
-from cli.draft.words import DATE_FORMATS, DATE_NAME, INCOMPLETE_DATE
-from multimodal.clinical.dates import FIRST_YEAR, DateFormat
+from cli.draft.words import DATE_FORMATS, DATE_NAME, INCOMPLETE_DATE, UNITS
+from multimodal.clinical.dates import FIRST_YEAR, DateFormat, month_of
 from multimodal.clinical.headers import in_words
 from multimodal.clinical.numerals import Numeral
 
@@ -15,8 +15,11 @@ _FIRST_LOOK = 30
 """Values that are tried before all of them are."""
 
 _SPREADSHEET = "days since 1899-12-30"
-_SERIALS = range(7_000, 80_000)
-"""Spreadsheets' counts of days from 1919 to 2119."""
+_SERIALS = range(27_000, 80_000)
+"""Spreadsheets' counts of days from 1973 to 2119; smaller ones may be of SAS and Stata (from 1960) or R (1970)."""
+
+_FEWEST_DAYS = 3_000
+"""A smaller number in a column that is called a date is no count of days from one of these."""
 
 DAY_OR_MONTH_FIRST = {"day-first": "%d", "month-first": "%m"}
 
@@ -56,12 +59,14 @@ def read_writing(facts: Sequence[Facts], today: date, first: str = "") -> Writte
     told = {formats[0] for formats in fitting.values() if len(formats) == 1}
     for fact in facts:
         _decide(fact, fitting[fact.source], told, first)
+        _set_aside_placeholders(fact, century)
         _ask_of_other_dates(fact, century)
-        fact.is_incomplete_date = bool(fact.values) and all(map(INCOMPLETE_DATE.match, fact.values))
+        _ask_of_counts(fact)
     _read_numerals([fact for fact in facts if fact.date_format is None and not fact.asked])
     used = [fact.date_format for fact in facts if fact.date_format and "%" in fact.date_format]
     short = any("%y" in written for written in used)
     most = max(DATE_FORMATS, key=used.count)
+    _ask_of_births(facts, century, today)
     return Written(most, century if short else None, _is_shifted(facts, century, today))
 
 
@@ -114,16 +119,83 @@ def _ask_of_other_dates(fact: Facts, century: int) -> None:
     """Ask where dates of a column are written in several ways, or some of its cells are none."""
     if fact.date_format and "%" in fact.date_format and _share(list(fact.values), fact.date_format, century) < 1:
         fact.checks.append("some cells are no such dates; their rows go to quarantine")
-    elif fact.date_format is None and not fact.asked and _are_mixed(fact, century):
-        fact.asked = "dates that are written in several ways"
+    elif fact.date_format is None and not fact.asked and fact.values:
+        without_day = {value for value in fact.values if _is_incomplete(value)}
+        whole = {value for value in fact.values if not _NO_DATE.fullmatch(value) and _is_date(value, century)}
+        if len(without_day | whole) < ENOUGH * len(fact.values) or all(map(str.isdigit, without_day | whole)):
+            return
+        fact.asked = _WITHOUT_DAY if without_day - whole else "dates that are written in several ways"
         fact.checks.append("write all its dates in one way; a day that could be a month cannot be told")
 
 
-def _are_mixed(fact: Facts, century: int) -> bool:
-    values = [value for value in fact.values if not _NO_DATE.fullmatch(value)]
-    readers = [DateFormat(written, century).reader() for written in DATE_FORMATS]
-    days = [next((day for reader in readers if (day := reader(value)) and day.year >= 1850), None) for value in values]
-    return bool(values) and len(values) - days.count(None) >= ENOUGH * len(fact.values)
+_WITHOUT_DAY = "dates without a day, of which no date can be made"
+
+
+def _is_incomplete(value: str) -> bool:
+    found = INCOMPLETE_DATE.fullmatch(value)
+    return found is not None and (found["month"] is None or month_of(found["month"]) is not None)
+
+
+def _is_date(value: str, century: int) -> bool:
+    days = (DateFormat(written, century).day(value) for written in DATE_FORMATS)
+    return any(day is not None and day.year >= 1850 for day in days)
+
+
+def _day_of(fact: Facts, century: int) -> Callable[[str], date | None]:
+    return DateFormat(fact.date_format or DATE_FORMATS[0], century).reader()
+
+
+def _set_aside_placeholders(fact: Facts, century: int) -> None:
+    """Take the first or last day of a year that lies far from all other dates for "not known", and zeros as well."""
+    if not fact.date_format:
+        return
+    day_of = _day_of(fact, century)
+    days = {value: day for value in fact.values if (day := day_of(value)) is not None}
+    usual = [day.year for day in days.values() if (day.month, day.day) not in _ENDS]
+    near = range(min(usual, default=0) - _FAR_YEARS, max(usual, default=9999) + _FAR_YEARS + 1)
+    for value in list(fact.values):
+        if _ZEROS.fullmatch(value) or (value in days and _is_end(days[value], fact.values[value], near)):
+            fact.filled -= fact.values.pop(value)
+            fact.not_known_here.add(value)
+
+
+def _is_end(day: date, rows: int, near: range) -> bool:
+    """Whether a date is the first or last day of a year far from others; of one row alone, of no patient's life."""
+    is_far = (day.month, day.day) in _ENDS and day.year not in near
+    return is_far and (rows > 1 or day.year not in range(FIRST_YEAR + 2, 2099))
+
+
+_ENDS, _FAR_YEARS = ((1, 1), (12, 31), (12, 30)), 15
+_ZEROS = re.compile(r"[0\W]*0[0\W]*")
+
+
+def _ask_of_counts(fact: Facts) -> None:
+    """Ask of numbers in a column that is called a date: from when do they count, and what?"""
+    words, numbers = in_words(fact.source), fact.numbers
+    if fact.date_format or fact.asked or fact.no_numbers or not DATE_NAME.search(words) or not numbers:
+        return
+    if min(numbers) >= _FEWEST_DAYS and not any(pattern.search(words) for pattern, _, _ in UNITS):
+        fact.asked = "a count of days or seconds"
+        fact.checks.append(_COUNTED_FROM)
+
+
+_COUNTED_FROM = (
+    "make it kind: date with date_format: days since 1960-01-01 (SAS, Stata), 1970-01-01 (R) or 1899-12-30 (Excel); "
+    "export seconds (SPSS) as dates"
+)
+
+
+def _ask_of_births(facts: Sequence[Facts], century: int, today: date) -> None:
+    for fact in facts:
+        if fact.date_format:
+            years = sorted(day.year for day in map(_day_of(fact, century), fact.values) if day is not None)
+            if years and years[-1] - years[0] >= _BIRTHS and years[len(years) // 2] <= today.year - _BIRTHS:
+                fact.may_be_birth = True
+                fact.checks.append("dates of many years, long ago: are these births? Then remove the column")
+
+
+_BIRTHS = 30
+"""Years over which dates of birth lie, and lie back, of most cases."""
 
 
 _NO_DATE = re.compile(r"[+-]?\d*[.,]?\d*")
@@ -143,15 +215,14 @@ _ASK = (
 def _is_shifted(facts: Sequence[Facts], century: int, today: date) -> bool:
     for fact in facts:
         if fact.date_format:
-            day_of = DateFormat(fact.date_format, century).reader()
-            days = [day for day in map(day_of, fact.values) if day is not None]
+            days = [day for day in map(_day_of(fact, century), fact.values) if day is not None]
             if sum(day > today for day in days) > _IN_FUTURE * len(days):
                 return True
     return False
 
 
 _SPELLINGS = (Numeral(","), Numeral(",", "."), Numeral(",", " "), *(Numeral(".", t) for t in (",", " ", "'")))
-_NUMBER_LIKE = re.compile(r"^[+-]?[\d.,' \u2019\u00a0\u202f]*\d[.,]?\d*(?:[eE][+-]?\d+)? ?%?$")
+_NUMBER_LIKE = re.compile(r"^'?[+-]?[\d.,' \u2019\u00a0\u2009\u202f]*\d[.,]?\d*(?:[eE][+-]?\d+)? ?%?$")
 _THREE_BEHIND_POINT = re.compile(r"^[+-]?\d{1,3}\.\d{3}$")
 
 
@@ -161,6 +232,9 @@ def _read_numerals(facts: Sequence[Facts]) -> None:
         fitting = _numerals(fact)
         fact.numeral = fitting[0] if len(fitting) == 1 else Numeral(percent=bool(fact.percent))
         fact.open_numerals = fitting if len(fitting) > 1 else []
+        if not fitting:
+            fact.asked = "numbers in several spellings, or several numbers in a cell"
+            fact.checks.append("write one number in a cell, and all numbers in one way")
     told = {fact.numeral.decimal for fact in facts if fact.numeral.thousands or fact.numeral.decimal == ","}
     for fact in facts:
         if fact.open_numerals:
@@ -184,14 +258,17 @@ def _numerals(fact: Facts) -> list[Numeral]:
         return [plain]
     spelled = [Numeral(n.decimal, n.thousands, percent) for n in _SPELLINGS]
     fitting = [numeral for numeral in spelled if _fit(numeral, like)]
+    if not fitting and sum(not _fit(plain, [value]) for value in like) <= len(like) // 10:
+        return [plain]
     # A separator that never occurs is not needed: 1,73 needs none between thousands.
     simple = [n for n in fitting if n.thousands == "" or any(_has(n.thousands, value) for value in like)]
     decimal = [n for n in simple if n.thousands == ""]
-    return [*decimal[:1], *(n for n in simple if n.thousands and (not decimal or n.decimal == "."))]
+    found = [*decimal[:1], *(n for n in simple if n.thousands and (not decimal or n.decimal == "."))]
+    return found[-1:] if len({tuple(map(n.reader(), like)) for n in found}) == 1 else found
 
 
 def _has(separator: str, value: str) -> bool:
-    return separator in value or (separator == " " and bool(re.search("[\u00a0\u202f]", value)))
+    return separator in value or (separator == " " and bool(re.search("[\u00a0\u2009\u202f]", value)))
 
 
 def _fit(numeral: Numeral, values: Sequence[str]) -> bool:

@@ -20,7 +20,13 @@ _KNOWN = frozenset(
     {"ACTB", "GAPDH", "TP53", "EGFR", "VIM", "CD44", "KRAS", "MYC", "PTEN", "RB1", "STK11", "ALK", "B2M"}
 )
 """Genes that any list of genes has; a clinical table has columns for some, never rows."""
-_ENSEMBL = re.compile(r"ENS[A-Z]{0,6}[GT]\d{11}")
+_IDS = re.compile(r"ENS[A-Z]{0,6}[GT]\d{11}|\d+(?:_\w)*_at$|ILMN_\d{6}")
+"""Of Ensembl, and of microarrays' probes."""
+_FIRST_COLUMN = re.compile(
+    r"(?:gene|hugo|hgnc|entrez|ensembl|probe(?:set)?|id_?ref|symbol)s?(?:[ _.-]?(?:gene|id|name|symbol)s?)*$",
+    re.IGNORECASE,
+)
+"""What a column of genes is called; a clinical table's first column is not."""
 _CELLS = re.compile(r'[\t,;|"() ]+')
 
 _ENOUGH_ROWS, _ENOUGH_COLUMNS = 2, 6
@@ -28,9 +34,17 @@ _ENOUGH_ROWS, _ENOUGH_COLUMNS = 2, 6
 _ADVICE = (
     (r"\.(bam|cram|sam)$", "Alignments are not taken; make reads of them (samtools fastq) and upload those."),
     (r"\.ora$", "Decompress it with orad (Illumina), and upload the .fastq.gz in a folder for each case."),
-    (r"\.(xlsx|xlsm|xls|ods|numbers)$", "Save each sheet as CSV (UTF-8), and upload that."),
+    (r"\.(xlsx|xlsm|xlsb|xls|ods|numbers)$", "Save each sheet as CSV (UTF-8), and upload that."),
+    (r"\.(z?s[a]v|por|dta|sas7bdat|xpt)$", "Export the table as CSV (UTF-8) from the statistics program; upload it."),
+    (r"\.(json|ndjson|jsonl|xml|sqlite|db|mdb|accdb)$", "Make a table (.csv) of it, one row a case, and upload that."),
+    (r"\.(tab|dat|psv)$", "Call a table .csv or .tsv; commas, semicolons or tabs divide its columns."),
+    (r"^[sed]rr\d{6,9}(\.(sra)?lite)?(\.\d)?$", "It is an object of the Sequence Read Archive; call it <run>.sra."),
+    (
+        r"\.(fa|fasta|fna|gtf|gff3?)(\.b?gz)?$",
+        "A reference is a folder: upload PATH with PATH/_references/<name>/ in it.",
+    ),
+    (r"\.(tar|tgz|7z|rar)(\.gz)?$", "Unpack it, and upload what is in it."),
     (r"\.(gz|bz2|xz|zst)$", "Decompress it, and upload what is in it; only reads and matrices are taken as .gz."),
-    (r"\.(fa|fasta|fna|gtf|gff3?)$", "A reference is a folder: upload PATH with PATH/_references/<name>/ in it."),
 )
 
 
@@ -44,12 +58,15 @@ def is_expression(path: Path) -> bool:
 def _has_genes(path: Path) -> bool:
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-            header = file.readline(_HEADER).decode("utf-8", errors="replace")
+            header = _text(file.readline(_HEADER))
             if _genes(_CELLS.split(header)) >= _ENOUGH_COLUMNS:
+                return True
+            first, *others = re.split(r"[\t,;]", header)
+            if others and _FIRST_COLUMN.match(first.strip('" \r\n')):
                 return True
             found = 0
             for line in islice(file, _LINES):
-                found += min(_genes(_CELLS.split(line[:_START].decode("utf-8", errors="replace"))[:4]), 1)
+                found += min(_genes(_CELLS.split(_text(line[:_START]))[:4]), 1)
                 if found == _ENOUGH_ROWS:
                     return True
     except (OSError, EOFError, zlib.error) as error:
@@ -57,8 +74,14 @@ def _has_genes(path: Path) -> bool:
     return False
 
 
+def _text(line: bytes) -> str:
+    """Return a line of UTF-8, or of what spreadsheets call Unicode text (UTF-16)."""
+    return line.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe").decode("utf-8", errors="replace")
+
+
 def _genes(cells: Sequence[str]) -> int:
-    return sum(cell in _KNOWN or bool(_ENSEMBL.match(cell)) for cell in cells)
+    """Return how many cells are genes; symbols of mice are written small."""
+    return sum(cell.upper() in _KNOWN or bool(_IDS.match(cell)) for cell in cells)
 
 
 def key_of_quantification(path: Path, key: str) -> str:

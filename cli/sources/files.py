@@ -13,6 +13,8 @@ Modality = Literal["imaging", "genomics", "clinical"]
 MODALITIES: tuple[Modality, ...] = ("imaging", "genomics", "clinical")
 
 _TABLE_SUFFIXES = (".csv", ".tsv")
+_LEFTOVERS = frozenset({"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "@eadir"})
+"""What operating systems leave in folders, in small letters; hidden names besides."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Source(ABC):
 
 def is_table(path: Path) -> bool:
     """Whether a file is called as a table."""
-    return path.suffix.lower() in _TABLE_SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in _TABLE_SUFFIXES
 
 
 def is_zip(path: Path) -> bool:
@@ -68,28 +70,38 @@ def is_zip(path: Path) -> bool:
     return path.suffix.lower() == ".zip" and path.is_file()
 
 
+def _is_of_people(name: str) -> bool:
+    """Whether a file or folder is none that an operating system hides or leaves: `._1-01.dcm` is no slice."""
+    return not name.startswith(".") and name.lower() not in _LEFTOVERS
+
+
 def entries(folder: Path) -> list[Path]:
-    """Return what lies directly in a folder and is not hidden, by name."""
+    """Return what lies directly in a folder, by name, without what operating systems leave there."""
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        return sorted(path for path in folder.iterdir() if _is_of_people(path.name))
     except OSError as error:
         _raise(error)
 
 
 def files_below(folder: Path, prefix: str = "") -> Iterator[SourceFile]:
-    """Yield all files of a folder, links followed once, keyed by their place in it below a prefix."""
+    """Yield all files of a folder as `entries` has them, links followed once, keyed by their place below a prefix."""
     seen: set[str] = set()
     for parent, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
         seen.add(os.path.realpath(parent))
-        folders[:] = sorted(name for name in folders if os.path.realpath(Path(parent, name)) not in seen)
-        for name in sorted(names):
-            path = Path(parent, name)
-            yield SourceFile(path, prefix + path.relative_to(folder).as_posix(), path.stat().st_size)
+        below = filter(_is_of_people, folders)
+        folders[:] = sorted(name for name in below if os.path.realpath(Path(parent, name)) not in seen)
+        for path in (Path(parent, name) for name in sorted(filter(_is_of_people, names))):
+            try:
+                yield SourceFile(path, prefix + path.relative_to(folder).as_posix(), path.stat().st_size)
+            except OSError as error:  # such as a link to nothing
+                _raise(error)
 
 
 def _raise(error: OSError) -> NoReturn:
     """What cannot be listed would be left out of a study in silence."""
-    raise UsageError(f"{error.filename} cannot be read: {error.strerror}.", hint="Check its permissions.")
+    raise UsageError(
+        f"{error.filename} cannot be read: {error.strerror}.", hint="Check its permissions, or what it links to."
+    )
 
 
 def folder_of(path: Path, modality: Modality, hint: str) -> Path:

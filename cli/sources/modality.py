@@ -7,9 +7,11 @@ from pathlib import Path
 from cli.errors import UsageError
 from cli.sources.expression_files import advice_for, is_expression, reject_file
 from cli.sources.files import MODALITIES, Modality, SourceFile, entries, files_below, is_table, is_zip
-from cli.sources.manifests import is_series_table
+from cli.sources.manifests import is_series_manifest
+from cli.sources.patients import header_of
 from cli.sources.reads import is_genomics
 from cli.sources.tables import SPREADSHEET_SUFFIXES, TABLES_HINT
+from multimodal.genomics.matrix_names import rule_against_format
 from multimodal.genomics.reads import is_reads
 
 _IMAGES = re.compile(r"\.(dcm|dicom|ima|zip|nii|nrrd|nhdr)(\.gz)?$|^[^.]*$|^[\d.]+$", re.IGNORECASE)
@@ -59,20 +61,24 @@ def _reject_other_folders(folder: Path, modalities: Iterable[str]) -> None:
 
 def _reject_other_formats(folder: Path) -> None:
     """Reject a folder with nothing of any modality but spreadsheets or other formats that have a way to be taken."""
-    files = [file for file in files_below(folder) if not file.path.name.startswith(".")]
-    if any(is_genomics(file) or is_table(file.path) or _IMAGES.search(file.path.name) for file in files):
+    files = list(files_below(folder))
+    strange = [file for file in files if advice_for(file.path.name)]
+    others = (file for file in files if file not in strange)
+    if any(map(is_genomics, files)) or any(is_table(f.path) or _IMAGES.search(f.path.name) for f in others):
         return
-    for path in (file.path for file in files):
+    for path in sorted((file.path for file in files), key=lambda path: not rule_against_format(path.name)):
         if path.suffix.lower() in SPREADSHEET_SUFFIXES:
             raise UsageError(f"{path} is no table.", hint=TABLES_HINT)
         if advice_for(path.name):
             raise reject_file(path)
+        if path.suffix.lower() == ".txt":
+            raise UsageError(f"{path} may be notes.", hint="Upload a table that is called .txt by itself, or as .csv.")
 
 
 def _modality_of_file(path: Path) -> Modality:
     if is_reads(path.name) or is_expression(path):
         return "genomics"
-    if is_series_table(path):
+    if path.is_file() and is_series_manifest(path):
         raise UsageError(f"{path.name} is a manifest of public series.", hint=f"`multimodal fetch {path}` copies them.")
     if is_table(path) or path.suffix.lower() in (".txt", *SPREADSHEET_SUFFIXES):
         return "clinical"
@@ -82,7 +88,7 @@ def _modality_of_file(path: Path) -> Modality:
 
 
 def _modality_of_folder(folder: Path) -> Modality:
-    files = [file for file in files_below(folder) if not file.path.name.startswith(".")]
+    files = list(files_below(folder))
     if any(is_genomics(file) for file in files):
         return "genomics"
     # Downloads of images have tables beside the subjects, so it is one of tables only if no file can be a study's.
@@ -91,5 +97,9 @@ def _modality_of_folder(folder: Path) -> Modality:
 
 
 def _may_be_of_study(file: SourceFile) -> bool:
-    is_deep = file.key.count("/") > 1 and not is_table(file.path)
-    return is_deep or is_zip(file.path)
+    if is_table(file.path):
+        return False
+    is_deep = file.key.count("/") > 1
+    return (
+        is_deep or is_zip(file.path) or bool(_SURELY_IMAGES.search(file.path.name)) or header_of(file.path) is not None
+    )

@@ -2,10 +2,11 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from cli.errors import UsageError
 from cli.sources.files import SourceFile
@@ -50,32 +51,10 @@ def _patients(study: Study) -> Iterator[str]:
     folders: set[Path] = set()
     for file in study.files:
         if file.path.parent not in folders:
-            patient = _patient_of(file.path)
-            if patient is not None:
+            header = header_of(file.path)
+            if header:
                 folders.add(file.path.parent)
-                yield from {patient} - {""}
-
-
-def _patient_of(path: Path) -> str | None:
-    """Return the PatientID of a file, or of the first DICOM file of a zip; None when it is neither."""
-    try:
-        if path.suffix.lower() != ".zip":
-            with path.open("rb") as stream:
-                return _read_patient(stream)
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                with archive.open(member) as stream:
-                    patient = _read_patient(stream)  # type: ignore[arg-type]
-                if patient is not None:
-                    return patient
-    except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
-        pass  # what is wrong with a file is for the pipeline to say
-    return None
-
-
-def _read_patient(stream: BinaryIO) -> str | None:
-    header = _read_header(stream)
-    return header.patient if header else None
+                yield from {header.patient} - {""}
 
 
 @dataclass(frozen=True)
@@ -89,15 +68,22 @@ class Header:
 
 
 def header_of(path: Path) -> Header | None:
-    """Return what a DICOM file says of where it belongs; None for another file, or one that cannot be read."""
+    """Return what a DICOM file, or the first one of a zip, says of where it belongs; None when there is none."""
     try:
-        with path.open("rb") as stream:
-            return _read_header(stream)
-    except OSError:
-        return None
+        if path.suffix.lower() != ".zip":
+            with path.open("rb") as stream:
+                return _read_header(stream)
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as stream:
+                    if header := _read_header(stream):
+                        return header
+    except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        pass  # what is wrong with a file is for the pipeline to say
+    return None
 
 
-def _read_header(stream: BinaryIO) -> Header | None:
+def _read_header(stream: IO[bytes]) -> Header | None:
     head = stream.read(_HEAD_BYTES)
     if head[128:132] != b"DICM":
         return None

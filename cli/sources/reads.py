@@ -9,8 +9,14 @@ from pathlib import Path
 from cli.errors import UsageError
 from cli.sources.expression_files import is_expression, key_of_quantification
 from cli.sources.files import Source, SourceFile, files_below, folder_of, is_table
-from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE, SHEETS
-from multimodal.genomics.matrix_names import TX2GENE, is_beside_quantification, is_quantification, matrix_unit
+from multimodal.genomics.keys import ACCESSIONS_CASE, CASE_RULE, SHEET_CASE, SHEETS, is_case_name
+from multimodal.genomics.matrix_names import (
+    TX2GENE,
+    is_beside_quantification,
+    is_matrix,
+    is_quantification,
+    matrix_unit,
+)
 from multimodal.genomics.reads import is_reads
 from multimodal.genomics.samplesheet import SheetSample, parse_accessions, parse_samplesheet
 from multimodal.ledger.errors import BadInputError
@@ -70,19 +76,20 @@ def read_reads(path: Path) -> Reads:
         message = f"{path} is one file. Put the reads of each case into a folder that is called as the case"
         raise UsageError(f"{message}, and give the folder of cases.", hint=_READS_HINT)
     folder = folder_of(path, "genomics", _READS_HINT)
-    everything = [f for f in files_below(folder) if not any(part.startswith(".") for part in f.key.split("/"))]
+    everything = list(files_below(folder))
     loose = [file.path.name for file in everything if "/" not in file.key and is_reads(file.key)]
     if loose and not any((folder / name).is_file() for name in _SHEETS):
         message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
         hint = f"If {folder.name} is one case, give the folder above it: {folder.parent}. "
         raise UsageError(message, hint=hint + _READS_HINT)
+    _check_names(everything)
     samples = _samples(folder)
     matrices = [_with_case(file) for file in everything if is_matrix_or_quantification(file)]
     beside = [file for file in everything if _is_beside(file) and not is_matrix_or_quantification(file)]
     taken = [file for file in everything if not is_matrix_or_quantification(file) and file not in beside]
     found = Reads(
         [*taken, *matrices],
-        [file.path for file in beside if "/" not in file.key and is_table(file.path)],
+        [file.path for file in beside if "/" not in file.key],
         cases=sorted({*_cases(taken), *samples}),
         references=sorted({file.key.split("/")[1] for file in taken if _is_of_reference(file.key)}),
         matrices=[file.key for file in matrices],
@@ -91,6 +98,13 @@ def read_reads(path: Path) -> Reads:
     if not (found.cases or found.references or matrices or any(file.key in SHEETS for file in taken)):
         raise UsageError(f"There are no reads in {folder}.", hint=_READS_HINT)
     return found
+
+
+def _check_names(files: Iterable[SourceFile]) -> None:
+    """Reject folders of reads that can be no case: nothing would come of them but a note."""
+    wrong = next((case for case in _cases(files) if not is_case_name(case)), None)
+    if wrong is not None:
+        raise UsageError(f"The folder {wrong!r} cannot be a case.", hint=CASE_RULE)
 
 
 def is_genomics(file: SourceFile) -> bool:
@@ -120,7 +134,7 @@ def _with_case(file: SourceFile) -> SourceFile:
 def _is_beside(file: SourceFile) -> bool:
     """Whether a file is none of RNA-seq: another table directly in the folder, or what a quantifier writes beside."""
     *folders, name = file.key.split("/")
-    is_other_table = not folders and is_table(file.path) and name not in (*SHEETS, TX2GENE)
+    is_other_table = not folders and (is_table(file.path) or is_matrix(name)) and name not in (*SHEETS, TX2GENE)
     return is_other_table or is_beside_quantification([*folders, name])
 
 

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import starmap
 from pathlib import Path
 
 from cli.errors import UsageError
 from cli.sources.files import Source, SourceFile, entries, files_below, folder_of, is_zip
 from cli.sources.patients import Header, Study, header_of, reject_mixed_patients
-from multimodal.imaging.layouts import SERIES_UID, SERIES_UUID, STUDY_DATE, STUDY_NAME
+from multimodal.imaging.layouts import SERIES_NAME, SERIES_UID, SERIES_UUID, STUDY_DATE, STUDY_NAME
 from multimodal.ledger.upload_key import is_safe_segment
 
 _SERIES_HINT = (
@@ -62,7 +63,10 @@ def read_studies(folder: Path) -> Studies:
             hint=f"Give the folder of subjects above it, such as {folder.parent.parent}. {_STUDIES_HINT}",
         )
     found = Studies(studies=_arranged_series(folder))
+    if not (found.studies or SERIES_NAME.fullmatch(folder.name)):
+        found.studies = _arranged_files(folder)
     if found.studies:
+        found.beside = _left_out(folder, found.studies)
         return _checked_studies(found)
     subjects = [folder] if _is_subject(folder) else [path for path in entries(folder) if path.is_dir()]
     if subjects != [folder]:
@@ -95,10 +99,11 @@ def _checked_studies(found: Studies) -> Studies:
 
 
 def _arranged_series(folder: Path, subject: str = "") -> list[Study]:
-    """Return the studies of a folder that holds nothing but folders of series, by what their files say.
+    """Return the studies of a folder that holds nothing but series, each a folder or a zip, by what their files say.
 
-    So lie series in the buckets of the Imaging Data Commons (called by UUIDs), and so TCIA's tools for Python download
-    them (called by SeriesInstanceUIDs): nothing but the files says which belong together.
+    So lie series in the buckets of the Imaging Data Commons (called by UUIDs), so TCIA's tools for Python download them
+    (called by SeriesInstanceUIDs), and so people export them (`CT` and `SEG`; `IMG000`): nothing but the files says
+    which belong together.
 
     Parameters
     ----------
@@ -112,41 +117,77 @@ def _arranged_series(folder: Path, subject: str = "") -> list[Study]:
     UsageError
         When the files do not say whose they are.
     """
-    folders = [path for path in entries(folder) if path.is_dir()]
-    headers = {path: header for path in folders if (header := _header_of_series(path))}
-    if len(headers) < len(folders):
+    places = [path for path in entries(folder) if path.is_dir() or is_zip(path)]
+    headers = {path: header for path in places if (header := _header_of_series(path))}
+    studies = [(header.patient, header.study) for header in headers.values() if header.study]
+    is_shared = len(set(studies)) < len(studies)
+    if len(headers) < len(places) or not (is_shared or all(starmap(_is_called_as, headers.items()))):
         return []
-    studies: dict[tuple[str, str], Study] = {}
+    found: dict[tuple[str, str], Study] = {}
     for path, header in headers.items():
-        whose = subject or header.patient
-        if not (is_safe_segment(whose) and "/" not in whose and is_safe_segment(header.study)):
+        if not (subject or _is_name(header.patient)) or not _is_name(header.study):
             raise UsageError(f"The files of {path} have no PatientID or StudyInstanceUID to go by.", hint=_SERIES_HINT)
-        study = studies.setdefault((whose, header.study), Study(whose, header.study, []))
-        study.files += files_below(path, f"{whose}/{header.study}/{header.modality or 'SERIES'}_{header.series}/")
-    return list(studies.values())
+        if is_zip(path):
+            _put(found, header, subject, SourceFile(path, path.name, path.stat().st_size))
+        elif _is_called_as(path, header):
+            for file in files_below(path):
+                _put(found, header, subject, file)
+        else:
+            for file in files_below(path, f"{path.name}/"):
+                _put(found, _own_header(file, subject) or header, subject, file)
+    return list(found.values())
 
 
-def _arranged_files(subject: Path) -> list[Study]:
-    """Return the studies of a subject's folder that holds DICOM files and no study, by what the files say."""
-    if any(path.is_dir() or is_zip(path) for path in entries(subject)):
+def _arranged_files(folder: Path, subject: str = "") -> list[Study]:
+    """Return the studies of a folder that holds DICOM files and no study, or a CD's DICOMDIR, by what the files say."""
+    below = entries(folder)
+    is_disc = any(path.name.upper() == "DICOMDIR" for path in below)
+    if not is_disc and any(path.is_dir() or is_zip(path) for path in below):
         return []
-    studies: dict[str, Study] = {}
-    for path in entries(subject):
-        header = header_of(path)
-        if header and is_safe_segment(header.study) and is_safe_segment(header.series):
-            study = studies.setdefault(header.study, Study(subject.name, header.study, []))
-            place = f"{subject.name}/{header.study}/{header.modality or 'SERIES'}_{header.series}/{path.name}"
-            study.files.append(SourceFile(path, place, path.stat().st_size))
-    return list(studies.values())
+    found: dict[tuple[str, str], Study] = {}
+    for file in files_below(folder):
+        if header := _own_header(file, subject):
+            _put(found, header, subject, file)
+    return list(found.values())
 
 
-def _header_of_series(folder: Path) -> Header | None:
-    """Return the header of the first DICOM file of a folder that is called as its series."""
-    uid = SERIES_UID.fullmatch(folder.name)
-    if not (uid or SERIES_UUID.fullmatch(folder.name)) or any(path.is_dir() for path in entries(folder)):
+def _own_header(file: SourceFile, subject: str) -> Header | None:
+    """Return the header of a DICOM file that says where it belongs."""
+    header = header_of(file.path)
+    return header if header and all(map(_is_name, (subject or header.patient, header.study, header.series))) else None
+
+
+def _left_out(folder: Path, studies: Iterable[Study]) -> list[Path]:
+    taken = {file.path for study in studies for file in study.files}
+    return [file.path for file in files_below(folder) if file.path not in taken]
+
+
+def _put(found: dict[tuple[str, str], Study], header: Header, subject: str, file: SourceFile) -> None:
+    """Put a file into its series' folder of its study."""
+    whose = subject or header.patient
+    study = found.setdefault((whose, header.study), Study(whose, header.study, []))
+    place = f"{whose}/{header.study}/{header.modality or 'SERIES'}_{header.series}/{file.key}"
+    study.files.append(replace(file, key=place))
+
+
+def _is_name(text: str) -> bool:
+    return is_safe_segment(text) and "/" not in text
+
+
+def _header_of_series(place: Path) -> Header | None:
+    """Return the header of the first DICOM file of a zip, or of a folder without folders."""
+    files = entries(place) if place.is_dir() else [place]
+    if any(path.is_dir() for path in files):
         return None
-    header = next(filter(None, map(header_of, entries(folder))), None)
-    return header if header and header.series and (not uid or uid[1] == header.series) else None
+    header = next(filter(None, map(header_of, files)), None)
+    return header if header and header.series else None
+
+
+def _is_called_as(place: Path, header: Header) -> bool:
+    """Whether a folder or a zip is called as its series, or as archives call one."""
+    name = place.stem if is_zip(place) else place.name
+    uid = SERIES_UID.fullmatch(name)
+    return uid[1] == header.series if uid else bool(SERIES_UUID.fullmatch(name))
 
 
 def _reject_collections(folder: Path, subjects: Iterable[Path]) -> None:
@@ -178,11 +219,10 @@ def _is_subject(folder: Path) -> bool:
 
 
 def _read_subject(subject: Path, found: Studies) -> None:
-    arranged = _arranged_series(subject, subject.name) or _arranged_files(subject)
+    arranged = _arranged_series(subject, subject.name) or _arranged_files(subject, subject.name)
     if arranged:
         found.studies += arranged
-        taken = {file.path for study in arranged for file in study.files}
-        found.stray += [path for path in entries(subject) if path.is_file() and path not in taken]
+        found.stray += _left_out(subject, arranged)
         return
     for path in entries(subject):
         if path.is_dir():

@@ -38,7 +38,7 @@ def read_tables(path: Path) -> Tables:
         key = path.name if is_table(path) else f"{path.stem}.tsv"
         return Tables([SourceFile(path.resolve(), key, path.stat().st_size)])
     files = list(files_below(folder_of(path, "clinical", TABLES_HINT)))
-    beside = [file.path for file in files if not is_table(file.path) and not file.path.name.startswith(".")]
+    beside = [file.path for file in files if not is_table(file.path)]
     found = Tables([file for file in files if is_table(file.path)], beside)
     if not found.files:
         raise UsageError(f"There is no table in {path}.", hint=TABLES_HINT)

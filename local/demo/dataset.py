@@ -11,7 +11,6 @@ from cli.errors import CommandError
 from cli.project import DATASET
 from cli.terminal import make_table, print_block, print_heading, print_line
 
-FOLDER = "dataset"
 _FULL = 6
 _SHOWN = ("case_id", "split", "has_imaging", "has_rna", "has_clinical", "label__os_days", "label__os_event")
 
@@ -28,14 +27,14 @@ def build_joined(
     modalities : list of str
         Those that the demo uploaded.
     folder : Path
-        Where `dataset/<build>/` is saved.
+        Where `dataset-<build>/` is saved.
     """
     request = {"dataset": DATASET, "modalities": modalities, "require_events": False}
     try:
         built = build_dataset(console, deployment, request)
     except CommandError as error:
         return error.details or error.message
-    return built, save_build(deployment, built, folder / FOLDER)
+    return built, save_build(deployment, built, folder)
 
 
 def show_joined(console: Console, result: tuple[Build, list[Path]] | str) -> None:

@@ -16,7 +16,7 @@ from cli.deployment import Deployment
 from cli.errors import UsageError
 from cli.features import describe_group, find_group, read_features
 from cli.laptop import WITHOUT_SALMON, has_salmon
-from cli.ledger import Unit, count_statuses, print_units
+from cli.ledger import Unit, by_kind, describe_units, print_units
 from cli.project import DATASET, DEMO_OUTPUT, PROGRAM, STATE, shown
 from cli.report import save_report
 from cli.results import save_dataset
@@ -157,11 +157,11 @@ def make_up(folder: Path, count: int = _GOOD_STUDIES, *, with_reads: bool = True
     ct_dates = {truth.subject: datetime.fromisoformat(truth.acquired_at).date() for truth in good}
     tables = write_table(folder / "clinical", ct_dates)
     if not with_reads:
-        return Cohort(source, rejected, f"{_count(source)}, one corrupt; a clinical table", tables=tables)
+        return Cohort(source, rejected, f"{_count(source)}; a table; 1 damaged", tables=tables)
     # The last patient has a CT and no reads.
     subjects = [*(study.subject for study in good[:-1]), corrupt.subject]
     reads = write_reads(folder / "genomics", subjects, rejected)
-    detail = f"{_count(source)}, and reads of all but one, {megabytes(reads.size)} MB, one corrupt; a clinical table"
+    detail = f"{_count(source)}; reads of {len(reads.cases)}, {megabytes(reads.size)} MB; a table; 2 damaged"
     return Cohort(source, rejected, detail, reads, tables)
 
 
@@ -205,8 +205,7 @@ def _count(source: Studies) -> str:
 def _process(console: Console, steps: Steps, deployment: Deployment, uploaded: Uploaded) -> Outcome:
     with steps.step("Process: upload → job → features", live=True) as step:
         outcome = wait_for_units(console, deployment, unit_ids=uploaded.unit_ids, timeout=_TIMEOUT_SECONDS)
-        counts = count_statuses(outcome.units)
-        step.detail = " · ".join(f"{count} {status}" for status, count in counts.items())
+        step.detail = describe_units(outcome.units)
     return outcome
 
 
@@ -231,7 +230,7 @@ def describe_end(outcome: Outcome, saved: Sequence[Path]) -> str:
     rejected = len(outcome.without_features) - len(failed)
     mixed = any(unit.is_rna or unit.is_table for unit in outcome.units)
     words = ("upload", "uploads") if mixed else ("study", "studies")
-    total = plural(len(outcome.units), *words)
+    total = plural(len(by_kind(outcome.units).get("unit", ())), *words)
     if failed:
         return f"{len(failed)} of {total} FAILED, for a fault that is not the {words[0]}'s: see Why above."
     if not rejected:

@@ -9,11 +9,10 @@ from rich.console import Console
 from cli.dataset import Build
 from cli.deployment import Deployment
 from cli.errors import CommandError
-from cli.models import print_results, run_models, save_folder
+from cli.models import print_results, run_models, save_run
 from cli.project import DATASET
 from cli.terminal import print_files, print_heading, print_line
 
-FOLDER = "models"
 _SETTINGS = {"repeats": 1, "folds": 3}
 _TIMEOUT_SECONDS = 600.0
 
@@ -26,7 +25,7 @@ def train_models(deployment: Deployment, built: Build, folder: Path) -> list[Pat
         made = run_models(Console(quiet=True), deployment, asked, "Training", _TIMEOUT_SECONDS)
     except CommandError as error:
         return error.details or error.message
-    return save_folder(deployment, made["key"], folder / FOLDER / made["run"])
+    return save_run(deployment, made, folder)
 
 
 def show_models(console: Console, result: list[Path] | str) -> None:

@@ -269,7 +269,7 @@ class Number(FeatureColumn):
     integral : bool
         Whether only whole numbers are right.
     age : bool
-        Whether it is an age in years: one above 89 identifies a person.
+        Whether it is an age, in years or another unit of time: one above 89 years identifies a person.
     decimal, thousands : str, optional
         As in `ClinicalConfig`, for this column. A percent sign may follow where the unit is %.
     bounds : str

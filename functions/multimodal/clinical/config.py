@@ -149,7 +149,7 @@ class Survival(StrictModel):
         Timepoint whose date is day 0.
     death, last_alive : str, optional
         Date columns, given together with `origin`; or without it, number columns: the time to death and to the last
-        contact (GDC).
+        contact (GDC). One column for both is the end of either (`date of death or last contact`).
     time : str, optional
         Number column instead of these: the time to death, or to the last contact of who did not die (cBioPortal, R).
         The unit of number columns is one of `DAYS_PER_UNIT`; days are rounded to whole ones.
@@ -273,8 +273,8 @@ class ClinicalConfig(StrictModel):
     Parameters
     ----------
     date_format : str
-        How dates are written: `%d`, `%m` (or `%b`, a month's name in English, German, French or Spanish) and `%Y` (or
-        `%y`), or `days since YYYY-MM-DD`. A time may follow.
+        How dates are written: `%d`, `%m` (or `%b`, a month's name in seven languages) and `%Y` (or `%y`), or `days
+        since YYYY-MM-DD`. A time may follow.
     two_digit_years_from : int, optional
         See `FirstYear`; needed where a year is `%y`.
     shifted_calendar : bool

@@ -20,20 +20,20 @@ LAST_SHIFTED_YEAR = 2999
 """Of calendars that were shifted into the future."""
 
 _MONTHS = (
-    "jan januar january janvier janv enero ene janner",  # codespell:ignore
-    "feb februar february fevrier fevr fev febrero feber",  # codespell:ignore
-    "mar march marz maerz mrz mars marzo",  # codespell:ignore
-    "apr april avril avr abril abr",
-    "may mai mayo",
-    "jun june juni juin junio",  # codespell:ignore
-    "jul july juli juillet juil julio",  # codespell:ignore
-    "aug august aout agosto ago",
-    "sep sept september septembre septiembre setiembre",
-    "oct october okt oktober octobre octubre",  # codespell:ignore
-    "nov november novembre noviembre",
-    "dec december dez dezember decembre diciembre dic",  # codespell:ignore
+    "jan januar january janvier janv enero ene janner gennaio gen janeiro januari",  # codespell:ignore
+    "feb februar february fevrier fevr fev febrero feber febbraio fevereiro februari",  # codespell:ignore
+    "mar march marz maerz mrz mars marzo marco maart mrt",  # codespell:ignore
+    "apr april avril avr abril abr aprile",
+    "may mai mayo maggio mag maio mei",
+    "jun june juni juin junio giugno giu junho",  # codespell:ignore
+    "jul july juli juillet juil julio luglio lug julho",  # codespell:ignore
+    "aug august aout agosto ago augustus",
+    "sep sept september septembre septiembre setiembre settembre set setembro",
+    "oct october okt oktober octobre octubre ottobre ott outubro out",  # codespell:ignore
+    "nov november novembre noviembre novembro",
+    "dec december dez dezember decembre diciembre dic dicembre dezembro",  # codespell:ignore
 )
-"""English, German, French and Spanish, without accents."""
+"""English, German, French, Spanish, Italian, Portuguese and Dutch, without accents."""
 
 MONTH = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 
@@ -115,7 +115,7 @@ class DateFormat:
             if found is None:
                 return None
             year, month, day = found.group(*groups)
-            number = MONTH.get(_plain(month), 0) if is_named else int(month)
+            number = (month_of(month) or 0) if is_named else int(month)
             whole = int(year) if first is None else first + (int(year) - first) % 100
             try:
                 return date(whole, number, int(day))
@@ -162,8 +162,10 @@ def latest_day(config: ClinicalConfig, today: date) -> date:
     return date(LAST_SHIFTED_YEAR, 12, 31) if config.shifted_calendar else today
 
 
-def _plain(name: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
+def month_of(name: str) -> int | None:
+    """Return the number of a month by its name, or None."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
+    return MONTH.get(plain)
 
 
 def _counted_from(zero: date) -> Callable[[str], date | None]:
@@ -191,8 +193,10 @@ def date_reading(form: DateFormat, latest: date, scope: Scope) -> Callable[[str]
         if found is None:
             return None, _no_date(cell, form, scope)
         day = found.toordinal()
-        if first <= day <= last:
+        if first < day <= last:
             return day, None
+        if day == first:
+            return None, Fault(RowCode.BAD_DATE, _PLACEHOLDER, scope)
         if day < first:
             return None, Fault(RowCode.BAD_DATE, f"a date before {FIRST_YEAR}; check the year", scope)
         return None, Fault(RowCode.DATE_IN_FUTURE, _IN_FUTURE, scope)
@@ -200,6 +204,10 @@ def date_reading(form: DateFormat, latest: date, scope: Scope) -> Callable[[str]
     return read
 
 
+_PLACEHOLDER = (
+    f"the first day of {FIRST_YEAR}, which many systems write for no date; empty the cell, or list it under missing in "
+    "the dataset's file"
+)
 _IN_FUTURE = (
     "a date after the day of the upload; check it (shifted_calendar: true in the dataset's file takes the dates of "
     "calendars that were shifted)"

@@ -165,9 +165,7 @@ class SurvivalLabels:
         labels, died = self._labels, batch.values[self._labels.died]
         if labels.time is None:
             return [died, self._days(batch, labels.death or ""), self._days(batch, labels.last_alive or "")]
-        days = self._days(batch, labels.time)
-        death = [day if event else None for event, day in zip(died, days, strict=True)]
-        return [died, death, [None if event else day for event, day in zip(died, days, strict=True)]]
+        return [died, *_apart(died, self._days(batch, labels.time))]
 
     def _counted(self, batch: Batch, index: int, died: Fact, death: Fact, seen: Fact) -> Keys:
         if index in batch.unlabelled:
@@ -202,7 +200,10 @@ class SurvivalLabels:
     def _facts(self, batch: Batch) -> list[Sequence[Fact]]:
         labels = self._labels
         dates = (labels.death, labels.last_alive, labels.recurrence, labels.recurrence_date)
-        return self._of(batch, labels.died, *dates, self._stated)
+        died, death, seen, *others = self._of(batch, labels.died, *dates, self._stated)
+        if labels.death is not None and labels.death == labels.last_alive:
+            death, seen = _apart(died, death)
+        return [died, death, seen, *others]
 
     @staticmethod
     def _of(batch: Batch, *names: str | None) -> list[Sequence[Fact]]:
@@ -245,6 +246,12 @@ class SurvivalLabels:
         if death is not None and death < origin:
             return on_death, _DEATH_BEFORE
         return on_seen, _SEEN_BEFORE if seen is not None and seen < origin else _SEEN_AFTER_DEATH
+
+
+def _apart(died: Sequence[Fact], ends: Sequence[Fact]) -> tuple[Sequence[Fact], Sequence[Fact]]:
+    """Return one column of ends as those of the dead, and those of the others."""
+    ended = list(zip(died, ends, strict=True))
+    return [end if event else None for event, end in ended], [None if event else end for event, end in ended]
 
 
 def _agree(origin: float, died: float, death: Fact, seen: Fact) -> bool:

@@ -82,8 +82,15 @@ def _of_column(config: ClinicalConfig, column: Column) -> Iterator[str]:
     yield from _values(config, column)
     if column.missing_when:
         yield from _prefixed("missing_when", _own_condition(config, column, column.missing_when))
-    if column.kind == "number" and column.unit == "years" and AGE.search(in_words(column.source)) and not column.age:
-        yield "is an age in years; add age: true, so that a table with an age above 89 is refused"
+    if (
+        column.kind == "number"
+        and AGE.search(in_words(column.source))
+        and column.unit in DAYS_PER_UNIT
+        and not column.age
+    ):
+        yield "is an age; add age: true, so that a table with an age above 89 years is refused"
+    if column.kind == "number" and column.age and column.unit not in DAYS_PER_UNIT:
+        yield f"is an age; its unit must be {', '.join(DAYS_PER_UNIT)}"
     if isinstance(column, Number | DateDifference):
         yield from _range(column)
         if column.fill_when:

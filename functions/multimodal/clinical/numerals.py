@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from multimodal.clinical.cells import Fault, Numeric, RowCode, formula, is_formula
 from multimodal.clinical.column_config import Number
-from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig
 from multimodal.clinical.phi import MAX_AGE, Kind, kind_of
 from multimodal.tables.table import Scope
 
@@ -16,7 +16,7 @@ LARGEST = 1e15
 OLDEST = MAX_AGE + 1
 """The one category that ages above `MAX_AGE` may be put into: 90 or older."""
 
-_BLANKS = " \u00a0\u202f"
+_BLANKS = " \u00a0\u2009\u202f"
 _SEPARATORS = {" ": f"[{_BLANKS}]", "'": "['\u2019]"}
 
 
@@ -94,7 +94,8 @@ def number_reading(column: Number, numeral: Numeral, scope: Scope) -> Callable[[
     outside = scope if column.out_of_range == "reject" else "value"
     factor, is_integral = column.factor, column.integral
     least = -LARGEST if low is None else max(low, -LARGEST)
-    most = min(LARGEST if high is None else high, MAX_AGE if column.age else LARGEST)
+    years = _in_years(column)
+    most = min(LARGEST if high is None else high, MAX_AGE / years if column.age else LARGEST)
 
     def read(cell: str) -> Numeric:
         number = number_of(cell)
@@ -108,8 +109,8 @@ def number_reading(column: Number, numeral: Numeral, scope: Scope) -> Callable[[
     def wrong(value: float) -> Numeric:
         if not abs(value) <= LARGEST:
             return None, Fault(RowCode.NOT_A_NUMBER, f"a number beyond {LARGEST:g} {_NO_MEASUREMENT}", scope)
-        if column.age and value > MAX_AGE:
-            return _too_old(value, column, scope)
+        if column.age and value * years > MAX_AGE:
+            return _too_old(value * years, column, scope)
         if is_integral and value != int(value):
             return None, Fault(RowCode.NOT_WHOLE, f"only whole numbers ({unit}) are right here", scope)
         return None, Fault(RowCode.OUT_OF_RANGE, range_message(value, low, high, unit), outside)
@@ -122,7 +123,18 @@ def _too_old(value: float, column: Number, scope: Scope) -> Numeric:
     if value >= OLDEST:
         message = f"an age above {MAX_AGE} years identifies a person"
         return None, Fault(RowCode.OUT_OF_RANGE, message, scope, Kind.AGE_ABOVE_89)
-    return _by_policy(column, float(MAX_AGE), Fault(RowCode.OUT_OF_RANGE, _FRACTION, scope))
+    return _by_policy(column, _at_age(MAX_AGE, column), Fault(RowCode.OUT_OF_RANGE, _FRACTION, scope))
+
+
+def _at_age(years: int, column: Number) -> float:
+    """Return an age in a column's unit."""
+    age = years / _in_years(column)
+    return float(int(age)) if column.integral else age
+
+
+def _in_years(column: Number) -> float:
+    """Return what one of a column's unit of time is in years."""
+    return DAYS_PER_UNIT.get(column.unit, DAYS_PER_UNIT["years"]) / DAYS_PER_UNIT["years"]
 
 
 _FRACTION = (
@@ -153,7 +165,7 @@ def range_message(value: float, low: float | None, high: float | None, unit: str
 
 
 _YEARS = re.compile(r"(?<![\w.-])[0-9]{2,3}(?![0-9])")
-_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:([.,' \u2019\u00a0\u202f])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]+)?")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:([.,' \u2019\u00a0\u2009\u202f])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]+")
 _WITH_UNIT = re.compile(r"[+-]?[0-9.,]+\s*[A-Za-zµμ°%][^0-9]{0,20}[23²³]?|[$€£]\s*[0-9.,]+")
 _BOUND = re.compile(r"[<>≤≥~≈±].*[0-9]|[0-9.,]+\s*(?:-|–|to)\s*[0-9.,]+|[0-9.,]+\s*\+")
@@ -163,10 +175,10 @@ _NO_MEASUREMENT = "is no measurement; leave the cell empty, or list it under mis
 
 def _no_number(cell: str, column: Number, number_of: Callable[[str], float | None], scope: Scope) -> Numeric:
     if column.age and _OLDEST.fullmatch(cell):
-        return _by_policy(column, float(OLDEST), Fault(RowCode.OUT_OF_RANGE, _OLDEST_MESSAGE, scope))
+        return _by_policy(column, _at_age(OLDEST, column), Fault(RowCode.OUT_OF_RANGE, _OLDEST_MESSAGE, scope))
     bound = _ONE_SIDED.fullmatch(cell) if column.bounds != "reject" else None
     limit = number_of((bound["after"] or bound["before"]).strip()) if bound else None
-    if limit is not None and not (column.age and limit * column.factor > MAX_AGE):
+    if limit is not None and not (column.age and limit * column.factor * _in_years(column) > MAX_AGE):
         return _limited(limit * column.factor, column, scope)
     return None, _what_is_wrong(cell, column, scope)
 
@@ -183,7 +195,7 @@ def _what_is_wrong(cell: str, column: Number, scope: Scope) -> Fault:
     if is_formula(cell) and not _NOT_FINITE.fullmatch(cell):
         return formula(cell, scope)
     code, problem = _what_instead(cell)
-    too_old = column.age and any(int(years) > MAX_AGE for years in _YEARS.findall(cell))
+    too_old = column.age and any(int(years) * _in_years(column) > MAX_AGE for years in _YEARS.findall(cell))
     return Fault(code, problem, scope, kind_of(cell) or (Kind.AGE_ABOVE_89 if too_old else None))
 
 

@@ -223,7 +223,10 @@ class _Apart(_Cells):
 
 
 _NO_IDS = ("Doe, Jane", "Jane Doe", "DOE^JANE", "Doe", "jane.doe@example.org", "123-45-6789", "555-123-4567")
-"""Ids that no pattern should accept; where one does, its ids are scanned."""
+"""Ids that no pattern should accept; where one does, all its ids are scanned."""
+
+_FIRST_IDS = 100
+"""So many ids are scanned of any pattern: it may be one of addresses."""
 
 
 class RowsByColumn:
@@ -241,6 +244,7 @@ class RowsByColumn:
         self._id, self._positions, self._gate = config.id, positions, gate
         self._pattern = re.compile(config.id.pattern, re.ASCII)
         self._takes_names = any(map(self._pattern.fullmatch, _NO_IDS))
+        self._unscanned = _FIRST_IDS
         self.sources = sorted(positions, key=lambda source: positions[source])
         """Columns in the order of the file."""
         declared = {column.source for column in config.columns if column.values is not None}
@@ -283,8 +287,10 @@ class RowsByColumn:
             raw = {name: [cells[i] for i in kept] for name, cells in raw.items()}
             return self._identified([numbers[i] for i in kept], raw)
         fits = list(map(self._pattern.fullmatch, ids))
-        if self._takes_names:
-            self._scan_ids(case for case, fit in zip(ids, fits, strict=True) if fit)
+        if self._takes_names or self._unscanned:
+            fitting = [case for case, fit in zip(ids, fits, strict=True) if fit]
+            self._scan_ids(fitting if self._takes_names else fitting[: self._unscanned])
+            self._unscanned = max(0, self._unscanned - len(fitting))
         if None not in fits:
             return Batch(numbers, raw, ids)
         batch = Batch(numbers, raw, [case if fit else "" for case, fit in zip(ids, fits, strict=True)])

@@ -37,7 +37,8 @@ def gene_ids(panel: Collection[str], transcripts: Iterable[str]) -> dict[str, tu
     Parameters
     ----------
     panel : collection of str
-        Gene ids exactly as the annotation writes them, or symbols. An entry that is an id is never read as a symbol.
+        Gene ids exactly as the annotation writes them, or symbols. An entry that is an id is never read as a symbol,
+        but where ids are symbols (RefSeq): then genes of that symbol at other loci (`HLA-A_1`) are its, too.
     transcripts : iterable of str
         Lines `transcript_id, gene_id, gene_name` of the reference, tab separated.
     """
@@ -50,7 +51,8 @@ def gene_ids(panel: Collection[str], transcripts: Iterable[str]) -> dict[str, tu
             ids.add(cells[1])
         if len(cells) > 2 and cells[2] in wanted:
             by_symbol.setdefault(cells[2], set()).add(cells[1])
-    return {gene: (gene,) if gene in ids else tuple(sorted(by_symbol.get(gene, ()))) for gene in panel}
+    named = {gene: by_symbol.get(gene, set()) for gene in panel}
+    return {gene: (gene,) if gene in ids - named[gene] else tuple(sorted(named[gene])) for gene in panel}
 
 
 def read_tpm(table: Iterable[str], wanted: Collection[str] | None) -> dict[str, float]:

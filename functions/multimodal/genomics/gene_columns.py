@@ -1,11 +1,11 @@
 """Which columns of a matrix with genes as rows name the gene, which are cases, and what the cases are called."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from multimodal.genomics.config import MatrixConfig
-from multimodal.genomics.matrix_format import invalid_matrix
+from multimodal.genomics.matrix_format import NAMES_CASES, invalid_matrix
 
 _WORDS = re.compile(r"[^a-z0-9]+")
 
@@ -28,17 +28,23 @@ _ABOUT_GENES = _words(
 
 _STATISTICS = _words(
     """
-    basemean log2foldchange lfcse stat pvalue pval padj qvalue fdr logfc logcpm logratio mean sum total average
-    median sd variance var min max
+    basemean log2foldchange lfcse stat pvalue pval padj qvalue svalue fdr logfc logcpm logratio aveexpr logodds lods
+    dispersion mean sum total average median sd variance var min max
     """
 )
 """Columns about all cases at once; none is a case."""
 
+_OF_TESTS, _TABLES_OF_TESTS = _words("t f b lr"), _words("aveexpr logcpm")
+"""limma's and edgeR's statistics, and what their tables have beside; alone they may be cases."""
+
 _OF_GENES = re.compile(
     r"entrez|ensembl|hgnc|ncbi|refseq|uniprot|biotype|chromosome|gccontent|gene(?:id|name|symbol|type|length|version)"
     r"|transcript(?:id|name|length)|^(?:gene|transcript|exon|cds|tx)*(?:start|end|stop|length)(?:position|pos|bp|kb)?$"
+    r"|^(?:n|num|nr|no|numberof)(?:exons?|transcripts?|isoforms?|probes?)$|^(?:exon|transcript|isoform|probe)s?(?:count|number)$"
 )
-_OF_ALL_CASES = re.compile(r"padj|p.?val|q.?value|fdr|log2?.?(?:fc|fold.?change)|^(?:mean|median|average|avg|sd)[ _.]")
+_OF_ALL_CASES = re.compile(
+    r"p.?adj|p.?val|q.?value|fdr|log2?.?(?:fc|fold.?change)|^(?:mean|median|average|avg|sd)[ _.]"
+)
 """Such columns under longer names (`gene_length_kb`, `start_position`; `padj_tumour_vs_normal`, `mean_tumour`)."""
 
 _FIRST_COLUMNS = _words(
@@ -52,9 +58,10 @@ _FIRST_COLUMNS = _words(
 _KINDS = _words(
     """
     count counts rawcount rawcounts normalizedcount normalizedcounts scaledestimate transcriptid tpm fpkm rpkm cpm
-    fpkmuq medianlengthnormalized signal value values
+    fpkmuq medianlengthnormalized signal value values expression expr level abundance
     """
 )
+"""What values are called; a case is not."""
 
 _ALIGNMENT = re.compile(
     r"(?:[._-]?(?:Aligned|sortedByCoord|toTranscriptome|markdup|dedup|sorted|sort|umi|primary|out|star|hisat2?))*"
@@ -117,14 +124,21 @@ def split_columns(
     while lead < len(names) and (_is_about_genes(keys[lead]) or _is_text(head, lead, matrix)):
         lead += 1
     about = [at for at, key in enumerate(keys) if at < lead or _is_about_genes(key)]
-    out = {at for at, name in enumerate(names) if name in matrix.ignore or (_is_of_all_cases(name) and at >= lead)}
+    statistics = _statistics(names, keys)
+    out = {at for at, name in enumerate(names) if name in matrix.ignore or (at in statistics and at >= lead)}
     cases = tuple(at for at in range(lead, len(names)) if at not in out and at not in about)
+    reject_long_table(names[int(lead == 1) :])  # Xena calls the column of genes `sample`
     if not cases:
         raise invalid_matrix("it has no column of a case")
-    named = tuple(case_of_column(names[at], matrix) for at in cases)
-    if matrix.case_names is None and all(map(_MADE_BY_R.match, named)):
+    if all(keys[at] in _KINDS for at in cases):
         raise invalid_matrix(
-            "all cases begin with X and a digit, as R writes names that begin with a digit; set "
+            f"its column {names[cases[0]]!r} says what it holds, and nothing says of which case; call the column by "
+            "the case"
+        )
+    named = tuple(case_of_column(names[at], matrix) for at in cases)
+    if matrix.case_names is None and any(map(_MADE_BY_R.match, named)):
+        raise invalid_matrix(
+            "cases begin with X and a digit, as R writes names that begin with a digit; set "
             "genomics.matrix.case_names: undo_r, or exact when they are called so, and deploy"
         )
     numbered = _numbered_by_a_program([names[at] for at in cases], named, matrix)
@@ -147,8 +161,26 @@ def _is_about_genes(key: str) -> bool:
     return key in _ABOUT_GENES or bool(_OF_GENES.search(key))
 
 
-def _is_of_all_cases(name: str) -> bool:
-    return _WORDS.sub("", name.lower()) in _STATISTICS or bool(_OF_ALL_CASES.search(name.lower()))
+def _statistics(names: Sequence[str], keys: Sequence[str]) -> set[int]:
+    """Return the positions of columns about all cases at once."""
+    known = _STATISTICS if _TABLES_OF_TESTS.isdisjoint(keys) else _STATISTICS | _OF_TESTS
+    return {at for at, name in enumerate(names) if keys[at] in known or _OF_ALL_CASES.search(name.lower())}
+
+
+def reject_long_table(names: Iterable[str]) -> None:
+    """Reject a table with a row per gene and case: its values of all cases would be added up as one's.
+
+    Raises
+    ------
+    BadInputError
+        `MATRIX_INVALID` when one of the columns names cases.
+    """
+    of_cases = next(filter(NAMES_CASES.match, names), None)
+    if of_cases is not None:
+        raise invalid_matrix(
+            f"its column {of_cases!r} names a case in each row; write one row a gene and one column a case (R: "
+            "tidyr::pivot_wider, pandas: pivot)"
+        )
 
 
 def _numbered_by_a_program(columns: Sequence[str], cases: Sequence[str], matrix: MatrixConfig) -> str:

@@ -16,7 +16,14 @@ from multimodal.genomics.matrix_names import (
     rule_against,
     rule_against_format,
 )
-from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_of_no_sample, is_reads, rule_against_reads
+from multimodal.genomics.reads import (
+    has_safe_parts,
+    is_ignorable,
+    is_of_no_sample,
+    is_of_nobody,
+    is_reads,
+    rule_against_reads,
+)
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.unit import REFERENCES, Modality, Unit, case_unit
 from multimodal.ledger.upload_key import MARKER_NAME, KeyKind, UploadKey, is_companion, parse_segments, safe_dataset
@@ -37,7 +44,7 @@ IGNORED_RULE = (
     "ignored; details has the last of them. A matrix lies directly under genomics/<dataset>/"
 )
 _REFERENCE_FILE = re.compile(
-    r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.gz)?|transcripts\.tsv(?:\.gz)?|reference\.json)$", re.IGNORECASE
+    r"^(?:[^/]+\.(?:fa|fasta|fna|gtf)(?:\.b?gz)?|transcripts\.tsv(?:\.b?gz)?|reference\.json)$", re.IGNORECASE
 )
 
 _LAYOUT_RULE = (
@@ -45,11 +52,19 @@ _LAYOUT_RULE = (
     "accessions.csv or a matrix of expression (.csv, .tsv, .txt, .gct, also .gz) directly under genomics/<dataset>/"
 )
 
-_CASE_RULE = (
+CASE_RULE = (
     "a case's name must be letters, digits, - and _, at most 41, and begin with a letter or digit; rename the folder"
 )
 
 _NAME_RULE = "names of reads and of their folders must be letters, digits and . _ + = -; rename the file"
+_BESIDE_REFERENCE = re.compile(r"\.(?:dict|sizes|2bit|bed|b?gz\.md5)$", re.IGNORECASE)
+"""What archives keep beside a genome and nobody needs here."""
+
+_GFF = re.compile(r"\.gff3?(?:\.b?gz)?$", re.IGNORECASE)
+_GFF_RULE = (
+    "a GFF3 file, which names transcripts and genes in other ways; take the GTF of the same release, or make one "
+    "(gffread -T annotation.gff3 -o annotation.gtf)"
+)
 _REFERENCE_RULE = (
     "not a file of a reference; expected *.fa(.gz) and *.gtf(.gz), transcripts.tsv or reference.json directly under "
     "genomics/_references/<name>/"
@@ -86,7 +101,7 @@ def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
         case [name] if is_reads(name) and not is_ignorable(name):
             # Only a sample sheet can say whose reads these are.
             return _checked_reads(dataset, case_unit(dataset, SHEET_CASE), rest)
-        case [*folders, _] if any(map(is_of_no_sample, folders)):
+        case [*folders, _] if any(is_of_no_sample(folder) or is_of_nobody(folder) for folder in folders):
             return _key(KeyKind.IGNORED, dataset)
         case [case, *path] if path:
             return _parse_case(dataset, case, path)
@@ -106,7 +121,7 @@ def _parse_quantification(dataset: str, path: list[str]) -> UploadKey:
     if not case:
         return _key(KeyKind.REJECTED, dataset, problem=WHOSE_RULE)
     if not is_case_name(case):
-        return _key(KeyKind.REJECTED, dataset, problem=_CASE_RULE)
+        return _key(KeyKind.REJECTED, dataset, problem=CASE_RULE)
     return _key(KeyKind.TABLE, dataset, matrix_unit(dataset, "/".join(path)))
 
 
@@ -118,7 +133,7 @@ def _ignored_or_rejected(dataset: str, name: str, rule: str) -> UploadKey:
 
 def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
     if not is_case_name(case):
-        return _key(KeyKind.REJECTED, dataset, problem=rule_against_format(case) or _CASE_RULE)
+        return _key(KeyKind.REJECTED, dataset, problem=rule_against_format(case) or CASE_RULE)
     unit = case_unit(dataset, case)
     if path == [MARKER_NAME]:
         return _key(KeyKind.MARKER, dataset, unit)
@@ -145,7 +160,9 @@ def _parse_reference(rest: list[str]) -> UploadKey:
         return _key(KeyKind.MARKER, REFERENCES, unit)
     if _REFERENCE_FILE.fullmatch("/".join(path)) and has_safe_parts(path[0]):
         return _key(KeyKind.OBJECT, REFERENCES, unit)
-    return _ignored_or_rejected(REFERENCES, path[-1], _REFERENCE_RULE)
+    if _BESIDE_REFERENCE.search(path[-1]):
+        return _key(KeyKind.IGNORED, REFERENCES)
+    return _ignored_or_rejected(REFERENCES, path[-1], _GFF_RULE if _GFF.search(path[-1]) else _REFERENCE_RULE)
 
 
 def parse_key(key: str) -> UploadKey:

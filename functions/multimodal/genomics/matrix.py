@@ -15,7 +15,7 @@ from multimodal.genomics.gene_sets import set_feature, set_scores
 from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
 from multimodal.genomics.matrix_cases import CaseValues, MatrixCases
 from multimodal.genomics.matrix_content import Preamble, plain_bytes
-from multimodal.genomics.matrix_format import MAX_COLUMNS, PER_MILLION, combine_of
+from multimodal.genomics.matrix_format import MAX_COLUMNS, MILLION, PER_MILLION, Logarithms, combine_of
 from multimodal.genomics.matrix_names import TX2GENE, path_below_dataset
 from multimodal.genomics.matrix_source import check_width, matrix_cases
 from multimodal.genomics.quantification import Genes, read_tx2gene
@@ -42,7 +42,7 @@ STRONG = 25.0
 """As log2(value + 1) nothing is above it; on the linear scale, the strongest of thousands of genes always is."""
 
 
-MILLION, ROUNDING, WHOLE = 1e6, 1e-3, 0.02
+_TOTAL, ROUNDING, WHOLE = 1e6, 1e-3, 0.02
 """What TPM of all genes add up to, and the share that rounding and a few genes left out change, or whole numbers."""
 
 
@@ -94,7 +94,7 @@ class ExpressionMatrix:
         self._counts: Counter[str] = Counter()
         self._highest, self._are_whole = 0.0, True
         self._off_million = 0.0
-        self._other_base = ""
+        self._as_logarithms = Logarithms()
         self._first_problem: RowProblem | None = None
 
     def batches(self) -> Iterator[TableBatch]:
@@ -150,7 +150,7 @@ class ExpressionMatrix:
         if genes < MANY_GENES or not self._counts["records"]:
             return None
         if self._matrix.scale == "log2_plus_1":
-            return self._other_base_suspected()
+            return self._other_logarithms_suspected()
         if self._off_million <= ROUNDING and self._matrix.unit not in PER_MILLION:
             message = (
                 f"the values of every case add up to a million, as TPM do, and the dataset says unit: "
@@ -172,12 +172,17 @@ class ExpressionMatrix:
         )
         return Reason.SCALE_SUSPECTED.value, message
 
-    def _other_base_suspected(self) -> tuple[str, str] | None:
-        if not self._other_base or self._matrix.unit not in PER_MILLION:
+    def _other_logarithms_suspected(self) -> tuple[str, str] | None:
+        unit, sums = self._matrix.unit, self._as_logarithms
+        if unit not in PER_MILLION or not (sums.base_of_a_million or sums.binary > MILLION):
             return None
         message = (
-            f"taken as {self._other_base} logarithms, the values of a case add up to a million, as TPM do, so they are "
-            "no log2; write them as log2(value + 1) or on the linear scale, and upload the matrix again"
+            f"taken as {sums.base_of_a_million} logarithms, the values of a case add up to a million, as TPM do, so "
+            "they are no log2; write them as log2(value + 1) or on the linear scale, and upload the matrix again"
+            if sums.base_of_a_million
+            else f"taken as log2(value + 1), the values of a case add up to {sums.binary / 1e6:,.1f} million, which "
+            f"{unit} never do: they are counts, intensities, or transformed (VST, rlog); upload {unit}, or set "
+            "genomics.matrix.unit, raise group_version, deploy, then retry"
         )
         return Reason.SCALE_SUSPECTED.value, message
 
@@ -205,8 +210,9 @@ class ExpressionMatrix:
             return RowProblem(case.place, case.case, column, "DATE_INVALID", str(error))
         self._highest = max(self._highest, case.highest)
         self._are_whole &= case.are_whole
-        self._other_base = self._other_base or case.as_logarithms.base_of_a_million
-        self._off_million = max(self._off_million, abs(case.total - MILLION) / MILLION)
+        if case.as_logarithms.binary:
+            self._as_logarithms = case.as_logarithms
+        self._off_million = max(self._off_million, abs(case.total - _TOTAL) / _TOTAL)
         return TableRecord(self._spec.name, self._record(case, dated, panel), case.place)
 
     def _scores(self, case: CaseValues) -> dict[str, float]:

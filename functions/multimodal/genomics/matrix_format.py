@@ -14,10 +14,10 @@ MAX_COLUMNS = 200_000
 
 SPREADSHEET_DATE = re.compile(
     r"^(\d{1,2}[-.] ?(M[aä]r|Mrz|Sept?|De[cz])\.?|(M[aä]r|Mrz|Sept?|De[cz])\.?[- ]\d{1,2}"
-    r"|\d{4}-(03|09|12)-\d\d( 00:00:00)?|\d\d?\.0?(3|9|12)\.\d{4}|0?(3|9|12)/\d\d?/\d{2,4})$",
+    r"|\d{4}-(03|09|12)-\d\d( 00:00:00)?|\d\d?\.0?(3|9|12)\.\d{4}|0?(3|9|12)/\d\d?/\d{2,4}|4\d{4})$",
     re.IGNORECASE,
 )
-"""What spreadsheets make of MARCH1, SEPT2 and DEC1, in English and in German."""
+"""What spreadsheets make of MARCH1, SEPT2 and DEC1, in English and in German, and as the number of a day (44621)."""
 
 
 _COMMA = re.compile(r"-?\d+,\d+(e-?\d+)?$", re.IGNORECASE)
@@ -112,15 +112,18 @@ def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
     )
 
 
-_NAMES_CASES = re.compile(
-    r"^(?:case|patient|subject|sample|participant|donor|model|barcode)[ _.-]?(?:id|no|name|code)?$", re.I
+NAMES_CASES = re.compile(
+    r"(?:tumou?r[ _.-]?)?(?:case|patient|subject|sample|participant|individual|donor|specimen|aliquot|model|barcode"
+    r"|cell[ _.-]?line)[ _.-]?(?:id|no|name|code|barcode)?$",
+    re.IGNORECASE,
 )
+"""What a column of cases is called, that of a list of mutations (`Tumor_Sample_Barcode`) included."""
 _OF_NO_NAME = re.compile(r"^(?:unnamed: ?0|index)?$", re.IGNORECASE)
 
 
 def _check_first_column(names: Sequence[str], matrix: MatrixConfig) -> None:
     """Reject numbers of rows, as pandas writes them, in front of the column that names the case."""
-    cases = [name for name in names[1:] if _NAMES_CASES.match(name)]
+    cases = [name for name in names[1:] if NAMES_CASES.match(name)]
     if matrix.id_column is None and cases and _OF_NO_NAME.match(names[0]):
         raise invalid_matrix(
             f"its first column has no name, and {cases[0]!r} seems to name the case; write it without the numbers of "
@@ -165,10 +168,30 @@ def was_renamed(name: str, columns_of: Mapping[str, Sequence[object]]) -> bool:
     return renamed is not None and bool(columns_of.get(renamed[1]))
 
 
+_OTHER_IDS = {
+    "Ensembl gene ids": ENSEMBL_GENE,
+    "transcripts (sum them by gene, or upload a table of genes)": re.compile(r"ENS[A-Z]*T\d|[NX][MR]_\d|FBtr\d"),
+    "probes of a microarray (sum or average them by gene)": re.compile(r"\d+(?:_\w)*_at$|ILMN_\d|A_\d+_P\d|TC\d{8}"),
+    "numbers, as Entrez's ids are (name genes by symbol or Ensembl id)": re.compile(r"\d{1,9}$"),
+}
+"""What genes are called instead, in the order in which it is asked."""
+
+
+def _are_many(names: re.Pattern[str], genes: Sequence[str]) -> bool:
+    """Whether a good part is called so: names of cases and descriptions of genes may be among them."""
+    return sum(bool(names.match(gene)) for gene in genes) * 4 >= len(genes)
+
+
+def _folded(gene: str) -> str:
+    return re.sub(r"\.\d+$", "", gene.strip()).casefold()
+
+
 def genes_not_found(genes: Sequence[str], config: GenomicsConfig, where: str = "column") -> BadInputError:
     """Return the error of a matrix in which no gene of the panel has a row or a column."""
     matrix = config.require_matrix()
-    found = "Ensembl gene ids" if any(map(ENSEMBL_GENE.match, genes)) else "no Ensembl gene ids"
+    found = next((kind for kind, names in _OTHER_IDS.items() if _are_many(names, genes)), "other names")
+    if not {_folded(gene) for gene in config.genes}.isdisjoint(map(_folded, genes)):
+        found = "the same names in other letters (Vim is the mouse's VIM) or versions (gene_versions: ignore)"
     if any(map(SPREADSHEET_DATE.match, genes)):
         found += " and dates, which a spreadsheet makes of genes such as MARCH1"
     message = (
@@ -245,7 +268,11 @@ def _first_error(cells: Sequence[str], values: Sequence[float | None]) -> CellEr
             message = "NaN and infinity are not measurements; leave the cell empty, or list it under matrix.missing"
             return CellError("VALUE_INVALID", message, at)
         if value is not None and value < 0:
-            return CellError("VALUE_INVALID", "expression is never negative; check genomics.matrix.scale", at)
+            message = (
+                "expression is never negative (z-scores and log ratios are not taken); write linear values or "
+                "log2(value + 1), as genomics.matrix.scale says"
+            )
+            return CellError("VALUE_INVALID", message, at)
         if "_" in cell and value is not None:
             return CellError("VALUE_INVALID", "not a number; write it without underscores", at)
     return CellError("VALUE_IMPLAUSIBLE", "the values are too large to add up; check genomics.matrix")
@@ -271,13 +298,14 @@ class Logarithms:
     """Sums of what values would be on the linear scale if they were logarithms of (value + 1) of some base."""
 
     def __init__(self, values: Iterable[float] = ()) -> None:
-        self.natural = self.decimal = 0.0
+        self.binary = self.natural = self.decimal = 0.0
         for value in values:
             self.add(value)
 
     def add(self, value: float) -> None:
         """Take a value; larger ones are no logarithms."""
         if value <= MAX_LOG2:
+            self.binary += 2.0**value - 1
             self.natural += math.expm1(value)
             self.decimal += 10.0**value - 1
 

@@ -20,9 +20,17 @@ _WITHOUT_ENDING = re.compile(
 TX2GENE = "tx2gene.tsv"
 """Beside the cases, it says of which genes transcripts are: transcript_id, gene_id, gene_name, as nf-core writes it."""
 
-_NOTICE = re.compile(r"^(\.|~\$|readme|licen[sc]e|md5|sha\d|checksums?|manifest)|.*\.summary$", re.IGNORECASE)
+_NOTICE = re.compile(
+    r"^(\.|~\$|meta_\w+\.txt$|readme|licen[sc]e|md5|sha\d|checksums?|manifest)|.*\.summary$", re.IGNORECASE
+)
 _SPREADSHEET = re.compile(r"\.(xlsx|xlsm|xlsb|xls|ods|numbers)$", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(zip|tar|tar\.gz|tgz|7z|rar)$", re.IGNORECASE)
+_LIKE_A_SHEET = re.compile(
+    r"(?:sample[ _-]?sheet|fastq[ _-]?list|accessions?|sra[ _-]?run[ _-]?table|srr[ _-]?acc[ _-]?list)"
+    r"[^/]*\.(?:csv|tsv|txt)$",
+    re.IGNORECASE,
+)
+"""Other names for sheets of samples: as a matrix one would fail, and reads be taken without what it says of them."""
 _OTHER_FORMATS = {
     "h5ad|h5mu|zarr|zarr.zip": "a file of AnnData; save adata.to_df().T with to_csv(…, sep='\\t')",
     "loom": "a loom file; read it with anndata.read_loom, and save adata.to_df().T with to_csv(…, sep='\\t')",
@@ -36,15 +44,34 @@ _OTHER_FORMATS = {
 
 _QUANTIFICATION = re.compile(
     r"^(?:(?P<case>.+?)[._-]?)?(?:quant(?:\.genes)?\.sf|abundance\.tsv|(?:genes|isoforms)\.results"
-    r"|ReadsPerGene\.out\.tab|(?:rna_seq\.)?augmented_star_gene_counts\.tsv|gene_abund(?:ances?)?\.(?:tab|tsv)"
+    r"|ReadsPerGene\.out\.tab|(?:rna_seq\.)?augmented_star_gene_counts\.tsv|gene[_.]abund(?:ances?)?\.(?:tab|tsv|txt)"
+    r"|genes\.fpkm_tracking"
     r"|htseq\.counts|\.counts)(?:\.gz)?$",
     re.IGNORECASE,
 )
-_PROGRAMS = re.compile(r"^(?:star_)?(?:salmon|kallisto|rsem|star|htseq|stringtie|quant|quants|dragen)$", re.IGNORECASE)
+_PROGRAM = r"(?:star_)?(?:salmon|kallisto|rsem|star|htseq|stringtie|cufflinks|quant|quants|dragen)"
+_PROGRAMS = re.compile(rf"^{_PROGRAM}$", re.IGNORECASE)
+_CONTENT = (
+    r"(?:genes?|expression|expr|matrix|counts?|tpm|fpkm|rpkm|cpm|results?|values?|data|table|abundances?|merged|all|output|raw"
+    r"|levels?|normali[sz]ed)"
+)
+_OF_CONTENT = re.compile(rf"^(?:{_CONTENT}[._-]*)+$", re.IGNORECASE)
+"""Files that are called by what they hold, and by no case."""
+_BEHIND_CASE = re.compile(rf"(?<=.)(?:[._-](?:{_PROGRAM}|{_CONTENT}))+$", re.IGNORECASE)
+"""As salmon's tutorial calls its folders (`R01-001_quant`), and people their files (`R01-001_counts.txt`)."""
 _BESIDE = re.compile(r"^(aux_info|libParams|logs?|_STARpass1|_STARgenome)$")
+_BESIDE_TABLE = re.compile(
+    r"^(?:abundance\.h5|lib_format_counts\.json|cmd_info\.json|run_info\.json)$"
+    r"|\.fpkm_tracking$|\.ctab$|\.gtf$|(?:^|[._])(?:SJ\.out\.tab|Log(?:\.\w+)?\.out)$|\.(?:cnt|model|theta|summary)$"
+)
+"""What salmon, kallisto, Cufflinks, StringTie, STAR, RSEM and featureCounts write beside."""
 _UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 SPREADSHEET_RULE = "spreadsheets are not taken; save the sheet as tab-separated text (.tsv) and upload that"
+SHEET_RULE = (
+    "sheets that say whose reads are whose are called samplesheet.csv (sample,fastq_1,fastq_2), fastq_list.csv or "
+    "accessions.csv (sample,accession), in small letters; rename it (tabs are fine), or leave out a sequencer's own"
+)
 ARCHIVE_RULE = "archives are not taken; unpack it and upload what is in it"
 _AS_TEXT = "as text (.tsv or .csv, also gzipped), one row a gene and one column a case, or the other way round"
 WHOSE_RULE = (
@@ -53,11 +80,19 @@ WHOSE_RULE = (
 )
 
 
+_TRANSFORMED = re.compile(
+    r"(?<![a-z])(z[._ -]?scores?|vst|rlog|rma|fold[._ -]?changes?|log2?fc|median[._ -]?cent[a-z]*)(?![a-z])",
+    re.IGNORECASE,
+)
+_LOGARITHMS = re.compile(
+    r"(?<![a-z])log(?:2|10)?[ .-]?(?:\(|tpm|cpm|fpkm|rpkm|counts)|(?<![a-z])log(?:2|10)(?![a-z0-9])|logp1",
+    re.IGNORECASE,
+)
 _SAYS = re.compile(r"(?<![a-z])(tpm|fpkm(?:[.-]?uq)?|rpkm|cpm|counts?|lengths?)(?![a-z])", re.IGNORECASE)
 
 
 def said_by(name: str) -> str:
-    """Return what a file's name says of its values (`tpm`, `fpkm-uq`, `counts`, `lengths` and so on), if one thing.
+    """Return what a file's name says of its values (`tpm`, `fpkm-uq`, `counts`, `z-scores` and so on), if one thing.
 
     Examples
     --------
@@ -66,11 +101,19 @@ def said_by(name: str) -> str:
     >>> said_by("counts_to_tpm.tsv")
     ''
     """
+    transformed = _TRANSFORMED.search(name.replace("_", "."))
+    if transformed:
+        return transformed[0].lower()
     words = {match.lower().removesuffix("s") for match in _SAYS.findall(name.replace("_", "."))}
     words = {re.sub(r"fpkm.?uq", "fpkm-uq", word) for word in words}
     words -= {"length"} if len(words) > 1 else set()  # counts may be scaled by lengths
     word = words.pop() if len(words) == 1 else ""
     return f"{word}s" if word in {"count", "length"} else word
+
+
+def says_logarithms(name: str) -> bool:
+    """Whether a file's name says that its values are logarithms (`log2_tpm`, `logCPM`)."""
+    return bool(_LOGARITHMS.search(name.replace("_", ".")))
 
 
 def is_notice(name: str) -> bool:
@@ -81,7 +124,7 @@ def is_notice(name: str) -> bool:
 def is_matrix(name: str) -> bool:
     """Whether a file directly in a dataset's folder may be a matrix; its content decides."""
     is_text = bool(_TABLE.search(name) or _WITHOUT_ENDING.search(name))
-    return is_text and not is_notice(name) and name != TX2GENE
+    return is_text and not is_notice(name) and not _LIKE_A_SHEET.match(name) and name != TX2GENE
 
 
 def is_quantification(name: str) -> bool:
@@ -93,6 +136,8 @@ def rule_against(name: str) -> str:
     """Return why a file that may hold a matrix is not taken; empty when it is nothing of the kind."""
     if is_notice(name):
         return ""
+    if _LIKE_A_SHEET.match(name):
+        return SHEET_RULE
     if _SPREADSHEET.search(name):
         return SPREADSHEET_RULE
     return rule_against_format(name) or (ARCHIVE_RULE if _ARCHIVE.search(name) else "")
@@ -115,8 +160,7 @@ def rule_against_format(name: str) -> str:
 
 def is_beside_quantification(path: Sequence[str]) -> bool:
     """Whether a file in a case's folder is what quantifiers write beside their tables (`aux_info/fld.gz`)."""
-    beside = any(_BESIDE.match(part) for part in path[:-1])
-    return beside or path[-1] in {"abundance.h5", "lib_format_counts.json", "cmd_info.json", "run_info.json"}
+    return any(_BESIDE.match(part) for part in path[:-1]) or bool(_BESIDE_TABLE.search(path[-1]))
 
 
 def case_of_quantification(path: str) -> str:
@@ -127,8 +171,8 @@ def case_of_quantification(path: str) -> str:
 
     Examples
     --------
-    >>> case_of_quantification("R01-001/salmon/quant.genes.sf")
-    'R01-001'
+    >>> case_of_quantification("R01-001/salmon/quant.genes.sf"), case_of_quantification("R01-001_quant/quant.sf")
+    ('R01-001', 'R01-001')
     >>> case_of_quantification("R01-001.genes.results")
     'R01-001'
     >>> case_of_quantification("quant.sf")
@@ -140,8 +184,8 @@ def case_of_quantification(path: str) -> str:
         match = _QUANTIFICATION.match(name)
         stem = _TABLE.sub("", name) if match is None else match["case"] or ""
         named = [stem.rstrip("._-")]
-        named = [stem for stem in named if not _PROGRAMS.match(stem)]
-    return named[0] if len(named) == 1 and not _UUID.match(named[0]) else ""
+        named = [stem for stem in named if not _PROGRAMS.match(stem) and not _OF_CONTENT.match(stem)]
+    return _BEHIND_CASE.sub("", named[0]) if len(named) == 1 and not _UUID.match(named[0]) else ""
 
 
 def matrix_unit(dataset: str, path: str) -> Unit:

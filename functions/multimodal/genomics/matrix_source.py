@@ -9,7 +9,7 @@ from multimodal.genomics.gene_rows import GeneRows
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CaseRows, MatrixCases, Row
 from multimodal.genomics.matrix_format import MAX_COLUMNS, invalid_matrix
-from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, said_by
+from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, said_by, says_logarithms
 from multimodal.genomics.quantification import Genes, Quantification, find_headerless, find_quantification
 
 _HEAD_ROWS, _HEAD_CELLS = 50, 50_000
@@ -50,7 +50,9 @@ def matrix_cases(
     names, head, rows = _tidy([cell.strip() for cell in first_row], first, chain(first, rows))
     check_width(names)
     matrix = config.require_matrix()
-    if is_quantification(path.rpartition("/")[2]) and (found := find_headerless(names, matrix)) is not None:
+    is_named_so = is_quantification(path.rpartition("/")[2])
+    is_list = len(names) == 2 and _is_of_gene(names[0], config)
+    if (is_named_so or is_list) and (found := find_headerless(names, matrix)) is not None:
         return _quantified(found, chain([(1, names)], rows), config, path, {})
     if (found := find_quantification(names, head, matrix)) is not None:
         return _quantified(found, rows, config, path, genes() if found.needs_genes else {})
@@ -110,21 +112,31 @@ def _has_genes(names: Sequence[str], config: GenomicsConfig) -> bool:
     return any(matrix.key_of(name) in wanted for name in names[1:])
 
 
+def _is_of_gene(name: str, config: GenomicsConfig) -> bool:
+    """Whether a first cell is a gene's, by the panel or as Ensembl writes it."""
+    matrix = config.require_matrix()
+    return bool(ENSEMBL_GENE.match(name)) or matrix.key_of(name) in map(matrix.key_of, config.genes)
+
+
 def _check_header(names: Sequence[str], config: GenomicsConfig) -> None:
     """Reject a matrix without a header, whose first gene would be lost and its values be taken for names of cases."""
     matrix = config.require_matrix()
-    wanted = {matrix.key_of(gene) for gene in config.genes}
-    is_gene = matrix.key_of(names[0]) in wanted or bool(ENSEMBL_GENE.match(names[0]))
-    if is_gene or (not is_heading(names[0]) and all(is_value(name, matrix) for name in names[1:])):
+    has_values = all(is_value(name, matrix) for name in names[1:])
+    if _is_of_gene(names[0], config) or (not is_heading(names[0]) and has_values):
         raise invalid_matrix("its first row is a gene's; it must name the cases, one in each column")
 
 
 def _check_name(path: str, matrix: MatrixConfig) -> None:
     """Reject a matrix whose name says other values than the dataset: nf-core merges TPM, counts and lengths alike."""
-    said = said_by(path.rpartition("/")[2])
+    name = path.rpartition("/")[2]
+    said = said_by(name)
     if said and said != matrix.unit.lower():
         raise invalid_matrix(
             f"its name says {said}, and the dataset says unit: {matrix.unit}; if the name is wrong, rename it"
+        )
+    if says_logarithms(name) and matrix.scale == "linear":
+        raise invalid_matrix(
+            "its name says logarithms, and the dataset says scale: linear; if the name is wrong, rename it"
         )
 
 

@@ -13,8 +13,12 @@ from multimodal.genomics.reads import FastqName, read_name
 
 _PARTS = re.compile(r"[^A-Za-z0-9]+")
 
-_CHIP = re.compile(r"(?<![A-Za-z0-9])(?:v|e|f|cl|fp)\d{9,}(?:_\d{1,3})?(?![A-Za-z0-9])", re.IGNORECASE)
-"""A chip of DNBSEQ and a barcode's number, which follows it."""
+_CHIP = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?:v|e|f|cl|fp)\d{9,}(?:_\d{1,3})?|(?:lane|run|batch|part|rep|lib|library|flowcell|pool|plate)[._-]?[a-z])"
+    r"(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+"""A chip of DNBSEQ and a barcode's number, which follows it; a run or a pool and its letter."""
 
 _MACHINE = re.compile(
     r"""
@@ -31,7 +35,9 @@ _MACHINE = re.compile(
 _WORDS = re.compile(
     "raw|clean|cleaned|trim|trimmed|filtered|filt|paired|val|fastp|cutadapt|qc|dedup|sorted|merged|combined|all|data|"
     "rawdata|cleandata|fastqs?|fq|gz|reads?|rna|rnaseq|seq|sequences?|sequencing|resequenced|resequencing|samples?|top|"
-    "up|extra|pass|r1|r2",
+    "up|extra|pass|r1|r2|lanes?|flowcells?|fc|libs?|library|libraries|index|first|second|third|new|old|redo|repeat|reads?|"
+    "novaseq|nextseq|hiseq|miseq|illumina|dnbseq|mgi|bgi|aviti|element|truseq|polya|mrna|totalrna|ribozero|stranded|"
+    "forward|reverse|f|r|fw|fwd|rv|rev|unpaired|umis?|singletons?|orphans?|failed|unmerged|interleaved|copy|pe|se|single|end|sra|ena|geo|download|downloads|upload|output|out|results?|files?|project|bs|basespace",
     re.IGNORECASE,
 )
 """What people write beside a sample's name, or for want of one."""
@@ -43,6 +49,9 @@ _PARTS_OF_PATIENT = re.compile(
     re.IGNORECASE,
 )
 """Words for specimens and times of one patient: their expression is not to be added up. `D701` is a barcode's name."""
+
+_SAMPLE_TYPE = re.compile(r"(?:0[1-9]|1[0-4]|20)[a-d]", re.IGNORECASE)
+"""TCGA's code of a sample's type behind the patient's barcode: 01A is the tumour, 11A normal tissue."""
 
 
 def samples_in(case: str, paths: Iterable[str]) -> tuple[str, ...]:
@@ -84,9 +93,16 @@ def _owner(case: str, path: str) -> str:
 
 
 def _specimen(case: str, path: str) -> list[str]:
-    """Return what of a file's name and folders says which of a patient's specimens it is."""
+    """Return what of a file's name and folders says which of a patient's specimens, or of a study's arms, it is."""
     own = set(_split(case))
-    return [part for part in dict.fromkeys(_split(path)) if part not in own and _PARTS_OF_PATIENT.fullmatch(part)]
+    return [part for part in dict.fromkeys(_split(_CHIP.sub("", path))) if part not in own and _is_of_specimen(part)]
+
+
+def _is_of_specimen(part: str) -> bool:
+    """Whether a part of a name tells specimens apart: any word that is not one of sequencing does (`lung`, `ctrl`)."""
+    if _PARTS_OF_PATIENT.fullmatch(part) or _SAMPLE_TYPE.fullmatch(part):
+        return True
+    return part.isalpha() and not _WORDS.fullmatch(part) and not _MACHINE.fullmatch(part)
 
 
 def _sample(name: FastqName | None, own: str) -> str:

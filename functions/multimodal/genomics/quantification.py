@@ -1,7 +1,8 @@
 """Ready quantifications of one sample as rows of genes with one value.
 
 Sources: salmon and kallisto manuals ("quant.sf", "abundance.tsv"), RSEM's rsem-calculate-expression ("genes.results"),
-STAR's manual ("ReadsPerGene.out.tab": unstranded, first and second strand), GDC mRNA pipeline ("STAR - Counts").
+STAR's manual ("ReadsPerGene.out.tab": unstranded, first and second strand), GDC mRNA pipeline ("STAR - Counts"),
+Cufflinks' manual ("FPKM tracking format").
 """
 
 import re
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from multimodal.genomics.config import ExpressionUnit, MatrixConfig
+from multimodal.genomics.gene_columns import reject_long_table
 from multimodal.genomics.matrix_cases import Row
 from multimodal.genomics.matrix_format import invalid_matrix
 from multimodal.genomics.matrix_names import TX2GENE
@@ -35,7 +37,10 @@ _VALUES: Mapping[str, ExpressionUnit] = {
 }
 _STRANDED = {"forward": "strandedfirst", "reverse": "strandedsecond"}
 _GENES = ("geneid", "gene", "name", "genename", "targetid", "transcriptid")
-_SYMBOLS = ("genename", "genesymbol")
+_FIRST = (*_GENES, "transcriptids", "trackingid")
+_SYMBOLS = ("genename", "genesymbol", "geneshortname")
+_FAILED = frozenset({"FAIL", "HIDATA"})
+"""What Cufflinks says of genes that it did not quantify, for which it writes 0 (its manual, "FPKM tracking format")."""
 _STAR = {"unstranded": 1, "forward": 2, "reverse": 3}
 
 _MUCH_MORE = 4
@@ -85,7 +90,8 @@ class Quantification:
     def _listed(self, rows: Iterable[Row]) -> Iterator[Row]:
         taken = other = 0
         for number, cells in rows:
-            yield number, [*self._names(number, cells), cells[self.value_at]]
+            failed = not _FAILED.isdisjoint(cells)
+            yield number, [*self._names(number, cells), "" if failed else cells[self.value_at]]
             if self.other_strand_at is not None and not cells[self.gene_at].startswith("N_"):
                 taken += _count(cells, self.value_at)
                 other += _count(cells, self.other_strand_at)
@@ -140,8 +146,9 @@ def find_quantification(names: Sequence[str], head: Sequence[Row], matrix: Matri
     keys = [_WORDS.sub("", name.lower()) for name in names]
     units = {_VALUES[key]: at for at, key in enumerate(keys) if key in _VALUES}
     genes = [at for key in _GENES for at, found in enumerate(keys) if found == key]
-    if not units or not genes or keys[0] not in (*_GENES, "transcriptids"):
+    if not units or not genes or keys[0] not in _FIRST:
         return None
+    reject_long_table(names[1:])
     value_at, other_at = units.get(matrix.unit), None
     if matrix.unit == "counts" and matrix.strandedness in _STRANDED and {*_STRANDED.values()} <= {*keys}:
         value_at = keys.index(_STRANDED[matrix.strandedness])
@@ -153,7 +160,7 @@ def find_quantification(names: Sequence[str], head: Sequence[Row], matrix: Matri
     if keys[0] == "transcriptid" and "geneid" in keys:  # RSEM's isoforms
         return Quantification(genes[0], symbol_at, value_at, has_transcripts=True)
     has_transcripts = any(map(_TRANSCRIPT.match, labels))
-    needs_genes = has_transcripts and not all("|ENS" in label for label in labels)
+    needs_genes = any(_TRANSCRIPT.match(label) and "|ENS" not in label for label in labels)
     return Quantification(genes[0], symbol_at, value_at, has_transcripts, needs_genes, other_at)
 
 

@@ -47,9 +47,9 @@ from multimodal.ledger.unit import LedgerItem, Status, Unit, case_unit
 _BUILDING = frozenset({Status.RECEIVING, Status.READY, Status.PROCESSING})
 """Status of a reference that is built, perhaps again: cases wait for the outcome."""
 
-_TABLE = re.compile(r"transcripts\.tsv(\.gz)?$", re.IGNORECASE)
-_FASTA = re.compile(r"\.(fa|fasta|fna)(\.gz)?$", re.IGNORECASE)
-_GTF = re.compile(r"\.gtf(\.gz)?$", re.IGNORECASE)
+_TABLE = re.compile(r"transcripts\.tsv(\.b?gz)?$", re.IGNORECASE)
+_FASTA = re.compile(r"\.(fa|fasta|fna)(\.b?gz)?$", re.IGNORECASE)
+_GTF = re.compile(r"\.gtf(\.b?gz)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,18 @@ from dataclasses import dataclass
 _ENDING = re.compile(r"\.(fastq|fq)(\.gz)?$", re.IGNORECASE)
 _SRA_ENDING = re.compile(r"\.sra$", re.IGNORECASE)
 _IGNORABLE = re.compile(
-    r"^\._|^~\$|_fastqc\.zip$|\.(md5|md5sum|md5sums|sha1|sha256|crc32|crc|sfv|gzi|fai|bai|tbi|idx|vdbcache|png|jpe?g|svg|gif"
-    r"|html?|log|ya?ml)$",
+    r"^\._|^~\$|_fastqc\.zip$|^desktop\.ini$|\.(md5|md5sum|md5sums|sha1|sha256|crc32|crc|sfv|gzi|fai|bai|crai|csi|tbi|idx"
+    r"|vdbcache|png|jpe?g|svg|gif|html?|log|ya?ml)$",
     re.IGNORECASE,
 )
 """Checksums, indexes, pictures, logs, and what desktops leave beside files."""
 
-_OF_NO_SAMPLE = "(?:Undetermined|Unassigned|Unmatched|Unclassified|PhiX)"
+_OF_NOBODY = re.compile(
+    r"@eaDir|__MACOSX|\..*|#recycle|\$RECYCLE\.BIN|System Volume Information|lost\+found", re.IGNORECASE
+)
+"""Folders of desktops and disks."""
+
+_OF_NO_SAMPLE = r"(?:lane\d+_)?(?:Undetermined|Unassigned|Unmatched|Unclassified|PhiX)"
 
 _NOT_TAKEN = {
     r"\.ora$": "reads compressed by ORA; decompress them (orad, or DRAGEN's --enable-ora-decompression) to .fastq.gz",
@@ -29,6 +34,10 @@ _NOT_TAKEN = {
     r"\.(bcl|cbcl|filter|locs)(\.gz|\.bgzf)?$": "raw output of a sequencer; demultiplex it first (BCL Convert)",
     r"\.(fa|fasta|fna)(\.gz)?$": "sequences without qualities; upload the FASTQ files (a reference belongs to "
     "genomics/_references/<name>/)",
+    r"\.(part|partial|filepart|crdownload|download|tmp|aspx|aspera-ckpt)$": "a transfer that has not ended; upload the "
+    "whole file",
+    r"^[SED]RR\d{6,9}(\.(sra)?lite)?(\.\d)?$": "an object of the Sequence Read Archive; call it <run>.sra",
+    r"\.(spring|dsrc|qual|csfasta|csfastq)$": "reads in a format that quantifiers do not read; make .fastq.gz of it",
     r"\.(fast5|pod5)$": "signals of nanopores; only short reads can be quantified",
     r"\.(csv|tsv|txt|tab)\.gz$": "a table; a matrix of expression lies directly under genomics/<dataset>/",
     r"[._-]I[12](?:[._]\d{3})?\.(fastq|fq)(\.gz)?$": "an index read (barcodes); name the reads, _R1 and _R2",
@@ -69,6 +78,11 @@ _MATES = (
     re.compile(r"(?:^|(?<=/))R(?P<mate>[12])(?P<rest>/.*)$", re.IGNORECASE),
 )
 
+_MATE_FOLDER = re.compile(
+    r"(?:^|(?<=[/_.-]))(?:R|read|mate|end|pair)?_?[12](?=[/_.-].*/|/)|forward(?=/)|reverse(?=/)", re.IGNORECASE
+)
+"""A folder of first or of second mates."""
+
 FASTQ_LIST_COLUMNS = ("RGID", "RGSM", "RGLB", "Lane", "Read1File", "Read2File")
 """Columns of DRAGEN's `--fastq-list`."""
 
@@ -102,6 +116,11 @@ def is_ignorable(name: str) -> bool:
 def is_of_no_sample(name: str) -> bool:
     """Whether a file or folder is called as a demultiplexer calls reads that belong to no sample, or to its control."""
     return bool(_NO_SAMPLE.match(name))
+
+
+def is_of_nobody(folder: str) -> bool:
+    """Whether a folder holds what desktops and disks keep for themselves (`__MACOSX`, `@eaDir`)."""
+    return bool(_OF_NOBODY.fullmatch(folder))
 
 
 def rule_against_reads(name: str) -> str:
@@ -233,7 +252,8 @@ def pair_files(paths: Iterable[str]) -> Pairing:
     clashes += may_be_mates([m[None][0] for m in usable.values() if None in m and not _named(m[None][0]).sra])
     if clashes:
         return Pairing(clashes=tuple(sorted(set(clashes))))
-    return _from_groups({pair: {mate: ps[0] for mate, ps in m.items()} for pair, m in usable.items()})
+    together = _across_folders(usable)
+    return _from_groups({pair: {mate: ps[0] for mate, ps in m.items()} for pair, m in together.items()})
 
 
 def _named(path: str) -> FastqName:
@@ -246,6 +266,17 @@ def _named(path: str) -> FastqName:
 def _is_orphan(pair: str, groups: Mapping[str, _Mates]) -> bool:
     """Whether the file is what fasterq-dump writes beside a pair: reads whose mates were filtered out."""
     return set(groups[pair]) == {None} and set(groups.get(f"{pair}@", ())) == {1, 2}
+
+
+def _across_folders(groups: Mapping[str, _Mates]) -> Mapping[str, _Mates]:
+    """Join mates that lie in folders of their own (`R1/S_R1.fastq.gz`, `R2/S_R2.fastq.gz`)."""
+    joined: dict[str, _Mates] = {}
+    for pair, mates in groups.items():
+        alone = len(mates) == 1 and None not in mates
+        there = joined.setdefault(_MATE_FOLDER.sub("@", pair) if alone else pair, {})
+        for mate, paths in mates.items():
+            there.setdefault(mate, []).extend(paths)
+    return groups if any(len(ps) > 1 for m in joined.values() for ps in m.values()) else joined
 
 
 def _from_groups(groups: Mapping[str, Mapping[int | None, str]]) -> Pairing:

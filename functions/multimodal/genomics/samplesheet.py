@@ -28,6 +28,9 @@ OPEN_DATA_BUCKET = "sra-pub-run-odp"
 _FASTQ_LIST = {"rgsm": "sample", "read1file": "fastq_1", "read2file": "fastq_2"}
 """Column of DRAGEN's `--fastq-list` → that of a sample sheet."""
 
+_EMPTY = frozenset({"", "NA", "N/A", "NaN", "nan", "None", "null", "-", "."})
+"""What programs write where there is no second mate; as a sample it would join all rows that lack one."""
+
 _ADDRESS_PARTS = 4
 """So many last parts of a path of another machine are looked for below the dataset."""
 
@@ -169,9 +172,9 @@ def _rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> 
     if len(lines) > MAX_ROWS:
         raise _invalid(name, [f"more than {MAX_ROWS} rows"])
     for row, line in enumerate(lines[1:], start=2):
-        values = [value.strip() for value in line]
+        values = ["" if (cell := value.strip()) in _EMPTY else cell for value in line]
         if any(values):
-            if len(values) > len(header):
+            if any(values[len(header) :]):
                 raise _invalid(name, [f"row {row} has {len(values)} values for {len(header)} columns"])
             yield row, dict.fromkeys(known, "") | dict(zip(header, values, strict=False))
 
@@ -191,7 +194,7 @@ def _check_header(name: str, header: Sequence[str], needed: Sequence[str], known
     missing = [c for c in needed if c not in header]
     if missing:
         raise _invalid(name, [f"the first row must be {','.join(known)}; {', '.join(missing)} is missing"])
-    twice = [c for c, count in Counter(header).items() if count > 1]
+    twice = [c for c, count in Counter(header).items() if c and count > 1]
     if twice:
         raise _invalid(name, [f"the first row names {', '.join(twice)} more than once"])
 
@@ -242,6 +245,7 @@ def _set_strandedness(row: int, value: str, sample: SheetSample) -> None:
 
 def _key_of(value: str, dataset: str, raw_bucket: str) -> str:
     """Return the key that a sheet's path means."""
+    value = value.removeprefix("file://")
     if "://" in value:
         prefix = f"s3://{raw_bucket}/"
         if not value.startswith(prefix):
@@ -267,15 +271,16 @@ def _below_dataset(path: str) -> str:
     --------
     >>> _below_dataset("./fastq/a_R1.fq"), _below_dataset("/runs/a/b/c/d/e.fq"), _below_dataset("D:/My runs/7/a_R1.fq")
     ('fastq/a_R1.fq', 'b/c/d/e.fq', '7/a_R1.fq')
+    >>> _below_dataset("~/runs/a_R1.fq"), _below_dataset("${DATA}/a_R1.fq"), _below_dataset("my reads/a_R1.fq")
+    ('runs/a_R1.fq', 'a_R1.fq', 'a_R1.fq')
     """
     plain = _DRIVE.sub("/", path.replace("\\", "/"))
     parts = [part for part in plain.split("/") if part not in {"", "."}]
     if ".." in parts:  # of the folder where the sheet was written
         parts = parts[len(parts) - parts[::-1].index("..") :]
-    if not plain.startswith("/"):
-        return "/".join(parts)
     foreign = [place for place, part in enumerate(parts[:-1], start=1) if not has_safe_parts(part)]
-    return "/".join(parts[max(foreign, default=0) :][-_ADDRESS_PARTS:])  # no folder here can be called as such
+    parts = parts[max(foreign, default=0) :]  # no folder here can be called as such
+    return "/".join(parts[-_ADDRESS_PARTS:] if plain.startswith("/") else parts)
 
 
 def _other_places(key: str, sample: str) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ SERIES_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SERIES_UID = re.compile(rf"(?:[A-Z0-9]{{1,16}}_)?({_UID})")
 """A series' folder by its UID, as `idc download` writes it with the modality before."""
 
-_SERIES_NAME = re.compile(rf"{SERIES_UUID.pattern}|{SERIES_UID.pattern}|\d+\.\d{{6}}-.*")
+SERIES_NAME = re.compile(rf"{SERIES_UUID.pattern}|{SERIES_UID.pattern}|\d+\.\d{{6}}-.*")
+"""A series' folder: so, or by number and description (NBIA Data Retriever)."""
 
 COLLECTION_RULE = (
     "the folder is one level too high: all of its subjects would become one patient; upload the subjects' folders "
@@ -37,5 +38,5 @@ def is_below_collection(folders: list[str]) -> bool:
     if len(folders) < 4:
         return False
     _, patient, study, series, *_ = folders
-    named = STUDY_NAME.fullmatch(study) and _SERIES_NAME.fullmatch(series)
+    named = STUDY_NAME.fullmatch(study) and SERIES_NAME.fullmatch(series)
     return bool(named) and not STUDY_NAME.fullmatch(patient)

@@ -5,7 +5,6 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import PurePosixPath
 
 from multimodal.ledger.errors import BadInputError, Reason
@@ -24,29 +23,44 @@ ARCHIVE_BUCKETS = ("idc-open-data", "idc-open-data-two", "idc-open-data-cr")
 """Buckets of the Imaging Data Commons: Registry of Open Data on AWS, "NCI Imaging Data Commons (IDC) Collections"."""
 
 COLUMNS = {
-    "patient": ("patientid", "subject id"),
-    "study": ("studyinstanceuid", "study uid"),
-    "series": ("seriesinstanceuid", "series uid"),
+    "patient": ("patientid", "subjectid"),
+    "study": ("studyinstanceuid", "studyuid"),
+    "series": ("seriesinstanceuid", "seriesuid", "seriesid"),
     "modality": ("modality",),
-    "address": ("series_aws_url", "aws_url"),
-    "licence": ("license_short_name", "license name", "license"),
-    "source": ("source_doi", "data description uri"),
-    "megabytes": ("series_size_mb",),
+    "address": ("seriesawsurl", "awsurl"),
+    "licence": ("licenseshortname", "licensename", "license"),
+    "source": ("sourcedoi", "datadescriptionuri"),
+    "megabytes": ("seriessizemb",),
 }
-"""Field → names of its column, in lower case: those of idc-index, then those of NBIA's metadata.csv."""
+"""Field → `_plain` names of its column: those of idc-index, then those of NBIA's tables and programs."""
 
 _WRITTEN = (
     *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"),
     *("series_aws_url", "license_short_name", "source_DOI", "series_size_MB"),
 )
-_NEEDED = ("patient", "study", "series", "address", "licence")
+_NAMES = dict(zip(COLUMNS, _WRITTEN, strict=True))
+_IDENTIFYING = ("patient", "study", "series", "address")
+_NEEDED = (*_IDENTIFYING, "licence")
 _KNOWN = frozenset(name for names in COLUMNS.values() for name in names)
-_NO_LICENCE = frozenset({"", "-", "n/a", "na", "nan", "none", "null", "unknown"})
+_OF_ARCHIVES = re.compile(
+    r"(unnamed\d*)?|(patient|subject)(id|age|sex)|modality|manufacturer\w*|(pixel|photometric)\w+|project|fileformat|"
+    r"\w*(series|study|sop|image|instance|transfersyntax|bodypart|protocol|software|collection|analysis|license|doi|ur[il]|"
+    r"aws|gcs|crdc|idcversion|filesize|filelocation|timestamp|datereleased)\w*"
+)
+"""`_plain` names of columns that describe images and archives, not a patient's tumour, treatment or outcome."""
+_NO_LICENCE = re.compile(
+    r"\W*(n\W?a|nan|nil|null|none|unknown|un(specified|licensed|defined)|tbd|missing|pending|to be \w+|"
+    r"(no|not) (licen[cs]e|data|information|value|available|applicable|specified|stated|given|provided|known|set))?\W*",
+    re.IGNORECASE,
+)
 """What tables say where there is none, pandas among them."""
 _UID = re.compile(r"^[0-9]+(\.[0-9]+)*$")
 _MAX_UID = 64  # PS3.5, section 9.1
 _ADDRESS = re.compile(r"^s3://([a-z0-9.-]{3,63})/([A-Za-z0-9._/-]*[A-Za-z0-9._-])/?\*?$")
-_S5CMD = re.compile(r"""^(?:s5cmd\s.*?)?\bcp\s.*?['"]?(s3://[^\s'"]+)['"]?\s+\S+$""")
+_SOURCE = re.compile(r"""(?:^|[\s'"])((?:s3|gs)://[^\s'"]+)""")
+"""The first address of a line: of whatever command, option and quotation marks, what is copied."""
+_PREAMBLE = re.compile(r'\A(?:[^\S\r\n]*(?:#[^\r\n]*|"?sep=[^\r\n]{1,2})?(?:\r\n|\r|\n))+')
+"""Lines before a table's header: blank ones, comments, and the separator as Excel writes it."""
 _MODALITY = re.compile(r"^[A-Z0-9]{1,16}$")
 _NON_COMMERCIAL = re.compile(r"\bNC\b|non-?commercial", re.IGNORECASE)
 
@@ -113,19 +127,27 @@ def is_manifest(name: str) -> bool:
     return path.stem == MANIFEST_STEM and path.suffix in SUFFIXES
 
 
-def is_manifest_header(line: str) -> bool:
-    """Whether the first line of a table is a manifest's, whatever its file is called.
+def is_manifest_table(text: str) -> bool:
+    """Whether the beginning of a table is a manifest's: it has addresses, or series and nothing but what archives say.
 
     Examples
     --------
-    >>> is_manifest_header("PatientID;SeriesInstanceUID;series_aws_url"), is_manifest_header("SeriesInstanceUID")
+    >>> is_manifest_table("PatientID;Sex;series_aws_url"), is_manifest_table("Study UID,Series UID,File Size")
     (True, True)
-    >>> is_manifest_header("Case ID,SeriesInstanceUID,Sex")
+    >>> is_manifest_table("Case ID,StudyInstanceUID,SeriesInstanceUID,Stage")
     False
     """
-    header = {cell.strip(' "').lower() for cell in line.strip().lstrip("\ufeff").split(_delimiter(line))}
-    beside = {*COLUMNS["study"], *COLUMNS["address"]}
-    return bool(header.intersection(COLUMNS["series"])) and bool(header & beside or header <= _KNOWN)
+    table = text.removeprefix("\ufeff")
+    table = _PREAMBLE.sub("", table)
+    header = {_plain(cell) for cell in _first_line(table).split(_delimiter(table))}
+    if header.intersection(COLUMNS["address"]):
+        return True
+    return bool(header.intersection(COLUMNS["series"])) and all(map(_OF_ARCHIVES.fullmatch, header))
+
+
+def _plain(column: str) -> str:
+    """Return a column's name in lower case without blanks and signs: `Series UID` is `seriesuid`."""
+    return re.sub(r"[\W_]", "", column).lower()
 
 
 def parse_manifest(name: str, text: str, look_up: Lookup, buckets: Sequence[str] = ARCHIVE_BUCKETS) -> list[Series]:
@@ -134,10 +156,10 @@ def parse_manifest(name: str, text: str, look_up: Lookup, buckets: Sequence[str]
     Parameters
     ----------
     name : str
-        Its file name: the suffix says what it is.
+        Its file name: `.s5cmd` and `.tcia` say what it is, of any other the text does.
     text : str
-        A CSV with idc-index's columns or NBIA's `metadata.csv`; the commands of `s5cmd` as IDC's portal writes them; or
-        NBIA's manifest of SeriesInstanceUIDs.
+        A CSV with idc-index's columns or NBIA's `metadata.csv`; the commands of `s5cmd` as IDC's portal writes them, or
+        others of one address a line; or NBIA's manifest of SeriesInstanceUIDs, or nothing but these.
     look_up : callable
         Finds series that are named by UID or address only.
     buckets : sequence of str
@@ -155,16 +177,17 @@ def parse_manifest(name: str, text: str, look_up: Lookup, buckets: Sequence[str]
     BadInputError
         `MANIFEST_INVALID`: the message names rows and says what to change.
     """
-    readers = {".csv": _read_csv, ".s5cmd": _read_s5cmd, ".tcia": _read_tcia}
-    reader = readers.get(PurePosixPath(name).suffix.lower())
-    if reader is None:
-        raise invalid_manifest(name, ["it is none of .csv, .s5cmd and .tcia"])
     if "\ufffd" in text:  # two names with other letters there would become one
         raise invalid_manifest(name, ["it has letters that are not UTF-8; save it as CSV UTF-8"])
-    rows = list(_limited(name, reader(name, text.lstrip("\ufeff"))))
+    text = text.removeprefix("\ufeff")
+    rows = list(_limited(name, _reader(name, text)(name, text)))
     if not rows:
         raise invalid_manifest(name, ["it names no series"])
     named = [row for _, row in rows if isinstance(row, str)]
+    _reject(
+        name,
+        ((number, _foreign(row.split("/")[2], buckets)) for number, row in rows if isinstance(row, str) and "/" in row),
+    )
     known = look_up(list(dict.fromkeys(named))) if named else {}
     unknown = [each for each in dict.fromkeys(named) if each not in known]
     if unknown:
@@ -196,9 +219,18 @@ def _limited(name: str, rows: Iterable[_Row]) -> Iterator[_Row]:
         yield row
 
 
-def _read_s5cmd(name: str, text: str) -> Iterator[_Row]:
+def _reader(name: str, text: str) -> Callable[[str, str], Iterator[_Row]]:
+    """Return what reads a text: lists of commands and of UIDs are saved under all kinds of names."""
+    suffix, first = PurePosixPath(name).suffix.lower(), next(_lines(text), (0, ""))[1]
+    if suffix == ".s5cmd" or _SOURCE.search(first):
+        return _read_commands
+    is_list = first.lower().startswith("downloadserverurl") or is_uid(first.rstrip(","))
+    return _read_list if suffix == ".tcia" or is_list else _read_csv
+
+
+def _read_commands(name: str, text: str) -> Iterator[_Row]:
     for number, line in _lines(text):
-        found = _S5CMD.match(line)
+        found = _SOURCE.search(line)
         address = _ADDRESS.match(found[1]) if found else None
         if not address:
             expected = "cp s3://<bucket>/<series>/* <folder>"
@@ -206,17 +238,34 @@ def _read_s5cmd(name: str, text: str) -> Iterator[_Row]:
         yield number, f"s3://{address[1]}/{address[2]}/"
 
 
-def _read_tcia(name: str, text: str) -> Iterator[_Row]:
-    """Read NBIA's manifest: settings, `ListOfSeriesToDownload=`, and a SeriesInstanceUID in each line after it."""
-    lines = iter(list(_lines(text)))
-    heading = next((each for each in lines if each[1].lower().startswith("listofseriestodownload=")), None)
-    if heading is None:
-        raise invalid_manifest(name, ["it has no line ListOfSeriesToDownload="])
-    beside = heading[1].partition("=")[2].strip()
-    for number, line in chain([(heading[0], beside)] if beside else [], lines):
-        if not is_uid(line):
-            raise invalid_manifest(name, [f"line {number} is no SeriesInstanceUID"])
-        yield number, line
+def _read_list(name: str, text: str) -> Iterator[_Row]:
+    """Read SeriesInstanceUIDs, below NBIA's settings and `ListOfSeriesToDownload=` where these are there."""
+    for number, line in _lines(text):
+        setting, equals, values = line.partition("=")
+        if equals and setting.strip().lower() != "listofseriestodownload":
+            continue
+        for uid in re.split(r"[\s,;\"']+", (values if equals else line).strip(" ,;\"'")):
+            if uid and not is_uid(uid):
+                raise invalid_manifest(name, [f"line {number} is no SeriesInstanceUID"])
+            if uid:
+                yield number, uid
+
+
+def _foreign(bucket: str, buckets: Sequence[str]) -> str:
+    """Return what is wrong with a bucket; empty when it may be read."""
+    if bucket in buckets:
+        return ""
+    return f"s3://{bucket[:63]}/ is none of the archive's buckets ({', '.join(buckets)})"
+
+
+def _reject(name: str, problems: Iterable[tuple[int, str]]) -> None:
+    """Reject a manifest that has rows with problems; each problem is told once, with its rows."""
+    rows: dict[str, list[int]] = {}
+    for number, problem in problems:
+        if problem:
+            rows.setdefault(problem, []).append(number)
+    if rows:
+        raise invalid_manifest(name, [f"{_rows(numbers)}: {problem}" for problem, numbers in rows.items()])
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -226,21 +275,26 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _read_csv(name: str, text: str) -> Iterator[_Row]:
+    preamble = _PREAMBLE.match(text)
+    start = preamble.end() if preamble else 0
+    first = len(text[:start].splitlines()) + 2
+    table = csv.reader(io.StringIO(text[start:], newline=""), delimiter=_delimiter(text[start:]), strict=True)
     try:
-        table = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-        header = [cell.strip().lower() for cell in next(table, [])]
+        header = [_plain(cell) for cell in next(table, [])]
         places = {field: _place(header, names) for field, names in COLUMNS.items()}
-        if places["address"] is None and places["series"] is not None:
-            yield from _read_uids(name, _table_rows(name, table, len(header)), places["series"])
+        rows = _table_rows(name, table, len(header), first)
+        is_identified = all(places[field] is not None for field in _IDENTIFYING)
+        if places["series"] is not None and not is_identified:
+            yield from _read_uids(name, rows, places["series"])
             return
         twice = sorted(each for each in set(header) & _KNOWN if header.count(each) > 1)
         if twice:
             raise invalid_manifest(name, [f"the first row has {', '.join(twice)} twice"])
         missing = [field for field in _NEEDED if places[field] is None]
         if missing:
-            wanted = ", ".join(COLUMNS[field][0] for field in missing)
+            wanted = ", ".join(_NAMES[field] for field in missing)
             raise invalid_manifest(name, [f"the first row lacks {wanted} (names as in idc-index)"])
-        for number, row in _table_rows(name, table, len(header)):
+        for number, row in rows:
             cells = {field: row[place].strip() if place is not None else "" for field, place in places.items()}
             yield number, _series(name, number, cells)
     except csv.Error as error:
@@ -257,16 +311,20 @@ def _read_uids(name: str, rows: Iterable[tuple[int, list[str]]], place: int) -> 
 
 def _delimiter(text: str) -> str:
     """Return what separates the columns: commas, or what spreadsheet programs of other countries write instead."""
-    first = re.split(r"[\r\n]", text, maxsplit=1)[0].lower()
-    return max(",;\t", key=lambda each: len(_KNOWN.intersection(cell.strip(' "') for cell in first.split(each))))
+    first = _first_line(text)
+    return max(",;\t", key=lambda each: len(_KNOWN.intersection(map(_plain, first.split(each)))))
+
+
+def _first_line(text: str) -> str:
+    return re.split(r"[\r\n]", text, maxsplit=1)[0]
 
 
 def _place(header: Sequence[str], names: Sequence[str]) -> int | None:
     return next((header.index(name) for name in names if name in header), None)
 
 
-def _table_rows(name: str, table: Iterable[list[str]], width: int) -> Iterator[tuple[int, list[str]]]:
-    for number, row in enumerate(table, start=2):
+def _table_rows(name: str, table: Iterable[list[str]], width: int, first: int) -> Iterator[tuple[int, list[str]]]:
+    for number, row in enumerate(table, start=first):
         if any(cell.strip() for cell in row):
             if len(row) != width:
                 raise invalid_manifest(name, [f"row {number} has {len(row)} values for {width} columns"])
@@ -301,21 +359,20 @@ def is_uid(text: str) -> bool:
 
 
 def _checked(name: str, rows: Sequence[tuple[int, Series]], buckets: Sequence[str]) -> list[Series]:
-    problems: dict[str, list[int]] = {}
     found: dict[str, Series] = {}
     patients: dict[str, str] = {}
     addresses: dict[str, str] = {}
-    for number, series in rows:
-        for problem in _problems(series, buckets):
-            problems.setdefault(problem, []).append(number)
+
+    def problems(series: Series) -> Iterator[str]:
+        yield from _problems(series, buckets)
         if found.setdefault(series.series, series) != series:
-            problems.setdefault("its series is in an earlier row, with other values", []).append(number)
+            yield "its series is in an earlier row, with other values"
         if patients.setdefault(series.study, series.patient) != series.patient:
-            problems.setdefault("its study has another PatientID in an earlier row", []).append(number)
+            yield "its study has another PatientID in an earlier row"
         if addresses.setdefault(series.address, series.series) != series.series:
-            problems.setdefault("its address is another series' address in an earlier row", []).append(number)
-    if problems:
-        raise invalid_manifest(name, [f"{_rows(numbers)}: {problem}" for problem, numbers in problems.items()])
+            yield "its address is another series' address in an earlier row"
+
+    _reject(name, ((number, problem) for number, series in rows for problem in problems(series)))
     return list(found.values())
 
 
@@ -335,9 +392,8 @@ def _rows(numbers: Sequence[int]) -> str:
 
 
 def _problems(series: Series, buckets: Sequence[str]) -> Iterator[str]:
-    if series.bucket not in buckets:
-        yield f"s3://{series.bucket[:63]}/ is none of the archive's buckets ({', '.join(buckets)})"
-    if series.licence.lower() in _NO_LICENCE:
+    yield _foreign(series.bucket, buckets)
+    if _NO_LICENCE.fullmatch(series.licence):
         yield "it has no licence; state it in license_short_name"
     if "/" in series.patient or not is_safe_segment(series.patient):
         yield "PatientID is empty or cannot be part of a key"

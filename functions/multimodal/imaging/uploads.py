@@ -117,7 +117,7 @@ def parse_imaging_key(segments: list[str]) -> UploadKey:
     match rest:
         case [name] if name == COHORT_NAME:
             return UploadKey(KeyKind.COHORT, dataset)
-        case [name] if is_manifest(name):  # the state machine of fetches reads it
+        case _ if _is_ignored(rest):
             return UploadKey(KeyKind.IGNORED, dataset)
         case [subject, study, *_] if NO_NAME in {subject, study, study.lower().removesuffix(".zip")}:
             return UploadKey(KeyKind.REJECTED, dataset, problem=_NO_NAME_RULE)
@@ -134,6 +134,11 @@ def parse_imaging_key(segments: list[str]) -> UploadKey:
     if is_companion(segments[-1]):
         return UploadKey(KeyKind.IGNORED, dataset)
     return UploadKey(KeyKind.REJECTED, dataset, problem=_LAYOUT_RULE)
+
+
+def _is_ignored(rest: list[str]) -> bool:
+    """Whether it is a manifest, which the state machine of fetches reads, or what macOS adds to zips."""
+    return (len(rest) == 1 and is_manifest(rest[0])) or "__MACOSX" in rest[:2]
 
 
 def _is_archive(name: str) -> bool:

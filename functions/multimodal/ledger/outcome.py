@@ -207,9 +207,9 @@ class OutcomeRecorder:
             self.ports.metrics.count(_METRICS[outcome.status], modality=modality)
         for name in _COUNTED.keys() & outcome.counts.keys():
             self.ports.metrics.count(_COUNTED[name], outcome.counts[name], modality)
-        if item.unit.is_table and outcome.status is Status.COMPLETED:
-            # Its records were written by the run itself.
+        if outcome.status is Status.COMPLETED:  # a table, whose records the run wrote itself, or a reference
             self.ports.metrics.count(Metric.UNITS_PROCESSED, modality=modality)
+        if item.unit.is_table and outcome.status is Status.COMPLETED:
             self.ports.metrics.count(
                 Metric.UPLOAD_TO_FEATURE_SECONDS, max(self.ports.clock() - item.last_arrival, 0), modality
             )

@@ -9,14 +9,14 @@ from typing import Any, Protocol
 from multimodal.ledger.ports import ObjectStore, ParallelMap
 from multimodal.observability import logger
 from multimodal.report.page import page_hash, report_files
-from multimodal.report.reading import CohortReader, LedgerRow
+from multimodal.report.reading import ENDS, CohortReader, LedgerRow
 
 MADE = "_made.json"
 """Written last, beside the cohort page: the state that the report shows."""
 
 MEDIA_TYPES = {".html": "text/html; charset=utf-8", ".tsv": "text/tab-separated-values; charset=utf-8"}
 
-_SHOWN = ("unit_id", "status", "attempt", "content_version", "reason_code", "reason_message", "counts")
+_SHOWN = ("unit_id", "status", "attempt", "content_version", "reason_code", "reason_message", "counts", *ENDS)
 
 
 class LedgerRows(Protocol):

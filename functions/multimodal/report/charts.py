@@ -5,13 +5,15 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from multimodal.clinical.report.charts import tag
+from multimodal.clinical.report.charts import Scale, tag
 from multimodal.clinical.report.page import amount
 from multimodal.report.statistics import OUTLIER, Distribution
 
 STRIP_HEIGHT = 34
 Z_REACH = 8.0
 """Robust z-scores beyond this are drawn at the edge, as rings."""
+
+Z_SCALE = Scale(-Z_REACH, Z_REACH, (-Z_REACH, -OUTLIER, 0.0, OUTLIER, Z_REACH))
 
 MOST_NAMED = 6
 """Outliers that are named in a row; the TSV has all."""

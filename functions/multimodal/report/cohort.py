@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from multimodal.ledger.unit import END_STATUSES, Status, Unit
+from multimodal.ledger.unit import END_STATUSES, Modality, Status, Unit
 
 Document = Mapping[str, Any]
+
+_EXPRESSION = "rna"
+"""Feature group of expression, whether reads or a ready matrix were uploaded."""
 
 MEASURED = frozenset({Status.PROCESSED, Status.COMPLETED})
 
@@ -34,7 +37,7 @@ class Upload:
     quality : mapping
         `qc.json` of a study.
     rejection : mapping
-        `rejection.json` of a study that the job rejected; of it only that it is there is shown: it names files.
+        `rejection.json` of a study or sample that the job rejected; only that it is there is shown: it names files.
     """
 
     unit: Unit
@@ -60,8 +63,10 @@ class Upload:
 
     @property
     def page(self) -> str:
-        """Path of a study's own page, relative to the cohort page."""
-        return f"studies/{self.unit.subject}/{self.unit.study}.html"
+        """Path of a study's or a sample's own page, relative to the cohort page."""
+        if self.unit.modality == Modality.IMAGING:
+            return f"studies/{self.unit.subject}/{self.unit.study}.html"
+        return f"samples/{self.unit.subject}.html"
 
     @cached_property
     def rois(self) -> list[Document]:
@@ -81,7 +86,8 @@ class Upload:
     @property
     def warnings(self) -> list[str]:
         """What its quality control warns of."""
-        return list((self.result.get("qc") or {}).get("warnings") or ())
+        parts = (self.result.get(name) or {} for name in ("qc", "library"))
+        return [warning for part in parts for warning in part.get("warnings") or ()]
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,8 @@ class Cohort:
     models : sequence of Model
     notes : sequence of mapping
         Ledger items of what no run can take, such as rejected keys.
+    ended_at : int
+        Epoch second at which the last upload ended; 0 without one.
     """
 
     dataset: str
@@ -115,16 +123,19 @@ class Cohort:
     rows: Mapping[str, frozenset[str]] = field(default_factory=dict)
     models: Sequence[Model] = ()
     notes: Sequence[Document] = ()
+    ended_at: int = 0
 
     @cached_property
     def by_modality(self) -> dict[str, frozenset[str]]:
         """Modality, or feature group of a table → subjects that have features of it."""
+        quantified = frozenset(sample.unit.subject for sample in self.samples if sample.is_measured)
         found = {
             "CT": frozenset(study.unit.subject for study in self.studies if has_ct(study)),
             "PET": frozenset(study.unit.subject for study in self.studies if has_pet(study)),
-            "RNA-seq": frozenset(sample.unit.subject for sample in self.samples if sample.is_measured),
+            "RNA-seq": quantified.union(self.rows.get(_EXPRESSION, ())),
         }
-        return {name: subjects for name, subjects in (found | dict(self.rows)).items() if subjects}
+        found |= {group: cases for group, cases in self.rows.items() if group != _EXPRESSION}
+        return {name: subjects for name, subjects in found.items() if subjects}
 
     @cached_property
     def subjects(self) -> list[str]:
@@ -170,11 +181,10 @@ def lost(uploads: Iterable[Upload]) -> list[tuple[str, str, int]]:
     return [(status, reason, n) for (status, reason), n in Counter(why).most_common()]
 
 
-def presence(cohort: Cohort) -> list[tuple[Mapping[str, bool], int]]:
-    """Return each combination of modalities and how many subjects have it, the most frequent first."""
-    counts: dict[tuple[bool, ...], int] = {}
+def presence(cohort: Cohort) -> list[tuple[Mapping[str, bool], list[str]]]:
+    """Return each combination of modalities and the subjects that have it, the most frequent first."""
+    members: dict[tuple[bool, ...], list[str]] = {}
     for subject in cohort.subjects:
-        there = tuple(subject in members for members in cohort.by_modality.values())
-        counts[there] = counts.get(there, 0) + 1
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [(dict(zip(cohort.by_modality, there, strict=True)), n) for there, n in ordered]
+        members.setdefault(tuple(subject in having for having in cohort.by_modality.values()), []).append(subject)
+    ordered = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [(dict(zip(cohort.by_modality, there, strict=True)), subjects) for there, subjects in ordered]

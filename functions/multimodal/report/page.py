@@ -1,11 +1,13 @@
-"""The cohort page and a page for each study, by the templates in `templates/`; what they show is prepared here."""
+"""The cohort page and a page for each study and sample, by the templates in `templates/`; prepares what they show."""
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 from jinja2 import Environment
@@ -15,7 +17,7 @@ from multimodal.clinical.report import charts as basic
 from multimodal.clinical.report.page import STYLE_SHEET, amount, page_templates, percent
 from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.ledger.unit import Modality, Status
-from multimodal.report.charts import MOST_NAMED, strip, z_box
+from multimodal.report.charts import MOST_NAMED, Z_SCALE, strip, z_box
 from multimodal.report.cohort import Cohort, Upload, funnel, has_ct, has_pet, lost, presence
 from multimodal.report.metrics import SAMPLE_METRICS, STUDY_METRICS, Metric, feature_distributions, number
 from multimodal.report.statistics import LEAST_VALUES, OUTLIER, Distribution
@@ -34,8 +36,11 @@ _SCANNER = (
     ("contrast", "Contrast agent"),
     ("slice_thickness_mm", "Slice thickness, mm"),
 )
+_ASSAY = (("reference", "Reference"), ("genome", "Genome"), ("annotation", "Annotation"), ("unit", "Unit"))
 _MOST_LEVELS = 8
 _MOST_UNUSUAL = 10
+_SHORTEST_END = 6
+"""Characters of a study's name, of which a UID has 64."""
 
 
 class Named(NamedTuple):
@@ -82,7 +87,9 @@ def report_files(cohort: Cohort, results: str = "../../") -> Iterator[tuple[str,
     """
     view = CohortView(cohort, results)
     for study in cohort.studies:
-        yield study.page, _render("study.html.j2", study=StudyView(view, study))
+        yield study.page, _render("study.html.j2", view=StudyView(view, study))
+    for sample in cohort.samples:
+        yield sample.page, _render("sample.html.j2", view=SampleView(view, sample))
     yield from table_files(cohort)
     yield INDEX, _render("index.html.j2", cohort=view)
 
@@ -99,7 +106,8 @@ def linked_results(cohort: Cohort) -> list[str]:
     measured = [study for study in cohort.studies if study.is_measured]
     documents = ("features.json", "qc.json")
     keys = [study.unit.result_key(name) for study in measured for name in (*pictures_of(study), *documents)]
-    keys += [study.unit.result_key(REJECTION) for study in cohort.studies if study.rejection]
+    keys += [sample.unit.result_key(sample.unit.result_name) for sample in cohort.samples if sample.is_measured]
+    keys += [upload.unit.result_key(REJECTION) for upload in cohort.uploads if upload.rejection]
     keys += [key for table in cohort.tables if (key := report_key(table))]
     return keys + [model.key for model in cohort.models]
 
@@ -126,8 +134,8 @@ def _render(template: str, **content: object) -> str:
 def environment() -> Environment:
     """Return the environment of the pages' templates."""
     made = page_templates(TEMPLATES, STYLE_SHEET, TEMPLATES / "cohort.css", trim=True)
-    made.globals |= {"bar": basic.bar, "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
-    made.filters |= {"amount": _amount, "percent": percent, "z": signed}
+    made.globals |= {"bar": basic.bar, "z_axis": basic.axis(Z_SCALE), "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
+    made.filters |= {"amount": _amount, "percent": percent, "z": signed, "powers": powers}
     return made
 
 
@@ -142,17 +150,48 @@ def signed(z: float) -> str:
     return f"{z:+.1f}".replace("-", "\u2212")
 
 
+def powers(unit: str) -> str:
+    """Return a unit with its powers as they are written.
+
+    Examples
+    --------
+    >>> powers("1/(level^2 voxel^3)")
+    '1/(level² voxel³)'
+    """
+    return re.sub(r"\^(\d)", lambda power: "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(power[1])], unit)
+
+
+def study_labels(studies: Sequence[Upload]) -> dict[str, str]:
+    """Return what each study is called: its subject, and of several the end of its name that tells it from them."""
+    of: dict[str, list[str]] = {}
+    for study in studies:
+        of.setdefault(study.unit.subject, []).append(study.unit.study)
+    return {
+        study.name: f"{study.unit.subject} {_end(study.unit.study, of[study.unit.subject])}".strip()
+        for study in studies
+    }
+
+
+def _end(name: str, names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return ""
+    ends = (name[-length:] for length in range(_SHORTEST_END, len(name)))
+    end = next((end for end in ends if sum(other.endswith(end) for other in names) == 1), name)
+    return end if end == name else f"…{end}"
+
+
 class CohortView:
     """What the cohort page shows."""
 
     def __init__(self, cohort: Cohort, results: str) -> None:
         self.cohort, self.results = cohort, results
-        self.studies = {study.name: study for study in cohort.studies}
+        self.with_pages = {upload.name: upload for upload in (*cohort.studies, *cohort.samples)}
         self.measured = [study for study in cohort.studies if study.is_measured]
         self.sequenced = [sample for sample in cohort.samples if sample.is_measured]
         self.features = feature_distributions(self.measured)
-        self._studies_of = Counter(study.unit.subject for study in cohort.studies)
+        self._labels = study_labels(cohort.studies)
         self.quality = {metric.name: metric.of(self.measured) for metric in STUDY_METRICS}
+        self.quality |= {metric.name: metric.of(self.sequenced) for metric in SAMPLE_METRICS}
 
     @property
     def headline(self) -> str:
@@ -161,6 +200,17 @@ class CohortView:
             return "Nothing has been uploaded to this dataset yet"
         done, total = len(self.cohort.uploads) - len(self.unfinished), len(self.cohort.uploads)
         return f"{done:,} of {total:,} {'upload' if total == 1 else 'uploads'} became features"
+
+    @property
+    def imaging(self) -> str:
+        """What images were measured; CT before any was."""
+        return " and ".join(name for name in ("CT", "PET") if name in self.cohort.by_modality) or "CT"
+
+    @property
+    def last_result(self) -> str:
+        """When the last upload ended; empty where the ledger does not say."""
+        at = self.cohort.ended_at
+        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC" if at else ""
 
     @property
     def unfinished(self) -> list[Upload]:
@@ -178,12 +228,12 @@ class CohortView:
     def figures(self) -> list[tuple[str, str]]:
         """Numbers under the headline."""
         warned = sum(bool(study.warnings) for study in self.measured)
-        complete = sum(n for there, n in presence(self.cohort) if there and all(there.values()))
+        complete = sum(len(having) for there, having in presence(self.cohort) if there and all(there.values()))
         return [
             ("Subjects", f"{len(self.cohort.subjects):,}"),
             ("With every modality", f"{complete:,}"),
-            ("CT studies measured", f"{len(self.measured):,}"),
-            ("CT studies with warnings", f"{warned:,}"),
+            (f"{self.imaging} studies measured", f"{len(self.measured):,}"),
+            (f"{self.imaging} studies with warnings", f"{warned:,}"),
             ("RNA-seq samples measured", f"{len(self.sequenced):,}"),
             ("Quarantined or failed", f"{len(self.cohort.refused):,}"),
         ]
@@ -192,7 +242,7 @@ class CohortView:
     def funnels(self) -> list[dict[str, Any]]:
         """How far the uploads of each modality came, and why some have no features."""
         parts = (
-            ("CT studies", self.cohort.studies),
+            (f"{self.imaging} studies", self.cohort.studies),
             ("RNA-seq samples", self.cohort.samples),
             ("Tables", self.cohort.tables),
         )
@@ -228,14 +278,13 @@ class CohortView:
         return [Named(self.label(name), z, self.href(name)) for name, z in found.outliers]
 
     def label(self, name: str) -> str:
-        """Return what an upload is called: a study goes by its subject alone where the subject has no other."""
-        study = self.studies.get(name)
-        return study.unit.subject if study and self._studies_of[study.unit.subject] == 1 else name
+        """Return what an upload is called."""
+        return self._labels.get(name, name)
 
     def href(self, name: str) -> str:
-        """Return the address of a study's page; empty for a sample."""
-        study = self.studies.get(name)
-        return quote(study.page) if study else ""
+        """Return the address of a study's or a sample's page; empty for a table."""
+        upload = self.with_pages.get(name)
+        return quote(upload.page) if upload else ""
 
     @property
     def most_named(self) -> int:
@@ -283,8 +332,8 @@ class CohortView:
         return Counter(name for found in self.features.values() for name, _ in found.outliers)
 
     @property
-    def combinations(self) -> list[tuple[Mapping[str, bool], int]]:
-        """Which modalities subjects have together."""
+    def combinations(self) -> list[tuple[Mapping[str, bool], list[str]]]:
+        """Which modalities subjects have together, and who."""
         return presence(self.cohort)
 
     @property
@@ -295,72 +344,85 @@ class CohortView:
 
     @property
     def models(self) -> list[tuple[str, str]]:
-        """Comparisons of survival models, the newest first."""
-        return [(model.name, self.results + quote(model.key)) for model in reversed(self.cohort.models)]
+        """Comparisons of survival models and where the report of each is, the newest first."""
+        return [(_dated(model.name), self.results + quote(model.key)) for model in reversed(self.cohort.models)]
 
 
-class StudyView:
-    """What the page of a study shows."""
+class UploadView:
+    """What the pages of studies and of samples show alike."""
 
-    def __init__(self, cohort: CohortView, study: Upload) -> None:
-        self.cohort, self.study = cohort, study
+    metrics: ClassVar[Sequence[Metric]]
 
-    @property
-    def up(self) -> str:
-        """Address of the cohort page's folder."""
-        return "../../"
+    def __init__(self, cohort: CohortView, upload: Upload) -> None:
+        self.cohort, self.upload = cohort, upload
+        self.up = "../" * upload.page.count("/")  # to the cohort page's folder
 
     @property
     def outliers(self) -> int:
-        """In how many of the cohort's radiomic features the study is an outlier."""
-        return self.cohort.outlying[self.study.name]
+        """In how many of the cohort's radiomic features a study is an outlier."""
+        return self.cohort.outlying[self.upload.name]
 
     @property
     def rejection(self) -> str:
-        """Address of what the job says of a study that it rejected; empty where it has said nothing."""
-        return self.result(REJECTION) if self.study.rejection else ""
+        """Address of what the job says of an upload that it rejected; empty where it has said nothing."""
+        return self.result(REJECTION) if self.upload.rejection else ""
 
     def result(self, name: str) -> str:
-        """Return the address of one of the study's results."""
-        return self.up + self.cohort.results + quote(self.study.unit.result_key(name))
-
-    @property
-    def pictures(self) -> list[tuple[str, str]]:
-        """Pictures of the regions: address, and what a reader who does not see it is told."""
-        pictures = pictures_of(self.study) if self.study.is_measured else {}
-        return [(self.result(name), self._told(image)) for name, image in pictures.items()]
-
-    def _told(self, image: str) -> str:
-        volume = number(self.study.primary.get("volume_ml"))
-        size = f" of {amount(volume)} mL" if volume is not None else ""
-        return f"{image} in three planes through the tumour{size}: whole with the mask, and close with a line around it"
+        """Return the address of one of the results."""
+        return self.up + self.cohort.results + quote(self.upload.unit.result_key(name))
 
     @property
     def quality(self) -> list[tuple[Metric, float, float | None]]:
         """Quality metrics: the value and its robust z-score in the cohort."""
         rows = []
-        for metric in STUDY_METRICS:
-            value, found = metric.value(self.study), self.cohort.quality[metric.name]
+        for metric in self.metrics:
+            value, found = metric.value(self.upload), self.cohort.quality[metric.name]
             if value is not None and found is not None:
                 rows.append((metric, value, found.z(value)))
         return rows
 
+    def _origin(self) -> list[tuple[str, object]]:
+        run = self.upload.result.get("run") or {}
+        return [("content version", run.get("content_version")), ("run", run.get("run_id")), ("job", run.get("job_id"))]
+
+
+class StudyView(UploadView):
+    """What the page of a study shows."""
+
+    metrics = STUDY_METRICS
+
+    @property
+    def what(self) -> str:
+        """What kind of study it is, as far as it was measured."""
+        return f"{' and '.join(pictures_of(self.upload).values()) or 'Imaging'} study"
+
+    @property
+    def pictures(self) -> list[tuple[str, str]]:
+        """Pictures of the regions: address, and what a reader who does not see it is told."""
+        pictures = pictures_of(self.upload) if self.upload.is_measured else {}
+        return [(self.result(name), self._told(image)) for name, image in pictures.items()]
+
+    def _told(self, image: str) -> str:
+        volume = number(self.upload.primary.get("volume_ml"))
+        size = f" of {amount(volume)} mL" if volume is not None else ""
+        return f"{image} in three planes through the tumour{size}: whole with the mask, and close with a line around it"
+
     @property
     def findings(self) -> list[Mapping[str, Any]]:
         """Limits of the parameter file that were passed."""
-        return list(self.study.quality.get("findings") or ())
+        return list(self.upload.quality.get("findings") or ())
 
     @property
     def regions(self) -> list[Mapping[str, Any]]:
         """All regions of the study."""
-        return self.study.rois
+        return self.upload.rois
 
     @property
     def features(self) -> list[tuple[str, list[dict[str, Any]]]]:
         """Radiomic features of the primary ROI by image and class."""
         classes: dict[str, list[dict[str, Any]]] = {}
-        missing = self.study.primary.get("missing") or {}
-        for name, value in (self.study.primary.get("features") or {}).items():
+        missing = self.upload.primary.get("missing") or {}
+        for name, value in (self.upload.primary.get("features") or {}).items():
             image, group, short = _split(name)
             known, found, given = radiomic_feature(name), self.cohort.features.get(name), number(value)
             row = {"name": short, "ibsi": known.ibsi, "unit": known.unit, "value": given, "why": missing.get(name, "")}
@@ -371,18 +433,54 @@ class StudyView:
     @property
     def provenance(self) -> list[tuple[str, str]]:
         """From what, by which settings and with which software the features were made."""
-        made, run = self.study.result.get("provenance") or {}, self.study.result.get("run") or {}
-        rows = [("content version", run.get("content_version")), ("run", run.get("run_id")), ("job", run.get("job_id"))]
-        rows += [("parameter file", made.get("params")), ("its hash", made.get("params_hash"))]
+        made = self.upload.result.get("provenance") or {}
+        rows = [*self._origin(), ("parameter file", made.get("params")), ("its hash", made.get("params_hash"))]
         rows += [("hash of the input", made.get("input_hash"))]
         rows += [(name, version) for name, version in (made.get("versions") or {}).items()]
-        return [(name, str(value)) for name, value in rows if value]
+        return _told(rows)
 
     @property
     def acquisition(self) -> list[tuple[str, str]]:
         """How the scan was made."""
-        found = self.study.result.get("acquisition") or {}
-        return [(title, _shown(found[name])) for name, title in _SCANNER if found.get(name) is not None]
+        found = self.upload.result.get("acquisition") or {}
+        return _told((title, found.get(name)) for name, title in _SCANNER)
+
+
+class SampleView(UploadView):
+    """What the page of an RNA-seq sample shows."""
+
+    metrics = SAMPLE_METRICS
+
+    @property
+    def assay(self) -> list[tuple[str, str]]:
+        """By which program, reference and library type the sample was quantified."""
+        found, library = (self.upload.result.get(name) or {} for name in ("assay", "library"))
+        reads = self.upload.result.get("reads") or {}
+        quantifier = f"{found.get('engine', '')} {found.get('engine_version', '')}"
+        rows = ((title, found.get(name)) for name, title in _ASSAY)
+        kits = ((f"Library type, {which}", library.get(which)) for which in ("declared", "detected"))
+        return _told([("Quantifier", quantifier), *rows, *kits, ("Lanes", reads.get("lanes"))])
+
+    @property
+    def provenance(self) -> list[tuple[str, str]]:
+        """From what and with which software the values were made."""
+        made = self.upload.result.get("provenance") or {}
+        version = ("rnaseq_job", made.get("rnaseq_job_version"))
+        return _told([*self._origin(), ("hash of the input", made.get("input_hash")), version])
+
+
+def _told(rows: Iterable[tuple[str, object]]) -> list[tuple[str, str]]:
+    """Return what is known of pairs of title and value."""
+    return [(title, text) for title, value in rows if value is not None and (text := _shown(value).strip())]
+
+
+def _dated(model: str) -> str:
+    """Return a comparison's name, `<build>/<run>`, with its run's time in words; one without a time as it is."""
+    build, _, run = model.rpartition("/")
+    try:
+        return f"{datetime.strptime(run[:15], '%Y%m%dT%H%M%S'):%Y-%m-%d %H:%M} UTC, on build {build}"
+    except ValueError:
+        return model
 
 
 def _split(name: str) -> tuple[str, str, str]:

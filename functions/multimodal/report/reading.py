@@ -15,6 +15,10 @@ LedgerRow = Mapping[str, Any]
 """Attributes of a ledger item (docs/reference/ledger.md)."""
 
 
+ENDS = ("completed_at", "quarantined_at", "failed_at")
+"""Times of the ledger at which an upload ended."""
+
+
 class Documents(Protocol):
     """What a report reads of ProcessedBucket; a part of `multimodal.ledger.ports.ObjectStore`."""
 
@@ -43,7 +47,7 @@ class CohortReader:
         rows : iterable of mapping
             The ledger's items; those of other datasets and those that are no unit are left out.
         """
-        rows = list(rows)
+        rows = [row for row in rows if row.get("dataset") == dataset]
         own = [upload for row in rows if (upload := _upload(row, dataset))]
         uploads = sorted(self.parallel_map(self._with_documents, own), key=lambda upload: upload.name)
         return Cohort(
@@ -54,12 +58,13 @@ class CohortReader:
             rows=self._rows(dataset),
             models=self.models(dataset),
             # A note without a reason is of something that went well: a sample sheet, a manifest that was corrected.
-            notes=[row for row in rows if row.get("dataset") == dataset and _is_note(row) and row.get("reason_code")],
+            notes=[row for row in rows if _is_note(row) and row.get("reason_code")],
+            ended_at=max((int(row.get(name) or 0) for row in rows for name in ENDS), default=0),
         )
 
     def _with_documents(self, upload: Upload) -> Upload:
         unit = upload.unit
-        if upload.status is Status.QUARANTINED and unit.modality == Modality.IMAGING:
+        if upload.status is Status.QUARANTINED and not unit.is_table:
             found = self._document(unit, "rejection.json")  # an earlier upload's may lie there
             return replace(upload, rejection=found) if found.get("reason_code") == upload.reason else upload
         if unit.is_table or not upload.is_measured:
@@ -110,7 +115,7 @@ def _is_note(row: LedgerRow) -> bool:
 
 
 def _upload(row: LedgerRow, dataset: str) -> Upload | None:
-    if row.get("dataset") != dataset or _is_note(row):
+    if _is_note(row):
         return None
     unit = Unit(dataset, str(row["subject"]), str(row.get("study") or ""), str(row["modality"]))
     return Upload(

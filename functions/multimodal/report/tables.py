@@ -22,7 +22,7 @@ def table_files(cohort: Cohort) -> Iterator[tuple[str, str]]:
     yield "samples.tsv", _tsv(_rows(cohort.samples, SAMPLE_METRICS, ("sample",)))
     yield "subjects.tsv", _tsv(_subjects(cohort))
     measured = [study for study in cohort.studies if study.is_measured]
-    yield "imaging_qc_mqc.tsv", multiqc_table("imaging_qc", "Quality of CT studies", measured, STUDY_METRICS)
+    yield "imaging_qc_mqc.tsv", multiqc_table("imaging_qc", "Quality of imaging studies", measured, STUDY_METRICS)
 
 
 def multiqc_table(name: str, title: str, uploads: Sequence[Upload], metrics: Sequence[Metric]) -> str:

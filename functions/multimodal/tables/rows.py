@@ -23,7 +23,20 @@ _OTHER_FORMATS = (
     (b"%PDF", "a PDF document"),
     (b"{\\rtf", "a text-processor document"),
     (b"PAR1", "a Parquet file"),
+    (b"<stata", "a Stata file"),
+    (b"$FL", "an SPSS file"),
+    (b"HEADER R", "a SAS transport file"),
+    (b"RDX2", "an R workspace"),
+    (b"RDX3", "an R workspace"),
+    (b"ARROW1", "a Feather file"),
+    (b"FEA1", "a Feather file"),
+    (b"SQLite f", "a database"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x89PNG", "a picture"),
+    (b"\xfd7zXZ", "compressed by xz"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"<", "a web page or an XML document"),
+    *((start, "JSON, of which a table must be made first") for start in (b'{"', b"{\n", b"{\r", b"[{", b"[\n", b"[\r")),
 )
 
 _HEAD_BYTES = 8

@@ -96,6 +96,41 @@ def test_a_cell_that_cannot_be_read_is_told_and_never_passed_over() -> None:
     assert [(p.row, p.column, p.code) for p in found.problems] == [(2, "Packs", "NOT_A_NUMBER")]
 
 
+@pytest.mark.parametrize(
+    ("how", "bounds", "cells", "expected"),
+    [
+        ("mean", "limit", ("<5", "9"), ["7.0"]),
+        ("max", "limit", ("<5", "9"), ["9.0"]),
+        ("min", "limit", (">9", "20"), ["9.0"]),
+        ("mean", "missing", ("<5", "9"), ["9.0"]),
+        ("mean", "missing", ("<5", "<6"), [None]),
+        ("mean", "reject", ("<5", "9"), []),
+        ("mean", "limit", ("201", "1"), []),  # its mean would be within the range
+    ],
+)
+def test_bounds_and_numbers_out_of_range_are_what_they_are_in_a_single_row(
+    how: str, bounds: str, cells: tuple[str, str], expected: list[str | None]
+) -> None:
+    config = with_column("Packs", bounds=bounds, fill_when=None)
+    found = read({"columns": {"Packs": how}}, *({"Packs": cell} for cell in cells), config=config)
+    assert packs(found) == expected
+    assert bool(found.problems) is not bool(expected)
+
+
+def test_of_rows_of_one_day_the_last_of_the_file_is_the_last() -> None:
+    rows = ({"Packs": "1", "Seen": "3/1/1995"}, {"Packs": "2", "Seen": "3/1/1995"})
+    assert packs(read({"take": "last", "by": "Seen"}, *rows)) == ["2.0"]
+    assert packs(read({"take": "first", "by": "Seen"}, *rows)) == ["1.0"]
+
+
+def test_a_case_with_several_anchors_is_not_guessed() -> None:
+    rows = ({"CT Date": "1/31/1995", "Seen": "3/1/1995"}, {"CT Date": "3/31/1995", "Seen": "4/1/1995"})
+    found = read({"take": "nearest", "by": "Seen", "anchor": "CT Date"}, *rows)
+    assert packs(found) == []
+    assert {(p.column, p.code) for p in found.problems} == {("CT Date", "ROWS_UNORDERED")}
+    assert "say different things" in found.problems[0].message
+
+
 def test_a_mean_is_written_as_the_column_is_read() -> None:
     config = with_column("Packs", decimal=",")
     assert packs(read({"columns": {"Packs": "mean"}}, {"Packs": "1"}, {"Packs": "2"}, config=config)) == ["1.5"]

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from multimodal.clinical.config import ClinicalConfig
+from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig
 from multimodal.clinical.lint import problems
 from multimodal.clinical.phi import IdentifierGate, Kind, kind_of
 from multimodal.ledger.errors import BadInputError
@@ -175,13 +175,29 @@ def test_an_id_pattern_that_says_nothing_explains_no_name(case: str) -> None:
     assert error.details["columns"].keys() == {"Case ID"}  # type: ignore[attr-defined]
 
 
+def test_ids_that_are_addresses_are_seen_whatever_their_pattern() -> None:
+    study = ClinicalConfig.model_validate(raw(id={"source": "Case ID", "pattern": r"[a-z]\d@[a-z]\.[a-z]{3}"}))
+    error = rejected(encoded(csv_text(rows({"Case ID": "u1@x.org"}))), study)
+    assert error.details["columns"] == {"Case ID": {"EMAIL": 1}}
+
+
 @pytest.mark.parametrize(("pattern", "case"), [(r".+", "C-001"), (r"\d+", "12345678"), (r"\w+", "TCGA_05_4244")])
 def test_plain_ids_of_a_loose_pattern_pass(pattern: str, case: str) -> None:
     study = ClinicalConfig.model_validate(raw(id={"source": "Case ID", "pattern": pattern}))
     assert read({"Case ID": case}, config=study).only("baseline")["case_id"] == case
 
 
+@pytest.mark.parametrize("unit", ["days", "weeks", "months", "years"])
+def test_an_age_above_89_years_is_one_in_any_unit(unit: str) -> None:
+    per_year = 365.25 / DAYS_PER_UNIT[unit]
+    study = ClinicalConfig.model_validate(with_column("Age", unit=unit, bounds="limit", integral=True))
+    taken = read({"Age": f"{89 * per_year:.0f}"}, {"Age": f"{89.4 * per_year:.0f}"}, config=study)
+    assert [record["age"] for record in taken.records["baseline"]][-1] == str(int(89 * per_year))
+    error = rejected(encoded(csv_text(rows({"Age": f"{91 * per_year:.0f}"}))), study)
+    assert error.details == {"columns": {"Age": {"AGE_ABOVE_89": 1}}}
+
+
 def test_an_age_must_be_said_to_be_one() -> None:
     (found,) = problems(ClinicalConfig.model_validate(with_column("Age", age=None)))
-    assert "'Age': is an age in years; add age: true" in found
+    assert "'Age': is an age; add age: true" in found
     assert list(problems(ClinicalConfig.model_validate(with_column("Age", age=True)))) == []

@@ -127,6 +127,7 @@ def test_a_missing_date_leaves_the_upload_as_event_time_and_says_so() -> None:
         ({"CT Date": "1/31/95"}, "CT Date", "BAD_DATE", "two digits"),
         ({"CT Date": "34730"}, "CT Date", "BAD_DATE", "count of days"),
         ({"CT Date": "1/31/1895"}, "CT Date", "BAD_DATE", "before 1900"),
+        ({"CT Date": "1/1/1900"}, "CT Date", "BAD_DATE", "many systems write for no date"),
         ({"CT Date": "2/1/2020"}, "CT Date", "DATE_IN_FUTURE", "after the day of the upload"),
         ({"Days": "9999999"}, "Days", "DATE_IN_FUTURE", "a day after the upload"),
         ({"Quit": "90"}, "Quit", "BAD_DATE", "four digits"),

@@ -158,3 +158,24 @@ def test_median_follow_up_is_exact_as_median_survival_is(deaths: int, median: in
     found = table(config, *(f"0:LIVING,{(n + 1) * 200}" for n in range(deaths)))
     report = json.loads(found.verdict.reports["report.json"])
     assert report["labels"]["survival"]["median_follow_up_days"] == median
+
+
+def test_one_column_of_ends_is_the_death_of_the_dead_and_the_last_contact_of_the_others() -> None:
+    dates = [
+        {"source": name, "kind": "date", "available_at": at} for name, at in (("CT", "baseline"), ("END", "outcome"))
+    ]
+    labels = {"died": "OS_STATUS", "origin": "baseline", "death": "END", "last_alive": "END", "horizons_days": [365]}
+    dated = {"baseline": {"event_time": {"column": "CT"}}}
+    config = configured(STATUS, *dates, labels=labels, timepoints=dated)
+    ends = (
+        "1:DECEASED,1/1/2000,1/11/2000",
+        "0:LIVING,1/1/2000,1/11/2001",
+        "0:LIVING,1/1/2000,1/1/1999",
+        "0:LIVING,1/1/2000,",
+    )
+    found = table(config, *ends)
+    assert survival(found) == [("1", "10", "1"), ("0", "376", "0")]
+    assert [(p.row, p.column, p.code) for p in found.problems] == [
+        (4, "END", "LABEL_CONTRADICTION"),
+        (5, "END", "LABEL_INCOMPLETE"),
+    ]

@@ -17,7 +17,7 @@ from multimodal.ledger.unit import Status
 from multimodal.report.build import ReportBuilder
 from multimodal.report.cohort import Cohort, funnel, lost, presence
 from multimodal.report.metrics import number
-from multimodal.report.page import INDEX, CohortView, linked_results, report_files
+from multimodal.report.page import INDEX, CohortView, linked_results, report_files, study_labels
 from multimodal.report.reading import CohortReader
 from multimodal.report.statistics import distribution
 from tests.html_page import Page
@@ -184,10 +184,23 @@ def test_a_refused_study_shows_no_result_of_an_earlier_upload() -> None:
 def test_who_has_which_modality() -> None:
     found = cohort()
     assert set(found.by_modality) == {"CT", "RNA-seq", "clinical-baseline"}
-    counted = {tuple(there.values()): n for there, n in presence(found)}
+    counted = {tuple(there.values()): len(having) for there, having in presence(found)}
     # CT P-0…7, RNA-seq P-1…6, clinical P-3…11; P-99 was refused.
     expected = {(1, 1, 1): 4, (1, 1, 0): 2, (1, 0, 0): 1, (1, 0, 1): 1, (0, 0, 1): 4, (0, 0, 0): 1}
     assert counted == {tuple(map(bool, key)): n for key, n in expected.items()}
+    assert "no no yes 4 P-10, P-11, P-8, P-9 " in Page(pages(found)[INDEX]).words, (
+        "few are named: an id may be misspelt"
+    )
+    assert "P-100" not in Page(pages(cohort(studies=120))[INDEX]).words.split("Who, of few")[1].split("Each subject")[0]
+
+
+def test_a_ready_matrix_and_reads_are_one_modality() -> None:
+    documents, rows = world()
+    documents.documents["genomics/made/-expression/_state/state.json"] = {"schema": 1, "pending": [], "records": "m.gz"}
+    documents.documents["m.gz"] = [json.dumps(["laptop-made-rna-v1", f"P-{n}", "h", "t", "u"]) for n in (7, 8)]
+    found = CohortReader(documents).read("made", rows)
+    assert set(found.by_modality) == {"CT", "RNA-seq", "clinical-baseline"}
+    assert found.by_modality["RNA-seq"] == {f"P-{n}" for n in range(1, 9)}
 
 
 def test_a_pet_is_a_modality_of_its_own() -> None:
@@ -198,8 +211,12 @@ def test_a_pet_is_a_modality_of_its_own() -> None:
     assert found.by_modality["PET"] == {"P-1", "P-2"}
     assert found.by_modality["CT"] == {f"P-{n}" for n in range(8) if n != 1}
     files, both = pages(found), ["overlay.png", "pet_overlay.png"]
-    for name, expected in (("P-1", both[1:]), ("P-2", both), ("P-3", both[:1])):
+    assert "CT and PET studies measured 8" in Page(files[INDEX]).words
+    assert "Imaging study of P-99" in Page(files["studies/P-99/s.html"]).words, "it was not measured"
+    kinds = {"P-1": ("PET study", both[1:]), "P-2": ("CT and PET study", both), "P-3": ("CT study", both[:1])}
+    for name, (what, expected) in kinds.items():
         page = Page(files[f"studies/{name}/s.html"])
+        assert f"{what} of {name}" in page.words
         assert [picture["src"].rpartition("/")[2] for picture in page.all("img")] == expected
         assert [f"imaging/made/{name}/s/{n}" in linked_results(found) for n in both] == [n in expected for n in both]
 
@@ -219,6 +236,26 @@ def test_outliers_are_named_with_their_pages() -> None:
     assert "The key is too short." in index.words
 
 
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["1.2.840.113619.2"], ["P-1"]),
+        (["1.2.840.113619.701234", "1.2.840.113619.765432"], ["P-1 …701234", "P-1 …765432"]),
+        (["1.2.840.113619.1.99999", "1.2.840.113619.2.99999"], ["P-1 …1.99999", "P-1 …2.99999"]),
+        (["ct1", "ct2"], ["P-1 ct1", "P-1 ct2"]),
+        (["0123456789", "x0123456789"], ["P-1 0123456789", "P-1 x0123456789"]),
+    ],
+)
+def test_several_studies_of_a_subject_are_told_apart_in_few_characters(names: list[str], labels: list[str]) -> None:
+    rows = [row("imaging", "P-1", name) for name in names]
+    found = CohortReader(Documents({})).read("made", rows)
+    assert list(study_labels(found.studies).values()) == labels
+    index = Page(pages(found)[INDEX])
+    assert [f"studies/P-1/{name}.html" in {link["href"] for link in index.all("a")} for name in names] == [True] * len(
+        names
+    )
+
+
 def test_reports_are_linked_where_they_are() -> None:
     found = cohort()
     links = [link["href"] for link in Page(pages(found)[INDEX]).all("a")]
@@ -226,8 +263,23 @@ def test_reports_are_linked_where_they_are() -> None:
     models = [link for link in links if "models/" in link]
     assert [link.split("/")[-3] for link in models] == ["b2", "b1"], "the newest first"
     assert {key for key in linked_results(found) if "P-3" in key} == {
-        f"imaging/made/P-3/s/{name}" for name in ("overlay.png", "features.json", "qc.json")
+        *(f"imaging/made/P-3/s/{name}" for name in ("overlay.png", "features.json", "qc.json")),
+        "genomics/made/P-3/run.json",
     }
+
+
+def test_models_go_by_their_time_and_the_page_says_of_when_it_is() -> None:
+    documents, rows = world()
+    documents.documents["models/made/b3/mine/report.html"] = ""
+    rows[0] |= {"completed_at": 1_764_000_000}
+    rows[1] |= {"quarantined_at": 1_764_323_940}
+    rows.append(row("imaging", "P-1", "s", failed_at=2_000_000_000) | {"dataset": "another"})
+    found = CohortReader(documents).read("made", rows)
+    words = Page(pages(found)[INDEX]).words
+    assert "2026-11-28 00:00 UTC, on build b2 2026-11-01 00:00 UTC, on build b1" in words
+    assert "b3/mine" in words, "a run that somebody named"
+    assert "last result 2025-11-28 09:59 UTC" in words
+    assert "last result" not in Page(pages(cohort())[INDEX]).words
 
 
 def test_a_study_has_its_picture_numbers_and_provenance() -> None:
@@ -249,19 +301,47 @@ def test_a_study_that_stands_out_says_so_itself() -> None:
     assert "of its" not in Page(files["studies/P-3/s.html"]).words
 
 
-@pytest.mark.parametrize(("reason", "linked"), [("NO_CT", True), ("UNREADABLE_DICOM", False), (None, False)])
-def test_a_rejected_study_leads_to_its_details(reason: str | None, linked: bool) -> None:
+@pytest.mark.parametrize(("reason", "linked"), [("SAME", True), ("UNREADABLE_DICOM", False), (None, False)])
+@pytest.mark.parametrize(
+    ("upload", "page"), [("imaging/made/P-99/s", "studies/P-99/s"), ("genomics/made/P-99", "samples/P-99")]
+)
+def test_a_rejected_upload_leads_to_its_details(upload: str, page: str, reason: str | None, linked: bool) -> None:
     """A rejection of an earlier upload, or none at all, is not linked; what it names is on no page."""
     documents, rows = world()
-    key = "imaging/made/P-99/s/rejection.json"
+    rows.append(row("genomics", "P-99", status="QUARANTINED", reason_code="READS_TRUNCATED", reason_message="Again."))
+    key = f"{upload}/rejection.json"
     if reason:
-        documents.documents[key] = {"reason_code": reason, "details": {"files": ["Doe^Jane.dcm"]}}
+        same = "NO_CT" if upload.startswith("imaging") else "READS_TRUNCATED"
+        code = same if reason == "SAME" else reason
+        documents.documents[key] = {"reason_code": code, "details": {"files": ["Doe^Jane.dcm"]}}
     found = CohortReader(documents).read("made", rows)
     files = pages(found)
-    links = [link["href"] for link in Page(files["studies/P-99/s.html"]).all("a")]
-    assert (f"../../../../{key}" in links) is linked
+    links = [link["href"] for link in Page(files[f"{page}.html"]).all("a")]
+    assert (f"{'../' * (page.count('/') + 2)}{key}" in links) is linked
     assert (key in linked_results(found)) is linked
     assert not [name for name, text in files.items() if "Doe" in text]
+    assert f"{page}.html" in [link["href"] for link in Page(files[INDEX]).all("a")]
+
+
+def test_a_sample_has_its_numbers_and_provenance() -> None:
+    documents, rows = world()
+    conflict = {"declared": "ISF", "detected": "ISR", "conflict": True, "warnings": ["Check the kit."]}
+    documents.documents["genomics/made/P-1/run.json"] |= {
+        "library": conflict,
+        "run": {"run_id": "rna-1"},
+        "provenance": {"input_hash": "c" * 64, "rnaseq_job_version": "0.1.0", "command": ["salmon", "Doe_Jane.fastq"]},
+    }
+    files = pages(CohortReader(documents).read("made", rows))
+    page = Page(files["samples/P-1.html"])
+    assert "Measured, with 1 warning of quality control. Check the kit." in page.words
+    for word in ("salmon 1.10.1", "human", "ISF", "ISR", "rna-1", "c" * 64, "0.1.0"):
+        assert word in page.words
+    z = re.search(r"Mapped 5 % (\S+)", page.words)
+    assert z is not None
+    assert float(z[1].replace("\u2212", "-")) < -3.5, "of the cohort's samples, which have 90 %"
+    links = [link["href"] for link in page.all("a")]
+    assert "../../../genomics/made/P-1/run.json" in links
+    assert "Doe" not in page.words
 
 
 def test_pages_load_and_run_nothing_and_link_to_what_is_there() -> None:
@@ -329,6 +409,12 @@ def test_a_study_of_every_status_has_a_page(status: str) -> None:
     Page(pages(found)[INDEX])
 
 
+@pytest.mark.parametrize("status", [status.value for status in Status])
+def test_a_sample_of_every_status_has_a_page(status: str) -> None:
+    found = CohortReader(Documents({})).read("made", [row("genomics", "P-1", status=status)])
+    Page(pages(found)["samples/P-1.html"])
+
+
 def test_files_have_every_number() -> None:
     files = pages(cohort())
     studies = list(csv.DictReader(io.StringIO(files["studies.tsv"]), delimiter="\t"))
@@ -370,12 +456,15 @@ def test_a_report_is_written_again_only_when_something_changed() -> None:
     documents, rows = world()
     bucket, ledger = stored(documents), Rows(rows)
     builder = ReportBuilder(ledger, bucket, ["made", "another"])
-    assert builder.build() == {"made": 14, "another": 6}
+    assert builder.build() == {"made": 20, "another": 6}
     assert b"15 of 16 uploads" in bucket.content["reports/made/index.html"]
     assert builder.build() == {}
     rows[1] = rows[1] | {"status": "PROCESSING", "attempt": 2}
-    assert builder.build() == {"made": 14}
+    assert builder.build() == {"made": 20}
     assert b"14 of 16 uploads" in bucket.content["reports/made/index.html"]
+    rows[2] |= {"completed_at": 1_764_323_940}
+    assert builder.build() == {"made": 20}
+    assert b"last result 2025-11-28" in bucket.content["reports/made/index.html"], "it says of when it is"
     bucket.put("models/made/b3/20261129T000000-cc/report.html")
     assert set(builder.build()) == {"made"}
     assert b"20261129T000000-cc" in bucket.content["reports/made/index.html"]
@@ -399,6 +488,18 @@ def test_a_damaged_document_leaves_the_other_studies_shown(name: str, content: b
     found = dict(report_files(CohortReader(bucket).read("made", rows)))
     assert "P-2" in Page(found[INDEX]).words
     assert "studies/P-1/s.html" in found
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"qc": {"warn', b'"text"', b"[]", b'{"qc": null, "library": null, "assay": null}']
+)
+def test_a_damaged_document_leaves_the_other_samples_shown(content: bytes) -> None:
+    documents, rows = world()
+    bucket = stored(documents)
+    bucket.put("genomics/made/P-1/run.json", content)
+    found = dict(report_files(CohortReader(bucket).read("made", rows)))
+    assert "90.2" in Page(found[INDEX]).words
+    assert "samples/P-1.html" in found
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf"), "x", 10**400, [1]])

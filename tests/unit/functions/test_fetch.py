@@ -18,6 +18,7 @@ from multimodal.imaging.series_manifest import (
     MAX_SERIES,
     Series,
     UnknownSeriesError,
+    is_manifest_table,
     manifest_text,
     parse_manifest,
 )
@@ -79,6 +80,89 @@ def test_the_portals_commands_are_looked_up_by_address() -> None:
     assert parse_manifest("_manifest.s5cmd", text, _known) == [CT, SEG]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        'sync {}* "C:\\\\my folder"',
+        """cp "{}*" '/home/me/my folder/'""",
+        "cp --show-progress {}* /home/me/my\\ folder/ # CT",
+        "aws s3 sync --no-sign-request {} ./x",
+        "aws s3 cp --recursive '{}' s3://mine/x/",
+        "{}*",
+    ],
+)
+@pytest.mark.parametrize("name", ["download.s5cmd", "download.sh", "download.txt"])
+def test_a_command_is_read_by_its_first_address(command: str, name: str) -> None:
+    text = "#!/bin/sh\r\n" + "\r\n".join(command.format(series.address) for series in ALL)
+    assert parse_manifest(name, text, _known) == ALL
+
+
+def test_commands_of_a_foreign_bucket_are_told_as_such() -> None:
+    message = _refused("_manifest.s5cmd", f"cp s3://idc-open-data/{UUID}1/* .\ncp s3://public-datasets-idc/x/* .\n")
+    assert "row 2: s3://public-datasets-idc/ is none of the archive's buckets" in message
+
+
+@pytest.mark.parametrize("name", ["list.tcia", "list.txt", "list.csv"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.2.3.1\n1.2.4.1\n",
+        "# lung\n\n1.2.3.1,\n1.2.4.1,\n",
+        "downloadServerUrl=https://example.org/x=y\nListOfSeriesToDownload = '1.2.3.1', '1.2.4.1'\n",
+    ],
+)
+def test_series_are_listed_with_and_without_nbias_settings(name: str, text: str) -> None:
+    assert parse_manifest(name, text, _known) == [CT, OTHER]
+
+
+@pytest.mark.parametrize("before", ['"sep=,"\r\n', "# idc-index 0.13\n\n", "\n \n"])
+def test_lines_before_a_table_are_passed_over_and_counted(before: str) -> None:
+    assert parse_manifest("_manifest.csv", before + manifest_text(ALL), _known) == ALL
+    row = len(before.splitlines()) + 2
+    assert f"row {row}: it has no licence" in _refused(
+        "_manifest.csv", before + manifest_text([replace(CT, licence="")])
+    )
+
+
+@pytest.mark.parametrize("dropped", ["PatientID", "StudyInstanceUID", "series_aws_url"])
+def test_series_without_patient_study_or_address_are_looked_up(dropped: str) -> None:
+    assert parse_manifest("_manifest.csv", manifest_text(ALL).replace(dropped, "note", 1), _known) == ALL
+
+
+@pytest.mark.parametrize(
+    "licence", ["", "NaN", "<NA>", "?", "n/a", "Not specified", "no license", "TBD", "to be confirmed"]
+)
+def test_a_licence_that_says_nothing_is_none(licence: str) -> None:
+    assert "row 2: it has no licence" in _refused("_manifest.csv", manifest_text([replace(CT, licence=licence)]))
+
+
+@pytest.mark.parametrize(
+    "licence", ["CC0", "National Library of Medicine Terms and Conditions; May 21, 2019", "No rights reserved"]
+)
+def test_a_licence_of_any_name_is_one(licence: str) -> None:
+    series = replace(CT, licence=licence)
+    assert parse_manifest("_manifest.csv", manifest_text([series]), _known) == [series]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("PatientID,StudyInstanceUID,SeriesInstanceUID,series_aws_url,split", True),
+        (
+            ",collection_id,PatientID,PatientSex,StudyInstanceUID,SeriesInstanceUID,crdc_series_uuid,series_size_MB",
+            True,
+        ),
+        ("Series UID;Collection;3rd Party Analysis;Subject ID;Study UID;Number of Images;File Location", True),
+        ("sep=;\nSeriesInstanceUID", True),
+        ("case_id,StudyInstanceUID,SeriesInstanceUID,age,stage,os_days", False),
+        ("PatientID,PatientSex,StudyInstanceUID,SeriesInstanceUID,Histology", False),
+        ("PatientID,StudyInstanceUID,Manufacturer", False),
+    ],
+)
+def test_a_clinical_table_that_names_series_is_no_manifest(header: str, expected: bool) -> None:
+    assert is_manifest_table(f"\ufeff{header}\n1,2\n") is expected
+
+
 def test_nbias_manifest_is_looked_up_by_uid() -> None:
     text = "downloadServerUrl=https://example.org/x\nmanifestVersion=3.0\nListOfSeriesToDownload=\n1.2.3.1\n1.2.4.1\n"
     assert parse_manifest("_manifest.tcia", text, _known) == [CT, OTHER]
@@ -100,7 +184,6 @@ def test_a_series_that_is_named_twice_is_fetched_once() -> None:
         (replace(CT, bucket="somebodys-bucket"), "none of the archive's buckets"),
         (replace(CT, bucket="idc-open-data-evil"), "none of the archive's buckets"),
         (replace(CT, licence=""), "has no licence"),
-        (replace(CT, licence="NaN"), "has no licence"),
         (replace(SEG, series="1.2.3.3"), "another series' address"),
         (replace(CT, patient=""), "PatientID"),
         (replace(CT, patient="../x"), "PatientID"),
@@ -119,9 +202,9 @@ def test_what_is_wrong_with_a_row_is_named_and_nothing_is_used(series: Series, p
 @pytest.mark.parametrize(
     ("name", "text", "part"),
     [
-        ("_manifest.csv", "", "lacks patientid"),
+        ("_manifest.csv", "", "lacks PatientID"),
         ("_manifest.csv", manifest_text([]), "names no series"),
-        ("_manifest.csv", "PatientID,series_aws_url\nR01-001,s3://a/b/\n", "studyinstanceuid, seriesinstanceuid"),
+        ("_manifest.csv", "PatientID,series_aws_url\nR01-001,s3://a/b/\n", "StudyInstanceUID, SeriesInstanceUID"),
         ("_manifest.csv", manifest_text([CT]) + "R01-002\n", "row 3 has 1 values for 8 columns"),
         ("_manifest.csv", manifest_text([CT]).replace("s3://idc", "https://idc"), "is no address"),
         ("_manifest.csv", 'PatientID,"x\n', "not CSV"),
@@ -129,7 +212,7 @@ def test_what_is_wrong_with_a_row_is_named_and_nothing_is_used(series: Series, p
         ("_manifest.csv", manifest_text([CT]).replace("Modality", "patientid"), "patientid twice"),
         ("_manifest.s5cmd", "rm -rf /\n", "line 1 is no command"),
         ("_manifest.s5cmd", "cp /etc/passwd .\n", "line 1 is no command"),
-        ("_manifest.tcia", "1.2.3.1\n", "ListOfSeriesToDownload"),
+        ("_manifest.s5cmd", f"cp gs://idc-open-data/{UUID}1/* .\n", "line 1 is no command"),
         ("_manifest.tcia", "ListOfSeriesToDownload=\nhello\n", "line 2 is no SeriesInstanceUID"),
         ("_manifest.tcia", "ListOfSeriesToDownload=\n", "names no series"),
     ],

@@ -186,6 +186,8 @@ def test_case_waits_for_its_reference_and_starts_in_the_round_after_it_is_built(
     world.build()
     world.end_job(build)
     assert world.case("human", "_references").status is Status.COMPLETED
+    counted = world.metrics.of["genomics"]
+    assert (counted["UnitsProcessed"], counted["UnitsCompleted"]) == (1, 1), "none is completed that was not processed"
     world.tick(1)
     assert world.tick(1)["jobs"] == 1, "long before the case's own next look"
     assert world.case().reason_code is None

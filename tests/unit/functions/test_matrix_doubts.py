@@ -70,6 +70,114 @@ def test_logarithms_of_another_base_are_held(
     assert f"taken as {said} logarithms" in world.message(item) if said else item.status is Status.COMPLETED
 
 
+@pytest.mark.parametrize("form", [of_genes, of_cases])
+def test_logarithms_of_more_than_a_million_are_no_tpm(form: Callable[[Callable[[int], object]], str]) -> None:
+    """Counts of Xena, intensities of RMA, DESeq2's VST: all are positive logarithms."""
+    text = form(lambda at: math.log2(40 * share(at) + 1))
+    world = ShapeWorld(scale="log2_plus_1")
+    item = world.take_file("m.tsv", text)
+    assert item.reason_code == "SCALE_SUSPECTED"
+    assert "add up to 40.0 million" in world.message(item)
+    assert ShapeWorld(scale="log2_plus_1", unit="counts").take_file("m.tsv", text).status is Status.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("data_mrna_seq_v2_rsem_zscores_ref_all_samples.txt", "zscores"),
+        ("deseq2.vst.tsv", "vst"),
+        ("vst_normalized_counts.tsv", "vst"),
+        ("x_rlog.tsv", "rlog"),
+        ("GSE1_RMA.txt", "rma"),
+        ("log2FC.tsv", "log2fc"),
+        ("logCPM.tsv", "logarithms"),
+        ("tcga_log2_tpm.tsv", "logarithms"),
+        ("log2(tpm+1).tsv", "logarithms"),
+    ],
+)
+def test_a_name_that_says_other_values_refuses_the_file(name: str, said: str) -> None:
+    world = ShapeWorld()
+    assert f"its name says {said}" in world.message(world.take_file(name, "gene\tA\nVIM\t3\n"))
+    assert world.features.records == []
+
+
+@pytest.mark.parametrize("name", ["catalog_tpm.tsv", "analogue.tsv", "prognosis_log.tsv", "pharma.tsv", "salmon.tsv"])
+def test_a_word_within_another_says_nothing(name: str) -> None:
+    assert ShapeWorld().take_file(name, "gene\tA\nVIM\t3\n").status is Status.COMPLETED
+
+
+@pytest.mark.parametrize(
+    "header", ["sample\tgene\tvalue", "gene\tsample_id\tTPM", "case_id\tgene_name\tTPM", "gene\tPatient ID\texpr"]
+)
+@pytest.mark.parametrize("cases", [("A", "B"), ("101", "102")])
+def test_a_row_per_gene_and_case_is_never_added_up(header: str, cases: tuple[str, str]) -> None:
+    is_first = header.split("\t")[0] != "gene"
+    rows = [(case, gene) if is_first else (gene, case) for case in cases for gene in ("VIM", "CD44")]
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", header + "\n" + "".join(line(*row, 3) for row in rows))
+    assert "names a case in each row" in world.message(item)
+    assert world.features.records == []
+
+
+def test_a_list_of_mutations_is_no_matrix() -> None:
+    """cBioPortal's `data_mutations.txt`: its numbers (depths, positions) would be cases."""
+    text = line("Hugo_Symbol", "Chromosome", "Tumor_Sample_Barcode", "t_depth") + line("VIM", "10", "A-01", 30) * 2
+    world = ShapeWorld()
+    assert "'Tumor_Sample_Barcode' names a case" in world.message(world.take_file("data_mutations.txt", text))
+    assert world.features.records == []
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "said"),
+    [
+        ("m.tsv", "gene\tvalue", "'value' says what it holds"),
+        ("m.tsv", "gene\tExpression", "'Expression' says what it holds"),
+        ("expression.tsv", "gene\tTPM", "does not say whose"),
+        ("gene_tpm.tsv", "gene\tTPM", "does not say whose"),
+        ("m.tsv", "gene\tX17\tAB2", "as R writes names"),
+    ],
+)
+def test_what_values_are_called_is_no_case(name: str, header: str, said: str) -> None:
+    world = ShapeWorld()
+    assert said in world.message(world.take_file(name, f"{header}\nVIM{chr(9)}3{chr(9) * header.count('AB2')}\n"))
+    assert world.features.records == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("7431", "numbers, as Entrez's"),
+        ("201426_s_at", "probes"),
+        ("ILMN_1782538", "probes"),
+        ("ENST00000224237", "transcripts"),
+        ("NM_003380.5", "transcripts"),
+        ("Vim", "in other letters"),
+        ("ENSG00000026025", "Ensembl gene ids"),
+    ],
+)
+def test_names_of_genes_that_are_not_the_panels_are_called_by_their_kind(name: str, said: str) -> None:
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", line("gene", "101", "102") + line(name, 3, 4) + line("OTHER", 1, 1))
+    assert (item.reason_code, said in world.message(item)) == ("GENES_NOT_FOUND", True)
+
+
+@pytest.mark.parametrize(("status", "value"), [("OK", 0.0), ("LOWDATA", 0.0), ("HIDATA", None), ("FAIL", None)])
+def test_what_cufflinks_did_not_quantify_has_no_value(status: str, value: float | None) -> None:
+    """It writes 0 for a gene with more reads than it takes."""
+    world = ShapeWorld(unit="FPKM")
+    header = line("tracking_id", "class_code", "nearest_ref_id", "gene_id", "gene_short_name", "FPKM", "FPKM_status")
+    rows = line("G1", "-", "-", "G1", "VIM", 0, status) + line("G2", "-", "-", "G2", "CD44", 3, "OK")
+    world.take_file("R01-001/genes.fpkm_tracking", header + rows)
+    assert world.linear("log2fpkm_VIM", "log2fpkm_CD44") == {"R01-001": [value, 3.0]}
+
+
+def test_spike_ins_among_transcripts_of_gencode_are_genes_of_their_own() -> None:
+    world = ShapeWorld()
+    transcript = "ENST00000000001.1|ENSG00000026025.1|-|-|VIM-201|VIM|9|\t9\t8\t3\t3\n"
+    world.take_file("A/quant.sf", f"{SALMON}ERCC-00002\t9\t8\t5\t5\n{transcript}")
+    assert world.linear("log2tpm_VIM") == {"A": [3.0]}
+
+
 @pytest.mark.parametrize(
     ("name", "unit"), [("x_fpkm-uq.tsv", "FPKM"), ("x.fpkm.tsv", "FPKM-UQ"), ("x_fpkm_uq.tsv", "FPKM")]
 )
@@ -125,8 +233,25 @@ def test_numbers_of_rows_are_no_cases(first: str, second: str) -> None:
     assert world.features.records == []
 
 
-ABOUT = ["start_position", "end_position", "gene_length_kb", "percentage_gene_gc_content", "entrezgene_accession"]
-STATISTICS = ["padj_TvsN", "log2FC_tumour_normal", "mean_tumour", "p_value_adjusted"]
+ABOUT = [
+    "n_exons",
+    "Transcript count",
+    "num_transcripts",
+    "start_position",
+    "end_position",
+    "gene_length_kb",
+    "percentage_gene_gc_content",
+    "entrezgene_accession",
+]
+STATISTICS = [
+    "svalue",
+    "p.adjust",
+    "adj.P.Val",
+    "padj_TvsN",
+    "log2FC_tumour_normal",
+    "mean_tumour",
+    "p_value_adjusted",
+]
 
 
 @pytest.mark.parametrize("at", [1, 3], ids=["in front", "behind"])
@@ -138,6 +263,15 @@ def test_columns_of_genes_and_of_all_cases_are_no_cases(column: str, at: int) ->
     world = ShapeWorld(unit="counts")
     assert world.take_file("m.tsv", "".join(line(*row) for row in table)).status is Status.COMPLETED
     assert world.linear("log2counts_VIM", "log2counts_CD44") == {"A": [3.0, 0.0], "B": [7.0, 1.0]}
+
+
+@pytest.mark.parametrize("column", ["t", "B", "F", "LR"])
+def test_a_statistic_of_limma_or_edger_is_no_case(column: str) -> None:
+    text = line("gene", column, "AveExpr", "R-1") + line("VIM", 5, 0.1, 3)
+    for table, cases in ((text, ["R-1"]), (text.replace("AveExpr", "padj"), [column, "R-1"])):
+        world = ShapeWorld()
+        world.take_file("m.tsv", table)
+        assert list(world.records()) == cases
 
 
 @pytest.mark.parametrize("version", ["ignore", "exact"])
@@ -173,7 +307,7 @@ def test_quantification_with_the_copy_on_y() -> None:
     assert world.linear("log2tpm_ENSG00000026025") == {"A": [4.0]}
 
 
-@pytest.mark.parametrize("name", ["1. Mrz", "03.09.2024", "2-Sept", "Dez 01", "3/1/2024", "1-Mar"])
+@pytest.mark.parametrize("name", ["44621", "1. Mrz", "03.09.2024", "2-Sept", "Dez 01", "3/1/2024", "1-Mar"])
 def test_genes_that_a_spreadsheet_made_dates_are_told(name: str) -> None:
     world = ShapeWorld()
     item = world.take_file("m.tsv", f"gene\tA\nVIM\t3\n{name}\t1\n")
@@ -195,6 +329,11 @@ def test_repeats_of_a_gene_of_the_panel_under_a_number_are_told(gene: str, told:
         ("A/unclassified_R1.fastq.gz", KeyKind.IGNORED),
         ("star.ReadsPerGene.out.tab", KeyKind.REJECTED),
         ("R01-001.ReadsPerGene.out.tab", KeyKind.TABLE),
+        ("meta_mrna_seq_v2_rsem.txt", KeyKind.IGNORED),
+        ("R01-001/isoforms.fpkm_tracking", KeyKind.IGNORED),
+        ("R01-001/SJ.out.tab", KeyKind.IGNORED),
+        ("R01-001/R01-001.Log.final.out", KeyKind.IGNORED),
+        ("R01-001/t_data.ctab", KeyKind.IGNORED),
     ],
 )
 def test_programs_and_leftovers_are_nobodys_name(path: str, kind: KeyKind) -> None:

@@ -216,6 +216,29 @@ def test_table_of_genes_and_counts_is_of_the_case_that_its_file_is_called_by() -
     assert world.linear("log2counts_VIM") == {"R01-001": [3.0]}
 
 
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        ("R01-001.txt", "R01-001"),
+        ("R01-001_counts.txt", "R01-001"),
+        ("R01-001_htseq.tsv", "R01-001"),
+        ("counts.txt", ""),
+    ],
+)
+def test_counts_without_a_header_are_of_the_case_that_their_file_is_called_by(name: str, case: str) -> None:
+    world = ShapeWorld(unit="counts")
+    item = world.take_file(name, "VIM\t3\nCD44\t0\n__no_feature\t7\n")
+    assert world.linear("log2counts_VIM") == ({case: [3.0]} if case else {})
+    assert case or "does not say whose" in world.message(item)
+
+
+@pytest.mark.parametrize("name", ["R01-001_tpm.csv", "R01-001.gene_tpm.tsv", "R01-001-expression.tsv", "R01-001.tsv"])
+def test_what_a_file_holds_is_no_part_of_the_cases_name(name: str) -> None:
+    world = ShapeWorld()
+    world.take_file(name, "gene\tTPM\nVIM\t3\n".replace("\t", "," if name.endswith("csv") else "\t"))
+    assert world.linear("log2tpm_VIM") == {"R01-001": [3.0]}
+
+
 @pytest.mark.parametrize("header", ["", "transcript_id\tgene_id\tgene_name\n"])
 def test_transcripts_are_summed_by_the_genes_that_a_table_beside_the_cases_names(header: str) -> None:
     world = ShapeWorld()
@@ -372,6 +395,10 @@ def test_row_that_dates_the_samples_is_no_gene() -> None:
         ("salmon/R01-001/quant.sf", "R01-001"),
         ("R01-001/star_salmon/quant.genes.sf.gz", "R01-001"),
         ("R01-001_quant.sf", "R01-001"),
+        ("R01-001_quant/quant.sf", "R01-001"),
+        ("R01-001.gene.abundance.txt", "R01-001"),
+        ("quants/R01-001.salmon/quant.genes.sf", "R01-001"),
+        ("R01-001_star_salmon/quant.sf", "R01-001"),
         ("R01-001_ReadsPerGene.out.tab", "R01-001"),
         ("results/R01-001/abundance.tsv", ""),
         ("abundance.tsv", ""),

@@ -37,6 +37,13 @@ def pairs(*stems: str) -> list[str]:
         ("P1", ["P1_D0", "P1_D28"], ("P1_d0", "P1_d28")),
         ("P1", ["P1_C1D1", "P1_week12"], ("P1_c1d1", "P1_week12")),
         ("P1", ["P1_FFPE_L001", "P1_frozen_L001"], ("P1_ffpe", "P1_frozen")),
+        ("TCGA-05-4384", ["TCGA-05-4384-01A", "TCGA-05-4384-11A"], ("TCGA-05-4384_01a", "TCGA-05-4384_11a")),
+        ("P1", ["P1_lung_L001", "P1_liver_L001"], ("P1_liver", "P1_lung")),
+        ("P1", ["lung/P1_L001", "node/P1_L001"], ("P1_lung", "P1_node")),
+        ("P1", ["P1_ctrl", "P1_treated"], ("P1_ctrl", "P1_treated")),
+        ("P1", ["P1_RNA", "P1_WES"], ("P1", "P1_wes")),
+        ("P1", ["P1", "P1_xenograft"], ("P1", "P1_xenograft")),
+        ("P1", ["P1_A", "P1_B"], ("P1_a", "P1_b")),
     ],
 )
 def test_two_samples_in_one_folder_are_seen(case: str, stems: list[str], samples: tuple[str, ...]) -> None:
@@ -63,6 +70,11 @@ def test_two_samples_in_one_folder_are_seen(case: str, stems: list[str], samples
         ("P1", ["P1_D701_D501_L001", "P1_D702_D501_L002"]),
         ("P1", ["day1run/P1_L001", "P1_L002"]),
         ("R01-001", ["R01-001_SRX55", "SRX56"]),
+        ("P1", ["batch_A/P1", "batch_B/P1"]),
+        ("P1", ["P1_poolA_L001", "P1_poolB_L001"]),
+        ("P1", ["P1_L001", "P1_repeat_L002", "P1_NovaSeq_L003"]),
+        ("P1", ["P1_polyA_stranded_L001", "extra/P1_L002"]),
+        ("P1", ["P1_S1", "P1_S1_unpaired"]),
     ],
 )
 def test_lanes_and_runs_of_one_sample_are_one_case(case: str, stems: list[str]) -> None:
@@ -96,6 +108,10 @@ def test_another_samples_reads_beside_the_cases_own_stop_it_at_once() -> None:
     [
         "Unassigned/Unassigned_R1.fastq.gz",
         "PhiX/PhiX_R1.fastq.gz",
+        "R01-023/lane1_Undetermined_L001_R1_001.fastq.gz",
+        "__MACOSX/R01-023/._S_R1.fastq.gz",
+        "R01-023/@eaDir/S_R1.fastq.gz",
+        ".snapshot/S_R1.fastq.gz",
         "Undetermined/reads_R1.fastq.gz",
         "R01-023/Unassigned/reads_R2.fastq.gz",
         "R01-023/PhiX_S0_R1_001.fastq.gz",

@@ -137,6 +137,17 @@ def test_mates_in_a_naming_that_nobody_knows_are_never_taken_for_two_lanes(names
     assert (set(pairing.clashes), pairing.lanes) == (set(names), ())
 
 
+@pytest.mark.parametrize("folders", [("R1", "R2"), ("read_1", "read_2"), ("x/forward", "x/reverse"), ("P1_1", "P1_2")])
+def test_mates_in_folders_of_their_own_are_mates(folders: tuple[str, str]) -> None:
+    paths = [f"{folder}/P1_L00{lane}_R{mate}.fq.gz" for mate, folder in enumerate(folders, 1) for lane in (1, 2)]
+    assert [(lane.read1, lane.read2) for lane in pair_files(paths).lanes] == [
+        (paths[lane], paths[lane + 2]) for lane in (0, 1)
+    ]
+    both = [f"{folder}/P1_R{mate}.fq.gz" for folder in folders for mate in (1, 2)]
+    assert [(lane.read1, lane.read2) for lane in pair_files(both).lanes] == [(both[0], both[1]), (both[2], both[3])]
+    assert pair_files([both[0], both[2]]).unpaired == (both[0], both[2]), "two lanes whose second mates have not come"
+
+
 def test_mates_that_look_like_first_ones_twice_are_no_single_end_reads() -> None:
     assert not pair_files(["a_R1_b_f.fastq.gz", "a_R1_b_r.fastq.gz"]).only_first_mates
 
@@ -314,7 +325,7 @@ def test_row_with_a_bad_name_belongs_to_no_sample_and_is_told() -> None:
         ("name,fastq_1\n", "sample is missing"),
         ("sample,sample,fastq_1\n", "more than once"),
         (HEADER, "no rows"),
-        (HEADER + "A,a.fq.gz,,,,\n", "row 2 has 6 values for 4 columns"),
+        (HEADER + "A,a.fq.gz,,,,x\n", "row 2 has 6 values for 4 columns"),
         (HEADER + "-,a.fq.gz,,\n", "row 2, column sample"),
         (HEADER + '"A,a.fq.gz,,\n', "not CSV"),
     ],

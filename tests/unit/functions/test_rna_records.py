@@ -239,6 +239,16 @@ def test_ids_are_exact_and_symbols_go_through_the_annotation() -> None:
     assert found == {"VIM": ("ENSG1.4",), "ENSG1.4": ("ENSG1.4",), "ENSG1": (), "ENSG2.1": ("ENSG2.1",), "vim": ()}
 
 
+def test_where_ids_are_symbols_a_gene_of_several_loci_is_all_of_them() -> None:
+    """RefSeq's annotation of the whole assembly: reads of HLA-A are shared out among its alternative loci."""
+    rows = ["N1\tHLA-A\tHLA-A", "N2\tHLA-A_1\tHLA-A", "N3\tVIM\tVIM"]
+    assert gene_ids(["HLA-A", "VIM", "HLA-A_1"], rows) == {
+        "HLA-A": ("HLA-A", "HLA-A_1"),
+        "VIM": ("VIM",),
+        "HLA-A_1": ("HLA-A_1",),
+    }
+
+
 @pytest.mark.parametrize(
     "lines",
     [

@@ -25,6 +25,10 @@ FOLDERS = (
     "pool/",
     "C:\\Jörg Ö\\pool\\",
     "/home/me/R01-023/",
+    "~/pool/",
+    "${DATA}/pool/",
+    "my runs/pool/",
+    "file:///data/pool/",
 )
 
 
@@ -46,6 +50,19 @@ def test_paths_of_another_machine(folder: str, stored: str) -> None:
     world.tick(QUIET + 60)
     world.tick(1)
     assert lanes(world) == [tuple(stored + name for name in names)]
+
+
+@pytest.mark.parametrize("empty", ["NA", "-", "None", "nan", "N/A"])
+def test_a_word_for_nothing_is_nothing(empty: str) -> None:
+    sheet = parse_samplesheet(f"{SHEET}A,a.fq.gz,{empty}\n{empty},b.fq.gz,\n{empty},c.fq.gz,\n", "d", "raw")
+    assert [(row.fastq_1, row.fastq_2) for row in sheet.samples["A"].rows] == [("genomics/d/a.fq.gz", "")]
+    assert list(sheet.samples) == ["A"], "rows without a sample are none of one sample"
+    assert [problem[:5] for problem in sheet.problems] == ["row 3", "row 4"]
+
+
+def test_columns_that_a_spreadsheet_left_empty_do_no_harm() -> None:
+    sheet = parse_samplesheet("sample,fastq_1,fastq_2,,\nA,a_1.fq.gz,a_2.fq.gz,,\n,,,,\n", "d", "raw")
+    assert (list(sheet.samples), sheet.problems) == (["A"], ())
 
 
 def test_one_file_is_not_taken_for_two_of_the_sheet() -> None:

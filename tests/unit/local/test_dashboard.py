@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from cli.dashboard.page import render_dashboard, told
+from cli.dashboard.page import COLOURS, chart, look, render_dashboard, told
 from cli.dashboard.reading import Dashboard, read_dashboard, read_widgets
 from cli.ledger import Unit
 from tests.html_page import Page
+from tests.infrastructure.support import properties
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
@@ -27,9 +28,10 @@ BODY = {
                 "title": "Studies",
                 "stat": "Sum",
                 "period": 300,
+                "yAxis": {"left": {"label": "studies"}, "right": {"label": "seconds"}},
                 "metrics": [
                     ["Own", "UnitsReceived", "modality", "imaging", {"label": "received"}],
-                    ["Own", "Age", {"label": "age", "stat": "Maximum", "period": 60}],
+                    ["Own", "Age", {"label": "age", "stat": "Maximum", "period": 60, "yAxis": "right"}],
                     [{"expression": "m0 * 2", "label": "twice", "id": "e1"}],
                 ],
             },
@@ -126,7 +128,9 @@ def test_alarms_are_those_of_an_account_and_rejections_are_the_newest_first(read
 
 def test_counts_are_summed_and_ages_are_the_largest(read: Any) -> None:
     received, age, twice = read()[0].widgets[0].series
-    assert (told(received), told(age), told(twice)) == ("7", "70", "14"), "without metric math the page multiplies"
+    assert (told(received), told(age), told(twice)) == ("7", "max. 70 seconds", "14"), (
+        "without metric math the page multiplies"
+    )
 
 
 def test_the_page_loads_and_runs_nothing_and_can_be_heard(read: Any) -> None:
@@ -135,11 +139,34 @@ def test_the_page_loads_and_runs_nothing_and_can_be_heard(read: Any) -> None:
     assert not {"script", "link", "img", "iframe", "base"} & {tag for tag, _ in page.found}
     assert not re.search(r"url\(|@import|javascript:|https?://", text)
     labels = [given["aria-label"] for given in page.all("svg") if "role" in given]
-    assert labels == ["Studies: received 7, age 70, twice 14"]
+    assert labels == ["Studies: received 7, age max. 70 seconds, twice 14"]
     assert "No data in this time." in page.words
-    assert "2 uploads need a person." in page.words
+    assert "2 uploads need a person. 1 is on the way." in page.words
     assert "laptop-failed-units" in page.words
     assert "Read &lt;b&gt;me&lt;/b&gt;" in text
+
+
+def test_each_axis_has_a_scale_of_its_own_and_numbers(read: Any) -> None:
+    drawn = str(chart(read()[0].widgets[0], NOW - timedelta(minutes=10), NOW))
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
+    assert [text for text in texts if ":" not in text] == ["0", "5", "10", "0", "50", "100"]
+    at = {name: re.findall(rf'class="point {name}"[^>]* cy="([^"]*)"', drawn) for name in ("c0", "c1")}
+    assert [float(y) for y in at["c0"]] == pytest.approx([150 * 0.7, 150 * 0.6])
+    assert [float(y) for y in at["c1"]] == pytest.approx([150 * 0.3, 150 * 0.8])
+
+
+def test_no_two_series_of_the_deployed_dashboard_look_alike() -> None:
+    body = json.loads(re.sub(r"\$\{[^}]*\}", "x", properties("Dashboard")["DashboardBody"]["Fn::Sub"]))
+    most = max(sum(series.is_shown for series in widget.series) for widget in read_widgets(body))
+    assert most > COLOURS, "more than there are colours"
+    assert len({look(number) for number in range(most)}) == most
+
+
+def test_a_series_without_data_is_named_and_has_no_colour(read: Any) -> None:
+    found, _ = read(points={"UnitsReceived": POINTS["UnitsReceived"]})
+    page = Page(render_dashboard(found))
+    assert "received 7 twice 14 no data: age" in page.words
+    assert [given["class"] for given in page.all("i")] == ["c0", "c2"], "a colour stays a series' own"
 
 
 def test_a_dashboard_without_any_data_is_a_page_that_says_so(read: Any) -> None:

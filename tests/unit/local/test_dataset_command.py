@@ -102,7 +102,7 @@ def test_it_says_what_the_dataset_lacks_and_copies_it(
     for part in ("3 rows, 10 columns; 1 of 3 cases", "imaging 2", "rna-v1 is left out", "score is not joined"):
         assert part in out
     assert "dated by their upload" in out
-    assert {path.name for path in (tmp_path / "v1").iterdir()} == set(command.FILES)
+    assert {path.name for path in (tmp_path / "dataset-v1").iterdir()} == set(command.FILES)
 
 
 def test_the_manifest_alone_is_printed_for_scripts(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,7 @@ def make_unit(subject: str, status: str, **attributes: Any) -> Unit:
 GOOD, OTHER = make_unit("R01-001", "COMPLETED"), make_unit("R01-003", "COMPLETED")
 REFUSED = make_unit("R01-002", "QUARANTINED", reason_code="NO_CT")
 INCOMPLETE = make_unit("R01-004", "RECEIVING", reason_code="INCOMPLETE_STUDY")
+REFERENCE = Unit({"unit_id": "genomics#_references#human", "status": "COMPLETED"})
 FAILED = make_unit("R01-005", "FAILED", reason_code="JOB_FAILED")
 
 
@@ -62,6 +63,7 @@ def rejection(subject: str) -> Path:
         ([REFUSED, INCOMPLETE], [rejection("a"), rejection("b")], "2 of 2 studies were rejected; .*<subject>"),
         ([REFUSED], [], "1 of 1 study was rejected; .*Why above"),
         ([GOOD, REFUSED, FAILED], [rejection("R01-002")], "1 of 3 studies FAILED"),
+        ([GOOD, REFUSED, REFERENCE], [], "1 of 2 uploads was rejected"),
     ],
 )
 def test_the_last_line_says_how_many_were_rejected_and_where_it_says_why(

@@ -17,7 +17,8 @@ from cli.draft.document import render
 from cli.draft.draft import default_name, write_draft
 from cli.draft.facts import Facts, read_facts
 from cli.draft.guess import sounds_identifying, timepoint_of
-from cli.draft.table import draft_table, id_pattern
+from cli.draft.ids import id_pattern
+from cli.draft.table import draft_table
 from cli.errors import CommandError
 from cli.main import main
 from cli.project import DATASET

@@ -420,3 +420,60 @@ def test_who_is_censored_had_no_event(header: str, event: str, none: str) -> Non
     found = column(clinical, header)
     assert (found["true"], found["false"], clinical["target"]["positive"]) == ([event], [none], [none])
     assert (f"is '{event}' the event, and '{none}' censored?" in text) == (header != "status")
+
+
+def test_several_times_or_dates_to_the_end_are_asked() -> None:
+    dead = {"dead": [n % 2 for n in range(30)]}
+    bases: dict[str, list[Any]] = {"OS_from_diagnosis_months": AGE, "OS_from_surgery_months": [n - 1 for n in AGE]}
+    clinical, text = draft({**bases, **dead})
+    assert clinical["labels"]["time"] == "OS_from_diagnosis_months"
+    assert "'OS_from_surgery_months' could tell the time as well" in text
+    dates = {"Date of death": [str(day) if n % 2 else "" for n, day in enumerate(DAYS)]}
+    assert "'Date of death' could tell the time as well" in draft({"OS_days": AGE, **dates, **dead})[1]
+    assert "could tell the time as well" not in draft({"OS_days": AGE, **dead})[1]
+
+
+def test_a_negative_time_costs_its_case_the_label_and_not_all_cases() -> None:
+    clinical, text = draft({"OS_MONTHS": [-3, *range(1, 30)], "OS_STATUS": ["1:DECEASED", "0:LIVING"] * 15, "Age": AGE})
+    assert clinical["labels"]["time"] == "OS_MONTHS"
+    assert "some times are negative" in text
+
+
+def test_a_time_that_only_the_dead_have_is_no_time_of_all() -> None:
+    dead: dict[str, list[Any]] = {
+        "vital_status": ["Dead", "Alive"] * 15,
+        "days_to_death": [n if n % 2 == 0 else "" for n in range(30)],
+    }
+    assert draft({**dead, "Age": AGE})[0]["labels"] == {"died": "vital_status"}
+
+
+LABELLED = """"Variable / Field Name","Field Type","Field Label","Choices, Calculations, OR Slider Labels",Identifier?
+record_id,text,Record ID,,
+hosp_x,text,Free text,,y
+comorb,checkbox,Comorbidity,"1, Diabetes | -9, None known",
+grade,radio,Tumour grade,"1, G1 | 2, G2 | 3, G3 | 4, GX",
+"""
+
+
+def test_a_labelled_export_is_described_by_labels_and_minus_codes_by_redcaps_names(tmp_path: Path) -> None:
+    (tmp_path / "dictionary.csv").write_text(LABELLED)
+    header = "Record ID,Free text,Comorbidity (choice=Diabetes),comorb____9,Tumour grade\n"
+    rows = "".join(f"P{n:03},{'ab'[n % 2]},{('Checked', 'Unchecked')[n % 2]},{n % 2},{1 + n % 4}\n" for n in range(30))
+    config, text = drafted(tmp_path, header + rows, dictionary=tmp_path / "dictionary.csv")
+    assert {c.source: c.kind for c in config.columns} == {
+        "Free text": "drop",
+        "Comorbidity (choice=Diabetes)": "flag",
+        "comorb____9": "flag",
+        "Tumour grade": "one_hot",
+    }
+    assert "called 'Comorbidity: None known'" in text
+    assert [c.missing for c in config.columns if c.source == "Tumour grade"] == [["4"]]
+
+
+def test_a_dictionary_of_another_table_or_with_other_codes_is_told(tmp_path: Path) -> None:
+    (tmp_path / "dictionary.csv").write_text(LABELLED)
+    rows = "".join(f"P{n:03},{5 + n % 3}\n" for n in range(30))
+    with pytest.raises(CommandError, match="describes no column"):
+        drafted(tmp_path, f"id,other\n{rows}", dictionary=tmp_path / "dictionary.csv")
+    _, text = drafted(tmp_path, f"id,grade\n{rows}", dictionary=tmp_path / "dictionary.csv")
+    assert "none of the codes that its header or dictionary explains" in text

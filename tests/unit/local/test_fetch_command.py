@@ -1,7 +1,9 @@
 """`multimodal fetch`: which manifests it takes, what it shows, where series are looked up, and what it uploads."""
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -82,6 +84,25 @@ def test_what_is_no_manifest_names_those_that_are(source: str) -> None:
     assert "nsclc_radiogenomics" in refusal.value.hint
 
 
+def test_a_hundred_thousand_series_are_looked_up_at_once(index: Path) -> None:
+    duckdb.sql(
+        f"copy (select r.* replace ('1.2.3.' || n as SeriesInstanceUID, 's3://idc-open-data/' || n || '/*' as "
+        f"series_aws_url) from read_parquet('{index}') r, range(100000) t(n)) to '{index}2' (format parquet)"
+    )
+    index.with_name(f"{index.name}2").rename(index)
+    start = time.process_time()
+    found = idc_index.look_up_index(
+        [*(f"1.2.3.{n}" for n in range(50_000)), *(f"s3://idc-open-data/{n}/" for n in range(50_000, 100_000))]
+    )
+    assert time.process_time() - start < 10, "not each name with each row: that takes a minute"
+    assert len(found) == 200_000
+
+
+def test_a_manifest_may_be_in_utf_16_and_called_as_one_likes(tmp_path: Path) -> None:
+    (tmp_path / "series of ours.tsv").write_text(manifest_text([CT, SEG]).replace(",", "\t"), encoding="utf-16")
+    assert read_source(str(tmp_path / "series of ours.tsv")) == [CT, SEG]
+
+
 def test_a_manifest_that_cannot_be_used_says_which_row(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(manifest_text([CT]).replace("CC BY-NC 3.0", ""))
     with pytest.raises(CommandError, match=r"row 2.*has no licence") as refusal:
@@ -117,7 +138,11 @@ def test_licences_are_shown_and_non_commercial_ones_warned_of() -> None:
 def test_the_first_patients_are_taken_whole() -> None:
     later = Series("LUNG1-001", "1.2.9", "1.2.9.1", "CT", "idc-open-data", "e", "CC BY 4.0")
     assert first_patients([CT, SEG, later], 1) == [CT, later]
-    assert first_patients([CT, SEG], 0) == [CT, SEG]
+    assert first_patients([CT, SEG], None) == [CT, SEG]
+    many = [replace(CT, patient=f"P{n}", series=f"1.2.3.{n}") for n in range(30_000)]
+    start = time.process_time()
+    assert first_patients(many, None) == many
+    assert time.process_time() - start < 5, "not all patients anew for each series: that takes a minute"
 
 
 def test_the_manifest_that_is_uploaded_is_the_one_that_was_shown() -> None:

@@ -1,5 +1,6 @@
 """Downloads as archives lay them out: each level is recognised or rejected, as a folder and as keys in S3."""
 
+import shutil
 import uuid
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from cli.errors import UsageError
+from cli.sources.modality import find_modalities
 from cli.sources.studies import read_studies
 from multimodal.ledger.upload_key import KeyKind
 from multimodal.pipeline.arrivals import parse_key
@@ -18,6 +20,7 @@ SERIES = [
     ("R01-001", f"{ROOT}.1", f"{ROOT}.1.2", "SEG"),
     ("R01-002", f"{ROOT}.2", f"{ROOT}.2.1", "CT"),
 ]
+WHOLE = [*SERIES, ("R01-002", f"{ROOT}.2", f"{ROOT}.2.2", "SEG")]
 STUDIES = {("R01-001", f"{ROOT}.1", 2), ("R01-002", f"{ROOT}.2", 1)}
 
 IDC = "nsclc_radiogenomics/{patient}/{study}/{modality}_{series}"
@@ -112,9 +115,82 @@ def test_files_directly_in_a_patients_folder_are_put_into_their_study(tmp_path: 
     assert {(study.subject, study.study, len(study.files)) for study in source.studies} == STUDIES
     assert {file.key.rpartition("/")[0] for file in source.files} == {f"{p}/{s}/{m}_{u}" for p, s, u, m in SERIES}
     assert [path.name for path in source.stray] == ["read me.txt", "sr.dcm"]
-    with pytest.raises(UsageError, match="There is no study") as rejection:
-        read_studies(tmp_path / "R01-001")
-    assert f"give the folder above it: {tmp_path}." in rejection.value.hint
+    assert found(tmp_path / "R01-001") == {("R01-001", f"{ROOT}.1", 2)}
+
+
+@pytest.mark.parametrize("layout", ["{patient}/{modality}", "{patient}/Series {modality}", "{patient}-{modality}"])
+def test_folders_of_one_study_are_its_series_whatever_they_are_called(tmp_path: Path, layout: str) -> None:
+    assert found(download(tmp_path, layout, WHOLE)) == {("R01-001", f"{ROOT}.1", 2), ("R01-002", f"{ROOT}.2", 2)}
+
+
+def test_equal_names_of_files_in_folders_of_one_series_stay_apart(tmp_path: Path) -> None:
+    for half in ("IMG000", "IMG001"):
+        download(tmp_path / "R01-001" / half, "", SERIES[:1])
+    assert {file.key for file in read_studies(tmp_path).files} == {
+        f"R01-001/{ROOT}.1/CT_{ROOT}.1.1/{half}/1-01.dcm" for half in ("IMG000", "IMG001")
+    }
+
+
+def test_two_studies_of_a_patient_in_folders_of_their_own_keep_their_names(tmp_path: Path) -> None:
+    later = ("R01-001", f"{ROOT}.3", f"{ROOT}.3.1", "CT")
+    download(tmp_path / "R01-001" / "baseline", "", SERIES[:1])
+    download(tmp_path / "R01-001" / "followup", "", [later])
+    assert found(tmp_path) == {("R01-001", "baseline", 1), ("R01-001", "followup", 1)}
+
+
+@pytest.mark.parametrize("layout", ["{series}", "{modality}_{series}", "{patient}/{modality}"])
+def test_zips_of_series_are_sorted_into_studies(tmp_path: Path, layout: str) -> None:
+    for file in [*download(tmp_path, layout, WHOLE).rglob("*.dcm")]:
+        shutil.make_archive(str(file.parent), "zip", file.parent)
+        shutil.rmtree(file.parent)
+    assert found(tmp_path) == {("R01-001", f"{ROOT}.1", 2), ("R01-002", f"{ROOT}.2", 2)}
+
+
+@pytest.mark.parametrize("place", ["", "R01-001"])
+def test_a_disc_is_sorted_by_what_its_files_say(tmp_path: Path, place: str) -> None:
+    disc = tmp_path / place
+    download(disc, "DICOM/PA0/ST0/SE{modality}", SERIES[:2])
+    for name in ("DICOMDIR", "VIEWER/viewer.exe"):
+        (disc / name).parent.mkdir(exist_ok=True)
+        (disc / name).touch()
+    assert found(tmp_path) == {("R01-001", f"{ROOT}.1", 2)}
+    source = read_studies(tmp_path)
+    assert {path.name for path in (*source.beside, *source.stray)} == {"DICOMDIR", "viewer.exe"}
+
+
+def test_files_of_all_patients_in_one_folder_are_sorted(tmp_path: Path) -> None:
+    for file in download(tmp_path, "{series}").glob("*/*.dcm"):
+        file.rename(f"{file.parent}.dcm")
+        file.parent.rmdir()
+    (tmp_path / "patients.csv").write_text("PatientID,Sex\n")
+    assert find_modalities(tmp_path) == ("imaging",)
+    assert found(tmp_path) == STUDIES
+    assert [path.name for path in read_studies(tmp_path).beside] == ["patients.csv"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "__MACOSX/R01-001/{study}/._x",
+        "R01-001/__MACOSX/._x",
+        "R01-001/{study}/._1-01.dcm",
+        "R01-001/Thumbs.db",
+        "@eaDir/R01-001/1/x",
+    ],
+)
+def test_what_operating_systems_leave_is_no_study_and_no_slice(tmp_path: Path, name: str) -> None:
+    download(tmp_path, "{patient}/{study}/{series}")
+    left = tmp_path / name.format(study=f"{ROOT}.1")
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(b"\0" * 200)
+    assert found(tmp_path) == STUDIES
+
+
+def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    download(tmp_path, "{patient}/{study}/{series}")
+    (tmp_path / "R01-001" / f"{ROOT}.1" / "gone.dcm").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match=r"gone\.dcm cannot be read"):
+        read_studies(tmp_path)
 
 
 def test_a_zip_in_no_subjects_folder_is_named(tmp_path: Path) -> None:
@@ -156,3 +232,8 @@ def test_keys_of_the_subjects_are_taken_and_those_one_level_too_high_rejected(tm
 )
 def test_folders_of_a_users_own_are_no_collection(key: str) -> None:
     assert parse_key(f"imaging/d/{key}").kind is KeyKind.OBJECT
+
+
+@pytest.mark.parametrize("key", ["__MACOSX/R01-001/1/._1.dcm", "R01-001/__MACOSX/._1.dcm"])
+def test_keys_of_what_macos_leaves_are_no_study(key: str) -> None:
+    assert parse_key(f"imaging/d/{key}").kind is KeyKind.IGNORED

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
-from cli.ledger import Unit, count_statuses, plain, print_units, read_units
+from cli.ledger import Unit, count_statuses, describe_units, plain, print_units, read_units
 from cli.retry import request_reruns, select_units
 
 
@@ -76,6 +76,19 @@ def test_the_table_names_every_unit_reason_and_total(width: int) -> None:
     assert "no SEG among 12 files" in text
     assert "NO_SEGMENTATION" in text
     assert "4 units: 1 READY · 1 COMPLETED · 1 QUARANTINED · 1 FAILED" in text
+
+
+def test_references_and_notes_are_counted_for_themselves() -> None:
+    """The cohort page counts neither, and the two must agree."""
+    units = [
+        make_unit("R01-001", "COMPLETED"),
+        make_unit("R01-002", "QUARANTINED"),
+        Unit({"unit_id": "genomics#_references#human", "status": "COMPLETED"}),
+        Unit({"unit_id": "imaging#d#-ignored-keys", "status": "QUARANTINED", "kind": "note"}),
+    ]
+    expected = "2 units: 1 COMPLETED · 1 QUARANTINED; 1 reference COMPLETED; 1 note QUARANTINED"
+    assert describe_units(units) == expected
+    assert describe_units([]) == ""
 
 
 @pytest.mark.parametrize(

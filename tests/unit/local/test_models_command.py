@@ -20,6 +20,12 @@ class Objects:
     def __init__(self, *keys: str) -> None:
         self.keys = keys
 
+    def list_objects_v2(self, Bucket: str, Prefix: str) -> dict[str, Any]:  # noqa: N803 - as boto3 names them
+        return self.paginate(Bucket, Prefix)[0]
+
+    def download_file(self, _bucket: str, key: str, target: str) -> None:
+        Path(target).write_text(key, encoding="utf-8")
+
     def get_paginator(self, _name: str) -> "Objects":
         return self
 
@@ -89,6 +95,13 @@ def test_a_run_that_succeeds_gives_its_output() -> None:
     runs = Runs(status="SUCCEEDED", output='{"key": "models/made/b1/r/"}')
     assert run(runs) == {"key": "models/made/b1/r/"}
     assert runs.asked == {"action": "train"}
+
+
+def test_a_folder_of_results_says_what_it_holds(tmp_path: Path) -> None:
+    there = deployment(Objects("models/made/b1/r1/report.html", "models/made/b1/r2/report.html"))
+    (path,) = models.save_run(there, {"key": "models/made/b1/r1/", "run": "r1"}, tmp_path)
+    assert path == tmp_path / "models-r1" / "report.html"
+    assert path.read_text(encoding="utf-8") == "models/made/b1/r1/report.html"
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,34 @@ def test_a_folder_whose_table_is_a_spreadsheet_says_so(names: list[str], tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("a.zsav", "statistics program"),
+        ("a.sas7bdat", "statistics program"),
+        ("a.ndjson", "one row a case"),
+        ("a.accdb", "one row a case"),
+        ("a.xlsb", "Save each sheet as CSV"),
+        ("a.tab", "Call a table .csv or .tsv"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["", "clinical/"])
+def test_a_table_of_another_program_is_told_how_to_be_taken(
+    name: str, advice: str, folder: str, tmp_path: Path
+) -> None:
+    put(tmp_path, folder + name)
+    for given in (tmp_path / folder / name, tmp_path):
+        with pytest.raises(UsageError) as rejection:
+            find_modalities(given)
+        assert advice in rejection.value.hint
+
+
+def test_a_folder_of_texts_holds_no_studies(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="may be notes") as rejection:
+        find_modalities(put(tmp_path, "data_clinical_patient.txt"))
+    assert "by itself" in rejection.value.hint
+
+
+@pytest.mark.parametrize(
     "names", [["a.xlsx", "A/S/x.dcm"], ["a.xlsx", "a.csv"], ["clinical/S/x.dcm", "clinical/a.xlsx"]]
 )
 def test_a_spreadsheet_beside_data_is_left_where_it_lies(names: list[str], tmp_path: Path) -> None:
@@ -278,6 +306,25 @@ def test_expression_values_go_to_genomics(tmp_path: Path, names: list[str], give
     assert sorted(found.matrices) == sorted(keys)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        GENES.replace("VIM", "Vim").replace("TP53", "Kras"),
+        "GeneID\tA\tB\n7431\t1\t2\n7157\t3\t4\n",
+        "ID_REF\tA\tB\n201426_s_at\t1\t2\n1007_s_at\t3\t4\n",
+        "\tA\tB\n201426_s_at\t1\t2\nILMN_1782538\t3\t4\n",
+        '"Gene Symbol";"A"\n"x";1\n',
+    ],
+    ids=["mouse", "Entrez", "probes", "probes without a heading", "quoted heading"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_matrix_of_any_names_is_no_clinical_table(tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / "m.txt"
+    path.write_bytes(text.encode(encoding))
+    assert find_modalities(path) == ("genomics",)
+    assert read_reads(path).matrices == ["m.txt"]
+
+
 def test_compressed_matrix_is_looked_into(tmp_path: Path) -> None:
     path = tmp_path / "GSE1.txt.gz"
     path.write_bytes(gzip.compress(GENES.encode()))
@@ -293,6 +340,22 @@ def test_clinical_table_beside_a_matrix_is_named_and_not_uploaded_as_one(tmp_pat
     put(tmp_path, "patients.csv", text="Case ID,EGFR,KRAS\nA,1,0\n")
     found = read_reads(tmp_path)
     assert (found.matrices, [path.name for path in found.beside]) == (["m.tsv"], ["patients.csv"])
+
+
+@pytest.mark.parametrize("name", ["data_clinical_patient.txt", "patients.txt.gz", "patients.tsv"])
+def test_clinical_table_of_any_ending_is_not_sent_along_with_a_matrix(tmp_path: Path, name: str) -> None:
+    put(tmp_path, "m.tsv", text=GENES)
+    text = b"PATIENT_ID\tAGE\nA\t60\n"
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+    found = read_reads(tmp_path)
+    assert ([file.key for file in found.files], [path.name for path in found.beside]) == (["m.tsv"], [name])
+
+
+@pytest.mark.parametrize("case", ["Patient 1", "Müller", "-x"])
+def test_folder_that_can_be_no_case_is_told_before_an_upload(tmp_path: Path, case: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a case") as rejection:
+        read_reads(put(tmp_path, "P1/a.fq.gz", f"{case}/a.fq.gz"))
+    assert "letters, digits" in rejection.value.hint
 
 
 @pytest.mark.parametrize("name", ["patients.txt", "patients.csv"])
@@ -336,7 +399,17 @@ def test_samples_of_a_sheet_are_those_that_the_pipeline_reads(tmp_path: Path, en
 
 @pytest.mark.parametrize("folder", ["", "genomics/", "P1/", "genomics/P1/"])
 @pytest.mark.parametrize(
-    ("name", "advice"), [("x.h5ad", "AnnData"), ("x_R1.fastq.ora", "orad"), ("x.bam", "samtools"), ("x.xlsx", "CSV")]
+    ("name", "advice"),
+    [
+        ("x.h5ad", "AnnData"),
+        ("x_R1.fastq.ora", "orad"),
+        ("x.bam", "samtools"),
+        ("x.xlsx", "CSV"),
+        ("SRR12345678", "Sequence Read Archive"),
+        ("SRR12345678.lite.1", "Sequence Read Archive"),
+        ("reads.tar", "Unpack"),
+        ("genome.fa.gz", "_references/<name>/"),
+    ],
 )
 def test_a_folder_of_formats_that_are_not_read_is_no_folder_of_studies(
     tmp_path: Path, folder: str, name: str, advice: str
@@ -345,6 +418,11 @@ def test_a_folder_of_formats_that_are_not_read_is_no_folder_of_studies(
     with pytest.raises(UsageError, match=name) as rejection:
         find_modalities(tmp_path)
     assert advice in rejection.value.hint
+
+
+def test_cells_are_told_to_be_a_sparse_matrix(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"matrix\.mtx\.gz"):
+        find_modalities(put(tmp_path, "10x/barcodes.tsv.gz", "10x/features.tsv.gz", "10x/matrix.mtx.gz"))
 
 
 def test_reads_that_cannot_be_taken_are_told_beside_studies(tmp_path: Path) -> None:

@@ -136,6 +136,25 @@ def test_a_case_whose_reference_failed_is_not_waited_for(
     assert ("1 unit waits for a reference that failed" in console.file.getvalue()) is not is_waited_for
 
 
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        ("PROCESSING", "1 of 2 units and 1 of 1 reference COMPLETED in "),
+        ("COMPLETED", "Nothing new: 1 of 2 units and "),
+    ],
+)
+def test_an_upload_that_changed_nothing_is_told_as_such(
+    before: str, told: str, monkeypatch: pytest.MonkeyPatch, console: Console
+) -> None:
+    ended = [make_unit("b", "QUARANTINED"), make_unit("genomics#_references#human", "COMPLETED")]
+    pages = [[make_unit("a", before), *ended], [make_unit("a", "COMPLETED"), *ended]]
+    outcome = run(monkeypatch, console, Ledger(*pages), unit_ids=[unit.unit_id for unit in pages[1]], arriving=True)
+    assert not outcome.succeeded
+    wait.print_outcome(console, outcome)
+    assert isinstance(console.file, StringIO)
+    assert told in console.file.getvalue()
+
+
 def test_without_an_image_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     with pytest.raises(CommandError, match="IMAGE_NOT_SET"):
         run(monkeypatch, console, Ledger([make_unit("a", "READY", reason_code="IMAGE_NOT_SET")]))

@@ -22,6 +22,7 @@ from tests.unit.rnaseq.reference_support import (
     big_source,
     build_it,
     dragen_machine,
+    exon,
     manifest_of,
     write_limit,
 )
@@ -198,6 +199,16 @@ def test_hash_table_needs_genome_and_annotation(machine: Path, tmp_path: Path) -
     source = big_source(tmp_path / "source")
     (source / "genes.gtf.gz").unlink()
     assert build_it(source, tmp_path / "built", "dragen") == EXIT_CODES[ReasonCode.REFERENCE_INVALID]
+
+
+def test_hash_table_needs_an_id_of_its_own_for_every_transcript(machine: Path, tmp_path: Path) -> None:
+    """NCBI calls many genes' transcript `unknown_transcript_1`; DRAGEN reads the annotation as it is."""
+    source = big_source(tmp_path / "source")
+    lines = [exon("chr1", 2201 + 300 * n, 2300 + 300 * n, "+", "unknown_transcript_1", f"TRN{n}") for n in range(2)]
+    with gzip.open(source / "genes.gtf.gz", "at") as file:
+        file.writelines(lines)
+    assert build_it(source, tmp_path / "built", "dragen") == EXIT_CODES[ReasonCode.REFERENCE_INVALID]
+    assert "unknown_transcript_1" in json.loads((tmp_path / "built/rejection.json").read_text())["message"]
 
 
 @pytest.mark.parametrize("mates", [("", ""), (".1", ".2"), ("/1", "/2")])

@@ -3,11 +3,13 @@
 import bz2
 import gzip
 import random
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -205,12 +207,52 @@ def test_other_kinds_of_file(tmp_path: Path, content: bytes) -> None:
 
 
 def test_line_length_cap(tmp_path: Path) -> None:
-    assert check(tmp_path, record(b"@a", b"A" * MAX_LINE)).fragments == 1
+    assert check(tmp_path, record(b"@" + b"a" * (MAX_LINE - 1), b"A")).fragments == 1
     for content in (record(b"@a", b"A" * (MAX_LINE + 1)), some_reads(COUNT, 1) + record(b"@a", b"C" * 10_000_000)):
         error = rejected(tmp_path, packed(content))
         assert error.code == ReasonCode.READS_TOO_LONG
         assert int(str(error.details["line"])) % 4 == 2
     assert rejected(tmp_path, packed(b"@" + b"x" * 1_000_000)).code == ReasonCode.READS_TOO_LONG
+
+
+@pytest.mark.parametrize(("length", "passes"), [(1_000, True), (1_001, False)])
+def test_long_reads_are_not_quantified(tmp_path: Path, length: int, *, passes: bool) -> None:
+    reads = some_reads(20, 1) + record(b"@a", b"A" * length)
+    if passes:
+        assert check(tmp_path, reads).fragments == 21
+    else:
+        error = rejected(tmp_path, reads)
+        assert (error.code, "1,001 bases" in error.message) == (ReasonCode.READS_TOO_LONG, True)
+
+
+@pytest.mark.parametrize("fragments", [4, 50, COUNT])
+@pytest.mark.parametrize("names", [illumina, slashed, sra_with_mates, sra_plain])
+def test_both_mates_in_one_file_are_no_single_end_reads(tmp_path: Path, names: Names, fragments: int) -> None:
+    pairs = [[record(names(n, mate), b"ACGT" * 10) for mate in (1, 2)] for n in range(fragments)]
+    error = rejected(tmp_path, b"".join(mate for pair in pairs for mate in pair))
+    assert (error.code, "(interleaved)" in error.message) == (ReasonCode.READS_INVALID, True)
+    assert check(tmp_path, b"".join(first for first, _ in pairs)).fragments == fragments
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<html>\n<body>404</body>\n", "a web page"),
+        (b'{"error": "denied"}\n', "JSON"),
+        (packed(b"BAM\1" + bytes(60)), "BAM"),
+        (packed(packed(some_reads(50, 1))), "packed by gzip twice"),
+        (b"@HD\tVN:1.6\n@SQ\tSN:1\n", "SAM"),
+        (b"PK\3\4" + bytes(60), "a zip archive"),
+        (b">r\nACGT\n>s\nACGT\n", "FASTA"),
+    ],
+)
+def test_a_file_of_another_format_is_called_by_it(tmp_path: Path, content: bytes, said: str) -> None:
+    error = rejected(tmp_path, content)
+    assert (error.code, said in error.message, "S_R1.fastq.gz" in error.message) == (
+        ReasonCode.READS_INVALID,
+        True,
+        True,
+    )
 
 
 def test_one_line_of_300_megabytes_costs_no_memory(tmp_path: Path) -> None:
@@ -333,6 +375,12 @@ def test_the_reads_of_one_lane_twice(tmp_path: Path, again: Callable[[bytes], by
     assert caught.value.details["same_as"] == "L001"
 
 
+def renamed(reads: bytes) -> bytes:
+    """Name reads as an archive does."""
+    numbers = count(1)
+    return re.sub(rb"(?m)^@\S+", lambda _: b"@SRR7.%d" % next(numbers), reads)
+
+
 def trimmed(reads: bytes) -> bytes:
     """Cut ten bases off one end of every read and three off the other, and leave each fifth read out."""
     lines = reads.split(b"\n")
@@ -348,8 +396,9 @@ def trimmed(reads: bytes) -> bytes:
         trimmed,
         lambda reads: reads + some_reads(COUNT, 1, seed=5).replace(b":HXXYY:1:", b":HXXYY:2:"),
         lambda reads: reads.replace(b" 1:N:0", b" 1:N:0:ACGT"),
+        renamed,
     ],
-    ids=["raw beside trimmed", "a lane beside what it was joined to", "other comments"],
+    ids=["raw beside trimmed", "a lane beside what it was joined to", "other comments", "renamed by an archive"],
 )
 def test_reads_that_two_lanes_share(tmp_path: Path, other: Callable[[bytes], bytes], order: tuple[int, int]) -> None:
     reads = some_reads(COUNT, 1)
@@ -357,6 +406,15 @@ def test_reads_that_two_lanes_share(tmp_path: Path, other: Callable[[bytes], byt
     with pytest.raises(InputRejectedError, match="begin with the same reads") as caught:
         check_lanes(tmp_path, *(lanes[number] for number in order))
     assert caught.value.code == ReasonCode.READS_TWICE
+
+
+def test_lanes_of_a_library_of_few_sequences_pass(tmp_path: Path) -> None:
+    """Of small RNA, most reads of any two lanes are of a few sequences."""
+    lanes = [
+        b"".join(record(b"@%d:%d" % (lane, n), b"ACGTTGCAAC" * 2 + b"ACGT"[n % 2 :]) for n in range(300))
+        for lane in (1, 2)
+    ]
+    assert check_lanes(tmp_path, *lanes).fragments == 600
 
 
 def test_raw_pairs_beside_trimmed_pairs(tmp_path: Path) -> None:

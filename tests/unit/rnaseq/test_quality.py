@@ -102,6 +102,13 @@ def test_barcodes_of_cells_stop_a_sample(tmp_path: Path, barcode: int) -> None:
     assert caught.value.details["r1_bases"] == barcode
 
 
+@pytest.mark.parametrize(("one", "two", "said"), [(76, 12, "S_R2"), (76, 30, "S_R2"), (20, 60, "S_R1")])
+def test_umis_and_barcodes_are_no_mates(tmp_path: Path, one: int, two: int, said: str) -> None:
+    with pytest.raises(InputRejectedError, match=f"All reads of {said}.fastq.gz have") as caught:
+        lane(tmp_path, some_reads(COUNT, 1, length=one), some_reads(COUNT, 2, length=two))
+    assert caught.value.code is ReasonCode.READS_SINGLE_CELL
+
+
 def tailed(count: int, tails: int) -> bytes:
     """First mates of a 3' kit that were sequenced beyond barcode and UMI, `tails` of them with a poly-T."""
     starts = np.random.default_rng(5).choice(np.frombuffer(b"ACGT", np.uint8), (count, 60))
@@ -118,6 +125,7 @@ def test_bulk_reads_pass(tmp_path: Path) -> None:
     assert lane(tmp_path, tailed(COUNT, 70), some_reads(COUNT, 2, length=91)).fragments == COUNT
     short = lane(tmp_path, some_reads(COUNT, 1, length=28), some_reads(COUNT, 2, length=28))
     assert (short.lengths.total, short.lengths.mean) == (2 * COUNT, 28.0)
+    assert lane(tmp_path, some_reads(COUNT, 1, length=76), some_reads(COUNT, 2, length=31)).fragments == COUNT
     mixed = some_reads(COUNT, 1, length=28) + record(illumina(COUNT, 1), b"A" * 40)  # barcodes have one length
     assert lane(tmp_path, mixed, some_reads(COUNT + 1, 2, length=91)).fragments == COUNT + 1
 

@@ -117,6 +117,40 @@ def test_one_gene_on_both_sex_chromosomes_is_counted_on_x(tmp_path: Path, gtf: s
     assert copied.par_copies == int(is_copy)
 
 
+@pytest.mark.parametrize(
+    ("x", "y"), [("NC_000086.8", "NC_000087.8"), ("CP068255.2", "CP086569.2"), ("CM000685.2", "CM000686.2")]
+)
+def test_sex_chromosomes_are_known_by_the_archives_names(tmp_path: Path, x: str, y: str) -> None:
+    gtf = twins("CD99", "CD99_1").replace("X\t", f"{x}\t").replace("Y\t", f"{y}\t")
+    annotation = read_annotation(put(tmp_path / "a.gtf", gtf))
+    fasta = put(tmp_path / "g.fa", SEXES.replace(">X", f">{x}").replace(">Y", f">{y}"))
+    assert cut_transcripts([fasta], annotation, tmp_path / "p.fa", tmp_path / "t.fa").par_copies == 1
+
+
+@pytest.mark.parametrize(
+    ("feature", "attribute"), [("gene", "gene_name"), ("transcript", "gene_name"), ("exon", "gene_symbol")]
+)
+def test_symbol_is_read_wherever_the_annotation_has_it(tmp_path: Path, feature: str, attribute: str) -> None:
+    line = exon("chr1", 1, 4, "+", "T", "G")
+    named = line.replace("\texon\t", f"\t{feature}\t").rstrip("\n") + f' {attribute} "VIM";\n'
+    gtf = named if feature == "exon" else named + line
+    assert read_annotation(put(tmp_path / "a.gtf", gtf)).gene_names == {"G": "VIM"}
+
+
+@pytest.mark.parametrize("name", ["NM_003380.5", "ENST00000224237.9", "uc001abc.2"])
+def test_transcripts_that_are_called_genes_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputRejectedError, match=r"a\.gtf, line 1.*Table Browser"):
+        read_annotation(put(tmp_path / "a.gtf", exon("chr1", 1, 4, "+", name, name)))
+
+
+def test_transcripts_that_ncbi_does_not_know_are_one_for_each_gene(tmp_path: Path) -> None:
+    gtf = exon("chr1", 1, 4, "+", "unknown_transcript_1", "TRNF") + exon(
+        "chr1", 9, 12, "+", "unknown_transcript_1", "RNR1"
+    )
+    found = cut(tmp_path, gtf)
+    assert found == {"TRNF_unknown_transcript_1": CHROMOSOME[:4], "RNR1_unknown_transcript_1": CHROMOSOME[8:12]}
+
+
 def test_small_rnas_that_share_a_name_stay_two_genes(tmp_path: Path) -> None:
     gtf = "".join(
         exon(c, 1, 8, "+", f"t{c}", f"ENSG0000000000{n}").rstrip("\n") + ' gene_name "Y_RNA";\n'
@@ -329,6 +363,11 @@ def test_symbols_of_several_genes_are_ambiguous_but_not_those_of_both_sex_chromo
         Row("t7", "ENSG00000000001.1", "SAME"),
     ]
     assert ambiguous_symbols(rows) == ["SAME"]
+
+
+def test_chromosomes_among_the_transcripts_of_a_table_are_told() -> None:
+    with pytest.raises(InputRejectedError, match="upload the genome's GTF"):
+        choose({"T1": Row("T1", "G1", "VIM")}, ["T1", "1", "MT"], "gentrome.fa", "transcripts.tsv")
 
 
 def test_table_must_cover_the_fasta(tmp_path: Path) -> None:

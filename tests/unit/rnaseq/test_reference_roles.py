@@ -7,7 +7,7 @@ import pytest
 
 from rnaseq_job.errors import InputRejectedError
 from rnaseq_job.reference.annotation import read_annotation, read_annotations
-from rnaseq_job.reference.roles import Role, known_names, role_of
+from rnaseq_job.reference.roles import Role, gene_of_spike_in, known_names, role_of
 from tests.unit.rnaseq.reference_support import build_it, exon, manifest_of, write_source
 
 needs_salmon = pytest.mark.skipif(shutil.which("salmon") is None, reason="salmon is not installed")
@@ -42,6 +42,8 @@ def header(name: str, kind: str, region: str = "1") -> str:
         ("transcripts.fa", ">1 dna:chromosome\nACGT\n", Role.GENOME),
         ("gentrome.fa", ">T1.2\nACGT\n>T2.2\nACGT\n>1\nACGT\n", Role.GENTROME),
         ("ERCC92.fa", ">ERCC-00002\nACGT\n>ERCC-00003\nACGT\n", Role.SPIKE_INS),
+        ("ERCC.fa", ">ERCC_00002\nACGT\n", Role.SPIKE_INS),
+        ("rnasequin_sequences.fa", ">R1_101_1\nACGT\n>R2_6_2\nACGT\n", Role.SPIKE_INS),
         # Names that the annotation does not know: how archives write headers, then length, then the file's name.
         ("rna.fna", ">NM_000014.6 Homo sapiens\nACGT\n", Role.TRANSCRIPTOME),
         ("some.fa", ">X9.1 cds primary_assembly:GRCh38:7:1:9:1\nACGT\n", Role.TRANSCRIPTOME),
@@ -55,6 +57,14 @@ def test_role_by_content(tmp_path: Path, name: str, content: str, role: Role) ->
     (tmp_path / "a.gtf").write_text(ensembl_gtf("T1", "T2"))
     (tmp_path / name).write_text(content)
     assert role_of(tmp_path / name, known_names(read_annotation(tmp_path / "a.gtf"), ()))[0] is role
+
+
+def test_transcripts_of_a_sequin_are_of_its_gene() -> None:
+    assert [gene_of_spike_in(name) for name in ("R1_101_1", "ERCC-00002", "SIRV101")] == [
+        "R1_101",
+        "ERCC-00002",
+        "SIRV101",
+    ]
 
 
 @needs_salmon

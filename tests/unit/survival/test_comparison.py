@@ -50,7 +50,10 @@ def test_a_signal_in_one_modality_raises_the_sets_that_have_it_and_only_those(tm
     assert max(pooled["importance"], key=lambda m: pooled["importance"][m]["estimate"]) == "rna"
     assert pooled["c_ipcw"]["estimate"] > 0.65
     assert all(0.65 < area["estimate"] < area["high"] for area in pooled["auc"].values())
-    assert 0 < pooled["integrated_brier"] < 0.25
+    errors = [pooled["integrated_brier"], *pooled["brier"].values()]
+    assert all(0 < error["low"] < error["estimate"] < error["high"] < 0.25 for error in errors)
+    # The trapezoid of the folds' scores over time: of one that is higher later, between the two.
+    assert min(e["estimate"] for e in errors[1:]) < errors[0]["estimate"] < max(e["estimate"] for e in errors[1:])
 
 
 def test_a_level_that_does_worse_than_the_next_is_learnt(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tests.html_page import Page
 
 INTERVAL = {"estimate": 0.61, "low": 0.55, "high": 0.67}
 AREA = {**INTERVAL, "folds_left_out": 2}
+ERROR = {"estimate": 0.2, "low": 0.15, "high": 0.25, "folds_left_out": 0}
 UNKNOWN = {"estimate": None, "low": None, "high": None, "folds_left_out": 10}
 GAIN = {"estimate": 0.02, "low": -0.03, "high": 0.07}
 
@@ -29,8 +30,8 @@ def one_set(name: str, stratum: str = "common", **changes: Any) -> dict[str, Any
         "c_index": INTERVAL,
         "c_ipcw": INTERVAL,
         "auc": {"365": AREA, "1096": UNKNOWN},
-        "brier": {"365": 0.2, "1096": None},
-        "integrated_brier": None,
+        "brier": {"365": ERROR, "1096": UNKNOWN},
+        "integrated_brier": ERROR,
         "difference": None if name == "clinical" else GAIN,
         "compared_with": None if name == "clinical" else "clinical",
         "importance": dict.fromkeys(modalities, GAIN) if len(modalities) > 1 else {},
@@ -106,7 +107,8 @@ def test_the_page_says_plainly_that_pooling_does_not_help(tmp_path: Path) -> Non
     assert "0.610 (0.550 to 0.670)" in page.words
     assert "+0.020 (−0.030 to +0.070)" in page.words
     assert "does not hold 0.5: do not use these results" in page.words
-    assert "0.610 (0.550 to 0.670), 2 folds left out; 0.200" in page.words
+    assert "AUC 0.610 (0.550 to 0.670), 2 folds left out Brier 0.200 (0.150 to 0.250)" in page.words
+    assert "AUC – Brier – 0.200 (0.150 to 0.250)" in page.words, "of the later day, and over both"
     assert "365 d: 0.610 (0.550 to 0.670), 2 folds left out" in page.words, "of the control"
     assert "5 to 95 % of them have an accuracy between 0.40 and 0.70" in page.words
     assert "between 0.50 and 0.80" in page.words
@@ -134,6 +136,20 @@ def test_without_common_cases_the_page_says_so(tmp_path: Path) -> None:
     own = [each for each in RESULTS["sets"] if each["stratum"] != "common"]
     page = page_of(tmp_path, sets=own, calibration=[], common={"cases": 4, "events": 1})
     assert "Too few cases have every modality" in page.words
+    assert page.words.count("Brier 0.200 (0.150 to 0.250)") == 1, "of the one set on its own cases"
+
+
+def test_calibration_has_numbers_at_its_axes_and_is_told_to_who_does_not_see_it(tmp_path: Path) -> None:
+    page = page_of(tmp_path)
+    assert "0 0 0.5 0.5 1 1 predicted survival observed survival" in page.words
+    (told,) = (label for label in page.values("aria-label") if label.startswith("Survival of"))
+    assert told == "Survival of rna + clinical at 365 days: predicted 0.50, observed 0.40, 25 cases"
+
+
+def test_bars_of_single_splits_have_their_numbers(tmp_path: Path) -> None:
+    words = page_of(tmp_path, baseline=RESULTS["baseline"] | {"values": [0.5, 0.8, 0.8]}).words
+    assert "between 0.50 and 0.55 1" in words
+    assert "between 0.80 and 0.85 2 0 0.25 0.5 0.75 1 area under the ROC curve" in words
 
 
 def test_features_that_were_left_out_as_unstable_are_counted(tmp_path: Path) -> None:

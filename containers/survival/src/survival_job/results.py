@@ -10,7 +10,7 @@ from sksurv.nonparametric import kaplan_meier_estimator
 from survival_job import __version__
 from survival_job.comparison import COMMON, OWN, REFERENCE, Evaluation, Plan, difference
 from survival_job.dataset import Dataset, Survival
-from survival_job.intervals import corrected_interval, over_folds, rounded
+from survival_job.intervals import corrected_interval, over_folds
 from survival_job.measures import GROUPS
 from survival_job.preparation import LEAST_OF_A_BATCH, batches_of
 
@@ -85,13 +85,13 @@ def _reference_of(evaluation: Evaluation, others: Sequence[Evaluation]) -> Evalu
 
 def _predictions(evaluation: Evaluation, plan: Plan) -> dict[str, Any]:
     """Return AUC and Brier score of each horizon, as means over folds: pooled cases have no one scale (models-7)."""
-    briers = {day: corrected_interval(values, plan.parts).estimate for day, values in evaluation.brier.items()}
-    days = list(briers)
-    whole = np.trapezoid(list(briers.values()), days) / (days[-1] - days[0]) if len(days) > 1 else float("nan")
+    days, folds = list(evaluation.brier), np.array(list(evaluation.brier.values()))
+    several = len(days) > 1
+    whole: np.ndarray = np.trapezoid(folds, days, axis=0) / (days[-1] - days[0]) if several else np.empty(0)
     return {
         "auc": over_folds(evaluation.auc, plan.parts),
-        "brier": {f"{day:.0f}": rounded(value) for day, value in briers.items()},
-        "integrated_brier": rounded(whole),
+        "brier": over_folds(evaluation.brier, plan.parts),
+        "integrated_brier": corrected_interval(whole, plan.parts).document(),
     }
 
 

@@ -46,7 +46,7 @@ def _why(config: ClinicalConfig, column: Column) -> str:
     if status == "allowed":
         return f"known at {timepoint}; allowed because: {column.allow}"
     if status == "feature":
-        return f"known at {timepoint}, before treatment begins"
+        return f"known at {timepoint}: a model has it when it predicts"
     if status == "blocked":
         return f"known only at {timepoint}: a model could not have it when it predicts"
     if column.available_at not in config.timepoints:

@@ -1,4 +1,4 @@
-"""Recognises single-cell reads by their first mate: a cell barcode and a UMI instead of a piece of a transcript.
+"""Recognises barcodes and UMIs where a mate should be a piece of a transcript: of single cells, or of a bulk library.
 
 As pairs of one sample they would be quantified without a complaint, from a mate that holds no transcript.
 Source: 10x Genomics, Chromium Single Cell 3' and 5' gene expression: read 1 is 16 bases of barcode with 10 (v2) or
@@ -7,11 +7,14 @@ Source: 10x Genomics, Chromium Single Cell 3' and 5' gene expression: read 1 is 
 
 from typing import Final
 
-from rnaseq_job.errors import InputRejectedError, ReasonCode
+from rnaseq_job.errors import Detail, InputRejectedError, ReasonCode
 from rnaseq_job.reads.stream import FastqReader
 
 BARCODE_LENGTHS: Final = frozenset({26, 28})
 """Bases of barcode and UMI: 16 + 10, 16 + 12."""
+
+LEAST_MAPPED: Final = 31
+"""Bases of the shortest read that salmon maps: one k-mer."""
 
 LEAST_CDNA: Final = 50
 """Bases that the other mate has at least; it holds the transcript."""
@@ -23,23 +26,37 @@ _TAIL_SHARE: Final = 0.5
 
 
 def check_bulk(first: FastqReader, second: FastqReader) -> None:
-    """Reject the two files of a lane if the first holds cell barcodes; call it when both have been read.
+    """Reject the two files of a lane if one of them holds barcodes or UMIs; call it when both have been read.
 
     Raises
     ------
     InputRejectedError
         READS_SINGLE_CELL.
     """
-    one, two = first.lengths, second.lengths
-    is_barcode = one.shortest == one.longest and one.longest in BARCODE_LENGTHS and two.shortest >= LEAST_CDNA
-    if is_barcode or _has_tails(first):
+    numbers: dict[str, Detail] = {"r1_bases": first.lengths.longest, "r2_bases": second.lengths.longest}
+    if _has_tails(first) or (_are_short(first, second) and first.lengths.longest in BARCODE_LENGTHS):
         raise InputRejectedError(
             ReasonCode.READS_SINGLE_CELL,
             f"{first.file.name} looks like 10x single-cell data: its reads are cell barcodes and UMIs, no transcripts. "
             "Bulk RNA-seq is quantified here; count cells with Cell Ranger, STARsolo or alevin-fry and upload a "
             "pseudobulk matrix.",
-            {"file": first.file.name, "mate": second.file.name, "r1_bases": one.longest, "r2_bases": two.longest},
+            {"file": first.file.name, "mate": second.file.name, **numbers},
         )
+    for short, other in ((first, second), (second, first)):
+        if _are_short(short, other):
+            raise InputRejectedError(
+                ReasonCode.READS_SINGLE_CELL,
+                f"All reads of {short.file.name} have {short.lengths.longest} bases, as barcodes and UMIs do: no mates "
+                f"that can be mapped. Upload {other.file.name} alone (fastq_2 empty in samplesheet.csv), or its true "
+                "mates, often called R3; count single cells with a program for them.",
+                {"file": short.file.name, "mate": other.file.name, **numbers},
+            )
+
+
+def _are_short(one: FastqReader, other: FastqReader) -> bool:
+    """Return whether all reads have one length, too short to be mapped, and their mates are long."""
+    are_alike = one.lengths.shortest == one.lengths.longest
+    return are_alike and one.lengths.longest < LEAST_MAPPED and other.lengths.shortest >= LEAST_CDNA
 
 
 def _has_tails(reader: FastqReader) -> bool:

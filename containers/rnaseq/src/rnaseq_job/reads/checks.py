@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rnaseq_job.errors import InputRejectedError, ReasonCode
 from rnaseq_job.reads.barcodes import check_bulk
 from rnaseq_job.reads.records import LINES, REACH, Records, headers_agree
-from rnaseq_job.reads.stream import FastqReader, ReadLengths, ReadsFile, fragment_name
+from rnaseq_job.reads.stream import BEGINNING, FastqReader, ReadLengths, ReadsFile, fragment_name
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
     """
     readers = [_checked(lane) for lane in lanes]
     files = [reader for lane in readers for reader in lane]
+    for reader in files:
+        _check_kind(reader)
     _check_distinct(files)
     _check_beginnings([lane[0] for lane in readers])
     _check_single([lane[0] for lane in readers if len(lane) == 1])
@@ -70,6 +72,37 @@ def check_reads(lanes: Sequence[LaneFiles]) -> ReadsReport:
         lengths=sum((reader.lengths for reader in files), ReadLengths()),
         without_mate=sum(lane.without_mate for lane in lanes),
     )
+
+
+LONGEST_SHORT_READ: Final = 1_000
+"""Bases: no instrument for short reads writes more, and those for long reads write more in any file."""
+
+
+def _check_kind(reader: FastqReader) -> None:
+    """Reject long reads, and a file with both mates of each fragment, which single-end reads would count twice."""
+    name, longest = reader.file.name, reader.lengths.longest
+    if longest > LONGEST_SHORT_READ:
+        raise reader.fault(
+            ReasonCode.READS_TOO_LONG,
+            f"{name} holds reads of up to {longest:,} bases; only short reads (up to {LONGEST_SHORT_READ:,}) can be "
+            "quantified. Quantify long reads with a program for them, and upload a matrix of all cases.",
+            longest=longest,
+        )
+    if _is_interleaved(reader):
+        raise reader.fault(
+            ReasonCode.READS_INVALID,
+            f"{name} holds both mates of each fragment in turn (interleaved). Split it into _R1 and _R2 (seqtk seq -1 "
+            "and seqtk seq -2) and upload both.",
+        )
+
+
+def _is_interleaved(reader: FastqReader) -> bool:
+    """Return whether each name at the start comes twice: alike, or with the number of the mate."""
+    names, count = list(reader.beginning), min(reader.records, BEGINNING)
+    if len(names) < count:
+        return len(names) * 2 == count
+    pairs = [(b"@" + one, b"@" + two) for one, two in zip(names[::2], names[1::2], strict=False)]
+    return bool(pairs) and all(names_match(*pair) for pair in pairs)
 
 
 def _checked(lane: LaneFiles) -> list[FastqReader]:
@@ -173,16 +206,30 @@ def _check_distinct(readers: Sequence[FastqReader]) -> None:
 def _check_beginnings(firsts: Sequence[FastqReader]) -> None:
     """Reject a lane that holds another one's reads: raw beside trimmed ones, parts beside what they were joined to.
 
-    The files begin with fragments of the same names and, but for trimmed ends, the same bases. Names alone do not
-    tell: archives number the reads of each run from 1.
+    The files begin with fragments of the same names, or in the same order, and, but for trimmed ends, the same bases.
+    Names alone do not tell: archives number the reads of each run from 1, and rename those of a sequencer.
     """
     for one, two in combinations(firsts, 2):
         shared = one.beginning.keys() & two.beginning.keys()
-        same = sum(_is_part(one.beginning[name], two.beginning[name]) for name in shared)
-        if shared and same * 2 > len(shared):
+        alike = [_is_part(one.beginning[name], two.beginning[name]) for name in shared]
+        if sum(alike) * 2 > len(alike) or _are_renamed(one, two):
             raise _twice(
                 one.file.name, two.file.name, "begin with the same reads (raw and trimmed, or a part and a whole)"
             )
+
+
+_ENOUGH_RENAMED: Final = 20
+"""Reads that are needed to tell that two files hold the same ones under other names."""
+
+
+def _are_renamed(one: FastqReader, two: FastqReader) -> bool:
+    """Return whether most reads at the start are the same in the same order; each sequence counts once.
+
+    Libraries of few sequences (small RNA) have many equal reads in any two lanes.
+    """
+    pairs = [*zip(one.beginning.values(), two.beginning.values(), strict=False)]
+    same = {first for first, second in pairs if _is_part(first, second)}
+    return len(pairs) >= _ENOUGH_RENAMED and len(same) * 2 > len(pairs)
 
 
 def _is_part(one: bytes, two: bytes) -> bool:

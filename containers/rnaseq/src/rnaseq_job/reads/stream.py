@@ -19,8 +19,26 @@ from rnaseq_job.reads.records import LINES, MAX_LINE, Block, BlockReader, Record
 _FIRST_RECORDS: Final = 1_000
 """Records at the start of a file whose letters are looked at: they show what kind of file it is."""
 
+_HEAD: Final = 8
+"""Bytes that tell formats apart."""
+
 BEGINNING: Final = 250
 """Records at the start of a file that are compared with those of other lanes: 512 lanes of them take some 20 MB."""
+
+_OTHER_FORMATS: Final = (
+    (b"<", "a web page, as a download that failed leaves it"),
+    (b"{", "JSON, as a download that failed leaves it"),
+    (b"BAM\1", "aligned reads (BAM)"),
+    (b"CRAM", "aligned reads (CRAM)"),
+    (b"@HD\t", "aligned reads (SAM)"),
+    (b">", "FASTA, without qualities"),
+    (b"PK\3\4", "a zip archive"),
+    (b"BZh", "packed by bzip2"),
+    (b"\xfd7zXZ", "packed by xz"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd"),
+    (b"\x1f\x8b", "packed by gzip twice"),
+)
+"""How files begin that are called as reads and are something else."""
 
 _BASES = b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv.-"
 
@@ -135,6 +153,7 @@ class FastqReader:
         rest = b""
         with closing(iter(self._blocks)) as blocks:
             for block in blocks:
+                self._reject_other_format(block.text(0, min(block.size, _HEAD)))
                 records = self._filled(block.records())
                 if len(records):
                     yield self._validated(records)
@@ -145,6 +164,13 @@ class FastqReader:
         yield from self._last(rest)
         if not self.records:
             raise self.fault(ReasonCode.READS_EMPTY, f"{self.file.name} holds no read. Upload the file again.")
+
+    def _reject_other_format(self, head: bytes) -> None:
+        """Reject a file that begins as another format does."""
+        kind = next((kind for start, kind in _OTHER_FORMATS if head.startswith(start)), "")
+        if kind and not self.records:
+            message = f"{self.file.name} is {kind}, no FASTQ. Upload the reads as .fastq.gz."
+            raise self.fault(ReasonCode.READS_INVALID, message)
 
     def _filled(self, records: Records) -> Records:
         """Drop the blank lines at the end of the file, which four at a time look like records without content."""

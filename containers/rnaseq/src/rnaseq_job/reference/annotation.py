@@ -21,8 +21,14 @@ def _attribute(name: str) -> re.Pattern[str]:
 
 _TRANSCRIPT_ID, _GENE_ID = _attribute("transcript_id"), _attribute("gene_id")
 
-_GENE_NAME, _SYMBOL = _attribute("gene_name"), _attribute("gene")
-"""Ensembl and GENCODE write `gene_name`, RefSeq `gene`."""
+_GENE_NAME, _SYMBOL = _attribute("gene_name"), _attribute("(?:gene|gene_symbol|ref_gene_name)")
+"""Ensembl and GENCODE write `gene_name`, RefSeq `gene`, FlyBase `gene_symbol`, StringTie `ref_gene_name`."""
+
+_OF_TRANSCRIPT = re.compile(r"ENS[A-Z]*T\d{11}|[NX][MR]_\d{6}|uc\d{3}[a-z]{3}\.\d")
+"""Ids of transcripts, which UCSC's Table Browser writes for those of genes, too."""
+
+_UNKNOWN = "unknown_transcript"
+"""What NCBI calls the transcript of any gene for which it has none (those of mitochondria, tRNA, immune segments)."""
 
 _VERSION = _attribute("transcript_version")
 _EXON_NUMBER = re.compile(r'(?:^|[;\s])exon_number "?(\d+)')
@@ -60,6 +66,8 @@ class Annotation:
     """Ids of genes with `tag "PAR"`."""
     loci: dict[str, list[str]] = field(default_factory=dict)
     """Ids given to the places of a transcript id that lies at several: `NM_1`, `NM_1_dup1`, …"""
+    renamed: str = ""
+    """A transcript id that several genes share and that was told apart by them."""
 
     def by_chromosome(self) -> dict[str, list[str]]:
         """Return transcript ids by chromosome."""
@@ -97,6 +105,7 @@ class Annotation:
             self.gene_names | other.gene_names,
             self.tagged_par | other.tagged_par,
             self.loci | other.loci,
+            self.renamed or other.renamed,
         )
 
 
@@ -119,7 +128,7 @@ def read_annotation(path: Path) -> Annotation:
             columns = line.split("\t")
             if len(columns) != _COLUMNS:
                 raise _broken(path, number, f"{len(columns)} columns instead of 9; expected GTF, not GFF3 or BED")
-            if columns[2] in ("exon", "gene"):
+            if columns[2] in ("exon", "gene", "transcript"):
                 _add_line(annotation, path, number, columns)
     if not annotation.transcripts:
         raise invalid(f"{path.name} has no exon with a transcript_id. Upload the annotation as GTF.", file=path.name)
@@ -136,6 +145,13 @@ def _add_line(annotation: Annotation, path: Path, number: int, columns: list[str
         raise _broken(path, number, f"no gene_id{hint}")
     if _has_blank(gene):
         raise _broken(path, number, f"the gene_id {gene!r} holds a blank, at which salmon would cut it")
+    if _OF_TRANSCRIPT.match(gene):
+        raise _broken(
+            path,
+            number,
+            f"the gene_id {gene!r} is a transcript's, as UCSC's Table Browser writes it, so values would be of "
+            "transcripts; take the GTF from UCSC's bigZips/genes folder, or GENCODE's",
+        )
     symbol = _value(_GENE_NAME, attributes) or _value(_SYMBOL, attributes)
     if symbol:
         annotation.gene_names.setdefault(gene, symbol)
@@ -152,6 +168,8 @@ def _add_exon(annotation: Annotation, path: Path, number: int, columns: list[str
         raise _broken(path, number, "an exon without a usable transcript_id")
     if strand not in "+-":
         raise _broken(path, number, f"transcript {name} has no strand")
+    if name.startswith(_UNKNOWN):
+        annotation.renamed, name = name, f"{gene}_{name}"
     exon = _interval(path, number, columns)
     place = (gene, chromosome, strand)
     transcript = _at_its_place(annotation, name, place, _value(_EXON_NUMBER, attributes), _value(_VERSION, attributes))

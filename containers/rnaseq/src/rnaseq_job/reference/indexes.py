@@ -222,6 +222,11 @@ class DragenHashTable:
         fasta = sort_sequences(files[Part.SEQUENCES], known_names(annotation, ()), place.work)
         if not fasta.genomes or annotation is None:
             raise invalid("DRAGEN needs a genome (genome.fa.gz) and its annotation (annotation.gtf.gz). Upload both.")
+        if annotation.renamed:
+            raise invalid(
+                f"{annotation.file} calls transcripts of several genes {annotation.renamed}, which DRAGEN would take "
+                "for one. Take GENCODE's or Ensembl's annotation, or give each an id of its own."
+            )
         genome = place.work / "genome.fa"
         cut = copy_genome(fasta.genomes, annotation, genome)
         place.index.mkdir(parents=True)

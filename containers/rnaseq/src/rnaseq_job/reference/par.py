@@ -13,9 +13,9 @@ from rnaseq_job.reference.annotation import Annotation
 _SUFFIX = "_PAR_Y"
 _OLD = re.compile(r"ENS([TG])R(?=\d{10})")
 
-_X = re.compile(r"(chr)?X|NC_000023\.\d+|NC_060947\.\d+|CM000685\.\d+", re.IGNORECASE)
-_Y = re.compile(r"(chr)?Y|NC_000024\.\d+|NC_060948\.\d+|CM000686\.\d+", re.IGNORECASE)
-"""Names of the human chromosomes: UCSC and Ensembl, RefSeq (GRCh37, GRCh38, T2T) and GenBank."""
+_X = re.compile(r"(chr)?X|(?:NC_000023|NC_060947|NC_000086|CM000685|CP068255|CM001013)\.\d+", re.IGNORECASE)
+_Y = re.compile(r"(chr)?Y|(?:NC_000024|NC_060948|NC_000087|CM000686|CP086569|CM001014)\.\d+", re.IGNORECASE)
+"""Names of the chromosomes: UCSC and Ensembl; RefSeq and GenBank of man (GRCh37, GRCh38, T2T) and mouse."""
 
 _NUMBERED = re.compile(r"[_-]\d+$")
 

@@ -15,8 +15,8 @@ from rnaseq_job.reference.annotation import Annotation
 from rnaseq_job.reference.sequences import header_of, records_of, write_record
 from rnaseq_job.reference.source import invalid, reading
 
-_SPIKE_IN = re.compile(r"ERCC-\d{5}|SIRV\w*")
-"""Controls that are added to samples: NIST's ERCC, Lexogen's SIRVs."""
+_SPIKE_IN = re.compile(r"ERCC[-_]\d{5}|SIRV\w*|(?P<sequin>R[12]_\d+)_\d+")
+"""Controls that are added to samples: NIST's ERCC, Lexogen's SIRVs, Garvan's sequins (`R1_101_1`: gene R1_101)."""
 
 _OF_TRANSCRIPT = re.compile(
     r"(?:ENS[A-Z]*T\d|[NX][MR]_)|\S+ (?:cdna|ncrna|cds|mrna)\b|\S*_(?:mrna|cds)_", re.IGNORECASE
@@ -71,6 +71,17 @@ class Sequences:
 def is_spike_in(name: str) -> bool:
     """Return whether a transcript is a control, which is a gene of its own in any annotation."""
     return _SPIKE_IN.fullmatch(name) is not None
+
+
+def is_chromosome_name(name: str) -> bool:
+    """Return whether archives call chromosomes so (`chr1`, `1`, `MT`, `NC_000001.11`)."""
+    return bool(_OF_CHROMOSOME.match(name) or re.fullmatch(r"\d{1,2}|[XYZW]|MT?", name))
+
+
+def gene_of_spike_in(name: str) -> str:
+    """Return the gene of a control without an annotation: itself, or of a sequin its gene."""
+    found = _SPIKE_IN.fullmatch(name)
+    return (found["sequin"] if found else None) or name
 
 
 def known_names(annotation: Annotation | None, table: Iterable[str]) -> KnownNames:

@@ -78,9 +78,9 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
             raise invalid(f"{path.name} is not text (after line {number}).", file=path.name, line=number) from error
 
 
-_FASTA = re.compile(r".+\.(fa|fasta|fna)(\.gz)?", re.IGNORECASE)
-_GTF = re.compile(r".+\.gtf(\.gz)?", re.IGNORECASE)
-_TABLE = re.compile(r"transcripts\.tsv(\.gz)?", re.IGNORECASE)
+_FASTA = re.compile(r".+\.(fa|fasta|fna)(\.b?gz)?", re.IGNORECASE)
+_GTF = re.compile(r".+\.gtf(\.b?gz)?", re.IGNORECASE)
+_TABLE = re.compile(r"transcripts\.tsv(\.b?gz)?", re.IGNORECASE)
 _HASH_BLOCK = 1 << 20
 
 

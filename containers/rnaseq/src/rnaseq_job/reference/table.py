@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rnaseq_job.reference import par
 from rnaseq_job.reference.annotation import Annotation
-from rnaseq_job.reference.roles import is_spike_in
+from rnaseq_job.reference.roles import gene_of_spike_in, is_chromosome_name, is_spike_in
 from rnaseq_job.reference.source import examples, invalid, lines_of
 
 HEADER = ("transcript_id", "gene_id", "gene_name")
@@ -105,7 +105,8 @@ def ambiguous_symbols(rows: Iterable[Row]) -> list[str]:
 
 
 def _spike_in(name: str) -> Row:
-    return Row(name, name, name)
+    gene = gene_of_spike_in(name)
+    return Row(name, gene, gene)
 
 
 def _row(annotation: Annotation, name: str, shown: str, copies: Mapping[str, str]) -> Row:
@@ -148,4 +149,6 @@ def _advice(missing: Sequence[str], known: set[str]) -> str:
     stems = {name.partition(".")[0] for name in known}
     if any(name.partition(".")[0] in stems for name in missing):
         return "Their versions differ: take the FASTA file and the annotation from one release."
+    if any(map(is_chromosome_name, missing)):
+        return "It holds chromosomes, as a gentrome does: upload the genome's GTF, too, or the transcripts alone."
     return "Take the FASTA file and the annotation from one source and release."

@@ -1,0 +1,63 @@
+"""Columns that say the units of others row by row, and numbers of which each row may be another measurement."""
+
+import re
+from collections.abc import Sequence
+
+from cli.draft.facts import MAX_LEVELS, Facts, plain
+from cli.draft.words import SEX_NAME, TIME_UNITS
+from multimodal.clinical.config import DAYS_PER_UNIT
+from multimodal.clinical.headers import in_words
+
+_UNIT_WORDS = frozenset({"unit", "units", "uom", "einheit", "unite", "unidad"})
+
+
+def units_of_time(facts: Facts) -> list[str]:
+    """Return the units of time that a column's values are, if they are nothing else; m, w and d are sexes as well.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> from dataclasses import replace
+    >>> facts = Facts("survival_unit", 1, values=Counter(["Months", "d"]))
+    >>> units_of_time(facts), units_of_time(replace(facts, source="Geschlecht"))
+    (['days', 'months'], [])
+    """
+    found = {TIME_UNITS.get(plain(value.strip(" .")), "") for value in facts.values}
+    is_other = "" in found or SEX_NAME.search(in_words(facts.source))
+    return [] if is_other else [unit for unit in DAYS_PER_UNIT if unit in found]
+
+
+def said_units(facts: Facts) -> list[str]:
+    """Return the units that a column says row by row, when it is called so."""
+    is_called_so = not _UNIT_WORDS.isdisjoint(in_words(facts.source).split()) and not facts.numbers
+    return sorted(facts.values) if is_called_so and len(facts.values) <= MAX_LEVELS else []
+
+
+def measured_by(header: str) -> set[str]:
+    """Return the words of the measurement whose unit a column says; none when its name has no other words."""
+    return {*in_words(header).split()} - _UNIT_WORDS - {"of", "in"}
+
+
+_VALUE = re.compile(
+    r"(measured |lab |test )?(value|result|wert|ergebnis|valeur|resultat|valor|resultado)( as number| numeric)?"
+)
+
+
+def ask_of_measurements(facts: Sequence[Facts], *, is_long: bool) -> None:
+    """Ask of numbers whose unit, or what they measure, differs from row to row."""
+    for fact in facts:
+        words = in_words(fact.source)
+        units = next(
+            (f for f in facts if len(said_units(f)) > 1 and _says_unit_of(words, f) and not units_of_time(f)), None
+        )
+        if units is not None and fact is not units:
+            fact.asked = f"{units.source!r} says {' and '.join(said_units(units))}"
+            fact.checks.append("write all its numbers in one unit")
+        elif is_long and _VALUE.fullmatch(words):
+            fact.asked = "values of several measurements?"
+            fact.checks.append("give each measurement a column of its own, and each case one row")
+
+
+def _says_unit_of(words: str, units: Facts) -> bool:
+    measured = measured_by(units.source)
+    return measured <= {*words.split()} if measured else bool(_VALUE.fullmatch(words))

@@ -1,0 +1,94 @@
+"""Which column names the case, what may be wrong with its ids, and rows that are no cases by their ids."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.draft.draft import write_draft
+from cli.draft.facts import read_facts
+from cli.draft.table import draft_table
+from cli.errors import CommandError
+from tests.unit.functions.clinical_small import Read
+from tests.unit.local.test_draft_shapes import drafted
+
+CASES = [f"P-{n:03d}" for n in range(1, 31)]
+BODY = "".join(f"{case},{40 + n},{'Male' if n % 2 else 'Female'}\n" for n, case in enumerate(CASES))
+
+
+def checks(ids: list[str], header: str = "Case ID") -> str:
+    rows = [[case, str(40 + n)] for n, case in enumerate(ids)]
+    return " | ".join(draft_table(read_facts([header, "Age"], rows)).id_checks)
+
+
+@pytest.mark.parametrize(
+    ("ids", "asked"),
+    [
+        (CASES, ""),
+        (["R01-001", "AMC-049"] * 1 + [f"R01-{n:03}" for n in range(2, 30)], ""),
+        ([f"R01-{n:03}" if n % 2 else f"R01_{n:03}" for n in range(30)], "capitals, separators or leading zeros"),
+        ([f"{'p' if n == 7 else 'P'}-{n:03}" for n in range(30)], "capitals, separators or leading zeros"),
+        ([str(n) if n % 2 else f"{n:04}" for n in range(30)], "capitals, separators or leading zeros"),
+        ([f"'{case}" for case in CASES], "apostrophe"),
+        ([f"{case}\u200b" for case in CASES], "nobody sees"),
+        ([f"u{n}@example.org" for n in range(30)], "give the cases ids of their own"),
+        ([f"Anna Schmidt {n}" for n in range(30)], "give the cases ids of their own"),
+    ],
+)
+def test_ids_that_may_not_join_or_that_identify_are_asked(ids: list[str], asked: str) -> None:
+    assert asked in checks(ids) if asked else checks(ids) == ""
+
+
+@pytest.mark.parametrize(("header", "person"), [("MRN", True), ("NHS number", True), ("record_id", False)])
+def test_a_number_that_a_person_has_elsewhere_is_no_id_of_a_study(header: str, person: bool) -> None:
+    assert ("give the cases ids of their own" in checks([str(1234500 + n) for n in range(30)], header)) is person
+
+
+def test_the_id_of_an_archives_database_gives_way_to_that_of_the_scans() -> None:
+    uuids = [f"{n:08x}-aaaa-4bbb-8ccc-dddddddddddd" for n in range(30)]
+    rows = [[uuid, f"TCGA-05-{1000 + n}", str(n)] for n, uuid in enumerate(uuids)]
+    table = draft_table(read_facts(["case_id", "case_submitter_id", "Hb"], rows))
+    assert table.id_source == "case_submitter_id"
+    assert "'case_id' could name the case as well" in table.id_checks[0]
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        ("Record,Age at diagnosis,Sex of patient\n", ""),
+        ("CASE ID,AGE,SEX\n", ""),
+        ("[-],[a],[-]\n", ""),
+        ("", "*,age at CT; see text,\n"),
+        ("", "Average age,55.2,\n"),
+        ("", "All patients,55,Both\n"),
+    ],
+)
+def test_a_row_whose_id_has_no_digit_is_no_case(tmp_path: Path, above: str, below: str) -> None:
+    text = f"Case ID,Age,Sex\n{above}{BODY}{below}"
+    config, written = drafted(tmp_path, text)
+    assert {c.source: c.kind for c in config.columns} == {"Age": "number", "Sex": "flag"}
+    assert "1 row with an id without a digit" in written
+    found = Read(config, [text.encode()])
+    assert [record["case_id"] for record in found.records["baseline"]] == CASES
+    assert "ID_INVALID" in {problem.code for problem in found.problems}
+
+
+def test_ids_without_digits_are_ids_where_others_have_none_either(tmp_path: Path) -> None:
+    letters = [f"{a}{b}" for a in "ABCDEF" for b in "VWXYZ"]
+    _, written = drafted(tmp_path, "id,Age\n" + "".join(f"{case},{40 + n}\n" for n, case in enumerate(letters)))
+    assert "without a digit" not in written
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (",Case ID,Age\n" + "".join(f"{n},{case},{n}\n" for n, case in enumerate(CASES)), "column 1"),
+        (f"Case ID,Age,Age\n{BODY}", "'Age'"),
+        ("Case ID,Age\n" + "".join(f"{'' if n % 3 else case},{n % 9}\n" for n, case in enumerate(CASES)), "20 rows"),
+        ("Pat,Age\n" + "".join(f"P{n // 2},{n % 9}\n" for n in range(30)), "patient_id"),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(CommandError) as error:
+        write_draft(tmp_path / "t.csv", "mine", tmp_path)
+    assert complaint in f"{error.value.details} {error.value.hint}"
