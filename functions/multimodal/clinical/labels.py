@@ -250,8 +250,8 @@ class SurvivalLabels:
 
 def _apart(died: Sequence[Fact], ends: Sequence[Fact]) -> tuple[Sequence[Fact], Sequence[Fact]]:
     """Return one column of ends as those of the dead, and those of the others."""
-    ended = list(zip(died, ends, strict=True))
-    return [end if event else None for event, end in ended], [None if event else end for event, end in ended]
+    dead = [end if event else None for event, end in zip(died, ends, strict=True)]
+    return dead, [None if event else end for event, end in zip(died, ends, strict=True)]
 
 
 def _agree(origin: float, died: float, death: Fact, seen: Fact) -> bool:
