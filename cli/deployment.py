@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from cli.errors import CommandError, UsageError
 from cli.laptop import Cloud, read_cloud
-from cli.project import DATASET_FILES, STACK, STATE
+from cli.project import DATASET, DATASET_FILES, STACK, STATE
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -205,21 +205,21 @@ class Deployment:
         return [name for name in self.output("FeatureGroupNames").split(",") if name]
 
 
-def chosen_dataset(deployment: Deployment, name: str) -> str:
-    """Return the named dataset or, when none is named, the stack's only one.
+def chosen_dataset(deployment: Deployment | None, name: str) -> str:
+    """Return the named dataset or, when none is named, the stack's only one, without a stack the template's default.
 
     Raises
     ------
     UsageError
         When the stack was not deployed for it (nothing would process it), or has several and none is named.
     """
-    known = deployment.datasets
-    if name in known or (not name and len(known) == 1):
-        return name or known[0]
+    known = described_datasets(deployment)
+    chosen = name or (known[0] if len(known) == 1 else "" if deployment else DATASET)
+    if chosen in known:
+        return chosen
     raise UsageError(
-        f"No dataset {name!r} is deployed." if name else "Which dataset is meant?",
-        hint=f"There are: {', '.join(known)}. `make up DATASETS=one,another` deploys others; "
-        "on AWS the parameter DatasetNames does.",
+        f"No dataset {name!r} is {'deployed' if deployment else 'there'}." if name else "Which dataset is meant?",
+        hint=there_are(known, deployment),
     )
 
 
@@ -228,16 +228,12 @@ def described_datasets(deployment: Deployment | None) -> list[str]:
     return deployment.datasets if deployment else [path.stem for path in DATASET_FILES.glob("*.yaml")]
 
 
-def there_are(datasets: Iterable[str]) -> str:
+def there_are(datasets: Iterable[str], deployment: Deployment | None) -> str:
     """Return which datasets can be named, and how there is another."""
-    return f"There are {', '.join(sorted(datasets))}; `multimodal dataset draft` describes another."
-
-
-def require_described(dataset: str, deployment: Deployment | None) -> None:
-    """Raise UsageError when a stack, or without one this source tree, has no such dataset."""
-    known = described_datasets(deployment)
-    if dataset not in known:
-        raise UsageError(f"No dataset {dataset!r} is there.", hint=there_are(known))
+    named = f"There are: {', '.join(sorted(datasets))}."
+    if deployment:
+        return f"{named} `make up DATASETS=one,another` deploys others; on AWS the parameter DatasetNames does."
+    return f"{named} `multimodal dataset draft` describes another."
 
 
 def reach(stack: str = "") -> Deployment:

@@ -60,10 +60,10 @@ def look_up(names: Sequence[str]) -> Mapping[str, Series]:
     return {**known, **look_up_index(rest)} if rest else known
 
 
-def first_patients(series: Sequence[Series], patients: int) -> list[Series]:
-    """Return the series of the first so many patients; 0 means all."""
-    chosen = list(dict.fromkeys(each.patient for each in series))[: patients or None]
-    return [each for each in series if each.patient in set(chosen)]
+def first_patients(series: Sequence[Series], patients: int | None) -> list[Series]:
+    """Return the series of the first so many patients; None means all."""
+    chosen = set(list(dict.fromkeys(each.patient for each in series))[:patients])
+    return [each for each in series if each.patient in chosen]
 
 
 def print_series(console: Console, series: Sequence[Series]) -> None:

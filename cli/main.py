@@ -19,13 +19,13 @@ from typer.exceptions import TyperException
 from cli.check.command import check
 from cli.dashboard.command import dashboard
 from cli.dataset import app as dataset_app
-from cli.deployment import chosen_dataset, connect, reach, require_described, running_cloud
+from cli.deployment import chosen_dataset, connect, reach, running_cloud
 from cli.errors import CommandError, UsageError, aws_error
 from cli.features import Row, describe_group, find_group, read_features, run_query, short_name, with_tables
 from cli.ledger import as_document, print_reasons, print_units, read_units
 from cli.models import app as models_app
 from cli.options import Stack, ToDataset
-from cli.project import DATASET, STACK, shown
+from cli.project import STACK, shown
 from cli.replay import replay_dead_letters
 from cli.report import report
 from cli.results import save_dataset
@@ -99,7 +99,7 @@ def upload(
 def fetch(
     manifest: Annotated[str, typer.Argument(help="A .csv, .s5cmd or .tcia, or the name of a shipped manifest.")],
     dataset: ToDataset = "",
-    patients: Annotated[int, typer.Option(help="The first so many only; not given: all.", min=0)] = 0,
+    patients: Annotated[int | None, typer.Option(help="The first so many only; not given: all.", min=1)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show series and licences, copy nothing.")] = False,
     then_wait: Annotated[bool, typer.Option("--wait", help="Wait for the studies that are fetched.")] = False,
     timeout: Timeout = 3600.0,
@@ -109,7 +109,7 @@ def fetch(
     from cli.fetch import first_patients, print_series, read_source, upload_manifest
 
     if dataset and dry_run:  # which needs no cloud
-        require_described(dataset, reach(stack) if stack else None)
+        chosen_dataset(reach(stack) if stack else None, dataset)
     console, series = make_console(), first_patients(read_source(manifest), patients)
     print_series(console, series)
     if dry_run:
@@ -126,9 +126,13 @@ def fetch(
 def plan(
     dataset: ToDataset = "",
     source: Annotated[str, typer.Argument(help="A folder, s3://bucket/prefix, or a manifest as for fetch.")] = "",
-    studies: Annotated[int, typer.Option(help="Instead of a folder: so many studies.", min=0)] = 0,
+    studies: Annotated[
+        int | None, typer.Option(help="Instead of a folder: so many studies.", min=1, max=100_000)
+    ] = None,
     study_mb: Annotated[float, typer.Option(help="Megabytes of each of --studies.", min=0.001)] = 150.0,
-    concurrency: Annotated[int, typer.Option(help="Jobs at once; not given: MaxConcurrency.", min=0)] = 0,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Jobs at once; not given: MaxConcurrency.", min=1, max=10_000)
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Write plan.json and plan.html there.", metavar="DIR", file_okay=False)
     ] = None,
@@ -138,15 +142,13 @@ def plan(
     from cli.plan import list_source, made_up_studies, plan_files  # the functions' models take time to import
 
     if bool(source) == bool(studies):
-        raise UsageError("Give a folder or an s3:// address, or --studies.")
+        raise UsageError("Give a folder, a manifest or an s3:// address, or --studies.")
     if study_mb > 1e6:  # "inf", too
         raise UsageError("--study-mb is at most 1,000,000.")
     deployment = reach(stack) if stack else None
-    if not dataset:
-        dataset = chosen_dataset(deployment, dataset) if deployment else DATASET
-    files = (
-        list_source(source, dataset, deployment) if source else made_up_studies(studies, int(study_mb * 1e6), dataset)
-    )
+    dataset = chosen_dataset(deployment, dataset)  # before a folder is read, which takes minutes
+    size = int(study_mb * 1e6)
+    files = made_up_studies(studies, size, dataset) if studies else list_source(source, dataset, deployment)
     taken = plan_files(make_console(), files, dataset, deployment=deployment, concurrency=concurrency, output=output)
     raise typer.Exit(SUCCESS if taken else FAILURE)
 

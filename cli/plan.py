@@ -8,10 +8,10 @@ import boto3
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from cli.deployment import Deployment, described_datasets, require_described, there_are
+from cli.deployment import Deployment, described_datasets, there_are
 from cli.errors import CommandError, UsageError
 from cli.fetch import read_source
-from cli.project import shown
+from cli.project import PROGRAM, shown
 from cli.sources.files import Source, SourceFile
 from cli.sources.manifests import is_series_manifest
 from cli.sources.modality import find_modalities
@@ -39,7 +39,7 @@ def plan_files(
     dataset: str,
     *,
     deployment: Deployment | None,
-    concurrency: int,
+    concurrency: int | None,
     output: Path | None,
 ) -> bool:
     """Print the plan of files; return whether all of them would be taken.
@@ -53,8 +53,8 @@ def plan_files(
         Which dataset it would be uploaded to.
     deployment : Deployment or None
         Whose parameters and datasets count; None stands for the template's defaults and the described datasets.
-    concurrency : int
-        Jobs at once; 0 for the stack's `MaxConcurrency`.
+    concurrency : int or None
+        Jobs at once; None for the stack's `MaxConcurrency`.
     output : Path or None
         Folder for `plan.json` and `plan.html`.
 
@@ -70,7 +70,7 @@ def plan_files(
         raise UsageError("There is nothing to process.", hint="docs/uploads.md says how it is laid out.")
     plan = make_plan(workload, settings, figures)
     curves = packing_curves(plan, figures)
-    print_plan(console, plan, curves, known)
+    print_plan(console, plan, curves, there_are(known, deployment))
     if output:
         save_plan(console, output, plan, curves, figures, dataset)
     return not (workload.refusals or workload.unknown_datasets)
@@ -81,13 +81,9 @@ def list_source(source: str, dataset: str, deployment: Deployment | None) -> lis
 
     Raises
     ------
-    UsageError
-        When there is no such dataset: a folder takes minutes to read.
     CommandError
         When it cannot be read.
     """
-    if not source.startswith(ADDRESS):  # objects there may name their dataset
-        require_described(dataset, deployment)
     if source in shipped_manifests() or is_series_manifest(Path(source).expanduser()):
         return _series_files(source, dataset)
     return list_bucket(source, dataset, deployment) if source.startswith(ADDRESS) else list_folder(source, dataset)
@@ -148,9 +144,7 @@ def _objects(bucket: str, prefix: str, deployment: Deployment | None) -> Iterato
         yield from (File(item["Key"], item["Size"]) for item in page.get("Contents", []))
 
 
-def print_plan(
-    console: Console, plan: Plan, curves: Sequence[tuple[str, Sequence[Point]]], datasets: Sequence[str]
-) -> None:
+def print_plan(console: Console, plan: Plan, curves: Sequence[tuple[str, Sequence[Point]]], there: str) -> None:
     """Print what was found, both prices of imaging, everything else, the simulation, and what would be rejected."""
     work = plan.workload
     for units, one, many in (
@@ -169,12 +163,12 @@ def print_plan(
             _print_shares(console, shares)
     for name, points in curves[:1]:  # the page has all
         _print_curve(console, name, [p for p in points if p.concurrency == plan.settings.concurrency], plan.imaging[0])
-    _print_refusals(console, plan, datasets)
+    _print_refusals(console, plan, there)
     print_line(console, f"Prices: {plan.prices}; times are estimates (docs/planning.md).", style="dim")
     quiet = (
         f"Minutes count from a run's start. Before it, a folder waits {plan.settings.quiet_period} s for more files;"
     )
-    print_line(console, f"{quiet} a zip or a folder with _COMPLETE.json does not.", style="dim")
+    print_line(console, f"{quiet} a zip, or a study from `{PROGRAM} upload`, does not.", style="dim")
 
 
 def _print_shares(console: Console, shares: Sequence[Share]) -> None:
@@ -202,12 +196,12 @@ def _print_curve(console: Console, name: str, points: Sequence[Point], share: Sh
     print_block(console, table)
 
 
-def _print_refusals(console: Console, plan: Plan, datasets: Sequence[str]) -> None:
+def _print_refusals(console: Console, plan: Plan, there_are: str) -> None:
     refusals, unknown = plan.workload.refusals, plan.workload.unknown_datasets
     if refusals or unknown:
         print_heading(console, "Would be rejected")
     for name in unknown:
-        print_line(console, f"! No dataset {name!r} is there. {there_are(datasets)}", style="yellow")
+        print_line(console, f"! No dataset {name!r} is there. {there_are}", style="yellow")
     for refusal in refusals[:_EXAMPLES]:
         counted = f"! {plural(refusal.files, 'file')}, such as {refusal.example}"
         print_line(console, f"{counted}: {refusal.problem}", style="yellow")

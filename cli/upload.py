@@ -10,7 +10,7 @@ from boto3.s3.transfer import TransferConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from cli.deployment import Deployment, chosen_dataset
+from cli.deployment import Deployment
 from cli.errors import CommandError
 from cli.laptop import WITHOUT_SALMON, has_salmon
 from cli.markers import Markers
@@ -74,11 +74,10 @@ def upload_path(
     Raises
     ------
     UsageError
-        When it holds nothing to upload, or the stack was not deployed for the dataset: nothing would process it.
+        When it holds nothing to upload.
     """
     for name in [modality] if modality else find_modalities(path):
         source = READERS[name](path)
-        chosen_dataset(deployment, dataset)
         warn_of_left_files(console, source)
         if isinstance(source, Reads) and deployment.endpoint and not has_salmon():
             print_line(console, f"! {WITHOUT_SALMON} Reads wait until it is there.", style="yellow")

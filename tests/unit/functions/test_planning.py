@@ -219,7 +219,7 @@ def test_the_plans_own_packing_is_in_the_table_of_packings_with_the_same_numbers
     for concurrency in (20, 50):
         plan = make_plan(read_workload(files, [DATASET]), Settings(concurrency), FIGURES)
         console = Console(record=True, width=140)
-        print_plan(console, plan, packing_curves(plan, FIGURES), [DATASET])
+        print_plan(console, plan, packing_curves(plan, FIGURES), "")
         share = plan.imaging[0]
         [own] = [line.split() for line in console.export_text().splitlines() if ", as planned" in line]
         assert own[-4:] == [
@@ -302,18 +302,26 @@ def test_nothing_to_plan_is_said_and_an_address_needs_a_bucket(tmp_path: Path) -
     with pytest.raises(UsageError, match="no bucket"):
         list_bucket("s3://", DATASET, None)
     with pytest.raises(UsageError, match="nothing to process"):
-        plan_files(Console(), [], DATASET, deployment=None, concurrency=0, output=None)
+        plan_files(Console(), [], DATASET, deployment=None, concurrency=None, output=None)
 
 
-def test_a_dataset_that_is_not_there_is_told_before_the_folder_is_read(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="No dataset 'nosuch'"):
-        list_source(str(tmp_path / "not read"), "nosuch", None)
+def test_a_dataset_that_is_not_there_is_told_before_the_folder_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(tmp_path / "not read"), "--dataset", "nosuch"]) == 2
+    assert "No dataset 'nosuch' is there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--concurrency", "--studies"])
+def test_no_jobs_at_once_and_no_studies_are_no_plan(option: str, tmp_path: Path) -> None:
+    assert main(["plan", str(tmp_path), option, "0"]) == 2
+    assert main(["plan", "--studies", "2", option, "2"]) == 0
 
 
 def test_what_would_be_rejected_is_printed_and_ends_the_command_with_failure() -> None:
     console = Console(record=True, width=140)
     files = [File("imaging/unknown/a/b/1.dcm", 1), File(f"imaging/{DATASET}/stray.dcm", 1)]
-    assert not plan_files(console, files, DATASET, deployment=None, concurrency=0, output=None)
+    assert not plan_files(console, files, DATASET, deployment=None, concurrency=None, output=None)
     text = console.export_text()
     assert "'unknown'" in text
     assert "stray.dcm" in text

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -137,7 +138,11 @@ def test_licences_are_shown_and_non_commercial_ones_warned_of() -> None:
 def test_the_first_patients_are_taken_whole() -> None:
     later = Series("LUNG1-001", "1.2.9", "1.2.9.1", "CT", "idc-open-data", "e", "CC BY 4.0")
     assert first_patients([CT, SEG, later], 1) == [CT, later]
-    assert first_patients([CT, SEG], 0) == [CT, SEG]
+    assert first_patients([CT, SEG], None) == [CT, SEG]
+    many = [replace(CT, patient=f"P{n}", series=f"1.2.3.{n}") for n in range(30_000)]
+    start = time.process_time()
+    assert first_patients(many, None) == many
+    assert time.process_time() - start < 5, "not all patients anew for each series: that takes a minute"
 
 
 def test_the_manifest_that_is_uploaded_is_the_one_that_was_shown() -> None:

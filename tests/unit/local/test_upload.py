@@ -13,8 +13,9 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+import cli.main
 from cli.deployment import Deployment
-from cli.errors import UsageError, aws_error
+from cli.errors import aws_error
 from cli.upload import upload_path
 
 
@@ -157,17 +158,13 @@ def test_a_refusal_of_s3_is_told_as_what_it_is(folder: Path, console: Console, c
 
 
 @pytest.mark.parametrize("name", ["nsclc_radiogenomic", "", "../a"])
-@pytest.mark.parametrize("given", ["", "clinical/a.csv"])
 def test_a_dataset_that_is_not_deployed_is_rejected_with_those_that_are(
-    folder: Path, given: str, name: str, console: Console
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keys: list[str] = []
-    deployment = make_deployment(lambda _path, _bucket, key, **_: keys.append(key))
-    with pytest.raises(UsageError) as rejection:
-        list(
-            upload_path(console, deployment, put(folder, "clinical/a.csv") / given, name, None if given else "imaging")
-        )
-    assert "d, nsclc_radiogenomics" in rejection.value.hint
+    monkeypatch.setattr(cli.main, "reach", lambda _: make_deployment(lambda _path, _bucket, key, **_: keys.append(key)))
+    assert cli.main.main(["upload", str(put(folder, "clinical/a.csv")), "--dataset", name]) == 2
+    assert "d, nsclc_radiogenomics" in capsys.readouterr().err
     assert keys == []
 
 

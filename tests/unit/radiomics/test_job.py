@@ -53,6 +53,7 @@ def test_every_folder_is_a_study_and_none_touches_another(tmp_path: Path, capsys
     save_study(tmp_path / "in" / "good", SCAN)
     save_ct(tmp_path / "in" / "bad", SCAN)
     (tmp_path / "in" / "readme.txt").write_text("not a study")
+    (tmp_path / "in" / "__MACOSX" / "good").mkdir(parents=True)
     assert _run(tmp_path) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"good", "bad", "features.csv"}
     assert (tmp_path / "out" / "good" / "features.json").exists()

@@ -210,7 +210,9 @@ def _studies(input_dir: Path, output_dir: Path) -> list[Path]:
         return [input_dir]
     results = output_dir.resolve()  # of an earlier run
     shown = [
-        path for path in sorted(input_dir.iterdir()) if not path.name.startswith(".") and path.resolve() != results
+        path
+        for path in sorted(input_dir.iterdir())
+        if not path.name.startswith((".", "__MACOSX")) and path.resolve() != results
     ]
     studies = [path for path in shown if path.is_dir() or _is_zip(path)]
     if studies and not is_one_study(shown):
