@@ -11,7 +11,7 @@ from rich.console import Console
 from cli.deployment import Deployment, described_datasets, there_are
 from cli.errors import CommandError, UsageError
 from cli.fetch import read_source
-from cli.project import shown
+from cli.project import PROGRAM, shown
 from cli.sources.files import Source, SourceFile
 from cli.sources.manifests import is_series_manifest
 from cli.sources.modality import find_modalities
@@ -168,7 +168,7 @@ def print_plan(console: Console, plan: Plan, curves: Sequence[tuple[str, Sequenc
     quiet = (
         f"Minutes count from a run's start. Before it, a folder waits {plan.settings.quiet_period} s for more files;"
     )
-    print_line(console, f"{quiet} a zip or a folder with _COMPLETE.json does not.", style="dim")
+    print_line(console, f"{quiet} a zip, or a study from `{PROGRAM} upload`, does not.", style="dim")
 
 
 def _print_shares(console: Console, shares: Sequence[Share]) -> None:

@@ -12,9 +12,12 @@ from cli.draft.facts import Facts, read_facts, read_rows
 from cli.draft.ids import id_column, odd_ids
 from cli.draft.table import draft_table
 from cli.draft.table_draft import TableDraft
+from cli.draft.written import is_date
 from cli.errors import CommandError, UsageError
 from cli.project import DATASET, DATASET_FILES, PROGRAM, shown
 from cli.terminal import plural, print_line
+from multimodal.clinical.numerals import Numeral
+from multimodal.clinical.phi import Kind, kind_of
 from multimodal.ledger.errors import ConfigurationError
 from multimodal.pipeline.dataset import load_dataset
 
@@ -95,6 +98,7 @@ def _read(csv: Path) -> tuple[list[Facts], int]:
     source = read_rows(csv)
     _check_header(source.header)
     facts = read_facts(source.header, source.rows)
+    _check_names(facts)
     case = id_column(facts)
     odd = odd_ids(case)
     if odd:
@@ -113,6 +117,28 @@ def _check_header(header: Sequence[str]) -> None:
             details=f"Not so: {', '.join(unnamed + twice)}.",
             hint="An upload would be refused as well. Remove row numbers and a row of groups above, and name the rest.",
         )
+
+
+def _check_names(facts: Sequence[Facts]) -> None:
+    """Refuse a table whose first row is a case: its cells would be written down as names of columns."""
+    as_data = [fact for fact in facts if _reads_as_cell(fact)]
+    reaching = [fact for fact in as_data if kind_of(fact.source) not in (None, Kind.NAME)]
+    if reaching or (len(as_data) > 1 and 2 * len(as_data) >= len(facts)):
+        places = ", ".join(str(fact.place) for fact in as_data)
+        raise CommandError(
+            "The first row seems to be a case and no header.",
+            details=f"What it has in the columns {places} looks like cells.",
+            hint="Write a row of names above it. Nothing was drafted.",
+        )
+
+
+def _reads_as_cell(fact: Facts) -> bool:
+    """Whether a column's name is a cell of it, a date, a person's, or a number that is none of a count from 1."""
+    name = fact.source
+    if name in map(str, range(fact.place + 1)):
+        return False
+    is_number = Numeral().reader()(name) is not None
+    return name in fact.values or is_number or is_date(name) or kind_of(name) is not None
 
 
 def default_name(csv: Path) -> str:

@@ -181,7 +181,7 @@ class Facts:
         self.rows += 1
         self.content = hash((self.content, cell))
         lowered = plain(cell)
-        if not cell or lowered in NOT_KNOWN or NOTHING.fullmatch(lowered):
+        if not cell or lowered in NOT_KNOWN or (not cell[0].isalnum() and NOTHING.fullmatch(lowered)):
             self.not_known.update([cell] if cell else [])
         elif lowered in NOT_KNOWN_HERE:
             self.not_known_here.add(cell)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from cli.draft.flags import coded, flag
 from cli.draft.headers import is_early, is_identifying, late_timepoint
 from cli.draft.ranks import order_of
 from cli.draft.units import said_units, units_of_time
+from cli.draft.values import identify, is_person, tell_the_beginning, tell_the_end
 from cli.draft.words import (
     DATE_NAME,
     ID_NAME,
@@ -25,9 +27,9 @@ from cli.draft.words import (
 )
 from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.headers import AGE, in_words
-from multimodal.clinical.names import has_shape_of_name, is_name
+from multimodal.clinical.names import is_name
 from multimodal.clinical.numerals import Numeral
-from multimodal.clinical.phi import Kind, kind_of
+from multimodal.clinical.phi import kind_of
 
 _LONGEST_VALUE = 256
 
@@ -55,14 +57,7 @@ def timepoint_of(header: str, label: str = "") -> str:
 
 def sounds_identifying(facts: Facts) -> bool:
     """Whether a column's name or one of its values sounds like a person."""
-    named = is_identifying(facts.source) or is_identifying(facts.label)
-    return facts.identifies or named or _reaches_a_person(facts)
-
-
-def _reaches_a_person(facts: Facts) -> bool:
-    """Whether an upload would see a number, an address or a date of a person among a column's texts."""
-    texts = facts.no_numbers
-    return 2 * len(texts) > len(facts.values) and any(kind_of(value) not in (None, Kind.NAME) for value in texts)
+    return facts.identifies or any(map(is_identifying, (facts.source, facts.label))) or identify(facts)
 
 
 def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
@@ -94,21 +89,46 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
     if draft.kind != "drop" and facts.not_known_here:
         draft.settings = {"missing": sorted(facts.not_known_here)} | draft.settings
         draft.checks.append("do the values under missing: mean that nobody knows, or are they a finding?")
+    if draft.kind != "drop" and facts.source != day_zero:
+        _doubt(draft, facts)
     if draft.kind not in ("drop", "date"):
         if facts.choices and not facts.values.keys() <= {*facts.choices, *facts.choices.values()}:
             draft.checks.append("some values are none of the codes that its header or dictionary explains")
         if draft.timepoint in LATE:
             draft.settings["feature"] = False
-        elif not any(map(is_early, (facts.source, facts.label))):
-            draft.checks.append(_WHEN)
     return draft
 
 
+def _doubt(draft: Draft, facts: Facts) -> None:
+    """Take a column as late of which neither name nor values say that it is early."""
+    if draft.timepoint not in LATE and not _named_early(facts) and not tell_the_beginning(facts):
+        draft.timepoint = LATE[0]
+        draft.checks.append(_WHEN)
+
+
+def _named_early(facts: Facts) -> bool:
+    return any(map(is_early, (facts.source, facts.label)))
+
+
 _WHEN = "when is it known? Its name does not say, and what becomes known later tells the future"
+_SERIES = 5
+
+
+def take_measurements_as_early(columns: Sequence[Draft]) -> None:
+    """Make features of columns in doubt that are a numbered series (`V1` … `V5`), or that would leave none."""
+    doubtful = [column for column in columns if _WHEN in column.checks and column.kind != "date"]
+    series = Counter(re.sub(r"\d+", "#", column.source) for column in doubtful)
+    known = any(c.kind not in ("drop", "date") and c.settings.get("feature", True) for c in columns)
+    for column in doubtful:
+        if not known or series[re.sub(r"\d+", "#", column.source)] >= _SERIES:
+            column.timepoint = "baseline"
+            del column.settings["feature"]
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
-    timepoint = "outcome" if _says_who_died(facts) else timepoint_of(facts.source, facts.label)
+    timepoint = timepoint_of(facts.source, facts.label)
+    if _says_who_died(facts) or (timepoint not in LATE and not _named_early(facts) and tell_the_end(facts)):
+        timepoint = "outcome"
     names_a_row = facts.distinct and facts.filled > MAX_LEVELS and ID_NAME.search(in_words(facts.source))
     if facts.identifies or names_a_row:
         reason = _FREE_TEXT if facts.identifies else "names a person or a sample"
@@ -321,10 +341,6 @@ def _is_ranked(facts: Facts) -> bool:
     return bool(RANKED_NAME.search(in_words(facts.source))) and bool(facts.no_numbers)
 
 
-def _is_person(value: str) -> bool:
-    return is_name(value) if " " in value else has_shape_of_name(value)
-
-
 def _is_category(facts: Facts) -> bool:
     shared = facts.filled >= ROWS_PER_LEVEL * len(facts.values)
     return shared and not facts.many and 1 < len(facts.values) <= MAX_LEVELS
@@ -338,7 +354,7 @@ def _category(facts: Facts, names: Names, timepoint: str, _day_zero: str | None)
     settings = {"name": name, "levels": levels}
     checks += [] if facts.no_numbers else ["what do the numbers stand for?"]
     checks += [_SEVERAL] if any(_parts(value) & levels.keys() for value in levels) else []
-    checks += [_NAMES] if 2 * sum(map(_is_person, levels)) >= len(levels) else []
+    checks += [_NAMES] if 2 * sum(map(is_person, levels)) >= len(levels) else []
     checks += ["is there an order? Then make it kind: ordinal"] if _is_ranked(facts) else []
     rare = sum(count < 10 for count in facts.values.values())
     notes = [f"fewer than ten rows in {rare} of {len(levels)} levels"] if rare else []

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import yaml
 
 from multimodal.clinical.headers import in_words
+
+_SHORTEST = 3
+"""Letters of a word that is looked for in others."""
 
 _KINDS: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 
@@ -20,10 +24,14 @@ def _split(text: str) -> list[str]:
 _WORDS = {name: f"(?:{'|'.join(_split(text))})" for name, text in _KINDS["words"].items()}
 
 
+def _texts(kind: str) -> list[str]:
+    texts = _KINDS[kind]
+    return [*texts.values()] if isinstance(texts, dict) else [texts]
+
+
 def _phrases(kind: str) -> Iterator[str]:
     """Yield the phrases of a kind as patterns of whole words."""
-    texts = _KINDS[kind]
-    for phrase in chain.from_iterable(map(_split, texts.values() if isinstance(texts, dict) else [texts])):
+    for phrase in chain.from_iterable(map(_split, _texts(kind))):
         pattern = re.sub(r"<(\w+)>", lambda word: _WORDS[word[1]], phrase).replace("*", r"\w*")
         yield rf"{pattern}\b" if pattern.startswith("^") else rf"\b{pattern}\b"
 
@@ -44,7 +52,7 @@ def is_identifying(header: str) -> bool:
     >>> [is_identifying(name) for name in ("patient_mrn", "prénom", "ManufacturerModelName")]
     [True, True, False]
     """
-    return bool(_IDENTIFYING.search(_telling(header)))
+    return any(map(_IDENTIFYING.search, _telling(header)))
 
 
 def late_timepoint(header: str) -> str:
@@ -56,11 +64,11 @@ def late_timepoint(header: str) -> str:
     ['outcome', 'post_treatment', '', '']
     """
     words = _telling(header)
-    if _OUTCOME.search(words):
+    if any(map(_OUTCOME.search, words)):
         return "outcome"
-    if _BEFORE.search(words):
+    if any(map(_BEFORE.search, words)):
         return ""
-    return "outcome" if _LATER.search(words) else "post_treatment" if _AFTER.search(words) else ""
+    return "outcome" if any(map(_LATER.search, words)) else "post_treatment" if any(map(_AFTER.search, words)) else ""
 
 
 def is_early(header: str) -> bool:
@@ -71,10 +79,54 @@ def is_early(header: str) -> bool:
     >>> [is_early(name) for name in ("smoking_status", "wavelet-HHL_glcm_Idm", "V12", "rspns_cat")]
     [True, True, False, False]
     """
-    words = in_words(header)
-    return bool(_EARLY.search(words) or _BEFORE.search(words))
+    return any(pattern.search(words) for pattern in (_EARLY, _BEFORE) for words in _readings(header))
 
 
-def _telling(header: str) -> str:
-    """Return a header in words without the phrases that only sound like something."""
-    return _HARMLESS.sub("|", in_words(header))
+def _telling(header: str) -> list[str]:
+    """Return the readings of a header without the phrases that only sound like something."""
+    return [_HARMLESS.sub("|", words) for words in _readings(header)]
+
+
+def _readings(header: str) -> set[str]:
+    """Return a header in words, and with those apart that are written together."""
+    words = _POSSESSIVE.sub("s", in_words(header))
+    return {words, " ".join(map(_apart, words.split()))}
+
+
+_POSSESSIVE = re.compile(r" s\b(?= )")
+"""Of `MOTHER_S_NAME`."""
+
+
+def _parts_of(kind: str) -> Iterator[str]:
+    """Yield the words of a kind that are looked for in others; of the early and the harmless, only whole phrases."""
+    for phrase in chain.from_iterable(map(_split, _texts(kind))):
+        words = _NO_PARTS.sub("", phrase)
+        if kind not in ("early", "harmless") or " " not in words:
+            for word, optional in _PART.findall(words):
+                yield from (word, word[:-1]) if optional else (word,)
+
+
+_NO_PARTS = re.compile(r"(?<=[a-z])\([a-z|]*\)\??|\(\?[=!<][^)]*\)|\^[^,]*\$|<\w+>")
+"""Endings in brackets, conditions, and words that count only when they stand alone."""
+
+_PART = re.compile(rf"(?<![a-z\]])([a-z]{{{_SHORTEST},}})(\??)(?!\[)")
+_PARTS = {part for part in chain.from_iterable(map(_parts_of, _KINDS)) if len(part) >= _SHORTEST} | {
+    *_split(_KINDS["short"])
+}
+
+
+@lru_cache(maxsize=10_000)
+def _apart(word: str) -> str:
+    """Return a word as the fewest known ones that it is written together of, if it is.
+
+    Examples
+    --------
+    >>> [_apart(word) for word in ("ptdob", "codigopostal", "deadlift")]
+    ['pt dob', 'codigo postal', 'deadlift']
+    """
+    best: list[list[str] | None] = [[], *[None] * len(word)]
+    for end in range(1, len(word) + 1):
+        found = ((best[start], word[start:end]) for start in range(end))
+        known = [[*before, part] for before, part in found if before is not None and part in _PARTS]
+        best[end] = min(known, key=len, default=None)
+    return " ".join(best[-1] or [word])

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 
 from cli.draft.column import Names
 from cli.draft.facts import Facts
-from cli.draft.guess import draft_column, sounds_identifying, timepoint_of
+from cli.draft.guess import draft_column, sounds_identifying, take_measurements_as_early, timepoint_of
+from cli.draft.headers import is_early
 from cli.draft.ids import id_checks, id_column, id_pattern
 from cli.draft.outcomes import add_labels
 from cli.draft.table_draft import TableDraft
@@ -53,6 +54,7 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
         original = copy_of[fact.source]
         equal_to = original if original != fact.source else None
         table.columns.append(draft_column(fact, names, written.date_format, equal_to, day_zero))
+    take_measurements_as_early(table.columns)
     _add_event_times(table, day_zero)
     table.units = {fact.source: units for fact in others if (units := units_of_time(fact))}
     add_labels(table)
@@ -69,9 +71,15 @@ def _missing(facts: Sequence[Facts]) -> list[str]:
 
 def _day_zero(facts: Sequence[Facts]) -> str | None:
     """Return the date that most probably begins a case: known early, and known of most cases."""
-    dates = [f for f in facts if f.date_format and not f.may_be_birth and timepoint_of(f.source) == "baseline"]
-    best = max(dates, key=lambda f: (f.filled, bool(BEGINNING.search(in_words(f.source)))), default=None)
+    known = [f for f in facts if f.date_format and not f.may_be_birth and 2 * f.filled > f.rows]
+    dates = [f for f in known if timepoint_of(f.source) == "baseline"]
+    best = max(dates, key=_beginning, default=None)
     return best.source if best else None
+
+
+def _beginning(fact: Facts) -> tuple[bool, int, bool]:
+    """Rank dates by how probably they begin a case."""
+    return is_early(fact.source), fact.filled, bool(BEGINNING.search(in_words(fact.source)))
 
 
 def _add_event_times(table: TableDraft, day_zero: str | None) -> None:

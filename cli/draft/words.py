@@ -22,6 +22,18 @@ SUMMARIES = frozenset(_WORDS["summaries"])
 SEX_PAIRS = frozenset(_tuples("sex_pairs"))
 
 
+ENDS = tuple(map(frozenset, _WORDS["ends"]))
+
+PLACE = re.compile(
+    r"\d{5}-\d{3,4}|\d{4}-\d{3}|\d{4} ?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{1,3}(?:\.\d{1,3}){3}"
+)
+"""Postcodes that have more than digits, and addresses of computers."""
+
+STREET = re.compile(
+    r"\d{1,5}[A-Za-z]?,? [^\W\d_][^\d ]{1,30} [^\d]{2,40}|[^\d]{0,40}[^\W\d_]{4}[^\d]{0,20} \d{1,4} ?[a-zA-Z]?"
+)
+"""A number and a street, or a street and a number; a column of them hardly has one twice."""
+
 SURGERY = re.compile(
     r"patholog|histolog|\bgrade\b|invasion|margin|resect|surg|operat|mutation|transloc|rearrang|\b(egfr|kras|alk|ros 1|"
     r"braf|pd l ?1|her 2)\b|^op( ?(datum|tag|date|day))?$|biops|specimen|lymph node|\bp[tnm]\b"

@@ -121,7 +121,7 @@ def _ask_of_other_dates(fact: Facts, century: int) -> None:
         fact.checks.append("some cells are no such dates; their rows go to quarantine")
     elif fact.date_format is None and not fact.asked and fact.values:
         without_day = {value for value in fact.values if _is_incomplete(value)}
-        whole = {value for value in fact.values if not _NO_DATE.fullmatch(value) and _is_date(value, century)}
+        whole = {value for value in fact.values if not _NO_DATE.fullmatch(value) and is_date(value, century)}
         if len(without_day | whole) < ENOUGH * len(fact.values) or all(map(str.isdigit, without_day | whole)):
             return
         fact.asked = _WITHOUT_DAY if without_day - whole else "dates that are written in several ways"
@@ -136,7 +136,8 @@ def _is_incomplete(value: str) -> bool:
     return found is not None and (found["month"] is None or month_of(found["month"]) is not None)
 
 
-def _is_date(value: str, century: int) -> bool:
+def is_date(value: str, century: int = FIRST_YEAR) -> bool:
+    """Whether a cell is a date of any format."""
     days = (DateFormat(written, century).day(value) for written in DATE_FORMATS)
     return any(day is not None and day.year >= 1850 for day in days)
 

@@ -92,6 +92,18 @@ class Pipeline(RuleBasedStateMachine):
         self.messages += len(events)
         self.world.register(events)
 
+    @rule(subject=st.sampled_from(SUBJECTS), times=st.integers(0, 2))
+    def mark(self, subject: str, times: int) -> None:
+        """The marker of a study that is whole; its event comes once, twice or never."""
+        key = slices(1, subject)[0]
+        if key not in self.world.raw.content:
+            return
+        marker = f"{Unit(DATASET, subject, '1.2.3').folder}_COMPLETE.json"
+        self.world.raw.put(marker, b'{"objects": 3}')
+        self.faults += times != 1
+        self.messages += 1
+        self.world.register([Upload(f"m{self.messages}", marker, self.world.clock())] * times)
+
     @rule(seconds=st.sampled_from([1, 60, QUIET, 1000, SHORTAGE_RECHECK_SECONDS]))
     def round(self, seconds: int) -> None:
         """A round of the sweep."""

@@ -92,3 +92,30 @@ def test_what_is_missing_is_named(tmp_path: Path, text: str, complaint: str) -> 
     with pytest.raises(CommandError) as error:
         write_draft(tmp_path / "t.csv", "mine", tmp_path)
     assert complaint in f"{error.value.details} {error.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["P-000,39,Male,1990-01-01", "P-000,39.5,Female,01.01.1990", "id,Anna Schmidt,40,Sex", "id,a@example.org,Sex,Age"],
+)
+def test_a_case_in_place_of_the_header_is_refused_and_named_nowhere(tmp_path: Path, first: str) -> None:
+    rows = "".join(
+        f"{case},{40 + n},{'Male' if n % 2 else 'Female'},{1990 + n % 9}-02-03\n" for n, case in enumerate(CASES)
+    )
+    (tmp_path / "t.csv").write_text(f"{first}\n{rows}")
+    with pytest.raises(CommandError, match="no header") as error:
+        write_draft(tmp_path / "t.csv", "mine", tmp_path)
+    assert "Anna" not in str(error.value) + str(error.value.details)
+    assert not (tmp_path / "mine.yaml").exists()
+
+
+def test_a_date_that_half_of_the_cases_lack_begins_no_case(tmp_path: Path) -> None:
+    rows = "".join(f"{case},{40 + n},{'2001-02-03' if n % 3 == 0 else ''}\n" for n, case in enumerate(CASES))
+    config, _ = drafted(tmp_path, f"Case ID,Age,Panel date\n{rows}")
+    assert config.timepoints["baseline"].event_time == "upload"
+
+
+@pytest.mark.parametrize("header", ["id,1,2,3", "id,Ann Arbor stage,Child Pugh,Grace score", "id,CD4,2019,T0"])
+def test_numbers_and_eponyms_may_be_names_of_columns(tmp_path: Path, header: str) -> None:
+    rows = "".join(f"{case},{n % 3},{n % 4},{n % 5}\n" for n, case in enumerate(CASES))
+    assert len(drafted(tmp_path, f"{header}\n{rows}")[0].columns) == 3
