@@ -153,7 +153,7 @@ class EventTimes(dict[float | None, str | None]):
         super().__init__({None: None})
 
     def __missing__(self, day: float) -> str:
-        text = self[day] = f"{date.fromordinal(int(day)).isoformat()}T00:00:00Z"
+        text = self[day] = date.fromordinal(int(day)).isoformat() + "T00:00:00Z"
         return text
 
 
