@@ -30,7 +30,7 @@ from cli.replay import replay_dead_letters
 from cli.report import report
 from cli.results import save_dataset
 from cli.retry import ask_sweep, request_reruns, select_units
-from cli.rows import print_features, print_rows
+from cli.rows import print_features, print_rows, write_csv
 from cli.sources.files import Modality
 from cli.terminal import make_console, megabytes, plural, print_error, print_line
 from cli.upload import upload_path
@@ -284,6 +284,9 @@ def results(
 @app.command(epilog="Example: `multimodal query 'select count(*) from {labels}'`")
 def query(
     sql: Annotated[str, typer.Argument(help="One statement; {imaging} stands for that group's latest records.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Write all columns to this CSV.", metavar="FILE", dir_okay=False)
+    ] = None,
     stack: Stack = "",
     as_json: Json = False,
 ) -> None:
@@ -300,7 +303,12 @@ def query(
         typed = (f"{{{short_name(deployment, name)}}}" for name in groups)
         error.hint = error.hint or f"Newest records: {', '.join(typed)}."
         raise
-    if as_json:
+    if output:
+        print_line(
+            make_console(),
+            f"{shown(write_csv(rows, list(rows[0]) if rows else [], output))}: {plural(len(rows), 'row')}",
+        )
+    elif as_json:
         _print_json(rows)
     else:
         _print_rows(rows)
@@ -360,7 +368,7 @@ def _print_rows(rows: list[Row]) -> None:
         # The catalogue's order, but the record's name first: without it a row says nothing.
         names = sorted(rows[0], key=lambda name: name != "case_id")
         more = len(names) - len(print_rows(console, rows, names))
-    rest = f"; {plural(more, 'more column')}; --json has all" if more else ""
+    rest = f"; {plural(more, 'more column')}; --json and --output have all" if more else ""
     print_line(console, plural(len(rows), "row") + rest, style="dim")
 
 
@@ -406,17 +414,19 @@ def guarded(action: Callable[[], int]) -> int:
     except (ClientError, BotoCoreError, Boto3Error) as error:
         print_error(errors, aws_error(error))
         return FAILURE
-    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; what is still buffered must not be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SUCCESS
+    except OSError as error:
+        if error.filename is None:  # no file is to blame
+            raise
         message = f"{error.filename} cannot be used: {error.strerror}."
         print_error(errors, UsageError(message, hint="Name another file or folder, or change its permissions."))
         return 2
     except (KeyboardInterrupt, typer.Abort):
         print_line(errors, "Interrupted.", style="yellow")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; what is still buffered must not be written at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return SUCCESS
 
 
 def _show_usage(error: TyperException) -> int:

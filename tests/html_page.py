@@ -47,6 +47,15 @@ class Page(HTMLParser):
             tag for tag, _ in self.found
         }
 
+    def assert_tables_can_be_heard(self) -> None:
+        """Each table that is scrolled is a region with a name of its own; its headings say what they head."""
+        scrolled = [attributes for attributes in self.all("div") if attributes.get("class") == "scroll"]
+        assert scrolled
+        assert all((each["role"], each["tabindex"]) == ("region", "0") for each in scrolled)
+        names = [each["aria-label"] for each in scrolled]
+        assert len(names) == len(set(names)), "regions are told apart"
+        assert all("scope" in attributes for attributes in self.all("th"))
+
     @property
     def words(self) -> str:
         return " ".join(" ".join(self.text).split())

@@ -8,13 +8,16 @@ from rich.console import Console
 
 from cli.draft.dictionary import describe, of_comments, read_dictionary
 from cli.draft.document import render
-from cli.draft.facts import Facts, read_facts, read_rows
-from cli.draft.ids import id_column, odd_ids
+from cli.draft.facts import Facts, has_digit, read_facts, read_rows
+from cli.draft.ids import id_column, id_pattern, odd_ids
 from cli.draft.table import draft_table
 from cli.draft.table_draft import TableDraft
+from cli.draft.written import is_date
 from cli.errors import CommandError, UsageError
-from cli.project import DATASET, DATASET_FILES, PROGRAM, shown
+from cli.project import DATASET, DATASET_FILES, PROGRAM, shown, typed
 from cli.terminal import plural, print_line
+from multimodal.clinical.numerals import Numeral
+from multimodal.clinical.phi import Kind, kind_of
 from multimodal.ledger.errors import ConfigurationError
 from multimodal.pipeline.dataset import load_dataset
 
@@ -95,6 +98,8 @@ def _read(csv: Path) -> tuple[list[Facts], int]:
     source = read_rows(csv)
     _check_header(source.header)
     facts = read_facts(source.header, source.rows)
+    _check_names(facts)
+    _check_direction(facts)
     case = id_column(facts)
     odd = odd_ids(case)
     if odd:
@@ -115,6 +120,45 @@ def _check_header(header: Sequence[str]) -> None:
         )
 
 
+def _check_names(facts: Sequence[Facts]) -> None:
+    """Refuse a table whose first row is a case: its cells would be written down as names of columns."""
+    as_data = [fact for fact in facts if _reads_as_cell(fact)]
+    reaching = [fact for fact in as_data if kind_of(fact.source) not in (None, Kind.NAME)]
+    if reaching or (len(as_data) > 1 and 2 * len(as_data) >= len(facts)):
+        places = ", ".join(str(fact.place) for fact in as_data)
+        raise CommandError(
+            "The first row seems to be a case and no header.",
+            details=f"What it has in the columns {places} looks like cells.",
+            hint="Write a row of names above it. Nothing was drafted.",
+        )
+
+
+def _check_direction(facts: Sequence[Facts]) -> None:
+    """Refuse a table with a column for each case: numbers and words below each other, under names like ids."""
+    first, *others = facts
+    numbered = [fact for fact in others if has_digit(fact.source)]
+    mixed = [fact for fact in numbered if fact.numbers and fact.no_numbers]
+    alike = len(id_pattern(fact.source for fact in numbered).split("|")) == 1
+    are_cases = len(mixed) >= _FEWEST_CASES and 10 * len(mixed) >= 9 * len(others) and alike
+    if are_cases and not any(map(has_digit, first.values)):
+        raise CommandError(
+            "The table seems to have a column for each case.",
+            hint="Transpose it: a row for each case, and a column for each fact. Nothing was drafted.",
+        )
+
+
+_FEWEST_CASES = 5
+
+
+def _reads_as_cell(fact: Facts) -> bool:
+    """Whether a column's name is a cell of it, a date, a person's, or a number that is none of a count from 1."""
+    name = fact.source
+    if name in map(str, range(fact.place + 1)):
+        return False
+    is_number = Numeral().reader()(name) is not None
+    return name in fact.values or is_number or is_date(name) or kind_of(name) is not None
+
+
 def default_name(csv: Path) -> str:
     """Return a dataset's name made of a file's."""
     return re.sub(r"[^a-z0-9]+", "_", csv.stem.lower()).lstrip("_0123456789")[:31].rstrip("_")
@@ -128,5 +172,5 @@ def _print_next_steps(console: Console, csv: Path, path: Path, table: TableDraft
         print_line(console, f"Remove before you upload: {', '.join(table.identifying)}.", style="yellow")
     print_line(console, f"1. Look at every line with CHECK ({plural(table.checks, 'column')}, and what is above them).")
     print_line(console, f"2. `make up DATASETS={DATASET},{path.stem}` deploys it here; on AWS, DatasetNames names it.")
-    print_line(console, f"3. {PROGRAM} upload {csv} --dataset {path.stem}")
+    print_line(console, f"3. {PROGRAM} upload {typed(csv)} --dataset {path.stem}")
     print_line(console, f"4. {PROGRAM} results my-results saves what became of it; read its report.html first.")

@@ -146,8 +146,6 @@ class Facts:
         Values with a percent sign.
     asked : str
         What its values leave open, so that nothing can be made of it.
-    may_be_birth : bool
-        Whether its dates could be those of births.
     checks : list of str
         What a person must decide.
     """
@@ -171,7 +169,6 @@ class Facts:
     open_numerals: list[Numeral] = field(default_factory=list)
     percent: int = 0
     asked: str = ""
-    may_be_birth: bool = False
     checks: list[str] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set)
 
@@ -181,7 +178,7 @@ class Facts:
         self.rows += 1
         self.content = hash((self.content, cell))
         lowered = plain(cell)
-        if not cell or lowered in NOT_KNOWN or NOTHING.fullmatch(lowered):
+        if not cell or lowered in NOT_KNOWN or (not cell[0].isalnum() and NOTHING.fullmatch(lowered)):
             self.not_known.update([cell] if cell else [])
         elif lowered in NOT_KNOWN_HERE:
             self.not_known_here.add(cell)

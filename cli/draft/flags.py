@@ -11,6 +11,7 @@ from cli.draft.words import (
     CENSORING,
     DEAD,
     LIVING,
+    LOST,
     NO_EVENT,
     NOT_ASSESSED,
     NOT_KNOWN,
@@ -60,6 +61,7 @@ def _sides_of(values: Set[str], timepoint: str) -> _Sides | None:
     return None
 
 
+_CENSORED = "who was lost counts as alive at the last contact; is that when the time or the date ends?"
 _ALL_CAUSES = "death of any cause counts as one event; are the causes told apart elsewhere?"
 
 
@@ -67,9 +69,11 @@ def _vital(values: Set[str], timepoint: str) -> _Sides | None:
     """Return the two sides of a vital status that tells causes of death or tumours of the living apart."""
     dead = {value for value in values if _begins_with(DEAD, value)}
     living = {value for value in values if _begins_with(LIVING, value)}
-    if timepoint != "outcome" or not (dead and living) or dead | living != {*values}:
+    lost = {value for value in values if _begins_with(LOST, value)}
+    if timepoint != "outcome" or not (dead and living) or dead | living | lost != {*values}:
         return None
-    return _Sides(("dead", "alive"), (dead, living), [_ALL_CAUSES] if len(dead) > 1 else [])
+    checks = [_ALL_CAUSES] if len(dead) > 1 else []
+    return _Sides(("dead", "alive"), (dead, living | lost), [*checks, *([_CENSORED] if lost else [])])
 
 
 def _begins_with(words: Set[str], value: str) -> bool:

@@ -19,6 +19,7 @@ from cli.draft.words import (
     RANKED_NAME,
     RATE,
     REDCAP,
+    SPREADSHEET_INTERVAL,
     SURGERY,
     UNIT_CELL,
     UNITS,
@@ -26,6 +27,7 @@ from cli.draft.words import (
     YEAR_NAME,
 )
 from multimodal.clinical.config import DAYS_PER_UNIT
+from multimodal.clinical.dates import month_of
 from multimodal.clinical.headers import AGE, in_words
 from multimodal.clinical.names import is_name
 from multimodal.clinical.numerals import Numeral
@@ -353,12 +355,22 @@ def _category(facts: Facts, names: Names, timepoint: str, _day_zero: str | None)
     levels, checks = names.of_levels(name, {value: value for value, _ in facts.values.most_common()})
     settings = {"name": name, "levels": levels}
     checks += [] if facts.no_numbers else ["what do the numbers stand for?"]
+    checks += [_INTERVAL] if any(map(is_interval, levels)) and not all(map(is_interval, levels)) else []
     checks += [_SEVERAL] if any(_parts(value) & levels.keys() for value in levels) else []
     checks += [_NAMES] if 2 * sum(map(is_person, levels)) >= len(levels) else []
     checks += ["is there an order? Then make it kind: ordinal"] if _is_ranked(facts) else []
     rare = sum(count < 10 for count in facts.values.values())
     notes = [f"fewer than ten rows in {rare} of {len(levels)} levels"] if rare else []
     return Draft(facts.source, "one_hot", timepoint, settings, notes, checks)
+
+
+def is_interval(value: str) -> bool:
+    """Whether a value is what a spreadsheet makes of an interval such as 1-3, a day and a month."""
+    words = re.findall(r"[^\W\d]+", value) if SPREADSHEET_INTERVAL.fullmatch(value) else []
+    return bool(words) and month_of(words[0]) is not None
+
+
+_INTERVAL = "a spreadsheet made dates of intervals such as 1-3: write them as text, and export again"
 
 
 def _parts(value: str) -> set[str]:

@@ -15,10 +15,13 @@ _MAX_SHAPES = 5
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
+_OF_SAMPLES = re.compile(r"\b(samples?|specimens?|aliquots?|biops(y|ies)|slides?|probe|echantillon|muestra)\b")
+
 _ODD_SHAPES = (
     (r"\d(\.\d+)?E\+\d+", "ids such as 1.2E+05 are numbers that a spreadsheet has rounded; export them as text"),
     (r"\d+\.0+", "a program made numbers of the ids; do scans and reads write 1.0, or 1?"),
     (r"'.*", "ids begin with an apostrophe, by which spreadsheets mark text; do scans and reads write it?"),
+    (r".*\w[*†‡§¹²³]+", "a sign of a footnote stands behind ids; scans and reads will not have it"),
     (r".*[\u00ad\u200b-\u200f\u2060\ufeff].*", "ids hold signs that nobody sees; scans and reads will not have them"),
 )
 """Shape of ids that were text once, or copied, and what to ask."""
@@ -33,7 +36,8 @@ def id_column(facts: Sequence[Facts]) -> Facts:
         When there is none, or no row.
     """
     if not facts or not facts[0].rows:
-        raise CommandError("The table has no rows.", hint="A draft needs a header and some rows.")
+        hint = "A draft needs a header, and rows with as many cells; no quotes stand around a whole row."
+        raise CommandError("The table has no rows.", hint=hint)
     distinct = [fact for fact in facts if fact.distinct and not looks_like_dates(fact) and not _is_measured(fact)]
     unique = [fact for fact in distinct if fact.filled == fact.rows]
     named = [fact for fact in distinct if ID_NAME.search(in_words(fact.source)) and fact.filled >= ENOUGH * fact.rows]
@@ -45,7 +49,7 @@ def id_column(facts: Sequence[Facts]) -> Facts:
         named = [fact for fact in facts if ID_NAME.fullmatch(in_words(fact.source)) and _is_mostly_distinct(fact)]
     if not (named or unique):
         raise CommandError("No column has another value in every row, so none names the case.", hint=_hint(facts))
-    return min(named or unique, key=_is_uuid)
+    return min(named or unique, key=lambda fact: (fact not in cases, _is_uuid(fact)))
 
 
 def _cases(facts: Iterable[Facts]) -> list[Facts]:
@@ -58,7 +62,9 @@ def _is_uuid(fact: Facts) -> bool:
     return bool(fact.values) and all(map(_UUID.fullmatch, fact.values))
 
 
-def _hint(facts: Iterable[Facts]) -> str:
+def _hint(facts: Sequence[Facts]) -> str:
+    if len(facts) == 1:
+        return "Commas, semicolons or tabs divide the columns of a table."
     blank = [f for f in facts if ID_NAME.search(in_words(f.source)) and 0 < f.filled < f.rows]
     if blank:
         where = f"{blank[0].source} has no value in {blank[0].rows - blank[0].filled} rows"
@@ -104,6 +110,10 @@ def id_checks(case: Facts, facts: Iterable[Facts]) -> Iterator[str]:
             "ids differ in capitals, separators or leading zeros alone: one case may be written in two ways, and scans "
             "and reads must write the same"
         )
+    if _OF_SAMPLES.search(in_words(case.source)):
+        yield "these ids name samples or specimens: do scans and reads name the same, or the patients?"
+    if ids == [*map(str, range(1, len(ids) + 1))]:
+        yield "these ids number the rows: do scans and reads have the same numbers?"
     others = [fact.source for fact in _cases(facts) if fact is not case]
     if others:
         yield f"{' and '.join(map(repr, others))} could name the case as well: take the ids of the scans and reads"

@@ -71,7 +71,8 @@ def _missing(facts: Sequence[Facts]) -> list[str]:
 
 def _day_zero(facts: Sequence[Facts]) -> str | None:
     """Return the date that most probably begins a case: known early, and known of most cases."""
-    dates = [f for f in facts if f.date_format and not f.may_be_birth and timepoint_of(f.source) == "baseline"]
+    known = [f for f in facts if f.date_format and 2 * f.filled > f.rows]
+    dates = [f for f in known if timepoint_of(f.source) == "baseline"]
     best = max(dates, key=_beginning, default=None)
     return best.source if best else None
 

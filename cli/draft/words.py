@@ -18,6 +18,7 @@ DEATH_PAIRS, VITAL = frozenset(product(_WORDS["dead"], _WORDS["living"])), {*_WO
 PAIRS, RANKS = (*_tuples("pairs"), *sorted(DEATH_PAIRS)), _tuples("ranks")
 SPELLINGS = tuple((tuple(ones), tuple(zeros)) for ones, zeros in _WORDS["spellings"])
 DEAD, LIVING = ({*_WORDS[kind], *_WORDS[f"{kind}_codes"]} for kind in ("dead", "living"))
+LOST = frozenset(_WORDS["lost"])
 SUMMARIES = frozenset(_WORDS["summaries"])
 SEX_PAIRS = frozenset(_tuples("sex_pairs"))
 
@@ -60,6 +61,9 @@ TNM = re.compile(r"^[pcyra]*[TNMGLVR](is|a|X|x|\d)")
 
 NOTHING = re.compile(r"#(n/?[adv]|[^\W\d_]+(/0)?[!?])|'?[-–—.?…_/\\]+")
 """Cells that say nothing in any table: errors of spreadsheets, GDC's `'--` and other signs without a letter."""
+
+SPREADSHEET_INTERVAL = re.compile(r"\d{1,2}[-. ]+[^\W\d]{3}\.?|[^\W\d]{3}[- ]\d{2}")
+"""What a spreadsheet makes of `1-3`: `1-Mar`, `01. Mrz`, `Mar-01`."""
 
 STAIN = re.compile(r"\(?\+{1,4}\)?|\+/-|0|[1-4]\+|neg\w*|pos\w*|[-–—]", re.IGNORECASE)
 """Grades of a stain; a minus beside them is a finding."""

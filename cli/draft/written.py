@@ -66,7 +66,6 @@ def read_writing(facts: Sequence[Facts], today: date, first: str = "") -> Writte
     used = [fact.date_format for fact in facts if fact.date_format and "%" in fact.date_format]
     short = any("%y" in written for written in used)
     most = max(DATE_FORMATS, key=used.count)
-    _ask_of_births(facts, century, today)
     return Written(most, century if short else None, _is_shifted(facts, century, today))
 
 
@@ -121,7 +120,7 @@ def _ask_of_other_dates(fact: Facts, century: int) -> None:
         fact.checks.append("some cells are no such dates; their rows go to quarantine")
     elif fact.date_format is None and not fact.asked and fact.values:
         without_day = {value for value in fact.values if _is_incomplete(value)}
-        whole = {value for value in fact.values if not _NO_DATE.fullmatch(value) and _is_date(value, century)}
+        whole = {value for value in fact.values if not _NO_DATE.fullmatch(value) and is_date(value, century)}
         if len(without_day | whole) < ENOUGH * len(fact.values) or all(map(str.isdigit, without_day | whole)):
             return
         fact.asked = _WITHOUT_DAY if without_day - whole else "dates that are written in several ways"
@@ -136,7 +135,8 @@ def _is_incomplete(value: str) -> bool:
     return found is not None and (found["month"] is None or month_of(found["month"]) is not None)
 
 
-def _is_date(value: str, century: int) -> bool:
+def is_date(value: str, century: int = FIRST_YEAR) -> bool:
+    """Whether a cell is a date of any format."""
     days = (DateFormat(written, century).day(value) for written in DATE_FORMATS)
     return any(day is not None and day.year >= 1850 for day in days)
 
@@ -183,19 +183,6 @@ _COUNTED_FROM = (
     "make it kind: date with date_format: days since 1960-01-01 (SAS, Stata), 1970-01-01 (R) or 1899-12-30 (Excel); "
     "export seconds (SPSS) as dates"
 )
-
-
-def _ask_of_births(facts: Sequence[Facts], century: int, today: date) -> None:
-    for fact in facts:
-        if fact.date_format:
-            years = sorted(day.year for day in map(_day_of(fact, century), fact.values) if day is not None)
-            if years and years[-1] - years[0] >= _BIRTHS and years[len(years) // 2] <= today.year - _BIRTHS:
-                fact.may_be_birth = True
-                fact.checks.append("dates of many years, long ago: are these births? Then remove the column")
-
-
-_BIRTHS = 30
-"""Years over which dates of birth lie, and lie back, of most cases."""
 
 
 _NO_DATE = re.compile(r"[+-]?\d*[.,]?\d*")

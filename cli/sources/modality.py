@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cli.errors import UsageError
+from cli.project import typed
 from cli.sources.expression_files import advice_for, is_expression, reject_file
 from cli.sources.files import MODALITIES, Modality, SourceFile, entries, files_below, is_table, is_zip
 from cli.sources.manifests import is_series_manifest
@@ -79,7 +80,8 @@ def _modality_of_file(path: Path) -> Modality:
     if is_reads(path.name) or is_expression(path):
         return "genomics"
     if path.is_file() and is_series_manifest(path):
-        raise UsageError(f"{path.name} is a manifest of public series.", hint=f"`multimodal fetch {path}` copies them.")
+        hint = f"`multimodal fetch {typed(path)}` copies them."
+        raise UsageError(f"{path.name} is a manifest of public series.", hint=hint)
     if is_table(path) or path.suffix.lower() in (".txt", *SPREADSHEET_SUFFIXES):
         return "clinical"
     if path.is_file() and not _IMAGES.search(path.name):

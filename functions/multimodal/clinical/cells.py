@@ -75,6 +75,11 @@ class Fault:
 
 Reading = tuple[V | None, Fault | None]
 
+# Made once: annotations of a function within a function are evaluated whenever the outer one is called.
+Text = Reading[str]
+Numeric = Reading[float]
+Day = Reading[int]
+
 
 class Memo(dict[str | None, V | None], Generic[V]):
     """Values of the cells that were met; a cell that is new is read.
@@ -130,7 +135,7 @@ def _unexplained(cell: str) -> Fault | None:
 def levels(column: OneHot | Ordinal | Flag, missing: frozenset[str], scope: Scope) -> Memo[str]:
     """Return the cells of a column with declared levels."""
 
-    def read(cell: str) -> Reading[str]:
+    def read(cell: str) -> Text:
         if column.unseen == "other":
             return cell, _unexplained(cell)
         return None, _unknown_level(cell, column.values, scope if column.unseen == "reject" else "value")

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from functools import reduce
 from itertools import repeat
+from operator import getitem, ior
 
 from multimodal.clinical.cells import (
     MAX_KEPT,
@@ -28,7 +30,7 @@ from multimodal.clinical.dates import date_reading, format_of, latest_day, year_
 from multimodal.clinical.numerals import is_within, number_reading, numeral_of, range_message
 from multimodal.clinical.phi import IdentifierGate
 from multimodal.clinical.rows import Batch, Numbers, count_suspicious, holds
-from multimodal.features.group import Record, as_text
+from multimodal.features.group import FeatureType, Record, as_text
 from multimodal.tables.table import Scope
 
 Pairs = Record
@@ -36,6 +38,7 @@ Pairs = Record
 are copies of shared ones."""
 
 _CLOSED = (OneHot, Ordinal, Flag)
+_MEASURED = (Number, DateDifference)
 
 _MAX_COMBINATIONS = 2_000
 """Of cells of columns that are joined: few enough for most to be met again."""
@@ -58,7 +61,7 @@ def _used(config: ClinicalConfig) -> set[str | None]:
     """Return the columns that features or event times are made of, besides their own and labels."""
     dated = [timepoint.event_time for timepoint in config.timepoints.values() if timepoint.event_time != "upload"]
     differences = [c.to for c in config.columns if isinstance(c, DateDifference)]
-    fills = [c.fill_when for c in config.columns if isinstance(c, Number | DateDifference)]
+    fills = [c.fill_when for c in config.columns if isinstance(c, _MEASURED)]
     conditions = [*fills, *(c.missing_when for c in config.columns)]
     used = {name for d in dated for name in (d.column, d.plus_days)} | set(differences)
     return used | {c.column for c in conditions if c is not None}
@@ -125,7 +128,7 @@ class ColumnReader:
     def complete(self, batch: Batch) -> None:
         """Fill in what a condition tells, and refuse rows without a value where one is needed."""
         column, source = self.column, self.column.source
-        if isinstance(column, Number | DateDifference) and column.fill_when:
+        if isinstance(column, _MEASURED) and column.fill_when:
             filled = holds(column.fill_when, batch)
             if filled:
                 fill = column.fill_when.value
@@ -134,7 +137,7 @@ class ColumnReader:
                 batch.values[source] = [fill if held and cell is None else value for value, cell, held in rows]
         if getattr(column, "when_missing", None) != "reject":
             return
-        known = batch.values[source] if isinstance(column, Number | DateDifference) else batch.cells[source]
+        known = batch.values[source] if isinstance(column, _MEASURED) else batch.cells[source]
         if None in known:
             for index, value in enumerate(known):
                 if value is None and index not in batch.rejected:
@@ -230,12 +233,16 @@ class NumberTexts(dict[float | None, str | None]):
         return made
 
 
+_ONE = as_text("", 1.0, FeatureType.INTEGRAL, "")
+
+
 class FeaturePairs(dict[object, Pairs]):
     """Features of a column for each of its values, made when first asked for."""
 
     def __init__(self, column: FeatureColumn) -> None:
         super().__init__()
         self._column, self._features = column, column.features
+        self._zeros = self._texts([0.0] * len(self._features)) if isinstance(column, OneHot) else {}
 
     @property
     def levels(self) -> int:
@@ -250,11 +257,16 @@ class FeaturePairs(dict[object, Pairs]):
         return (batch.cells if by_cell else batch.values)[self._column.source]
 
     def __missing__(self, value: str | float | None) -> Pairs:
-        numbers = self._absent() if value is None else self._present(value)
-        known = zip(self._features, numbers, strict=True)
-        made = {name: as_text(name, n, kind, "the table") for (name, kind), n in known if n is not None}
-        self[value] = made
+        if value is not None and isinstance(self._column, OneHot):
+            name = self._column.levels.get(str(value), f"{self._column.name}_other")
+            made = self[value] = {**self._zeros, name: _ONE}
+            return made
+        made = self[value] = self._texts(self._absent() if value is None else self._present(value))
         return made
+
+    def _texts(self, numbers: Sequence[float | None]) -> Pairs:
+        known = zip(self._features, numbers, strict=True)
+        return {name: as_text(name, n, kind, "the table") for (name, kind), n in known if n is not None}
 
     def _absent(self) -> list[float | None]:
         policy = self._column.when_missing
@@ -268,10 +280,6 @@ class FeaturePairs(dict[object, Pairs]):
 
     def _own(self, value: str | float) -> list[float]:
         column = self._column
-        if isinstance(column, OneHot):
-            own = len(self._features) - (column.when_missing == "indicator")
-            name = column.levels.get(str(value), f"{column.name}_other")
-            return [float(feature == name) for feature, _ in self._features[:own]]
         if isinstance(column, Ordinal):
             return [column.levels[str(value)]]
         if isinstance(column, Flag):
@@ -296,10 +304,7 @@ class JoinedPairs(dict[object, Pairs]):
         return list(map(self.__getitem__, zip(*known, strict=True) if known else repeat((), len(batch.rows))))
 
     def __missing__(self, cells: tuple[object, ...]) -> Pairs:
-        joined = {**self._frame}
-        for column, cell in zip(self._columns, cells, strict=True):
-            joined.update(column[cell])
-        self[cells] = joined
+        joined = self[cells] = reduce(ior, map(getitem, self._columns, cells), self._frame.copy())
         return joined
 
 
@@ -310,7 +315,7 @@ def features_of(columns: Iterable[FeatureColumn], frame: Pairs) -> tuple[list[Jo
     """
     parts, texts, combinations = [list[FeaturePairs]()], list[NumberTexts](), 1
     for column in columns:
-        if isinstance(column, Number | DateDifference) and len(column.features) == 1 and column.when_missing != "zero":
+        if isinstance(column, _MEASURED) and len(column.features) == 1 and column.when_missing != "zero":
             texts.append(NumberTexts(column))
             continue
         pairs = FeaturePairs(column)

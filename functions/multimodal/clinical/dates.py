@@ -5,8 +5,9 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
-from multimodal.clinical.cells import Fault, Reading, RowCode, formula, is_formula
+from multimodal.clinical.cells import Day, Fault, RowCode, formula, is_formula
 from multimodal.clinical.column_config import COUNTED_FROM, Date, DateDifference
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.phi import kind_of
@@ -83,6 +84,26 @@ class DateFormat:
         counted = COUNTED_FROM.fullmatch(self.text)
         if counted:
             return _counted_from(date.fromisoformat(counted[1]))
+        separator = self.text[2:3]
+        places = self.text.split(separator)
+        if sorted(places) != ["%Y", "%d", "%m"]:
+            return self._by_pattern
+        year, month, day = map(places.index, ("%Y", "%m", "%d"))
+
+        def read(cell: str) -> date | None:
+            parts = cell.split(separator)
+            if len(parts) == len(places):
+                try:
+                    return date.fromisoformat(f"{parts[year]}-{parts[month].zfill(2)}-{parts[day].zfill(2)}")
+                except ValueError:
+                    pass
+            return self._by_pattern(cell)
+
+        return read
+
+    @cached_property
+    def _by_pattern(self) -> Callable[[str], date | None]:
+        """Reads any of the formats, and a time behind it."""
         fits = self._compiled().fullmatch
         first = self.two_digit_years_from if "%y" in self.text else None
         parts = _PART.findall(self.text)
@@ -163,19 +184,20 @@ _SHORT_YEAR = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1[0-9]{2}")
 _DAY_COUNT = re.compile(r"[0-9]{5}(\.[0-9]+)?")
 
 
-def date_reading(form: DateFormat, latest: date, scope: Scope) -> Callable[[str], Reading[int]]:
+def date_reading(form: DateFormat, latest: date, scope: Scope) -> Callable[[str], Day]:
     """Return how dates are read, into proleptic Gregorian ordinals (days); none may be after `latest`."""
-    day_of, first = form.reader(), date(FIRST_YEAR, 1, 1)
+    day_of, first, last = form.reader(), date(FIRST_YEAR, 1, 1).toordinal(), latest.toordinal()
 
-    def read(cell: str) -> Reading[int]:
+    def read(cell: str) -> Day:
         found = day_of(cell)
         if found is None:
             return None, _no_date(cell, form, scope)
-        if first < found <= latest:
-            return found.toordinal(), None
-        if found == first:
+        day = found.toordinal()
+        if first < day <= last:
+            return day, None
+        if day == first:
             return None, Fault(RowCode.BAD_DATE, _PLACEHOLDER, scope)
-        if found < first:
+        if day < first:
             return None, Fault(RowCode.BAD_DATE, f"a date before {FIRST_YEAR}; check the year", scope)
         return None, Fault(RowCode.DATE_IN_FUTURE, _IN_FUTURE, scope)
 
@@ -210,10 +232,10 @@ def _no_date(cell: str, form: DateFormat, scope: Scope) -> Fault:
     return Fault(RowCode.BAD_DATE, problem, scope, kind_of(cell))
 
 
-def year_reading(latest: date, scope: Scope) -> Callable[[str], Reading[int]]:
+def year_reading(latest: date, scope: Scope) -> Callable[[str], Day]:
     """Return how years of four digits are read."""
 
-    def read(cell: str) -> Reading[int]:
+    def read(cell: str) -> Day:
         if not (len(cell) == 4 and cell.isascii() and cell.isdigit()):
             if is_formula(cell):
                 return None, formula(cell, scope)

@@ -6,6 +6,9 @@ import unicodedata
 AGE = re.compile(r"\b(age|alter|edad|eta|leeftijd|idade)\b(?! of )")
 """Matches the words of a header of an age."""
 
+BIRTH = re.compile(r"\b(births?|birth ?date|dob|born|geburt\w*|naissance|nacimiento|nascita|nascimento|geboorte\w*)\b")
+"""Matches the words of a header of a date of birth, from which an age is counted."""
+
 _CAMEL = re.compile(r"(?<=[a-zß-ÿ]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-zß-ÿ]{2})|(?<=[A-Z][a-zß-ÿ])(?=[A-Z][a-zß-ÿ]{2})")
 """Between words that only a capital divides. `pCR`, `pT` and `eGFR` stay whole: one small letter is no word."""
 

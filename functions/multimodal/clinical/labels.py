@@ -23,9 +23,6 @@ Fact = float | None
 
 _NO_LABEL: Keys = (None, None)
 
-_MAX_COMBINATIONS = 20_000
-"""Of event and days: more than a study of ten years has."""
-
 
 def _incomplete(problem: str) -> Fault:
     return Fault(RowCode.LABEL_INCOMPLETE, f"{problem}, so there is no label; complete it when it is known", "label")
@@ -253,8 +250,8 @@ class SurvivalLabels:
 
 def _apart(died: Sequence[Fact], ends: Sequence[Fact]) -> tuple[Sequence[Fact], Sequence[Fact]]:
     """Return one column of ends as those of the dead, and those of the others."""
-    ended = list(zip(died, ends, strict=True))
-    return [end if event else None for event, end in ended], [None if event else end for event, end in ended]
+    dead = [end if event else None for event, end in zip(died, ends, strict=True)]
+    return dead, [None if event else end for event, end in zip(died, ends, strict=True)]
 
 
 def _agree(origin: float, died: float, death: Fact, seen: Fact) -> bool:
@@ -271,8 +268,8 @@ class _Written:
     columns: Mapping[str, Sequence[Fact]]
 
 
-class _Labels(dict[Key | None, tuple[Pairs, str | None, Values]]):
-    """Labels that follow from event and days; each combination is worked out once.
+class _Labels(dict[tuple[float, int] | None, tuple[Pairs, Values]]):
+    """Labels that follow from event and days; between two horizons only the days differ.
 
     Parameters
     ----------
@@ -293,43 +290,32 @@ class _Labels(dict[Key | None, tuple[Pairs, str | None, Values]]):
         horizons: Mapping[int, str] | None = None,
         frames: Mapping[float, Pairs] | None = None,
     ) -> None:
-        self._events, self._days, self._horizons, self._frames = events, days, horizons or {}, frames or {}
-        self._names = (*events, *([days] if days else []), *self._horizons.values())
+        self._days, self._horizons, self._frames = days, horizons or {}, frames or {}
+        self._events, self._names = len(events), (*events, *self._horizons.values())
         self._sorted = sorted(self._horizons)
-        self._alike: dict[tuple[float, int], tuple[Pairs, Values]] = {}
-        self._unknown: tuple[Pairs, str | None, Values] = {}, None, (None,) * len(self._names)
-        super().__init__({None: self._unknown})
+        super().__init__({None: ({}, (None,) * len(self._names))})
 
     def of(self, keys: Sequence[Key | None]) -> _Written:
-        if len(self) > _MAX_COMBINATIONS:
-            self.clear()
-            self[None] = self._unknown
         if not keys:
-            return _Written((), None, dict.fromkeys(self._names, ()))
-        pairs, days, values = zip(*map(self.__getitem__, keys), strict=True)
+            return _Written((), None, dict.fromkeys((*self._names, *([self._days] if self._days else [])), ()))
+        ends = self._sorted
+        between = [key and (key[0], (bisect_left if key[0] else bisect_right)(ends, key[1])) for key in keys]
+        pairs, values = zip(*map(self.__getitem__, between), strict=True)
         columns = dict(zip(self._names, zip(*values, strict=True), strict=True))
-        return _Written(pairs, (self._days, days) if self._days else None, columns)
+        if self._days is None:
+            return _Written(pairs, None, columns)
+        days = [key and int(key[1]) for key in keys]
+        texts = [None if day is None else str(day) for day in days]
+        return _Written(pairs, (self._days, texts), {**columns, self._days: days})
 
-    def __missing__(self, key: Key) -> tuple[Pairs, str | None, Values]:
-        event, days = key
-        # Between two horizons only the days differ.
-        between = (event, bisect_left(self._sorted, days) if event else bisect_right(self._sorted, days))
-        if between not in self._alike:
-            self._alike[between] = self._of(int(event), int(days))
-        pairs, values = self._alike[between]
-        made: tuple[Pairs, str | None, Values] = pairs, None, values
-        if self._days is not None:
-            whole, place = int(days), len(self._events)
-            made = pairs, str(whole), (*values[:place], whole, *values[place:])
-        self[key] = made
+    def __missing__(self, between: tuple[float, int]) -> tuple[Pairs, Values]:
+        event, place = between
+        # Any day between the two horizons will do: that of the next for the dead, of the last for the living.
+        days = [0, *self._sorted, self._sorted[-1] + 1 if self._sorted else 0][place + (event == 1)]
+        values = (*[int(event)] * self._events, *(horizon_of(int(event), days, n) for n in self._horizons))
+        known = {name: str(value) for name, value in zip(self._names, values, strict=True) if value is not None}
+        made = self[between] = self._frames.get(event, {}) | known, values
         return made
-
-    def _of(self, event: int, days: int) -> tuple[Pairs, Values]:
-        """Return all but the days."""
-        values = (*[event] * len(self._events), *(horizon_of(event, days, n) for n in self._horizons))
-        names = (*self._events, *self._horizons.values())
-        known = {name: str(value) for name, value in zip(names, values, strict=True) if value is not None}
-        return self._frames.get(event, {}) | known, values
 
 
 def _endpoint_fault(event: Fact, days: Fact, end: Fact) -> Fault | None:

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, TypeAdapter
 
 from multimodal.clinical.column_config import TIMEPOINTS, Column, Condition, Date, DateDifference, Number, Timepoint
 from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig, DatedBy, Survival
-from multimodal.clinical.headers import AGE, in_words
+from multimodal.clinical.headers import AGE, BIRTH, in_words
+from multimodal.clinical.phi import MAX_AGE
 from multimodal.features.group import FeatureGroupSpec, check_group
 from multimodal.ledger.dataset_file import load_section
 from multimodal.ledger.errors import ConfigurationError
@@ -101,6 +102,7 @@ def _of_column(config: ClinicalConfig, column: Column) -> Iterator[str]:
         yield from _numeral(config, column)
     if isinstance(column, DateDifference):
         yield from _difference(config, column)
+        yield from _age_by_difference(column)
 
 
 def _availability(config: ClinicalConfig, column: Column) -> Iterator[str]:
@@ -173,6 +175,12 @@ def _difference(config: ClinicalConfig, column: DateDifference) -> Iterator[str]
         yield f"floor {column.floor} is above max {column.max}"
     yield from _prefixed("to", _kinds(config, [column.to], ("date",)))
     yield from _prefixed("to", _not_later(config, column.to, column.available_at))
+
+
+def _age_by_difference(column: DateDifference) -> Iterator[str]:
+    oldest = int(MAX_AGE * DAYS_PER_UNIT["years"] / DAYS_PER_UNIT[column.unit])
+    if BIRTH.search(in_words(column.source)) and not (column.max is not None and column.max <= oldest):
+        yield f"counts an age; add max: {oldest} ({column.unit}), above which an age identifies a person"
 
 
 def _own_condition(config: ClinicalConfig, column: Column, condition: Condition) -> Iterator[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from multimodal.clinical.cells import Fault, Reading, RowCode, formula, is_formula
+from multimodal.clinical.cells import Fault, Numeric, RowCode, formula, is_formula
 from multimodal.clinical.column_config import Number
 from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig
 from multimodal.clinical.phi import MAX_AGE, Kind, kind_of
@@ -70,7 +70,7 @@ _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 
 
 def _plain_number(cell: str) -> float | None:
-    return float(cell) if _PLAIN.fullmatch(cell) else None
+    return float(cell) if (cell.isdecimal() and cell.isascii()) or _PLAIN.fullmatch(cell) else None
 
 
 def numeral_of(config: ClinicalConfig, column: Number) -> Numeral:
@@ -88,7 +88,7 @@ _OLDEST = re.compile(
 )
 
 
-def number_reading(column: Number, numeral: Numeral, scope: Scope) -> Callable[[str], Reading[float]]:
+def number_reading(column: Number, numeral: Numeral, scope: Scope) -> Callable[[str], Numeric]:
     """Return how a number column's cells are read, into the feature's unit."""
     low, high, unit, number_of = column.min, column.max, column.unit, numeral.reader()
     outside = scope if column.out_of_range == "reject" else "value"
@@ -97,7 +97,7 @@ def number_reading(column: Number, numeral: Numeral, scope: Scope) -> Callable[[
     years = _in_years(column)
     most = min(LARGEST if high is None else high, MAX_AGE / years if column.age else LARGEST)
 
-    def read(cell: str) -> Reading[float]:
+    def read(cell: str) -> Numeric:
         number = number_of(cell)
         if number is None:
             return _no_number(cell, column, number_of, scope)
@@ -106,7 +106,7 @@ def number_reading(column: Number, numeral: Numeral, scope: Scope) -> Callable[[
             return value + 0.0, None  # without the sign of a zero, which would depend on the row that came first
         return wrong(value)
 
-    def wrong(value: float) -> Reading[float]:
+    def wrong(value: float) -> Numeric:
         if not abs(value) <= LARGEST:
             return None, Fault(RowCode.NOT_A_NUMBER, f"a number beyond {LARGEST:g} {_NO_MEASUREMENT}", scope)
         if column.age and value * years > MAX_AGE:
@@ -118,7 +118,7 @@ def number_reading(column: Number, numeral: Numeral, scope: Scope) -> Callable[[
     return read
 
 
-def _too_old(value: float, column: Number, scope: Scope) -> Reading[float]:
+def _too_old(value: float, column: Number, scope: Scope) -> Numeric:
     """Judge an age above 89: from 90 on it identifies a person, a fraction before is 89 (`clinical-16`)."""
     if value >= OLDEST:
         message = f"an age above {MAX_AGE} years identifies a person"
@@ -145,7 +145,7 @@ _OLDEST_MESSAGE = (
 )
 
 
-def _by_policy(column: Number, limit: float, fault: Fault) -> Reading[float]:
+def _by_policy(column: Number, limit: float, fault: Fault) -> Numeric:
     """Return what a bound becomes: the limit, nothing, or a fault."""
     if column.bounds == "reject":
         return None, fault
@@ -173,7 +173,7 @@ _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _NO_MEASUREMENT = "is no measurement; leave the cell empty, or list it under missing in the dataset's file"
 
 
-def _no_number(cell: str, column: Number, number_of: Callable[[str], float | None], scope: Scope) -> Reading[float]:
+def _no_number(cell: str, column: Number, number_of: Callable[[str], float | None], scope: Scope) -> Numeric:
     if column.age and _OLDEST.fullmatch(cell):
         return _by_policy(column, _at_age(OLDEST, column), Fault(RowCode.OUT_OF_RANGE, _OLDEST_MESSAGE, scope))
     bound = _ONE_SIDED.fullmatch(cell) if column.bounds != "reject" else None
@@ -183,7 +183,7 @@ def _no_number(cell: str, column: Number, number_of: Callable[[str], float | Non
     return None, _what_is_wrong(cell, column, scope)
 
 
-def _limited(limit: float, column: Number, scope: Scope) -> Reading[float]:
+def _limited(limit: float, column: Number, scope: Scope) -> Numeric:
     if column.bounds == "limit" and not is_within(limit, column.min, column.max):
         return None, Fault(RowCode.OUT_OF_RANGE, range_message(limit, column.min, column.max, column.unit), scope)
     if column.bounds == "limit" and column.integral and limit != int(limit):

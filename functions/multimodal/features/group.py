@@ -209,11 +209,12 @@ def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
     """
     if kind is _STRING:
         return _line(name, str(value), source)
-    if isinstance(value, _NUMBER) and not isinstance(value, bool) and abs(value) <= _MAX_FLOAT:
+    if isinstance(value, _NUMBER) and not isinstance(value, bool) and -_MAX_FLOAT <= value <= _MAX_FLOAT:
         if kind is _FRACTIONAL:
             return repr(float(value) + 0.0)  # -0.0 is 0.0: equal numbers are equal texts, hashes and bytes
-        if abs(value) < MAX_INTEGRAL and value == int(value):
-            return str(int(value))
+        whole = int(value)
+        if whole == value and -MAX_INTEGRAL < whole < MAX_INTEGRAL:
+            return str(whole)
     raise BadInputError(Reason.FEATURES_INVALID, f"{name} in {source} is not a {kind.value} number")
 
 

@@ -12,6 +12,8 @@ from multimodal.report.cohort import Cohort, Upload
 from multimodal.report.metrics import SAMPLE_METRICS, STUDY_METRICS, Metric, number
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_EXACT = 2.0**53
+"""Whole numbers below it are written without decimals, as people count."""
 
 Row = Sequence[object]
 
@@ -73,4 +75,4 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA) else value
-    return repr(value)
+    return repr(int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value)

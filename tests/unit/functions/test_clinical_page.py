@@ -208,6 +208,15 @@ def test_a_curve_of_few_deaths_is_not_drawn(cases: int, told: str) -> None:
     assert ('class="curve"' in html) is (cases == 120)
 
 
+def test_its_tables_can_be_read_without_eyes() -> None:
+    columns = [one_hot("sex", "f", "m"), number("age"), flag("status", "dead", "alive", "outcome", feature=False)]
+    rows = [{"sex": "fm"[i % 2], "age": str(i), "status": ("alive", "dead")[i % 3 > 1]} for i in range(120)]
+    _, html = page_of(columns, rows, target={"column": "status", "positive": ["alive"]})
+    page = Page(html)
+    page.assert_tables_can_be_heard()
+    assert "Features: AUC" in page.values("aria-label")
+
+
 def test_a_level_that_becomes_rare_has_no_share() -> None:
     columns, names = [one_hot("ward", "north", "south")], ("south", "north")
     before = [{"Case ID": f"B{i}", "ward": names[i < 20]} for i in range(40)]

@@ -2,6 +2,7 @@
 
 import json
 import random
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -283,6 +284,20 @@ def test_labels_follow_from_the_dates(cells: dict[str, str], labels: tuple[str |
     found = read(cells)
     assert found.problems == []
     assert tuple(found.only("labels").get(name) for name in LABEL_NAMES) == labels
+
+
+@pytest.mark.parametrize("seen", [364, 365, 366, 729, 730, 731])
+@pytest.mark.parametrize("died", [0, 1])
+def test_horizons_in_any_order_are_those_of_the_days(seen: int, died: int) -> None:
+    document = raw()
+    document["labels"]["horizons_days"] = [730, 365]
+    day = (date(1995, 2, 10) + timedelta(days=seen)).strftime("%m/%d/%Y")
+    cells = {"Death": day, "Seen": "", "Survived": ""} if died else ALIVE | {"Seen": day}
+    found = read(cells, config=configured(document)).only("labels")
+    expected = {f"os_horizon_{n}d": horizon_of(died, seen, n) for n in (730, 365)}
+    assert {name: found.get(name) for name in expected} == {
+        n: None if v is None else str(v) for n, v in expected.items()
+    }
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,15 @@ def test_a_date_is_read_as_its_format_says(cell: str, written: str) -> None:
         ("9" * 40, "days since 1899-12-30"),
         ("999999", "days since 9999-01-01"),
         ("٣/12/1998", "%m/%d/%Y"),
+        ("+3/12/1998", "%m/%d/%Y"),
+        ("003/12/1998", "%m/%d/%Y"),
+        ("/12/1998", "%m/%d/%Y"),
+        ("3/12/01998", "%m/%d/%Y"),
+        ("3/12/1998/", "%m/%d/%Y"),
+        ("3/ 12/1998", "%m/%d/%Y"),
+        ("2/30/1998", "%m/%d/%Y"),
+        ("W1/3/1998", "%m/%d/%Y"),
+        ("1998-3-12-1", "%Y-%m-%d"),
     ],
 )
 def test_what_is_no_date_of_the_format_is_none(cell: str, written: str) -> None:

@@ -1,5 +1,6 @@
 """The command line: exit codes, errors without stack traces, JSON for scripts."""
 
+import csv
 import json
 import subprocess
 from contextlib import redirect_stdout
@@ -116,8 +117,26 @@ def test_a_query_names_the_record_first_and_counts_the_columns_it_leaves_out(
     assert code == 0
     assert lines[0].split()[:2] == ["case_id", "some_feature_0"]
     shown = len(lines[0].split())
-    assert lines[-1].strip() == ("1 row" if count == 1 else f"1 row; {count + 1 - shown} more columns; --json has all")
+    assert lines[-1].strip() == (
+        "1 row" if count == 1 else f"1 row; {count + 1 - shown} more columns; --json and --output have all"
+    )
     assert (shown == 2) is (count == 1)
+
+
+@pytest.mark.usefixtures("running")
+def test_a_query_writes_all_columns_to_a_csv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"case_id": "R01-001", "event_time": "2001", "event_time_2": None, **{f"f{n}": n / 2 for n in range(99)}}]
+    monkeypatch.setattr(StandIn, "feature_groups", [], raising=False)
+    monkeypatch.setattr(commands, "run_query", lambda *_, **__: rows)
+    code, out, _ = run(capsys, "query", "select 1", "--output", str(tmp_path / "new" / "rows.csv"))
+    assert (code, "rows.csv: 1 row" in out) == (0, True)
+    with (tmp_path / "new" / "rows.csv").open() as file:
+        [row] = csv.DictReader(file)
+    assert row == {name: "" if value is None else str(value) for name, value in rows[0].items()}
+    monkeypatch.setattr(commands, "run_query", lambda *_, **__: [])
+    assert run(capsys, "query", "select 1", "--output", str(tmp_path / "none.csv"))[0] == 0
 
 
 @pytest.mark.usefixtures("running")
@@ -293,6 +312,8 @@ def test_a_wrong_folder_is_told_before_anything_is_uploaded(tmp_path: Path, caps
         (CommandError("It failed.", hint="Do this."), 1),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), 1),
         (PermissionError(13, "Permission denied", "/results"), 2),
+        (FileNotFoundError(2, "No such file or directory", "/proc/results"), 2),
+        (OSError(30, "Read-only file system", "/results"), 2),
         (KeyboardInterrupt(), 130),
     ],
 )

@@ -112,9 +112,9 @@ def test_years_first_and_days_first_are_asked_where_both_fit() -> None:
 
 def test_what_may_be_births_dates_no_record() -> None:
     births = [date(1930 + n, 1 + n % 12, 1 + n % 28).isoformat() for n in range(31)]
-    clinical, text = draft({"T0": births[:29] + births[-1:], "Age": AGE})
+    clinical, text = draft({"X9": births[:29] + births[-1:], "Age": AGE})
     assert clinical["timepoints"]["baseline"]["event_time"] == "upload"
-    assert "are these births?" in text
+    assert "remove the column from the table before you upload it" in text
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,9 @@ def checks(ids: list[str], header: str = "Case ID") -> str:
         ([str(n) if n % 2 else f"{n:04}" for n in range(30)], "capitals, separators or leading zeros"),
         ([f"'{case}" for case in CASES], "apostrophe"),
         ([f"{case}\u200b" for case in CASES], "nobody sees"),
+        ([f"{case}{'*' if n == 4 else ''}" for n, case in enumerate(CASES)], "a sign of a footnote"),
+        ([str(n) for n in range(1, 31)], "number the rows"),
+        ([str(n) for n in range(100, 130)], ""),
         ([f"u{n}@example.org" for n in range(30)], "give the cases ids of their own"),
         ([f"Anna Schmidt {n}" for n in range(30)], "give the cases ids of their own"),
     ],
@@ -85,6 +88,8 @@ def test_ids_without_digits_are_ids_where_others_have_none_either(tmp_path: Path
         (f"Case ID,Age,Age\n{BODY}", "'Age'"),
         ("Case ID,Age\n" + "".join(f"{'' if n % 3 else case},{n % 9}\n" for n, case in enumerate(CASES)), "20 rows"),
         ("Pat,Age\n" + "".join(f"P{n // 2},{n % 9}\n" for n in range(30)), "patient_id"),
+        ("ID    Age  Sex\nP1    40   M\nP1    40   M\n", "Commas, semicolons or tabs"),
+        ("Case ID,Age\n" + "".join(f'"{case},{n}"\n' for n, case in enumerate(CASES)), "around a whole row"),
     ],
 )
 def test_what_is_missing_is_named(tmp_path: Path, text: str, complaint: str) -> None:
@@ -92,3 +97,55 @@ def test_what_is_missing_is_named(tmp_path: Path, text: str, complaint: str) -> 
     with pytest.raises(CommandError) as error:
         write_draft(tmp_path / "t.csv", "mine", tmp_path)
     assert complaint in f"{error.value.details} {error.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["P-000,39,Male,1990-01-01", "P-000,39.5,Female,01.01.1990", "id,Anna Schmidt,40,Sex", "id,a@example.org,Sex,Age"],
+)
+def test_a_case_in_place_of_the_header_is_refused_and_named_nowhere(tmp_path: Path, first: str) -> None:
+    rows = "".join(
+        f"{case},{40 + n},{'Male' if n % 2 else 'Female'},{1990 + n % 9}-02-03\n" for n, case in enumerate(CASES)
+    )
+    (tmp_path / "t.csv").write_text(f"{first}\n{rows}")
+    with pytest.raises(CommandError, match="no header") as error:
+        write_draft(tmp_path / "t.csv", "mine", tmp_path)
+    assert "Anna" not in str(error.value) + str(error.value.details)
+    assert not (tmp_path / "mine.yaml").exists()
+
+
+def test_a_date_that_half_of_the_cases_lack_begins_no_case(tmp_path: Path) -> None:
+    rows = "".join(f"{case},{40 + n},{'2001-02-03' if n % 3 == 0 else ''}\n" for n, case in enumerate(CASES))
+    config, _ = drafted(tmp_path, f"Case ID,Age,Panel date\n{rows}")
+    assert config.timepoints["baseline"].event_time == "upload"
+
+
+@pytest.mark.parametrize("header", ["id,1,2,3", "id,Ann Arbor stage,Child Pugh,Grace score", "id,CD4,2019,T0"])
+def test_numbers_and_eponyms_may_be_names_of_columns(tmp_path: Path, header: str) -> None:
+    rows = "".join(f"{case},{n % 3},{n % 4},{n % 5}\n" for n, case in enumerate(CASES))
+    assert len(drafted(tmp_path, f"{header}\n{rows}")[0].columns) == 3
+
+
+def test_a_running_number_gives_way_to_the_cases_name() -> None:
+    rows = [[str(n), case, str(40 + n)] for n, case in enumerate(CASES, 1)]
+    assert draft_table(read_facts(["No.", "Patient ID", "Age"], rows)).id_source == "Patient ID"
+
+
+def test_ids_of_samples_are_asked() -> None:
+    assert "samples or specimens" in checks([f"TCGA-05-{4000 + n}-01" for n in range(30)], "sampleID")
+
+
+@pytest.mark.parametrize("first", ["Variable", "Item"])
+def test_a_table_with_a_column_for_each_case_is_to_be_transposed(tmp_path: Path, first: str) -> None:
+    names = ",".join([first, *CASES])
+    facts = {"Age": "{}", "Sex": "Male", "Stage": "IIA", "OS_MONTHS": "{}"}
+    rows = "".join(",".join([name, *(cell.format(n) for n in range(30))]) + "\n" for name, cell in facts.items())
+    (tmp_path / "t.csv").write_text(f"{names}\n{rows}")
+    with pytest.raises(CommandError, match="column for each case"):
+        write_draft(tmp_path / "t.csv", "mine", tmp_path)
+
+
+def test_many_questions_are_no_cases(tmp_path: Path) -> None:
+    names = ",".join(f"Q{n:02}" for n in range(8))
+    rows = "".join(f"{case},{','.join(str((n + k) % 5) for k in range(8))}\n" for n, case in enumerate(CASES))
+    assert len(drafted(tmp_path, f"id,{names}\n{rows}")[0].columns) == 8

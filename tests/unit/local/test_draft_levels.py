@@ -140,3 +140,15 @@ def test_the_three_letters_of_tnm_together_have_no_order_by_the_first() -> None:
     cells = cycled("Stage IIIA (T1N2M0)", "Stage IB (T2N0M0)")
     levels = column(draft({"Stage": cells, "Age": AGE})[0], "Stage")["levels"]
     assert levels["Stage IB (T2N0M0)"] < levels["Stage IIIA (T1N2M0)"]
+
+
+@pytest.mark.parametrize("made", ["1-Mar", "01. Mrz", "Mar-01"])
+def test_intervals_that_a_spreadsheet_made_dates_of_are_asked(made: str) -> None:
+    assert "made dates of intervals" in draft({"Nodes": cycled("0", made, ">6"), "Age": AGE})[1]
+    assert "made dates of intervals" not in draft({"Panel": cycled("0", "1-Abc", ">6"), "Age": AGE})[1]
+
+
+def test_who_was_lost_is_censored_and_that_is_asked() -> None:
+    clinical, text = draft({"Vital status": cycled("Alive", "Dead", "Lost to follow-up"), "Age": AGE})
+    assert clinical["target"]["positive"] == ["Alive", "Lost to follow-up"]
+    assert "who was lost counts as alive" in text

@@ -251,6 +251,19 @@ def test_a_strandedness_conflict_warns(
 
 
 @needs_salmon
+@pytest.mark.parametrize("mates", [True, False])
+def test_a_wrong_strand_is_told_where_it_leaves_no_read(
+    tmp_path: Path, built: BuiltReference, source: Transcriptome, mates: bool
+) -> None:
+    reads = simulate(source, 2_000, reverse_share=1)
+    lanes = write_list(tmp_path, [write_reads(tmp_path, reads.first, reads.second if mates else None)])
+    rejection = run_sample(tmp_path, lanes, SalmonQuantifier(), built, strandedness="forward").rejection
+    assert rejection["reason_code"] == ReasonCode.NOTHING_MAPPED
+    assert "look like " + ("ISR" if mates else "SR") in rejection["message"]
+    assert "another species" not in rejection["message"]
+
+
+@needs_salmon
 def test_a_true_declaration_is_confirmed(tmp_path: Path, built: BuiltReference, source: Transcriptome) -> None:
     reads = simulate(source, 4_000, reverse_share=0.97)
     lanes = write_list(tmp_path, [write_reads(tmp_path, reads.first, reads.second)])

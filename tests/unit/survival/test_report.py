@@ -124,6 +124,7 @@ def test_own_cases_stand_beside_clinical_data_on_the_same_cases(tmp_path: Path) 
 def test_the_page_loads_and_runs_nothing(tmp_path: Path) -> None:
     page = page_of(tmp_path)
     page.assert_loads_and_runs_nothing()
+    page.assert_tables_can_be_heard()
 
 
 def test_names_cannot_become_markup(tmp_path: Path) -> None:

@@ -77,7 +77,10 @@ class SalmonQuantifier:
         gene_map = options.work / "genes_of_transcripts.tsv"
         write_gene_map(genes, gene_map)
         command = quant_arguments(self.program, sample, reference.index, gene_map, options, output)
-        _check_ended(run(command, options.work / "salmon.log"), output)
+        try:
+            _check_ended(run(command, options.work / "salmon.log"), output)
+        except InputRejectedError as error:
+            raise self._explained(error, sample, reference, options) from error
         check_covered(output / "quant.sf", genes)
         check_genes(output / "quant.genes.sf", genes)
         detected, forward, ratio = self._library(sample, reference, options, output)
@@ -108,13 +111,34 @@ class SalmonQuantifier:
             formats = _read(output / "lib_format_counts.json")
             detected, forward = detect(formats, sample.paired)
             return detected or str(formats["expected_format"]), forward, float(formats["compatible_fragment_ratio"])
+        detected, forward = self._probe(sample, reference, options)
+        return detected, forward, None if forward is None else compatible_share(options.library_type, forward)
+
+    def _probe(
+        self, sample: Sample, reference: BuiltReference, options: QuantifierOptions
+    ) -> tuple[str | None, float | None]:
+        """Detect the library type of the first fragments: its name, and the share of forward ones."""
         folder = options.work / "probe"
         command = probe_arguments(self.program, _first_fragments(sample, folder), reference.index, options, folder)
         ended = run(command, options.work / "probe.log")
         if ended.code != 0:  # too few of the first fragments mapped; the whole sample's result stands
-            return None, None, None
-        detected, forward = detect(_read(folder / "salmon" / "lib_format_counts.json"), sample.paired)
-        return detected, forward, None if forward is None else compatible_share(options.library_type, forward)
+            return None, None
+        return detect(_read(folder / "salmon" / "lib_format_counts.json"), sample.paired)
+
+    def _explained(
+        self, error: InputRejectedError, sample: Sample, reference: BuiltReference, options: QuantifierOptions
+    ) -> InputRejectedError:
+        """Return why nothing mapped: with the wrong strand declared, salmon drops every fragment."""
+        if error.code is not ReasonCode.NOTHING_MAPPED or options.library_type == DETECT:
+            return error
+        detected, _ = self._probe(sample, reference, options)
+        if detected in {None, options.library_type}:
+            return error
+        message = (
+            f"The library was declared {options.library_type}, and its reads look like {detected}, so that next to "
+            "none fits. Correct strandedness in samplesheet.csv, or genomics.library_type in the dataset's file."
+        )
+        return InputRejectedError(error.code, message, {**error.details, "detected": detected})
 
 
 def salmon_version(program: str = PROGRAM) -> str:
