@@ -414,17 +414,19 @@ def guarded(action: Callable[[], int]) -> int:
     except (ClientError, BotoCoreError, Boto3Error) as error:
         print_error(errors, aws_error(error))
         return FAILURE
-    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; what is still buffered must not be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SUCCESS
+    except OSError as error:
+        if error.filename is None:  # no file is to blame
+            raise
         message = f"{error.filename} cannot be used: {error.strerror}."
         print_error(errors, UsageError(message, hint="Name another file or folder, or change its permissions."))
         return 2
     except (KeyboardInterrupt, typer.Abort):
         print_line(errors, "Interrupted.", style="yellow")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; what is still buffered must not be written at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return SUCCESS
 
 
 def _show_usage(error: TyperException) -> int:

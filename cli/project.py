@@ -1,5 +1,6 @@
 """Where things are in the source tree, and the names used on the laptop."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -26,6 +27,11 @@ def shown(path: Path) -> str:
     resolved = path.resolve()
     here = Path.cwd().resolve()
     return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
+
+
+def typed(path: Path | str) -> str:
+    """Return a path as it stands in a command: quoted where it has blanks or signs that shells read."""
+    return shlex.quote(shown(Path(path)))
 
 
 PROGRAM = "multimodal"

@@ -155,14 +155,15 @@ def wait_for_units(
     before: int | None = None
     known = read_units(deployment)  # first, so that what is due already is checked at once
     at_first = {unit.unit_id: unit for unit in known}
+    wanted = frozenset(unit_ids)
     with nudged_sweep(deployment, lambda: known) as problems, view:
         while True:
-            units = [unit for unit in known if unit.unit_id in unit_ids] if unit_ids else known
+            units = [unit for unit in known if unit.unit_id in wanted] if wanted else known
             outcome = Outcome(units, time.monotonic() - started, timed_out=False, blocked=_blocked(units, known))
             settled = sum(unit.is_settled for unit in units)
             before = settled if before is None else before
             view.show(units, outcome.seconds, time_left(settled - before, len(units) - settled, outcome.seconds))
-            ended = len(units) >= len(unit_ids) and all(u.is_settled or outcome.is_stuck(u) for u in units)
+            ended = len(units) >= len(wanted) and all(u.is_settled or outcome.is_stuck(u) for u in units)
             if ended and (_have_arrived(deployment, outcome.seconds) if arriving or not unit_ids else True):
                 return replace(outcome, moved=any(at_first.get(unit.unit_id) != unit for unit in units))
             if outcome.seconds > timeout:

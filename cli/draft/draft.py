@@ -14,7 +14,7 @@ from cli.draft.table import draft_table
 from cli.draft.table_draft import TableDraft
 from cli.draft.written import is_date
 from cli.errors import CommandError, UsageError
-from cli.project import DATASET, DATASET_FILES, PROGRAM, shown
+from cli.project import DATASET, DATASET_FILES, PROGRAM, shown, typed
 from cli.terminal import plural, print_line
 from multimodal.clinical.numerals import Numeral
 from multimodal.clinical.phi import Kind, kind_of
@@ -172,5 +172,5 @@ def _print_next_steps(console: Console, csv: Path, path: Path, table: TableDraft
         print_line(console, f"Remove before you upload: {', '.join(table.identifying)}.", style="yellow")
     print_line(console, f"1. Look at every line with CHECK ({plural(table.checks, 'column')}, and what is above them).")
     print_line(console, f"2. `make up DATASETS={DATASET},{path.stem}` deploys it here; on AWS, DatasetNames names it.")
-    print_line(console, f"3. {PROGRAM} upload {csv} --dataset {path.stem}")
+    print_line(console, f"3. {PROGRAM} upload {typed(csv)} --dataset {path.stem}")
     print_line(console, f"4. {PROGRAM} results my-results saves what became of it; read its report.html first.")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cli.errors import UsageError
+from cli.project import typed
 from cli.sources.expression_files import advice_for, is_expression, reject_file
 from cli.sources.files import MODALITIES, Modality, SourceFile, entries, files_below, is_table, is_zip
 from cli.sources.manifests import is_series_manifest
@@ -62,7 +63,7 @@ def _reject_other_folders(folder: Path, modalities: Iterable[str]) -> None:
 def _reject_other_formats(folder: Path) -> None:
     """Reject a folder with nothing of any modality but spreadsheets or other formats that have a way to be taken."""
     files = list(files_below(folder))
-    strange = [file for file in files if advice_for(file.path.name)]
+    strange = [file for file in files if advice_for(file.path.name) and not _SURELY_IMAGES.search(file.path.name)]
     others = (file for file in files if file not in strange)
     if any(map(is_genomics, files)) or any(is_table(f.path) or _IMAGES.search(f.path.name) for f in others):
         return
@@ -79,7 +80,8 @@ def _modality_of_file(path: Path) -> Modality:
     if is_reads(path.name) or is_expression(path):
         return "genomics"
     if path.is_file() and is_series_manifest(path):
-        raise UsageError(f"{path.name} is a manifest of public series.", hint=f"`multimodal fetch {path}` copies them.")
+        hint = f"`multimodal fetch {typed(path)}` copies them."
+        raise UsageError(f"{path.name} is a manifest of public series.", hint=hint)
     if is_table(path) or path.suffix.lower() in (".txt", *SPREADSHEET_SUFFIXES):
         return "clinical"
     if path.is_file() and not _IMAGES.search(path.name):

@@ -141,7 +141,7 @@ def _arranged_series(folder: Path, subject: str = "") -> list[Study]:
 def _arranged_files(folder: Path, subject: str = "") -> list[Study]:
     """Return the studies of a folder that holds DICOM files and no study, or a CD's DICOMDIR, by what the files say."""
     below = entries(folder)
-    is_disc = any(path.name.upper() == "DICOMDIR" for path in below)
+    is_disc = any(path.name.upper() == "DICOMDIR" and path.is_file() for path in below)
     if not is_disc and any(path.is_dir() or is_zip(path) for path in below):
         return []
     found: dict[tuple[str, str], Study] = {}
@@ -175,9 +175,9 @@ def _is_name(text: str) -> bool:
 
 
 def _header_of_series(place: Path) -> Header | None:
-    """Return the header of the first DICOM file of a zip, or of a folder without folders."""
+    """Return the header of the first DICOM file of a zip, or of a folder without folders and zips."""
     files = entries(place) if place.is_dir() else [place]
-    if any(path.is_dir() for path in files):
+    if place.is_dir() and any(path.is_dir() or is_zip(path) for path in files):
         return None
     header = next(filter(None, map(header_of, files)), None)
     return header if header and header.series else None

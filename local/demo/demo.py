@@ -17,7 +17,7 @@ from cli.errors import UsageError
 from cli.features import describe_group, find_group, read_features
 from cli.laptop import WITHOUT_SALMON, has_salmon
 from cli.ledger import Unit, by_kind, describe_units, print_units
-from cli.project import DATASET, DEMO_OUTPUT, PROGRAM, STATE, shown
+from cli.project import DATASET, DEMO_OUTPUT, PROGRAM, STATE, shown, typed
 from cli.report import save_report
 from cli.results import save_dataset
 from cli.rows import describe_features, print_features
@@ -176,7 +176,7 @@ def write_sample(console: Console, folder: Path, studies: int) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty.", hint="Name a new folder.")
     print_line(console, f"{make_up(folder, studies).detail}, in {shown(folder)}/.")
-    print_line(console, f"{PROGRAM} upload {shown(folder)} --dataset {DATASET} --wait", style="dim")
+    print_line(console, f"{PROGRAM} upload {typed(folder)} --dataset {DATASET} --wait", style="dim")
 
 
 def _upload(console: Console, deployment: Deployment, cohort: Cohort) -> Uploaded:

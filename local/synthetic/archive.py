@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pydicom
 
 from cli.deployment import reach
-from cli.project import shown
+from cli.project import typed
 from local.synthetic.phantom import StudySpec, cohort_specs
 from local.synthetic.studies import write_study
 from multimodal.imaging.series_manifest import ARCHIVE_BUCKETS, Series, manifest_text
@@ -76,7 +76,7 @@ def main() -> None:
         studies = [write_study(Path(folder), spec) for spec in archive_specs()]
         series = fill_archive(reach().s3, [study.path for study in studies])
     manifest.write_text(manifest_text(series), encoding="utf-8")
-    print(f"multimodal fetch {shown(manifest)} --dataset nsclc_radiogenomics --wait")
+    print(f"multimodal fetch {typed(manifest)} --dataset nsclc_radiogenomics --wait")
 
 
 if __name__ == "__main__":

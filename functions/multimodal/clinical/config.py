@@ -30,7 +30,7 @@ from multimodal.clinical.column_config import (
     Why,
 )
 from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, FeatureType
-from multimodal.ledger.dataset_file import RequiredPattern
+from multimodal.ledger.dataset_file import AsciiPattern
 
 LEADING: tuple[tuple[str, FeatureType], ...] = (
     (RECORD_ID, FeatureType.STRING),
@@ -60,7 +60,7 @@ class RowFilter(StrictModel):
 
     drop_when: Condition | None = None
     keep_when: Condition | None = None
-    drop_ids: RequiredPattern | None = None
+    drop_ids: AsciiPattern | None = None
     reason: Why
 
     @property
@@ -90,8 +90,8 @@ class IdColumn(StrictModel):
 
     source: Source
     aliases: list[Source] = []
-    pattern: RequiredPattern
-    cohort: RequiredPattern | None = None
+    pattern: AsciiPattern
+    cohort: AsciiPattern | None = None
 
 
 class DatedBy(StrictModel):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from itertools import chain, compress
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ from multimodal.clinical.records import (
     EventTimes,
     LabelRecords,
     TimepointRecords,
-    group_specs,
+    group_name,
     label_frames,
     timepoint_dates,
 )
@@ -91,18 +92,18 @@ class Encoder:
         self._differences = [Differences(c) for c in config.columns if isinstance(c, DateDifference)]
         self._filters = RowFilters(config)
         self._dates = timepoint_dates(config, today)
-        specs, times = group_specs(stack, dataset, config), EventTimes()
+        name_of, times = partial(group_name, stack, dataset, version=config.group_version), EventTimes()
         sources = {timepoint: dates.source for timepoint, dates in self._dates.items()}
         self._timepoints = {
             timepoint: TimepointRecords(
-                config, timepoint, sources.get(timepoint, UPLOAD_TIME), specs[timepoint], upload, times
+                config, timepoint, sources.get(timepoint, UPLOAD_TIME), name_of(timepoint), upload, times
             )
             for timepoint in config.feature_timepoints
         }
         self._labels = (
             SurvivalLabels(config.labels, config, label_frames(config.labels, upload)) if config.labels else None
         )
-        self._label_records = LabelRecords(specs[LABELS], times) if config.labels else None
+        self._label_records = LabelRecords(name_of(LABELS), times) if config.labels else None
         self._compared = compared_columns(config)
         self._measured = [c.source for c in config.columns if isinstance(c, Number | DateDifference | Ordinal)]
 

@@ -101,6 +101,12 @@ _WITH_DIGITS = (
 _PLAIN_DATE = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1[0-9]{4}|[0-9]{4}([/.-])[0-9]{1,2}\2[0-9]{1,2}")
 """Most cells that are looked at; no other pattern fits them."""
 
+_CODE = re.compile(
+    r"(?!(?:ssn|tel|fax|cell|call|ph|mrn|acct|nhs|born|dob|aged?|over)(?![a-z]))[a-z]{0,4}[0-9]{0,2}[-_]?[0-9]{1,4}",
+    re.ASCII | re.IGNORECASE,
+)
+"""Ids of cases and codes: too few digits for a number that identifies, and none of the words that announce one."""
+
 
 def kind_of(cell: str) -> Kind | None:
     """Return what kind of identifier a cell looks like, if any.
@@ -110,7 +116,7 @@ def kind_of(cell: str) -> Kind | None:
     >>> kind_of("555-12-3456"), kind_of("Squamous cell carcinoma")
     (<Kind.SSN: 'SSN'>, None)
     """
-    if _PLAIN_DATE.fullmatch(cell):
+    if _PLAIN_DATE.fullmatch(cell) or _CODE.fullmatch(cell):
         return None
     if not cell.isascii():
         cell = _as_seen(cell)

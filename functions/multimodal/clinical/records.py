@@ -207,8 +207,8 @@ Texts = Iterable[tuple[str, Sequence[str | None]]]
 class GroupRecords:
     """Makes records of one feature group, for all rows of a batch at once."""
 
-    def __init__(self, spec: FeatureGroupSpec) -> None:
-        self._name = spec.name
+    def __init__(self, name: str) -> None:
+        self._name = name
 
     def of(
         self, batch: Batch, kept: Sequence[bool] | None, parts: Iterable[Iterable[Pairs]], texts: Texts = ()
@@ -244,12 +244,12 @@ class TimepointRecords:
         config: ClinicalConfig,
         timepoint: Timepoint,
         source: str,
-        spec: FeatureGroupSpec,
+        group: str,
         upload: UploadContext,
         times: EventTimes,
     ) -> None:
         self._joined, self._texts = features_of(config.features_of(timepoint), frame_of(upload, source))
-        self._group, self._times = GroupRecords(spec), times
+        self._group, self._times = GroupRecords(group), times
 
     def of(self, batch: Batch, kept: Sequence[bool] | None, days: Numbers | None) -> list[TableRecord]:
         """Return the records of the rows that are kept, dated by days (ordinals), or by the upload."""
@@ -264,8 +264,8 @@ class TimepointRecords:
 class LabelRecords:
     """Makes records of the labels."""
 
-    def __init__(self, spec: FeatureGroupSpec, times: EventTimes) -> None:
-        self._group, self._times = GroupRecords(spec), times
+    def __init__(self, group: str, times: EventTimes) -> None:
+        self._group, self._times = GroupRecords(group), times
 
     def of(self, batch: Batch, kept: Sequence[bool] | None, made: MadeLabels) -> list[TableRecord]:
         """Return the records of the rows that are kept and have a label."""

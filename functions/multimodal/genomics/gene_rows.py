@@ -34,6 +34,9 @@ MAX_GENES = 1_000_000
 
 _NAMES_KEPT = 1_000
 
+_NEARLY_ALL = 0.9
+"""Share of genes with several rows from which on the rows are of several cases; of symbols a few are several genes."""
+
 MAX_HELD = 60_000_000
 """Values that are held at once (480 MB): a thousand cases of all genes. Only scores of gene sets need them."""
 
@@ -57,7 +60,7 @@ class _Names:
     def __init__(self, config: GenomicsConfig) -> None:
         self._key_of = config.require_matrix().key_of
         self._wanted = {self._key_of(gene): gene for gene in config.genes}
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
         self.repeated: set[str] = set()
         self.values: dict[str, list[Sequence[float | None]]] = {}
         """Gene of the panel → its rows."""
@@ -69,9 +72,9 @@ class _Names:
         """Take a row."""
         key = self._key_of(name)
         if gene_on_x(name) == name:
-            if key in self._seen:
+            if key in self.seen:
                 self.repeated.add(key)
-            self._seen.add(key)
+            self.seen.add(key)
         if len(self.examples) < _NAMES_KEPT:
             self.examples.append(name)
         if SPREADSHEET_DATE.match(name):
@@ -81,6 +84,11 @@ class _Names:
         gene = self._wanted.get(key)
         if gene is not None:
             self.values.setdefault(gene, []).append(values)
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether nearly all names come several times."""
+        return len(self.repeated) > _NEARLY_ALL * len(self.seen)
 
     @property
     def renamed(self) -> tuple[str, ...]:
@@ -234,6 +242,12 @@ class GeneRows:
     def _chosen(self, names: Sequence[_Names]) -> _Names:
         """Return the column that names most of the panel's genes."""
         best = max(names, key=lambda column: len(column.values))
+        telling = [column for column in names if len(column.seen) > 1]
+        if telling and all(column.is_repeated for column in telling):
+            raise invalid_matrix(
+                "nearly all genes have several rows, as in a table with a row per gene and case (or probe); write one "
+                "row a gene and one column a case (R: tidyr::pivot_wider, pandas: pivot)"
+            )
         if not best.values:
             examples = [*self._columns.names, *(name for column in names for name in column.examples)]
             raise genes_not_found(examples, self._config, "row or column")

@@ -61,6 +61,11 @@ def quantify_command(
         # A sample sheet overrides the dataset; the job rejects two declarations that differ.
         *(("--strandedness", strandedness) if strandedness != "auto" else ("--library-type", config.library_type)),
         *(["--trim"] if config.trim else []),
+        *(
+            word
+            for path in listing.pairing.without_mate
+            for word in ("--without-mate", f"s3://{settings.raw_bucket}/{unit.folder}{path}")
+        ),
         *(word for bucket in _buckets(listing, settings) for word in ("--allowed-bucket", bucket)),
         *_run_arguments(run, listing.content_version),
     ]

@@ -118,12 +118,13 @@ NAMES_CASES = re.compile(
     re.IGNORECASE,
 )
 """What a column of cases is called, that of a list of mutations (`Tumor_Sample_Barcode`) included."""
+_IS_ID = re.compile(r"(?:^|[ _.-])(?:id|pid|barcode)$", re.IGNORECASE)
 _OF_NO_NAME = re.compile(r"^(?:unnamed: ?0|index)?$", re.IGNORECASE)
 
 
 def _check_first_column(names: Sequence[str], matrix: MatrixConfig) -> None:
     """Reject numbers of rows, as pandas writes them, in front of the column that names the case."""
-    cases = [name for name in names[1:] if NAMES_CASES.match(name)]
+    cases = [name for name in names[1:] if NAMES_CASES.match(name) or _IS_ID.search(name)]
     if matrix.id_column is None and cases and _OF_NO_NAME.match(names[0]):
         raise invalid_matrix(
             f"its first column has no name, and {cases[0]!r} seems to name the case; write it without the numbers of "

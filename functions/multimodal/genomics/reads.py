@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _ENDING = re.compile(r"\.(fastq|fq)(\.gz)?$", re.IGNORECASE)
 _SRA_ENDING = re.compile(r"\.sra$", re.IGNORECASE)
@@ -220,6 +220,8 @@ class Pairing:
     that it is."""
     mixed: bool = False
     """Whether some reads are paired and others are not."""
+    without_mate: tuple[str, ...] = ()
+    """Files of reads whose mates were filtered out, which fasterq-dump writes beside pairs: they are counted only."""
 
     @property
     def only_first_mates(self) -> bool:
@@ -253,7 +255,9 @@ def pair_files(paths: Iterable[str]) -> Pairing:
     if clashes:
         return Pairing(clashes=tuple(sorted(set(clashes))))
     together = _across_folders(usable)
-    return _from_groups({pair: {mate: ps[0] for mate, ps in m.items()} for pair, m in together.items()})
+    pairing = _from_groups({pair: {mate: ps[0] for mate, ps in m.items()} for pair, m in together.items()})
+    left = (paths for pair in groups.keys() - usable.keys() for paths in groups[pair].values())
+    return replace(pairing, without_mate=tuple(sorted(path for paths in left for path in paths)))
 
 
 def _named(path: str) -> FastqName:

@@ -1,7 +1,7 @@
 """Dataset files (`functions/datasets/<name>.yaml`): each modality validates the header and its own section."""
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -21,18 +21,19 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _compiles(pattern: str) -> str:
+def _compiles(pattern: str, flags: int = 0) -> str:
     try:
-        re.compile(pattern)
-    except re.error as error:
+        re.compile(pattern, flags)
+    except (re.error, ValueError, OverflowError) as error:
         raise ValueError(f"not a regular expression: {error}") from error
     return pattern
 
 
-RequiredPattern = Annotated[str, AfterValidator(_compiles)]
+Pattern = Annotated[str, AfterValidator(_compiles)] | None
 """A text that compiles as a regular expression."""
 
-Pattern = RequiredPattern | None
+AsciiPattern = Annotated[str, AfterValidator(partial(_compiles, flags=re.ASCII))]
+"""The same with `re.ASCII`, with which Python then has it compiled already when a table is read."""
 
 
 class DatasetHeader(BaseModel):

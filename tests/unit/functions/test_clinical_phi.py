@@ -31,26 +31,26 @@ Jo\u200bhn Smith
 """,
         Kind.PHONE: """
 (555) 123-4567 | 1-555-123-4567 | 020 7946 0958 | +49 30 901820 | 0171 1234567 | 01 42 68 53 00 | 03-1234-5678
-98765-43210 | (11) 91234-5678 | Tel.: 089/123456 | phone: 555-1234 | 0049 30 901820 | ５５５-１２３-４５６７
+98765-43210 | ph-12345 | (11) 91234-5678 | Tel.: 089/123456 | phone: 555-1234 | 0049 30 901820 | ５５５-１２３-４５６７
 """,
         Kind.MRN: """
-13800138000 | MRN1234567 | Med Rec No 123456 | Patient ID: 4451234 | NHS 9434765919 | 00123456
+13800138000 | MRN1234567 | MRN12 | nhs-12345 | Med Rec No 123456 | Patient ID: 4451234 | NHS 9434765919 | 00123456
 """,
         Kind.EMAIL: """
 JANE_DOE@EXAMPLE.CO.UK | jane.doe (at) example.org | jane doe at example dot org | j@localhost
 """,
         Kind.SSN: """
-123-45-6789 | 123 45 6789 | SSN 123456789
+123-45-6789 | 123 45 6789 | ssn-123 | SSN 123456789
 """,
         Kind.ADDRESS: """
 123 Main Street | 12 Elm Ave, Springfield | Hauptstraße 5 | Hauptstr. 12, 10115 Berlin | 5 rue de la Paix
 PO Box 1234 | Via Roma 1 | SW1A 2AA | Palo Alto, CA 94305 | https://hospital.example/patients/123
 """,
         Kind.BIRTH_DATE: """
-DOB 01/02/1950 | date of birth: 1950-01-02
+DOB 01/02/1950 | dob-12 | date of birth: 1950-01-02
 """,
         Kind.AGE_ABOVE_89: """
-aged 92 | Age: 95 | 92-year-old | 93 y/o
+aged 92 | Age: 95 | age-95 | 92-year-old | 93 y/o
 """,
     }.items()
     for cell in _cells(lines)

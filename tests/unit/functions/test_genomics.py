@@ -69,6 +69,14 @@ def test_a_dataset_may_have_its_reads_trimmed() -> None:
     assert "--trim" not in world.arguments(run)
 
 
+def test_reads_without_mates_are_given_to_be_counted() -> None:
+    world = RnaWorld()
+    names = [f"{ROOT}/R01-023/SRR7938741{mate}.fastq.gz" for mate in ("", "_1", "_2")]
+    arguments = world.arguments(world.start_case(*names))
+    assert arguments[arguments.index("--without-mate") + 1] == f"s3://raw/{names[0]}"
+    assert arguments.count("--without-mate") == 1
+
+
 def test_each_case_has_a_job_of_its_own_beside_the_studies_run() -> None:
     world = RnaWorld()
     world.upload(*reads("S1"), *reads("S10"), *slices(2))

@@ -119,6 +119,32 @@ def test_a_row_per_gene_and_case_is_never_added_up(header: str, cases: tuple[str
     assert world.features.records == []
 
 
+@pytest.mark.parametrize(
+    "header", ["gene\ttissue\tTPM", "gene\tSAMPID\tTPM", "gene_id\tgroup\tcount", "gene\ttissue\tA", "gene\tTPM"]
+)
+def test_genes_that_all_have_several_rows_are_of_several_cases(header: str) -> None:
+    rows = [(gene, kind, 3) for kind in ("lung", "liver") for gene in ("VIM", "CD44", "X")]
+    text = header + "\n" + "".join(line(*(row if header.count("\t") == 2 else row[::2])) for row in rows)
+    world = ShapeWorld(unit="counts" if "count" in header else "TPM")
+    assert "nearly all genes have several rows" in world.message(world.take_file("R01-001.tsv", text))
+    assert world.features.records == []
+
+
+def test_transcripts_of_genes_are_summed_and_told() -> None:
+    world = ShapeWorld()
+    world.take_file(
+        "m.tsv", "tx\tgene_name\tA\n" + "".join(line(f"t{n}", "VIM" if n % 2 else "CD44", 1) for n in range(6))
+    )
+    assert world.linear("log2tpm_VIM") == {"A": [3.0]}
+    assert world.records()["A"]["genes_ambiguous"] == "2"
+
+
+@pytest.mark.parametrize("name", ["rna-NM_003380.5", "XR_1.2", "transcript:ENST00000224237", "FBtr0071763"])
+def test_transcripts_without_a_table_of_genes_are_told(name: str) -> None:
+    world = ShapeWorld()
+    assert "tx2gene.tsv" in world.message(world.take_file("A/quant.sf", f"{SALMON}{name}\t9\t8\t1\t1\n"))
+
+
 def test_a_list_of_mutations_is_no_matrix() -> None:
     """cBioPortal's `data_mutations.txt`: its numbers (depths, positions) would be cases."""
     text = line("Hugo_Symbol", "Chromosome", "Tumor_Sample_Barcode", "t_depth") + line("VIM", "10", "A-01", 30) * 2
@@ -225,7 +251,7 @@ def test_as_many_counts_on_both_strands_are_an_unstranded_library() -> None:
 
 
 @pytest.mark.parametrize("first", ["", "Unnamed: 0", "index"])
-@pytest.mark.parametrize("second", ["patient", "case_id", "Sample ID"])
+@pytest.mark.parametrize("second", ["patient", "case_id", "Sample ID", "ID", "submitter_id", "bcr_patient_barcode"])
 def test_numbers_of_rows_are_no_cases(first: str, second: str) -> None:
     world = ShapeWorld()
     item = world.take_file("m.csv", f"{first},{second},VIM,CD44\n0,101,3,0\n1,102,7,1.5\n")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -196,7 +197,7 @@ def test_a_table_of_series_is_a_manifest_and_must_say_how_large_they_are(tmp_pat
         list_source(str(path), DATASET, None)
 
 
-@pytest.mark.parametrize("name", ["foreign.csv", "Foreign.CSV"])
+@pytest.mark.parametrize("name", ["foreign.csv", "Foreign series.TSV"])
 def test_a_manifest_is_known_by_its_first_row_and_never_uploaded_as_a_clinical_table(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text(manifest_text(read_shipped("nsclc_radiogenomics")))
@@ -204,7 +205,7 @@ def test_a_manifest_is_known_by_its_first_row_and_never_uploaded_as_a_clinical_t
     assert (len(work.studies), len(work.tables)) == (144, 0)
     with pytest.raises(UsageError, match="is a manifest of public series") as refusal:
         find_modalities(path)
-    assert f"multimodal fetch {path}" in refusal.value.hint
+    assert f"`multimodal fetch {shlex.quote(str(path))}`" in refusal.value.hint
 
 
 def test_a_clinical_table_that_names_series_is_no_manifest(tmp_path: Path) -> None:

@@ -182,6 +182,12 @@ def test_files_that_cannot_be_told_apart_are_named(files: list[str], clashes: in
     assert len(pair_files(files).clashes) == clashes
 
 
+def test_reads_without_mates_that_fasterq_dump_leaves_over_are_named_to_be_counted() -> None:
+    files = ["SRR7.fastq.gz", "SRR7_1.fastq.gz", "SRR7_2.fastq.gz"]
+    assert pair_files(files).without_mate == ("SRR7.fastq.gz",)
+    assert pair_files(files[1:]).without_mate == ()
+
+
 def test_what_fasterq_dump_leaves_over_is_left_out_and_real_mixtures_are_told() -> None:
     pairing = pair_files(["SRR1_1.fastq.gz", "SRR1_2.fastq.gz", "SRR1.fastq.gz"])
     assert (pairing.mixed, len(pairing.lanes)) == (False, 1)

@@ -312,6 +312,8 @@ def test_a_wrong_folder_is_told_before_anything_is_uploaded(tmp_path: Path, caps
         (CommandError("It failed.", hint="Do this."), 1),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), 1),
         (PermissionError(13, "Permission denied", "/results"), 2),
+        (FileNotFoundError(2, "No such file or directory", "/proc/results"), 2),
+        (OSError(30, "Read-only file system", "/results"), 2),
         (KeyboardInterrupt(), 130),
     ],
 )

@@ -116,8 +116,9 @@ def test_the_command_ends_with_the_demos_exit_code(code: int, monkeypatch: pytes
 
 
 def test_a_sample_has_every_modality_and_never_mixes_with_other_files(tmp_path: Path) -> None:
-    folder = tmp_path / "sample"
-    demo.write_sample(Console(file=StringIO()), folder, 1)
+    folder, said = tmp_path / "my sample", StringIO()
+    demo.write_sample(Console(file=said, width=400), folder, 1)
+    assert f"upload '{folder}' --dataset" in said.getvalue(), "the command can be pasted"
     assert sorted(path.name for path in folder.iterdir()) == ["clinical", "genomics", "imaging"]
     with pytest.raises(UsageError, match="not empty"):
         demo.write_sample(Console(file=StringIO()), folder, 1)

@@ -146,6 +146,14 @@ def test_zips_of_series_are_sorted_into_studies(tmp_path: Path, layout: str) -> 
     assert found(tmp_path) == {("R01-001", f"{ROOT}.1", 2), ("R01-002", f"{ROOT}.2", 2)}
 
 
+def test_folders_with_a_zip_each_are_subjects_even_with_the_same_study(tmp_path: Path) -> None:
+    for subject in ("DICOMDIR", "R01-001"):
+        series = download(tmp_path / subject, "{study}", SERIES[:1]) / f"{ROOT}.1"
+        shutil.make_archive(str(series), "zip", series)
+        shutil.rmtree(series)
+    assert found(tmp_path) == {(subject, f"{ROOT}.1", 1) for subject in ("DICOMDIR", "R01-001")}
+
+
 @pytest.mark.parametrize("place", ["", "R01-001"])
 def test_a_disc_is_sorted_by_what_its_files_say(tmp_path: Path, place: str) -> None:
     disc = tmp_path / place

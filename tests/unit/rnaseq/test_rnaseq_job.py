@@ -1,5 +1,6 @@
 """The job around the quantifier: what is published, in which order, after success, rejection and failure."""
 
+import gzip
 import json
 import os
 import stat
@@ -336,6 +337,24 @@ def test_nothing_mapped(tmp_path: Path, lanes: Path) -> None:
 def test_a_table_with_other_columns_is_rejected(tmp_path: Path, lanes: Path) -> None:
     ran = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT, genes=("ENSG1\textra",)))
     assert ran.rejection["reason_code"] == ReasonCode.ENGINE_FAILED
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("left", [0, 7])
+def test_reads_without_mates_beside_pairs_are_counted(
+    tmp_path: Path, lanes: Path, left: int, *, compressed: bool
+) -> None:
+    path, content = tmp_path / "SRR7.fastq.gz", some_reads(left, 1) if left else b""
+    path.write_bytes(gzip.compress(content) if compressed else content)
+    ran = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT), without_mate=(str(path),))
+    assert (ran.run["reads"]["without_mate"], ran.run["reads"]["pairs"]) == (left, 2 * COUNT)
+
+
+def test_damaged_reads_without_mates_are_named(tmp_path: Path, lanes: Path) -> None:
+    path = tmp_path / "SRR7938741.fastq.gz"
+    path.write_bytes(gzip.compress(some_reads(50, 1))[:-9])
+    ran = run_sample(tmp_path, lanes, FakeQuantifier(2 * COUNT), without_mate=(str(path),))
+    assert (ran.rejection["reason_code"], ran.rejection["details"]) == ("READS_TRUNCATED", {"file": path.name})
 
 
 def test_the_declared_library_type_reaches_the_engine_and_the_assay(tmp_path: Path, lanes: Path) -> None:

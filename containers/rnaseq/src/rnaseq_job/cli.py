@@ -90,6 +90,7 @@ def _quantify(given: argparse.Namespace) -> int:
         trim=given.trim,
         threads=given.threads,
         buckets=tuple(given.allowed_bucket),
+        without_mate=tuple(given.without_mate),
     )
     ports = default_ports(options.engine)
     log("job_started", engine=options.engine, engine_version=ports.quantifier.version(), version=__version__)
@@ -125,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--strandedness", choices=STRANDEDNESSES, help="the same as a sample sheet says it")
     add("--trim", action="store_true", help="trim adapters and bases of low quality with fastp first")
     add("--allowed-bucket", action="append", default=[], help="reject reads from other buckets; may be repeated")
+    add("--without-mate", action="append", default=[], help="reads to count only: mates of theirs were filtered out")
     add("--run-id", help="recorded in the results")
     add("--job-id", default=os.environ.get("AWS_BATCH_JOB_ID"), help="recorded in the results")
     add("--content-version", help="recorded in the results")

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Final, TypeAlias
@@ -34,7 +34,7 @@ from rnaseq_job.reads.checks import ReadsReport, check_reads
 from rnaseq_job.reads.lanes import check_sample_name, shown
 from rnaseq_job.reads.trimming import Trimmed, trim_reads
 from rnaseq_job.runtime import log
-from rnaseq_job.storage import Opener, StagedSample, fetch_list, open_storage, stage_sample
+from rnaseq_job.storage import Opener, StagedSample, count_reads, fetch_list, open_storage, stage_sample
 
 UNIT: Final = "TPM"
 
@@ -67,6 +67,8 @@ class JobOptions:
     """For the quantifier."""
     buckets: tuple[str, ...] = ()
     """The only buckets that reads may come from; empty for no limit."""
+    without_mate: tuple[str, ...] = ()
+    """Files of reads whose mates were filtered out: they are counted, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def _process(options: JobOptions, ports: Ports, scratch: Path) -> Work:
     clock.log("reads_staged", lanes=len(listed))
     declared = declared_type(options.library_type, options.strandedness, staged.sample.paired)
     reads = check_reads(staged.files)
+    left = sum(count_reads(uri, options.sample, scratch / "reads", ports.opener) for uri in options.without_mate)
+    reads = replace(reads, without_mate=reads.without_mate + left)
     clock.log("reads_checked", fragments=reads.fragments, stored_bytes=reads.stored_bytes)
     trimmed = trim_reads(staged.sample, scratch / "trimmed", options.threads) if options.trim else None
     if trimmed:

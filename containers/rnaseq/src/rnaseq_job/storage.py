@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from isal import igzip
+
 from rnaseq_job.errors import HostFaultError, InputRejectedError, InvalidJobError, ReasonCode
 from rnaseq_job.reads.checks import LaneFiles
 from rnaseq_job.reads.lanes import (
@@ -21,6 +23,7 @@ from rnaseq_job.reads.lanes import (
     read_list,
     shown,
 )
+from rnaseq_job.reads.records import GZIP_DAMAGE, LINES
 from rnaseq_job.reads.stream import ReadsFile
 
 if TYPE_CHECKING:
@@ -269,6 +272,26 @@ def stage_sample(name: str, listed: Sequence[ListedLane], folder: Path, opener: 
     staged = [_stage_lane(name, number, lane, folder, opener) for number, lane in enumerate(listed, start=1)]
     check_layout([lane.read2 is not None for lane, _ in staged])
     return StagedSample(Sample(name, tuple(lane for lane, _ in staged)), tuple(files for _, files in staged))
+
+
+def count_reads(uri: str, sample: str, folder: Path, opener: Opener) -> int:
+    """Return how many reads a file holds that is only counted.
+
+    Raises
+    ------
+    InputRejectedError
+        READS_NOT_FOUND, or READS_TRUNCATED for a damaged archive.
+    """
+    name = display_name(file_name(uri), sample)
+    path = _fetch(uri, folder / "without_mate", opener)
+    try:
+        with igzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:  # type: ignore[no-untyped-call]
+            return sum(1 for _ in lines) // LINES
+    except GZIP_DAMAGE as error:
+        message = f"{name} is cut short or damaged. Upload it again, or remove it: its reads have no mates."
+        raise InputRejectedError(ReasonCode.READS_TRUNCATED, message, {"file": name}) from error
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _addresses(listed: Sequence[ListedLane]) -> Iterator[str]:

@@ -36,21 +36,22 @@ class Breakdown:
         self.columns = (*compared_columns(config), *([COHORT] if config.id.cohort else []))
         self.kept: Counter[Key] = Counter()
         self.dropped: dict[int, Counter[Key]] = {}
-        self._known = {source: _declared(config, source) for source in self.columns}
-        self._closed = {source for source in self.columns if _has_levels(config, source)}
+        by_source = config.by_source
+        levels = {source: by_source[source].values if source in by_source else None for source in self.columns}
+        self._known = {source: {*(levels[source] or ()), *_named(config, source)} for source in self.columns}
+        self._closed = {source for source in self.columns if levels[source] is not None}
         self._cohort = re.compile(config.id.cohort, re.ASCII) if config.id.cohort else None
 
     def add(self, case_ids: Sequence[str], cells: Mapping[str, Sequence[str | None]]) -> None:
         """Count rows that are taken."""
-        self._count(self.kept, Counter(self._keys(case_ids, cells)))
+        self.kept.update(self._keys(case_ids, cells))
 
     def add_dropped(
         self, filters: Sequence[int], case_ids: Sequence[str], cells: Mapping[str, Sequence[str | None]]
     ) -> None:
         """Count rows that were left out, by the filter that did it."""
-        keys = zip(filters, self._keys(case_ids, cells), strict=True)
-        for (index, key), n in Counter(keys).items():
-            self._count(self.dropped.setdefault(index, Counter()), {key: n})
+        for index, key in zip(filters, self._keys(case_ids, cells), strict=True):
+            self.dropped.setdefault(index, Counter())[key] += 1
 
     def marginal(self, counts: Mapping[Key, int], source: str) -> dict[str | None, int]:
         """Return the counts by one column."""
@@ -62,25 +63,25 @@ class Breakdown:
 
     def _keys(self, case_ids: Sequence[str], cells: Mapping[str, Sequence[str | None]]) -> Iterator[Key]:
         nothing: Sequence[None] = [None] * len(case_ids)
-        columns = [self._cohorts(case_ids) if c == COHORT else cells.get(c, nothing) for c in self.columns]
-        return zip(*columns, strict=True) if columns else iter([()] * len(case_ids))
+        columns = {c: self._cohorts(case_ids) if c == COHORT else cells.get(c, nothing) for c in self.columns}
+        told_apart = (self._told_apart(source, values) for source, values in columns.items())
+        return zip(*told_apart, strict=True) if columns else iter([()] * len(case_ids))
 
     def _cohorts(self, case_ids: Sequence[str]) -> list[str | None]:
         match = self._cohort.match if self._cohort else lambda _: None
         return [found.group() if found else None for found in map(match, case_ids)]
 
-    def _count(self, into: Counter[Key], counts: Mapping[Key, int]) -> None:
-        for key, n in counts.items():
-            into[tuple(self._told_apart(c, v) for c, v in zip(self.columns, key, strict=True))] += n
-
-    def _told_apart(self, source: str, value: str | None) -> str | None:
-        known = self._known[source]
-        if value is None or value in known:
-            return value
-        if source in self._closed or len(known) >= MAX_LEARNED:
-            return OTHER
-        known.add(value)
-        return value
+    def _told_apart(self, source: str, values: Sequence[str | None]) -> Sequence[str | None]:
+        """Return a column's values, those that are not told apart as `OTHER`."""
+        known, others = self._known[source], set[str]()
+        for value in dict.fromkeys(values):
+            if value is None or value in known:
+                continue
+            if source in self._closed or len(known) >= MAX_LEARNED:
+                others.add(value)
+            else:
+                known.add(value)
+        return [OTHER if value in others else value for value in values] if others else values
 
 
 def compared_columns(config: ClinicalConfig) -> tuple[str, ...]:
@@ -93,19 +94,13 @@ def compared_columns(config: ClinicalConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _has_levels(config: ClinicalConfig, source: str) -> bool:
-    return source in config.by_source and config.by_source[source].values is not None
-
-
-def _declared(config: ClinicalConfig, source: str) -> set[str]:
-    """Return the values that the configuration names for a column, wherever it does."""
-    column = config.by_source.get(source)
-    names = set(column.values or ()) if column else set()
+def _named(config: ClinicalConfig, source: str) -> Iterator[str]:
+    """Yield the values of a column that target and facets name."""
     if config.target and config.target.column == source:
-        names.update(config.target.positive)
+        yield from config.target.positive
     for facet in config.bias.facets if config.bias else []:
-        names.update(facet.disadvantaged if facet.column == source else [])
-    return names
+        if facet.column == source:
+            yield from facet.disadvantaged
 
 
 def selection_section(config: ClinicalConfig, breakdown: Breakdown) -> list[dict[str, Any]]:
