@@ -60,7 +60,7 @@ NOT_ASSESSED = re.compile(r"^[pcyra]*[TNMGRLV][Xx]$")
 TNM = re.compile(r"^[pcyra]*[TNMGLVR](is|a|X|x|\d)")
 
 UNKNOWN = re.compile(
-    r"unk(nown)?\b(?! (primary|origin)).{0,30}|.{0,30}\b(unk(nown)?|not (known|stated|recorded|staged))"
+    r"(unk|unknown)\b(?! (primary|origin)).{0,30}|.{0,30}\b((unk|unknown)|not (known|stated|recorded|staged))"
 )
 """Longer words for what is not known: `Unknown/not stated`, `UNK Stage`, `stage unknown`."""
 

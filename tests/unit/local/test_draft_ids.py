@@ -168,8 +168,8 @@ def test_a_column_called_patient_names_the_case_before_others(columns: list[str]
 
 
 def test_codes_below_the_header_are_no_case(tmp_path: Path) -> None:
-    codes = ',,"{0=neg, 1=pos}"\n'
-    rows = "".join(f"Breast_MRI_{n:03},{40 + n},{n % 2}\n" for n in range(30))
-    config, text = drafted(tmp_path, f"Patient Information,Age,ER\n{codes}{rows}")
-    assert {c.source: c.kind for c in config.columns} == {"Age": "number", "ER": "flag"}
+    codes = ',,"{0=neg, 1=pos}","{0=no, 1=yes}"\n'
+    rows = "".join(f"Breast_MRI_{n:03},{40 + n},{n % 2},{n % 3 % 2}\n" for n in range(30))
+    config, text = drafted(tmp_path, f"Patient Information,Age,ER,HER2\n{codes}{rows}")
+    assert {c.source: c.kind for c in config.columns} == {"Age": "number", "ER": "flag", "HER2": "flag"}
     assert "or without an id" in text
