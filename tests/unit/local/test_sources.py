@@ -30,6 +30,8 @@ def put(root: Path, *names: str, text: str = "x" * 10) -> Path:
     [
         (["R01-001/ct/1.dcm"], ("imaging",)),
         (["R01-001/ct/1-01"], ("imaging",)),
+        (["R01-001/s1/ct.nii.gz", "R01-001/s1/tumour_mask.nii.gz"], ("imaging",)),
+        (["R01-001/s1/1.dcm.gz"], ("imaging",)),
         (["R01-001/ct.zip", "metadata.csv"], ("imaging",)),
         (["metadata.csv", "LICENSE", "R01-001/ct/series/1-01"], ("imaging",)),
         (["R01-001/a_R1.fastq.gz"], ("genomics",)),
