@@ -89,13 +89,13 @@ def uncoded(cell: str) -> str:
 
     Examples
     --------
-    >>> [uncoded(cell) for cell in ("1:DECEASED", "LIVING:0", "alive (0)", "T1", "0.5")]
-    ['deceased', 'living', 'alive', 't1', '0.5']
+    >>> [uncoded(cell) for cell in ("1:DECEASED", "LIVING:0", "alive (0)", "T1", "0.5", "1.0")]
+    ['deceased', 'living', 'alive', 't1', '0.5', '1']
     """
     return _CODE.sub("", plain(cell)).strip()
 
 
-_CODE = re.compile(r"^\d+\s*[:=.)-]\s*(?=[^\W\d])|(?<=[^\W\d])\s*[:=]\s*\d+$|\s*\(\d+\)$")
+_CODE = re.compile(r"^\d+\s*[:=.)-]\s*(?=[^\W\d])|(?<=[^\W\d])\s*[:=]\s*\d+$|\s*\(\d+\)$|(?<=^\d)\.0+$")
 
 
 def codes_said_by(text: str) -> dict[str, str]:

@@ -176,3 +176,10 @@ def test_cells_that_repeat_a_name_are_no_feature(cells: tuple[str, ...]) -> None
 def test_the_letter_of_tnm_may_stand_in_the_name_behind_a_prefix() -> None:
     found = column(draft({"TNM_CLIN_T": cycled("c1A", "c2", "cX"), "Age": AGE})[0], "TNM_CLIN_T")
     assert found["missing"] == ["cX"]
+
+
+@pytest.mark.parametrize("cells", [("1.0", "0.0"), ("event", "censored"), ("D", "A"), ("Death", "censored")])
+def test_an_event_is_one_in_the_words_of_programs_and_trials(cells: tuple[str, str]) -> None:
+    clinical, _ = draft({"OS event": cycled(*cells), "OS months": AGE})
+    assert clinical["target"] == {"column": "OS event", "positive": [cells[1]]}
+    assert clinical["labels"]["time"] == "OS months"
