@@ -158,6 +158,7 @@ def test_a_list_of_mutations_is_no_matrix() -> None:
     [
         ("m.tsv", "gene\tvalue", "'value' says what it holds"),
         ("m.tsv", "gene\tExpression", "'Expression' says what it holds"),
+        ("m.tsv", "gene\tPatient", "'Patient' says what it holds"),
         ("expression.tsv", "gene\tTPM", "does not say whose"),
         ("gene_tpm.tsv", "gene\tTPM", "does not say whose"),
         ("m.tsv", "gene\tX17\tAB2", "as R writes names"),

@@ -358,6 +358,7 @@ def test_folder_that_can_be_no_case_is_told_before_an_upload(tmp_path: Path, cas
     with pytest.raises(UsageError, match="cannot be a case") as rejection:
         read_reads(put(tmp_path, "P1/a.fq.gz", f"{case}/a.fq.gz"))
     assert "letters, digits" in rejection.value.hint
+    assert f"give {tmp_path / case}" in rejection.value.hint
 
 
 @pytest.mark.parametrize("name", ["patients.txt", "patients.csv"])
