@@ -121,7 +121,7 @@ def _planned_key(source: Source, dataset: str, file: SourceFile) -> str:
 def list_bucket(source: str, dataset: str, deployment: Deployment | None) -> list[File]:
     """Return the objects of an `s3://bucket/prefix` with the keys that they have or would have in RawBucket.
 
-    Where some begin with a modality, all stay as they are; else they are taken as `<subject>/<study>/…` below the address.
+    Where some begin with a modality, all stay; else they are taken as `<subject>/<study>/…` below the address.
     """
     bucket, _, prefix = source.removeprefix(ADDRESS).partition("/")
     if not bucket:
