@@ -82,7 +82,7 @@ def read_reads(path: Path) -> Reads:
         message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
         hint = f"If {folder.name} is one case, give the folder above it: {folder.parent}. "
         raise UsageError(message, hint=hint + _READS_HINT)
-    _check_names(everything)
+    _check_names(everything, folder)
     samples = _samples(folder)
     matrices = [_with_case(file) for file in everything if is_matrix_or_quantification(file)]
     beside = [file for file in everything if _is_beside(file) and not is_matrix_or_quantification(file)]
@@ -100,11 +100,12 @@ def read_reads(path: Path) -> Reads:
     return found
 
 
-def _check_names(files: Iterable[SourceFile]) -> None:
+def _check_names(files: Iterable[SourceFile], folder: Path) -> None:
     """Reject folders of reads that can be no case: nothing would come of them but a note."""
     wrong = next((case for case in _cases(files) if not is_case_name(case)), None)
     if wrong is not None:
-        raise UsageError(f"The folder {wrong!r} cannot be a case.", hint=CASE_RULE)
+        hint = f"If the cases are folders in it, give {folder / wrong}. Otherwise {CASE_RULE}."
+        raise UsageError(f"The folder {wrong!r} cannot be a case.", hint=hint)
 
 
 def is_genomics(file: SourceFile) -> bool:

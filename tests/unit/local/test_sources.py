@@ -30,6 +30,8 @@ def put(root: Path, *names: str, text: str = "x" * 10) -> Path:
     [
         (["R01-001/ct/1.dcm"], ("imaging",)),
         (["R01-001/ct/1-01"], ("imaging",)),
+        (["R01-001/s1/ct.nii.gz", "R01-001/s1/tumour_mask.nii.gz"], ("imaging",)),
+        (["R01-001/s1/1.dcm.gz"], ("imaging",)),
         (["R01-001/ct.zip", "metadata.csv"], ("imaging",)),
         (["metadata.csv", "LICENSE", "R01-001/ct/series/1-01"], ("imaging",)),
         (["R01-001/a_R1.fastq.gz"], ("genomics",)),
@@ -356,6 +358,7 @@ def test_folder_that_can_be_no_case_is_told_before_an_upload(tmp_path: Path, cas
     with pytest.raises(UsageError, match="cannot be a case") as rejection:
         read_reads(put(tmp_path, "P1/a.fq.gz", f"{case}/a.fq.gz"))
     assert "letters, digits" in rejection.value.hint
+    assert f"give {tmp_path / case}" in rejection.value.hint
 
 
 @pytest.mark.parametrize("name", ["patients.txt", "patients.csv"])
