@@ -13,7 +13,7 @@ _FACTS = ("subject", "study", "modality", "label", "primary", "status", "warning
 
 
 def write_table(tasks: Sequence[StudyTask], folder: Path) -> Path | None:
-    """Write one row for each region of each study that has features: subject, study, status, warnings, then the features.
+    """Write one row for each region of each study that has features: whose it is, status, warnings, the features.
 
     Returns
     -------
