@@ -88,7 +88,7 @@ def write_draft(
 
 
 _ODD_ROWS = (
-    "{} with an id without a digit, unlike the others, were taken for no cases (a second header, a footnote, a mean); "
+    "{} with an id without a digit, unlike the others, or without an id: taken for no case (a second header, a mean); "
     "an upload rejects them"
 )
 

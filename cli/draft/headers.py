@@ -82,15 +82,20 @@ def is_early(header: str) -> bool:
     return any(pattern.search(words) for pattern in (_EARLY, _BEFORE) for words in _readings(header))
 
 
-def _telling(header: str) -> list[str]:
+def _telling(header: str) -> set[str]:
     """Return the readings of a header without the phrases that only sound like something."""
-    return [_HARMLESS.sub("|", words) for words in _readings(header)]
+    words = _HARMLESS.sub("|", _in_words(header))
+    return {words, _HARMLESS.sub("|", _apart(words))}
 
 
 def _readings(header: str) -> set[str]:
     """Return a header in words, and with those apart that are written together."""
-    words = _POSSESSIVE.sub("s", in_words(header))
-    return {words, " ".join(map(_apart, words.split()))}
+    words = _in_words(header)
+    return {words, _apart(words)}
+
+
+def _in_words(header: str) -> str:
+    return _POSSESSIVE.sub("s", in_words(header))
 
 
 _POSSESSIVE = re.compile(r" s\b(?= )")
@@ -109,19 +114,23 @@ def _parts_of(kind: str) -> Iterator[str]:
 _NO_PARTS = re.compile(r"(?<=[a-z])\([a-z|]*\)\??|\(\?[=!<][^)]*\)|\^[^,]*\$|<\w+>")
 """Endings in brackets, conditions, and words that count only when they stand alone."""
 
-_PART = re.compile(rf"(?<![a-z\]])([a-z]{{{_SHORTEST},}})(\??)(?!\[)")
+_PART = re.compile(rf"(?<![a-z\]?)])([a-z]{{{_SHORTEST},}})(\??)(?!\[)")
 _PARTS = {part for part in chain.from_iterable(map(_parts_of, _KINDS)) if len(part) >= _SHORTEST} | {
     *_split(_KINDS["short"])
 }
 
 
+def _apart(words: str) -> str:
+    return " ".join(map(_parts, words.split()))
+
+
 @lru_cache(maxsize=10_000)
-def _apart(word: str) -> str:
+def _parts(word: str) -> str:
     """Return a word as the fewest known ones that it is written together of, if it is.
 
     Examples
     --------
-    >>> [_apart(word) for word in ("ptdob", "codigopostal", "deadlift")]
+    >>> [_parts(word) for word in ("ptdob", "codigopostal", "deadlift")]
     ['pt dob', 'codigo postal', 'deadlift']
     """
     best: list[list[str] | None] = [[], *[None] * len(word)]

@@ -16,7 +16,6 @@ from multimodal.clinical.cells import (
 )
 from multimodal.clinical.column_config import (
     Column,
-    Date,
     DateDifference,
     Drop,
     FeatureColumn,
@@ -92,7 +91,7 @@ class ColumnReader:
         self._missing = missing
         self._clean = _clean_memo(column, missing, scope)
         self._values = _value_memo(config, column, today, scope)
-        self._is_open = isinstance(column, Drop) or (isinstance(column, OneHot) and column.unseen == "other")
+        self._is_open = column.kind == "drop" or (column.kind == "one_hot" and column.unseen == "other")
 
     def read(self, batch: Batch) -> None:
         """Put the column's cells and values into the batch, and what is wrong with them."""
@@ -158,18 +157,20 @@ def _value_memo(
     config: ClinicalConfig, column: Column, today: date, scope: Scope
 ) -> Memo[float] | Callable[[str | None], float | None] | None:
     """Return how a column's clean cells become numbers; levels need no memory of their own."""
+    numbers: dict[str | None, float] = {}
+    if isinstance(column, Flag):
+        numbers |= {**dict.fromkeys(column.true, 1.0), **dict.fromkeys(column.false, 0.0)}
+    elif isinstance(column, Ordinal):
+        numbers.update(column.levels)
+    if numbers:
+        return numbers.get
     if isinstance(column, Number):
         return Memo(number_reading(column, numeral_of(config, column), scope))
-    if isinstance(column, Date) or (isinstance(column, DateDifference) and column.format == "date"):
+    if column.kind == "date" or (column.kind == "date_difference" and column.format == "date"):
         return Memo(date_reading(format_of(config, column), latest_day(config, today), scope))
-    if isinstance(column, DateDifference):
+    if column.kind == "date_difference":
         return Memo(year_reading(latest_day(config, today), scope))
-    numbers: dict[str | None, float] = {}
-    if isinstance(column, Ordinal):
-        numbers.update(column.levels)
-    if isinstance(column, Flag):
-        numbers.update({**dict.fromkeys(column.true, 1.0), **dict.fromkeys(column.false, 0.0)})
-    return numbers.get if numbers else None
+    return None
 
 
 class Differences:

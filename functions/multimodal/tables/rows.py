@@ -5,7 +5,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.text import BYTE_ORDER_MARKS
@@ -238,7 +238,7 @@ class TableRows:
         """
         first, batch, size, lines = self._above + 2, list[list[str]](), 0, self._lines
         try:
-            read = csv.reader(lines, delimiter=self.delimiter, strict=True)
+            read = _cells(iter(lines), self.delimiter)
             for row in map(each, read) if each else read:
                 batch.append(row)
                 size += lines.held
@@ -341,6 +341,18 @@ def _is_above_header(line: str) -> bool:
 
 
 _SEP = re.compile(r"\"?sep=.\"?\s*$", re.IGNORECASE)
+
+
+def _cells(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
+    """Yield the cells of each row as the csv module reads them; a line without quotes is a row, and is only split."""
+    longest = csv.field_size_limit()
+    for line in lines:
+        text = line.removesuffix("\n")
+        cells = text.split(delimiter) if text else []
+        if '"' in text or (len(text) > longest and max(map(len, cells)) > longest):
+            yield from islice(csv.reader(chain((line,), lines), delimiter=delimiter, strict=True), 1)
+        else:
+            yield cells
 
 
 _TOO_LONG = "is longer than a row can be: a quote may be open that is never closed, or the file is no table; fix it"

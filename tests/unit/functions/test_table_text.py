@@ -1,8 +1,10 @@
 """Bytes of a table into rows: encodings, other kinds of files, delimiters, quotes and limits."""
 
 import codecs
+import csv
 import gzip
 import io
+import random
 import tracemalloc
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -154,6 +156,29 @@ def test_quotes_that_do_not_match_name_their_row(text: str, row: str) -> None:
 
 def test_a_quote_within_a_cell_is_a_character() -> None:
     assert read([b'Case ID,Note\nC-1,5" nodule\nC-2,"say ""a"""\n']) == [["C-1", '5" nodule'], ["C-2", 'say "a"']]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_lines_with_and_without_quotes_are_read_as_the_csv_module_reads_them(seed: int) -> None:
+    draw = random.Random(seed)
+    body = "".join(
+        draw.choices(
+            ["a", "é", ",", ";", " ", "\n", '"', '"b"', '"c,\nd"', ',"",'], [6, 2, 8, 1, 1, 4, 1, 2, 2, 1], k=60
+        )
+    )
+    try:
+        expected = list(csv.reader(io.StringIO(body), strict=True))
+    except csv.Error:
+        assert refusal([f"Case ID,Note\n{body}".encode()])[0] == "QUOTES_UNBALANCED"
+    else:
+        assert read([f"Case ID,Note\n{body}".encode()]) == expected
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_cell_has_as_many_characters_as_the_csv_module_takes(quote: str) -> None:
+    cell = "x" * csv.field_size_limit()
+    assert read([f"Case ID,Note\n1,{quote}{cell}{quote}\n".encode()]) == [["1", cell]]
+    assert refusal([f"Case ID,Note\n1,{quote}{cell}x{quote}\n".encode()])[0] == "ROW_TOO_LONG"
 
 
 def _endless(start: bytes, piece: bytes, megabytes: int) -> Iterator[bytes]:

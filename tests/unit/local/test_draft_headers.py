@@ -3,8 +3,12 @@
 The lists were written from what REDCap, OMOP, FHIR, GDC, cBioPortal, TCIA, SEER, COSD, CDISC, DICOM, i2b2, PCORnet and
 hospital exports call their columns, before the draft's words were looked at; what was missed led to kinds of words. The
 first run on the public schemas (cBioPortal, hospital systems) saw 51 of 70 persons and 43 of 49 outcomes, and left 124
-of 125 others alone. `national_dictionaries` has what was then missed of six further lists: NAACCR, ICGC ARGO, GDC,
-ADT-GEKID, HL7 v2, CDISC, DATASUS, RHC, SNDS, COSD, IDC, and hospital systems in the seven languages.
+of 125 others alone.
+
+`national_dictionaries` has what was then missed of nine further lists (NAACCR, ICGC ARGO, GDC, ADT-GEKID, HL7 v2,
+CDISC, DATASUS, RHC, SNDS, COSD, CPRD, SRTR, EBMT, IDC, hospital systems in the seven languages). By names alone, the
+first runs on the last four saw 283 of 388 persons and 334 of 400 outcomes; with values 376 and, doubt being late, 376,
+and left 544 of 565 others alone.
 """
 
 import pytest
