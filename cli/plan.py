@@ -121,7 +121,7 @@ def _planned_key(source: Source, dataset: str, file: SourceFile) -> str:
 def list_bucket(source: str, dataset: str, deployment: Deployment | None) -> list[File]:
     """Return the objects of an `s3://bucket/prefix` with the keys that they have or would have in RawBucket.
 
-    Keys that already begin with a modality stay; others are taken as `<subject>/<study>/…` below the address.
+    Where some begin with a modality, all stay; else they are taken as `<subject>/<study>/…` below the address.
     """
     bucket, _, prefix = source.removeprefix(ADDRESS).partition("/")
     if not bucket:
@@ -132,7 +132,7 @@ def list_bucket(source: str, dataset: str, deployment: Deployment | None) -> lis
         hint = "Listing needs s3:ListBucket, and the region and credentials of the bucket's account."
         raise CommandError(f"{source} cannot be listed.", details=str(error), hint=hint) from error
     whole = tuple(f"{modality}/" for modality in Modality)
-    if all(file.key.startswith(whole) for file in listed):
+    if any(file.key.startswith(whole) for file in listed):  # a stack's bucket; what lies beside them is told
         return listed
     folder = prefix[: prefix.rfind("/") + 1]
     return [File(f"imaging/{dataset}/{file.key.removeprefix(folder)}", file.size) for file in listed]

@@ -88,7 +88,7 @@ def write_draft(
 
 
 _ODD_ROWS = (
-    "{} with an id without a digit, unlike the others, were taken for no cases (a second header, a footnote, a mean); "
+    "{} with an id without a digit, unlike the others, or without an id: taken for no case (a second header, a mean); "
     "an upload rejects them"
 )
 
@@ -99,8 +99,8 @@ def _read(csv: Path) -> tuple[list[Facts], int]:
     _check_header(source.header)
     facts = read_facts(source.header, source.rows)
     _check_names(facts)
-    _check_direction(facts)
     case = id_column(facts)
+    _check_direction(facts)
     odd = odd_ids(case)
     if odd:
         facts = read_facts(source.header, read_rows(csv).rows, case.place)

@@ -9,7 +9,18 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from cli.draft.words import NOT_ASSESSED, NOT_KNOWN, NOT_KNOWN_HERE, NOTHING, STAIN, SUMMARIES, TNM, TNM_NAME, UNIT_CELL
+from cli.draft.words import (
+    NOT_ASSESSED,
+    NOT_KNOWN,
+    NOT_KNOWN_HERE,
+    NOTHING,
+    STAIN,
+    SUMMARIES,
+    TNM,
+    TNM_NAME,
+    UNIT_CELL,
+    UNKNOWN,
+)
 from cli.errors import CommandError, UsageError
 from multimodal.clinical.numerals import LARGEST, Numeral
 from multimodal.ledger.errors import BadInputError
@@ -78,13 +89,13 @@ def uncoded(cell: str) -> str:
 
     Examples
     --------
-    >>> [uncoded(cell) for cell in ("1:DECEASED", "LIVING:0", "alive (0)", "T1", "0.5")]
-    ['deceased', 'living', 'alive', 't1', '0.5']
+    >>> [uncoded(cell) for cell in ("1:DECEASED", "LIVING:0", "alive (0)", "T1", "0.5", "1.0")]
+    ['deceased', 'living', 'alive', 't1', '0.5', '1']
     """
     return _CODE.sub("", plain(cell)).strip()
 
 
-_CODE = re.compile(r"^\d+\s*[:=.)-]\s*(?=[^\W\d])|(?<=[^\W\d])\s*[:=]\s*\d+$|\s*\(\d+\)$")
+_CODE = re.compile(r"^\d+\s*[:=.)-]\s*(?=[^\W\d])|(?<=[^\W\d])\s*[:=]\s*\d+$|\s*\(\d+\)$|(?<=^\d)\.0+$")
 
 
 def codes_said_by(text: str) -> dict[str, str]:
@@ -180,7 +191,7 @@ class Facts:
         lowered = plain(cell)
         if not cell or lowered in NOT_KNOWN or (not cell[0].isalnum() and NOTHING.fullmatch(lowered)):
             self.not_known.update([cell] if cell else [])
-        elif lowered in NOT_KNOWN_HERE:
+        elif lowered in NOT_KNOWN_HERE or (lowered[:3].isalpha() and UNKNOWN.fullmatch(lowered)):
             self.not_known_here.add(cell)
         else:
             self._count(cell)
@@ -198,9 +209,8 @@ class Facts:
 
     def set_aside_not_assessed(self) -> None:
         """In a column of TNM, NX is "not known", and X alone where the column's name has the letter."""
-        spelled = [(value, value if TNM.match(value) else f"T{value}") for value in self.values]
-        if not TNM_NAME.match(self.source):
-            spelled = [(value, value) for value in self.values]
+        names_letter = TNM_NAME.match(self.source) or _LETTER_LAST.search(self.source.lower())
+        spelled = [(value, _with_letter(value) if names_letter else value) for value in self.values]
         not_assessed = [value for value, whole in spelled if NOT_ASSESSED.match(whole)]
         if len(not_assessed) == len(self.values) or not all(TNM.match(whole) for _, whole in spelled):
             return
@@ -268,6 +278,14 @@ def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]], numbered: i
         fact.set_aside_not_assessed()
         fact.set_aside_sentinels()
     return facts
+
+
+_LETTER_LAST = re.compile(r"[\W_][tnm]$")
+
+
+def _with_letter(value: str) -> str:
+    """Return a level of TNM whose letter its column's name has, as NCDB's `c1A` and `cX`."""
+    return value if TNM.match(value) else re.sub(r"^[pcyra]*", lambda prefix: f"{prefix[0]}T", value)
 
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

@@ -46,16 +46,17 @@ def flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> D
 
 
 def _sides_of(values: Set[str], timepoint: str) -> _Sides | None:
-    pair = next((pair for pair in PAIRS if values <= {*pair}), None)
+    # A minus that does not occur beside a plus is "not known".
+    pair = next((pair for pair in PAIRS if values == {*pair} or (values < {*pair} and pair[0][0].isalnum())), None)
     if pair is not None:
         return _Sides(pair, ({pair[0]}, {pair[1]}), [])
     for ones, zeros in SPELLINGS:
         if len(values) > 2 and values <= {*ones, *zeros} and values & {*ones} and values & {*zeros}:
             asked = f"do all spellings mean {ones[0]} and {zeros[0]}?"
             return _Sides((ones[0], zeros[0]), ({*ones}, {*zeros}), [asked])
-    vital = _vital(values, timepoint)
-    if vital is not None:
-        return vital
+    found = _vital(values, timepoint) or _denied(values)
+    if found is not None:
+        return found
     if timepoint == "outcome" and values == {"1", "2"}:
         return _Sides(("2", "1"), ({"2"}, {"1"}), ["is 2 the event, as in R's survival package, and 1 none?"])
     return None
@@ -74,6 +75,15 @@ def _vital(values: Set[str], timepoint: str) -> _Sides | None:
         return None
     checks = [_ALL_CAUSES] if len(dead) > 1 else []
     return _Sides(("dead", "alive"), (dead, living | lost), [*checks, *([_CENSORED] if lost else [])])
+
+
+def _denied(values: Set[str]) -> _Sides | None:
+    """Return two values of which one denies the other: `recurred` and `not recurred`, `smoker` and `nonsmoker`."""
+    for said in values if len(values) == _FEWEST_LEVELS else ():
+        (other,) = values - {said}
+        if re.fullmatch(rf"(no|not|non|un|without)[ -]?{re.escape(said)}", other):
+            return _Sides((said, other), ({said}, {other}), [])
+    return None
 
 
 def _begins_with(words: Set[str], value: str) -> bool:

@@ -182,6 +182,12 @@ def _is_status_of_form(facts: Facts) -> bool:
     return "complete" in in_words(facts.source) and words <= _FORM and bool(words & {"2", "incomplete"})
 
 
+def _repeats_a_name(facts: Facts) -> bool:
+    """Whether all cells begin alike up to a colon, as GEO's do: `age: 63`."""
+    names = {value.partition(": ")[0] for value in facts.values if ": " in value}
+    return len(facts.values) > 1 and len(names) == 1 and all(": " in value for value in facts.values)
+
+
 def _has_unit(value: str) -> bool:
     """Whether a cell is as `5 months` or `1.2cm`."""
     number = re.match(r"[<>~]?\d+(?:[.,]\d+)?\s*(?=\S)", value)
@@ -196,6 +202,8 @@ def _of_no_use(facts: Facts, equal_to: str | None) -> str:
         return f"equal to {equal_to} in every row"
     if len(facts.values) > 1 and (units_of_time(facts) or said_units(facts)):
         return "says units, which are no facts of a patient"
+    if _repeats_a_name(facts):
+        return "its cells repeat the name of what they hold: write only what stands behind the colon, under that name"
     if facts.source.lower() in REDCAP or _is_status_of_form(facts):
         return "says how REDCap keeps its rows and forms; a rule under rows: may look at it"
     if any(len(value) > _LONGEST_VALUE for value in facts.values):
@@ -227,8 +235,7 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     numbers = facts.numbers
     bounds = [value for value in facts.no_numbers if limit_of(value, facts.numeral) is not None]
     others = [value for value in facts.no_numbers if value not in bounds]
-    is_code = any(map(_LEADING_ZERO.fullmatch, facts.values))
-    if not numbers or is_code or len(others) > min(3, len(numbers) // 10):
+    if not numbers or len(others) > min(3, len(numbers) // 10):
         return None
     whole = all(n == int(n) for n in numbers)
     words, checks = in_words(facts.source), list[str]()
@@ -236,6 +243,8 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     units = [known for known in UNITS if not RATE.search(spelled) or known[1] in ("kg/m2", "%", "pack-years")]
     pattern, unit, factor = next(((p, u, f) for p, u, f in units if p.search(spelled)), (None, "unknown", 1.0))
     unit = "%" if facts.percent and unit == "unknown" else unit
+    if unit == "unknown" and _is_category(facts) and any(map(_LEADING_ZERO.fullmatch, facts.values)):
+        return None
     called = pattern.sub("", words) + f" {unit}" if pattern and factor != 1 else facts.source
     age = bool(AGE.search(words)) and unit in DAYS_PER_UNIT
     counted = _unit_of_age(numbers) if age and unit == "years" else unit

@@ -39,7 +39,7 @@ def id_column(facts: Sequence[Facts]) -> Facts:
         hint = "A draft needs a header, and rows with as many cells; no quotes stand around a whole row."
         raise CommandError("The table has no rows.", hint=hint)
     distinct = [fact for fact in facts if fact.distinct and not looks_like_dates(fact) and not _is_measured(fact)]
-    unique = [fact for fact in distinct if fact.filled == fact.rows]
+    unique = [fact for fact in distinct if fact.filled >= ENOUGH * fact.rows]
     named = [fact for fact in distinct if ID_NAME.search(in_words(fact.source)) and fact.filled >= ENOUGH * fact.rows]
     cases = _cases(facts)
     if cases and not any(fact.distinct for fact in cases):
@@ -47,15 +47,20 @@ def id_column(facts: Sequence[Facts]) -> Facts:
     if not named:
         # A case that is twice in the table must not make ids of the measurements.
         named = [fact for fact in facts if ID_NAME.fullmatch(in_words(fact.source)) and _is_mostly_distinct(fact)]
-    if not (named or unique):
+    candidates = [fact for fact in cases if fact in distinct] or named or unique
+    if not candidates:
         raise CommandError("No column has another value in every row, so none names the case.", hint=_hint(facts))
-    return min(named or unique, key=lambda fact: (fact not in cases, _is_uuid(fact)))
+    return min(candidates, key=_is_uuid)
 
 
 def _cases(facts: Iterable[Facts]) -> list[Facts]:
     """Return the columns that are called as those of cases are, those that an archive numbers (GDC) last."""
-    named = (fact for fact in facts if CASE_NAME.search(in_words(fact.source)) and fact.filled == fact.rows)
+    named = (fact for fact in facts if _names_cases(in_words(fact.source)) and fact.filled == fact.rows)
     return sorted(named, key=_is_uuid)
+
+
+def _names_cases(words: str) -> bool:
+    return bool(CASE_NAME.search(words) or _CASE.fullmatch(words))
 
 
 def _is_uuid(fact: Facts) -> bool:
@@ -83,13 +88,13 @@ def _is_mostly_distinct(fact: Facts) -> bool:
 
 
 def odd_ids(case: Facts) -> int:
-    """Return in how many rows the id has no digit, where nearly all others have one.
+    """Return in how many rows the id has no digit, or there is none, where nearly all others have one.
 
-    Such rows are no cases: a second header, a footnote, a mean.
+    Such rows are no cases: a second header, codes below it, a footnote, a mean.
     """
-    odd = [value for value in case.values if not has_digit(value)]
-    few = len(odd) <= max(_FEW_ROWS, (1 - ENOUGH) * case.filled) and 4 * len(odd) <= case.filled
-    return sum(case.values[value] for value in odd) if few else 0
+    odd = sum(rows for value, rows in case.values.items() if not has_digit(value)) + case.rows - case.filled
+    few = odd <= max(_FEW_ROWS, (1 - ENOUGH) * case.rows) and 4 * odd <= case.rows
+    return odd if few else 0
 
 
 _FEW_ROWS = 3
@@ -121,7 +126,13 @@ def id_checks(case: Facts, facts: Iterable[Facts]) -> Iterator[str]:
 
 def _is_of_a_person(header: str) -> bool:
     """Whether an id is one that a person has elsewhere, as a medical record number is."""
-    return is_identifying(header) and not CASE_NAME.fullmatch(in_words(header))
+    return is_identifying(header) and bool(_ELSEWHERE.search(in_words(header)))
+
+
+_ELSEWHERE = re.compile(
+    r"\b(mrn|medical|hospital|nhs|social|ssn|insurance|health|passport|national|e ?mail|name|chart|account|phone)\b"
+)
+_CASE = re.compile(r"(patient|case|subject|participant|donor|individual|pat|pt)s?")
 
 
 def _are_alike(ids: Sequence[str]) -> bool:

@@ -70,6 +70,9 @@ def _add_dates(table: TableDraft) -> bool:
     death = table.first(_late("date", r"death|died|deceas|dth|todes|sterbe|verstorben|deces|muerte|exitus|fallec"))
     alive = table.first(_late("date", r"alive|last|follow|letzt|dernier|ultim"))
     dated = [s for s in ("surgery", "baseline") if isinstance(table.event_times.get(s), dict)]
+    if alive and not death and dated:
+        death = alive
+        alive.checks.append("is it the date of death of those who died? Days are counted to it for all")
     if not (death and alive and dated):
         return False
     table.labels |= {"origin": dated[0], "death": death.source, "last_alive": alive.source}

@@ -39,8 +39,10 @@ def measured_by(header: str) -> set[str]:
 
 
 _VALUE = re.compile(
+    r"avalc?|\w{2}(stresn|stresc|orres)|"
     r"(measured |lab |test )?(value|result|wert|ergebnis|valeur|resultat|valor|resultado)( as number| numeric)?"
 )
+"""What a column of values is called in tables with a row for each measurement; CDISC's names first."""
 
 
 def ask_of_measurements(facts: Sequence[Facts], *, is_long: bool) -> None:

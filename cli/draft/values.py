@@ -10,8 +10,9 @@ from multimodal.clinical.names import has_shape_of_name, is_name
 from multimodal.clinical.phi import Kind, kind_of
 
 _LOOKED_AT = 200
-_FEWEST_PERSONS = 10
-"""Different values from which a column can be told as one of persons."""
+_FEWEST_PERSONS, _FEWEST = 10, 3
+"""Different values from which a column can be told as one of persons; of fewer, as in a small table, all must be names
+or places."""
 
 _MOST, _POSTCODE_DIGITS = 0.6, 5
 _YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
@@ -24,11 +25,13 @@ def identify(facts: Facts) -> bool:
     if _reach_a_person(facts):
         return True
     values = list(islice(facts.values, _LOOKED_AT))
-    if len(values) < _FEWEST_PERSONS or is_early(facts.source):
+    if len(values) < _FEWEST or is_early(facts.source):
         return False
+    hardly_repeated = facts.many or len(facts.values) > _MOST * facts.filled
+    if len(values) < _FEWEST_PERSONS:
+        return hardly_repeated and any(all(map(is_so, values)) for is_so in (is_person, PLACE.fullmatch))
     if all(map(str.isdigit, values)):
         return _are_postcodes(values) or (facts.distinct and len({*map(len, values)}) == 1 and bool(kind_of(values[0])))
-    hardly_repeated = facts.many or len(facts.values) > _MOST * facts.filled
     told = (is_person, PLACE.fullmatch, *((STREET.fullmatch, kind_of) if hardly_repeated else ()))
     return _are_births(values) or any(sum(map(bool, map(is_so, values))) > _MOST * len(values) for is_so in told)
 

@@ -59,8 +59,13 @@ NOT_ASSESSED = re.compile(r"^[pcyra]*[TNMGRLV][Xx]$")
 
 TNM = re.compile(r"^[pcyra]*[TNMGLVR](is|a|X|x|\d)")
 
-NOTHING = re.compile(r"#(n/?[adv]|[^\W\d_]+(/0)?[!?])|'?[-–—.?…_/\\]+")
-"""Cells that say nothing in any table: errors of spreadsheets, GDC's `'--` and other signs without a letter."""
+UNKNOWN = re.compile(
+    r"(unk|unknown)\b(?! (primary|origin)).{0,30}|.{0,30}\b((unk|unknown)|not (known|stated|recorded|staged))"
+)
+"""Longer words for what is not known: `Unknown/not stated`, `UNK Stage`, `stage unknown`."""
+
+NOTHING = re.compile(r"\.[a-z_]|#(n/?[adv]|[^\W\d_]+(/0)?[!?])|'?[-–—.?…_/\\]+")
+"""Cells that say nothing in any table: SAS's `.N`, errors of spreadsheets, GDC's `'--` and other signs alone."""
 
 SPREADSHEET_INTERVAL = re.compile(r"\d{1,2}[-. ]+[^\W\d]{3}\.?|[^\W\d]{3}[- ]\d{2}")
 """What a spreadsheet makes of `1-3`: `1-Mar`, `01. Mrz`, `Mar-01`."""

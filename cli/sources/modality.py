@@ -63,7 +63,7 @@ def _reject_other_folders(folder: Path, modalities: Iterable[str]) -> None:
 def _reject_other_formats(folder: Path) -> None:
     """Reject a folder with nothing of any modality but spreadsheets or other formats that have a way to be taken."""
     files = list(files_below(folder))
-    strange = [file for file in files if advice_for(file.path.name)]
+    strange = [file for file in files if advice_for(file.path.name) and not _SURELY_IMAGES.search(file.path.name)]
     others = (file for file in files if file not in strange)
     if any(map(is_genomics, files)) or any(is_table(f.path) or _IMAGES.search(f.path.name) for f in others):
         return

@@ -127,21 +127,35 @@ def split_columns(
     statistics = _statistics(names, keys)
     out = {at for at, name in enumerate(names) if name in matrix.ignore or (at in statistics and at >= lead)}
     cases = tuple(at for at in range(lead, len(names)) if at not in out and at not in about)
-    reject_long_table(names[int(lead == 1) :])  # Xena calls the column of genes `sample`
+    _check_cases(names, keys, lead, cases)
+    named = tuple(case_of_column(names[at], matrix) for at in cases)
+    _check_called([names[at] for at in cases], named, matrix)
+    left_out = tuple(names[at] for at in sorted({*about[1:], *out}))
+    return GeneColumns(tuple(at for at in about if at not in out), cases, named, left_out)
+
+
+def _check_cases(names: Sequence[str], keys: Sequence[str], lead: int, cases: Sequence[int]) -> None:
+    """Reject columns that are no cases at all: of a table with a row per gene and case, or called by what they hold."""
+    is_of_nobody = len(cases) == 1 and bool(NAMES_CASES.match(names[cases[0]]))
+    if not is_of_nobody:
+        reject_long_table(names[int(lead == 1) :])  # Xena calls the column of genes `sample`
     if not cases:
         raise invalid_matrix("it has no column of a case")
-    if all(keys[at] in _KINDS for at in cases):
+    if is_of_nobody or all(keys[at] in _KINDS for at in cases):
         raise invalid_matrix(
             f"its column {names[cases[0]]!r} says what it holds, and nothing says of which case; call the column by "
             "the case"
         )
-    named = tuple(case_of_column(names[at], matrix) for at in cases)
+
+
+def _check_called(columns: Sequence[str], named: Sequence[str], matrix: MatrixConfig) -> None:
+    """Reject cases whose names a program changed, or that say what they hold beside the case."""
     if matrix.case_names is None and any(map(_MADE_BY_R.match, named)):
         raise invalid_matrix(
             "cases begin with X and a digit, as R writes names that begin with a digit; set "
             "genomics.matrix.case_names: undo_r, or exact when they are called so, and deploy"
         )
-    numbered = _numbered_by_a_program([names[at] for at in cases], named, matrix)
+    numbered = _numbered_by_a_program(columns, named, matrix)
     if numbered:
         raise invalid_matrix(
             f"the case {numbered} has several columns, which a program numbered (.1, .2); leave one of them, or rename "
@@ -153,8 +167,6 @@ def split_columns(
             f"values in {matrix.unit}, which the dataset's file names, and call each by its case alone (or set "
             "genomics.matrix.case_names: exact, if cases are called so, and deploy)"
         )
-    left_out = tuple(names[at] for at in sorted({*about[1:], *out}))
-    return GeneColumns(tuple(at for at in about if at not in out), cases, named, left_out)
 
 
 def _is_about_genes(key: str) -> bool:

@@ -14,7 +14,7 @@ from multimodal.genomics.reads import FastqName, read_name
 _PARTS = re.compile(r"[^A-Za-z0-9]+")
 
 _CHIP = re.compile(
-    r"(?<![A-Za-z0-9])(?:(?:v|e|f|cl|fp)\d{9,}(?:_\d{1,3})?|(?:lane|run|batch|part|rep|lib|library|flowcell|pool|plate)[._-]?[a-z])"
+    r"(?<![A-Za-z0-9])(?:(?:v|e|f|cl|fp)\d{9,}(?:_\d{1,3})?|(?:lane|run|batch|part|rep|lib|library|flowcell|fc|pool|plate)[._-]?[a-z]|ds\.[0-9a-f]{6,})"
     r"(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
@@ -24,7 +24,7 @@ _MACHINE = re.compile(
     r"""
     l\d+ | (?:lane|run|rerun|reseq|topup|batch|part|rep|replicate|tech|lib|library|flowcell|pool)\d*
     | [sed]r[rxp]\d+                                               # runs of archives; GSM and SRS are samples
-    | [acgtn]{6,}                                                  # barcodes
+    | [acgtn]{4,}                                                  # barcodes
     | (?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])         # days; six digits may be a patient's number
     | [abh]?h[a-z0-9]{4,7}(?:x[xy2-9]|dsx\w|adxx|drx\w|dmx\w|bgx\w|afx\w|bcx\w|alxx|ccxx|bbxx)\w?  # flow cells
     """,
@@ -35,9 +35,11 @@ _MACHINE = re.compile(
 _WORDS = re.compile(
     "raw|clean|cleaned|trim|trimmed|filtered|filt|paired|val|fastp|cutadapt|qc|dedup|sorted|merged|combined|all|data|"
     "rawdata|cleandata|fastqs?|fq|gz|reads?|rna|rnaseq|seq|sequences?|sequencing|resequenced|resequencing|samples?|top|"
-    "up|extra|pass|r1|r2|lanes?|flowcells?|fc|libs?|library|libraries|index|first|second|third|new|old|redo|repeat|reads?|"
+    "up|extra|pass|r1|r2|lanes?|flowcells?|fc|libs?|library|libraries|index|first|second|third|ii|iii|new|old|original|initial|main|pilot|redo|repeat|reads?|"
     "novaseq|nextseq|hiseq|miseq|illumina|dnbseq|mgi|bgi|aviti|element|truseq|polya|mrna|totalrna|ribozero|stranded|"
-    "forward|reverse|f|r|fw|fwd|rv|rev|unpaired|umis?|singletons?|orphans?|failed|unmerged|interleaved|copy|pe|se|single|end|sra|ena|geo|download|downloads|upload|output|out|results?|files?|project|bs|basespace",
+    "forward|reverse|f|r|fw|fwd|rv|rev|unpaired|umis?|singletons?|orphans?|failed|unmerged|interleaved|copy|pe|se|single|end|sra|ena|geo|download|downloads|upload|output|out|results?|files?|project|bs|ds|basespace|"
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|"
+    "dec(?:ember)?",
     re.IGNORECASE,
 )
 """What people write beside a sample's name, or for want of one."""

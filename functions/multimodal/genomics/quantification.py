@@ -46,7 +46,7 @@ _STAR = {"unstranded": 1, "forward": 2, "reverse": 3}
 _MUCH_MORE = 4
 """Between the strands' counts: a stranded library has tens of times more on its own, another one as many."""
 
-_TRANSCRIPT = re.compile(r"(ENS[A-Z]*T\d{11}|[NX][MR]_\d+)")
+_TRANSCRIPT = re.compile(r"(?:rna-|transcript:)?(?:ENS[A-Z]*T\d{11}|[NX][MR]_\d+)|FBtr\d{7}")
 
 Genes = Mapping[str, tuple[str, str]]
 

@@ -301,13 +301,15 @@ def _add_accession(row: int, values: Mapping[str, str], sample: SheetSample) -> 
 
 
 def _find_alike(samples: Mapping[str, SheetSample]) -> None:
-    """Names that differ only in case are one sample, written twice: each would get a part of its lanes."""
+    """Names that differ only in case or in `-` and `_` are one sample, written twice: each would get a part of it."""
     alike: dict[str, list[str]] = {}
     for name in samples:
-        alike.setdefault(name.lower(), []).append(name)
+        alike.setdefault(name.lower().replace("_", "-"), []).append(name)
     for names in (names for names in alike.values() if len(names) > 1):
         for name in names:
-            samples[name].problems.append(f"column sample: {', '.join(names)} differ only in case; write them alike")
+            samples[name].problems.append(
+                f"column sample: {', '.join(names)} differ only in case or - and _; write them alike"
+            )
 
 
 def _find_repeated(samples: Mapping[str, SheetSample]) -> None:

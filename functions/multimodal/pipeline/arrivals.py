@@ -44,7 +44,7 @@ class _Folded:
 
 
 _METRICS = {KeyKind.IGNORED: Metric.OBJECTS_IGNORED, KeyKind.REJECTED: Metric.OBJECTS_REFUSED}
-"""What kinds count as that are not received; a cohort file counts as nothing."""
+"""What kinds count as that are not received; a cohort file and a marker count as nothing."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class ArrivalRegistrar:
     def _count(self, keys: Iterable[UploadKey]) -> None:
         totals = Counter[tuple[Metric, str]]()
         for (kind, modality), number in Counter((key.kind, key.modality) for key in keys).items():
-            if kind is not KeyKind.COHORT:
+            if kind not in {KeyKind.COHORT, KeyKind.MARKER}:
                 totals[_METRICS.get(kind, Metric.OBJECTS_RECEIVED), modality] += number
         for (metric, modality), number in totals.items():
             self.ports.metrics.count(metric, number, modality)

@@ -148,6 +148,7 @@ def test_marker_counts_the_listed_objects_in_any_order(world: World, marker_firs
     world.upload(marker, body=b'{"objects": 3}')
     assert world.tick()["run_id"] is not None
     assert world.item().objects == 3, "the marker is not one of them"
+    assert world.metrics.values["ObjectsReceived"] == 3
 
 
 def test_an_older_marker_leaves_the_end_of_a_correction_to_the_quiet_period(world: World) -> None:

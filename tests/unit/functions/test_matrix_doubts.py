@@ -139,6 +139,12 @@ def test_transcripts_of_genes_are_summed_and_told() -> None:
     assert world.records()["A"]["genes_ambiguous"] == "2"
 
 
+@pytest.mark.parametrize("name", ["rna-NM_003380.5", "XR_1.2", "transcript:ENST00000224237", "FBtr0071763"])
+def test_transcripts_without_a_table_of_genes_are_told(name: str) -> None:
+    world = ShapeWorld()
+    assert "tx2gene.tsv" in world.message(world.take_file("A/quant.sf", f"{SALMON}{name}\t9\t8\t1\t1\n"))
+
+
 def test_a_list_of_mutations_is_no_matrix() -> None:
     """cBioPortal's `data_mutations.txt`: its numbers (depths, positions) would be cases."""
     text = line("Hugo_Symbol", "Chromosome", "Tumor_Sample_Barcode", "t_depth") + line("VIM", "10", "A-01", 30) * 2
@@ -152,6 +158,7 @@ def test_a_list_of_mutations_is_no_matrix() -> None:
     [
         ("m.tsv", "gene\tvalue", "'value' says what it holds"),
         ("m.tsv", "gene\tExpression", "'Expression' says what it holds"),
+        ("m.tsv", "gene\tPatient", "'Patient' says what it holds"),
         ("expression.tsv", "gene\tTPM", "does not say whose"),
         ("gene_tpm.tsv", "gene\tTPM", "does not say whose"),
         ("m.tsv", "gene\tX17\tAB2", "as R writes names"),

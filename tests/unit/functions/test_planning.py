@@ -292,6 +292,9 @@ def test_a_bucket_is_planned_with_the_keys_that_it_has_or_would_have() -> None:
 
     own = f"imaging/{DATASET}/R01-001/1.2/a"
     assert list_bucket("s3://raw/imaging/", DATASET, listing(own)) == [File(own, 7)]
+    beside = list_bucket("s3://raw", DATASET, listing(own, "notes.txt", f"images/{DATASET}/R01-002/1.2/a"))
+    work = read_workload(beside, [DATASET])
+    assert (len(work.studies), [refusal.files for refusal in work.refusals]) == (1, [2])
     foreign = listing("archive/cohort/R01-001/1.2/a", "archive/cohort/R01-002/1.2/a")
     keys = [file.key for file in list_bucket("s3://theirs/archive/cohort/", DATASET, foreign)]
     assert keys == [f"imaging/{DATASET}/R01-00{n}/1.2/a" for n in (1, 2)]

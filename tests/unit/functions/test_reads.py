@@ -306,6 +306,12 @@ def test_bad_row_is_told_by_row_and_column_and_harms_no_other_sample(row: str, p
     assert sheet.samples["GOOD"].problems == []
 
 
+def test_samples_that_differ_in_hyphens_alone_are_written_alike_first() -> None:
+    sheet = _sheet("R01-1,a.fq.gz,,\nR01_1,b.fq.gz,,\nGOOD,good.fq.gz,,\n")
+    assert all("R01-1, R01_1 differ only" in sheet.samples[name].problems[0] for name in ("R01-1", "R01_1"))
+    assert sheet.samples["GOOD"].problems == []
+
+
 def test_a_file_filled_down_the_column_is_told_briefly() -> None:
     sheet = _sheet("".join(f"S{number},a.fq.gz,,\n" for number in range(3_000)))
     assert all(len(problem) < 200 for sample in sheet.samples.values() for problem in sample.problems)

@@ -15,7 +15,23 @@ NUMBERS: list[Any] = [10 + 1.5 * n for n in range(30)]
 
 
 @pytest.mark.parametrize(
-    "cell", ["'--", "#N/A", "#DIV/0!", "#NV", "#WERT!", "<NA>", "(blank)", "—", "…", "??", "n.a.", "Not documented"]
+    "cell",
+    [
+        "'--",
+        "#N/A",
+        "#DIV/0!",
+        "#NV",
+        "#WERT!",
+        "<NA>",
+        "(blank)",
+        "—",
+        "…",
+        "??",
+        "n.a.",
+        ".N",
+        "Blank(s)",
+        "Not documented",
+    ],
 )
 def test_what_programs_write_for_nothing_is_no_level(cell: str) -> None:
     clinical, _ = draft({"Lobe": cycled("left", "right", cell), "Hb": cycled(1.5, 2.5, cell), "Age": AGE})
@@ -23,7 +39,9 @@ def test_what_programs_write_for_nothing_is_no_level(cell: str) -> None:
     assert (column(clinical, "Hb")["kind"], [*column(clinical, "Lobe")["levels"]]) == ("number", ["left", "right"])
 
 
-@pytest.mark.parametrize("cell", ["don't know", "refused", "[Discrepancy]", "Prefer not to say"])
+@pytest.mark.parametrize(
+    "cell", ["don't know", "refused", "[Discrepancy]", "Prefer not to say", "UNK Stage", "Unknown/not stated"]
+)
 def test_what_is_not_known_is_asked_of_a_flag(cell: str) -> None:
     assert column(draft({"Diabetes": cycled("yes", "no", cell), "Age": AGE})[0], "Diabetes")["missing"] == [cell]
 
@@ -190,3 +208,20 @@ def test_one_telephone_number_makes_no_column_of_numbers_a_persons() -> None:
     clinical, text = draft({"Score": ["030 12345678", *NUMBERS[1:]], "Age": AGE})
     assert column(clinical, "Score")["kind"] == "number"
     assert "an upload would be refused" in text
+
+
+def test_what_is_of_unknown_origin_is_a_finding() -> None:
+    cells = cycled("unknown primary", "lung", "colon")
+    assert "unknown primary" in column(draft({"Site": cells, "Age": AGE})[0], "Site")["levels"]
+
+
+def test_numbers_with_leading_zeros_are_times_where_their_name_says_so() -> None:
+    months = [f"{3 * n:04}" for n in range(30)]
+    assert column(draft({"Survival months": months, "Age": AGE})[0], "Survival months")["kind"] == "number"
+
+
+@pytest.mark.parametrize("header", ["AVAL", "LBSTRESN", "result", "Wert"])
+def test_values_are_called_by_many_names(tmp_path: Path, header: str) -> None:
+    rows = "".join(f"P{n // 3},{('CRP', 'Hb', 'LDH')[n % 3]},{n}\n" for n in range(90))
+    config, _ = drafted(tmp_path, f"patient_id,analyte,{header}\n{rows}")
+    assert {c.source: c.kind for c in config.columns}[header] == "drop"

@@ -41,7 +41,17 @@ def test_ids_that_may_not_join_or_that_identify_are_asked(ids: list[str], asked:
     assert asked in checks(ids) if asked else checks(ids) == ""
 
 
-@pytest.mark.parametrize(("header", "person"), [("MRN", True), ("NHS number", True), ("record_id", False)])
+@pytest.mark.parametrize(
+    ("header", "person"),
+    [
+        ("MRN", True),
+        ("NHS number", True),
+        ("record_id", False),
+        ("USUBJID", False),
+        ("Patient #", False),
+        ("pid", False),
+    ],
+)
 def test_a_number_that_a_person_has_elsewhere_is_no_id_of_a_study(header: str, person: bool) -> None:
     assert ("give the cases ids of their own" in checks([str(1234500 + n) for n in range(30)], header)) is person
 
@@ -87,7 +97,7 @@ def test_ids_without_digits_are_ids_where_others_have_none_either(tmp_path: Path
         (",Case ID,Age\n" + "".join(f"{n},{case},{n}\n" for n, case in enumerate(CASES)), "column 1"),
         (f"Case ID,Age,Age\n{BODY}", "'Age'"),
         ("Case ID,Age\n" + "".join(f"{'' if n % 3 else case},{n % 9}\n" for n, case in enumerate(CASES)), "20 rows"),
-        ("Pat,Age\n" + "".join(f"P{n // 2},{n % 9}\n" for n in range(30)), "patient_id"),
+        ("who,Age\n" + "".join(f"P{n // 2},{n % 9}\n" for n in range(30)), "patient_id"),
         ("ID    Age  Sex\nP1    40   M\nP1    40   M\n", "Commas, semicolons or tabs"),
         ("Case ID,Age\n" + "".join(f'"{case},{n}"\n' for n, case in enumerate(CASES)), "around a whole row"),
     ],
@@ -149,3 +159,17 @@ def test_many_questions_are_no_cases(tmp_path: Path) -> None:
     names = ",".join(f"Q{n:02}" for n in range(8))
     rows = "".join(f"{case},{','.join(str((n + k) % 5) for k in range(8))}\n" for n, case in enumerate(CASES))
     assert len(drafted(tmp_path, f"id,{names}\n{rows}")[0].columns) == 8
+
+
+@pytest.mark.parametrize(("columns", "case"), [(["sample", "_PATIENT"], "_PATIENT"), (["No", "donor"], "donor")])
+def test_a_column_called_patient_names_the_case_before_others(columns: list[str], case: str) -> None:
+    rows = [[f"S{n}", patient, str(40 + n)] for n, patient in enumerate(CASES, 1)]
+    assert draft_table(read_facts([*columns, "Age"], rows)).id_source == case
+
+
+def test_codes_below_the_header_are_no_case(tmp_path: Path) -> None:
+    codes = ',,"{0=neg, 1=pos}","{0=no, 1=yes}"\n'
+    rows = "".join(f"Breast_MRI_{n:03},{40 + n},{n % 2},{n % 3 % 2}\n" for n in range(30))
+    config, text = drafted(tmp_path, f"Patient Information,Age,ER,HER2\n{codes}{rows}")
+    assert {c.source: c.kind for c in config.columns} == {"Age": "number", "ER": "flag", "HER2": "flag"}
+    assert "or without an id" in text

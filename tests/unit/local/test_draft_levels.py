@@ -152,3 +152,40 @@ def test_who_was_lost_is_censored_and_that_is_asked() -> None:
     clinical, text = draft({"Vital status": cycled("Alive", "Dead", "Lost to follow-up"), "Age": AGE})
     assert clinical["target"]["positive"] == ["Alive", "Lost to follow-up"]
     assert "who was lost counts as alive" in text
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "true"),
+    [
+        ("Relapse Free Status", ("Not Recurred", "Recurred"), "Recurred"),
+        ("smoking", ("nonsmoker", "smoker"), "smoker"),
+        ("MGMT", ("Unmethylated", "Methylated"), "Methylated"),
+    ],
+)
+def test_a_value_and_its_denial_are_a_flag(header: str, cells: tuple[str, str], true: str) -> None:
+    assert column(draft({header: cycled(*cells), "Age": AGE})[0], header)["true"] == [true]
+
+
+@pytest.mark.parametrize("cells", [("age: 63", "age: 64", "age: 65"), ("vital status: DEAD", "vital status: ALIVE")])
+def test_cells_that_repeat_a_name_are_no_feature(cells: tuple[str, ...]) -> None:
+    clinical, text = draft({"characteristics_ch1.2": cycled(*cells), "Age": AGE})
+    assert column(clinical, "characteristics_ch1.2")["kind"] == "drop"
+    assert "write only what stands behind the colon" in text
+
+
+def test_the_letter_of_tnm_may_stand_in_the_name_behind_a_prefix() -> None:
+    found = column(draft({"TNM_CLIN_T": cycled("c1A", "c2", "cX"), "Age": AGE})[0], "TNM_CLIN_T")
+    assert found["missing"] == ["cX"]
+
+
+@pytest.mark.parametrize("cells", [("1.0", "0.0"), ("event", "censored"), ("D", "A"), ("Death", "censored")])
+def test_an_event_is_one_in_the_words_of_programs_and_trials(cells: tuple[str, str]) -> None:
+    clinical, _ = draft({"OS event": cycled(*cells), "OS months": AGE})
+    assert clinical["target"] == {"column": "OS event", "positive": [cells[1]]}
+    assert clinical["labels"]["time"] == "OS months"
+
+
+def test_a_minus_that_never_stands_beside_a_plus_is_not_known() -> None:
+    clinical, _ = draft({"ER": ["+"] * 30, "Lobe": cycled("left", "right", "-"), "Age": AGE})
+    assert clinical["missing"] == ["-"]
+    assert column(clinical, "ER")["kind"] == "drop"

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -477,3 +477,10 @@ def test_a_dictionary_of_another_table_or_with_other_codes_is_told(tmp_path: Pat
         drafted(tmp_path, f"id,other\n{rows}", dictionary=tmp_path / "dictionary.csv")
     _, text = drafted(tmp_path, f"id,grade\n{rows}", dictionary=tmp_path / "dictionary.csv")
     assert "none of the codes that its header or dictionary explains" in text
+
+
+def test_a_last_contact_alone_is_the_end_of_all_and_that_is_asked() -> None:
+    dates = {"Diagnosis date": [str(d) for d in DAYS], "Last follow-up date": [str(d + timedelta(200)) for d in DAYS]}
+    clinical, text = draft({**dates, "dead": ["yes", "no"] * 15, "Age": AGE})
+    assert {clinical["labels"][end] for end in ("death", "last_alive")} == {"Last follow-up date"}
+    assert "is it the date of death of those who died?" in text

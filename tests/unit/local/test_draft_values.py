@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from cli.draft.facts import Facts
+from cli.draft.values import identify
 from tests.unit.local.test_draft_shapes import AGE, column, draft
 
 N = 30
@@ -71,6 +73,21 @@ def test_persons_are_seen_in_values(cells: list[Any]) -> None:
     found, text = only(cells)
     assert (found["kind"], found["reason"]) == ("drop", "may identify a person, or is free text that may")
     assert not any(str(cell) in text for cell in cells), "no value of a person is quoted"
+
+
+@pytest.mark.parametrize(
+    ("cells", "persons"),
+    [
+        (["Anna", "Pedro", "Claire"], True),
+        (["Anna", "Pedro", "Hodgkin"], False),
+        (["Level 1", "Level 2", "Level 3"], False),
+    ],
+)
+def test_in_a_small_table_all_values_must_be_names(cells: list[str], persons: bool) -> None:
+    facts = Facts("xq", 1)
+    for cell in cells:
+        facts.add(cell)
+    assert identify(facts) is persons
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import pytest
 from rnaseq_job.errors import InputRejectedError
 from rnaseq_job.reference.annotation import read_annotation, read_annotations
 from rnaseq_job.reference.roles import Role, gene_of_spike_in, known_names, role_of
+from rnaseq_job.reference.sequences import Cut, copy_transcripts
+from rnaseq_job.reference.table import rows_for_fasta
 from tests.unit.rnaseq.reference_support import build_it, exon, manifest_of, write_source
 
 needs_salmon = pytest.mark.skipif(shutil.which("salmon") is None, reason="salmon is not installed")
@@ -83,6 +85,20 @@ def test_non_coding_rna_beside_cdna_is_transcripts_and_haplotypes_are_left_out(t
     files = manifest["source"]
     assert isinstance(files, list)
     assert {file["key"] for file in files} == {"Homo.cdna.all.fa.gz", "Homo.ncrna.fa.gz", "Homo.gtf.gz"}
+
+
+def test_a_transcript_of_another_release_is_on_no_haplotype_for_the_prefix_of_chromosomes(tmp_path: Path) -> None:
+    """Ensembl writes `1` and `MT`, GENCODE `chr1` and `chrM`: what the annotation lacks there is not left out."""
+    gtf = exon("chr1", 1, 400, "+", "T0.2", "G0") + exon("chrM", 1, 400, "+", "T1.2", "G1")
+    (tmp_path / "a.gtf").write_text(gtf)
+    regions = {"T0": "1", "T7": "1", "T8": "MT", "T9": "CHR_HSCHR6_MHC_COX_CTG1"}
+    fasta = tmp_path / "cdna.fa"
+    fasta.write_text("".join(f">{header(name, 'cdna', region)}\n{bases(0)}\n" for name, region in regions.items()))
+    cut = Cut()
+    copy_transcripts([fasta], tmp_path / "t.fa", read_annotation(tmp_path / "a.gtf"), cut)
+    assert (cut.transcripts, cut.left_out) == (["T0.2", "T7.2", "T8.2"], ["T9.2"])
+    with pytest.raises(InputRejectedError, match="lacks 2 of 3"):
+        rows_for_fasta(read_annotation(tmp_path / "a.gtf"), cut.transcripts, "cdna.fa")
 
 
 @needs_salmon

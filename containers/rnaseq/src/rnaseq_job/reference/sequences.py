@@ -309,7 +309,7 @@ def copy_transcripts(paths: Sequence[Path], transcripts: Path, annotation: Annot
     """
     copies = par.copies_on_y(annotation) if annotation else {}
     known = annotation.fasta_names() if annotation else {}
-    regions = {transcript.chromosome for transcript in annotation.transcripts.values()} if annotation else set()
+    regions = {_plain(each.chromosome) for each in annotation.transcripts.values()} if annotation else set()
     seen, sequences = set[str](cut.transcripts), dict[bytes, str]()
     with transcripts.open("ab") as joined:
         for record in (record for path in paths for record in records_of(path)):
@@ -319,7 +319,7 @@ def copy_transcripts(paths: Sequence[Path], transcripts: Path, annotation: Annot
             seen.add(name)
             if par.is_copy(name) or name in copies or known.get(name) in copies:
                 cut.par_copies += 1
-            elif regions and record.region and name not in known and record.region not in regions:
+            elif regions and record.region and name not in known and _plain(record.region) not in regions:
                 cut.left_out.append(name)
             else:
                 cut.masked += not record.sequence.strip(b"N")
@@ -329,6 +329,12 @@ def copy_transcripts(paths: Sequence[Path], transcripts: Path, annotation: Annot
                     _note_twin(name, record.sequence, sequences, cut)
     if not cut.transcripts:
         raise invalid(f"{_names(paths)} holds no transcript that the annotation has, outside of chromosome Y's copies.")
+
+
+def _plain(chromosome: str) -> str:
+    """Return a chromosome's name as Ensembl writes it, whose headers may stand beside an annotation of GENCODE."""
+    name = chromosome.removeprefix("chr")
+    return "MT" if name == "M" else name
 
 
 _SHORTEST_TWIN = 300
