@@ -46,7 +46,8 @@ def flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> D
 
 
 def _sides_of(values: Set[str], timepoint: str) -> _Sides | None:
-    pair = next((pair for pair in PAIRS if values <= {*pair}), None)
+    # A minus that does not occur beside a plus is "not known".
+    pair = next((pair for pair in PAIRS if values == {*pair} or (values < {*pair} and pair[0][0].isalnum())), None)
     if pair is not None:
         return _Sides(pair, ({pair[0]}, {pair[1]}), [])
     for ones, zeros in SPELLINGS:

@@ -1,5 +1,6 @@
 """Finds RNA-seq reads, their sample sheets, references and ready expression values of a folder."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,13 +18,16 @@ from multimodal.genomics.matrix_names import (
     is_quantification,
     matrix_unit,
 )
-from multimodal.genomics.reads import is_reads
+from multimodal.genomics.reads import is_reads, read_name
 from multimodal.genomics.samplesheet import SheetSample, parse_accessions, parse_samplesheet
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.text import decode_text
 from multimodal.ledger.unit import REFERENCES, case_unit
 
 _SHEETS = tuple(name for name, case in SHEETS.items() if case == SHEET_CASE)
+
+_FIRST_MATES = re.compile(r"((?:^|[_-])(?:R|read_?|mate_?))1$", re.IGNORECASE)
+"""How a folder of first mates ends."""
 
 _READS_HINT = (
     "Expected <case>/….fastq.gz, or reads together with samplesheet.csv (sample,fastq_1,fastq_2,strandedness), "
@@ -78,11 +82,14 @@ def read_reads(path: Path) -> Reads:
     folder = folder_of(path, "genomics", _READS_HINT)
     everything = list(files_below(folder))
     loose = [file.path.name for file in everything if "/" not in file.key and is_reads(file.key)]
-    if loose and not any((folder / name).is_file() for name in _SHEETS):
+    has_sheet = any((folder / name).is_file() for name in _SHEETS)
+    if loose and not has_sheet:
         message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
         hint = f"If {folder.name} is one case, give the folder above it: {folder.parent}. "
         raise UsageError(message, hint=hint + _READS_HINT)
     _check_names(everything, folder)
+    if not has_sheet:
+        _check_mates(everything)
     samples = _samples(folder)
     matrices = [_with_case(file) for file in everything if is_matrix_or_quantification(file)]
     beside = [file for file in everything if _is_beside(file) and not is_matrix_or_quantification(file)]
@@ -106,6 +113,19 @@ def _check_names(files: Iterable[SourceFile], folder: Path) -> None:
     if wrong is not None:
         hint = f"If the cases are folders in it, give {folder / wrong}. Otherwise {CASE_RULE}."
         raise UsageError(f"The folder {wrong!r} cannot be a case.", hint=hint)
+
+
+def _check_mates(files: Iterable[SourceFile]) -> None:
+    """Reject folders of first and of second mates beside each other: each would be a case of single-end reads."""
+    mates: dict[str, set[int | None]] = {}
+    for case, name in ((file.key.partition("/")[0], read_name(file.path.name)) for file in files):
+        if name is not None:
+            mates.setdefault(case, set()).add(name.mate)
+    for case, found in mates.items():
+        other = _FIRST_MATES.sub(lambda match: f"{match[1]}2", case)
+        if other != case and found <= {None, 1} and mates.get(other, {3}) <= {None, 2}:
+            hint = f"Put both into one folder, {_FIRST_MATES.sub('', case) or 'called as the case'}."
+            raise UsageError(f"The folders {case} and {other} look like the mates of one case.", hint=hint)
 
 
 def is_genomics(file: SourceFile) -> bool:

@@ -353,6 +353,21 @@ def test_clinical_table_of_any_ending_is_not_sent_along_with_a_matrix(tmp_path: 
     assert ([file.key for file in found.files], [path.name for path in found.beside]) == (["m.tsv"], [name])
 
 
+@pytest.mark.parametrize("folders", [("P1_R1", "P1_R2"), ("R1", "R2"), ("P1-read1", "P1-read2")])
+@pytest.mark.parametrize("suffix", [("", ""), ("_1", "_2")])
+def test_folders_of_mates_are_no_two_cases(tmp_path: Path, folders: tuple[str, str], suffix: tuple[str, str]) -> None:
+    put(tmp_path, *(f"{folder}/a{end}.fastq.gz" for folder, end in zip(folders, suffix, strict=True)))
+    with pytest.raises(UsageError, match="mates of one case"):
+        read_reads(tmp_path)
+    put(tmp_path, "samplesheet.csv", text="sample,fastq_1\nA,x.fq.gz\n")
+    assert "A" in read_reads(tmp_path).cases, "a sheet says whose they are"
+
+
+def test_cases_that_are_called_like_mates_may_have_pairs_of_their_own(tmp_path: Path) -> None:
+    put(tmp_path, *(f"{case}/a_{mate}.fastq.gz" for case in ("PT1_R1", "PT1_R2") for mate in (1, 2)))
+    assert read_reads(tmp_path).cases == ["PT1_R1", "PT1_R2"]
+
+
 @pytest.mark.parametrize("case", ["Patient 1", "Müller", "-x"])
 def test_folder_that_can_be_no_case_is_told_before_an_upload(tmp_path: Path, case: str) -> None:
     with pytest.raises(UsageError, match="cannot be a case") as rejection:

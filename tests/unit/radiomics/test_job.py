@@ -70,6 +70,19 @@ def test_every_folder_is_a_study_and_none_touches_another(tmp_path: Path, capsys
     assert {name: float(row[name]) for name in features["features"]} == features["features"]
 
 
+@pytest.mark.parametrize("study", ["1.3.6.1.4.1.32722.99.1", "09-06-1990-NA-CT CHEST-12345"])
+@pytest.mark.parametrize("given", ["R01-001", "R01-001/{study}"])
+def test_studies_as_archives_name_them_are_of_the_patient_whose_folder_they_lie_in(
+    study: str, given: str, tmp_path: Path
+) -> None:
+    save_study(tmp_path / "in" / "R01-001" / study, SCAN)
+    arguments = ["--input-dir", str(tmp_path / "in" / given.format(study=study)), "--output-dir", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    with (tmp_path / "out" / "features.csv").open() as table:
+        (row,) = csv.DictReader(table)
+    assert (row["subject"], row["study"]) == ("R01-001", study)
+
+
 def test_a_folder_of_files_is_a_study_itself(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number, file in enumerate(path for path in save_study(tmp_path / "study", SCAN).rglob("*") if path.is_file()):

@@ -28,6 +28,9 @@ SCRATCH = f".radiomics-job-{uuid4().hex}"
 _NAME = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f\ud800-\udfff]+")
 """A folder name that stays where it is put: no path, no control character, nothing that is not text."""
 
+_STUDY = re.compile(r"(?:\d+\.){3,}\d+|\d{2}-\d{2}-\d{4}-.*")
+"""A study's folder as archives name it, by UID or by date and description: the folder above it is the patient's."""
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -198,10 +201,12 @@ def _described(
 def _found(
     input_dir: Path, output_dir: Path, params: Params, rule: RoiRule, limits: Limits, pet: Params | None
 ) -> Iterator[StudyTask]:
-    for number, path in enumerate(_studies(input_dir, output_dir)):
-        name = path.resolve().name if path.is_dir() else path.stem
+    studies = {path: path.resolve().name if path.is_dir() else path.stem for path in _studies(input_dir, output_dir)}
+    is_subject = all(map(_STUDY.fullmatch, studies.values()))
+    for number, (path, name) in enumerate(studies.items()):
+        subject = printable(path.resolve().parent.name if is_subject else name)
         scratch = output_dir / SCRATCH / str(number)
-        yield StudyTask(printable(name), path, output_dir / name, scratch, params, rule, limits=limits, pet=pet)
+        yield StudyTask(subject, path, output_dir / name, scratch, params, rule, limits=limits, pet=pet)
 
 
 def _studies(input_dir: Path, output_dir: Path) -> list[Path]:

@@ -108,7 +108,9 @@ class StudyTask:
     @property
     def log_name(self) -> dict[str, str]:
         """Name the study in a log line: SageMaker's log group is the whole account's, so without its subject there."""
-        return {"correlation_id": self.correlation_id} if self.correlation_id else {"subject": self.subject}
+        if self.correlation_id:
+            return {"correlation_id": self.correlation_id}
+        return {"subject": self.subject, "study": self.folder.name}
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ from radiomics_job.study import StudyTask
 
 TABLE_FILE = "features.csv"
 
-_FACTS = ("subject", "modality", "label", "primary", "status", "warnings", "voxels", "volume_ml")
+_FACTS = ("subject", "study", "modality", "label", "primary", "status", "warnings", "voxels", "volume_ml")
 
 
 def write_table(tasks: Sequence[StudyTask], folder: Path) -> Path | None:
-    """Write one row for each region of each study that has features: subject, status, warnings, then the features.
+    """Write one row for each region of each study that has features: whose it is, status, warnings, the features.
 
     Returns
     -------
@@ -42,4 +42,5 @@ def _rows(task: StudyTask) -> Iterator[dict[str, object]]:
         for roi in image["rois"]:
             facts = {name: roi[name] for name in ("label", "primary", "voxels", "volume_ml")}
             quality = {"status": roi["qc"]["status"], "warnings": " ".join(roi["qc"]["warnings"])}
-            yield {"subject": task.subject, "modality": image["modality"], **facts, **quality, **roi["features"]}
+            named = {"subject": task.subject, "study": task.folder.name, "modality": image["modality"]}
+            yield {**named, **facts, **quality, **roi["features"]}
