@@ -219,7 +219,7 @@ def _limited(name: str, rows: Iterable[_Row]) -> Iterator[_Row]:
 
 
 def _reader(name: str, text: str) -> Callable[[str, str], Iterator[_Row]]:
-    """Return what reads a text: lists of commands and of UIDs are saved under all kinds of names."""
+    """Return what reads a text: lists of commands and of UIDs are saved under all kinds of names (`fetch-3`)."""
     suffix, first = PurePosixPath(name).suffix.lower(), next(_lines(text), (0, ""))[1]
     if suffix == ".s5cmd" or _SOURCE.search(first):
         return _read_commands
