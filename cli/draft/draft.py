@@ -99,8 +99,8 @@ def _read(csv: Path) -> tuple[list[Facts], int]:
     _check_header(source.header)
     facts = read_facts(source.header, source.rows)
     _check_names(facts)
-    _check_direction(facts)
     case = id_column(facts)
+    _check_direction(facts)
     odd = odd_ids(case)
     if odd:
         facts = read_facts(source.header, read_rows(csv).rows, case.place)

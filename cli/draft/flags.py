@@ -46,7 +46,8 @@ def flag(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> D
 
 
 def _sides_of(values: Set[str], timepoint: str) -> _Sides | None:
-    pair = next((pair for pair in PAIRS if values <= {*pair}), None)
+    # A minus that does not occur beside a plus is "not known".
+    pair = next((pair for pair in PAIRS if values == {*pair} or (values < {*pair} and pair[0][0].isalnum())), None)
     if pair is not None:
         return _Sides(pair, ({pair[0]}, {pair[1]}), [])
     for ones, zeros in SPELLINGS:
@@ -67,10 +68,12 @@ _ALL_CAUSES = "death of any cause counts as one event; are the causes told apart
 
 def _vital(values: Set[str], timepoint: str) -> _Sides | None:
     """Return the two sides of a vital status that tells causes of death or tumours of the living apart."""
+    if timepoint != "outcome":
+        return None
     dead = {value for value in values if _begins_with(DEAD, value)}
     living = {value for value in values if _begins_with(LIVING, value)}
     lost = {value for value in values if _begins_with(LOST, value)}
-    if timepoint != "outcome" or not (dead and living) or dead | living | lost != {*values}:
+    if not (dead and living) or dead | living | lost != {*values}:
         return None
     checks = [_ALL_CAUSES] if len(dead) > 1 else []
     return _Sides(("dead", "alive"), (dead, living | lost), [*checks, *([_CENSORED] if lost else [])])

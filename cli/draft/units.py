@@ -47,11 +47,10 @@ _VALUE = re.compile(
 
 def ask_of_measurements(facts: Sequence[Facts], *, is_long: bool) -> None:
     """Ask of numbers whose unit, or what they measure, differs from row to row."""
+    of_units = [fact for fact in facts if len(said_units(fact)) > 1 and not units_of_time(fact)]
     for fact in facts:
         words = in_words(fact.source)
-        units = next(
-            (f for f in facts if len(said_units(f)) > 1 and _says_unit_of(words, f) and not units_of_time(f)), None
-        )
+        units = next((f for f in of_units if _says_unit_of(words, f)), None)
         if units is not None and fact is not units:
             fact.asked = f"{units.source!r} says {' and '.join(said_units(units))}"
             fact.checks.append("write all its numbers in one unit")

@@ -37,7 +37,8 @@ def reject_mixed_patients(studies: list[Study]) -> None:
     Raises
     ------
     UsageError
-        When files of one subject state different PatientIDs. The message does not repeat them.
+        When files of one subject state different PatientIDs, which the message does not repeat; or when the only
+        PatientID is the name of a folder above or below the subject's.
     """
     patients: dict[str, set[str]] = {}
     for study in studies:
@@ -45,6 +46,17 @@ def reject_mixed_patients(studies: list[Study]) -> None:
     for subject, found in patients.items():
         if len(found) > 1:
             raise UsageError(f"The files of subject {subject} belong to {len(found)} patients.", hint=_HINT)
+    everybody = set[str]().union(*patients.values())
+    if len(everybody) == 1 and everybody.isdisjoint(patients):
+        _reject_other_level(studies[0].files[0].path, *everybody)
+
+
+def _reject_other_level(file: Path, patient: str) -> None:
+    """Refuse the only patient's files when their PatientID is a folder's name, but not the subject's."""
+    own = next((folder for folder in file.parents if folder.name == patient), None)
+    if own:
+        message = f"{own.name} is the patient's folder, by PatientID in its files, but would not be the subject."
+        raise UsageError(message, hint=f"Give the folder above it: {own.parent}.")
 
 
 def _patients(study: Study) -> Iterator[str]:

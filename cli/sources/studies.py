@@ -103,7 +103,7 @@ def _arranged_series(folder: Path, subject: str = "") -> list[Study]:
 
     So lie series in the buckets of the Imaging Data Commons (called by UUIDs), so TCIA's tools for Python download them
     (called by SeriesInstanceUIDs), and so people export them (`CT` and `SEG`; `IMG000`): nothing but the files says
-    which belong together.
+    which belong together (decision `laptop-13`).
 
     Parameters
     ----------

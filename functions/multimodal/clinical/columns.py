@@ -17,7 +17,6 @@ from multimodal.clinical.cells import (
 from multimodal.clinical.column_config import (
     Column,
     DateDifference,
-    Drop,
     FeatureColumn,
     Flag,
     Number,
@@ -36,8 +35,7 @@ Pairs = Record
 """Features with their values as Feature Store takes them; those without a value are left out. Never changed: records
 are copies of shared ones."""
 
-_CLOSED = (OneHot, Ordinal, Flag)
-_MEASURED = (Number, DateDifference)
+_CLOSED = (Flag, OneHot, Ordinal)
 
 _MAX_COMBINATIONS = 2_000
 """Of cells of columns that are joined: few enough for most to be met again."""
@@ -51,7 +49,8 @@ def scopes_of(config: ClinicalConfig) -> dict[str, Scope]:
     labels = config.labels
     if labels is None:
         return {}
-    used = _used(config) | {column.source for column in config.columns if config.is_feature(column)}
+    known = config.by_source
+    used = _used(config) | {source for source in labels.columns if config.is_feature(known[source])}
     whole = (labels.died, labels.time, labels.death, labels.last_alive)
     return {source: "label" if source in whole else "value" for source in labels.columns if source not in used}
 
@@ -59,8 +58,8 @@ def scopes_of(config: ClinicalConfig) -> dict[str, Scope]:
 def _used(config: ClinicalConfig) -> set[str | None]:
     """Return the columns that features or event times are made of, besides their own and labels."""
     dated = [timepoint.event_time for timepoint in config.timepoints.values() if timepoint.event_time != "upload"]
-    differences = [c.to for c in config.columns if isinstance(c, DateDifference)]
-    fills = [c.fill_when for c in config.columns if isinstance(c, _MEASURED)]
+    differences = [c.to for c in config.columns if c.kind == "date_difference"]
+    fills = [c.fill_when for c in config.columns if c.kind == "number" or c.kind == "date_difference"]
     conditions = [*fills, *(c.missing_when for c in config.columns)]
     used = {name for d in dated for name in (d.column, d.plus_days)} | set(differences)
     return used | {c.column for c in conditions if c is not None}
@@ -127,16 +126,16 @@ class ColumnReader:
     def complete(self, batch: Batch) -> None:
         """Fill in what a condition tells, and refuse rows without a value where one is needed."""
         column, source = self.column, self.column.source
-        if isinstance(column, _MEASURED) and column.fill_when:
+        if (column.kind == "number" or column.kind == "date_difference") and column.fill_when:
             filled = holds(column.fill_when, batch)
             if filled:
                 fill = column.fill_when.value
                 # A cell that says something wrong is not one that says nothing.
                 rows = zip(batch.values[source], batch.cells[source], filled, strict=True)
                 batch.values[source] = [fill if held and cell is None else value for value, cell, held in rows]
-        if getattr(column, "when_missing", None) != "reject":
+        if column.kind == "date" or column.kind == "drop" or column.when_missing != "reject":
             return
-        known = batch.values[source] if isinstance(column, _MEASURED) else batch.cells[source]
+        known = batch.values[source] if column.kind in ("number", "date_difference") else batch.cells[source]
         if None in known:
             for index, value in enumerate(known):
                 if value is None and index not in batch.rejected:
@@ -148,9 +147,9 @@ _MISSING_VALUE = Fault(RowCode.MISSING_VALUE, "a value is needed here; complete 
 
 def _clean_memo(column: Column, missing: frozenset[str], scope: Scope) -> Memo[str] | None:
     """Return how cells are looked at before they have values; None when blanks are all that is removed."""
-    if isinstance(column, _CLOSED):
-        return levels(column, missing, scope)
-    return dropped(missing) if isinstance(column, Drop) else None
+    if column.kind == "drop":
+        return dropped(missing)
+    return levels(column, missing, scope) if isinstance(column, _CLOSED) else None
 
 
 def _value_memo(
@@ -218,7 +217,7 @@ class _YearOf(dict[float | None, float | None]):
 class NumberTexts(dict[float | None, str | None]):
     """The one feature of a number column, `name`, as Feature Store takes it, for each of its values."""
 
-    def __init__(self, column: Number | DateDifference) -> None:
+    def __init__(self, column: FeatureColumn) -> None:
         super().__init__({None: None})
         self._source = column.source
         self.name, self._kind = column.features[0]
@@ -316,7 +315,7 @@ def features_of(columns: Iterable[FeatureColumn], frame: Pairs) -> tuple[list[Jo
     """
     parts, texts, combinations = [list[FeaturePairs]()], list[NumberTexts](), 1
     for column in columns:
-        if isinstance(column, _MEASURED) and len(column.features) == 1 and column.when_missing != "zero":
+        if not isinstance(column, _CLOSED) and len(column.features) == 1 and column.when_missing != "zero":
             texts.append(NumberTexts(column))
             continue
         pairs = FeaturePairs(column)

@@ -331,12 +331,12 @@ class ClinicalConfig(StrictModel):
     def features_of(self, timepoint: Timepoint) -> list[FeatureColumn]:
         """Return the columns that become features of a timepoint's group, in the file's order."""
         known = (c for c in self.columns if c.available_at == timepoint and self.is_feature(c))
-        return [column for column in known if isinstance(column, FeatureColumn)]
+        return [column for column in known if column.kind != "date" and column.kind != "drop"]
 
     @property
     def feature_timepoints(self) -> list[Timepoint]:
         """Timepoints that have features, the earliest first."""
-        found = {c.available_at for c in self.columns if self.is_feature(c) and isinstance(c, FeatureColumn)}
+        found = {c.available_at for c in self.columns if self.is_feature(c)}
         return [timepoint for timepoint in TIMEPOINTS if timepoint in found]
 
     def features_at(self, timepoint: Timepoint) -> tuple[Feature, ...]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from multimodal.clinical.case_rows import NumberedRow
 from multimodal.clinical.cells import Fault, RowCode
-from multimodal.clinical.column_config import DateDifference, Number, Ordinal, Timepoint
+from multimodal.clinical.column_config import Timepoint
 from multimodal.clinical.columns import ColumnReader, Differences, scopes_of
 from multimodal.clinical.config import ClinicalConfig, ExactlyOne
 from multimodal.clinical.labels import MadeLabels, SurvivalLabels
@@ -89,7 +89,7 @@ class Encoder:
         self._columns = [
             ColumnReader(config, column, scopes.get(column.source, "row"), today, gate) for column in config.columns
         ]
-        self._differences = [Differences(c) for c in config.columns if isinstance(c, DateDifference)]
+        self._differences = [Differences(c) for c in config.columns if c.kind == "date_difference"]
         self._filters = RowFilters(config)
         self._dates = timepoint_dates(config, today)
         name_of, times = partial(group_name, stack, dataset, version=config.group_version), EventTimes()
@@ -105,7 +105,7 @@ class Encoder:
         )
         self._label_records = LabelRecords(name_of(LABELS), times) if config.labels else None
         self._compared = compared_columns(config)
-        self._measured = [c.source for c in config.columns if isinstance(c, Number | DateDifference | Ordinal)]
+        self._measured = [c.source for c in config.columns if c.kind in ("number", "date_difference", "ordinal")]
 
     def encode(self, numbers: Sequence[int], rows: Sequence[Sequence[str]]) -> Encoded:
         """Encode the cells of rows; `numbers` are theirs in the file."""

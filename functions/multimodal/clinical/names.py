@@ -62,7 +62,7 @@ def has_shape_of_name(cell: str) -> bool:
     if len(cell) > _LONGEST or (cell.isascii() and cell.lower() == cell.upper()):
         return False
     words = cell.replace(",", " ").split()
-    if _WITHOUT_CAPITALS.fullmatch(" ".join(words)):
+    if not cell.isascii() and _WITHOUT_CAPITALS.fullmatch(" ".join(words)):
         return True
     if len(words) == 1:
         return _is_known(_plain(cell))
@@ -72,8 +72,8 @@ def has_shape_of_name(cell: str) -> bool:
 
 def _plain(word: str) -> str:
     """Return a word in small letters, without accents and full stop."""
-    small = word.rstrip(".").lower().translate(_UNMARKED)
-    if small.isascii():
+    small = word.rstrip(".").lower()
+    if small.isascii() or (small := small.translate(_UNMARKED)).isascii():
         return small
     return "".join(c for c in unicodedata.normalize("NFKD", small) if not unicodedata.combining(c))
 

@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import getitem
+from operator import call
 
 from multimodal.clinical.cells import MAX_KEPT, Fault, RowCode, is_formula
 from multimodal.clinical.column_config import Condition
@@ -39,7 +39,7 @@ def match_header(header: Sequence[str], config: ClinicalConfig) -> dict[str, int
     if not any(name in names for name in header):
         raise BadInputError(Reason.HEADER_NOT_RECOGNISED, _NOT_RECOGNISED)
     found: dict[str, int] = {}
-    twice = [name for name in dict.fromkeys(header) if header.count(name) > 1 and name]
+    twice = [name for name, times in Counter(header).items() if times > 1 and name]
     for position, name in enumerate(header):
         source = names.get(name)
         if source in found:
@@ -216,12 +216,6 @@ class _Cells(dict[str, str]):
         return text
 
 
-class _Apart(_Cells):
-    """Cells of which few are alike, so none is kept."""
-
-    __missing__ = staticmethod(str.strip)  # type: ignore[assignment]
-
-
 _NO_IDS = ("Doe, Jane", "Jane Doe", "DOE^JANE", "Doe", "jane.doe@example.org", "123-45-6789", "555-123-4567")
 """Ids that no pattern should accept; where one does, all its ids are scanned."""
 
@@ -248,7 +242,9 @@ class RowsByColumn:
         self.sources = sorted(positions, key=lambda source: positions[source])
         """Columns in the order of the file."""
         declared = {column.source for column in config.columns if column.values is not None}
-        self._cells = [_Cells() if source in declared else _Apart() for source in self.sources]
+        # Of columns without levels, and of ids, few cells are alike: none is kept (None).
+        self._cells = [_Cells() if source in declared else None for source in self.sources]
+        self._strip = [str.strip if cells is None else cells.__getitem__ for cells in self._cells]
 
     def stripped(self, row: list[str]) -> list[str]:
         """Return a row as `batch` takes it, without blanks around its cells; one of another length as it is.
@@ -256,14 +252,14 @@ class RowsByColumn:
         Equal cells of a column become one text while the row is in the processor's cache: a batch then has few, which
         stay there (docs/decisions.md#clinical-21).
         """
-        return list(map(getitem, self._cells, row)) if len(row) == len(self._cells) else row
+        return list(map(call, self._strip, row)) if len(row) == len(self._strip) else row
 
     def _share(self) -> None:
         """Share the cells of all columns but the ids from the second batch on, and forget those that are many."""
-        for place, source in enumerate(self.sources):
-            cells = self._cells[place]
-            if len(cells) > MAX_KEPT or (isinstance(cells, _Apart) and source != self._id.source):
-                self._cells[place] = _Cells()
+        for place, (source, cells) in enumerate(zip(self.sources, self._cells, strict=True)):
+            if source != self._id.source if cells is None else len(cells) > MAX_KEPT:
+                self._cells[place] = shared = _Cells()
+                self._strip[place] = shared.__getitem__
 
     def batch(self, numbers: Sequence[int], rows: Sequence[Sequence[str]]) -> tuple[Batch, list[RowProblem]]:
         """Return the rows that have a cell for each column of the header, and what is wrong with the others."""
@@ -299,11 +295,11 @@ class RowsByColumn:
                 batch.note(index, source, self._wrong(case))
         return batch
 
-    def _scan_ids(self, ids: Iterable[str]) -> None:
+    def _scan_ids(self, ids: Sequence[str]) -> None:
         """Look at ids whose pattern says so little that a name would fit it."""
+        self._gate.count_scanned(self._id.source, len(ids))
         for case in ids:
             kind = kind_of(case)
-            self._gate.count_scanned(self._id.source, 1)
             if kind is not None and not case.isdigit():
                 self._gate.count(self._id.source, kind, 1)
             elif kind is None:

@@ -39,8 +39,7 @@ _WRITTEN = (
     *("series_aws_url", "license_short_name", "source_DOI", "series_size_MB"),
 )
 _NAMES = dict(zip(COLUMNS, _WRITTEN, strict=True))
-_IDENTIFYING = ("patient", "study", "series", "address")
-_NEEDED = (*_IDENTIFYING, "licence")
+_NEEDED = ("patient", "study", "series", "address", "licence")
 _KNOWN = frozenset(name for names in COLUMNS.values() for name in names)
 _OF_ARCHIVES = re.compile(
     r"(unnamed\d*)?|(patient|subject)(id|age|sex)|modality|manufacturer\w*|(pixel|photometric)\w+|project|fileformat|"
@@ -220,7 +219,7 @@ def _limited(name: str, rows: Iterable[_Row]) -> Iterator[_Row]:
 
 
 def _reader(name: str, text: str) -> Callable[[str, str], Iterator[_Row]]:
-    """Return what reads a text: lists of commands and of UIDs are saved under all kinds of names."""
+    """Return what reads a text: lists of commands and of UIDs are saved under all kinds of names (`fetch-3`)."""
     suffix, first = PurePosixPath(name).suffix.lower(), next(_lines(text), (0, ""))[1]
     if suffix == ".s5cmd" or _SOURCE.search(first):
         return _read_commands
@@ -283,14 +282,13 @@ def _read_csv(name: str, text: str) -> Iterator[_Row]:
         header = [_plain(cell) for cell in next(table, [])]
         places = {field: _place(header, names) for field, names in COLUMNS.items()}
         rows = _table_rows(name, table, len(header), first)
-        is_identified = all(places[field] is not None for field in _IDENTIFYING)
-        if places["series"] is not None and not is_identified:
+        missing = [field for field in _NEEDED if places[field] is None]
+        if missing and places["series"] is not None:
             yield from _read_uids(name, rows, places["series"])
             return
         twice = sorted(each for each in set(header) & _KNOWN if header.count(each) > 1)
         if twice:
             raise invalid_manifest(name, [f"the first row has {', '.join(twice)} twice"])
-        missing = [field for field in _NEEDED if places[field] is None]
         if missing:
             wanted = ", ".join(_NAMES[field] for field in missing)
             raise invalid_manifest(name, [f"the first row lacks {wanted} (names as in idc-index)"])

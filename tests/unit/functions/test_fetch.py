@@ -124,8 +124,8 @@ def test_lines_before_a_table_are_passed_over_and_counted(before: str) -> None:
     )
 
 
-@pytest.mark.parametrize("dropped", ["PatientID", "StudyInstanceUID", "series_aws_url"])
-def test_series_without_patient_study_or_address_are_looked_up(dropped: str) -> None:
+@pytest.mark.parametrize("dropped", ["PatientID", "StudyInstanceUID", "series_aws_url", "license_short_name"])
+def test_series_without_patient_study_address_or_licence_are_looked_up(dropped: str) -> None:
     assert parse_manifest("_manifest.csv", manifest_text(ALL).replace(dropped, "note", 1), _known) == ALL
 
 

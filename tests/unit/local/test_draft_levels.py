@@ -183,3 +183,9 @@ def test_an_event_is_one_in_the_words_of_programs_and_trials(cells: tuple[str, s
     clinical, _ = draft({"OS event": cycled(*cells), "OS months": AGE})
     assert clinical["target"] == {"column": "OS event", "positive": [cells[1]]}
     assert clinical["labels"]["time"] == "OS months"
+
+
+def test_a_minus_that_never_stands_beside_a_plus_is_not_known() -> None:
+    clinical, _ = draft({"ER": ["+"] * 30, "Lobe": cycled("left", "right", "-"), "Age": AGE})
+    assert clinical["missing"] == ["-"]
+    assert column(clinical, "ER")["kind"] == "drop"

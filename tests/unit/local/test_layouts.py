@@ -242,6 +242,20 @@ def test_folders_of_a_users_own_are_no_collection(key: str) -> None:
     assert parse_key(f"imaging/d/{key}").kind is KeyKind.OBJECT
 
 
+@pytest.mark.parametrize("given", ["cohort/R01-001", "."])
+def test_the_only_patients_folder_is_known_by_patient_id_at_a_wrong_level(tmp_path: Path, given: str) -> None:
+    download(tmp_path, "cohort/{patient}/baseline/{modality}", SERIES[:2])
+    with pytest.raises(UsageError) as rejection:
+        read_studies(tmp_path / given)
+    assert f"Give the folder above it: {tmp_path / 'cohort'}." in rejection.value.hint
+    assert found(tmp_path / "cohort") == {("R01-001", "baseline", 2)}
+
+
+def test_a_subject_may_be_called_unlike_its_patient_id(tmp_path: Path) -> None:
+    download(tmp_path, "S-{patient}/baseline/{modality}", SERIES)
+    assert {subject for subject, *_ in found(tmp_path)} == {"S-R01-001", "S-R01-002"}
+
+
 @pytest.mark.parametrize("key", ["__MACOSX/R01-001/1/._1.dcm", "R01-001/__MACOSX/._1.dcm"])
 def test_keys_of_what_macos_leaves_are_no_study(key: str) -> None:
     assert parse_key(f"imaging/d/{key}").kind is KeyKind.IGNORED
