@@ -75,7 +75,7 @@ def brier_at(day: float, chance: Floats, learnt: Survival, judged: Survival) -> 
 
 
 def risk_groups(risk: Floats) -> Rows:
-    """Return each case's group among the cases of its fold, from 0: those least likely to survive. Equal risks share one.
+    """Return each case's group in its fold, from 0: those least likely to survive. Equal risks share a group.
 
     Examples
     --------
