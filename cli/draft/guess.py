@@ -131,11 +131,10 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
     timepoint = timepoint_of(facts.source, facts.label)
     if _says_who_died(facts) or (timepoint not in LATE and not _named_early(facts) and tell_the_end(facts)):
         timepoint = "outcome"
-    names_a_row = facts.distinct and facts.filled > MAX_LEVELS and ID_NAME.search(in_words(facts.source))
-    if facts.identifies or names_a_row:
+    if facts.identifies or names_a_row(facts):
         reason = _FREE_TEXT if facts.identifies else "names a person or a sample"
         return Draft(facts.source, "drop", timepoint, {"reason": reason}, checks=[_REMOVE], identifying=True)
-    reason = _of_no_use(facts, equal_to)
+    reason = of_no_use(facts, equal_to)
     if reason:
         return _dropped(facts, timepoint, reason)
     if facts.date_format is not None:
@@ -194,7 +193,12 @@ def _has_unit(value: str) -> bool:
     return bool(number and UNIT_CELL.match(value[number.end() :]))
 
 
-def _of_no_use(facts: Facts, equal_to: str | None) -> str:
+def names_a_row(facts: Facts) -> bool:
+    """Whether a column is called an id and has another value in every row."""
+    return facts.distinct and facts.filled > MAX_LEVELS and bool(ID_NAME.search(in_words(facts.source)))
+
+
+def of_no_use(facts: Facts, equal_to: str | None) -> str:
     """Return why nothing can be made of a column, if so."""
     if not facts.values:
         return "has no value in any row of the table that this was drafted from"

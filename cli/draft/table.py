@@ -5,7 +5,14 @@ from datetime import UTC, date, datetime
 
 from cli.draft.column import Names
 from cli.draft.facts import Facts
-from cli.draft.guess import draft_column, sounds_identifying, take_measurements_as_early, timepoint_of
+from cli.draft.guess import (
+    draft_column,
+    names_a_row,
+    of_no_use,
+    sounds_identifying,
+    take_measurements_as_early,
+    timepoint_of,
+)
 from cli.draft.headers import is_early
 from cli.draft.ids import id_checks, id_column, id_pattern
 from cli.draft.outcomes import add_labels
@@ -71,7 +78,7 @@ def _missing(facts: Sequence[Facts]) -> list[str]:
 
 def _day_zero(facts: Sequence[Facts]) -> str | None:
     """Return the date that most probably begins a case: known early, and known of most cases."""
-    known = [f for f in facts if f.date_format and 2 * f.filled > f.rows]
+    known = [f for f in facts if f.date_format and 2 * f.filled > f.rows and not (names_a_row(f) or of_no_use(f, None))]
     dates = [f for f in known if timepoint_of(f.source) == "baseline"]
     best = max(dates, key=_beginning, default=None)
     return best.source if best else None

@@ -29,7 +29,8 @@ def units_of_time(facts: Facts) -> list[str]:
 
 def said_units(facts: Facts) -> list[str]:
     """Return the units that a column says row by row, when it is called so."""
-    is_called_so = not _UNIT_WORDS.isdisjoint(in_words(facts.source).split()) and not facts.numbers
+    is_called_so = not _UNIT_WORDS.isdisjoint(in_words(facts.source).split())
+    is_called_so = is_called_so and not facts.numbers and not facts.date_format
     return sorted(facts.values) if is_called_so and len(facts.values) <= MAX_LEVELS else []
 
 
@@ -48,7 +49,7 @@ _VALUE = re.compile(
 def ask_of_measurements(facts: Sequence[Facts], *, is_long: bool) -> None:
     """Ask of numbers whose unit, or what they measure, differs from row to row."""
     of_units = [fact for fact in facts if len(said_units(fact)) > 1 and not units_of_time(fact)]
-    for fact in facts:
+    for fact in (fact for fact in facts if fact.numbers and not fact.date_format):
         words = in_words(fact.source)
         units = next((f for f in of_units if _says_unit_of(words, f)), None)
         if units is not None and fact is not units:

@@ -248,6 +248,64 @@ def test_any_table_gives_a_file_that_passes_the_check(columns: dict[str, list[st
     assert [c["source"] for c in clinical["columns"]] == list(table)[1:]
 
 
+NAMED = st.sampled_from(
+    [
+        "age",
+        "Age (months)",
+        "sex",
+        "T stage",
+        "grade",
+        "OS_MONTHS",
+        "OS_STATUS",
+        "vital status",
+        "scan date",
+        "Jahr",
+        "glucose",
+        "glucose_unit",
+        "value",
+        "unit",
+        "ER",
+        "redcap_event_name",
+        "labs_complete",
+        "Patient",
+        "No",
+        "sample",
+        "cens",
+        "death date",
+        "last contact date",
+        "PFS",
+        "PFS months",
+        "Center",
+    ]
+)
+KINDS = st.sampled_from(
+    [
+        ("+", "-", "++", "neg"),
+        ("1.0", "0.0"),
+        ("T1", "TX", "Tis"),
+        ("IIA", "3a", "Stage IV", "Occult"),
+        ("DOD", "AWD", "lost", "Alive"),
+        ("<5", "5", ">10", "90+"),
+        ("1,5", "2.5", "1.234,5"),
+        ("2001-01-02", "1900-01-01", "0000-00-00", "03.2001"),
+        ("01/02/2003", "13/02/2003"),
+        ("mg/dL", "mmol/L"),
+        ("'--", "#N/A", ".N", ""),
+        ("1-Mar", "0", "01", "999", "-99"),
+        ("Adeno", "adeno", "bone;brain", "unknown primary"),
+        ("43000", "44000", "20000", "2020"),
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(NAMED, st.tuples(KINDS, KINDS, st.randoms(use_true_random=False)), min_size=1, max_size=8))
+def test_what_registries_write_gives_a_file_that_passes_the_check(columns: dict[str, Any]) -> None:
+    table = {name: [r.choice(first + second) for _ in range(24)] for name, (first, second, r) in columns.items()}
+    clinical = draft_of({"Case ID": [f"C-{n:03}" for n in range(24)], **table})
+    assert len(clinical["columns"]) == len(columns)
+
+
 def test_names_are_valid_and_never_given_twice() -> None:
     names = Names()
     given_names = [

@@ -225,3 +225,18 @@ def test_values_are_called_by_many_names(tmp_path: Path, header: str) -> None:
     rows = "".join(f"P{n // 3},{('CRP', 'Hb', 'LDH')[n % 3]},{n}\n" for n in range(90))
     config, _ = drafted(tmp_path, f"patient_id,analyte,{header}\n{rows}")
     assert {c.source: c.kind for c in config.columns}[header] == "drop"
+
+
+def test_a_date_is_no_unit_and_has_none() -> None:
+    dates = [f"{1 + n % 9:02}/02/2001" for n in range(30)]
+    columns = {"unit": [*dates[:29], "13/02/2001"], "glucose": NUMBERS, "glucose_date": list(map(str, DAYS))}
+    clinical, _ = draft({**columns, "glucose_unit": cycled("mg/dL", "mmol/L"), "Age": AGE})
+    kinds = {name: column(clinical, name)["kind"] for name in columns}
+    assert kinds == {"unit": "date", "glucose": "drop", "glucose_date": "date"}
+
+
+@pytest.mark.parametrize("header", ["redcap_event_name", "date code"])
+def test_a_date_that_is_dropped_begins_no_case(header: str) -> None:
+    clinical, _ = draft({header: [f"2001-{1 + n // 28:02}-{1 + n % 28:02}" for n in range(30)], "Age": AGE})
+    assert column(clinical, header)["kind"] == "drop"
+    assert clinical["timepoints"]["baseline"]["event_time"] == "upload"
