@@ -364,6 +364,9 @@ def _too_many(found: str, most: int) -> BadInputError:
 
 
 def _parse(head: Sequence[str], delimiter: str) -> list[str]:
+    if head and not head[0].startswith('"') and not any(delimiter in line for line in head):
+        whole = head[0].strip()
+        return [whole] if whole else []
     try:
         cells = next(csv.reader(head, delimiter=delimiter, strict=True), [])
     except csv.Error:

@@ -174,6 +174,23 @@ def test_lines_with_and_without_quotes_are_read_as_the_csv_module_reads_them(see
         assert read([f"Case ID,Note\n{body}".encode()]) == expected
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        'Case ID,a "large" nodule,Note',
+        '"Case ID","a;b",Note',
+        'Case ID,"Note, long"',
+        '"Case ID;x",Note',
+        "Case ID,Note",
+    ],
+)
+def test_a_header_is_divided_where_its_delimiter_stands(header: str) -> None:
+    cells = [name.strip() for name in next(csv.reader([header], strict=True))]
+    found = table([f"{header}\n1,2,3\n".encode()])
+    assert found.delimiter == ","
+    assert found.header == cells
+
+
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_a_cell_has_as_many_characters_as_the_csv_module_takes(quote: str) -> None:
     cell = "x" * csv.field_size_limit()

@@ -90,6 +90,14 @@ def test_folds_that_cannot_be_judged_are_left_out_and_counted() -> None:
     assert over_folds({YEAR: [float("nan")] * 2}, 5)["365"] == nobody
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_cases_of_one_risk_are_in_one_group_in_any_order(turn: int) -> None:
+    """A model of a stage has few risks (findings/survivaleval_calibration_by_the_order_of_rows.sh)."""
+    risk = np.array([2.0] * 3 + [1.0] * 8 + [0.0] * 9)[::turn]
+    assert dict(zip(risk.tolist(), risk_groups(risk).tolist(), strict=True)) == {2.0: 0, 1.0: 0, 0.0: 2}
+    assert len(set(zip(risk.tolist(), risk_groups(risk).tolist(), strict=True))) == 3
+
+
 def test_calibration_groups_cases_within_their_fold(tmp_path: Path) -> None:
     """One fold is told 0.9 and dies, the other 0.1 and lives: pooled, who is told more would seem to live less."""
     dataset = read_dataset(make_build(tmp_path / "b", cases=40), "surgery")

@@ -75,12 +75,14 @@ def brier_at(day: float, chance: Floats, learnt: Survival, judged: Survival) -> 
 
 
 def risk_groups(risk: Floats) -> Rows:
-    """Return each case's group among the cases of its fold, from 0: those least likely to survive.
+    """Return each case's group in its fold, from 0: those least likely to survive. Equal risks share a group.
 
     Examples
     --------
     >>> risk_groups(np.array([0.3, -0.1, 2.0, 0.0, 0.2])).tolist()
     [0, 3, 0, 2, 1]
+    >>> risk_groups(np.array([0.1, 0.3, 0.1, 0.3, 0.1])).tolist()
+    [1, 0, 1, 0, 1]
     """
-    ranks = np.argsort(np.argsort(-risk, kind="stable"), kind="stable")
-    return np.asarray(ranks * GROUPS // len(risk), np.int64)
+    riskier = np.searchsorted(np.sort(-risk), -risk)
+    return np.asarray(riskier * GROUPS // len(risk), np.int64)
