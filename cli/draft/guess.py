@@ -30,7 +30,7 @@ from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.dates import month_of
 from multimodal.clinical.headers import AGE, in_words
 from multimodal.clinical.names import is_name
-from multimodal.clinical.numerals import Numeral
+from multimodal.clinical.numerals import LARGEST, Numeral
 from multimodal.clinical.phi import kind_of
 
 _LONGEST_VALUE = 256
@@ -292,7 +292,8 @@ _BOUND = re.compile(r"(?:[<>≤≥]=?|=[<>]) ?(?P<after>.+)|(?P<before>.+?) ?\+"
 def limit_of(value: str, numeral: Numeral) -> float | None:
     """Return what a value says that a number is less or more than, if it says no more."""
     found = _BOUND.fullmatch(value)
-    return numeral.reader()((found["after"] or found["before"]).strip()) if found else None
+    limit = numeral.reader()((found["after"] or found["before"]).strip()) if found else None
+    return None if limit is None or abs(limit) > LARGEST else limit
 
 
 def _unit_of_age(numbers: Sequence[float]) -> str:

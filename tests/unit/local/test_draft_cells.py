@@ -154,6 +154,10 @@ def test_numbers_beside_texts_are_called_so() -> None:
     assert "numbers, and too many cells that are none" in draft({"CRP": cells, "Age": AGE})[1]
 
 
+def test_a_limit_beyond_what_numbers_hold_is_none() -> None:
+    assert column(draft({"PSA": ["<1e999", *NUMBERS[1:]], "Age": AGE})[0], "PSA")["max"] < 1000
+
+
 def test_a_limit_lies_within_the_range() -> None:
     assert column(draft({"PSA": [">200", *NUMBERS[1:]], "Age": AGE})[0], "PSA")["max"] >= 200
 
