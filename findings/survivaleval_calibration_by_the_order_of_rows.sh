@@ -7,13 +7,13 @@
 #   table. A model by stage has four predictions; where the table is sorted by follow-up, a group holds the early deaths of a
 #   stage and the next one its survivors, although the same is predicted for both. 400 patients whose times are drawn from the very curves
 #   that are tested: p = 0.66 as they came, 2e-9 by follow-up, 0.31 by outcome. Tables of cohorts are sorted by date or outcome often. No warning.
-# Versions: SurvivalEVAL 0.9.0 (which needs torch, here 2.14.1), numpy 2.4.6, Python 3.11, 2026-11-29.
+# Versions: SurvivalEVAL 0.9.0 (which needs torch, here 2.14.1: some gigabytes while the script runs), numpy 2.4.6, Python 3.11, 2026-11-29.
 # Here: cases of one predicted risk are in one group (survival_job.measures.risk_groups).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check SurvivalEVAL==0.9.0 numpy==2.4.6 pandas==2.3.3 \
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check --no-compile SurvivalEVAL==0.9.0 numpy==2.4.6 pandas==2.3.3 \
   2>"$folder/pip.log" || { cat "$folder/pip.log"; exit 2; }
 PYTHONWARNINGS=ignore "$folder/venv/bin/python" - <<'PY'
 import sys
