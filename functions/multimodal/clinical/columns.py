@@ -186,7 +186,8 @@ class Differences:
         later: Sequence[float | None] = batch.values[column.to]
         earlier: Sequence[float | None] = batch.values[source]
         if column.unit == "years":
-            later = list(map(self._year_of.__getitem__, later))
+            pairs = zip(later, earlier, strict=True)
+            later = [None if other is None else self._year_of[day] for day, other in pairs]
             if column.format == "date":
                 earlier = list(map(self._year_of.__getitem__, earlier))
         made: Numbers = [None if a is None or b is None else a - b for a, b in zip(later, earlier, strict=True)]

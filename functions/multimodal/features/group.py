@@ -141,6 +141,7 @@ MAX_INTEGRAL = 2**63
 """Integral features are signed numbers of 64 bits."""
 
 _MAX_FLOAT = sys.float_info.max
+_MIN_FLOAT, _MIN_INTEGRAL = -_MAX_FLOAT, -MAX_INTEGRAL
 
 _NUMBER = (int, float)  # int | float would be made anew for each value
 
@@ -209,11 +210,11 @@ def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
     """
     if kind is _STRING:
         return _line(name, str(value), source)
-    if isinstance(value, _NUMBER) and not isinstance(value, bool) and -_MAX_FLOAT <= value <= _MAX_FLOAT:
+    if isinstance(value, _NUMBER) and not isinstance(value, bool) and _MIN_FLOAT <= value <= _MAX_FLOAT:
         if kind is _FRACTIONAL:
             return repr(float(value) + 0.0)  # -0.0 is 0.0: equal numbers are equal texts, hashes and bytes
         whole = int(value)
-        if whole == value and -MAX_INTEGRAL < whole < MAX_INTEGRAL:
+        if whole == value and _MIN_INTEGRAL < whole < MAX_INTEGRAL:
             return str(whole)
     raise BadInputError(Reason.FEATURES_INVALID, f"{name} in {source} is not a {kind.value} number")
 
