@@ -30,7 +30,6 @@ from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.dates import month_of
 from multimodal.clinical.headers import AGE, in_words
 from multimodal.clinical.names import is_name
-from multimodal.clinical.numerals import LARGEST, Numeral
 from multimodal.clinical.phi import kind_of
 
 _LONGEST_VALUE = 256
