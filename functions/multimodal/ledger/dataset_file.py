@@ -78,6 +78,16 @@ def require_section(name: str, section: str, model: TypeAdapter[T]) -> T:
     return found
 
 
+def how_to_configure(name: str, section: str) -> str:
+    """Return what has to be added so that a deployment has a dataset's section: the file, the section, or its name."""
+    path = DATASETS / f"{name}.yaml"
+    if not path.is_file():
+        return f"add functions/datasets/{name}.yaml with a section {section}, name it in DatasetNames"
+    if (parse_file(path, stamp_of(path)) or {}).get(section) is None:
+        return f"functions/datasets/{name}.yaml has no section {section}: add it"
+    return f"name {name} in DatasetNames"
+
+
 def stamp_of(path: Path) -> tuple[int, int]:
     """Return modification time (ns) and size (bytes): a file that changed is read anew."""
     try:

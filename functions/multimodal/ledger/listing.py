@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
+from multimodal.ledger.dataset_file import how_to_configure
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason
 from multimodal.ledger.ports import ObjectStore, StoredObject
 from multimodal.ledger.unit import LedgerItem, Unit
@@ -222,7 +223,7 @@ def decide_by_marker(listing: Listing, declared: int, until: tuple[int, int], no
 def quarantine_unknown_dataset(unit: Unit) -> Quarantine:
     """Quarantine a unit whose dataset has no configuration for its modality."""
     message = (
-        f"no {unit.modality} configuration for dataset {unit.dataset!r} is deployed; add functions/datasets/"
-        f"{unit.dataset}.yaml, name it in DatasetNames, deploy, then retry"
+        f"no {unit.modality} configuration for dataset {unit.dataset!r} is deployed; "
+        f"{how_to_configure(unit.dataset, unit.modality)}, deploy, then retry"
     )
     return Quarantine(Reason.DATASET_UNKNOWN, message, {})
