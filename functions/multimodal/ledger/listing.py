@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-from multimodal.ledger.dataset_file import how_to_configure
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason
 from multimodal.ledger.ports import ObjectStore, StoredObject
 from multimodal.ledger.unit import LedgerItem, Unit
@@ -218,12 +217,3 @@ def decide_by_marker(listing: Listing, declared: int, until: tuple[int, int], no
         return Wait(limit)
     message = f"_COMPLETE.json declares {declared} objects, {found} are there; upload the rest, then retry"
     return Quarantine(Reason.INCOMPLETE_UPLOAD, message, {"promised": declared, "found": found})
-
-
-def quarantine_unknown_dataset(unit: Unit) -> Quarantine:
-    """Quarantine a unit whose dataset has no configuration for its modality."""
-    message = (
-        f"no {unit.modality} configuration for dataset {unit.dataset!r} is deployed; "
-        f"{how_to_configure(unit.dataset, unit.modality)}, deploy, then retry"
-    )
-    return Quarantine(Reason.DATASET_UNKNOWN, message, {})
