@@ -227,7 +227,7 @@ class CohortView:
 
     @cached_property
     def misfiled(self) -> list[tuple[list[tuple[str, str]], str]]:
-        """Studies that may lie under the wrong subject (names with addresses) and why: their features are of another."""
+        """Studies that may lie under the wrong subject (names with addresses) and why: features of another."""
         other = [study for study in self.measured if _OTHER_PATIENT in study.warnings]
         groups = [(other, f"{MEANINGS[_OTHER_PATIENT]} ({_OTHER_PATIENT})")] if other else []
         groups += [(studies, _SHARED_STUDY) for studies in shared_studies(self.cohort.studies)]

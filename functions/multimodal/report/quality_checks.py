@@ -1,4 +1,4 @@
-"""What the warnings of the radiomics job say, for people; docs/reference/quality-checks.md has their numbers and limits."""
+"""What the warnings of the radiomics job mean, in words; docs/reference/quality-checks.md has numbers and limits."""
 
 MEANINGS = {
     "FRAME_POSITION_RESIDUAL": "segmentation frames are not exactly on the planes of the images",
@@ -24,8 +24,8 @@ MEANINGS = {
     "FRAME_POSITIONS_CONTRADICT": "a frame or contour lies beside the image that it names; its position was followed",
     "LOSSY_COMPRESSION": "the pixels were compressed with loss before: texture is not the scanner's",
     "SLICE_POSITIONS_ROUNDED": "slices lie up to 5 % of their spacing beside an even grid, as rounding makes them",
-    "PATIENT_ID_DIFFERS": "the files' PatientID is not the subject that they were uploaded as: perhaps another patient's",
-    "SERIES_OF_SEVERAL_STUDIES": "images of one series name different studies: rewritten by an export, or two scans joined",
+    "PATIENT_ID_DIFFERS": "the files' PatientID is not the subject they were uploaded as: perhaps another patient's",
+    "SERIES_OF_SEVERAL_STUDIES": "images of one series name several studies: an export rewrote them, or two scans joined",
     "VALUES_NOT_HU": "the values do not look like Hounsfield units: perhaps stored values, or another modality",
     "FORMS_DIFFER": "sform and qform place the NIfTI file differently; the sform was taken",
     "REGIONS_NOT_DESCRIBED": "values that the object's list of segments lacks were taken as regions",

@@ -314,7 +314,7 @@ def test_a_study_that_may_be_of_another_patient_is_what_stands_out_first() -> No
     rows += [row("imaging", "P-6", "1.2.840.113619.2.77"), row("imaging", "P-6", "1.2.840.113619.2.77x")]
     files = pages(CohortReader(documents).read("made", rows))
     words = Page(files[INDEX]).words
-    assert "Look first at P-2 : the files' PatientID is not the subject that they were uploaded as" in words
+    assert "Look first at P-2 : the files' PatientID is not the subject they were uploaded as" in words
     assert "Look first at P-3 , P-55 , P-56 : the same StudyInstanceUID under several subjects" in words
     assert (words.count("Look first at"), words.count("Look then at P-0")) == (2, 1)
     assert 'class="verdict held"' in pages(CohortReader(documents).read("made", rows[1:9]))[INDEX]
