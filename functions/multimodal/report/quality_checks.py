@@ -25,7 +25,7 @@ MEANINGS = {
     "LOSSY_COMPRESSION": "the pixels were compressed with loss before: texture is not the scanner's",
     "SLICE_POSITIONS_ROUNDED": "slices lie up to 5 % of their spacing beside an even grid, as rounding makes them",
     "PATIENT_ID_DIFFERS": "the files' PatientID is not the subject they were uploaded as: perhaps another patient's",
-    "SERIES_OF_SEVERAL_STUDIES": "images of one series name several studies: an export rewrote them, or two scans joined",
+    "SERIES_OF_SEVERAL_STUDIES": "images of one series name several studies: rewritten, or two scans joined",
     "VALUES_NOT_HU": "the values do not look like Hounsfield units: perhaps stored values, or another modality",
     "FORMS_DIFFER": "sform and qform place the NIfTI file differently; the sform was taken",
     "REGIONS_NOT_DESCRIBED": "values that the object's list of segments lacks were taken as regions",
