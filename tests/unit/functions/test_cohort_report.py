@@ -321,7 +321,10 @@ def test_a_study_that_may_be_of_another_patient_is_what_stands_out_first() -> No
     told = Page(files["studies/P-2/s.html"]).words
     assert "PATIENT_ID_DIFFERS: the files' PatientID is not the subject" in told
     assert "GANTRY_TILT: the slices are sheared" in told
-    assert "StudyInstanceUID" not in Page(pages(cohort())[INDEX]).words
+    page = Page(files["studies/P-3/s.html"])
+    assert "It has the StudyInstanceUID of P-55 , another subject's" in page.words
+    assert f"../../studies/P-56/{uid}.html" in {link["href"] for link in page.all("a")}
+    assert not any("StudyInstanceUID" in Page(text).words for text in pages(cohort()).values() if text.startswith("<"))
 
 
 def test_every_warning_of_the_job_has_a_sentence() -> None:

@@ -206,6 +206,24 @@ def test_status_and_the_end_of_waiting_tell_what_quality_control_warns_of() -> N
         assert "FEW_VOXELS" not in told, "it is measured again"
 
 
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ({}, True),
+        ({"dataset": "e"}, False),
+        ({"study": "1.2.840.113619.2.56"}, False),
+        ({"subject": "P-1"}, False),
+        ({"status": "QUARANTINED"}, True),
+    ],
+)
+def test_one_study_under_two_subjects_is_told(second: dict[str, str], told: bool) -> None:
+    first = make_unit("P-1", "COMPLETED", study="1.2.840.113619.2.55")
+    units = [first, Unit({**first.item, "subject": "P-2", **second}), *(make_unit(f"P-{n}", "READY") for n in (3, 4))]
+    text = printed(units, 140)
+    assert ("the same StudyInstanceUID under several subjects" in text) is told
+    assert ("P-1 1.2.840.113619.2.55, P-2 1.2.840.113619.2.55" in text) is told
+
+
 class Sweep:
     """A sweep function that is busy at first, and then answers or fails."""
 
