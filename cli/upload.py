@@ -18,6 +18,7 @@ from cli.sources.files import Modality, Source, SourceFile
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads, read_reads
 from cli.sources.studies import Studies, read_studies
+from cli.sources.table_check import require_taken_tables
 from cli.sources.tables import read_tables
 from cli.terminal import megabytes, plural, print_line
 from multimodal.ledger.unit import MATRIX_CASE, REFERENCES
@@ -75,9 +76,12 @@ def upload_path(
     ------
     UsageError
         When it holds nothing to upload.
+    CommandError
+        When nothing of a clinical table would be taken; then nothing is uploaded.
     """
-    for name in [modality] if modality else find_modalities(path):
-        source = READERS[name](path)
+    found = {name: READERS[name](path) for name in ([modality] if modality else find_modalities(path))}
+    require_taken_tables(found.values(), dataset)
+    for name, source in found.items():
         warn_of_left_files(console, source)
         if isinstance(source, Reads) and deployment.endpoint and not has_salmon():
             print_line(console, f"! {WITHOUT_SALMON} Reads wait until it is there.", style="yellow")
