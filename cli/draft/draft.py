@@ -166,7 +166,7 @@ def default_name(csv: Path) -> str:
 
 def _print_next_steps(console: Console, csv: Path, path: Path, table: TableDraft) -> None:
     print_line(
-        console, f"Drafted {shown(path)}: {plural(len(table.columns), 'column')} of {plural(table.rows, 'row')}."
+        console, f"Drafted {shown(path)}: {plural(1 + len(table.columns), 'column')} of {plural(table.rows, 'row')}."
     )
     if table.identifying:
         print_line(console, f"Remove before you upload: {', '.join(table.identifying)}.", style="yellow")

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -225,14 +225,26 @@ class Facts:
                 self.values[minus] = self.not_known.pop(minus)
                 self.filled += self.values[minus]
 
-    def set_aside_sentinels(self) -> None:
-        """In a column of numbers, 999 or -9 that lies far off is "not known"; so is 9 among codes."""
-        numbers = {value: float(value) for value in self.values if _NUMBER.fullmatch(value)}
-        others = [number for value, number in numbers.items() if not _SENTINEL.fullmatch(value)]
-        if len(numbers) < len(self.values) or len(others) < _FEWEST:
+    def set_aside_sentinels(self, most_strays: int = 0) -> None:
+        """Among numbers, as the column writes them, 999 or -9 that lies far off is "not known"; so is 9 among codes.
+
+        Bounds such as <5 are numbers here; of other cells there may be `most_strays` different ones.
+        """
+        number_of = self.numeral.reader()
+        numbers = {value: n for value in self.values if (n := number_of(value)) is not None and abs(n) <= LARGEST}
+        bounds = [limit for value in self.no_numbers if (limit := limit_of(value, self.numeral)) is not None]
+        if len(self.values) - len(numbers) - len(bounds) > most_strays:
             return
-        for value in [v for v in numbers if _SENTINEL.fullmatch(v) and (self.values[v] > 1 or _LONG.match(v))]:
-            if _lies_far_off(numbers[value], others, list(numbers)):
+        spelled = {value: f"{number:.15g}" for value, number in numbers.items()}
+        others = [*bounds, *(numbers[value] for value, text in spelled.items() if not _SENTINEL.fullmatch(text))]
+        if len(others) < _FEWEST:
+            return
+        rows = Counter[str]()
+        for value, text in spelled.items():
+            rows[text] += self.values[value]
+        for value, text in spelled.items():
+            often = _SENTINEL.fullmatch(text) and (rows[text] > 1 or _LONG.match(text))
+            if often and _lies_far_off(numbers[value], others, list(rows)):
                 self.filled -= self.values.pop(value)
                 self.not_known_here.add(value)
 
@@ -248,6 +260,21 @@ class Facts:
         number_of = self.numeral.reader()
         found = ((value, number_of(value)) for value in self.values)
         return [value for value, number in found if number is None or abs(number) > LARGEST]
+
+
+def strays_among(numbers: Collection[object]) -> int:
+    """Return how many different cells that are none a column of numbers may have, such as texts and typing errors."""
+    return min(3, len(numbers) // 10)
+
+
+_BOUND = re.compile(r"(?:[<>≤≥]=?|=[<>]) ?(?P<after>.+)|(?P<before>.+?) ?\+")
+
+
+def limit_of(value: str, numeral: Numeral) -> float | None:
+    """Return what a value says that a number is less or more than, if it says no more."""
+    found = _BOUND.fullmatch(value)
+    limit = numeral.reader()((found["after"] or found["before"]).strip()) if found else None
+    return None if limit is None or abs(limit) > LARGEST else limit
 
 
 def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]], numbered: int | None = None) -> list[Facts]:
@@ -289,7 +316,7 @@ def _with_letter(value: str) -> str:
 
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_SENTINEL = re.compile(r"(?:-?([7-9])\1{1,4}|-?9|-[1-9])(?:\.0+)?")
+_SENTINEL = re.compile(r"(?:-?([7-9])\1{1,7}(?:\.\1+)?|-?9|-[1-9])(?:\.0+)?")
 """What programs without a "missing" write in its place, of several rows where it is short."""
 
 _LONG = re.compile(r"-?([7-9])\1{2}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cli.draft.column import Draft, Names
-from cli.draft.facts import MAX_LEVELS, Facts, uncoded
+from cli.draft.facts import MAX_LEVELS, Facts, limit_of, strays_among, uncoded
 from cli.draft.flags import coded, flag
 from cli.draft.headers import is_early, is_identifying, late_timepoint
 from cli.draft.ranks import order_of
@@ -30,7 +30,6 @@ from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.dates import month_of
 from multimodal.clinical.headers import AGE, in_words
 from multimodal.clinical.names import is_name
-from multimodal.clinical.numerals import LARGEST, Numeral
 from multimodal.clinical.phi import kind_of
 
 _LONGEST_VALUE = 256
@@ -239,7 +238,7 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     numbers = facts.numbers
     bounds = [value for value in facts.no_numbers if limit_of(value, facts.numeral) is not None]
     others = [value for value in facts.no_numbers if value not in bounds]
-    if not numbers or len(others) > min(3, len(numbers) // 10):
+    if not numbers or len(others) > strays_among(numbers):
         return None
     whole = all(n == int(n) for n in numbers)
     words, checks = in_words(facts.source), list[str]()
@@ -286,14 +285,6 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
 
 
 _TOO_OLD = "ages above 89 identify a person and hold the whole table; write 90+ in their place, with bounds: limit"
-_BOUND = re.compile(r"(?:[<>≤≥]=?|=[<>]) ?(?P<after>.+)|(?P<before>.+?) ?\+")
-
-
-def limit_of(value: str, numeral: Numeral) -> float | None:
-    """Return what a value says that a number is less or more than, if it says no more."""
-    found = _BOUND.fullmatch(value)
-    limit = numeral.reader()((found["after"] or found["before"]).strip()) if found else None
-    return None if limit is None or abs(limit) > LARGEST else limit
 
 
 def _unit_of_age(numbers: Sequence[float]) -> str:

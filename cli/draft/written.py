@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from cli.draft.facts import ENOUGH, Facts
+from cli.draft.facts import ENOUGH, Facts, strays_among
 from cli.draft.words import DATE_FORMATS, DATE_NAME, INCOMPLETE_DATE, UNITS
 from multimodal.clinical.dates import FIRST_YEAR, DateFormat, month_of
 from multimodal.clinical.headers import in_words
@@ -228,6 +228,7 @@ def _read_numerals(facts: Sequence[Facts]) -> None:
             _decide_numeral(fact, told)
         elif told == {","} and fact.numeral == Numeral() and _may_be_thousands(fact):
             _ask_number(fact)
+        fact.set_aside_sentinels(strays_among(fact.numbers))
 
 
 def _may_be_thousands(fact: Facts) -> bool:

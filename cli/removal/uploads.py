@@ -8,7 +8,7 @@ from cli.removal.matrix import has_column, without_column
 from cli.removal.objects import Bucket, Version, side_by_side
 from cli.removal.text import has_row, mentions, without_items, without_rows
 from multimodal.genomics.keys import SHEET_CASE, sheet_keys
-from multimodal.genomics.matrix_names import case_of_quantification, is_matrix, is_quantification
+from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, is_text
 from multimodal.genomics.samplesheet import parse_samplesheet
 from multimodal.ledger.errors import BadInputError
 
@@ -110,7 +110,7 @@ def _replaced(what: str, versions: list[Version], without: partial[bytes], *, is
 def _is_text(key: str) -> bool:
     """Whether a key is of a text: of RNA-seq only tables directly in the dataset's folder, and no reads."""
     modality, _, *path = key.split("/")
-    return modality != "genomics" or (len(path) == 1 and is_matrix(path[0]))
+    return modality != "genomics" or (len(path) == 1 and is_text(path[0]))
 
 
 def _texts(raw: Bucket, prefix: str) -> list[tuple[Version, bytes]]:

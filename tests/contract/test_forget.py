@@ -41,6 +41,7 @@ UPLOADS: list[tuple[str, bytes]] = [
         f"genomics/{D}/samplesheet.csv",
         f"sample,fastq_1,fastq_2\n{X},pool/one_R1.fastq.gz,\n{Y},pool/ten_R1.fastq.gz,\n".encode(),
     ),
+    (f"genomics/{D}/manifest of reads.txt", f"{X}\tpool/one_R1.fastq.gz\n{Y}\tpool/ten_R1.fastq.gz\n".encode()),
     (f"genomics/{D}/expression.csv", f"case,TP53\n{X},1\n{Y},2\n".encode()),
     (f"genomics/{D}/GSE1.txt.gz", GZ(f"\t{X}\t{Y}\nTP53\t1\t2\n".encode())),
     (f"genomics/{D}/salmon/{X}/quant.sf", b"Name\tTPM\n"),
@@ -82,7 +83,7 @@ RESULTS: list[tuple[str, bytes]] = [
 ]
 LEFT = {
     *(f"imaging/{D}/{Y}/ct/1.dcm", f"imaging/{D}/_cohort.json", f"genomics/{D}/pool/ten_R1.fastq.gz"),
-    f"genomics/{D}/GSE1.txt.gz",
+    *(f"genomics/{D}/GSE1.txt.gz", f"genomics/{D}/manifest of reads.txt"),
     *(f"genomics/{D}/samplesheet.csv", f"genomics/{D}/expression.csv", f"clinical/{D}/a/table.csv"),
     "clinical/other/table.csv",
     *(f"imaging/{D}/{Y}/ct/features.json", f"clinical/{D}/_state/new.jsonl.gz", f"clinical/{D}/_state/state.json"),

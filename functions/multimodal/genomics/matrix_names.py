@@ -121,10 +121,14 @@ def is_notice(name: str) -> bool:
     return bool(_NOTICE.match(name))
 
 
+def is_text(name: str) -> bool:
+    """Whether a file is called as a table is: a matrix, a sheet or another list."""
+    return bool(_TABLE.search(name) or _WITHOUT_ENDING.search(name))
+
+
 def is_matrix(name: str) -> bool:
     """Whether a file directly in a dataset's folder may be a matrix; its content decides."""
-    is_text = bool(_TABLE.search(name) or _WITHOUT_ENDING.search(name))
-    return is_text and not is_notice(name) and not _LIKE_A_SHEET.match(name) and name != TX2GENE
+    return is_text(name) and not is_notice(name) and not _LIKE_A_SHEET.match(name) and name != TX2GENE
 
 
 def is_quantification(name: str) -> bool:

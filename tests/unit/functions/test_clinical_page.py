@@ -181,7 +181,7 @@ def test_no_share_and_no_metric_gives_a_small_count_back(alive: int, told: str, 
     for name in ("DPL", "KL", "JS", "LP", "TVD", "KS"):
         assert (signed(metrics[name], 4) in words) is (alive == 6)
     assert (percent(alive / 13) in html) is (alive == 6)
-    assert "··: all of the group but one to four" in words
+    assert words.index("··: all of the group but one to four") < words.index("alive is the outcome of")
 
 
 def test_a_share_of_few_missing_values_is_not_told() -> None:
@@ -206,6 +206,13 @@ def test_a_curve_of_few_deaths_is_not_drawn(cases: int, told: str) -> None:
     html = render_html(report_of(cases))
     assert told in Page(html).words
     assert ('class="curve"' in html) is (cases == 120)
+
+
+@pytest.mark.parametrize("held", [{}, {"DATES_CONTRADICT": 1}])
+def test_leakage_and_bias_say_that_they_count_where_a_label_is_held_back(held: dict[str, int]) -> None:
+    report = report_of()
+    html = render_html({**report, "labels": {**report["labels"], "held": held}})
+    assert html.count("also where a label is held back") == (2 if held else 0)
 
 
 def test_its_tables_can_be_read_without_eyes() -> None:
@@ -251,9 +258,10 @@ def test_small_counts_are_written_and_drawn_alike(count: int, told: str, drawn: 
 
 
 def test_marks_stay_on_their_scale() -> None:
-    drawn = intervals(AUC_SCALE, [Mark(0.1, 0.0, 0.65), Mark(1.0, 0.9, 1.0)], "two")
+    drawn = intervals(AUC_SCALE, [Mark(-0.1, -0.2, 0.65), Mark(1.0, 0.9, 1.0), Mark(0.1, 0.05, 0.2)], "three")
     assert 'cx="0.000%"' in drawn
-    assert 'x2="50.000%"' in drawn
+    assert 'x2="65.000%"' in drawn
+    assert 'x1="5.000%"' in drawn, "below 0.3 too: what was learned on some cases may be wrong for the others"
     assert 'cx="100.000%"' in drawn
     assert 'width="100.000%"' in bar(7.0, "too long")
 

@@ -217,8 +217,10 @@ def test_labels_are_counted_and_the_curve_has_no_day_of_a_single_case() -> None:
     survival = section["survival"]
     assert (survival["cases"], survival["events"]) == (59, 29)
     days = [point["day"] for point in survival["curve"]]
-    assert len({b - a for a, b in pairwise(days)}) == 1
-    assert all(day % 30 == 0 for day in days)
+    assert len({b - a for a, b in pairwise(day for day in days if day % 365)}) == 1
+    assert all(day % 30 == 0 or day % 365 == 0 for day in days)
+    at_risk = {point["day"]: point["at_risk"] for point in survival["curve"]}
+    assert at_risk[1825] == sum(37 * i >= 1825 for i in range(60)), "not that of the nearest step, day 1,800"
     assert survival["curve"][0] == {"day": 0, "survival": 1.0, "low": 1.0, "high": 1.0, "at_risk": 59}
     assert all(point["low"] <= point["survival"] <= point["high"] for point in survival["curve"])
 

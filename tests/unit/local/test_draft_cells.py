@@ -60,6 +60,38 @@ def test_several_codes_for_not_known_are_none_of_the_numbers(cells: list[Any], m
     assert column(draft({"Marker": cells, "Age": AGE})[0], "Marker").get("missing") == missing
 
 
+@pytest.mark.parametrize("missing", ["999", "-9", "-99"])
+@pytest.mark.parametrize("among", [["<5"], ["90+"], ["see note"], ["<5", "≥ 70", "haemolysed"], ["5 mg/L"], []])
+def test_what_stands_for_not_known_is_found_whatever_else_a_column_has(missing: str, among: list[str]) -> None:
+    cells = [*map(str, NUMBERS[: 30 - 7 - len(among)]), *[missing] * 7, *among]
+    found = column(draft({"CRP": cells, "Age": AGE})[0], "CRP")
+    assert (missing in found["missing"], found["min"], found["max"] < 999) == (True, 0, True)
+
+
+@pytest.mark.parametrize(
+    ("cells", "missing"),
+    [
+        ([f"{n},5" for n in range(27)], "999"),
+        ([f"{n},5" for n in range(27)], "999,0"),
+        ([f"{n},5" for n in range(27)], "-9"),
+        ([f"{n}%" for n in range(27)], "999"),
+        ([f"{n} %" for n in range(27)], "999 %"),
+        ([f"{n} 234" for n in range(1, 28)], "99 999"),
+        ([f"{n},234" for n in range(1, 27)] + ["1,000,234"], "-9"),
+        ([f"{n},234" for n in range(1, 27)] + ["1,000,234"], "99999999"),
+        ([*(n / 2 for n in range(27))], "99.9"),
+    ],
+)
+def test_what_stands_for_not_known_is_found_however_numbers_are_written(cells: list[Any], missing: str) -> None:
+    found = column(draft({"CRP": [*cells, *[missing] * 3], "Age": AGE})[0], "CRP")
+    assert (found["kind"], found["missing"], found["min"]) == ("number", [missing], 0)
+
+
+def test_a_number_below_the_largest_with_separated_thousands_is_none_of_not_known() -> None:
+    cells = [*range(200, 228), "1,100", "999"]
+    assert "missing" not in column(draft({"LDH": cells, "Age": AGE})[0], "LDH")
+
+
 @pytest.mark.parametrize("cell", ["1900-01-01", "1800-01-01", "9999-12-31", "0000-00-00", "1970-01-01"])
 def test_a_placeholder_is_no_date_of_an_event(tmp_path: Path, cell: str) -> None:
     days = [cell if n % 5 == 0 else str(day) for n, day in enumerate(DAYS)]

@@ -11,6 +11,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from multimodal.clinical.report.survival import DAYS_OF_YEAR
+
 LONGEST = 2_000
 """Characters of a text from a table that are shown; a header may be a megabyte long."""
 
@@ -65,8 +67,6 @@ def _written(value: str | float) -> str:
 
 FEW = 5
 """Counts of cases below this are written and drawn alike: the length of a bar would tell them."""
-
-DAYS_OF_YEAR = 365.25
 
 REACH = 400
 """How far guide lines reach beyond a plot; its cell cuts them off, however high its row is."""
@@ -149,7 +149,7 @@ class Scale:
         return _percent((value - self.low) / (self.high - self.low))
 
 
-AUC_SCALE = Scale(0.3, 1.0, (0.3, 0.5, 0.7, 0.9), (0.5, 0.9), zone=0.9)
+AUC_SCALE = Scale(0.0, 1.0, (0.0, 0.3, 0.5, 0.7, 0.9), (0.5, 0.9), zone=0.9)
 DPL_SCALE = Scale(-1.0, 1.0, (-1.0, -0.5, 0.0, 0.5, 1.0), (0.0,))
 PSI_SCALE = Scale(0.0, 0.5, (0.0, 0.1, 0.25), (0.1, 0.25), zone=0.25)
 
@@ -257,10 +257,9 @@ def _survival_grid(points: Sequence[Mapping[str, Any]], last: float) -> Iterator
         yield tag("text", f"{share:.0%}", x=-9, y=y + 4, text_anchor="end")
     yield tag("text", "years", x=-18, y=CURVE_HEIGHT + 20, text_anchor="end")
     yield tag("text", "at risk", x=-18, y=CURVE_HEIGHT + 38, text_anchor="end")
-    years = last / DAYS_OF_YEAR
+    years, at_risk = last / DAYS_OF_YEAR, {point["day"]: point["at_risk"] for point in points}
     for year in range(0, int(years) + 1, max(1, round(years / 8))):
         x = _percent(year / years)
-        at_risk = min(points, key=lambda point: abs(point["day"] - year * DAYS_OF_YEAR))["at_risk"]
         yield _line("axis", x, CURVE_HEIGHT, CURVE_HEIGHT + 4)
         yield tag("text", str(year), x=x, y=CURVE_HEIGHT + 20, text_anchor="middle")
-        yield tag("text", few(at_risk), x=x, y=CURVE_HEIGHT + 38, text_anchor="middle")
+        yield tag("text", few(at_risk[year * DAYS_OF_YEAR]), x=x, y=CURVE_HEIGHT + 38, text_anchor="middle")

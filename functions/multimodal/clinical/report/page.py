@@ -11,6 +11,7 @@ from markupsafe import Markup
 from multimodal.clinical.report import charts
 from multimodal.clinical.report.bias import METRICS
 from multimodal.clinical.report.charts import AUC_SCALE, DPL_SCALE, FEW, PSI_SCALE, Mark, blurred, few, intervals, text
+from multimodal.clinical.report.survival import DAYS_OF_YEAR
 from multimodal.compiled_templates import CompiledBeside
 from multimodal.tables.table import Scope
 
@@ -72,7 +73,7 @@ def environment() -> Environment:
     drawings = (charts.axis, charts.bar, charts.histogram, charts.pair, charts.psi_bar, charts.stacked)
     made.globals |= {drawing.__name__: drawing for drawing in (*drawings, charts.survival_curve)}
     made.globals |= {"AUC_SCALE": AUC_SCALE, "DPL_SCALE": DPL_SCALE, "PSI_SCALE": PSI_SCALE, "FEW": FEW}
-    made.globals |= {"METRICS": list(METRICS)}
+    made.globals |= {"METRICS": list(METRICS), "DAYS_OF_YEAR": DAYS_OF_YEAR}
     made.globals["impact"] = _IMPACT
     return made
 
@@ -232,7 +233,7 @@ def _survival(survival: Part) -> str:
 
 
 def _years(days: float) -> str:
-    return f"{amount(days)} days ({days / charts.DAYS_OF_YEAR:.1f} years)"
+    return f"{amount(days)} days ({days / DAYS_OF_YEAR:.1f} years)"
 
 
 # Leakage

@@ -17,6 +17,9 @@ NEAR_HALF = 1e-6
 STEP_DAYS = 30
 """The curve is given on a grid of this many days, or a multiple: its own steps would be single patients' days."""
 
+DAYS_OF_YEAR = 365
+"""The grid has full years too, as horizons of labels count them: at risk at five years is who is so on day 1,825."""
+
 
 class Step(NamedTuple):
     """A day with events: cases at risk just before it and events on it, survival and Greenwood's sum just after it."""
@@ -114,7 +117,8 @@ def _survival(summary: ProfileSummary) -> dict[str, Any] | None:
 def _curve(days: Sequence[float], events: Sequence[bool]) -> Iterator[dict[str, Any]]:
     """Yield the curve on its grid, with the 95 % interval on the scale of log(−log S)."""
     step = STEP_DAYS * max(1, ceil(max(days) / STEP_DAYS / MAX_POINTS))
-    grid = [n * step for n in range(ceil(max(days) / step) + 1)]
+    end = step * ceil(max(days) / step)
+    grid = sorted({*range(0, end + 1, step), *range(0, end + 1, DAYS_OF_YEAR)})
     steps = [Step(-1.0, len(days), 0, 1.0, 0.0), *kaplan_meier(days, events)]
     for day in grid:
         last = _last_before(steps, day)
