@@ -22,7 +22,7 @@ from cli.dataset import app as dataset_app
 from cli.deployment import chosen_dataset, connect, reach, running_cloud
 from cli.errors import CommandError, UsageError, aws_error
 from cli.features import Row, describe_group, find_group, read_features, run_query, short_name, with_tables
-from cli.ledger import as_document, print_reasons, print_units, read_units
+from cli.ledger import as_document, print_findings, print_units, read_units
 from cli.models import app as models_app
 from cli.options import Stack, ToDataset
 from cli.project import STACK, shown
@@ -166,7 +166,7 @@ def _end(console: Console, outcome: Outcome) -> NoReturn:
         print_line(console, "Nothing to wait for: the ledger is empty.")
         raise typer.Exit(FAILURE)
     print_outcome(console, outcome)
-    print_reasons(console, outcome.units)
+    print_findings(console, outcome.units)
     raise typer.Exit(SUCCESS if outcome.succeeded else FAILURE)
 
 

@@ -10,7 +10,7 @@ from boto3.s3.transfer import TransferConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from cli.deployment import Deployment
+from cli.deployment import Deployment, check_section
 from cli.errors import CommandError
 from cli.laptop import WITHOUT_SALMON, has_salmon
 from cli.markers import Markers
@@ -75,13 +75,16 @@ def upload_path(
     Raises
     ------
     UsageError
-        When it holds nothing to upload.
+        When it holds nothing to upload, or what the dataset has no section for; then nothing is sent.
     CommandError
-        When nothing of a clinical table would be taken; then nothing is uploaded.
+        When nothing of a clinical table would be taken; then nothing is sent either.
     """
-    found = {name: READERS[name](path) for name in ([modality] if modality else find_modalities(path))}
-    require_taken_tables(found.values(), dataset)
-    for name, source in found.items():
+    sources = {name: READERS[name](path) for name in ([modality] if modality else find_modalities(path))}
+    for name, source in sources.items():
+        if any(not file.key.startswith(f"{REFERENCES}/") for file in source.files):
+            check_section(deployment, dataset, name)
+    require_taken_tables(sources.values(), dataset)
+    for name, source in sources.items():
         warn_of_left_files(console, source)
         if isinstance(source, Reads) and deployment.endpoint and not has_salmon():
             print_line(console, f"! {WITHOUT_SALMON} Reads wait until it is there.", style="yellow")

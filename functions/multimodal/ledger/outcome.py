@@ -1,7 +1,7 @@
 """Record how a run ended for a unit, read from the result objects that its job wrote."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,13 +53,14 @@ _FILES = frozenset({"file", "files"})
 
 @dataclass(frozen=True)
 class Outcome:
-    """The status a unit gets, why when it has no features, and for a table how many rows and records there were."""
+    """The status a unit gets, why when it has no features, what quality control warns of, and a table's counts."""
 
     status: Status
     reason: str | None = None
     message: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 def belongs_to_run(document: Mapping[str, Any] | None, run_id: str | None) -> bool:
@@ -89,6 +90,12 @@ def missing_artifacts(processed: ObjectStore, unit: Unit, document: Mapping[str,
     return [file["name"] for file in listed if sizes.get(unit.result_key(file["name"])) != file["bytes"]]
 
 
+def quality_warnings(result: Mapping[str, Any]) -> list[str]:
+    """Return what quality control warns of in a `features.json` (codes) or a `run.json` (sentences)."""
+    parts = (result.get(name) for name in ("qc", "library"))
+    return [str(warning) for part in parts if isinstance(part, Mapping) for warning in part.get("warnings") or ()]
+
+
 def outcome_of(
     features: Mapping[str, Any] | None, rejection: Mapping[str, Any] | None, run_id: str | None
 ) -> Outcome | None:
@@ -102,8 +109,8 @@ def outcome_of(
     run_id : str or None
         The run whose results count.
     """
-    if belongs_to_run(features, run_id):
-        return Outcome(Status.PROCESSED)
+    if features is not None and belongs_to_run(features, run_id):
+        return Outcome(Status.PROCESSED, warnings=quality_warnings(features))
     if rejection is None or not belongs_to_run(rejection, run_id):
         return None
     reason = str(rejection.get("reason_code", "UNKNOWN"))
@@ -187,6 +194,7 @@ class OutcomeRecorder:
             "status": outcome.status.value,
             "lease_until": None,
             "lost_runs": None,
+            "warnings": list(outcome.warnings) or None,
             **_next_check(item, outcome, now),
         }
         if outcome.status in _METRICS:

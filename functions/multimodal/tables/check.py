@@ -208,11 +208,15 @@ _MAY_IDENTIFY = (Reason.IDENTIFIERS_FOUND, Reason.COLUMNS_NOT_DECLARED, Reason.H
 
 
 def _with_removal(error: BadInputError, key: str) -> BadInputError:
-    """Return the reason that a table is refused with the command that removes it, where it may name people."""
-    if error.reason_code not in _MAY_IDENTIFY:
-        return error
+    """Return the reason that a table is refused with the command that removes it, where it may name people.
+
+    The command is left out where the ledger has no room for it: reasons end as sentences.
+    """
     command = shlex.join(["multimodal", "retract", key, "--purge", "--yes"])
-    return BadInputError(error.reason_code, f"{error.message}. `{command}` removes this upload", error.details)
+    message = f"{error.message}. `{command}` removes this upload"
+    if error.reason_code not in _MAY_IDENTIFY or len(message) > MAX_MESSAGE:
+        return error
+    return BadInputError(error.reason_code, message, error.details)
 
 
 def _end(found: TableRun, decision: str, cause: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 import cli.main
 from cli.deployment import Deployment
-from cli.errors import aws_error
+from cli.errors import UsageError, aws_error
 from cli.upload import upload_path
 
 
@@ -29,7 +29,9 @@ def make_deployment(
         paginate=lambda Bucket, Prefix: [{"Contents": [o for o in contents if o["Key"].startswith(Prefix)]}]  # noqa: N803
     )
     s3 = SimpleNamespace(upload_file=upload_file, get_paginator=lambda _: paginator, put_object=put_object)
-    double = SimpleNamespace(output=lambda _: "raw", s3=s3, datasets=["d", "nsclc_radiogenomics"], endpoint="http://x")
+    names, contents_of = ["d", "nsclc_radiogenomics"], ("imaging", "rna", "labels", "scores")
+    double = SimpleNamespace(output=lambda _: "raw", s3=s3, datasets=names, endpoint="http://x", stack="laptop")
+    double.feature_groups = [f"laptop-{name}-{content}-v1" for name in names for content in contents_of]
     return cast(Deployment, double)
 
 
@@ -69,6 +71,31 @@ def test_every_file_of_a_study_is_put_under_its_dataset(folder: Path, console: C
     assert uploaded.unit_ids == ("imaging#d#R01-001#ct", "imaging#d#R01-002#ct")
     assert (modality, uploaded.files, uploaded.size, uploaded.units) == ("imaging", 3, 30, "2 studies")
     assert "stray.txt" in printed(console)
+
+
+@pytest.mark.parametrize("lacking", ["imaging", "genomics", "clinical"])
+def test_a_folder_with_what_the_dataset_has_no_section_for_is_refused_whole(
+    lacking: str, tmp_path: Path, console: Console
+) -> None:
+    names = ("imaging/P1/ct/1.dcm", "genomics/P1/a_1.fastq.gz", "genomics/P1/a_2.fastq.gz", "clinical/t.csv")
+    sent, group = list[str](), {"imaging": "imaging", "genomics": "rna", "clinical": "scores"}[lacking]
+    deployment = make_deployment(lambda *given, **_: sent.append(given[2]))
+    kept = [name for name in deployment.feature_groups if name != f"laptop-d-{group}-v1"]
+    deployment.feature_groups[:] = kept
+    with pytest.raises(UsageError, match=f"d is deployed without {lacking}: nothing was uploaded"):
+        list(upload_path(console, deployment, put(tmp_path, *names), "d"))
+    assert not sent
+    list(upload_path(console, deployment, put(tmp_path, *names), "nsclc_radiogenomics"))
+    assert len(sent) == len(names)
+
+
+def test_a_reference_needs_no_section_of_the_dataset(tmp_path: Path, console: Console) -> None:
+    sent = list[str]()
+    deployment = make_deployment(lambda *given, **_: sent.append(given[2]))
+    deployment.feature_groups.clear()
+    folder = put(tmp_path, "_references/human/g.fa", "_references/human/g.gtf")
+    list(upload_path(console, deployment, folder, "d", "genomics"))
+    assert sorted(sent) == ["genomics/_references/human/g.fa", "genomics/_references/human/g.gtf"]
 
 
 def test_what_is_there_already_is_not_sent_again(folder: Path, console: Console) -> None:

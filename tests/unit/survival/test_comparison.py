@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from survival_job.cli import main
-from survival_job.comparison import COMMON, Plan, evaluate_all, sets_of, tasks_of
+from survival_job.comparison import COMMON, REFERENCE, Plan, evaluate_all, horizons_of, sets_of, tasks_of
 from survival_job.controls import shuffled, single_split, widest
 from survival_job.dataset import Survival, read_dataset, with_levels
 from survival_job.errors import InputRejectedError
@@ -100,6 +100,27 @@ def test_shuffled_controls_hold_one_half(tmp_path: Path, what: str) -> None:
     assert found["holds_half"]
     assert abs(found["c_index"]["estimate"] - 0.5) < 0.08
     assert all(abs(area["estimate"] - 0.5) < 0.1 for area in found["auc"].values())
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [(0.066, 0.871, "no better than chance"), (0.51, 0.7, "better than chance"), (0.2, 0.4, "worse than chance")],
+)
+def test_what_clinical_data_alone_tells_is_said_also_where_nothing_is_pooled(
+    low: float, high: float, told: str
+) -> None:
+    c_index = {"estimate": (low + high) / 2, "low": low, "high": high}
+    alone = {"modalities": [REFERENCE], "model": "ridge", "cases": 56, "difference": None, "c_index": c_index}
+    said = findings([{**alone, "cases": 9}, alone], {}, {})
+    assert said[0].startswith("Nothing is pooled")
+    assert said[1].startswith(f"Clinical data alone is {told}")
+    assert said[1].endswith(f"({low:.3f} to {high:.3f}) on 56 cases.")
+    assert len(findings([{**alone, "c_index": dict.fromkeys(c_index)}], {}, {})) == 1, "not measured: not judged"
+
+
+def test_predictions_are_judged_on_the_days_of_the_labels() -> None:
+    days = np.arange(1.0, 4001.0)
+    assert horizons_of(Survival(days, days % 2 == 0)) == [365.0, 1095.0, 1825.0]
 
 
 def test_a_leak_is_told() -> None:

@@ -29,8 +29,8 @@ def one_set(name: str, stratum: str = "common", **changes: Any) -> dict[str, Any
         "features": 8,
         "c_index": INTERVAL,
         "c_ipcw": INTERVAL,
-        "auc": {"365": AREA, "1096": UNKNOWN},
-        "brier": {"365": ERROR, "1096": UNKNOWN},
+        "auc": {"365": AREA, "1095": UNKNOWN},
+        "brier": {"365": ERROR, "1095": UNKNOWN},
         "integrated_brier": ERROR,
         "difference": None if name == "clinical" else GAIN,
         "compared_with": None if name == "clinical" else "clinical",
@@ -162,10 +162,13 @@ def test_the_card_tells_data_performance_and_limits(tmp_path: Path) -> None:
     write_card(RESULTS, MODEL, tmp_path / "model-card.md")
     card = (tmp_path / "model-card.md").read_text(encoding="utf-8")
     assert "| cases, deaths | 50, 20 |" in card
-    assert "| features | 2, known by" in card, "levels are no features of their own"
+    assert (
+        "| features | 2 of 8: the others are the same in all cases, or missing in more than half; known by" in card
+    ), "levels are no features of their own"
+    assert "| weights | 4: " in card, "as many as model.json has"
     assert "| C-index | 0.610 (0.550 to 0.670) |" in card
     assert "| AUC at 365 days | 0.610 (0.550 to 0.670), 2 folds left out |" in card
-    assert "| AUC at 1096 days | – |" in card
+    assert "| AUC at 1095 days | – |" in card
     assert "not for decisions about a patient" in card
     assert "50 of 80 cases have all modalities" in card
 

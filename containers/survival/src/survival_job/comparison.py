@@ -110,8 +110,11 @@ def _has_events(dataset: Dataset, rows: np.ndarray) -> bool:
 
 
 def horizons_of(survival: Survival) -> list[float]:
-    """Return the times at which predictions are judged: one, three and five years, while enough are followed."""
-    years = [365.0, 1096.0, 1826.0]
+    """Return the times at which predictions are judged: one, three and five years, while enough are followed.
+
+    They are those of the datasets' labels (`os_horizon_1095d`).
+    """
+    years = [365.0, 1095.0, 1825.0]
     found = [day for day in years if (survival.time > day).sum() >= LEAST_EVENTS and _events_by(survival, day) >= 5]
     return found or [float(np.median(survival.time[survival.event]))]
 

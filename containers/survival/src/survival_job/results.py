@@ -139,6 +139,7 @@ def findings(sets: Sequence[Mapping[str, Any]], controls: Mapping[str, Any], bas
     """Return plain sentences; the first one says whether pooling helps."""
     return [
         _pooling(sets),
+        *_reference_alone(sets),
         *(_control(name, found) for name, found in controls.items()),
         *([_one_split(baseline)] if baseline else []),
     ]
@@ -183,6 +184,21 @@ def _one_split(baseline: Mapping[str, Any]) -> str:
         f"One 80/20 split, as often reported, gives an accuracy between {right['p5']:.2f} and {right['p95']:.2f} and "
         f"an AUC between {auc['p5']:.2f} and {auc['p95']:.2f} (5 to 95 % of {baseline['seeds']} seeds) by chance alone."
     )
+
+
+def _reference_alone(sets: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what clinical data alone tells, of its most cases."""
+    alone = [s for s in sets if s["model"] == "ridge" and list(s["modalities"]) == [REFERENCE]]
+    largest = max(alone, key=lambda s: int(s["cases"]), default=None)
+    if largest is None or largest["c_index"]["low"] is None:
+        return []
+    c = largest["c_index"]
+    told = "no better than chance as far as these cases can tell"
+    if c["low"] > 0.5:
+        told = "better than chance"
+    elif c["high"] < 0.5:
+        told = "worse than chance"
+    return [f"Clinical data alone is {told}: concordance {_with_bounds(c)} on {largest['cases']} cases."]
 
 
 def _pooling(sets: Sequence[Mapping[str, Any]]) -> str:
