@@ -39,7 +39,11 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     pages = SimpleNamespace(paginate=lambda **_: [{}])
     s3 = SimpleNamespace(upload_file=upload_file, get_paginator=lambda _: pages, put_object=lambda **_: None)
-    double = SimpleNamespace(output=lambda _: "raw", s3=s3, datasets=["other", DATASET], endpoint="http://x")
+    names = ["other", DATASET]
+    groups = [f"s-{name}-{content}-v1" for name in names for content in ("imaging", "scores")]
+    double = SimpleNamespace(
+        stack="s", output=lambda _: "raw", s3=s3, datasets=names, feature_groups=groups, endpoint="http://x"
+    )
     monkeypatch.setattr(cli.main, "reach", lambda _: cast(Deployment, double))
     return sent
 
