@@ -32,7 +32,7 @@ from cli.results import save_dataset
 from cli.retry import ask_sweep, request_reruns, select_units
 from cli.rows import print_features, print_rows, write_csv
 from cli.sources.files import Modality
-from cli.terminal import make_console, megabytes, plural, print_error, print_line
+from cli.terminal import make_console, plural, print_error, print_line
 from cli.upload import upload_path
 from cli.wait import Outcome, print_outcome, wait_for_units
 
@@ -85,11 +85,7 @@ def upload(
     unit_ids: list[str] = []
     for kind, uploaded in upload_path(console, deployment, path, dataset, modality):
         unit_ids += uploaded.unit_ids
-        print_line(
-            console,
-            f"Uploaded {plural(uploaded.files, 'file')} ({megabytes(uploaded.size)} MB), {uploaded.units}, "
-            f"to s3://{deployment.output('RawBucketName')}/{kind}/{dataset}/",
-        )
+        print_line(console, uploaded.told(f"s3://{deployment.output('RawBucketName')}/{kind}/{dataset}/"))
     if then_wait:
         _end(console, wait_for_units(console, deployment, unit_ids=unit_ids, arriving=True, timeout=timeout))
     print_line(console, "What is new or changed is processed by itself; `multimodal wait` shows it.", style="dim")
