@@ -113,7 +113,7 @@ def build(
     """Join the newest records of all modalities into one row a patient, as Parquet and CSV with a dictionary."""
     deployment = reach(stack)
     request: dict[str, Any] = {
-        "dataset": chosen_dataset(deployment, dataset),
+        "dataset": chosen_dataset(deployment, dataset, "multimodal dataset build NAME"),
         "build": name or None,
         "as_of": as_of or None,
         "written_before": written_before or None,

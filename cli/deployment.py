@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 
 _PARALLEL_REQUESTS = 16
+_GROUPS = {"imaging": "imaging", "genomics": "rna", "clinical": "scores"}
+"""A feature group that a dataset has when, and only when, its file has the section."""
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
 
@@ -205,8 +207,10 @@ class Deployment:
         return [name for name in self.output("FeatureGroupNames").split(",") if name]
 
 
-def chosen_dataset(deployment: Deployment | None, name: str) -> str:
+def chosen_dataset(deployment: Deployment | None, name: str, as_typed: str = "--dataset NAME") -> str:
     """Return the named dataset or, when none is named, the stack's only one, without a stack the template's default.
+
+    `as_typed` is how the command is told which, for the one who has to choose.
 
     Raises
     ------
@@ -217,10 +221,21 @@ def chosen_dataset(deployment: Deployment | None, name: str) -> str:
     chosen = name or (known[0] if len(known) == 1 else "" if deployment else DATASET)
     if chosen in known:
         return chosen
-    raise UsageError(
-        f"No dataset {name!r} is {'deployed' if deployment else 'there'}." if name else "Which dataset is meant?",
-        hint=there_are(known, deployment),
-    )
+    if name:
+        raise UsageError(
+            f"No dataset {name!r} is {'deployed' if deployment else 'there'}.", hint=there_are(known, deployment)
+        )
+    raise UsageError("Which dataset is meant?", hint=f"There are: {', '.join(sorted(known))}. Name one: {as_typed}.")
+
+
+def check_section(deployment: Deployment, dataset: str, modality: str) -> None:
+    """Raise `UsageError` when a dataset was deployed without the section of a modality: all of it would be rejected."""
+    group = f"{deployment.stack}-{dataset}-{_GROUPS[modality]}-v"
+    if not any(name.startswith(group) for name in deployment.feature_groups):
+        raise UsageError(
+            f"The dataset {dataset} is deployed without {modality}: nothing was uploaded.",
+            hint=f"With a section {modality} in functions/datasets/{dataset}.yaml, deploy again; or name another.",
+        )
 
 
 def described_datasets(deployment: Deployment | None) -> list[str]:

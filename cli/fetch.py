@@ -7,7 +7,7 @@ from typing import cast
 
 from rich.console import Console
 
-from cli.deployment import Deployment, chosen_dataset
+from cli.deployment import Deployment, check_section, chosen_dataset
 from cli.errors import CommandError, UsageError
 from cli.idc_index import look_up_index
 from cli.terminal import make_table, megabytes, plural, print_block, print_heading, print_line
@@ -88,9 +88,10 @@ def upload_manifest(deployment: Deployment, series: Sequence[Series], dataset: s
     Raises
     ------
     UsageError
-        When the stack was not deployed for the dataset.
+        When the stack was not deployed for the dataset, or for imaging of it.
     """
     dataset = chosen_dataset(deployment, dataset)
+    check_section(deployment, dataset, "imaging")
     if deployment.endpoint:
         _reject_missing_archives(deployment, {each.bucket for each in series})
     bucket, key = deployment.output("RawBucketName"), f"imaging/{dataset}/{MANIFEST_STEM}.csv"

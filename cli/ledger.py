@@ -25,6 +25,7 @@ from cli.terminal import (
     shorten,
     status_text,
 )
+from multimodal.report.quality_checks import meaning
 
 STATUSES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED", "QUARANTINED", "FAILED")
 END_STATUSES = frozenset({"COMPLETED", "QUARANTINED", "FAILED"})
@@ -32,6 +33,9 @@ STATUSES_WITHOUT_FEATURES = frozenset({"QUARANTINED", "FAILED"})
 
 _NO_UNITS = ("assay#", "lease#")
 """Begin the keys of what is no unit: the assay of a feature group, the lease of the running sweep."""
+
+_MOST_WARNED = 5
+"""Units that a warning names; the cohort page has all."""
 
 _TIMES = (
     "received_at",
@@ -248,8 +252,7 @@ def print_units(console: Console, units: list[Unit]) -> None:
     for unit in units:
         table.add_row(*(column.cell(unit, now) for column in columns))
     print_block(console, table)
-    print_tables(console, units)
-    print_reasons(console, units)
+    print_findings(console, units)
     print_totals(console, units)
 
 
@@ -264,6 +267,28 @@ def _columns(units: list[Unit], width: int) -> list[_Column]:
 
 def _has_several_datasets(units: list[Unit]) -> bool:
     return len({unit.text("dataset") for unit in units}) > 1
+
+
+def print_findings(console: Console, units: list[Unit]) -> None:
+    """Print what a person should know of some units: rows of tables, warnings of quality control, and reasons."""
+    print_tables(console, units)
+    print_warnings(console, units)
+    print_reasons(console, units)
+
+
+def print_warnings(console: Console, units: list[Unit]) -> None:
+    """Print what quality control warns of in units that have features, and of which."""
+    several, warned = _has_several_datasets(units), dict[str, list[str]]()
+    for unit in units:
+        if unit.status == "COMPLETED":
+            for warning in unit.item.get("warnings") or ():
+                warned.setdefault(warning, []).append(f"{unit.text('dataset')} {unit.name}" if several else unit.name)
+    if warned:
+        print_heading(console, "Warnings of quality control")
+    for warning, names in warned.items():
+        more = f" and {len(names) - _MOST_WARNED} more" if len(names) > _MOST_WARNED else ""
+        print_block(console, Text(f"{', '.join(names[:_MOST_WARNED])}{more}"))
+        print_block(console, Text(meaning(warning), style="yellow"), indent=INDENT + 2)
 
 
 def print_reasons(console: Console, units: list[Unit]) -> None:

@@ -22,7 +22,7 @@ from cli.dataset import app as dataset_app
 from cli.deployment import chosen_dataset, connect, reach, running_cloud
 from cli.errors import CommandError, UsageError, aws_error
 from cli.features import Row, describe_group, find_group, read_features, run_query, short_name, with_tables
-from cli.ledger import as_document, print_reasons, print_units, read_units
+from cli.ledger import as_document, print_findings, print_units, read_units
 from cli.models import app as models_app
 from cli.options import Stack, ToDataset
 from cli.project import STACK, shown
@@ -32,7 +32,7 @@ from cli.results import save_dataset
 from cli.retry import ask_sweep, request_reruns, select_units
 from cli.rows import print_features, print_rows, write_csv
 from cli.sources.files import Modality
-from cli.terminal import make_console, megabytes, plural, print_error, print_line
+from cli.terminal import make_console, plural, print_error, print_line
 from cli.upload import upload_path
 from cli.wait import Outcome, print_outcome, wait_for_units
 
@@ -85,11 +85,7 @@ def upload(
     unit_ids: list[str] = []
     for kind, uploaded in upload_path(console, deployment, path, dataset, modality):
         unit_ids += uploaded.unit_ids
-        print_line(
-            console,
-            f"Uploaded {plural(uploaded.files, 'file')} ({megabytes(uploaded.size)} MB), {uploaded.units}, "
-            f"to s3://{deployment.output('RawBucketName')}/{kind}/{dataset}/",
-        )
+        print_line(console, uploaded.told(f"s3://{deployment.output('RawBucketName')}/{kind}/{dataset}/"))
     if then_wait:
         _end(console, wait_for_units(console, deployment, unit_ids=unit_ids, arriving=True, timeout=timeout))
     print_line(console, "What is new or changed is processed by itself; `multimodal wait` shows it.", style="dim")
@@ -166,7 +162,7 @@ def _end(console: Console, outcome: Outcome) -> NoReturn:
         print_line(console, "Nothing to wait for: the ledger is empty.")
         raise typer.Exit(FAILURE)
     print_outcome(console, outcome)
-    print_reasons(console, outcome.units)
+    print_findings(console, outcome.units)
     raise typer.Exit(SUCCESS if outcome.succeeded else FAILURE)
 
 

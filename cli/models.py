@@ -66,7 +66,7 @@ def train(
     if least_icc and robustness is None:
         raise UsageError("--least-icc says how stable a feature of --robustness FILE must be: give the file, too.")
     console, deployment = make_console(), reach(stack)
-    dataset = chosen_dataset(deployment, dataset)
+    dataset = chosen_dataset(deployment, dataset, "multimodal models train NAME")
     build = find_build(deployment, dataset, build)
     settings = {
         "timepoint": timepoint,
@@ -105,7 +105,7 @@ def score(
 ) -> None:
     """Give every case of a build its risk by a saved model, and write the scores to the dataset's scores group."""
     console, deployment = make_console(), reach(stack)
-    dataset = chosen_dataset(deployment, dataset)
+    dataset = chosen_dataset(deployment, dataset, "multimodal models score NAME")
     build, model = find_build(deployment, dataset, build), find_model(deployment, dataset, model)
     asked = {"action": "score", "dataset": dataset, "build": build, "model": model, "settings": {}}
     made = run_models(console, deployment, asked, f"Scoring {dataset}/{build} with {model}", timeout)

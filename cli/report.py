@@ -32,7 +32,7 @@ def report(
 ) -> None:
     """Write the cohort page: what became of every upload, and which studies and samples stand out."""
     console, deployment = make_console(), reach(stack)
-    written = save_report(deployment, chosen_dataset(deployment, dataset), output)
+    written = save_report(deployment, chosen_dataset(deployment, dataset, "multimodal report NAME"), output)
     print_line(console, f"{plural(len(written), 'file')} in {shown(output)}/")
     print_line(console, shown(written[-1]))
 

@@ -153,7 +153,12 @@ def _with_case(file: SourceFile) -> SourceFile:
 
 
 def _is_beside(file: SourceFile) -> bool:
-    """Whether a file is none of RNA-seq: another table directly in the folder, or what a quantifier writes beside."""
+    """Whether a file is none of RNA-seq: another table directly in the folder, or what a quantifier writes beside.
+
+    A reference's annotation is called `.gtf` as what StringTie writes is.
+    """
+    if _is_of_reference(file.key):
+        return False
     *folders, name = file.key.split("/")
     is_other_table = not folders and (is_table(file.path) or is_matrix(name)) and name not in (*SHEETS, TX2GENE)
     return is_other_table or is_beside_quantification([*folders, name])

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from multimodal.aws.jobs import SageMakerJobs
 from multimodal.aws.ports import connect, metrics
+from multimodal.imaging.completeness import ImagingRules
 from multimodal.imaging.config import imaging_datasets
 from multimodal.imaging.jobs import JobSettings
 from multimodal.imaging.runs import RunPlanner, SubjectClaims
-from multimodal.imaging.uploads import ImagingRules
 from multimodal.ledger.claim import UnitClaims
 from multimodal.ledger.evaluate import UnitEvaluator
 from multimodal.ledger.listing import CompletionTimeouts

@@ -10,9 +10,9 @@ from multimodal.aws.ports import connect, metrics
 from multimodal.genomics.config import genomics_datasets
 from multimodal.genomics.jobs import JobStarter, RnaJobSettings
 from multimodal.genomics.readiness import GenomicsReadiness
+from multimodal.imaging.completeness import ImagingRules
 from multimodal.imaging.config import imaging_datasets
 from multimodal.imaging.runs import StudyStarter
-from multimodal.imaging.uploads import ImagingRules
 from multimodal.ledger.claim import Starter, UnitClaims
 from multimodal.ledger.evaluate import UnitEvaluator
 from multimodal.ledger.listing import CompletionTimeouts

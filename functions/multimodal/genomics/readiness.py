@@ -20,6 +20,7 @@ from multimodal.genomics.keys import (
 )
 from multimodal.genomics.samples import SampleListing, decide_sample, folder_listing, sheet_listing
 from multimodal.genomics.samplesheet import SampleSheet, SheetSample, parse_accessions, parse_samplesheet
+from multimodal.ledger.dataset_file import quarantine_unknown_dataset
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.evaluate import Rules
 from multimodal.ledger.listing import (
@@ -39,7 +40,6 @@ from multimodal.ledger.listing import (
     list_folder,
     make_listing,
     quarantine_removed,
-    quarantine_unknown_dataset,
 )
 from multimodal.ledger.ports import Ports, StoredObject
 from multimodal.ledger.unit import LedgerItem, Status, Unit, case_unit

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from multimodal.ledger.errors import ConfigurationError
+from multimodal.ledger.errors import ConfigurationError, Reason
+from multimodal.ledger.listing import Quarantine
+from multimodal.ledger.unit import Unit
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
 
@@ -76,6 +78,25 @@ def require_section(name: str, section: str, model: TypeAdapter[T]) -> T:
     if found is None:
         raise ConfigurationError(f"functions/datasets/{name}.yaml has no section {section}: add it, then deploy")
     return found
+
+
+def quarantine_unknown_dataset(unit: Unit) -> Quarantine:
+    """Quarantine a unit whose dataset has no configuration for its modality."""
+    message = (
+        f"no {unit.modality} configuration for dataset {unit.dataset!r} is deployed; "
+        f"{_how_to_configure(unit.dataset, unit.modality)}, deploy, then retry"
+    )
+    return Quarantine(Reason.DATASET_UNKNOWN, message, {})
+
+
+def _how_to_configure(name: str, section: str) -> str:
+    """Return what has to be added so that a deployment has a dataset's section: the file, the section, or its name."""
+    path = DATASETS / f"{name}.yaml"
+    if not path.is_file():
+        return f"add functions/datasets/{name}.yaml with a section {section}, name it in DatasetNames"
+    if (parse_file(path, stamp_of(path)) or {}).get(section) is None:
+        return f"functions/datasets/{name}.yaml has no section {section}: add it"
+    return f"name {name} in DatasetNames"
 
 
 def stamp_of(path: Path) -> tuple[int, int]:

@@ -57,7 +57,7 @@ class UnitEvaluator:
 
     def evaluate(self, item: LedgerItem) -> ReadyUnit | None:
         """Evaluate a unit that is not being processed; return it when a run may claim it now."""
-        now, rules = self.ports.clock(), self.rules_of(item.unit)
+        now, rules, listing = self.ports.clock(), self.rules_of(item.unit), Listing(())
         try:
             if self._still_blocked(item, rules, now):
                 return None
@@ -76,7 +76,7 @@ class UnitEvaluator:
             case FanOut() as fan_out:
                 self._fan_out(item, listing, fan_out, now)
             case Quarantine() as quarantine:
-                self._quarantine(item, quarantine, now)
+                self._quarantine(item, listing, quarantine, now)
         return None
 
     def _is_same_upload(self, item: LedgerItem, listing: Listing) -> bool:
@@ -127,7 +127,7 @@ class UnitEvaluator:
         for unit in fan_out.units:
             self.ports.ledger.record_arrival(unit, now, now, at_once=True)
         if fan_out.quarantine is not None:
-            self._quarantine(item, fan_out.quarantine, now)
+            self._quarantine(item, listing, fan_out.quarantine, now)
             return
         changes = {
             **NO_REASON,
@@ -183,7 +183,7 @@ class UnitEvaluator:
             objects=len(listing.objects),
         )
 
-    def _quarantine(self, item: LedgerItem, quarantine: Quarantine, now: int) -> None:
+    def _quarantine(self, item: LedgerItem, listing: Listing, quarantine: Quarantine, now: int) -> None:
         changes: Changes = {
             "status": Status.QUARANTINED.value,
             "reason_code": quarantine.reason.value,
@@ -191,6 +191,8 @@ class UnitEvaluator:
             "reason_details": quarantine.details,
             # Nothing of this content was processed: the next evaluation decides anew.
             "content_version": None,
+            "objects": len(listing.objects),
+            "bytes": listing.bytes,
             "listed_at": now,
             "handled_rerun_at": item.rerun_requested_at,
             "quarantined_at": now,

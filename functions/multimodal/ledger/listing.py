@@ -217,12 +217,3 @@ def decide_by_marker(listing: Listing, declared: int, until: tuple[int, int], no
         return Wait(limit)
     message = f"_COMPLETE.json declares {declared} objects, {found} are there; upload the rest, then retry"
     return Quarantine(Reason.INCOMPLETE_UPLOAD, message, {"promised": declared, "found": found})
-
-
-def quarantine_unknown_dataset(unit: Unit) -> Quarantine:
-    """Quarantine a unit whose dataset has no configuration for its modality."""
-    message = (
-        f"no {unit.modality} configuration for dataset {unit.dataset!r} is deployed; add functions/datasets/"
-        f"{unit.dataset}.yaml, name it in DatasetNames, deploy, then retry"
-    )
-    return Quarantine(Reason.DATASET_UNKNOWN, message, {})

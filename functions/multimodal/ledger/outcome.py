@@ -1,13 +1,14 @@
 """Record how a run ended for a unit, read from the result objects that its job wrote."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.evaluate import NO_REASON
 from multimodal.ledger.ports import Changes, ObjectStore, Ports
+from multimodal.ledger.text import cut_at_word
 from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_after_end, schedule_check
 from multimodal.observability import Metric, logger
 
@@ -53,13 +54,14 @@ _FILES = frozenset({"file", "files"})
 
 @dataclass(frozen=True)
 class Outcome:
-    """The status a unit gets, why when it has no features, and for a table how many rows and records there were."""
+    """The status a unit gets, why when it has no features, what quality control warns of, and a table's counts."""
 
     status: Status
     reason: str | None = None
     message: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 def belongs_to_run(document: Mapping[str, Any] | None, run_id: str | None) -> bool:
@@ -89,6 +91,12 @@ def missing_artifacts(processed: ObjectStore, unit: Unit, document: Mapping[str,
     return [file["name"] for file in listed if sizes.get(unit.result_key(file["name"])) != file["bytes"]]
 
 
+def quality_warnings(result: Mapping[str, Any]) -> list[str]:
+    """Return what quality control warns of in a `features.json` (codes) or a `run.json` (sentences)."""
+    parts = (result.get(name) for name in ("qc", "library"))
+    return [str(warning) for part in parts if isinstance(part, Mapping) for warning in part.get("warnings") or ()]
+
+
 def outcome_of(
     features: Mapping[str, Any] | None, rejection: Mapping[str, Any] | None, run_id: str | None
 ) -> Outcome | None:
@@ -102,13 +110,13 @@ def outcome_of(
     run_id : str or None
         The run whose results count.
     """
-    if belongs_to_run(features, run_id):
-        return Outcome(Status.PROCESSED)
+    if features is not None and belongs_to_run(features, run_id):
+        return Outcome(Status.PROCESSED, warnings=quality_warnings(features))
     if rejection is None or not belongs_to_run(rejection, run_id):
         return None
     reason = str(rejection.get("reason_code", "UNKNOWN"))
     waits = reason == Reason.INCOMPLETE_STUDY
-    message = str(rejection.get("message", ""))[:MAX_MESSAGE]
+    message = cut_at_word(str(rejection.get("message", "")), MAX_MESSAGE)
     given = (rejection.get("details") or {}).items()
     details = {key: value for key, value in given if key not in _FILES or isinstance(value, int)}
     return Outcome(Status.RECEIVING if waits else Status.QUARANTINED, reason, message, details)
@@ -119,11 +127,11 @@ def outcome_without_result(completed: bool, reason: str) -> Outcome:
     shortage = next((code for code, starts in _SHORTAGES.items() if not completed and reason.startswith(starts)), None)
     if shortage:
         message = f"waits for the account's quota or for AWS's capacity and is tried again: {reason}"
-        return Outcome(Status.READY, shortage, message[:MAX_MESSAGE])
+        return Outcome(Status.READY, shortage, cut_at_word(message, MAX_MESSAGE))
     if completed:
         message = "the job succeeded but its result is missing or incomplete; look at the job's log, then retry"
         return Outcome(Status.FAILED, Reason.RESULT_MISSING, message)
-    return Outcome(Status.FAILED, Reason.JOB_FAILED, f"the job failed: {reason}"[:MAX_MESSAGE])
+    return Outcome(Status.FAILED, Reason.JOB_FAILED, cut_at_word(f"the job failed: {reason}", MAX_MESSAGE))
 
 
 def outcome_line(job_name: str, statuses: Counter[Status | None]) -> str:
@@ -187,6 +195,7 @@ class OutcomeRecorder:
             "status": outcome.status.value,
             "lease_until": None,
             "lost_runs": None,
+            "warnings": list(outcome.warnings) or None,
             **_next_check(item, outcome, now),
         }
         if outcome.status in _METRICS:

@@ -1,17 +1,21 @@
 """What is known of a dataset's uploads: the ledger's items with the documents that their jobs wrote."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from multimodal.ledger.outcome import quality_warnings
 from multimodal.ledger.unit import END_STATUSES, Modality, Status, Unit
 
 Document = Mapping[str, Any]
 
 _EXPRESSION = "rna"
 """Feature group of expression, whether reads or a ready matrix were uploaded."""
+
+_UID = re.compile(r"[0-2](\.\d+){4,}")
 
 MEASURED = frozenset({Status.PROCESSED, Status.COMPLETED})
 
@@ -86,8 +90,7 @@ class Upload:
     @property
     def warnings(self) -> list[str]:
         """What its quality control warns of."""
-        parts = (self.result.get(name) or {} for name in ("qc", "library"))
-        return [warning for part in parts for warning in part.get("warnings") or ()]
+        return quality_warnings(self.result)
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,19 @@ def has_ct(study: Upload) -> bool:
 def has_pet(study: Upload) -> bool:
     """Whether a study's PET was measured; one without a CT is a PET as a whole."""
     return bool(study.result.get("pet")) or study.result.get("modality") == "PT"
+
+
+def shared_studies(studies: Iterable[Upload]) -> list[list[Upload]]:
+    """Return the studies of each StudyInstanceUID that lies under several subjects.
+
+    The UID is the one in the files of a study that was measured, else the study's name where that is a UID.
+    """
+    of: dict[str, list[Upload]] = {}
+    for study in studies:
+        name = study.unit.study if _UID.fullmatch(study.unit.study) else ""
+        if uid := str(study.result.get("study_uid") or name):
+            of.setdefault(uid, []).append(study)
+    return [found for found in of.values() if len({study.unit.subject for study in found}) > 1]
 
 
 def funnel(uploads: Sequence[Upload]) -> list[tuple[str, int]]:

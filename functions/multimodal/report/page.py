@@ -18,8 +18,9 @@ from multimodal.clinical.report.page import STYLE_SHEET, amount, page_templates,
 from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.ledger.unit import Modality, Status
 from multimodal.report.charts import MOST_NAMED, Z_SCALE, strip, z_box
-from multimodal.report.cohort import Cohort, Upload, funnel, has_ct, has_pet, lost, presence
+from multimodal.report.cohort import Cohort, Upload, funnel, has_ct, has_pet, lost, presence, shared_studies
 from multimodal.report.metrics import PRECISION, SAMPLE_METRICS, STUDY_METRICS, Metric, feature_distributions, number
+from multimodal.report.quality_checks import MEANINGS, meaning
 from multimodal.report.statistics import LEAST_VALUES, OUTLIER, Distribution
 from multimodal.report.tables import table_files
 
@@ -39,6 +40,8 @@ _SCANNER = (
 _ASSAY = (("reference", "Reference"), ("genome", "Genome"), ("annotation", "Annotation"), ("unit", "Unit"))
 _MOST_LEVELS = 8
 _MOST_UNUSUAL = 10
+_OTHER_PATIENT = "PATIENT_ID_DIFFERS"
+_SHARED_STUDY = "the same StudyInstanceUID under several subjects: all but one of them have another patient's images"
 _SHORTEST_END = 6
 """Characters of a study's name, of which a UID has 64."""
 
@@ -136,7 +139,7 @@ def environment() -> Environment:
     made = page_templates(TEMPLATES, STYLE_SHEET, TEMPLATES / "cohort.css", trim=True)
     made.globals |= {"bar": basic.bar, "z_axis": basic.axis(Z_SCALE), "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
     made.globals["PRECISION"] = PRECISION
-    made.filters |= {"amount": _amount, "percent": percent, "z": signed, "powers": powers}
+    made.filters |= {"amount": _amount, "percent": percent, "z": signed, "powers": powers, "meaning": meaning}
     return made
 
 
@@ -221,9 +224,15 @@ class CohortView:
     @property
     def tone(self) -> str:
         """Class of the headline's box."""
-        if not self.cohort.uploads:
-            return "held"
-        return "held" if self.unfinished else "accepted"
+        return "held" if self.unfinished or self.misfiled or not self.cohort.uploads else "accepted"
+
+    @cached_property
+    def misfiled(self) -> list[tuple[list[tuple[str, str]], str]]:
+        """Studies that may lie under the wrong subject (names with addresses) and why: features of another."""
+        other = [study for study in self.measured if _OTHER_PATIENT in study.warnings]
+        groups = [(other, f"{MEANINGS[_OTHER_PATIENT]} ({_OTHER_PATIENT})")] if other else []
+        groups += [(studies, _SHARED_STUDY) for studies in shared_studies(self.cohort.studies)]
+        return [([(self.label(s.name), self.href(s.name)) for s in studies], why) for studies, why in groups]
 
     @property
     def figures(self) -> list[tuple[str, str]]:

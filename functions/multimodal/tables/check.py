@@ -14,6 +14,7 @@ from multimodal.ledger.errors import BadInputError, MultimodalError, Reason
 from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
 from multimodal.ledger.ports import OpenObject, Ports
 from multimodal.ledger.run_paths import RunPaths
+from multimodal.ledger.text import cut_at_word
 from multimodal.ledger.unit import Status
 from multimodal.observability import logger
 from multimodal.tables.run import (
@@ -193,7 +194,7 @@ class CheckTable:
     def _quarantine(
         self, found: TableRun, code: str, message: str, details: Mapping[str, Any], counts: Counts
     ) -> dict[str, Any]:
-        outcome = Outcome(Status.QUARANTINED, code, message[:MAX_MESSAGE], dict(details), counts)
+        outcome = Outcome(Status.QUARANTINED, code, cut_at_word(message, MAX_MESSAGE), dict(details), counts)
         document = {"schema": 1, "run_id": found.run, "status": outcome.status.value, "reason_code": code}
         self.ports.processed.write_json(
             found.report_key(INGEST_NAME), {**document, "reason_message": message, "counts": counts}

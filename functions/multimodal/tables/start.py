@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from multimodal.ledger.claim import UnitClaims
+from multimodal.ledger.dataset_file import quarantine_unknown_dataset
 from multimodal.ledger.errors import Reason
 from multimodal.ledger.evaluate import ReadyUnit
 from multimodal.ledger.listing import (
@@ -17,7 +18,6 @@ from multimodal.ledger.listing import (
     find,
     quarantine_archived,
     quarantine_removed,
-    quarantine_unknown_dataset,
 )
 from multimodal.ledger.ports import ObjectStore, Ports, Runs
 from multimodal.ledger.unit import LedgerItem, Modality, Status, Unit, schedule_check

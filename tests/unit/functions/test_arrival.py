@@ -1,6 +1,7 @@
 """Uploads become units: events say where to look, the listing decides."""
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -221,6 +222,25 @@ def test_dataset_without_configuration_is_quarantined_and_says_what_to_do(world:
     item = world.ledger.only()
     assert item.reason_code == "DATASET_UNKNOWN"
     assert "functions/datasets/unheard-of.yaml" in world.ledger.extra[item.unit_id]["reason_message"]
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("clinical", "functions/datasets/hospital.yaml has no section imaging: add it, deploy, then retry"),
+        ("imaging", "name hospital in DatasetNames, deploy, then retry"),
+    ],
+)
+def test_dataset_without_the_section_is_told_what_it_lacks_and_what_lies_there(
+    section: str, said: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hospital.yaml").write_text(f"schema: 1\nname: hospital\n{section}: {{a: 1}}\n", encoding="utf-8")
+    monkeypatch.setattr("multimodal.ledger.dataset_file.DATASETS", tmp_path)
+    world.upload(*(f"imaging/hospital/S1/T1/{n}.dcm" for n in range(3)), body=b"12345")
+    world.tick(QUIET + 60)
+    item = world.ledger.only()
+    assert world.ledger.extra[item.unit_id]["reason_message"].endswith(said)
+    assert (item.reason_code, item.objects, item.bytes) == ("DATASET_UNKNOWN", 3, 15)
 
 
 def test_without_an_image_units_wait_and_start_when_there_is_one() -> None:

@@ -18,8 +18,10 @@ from multimodal.report.build import ReportBuilder
 from multimodal.report.cohort import Cohort, funnel, lost, presence
 from multimodal.report.metrics import Metric, number
 from multimodal.report.page import INDEX, CohortView, linked_results, report_files, study_labels
+from multimodal.report.quality_checks import MEANINGS, meaning
 from multimodal.report.reading import CohortReader
 from multimodal.report.statistics import distribution
+from radiomics_job.quality.checks import QcWarning
 from tests.html_page import Page
 from tests.sample_events import load_event
 from tests.unit.functions.fakes import FakeObjects
@@ -58,7 +60,7 @@ def row(modality: str, subject: str, study: str = "", status: str = "COMPLETED",
 def features(subject: str, volume: float, mean: float, **more: Any) -> dict[str, Any]:
     return {
         "subject": subject,
-        "study_uid": "1.2.840.99999",
+        "study_uid": f"1.2.840.99999.1.{subject}",
         "acquired_at": "2001-03-02T08:15:30Z",
         "rois": [
             {
@@ -332,6 +334,32 @@ def test_a_study_that_stands_out_says_so_itself() -> None:
     words = Page(files["studies/P-0/s.html"]).words
     assert "Measured; quality control has no objection. 1 of its 1 radiomic features is an outlier." in words
     assert "of its" not in Page(files["studies/P-3/s.html"]).words
+
+
+def test_a_study_that_may_be_of_another_patient_is_what_stands_out_first() -> None:
+    """By its PatientID, or because another subject has the same study: measured, or rejected and called by its UID."""
+    documents, rows = world()
+    warned = {"qc": {"status": "warn", "warnings": ["PATIENT_ID_DIFFERS", "GANTRY_TILT"]}}
+    uid = "1.2.840.113619.2.55"
+    for name, more in (("P-2", warned), ("P-3", {"study_uid": uid}), ("P-4", {"study_uid": None})):
+        documents.documents[f"imaging/made/{name}/s/features.json"] = features(name, 12.0, 32.0, **more)
+    rows += [row("imaging", name, uid, "QUARANTINED", reason_code="NO_CT") for name in ("P-55", "P-56")]
+    rows += [row("imaging", "P-6", "1.2.840.113619.2.77"), row("imaging", "P-6", "1.2.840.113619.2.77x")]
+    files = pages(CohortReader(documents).read("made", rows))
+    words = Page(files[INDEX]).words
+    assert "Look first at P-2 : the files' PatientID is not the subject they were uploaded as" in words
+    assert "Look first at P-3 , P-55 , P-56 : the same StudyInstanceUID under several subjects" in words
+    assert (words.count("Look first at"), words.count("Look then at P-0")) == (2, 1)
+    assert 'class="verdict held"' in pages(CohortReader(documents).read("made", rows[1:9]))[INDEX]
+    told = Page(files["studies/P-2/s.html"]).words
+    assert "PATIENT_ID_DIFFERS: the files' PatientID is not the subject" in told
+    assert "GANTRY_TILT: the slices are sheared" in told
+    assert "StudyInstanceUID" not in Page(pages(cohort())[INDEX]).words
+
+
+def test_every_warning_of_the_job_has_a_sentence() -> None:
+    assert set(MEANINGS) == {str(warning) for warning in QcWarning}
+    assert meaning("Half of the reads are ribosomal.") == "Half of the reads are ribosomal."
 
 
 @pytest.mark.parametrize(("reason", "linked"), [("SAME", True), ("UNREADABLE_DICOM", False), (None, False)])

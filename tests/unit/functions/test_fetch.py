@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fetch import app
+from multimodal.imaging.completeness import ImagingRules
 from multimodal.imaging.fetch import BATCH, LICENCE_NAME, StudyCopier, study_items
 from multimodal.imaging.known_series import look_up_shipped, read_shipped, shipped_manifests
 from multimodal.imaging.series_manifest import (
@@ -22,7 +23,6 @@ from multimodal.imaging.series_manifest import (
     manifest_text,
     parse_manifest,
 )
-from multimodal.imaging.uploads import ImagingRules
 from multimodal.ledger.errors import BadInputError, InvalidRequestError, RetryableError
 from multimodal.ledger.listing import Complete, CompletionTimeouts, Decision, Quarantine, Wait
 from multimodal.ledger.ports import Ports, StoredObject

@@ -12,7 +12,16 @@ from multimodal.ledger.errors import ConfigurationError, InvalidRequestError, Re
 from multimodal.ledger.outcome import INGEST_RECHECK_SECONDS, SHORTAGE_RECHECK_SECONDS
 from multimodal.ledger.unit import Status, Unit
 from multimodal.pipeline.sweep import LEASE_NAME, MAX_LOST_RUNS, ROUND_SECONDS
-from tests.unit.functions.world import DATASET, FORCE, IMAGE, QUIET, World, rejection_document, slices
+from tests.unit.functions.world import (
+    DATASET,
+    FORCE,
+    IMAGE,
+    QUIET,
+    World,
+    features_document,
+    rejection_document,
+    slices,
+)
 
 GIB = 1024**3
 
@@ -211,6 +220,30 @@ def test_completed_job_without_a_result_is_a_failure_and_says_so(world: World) -
     world.record_job(world.jobs(run)[0], {"status": "Completed", "reason": ""})
     assert world.item().reason_code == "RESULT_MISSING"
     assert world.summarize(run)["status"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("quality", "told"),
+    [
+        ({"status": "warn", "warnings": ["PATIENT_ID_DIFFERS", "HU_RANGE"]}, ["PATIENT_ID_DIFFERS", "HU_RANGE"]),
+        ({"status": "accept", "warnings": []}, None),
+        ({"status": "accept"}, None),
+        ("warn", None),
+    ],
+)
+def test_the_ledger_has_what_quality_control_warns_of_until_the_next_run_says_otherwise(
+    world: World, quality: object, told: list[str] | None
+) -> None:
+    world.run_job(world.jobs(_started(world, 1))[0], features_document() | {"qc": quality})
+    assert world.item().status is Status.PROCESSED
+    warnings = world.ledger.extra[world.item().unit_id].get("warnings")
+    assert warnings == told
+    world.clock.advance(10)
+    world.ledger.request_rerun(world.item().unit, world.clock(), world.clock())
+    again = world.tick()["run_id"]
+    assert isinstance(again, str)
+    world.run_job(world.jobs(again)[0])
+    assert world.ledger.extra[world.item().unit_id].get("warnings") is None
 
 
 @pytest.mark.parametrize("content", [b'{"run": {"run_', b"[]", b"null", b"\xff\xfe"])

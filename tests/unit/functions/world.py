@@ -11,11 +11,11 @@ from multimodal.genomics.jobs import BatchJobRecorder, JobStarter, RnaJobSetting
 from multimodal.genomics.matrix import MatrixTables
 from multimodal.genomics.readiness import GenomicsReadiness, genomics_rules
 from multimodal.genomics.records import RnaRecords
+from multimodal.imaging.completeness import ImagingRules
 from multimodal.imaging.config import load_contract
 from multimodal.imaging.jobs import JobSettings
 from multimodal.imaging.records import ImagingRecords
 from multimodal.imaging.runs import JobRecorder, RunPlanner, RunSummarizer, StudyStarter, SubjectClaims
-from multimodal.imaging.uploads import ImagingRules
 from multimodal.ledger.claim import Starter, UnitClaims
 from multimodal.ledger.evaluate import Rules, UnitEvaluator
 from multimodal.ledger.listing import CompletionTimeouts

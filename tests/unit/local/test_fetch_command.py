@@ -148,7 +148,9 @@ def test_the_first_patients_are_taken_whole() -> None:
 def test_the_manifest_that_is_uploaded_is_the_one_that_was_shown() -> None:
     put: dict[str, Any] = {}
     double = SimpleNamespace(
+        stack="s",
         datasets=["d"],
+        feature_groups=["s-d-imaging-v1"],
         endpoint=None,
         output=lambda _: "raw",
         s3=SimpleNamespace(put_object=lambda **call: put.update(call)),
@@ -159,6 +161,11 @@ def test_the_manifest_that_is_uploaded_is_the_one_that_was_shown() -> None:
     assert parse_manifest("_manifest.csv", put["Body"].decode(), lambda _: {}) == [CT, SEG]
     with pytest.raises(UsageError, match="No dataset 'other'"):
         upload_manifest(deployment, [CT], "other")
+    double.feature_groups = ["s-d-labels-v1", "s-d-scores-v1", "s-other-imaging-v1"]
+    put.clear()
+    with pytest.raises(UsageError, match="d is deployed without imaging"):
+        upload_manifest(deployment, [CT], "d")
+    assert not put
 
 
 def test_a_manifest_is_written_anew_without_a_patient_who_is_forgotten() -> None:
@@ -185,7 +192,9 @@ def test_a_manifest_is_written_anew_without_a_patient_who_is_forgotten() -> None
 
 def test_the_laptop_cloud_says_that_it_has_no_such_archive() -> None:
     s3 = SimpleNamespace(list_buckets=lambda: {"Buckets": [{"Name": "raw"}]})
-    deployment = cast(Deployment, SimpleNamespace(datasets=["d"], endpoint="http://127.0.0.1:1", s3=s3))
+    double = SimpleNamespace(datasets=["d"], endpoint="http://127.0.0.1:1", s3=s3)
+    double.stack, double.feature_groups = "s", ["s-d-imaging-v2"]
+    deployment = cast(Deployment, double)
     with pytest.raises(CommandError, match="no s3://idc-open-data/") as refusal:
         upload_manifest(deployment, [CT], "d")
     assert "local.synthetic.archive" in refusal.value.hint

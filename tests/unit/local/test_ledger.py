@@ -14,7 +14,7 @@ from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
-from cli.ledger import Unit, count_statuses, describe_units, plain, print_units, read_units
+from cli.ledger import Unit, count_statuses, describe_units, plain, print_findings, print_units, read_units
 from cli.retry import request_reruns, select_units
 
 
@@ -189,6 +189,21 @@ def test_a_table_is_told_in_rows_and_records() -> None:
     told = console.file.getvalue()
     assert "clinical table" in told
     assert "10 rows: 1 record written, 19 records unchanged, 2 rows rejected, 1 label held back" in told
+
+
+def test_status_and_the_end_of_waiting_tell_what_quality_control_warns_of() -> None:
+    warned = [make_unit(f"P-{n}", "COMPLETED", warnings=["HU_RANGE"]) for n in range(7)]
+    again = make_unit("P-8", "PROCESSING", warnings=["FEW_VOXELS"])
+    sample = make_unit("P-9", "COMPLETED", warnings=["Half of the reads are ribosomal."])
+    for show in (print_units, print_findings):
+        console = Console(file=StringIO(), width=140)
+        show(console, [*warned, again, sample])
+        assert isinstance(console.file, StringIO)
+        told = console.file.getvalue().partition("Warnings of quality control")[2]
+        assert "P-4 ct and 2 more" in told
+        assert "HU_RANGE: the image has values that no CT of a patient has." in told
+        assert "Half of the reads are ribosomal." in told
+        assert "FEW_VOXELS" not in told, "it is measured again"
 
 
 class Sweep:

@@ -89,6 +89,10 @@ def test_a_dataset_that_is_not_deployed_is_named(command: Any, monkeypatch: pyte
     with pytest.raises(UsageError, match="No dataset 'nsclc' is deployed") as refusal:
         command("nsclc")
     assert "nsclc_radiogenomics" in refusal.value.hint
+    monkeypatch.setattr(models, "reach", lambda _: SimpleNamespace(datasets=["two", "one"]))
+    with pytest.raises(UsageError, match="Which dataset is meant") as refusal:
+        command("")
+    assert refusal.value.hint == f"There are: one, two. Name one: multimodal models {command.__name__} NAME."
 
 
 def test_a_run_that_succeeds_gives_its_output() -> None:
