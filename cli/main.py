@@ -327,16 +327,17 @@ def forget(
     raise typer.Exit(SUCCESS if gone else FAILURE)
 
 
-@app.command(epilog="Example: `multimodal retract clinical/nsclc_radiogenomics/wrong.csv --yes`")
+@app.command(epilog="Example: `multimodal retract clinical/nsclc_radiogenomics/wrong.csv --purge --yes`")
 def retract(
     table: Annotated[str, typer.Argument(help="Key of the table in the raw bucket.", metavar="KEY")],
     yes: Annotated[bool, typer.Option("--yes", help="Take it back; without, its rows are only counted.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Remove all versions of the file, too.")] = False,
     stack: Stack = "",
 ) -> None:
     """Take a clinical table or an expression matrix back that was uploaded by mistake: rows, file and ledger entry."""
     from cli.removal.retract import retract_table  # parsing keys takes the functions' models
 
-    retract_table(make_console(), reach(stack), table, confirmed=yes)
+    retract_table(make_console(), reach(stack), table, confirmed=yes, purge=purge)
 
 
 @app.command("env", epilog='Example: `eval "$(multimodal env)"`')
