@@ -1,5 +1,6 @@
 """The ledger as a person or a script reads it: every unit ever uploaded and where it stands."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,6 +35,7 @@ STATUSES_WITHOUT_FEATURES = frozenset({"QUARANTINED", "FAILED"})
 _NO_UNITS = ("assay#", "lease#")
 """Begin the keys of what is no unit: the assay of a feature group, the lease of the running sweep."""
 
+_NUMBER = re.compile(r"\d[\d.]*")
 _MOST_WARNED = 5
 """Units that a warning names; the cohort page has all."""
 
@@ -282,7 +284,8 @@ def print_warnings(console: Console, units: list[Unit]) -> None:
     for unit in units:
         if unit.status == "COMPLETED":
             for warning in unit.item.get("warnings") or ():
-                warned.setdefault(warning, []).append(f"{unit.text('dataset')} {unit.name}" if several else unit.name)
+                kind = _NUMBER.sub("…", warning)  # each sample has a percentage of its own
+                warned.setdefault(kind, []).append(f"{unit.text('dataset')} {unit.name}" if several else unit.name)
     warned |= {SHARED_STUDY: names} if (names := _sharing(units)) else {}
     if warned:
         print_heading(console, "Warnings of quality control")

@@ -194,15 +194,18 @@ def test_a_table_is_told_in_rows_and_records() -> None:
 def test_status_and_the_end_of_waiting_tell_what_quality_control_warns_of() -> None:
     warned = [make_unit(f"P-{n}", "COMPLETED", warnings=["HU_RANGE"]) for n in range(7)]
     again = make_unit("P-8", "PROCESSING", warnings=["FEW_VOXELS"])
-    sample = make_unit("P-9", "COMPLETED", warnings=["Half of the reads are ribosomal."])
+    samples = [
+        make_unit(f"P-{n}", "COMPLETED", warnings=[f"{n}.5 % of the reads are ribosomal."]) for n in range(9, 12)
+    ]
     for show in (print_units, print_findings):
         console = Console(file=StringIO(), width=140)
-        show(console, [*warned, again, sample])
+        show(console, [*warned, again, *samples])
         assert isinstance(console.file, StringIO)
         told = console.file.getvalue().partition("Warnings of quality control")[2]
         assert "P-4 ct and 2 more" in told
         assert "HU_RANGE: the image has values that no CT of a patient has." in told
-        assert "Half of the reads are ribosomal." in told
+        assert told.count("… % of the reads are ribosomal.") == 1, "the number is each sample's own"
+        assert "P-9 ct, P-10 ct, P-11 ct" in told
         assert "FEW_VOXELS" not in told, "it is measured again"
 
 
