@@ -32,7 +32,7 @@ from cli.results import save_dataset
 from cli.retry import ask_sweep, request_reruns, select_units
 from cli.rows import print_features, print_rows, write_csv
 from cli.sources.files import Modality
-from cli.terminal import make_console, megabytes, plural, print_error, print_line
+from cli.terminal import make_console, plural, print_error, print_line
 from cli.upload import upload_path
 from cli.wait import Outcome, print_outcome, wait_for_units
 
@@ -86,11 +86,7 @@ def upload(
     unit_ids: list[str] = []
     for kind, uploaded in upload_path(console, deployment, path, dataset, modality):
         unit_ids += uploaded.unit_ids
-        print_line(
-            console,
-            f"Uploaded {plural(uploaded.files, 'file')} ({megabytes(uploaded.size)} MB), {uploaded.units}, "
-            f"to s3://{deployment.output('RawBucketName')}/{kind}/{dataset}/",
-        )
+        print_line(console, uploaded.told(f"s3://{deployment.output('RawBucketName')}/{kind}/{dataset}/"))
     if then_wait:
         _end(console, wait_for_units(console, deployment, unit_ids=unit_ids, arriving=True, timeout=timeout))
     print_line(console, "What is new or changed is processed by itself; `multimodal wait` shows it.", style="dim")
@@ -338,16 +334,17 @@ def forget(
     raise typer.Exit(SUCCESS if gone else FAILURE)
 
 
-@app.command(epilog="Example: `multimodal retract clinical/nsclc_radiogenomics/wrong.csv --yes`")
+@app.command(epilog="Example: `multimodal retract clinical/nsclc_radiogenomics/wrong.csv --purge --yes`")
 def retract(
     table: Annotated[str, typer.Argument(help="Key of the table in the raw bucket.", metavar="KEY")],
     yes: Annotated[bool, typer.Option("--yes", help="Take it back; without, its rows are only counted.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Remove all versions of the file, too.")] = False,
     stack: Stack = "",
 ) -> None:
     """Take a clinical table or an expression matrix back that was uploaded by mistake: rows, file and ledger entry."""
     from cli.removal.retract import retract_table  # parsing keys takes the functions' models
 
-    retract_table(make_console(), reach(stack), table, confirmed=yes)
+    retract_table(make_console(), reach(stack), table, confirmed=yes, purge=purge)
 
 
 @app.command("env", epilog='Example: `eval "$(multimodal env)"`')

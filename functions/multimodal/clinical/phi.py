@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from multimodal.clinical.names import has_shape_of_name, is_name
 from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.ledger.text import listed, short_name
 
 MAX_AGE = 89
 """Ages above it identify a person.
@@ -189,11 +190,17 @@ def _counts(found: Mapping[str, Counter[str]]) -> dict[str, dict[str, int]]:
     return {column: {str(kind): n for kind, n in kinds.items()} for column, kinds in found.items()}
 
 
+_LISTED = 150
+"""Characters of the columns in the message, which has to fit into the ledger's 500."""
+
+
 def _message(found: Mapping[str, Counter[str]]) -> str:
-    parts = [f"{column!r} ({', '.join(f'{n} × {k}' for k, n in kinds.items())})" for column, kinds in found.items()]
+    parts = [
+        f"{short_name(column)} ({', '.join(f'{n} × {k}' for k, n in kinds.items())})" for column, kinds in found.items()
+    ]
     ages = any(Kind.AGE_ABOVE_89 in kinds for kinds in found.values())
     way_out = "; ages above 89 may be written as one category (bounds: limit, see docs/datasets.md)" if ages else ""
     return (
-        f"cells that look like protected health information (PHI): {'; '.join(parts)}. Nothing was "
-        f"taken; delete this upload, remove them from the table and upload it again{way_out}"
+        f"cells that look like protected health information (PHI): {listed(parts, _LISTED, '; ')}. Nothing was "
+        f"taken; remove them from the table and upload it again{way_out}"
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import call
 
@@ -11,10 +11,12 @@ from multimodal.clinical.column_config import Condition
 from multimodal.clinical.config import ClinicalConfig
 from multimodal.clinical.phi import IdentifierGate, kind_of
 from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.ledger.text import MOST_LISTED, listed, short_name
 from multimodal.tables.table import RowProblem
 
 MAX_COLUMNS = 2_000
-_SHOWN, _NAME_LENGTH = 10, 60
+_LISTED = 100
+"""Characters of a list in a message: two of them, and what to do, fit into the ledger's 500."""
 
 
 def known_names(config: ClinicalConfig) -> dict[str, str]:
@@ -67,31 +69,30 @@ def _printable(position: int, name: str) -> str:
         return f"column {position} (without a name)"
     if kind_of(name) is not None:
         return f"column {position} (its name looks like personal data)"
-    return repr(name if len(name) <= _NAME_LENGTH else name[:_NAME_LENGTH] + "…")
+    return short_name(name)
 
 
 def _refuse(undeclared: Sequence[str], twice: Sequence[str], missing: Sequence[str]) -> None:
-    lacking = f"; and these are missing: {_listed(list(map(repr, missing)))}" if missing else ""
+    lacking = f"; and these are missing: {_listed(map(short_name, missing))}" if missing else ""
     if undeclared:
         message = (
             f"columns that the dataset's file does not describe: {_listed(undeclared)}{lacking}. They might name a "
             "person, so nothing was taken. Describe them (kind: drop, with a reason, if nothing is made of them), list "
             "new names under aliases, or remove them from the table"
         )
-        raise BadInputError(Reason.COLUMNS_NOT_DECLARED, message, {"columns": list(undeclared[:_SHOWN])})
+        raise BadInputError(Reason.COLUMNS_NOT_DECLARED, message, {"columns": list(undeclared[:MOST_LISTED])})
     if twice:
-        message = f"columns that are there more than once: {_listed([repr(n) for n in dict.fromkeys(twice)])}; keep one"
+        message = f"columns that are there more than once: {_listed(map(short_name, dict.fromkeys(twice)))}; keep one"
         raise BadInputError(Reason.COLUMNS_DUPLICATED, message)
     if missing:
         message = (
-            f"columns that are missing: {_listed(list(map(repr, missing)))}; export the table with all its columns"
+            f"columns that are missing: {_listed(map(short_name, missing))}; export the table with all its columns"
         )
-        raise BadInputError(Reason.COLUMNS_MISSING, message, {"columns": list(missing[:_SHOWN])})
+        raise BadInputError(Reason.COLUMNS_MISSING, message, {"columns": list(missing[:MOST_LISTED])})
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+def _listed(names: Iterable[str]) -> str:
+    return listed([*names], _LISTED)
 
 
 Numbers = list[float | None]

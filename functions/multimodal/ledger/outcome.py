@@ -8,6 +8,7 @@ from typing import Any
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.evaluate import NO_REASON
 from multimodal.ledger.ports import Changes, ObjectStore, Ports
+from multimodal.ledger.text import cut_at_word
 from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_after_end, schedule_check
 from multimodal.observability import Metric, logger
 
@@ -115,7 +116,7 @@ def outcome_of(
         return None
     reason = str(rejection.get("reason_code", "UNKNOWN"))
     waits = reason == Reason.INCOMPLETE_STUDY
-    message = str(rejection.get("message", ""))[:MAX_MESSAGE]
+    message = cut_at_word(str(rejection.get("message", "")), MAX_MESSAGE)
     given = (rejection.get("details") or {}).items()
     details = {key: value for key, value in given if key not in _FILES or isinstance(value, int)}
     return Outcome(Status.RECEIVING if waits else Status.QUARANTINED, reason, message, details)
@@ -126,11 +127,11 @@ def outcome_without_result(completed: bool, reason: str) -> Outcome:
     shortage = next((code for code, starts in _SHORTAGES.items() if not completed and reason.startswith(starts)), None)
     if shortage:
         message = f"waits for the account's quota or for AWS's capacity and is tried again: {reason}"
-        return Outcome(Status.READY, shortage, message[:MAX_MESSAGE])
+        return Outcome(Status.READY, shortage, cut_at_word(message, MAX_MESSAGE))
     if completed:
         message = "the job succeeded but its result is missing or incomplete; look at the job's log, then retry"
         return Outcome(Status.FAILED, Reason.RESULT_MISSING, message)
-    return Outcome(Status.FAILED, Reason.JOB_FAILED, f"the job failed: {reason}"[:MAX_MESSAGE])
+    return Outcome(Status.FAILED, Reason.JOB_FAILED, cut_at_word(f"the job failed: {reason}", MAX_MESSAGE))
 
 
 def outcome_line(job_name: str, statuses: Counter[Status | None]) -> str:

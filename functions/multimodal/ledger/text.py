@@ -1,6 +1,7 @@
-"""Decode small documents that people upload: spreadsheet programs save "Unicode text" as UTF-16."""
+"""Decode small documents that people upload, and write short messages: lists and names that end where they say."""
 
 import codecs
+from collections.abc import Sequence
 
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -30,3 +31,39 @@ def _without_mark(content: bytes) -> str:
     """Sheets and JSON begin with an ASCII letter or sign: a NUL beside it tells the order of UTF-16's bytes."""
     first, second = content[:1] == b"\0", content[1:2] == b"\0"
     return "utf-8" if first == second else "utf-16-be" if first else "utf-16-le"
+
+
+MOST_LISTED, _NAME_LENGTH = 10, 60
+
+
+def listed(items: Sequence[str], longest: int, separator: str = ", ") -> str:
+    """Return the first items, at most `MOST_LISTED` in `longest` characters, and how many more there are.
+
+    Examples
+    --------
+    >>> listed(["'Age'", "'Sex'", "'Smoking status'"], 15), listed(["'Age'", "'Sex'"], 15)
+    ("'Age', 'Sex' and 1 more", "'Age', 'Sex'")
+    """
+    most = range(min(len(items), MOST_LISTED), 1, -1)
+    shown = next((n for n in most if len(separator.join(items[:n])) <= longest), min(len(items), 1))
+    more = f" and {len(items) - shown} more" if len(items) > shown else ""
+    return separator.join(items[:shown]) + more
+
+
+def short_name(name: str) -> str:
+    """Return a column's name in quotes, cut when it is too long for a message."""
+    return repr(name if len(name) <= _NAME_LENGTH else name[:_NAME_LENGTH] + "…")
+
+
+def cut_at_word(message: str, longest: int) -> str:
+    """Return a message of at most `longest` characters; one that is cut ends with a whole word and `…`.
+
+    Examples
+    --------
+    >>> cut_at_word("the job failed: out of memory", 24), cut_at_word("out of memory", 24)
+    ('the job failed: out of…', 'out of memory')
+    """
+    if len(message) <= longest:
+        return message
+    cut = message[: longest - 1]
+    return (cut.rpartition(" ")[0] or cut) + "…"

@@ -19,7 +19,7 @@ from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.ledger.unit import Modality, Status
 from multimodal.report.charts import MOST_NAMED, Z_SCALE, strip, z_box
 from multimodal.report.cohort import Cohort, Upload, funnel, has_ct, has_pet, lost, presence, shared_studies
-from multimodal.report.metrics import SAMPLE_METRICS, STUDY_METRICS, Metric, feature_distributions, number
+from multimodal.report.metrics import PRECISION, SAMPLE_METRICS, STUDY_METRICS, Metric, feature_distributions, number
 from multimodal.report.quality_checks import MEANINGS, meaning
 from multimodal.report.statistics import LEAST_VALUES, OUTLIER, Distribution
 from multimodal.report.tables import table_files
@@ -138,6 +138,7 @@ def environment() -> Environment:
     """Return the environment of the pages' templates."""
     made = page_templates(TEMPLATES, STYLE_SHEET, TEMPLATES / "cohort.css", trim=True)
     made.globals |= {"bar": basic.bar, "z_axis": basic.axis(Z_SCALE), "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
+    made.globals["PRECISION"] = PRECISION
     made.filters |= {"amount": _amount, "percent": percent, "z": signed, "powers": powers, "meaning": meaning}
     return made
 
@@ -280,7 +281,8 @@ class CohortView:
                 label += f", median {amount(found.middle)}, {len(found.outliers)} outliers"
                 plot = Markup("") if found.is_constant else strip(found, label)
                 ends = (amount(low), amount(found.middle), amount(high))
-                yield Strip(metric.title, metric.unit, len(found.values), *ends, plot, self.named(found))
+                unit = ", ".join(filter(None, (metric.unit, "logarithmic" if found.is_logarithmic else "")))
+                yield Strip(metric.title, unit, len(found.values), *ends, plot, self.named(found))
 
     def named(self, found: Distribution) -> list[Named]:
         """Return outliers with the addresses of their pages."""
@@ -344,6 +346,11 @@ class CohortView:
     def combinations(self) -> list[tuple[Mapping[str, bool], list[str]]]:
         """Which modalities subjects have together, and who."""
         return presence(self.cohort)
+
+    @property
+    def has_rejected_rows(self) -> bool:
+        """Whether a row of a table was rejected."""
+        return any(table.counts.get("rejected_rows") for table in self.cohort.tables)
 
     @property
     def table_rows(self) -> list[dict[str, Any]]:

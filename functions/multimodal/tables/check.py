@@ -1,6 +1,7 @@
 """Read a table to its end and judge it before the first of its records is written."""
 
 import json
+import shlex
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from multimodal.ledger.errors import BadInputError, MultimodalError, Reason
 from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
 from multimodal.ledger.ports import OpenObject, Ports
 from multimodal.ledger.run_paths import RunPaths
+from multimodal.ledger.text import cut_at_word
 from multimodal.ledger.unit import Status
 from multimodal.observability import logger
 from multimodal.tables.run import (
@@ -108,7 +110,8 @@ class CheckTable:
         try:
             rows = redacting_errors(lambda: _read(reader, spool, time_is_left))
         except BadInputError as error:
-            return self._reject(found, error, reader.refusal(error))
+            told = _with_removal(error, found.source.key)
+            return self._reject(found, told, reader.refusal(told))
         identities = {name: self.features.identity(name) for name in spool.groups()}
         self._remember(spool, state, identities)
         counts = {"rows": rows, **spool.judge(uploaded_at)}
@@ -193,13 +196,28 @@ class CheckTable:
     def _quarantine(
         self, found: TableRun, code: str, message: str, details: Mapping[str, Any], counts: Counts
     ) -> dict[str, Any]:
-        outcome = Outcome(Status.QUARANTINED, code, message[:MAX_MESSAGE], dict(details), counts)
+        outcome = Outcome(Status.QUARANTINED, code, cut_at_word(message, MAX_MESSAGE), dict(details), counts)
         document = {"schema": 1, "run_id": found.run, "status": outcome.status.value, "reason_code": code}
         self.ports.processed.write_json(
             found.report_key(INGEST_NAME), {**document, "reason_message": message, "counts": counts}
         )
         OutcomeRecorder(self.ports).record_outcome(found.unit.unit_id, found.run, outcome)
         return _end(found, "refused", f"{code}: {outcome.message}")
+
+
+_MAY_IDENTIFY = (Reason.IDENTIFIERS_FOUND, Reason.COLUMNS_NOT_DECLARED, Reason.HEADER_NOT_RECOGNISED)
+
+
+def _with_removal(error: BadInputError, key: str) -> BadInputError:
+    """Return the reason that a table is refused with the command that removes it, where it may name people.
+
+    The command is left out where the ledger has no room for it: reasons end as sentences.
+    """
+    command = shlex.join(["multimodal", "retract", key, "--purge", "--yes"])
+    message = f"{error.message}. `{command}` removes this upload"
+    if error.reason_code not in _MAY_IDENTIFY or len(message) > MAX_MESSAGE:
+        return error
+    return BadInputError(error.reason_code, message, error.details)
 
 
 def _end(found: TableRun, decision: str, cause: str) -> dict[str, Any]:

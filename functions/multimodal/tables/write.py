@@ -12,6 +12,7 @@ from multimodal.ledger.errors import BadInputError, MultimodalError, Reason, Ret
 from multimodal.ledger.outcome import MAX_MESSAGE, Outcome, OutcomeRecorder
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.run_paths import RunPaths
+from multimodal.ledger.text import cut_at_word
 from multimodal.ledger.unit import Status
 from multimodal.observability import Metric, logger
 from multimodal.tables.run import BATCH_RECORDS, CHUNK_RECORDS, INGEST_NAME, TableRun, TableRuns
@@ -155,9 +156,9 @@ class FailTable:
         """
         found = TableRuns(self.ports).find(run)
         cause = f"the table was not taken: {explain(error)}; look at the execution {run}, then retry"
-        outcome = Outcome(Status.FAILED, Reason.TABLE_FAILED, cause[:MAX_MESSAGE])
+        outcome = Outcome(Status.FAILED, Reason.TABLE_FAILED, cut_at_word(cause, MAX_MESSAGE))
         OutcomeRecorder(self.ports).record_outcome(found.unit.unit_id, run, outcome)
-        return {"run_id": run, "cause": f"{Reason.TABLE_FAILED}: {cause}"[:MAX_MESSAGE]}
+        return {"run_id": run, "cause": cut_at_word(f"{Reason.TABLE_FAILED}: {cause}", MAX_MESSAGE)}
 
 
 def explain(error: Mapping[str, Any]) -> str:

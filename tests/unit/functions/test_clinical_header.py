@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from multimodal.clinical.config import ClinicalConfig
-from multimodal.clinical.phi import Kind, kind_of
+from multimodal.clinical.phi import IdentifierGate, Kind, kind_of
 from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.outcome import MAX_MESSAGE
 from multimodal.tables.rows import TableRows
 from tests.cases import cases_of
 from tests.unit.functions.clinical_small import ROW, Read, csv_text, encoded, read, rejected, rows, small, with_column
@@ -64,6 +65,33 @@ def test_a_header_that_does_not_fit_is_rejected_before_any_row(header: str, code
     error = header_rejected(header)
     assert error.reason_code == code
     assert words in error.message
+
+
+def test_what_is_refused_is_told_in_whole_sentences_that_fit_into_the_ledger() -> None:
+    others = ",".join(f"{n} laboratory value {'of a visit ' * (n % 30)}" for n in range(200))
+    document = with_column("Extra 0", kind="drop", available_at="baseline", reason="free text, of no use")
+    unused = document["columns"][-1]
+    document["columns"] += [{**unused, "source": f"Extra {n} {'y' * 200}"} for n in range(1, 30)]
+    document["rows"] = [
+        {"drop_when": {"column": c["source"], "values": ["x"]}, "reason": "consent was withdrawn"}
+        for c in document["columns"]
+        if c["source"].startswith("Extra")
+    ]
+    config = ClinicalConfig.model_validate(document)
+    told = [rejected([h.encode()], config).message for h in (HEADER, f"{HEADER},{others}")]
+    told.append(rejected([f"{HEADER},{HEADER},{HEADER}".encode()]).message)
+    assert all(len(message) <= MAX_MESSAGE for message in told)
+    for message, end in zip(told, ("all its columns", "remove them from the table", "keep one"), strict=True):
+        assert (message.endswith(end), " more" in message) == (True, True)
+
+
+def test_identifiers_in_many_columns_are_told_in_whole_sentences_that_fit_into_the_ledger() -> None:
+    gate = IdentifierGate()
+    for n in range(100):
+        gate.count(f"column {n} {'z' * 100}", Kind.AGE_ABOVE_89 if n % 2 else Kind.NAME, 3)
+    with pytest.raises(BadInputError) as error:
+        gate.check()
+    assert (len(error.value.message) <= MAX_MESSAGE, "more. Nothing was taken" in error.value.message) == (True, True)
 
 
 def test_a_name_and_an_alias_of_one_column_are_a_duplicate() -> None:
