@@ -18,6 +18,7 @@ from cli.sources.files import Modality, Source, SourceFile
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads, read_reads
 from cli.sources.studies import Studies, read_studies
+from cli.sources.table_check import require_taken_tables
 from cli.sources.tables import read_tables
 from cli.terminal import megabytes, plural, print_line
 from multimodal.ledger.unit import MATRIX_CASE, REFERENCES
@@ -103,11 +104,14 @@ def upload_path(
     ------
     UsageError
         When it holds nothing to upload, or what the dataset has no section for; then nothing is sent.
+    CommandError
+        When nothing of a clinical table would be taken; then nothing is sent either.
     """
     sources = {name: READERS[name](path) for name in ([modality] if modality else find_modalities(path))}
     for name, source in sources.items():
         if any(not file.key.startswith(f"{REFERENCES}/") for file in source.files):
             check_section(deployment, dataset, name)
+    require_taken_tables(sources.values(), dataset)
     for name, source in sources.items():
         warn_of_left_files(console, source)
         if isinstance(source, Reads) and deployment.endpoint and not has_salmon():

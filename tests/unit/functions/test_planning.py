@@ -211,7 +211,7 @@ def test_a_manifest_is_known_by_its_first_row_and_never_uploaded_as_a_clinical_t
 
 def test_a_clinical_table_that_names_series_is_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("Case ID,StudyInstanceUID,SeriesInstanceUID,Age\nR01-001,1.2,1.2.3,50\n")
-    work = read_workload(list_source(str(tmp_path / "table.csv"), DATASET, None), [DATASET])
+    work = read_workload(list_source(str(tmp_path / "table.csv"), "d", None), ["d"])
     assert (len(work.studies), len(work.tables)) == (0, 1)
 
 

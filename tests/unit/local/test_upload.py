@@ -85,7 +85,8 @@ def test_a_folder_with_what_the_dataset_has_no_section_for_is_refused_whole(
     with pytest.raises(UsageError, match=f"d is deployed without {lacking}: nothing was uploaded"):
         list(upload_path(console, deployment, put(tmp_path, *names), "d"))
     assert not sent
-    list(upload_path(console, deployment, put(tmp_path, *names), "nsclc_radiogenomics"))
+    deployment.feature_groups.append(f"laptop-d-{group}-v1")
+    list(upload_path(console, deployment, put(tmp_path, *names), "d"))
     assert len(sent) == len(names)
 
 
