@@ -36,6 +36,7 @@ from cli.terminal import make_console, plural, print_error, print_line
 from cli.upload import upload_path
 from cli.wait import Outcome, print_outcome, wait_for_units
 
+_EMPTY = "The ledger is empty: nothing has been uploaded yet."
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 
 _HELP = """Upload studies, reads and tables, watch them become features, and read the features back.
@@ -167,17 +168,23 @@ def _end(console: Console, outcome: Outcome) -> NoReturn:
 
 
 @app.command(epilog="Example: `multimodal status --json --stack multimodal`")
-def status(stack: Stack = "", as_json: Json = False) -> None:
+def status(
+    dataset: Annotated[str, typer.Option(help="Those of this dataset; not given: all.", metavar="NAME")] = "",
+    stack: Stack = "",
+    as_json: Json = False,
+) -> None:
     """Show every unit that was ever uploaded, where it stands, and why."""
     console, deployment = make_console(), reach(stack)
-    units = read_units(deployment)
+    units = [unit for unit in read_units(deployment) if dataset in ("", unit.text("dataset"))]
+    if dataset and not units:
+        chosen_dataset(deployment, dataset)  # what a dataset that is deployed no more has is shown as well
     if as_json:
         _print_json(as_document(deployment, units))
     elif units:
         print_units(console, units)
     else:
-        print_line(console, "The ledger is empty: nothing has been uploaded yet.")
-        example = next(iter(deployment.datasets), "NAME")
+        print_line(console, f"Nothing of {dataset} has been uploaded yet." if dataset else _EMPTY)
+        example = dataset or next(iter(deployment.datasets), "NAME")
         print_line(console, f"multimodal upload DIR --dataset {example}", style="dim")
 
 
@@ -294,7 +301,7 @@ def query(
     statement = with_tables(sql, lambda name: groups[find_group(deployment, name)])
     database = next((group.database for group in groups.values()), "default")
     try:
-        rows = run_query(deployment, statement, database=database)
+        rows = run_query(deployment, statement, database=database, groups=groups.values())
     except CommandError as error:
         typed = (f"{{{short_name(deployment, name)}}}" for name in groups)
         error.hint = error.hint or f"Newest records: {', '.join(typed)}."

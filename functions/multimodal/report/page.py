@@ -14,7 +14,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from multimodal.clinical.report import charts as basic
-from multimodal.clinical.report.page import STYLE_SHEET, amount, page_templates, percent
+from multimodal.clinical.report.page import amount, page_templates, percent
 from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.ledger.unit import Modality, Status
 from multimodal.report.charts import MOST_NAMED, Z_SCALE, strip, z_box
@@ -99,7 +99,7 @@ def report_files(cohort: Cohort, results: str = "../../") -> Iterator[tuple[str,
 @lru_cache(maxsize=1)
 def page_hash() -> str:
     """Return a hash of what the pages are made with: another one makes them anew."""
-    files = sorted([*TEMPLATES.glob("*.*"), *TEMPLATES.parent.glob("*.py"), STYLE_SHEET])
+    files = sorted([*TEMPLATES.glob("*.*"), *TEMPLATES.parent.glob("*.py"), basic.STYLE_SHEET])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -135,7 +135,7 @@ def _render(template: str, **content: object) -> str:
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     """Return the environment of the pages' templates."""
-    made = page_templates(TEMPLATES, STYLE_SHEET, TEMPLATES / "cohort.css", trim=True)
+    made = page_templates(TEMPLATES, basic.STYLE_SHEET, TEMPLATES / "cohort.css", trim=True)
     made.globals |= {"bar": basic.bar, "z_axis": basic.axis(Z_SCALE), "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
     made.globals["PRECISION"] = PRECISION
     made.filters |= {"amount": _amount, "percent": percent, "z": signed, "powers": powers, "meaning": meaning}
