@@ -3,7 +3,7 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
@@ -25,7 +25,9 @@ _PARSERS: dict[str, Callable[[str], Value]] = {
 }
 
 
-def run_query(deployment: Deployment, sql: str, *, database: str, timeout: float = 300.0) -> list[Row]:
+def run_query(
+    deployment: Deployment, sql: str, *, database: str, timeout: float = 300.0, groups: Iterable["GroupTable"] = ()
+) -> list[Row]:
     """Run one statement on Athena and return its rows.
 
     Parameters
@@ -38,6 +40,8 @@ def run_query(deployment: Deployment, sql: str, *, database: str, timeout: float
         Glue database in which unqualified table names are looked up.
     timeout : float
         Seconds to wait for the answer.
+    groups : iterable of GroupTable
+        Whose features are called in the answer as they were defined: Athena lower-cases column names.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def run_query(deployment: Deployment, sql: str, *, database: str, timeout: float
         _wait(deployment, query_id, timeout)
     except ClientError as error:
         raise _query_error(error.response["Error"]["Message"]) from error
-    return _read_rows(deployment, query_id)
+    return _read_rows(deployment, query_id, _spelling(groups))
 
 
 def _wait(deployment: Deployment, query_id: str, timeout: float) -> None:
@@ -83,7 +87,15 @@ def _query_error(reason: str) -> CommandError:
     return CommandError("Athena could not run the query.", details=reason.strip())
 
 
-def _read_rows(deployment: Deployment, query_id: str) -> list[Row]:
+def _spelling(groups: Iterable["GroupTable"]) -> dict[str, str]:
+    """Return the features' names by what Athena makes of them; what two groups spell differently stays as it is."""
+    found: dict[str, set[str]] = {}
+    for name in (name for group in groups for name in group.features):
+        found.setdefault(name.lower(), set()).add(name)
+    return {lower: min(names) for lower, names in found.items() if len(names) == 1}
+
+
+def _read_rows(deployment: Deployment, query_id: str, spelling: Mapping[str, str]) -> list[Row]:
     rows: list[Row] = []
     pages = deployment.athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
     for number, page in enumerate(pages):
@@ -92,7 +104,7 @@ def _read_rows(deployment: Deployment, query_id: str) -> list[Row]:
         names, kinds = [column["Name"] for column in columns], [column["Type"] for column in columns]
         lines = [[cell.get("VarCharValue") for cell in line.get("Data", [])] for line in result["Rows"]]
         has_header = number == 0 and lines[:1] == [names]  # the first line of a SELECT repeats the column names
-        unique = _numbered(names)
+        unique = _numbered([spelling.get(name.lower(), name) for name in names])
         rows.extend(dict(zip(unique, map(_typed, kinds, line), strict=True)) for line in lines[has_header:])
     return rows
 
@@ -243,14 +255,7 @@ def describe_group(deployment: Deployment, group: str) -> GroupTable:
 
 
 def read_features(deployment: Deployment, group: GroupTable) -> list[Row]:
-    """Return the newest record of each id, with the features' own spelling.
-
-    Athena lower-cases column names; the feature definitions say how they were written.
-    """
+    """Return the newest record of each id, with the features' own spelling."""
     sql = f'{group.newest_features_sql} ORDER BY "{group.record_id}"'
-    spelling = {name.lower(): name for name in group.features}
-    return [_respelt(row, spelling) for row in run_query(deployment, sql, database=group.database)]
-
-
-def _respelt(row: Row, spelling: Mapping[str, str]) -> Row:
-    return {spelling[name.lower()]: value for name, value in row.items() if name.lower() in spelling}
+    rows = run_query(deployment, sql, database=group.database, groups=[group])
+    return [{name: row[name] for name in row if name in group.features} for row in rows]

@@ -32,10 +32,11 @@ from cli.results import save_dataset
 from cli.retry import ask_sweep, request_reruns, select_units
 from cli.rows import print_features, print_rows, write_csv
 from cli.sources.files import Modality
-from cli.terminal import make_console, megabytes, plural, print_error, print_line
+from cli.terminal import make_console, plural, print_error, print_line
 from cli.upload import upload_path
 from cli.wait import Outcome, print_outcome, wait_for_units
 
+_EMPTY = "The ledger is empty: nothing has been uploaded yet."
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 
 _HELP = """Upload studies, reads and tables, watch them become features, and read the features back.
@@ -85,11 +86,7 @@ def upload(
     unit_ids: list[str] = []
     for kind, uploaded in upload_path(console, deployment, path, dataset, modality):
         unit_ids += uploaded.unit_ids
-        print_line(
-            console,
-            f"Uploaded {plural(uploaded.files, 'file')} ({megabytes(uploaded.size)} MB), {uploaded.units}, "
-            f"to s3://{deployment.output('RawBucketName')}/{kind}/{dataset}/",
-        )
+        print_line(console, uploaded.told(f"s3://{deployment.output('RawBucketName')}/{kind}/{dataset}/"))
     if then_wait:
         _end(console, wait_for_units(console, deployment, unit_ids=unit_ids, arriving=True, timeout=timeout))
     print_line(console, "What is new or changed is processed by itself; `multimodal wait` shows it.", style="dim")
@@ -171,17 +168,23 @@ def _end(console: Console, outcome: Outcome) -> NoReturn:
 
 
 @app.command(epilog="Example: `multimodal status --json --stack multimodal`")
-def status(stack: Stack = "", as_json: Json = False) -> None:
+def status(
+    dataset: Annotated[str, typer.Option(help="Those of this dataset; not given: all.", metavar="NAME")] = "",
+    stack: Stack = "",
+    as_json: Json = False,
+) -> None:
     """Show every unit that was ever uploaded, where it stands, and why."""
     console, deployment = make_console(), reach(stack)
-    units = read_units(deployment)
+    units = [unit for unit in read_units(deployment) if dataset in ("", unit.text("dataset"))]
+    if dataset and not units:
+        chosen_dataset(deployment, dataset)  # what a dataset that is deployed no more has is shown as well
     if as_json:
         _print_json(as_document(deployment, units))
     elif units:
         print_units(console, units)
     else:
-        print_line(console, "The ledger is empty: nothing has been uploaded yet.")
-        example = next(iter(deployment.datasets), "NAME")
+        print_line(console, f"Nothing of {dataset} has been uploaded yet." if dataset else _EMPTY)
+        example = dataset or next(iter(deployment.datasets), "NAME")
         print_line(console, f"multimodal upload DIR --dataset {example}", style="dim")
 
 
@@ -298,7 +301,7 @@ def query(
     statement = with_tables(sql, lambda name: groups[find_group(deployment, name)])
     database = next((group.database for group in groups.values()), "default")
     try:
-        rows = run_query(deployment, statement, database=database)
+        rows = run_query(deployment, statement, database=database, groups=groups.values())
     except CommandError as error:
         typed = (f"{{{short_name(deployment, name)}}}" for name in groups)
         error.hint = error.hint or f"Newest records: {', '.join(typed)}."
@@ -331,16 +334,17 @@ def forget(
     raise typer.Exit(SUCCESS if gone else FAILURE)
 
 
-@app.command(epilog="Example: `multimodal retract clinical/nsclc_radiogenomics/wrong.csv --yes`")
+@app.command(epilog="Example: `multimodal retract clinical/nsclc_radiogenomics/wrong.csv --purge --yes`")
 def retract(
     table: Annotated[str, typer.Argument(help="Key of the table in the raw bucket.", metavar="KEY")],
     yes: Annotated[bool, typer.Option("--yes", help="Take it back; without, its rows are only counted.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Remove all versions of the file, too.")] = False,
     stack: Stack = "",
 ) -> None:
     """Take a clinical table or an expression matrix back that was uploaded by mistake: rows, file and ledger entry."""
     from cli.removal.retract import retract_table  # parsing keys takes the functions' models
 
-    retract_table(make_console(), reach(stack), table, confirmed=yes)
+    retract_table(make_console(), reach(stack), table, confirmed=yes, purge=purge)
 
 
 @app.command("env", epilog='Example: `eval "$(multimodal env)"`')

@@ -16,6 +16,8 @@ from cli.sources.files import Source, SourceFile
 from cli.sources.manifests import is_series_manifest
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads
+from cli.sources.table_check import table_problem
+from cli.sources.tables import Tables
 from cli.terminal import make_table, megabytes, plural, print_block, print_heading, print_line
 from cli.upload import READERS
 from multimodal.imaging.known_series import shipped_manifests
@@ -109,7 +111,15 @@ def list_folder(source: str, dataset: str) -> list[File]:
     except OSError as error:
         hint = "Check its permissions; nothing was planned."
         raise CommandError(f"{error.filename or source} cannot be read: {error.strerror}.", hint=hint) from error
-    return [File(_planned_key(each, dataset, file), file.size) for each in found for file in each.files]
+    return [
+        File(
+            _planned_key(each, dataset, file),
+            file.size,
+            table_problem(file, dataset) if isinstance(each, Tables) else "",
+        )
+        for each in found
+        for file in each.files
+    ]
 
 
 def _planned_key(source: Source, dataset: str, file: SourceFile) -> str:
@@ -165,6 +175,8 @@ def print_plan(console: Console, plan: Plan, curves: Sequence[tuple[str, Sequenc
         _print_curve(console, name, [p for p in points if p.concurrency == plan.settings.concurrency], plan.imaging[0])
     _print_refusals(console, plan, there)
     print_line(console, f"Prices: {plan.prices}; times are estimates (docs/planning.md).", style="dim")
+    if not (work.studies or work.samples or work.references):
+        return
     quiet = (
         f"Minutes count from a run's start. Before it, a folder waits {plan.settings.quiet_period} s for more files;"
     )

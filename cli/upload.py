@@ -1,7 +1,7 @@
 """Copies files into the raw bucket, several at a time, with progress."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,12 @@ from cli.sources.files import Modality, Source, SourceFile
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads, read_reads
 from cli.sources.studies import Studies, read_studies
+from cli.sources.table_check import require_taken_tables
 from cli.sources.tables import read_tables
 from cli.terminal import megabytes, plural, print_line
 from multimodal.ledger.unit import MATRIX_CASE, REFERENCES
+from multimodal.ledger.upload_key import KeyKind
+from multimodal.pipeline.arrivals import parse_key
 
 READERS: dict[Modality, Callable[[Path], Source]] = {
     "imaging": read_studies,
@@ -34,23 +37,49 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Uploaded:
-    """What was uploaded: the units of the ledger to expect, the number of files and their bytes."""
+    """What was uploaded: the units of the ledger to expect, the number of files and their bytes.
+
+    `there` are those of the units that were there already and got no file.
+    """
 
     unit_ids: tuple[str, ...]
     files: int
     size: int
+    there: tuple[str, ...] = ()
 
     @property
     def units(self) -> str:
-        """The units in words.
+        """The units that were uploaded to, in words.
 
         Examples
         --------
         >>> Uploaded(("genomics#d#R01-001", "genomics#d#-expression"), 2, 9).units
         '1 case, 1 matrix'
         """
-        counts = Counter(_nouns(unit_id) for unit_id in self.unit_ids)
-        return ", ".join(plural(count, *nouns) for nouns, count in counts.items())
+        there = set(self.there)
+        return _count(unit_id for unit_id in self.unit_ids if unit_id not in there)
+
+    def told(self, place: str) -> str:
+        """Say what was uploaded to a place.
+
+        Examples
+        --------
+        >>> units = ("clinical#d#a.csv", "clinical#d#b.csv")
+        >>> Uploaded(units, 1, 9000, there=units[1:]).told("s3://raw/clinical/d/")
+        'Uploaded 1 file (0.0 MB), 1 table, to s3://raw/clinical/d/; 1 table is there already'
+        >>> Uploaded(units, 0, 0, there=units).told("s3://raw/clinical/d/")
+        'Uploaded nothing to s3://raw/clinical/d/; 2 tables are there already'
+        """
+        is_or_are = "is" if len(self.there) == 1 else "are"
+        rest = f"; {_count(self.there)} {is_or_are} there already" if self.there else ""
+        if not self.files:
+            return f"Uploaded nothing to {place}{rest}"
+        return f"Uploaded {plural(self.files, 'file')} ({megabytes(self.size)} MB), {self.units}, to {place}{rest}"
+
+
+def _count(unit_ids: Iterable[str]) -> str:
+    counts = Counter(map(_nouns, unit_ids))
+    return ", ".join(plural(count, *nouns) for nouns, count in counts.items())
 
 
 def _nouns(unit_id: str) -> tuple[str, str]:
@@ -75,11 +104,14 @@ def upload_path(
     ------
     UsageError
         When it holds nothing to upload, or what the dataset has no section for; then nothing is sent.
+    CommandError
+        When nothing of a clinical table would be taken; then nothing is sent either.
     """
     sources = {name: READERS[name](path) for name in ([modality] if modality else find_modalities(path))}
     for name, source in sources.items():
         if any(not file.key.startswith(f"{REFERENCES}/") for file in source.files):
             check_section(deployment, dataset, name)
+    require_taken_tables(sources.values(), dataset)
     for name, source in sources.items():
         warn_of_left_files(console, source)
         if isinstance(source, Reads) and deployment.endpoint and not has_salmon():
@@ -95,7 +127,32 @@ def upload_source(console: Console, deployment: Deployment, source: Source, data
     if len(missing) < len(files):
         print_line(console, f"     {plural(len(files) - len(missing), 'file')} there already, as new and as large")
     put_files(console, deployment, missing, markers=Markers(source, there, missing))
-    return Uploaded(source.unit_ids(dataset), len(missing), sum(file.size for file in missing))
+    units, to = dict.fromkeys(source.unit_ids(dataset)), {_unit_of(file.key) for file in missing}
+    # A sample sheet, or what it names, may concern any unit.
+    untouched = tuple(unit_id for unit_id in units if unit_id not in to) if to <= units.keys() else ()
+    left = sorted(key for key in there.keys() - {file.key for file in files} if _unit_of(key) in units)
+    _warn_of_left_objects(console, deployment, left)
+    return Uploaded(tuple(units), len(missing), sum(file.size for file in missing), untouched)
+
+
+def _warn_of_left_objects(console: Console, deployment: Deployment, keys: Sequence[str]) -> None:
+    """Say what the bucket has of the units beside the files that are uploaded, such as one that was deleted here."""
+    if keys:
+        what = f"{plural(len(keys), 'object')} of {_count({_unit_of(key) for key in keys})}"
+        print_line(console, f"! In the bucket and not in the folder, and taken with the rest: {what}", style="yellow")
+        more = f" and {len(keys) - _EXAMPLES} more" if len(keys) > _EXAMPLES else ""
+        print_line(console, f"  {', '.join(keys[:_EXAMPLES])}{more}", style="yellow")
+        print_line(
+            console,
+            f"  Delete what is none of theirs: `aws s3 rm s3://{deployment.output('RawBucketName')}/KEY`.",
+            style="yellow",
+        )
+
+
+def _unit_of(key: str) -> str:
+    """Return the unit that an object is a part of; empty for markers and what belongs to none."""
+    found = parse_key(key)
+    return found.unit.unit_id if found.unit and found.kind != KeyKind.MARKER else ""
 
 
 def _stored(deployment: Deployment, files: list[SourceFile]) -> dict[str, tuple[int, float]]:

@@ -2,8 +2,9 @@
 
 from cli.deployment import Deployment
 
-ACCESS_LOG_DAYS, LEDGER_DAYS, MESSAGE_DAYS = 400, 35, 14
-"""As template.yaml says: access logs expire, and so do messages; the ledger's point-in-time recovery is 35 days."""
+ACCESS_LOG_DAYS, LEDGER_DAYS, MESSAGE_DAYS, NONCURRENT_DAYS = 400, 35, 14, 90
+"""As template.yaml says: access logs expire, and so do messages and noncurrent versions of objects; the ledger's
+point-in-time recovery is 35 days."""
 _EXECUTION_DAYS, _QUERY_DAYS, _BATCH_DAYS = 90, 45, 7
 """As AWS says of executions of standard state machines, of the history of queries, and of jobs that ended."""
 

@@ -1,8 +1,8 @@
 """Takes an uploaded table back as a whole, so that the dataset is as if it had never come (`retract-1`).
 
 The rows that it wrote are deleted, and the other tables of the dataset run again: what they say of the same cases, and
-this table had corrected or repeated, is written once more. After one that wrote no row nothing runs. Earlier versions of
-its object stay in the bucket.
+this table had corrected or repeated, is written once more. After one that wrote no row nothing runs. Versions of its
+object stay in the bucket until they expire, unless they are purged.
 """
 
 import json
@@ -19,6 +19,7 @@ from cli.features import GroupTable, describe_group, groups_of, is_iceberg, run_
 from cli.ledger import Unit, read_units
 from cli.project import PROGRAM
 from cli.removal.objects import Bucket
+from cli.removal.retention import NONCURRENT_DAYS
 from cli.removal.text import as_stored
 from cli.removal.units import remove_units, require_no_builds
 from cli.retry import request_reruns
@@ -35,7 +36,7 @@ Rows = Mapping[str, Set[str]]
 """Feature group → the cases of which it has rows of the table."""
 
 
-def retract_table(console: Console, deployment: Deployment, key: str, *, confirmed: bool) -> None:
+def retract_table(console: Console, deployment: Deployment, key: str, *, confirmed: bool, purge: bool = False) -> None:
     """List what a table wrote and, when confirmed, take it back.
 
     It can be repeated after any interruption: rows are deleted last.
@@ -48,6 +49,8 @@ def retract_table(console: Console, deployment: Deployment, key: str, *, confirm
         The table's key in the raw bucket, or its address.
     confirmed : bool
         Take it back.
+    purge : bool
+        Remove all versions of its object, too, also of a table that was taken back before.
 
     Raises
     ------
@@ -64,17 +67,21 @@ def retract_table(console: Console, deployment: Deployment, key: str, *, confirm
     its = [unit for unit in units if unit.unit_id == table.unit_id]
     uri = f"s3://{raw.name}/{key}"
     rows = dict(_rows(deployment, table.dataset, uri))
-    if not (its or raw.latest(key) or rows):
+    versions = [version for version in raw.versions(key) if version.key == key] if purge else []
+    if not (its or raw.latest(key) or rows or versions):
         raise UsageError(f"No table was uploaded as {key}.", hint=f"`{PROGRAM} status` names those there are.")
     for group, cases in rows.items():
         print_line(console, f"{group}: rows of {plural(len(cases), 'case')}")
     if not confirmed:
-        print_line(console, "Nothing was changed. --yes deletes these rows and removes the table.", "bold")
+        doing = f"--yes deletes these rows and removes the table{_scope(purge=purge)}"
+        print_line(console, f"Nothing was changed. {doing}.", "bold")
         return
     others = [each for each in units if each.is_table and _shares_state(each, table)]
     _require_quiet(deployment, [*its, *others])
     _require_iceberg(deployment, rows)
-    deployment.s3.delete_object(Bucket=raw.name, Key=key)
+    raw.remove(versions)
+    if not purge:
+        deployment.s3.delete_object(Bucket=raw.name, Key=key)
     _drop_from_state(Bucket(deployment, deployment.output("ProcessedBucketName")), table, its, rows)
     remove_units(deployment, its)
     again = [each.unit_id for each in others if rows and each.status == "COMPLETED"]
@@ -83,7 +90,7 @@ def retract_table(console: Console, deployment: Deployment, key: str, *, confirm
         table_of_group = describe_group(deployment, name)
         sql = f"DELETE FROM {table_of_group.qualified_table} WHERE {_of(uri)}"  # noqa: S608 - names from the catalogue
         run_statement(deployment, table_of_group, sql)
-    _print_end(console, key, again)
+    _print_end(console, key, again, purge=purge)
 
 
 def _table_of(key: str) -> Named:
@@ -132,6 +139,10 @@ def _require_iceberg(deployment: Deployment, rows: Rows) -> None:
         raise CommandError(message, hint=hint)
 
 
+def _scope(*, purge: bool) -> str:
+    return " with all versions of its file" if purge else ""
+
+
 def _drop_from_state(bucket: Bucket, table: Named, its: Sequence[Unit], rows: Rows) -> None:
     """Let the state say nothing of the cases, so that the next table that has them writes them."""
     folder = f"{table.result_folder}_state/"
@@ -169,8 +180,11 @@ def _text(bucket: Bucket, key: str) -> bytes:
     return bucket.read(latest) if latest else b""
 
 
-def _print_end(console: Console, key: str, again: Sequence[str]) -> None:
-    print_line(console, f"{key} is taken back; earlier versions of the file stay in the bucket.", "bold")
+def _print_end(console: Console, key: str, again: Sequence[str], *, purge: bool) -> None:
+    print_line(console, f"{key} is taken back{_scope(purge=purge)}.", "bold")
+    if not purge:
+        line = f"Versions of the file stay for {NONCURRENT_DAYS} days; the same command with --purge removes them now."
+        print_line(console, line, "yellow")
     if again:
         print_line(console, f"{plural(len(again), 'other table')} of the dataset run again: `{PROGRAM} wait`.")
     print_line(console, "Datasets and models that were built with it stay as they are: build them again.", "dim")

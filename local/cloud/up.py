@@ -204,14 +204,13 @@ def next_commands(stack: str, datasets: Sequence[str], groups: Sequence[str]) ->
     >>> next_commands("laptop", ["my_study"], ["laptop-my_study-labels-v1"])[1]
     'multimodal features labels'
     """
-    dataset = datasets[0]
-    group = next(name for name in groups if name.startswith(f"{stack}-{dataset}-"))
-    content = group.removeprefix(f"{stack}-{dataset}-").rpartition("-v")[0]
-    is_alone = sum(f"-{content}-v" in name for name in groups) == 1
+    first = {name: next(group for group in groups if group.startswith(f"{stack}-{name}-")) for name in datasets}
+    contents = {group: group.removeprefix(f"{stack}-{name}-").rpartition("-v")[0] for name, group in first.items()}
+    is_alone = {group: sum(f"-{content}-v" in name for name in groups) == 1 for group, content in contents.items()}
     return [
-        f"{PROGRAM} upload DIR --dataset {dataset} --wait",
-        f"{PROGRAM} features {content if is_alone else group}",
+        *(f"{PROGRAM} upload DIR --dataset {name} --wait" for name in datasets),
+        *(f"{PROGRAM} features {content if is_alone[group] else group}" for group, content in contents.items()),
         f"{PROGRAM} results my-results",
-        f"{PROGRAM} report {dataset} --output my-report",
+        *(f"{PROGRAM} report {name} --output my-report/{name}" for name in datasets),
         "make down",
     ]

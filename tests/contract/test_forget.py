@@ -448,9 +448,9 @@ def tables(filled: Deployment, groups: dict[str, str]) -> Iterator[list[Row]]:
         filled.ledger.delete_item(Key={"unit_id": f"clinical#{D}#{name}"})
 
 
-def retract(deployment: Deployment, key: str = WRONG, *, confirmed: bool = True) -> str:
+def retract(deployment: Deployment, key: str = WRONG, *, confirmed: bool = True, purge: bool = False) -> str:
     console = Console(file=StringIO(), width=200)
-    retract_table(console, deployment, key, confirmed=confirmed)
+    retract_table(console, deployment, key, confirmed=confirmed, purge=purge)
     return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
@@ -486,6 +486,21 @@ def test_a_table_is_taken_back_and_the_others_run_again(
     assert len([v for v in Bucket(filled, RAW).versions(WRONG) if not v.is_marker]) == 1, "not forgotten"
     with pytest.raises(UsageError, match="No table was uploaded"):
         retract(filled)
+    retract(filled, confirmed=False, purge=True)
+    assert list(Bucket(filled, RAW).versions(WRONG)), "only counted"
+    other = f"{WRONG}.csv"
+    filled.s3.put_object(Bucket=RAW, Key=other, Body=b"x")
+    assert "with all versions" in retract(filled, purge=True)
+    assert [version.key for version in Bucket(filled, RAW).versions(WRONG)] == [other]
+    with pytest.raises(UsageError, match="No table was uploaded"):
+        retract(filled, purge=True)
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_table_is_taken_back_with_its_versions(filled: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.removal.retract.request_reruns", lambda *_: None)
+    assert "90 days" not in retract(filled, purge=True)
+    assert list(Bucket(filled, RAW).versions(WRONG)) == []
 
 
 @pytest.mark.usefixtures("groups", "tables")

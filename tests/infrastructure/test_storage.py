@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.removal.retention import ACCESS_LOG_DAYS, MESSAGE_DAYS
+from cli.removal.retention import ACCESS_LOG_DAYS, MESSAGE_DAYS, NONCURRENT_DAYS
 from tests.infrastructure.support import ACCOUNT, REGION, listed, properties, resolve, resources, statements, template
 
 BUCKETS = sorted(resources("AWS::S3::Bucket"))
@@ -163,6 +163,8 @@ def test_the_index_of_due_units() -> None:
 def test_what_is_said_to_stay_stays_as_long() -> None:
     logs = properties("AccessLogBucket")["LifecycleConfiguration"]["Rules"][0]
     assert logs["ExpirationInDays"] == ACCESS_LOG_DAYS
+    uploads = properties("RawBucket")["LifecycleConfiguration"]["Rules"][0]
+    assert uploads["NoncurrentVersionExpiration"] == {"NoncurrentDays": NONCURRENT_DAYS}
     periods = {queue["Properties"].get("MessageRetentionPeriod") for queue in resources("AWS::SQS::Queue").values()}
     assert max(filter(None, periods)) == MESSAGE_DAYS * 86_400
     assert properties("LedgerTable")["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}

@@ -202,5 +202,5 @@ def _message(found: Mapping[str, Counter[str]]) -> str:
     way_out = "; ages above 89 may be written as one category (bounds: limit, see docs/datasets.md)" if ages else ""
     return (
         f"cells that look like protected health information (PHI): {listed(parts, _LISTED, '; ')}. Nothing was "
-        f"taken; delete this upload, remove them from the table and upload it again{way_out}"
+        f"taken; remove them from the table and upload it again{way_out}"
     )

@@ -14,10 +14,11 @@ _TAKEN = frozenset({KeyKind.OBJECT, KeyKind.ARCHIVE, KeyKind.TABLE})
 
 @dataclass(frozen=True)
 class File:
-    """One object: its key in RawBucket, as it is or would be, and its bytes."""
+    """One object: its key in RawBucket, as it is or would be, its bytes, and why it would be refused, where known."""
 
     key: str
     size: int
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ def read_workload(files: Iterable[File], datasets: Iterable[str]) -> Workload:
     examples: dict[tuple[str, str], str] = {}
     for file in files:
         key = parse_key(file.key)
-        if key.kind is KeyKind.REJECTED:
-            problem = (key.dataset, key.problem)
+        if key.kind is KeyKind.REJECTED or file.problem:
+            problem = (key.dataset, key.problem or file.problem)
             problems[problem] += 1
             examples.setdefault(problem, file.key)
         elif key.kind in _TAKEN and key.unit is not None:

@@ -8,6 +8,9 @@ from typing import Any
 from multimodal.report.cohort import Upload
 from multimodal.report.statistics import Distribution, distribution
 
+PRECISION = 0.01
+"""Share of the median by which numbers of quality control differ without a meaning: 650 HU and 656 HU are one."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -34,7 +37,7 @@ class Metric:
     def of(self, uploads: Sequence[Upload]) -> Distribution | None:
         """Return the metric's distribution over uploads; None when none has it."""
         values = {u.name: value for u in uploads if (value := self.value(u)) is not None}
-        return distribution(values, logarithmic=self.logarithmic)
+        return distribution(values, logarithmic=self.logarithmic, precision=PRECISION)
 
 
 def number(value: Any) -> float | None:  # noqa: ANN401 – any JSON value

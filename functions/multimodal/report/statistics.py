@@ -60,6 +60,11 @@ class Distribution:
         return sorted(beyond, key=lambda pair: (-abs(pair[1]), pair[0]))
 
     @property
+    def is_logarithmic(self) -> bool:
+        """Whether values are judged and drawn by their logarithm."""
+        return self.scale is log10
+
+    @property
     def is_constant(self) -> bool:
         """Whether all values are the same."""
         return len(set(self.values.values())) == 1
@@ -73,13 +78,17 @@ class Distribution:
         return cuts[0], cuts[4], cuts[9], cuts[14], cuts[18]
 
 
-def distribution(values: Mapping[str, float], *, logarithmic: bool = False) -> Distribution | None:
+def distribution(
+    values: Mapping[str, float], *, logarithmic: bool = False, precision: float = 0.0
+) -> Distribution | None:
     """Return the distribution of a number, or None when no member has it.
 
     Parameters
     ----------
     logarithmic : bool
         Judge the logarithm, as is right for what grows by factors; not where a value is 0 or less.
+    precision : float
+        Share of the median within which values are as good as equal: the standard deviation is taken as no smaller.
 
     Where more than half of the values are the same, their median absolute deviation is 0; the mean absolute deviation
     takes its place (decision `page-2`).
@@ -94,7 +103,9 @@ def distribution(values: Mapping[str, float], *, logarithmic: bool = False) -> D
     scale = log10 if logarithmic and min(values.values()) > 0 else float
     scaled = [scale(value) for value in values.values()]
     centre = median(scaled)
-    return Distribution(values, centre, _spread(scaled, centre), scale)
+    least = log10(1 + precision) if scale is log10 else precision * abs(centre)
+    spread = _spread(scaled, centre)
+    return Distribution(values, centre, spread and max(spread, least), scale)
 
 
 def _spread(values: Sequence[float], centre: float) -> float:

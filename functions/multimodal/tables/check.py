@@ -1,6 +1,7 @@
 """Read a table to its end and judge it before the first of its records is written."""
 
 import json
+import shlex
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -109,7 +110,8 @@ class CheckTable:
         try:
             rows = redacting_errors(lambda: _read(reader, spool, time_is_left))
         except BadInputError as error:
-            return self._reject(found, error, reader.refusal(error))
+            told = _with_removal(error, found.source.key)
+            return self._reject(found, told, reader.refusal(told))
         identities = {name: self.features.identity(name) for name in spool.groups()}
         self._remember(spool, state, identities)
         counts = {"rows": rows, **spool.judge(uploaded_at)}
@@ -201,6 +203,21 @@ class CheckTable:
         )
         OutcomeRecorder(self.ports).record_outcome(found.unit.unit_id, found.run, outcome)
         return _end(found, "refused", f"{code}: {outcome.message}")
+
+
+_MAY_IDENTIFY = (Reason.IDENTIFIERS_FOUND, Reason.COLUMNS_NOT_DECLARED, Reason.HEADER_NOT_RECOGNISED)
+
+
+def _with_removal(error: BadInputError, key: str) -> BadInputError:
+    """Return the reason that a table is refused with the command that removes it, where it may name people.
+
+    The command is left out where the ledger has no room for it: reasons end as sentences.
+    """
+    command = shlex.join(["multimodal", "retract", key, "--purge", "--yes"])
+    message = f"{error.message}. First remove this upload: `{command}`"
+    if error.reason_code not in _MAY_IDENTIFY or len(message) > MAX_MESSAGE:
+        return error
+    return BadInputError(error.reason_code, message, error.details)
 
 
 def _end(found: TableRun, decision: str, cause: str) -> dict[str, Any]:

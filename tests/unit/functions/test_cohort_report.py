@@ -16,7 +16,7 @@ from multimodal.ledger.ports import StoredObject
 from multimodal.ledger.unit import Status
 from multimodal.report.build import ReportBuilder
 from multimodal.report.cohort import Cohort, funnel, lost, presence
-from multimodal.report.metrics import number
+from multimodal.report.metrics import Metric, number
 from multimodal.report.page import INDEX, CohortView, linked_results, report_files, study_labels
 from multimodal.report.quality_checks import MEANINGS, meaning
 from multimodal.report.reading import CohortReader
@@ -152,6 +152,39 @@ def test_equal_and_few_values_are_not_judged(values: list[float]) -> None:
     assert found is not None
     assert found.outliers == []
     assert found.z(1e9) is None
+
+
+def test_what_differs_by_less_than_its_precision_is_no_outlier() -> None:
+    hounsfield = dict(zip("abcdefg", [650.0, 653.0, 653.0, 653.0, 653.5, 654.0, 656.0], strict=True))
+    exact, judged = distribution(hounsfield), distribution(hounsfield, precision=0.01)
+    far = distribution(hounsfield | {"metal": 3071.0}, precision=0.01)
+    logarithmic = distribution(
+        {str(n): 1000.0 + n % 2 for n in range(9)} | {"x": 1005.0}, logarithmic=True, precision=0.01
+    )
+    constant = distribution(dict.fromkeys("abcdefg", 5.0), precision=0.01)
+    assert exact is not None
+    assert judged is not None
+    assert far is not None
+    assert logarithmic is not None
+    assert constant is not None
+    assert exact.outliers
+    assert not judged.outliers
+    assert [name for name, _ in far.outliers] == ["metal"]
+    assert not logarithmic.outliers
+    assert constant.z(6.0) is None
+    studies = cohort(7).studies
+    highest = dict(zip([study.name for study in studies], [*hounsfield.values(), 653.0], strict=True))
+    found = Metric("hu_max", "Highest value", "HU", lambda study: highest[study.name]).of(studies)
+    assert found is not None
+    assert not found.outliers
+
+
+def test_the_page_says_what_is_drawn_by_its_logarithm_and_who_is_not_counted() -> None:
+    words = Page(pages(cohort())[INDEX]).words
+    assert "Tumour volume mL, logarithmic" in words
+    assert "Slices with tumour logarithmic" not in words
+    assert "at least 1.0 % of the median" in words
+    assert "Whoever is only in rejected rows of a table is not among them." in words
 
 
 def test_sizes_are_judged_by_their_logarithm_and_never_where_one_is_zero() -> None:
@@ -321,7 +354,10 @@ def test_a_study_that_may_be_of_another_patient_is_what_stands_out_first() -> No
     told = Page(files["studies/P-2/s.html"]).words
     assert "PATIENT_ID_DIFFERS: the files' PatientID is not the subject" in told
     assert "GANTRY_TILT: the slices are sheared" in told
-    assert "StudyInstanceUID" not in Page(pages(cohort())[INDEX]).words
+    page = Page(files["studies/P-3/s.html"])
+    assert "It has the StudyInstanceUID of P-55 , another subject's" in page.words
+    assert f"../../studies/P-56/{uid}.html" in {link["href"] for link in page.all("a")}
+    assert not any("StudyInstanceUID" in Page(text).words for text in pages(cohort()).values() if text.startswith("<"))
 
 
 def test_every_warning_of_the_job_has_a_sentence() -> None:

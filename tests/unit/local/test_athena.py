@@ -97,6 +97,15 @@ def test_features_come_in_their_own_spelling_without_the_stores_columns() -> Non
     assert read_features(deployment, group) == [{"case_id": "R01-001", "original_glcm_Contrast": 2.5}]
 
 
+def test_an_answer_calls_features_as_they_were_defined_and_anything_else_as_athena_does() -> None:
+    names = (("case_id", "original_glcm_Contrast", "Tau"), ("case_id", "TAU"))
+    groups = [GroupTable("g", "db", "t", "case_id", "event_time", features) for features in names]
+    columns = [("case_id", "varchar"), *(("original_glcm_contrast", "double"),) * 2, ("tau", "double"), ("n", "bigint")]
+    deployment = stub_query(columns, cells("R01-001", "2.5", "3.5", "1.0", "4"))
+    [row] = run_query(deployment, "SELECT 1", database="db", groups=groups)
+    assert list(row) == ["case_id", "original_glcm_Contrast", "original_glcm_Contrast_2", "tau", "n"]
+
+
 def test_a_group_in_braces_becomes_the_newest_records_of_its_table() -> None:
     group = GroupTable("s-d-imaging-v1", "db", "history", "case_id", "event_time", ("case_id", "Volume"))
     sql = with_tables("select i.*, '{}' as braces from {imaging} i", {"imaging": group}.__getitem__)

@@ -156,6 +156,26 @@ def test_status_as_a_table_shows_reasons(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.usefixtures("running")
+def test_status_of_one_dataset_shows_its_units_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unit(name: str) -> Unit:
+        item = {"unit_id": f"imaging#{name}#S-{name}#ct", "subject": f"S-{name}", "study": "ct", "status": "COMPLETED"}
+        return Unit({**item, "dataset": name})
+
+    monkeypatch.setattr(StandIn, "datasets", ["d", "e", "f"], raising=False)
+    monkeypatch.setattr(commands, "read_units", lambda _: [unit("d"), unit("e"), unit("gone")])
+    for name in ("d", "gone"):
+        code, out, _ = run(capsys, "status", "--dataset", name)
+        assert (code, f"S-{name}" in out, "S-e" in out) == (0, True, False)
+    document = json.loads(run(capsys, "status", "--dataset", "e", "--json")[1])
+    assert [found["dataset"] for found in document["units"]] == ["e"]
+    code, out, _ = run(capsys, "status", "--dataset", "f")
+    assert (code, "Nothing of f has been uploaded yet." in out) == (0, True)
+    assert run(capsys, "status", "--dataset", "unheard_of")[0] == 2
+
+
+@pytest.mark.usefixtures("running")
 def test_retry_makes_rejected_units_ready(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     asked: list[str] = []
 

@@ -152,6 +152,7 @@ def test_another_command_that_builds_is_waited_for_and_named(tmp_path: Path) -> 
 )
 def test_the_next_commands_name_what_is_deployed(datasets: list[str], groups: list[str], expected: str) -> None:
     commands = up.next_commands("laptop", datasets, groups)
-    assert commands[0].endswith("upload DIR --dataset s --wait")
-    assert commands[1].endswith(expected)
-    assert any(command.endswith("report s --output my-report") for command in commands)
+    assert f"multimodal {expected}" in commands
+    for name in datasets:
+        assert f"multimodal upload DIR --dataset {name} --wait" in commands
+        assert f"multimodal report {name} --output my-report/{name}" in commands

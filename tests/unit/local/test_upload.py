@@ -85,7 +85,8 @@ def test_a_folder_with_what_the_dataset_has_no_section_for_is_refused_whole(
     with pytest.raises(UsageError, match=f"d is deployed without {lacking}: nothing was uploaded"):
         list(upload_path(console, deployment, put(tmp_path, *names), "d"))
     assert not sent
-    list(upload_path(console, deployment, put(tmp_path, *names), "nsclc_radiogenomics"))
+    deployment.feature_groups.append(f"laptop-d-{group}-v1")
+    list(upload_path(console, deployment, put(tmp_path, *names), "d"))
     assert len(sent) == len(names)
 
 
@@ -108,6 +109,46 @@ def test_what_is_there_already_is_not_sent_again(folder: Path, console: Console)
     assert sorted(keys) == ["imaging/d/R01-001/ct/2", "imaging/d/R01-002/ct/1.dcm"], "changed; another size"
     assert (uploaded.files, uploaded.size, len(uploaded.unit_ids)) == (2, 20, 2)
     assert "1 file there already" in printed(console)
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (["R01-001/ct/2"], "Uploaded 1 file (0.0 MB), 1 study, to x; 1 study is there already"),
+        (["R01-001/ct/2", "R01-002/ct/1.dcm"], "Uploaded 2 files (0.0 MB), 2 studies, to x"),
+        ([], "Uploaded nothing to x; 2 studies are there already"),
+    ],
+)
+def test_only_units_that_got_a_file_are_told_as_uploaded(
+    sent: list[str], told: str, folder: Path, console: Console
+) -> None:
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    names = {"R01-001/ct/1.dcm", "R01-001/ct/2", "R01-002/ct/1.dcm"}
+    there = [(f"imaging/d/{name}", 10, later) for name in names.difference(sent)]
+    [(_, uploaded)] = upload_path(console, make_deployment(lambda *_, **__: None, there), folder, "d")
+    assert uploaded.told("x") == told
+    assert "In the bucket" not in printed(console)
+
+
+def test_a_sample_sheet_may_concern_every_case(tmp_path: Path, console: Console) -> None:
+    reads = [f"R01-{n}/s_{mate}.fastq.gz" for n in (1, 2) for mate in (1, 2)]
+    put(tmp_path, *reads)
+    (tmp_path / "samplesheet.csv").write_text("sample,fastq_1,fastq_2\nR01-1,R01-1/s_1.fastq.gz,R01-1/s_2.fastq.gz\n")
+    there = [(f"genomics/d/{name}", 10, datetime.now(UTC) + timedelta(minutes=1)) for name in reads]
+    [(_, uploaded)] = upload_path(console, make_deployment(lambda *_, **__: None, there), tmp_path, "d", "genomics")
+    assert uploaded.told("x") == "Uploaded 1 file (0.0 MB), 2 cases, to x"
+
+
+def test_objects_of_a_study_that_are_no_longer_in_the_folder_are_named(folder: Path, console: Console) -> None:
+    time = datetime.now(UTC) + timedelta(minutes=1)
+    of_study = [f"imaging/d/R01-001/ct/{name}" for name in ("1.dcm", "2", "3.dcm", "_COMPLETE.json")]
+    others = ["imaging/d/R01-009/ct/9.dcm", "imaging/d/series.csv", "imaging/d/R01-002/mr/9.dcm"]
+    there = [(key, 10, time) for key in (*of_study, *others)]
+    list(upload_path(console, make_deployment(lambda *_, **__: None, there), folder, "d"))
+    told = printed(console)
+    assert "In the bucket and not in the folder, and taken with the rest: 1 object of 1 study" in told
+    assert "imaging/d/R01-001/ct/3.dcm" in told
+    assert not any(key in told for key in others)
 
 
 def _marked(folder: Path, console: Console, there: Sequence[str] = (), refused: str = "?") -> dict[str, bytes]:

@@ -1,0 +1,98 @@
+"""Clinical tables of which nothing would be taken do not leave the machine."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+import cli.main
+from cli.deployment import Deployment
+from cli.project import DATASET
+from cli.sources.files import SourceFile
+from cli.sources.table_check import table_problem
+from multimodal.clinical.lint import clinical_datasets
+
+CONFIG = clinical_datasets([DATASET])[DATASET]
+HEADER = [CONFIG.id.source, *(column.source for column in CONFIG.columns)]
+FREE_TEXT = next(c.source for c in CONFIG.columns if c.kind == "number")
+BIRTH = [*HEADER, "Name", "Date of birth"]
+
+
+def table(path: Path, header: Sequence[str], **cells: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = {CONFIG.id.source: "R01-001", FREE_TEXT: "60", **cells}
+    with path.open("w", newline="", encoding="utf-8") as opened:
+        csv.writer(opened).writerows([header, [values.get(name, "") for name in header]])
+    return path
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Keys that were uploaded."""
+    sent: list[str] = []
+
+    def upload_file(_path: str, _bucket: str, key: str, **_: Any) -> None:
+        sent.append(key)
+
+    pages = SimpleNamespace(paginate=lambda **_: [{}])
+    s3 = SimpleNamespace(upload_file=upload_file, get_paginator=lambda _: pages, put_object=lambda **_: None)
+    names = ["other", DATASET]
+    groups = [f"s-{name}-{content}-v1" for name in names for content in ("imaging", "scores")]
+    double = SimpleNamespace(
+        stack="s", output=lambda _: "raw", s3=s3, datasets=names, feature_groups=groups, endpoint="http://x"
+    )
+    monkeypatch.setattr(cli.main, "reach", lambda _: cast(Deployment, double))
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "told"),
+    [
+        (BIRTH, {"Name": "Jane Doe", "Date of birth": "1950-01-02"}, "COLUMNS_NOT_DECLARED: columns that"),
+        (HEADER, {FREE_TEXT: "jane.doe@example.org"}, "IDENTIFIERS_FOUND: cells that"),
+        (["Name", "Born"], {"Name": "Jane Doe"}, "HEADER_NOT_RECOGNISED: the first row"),
+    ],
+)
+def test_a_table_that_would_be_refused_is_told_and_not_sent(
+    header: list[str],
+    cells: dict[str, str],
+    told: str,
+    tmp_path: Path,
+    keys: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Neither it nor what lies beside it, and `plan` says the same."""
+    table(tmp_path / "clinical" / "good.csv", HEADER)
+    bad = table(tmp_path / "clinical" / "names.csv", header, **cells)
+    study = tmp_path / "imaging" / "R01-001" / "ct" / "1.dcm"
+    study.parent.mkdir(parents=True)
+    study.write_bytes(b"x")
+    assert cli.main.main(["upload", str(tmp_path), "--dataset", DATASET]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert "1 table would be refused" in error
+    assert keys == []
+    assert not any(cell in error for cell in cells.values())
+    assert cli.main.main(["plan", str(bad), "--dataset", DATASET]) == 1
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_table_that_may_be_taken_is_sent(tmp_path: Path, keys: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    good = table(tmp_path / "good.csv", HEADER)
+    assert cli.main.main(["upload", str(good), "--dataset", DATASET]) == 0
+    assert keys == [f"clinical/{DATASET}/good.csv"]
+    capsys.readouterr()
+    assert cli.main.main(["plan", str(good), "--dataset", DATASET]) == 0
+    out = capsys.readouterr().out
+    assert "1 table" in out
+    assert "a folder waits" not in out, "there is none"
+
+
+def test_a_table_of_a_dataset_that_is_not_described_here_is_sent_as_before(tmp_path: Path, keys: list[str]) -> None:
+    bad = table(tmp_path / "names.csv", BIRTH)
+    assert cli.main.main(["upload", str(bad), "--dataset", "other"]) == 0
+    assert keys == ["clinical/other/names.csv"]
+    assert table_problem(SourceFile(bad, bad.name, 1), "other") == ""
