@@ -1,5 +1,6 @@
 """The ledger as a person or a script reads it: every unit ever uploaded and where it stands."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ from cli.terminal import (
     shorten,
     status_text,
 )
-from multimodal.report.quality_checks import meaning
+from multimodal.report.quality_checks import SHARED_STUDY, meaning, uid_of
 
 STATUSES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED", "QUARANTINED", "FAILED")
 END_STATUSES = frozenset({"COMPLETED", "QUARANTINED", "FAILED"})
@@ -34,6 +35,7 @@ STATUSES_WITHOUT_FEATURES = frozenset({"QUARANTINED", "FAILED"})
 _NO_UNITS = ("assay#", "lease#")
 """Begin the keys of what is no unit: the assay of a feature group, the lease of the running sweep."""
 
+_NUMBER = re.compile(r"\d[\d.]*")
 _MOST_WARNED = 5
 """Units that a warning names; the cohort page has all."""
 
@@ -277,18 +279,29 @@ def print_findings(console: Console, units: list[Unit]) -> None:
 
 
 def print_warnings(console: Console, units: list[Unit]) -> None:
-    """Print what quality control warns of in units that have features, and of which."""
+    """Print what quality control warns of in units with features, and which studies several subjects have."""
     several, warned = _has_several_datasets(units), dict[str, list[str]]()
     for unit in units:
         if unit.status == "COMPLETED":
             for warning in unit.item.get("warnings") or ():
-                warned.setdefault(warning, []).append(f"{unit.text('dataset')} {unit.name}" if several else unit.name)
+                kind = _NUMBER.sub("…", warning)  # each sample has a percentage of its own
+                warned.setdefault(kind, []).append(f"{unit.text('dataset')} {unit.name}" if several else unit.name)
+    warned |= {SHARED_STUDY: names} if (names := _sharing(units)) else {}
     if warned:
         print_heading(console, "Warnings of quality control")
     for warning, names in warned.items():
         more = f" and {len(names) - _MOST_WARNED} more" if len(names) > _MOST_WARNED else ""
         print_block(console, Text(f"{', '.join(names[:_MOST_WARNED])}{more}"))
         print_block(console, Text(meaning(warning), style="yellow"), indent=INDENT + 2)
+
+
+def _sharing(units: list[Unit]) -> list[str]:
+    """Return the studies whose UID, where studies are named by it, lies under several subjects of a dataset."""
+    of: dict[tuple[str, str], dict[str, str]] = {}
+    for unit in units:
+        if unit.unit_id.startswith("imaging#") and (uid := uid_of(unit.text("study"))):
+            of.setdefault((unit.text("dataset"), uid), {})[unit.subject] = unit.name
+    return [name for names in of.values() if len(names) > 1 for name in names.values()]
 
 
 def print_reasons(console: Console, units: list[Unit]) -> None:

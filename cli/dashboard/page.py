@@ -10,8 +10,8 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from cli.dashboard.reading import Dashboard, Series, Widget
-from multimodal.clinical.report.charts import tag
-from multimodal.clinical.report.page import STYLE_SHEET, amount, page_templates
+from multimodal.clinical.report.charts import STYLE_SHEET, tag
+from multimodal.clinical.report.page import amount, page_templates
 
 TEMPLATES = Path(__file__).parent
 

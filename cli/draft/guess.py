@@ -11,7 +11,7 @@ from cli.draft.facts import MAX_LEVELS, Facts, limit_of, strays_among, uncoded
 from cli.draft.flags import coded, flag
 from cli.draft.headers import is_early, is_identifying, late_timepoint
 from cli.draft.ranks import order_of
-from cli.draft.units import said_units, units_of_time
+from cli.draft.units import said_units, unit_said_by, units_of_time
 from cli.draft.values import identify, is_person, tell_the_beginning, tell_the_end
 from cli.draft.words import (
     DATE_NAME,
@@ -242,9 +242,10 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
         return None
     whole = all(n == int(n) for n in numbers)
     words, checks = in_words(facts.source), list[str]()
-    spelled = f"{facts.source} | {words}"  # some units are told by brackets or signs
+    said = unit_said_by(facts.source) or unit_said_by(facts.label)
+    spelled = f"({said})" if said else f"{facts.source} | {words}"  # some units are told by brackets or signs
     units = [known for known in UNITS if not RATE.search(spelled) or known[1] in ("kg/m2", "%", "pack-years")]
-    pattern, unit, factor = next(((p, u, f) for p, u, f in units if p.search(spelled)), (None, "unknown", 1.0))
+    pattern, unit, factor = next(((p, u, f) for p, u, f in units if p.search(spelled)), (None, said or "unknown", 1.0))
     unit = "%" if facts.percent and unit == "unknown" else unit
     if unit == "unknown" and _is_category(facts) and any(map(_LEADING_ZERO.fullmatch, facts.values)):
         return None

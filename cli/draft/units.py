@@ -1,4 +1,4 @@
-"""Columns that say the units of others row by row, and numbers of which each row may be another measurement."""
+"""Units that headers say, columns that say the units of others row by row, and measurements that differ by row."""
 
 import re
 from collections.abc import Sequence
@@ -9,6 +9,43 @@ from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.headers import in_words
 
 _UNIT_WORDS = frozenset({"unit", "units", "uom", "einheit", "unite", "unidad"})
+
+
+_TIMES = r"(?:[x×*] ?)?10(?:\^|\*\*?|e)?[\d⁰¹²³⁴-⁹]{1,2}"
+_SYMBOL = (
+    r"(?:mm ?hg|cm ?h2o|bpm|beats|breaths|cells?|copies|mut(?:ations)?|mb|hpf|mcg|sec|min|"
+    r"hrs?|days?|years?|°[cf]|%|cc|hu|(?:[kmcdµμunpfg]|)(?:g|l|mol|eq|osm|pa|kat|cal|iu|ui|ie|u|gy|bq|sv|hz|m|s|j)|h|d)"
+)
+_EXPONENT = r"(?:\^?-?[1-3]|[²³]|⁻[¹²³])?"
+_FACTOR = r"(?:\d+(?:[.,]\d+)? ?)?"
+_TERM = rf"(?:{_TIMES}|mio|tsd|{_FACTOR}{_SYMBOL}{_EXPONENT})"
+_UNIT = rf"(?:{_TERM}|[kgtm1]|)(?: ?(?:/|·|\*|per) ?{_TERM}){{1,3}}"
+_IN_BRACKETS = re.compile(rf"[\[(] ?({_UNIT}|{_TIMES}|{_SYMBOL}{_EXPONENT}) ?[\])]", re.I)
+_AT_END = re.compile(rf"(?:[\s,;:_]|^)({_UNIT}|mm ?hg|bpm|°[cf]|[cm]?gy|[mµu]mol)$", re.I)
+_IN_WORDS = re.compile(r"\b([mkunp]?g|mcg|m?i?u|[munp]?mol|m?eq|cells?) (d?l|m?l|ul|kg|m2|mm3)$|\b(ml) (min)$")
+_ALONE = {"m": re.compile(r"\b(height|length|distance|size|depth|groesse|größe|laenge|länge|taille|talla|altezza)\b")}
+_NO_UNIT = frozenset({"s", "u", "j", "mb", "min", "d"})
+"""Letters in brackets that are more often something else, such as `node(s)`."""
+
+_SPELLED = {"l": "L", "dl": "dL", "ml": "mL", "ul": "uL", "u": "U", "iu": "IU", "miu": "mIU", "mu": "mU", "meq": "mEq"}
+
+
+def unit_said_by(header: str) -> str:
+    """Return the unit that a name says in brackets or at its end, as it is written there; empty when it says none.
+
+    Examples
+    --------
+    >>> [unit_said_by(name) for name in ("Hb (g/dL)", "CRP, mg/l", "WBC [10^9/L]", "psa_ng_ml", "Sex (M/F)", "node(s)")]
+    ['g/dL', 'mg/l', '10^9/L', 'ng/mL', '', '']
+    """
+    words = in_words(header)
+    found = _IN_BRACKETS.search(header) or _AT_END.search(header.strip())
+    if found:
+        unit = found[1].strip()
+        is_other = unit.lower() in _NO_UNIT or (unit.lower() in _ALONE and not _ALONE[unit.lower()].search(words))
+        return "" if is_other else unit
+    parts = None if {*"([/"} & {*header} else _IN_WORDS.search(words)
+    return "/".join(_SPELLED.get(part, part) for part in parts.groups() if part) if parts else ""
 
 
 def units_of_time(facts: Facts) -> list[str]:

@@ -1,8 +1,8 @@
 """Takes an uploaded table back as a whole, so that the dataset is as if it had never come (`retract-1`).
 
 The rows that it wrote are deleted, and the other tables of the dataset run again: what they say of the same cases, and
-this table had corrected or repeated, is written once more. Versions of its object stay in the bucket until they expire,
-unless they are purged.
+this table had corrected or repeated, is written once more. After one that wrote no row nothing runs. Versions of its
+object stay in the bucket until they expire, unless they are purged.
 """
 
 import json
@@ -84,7 +84,7 @@ def retract_table(console: Console, deployment: Deployment, key: str, *, confirm
         deployment.s3.delete_object(Bucket=raw.name, Key=key)
     _drop_from_state(Bucket(deployment, deployment.output("ProcessedBucketName")), table, its, rows)
     remove_units(deployment, its)
-    again = [each.unit_id for each in others if each.status == "COMPLETED"]
+    again = [each.unit_id for each in others if rows and each.status == "COMPLETED"]
     request_reruns(deployment, again)
     for name in rows:
         table_of_group = describe_group(deployment, name)

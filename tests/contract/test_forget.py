@@ -503,6 +503,15 @@ def test_a_table_is_taken_back_with_its_versions(filled: Deployment, monkeypatch
     assert list(Bucket(filled, RAW).versions(WRONG)) == []
 
 
+@pytest.mark.usefixtures("groups", "tables")
+def test_after_a_table_that_wrote_nothing_no_other_runs(filled: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    again: list[str] = []
+    monkeypatch.setattr("cli.removal.retract.request_reruns", lambda _deployment, ids: again.extend(ids))
+    text = retract(filled, f"clinical/{D}/held.csv")
+    assert ("held.csv is taken back" in text, "run again" in text, again) == (True, False, [])
+    assert f"clinical#{D}#held.csv" not in items(filled)
+
+
 def test_a_retraction_that_broke_off_before_the_rows_is_finished(
     filled: Deployment, groups: dict[str, str], tables: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from multimodal.clinical.report.charts import join, tag
+from multimodal.clinical.report.charts import STYLE_SHEET, join, tag
 from multimodal.planning.estimate import Plan, Settings, Share
 from multimodal.planning.figures import Figures
 from multimodal.planning.packing import Point
@@ -13,16 +13,14 @@ from multimodal.planning.packing import Point
 WIDTH, HEIGHT, MARGIN = 560, 260, 44
 
 _STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .25rem .75rem; text-align: right; }
-th { border-bottom: 1px solid; } th:first-child, td:first-child, td.text { text-align: left; }
+td, th { text-align: right; } th:first-child, td:first-child { text-align: left; }
+h1 { font: 400 31px/1.22 var(--serif); margin: 0 0 10px; } h2 { margin-top: 40px; } main { padding-bottom: 40px; }
 figure { display: inline-block; margin: 1rem 1rem 1rem 0; } svg { max-width: 100%; height: auto; }
-svg text { font-size: 12px; fill: currentColor; } svg .axis { stroke: currentColor; stroke-width: 1; }
-polyline { fill: none; stroke-width: 2; } .limit { stroke: currentColor; stroke-dasharray: 4 4; }
-.s0 { stroke: #0072b2; } .s1 { stroke: #d55e00; } .s2 { stroke: #009e73; } .s3 { stroke: #cc79a7; }
-.key { stroke-width: 2; }
+polyline { fill: none; stroke-width: 2; } .key { stroke-width: 2; }
+.s0 { stroke: var(--main); } .s1 { stroke: var(--other); stroke-dasharray: 7 7; }
+.s2 { stroke: var(--good); stroke-dasharray: 3 5.4; } .s3 { stroke: var(--bad); stroke-dasharray: 1 5; }
 """
+"""Dashes let lines that lie on each other be seen."""
 
 
 def plan_page(title: str, plan: Plan, curves: Sequence[tuple[str, Sequence[Point]]], figures: Figures) -> str:
@@ -38,9 +36,8 @@ def plan_page(title: str, plan: Plan, curves: Sequence[tuple[str, Sequence[Point
     figures : Figures
         Prices and assumptions, which the page states.
     """
+    top = tag("header", tag("h1", f"Plan of {title}"), tag("p", _found(plan), class_="told"), class_="top")
     body = join(
-        tag("h1", f"Plan of {title}"),
-        tag("p", _found(plan)),
         _shares("Imaging: one of", plan.imaging),
         _shares("Besides", plan.others),
         _refused(plan),
@@ -48,8 +45,10 @@ def plan_page(title: str, plan: Plan, curves: Sequence[tuple[str, Sequence[Point
         *(_curves(name, points) for name, points in curves),
         _assumptions(figures, plan.settings),
     )
-    head = join(tag("meta", charset="utf-8"), tag("title", f"Plan of {title}"), tag("style", Markup(_STYLE)))  # noqa: S704 - ours
-    return f"<!doctype html>{tag('html', tag('head', head), tag('body', tag('main', body)), lang='en')}"
+    style = Markup(STYLE_SHEET.read_text(encoding="utf-8") + _STYLE)  # noqa: S704 - ours
+    viewport = tag("meta", name="viewport", content="width=device-width, initial-scale=1")
+    head = join(tag("meta", charset="utf-8"), viewport, tag("title", f"Plan of {title}"), tag("style", style))
+    return f"<!doctype html>{tag('html', tag('head', head), tag('body', top, tag('main', body)), lang='en')}"
 
 
 def _found(plan: Plan) -> str:
@@ -61,11 +60,13 @@ def _found(plan: Plan) -> str:
         ("table", "tables"): work.tables,
     }
     there = {names: units for names, units in kinds.items() if units} or {("study", "studies"): work.studies}
-    found = ", ".join(
-        f"{_count(len(units), *names)} ({sum(units.values()) / 1e9:,.2f} GB)" for names, units in there.items()
-    )
+    found = ", ".join(f"{_count(len(units), *names)} ({_size(sum(units.values()))})" for names, units in there.items())
     ignored = f"; {_count(work.ignored, 'other file is', 'other files are')} ignored" if work.ignored else ""
     return f"{found}{ignored}. Nothing has run."
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.2f} GB" if count >= 10**9 else f"{count / 1e6:,.1f} MB"
 
 
 def _count(count: int, one: str, many: str) -> str:
@@ -97,7 +98,8 @@ def _shares(heading: str, shares: Sequence[Share]) -> Markup:
 
 def _table(columns: Sequence[str], rows: Sequence[Markup]) -> Markup:
     head = tag("tr", *(tag("th", column, scope="col") for column in columns))
-    return tag("table", tag("thead", head), tag("tbody", *rows))
+    table = tag("table", tag("thead", head), tag("tbody", *rows))
+    return tag("div", table, class_="scroll", tabindex="0", role="region", aria_label=", ".join(columns))
 
 
 def _refused(plan: Plan) -> Markup:

@@ -1,6 +1,5 @@
 """What is known of a dataset's uploads: the ledger's items with the documents that their jobs wrote."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,13 +8,12 @@ from typing import Any
 
 from multimodal.ledger.outcome import quality_warnings
 from multimodal.ledger.unit import END_STATUSES, Modality, Status, Unit
+from multimodal.report.quality_checks import uid_of
 
 Document = Mapping[str, Any]
 
 _EXPRESSION = "rna"
 """Feature group of expression, whether reads or a ready matrix were uploaded."""
-
-_UID = re.compile(r"[0-2](\.\d+){4,}")
 
 MEASURED = frozenset({Status.PROCESSED, Status.COMPLETED})
 
@@ -174,8 +172,7 @@ def shared_studies(studies: Iterable[Upload]) -> list[list[Upload]]:
     """
     of: dict[str, list[Upload]] = {}
     for study in studies:
-        name = study.unit.study if _UID.fullmatch(study.unit.study) else ""
-        if uid := str(study.result.get("study_uid") or name):
+        if uid := str(study.result.get("study_uid") or uid_of(study.unit.study)):
             of.setdefault(uid, []).append(study)
     return [found for found in of.values() if len({study.unit.subject for study in found}) > 1]
 

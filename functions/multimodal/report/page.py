@@ -14,13 +14,13 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from multimodal.clinical.report import charts as basic
-from multimodal.clinical.report.page import STYLE_SHEET, amount, page_templates, percent
+from multimodal.clinical.report.page import amount, page_templates, percent
 from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.ledger.unit import Modality, Status
 from multimodal.report.charts import MOST_NAMED, Z_SCALE, strip, z_box
 from multimodal.report.cohort import Cohort, Upload, funnel, has_ct, has_pet, lost, presence, shared_studies
 from multimodal.report.metrics import PRECISION, SAMPLE_METRICS, STUDY_METRICS, Metric, feature_distributions, number
-from multimodal.report.quality_checks import MEANINGS, meaning
+from multimodal.report.quality_checks import MEANINGS, SHARED_STUDY, meaning
 from multimodal.report.statistics import LEAST_VALUES, OUTLIER, Distribution
 from multimodal.report.tables import table_files
 
@@ -41,7 +41,6 @@ _ASSAY = (("reference", "Reference"), ("genome", "Genome"), ("annotation", "Anno
 _MOST_LEVELS = 8
 _MOST_UNUSUAL = 10
 _OTHER_PATIENT = "PATIENT_ID_DIFFERS"
-_SHARED_STUDY = "the same StudyInstanceUID under several subjects: all but one of them have another patient's images"
 _SHORTEST_END = 6
 """Characters of a study's name, of which a UID has 64."""
 
@@ -100,7 +99,7 @@ def report_files(cohort: Cohort, results: str = "../../") -> Iterator[tuple[str,
 @lru_cache(maxsize=1)
 def page_hash() -> str:
     """Return a hash of what the pages are made with: another one makes them anew."""
-    files = sorted([*TEMPLATES.glob("*.*"), *TEMPLATES.parent.glob("*.py"), STYLE_SHEET])
+    files = sorted([*TEMPLATES.glob("*.*"), *TEMPLATES.parent.glob("*.py"), basic.STYLE_SHEET])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -136,7 +135,7 @@ def _render(template: str, **content: object) -> str:
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     """Return the environment of the pages' templates."""
-    made = page_templates(TEMPLATES, STYLE_SHEET, TEMPLATES / "cohort.css", trim=True)
+    made = page_templates(TEMPLATES, basic.STYLE_SHEET, TEMPLATES / "cohort.css", trim=True)
     made.globals |= {"bar": basic.bar, "z_axis": basic.axis(Z_SCALE), "OUTLIER": OUTLIER, "LEAST_VALUES": LEAST_VALUES}
     made.globals["PRECISION"] = PRECISION
     made.filters |= {"amount": _amount, "percent": percent, "z": signed, "powers": powers, "meaning": meaning}
@@ -227,11 +226,22 @@ class CohortView:
         return "held" if self.unfinished or self.misfiled or not self.cohort.uploads else "accepted"
 
     @cached_property
+    def _shared(self) -> list[list[Upload]]:
+        return shared_studies(self.cohort.studies)
+
+    def sharing(self, study: Upload) -> list[tuple[str, str]]:
+        """Return other subjects' studies with a study's StudyInstanceUID, and the addresses of their pages."""
+        others = (other for found in self._shared if study in found for other in found)
+        subject = study.unit.subject
+        return [(self.label(other.name), self.href(other.name)) for other in others if other.unit.subject != subject]
+
+    @cached_property
     def misfiled(self) -> list[tuple[list[tuple[str, str]], str]]:
         """Studies that may lie under the wrong subject (names with addresses) and why: features of another."""
         other = [study for study in self.measured if _OTHER_PATIENT in study.warnings]
         groups = [(other, f"{MEANINGS[_OTHER_PATIENT]} ({_OTHER_PATIENT})")] if other else []
-        groups += [(studies, _SHARED_STUDY) for studies in shared_studies(self.cohort.studies)]
+        shared = [study for studies in self._shared for study in studies]
+        groups += [(shared, SHARED_STUDY)] if shared else []
         return [([(self.label(s.name), self.href(s.name)) for s in studies], why) for studies, why in groups]
 
     @property

@@ -1,5 +1,7 @@
 """What the warnings of the radiomics job mean, in words; docs/reference/quality-checks.md has numbers and limits."""
 
+import re
+
 MEANINGS = {
     "FRAME_POSITION_RESIDUAL": "segmentation frames are not exactly on the planes of the images",
     "FRAME_OF_REFERENCE_DIFFERS": "CT and segmentation name different frames of reference",
@@ -34,6 +36,14 @@ MEANINGS = {
     "CT_AFTER_SURGERY": "the scan is after the surgery: the tumour may be gone",
 }
 """Code of `QcWarning` → what it means, as a clause."""
+
+SHARED_STUDY = "the same StudyInstanceUID under several subjects: all but one of them have another patient's images"
+_UID = re.compile(r"[0-2](\.\d+){4,}")
+
+
+def uid_of(study: str) -> str:
+    """Return the name of a study where it is a UID, as archives name them; else nothing."""
+    return study if _UID.fullmatch(study) else ""
 
 
 def meaning(warning: str) -> str:

@@ -214,7 +214,7 @@ def _with_removal(error: BadInputError, key: str) -> BadInputError:
     The command is left out where the ledger has no room for it: reasons end as sentences.
     """
     command = shlex.join(["multimodal", "retract", key, "--purge", "--yes"])
-    message = f"{error.message}. `{command}` removes this upload"
+    message = f"{error.message}. First remove this upload: `{command}`"
     if error.reason_code not in _MAY_IDENTIFY or len(message) > MAX_MESSAGE:
         return error
     return BadInputError(error.reason_code, message, error.details)

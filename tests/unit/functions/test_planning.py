@@ -17,6 +17,7 @@ from cli.errors import CommandError, UsageError
 from cli.main import main
 from cli.plan import list_bucket, list_folder, list_source, plan_files, print_plan
 from cli.sources.modality import find_modalities
+from multimodal.clinical.report.charts import STYLE_SHEET
 from multimodal.imaging.jobs import WORTH_BYTES_PER_JOB
 from multimodal.imaging.known_series import read_shipped
 from multimodal.imaging.series_manifest import manifest_text
@@ -250,7 +251,7 @@ def test_one_of_a_kind_is_singular_and_no_legend_lies_in_the_plot() -> None:
     plan = make_plan(read_workload(files, [DATASET]), Settings(1), FIGURES)
     page = plan_page("d", plan, packing_curves(plan, FIGURES), FIGURES)
     for words in (
-        "2 studies (",
+        "2 studies (200.0 MB)",
         "1 reference (",
         "1 table (",
         "1 Lambda execution<",
@@ -260,6 +261,8 @@ def test_one_of_a_kind_is_singular_and_no_legend_lies_in_the_plot() -> None:
         assert words in page
     tops = [float(y) for y in re.findall(r'<line [^>]*y1="([\d.]+)"', page)]
     assert tops
+    assert STYLE_SHEET.read_text(encoding="utf-8") in page, "it looks like the other pages"
+    assert len(set(re.findall(r"stroke-dasharray: [\d ]+", page))) >= 3, "lines on each other can be seen"
     assert max(tops) < MARGIN - 10
 
 

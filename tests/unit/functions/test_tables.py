@@ -180,7 +180,10 @@ def test_a_rejected_table_writes_nothing_and_says_why() -> None:
     item = world.table()
     assert (item.status, item.reason_code) == (Status.QUARANTINED, "COLUMNS_NOT_DECLARED")
     assert json.loads(world.report("report.json"))["refused"]["reason_code"] == "COLUMNS_NOT_DECLARED"
-    assert f"`multimodal retract {item.unit.modality}/{DATASET}/a.csv --purge --yes` removes" in answer["cause"]
+    assert answer["cause"].endswith(f"upload: `multimodal retract {item.unit.modality}/{DATASET}/a.csv --purge --yes`")
+    deep = "/".join(["l" * 200] * 3) + ".csv"
+    answer = world.take(TEN, header="case_id,who", name=deep)
+    assert answer["cause"].endswith("'who' is not in the dataset's file"), "no half of a command"
     world.take("A,1")
     assert world.table().status is Status.COMPLETED, "a corrected upload runs by itself"
     assert world.table().reason_code is None

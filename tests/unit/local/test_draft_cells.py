@@ -202,6 +202,42 @@ def test_ages_in_other_units_than_years_are_ages(unit: str, per_year: float) -> 
     assert f"seem to be in {unit}" in text
 
 
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        *(
+            (f"Marker ({u})", u)
+            for u in ("g/dL", "mg/l", "µmol/L", "10^9/L", "x10^3/µL", "10*9/l", "G/l", "K/uL", "/nl")
+        ),
+        *((f"Marker [{u}]", u) for u in ("mmHg", "mIU/L", "mL/min/1.73m2", "mL/min/1.73 m²", "cells/mm3", "°C", "bpm")),
+        *((f"Marker ({u})", u) for u in ("ng/mL", "fL", "pg", "Gy", "mEq/L", "kPa", "U/l", "HU", "cm3", "mut/Mb", "L")),
+        ("Leukozyten (/nl)", "/nl"),
+        ("Hb, g/dL", "g/dL"),
+        ("CRP in mg/l", "mg/l"),
+        ("hb_g_dl", "g/dL"),
+        ("psa_ng_ml", "ng/mL"),
+        ("LDH_U_L", "U/L"),
+        ("egfr_ml_min", "mL/min"),
+        ("Height (m)", "m"),
+        ("Creatinine at 7 days (µmol/L)", "µmol/L"),
+        ("Temperature on day 1 (°C)", "°C"),
+        ("Weight at 30 days (kg)", "kg"),
+        ("Weight (lbs)", "kg"),
+        ("BMI (kg/m2)", "kg/m2"),
+        ("Gewicht (kg)", "kg"),
+        ("Interval (days)", "days"),
+        ("Share (%)", "%"),
+        *(
+            (name, "unknown")
+            for name in ("Marker (M/F)", "Marker(s)", "Marker (mean)", "Marker (m)", "Marker (mg/dL or g/L)")
+        ),
+    ],
+)
+def test_a_header_says_the_unit(header: str, unit: str) -> None:
+    found = column(draft({header: NUMBERS, "Age": AGE})[0], header)
+    assert (found["kind"], found["unit"]) == ("number", unit)
+
+
 def test_a_unit_that_differs_from_row_to_row_is_no_unit() -> None:
     units = {"glucose": NUMBERS, "glucose_unit": cycled("mg/dL", "mmol/L"), "Age": AGE}
     clinical, text = draft(units)

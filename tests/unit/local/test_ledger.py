@@ -194,16 +194,37 @@ def test_a_table_is_told_in_rows_and_records() -> None:
 def test_status_and_the_end_of_waiting_tell_what_quality_control_warns_of() -> None:
     warned = [make_unit(f"P-{n}", "COMPLETED", warnings=["HU_RANGE"]) for n in range(7)]
     again = make_unit("P-8", "PROCESSING", warnings=["FEW_VOXELS"])
-    sample = make_unit("P-9", "COMPLETED", warnings=["Half of the reads are ribosomal."])
+    samples = [
+        make_unit(f"P-{n}", "COMPLETED", warnings=[f"{n}.5 % of the reads are ribosomal."]) for n in range(9, 12)
+    ]
     for show in (print_units, print_findings):
         console = Console(file=StringIO(), width=140)
-        show(console, [*warned, again, sample])
+        show(console, [*warned, again, *samples])
         assert isinstance(console.file, StringIO)
         told = console.file.getvalue().partition("Warnings of quality control")[2]
         assert "P-4 ct and 2 more" in told
         assert "HU_RANGE: the image has values that no CT of a patient has." in told
-        assert "Half of the reads are ribosomal." in told
+        assert told.count("… % of the reads are ribosomal.") == 1, "the number is each sample's own"
+        assert "P-9 ct, P-10 ct, P-11 ct" in told
         assert "FEW_VOXELS" not in told, "it is measured again"
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ({}, True),
+        ({"dataset": "e"}, False),
+        ({"study": "1.2.840.113619.2.56"}, False),
+        ({"subject": "P-1"}, False),
+        ({"status": "QUARANTINED"}, True),
+    ],
+)
+def test_one_study_under_two_subjects_is_told(second: dict[str, str], told: bool) -> None:
+    first = make_unit("P-1", "COMPLETED", study="1.2.840.113619.2.55")
+    units = [first, Unit({**first.item, "subject": "P-2", **second}), *(make_unit(f"P-{n}", "READY") for n in (3, 4))]
+    text = printed(units, 140)
+    assert ("the same StudyInstanceUID under several subjects" in text) is told
+    assert ("P-1 1.2.840.113619.2.55, P-2 1.2.840.113619.2.55" in text) is told
 
 
 class Sweep:

@@ -7,11 +7,15 @@ colours are classes, so that light, dark and print share one drawing.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from multimodal.clinical.report.survival import DAYS_OF_YEAR
+from multimodal.clinical.report.tallies import DAYS_OF_YEAR
+
+STYLE_SHEET = Path(__file__).parent / "templates" / "report.css"
+"""Of all pages."""
 
 LONGEST = 2_000
 """Characters of a text from a table that are shown; a header may be a megabyte long."""

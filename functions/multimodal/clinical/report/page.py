@@ -10,14 +10,23 @@ from markupsafe import Markup
 
 from multimodal.clinical.report import charts
 from multimodal.clinical.report.bias import METRICS
-from multimodal.clinical.report.charts import AUC_SCALE, DPL_SCALE, FEW, PSI_SCALE, Mark, blurred, few, intervals, text
-from multimodal.clinical.report.survival import DAYS_OF_YEAR
+from multimodal.clinical.report.charts import (
+    AUC_SCALE,
+    DPL_SCALE,
+    FEW,
+    PSI_SCALE,
+    STYLE_SHEET,
+    Mark,
+    blurred,
+    few,
+    intervals,
+    text,
+)
+from multimodal.clinical.report.tallies import DAYS_OF_YEAR
 from multimodal.compiled_templates import CompiledBeside
 from multimodal.tables.table import Scope
 
 TEMPLATES = Path(__file__).parent / "templates"
-STYLE_SHEET = TEMPLATES / "report.css"
-"""Of all pages."""
 
 Part = Mapping[str, Any]
 

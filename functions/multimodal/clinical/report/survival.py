@@ -7,7 +7,7 @@ from math import ceil, exp, log, prod, sqrt
 from typing import Any, NamedTuple
 
 from multimodal.clinical.report.profile import ProfileSummary
-from multimodal.clinical.report.tallies import NORMAL_95
+from multimodal.clinical.report.tallies import DAYS_OF_YEAR, NORMAL_95
 
 MAX_POINTS = 48
 
@@ -16,9 +16,6 @@ NEAR_HALF = 1e-6
 
 STEP_DAYS = 30
 """The curve is given on a grid of this many days, or a multiple: its own steps would be single patients' days."""
-
-DAYS_OF_YEAR = 365
-"""The grid has full years too, as horizons of labels count them: at risk at five years is who is so on day 1,825."""
 
 
 class Step(NamedTuple):

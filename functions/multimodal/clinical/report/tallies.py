@@ -13,6 +13,9 @@ from typing import Any, Protocol
 NORMAL_95 = 1.959964
 """Quantile of the standard normal distribution that bounds 95 % intervals."""
 
+DAYS_OF_YEAR = 365
+"""As horizons of labels count them: at risk at five years is who is so on day 1,825."""
+
 QUANTILES = (5, 25, 50, 75, 95)
 
 MAX_BARS = 20
