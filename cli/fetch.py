@@ -118,12 +118,8 @@ def watch_copies(deployment: Deployment, dataset: str) -> Callable[[], bool]:
 
     It raises `CommandError` when the copying as a whole failed; of single studies the ledger says so.
     """
-    machine, states, own_input = (
-        deployment.resource("FetchStateMachine"),
-        deployment.states,
-        {"key": manifest_key(dataset)},
-    )
-    inputs: dict[str, object] = {}
+    machine, states = deployment.resource("FetchStateMachine"), deployment.states
+    own_input, inputs = {"key": manifest_key(dataset)}, dict[str, object]()
 
     def executions() -> Mapping[str, str]:
         newest = states.list_executions(stateMachineArn=machine)["executions"]

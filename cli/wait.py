@@ -173,6 +173,9 @@ def wait_for_units(
             ended = complete and all(u.is_settled or outcome.is_stuck(u) for u in units)
             if ended and (_have_arrived(deployment, outcome.seconds - still) if arriving or not unit_ids else True):
                 return replace(outcome, moved=any(at_first.get(unit.unit_id) != unit for unit in units))
+            if copying and outcome.seconds > timeout:
+                hint = f"They go on; `{PROGRAM} status` shows each study."
+                raise CommandError(f"The copies have not ended within {duration(timeout)}.", hint=hint)
             if outcome.seconds > timeout:
                 return replace(outcome, timed_out=True, problems=tuple(problems))
             _check_image(units)

@@ -208,7 +208,7 @@ def test_copies_are_those_of_the_executions_that_the_manifest_started() -> None:
         return {"executions": [{"executionArn": arn, "status": status} for arn, (status, _) in running.items()]}
 
     states = SimpleNamespace(
-        list_executions=listed, describe_execution=lambda executionArn: {"input": running[executionArn][1]}
+        list_executions=listed, describe_execution=lambda **asked: {"input": running[asked["executionArn"]][1]}
     )
     is_copying = watch_copies(cast(Deployment, SimpleNamespace(resource=str, states=states)), "d")
     running |= {"e": ("SUCCEEDED", others[0]), "child": ("FAILED", others[1])}

@@ -136,6 +136,12 @@ def test_a_manifest_that_is_rejected_brings_nothing_that_could_be_waited_for(
     assert (outcome.timed_out, outcome.units) == (False, [note])
 
 
+def test_copies_that_do_not_end_in_time_are_told(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    ledger, options = Ledger([make_unit("a", "COMPLETED")]), {"unit_ids": ["a"], "timeout": 0.01}
+    with pytest.raises(CommandError, match="copies have not ended"):
+        run(monkeypatch, console, ledger, is_copying=lambda: True, **options)
+
+
 @pytest.mark.parametrize("options", [{}, {"unit_ids": ["a"], "arriving": True}])
 def test_messages_on_the_way_are_waited_for(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, console: Console
