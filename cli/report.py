@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from multimodal.ledger.ports import StoredObject
 
 _THREADS = 16
+
+_TOP = '<header class="top">'
+"""Where the page of a table and that of models begin."""
 
 
 def report(
@@ -52,12 +56,23 @@ def save_report(deployment: Deployment, dataset: str, folder: Path) -> list[Path
     with ThreadPoolExecutor(_THREADS) as pool:
         cohort = CohortReader(bucket, pool.map).read(dataset, [unit.item for unit in read_units(deployment)])
         saved = [path for path in pool.map(lambda key: bucket.save(key, folder / key), linked_results(cohort)) if path]
+    for path in saved:
+        if path.name == "report.html":
+            add_way_back(path, folder, dataset)
     for name, text in report_files(cohort, results=""):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         saved.append(path)
     return saved
+
+
+def add_way_back(page: Path, folder: Path, dataset: str) -> None:
+    """Link a page of a table or of models, which was made before the cohort page, back to it."""
+    up = "../" * (len(page.relative_to(folder).parts) - 1)
+    link = f'<p><a href="{up}index.html">← Cohort {escape(dataset)}</a></p>'
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace(_TOP, _TOP + link, 1), encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ td, th { text-align: right; } th:first-child, td:first-child { text-align: left;
 h1 { font: 400 31px/1.22 var(--serif); margin: 0 0 10px; } h2 { margin-top: 40px; } main { padding-bottom: 40px; }
 figure { display: inline-block; margin: 1rem 1rem 1rem 0; } svg { max-width: 100%; height: auto; }
 polyline { fill: none; stroke-width: 2; } .key { stroke-width: 2; }
-.s0 { stroke: var(--main); } .s1 { stroke: var(--other); stroke-dasharray: 12 12; }
-.s2 { stroke: var(--good); stroke-dasharray: 3 9; } .s3 { stroke: var(--bad); stroke-dasharray: 1 5; }
+.s0 { stroke: var(--main); } .s1 { stroke: var(--other); stroke-dasharray: 7 7; }
+.s2 { stroke: var(--good); stroke-dasharray: 3 5.4; } .s3 { stroke: var(--bad); stroke-dasharray: 1 5; }
 """
 """Dashes let lines that lie on each other be seen."""
 
