@@ -13,10 +13,11 @@ from typing import Any
 import boto3
 from botocore.exceptions import ProfileNotFound
 
+from cli.draft.left import LOOK, checks_left
 from cli.errors import CommandError
 from cli.laptop import CLIENT_VARIABLES
 from cli.project import ROOT
-from cli.terminal import make_console, print_error
+from cli.terminal import make_console, print_error, print_line
 
 SAMCONFIG = ROOT / "samconfig.toml"
 
@@ -87,12 +88,17 @@ def _read_settings(section: str, samconfig: Path) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check a deployment with the section that is given; return 1 after saying why it cannot be made."""
+    """Check a deployment with the section that is given; return 1 after saying why it cannot be made.
+
+    Drafts of datasets that nobody has gone through are named, and stop nothing.
+    """
     try:
         check_deployment(arguments[0], os.environ)
     except CommandError as error:
         print_error(make_console(stderr=True), error)
         return error.exit_code
+    for left in checks_left():
+        print_line(make_console(stderr=True), f"! {left}. {LOOK}", "yellow")
     return 0
 
 

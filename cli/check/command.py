@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cli.account import check_deployment, parameters_of
 from cli.check.account import check_lake_formation, check_linked_roles, check_region
+from cli.check.drafts import check_drafts
 from cli.check.finding import Check, Finding, Level, findings_of
 from cli.check.images import check_images
 from cli.check.network import check_network
@@ -24,6 +25,7 @@ from cli.terminal import make_console, plural, print_line
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("stack", check_status),
     ("names", check_names),
+    ("datasets", check_drafts),
     ("region", check_region),
     ("Lambda", check_lambda),
     ("SageMaker jobs", check_processing),

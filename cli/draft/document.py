@@ -8,9 +8,9 @@ import yaml
 
 from cli.draft.column import Draft
 from cli.draft.guess import LATE
+from cli.draft.left import CHECK
 from cli.draft.table_draft import TableDraft
 
-CHECK = "# CHECK:"
 _WIDTH = 118
 
 

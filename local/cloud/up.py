@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from cli.deployment import Deployment, connect
+from cli.draft.left import LOOK, checks_left
 from cli.errors import CommandError, UsageError
 from cli.features import describe_group
 from cli.laptop import WITHOUT_SALMON, has_salmon, is_ours, read_cloud, read_state
@@ -185,6 +186,8 @@ def _print_use(console: Console, deployment: Deployment, environment: dict[str, 
     print_line(console, f"results          s3://{deployment.output('ProcessedBucketName')}")
     print_line(console, f"ledger           {deployment.output('LedgerTableName')}")
     print_line(console, f"datasets         {', '.join(deployment.datasets)}")
+    for left in checks_left(deployment.datasets):
+        print_line(console, f"! {left}. {LOOK}", "yellow")
     for group in deployment.feature_groups:
         print_line(console, f"feature group    {group}")
     for group in deployment.feature_groups:

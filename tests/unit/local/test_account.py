@@ -78,3 +78,12 @@ def test_an_unknown_profile_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_refusal_is_a_sentence_and_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prodd"]) == 1
     assert "samconfig.toml has no section prodd" in capsys.readouterr().err
+
+
+def test_a_draft_that_nobody_looked_at_is_named_before_a_deployment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_variables(monkeypatch, **KEYS, AWS_DEFAULT_REGION="eu-central-1")
+    monkeypatch.setattr("cli.account.checks_left", lambda: ["functions/datasets/mine.yaml: 11 CHECKs left"])
+    assert main(["default"]) == 0
+    assert "! functions/datasets/mine.yaml: 11 CHECKs left. Look at each guess" in capsys.readouterr().err

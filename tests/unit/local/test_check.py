@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ from botocore.stub import ANY, Stubber
 from cli.check import images
 from cli.check.account import check_lake_formation, check_linked_roles, check_region
 from cli.check.command import CHECKS, run_checks
+from cli.check.drafts import check_drafts
 from cli.check.finding import Check, Finding, Level
 from cli.check.images import DOCKER, check_images
 from cli.check.network import check_network
@@ -21,6 +23,7 @@ from cli.check.quotas import check_genomics, check_lambda, check_networks, check
 from cli.check.stack import LOG_GROUPS, MAX_STACK_NAME, check_groups, check_key, check_mail, check_names, check_status
 from cli.check.target import Target
 from cli.deployment import Deployment
+from cli.draft.left import checks_left
 from cli.main import main
 from tests.infrastructure.support import properties, resources
 
@@ -433,10 +436,23 @@ def test_wrong_credentials_end_all_checks(world: World, code: str) -> None:
         world.run(check_lambda)
 
 
-def test_every_check_is_run_by_the_command() -> None:
-    from cli.check import account, network, quotas, stack
+def test_a_draft_that_nobody_looked_at_is_told(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = "# Every line with CHECK is a guess\nid:\n  # CHECK: a\n  source: x\n  # CHECK: b\n"
+    (tmp_path / "drafted.yaml").write_text(text)
+    (tmp_path / "looked_at.yaml").write_text("id:\n  source: x\n")
+    monkeypatch.setattr("cli.check.drafts.checks_left", partial(checks_left, folder=tmp_path))
+    world.has_no_stack()
+    (found,) = world.run(check_drafts, DatasetNames="drafted,looked_at,elsewhere")
+    assert (found.level, found.message) == (Level.WARN, f"{tmp_path}/drafted.yaml: 2 CHECKs left")
+    world.has_no_stack()
+    assert [each.level for each in world.run(check_drafts, DatasetNames="looked_at")] == [Level.OK]
+    assert list(checks_left(folder=tmp_path)) == [found.message]
 
-    modules = (account, images, network, quotas, stack)
+
+def test_every_check_is_run_by_the_command() -> None:
+    from cli.check import account, drafts, network, quotas, stack
+
+    modules = (account, drafts, images, network, quotas, stack)
     written = {value for each in modules for name, value in vars(each).items() if name.startswith("check_")}
     assert {check for _, check in CHECKS} == written
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -15,6 +16,7 @@ from botocore.stub import Stubber
 from cli.deployment import Deployment
 from cli.errors import CommandError
 from cli.project import ROOT
+from cli.terminal import make_console
 from local.cloud import up
 from local.cloud.deploy import build_folder
 
@@ -156,3 +158,16 @@ def test_the_next_commands_name_what_is_deployed(datasets: list[str], groups: li
     for name in datasets:
         assert f"multimodal upload DIR --dataset {name} --wait" in commands
         assert f"multimodal report {name} --output my-report/{name}" in commands
+
+
+def test_a_draft_that_nobody_looked_at_is_named_and_deployed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        up, "checks_left", lambda names: [f"functions/datasets/{name}.yaml: 11 CHECKs left" for name in names]
+    )
+    monkeypatch.setattr(up, "describe_group", lambda *_: SimpleNamespace(qualified_table="t"))
+    groups = ["laptop-mine-baseline-v1"]
+    deployed = SimpleNamespace(stack="laptop", datasets=["mine"], feature_groups=groups, output=lambda name: name)
+    up._print_use(make_console(), deployed, {})  # type: ignore[arg-type]
+    assert "! functions/datasets/mine.yaml: 11 CHECKs left. Look at each guess" in capsys.readouterr().out
