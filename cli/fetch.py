@@ -1,7 +1,8 @@
 """The command `multimodal fetch`: public series by a manifest, looked up, shown with their licences, and asked for."""
 
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -19,9 +20,11 @@ from multimodal.imaging.series_manifest import (
     manifest_text,
     parse_manifest,
 )
+from multimodal.imaging.uploads import NO_NAME
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.text import decode_text
 from multimodal.ledger.unit import Unit
+from multimodal.pipeline.fetching import MANIFEST_STUDY
 
 
 def read_source(source: str) -> list[Series]:
@@ -94,10 +97,47 @@ def upload_manifest(deployment: Deployment, series: Sequence[Series], dataset: s
     check_section(deployment, dataset, "imaging")
     if deployment.endpoint:
         _reject_missing_archives(deployment, {each.bucket for each in series})
-    bucket, key = deployment.output("RawBucketName"), f"imaging/{dataset}/{MANIFEST_STEM}.csv"
+    bucket, key = deployment.output("RawBucketName"), manifest_key(dataset)
     deployment.s3.put_object(Bucket=bucket, Key=key, Body=manifest_text(series).encode(), ContentType="text/csv")
     units = dict.fromkeys(Unit(dataset, each.patient, each.study) for each in series)
     return [unit.unit_id for unit in units]
+
+
+def manifest_key(dataset: str) -> str:
+    """Return where a dataset's manifest is uploaded."""
+    return f"imaging/{dataset}/{MANIFEST_STEM}.csv"
+
+
+def note_of(dataset: str) -> str:
+    """Return the id of the ledger's note about a dataset's manifest and copies that failed."""
+    return Unit(dataset, NO_NAME, MANIFEST_STUDY).unit_id
+
+
+def watch_copies(deployment: Deployment, dataset: str) -> Callable[[], bool]:
+    """Return a function that says whether a manifest that is uploaded from now on is still copied, or not yet begun.
+
+    It raises `CommandError` when the copying as a whole failed; of single studies the ledger says so.
+    """
+    machine, states = deployment.resource("FetchStateMachine"), deployment.states
+    own_input, inputs = {"key": manifest_key(dataset)}, dict[str, object]()
+
+    def executions() -> Mapping[str, str]:
+        newest = states.list_executions(stateMachineArn=machine)["executions"]
+        return {each["executionArn"]: each["status"] for each in newest}
+
+    before = executions()
+
+    def is_copying() -> bool:
+        found = {arn: status for arn, status in executions().items() if arn not in before}
+        for arn in found.keys() - inputs.keys():
+            inputs[arn] = json.loads(states.describe_execution(executionArn=arn)["input"])
+        own = [status for arn, status in found.items() if inputs[arn] == own_input]
+        if own and not {"RUNNING", "SUCCEEDED"} & set(own):
+            hint = f"The executions of {machine.rpartition(':')[2]} say why; `multimodal status` shows what was copied."
+            raise CommandError(f"The copying ended with {own[0]}.", hint=hint)
+        return not own or "RUNNING" in own
+
+    return is_copying
 
 
 def _reject_missing_archives(deployment: Deployment, buckets: set[str]) -> None:

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -103,7 +104,7 @@ def fetch(
     stack: Stack = "",
 ) -> None:
     """Copy public series (Imaging Data Commons) from S3 to S3, with the licence of each; nothing is downloaded."""
-    from cli.fetch import first_patients, print_series, read_source, upload_manifest
+    from cli.fetch import first_patients, note_of, print_series, read_source, upload_manifest, watch_copies
 
     if dataset and dry_run:  # which needs no cloud
         chosen_dataset(reach(stack) if stack else None, dataset)
@@ -113,9 +114,12 @@ def fetch(
         print_line(console, "This was a dry run: nothing was copied.", style="dim")
         return
     deployment = reach(stack)
+    dataset = chosen_dataset(deployment, dataset)
+    is_copying = watch_copies(deployment, dataset) if then_wait else None
     unit_ids = upload_manifest(deployment, series, dataset)
     if then_wait:
-        _end(console, wait_for_units(console, deployment, unit_ids=unit_ids, arriving=True, timeout=timeout))
+        wait_for = partial(wait_for_units, unit_ids=unit_ids, is_copying=is_copying, note=note_of(dataset))
+        _end(console, wait_for(console, deployment, arriving=True, timeout=timeout))
     print_line(console, "The stack copies them; `multimodal status` shows each study as it comes.", style="dim")
 
 

@@ -16,7 +16,7 @@ from cli.laptop import WITHOUT_SALMON, has_salmon
 from cli.markers import Markers
 from cli.sources.files import Modality, Source, SourceFile
 from cli.sources.modality import find_modalities
-from cli.sources.reads import Reads, read_reads
+from cli.sources.reads import Reads, read_reads, require_route
 from cli.sources.studies import Studies, read_studies
 from cli.sources.table_check import require_taken_tables
 from cli.sources.tables import read_tables
@@ -111,6 +111,8 @@ def upload_path(
     for name, source in sources.items():
         if any(not file.key.startswith(f"{REFERENCES}/") for file in source.files):
             check_section(deployment, dataset, name)
+        if isinstance(source, Reads):
+            require_route(source, dataset)
     require_taken_tables(sources.values(), dataset)
     for name, source in sources.items():
         warn_of_left_files(console, source)

@@ -129,6 +129,8 @@ def wait_for_units(
     unit_ids: Sequence[str] = (),
     arriving: bool = False,
     timeout: float = 600.0,
+    is_copying: Callable[[], bool] | None = None,
+    note: str = "",
 ) -> Outcome:
     """Show units on their way until all have ended.
 
@@ -144,6 +146,10 @@ def wait_for_units(
         Whether objects of those units, which may have ended before, were uploaded a moment ago.
     timeout : float
         Seconds after which waiting ends.
+    is_copying : callable, optional
+        Whether somebody else still puts the units' objects there; units that are not there then do not come.
+    note : str
+        Id of the ledger's note that says what of the copying failed.
 
     Raises
     ------
@@ -155,22 +161,33 @@ def wait_for_units(
     before: int | None = None
     known = read_units(deployment)  # first, so that what is due already is checked at once
     at_first = {unit.unit_id: unit for unit in known}
-    wanted = frozenset(unit_ids)
+    wanted, copying, still = frozenset(unit_ids), is_copying is not None, 0.0
     with nudged_sweep(deployment, lambda: known) as problems, view:
         while True:
-            units = [unit for unit in known if unit.unit_id in wanted] if wanted else known
+            units = [unit for unit in known if unit.unit_id in wanted or _says(unit, note)] if wanted else known
             outcome = Outcome(units, time.monotonic() - started, timed_out=False, blocked=_blocked(units, known))
             settled = sum(unit.is_settled for unit in units)
             before = settled if before is None else before
             view.show(units, outcome.seconds, time_left(settled - before, len(units) - settled, outcome.seconds))
-            ended = len(units) >= len(wanted) and all(u.is_settled or outcome.is_stuck(u) for u in units)
-            if ended and (_have_arrived(deployment, outcome.seconds) if arriving or not unit_ids else True):
+            complete = not copying if is_copying else len(units) >= len(wanted)
+            ended = complete and all(u.is_settled or outcome.is_stuck(u) for u in units)
+            if ended and (_have_arrived(deployment, outcome.seconds - still) if arriving or not unit_ids else True):
                 return replace(outcome, moved=any(at_first.get(unit.unit_id) != unit for unit in units))
+            if copying and outcome.seconds > timeout:
+                hint = f"They go on; `{PROGRAM} status` shows each study."
+                raise CommandError(f"The copies have not ended within {duration(timeout)}.", hint=hint)
             if outcome.seconds > timeout:
                 return replace(outcome, timed_out=True, problems=tuple(problems))
             _check_image(units)
             time.sleep(_POLL_SECONDS)
+            if copying and is_copying:  # asked first: what the ledger says later is then true of all copies
+                copying, still = is_copying(), time.monotonic() - started
             known = read_units(deployment)
+
+
+def _says(unit: Unit, note: str) -> bool:
+    """Whether a unit is the note, and has something to say."""
+    return unit.unit_id == note and unit.status in STATUSES_WITHOUT_FEATURES
 
 
 def _blocked(units: list[Unit], known: list[Unit]) -> frozenset[str]:

@@ -20,7 +20,7 @@ from multimodal.genomics.matrix_names import (
 )
 from multimodal.genomics.reads import is_reads, read_name
 from multimodal.genomics.samplesheet import SheetSample, parse_accessions, parse_samplesheet
-from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.errors import BadInputError, ConfigurationError
 from multimodal.ledger.text import decode_text
 from multimodal.ledger.unit import REFERENCES, case_unit
 
@@ -105,6 +105,29 @@ def read_reads(path: Path) -> Reads:
     if not (found.cases or found.references or matrices or any(file.key in SHEETS for file in taken)):
         raise UsageError(f"There are no reads in {folder}.", hint=_READS_HINT)
     return found
+
+
+def require_route(reads: Reads, dataset: str) -> None:
+    """Refuse reads alone for a dataset that takes a matrix, and matrices alone for one that takes reads.
+
+    A dataset that this source tree does not describe is the pipeline's to judge.
+
+    Raises
+    ------
+    UsageError
+        When nothing of it would be taken.
+    """
+    from multimodal.genomics.config import genomics_datasets  # the functions' models take time to import
+
+    try:
+        config = genomics_datasets([dataset]).get(dataset)
+    except ConfigurationError:
+        return
+    kinds = {"a ready matrix": reads.matrices, "reads": reads.cases}
+    taken, other = kinds if config and config.matrix else reversed(kinds)
+    if config and kinds[other] and not (kinds[taken] or reads.references):
+        hint = f"functions/datasets/{dataset}.yaml says so (genomics.matrix). Name another dataset."
+        raise UsageError(f"The dataset {dataset} takes {taken}, not {other}: nothing was uploaded.", hint=hint)
 
 
 def _check_names(files: Iterable[SourceFile], folder: Path) -> None:

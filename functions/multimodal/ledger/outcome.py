@@ -92,7 +92,7 @@ def missing_artifacts(processed: ObjectStore, unit: Unit, document: Mapping[str,
 
 
 def quality_warnings(result: Mapping[str, Any]) -> list[str]:
-    """Return what quality control warns of in a `features.json` (codes) or a `run.json` (sentences)."""
+    """Return what quality control warns of in a `features.json` (codes) or a `run.json` (sentences): `page-6`."""
     parts = (result.get(name) for name in ("qc", "library"))
     return [str(warning) for part in parts if isinstance(part, Mapping) for warning in part.get("warnings") or ()]
 

@@ -37,7 +37,7 @@ MEANINGS = {
 }
 """Code of `QcWarning` → what it means, as a clause."""
 
-SHARED_STUDY = "the same StudyInstanceUID under several subjects: all but one of them have another patient's images"
+SHARED_STUDY = "the same StudyInstanceUID under several subjects: another patient's images, or one patient's two names"
 _UID = re.compile(r"[0-2](\.\d+){4,}")
 
 

@@ -355,9 +355,7 @@ def test_a_study_that_may_be_of_another_patient_is_what_stands_out_first() -> No
     assert "PATIENT_ID_DIFFERS: the files' PatientID is not the subject" in told
     assert "GANTRY_TILT: the slices are sheared" in told
     page = Page(files["studies/P-3/s.html"])
-    assert (
-        "It has the StudyInstanceUID of P-55 , P-56 : all but one of them have another patient's images." in page.words
-    )
+    assert "It has the StudyInstanceUID of P-55 , P-56 : another patient's images, or" in page.words
     assert "another subject has this study" in page.words
     assert "no objection" not in page.words
     assert f"../../studies/P-56/{uid}.html" in {link["href"] for link in page.all("a")}

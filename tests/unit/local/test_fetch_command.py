@@ -15,7 +15,7 @@ from rich.console import Console
 from cli import fetch, idc_index
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
-from cli.fetch import first_patients, print_series, read_source, upload_manifest
+from cli.fetch import first_patients, print_series, read_source, upload_manifest, watch_copies
 from cli.main import main
 from cli.removal.objects import Bucket, Version
 from cli.removal.uploads import find_uploads
@@ -198,3 +198,25 @@ def test_the_laptop_cloud_says_that_it_has_no_such_archive() -> None:
     with pytest.raises(CommandError, match="no s3://idc-open-data/") as refusal:
         upload_manifest(deployment, [CT], "d")
     assert "local.synthetic.archive" in refusal.value.hint
+
+
+def test_copies_are_those_of_the_executions_that_the_manifest_started() -> None:
+    own, others = '{"key": "imaging/d/_manifest.csv"}', ('{"key": "imaging/e/_manifest.csv"}', "[]")
+    running = {"old": ("SUCCEEDED", own)}
+
+    def listed(**_: str) -> dict[str, Any]:
+        return {"executions": [{"executionArn": arn, "status": status} for arn, (status, _) in running.items()]}
+
+    states = SimpleNamespace(
+        list_executions=listed, describe_execution=lambda **asked: {"input": running[asked["executionArn"]][1]}
+    )
+    is_copying = watch_copies(cast(Deployment, SimpleNamespace(resource=str, states=states)), "d")
+    running |= {"e": ("SUCCEEDED", others[0]), "child": ("FAILED", others[1])}
+    assert is_copying(), "not yet begun"
+    running["new"] = ("RUNNING", own)
+    assert is_copying()
+    running["new"] = ("SUCCEEDED", own)
+    assert not is_copying()
+    running["new"] = ("TIMED_OUT", own)
+    with pytest.raises(CommandError, match="TIMED_OUT"):
+        is_copying()

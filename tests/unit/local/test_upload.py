@@ -1,7 +1,7 @@
 """Uploading with progress: on a terminal, in a log, and when S3 refuses."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -88,6 +88,29 @@ def test_a_folder_with_what_the_dataset_has_no_section_for_is_refused_whole(
     deployment.feature_groups.append(f"laptop-d-{group}-v1")
     list(upload_path(console, deployment, put(tmp_path, *names), "d"))
     assert len(sent) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "names", "said"),
+    [
+        ("nsclc_radiogenomics", ["matrix.tsv"], "takes reads, not a ready matrix"),
+        ("nsclc_radiogenomics_matrix", ["P1/a.fastq.gz"], "takes a ready matrix, not reads"),
+        ("nsclc_radiogenomics_matrix", ["P1/a.fastq.gz", "matrix.tsv"], ""),
+        ("nsclc_radiogenomics_matrix", ["P1/a.fastq.gz", "_references/h/g.fa", "_references/h/g.gtf"], ""),
+    ],
+)
+def test_reads_and_matrices_that_the_dataset_does_not_take_are_not_sent(
+    dataset: str, names: list[str], said: str, tmp_path: Path, console: Console
+) -> None:
+    sent = list[str]()
+    deployment = make_deployment(lambda *given, **_: sent.append(given[2]))
+    deployment.feature_groups.append(f"laptop-{dataset}-rna-v1")
+    folder = put(tmp_path, *names)
+    if "matrix.tsv" in names:
+        (folder / "matrix.tsv").write_text("gene\tP1\tP2\nVIM\t1.5\t2.5\nEGFR\t3.5\t4.5\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=said) if said else nullcontext():
+        list(upload_path(console, deployment, folder, dataset, "genomics"))
+    assert bool(sent) is not bool(said)
 
 
 def test_a_reference_needs_no_section_of_the_dataset(tmp_path: Path, console: Console) -> None:

@@ -111,6 +111,37 @@ def test_a_unit_that_lacks_objects_is_not_waited_for(monkeypatch: pytest.MonkeyP
     assert not outcome.succeeded
 
 
+@pytest.mark.parametrize("is_told", [False, True])
+def test_what_ended_before_is_not_believed_while_it_is_copied(
+    is_told: bool, monkeypatch: pytest.MonkeyPatch, console: Console
+) -> None:
+    old, new = make_unit("a", "COMPLETED"), make_unit("a", "COMPLETED", completed_at=9)
+    note = make_unit("-", "QUARANTINED", kind="note", reason_code="FETCH_FAILED")
+    cleared = make_unit("-", "COMPLETED", kind="note")
+    ledger, copying = Ledger([old], [old], [new, note if is_told else cleared]), [True, False]
+    outcome = run(
+        monkeypatch, console, ledger, unit_ids=["a"], arriving=True, is_copying=lambda: copying.pop(0), note="-"
+    )
+    assert (outcome.moved, copying) == (True, [])
+    assert [unit.unit_id for unit in outcome.units] == (["a", "-"] if is_told else ["a"])
+    assert outcome.succeeded is not is_told
+
+
+def test_a_manifest_that_is_rejected_brings_nothing_that_could_be_waited_for(
+    monkeypatch: pytest.MonkeyPatch, console: Console
+) -> None:
+    note = make_unit("-", "QUARANTINED", kind="note", reason_code="MANIFEST_INVALID")
+    options = {"unit_ids": ["a"], "arriving": True, "note": "-"}
+    outcome = run(monkeypatch, console, Ledger([], [note]), is_copying=lambda: False, **options)
+    assert (outcome.timed_out, outcome.units) == (False, [note])
+
+
+def test_copies_that_do_not_end_in_time_are_told(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    ledger, options = Ledger([make_unit("a", "COMPLETED")]), {"unit_ids": ["a"], "timeout": 0.01}
+    with pytest.raises(CommandError, match="copies have not ended"):
+        run(monkeypatch, console, ledger, is_copying=lambda: True, **options)
+
+
 @pytest.mark.parametrize("options", [{}, {"unit_ids": ["a"], "arriving": True}])
 def test_messages_on_the_way_are_waited_for(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, console: Console

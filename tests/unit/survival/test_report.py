@@ -127,6 +127,13 @@ def test_the_page_loads_and_runs_nothing(tmp_path: Path) -> None:
     page.assert_tables_can_be_heard()
 
 
+@pytest.mark.parametrize(("low", "high", "heads"), [(-0.3, 0.3, 0), (-0.5, 0.3, 1), (-0.5, 0.6, 2)])
+def test_an_interval_beyond_the_scale_has_an_arrowhead(tmp_path: Path, low: float, high: float, heads: int) -> None:
+    wide = one_set("rna", difference={"estimate": 0.0, "low": low, "high": high}, c_index=INTERVAL | {"low": 0.07})
+    page = page_of(tmp_path, sets=[one_set("clinical"), wide])
+    assert sum(line["class"] == "beyond" for line in page.all("polyline")) == heads, "concordance is drawn from 0 to 1"
+
+
 def test_names_cannot_become_markup(tmp_path: Path) -> None:
     page = page_of(tmp_path, dataset="<script>alert(1)</script>", findings=["<img src=x>: <b>"])
     page.assert_loads_and_runs_nothing()

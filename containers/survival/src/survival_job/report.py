@@ -115,7 +115,7 @@ def _context(results: Part) -> dict[str, Any]:
         "importance": _importances(common or own),
         "calibration": _calibrations(results),
         "horizons": sorted({day for each in sets for day in each["auc"]}, key=float),
-        "c_scale": Scale(0.3, 1.0, 0.5),
+        "c_scale": Scale(0.0, 1.0, 0.5),
         "difference_scale": Scale(-0.4, 0.4, 0.0),
         "importance_scale": Scale(-0.2, 0.4, 0.0),
         "auc_scale": Scale(0.0, 1.0, 0.5, 640.0),

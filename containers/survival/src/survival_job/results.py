@@ -14,6 +14,8 @@ from survival_job.intervals import corrected_interval, over_folds
 from survival_job.measures import GROUPS
 from survival_job.preparation import LEAST_OF_A_BATCH, batches_of
 
+_NOT_POOLED = "Nothing is pooled"
+
 
 def results_document(
     dataset: Dataset,
@@ -136,10 +138,10 @@ def _median_follow_up(survival: Survival) -> float | None:
 
 
 def findings(sets: Sequence[Mapping[str, Any]], controls: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[str]:
-    """Return plain sentences; the first one says whether pooling helps."""
+    """Return plain sentences; the first one says whether pooling helps, or what clinical data tells where none is."""
+    pooling, alone = _pooling(sets), _reference_alone(sets)
     return [
-        _pooling(sets),
-        *_reference_alone(sets),
+        *([*alone, pooling] if pooling.startswith(_NOT_POOLED) else [pooling, *alone]),
         *(_control(name, found) for name, found in controls.items()),
         *([_one_split(baseline)] if baseline else []),
     ]
@@ -210,7 +212,7 @@ def _pooling(sets: Sequence[Mapping[str, Any]]) -> str:
     ]
     shared = [s for s in pooled if s["stratum"] == COMMON] or pooled
     if not shared:
-        return "Nothing is pooled: too few cases have clinical data and another modality."
+        return f"{_NOT_POOLED}: too few cases have clinical data and another modality."
     largest = max(shared, key=lambda s: len(s["modalities"]))
     better = [s for s in shared if s["difference"]["low"] > 0]
     if better:
