@@ -19,6 +19,7 @@ _MAX_LEVEL = 20
 def slug(text: str, longest: int = MAX_NAME) -> str:
     """Return a text as small letters, digits and single underscores; perhaps empty."""
     spelled = text.replace("%", " percent ").replace("+", " plus ").replace("<", " below ").replace(">", " above ")
+    spelled = re.sub("[µμ]", "u", spelled)
     ascii_text = unicodedata.normalize("NFKD", spelled.casefold()).encode("ascii", "ignore").decode()
     whole = re.sub(r"[^a-z0-9]+", "_", ascii_text).strip("_")
     if len(whole) <= longest:

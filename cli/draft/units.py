@@ -21,8 +21,9 @@ _FACTOR = r"(?:\d+(?:[.,]\d+)? ?)?"
 _TERM = rf"(?:{_TIMES}|mio|tsd|{_FACTOR}{_SYMBOL}{_EXPONENT})"
 _UNIT = rf"(?:{_TERM}|[kgtm1]|)(?: ?(?:/|·|\*|per) ?{_TERM}){{1,3}}"
 _IN_BRACKETS = re.compile(rf"[\[(] ?({_UNIT}|{_TIMES}|{_SYMBOL}{_EXPONENT}) ?[\])]", re.I)
-_AT_END = re.compile(rf"(?:[\s,;:_]|^)({_UNIT}|mm ?hg|bpm|°[cf]|[cm]?gy|[mµu]mol)$", re.I)
+_AT_END = re.compile(rf"(?:[\s,;:_]|^)({_UNIT}|mm ?hg|bpm|°[cf]|[cm]?gy|mg|µg|mcg|[cm]m[23²³]|[mµu]mol)$", re.I)
 _IN_WORDS = re.compile(r"\b([mkunp]?g|mcg|m?i?u|[munp]?mol|m?eq|cells?) (d?l|m?l|ul|kg|m2|mm3)$|\b(ml) (min)$")
+_COUNT_IN_WORDS = re.compile(r"\b(?:x ?)?10 ?e? ?(\d{1,2}) ([mu]?l)$")
 _ALONE = {"m": re.compile(r"\b(height|length|distance|size|depth|groesse|größe|laenge|länge|taille|talla|altezza)\b")}
 _NO_UNIT = frozenset({"s", "u", "j", "mb", "min", "d"})
 """Letters in brackets that are more often something else, such as `node(s)`."""
@@ -44,7 +45,11 @@ def unit_said_by(header: str) -> str:
         unit = found[1].strip()
         is_other = unit.lower() in _NO_UNIT or (unit.lower() in _ALONE and not _ALONE[unit.lower()].search(words))
         return "" if is_other else unit
-    parts = None if {*"([/"} & {*header} else _IN_WORDS.search(words)
+    if {*"([/"} & {*header}:
+        return ""
+    if count := _COUNT_IN_WORDS.search(words):
+        return f"10^{count[1]}/{_SPELLED[count[2]]}"
+    parts = _IN_WORDS.search(words)
     return "/".join(_SPELLED.get(part, part) for part in parts.groups() if part) if parts else ""
 
 

@@ -217,6 +217,11 @@ def test_ages_in_other_units_than_years_are_ages(unit: str, per_year: float) -> 
         ("hb_g_dl", "g/dL"),
         ("psa_ng_ml", "ng/mL"),
         ("LDH_U_L", "U/L"),
+        ("plt_10_9_l", "10^9/L"),
+        ("tumour_volume_cm3", "cm3"),
+        ("Steroid dose mg", "mg"),
+        ("wbc_x10e9_L", "10^9/L"),
+        ("Neutrophils_10^3_uL", "10^3/uL"),
         ("egfr_ml_min", "mL/min"),
         ("Height (m)", "m"),
         ("Creatinine at 7 days (µmol/L)", "µmol/L"),
@@ -236,6 +241,11 @@ def test_ages_in_other_units_than_years_are_ages(unit: str, per_year: float) -> 
 def test_a_header_says_the_unit(header: str, unit: str) -> None:
     found = column(draft({header: NUMBERS, "Age": AGE})[0], header)
     assert (found["kind"], found["unit"]) == ("number", unit)
+
+
+@pytest.mark.parametrize("micro", ["µ", "μ"])
+def test_a_name_keeps_that_a_unit_is_a_millionth(micro: str) -> None:
+    assert column(draft({f"Crea ({micro}mol/L)": NUMBERS})[0], f"Crea ({micro}mol/L)")["name"] == "crea_umol_l"
 
 
 def test_a_unit_that_differs_from_row_to_row_is_no_unit() -> None:
