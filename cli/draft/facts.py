@@ -236,15 +236,21 @@ class Facts:
         if len(self.values) - len(numbers) - len(bounds) > most_strays:
             return
         spelled = {value: f"{number:.15g}" for value, number in numbers.items()}
-        others = [*bounds, *(numbers[value] for value, text in spelled.items() if not _SENTINEL.fullmatch(text))]
+        below = [text for text in spelled.values() if _BELOW.fullmatch(text)]
+        usual_below = below if len(below) > 1 and not all(map(_DOUBLED.fullmatch, below)) else []
+        sentinels = {text for text in spelled.values() if _SENTINEL.fullmatch(text)}.difference(usual_below)
+        others = [*bounds, *(numbers[value] for value, text in spelled.items() if text not in sentinels)]
         if len(others) < _FEWEST:
             return
         rows = Counter[str]()
         for value, text in spelled.items():
             rows[text] += self.values[value]
+        usual = max((n for text, n in rows.items() if text not in sentinels), default=0)
         for value, text in spelled.items():
-            often = _SENTINEL.fullmatch(text) and (rows[text] > 1 or _LONG.match(text))
-            if often and _lies_far_off(numbers[value], others, list(rows)):
+            often = text in sentinels and (rows[text] > 1 or _LONG.match(text))
+            if often and _lies_far_off(
+                numbers[value], others, list(rows), stands_out=rows[text] >= max(_MANY, _MORE * usual)
+            ):
                 self.filled -= self.values.pop(value)
                 self.not_known_here.add(value)
 
@@ -319,6 +325,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _SENTINEL = re.compile(r"(?:-?([7-9])\1{1,7}(?:\.\1+)?|-?9|-[1-9])(?:\.0+)?")
 """What programs without a "missing" write in its place, of several rows where it is short."""
 
+_BELOW = re.compile(r"-[1-9]")
 _LONG = re.compile(r"-?([7-9])\1{2}")
 _DOUBLED = re.compile(r"-([7-9])(\1+|)(?:\.0+)?")
 
@@ -326,13 +333,19 @@ _FAR, _FEWEST, _LAST_CODE = 3, 2, 4
 """A sentinel is so many times as large as the largest of so many other values, or of codes up to this one 9."""
 
 
-def _lies_far_off(number: float, others: Sequence[float], all_values: Sequence[str]) -> bool:
+_MANY, _MORE, _LONG_FROM, _DOUBLED_FROM = 3, 2, 777, 77
+"""999 of so many rows, and so many times as many as of any other value, need only be the largest."""
+
+
+def _lies_far_off(number: float, others: Sequence[float], all_values: Sequence[str], *, stands_out: bool) -> bool:
+    if number < 0 and min(others) < 0:
+        return number <= -_DOUBLED_FROM and number < _FAR * min(others)
     if number < 0:
         below = [value for value in all_values if value.startswith("-")]
-        return min(others) >= 0 and (len(below) == 1 or all(map(_DOUBLED.fullmatch, below)))
+        return len(below) == 1 or all(map(_DOUBLED.fullmatch, below))
     if number < 10:
         return max(others) <= _LAST_CODE and all(other.is_integer() for other in others)
-    return number > _FAR * max(others)
+    return number > max(others) * (1 if stands_out and number >= _LONG_FROM else _FAR)
 
 
 def has_digit(cell: str) -> bool:

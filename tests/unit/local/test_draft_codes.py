@@ -73,6 +73,12 @@ def test_codes_that_a_header_says_are_levels() -> None:
         ([*(n / 2 for n in range(28)), -9, -9], ["-9"]),
         ([*range(28), "9999.0", "9999.0"], ["9999.0"]),
         (cycled(1, 2, 3, 9), ["9"]),
+        ([*range(420, 447), 999, 999, 999], ["999"]),  # of many rows: need not be far off
+        ([*range(420, 448), 999, 999], None),
+        ([*range(980, 1008), 999, 999], None),
+        (cycled(998, 420, 999), None),  # no more often than others
+        ([*range(-5, 22), -999, -999, -99], ["-999"]),
+        ([*range(-50, -22), -99, -99], None),
         (cycled(0, 1, 9), ["9"]),
         ([*range(28), 99, 28], None),  # once: perhaps a value
         ([*range(70, 98), 99, 99], None),  # near the others
