@@ -228,10 +228,20 @@ def chosen_dataset(deployment: Deployment | None, name: str, as_typed: str = "--
     raise UsageError("Which dataset is meant?", hint=f"There are: {', '.join(sorted(known))}. Name one: {as_typed}.")
 
 
+def lacks_section(deployment: Deployment | None, dataset: str, modality: str) -> bool:
+    """Whether a dataset of the stack or, without one, of this source tree has no section of a modality."""
+    if deployment is not None:
+        group = f"{deployment.stack}-{dataset}-{_GROUPS[modality]}-v"
+        return not any(name.startswith(group) for name in deployment.feature_groups)
+    import yaml  # without a stack alone
+
+    path = DATASET_FILES / f"{dataset}.yaml"
+    return path.is_file() and (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get(modality) is None
+
+
 def check_section(deployment: Deployment, dataset: str, modality: str) -> None:
     """Raise `UsageError` when a dataset was deployed without the section of a modality: all of it would be rejected."""
-    group = f"{deployment.stack}-{dataset}-{_GROUPS[modality]}-v"
-    if not any(name.startswith(group) for name in deployment.feature_groups):
+    if lacks_section(deployment, dataset, modality):
         raise UsageError(
             f"The dataset {dataset} is deployed without {modality}: nothing was uploaded.",
             hint=f"With a section {modality} in functions/datasets/{dataset}.yaml, deploy again; or name another.",

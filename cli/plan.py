@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from cli.deployment import Deployment, described_datasets, there_are
+from cli.deployment import Deployment, described_datasets, lacks_section, there_are
 from cli.errors import CommandError, UsageError
 from cli.fetch import read_source
 from cli.project import PROGRAM, shown
@@ -67,7 +68,8 @@ def plan_files(
     """
     figures, settings = read_figures(), settings_of(deployment.parameters if deployment else {}, concurrency)
     known = described_datasets(deployment)
-    workload = read_workload(files, known)
+    lacking = [f"{name}/{dataset}/" for name in Modality if lacks_section(deployment, dataset, name)]
+    workload = read_workload(_without_section(files, tuple(lacking)), known)
     if workload.is_empty and not workload.refusals:
         raise UsageError("There is nothing to process.", hint="docs/uploads.md says how it is laid out.")
     plan = make_plan(workload, settings, figures)
@@ -76,6 +78,13 @@ def plan_files(
     if output:
         save_plan(console, output, plan, curves, figures, dataset)
     return not (workload.refusals or workload.unknown_datasets)
+
+
+def _without_section(files: Sequence[File], lacking: tuple[str, ...]) -> Iterator[File]:
+    """Yield files, those below a prefix for which the dataset has no section with that problem."""
+    for file in files:
+        is_lacking = not file.problem and file.key.startswith(lacking)
+        yield replace(file, problem=f"the dataset has no section {file.key.partition('/')[0]}") if is_lacking else file
 
 
 def list_source(source: str, dataset: str, deployment: Deployment | None) -> list[File]:

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NoReturn, cast
@@ -347,3 +348,18 @@ def test_reads_are_planned_by_their_sample_sheet(tmp_path: Path) -> None:
 def test_without_a_name_the_plan_is_for_the_dataset_that_the_template_has(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--studies", "3"]) == 0
     assert "3 studies" in capsys.readouterr().out
+
+
+def test_what_the_dataset_has_no_section_for_is_refused_with_and_without_a_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hospital.yaml").write_text("schema: 1\nname: hospital\nclinical: {a: 1}\n", encoding="utf-8")
+    monkeypatch.setattr("cli.deployment.DATASET_FILES", tmp_path)
+    stack = SimpleNamespace(stack="s", datasets=["hospital"], parameters={}, feature_groups=["s-hospital-scores-v1"])
+    for deployment in (None, cast(Deployment, stack)):
+        plan = partial(plan_files, dataset="hospital", deployment=deployment, concurrency=None, output=None)
+        console = Console(record=True, width=140)
+        assert not plan(console, made_up_studies(2, 10, "hospital"))
+        told = "2 files, such as imaging/hospital/00001/study.zip: the dataset has no section imaging"
+        assert told in console.export_text()
+        assert plan(console, [File("clinical/hospital/a.csv", 10)])
