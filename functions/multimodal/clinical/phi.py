@@ -109,6 +109,11 @@ _CODE = re.compile(
 """Ids of cases and codes: too few digits for a number that identifies, and none of the words that announce one."""
 
 
+def is_harmless(cell: str) -> bool:
+    """Whether a cell is a date or a code, which is no identifier and no name whatever else is looked for."""
+    return bool(_CODE.fullmatch(cell) or _PLAIN_DATE.fullmatch(cell))
+
+
 def kind_of(cell: str) -> Kind | None:
     """Return what kind of identifier a cell looks like, if any.
 
@@ -117,7 +122,7 @@ def kind_of(cell: str) -> Kind | None:
     >>> kind_of("555-12-3456"), kind_of("Squamous cell carcinoma")
     (<Kind.SSN: 'SSN'>, None)
     """
-    if _PLAIN_DATE.fullmatch(cell) or _CODE.fullmatch(cell):
+    if is_harmless(cell):
         return None
     if not cell.isascii():
         cell = _as_seen(cell)

@@ -4,12 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import filterfalse
 from operator import call
 
 from multimodal.clinical.cells import MAX_KEPT, Fault, RowCode, is_formula
 from multimodal.clinical.column_config import Condition
 from multimodal.clinical.config import ClinicalConfig
-from multimodal.clinical.phi import IdentifierGate, kind_of
+from multimodal.clinical.phi import IdentifierGate, is_harmless, kind_of
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.text import MOST_LISTED, listed, short_name
 from multimodal.tables.table import RowProblem
@@ -299,7 +300,7 @@ class RowsByColumn:
     def _scan_ids(self, ids: Sequence[str]) -> None:
         """Look at ids whose pattern says so little that a name would fit it."""
         self._gate.count_scanned(self._id.source, len(ids))
-        for case in ids:
+        for case in filterfalse(is_harmless, ids):
             kind = kind_of(case)
             if kind is not None and not case.isdigit():
                 self._gate.count(self._id.source, kind, 1)

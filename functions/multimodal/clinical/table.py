@@ -66,14 +66,19 @@ class ClinicalTable:
         with collector_paused():
             rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
             positions = match_header(rows.header, self._config)
-            self._config = self._config.without_unused(positions)
-            self._profile = Profile(self._config)
+            self._leave_out(positions)
             encoder = Encoder(self._config, self._stack, self._dataset, self._upload, positions, gate)
             yield from self._encoded(encoder, rows, positions)
         gate.check()
         if not self._counts["rows"]:
             raise BadInputError(Reason.TABLE_EMPTY, "the table has a header and no rows; upload it again")
         self._source = replace(self._source, encoding=rows.encoding, delimiter=rows.delimiter)
+
+    def _leave_out(self, positions: Mapping[str, int]) -> None:
+        """Leave out the columns that the table lacks and nothing needs."""
+        used = self._config.without_unused(positions)
+        if used is not self._config:
+            self._config, self._profile = used, Profile(used)
 
     def _encoded(self, encoder: Encoder, rows: TableRows, positions: Mapping[str, int]) -> Iterator[TableBatch]:
         numbered = ((range(f, f + len(b)), b) for f, b in rows.batches(BATCH_ROWS, BATCH_CHARACTERS, encoder.stripped))
