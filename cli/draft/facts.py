@@ -140,7 +140,7 @@ class Facts:
     rows, filled : int
         Rows looked at, and those with a value.
     values : Counter
-        Value → rows, of the first `MAX_VALUES` different ones; what means "not known" is not among them.
+        Value → rows, of the first `MAX_VALUES` different ones and any 999; what means "not known" is not among them.
     not_known, not_known_here : Counter, set of str
         What was taken as "not known": spellings that mean it anywhere, with their rows; those that may be a finding.
     many : bool
@@ -202,7 +202,7 @@ class Facts:
             self.distinct = hash(cell) not in self._seen
             self._seen.add(hash(cell))
             self._seen = self._seen if self.distinct else set()
-        if cell in self.values or len(self.values) < MAX_VALUES:
+        if cell in self.values or len(self.values) < MAX_VALUES or _SENTINEL.fullmatch(cell):
             self.values[cell] += 1
         else:
             self.many = True

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.draft.facts import read_facts
+from cli.draft.facts import MAX_VALUES, read_facts
 from cli.draft.table import draft_table
 from tests.unit.functions.clinical_small import Read
 from tests.unit.local.test_draft_shapes import BODY, column, draft, drafted
@@ -92,3 +92,9 @@ def test_other_values_beside_yes_and_no_are_no_flag(cells: list[str]) -> None:
 def test_ids_of_trials_and_cohorts_name_the_case(header: str) -> None:
     rows = [[f"{n / 7:.3f}", f"S-{n}", str(n % 3)] for n in range(30)]
     assert draft_table(read_facts(["marker", header, "arm"], rows)).id_source == header
+
+
+def test_what_stands_for_not_known_is_found_below_thousands_of_values() -> None:
+    values = [*(f"{200 + n / 10}" for n in range(MAX_VALUES + 100)), *["999"] * 7]
+    table = draft_table(read_facts(["id", "LDH"], [[f"P{n}", each] for n, each in enumerate(values)]))
+    assert table.columns[0].settings["missing"] == ["999"]
