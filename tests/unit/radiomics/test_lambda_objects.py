@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from awscrt.exceptions import AwsCrtError
 
-from radiomics_lambda.objects import ObjectReader
+from radiomics_lambda.objects import ObjectReader, _address
 
 CONTENT = bytes(range(256)) * 200
 SUM = base64.b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode()
@@ -68,6 +69,17 @@ def test_an_object_is_one_signed_request(requests: list[tuple[str, dict[str, str
     assert "/eu-west-1/s3/aws4_request" in headers["authorization"]
     assert headers["x-amz-security-token"] == "token"
     assert headers["x-amz-checksum-mode"].lower() == "enabled", "S3 sends no checksum unless it is asked to"
+
+
+@pytest.mark.parametrize(
+    "key", ["imaging/d/R01-001/1.2/a.dcm", "a b+c/~x_y-z.dcm", "ä/ß%20.dcm", "a//b/", "=1&2?3#4;5:6@7!8$9'(0)*,.dcm"]
+)
+@pytest.mark.usefixtures("requests")
+def test_an_objects_address_is_what_botocore_makes_of_it(key: str) -> None:
+    addresses = ObjectReader.connect().addresses
+    host, path = _address(addresses, "raw")
+    whole = addresses.generate_presigned_url("get_object", Params={"Bucket": "raw", "Key": key})
+    assert f"http://{host}{path}{quote(key, safe='/~')}" == whole
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import mimetypes
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -74,16 +75,13 @@ def fetch_manifest(transfer: Transfer, uri: str, folder: Path) -> None:
     fetch(transfer, uri, manifest)
     first, *names = json.loads(manifest.read_text(encoding="utf-8"))
     bucket, prefix = _split(first["prefix"])
-    root = folder.resolve()
-
-    def _fetch(name: str) -> None:
-        target = (root / name).resolve()
-        if not target.is_relative_to(root):
+    targets = {name: Path(os.path.normpath(folder / name)) for name in names}
+    for name, target in targets.items():
+        if not target.is_relative_to(folder):
             raise TransferError(f"s3://{bucket}/{prefix}{name} would leave its folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _download(transfer, bucket, prefix + name, target)
-
-    _in_parallel(_fetch, names)
+    for parent in {target.parent for target in targets.values()}:
+        parent.mkdir(parents=True, exist_ok=True)
+    _in_parallel(lambda name: _download(transfer, bucket, prefix + name, targets[name]), names)
 
 
 def _download(transfer: Transfer, bucket: str, key: str, path: Path) -> None:
