@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from local.emulator import server
 from local.emulator.batch import jobs as batch_jobs
 from local.emulator.batch import resources
 from local.emulator.batch.attempts import INTERRUPTED
@@ -39,8 +40,10 @@ def install() -> None:
     path = Path(os.environ["STATE_DIR"]) / "patches.pickle"
     save_all, load = app.save_all, app._load_persisted_state
 
+    # The rows that are gathered are written by requests to the emulator, which answers none when it saves its state.
+    server.before_end.append(lambda: offline_store.flush(group.table for group in feature_groups._groups.values()))
+
     def _save_all(services: Mapping[str, Callable[[], Any]]) -> None:
-        offline_store.flush(group.table for group in feature_groups._groups.values())
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(pickle.dumps(_HELD))
         save_all(services)

@@ -3,7 +3,13 @@
 Seam: `hypercorn.asyncio.serve`, which ministack's `main` runs with its application and where to listen.
 """
 
+import asyncio
+import logging
+from collections.abc import Callable
 from typing import Any
+
+before_end: list[Callable[[], None]] = []
+"""Called when the process is asked to end and still answers: what asks the emulator itself cannot do so later."""
 
 _KEEP_ALIVE_SECONDS = 75
 _LAST_SECONDS = 3
@@ -47,4 +53,14 @@ async def serve(app: Any, config: Any) -> None:  # noqa: ANN401 -- the emulator 
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
-    await uvicorn.Server(settings).serve()
+
+    class _Server(uvicorn.Server):
+        async def shutdown(self, sockets: Any = None) -> None:  # noqa: ANN401
+            for last in before_end:
+                try:
+                    await asyncio.to_thread(last)
+                except Exception:  # what else there is to save must be saved
+                    logging.getLogger(__name__).exception("not all was written before the end")
+            await super().shutdown(sockets)
+
+    await _Server(settings).serve()
