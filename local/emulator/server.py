@@ -54,13 +54,16 @@ async def serve(app: Any, config: Any) -> None:  # noqa: ANN401 -- the emulator 
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
 
-    class _Server(uvicorn.Server):
-        async def shutdown(self, sockets: Any = None) -> None:  # noqa: ANN401
-            for last in before_end:
-                try:
-                    await asyncio.to_thread(last)
-                except Exception:  # what else there is to save must be saved
-                    logging.getLogger(__name__).exception("not all was written before the end")
-            await super().shutdown(sockets)
+    server = uvicorn.Server(settings)
+    shutdown = server.shutdown
 
-    await _Server(settings).serve()
+    async def _shutdown(sockets: Any = None) -> None:  # noqa: ANN401
+        for last in before_end:
+            try:
+                await asyncio.to_thread(last)
+            except Exception:  # what else there is to save must be saved
+                logging.getLogger(__name__).exception("not all was written before the end")
+        await shutdown(sockets)
+
+    server.shutdown = _shutdown
+    await server.serve()
