@@ -46,7 +46,7 @@ def _transform(path: Path) -> tuple[int, float, float]:
     started, rows, records = time.process_time(), 0, 0
     for batch in table.batches():
         rows += batch.rows
-        records += len(batch.records)
+        records += sum(1 for _ in batch.records)
     read = time.process_time()
     table.verdict()
     if records != 3 * rows:

@@ -1,7 +1,7 @@
 """Encode rows of a clinical table as records of its feature groups, in batches and column by column."""
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -42,6 +42,8 @@ class Encoded:
     ----------
     rows : int
         Rows that were read; empty ones do not count.
+    records : iterable of TableRecord
+        Made while they are taken: a batch of them does not fit into the processor's cache.
     by_group : mapping
         Feature group → how many of the records are its own.
     rejected, dropped : int
@@ -51,7 +53,7 @@ class Encoded:
     """
 
     rows: int
-    records: Sequence[TableRecord] = ()
+    records: Iterable[TableRecord] = ()
     by_group: Mapping[str, int] = field(default_factory=dict)
     problems: Sequence[RowProblem] = ()
     rejected: int = 0
@@ -156,7 +158,7 @@ class Encoder:
         kept = (i for i in range(len(batch.rows)) if i not in batch.dropped)
         return left_out, [(batch.case_ids[i], NumberedRow(batch.rows[i], cells[i])) for i in kept]
 
-    def _made(self, batch: Batch) -> tuple[list[TableRecord], dict[str, int], ProfiledBatch]:
+    def _made(self, batch: Batch) -> tuple[Iterable[TableRecord], dict[str, int], ProfiledBatch]:
         days = {timepoint: dates.of(batch) for timepoint, dates in self._dates.items()}
         labels = self._labelled(batch, days)
         # Only now is everything known that may cost a row.
@@ -164,8 +166,8 @@ class Encoder:
         made = [records.of(batch, kept, days.get(timepoint)) for timepoint, records in self._timepoints.items()]
         if labels and self._label_records:
             made.append(self._label_records.of(batch, kept, labels))
-        counts = {records[0].group: len(records) for records in made if records}
-        return list(chain(*made)), counts, self._profiled(batch, kept, labels.columns if labels else {})
+        counts = {records.group: records.count for records in made if records.count}
+        return chain(*made), counts, self._profiled(batch, kept, labels.columns if labels else {})
 
     def _labelled(self, batch: Batch, days: Mapping[Timepoint, Numbers]) -> MadeLabels | None:
         if self._labels is None or self._config.labels is None:

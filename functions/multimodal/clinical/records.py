@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
-from itertools import compress, repeat
+from itertools import compress, islice, repeat
 from operator import and_, ior
 from typing import TypeVar
 
@@ -200,35 +201,55 @@ _NEW = tuple.__new__
 """Makes a named tuple without a call in Python."""
 
 
-Texts = Iterable[tuple[str, Sequence[str | None]]]
+Texts = Sequence[tuple[str, Sequence[str | None]]]
 """Features, each with its value in every row; None is left out."""
 
 
+_AT_ONCE = 32
+"""Records that are made together: few enough to lie where the last ones did."""
+
+
+@dataclass(frozen=True)
 class GroupRecords:
-    """Makes records of one feature group, for all rows of a batch at once."""
+    """Records of one feature group for the rows of a batch, made some at a time while they are taken.
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    It is a copy of the first part, which has `frame_of` in it, with the other parts and the texts: copying a dictionary
+    takes a fraction of the time of filling one.
 
-    def of(
-        self, batch: Batch, kept: Sequence[bool] | None, parts: Iterable[Iterable[Pairs]], texts: Texts = ()
-    ) -> list[TableRecord]:
-        """Return a record for each row that is kept, or for all.
+    Parameters
+    ----------
+    parts : sequence of (sequence of Pairs)
+        For each row of the batch.
+    kept : sequence of bool, optional
+        Rows that have a record; None keeps all.
+    """
 
-        It is a copy of the first part, which has `frame_of` in it, with the other parts and the texts: copying a
-        dictionary takes a fraction of the time of filling one, and one that has room need not grow.
-        """
-        first, *others = (taken(part, kept) for part in parts)
+    group: str
+    batch: Batch
+    kept: Sequence[bool] | None
+    parts: Sequence[Sequence[Pairs]]
+    texts: Texts
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.batch.rows) if self.kept is None else sum(self.kept)
+
+    def __iter__(self) -> Iterator[TableRecord]:
+        """Make them."""
+        kept = self.kept
+        first, *others = (taken(part, kept) for part in self.parts)
         made: Iterable[Record] = map(dict.copy, first)
         for part in others:
             made = map(ior, made, part)
-        records = list(made)
-        for name, column in ((RECORD_ID, batch.case_ids), *texts):
-            for record, text in zip(records, taken(column, kept), strict=False):
-                if text is not None:
-                    record[name] = text
-        found = zip(repeat(self._name), records, taken(batch.rows, kept), strict=False)
-        return list(map(_NEW, repeat(TableRecord), found))
+        rows = iter(taken(self.batch.rows, kept))
+        texts = [(name, iter(taken(column, kept))) for name, column in ((RECORD_ID, self.batch.case_ids), *self.texts)]
+        while records := list(islice(made, _AT_ONCE)):
+            for name, column in texts:
+                for record, text in zip(records, column, strict=False):
+                    if text is not None:
+                        record[name] = text
+            yield from map(_NEW, repeat(TableRecord), zip(repeat(self.group), records, rows, strict=False))
 
 
 def taken(column: Iterable[V], kept: Sequence[bool] | None) -> Iterable[V]:
@@ -249,25 +270,25 @@ class TimepointRecords:
         times: EventTimes,
     ) -> None:
         self._joined, self._texts = features_of(config.features_of(timepoint), frame_of(upload, source))
-        self._group, self._times = GroupRecords(group), times
+        self._group, self._times = group, times
 
-    def of(self, batch: Batch, kept: Sequence[bool] | None, days: Numbers | None) -> list[TableRecord]:
+    def of(self, batch: Batch, kept: Sequence[bool] | None, days: Numbers | None) -> GroupRecords:
         """Return the records of the rows that are kept, dated by days (ordinals), or by the upload."""
         texts = [(texts.name, texts.of(batch)) for texts in self._texts]
         if days is not None:
             texts.append((EVENT_TIME, list(map(self._times.__getitem__, days))))
             if None in days:
                 texts.append((EVENT_TIME_SOURCE, [UPLOAD_TIME if day is None else None for day in days]))
-        return self._group.of(batch, kept, [pairs.of(batch) for pairs in self._joined], texts)
+        return GroupRecords(self._group, batch, kept, [pairs.of(batch) for pairs in self._joined], texts)
 
 
 class LabelRecords:
     """Makes records of the labels."""
 
     def __init__(self, group: str, times: EventTimes) -> None:
-        self._group, self._times = GroupRecords(group), times
+        self._group, self._times = group, times
 
-    def of(self, batch: Batch, kept: Sequence[bool] | None, made: MadeLabels) -> list[TableRecord]:
+    def of(self, batch: Batch, kept: Sequence[bool] | None, made: MadeLabels) -> GroupRecords:
         """Return the records of the rows that are kept and have a label."""
         wanted: Sequence[bool] | None = kept
         if not all(made.known):
@@ -275,4 +296,4 @@ class LabelRecords:
         texts = [*made.days]
         if made.ends is not None:
             texts.append((EVENT_TIME, list(map(self._times.__getitem__, made.ends))))
-        return self._group.of(batch, wanted, made.parts, texts)
+        return GroupRecords(self._group, batch, wanted, made.parts, texts)

@@ -285,7 +285,7 @@ class TableRows:
                 self._above += 1
                 self.comments += [line.strip()] if line.lstrip('"').startswith("#") else []
                 continue
-            head.append(line)
+            head.append(line + "\n")
             quotes += line.count('"')
             if quotes % 2 == 0:
                 return head
@@ -347,10 +347,10 @@ def _cells(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
     """Yield the cells of each row as the csv module reads them; a line without quotes is a row, and is only split."""
     longest = csv.field_size_limit()
     for line in lines:
-        text = line.removesuffix("\n")
-        cells = text.split(delimiter) if text else []
-        if '"' in text or (len(text) > longest and max(map(len, cells)) > longest):
-            yield from islice(csv.reader(chain((line,), lines), delimiter=delimiter, strict=True), 1)
+        cells = line.split(delimiter) if line else []
+        if '"' in line or (len(line) > longest and max(map(len, cells)) > longest):
+            ended = map("{}\n".format, chain((line,), lines))
+            yield from islice(csv.reader(ended, delimiter=delimiter, strict=True), 1)
         else:
             yield cells
 
@@ -430,7 +430,7 @@ class _Lines:
 
     def _again(self, lines: Sequence[str]) -> Iterator[str]:
         for line in lines:
-            self.held += len(line)
+            self.held += len(line) + 1
             yield line
 
     def _slices(self, texts: Iterable[str]) -> Iterator[Iterable[str]]:
@@ -449,9 +449,7 @@ class _Lines:
 
     def _lines_of(self, text: str) -> Iterable[str]:
         # An io.StringIO would hold four bytes for each character of the slice.
-        whole = text.split("\n")
-        last = whole.pop()
-        lines = chain(map("{}\n".format, whole), [last] if last else [])
+        lines = text.removesuffix("\n").split("\n")
         if self.held + len(text) > self._limit:
             return self._counted(lines)
         self.held += len(text)  # lines need no count of their own, which costs as much as a cell
@@ -459,7 +457,7 @@ class _Lines:
 
     def _counted(self, lines: Iterable[str]) -> Iterator[str]:
         for line in lines:
-            self.held += len(line)
+            self.held += len(line) + 1
             if self.held > self._limit:
                 raise _TooLongError(line)
             yield line

@@ -79,10 +79,13 @@ class RowProblem:
 
 @dataclass(frozen=True)
 class TableBatch:
-    """Some rows' worth of records and problems; `rows` is how many rows were read for it."""
+    """Some rows' worth of records and problems; `rows` is how many rows were read for it.
+
+    The records are there once, in turn: a table's reader may make each when it is asked for.
+    """
 
     rows: int
-    records: Sequence[TableRecord] = ()
+    records: Iterable[TableRecord] = ()
     problems: Sequence[RowProblem] = ()
 
 
