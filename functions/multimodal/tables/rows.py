@@ -71,11 +71,12 @@ class TableText:
         BadInputError
             `NOT_CSV` when it is another kind of file, `ENCODING_UNKNOWN` when bytes are not in its encoding.
         """
-        newlines = io.IncrementalNewlineDecoder(None, translate=True)
+        newlines, is_plain = io.IncrementalNewlineDecoder(None, translate=True), True
         for text in self._decoded():
             if "\0" in text:
                 raise _unreadable(Reason.NOT_CSV, "it holds NUL bytes, so it is no text or was damaged", _EXPORT)
-            yield newlines.decode(text)
+            is_plain = is_plain and "\r" not in text
+            yield text if is_plain else newlines.decode(text)
         yield newlines.decode("", final=True)
 
     def _decoded(self) -> Iterator[str]:

@@ -173,12 +173,9 @@ class Profile:
         return ProfileSummary(self._rows, columns, self._breakdown, labels, sample)
 
     def _finished_sample(self) -> Sample:
-        hashes, rows = [], []
-        for value, row in self._sample.rows():
-            hashes.append(value)
-            rows.append(row)
-        names = [*self._cell_names, *self._number_names, *self._label_names]
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+        hashes, columns = self._sample.rows()
+        if not hashes:
+            columns = [()] * len([*self._cell_names, *self._number_names, *self._label_names])
         first, second = len(self._cell_names), len(self._cell_names) + len(self._number_names)
         return Sample(
             hashes,

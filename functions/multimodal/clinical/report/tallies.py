@@ -2,11 +2,11 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import chain
 from math import floor, log10
-from operator import itemgetter
 from statistics import quantiles
 from typing import Any, Protocol
 
@@ -99,8 +99,7 @@ def _round_step(step: float) -> float:
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= step * (1 - 1e-9))
 
 
-Row = tuple[Any, ...]
-_by_hash = itemgetter(0)
+Columns = Sequence[Sequence[Any]]
 
 
 def case_hash(case_id: str) -> str:
@@ -123,33 +122,35 @@ class BottomSample:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._rows: list[tuple[str, Row]] = []
+        self._parts: list[tuple[Sequence[str], Columns]] = []
+        self._rows = 0
         self._limit = "g"  # Sorts after every hexadecimal digit: until the sample is full, everything is below it.
 
-    def add(self, case_ids: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
-        """Offer some rows, given by columns of equal length."""
+    def add(self, case_ids: Sequence[str], columns: Columns) -> None:
+        """Offer some rows, given by columns of equal length, which are kept as they are when all of them are chosen."""
         hashes = [blake2b(case.encode(), digest_size=8).hexdigest() for case in case_ids]
         limit = self._limit
         chosen = [i for i, value in enumerate(hashes) if value < limit]
-        if len(chosen) == len(hashes):
-            rows = zip(*columns, strict=True) if columns else [()] * len(hashes)
-            self._rows.extend(zip(hashes, rows, strict=True))
-        else:
-            self._rows.extend((hashes[i], tuple([column[i] for column in columns])) for i in chosen)
+        self._parts.append((hashes, columns) if len(chosen) == len(hashes) else _picked(hashes, columns, chosen))
+        self._rows += len(chosen)
         # Cut only now and then: sorting costs more than a few rows too many.
-        if len(self._rows) > 1.25 * self.size:
-            self._cut()
+        if self._rows > 1.25 * self.size:
+            self._limit = self.rows()[0][-1]
 
-    def _cut(self) -> None:
-        self._rows.sort(key=_by_hash)
-        del self._rows[self.size :]
-        self._limit = self._rows[-1][0]
+    def rows(self) -> tuple[Sequence[str], Columns]:
+        """Return the hashes in their order, and the columns in the same."""
+        parts = [part for part in self._parts if part[0]]
+        if not parts:
+            return (), ()
+        hashes = list(chain.from_iterable(part[0] for part in parts))
+        columns = [list(chain.from_iterable(pieces)) for pieces in zip(*(part[1] for part in parts), strict=True)]
+        first = sorted(range(len(hashes)), key=hashes.__getitem__)[: self.size]
+        self._parts, self._rows = [_picked(hashes, columns, first)], len(first)
+        return self._parts[0]
 
-    def rows(self) -> Iterator[tuple[str, Row]]:
-        """Yield hash and row, by hash."""
-        self._rows.sort(key=_by_hash)
-        del self._rows[self.size :]
-        yield from self._rows
+
+def _picked(hashes: Sequence[str], columns: Columns, rows: Sequence[int]) -> tuple[Sequence[str], Columns]:
+    return [hashes[i] for i in rows], [[column[i] for i in rows] for column in columns]
 
 
 Values = Sequence[float | None]
