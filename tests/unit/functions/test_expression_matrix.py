@@ -344,7 +344,7 @@ def _wide_rows(cases: int, genes: int) -> Iterator[tuple[int, list[str]]]:
 def _read_wide(cases: int) -> int:
     header = ["case", *PANEL, *(f"GENE{n}" for n in range(22_127 - len(PANEL)))]
     read = ExpressionMatrix("d", dataset(unit="FPKM"), "stack", header, _wide_rows(cases, 22_127), UPLOAD)
-    return sum(len(batch.records) for batch in read.batches())
+    return sum(len(list(batch.records)) for batch in read.batches())
 
 
 def _peak(cases: int) -> int:

@@ -65,7 +65,7 @@ def test_damaged_matrix_is_taken_or_refused() -> None:
         body = damaged(chance, text)
         try:
             reader = tables.open("d", chunks(chance, body), upload, None)
-            taken += sum(len(batch.records) for batch in reader.batches())
+            taken += sum(len(list(batch.records)) for batch in reader.batches())
             reader.verdict()
         except BadInputError:
             refused += 1
