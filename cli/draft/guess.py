@@ -193,8 +193,9 @@ def _has_unit(value: str) -> bool:
 
 
 def names_a_row(facts: Facts) -> bool:
-    """Whether a column is called an id and has another value in every row."""
-    return facts.distinct and facts.filled > MAX_LEVELS and bool(ID_NAME.search(in_words(facts.source)))
+    """Whether a column is called an id and has another value in every row, none of them with decimals."""
+    counts = facts.distinct and facts.filled > MAX_LEVELS and all(n == int(n) for n in facts.numbers)
+    return counts and bool(ID_NAME.search(in_words(facts.source)))
 
 
 def of_no_use(facts: Facts, equal_to: str | None) -> str:

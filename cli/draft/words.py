@@ -36,7 +36,7 @@ STREET = re.compile(
 """A number and a street, or a street and a number; a column of them hardly has one twice."""
 
 SURGERY = re.compile(
-    r"patholog|histolog|\bgrade\b|invasion|margin|resect|surg|operat|mutation|transloc|rearrang|\b(egfr|kras|alk|ros 1|"
+    r"\bpath\b|patholog|histolog|\bgrade\b|invasion|margin|resect|surg|operat|mutation|transloc|rearrang|\b(egfr|kras|alk|ros 1|"
     r"braf|pd l ?1|her 2)\b|^op( ?(datum|tag|date|day))?$|biops|specimen|lymph node|\bp[tnm]\b"
 )
 
@@ -44,7 +44,7 @@ RANKED_NAME = re.compile(r"\b(stage|grade|score|class|ecog|asa|level|degree|seve
 BEGINNING = re.compile(r"baseline|enrol|consent|diagnos|\bct\b|scan|imaging|visit|admission|inclusion")
 DAYS_TO_SURGERY = re.compile(r"\bdays?\b.*(surg|resect|operat)")
 ID_NAME = re.compile(
-    r"\b(case|patient|subject|participant|sample|person|study)? ?(id|no|number|code|key|bcode)\b|\b(u?subj|pt|p|e)id\b"
+    r"\b(case|patient|subject|participant|sample|person|study)? ?(id|no|number(?! of)|code|key|bcode)\b|\b(u?subj|pt|p|e)id\b"
 )
 
 CASE_NAME = re.compile(
