@@ -322,11 +322,11 @@ def _with_letter(value: str) -> str:
 
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_SENTINEL = re.compile(r"(?:-?([7-9])\1{1,7}(?:\.\1+)?|-?9|-[1-9])(?:\.0+)?")
+_SENTINEL = re.compile(r"(?:-?([7-9])\1{1,7}(?:\.\1+)?|-?9+[6-8]|9[89]\d|-?9|-[1-9])(?:\.0+)?")
 """What programs without a "missing" write in its place, of several rows where it is short."""
 
 _BELOW = re.compile(r"-[1-9]")
-_LONG = re.compile(r"-?([7-9])\1{2}")
+_LONG = re.compile(r"-?([7-9])\1{2}|9[89]\d")
 _DOUBLED = re.compile(r"-([7-9])(\1+|)(?:\.0+)?")
 
 _FAR, _FEWEST, _LAST_CODE = 3, 2, 4
