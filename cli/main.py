@@ -352,7 +352,9 @@ def forget(
 def retract(
     table: Annotated[str, typer.Argument(help="Key of the table in the raw bucket.", metavar="KEY")],
     yes: Annotated[bool, typer.Option("--yes", help="Take it back; without, its rows are only counted.")] = False,
-    purge: Annotated[bool, typer.Option("--purge", help="Remove all versions of the file, too.")] = False,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove all versions of the file, its reports and runs, too.")
+    ] = False,
     stack: Stack = "",
 ) -> None:
     """Take a clinical table or an expression matrix back that was uploaded by mistake: rows, file and ledger entry."""
