@@ -198,6 +198,17 @@ def _repeats_a_name(facts: Facts) -> bool:
     return len(facts.values) > 1 and len(names) == 1 and all(": " in value for value in facts.values)
 
 
+def _numbers_the_rows(facts: Facts) -> bool:
+    """Whether one of the first columns counts from 0 or 1 in the order of the rows."""
+    values = list(facts.values)
+    first = values[0] if values else ""
+    counted = facts.distinct and facts.filled == facts.rows > MAX_LEVELS and first in ("0", "1")
+    return counted and facts.place <= _FIRST_PLACES and values == [str(int(first) + n) for n in range(len(values))]
+
+
+_FIRST_PLACES = 2
+
+
 def _has_unit(value: str) -> bool:
     """Whether a cell is as `5 months` or `1.2cm`."""
     number = re.match(r"[<>~]?\d+(?:[.,]\d+)?\s*(?=\S)", value)
@@ -218,6 +229,8 @@ def of_no_use(facts: Facts, equal_to: str | None) -> str:
         return f"equal to {equal_to} in every row"
     if len(facts.values) > 1 and (units_of_time(facts) or said_units(facts)):
         return "says units, which are no facts of a patient"
+    if _numbers_the_rows(facts):
+        return "numbers the rows, which is no fact of a patient and may tell how they were sorted"
     if _repeats_a_name(facts):
         return "its cells repeat the name of what they hold: write only what stands behind the colon, under that name"
     if facts.source.lower() in REDCAP or _is_status_of_form(facts):

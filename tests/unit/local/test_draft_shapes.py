@@ -556,3 +556,38 @@ def test_codes_for_not_known_that_end_in_a_row_of_numbers_are_one_kind() -> None
     clinical, _ = draft({"Weight": weights, "Educ": codes, "SpO2": saturation, "Cholesterol": high, "Age": AGE})
     found = {c["source"]: c.get("missing", []) for c in clinical["columns"]}
     assert found == {"Weight": ["997", "998"], "Educ": ["97", "98", "99"], "SpO2": [], "Cholesterol": [], "Age": []}
+
+
+def test_text_that_laboratories_write_as_formulas_is_text(tmp_path: Path) -> None:
+    """`="007"` keeps a spreadsheet from reading a number: it is the id 007, and a decimal comma in one stays."""
+    rows = "".join(f'="{n:03}";="{40 + n}";="{8 + n % 7},{n}"\n' for n in range(30))
+    text = '="Case ID";="Age";="Hb, g/dL"\n' + rows
+    config, _ = drafted(tmp_path, text)
+    first = Read(config, [text.encode()]).records["baseline"][1]
+    assert (first["case_id"], first["age"], first["hb_g_dl"]) == ("001", "41", "9.1")
+
+
+def test_commas_in_names_do_not_divide_a_table_with_semicolons(tmp_path: Path) -> None:
+    text = "Case ID;Age, years;Hb, g/dL\n" + "".join(f"P{n};{40 + n};{8 + n % 7},{n}\n" for n in range(30))
+    config, _ = drafted(tmp_path, text)
+    assert [c.source for c in config.columns] == ["Age, years", "Hb, g/dL"]
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "index", "lfd_nr"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_of_rows_are_no_feature(name: str, first: int) -> None:
+    clinical, _ = draft({name: [n + first for n in range(30)], "Age": AGE, "WBC": [n + first for n in range(30)]})
+    assert column(clinical, name)["kind"] == "drop"
+    assert column(clinical, "WBC")["kind"] == "number" or "equal to" in column(clinical, "WBC")["reason"]
+
+
+def test_tcgas_three_headers_are_one(tmp_path: Path) -> None:
+    text = "bcr_patient_barcode\tgender\tage_at_diagnosis\tdeath_days_to\n"
+    text += "bcr_patient_barcode\tgender\tage_at_initial_pathologic_diagnosis\tdays_to_death\n"
+    text += "CDE_ID:2003301\tCDE_ID:2200604\tCDE_ID:2006657\tCDE_ID:3165475\n"
+    text += "".join(f"TCGA-AA-{n:04}\t{'FEMALE' if n % 2 else 'MALE'}\t{40 + n}\t{n * 20}\n" for n in range(30))
+    config, _ = drafted(tmp_path, text)
+    assert {c.source: c.kind for c in config.columns} == {
+        "gender": "flag", "age_at_diagnosis": "number", "death_days_to": "number",
+    }  # fmt: skip
+    assert len(Read(config, [text.encode()]).records["baseline"]) == 30
