@@ -371,7 +371,7 @@ def _is_of_units(cells: Sequence[str]) -> bool:
 
 
 def _is_header(cells: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether a row below the header names its columns again, or their elements of a dictionary, as TCGA's tables do."""
+    """Whether a row below the header names its columns again, or (in TCGA's tables) their elements of a dictionary."""
     filled = [cell.strip() for cell in cells if cell.strip()]
     again = sum(bool(name) and cell.strip() == name for cell, name in zip(cells, names, strict=False))
     return again > 1 or (len(filled) > 1 and all(cell.startswith("CDE_ID:") for cell in filled))
