@@ -26,6 +26,7 @@ from cli.features import Row, describe_group, find_group, read_features, run_que
 from cli.ledger import Unit, as_document, of_dataset, print_findings, print_units, read_units
 from cli.models import app as models_app
 from cli.options import Stack, ToDataset
+from cli.output_folder import remove_outdated
 from cli.project import STACK, shown
 from cli.replay import replay_dead_letters
 from cli.report import report
@@ -281,7 +282,8 @@ def features(
 @app.command(epilog="Example: `multimodal results my-results --stack multimodal`")
 def results(
     folder: Annotated[
-        Path, typer.Argument(help="Each dataset has a folder in it; files are replaced.", file_okay=False)
+        Path,
+        typer.Argument(help="Each dataset has a folder in it; what an earlier run left is replaced.", file_okay=False),
     ],
     stack: Stack = "",
 ) -> None:
@@ -291,6 +293,7 @@ def results(
     for dataset in deployment.datasets:
         place = folder / dataset
         saved = save_dataset(deployment, dataset, units, place)
+        remove_outdated(console, "results", place, saved)
         if not saved:
             print_line(console, f"{dataset}: there is nothing yet; `multimodal status` shows what was uploaded.")
             continue
