@@ -74,6 +74,8 @@ def plan_files(
         raise UsageError("There is nothing to process.", hint="docs/uploads.md says how it is laid out.")
     plan = make_plan(workload, settings, figures)
     curves = packing_curves(plan, figures)
+    whose = f"of the stack {deployment.stack}" if deployment else "of template.yaml (--stack NAME: a stack's)"
+    print_line(console, f"For dataset {dataset}, with the parameters {whose}", style="dim")
     print_plan(console, plan, curves, there_are(known, deployment))
     if output:
         save_plan(console, output, plan, curves, figures, dataset)
