@@ -24,6 +24,7 @@ from cli.terminal import (
     print_heading,
     print_line,
     shorten,
+    some,
     status_text,
 )
 from multimodal.report.quality_checks import SHARED_STUDY, meaning, uid_of
@@ -155,6 +156,11 @@ def read_units(deployment: Deployment) -> list[Unit]:
         answer = table.scan(ConsistentRead=True, ExclusiveStartKey=answer["LastEvaluatedKey"])
         items.extend(answer["Items"])
     return sorted((Unit(plain(item)) for item in items if not str(item["unit_id"]).startswith(_NO_UNITS)), key=_order)
+
+
+def of_dataset(units: Iterable[Unit], dataset: str) -> list[Unit]:
+    """Return the units of a dataset; all when none is named."""
+    return [unit for unit in units if dataset in ("", unit.text("dataset"))]
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - an item holds whatever DynamoDB can
@@ -290,8 +296,7 @@ def print_warnings(console: Console, units: list[Unit]) -> None:
     if warned:
         print_heading(console, "Warnings of quality control")
     for warning, names in warned.items():
-        more = f" and {len(names) - _MOST_WARNED} more" if len(names) > _MOST_WARNED else ""
-        print_block(console, Text(f"{', '.join(names[:_MOST_WARNED])}{more}"))
+        print_block(console, Text(some(names, _MOST_WARNED)))
         print_block(console, Text(meaning(warning), style="yellow"), indent=INDENT + 2)
 
 

@@ -20,10 +20,10 @@ from typer.exceptions import TyperException
 from cli.check.command import check
 from cli.dashboard.command import dashboard
 from cli.dataset import app as dataset_app
-from cli.deployment import chosen_dataset, connect, reach, running_cloud
+from cli.deployment import Deployment, chosen_dataset, connect, reach, running_cloud
 from cli.errors import CommandError, UsageError, aws_error
 from cli.features import Row, describe_group, find_group, read_features, run_query, short_name, with_tables
-from cli.ledger import as_document, print_findings, print_units, read_units
+from cli.ledger import Unit, as_document, of_dataset, print_findings, print_units, read_units
 from cli.models import app as models_app
 from cli.options import Stack, ToDataset
 from cli.project import STACK, shown
@@ -59,6 +59,7 @@ Examples:
 
 app = typer.Typer(help=_HELP, epilog=_EXAMPLES, no_args_is_help=True, rich_markup_mode="markdown")
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")]
+OfDataset = Annotated[str, typer.Option("--dataset", help="Those of this dataset; not given: all.", metavar="NAME")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -155,16 +156,27 @@ def plan(
 
 
 @app.command(epilog="Example: `multimodal wait --timeout 1800`")
-def wait(timeout: Timeout = 600.0, stack: Stack = "") -> None:
+def wait(dataset: OfDataset = "", timeout: Timeout = 600.0, stack: Stack = "") -> None:
     """Watch all units until they have ended; exit 1 when any was quarantined or failed."""
-    console = make_console()
-    _end(console, wait_for_units(console, reach(stack), timeout=timeout))
+    console, deployment = make_console(), reach(stack)
+    if dataset:
+        _units_of(deployment, dataset)  # of a dataset that nobody knows nothing will come
+    _end(console, wait_for_units(console, deployment, dataset=dataset, timeout=timeout), dataset)
 
 
-def _end(console: Console, outcome: Outcome) -> NoReturn:
+def _units_of(deployment: Deployment, dataset: str) -> list[Unit]:
+    """Return all units, or those of a dataset: one that is deployed, or was when they were uploaded."""
+    units = of_dataset(read_units(deployment), dataset)
+    if dataset and not units:
+        chosen_dataset(deployment, dataset)
+    return units
+
+
+def _end(console: Console, outcome: Outcome, dataset: str = "") -> NoReturn:
     """Print how waiting ended and exit."""
     if not outcome.units:
-        print_line(console, "Nothing to wait for: the ledger is empty.")
+        why = f"nothing of {dataset} has been uploaded" if dataset else "the ledger is empty"
+        print_line(console, f"Nothing to wait for: {why}.")
         raise typer.Exit(FAILURE)
     print_outcome(console, outcome)
     print_findings(console, outcome.units)
@@ -173,15 +185,13 @@ def _end(console: Console, outcome: Outcome) -> NoReturn:
 
 @app.command(epilog="Example: `multimodal status --json --stack multimodal`")
 def status(
-    dataset: Annotated[str, typer.Option(help="Those of this dataset; not given: all.", metavar="NAME")] = "",
+    dataset: OfDataset = "",
     stack: Stack = "",
     as_json: Json = False,
 ) -> None:
     """Show every unit that was ever uploaded, where it stands, and why."""
     console, deployment = make_console(), reach(stack)
-    units = [unit for unit in read_units(deployment) if dataset in ("", unit.text("dataset"))]
-    if dataset and not units:
-        chosen_dataset(deployment, dataset)  # what a dataset that is deployed no more has is shown as well
+    units = _units_of(deployment, dataset)
     if as_json:
         _print_json(as_document(deployment, units))
     elif units:
@@ -342,7 +352,9 @@ def forget(
 def retract(
     table: Annotated[str, typer.Argument(help="Key of the table in the raw bucket.", metavar="KEY")],
     yes: Annotated[bool, typer.Option("--yes", help="Take it back; without, its rows are only counted.")] = False,
-    purge: Annotated[bool, typer.Option("--purge", help="Remove all versions of the file, too.")] = False,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove all versions of the file, its reports and runs, too.")
+    ] = False,
     stack: Stack = "",
 ) -> None:
     """Take a clinical table or an expression matrix back that was uploaded by mistake: rows, file and ledger entry."""

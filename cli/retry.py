@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
-from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, count_statuses
+from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, count_statuses, of_dataset
 from cli.project import PROGRAM
 
 _COMPLETED = "COMPLETED"
@@ -66,10 +66,10 @@ def select_units(
     if reason and not meant:
         there = ", ".join(sorted({each.text("reason_code") for each in named} - {""})) or "none"
         raise CommandError(f"No unit has the reason {reason.upper()}.", hint=f"Reasons there are: {there}")
-    of_dataset = [each for each in meant if dataset in ("", each.text("dataset"))]
-    meant = [each for each in of_dataset if status.upper() in ("", each.status)]
-    if of_dataset and not meant:
-        raise CommandError(f"No unit is {status.upper()}.", hint=f"There are: {_counted(of_dataset)}.")
+    its = of_dataset(meant, dataset)
+    meant = [each for each in its if status.upper() in ("", each.status)]
+    if its and not meant:
+        raise CommandError(f"No unit is {status.upper()}.", hint=f"There are: {_counted(its)}.")
     may_run = STATUSES_WITHOUT_FEATURES | ({_COMPLETED} & {status.upper()})
     chosen = [each for each in meant if each.status in may_run and not each.is_note]
     if not chosen:

@@ -197,6 +197,18 @@ def plural(count: int, noun: str, plural_noun: str = "") -> str:
     return f"{count:,} {word}"
 
 
+def some(names: Sequence[str], most: int = 3) -> str:
+    """Say the first names of a list, and how many more there are.
+
+    Examples
+    --------
+    >>> some(["a", "b", "c"]), some(["a", "b", "c"], most=2)
+    ('a, b, c', 'a, b and 1 more')
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def shorten(name: str, width: int = 26) -> str:
     """Return a long name (a study UID) by its end, which is what differs between studies.
 

@@ -20,7 +20,7 @@ from cli.sources.reads import Reads, read_reads, require_route
 from cli.sources.studies import Studies, read_studies
 from cli.sources.table_check import require_taken_tables
 from cli.sources.tables import read_tables
-from cli.terminal import megabytes, plural, print_line
+from cli.terminal import megabytes, plural, print_line, some
 from multimodal.ledger.unit import MATRIX_CASE, REFERENCES
 from multimodal.ledger.upload_key import KeyKind
 from multimodal.pipeline.arrivals import parse_key
@@ -32,7 +32,6 @@ READERS: dict[Modality, Callable[[Path], Source]] = {
 }
 _NOUNS = {"imaging": ("study", "studies"), "genomics": ("case", "cases"), "clinical": ("table", "tables")}
 _THREADS = 8
-_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def upload_source(console: Console, deployment: Deployment, source: Source, data
     missing = [file for file in files if not _is_there(file, there)]
     if len(missing) < len(files):
         print_line(console, f"     {plural(len(files) - len(missing), 'file')} there already, as new and as large")
-    put_files(console, deployment, missing, markers=Markers(source, there, missing))
+    put_files(console, deployment, missing, markers=Markers(there, missing))
     units, to = dict.fromkeys(source.unit_ids(dataset)), {_unit_of(file.key) for file in missing}
     # A sample sheet, or what it names, may concern any unit.
     untouched = tuple(unit_id for unit_id in units if unit_id not in to) if to <= units.keys() else ()
@@ -142,8 +141,7 @@ def _warn_of_left_objects(console: Console, deployment: Deployment, keys: Sequen
     if keys:
         what = f"{plural(len(keys), 'object')} of {_count({_unit_of(key) for key in keys})}"
         print_line(console, f"! In the bucket and not in the folder, and taken with the rest: {what}", style="yellow")
-        more = f" and {len(keys) - _EXAMPLES} more" if len(keys) > _EXAMPLES else ""
-        print_line(console, f"  {', '.join(keys[:_EXAMPLES])}{more}", style="yellow")
+        print_line(console, f"  {some(keys)}", style="yellow")
         print_line(
             console,
             f"  Delete what is none of theirs: `aws s3 rm s3://{deployment.output('RawBucketName')}/KEY`.",
@@ -181,19 +179,17 @@ def _is_there(file: SourceFile, there: Mapping[str, tuple[int, float]]) -> bool:
 def warn_of_left_files(console: Console, source: Source) -> None:
     """Say which files are not uploaded: those of no subject, of no study, or that are no tables."""
     if source.beside and isinstance(source, Studies):
-        print_line(console, f"     not uploaded, no subject's: {_examples(source.beside)}", style="dim")
+        print_line(console, f"     not uploaded, no subject's: {_files(source.beside)}", style="dim")
     elif source.beside:
         what = "no expression values" if isinstance(source, Reads) else "no table"
-        print_line(console, f"! not uploaded, {what}: {_examples(source.beside)}", style="yellow")
+        print_line(console, f"! not uploaded, {what}: {_files(source.beside)}", style="yellow")
     if isinstance(source, Studies) and source.stray:
-        print_line(console, f"! not uploaded, in no study: {_examples(source.stray)}", style="yellow")
+        print_line(console, f"! not uploaded, in no study: {_files(source.stray)}", style="yellow")
         print_line(console, "  A study is a folder or a zip inside its subject's folder.", style="yellow")
 
 
-def _examples(paths: list[Path]) -> str:
-    names = ", ".join(f"{path.parent.name}/{path.name}" for path in paths[:_EXAMPLES])
-    more = len(paths) - _EXAMPLES
-    return f"{plural(len(paths), 'file')} ({names}{f' and {more} more' if more > 0 else ''})"
+def _files(paths: Sequence[Path]) -> str:
+    return f"{plural(len(paths), 'file')} ({some([f'{path.parent.name}/{path.name}' for path in paths])})"
 
 
 def put_files(

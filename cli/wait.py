@@ -18,7 +18,7 @@ from rich.text import Text
 
 from cli.deployment import Deployment
 from cli.errors import CommandError
-from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, by_kind, count_statuses, describe_units, read_units
+from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, by_kind, count_statuses, describe_units, of_dataset, read_units
 from cli.project import PROGRAM
 from cli.terminal import INDENT, STATUS_STYLES, duration, make_table, plural, print_line, shorten
 
@@ -127,6 +127,7 @@ def wait_for_units(
     deployment: Deployment,
     *,
     unit_ids: Sequence[str] = (),
+    dataset: str = "",
     arriving: bool = False,
     timeout: float = 600.0,
     is_copying: Callable[[], bool] | None = None,
@@ -142,6 +143,8 @@ def wait_for_units(
         The stack.
     unit_ids : sequence of str
         Units to wait for; without any, all that the ledger has or is about to have.
+    dataset : str
+        Without `unit_ids`: all of this dataset alone.
     arriving : bool
         Whether objects of those units, which may have ended before, were uploaded a moment ago.
     timeout : float
@@ -164,7 +167,8 @@ def wait_for_units(
     wanted, copying, still = frozenset(unit_ids), is_copying is not None, 0.0
     with nudged_sweep(deployment, lambda: known) as problems, view:
         while True:
-            units = [unit for unit in known if unit.unit_id in wanted or _says(unit, note)] if wanted else known
+            named = [unit for unit in known if unit.unit_id in wanted or _says(unit, note)]
+            units = named if wanted else of_dataset(known, dataset)
             outcome = Outcome(units, time.monotonic() - started, timed_out=False, blocked=_blocked(units, known))
             settled = sum(unit.is_settled for unit in units)
             before = settled if before is None else before

@@ -16,11 +16,10 @@ from cli.removal.retention import kept_elsewhere
 from cli.removal.store import erase_rows, find_rows
 from cli.removal.units import clear_reasons, remove_units, require_no_builds, require_quiet, units_mentioning, units_of
 from cli.removal.uploads import find_uploads
-from cli.terminal import plural, print_heading, print_line
+from cli.terminal import plural, print_heading, print_line, some
 from multimodal.genomics.keys import ACCESSIONS_CASE, SHEET_CASE
 from multimodal.ledger.unit import MATRIX_CASE
 
-_SHOWN = 3
 _NOBODY = {"-", SHEET_CASE, ACCESSIONS_CASE, MATRIX_CASE}
 """What units are about that are no patient's."""
 _LATE_MINUTES = 15
@@ -165,7 +164,7 @@ def _print_traces(console: Console, traces: Traces, *, rewrite_tables: bool) -> 
         print_line(console, f"ledger    {unit.unit_id}  ({unit.status})")
     for finding in [*traces.uploads, *traces.results]:
         doing = _doing(finding, rewrite_tables=rewrite_tables)
-        print_line(console, f"{doing}  {finding.what}: {_some(finding.places)}")
+        print_line(console, f"{doing}  {finding.what}: {plural(len(finding.places), 'object')}, {some(finding.places)}")
     for rows in traces.rows:
         if not rows.rows:
             print_line(console, f"rows      {rows.group}: files of an earlier removal are still to be rewritten")
@@ -182,11 +181,6 @@ def _doing(finding: Finding, *, rewrite_tables: bool) -> str:
     if finding.is_table and finding.rewrite and not rewrite_tables:
         return "stays   "
     return "rewrite " if finding.rewrite else "remove  "
-
-
-def _some(places: Sequence[str]) -> str:
-    more = len(places) - _SHOWN
-    return f"{plural(len(places), 'object')}, {', '.join(places[:_SHOWN])}{f' and {more} more' if more > 0 else ''}"
 
 
 def _erase(deployment: Deployment, subject: str, found: Iterable[Traces], *, rewrite_tables: bool) -> None:

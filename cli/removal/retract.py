@@ -2,13 +2,12 @@
 
 The rows that it wrote are deleted, and the other tables of the dataset run again: what they say of the same cases, and
 this table had corrected or repeated, is written once more. After one that wrote no row nothing runs. Versions of its
-object stay in the bucket until they expire, unless they are purged.
+object, reports on it and documents of its runs stay until they expire, unless they are purged.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from typing import Any
 from uuid import uuid4
 
 from rich.console import Console
@@ -18,7 +17,7 @@ from cli.errors import CommandError, UsageError
 from cli.features import GroupTable, describe_group, groups_of, is_iceberg, run_query, run_statement
 from cli.ledger import Unit, read_units
 from cli.project import PROGRAM
-from cli.removal.objects import Bucket
+from cli.removal.objects import Bucket, Version, side_by_side
 from cli.removal.retention import NONCURRENT_DAYS
 from cli.removal.text import as_stored
 from cli.removal.units import remove_units, require_no_builds
@@ -50,7 +49,7 @@ def retract_table(console: Console, deployment: Deployment, key: str, *, confirm
     confirmed : bool
         Take it back.
     purge : bool
-        Remove all versions of its object, too, also of a table that was taken back before.
+        Remove all versions of its object, reports and runs, too, also of a table that was taken back before.
 
     Raises
     ------
@@ -59,7 +58,7 @@ def retract_table(console: Console, deployment: Deployment, key: str, *, confirm
     CommandError
         When a table of the dataset is processed, or a group is of a format from which nothing can be deleted.
     """
-    raw = Bucket(deployment, deployment.output("RawBucketName"))
+    raw, processed = (Bucket(deployment, deployment.output(f"{name}BucketName")) for name in ("Raw", "Processed"))
     key = key.removeprefix(f"s3://{raw.name}/")
     table = _table_of(key)
     chosen_dataset(deployment, table.dataset)
@@ -68,7 +67,8 @@ def retract_table(console: Console, deployment: Deployment, key: str, *, confirm
     uri = f"s3://{raw.name}/{key}"
     rows = dict(_rows(deployment, table.dataset, uri))
     versions = [version for version in raw.versions(key) if version.key == key] if purge else []
-    if not (its or raw.latest(key) or rows or versions):
+    traces = _traces(processed, table, its) if purge else []
+    if not (its or raw.latest(key) or rows or versions or traces):
         raise UsageError(f"No table was uploaded as {key}.", hint=f"`{PROGRAM} status` names those there are.")
     for group, cases in rows.items():
         print_line(console, f"{group}: rows of {plural(len(cases), 'case')}")
@@ -82,7 +82,8 @@ def retract_table(console: Console, deployment: Deployment, key: str, *, confirm
     raw.remove(versions)
     if not purge:
         deployment.s3.delete_object(Bucket=raw.name, Key=key)
-    _drop_from_state(Bucket(deployment, deployment.output("ProcessedBucketName")), table, its, rows)
+    _drop_from_state(processed, table, its, rows)
+    processed.remove(traces)
     remove_units(deployment, its)
     again = [each.unit_id for each in others if rows and each.status == "COMPLETED"]
     request_reruns(deployment, again)
@@ -140,13 +141,28 @@ def _require_iceberg(deployment: Deployment, rows: Rows) -> None:
 
 
 def _scope(*, purge: bool) -> str:
-    return " with all versions of its file" if purge else ""
+    return " with all versions of its file, its reports and its runs" if purge else ""
+
+
+def _traces(processed: Bucket, table: Named, its: Sequence[Unit]) -> list[Version]:
+    """Return all versions of reports on the table's contents, and of its runs: of these the plans last, which tell."""
+    of_runs = list(processed.versions("runs/"))
+    plans = [version for version in of_runs if version.key.endswith("/plan.json") and not version.is_marker]
+    contents, roots = {unit.text("content_version") for unit in its}, list[str]()
+    for version, text in zip(plans, side_by_side(processed.read, plans), strict=True):
+        if units := _units_of_run(text, table):
+            contents |= {str(unit.get("content_version", "")) for unit in units}
+            roots.append(version.key.removesuffix("plan.json"))
+    reports = [each for name in sorted(contents - {""}) for each in processed.versions(f"{table.result_folder}{name}/")]
+    own = (version for version in of_runs if version.key.startswith(tuple(roots)))
+    return [*reports, *sorted(own, key=lambda version: version.key.endswith("/plan.json"))]
 
 
 def _drop_from_state(bucket: Bucket, table: Named, its: Sequence[Unit], rows: Rows) -> None:
     """Let the state say nothing of the cases, so that the next table that has them writes them."""
     folder = f"{table.result_folder}_state/"
-    state = DatasetState.from_document(_document(bucket, f"{folder}state.json"))
+    document = _text(bucket, f"{folder}state.json")
+    state = DatasetState.from_document(json.loads(document) if document else None)
     if not state.records:
         return
     run = f"retract-{uuid4().hex[:12]}"  # progress of earlier runs is none of the next: `base_of`
@@ -155,7 +171,7 @@ def _drop_from_state(bucket: Bucket, table: Named, its: Sequence[Unit], rows: Ro
     records = f"{folder}{run}.jsonl.gz"
     bucket.put(records, as_stored(records, "".join(f"{line}\n" for line in kept).encode()), "application/gzip")
     own_profile = any(f"/{unit.text('content_version') or '-'}/" in state.profile for unit in its)
-    pending = tuple(each for each in state.pending if not _is_run_of(bucket, each.run, table))
+    pending = tuple(each for each in state.pending if not _units_of_run(_text(bucket, RunPaths(each.run).plan), table))
     profile = "" if own_profile else state.profile
     following = replace(state, run=run, records=records, profile=profile, pending=pending)
     bucket.put(f"{folder}state.json", json.dumps(following.document()).encode())
@@ -165,14 +181,10 @@ def _is_among(entry: StateEntry, rows: Rows) -> bool:
     return entry.case_id in rows.get(entry.group, ())
 
 
-def _is_run_of(bucket: Bucket, run: str, table: Named) -> bool:
-    plan = _document(bucket, RunPaths(run).plan) or {"units": []}
-    return [unit["unit_id"] for unit in plan["units"]] == [table.unit_id]
-
-
-def _document(bucket: Bucket, key: str) -> dict[str, Any] | None:
-    text = _text(bucket, key)
-    return json.loads(text) if text else None
+def _units_of_run(plan: bytes, table: Named) -> list[dict[str, str]]:
+    """Return what the plan of a run says of the table; nothing where it is about something else."""
+    units: list[dict[str, str]] = json.loads(plan or b"{}").get("units", [])
+    return units if [unit.get("unit_id") for unit in units] == [table.unit_id] else []
 
 
 def _text(bucket: Bucket, key: str) -> bytes:
@@ -183,7 +195,10 @@ def _text(bucket: Bucket, key: str) -> bytes:
 def _print_end(console: Console, key: str, again: Sequence[str], *, purge: bool) -> None:
     print_line(console, f"{key} is taken back{_scope(purge=purge)}.", "bold")
     if not purge:
-        line = f"Versions of the file stay for {NONCURRENT_DAYS} days; the same command with --purge removes them now."
+        line = (
+            f"Versions of the file and documents of its runs stay for {NONCURRENT_DAYS} days, reports until they are "
+            "removed: the same command with --purge does it now."
+        )
         print_line(console, line, "yellow")
     if again:
         print_line(console, f"{plural(len(again), 'other table')} of the dataset run again: `{PROGRAM} wait`.")

@@ -51,10 +51,6 @@ class Source(ABC):
         """Return the key in the raw bucket of a file."""
         return f"{self.modality}/{dataset}/{key}"
 
-    def marked_folder(self, key: str) -> str:
-        """Return the folder of an object that is marked as whole after its last file; none by default."""
-        return ""
-
     @abstractmethod
     def unit_ids(self, dataset: str) -> tuple[str, ...]:
         """Return the units of the ledger to expect."""

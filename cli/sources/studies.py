@@ -28,11 +28,6 @@ class Studies(Source):
     studies: list[Study] = field(default_factory=list)
     stray: list[Path] = field(default_factory=list)
 
-    def marked_folder(self, key: str) -> str:
-        """Return the study's folder, `imaging/<dataset>/<subject>/<study>/`; none of a zip, which is whole itself."""
-        *folders, _ = key.split("/", 4)
-        return "/".join([*folders, ""]) if len(folders) == 4 else ""
-
     def unit_ids(self, dataset: str) -> tuple[str, ...]:  # noqa: D102 - as the base says
         return tuple(f"imaging#{dataset}#{study.subject}#{study.study}" for study in self.studies)
 

@@ -429,7 +429,7 @@ def tables(filled: Deployment, groups: dict[str, str]) -> Iterator[list[Row]]:
             "dataset": D,
             "subject": name,
             "status": status,
-            "content_version": "9",
+            "content_version": f"of-{name}",
         }
         filled.ledger.put_item(Item=item)
     entries = [[group, case, "f", "2020", "2026"] for case in ("A", "B", "C")]
@@ -437,9 +437,13 @@ def tables(filled: Deployment, groups: dict[str, str]) -> Iterator[list[Row]]:
     bucket.put(f"clinical/{D}/_state/new.jsonl.gz", GZ(lines.encode()))
     pending = [{"run": run, "parts": 1, "uploaded_at": "2026"} for run in ("of-wrong", "of-right")]
     for run, name in (("of-wrong", "wrong.csv"), ("of-right", "right.csv")):
-        bucket.put(f"runs/{run}/plan.json", json.dumps({"units": [{"unit_id": f"clinical#{D}#{name}"}]}).encode())
+        unit = {"unit_id": f"clinical#{D}#{name}", "content_version": f"before-{name}"}
+        bucket.put(f"runs/{run}/plan.json", json.dumps({"units": [unit]}).encode())
+        bucket.put(f"runs/{run}/parts/00000.jsonl.gz", GZ(b'["g",{"case_id":"A"}]\n'))
+        for content in (f"before-{name}", f"of-{name}"):
+            bucket.put(f"clinical/{D}/{content}/rejected.csv", b"A,age,NOT_A_NUMBER\n")
     made: dict[str, Any] = {"run": "before", "records": f"clinical/{D}/_state/new.jsonl.gz", "pending": pending}
-    made["profile"] = f"clinical/{D}/9/profile.json"
+    made["profile"] = f"clinical/{D}/of-wrong.csv/profile.json"
     bucket.put(f"clinical/{D}/_state/state.json", json.dumps(made).encode())
     yield stored(filled, group, "A")
     run_query(filled, f"DELETE FROM {describe_group(filled, group).qualified_table} WHERE note IN ('right', 'wrong')",
@@ -499,8 +503,20 @@ def test_a_table_is_taken_back_and_the_others_run_again(
 @pytest.mark.usefixtures("tables")
 def test_a_table_is_taken_back_with_its_versions(filled: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.removal.retract.request_reruns", lambda *_: None)
+    processed, before = Bucket(filled, PROCESSED), everything(filled)
+    with monkeypatch.context() as patched:
+        patched.setattr(Bucket, "remove", _crashing(1, Bucket.remove))
+        with pytest.raises(_CrashError):
+            retract(filled, purge=True)
     assert "90 days" not in retract(filled, purge=True)
     assert list(Bucket(filled, RAW).versions(WRONG)) == []
+    gone = {key for key in before if key not in everything(filled)}
+    assert gone == {
+        *(f"runs/of-wrong/{name}" for name in ("plan.json", "parts/00000.jsonl.gz")),
+        *(f"clinical/{D}/{when}-wrong.csv/rejected.csv" for when in ("before", "of")),
+        WRONG,
+    }
+    assert not [each.key for each in processed.versions("") if each.key in gone]
 
 
 @pytest.mark.usefixtures("groups", "tables")

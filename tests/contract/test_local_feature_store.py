@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from botocore.exceptions import ClientError
 
-from local.cloud.cloud import INTERPRETER, REPOSITORY
+from local.cloud.cloud import INTERPRETER, REPOSITORY, keeping_state, restart_cloud, start_cloud, stop_cloud
 from tests.contract.local_cloud import Account, account_fixture, allow, wait_for
 
 account = account_fixture()
@@ -65,6 +65,10 @@ def _rows(account: Account, name: str, columns: str) -> list[list[str | None]]:
 @pytest.fixture(scope="module")
 def role(account: Account) -> str:
     """A role that may write the offline store."""
+    return _role(account)
+
+
+def _role(account: Account) -> str:
     account.bucket("feature-store")
     account.bucket("query-results")
     return account.role("store", "sagemaker", allow("s3:PutObject", "arn:aws:s3:::feature-store/offline/*"))
@@ -334,6 +338,22 @@ def test_an_iceberg_table_is_what_other_readers_of_iceberg_read(account: Account
     assert table["Parameters"]["metadata_location"].startswith(f"{location}/metadata/")
     columns = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
     assert columns[:4] == ["case_id", "event_time", "volume_ml", "slices"]
+
+
+def test_what_is_accepted_is_there_after_a_restart(tmp_path: Path) -> None:
+    """Rows that are still gathered when the cloud is asked to end are written before its state is kept."""
+    keeping = keeping_state(tmp_path)
+    cloud = start_cloud(tmp_path, die_with_parent=True, extra_env=keeping)
+    try:
+        account = Account(cloud)
+        _create(account, "kept", _role(account), OfflineStoreConfig=_ICEBERG)
+        wanted = [f"c{n}" for n in range(9)]
+        for case in wanted:
+            _put(account, "kept", case_id=case, event_time="2020-01-01T00:00:00Z")
+        again = Account(restart_cloud(cloud, keeping))
+        assert [row[0] for row in _rows(again, "kept", "case_id")[1:]] == wanted
+    finally:
+        stop_cloud(tmp_path)
 
 
 def test_what_is_accepted_is_there_for_the_next_query(account: Account, role: str) -> None:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from multimodal.clinical.column_config import Flag, OneHot, Ordinal
 from multimodal.clinical.names import has_shape_of_name
-from multimodal.clinical.phi import Kind, is_harmless, kind_of
+from multimodal.clinical.phi import Kind, is_harmless, kind_of, kind_of_suspicious
 from multimodal.tables.table import Scope
 
 
@@ -130,7 +130,7 @@ def _unexplained(cell: str) -> Fault | None:
     """Return what is to be looked at in a cell that is fine by the configuration and could be anything."""
     if is_harmless(cell):
         return None
-    kind = kind_of(cell)
+    kind = kind_of_suspicious(cell)
     return Fault(None, kind=kind) if kind is not None or has_shape_of_name(cell) else None
 
 

@@ -122,8 +122,11 @@ def kind_of(cell: str) -> Kind | None:
     >>> kind_of("555-12-3456"), kind_of("Squamous cell carcinoma")
     (<Kind.SSN: 'SSN'>, None)
     """
-    if is_harmless(cell):
-        return None
+    return None if is_harmless(cell) else kind_of_suspicious(cell)
+
+
+def kind_of_suspicious(cell: str) -> Kind | None:
+    """Return the same of a cell that is not harmless."""
     if not cell.isascii():
         cell = _as_seen(cell)
     if _AT.search(cell) and _EMAIL.search(cell):

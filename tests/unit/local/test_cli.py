@@ -173,6 +173,16 @@ def test_status_of_one_dataset_shows_its_units_alone(
     code, out, _ = run(capsys, "status", "--dataset", "f")
     assert (code, "Nothing of f has been uploaded yet." in out) == (0, True)
     assert run(capsys, "status", "--dataset", "unheard_of")[0] == 2
+    assert run(capsys, "wait", "--dataset", "unheard_of")[0] == 2
+    asked = list[str]()
+
+    def wait(*_: Any, dataset: str, **__: Any) -> Outcome:
+        asked.append(dataset)
+        return Outcome([], 0.0, timed_out=False)
+
+    monkeypatch.setattr(commands, "wait_for_units", wait)
+    assert "nothing of f has been uploaded" in run(capsys, "wait", "--dataset", "f")[1]
+    assert asked == ["f"]
 
 
 @pytest.mark.usefixtures("running")

@@ -73,6 +73,12 @@ def test_the_sweep_gets_to_know_at_once_what_is_due(monkeypatch: pytest.MonkeyPa
     assert first == [1]
 
 
+def test_of_a_dataset_alone_nothing_else_is_waited_for(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    mine = make_unit("a", "COMPLETED", dataset="d")
+    outcome = run(monkeypatch, console, Ledger([mine, make_unit("b", "PROCESSING", dataset="e")]), dataset="d")
+    assert (outcome.units, outcome.succeeded) == ([mine], True)
+
+
 def test_it_ends_when_all_units_have_ended(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     pages = [[], [make_unit("a", "READY")], [make_unit("a", "PROCESSING")], [make_unit("a", "COMPLETED")]]
     outcome = run(monkeypatch, console, Ledger(*pages), unit_ids=["a"])

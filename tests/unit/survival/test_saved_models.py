@@ -40,7 +40,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_writes_report_results_model_and_card(run: Path) -> None:
     names = ["model-card.md", "model.json", "report.html", "results.json"]
     assert sorted(path.name for path in run.iterdir()) == names
-    assert json.loads((run / "results.json").read_text())["schema"] == 1
+    results = json.loads((run / "results.json").read_text())
+    assert results["schema"] == 2
+    assert {*results["sets"][0]["brier"]["365"]} == {*results["sets"][0]["integrated_brier"], "folds_left_out"}
 
 
 def test_new_cases_get_their_risk_by_the_saved_model(tmp_path: Path, run: Path) -> None:

@@ -14,6 +14,9 @@ from survival_job.intervals import corrected_interval, over_folds
 from survival_job.measures import GROUPS
 from survival_job.preparation import LEAST_OF_A_BATCH, batches_of
 
+SCHEMA = 2
+"""Of `results.json`. In 1, Brier scores were numbers; now they are estimates with intervals, as all else."""
+
 _NOT_POOLED = "Nothing is pooled"
 
 
@@ -29,7 +32,7 @@ def results_document(
     sets = [_set(dataset, evaluation, evaluations, plan) for evaluation in evaluations]
     common = dataset.with_all(dataset.modalities)
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "job_version": __version__,
         "dataset": dataset.name,
         "build": dataset.build,
