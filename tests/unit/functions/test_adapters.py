@@ -573,7 +573,7 @@ def test_an_announced_result_reads_like_its_event() -> None:
 
 def test_a_list_goes_on_until_no_page_follows() -> None:
     asked: list[dict[str, str]] = []
-    answers = iter([{"keys": [1], "Next": "a"}, {"keys": [], "Next": "b"}, {"keys": [2]}])
+    answers = iter(list[dict[str, Any]]([{"keys": [1], "Next": "a"}, {"keys": [], "Next": "b"}, {"keys": [2]}]))
 
     def operation(**request: str) -> dict[str, Any]:
         asked.append(request)
