@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -15,10 +16,6 @@ PlannedDataset = Annotated[
 ]
 
 
-def _stack(without: str) -> typer.models.OptionInfo:
-    text = f"A deployed stack; not given: {without}."
-    return typer.Option("--stack", envvar="MULTIMODAL_STACK", help=text, metavar="NAME")
-
-
-Stack = Annotated[str, _stack("the laptop cloud")]
-PlannedStack = Annotated[str, _stack("the parameters of template.yaml")]
+_STACK = partial(typer.Option, "--stack", envvar="MULTIMODAL_STACK", metavar="NAME")
+Stack = Annotated[str, _STACK(help="A deployed stack; not given: the laptop cloud.")]
+PlannedStack = Annotated[str, _STACK(help="A deployed stack; not given: the parameters of template.yaml.")]
