@@ -51,7 +51,7 @@ _INDEX_READ = re.compile(r"[._-]I[12](?:[._]\d{3})?$", re.IGNORECASE)
 """Only where the mate would stand: `I1` may be a part of a sample's name."""
 
 _NO_SAMPLE = re.compile(rf"^{_OF_NO_SAMPLE}(?:_?S0)?(?=[._-]|$)", re.IGNORECASE)
-"""What demultiplexers call reads of no sample and of the control: bcl2fastq, BCL Convert, bases2fastq, fgbio, splitBarcode."""
+"""What demultiplexers call reads of no sample and of the control: Illumina's, bases2fastq, fgbio, splitBarcode."""
 _SAFE_PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._+=-]*$")
 _LANE = re.compile(r"[._-]L0{0,2}([1-9]\d{0,2})(?=[._-]|$)", re.IGNORECASE)
 _SAMPLE_NUMBER = re.compile(r"_S\d+$")
