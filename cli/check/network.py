@@ -22,7 +22,7 @@ def check_network(target: Target) -> Iterator[Finding]:
     yield from _check_subnets(target, subnets)
     tables = _tables(target)
     routes = [_routes_of(subnet, tables) for subnet in subnets]
-    if any(_to_internet(route) for table in routes for route in table):
+    if any(str(route.get("GatewayId", "")).startswith("igw-") for table in routes for route in table):
         level = fail if target.is_production else warn
         yield level("network", "a subnet's route leads to an internet gateway", "Give private SubnetIds.")
     yield from _check_ways_out(target, routes)
@@ -83,10 +83,6 @@ def _routes_of(subnet: dict[str, Any], tables: list[dict[str, Any]]) -> list[dic
             if association.get("Main"):
                 main = list(table["Routes"])
     return main
-
-
-def _to_internet(route: dict[str, Any]) -> bool:
-    return str(route.get("GatewayId", "")).startswith("igw-")
 
 
 def _leads_out(routes: list[dict[str, Any]]) -> bool:
