@@ -25,7 +25,8 @@ from cli.errors import CommandError, UsageError, aws_error
 from cli.features import Row, describe_group, find_group, read_features, run_query, short_name, with_tables
 from cli.ledger import Unit, as_document, of_dataset, print_findings, print_units, read_units
 from cli.models import app as models_app
-from cli.options import Stack, ToDataset
+from cli.options import PlannedDataset, PlannedStack, Stack, ToDataset
+from cli.output_folder import remove_outdated
 from cli.project import STACK, shown
 from cli.replay import replay_dead_letters
 from cli.report import report
@@ -126,7 +127,7 @@ def fetch(
 
 @app.command(epilog="Example: `multimodal plan ~/Downloads/studies --dataset nsclc_radiogenomics`")
 def plan(
-    dataset: ToDataset = "",
+    dataset: PlannedDataset = "",
     source: Annotated[str, typer.Argument(help="A folder, s3://bucket/prefix, or a manifest as for fetch.")] = "",
     studies: Annotated[
         int | None, typer.Option(help="Instead of a folder: so many studies.", min=1, max=100_000)
@@ -138,7 +139,7 @@ def plan(
     output: Annotated[
         Path | None, typer.Option(help="Write plan.json and plan.html there.", metavar="DIR", file_okay=False)
     ] = None,
-    stack: Stack = "",
+    stack: PlannedStack = "",
 ) -> None:
     """Say what an upload would need before anything runs; exit 1 when some of it would be rejected."""
     from cli.plan import list_source, made_up_studies, plan_files  # the functions' models take time to import
@@ -281,7 +282,8 @@ def features(
 @app.command(epilog="Example: `multimodal results my-results --stack multimodal`")
 def results(
     folder: Annotated[
-        Path, typer.Argument(help="Each dataset has a folder in it; files are replaced.", file_okay=False)
+        Path,
+        typer.Argument(help="Each dataset has a folder in it; what an earlier run left is replaced.", file_okay=False),
     ],
     stack: Stack = "",
 ) -> None:
@@ -291,6 +293,7 @@ def results(
     for dataset in deployment.datasets:
         place = folder / dataset
         saved = save_dataset(deployment, dataset, units, place)
+        remove_outdated(console, "results", place, saved)
         if not saved:
             print_line(console, f"{dataset}: there is nothing yet; `multimodal status` shows what was uploaded.")
             continue

@@ -97,9 +97,7 @@ def train(
 def score(
     dataset: Dataset = "",
     build: BuildName = "",
-    model: Annotated[
-        str, typer.Option(help="<build>/<run> of a trained model; not given: the newest.", metavar="BUILD/RUN")
-    ] = "",
+    model: Annotated[str, typer.Option(help="A trained model; not given: the newest.", metavar="BUILD/RUN")] = "",
     timeout: Timeout = 3600.0,
     stack: Stack = "",
 ) -> None:

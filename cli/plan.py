@@ -16,11 +16,11 @@ from cli.project import PROGRAM, shown
 from cli.sources.files import Source, SourceFile
 from cli.sources.manifests import is_series_manifest
 from cli.sources.modality import find_modalities
-from cli.sources.reads import Reads
+from cli.sources.reads import Reads, route_problem
 from cli.sources.table_check import table_problem
 from cli.sources.tables import Tables
-from cli.terminal import make_table, megabytes, plural, print_block, print_heading, print_line
-from cli.upload import READERS
+from cli.terminal import make_console, make_table, megabytes, plural, print_block, print_heading, print_line
+from cli.upload import READERS, warn_of_left_files
 from multimodal.imaging.known_series import shipped_manifests
 from multimodal.ledger.unit import Modality
 from multimodal.planning.estimate import Plan, Share, make_plan, settings_of
@@ -74,6 +74,8 @@ def plan_files(
         raise UsageError("There is nothing to process.", hint="docs/uploads.md says how it is laid out.")
     plan = make_plan(workload, settings, figures)
     curves = packing_curves(plan, figures)
+    whose = f"of the stack {deployment.stack}" if deployment else "of template.yaml (--stack NAME: a stack's)"
+    print_line(console, f"For dataset {dataset}, with the parameters {whose}", style="dim")
     print_plan(console, plan, curves, there_are(known, deployment))
     if output:
         save_plan(console, output, plan, curves, figures, dataset)
@@ -120,15 +122,20 @@ def list_folder(source: str, dataset: str) -> list[File]:
     except OSError as error:
         hint = "Check its permissions; nothing was planned."
         raise CommandError(f"{error.filename or source} cannot be read: {error.strerror}.", hint=hint) from error
+    for each in found:
+        warn_of_left_files(make_console(), each)
     return [
-        File(
-            _planned_key(each, dataset, file),
-            file.size,
-            table_problem(file, dataset) if isinstance(each, Tables) else "",
-        )
+        File(_planned_key(each, dataset, file), file.size, problem)
         for each in found
-        for file in each.files
+        for file, problem in _problems(each, dataset)
     ]
+
+
+def _problems(source: Source, dataset: str) -> Iterator[tuple[SourceFile, str]]:
+    """Yield the files of a source, each with the reason for which an upload would not send it."""
+    route = route_problem(source, dataset) if isinstance(source, Reads) else ""
+    for file in source.files:
+        yield file, table_problem(file, dataset) if isinstance(source, Tables) else route
 
 
 def _planned_key(source: Source, dataset: str, file: SourceFile) -> str:

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from cli.deployment import Deployment, chosen_dataset, reach
 from cli.ledger import read_units
 from cli.options import Dataset, Stack
+from cli.output_folder import remove_outdated
 from cli.project import shown
 from cli.terminal import make_console, plural, print_line
 
@@ -37,6 +38,7 @@ def report(
     """Write the cohort page: what became of every upload, and which studies and samples stand out."""
     console, deployment = make_console(), reach(stack)
     written = save_report(deployment, chosen_dataset(deployment, dataset, "multimodal report NAME"), output)
+    remove_outdated(console, "report", output, written)
     print_line(console, f"{plural(len(written), 'file')} in {shown(output)}/")
     print_line(console, shown(written[-1]))
 

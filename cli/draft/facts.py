@@ -300,7 +300,8 @@ def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]], numbered: i
         if number == MAX_ROWS:
             break
         cells = list(row) if any(map(str.strip, row[len(facts) :])) else list(row[: len(facts)])
-        is_other = [*map(str.strip, cells)] == names or (number == 0 and _is_of_units(cells)) or _is_summary(cells)
+        is_other = [*map(str.strip, cells)] == names or _is_summary(cells)
+        is_other = is_other or (number == 0 and _is_of_units(cells)) or (number < _HEADERS and _is_header(cells, names))
         is_other = is_other or bool(numbered and len(cells) >= numbered and not has_digit(cells[numbered - 1]))
         if len(cells) == len(facts) and _is_case(cells) and not is_other:
             for fact, cell in zip(facts, cells, strict=True):
@@ -322,11 +323,11 @@ def _with_letter(value: str) -> str:
 
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_SENTINEL = re.compile(r"(?:-?([7-9])\1{1,7}(?:\.\1+)?|-?9|-[1-9])(?:\.0+)?")
+_SENTINEL = re.compile(r"(?:-?([7-9])\1{1,7}(?:\.\1+)?|-?9+[6-8]|9[89]\d|-?9|-[1-9])(?:\.0+)?")
 """What programs without a "missing" write in its place, of several rows where it is short."""
 
 _BELOW = re.compile(r"-[1-9]")
-_LONG = re.compile(r"-?([7-9])\1{2}")
+_LONG = re.compile(r"-?([7-9])\1{2}|9[89]\d")
 _DOUBLED = re.compile(r"-([7-9])(\1+|)(?:\.0+)?")
 
 _FAR, _FEWEST, _LAST_CODE = 3, 2, 4
@@ -367,6 +368,16 @@ def _is_of_units(cells: Sequence[str]) -> bool:
     units = [cell for cell in filled if UNIT_CELL.match(cell)]
     first = next(iter(cells), "").strip()
     return 2 * len(units) > len(filled) and not any(map(_NUMBER.fullmatch, filled)) and (not first or first in units)
+
+
+def _is_header(cells: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a row below the header names its columns again, or (in TCGA's tables) their elements of a dictionary."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    again = sum(bool(name) and cell.strip() == name for cell, name in zip(cells, names, strict=False))
+    return again > 1 or (len(filled) > 1 and all(cell.startswith("CDE_ID:") for cell in filled))
+
+
+_HEADERS = 2
 
 
 def _is_summary(cells: Sequence[str]) -> bool:

@@ -21,6 +21,7 @@ from cli.draft.words import (
     SEX_NAME,
     SEX_PAIRS,
     SPELLINGS,
+    SURVIVAL,
 )
 from multimodal.clinical.headers import in_words
 
@@ -99,26 +100,30 @@ def _flag_of(found: _Sides, facts: Facts, names: Names, timepoint: str) -> Draft
         if not sides[side]:
             sides[side] = [_spelled_like(found.pair[side], sides[other][0])]
             checks.append(f"{sides[side][0]!r} never occurs; is that how it would be written?")
-    words = in_words(facts.source)
-    if timepoint == "outcome" and (CENSORING.search(words) or NO_EVENT.search(words)):
-        sides, asked = _event_first(sides, words)
-        checks.append(asked)
+    if timepoint == "outcome":
+        sides, asked = _event_first(sides, in_words(facts.source))
+        checks += asked
     name = names.of_column(facts.source, facts.place)
     if found.pair in SEX_PAIRS:
         name = names.of_level(name, sides[0][0])
     return Draft(facts.source, "flag", timepoint, {"name": name, "true": sides[0], "false": sides[1]}, checks=checks)
 
 
-def _event_first(sides: list[list[str]], words: str) -> tuple[list[list[str]], str]:
+def _event_first(
+    sides: list[list[str]], words: str, labels: Mapping[str, str] | None = None
+) -> tuple[list[list[str]], list[str]]:
     """Return a column's values for an event and for none: `censored` and `alive` say the opposite of an event.
 
-    `cens` and `censor` say either: R's `GBSG2` has 1 for the event.
+    `cens` and `censor` say either: R's `GBSG2` has 1 for the event. So does 1 of `survival`, but not its yes.
     """
-    none = NO_EVENT.search(words)
-    if (none or CENSORED.search(words)) and sides[0][0].lower() in SAYS_YES:
+    said = (labels or {}).get(sides[0][0], sides[0][0]).lower()
+    none = NO_EVENT.search(words) or (SURVIVAL.search(words) if said in SAYS_YES and said != "1" else None)
+    if not (none or CENSORING.search(words)):
+        return sides, []
+    if (none or CENSORED.search(words)) and said in SAYS_YES:
         sides = sides[::-1]
     named = f"{none[0]!r}" if none else "censoring"
-    return sides, f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after {named}"
+    return sides, [f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after {named}"]
 
 
 _CODE_OF_SEX = re.compile(r"[0-9]")
@@ -152,8 +157,11 @@ def coded(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> 
         return Draft(facts.source, "flag", timepoint, settings, notes=[_legend(labels)], checks=found.checks)
     if pair:
         name = names.of_level(name, pair[0]) if pair in SEX_PAIRS else name
-        settings |= {"name": name, "true": [sides[pair[0]]], "false": [sides[pair[1]]]}
-        return Draft(facts.source, "flag", timepoint, settings, notes=[_legend(labels)])
+        codes, checks = [[sides[pair[0]]], [sides[pair[1]]]], list[str]()
+        if timepoint == "outcome":
+            codes, checks = _event_first(codes, in_words(facts.label or facts.source), labels)
+        settings |= {"name": name, "true": codes[0], "false": codes[1]}
+        return Draft(facts.source, "flag", timepoint, settings, notes=[_legend(labels)], checks=checks)
     levels, checks = names.of_levels(name, labels)
     settings |= {"name": name, "levels": levels}
     return Draft(facts.source, "one_hot", timepoint, settings, notes=[_legend(labels)], checks=checks)

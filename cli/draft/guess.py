@@ -90,8 +90,8 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
     if draft.kind != "drop" and facts.not_known_here:
         draft.settings = {"missing": sorted(facts.not_known_here)} | draft.settings
         draft.checks.append("do the values under missing: mean that nobody knows, or are they a finding?")
-    if draft.kind != "drop" and facts.source != day_zero:
-        _doubt(draft, facts)
+    if draft.kind != "drop":
+        _doubt(draft, facts, is_first=facts.source == day_zero)
     if draft.kind not in ("drop", "date"):
         if facts.choices and not facts.values.keys() <= {*facts.choices, *facts.choices.values()}:
             draft.checks.append("some values are none of the codes that its header or dictionary explains")
@@ -100,9 +100,11 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
     return draft
 
 
-def _doubt(draft: Draft, facts: Facts) -> None:
-    """Take a column as late of which neither name nor values say that it is early."""
-    if draft.timepoint not in LATE and not _named_early(facts) and not tell_the_beginning(facts):
+def _doubt(draft: Draft, facts: Facts, *, is_first: bool) -> None:
+    """Take a column as late of which neither name nor values say that it is early; ask of the first date."""
+    if is_first:
+        draft.checks += [] if _named_early(facts) else [_IS_FIRST]
+    elif draft.timepoint not in LATE and not _named_early(facts) and not tell_the_beginning(facts):
         draft.timepoint = LATE[0]
         draft.checks.append(_WHEN)
 
@@ -111,6 +113,7 @@ def _named_early(facts: Facts) -> bool:
     return any(map(is_early, (facts.source, facts.label)))
 
 
+_IS_FIRST = "is it a date from before the outcome? Its name does not say, and it is the event time of what is early"
 _WHEN = "when is it known? Its name does not say, and what becomes known later tells the future"
 _SERIES = 5
 
@@ -121,9 +124,18 @@ def take_measurements_as_early(columns: Sequence[Draft]) -> None:
     series = Counter(re.sub(r"\d+", "#", column.source) for column in doubtful)
     known = any(c.kind not in ("drop", "date") and c.settings.get("feature", True) for c in columns)
     for column in doubtful:
-        if not known or series[re.sub(r"\d+", "#", column.source)] >= _SERIES:
+        if (not known and _may_be_measured(column)) or series[re.sub(r"\d+", "#", column.source)] >= _SERIES:
             column.timepoint = "baseline"
             del column.settings["feature"]
+
+
+def _may_be_measured(column: Draft) -> bool:
+    """Whether a column is one of numbers or codes under a name that could be read, so that no word of it is late."""
+    levels = [*column.settings.get("levels", ()), *column.settings.get("true", ()), *column.settings.get("false", ())]
+    return re.search("[A-Za-z]", column.source) is not None and not any(map(_LETTER.search, levels))
+
+
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
@@ -186,6 +198,17 @@ def _repeats_a_name(facts: Facts) -> bool:
     return len(facts.values) > 1 and len(names) == 1 and all(": " in value for value in facts.values)
 
 
+def _numbers_the_rows(facts: Facts) -> bool:
+    """Whether one of the first columns counts from 0 or 1 in the order of the rows."""
+    values = list(facts.values)
+    first = values[0] if values else ""
+    counted = facts.distinct and facts.filled == facts.rows > MAX_LEVELS and first in ("0", "1")
+    return counted and facts.place <= _FIRST_PLACES and values == [str(int(first) + n) for n in range(len(values))]
+
+
+_FIRST_PLACES = 2
+
+
 def _has_unit(value: str) -> bool:
     """Whether a cell is as `5 months` or `1.2cm`."""
     number = re.match(r"[<>~]?\d+(?:[.,]\d+)?\s*(?=\S)", value)
@@ -193,8 +216,9 @@ def _has_unit(value: str) -> bool:
 
 
 def names_a_row(facts: Facts) -> bool:
-    """Whether a column is called an id and has another value in every row."""
-    return facts.distinct and facts.filled > MAX_LEVELS and bool(ID_NAME.search(in_words(facts.source)))
+    """Whether a column is called an id and has another value in every row, none of them with decimals."""
+    counts = facts.distinct and facts.filled > MAX_LEVELS and all(n == int(n) for n in facts.numbers)
+    return counts and bool(ID_NAME.search(in_words(facts.source)))
 
 
 def of_no_use(facts: Facts, equal_to: str | None) -> str:
@@ -205,6 +229,8 @@ def of_no_use(facts: Facts, equal_to: str | None) -> str:
         return f"equal to {equal_to} in every row"
     if len(facts.values) > 1 and (units_of_time(facts) or said_units(facts)):
         return "says units, which are no facts of a patient"
+    if _numbers_the_rows(facts):
+        return "numbers the rows, which is no fact of a patient and may tell how they were sorted"
     if _repeats_a_name(facts):
         return "its cells repeat the name of what they hold: write only what stands behind the colon, under that name"
     if facts.source.lower() in REDCAP or _is_status_of_form(facts):

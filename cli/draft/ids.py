@@ -36,7 +36,10 @@ def id_column(facts: Sequence[Facts]) -> Facts:
         When there is none, or no row.
     """
     if not facts or not facts[0].rows:
-        hint = "A draft needs a header, and rows with as many cells; no quotes stand around a whole row."
+        hint = (
+            "A draft needs a header, and rows with as many cells; no quotes stand around a whole row. R's write.table "
+            "leaves out the name of its row names: col.names = NA, or write.csv, keeps its place."
+        )
         raise CommandError("The table has no rows.", hint=hint)
     distinct = [fact for fact in facts if fact.distinct and not looks_like_dates(fact) and not _is_measured(fact)]
     unique = [fact for fact in distinct if fact.filled >= ENOUGH * fact.rows]

@@ -6,6 +6,7 @@ from itertools import islice
 from cli.draft.facts import Facts, uncoded
 from cli.draft.headers import is_early, late_timepoint
 from cli.draft.words import ENDS, PLACE, SEX_PAIRS, STREET, TNM
+from cli.draft.written import is_date
 from multimodal.clinical.names import has_shape_of_name, is_name
 from multimodal.clinical.phi import Kind, kind_of
 
@@ -31,7 +32,12 @@ def identify(facts: Facts) -> bool:
     if len(values) < _FEWEST_PERSONS:
         return hardly_repeated and any(all(map(is_so, values)) for is_so in (is_person, PLACE.fullmatch))
     if all(map(str.isdigit, values)):
-        return _are_postcodes(values) or (facts.distinct and len({*map(len, values)}) == 1 and bool(kind_of(values[0])))
+        return _are_postcodes(values) or (
+            facts.distinct
+            and len({*map(len, values)}) == 1
+            and bool(kind_of(values[0]))
+            and not all(map(is_date, values))
+        )
     told = (is_person, PLACE.fullmatch, *((STREET.fullmatch, kind_of) if hardly_repeated else ()))
     return _are_births(values) or any(sum(map(bool, map(is_so, values))) > _MOST * len(values) for is_so in told)
 

@@ -36,15 +36,16 @@ STREET = re.compile(
 """A number and a street, or a street and a number; a column of them hardly has one twice."""
 
 SURGERY = re.compile(
-    r"patholog|histolog|\bgrade\b|invasion|margin|resect|surg|operat|mutation|transloc|rearrang|\b(egfr|kras|alk|ros 1|"
-    r"braf|pd l ?1|her 2)\b|^op( ?(datum|tag|date|day))?$|biops|specimen|lymph node|\bp[tnm]\b"
+    r"\bpath\b|patholog|histolog|\bgrade\b|invasion|margin|resect|surg|operat|mutation|transloc|rearrang|"
+    r"\b(egfr|kras|alk|ros 1|braf|pd l ?1|her 2)\b|^op( ?(datum|tag|date|day))?$|biops|specimen|lymph node|\bp[tnm]\b"
 )
 
 RANKED_NAME = re.compile(r"\b(stage|grade|score|class|ecog|asa|level|degree|severity)\b")
 BEGINNING = re.compile(r"baseline|enrol|consent|diagnos|\bct\b|scan|imaging|visit|admission|inclusion")
 DAYS_TO_SURGERY = re.compile(r"\bdays?\b.*(surg|resect|operat)")
 ID_NAME = re.compile(
-    r"\b(case|patient|subject|participant|sample|person|study)? ?(id|no|number|code|key|bcode)\b|\b(u?subj|pt|p|e)id\b"
+    r"\b(case|patient|subject|participant|sample|person|study)? ?(id|no|number(?! of)|code|key|bcode)\b|"
+    r"\b(u?subj|pt|p|e)id\b"
 )
 
 CASE_NAME = re.compile(
@@ -102,6 +103,7 @@ TNM_NAME = re.compile(r"^[pcyra]*[TNM]([ _.-]?(stage|stadium|stade|category|kate
 
 DATE_FORMATS = (
     *("%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y%m%d"),
+    *("%d%m%Y", "%m%d%Y"),
     *("%d%b%Y", "%d-%b-%Y", "%d %b %Y", "%d. %b %Y", "%d/%b/%Y", "%b %d, %Y", "%b %d %Y", "%Y-%b-%d"),
     *(
         "%m/%d/%y",
@@ -150,9 +152,12 @@ TIME_UNITS = {
 CENSORING = re.compile(r"\b(cens|cnsr|censor(ed|ing|ship)?|censure|censurado|zensiert|zensur)\b")
 CENSORED = re.compile(r"\b(cnsr|censored|censure|censurado|zensiert)\b")
 NO_EVENT = re.compile(
-    r"\b(alive|living|survived|survivors?|lebt|lebend|am leben|vivante?|vivo|viva|in vita)\b|\b(free|frei)$"
+    r"\b(alive|living|survived|survivors?|lebt|lebend|am leben|vivante?|vivo|viva|in vita|uberlebt|survecu)\b|"
+    r"\b(free|frei)$|(year|yr|month|mo|day|hospital|icu|jahres?) (survival|uberleben)\b|"
+    r"\b(survival|uberleben|survie|supervivencia|sopravvivenza|sobrevida) ?(a|at|to|nach|after|till)?\b ?\d"
 )
 """What a column of those without an event is called; of codes, `Yes` and 1 are then no event."""
 
-SAYS_YES = frozenset({"1", "y", "yes", "true", "t", "ja", "oui", "si", "censored", "zensiert"})
+SURVIVAL = re.compile(r"\b(survival|uberleben|survie|supervivencia|sopravvivenza|sobrevida|overleving)\b")
+SAYS_YES = frozenset({"1", "y", "yes", "true", "t", "ja", "oui", "si", "sim", "censored", "zensiert"})
 """What a column that is called "censored" or "alive" says of a case without an event."""

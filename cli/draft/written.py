@@ -121,12 +121,23 @@ def _ask_of_other_dates(fact: Facts, century: int) -> None:
     elif fact.date_format is None and not fact.asked and fact.values:
         without_day = {value for value in fact.values if _is_incomplete(value)}
         whole = {value for value in fact.values if not _NO_DATE.fullmatch(value) and is_date(value, century)}
+        if sum(map(_is_like_date, fact.values)) >= ENOUGH * len(fact.values):
+            fact.asked = "dates in a form that is not read; write them as 2010-01-31"
         if len(without_day | whole) < ENOUGH * len(fact.values) or all(map(str.isdigit, without_day | whole)):
             return
         fact.asked = _WITHOUT_DAY if without_day - whole else "dates that are written in several ways"
         fact.checks.append("write all its dates in one way; a day that could be a month cannot be told")
 
 
+def _is_like_date(value: str) -> bool:
+    """Whether a cell has a year, and a month's name or two more numbers, and hardly anything else."""
+    parts = [part for part in re.split(r"\W+", re.sub(r"(?<=\d)(?:st|nd|rd|th|er|e|o)\b", "", value)) if part]
+    year = any(re.fullmatch(r"(?:19|20)\d\d", part) for part in parts)
+    short = sum(part.isdigit() and len(part) <= 2 for part in parts)
+    return year and len(parts) <= _PARTS_OF_DATE and (short > 1 or bool(short and any(map(month_of, parts))))
+
+
+_PARTS_OF_DATE = 8
 _WITHOUT_DAY = "dates without a day, of which no date can be made"
 
 
@@ -174,7 +185,9 @@ def _ask_of_counts(fact: Facts) -> None:
     words, numbers = in_words(fact.source), fact.numbers
     if fact.date_format or fact.asked or fact.no_numbers or not DATE_NAME.search(words) or not numbers:
         return
-    if min(numbers) >= _FEWEST_DAYS and not any(pattern.search(words) for pattern, _, _ in UNITS):
+    if all(is_date(value.zfill(8)) for value in fact.values):
+        fact.asked = "dates of which a spreadsheet took away the leading zero; write it again"
+    elif min(numbers) >= _FEWEST_DAYS and not any(pattern.search(words) for pattern, _, _ in UNITS):
         fact.asked = "a count of days or seconds"
         fact.checks.append(_COUNTED_FROM)
 
@@ -209,7 +222,7 @@ def _is_shifted(facts: Sequence[Facts], century: int, today: date) -> bool:
 
 
 _SPELLINGS = (Numeral(","), Numeral(",", "."), Numeral(",", " "), *(Numeral(".", t) for t in (",", " ", "'")))
-_NUMBER_LIKE = re.compile(r"^'?[+-]?[\d.,' \u2019\u00a0\u2009\u202f]*\d[.,]?\d*(?:[eE][+-]?\d+)? ?%?$")
+_NUMBER_LIKE = re.compile(r"^'?[+\u2212\u2013-]?[\d.,' \u2019\u00a0\u2009\u202f]*\d[.,]?\d*(?:[eE][+-]?\d+)? ?%?$")
 _THREE_BEHIND_POINT = re.compile(r"^[+-]?\d{1,3}\.\d{3}$")
 
 

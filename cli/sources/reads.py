@@ -89,6 +89,7 @@ def read_reads(path: Path) -> Reads:
         raise UsageError(message, hint=hint + _READS_HINT)
     _check_names(everything, folder)
     if not has_sheet:
+        _check_owners(everything, folder)
         _check_mates(everything)
     samples = _samples(folder)
     matrices = [_with_case(file) for file in everything if is_matrix_or_quantification(file)]
@@ -108,26 +109,33 @@ def read_reads(path: Path) -> Reads:
 
 
 def require_route(reads: Reads, dataset: str) -> None:
-    """Refuse reads alone for a dataset that takes a matrix, and matrices alone for one that takes reads.
-
-    A dataset that this source tree does not describe is the pipeline's to judge.
+    """Refuse what `route_problem` names, before any of it is sent.
 
     Raises
     ------
     UsageError
         When nothing of it would be taken.
     """
+    if problem := route_problem(reads, dataset):
+        hint = f"functions/datasets/{dataset}.yaml says so (genomics.matrix). Name another dataset."
+        raise UsageError(f"{problem[0].upper()}{problem[1:]}: nothing was uploaded.", hint=hint)
+
+
+def route_problem(reads: Reads, dataset: str) -> str:
+    """Say that reads alone come to a dataset that takes a matrix, or matrices alone to one that takes reads.
+
+    A dataset that this source tree does not describe is the pipeline's to judge: it is empty.
+    """
     from multimodal.genomics.config import genomics_datasets  # the functions' models take time to import
 
     try:
         config = genomics_datasets([dataset]).get(dataset)
     except ConfigurationError:
-        return
+        return ""
     kinds = {"a ready matrix": reads.matrices, "reads": reads.cases}
     taken, other = kinds if config and config.matrix else reversed(kinds)
-    if config and kinds[other] and not (kinds[taken] or reads.references):
-        hint = f"functions/datasets/{dataset}.yaml says so (genomics.matrix). Name another dataset."
-        raise UsageError(f"The dataset {dataset} takes {taken}, not {other}: nothing was uploaded.", hint=hint)
+    is_wrong = config and kinds[other] and not (kinds[taken] or reads.references)
+    return f"the dataset {dataset} takes {taken}, not {other}" if is_wrong else ""
 
 
 def _check_names(files: Iterable[SourceFile], folder: Path) -> None:
@@ -136,6 +144,21 @@ def _check_names(files: Iterable[SourceFile], folder: Path) -> None:
     if wrong is not None:
         hint = f"If the cases are folders in it, give {folder / wrong}. Otherwise {CASE_RULE}."
         raise UsageError(f"The folder {wrong!r} cannot be a case.", hint=hint)
+
+
+def _check_owners(files: Iterable[SourceFile], folder: Path) -> None:
+    """Reject folders that are called by what is in them (`fastq`, `00.RawData`): each would be one case."""
+    nobodys = next((case for case in _cases(files) if _OF_NOBODY.fullmatch(case) and not case.isdigit()), None)
+    if nobodys is not None:
+        hint = f"If the cases are folders in it, give {folder / nobodys}. Otherwise call it as the case."
+        raise UsageError(f"The folder {nobodys!r} is called by what is in it, and not by a case.", hint=hint)
+
+
+_OF_NOBODY = re.compile(
+    r"(?:\d{1,2}[._-]?)?(?:(?:raw|clean|trimmed|filtered|demultiplexed|unaligned|basecalls|intensities)[._-]?)?"
+    r"(?:data|reads|fastqs?|fqs?|results?|outputs?|downloads?|uploads?|files)?",
+    re.IGNORECASE,
+)
 
 
 def _check_mates(files: Iterable[SourceFile]) -> None:

@@ -142,7 +142,7 @@ def test_both_lanes_store_the_same_bytes(account: Account, uploaded: str) -> Non
     fast = _stored(account, "fast/")
     assert answer == {"objects": len(fast)}
     assert _events(account, "fast") >= {"study_ended"}, "its log"
-    assert "object_fetched_again" not in _events(account, "fast"), "boto3 is for what the Common Runtime cannot do"
+    assert "object_left_to_boto3" not in _events(account, "fast"), "boto3 is for what the Common Runtime cannot do"
     names = {(key.split("/")[1], Path(key).name) for key in fast}
     assert {("R01-901", "features.json"), ("R01-999", "rejection.json")} <= names
     assert _processing_job(account, job) == "Completed"

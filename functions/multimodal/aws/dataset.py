@@ -8,6 +8,7 @@ import boto3
 
 from multimodal.aws.errors import translated
 from multimodal.aws.feature_store import describe_group
+from multimodal.aws.objects import listed
 from multimodal.dataset.ports import GroupVersion
 from multimodal.dataset.sql import Table
 
@@ -46,8 +47,8 @@ class S3Files:
     def download(self, prefix: str, folder: Path) -> Sequence[Path]:
         """Store every object below a prefix in a folder, as `0.parquet`, `1.parquet` …; return the files."""
         with translated("download snapshots"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-            keys = [found["Key"] for page in pages for found in page.get("Contents", []) if found["Size"]]
+            answers = listed(self._s3, self._bucket, prefix)
+            keys = [found["Key"] for page in answers for found in page.get("Contents", []) if found["Size"]]
             files = [folder / f"{number}.parquet" for number in range(len(keys))]
             for key, file in zip(keys, files, strict=True):
                 self._s3.download_file(self._bucket, key, str(file))

@@ -1,13 +1,15 @@
 """Jobs, runs and results: SageMaker processing jobs in flight, executions, AWS Batch jobs, the queue of results."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
 from multimodal.aws.errors import code_of, translated
+from multimodal.aws.pages import pages
 
 JOB_NAME_PREFIX = "img-"
 
@@ -25,10 +27,8 @@ class SageMakerJobs:
         """Return how many imaging jobs are running."""
         count = 0
         with translated("list processing jobs"):
-            pages = self._sagemaker.get_paginator("list_processing_jobs").paginate(
-                NameContains=JOB_NAME_PREFIX, StatusEquals="InProgress"
-            )
-            for page in pages:
+            running = {"NameContains": JOB_NAME_PREFIX, "StatusEquals": "InProgress"}
+            for page in pages(self._sagemaker.list_processing_jobs, **running):
                 names = (job["ProcessingJobName"] for job in page["ProcessingJobSummaries"])
                 count += sum(name.startswith(JOB_NAME_PREFIX) for name in names)
         return count
@@ -111,20 +111,20 @@ class QueueJobs:
         counts = dict[str, int]()
         with translated("list jobs"):
             for status in _OPEN if self._queue else ():
-                pages = self._batch.get_paginator("list_jobs").paginate(jobQueue=self._queue, jobStatus=status)
-                counts[status] = sum(len(page["jobSummaryList"]) for page in pages)
+                found = self._listed(jobStatus=status)
+                counts[status] = sum(len(page["jobSummaryList"]) for page in found)
         return counts
 
     def _statuses(self, name: str) -> list[str]:
         """Return the status of every job of this name; a filter makes Batch list jobs of all statuses."""
         found: list[str] = []
         with translated("list jobs"):
-            pages = self._batch.get_paginator("list_jobs").paginate(
-                jobQueue=self._queue, filters=[{"name": "JOB_NAME", "values": [name]}]
-            )
-            for page in pages:
+            for page in self._listed(filters=[{"name": "JOB_NAME", "values": [name]}]):
                 found += [j["status"] for j in page["jobSummaryList"] if j["jobName"] == name]
         return found
+
+    def _listed(self, **settings: Any) -> Iterator[Any]:  # noqa: ANN401 – boto3's
+        return pages(self._batch.list_jobs, "nextToken", "nextToken", jobQueue=self._queue, **settings)
 
 
 class ResultQueue:

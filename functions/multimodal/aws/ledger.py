@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 from boto3.dynamodb.conditions import Key
@@ -75,10 +75,11 @@ class DynamoDbLedger:
             answer = self._client.get_item(TableName=self._table, Key={"unit_id": unit_id}, ConsistentRead=True)
         return _item_from(answer["Item"]) if "dataset" in answer.get("Item", {}) else None
 
-    def update(self, item: LedgerItem, changes: Changes) -> bool:
-        """Apply changes if the item is still as it was read; return whether they were applied."""
-        condition = "version = :seen_version"
-        return self._write(item.unit, changes, {}, condition, {":seen_version": item.version}) is not None
+    def update(self, item: LedgerItem, changes: Changes) -> LedgerItem | None:
+        """Apply changes if the item is still as it was read; return it as it is now, or None when it was not."""
+        request = _update_request(changes, {}, {":seen_version": item.version})
+        row = self._write_if(item.unit_id, "version = :seen_version", request, returned="ALL_NEW")
+        return None if row is None else _item_from(row)
 
     def due(self, now: int, limit: int) -> list[str]:
         """Return ids of up to `limit` units whose check is due, oldest first."""
@@ -141,19 +142,24 @@ class DynamoDbLedger:
         changes: Changes,
         firsts: Changes,
         condition: str | None = None,
-        extra: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any] | None:
         """Return the item as it was before the write, or None when the condition did not hold."""
-        return self._write_if(unit.unit_id, condition, _update_request(changes, firsts, extra or {}))
+        return self._write_if(unit.unit_id, condition, _update_request(changes, firsts, {}))
 
-    def _write_if(self, key: str, condition: str | None, request: dict[str, Any]) -> Mapping[str, Any] | None:
-        """Return the item as it was before the write, or None when the condition did not hold."""
+    def _write_if(
+        self,
+        key: str,
+        condition: str | None,
+        request: dict[str, Any],
+        returned: Literal["ALL_OLD", "ALL_NEW"] = "ALL_OLD",
+    ) -> Mapping[str, Any] | None:
+        """Return the item as it was before the write or as it is now; None when the condition did not hold."""
         if condition:
             request["ConditionExpression"] = condition
         with translated("write the ledger"):
             try:
                 answer = self._client.update_item(
-                    TableName=self._table, Key={"unit_id": key}, ReturnValues="ALL_OLD", **request
+                    TableName=self._table, Key={"unit_id": key}, ReturnValues=returned, **request
                 )
             except ClientError as error:
                 if code_of(error) == "ConditionalCheckFailedException":

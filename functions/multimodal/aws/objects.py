@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from multimodal.aws.errors import code_of, translated
+from multimodal.aws.pages import pages
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import OpenObject, StoredObject
 from multimodal.ledger.text import decode_text
@@ -30,6 +31,12 @@ ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _CHECKSUMS = ("ChecksumSHA256", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumCRC32C", "ChecksumCRC32")
 
 
+def listed(s3: Any, bucket: str, prefix: str, **settings: str) -> Iterator[Any]:  # noqa: ANN401 – boto3's client
+    """Yield the pages of a list of objects."""
+    names = ("ContinuationToken", "NextContinuationToken")
+    return pages(s3.list_objects_v2, *names, Bucket=bucket, Prefix=prefix, **settings)
+
+
 class S3Objects:
     """`ObjectStore` on one bucket."""
 
@@ -40,8 +47,7 @@ class S3Objects:
     def objects_under(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects whose keys start with `prefix`."""
         with translated("list objects"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-            for page in pages:
+            for page in listed(self._s3, self._bucket, prefix):
                 for o in page.get("Contents", []):
                     archived = o.get("StorageClass") in ARCHIVE_CLASSES
                     came = int(o["LastModified"].timestamp())
@@ -52,8 +58,7 @@ class S3Objects:
         folders: list[str] = []
         objects: list[str] = []
         with translated("list folders"):
-            paginator = self._s3.get_paginator("list_objects_v2")
-            for page in paginator.paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/"):
+            for page in listed(self._s3, self._bucket, prefix, Delimiter="/"):
                 folders += [p["Prefix"][len(prefix) :].rstrip("/") for p in page.get("CommonPrefixes", [])]
                 objects += [o["Key"][len(prefix) :] for o in page.get("Contents", [])]
         return folders, [name for name in objects if name]

@@ -41,8 +41,9 @@ _TIME_BEHIND = re.compile(
     r"[T ] ?(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?"
     r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?\Z"
     r"|:[0-2][0-9]:[0-5][0-9]:[0-6][0-9](?:\.[0-9]{1,9})?\Z"
+    r"|(?<=\A[0-9]{8})T?(?:[01][0-9]|2[0-4])[0-5][0-9](?:[0-6][0-9](?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{4})?\Z"
 )
-"""A time, perhaps with a zone; SAS writes it as 12MAR1998:10:30:00."""
+"""A time, perhaps with a zone; SAS writes it as 12MAR1998:10:30:00, HL7 and DICOM as 19980312103000."""
 
 _PART, _DIRECTIVE = re.compile("%([dmYybB])"), re.compile("(%[dmYyb])")
 _TOUCHING = re.compile("%[dmYy]%[dmYy]")
@@ -111,7 +112,7 @@ class DateFormat:
         is_named, groups = "b" in parts or "B" in parts, (1 + year_at, 4 - day_at - year_at, 1 + day_at)
 
         def read(cell: str) -> date | None:
-            found = fits(cell) or (fits(_TIME_BEHIND.sub("", cell)) if ":" in cell else None)
+            found = fits(cell) or (fits(_TIME_BEHIND.sub("", cell)) if ":" in cell or cell[:8].isdecimal() else None)
             if found is None:
                 return None
             year, month, day = found.group(*groups)

@@ -17,6 +17,9 @@ OLDEST = MAX_AGE + 1
 """The one category that ages above `MAX_AGE` may be put into: 90 or older."""
 
 _BLANKS = " \u00a0\u2009\u202f"
+_MINUS = ("\u2212", "\u2013")
+"""The sign that typesetters and some programs write for a minus, and the dash that stands in its place."""
+
 _SEPARATORS = {" ": f"[{_BLANKS}]", "'": "['\u2019]"}
 
 
@@ -52,7 +55,7 @@ class Numeral:
 
         def read(cell: str) -> float | None:
             if not fits(cell):
-                return None
+                return read(f"-{cell[1:]}") if cell.startswith(_MINUS) else None
             digits = re.sub(separator, "", cell) if separator else cell
             return float(digits.rstrip(f"%{_BLANKS}").replace(decimal, "."))
 
@@ -70,7 +73,9 @@ _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 
 
 def _plain_number(cell: str) -> float | None:
-    return float(cell) if (cell.isdecimal() and cell.isascii()) or _PLAIN.fullmatch(cell) else None
+    if (cell.isdecimal() and cell.isascii()) or _PLAIN.fullmatch(cell):
+        return float(cell)
+    return _plain_number(f"-{cell[1:]}") if cell.startswith(_MINUS) else None
 
 
 def numeral_of(config: ClinicalConfig, column: Number) -> Numeral:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -68,7 +69,7 @@ class FeatureGroupSpec:
     record_id: str = RECORD_ID
     event_time: str = EVENT_TIME
 
-    @property
+    @cached_property
     def types(self) -> dict[str, FeatureType]:
         """Type by feature name."""
         return dict(self.features)

@@ -69,7 +69,7 @@ class FeatureIngest:
         digest = "+".join(record_hash(record, self.features.identity(spec.name)) for spec, record in made)
         if item.record_hash != digest:
             self._write(unit, made)
-        self._complete(unit, document, digest, made[0][0].name)
+        self._complete(item, document, digest, made[0][0].name)
 
     def _require_artifacts(self, unit: Unit, document: Mapping[str, Any]) -> None:
         """Wait a little for the other files of the result; later ones are waited for by another delivery."""
@@ -90,9 +90,9 @@ class FeatureIngest:
             self.ports.metrics.count(Metric.FEATURE_RECORDS_WRITTEN, modality=unit.modality)
             logger().info("record written", correlation_id=unit.correlation_id, features=len(record), group=spec.name)
 
-    def _complete(self, unit: Unit, document: Mapping[str, Any], digest: str, group: str) -> None:
+    def _complete(self, read: LedgerItem, document: Mapping[str, Any], digest: str, group: str) -> None:
+        item: LedgerItem | None = read
         for _ in range(_TRIES):
-            item = self.ports.ledger.get(unit.unit_id)
             if item is None or not _is_awaited(item, document):
                 return
             now = self.ports.clock()
@@ -109,6 +109,7 @@ class FeatureIngest:
             if self.ports.ledger.update(item, changes):
                 self._announce(item, now)
                 return
+            item = self.ports.ledger.get(item.unit_id)
         raise RetryableError("the ledger item kept changing; the message will be delivered again")
 
     def _announce(self, item: LedgerItem, now: int) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from multimodal.genomics.keys import parse_key
 from multimodal.genomics.owners import samples_in
@@ -60,7 +61,7 @@ class SampleListing(Listing):
     unlisted: bool = False
     """Whether there is a sheet that says nothing of the case."""
 
-    @property
+    @cached_property
     def content_version(self) -> str:
         """Name of exactly this content; with a sheet also of what the sheet says of it."""
         content = super().content_version

@@ -194,8 +194,8 @@ class RunPlanner:
         planned = [PlannedUnit(**unit) for unit in plan["units"]]
         concurrency = max(1, self.max_concurrency - self.job_counter.in_flight())
         small, rest = share_lanes(planned, self.settings.fast_lane_megabytes)
-        items = [self._write_job(run, job, Lane.PROCESSING) for job in pack(rest, concurrency)]
-        items += [self._write_job(run, job, Lane.FUNCTION) for job in small]
+        jobs = [(job, Lane.PROCESSING) for job in pack(rest, concurrency)] + [(job, Lane.FUNCTION) for job in small]
+        items = list(self.ports.parallel_map(lambda job: self._write_job(run, *job), jobs))
         self.ports.processed.write_json(RunPaths(run).jobs, items)
         logger().info(
             "run planned", run_id=run, units=len(planned), jobs=len(items), fast=len(small), concurrency=concurrency

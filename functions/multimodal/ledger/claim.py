@@ -119,7 +119,7 @@ class UnitClaims:
             "processing_at": now,
             **schedule_check(item.unit, lease_until),
         }
-        claimed = self.ports.ledger.update(item, changes)
+        claimed = self.ports.ledger.update(item, changes) is not None
         if claimed:
             self.ports.metrics.count(Metric.UNITS_STARTED, modality=item.unit.modality)
             if item.attempt:

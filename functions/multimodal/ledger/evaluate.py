@@ -99,7 +99,7 @@ class UnitEvaluator:
         self._update(item, _recheck_blocked(item, now))
         return True
 
-    def _update(self, item: LedgerItem, changes: Changes) -> bool:
+    def _update(self, item: LedgerItem, changes: Changes) -> LedgerItem | None:
         return self.ports.ledger.update(item, changes)
 
     def _check_while_waiting(self, item: LedgerItem, until: int, now: int) -> Changes:
@@ -165,13 +165,13 @@ class UnitEvaluator:
         }
         if blocked is not None:
             changes |= {"reason_code": blocked.reason.value, "reason_message": blocked.message}
-        if not self._update(item, changes):
+        refreshed = self._update(item, changes)
+        if refreshed is None:
             return None
         if blocked is not None and blocked.depends_on is not None:
             self.ports.ledger.request_rerun(blocked.depends_on, now, now)
         self._announce(item, listing)
-        refreshed = self.ports.ledger.get(item.unit_id) if blocked is None else None
-        return ReadyUnit(refreshed, listing) if refreshed and refreshed.status is Status.READY else None
+        return ReadyUnit(refreshed, listing) if blocked is None else None
 
     def _announce(self, item: LedgerItem, listing: Listing) -> None:
         if item.status is not Status.READY:

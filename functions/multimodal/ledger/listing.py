@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason
@@ -29,7 +30,7 @@ class Listing:
         """Sum of the sizes in bytes."""
         return sum(o.size for o in self.objects)
 
-    @property
+    @cached_property
     def content_version(self) -> str:
         """Name of exactly this content: a hash over every key, ETag and size.
 

@@ -154,9 +154,11 @@ class OutcomeRecorder:
             return None
         # A built reference has no document of its run: that its job ended well says enough.
         result = None if unit.is_reference else self._document(unit, unit.result_name)
-        if result and belongs_to_run(result, item.run_id) and missing_artifacts(self.ports.processed, unit, result):
+        if not belongs_to_run(result, item.run_id):
+            return outcome_of(None, self._document(unit, "rejection.json"), item.run_id)
+        if result and missing_artifacts(self.ports.processed, unit, result):
             return None  # the job is over, so that what is missing will not come
-        return outcome_of(result, self._document(unit, "rejection.json"), item.run_id)
+        return outcome_of(result, None, item.run_id)
 
     def _document(self, unit: Unit, name: str) -> Mapping[str, Any] | None:
         """Return a document of a result; one that cannot be read is none, or its unit would never end."""

@@ -39,8 +39,8 @@ class Ledger(Protocol):
     def get(self, unit_id: str) -> LedgerItem | None:
         """Return the item as it is now (strongly consistent)."""
 
-    def update(self, item: LedgerItem, changes: Changes) -> bool:
-        """Apply changes if the item is still as it was read; return whether they were applied."""
+    def update(self, item: LedgerItem, changes: Changes) -> LedgerItem | None:
+        """Apply changes if the item is still as it was read; return it as it is now, or None when it was not."""
 
     def due(self, now: int, limit: int) -> list[str]:
         """Return ids of up to `limit` units whose check is due, oldest first."""

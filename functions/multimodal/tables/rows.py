@@ -261,7 +261,7 @@ class TableRows:
             if max(map(error.beginning.count, DELIMITERS)) >= max_columns:
                 raise _too_many(f"more than {max_columns:,}", max_columns) from error
             raise BadInputError(Reason.ROW_TOO_LONG, f"the header {_TOO_LONG}") from error
-        delimiter, cells = _divided(head, score)
+        delimiter, cells = _divided(head, "".join(self._lines.peek(1)), score)
         if len(cells) > max_columns:
             raise _too_many(f"{len(cells):,}", max_columns)
         self._lines.held = 0
@@ -297,11 +297,15 @@ class TableRows:
         raise BadInputError(Reason.TABLE_EMPTY, "the file is empty; upload the table again")
 
 
-def _divided(head: Sequence[str], score: Score) -> tuple[str, list[str]]:
-    """Return the delimiter with which most cells of a header are known, and the cells."""
+def _divided(head: Sequence[str], following: str, score: Score) -> tuple[str, list[str]]:
+    """Return the delimiter with which most cells of a header are known, and the cells.
+
+    One that the following row has as often comes first: `Age, years;Hb, g/dL` above `P1;63;12,1`.
+    """
     parsed = {delimiter: _parse(head, delimiter) for delimiter in (*DELIMITERS, *_OTHER_DELIMITERS)}
     scores = {delimiter: score(cells) for delimiter, cells in parsed.items()}
-    delimiter = max(DELIMITERS, key=lambda d: scores[d])
+    agreeing = [d for d in reversed(DELIMITERS) if scores[d] > 1 and following.count(d) == "".join(head).count(d)]
+    delimiter = max(agreeing or DELIMITERS, key=lambda d: scores[d])
     other = max(_OTHER_DELIMITERS, key=lambda d: scores[d])
     if scores[other] > scores[delimiter]:
         message = f"the columns are separated by {other!r}; export the table with commas, semicolons or tabs"
@@ -350,10 +354,15 @@ def _cells(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
     for line in lines:
         cells = line.split(delimiter) if line else []
         if '"' in line or (len(line) > longest and max(map(len, cells)) > longest):
-            ended = map("{}\n".format, chain((line,), lines))
+            ended = map("{}\n".format, chain((_without_formulas(line, delimiter),), lines))
             yield from islice(csv.reader(ended, delimiter=delimiter, strict=True), 1)
         else:
             yield cells
+
+
+def _without_formulas(line: str, delimiter: str) -> str:
+    """Return a row with `"001"` for `="001"`, by which laboratories keep spreadsheets from reading a number."""
+    return re.sub(rf'(^|{delimiter})="([^"]*)"(?={delimiter}|$)', r'\1"\2"', line) if '="' in line else line
 
 
 _TOO_LONG = "is longer than a row can be: a quote may be open that is never closed, or the file is no table; fix it"
@@ -369,7 +378,8 @@ def _parse(head: Sequence[str], delimiter: str) -> list[str]:
         whole = head[0].strip()
         return [whole] if whole else []
     try:
-        cells = next(csv.reader(head, delimiter=delimiter, strict=True), [])
+        lines = (_without_formulas(line, delimiter) for line in head)
+        cells = next(csv.reader(lines, delimiter=delimiter, strict=True), [])
     except csv.Error:
         return []
     names = [cell.strip() for cell in cells]

@@ -100,11 +100,11 @@ class FakeLedger:
     def get(self, unit_id: str) -> LedgerItem | None:
         return self.items.get(unit_id)
 
-    def update(self, item: LedgerItem, changes: Mapping[str, Any]) -> bool:
+    def update(self, item: LedgerItem, changes: Mapping[str, Any]) -> LedgerItem | None:
         if self.items[item.unit_id].version != item.version:
-            return False
+            return None
         self._store(self._changed(item, changes))
-        return True
+        return self.items[item.unit_id]
 
     def due(self, now: int, limit: int) -> list[str]:
         waiting = [i for i in self.items.values() if i.due_at is not None and i.due_at <= now]

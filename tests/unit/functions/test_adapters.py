@@ -3,10 +3,11 @@
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 import pytest
@@ -23,11 +24,14 @@ from multimodal.aws.feature_store import GroupSettings, SageMakerGroups, SageMak
 from multimodal.aws.jobs import QueueJobs, ResultQueue
 from multimodal.aws.ledger import _MAX_LISTED, _MAX_TEXT, DynamoDbLedger, _to_dynamo, _update_request
 from multimodal.aws.objects import S3Objects
+from multimodal.aws.pages import pages
 from multimodal.features.group import FeatureText
 from multimodal.ledger.errors import BadInputError, ConfigurationError, RetryableError
 from multimodal.ledger.ports import StoredObject
 from multimodal.ledger.unit import LedgerItem, Status, Unit, case_unit
 from multimodal.pipeline.messages import object_created
+
+T = TypeVar("T")
 
 QUEUE, DEFINITION = (
     "arn:aws:batch:us-east-1:111122223333:job-queue/q",
@@ -246,14 +250,14 @@ def test_pinned_value_is_the_first_ones() -> None:
         assert ledger.put_if_absent("assay#g", {"engine": "salmon"}) == {"engine": "dragen"}
 
 
-def _sent(write: Callable[[DynamoDbLedger], bool], refused: bool) -> tuple[bool, dict[str, Any]]:
+def _sent(write: Callable[[DynamoDbLedger], T], refused: bool, stored: Mapping[str, Any]) -> tuple[T, dict[str, Any]]:
     ledger = DynamoDbLedger("table")
     sent: dict[str, Any] = {}
     with Stubber(ledger._client) as stubber:
         if refused:
             stubber.add_client_error("update_item", "ConditionalCheckFailedException")
         else:
-            stubber.add_response("update_item", {"Attributes": {}})
+            stubber.add_response("update_item", {"Attributes": stored})
         ledger._client.meta.events.register(
             "provide-client-params.dynamodb.UpdateItem", lambda params, **_: sent.update(params)
         )
@@ -262,7 +266,7 @@ def _sent(write: Callable[[DynamoDbLedger], bool], refused: bool) -> tuple[bool,
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_lease_is_one_conditional_write(refused: bool) -> None:
-    taken, sent = _sent(lambda ledger: ledger.take_lease("lease#sweep", "me", 100, 350), refused)
+    taken, sent = _sent(lambda ledger: ledger.take_lease("lease#sweep", "me", 100, 350), refused, {})
     assert taken is not refused
     assert sent["Key"] == {"unit_id": "lease#sweep"}
     assert sent["ConditionExpression"] == (
@@ -275,15 +279,18 @@ def test_a_lease_is_one_conditional_write(refused: bool) -> None:
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_unit_changes_only_if_it_is_as_it_was_read(refused: bool) -> None:
     item = LedgerItem(Unit("d", "s", "t"), Status.READY, version=7)
-    changed, sent = _sent(lambda ledger: ledger.update(item, {"status": "PROCESSING"}), refused)
-    assert changed is not refused
+    now = {"dataset": "d", "subject": "s", "study": "t", "modality": "imaging", "status": "PROCESSING"}
+    stored = {name: {"S": text} for name, text in now.items()} | {"version": {"N": "8"}}
+    changed, sent = _sent(lambda ledger: ledger.update(item, {"status": "PROCESSING"}), refused, stored)
+    assert changed == (None if refused else replace(item, status=Status.PROCESSING, version=8))
+    assert sent["ReturnValues"] == "ALL_NEW"
     assert sent["ConditionExpression"] == "version = :seen_version"
     assert sent["ExpressionAttributeValues"][":seen_version"] == 7
 
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_an_earlier_request_replaces_no_later_one(refused: bool) -> None:
-    requested, sent = _sent(lambda ledger: ledger.request_rerun(Unit("d", "s", "t"), 100, 110), refused)
+    requested, sent = _sent(lambda ledger: ledger.request_rerun(Unit("d", "s", "t"), 100, 110), refused, {})
     assert requested is not refused
     assert sent["ConditionExpression"].endswith("OR rerun_requested_at < :rerun_requested_at")
     assert sent["ExpressionAttributeValues"][":rerun_requested_at"] == 100
@@ -562,3 +569,15 @@ def test_an_announced_result_reads_like_its_event() -> None:
         queue.announce("imaging/d/s/1.2/features.json")
     [body] = sent
     assert object_created({"messageId": "m", "body": body}).key == "imaging/d/s/1.2/features.json"
+
+
+def test_a_list_goes_on_until_no_page_follows() -> None:
+    asked: list[dict[str, str]] = []
+    answers = iter(list[dict[str, Any]]([{"keys": [1], "Next": "a"}, {"keys": [], "Next": "b"}, {"keys": [2]}]))
+
+    def operation(**request: str) -> dict[str, Any]:
+        asked.append(request)
+        return next(answers)
+
+    assert [page["keys"] for page in pages(operation, "Token", "Next", Bucket="b")] == [[1], [], [2]]
+    assert asked == [{"Bucket": "b"}, {"Bucket": "b", "Token": "a"}, {"Bucket": "b", "Token": "b"}]

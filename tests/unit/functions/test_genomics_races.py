@@ -21,6 +21,9 @@ STEPS, ROUNDS = 60, 20
 SEEDS = range(30)
 
 
+Update = Callable[[LedgerItem, Mapping[str, Any]], LedgerItem | None]
+
+
 class Chaos:
     """A stack to which things happen in an order that a seed chooses."""
 
@@ -30,12 +33,12 @@ class Chaos:
         self.uploading = True
         self.results: list[str] = []
         self.outcomes: dict[str, str] = {}
-        self.world.ledger.update = self.interrupted(self.world.ledger.update)  # type: ignore[method-assign]
+        self.world.ledger.update = self.interrupted(self.world.ledger.update)  # type: ignore[assignment, method-assign]
 
-    def interrupted(self, update: Callable[[LedgerItem, Mapping[str, Any]], bool]) -> Callable[..., bool]:
+    def interrupted(self, update: Update) -> Update:
         """Let uploads arrive between a decision and the write that it leads to."""
 
-        def late(item: LedgerItem, changes: Mapping[str, Any]) -> bool:
+        def late(item: LedgerItem, changes: Mapping[str, Any]) -> LedgerItem | None:
             if self.uploading and self.random.random() < 0.1:
                 self.put()
                 self.deliver(everything=True)

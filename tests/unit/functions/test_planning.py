@@ -345,6 +345,33 @@ def test_reads_are_planned_by_their_sample_sheet(tmp_path: Path) -> None:
     assert {unit.subject: size for unit, size in work.samples.items()} == {"R01-000": 10, "R01-001": 10}
 
 
+def test_what_an_upload_would_not_send_is_planned_as_rejected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A matrix for a dataset that takes reads, and reads for one that takes a matrix."""
+    matrix, reads = tmp_path / "matrix.tsv", tmp_path / "reads"
+    matrix.write_text("gene\tR01-001\nVIM\t1.5\n")
+    (reads / "R01-001").mkdir(parents=True)
+    (reads / "R01-001" / "R01-001.fastq.gz").write_bytes(b"reads")
+    takes = {DATASET: "takes reads, not a ready matrix", f"{DATASET}_matrix": "takes a ready matrix, not reads"}
+    for path, refused_by in ((matrix, DATASET), (reads, f"{DATASET}_matrix")):
+        for dataset, told in takes.items():
+            refused = dataset == refused_by
+            assert main(["plan", str(path), "--dataset", dataset]) == (1 if refused else 0)
+            assert (told in " ".join(capsys.readouterr().out.split())) == refused
+
+
+def test_files_in_no_study_are_named_by_the_plan_as_by_the_upload(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("PAT1/visit1/ct.nii.gz", "PAT6/ct.nii.gz"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+    assert main(["plan", str(tmp_path), "--dataset", DATASET]) == 0
+    assert "in no study: 1 file (PAT6/ct.nii.gz)" in capsys.readouterr().out
+
+
 def test_without_a_name_the_plan_is_for_the_dataset_that_the_template_has(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--studies", "3"]) == 0
     assert "3 studies" in capsys.readouterr().out

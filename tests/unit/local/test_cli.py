@@ -257,6 +257,7 @@ def test_results_have_a_folder_for_each_dataset(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     def save(_deployment: Deployment, _dataset: str, _units: list[Unit], folder: Path) -> list[Path]:
+        folder.mkdir()
         return [folder / "imaging.csv", folder / "R01-001" / "overlay.png"]
 
     monkeypatch.setattr(StandIn, "datasets", ["d", "e"], raising=False)

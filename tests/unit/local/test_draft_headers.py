@@ -5,10 +5,12 @@ hospital exports call their columns, before the draft's words were looked at; wh
 first run on the public schemas (cBioPortal, hospital systems) saw 51 of 70 persons and 43 of 49 outcomes, and left 124
 of 125 others alone.
 
-`national_dictionaries` has what was then missed of nine further lists (NAACCR, ICGC ARGO, GDC, ADT-GEKID, HL7 v2,
+`national_dictionaries` has what was then missed of ten further lists (NAACCR, ICGC ARGO, GDC, ADT-GEKID, HL7 v2,
 CDISC, DATASUS, RHC, SNDS, COSD, CPRD, SRTR, EBMT, IDC, hospital systems in the seven languages). By names alone, the
 first runs on the last four saw 283 of 388 persons and 334 of 400 outcomes; with values 376 and, doubt being late, 376,
 and left 544 of 565 others alone.
+The last list (NLST, PLCO, NCDB, SEER*Stat, NSQIP, STS, CIBMTR, HES, Clarity, Millennium, VA, UK Biobank; 73, 106 and
+147 names): by names alone 49 persons and 66 outcomes, with values 71 and 101, and 143 of the others left alone.
 """
 
 import pytest

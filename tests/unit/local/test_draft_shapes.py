@@ -50,6 +50,10 @@ MONTHS = ("Jan", "Feb", "Mär", "Apr", "Mai", "Jun", "Jul", "Aug", "Sep", "Okt",
         ([d.strftime("%d-%b-%y") for d in DAYS], "%d-%b-%y"),
         ([f"{d.day}. {MONTHS[d.month - 1]} {d.year}" for d in DAYS], "%d. %b %Y"),
         ([d.strftime("%Y%m%d") for d in DAYS], "%Y%m%d"),
+        ([d.strftime("%Y%m%d103000") for d in DAYS], "%Y%m%d"),
+        ([d.strftime("%Y%m%dT1030Z") for d in DAYS], "%Y%m%d"),
+        ([d.strftime("%d%m%Y") for d in DAYS], "%d%m%Y"),
+        ([d.strftime("%m%d%Y") for d in DAYS], "%m%d%Y"),
         ([f"{d} 00:00:00" for d in DAYS], "%Y-%m-%d"),
         ([f"{d}T10:30:00+02:00" for d in DAYS], "%Y-%m-%d"),
         ([str((d - date(1899, 12, 30)).days) for d in DAYS], "days since 1899-12-30"),
@@ -72,6 +76,26 @@ def test_columns_may_write_their_dates_differently() -> None:
     assert clinical["date_format"] == "%m/%d/%Y"
     assert "date_format" not in column(clinical, "Scan date")
     assert column(clinical, "Last visit")["date_format"] == "%d-%b-%y"
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("%a %Y-%m-%d", "a form that is not read"),
+        ("%a %b %d 00:00:00 CET %Y", "a form that is not read"),
+        ("%dth %B %Y", "a form that is not read"),
+        ("%-d%m%Y", "took away the leading zero"),
+    ],
+)
+def test_dates_that_are_not_read_are_named_as_dates(written: str, asked: str) -> None:
+    clinical, _ = draft({"Scan date": [d.strftime(written) for d in DAYS], "Age": AGE})
+    assert asked in column(clinical, "Scan date")["reason"]
+
+
+def test_eight_digits_that_are_dates_identify_nobody() -> None:
+    clinical, text = draft({"incdat": [d.strftime("%Y%m%d") for d in DAYS], "Age": AGE})
+    assert column(clinical, "incdat")["kind"] == "date"
+    assert "is it a date from before the outcome?" in text, "the only date is the event time, whatever it is called"
 
 
 EITHER = [f"{1 + n % 12}/{1 + n % 11}/2001" for n in range(30)]
@@ -484,3 +508,86 @@ def test_a_last_contact_alone_is_the_end_of_all_and_that_is_asked() -> None:
     clinical, text = draft({**dates, "dead": ["yes", "no"] * 15, "Age": AGE})
     assert {clinical["labels"][end] for end in ("death", "last_alive")} == {"Last follow-up date"}
     assert "is it the date of death of those who died?" in text
+
+
+@pytest.mark.parametrize("minus", ["\u2212", "\u2013"])
+def test_a_typeset_minus_is_one(minus: str) -> None:
+    cells = [f"{minus}{n}.5" if n % 2 else f"{n}.5" for n in range(30)]
+    clinical, _ = draft({"Base excess": cells, "Age": AGE})
+    assert column(clinical, "Base excess")["kind"] == "number"
+    config = ClinicalConfig.model_validate(clinical)
+    text = "Case ID,Base excess,Age\n" + "".join(f"{c},{v},50\n" for c, v in zip(CASES, cells, strict=True))
+    assert [r["base_excess"] for r in Read(config, [text.encode()]).records["baseline"]][:2] == ["0.5", "-1.5"]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "event"),
+    [
+        ("5-year survival", ["yes", "no"], "no"),
+        ("Überleben", ["ja", "nein"], "nein"),
+        ("Survival at 24 months", ["1", "0"], "0"),
+        ("Survival (0=no, 1=yes)", ["1", "0"], "0"),
+        ("Alive (1=Yes, 0=No)", ["1", "0"], "0"),
+        ("Survival", ["1", "0"], "1"),
+        ("Overall survival status", ["Dead", "Alive"], "Dead"),
+    ],
+)
+def test_who_survived_did_not_die(header: str, cells: list[str], event: str) -> None:
+    clinical, text = draft({header: cells * 15, "Age": AGE})
+    assert column(clinical, header)["true"] == [event]
+    assert clinical["labels"]["died"] == header if "labels" in clinical else "is 'nein' the event" in text
+
+
+def test_names_that_are_not_read_make_no_features() -> None:
+    """Of a table in other letters no name says person or end; a table in a language that is not read, only numbers."""
+    names, ends = ["山田太郎", "佐藤花子", "鈴木一郎"] * 10, ["死亡", "生存"] * 15
+    clinical, _ = draft({"年齢": AGE, "転帰": ends, "氏名": names})
+    assert not any(c.get("feature", True) for c in clinical["columns"])
+    clinical, _ = draft(
+        {"Yas": AGE, "Olum": ["var", "yok"] * 15, "Ad Soyad": ["Ahmet Kaya", "Ali Demir", "Ece Ak"] * 10}
+    )
+    assert [c["source"] for c in clinical["columns"] if c.get("feature", True) and c["kind"] != "drop"] == ["Yas"]
+
+
+def test_codes_for_not_known_that_end_in_a_row_of_numbers_are_one_kind() -> None:
+    """998 and 997 beside 999, 98 beside 99: surveys and registries number their reasons."""
+    weights, codes = [[60 + n, 998, 997][0 if n % 5 else 1 + n % 2] for n in range(30)], [1, 2, 3, 97, 98, 99] * 5
+    saturation, high = [95, 96, 97, 98, 99] * 6, [980 + n for n in range(30)]
+    clinical, _ = draft({"Weight": weights, "Educ": codes, "SpO2": saturation, "Cholesterol": high, "Age": AGE})
+    found = {c["source"]: c.get("missing", []) for c in clinical["columns"]}
+    assert found == {"Weight": ["997", "998"], "Educ": ["97", "98", "99"], "SpO2": [], "Cholesterol": [], "Age": []}
+
+
+def test_text_that_laboratories_write_as_formulas_is_text(tmp_path: Path) -> None:
+    """`="007"` keeps a spreadsheet from reading a number: it is the id 007, and a decimal comma in one stays."""
+    rows = "".join(f'="{n:03}";="{40 + n}";="{8 + n % 7},{n}"\n' for n in range(30))
+    text = '="Case ID";="Age";="Hb, g/dL"\n' + rows
+    config, _ = drafted(tmp_path, text)
+    first = Read(config, [text.encode()]).records["baseline"][1]
+    assert (first["case_id"], first["age"], first["hb_g_dl"]) == ("001", "41", "9.1")
+
+
+def test_commas_in_names_do_not_divide_a_table_with_semicolons(tmp_path: Path) -> None:
+    text = "Case ID;Age, years;Hb, g/dL\n" + "".join(f"P{n};{40 + n};{8 + n % 7},{n}\n" for n in range(30))
+    config, _ = drafted(tmp_path, text)
+    assert [c.source for c in config.columns] == ["Age, years", "Hb, g/dL"]
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "index", "lfd_nr"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_of_rows_are_no_feature(name: str, first: int) -> None:
+    clinical, _ = draft({name: [n + first for n in range(30)], "Age": AGE, "WBC": [n + first for n in range(30)]})
+    assert column(clinical, name)["kind"] == "drop"
+    assert column(clinical, "WBC")["kind"] == "number" or "equal to" in column(clinical, "WBC")["reason"]
+
+
+def test_tcgas_three_headers_are_one(tmp_path: Path) -> None:
+    text = "bcr_patient_barcode\tgender\tage_at_diagnosis\tdeath_days_to\n"
+    text += "bcr_patient_barcode\tgender\tage_at_initial_pathologic_diagnosis\tdays_to_death\n"
+    text += "CDE_ID:2003301\tCDE_ID:2200604\tCDE_ID:2006657\tCDE_ID:3165475\n"
+    text += "".join(f"TCGA-AA-{n:04}\t{'FEMALE' if n % 2 else 'MALE'}\t{40 + n}\t{n * 20}\n" for n in range(30))
+    config, _ = drafted(tmp_path, text)
+    assert {c.source: c.kind for c in config.columns} == {
+        "gender": "flag", "age_at_diagnosis": "number", "death_days_to": "number",
+    }  # fmt: skip
+    assert len(Read(config, [text.encode()]).records["baseline"]) == 30

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from awscrt.exceptions import AwsCrtError
 
 from radiomics_lambda import app
-from radiomics_lambda.transfer import Transfer, TransferError, fetch, fetch_manifest
+from radiomics_lambda.transfer import Transfer, TransferError, _do_all, fetch, fetch_manifest
 
 IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/radiomics:1"
 EVENT = {
@@ -35,12 +36,26 @@ class FolderClient:
         self.settings = dict[str, Any]()
         self.is_broken = False
 
-    def read(self, bucket: str, key: str, path: Path) -> None:
+    def read(self, bucket: str, key: str, path: Path) -> "Future[None]":
         source = self.root / bucket / key
         path.write_bytes(source.read_bytes()[:-1] if source.exists() else b"")
-        if self.is_broken or not source.exists():
-            raise AwsCrtError(0, "AWS_ERROR_HTTP_CONNECTION_CLOSED", "it broke off")
-        shutil.copyfile(source, path)
+        if not self.is_broken and source.exists():
+            shutil.copyfile(source, path)
+        return self._ended(source.exists())
+
+    def write(self, bucket: str, key: str, path: Path, headers: Mapping[str, str]) -> "Future[None]":
+        if not self.is_broken:
+            self.stored.append(f"{bucket}/{key}")
+            self.settings[key] = {**headers, "Body": path.read_bytes()}
+        return self._ended(True)
+
+    def _ended(self, is_there: bool) -> "Future[None]":
+        future = Future[None]()
+        if self.is_broken or not is_there:
+            future.set_exception(AwsCrtError(0, "AWS_ERROR_HTTP_CONNECTION_CLOSED", "it broke off"))
+        else:
+            future.set_result(None)
+        return future
 
     def download_file(self, bucket: str, key: str, path: str) -> None:
         self.in_parts.append(key)
@@ -101,7 +116,8 @@ def test_exactly_the_manifest_goes_in_and_the_outcome_comes_out_last(
     assert given == ["d/s/t/a.dcm"]
     assert s3.stored[-1] == "processed/imaging/d/s/t/features.json", "it starts the ingest"
     assert sorted(s3.stored)[1:] == ["processed/imaging/d/s/t/qc.json", "processed/imaging/d/s/t/seg.nii.gz"]
-    assert {s["SSEKMSKeyId"] for s in s3.settings.values()} == {"arn:key"}
+    assert {s["x-amz-server-side-encryption-aws-kms-key-id"] for s in s3.settings.values()} == {"arn:key"}
+    assert s3.settings["imaging/d/s/t/qc.json"]["Content-Type"] == "application/json"
     assert s3.settings["imaging/d/s/t/qc.json"]["Body"] == b"{}"
     assert s3.in_parts == []
     assert list(Path(tempfile.gettempdir()).iterdir()) == []
@@ -155,6 +171,34 @@ def test_an_object_whose_stream_breaks_is_fetched_by_boto3(s3: FolderClient, tmp
     s3.is_broken = True
     fetch(Transfer(s3, s3, ""), "s3://raw/imaging/d/s/t/a.dcm", tmp_path / "a.dcm")  # type: ignore[arg-type]
     assert (s3.in_parts, (tmp_path / "a.dcm").read_bytes()) == (["imaging/d/s/t/a.dcm"], b"a")
+
+
+def test_what_the_common_runtime_cannot_store_boto3_stores(s3: FolderClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    _job(monkeypatch, {"features.json": {}, "qc.json": {}})
+    s3.is_broken = True
+    assert app.handler(EVENT, None) == {"objects": 2}
+    assert s3.stored == ["processed/imaging/d/s/t/qc.json", "processed/imaging/d/s/t/features.json"]
+    assert {(s["ServerSideEncryption"], s["SSEKMSKeyId"]) for s in s3.settings.values()} == {("aws:kms", "arn:key")}
+
+
+def test_all_that_was_started_has_ended_when_one_fails(tmp_path: Path) -> None:
+    left = [Future[None]() for _ in range(100)]
+    for future in left[1:]:
+        threading.Timer(0.2, future.set_result, [None]).start()
+    left[0].set_exception(AwsCrtError(0, "AWS_ERROR_S3_INVALID_RESPONSE_STATUS", "403"))
+    started: list[int] = []
+
+    def start(number: int) -> "Future[None]":
+        started.append(number)
+        return left[number]
+
+    def again(number: int) -> None:
+        raise FileNotFoundError(number)
+
+    with pytest.raises(TransferError):
+        _do_all(range(100), start, again)
+    assert 1 < len(started) < 100, "some at a time"
+    assert all(left[number].done() for number in started)
 
 
 @pytest.mark.usefixtures("s3")

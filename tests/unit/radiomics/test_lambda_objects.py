@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from awscrt.exceptions import AwsCrtError
 
-from radiomics_lambda.objects import ObjectReader, _address
+from radiomics_lambda.objects import Objects, _address
 
 CONTENT = bytes(range(256)) * 200
 SUM = base64.b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode()
@@ -34,6 +34,13 @@ class _S3(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.close_connection = name == "short"
+
+    def do_PUT(self) -> None:
+        self.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200 if body == CONTENT and not self.path.endswith("denied") else 403)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -61,7 +68,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[s
 
 
 def test_an_object_is_one_signed_request(requests: list[tuple[str, dict[str, str]]], tmp_path: Path) -> None:
-    ObjectReader.connect().read("raw", "imaging/d/a b+.dcm", tmp_path / "file")
+    Objects.connect().read("raw", "imaging/d/a b+.dcm", tmp_path / "file").result()
     assert (tmp_path / "file").read_bytes() == CONTENT
     ((path, headers),) = requests
     assert path == "/raw/imaging/d/a%20b%2B.dcm"
@@ -76,7 +83,7 @@ def test_an_object_is_one_signed_request(requests: list[tuple[str, dict[str, str
 )
 @pytest.mark.usefixtures("requests")
 def test_an_objects_address_is_what_botocore_makes_of_it(key: str) -> None:
-    addresses = ObjectReader.connect().addresses
+    addresses = Objects.connect().addresses
     host, path = _address(addresses, "raw")
     whole = addresses.generate_presigned_url("get_object", Params={"Bucket": "raw", "Key": key})
     assert f"http://{host}{path}{quote(key, safe='/~')}" == whole
@@ -89,10 +96,31 @@ def test_an_objects_address_is_what_botocore_makes_of_it(key: str) -> None:
 @pytest.mark.usefixtures("requests")
 def test_what_is_not_the_object_is_an_error(tmp_path: Path, key: str, error: str) -> None:
     with pytest.raises(AwsCrtError, match=error):
-        ObjectReader.connect().read("raw", key, tmp_path / "file")
+        Objects.connect().read("raw", key, tmp_path / "file").result()
 
 
 @pytest.mark.usefixtures("requests")
 def test_a_stream_that_breaks_off_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AwsCrtError):
-        ObjectReader.connect().read("raw", "short", tmp_path / "file")
+        Objects.connect().read("raw", "short", tmp_path / "file").result()
+
+
+def test_a_file_is_stored_by_one_signed_request_with_its_checksum(
+    requests: list[tuple[str, dict[str, str]]], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(CONTENT)
+    headers = {"Content-Type": "image/png", "x-amz-server-side-encryption": "aws:kms"}
+    Objects.connect().write("processed", "d/a b+.png", tmp_path / "file", headers).result()
+    ((path, sent),) = requests
+    assert path == "/processed/d/a%20b%2B.png"
+    assert (sent["content-type"], sent["x-amz-server-side-encryption"]) == ("image/png", "aws:kms")
+    assert sent["x-amz-checksum-crc32"] == SUM
+    signed = sent["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    assert {"x-amz-server-side-encryption", "x-amz-checksum-crc32"} <= set(signed)
+
+
+@pytest.mark.usefixtures("requests")
+def test_what_may_not_be_stored_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(CONTENT)
+    with pytest.raises(AwsCrtError, match="INVALID_RESPONSE_STATUS"):
+        Objects.connect().write("processed", "denied", tmp_path / "file", {}).result()

@@ -113,7 +113,9 @@ def test_what_clinical_data_alone_tells_is_said_also_where_nothing_is_pooled(
     alone = {"modalities": [REFERENCE], "model": "ridge", "cases": 56, "difference": None, "c_index": c_index}
     said = findings([{**alone, "cases": 9}, alone], {}, {})
     assert said[0].startswith(f"Clinical data alone is {told}"), "the headline"
-    assert said[1].startswith("Nothing is pooled")
+    assert said[1] == "Nothing is pooled: the build has one modality."
+    other = {**alone, "modalities": ["rna"]}
+    assert findings([alone, other], {}, {})[1].startswith("Nothing is pooled: too few cases")
     assert said[0].endswith(f"({low:.3f} to {high:.3f}) on 56 cases.")
     assert len(findings([{**alone, "c_index": dict.fromkeys(c_index)}], {}, {})) == 1, "not measured: not judged"
 

@@ -101,6 +101,13 @@ def page_of(tmp_path: Path, **changes: Any) -> Page:
     return Page(path.read_text(encoding="utf-8"))
 
 
+def test_what_is_said_of_each_day_has_a_line_of_its_own_so_that_three_days_fit(tmp_path: Path) -> None:
+    control = {"c_index": INTERVAL, "auc": {"365": AREA, "1095": AREA, "1825": AREA}, "holds_half": True}
+    page = page_of(tmp_path, controls={"shuffled_labels": control})
+    longest = max(len(" ".join(text.split())) for text in page.text if "folds left out" in text or "AUC 0" in text)
+    assert longest <= len("1,825 d: 0.610 (0.550 to 0.670), 2 folds left out")
+
+
 def test_the_page_says_plainly_that_pooling_does_not_help(tmp_path: Path) -> None:
     page = page_of(tmp_path)
     assert "Pooling rna + clinical does not help as far as these cases can tell." in page.words
@@ -108,7 +115,8 @@ def test_the_page_says_plainly_that_pooling_does_not_help(tmp_path: Path) -> Non
     assert "+0.020 (−0.030 to +0.070)" in page.words
     assert "does not hold 0.5: do not use these results" in page.words
     assert "AUC 0.610 (0.550 to 0.670), 2 folds left out Brier 0.200 (0.150 to 0.250)" in page.words
-    assert "AUC – Brier – 0.200 (0.150 to 0.250)" in page.words, "of the later day, and over both"
+    assert "C-index, IPCW 0.610 (0.550 to 0.670) Brier 0.200 (0.150 to 0.250) AUC 0.610" in page.words, "over both days"
+    assert "AUC – Brier –" in page.words, "of the later day"
     assert "365 d: 0.610 (0.550 to 0.670), 2 folds left out" in page.words, "of the control"
     assert "5 to 95 % of them have an accuracy between 0.40 and 0.70" in page.words
     assert "between 0.50 and 0.80" in page.words
@@ -144,7 +152,7 @@ def test_without_common_cases_the_page_says_so(tmp_path: Path) -> None:
     own = [each for each in RESULTS["sets"] if each["stratum"] != "common"]
     page = page_of(tmp_path, sets=own, calibration=[], common={"cases": 4, "events": 1})
     assert "Too few cases have every modality" in page.words
-    assert page.words.count("Brier 0.200 (0.150 to 0.250)") == 1, "of the one set on its own cases"
+    assert page.words.count("C-index, IPCW 0.610") == 1, "of the one set on its own cases"
 
 
 def test_calibration_has_numbers_at_its_axes_and_is_told_to_who_does_not_see_it(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 import json
 import mimetypes
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -18,12 +19,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from radiomics_job.isolation import log
 from radiomics_job.output.documents import RESULT_NAMES
-from radiomics_lambda.objects import ObjectReader
+from radiomics_lambda.objects import Objects
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_PARALLEL = 16
+_AT_ONCE = 64
 _ARCHIVE = ".zip"
 """A study in one object; what is fetched by one request is held in memory."""
 _Item = TypeVar("_Item")
@@ -38,14 +39,14 @@ class Transfer:
     """Connections to S3, and how results are encrypted (KMS key ARN)."""
 
     client: "S3Client"
-    reader: ObjectReader
+    objects: Objects
     key_arn: str
 
     @classmethod
     def connect(cls, key_arn: str) -> Self:
         """Connect with the function's own role."""
-        config = Config(max_pool_connections=_PARALLEL, retries={"mode": "standard", "max_attempts": 8})
-        return cls(boto3.client("s3", config=config), ObjectReader.connect(), key_arn)
+        config = Config(retries={"mode": "standard", "max_attempts": 8})
+        return cls(boto3.client("s3", config=config), Objects.connect(), key_arn)
 
 
 def fetch(transfer: Transfer, uri: str, path: Path) -> None:
@@ -57,8 +58,7 @@ def fetch(transfer: Transfer, uri: str, path: Path) -> None:
         When it is not there or may not be read.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    bucket, key = _split(uri)
-    _in_parallel(lambda _: _download(transfer, bucket, key, path), [uri])
+    _fetch_all(transfer, *_split(uri), {"": path})
 
 
 def fetch_manifest(transfer: Transfer, uri: str, folder: Path) -> None:
@@ -81,16 +81,18 @@ def fetch_manifest(transfer: Transfer, uri: str, folder: Path) -> None:
             raise TransferError(f"s3://{bucket}/{prefix}{name} would leave its folder")
     for parent in {target.parent for target in targets.values()}:
         parent.mkdir(parents=True, exist_ok=True)
-    _in_parallel(lambda name: _download(transfer, bucket, prefix + name, targets[name]), names)
+    _fetch_all(transfer, bucket, prefix, targets)
 
 
-def _download(transfer: Transfer, bucket: str, key: str, path: Path) -> None:
-    if not key.lower().endswith(_ARCHIVE):
-        try:
-            return transfer.reader.read(bucket, key, path)
-        except AwsCrtError as error:
-            log("object_fetched_again", error=error.name)
-    return transfer.client.download_file(bucket, key, str(path))  # in parts, each tried again; else says what S3 said
+def _fetch_all(transfer: Transfer, bucket: str, prefix: str, targets: Mapping[str, Path]) -> None:
+    def start(name: str) -> "Future[None] | None":
+        is_archive = (prefix + name).lower().endswith(_ARCHIVE)
+        return None if is_archive else transfer.objects.read(bucket, prefix + name, targets[name])
+
+    def again(name: str) -> None:
+        transfer.client.download_file(bucket, prefix + name, str(targets[name]))  # in parts, each tried again
+
+    _do_all(list(targets), start, again)
 
 
 def store(transfer: Transfer, folder: Path, uri: str) -> int:
@@ -102,34 +104,67 @@ def store(transfer: Transfer, folder: Path, uri: str) -> int:
         When one cannot be stored.
     """
     bucket, prefix = _split(uri)
+    headers = {
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-aws-kms-key-id": transfer.key_arn,
+    }
 
-    def _store(path: Path) -> None:
-        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        key = prefix + path.relative_to(folder).as_posix()
+    def key_of(path: Path) -> str:
+        return prefix + path.relative_to(folder).as_posix()
+
+    def start(path: Path) -> "Future[None]":
+        return transfer.objects.write(bucket, key_of(path), path, {"Content-Type": _kind(path), **headers})
+
+    def again(path: Path) -> None:
         with path.open("rb") as file:
             transfer.client.put_object(
                 Bucket=bucket,
-                Key=key,
+                Key=key_of(path),
                 Body=file,
-                ContentType=kind,
+                ContentType=_kind(path),
                 ServerSideEncryption="aws:kms",
                 SSEKMSKeyId=transfer.key_arn,
             )
 
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     outcomes = [path for path in files if path.name in RESULT_NAMES[-2:]]
-    _in_parallel(_store, [path for path in files if path not in outcomes])
-    _in_parallel(_store, outcomes)
+    _do_all([path for path in files if path not in outcomes], start, again)
+    _do_all(outcomes, start, again)
     return len(files)
 
 
-def _in_parallel(work: Callable[[_Item], object], items: Sequence[_Item]) -> None:
-    with ThreadPoolExecutor(_PARALLEL) as pool:
-        for future in [pool.submit(work, item) for item in items]:
-            try:
-                future.result()
-            except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
-                raise TransferError(f"{type(error).__name__}: {error}") from error
+def _kind(path: Path) -> str:
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def _do_all(
+    items: Sequence[_Item], start: "Callable[[_Item], Future[None] | None]", again: Callable[[_Item], object]
+) -> None:
+    """Start some items at a time; what the Common Runtime does not take or cannot do, boto3 does, or says why not."""
+    started = deque[tuple[_Item, "Future[None] | None"]]()
+    try:
+        for item in items:
+            started.append((item, start(item)))
+            if len(started) == _AT_ONCE:
+                _finish(*started.popleft(), again)
+        while started:
+            _finish(*started.popleft(), again)
+    finally:
+        for _, future in started:  # what goes on must not find its folder gone
+            if future is not None:
+                future.exception()
+
+
+def _finish(item: _Item, future: "Future[None] | None", again: Callable[[_Item], object]) -> None:
+    try:
+        if future is not None:
+            return future.result()
+    except AwsCrtError as error:
+        log("object_left_to_boto3", error=error.name)
+    try:
+        again(item)
+    except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
+        raise TransferError(f"{type(error).__name__}: {error}") from error
 
 
 def _split(uri: str) -> tuple[str, str]:

@@ -214,6 +214,8 @@ def _pooling(sets: Sequence[Mapping[str, Any]]) -> str:
         if s["model"] == "ridge" and len(s["modalities"]) > 1 and s["difference"] and s["difference"]["low"] is not None
     ]
     shared = [s for s in pooled if s["stratum"] == COMMON] or pooled
+    if len({name for each in sets for name in each["modalities"]}) == 1:
+        return f"{_NOT_POOLED}: the build has one modality."
     if not shared:
         return f"{_NOT_POOLED}: too few cases have clinical data and another modality."
     largest = max(shared, key=lambda s: len(s["modalities"]))
