@@ -14,7 +14,7 @@ from cli.errors import CommandError, UsageError
 Value = str | int | float | bool | None
 Row = dict[str, Value]
 
-_POLL_SECONDS = 0.2
+_POLL_SECONDS, _TIMEOUT_SECONDS = 0.2, 300
 _MOST_RUNS, _MORE_RUNS = 20, "MORE_RUNS_NEEDED"
 _RESULTS_PREFIX = "queries/"
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -25,9 +25,7 @@ _PARSERS: dict[str, Callable[[str], Value]] = {
 }
 
 
-def run_query(
-    deployment: Deployment, sql: str, *, database: str, timeout: float = 300.0, groups: Iterable["GroupTable"] = ()
-) -> list[Row]:
+def run_query(deployment: Deployment, sql: str, *, database: str, groups: Iterable["GroupTable"] = ()) -> list[Row]:
     """Run one statement on Athena and return its rows.
 
     Parameters
@@ -38,8 +36,6 @@ def run_query(
         The statement; table names are those of the Glue catalogue.
     database : str
         Glue database in which unqualified table names are looked up.
-    timeout : float
-        Seconds to wait for the answer.
     groups : iterable of GroupTable
         Whose features are called in the answer as they were defined: Athena lower-cases column names.
 
@@ -64,14 +60,14 @@ def run_query(
             QueryExecutionContext={"Database": database},
             ResultConfiguration={"OutputLocation": location},
         )["QueryExecutionId"]
-        _wait(deployment, query_id, timeout)
+        _wait(deployment, query_id)
     except ClientError as error:
         raise _query_error(error.response["Error"]["Message"]) from error
     return _read_rows(deployment, query_id, _spelling(groups))
 
 
-def _wait(deployment: Deployment, query_id: str, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
+def _wait(deployment: Deployment, query_id: str) -> None:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         answer = deployment.athena.get_query_execution(QueryExecutionId=query_id)
         status = answer["QueryExecution"].get("Status", {})
@@ -80,7 +76,7 @@ def _wait(deployment: Deployment, query_id: str, timeout: float) -> None:
         if status.get("State") in ("FAILED", "CANCELLED"):
             raise _query_error(status.get("StateChangeReason", "no reason given"))
         time.sleep(_POLL_SECONDS)
-    raise CommandError(f"Athena did not answer within {timeout:.0f} s.")
+    raise CommandError(f"Athena did not answer within {_TIMEOUT_SECONDS} s.")
 
 
 def _query_error(reason: str) -> CommandError:

@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from botocore.exceptions import ClientError
-
 from cli.deployment import Deployment
 from cli.features import describe_group, read_features
 from cli.ledger import Unit
+from cli.report import Bucket
 from cli.rows import write_csv
-from multimodal.ledger.unit import REFERENCES
+from multimodal.ledger.unit import Unit as Named
 
 RESULT_NAMES = ("features.json", "qc.json", "overlay.png", "pet_overlay.png", "rejection.json")
 TABLE_RESULT_NAMES = ("report.html", "report.json", "rejected.csv", "ingest.json")
@@ -21,13 +20,9 @@ _THREADS = 8
 
 def results_prefix(unit: Unit) -> str:
     """Return where a unit's results are in the processed bucket."""
-    modality, dataset, *rest = unit.unit_id.split("#")
-    if dataset == REFERENCES:
-        return f"references/{'/'.join(rest)}/"
-    if unit.is_table:
-        folder = f"{modality}/{dataset}/" if modality == "clinical" else f"{modality}/{dataset}/-expression/"
-        return f"{folder}{unit.text('content_version')}/"
-    return f"{modality}/{dataset}/{'/'.join(rest)}/"
+    modality, dataset, subject, *study = unit.unit_id.split("#")
+    folder = Named(dataset, subject, "".join(study), modality).result_folder
+    return f"{folder}{unit.text('content_version')}/" if unit.is_table else folder
 
 
 def result_names(unit: Unit) -> list[str]:
@@ -52,11 +47,11 @@ def save_results(deployment: Deployment, units: Iterable[Unit], folder: Path) ->
     """
     units = list(units)
     sharing = Counter(_own_place(unit) for unit in units)
-    wanted = [(unit, name) for unit in units for name in result_names(unit)]
+    bucket, wanted = Bucket(deployment), [(unit, name) for unit in units for name in result_names(unit)]
 
     def save(item: tuple[Unit, str]) -> Path | None:
         unit, name = item
-        return _save(deployment, results_prefix(unit) + name, folder / _place(unit, sharing) / name)
+        return bucket.save(results_prefix(unit) + name, folder / _place(unit, sharing) / name)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return [path for path in pool.map(save, wanted) if path]
@@ -101,15 +96,3 @@ def _place(unit: Unit, sharing: Mapping[Path, int]) -> Path:
     if sharing[place] == 1:
         return place
     return Path("clinical", unit.text("subject")) if unit.is_table else place / unit.text("study")
-
-
-def _save(deployment: Deployment, key: str, path: Path) -> Path | None:
-    try:
-        body = deployment.s3.get_object(Bucket=deployment.output("ProcessedBucketName"), Key=key)["Body"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            return None
-        raise
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(body.read())
-    return path

@@ -20,9 +20,9 @@ def check_network(target: Target) -> Iterator[Finding]:
         return
     subnets = _subnets(target)
     yield from _check_subnets(target, subnets)
-    tables = _tables(target)
+    tables = _of_network(target, "describe_route_tables", "RouteTables")
     routes = [_routes_of(subnet, tables) for subnet in subnets]
-    if any(_to_internet(route) for table in routes for route in table):
+    if any(str(route.get("GatewayId", "")).startswith("igw-") for table in routes for route in table):
         level = fail if target.is_production else warn
         yield level("network", "a subnet's route leads to an internet gateway", "Give private SubnetIds.")
     yield from _check_ways_out(target, routes)
@@ -43,12 +43,8 @@ def _check_prefix_list(target: Target) -> Iterator[Finding]:
 
 
 def _subnets(target: Target) -> list[dict[str, Any]]:
-    filters = [{"Name": "vpc-id", "Values": [target.parameters["VpcId"]]}]
-    wanted, found = (
-        set(target.list_of("SubnetIds")),
-        target.pages("ec2", "describe_subnets", "Subnets", Filters=filters),
-    )
-    return [subnet for subnet in found if subnet["SubnetId"] in wanted]
+    wanted = set(target.list_of("SubnetIds"))
+    return [subnet for subnet in _of_network(target, "describe_subnets", "Subnets") if subnet["SubnetId"] in wanted]
 
 
 def _check_subnets(target: Target, subnets: list[dict[str, Any]]) -> Iterator[Finding]:
@@ -68,9 +64,9 @@ def _check_subnets(target: Target, subnets: list[dict[str, Any]]) -> Iterator[Fi
         yield ok("subnets", f"{len(subnets)} in {len(zones)} zones, {free:,} free addresses")
 
 
-def _tables(target: Target) -> list[dict[str, Any]]:
+def _of_network(target: Target, operation: str, key: str) -> list[dict[str, Any]]:
     filters = [{"Name": "vpc-id", "Values": [target.parameters["VpcId"]]}]
-    return list(target.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters))
+    return list(target.pages("ec2", operation, key, Filters=filters))
 
 
 def _routes_of(subnet: dict[str, Any], tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -85,18 +81,13 @@ def _routes_of(subnet: dict[str, Any], tables: list[dict[str, Any]]) -> list[dic
     return main
 
 
-def _to_internet(route: dict[str, Any]) -> bool:
-    return str(route.get("GatewayId", "")).startswith("igw-")
-
-
 def _leads_out(routes: list[dict[str, Any]]) -> bool:
     """Whether there is a default route, such as to a NAT or transit gateway."""
     return any(route.get("DestinationCidrBlock") == "0.0.0.0/0" and route.get("State") == "active" for route in routes)
 
 
 def _check_ways_out(target: Target, routes: list[list[dict[str, Any]]]) -> Iterator[Finding]:
-    filters = [{"Name": "vpc-id", "Values": [target.parameters["VpcId"]]}]
-    endpoints = target.pages("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=filters)
+    endpoints = _of_network(target, "describe_vpc_endpoints", "VpcEndpoints")
     names = {each["ServiceName"].partition(f"{target.region}.")[2] for each in endpoints}
     to_s3 = all(
         _leads_out(table) or ("s3" in names and any("vpce-" in str(r.get("GatewayId", "")) for r in table))

@@ -56,8 +56,7 @@ class Target:
     @property
     def deployed(self) -> dict[str, str]:
         """Parameters of the stack as it is there; none without one."""
-        found = self.deployment.description.get("Parameters", []) if self.status else []
-        return {item["ParameterKey"]: item["ParameterValue"] for item in found}
+        return self.deployment.parameters if self.status else {}
 
     @property
     def is_production(self) -> bool:

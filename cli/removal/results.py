@@ -57,35 +57,20 @@ class _Reports:
         """Yield reports and states that name the subject."""
         texts = side_by_side(self._processed.read, self._versions)
         for version, text in zip(self._versions, texts, strict=True):
-            if self._names(version, text):
+            if mentions(text, self._subject) or case_hash(self._subject).encode() in text:
                 yield Finding(f"a report or state under {self._prefix}", (version,), *self._anew(version))
-
-    def _names(self, version: Version, text: bytes) -> bool:
-        return mentions(text, self._subject) or case_hash(self._subject).encode() in text
 
     def _anew(self, version: Version) -> tuple[Version | None, Callable[[bytes], bytes] | None]:
         """Return how a document that other patients are in too is written anew; any other is removed."""
         if not version.is_latest:
             return None, None
         if version.key == self._records:
-            return version, partial(_lines, subject=self._subject)
+            return version, partial(without_lines, subject=self._subject)
         if version.key.endswith(".csv"):
-            return version, partial(_rows, subject=self._subject)
+            return version, partial(without_rows, subject=self._subject)
         if version.key.endswith("/profile.json"):
-            return version, partial(_items, subject=self._subject)
+            return version, lambda text: without_items(text, self._subject, case_hash(self._subject))
         return None, None
-
-
-def _lines(text: bytes, subject: str) -> bytes:
-    return without_lines(text, subject)
-
-
-def _rows(text: bytes, subject: str) -> bytes:
-    return without_rows(text, subject)
-
-
-def _items(text: bytes, subject: str) -> bytes:
-    return without_items(text, subject, case_hash(subject))
 
 
 def _runs(processed: Bucket, dataset: str, subject: str, pending: Set[str]) -> Iterator[Finding]:
@@ -99,7 +84,7 @@ def _runs(processed: Bucket, dataset: str, subject: str, pending: Set[str]) -> I
             holds_all = ", a dataset build, which holds every case" if about.is_build else ""
             yield Finding(f"files of the run {run}{holds_all}", tuple(versions), is_of_all=about.is_build)
         for version in named if run in pending else ():
-            anew = (version, partial(_lines, subject=subject)) if version.is_latest else (None, None)
+            anew = (version, partial(without_lines, subject=subject)) if version.is_latest else (None, None)
             yield Finding(f"records of the run {run}, which broke off", (version,), *anew)
 
 

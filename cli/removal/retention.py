@@ -11,8 +11,7 @@ _EXECUTION_DAYS, _QUERY_DAYS, _BATCH_DAYS = 90, 45, 7
 
 def kept_elsewhere(deployment: Deployment) -> list[str]:
     """Return what may name the subject outside of the stack's data, each with how long it stays."""
-    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in deployment.description.get("Parameters", [])}
-    logs = parameters.get("LogRetentionDays", "365")
+    logs = deployment.parameters.get("LogRetentionDays", "365")
     return [
         f"log lines with the subject's key: {logs} days (LogRetentionDays)",
         "the log group of SageMaker's processing jobs: for ever, until you set a retention",

@@ -20,7 +20,7 @@ from cli.project import PROGRAM
 from cli.removal.objects import Bucket, Version, side_by_side
 from cli.removal.retention import NONCURRENT_DAYS
 from cli.removal.text import as_stored
-from cli.removal.units import remove_units, require_no_builds
+from cli.removal.units import remove_units, require_idle, require_no_builds
 from cli.retry import request_reruns
 from cli.terminal import plural, print_line
 from multimodal.ledger.run_paths import RunPaths
@@ -28,7 +28,6 @@ from multimodal.ledger.unit import Unit as Named
 from multimodal.pipeline.arrivals import parse_key
 from multimodal.tables.state import DatasetState, StateEntry
 
-_IN_FLIGHT = frozenset({"PROCESSING", "PROCESSED"})
 _SOURCE = "source_uri"
 
 Rows = Mapping[str, Set[str]]
@@ -77,7 +76,8 @@ def retract_table(console: Console, deployment: Deployment, key: str, *, confirm
         print_line(console, f"Nothing was changed. {doing}.", "bold")
         return
     others = [each for each in units if each.is_table and _shares_state(each, table)]
-    _require_quiet(deployment, [*its, *others])
+    require_no_builds(deployment)
+    require_idle([*its, *others])
     _require_iceberg(deployment, rows)
     raw.remove(versions)
     if not purge:
@@ -122,14 +122,6 @@ def _cases(deployment: Deployment, group: GroupTable, uri: str) -> Set[str]:
 
 def _of(uri: str) -> str:
     return f"{_SOURCE} = '{uri.replace(chr(39), chr(39) * 2)}'"
-
-
-def _require_quiet(deployment: Deployment, tables: Sequence[Unit]) -> None:
-    require_no_builds(deployment)
-    busy = [unit.name for unit in tables if unit.status in _IN_FLIGHT]
-    if busy:
-        message = f"Nothing was changed: still at work: {', '.join(busy[:5])}."
-        raise CommandError(message, hint="Run the command again when it has ended.")
 
 
 def _require_iceberg(deployment: Deployment, rows: Rows) -> None:

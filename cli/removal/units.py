@@ -45,13 +45,15 @@ def require_quiet(units: Iterable[Unit], dataset: str, subject: str) -> None:
     CommandError
         When a unit of the subject, or a table of its dataset, is processed or on its way to the feature store.
     """
-    concerned = [u for u in units if u.text("dataset") == dataset and (u.is_table or _is_of(u, dataset, subject))]
-    busy = [unit for unit in concerned if unit.status in _IN_FLIGHT]
+    require_idle(u for u in units if u.text("dataset") == dataset and (u.is_table or _is_of(u, dataset, subject)))
+
+
+def require_idle(units: Iterable[Unit]) -> None:
+    """Raise `CommandError` when a unit is processed, or on its way to the feature store."""
+    busy = [f"{unit.name} ({unit.status})" for unit in units if unit.status in _IN_FLIGHT]
     if busy:
-        names = ", ".join(f"{unit.name} ({unit.status})" for unit in busy[:5])
-        raise CommandError(
-            f"Nothing was removed: still at work: {names}.", hint="Run the command again when it has ended."
-        )
+        message = f"Nothing was removed: still at work: {', '.join(busy[:5])}."
+        raise CommandError(message, hint="Run the command again when it has ended.")
 
 
 def require_no_builds(deployment: Deployment) -> None:

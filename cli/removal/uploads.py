@@ -1,6 +1,6 @@
 """What the raw bucket holds of a subject: its own folders, its reads by the sample sheet, and its rows in tables."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from cli.removal.findings import Finding
@@ -66,11 +66,7 @@ def _sheeted_reads(raw: Bucket, dataset: str, subject: str) -> Iterator[Version]
 
 def _listed(raw: Bucket, key: str, subject: str) -> Iterator[Finding]:
     named = [version for version, text in _texts(raw, key) if mentions(text, subject)]
-    yield from _replaced(f"a list in {key}", named, partial(_without_item, subject=subject), is_table=False)
-
-
-def _without_item(text: bytes, subject: str) -> bytes:
-    return without_items(text, subject)
+    yield from _replaced(f"a list in {key}", named, lambda text: without_items(text, subject), is_table=False)
 
 
 def _rows(raw: Bucket, prefix: str, subject: str) -> Iterator[Finding]:
@@ -84,20 +80,14 @@ def _rows(raw: Bucket, prefix: str, subject: str) -> Iterator[Finding]:
         elif has_row(text, subject):
             found.setdefault(version.key, []).append(version)
     for key, versions in found.items():
-        yield from _replaced(f"a row of {key}", versions, partial(_without_row, subject=subject), is_table=True)
+        yield from _replaced(f"a row of {key}", versions, partial(without_rows, subject=subject), is_table=True)
     for key, versions in columns.items():
-        yield from _replaced(f"a column of {key}", versions, partial(_without_column, subject=subject), is_table=True)
+        yield from _replaced(f"a column of {key}", versions, partial(without_column, subject=subject), is_table=True)
 
 
-def _without_row(text: bytes, subject: str) -> bytes:
-    return without_rows(text, subject)
-
-
-def _without_column(text: bytes, subject: str) -> bytes:
-    return without_column(text, subject)
-
-
-def _replaced(what: str, versions: list[Version], without: partial[bytes], *, is_table: bool) -> Iterator[Finding]:
+def _replaced(
+    what: str, versions: list[Version], without: Callable[[bytes], bytes], *, is_table: bool
+) -> Iterator[Finding]:
     """Yield an object's earlier versions, to be removed, and its latest one, to be written anew."""
     earlier = tuple(version for version in versions if not version.is_latest)
     if earlier:

@@ -89,6 +89,7 @@ def read_reads(path: Path) -> Reads:
         raise UsageError(message, hint=hint + _READS_HINT)
     _check_names(everything, folder)
     if not has_sheet:
+        _check_owners(everything, folder)
         _check_mates(everything)
     samples = _samples(folder)
     matrices = [_with_case(file) for file in everything if is_matrix_or_quantification(file)]
@@ -143,6 +144,21 @@ def _check_names(files: Iterable[SourceFile], folder: Path) -> None:
     if wrong is not None:
         hint = f"If the cases are folders in it, give {folder / wrong}. Otherwise {CASE_RULE}."
         raise UsageError(f"The folder {wrong!r} cannot be a case.", hint=hint)
+
+
+def _check_owners(files: Iterable[SourceFile], folder: Path) -> None:
+    """Reject folders that are called by what is in them (`fastq`, `00.RawData`): each would be one case."""
+    nobodys = next((case for case in _cases(files) if _OF_NOBODY.fullmatch(case) and not case.isdigit()), None)
+    if nobodys is not None:
+        hint = f"If the cases are folders in it, give {folder / nobodys}. Otherwise call it as the case."
+        raise UsageError(f"The folder {nobodys!r} is called by what is in it, and not by a case.", hint=hint)
+
+
+_OF_NOBODY = re.compile(
+    r"(?:\d{1,2}[._-]?)?(?:(?:raw|clean|trimmed|filtered|demultiplexed|unaligned|basecalls|intensities)[._-]?)?"
+    r"(?:data|reads|fastqs?|fqs?|results?|outputs?|downloads?|uploads?|files)?",
+    re.IGNORECASE,
+)
 
 
 def _check_mates(files: Iterable[SourceFile]) -> None:

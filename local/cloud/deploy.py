@@ -139,13 +139,9 @@ def run_sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path,
         outcome = "failed" if code is not None else f"did not end within {SAM_SECONDS} s"
         raise CommandError(
             f"`sam {arguments[0]}` {outcome}.",
-            details="\n".join(_end(lines)),
+            details="\n".join([line for line in lines if line.strip()][-_SHOWN_LINES:]),
             hint=f"The whole output is in {shown(log)}.",
         )
-
-
-def _end(lines: list[str]) -> list[str]:
-    return [line for line in lines if line.strip()][-_SHOWN_LINES:]
 
 
 def _sam() -> Path:

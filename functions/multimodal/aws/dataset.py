@@ -1,7 +1,7 @@
 """Feature groups in their version, and objects as files: what a build of a dataset needs of AWS."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 import boto3
@@ -31,14 +31,10 @@ class SageMakerCatalogue:
         catalog = first["OfflineStoreConfig"]["DataCatalogConfig"]
         return GroupVersion(
             first["FeatureGroupArn"],
-            _as_text(first["CreationTime"]),
+            first["CreationTime"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             Table(catalog["Database"], catalog["TableName"]),
             {d["FeatureName"]: d["FeatureType"] for d in definitions},
         )
-
-
-def _as_text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class S3Files:

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from multimodal.features.group import FeatureType
+from multimodal.features.group import FeatureType, of_type
 
 Timepoint = Literal["baseline", "surgery", "post_treatment", "outcome"]
 """When a column's value becomes available. The first two come before treatment begins and may be features."""
@@ -212,7 +212,7 @@ class OneHot(FeatureColumn):
     @property
     def _own_features(self) -> tuple[Feature, ...]:
         other = (f"{self.name}_other",) if self.unseen == "other" else ()
-        return tuple((name, FeatureType.INTEGRAL) for name in (*dict.fromkeys(self.levels.values()), *other))
+        return of_type(FeatureType.INTEGRAL, *dict.fromkeys(self.levels.values()), *other)
 
 
 class Ordinal(FeatureColumn):

@@ -29,20 +29,11 @@ from multimodal.clinical.column_config import (
     Timepoint,
     Why,
 )
-from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, FeatureType
+from multimodal.features.group import EVENT_TIME, EVENT_TIME_SOURCE, RECORD_ID, FeatureType, of_type
 from multimodal.ledger.dataset_file import AsciiPattern
 
-LEADING: tuple[tuple[str, FeatureType], ...] = (
-    (RECORD_ID, FeatureType.STRING),
-    (EVENT_TIME, FeatureType.STRING),
-    (EVENT_TIME_SOURCE, FeatureType.STRING),
-)
-
-TRAILING: tuple[tuple[str, FeatureType], ...] = (
-    ("source_uri", FeatureType.STRING),
-    ("upload_id", FeatureType.STRING),
-    ("correlation_id", FeatureType.STRING),
-)
+LEADING = of_type(FeatureType.STRING, RECORD_ID, EVENT_TIME, EVENT_TIME_SOURCE)
+TRAILING = of_type(FeatureType.STRING, "source_uri", "upload_id", "correlation_id")
 
 
 class RowFilter(StrictModel):
@@ -182,7 +173,7 @@ class Survival(StrictModel):
         if self.recurrence is not None:
             names += ["rfs_event", "rfs_days"]
         names += [f"{name}_{part}" for name in self.endpoints for part in ("event", "days")]
-        return tuple((name, FeatureType.INTEGRAL) for name in names)
+        return of_type(FeatureType.INTEGRAL, *names)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -191,11 +191,8 @@ class IdentifierGate:
             if len(distinct) >= _FEW_NAMES and different and shapes > self._scanned[column] * _MOSTLY:
                 self.count(column, Kind.NAME, shapes)
         if self._found:
-            raise BadInputError(Reason.IDENTIFIERS_FOUND, _message(self._found), {"columns": _counts(self._found)})
-
-
-def _counts(found: Mapping[str, Counter[str]]) -> dict[str, dict[str, int]]:
-    return {column: {str(kind): n for kind, n in kinds.items()} for column, kinds in found.items()}
+            counts = {column: {str(kind): n for kind, n in kinds.items()} for column, kinds in self._found.items()}
+            raise BadInputError(Reason.IDENTIFIERS_FOUND, _message(self._found), {"columns": counts})
 
 
 _LISTED = 150

@@ -256,13 +256,11 @@ def smuggled(group: GroupColumns, definitions: Mapping[str, str], clinical: Clin
 
     Somebody may have added a column that is known too late. Whatever it is, it is not joined.
     """
-    late = {name: c.available_at for c in clinical.columns for name in (_names(c))} if clinical else {}
+    late = (
+        {name: c.available_at for c in clinical.columns for name, _ in getattr(c, "features", ())} if clinical else {}
+    )
     extra = [name for name in definitions if name not in group.spec.types]
     return {
         name: f"known at {late[name]} by the dataset's file" if name in late else "not in the dataset's file"
         for name in sorted(extra)
     }
-
-
-def _names(column: object) -> tuple[str, ...]:
-    return tuple(name for name, _ in getattr(column, "features", ()))

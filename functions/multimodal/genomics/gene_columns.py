@@ -29,7 +29,9 @@ _ABOUT_GENES = _words(
 _STATISTICS = _words(
     """
     basemean log2foldchange lfcse stat pvalue pval padj qvalue svalue fdr logfc logcpm logratio aveexpr logodds lods
-    dispersion mean sum total average median sd variance var min max
+    dispersion mean sum total average median sd variance var min max std stdev stddev sem stderr se cv mad iqr
+    q05 q10 q25 q50 q75 q90 q95 nonzero nonzeros nsamples ncells nexpressed entropy tau rank lfc fc foldchange score
+    nes mappability
     """
 )
 """Columns about all cases at once; none is a case."""
@@ -38,12 +40,13 @@ _OF_TESTS, _TABLES_OF_TESTS = _words("t f b lr"), _words("aveexpr logcpm")
 """limma's and edgeR's statistics, and what their tables have beside; alone they may be cases."""
 
 _OF_GENES = re.compile(
-    r"entrez|ensembl|hgnc|ncbi|refseq|uniprot|biotype|chromosome|gccontent|gene(?:id|name|symbol|type|length|version)"
+    r"entrez|ensembl|hgnc|ncbi|refseq|uniprot|biotype|chromosome|gccontent|gene(?:id|name|symbol|type|length|version|chr\w*|start|end|strand|desc\w*|locus)"
     r"|transcript(?:id|name|length)|^(?:gene|transcript|exon|cds|tx)*(?:start|end|stop|length)(?:position|pos|bp|kb)?$"
     r"|^(?:n|num|nr|no|numberof)(?:exons?|transcripts?|isoforms?|probes?)$|^(?:exon|transcript|isoform|probe)s?(?:count|number)$"
 )
 _OF_ALL_CASES = re.compile(
-    r"p.?adj|p.?val|q.?value|fdr|log2?.?(?:fc|fold.?change)|^(?:mean|median|average|avg|sd)[ _.]"
+    r"p.?adj|p.?val|q.?value|fdr|log2?.?(?:fc|fold.?change)|^(?:mean|median|average|avg|sd|percent|pct)[ _.]"
+    r"|[ _.](?:mean|median|average|avg|std?|sd|sem)$"
 )
 """Such columns under longer names (`gene_length_kb`, `start_position`; `padj_tumour_vs_normal`, `mean_tumour`)."""
 
@@ -70,8 +73,9 @@ _ALIGNMENT = re.compile(
 )
 _NUMBERED = re.compile(r"\.\d{1,2}$")
 _MADE_BY_R = re.compile(r"X\d")
+_HELD = "tpm|fpkm(?:.uq)?|rpkm|cpm|(?:(?:raw|read|expected|est|norm(?:ali[sz]ed)?).?)?(?:counts?|reads)|abundance"
 _HOLDS = re.compile(
-    r"^(?:tpm|fpkm(?:.uq)?|rpkm|cpm|(?:raw.?)?counts?)[._ -]|[._ -](?:tpm|fpkm(?:.uq)?|rpkm|cpm|(?:raw.?)?counts?)$",
+    rf"^(?:{_HELD})[._ -]|[._ -](?:{_HELD})$",
     re.IGNORECASE,
 )
 """What stands before or behind a case's name where a column says what it holds, as StringTie's `FPKM.R01-001`."""
@@ -127,6 +131,10 @@ def split_columns(
     statistics = _statistics(names, keys)
     out = {at for at, name in enumerate(names) if name in matrix.ignore or (at in statistics and at >= lead)}
     cases = tuple(at for at in range(lead, len(names)) if at not in out and at not in about)
+    unlike = _unlike(names, cases, matrix)
+    out |= {at for at in unlike if not any(_is_number(row[at]) for row in head if at < len(row))}
+    _check_no_number(names, unlike - out)
+    cases = tuple(at for at in cases if at not in out)
     _check_cases(names, keys, lead, cases)
     named = tuple(case_of_column(names[at], matrix) for at in cases)
     _check_called([names[at] for at in cases], named, matrix)
@@ -167,6 +175,35 @@ def _check_called(columns: Sequence[str], named: Sequence[str], matrix: MatrixCo
             f"values in {matrix.unit}, which the dataset's file names, and call each by its case alone (or set "
             "genomics.matrix.case_names: exact, if cases are called so, and deploy)"
         )
+
+
+def _unlike(names: Sequence[str], cases: Sequence[int], matrix: MatrixConfig) -> set[int]:
+    """Return the columns without a digit in their names among others that have one.
+
+    A statistic, a pool or a control is no patient.
+    """
+    unlike = {at for at in cases if not any(map(str.isdigit, names[at]))}
+    return unlike if matrix.case_names is None and _FEWEST_ALIKE * len(unlike) <= len(cases) - len(unlike) else set()
+
+
+def _check_no_number(names: Sequence[str], unlike: Iterable[int]) -> None:
+    for at in unlike:
+        raise invalid_matrix(
+            f"its column {names[at]!r} is called unlike the cases; name it under genomics.matrix.ignore if it is none, "
+            "or set genomics.matrix.case_names: exact if it is one, and deploy"
+        )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+_FEWEST_ALIKE = 2
+"""So many cases with a digit in their names stand against one without."""
 
 
 def _is_about_genes(key: str) -> bool:
@@ -226,13 +263,7 @@ def _is_text(head: Sequence[Sequence[str]], at: int, matrix: MatrixConfig) -> bo
 
 def is_value(cell: str, matrix: MatrixConfig) -> bool:
     """Whether a cell is a number, or stands for one that is missing."""
-    if cell == "" or cell in matrix.missing:
-        return True
-    try:
-        float(cell.replace(",", "."))
-    except ValueError:
-        return False
-    return True
+    return cell == "" or cell in matrix.missing or _is_number(cell)
 
 
 def case_of_column(name: str, matrix: MatrixConfig) -> str:

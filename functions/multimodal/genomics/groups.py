@@ -16,57 +16,29 @@ from multimodal.genomics.gene_sets import set_feature
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ledger
 
-_LEADING: tuple[tuple[str, FeatureType], ...] = (
-    (RECORD_ID, FeatureType.STRING),
-    (EVENT_TIME, FeatureType.STRING),
-    (EVENT_TIME_SOURCE, FeatureType.STRING),
-)
+_LEADING = of_type(FeatureType.STRING, RECORD_ID, EVENT_TIME, EVENT_TIME_SOURCE)
+_PANEL = of_type(FeatureType.INTEGRAL, "genes_missing", "genes_ambiguous")
 
-_PANEL: tuple[tuple[str, FeatureType], ...] = (
-    ("genes_missing", FeatureType.INTEGRAL),
-    ("genes_ambiguous", FeatureType.INTEGRAL),
-)
-
-_ASSAY: tuple[tuple[str, FeatureType], ...] = (
-    ("engine", FeatureType.STRING),
-    ("engine_version", FeatureType.STRING),
-    ("reference", FeatureType.STRING),
-    ("genome", FeatureType.STRING),
-    ("annotation", FeatureType.STRING),
-    ("unit", FeatureType.STRING),
-)
-
-ASSAY = tuple(name for name, _ in _ASSAY)
+ASSAY = ("engine", "engine_version", "reference", "genome", "annotation", "unit")
 """What makes values of two cases comparable; one group version holds one of each."""
 
-_RNA_TRAILING: tuple[tuple[str, FeatureType], ...] = (
+_RNA_TRAILING = (
     *_PANEL,
-    ("reads_total", FeatureType.INTEGRAL),
-    ("mapped_percent", FeatureType.FRACTIONAL),
-    ("library_type", FeatureType.STRING),
-    ("library_conflict", FeatureType.INTEGRAL),
-    ("compatible_fragment_ratio", FeatureType.FRACTIONAL),
-    ("reads_without_mate", FeatureType.INTEGRAL),
-    ("read_length_mean", FeatureType.FRACTIONAL),
-    ("ribosomal_percent", FeatureType.FRACTIONAL),
-    ("mitochondrial_percent", FeatureType.FRACTIONAL),
-    *_ASSAY,
-    ("input_hash", FeatureType.STRING),
-    ("rnaseq_job_version", FeatureType.STRING),
-    ("genes_uri", FeatureType.STRING),
-    ("source_uri", FeatureType.STRING),
-    ("correlation_id", FeatureType.STRING),
+    *of_type(FeatureType.INTEGRAL, "reads_total"),
+    *of_type(FeatureType.FRACTIONAL, "mapped_percent"),
+    *of_type(FeatureType.STRING, "library_type"),
+    *of_type(FeatureType.INTEGRAL, "library_conflict"),
+    *of_type(FeatureType.FRACTIONAL, "compatible_fragment_ratio"),
+    *of_type(FeatureType.INTEGRAL, "reads_without_mate"),
+    *of_type(FeatureType.FRACTIONAL, "read_length_mean", "ribosomal_percent", "mitochondrial_percent"),
+    *of_type(FeatureType.STRING, *ASSAY, "input_hash", "rnaseq_job_version", "genes_uri"),
+    *of_type(FeatureType.STRING, "source_uri", "correlation_id"),
 )
 
-_MATRIX_TRAILING: tuple[tuple[str, FeatureType], ...] = (
+_MATRIX_TRAILING = (
     *_PANEL,
-    ("genes_measured", FeatureType.INTEGRAL),
-    ("genes_detected", FeatureType.INTEGRAL),
-    ("genes_without_value", FeatureType.INTEGRAL),
-    *_ASSAY,
-    ("source_uri", FeatureType.STRING),
-    ("upload_id", FeatureType.STRING),
-    ("correlation_id", FeatureType.STRING),
+    *of_type(FeatureType.INTEGRAL, "genes_measured", "genes_detected", "genes_without_value"),
+    *of_type(FeatureType.STRING, *ASSAY, "source_uri", "upload_id", "correlation_id"),
 )
 
 

@@ -81,7 +81,7 @@ def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
         raise invalid_matrix("it has one column; a case and genes are expected, separated by commas")
     if len(names) > MAX_COLUMNS:
         raise invalid_matrix(f"it has {len(names)} columns; at most {MAX_COLUMNS} are taken")
-    id_at = _id_position(names, matrix)
+    id_at = 0 if matrix.id_column is None else _position(names, matrix.id_column, "matrix.id_column")
     date_at = _position(names, config.date_column.column, "event_time") if config.date_column else None
     is_gene = tuple(at not in {id_at, date_at} and name not in matrix.ignore for at, name in enumerate(names))
     genes = tuple(name for name, gene in zip(names, is_gene, strict=True) if gene)
@@ -135,10 +135,6 @@ def _check_first_column(names: Sequence[str], matrix: MatrixConfig) -> None:
 def invalid_matrix(problem: str) -> BadInputError:
     """Return the error of a matrix that is rejected as a whole."""
     return BadInputError(Reason.MATRIX_INVALID, f"the matrix cannot be used: {problem}; correct it and upload it again")
-
-
-def _id_position(names: Sequence[str], matrix: MatrixConfig) -> int:
-    return 0 if matrix.id_column is None else _position(names, matrix.id_column, "matrix.id_column")
 
 
 def _position(names: Sequence[str], column: str, key: str) -> int:

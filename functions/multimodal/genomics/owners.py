@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from multimodal.genomics.reads import FastqName, read_name
+from multimodal.genomics.reads import read_name
 
 _PARTS = re.compile(r"[^A-Za-z0-9]+")
 
@@ -88,7 +88,7 @@ def _owner(case: str, path: str) -> str:
     """Return the case, what the file's name calls its sample, or nothing when it does not say."""
     name = read_name(path)
     *folders, own = path.split("/")
-    stem = _sample(name, own)
+    stem = (name.sample if name else "") or own.split(".", 1)[0]
     if any(_has(part, case) for part in (stem, *folders)):
         return "_".join([case, *_specimen(case, "_".join((*folders, stem)))])
     return next((found for part in (stem, *reversed(folders)) if (found := _own_words(part))), "")
@@ -105,10 +105,6 @@ def _is_of_specimen(part: str) -> bool:
     if _PARTS_OF_PATIENT.fullmatch(part) or _SAMPLE_TYPE.fullmatch(part):
         return True
     return part.isalpha() and not _WORDS.fullmatch(part) and not _MACHINE.fullmatch(part)
-
-
-def _sample(name: FastqName | None, own: str) -> str:
-    return (name.sample if name else "") or own.split(".", 1)[0]
 
 
 def _has(text: str, case: str) -> bool:

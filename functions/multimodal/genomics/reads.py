@@ -24,7 +24,10 @@ _OF_NOBODY = re.compile(
 )
 """Folders of desktops and disks."""
 
-_OF_NO_SAMPLE = r"(?:lane\d+_)?(?:Undetermined|Unassigned|Unmatched|Unclassified|PhiX)"
+_OF_NO_SAMPLE = (
+    r"(?:lane\d+_)?(?:Undetermined|Unassigned|Unmatched|Unclassified|PhiX|undecoded|discard(?:ed)?|ambiguous"
+    r"|unknown_?(?:aa|barcodes?)|undemultiplexed|no_?match|no_?index)"
+)
 
 _NOT_TAKEN = {
     r"\.ora$": "reads compressed by ORA; decompress them (orad, or DRAGEN's --enable-ora-decompression) to .fastq.gz",
@@ -48,7 +51,7 @@ _INDEX_READ = re.compile(r"[._-]I[12](?:[._]\d{3})?$", re.IGNORECASE)
 """Only where the mate would stand: `I1` may be a part of a sample's name."""
 
 _NO_SAMPLE = re.compile(rf"^{_OF_NO_SAMPLE}(?:_?S0)?(?=[._-]|$)", re.IGNORECASE)
-"""What demultiplexers call reads of no sample and of the control: bcl2fastq, BCL Convert, bases2fastq, fgbio."""
+"""What demultiplexers call reads of no sample and of the control: Illumina's, bases2fastq, fgbio, splitBarcode."""
 _SAFE_PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._+=-]*$")
 _LANE = re.compile(r"[._-]L0{0,2}([1-9]\d{0,2})(?=[._-]|$)", re.IGNORECASE)
 _SAMPLE_NUMBER = re.compile(r"_S\d+$")

@@ -167,7 +167,7 @@ def _rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> 
         lines = list(csv.reader(table, delimiter=_delimiter(text, known), strict=True))
     except csv.Error as error:
         raise _invalid(name, [f"it is not CSV: {error}"]) from error
-    header = [_FASTQ_LIST.get(column, column) for column in _lowered(lines[0])] if lines else []
+    header = [_FASTQ_LIST.get(name, name) for name in (cell.strip().lower() for cell in lines[0])] if lines else []
     _check_header(name, header, needed, known)
     if len(lines) > MAX_ROWS:
         raise _invalid(name, [f"more than {MAX_ROWS} rows"])
@@ -184,10 +184,6 @@ def _delimiter(text: str, known: Sequence[str]) -> str:
     first = re.split(r"[\r\n]", text.lstrip("\ufeff").lower(), maxsplit=1)[0]
     columns = {d: {_FASTQ_LIST.get(c := cell.strip(' "'), c) for cell in first.split(d)} for d in _DELIMITERS}
     return max(_DELIMITERS, key=lambda d: len(columns[d].intersection(known)))
-
-
-def _lowered(cells: Iterable[str]) -> list[str]:
-    return [cell.strip().lower() for cell in cells]
 
 
 def _check_header(name: str, header: Sequence[str], needed: Sequence[str], known: Sequence[str]) -> None:

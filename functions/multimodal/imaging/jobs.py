@@ -59,11 +59,6 @@ class Lane(StrEnum):
     FALLBACK = "fallback"
 
 
-def unit_of(planned: PlannedUnit) -> Unit:
-    """Return the address of a planned unit."""
-    return Unit(planned.dataset, planned.subject, planned.study)
-
-
 def manifest_document(raw_bucket: str, listings: Sequence[Listing]) -> list[Any]:
     """Return a SageMaker `ManifestFile`: a prefix object, then keys relative to it.
 
@@ -106,7 +101,7 @@ def _job_dataset(config: ImagingConfig) -> dict[str, Any]:
 
 
 def _job_unit(planned: PlannedUnit, listing: Listing) -> dict[str, Any]:
-    unit = unit_of(planned)
+    unit = Unit(planned.dataset, planned.subject, planned.study)
     return {
         "unit_id": unit.unit_id,
         "correlation_id": unit.correlation_id,

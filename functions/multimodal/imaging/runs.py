@@ -21,7 +21,7 @@ from multimodal.imaging.uploads import record_subject_without_study, studies_of
 from multimodal.ledger.claim import PlannedUnit, UnitClaims
 from multimodal.ledger.errors import InvalidRequestError, Reason
 from multimodal.ledger.evaluate import ReadyUnit, UnitEvaluator
-from multimodal.ledger.outcome import GOOD_STATUSES, Outcome, OutcomeRecorder, outcome_line, outcome_without_result
+from multimodal.ledger.outcome import GOOD_STATUSES, OutcomeRecorder, outcome_line, outcome_without_result
 from multimodal.ledger.ports import JobCounter, Ports, Runs
 from multimodal.ledger.run_paths import RunPaths, listing_from
 from multimodal.ledger.unit import LedgerItem, Status, Unit
@@ -67,7 +67,7 @@ class JobRecorder:
         again = next_attempt(job) if otherwise.reason == Reason.JOB_FAILED else None
         if again is not None and self._unfinished(job):
             return {"decision": "retry", "job": again, "line": f"{job['job_name']} failed, next attempt"}
-        statuses = self._record_all(job, otherwise)
+        statuses = Counter(self.recorder.record_outcome(unit, job["run_id"], otherwise) for unit in self._units(job))
         return {"decision": "done", "job": dict(job), "line": outcome_line(str(job["job_name"]), statuses)}
 
     def _units(self, job: Mapping[str, Any]) -> list[str]:
@@ -83,9 +83,6 @@ class JobRecorder:
         if item is None or item.run_id != run or item.status is not Status.PROCESSING:
             return False
         return self.recorder.result_of(item) is None
-
-    def _record_all(self, job: Mapping[str, Any], otherwise: Outcome) -> Counter[Status | None]:
-        return Counter(self.recorder.record_outcome(unit_id, job["run_id"], otherwise) for unit_id in self._units(job))
 
 
 @dataclass(frozen=True)

@@ -280,7 +280,10 @@ def _read_csv(name: str, text: str) -> Iterator[_Row]:
     table = csv.reader(io.StringIO(text[start:], newline=""), delimiter=_delimiter(text[start:]), strict=True)
     try:
         header = [_plain(cell) for cell in next(table, [])]
-        places = {field: _place(header, names) for field, names in COLUMNS.items()}
+        places = {
+            field: next((header.index(name) for name in names if name in header), None)
+            for field, names in COLUMNS.items()
+        }
         rows = _table_rows(name, table, len(header), first)
         missing = [field for field in _NEEDED if places[field] is None]
         if missing and places["series"] is not None:
@@ -315,10 +318,6 @@ def _delimiter(text: str) -> str:
 
 def _first_line(text: str) -> str:
     return re.split(r"[\r\n]", text, maxsplit=1)[0]
-
-
-def _place(header: Sequence[str], names: Sequence[str]) -> int | None:
-    return next((header.index(name) for name in names if name in header), None)
 
 
 def _table_rows(name: str, table: Iterable[list[str]], width: int, first: int) -> Iterator[tuple[int, list[str]]]:

@@ -358,11 +358,6 @@ class CohortView:
         return presence(self.cohort)
 
     @property
-    def has_rejected_rows(self) -> bool:
-        """Whether a row of a table was rejected."""
-        return any(table.counts.get("rejected_rows") for table in self.cohort.tables)
-
-    @property
     def table_rows(self) -> list[dict[str, Any]]:
         """Tables, and where the report on each is."""
         pairs = ((table, report_key(table)) for table in self.cohort.tables)
@@ -437,11 +432,6 @@ class StudyView(UploadView):
     def findings(self) -> list[Mapping[str, Any]]:
         """Limits of the parameter file that were passed."""
         return list(self.upload.quality.get("findings") or ())
-
-    @property
-    def regions(self) -> list[Mapping[str, Any]]:
-        """All regions of the study."""
-        return self.upload.rois
 
     @property
     def features(self) -> list[tuple[str, list[dict[str, Any]]]]:

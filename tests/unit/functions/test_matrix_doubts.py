@@ -278,6 +278,7 @@ STATISTICS = [
     "log2FC_tumour_normal",
     "mean_tumour",
     "p_value_adjusted",
+    *("std", "CV", "q25", "n_samples", "fold_change", "Tumor_mean", "percent_expressed", "gene_chr", "gene_start"),
 ]
 
 
@@ -365,3 +366,38 @@ def test_repeats_of_a_gene_of_the_panel_under_a_number_are_told(gene: str, told:
 )
 def test_programs_and_leftovers_are_nobodys_name(path: str, kind: KeyKind) -> None:
     assert parse_key(f"genomics/d/{path}").kind is kind
+
+
+@pytest.mark.parametrize("column", ["t", "F", "Pool", "copies", "water"])
+def test_a_column_unlike_the_cases_is_asked_about(column: str) -> None:
+    """A name without a digit among names that have one; the file may say that cases are called so."""
+    text = line("gene", "R01-001", "R01-002", column) + line("VIM", 3, 7, 2) + line("CD44", 0, 1.5, 1)
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", text)
+    assert item.status is Status.QUARANTINED
+    assert f"its column '{column}' is called unlike the cases" in world.message(item)
+    world = ShapeWorld(case_names="exact")
+    assert world.take_file("m.tsv", text).status is Status.COMPLETED
+    assert sorted(world.records()) == sorted(["R01-001", "R01-002", column])
+
+
+@pytest.mark.parametrize("cells", [("M1", "M2"), ("-", "-"), ("", "")])
+def test_text_behind_the_cases_is_left_out(cells: tuple[str, str]) -> None:
+    text = line("gene", "R01-001", "R01-002", "tf_family") + line("VIM", 3, 7, cells[0])
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", text + line("CD44", 0, 1.5, cells[1]))
+    assert item.status is Status.COMPLETED
+    assert sorted(world.records()) == ["R01-001", "R01-002"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["fpkm_A1 fpkm_A2 reads_A1 reads_A2", "A1_reads A2_reads A1_expected_count A2_abundance", "A1_fpkm gene_chr"],
+)
+def test_what_companies_write_beside_the_case_is_no_case(header: str) -> None:
+    """BGI's and Novogene's tables have values of two kinds, or the chromosome, beside."""
+    names = header.split()
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", line("gene", *names) + line("VIM", *range(3, 3 + len(names))))
+    assert item.status is Status.QUARANTINED
+    assert "say what they hold beside the case" in world.message(item)

@@ -38,6 +38,7 @@ def test_every_naming_is_understood(name: str, sample: str, lane: int, mate: int
         "S_S1_L001_I1_001.fastq.gz",
         "S_I2.fastq.gz",
         "Undetermined_S0_L001_R1_001.fastq.gz",
+        *("undecoded_1.fq.gz", "discard_2.fq.gz", "Unknown_AA_S0_L001_R1_001.fastq.gz", "no_match_R1.fastq.gz"),
         "S_R1.fastq.gz.md5",
         "S_R1_fastqc.zip",
         "checksums.sha256",

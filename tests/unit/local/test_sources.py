@@ -376,6 +376,21 @@ def test_folder_that_can_be_no_case_is_told_before_an_upload(tmp_path: Path, cas
     assert f"give {tmp_path / case}" in rejection.value.hint
 
 
+@pytest.mark.parametrize("folder", ["fastq", "Clean", "Data", "raw_data", "01-cleandata", "Reads", "results"])
+def test_folder_that_is_called_by_what_is_in_it_is_no_case(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(UsageError, match="called by what is in it") as rejection:
+        read_reads(put(tmp_path, f"{folder}/P1/P1_1.fq.gz", f"{folder}/P1/P1_2.fq.gz"))
+    assert read_reads(tmp_path / folder).cases == ["P1"]
+    assert f"give {tmp_path / folder}" in rejection.value.hint
+    put(tmp_path, "samplesheet.csv", text=f"sample,fastq_1\nP1,{folder}/P1/P1_1.fq.gz\n")
+    assert "P1" in read_reads(tmp_path).cases, "a sheet says whose they are"
+
+
+@pytest.mark.parametrize("case", ["7", "data7", "raw-12", "filesystem"])
+def test_a_case_may_be_called_nearly_so(tmp_path: Path, case: str) -> None:
+    assert read_reads(put(tmp_path, f"{case}/a_R1.fq.gz")).cases == [case]
+
+
 @pytest.mark.parametrize("name", ["patients.txt", "patients.csv"])
 def test_text_table_is_clinical(tmp_path: Path, name: str) -> None:
     path = put(tmp_path, name, text="Case ID\tEGFR\tKRAS\nA\t1\t0\n") / name

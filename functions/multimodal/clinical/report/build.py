@@ -25,16 +25,12 @@ def columns_section(config: ClinicalConfig, summary: ProfileSummary) -> list[dic
             "available_at": column.available_at,
             "status": status_of(config, column),
             "why": _why(config, column),
-            "unit": _unit(column),
+            "unit": column.unit if column.kind in ("number", "date_difference") else "",
             "features": [name for name, _ in column.features] if config.is_feature(column) else [],
             **summary.columns[column.source].document(),
         }
         for column in config.columns
     ]
-
-
-def _unit(column: Column) -> str:
-    return column.unit if column.kind in ("number", "date_difference") else ""
 
 
 def _why(config: ClinicalConfig, column: Column) -> str:

@@ -186,8 +186,7 @@ class Profile:
 
 
 def _readable(counts: Mapping[float | None, int]) -> dict[str, int]:
-    return {"none" if value is None else f"{value:g}": n for value, n in sorted(counts.items(), key=_value_order)}
-
-
-def _value_order(item: tuple[float | None, int]) -> tuple[bool, float]:
-    return item[0] is None, item[0] or 0.0
+    return {
+        "none" if value is None else f"{value:g}": n
+        for value, n in sorted(counts.items(), key=lambda item: (item[0] is None, item[0] or 0.0))
+    }

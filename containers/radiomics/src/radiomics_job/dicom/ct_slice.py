@@ -163,7 +163,7 @@ def read_ct_slices(dataset: Dataset, name: str, limits: Limits, alike: AlikeImag
     repeated = _repeated(dataset) if alike is not None else None
     if alike is not None and repeated in alike:
         return iter([_one_more(alike[repeated], dataset, name)])
-    if _is_localizer(dataset):
+    if "LOCALIZER" in [str(value).upper() for value in dataset.get("ImageType") or []]:
         return iter([_localizer(dataset, name)])
     frames = frame_count(dataset)
     if frames > limits.frames:
@@ -222,10 +222,6 @@ def as_written(dataset: Dataset, keyword: str) -> str:
     element = dataset.get_item(tag_of(keyword))
     value = "" if element is None else element.value
     return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")).strip(" \0")
-
-
-def _is_localizer(dataset: Dataset) -> bool:
-    return "LOCALIZER" in [str(value).upper() for value in dataset.get("ImageType") or []]
 
 
 def _identity(dataset: Dataset) -> tuple[str, str, str, str]:

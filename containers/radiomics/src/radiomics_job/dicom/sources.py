@@ -274,7 +274,7 @@ def _file_if_known(
 
 def _kind(head: bytes, name: str) -> FileKind | None:
     lower = name.lower()
-    if _is_dicom(head):
+    if head[128:PREAMBLE_BYTES] == DICOM_MARK or is_bare(head):
         return FileKind.DICOM
     if is_nifti(head) or lower.endswith((".nii", ".nii.gz")):
         return FileKind.NIFTI
@@ -301,10 +301,6 @@ def _first_inflated(packed: bytes, name: str) -> bytes:
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(packed, HEAD_BYTES)
     except zlib.error as error:
         raise _bad_zip("A gzip file is damaged; upload it again.", member=name) from error
-
-
-def _is_dicom(head: bytes) -> bool:
-    return head[128:PREAMBLE_BYTES] == DICOM_MARK or is_bare(head)
 
 
 def is_bare(content: bytes) -> bool:

@@ -44,7 +44,7 @@ def pet_series(files: StudyFiles, limits: Limits) -> list[CtSeries]:
     if unreadable:
         raise unreadable_files(unreadable)
     groups = group_series(slices)
-    return [group for group in groups if _corrected(group.slices)] or groups
+    return [group for group in groups if "ATTN" in corrections(group.slices[0].dataset)] or groups
 
 
 def _enhanced(images: Sequence[Dataset]) -> StudyRejectedError:
@@ -54,10 +54,6 @@ def _enhanced(images: Sequence[Dataset]) -> StudyRejectedError:
         f"The PET is multi-frame ({', '.join(kinds)}), of which no SUV is made. Export it as single PET images.",
         {"objects": len(images), "sop_classes": [*kinds]},
     )
-
-
-def _corrected(slices: Sequence[CtSlice]) -> bool:
-    return "ATTN" in corrections(slices[0].dataset)
 
 
 def stack_suv(

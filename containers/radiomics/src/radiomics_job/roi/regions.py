@@ -94,16 +94,12 @@ def cut_region(volume: Volume, settings: ExtractionSettings) -> Region:
     ValueError
         When the volume is too small to be resampled.
     """
-    largest = _largest(volume.ct) if set(settings.filters) & SCALED_FILTERS else 0.0
+    largest = max(float(volume.ct.max()), -float(volume.ct.min())) if set(settings.filters) & SCALED_FILTERS else 0.0
     if settings.resampling is not None:
         return Region(*_resampled(volume, settings, settings.resampling), largest)
     box = _filter_box(volume, settings)
     mask = as_image(volume.mask[box].astype(np.uint8), volume.spacing)
     return Region(as_image(volume.ct[box], volume.spacing), mask, largest)
-
-
-def _largest(ct: NDArray[Any]) -> float:
-    return max(float(ct.max()), -float(ct.min()))
 
 
 def _filter_box(volume: Volume, settings: ExtractionSettings) -> Box:

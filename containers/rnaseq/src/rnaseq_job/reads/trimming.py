@@ -5,7 +5,7 @@ Source: Chen S. et al., fastp: an ultra-fast all-in-one FASTQ preprocessor, Bioi
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -60,7 +60,7 @@ def trim_reads(sample: Sample, folder: Path, threads: int) -> Trimmed:
     folder.mkdir(parents=True, exist_ok=True)
     version = _version(folder)
     lanes = tuple(_trim(sample.name, number, lane, folder, threads) for number, lane in enumerate(sample.lanes, 1))
-    reports = tuple(folder / f"{name}.fastp.json" for name in _names(sample))
+    reports = tuple(folder / f"{_name(sample.name, number)}.fastp.json" for number in range(1, len(sample.lanes) + 1))
     counts = _counts([json.loads(report.read_text(encoding="utf-8")) for report in reports])
     if not counts["reads_after"]:
         raise InputRejectedError(
@@ -116,10 +116,6 @@ def _linked(path: Path, stem: Path) -> Path:
     link = stem.with_name(stem.name + "".join(path.suffixes[-2:]))
     link.symlink_to(path.absolute())
     return link
-
-
-def _names(sample: Sample) -> Iterator[str]:
-    return (_name(sample.name, number) for number in range(1, len(sample.lanes) + 1))
 
 
 def _name(sample: str, number: int) -> str:
