@@ -27,6 +27,7 @@ from cli.terminal import (
     some,
     status_text,
 )
+from multimodal.ledger.unit import table_path
 from multimodal.report.quality_checks import SHARED_STUDY, meaning, uid_of
 
 STATUSES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED", "QUARANTINED", "FAILED")
@@ -139,7 +140,7 @@ class Unit:
     @property
     def subject(self) -> str:
         """The subject, the case or, shortened, the file."""
-        return shorten(self.text("subject"), 32) if self.is_table else self.text("subject")
+        return shorten(table_path(self.text("subject")), 32) if self.is_table else self.text("subject")
 
     @property
     def changed_at(self) -> int:
@@ -286,18 +287,20 @@ def print_findings(console: Console, units: list[Unit]) -> None:
 
 def print_warnings(console: Console, units: list[Unit]) -> None:
     """Print what quality control warns of in units with features, and which studies several subjects have."""
-    several, warned = _has_several_datasets(units), dict[str, list[str]]()
+    several, warned = _has_several_datasets(units), dict[str, tuple[str, list[str]]]()
     for unit in units:
         if unit.status == "COMPLETED":
             for warning in unit.item.get("warnings") or ():
                 kind = _NUMBER.sub("…", warning)  # each sample has a percentage of its own
-                warned.setdefault(kind, []).append(f"{unit.text('dataset')} {unit.name}" if several else unit.name)
-    warned |= {SHARED_STUDY: names} if (names := _sharing(units)) else {}
+                name = f"{unit.text('dataset')} {unit.name}" if several else unit.name
+                warned.setdefault(kind, (warning, []))[1].append(name)
+    if shared := _sharing(units):
+        warned[SHARED_STUDY] = SHARED_STUDY, shared
     if warned:
         print_heading(console, "Warnings of quality control")
-    for warning, names in warned.items():
+    for kind, (warning, names) in warned.items():
         print_block(console, Text(some(names, _MOST_WARNED)))
-        print_block(console, Text(meaning(warning), style="yellow"), indent=INDENT + 2)
+        print_block(console, Text(meaning(warning if len(names) == 1 else kind), style="yellow"), indent=INDENT + 2)
 
 
 def _sharing(units: list[Unit]) -> list[str]:

@@ -126,7 +126,7 @@ def _event_first(
     return sides, [f"is {sides[0][0]!r} the event, and {sides[1][0]!r} censored? The column is named after {named}"]
 
 
-_CODE_OF_SEX = re.compile(r"[0-9]")
+_CODE_OF_SEX = re.compile(r"[0-9]+")
 
 
 def _sex_codes(facts: Facts, names: Names, timepoint: str) -> Draft:

@@ -267,6 +267,8 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     if not numbers or len(others) > strays_among(numbers):
         return None
     whole = all(n == int(n) for n in numbers)
+    if whole and _is_category(facts) and _CODES.search(in_words(facts.source)):
+        return None
     words, checks = in_words(facts.source), list[str]()
     said = unit_said_by(facts.source) or unit_said_by(facts.label)
     spelled = f"({said})" if said else f"{facts.source} | {words}"  # some units are told by brackets or signs
@@ -322,6 +324,8 @@ def _unit_of_age(numbers: Sequence[float]) -> str:
 
 _OLDEST_IN_YEARS, _OLDEST_IN_MONTHS = 130, 1_500
 _LEADING_ZERO = re.compile(r"0\d+")
+_CODES = re.compile(r"\b(id|code|cd)$")
+"""The end of a name whose numbers, where many share them, are codes (OMOP's `race_concept_id`)."""
 _ONE_YEAR = re.compile(r"\b(year|yr|jahr)\b")
 _PERSON = "a cell looks like what identifies a person, and an upload would be refused: correct the column"
 _WHICH_UNIT = "which unit? Or are the numbers codes? Then make it kind: one_hot, and name what they stand for"

@@ -28,10 +28,11 @@ _ENDPOINTS = {
 
 _DEATH = re.compile(
     r"\b(death|dead|deadstatus|died|deceased|vital|vitalstatus|os|survival|status|fustat|tod|verstorben|gestorben|deces|decede|muerte|"
-    r"fallecido|exitus|obito|dth\w*|event|cens|cnsr|censor\w*|alive|living|survived|survivor|lebt|vivant|vivo)\b"
+    r"falleci\w*|falec\w*|murio|morreu|decedut[oa]|morte?|morto|morta|overleden|exitus|obito|dth\w*|event|cens|cnsr|censor\w*|alive|living|survived|survivor|lebt|vivant|vivo)\b"
 )
 _SAYS_DIED = re.compile(
-    r"\b(death\w*|dead|deadstatus|died|deceased|os|tod|verstorben|gestorben|deces|decede|muerte|dth\w*|event\w*)\b"
+    r"\b(death\w*|dead|deadstatus|died|deceased|os|tod|verstorben|gestorben|deces|decede|muerte|dth\w*|event\w*|"
+    r"falleci\w*|falec\w*|murio|morreu|decedut[oa]|morte?|morto|morta|overleden)\b"
 )
 _IN_DAYS_ABOVE = 300
 """Times without a unit that reach this are days rather than months."""

@@ -37,7 +37,8 @@ STREET = re.compile(
 
 SURGERY = re.compile(
     r"\bpath\b|patholog|histolog|\bgrade\b|invasion|margin|resect|surg|operat|mutation|transloc|rearrang|"
-    r"\b(egfr|kras|alk|ros 1|braf|pd l ?1|her 2)\b|^op( ?(datum|tag|date|day))?$|biops|specimen|lymph node|\bp[tnm]\b"
+    r"\b(egfr|kras|alk|ros 1|braf|pd l ?1|her 2)\b|^op( ?(datum|tag|date|day))?$|biops|specimen|lymph node|"
+    r"\by?p ?(tnm|[tnm])\b|residual|^op (?!no\b|nr\b|number|id\b)[a-z]"
 )
 
 RANKED_NAME = re.compile(r"\b(stage|grade|score|class|ecog|asa|level|degree|severity)\b")

@@ -591,3 +591,34 @@ def test_tcgas_three_headers_are_one(tmp_path: Path) -> None:
         "gender": "flag", "age_at_diagnosis": "number", "death_days_to": "number",
     }  # fmt: skip
     assert len(Read(config, [text.encode()]).records["baseline"]) == 30
+
+
+def test_what_cancer_registries_write_of_treatment_is_not_early() -> None:
+    """OBDS: what an operation or a drug was, and what is left of the tumour, nobody knows at the diagnosis."""
+    pairs = {
+        "SYST_Substanzen": ["Cisplatin", "Pembrolizumab"],
+        "ST_Intention": ["K", "P"],
+        "OP_Intention": ["P", "K"],
+        "Residualstatus_lokal": ["R0", "R1"],
+        "residual_disease": ["R1", "R0"],
+        "pTNM_T": ["3", "4"],
+        "cTNM_T": ["1a", "2"],
+    }
+    clinical, _ = draft({**{name: cells * 15 for name, cells in pairs.items()}, "Age": AGE})
+    assert [c["available_at"] for c in clinical["columns"]] == [
+        *("post_treatment", "post_treatment", "surgery", "surgery", "surgery", "surgery", "baseline", "baseline")
+    ]
+
+
+def test_numbers_under_the_name_of_a_code_are_levels() -> None:
+    codes = {"race_concept_id": [8527, 8516, 8515], "gender_concept_id": [8507, 8532, 8507], "site_cd": [101, 102, 103]}
+    clinical, text = draft({**{name: cells * 10 for name, cells in codes.items()}, "Age": AGE})
+    assert [c["kind"] for c in clinical["columns"]] == ["one_hot", "one_hot", "one_hot", "number"]
+    assert "which code is which sex?" in text
+    assert text.count("what do the numbers stand for?") == 2
+
+
+@pytest.mark.parametrize("header", ["¿Falleció?", "Faleceu", "Deceduto", "Overleden", "Murió"])
+def test_a_death_in_other_languages_is_the_target(header: str) -> None:
+    clinical, _ = draft({header: ["1", "0"] * 15, "Age": AGE})
+    assert clinical["labels"]["died"] == header

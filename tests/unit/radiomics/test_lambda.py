@@ -201,6 +201,16 @@ def test_all_that_was_started_has_ended_when_one_fails(tmp_path: Path) -> None:
     assert all(left[number].done() for number in started)
 
 
+def test_what_the_common_runtime_does_not_even_begin_boto3_does(s3: FolderClient, tmp_path: Path) -> None:
+    s3.read = _refuse  # type: ignore[assignment, method-assign]
+    fetch(Transfer(s3, s3, ""), "s3://raw/imaging/d/s/t/a.dcm", tmp_path / "a.dcm")  # type: ignore[arg-type]
+    assert (s3.in_parts, (tmp_path / "a.dcm").read_bytes()) == (["imaging/d/s/t/a.dcm"], b"a")
+
+
+def _refuse(*_: object) -> "Future[None]":
+    raise AwsCrtError(34, "AWS_ERROR_INVALID_ARGUMENT", "no")
+
+
 @pytest.mark.usefixtures("s3")
 def test_what_a_stopped_invocation_left_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     left = Path(tempfile.mkdtemp(prefix="studies-"))

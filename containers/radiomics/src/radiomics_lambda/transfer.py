@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _AT_ONCE = 64
+_LEFT = "object_left_to_boto3"
 _ARCHIVE = ".zip"
 """A study in one object; what is fetched by one request is held in memory."""
 _Item = TypeVar("_Item")
@@ -144,7 +145,7 @@ def _do_all(
     started = deque[tuple[_Item, "Future[None] | None"]]()
     try:
         for item in items:
-            started.append((item, start(item)))
+            started.append((item, _begin(item, start)))
             if len(started) == _AT_ONCE:
                 _finish(*started.popleft(), again)
         while started:
@@ -155,12 +156,20 @@ def _do_all(
                 future.exception()
 
 
+def _begin(item: _Item, start: "Callable[[_Item], Future[None] | None]") -> "Future[None] | None":
+    try:
+        return start(item)
+    except AwsCrtError as error:
+        log(_LEFT, error=error.name)
+        return None
+
+
 def _finish(item: _Item, future: "Future[None] | None", again: Callable[[_Item], object]) -> None:
     try:
         if future is not None:
             return future.result()
     except AwsCrtError as error:
-        log("object_left_to_boto3", error=error.name)
+        log(_LEFT, error=error.name)
     try:
         again(item)
     except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
