@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from cli.deployment import Deployment, chosen_dataset, reach
 from cli.errors import CommandError, UsageError
-from cli.options import Dataset, Stack
+from cli.options import Dataset, Stack, Timeout
 from cli.terminal import make_console, print_files, print_line
 
 FILES = ("dataset.parquet", "dataset.csv", "dictionary.csv", "manifest.json")
@@ -106,7 +106,7 @@ def build(
     output: Annotated[
         Path | None, typer.Option(help="Copy the build into this folder.", metavar="DIR", file_okay=False)
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")] = 900.0,
+    timeout: Timeout = 900.0,
     stack: Stack = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest, for scripts.")] = False,
 ) -> None:

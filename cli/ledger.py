@@ -27,6 +27,7 @@ from cli.terminal import (
     some,
     status_text,
 )
+from multimodal.ledger.unit import table_path
 from multimodal.report.quality_checks import SHARED_STUDY, meaning, uid_of
 
 STATUSES = ("RECEIVING", "READY", "PROCESSING", "PROCESSED", "COMPLETED", "QUARANTINED", "FAILED")
@@ -139,7 +140,7 @@ class Unit:
     @property
     def subject(self) -> str:
         """The subject, the case or, shortened, the file."""
-        return shorten(self.text("subject"), 32) if self.is_table else self.text("subject")
+        return shorten(table_path(self.text("subject")), 32) if self.is_table else self.text("subject")
 
     @property
     def changed_at(self) -> int:
@@ -277,6 +278,10 @@ def _has_several_datasets(units: list[Unit]) -> bool:
     return len({unit.text("dataset") for unit in units}) > 1
 
 
+def _called(unit: Unit, *, several: bool) -> str:
+    return f"{unit.text('dataset')} {unit.name}" if several else unit.name
+
+
 def print_findings(console: Console, units: list[Unit]) -> None:
     """Print what a person should know of some units: rows of tables, warnings of quality control, and reasons."""
     print_tables(console, units)
@@ -286,18 +291,19 @@ def print_findings(console: Console, units: list[Unit]) -> None:
 
 def print_warnings(console: Console, units: list[Unit]) -> None:
     """Print what quality control warns of in units with features, and which studies several subjects have."""
-    several, warned = _has_several_datasets(units), dict[str, list[str]]()
+    several, warned = _has_several_datasets(units), dict[str, tuple[str, list[str]]]()
     for unit in units:
         if unit.status == "COMPLETED":
             for warning in unit.item.get("warnings") or ():
                 kind = _NUMBER.sub("…", warning)  # each sample has a percentage of its own
-                warned.setdefault(kind, []).append(f"{unit.text('dataset')} {unit.name}" if several else unit.name)
-    warned |= {SHARED_STUDY: names} if (names := _sharing(units)) else {}
+                warned.setdefault(kind, (warning, []))[1].append(_called(unit, several=several))
+    if shared := _sharing(units):
+        warned[SHARED_STUDY] = SHARED_STUDY, shared
     if warned:
         print_heading(console, "Warnings of quality control")
-    for warning, names in warned.items():
+    for kind, (warning, names) in warned.items():
         print_block(console, Text(some(names, _MOST_WARNED)))
-        print_block(console, Text(meaning(warning), style="yellow"), indent=INDENT + 2)
+        print_block(console, Text(meaning(warning if len(names) == 1 else kind), style="yellow"), indent=INDENT + 2)
 
 
 def _sharing(units: list[Unit]) -> list[str]:
@@ -314,12 +320,11 @@ def print_reasons(console: Console, units: list[Unit]) -> None:
     several = _has_several_datasets(units)
     sharing: dict[tuple[str, str, str], list[str]] = {}
     for unit in units:
-        name = f"{unit.text('dataset')} {unit.name}" if several else unit.name
         example = (unit.item.get("reason_details") or {}).get("example_key") if unit.is_note else None
         message = unit.text("reason_message") + (f"; for example {example}" if example else "")
         reason = unit.status, unit.text("reason_code"), message
         if reason[1]:
-            sharing.setdefault(reason, []).append(name)
+            sharing.setdefault(reason, []).append(_called(unit, several=several))
     if sharing:
         print_heading(console, "Why")
     for (status, code, message), names in sharing.items():
@@ -333,7 +338,7 @@ def print_tables(console: Console, units: list[Unit]) -> None:
     if not read:
         return
     print_heading(console, "Tables: rows and records")
-    several = len({unit.text("dataset") for unit in read}) > 1
+    several = _has_several_datasets(read)
     for unit in read:
         name = f"{unit.text('dataset')} {unit.subject}" if several else unit.subject
         print_block(console, Text.assemble(name, "  ", (describe_counts(unit.counts), "dim")))

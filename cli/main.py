@@ -25,7 +25,7 @@ from cli.errors import CommandError, UsageError, aws_error
 from cli.features import Row, describe_group, find_group, read_features, run_query, short_name, with_tables
 from cli.ledger import Unit, as_document, of_dataset, print_findings, print_units, read_units
 from cli.models import app as models_app
-from cli.options import PlannedDataset, PlannedStack, Stack, ToDataset
+from cli.options import PlannedDataset, PlannedStack, Stack, Timeout, ToDataset
 from cli.output_folder import remove_outdated
 from cli.project import STACK, shown
 from cli.replay import replay_dead_letters
@@ -59,7 +59,6 @@ Examples:
 """
 
 app = typer.Typer(help=_HELP, epilog=_EXAMPLES, no_args_is_help=True, rich_markup_mode="markdown")
-Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")]
 OfDataset = Annotated[str, typer.Option("--dataset", help="Those of this dataset; not given: all.", metavar="NAME")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 

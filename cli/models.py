@@ -15,13 +15,12 @@ from rich.text import Text
 
 from cli.deployment import Deployment, chosen_dataset, reach
 from cli.errors import CommandError, UsageError
-from cli.options import Dataset, Stack
+from cli.options import Dataset, Stack, Timeout
 from cli.terminal import duration, make_console, make_table, plural, print_block, print_files, print_line
 
 app = typer.Typer(no_args_is_help=True, help="Train survival models on a joined dataset, or score its cases with one.")
 
 BuildName = Annotated[str, typer.Option("--build", help="A build of it; not given: the newest.", metavar="BUILD")]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")]
 
 MANIFEST, RESULTS = "manifest.json", "results.json"
 """Written last into a build and into a model's folder: without them there is none."""

@@ -19,3 +19,4 @@ PlannedDataset = Annotated[
 _STACK = partial(typer.Option, "--stack", envvar="MULTIMODAL_STACK", metavar="NAME")
 Stack = Annotated[str, _STACK(help="A deployed stack; not given: the laptop cloud.")]
 PlannedStack = Annotated[str, _STACK(help="A deployed stack; not given: the parameters of template.yaml.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0.001, metavar="S")]

@@ -54,7 +54,7 @@ def select_units(
             "Which units? Name a reason, a unit, a status, a dataset or all of them.",
             hint="retry --reason NO_SEGMENTATION | retry --unit R01-001 | retry --all",
         )
-    named = [each for each in units if unit in ("", each.unit_id, each.text("subject"))]
+    named = [each for each in units if unit in ("", each.unit_id, each.text("subject"), each.subject)]
     if unit and not named:
         raise CommandError(f"There is no unit or subject {unit}.", hint=f"`{PROGRAM} status` shows those there are.")
     datasets = sorted({each.text("dataset") for each in units})

@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "br", "img", "link", "hr"}
+VOID = {"meta", "br", "wbr", "img", "link", "hr"}
 LOADS = {"src", "srcset", "data", "action", "formaction", "poster", "background", "xlink:href"}
 """Attributes whose value is fetched."""
 

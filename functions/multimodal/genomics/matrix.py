@@ -21,6 +21,7 @@ from multimodal.genomics.matrix_source import check_width, matrix_cases
 from multimodal.genomics.quantification import Genes, read_tx2gene
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.ports import Ledger, ObjectStore
+from multimodal.ledger.text import listed
 from multimodal.tables.rows import TableRows
 from multimodal.tables.table import (
     Definitions,
@@ -34,6 +35,9 @@ from multimodal.tables.table import (
 )
 
 ROWS_PER_BATCH = 20
+
+_LONGEST_LIST = 120
+"""Characters of the names of genes in a warning."""
 
 MANY_GENES = 1_000
 """From so many genes on, some gene of some case is expressed strongly."""
@@ -126,7 +130,14 @@ class ExpressionMatrix:
             self._counts["records"] = sum(records.values())
         hold = self._scale_suspected() or self._no_row_accepted()
         report = json.dumps(self._report(hold), indent=2, ensure_ascii=False)
-        return TableVerdict(hold, {"report.json": report}, dict(self._counts))
+        return TableVerdict(hold, {"report.json": report}, dict(self._counts), tuple(self._warnings()))
+
+    def _warnings(self) -> Iterator[str]:
+        """Say which genes of the panel the matrix lacks: their features are empty."""
+        panel = self._genomics.panel
+        if self._cases and (missing := [gene for gene in self._cases.genes.missing if gene in panel]):
+            named = listed(missing, _LONGEST_LIST)
+            yield f"{len(missing)} of the panel's {len(panel)} genes are not in the matrix: {named}."
 
     def refusal(self, error: BadInputError) -> Mapping[str, str]:
         """Return the report of a matrix that is rejected as a whole."""

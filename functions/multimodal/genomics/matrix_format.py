@@ -77,10 +77,6 @@ def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
         `MATRIX_INVALID` or `GENES_NOT_FOUND`; the message says what to change.
     """
     matrix, names = config.require_matrix(), [cell.strip() for cell in cells]
-    if len(names) < 2:
-        raise invalid_matrix("it has one column; a case and genes are expected, separated by commas")
-    if len(names) > MAX_COLUMNS:
-        raise invalid_matrix(f"it has {len(names)} columns; at most {MAX_COLUMNS} are taken")
     id_at = 0 if matrix.id_column is None else _position(names, matrix.id_column, "matrix.id_column")
     date_at = _position(names, config.date_column.column, "event_time") if config.date_column else None
     is_gene = tuple(at not in {id_at, date_at} and name not in matrix.ignore for at, name in enumerate(names))

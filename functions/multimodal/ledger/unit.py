@@ -47,6 +47,18 @@ class Modality(StrEnum):
     CLINICAL = "clinical"
 
 
+def table_path(subject: str) -> str:
+    """Return the path of a table below its dataset; `subject` is its unit's.
+
+    Examples
+    --------
+    >>> table_path("-expression/GSE1.txt.gz"), table_path("-expression"), table_path("site/patients.csv")
+    ('GSE1.txt.gz', 'expression.csv', 'site/patients.csv')
+    """
+    case, _, path = subject.partition("/")
+    return (path or MATRIX_NAME) if case == MATRIX_CASE else subject
+
+
 @dataclass(frozen=True)
 class Unit:
     """One imaging study, one sequenced case, one reference or one table, as it is addressed in S3.
@@ -109,10 +121,7 @@ class Unit:
     @property
     def table_key(self) -> str:
         """Key of the object that a table is."""
-        name = self.subject
-        if self.modality == Modality.GENOMICS:
-            name = self.subject.partition("/")[2] or MATRIX_NAME
-        return f"{self.modality}/{self.dataset}/{name}"
+        return f"{self.modality}/{self.dataset}/{table_path(self.subject)}"
 
     @property
     def pipeline(self) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from multimodal.ledger.outcome import quality_warnings
-from multimodal.ledger.unit import END_STATUSES, Modality, Status, Unit
+from multimodal.ledger.unit import END_STATUSES, Modality, Status, Unit, table_path
 from multimodal.report.quality_checks import uid_of
 
 Document = Mapping[str, Any]
@@ -34,6 +34,8 @@ class Upload:
         Of what was processed last; of a table the folder of its reports.
     counts : mapping
         Rows and records of a table.
+    noted : sequence of str
+        What the ledger has as warnings of it.
     result : mapping
         `features.json` or `run.json`; empty while there is none.
     quality : mapping
@@ -49,6 +51,7 @@ class Upload:
     started: bool = False
     content_version: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
+    noted: Sequence[str] = ()
     result: Document = field(default_factory=dict)
     quality: Document = field(default_factory=dict)
     rejection: Document = field(default_factory=dict)
@@ -60,7 +63,9 @@ class Upload:
 
     @property
     def name(self) -> str:
-        """Subject, with the study where there is one: unique within its modality."""
+        """Subject, with the study where there is one: unique within its modality. Of a table its path."""
+        if self.unit.is_table:
+            return table_path(self.unit.subject)
         return f"{self.unit.subject}/{self.unit.study}" if self.unit.study else self.unit.subject
 
     @property
@@ -88,7 +93,7 @@ class Upload:
     @property
     def warnings(self) -> list[str]:
         """What its quality control warns of."""
-        return quality_warnings(self.result)
+        return list(self.noted) if self.unit.is_table else quality_warnings(self.result)
 
 
 @dataclass(frozen=True)

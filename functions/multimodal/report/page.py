@@ -249,14 +249,14 @@ class CohortView:
         """Numbers under the headline."""
         warned = sum(bool(study.warnings) for study in self.measured)
         complete = sum(len(having) for there, having in presence(self.cohort) if there and all(there.values()))
-        return [
-            ("Subjects", f"{len(self.cohort.subjects):,}"),
-            ("With every modality", f"{complete:,}"),
-            (f"{self.imaging} studies measured", f"{len(self.measured):,}"),
-            (f"{self.imaging} studies with warnings", f"{warned:,}"),
-            ("RNA-seq samples measured", f"{len(self.sequenced):,}"),
-            ("Quarantined or failed", f"{len(self.cohort.refused):,}"),
-        ]
+        studies = f"{self.imaging} studies"
+        found = {"Subjects": len(self.cohort.subjects), "With every modality": complete}
+        if self.cohort.studies:
+            found |= {f"{studies} measured": len(self.measured), f"{studies} with warnings": warned}
+        if self.cohort.samples:
+            found["RNA-seq samples measured"] = len(self.sequenced)
+        found["Quarantined or failed"] = len(self.cohort.refused)
+        return [(name, f"{count:,}") for name, count in found.items()]
 
     @property
     def funnels(self) -> list[dict[str, Any]]:

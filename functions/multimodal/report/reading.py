@@ -126,4 +126,5 @@ def _upload(row: LedgerRow, dataset: str) -> Upload | None:
         started=bool(row.get("attempt")) or "processing_at" in row,
         content_version=str(row.get("content_version") or ""),
         counts={name: int(n) for name, n in (row.get("counts") or {}).items()},
+        noted=tuple(map(str, row.get("warnings") or ())),
     )

@@ -3,7 +3,7 @@
 import json
 import shlex
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -126,7 +126,7 @@ class CheckTable:
         profile = found.report_key(PROFILE_NAME) if PROFILE_NAME in verdict.reports else state.profile
         merged = merged_definitions(state.definitions, definitions)
         following = DatasetState(found.run, found.records_key, profile, merged, groups={**state.groups, **identities})
-        return self._prepare(found, spool, state, counts, following, uploaded_at)
+        return self._prepare(found, spool, state, counts, verdict.warnings, following, uploaded_at)
 
     def _remember(self, spool: SqliteSpool, state: DatasetState, identities: Mapping[str, str]) -> None:
         runs, lost = TableRuns(self.ports), state.lost(identities)
@@ -153,6 +153,7 @@ class CheckTable:
         spool: SqliteSpool,
         state: DatasetState,
         counts: Counts,
+        warnings: Sequence[str],
         following: DatasetState,
         uploaded_at: str,
     ) -> dict[str, Any]:
@@ -167,6 +168,7 @@ class CheckTable:
             "base": state.run,
             "accounted": [p.run for p in state.pending],
             "counts": counts,
+            "warnings": list(warnings),
             "parts": parts,
             "state": following.document(),
         }

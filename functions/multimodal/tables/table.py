@@ -99,6 +99,8 @@ class TableVerdict:
     """File name → content of what is written beside the results. What is called `PROFILE_NAME` is handed to the reader
     of the next upload."""
     summary: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    """Sentences on what a person should know of a table that is taken."""
 
 
 class TableReader(Protocol):

@@ -114,10 +114,11 @@ class FinishTable:
         check = runs.check(run)
         self._require_all_parts(found, check)
         self._advance(found, check)
-        counts = check["counts"]
+        counts, warnings = check["counts"], check.get("warnings", ())
         document = {"schema": 1, "run_id": run, "status": Status.COMPLETED.value, "counts": counts}
         self.ports.processed.write_json(found.report_key(INGEST_NAME), document)
-        OutcomeRecorder(self.ports).record_outcome(found.unit.unit_id, run, Outcome(Status.COMPLETED, counts=counts))
+        outcome = Outcome(Status.COMPLETED, counts=counts, warnings=warnings)
+        OutcomeRecorder(self.ports).record_outcome(found.unit.unit_id, run, outcome)
         return {"run_id": run, "counts": counts}
 
     def _require_all_parts(self, found: TableRun, check: Mapping[str, Any]) -> None:

@@ -238,6 +238,23 @@ def test_a_ready_matrix_and_reads_are_one_modality() -> None:
     assert found.by_modality["RNA-seq"] == {f"P-{n}" for n in range(1, 9)}
 
 
+def test_a_cohort_of_a_matrix_says_nothing_of_studies_and_what_the_matrix_lacks() -> None:
+    lacks = "14 of the panel's 21 genes are not in the matrix."
+    documents, _ = world()
+    rows = [row("genomics", "-expression/GSE1.tsv", warnings=[lacks], counts={"rows": 6, "records": 6})]
+    text = Page(pages(CohortReader(documents).read("made", rows))[INDEX]).words
+    assert f"GSE1.tsv: {lacks}" in text
+    for absent in ("-expression", "studies measured", "samples measured"):
+        assert absent not in text
+
+
+@pytest.mark.parametrize("status", ["RECEIVING", "QUARANTINED"])
+def test_a_table_that_was_never_counted_does_not_stop_the_page(status: str) -> None:
+    documents, rows = world()
+    rows.append(row("clinical", "names.csv", status=status, reason_code="IDENTIFIERS_FOUND", content_version="u2"))
+    assert "names.csv" in Page(pages(CohortReader(documents).read("made", rows))[INDEX]).words
+
+
 def test_a_pet_is_a_modality_of_its_own() -> None:
     documents, rows = world()
     documents.documents["imaging/made/P-1/s/features.json"] = features("P-1", 11.0, 31.0, modality="PT")

@@ -75,6 +75,16 @@ def test_rows_are_records_and_wrong_ones_are_told(body: bytes) -> None:
     assert world.ledger.pinned["assay#stack-d-rna-v1"]["unit"] == "TPM"
 
 
+def test_genes_of_the_panel_that_the_matrix_lacks_are_told_until_it_has_them() -> None:
+    world = MatrixWorld()
+    for body, told in (
+        (b"case,VIM\nA,1\n", ["2 of the panel's 3 genes are not in the matrix: CD44, BGN."]),
+        (b"case,VIM,CD44,BGN\nA,1,2,3\n", None),
+    ):
+        assert world.take_matrix(body).status is Status.COMPLETED
+        assert world.ledger.extra[UNIT.unit_id].get("warnings") == told
+
+
 def test_corrected_matrix_writes_only_what_changed() -> None:
     world = MatrixWorld()
     world.take_matrix(b"case,VIM\nA,1\nB,3\n")

@@ -83,8 +83,11 @@ class CloudWatch:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Any:
+    why = {"reason_code": "UNREADABLE_DICOM"}
     units = [
-        Unit({"unit_id": f"imaging#d#P-{n}#s", "subject": f"P-{n}", "status": status, "failed_at": n, "study": "s"})
+        Unit(
+            {"unit_id": f"imaging#d#P-{n}#s", "subject": f"P-{n}", "status": status, "failed_at": n, "study": "s"} | why
+        )
         for n, status in enumerate(["COMPLETED", "QUARANTINED", "FAILED", "PROCESSING"])
     ]
     monkeypatch.setattr("cli.dashboard.reading.read_units", lambda _: units)
@@ -144,6 +147,7 @@ def test_the_page_loads_and_runs_nothing_and_can_be_heard(read: Any) -> None:
     assert "2 uploads need a person. 1 is on the way." in page.words
     assert "laptop-failed-units" in page.words
     assert "Read &lt;b&gt;me&lt;/b&gt;" in text
+    assert text.count("UNREADABLE_<wbr>DICOM") == 2, "a code that is too long breaks between words"
 
 
 def test_each_axis_has_a_scale_of_its_own_and_numbers(read: Any) -> None:

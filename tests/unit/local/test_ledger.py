@@ -209,6 +209,16 @@ def test_status_and_the_end_of_waiting_tell_what_quality_control_warns_of() -> N
         assert "FEW_VOXELS" not in told, "it is measured again"
 
 
+def test_a_matrix_is_told_by_its_file_with_what_it_lacks() -> None:
+    told = "14 of the panel's 21 genes are not in the matrix: CD44 and 13 more."
+    names = {"unit_id": "genomics#d#-expression/GSE1.tsv", "subject": "-expression/GSE1.tsv", "status": "COMPLETED"}
+    unit = Unit({**names, "study": "", "counts": {"rows": 6, "written": 6}, "warnings": [told]})
+    text = printed([unit], 140)
+    assert told in text, "of one unit with its numbers"
+    assert "-expression" not in text
+    assert select_units([unit], unit="GSE1.tsv", status="COMPLETED") == [unit], "as status shows it"
+
+
 @pytest.mark.parametrize(
     ("second", "told"),
     [

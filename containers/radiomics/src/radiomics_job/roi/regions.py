@@ -15,7 +15,7 @@ import SimpleITK as sitk  # noqa: N813 - the name everybody knows it by
 from numpy.typing import NDArray
 from radiomics import imageoperations
 
-from radiomics_job.geometry.grid import Intensity, bounding_box
+from radiomics_job.geometry.grid import Intensity, box_of
 from radiomics_job.parameters import ExtractionSettings, Resampling
 from radiomics_job.roi.resampling import ITK_INTERPOLATORS, Axis, grid_axes, resample
 
@@ -103,7 +103,7 @@ def cut_region(volume: Volume, settings: ExtractionSettings) -> Region:
 
 
 def _filter_box(volume: Volume, settings: ExtractionSettings) -> Box:
-    tight = _roi_box(volume.mask)
+    tight = box_of(volume.mask)
     margins = _filter_margins(settings, volume.spacing)
     box = _grown(tight, margins, volume.mask.shape)
     if not settings.wavelet_levels:
@@ -138,7 +138,7 @@ def _resampled(volume: Volume, settings: ExtractionSettings, grid: Resampling) -
         math.ceil((pad + 1) * axis.spacing / step) + SPLINE_REACH_VOXELS
         for axis, step in zip(axes, volume.spacing, strict=True)
     )
-    around = _grown(_roi_box(volume.mask), (x, y, z), volume.mask.shape)
+    around = _grown(box_of(volume.mask), (x, y, z), volume.mask.shape)
     origin = tuple(axis.start * step for axis, step in zip(around, volume.spacing, strict=True))
     # float64: ITK would cut the decimals of an integer image off instead of rounding them.
     image = as_image(volume.ct[around].astype(np.float64), volume.spacing, origin)
@@ -173,13 +173,13 @@ def _parts(volume: Volume, axes: Sequence[Axis], pad: int) -> list[tuple[int, in
     """Give the part of the grid that covers the region's voxels and `pad` new voxels around them."""
     return [
         axis.part(step * (box.start - 0.5), step * (box.stop - 0.5), pad)
-        for axis, box, step in zip(axes, _roi_box(volume.mask), volume.spacing, strict=True)
+        for axis, box, step in zip(axes, box_of(volume.mask), volume.spacing, strict=True)
     ]
 
 
 def crop_to_mask(image: SitkImage, mask: SitkImage) -> tuple[SitkImage, SitkImage]:
     """Cut image and mask to the mask's own box, as pyradiomics does before each class."""
-    x, y, z = _roi_box(_array(mask) > 0)
+    x, y, z = box_of(_array(mask) > 0)
     return image[x, y, z], mask[x, y, z]
 
 
@@ -193,13 +193,6 @@ def one_slice(mask: SitkImage, axis: int, index: int) -> SitkImage:
     box = [slice(None)] * 3
     box[axis] = slice(index, index + 1)
     return mask[tuple(box)]
-
-
-def _roi_box(mask: NDArray[np.bool_]) -> Box:
-    box = bounding_box(mask)
-    if box is None:
-        raise ValueError("the mask has no voxel")
-    return box
 
 
 def _grown(box: Box, margins: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
