@@ -17,9 +17,11 @@ from local.emulator import (
     image_functions,
     metrics,
     nested_stacks,
+    object_files,
     persistence,
     sagemaker,
     server,
+    service_models,
     step_functions,
     template_types,
 )
@@ -29,6 +31,7 @@ def install_all() -> None:
     """Install every plug-in; ministack must be imported already and not be serving yet."""
     for plugin in (
         server,
+        service_models,
         sagemaker,
         batch,
         iam,
@@ -40,6 +43,7 @@ def install_all() -> None:
         image_functions,
         template_types,
         nested_stacks,
+        object_files,
         metrics,
         athena,
         faults,

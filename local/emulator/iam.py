@@ -13,8 +13,8 @@ Seams:
 - `ministack.core.iam_evaluator.enforce`: checks `iam:PassRole` of the caller;
 - `ministack.core.iam_evaluator.evaluate`, `EvalContext`, `_gather_role_policies`: check what a service does
   with a role that was given to it;
-- `ministack.core.iam_evaluator.parse_policy_document`: reads every policy of a role at each request; each text is read
-  once here;
+- `ministack.core.iam_evaluator.parse_policy_document` and `evaluate_resource_policy`: read every policy of a role, and
+  the bucket's, at each request; each text is read once here;
 - `ministack.app.pin_request_origin`: calls count as made over TLS. They never leave the computer, the endpoint
   is plain HTTP, and the buckets' policies reject what is not TLS.
 """
@@ -43,6 +43,12 @@ def install() -> None:
 
     parse, parse_once = iam_evaluator.parse_policy_document, lru_cache(_POLICIES)(iam_evaluator.parse_policy_document)
     iam_evaluator.parse_policy_document = lambda doc: list((parse_once if isinstance(doc, str) else parse)(doc))
+    evaluate_resource_policy, document = iam_evaluator.evaluate_resource_policy, lru_cache(_POLICIES)(_document)
+
+    def _evaluate_resource_policy(doc: object, *rest: object, **named: object) -> object:
+        return evaluate_resource_policy(document(doc) if isinstance(doc, str) else doc, *rest, **named)
+
+    iam_evaluator.evaluate_resource_policy = _evaluate_resource_policy
     iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
     iam_actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker-featurestore-runtime"]
     name_resource, pin_origin = iam_actions.extract_resource_arn, app.pin_request_origin
@@ -61,6 +67,14 @@ def install() -> None:
 
     iam_actions.extract_resource_arn = extract_resource_arn
     app.pin_request_origin = pin_request_origin
+
+
+def _document(policy: str) -> object:
+    """Return what a policy's text says; nothing for a text that is no JSON, as the emulator takes it."""
+    try:
+        return json.loads(policy)
+    except ValueError:
+        return None
 
 
 def sagemaker_resource(path: str, body: bytes) -> str:

@@ -17,7 +17,11 @@ _PROVISIONERS = "ministack.services.cloudformation.provisioners"
 _HANDLER = ("method", "path", "headers", "body", "query_params")
 
 SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
-    "server": {"hypercorn.asyncio.serve": ("app", "config", "shutdown_trigger", "mode")},
+    "server": {
+        "hypercorn.asyncio.serve": ("app", "config", "shutdown_trigger", "mode"),
+        "uvicorn.protocols.http.httptools_impl.RequestResponseCycle": None,
+    },
+    "service_models": {"botocore.session.create_loader": ("search_path_string",)},
     "aws": {"ministack.services.eventbridge._put_events": ("data", "allow_aws_source")},
     "sagemaker/api": {
         "ministack.app.SERVICE_HANDLERS": None,
@@ -41,6 +45,7 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         f"{_IAM_EVALUATOR}.evaluate": ("ctx", "policies", "limits"),
         f"{_IAM_EVALUATOR}.EvalContext": None,
         f"{_IAM_EVALUATOR}.parse_policy_document": ("doc",),
+        f"{_IAM_EVALUATOR}.evaluate_resource_policy": ("doc", "ctx", "service", "named_only", "direct_only"),
         f"{_IAM_EVALUATOR}._gather_role_policies": ("role_name", "account_id"),
         "ministack.app.pin_request_origin": ("source_ip", "secure_transport"),
         "ministack.services.iam._roles": None,
@@ -128,6 +133,11 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
     },
     "iceberg/files": {"ministack.services.s3._object_disk_path": ("bucket", "key", "account_id")},
     "athena/results": {"ministack.services.s3._get_object_data": ("bucket_name", "key", "version_id")},
+    "object_files": {
+        "ministack.services.s3.DATA_DIR": None,
+        "ministack.services.s3._plain_path_key": ("key",),
+        "ministack.services.s3._read_body": ("bucket_name", "key", "obj"),
+    },
     "nested_stacks": {
         "ministack.services.cloudformation._stacks": None,
         f"{_PROVISIONERS}._update_resource": (
@@ -138,10 +148,10 @@ SEAMS: dict[str, dict[str, tuple[str, ...] | None]] = {
         f"{_PROVISIONERS}._cw_metric_alarm_record": ("name", "props"),
     },
 }  # fmt: skip
-"""By plug-in: the parameters of each function that it uses, or None for a table or a class."""
+"""By plug-in: the parameters of each function that it uses, or None for a table, a class or a text."""
 
 
-_TABLES = (dict, set, threading.Event)
+_TABLES = (dict, set, str, threading.Event)
 
 
 def broken_seams() -> list[str]:

@@ -1,5 +1,6 @@
 """Starting, finding and stopping the laptop cloud."""
 
+import json
 import os
 import signal
 import socket
@@ -63,6 +64,60 @@ def test_answers_have_one_date_and_no_name_of_a_server(cloud: Cloud, account: Ac
         assert headers["content-length"] == "6"
         assert headers["date"].count(":") == 2  # of two dates, boto3 makes one text
         assert "server" not in headers
+
+
+_ANSWERS = """
+import asyncio, json
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from local.emulator.server import written_at_once
+
+class Connection:
+    def __init__(self):
+        self.writes = []
+    def write(self, part):
+        self.writes.append(part.decode())
+    def writelines(self, parts):
+        self.write(b"".join(parts))
+
+async def answer(method, headers, *parts):
+    to = Connection()
+    cycle = written_at_once(RequestResponseCycle)(
+        {"method": method}, to, FlowControl(to), None, None, False, [], asyncio.Event(), False, True, lambda: None)
+    await cycle.send({"type": "http.response.start", "status": 200, "headers": headers})
+    for number, part in enumerate(parts, 1):
+        await cycle.send({"type": "http.response.body", "body": part, "more_body": number < len(parts)})
+    return to.writes
+
+size = [(b"content-length", b"4")]
+answers = (answer("GET", size, b"abcd"), answer("GET", size, b"ab", b"cd"), answer("HEAD", size, b""),
+           answer("GET", [], b"abcd"))
+print(json.dumps([asyncio.run(each) for each in answers]))
+"""
+
+
+def test_an_answers_headers_leave_with_its_body() -> None:
+    done = subprocess.run(
+        [str(cloud_module.INTERPRETER), "-c", _ANSWERS], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    whole, parts, head, streamed = json.loads(done.stdout)
+    headers = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
+    assert whole == [f"{headers}abcd"]
+    assert parts == [f"{headers}ab", "cd"]
+    assert head == [headers]
+    assert streamed[0].endswith("chunked\r\n\r\n")  # its first part may come much later
+    assert streamed[1:] == ["4\r\nabcd\r\n0\r\n\r\n"]
+
+
+def test_an_object_is_read_as_it_was_written_last(account: Account) -> None:
+    s3 = account.client("s3")
+    for number, key in enumerate(("a/scan", "a/scan/", "a//scan", "a/../scan", "../../scan", "a", ".", "é/ü", "x.tmp")):
+        bucket = account.bucket(f"bucket-{number}")
+        for body in (b"pixels", b"", b"more pixels"):
+            s3.put_object(Bucket=bucket, Key="a/scan/0", Body=b"another")
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
+            assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == body
+        assert s3.get_object(Bucket=bucket, Key=key, Range="bytes=5-7")["Body"].read() == b"pix"
 
 
 def test_stopping_ends_functions_and_jobs(cloud: Cloud, account: Account) -> None:

@@ -2,10 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 
+from local.emulator import service_models
 from local.emulator.aws import AwsError
 from local.emulator.containers import image_command
 from local.emulator.definitions import problem_of
@@ -13,6 +16,7 @@ from local.emulator.functions import exception_name, window_passed
 from local.emulator.iam import sagemaker_resource
 from local.emulator.image_functions import invocations_at_once
 from local.emulator.metrics import metrics_of
+from local.emulator.object_files import bytes_of
 from local.emulator.requests import check_request, service_model
 from local.emulator.sagemaker.record_values import Features, check_record, parse_event_time
 from local.emulator.step_functions import map_permissions, task_permissions
@@ -277,3 +281,22 @@ def test_a_task_with_another_resource_is_no_definition(resource: str) -> None:
 )
 def test_small_studies_take_turns_by_processors_and_memory(processors: int, gibibytes: int, at_once: int) -> None:
     assert invocations_at_once(processors, gibibytes * 1024**3) == at_once
+
+
+def test_a_file_that_is_as_its_object_says(tmp_path: Path) -> None:
+    folder = tmp_path.resolve() / "bucket"
+    folder.mkdir()
+    file, link, way = folder / "scan", folder / "link", folder.with_name("way")
+    file.write_bytes(b"pixels")
+    link.symlink_to(file)
+    way.symlink_to(folder)
+    assert bytes_of(str(file), 6) == b"pixels"
+    others = [(file, 5), (file, 7), (folder / "none", 6), (folder, 6), (link, 6), (way / "scan", 6)]
+    assert [bytes_of(str(path), size) for path, size in others] == [None] * len(others)
+
+
+def test_sessions_share_what_they_read_of_botocores_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(botocore.session, "create_loader", botocore.session.create_loader)
+    service_models.install()
+    one, other = (botocore.session.get_session() for _ in range(2))
+    assert one.get_component("data_loader") is other.get_component("data_loader")
