@@ -278,6 +278,10 @@ def _has_several_datasets(units: list[Unit]) -> bool:
     return len({unit.text("dataset") for unit in units}) > 1
 
 
+def _called(unit: Unit, *, several: bool) -> str:
+    return f"{unit.text('dataset')} {unit.name}" if several else unit.name
+
+
 def print_findings(console: Console, units: list[Unit]) -> None:
     """Print what a person should know of some units: rows of tables, warnings of quality control, and reasons."""
     print_tables(console, units)
@@ -292,8 +296,7 @@ def print_warnings(console: Console, units: list[Unit]) -> None:
         if unit.status == "COMPLETED":
             for warning in unit.item.get("warnings") or ():
                 kind = _NUMBER.sub("…", warning)  # each sample has a percentage of its own
-                name = f"{unit.text('dataset')} {unit.name}" if several else unit.name
-                warned.setdefault(kind, (warning, []))[1].append(name)
+                warned.setdefault(kind, (warning, []))[1].append(_called(unit, several=several))
     if shared := _sharing(units):
         warned[SHARED_STUDY] = SHARED_STUDY, shared
     if warned:
@@ -317,12 +320,11 @@ def print_reasons(console: Console, units: list[Unit]) -> None:
     several = _has_several_datasets(units)
     sharing: dict[tuple[str, str, str], list[str]] = {}
     for unit in units:
-        name = f"{unit.text('dataset')} {unit.name}" if several else unit.name
         example = (unit.item.get("reason_details") or {}).get("example_key") if unit.is_note else None
         message = unit.text("reason_message") + (f"; for example {example}" if example else "")
         reason = unit.status, unit.text("reason_code"), message
         if reason[1]:
-            sharing.setdefault(reason, []).append(name)
+            sharing.setdefault(reason, []).append(_called(unit, several=several))
     if sharing:
         print_heading(console, "Why")
     for (status, code, message), names in sharing.items():
@@ -336,7 +338,7 @@ def print_tables(console: Console, units: list[Unit]) -> None:
     if not read:
         return
     print_heading(console, "Tables: rows and records")
-    several = len({unit.text("dataset") for unit in read}) > 1
+    several = _has_several_datasets(read)
     for unit in read:
         name = f"{unit.text('dataset')} {unit.subject}" if several else unit.subject
         print_block(console, Text.assemble(name, "  ", (describe_counts(unit.counts), "dim")))

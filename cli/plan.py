@@ -19,21 +19,20 @@ from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads, route_problem
 from cli.sources.table_check import table_problem
 from cli.sources.tables import Tables
-from cli.terminal import make_console, make_table, megabytes, plural, print_block, print_heading, print_line
+from cli.terminal import make_console, make_table, plural, print_block, print_heading, print_line
 from cli.upload import READERS, warn_of_left_files
 from multimodal.imaging.known_series import shipped_manifests
 from multimodal.ledger.unit import Modality
 from multimodal.planning.estimate import Plan, Share, make_plan, settings_of
 from multimodal.planning.figures import Figures, read_figures
 from multimodal.planning.packing import Point, packing_curves
-from multimodal.planning.page import plan_page
+from multimodal.planning.page import plan_page, size_text
 from multimodal.planning.workload import File, made_up_studies, read_workload
 
 __all__ = ["list_source", "made_up_studies", "plan_files"]
 
 ADDRESS = "s3://"
 _EXAMPLES = 10
-_GIGABYTE = 10**9
 
 
 def plan_files(
@@ -180,9 +179,7 @@ def print_plan(console: Console, plan: Plan, curves: Sequence[tuple[str, Sequenc
         (work.tables, "table", ""),
     ):
         if units:
-            size = sum(units.values())
-            shown_size = f"{size / 1e9:,.2f} GB" if size >= _GIGABYTE else f"{megabytes(size)} MB"
-            print_line(console, f"{plural(len(units), one, many)}, {shown_size}")
+            print_line(console, f"{plural(len(units), one, many)}, {size_text(sum(units.values()))}")
     for title, shares in (("Imaging: one of", plan.imaging), ("Besides", plan.others)):
         if shares:
             print_heading(console, title)

@@ -22,6 +22,7 @@ from cli.draft.words import (
     UNKNOWN,
 )
 from cli.errors import CommandError, UsageError
+from cli.sources.tables import read_tables
 from multimodal.clinical.numerals import LARGEST, Numeral
 from multimodal.ledger.errors import BadInputError
 from multimodal.tables.rows import TableRows
@@ -50,6 +51,7 @@ def read_rows(path: Path) -> Table:
     """
     if not path.is_file():
         raise UsageError(f"There is no file {path}.", hint="multimodal dataset draft path/to/table.csv --name my_study")
+    read_tables(path)  # refuses what an upload would not take for a table
     try:
         table = TableRows(_chunks(path), len, max_columns=_MAX_COLUMNS)
     except BadInputError as error:

@@ -1,10 +1,11 @@
-"""What a draft still asks: lines with CHECK that nobody has removed from a dataset's file."""
+"""What is left to do in datasets' files: lines with CHECK that nobody has removed, and mistakes."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cli.project import DATASET_FILES, shown
 from cli.terminal import plural
+from multimodal.ledger.errors import ConfigurationError
 
 CHECK = "# CHECK:"
 LOOK = "Look at each guess of the draft, and remove its line when it is right."
@@ -25,3 +26,15 @@ def checks_left(names: Iterable[str] | None = None, folder: Path = DATASET_FILES
         left = path.read_text(encoding="utf-8").count(CHECK) if path.is_file() else 0
         if left:
             yield f"{shown(path)}: {plural(left, 'CHECK')} left"
+
+
+def wrong_files(names: Iterable[str], folder: Path = DATASET_FILES) -> Iterator[str]:
+    """Yield what is wrong with each dataset's file in the source tree, as the deployment would find it in the end."""
+    from multimodal.pipeline.dataset import load_dataset  # the functions' models take time to import
+
+    for name in names:
+        if (folder / f"{name}.yaml").is_file():
+            try:
+                load_dataset(name, folder)
+            except ConfigurationError as error:
+                yield str(error)

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from cli.deployment import Deployment, connect
-from cli.draft.left import LOOK, checks_left
+from cli.draft.left import LOOK, checks_left, wrong_files
 from cli.errors import CommandError, UsageError
 from cli.features import describe_group
 from cli.laptop import WITHOUT_SALMON, has_salmon, is_ours, read_cloud, read_state
@@ -106,17 +106,19 @@ def _describe(deployment: Deployment) -> str:
 
 
 def check_datasets(names: Sequence[str]) -> None:
-    """Reject datasets without a file before half a minute of work.
+    """Reject datasets without a file, or with a wrong one, before half a minute of work.
 
     Raises
     ------
     UsageError
-        When a dataset has no file.
+        When a dataset has no file, or a mistake is in it.
     """
     known = sorted(path.stem for path in DATASET_FILES.glob("*.yaml"))
     for name in names:
         if name not in known:
             raise UsageError(f"There is no {shown(DATASET_FILES)}/{name}.yaml.", hint=f"There are: {', '.join(known)}")
+    if wrong := list(wrong_files(names)):
+        raise UsageError("\n".join(wrong), hint=f"Correct it in {shown(DATASET_FILES)}/; nothing was started.")
 
 
 def bring_up(console: Console, datasets: Sequence[str] = ()) -> None:

@@ -119,7 +119,8 @@ def write_study(
     files = {_file_name(spec, dataset): _encoded(dataset) for dataset in [*slices, *segmentations]}
     if spec.extensionless:
         files["notes.txt"] = _NOTE.encode()
-    return _truth(spec, phantom, _store(folder / spec.subject, _study_uid(slices, segmentations), files, zipped=zipped))
+    uid = str([*slices, *segmentations][0].StudyInstanceUID)
+    return _truth(spec, phantom, _store(folder / spec.subject, uid, files, zipped=zipped))
 
 
 def write_corrupt_study(folder: Path, *, seed: int = 7, subject: str = "R01-999") -> StudyTruth:
@@ -140,10 +141,6 @@ def write_corrupt_study(folder: Path, *, seed: int = 7, subject: str = "R01-999"
     content = victim.read_bytes()
     victim.write_bytes(content[: len(content) * 2 // 3])
     return truth
-
-
-def _study_uid(slices: list[Dataset], segmentations: list[Dataset]) -> str:
-    return str([*slices, *segmentations][0].StudyInstanceUID)
 
 
 def _middle_slice(phantom: Phantom) -> int:

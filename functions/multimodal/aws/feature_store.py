@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from functools import lru_cache
@@ -134,7 +134,7 @@ class SageMakerRecords:
         for failed in answer["Errors"]:
             _raise_if_lasting(failed["ErrorCode"], failed["ErrorMessage"])
         left = [*answer["UnprocessedEntries"], *(failed["Entry"] for failed in answer["Errors"])]
-        return [(entry["FeatureGroupName"], _values(entry["Record"])) for entry in left]
+        return [(e["FeatureGroupName"], {v["FeatureName"]: v["ValueAsString"] for v in e["Record"]}) for e in left]
 
     def _put(self, group: str, record: Record) -> bool:
         """Write one record; False when it is to be sent again."""
@@ -189,10 +189,6 @@ _NO_SUCH_OPERATION = frozenset(
     {"UnknownOperationException", "UnknownOperation", "404", "405", "AccessDenied", "AccessDeniedException"}
 )
 """An endpoint without batches, or an account whose policies do not know them: PutRecord says the same, or works."""
-
-
-def _values(features: Iterable[Mapping[str, Any]]) -> Record:
-    return {value["FeatureName"]: value["ValueAsString"] for value in features}
 
 
 def _left(entries: Sequence[Entry]) -> str:

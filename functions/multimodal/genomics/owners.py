@@ -23,7 +23,7 @@ _CHIP = re.compile(
 _MACHINE = re.compile(
     r"""
     l\d+ | (?:lane|run|rerun|reseq|topup|batch|part|rep|replicate|tech|lib|library|flowcell|pool)\d*
-    | [sed]r[rxp]\d+                                               # runs of archives; GSM and SRS are samples
+    | [sedc]r[rxp]\d+                                              # runs of archives; GSM and SRS are samples
     | [acgtn]{4,}                                                  # barcodes
     | (?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])         # days; six digits may be a patient's number
     | [abh]?h[a-z0-9]{4,7}(?:x[xy2-9]|dsx\w|adxx|drx\w|dmx\w|bgx\w|afx\w|bcx\w|alxx|ccxx|bbxx)\w?  # flow cells
@@ -46,7 +46,7 @@ _WORDS = re.compile(
 
 
 _PARTS_OF_PATIENT = re.compile(
-    r"(?:t|tumou?r|n|normal|primary|metastasis|mets?|biopsy|bx|relapse|recurrence|region|tp|timepoint|visit|week|wk|day|month)\d*"
+    r"[tn]\d{0,2}|(?:tumou?r|normal|primary|metastasis|mets?|biopsy|bx|relapse|recurrence|region|tp|timepoint|visit|week|wk|day|month)\d*"
     r"|d\d{1,2}|c\d+d\d+|adjacent|blood|pbmcs?|plasma|csf|ascites|ffpe|frozen|pdx|organoids?|pre|post|before|after|baseline",
     re.IGNORECASE,
 )
@@ -80,18 +80,45 @@ def samples_in(case: str, paths: Iterable[str]) -> tuple[str, ...]:
     >>> samples_in("PAT1", ["PAT1_T_R1.fastq.gz", "PAT1_N_R1.fastq.gz"])
     ('PAT1_n', 'PAT1_t')
     """
+    paths = tuple(paths)
     owners = {_owner(case, path) for path in paths} - {""}
+    if len(owners) < 2:
+        owners = {f"{case}_{found}" for path in paths if (found := _behind(case, path))}
     return tuple(sorted(owners)) if len(owners) > 1 else ()
+
+
+def _behind(case: str, path: str) -> str:
+    """Return the name that follows the folder's in a file's: `P1` of `NG-12345_P1_lib7_R1`, where it is a project's."""
+    own = "[^A-Za-z0-9]*".join((r"(?:^|(?<=[^A-Za-z0-9]))", *_split(case), r"[_.]([^_.]+)"))
+    behind = re.compile(own, re.IGNORECASE)
+    found = next(filter(None, map(behind.search, _named(path))), None)
+    field = found[1] if found else ""
+    is_name = _PATIENT.fullmatch(field) and not (_OF_LIBRARY.fullmatch(field) or _PARTS_OF_PATIENT.fullmatch(field))
+    return field if is_name and _own_words(field) else ""
+
+
+_PATIENT = re.compile(r"[a-z]+\d+(?:-\d+)*|[a-z]+-\d+", re.IGNORECASE)
+_OF_LIBRARY = re.compile(
+    r"[a-h](?:0?[1-9]|1[0-2])|[dnsi][5-9]\d\d|s\d{1,3}|[a-z]{1,2}\d{5,6}|[a-z]{3,5}\d{8,}"
+    r"|(?:ud[ibp]|idx|index|bc|barcode|ad|id)-?\d+",
+    re.IGNORECASE,
+)
+"""Wells, names and numbers of indexes and of samples on a flow cell, machines, and companies' numbers of libraries."""
 
 
 def _owner(case: str, path: str) -> str:
     """Return the case, what the file's name calls its sample, or nothing when it does not say."""
+    stem, *folders = _named(path)
+    if any(_has(part, case) for part in (stem, *folders)):
+        return "_".join([case, *_specimen(case, "_".join((*reversed(folders), stem)))])
+    return next((found for part in (stem, *folders) if (found := _own_words(part))), "")
+
+
+def _named(path: str) -> list[str]:
+    """Return what a file's name calls its sample, and the folders around it, the nearest first."""
     name = read_name(path)
     *folders, own = path.split("/")
-    stem = (name.sample if name else "") or own.split(".", 1)[0]
-    if any(_has(part, case) for part in (stem, *folders)):
-        return "_".join([case, *_specimen(case, "_".join((*folders, stem)))])
-    return next((found for part in (stem, *reversed(folders)) if (found := _own_words(part))), "")
+    return [(name.sample if name else "") or own.split(".", 1)[0], *reversed(folders)]
 
 
 def _specimen(case: str, path: str) -> list[str]:

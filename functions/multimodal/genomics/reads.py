@@ -42,6 +42,7 @@ _NOT_TAKEN = {
     r"^[SED]RR\d{6,9}(\.(sra)?lite)?(\.\d)?$": "an object of the Sequence Read Archive; call it <run>.sra",
     r"\.(spring|dsrc|qual|csfasta|csfastq)$": "reads in a format that quantifiers do not read; make .fastq.gz of it",
     r"\.(fast5|pod5)$": "signals of nanopores; only short reads can be quantified",
+    r"_sequence\.txt(\.gz)?$": "reads of an early sequencer by their name; call them _1.fastq.gz and _2.fastq.gz",
     r"\.(csv|tsv|txt|tab)\.gz$": "a table; a matrix of expression lies directly under genomics/<dataset>/",
     r"[._-]I[12](?:[._]\d{3})?\.(fastq|fq)(\.gz)?$": "an index read (barcodes); name the reads, _R1 and _R2",
     rf"^{_OF_NO_SAMPLE}.*\.(fastq|fq)(\.gz)?$": "reads of no sample, or of the sequencer's control",
@@ -73,6 +74,8 @@ _MATES = (
     # SRA and others: _1, .1; never -1, which ends sample names. Trimmomatic: _1P.
     re.compile(r"[._](?P<mate>[12])(?P<rest>P?)$"),
     re.compile(r"[._-](?P<mate>forward|reverse)(?P<rest>)$", re.IGNORECASE),
+    # China's Genome Sequence Archive: CRR1_f1 beside CRR1_r2.
+    re.compile(r"[._-]f(?P<mate>1)(?P<rest>)$"),
     # What was done to the reads follows: _1.clean, _1_trimmed_paired.
     re.compile(rf"[._](?P<mate>[12])(?P<rest>(?:[._-](?:{_DONE}))+)$", re.IGNORECASE),
     # Something follows: _R1_trimmed, .R1.clean. The last one counts: an earlier one is a part of the sample's name.

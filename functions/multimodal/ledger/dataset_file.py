@@ -1,6 +1,7 @@
 """Dataset files (`functions/datasets/<name>.yaml`): each modality validates the header and its own section."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -113,9 +114,25 @@ def validated(path: Path, model: TypeAdapter[T], document: object, *at: str) -> 
     try:
         return model.validate_python(document)
     except ValidationError as error:
-        problems = (((*at, *(str(part) for part in e["loc"])), e["msg"]) for e in error.errors())
-        explained = "; ".join(f"{'.'.join(loc) or 'file'}: {message}" for loc, message in problems)
+        places = dict[str, list[str]]()
+        for each in error.errors():
+            places.setdefault(each["msg"], []).append(_place(document, at, each["loc"]))
+        explained = "; ".join(f"{', '.join(where)}: {message}" for message, where in places.items())
         raise ConfigurationError(f"{path.name}: {explained}") from error
+
+
+def _place(document: object, at: Sequence[str], keys: Sequence[int | str]) -> str:
+    """Return where in a file something is; a list's entry that has a `source`, a column, is called by that."""
+    parts = list(at)
+    for key in keys:
+        parts.append(str(key))
+        if isinstance(document, list) and isinstance(key, int) and key < len(document):
+            document = document[key]
+            source = document.get("source") if isinstance(document, dict) else None
+            parts[-1] = f"'{source}'" if source else str(key)
+        elif isinstance(document, dict) and key in document:
+            document = document[key]
+    return ".".join(parts) or "file"
 
 
 def check_name(path: Path, header: DatasetHeader) -> None:

@@ -60,12 +60,15 @@ def _found(plan: Plan) -> str:
         ("table", "tables"): work.tables,
     }
     there = {names: units for names, units in kinds.items() if units} or {("study", "studies"): work.studies}
-    found = ", ".join(f"{_count(len(units), *names)} ({_size(sum(units.values()))})" for names, units in there.items())
+    found = ", ".join(
+        f"{_count(len(units), *names)} ({size_text(sum(units.values()))})" for names, units in there.items()
+    )
     ignored = f"; {_count(work.ignored, 'other file is', 'other files are')} ignored" if work.ignored else ""
     return f"{found}{ignored}. Nothing has run."
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
+    """Return a number of bytes as MB or, from a thousand on, as GB."""
     return f"{count / 1e9:,.2f} GB" if count >= 10**9 else f"{count / 1e6:,.1f} MB"
 
 

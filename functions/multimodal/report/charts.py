@@ -1,11 +1,10 @@
 """Plots of a cohort as inline SVG, of the parts that the clinical report's plots are made of."""
 
 import hashlib
-from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from multimodal.clinical.report.charts import Scale, tag
+from multimodal.clinical.report.charts import Scale, plot, tag
 from multimodal.clinical.report.page import amount
 from multimodal.report.statistics import OUTLIER, Distribution
 
@@ -43,7 +42,7 @@ def strip(found: Distribution, label: str) -> Markup:
     line = tag("line", class_="grid", x1="0", x2="100%", y1=STRIP_HEIGHT, y2=STRIP_HEIGHT)
     middle = f"{100 * found.place(found.middle):.2f}%"
     median = tag("line", class_="overall", x1=middle, x2=middle, y1=0, y2=STRIP_HEIGHT)
-    return _plot(STRIP_HEIGHT + 1, label, [line, median, *dots], "strip")
+    return plot(STRIP_HEIGHT + 1, label, [line, median, *dots], class_="strip")
 
 
 def _height_of(name: str) -> float:
@@ -63,7 +62,7 @@ def z_box(found: Distribution, label: str) -> Markup:
         tag("line", class_="middle", x1=_at(middle), x2=_at(middle), y1=3, y2=15),
         *(_outlier(z) for _, z in found.outliers[:_MOST_DRAWN]),
     ]
-    return _plot(18, label, shapes, "intervals")
+    return plot(18, label, shapes, class_="intervals")
 
 
 def _outlier(z: float) -> Markup:
@@ -81,7 +80,3 @@ def _span(first: float, third: float) -> str:
 
 def _clipped(z: float) -> float:
     return min(max(z, -Z_REACH), Z_REACH)
-
-
-def _plot(height: float, label: str, shapes: Sequence[Markup], class_: str) -> Markup:
-    return tag("svg", *shapes, class_=class_, width="100%", height=height, role="img", aria_label=label)

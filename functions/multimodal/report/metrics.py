@@ -52,10 +52,6 @@ def _quality(name: str, title: str, unit: str = "", *, logarithmic: bool = False
     return Metric(name, title, unit, lambda upload: number(upload.quality.get(name)), logarithmic)
 
 
-def _acquired(name: str, title: str, unit: str) -> Metric:
-    return Metric(name, title, unit, lambda upload: number((upload.result.get("acquisition") or {}).get(name)))
-
-
 def _of_run(
     section: str, name: str, title: str, unit: str = "", *, scale: float = 1, logarithmic: bool = False
 ) -> Metric:
@@ -92,7 +88,7 @@ STUDY_METRICS = (
     _quality("suv_max", "Highest SUV of a PET without CT"),
     _quality("days_ct_to_surgery", "From CT to surgery", "days"),
     Metric("pixel_spacing_mm", "Pixel spacing", "mm", _pixel_spacing),
-    _acquired("slice_thickness_mm", "Slice thickness", "mm"),
+    _of_run("acquisition", "slice_thickness_mm", "Slice thickness", "mm"),
 )
 
 SAMPLE_METRICS = (

@@ -64,6 +64,18 @@ def test_the_keys_true_and_false_need_no_quotes_in_the_file() -> None:
     assert ClinicalConfig.model_validate(document) == small()
 
 
+def test_a_mistake_of_several_columns_is_told_once_with_their_names(tmp_path: Path) -> None:
+    section = raw()
+    section["columns"][0]["kind"] = section["columns"][1]["kind"] = "nummer"
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"schema": 1, "name": "mine", "clinical": section}))
+    with pytest.raises(ConfigurationError) as refusal:
+        load_dataset("mine", tmp_path)
+    names = [column["source"] for column in section["columns"][:2]]
+    first, _, rest = str(refusal.value).partition(": Input tag 'nummer'")
+    assert first == f"mine.yaml: clinical.columns.'{names[0]}', clinical.columns.'{names[1]}'"
+    assert "nummer" not in rest
+
+
 def test_a_message_names_the_file_and_the_column(tmp_path: Path) -> None:
     document = {"schema": 1, "name": "mine", "clinical": with_column("Packs", min=5, max=1)}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(document))

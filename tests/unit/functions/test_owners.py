@@ -44,6 +44,9 @@ def pairs(*stems: str) -> list[str]:
         ("P1", ["P1_RNA", "P1_WES"], ("P1", "P1_wes")),
         ("P1", ["P1", "P1_xenograft"], ("P1", "P1_xenograft")),
         ("P1", ["P1_A", "P1_B"], ("P1_a", "P1_b")),
+        ("NG-12345", ["NG-12345_P1_lib1_7_1", "NG-12345_P2_lib2_7_1"], ("NG-12345_P1", "NG-12345_P2")),
+        ("LungStudy", ["LungStudy_R01-023_S1", "LungStudy_R01-024_S2"], ("LungStudy_R01-023", "LungStudy_R01-024")),
+        ("LungStudy", ["LungStudy_PT1/reads", "LungStudy_PT2/reads"], ("LungStudy_PT1", "LungStudy_PT2")),
     ],
 )
 def test_two_samples_in_one_folder_are_seen(case: str, stems: list[str], samples: tuple[str, ...]) -> None:
@@ -80,6 +83,11 @@ def test_two_samples_in_one_folder_are_seen(case: str, stems: list[str], samples
         ("P1", ["P1_L001", "P1_repeat_L002", "P1_NovaSeq_L003"]),
         ("P1", ["P1_polyA_stranded_L001", "extra/P1_L002"]),
         ("P1", ["P1_S1", "P1_S1_unpaired"]),
+        ("P1", ["NG-12345_P1_lib1_7_1", "NG-12345_P1_lib1_7_2", "NG-12345_P1_lib9_8_1"]),
+        ("P1", ["P1_A01_L001", "P1_B12_L001", "P1_UDI0001_L002", "P1_N701_L003"]),
+        ("P1", ["P1_A00123_L001", "P1_LH00456_L002", "P1_S1_L001", "P1_S7_L001", "P1_MKRN240012345_L3"]),
+        ("P1", ["CRR123456", "CRR123457"]),
+        ("R01-023", ["R01-023_R01-023_L001", "R01-023_L002"]),
     ],
 )
 def test_lanes_and_runs_of_one_sample_are_one_case(case: str, stems: list[str]) -> None:

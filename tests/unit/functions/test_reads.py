@@ -138,6 +138,11 @@ def test_mates_in_a_naming_that_nobody_knows_are_never_taken_for_two_lanes(names
     assert (set(pairing.clashes), pairing.lanes) == (set(names), ())
 
 
+def test_runs_of_chinas_archive_are_pairs() -> None:
+    names = ["CRR1_f1.fastq.gz", "CRR1_r2.fastq.gz", "CRR2_f1.fastq.gz", "CRR2_r2.fastq.gz"]
+    assert [(lane.read1, lane.read2) for lane in pair_files(names).lanes] == [tuple(names[:2]), tuple(names[2:])]
+
+
 @pytest.mark.parametrize("folders", [("R1", "R2"), ("read_1", "read_2"), ("x/forward", "x/reverse"), ("P1_1", "P1_2")])
 def test_mates_in_folders_of_their_own_are_mates(folders: tuple[str, str]) -> None:
     paths = [f"{folder}/P1_L00{lane}_R{mate}.fq.gz" for mate, folder in enumerate(folders, 1) for lane in (1, 2)]

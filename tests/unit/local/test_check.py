@@ -23,8 +23,9 @@ from cli.check.quotas import check_genomics, check_lambda, check_networks, check
 from cli.check.stack import LOG_GROUPS, MAX_STACK_NAME, check_groups, check_key, check_mail, check_names, check_status
 from cli.check.target import Target
 from cli.deployment import Deployment
-from cli.draft.left import checks_left
+from cli.draft.left import checks_left, wrong_files
 from cli.main import main
+from local.commands import run as local_main
 from tests.infrastructure.support import properties, resources
 
 STACK, ACCOUNT, REGION = "multimodal", "111122223333", "eu-central-1"
@@ -434,6 +435,21 @@ def test_wrong_credentials_end_all_checks(world: World, code: str) -> None:
     world.refuses("lambda", "get_account_settings", code)
     with pytest.raises(ClientError, match=code):
         world.run(check_lambda)
+
+
+def test_a_mistake_in_a_datasets_file_is_told_before_a_deployment(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.yaml").write_text("schema: 1\nname: mine\nimaging: {params: CT!}\n")
+    for module in ("cli.check.drafts", "local.cloud.up"):
+        monkeypatch.setattr(f"{module}.wrong_files", partial(wrong_files, folder=tmp_path))
+    monkeypatch.setattr("local.cloud.up.DATASET_FILES", tmp_path)
+    world.has_no_stack()
+    (found,) = world.run(check_drafts, DatasetNames="mine,elsewhere")
+    assert found.level is Level.FAIL
+    assert found.message.startswith("mine.yaml: imaging.params: ")
+    assert local_main(["up", "--datasets", "mine"]) == 2
+    assert "mine.yaml: imaging.params" in capsys.readouterr().err
 
 
 def test_a_draft_that_nobody_looked_at_is_told(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from cli.draft.facts import Facts, read_facts
 from cli.draft.guess import sounds_identifying, timepoint_of
 from cli.draft.ids import id_pattern
 from cli.draft.table import draft_table
-from cli.errors import CommandError
+from cli.errors import CommandError, UsageError
 from cli.main import main
 from cli.project import DATASET
 from multimodal.pipeline.dataset import DatasetConfig, load_dataset
@@ -338,6 +338,14 @@ def test_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="not overwritten"):
         write_draft(table, folder=tmp_path)
     assert path.read_text() == before
+
+
+@pytest.mark.parametrize("name", ["README.md", "cohort.xlsx"])
+def test_what_an_upload_would_not_take_for_a_table_is_not_drafted(tmp_path: Path, name: str) -> None:
+    table = write_csv(tmp_path / name, {"Case ID": CASES, **AGE})
+    with pytest.raises(UsageError, match="is no table"):
+        write_draft(table, "mine", tmp_path)
+    assert not (tmp_path / "mine.yaml").exists()
 
 
 @pytest.mark.parametrize(

@@ -282,15 +282,10 @@ class ExtractionSettings:
     ] = Field(default_factory=dict)
     """Bin width of filtered images, whose values are on another scale than HU; others take `bin_width`."""
 
-    @field_validator("classes")
+    @field_validator("classes", "filters")
     @classmethod
     def _in_writing_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name for name in FEATURES_BY_CLASS if name in value)
-
-    @field_validator("filters")
-    @classmethod
-    def _filters_in_writing_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name for name in FILTERS if name in value)
+        return tuple(name for name in (*FEATURES_BY_CLASS, *FILTERS) if name in value)
 
     @field_validator("log_sigma_mm")
     @classmethod

@@ -80,7 +80,8 @@ def _percent(share: float) -> str:
     return f"{100 * min(max(share, 0.0), 1.0):.3f}%"
 
 
-def _plot(height: float, label: str, *shapes: Sequence[Markup] | Markup, class_: str) -> Markup:
+def plot(height: float, label: str, *shapes: Sequence[Markup] | Markup, class_: str) -> Markup:
+    """Return an SVG as wide as its cell."""
     return tag("svg", *shapes, class_=class_, width="100%", height=height, role="img", aria_label=label)
 
 
@@ -99,7 +100,7 @@ def bar(share: float, label: str, tone: str = "main", overall: float | None = No
     track = tag("rect", class_="track", width="100%", height=8, rx=4, y=1)
     fill = tag("rect", class_=f"fill {tone}", width=_percent(share), height=8, rx=4, y=1)
     line = [] if overall is None else [_line("overall", _percent(overall), -2, 12)]
-    return _plot(10, label, track, fill, line, class_="bar")
+    return plot(10, label, track, fill, line, class_="bar")
 
 
 def _line(class_: str, x: str, y1: float, y2: float) -> Markup:
@@ -116,7 +117,7 @@ def stacked(parts: Sequence[tuple[str, int]], label: str) -> Markup:
                 tag("rect", class_=f"fill {tone}", x=_percent(start / total), width=_percent(n / total), height=26)
             )
         start += n
-    return _plot(26, label, shapes, class_="stacked")
+    return plot(26, label, shapes, class_="stacked")
 
 
 def histogram(counts: Sequence[int], label: str) -> Markup:
@@ -135,7 +136,7 @@ def histogram(counts: Sequence[int], label: str) -> Markup:
         if n
     ]
     base = tag("line", class_="axis", x1="0", x2="100%", y1=height + 0.5, y2=height + 0.5)
-    return _plot(height + 1, label, shapes, base, class_="histogram")
+    return plot(height + 1, label, shapes, base, class_="histogram")
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def axis(scale: Scale) -> Markup:
         tag("text", f"{tick:g}".replace("-", "−"), x=scale.place(tick), y=12, text_anchor=_anchor(scale, tick))
         for tick in scale.ticks
     ]
-    return _plot(16, "scale", labels, class_="ticks")
+    return plot(16, "scale", labels, class_="ticks")
 
 
 def _anchor(scale: Scale, tick: float) -> str:
@@ -191,7 +192,7 @@ def intervals(scale: Scale, marks: Sequence[Mark], label: str) -> Markup:
         x1, x2, at = scale.place(mark.low), scale.place(mark.high), scale.place(mark.value)
         shapes.append(tag("line", class_=f"whisker {mark.tone}", x1=x1, x2=x2, y1=y, y2=y))
         shapes.append(tag("circle", class_=f"{mark.shape} {mark.tone}", cx=at, cy=y, r=4.5))
-    return _plot(height, label, shapes, class_="intervals")
+    return plot(height, label, shapes, class_="intervals")
 
 
 def _grid(scale: Scale, height: float) -> Iterator[Markup]:
@@ -211,14 +212,14 @@ def psi_bar(psi: float, by_chance: float, tone: str) -> Markup:
         tag("rect", class_=f"fill {tone}", width=PSI_SCALE.place(psi), height=8, y=5, rx=2),
         _line("chance", PSI_SCALE.place(by_chance), 2, 16),
     ]
-    return _plot(18, f"PSI {psi:.2f}, by chance {by_chance:.2f}", shapes, class_="intervals")
+    return plot(18, f"PSI {psi:.2f}, by chance {by_chance:.2f}", shapes, class_="intervals")
 
 
 def pair(previous: float, now: float, label: str) -> Markup:
     """Return two thin bars, before above now."""
     before = tag("rect", class_="fill faint", width=_percent(previous), height=5, y=1, rx=2)
     after = tag("rect", class_="fill main", width=_percent(now), height=5, y=8, rx=2)
-    return _plot(14, label, before, after, class_="bar")
+    return plot(14, label, before, after, class_="bar")
 
 
 CURVE_HEIGHT = 240
@@ -242,7 +243,7 @@ def survival_curve(points: Sequence[Mapping[str, Any]], label: str) -> Markup:
         height=CURVE_HEIGHT,
         overflow="visible",
     )
-    return _plot(CURVE_HEIGHT + 42, label, list(_survival_grid(points, last)), drawing, class_="survival")
+    return plot(CURVE_HEIGHT + 42, label, list(_survival_grid(points, last)), drawing, class_="survival")
 
 
 def _steps(points: Sequence[tuple[float, float]]) -> list[str]:
