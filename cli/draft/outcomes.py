@@ -124,12 +124,12 @@ def _is_time(column: Draft) -> bool:
         column.kind == "number"
         and column.settings["unit"] in {*DAYS_PER_UNIT, "unknown"}
         and bool(_TIME.search(in_words(column.source)))
-        and not _ONLY_OF_DEATH.search(in_words(column.source))
+        and not _NO_TIME.search(in_words(column.source))
     )
 
 
-_ONLY_OF_DEATH = re.compile(r"\bto (death|tod)\b(?!.* or )")
-"""A time that only the dead have."""
+_NO_TIME = re.compile(r"\bto (death|tod)\b(?!.* or )|\b(predict|prob|risk|score)")
+"""A time that only the dead have, and what a model says."""
 
 
 def _with_unit(table: TableDraft, column: Draft) -> bool:

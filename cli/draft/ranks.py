@@ -70,4 +70,12 @@ def _rank(value: str) -> _Rank:
     else:
         early = re.match(r"(a|is)\b", plain) if plain != value else None
         number = _BEFORE_T1[early[1]] if early else float(digits[0]) if digits else _differentiation(value) or math.inf
-    return number, ">" in value or bool(re.search(r"-\D*\d", value)), "".join(plain.casefold().split())
+    return (
+        number,
+        ">" in value or bool(re.search(r"-\D*\d", value)),
+        _MINIMAL.sub("0", "".join(plain.casefold().split())),
+    )
+
+
+_MINIMAL = re.compile(r"(?<=\d)\(?mic?\)?$")
+"""TNM's T1mi and N1mi, which are less than T1a."""

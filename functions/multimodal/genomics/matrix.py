@@ -1,6 +1,7 @@
 """A ready expression matrix as records of the dataset's RNA group."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ ROWS_PER_BATCH = 20
 
 _LONGEST_LIST = 120
 """Characters of the names of genes in a warning."""
+
+_SEVERAL = 3
+"""So many cases do not add up to the same by chance."""
 
 MANY_GENES = 1_000
 """From so many genes on, some gene of some case is expressed strongly."""
@@ -98,6 +102,7 @@ class ExpressionMatrix:
         self._counts: Counter[str] = Counter()
         self._highest, self._are_whole = 0.0, True
         self._off_million = 0.0
+        self._least_total, self._most_total = math.inf, 0.0
         self._as_logarithms = Logarithms()
         self._first_problem: RowProblem | None = None
 
@@ -162,26 +167,40 @@ class ExpressionMatrix:
             return None
         if self._matrix.scale == "log2_plus_1":
             return self._other_logarithms_suspected()
-        if self._off_million <= ROUNDING and self._matrix.unit not in PER_MILLION:
-            message = (
-                f"the values of every case add up to a million, as TPM do, and the dataset says unit: "
-                f"{self._matrix.unit}; set genomics.matrix.unit, raise group_version, deploy, then retry"
+        message = next(self._suspicions(genes), None)
+        return None if message is None else (Reason.SCALE_SUSPECTED.value, message)
+
+    def _suspicions(self, genes: int) -> Iterator[str]:
+        """Yield what speaks against the unit, or against a linear scale."""
+        unit = self._matrix.unit
+        if self._off_million <= ROUNDING and unit not in PER_MILLION:
+            yield (
+                f"the values of every case add up to a million, as TPM do, and the dataset says unit: {unit}; set "
+                "genomics.matrix.unit, raise group_version, deploy, then retry"
             )
-            return Reason.SCALE_SUSPECTED.value, message
-        if self._are_whole and self._off_million > WHOLE and self._matrix.unit != "counts":
-            message = (
+        if self._same_total and self._off_million > WHOLE and unit in PER_MILLION:
+            yield (
+                f"the values of every case add up to {self._least_total:,.6g} and not to a million, as {unit} do: they "
+                f"were scaled otherwise (to 10,000 or 100 %, say); upload {unit}"
+            )
+        if self._are_whole and self._off_million > WHOLE and unit != "counts":
+            yield (
                 f"all values of {genes} genes are whole numbers, as counts of reads are, and the dataset says unit: "
-                f"{self._matrix.unit}; set genomics.matrix.unit: counts, raise group_version, deploy, then retry, or "
-                f"upload {self._matrix.unit} that are not rounded"
+                f"{unit}; set genomics.matrix.unit: counts, raise group_version, deploy, then retry, or upload {unit} "
+                "that are not rounded"
             )
-            return Reason.SCALE_SUSPECTED.value, message
-        if not self._looks_logarithmic:
-            return None
-        message = (
-            f"no value of {genes} genes is above {STRONG:g}, so the cells look like logarithms; set "
-            "genomics.matrix.scale: log2_plus_1, raise group_version, deploy, then retry"
+        if self._looks_logarithmic:
+            yield (
+                f"no value of {genes} genes is above {STRONG:g}, so the cells look like logarithms; set "
+                "genomics.matrix.scale: log2_plus_1, raise group_version, deploy, then retry"
+            )
+
+    @property
+    def _same_total(self) -> bool:
+        """Whether the values of all cases, of which there are several, add up to the same."""
+        return (
+            self._counts["records"] >= _SEVERAL and self._most_total - self._least_total <= ROUNDING * self._most_total
         )
-        return Reason.SCALE_SUSPECTED.value, message
 
     def _other_logarithms_suspected(self) -> tuple[str, str] | None:
         unit, sums = self._matrix.unit, self._as_logarithms
@@ -223,6 +242,7 @@ class ExpressionMatrix:
         self._are_whole &= case.are_whole
         if case.as_logarithms.binary:
             self._as_logarithms = case.as_logarithms
+        self._least_total, self._most_total = min(self._least_total, case.total), max(self._most_total, case.total)
         self._off_million = max(self._off_million, abs(case.total - _TOTAL) / _TOTAL)
         return TableRecord(self._spec.name, self._record(case, dated, panel), case.place)
 

@@ -401,3 +401,22 @@ def test_what_companies_write_beside_the_case_is_no_case(header: str) -> None:
     item = world.take_file("m.tsv", line("gene", *names) + line("VIM", *range(3, 3 + len(names))))
     assert item.status is Status.QUARANTINED
     assert "say what they hold beside the case" in world.message(item)
+
+
+@pytest.mark.parametrize("total", [10_000, 250_000])
+@pytest.mark.parametrize("unit", ["TPM", "CPM", "FPKM"])
+def test_cases_that_all_add_up_to_another_number_were_scaled_otherwise(unit: str, total: int) -> None:
+    """As scanpy and Seurat scale to 10,000; some genes of TPM add up to another number in every case."""
+
+    def text(scaled: bool) -> str:
+        columns = [[share((at * step) % 1_202) ** 9 for at in range(1_202)] for step in (1, 3, 5)]
+        genes = len(GENES) if scaled else len(GENES) - 100
+        factors = [total / sum(column) for column in columns]
+        rows = (line(GENES[at], *(c[at] * f for c, f in zip(columns, factors, strict=True))) for at in range(genes))
+        return line("gene", "R-0", "R-1", "R-2") + "".join(rows)
+
+    world = ShapeWorld(unit=unit)
+    item = world.take_file("m.tsv", text(scaled=True))
+    assert item.reason_code == (None if unit == "FPKM" else "SCALE_SUSPECTED")
+    assert unit == "FPKM" or f"add up to {total:,}" in world.message(item)
+    assert ShapeWorld(unit=unit).take_file("m.tsv", text(scaled=False)).status is Status.COMPLETED

@@ -622,3 +622,18 @@ def test_numbers_under_the_name_of_a_code_are_levels() -> None:
 def test_a_death_in_other_languages_is_the_target(header: str) -> None:
     clinical, _ = draft({header: ["1", "0"] * 15, "Age": AGE})
     assert clinical["labels"]["died"] == header
+
+
+def test_micrometastases_and_minimal_invasion_come_first() -> None:
+    clinical, _ = draft({"pT": ["pT1mi", "pT1a", "pT1b"] * 10, "pN": ["pN0", "pN1mi", "pN1a"] * 10, "Age": AGE})
+    assert column(clinical, "pT")["levels"] == {"pT1mi": 0, "pT1a": 1, "pT1b": 2}
+    assert column(clinical, "pN")["levels"] == {"pN0": 0, "pN1mi": 1, "pN1a": 2}
+
+
+def test_what_a_model_says_is_no_time_and_what_was_last_is_late() -> None:
+    numbers = [n / 10 for n in range(30)]
+    columns = {"predicted_survival": numbers, "ldh_c2d1": numbers, "hb_last": numbers, "ldh_c1d1": numbers}
+    clinical, _ = draft({"deadstatus": ["1", "0"] * 15, "class": ["1", "0", "0"] * 10, **columns})
+    assert "time" not in clinical["labels"]
+    early = [c["source"] for c in clinical["columns"] if c.get("feature", True) and c["kind"] != "drop"]
+    assert early == [] or early == ["ldh_c1d1"]

@@ -91,6 +91,7 @@ def test_a_client_reads_no_model_again_and_knows_only_its_own_process(tmp_path: 
 import boto3, botocore.loaders, json
 botocore.loaders.JSONFileLoader.load_file = None
 s3 = boto3.client("s3")
+s3.get_paginator("list_objects_v2")
 keys = s3._request_signer._credentials
 print(json.dumps([s3.meta.region_name, s3.meta.endpoint_url, keys.access_key, keys.secret_key, keys.token]))
 """
