@@ -172,6 +172,24 @@ def test_the_result_is_an_object_named_after_the_query(account: Account) -> None
     assert row == ['a "quoted", one', None, "", "1.5", "2020-01-02 00:00:00.000"]
 
 
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ("SELECT count(*), n, (word), x + 1 AS y, 'a' FROM {rows} GROUP BY 2, 3, x", "_col0 n word y _col4"),
+        ("SELECT max(n), * FROM {rows} GROUP BY n, word, x", "_col0 n word x"),
+        ("SELECT *, n + 1, t.n, -n FROM {rows}", "n word x _col3 n _col5"),
+        ("SELECT 1 UNION ALL SELECT n AS b FROM {rows}", "_col0"),
+        ("(SELECT cast(n AS varchar) FROM {rows}) ORDER BY 1 LIMIT 1", "_col0"),
+        ("WITH w AS (SELECT count(*) AS c FROM {rows}) SELECT c, c * 2, count(*) FROM w GROUP BY c", "c _col1 _col2"),
+        ("SELECT n, count(*) FROM {rows} GROUP BY n ORDER BY count(*) DESC, n", "n _col1"),
+    ],
+)
+def test_columns_without_a_name_are_called_as_athena_calls_them(account: Account, sql: str, names: str) -> None:
+    execution = _run(account, sql.format(rows=_ROWS))
+    header = _body(account, execution["ResultConfiguration"]["OutputLocation"]).decode().splitlines()[0]
+    assert next(csv.reader([header])) == names.split()
+
+
 def test_columns_have_athenas_types(account: Account) -> None:
     sql = (
         "SELECT count(*), sum(n), 1 AS i, 1.5 AS d, 1e0 AS x, true AS b, 'a' AS v, DATE '2020-01-01' AS day FROM "

@@ -63,6 +63,27 @@ def to_duckdb(tree: exp.Expr) -> str:
     return str(translated.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE))
 
 
+def name_columns(query: exp.Expr, count: int) -> None:
+    """Name what a query leaves without a name as Athena does: `_col0` where DuckDB writes `count_star()`.
+
+    Parameters
+    ----------
+    query : Expr
+        A query; it is changed.
+    count : int
+        Columns of its answer: what a star stands for counts.
+    """
+    while isinstance(query, exp.SetOperation | exp.Subquery):  # the first part of a UNION names the columns
+        query = query.this
+    columns = query.expressions if isinstance(query, exp.Select) else []
+    stars = [at for at, column in enumerate(columns) if column.is_star]
+    for at, column in enumerate(columns):
+        if isinstance(column.unnest(), exp.Alias | exp.Column | exp.Dot | exp.Star) or stars[:1] < [at] < stars[-1:]:
+            continue
+        place = at if not stars or at < stars[0] else count - len(columns) + at
+        column.replace(exp.alias_(column.copy(), f"_col{place}"))
+
+
 def _check(node: exp.Expr) -> None:
     if isinstance(node, _NO_TRINO):
         raise _refused(f"{type(node).__name__.upper()}: it is not in Athena's SQL, or not on the laptop")

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from local.emulator.athena.dialect import QueryError, parse, split_unload, to_duckdb
+from local.emulator.athena.dialect import QueryError, name_columns, parse, split_unload, to_duckdb
 from local.emulator.athena.functions import MACROS
 from local.emulator.athena.iceberg_statements import is_maintenance, run_delete, run_maintenance
 from local.emulator.athena.results import athena_type, metadata, result_page, store, unload, write_csv
@@ -177,8 +177,9 @@ def _run_in(connection: Any, execution: dict[str, Any], query: str, database: st
         raise QueryError(_STATEMENTS)
     scanned = prepare_tables(connection, tree, database, work)
     _check_limit(execution["WorkGroup"], scanned)
-    sql = to_duckdb(tree)
-    columns = [(str(row[0]), str(row[1])) for row in connection.execute(f"DESCRIBE {sql}").fetchall()]
+    sql, columns = _translated(connection, tree)
+    name_columns(tree, len(columns))
+    sql, columns = _translated(connection, tree)
     named = [(name, athena_type(kind)) for name, kind in columns]
     location = execution["ResultConfiguration"]["OutputLocation"]
     details = work / "metadata"
@@ -194,6 +195,12 @@ def _run_in(connection: Any, execution: dict[str, Any], query: str, database: st
     store(f"{location}-manifest.csv", manifest)
     store(f"{location}.metadata", details)
     return _Outcome(named, scanned, f"{location}-manifest.csv")
+
+
+def _translated(connection: Any, tree: exp.Expr) -> tuple[str, list[tuple[str, str]]]:  # noqa: ANN401
+    """Return a query as DuckDB runs it, with name and type of each column of its answer."""
+    sql = to_duckdb(tree)
+    return sql, [(str(row[0]), str(row[1])) for row in connection.execute(f"DESCRIBE {sql}").fetchall()]
 
 
 def _set_up(connection: Any, work: Path) -> None:  # noqa: ANN401
