@@ -637,3 +637,24 @@ def test_what_a_model_says_is_no_time_and_what_was_last_is_late() -> None:
     assert "time" not in clinical["labels"]
     early = [c["source"] for c in clinical["columns"] if c.get("feature", True) and c["kind"] != "drop"]
     assert early == [] or early == ["ldh_c1d1"]
+
+
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        *(("Survival (wks)", "weeks"), ("Sopravvivenza (settimane)", "weeks"), ("OS_mths", "months")),
+        *(("Overleving (dagen)", "days"), ("Overleving (jaren)", "years"), ("Survie (années)", "years")),
+    ],
+)
+def test_a_unit_of_time_is_read_and_not_guessed_by_size(header: str, unit: str) -> None:
+    clinical, _ = draft({header: [10 * n + 1 for n in range(30)], "Dead": ["1", "0"] * 15, "Age": AGE})
+    assert column(clinical, header)["unit"] == unit
+
+
+def test_death_of_any_kind_over_all_time_is_the_target() -> None:
+    numbers = [n + 0.5 for n in range(30)]
+    names = {"OS_5y_event": ["1", "0", "0"] * 10, "OS_5y_months": numbers, "OS_event": ["1", "0"] * 15}
+    clinical, _ = draft({**names, "OS_months": numbers[::-1], "Age": AGE})
+    assert (clinical["labels"]["died"], clinical["labels"]["time"]) == ("OS_event", "OS_months")
+    clinical, _ = draft({"Outcome": ["Alive", "Died of disease", "Died of other causes"] * 10, "Age": AGE})
+    assert clinical["labels"]["died"] == "Outcome"
