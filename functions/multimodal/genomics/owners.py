@@ -136,8 +136,24 @@ def _is_of_specimen(part: str) -> bool:
 
 def _has(text: str, case: str) -> bool:
     """Whether the case's name stands in a text, between anything that is no letter or digit: `P1` is not in `P10`."""
-    wanted, parts = "".join(_split(case)), _split(text)
-    return any(wanted in accumulate(parts[start:]) for start in range(len(parts)))
+    return plain(case) in names_in(text)
+
+
+def plain(name: str) -> str:
+    """Return a name's letters and digits, small."""
+    return "".join(_split(name))
+
+
+def names_in(text: str) -> set[str]:
+    """Return what may be a name in a text, as `plain` writes it: parts between other signs, alone and together.
+
+    Examples
+    --------
+    >>> sorted(names_in("R01-023_T"))
+    ['023', '023t', 'r01', 'r01023', 'r01023t', 't']
+    """
+    parts = _split(text)
+    return {name for start in range(len(parts)) for name in accumulate(parts[start:])}
 
 
 def _own_words(text: str) -> str:

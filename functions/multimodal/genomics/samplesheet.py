@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from multimodal.genomics.dates import SampleDates
 from multimodal.genomics.keys import is_case_name
+from multimodal.genomics.owners import names_in, plain
 from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads, read_name, rule_against_reads
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.upload_key import shown_name
@@ -110,7 +111,24 @@ def parse_samplesheet(text: str, dataset: str, raw_bucket: str, dates: SampleDat
     def add(row: int, values: Mapping[str, str], sample: SheetSample) -> None:
         _add_reads(row, values, sample, lambda value: _key_of(value, dataset, raw_bucket))
 
-    return _parse(text, "samplesheet.csv", SHEET_COLUMNS[:2], SHEET_COLUMNS, add, dates)
+    sheet = _parse(text, "samplesheet.csv", SHEET_COLUMNS[:2], SHEET_COLUMNS, add, dates)
+    _find_exchanged(sheet.samples)
+    return sheet
+
+
+def _find_exchanged(samples: Mapping[str, SheetSample]) -> None:
+    """Note files that are called by another sample of the sheet and not by their own: its columns were sorted apart."""
+    called = {plain(name): name for name in samples if re.search("[A-Za-z]", name) and re.search("[0-9]", name)}
+    for name, sample in samples.items():
+        for row in sample.rows:
+            parsed = read_name(row.fastq_1) if row.fastq_1 else None
+            found = names_in(parsed.sample if parsed else "")
+            others = {called[other] for other in found & called.keys()} - {name}
+            if others and plain(name) not in found:
+                sample.problems.append(
+                    f"row {row.row}: by its name, fastq_1 is of another sample of the sheet, {min(others)}; if the row "
+                    "is right, rename the file"
+                )
 
 
 def parse_accessions(text: str, dates: SampleDates | None = None) -> SampleSheet:

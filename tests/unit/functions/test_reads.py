@@ -253,6 +253,16 @@ def _dated(rows: str) -> dict[str, SheetSample]:
     return dict(parse_samplesheet(header + rows, "d", "raw", DATES).samples)
 
 
+def test_a_sheet_whose_columns_were_sorted_apart_is_told() -> None:
+    """A file that another sample of the sheet is called by, and not its own, is that sample's."""
+    rows = "P1,P2_L001_R1.fastq.gz\nP2,x/P1_S1_R1.fq.gz\nR01-003,R01_003_R1.fq.gz\nR01-004,run7_R1.fq.gz\n"
+    rows += "P3_T,P3_T_R1.fq.gz\nP3,P3_N_R1.fq.gz\nQ5,P3_Q5_R1.fq.gz\n"
+    samples = parse_samplesheet(f"sample,fastq_1\n{rows}", "d", "raw").samples
+    told = {name: sample.problems for name, sample in samples.items() if sample.problems}
+    assert told.keys() == {"P1", "P2"}
+    assert "of another sample of the sheet, P2" in told["P1"][0]
+
+
 def test_sheet_dates_its_samples_when_the_dataset_says_how() -> None:
     found = _dated("A,a1.fq.gz,,,30.05.2001\nA,a2.fq.gz,,,30.05.2001\nB,b.fq.gz,,,\n")
     assert {name: (s.event_time, s.problems) for name, s in found.items()} == {
