@@ -1,5 +1,6 @@
 """A folder that is written again has nothing left of before."""
 
+import time
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -111,6 +112,9 @@ def test_a_terminal_shows_that_a_command_is_at_work(
 
     def work(*_: object, **__: object) -> NoReturn:
         assert isinstance(screen.file, StringIO)
+        until = time.monotonic() + (5 if is_terminal else 0)  # it is drawn by a thread of its own
+        while says not in screen.file.getvalue() and time.monotonic() < until:
+            time.sleep(0.01)
         shown_at_work.append(says in screen.file.getvalue())
         raise CommandError("Far enough.")
 
