@@ -271,7 +271,8 @@ def features(
     """Read the latest record of each case of a feature group, through Athena."""
     deployment = reach(stack)
     table = describe_group(deployment, find_group(deployment, group))
-    rows = read_features(deployment, table)
+    with make_console().status("Asking Athena"):
+        rows = read_features(deployment, table)
     if as_json:
         _print_json(rows)
     else:
@@ -291,7 +292,8 @@ def results(
     units = read_units(deployment)
     for dataset in deployment.datasets:
         place = folder / dataset
-        saved = save_dataset(deployment, dataset, units, place)
+        with console.status(f"Saving {dataset}"):
+            saved = save_dataset(deployment, dataset, units, place)
         remove_outdated(console, "results", place, saved)
         if not saved:
             print_line(console, f"{dataset}: there is nothing yet; `multimodal status` shows what was uploaded.")
@@ -317,7 +319,8 @@ def query(
     statement = with_tables(sql, lambda name: groups[find_group(deployment, name)])
     database = next((group.database for group in groups.values()), "default")
     try:
-        rows = run_query(deployment, statement, database=database, groups=groups.values())
+        with make_console().status("Asking Athena"):
+            rows = run_query(deployment, statement, database=database, groups=groups.values())
     except CommandError as error:
         typed = (f"{{{short_name(deployment, name)}}}" for name in groups)
         error.hint = error.hint or f"Newest records: {', '.join(typed)}."
@@ -346,7 +349,9 @@ def forget(
     """List what the stack holds of one patient and, with --yes, remove it for good; exit 1 when something is left."""
     from cli.removal.forget import forget_subject  # reading sample sheets and profiles takes the functions' models
 
-    gone = forget_subject(make_console(), reach(stack), subject, dataset, confirmed=yes, rewrite_tables=rewrite_tables)
+    console, deployment = make_console(), reach(stack)
+    with console.status("Removing" if yes else "Looking for all that names the patient"):
+        gone = forget_subject(console, deployment, subject, dataset, confirmed=yes, rewrite_tables=rewrite_tables)
     raise typer.Exit(SUCCESS if gone else FAILURE)
 
 
@@ -362,7 +367,9 @@ def retract(
     """Take a clinical table or an expression matrix back that was uploaded by mistake: rows, file and ledger entry."""
     from cli.removal.retract import retract_table  # parsing keys takes the functions' models
 
-    retract_table(make_console(), reach(stack), table, confirmed=yes, purge=purge)
+    console, deployment = make_console(), reach(stack)
+    with console.status("Taking the table back" if yes else "Counting what the table wrote"):
+        retract_table(console, deployment, table, confirmed=yes, purge=purge)
 
 
 @app.command("env", epilog='Example: `eval "$(multimodal env)"`')

@@ -37,7 +37,9 @@ def report(
 ) -> None:
     """Write the cohort page: what became of every upload, and which studies and samples stand out."""
     console, deployment = make_console(), reach(stack)
-    written = save_report(deployment, chosen_dataset(deployment, dataset, "multimodal report NAME"), output)
+    chosen = chosen_dataset(deployment, dataset, "multimodal report NAME")
+    with console.status(f"Reading {chosen}"):
+        written = save_report(deployment, chosen, output)
     remove_outdated(console, "report", output, written)
     print_line(console, f"{plural(len(written), 'file')} in {shown(output)}/")
     print_line(console, shown(written[-1]))

@@ -1,12 +1,17 @@
 """A folder that is written again has nothing left of before."""
 
+import time
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 from rich.console import Console
 
 from cli import main as commands
 from cli import report as reports
+from cli.errors import CommandError
 from cli.ledger import Unit
 from cli.main import main
 from cli.output_folder import remove_outdated
@@ -84,3 +89,41 @@ def test_the_commands_clear_up_after_themselves(
         assert main(command) == 0
         assert "first.csv" in capsys.readouterr().out
         assert files_of(tmp_path / command[-1] / ("d" if command[0] == "results" else "")) == {"index.html"}
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize(
+    ("command", "does", "says"),
+    [
+        (["results", "r"], "cli.main.save_dataset", "Saving d"),
+        (["report", "d", "--output", "r"], "cli.report.save_report", "Reading d"),
+        (["forget", "--subject", "R01-1"], "cli.removal.forget.forget_subject", "Looking for all that names"),
+        (["forget", "--subject", "R01-1", "--yes"], "cli.removal.forget.forget_subject", "Removing"),
+        (["retract", "clinical/d/t.csv"], "cli.removal.retract.retract_table", "Counting what"),
+        (["retract", "clinical/d/t.csv", "--yes"], "cli.removal.retract.retract_table", "Taking the table back"),
+        (["features", "labels"], "cli.main.read_features", "Asking Athena"),
+    ],
+)
+def test_a_terminal_shows_that_a_command_is_at_work(
+    command: list[str], does: str, says: str, is_terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Console(file=StringIO(), width=100, force_terminal=is_terminal)
+    shown_at_work: list[bool] = []
+
+    def work(*_: object, **__: object) -> NoReturn:
+        assert isinstance(screen.file, StringIO)
+        until = time.monotonic() + (5 if is_terminal else 0)  # it is drawn by a thread of its own
+        while says not in screen.file.getvalue() and time.monotonic() < until:
+            time.sleep(0.01)
+        shown_at_work.append(says in screen.file.getvalue())
+        raise CommandError("Far enough.")
+
+    for module in (commands, reports):
+        monkeypatch.setattr(module, "reach", lambda _name: SimpleNamespace(datasets=["d"]))
+        monkeypatch.setattr(module, "make_console", lambda **_: screen)
+    for name in ("read_units", "find_group", "describe_group"):
+        monkeypatch.setattr(commands, name, lambda *_: [])
+    monkeypatch.setattr(reports, "chosen_dataset", lambda *_: "d")
+    monkeypatch.setattr(does, work)
+    assert main(command) == 1
+    assert shown_at_work == [is_terminal]
