@@ -82,7 +82,7 @@ UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\bbmi\b|kg ?/ ?m", re.I), "kg/m2", 1),
     (re.compile(r"\b(days?|tage?n?|jours?|dias?|giorni|dagen)\b", re.I), "days", 1),  # codespell:ignore
     (re.compile(r"\b(weeks?|wks?|wochen?|semaines?|semanas?|settimane|weken)\b", re.I), "weeks", 1),
-    (re.compile(r"\b(months?|mo?n?ths?|mos?|monate?n?|mois|mes(es)?|mesi|maanden)\b", re.I), "months", 1),
+    (re.compile(r"\b(months?|mths?|mos?|monate?n?|mois|mes(es)?|mesi|maanden)\b", re.I), "months", 1),
     (
         re.compile(r"\b(years?|yrs?|age|jahre?|alter|edad|eta|leeftijd|idade|anos|anni|ans|annees|jaar|jaren)\b", re.I),
         "years",
@@ -145,10 +145,10 @@ UNIT_CELL = re.compile(
 TIME_UNITS = {
     word: unit
     for unit, words in {
-        "days": "d day days tag tage jour jours dia dias",  # codespell:ignore
-        "weeks": "w wk wks week weeks woche wochen",
-        "months": "m mo mos mon month months monat monate mois mes meses",
-        "years": "y yr yrs year years jahr jahre an ans ano anos",
+        "days": "d day days tag tage jour jours dia dias giorni dagen",  # codespell:ignore
+        "weeks": "w wk wks week weeks woche wochen semana semanas settimane weken",
+        "months": "m mo mos mon month months monat monate mois mes meses mth mths mesi maanden",
+        "years": "y yr yrs year years jahr jahre an ans ano anos anni jaar jaren",
     }.items()
     for word in words.split()
 }
