@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cli.draft.column import Draft, Names
-from cli.draft.facts import MAX_LEVELS, Facts, limit_of, strays_among, uncoded
+from cli.draft.facts import ENOUGH, MAX_LEVELS, Facts, limit_of, strays_among, uncoded
 from cli.draft.flags import coded, flag
 from cli.draft.headers import is_early, is_identifying, late_timepoint
 from cli.draft.ranks import order_of
@@ -260,6 +260,12 @@ def _year(facts: Facts, names: Names, timepoint: str, day_zero: str | None) -> D
     )
 
 
+def _age_is_coded(facts: Facts) -> bool:
+    """Whether nearly all ages are 4 and two digits, as Brazil's registries write years."""
+    coded = sum(bool(re.fullmatch(r"4\d\d", value)) for value in facts.values)
+    return bool(AGE.search(in_words(facts.source))) and len(facts.values) > 1 and coded >= ENOUGH * len(facts.values)
+
+
 def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -> Draft | None:
     numbers = facts.numbers
     bounds = [value for value in facts.no_numbers if limit_of(value, facts.numeral) is not None]
@@ -267,6 +273,10 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     if not numbers or len(others) > strays_among(numbers):
         return None
     whole = all(n == int(n) for n in numbers)
+    if _age_is_coded(facts):
+        return _dropped(
+            facts, timepoint, "ages of which the first digit says the unit (DATASUS: 463 is 63 years)", _YEARS_ALONE
+        )
     if whole and _is_category(facts) and _CODES.search(in_words(facts.source)):
         return None
     words, checks = in_words(facts.source), list[str]()
@@ -323,6 +333,7 @@ def _unit_of_age(numbers: Sequence[float]) -> str:
 
 
 _OLDEST_IN_YEARS, _OLDEST_IN_MONTHS = 130, 1_500
+_YEARS_ALONE = "write the years alone, and those of children under a year as 0"
 _LEADING_ZERO = re.compile(r"0\d+")
 _CODES = re.compile(r"\b(id|code|cd)$")
 """The end of a name whose numbers, where many share them, are codes (OMOP's `race_concept_id`)."""

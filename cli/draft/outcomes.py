@@ -41,7 +41,7 @@ _IN_DAYS_ABOVE = 300
 def add_labels(table: TableDraft) -> None:
     """Add target and labels to a draft, as far as its columns have them."""
     flags = [c for c in table.columns if c.kind == "flag" and c.timepoint == "outcome"]
-    died = next((c for c in flags if _is_death(c) and not endpoint_of(c.source)), None)
+    died = min((c for c in flags if _is_death(c) and not endpoint_of(c.source)), key=_has_horizon, default=None)
     if died is None:
         return
     event, none = died.settings["true"][0], died.settings["false"][0]
@@ -63,8 +63,13 @@ def endpoint_of(header: str) -> str:
 
 
 def _is_death(column: Draft) -> bool:
-    pair = tuple(uncoded(column.settings[side][0]) for side in ("true", "false"))
+    pair = tuple(uncoded(column.settings[side][0]).partition(" of ")[0] for side in ("true", "false"))
     return pair in DEATH_PAIRS or bool(_DEATH.search(in_words(column.source)))
+
+
+def _has_horizon(column: Draft) -> bool:
+    """Whether a name has a number, as the event within five years does (`OS_5y_event`)."""
+    return any(map(str.isdigit, column.source))
 
 
 def _add_dates(table: TableDraft) -> bool:
@@ -92,6 +97,7 @@ def _add_times(table: TableDraft) -> bool:
         chosen = {"death": death, "last_alive": alive}
     else:
         times = [c for c in table.columns if c.timepoint == "outcome" and _is_time(c) and not endpoint_of(c.source)]
+        times.sort(key=_has_horizon)
         overall = [c for c in times if _OVERALL.search(in_words(c.source))] or times
         chosen = {"time": overall[0]} if overall else {}
         _ask_of_others(table, overall)
@@ -114,7 +120,7 @@ def _ask_of_others(table: TableDraft, times: list[Draft]) -> None:
 
 _OVERALL = re.compile(r"\b(os|sg)\b|surviv|survtime|\btime\b|futime|death|uberleben|survie|superviv")
 _TIME = re.compile(
-    r"\b(time|days?|months?|weeks?|years?|futime|fup|follow ?up|survtime|survival|os|tag\w?|monate|jahre|suivi|"
+    r"\b(time|days?|months?|weeks?|years?|futime|fup|follow ?up|surv|survtime|survival|os|tag\w?|monate|jahre|suivi|"
     r"dss|dfs|pfs|pfi|dfi|rfs|efs|d?mfs|\w*uberleben(szeit)?|survie|supervivencia|sg|slp|ssp|deathtime)\b"
 )
 

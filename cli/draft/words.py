@@ -80,10 +80,14 @@ UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\b(in|inch(es)?)\b(?=\))", re.I), "cm", 2.54),
     (re.compile(r"\bpack.?years?\b", re.I), "pack-years", 1),
     (re.compile(r"\bbmi\b|kg ?/ ?m", re.I), "kg/m2", 1),
-    (re.compile(r"\b(days?|tage?n?|jours?|dias?)\b", re.I), "days", 1),  # codespell:ignore
-    (re.compile(r"\b(weeks?|wochen?|semaines?|semanas?)\b", re.I), "weeks", 1),
-    (re.compile(r"\b(months?|mos?|monate?n?|mois|mes(es)?|mesi|maanden)\b", re.I), "months", 1),
-    (re.compile(r"\b(years?|yrs?|age|jahre?|alter|edad|eta|leeftijd|idade|anos|anni|ans)\b", re.I), "years", 1),
+    (re.compile(r"\b(days?|tage?n?|jours?|dias?|giorni|dagen)\b", re.I), "days", 1),  # codespell:ignore
+    (re.compile(r"\b(weeks?|wks?|wochen?|semaines?|semanas?|settimane|weken)\b", re.I), "weeks", 1),
+    (re.compile(r"\b(months?|mths?|mos?|monate?n?|mois|mes(es)?|mesi|maanden)\b", re.I), "months", 1),
+    (
+        re.compile(r"\b(years?|yrs?|age|jahre?|alter|edad|eta|leeftijd|idade|anos|anni|ans|annees|jaar|jaren)\b", re.I),
+        "years",
+        1,
+    ),
     (re.compile(r"\bkg\b", re.I), "kg", 1),
     (re.compile(r"\bcm\b", re.I), "cm", 1),
     (re.compile(r"\bmm\b", re.I), "mm", 1),
@@ -141,10 +145,10 @@ UNIT_CELL = re.compile(
 TIME_UNITS = {
     word: unit
     for unit, words in {
-        "days": "d day days tag tage jour jours dia dias",  # codespell:ignore
-        "weeks": "w wk wks week weeks woche wochen",
-        "months": "m mo mos mon month months monat monate mois mes meses",
-        "years": "y yr yrs year years jahr jahre an ans ano anos",
+        "days": "d day days tag tage jour jours dia dias giorni dagen",  # codespell:ignore
+        "weeks": "w wk wks week weeks woche wochen semana semanas settimane weken",
+        "months": "m mo mos mon month months monat monate mois mes meses mth mths mesi maanden",
+        "years": "y yr yrs year years jahr jahre an ans ano anos anni jaar jaren",
     }.items()
     for word in words.split()
 }

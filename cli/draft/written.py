@@ -95,9 +95,16 @@ def _share(values: Sequence[str], written: str, century: int) -> float:
 
 def _is_serial(fact: Facts) -> bool:
     """Whether a column that is called a date holds a spreadsheet's counts of days."""
-    numbers = fact.numbers
-    named = DATE_NAME.search(in_words(fact.source))
-    return bool(named and numbers and not fact.no_numbers and all(n in _SERIALS for n in map(int, numbers)))
+    return bool(DATE_NAME.search(in_words(fact.source)) and fact.values) and all(map(_is_count, fact.values))
+
+
+def _is_count(value: str) -> bool:
+    found = _COUNT.fullmatch(value)
+    return found is not None and int(found[1]) in _SERIALS
+
+
+_COUNT = re.compile(r"(\d{5})(?:[.,]\d*)?")
+"""A spreadsheet's count of days; the time of the day is behind it, in the country's decimals."""
 
 
 def _decide(fact: Facts, formats: Sequence[str], told: set[str], first: str) -> None:
@@ -123,6 +130,8 @@ def _ask_of_other_dates(fact: Facts, century: int) -> None:
         whole = {value for value in fact.values if not _NO_DATE.fullmatch(value) and is_date(value, century)}
         if sum(map(_is_like_date, fact.values)) >= ENOUGH * len(fact.values):
             fact.asked = "dates in a form that is not read; write them as 2010-01-31"
+        if whole and DATE_NAME.search(in_words(fact.source)):
+            whole |= set(filter(_is_count, fact.values))
         if len(without_day | whole) < ENOUGH * len(fact.values) or all(map(str.isdigit, without_day | whole)):
             return
         fact.asked = _WITHOUT_DAY if without_day - whole else "dates that are written in several ways"
@@ -130,9 +139,9 @@ def _ask_of_other_dates(fact: Facts, century: int) -> None:
 
 
 def _is_like_date(value: str) -> bool:
-    """Whether a cell has a year, and a month's name or two more numbers, and hardly anything else."""
+    """Whether a cell has a year (of any calendar), a month's name or two more numbers, and hardly anything else."""
     parts = [part for part in re.split(r"\W+", re.sub(r"(?<=\d)(?:st|nd|rd|th|er|e|o)\b", "", value)) if part]
-    year = any(re.fullmatch(r"(?:19|20)\d\d", part) for part in parts)
+    year = any(re.fullmatch(r"(?:1[349]|2[05])\d\d", part) for part in parts)
     short = sum(part.isdigit() and len(part) <= 2 for part in parts)
     return year and len(parts) <= _PARTS_OF_DATE and (short > 1 or bool(short and any(map(month_of, parts))))
 

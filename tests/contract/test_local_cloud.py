@@ -109,6 +109,29 @@ def test_an_answers_headers_leave_with_its_body() -> None:
     assert streamed[1:] == ["4\r\nabcd\r\n0\r\n\r\n"]
 
 
+_POLICIES = """
+import json
+from ministack.core import iam_evaluator
+from local.emulator import iam
+
+iam.install()
+ctx = iam_evaluator.EvalContext("arn:aws:iam::1:role/r", "AssumedRole", "1", "s3:GetObject", "arn:aws:s3:::b/k", "-")
+deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+read, texts = json.loads, []
+json.loads = lambda text: texts.append(text) or read(text)
+policies = [json.dumps({"Statement": deny}), "no policy"]
+decisions = [iam_evaluator.evaluate_resource_policy(each, ctx).decision for each in policies + policies[:1]]
+print(json.dumps([decisions, texts == policies]))
+"""
+
+
+def test_a_buckets_policy_is_read_once() -> None:
+    done = subprocess.run(
+        [str(cloud_module.INTERPRETER), "-c", _POLICIES], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == [["Deny", "ImplicitDeny", "Deny"], True]
+
+
 def test_an_object_is_read_as_it_was_written_last(account: Account) -> None:
     s3 = account.client("s3")
     for number, key in enumerate(("a/scan", "a/scan/", "a//scan", "a/../scan", "../../scan", "a", ".", "é/ü", "x.tmp")):

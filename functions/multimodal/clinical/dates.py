@@ -171,10 +171,10 @@ def month_of(name: str) -> int | None:
 
 def _counted_from(zero: date) -> Callable[[str], date | None]:
     def read(cell: str) -> date | None:
-        if not re.fullmatch(r"-?[0-9]{1,6}(?:\.[0-9]*)?", cell):
+        if not re.fullmatch(r"-?[0-9]{1,6}(?:[.,][0-9]*)?", cell):
             return None
         try:
-            return zero + timedelta(days=int(float(cell) // 1))
+            return zero + timedelta(days=int(float(cell.replace(",", ".")) // 1))
         except OverflowError:
             return None
 

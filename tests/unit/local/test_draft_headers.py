@@ -10,7 +10,8 @@ CDISC, DATASUS, RHC, SNDS, COSD, CPRD, SRTR, EBMT, IDC, hospital systems in the 
 first runs on the last four saw 283 of 388 persons and 334 of 400 outcomes; with values 376 and, doubt being late, 376,
 and left 544 of 565 others alone.
 The last list (NLST, PLCO, NCDB, SEER*Stat, NSQIP, STS, CIBMTR, HES, Clarity, Millennium, VA, UK Biobank; 73, 106 and
-147 names): by names alone 49 persons and 66 outcomes, with values 71 and 101, and 143 of the others left alone.
+147 names): by names alone 49 persons and 66 outcomes, with values 71 and 101, and 143 of the others left alone. Of 64
+outcomes, 40 persons and 50 others of hospitals in four languages 49, 36 and 49 were right at first, by names alone.
 """
 
 import pytest

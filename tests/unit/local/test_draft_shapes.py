@@ -637,3 +637,48 @@ def test_what_a_model_says_is_no_time_and_what_was_last_is_late() -> None:
     assert "time" not in clinical["labels"]
     early = [c["source"] for c in clinical["columns"] if c.get("feature", True) and c["kind"] != "drop"]
     assert early == [] or early == ["ldh_c1d1"]
+
+
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        *(("Survival (wks)", "weeks"), ("Sopravvivenza (settimane)", "weeks"), ("OS_mths", "months")),
+        *(("Overleving (dagen)", "days"), ("Overleving (jaren)", "years"), ("Survie (années)", "years")),
+    ],
+)
+def test_a_unit_of_time_is_read_and_not_guessed_by_size(header: str, unit: str) -> None:
+    clinical, _ = draft({header: [10 * n + 1 for n in range(30)], "Dead": ["1", "0"] * 15, "Age": AGE})
+    assert column(clinical, header)["unit"] == unit
+
+
+def test_death_of_any_kind_over_all_time_is_the_target() -> None:
+    numbers = [n + 0.5 for n in range(30)]
+    names: dict[str, list[Any]] = {
+        "OS_5y_event": ["1", "0", "0"] * 10,
+        "OS_5y_months": numbers,
+        "OS_event": ["1", "0"] * 15,
+    }
+    clinical, _ = draft({**names, "OS_months": numbers[::-1], "Age": AGE})
+    assert (clinical["labels"]["died"], clinical["labels"]["time"]) == ("OS_event", "OS_months")
+    clinical, _ = draft({"Outcome": ["Alive", "Died of disease", "Died of other causes"] * 10, "Age": AGE})
+    assert clinical["labels"]["died"] == "Outcome"
+
+
+def test_counts_of_days_are_dates_in_any_country() -> None:
+    counts = [(d - date(1899, 12, 30)).days for d in DAYS]
+    clinical, _ = draft({"Diagnosedatum": [f"{n},4375" for n in counts], "Age": AGE})
+    config = ClinicalConfig.model_validate(clinical)
+    assert column(clinical, "Diagnosedatum")["date_format"] == "days since 1899-12-30"
+    text = f'Case ID,Diagnosedatum,Age\nP-001,"{counts[0]},4375",50\n'
+    assert Read(config, [text.encode()]).only("baseline")["event_time"] == f"{DAYS[0]}T00:00:00Z"
+    mixed = [str(n) if at % 3 == 0 else str(d) for at, (n, d) in enumerate(zip(counts, DAYS, strict=True))]
+    clinical, _ = draft({"Diagnosis date": mixed, "Age": AGE})
+    assert "written in several ways" in column(clinical, "Diagnosis date")["reason"]
+
+
+def test_ages_with_a_digit_for_their_unit_are_named() -> None:
+    """463 of Brazil's registries is 63 years, and not 463 months."""
+    clinical, _ = draft({"IDADE": [430 + n for n in range(30)], "Hb": AGE})
+    assert "463 is 63 years" in column(clinical, "IDADE")["reason"]
+    clinical, _ = draft({"IDADE": [200 + 20 * n for n in range(30)], "Hb": AGE})
+    assert column(clinical, "IDADE")["kind"] == "number", "months"
