@@ -227,7 +227,7 @@ class Pairing:
     mixed: bool = False
     """Whether some reads are paired and others are not."""
     without_mate: tuple[str, ...] = ()
-    """Files of reads whose mates were filtered out, which fasterq-dump writes beside pairs: they are counted only."""
+    """Files of reads whose mates were filtered out, which programs write beside pairs: they are counted only."""
 
     @property
     def only_first_mates(self) -> bool:
@@ -274,8 +274,14 @@ def _named(path: str) -> FastqName:
 
 
 def _is_orphan(pair: str, groups: Mapping[str, _Mates]) -> bool:
-    """Whether the file is what fasterq-dump writes beside a pair: reads whose mates were filtered out."""
-    return set(groups[pair]) == {None} and set(groups.get(f"{pair}@", ())) == {1, 2}
+    """Whether files are what fasterq-dump and trimmers write beside a pair: reads whose mates were filtered out."""
+    if set(groups[pair]) == {None} and set(groups.get(f"{pair}@", ())) == {1, 2}:
+        return True
+    return bool(_LEFT_OVER.search(pair)) and any({1, 2} <= set(groups[p]) and not _LEFT_OVER.search(p) for p in groups)
+
+
+_LEFT_OVER = re.compile(r"[._-](?:unpaired|singletons?|orphans?|unmatched)(?![a-z])|[._][12]U$", re.IGNORECASE)
+"""Trimmomatic's `_1U` and `_R1_unpaired`, fastp's and sickle's singletons."""
 
 
 def _across_folders(groups: Mapping[str, _Mates]) -> Mapping[str, _Mates]:

@@ -201,6 +201,21 @@ def test_what_fasterq_dump_leaves_over_is_left_out_and_real_mixtures_are_told() 
     assert pair_files(["SRR1_1.fastq.gz", "SRR2.fastq.gz"]).mixed
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("P1_1P.fq.gz", "P1_2P.fq.gz", "P1_1U.fq.gz", "P1_2U.fq.gz"),
+        ("P1_R1_paired.fq.gz", "P1_R2_paired.fq.gz", "P1_R1_unpaired.fq.gz", "P1_R2_unpaired.fq.gz"),
+        ("P1_R1.fq.gz", "P1_R2.fq.gz", "P1_singletons.fq.gz"),
+    ],
+)
+def test_what_trimmers_leave_over_is_no_lane(names: tuple[str, ...]) -> None:
+    """Unpaired first and second reads are no mates of each other."""
+    pairing = pair_files(names)
+    assert (pairing.lanes, pairing.without_mate, pairing.mixed) == ((Lane(1, *names[:2]),), names[2:], False)
+    assert pair_files(names[2:]).lanes or pair_files(names[2:]).unpaired, "alone they are what there is"
+
+
 def test_fastq_list_has_dragens_columns_and_a_read_group_for_each_lane() -> None:
     text = fastq_list("R01-023", [Lane(2, "s3://b/a_R1.fq.gz", "s3://b/a_R2.fq.gz"), Lane(2, "s3://b/c.fq.gz")])
     rows = list(csv.DictReader(io.StringIO(text)))
