@@ -170,6 +170,8 @@ class Deployment:
             return None
         if status.endswith("_IN_PROGRESS"):
             hint = "Wait for its end; a change set that was not executed has to be, or deleted."
+        elif self.endpoint:
+            hint = "`make up` deploys it again, or says why it cannot; .local/logs/sam-deploy.log has the last try."
         else:
             hint = f"`multimodal check --stack {self.stack}` says why not and what to do."
         return CommandError(f"The stack {self.stack} is not deployed: it is {status}.", hint=hint)

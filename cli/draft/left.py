@@ -28,13 +28,13 @@ def checks_left(names: Iterable[str] | None = None, folder: Path = DATASET_FILES
             yield f"{shown(path)}: {plural(left, 'CHECK')} left"
 
 
-def wrong_files(names: Iterable[str], folder: Path = DATASET_FILES) -> Iterator[str]:
+def wrong_files(stack: str, names: Iterable[str], folder: Path = DATASET_FILES) -> Iterator[str]:
     """Yield what is wrong with each dataset's file in the source tree, as the deployment would find it in the end."""
-    from multimodal.pipeline.dataset import load_dataset  # the functions' models take time to import
+    from multimodal.pipeline.dataset import specifications  # the functions' models take time to import
 
     for name in names:
         if (folder / f"{name}.yaml").is_file():
             try:
-                load_dataset(name, folder)
+                specifications(stack, [name], folder)
             except ConfigurationError as error:
                 yield str(error)

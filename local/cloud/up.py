@@ -117,7 +117,7 @@ def check_datasets(names: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             raise UsageError(f"There is no {shown(DATASET_FILES)}/{name}.yaml.", hint=f"There are: {', '.join(known)}")
-    if wrong := list(wrong_files(names)):
+    if wrong := list(wrong_files(STACK, names)):
         raise UsageError("\n".join(wrong), hint=f"Correct it in {shown(DATASET_FILES)}/; nothing was started.")
 
 

@@ -143,7 +143,7 @@ def _specs_of(stack: str, config: DatasetConfig, groups: Sequence[GroupColumns])
     return specs
 
 
-def specifications(stack: str, dataset_names: Sequence[str]) -> list[FeatureGroupSpec]:
+def specifications(stack: str, dataset_names: Sequence[str], folder: Path = DATASETS) -> list[FeatureGroupSpec]:
     """Return the feature groups that a deployment of these datasets makes or lets grow.
 
     Raises
@@ -151,5 +151,5 @@ def specifications(stack: str, dataset_names: Sequence[str]) -> list[FeatureGrou
     ConfigurationError
         When a dataset's file is not valid.
     """
-    configs = map(load_dataset, dataset_names)
+    configs = (load_dataset(name, folder) for name in dataset_names)
     return [spec for each in configs for spec in _specs_of(stack, each, _groups_of(stack, each, load_contract))]

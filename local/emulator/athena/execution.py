@@ -251,8 +251,11 @@ def _finish(execution: dict[str, Any], state: str, reason: str, seconds: float) 
 
 
 def _plain(message: str) -> str:
-    """Return DuckDB's message in Athena's form where this project raised it or the reason is a missing column."""
-    text = message.removeprefix("Invalid Input Error: ")
+    """Return DuckDB's message in Athena's form where this project raised it or the reason is a missing column.
+
+    The statement that DuckDB quotes is the translated one, of which nobody knows.
+    """
+    text = message.removeprefix("Invalid Input Error: ").removeprefix("Binder Error: ").partition("\n\nLINE ")[0]
     if "Referenced column" in text:
         return f"COLUMN_NOT_FOUND: {text}"
     return text

@@ -244,7 +244,7 @@ def test_a_cohort_of_a_matrix_says_nothing_of_studies_and_what_the_matrix_lacks(
     rows = [row("genomics", "-expression/GSE1.tsv", warnings=[lacks], counts={"rows": 6, "records": 6})]
     text = Page(pages(CohortReader(documents).read("made", rows))[INDEX]).words
     assert f"GSE1.tsv: {lacks}" in text
-    for absent in ("-expression", "studies measured", "samples measured"):
+    for absent in ("-expression", "studies measured", "samples measured", "studies.tsv", "samples.tsv", "mqc.tsv"):
         assert absent not in text
 
 

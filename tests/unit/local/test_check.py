@@ -441,12 +441,14 @@ def test_a_mistake_in_a_datasets_file_is_told_before_a_deployment(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine.yaml").write_text("schema: 1\nname: mine\nimaging: {params: CT!}\n")
+    (tmp_path / "other.yaml").write_text("schema: 1\nname: other\nimaging: {params: none}\n")
     for module in ("cli.check.drafts", "local.cloud.up"):
         monkeypatch.setattr(f"{module}.wrong_files", partial(wrong_files, folder=tmp_path))
     monkeypatch.setattr("local.cloud.up.DATASET_FILES", tmp_path)
     world.has_no_stack()
-    (found,) = world.run(check_drafts, DatasetNames="mine,elsewhere")
-    assert found.level is Level.FAIL
+    found, other = world.run(check_drafts, DatasetNames="mine,other,elsewhere")
+    assert (found.level, other.level) == (Level.FAIL, Level.FAIL)
+    assert "'none'" in other.message, "what it names is not there"
     assert found.message.startswith("mine.yaml: imaging.params: ")
     assert local_main(["up", "--datasets", "mine"]) == 2
     assert "mine.yaml: imaging.params" in capsys.readouterr().err

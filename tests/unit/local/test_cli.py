@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
+import boto3
 import pytest
 from boto3.exceptions import Boto3Error, RetriesExceededError
 from botocore.exceptions import (
@@ -447,6 +448,13 @@ def test_a_stack_that_is_half_deployed_is_said_to_be_so(
     code, _, text = run(capsys, *arguments, "--stack", "hospital")
     assert code == 1
     assert said in " ".join(text.split())
+
+
+def test_a_stack_of_the_laptop_that_is_half_deployed_names_make_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Deployment, "description", {"StackName": "laptop", "StackStatus": "ROLLBACK_COMPLETE"})
+    with pytest.raises(CommandError) as refusal:
+        Deployment("laptop", boto3.Session(), endpoint="http://127.0.0.1:1").output("RawBucketName")
+    assert "`make up` deploys it again" in refusal.value.hint
 
 
 @pytest.mark.parametrize(
