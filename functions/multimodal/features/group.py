@@ -209,11 +209,13 @@ def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
     BadInputError
         `FEATURES_INVALID` when the value is not of the feature's type.
     """
+    if kind is _FRACTIONAL and type(value) is float and _MIN_FLOAT <= value <= _MAX_FLOAT:
+        return repr(value + 0.0)  # -0.0 is 0.0: equal numbers are equal texts, hashes and bytes
     if kind is _STRING:
         return _line(name, str(value), source)
     if isinstance(value, _NUMBER) and not isinstance(value, bool) and _MIN_FLOAT <= value <= _MAX_FLOAT:
         if kind is _FRACTIONAL:
-            return repr(float(value) + 0.0)  # -0.0 is 0.0: equal numbers are equal texts, hashes and bytes
+            return repr(float(value) + 0.0)
         whole = int(value)
         if whole == value and _MIN_INTEGRAL < whole < MAX_INTEGRAL:
             return str(whole)

@@ -90,8 +90,9 @@ class TableText:
         head = b""
         while len(head) < _HEAD_BYTES and (more := next(self._chunks, None)) is not None:
             head += more
+        unmarked = head.lstrip(codecs.BOM_UTF8)
         for start, what in _OTHER_FORMATS:
-            if head.lstrip(codecs.BOM_UTF8).startswith(start):
+            if unmarked.startswith(start):
                 raise _unreadable(Reason.NOT_CSV, f"it is {what}", _EXPORT)
         for mark, encoding in BYTE_ORDER_MARKS:
             if head.startswith(mark):
@@ -460,7 +461,9 @@ class _Lines:
 
     def _lines_of(self, text: str) -> Iterable[str]:
         # An io.StringIO would hold four bytes for each character of the slice.
-        lines = text.removesuffix("\n").split("\n")
+        lines = text.split("\n")
+        if not lines[-1]:
+            lines.pop()
         if self.held + len(text) > self._limit:
             return self._counted(lines)
         self.held += len(text)  # lines need no count of their own, which costs as much as a cell
