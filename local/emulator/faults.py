@@ -74,6 +74,11 @@ class Faults:
             self._seen[fault] += 1
             return self._seen[fault] >= first and (self._seen[fault] - first) % every == 0
 
+    def take_back(self, fault: str) -> None:
+        """Let the next occasion fail instead of this one."""
+        with self._lock:
+            self._seen[fault] -= 1
+
     def write_down(self, fault: str) -> None:
         """Add a fault to the log."""
         with self._lock, (self._folder / LOG).open("a", encoding="utf-8") as log:
@@ -192,13 +197,19 @@ def _patch_jobs(faults: Faults) -> None:
     def _start(command: Sequence[str], *arguments: Any) -> Any:  # noqa: ANN401 -- two classes
         process = start(command, *arguments)
         for kind in JOB_FAULTS:
-            if faults.is_due(fault := f"{kind} {command[2]}"):
+            if not faults.is_due(fault := f"{kind} {command[2]}"):
+                continue
+            if process.pid in struck:  # a job meets one fault
+                faults.take_back(fault)
+            else:
                 struck[process.pid] = fault
         return process
 
     def _wait(process: Any, stop: threading.Event, limit: float | None) -> str | None:  # noqa: ANN401
         kind = (fault := struck.pop(process.pid, "")).partition(" ")[0]
         if not fault or stop.wait(_WORK_SECONDS) or process.poll() is not None:
+            if fault:
+                faults.take_back(fault)
             return wait(process, stop, limit)
         faults.write_down(fault)  # it is in the middle of its work
         os.killpg(process.pid, signal.SIGSTOP if kind == "job_hangs" else signal.SIGKILL)

@@ -38,3 +38,11 @@ def test_a_call_is_recorded_once(tmp_path: Path) -> None:
 def test_sessions_and_roles_have_the_name_of_the_role() -> None:
     assert role_name("arn:aws:sts::000000000000:assumed-role/stack-SweepRole/session") == "stack-SweepRole"
     assert role_name("arn:aws:iam::000000000000:role/stack-SweepRole") == "stack-SweepRole"
+
+
+def test_a_fault_that_came_too_late_is_the_next_ones(tmp_path: Path) -> None:
+    (tmp_path / SWITCH).touch()
+    faults = Faults(tmp_path, {"job_memory": [2, 6]})
+    assert [faults.is_due("job_memory") for _ in range(2)] == [False, True]
+    faults.take_back("job_memory")
+    assert [faults.is_due("job_memory") for _ in range(3)] == [True, False, False]
