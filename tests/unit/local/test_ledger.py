@@ -242,17 +242,17 @@ def test_a_matrix_is_told_by_its_file_with_what_it_lacks() -> None:
     [
         ({}, True),
         ({"dataset": "e"}, False),
-        ({"study": "1.2.840.113619.2.56"}, False),
+        ({"study": "1.2.840.11361.2.56"}, False),
         ({"subject": "P-1"}, False),
         ({"status": "QUARANTINED"}, True),
     ],
 )
 def test_one_study_under_two_subjects_is_told(second: dict[str, str], told: bool) -> None:
-    first = make_unit("P-1", "COMPLETED", study="1.2.840.113619.2.55")
+    first = make_unit("P-1", "COMPLETED", study="1.2.840.11361.2.55")
     units = [first, Unit({**first.item, "subject": "P-2", **second}), *(make_unit(f"P-{n}", "READY") for n in (3, 4))]
     text = printed(units, 140)
     assert ("the same StudyInstanceUID under several subjects" in text) is told
-    assert ("P-1 1.2.840.113619.2.55, P-2 1.2.840.113619.2.55" in text) is told
+    assert ("P-1 1.2.840.11361.2.55, P-2 1.2.840.11361.2.55" in text) is told
 
 
 class Sweep:
