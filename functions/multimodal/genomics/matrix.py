@@ -169,19 +169,20 @@ class ExpressionMatrix:
         genes = self._cases.genes.count if self._cases else 0
         if not self._counts["records"]:
             return None
-        if self._negative >= _SEVERAL_NEGATIVE:
-            message = (
-                f"{self._negative} of {self._counts['rows']} cases have negative values, so that the others' are z-scores, "
-                "ratios or other logarithms, too; upload linear values or log2(value + 1), as "
-                "genomics.matrix.scale says"
-            )
-            return Reason.SCALE_SUSPECTED.value, message
-        if genes < MANY_GENES:
-            return None
-        if self._matrix.scale == "log2_plus_1":
-            return self._other_logarithms_suspected()
-        message = next(self._suspicions(genes), None)
-        return None if message is None else (Reason.SCALE_SUSPECTED.value, message)
+        message = self._negative_suspected()
+        if not message and genes >= MANY_GENES:
+            if self._matrix.scale == "log2_plus_1":
+                return self._other_logarithms_suspected()
+            message = next(self._suspicions(genes), "")
+        return (Reason.SCALE_SUSPECTED.value, message) if message else None
+
+    def _negative_suspected(self) -> str:
+        if self._negative < _SEVERAL_NEGATIVE:
+            return ""
+        return (
+            f"{self._negative} of {self._counts['rows']} cases have negative values, so that the others' are z-scores, "
+            "ratios or other logarithms, too; upload linear values or log2(value + 1), as genomics.matrix.scale says"
+        )
 
     def _suspicions(self, genes: int) -> Iterator[str]:
         """Yield what speaks against the unit, or against a linear scale."""

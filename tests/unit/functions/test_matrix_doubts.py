@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -285,7 +286,8 @@ OF_CASES = ["age", "Sex", "t_stage", "vitalStatus", "OS.time", "Patient ID", "li
 @pytest.mark.parametrize("rows_are", ["genes", "cases"])
 def test_what_describes_cases_or_sums_up_genes_is_no_gene(name: str, rows_are: str) -> None:
     table: list[list[object]] = [["x", name, "VIM", "CD44"], ["A-1", 7e6, 3, 0], ["B-2", 9e6, 7, 1.5]]
-    world = ShapeWorld(**({"id_column": "x"} if name == "Patient ID" and rows_are == "cases" else {}))
+    asked: dict[str, Any] = {"id_column": "x"} if name == "Patient ID" and rows_are == "cases" else {}
+    world = ShapeWorld(**asked)
     item = world.take_file("m.tsv", lying(rows_are, table))
     assert world.linear("log2tpm_VIM", "log2tpm_CD44") == {"A-1": [3.0, 0.0], "B-2": [7.0, 1.5]}, world.message(item)
     assert {record["genes_measured"] for record in world.records().values()} == {"2"}
