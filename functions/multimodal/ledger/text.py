@@ -33,6 +33,21 @@ def _without_mark(content: bytes) -> str:
     return "utf-8" if first == second else "utf-16-be" if first else "utf-16-le"
 
 
+def size_text(count: int) -> str:
+    """Return a number of bytes in the decimal unit in which it is at least one.
+
+    Examples
+    --------
+    >>> [size_text(count) for count in (0, 999, 9_204, 999_960, 1_250_000, 2_500_000_000)]
+    ['0 B', '999 B', '9.2 kB', '1.0 MB', '1.2 MB', '2.5 GB']
+    """
+    if count < 1_000:
+        return f"{count} B"
+    # From 999.95 on, one decimal makes it a thousand.
+    power, unit = next((p, u) for p, u in ((3, "kB"), (6, "MB"), (9, "GB")) if count < 999.95 * 10**p or u == "GB")
+    return f"{count / 10**power:,.1f} {unit}"
+
+
 MOST_LISTED, _NAME_LENGTH = 10, 60
 
 

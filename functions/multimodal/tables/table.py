@@ -132,9 +132,6 @@ def refused_part(error: BadInputError) -> dict[str, Any]:
 class TableKind(Protocol):
     """A kind of table: the clinical table of a dataset, or its expression matrix."""
 
-    def takes(self, dataset: str) -> bool:
-        """Return whether the dataset is configured for tables of this kind."""
-
     def definitions(self, dataset: str) -> Definitions:
         """Return what the features of the dataset's groups mean."""
 
