@@ -30,7 +30,7 @@ _OF_CASES = _words(
     age sex gender race ethnicity stage grade status survival vital death deceased event time days weeks months years
     year date followup smoking smoker packyears histology histological diagnosis morphology batch cohort dataset study
     site center centre plate subtype cluster treatment treated therapy chemotherapy radiotherapy response responder
-    relapse recurrence progression bmi height weight ecog karnofsky pfs dfs rfs tissue condition purity ploidy rin
+    relapse recurrence progression bmi height weight ecog karnofsky pfs dfs rfs tissue condition purity ploidy
     platform
     """
 )
