@@ -156,17 +156,6 @@ def status_text(status: str) -> Text:
     return Text(status, style=STATUS_STYLES.get(status, ""))
 
 
-def megabytes(count: int) -> str:
-    """Return a number of bytes as megabytes (10⁶).
-
-    Examples
-    --------
-    >>> megabytes(1_250_000)
-    '1.2'
-    """
-    return f"{count / 1e6:,.1f}"
-
-
 def duration(seconds: float) -> str:
     """Return a duration as a person says it.
 
@@ -209,7 +198,7 @@ def some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
-def shorten(name: str, width: int = 26) -> str:
+def shorten(name: str, width: int) -> str:
     """Return a long name (a study UID) by its end, which is what differs between studies.
 
     Examples

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
 from multimodal.genomics.dates import DatedByColumn, DatedByTimepoint, EventTime, Timepoint
-from multimodal.ledger.dataset_file import StrictModel, load_section, require_section
+from multimodal.ledger.dataset_file import StrictModel, load_sections, require_section
 from multimodal.ledger.errors import ConfigurationError
 
 LibraryType = Literal["A", "IU", "ISR", "ISF", "U", "SR", "SF"]
@@ -192,8 +192,7 @@ def genomics_config(dataset: str) -> GenomicsConfig:
 
 def genomics_datasets(names: Iterable[str]) -> dict[str, GenomicsConfig]:
     """Return the genomics section of those of the deployed datasets that have one."""
-    sections = {name: load_section(name, "genomics", _SECTION) for name in names}
-    return {name: section for name, section in sections.items() if section is not None}
+    return load_sections(names, "genomics", _SECTION)
 
 
 def matrix_datasets(names: Iterable[str]) -> dict[str, GenomicsConfig]:

@@ -339,10 +339,6 @@ class MatrixTables:
     raw: ObjectStore | None = None
     """Uploads, where `tx2gene.tsv` of a dataset may lie."""
 
-    def takes(self, dataset: str) -> bool:
-        """Return whether the dataset takes a matrix."""
-        return dataset in self.datasets
-
     def definitions(self, dataset: str) -> Definitions:
         """Return what the panel's features mean; the unit is in their names, the assay is kept beside the group."""
         config = self.datasets[dataset]

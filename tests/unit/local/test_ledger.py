@@ -189,6 +189,24 @@ def test_a_table_is_told_in_rows_and_records() -> None:
     told = console.file.getvalue()
     assert "clinical table" in told
     assert "10 rows: 1 record written, 19 records unchanged, 2 rows rejected, 1 label held back" in told
+    assert "rejected.csv, which `multimodal results DIR` saves" in told
+
+
+def test_references_are_of_no_dataset_and_a_study_is_called_alike_everywhere() -> None:
+    """A column of datasets takes the width of others, so it is there for several only."""
+    uid = "1.3.6.1.4.1.14519.5.2.1.4334.1501.227933499470131058806289574760"
+    study = Unit(
+        {"unit_id": f"imaging#d#P-1#{uid}", "subject": "P-1", "study": uid, "dataset": "d", "status": "FAILED"}
+    )
+    shown = Unit({**study.item, "reason_code": "JOB_FAILED", "reason_message": "It failed."})
+    reference = Unit({"unit_id": "genomics#_references#human", "dataset": "_references", "status": "COMPLETED"})
+    console = Console(file=StringIO(), width=80)
+    print_units(console, [shown, reference])
+    assert isinstance(console.file, StringIO)
+    told = console.file.getvalue()
+    assert "Dataset" not in told
+    assert told.count(f"…{uid[-17:]}") == 2
+    assert told.count("…") == 2
 
 
 def test_status_and_the_end_of_waiting_tell_what_quality_control_warns_of() -> None:
@@ -224,17 +242,17 @@ def test_a_matrix_is_told_by_its_file_with_what_it_lacks() -> None:
     [
         ({}, True),
         ({"dataset": "e"}, False),
-        ({"study": "1.2.840.113619.2.56"}, False),
+        ({"study": "1.2.840.11361.2.56"}, False),
         ({"subject": "P-1"}, False),
         ({"status": "QUARANTINED"}, True),
     ],
 )
 def test_one_study_under_two_subjects_is_told(second: dict[str, str], told: bool) -> None:
-    first = make_unit("P-1", "COMPLETED", study="1.2.840.113619.2.55")
+    first = make_unit("P-1", "COMPLETED", study="1.2.840.11361.2.55")
     units = [first, Unit({**first.item, "subject": "P-2", **second}), *(make_unit(f"P-{n}", "READY") for n in (3, 4))]
     text = printed(units, 140)
     assert ("the same StudyInstanceUID under several subjects" in text) is told
-    assert ("P-1 1.2.840.113619.2.55, P-2 1.2.840.113619.2.55" in text) is told
+    assert ("P-1 1.2.840.11361.2.55, P-2 1.2.840.11361.2.55" in text) is told
 
 
 class Sweep:

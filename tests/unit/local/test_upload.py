@@ -137,8 +137,8 @@ def test_what_is_there_already_is_not_sent_again(folder: Path, console: Console)
 @pytest.mark.parametrize(
     ("sent", "told"),
     [
-        (["R01-001/ct/2"], "Uploaded 1 file (0.0 MB), 1 study, to x; 1 study is there already"),
-        (["R01-001/ct/2", "R01-002/ct/1.dcm"], "Uploaded 2 files (0.0 MB), 2 studies, to x"),
+        (["R01-001/ct/2"], "Uploaded 1 file (10 B), 1 study, to x; 1 study is there already"),
+        (["R01-001/ct/2", "R01-002/ct/1.dcm"], "Uploaded 2 files (20 B), 2 studies, to x"),
         ([], "Uploaded nothing to x; 2 studies are there already"),
     ],
 )
@@ -159,7 +159,7 @@ def test_a_sample_sheet_may_concern_every_case(tmp_path: Path, console: Console)
     (tmp_path / "samplesheet.csv").write_text("sample,fastq_1,fastq_2\nR01-1,R01-1/s_1.fastq.gz,R01-1/s_2.fastq.gz\n")
     there = [(f"genomics/d/{name}", 10, datetime.now(UTC) + timedelta(minutes=1)) for name in reads]
     [(_, uploaded)] = upload_path(console, make_deployment(lambda *_, **__: None, there), tmp_path, "d", "genomics")
-    assert uploaded.told("x") == "Uploaded 1 file (0.0 MB), 2 cases, to x"
+    assert uploaded.told("x") == "Uploaded 1 file (67 B), 2 cases, to x"
 
 
 def test_objects_of_a_study_that_are_no_longer_in_the_folder_are_named(folder: Path, console: Console) -> None:

@@ -192,6 +192,16 @@ def test_an_upload_that_changed_nothing_is_told_as_such(
     assert told in console.file.getvalue()
 
 
+def test_rows_that_were_rejected_are_told_with_the_success(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    """The exit code is 0, for the table has features; the sentence does not hide the rest."""
+    table = make_unit("clinical#d#a.csv", "COMPLETED", counts={"rows": 60, "written": 57, "rejected_rows": 3})
+    outcome = run(monkeypatch, console, Ledger([table]), unit_ids=[table.unit_id])
+    assert outcome.succeeded
+    wait.print_outcome(console, outcome)
+    assert isinstance(console.file, StringIO)
+    assert "but 3 rows of tables rejected." in console.file.getvalue()
+
+
 def test_without_an_image_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     with pytest.raises(CommandError, match="IMAGE_NOT_SET"):
         run(monkeypatch, console, Ledger([make_unit("a", "READY", reason_code="IMAGE_NOT_SET")]))
