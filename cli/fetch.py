@@ -13,13 +13,7 @@ from cli.errors import CommandError, UsageError
 from cli.idc_index import look_up_index
 from cli.terminal import make_table, plural, print_block, print_heading, print_line
 from multimodal.imaging.known_series import look_up_shipped, read_shipped, shipped_manifests
-from multimodal.imaging.series_manifest import (
-    MANIFEST_STEM,
-    Series,
-    UnknownSeriesError,
-    manifest_text,
-    parse_manifest,
-)
+from multimodal.imaging.series_manifest import MANIFEST_STEM, Series, UnknownSeriesError, manifest_text, parse_manifest
 from multimodal.imaging.uploads import NO_NAME
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.text import decode_text, size_text

@@ -1,7 +1,9 @@
 """Decode small documents that people upload, and write short messages: lists and names that end where they say."""
 
 import codecs
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Iterable, Sequence
 
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -68,6 +70,19 @@ def listed(items: Sequence[str], longest: int, separator: str = ", ") -> str:
 def short_name(name: str) -> str:
     """Return a column's name in quotes, cut when it is too long for a message."""
     return repr(name if len(name) <= _NAME_LENGTH else name[:_NAME_LENGTH] + "…")
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV, a line each.
+
+    Examples
+    --------
+    >>> csv_text([["case", "note"], ["A", "a, b"]])
+    'case,note\\nA,"a, b"\\n'
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def cut_at_word(message: str, longest: int) -> str:

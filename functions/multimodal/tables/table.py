@@ -1,13 +1,12 @@
 """What reading a table yields, whatever it holds: records, rejected rows, and a verdict on the whole."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from multimodal.features.group import Record
 from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.text import csv_text
 
 PROFILE_NAME = "profile.json"
 """The report that the next upload of the dataset is compared with."""
@@ -160,6 +159,4 @@ def safe_cell(text: str) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(cells)
-    return out.getvalue()
+    return csv_text([cells]).removesuffix("\n")
