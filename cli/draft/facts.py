@@ -1,7 +1,6 @@
 """Read the table that a draft is made from, and count what its columns hold."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from cli.draft.words import (
 )
 from cli.errors import CommandError, UsageError
 from cli.sources.tables import read_tables
+from multimodal.clinical.headers import without_accents
 from multimodal.clinical.numerals import LARGEST, Numeral
 from multimodal.ledger.errors import BadInputError
 from multimodal.tables.rows import TableRows
@@ -80,10 +80,7 @@ def plain(cell: str) -> str:
     >>> plain("Décédé")
     'decede'
     """
-    lowered = cell.lower()
-    if lowered.isascii():
-        return lowered
-    return "".join(c for c in unicodedata.normalize("NFKD", lowered) if not unicodedata.combining(c))
+    return without_accents(cell.lower())
 
 
 def uncoded(cell: str) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from cli.draft.column import Names
 from cli.draft.facts import Facts
 from cli.draft.guess import (
+    ask_of_later_ones,
     draft_column,
     names_a_row,
     of_no_use,
@@ -62,6 +63,7 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
         equal_to = original if original != fact.source else None
         table.columns.append(draft_column(fact, names, written.date_format, equal_to, day_zero))
     take_measurements_as_early(table.columns)
+    ask_of_later_ones(table.columns)
     _add_event_times(table, day_zero)
     table.units = {fact.source: units for fact in others if (units := units_of_time(fact))}
     add_labels(table)

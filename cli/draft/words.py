@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from multimodal.clinical.headers import AGE
+
 _WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 
 
@@ -53,7 +55,10 @@ CASE_NAME = re.compile(
     r"\b(case|patient|subject|participant|record|person|fall|patienten)( submitter| study)? ?"
     r"(id|no|nr|number|code|b(ar)?code|identifier)\b"
 )
-SEX_NAME = re.compile(r"\b(sex|gender|geschl(echt)?|sexe|sexo|sesso|geslacht|genre|genero)\b|^m w( d)?$")
+SEX_NAME = re.compile(
+    r"\b(sex|gender|geschl(echt)?|sexe|sexo|sesso|geslacht|gesl|genre|genero|kon|kjonn|koen|sukupuoli|plec|pohlavi)\b|"
+    r"^m w( d)?$"
+)
 REDCAP = frozenset({"redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"})
 
 NOT_ASSESSED = re.compile(r"^[pcyra]*[TNMGRLV][Xx]$")
@@ -84,7 +89,7 @@ UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\b(weeks?|wks?|wochen?|semaines?|semanas?|settimane|weken)\b", re.I), "weeks", 1),
     (re.compile(r"\b(months?|mths?|mos?|monate?n?|mois|mes(es)?|mesi|maanden)\b", re.I), "months", 1),
     (
-        re.compile(r"\b(years?|yrs?|age|jahre?|alter|edad|eta|leeftijd|idade|anos|anni|ans|annees|jaar|jaren)\b", re.I),
+        re.compile(rf"\b(years?|yrs?|jahre?|anos|anni|ans|annees|jaar|jaren)\b|{AGE.pattern}", re.I),
         "years",
         1,
     ),

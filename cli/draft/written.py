@@ -124,7 +124,7 @@ def _decide(fact: Facts, formats: Sequence[str], told: set[str], first: str) -> 
 def _ask_of_other_dates(fact: Facts, century: int) -> None:
     """Ask where dates of a column are written in several ways, or some of its cells are none."""
     if fact.date_format and "%" in fact.date_format and _share(list(fact.values), fact.date_format, century) < 1:
-        fact.checks.append("some cells are no such dates; their rows go to quarantine")
+        fact.checks.append("some cells are no such dates; their rows are rejected")
     elif fact.date_format is None and not fact.asked and fact.values:
         without_day = {value for value in fact.values if _is_incomplete(value)}
         whole = {value for value in fact.values if not _NO_DATE.fullmatch(value) and is_date(value, century)}

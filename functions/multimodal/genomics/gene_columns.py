@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from multimodal.genomics.config import MatrixConfig
-from multimodal.genomics.matrix_format import NAMES_CASES, invalid_matrix
+from multimodal.genomics.matrix_format import invalid_matrix
+from multimodal.genomics.no_genes import NAMES_CASES
 
 _WORDS = re.compile(r"[^a-z0-9]+")
 
@@ -250,9 +251,15 @@ def is_heading(name: str) -> bool:
     return not key or key in _ABOUT_GENES or key in _FIRST_COLUMNS
 
 
-def is_second_header(cells: Sequence[str]) -> bool:
-    """Whether a row says what the columns hold (`raw_count`), as TCGA's files do below the header."""
-    return all(_WORDS.sub("", cell.lower()) in _KINDS for cell in cells)
+_SAYS = re.compile(r"[^\W\d_]|\d[-/.]\d+[-/.]\d")
+
+
+def is_described(cells: Iterable[str], matrix: MatrixConfig) -> bool:
+    """Whether cells are words or days and none is a number: TCGA's `raw_count` below the header, a sex, a stage."""
+    there = [cell for cell in map(str.strip, cells) if cell not in {"", *matrix.missing}]
+    return any(cell.lower() not in _UNKNOWN for cell in there) and all(
+        not _is_number(cell) and (_SAYS.search(cell) or cell.lower() in _UNKNOWN) for cell in there
+    )
 
 
 def _is_text(head: Sequence[Sequence[str]], at: int, matrix: MatrixConfig) -> bool:
