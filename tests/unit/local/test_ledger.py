@@ -78,6 +78,30 @@ def test_the_table_names_every_unit_reason_and_total(width: int) -> None:
     assert "4 units: 1 READY · 1 COMPLETED · 1 QUARANTINED · 1 FAILED" in text
 
 
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (40, ["Subject", "Study", "Status"]),
+        (80, ["Subject", "Study", "Status", "Reason", "Size", "Changed"]),
+        (120, ["Subject", "Study", "Status", "Reason", "Objects", "Size", "Arrived", "Changed"]),
+    ],
+)
+def test_no_column_is_cut_for_want_of_room(width: int, titles: list[str]) -> None:
+    """A column is there as a whole or not at all."""
+    now = int(time.time())
+    units = [
+        make_unit("R01-001", "QUARANTINED", reason_code="NO_SEGMENTATION", bytes=338_900, received_at=now),
+        make_unit("R01-002", "COMPLETED", completed_at=now - 508, bytes=26, received_at=now - 9_999),
+    ]
+    console = Console(file=StringIO(), width=width, highlight=False)
+    print_units(console, units)
+    assert isinstance(console.file, StringIO)
+    text = console.file.getvalue()
+    assert text.splitlines()[0].split() == titles
+    assert ("8 min ago" in text) is ("Changed" in titles)
+    assert "…" not in text
+
+
 def test_references_and_notes_are_counted_for_themselves() -> None:
     """The cohort page counts neither, and the two must agree."""
     units = [
