@@ -83,7 +83,7 @@ WHOSE_RULE = (
 
 
 _TRANSFORMED = re.compile(
-    r"(?<![a-z])(z[._ -]?scores?|vst|rlog|rma|fold[._ -]?changes?|log2?fc|median[._ -]?cent[a-z]*|cna|gistic"
+    r"(?<![a-z])(z[._ -]?scores?|vst|rlog|rma|fold[._ -]?changes?|log2?fc|median[._ -]?cent[a-z]*|cn[av]|gistic"
     r"|methylation|percentiles?|ratios?)(?![a-z])",
     re.IGNORECASE,
 )
