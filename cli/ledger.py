@@ -14,7 +14,6 @@ from rich.text import Text
 from cli.deployment import Deployment
 from cli.project import PROGRAM
 from cli.terminal import (
-    COLUMN_GAP,
     INDENT,
     STATUS_STYLES,
     duration,
@@ -23,6 +22,7 @@ from cli.terminal import (
     print_block,
     print_heading,
     print_line,
+    print_table,
     shorten,
     some,
     status_text,
@@ -238,59 +238,43 @@ def as_document(deployment: Deployment, units: list[Unit]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of the table; where there is no room for all, those of the lowest `rank` are shown."""
+    """A column of the table."""
 
     title: str
     cell: Callable[[Unit, float], Text | str]
-    rank: int
     is_number: bool = False
-
-    def width(self, units: Sequence[Unit], now: float) -> int:
-        """Return how many characters it takes."""
-        return max(len(self.title), *(len(self.cell(unit, now)) for unit in units))
 
 
 def _ago(now: float, then: int) -> str:
     return f"{' '.join(duration(max(0.0, now - then)).split()[:2])} ago" if then else "–"
 
 
-_DATASET = _Column("Dataset", lambda unit, _: unit.text("dataset"), 1)
-_REASON = _Column("Reason", lambda unit, _: unit.text("reason_code") or "–", 2)
 _COLUMNS = (
-    _DATASET,
-    _Column("Subject", lambda unit, _: unit.subject, 0),
-    _Column("Study", lambda unit, _: unit.short_what, 0),
-    _Column("Status", lambda unit, _: status_text(unit.status), 0),
-    _REASON,
-    _Column("Objects", lambda unit, _: f"{unit.number('objects'):,}", 5, is_number=True),
-    _Column("Size", lambda unit, _: size_text(unit.number("bytes")), 4, is_number=True),
-    _Column("Arrived", lambda unit, now: _ago(now, unit.number("received_at")), 6),
-    _Column("Changed", lambda unit, now: _ago(now, unit.changed_at), 3),
+    _Column("Dataset", lambda unit, _: unit.text("dataset")),
+    _Column("Subject", lambda unit, _: unit.subject),
+    _Column("Study", lambda unit, _: unit.short_what),
+    _Column("Status", lambda unit, _: status_text(unit.status)),
+    _Column("Reason", lambda unit, _: unit.text("reason_code") or "–"),
+    _Column("Objects", lambda unit, _: f"{unit.number('objects'):,}", is_number=True),
+    _Column("Size", lambda unit, _: size_text(unit.number("bytes")), is_number=True),
+    _Column("Arrived", lambda unit, now: _ago(now, unit.number("received_at"))),
+    _Column("Changed", lambda unit, now: _ago(now, unit.changed_at)),
 )
+_DISPENSABLE = ("Arrived", "Objects", "Size", "Changed", "Reason", "Dataset")
+"""Columns that are left out where there is no room, the first ones first."""
 
 
 def print_units(console: Console, units: list[Unit]) -> None:
     """Print the ledger as a table, the reasons of what has no features below it, and a line of totals."""
     now = time.time()
-    columns = _columns(units, console.width - INDENT, now)
+    says = {"Dataset": _has_several_datasets(units), "Reason": any(unit.text("reason_code") for unit in units)}
+    columns = [column for column in _COLUMNS if says.get(column.title, True)]
     table = make_table(*(c.title for c in columns), right=tuple(c.title for c in columns if c.is_number))
     for unit in units:
         table.add_row(*(column.cell(unit, now) for column in columns))
-    print_block(console, table)
+    print_table(console, table, _DISPENSABLE)
     print_findings(console, units)
     print_totals(console, units)
-
-
-def _columns(units: list[Unit], room: int, now: float) -> list[_Column]:
-    """Return the columns that say something and that there is room for, of several units' datasets the dataset too."""
-    idle = {_DATASET} if not _has_several_datasets(units) else set()
-    idle |= {_REASON} if not any(unit.text("reason_code") for unit in units) else set()
-    shown = set[_Column]()
-    for column in sorted(set(_COLUMNS) - idle, key=lambda column: column.rank):
-        room -= column.width(units, now) + COLUMN_GAP
-        if room >= 0 or column.rank == 0:
-            shown.add(column)
-    return [column for column in _COLUMNS if column in shown]
 
 
 def _has_several_datasets(units: list[Unit]) -> bool:
