@@ -5,9 +5,10 @@ import re
 import shlex
 from collections.abc import Sequence
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NoReturn, cast
+from typing import cast
 
 import pytest
 import yaml
@@ -268,10 +269,10 @@ def test_one_of_a_kind_is_singular_and_no_legend_lies_in_the_plot() -> None:
 
 
 def test_a_folder_that_cannot_be_read_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(folder: Path) -> NoReturn:
-        raise PermissionError(13, "Permission denied", str(folder))
-
-    monkeypatch.setattr(Path, "iterdir", refuse)
+    monkeypatch.setattr(
+        "os.walk",
+        lambda folder, onerror, **_: onerror(PermissionError(13, "Permission denied", folder)),
+    )
     with pytest.raises(CommandError) as refusal:
         list_folder(str(tmp_path), DATASET)
     assert refusal.value.message == f"{tmp_path} cannot be read: Permission denied."
@@ -305,7 +306,7 @@ def test_a_bucket_is_planned_with_the_keys_that_it_has_or_would_have() -> None:
 
 
 def test_nothing_to_plan_is_said_and_an_address_needs_a_bucket(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no study"):
+    with pytest.raises(UsageError, match="has no files"):
         list_folder(str(tmp_path), DATASET)
     with pytest.raises(UsageError, match="no bucket"):
         list_bucket("s3://", DATASET, None)
@@ -318,6 +319,33 @@ def test_a_dataset_that_is_not_there_is_told_before_the_folder_is_read(
 ) -> None:
     assert main(["plan", str(tmp_path / "not read"), "--dataset", "nosuch"]) == 2
     assert "No dataset 'nosuch' is there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_tables_of_a_plan_have_whole_columns_alone(width: int) -> None:
+    console = Console(file=StringIO(), width=width)
+    files = [File(f"imaging/{DATASET}/R01-{n:03}/study.zip", 10**8) for n in range(9)]
+    assert plan_files(console, files, DATASET, deployment=None, concurrency=3, output=None)
+    assert isinstance(console.file, StringIO)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert "quota needed" in text
+    assert "SageMaker Processing" in text
+
+
+@pytest.mark.parametrize("command", ["plan", "upload"])
+def test_what_is_not_there_or_empty_is_told_as_such(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How a study's folder is laid out is no answer to a mistyped path."""
+    double = SimpleNamespace(datasets=[DATASET], feature_groups=(), stack="s", endpoint="")
+    monkeypatch.setattr("cli.main.reach", lambda _: double)
+    (tmp_path / "empty" / "inside").mkdir(parents=True)
+    for name, told in (("not there", "There is no "), ("empty", "has no files")):
+        assert main([command, str(tmp_path / name), "--dataset", DATASET]) == 2
+        error = capsys.readouterr().err
+        assert told in error
+        assert "<subject>" not in error
 
 
 @pytest.mark.parametrize("option", ["--concurrency", "--studies"])

@@ -40,7 +40,6 @@ def put(root: Path, *names: str, text: str = "x" * 10) -> Path:
         (["expression.csv"], ("genomics",)),
         (["a.csv", "dictionary.pdf"], ("clinical",)),
         (["site 2/2024/b.TSV", ".hidden"], ("clinical",)),
-        ([], ("imaging",)),
         (["imaging/1/ct/1.dcm", "genomics/1/a.fq.gz", "clinical/a.csv"], ("imaging", "genomics", "clinical")),
         (["clinical/ct/series/1.dcm", "R01-001/ct/series/1.dcm"], ("imaging",)),  # a subject called "clinical"
     ],
